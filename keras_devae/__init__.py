@@ -1,0 +1,49 @@
+"""Disentangled representation learning on images with Keras 3.
+
+`import keras_devae` registers every model and layer with Keras, so that saved models load without
+further ado. The command line is the exception: it answers `--help` before any backend is imported,
+and so finds this package's contents where it first uses them.
+"""
+
+import importlib
+import os
+import sys
+
+from keras_devae.version import __version__
+
+_SUBMODULES = (
+    "backend",
+    "callbacks",
+    "data",
+    "errors",
+    "experiments",
+    "export",
+    "figures",
+    "layers",
+    "losses",
+    "metrics",
+    "models",
+    "networks",
+    "pipeline",
+)
+_MODELS = ("VAE", "BetaVAE", "DeVAE")
+
+__all__ = ["__version__", *_MODELS, *_SUBMODULES]
+
+
+def __getattr__(name):
+    if name in _MODELS:
+        return getattr(importlib.import_module("keras_devae.models"), name)
+    if name in _SUBMODULES:
+        return importlib.import_module(f"keras_devae.{name}")
+    raise AttributeError(f"module 'keras_devae' has no attribute {name!r}")
+
+
+def __dir__():
+    return sorted(__all__)
+
+
+# While `python -m keras_devae.cli` looks for its module, Python's argv[0] is "-m".
+_program = os.path.basename(sys.argv[0]) if sys.argv else ""
+if _program not in ("keras-devae", "keras-devae.exe", "keras-devae-script.py", "-m"):
+    importlib.import_module("keras_devae.models")

@@ -1,0 +1,131 @@
+"""The one file that names TensorFlow, JAX and PyTorch."""
+
+import importlib.util
+import os
+import sys
+
+from keras_devae.errors import UsageError, unknown_name
+
+#: Keras backend name -> distribution that provides it, in the order of preference on a CPU.
+BACKENDS = {"tensorflow": "tensorflow", "jax": "jax", "torch": "torch"}
+
+
+def installed_backends():
+    """Returns the names of the backends that can be imported here, without importing them."""
+    return [name for name in BACKENDS if importlib.util.find_spec(name) is not None]
+
+
+def select_backend(name=None):
+    """Chooses Keras's backend for this process, before Keras is imported.
+
+    Args:
+        name: `"tensorflow"`, `"jax"` or `"torch"`. It wins over the environment variable
+            `KERAS_BACKEND`, which wins over Keras's configuration file. With `None` (default) and
+            neither of these, the first installed one of the three is taken.
+
+    Raises:
+        UsageError: If the backend is unknown or not installed, or if Keras is already imported with
+            another one.
+    """
+    chosen = name or os.environ.get("KERAS_BACKEND") or _configured_backend()
+    if chosen is None:
+        chosen = next(iter(installed_backends()), "tensorflow")
+    if chosen not in BACKENDS:
+        raise unknown_name("backend", chosen, BACKENDS)
+    if chosen not in installed_backends():
+        raise UsageError(
+            f"The backend {chosen!r} is not installed here. "
+            f"Install it with `pip install {BACKENDS[chosen]}`, or choose one of: "
+            f"{', '.join(installed_backends()) or 'none is installed'}."
+        )
+    if "keras" in sys.modules and sys.modules["keras"].backend.backend() != chosen:
+        active = sys.modules["keras"].backend.backend()
+        raise UsageError(
+            f"Keras is already imported with the backend {active!r} and cannot change to "
+            f"{chosen!r}. Set KERAS_BACKEND={chosen} before Keras is imported."
+        )
+    os.environ["KERAS_BACKEND"] = chosen
+
+
+def _configured_backend():
+    """Returns the backend of Keras's own configuration file, or None where there is no file."""
+    home = os.environ.get("KERAS_HOME", os.path.join(os.path.expanduser("~"), ".keras"))
+    path = os.path.join(home, "keras.json")
+    if not os.path.isfile(path):
+        return None
+    import json
+
+    try:
+        with open(path, encoding="utf-8") as file:
+            return json.load(file).get("backend")
+    except (OSError, ValueError):
+        return None
+
+
+def has_accelerator():
+    """Tells whether the active backend computes on something faster than the CPU."""
+    import keras
+
+    match keras.backend.backend():
+        case "tensorflow":
+            import tensorflow
+
+            return bool(tensorflow.config.list_physical_devices("GPU"))
+        case "jax":
+            import jax
+
+            return jax.default_backend() != "cpu"
+        case _:
+            import torch
+
+            return torch.cuda.is_available()
+
+
+def compiles_with_xla():
+    """Tells whether Keras's `jit_compile="auto"` should mean XLA.
+
+    On a CPU, TensorFlow runs these networks about three times faster without XLA than with it; JAX
+    has no other way to compile; PyTorch's equivalent is never chosen by itself.
+    """
+    import keras
+
+    backend = keras.backend.backend()
+    return backend == "jax" or (backend == "tensorflow" and has_accelerator())
+
+
+def hide_accelerators_from_tensorflow():
+    """Keeps TensorFlow, when it only writes files for another backend, from taking the GPU."""
+    import tensorflow
+
+    tensorflow.config.set_visible_devices([], "GPU")
+
+
+def load_saved_model(path):
+    """Loads a SavedModel with plain TensorFlow.
+
+    Args:
+        path: Folder of the SavedModel.
+
+    Returns:
+        TensorFlow's object with the endpoints as methods.
+    """
+    import tensorflow
+
+    return tensorflow.saved_model.load(str(path))
+
+
+def tensorflow_function(function, shape, name):
+    """Wraps a function of one float32 array as a `tf.function` with a fixed signature.
+
+    Args:
+        function: Takes one tensor, returns a dictionary of tensors.
+        shape: Shape of the input, `None` for free dimensions.
+        name: Name of the input.
+
+    Returns:
+        The pair of the `tf.function` and its list of one `tf.TensorSpec`.
+    """
+    import tensorflow
+
+    signature = [tensorflow.TensorSpec(shape, "float32", name=name)]
+    return tensorflow.function(function, input_signature=signature), signature

@@ -1,0 +1,32 @@
+"""The two ways in which a request can end badly, and the sentence for an unknown name."""
+
+import difflib
+from collections.abc import Iterable
+
+
+class UsageError(ValueError):
+    """The request itself is wrong: a name, a range, a shape or a path. The command line exits 2."""
+
+
+class FailureError(RuntimeError):
+    """The request was right but could not be carried out: a damaged file, the network, a NaN.
+
+    The command line exits 1.
+    """
+
+
+def unknown_name(kind: str, name: object, known: Iterable[str]) -> UsageError:
+    """Makes the error for a name that is not known, with the close matches.
+
+    Args:
+        kind: What the name stands for, in the singular, e.g. `"dataset"`.
+        name: The name that was received.
+        known: The names that would have been accepted.
+
+    Returns:
+        A `UsageError` to raise.
+    """
+    known = sorted(known)
+    matches = difflib.get_close_matches(str(name), known, n=3, cutoff=0.5)
+    hint = f" Did you mean {' or '.join(repr(match) for match in matches)}?" if matches else ""
+    return UsageError(f"Unknown {kind} {str(name)!r}.{hint} Known: {', '.join(known)}.")

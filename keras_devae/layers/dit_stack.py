@@ -1,0 +1,102 @@
+"""The hierarchy of latent layers: each a learned diagonal exp-scaling of the one before."""
+
+import keras
+from keras import ops
+
+from keras_devae.errors import UsageError
+
+
+@keras.saving.register_keras_serializable(package="keras_devae")
+class DiTStack(keras.layers.Layer):
+    """K latent layers, linked by disentanglement-invariant transformations (DiT).
+
+    Layer i scales layer 0 by cumulated diagonal factors (DeVAE paper, equations 4 and 5):
+
+        mean_i    = exp(S1_i) * mean_0             S1_i = sum of the first i rows of mean_log_scale
+        log_var_i = log_var_0 + 2 * S2_i           S2_i = sum of the first i rows of std_log_scale
+
+    Scaling a dimension by a positive number neither mixes nor reorders dimensions, so every layer
+    is exactly as disentangled as layer 0. Computed in float32. The cumulated log-scales are clipped
+    to `[-log_scale_limit, log_scale_limit]`, so that no stack of layers can overflow.
+
+    Args:
+        num_layers: K, at least 1. With 1 the stack holds no weights.
+        log_scale_limit: Bound of the cumulated log-scales; default 10, a factor of 22,026.
+        **kwargs: Arguments of `keras.layers.Layer`.
+
+    Raises:
+        UsageError: If an argument is out of range.
+    """
+
+    def __init__(self, num_layers, log_scale_limit=10.0, **kwargs):
+        super().__init__(**{"dtype": "float32", **kwargs})
+        if num_layers < 1:
+            raise UsageError(f"`num_layers` must be at least 1. Received: {num_layers}.")
+        if not 0 < log_scale_limit <= 20:
+            raise UsageError(
+                f"`log_scale_limit` must lie in (0, 20]. Received: {log_scale_limit}."
+            )
+        self.num_layers = num_layers
+        self.log_scale_limit = log_scale_limit
+
+    def build(self, mean_shape, log_var_shape=None):
+        """Creates `mean_log_scale` and `std_log_scale`, both `(K - 1, latent_dim)`, at zero."""
+        del log_var_shape
+        self.latent_dim = mean_shape[-1]
+        if self.num_layers > 1:
+            shape = (self.num_layers - 1, self.latent_dim)
+            self.mean_log_scale = self.add_weight(shape, "zeros", name="mean_log_scale")
+            self.std_log_scale = self.add_weight(shape, "zeros", name="std_log_scale")
+        self.built = True
+
+    def cumulated_log_scales(self, clip=True):
+        """Returns `(S1, S2)`, float32 tensors `(K, latent_dim)`; rows of layer 0 are zero.
+
+        Args:
+            clip: Whether to apply `log_scale_limit`; default true.
+        """
+        first = ops.zeros((1, self.latent_dim), "float32")
+        if self.num_layers == 1:
+            return first, first
+        limit = self.log_scale_limit if clip else float("inf")
+        return tuple(
+            ops.concatenate([first, ops.clip(ops.cumsum(weight, axis=0), -limit, limit)], axis=0)
+            for weight in (self.mean_log_scale, self.std_log_scale)
+        )
+
+    def scales(self):
+        """Returns the cumulated factors of mean and standard deviation, each `(K, latent_dim)`."""
+        return tuple(ops.exp(log_scale) for log_scale in self.cumulated_log_scales())
+
+    def call(self, mean, log_var, index=None):
+        """Returns the posterior of one, some or all layers.
+
+        Args:
+            mean: Means of layer 0, `(batch, latent_dim)`.
+            log_var: Log-variances of layer 0, of the same shape.
+            index: An integer or an integer scalar tensor for one layer, an integer tensor `(n,)`
+                for n layers, or `None` (default) for all K.
+
+        Returns:
+            A pair (means, log-variances), float32: `(batch, latent_dim)` for one layer, else
+            `(n, batch, latent_dim)`.
+        """
+        mean_log_scale, std_log_scale = (
+            ops.expand_dims(log_scale if index is None else ops.take(log_scale, index, axis=0), -2)
+            for log_scale in self.cumulated_log_scales()
+        )
+        return mean * ops.exp(mean_log_scale), log_var + 2.0 * std_log_scale
+
+    def compute_output_spec(self, mean, log_var, index=None):
+        """Returns the specs of means and log-variances."""
+        if index is None:
+            leading = (self.num_layers,)
+        else:
+            leading = tuple(getattr(index, "shape", ()))
+        spec = keras.KerasTensor((*leading, *mean.shape), dtype="float32")
+        return spec, keras.KerasTensor(spec.shape, dtype="float32")
+
+    def get_config(self):
+        """Returns the constructor's arguments."""
+        config = {"num_layers": self.num_layers, "log_scale_limit": self.log_scale_limit}
+        return {**super().get_config(), **config}

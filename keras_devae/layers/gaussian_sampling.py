@@ -1,0 +1,40 @@
+"""Reparameterised samples of a diagonal Gaussian."""
+
+import keras
+from keras import ops
+
+from keras_devae.layers.seeded import SeededLayer
+
+
+@keras.saving.register_keras_serializable(package="keras_devae")
+class GaussianSampling(SeededLayer):
+    """Draws `z = mean + exp(log_var / 2) * noise`, noise ~ N(0, I) (Kingma & Welling 2014).
+
+    Always float32, whatever the dtype policy is: in float16 the exponential overflows from a
+    log-variance of 22, and the noise would not match the means' dtype on every backend.
+
+    Args:
+        seed: Integer seed of the noise, or `None` (default) for a random one.
+        **kwargs: Arguments of `keras.layers.Layer`.
+    """
+
+    def __init__(self, seed=None, **kwargs):
+        super().__init__(seed=seed, **{"dtype": "float32", **kwargs})
+
+    def call(self, mean, log_var):
+        """Draws one sample for every row.
+
+        Args:
+            mean: Means `(..., latent_dim)`.
+            log_var: Log-variances of the same shape.
+
+        Returns:
+            Float32 samples of the same shape.
+        """
+        noise = keras.random.normal(ops.shape(mean), dtype="float32", seed=self.seed_generator)
+        return mean + ops.exp(0.5 * log_var) * noise
+
+    def compute_output_shape(self, mean_shape, log_var_shape):
+        """Returns the shape of the means."""
+        del log_var_shape
+        return mean_shape

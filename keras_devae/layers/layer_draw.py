@@ -1,0 +1,62 @@
+"""The random choice of one latent layer in every training step."""
+
+import keras
+import numpy as np
+from keras import ops
+
+from keras_devae.errors import UsageError
+from keras_devae.layers.seeded import SeededLayer
+
+
+@keras.saving.register_keras_serializable(package="keras_devae")
+class LayerDraw(SeededLayer):
+    """Draws one of K latent layers with probability `p_i = s^i / sum_j s^j`.
+
+    The draw is made with `keras.random`, inside the compiled step: a draw with Python's or NumPy's
+    generator would be made once, when the step is traced, and train that one layer for ever.
+
+    Args:
+        num_layers: K, at least 1.
+        weight_base: The `s` of the formula, at least 0. 1 (default) is uniform, 0 is always layer 0.
+        seed: Integer seed, or `None` (default) for a random one.
+        **kwargs: Arguments of `keras.layers.Layer`.
+
+    Raises:
+        UsageError: If an argument is out of range.
+    """
+
+    def __init__(self, num_layers, weight_base=1.0, seed=None, **kwargs):
+        super().__init__(seed=seed, **{"dtype": "float32", **kwargs})
+        if num_layers < 1:
+            raise UsageError(f"`num_layers` must be at least 1. Received: {num_layers}.")
+        if not 0 <= weight_base < float("inf"):
+            raise UsageError(
+                f"`weight_base` must be a finite number of at least 0. Received: {weight_base}."
+            )
+        self.num_layers = num_layers
+        self.weight_base = weight_base
+
+    @property
+    def weights_of_layers(self):
+        """The unnormalised weights `s^i`, NumPy float64 `(K,)`."""
+        return np.power(float(self.weight_base), np.arange(self.num_layers))
+
+    @property
+    def probabilities(self):
+        """The probabilities `p_i`, NumPy float64 `(K,)`, summing to 1."""
+        return self.weights_of_layers / self.weights_of_layers.sum()
+
+    def draw(self):
+        """Draws a layer.
+
+        Returns:
+            Int32 tensor of shape `(1,)`.
+        """
+        uniform = keras.random.uniform((1,), dtype="float32", seed=self.seed_generator)
+        thresholds = ops.convert_to_tensor(np.cumsum(self.probabilities)[:-1], dtype="float32")
+        return ops.sum(ops.cast(uniform >= thresholds, "int32"), axis=0, keepdims=True)
+
+    def get_config(self):
+        """Returns the constructor's arguments."""
+        config = {"num_layers": self.num_layers, "weight_base": self.weight_base}
+        return {**super().get_config(), **config}

@@ -1,0 +1,56 @@
+"""The learned vector that tells the decoder which latent layer a code comes from."""
+
+import keras
+from keras import ops
+
+from keras_devae.errors import UsageError
+
+
+@keras.saving.register_keras_serializable(package="keras_devae")
+class LayerEmbedding(keras.layers.Layer):
+    """Appends the layer's learned vector to codes: `[z_i, v_i]` (DeVAE paper, equation 2).
+
+    Args:
+        num_layers: K, at least 1.
+        seed: Integer seed of the initial vectors, or `None` (default) for a random one.
+        **kwargs: Arguments of `keras.layers.Layer`.
+
+    Raises:
+        UsageError: If `num_layers` is below 1.
+    """
+
+    def __init__(self, num_layers, seed=None, **kwargs):
+        super().__init__(**{"dtype": "float32", **kwargs})
+        if num_layers < 1:
+            raise UsageError(f"`num_layers` must be at least 1. Received: {num_layers}.")
+        self.num_layers = num_layers
+        self.seed = seed
+
+    def build(self, z_shape):
+        """Creates `vectors`, `(K, latent_dim)`, standard normal at the start."""
+        shape = (self.num_layers, z_shape[-1])
+        initializer = keras.initializers.RandomNormal(stddev=1.0, seed=self.seed)
+        self.vectors = self.add_weight(shape, initializer, name="vectors")
+        self.built = True
+
+    def call(self, z, index):
+        """Appends the vectors.
+
+        Args:
+            z: Codes `(batch, latent_dim)`, or `(n, batch, latent_dim)` of n layers.
+            index: An integer or integer scalar tensor, or an integer tensor `(n,)`.
+
+        Returns:
+            Float32 `(batch, 2 latent_dim)` or `(n, batch, 2 latent_dim)`.
+        """
+        vectors = ops.expand_dims(ops.take(self.vectors, index, axis=0), -2)
+        return ops.concatenate([z, ops.broadcast_to(vectors, ops.shape(z))], axis=-1)
+
+    def compute_output_spec(self, z, index):
+        """Returns the spec of the codes with the vectors appended."""
+        del index
+        return keras.KerasTensor((*z.shape[:-1], 2 * z.shape[-1]), dtype="float32")
+
+    def get_config(self):
+        """Returns the constructor's arguments."""
+        return {**super().get_config(), "num_layers": self.num_layers, "seed": self.seed}

@@ -1,0 +1,37 @@
+"""A layer that draws random numbers and carries the state of its generator through saving."""
+
+import keras
+
+_STATE = "seed_generator_state"
+
+
+class SeededLayer(keras.layers.Layer):
+    """Base of the layers that own a `keras.random.SeedGenerator`.
+
+    Keras does not write the state of seed generators into `.keras` files; without it an interrupted
+    run would draw its first random numbers again after it was resumed.
+
+    Args:
+        seed: Integer seed, or `None` (default) for a random one.
+        **kwargs: Arguments of `keras.layers.Layer`.
+    """
+
+    def __init__(self, seed=None, **kwargs):
+        super().__init__(**kwargs)
+        self.seed = seed
+        self.seed_generator = keras.random.SeedGenerator(seed)
+
+    def save_own_variables(self, store):
+        """Writes the generator's state next to the layer's weights."""
+        super().save_own_variables(store)
+        store[_STATE] = keras.ops.convert_to_numpy(self.seed_generator.state)
+
+    def load_own_variables(self, store):
+        """Reads what `save_own_variables` wrote."""
+        names = [name for name in store.keys() if name != _STATE]  # noqa: SIM118
+        super().load_own_variables({name: store[name] for name in names})
+        self.seed_generator.state.assign(store[_STATE])
+
+    def get_config(self):
+        """Returns the constructor's arguments."""
+        return {**super().get_config(), "seed": self.seed}

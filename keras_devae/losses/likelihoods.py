@@ -1,0 +1,147 @@
+"""Reconstruction terms: the negative log-likelihood of images under the decoder's output.
+
+Every term is a sum over the pixels (and channels) of an image, in nats. The sum is what gives
+beta its published meaning: with a mean over the pixels, beta would act `pixels` times stronger.
+Dividing by the number of pixels gives the conversion `beta_norm = beta * latent_dim / pixels` of
+Higgins et al. (2017).
+"""
+
+import math
+
+import keras
+from keras import ops
+
+from keras_devae.errors import UsageError, unknown_name
+
+OUTPUTS = ("sigmoid", "linear")
+
+
+def bernoulli_negative_log_likelihood(images, logits):
+    """Binary cross-entropy between images and decoder logits, summed over each image.
+
+    The stable form `max(l, 0) - l x + log(1 + exp(-|l|))`, finite for any finite logit. For images
+    that are not binary it is not a proper likelihood and its minimum is the images' entropy, not 0.
+
+    Args:
+        images: Values in `[0, 1]`, `(..., height, width, channels)`.
+        logits: Decoder logits, of the same shape or with further leading axes.
+
+    Returns:
+        Float32 tensor of the leading axes' shape, in nats.
+    """
+    images = ops.cast(images, "float32")
+    logits = ops.cast(logits, "float32")
+    # log(1 + exp(-|l|)) through softplus keeps the gradient finite at every logit.
+    cross_entropy = ops.relu(logits) - logits * images + ops.softplus(-ops.absolute(logits))
+    return ops.sum(cross_entropy, axis=(-3, -2, -1))
+
+
+def gaussian_negative_log_likelihood(images, mean, sigma=None):
+    """Squared error between images and means, summed over each image.
+
+    Args:
+        images: Pixel values, `(..., height, width, channels)`.
+        mean: Means of the same shape or with further leading axes.
+        sigma: Standard deviation of every pixel. With a number the result is the full negative
+            log-density, `1/2 (error / sigma)^2 + log(sigma) + 1/2 log(2 pi)` summed. With `None`
+            (the default) it is the plain sum of squared errors of the published implementations,
+            which equals the density of `sigma = sqrt(1/2)` but for the constant.
+
+    Returns:
+        Float32 tensor of the leading axes' shape, in nats.
+    """
+    error = ops.square(ops.cast(images, "float32") - ops.cast(mean, "float32"))
+    if sigma is not None:
+        error = 0.5 * error / sigma**2 + math.log(sigma) + 0.5 * math.log(2 * math.pi)
+    return ops.sum(error, axis=(-3, -2, -1))
+
+
+@keras.saving.register_keras_serializable(package="keras_devae")
+class BernoulliLikelihood:
+    """Pixels as independent coin flips, given by logits; for binary images above all."""
+
+    name = "bernoulli"
+    bounded = True
+
+    def negative_log_likelihood(self, images, decoded):
+        """Negative log-likelihood, see `bernoulli_negative_log_likelihood`."""
+        return bernoulli_negative_log_likelihood(images, decoded)
+
+    def mean(self, decoded):
+        """Pixel means in `[0, 1]` of a decoder output, float32."""
+        return ops.sigmoid(ops.cast(decoded, "float32"))
+
+    def get_config(self):
+        """Returns the constructor's arguments."""
+        return {}
+
+    @classmethod
+    def from_config(cls, config):
+        """Rebuilds the likelihood."""
+        return cls(**config)
+
+
+@keras.saving.register_keras_serializable(package="keras_devae")
+class GaussianLikelihood:
+    """Pixels as independent normal variables of one fixed standard deviation.
+
+    Args:
+        sigma: Standard deviation, or `None` (default) for the plain squared error.
+        output: `"sigmoid"` (default) squashes the decoder's output into `[0, 1]`; `"linear"` takes
+            it as it is, for data on any other range.
+
+    Raises:
+        UsageError: If `sigma` is not positive or `output` is unknown.
+    """
+
+    name = "gaussian"
+    bounded = False
+
+    def __init__(self, sigma=None, output="sigmoid"):
+        if sigma is not None and not sigma > 0:
+            raise UsageError(f"`sigma` must be positive or None. Received: sigma={sigma}.")
+        if output not in OUTPUTS:
+            raise unknown_name("output of the Gaussian likelihood", output, OUTPUTS)
+        self.sigma = sigma
+        self.output = output
+
+    def negative_log_likelihood(self, images, decoded):
+        """Negative log-likelihood, see `gaussian_negative_log_likelihood`."""
+        return gaussian_negative_log_likelihood(images, self.mean(decoded), self.sigma)
+
+    def mean(self, decoded):
+        """Pixel means of a decoder output, float32."""
+        decoded = ops.cast(decoded, "float32")
+        return ops.sigmoid(decoded) if self.output == "sigmoid" else decoded
+
+    def get_config(self):
+        """Returns the constructor's arguments."""
+        return {"sigma": self.sigma, "output": self.output}
+
+    @classmethod
+    def from_config(cls, config):
+        """Rebuilds the likelihood."""
+        return cls(**config)
+
+
+LIKELIHOODS = {"bernoulli": BernoulliLikelihood, "gaussian": GaussianLikelihood}
+
+
+def get_likelihood(identifier):
+    """Turns a name or an object into a likelihood.
+
+    Args:
+        identifier: `"bernoulli"`, `"gaussian"`, or an object with `negative_log_likelihood`,
+            `mean`, `get_config`, `name` and `bounded` (whether pixels must lie in `[0, 1]`).
+
+    Returns:
+        The likelihood object.
+
+    Raises:
+        UsageError: If the name is unknown.
+    """
+    if isinstance(identifier, str):
+        if identifier not in LIKELIHOODS:
+            raise unknown_name("likelihood", identifier, LIKELIHOODS)
+        return LIKELIHOODS[identifier]()
+    return identifier

@@ -1,0 +1,182 @@
+"""DeVAE: a VAE with latent layers of decreasing information bottleneck."""
+
+import keras
+import numpy as np
+from keras import ops
+
+from keras_devae.errors import UsageError, unknown_name
+from keras_devae.layers import DiTStack, LayerDraw, LayerEmbedding
+from keras_devae.losses import gaussian_kl
+from keras_devae.models.vae import VAE, LossTerms
+
+OBJECTIVES = ("sampled", "summed")
+
+
+@keras.saving.register_keras_serializable(package="keras_devae")
+class DeVAE(VAE):
+    """Decremental variational autoencoder.
+
+    After "Variational Autoencoders with Decremental Information Bottleneck for Disentanglement".
+    K latent layers share one encoder and one decoder; layer i is a learned diagonal scaling of
+    layer 0 (`DiTStack`) under its own pressure beta_i:
+
+        L_i = reconstruction(x, decoder([z_i, v_i])) + beta_i * KL_i
+
+    Layer 0, under the weakest pressure, is the representation and reconstructs well; the layers
+    behind it press the latents apart, and because the scalings neither mix nor reorder dimensions
+    the disentanglement they find holds in layer 0 too.
+
+    In validation the loss is the expectation over the layers, `sum_i p_i L_i`, with posterior means
+    in place of samples.
+
+    Args:
+        encoder: See `VAE`.
+        decoder: See `VAE`; it takes `2 * latent_dim` numbers, a code and its layer's vector.
+        betas: The K pressures, each at least 0; default `(1, 10, 40)`. They refer to sums over
+            64x64 pixels: at another size scale them with the number of pixels.
+        objective: `"sampled"` (default): every step draws one layer with `p_i = s^i / sum_j s^j`
+            and minimises L_i, as in the paper. `"summed"`: every step minimises `sum_i s^i L_i`,
+            as in the authors' released code.
+        layer_weight_base: The s of these formulas, at least 0; default 1, all layers alike. 0
+            trains layer 0 only.
+        **kwargs: `likelihood`, `seed` of `VAE`; `name`, `dtype`, `trainable` of `keras.Model`.
+
+    Raises:
+        UsageError: If an argument is out of range.
+    """
+
+    def __init__(
+        self,
+        encoder,
+        decoder,
+        betas=(1.0, 10.0, 40.0),
+        objective="sampled",
+        layer_weight_base=1.0,
+        **kwargs,
+    ):
+        betas = tuple(float(beta) for beta in betas)
+        if not betas or not all(0 <= beta < float("inf") for beta in betas):
+            raise UsageError(
+                "`betas` must hold at least one number, each finite and at least 0. "
+                f"Received: {betas}."
+            )
+        if objective not in OBJECTIVES:
+            raise unknown_name("objective", objective, OBJECTIVES)
+        super().__init__(encoder, decoder, **kwargs)
+        self.betas = betas
+        self.num_layers = len(betas)
+        self.objective = objective
+        self.layer_weight_base = layer_weight_base
+        self._make_layers()
+
+    def _make_layers(self):
+        draw_seed, vector_seed = (
+            np.random.SeedSequence([self.seed, 1]).generate_state(2).tolist()
+            if self.seed is not None
+            else (None, None)
+        )
+        self.stack = DiTStack(self.num_layers)
+        self.stack.build((None, self.latent_dim))
+        self.layer_embedding = LayerEmbedding(self.num_layers, seed=vector_seed)
+        self.layer_embedding.build((None, self.latent_dim))
+        self.layer_draw = LayerDraw(self.num_layers, self.layer_weight_base, seed=draw_seed)
+        self.layer_trackers = [
+            keras.metrics.Mean(f"{term}_loss_layer_{i}")
+            for i in range(self.num_layers)
+            for term in ("reconstruction", "kl")
+        ]
+
+    @classmethod
+    def decoder_input_dim(cls, latent_dim):
+        """Returns twice the number of latent dimensions: a code and its layer's vector."""
+        return 2 * latent_dim
+
+    def call(self, images, training=False):
+        """Encodes and decodes through layer 0.
+
+        Args:
+            images: `(batch, height, width, channels)`.
+            training: With true only the posterior is computed: which layer is sampled and decoded
+                is the objective's choice.
+
+        Returns:
+            The dictionary of `VAE.call`; in training `z_mean` and `z_log_var` of layer 0 only.
+        """
+        z_mean, z_log_var = self.posterior_of(self.pixels(images), training)
+        posterior = {"z_mean": z_mean, "z_log_var": z_log_var}
+        if training:
+            return posterior
+        decoded = self.decoder(self.layer_embedding(z_mean, index=0), training=False)
+        reconstruction = self.likelihood.mean(decoded)
+        return {**posterior, "z": z_mean, "decoded": decoded, "reconstruction": reconstruction}
+
+    def loss_terms(self, pixels, outputs, training):
+        """Computes the loss of one batch, see the class."""
+        layers, weights = self._layers_of_step(training)
+        mean, log_var = self.stack(outputs["z_mean"], outputs["z_log_var"], index=layers)
+        z = self.sampling(mean, log_var) if training else mean
+        decoded = self._decode_layers(z, layers, training)
+        reconstruction = ops.mean(self.likelihood.negative_log_likelihood(pixels, decoded), axis=1)
+        kl = ops.mean(gaussian_kl(mean, log_var), axis=1)
+        betas = ops.take(ops.convert_to_tensor(self.betas, "float32"), layers)
+        return LossTerms(
+            total=ops.sum(weights * (reconstruction + betas * ops.sum(kl, axis=-1))),
+            reconstruction=reconstruction,
+            kl=kl,
+            layers=layers,
+            weights=weights,
+        )
+
+    def _layers_of_step(self, training):
+        """Returns the layers of this step and their weights in the loss, both `(n,)`."""
+        if training and self.objective == "sampled":
+            return self.layer_draw.draw(), ops.ones((1,), "float32")
+        sampled = self.objective == "sampled"
+        weights = self.layer_draw.probabilities if sampled else self.layer_draw.weights_of_layers
+        return ops.arange(self.num_layers), ops.convert_to_tensor(weights, "float32")
+
+    def _decode_layers(self, z, layers, training):
+        """Decodes `(n, batch, latent_dim)` in one pass of the decoder."""
+        inputs = self.layer_embedding(z, index=layers)
+        n = inputs.shape[0]
+        decoded = self.decoder(ops.reshape(inputs, (-1, inputs.shape[-1])), training=training)
+        return ops.reshape(decoded, (n, -1, *self.image_shape))
+
+    def track(self, terms, batch_size):
+        """Adds a step's terms to the metrics, in all and for each layer."""
+        super().track(terms, batch_size)
+        values = (terms.reconstruction, ops.sum(terms.kl, axis=-1))
+        for i in range(self.num_layers):
+            seen = ops.cast(terms.layers == i, "float32")
+            weight = ops.sum(seen) * ops.cast(batch_size, "float32")
+            for value, tracker in zip(values, self.layer_trackers[2 * i : 2 * i + 2], strict=True):
+                tracker.update_state(ops.sum(seen * value), sample_weight=weight)
+
+    def complaints(self, logs):
+        """Adds a sentence about scalings that have run into their bound."""
+        sentences = super().complaints(logs)
+        limit = self.stack.log_scale_limit
+        log_scales = self.stack.cumulated_log_scales(clip=False)
+        if max(np.abs(ops.convert_to_numpy(scale)).max() for scale in log_scales) > limit:
+            sentences.append(
+                f"A latent layer's scaling has run into its bound of e^{limit:g}: its betas lie too "
+                "far apart, or there are too many layers."
+            )
+        return sentences
+
+    def decoder_inputs(self, z, layer):
+        """Returns codes with the layer's vector appended."""
+        return self.layer_embedding(ops.convert_to_tensor(z), index=layer)
+
+    def posterior_of_layers(self, mean, log_var):
+        """Returns the posterior of all K layers, each `(K, batch, latent_dim)`, as tensors."""
+        return self.stack(ops.convert_to_tensor(mean), ops.convert_to_tensor(log_var))
+
+    def get_config(self):
+        """Returns the constructor's arguments."""
+        return {
+            **super().get_config(),
+            "betas": list(self.betas),
+            "objective": self.objective,
+            "layer_weight_base": self.layer_weight_base,
+        }

@@ -1,0 +1,78 @@
+"""Checks of the images that a model is given, made before any long work starts."""
+
+import keras
+import numpy as np
+
+from keras_devae.errors import UsageError
+
+_ROWS = 4096
+
+
+def check_images(images, image_shape, bounded):
+    """Checks an array, or what can be seen of a data set without using it up.
+
+    Args:
+        images: An array or tensor `(n, height, width, channels)`; or a `keras.utils.PyDataset`, a
+            `tf.data.Dataset` or a `torch.utils.data.DataLoader`, of which the first batch is
+            checked. Generators are not touched.
+        image_shape: The `(height, width, channels)` that the model takes.
+        bounded: Whether float pixels must lie in `[0, 1]`.
+
+    Raises:
+        UsageError: If the shape is wrong, a value is not finite, or the range does not fit.
+    """
+    if hasattr(images, "shape") and hasattr(images, "dtype"):
+        _check_array(images, image_shape, bounded)
+    elif isinstance(images, keras.utils.PyDataset):
+        _check_array(_first(images[0]), image_shape, bounded)
+    elif hasattr(images, "__iter__") and not hasattr(images, "__next__"):
+        for batch in images:
+            _check_array(_first(batch), image_shape, bounded)
+            break
+
+
+def _first(batch):
+    return batch[0] if isinstance(batch, (tuple, list)) else batch
+
+
+def _check_array(images, image_shape, bounded):
+    if tuple(images.shape[1:]) != tuple(image_shape):
+        raise UsageError(
+            f"Expected images of shape (n, {', '.join(map(str, image_shape))}). "
+            f"Received: {tuple(images.shape)}."
+        )
+    for start in range(0, len(images), _ROWS):
+        rows = keras.ops.convert_to_numpy(images[start : start + _ROWS])
+        if np.issubdtype(rows.dtype, np.floating):
+            _check_floats(rows, start, bounded)
+        else:
+            _check_integers(rows)
+
+
+def _check_floats(rows, start, bounded):
+    lowest, highest = float(np.min(rows)), float(np.max(rows))
+    if not np.isfinite(lowest + highest):
+        row = int(np.argmin(np.isfinite(rows).all(axis=(1, 2, 3))))
+        raise UsageError(
+            f"The images hold a value that is not finite, first in row {start + row}. "
+            "Remove or mend that image."
+        )
+    if bounded and (lowest < 0 or highest > 1):
+        raise UsageError(
+            f"The Bernoulli likelihood needs float pixels in [0, 1]. Received: values from "
+            f"{lowest:g} to {highest:g}. Rescale them, pass them as uint8 of 0..255, or choose "
+            'likelihood="gaussian".'
+        )
+
+
+def _check_integers(rows):
+    lowest, highest = int(np.min(rows)), int(np.max(rows))
+    if lowest < 0 or highest > 255:
+        raise UsageError(
+            f"Integer pixels must lie in 0..255. Received: values from {lowest} to {highest}."
+        )
+    if highest == 1:
+        raise UsageError(
+            "Integer pixels are read as 0..255, and the largest of these is 1: the images would be "
+            "almost black. Multiply them by 255, or pass them as floats."
+        )

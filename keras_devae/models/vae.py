@@ -1,0 +1,507 @@
+"""The variational autoencoder, base of every model."""
+
+import dataclasses
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+from keras_devae.backend import compiles_with_xla
+from keras_devae.errors import UsageError, unknown_name
+from keras_devae.layers import GaussianSampling
+from keras_devae.losses import gaussian_kl, get_likelihood
+from keras_devae.models.guard import TrainingGuard
+from keras_devae.models.images import check_images
+from keras_devae.networks import NETWORKS
+
+#: Bound of the log-variance: a standard deviation between e^-10 and e^10.
+LOG_VAR_LIMIT = 20.0
+
+
+@dataclasses.dataclass(frozen=True)
+class LossTerms:
+    """What one step's loss consists of. All tensors are float32, means over the batch, in nats.
+
+    Attributes:
+        total: Scalar, what is minimised.
+        reconstruction: `(n,)`, for each of the n latent layers evaluated in this step.
+        kl: `(n, latent_dim)`.
+        layers: `(n,)`, the numbers of these layers.
+        weights: `(n,)`, the weight of each layer in the total.
+        extra: Further named scalars that are part of the total.
+    """
+
+    total: Any
+    reconstruction: Any
+    kl: Any
+    layers: Any
+    weights: Any
+    extra: dict = dataclasses.field(default_factory=dict)
+
+
+@keras.saving.register_keras_serializable(package="keras_devae")
+class VAE(keras.Model):
+    """Variational autoencoder (Kingma & Welling 2014).
+
+    Minimises `reconstruction + KL`, each summed over pixels or latent dimensions and averaged over
+    the batch, in nats. The siblings change `loss_terms` and nothing else.
+
+    Images may be uint8 of 0..255, which the model divides by 255 itself, or floats, which it takes
+    as they are. Training uses a sample of the posterior; validation and inference use its mean and
+    are deterministic.
+
+    Args:
+        encoder: A functional `keras.Model` from images `(batch, height, width, channels)` to a
+            dictionary of `z_mean` and `z_log_var`, `(batch, latent_dim)`.
+        decoder: A functional `keras.Model` from codes to logits of the images' shape.
+        likelihood: `"bernoulli"` (default), `"gaussian"`, or a likelihood object.
+        seed: Integer seed of the sampling noise, or `None` (default) for a random one.
+        **kwargs: `name`, `dtype`, `trainable` of `keras.Model`.
+
+    Raises:
+        UsageError: If encoder and decoder do not fit together.
+
+    Example:
+        >>> model = VAE.for_images((64, 64, 1), latent_dim=10)
+        >>> model.compile(optimizer=keras.optimizers.Adam(1e-4))
+        >>> model.fit(images, epochs=3)
+        >>> codes = model.encode(images)
+    """
+
+    #: Number of latent layers.
+    num_layers = 1
+
+    def __init__(self, encoder, decoder, likelihood="bernoulli", seed=None, **kwargs):
+        super().__init__(**kwargs)
+        latent_dim = self._check_networks(encoder, decoder)
+        self.encoder = encoder
+        self.decoder = decoder
+        self.likelihood = get_likelihood(likelihood)
+        self.seed = seed
+        self.image_shape = tuple(encoder.input_shape[1:])
+        self.latent_dim = latent_dim
+        self.sampling = GaussianSampling(seed=seed)
+        self.reconstruction_tracker = keras.metrics.Mean("reconstruction_loss")
+        self.kl_tracker = keras.metrics.Mean("kl_loss")
+        for network in (encoder, decoder):
+            network.jit_compile = compiles_with_xla()
+        # The networks are built already. Setting the flag, in place of calling `build`, leaves
+        # the siblings free to add layers of their own.
+        self.built = True
+
+    @classmethod
+    def for_images(
+        cls,
+        image_shape,
+        latent_dim=10,
+        network="convolutional",
+        likelihood="bernoulli",
+        seed=None,
+        **options,
+    ):
+        """Builds the model with one of the package's pairs of networks.
+
+        Args:
+            image_shape: `(height, width, channels)`.
+            latent_dim: Number of latent dimensions; default 10.
+            network: `"convolutional"` (default) or `"mlp"`.
+            likelihood: See the class.
+            seed: Integer seed of initial weights and noise, or `None` (default).
+            **options: Further arguments of the class.
+
+        Returns:
+            The model, built and ready for `compile`.
+
+        Raises:
+            UsageError: If a name is unknown or a size not supported.
+        """
+        if network not in NETWORKS:
+            raise unknown_name("network", network, NETWORKS)
+        image_shape = tuple(image_shape)
+        if len(image_shape) != 3:
+            raise UsageError(
+                f"`image_shape` must be (height, width, channels). Received: {image_shape}."
+            )
+        make_encoder, make_decoder = NETWORKS[network]
+        encoder_seed, decoder_seed = (
+            np.random.SeedSequence(seed).generate_state(2) if seed is not None else (None, None)
+        )
+        return cls(
+            make_encoder(image_shape, latent_dim, seed=encoder_seed),
+            make_decoder(cls.decoder_input_dim(latent_dim), image_shape, seed=decoder_seed),
+            likelihood=likelihood,
+            seed=seed,
+            **options,
+        )
+
+    @classmethod
+    def decoder_input_dim(cls, latent_dim):
+        """Returns the width of the decoder's input for a number of latent dimensions."""
+        return latent_dim
+
+    def _check_networks(self, encoder, decoder):
+        """Checks that the networks fit together and returns the number of latent dimensions."""
+        output = encoder.compute_output_spec(encoder.input) if encoder.built else None
+        if not isinstance(output, dict) or not {"z_mean", "z_log_var"} <= set(output):
+            raise UsageError(
+                "The encoder must be a functional keras.Model that returns a dictionary of "
+                f"`z_mean` and `z_log_var`. Received: {encoder!r} with output {output}."
+            )
+        latent_dim = output["z_mean"].shape[-1]
+        expected = self.decoder_input_dim(latent_dim)
+        if decoder.input_shape[-1] != expected:
+            raise UsageError(
+                f"The decoder must take {expected} numbers for {latent_dim} latent "
+                f"dimensions. Received: a decoder of {decoder.input_shape[-1]}."
+            )
+        if tuple(decoder.output_shape[1:]) != tuple(encoder.input_shape[1:]):
+            raise UsageError(
+                "The decoder must return the encoder's images. Received: encoder input "
+                f"{encoder.input_shape[1:]}, decoder output {decoder.output_shape[1:]}."
+            )
+        return latent_dim
+
+    # The forward pass and the objective: tensors in, tensors out.
+
+    def pixels(self, images):
+        """Turns images into float32 pixels: integers are divided by 255, floats left alone."""
+        images = ops.convert_to_tensor(images)
+        if not keras.backend.is_float_dtype(keras.backend.standardize_dtype(images.dtype)):
+            return ops.cast(images, "float32") / 255.0
+        return ops.cast(images, "float32")
+
+    def call(self, images, training=False):
+        """Encodes and decodes.
+
+        Args:
+            images: `(batch, height, width, channels)`.
+            training: With true, `z` is a sample of the posterior, else its mean.
+
+        Returns:
+            Dictionary of `z_mean`, `z_log_var`, `z`, `(batch, latent_dim)`; `decoded`, the
+            decoder's output; and `reconstruction`, the pixel means.
+        """
+        z_mean, z_log_var = self.posterior_of(self.pixels(images))
+        z = self.sampling(z_mean, z_log_var) if training else z_mean
+        decoded = self.decoder(z, training=training)
+        return {
+            "z_mean": z_mean,
+            "z_log_var": z_log_var,
+            "z": z,
+            "decoded": decoded,
+            "reconstruction": self.likelihood.mean(decoded),
+        }
+
+    def posterior_of(self, pixels, training=False):
+        """Returns mean and log-variance of pixels, the latter clipped to +-20."""
+        posterior = self.encoder(pixels, training=training)
+        return (
+            ops.cast(posterior["z_mean"], "float32"),
+            ops.clip(ops.cast(posterior["z_log_var"], "float32"), -LOG_VAR_LIMIT, LOG_VAR_LIMIT),
+        )
+
+    def loss_terms(self, pixels, outputs, training):
+        """Computes the loss of one batch.
+
+        Args:
+            pixels: Float32 images `(batch, height, width, channels)`.
+            outputs: What `call` returned for them.
+            training: Whether this is a training step.
+
+        Returns:
+            A `LossTerms`.
+        """
+        negative_log_likelihood = self.likelihood.negative_log_likelihood(
+            pixels, outputs["decoded"]
+        )
+        reconstruction = ops.mean(negative_log_likelihood, axis=0, keepdims=True)
+        kl = ops.mean(gaussian_kl(outputs["z_mean"], outputs["z_log_var"]), axis=0, keepdims=True)
+        return LossTerms(
+            total=ops.sum(reconstruction) + self.kl_weight() * ops.sum(kl),
+            reconstruction=reconstruction,
+            kl=kl,
+            layers=ops.zeros((1,), "int32"),
+            weights=ops.ones((1,), "float32"),
+        )
+
+    def kl_weight(self):
+        """Returns the factor of the KL term: 1, the evidence lower bound."""
+        return 1.0
+
+    def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
+        """Computes the objective for Keras's own training loop; labels `y` are ignored.
+
+        Args:
+            x: Images.
+            y: Ignored.
+            y_pred: What `call` returned.
+            sample_weight: Not supported.
+            training: Whether this is a training step.
+
+        Returns:
+            The scalar loss.
+
+        Raises:
+            UsageError: If sample weights are given.
+        """
+        del y
+        if sample_weight is not None:
+            raise UsageError("Sample weights are not supported. Repeat the images instead.")
+        terms = self.loss_terms(self.pixels(x), y_pred, training)
+        self.track(terms, ops.shape(x)[0])
+        return terms.total
+
+    def track(self, terms, batch_size):
+        """Adds a step's terms to the metrics that `fit` shows.
+
+        Args:
+            terms: A `LossTerms`.
+            batch_size: Number of images they are the mean of.
+        """
+        shares = terms.weights / ops.sum(terms.weights)
+        self.reconstruction_tracker.update_state(
+            ops.sum(shares * terms.reconstruction), sample_weight=batch_size
+        )
+        self.kl_tracker.update_state(
+            ops.sum(shares * ops.sum(terms.kl, axis=-1)), sample_weight=batch_size
+        )
+
+    # Training: Keras's own loop, with the package's checks in front of it.
+
+    def compile(self, *args, jit_compile="auto", **kwargs):
+        """Configures training, see `keras.Model.compile`.
+
+        Args:
+            *args: Arguments of `keras.Model.compile`.
+            jit_compile: As there, but `"auto"` (default) leaves XLA off on TensorFlow on a CPU,
+                where it is slower.
+            **kwargs: Arguments of `keras.Model.compile`.
+        """
+        super().compile(*args, jit_compile=jit_compile, **kwargs)
+        if jit_compile == "auto":
+            self.jit_compile = compiles_with_xla()
+
+    def compile_from_config(self, config):
+        """Configures training as a saved model was, optimizer state included."""
+        self.compile(**keras.saving.deserialize_keras_object(config))
+        self.optimizer.build(self.trainable_variables)
+
+    def fit(self, x=None, *args, callbacks=None, validation_data=None, **kwargs):
+        """Trains the model, see `keras.Model.fit`.
+
+        Args:
+            x: Images: an array, a `tf.data.Dataset`, a `keras.utils.PyDataset` (such as
+                `dataset.batches()`), a `torch.utils.data.DataLoader` or a generator.
+            *args: Arguments of `keras.Model.fit`.
+            callbacks: As there; a `TrainingGuard` is added.
+            validation_data: Images as in `x`. Reconstruction uses the posterior mean, no noise.
+            **kwargs: Arguments of `keras.Model.fit`.
+
+        Returns:
+            Keras's `History`.
+
+        Raises:
+            UsageError: If the images do not fit the model.
+            FailureError: If a loss becomes NaN or infinite.
+        """
+        check_images(x, self.image_shape, self.likelihood.bounded)
+        if validation_data is not None:
+            held_out = validation_data[0] if isinstance(validation_data, tuple) else validation_data
+            check_images(held_out, self.image_shape, self.likelihood.bounded)
+        callbacks = list(callbacks) if isinstance(callbacks, (list, tuple)) else [callbacks]
+        callbacks = [TrainingGuard(), *(c for c in callbacks if c is not None)]
+        return super().fit(x, *args, callbacks=callbacks, validation_data=validation_data, **kwargs)
+
+    def evaluate(self, x=None, *args, **kwargs):
+        """Computes the losses of images, see `keras.Model.evaluate`.
+
+        Args:
+            x: Images, as in `fit`.
+            *args: Arguments of `keras.Model.evaluate`.
+            **kwargs: Arguments of `keras.Model.evaluate`.
+
+        Returns:
+            As `keras.Model.evaluate`; deterministic, with the posterior mean in place of a sample.
+
+        Raises:
+            UsageError: If the images do not fit the model.
+        """
+        check_images(x, self.image_shape, self.likelihood.bounded)
+        return super().evaluate(x, *args, **kwargs)
+
+    def complaints(self, logs):
+        """Returns sentences about what is wrong with the trained state, empty if nothing is.
+
+        Args:
+            logs: Metrics of the last epoch.
+        """
+        kl = float(logs.get("kl_loss_layer_0", logs.get("kl_loss", np.inf)))
+        if kl < 0.1:
+            return [
+                f"The posterior has collapsed: its KL divergence is {kl:.3f} nats in all, so the "
+                "codes carry almost nothing of the images. Lower beta, or train for longer."
+            ]
+        return []
+
+    # Inference: NumPy in, NumPy out, in chunks.
+
+    def posterior(self, images, layer=0, batch_size=256):
+        """Returns the parameters of the posterior.
+
+        Args:
+            images: `(n, height, width, channels)`, uint8 or float.
+            layer: Number of the latent layer, default 0; or `None` for all K of them.
+            batch_size: Images encoded at a time; default 256.
+
+        Returns:
+            Pair (means, log-variances), float32 arrays `(n, latent_dim)`, or `(K, n, latent_dim)`
+            for `layer=None`.
+
+        Raises:
+            UsageError: If the images do not fit the model or there is no such layer.
+        """
+        self._check_layer(layer)
+        check_images(images, self.image_shape, self.likelihood.bounded)
+        outputs = _in_chunks(self._encode_chunk, images, batch_size)
+        log_var = np.clip(outputs["z_log_var"], -LOG_VAR_LIMIT, LOG_VAR_LIMIT)
+        return self._layer_posterior(outputs["z_mean"], log_var, layer)
+
+    def encode(self, images, layer=0, sample=False, seed=None, batch_size=256):
+        """Returns the codes of images: the means of the posterior.
+
+        Args:
+            images: `(n, height, width, channels)`, uint8 or float.
+            layer: Number of the latent layer, default 0; or `None` for all K of them.
+            sample: With true, a sample of the posterior in place of its mean.
+            seed: Integer seed of that sample, or `None` (default).
+            batch_size: Images encoded at a time; default 256.
+
+        Returns:
+            Float32 array `(n, latent_dim)`, or `(K, n, latent_dim)` for `layer=None`.
+
+        Raises:
+            UsageError: If the images do not fit the model or there is no such layer.
+        """
+        mean, log_var = self.posterior(images, layer, batch_size)
+        if not sample:
+            return mean
+        noise = np.random.default_rng(seed).standard_normal(mean.shape, dtype=np.float32)
+        return mean + np.exp(0.5 * log_var) * noise
+
+    def decode(self, z, layer=0, batch_size=256):
+        """Returns the images of codes.
+
+        Args:
+            z: Codes `(n, latent_dim)`.
+            layer: Number of the latent layer that they come from; default 0.
+            batch_size: Codes decoded at a time; default 256.
+
+        Returns:
+            Pixel means, float32 array `(n, height, width, channels)`.
+
+        Raises:
+            UsageError: If the codes have another width or there is no such layer.
+        """
+        self._check_layer(layer)
+        z = np.asarray(z, dtype=np.float32)
+        if z.ndim != 2 or z.shape[1] != self.latent_dim:
+            raise UsageError(f"Expected codes of shape (n, {self.latent_dim}). Received: {z.shape}.")
+        inputs = keras.ops.convert_to_numpy(self.decoder_inputs(z, layer))
+        return _in_chunks(self._decode_chunk, inputs, batch_size)["reconstruction"]
+
+    def reconstruct(self, images, layer=0, batch_size=256):
+        """Returns the reconstructions of images from the means of the posterior.
+
+        Args:
+            images: `(n, height, width, channels)`, uint8 or float.
+            layer: Number of the latent layer to go through; default 0.
+            batch_size: Images at a time; default 256.
+
+        Returns:
+            Pixel means, float32 array `(n, height, width, channels)`.
+        """
+        return self.decode(self.encode(images, layer, batch_size=batch_size), layer, batch_size)
+
+    def sample(self, n, layer=0, seed=None):
+        """Decodes n codes drawn from the prior.
+
+        Args:
+            n: Number of images.
+            layer: Number of the latent layer; default 0.
+            seed: Integer seed of the draw, or `None` (default).
+
+        Returns:
+            Pixel means, float32 array `(n, height, width, channels)`.
+        """
+        z = np.random.default_rng(seed).standard_normal((n, self.latent_dim), dtype=np.float32)
+        return self.decode(z, layer)
+
+    def export_encoder(self, path, format="tf_saved_model"):
+        """Writes encoder and decoder for use without this package, see `keras_devae.export`.
+
+        Args:
+            path: Folder to write; it must not exist.
+            format: `"tf_saved_model"` (default) or `"onnx"`.
+        """
+        from keras_devae.export import export_model
+
+        export_model(self, path, format)
+
+    def decoder_inputs(self, z, layer):
+        """Returns what the decoder takes for codes of one layer: here the codes themselves."""
+        del layer
+        return z
+
+    def posterior_of_layers(self, mean, log_var):
+        """Returns the posterior of all K layers, each `(K, batch, latent_dim)`, as tensors."""
+        return ops.expand_dims(mean, 0), ops.expand_dims(log_var, 0)
+
+    def _layer_posterior(self, mean, log_var, layer):
+        all_layers = self.posterior_of_layers(mean, log_var)
+        means, log_vars = (keras.ops.convert_to_numpy(tensor) for tensor in all_layers)
+        return (means, log_vars) if layer is None else (means[layer], log_vars[layer])
+
+    def _check_layer(self, layer):
+        if layer is not None and not 0 <= layer < self.num_layers:
+            raise UsageError(
+                f"The model has the latent layers 0 to {self.num_layers - 1}. Received: {layer}."
+            )
+
+    def _encode_chunk(self, images):
+        return self.encoder.predict_on_batch(keras.ops.convert_to_numpy(self.pixels(images)))
+
+    def _decode_chunk(self, inputs):
+        decoded = self.decoder.predict_on_batch(inputs)
+        return {"reconstruction": keras.ops.convert_to_numpy(self.likelihood.mean(decoded))}
+
+    def get_config(self):
+        """Returns the constructor's arguments."""
+        return {
+            **super().get_config(),
+            "encoder": keras.saving.serialize_keras_object(self.encoder),
+            "decoder": keras.saving.serialize_keras_object(self.decoder),
+            "likelihood": keras.saving.serialize_keras_object(self.likelihood),
+            "seed": self.seed,
+        }
+
+    @classmethod
+    def from_config(cls, config):
+        """Rebuilds the model from `get_config`."""
+        nested = ("encoder", "decoder", "likelihood")
+        objects = {k: keras.saving.deserialize_keras_object(config[k]) for k in nested}
+        return cls(**{**config, **objects})
+
+
+def _in_chunks(function, rows, batch_size):
+    """Maps a function over chunks of rows and joins the arrays of the dictionaries it returns.
+
+    The last chunk is filled up with repeated rows, so that one compiled shape serves all.
+    """
+    size = min(batch_size, len(rows)) or 1
+    parts = []
+    for start in range(0, len(rows), size):
+        chunk = np.asarray(rows[start : start + size])
+        filled = np.concatenate([chunk, np.repeat(chunk[-1:], size - len(chunk), axis=0)])
+        parts.append({k: np.asarray(v)[: len(chunk)] for k, v in function(filled).items()})
+    return {k: np.concatenate([part[k] for part in parts]) for k in parts[0]}

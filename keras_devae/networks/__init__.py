@@ -1,0 +1,23 @@
+"""Encoders and decoders: functions returning `keras.Model`."""
+
+from keras_devae.networks.convolutional import (
+    IMAGE_SIZES,
+    convolutional_decoder,
+    convolutional_encoder,
+)
+from keras_devae.networks.mlp import mlp_decoder, mlp_encoder
+
+#: Name -> (encoder, decoder) of the pairs that models and the command line know by name.
+NETWORKS = {
+    "convolutional": (convolutional_encoder, convolutional_decoder),
+    "mlp": (mlp_encoder, mlp_decoder),
+}
+
+__all__ = [
+    "IMAGE_SIZES",
+    "NETWORKS",
+    "convolutional_decoder",
+    "convolutional_encoder",
+    "mlp_decoder",
+    "mlp_encoder",
+]

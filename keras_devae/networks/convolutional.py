@@ -1,0 +1,89 @@
+"""The convolutional pair used throughout the field (Locatello et al. 2019; DeVAE paper, table 5)."""
+
+import math
+
+import keras
+from keras import layers
+
+from keras_devae.errors import UsageError
+from keras_devae.networks.parts import gaussian_heads, seeded_kernels
+
+IMAGE_SIZES = (32, 64, 128)
+_CHANNELS = (32, 32, 32, 64, 64)
+
+
+def _strided_channels(image_shape):
+    """Channels of the stride-2 convolutions that bring the image down to 4x4.
+
+    64x64 images get the published 32, 32, 64, 64; smaller and larger ones have one layer of 32
+    less or more.
+    """
+    height, width = image_shape[:2]
+    if height != width or height not in IMAGE_SIZES:
+        raise UsageError(
+            "The convolutional networks take square images of 32, 64 or 128 pixels. "
+            f"Received: {height}x{width}. Resize the images, or use the MLP pair."
+        )
+    return _CHANNELS[-int(math.log2(height // 4)) :]
+
+
+def convolutional_encoder(image_shape, latent_dim, seed=None):
+    """Builds the convolutional encoder.
+
+    Stride-2 4x4 convolutions with 32, 32, 64, 64 channels, a valid 4x4 convolution with 256, and
+    two linear heads; ReLU. The heads compute in float32 under every dtype policy.
+
+    Args:
+        image_shape: `(height, width, channels)`; 32, 64 or 128 pixels square.
+        latent_dim: Number of latent dimensions.
+        seed: Integer seed of the initial weights, or `None` (default).
+
+    Returns:
+        A `keras.Model` from images in `[0, 1]`, `(batch, height, width, channels)`, to a dictionary
+        of `z_mean` and `z_log_var`, float32 `(batch, latent_dim)`.
+
+    Raises:
+        UsageError: If the image size is not supported.
+    """
+    kernels = seeded_kernels(seed)
+    images = keras.Input(image_shape, name="image")
+    x = images
+    for channels in _strided_channels(image_shape):
+        x = layers.Conv2D(
+            channels, 4, 2, "same", activation="relu", kernel_initializer=next(kernels)
+        )(x)
+    x = layers.Conv2D(256, 4, activation="relu", kernel_initializer=next(kernels))(x)
+    return keras.Model(images, gaussian_heads(layers.Flatten()(x), latent_dim, kernels), name="encoder")
+
+
+def convolutional_decoder(input_dim, image_shape, seed=None):
+    """Builds the convolutional decoder, the mirror image of the encoder.
+
+    Dense 256, a valid 4x4 transposed convolution with 64 channels, stride-2 4x4 transposed
+    convolutions with 64, 32, 32 and the image's channels; ReLU, linear at the end.
+
+    Args:
+        input_dim: Width of the input; DeVAE appends a layer's vector to the code, which makes it
+            twice the number of latent dimensions.
+        image_shape: `(height, width, channels)`; 32, 64 or 128 pixels square.
+        seed: Integer seed of the initial weights, or `None` (default).
+
+    Returns:
+        A `keras.Model` from `(batch, input_dim)` to float32 logits
+        `(batch, height, width, channels)`.
+
+    Raises:
+        UsageError: If the image size is not supported.
+    """
+    kernels = seeded_kernels(seed)
+    channels = [*_strided_channels(image_shape)[-2::-1], image_shape[-1]]
+    z = keras.Input((input_dim,), name="z")
+    x = layers.Dense(256, activation="relu", kernel_initializer=next(kernels))(z)
+    x = layers.Reshape((1, 1, 256))(x)
+    x = layers.Conv2DTranspose(64, 4, activation="relu", kernel_initializer=next(kernels))(x)
+    for i, width in enumerate(channels):
+        activation = "relu" if i < len(channels) - 1 else None
+        x = layers.Conv2DTranspose(
+            width, 4, 2, "same", activation=activation, kernel_initializer=next(kernels)
+        )(x)
+    return keras.Model(z, layers.Activation("linear", dtype="float32")(x), name="decoder")

@@ -1,0 +1,54 @@
+"""A pair of multilayer perceptrons, for images of any size and for quick experiments."""
+
+import math
+
+import keras
+from keras import layers
+
+from keras_devae.networks.parts import gaussian_heads, seeded_kernels
+
+
+def mlp_encoder(image_shape, latent_dim, units=(1200, 1200), seed=None):
+    """Builds the fully connected encoder (the default is the one of Higgins et al. 2017).
+
+    Args:
+        image_shape: `(height, width, channels)`, any size.
+        latent_dim: Number of latent dimensions.
+        units: Widths of the hidden layers; ReLU.
+        seed: Integer seed of the initial weights, or `None` (default).
+
+    Returns:
+        A `keras.Model` from images in `[0, 1]`, `(batch, height, width, channels)`, to a dictionary
+        of `z_mean` and `z_log_var`, float32 `(batch, latent_dim)`.
+    """
+    kernels = seeded_kernels(seed)
+    images = keras.Input(image_shape, name="image")
+    x = _hidden(layers.Flatten()(images), units, kernels)
+    return keras.Model(images, gaussian_heads(x, latent_dim, kernels), name="encoder")
+
+
+def mlp_decoder(input_dim, image_shape, units=(1200, 1200), seed=None):
+    """Builds the fully connected decoder.
+
+    Args:
+        input_dim: Width of the input, see `convolutional_decoder`.
+        image_shape: `(height, width, channels)`, any size.
+        units: Widths of the hidden layers; ReLU, linear at the end.
+        seed: Integer seed of the initial weights, or `None` (default).
+
+    Returns:
+        A `keras.Model` from `(batch, input_dim)` to float32 logits
+        `(batch, height, width, channels)`.
+    """
+    kernels = seeded_kernels(seed)
+    z = keras.Input((input_dim,), name="z")
+    x = _hidden(z, units, kernels)
+    x = layers.Dense(math.prod(image_shape), kernel_initializer=next(kernels))(x)
+    x = layers.Reshape(image_shape, dtype="float32")(x)
+    return keras.Model(z, x, name="decoder")
+
+
+def _hidden(x, units, kernels):
+    for width in units:
+        x = layers.Dense(width, activation="relu", kernel_initializer=next(kernels))(x)
+    return x

@@ -1,0 +1,86 @@
+"""Batches of a data set, as Keras's training loop takes them."""
+
+import keras
+import numpy as np
+
+from keras_devae.errors import UsageError
+
+
+class Batches(keras.utils.PyDataset):
+    """Batches of uint8 images of a data set, in an order that follows from the seed alone.
+
+    Shuffled batches walk through one permutation of the data set after another, without end: batch
+    t is the same whatever was asked for before it. A run that was interrupted after t steps goes on
+    with `start_step=t`. Unshuffled batches walk through the rows in order, once an epoch.
+
+    Args:
+        dataset: A `keras_devae.data.Dataset`.
+        batch_size: Images a batch; default 64.
+        steps: Batches an epoch; default one pass over the data set. Each epoch goes on where the
+            one before it ended.
+        seed: Integer seed of the order; default 0.
+        start_step: Number of batches to skip at the start; default 0.
+        shuffle: Whether to shuffle; default true.
+        **kwargs: `workers`, `use_multiprocessing`, `max_queue_size` of `keras.utils.PyDataset`.
+
+    Raises:
+        UsageError: If `batch_size` or `steps` is below 1, or `start_step` below 0.
+    """
+
+    def __init__(
+        self, dataset, batch_size=64, steps=None, seed=0, start_step=0, shuffle=True, **kwargs
+    ):
+        super().__init__(**kwargs)
+        for name, value, least in (
+            ("batch_size", batch_size, 1),
+            ("steps", 1 if steps is None else steps, 1),
+            ("start_step", start_step, 0),
+        ):
+            if value < least:
+                raise UsageError(f"`{name}` must be at least {least}. Received: {name}={value}.")
+        self.dataset = dataset
+        self.batch_size = batch_size
+        self.shuffle = shuffle
+        self.seed = seed
+        self.step = start_step
+        self._batches_of_a_pass = -(-len(dataset) // batch_size)
+        self._steps = steps or self._batches_of_a_pass
+        self._permutations = {}
+
+    def __len__(self):
+        return self._steps
+
+    def __getitem__(self, index):
+        return (self.dataset.images(self.indices(self.step + index)),)
+
+    def on_epoch_end(self):
+        """Moves on to the batches of the next epoch."""
+        self.step += self._steps
+
+    def indices(self, step):
+        """Returns the rows of the batch of a step.
+
+        Args:
+            step: Number of the batch since the beginning of training, from 0.
+
+        Returns:
+            Int64 array `(batch_size,)`; shorter only for the last batch of an unshuffled pass.
+        """
+        size = len(self.dataset)
+        if not self.shuffle:
+            first = step % self._batches_of_a_pass * self.batch_size
+            return np.arange(first, min(first + self.batch_size, size))
+        positions = np.arange(step * self.batch_size, (step + 1) * self.batch_size)
+        passes = positions // size
+        return np.concatenate(
+            [self._permutation(p)[positions[passes == p] % size] for p in np.unique(passes)]
+        )
+
+    def _permutation(self, number):
+        """Returns the permutation of one pass; the last two are kept."""
+        if number not in self._permutations:
+            generator = np.random.default_rng([self.seed, number])
+            order = generator.permutation(np.arange(len(self.dataset), dtype=np.int32))
+            kept = {k: v for k, v in self._permutations.items() if k == number - 1}
+            self._permutations = {**kept, number: order}
+        return self._permutations[number]
