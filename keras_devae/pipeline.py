@@ -3,7 +3,7 @@
 import keras
 import numpy as np
 
-from keras_devae.errors import UsageError
+from keras_devae.checks import at_least
 
 
 class Batches(keras.utils.PyDataset):
@@ -31,20 +31,13 @@ class Batches(keras.utils.PyDataset):
         self, dataset, batch_size=64, steps=None, seed=0, start_step=0, shuffle=True, **kwargs
     ):
         super().__init__(**kwargs)
-        for name, value, least in (
-            ("batch_size", batch_size, 1),
-            ("steps", 1 if steps is None else steps, 1),
-            ("start_step", start_step, 0),
-        ):
-            if value < least:
-                raise UsageError(f"`{name}` must be at least {least}. Received: {name}={value}.")
         self.dataset = dataset
-        self.batch_size = batch_size
+        self.batch_size = at_least("batch_size", batch_size, 1)
         self.shuffle = shuffle
         self.seed = seed
-        self.step = start_step
+        self.step = at_least("start_step", start_step, 0)
         self._batches_of_a_pass = -(-len(dataset) // batch_size)
-        self._steps = steps or self._batches_of_a_pass
+        self._steps = self._batches_of_a_pass if steps is None else at_least("steps", steps, 1)
         self._permutations = {}
 
     def __len__(self):

@@ -1,3 +1,3 @@
-"""The package's version, alone in its file so that packaging can read it without importing Keras."""
+"""The package's version, in a file that packaging can read without importing Keras."""
 
 __version__ = "0.1.0"

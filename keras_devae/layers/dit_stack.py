@@ -3,6 +3,7 @@
 import keras
 from keras import ops
 
+from keras_devae.checks import at_least
 from keras_devae.errors import UsageError
 
 
@@ -30,13 +31,9 @@ class DiTStack(keras.layers.Layer):
 
     def __init__(self, num_layers, log_scale_limit=10.0, **kwargs):
         super().__init__(**{"dtype": "float32", **kwargs})
-        if num_layers < 1:
-            raise UsageError(f"`num_layers` must be at least 1. Received: {num_layers}.")
         if not 0 < log_scale_limit <= 20:
-            raise UsageError(
-                f"`log_scale_limit` must lie in (0, 20]. Received: {log_scale_limit}."
-            )
-        self.num_layers = num_layers
+            raise UsageError(f"`log_scale_limit` must lie in (0, 20]. Received: {log_scale_limit}.")
+        self.num_layers = at_least("num_layers", num_layers, 1)
         self.log_scale_limit = log_scale_limit
 
     def build(self, mean_shape, log_var_shape=None):
@@ -89,10 +86,7 @@ class DiTStack(keras.layers.Layer):
 
     def compute_output_spec(self, mean, log_var, index=None):
         """Returns the specs of means and log-variances."""
-        if index is None:
-            leading = (self.num_layers,)
-        else:
-            leading = tuple(getattr(index, "shape", ()))
+        leading = (self.num_layers,) if index is None else tuple(getattr(index, "shape", ()))
         spec = keras.KerasTensor((*leading, *mean.shape), dtype="float32")
         return spec, keras.KerasTensor(spec.shape, dtype="float32")
 

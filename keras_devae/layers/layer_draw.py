@@ -4,7 +4,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_devae.errors import UsageError
+from keras_devae.checks import at_least, finite_at_least
 from keras_devae.layers.seeded import SeededLayer
 
 
@@ -17,7 +17,8 @@ class LayerDraw(SeededLayer):
 
     Args:
         num_layers: K, at least 1.
-        weight_base: The `s` of the formula, at least 0. 1 (default) is uniform, 0 is always layer 0.
+        weight_base: The `s` of the formula, at least 0. 1 (default) is uniform, 0 means
+            layer 0 always.
         seed: Integer seed, or `None` (default) for a random one.
         **kwargs: Arguments of `keras.layers.Layer`.
 
@@ -27,14 +28,8 @@ class LayerDraw(SeededLayer):
 
     def __init__(self, num_layers, weight_base=1.0, seed=None, **kwargs):
         super().__init__(seed=seed, **{"dtype": "float32", **kwargs})
-        if num_layers < 1:
-            raise UsageError(f"`num_layers` must be at least 1. Received: {num_layers}.")
-        if not 0 <= weight_base < float("inf"):
-            raise UsageError(
-                f"`weight_base` must be a finite number of at least 0. Received: {weight_base}."
-            )
-        self.num_layers = num_layers
-        self.weight_base = weight_base
+        self.num_layers = at_least("num_layers", num_layers, 1)
+        self.weight_base = finite_at_least("weight_base", weight_base)
 
     @property
     def weights_of_layers(self):

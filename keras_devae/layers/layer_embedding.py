@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-from keras_devae.errors import UsageError
+from keras_devae.checks import at_least
 
 
 @keras.saving.register_keras_serializable(package="keras_devae")
@@ -21,9 +21,7 @@ class LayerEmbedding(keras.layers.Layer):
 
     def __init__(self, num_layers, seed=None, **kwargs):
         super().__init__(**{"dtype": "float32", **kwargs})
-        if num_layers < 1:
-            raise UsageError(f"`num_layers` must be at least 1. Received: {num_layers}.")
-        self.num_layers = num_layers
+        self.num_layers = at_least("num_layers", num_layers, 1)
         self.seed = seed
 
     def build(self, z_shape):

@@ -11,7 +11,8 @@ import math
 import keras
 from keras import ops
 
-from keras_devae.errors import UsageError, unknown_name
+from keras_devae.checks import positive
+from keras_devae.errors import unknown_name
 
 OUTPUTS = ("sigmoid", "linear")
 
@@ -98,8 +99,8 @@ class GaussianLikelihood:
     bounded = False
 
     def __init__(self, sigma=None, output="sigmoid"):
-        if sigma is not None and not sigma > 0:
-            raise UsageError(f"`sigma` must be positive or None. Received: sigma={sigma}.")
+        if sigma is not None:
+            positive("sigma", sigma)
         if output not in OUTPUTS:
             raise unknown_name("output of the Gaussian likelihood", output, OUTPUTS)
         self.sigma = sigma

@@ -2,7 +2,7 @@
 
 import keras
 
-from keras_devae.errors import UsageError
+from keras_devae.checks import finite_at_least
 from keras_devae.models.vae import VAE
 
 
@@ -22,10 +22,8 @@ class BetaVAE(VAE):
     """
 
     def __init__(self, encoder, decoder, beta=6.0, **kwargs):
-        if not 0 <= beta < float("inf"):
-            raise UsageError(f"`beta` must be a finite number of at least 0. Received: {beta}.")
         super().__init__(encoder, decoder, **kwargs)
-        self.beta = beta
+        self.beta = finite_at_least("beta", beta)
 
     def kl_weight(self):
         """Returns beta."""

@@ -4,7 +4,8 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_devae.errors import UsageError, unknown_name
+from keras_devae.checks import finite_at_least, pressures
+from keras_devae.errors import unknown_name
 from keras_devae.layers import DiTStack, LayerDraw, LayerEmbedding
 from keras_devae.losses import gaussian_kl
 from keras_devae.models.vae import VAE, LossTerms
@@ -54,19 +55,14 @@ class DeVAE(VAE):
         layer_weight_base=1.0,
         **kwargs,
     ):
-        betas = tuple(float(beta) for beta in betas)
-        if not betas or not all(0 <= beta < float("inf") for beta in betas):
-            raise UsageError(
-                "`betas` must hold at least one number, each finite and at least 0. "
-                f"Received: {betas}."
-            )
+        betas = pressures("betas", betas)
         if objective not in OBJECTIVES:
             raise unknown_name("objective", objective, OBJECTIVES)
         super().__init__(encoder, decoder, **kwargs)
         self.betas = betas
         self.num_layers = len(betas)
         self.objective = objective
-        self.layer_weight_base = layer_weight_base
+        self.layer_weight_base = finite_at_least("layer_weight_base", layer_weight_base)
         self._make_layers()
 
     def _make_layers(self):
@@ -159,8 +155,8 @@ class DeVAE(VAE):
         log_scales = self.stack.cumulated_log_scales(clip=False)
         if max(np.abs(ops.convert_to_numpy(scale)).max() for scale in log_scales) > limit:
             sentences.append(
-                f"A latent layer's scaling has run into its bound of e^{limit:g}: its betas lie too "
-                "far apart, or there are too many layers."
+                f"A latent layer's scaling has run into its bound of e^{limit:g}: its betas lie "
+                "too far apart, or there are too many layers."
             )
         return sentences
 

@@ -1,4 +1,4 @@
-"""What watches over every training: nothing non-finite goes on, nothing collapsed goes unnoticed."""
+"""The watch over every training: a loss that is not finite stops it, a collapse is reported."""
 
 import logging
 import math

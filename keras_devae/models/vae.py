@@ -13,10 +13,8 @@ from keras_devae.layers import GaussianSampling
 from keras_devae.losses import gaussian_kl, get_likelihood
 from keras_devae.models.guard import TrainingGuard
 from keras_devae.models.images import check_images
+from keras_devae.models.inference import LOG_VAR_LIMIT, Inference
 from keras_devae.networks import NETWORKS
-
-#: Bound of the log-variance: a standard deviation between e^-10 and e^10.
-LOG_VAR_LIMIT = 20.0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -41,7 +39,7 @@ class LossTerms:
 
 
 @keras.saving.register_keras_serializable(package="keras_devae")
-class VAE(keras.Model):
+class VAE(Inference, keras.Model):
     """Variational autoencoder (Kingma & Welling 2014).
 
     Minimises `reconstruction + KL`, each summed over pixels or latent dimensions and averaged over
@@ -344,137 +342,6 @@ class VAE(keras.Model):
             ]
         return []
 
-    # Inference: NumPy in, NumPy out, in chunks.
-
-    def posterior(self, images, layer=0, batch_size=256):
-        """Returns the parameters of the posterior.
-
-        Args:
-            images: `(n, height, width, channels)`, uint8 or float.
-            layer: Number of the latent layer, default 0; or `None` for all K of them.
-            batch_size: Images encoded at a time; default 256.
-
-        Returns:
-            Pair (means, log-variances), float32 arrays `(n, latent_dim)`, or `(K, n, latent_dim)`
-            for `layer=None`.
-
-        Raises:
-            UsageError: If the images do not fit the model or there is no such layer.
-        """
-        self._check_layer(layer)
-        check_images(images, self.image_shape, self.likelihood.bounded)
-        outputs = _in_chunks(self._encode_chunk, images, batch_size)
-        log_var = np.clip(outputs["z_log_var"], -LOG_VAR_LIMIT, LOG_VAR_LIMIT)
-        return self._layer_posterior(outputs["z_mean"], log_var, layer)
-
-    def encode(self, images, layer=0, sample=False, seed=None, batch_size=256):
-        """Returns the codes of images: the means of the posterior.
-
-        Args:
-            images: `(n, height, width, channels)`, uint8 or float.
-            layer: Number of the latent layer, default 0; or `None` for all K of them.
-            sample: With true, a sample of the posterior in place of its mean.
-            seed: Integer seed of that sample, or `None` (default).
-            batch_size: Images encoded at a time; default 256.
-
-        Returns:
-            Float32 array `(n, latent_dim)`, or `(K, n, latent_dim)` for `layer=None`.
-
-        Raises:
-            UsageError: If the images do not fit the model or there is no such layer.
-        """
-        mean, log_var = self.posterior(images, layer, batch_size)
-        if not sample:
-            return mean
-        noise = np.random.default_rng(seed).standard_normal(mean.shape, dtype=np.float32)
-        return mean + np.exp(0.5 * log_var) * noise
-
-    def decode(self, z, layer=0, batch_size=256):
-        """Returns the images of codes.
-
-        Args:
-            z: Codes `(n, latent_dim)`.
-            layer: Number of the latent layer that they come from; default 0.
-            batch_size: Codes decoded at a time; default 256.
-
-        Returns:
-            Pixel means, float32 array `(n, height, width, channels)`.
-
-        Raises:
-            UsageError: If the codes have another width or there is no such layer.
-        """
-        self._check_layer(layer)
-        z = np.asarray(z, dtype=np.float32)
-        if z.ndim != 2 or z.shape[1] != self.latent_dim:
-            raise UsageError(f"Expected codes of shape (n, {self.latent_dim}). Received: {z.shape}.")
-        inputs = keras.ops.convert_to_numpy(self.decoder_inputs(z, layer))
-        return _in_chunks(self._decode_chunk, inputs, batch_size)["reconstruction"]
-
-    def reconstruct(self, images, layer=0, batch_size=256):
-        """Returns the reconstructions of images from the means of the posterior.
-
-        Args:
-            images: `(n, height, width, channels)`, uint8 or float.
-            layer: Number of the latent layer to go through; default 0.
-            batch_size: Images at a time; default 256.
-
-        Returns:
-            Pixel means, float32 array `(n, height, width, channels)`.
-        """
-        return self.decode(self.encode(images, layer, batch_size=batch_size), layer, batch_size)
-
-    def sample(self, n, layer=0, seed=None):
-        """Decodes n codes drawn from the prior.
-
-        Args:
-            n: Number of images.
-            layer: Number of the latent layer; default 0.
-            seed: Integer seed of the draw, or `None` (default).
-
-        Returns:
-            Pixel means, float32 array `(n, height, width, channels)`.
-        """
-        z = np.random.default_rng(seed).standard_normal((n, self.latent_dim), dtype=np.float32)
-        return self.decode(z, layer)
-
-    def export_encoder(self, path, format="tf_saved_model"):
-        """Writes encoder and decoder for use without this package, see `keras_devae.export`.
-
-        Args:
-            path: Folder to write; it must not exist.
-            format: `"tf_saved_model"` (default) or `"onnx"`.
-        """
-        from keras_devae.export import export_model
-
-        export_model(self, path, format)
-
-    def decoder_inputs(self, z, layer):
-        """Returns what the decoder takes for codes of one layer: here the codes themselves."""
-        del layer
-        return z
-
-    def posterior_of_layers(self, mean, log_var):
-        """Returns the posterior of all K layers, each `(K, batch, latent_dim)`, as tensors."""
-        return ops.expand_dims(mean, 0), ops.expand_dims(log_var, 0)
-
-    def _layer_posterior(self, mean, log_var, layer):
-        all_layers = self.posterior_of_layers(mean, log_var)
-        means, log_vars = (keras.ops.convert_to_numpy(tensor) for tensor in all_layers)
-        return (means, log_vars) if layer is None else (means[layer], log_vars[layer])
-
-    def _check_layer(self, layer):
-        if layer is not None and not 0 <= layer < self.num_layers:
-            raise UsageError(
-                f"The model has the latent layers 0 to {self.num_layers - 1}. Received: {layer}."
-            )
-
-    def _encode_chunk(self, images):
-        return self.encoder.predict_on_batch(keras.ops.convert_to_numpy(self.pixels(images)))
-
-    def _decode_chunk(self, inputs):
-        decoded = self.decoder.predict_on_batch(inputs)
-        return {"reconstruction": keras.ops.convert_to_numpy(self.likelihood.mean(decoded))}
-
     def get_config(self):
         """Returns the constructor's arguments."""
         return {
@@ -491,17 +358,3 @@ class VAE(keras.Model):
         nested = ("encoder", "decoder", "likelihood")
         objects = {k: keras.saving.deserialize_keras_object(config[k]) for k in nested}
         return cls(**{**config, **objects})
-
-
-def _in_chunks(function, rows, batch_size):
-    """Maps a function over chunks of rows and joins the arrays of the dictionaries it returns.
-
-    The last chunk is filled up with repeated rows, so that one compiled shape serves all.
-    """
-    size = min(batch_size, len(rows)) or 1
-    parts = []
-    for start in range(0, len(rows), size):
-        chunk = np.asarray(rows[start : start + size])
-        filled = np.concatenate([chunk, np.repeat(chunk[-1:], size - len(chunk), axis=0)])
-        parts.append({k: np.asarray(v)[: len(chunk)] for k, v in function(filled).items()})
-    return {k: np.concatenate([part[k] for part in parts]) for k in parts[0]}

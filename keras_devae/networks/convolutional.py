@@ -1,4 +1,4 @@
-"""The convolutional pair used throughout the field (Locatello et al. 2019; DeVAE paper, table 5)."""
+"""The field's convolutional pair (Locatello et al. 2019; DeVAE paper, table 5)."""
 
 import math
 
@@ -53,7 +53,9 @@ def convolutional_encoder(image_shape, latent_dim, seed=None):
             channels, 4, 2, "same", activation="relu", kernel_initializer=next(kernels)
         )(x)
     x = layers.Conv2D(256, 4, activation="relu", kernel_initializer=next(kernels))(x)
-    return keras.Model(images, gaussian_heads(layers.Flatten()(x), latent_dim, kernels), name="encoder")
+    return keras.Model(
+        images, gaussian_heads(layers.Flatten()(x), latent_dim, kernels), name="encoder"
+    )
 
 
 def convolutional_decoder(input_dim, image_shape, seed=None):

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 from keras import layers
 
-from keras_devae.errors import UsageError
+from keras_devae.checks import at_least
 
 
 def gaussian_heads(features, latent_dim, kernels):
@@ -21,8 +21,7 @@ def gaussian_heads(features, latent_dim, kernels):
     Raises:
         UsageError: If `latent_dim` is below 1.
     """
-    if latent_dim < 1:
-        raise UsageError(f"`latent_dim` must be at least 1. Received: {latent_dim}.")
+    at_least("latent_dim", latent_dim, 1)
     return {
         name: layers.Dense(
             latent_dim, dtype="float32", kernel_initializer=next(kernels), name=name

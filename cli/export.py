@@ -1,0 +1,35 @@
+"""`keras-devae export`."""
+
+import click
+from keras_devae.cli.options import choose_backend, run_argument
+
+
+@click.command()
+@run_argument
+@click.argument("path", metavar="FOLDER")
+@click.option(
+    "--format",
+    "format_name",
+    default="tf_saved_model",
+    show_default=True,
+    help="tf_saved_model or onnx.",
+)
+@click.pass_context
+def export(context, run, path, format_name):
+    """Write encoder and decoder of the run in folder RUN to FOLDER.
+
+    The result needs neither this package nor Keras. Endpoints: encode, encode_all_layers, decode,
+    reconstruct.
+    """
+    from keras_devae.experiments.run_directory import RunDirectory
+
+    directory = RunDirectory.open(run)
+    directory.trained_model_file()
+    choose_backend(context, directory.read_config().backend)
+
+    from keras_devae.experiments.training import load_trained
+    from keras_devae.export import check_export, export_model
+
+    check_export(path, format_name)
+    export_model(load_trained(directory), path, format_name)
+    click.echo(path)

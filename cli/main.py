@@ -1,0 +1,90 @@
+"""The group of commands, and the way in which they end."""
+
+import importlib
+import logging
+import sys
+
+import click
+
+from keras_devae.errors import FailureError, UsageError
+from keras_devae.version import __version__
+
+#: Command -> one line of help; the module of that name holds it and is imported when it is used.
+COMMANDS = {
+    "data": "List, describe and prepare data sets.",
+    "doctor": "Show what is installed and found on this machine.",
+    "evaluate": "Compute the scores of a run, layer by layer.",
+    "export": "Write encoder and decoder as a SavedModel or as ONNX.",
+    "plot": "Draw a figure of a run.",
+    "presets": "Show the presets of `train`.",
+    "runs": "List runs.",
+    "train": "Train a model and measure it.",
+}
+
+
+class LazyGroup(click.Group):
+    """A group whose commands are imported when they are run, so that help comes at once."""
+
+    def list_commands(self, ctx):
+        """Returns the names of the commands."""
+        return sorted(COMMANDS)
+
+    def get_command(self, ctx, name):
+        """Imports a command."""
+        if name not in COMMANDS:
+            return None
+        return getattr(importlib.import_module(f"keras_devae.cli.{name}"), name)
+
+    def resolve_command(self, ctx, args):
+        """Names the close matches of an unknown command."""
+        if args and args[0] not in COMMANDS:
+            from keras_devae.errors import unknown_name
+
+            raise click.UsageError(str(unknown_name("command", args[0], COMMANDS)))
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx, formatter):
+        """Lists the commands without importing them."""
+        with formatter.section("Commands"):
+            formatter.write_dl(sorted(COMMANDS.items()))
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option("--backend", metavar="NAME", help="Keras backend: tensorflow, jax or torch.")
+@click.option("--debug", is_flag=True, help="Show the traceback of an error.")
+@click.version_option(__version__, prog_name="keras-devae")
+@click.pass_context
+def cli(context, backend, debug):
+    """Disentangled representation learning on images.
+
+    The backend is --backend, else KERAS_BACKEND, else Keras's configuration file, else the first
+    one installed of tensorflow, jax and torch.
+    """
+    context.obj = {"backend": backend, "debug": debug}
+
+
+def main(arguments=None):
+    """Runs the command line and exits: 0, 2 for wrong use, 1 for a failure, 130 after Ctrl-C.
+
+    Args:
+        arguments: List of words, default those of the process.
+    """
+    logging.basicConfig(format="%(message)s", level=logging.WARNING)
+    arguments = sys.argv[1:] if arguments is None else list(arguments)
+    debug = "--debug" in arguments
+    try:
+        status = cli.main(arguments, prog_name="keras-devae", standalone_mode=False)
+    except click.exceptions.Exit as exit_request:
+        status = exit_request.exit_code
+    except click.ClickException as error:
+        error.show()
+        status = error.exit_code
+    except (KeyboardInterrupt, click.Abort) as interruption:
+        click.echo(f"Interrupted. {interruption}".strip(), err=True)
+        status = 130
+    except (UsageError, FailureError, OSError, MemoryError) as error:
+        if debug:
+            raise
+        click.echo(f"Error: {error}", err=True)
+        status = 2 if isinstance(error, UsageError) else 1
+    sys.exit(status if isinstance(status, int) else 0)

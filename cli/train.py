@@ -1,0 +1,173 @@
+"""`keras-devae train`."""
+
+import click
+from keras_devae.cli.options import (
+    choose_backend,
+    json_option,
+    print_json,
+    print_scores,
+    runs_folder_option,
+)
+
+from keras_devae.errors import UsageError
+
+
+def _numbers(context, parameter, text):
+    if text is None:
+        return None
+    try:
+        return tuple(float(part) for part in text.split(","))
+    except ValueError:
+        raise click.BadParameter(f"Expected numbers with commas. Received: {text}.") from None
+
+
+def _names(context, parameter, text):
+    if text is None or text == "all":
+        return None
+    return tuple(part.strip() for part in text.split(","))
+
+
+_NOT_SETTINGS = ("preset", "run", "runs_dir", "resume_run", "overwrite", "as_json")
+_MODEL_OPTIONS = ("beta", "betas", "objective", "layer_weight_base")
+
+
+@click.command()
+@click.option("--preset", metavar="NAME", help="Settings to start from: quick, small or paper.")
+@click.option("--model", help="devae, beta_vae or vae.  [default: devae]")
+@click.option("--dataset", help="dsprites, shapes3d, npz:PATH or folder:PATH.  [default: shapes3d]")
+@click.option("--source", help="auto, official or rendered.  [default: auto]")
+@click.option("--data-dir", help="Folder of the prepared data sets.")
+@click.option("--image-size", type=int, help="Pixels a side: 32, 64 or 128.")
+@click.option(
+    "--drop-duplicate-orientation", is_flag=True, default=None, help="dSprites without its 40th."
+)
+@click.option("--beta", type=float, help="beta-VAE: weight of the KL term.")
+@click.option("--betas", callback=_numbers, help="DeVAE: one number a layer, e.g. 1,10,40.")
+@click.option("--objective", help="DeVAE: sampled or summed.")
+@click.option("--layer-weight-base", type=float, help="DeVAE: s, layer i has the weight s^i.")
+@click.option("--latent-dim", type=int, help="Latent dimensions.  [default: 10]")
+@click.option("--network", help="convolutional or mlp.  [default: convolutional]")
+@click.option("--likelihood", help="bernoulli or gaussian.  [default: by the number of channels]")
+@click.option("--batch-size", type=int, help="Images a step.  [default: 64]")
+@click.option("--steps", type=int, help="Steps in all.  [default: 20000]")
+@click.option("--learning-rate", type=float, help="Of Adam.  [default: 1e-4]")
+@click.option("--seed", type=int, help="Seed of everything random.  [default: 0]")
+@click.option("--checkpoint-every", type=int, help="Steps between checkpoints.  [default: 500]")
+@click.option("--steps-per-execution", type=int, help="Steps a compiled call.  [default: 1]")
+@click.option("--jit-compile/--no-jit-compile", default=None, help="XLA.  [default: by device]")
+@click.option(
+    "--mixed-precision", help="off, float16 or bfloat16.  [default: float16 on a GPU, else off]"
+)
+@click.option("--metrics", callback=_names, help="Names with commas.  [default: all possible]")
+@click.option("--evaluation-images", type=int, help="Images for the metrics.  [default: 10000]")
+@click.option("--run", metavar="NAME", help="Name of the run.  [default: from the settings]")
+@runs_folder_option
+@click.option("--resume", "resume_run", metavar="RUN", help="Go on with an interrupted run.")
+@click.option("--overwrite", is_flag=True, help="Replace a run of the same name.")
+@json_option
+@click.pass_context
+def train(context, **given):
+    """Train a model, measure it layer by layer and draw what it learned.
+
+    Everything lands in RUNS-DIR/NAME: config.json, history.csv, metrics.json, model.keras,
+    checkpoints/, figures/ and report.html.
+    """
+    session = (_resumed if given["resume_run"] else _new)(context, given)
+    scores = _run(*session, quiet=given["as_json"])
+    if given["as_json"]:
+        print_json({"run": str(session[1].path), **scores})
+
+
+def _new(context, given):
+    from keras_devae.experiments.config import load_dataset
+    from keras_devae.experiments.run_directory import RunDirectory, check_free, unused_path
+
+    config = _config(given)
+    if given["run"] is None:
+        path = unused_path(given["runs_dir"], _default_name(config, given["preset"]))
+    else:
+        path = f"{given['runs_dir']}/{given['run']}"
+    check_free(path, given["overwrite"])
+    dataset = load_dataset(config)
+    config = config.resolved(dataset)
+    choose_backend(context)
+
+    from keras_devae.experiments.training import completed_config, train
+
+    run = RunDirectory.create(path, given["overwrite"])
+    return train, run, completed_config(config), dataset
+
+
+def _config(given):
+    from keras_devae.errors import unknown_name
+    from keras_devae.experiments import PRESETS, RunConfig
+
+    if given["preset"] is not None and given["preset"] not in PRESETS:
+        raise unknown_name("preset", given["preset"], PRESETS)
+    settings = dict(PRESETS[given["preset"]][1]) if given["preset"] else {}
+    named = {k: v for k, v in given.items() if v is not None and k not in _NOT_SETTINGS}
+    options = {k: named.pop(k) for k in _MODEL_OPTIONS if k in named}
+    return RunConfig(**{**settings, **named, "model_options": options})
+
+
+def _default_name(config, preset):
+    dataset = config.dataset.split(":")[0]
+    parts = [config.model, dataset, preset, f"seed{config.seed}"]
+    return "-".join(part for part in parts if part)
+
+
+def _resumed(context, given):
+    from keras_devae.experiments.run_directory import RunDirectory
+
+    others = [k for k, v in given.items() if v is not None and k not in _NOT_SETTINGS]
+    if others or given["preset"]:
+        raise UsageError(
+            "A resumed run keeps its settings: leave out "
+            f"{', '.join('--' + name.replace('_', '-') for name in others or ['preset'])}."
+        )
+    run = RunDirectory.open(given["resume_run"])
+    config = run.read_config()
+    choose_backend(context, config.backend)
+
+    from keras_devae.experiments.config import load_dataset
+    from keras_devae.experiments.training import resume
+
+    return resume, run, config, load_dataset(config)
+
+
+def _run(function, run, config, dataset, quiet):
+    from keras_devae.experiments.finishing import finish
+
+    if not quiet:
+        click.echo(f"Data     {dataset.description}")
+        click.echo(f"Model    {_describe(config)}")
+        click.echo(f"Run      {run.path}  ({config.backend}, seed {config.seed})")
+    try:
+        model = function(config, run, dataset, progress=not quiet)
+        scores, written = finish(model, config, run, dataset)
+    except KeyboardInterrupt:
+        steps = run.checkpoint_steps()
+        where = f"The last checkpoint is of step {steps[0]}." if steps else "No checkpoint yet."
+        raise KeyboardInterrupt(
+            f"{where} Go on with: keras-devae train --resume {run.path}"
+        ) from None
+    if not quiet:
+        print_scores(scores)
+        for what, path in written.items():
+            click.echo(f"{what:<16} {path}")
+    return scores
+
+
+def _describe(config):
+    options = ", ".join(f"{name} {_plain(value)}" for name, value in config.model_options.items())
+    scaled = "" if config.image_size == 64 else f" (defaults scaled to {config.image_size} pixels)"
+    return (
+        f"{config.model}: {options}{scaled}; {config.likelihood} likelihood, "
+        f"{config.latent_dim} latent dimensions, {config.steps} steps of {config.batch_size} images"
+    )
+
+
+def _plain(value):
+    if isinstance(value, (tuple, list)):
+        return "[" + ", ".join(_plain(v) for v in value) + "]"
+    return f"{value:g}" if isinstance(value, float) else str(value)

@@ -1,0 +1,50 @@
+"""Range checks that the library and the command line share; they import nothing heavy."""
+
+import math
+
+from keras_devae.errors import UsageError
+
+
+def at_least(name, value, least):
+    """Checks an integer.
+
+    Args:
+        name: The argument's name, for the message.
+        value: What was received.
+        least: The smallest value allowed.
+
+    Returns:
+        The value.
+
+    Raises:
+        UsageError: If it is smaller, or not a whole number.
+    """
+    if isinstance(value, bool) or int(value) != value or value < least:
+        raise UsageError(f"`{name}` must be a whole number of at least {least}. Received: {value}.")
+    return value
+
+
+def finite_at_least(name, value, least=0.0):
+    """Checks a finite number, see `at_least`; `least` itself is allowed, default 0."""
+    if not (math.isfinite(value) and value >= least):
+        raise UsageError(
+            f"`{name}` must be a finite number of at least {least:g}. Received: {value}."
+        )
+    return value
+
+
+def positive(name, value):
+    """Checks a finite number above 0, see `at_least`."""
+    if not (math.isfinite(value) and value > 0):
+        raise UsageError(f"`{name}` must be a finite number above 0. Received: {value}.")
+    return value
+
+
+def pressures(name, values):
+    """Checks a list of beta values and returns it as a tuple of floats, see `at_least`."""
+    values = tuple(float(value) for value in values)
+    if not values:
+        raise UsageError(f"`{name}` must hold at least one number. Received none.")
+    for value in values:
+        finite_at_least(name, value)
+    return values

@@ -1,0 +1,170 @@
+"""Everything that defines a training run."""
+
+import dataclasses
+from typing import Any
+
+from keras_devae import checks, data, metrics
+from keras_devae.backend import BACKENDS
+from keras_devae.errors import UsageError, unknown_name
+from keras_devae.experiments.model_options import (
+    LIKELIHOOD_NAMES,
+    NETWORK_NAMES,
+    check_options,
+    default_options,
+)
+
+PRECISIONS = ("off", "float16", "bfloat16")
+SOURCES = ("auto", "official", "rendered")
+
+
+@dataclasses.dataclass(frozen=True)
+class RunConfig:
+    """The settings of a run, complete enough to repeat it.
+
+    Attributes:
+        model: `"devae"`, `"beta_vae"` or `"vae"`.
+        model_options: Options of the model; what is missing is filled in by `resolved`.
+        dataset: Name of a built-in data set, `"npz:PATH"` or `"folder:PATH"`.
+        source: `"auto"`, `"official"` or `"rendered"`.
+        data_dir: Folder of prepared data sets, or `None` for the default one.
+        image_size: Height and width in pixels, or `None`: 64 for built-in data sets, the file's own
+            for `npz:`.
+        drop_duplicate_orientation: Whether dSprites goes without its 40th orientation, which is the
+            same picture as the first.
+        latent_dim: Number of latent dimensions.
+        network: `"convolutional"` or `"mlp"`.
+        likelihood: `"bernoulli"`, `"gaussian"`, or `None`: Bernoulli for one channel, Gaussian for
+            more.
+        batch_size: Images a step.
+        steps: Steps in all.
+        learning_rate: Of Adam (0.9, 0.999).
+        seed: Of weights, noise, layer draws, the order of the data and the evaluation.
+        checkpoint_every: Steps between checkpoints; also between rows of the history.
+        steps_per_execution: Steps inside one compiled call; divides `steps` and `checkpoint_every`.
+        jit_compile: XLA on or off, or `None`: what suits backend and device.
+        mixed_precision: `"off"`, `"float16"`, `"bfloat16"`, or `None`: float16 on an accelerator.
+        backend: Keras backend, or `None`: the one that is active.
+        metrics: Names of metrics to compute at the end, or `None`: all that the data allow.
+        evaluation_images: Images that the codes of the metrics are computed from.
+    """
+
+    model: str = "devae"
+    model_options: dict[str, Any] = dataclasses.field(default_factory=dict)
+    dataset: str = "shapes3d"
+    source: str = "auto"
+    data_dir: str | None = None
+    image_size: int | None = None
+    drop_duplicate_orientation: bool = False
+    latent_dim: int = 10
+    network: str = "convolutional"
+    likelihood: str | None = None
+    batch_size: int = 64
+    steps: int = 20_000
+    learning_rate: float = 1e-4
+    seed: int = 0
+    checkpoint_every: int = 500
+    steps_per_execution: int = 1
+    jit_compile: bool | None = None
+    mixed_precision: str | None = None
+    backend: str | None = None
+    metrics: tuple[str, ...] | None = None
+    evaluation_images: int = 10_000
+
+    def __post_init__(self):
+        object.__setattr__(self, "model_options", check_options(self.model, self.model_options))
+        if self.metrics is not None:
+            object.__setattr__(self, "metrics", tuple(self.metrics))
+            metrics.check_names(self.metrics, has_factors=True)
+        self._check_names()
+        self._check_ranges()
+
+    def _check_names(self):
+        for kind, value, known in (
+            ("source", self.source, SOURCES),
+            ("network", self.network, NETWORK_NAMES),
+            ("likelihood", self.likelihood, LIKELIHOOD_NAMES),
+            ("mixed precision", self.mixed_precision, PRECISIONS),
+            ("backend", self.backend, BACKENDS),
+        ):
+            if value is not None and value not in known:
+                raise unknown_name(kind, value, known)
+
+    def _check_ranges(self):
+        for name in ("latent_dim", "batch_size", "steps", "checkpoint_every"):
+            checks.at_least(name, getattr(self, name), 1)
+        checks.at_least("steps_per_execution", self.steps_per_execution, 1)
+        checks.at_least("evaluation_images", self.evaluation_images, 2)
+        checks.at_least("seed", self.seed, 0)
+        checks.positive("learning_rate", self.learning_rate)
+        for name in ("steps", "checkpoint_every"):
+            if getattr(self, name) % self.steps_per_execution:
+                raise UsageError(
+                    f"`steps_per_execution` must divide `{name}`. Received: "
+                    f"steps_per_execution={self.steps_per_execution}, {name}={getattr(self, name)}."
+                )
+
+    def resolved(self, dataset):
+        """Returns the configuration with all that depends on the data set filled in.
+
+        Args:
+            dataset: The `keras_devae.data.Dataset` that the run trains on.
+
+        Raises:
+            UsageError: If a metric needs factors that the data set lacks.
+        """
+        has_factors = dataset.factor_names is not None
+        possible = tuple(
+            n for n, m in metrics.METRICS.items() if has_factors or not m.needs_factors
+        )
+        chosen = possible if self.metrics is None else self.metrics
+        metrics.check_names(chosen, has_factors)
+        default = "bernoulli" if dataset.image_shape[-1] == 1 else "gaussian"
+        return dataclasses.replace(
+            self,
+            model_options={
+                **default_options(self.model, dataset.image_shape),
+                **self.model_options,
+            },
+            likelihood=self.likelihood or default,
+            image_size=dataset.image_shape[0],
+            metrics=chosen,
+        )
+
+    def to_dict(self):
+        """Returns the settings as a dictionary that `json.dump` takes."""
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_dict(cls, settings):
+        """Rebuilds a configuration from `to_dict`.
+
+        Raises:
+            UsageError: If a setting is unknown or out of range.
+        """
+        known = [field.name for field in dataclasses.fields(cls)]
+        for name in settings:
+            if name not in known:
+                raise unknown_name("setting", name, known)
+        return cls(**settings)
+
+
+def load_dataset(config):
+    """Loads the data set of a run.
+
+    Args:
+        config: The `RunConfig`.
+
+    Returns:
+        A `keras_devae.data.Dataset`.
+
+    Raises:
+        UsageError: If the name or a path is wrong.
+        FailureError: If a file is damaged or cannot be fetched.
+    """
+    return data.load(
+        config.dataset,
+        source=config.source,
+        data_dir=config.data_dir,
+        image_size=config.image_size,
+        drop_duplicate_orientation=config.drop_duplicate_orientation,
+    )

@@ -1,0 +1,196 @@
+"""The folder that holds all of a run."""
+
+import csv
+import io
+import json
+import shutil
+from pathlib import Path
+
+from keras_devae.errors import FailureError, UsageError
+from keras_devae.experiments.config import RunConfig
+from keras_devae.files import write_json, write_text
+
+#: Checkpoints kept, the newest ones.
+CHECKPOINTS_KEPT = 2
+
+
+class RunDirectory:
+    """`runs/<name>/`: `config.json`, `history.csv`, `metrics.json`, `model.keras`, ...
+
+    Every file is written under a temporary name and renamed, so that what stands there is whole.
+
+    Args:
+        path: The folder.
+    """
+
+    def __init__(self, path):
+        self.path = Path(path)
+        self.config_file = self.path / "config.json"
+        self.history_file = self.path / "history.csv"
+        self.metrics_file = self.path / "metrics.json"
+        self.model_file = self.path / "model.keras"
+        self.report_file = self.path / "report.html"
+        self.checkpoints = self.path / "checkpoints"
+        self.figures = self.path / "figures"
+
+    @classmethod
+    def create(cls, path, overwrite=False):
+        """Makes the folder of a new run.
+
+        Args:
+            path: The folder.
+            overwrite: Whether a run that is there already may be removed; default false.
+
+        Returns:
+            The `RunDirectory`, empty.
+
+        Raises:
+            UsageError: If something else is there, or a run and `overwrite` is false, or the folder
+                cannot be written.
+        """
+        check_free(path, overwrite)
+        run = cls(path)
+        if run.config_file.is_file():
+            shutil.rmtree(run.path)
+        try:
+            run.path.mkdir(parents=True, exist_ok=True)
+            (run.path / ".writable").touch()
+            (run.path / ".writable").unlink()
+        except OSError as error:
+            raise UsageError(f"Cannot write to {run.path}: {error.strerror}.") from None
+        return run
+
+    @classmethod
+    def open(cls, path):
+        """Opens the folder of a run.
+
+        Raises:
+            UsageError: If there is no run.
+        """
+        run = cls(path)
+        if not run.config_file.is_file():
+            raise UsageError(f"There is no run in {run.path}: it has no config.json.")
+        return run
+
+    def read_record(self):
+        """Returns what `config.json` holds: `settings`, `data`, `environment`.
+
+        Raises:
+            FailureError: If it is damaged.
+        """
+        return _read_json(self.config_file)
+
+    def read_config(self):
+        """Returns the run's `RunConfig`.
+
+        Raises:
+            FailureError: If `config.json` is damaged.
+        """
+        return RunConfig.from_dict(self.read_record()["settings"])
+
+    def write_record(self, config, data, environment):
+        """Writes `config.json`.
+
+        Args:
+            config: The `RunConfig`.
+            data: Provenance of the data set, a dictionary.
+            environment: Versions and machine, a dictionary.
+        """
+        record = {"settings": config.to_dict(), "data": data, "environment": environment}
+        write_json(self.config_file, record)
+
+    def read_metrics(self):
+        """Returns what `metrics.json` holds, or `None` before it is written."""
+        return _read_json(self.metrics_file) if self.metrics_file.is_file() else None
+
+    def write_metrics(self, scores):
+        """Writes `metrics.json`."""
+        write_json(self.metrics_file, scores)
+
+    def read_history(self):
+        """Returns the rows of `history.csv`: dictionaries of floats, `step` among the keys."""
+        if not self.history_file.is_file():
+            return []
+        with self.history_file.open(newline="", encoding="utf-8") as file:
+            return [{k: float(v) for k, v in row.items()} for row in csv.DictReader(file)]
+
+    def write_history(self, rows):
+        """Writes `history.csv` from dictionaries with the same keys."""
+        text = io.StringIO()
+        writer = csv.DictWriter(text, fieldnames=list(rows[0]), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+        write_text(self.history_file, text.getvalue())
+
+    def checkpoint_file(self, step):
+        """Returns the path of the checkpoint of a step."""
+        return self.checkpoints / f"step-{step:08d}.keras"
+
+    def checkpoint_steps(self):
+        """Returns the steps of the checkpoints, newest first."""
+        files = self.checkpoints.glob("step-*.keras")
+        return sorted((int(file.stem.removeprefix("step-")) for file in files), reverse=True)
+
+    def remove_old_checkpoints(self):
+        """Removes all but the newest checkpoints."""
+        for step in self.checkpoint_steps()[CHECKPOINTS_KEPT:]:
+            self.checkpoint_file(step).unlink()
+
+    def trained_model_file(self):
+        """Returns the finished model, or else the newest checkpoint.
+
+        Raises:
+            UsageError: If there is neither.
+        """
+        if self.model_file.is_file():
+            return self.model_file
+        steps = self.checkpoint_steps()
+        if not steps:
+            raise UsageError(f"The run {self.path} has neither a model nor a checkpoint yet.")
+        return self.checkpoint_file(steps[0])
+
+
+def check_free(path, overwrite=False):
+    """Checks that a new run may take a folder, and touches nothing.
+
+    Args:
+        path: The folder.
+        overwrite: Whether a run that is there already may be replaced; default false.
+
+    Raises:
+        UsageError: If something else is there, or a run and `overwrite` is false.
+    """
+    run = RunDirectory(path)
+    if not run.path.exists() or (run.path.is_dir() and not any(run.path.iterdir())):
+        return
+    if not run.config_file.is_file():
+        raise UsageError(f"{run.path} exists and is not a run. Choose another name with --run.")
+    if not overwrite:
+        raise UsageError(
+            f"The run {run.path} exists. Choose another name with --run, go on with it with "
+            f"--resume {run.path}, or replace it with --overwrite."
+        )
+
+
+def find_runs(folder):
+    """Returns the runs below a folder, ordered by name.
+
+    Args:
+        folder: A folder such as `runs`.
+    """
+    return [RunDirectory(file.parent) for file in sorted(Path(folder).glob("*/config.json"))]
+
+
+def unused_path(folder, name):
+    """Returns `folder/name`, with a number behind it if that is taken."""
+    candidate, number = Path(folder) / name, 2
+    while candidate.exists():
+        candidate, number = Path(folder) / f"{name}-{number}", number + 1
+    return candidate
+
+
+def _read_json(path):
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise FailureError(f"{path} cannot be read: {error}.") from None

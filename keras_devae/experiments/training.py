@@ -1,0 +1,144 @@
+"""Training of a run: from its configuration to a trained model in the run's folder."""
+
+import dataclasses
+import logging
+
+import keras
+
+from keras_devae.backend import has_accelerator
+from keras_devae.callbacks import ProgressReport
+from keras_devae.errors import FailureError
+from keras_devae.experiments.environment import describe_environment
+from keras_devae.experiments.recorder import RunRecorder, save_model
+from keras_devae.models import MODELS
+from keras_devae.pipeline import Batches
+
+logger = logging.getLogger("keras_devae")
+
+
+def completed_config(config):
+    """Fills in what depends on the backend and the device.
+
+    Args:
+        config: A `RunConfig`, resolved for its data set.
+
+    Returns:
+        A `RunConfig` without open choices.
+    """
+    precision = config.mixed_precision or ("float16" if has_accelerator() else "off")
+    return dataclasses.replace(config, backend=keras.backend.backend(), mixed_precision=precision)
+
+
+def build_model(config, dataset):
+    """Builds and compiles the model of a run.
+
+    Args:
+        config: A completed `RunConfig`.
+        dataset: Its data set.
+
+    Returns:
+        The model, ready for `fit`.
+    """
+    policy = "float32" if config.mixed_precision == "off" else f"mixed_{config.mixed_precision}"
+    keras.config.set_dtype_policy(policy)
+    model = MODELS[config.model].for_images(
+        dataset.image_shape,
+        latent_dim=config.latent_dim,
+        network=config.network,
+        likelihood=config.likelihood,
+        seed=config.seed,
+        **config.model_options,
+    )
+    model.compile(
+        optimizer=keras.optimizers.Adam(config.learning_rate),
+        steps_per_execution=config.steps_per_execution,
+        jit_compile="auto" if config.jit_compile is None else config.jit_compile,
+    )
+    return model
+
+
+def train(config, run, dataset, progress=True):
+    """Trains a new run, and leaves history, checkpoints and model in its folder.
+
+    Args:
+        config: A completed `RunConfig`.
+        run: The `RunDirectory`, empty.
+        dataset: The data set.
+        progress: Whether to show progress; default true.
+
+    Returns:
+        The trained model.
+
+    Raises:
+        FailureError: If a loss becomes NaN or infinite.
+    """
+    keras.utils.set_random_seed(config.seed)
+    run.write_record(config, dataset.provenance, describe_environment())
+    return _fit(build_model(config, dataset), config, run, dataset, 0, progress)
+
+
+def resume(config, run, dataset, progress=True):
+    """Goes on with an interrupted run from its newest good checkpoint.
+
+    Args:
+        config: The run's `RunConfig`.
+        run: The `RunDirectory`.
+        dataset: The data set.
+        progress: Whether to show progress; default true.
+
+    Returns:
+        The trained model.
+
+    Raises:
+        FailureError: If no checkpoint can be read, or a loss becomes NaN or infinite.
+    """
+    model, step = _load_newest_checkpoint(run)
+    if model is None:
+        return train(config, run, dataset, progress)
+    return _fit(model, config, run, dataset, step, progress)
+
+
+def load_trained(run):
+    """Loads the model of a run: the finished one, or else its newest checkpoint.
+
+    Args:
+        run: The `RunDirectory`.
+
+    Returns:
+        The model.
+
+    Raises:
+        UsageError: If there is none yet.
+        FailureError: If the file is damaged.
+    """
+    path = run.trained_model_file()
+    try:
+        return keras.models.load_model(path)
+    except (OSError, ValueError, KeyError) as error:
+        raise FailureError(f"{path} cannot be loaded: {error}") from None
+
+
+def _load_newest_checkpoint(run):
+    steps = run.checkpoint_steps()
+    for step in steps:
+        try:
+            return keras.models.load_model(run.checkpoint_file(step)), step
+        except (OSError, ValueError, KeyError) as error:
+            logger.warning("Skipping the damaged checkpoint of step %d: %s", step, error)
+    if steps:
+        raise FailureError(f"None of the checkpoints in {run.checkpoints} can be read.")
+    return None, 0
+
+
+def _fit(model, config, run, dataset, start_step, progress):
+    history = [row for row in run.read_history() if row["step"] <= start_step]
+    recorder = RunRecorder(run, start_step, config.steps, history)
+    callbacks = [recorder]
+    if progress:
+        callbacks.append(ProgressReport(config.steps, start_step))
+    batches = Batches(dataset, config.batch_size, config.checkpoint_every, config.seed, start_step)
+    remaining = -(-(config.steps - start_step) // config.checkpoint_every)
+    if remaining > 0:
+        model.fit(batches, epochs=remaining, verbose=0, callbacks=callbacks)
+    save_model(model, run.model_file)
+    return model

@@ -1,0 +1,169 @@
+"""Encoder and decoder for use without this package: SavedModel and ONNX."""
+
+import contextlib
+import importlib.util
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import keras
+from keras import ops
+
+from keras_devae import backend
+from keras_devae.errors import FailureError, UsageError, unknown_name
+
+FORMATS = ("tf_saved_model", "onnx")
+
+
+def export_model(model, path, format="tf_saved_model"):
+    """Writes a model's encoder and decoder as deterministic functions of float32 arrays.
+
+    The endpoints, with `image` float32 `(n, height, width, channels)` in `[0, 1]`:
+
+    | endpoint | input | outputs |
+    | --- | --- | --- |
+    | `encode` | `image` | `z_mean`, `z_log_var`: `(n, latent_dim)`, layer 0 |
+    | `encode_all_layers` | `image` | `z_mean`, `z_log_var`: `(n, K, latent_dim)` |
+    | `decode` | `z`: `(n, latent_dim)`, layer 0 | `reconstruction`, pixel means |
+    | `reconstruct` | `image` | `reconstruction` |
+
+    A SavedModel is one folder with the endpoints as methods and signatures, `encode` the default
+    one. For ONNX the folder holds one file an endpoint. TensorFlow is needed to write either; on
+    JAX it converts the functions directly, on PyTorch (and for ONNX from JAX) the model is saved
+    and converted by a process of its own.
+
+    Args:
+        model: A model of this package.
+        path: Folder to write; it must not exist. It appears only when it is complete.
+        format: `"tf_saved_model"` (default) or `"onnx"`.
+
+    Raises:
+        UsageError: If the folder exists, the format is unknown or a needed package is missing.
+        FailureError: If the conversion fails.
+    """
+    path = Path(path)
+    check_export(path, format)
+    active = keras.backend.backend()
+    with _folder_in_one_move(path) as temporary:
+        if active == "tensorflow" or (active == "jax" and format == "tf_saved_model"):
+            _write(model, temporary, format)
+        else:
+            _write_with_tensorflow(model, temporary, format)
+
+
+def check_export(path, format="tf_saved_model"):
+    """Checks what can be checked before a model is loaded, see `export_model`."""
+    if format not in FORMATS:
+        raise unknown_name("export format", format, FORMATS)
+    if Path(path).exists():
+        raise UsageError(f"{path} exists. Choose another folder, or remove it first.")
+    needed = ["tensorflow"] + (["tf2onnx", "onnx"] if format == "onnx" else [])
+    missing = [name for name in needed if importlib.util.find_spec(name) is None]
+    if missing:
+        raise UsageError(
+            f"Export to {format} needs {' and '.join(missing)}, which is not installed here. "
+            f"Install it with `pip install {' '.join(missing)}`."
+        )
+
+
+def export_file(model_file, path, format):
+    """Exports a saved `.keras` file into an empty folder, see `export_model`."""
+    importlib.import_module("keras_devae.models")
+    _write(keras.models.load_model(model_file), Path(path), format)
+
+
+def endpoints(model):
+    """Returns the exported functions.
+
+    Args:
+        model: A model of this package.
+
+    Returns:
+        Dictionary of name -> (function of one tensor, input shape, input name).
+    """
+
+    def encode(image):
+        mean, log_var = model.posterior_of(image)
+        return {"z_mean": mean, "z_log_var": log_var}
+
+    def encode_all_layers(image):
+        mean, log_var = model.posterior_of_layers(*model.posterior_of(image))
+        return {
+            "z_mean": ops.transpose(mean, (1, 0, 2)),
+            "z_log_var": ops.transpose(log_var, (1, 0, 2)),
+        }
+
+    def decode(z):
+        decoded = model.decoder(model.decoder_inputs(z, 0))
+        return {"reconstruction": model.likelihood.mean(decoded)}
+
+    def reconstruct(image):
+        return decode(model.posterior_of(image)[0])
+
+    images = ((None, *model.image_shape), "image")
+    return {
+        "encode": (encode, *images),
+        "encode_all_layers": (encode_all_layers, *images),
+        "decode": (decode, (None, model.latent_dim), "z"),
+        "reconstruct": (reconstruct, *images),
+    }
+
+
+def _write(model, folder, format):
+    if format == "onnx":
+        _write_onnx(model, folder)
+    else:
+        _write_saved_model(model, folder)
+
+
+def _write_saved_model(model, folder):
+    if keras.backend.backend() != "tensorflow":
+        backend.hide_accelerators_from_tensorflow()
+    archive = keras.export.ExportArchive()
+    archive.track(model)
+    for name, (function, shape, input_name) in endpoints(model).items():
+        signature = [keras.InputSpec(shape=shape, dtype="float32", name=input_name)]
+        archive.add_endpoint(name, function, input_signature=signature)
+    archive.write_out(str(folder), verbose=False)
+
+
+def _write_onnx(model, folder):
+    import tf2onnx
+
+    for name, (function, shape, input_name) in endpoints(model).items():
+        compiled, signature = backend.tensorflow_function(function, shape, input_name)
+        tf2onnx.convert.from_function(
+            compiled, signature, output_path=str(folder / f"{name}.onnx"), opset=17
+        )
+
+
+def _write_with_tensorflow(model, folder, format):
+    """Lets a TensorFlow process convert the saved model."""
+    with tempfile.TemporaryDirectory() as scratch:
+        model_file = os.path.join(scratch, "model.keras")
+        model.save(model_file)
+        code = "import sys; from keras_devae.export import export_file; export_file(*sys.argv[1:])"
+        result = subprocess.run(
+            [sys.executable, "-c", code, model_file, str(folder), format],
+            env={**os.environ, "KERAS_BACKEND": "tensorflow", "CUDA_VISIBLE_DEVICES": "-1"},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    if result.returncode:
+        reason = (result.stderr.strip().splitlines() or ["no message"])[-1]
+        raise FailureError(f"The conversion by TensorFlow failed: {reason}")
+
+
+@contextlib.contextmanager
+def _folder_in_one_move(path):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
+    try:
+        yield temporary
+        os.replace(temporary, path)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
