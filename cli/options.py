@@ -7,17 +7,18 @@ import click
 
 
 def choose_backend(context, configured=None):
-    """Sets Keras's backend before Keras is imported, and quiets its start-up messages.
+    """Sets Keras's backend, then imports Keras without its backend's start-up notices.
 
     Args:
         context: The click context.
         configured: Backend to use where the user names none, e.g. that of a run.
     """
-    from keras_devae.backend import select_backend
+    from keras_devae.backend import import_backend_quietly, select_backend
 
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     named = context.obj["backend"] or os.environ.get("KERAS_BACKEND")
     select_backend(named or _if_installed(configured))
+    import_backend_quietly()
 
 
 def _if_installed(name):

@@ -73,7 +73,8 @@ def train(context, **given):
     checkpoints/, figures/ and report.html.
     """
     session = (_resumed if given["resume_run"] else _new)(context, given)
-    scores = _run(*session, quiet=given["as_json"])
+    note = "" if given["resume_run"] else _scaling_note(given, session[2])
+    scores = _run(*session, quiet=given["as_json"], note=note)
     if given["as_json"]:
         print_json({"run": str(session[1].path), **scores})
 
@@ -135,12 +136,25 @@ def _resumed(context, given):
     return resume, run, config, load_dataset(config)
 
 
-def _run(function, run, config, dataset, quiet):
+def _scaling_note(given, config):
+    """Says that defaults were scaled, where they were."""
+    from keras_devae.experiments.model_options import MODEL_OPTIONS
+
+    scaled = [k for k, o in MODEL_OPTIONS[config.model].items() if o.per_pixel and given[k] is None]
+    if not scaled or config.image_size == 64:
+        return ""
+    return (
+        f" ({', '.join(scaled)}: the 64x64 default times the ratio of the pixel numbers, "
+        f"{config.image_size**2 / 64**2:g})"
+    )
+
+
+def _run(function, run, config, dataset, quiet, note=""):
     from keras_devae.experiments.finishing import finish
 
     if not quiet:
         click.echo(f"Data     {dataset.description}")
-        click.echo(f"Model    {_describe(config)}")
+        click.echo(f"Model    {_describe(config)}{note}")
         click.echo(f"Run      {run.path}  ({config.backend}, seed {config.seed})")
     try:
         model = function(config, run, dataset, progress=not quiet)
@@ -159,10 +173,9 @@ def _run(function, run, config, dataset, quiet):
 
 
 def _describe(config):
-    options = ", ".join(f"{name} {_plain(value)}" for name, value in config.model_options.items())
-    scaled = "" if config.image_size == 64 else f" (defaults scaled to {config.image_size} pixels)"
+    options = "".join(f", {name} {_plain(value)}" for name, value in config.model_options.items())
     return (
-        f"{config.model}: {options}{scaled}; {config.likelihood} likelihood, "
+        f"{config.model}{options}; {config.likelihood} likelihood, "
         f"{config.latent_dim} latent dimensions, {config.steps} steps of {config.batch_size} images"
     )
 

@@ -47,6 +47,24 @@ def select_backend(name=None):
     os.environ["KERAS_BACKEND"] = chosen
 
 
+def import_backend_quietly():
+    """Imports Keras with its backend, without the notices that TensorFlow's libraries print.
+
+    They write to the standard error from C++ and no setting turns them off; an error that stops the
+    import is raised as ever.
+    """
+    sys.stderr.flush()
+    kept = os.dup(2)
+    silence = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(silence, 2)
+    try:
+        has_accelerator()
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(silence)
+
+
 def _configured_backend():
     """Returns the backend of Keras's own configuration file, or None where there is no file."""
     home = os.environ.get("KERAS_HOME", os.path.join(os.path.expanduser("~"), ".keras"))

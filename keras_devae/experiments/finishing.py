@@ -3,6 +3,7 @@
 from keras_devae import figures
 from keras_devae.experiments.evaluation import evaluate, file_hash
 from keras_devae.experiments.pictures import reconstruction_figure, traversal_figure
+from keras_devae.experiments.report import write_report
 
 
 def finish(model, config, run, dataset):
@@ -30,7 +31,10 @@ def finish(model, config, run, dataset):
     files = {name: run.figures / f"{name}.png" for name in pictures}
     for name, figure in pictures.items():
         figures.save(figure, files[name])
+    history = run.read_history()
+    write_report(run, config, dataset, scores, model.complaints(history[-1] if history else {}))
     return scores, {
+        "Report": run.report_file,
         "Traversals": files["traversal"],
         "Reconstructions": files["reconstructions"],
         "Learning curves": files["learning_curves"],
