@@ -1,0 +1,117 @@
+import warnings
+
+import numpy as np
+import pytest
+
+from keras_devae.data import FactorGrid, from_arrays
+from keras_devae.errors import UsageError
+
+
+@pytest.fixture
+def pixels():
+    return np.random.default_rng(0).integers(0, 256, (12, 8, 8, 3), dtype=np.uint8)
+
+
+def test_keeps_uint8_without_a_copy(pixels):
+    dataset = from_arrays(pixels)
+    pixels[3] = 7
+    np.testing.assert_array_equal(dataset.images([3, 5, 3, -1]), pixels[[3, 5, 3, -1]])
+    assert len(dataset) == 12 and dataset.image_shape == (8, 8, 3)
+    assert dataset.provenance == {"source": "arrays"}
+    assert dataset.description == "arrays: arrays in memory, 12 images of 8x8x3 (without factors)"
+
+
+def test_adds_the_channel_axis(pixels):
+    assert from_arrays(pixels[..., 0]).images([0]).shape == (1, 8, 8, 1)
+
+
+@pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
+def test_quantises_floats_to_the_nearest_level(dtype):
+    values = np.array([0, 1, 0.5, 1 / 255, 0.9 / 255, 0.4 / 255], dtype).reshape(6, 1, 1, 1)
+    images = from_arrays(np.tile(values, (400, 1, 1, 1))).images(np.arange(2400))
+    np.testing.assert_array_equal(images.reshape(400, 6)[399], [0, 255, 128, 1, 1, 0])
+
+
+@pytest.mark.parametrize(
+    ("images", "message"),
+    [
+        (np.full((2, 4, 4), 3.5), "minimum 3.5 and maximum 3.5"),
+        (np.linspace(-1, 1, 32).reshape(2, 4, 4), "minimum -1 and maximum 1"),
+        (np.full((2, 4, 4), np.inf), "maximum inf"),
+        (np.full((2, 4, 4), 300, np.int64), "int64 with minimum 300"),
+        (np.ones((2, 4, 4), bool), "bool"),
+        (np.zeros((4, 4), np.uint8), "shape"),
+        (np.zeros((0, 4, 4), np.uint8), "shape"),
+        (np.array([["a"]] * 2, dtype=object).reshape(2, 1, 1), "object"),
+    ],
+)
+def test_refuses_other_images(images, message):
+    with pytest.raises(UsageError, match=message):
+        from_arrays(images)
+
+
+def test_names_the_row_with_nan():
+    images = np.zeros((3000, 2, 2), np.float32)
+    images[1500, 1, 1] = np.nan
+    with pytest.raises(UsageError, match="Image 1500 contains NaN"):
+        from_arrays(images)
+
+
+def test_warns_of_zeros_and_ones_in_uint8():
+    with pytest.warns(UserWarning, match="1 of 255"):
+        from_arrays(np.eye(4, dtype=np.uint8)[np.newaxis])
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        from_arrays(np.zeros((2, 4, 4), np.uint8))
+
+
+def test_recognises_a_complete_grid(pixels):
+    factors = np.indices((3, 4)).reshape(2, -1).T
+    dataset = from_arrays(pixels, factors, ["shape", "size"])
+    assert dataset.grid == FactorGrid(("shape", "size"), (3, 4))
+    np.testing.assert_array_equal(dataset.factors([-1, 0]), [[2, 3], [0, 0]])
+
+
+def test_keeps_factors_that_are_no_grid(pixels):
+    factors = np.random.default_rng(1).integers(-5, 5, (12, 2))
+    dataset = from_arrays(pixels, factors.astype(np.float32))
+    assert dataset.grid is None and dataset.factor_names == ("factor_0", "factor_1")
+    assert dataset.factor_sizes == tuple(len(np.unique(column)) for column in factors.T)
+    np.testing.assert_array_equal(dataset.factors([4, -2, 4]), factors[[4, -2, 4]])
+    assert dataset.factors([0]).dtype == np.int64
+
+
+@pytest.mark.parametrize(
+    ("factors", "names", "message"),
+    [
+        (np.full((12, 2), 0.5), None, "whole numbers"),
+        (np.full((12, 2), np.nan), None, "whole numbers"),
+        (np.zeros(12, int), None, "shape"),
+        (np.zeros((11, 2), int), None, "shape"),
+        (np.zeros((12, 2), "U1"), None, "integers"),
+        (np.zeros((12, 2), int), ["a"], "distinct name"),
+        (np.zeros((12, 2), int), ["a", "a"], "distinct name"),
+        (None, ["a"], "without factors"),
+    ],
+)
+def test_refuses_other_factors(pixels, factors, names, message):
+    with pytest.raises(UsageError, match=message):
+        from_arrays(pixels, factors, names)
+
+
+def test_says_that_there_are_no_factors(pixels):
+    dataset = from_arrays(pixels)
+    assert dataset.factor_names is None and dataset.factor_sizes is None
+    with pytest.raises(UsageError, match="has no factors"):
+        dataset.factors([0])
+
+
+@pytest.mark.parametrize("rows", [[12], [-13], [0.0], [True] * 12, 3])
+def test_refuses_wrong_rows(pixels, rows):
+    with pytest.raises(UsageError):
+        from_arrays(pixels).images(rows)
+
+
+def test_takes_no_rows(pixels):
+    dataset = from_arrays(pixels, np.zeros((12, 2), int))
+    assert dataset.images([]).shape == (0, 8, 8, 3) and dataset.factors([]).shape == (0, 2)

@@ -1,0 +1,80 @@
+import ast
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import keras_devae.data
+from keras_devae.data import info, load, names
+from keras_devae.errors import UsageError
+
+
+def test_says_which_source_it_is():
+    assert load("dsprites").description == (
+        "dsprites: built-in renderer, version 1, 737,280 images of 64x64x1 "
+        "(the official file is not prepared here)"
+    )
+    assert load("shapes3d", source="rendered", image_size=32).description == (
+        "shapes3d: built-in renderer, version 1, 480,000 images of 32x32x3"
+    )
+
+
+def test_provenance_can_be_written_as_json():
+    provenance = load("dsprites", image_size=128).provenance
+    assert json.loads(json.dumps(provenance)) == {
+        "source": "rendered",
+        "renderer": "dsprites",
+        "renderer_version": 1,
+        "image_size": 128,
+    }
+
+
+def test_drops_the_duplicate_orientation_and_keeps_the_order():
+    full, dropped = load("dsprites"), load("dsprites", drop_duplicate_orientation=True)
+    assert len(dropped) == 718_848 and dropped.factor_sizes == (3, 6, 39, 32, 32)
+    kept = np.flatnonzero(full.factors(np.arange(len(full)))[:, 2] != 39)
+    rows = np.random.default_rng(0).integers(0, len(dropped), 200)
+    np.testing.assert_array_equal(dropped.factors(rows), full.factors(kept[rows]))
+    np.testing.assert_array_equal(dropped.images(rows), full.images(kept[rows]))
+    assert dropped.provenance["drop_duplicate_orientation"] is True
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"name": "shape3d"}, "Did you mean 'shapes3d'"),
+        ({"name": "fodler:x"}, "folder:PATH"),
+        ({"name": "dsprites", "source": "oficial"}, "Did you mean 'official'"),
+        ({"name": "dsprites", "image_size": 48}, "32, 64, 128"),
+        ({"name": "dsprites", "image_size": 32, "source": "official"}, "64 pixels a side"),
+        ({"name": "dsprites", "source": "rendered", "path": "x"}, "path"),
+        ({"name": "npz:x", "source": "official"}, "belong to dsprites"),
+        ({"name": "shapes3d", "drop_duplicate_orientation": True}, "Only dSprites"),
+    ],
+)
+def test_refuses_wrong_arguments(arguments, message):
+    with pytest.raises(UsageError, match=message):
+        load(**arguments)
+
+
+@pytest.mark.parametrize("name", names())
+def test_info_describes_the_data_set(name):
+    facts, dataset = info(name), load(name)
+    assert tuple(facts["factors"]) == dataset.factor_names
+    assert tuple(facts["factors"].values()) == dataset.factor_sizes
+    assert facts["images"] == len(dataset) and facts["image_shape"] == dataset.image_shape
+    assert facts["licence"] == "Apache-2.0" and facts["url"].endswith(facts["file"])
+    assert not facts["prepared"]
+
+
+def test_names_no_backend():
+    for file in Path(keras_devae.data.__file__).parent.glob("*.py"):
+        for node in ast.walk(ast.parse(file.read_text())):
+            if isinstance(node, ast.Import):
+                modules = {alias.name for alias in node.names}
+            elif isinstance(node, ast.ImportFrom):
+                modules = {node.module}
+            else:
+                continue
+            assert not {"keras", "tensorflow", "jax", "torch"} & {m.split(".")[0] for m in modules}
