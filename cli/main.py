@@ -79,8 +79,8 @@ def main(arguments=None):
     except click.ClickException as error:
         error.show()
         status = error.exit_code
-    except (KeyboardInterrupt, click.Abort) as interruption:
-        click.echo(f"Interrupted. {interruption}".strip(), err=True)
+    except (KeyboardInterrupt, click.Abort):
+        click.echo("Interrupted.", err=True)
         status = 130
     except (UsageError, FailureError, OSError, MemoryError) as error:
         if debug:

@@ -74,7 +74,7 @@ def train(context, **given):
     """
     session = (_resumed if given["resume_run"] else _new)(context, given)
     note = "" if given["resume_run"] else _scaling_note(given, session[2])
-    scores = _run(*session, quiet=given["as_json"], note=note)
+    scores = _run(context, *session, quiet=given["as_json"], note=note)
     if given["as_json"]:
         print_json({"run": str(session[1].path), **scores})
 
@@ -149,7 +149,7 @@ def _scaling_note(given, config):
     )
 
 
-def _run(function, run, config, dataset, quiet, note=""):
+def _run(context, function, run, config, dataset, quiet, note=""):
     from keras_devae.experiments.finishing import finish
 
     if not quiet:
@@ -161,10 +161,11 @@ def _run(function, run, config, dataset, quiet, note=""):
         scores, written = finish(model, config, run, dataset)
     except KeyboardInterrupt:
         steps = run.checkpoint_steps()
-        where = f"The last checkpoint is of step {steps[0]}." if steps else "No checkpoint yet."
-        raise KeyboardInterrupt(
-            f"{where} Go on with: keras-devae train --resume {run.path}"
-        ) from None
+        where = f"the last checkpoint is of step {steps[0]}" if steps else "no checkpoint yet"
+        click.echo(
+            f"Interrupted: {where}. Go on with: keras-devae train --resume {run.path}", err=True
+        )
+        context.exit(130)
     if not quiet:
         print_scores(scores)
         for what, path in written.items():

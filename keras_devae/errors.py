@@ -28,5 +28,6 @@ def unknown_name(kind: str, name: object, known: Iterable[str]) -> UsageError:
     """
     known = sorted(known)
     matches = difflib.get_close_matches(str(name), known, n=3, cutoff=0.5)
+    matches = matches or [candidate for candidate in known if candidate.startswith(str(name))]
     hint = f" Did you mean {' or '.join(repr(match) for match in matches)}?" if matches else ""
     return UsageError(f"Unknown {kind} {str(name)!r}.{hint} Known: {', '.join(known)}.")

@@ -35,7 +35,8 @@ class Batches(keras.utils.PyDataset):
         self.batch_size = at_least("batch_size", batch_size, 1)
         self.shuffle = shuffle
         self.seed = seed
-        self.step = at_least("start_step", start_step, 0)
+        self.start_step = at_least("start_step", start_step, 0)
+        self._epoch = -1
         self._batches_of_a_pass = -(-len(dataset) // batch_size)
         self._steps = self._batches_of_a_pass if steps is None else at_least("steps", steps, 1)
         self._permutations = {}
@@ -44,11 +45,15 @@ class Batches(keras.utils.PyDataset):
         return self._steps
 
     def __getitem__(self, index):
-        return (self.dataset.images(self.indices(self.step + index)),)
+        step = self.start_step + max(self._epoch, 0) * self._steps + index
+        return (self.dataset.images(self.indices(step)),)
 
-    def on_epoch_end(self):
-        """Moves on to the batches of the next epoch."""
-        self.step += self._steps
+    def on_epoch_begin(self):
+        """Moves on to the batches of the next epoch.
+
+        Keras calls `on_epoch_end` once too often, before the first epoch.
+        """
+        self._epoch += 1
 
     def indices(self, step):
         """Returns the rows of the batch of a step.

@@ -20,6 +20,8 @@ class SeededLayer(keras.layers.Layer):
         super().__init__(**kwargs)
         self.seed = seed
         self.seed_generator = keras.random.SeedGenerator(seed)
+        # Nothing to build: Keras would otherwise use up a batch of data to find that out.
+        self.built = True
 
     def save_own_variables(self, store):
         """Writes the generator's state next to the layer's weights."""

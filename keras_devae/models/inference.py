@@ -152,9 +152,10 @@ class Inference:
 def _in_chunks(function, rows, batch_size):
     """Maps a function over chunks of rows and joins the arrays of the dictionaries it returns.
 
-    The last chunk is filled up with repeated rows, so that one compiled shape serves all.
+    The last chunk is filled up with repeated rows, and few rows to the next power of two, so that
+    few compiled shapes serve all calls.
     """
-    size = min(batch_size, len(rows)) or 1
+    size = min(batch_size, 1 << max(len(rows) - 1, 0).bit_length())
     parts = []
     for start in range(0, len(rows), size):
         chunk = np.asarray(rows[start : start + size])

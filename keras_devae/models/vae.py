@@ -15,6 +15,7 @@ from keras_devae.models.guard import TrainingGuard
 from keras_devae.models.images import check_images
 from keras_devae.models.inference import LOG_VAR_LIMIT, Inference
 from keras_devae.networks import NETWORKS
+from keras_devae.pipeline import Batches
 
 
 @dataclasses.dataclass(frozen=True)
@@ -180,7 +181,7 @@ class VAE(Inference, keras.Model):
             Dictionary of `z_mean`, `z_log_var`, `z`, `(batch, latent_dim)`; `decoded`, the
             decoder's output; and `reconstruction`, the pixel means.
         """
-        z_mean, z_log_var = self.posterior_of(self.pixels(images))
+        z_mean, z_log_var = self.posterior_of(self.pixels(images), training)
         z = self.sampling(z_mean, z_log_var) if training else z_mean
         decoded = self.decoder(z, training=training)
         return {
@@ -279,11 +280,12 @@ class VAE(Inference, keras.Model):
         super().compile(*args, jit_compile=jit_compile, **kwargs)
         if jit_compile == "auto":
             self.jit_compile = compiles_with_xla()
+        # Keras would wait for the first step, and a model saved before it could not be resumed.
+        self.optimizer.build(self.trainable_variables)
 
     def compile_from_config(self, config):
         """Configures training as a saved model was, optimizer state included."""
         self.compile(**keras.saving.deserialize_keras_object(config))
-        self.optimizer.build(self.trainable_variables)
 
     def fit(self, x=None, *args, callbacks=None, validation_data=None, **kwargs):
         """Trains the model, see `keras.Model.fit`.
@@ -309,6 +311,9 @@ class VAE(Inference, keras.Model):
             check_images(held_out, self.image_shape, self.likelihood.bounded)
         callbacks = list(callbacks) if isinstance(callbacks, (list, tuple)) else [callbacks]
         callbacks = [TrainingGuard(), *(c for c in callbacks if c is not None)]
+        if isinstance(x, Batches):
+            # They are in their own, repeatable order; Keras would shuffle them once more.
+            kwargs["shuffle"] = False
         return super().fit(x, *args, callbacks=callbacks, validation_data=validation_data, **kwargs)
 
     def evaluate(self, x=None, *args, **kwargs):
