@@ -108,11 +108,12 @@ class RunDirectory:
         write_json(self.metrics_file, scores)
 
     def read_history(self):
-        """Returns the rows of `history.csv`: dictionaries of floats, `step` among the keys."""
+        """Returns the rows of `history.csv`: dictionaries of floats, and of the integer `step`."""
         if not self.history_file.is_file():
             return []
         with self.history_file.open(newline="", encoding="utf-8") as file:
-            return [{k: float(v) for k, v in row.items()} for row in csv.DictReader(file)]
+            rows = [{k: float(v) for k, v in row.items()} for row in csv.DictReader(file)]
+        return [{**row, "step": int(row["step"])} for row in rows]
 
     def write_history(self, rows):
         """Writes `history.csv` from dictionaries with the same keys."""

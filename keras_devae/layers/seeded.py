@@ -1,8 +1,26 @@
 """A layer that draws random numbers and carries the state of its generator through saving."""
 
 import keras
+import numpy as np
 
 _STATE = "seed_generator_state"
+
+
+def derived_seeds(seed, count, purpose=0):
+    """Derives independent seeds from one.
+
+    Args:
+        seed: Integer seed, or `None`.
+        count: How many.
+        purpose: Integer that sets one use apart from another; default 0.
+
+    Returns:
+        List of integers below 2^31, which every backend takes; or of `None` for `None`.
+    """
+    if seed is None:
+        return [None] * count
+    state = np.random.SeedSequence([seed, purpose]).generate_state(count)
+    return [int(value) % 2**31 for value in state]
 
 
 class SeededLayer(keras.layers.Layer):

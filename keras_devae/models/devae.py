@@ -6,7 +6,7 @@ from keras import ops
 
 from keras_devae.checks import finite_at_least, pressures
 from keras_devae.errors import unknown_name
-from keras_devae.layers import DiTStack, LayerDraw, LayerEmbedding
+from keras_devae.layers import DiTStack, LayerDraw, LayerEmbedding, derived_seeds
 from keras_devae.losses import gaussian_kl
 from keras_devae.models.vae import VAE, LossTerms
 
@@ -66,11 +66,7 @@ class DeVAE(VAE):
         self._make_layers()
 
     def _make_layers(self):
-        draw_seed, vector_seed = (
-            np.random.SeedSequence([self.seed, 1]).generate_state(2).tolist()
-            if self.seed is not None
-            else (None, None)
-        )
+        draw_seed, vector_seed = derived_seeds(self.seed, 2, purpose=1)
         self.stack = DiTStack(self.num_layers)
         self.stack.build((None, self.latent_dim))
         self.layer_embedding = LayerEmbedding(self.num_layers, seed=vector_seed)

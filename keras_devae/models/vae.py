@@ -4,12 +4,11 @@ import dataclasses
 from typing import Any
 
 import keras
-import numpy as np
 from keras import ops
 
 from keras_devae.backend import compiles_with_xla
 from keras_devae.errors import UsageError, unknown_name
-from keras_devae.layers import GaussianSampling
+from keras_devae.layers import GaussianSampling, derived_seeds
 from keras_devae.losses import gaussian_kl, get_likelihood
 from keras_devae.models.guard import TrainingGuard
 from keras_devae.models.images import check_images
@@ -123,9 +122,7 @@ class VAE(Inference, keras.Model):
                 f"`image_shape` must be (height, width, channels). Received: {image_shape}."
             )
         make_encoder, make_decoder = NETWORKS[network]
-        encoder_seed, decoder_seed = (
-            np.random.SeedSequence(seed).generate_state(2) if seed is not None else (None, None)
-        )
+        encoder_seed, decoder_seed = derived_seeds(seed, 2)
         return cls(
             make_encoder(image_shape, latent_dim, seed=encoder_seed),
             make_decoder(cls.decoder_input_dim(latent_dim), image_shape, seed=decoder_seed),
@@ -141,18 +138,27 @@ class VAE(Inference, keras.Model):
 
     def _check_networks(self, encoder, decoder):
         """Checks that the networks fit together and returns the number of latent dimensions."""
-        output = encoder.compute_output_spec(encoder.input) if encoder.built else None
-        if not isinstance(output, dict) or not {"z_mean", "z_log_var"} <= set(output):
+        output = getattr(encoder, "output", None)
+        shapes = {k: v.shape for k, v in output.items()} if isinstance(output, dict) else {}
+        mean_shape = shapes.get("z_mean", ())
+        if (
+            len(mean_shape) != 2
+            or shapes.get("z_log_var") != mean_shape
+            or len(encoder.input_shape) != 4
+        ):
             raise UsageError(
-                "The encoder must be a functional keras.Model that returns a dictionary of "
-                f"`z_mean` and `z_log_var`. Received: {encoder!r} with output {output}."
+                "The encoder must be a functional keras.Model from images (batch, height, width, "
+                "channels) to a dictionary of `z_mean` and `z_log_var`, both (batch, latent_dim). "
+                f"Received: {encoder!r} with output {output}."
             )
-        latent_dim = output["z_mean"].shape[-1]
+        latent_dim = mean_shape[-1]
         expected = self.decoder_input_dim(latent_dim)
-        if decoder.input_shape[-1] != expected:
+        decoder_shape = getattr(decoder, "input_shape", ())
+        if tuple(decoder_shape[1:]) != (expected,):
             raise UsageError(
-                f"The decoder must take {expected} numbers for {latent_dim} latent "
-                f"dimensions. Received: a decoder of {decoder.input_shape[-1]}."
+                f"The decoder must be a functional keras.Model of {expected} numbers for "
+                f"{latent_dim} latent dimensions. Received: {decoder!r} of input shape "
+                f"{decoder_shape}."
             )
         if tuple(decoder.output_shape[1:]) != tuple(encoder.input_shape[1:]):
             raise UsageError(
@@ -339,7 +345,7 @@ class VAE(Inference, keras.Model):
         Args:
             logs: Metrics of the last epoch.
         """
-        kl = float(logs.get("kl_loss_layer_0", logs.get("kl_loss", np.inf)))
+        kl = float(logs.get("kl_loss_layer_0", logs.get("kl_loss", float("inf"))))
         if kl < 0.1:
             return [
                 f"The posterior has collapsed: its KL divergence is {kl:.3f} nats in all, so the "
