@@ -36,7 +36,8 @@ class Batches(keras.utils.PyDataset):
         self.shuffle = shuffle
         self.seed = seed
         self.start_step = at_least("start_step", start_step, 0)
-        self._epoch = -1
+        self._epoch = 0
+        self._within_epoch = False
         self._batches_of_a_pass = -(-len(dataset) // batch_size)
         self._steps = self._batches_of_a_pass if steps is None else at_least("steps", steps, 1)
         self._permutations = {}
@@ -45,15 +46,22 @@ class Batches(keras.utils.PyDataset):
         return self._steps
 
     def __getitem__(self, index):
-        step = self.start_step + max(self._epoch, 0) * self._steps + index
+        step = self.start_step + self._epoch * self._steps + index
         return (self.dataset.images(self.indices(step)),)
 
     def on_epoch_begin(self):
+        """Notes the beginning of an epoch; one that was broken off counts as ended."""
+        self.on_epoch_end()
+        self._within_epoch = True
+
+    def on_epoch_end(self):
         """Moves on to the batches of the next epoch.
 
-        Keras calls `on_epoch_end` once too often, before the first epoch.
+        Keras also calls this before the first epoch, and fetches batches in other threads while it
+        calls `on_epoch_begin`; here they are at rest.
         """
-        self._epoch += 1
+        self._epoch += self._within_epoch
+        self._within_epoch = False
 
     def indices(self, step):
         """Returns the rows of the batch of a step.

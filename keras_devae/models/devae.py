@@ -146,6 +146,9 @@ class DeVAE(VAE):
 
     def complaints(self, logs):
         """Adds a sentence about scalings that have run into their bound."""
+        if logs.get("reconstruction_loss_layer_0") == 0:
+            # No step of the epoch drew layer 0: its metrics are empty, which is no collapse.
+            logs = {**logs, "kl_loss_layer_0": np.inf}
         sentences = super().complaints(logs)
         limit = self.stack.log_scale_limit
         log_scales = self.stack.cumulated_log_scales(clip=False)

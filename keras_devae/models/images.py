@@ -43,7 +43,7 @@ def _check_array(images, image_shape, bounded):
         )
     for start in range(0, len(images), _ROWS):
         rows = keras.ops.convert_to_numpy(images[start : start + _ROWS])
-        if np.issubdtype(rows.dtype, np.floating):
+        if keras.backend.is_float_dtype(rows.dtype.name):
             _check_floats(rows, start, bounded)
         else:
             _check_integers(rows)

@@ -32,7 +32,8 @@ class Inference:
         Raises:
             UsageError: If the images do not fit the model or there is no such layer.
         """
-        self._check_layer(layer)
+        if layer is not None:
+            self._check_layer(layer)
         check_images(images, self.image_shape, self.likelihood.bounded)
         outputs = _in_chunks(self._encode_chunk, images, batch_size)
         log_var = np.clip(outputs["z_log_var"], -LOG_VAR_LIMIT, LOG_VAR_LIMIT)
@@ -136,7 +137,7 @@ class Inference:
         return (means, log_vars) if layer is None else (means[layer], log_vars[layer])
 
     def _check_layer(self, layer):
-        if layer is not None and not 0 <= layer < self.num_layers:
+        if layer not in range(self.num_layers):
             raise UsageError(
                 f"The model has the latent layers 0 to {self.num_layers - 1}. Received: {layer}."
             )
@@ -152,13 +153,14 @@ class Inference:
 def _in_chunks(function, rows, batch_size):
     """Maps a function over chunks of rows and joins the arrays of the dictionaries it returns.
 
-    The last chunk is filled up with repeated rows, and few rows to the next power of two, so that
-    few compiled shapes serve all calls.
+    The last chunk is filled up with zeros, and few rows to the next power of two, so that few
+    compiled shapes serve all calls. Where there are no rows, one of zeros gives the results' shapes.
     """
     size = min(batch_size, 1 << max(len(rows) - 1, 0).bit_length())
     parts = []
-    for start in range(0, len(rows), size):
-        chunk = np.asarray(rows[start : start + size])
-        filled = np.concatenate([chunk, np.repeat(chunk[-1:], size - len(chunk), axis=0)])
+    for start in range(0, max(len(rows), 1), size):
+        chunk = ops.convert_to_numpy(rows[start : start + size])
+        filled = np.zeros((size, *chunk.shape[1:]), chunk.dtype)
+        filled[: len(chunk)] = chunk
         parts.append({k: np.asarray(v)[: len(chunk)] for k, v in function(filled).items()})
     return {k: np.concatenate([part[k] for part in parts]) for k in parts[0]}

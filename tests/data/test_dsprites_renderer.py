@@ -100,5 +100,6 @@ def test_refuses_other_sizes():
         DSpritesRenderer(48)
 
 
+@pytest.mark.slow
 def test_draws_100_000_images_a_second(dataset):
     assert reaches(dataset, 100_000)

@@ -29,6 +29,7 @@ def test_draws_the_published_frames(reference):
     assert quality.mean() >= 40 and quality.min() >= 36
 
 
+@pytest.mark.slow
 def test_all_geometries_take_at_most_4_seconds_once(dataset):
     start = time.process_time()
     dataset.images(np.arange(480))

@@ -1,0 +1,359 @@
+"""The command line as a user meets it: exit codes, sentences, files."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from keras_devae import data
+from keras_devae.cli import main
+from keras_devae.experiments import RunDirectory
+from keras_devae.experiments.training import load_trained
+
+pytestmark = pytest.mark.backends
+
+TINY = [
+    *("--dataset", "dsprites", "--source", "rendered", "--image-size", "32"),
+    *("--batch-size", "16", "--latent-dim", "3", "--evaluation-images", "200"),
+]
+
+
+def run(*words):
+    """Runs the command line in this process and returns its exit code."""
+    with pytest.raises(SystemExit) as ending:
+        main([str(word) for word in words])
+    return ending.value.code
+
+
+def picture_of(path):
+    with Image.open(path) as image:
+        return np.asarray(image)
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """The folder of runs with one finished run, `tiny`."""
+    folder = tmp_path_factory.mktemp("runs")
+    words = ["train", *TINY, "--steps", "12", "--checkpoint-every", "5", "--seed", "7"]
+    assert run(*words, "--run", "tiny", "--runs-dir", folder) == 0
+    return folder
+
+
+def test_train_leaves_the_whole_run_directory(trained):
+    path = trained / "tiny"
+    names = {file.name for file in path.iterdir()}
+    assert names == {
+        *("config.json", "history.csv", "metrics.json", "model.keras"),
+        *("checkpoints", "figures", "report.html"),
+    }
+    assert [row["step"] for row in RunDirectory(path).read_history()] == [5, 10, 12]
+    assert RunDirectory(path).checkpoint_steps() == [12, 10]
+    for figure in ("traversal", "reconstructions", "learning_curves"):
+        assert picture_of(path / "figures" / f"{figure}.png").shape[1] > 100
+    page = (path / "report.html").read_text()
+    assert page.count("data:image/png;base64,") == 3
+    assert "mig.score" in page and "http" not in page
+
+
+def test_config_names_all_that_made_the_run(trained):
+    record = json.loads((trained / "tiny" / "config.json").read_text())
+    settings = record["settings"]
+    assert settings["seed"] == 7 and settings["steps"] == 12 and settings["image_size"] == 32
+    assert settings["likelihood"] == "bernoulli"
+    # The published pressures for 64x64 pixels, times a quarter for 32x32.
+    assert settings["model_options"]["betas"] == [0.25, 2.5, 10.0]
+    assert record["data"]["source"] == "rendered"
+    assert record["environment"]["packages"]["keras"]
+
+
+def test_metrics_name_their_settings(trained):
+    scores = json.loads((trained / "tiny" / "metrics.json").read_text())
+    settings = scores["settings"]
+    assert settings["seed"] == 7 and settings["images"] == 200
+    assert settings["metrics"]["mig"]["bins"] == 20
+    assert settings["representation"] == "mean"
+    assert len(settings["model_sha256"]) == 64
+    assert [layer["layer"] for layer in scores["layers"]] == [0, 1, 2]
+    # A histogram of 20 equal bins does not change under a scaling, and the layers are scalings.
+    migs = [layer["mig.score"] for layer in scores["layers"]]
+    np.testing.assert_allclose(migs, migs[0], atol=0.02)
+
+
+def test_evaluate_twice_gives_the_same_file(trained, tmp_path, capsys):
+    for name in ("a.json", "b.json"):
+        words = ["evaluate", trained / "tiny", "--metrics", "mig", "--seed", "3"]
+        assert run(*words, "--json", "--output", tmp_path / name) == 0
+    assert (tmp_path / "a.json").read_bytes() == (tmp_path / "b.json").read_bytes()
+    assert json.loads((tmp_path / "a.json").read_text())["settings"]["seed"] == 3
+    assert run("evaluate", trained / "tiny") == 0
+    assert "reconstruction_error.negative_log_likelihood" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("kind", ["traversal", "reconstructions", "samples"])
+def test_plot_draws_a_picture(trained, tmp_path, kind):
+    out = tmp_path / "picture.png"
+    assert run("plot", kind, trained / "tiny", "--layer", "1", "--out", out) == 0
+    assert picture_of(out).std() > 0
+
+
+def test_runs_are_listed_and_filtered(trained, capsys):
+    assert run("runs", "list", "--runs-dir", trained, "--filter", "seed=7", "--json") == 0
+    (row,) = json.loads(capsys.readouterr().out)
+    assert row["run"] == "tiny" and row["steps"] == "12/12"
+    assert run("runs", "list", "--runs-dir", trained, "--filter", "seed=8", "--json") == 0
+    assert json.loads(capsys.readouterr().out) == []
+    assert run("runs", "list", "--runs-dir", trained, "--filter", "seed") == 2
+
+
+def test_a_run_is_never_overwritten_unasked(trained, capsys):
+    words = ["train", *TINY, "--steps", "2", "--run", "tiny", "--runs-dir", trained]
+    before = (trained / "tiny" / "model.keras").read_bytes()
+    assert run(*words) == 2
+    assert "--overwrite" in capsys.readouterr().err
+    assert (trained / "tiny" / "model.keras").read_bytes() == before
+
+
+def test_a_folder_that_is_not_a_run_is_never_removed(tmp_path, capsys):
+    (tmp_path / "thesis").mkdir()
+    (tmp_path / "thesis" / "chapter.txt").write_text("five years")
+    words = ["train", *TINY, "--run", "thesis", "--runs-dir", tmp_path, "--overwrite"]
+    assert run(*words) == 2
+    assert "is not a run" in capsys.readouterr().err
+    assert (tmp_path / "thesis" / "chapter.txt").read_text() == "five years"
+
+
+def test_same_seed_gives_the_same_history(trained, tmp_path):
+    words = ["train", *TINY, "--steps", "12", "--checkpoint-every", "5", "--seed", "7"]
+    assert run(*words, "--run", "again", "--runs-dir", tmp_path) == 0
+    again = (tmp_path / "again" / "history.csv").read_bytes()
+    assert again == (trained / "tiny" / "history.csv").read_bytes()
+
+
+def weights_of(run_path):
+    return [np.asarray(value) for value in load_trained(RunDirectory(run_path)).get_weights()]
+
+
+def test_interrupted_and_resumed_equals_uninterrupted(trained, tmp_path, monkeypatch, capsys):
+    """Ctrl-C in step 8 of 12: exit 130, a loadable checkpoint, then the same 12 steps."""
+    from keras_devae.experiments.recorder import RunRecorder
+
+    count_steps = RunRecorder.on_train_batch_end
+
+    def interrupt(self, batch, logs=None):
+        count_steps(self, batch, logs)
+        if self.step == 8:
+            raise KeyboardInterrupt
+
+    words = ["train", *TINY, "--steps", "12", "--checkpoint-every", "5", "--seed", "7"]
+    with monkeypatch.context() as patch:
+        patch.setattr(RunRecorder, "on_train_batch_end", interrupt)
+        assert run(*words, "--run", "tiny", "--runs-dir", tmp_path) == 130
+    assert f"--resume {tmp_path / 'tiny'}" in capsys.readouterr().err
+    assert RunDirectory(tmp_path / "tiny").checkpoint_steps() == [5, 0]
+    assert load_trained(RunDirectory(tmp_path / "tiny")).latent_dim == 3
+
+    assert run("train", "--resume", tmp_path / "tiny") == 0
+    resumed, whole = tmp_path / "tiny", trained / "tiny"
+    assert (resumed / "history.csv").read_bytes() == (whole / "history.csv").read_bytes()
+    for ours, theirs in zip(weights_of(resumed), weights_of(whole), strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+
+
+def test_killed_run_resumes_from_its_last_checkpoint(tmp_path):
+    words = ["train", *TINY, "--steps", "100000", "--checkpoint-every", "10", "--run", "killed"]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "keras_devae.cli", *words, "--runs-dir", str(tmp_path)],
+        stderr=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+    )
+    directory = RunDirectory(tmp_path / "killed")
+    deadline = time.monotonic() + 120
+    while len(directory.checkpoint_steps()) < 2 and time.monotonic() < deadline:
+        assert process.poll() is None
+        time.sleep(0.05)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    step = directory.checkpoint_steps()[0]
+    assert step > 0 and load_trained(directory).optimizer.iterations == step
+    assert max(row["step"] for row in directory.read_history()) >= step
+
+
+def test_a_damaged_checkpoint_is_passed_over(trained, tmp_path):
+    words = ["train", *TINY, "--steps", "6", "--checkpoint-every", "3"]
+    assert run(*words, "--run", "r", "--runs-dir", tmp_path) == 0
+    directory = RunDirectory(tmp_path / "r")
+    whole = directory.history_file.read_bytes()
+    newest = directory.checkpoint_file(6)
+    newest.write_bytes(newest.read_bytes()[:1000])
+    directory.model_file.unlink()
+    assert run("train", "--resume", directory.path) == 0
+    assert directory.history_file.read_bytes() == whole
+
+
+def test_resume_keeps_its_settings(trained, capsys):
+    assert run("train", "--resume", trained / "tiny", "--steps", "50") == 2
+    assert "--steps" in capsys.readouterr().err
+
+
+def test_training_that_diverges_says_so(tmp_path, capsys):
+    words = ["train", *TINY, "--steps", "40", "--checkpoint-every", "5", "--learning-rate", "1e18"]
+    assert run(*words, "--run", "r", "--runs-dir", tmp_path) == 1
+    message = capsys.readouterr().err
+    assert "Training stopped at step" in message and "Traceback" not in message
+    assert load_trained(RunDirectory(tmp_path / "r")).latent_dim == 3
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (["--dataset", "shape3d"], "'shapes3d'"),
+        (["--model", "devea"], "'devae'"),
+        (["--metrics", "migg"], "'mig'"),
+        (["--preset", "quik"], "'quick'"),
+        (["--network", "conv"], "'convolutional'"),
+        (["--likelihood", "bernouli"], "'bernoulli'"),
+        (["--source", "offical"], "'official'"),
+        (["--mixed-precision", "float32"], "'float16'"),
+        (["--objective", "sample"], "'sampled'"),
+        (["--model", "beta_vae", "--beta", "-1"], "`beta`"),
+        (["--model", "vae", "--beta", "4"], "option of vae"),
+        (["--betas", "1,-10"], "`betas`"),
+        (["--betas", "1,ten"], "1,ten"),
+        (["--layer-weight-base", "-1"], "`layer_weight_base`"),
+        (["--latent-dim", "0"], "`latent_dim`"),
+        (["--batch-size", "0"], "`batch_size`"),
+        (["--steps", "0"], "`steps`"),
+        (["--learning-rate", "0"], "`learning_rate`"),
+        (["--seed", "-1"], "`seed`"),
+        (["--steps", "10", "--steps-per-execution", "3"], "must divide"),
+        (["--image-size", "48"], "48"),
+        (["--dataset", "folder:nowhere", "--image-size", "32"], "nowhere"),
+        (["--dataset", "npz:nowhere.npz"], "nowhere.npz"),
+        (["--resume", "nowhere"], "nowhere"),
+    ],
+)
+def test_wrong_use_is_refused_before_any_data_loads(words, expected, tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert run("train", *words) == 2
+    error = capsys.readouterr().err
+    assert expected in error and "Traceback" not in error
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_wrong_use_is_refused_without_importing_a_backend(tmp_path):
+    code = (
+        "import sys; sys.argv = ['keras-devae', 'train', '--model', 'beta_vae', '--beta', '-1']\n"
+        "from keras_devae.cli import main\n"
+        "try: main()\n"
+        "except SystemExit as ending: assert ending.code == 2\n"
+        "assert not {'keras', 'tensorflow', 'jax', 'torch'} & set(sys.modules)\n"
+    )
+    command = [sys.executable, "-c", code]
+    result = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, check=False)
+    assert result.returncode == 0 and "`beta`" in result.stderr, result.stderr
+
+
+def test_unknown_commands_and_runs(tmp_path, capsys):
+    assert run("trian") == 2
+    assert "'train'" in capsys.readouterr().err
+    for words in (["evaluate"], ["plot", "traversal"], ["export"]):
+        extra = [tmp_path / "enc"] if words == ["export"] else []
+        assert run(*words, tmp_path / "nowhere", *extra) == 2
+        assert "nowhere" in capsys.readouterr().err
+
+
+def test_metrics_that_need_factors_are_refused_without_them(tmp_path, capsys):
+    np.savez(tmp_path / "own.npz", images=np.full((20, 32, 32), 200, np.uint8))
+    words = ["train", "--dataset", f"npz:{tmp_path / 'own.npz'}", "--metrics", "mig"]
+    assert run(*words, "--runs-dir", tmp_path / "runs") == 2
+    error = capsys.readouterr().err
+    assert "mig" in error and "reconstruction_error" in error
+    assert not (tmp_path / "runs").exists()
+
+
+def test_own_pictures_without_factors(tmp_path, capsys):
+    rng = np.random.default_rng(0)
+    (tmp_path / "pictures").mkdir()
+    for i, size in enumerate([(40, 30), (32, 32), (64, 80), (33, 90)]):
+        pixels = rng.integers(0, 256, (*size, 3), dtype=np.uint8)
+        Image.fromarray(pixels).save(tmp_path / "pictures" / f"{i}.jpg")
+    words = ["train", "--dataset", f"folder:{tmp_path / 'pictures'}", "--image-size", "32"]
+    words += ["--steps", "3", "--batch-size", "2", "--runs-dir", tmp_path / "runs", "--run", "own"]
+    assert run(*words) == 0
+    assert "mig" not in capsys.readouterr().out
+    assert run("plot", "traversal", tmp_path / "runs" / "own", "--steps", "7") == 0
+
+
+def test_missing_official_file_names_file_and_folder(tmp_path, capsys, monkeypatch):
+    monkeypatch.setenv("KERAS_DEVAE_SHAPES3D_URL", "http://127.0.0.1:9/3dshapes.h5")
+    words = ["train", "--dataset", "shapes3d", "--source", "official", "--data-dir", tmp_path]
+    assert run(*words, "--runs-dir", tmp_path / "runs") != 0
+    error = capsys.readouterr().err
+    assert "3dshapes.h5" in error and str(tmp_path) in error and "Traceback" not in error
+
+
+def test_data_commands(capsys):
+    assert run("data", "list") == 0
+    assert "737,280" in capsys.readouterr().out
+    assert run("data", "info", "shapes3d", "--json") == 0
+    assert json.loads(capsys.readouterr().out)["factors"]["floor_hue"] == 10
+    assert run("data", "info", "shape3d") == 2
+
+
+def test_data_prepare_reads_a_file_in_the_official_layout(tmp_path, capsys):
+    full = data.load("dsprites", source="rendered")
+    rows = np.arange(0, len(full), 40_000)
+    classes = full.factors(rows)
+    file = tmp_path / "dsprites_ndarray_co1sh3sc6or40x32y32_64x64.npz"
+    np.savez_compressed(
+        file,
+        imgs=full.images(rows)[..., 0] // 255,
+        latents_classes=np.c_[np.zeros(len(rows), np.int64), classes],
+        latents_values=np.c_[np.ones(len(rows)), classes.astype(float)],
+    )
+    words = ["data", "prepare", "dsprites", "--from", file, "--data-dir", tmp_path / "data"]
+    assert run(*words) == 0
+    capsys.readouterr()
+    assert run("data", "info", "dsprites", "--data-dir", tmp_path / "data", "--json") == 0
+    assert json.loads(capsys.readouterr().out)["prepared"] is True
+    prepared = data.load("dsprites", data_dir=tmp_path / "data")
+    np.testing.assert_array_equal(prepared.images(range(len(rows))), full.images(rows))
+
+
+def test_doctor_and_presets(capsys):
+    assert run("doctor", "--json") == 0
+    facts = json.loads(capsys.readouterr().out)
+    assert facts["backend"] == os.environ.get("KERAS_BACKEND", "tensorflow")
+    assert run("presets", "--json") == 0
+    assert json.loads(capsys.readouterr().out)["paper"]["settings"]["steps"] == 300_000
+
+
+def test_backend_option_cannot_change_an_imported_keras(capsys):
+    import keras
+
+    from keras_devae.backend import installed_backends
+
+    others = [name for name in installed_backends() if name != keras.backend.backend()]
+    other = others[0] if others else "theano"
+    assert run("--backend", other, "doctor") == 2
+    assert other in capsys.readouterr().err
+
+
+def test_help_needs_no_backend_and_comes_at_once():
+    code = (
+        "import sys; sys.argv = ['keras-devae', '--help']\n"
+        "from keras_devae.cli import main\n"
+        "try: main()\n"
+        "except SystemExit as ending: assert ending.code == 0\n"
+        "heavy = {'keras', 'tensorflow', 'jax', 'torch', 'numpy', 'sklearn'} & set(sys.modules)\n"
+        "assert not heavy, heavy\n"
+    )
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr
+    assert "train" in result.stdout

@@ -1,0 +1,47 @@
+"""The example scripts do what they say."""
+
+import importlib.util
+import runpy
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from keras_devae import data
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+
+
+def load(name):
+    return runpy.run_path(str(EXAMPLES / name))["main"]
+
+
+@pytest.mark.backends
+def test_quickstart(tmp_path, capsys):
+    score = load("quickstart.py")(
+        steps=5, epochs=2, image_size=32, picture=tmp_path / "traversal.png"
+    )
+    assert 0 <= score <= 1 and "MIG" in capsys.readouterr().out
+    with Image.open(tmp_path / "traversal.png") as picture:
+        assert picture.size[0] > 300
+
+
+@pytest.mark.backends
+def test_custom_data_writes_a_set_that_the_command_line_reads(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert 0 <= load("custom_data.py")(epochs=2) <= 1
+    written = data.load(f"npz:{tmp_path / 'crosses.npz'}")
+    assert written.factor_names == ("row", "column") and len(written) == 4000
+
+
+@pytest.mark.skipif(importlib.util.find_spec("tensorflow") is None, reason="needs TensorFlow")
+def test_downstream_beats_chance(tmp_path):
+    accuracy = load("downstream.py")(str(tmp_path / "encoder"), steps=400, samples=500)
+    assert accuracy > 0.2
+
+
+def test_contact_sheet_draws_published_above_rendered(tmp_path):
+    load("contact_sheet.py")(tmp_path)
+    for name in ("dsprites", "shapes3d"):
+        with Image.open(tmp_path / f"contact_sheet_{name}.png") as picture:
+            assert picture.size[0] > picture.size[1] > 100

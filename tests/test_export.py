@@ -1,0 +1,159 @@
+"""The exported encoder and decoder, loaded by TensorFlow or ONNX Runtime alone."""
+
+import importlib.util
+import json
+import subprocess
+import sys
+
+import keras
+import numpy as np
+import pytest
+
+import keras_devae as kd
+from keras_devae.errors import FailureError, UsageError
+
+pytestmark = pytest.mark.backends
+
+
+def missing(*packages):
+    return [name for name in packages if importlib.util.find_spec(name) is None]
+
+
+needs_tensorflow = pytest.mark.skipif(bool(missing("tensorflow")), reason="needs TensorFlow")
+needs_onnx = pytest.mark.skipif(
+    bool(missing("tensorflow", "tf2onnx", "onnx", "onnxruntime")), reason="needs the onnx extra"
+)
+
+# Runs where neither keras nor keras_devae can be imported.
+READ_SAVED_MODEL = """
+import json, sys
+sys.modules["keras"] = sys.modules["keras_devae"] = None
+import numpy as np, tensorflow as tf
+model = tf.saved_model.load(sys.argv[1])
+given = np.load(sys.argv[2])
+out = {}
+for count in (1, 7):
+    x = tf.constant(given["x"][:count])
+    for name in ("encode", "encode_all_layers", "reconstruct"):
+        for key, value in getattr(model, name)(x).items():
+            out[f"{name}.{key}.{count}"] = value.numpy()
+    out[f"decode.reconstruction.{count}"] = model.decode(tf.constant(given["z"][:count]))[
+        "reconstruction"
+    ].numpy()
+out["again"] = model.encode(tf.constant(given["x"]))["z_mean"].numpy()
+signatures = {
+    name: sorted(f.structured_input_signature[1]) + sorted(f.structured_outputs)
+    for name, f in model.signatures.items()
+}
+print(json.dumps(signatures))
+np.savez(sys.argv[3], **out)
+"""
+
+
+def make_model():
+    model = kd.DeVAE.for_images((32, 32, 1), latent_dim=4, betas=(1, 5, 20), seed=3)
+    rng = np.random.default_rng(0)
+    model.stack.mean_log_scale.assign(rng.normal(0, 0.3, (2, 4)))
+    model.stack.std_log_scale.assign(rng.normal(0, 0.3, (2, 4)))
+    images = rng.random((7, 32, 32, 1), dtype=np.float32)
+    return model, images
+
+
+def expected_outputs(model, images):
+    mean, log_var = model.posterior(images)
+    means, log_vars = model.posterior(images, layer=None)
+    return {
+        "encode.z_mean": mean,
+        "encode.z_log_var": log_var,
+        "encode_all_layers.z_mean": means.transpose(1, 0, 2),
+        "encode_all_layers.z_log_var": log_vars.transpose(1, 0, 2),
+        "decode.reconstruction": model.decode(mean),
+        "reconstruct.reconstruction": model.reconstruct(images),
+    }
+
+
+@needs_tensorflow
+def test_saved_model_equals_the_live_model_without_keras(tmp_path):
+    model, images = make_model()
+    model.export_encoder(tmp_path / "encoder")
+    np.savez(tmp_path / "given.npz", x=images, z=model.encode(images))
+    result = subprocess.run(
+        [sys.executable, "-c", READ_SAVED_MODEL, "encoder", "given.npz", "out.npz"],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+    )
+    assert result.returncode == 0, result.stderr
+    out = np.load(tmp_path / "out.npz")
+    for name, value in expected_outputs(model, images).items():
+        np.testing.assert_allclose(out[f"{name}.7"], value, atol=1e-5, err_msg=name)
+        np.testing.assert_allclose(out[f"{name}.1"], value[:1], atol=1e-5, err_msg=name)
+    np.testing.assert_array_equal(out["again"], out["encode.z_mean.7"])
+    signatures = json.loads(result.stdout.splitlines()[-1])
+    assert signatures["encode"] == ["image", "z_log_var", "z_mean"]
+    assert signatures["serving_default"] == signatures["encode"]
+    assert signatures["decode"] == ["z", "reconstruction"]
+
+
+@needs_onnx
+def test_onnx_equals_the_live_model(tmp_path):
+    import onnxruntime
+
+    model, images = make_model()
+    model.export_encoder(tmp_path / "encoder", format="onnx")
+    expected = expected_outputs(model, images)
+    for endpoint in ("encode", "encode_all_layers", "decode", "reconstruct"):
+        session = onnxruntime.InferenceSession(tmp_path / "encoder" / f"{endpoint}.onnx")
+        (entry,) = session.get_inputs()
+        given = model.encode(images) if endpoint == "decode" else images
+        for count in (1, 7):
+            values = session.run(None, {entry.name: given[:count]})
+            for output, value in zip(session.get_outputs(), values, strict=True):
+                reference = expected[f"{endpoint}.{output.name}"][:count]
+                np.testing.assert_allclose(value, reference, atol=1e-5)
+
+
+@pytest.mark.skipif(not missing("tensorflow"), reason="TensorFlow is installed")
+def test_without_tensorflow_one_sentence_says_what_is_needed(tmp_path):
+    model, _ = make_model()
+    with pytest.raises(UsageError, match=r"needs tensorflow.*pip install tensorflow"):
+        model.export_encoder(tmp_path / "encoder")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_wrong_formats_and_taken_folders_are_refused(tmp_path):
+    model, _ = make_model()
+    with pytest.raises(UsageError, match="tf_saved_model"):
+        model.export_encoder(tmp_path / "encoder", format="saved_model")
+    (tmp_path / "taken").mkdir()
+    with pytest.raises(UsageError, match="exists"):
+        model.export_encoder(tmp_path / "taken")
+
+
+@needs_tensorflow
+def test_a_failed_conversion_leaves_nothing_behind(tmp_path, monkeypatch):
+    from keras_devae import export
+
+    def fail(*arguments):
+        raise FailureError("no space left")
+
+    for name in ("_write", "_write_with_tensorflow"):
+        monkeypatch.setattr(export, name, fail)
+    with pytest.raises(FailureError):
+        make_model()[0].export_encoder(tmp_path / "encoder")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.skipif(keras.backend.backend() == "tensorflow", reason="other backends only")
+def test_training_and_saving_never_import_tensorflow(tmp_path):
+    """Two frameworks that each take the whole GPU do not get on."""
+    code = (
+        "import sys, numpy as np, keras, keras_devae as kd\n"
+        "model = kd.VAE.for_images((32, 32, 1), latent_dim=2)\n"
+        "model.compile('adam')\n"
+        "data = kd.data.load('dsprites', source='rendered', image_size=32)\n"
+        "model.fit(data.batches(batch_size=4, steps=2), verbose=0)\n"
+        "model.save('model.keras')\n"
+        "assert 'tensorflow' not in sys.modules\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=tmp_path)
