@@ -9,6 +9,7 @@ from matplotlib.transforms import Bbox
 
 from keras_devae.errors import UsageError
 from keras_devae.figures.canvas import DPI
+from keras_devae.files import replacing
 
 MARGIN = 6
 
@@ -37,13 +38,8 @@ def save(figure: Figure, path: str | os.PathLike) -> Path:
             f"The suffix of a figure's file must be one of {', '.join(sorted(known))}. Received: "
             f"{str(path)!r}; use .png where in doubt."
         )
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    try:
+    with replacing(path) as partial:
         figure.savefig(partial, format=kind, dpi=DPI, bbox_inches=_tight_box(figure))
-        os.replace(partial, path)
-    finally:
-        partial.unlink(missing_ok=True)
     return path
 
 

@@ -154,7 +154,7 @@ def _in_chunks(function, rows, batch_size):
     """Maps a function over chunks of rows and joins the arrays of the dictionaries it returns.
 
     The last chunk is filled up with zeros, and few rows to the next power of two, so that few
-    compiled shapes serve all calls. Where there are no rows, one of zeros gives the results' shapes.
+    compiled shapes serve all calls. Where there are no rows, one of zeros gives the shapes.
     """
     size = min(batch_size, 1 << max(len(rows) - 1, 0).bit_length())
     parts = []

@@ -1,5 +1,6 @@
 """The variational autoencoder, base of every model."""
 
+import copy
 import dataclasses
 from typing import Any
 
@@ -367,5 +368,7 @@ class VAE(Inference, keras.Model):
     def from_config(cls, config):
         """Rebuilds the model from `get_config`."""
         nested = ("encoder", "decoder", "likelihood")
-        objects = {k: keras.saving.deserialize_keras_object(config[k]) for k in nested}
+        # Keras empties the dictionaries that it deserialises.
+        nested_configs = {k: copy.deepcopy(config[k]) for k in nested}
+        objects = {k: keras.saving.deserialize_keras_object(v) for k, v in nested_configs.items()}
         return cls(**{**config, **objects})
