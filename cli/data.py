@@ -1,6 +1,7 @@
 """`keras-devae data`."""
 
 import click
+
 from keras_devae.cli.options import json_option, print_json
 
 _data_dir = click.option("--data-dir", metavar="FOLDER", help="Folder of the prepared data sets.")

@@ -5,8 +5,8 @@ import platform
 import shutil
 
 import click
-from keras_devae.cli.options import choose_backend, json_option, print_json
 
+from keras_devae.cli.options import choose_backend, json_option, print_json
 from keras_devae.version import __version__
 
 

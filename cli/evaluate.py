@@ -1,6 +1,9 @@
 """`keras-devae evaluate`."""
 
+from dataclasses import replace
+
 import click
+
 from keras_devae.cli.options import (
     choose_backend,
     json_option,
@@ -22,14 +25,11 @@ def evaluate(context, run, metrics, images, seed, as_json, output):
     """Compute the scores of the run in folder RUN, layer by layer."""
     from keras_devae.experiments.run_directory import RunDirectory
     from keras_devae.files import write_json
-    from keras_devae.metrics import METRICS, check_names
 
     directory = RunDirectory.open(run)
     config = directory.read_config()
-    names = (
-        tuple(METRICS) if metrics == "all" else metrics.split(",") if metrics else config.metrics
-    )
-    check_names(names, has_factors=True)
+    if metrics:
+        config = replace(config, metrics=None if metrics == "all" else metrics.split(","))
     choose_backend(context, config.backend)
 
     from keras_devae.experiments.config import load_dataset
@@ -41,7 +41,7 @@ def evaluate(context, run, metrics, images, seed, as_json, output):
         load_trained(directory),
         directory,
         dataset,
-        names,
+        config.resolved(dataset).metrics,
         config.evaluation_images if images is None else images,
         config.seed if seed is None else seed,
     )

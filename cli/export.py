@@ -1,6 +1,7 @@
 """`keras-devae export`."""
 
 import click
+
 from keras_devae.cli.options import choose_backend, run_argument
 
 

@@ -1,6 +1,7 @@
 """`keras-devae presets`."""
 
 import click
+
 from keras_devae.cli.options import json_option, print_json
 
 

@@ -1,6 +1,7 @@
 """`keras-devae runs`."""
 
 import click
+
 from keras_devae.cli.options import json_option, print_json, runs_folder_option
 
 

@@ -1,6 +1,7 @@
 """`keras-devae train`."""
 
 import click
+
 from keras_devae.cli.options import (
     choose_backend,
     json_option,
@@ -8,7 +9,6 @@ from keras_devae.cli.options import (
     print_scores,
     runs_folder_option,
 )
-
 from keras_devae.errors import UsageError
 
 

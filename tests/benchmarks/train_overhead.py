@@ -17,8 +17,7 @@ from unittest import mock
 import keras
 import numpy as np
 
-from keras_devae.experiments import RunConfig, RunDirectory
-from keras_devae.experiments import training
+from keras_devae.experiments import RunConfig, RunDirectory, training
 from keras_devae.experiments.config import load_dataset
 
 
