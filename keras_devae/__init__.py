@@ -43,7 +43,9 @@ def __dir__():
     return sorted(__all__)
 
 
-# While `python -m keras_devae.cli` looks for its module, Python's argv[0] is "-m".
 _program = os.path.basename(sys.argv[0]) if sys.argv else ""
-if _program not in ("keras-devae", "keras-devae.exe", "keras-devae-script.py", "-m"):
+_is_command = _program in ("keras-devae", "keras-devae.exe", "keras-devae-script.py")
+# While `python -m keras_devae.cli` looks for its module, Python's argv[0] is "-m".
+_is_command |= _program == "-m" and "keras_devae.cli" in sys.orig_argv
+if not _is_command:
     importlib.import_module("keras_devae.models")

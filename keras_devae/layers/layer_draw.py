@@ -5,6 +5,7 @@ import numpy as np
 from keras import ops
 
 from keras_devae.checks import at_least, finite_at_least
+from keras_devae.errors import UsageError
 from keras_devae.layers.seeded import SeededLayer
 
 
@@ -30,11 +31,17 @@ class LayerDraw(SeededLayer):
         super().__init__(seed=seed, **{"dtype": "float32", **kwargs})
         self.num_layers = at_least("num_layers", num_layers, 1)
         self.weight_base = finite_at_least("weight_base", weight_base)
+        if not np.isfinite(self.weights_of_layers.sum()):
+            raise UsageError(
+                f"`weight_base` is too large for {num_layers} layers: its powers overflow. "
+                f"Received: {weight_base}."
+            )
 
     @property
     def weights_of_layers(self):
         """The unnormalised weights `s^i`, NumPy float64 `(K,)`."""
-        return np.power(float(self.weight_base), np.arange(self.num_layers))
+        with np.errstate(over="ignore"):
+            return np.power(float(self.weight_base), np.arange(self.num_layers))
 
     @property
     def probabilities(self):

@@ -27,6 +27,7 @@ class DeVAE(VAE):
     behind it press the latents apart, and because the scalings neither mix nor reorder dimensions
     the disentanglement they find holds in layer 0 too.
 
+    `fit` shows the losses of each layer, averaged over the steps that drew it; 0 where none did.
     In validation the loss is the expectation over the layers, `sum_i p_i L_i`, with posterior means
     in place of samples.
 

@@ -1,0 +1,97 @@
+"""What the tests of the Keras parts share. Keras itself is imported only where it is used."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+ORACLE = Path(__file__).parent / "losses" / "oracle"
+
+
+@pytest.fixture(scope="session")
+def oracle():
+    """Reads a file of reference values; see losses/oracle/README.md."""
+
+    def read(name):
+        return json.loads((ORACLE / f"{name}.json").read_text())
+
+    return read
+
+
+@pytest.fixture
+def float32_policy():
+    """Puts Keras's dtype policy back after a test that changes it."""
+    import keras
+
+    yield
+    keras.config.set_dtype_policy("float32")
+
+
+@pytest.fixture(scope="session")
+def blobs():
+    """Makes n binary uint8 images (0 and 255) of a square at random places."""
+
+    def make(n=32, image_shape=(8, 8, 1), seed=0):
+        rng = np.random.default_rng(seed)
+        images = np.zeros((n, *image_shape), np.uint8)
+        half = image_shape[0] // 2
+        for image, (row, column) in zip(images, rng.integers(0, half, (n, 2)), strict=True):
+            image[row : row + half, column : column + half] = 255
+        return images
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def tiny():
+    """Builds a compiled model of 8x8 images with one hidden layer of 16 units."""
+    import keras
+
+    from keras_devae.models import MODELS
+    from keras_devae.networks import mlp_decoder, mlp_encoder
+
+    def make(
+        method="devae",
+        latent_dim=3,
+        image_shape=(8, 8, 1),
+        units=(16,),
+        learning_rate=1e-3,
+        compile_options=None,
+        **options,
+    ):
+        options = {"seed": 0, **options}
+        model_class = MODELS[method]
+        model = model_class(
+            mlp_encoder(image_shape, latent_dim, units=units, seed=1),
+            mlp_decoder(model_class.decoder_input_dim(latent_dim), image_shape, units, seed=2),
+            **options,
+        )
+        model.compile(keras.optimizers.Adam(learning_rate), **(compile_options or {}))
+        return model
+
+    return make
+
+
+@pytest.fixture
+def fresh_python(tmp_path):
+    """Runs Python in a process of its own, outside the repository; returns (output, errors)."""
+
+    def run(*arguments, **environment):
+        result = subprocess.run(
+            [sys.executable, *map(str, arguments)],
+            cwd=tmp_path,
+            env={**os.environ, **environment},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert result.returncode == 0, result.stderr
+        return result.stdout, result.stderr
+
+    return run

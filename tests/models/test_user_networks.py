@@ -1,0 +1,114 @@
+"""Encoders and decoders that users bring."""
+
+import keras
+import numpy as np
+import pytest
+from keras import layers
+
+from keras_devae import DeVAE
+from keras_devae.errors import UsageError
+from keras_devae.models import MODELS
+
+pytestmark = pytest.mark.backends
+
+
+def encoder_of(outputs, image_shape=(4, 4, 1)):
+    inputs = keras.Input(image_shape)
+    return keras.Model(inputs, outputs(layers.Flatten()(inputs)))
+
+
+def good_encoder():
+    return encoder_of(lambda x: {"z_mean": layers.Dense(2)(x), "z_log_var": layers.Dense(2)(x)})
+
+
+def decoder_of(width, image_shape=(4, 4, 1)):
+    z = keras.Input((width,))
+    size = int(np.prod(image_shape))
+    return keras.Model(z, layers.Reshape(image_shape)(layers.Dense(size)(z)))
+
+
+class Subclassed(keras.Model):
+    def __init__(self):
+        super().__init__()
+        self.dense = layers.Dense(2)
+
+    def call(self, images):
+        x = self.dense(layers.Flatten()(images))
+        return {"z_mean": x, "z_log_var": x}
+
+
+def called_subclass():
+    model = Subclassed()
+    model(np.zeros((1, 4, 4, 1), "float32"))
+    return model
+
+
+WRONG_ENCODERS = {
+    "list": lambda: encoder_of(lambda x: [layers.Dense(2)(x), layers.Dense(2)(x)]),
+    "tensor": lambda: keras.Sequential([keras.Input((4, 4, 1)), layers.Flatten()]),
+    "other names": lambda: encoder_of(lambda x: {"mean": layers.Dense(2)(x)}),
+    "different widths": lambda: encoder_of(
+        lambda x: {"z_mean": layers.Dense(2)(x), "z_log_var": layers.Dense(3)(x)}
+    ),
+    "not flattened": lambda: encoder_of(
+        lambda x: dict.fromkeys(("z_mean", "z_log_var"), layers.Reshape((8, 2))(x))
+    ),
+    "subclass": Subclassed,
+    "subclass called": called_subclass,
+    "function": lambda: lambda images: images,
+    "None": lambda: None,
+    "vectors": lambda: encoder_of(
+        lambda x: {"z_mean": layers.Dense(2)(x), "z_log_var": layers.Dense(2)(x)}, (16,)
+    ),
+}
+
+
+@pytest.mark.parametrize("method", MODELS)
+@pytest.mark.parametrize("kind", WRONG_ENCODERS)
+def test_encoder_of_a_wrong_structure(method, kind):
+    with pytest.raises(UsageError, match="The encoder must be a functional"):
+        MODELS[method](WRONG_ENCODERS[kind](), decoder_of(2))
+
+
+@pytest.mark.parametrize(("method", "width"), [("vae", 2), ("beta_vae", 2), ("devae", 4)])
+def test_decoder_of_a_wrong_width(method, width):
+    with pytest.raises(UsageError, match=f"of {width} numbers for 2 latent .*None, 3"):
+        MODELS[method](good_encoder(), decoder_of(3))
+
+
+@pytest.mark.parametrize("shape", [(4, 4, 3), (8, 8, 1)])
+def test_decoder_of_a_wrong_image_shape(shape):
+    with pytest.raises(UsageError, match="The decoder must return the encoder's images"):
+        DeVAE(good_encoder(), decoder_of(4, shape))
+
+
+@pytest.mark.parametrize(
+    "decoder",
+    [
+        lambda: None,
+        lambda: lambda z: z,
+        lambda: keras.Sequential([layers.Dense(16)]),
+        lambda: keras.Model((a := keras.Input((2,)), b := keras.Input((2,))), a + b),
+    ],
+)
+def test_decoder_that_is_no_functional_model(decoder):
+    with pytest.raises(UsageError, match="The decoder must"):
+        DeVAE(good_encoder(), decoder())
+
+
+@pytest.mark.parametrize("method", MODELS)
+def test_own_networks_train_and_reload(method, blobs, tmp_path):
+    images = blobs(8, (4, 4, 1))
+    model = MODELS[method](good_encoder(), decoder_of(MODELS[method].decoder_input_dim(2)), seed=0)
+    model.compile("sgd")
+    assert model.latent_dim == 2 and model.image_shape == (4, 4, 1)
+    model.fit(images, verbose=0)
+    model.save(tmp_path / "own.keras")
+    loaded = keras.models.load_model(tmp_path / "own.keras")
+    np.testing.assert_allclose(loaded.encode(images), model.encode(images), atol=1e-6)
+
+
+def test_sequential_decoder(blobs):
+    decoder = keras.Sequential([keras.Input((4,)), layers.Dense(16), layers.Reshape((4, 4, 1))])
+    model = DeVAE(good_encoder(), decoder, seed=0)
+    assert model.reconstruct(blobs(3, (4, 4, 1))).shape == (3, 4, 4, 1)

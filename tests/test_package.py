@@ -1,0 +1,154 @@
+"""The package as a whole: what it registers, what it imports, what it documents."""
+
+import ast
+import shutil
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+import keras_devae
+
+ROOT = Path(__file__).parent.parent
+SOURCES = sorted([*(ROOT / "keras_devae").rglob("*.py"), *(ROOT / "cli").rglob("*.py")])
+BACKENDS = {"tensorflow", "jax", "jaxlib", "torch"}
+
+#: Part of the package -> how far up it stands. Modules import only from below or beside.
+LEVELS = {
+    "errors": 0,
+    "version": 0,
+    "checks": 1,
+    "files": 1,
+    "backend": 1,
+    "data": 2,
+    "metrics": 2,
+    "losses": 2,
+    "layers": 2,
+    "pipeline": 2,
+    "networks": 3,
+    "models": 4,
+    "figures": 5,
+    "callbacks": 5,
+    "export": 5,
+    "experiments": 6,
+    "cli": 7,
+}
+
+
+def module_name(path):
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    parts = ("keras_devae", *parts) if parts[0] == "cli" else parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+TREES = {module_name(path): ast.parse(path.read_text(encoding="utf-8")) for path in SOURCES}
+
+
+def imported(nodes):
+    """The full names of the modules that some nodes import."""
+    for node in nodes:
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert not node.level, "relative import"
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def part(name):
+    """The part of the package that a module belongs to, None outside and for the package."""
+    parts = name.split(".")
+    return parts[1] if parts[0] == "keras_devae" and len(parts) > 1 else None
+
+
+def test_one_file_names_the_backends():
+    naming = {
+        module
+        for module, tree in TREES.items()
+        if any(name.split(".")[0] in BACKENDS for name in imported(ast.walk(tree)))
+    }
+    assert naming == {"keras_devae.backend"}
+
+
+@pytest.mark.parametrize("name", ["data", "metrics"])
+def test_data_and_metrics_do_without_keras(name):
+    for module, tree in TREES.items():
+        if part(module) == name:
+            roots = {target.split(".")[0] for target in imported(ast.walk(tree))}
+            assert "keras" not in roots, module
+
+
+def test_imports_point_one_way():
+    wrong = [
+        (module, name)
+        for module, tree in TREES.items()
+        for name in imported(tree.body)
+        if part(module) and part(name) and LEVELS[part(name)] > LEVELS[part(module)]
+    ]
+    assert wrong == []
+
+
+def undocumented(module, tree):
+    """Yields the public modules, classes, functions and methods without a docstring."""
+    if not ast.get_docstring(tree):
+        yield module
+    definitions = (ast.ClassDef, ast.FunctionDef)
+    for node in tree.body:
+        if isinstance(node, definitions) and not node.name.startswith("_"):
+            if not ast.get_docstring(node):
+                yield f"{module}.{node.name}"
+            members = node.body if isinstance(node, ast.ClassDef) else []
+            for member in members:
+                if isinstance(member, definitions) and not member.name.startswith("_"):
+                    is_setter = any(isinstance(d, ast.Attribute) for d in member.decorator_list)
+                    if not ast.get_docstring(member) and not is_setter:
+                        yield f"{module}.{node.name}.{member.name}"
+
+
+def test_everything_public_is_documented():
+    assert [name for module, tree in TREES.items() for name in undocumented(module, tree)] == []
+
+
+def test_packages_of_the_distribution():
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]
+    found = {module_name(path) for path in SOURCES if path.name == "__init__.py"}
+    assert set(settings["packages"]) == found
+    assert settings["package-dir"] == {"keras_devae.cli": "cli"}
+
+
+def test_names_of_the_package():
+    for name in keras_devae.__all__:
+        assert getattr(keras_devae, name) is not None
+    assert set(keras_devae.__all__) <= set(dir(keras_devae))
+    with pytest.raises(AttributeError, match="no attribute 'BetterVAE'"):
+        _ = keras_devae.BetterVAE
+
+
+@pytest.mark.backends
+def test_importing_it_registers_everything(fresh_python):
+    code = """
+import keras_devae, keras
+names = ("VAE BetaVAE DeVAE DiTStack LayerDraw LayerEmbedding GaussianSampling "
+         "BernoulliLikelihood GaussianLikelihood").split()
+print(names == [keras.saving.get_registered_object(f"keras_devae>{n}").__name__ for n in names])
+"""
+    output, _ = fresh_python("-c", code)
+    assert output == "True\n"
+
+
+CONSOLE_SCRIPT = shutil.which("keras-devae", path=str(Path(sys.executable).parent))
+
+
+@pytest.mark.parametrize(
+    "command",
+    [("-m", "keras_devae.cli"), (CONSOLE_SCRIPT,)],
+    ids=["module", "console script"],
+)
+def test_help_imports_no_backend(command, fresh_python):
+    if None in command:
+        pytest.skip("the console script is not installed")
+    output, errors = fresh_python("-X", "importtime", *command, "--help")
+    assert "train" in output
+    modules = {line.split("|")[-1].strip() for line in errors.splitlines()}
+    assert "keras_devae.cli.main" in modules
+    assert not {module.split(".")[0] for module in modules} & (BACKENDS | {"keras", "sklearn"})
