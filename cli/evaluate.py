@@ -7,6 +7,7 @@ import click
 from keras_devae.cli.options import (
     choose_backend,
     json_option,
+    names_from,
     print_json,
     print_scores,
     run_argument,
@@ -29,14 +30,13 @@ def evaluate(context, run, metrics, images, seed, as_json, output):
     directory = RunDirectory.open(run)
     config = directory.read_config()
     if metrics:
-        config = replace(config, metrics=None if metrics == "all" else metrics.split(","))
+        config = replace(config, metrics=names_from(metrics))
     choose_backend(context, config.backend)
 
-    from keras_devae.experiments.config import load_dataset
     from keras_devae.experiments.finishing import evaluate_run
     from keras_devae.experiments.training import load_trained
 
-    dataset = load_dataset(config)
+    dataset = directory.load_dataset()
     scores = evaluate_run(
         load_trained(directory),
         directory,

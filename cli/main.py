@@ -3,6 +3,7 @@
 import importlib
 import logging
 import sys
+import warnings
 
 import click
 
@@ -63,6 +64,19 @@ def cli(context, backend, debug):
     context.obj = {"backend": backend, "debug": debug}
 
 
+def _show_warning(message, *where, **more):
+    """Prints a warning without the line of code that it came from."""
+    click.echo(f"Warning: {message}", err=True)
+
+
+def _sentence(error):
+    """Returns the message of an error, named where it is not one of this package's own."""
+    if isinstance(error, (UsageError, FailureError)):
+        return error
+    message = " ".join(str(error).split())
+    return f"{type(error).__name__}: {message} (--debug shows where)"
+
+
 def main(arguments=None):
     """Runs the command line and exits: 0, 2 for wrong use, 1 for a failure, 130 after Ctrl-C.
 
@@ -70,6 +84,7 @@ def main(arguments=None):
         arguments: List of words, default those of the process.
     """
     logging.basicConfig(format="%(message)s", level=logging.WARNING)
+    warnings.showwarning = _show_warning
     arguments = sys.argv[1:] if arguments is None else list(arguments)
     debug = "--debug" in arguments
     try:
@@ -82,9 +97,9 @@ def main(arguments=None):
     except (KeyboardInterrupt, click.Abort):
         click.echo("Interrupted.", err=True)
         status = 130
-    except (UsageError, FailureError, OSError, MemoryError) as error:
+    except Exception as error:
         if debug:
             raise
-        click.echo(f"Error: {error}", err=True)
+        click.echo(f"Error: {_sentence(error)}", err=True)
         status = 2 if isinstance(error, UsageError) else 1
     sys.exit(status if isinstance(status, int) else 0)

@@ -27,6 +27,11 @@ def _if_installed(name):
     return name if name in installed_backends() else None
 
 
+def names_from(text):
+    """Splits names at commas; `all` and nothing at all give `None`."""
+    return None if text in (None, "all") else tuple(part.strip() for part in text.split(","))
+
+
 def print_json(value):
     """Prints a value for machines."""
     click.echo(json.dumps(value, indent=2))

@@ -19,22 +19,20 @@ def plot(context, kind, run, layer, seed, steps, index, out):
 
     KIND is traversal, reconstructions or samples.
     """
+    from keras_devae import figures
     from keras_devae.errors import UsageError
+    from keras_devae.experiments.pictures import PICTURES, check_picture
     from keras_devae.experiments.run_directory import RunDirectory
 
-    directory = RunDirectory.open(run)
-    config = directory.read_config()
-    choose_backend(context, config.backend)
-
-    from keras_devae import figures
-    from keras_devae.experiments.config import load_dataset
-    from keras_devae.experiments.pictures import PICTURES, check_picture
-    from keras_devae.experiments.training import load_trained
-
     check_picture(kind)
+    directory = RunDirectory.open(run)
     given = {"layer": layer, "seed": seed, "steps": steps, "index": index}
     options = {name: value for name, value in given.items() if value is not None}
     if kind != "traversal" and {"steps", "index"} & set(options):
         raise UsageError("--steps and --index belong to traversals.")
-    figure = PICTURES[kind](load_trained(directory), load_dataset(config), **options)
+    choose_backend(context, directory.read_config().backend)
+
+    from keras_devae.experiments.training import load_trained
+
+    figure = PICTURES[kind](load_trained(directory), directory.load_dataset(), **options)
     click.echo(figures.save(figure, out or directory.figures / f"{kind}.png"))

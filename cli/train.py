@@ -1,10 +1,13 @@
 """`keras-devae train`."""
 
+from functools import partial
+
 import click
 
 from keras_devae.cli.options import (
     choose_backend,
     json_option,
+    names_from,
     print_json,
     print_scores,
     runs_folder_option,
@@ -19,12 +22,6 @@ def _numbers(context, parameter, text):
         return tuple(float(part) for part in text.split(","))
     except ValueError:
         raise click.BadParameter(f"Expected numbers with commas. Received: {text}.") from None
-
-
-def _names(context, parameter, text):
-    if text is None or text == "all":
-        return None
-    return tuple(part.strip() for part in text.split(","))
 
 
 _NOT_SETTINGS = ("preset", "run", "runs_dir", "resume_run", "overwrite", "as_json")
@@ -58,7 +55,11 @@ _MODEL_OPTIONS = ("beta", "betas", "objective", "layer_weight_base")
 @click.option(
     "--mixed-precision", help="off, float16 or bfloat16.  [default: float16 on a GPU, else off]"
 )
-@click.option("--metrics", callback=_names, help="Names with commas.  [default: all possible]")
+@click.option(
+    "--metrics",
+    callback=lambda context, parameter, text: names_from(text),
+    help="Names with commas.  [default: all possible]",
+)
 @click.option("--evaluation-images", type=int, help="Images for the metrics.  [default: 10000]")
 @click.option("--run", metavar="NAME", help="Name of the run.  [default: from the settings]")
 @runs_folder_option
@@ -80,10 +81,12 @@ def train(context, **given):
 
 
 def _new(context, given):
+    from keras_devae.backend import select_backend
     from keras_devae.experiments.config import load_dataset
     from keras_devae.experiments.run_directory import RunDirectory, check_free, unused_path
 
     config = _config(given)
+    select_backend(context.obj["backend"])
     if given["run"] is None:
         path = unused_path(given["runs_dir"], _default_name(config, given["preset"]))
     else:
@@ -93,22 +96,29 @@ def _new(context, given):
     config = config.resolved(dataset)
     choose_backend(context)
 
-    from keras_devae.experiments.training import completed_config, train
+    from keras_devae.experiments.training import build_model, completed_config, train
 
+    config = completed_config(config)
+    model = build_model(config, dataset)
     run = RunDirectory.create(path, given["overwrite"])
-    return train, run, completed_config(config), dataset
+    return partial(train, model), run, config, dataset
 
 
 def _config(given):
+    from keras_devae.data import has_factors
     from keras_devae.errors import unknown_name
     from keras_devae.experiments import PRESETS, RunConfig
+    from keras_devae.metrics import check_names
 
     if given["preset"] is not None and given["preset"] not in PRESETS:
         raise unknown_name("preset", given["preset"], PRESETS)
     settings = dict(PRESETS[given["preset"]][1]) if given["preset"] else {}
     named = {k: v for k, v in given.items() if v is not None and k not in _NOT_SETTINGS}
     options = {k: named.pop(k) for k in _MODEL_OPTIONS if k in named}
-    return RunConfig(**{**settings, **named, "model_options": options})
+    config = RunConfig(**{**settings, **named, "model_options": options})
+    if config.metrics is not None:
+        check_names(config.metrics, has_factors(config.dataset))
+    return config
 
 
 def _default_name(config, preset):
@@ -120,20 +130,20 @@ def _default_name(config, preset):
 def _resumed(context, given):
     from keras_devae.experiments.run_directory import RunDirectory
 
-    others = [k for k, v in given.items() if v is not None and k not in _NOT_SETTINGS]
-    if others or given["preset"]:
+    kept = ("resume_run", "as_json", "runs_dir")
+    others = [k for k, v in given.items() if v not in (None, False) and k not in kept]
+    if others:
         raise UsageError(
-            "A resumed run keeps its settings: leave out "
-            f"{', '.join('--' + name.replace('_', '-') for name in others or ['preset'])}."
+            "A resumed run keeps its name and settings: leave out "
+            f"{', '.join('--' + name.replace('_', '-') for name in others)}."
         )
     run = RunDirectory.open(given["resume_run"])
-    config = run.read_config()
+    config, dataset = run.read_config(), run.load_dataset()
     choose_backend(context, config.backend)
 
-    from keras_devae.experiments.config import load_dataset
     from keras_devae.experiments.training import resume
 
-    return resume, run, config, load_dataset(config)
+    return resume, run, config, dataset
 
 
 def _scaling_note(given, config):

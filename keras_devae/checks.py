@@ -1,6 +1,8 @@
 """Range checks that the library and the command line share; they import nothing heavy."""
 
 import math
+import numbers
+from collections.abc import Iterable
 
 from keras_devae.errors import UsageError
 
@@ -19,14 +21,14 @@ def at_least(name, value, least):
     Raises:
         UsageError: If it is smaller, or not a whole number.
     """
-    if isinstance(value, bool) or int(value) != value or value < least:
+    if not _is_whole(value) or value < least:
         raise UsageError(f"`{name}` must be a whole number of at least {least}. Received: {value}.")
     return value
 
 
 def finite_at_least(name, value, least=0.0):
     """Checks a finite number, see `at_least`; `least` itself is allowed, default 0."""
-    if not (math.isfinite(value) and value >= least):
+    if not (_is_finite(value) and value >= least):
         raise UsageError(
             f"`{name}` must be a finite number of at least {least:g}. Received: {value}."
         )
@@ -35,16 +37,24 @@ def finite_at_least(name, value, least=0.0):
 
 def positive(name, value):
     """Checks a finite number above 0, see `at_least`."""
-    if not (math.isfinite(value) and value > 0):
+    if not (_is_finite(value) and value > 0):
         raise UsageError(f"`{name}` must be a finite number above 0. Received: {value}.")
     return value
 
 
 def pressures(name, values):
     """Checks a list of beta values and returns it as a tuple of floats, see `at_least`."""
-    values = tuple(float(value) for value in values)
+    if isinstance(values, str) or not isinstance(values, Iterable):
+        raise UsageError(f"`{name}` must be a list of numbers. Received: {values!r}.")
+    values = tuple(finite_at_least(name, value) for value in values)
     if not values:
         raise UsageError(f"`{name}` must hold at least one number. Received none.")
-    for value in values:
-        finite_at_least(name, value)
-    return values
+    return tuple(float(value) for value in values)
+
+
+def _is_whole(value):
+    return isinstance(value, numbers.Integral) and not isinstance(value, bool)
+
+
+def _is_finite(value):
+    return isinstance(value, numbers.Real) and math.isfinite(value)

@@ -162,8 +162,11 @@ def _write_with_tensorflow(model, folder, format):
 def _folder_in_one_move(path):
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
+    # The outer folder is its owner's alone; the inner one has the usual permissions.
+    folder = temporary / path.name
+    folder.mkdir()
     try:
-        yield temporary
-        os.replace(temporary, path)
+        yield folder
+        os.replace(folder, path)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)

@@ -84,9 +84,10 @@ class Batches(keras.utils.PyDataset):
 
     def _permutation(self, number):
         """Returns the permutation of one pass; the last two are kept."""
-        if number not in self._permutations:
+        known = self._permutations  # Another worker may put a new dictionary in its place.
+        if number not in known:
             generator = np.random.default_rng([self.seed, number])
             order = generator.permutation(np.arange(len(self.dataset), dtype=np.int32))
-            kept = {k: v for k, v in self._permutations.items() if k == number - 1}
-            self._permutations = {**kept, number: order}
-        return self._permutations[number]
+            known = {number: order, **{k: v for k, v in known.items() if k == number - 1}}
+            self._permutations = known
+        return known[number]

@@ -6,18 +6,20 @@ Nothing here needs Keras; only `Dataset.batches` leads to it.
 from keras_devae.data.arrays import from_arrays
 from keras_devae.data.dataset import Dataset
 from keras_devae.data.factor_grid import FactorGrid
-from keras_devae.data.loading import info, load, names
+from keras_devae.data.loading import SOURCES, has_factors, info, load, names
 from keras_devae.data.preparing import prepare
 from keras_devae.data.rendered import RenderedDataset
 from keras_devae.data.user_files import from_folder, from_npz
 
 __all__ = [
+    "SOURCES",
     "Dataset",
     "FactorGrid",
     "RenderedDataset",
     "from_arrays",
     "from_folder",
     "from_npz",
+    "has_factors",
     "info",
     "load",
     "names",

@@ -1,5 +1,6 @@
 """Data sets by name."""
 
+import zipfile
 from pathlib import Path
 
 from keras_devae.data.dataset import Dataset, SubgridDataset
@@ -54,6 +55,21 @@ def info(name: str, data_dir: str | Path | None = None) -> dict:
         "prepared": has_store(store),
         "path": str(store),
     }
+
+
+def has_factors(name: str) -> bool:
+    """Tells whether a data set comes with factors, without reading its images.
+
+    Args:
+        name: A name as in `load`.
+    """
+    kind, colon, file = str(name).partition(":")
+    if kind == "folder":
+        return (Path(file).expanduser() / "factors.csv").is_file()
+    if kind == "npz" and zipfile.is_zipfile(Path(file).expanduser()):
+        with zipfile.ZipFile(Path(file).expanduser()) as archive:
+            return "factors.npy" in archive.namelist()
+    return not colon
 
 
 def load(
@@ -173,8 +189,7 @@ def _load_official(official: OfficialSet, root: Path) -> Dataset:
     store, file = root / official.name, root / official.file_name
     if has_store(store):
         return open_store(official, store)
-    if file.is_file():
-        return open_file(official, file)
-    fetch(official, file, None, None, looked_for_at=[store, file])
+    if not file.is_file():
+        fetch(official, file, None, None, looked_for_at=[store, file])
     write_store(official, file, store)
     return open_store(official, store)

@@ -128,7 +128,7 @@ def _check_same_file(official: OfficialSet, source: Path, store: Path) -> None:
     if file_facts(official, source).sha256 != prepared.sha256:
         raise UsageError(
             f"{store} was prepared from another file ({prepared.file}, {prepared.bytes:,} bytes) "
-            f"than {source}. Set force=True to replace it."
+            f"than {source}. Replace it with force=True (--force-download)."
         )
 
 

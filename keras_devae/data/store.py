@@ -139,7 +139,8 @@ def open_store(official: OfficialSet, folder: Path) -> OfficialDataset:
             raise ValueError(f"images.npy is {images.dtype} {images.shape}")
     except (OSError, ValueError, KeyError) as error:
         raise FailureError(
-            f"The prepared data in {folder} is damaged: {error}. Prepare it again with force=True."
+            f"The prepared data in {folder} is damaged: {error}. Prepare it again with "
+            "force=True (--force-download)."
         ) from None
     return OfficialDataset(official, facts, factors, images.read)
 

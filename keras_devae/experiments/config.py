@@ -1,6 +1,7 @@
 """Everything that defines a training run."""
 
 import dataclasses
+from pathlib import Path
 from typing import Any
 
 from keras_devae import checks, data, metrics
@@ -14,7 +15,7 @@ from keras_devae.experiments.model_options import (
 )
 
 PRECISIONS = ("off", "float16", "bfloat16")
-SOURCES = ("auto", "official", "rendered")
+MAX_SEED = 2**32 - 1
 
 
 @dataclasses.dataclass(frozen=True)
@@ -80,7 +81,7 @@ class RunConfig:
 
     def _check_names(self):
         for kind, value, known in (
-            ("source", self.source, SOURCES),
+            ("source", self.source, data.SOURCES),
             ("network", self.network, NETWORK_NAMES),
             ("likelihood", self.likelihood, LIKELIHOOD_NAMES),
             ("mixed precision", self.mixed_precision, PRECISIONS),
@@ -95,6 +96,8 @@ class RunConfig:
         checks.at_least("steps_per_execution", self.steps_per_execution, 1)
         checks.at_least("evaluation_images", self.evaluation_images, 2)
         checks.at_least("seed", self.seed, 0)
+        if self.seed > MAX_SEED:
+            raise UsageError(f"`seed` must be at most {MAX_SEED}. Received: {self.seed}.")
         checks.positive("learning_rate", self.learning_rate)
         for name in ("steps", "checkpoint_every"):
             if getattr(self, name) % self.steps_per_execution:
@@ -126,6 +129,7 @@ class RunConfig:
                 **self.model_options,
             },
             likelihood=self.likelihood or default,
+            **_pinned(self, dataset.provenance),
             image_size=dataset.image_shape[0],
             metrics=chosen,
         )
@@ -146,6 +150,16 @@ class RunConfig:
             if name not in known:
                 raise unknown_name("setting", name, known)
         return cls(**settings)
+
+
+def _pinned(config, provenance):
+    """Returns the settings that say where the images come from, good from any other folder."""
+    kind, colon, path = config.dataset.partition(":")
+    if colon:
+        return {"dataset": f"{kind}:{Path(path).expanduser().resolve()}"}
+    data_dir = config.data_dir and str(Path(config.data_dir).expanduser().resolve())
+    source = provenance["source"]
+    return {"source": source if source in data.SOURCES else config.source, "data_dir": data_dir}
 
 
 def load_dataset(config):

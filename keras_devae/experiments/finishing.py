@@ -23,15 +23,15 @@ def finish(model, config, run, dataset):
         model, run, dataset, config.metrics, config.evaluation_images, config.seed
     )
     run.write_metrics(scores)
+    history = run.read_history()
     pictures = {
         "traversal": traversal_figure(model, dataset, seed=config.seed),
         "reconstructions": reconstruction_figure(model, dataset, seed=config.seed),
-        "learning_curves": figures.learning_curves(_columns(run.read_history())),
+        "learning_curves": figures.learning_curves(_columns(history)),
     }
     files = {name: run.figures / f"{name}.png" for name in pictures}
     for name, figure in pictures.items():
         figures.save(figure, files[name])
-    history = run.read_history()
     write_report(run, config, dataset, scores, model.complaints(history[-1] if history else {}))
     return scores, {
         "Report": run.report_file,

@@ -63,7 +63,9 @@ def reconstruction_figure(model, dataset, layer=None, seed=0):
     layers = range(model.num_layers) if layer is None else [layer]
     reconstructions = [model.reconstruct(images, i) for i in layers]
     errors = [
-        metrics.reconstruction_error(images, reconstruction)["reconstruction_error.squared_error"]
+        metrics.reconstruction_error(images, reconstruction, likelihood="gaussian")[
+            "reconstruction_error.squared_error"
+        ]
         for reconstruction in reconstructions
     ]
     titles = [f"layer {i}\nerror {e:.1f}" for i, e in zip(layers, errors, strict=True)]

@@ -1,5 +1,7 @@
 """The callback that writes a run's history and checkpoints while it trains."""
 
+import math
+
 import keras
 import numpy as np
 
@@ -38,7 +40,9 @@ class RunRecorder(keras.callbacks.Callback):
     def on_epoch_end(self, epoch, logs=None):
         """Writes history, then the checkpoint that it belongs to."""
         self._epoch_start = self.step
-        self.history.append({"step": self.step, **{k: float(v) for k, v in (logs or {}).items()}})
+        unseen = self.model.unseen()
+        losses = {k: math.nan if k in unseen else float(v) for k, v in (logs or {}).items()}
+        self.history.append({"step": self.step, **losses})
         self.run.write_history(self.history)
         self._check_weights()
         save_model(self.model, self.run.checkpoint_file(self.step))

@@ -3,11 +3,12 @@
 import csv
 import io
 import json
+import os
 import shutil
 from pathlib import Path
 
 from keras_devae.errors import FailureError, UsageError
-from keras_devae.experiments.config import RunConfig
+from keras_devae.experiments.config import RunConfig, load_dataset
 from keras_devae.files import write_json, write_text
 
 #: Checkpoints kept, the newest ones.
@@ -45,19 +46,13 @@ class RunDirectory:
             The `RunDirectory`, empty.
 
         Raises:
-            UsageError: If something else is there, or a run and `overwrite` is false, or the folder
-                cannot be written.
+            UsageError: See `check_free`.
         """
         check_free(path, overwrite)
         run = cls(path)
         if run.config_file.is_file():
             shutil.rmtree(run.path)
-        try:
-            run.path.mkdir(parents=True, exist_ok=True)
-            (run.path / ".writable").touch()
-            (run.path / ".writable").unlink()
-        except OSError as error:
-            raise UsageError(f"Cannot write to {run.path}: {error.strerror}.") from None
+        run.path.mkdir(parents=True, exist_ok=True)
         return run
 
     @classmethod
@@ -86,7 +81,25 @@ class RunDirectory:
         Raises:
             FailureError: If `config.json` is damaged.
         """
-        return RunConfig.from_dict(self.read_record()["settings"])
+        record = self.read_record()
+        if not isinstance(record, dict) or not {"settings", "data"} <= set(record):
+            raise FailureError(f"{self.config_file} lacks its settings. Train the run again.")
+        return RunConfig.from_dict(record["settings"])
+
+    def load_dataset(self):
+        """Loads the data set that the run was made with.
+
+        Raises:
+            FailureError: If another one is found in its place.
+        """
+        dataset = load_dataset(self.read_config())
+        recorded = self.read_record()["data"]
+        if dataset.provenance != recorded:
+            raise FailureError(
+                f"The run {self.path} was made with other images. Recorded: {recorded}. "
+                f"Found: {dataset.provenance}."
+            )
+        return dataset
 
     def write_record(self, config, data, environment):
         """Writes `config.json`.
@@ -159,9 +172,13 @@ def check_free(path, overwrite=False):
         overwrite: Whether a run that is there already may be replaced; default false.
 
     Raises:
-        UsageError: If something else is there, or a run and `overwrite` is false.
+        UsageError: If something else is there, or a run and `overwrite` is false, or the folder
+            cannot be written.
     """
     run = RunDirectory(path)
+    existing = next(folder for folder in (run.path, *run.path.resolve().parents) if folder.exists())
+    if not (existing.is_dir() and os.access(existing, os.W_OK)):
+        raise UsageError(f"Cannot write to {existing}. Choose another folder with --runs-dir.")
     if not run.path.exists() or (run.path.is_dir() and not any(run.path.iterdir())):
         return
     if not run.config_file.is_file():

@@ -1,7 +1,11 @@
 """The table of runs."""
 
-from keras_devae.errors import UsageError
+import logging
+
+from keras_devae.errors import FailureError, UsageError
 from keras_devae.experiments.run_directory import find_runs
+
+logger = logging.getLogger("keras_devae")
 
 
 def parse_condition(text):
@@ -31,14 +35,17 @@ def list_of_runs(folder, condition=None):
 
     Returns:
         List of dictionaries: name, model, dataset, seed, steps done and asked for, and the scores
-        of layer 0.
+        of layer 0. Damaged runs are left out and logged.
     """
     rows = []
     for run in find_runs(folder):
-        config = run.read_config()
-        settings = {**config.to_dict(), **config.model_options}
-        if all(_equal(settings.get(k), v) for k, v in (condition or {}).items()):
-            rows.append(_row(run, config))
+        try:
+            config = run.read_config()
+            settings = {**config.to_dict(), **config.model_options}
+            if all(_equal(settings.get(k), v) for k, v in (condition or {}).items()):
+                rows.append(_row(run, config))
+        except (FailureError, UsageError) as error:
+            logger.warning("Leaving out the run %s: %s", run.path.name, error)
     return rows
 
 

@@ -2,18 +2,23 @@
 
 import dataclasses
 import logging
+import zipfile
 
 import keras
 
-from keras_devae.backend import has_accelerator
+from keras_devae.backend import compiles_with_xla, has_accelerator
 from keras_devae.callbacks import ProgressReport
-from keras_devae.errors import FailureError
+from keras_devae.errors import FailureError, UsageError
 from keras_devae.experiments.environment import describe_environment
 from keras_devae.experiments.recorder import RunRecorder, save_model
 from keras_devae.models import MODELS
+from keras_devae.models.images import check_images
 from keras_devae.pipeline import Batches
 
 logger = logging.getLogger("keras_devae")
+
+#: What Keras raises for a file that is truncated, overwritten or of another kind.
+_DAMAGED = (OSError, ValueError, KeyError, zipfile.BadZipFile)
 
 
 def completed_config(config):
@@ -24,13 +29,25 @@ def completed_config(config):
 
     Returns:
         A `RunConfig` without open choices.
+
+    Raises:
+        UsageError: If the backend cannot run several steps at a time.
     """
-    precision = config.mixed_precision or ("float16" if has_accelerator() else "off")
-    return dataclasses.replace(config, backend=keras.backend.backend(), mixed_precision=precision)
+    backend = keras.backend.backend()
+    if backend == "torch" and config.steps_per_execution > 1:
+        raise UsageError(
+            f"On PyTorch `steps_per_execution` must be 1. Received: {config.steps_per_execution}."
+        )
+    return dataclasses.replace(
+        config,
+        backend=backend,
+        mixed_precision=config.mixed_precision or ("float16" if has_accelerator() else "off"),
+        jit_compile=compiles_with_xla() if config.jit_compile is None else config.jit_compile,
+    )
 
 
 def build_model(config, dataset):
-    """Builds and compiles the model of a run.
+    """Builds and compiles the model of a run, and checks that the images fit it.
 
     Args:
         config: A completed `RunConfig`.
@@ -38,7 +55,11 @@ def build_model(config, dataset):
 
     Returns:
         The model, ready for `fit`.
+
+    Raises:
+        UsageError: If the networks do not take such images.
     """
+    keras.utils.set_random_seed(config.seed)
     policy = "float32" if config.mixed_precision == "off" else f"mixed_{config.mixed_precision}"
     keras.config.set_dtype_policy(policy)
     model = MODELS[config.model].for_images(
@@ -49,18 +70,21 @@ def build_model(config, dataset):
         seed=config.seed,
         **config.model_options,
     )
+    some = dataset.images(range(min(len(dataset), config.batch_size)))
+    check_images(some, model.image_shape, model.likelihood.bounded)
     model.compile(
         optimizer=keras.optimizers.Adam(config.learning_rate),
         steps_per_execution=config.steps_per_execution,
-        jit_compile="auto" if config.jit_compile is None else config.jit_compile,
+        jit_compile=config.jit_compile,
     )
     return model
 
 
-def train(config, run, dataset, progress=True):
+def train(model, config, run, dataset, progress=True):
     """Trains a new run, and leaves history, checkpoints and model in its folder.
 
     Args:
+        model: The model, from `build_model`.
         config: A completed `RunConfig`.
         run: The `RunDirectory`, empty.
         dataset: The data set.
@@ -72,9 +96,8 @@ def train(config, run, dataset, progress=True):
     Raises:
         FailureError: If a loss becomes NaN or infinite.
     """
-    keras.utils.set_random_seed(config.seed)
     run.write_record(config, dataset.provenance, describe_environment())
-    return _fit(build_model(config, dataset), config, run, dataset, 0, progress)
+    return _fit(model, config, run, dataset, 0, progress)
 
 
 def resume(config, run, dataset, progress=True):
@@ -94,7 +117,7 @@ def resume(config, run, dataset, progress=True):
     """
     model, step = _load_newest_checkpoint(run)
     if model is None:
-        return train(config, run, dataset, progress)
+        return train(build_model(config, dataset), config, run, dataset, progress)
     return _fit(model, config, run, dataset, step, progress)
 
 
@@ -114,7 +137,7 @@ def load_trained(run):
     path = run.trained_model_file()
     try:
         return keras.models.load_model(path)
-    except (OSError, ValueError, KeyError) as error:
+    except _DAMAGED as error:
         raise FailureError(f"{path} cannot be loaded: {error}") from None
 
 
@@ -123,7 +146,7 @@ def _load_newest_checkpoint(run):
     for step in steps:
         try:
             return keras.models.load_model(run.checkpoint_file(step)), step
-        except (OSError, ValueError, KeyError) as error:
+        except _DAMAGED as error:
             logger.warning("Skipping the damaged checkpoint of step %d: %s", step, error)
     if steps:
         raise FailureError(f"None of the checkpoints in {run.checkpoints} can be read.")
@@ -133,12 +156,14 @@ def _load_newest_checkpoint(run):
 def _fit(model, config, run, dataset, start_step, progress):
     history = [row for row in run.read_history() if row["step"] <= start_step]
     recorder = RunRecorder(run, start_step, config.steps, history)
-    callbacks = [recorder]
-    if progress:
-        callbacks.append(ProgressReport(config.steps, start_step))
+    report = ProgressReport(config.steps, start_step)
+    callbacks = [recorder, report] if progress else [recorder]
     batches = Batches(dataset, config.batch_size, config.checkpoint_every, config.seed, start_step)
     remaining = -(-(config.steps - start_step) // config.checkpoint_every)
     if remaining > 0:
-        model.fit(batches, epochs=remaining, verbose=0, callbacks=callbacks)
+        try:
+            model.fit(batches, epochs=remaining, verbose=0, callbacks=callbacks)
+        finally:
+            report.progress.stop()
     save_model(model, run.model_file)
     return model

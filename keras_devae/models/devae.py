@@ -28,8 +28,8 @@ class DeVAE(VAE):
     the disentanglement they find holds in layer 0 too.
 
     `fit` shows the losses of each layer, averaged over the steps that drew it; 0 where none did.
-    In validation the loss is the expectation over the layers, `sum_i p_i L_i`, with posterior means
-    in place of samples.
+    In validation the loss is that of all layers with their weights (`sum_i p_i L_i`, or
+    `sum_i s^i L_i` for the summed objective), with posterior means in place of samples.
 
     Args:
         encoder: See `VAE`.
@@ -144,6 +144,10 @@ class DeVAE(VAE):
             weight = ops.sum(seen) * ops.cast(batch_size, "float32")
             for value, tracker in zip(values, self.layer_trackers[2 * i : 2 * i + 2], strict=True):
                 tracker.update_state(ops.sum(seen * value), sample_weight=weight)
+
+    def unseen(self):
+        """Returns the names of the metrics of layers that no step of this epoch drew."""
+        return {t.name for t in self.layer_trackers if not float(ops.convert_to_numpy(t.count))}
 
     def complaints(self, logs):
         """Adds a sentence about scalings that have run into their bound."""

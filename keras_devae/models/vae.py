@@ -28,7 +28,6 @@ class LossTerms:
         kl: `(n, latent_dim)`.
         layers: `(n,)`, the numbers of these layers.
         weights: `(n,)`, the weight of each layer in the total.
-        extra: Further named scalars that are part of the total.
     """
 
     total: Any
@@ -36,7 +35,6 @@ class LossTerms:
     kl: Any
     layers: Any
     weights: Any
-    extra: dict = dataclasses.field(default_factory=dict)
 
 
 @keras.saving.register_keras_serializable(package="keras_devae")
@@ -246,7 +244,7 @@ class VAE(Inference, keras.Model):
             training: Whether this is a training step.
 
         Returns:
-            The scalar loss.
+            The scalar loss. Regularisers of the networks and losses that their layers add count in.
 
         Raises:
             UsageError: If sample weights are given.
@@ -256,7 +254,7 @@ class VAE(Inference, keras.Model):
             raise UsageError("Sample weights are not supported. Repeat the images instead.")
         terms = self.loss_terms(self.pixels(x), y_pred, training)
         self.track(terms, ops.shape(x)[0])
-        return terms.total
+        return sum((ops.sum(ops.cast(loss, "float32")) for loss in self.losses), terms.total)
 
     def track(self, terms, batch_size):
         """Adds a step's terms to the metrics that `fit` shows.
@@ -285,10 +283,19 @@ class VAE(Inference, keras.Model):
             **kwargs: Arguments of `keras.Model.compile`.
         """
         super().compile(*args, jit_compile=jit_compile, **kwargs)
+        self._requested_jit_compile = jit_compile
         if jit_compile == "auto":
             self.jit_compile = compiles_with_xla()
         # Keras would wait for the first step, and a model saved before it could not be resumed.
         self.optimizer.build(self.trainable_variables)
+
+    def get_compile_config(self):
+        """Returns the arguments of `compile`, with `jit_compile` as it was given.
+
+        A model trained on one backend and loaded on another chooses anew what `"auto"` means.
+        """
+        config = super().get_compile_config()
+        return config and {**config, "jit_compile": self._requested_jit_compile}
 
     def compile_from_config(self, config):
         """Configures training as a saved model was, optimizer state included."""
@@ -339,6 +346,10 @@ class VAE(Inference, keras.Model):
         """
         check_images(x, self.image_shape, self.likelihood.bounded)
         return super().evaluate(x, *args, **kwargs)
+
+    def unseen(self):
+        """Returns the names of the metrics that no step of this epoch has updated."""
+        return set()
 
     def complaints(self, logs):
         """Returns sentences about what is wrong with the trained state, empty if nothing is.

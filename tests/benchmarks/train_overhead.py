@@ -61,7 +61,7 @@ def train(config, dataset):
             return progress
 
         with mock.patch.object(training, "ProgressReport", with_watch):
-            training.train(config, run, dataset)
+            training.train(training.build_model(config, dataset), config, run, dataset)
     return watch.rate
 
 

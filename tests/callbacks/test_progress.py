@@ -35,3 +35,26 @@ def test_a_bar_in_a_terminal():
     text = io.StringIO()
     train_with(Console(file=text, width=200, force_terminal=True))
     assert "6/6" in text.getvalue() and "steps/s" in text.getvalue()
+
+
+def test_an_interrupted_bar_gives_the_cursor_back(tmp_path, monkeypatch):
+    from keras_devae import data
+    from keras_devae.experiments import RunConfig, RunDirectory, training
+    from keras_devae.experiments.recorder import RunRecorder
+
+    text = io.StringIO()
+    console = Console(file=text, width=200, force_terminal=True)
+    report = training.ProgressReport
+    monkeypatch.setattr(training, "ProgressReport", lambda *given: report(*given, console=console))
+
+    def interrupt(self, batch, logs=None):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(RunRecorder, "on_train_batch_end", interrupt)
+    dataset = data.load("dsprites", source="rendered", image_size=32)
+    config = training.completed_config(RunConfig(batch_size=4).resolved(dataset))
+    model = training.build_model(config, dataset)
+    with pytest.raises(KeyboardInterrupt):
+        training.train(model, config, RunDirectory.create(tmp_path / "run"), dataset)
+    hide, show = "\x1b[?25l", "\x1b[?25h"
+    assert text.getvalue().rfind(show) > text.getvalue().rfind(hide) >= 0

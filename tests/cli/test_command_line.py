@@ -128,6 +128,60 @@ def test_a_folder_that_is_not_a_run_is_never_removed(tmp_path, capsys):
     assert (tmp_path / "thesis" / "chapter.txt").read_text() == "five years"
 
 
+@pytest.mark.filterwarnings("ignore:The brightest")
+def test_a_good_run_outlives_a_request_to_overwrite_it_that_cannot_be_met(tmp_path, capsys):
+    words = ["train", *TINY, "--steps", "2", "--run", "good", "--runs-dir", tmp_path]
+    assert run(*words) == 0
+    before = {file.name for file in (tmp_path / "good").iterdir()}
+    np.savez(tmp_path / "big.npz", images=np.full((9, 48, 48), 200, np.uint8))
+    np.savez(tmp_path / "dark.npz", images=np.ones((9, 32, 32), np.float32) / 255)
+    for name, reason in (("big", "32, 64 or 128"), ("dark", "almost black")):
+        own = ["--dataset", f"npz:{tmp_path / name}.npz", "--run", "good", "--overwrite"]
+        assert run("train", *own, "--runs-dir", tmp_path) == 2
+        assert reason in capsys.readouterr().err
+    assert {file.name for file in (tmp_path / "good").iterdir()} == before
+
+
+def test_a_run_goes_on_with_the_images_it_was_made_with(tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    images = np.random.default_rng(0).integers(0, 256, (40, 32, 32), dtype=np.uint8)
+    np.savez("own.npz", images=images)
+    words = ["train", "--dataset", "npz:own.npz", "--steps", "2", "--batch-size", "4"]
+    assert run(*words, "--run", "r", "--runs-dir", tmp_path) == 0
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    assert run("evaluate", tmp_path / "r", "--metrics", "kl, active_variables") == 0
+
+    record = json.loads((tmp_path / "r" / "config.json").read_text())
+    record["data"]["source"] = "official"
+    (tmp_path / "r" / "config.json").write_text(json.dumps(record))
+    assert run("evaluate", tmp_path / "r") == 1
+    assert "made with other images" in capsys.readouterr().err
+
+
+def test_a_damaged_run_is_left_out_of_the_list(trained, tmp_path, capsys):
+    for name, text in (("broken", "{"), ("empty", "{}")):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "config.json").write_text(text)
+    assert run("runs", "list", "--runs-dir", tmp_path, "--json") == 0
+    assert json.loads(capsys.readouterr().out) == []
+    assert run("evaluate", tmp_path / "empty") == 1
+
+
+def test_an_unforeseen_error_is_one_sentence(trained, capsys, monkeypatch):
+    from keras_devae.experiments import finishing
+
+    def fail(*arguments):
+        raise ZeroDivisionError("division\nby zero")
+
+    monkeypatch.setattr(finishing, "evaluate_run", fail)
+    assert run("evaluate", trained / "tiny") == 1
+    error = capsys.readouterr().err
+    assert "ZeroDivisionError: division by zero" in error and "Traceback" not in error
+    with pytest.raises(ZeroDivisionError):
+        main(["--debug", "evaluate", str(trained / "tiny")])
+
+
 def test_same_seed_gives_the_same_history(trained, tmp_path):
     words = ["train", *TINY, "--steps", "12", "--checkpoint-every", "5", "--seed", "7"]
     assert run(*words, "--run", "again", "--runs-dir", tmp_path) == 0
@@ -165,32 +219,47 @@ def test_interrupted_and_resumed_equals_uninterrupted(trained, tmp_path, monkeyp
         np.testing.assert_array_equal(ours, theirs)
 
 
-def test_killed_run_resumes_from_its_last_checkpoint(tmp_path):
-    words = ["train", *TINY, "--steps", "100000", "--checkpoint-every", "10", "--run", "killed"]
+@pytest.mark.parametrize(("end", "code"), [(signal.SIGKILL, -9), (signal.SIGINT, 130)])
+def test_a_process_ended_from_outside_resumes_to_the_same_end(end, code, tmp_path):
+    words = ["train", *TINY, "--steps", "400", "--checkpoint-every", "20"]
+    command = [sys.executable, "-m", "keras_devae.cli", *words, "--runs-dir", str(tmp_path)]
     process = subprocess.Popen(
-        [sys.executable, "-m", "keras_devae.cli", *words, "--runs-dir", str(tmp_path)],
-        stderr=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
+        [*command, "--run", "ended"], stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True
     )
-    directory = RunDirectory(tmp_path / "killed")
+    directory = RunDirectory(tmp_path / "ended")
     deadline = time.monotonic() + 120
     while len(directory.checkpoint_steps()) < 2 and time.monotonic() < deadline:
         assert process.poll() is None
-        time.sleep(0.05)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
+        time.sleep(0.02)
+    process.send_signal(end)
+    _, errors = process.communicate()
+    assert process.returncode == code and "Traceback" not in errors
     step = directory.checkpoint_steps()[0]
-    assert step > 0 and load_trained(directory).optimizer.iterations == step
-    assert max(row["step"] for row in directory.read_history()) >= step
+    assert 0 < step < 400 and load_trained(directory).optimizer.iterations == step
+
+    assert run("train", "--resume", directory.path) == 0
+    assert run(*words, "--runs-dir", tmp_path, "--run", "whole") == 0
+    whole = RunDirectory(tmp_path / "whole")
+    assert directory.read_history()[-1]["step"] == 400
+    np.testing.assert_allclose(
+        [row["loss"] for row in directory.read_history()],
+        [row["loss"] for row in whole.read_history()],
+        rtol=1e-4,
+    )
 
 
-def test_a_damaged_checkpoint_is_passed_over(trained, tmp_path):
+@pytest.mark.parametrize("damage", ["truncated", "overwritten"])
+def test_a_damaged_checkpoint_is_passed_over(damage, tmp_path):
     words = ["train", *TINY, "--steps", "6", "--checkpoint-every", "3"]
     assert run(*words, "--run", "r", "--runs-dir", tmp_path) == 0
     directory = RunDirectory(tmp_path / "r")
     whole = directory.history_file.read_bytes()
     newest = directory.checkpoint_file(6)
-    newest.write_bytes(newest.read_bytes()[:1000])
+    content = bytearray(newest.read_bytes())
+    middle = len(content) // 2
+    if damage == "overwritten":
+        content[middle : middle + 200] = bytes(200)
+    newest.write_bytes(content if damage == "overwritten" else content[:middle])
     directory.model_file.unlink()
     assert run("train", "--resume", directory.path) == 0
     assert directory.history_file.read_bytes() == whole
@@ -231,6 +300,8 @@ def test_training_that_diverges_says_so(tmp_path, capsys):
         (["--steps", "0"], "`steps`"),
         (["--learning-rate", "0"], "`learning_rate`"),
         (["--seed", "-1"], "`seed`"),
+        (["--seed", "5000000000"], "`seed`"),
+        (["--runs-dir", "/proc/version"], "Cannot write"),
         (["--steps", "10", "--steps-per-execution", "3"], "must divide"),
         (["--image-size", "48"], "48"),
         (["--dataset", "folder:nowhere", "--image-size", "32"], "nowhere"),
@@ -240,6 +311,7 @@ def test_training_that_diverges_says_so(tmp_path, capsys):
 )
 def test_wrong_use_is_refused_before_any_data_loads(words, expected, tmp_path, capsys, monkeypatch):
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(data.Dataset, "images", None)
     assert run("train", *words) == 2
     error = capsys.readouterr().err
     assert expected in error and "Traceback" not in error
@@ -332,6 +404,21 @@ def test_doctor_and_presets(capsys):
     assert facts["backend"] == os.environ.get("KERAS_BACKEND", "tensorflow")
     assert run("presets", "--json") == 0
     assert json.loads(capsys.readouterr().out)["paper"]["settings"]["steps"] == 300_000
+
+
+def test_backend_option_wins_over_the_environment(tmp_path):
+    import keras
+
+    backend = keras.backend.backend()
+    result = subprocess.run(
+        [sys.executable, "-m", "keras_devae.cli", "--backend", backend, "doctor", "--json"],
+        env={**os.environ, "KERAS_BACKEND": "nonsense"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert result.returncode == 0, result.stderr
+    assert json.loads(result.stdout)["backend"] == backend
 
 
 def test_backend_option_cannot_change_an_imported_keras(capsys):

@@ -12,15 +12,19 @@ from keras_devae.experiments.model_options import (
     LIKELIHOOD_NAMES,
     MODEL_OPTIONS,
     NETWORK_NAMES,
+    check_options,
     default_options,
 )
 from keras_devae.experiments.run_directory import unused_path
+from keras_devae.models.devae import OBJECTIVES
 
 
 def test_names_known_without_keras_are_those_of_the_registries():
     assert set(MODEL_OPTIONS) == set(models.MODELS)
     assert set(NETWORK_NAMES) == set(networks.NETWORKS)
     assert set(LIKELIHOOD_NAMES) == set(losses.LIKELIHOODS)
+    for objective in OBJECTIVES:
+        check_options("devae", {"objective": objective})
 
 
 @pytest.mark.parametrize("name", MODEL_OPTIONS)

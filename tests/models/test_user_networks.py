@@ -5,9 +5,10 @@ import numpy as np
 import pytest
 from keras import layers
 
-from keras_devae import DeVAE
+from keras_devae import VAE, DeVAE
 from keras_devae.errors import UsageError
 from keras_devae.models import MODELS
+from keras_devae.networks import mlp_decoder
 
 pytestmark = pytest.mark.backends
 
@@ -112,3 +113,24 @@ def test_sequential_decoder(blobs):
     decoder = keras.Sequential([keras.Input((4,)), layers.Dense(16), layers.Reshape((4, 4, 1))])
     model = DeVAE(good_encoder(), decoder, seed=0)
     assert model.reconstruct(blobs(3, (4, 4, 1))).shape == (3, 4, 4, 1)
+
+
+def test_regularisers_of_the_networks_count_in():
+    images = np.random.default_rng(0).random((8, 8, 8, 1), dtype=np.float32)
+
+    def loss(strength):
+        inputs = keras.Input((8, 8, 1))
+        features = keras.layers.Flatten()(inputs)
+        heads = {
+            name: keras.layers.Dense(
+                2, kernel_initializer="ones", kernel_regularizer=keras.regularizers.L2(strength)
+            )(features)
+            for name in ("z_mean", "z_log_var")
+        }
+        decoder = mlp_decoder(2, (8, 8, 1), units=(4,), seed=0)
+        model = VAE(keras.Model(inputs, heads), decoder, seed=0)
+        model.compile("sgd")
+        return model.evaluate(images, verbose=0, return_dict=True)["loss"]
+
+    # Two kernels of 64 x 2 ones.
+    np.testing.assert_allclose(loss(0.5) - loss(0.0), 0.5 * 2 * 128, rtol=1e-4)
