@@ -86,10 +86,12 @@ def endpoints(model):
     """
 
     def encode(image):
+        """Posterior of layer 0."""
         mean, log_var = model.posterior_of(image)
         return {"z_mean": mean, "z_log_var": log_var}
 
     def encode_all_layers(image):
+        """Posteriors of all layers, with the batch in front."""
         mean, log_var = model.posterior_of_layers(*model.posterior_of(image))
         return {
             "z_mean": ops.transpose(mean, (1, 0, 2)),
@@ -97,10 +99,12 @@ def endpoints(model):
         }
 
     def decode(z):
+        """Pixel means of codes of layer 0."""
         decoded = model.decoder(model.decoder_inputs(z, 0))
         return {"reconstruction": model.likelihood.mean(decoded)}
 
     def reconstruct(image):
+        """Pixel means from the posterior's mean of layer 0."""
         return decode(model.posterior_of(image)[0])
 
     images = ((None, *model.image_shape), "image")
