@@ -15,7 +15,7 @@ def train_and_export(folder, steps):
     """Trains a small DeVAE on dSprites, writes its encoder, and returns the data set."""
     data = kd.data.load("dsprites", source="rendered", image_size=32)
     model = kd.DeVAE.for_images(data.image_shape, betas=(0.25, 2.5, 10), seed=0)
-    model.compile(optimizer=keras.optimizers.Adam(1e-3))
+    model.compile(optimizer=keras.optimizers.Adam(5e-4))
     model.fit(data.batches(batch_size=64, steps=steps), verbose=2)
     model.export_encoder(folder)
     return data

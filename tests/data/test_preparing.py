@@ -124,12 +124,12 @@ def test_load_official_says_what_is_missing_without_network(tmp_path):
         assert words in str(error.value)
 
 
-def test_load_official_reads_a_file_put_there_by_hand(shapes3d_h5, root):
+def test_load_official_converts_a_file_put_there_by_hand(shapes3d_h5, root):
     root.mkdir(parents=True)
     _, images, _ = shapes3d_h5(root / "3dshapes.h5")
     dataset = load("shapes3d", source="official", data_dir=root)
     np.testing.assert_array_equal(dataset.images([9, 1]), images[[9, 1]])
-    assert not info("shapes3d", root)["prepared"]
+    assert info("shapes3d", root)["prepared"]
 
 
 def test_interruption_leaves_nothing(shapes3d_h5, root):

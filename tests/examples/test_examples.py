@@ -36,8 +36,8 @@ def test_custom_data_writes_a_set_that_the_command_line_reads(tmp_path, monkeypa
 
 @pytest.mark.skipif(importlib.util.find_spec("tensorflow") is None, reason="needs TensorFlow")
 def test_downstream_beats_chance(tmp_path):
-    accuracy = load("downstream.py")(str(tmp_path / "encoder"), steps=400, samples=500)
-    assert accuracy > 0.2
+    accuracy = load("downstream.py")(str(tmp_path / "encoder"), steps=1000, samples=500)
+    assert accuracy > 0.3
 
 
 def test_contact_sheet_draws_published_above_rendered(tmp_path):
