@@ -17,14 +17,16 @@ class RunRecorder(keras.callbacks.Callback):
         start_step: Steps done before.
         total_steps: Steps at the end of training.
         history: Rows of the history up to `start_step`.
+        interruption: An `Interruption`, looked at after every step.
     """
 
-    def __init__(self, run, start_step, total_steps, history):
+    def __init__(self, run, start_step, total_steps, history, interruption):
         super().__init__()
         self.run = run
         self.step = self._epoch_start = start_step
         self.total_steps = total_steps
         self.history = history
+        self.interruption = interruption
 
     def on_train_begin(self, logs=None):
         """Makes sure that there is something to resume from."""
@@ -33,6 +35,7 @@ class RunRecorder(keras.callbacks.Callback):
 
     def on_train_batch_end(self, batch, logs=None):
         """Counts, and ends training at the last step."""
+        self.interruption.check()
         self.step = self._epoch_start + batch + 1
         if self.step >= self.total_steps:
             self.model.stop_training = True

@@ -10,6 +10,7 @@ from keras_devae.backend import compiles_with_xla, has_accelerator
 from keras_devae.callbacks import ProgressReport
 from keras_devae.errors import FailureError, UsageError
 from keras_devae.experiments.environment import describe_environment
+from keras_devae.experiments.interruption import Interruption
 from keras_devae.experiments.recorder import RunRecorder, save_model
 from keras_devae.models import MODELS
 from keras_devae.models.images import check_images
@@ -155,14 +156,16 @@ def _load_newest_checkpoint(run):
 
 def _fit(model, config, run, dataset, start_step, progress):
     history = [row for row in run.read_history() if row["step"] <= start_step]
-    recorder = RunRecorder(run, start_step, config.steps, history)
+    interruption = Interruption()
+    recorder = RunRecorder(run, start_step, config.steps, history, interruption)
     report = ProgressReport(config.steps, start_step)
     callbacks = [recorder, report] if progress else [recorder]
     batches = Batches(dataset, config.batch_size, config.checkpoint_every, config.seed, start_step)
     remaining = -(-(config.steps - start_step) // config.checkpoint_every)
     if remaining > 0:
         try:
-            model.fit(batches, epochs=remaining, verbose=0, callbacks=callbacks)
+            with interruption:
+                model.fit(batches, epochs=remaining, verbose=0, callbacks=callbacks)
         finally:
             report.progress.stop()
     save_model(model, run.model_file)
