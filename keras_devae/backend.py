@@ -1,5 +1,6 @@
 """The one file that names TensorFlow, JAX and PyTorch."""
 
+import contextlib
 import importlib.util
 import os
 import sys
@@ -112,10 +113,19 @@ def compiles_with_xla():
 
 
 def hide_accelerators_from_tensorflow():
-    """Keeps TensorFlow, when it only writes files for another backend, from taking the GPU."""
+    """Keeps TensorFlow from taking the GPU of another backend.
+
+    Keras imports an installed TensorFlow when it saves a model, and exports with it. Does nothing
+    on TensorFlow itself, where it is not installed, or once it has been used already.
+    """
+    import keras
+
+    if keras.backend.backend() == "tensorflow" or "tensorflow" not in installed_backends():
+        return
     import tensorflow
 
-    tensorflow.config.set_visible_devices([], "GPU")
+    with contextlib.suppress(RuntimeError):
+        tensorflow.config.set_visible_devices([], "GPU")
 
 
 def load_saved_model(path):

@@ -124,8 +124,7 @@ def _write(model, folder, format):
 
 
 def _write_saved_model(model, folder):
-    if keras.backend.backend() != "tensorflow":
-        backend.hide_accelerators_from_tensorflow()
+    backend.hide_accelerators_from_tensorflow()
     archive = keras.export.ExportArchive()
     archive.track(model)
     for name, (function, shape, input_name) in endpoints(model).items():

@@ -145,7 +145,7 @@ def test_a_failed_conversion_leaves_nothing_behind(tmp_path, monkeypatch):
 
 
 @pytest.mark.skipif(keras.backend.backend() == "tensorflow", reason="other backends only")
-def test_training_and_saving_never_import_tensorflow(tmp_path):
+def test_training_never_imports_tensorflow(tmp_path):
     """Two frameworks that each take the whole GPU do not get on."""
     code = (
         "import sys, numpy as np, keras, keras_devae as kd\n"
@@ -153,7 +153,19 @@ def test_training_and_saving_never_import_tensorflow(tmp_path):
         "model.compile('adam')\n"
         "data = kd.data.load('dsprites', source='rendered', image_size=32)\n"
         "model.fit(data.batches(batch_size=4, steps=2), verbose=0)\n"
-        "model.save('model.keras')\n"
         "assert 'tensorflow' not in sys.modules\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True, cwd=tmp_path)
+
+
+@needs_tensorflow
+@pytest.mark.skipif(keras.backend.backend() == "tensorflow", reason="other backends only")
+def test_saving_hides_the_gpu_from_tensorflow(tmp_path, monkeypatch):
+    import tensorflow
+
+    calls = []
+    monkeypatch.setattr(
+        tensorflow.config, "set_visible_devices", lambda *given: calls.append(given)
+    )
+    make_model()[0].save(tmp_path / "model.keras")
+    assert calls == [([], "GPU")]

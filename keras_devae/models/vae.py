@@ -7,7 +7,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from keras_devae.backend import compiles_with_xla
+from keras_devae.backend import compiles_with_xla, hide_accelerators_from_tensorflow
 from keras_devae.errors import UsageError, unknown_name
 from keras_devae.layers import GaussianSampling, derived_seeds
 from keras_devae.losses import gaussian_kl, get_likelihood
@@ -346,6 +346,16 @@ class VAE(Inference, keras.Model):
         """
         check_images(x, self.image_shape, self.likelihood.bounded)
         return super().evaluate(x, *args, **kwargs)
+
+    def save(self, *args, **kwargs):
+        """Saves the model, see `keras.Model.save`; TensorFlow is kept off another's GPU.
+
+        Args:
+            *args: Arguments of `keras.Model.save`.
+            **kwargs: Arguments of `keras.Model.save`.
+        """
+        hide_accelerators_from_tensorflow()
+        super().save(*args, **kwargs)
 
     def unseen(self):
         """Returns the names of the metrics that no step of this epoch has updated."""
