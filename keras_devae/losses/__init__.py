@@ -1,5 +1,8 @@
 """Pure tensor functions: the terms that the models' objectives are made of."""
 
+from keras_devae.losses.assignment import balanced_assignment
+from keras_devae.losses.categorical import categorical_kl, gumbel_softmax
+from keras_devae.losses.covariance import DIP_KINDS, dip_penalties
 from keras_devae.losses.gaussian import gaussian_kl
 from keras_devae.losses.likelihoods import (
     LIKELIHOODS,
@@ -9,13 +12,34 @@ from keras_devae.losses.likelihoods import (
     gaussian_negative_log_likelihood,
     get_likelihood,
 )
+from keras_devae.losses.total_correlation import (
+    ESTIMATORS,
+    KLDecomposition,
+    decompose_kl,
+    density_ratio_total_correlation,
+    discriminator_loss,
+    permute_dimensions,
+    stratified_log_weights,
+)
 
 __all__ = [
+    "DIP_KINDS",
+    "ESTIMATORS",
     "LIKELIHOODS",
     "BernoulliLikelihood",
     "GaussianLikelihood",
+    "KLDecomposition",
+    "balanced_assignment",
     "bernoulli_negative_log_likelihood",
+    "categorical_kl",
+    "decompose_kl",
+    "density_ratio_total_correlation",
+    "dip_penalties",
+    "discriminator_loss",
     "gaussian_kl",
     "gaussian_negative_log_likelihood",
     "get_likelihood",
+    "gumbel_softmax",
+    "permute_dimensions",
+    "stratified_log_weights",
 ]

@@ -1,0 +1,195 @@
+"""The dependence between latents: the decomposed divergence, and the density-ratio estimate."""
+
+import math
+from typing import Any, NamedTuple
+
+import keras
+from keras import ops
+
+from keras_devae.errors import unknown_name
+
+ESTIMATORS = ("weighted", "stratified")
+
+# Standard deviations beyond which a density no longer falls. The square of anything above 1e19
+# overflows float32, and an infinite square has a gradient of NaN although its weight is 0.
+DISTANCE_LIMIT = 1e15
+
+
+class KLDecomposition(NamedTuple):
+    """The three parts of the average divergence from the prior, float32 scalars in nats.
+
+    Attributes:
+        mutual_information: Of data and code, `KL(q(z, x) || q(z) p(x))`.
+        total_correlation: `KL(q(z) || prod_d q(z_d))`.
+        dimension_wise_kl: `sum_d KL(q(z_d) || p(z_d))`.
+    """
+
+    mutual_information: Any
+    total_correlation: Any
+    dimension_wise_kl: Any
+
+
+def stratified_log_weights(batch_size, dataset_size, reference_compat=False):
+    """Logarithms of the weights of minibatch-stratified sampling, Chen et al. (2018), appendix C.2.
+
+    With `N` the size of the data set, `B` that of the batch and `M = B - 1`, a row's own posterior
+    weighs `1/N`, exactly one other posterior `(N - M) / (N M)` and the rest `1/M`, so that each row
+    sums to 1. Which other one is free; here it is the next of the batch, the first for the last.
+
+    Args:
+        batch_size: Rows of the batch, an integer or a scalar integer tensor.
+        dataset_size: Images in the data set, a number or a scalar tensor. Raised to `batch_size`
+            where it is smaller.
+        reference_compat: Whether to put the weights where the authors' released code and its copies
+            put them: `1/N` in the first column instead of on the diagonal, the stratified weight in
+            the second, and in the first too for the last row but one. Rows then do not sum to 1,
+            and most samples' own posteriors weigh `1/M`. Default `False`.
+
+    Returns:
+        Float32 tensor `(batch_size, batch_size)`, rows for samples, columns for posteriors. A batch
+        of one gives `[[0.]]`, the weight 1.
+    """
+    numbers = ops.arange(batch_size, dtype="int32")
+    columns = ops.broadcast_to(numbers[None], (batch_size, batch_size))
+    rows = ops.transpose(columns)
+    if reference_compat:
+        overwritten = ops.logical_and(ops.equal(columns, 0), ops.equal(rows, batch_size - 2))
+        places = ops.where(overwritten, ops.ones_like(columns), columns)
+    else:
+        places = ops.mod(columns - rows, batch_size)
+    return _place_weights(places, batch_size, dataset_size)
+
+
+def decompose_kl(z, mean, log_var, dataset_size, estimator="weighted", reference_compat=False):
+    """Splits the divergence from the prior as Chen et al. (2018), equation 2, from one minibatch.
+
+    The parts add up to the batch's average of `log q(z|x) - log p(z)` with any estimator of `q(z)`
+    and `q(z_d)`, for these cancel.
+
+    - `"weighted"`, minibatch-weighted sampling (equation 3), the estimator of the published
+      comparisons: `q(z)` is the sum of the batch's posterior densities over `B N`. It expects one
+      of the `N` posteriors to matter; if all are alike, it is too small by a factor `N`, which
+      makes the total correlation `(latent_dim - 1) log N` too large, the mutual information
+      `log N` too large and the last part `latent_dim log N` too small. Such constants leave the
+      gradient alone. Codes that leave out `B N` log a total correlation that is smaller by
+      `(latent_dim - 1) log(B N)`, hence mostly negative.
+    - `"stratified"`, minibatch-stratified sampling, see `stratified_log_weights`. It has no such
+      offset; single batches may well give negative values.
+
+    Finite, and with finite gradients, for log-variances within +-100 and codes below 1e15.
+
+    Args:
+        z: One sample of every posterior, `(batch, latent_dim)`, any float dtype.
+        mean: Posterior means of the same shape.
+        log_var: Log-variances of the same shape.
+        dataset_size: Images in the data set, a number or a scalar tensor.
+        estimator: `"weighted"` (default) or `"stratified"`.
+        reference_compat: Whether `"stratified"` takes the weights of the authors' released code,
+            see `stratified_log_weights`; only to reproduce numbers made with it. Default `False`;
+            without effect on `"weighted"`.
+
+    Returns:
+        A `KLDecomposition`.
+
+    Raises:
+        UsageError: If the estimator is unknown.
+    """
+    if estimator not in ESTIMATORS:
+        raise unknown_name("estimator", estimator, ESTIMATORS)
+    z, mean, log_var = (ops.cast(tensor, "float32") for tensor in (z, mean, log_var))
+    log_weights = _log_weights(estimator, ops.shape(z)[0], dataset_size, reference_compat)
+
+    # log q(z_d | x) of every sample (axis 0) under every posterior of the batch (axis 1).
+    pairwise = _log_density(z[:, None], mean[None], log_var[None])
+    log_joint = ops.logsumexp(log_weights + ops.sum(pairwise, axis=-1), axis=1)
+    log_marginals = ops.sum(ops.logsumexp(log_weights[..., None] + pairwise, axis=1), axis=-1)
+    log_conditional = ops.sum(_log_density(z, mean, log_var), axis=-1)
+    log_prior = ops.sum(_log_density(z, ops.zeros_like(z), ops.zeros_like(z)), axis=-1)
+
+    return KLDecomposition(
+        mutual_information=ops.mean(log_conditional - log_joint),
+        total_correlation=ops.mean(log_joint - log_marginals),
+        dimension_wise_kl=ops.mean(log_marginals - log_prior),
+    )
+
+
+def permute_dimensions(z, seed):
+    """Permutes every column by itself: samples of `q(z)` become samples of `prod_d q(z_d)`.
+
+    Algorithm 1 of Kim & Mnih (2018). Give it samples, not means.
+
+    Args:
+        z: Samples `(batch, latent_dim)`, any float dtype.
+        seed: A `keras.random.SeedGenerator`, or an integer for the same permutations every time.
+
+    Returns:
+        Float32 tensor of the same shape, each column with the values it had.
+    """
+    z = ops.cast(z, "float32")
+    # Sorting noise is the one way to permute columns apart that compiles on every backend.
+    order = ops.argsort(keras.random.uniform(ops.shape(z), dtype="float32", seed=seed), axis=0)
+    return ops.take_along_axis(z, order, axis=0)
+
+
+def density_ratio_total_correlation(logits):
+    """Total correlation as a discriminator sees it, Kim & Mnih (2018), equation 3.
+
+    The discriminator tells samples of `q(z)`, class 0, from permuted ones, class 1; where it is
+    optimal, the difference of its logits is `log q(z) - log prod_d q(z_d)`. As an estimate from one
+    batch and an imperfect discriminator it may be negative.
+
+    Args:
+        logits: The discriminator's logits for samples of `q(z)`, `(batch, 2)`.
+
+    Returns:
+        Float32 scalar in nats.
+    """
+    logits = ops.cast(logits, "float32")
+    return ops.mean(logits[:, 0] - logits[:, 1])
+
+
+def discriminator_loss(logits, permuted_logits):
+    """What the discriminator minimises, Kim & Mnih (2018), algorithm 2: mean cross-entropy.
+
+    Args:
+        logits: Logits for samples of `q(z)`, which are class 0, `(batch, 2)`.
+        permuted_logits: Logits for permuted samples, class 1, `(batch, 2)`; the batch may differ.
+
+    Returns:
+        Float32 scalar in nats; log 2 for an undecided discriminator.
+    """
+    logits = ops.cast(logits, "float32")
+    permuted_logits = ops.cast(permuted_logits, "float32")
+    # Of two classes, the cross-entropy is the softplus of the wrong logit minus the right one.
+    joint = ops.mean(ops.softplus(logits[:, 1] - logits[:, 0]))
+    permuted = ops.mean(ops.softplus(permuted_logits[:, 0] - permuted_logits[:, 1]))
+    return 0.5 * (joint + permuted)
+
+
+def _log_weights(estimator, batch_size, dataset_size, reference_compat):
+    """Log-weights that broadcast to (samples, posteriors)."""
+    if estimator == "weighted":
+        sizes = ops.log(ops.cast(batch_size, "float32")) + ops.log(
+            ops.cast(dataset_size, "float32")
+        )
+        return ops.reshape(-sizes, (1, 1))
+    return stratified_log_weights(batch_size, dataset_size, reference_compat)
+
+
+def _place_weights(places, batch_size, dataset_size):
+    """Puts the own weight where `places` is 0, the stratified one where it is 1, else the rest."""
+    batch = ops.cast(batch_size, "float32")
+    dataset = ops.maximum(ops.cast(dataset_size, "float32"), batch)
+    # A batch of one has no others; its only weight is 1.
+    others = ops.maximum(batch - 1, 1.0)
+    own = ops.where(batch > 1, -ops.log(dataset), ops.zeros_like(batch))
+    rest = -ops.log(others)
+    stratified = ops.log(dataset - batch + 1) - ops.log(dataset) + rest
+    return ops.where(ops.equal(places, 0), own, ops.where(ops.equal(places, 1), stratified, rest))
+
+
+def _log_density(x, mean, log_var):
+    """Log-density of a normal distribution, elementwise."""
+    distance = (x - mean) * ops.exp(-0.5 * log_var)
+    distance = ops.clip(distance, -DISTANCE_LIMIT, DISTANCE_LIMIT)
+    return -0.5 * (ops.square(distance) + log_var + math.log(2 * math.pi))
