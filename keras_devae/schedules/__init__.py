@@ -1,0 +1,26 @@
+"""What changes while a model trains: schedules of the step, and controllers of the KL weight."""
+
+from keras_devae.schedules.controllers import IncrementalPIController, PositionPIController
+from keras_devae.schedules.functions import (
+    ConstantSchedule,
+    ExponentialSchedule,
+    LinearSchedule,
+    Schedule,
+    StageSchedule,
+    get_schedule,
+)
+from keras_devae.schedules.release import released_pressures
+from keras_devae.schedules.step_counter import StepCounter
+
+__all__ = [
+    "ConstantSchedule",
+    "ExponentialSchedule",
+    "IncrementalPIController",
+    "LinearSchedule",
+    "PositionPIController",
+    "Schedule",
+    "StageSchedule",
+    "StepCounter",
+    "get_schedule",
+    "released_pressures",
+]

@@ -1,0 +1,46 @@
+"""The number of training steps done, as a variable of the model."""
+
+import keras
+
+from keras_devae.checks import at_least
+
+
+@keras.saving.register_keras_serializable(package="keras_devae")
+class StepCounter(keras.layers.Layer):
+    """Counts training steps in a variable that a compiled step can read.
+
+    The model advances it once in every training step and so keeps it equal to
+    `optimizer.iterations`. That one cannot take its place: the compiled training step on JAX
+    computes the loss with the model's variables at hand, but not the optimizer's. The counter is
+    saved with the model's weights, and schedules go on where an interrupted training stopped.
+
+    Attributes:
+        step: The number of steps done, a non-trainable scalar variable. Of the dtype that Keras
+            gives `optimizer.iterations`: int64 on TensorFlow, which keeps int32 variables off the
+            GPU and so out of the reach of a step compiled by XLA; int32 on JAX, which has no int64.
+
+    Args:
+        **kwargs: Arguments of `keras.layers.Layer`.
+    """
+
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.step = self.add_weight(
+            shape=(), initializer="zeros", dtype="int", trainable=False, name="step"
+        )
+        self.built = True
+
+    def advance(self):
+        """Counts one step more."""
+        self.step.assign_add(1)
+
+    def set(self, value):
+        """Sets the number of steps done.
+
+        Args:
+            value: A whole number of at least 0.
+
+        Raises:
+            UsageError: If it is not.
+        """
+        self.step.assign(int(at_least("value", value, 0)))
