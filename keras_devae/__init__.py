@@ -25,8 +25,27 @@ _SUBMODULES = (
     "models",
     "networks",
     "pipeline",
+    "schedules",
 )
-_MODELS = ("VAE", "BetaVAE", "DeVAE")
+_MODELS = (
+    "DEFT",
+    "DIPVAE",
+    "ICA",
+    "PCA",
+    "VAE",
+    "AnnealedVAE",
+    "BetaTCVAE",
+    "BetaVAE",
+    "CascadeVAE",
+    "CascadeVAEC",
+    "ControlVAE",
+    "DeVAE",
+    "DeVAELinear",
+    "DeVAEParallel",
+    "DynamicVAE",
+    "FactorVAE",
+    "JointVAE",
+)
 
 __all__ = ["__version__", *_MODELS, *_SUBMODULES]
 

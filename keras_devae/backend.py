@@ -128,6 +128,39 @@ def hide_accelerators_from_tensorflow():
         tensorflow.config.set_visible_devices([], "GPU")
 
 
+def on_host(function, tensor, shape, dtype):
+    """Calls a NumPy function from inside a compiled step.
+
+    Args:
+        function: Takes one NumPy array and returns one.
+        tensor: Its input; no gradient flows through the call.
+        shape: Shape of the result, as far as it is known while the step is traced.
+        dtype: Name of the result's dtype.
+
+    Returns:
+        A tensor.
+    """
+    import keras
+    import numpy as np
+
+    def call(array):
+        return np.asarray(function(np.asarray(array)), dtype)
+
+    match keras.backend.backend():
+        case "tensorflow":
+            import tensorflow
+
+            result = tensorflow.numpy_function(call, [tensor], dtype)
+            result.set_shape(shape)
+            return result
+        case "jax":
+            import jax
+
+            return jax.pure_callback(call, jax.ShapeDtypeStruct(shape, dtype), tensor)
+        case _:
+            return keras.ops.convert_to_tensor(call(keras.ops.convert_to_numpy(tensor)))
+
+
 def load_saved_model(path):
     """Loads a SavedModel with plain TensorFlow.
 

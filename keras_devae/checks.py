@@ -52,6 +52,13 @@ def pressures(name, values):
     return tuple(float(value) for value in values)
 
 
+def widths(name, values):
+    """Checks a list of widths of layers and returns it as a tuple of integers, see `at_least`."""
+    if isinstance(values, str) or not isinstance(values, Iterable):
+        raise UsageError(f"`{name}` must be a list of whole numbers. Received: {values!r}.")
+    return tuple(int(at_least(name, value, 1)) for value in values)
+
+
 def _is_whole(value):
     return isinstance(value, numbers.Integral) and not isinstance(value, bool)
 

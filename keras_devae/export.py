@@ -30,6 +30,9 @@ def export_model(model, path, format="tf_saved_model"):
     | `decode` | `z`: `(n, latent_dim)`, layer 0 | `reconstruction`, pixel means |
     | `reconstruct` | `image` | `reconstruction` |
 
+    For a model with a categorical code `encode` also returns `category_probabilities`,
+    `(n, num_categories)`, and `z` of `decode` is the code followed by the category, one-hot.
+
     A SavedModel is one folder with the endpoints as methods and signatures, `encode` the default
     one. For ONNX the folder holds one file an endpoint. TensorFlow is needed to write either; on
     JAX it converts the functions directly, on PyTorch (and for ONNX from JAX) the model is saved
@@ -86,9 +89,12 @@ def endpoints(model):
     """
 
     def encode(image):
-        """Posterior of layer 0."""
-        mean, log_var = model.posterior_of(image)
-        return {"z_mean": mean, "z_log_var": log_var}
+        """Posterior of layer 0, and of the categorical code where there is one."""
+        mean, log_var = model.first_layer(*model.posterior_of(image))
+        outputs = {"z_mean": mean, "z_log_var": log_var}
+        if model.num_categories:
+            outputs["category_probabilities"] = model.category_probabilities_of(image, mean)
+        return outputs
 
     def encode_all_layers(image):
         """Posteriors of all layers, with the batch in front."""
@@ -105,13 +111,13 @@ def endpoints(model):
 
     def reconstruct(image):
         """Pixel means from the posterior's mean of layer 0."""
-        return decode(model.posterior_of(image)[0])
+        return {"reconstruction": model.call(image)["reconstruction"]}
 
     images = ((None, *model.image_shape), "image")
     return {
         "encode": (encode, *images),
         "encode_all_layers": (encode_all_layers, *images),
-        "decode": (decode, (None, model.latent_dim), "z"),
+        "decode": (decode, (None, model.latent_dim + model.num_categories), "z"),
         "reconstruct": (reconstruct, *images),
     }
 

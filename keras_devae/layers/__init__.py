@@ -4,6 +4,9 @@ from keras_devae.layers.dit_stack import DiTStack
 from keras_devae.layers.gaussian_sampling import GaussianSampling
 from keras_devae.layers.layer_draw import LayerDraw
 from keras_devae.layers.layer_embedding import LayerEmbedding
+from keras_devae.layers.linear_stack import LinearStack
+from keras_devae.layers.parallel_stack import ParallelStack
+from keras_devae.layers.random_state import RandomState
 from keras_devae.layers.seeded import SeededLayer, derived_seeds
 
 __all__ = [
@@ -11,6 +14,9 @@ __all__ = [
     "GaussianSampling",
     "LayerDraw",
     "LayerEmbedding",
+    "LinearStack",
+    "ParallelStack",
+    "RandomState",
     "SeededLayer",
     "derived_seeds",
 ]

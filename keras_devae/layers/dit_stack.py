@@ -1,6 +1,7 @@
 """The hierarchy of latent layers: each a learned diagonal exp-scaling of the one before."""
 
 import keras
+import numpy as np
 from keras import ops
 
 from keras_devae.checks import at_least
@@ -60,6 +61,16 @@ class DiTStack(keras.layers.Layer):
             ops.concatenate([first, ops.clip(ops.cumsum(weight, axis=0), -limit, limit)], axis=0)
             for weight in (self.mean_log_scale, self.std_log_scale)
         )
+
+    def complaints(self):
+        """Returns sentences about scalings that have run into their bound, empty if none has."""
+        log_scales = self.cumulated_log_scales(clip=False)
+        if max(np.abs(ops.convert_to_numpy(s)).max() for s in log_scales) <= self.log_scale_limit:
+            return []
+        return [
+            f"A latent layer's scaling has run into its bound of e^{self.log_scale_limit:g}: its "
+            "betas lie too far apart, or there are too many layers."
+        ]
 
     def scales(self):
         """Returns the cumulated factors of mean and standard deviation, each `(K, latent_dim)`."""

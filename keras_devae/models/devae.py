@@ -56,20 +56,19 @@ class DeVAE(VAE):
         layer_weight_base=1.0,
         **kwargs,
     ):
-        betas = pressures("betas", betas)
         if objective not in OBJECTIVES:
             raise unknown_name("objective", objective, OBJECTIVES)
+        # The widths of the networks depend on the number of layers.
+        self.betas = pressures("betas", betas)
+        self.num_layers = len(self.betas)
         super().__init__(encoder, decoder, **kwargs)
-        self.betas = betas
-        self.num_layers = len(betas)
         self.objective = objective
         self.layer_weight_base = finite_at_least("layer_weight_base", layer_weight_base)
         self._make_layers()
 
     def _make_layers(self):
         draw_seed, vector_seed = derived_seeds(self.seed, 2, purpose=1)
-        self.stack = DiTStack(self.num_layers)
-        self.stack.build((None, self.latent_dim))
+        self.stack = self._make_stack()
         self.layer_embedding = LayerEmbedding(self.num_layers, seed=vector_seed)
         self.layer_embedding.build((None, self.latent_dim))
         self.layer_draw = LayerDraw(self.num_layers, self.layer_weight_base, seed=draw_seed)
@@ -79,9 +78,16 @@ class DeVAE(VAE):
             for term in ("reconstruction", "kl")
         ]
 
+    def _make_stack(self):
+        """Returns the layer, built, that makes the posteriors of all layers from the encoder's."""
+        stack = DiTStack(self.num_layers)
+        stack.build((None, self.latent_dim))
+        return stack
+
     @classmethod
-    def decoder_input_dim(cls, latent_dim):
+    def decoder_input_dim(cls, latent_dim, **options):
         """Returns twice the number of latent dimensions: a code and its layer's vector."""
+        del options
         return 2 * latent_dim
 
     def call(self, images, training=False):
@@ -95,27 +101,36 @@ class DeVAE(VAE):
         Returns:
             The dictionary of `VAE.call`; in training `z_mean` and `z_log_var` of layer 0 only.
         """
-        z_mean, z_log_var = self.posterior_of(self.pixels(images), training)
-        posterior = {"z_mean": z_mean, "z_log_var": z_log_var}
+        encoded = self.posterior_of(self.pixels(images), training)
+        posterior = self._posterior_outputs(*encoded)
         if training:
             return posterior
-        decoded = self.decoder(self.layer_embedding(z_mean, index=0), training=False)
+        z = posterior["z_mean"]
+        decoded = self.decoder(self.layer_embedding(z, index=0), training=False)
         reconstruction = self.likelihood.mean(decoded)
-        return {**posterior, "z": z_mean, "decoded": decoded, "reconstruction": reconstruction}
+        return {**posterior, "z": z, "decoded": decoded, "reconstruction": reconstruction}
+
+    def _posterior_outputs(self, mean, log_var):
+        """Returns the part of `call`'s outputs that the objective reads."""
+        return {"z_mean": mean, "z_log_var": log_var}
+
+    def _encoded(self, outputs):
+        """Returns the encoder's means and log-variances from the outputs of `call`."""
+        return outputs["z_mean"], outputs["z_log_var"]
 
     def loss_terms(self, pixels, outputs, training):
         """Computes the loss of one batch, see the class."""
         layers, weights = self._layers_of_step(training)
-        mean, log_var = self.stack(outputs["z_mean"], outputs["z_log_var"], index=layers)
+        mean, log_var = self.stack(*self._encoded(outputs), index=layers)
         z = self.sampling(mean, log_var) if training else mean
         decoded = self._decode_layers(z, layers, training)
         reconstruction = ops.mean(self.likelihood.negative_log_likelihood(pixels, decoded), axis=1)
         kl = ops.mean(gaussian_kl(mean, log_var), axis=1)
         betas = ops.take(ops.convert_to_tensor(self.betas, "float32"), layers)
         return LossTerms(
-            total=ops.sum(weights * (reconstruction + betas * ops.sum(kl, axis=-1))),
             reconstruction=reconstruction,
             kl=kl,
+            penalties={"kl": (weights * betas, ops.sum(kl, axis=-1))},
             layers=layers,
             weights=weights,
         )
@@ -155,14 +170,7 @@ class DeVAE(VAE):
             # No step of the epoch drew layer 0: its metrics are empty, which is no collapse.
             logs = {**logs, "kl_loss_layer_0": np.inf}
         sentences = super().complaints(logs)
-        limit = self.stack.log_scale_limit
-        log_scales = self.stack.cumulated_log_scales(clip=False)
-        if max(np.abs(ops.convert_to_numpy(scale)).max() for scale in log_scales) > limit:
-            sentences.append(
-                f"A latent layer's scaling has run into its bound of e^{limit:g}: its betas lie "
-                "too far apart, or there are too many layers."
-            )
-        return sentences
+        return sentences + self.stack.complaints()
 
     def decoder_inputs(self, z, layer):
         """Returns codes with the layer's vector appended."""

@@ -1,4 +1,4 @@
-"""The watch over every training: a loss that is not finite stops it, a collapse is reported."""
+"""What `fit` of every model does beside training: it counts, watches and reports."""
 
 import logging
 import math
@@ -8,6 +8,19 @@ import keras
 from keras_devae.errors import FailureError
 
 logger = logging.getLogger("keras_devae")
+
+
+class StepSynchronization(keras.callbacks.Callback):
+    """Keeps a model's count of training steps equal to `optimizer.iterations`.
+
+    The model counts by itself, because a compiled step on JAX sees the model's variables but not
+    the optimizer's. The two differ after `compile` with a new optimizer, which starts schedules
+    anew, and after steps that a loss-scaling optimizer skipped.
+    """
+
+    def on_epoch_begin(self, epoch, logs=None):
+        """Takes over the optimizer's count."""
+        self.model.steps.set(int(self.model.optimizer.iterations))
 
 
 class TrainingGuard(keras.callbacks.Callback):

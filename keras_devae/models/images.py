@@ -76,3 +76,19 @@ def _check_integers(rows):
             "Integer pixels are read as 0..255, and the largest of these is 1: the images would be "
             "almost black. Multiply them by 255, or pass them as floats."
         )
+
+
+def count_images(images):
+    """Returns the number of images in what `fit` was given, or `None` where it cannot be told.
+
+    Args:
+        images: An array or tensor; or an object that holds its data set as `dataset`, such as
+            `keras_devae.pipeline.Batches` or a `torch.utils.data.DataLoader`. The lengths of other
+            sources are numbers of batches, the last of which may be smaller.
+    """
+    if hasattr(images, "shape") and hasattr(images, "dtype"):
+        return int(images.shape[0])
+    try:
+        return len(images.dataset)
+    except (AttributeError, TypeError):
+        return None

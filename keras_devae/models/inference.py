@@ -17,6 +17,9 @@ class Inference:
     Everything is deterministic unless a sample is asked for.
     """
 
+    #: Number of categories of a categorical code beside the continuous one; 0 for none.
+    num_categories = 0
+
     def posterior(self, images, layer=0, batch_size=256):
         """Returns the parameters of the posterior.
 
@@ -35,7 +38,7 @@ class Inference:
         if layer is not None:
             self._check_layer(layer)
         check_images(images, self.image_shape, self.likelihood.bounded)
-        outputs = _in_chunks(self._encode_chunk, images, batch_size)
+        outputs = in_chunks(self._encode_chunk, images, batch_size)
         log_var = np.clip(outputs["z_log_var"], -LOG_VAR_LIMIT, LOG_VAR_LIMIT)
         return self._layer_posterior(outputs["z_mean"], log_var, layer)
 
@@ -75,14 +78,10 @@ class Inference:
         Raises:
             UsageError: If the codes have another width or there is no such layer.
         """
-        self._check_layer(layer)
         z = np.asarray(z, dtype=np.float32)
-        if z.ndim != 2 or z.shape[1] != self.latent_dim:
-            raise UsageError(
-                f"Expected codes of shape (n, {self.latent_dim}). Received: {z.shape}."
-            )
+        self._check_codes(z, layer)
         inputs = keras.ops.convert_to_numpy(self.decoder_inputs(z, layer))
-        return _in_chunks(self._decode_chunk, inputs, batch_size)["reconstruction"]
+        return self._decode_inputs(inputs, batch_size)
 
     def reconstruct(self, images, layer=0, batch_size=256):
         """Returns the reconstructions of images from the means of the posterior.
@@ -142,6 +141,16 @@ class Inference:
                 f"The model has the latent layers 0 to {self.num_layers - 1}. Received: {layer}."
             )
 
+    def _check_codes(self, z, layer):
+        self._check_layer(layer)
+        if z.ndim != 2 or z.shape[1] != self.latent_dim:
+            raise UsageError(
+                f"Expected codes of shape (n, {self.latent_dim}). Received: {z.shape}."
+            )
+
+    def _decode_inputs(self, inputs, batch_size):
+        return in_chunks(self._decode_chunk, inputs, batch_size)["reconstruction"]
+
     def _encode_chunk(self, images):
         return self.encoder.predict_on_batch(keras.ops.convert_to_numpy(self.pixels(images)))
 
@@ -150,7 +159,7 @@ class Inference:
         return {"reconstruction": keras.ops.convert_to_numpy(self.likelihood.mean(decoded))}
 
 
-def _in_chunks(function, rows, batch_size):
+def in_chunks(function, rows, batch_size):
     """Maps a function over chunks of rows and joins the arrays of the dictionaries it returns.
 
     The last chunk is filled up with zeros, and few rows to the next power of two, so that few

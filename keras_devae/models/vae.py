@@ -1,44 +1,25 @@
 """The variational autoencoder, base of every model."""
 
 import copy
-import dataclasses
-from typing import Any
 
 import keras
 from keras import ops
 
 from keras_devae.backend import compiles_with_xla, hide_accelerators_from_tensorflow
-from keras_devae.errors import UsageError, unknown_name
-from keras_devae.layers import GaussianSampling, derived_seeds
+from keras_devae.errors import UsageError
+from keras_devae.layers import GaussianSampling
 from keras_devae.losses import gaussian_kl, get_likelihood
-from keras_devae.models.guard import TrainingGuard
+from keras_devae.models.construction import Construction
+from keras_devae.models.guard import StepSynchronization, TrainingGuard
 from keras_devae.models.images import check_images
 from keras_devae.models.inference import LOG_VAR_LIMIT, Inference
-from keras_devae.networks import NETWORKS
+from keras_devae.models.terms import LossTerms, TermTrackers
 from keras_devae.pipeline import Batches
-
-
-@dataclasses.dataclass(frozen=True)
-class LossTerms:
-    """What one step's loss consists of. All tensors are float32, means over the batch, in nats.
-
-    Attributes:
-        total: Scalar, what is minimised.
-        reconstruction: `(n,)`, for each of the n latent layers evaluated in this step.
-        kl: `(n, latent_dim)`.
-        layers: `(n,)`, the numbers of these layers.
-        weights: `(n,)`, the weight of each layer in the total.
-    """
-
-    total: Any
-    reconstruction: Any
-    kl: Any
-    layers: Any
-    weights: Any
+from keras_devae.schedules import StepCounter
 
 
 @keras.saving.register_keras_serializable(package="keras_devae")
-class VAE(Inference, keras.Model):
+class VAE(Construction, Inference, keras.Model):
     """Variational autoencoder (Kingma & Welling 2014).
 
     Minimises `reconstruction + KL`, each summed over pixels or latent dimensions and averaged over
@@ -68,10 +49,12 @@ class VAE(Inference, keras.Model):
 
     #: Number of latent layers.
     num_layers = 1
+    #: Names of the penalties besides `kl`, of opponents and of the state: see `LossTerms`.
+    penalty_names = opponent_names = state_names = ()
 
     def __init__(self, encoder, decoder, likelihood="bernoulli", seed=None, **kwargs):
         super().__init__(**kwargs)
-        latent_dim = self._check_networks(encoder, decoder)
+        latent_dim = self.check_networks(encoder, decoder)
         self.encoder = encoder
         self.decoder = decoder
         self.likelihood = get_likelihood(likelihood)
@@ -79,92 +62,13 @@ class VAE(Inference, keras.Model):
         self.image_shape = tuple(encoder.input_shape[1:])
         self.latent_dim = latent_dim
         self.sampling = GaussianSampling(seed=seed)
-        self.reconstruction_tracker = keras.metrics.Mean("reconstruction_loss")
-        self.kl_tracker = keras.metrics.Mean("kl_loss")
+        self.steps = StepCounter()
+        self.trackers = TermTrackers(self.penalty_names, self.opponent_names, self.state_names)
         for network in (encoder, decoder):
             network.jit_compile = compiles_with_xla()
         # The networks are built already. Setting the flag, in place of calling `build`, leaves
         # the siblings free to add layers of their own.
         self.built = True
-
-    @classmethod
-    def for_images(
-        cls,
-        image_shape,
-        latent_dim=10,
-        network="convolutional",
-        likelihood="bernoulli",
-        seed=None,
-        **options,
-    ):
-        """Builds the model with one of the package's pairs of networks.
-
-        Args:
-            image_shape: `(height, width, channels)`.
-            latent_dim: Number of latent dimensions; default 10.
-            network: `"convolutional"` (default) or `"mlp"`.
-            likelihood: See the class.
-            seed: Integer seed of initial weights and noise, or `None` (default).
-            **options: Further arguments of the class.
-
-        Returns:
-            The model, built and ready for `compile`.
-
-        Raises:
-            UsageError: If a name is unknown or a size not supported.
-        """
-        if network not in NETWORKS:
-            raise unknown_name("network", network, NETWORKS)
-        image_shape = tuple(image_shape)
-        if len(image_shape) != 3:
-            raise UsageError(
-                f"`image_shape` must be (height, width, channels). Received: {image_shape}."
-            )
-        make_encoder, make_decoder = NETWORKS[network]
-        encoder_seed, decoder_seed = derived_seeds(seed, 2)
-        return cls(
-            make_encoder(image_shape, latent_dim, seed=encoder_seed),
-            make_decoder(cls.decoder_input_dim(latent_dim), image_shape, seed=decoder_seed),
-            likelihood=likelihood,
-            seed=seed,
-            **options,
-        )
-
-    @classmethod
-    def decoder_input_dim(cls, latent_dim):
-        """Returns the width of the decoder's input for a number of latent dimensions."""
-        return latent_dim
-
-    def _check_networks(self, encoder, decoder):
-        """Checks that the networks fit together and returns the number of latent dimensions."""
-        output = getattr(encoder, "output", None)
-        shapes = {k: v.shape for k, v in output.items()} if isinstance(output, dict) else {}
-        mean_shape = shapes.get("z_mean", ())
-        if (
-            len(mean_shape) != 2
-            or shapes.get("z_log_var") != mean_shape
-            or len(encoder.input_shape) != 4
-        ):
-            raise UsageError(
-                "The encoder must be a functional keras.Model from images (batch, height, width, "
-                "channels) to a dictionary of `z_mean` and `z_log_var`, both (batch, latent_dim). "
-                f"Received: {encoder!r} with output {output}."
-            )
-        latent_dim = mean_shape[-1]
-        expected = self.decoder_input_dim(latent_dim)
-        decoder_shape = getattr(decoder, "input_shape", ())
-        if tuple(decoder_shape[1:]) != (expected,):
-            raise UsageError(
-                f"The decoder must be a functional keras.Model of {expected} numbers for "
-                f"{latent_dim} latent dimensions. Received: {decoder!r} of input shape "
-                f"{decoder_shape}."
-            )
-        if tuple(decoder.output_shape[1:]) != tuple(encoder.input_shape[1:]):
-            raise UsageError(
-                "The decoder must return the encoder's images. Received: encoder input "
-                f"{encoder.input_shape[1:]}, decoder output {decoder.output_shape[1:]}."
-            )
-        return latent_dim
 
     # The forward pass and the objective: tensors in, tensors out.
 
@@ -186,7 +90,7 @@ class VAE(Inference, keras.Model):
             Dictionary of `z_mean`, `z_log_var`, `z`, `(batch, latent_dim)`; `decoded`, the
             decoder's output; and `reconstruction`, the pixel means.
         """
-        z_mean, z_log_var = self.posterior_of(self.pixels(images), training)
+        z_mean, z_log_var = self.first_layer(*self.posterior_of(self.pixels(images), training))
         z = self.sampling(z_mean, z_log_var) if training else z_mean
         decoded = self.decoder(z, training=training)
         return {
@@ -198,12 +102,19 @@ class VAE(Inference, keras.Model):
         }
 
     def posterior_of(self, pixels, training=False):
-        """Returns mean and log-variance of pixels, the latter clipped to +-20."""
-        posterior = self.encoder(pixels, training=training)
+        """Returns the encoder's mean and log-variance of pixels, the latter clipped to +-20."""
+        return self.bounded(self.encoder(pixels, training=training))
+
+    def bounded(self, posterior):
+        """Returns mean and log-variance from the encoder's outputs, in float32 and clipped."""
         return (
             ops.cast(posterior["z_mean"], "float32"),
             ops.clip(ops.cast(posterior["z_log_var"], "float32"), -LOG_VAR_LIMIT, LOG_VAR_LIMIT),
         )
+
+    def first_layer(self, mean, log_var):
+        """Returns the posterior of layer 0 from the encoder's mean and log-variance."""
+        return tuple(layers[0] for layers in self.posterior_of_layers(mean, log_var))
 
     def loss_terms(self, pixels, outputs, training):
         """Computes the loss of one batch.
@@ -219,19 +130,14 @@ class VAE(Inference, keras.Model):
         negative_log_likelihood = self.likelihood.negative_log_likelihood(
             pixels, outputs["decoded"]
         )
-        reconstruction = ops.mean(negative_log_likelihood, axis=0, keepdims=True)
         kl = ops.mean(gaussian_kl(outputs["z_mean"], outputs["z_log_var"]), axis=0, keepdims=True)
         return LossTerms(
-            total=ops.sum(reconstruction) + self.kl_weight() * ops.sum(kl),
-            reconstruction=reconstruction,
+            reconstruction=ops.mean(negative_log_likelihood, axis=0, keepdims=True),
             kl=kl,
+            penalties={"kl": (1.0, ops.sum(kl))},
             layers=ops.zeros((1,), "int32"),
             weights=ops.ones((1,), "float32"),
         )
-
-    def kl_weight(self):
-        """Returns the factor of the KL term: 1, the evidence lower bound."""
-        return 1.0
 
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
         """Computes the objective for Keras's own training loop; labels `y` are ignored.
@@ -254,7 +160,13 @@ class VAE(Inference, keras.Model):
             raise UsageError("Sample weights are not supported. Repeat the images instead.")
         terms = self.loss_terms(self.pixels(x), y_pred, training)
         self.track(terms, ops.shape(x)[0])
-        return sum((ops.sum(ops.cast(loss, "float32")) for loss in self.losses), terms.total)
+        if training:
+            self.steps.advance()
+        total = terms.total
+        for loss in terms.opponents.values():
+            # Its gradient counts, its value does not.
+            total = total + (loss - ops.stop_gradient(loss))
+        return sum((ops.sum(ops.cast(loss, "float32")) for loss in self.losses), total)
 
     def track(self, terms, batch_size):
         """Adds a step's terms to the metrics that `fit` shows.
@@ -263,13 +175,12 @@ class VAE(Inference, keras.Model):
             terms: A `LossTerms`.
             batch_size: Number of images they are the mean of.
         """
-        shares = terms.weights / ops.sum(terms.weights)
-        self.reconstruction_tracker.update_state(
-            ops.sum(shares * terms.reconstruction), sample_weight=batch_size
-        )
-        self.kl_tracker.update_state(
-            ops.sum(shares * ops.sum(terms.kl, axis=-1)), sample_weight=batch_size
-        )
+        self.trackers.update(terms, batch_size)
+
+    @property
+    def metrics(self):
+        """The metrics that `fit` shows, a list; the losses of the terms come after `loss`."""
+        return [*super().metrics, *self.trackers.metrics]
 
     # Training: Keras's own loop, with the package's checks in front of it.
 
@@ -324,7 +235,11 @@ class VAE(Inference, keras.Model):
             held_out = validation_data[0] if isinstance(validation_data, tuple) else validation_data
             check_images(held_out, self.image_shape, self.likelihood.bounded)
         callbacks = list(callbacks) if isinstance(callbacks, (list, tuple)) else [callbacks]
-        callbacks = [TrainingGuard(), *(c for c in callbacks if c is not None)]
+        callbacks = [
+            StepSynchronization(),
+            TrainingGuard(),
+            *(c for c in callbacks if c is not None),
+        ]
         if isinstance(x, Batches):
             # They are in their own, repeatable order; Keras would shuffle them once more.
             kwargs["shuffle"] = False

@@ -5,6 +5,8 @@ from keras_devae.networks.convolutional import (
     convolutional_decoder,
     convolutional_encoder,
 )
+from keras_devae.networks.discriminator import discriminator
+from keras_devae.networks.linear import linear_decoder, linear_encoder
 from keras_devae.networks.mlp import mlp_decoder, mlp_encoder
 
 #: Name -> (encoder, decoder) of the pairs that models and the command line know by name.
@@ -18,6 +20,9 @@ __all__ = [
     "NETWORKS",
     "convolutional_decoder",
     "convolutional_encoder",
+    "discriminator",
+    "linear_decoder",
+    "linear_encoder",
     "mlp_decoder",
     "mlp_encoder",
 ]

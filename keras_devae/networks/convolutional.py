@@ -6,7 +6,7 @@ import keras
 from keras import layers
 
 from keras_devae.errors import UsageError
-from keras_devae.networks.parts import gaussian_heads, seeded_kernels
+from keras_devae.networks.parts import encoder_outputs, seeded_kernels
 
 IMAGE_SIZES = (32, 64, 128)
 _CHANNELS = (32, 32, 32, 64, 64)
@@ -27,34 +27,44 @@ def _strided_channels(image_shape):
     return _CHANNELS[-int(math.log2(height // 4)) :]
 
 
-def convolutional_encoder(image_shape, latent_dim, seed=None):
+def convolutional_encoder(image_shape, latent_dim, seed=None, num_categories=0, groups=1):
     """Builds the convolutional encoder.
 
     Stride-2 4x4 convolutions with 32, 32, 64, 64 channels, a valid 4x4 convolution with 256, and
-    two linear heads; ReLU. The heads compute in float32 under every dtype policy.
+    linear heads; ReLU. The heads compute in float32 under every dtype policy.
 
     Args:
         image_shape: `(height, width, channels)`; 32, 64 or 128 pixels square.
         latent_dim: Number of latent dimensions.
         seed: Integer seed of the initial weights, or `None` (default).
+        num_categories: Number of categories of a categorical code; default 0, none.
+        groups: Number of encoders side by side, each with its share of the channels and of the
+            latent dimensions; default 1.
 
     Returns:
         A `keras.Model` from images in `[0, 1]`, `(batch, height, width, channels)`, to a dictionary
-        of `z_mean` and `z_log_var`, float32 `(batch, latent_dim)`.
+        of `z_mean` and `z_log_var`, float32 `(batch, latent_dim)`, and with categories
+        `category_logits`, `(batch, num_categories)`.
 
     Raises:
         UsageError: If the image size is not supported.
     """
     kernels = seeded_kernels(seed)
     images = keras.Input(image_shape, name="image")
-    x = images
-    for channels in _strided_channels(image_shape):
-        x = layers.Conv2D(
-            channels, 4, 2, "same", activation="relu", kernel_initializer=next(kernels)
-        )(x)
-    x = layers.Conv2D(256, 4, activation="relu", kernel_initializer=next(kernels))(x)
-    return keras.Model(
-        images, gaussian_heads(layers.Flatten()(x), latent_dim, kernels), name="encoder"
+
+    def trunk(divisor):
+        x = images
+        for channels in _strided_channels(image_shape):
+            x = _convolution(channels // divisor, kernels, strides=2, padding="same")(x)
+        return layers.Flatten()(_convolution(256 // divisor, kernels)(x))
+
+    outputs = encoder_outputs(trunk, latent_dim, kernels, num_categories, groups)
+    return keras.Model(images, outputs, name="encoder")
+
+
+def _convolution(channels, kernels, **options):
+    return layers.Conv2D(
+        max(channels, 1), 4, activation="relu", kernel_initializer=next(kernels), **options
     )
 
 

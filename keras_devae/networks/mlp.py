@@ -5,10 +5,10 @@ import math
 import keras
 from keras import layers
 
-from keras_devae.networks.parts import gaussian_heads, seeded_kernels
+from keras_devae.networks.parts import encoder_outputs, seeded_kernels
 
 
-def mlp_encoder(image_shape, latent_dim, units=(1200, 1200), seed=None):
+def mlp_encoder(image_shape, latent_dim, units=(1200, 1200), seed=None, num_categories=0, groups=1):
     """Builds the fully connected encoder (the default is the one of Higgins et al. 2017).
 
     Args:
@@ -16,15 +16,25 @@ def mlp_encoder(image_shape, latent_dim, units=(1200, 1200), seed=None):
         latent_dim: Number of latent dimensions.
         units: Widths of the hidden layers; ReLU.
         seed: Integer seed of the initial weights, or `None` (default).
+        num_categories: Number of categories of a categorical code; default 0, none.
+        groups: Number of encoders side by side, each with its share of the units and of the latent
+            dimensions; default 1.
 
     Returns:
         A `keras.Model` from images in `[0, 1]`, `(batch, height, width, channels)`, to a dictionary
-        of `z_mean` and `z_log_var`, float32 `(batch, latent_dim)`.
+        of `z_mean` and `z_log_var`, float32 `(batch, latent_dim)`, and with categories
+        `category_logits`, `(batch, num_categories)`.
     """
     kernels = seeded_kernels(seed)
     images = keras.Input(image_shape, name="image")
-    x = _hidden(layers.Flatten()(images), units, kernels)
-    return keras.Model(images, gaussian_heads(x, latent_dim, kernels), name="encoder")
+
+    def trunk(divisor):
+        return _hidden(
+            layers.Flatten()(images), [max(width // divisor, 1) for width in units], kernels
+        )
+
+    outputs = encoder_outputs(trunk, latent_dim, kernels, num_categories, groups)
+    return keras.Model(images, outputs, name="encoder")
 
 
 def mlp_decoder(input_dim, image_shape, units=(1200, 1200), seed=None):

@@ -7,27 +7,62 @@ from keras import layers
 from keras_devae.checks import at_least
 
 
-def gaussian_heads(features, latent_dim, kernels):
-    """Puts the two linear heads of a Gaussian posterior on features, in float32.
+def encoder_outputs(trunk, latent_dim, kernels, num_categories=0, groups=1):
+    """Puts the linear heads of the posterior on one or more trunks, in float32.
 
     Args:
-        features: Symbolic tensor `(batch, width)`.
+        trunk: Function of a divisor of the widths that returns features `(batch, width)`; called
+            once for every group.
         latent_dim: Number of latent dimensions, at least 1.
         kernels: Iterator of kernel initialisers.
+        num_categories: Number of categories of a categorical code; default 0, none.
+        groups: Number of trunks, each with its share of the latent dimensions and of the widths;
+            default 1. No more than there are latent dimensions are built.
 
     Returns:
-        Dictionary of `z_mean` and `z_log_var`, symbolic `(batch, latent_dim)`.
+        Dictionary of `z_mean` and `z_log_var`, symbolic `(batch, latent_dim)`, and with categories
+        `category_logits`, `(batch, num_categories)`.
 
     Raises:
-        UsageError: If `latent_dim` is below 1.
+        UsageError: If `latent_dim` or `groups` is below 1.
     """
     at_least("latent_dim", latent_dim, 1)
-    return {
-        name: layers.Dense(
-            latent_dim, dtype="float32", kernel_initializer=next(kernels), name=name
-        )(features)
+    at_least("groups", groups, 1)
+    sizes = group_sizes(latent_dim, groups)
+    features = [trunk(len(sizes)) for _ in sizes]
+    outputs = {
+        name: _joined(
+            [
+                _head(x, size, kernels, name if len(sizes) == 1 else f"{name}_{i}")
+                for i, (x, size) in enumerate(zip(features, sizes, strict=True))
+            ],
+            name,
+        )
         for name in ("z_mean", "z_log_var")
     }
+    if num_categories:
+        outputs["category_logits"] = _head(
+            _joined(features, "features"), num_categories, kernels, "category_logits"
+        )
+    return outputs
+
+
+def group_sizes(latent_dim, groups):
+    """Returns how many latent dimensions each of at most `groups` groups has, a list.
+
+    They differ by one at most, the larger ones first.
+    """
+    return [len(part) for part in np.array_split(np.arange(latent_dim), groups) if len(part)]
+
+
+def _head(features, width, kernels, name):
+    return layers.Dense(width, dtype="float32", kernel_initializer=next(kernels), name=name)(
+        features
+    )
+
+
+def _joined(tensors, name):
+    return tensors[0] if len(tensors) == 1 else layers.Concatenate(name=name)(tensors)
 
 
 def seeded_kernels(seed=None):

@@ -1,0 +1,64 @@
+"""A hierarchy of latent layers linked by arbitrary linear maps: what DiT is compared with."""
+
+import keras
+from keras import ops
+
+from keras_devae.checks import at_least
+
+_LOG_VAR_LIMIT = 20.0
+
+
+@keras.saving.register_keras_serializable(package="keras_devae")
+class LinearStack(keras.layers.Layer):
+    """K latent layers, each an arbitrary linear map of the one before (DeVAE paper, table 2).
+
+        mean_i    = mean_{i-1} A_i
+        log_var_i = log_var_{i-1} B_i + b_i
+
+    With diagonal A_i and B_i = I this is `DiTStack`, where it starts: A_i = B_i = I, b_i = 0.
+    Nothing keeps the maps diagonal, so that a layer may mix the dimensions of layer 0. Computed in
+    float32; log-variances are clipped to +-20.
+
+    Args:
+        num_layers: K, at least 1. With 1 the stack holds no weights.
+        **kwargs: Arguments of `keras.layers.Layer`.
+
+    Raises:
+        UsageError: If `num_layers` is below 1.
+    """
+
+    def __init__(self, num_layers, **kwargs):
+        super().__init__(**{"dtype": "float32", **kwargs})
+        self.num_layers = at_least("num_layers", num_layers, 1)
+
+    def build(self, mean_shape, log_var_shape=None):
+        """Creates `mean_maps`, `log_var_maps` and `log_var_biases`: identity at the start."""
+        del log_var_shape
+        width = mean_shape[-1]
+        self.mean_maps, self.log_var_maps, self.log_var_biases = [], [], []
+        for i in range(1, self.num_layers):
+            self.mean_maps.append(self.add_weight((width, width), "identity", name=f"mean_map_{i}"))
+            self.log_var_maps.append(
+                self.add_weight((width, width), "identity", name=f"log_var_map_{i}")
+            )
+            self.log_var_biases.append(self.add_weight((width,), "zeros", name=f"log_var_bias_{i}"))
+        self.built = True
+
+    def call(self, mean, log_var, index=None):
+        """Returns the posterior of one, some or all layers, see `DiTStack.call`."""
+        means, log_vars = [mean], [log_var]
+        maps = zip(self.mean_maps, self.log_var_maps, self.log_var_biases, strict=True)
+        for mean_map, log_var_map, bias in maps:
+            means.append(ops.matmul(means[-1], mean_map))
+            mapped = ops.matmul(log_vars[-1], log_var_map) + bias
+            log_vars.append(ops.clip(mapped, -_LOG_VAR_LIMIT, _LOG_VAR_LIMIT))
+        stacked = ops.stack(means), ops.stack(log_vars)
+        return stacked if index is None else tuple(ops.take(x, index, axis=0) for x in stacked)
+
+    def complaints(self):
+        """Returns an empty list: the maps have no bound to run into."""
+        return []
+
+    def get_config(self):
+        """Returns the constructor's arguments."""
+        return {**super().get_config(), "num_layers": self.num_layers}

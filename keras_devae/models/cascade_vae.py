@@ -1,0 +1,203 @@
+"""CascadeVAE: dimensions released one after another, then a categorical code by matching."""
+
+import keras
+import numpy as np
+from keras import ops
+
+from keras_devae.backend import on_host
+from keras_devae.checks import at_least, finite_at_least
+from keras_devae.errors import UsageError
+from keras_devae.losses import balanced_assignment
+from keras_devae.models.categorical import CategoricalInference
+from keras_devae.models.images import check_images
+from keras_devae.models.vae import VAE
+from keras_devae.schedules import StageSchedule, released_pressures
+
+
+@keras.saving.register_keras_serializable(package="keras_devae")
+class CascadeVAE(CategoricalInference, VAE):
+    """CascadeVAE (Jeong & Song 2019): `CascadeVAEC` and a categorical code, by alternation.
+
+    Until the stage `matching_stage` the decoder's input for the category is zero and one more latent
+    dimension is released every stage, beginning with one. From then on every step first assigns the
+    images of its batch to categories, so that the reconstruction costs and a cost that grows with
+    the number of images in a category are smallest in all (`keras_devae.losses.balanced_assignment`),
+    and then takes a gradient step with the categories held fixed. As in the authors' code the next
+    dimension is released one stage later than without the code.
+
+    Outside training an image's category is the one that reconstructs its posterior mean best.
+    `fit` shows `stage`, which counts from 0.
+
+    The assignment runs in SciPy on the host, and the matching stages decode every image once for
+    each category: they take a few times longer. On TensorFlow the model runs without XLA.
+
+    Args:
+        encoder: See `VAE`.
+        decoder: See `VAE`; it takes the code followed by the category, one-hot.
+        num_categories: Number of categories, at least 2; default 3.
+        beta_min: Pressure on the dimensions released, at least 0; default 1 (the authors' code has
+            0.1).
+        beta_max: Pressure on the others, at least 0; default 10.
+        stage_steps: Steps a stage, at least 1; default 20,000.
+        matching_stage: Stage in which the categorical code begins, at least 0; default 4.
+        pairwise_cost: Cost, in nats, by which the n-th image of a category costs more than the one
+            before it, at least 0; default 0.001. It and the betas refer to sums over 64x64 pixels.
+        **kwargs: `likelihood`, `seed` of `VAE`; `name`, `dtype`, `trainable` of `keras.Model`.
+
+    Raises:
+        UsageError: If an argument is out of range.
+    """
+
+    state_names = ("stage",)
+
+    def __init__(
+        self,
+        encoder,
+        decoder,
+        num_categories=3,
+        beta_min=1.0,
+        beta_max=10.0,
+        stage_steps=20_000,
+        matching_stage=4,
+        pairwise_cost=0.001,
+        **kwargs,
+    ):
+        # The width of the decoder depends on the number of categories.
+        self.num_categories = at_least("num_categories", num_categories, 2)
+        super().__init__(encoder, decoder, **kwargs)
+        self.beta_min = finite_at_least("beta_min", beta_min)
+        self.beta_max = finite_at_least("beta_max", beta_max)
+        self.stage_steps = at_least("stage_steps", stage_steps, 1)
+        self.matching_stage = at_least("matching_stage", matching_stage, 0)
+        self.pairwise_cost = finite_at_least("pairwise_cost", pairwise_cost)
+        self._stage = StageSchedule(stage_steps, max(self.latent_dim, matching_stage) + 1)
+
+    def compile(self, *args, jit_compile="auto", **kwargs):
+        """Configures training, see `VAE.compile`.
+
+        Raises:
+            UsageError: If `jit_compile` is true on TensorFlow, whose XLA cannot call the host.
+        """
+        if keras.backend.backend() == "tensorflow":
+            if jit_compile is True:
+                raise UsageError(
+                    "CascadeVAE assigns categories on the host, which XLA on TensorFlow cannot "
+                    "call. Leave `jit_compile` out. Received: jit_compile=True."
+                )
+            jit_compile = False if jit_compile == "auto" else jit_compile
+        super().compile(*args, jit_compile=jit_compile, **kwargs)
+
+    def call(self, images, training=False):
+        """Encodes, chooses categories and decodes.
+
+        Args:
+            images: `(batch, height, width, channels)`.
+            training: With true, `z` is a sample and categories are matched within the batch.
+
+        Returns:
+            The dictionary of `VAE.call`, with `category`, `(batch, num_categories)`: one-hot, or
+            zero before the matching begins.
+        """
+        pixels = self.pixels(images)
+        z_mean, z_log_var = self.posterior_of(pixels, training)
+        z = self.sampling(z_mean, z_log_var) if training else z_mean
+        category = self._category(ops.stop_gradient(pixels), ops.stop_gradient(z), training)
+        decoded = self.decoder(ops.concatenate([z, category], axis=1), training=training)
+        return {
+            "z_mean": z_mean,
+            "z_log_var": z_log_var,
+            "z": z,
+            "category": category,
+            "decoded": decoded,
+            "reconstruction": self.likelihood.mean(decoded),
+        }
+
+    def _category(self, pixels, z, training):
+        weights = [ops.stop_gradient(v.value) for v in self.decoder.trainable_variables]
+        matching = self._stage(self.steps.step) >= self.matching_stage
+
+        def matched():
+            costs = self._costs(pixels, z, weights)
+            if training:
+                chosen = on_host(self._match, costs, (costs.shape[0],), "int32")
+            else:
+                chosen = ops.cast(ops.argmin(costs, axis=-1), "int32")
+            return ops.cast(ops.one_hot(chosen, self.num_categories), "float32")
+
+        def none():
+            shape = (ops.shape(z)[0], self.num_categories)
+            return ops.zeros(shape, "float32")
+
+        return ops.cond(matching, matched, none)
+
+    def _match(self, costs):
+        return balanced_assignment(costs, self.pairwise_cost)
+
+    def _costs(self, pixels, z, weights):
+        """Returns the reconstruction cost of every image in every category, `(batch, K)`."""
+        fixed = [v.value for v in self.decoder.non_trainable_variables]
+        columns = []
+        for category in np.eye(self.num_categories, dtype=np.float32):
+            one_hot = ops.broadcast_to(category, (ops.shape(z)[0], self.num_categories))
+            inputs = ops.concatenate([z, one_hot], axis=1)
+            decoded, _ = self.decoder.stateless_call(weights, fixed, inputs, training=False)
+            columns.append(self.likelihood.negative_log_likelihood(pixels, decoded))
+        return ops.stack(columns, axis=1)
+
+    def loss_terms(self, pixels, outputs, training):
+        """Computes the loss of one batch, see the class."""
+        terms = super().loss_terms(pixels, outputs, training)
+        stage = self._stage(self.steps.step)
+        released = stage + ops.cast(stage < self.matching_stage, "int32")
+        betas = released_pressures(released, self.latent_dim, self.beta_min, self.beta_max)
+        return terms.replace(penalties={"kl": (betas, terms.kl)}, state={"stage": stage})
+
+    def category_probabilities(self, images, batch_size=256):
+        """Returns the softmax of the negative costs; uniform before the matching begins."""
+        check_images(images, self.image_shape, self.likelihood.bounded)
+        if not self._matches():
+            shape = (len(images), self.num_categories)
+            return np.full(shape, 1 / self.num_categories, np.float32)
+        means = self.encode(images, batch_size=batch_size)
+        parts = []
+        for start in range(0, len(means), batch_size):
+            rows = slice(start, start + batch_size)
+            parts.append(self._cost_chunk(images[rows], means[rows]))
+        costs = np.concatenate(parts) if parts else np.zeros((0, self.num_categories), np.float32)
+        return ops.convert_to_numpy(ops.softmax(-costs, axis=-1))
+
+    def _cost_chunk(self, images, means):
+        pixels, columns = self.pixels(images), []
+        for category in range(self.num_categories):
+            one_hot = super()._one_hot(np.full(len(means), category), len(means))
+            decoded = self.decoder.predict_on_batch(np.concatenate([means, one_hot], axis=1))
+            cost = self.likelihood.negative_log_likelihood(pixels, ops.convert_to_tensor(decoded))
+            columns.append(ops.convert_to_numpy(cost))
+        return np.stack(columns, axis=1)
+
+    def category_probabilities_of(self, pixels, z_mean):
+        """Returns the softmax of the negative costs of float32 pixels, as a tensor."""
+        if not self._matches():
+            shape = (ops.shape(z_mean)[0], self.num_categories)
+            return ops.ones(shape, "float32") / self.num_categories
+        weights = [v.value for v in self.decoder.trainable_variables]
+        return ops.softmax(-self._costs(pixels, z_mean, weights), axis=-1)
+
+    def _matches(self):
+        return int(self._stage(int(self.steps.step))) >= self.matching_stage
+
+    def _one_hot(self, categories, count):
+        one_hot = super()._one_hot(categories, count)
+        return one_hot if self._matches() else np.zeros_like(one_hot)
+
+    def get_config(self):
+        """Returns the constructor's arguments."""
+        names = (
+            "num_categories",
+            "beta_min",
+            "beta_max",
+            "stage_steps",
+            "matching_stage",
+            "pairwise_cost",
+        )
+        return {**super().get_config(), **{name: getattr(self, name) for name in names}}

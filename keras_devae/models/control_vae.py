@@ -1,0 +1,73 @@
+"""ControlVAE: a controller sets beta."""
+
+import keras
+
+from keras_devae.models.controlled import ControlledVAE
+from keras_devae.schedules import PositionPIController
+
+
+@keras.saving.register_keras_serializable(package="keras_devae")
+class ControlVAE(ControlledVAE):
+    """ControlVAE (Shao et al. 2020): minimises `reconstruction + beta(t) * KL`.
+
+    A PI controller (`keras_devae.schedules.PositionPIController`) moves beta so that the KL
+    divergence follows a set point, which climbs in stairs. `fit` shows `beta` and `kl_target`.
+
+    Args:
+        encoder: See `VAE`.
+        decoder: See `VAE`.
+        kl_target: Set point at the end, in nats, at least 0; default 18.
+        kl_target_start: Set point at the start, at least 0; default 0.5.
+        kl_target_steps: Steps from one to the other, at least 1; default 300,000.
+        kl_target_stairs: Stairs on the way, at least 1, a divisor of `kl_target_steps`, or `None`
+            (default) for a straight line.
+        proportional_gain: Kp, at least 0; default 0.01.
+        integral_gain: Ki, at least 0; default 0.001.
+        beta_min: Lower limit of beta, at least 0; default 1. It and the gains refer to sums over
+            64x64 pixels.
+        reference_compat: With true, the published code's way of holding the integral, which can
+            lock beta at its limit for ever; default false.
+        **kwargs: `likelihood`, `seed` of `VAE`; `name`, `dtype`, `trainable` of `keras.Model`.
+
+    Raises:
+        UsageError: If an argument is out of range.
+    """
+
+    controller_options = (
+        "proportional_gain",
+        "integral_gain",
+        "beta_min",
+        "reference_compat",
+    )
+
+    def __init__(
+        self,
+        encoder,
+        decoder,
+        kl_target=18.0,
+        kl_target_start=0.5,
+        kl_target_steps=300_000,
+        kl_target_stairs=None,
+        proportional_gain=0.01,
+        integral_gain=0.001,
+        beta_min=1.0,
+        reference_compat=False,
+        **kwargs,
+    ):
+        controller = PositionPIController(
+            proportional_gain,
+            integral_gain,
+            beta_min=beta_min,
+            reference_compat=reference_compat,
+            name="controller",
+        )
+        super().__init__(
+            encoder,
+            decoder,
+            controller,
+            kl_target,
+            kl_target_start,
+            kl_target_steps,
+            kl_target_stairs,
+            **kwargs,
+        )

@@ -1,0 +1,61 @@
+"""DIP-VAE."""
+
+import keras
+
+from keras_devae.checks import finite_at_least
+from keras_devae.errors import unknown_name
+from keras_devae.losses import DIP_KINDS, dip_penalties
+from keras_devae.models.vae import VAE
+
+
+@keras.saving.register_keras_serializable(package="keras_devae")
+class DIPVAE(VAE):
+    """DIP-VAE I and II (Kumar et al. 2018), their equations 6 and 7.
+
+        reconstruction + KL + lambda_od * sum_{i != j} C_ij^2 + lambda_d * sum_i (C_ii - 1)^2
+
+    C is the covariance of the posterior means over the batch (kind I), or with the mean of the
+    posterior variances on its diagonal that of the codes (kind II).
+
+    Args:
+        encoder: See `VAE`.
+        decoder: See `VAE`.
+        kind: `"i"` (default) or `"ii"`.
+        lambda_od: Weight off the diagonal, at least 0; default 10. Like `lambda_d` it refers to
+            sums over 64x64 pixels.
+        lambda_d: Weight on the diagonal, at least 0, or `None` (default): `10 * lambda_od` for kind
+            I and `lambda_od` for kind II.
+        **kwargs: `likelihood`, `seed` of `VAE`; `name`, `dtype`, `trainable` of `keras.Model`.
+
+    Raises:
+        UsageError: If an argument is out of range.
+    """
+
+    penalty_names = ("covariance_off_diagonal", "covariance_diagonal")
+
+    def __init__(self, encoder, decoder, kind="i", lambda_od=10.0, lambda_d=None, **kwargs):
+        super().__init__(encoder, decoder, **kwargs)
+        if kind not in DIP_KINDS:
+            raise unknown_name("kind", kind, DIP_KINDS)
+        self.kind = kind
+        self.lambda_od = finite_at_least("lambda_od", lambda_od)
+        self.lambda_d = None if lambda_d is None else finite_at_least("lambda_d", lambda_d)
+
+    def loss_terms(self, pixels, outputs, training):
+        """Computes the loss of one batch, see the class."""
+        terms = super().loss_terms(pixels, outputs, training)
+        off_diagonal, diagonal = dip_penalties(outputs["z_mean"], outputs["z_log_var"], self.kind)
+        factor = 10.0 if self.kind == "i" else 1.0
+        lambda_d = factor * self.lambda_od if self.lambda_d is None else self.lambda_d
+        return terms.replace(
+            penalties={
+                **terms.penalties,
+                "covariance_off_diagonal": (self.lambda_od, off_diagonal),
+                "covariance_diagonal": (lambda_d, diagonal),
+            }
+        )
+
+    def get_config(self):
+        """Returns the constructor's arguments."""
+        names = ("kind", "lambda_od", "lambda_d")
+        return {**super().get_config(), **{name: getattr(self, name) for name in names}}

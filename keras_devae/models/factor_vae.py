@@ -1,0 +1,113 @@
+"""FactorVAE: a discriminator estimates the total correlation."""
+
+import keras
+from keras import ops
+from keras.optimizers import LossScaleOptimizer, MultiOptimizer, OptimizerMap
+
+from keras_devae.checks import finite_at_least, widths
+from keras_devae.layers import RandomState, derived_seeds
+from keras_devae.losses import (
+    density_ratio_total_correlation,
+    discriminator_loss,
+    permute_dimensions,
+)
+from keras_devae.models.vae import VAE
+from keras_devae.networks import discriminator
+
+
+@keras.saving.register_keras_serializable(package="keras_devae")
+class FactorVAE(VAE):
+    """FactorVAE (Kim & Mnih 2018): minimises `reconstruction + KL + gamma * TC`.
+
+    A discriminator tells codes (class 0) from codes whose dimensions were permuted across the batch
+    independently (class 1). The mean difference of its logits on the codes estimates the total
+    correlation (TC); on a single batch it may be negative. Autoencoder and discriminator play in
+    one step, each with an optimizer of its own and neither with a gradient of the other's loss: the
+    discriminator sees codes without gradient, the autoencoder sees the discriminator with weights
+    without gradient. As in the published code, both see the same batch.
+
+    `fit` shows `total_correlation_loss`, the estimate, and `discriminator_loss`, which is not part
+    of `loss`.
+
+    Args:
+        encoder: See `VAE`.
+        decoder: See `VAE`.
+        gamma: Weight of the total correlation, at least 0; default 35. It refers to sums over 64x64
+            pixels.
+        discriminator_units: Widths of the discriminator's hidden layers; default six of 1000.
+        **kwargs: `likelihood`, `seed` of `VAE`; `name`, `dtype`, `trainable` of `keras.Model`.
+
+    Raises:
+        UsageError: If an argument is out of range.
+    """
+
+    penalty_names = ("total_correlation",)
+    opponent_names = ("discriminator",)
+
+    def __init__(self, encoder, decoder, gamma=35.0, discriminator_units=(1000,) * 6, **kwargs):
+        super().__init__(encoder, decoder, **kwargs)
+        self.gamma = finite_at_least("gamma", gamma)
+        self.discriminator_units = widths("discriminator_units", discriminator_units)
+        network_seed, permutation_seed = derived_seeds(self.seed, 2, purpose=2)
+        self.discriminator = discriminator(self.latent_dim, self.discriminator_units, network_seed)
+        self.permutations = RandomState(permutation_seed)
+
+    def compile(self, optimizer="adam", *args, discriminator_optimizer=None, **kwargs):
+        """Configures training, see `VAE.compile`.
+
+        Args:
+            optimizer: That of encoder and decoder.
+            *args: Arguments of `keras.Model.compile`.
+            discriminator_optimizer: That of the discriminator; default Adam 1e-4 (0.5, 0.9), the
+                published one.
+            **kwargs: See `VAE.compile`.
+        """
+        optimizer = keras.optimizers.get(optimizer)
+        super().compile(_both(optimizer, discriminator_optimizer), *args, **kwargs)
+
+    @property
+    def discriminator_optimizer(self):
+        """The optimizer of the discriminator, once the model is compiled."""
+        both = self.optimizer
+        return getattr(both, "inner_optimizer", both).optimizers[0]
+
+    def loss_terms(self, pixels, outputs, training):
+        """Computes the losses of one batch, see the class."""
+        terms = super().loss_terms(pixels, outputs, training)
+        z = outputs["z"]
+        total_correlation = density_ratio_total_correlation(self._frozen_discriminator(z))
+        z = ops.stop_gradient(z)
+        # Outside training the permutation is always the same.
+        seed = self.permutations.seed_generator if training else 0
+        both = ops.concatenate([z, permute_dimensions(z, seed)], axis=0)
+        logits = self.discriminator(both, training=training)
+        size = ops.shape(z)[0]
+        return terms.replace(
+            penalties={**terms.penalties, "total_correlation": (self.gamma, total_correlation)},
+            opponents={"discriminator": discriminator_loss(logits[:size], logits[size:])},
+        )
+
+    def _frozen_discriminator(self, z):
+        weights = [ops.stop_gradient(v.value) for v in self.discriminator.trainable_variables]
+        return self.discriminator.stateless_call(weights, [], z)[0]
+
+    def get_config(self):
+        """Returns the constructor's arguments."""
+        units = list(self.discriminator_units)
+        return {**super().get_config(), "gamma": self.gamma, "discriminator_units": units}
+
+
+def _both(optimizer, discriminator_optimizer):
+    """Joins two optimizers, unless they come from a saved model and are joined already."""
+    if isinstance(optimizer, MultiOptimizer):
+        return optimizer
+    if isinstance(optimizer, LossScaleOptimizer):
+        return LossScaleOptimizer(
+            _both(optimizer.inner_optimizer, discriminator_optimizer),
+            initial_scale=optimizer.initial_scale,
+            dynamic_growth_steps=optimizer.dynamic_growth_steps,
+        )
+    if discriminator_optimizer is None:
+        discriminator_optimizer = keras.optimizers.Adam(1e-4, beta_1=0.5, beta_2=0.9)
+    own = keras.optimizers.get(discriminator_optimizer)
+    return MultiOptimizer(OptimizerMap(optimizer, {"discriminator_.*": own}))

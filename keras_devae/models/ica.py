@@ -1,0 +1,40 @@
+"""Independent component analysis."""
+
+import logging
+import warnings
+
+import keras
+import numpy as np
+
+from keras_devae.models.linear_baseline import LinearBaseline
+from keras_devae.models.pca import principal_components
+
+logger = logging.getLogger("keras_devae")
+
+
+@keras.saving.register_keras_serializable(package="keras_devae")
+class ICA(LinearBaseline):
+    """Independent component analysis by scikit-learn's FastICA; a linear baseline.
+
+    The images are first reduced to their principal components, of which FastICA (Hyvarinen & Oja
+    2000) finds the rotation with the least Gaussian codes, of variance 1 each. Their order and
+    signs carry no meaning. Arguments are those of `LinearBaseline`.
+    """
+
+    def decompose(self, flat_images):
+        """Fits `sklearn.decomposition.FastICA`, see `LinearBaseline.decompose`."""
+        from sklearn.decomposition import FastICA
+        from sklearn.exceptions import ConvergenceWarning
+
+        mean, components, deviations = principal_components(flat_images, self.latent_dim, self.seed)
+        scores = (flat_images - mean) @ (components / deviations[:, None]).T
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always", ConvergenceWarning)
+            fitted = FastICA(
+                whiten="unit-variance", random_state=self.seed, max_iter=1000, tol=1e-4
+            ).fit(scores)
+        if any(issubclass(warning.category, ConvergenceWarning) for warning in caught):
+            logger.warning("FastICA did not converge: the components are the last ones it had.")
+        encoding = fitted.components_ @ (components / deviations[:, None])
+        decoding = fitted.mixing_.T @ (components * deviations[:, None])
+        return mean, encoding.astype(np.float32), decoding.astype(np.float32)

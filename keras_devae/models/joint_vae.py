@@ -1,0 +1,159 @@
+"""JointVAE: a continuous and a categorical code."""
+
+import keras
+import numpy as np
+from keras import ops
+
+from keras_devae.checks import at_least, finite_at_least, positive
+from keras_devae.layers import RandomState, derived_seeds
+from keras_devae.losses import categorical_kl, gumbel_softmax
+from keras_devae.models.categorical import CategoricalInference
+from keras_devae.models.images import check_images
+from keras_devae.models.inference import in_chunks
+from keras_devae.models.vae import VAE
+from keras_devae.schedules import LinearSchedule
+
+
+@keras.saving.register_keras_serializable(package="keras_devae")
+class JointVAE(CategoricalInference, VAE):
+    """JointVAE (Dupont 2018), equation 7.
+
+        reconstruction + gamma * |KL_z - C_z| + categorical_gamma * |KL_c - C_c|
+
+    The encoder also gives a categorical code c, sampled in training with the Gumbel-softmax
+    relaxation; elsewhere its most probable category counts. KL_c is its divergence from the uniform
+    distribution. Both capacities grow linearly from 0; C_c stops at the logarithm of the number of
+    categories, which KL_c cannot exceed. `fit` shows both capacities (`capacity`,
+    `categorical_capacity`), the distances to them (`capacity_loss`, `categorical_capacity_loss`)
+    and the two divergences (`kl_loss`, `categorical_kl_loss`).
+
+    Args:
+        encoder: See `VAE`; it also returns `category_logits`, `(batch, num_categories)`.
+        decoder: See `VAE`; it takes the code followed by the category, one-hot.
+        num_categories: Number of categories, at least 2; default 3.
+        gamma: Weight of the continuous code's distance, at least 0; default 150.
+        capacity_max: C_z at the end, in nats, at least 0; default 40.
+        categorical_gamma: Weight of the categorical code's distance, at least 0; default 150. It
+            and `gamma` refer to sums over 64x64 pixels.
+        categorical_capacity_max: C_c at the end, in nats, at least 0; default 1.1.
+        capacity_steps: Steps until both, at least 1; default 300,000.
+        temperature: Temperature of the relaxation, above 0; default 0.67.
+        **kwargs: `likelihood`, `seed` of `VAE`; `name`, `dtype`, `trainable` of `keras.Model`.
+
+    Raises:
+        UsageError: If an argument is out of range.
+    """
+
+    penalty_names = ("capacity", "categorical_capacity", "categorical_kl")
+    state_names = ("capacity", "categorical_capacity")
+
+    def __init__(
+        self,
+        encoder,
+        decoder,
+        num_categories=3,
+        gamma=150.0,
+        capacity_max=40.0,
+        categorical_gamma=150.0,
+        categorical_capacity_max=1.1,
+        capacity_steps=300_000,
+        temperature=0.67,
+        **kwargs,
+    ):
+        # The widths of the networks depend on the number of categories.
+        self.num_categories = at_least("num_categories", num_categories, 2)
+        super().__init__(encoder, decoder, **kwargs)
+        self.gamma = finite_at_least("gamma", gamma)
+        self.capacity_max = finite_at_least("capacity_max", capacity_max)
+        self.categorical_gamma = finite_at_least("categorical_gamma", categorical_gamma)
+        self.categorical_capacity_max = finite_at_least(
+            "categorical_capacity_max", categorical_capacity_max
+        )
+        self.capacity_steps = at_least("capacity_steps", capacity_steps, 1)
+        self.temperature = positive("temperature", temperature)
+        self._capacity = LinearSchedule(0.0, capacity_max, capacity_steps)
+        self._categorical_capacity = LinearSchedule(0.0, categorical_capacity_max, capacity_steps)
+        self.gumbel = RandomState(derived_seeds(self.seed, 1, purpose=3)[0])
+
+    @classmethod
+    def encoder_options(cls, latent_dim, num_categories=3, **options):
+        """Returns the arguments of the encoder's function."""
+        del options
+        return {"latent_dim": latent_dim, "num_categories": num_categories}
+
+    def call(self, images, training=False):
+        """Encodes and decodes.
+
+        Args:
+            images: `(batch, height, width, channels)`.
+            training: With true, `z` and `category` are samples, else the mean and the most probable
+                category.
+
+        Returns:
+            The dictionary of `VAE.call`, with `category_logits` and `category`, both
+            `(batch, num_categories)`.
+        """
+        encoded = self.encoder(self.pixels(images), training=training)
+        z_mean, z_log_var = self.bounded(encoded)
+        logits = ops.cast(encoded["category_logits"], "float32")
+        if training:
+            z = self.sampling(z_mean, z_log_var)
+            category = gumbel_softmax(logits, self.temperature, self.gumbel.seed_generator)
+        else:
+            z = z_mean
+            category = ops.cast(
+                ops.one_hot(ops.argmax(logits, axis=-1), self.num_categories), "float32"
+            )
+        decoded = self.decoder(ops.concatenate([z, category], axis=1), training=training)
+        return {
+            "z_mean": z_mean,
+            "z_log_var": z_log_var,
+            "z": z,
+            "category_logits": logits,
+            "category": category,
+            "decoded": decoded,
+            "reconstruction": self.likelihood.mean(decoded),
+        }
+
+    def loss_terms(self, pixels, outputs, training):
+        """Computes the loss of one batch, see the class."""
+        terms = super().loss_terms(pixels, outputs, training)
+        divergence = ops.mean(categorical_kl(outputs["category_logits"]))
+        capacity = self._capacity(self.steps.step)
+        largest = float(np.log(self.num_categories))
+        categorical_capacity = ops.minimum(self._categorical_capacity(self.steps.step), largest)
+        return terms.replace(
+            penalties={
+                "capacity": (self.gamma, ops.abs(terms.total_kl - capacity)),
+                "categorical_capacity": (
+                    self.categorical_gamma,
+                    ops.abs(divergence - categorical_capacity),
+                ),
+                "categorical_kl": (0.0, divergence),
+            },
+            state={"capacity": capacity, "categorical_capacity": categorical_capacity},
+        )
+
+    def category_probabilities(self, images, batch_size=256):
+        """Returns the posterior of the category, see `CategoricalInference`."""
+        check_images(images, self.image_shape, self.likelihood.bounded)
+        logits = in_chunks(self._encode_chunk, images, batch_size)["category_logits"]
+        return ops.convert_to_numpy(ops.softmax(logits, axis=-1))
+
+    def category_probabilities_of(self, pixels, z_mean):
+        """Returns the posterior of the category of float32 pixels, as a tensor."""
+        del z_mean
+        return ops.softmax(self.encoder(pixels)["category_logits"], axis=-1)
+
+    def get_config(self):
+        """Returns the constructor's arguments."""
+        names = (
+            "num_categories",
+            "gamma",
+            "capacity_max",
+            "categorical_gamma",
+            "categorical_capacity_max",
+            "capacity_steps",
+            "temperature",
+        )
+        return {**super().get_config(), **{name: getattr(self, name) for name in names}}

@@ -1,0 +1,156 @@
+"""Linear baselines that scikit-learn fits, behind the interface of the models."""
+
+import keras
+import numpy as np
+
+from keras_devae.checks import at_least
+from keras_devae.errors import UsageError
+from keras_devae.losses import GaussianLikelihood
+from keras_devae.models.images import check_images
+from keras_devae.models.vae import VAE
+from keras_devae.networks import linear_decoder, linear_encoder
+
+
+class LinearBaseline(VAE):
+    """Base of PCA and ICA: linear encoder and decoder, not trained but fitted in one go.
+
+    Codes have mean 0 and variance 1 over the images fitted. The posterior's variance, which a
+    linear decomposition does not have, is that of its reconstruction's noise carried through the
+    encoder: `noise * sum of squares of the encoder's row`, with the noise the mean squared error a
+    pixel; for PCA this is the posterior of probabilistic PCA (Tipping & Bishop 1999). KL
+    divergences and active variables thus mean what they mean elsewhere.
+
+    Args:
+        encoder: A linear network, see `for_images`.
+        decoder: A linear network.
+        fit_images: Number of images to fit, at least 2; default 5,000. `fit` takes the first ones
+            that it is given.
+        **kwargs: `likelihood`, `seed` of `VAE`; `name`, `dtype`, `trainable` of `keras.Model`.
+
+    Raises:
+        UsageError: If an argument is out of range.
+    """
+
+    def __init__(self, encoder, decoder, fit_images=5000, **kwargs):
+        super().__init__(encoder, decoder, **kwargs)
+        self.fit_images = at_least("fit_images", fit_images, 2)
+        self.trainable = False
+
+    @classmethod
+    def for_images(
+        cls, image_shape, latent_dim=10, seed=None, likelihood=None, network=None, **options
+    ):
+        """Builds the model, with zero weights until `fit`.
+
+        Args:
+            image_shape: `(height, width, channels)`, any size.
+            latent_dim: Number of components; default 10.
+            seed: Integer seed of the decomposition's random start, or `None` (default).
+            likelihood: Only a Gaussian one; `None` (default) is `GaussianLikelihood` with linear
+                output.
+            network: Only `"linear"`, or `None` (default).
+            **options: Further arguments of the class.
+
+        Returns:
+            The model, ready for `compile` and `fit`.
+
+        Raises:
+            UsageError: If another likelihood or network is asked for.
+        """
+        if network not in (None, "linear") or likelihood not in (None, "gaussian"):
+            raise UsageError(
+                f"{cls.__name__} is linear and has a Gaussian likelihood. Leave both out. "
+                f"Received: network={network!r}, likelihood={likelihood!r}."
+            )
+        return cls(
+            linear_encoder(image_shape, latent_dim),
+            linear_decoder(latent_dim, image_shape),
+            likelihood=GaussianLikelihood(output="linear"),
+            seed=seed,
+            **options,
+        )
+
+    def decompose(self, flat_images):
+        """Fits the decomposition.
+
+        Args:
+            flat_images: Float32 array `(n, pixels)`.
+
+        Returns:
+            The triple of the mean image `(pixels,)`, the encoder's matrix `(latent_dim, pixels)`
+            and the decoder's matrix, of the same shape.
+        """
+        raise NotImplementedError
+
+    def fit(self, x=None, *args, callbacks=None, validation_data=None, **kwargs):
+        """Fits the decomposition to the first `fit_images` images, in one go.
+
+        Args:
+            x: Images: an array, or batches as in `VAE.fit`.
+            *args: Ignored, here for those who change the model's class only.
+            callbacks: Keras callbacks; they see one epoch of one step.
+            validation_data: Images; their losses appear with `val_`.
+            **kwargs: Ignored, like `epochs` and `verbose`.
+
+        Returns:
+            Keras's `History`, with the losses of the images fitted.
+
+        Raises:
+            UsageError: If the images do not fit the model, or are fewer than the components.
+        """
+        check_images(x, self.image_shape, self.likelihood.bounded)
+        images = _first_images(x, self.fit_images)
+        if len(images) <= self.latent_dim:
+            raise UsageError(
+                f"{type(self).__name__} needs more images than its {self.latent_dim} components. "
+                f"Received: {len(images)}."
+            )
+        flat = keras.ops.convert_to_numpy(self.pixels(images)).reshape(len(images), -1)
+        self._set_weights(flat, *self.decompose(flat))
+        callbacks = list(callbacks) if isinstance(callbacks, (list, tuple)) else [callbacks]
+        return self._report(images, [c for c in callbacks if c is not None], validation_data)
+
+    def _set_weights(self, flat, mean, encoding, decoding):
+        residual = flat - mean
+        residual = residual - (residual @ encoding.T) @ decoding
+        noise = max(float(np.mean(np.square(residual))), 1e-8)
+        log_var = np.log(noise * np.square(encoding).sum(axis=1))
+        self.encoder.get_layer("z_mean").set_weights([encoding.T, -(encoding @ mean)])
+        self.encoder.get_layer("z_log_var").set_weights([np.zeros_like(encoding.T), log_var])
+        self.decoder.get_layer("pixels").set_weights([decoding, mean])
+
+    def _report(self, images, callbacks, validation_data):
+        callbacks = keras.callbacks.CallbackList(
+            callbacks, add_history=True, add_progbar=False, model=self, epochs=1, steps=1, verbose=0
+        )
+        self.stop_training = False
+        callbacks.on_train_begin()
+        callbacks.on_epoch_begin(0)
+        logs = self.evaluate(images, verbose=0, return_dict=True)
+        callbacks.on_train_batch_end(0, logs)
+        if validation_data is not None:
+            held_out = validation_data[0] if isinstance(validation_data, tuple) else validation_data
+            losses = self.evaluate(held_out, verbose=0, return_dict=True)
+            logs = {**logs, **{f"val_{name}": value for name, value in losses.items()}}
+        callbacks.on_epoch_end(0, logs)
+        callbacks.on_train_end(logs)
+        return self.history
+
+    def get_config(self):
+        """Returns the constructor's arguments."""
+        return {**super().get_config(), "fit_images": self.fit_images}
+
+
+def _first_images(source, count):
+    """Returns the first images of an array or of batches, as an array."""
+    if hasattr(source, "shape") and hasattr(source, "dtype"):
+        return keras.ops.convert_to_numpy(source[:count])
+    parts, found = [], 0
+    batches = (source[i] for i in range(len(source))) if hasattr(source, "__getitem__") else source
+    for batch in batches:
+        images = batch[0] if isinstance(batch, (tuple, list)) else batch
+        parts.append(keras.ops.convert_to_numpy(images)[: count - found])
+        found += len(parts[-1])
+        if found >= count:
+            break
+    return np.concatenate(parts)

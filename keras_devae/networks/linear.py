@@ -1,0 +1,49 @@
+"""A pair of linear maps, for the baselines that are not trained by gradient."""
+
+import math
+
+import keras
+from keras import layers
+
+from keras_devae.checks import at_least
+
+
+def linear_encoder(image_shape, latent_dim):
+    """Builds a linear encoder with zero weights.
+
+    Args:
+        image_shape: `(height, width, channels)`, any size.
+        latent_dim: Number of latent dimensions, at least 1.
+
+    Returns:
+        A `keras.Model` from images in `[0, 1]`, `(batch, height, width, channels)`, to a dictionary
+        of `z_mean` and `z_log_var`, float32 `(batch, latent_dim)`.
+
+    Raises:
+        UsageError: If `latent_dim` is below 1.
+    """
+    at_least("latent_dim", latent_dim, 1)
+    images = keras.Input(image_shape, name="image")
+    pixels = layers.Flatten()(images)
+    heads = {name: _zero_map(latent_dim, name)(pixels) for name in ("z_mean", "z_log_var")}
+    return keras.Model(images, heads, name="encoder")
+
+
+def linear_decoder(input_dim, image_shape):
+    """Builds a linear decoder with zero weights.
+
+    Args:
+        input_dim: Number of latent dimensions.
+        image_shape: `(height, width, channels)`, any size.
+
+    Returns:
+        A `keras.Model` from `(batch, input_dim)` to float32 pixels
+        `(batch, height, width, channels)`.
+    """
+    z = keras.Input((input_dim,), name="z")
+    pixels = _zero_map(math.prod(image_shape), "pixels")(z)
+    return keras.Model(z, layers.Reshape(image_shape, dtype="float32")(pixels), name="decoder")
+
+
+def _zero_map(width, name):
+    return layers.Dense(width, dtype="float32", kernel_initializer="zeros", name=name)
