@@ -11,6 +11,12 @@ import pytest
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
+#: Options that keep the models of the tests small, or let something happen within few steps.
+SMALL = {
+    "factor_vae": {"discriminator_units": (16, 16)},
+    "cascade_vae": {"stage_steps": 2, "matching_stage": 1},
+}
+
 ORACLE = Path(__file__).parent / "losses" / "oracle"
 
 
@@ -65,13 +71,18 @@ def tiny():
         compile_options=None,
         **options,
     ):
-        options = {"seed": 0, **options}
+        options = {"seed": 0, **SMALL.get(method, {}), **options}
         model_class = MODELS[method]
-        model = model_class(
-            mlp_encoder(image_shape, latent_dim, units=units, seed=1),
-            mlp_decoder(model_class.decoder_input_dim(latent_dim), image_shape, units, seed=2),
-            **options,
-        )
+        if method in ("pca", "ica"):
+            model = model_class.for_images(image_shape, latent_dim, **options)
+        else:
+            wanted = model_class.encoder_options(latent_dim, **options)
+            width = model_class.decoder_input_dim(latent_dim, **options)
+            model = model_class(
+                mlp_encoder(image_shape, units=units, seed=1, **wanted),
+                mlp_decoder(width, image_shape, units, seed=2),
+                **options,
+            )
         model.compile(keras.optimizers.Adam(learning_rate), **(compile_options or {}))
         return model
 
