@@ -19,6 +19,6 @@ def presets(as_json):
         for setting, value in settings.items():
             click.echo(f"    --{setting.replace('_', '-')} {value}")
     click.echo(
-        "Without options, beta is 6 and betas are 1,10,40 for 64x64 images; at other sizes they go "
-        "with the number of pixels (a quarter at 32x32)."
+        "Options of a model that are not given go with the size of the images and the length of "
+        "the run; `keras-devae models` shows them."
     )

@@ -13,24 +13,56 @@ from keras_devae.cli.options import (
     runs_folder_option,
 )
 from keras_devae.errors import UsageError
+from keras_devae.experiments.model_catalogue import (
+    MODEL_CATALOGUE,
+    PUBLISHED_STEPS,
+    scaling_factors,
+)
 
 
-def _numbers(context, parameter, text):
-    if text is None:
-        return None
-    try:
-        return tuple(float(part) for part in text.split(","))
-    except ValueError:
-        raise click.BadParameter(f"Expected numbers with commas. Received: {text}.") from None
+def _list_of(convert, what):
+    def parse(context, parameter, text):
+        if text is None:
+            return None
+        try:
+            return tuple(convert(part) for part in text.split(","))
+        except ValueError:
+            raise click.BadParameter(f"Expected {what} with commas. Received: {text}.") from None
+
+    return parse
+
+
+_KINDS = {
+    "number": {"type": float},
+    "whole": {"type": int},
+    "text": {},
+    "flag": {"is_flag": True, "default": None},
+    "numbers": {"callback": _list_of(float, "numbers"), "metavar": "NUMBERS"},
+    "wholes": {"callback": _list_of(int, "whole numbers"), "metavar": "NUMBERS"},
+}
+
+
+def _model_options(command):
+    """Adds the options of all models to a command, each once."""
+    takers = {}
+    for model, entry in MODEL_CATALOGUE.items():
+        for name, option in entry.options.items():
+            takers.setdefault(name, {})[model] = option
+    for name, options in sorted(takers.items(), reverse=True):
+        flag = f"--{name.replace('_', '-')}"
+        kinds, texts = {o.kind for o in options.values()}, {o.help for o in options.values()}
+        text = texts.pop() if len(texts) == 1 else "See `keras-devae models`."
+        click.option(flag, help=f"{', '.join(options)}: {text}", **_KINDS[kinds.pop()])(command)
+    return command
 
 
 _NOT_SETTINGS = ("preset", "run", "runs_dir", "resume_run", "overwrite", "as_json")
-_MODEL_OPTIONS = ("beta", "betas", "objective", "layer_weight_base")
+_MODEL_OPTIONS = {name for entry in MODEL_CATALOGUE.values() for name in entry.options}
 
 
 @click.command()
 @click.option("--preset", metavar="NAME", help="Settings to start from: quick, small or paper.")
-@click.option("--model", help="devae, beta_vae or vae.  [default: devae]")
+@click.option("--model", help="See `keras-devae models`.  [default: devae]")
 @click.option("--dataset", help="dsprites, shapes3d, npz:PATH or folder:PATH.  [default: shapes3d]")
 @click.option("--source", help="auto, official or rendered.  [default: auto]")
 @click.option("--data-dir", help="Folder of the prepared data sets.")
@@ -38,10 +70,6 @@ _MODEL_OPTIONS = ("beta", "betas", "objective", "layer_weight_base")
 @click.option(
     "--drop-duplicate-orientation", is_flag=True, default=None, help="dSprites without its 40th."
 )
-@click.option("--beta", type=float, help="beta-VAE: weight of the KL term.")
-@click.option("--betas", callback=_numbers, help="DeVAE: one number a layer, e.g. 1,10,40.")
-@click.option("--objective", help="DeVAE: sampled or summed.")
-@click.option("--layer-weight-base", type=float, help="DeVAE: s, layer i has the weight s^i.")
 @click.option("--latent-dim", type=int, help="Latent dimensions.  [default: 10]")
 @click.option("--network", help="convolutional or mlp.  [default: convolutional]")
 @click.option("--likelihood", help="bernoulli or gaussian.  [default: by the number of channels]")
@@ -63,6 +91,7 @@ _MODEL_OPTIONS = ("beta", "betas", "objective", "layer_weight_base")
 @click.option("--evaluation-images", type=int, help="Images for the metrics.  [default: 10000]")
 @click.option("--run", metavar="NAME", help="Name of the run.  [default: from the settings]")
 @runs_folder_option
+@_model_options
 @click.option("--resume", "resume_run", metavar="RUN", help="Go on with an interrupted run.")
 @click.option("--overwrite", is_flag=True, help="Replace a run of the same name.")
 @json_option
@@ -147,16 +176,21 @@ def _resumed(context, given):
 
 
 def _scaling_note(given, config):
-    """Says that defaults were scaled, where they were."""
-    from keras_devae.experiments.model_options import MODEL_OPTIONS
-
-    scaled = [k for k, o in MODEL_OPTIONS[config.model].items() if o.per_pixel and given[k] is None]
-    if not scaled or config.image_size == 64:
-        return ""
-    return (
-        f" ({', '.join(scaled)}: the 64x64 default times the ratio of the pixel numbers, "
-        f"{config.image_size**2 / 64**2:g})"
-    )
+    """Says which defaults were scaled, and by what."""
+    options = MODEL_CATALOGUE[config.model].options
+    factors = scaling_factors((config.image_size,) * 2, config.steps)
+    of = {"pixels": f"{config.image_size}x{config.image_size} pixels", "steps": "run length"}
+    notes = []
+    for scale, text in of.items():
+        names = [
+            name
+            for name, option in options.items()
+            if given[name] is None and {scale, "rate" * (scale == "steps")} & set(option.scales)
+        ]
+        if names and factors[scale] != 1:
+            notes.append(f"{', '.join(names)} by {text}")
+    published = f"published for 64x64 pixels and {PUBLISHED_STEPS:,} steps"
+    return f" (defaults {published} scaled: {'; '.join(notes)})" if notes else ""
 
 
 def _run(context, function, run, config, dataset, quiet, note=""):
@@ -185,6 +219,8 @@ def _run(context, function, run, config, dataset, quiet, note=""):
 
 def _describe(config):
     options = "".join(f", {name} {_plain(value)}" for name, value in config.model_options.items())
+    if MODEL_CATALOGUE[config.model].fitted:
+        return f"{config.model}{options}; {config.latent_dim} components"
     return (
         f"{config.model}{options}; {config.likelihood} likelihood, "
         f"{config.latent_dim} latent dimensions, {config.steps} steps of {config.batch_size} images"

@@ -7,8 +7,9 @@ from typing import Any
 from keras_devae import checks, data, metrics
 from keras_devae.backend import BACKENDS
 from keras_devae.errors import UsageError, unknown_name
-from keras_devae.experiments.model_options import (
+from keras_devae.experiments.model_catalogue import (
     LIKELIHOOD_NAMES,
+    MODEL_CATALOGUE,
     NETWORK_NAMES,
     check_options,
     default_options,
@@ -23,7 +24,7 @@ class RunConfig:
     """The settings of a run, complete enough to repeat it.
 
     Attributes:
-        model: `"devae"`, `"beta_vae"` or `"vae"`.
+        model: Name of a model, see `keras_devae.experiments.model_catalogue`.
         model_options: Options of the model; what is missing is filled in by `resolved`.
         dataset: Name of a built-in data set, `"npz:PATH"` or `"folder:PATH"`.
         source: `"auto"`, `"official"` or `"rendered"`.
@@ -33,9 +34,9 @@ class RunConfig:
         drop_duplicate_orientation: Whether dSprites goes without its 40th orientation, which is the
             same picture as the first.
         latent_dim: Number of latent dimensions.
-        network: `"convolutional"` or `"mlp"`.
+        network: `"convolutional"`, `"mlp"`, or `None`: convolutional, or linear for PCA and ICA.
         likelihood: `"bernoulli"`, `"gaussian"`, or `None`: Bernoulli for one channel, Gaussian for
-            more.
+            more and for PCA and ICA.
         batch_size: Images a step.
         steps: Steps in all.
         learning_rate: Of Adam (0.9, 0.999).
@@ -57,7 +58,7 @@ class RunConfig:
     image_size: int | None = None
     drop_duplicate_orientation: bool = False
     latent_dim: int = 10
-    network: str = "convolutional"
+    network: str | None = None
     likelihood: str | None = None
     batch_size: int = 64
     steps: int = 20_000
@@ -80,15 +81,20 @@ class RunConfig:
         self._check_ranges()
 
     def _check_names(self):
+        if MODEL_CATALOGUE[self.model].fitted and self.likelihood == "bernoulli":
+            raise UsageError(f"{self.model} has a Gaussian likelihood. Received: bernoulli.")
         for kind, value, known in (
             ("source", self.source, data.SOURCES),
-            ("network", self.network, NETWORK_NAMES),
+            ("network", self.network, self._networks()),
             ("likelihood", self.likelihood, LIKELIHOOD_NAMES),
             ("mixed precision", self.mixed_precision, PRECISIONS),
             ("backend", self.backend, BACKENDS),
         ):
             if value is not None and value not in known:
                 raise unknown_name(kind, value, known)
+
+    def _networks(self):
+        return ("linear",) if MODEL_CATALOGUE[self.model].fitted else NETWORK_NAMES
 
     def _check_ranges(self):
         for name in ("latent_dim", "batch_size", "steps", "checkpoint_every"):
@@ -121,14 +127,19 @@ class RunConfig:
         )
         chosen = possible if self.metrics is None else self.metrics
         metrics.check_names(chosen, has_factors)
-        default = "bernoulli" if dataset.image_shape[-1] == 1 else "gaussian"
+        fitted = MODEL_CATALOGUE[self.model].fitted
+        binary = dataset.image_shape[-1] == 1 and not fitted
+        # What is fitted in one go has one step.
+        length = {"steps": 1, "checkpoint_every": 1, "steps_per_execution": 1} if fitted else {}
         return dataclasses.replace(
             self,
+            **length,
             model_options={
-                **default_options(self.model, dataset.image_shape),
+                **default_options(self.model, dataset.image_shape, self.steps),
                 **self.model_options,
             },
-            likelihood=self.likelihood or default,
+            network=self.network or self._networks()[0],
+            likelihood=self.likelihood or ("bernoulli" if binary else "gaussian"),
             **_pinned(self, dataset.provenance),
             image_size=dataset.image_shape[0],
             metrics=chosen,

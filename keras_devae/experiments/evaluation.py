@@ -1,6 +1,8 @@
 """Scores of a trained model, layer by layer, from one encoding of the images."""
 
+import dataclasses
 import hashlib
+from typing import Any
 
 import numpy as np
 
@@ -33,10 +35,14 @@ def evaluate(model, dataset, names, images=10_000, seed=0):
     pixels = dataset.images(rows)
     means, log_vars = model.posterior(pixels, layer=None)
     factors = dataset.factors(rows) if dataset.factor_names is not None else None
+    categories = model.encode_categories(pixels) if model.num_categories else None
     layers, details = [], []
     for layer in range(model.num_layers):
         results = [
-            _COMPUTE[name](model, layer, pixels, means[layer], log_vars[layer], factors, dataset)
+            _COMPUTE[name](
+                _Encoded(model, layer, pixels, means[layer], log_vars[layer], categories, factors),
+                dataset,
+            )
             for name in names
         ]
         layers.append({"layer": layer, **{k: v for r in results for k, v in _scores(r).items()}})
@@ -69,22 +75,43 @@ def _scores(result):
     return {k: v for k, v in result.items() if k not in ("details", "settings")}
 
 
-def _mig(model, layer, pixels, means, log_vars, factors, dataset):
-    return metrics.mig(means, factors, factor_names=dataset.factor_names)
+@dataclasses.dataclass(frozen=True)
+class _Encoded:
+    """What the metrics of one layer are computed from."""
+
+    model: Any
+    layer: int
+    pixels: np.ndarray
+    means: np.ndarray
+    log_vars: np.ndarray
+    categories: np.ndarray | None
+    factors: np.ndarray | None
+
+    @property
+    def codes(self):
+        """The means, and the categorical code as one more column where there is one."""
+        if self.categories is None:
+            return self.means
+        return np.column_stack([self.means, self.categories])
 
 
-def _active_variables(model, layer, pixels, means, log_vars, factors, dataset):
-    return metrics.active_variables(means, log_vars)
+def _mig(encoded, dataset):
+    return metrics.mig(encoded.codes, encoded.factors, factor_names=dataset.factor_names)
 
 
-def _kl(model, layer, pixels, means, log_vars, factors, dataset):
-    return metrics.kl(means, log_vars)
+def _active_variables(encoded, dataset):
+    return metrics.active_variables(encoded.means, encoded.log_vars)
 
 
-def _reconstruction_error(model, layer, pixels, means, log_vars, factors, dataset):
-    count = RECONSTRUCTED_IMAGES
+def _kl(encoded, dataset):
+    return metrics.kl(encoded.means, encoded.log_vars)
+
+
+def _reconstruction_error(encoded, dataset):
+    images = encoded.pixels[:RECONSTRUCTED_IMAGES]
+    reconstructions = encoded.model.reconstruct(images, encoded.layer)
     return metrics.reconstruction_error(
-        pixels[:count], model.decode(means[:count], layer), likelihood=model.likelihood.name
+        images, reconstructions, likelihood=encoded.model.likelihood.name
     )
 
 

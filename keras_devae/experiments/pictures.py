@@ -14,7 +14,7 @@ def traversal_figure(model, dataset, layer=0, steps=9, limit=2.0, seed=0, index=
     """Draws what each latent dimension does to one image.
 
     Rows are ordered by KL divergence, which is written beside them: the dimensions that carry most
-    come first.
+    come first. A categorical code has the last row, its categories from left to right.
 
     Args:
         model: A trained model.
@@ -29,21 +29,37 @@ def traversal_figure(model, dataset, layer=0, steps=9, limit=2.0, seed=0, index=
         A `matplotlib.figure.Figure`.
     """
     rows = np.random.default_rng(seed).integers(len(dataset), size=_IMAGES)
-    means, log_vars = model.posterior(dataset.images(rows), layer)
+    images = dataset.images(rows)
+    means, log_vars = model.posterior(images, layer)
     kl = metrics.kl_per_dimension(means, log_vars)
     order = np.argsort(-kl)
-    start = means[0] if index is None else model.encode(dataset.images([index]), layer)[0]
+    first = images[:1] if index is None else dataset.images([index])
     values = np.linspace(-limit, limit, steps)
-    codes = np.tile(start, (len(order), steps, 1))
-    for row, dimension in enumerate(order):
-        codes[row, :, dimension] = values
-    images = model.decode(codes.reshape(-1, model.latent_dim), layer)
+    decoded = _traversed(model, first, layer, order, values)
+    labels = [f"z{d}  KL {kl[d]:.2f}" for d in order]
     return figures.traversal(
-        images.reshape(len(order), steps, *model.image_shape),
+        decoded,
         values,
-        row_labels=[f"z{d}  KL {kl[d]:.2f}" for d in order],
+        row_labels=labels + ["category"] * (len(decoded) - len(labels)),
         title=f"{type(model).__name__}, layer {layer}: latent traversals on {dataset.name}",
     )
+
+
+def _traversed(model, image, layer, order, values):
+    """Decodes the code of one image with each of its dimensions at each of the values in turn."""
+    code = model.encode(image, layer)[0]
+    codes = np.tile(code, (len(order), len(values), 1))
+    for row, dimension in enumerate(order):
+        codes[row, :, dimension] = values
+    if not model.num_categories:
+        decoded = model.decode(codes.reshape(-1, len(code)), layer)
+    else:
+        codes = np.concatenate([codes, np.tile(code, (1, len(values), 1))])
+        categories = np.full(codes.shape[:2], model.encode_categories(image)[0])
+        categories[-1] = np.arange(len(values)) * model.num_categories // len(values)
+        flat = codes.reshape(-1, len(code))
+        decoded = model.decode(flat, layer, categories=categories.reshape(-1))
+    return decoded.reshape(len(codes), len(values), *model.image_shape)
 
 
 def reconstruction_figure(model, dataset, layer=None, seed=0):

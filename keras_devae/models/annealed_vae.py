@@ -19,7 +19,8 @@ class AnnealedVAE(VAE):
     Args:
         encoder: See `VAE`.
         decoder: See `VAE`.
-        gamma: Weight of the distance, at least 0; default 1000. It refers to sums over 64x64 pixels.
+        gamma: Weight of the distance, at least 0; default 1000. It refers to sums over 64x64
+            pixels.
         capacity_max: C at the end, in nats, at least 0; default 25.
         capacity_steps: Steps until then, at least 1; default 100,000.
         **kwargs: `likelihood`, `seed` of `VAE`; `name`, `dtype`, `trainable` of `keras.Model`.

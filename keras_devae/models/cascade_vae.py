@@ -18,12 +18,12 @@ from keras_devae.schedules import StageSchedule, released_pressures
 class CascadeVAE(CategoricalInference, VAE):
     """CascadeVAE (Jeong & Song 2019): `CascadeVAEC` and a categorical code, by alternation.
 
-    Until the stage `matching_stage` the decoder's input for the category is zero and one more latent
-    dimension is released every stage, beginning with one. From then on every step first assigns the
-    images of its batch to categories, so that the reconstruction costs and a cost that grows with
-    the number of images in a category are smallest in all (`keras_devae.losses.balanced_assignment`),
-    and then takes a gradient step with the categories held fixed. As in the authors' code the next
-    dimension is released one stage later than without the code.
+    Until the stage `matching_stage` the decoder's input for the category is zero, and one more
+    latent dimension is released every stage, beginning with one. From then on every step first
+    assigns the images of its batch to categories, so that the reconstruction costs and a cost that
+    grows with the number of images in a category are smallest in all
+    (`keras_devae.losses.balanced_assignment`), and then takes a gradient step with the categories
+    held fixed. As in the authors' code the first stage with matching releases no dimension.
 
     Outside training an image's category is the one that reconstructs its posterior mean best.
     `fit` shows `stage`, which counts from 0.

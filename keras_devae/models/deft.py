@@ -25,8 +25,8 @@ class DEFT(VAE):
     Readings: the released code holds earlier groups fixed and closes later ones, which is
     `gradient_scale=0`, the default here; a later group is then as it was initialised. With Adam,
     whose steps do not depend on a constant scale of the gradient, a scale between 0 and 1 acts for
-    some thousand steps after each change of stage. `fit` shows `beta` and `stage`, which counts from
-    0.
+    some thousand steps after each change of stage. `fit` shows `beta` and `stage`, which counts
+    from 0.
 
     Args:
         encoder: See `VAE`. One that `for_images` builds keeps the groups apart; of your own,
@@ -35,7 +35,8 @@ class DEFT(VAE):
         betas: The pressure of each stage, at least 0; default `(70, 30, 15, 1)`. They refer to sums
             over 64x64 pixels.
         stage_steps: Steps a stage, at least 1; default 50,000. The last stage has no end.
-        gradient_scale: Factor of the gradients of the other groups' encoders, at least 0; default 0.
+        gradient_scale: Factor of the gradients of the other groups' encoders, at least 0; default
+            0.
         **kwargs: `likelihood`, `seed` of `VAE`; `name`, `dtype`, `trainable` of `keras.Model`.
 
     Raises:

@@ -1,5 +1,7 @@
 """Linear baselines that scikit-learn fits, behind the interface of the models."""
 
+import itertools
+
 import keras
 import numpy as np
 
@@ -9,6 +11,7 @@ from keras_devae.losses import GaussianLikelihood
 from keras_devae.models.images import check_images
 from keras_devae.models.vae import VAE
 from keras_devae.networks import linear_decoder, linear_encoder
+from keras_devae.pipeline import Batches
 
 
 class LinearBaseline(VAE):
@@ -145,8 +148,14 @@ def _first_images(source, count):
     """Returns the first images of an array or of batches, as an array."""
     if hasattr(source, "shape") and hasattr(source, "dtype"):
         return keras.ops.convert_to_numpy(source[:count])
+    batches = source
+    if isinstance(source, Batches):
+        # They go on beyond the end of an epoch, and begin anew after the last image.
+        count = min(count, len(source.dataset))
+        batches = map(source.__getitem__, itertools.count())
+    elif isinstance(source, keras.utils.PyDataset):
+        batches = map(source.__getitem__, range(len(source)))
     parts, found = [], 0
-    batches = (source[i] for i in range(len(source))) if hasattr(source, "__getitem__") else source
     for batch in batches:
         images = batch[0] if isinstance(batch, (tuple, list)) else batch
         parts.append(keras.ops.convert_to_numpy(images)[: count - found])

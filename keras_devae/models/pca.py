@@ -21,12 +21,16 @@ class PCA(LinearBaseline):
 
 
 def principal_components(flat_images, count, seed):
-    """Returns the mean `(pixels,)`, components `(count, pixels)` and standard deviations `(count,)`.
+    """Finds principal components.
 
     Args:
         flat_images: Float32 array `(n, pixels)`.
         count: Number of components.
         seed: Integer seed of the randomised solver, or `None`.
+
+    Returns:
+        The triple of the mean `(pixels,)`, the components `(count, pixels)` and their standard
+        deviations `(count,)`.
     """
     from sklearn.decomposition import PCA as Decomposition
 
