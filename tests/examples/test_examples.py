@@ -8,6 +8,7 @@ import pytest
 from PIL import Image
 
 from keras_devae import data
+from keras_devae.cli import main as command_line
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
@@ -45,3 +46,16 @@ def test_contact_sheet_draws_published_above_rendered(tmp_path):
     for name in ("dsprites", "shapes3d"):
         with Image.open(tmp_path / f"contact_sheet_{name}.png") as picture:
             assert picture.size[0] > picture.size[1] > 100
+
+
+@pytest.mark.backends
+def test_compare_runs_has_a_row_for_every_layer(tmp_path):
+    words = ["train", "--dataset", "dsprites", "--source", "rendered", "--image-size", "32"]
+    words += ["--latent-dim", "2", "--evaluation-images", "100", "--network", "mlp"]
+    words += ["--betas", "1,4", "--steps", "2", "--run", "r", "--runs-dir", str(tmp_path)]
+    with pytest.raises(SystemExit) as ending:
+        command_line(words)
+    assert ending.value.code == 0
+    assert load("compare_runs.py")(tmp_path, tmp_path / "table.md") == 2
+    table = (tmp_path / "table.md").read_text().splitlines()
+    assert table[0].startswith("| model | MIG |") and table[2].startswith("| devae, layer 0 | 0.")

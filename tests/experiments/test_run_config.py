@@ -1,5 +1,6 @@
 """Configurations, run directories and presets."""
 
+import inspect
 import json
 
 import numpy as np
@@ -8,10 +9,11 @@ import pytest
 from keras_devae import data, losses, models, networks
 from keras_devae.errors import FailureError, UsageError
 from keras_devae.experiments import PRESETS, RunConfig, RunDirectory, find_runs
-from keras_devae.experiments.model_options import (
+from keras_devae.experiments.model_catalogue import (
     LIKELIHOOD_NAMES,
-    MODEL_OPTIONS,
+    MODEL_CATALOGUE,
     NETWORK_NAMES,
+    PUBLISHED_STEPS,
     check_options,
     default_options,
 )
@@ -19,26 +21,97 @@ from keras_devae.experiments.run_directory import unused_path
 from keras_devae.models.devae import OBJECTIVES
 
 
+#: Arguments of the models that are settings of a run, or that training data decide.
+NOT_OPTIONS = {"encoder", "decoder", "likelihood", "seed", "kwargs", "dataset_size"}
+
+
+def signature_defaults(name):
+    """Name -> default of a model's own constructor arguments, up to the common base."""
+    defaults = {}
+    for model_class in reversed(models.MODELS[name].__mro__):
+        if model_class not in (models.VAE, *models.VAE.__mro__) and "__init__" in vars(model_class):
+            parameters = inspect.signature(model_class).parameters.values()
+            defaults = {p.name: p.default for p in parameters if p.name not in NOT_OPTIONS}
+    return defaults
+
+
 def test_names_known_without_keras_are_those_of_the_registries():
-    assert set(MODEL_OPTIONS) == set(models.MODELS)
+    assert set(MODEL_CATALOGUE) == set(models.MODELS)
     assert set(NETWORK_NAMES) == set(networks.NETWORKS)
     assert set(LIKELIHOOD_NAMES) == set(losses.LIKELIHOODS)
     for objective in OBJECTIVES:
         check_options("devae", {"objective": objective})
+    for estimator in losses.ESTIMATORS:
+        check_options("beta_tc_vae", {"estimator": estimator})
+    for kind in losses.DIP_KINDS:
+        check_options("dip_vae", {"kind": kind})
 
 
-@pytest.mark.parametrize("name", MODEL_OPTIONS)
-def test_defaults_known_without_keras_are_those_of_the_models(name):
-    model = models.MODELS[name].for_images((64, 64, 1), latent_dim=2)
-    config = model.get_config()
-    for option, value in default_options(name, (64, 64, 1)).items():
-        assert np.array_equal(config[option], value)
+@pytest.mark.parametrize("name", MODEL_CATALOGUE)
+def test_the_catalogue_has_every_option_of_the_model_with_its_default(name):
+    listed = default_options(name, (64, 64, 1), PUBLISHED_STEPS)
+    assert listed == signature_defaults(name)
+    entry = MODEL_CATALOGUE[name]
+    assert entry.objective and entry.paper and all(o.help for o in entry.options.values())
+    assert check_options(name, listed) == listed
 
 
 @pytest.mark.parametrize(("size", "ratio"), [(32, 0.25), (64, 1), (128, 4)])
 def test_pressures_go_with_the_number_of_pixels(size, ratio):
-    assert default_options("beta_vae", (size, size, 3)) == {"beta": 6 * ratio}
-    assert default_options("devae", (size, size, 3))["betas"] == (ratio, 10 * ratio, 40 * ratio)
+    shape = (size, size, 3)
+    assert default_options("beta_vae", shape, 10) == {"beta": 6 * ratio}
+    assert default_options("devae", shape, 10)["betas"] == (ratio, 10 * ratio, 40 * ratio)
+    assert default_options("annealed_vae", shape, PUBLISHED_STEPS) == {
+        "gamma": 1000 * ratio,
+        "capacity_max": 25.0,
+        "capacity_steps": 100_000,
+    }
+
+
+def test_schedules_go_with_the_length_of_the_run():
+    short = default_options("dynamic_vae", (64, 64, 1), PUBLISHED_STEPS // 10)
+    assert short["kl_target_steps"] == 30_000
+    # What is added up at every step grows as the steps become fewer.
+    assert short["integral_gain"] == pytest.approx(0.01)
+    assert short["proportional_gain"] == pytest.approx(0.01)
+    assert default_options("cascade_vae", (64, 64, 1), 3)["stage_steps"] == 1
+
+
+BAD_OPTIONS = {
+    "annealed_vae": {"capacity_steps": 0},
+    "beta_tc_vae": {"estimator": "mss"},
+    "cascade_vae": {"num_categories": 1},
+    "control_vae": {"reference_compat": "yes"},
+    "deft": {"betas": []},
+    "dip_vae": {"kind": "iii"},
+    "factor_vae": {"discriminator_units": [10.5]},
+    "joint_vae": {"temperature": 0},
+    "pca": {"fit_images": 1},
+}
+
+
+@pytest.mark.parametrize("name", BAD_OPTIONS)
+def test_bad_options_are_named(name):
+    (option,) = BAD_OPTIONS[name]
+    with pytest.raises(UsageError, match=f"{option}|{option.replace('_', ' ')}"):
+        RunConfig(model=name, model_options=BAD_OPTIONS[name])
+
+
+def test_the_close_match_of_an_option_is_named():
+    with pytest.raises(UsageError, match="Did you mean 'capacity_max'"):
+        RunConfig(model="annealed_vae", model_options={"capacity_maxx": 3})
+    with pytest.raises(UsageError, match="Did you mean 'dynamic_vae'"):
+        RunConfig(model="dynamicvae")
+
+
+def test_baselines_have_networks_and_a_likelihood_of_their_own():
+    grey = data.from_arrays(np.full((9, 16, 12, 1), 200, np.uint8))
+    config = RunConfig(model="pca").resolved(grey)
+    assert (config.network, config.likelihood, config.steps) == ("linear", "gaussian", 1)
+    with pytest.raises(UsageError, match="Gaussian likelihood"):
+        RunConfig(model="ica", likelihood="bernoulli")
+    with pytest.raises(UsageError, match="network"):
+        RunConfig(model="ica", network="mlp")
 
 
 def test_a_configuration_survives_json():

@@ -1,0 +1,130 @@
+"""The models on the command line: the list, and runs of those that differ from the others."""
+
+import json
+
+import numpy as np
+import pytest
+
+from keras_devae.cli import main
+from keras_devae.experiments import RunDirectory
+from keras_devae.experiments.model_catalogue import MODEL_CATALOGUE
+
+TINY = [
+    *("--dataset", "dsprites", "--source", "rendered", "--image-size", "32"),
+    *("--batch-size", "16", "--latent-dim", "3", "--evaluation-images", "200"),
+    *("--steps", "6", "--checkpoint-every", "3", "--network", "mlp"),
+]
+
+
+def run(*words):
+    """Runs the command line in this process and returns its exit code."""
+    with pytest.raises(SystemExit) as ending:
+        main([str(word) for word in words])
+    return ending.value.code
+
+
+def test_models_lists_every_model_with_its_options(capsys):
+    assert run("models") == 0
+    text = capsys.readouterr().out
+    for name, entry in MODEL_CATALOGUE.items():
+        assert name in text and entry.objective in text and entry.paper in text
+        for option in entry.options:
+            assert f"--{option.replace('_', '-')}" in text
+    assert "--gamma 1000 " in text and "--discriminator-units 1000,1000," in text
+
+
+def test_models_for_machines(capsys):
+    assert run("models", "deft", "--json") == 0
+    (entry,) = json.loads(capsys.readouterr().out).values()
+    assert entry["options"]["betas"]["default"] == [70, 30, 15, 1]
+    assert entry["options"]["stage_steps"]["scales_with"] == ["steps"]
+
+
+def test_unknown_models_and_options_name_the_close_matches(capsys):
+    assert run("models", "dynamic") == 2
+    assert "'dynamic_vae'" in capsys.readouterr().err
+    assert run("train", "--model", "factorvae") == 2
+    assert "'factor_vae'" in capsys.readouterr().err
+    assert run("train", "--model", "vae", "--capacity-mx", "3") == 2
+    assert "--capacity-max" in capsys.readouterr().err
+    assert run("train", "--model", "vae", "--gamma", "3") == 2
+    assert "Unknown option of vae 'gamma'" in capsys.readouterr().err
+    assert run("train", "--model", "factor_vae", "--discriminator-units", "10,x") == 2
+    assert "whole numbers with commas" in capsys.readouterr().err
+
+
+@pytest.mark.backends
+@pytest.mark.filterwarnings("ignore:.*constant")
+@pytest.mark.parametrize(
+    ("model", "options"),
+    [
+        ("joint_vae", ["--temperature", "0.5"]),
+        ("cascade_vae", ["--stage-steps", "2", "--matching-stage", "1"]),
+        ("factor_vae", ["--discriminator-units", "8,8"]),
+        ("beta_tc_vae", ["--estimator", "stratified"]),
+    ],
+)
+def test_runs_from_training_to_the_report(tmp_path, capsys, model, options):
+    words = ["train", *TINY, "--model", model, *options, "--run", "r", "--runs-dir", tmp_path]
+    assert run(*words) == 0
+    assert "scaled" in capsys.readouterr().out
+    directory = RunDirectory(tmp_path / "r")
+    assert [row["step"] for row in directory.read_history()] == [3, 6]
+    scores = json.loads((directory.path / "metrics.json").read_text())["layers"][0]
+    assert np.isfinite(list(scores.values())).all()
+    assert run("plot", "traversal", directory.path, "--out", tmp_path / "t.png") == 0
+    assert run("plot", "samples", directory.path, "--out", tmp_path / "s.png") == 0
+
+
+@pytest.mark.backends
+@pytest.mark.parametrize("model", ["pca", "ica"])
+def test_baselines_are_runs_like_the_others(tmp_path, capsys, model):
+    words = ["train", *TINY[:10], "--model", model, "--fit-images", "300"]
+    assert run(*words, "--seed", "1", "--run", "r", "--runs-dir", tmp_path) == 0
+    assert "3 components" in capsys.readouterr().out
+    directory = RunDirectory(tmp_path / "r")
+    (row,) = directory.read_history()
+    assert row["step"] == 1 and row["reconstruction_loss"] > 0
+    assert run("evaluate", directory.path, "--json") == 0
+    (layer,) = json.loads(capsys.readouterr().out)["layers"]
+    # Of 1024 pixels, three components explain something, and not all.
+    assert 0 < layer["reconstruction_error.squared_error"] < 40
+    assert run("train", "--resume", directory.path) == 0
+
+
+@pytest.mark.backends
+def test_a_categorical_code_counts_in_the_scores(tmp_path, capsys):
+    """The category is one more code: a perfect one gives its factor a gap of almost 1."""
+    from keras_devae.experiments.evaluation import evaluate
+    from keras_devae.models import JointVAE
+
+    class Shapes:
+        """Rows whose one factor is the brightness of the picture, and what `evaluate` needs."""
+
+        factor_names, provenance = ("brightness",), {}
+
+        def __len__(self):
+            return 60
+
+        def images(self, rows):
+            return np.full((1, 8, 8, 1), 100, np.uint8) * (np.asarray(rows) % 3)[
+                :, None, None, None
+            ].astype(np.uint8)
+
+        def factors(self, rows):
+            return (np.asarray(rows) % 3)[:, None]
+
+    class Perfect(JointVAE):
+        """Knows the brightness by its category alone."""
+
+        def encode_categories(self, images, batch_size=256):
+            return (images[:, 0, 0, 0] // 100).astype(int)
+
+        def posterior(self, images, layer=0, batch_size=256):
+            shape = (1, len(images), self.latent_dim)
+            noise = np.random.default_rng(0).normal(size=shape).astype(np.float32)
+            return noise, np.zeros(shape, np.float32)
+
+    model = Perfect.for_images((8, 8, 1), latent_dim=2, network="mlp", seed=0)
+    scores = evaluate(model, Shapes(), ["mig"], images=60)["layers"][0]
+    assert scores["mig.brightness"] > 0.5
