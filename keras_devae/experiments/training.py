@@ -43,8 +43,14 @@ def completed_config(config):
         config,
         backend=backend,
         mixed_precision=config.mixed_precision or ("float16" if has_accelerator() else "off"),
-        jit_compile=compiles_with_xla() if config.jit_compile is None else config.jit_compile,
+        jit_compile=_compiles(config) if config.jit_compile is None else config.jit_compile,
     )
+
+
+def _compiles(config):
+    """Tells whether XLA suits the backend, the device and the model."""
+    out_of_reach = MODELS[config.model].calls_host and keras.backend.backend() == "tensorflow"
+    return compiles_with_xla() and not out_of_reach
 
 
 def build_model(config, dataset):

@@ -63,7 +63,9 @@ class BetaTCVAE(VAE):
         self.alpha = finite_at_least("alpha", alpha)
         self.gamma = finite_at_least("gamma", gamma)
         self.estimator = estimator
-        self.dataset_size = dataset_size and at_least("dataset_size", dataset_size, 1)
+        if dataset_size is not None:
+            at_least("dataset_size", dataset_size, 1)
+        self.dataset_size = dataset_size
         self.reference_compat = bool(reference_compat)
         # A variable, so that a compiled step sees a change and a saved model knows it.
         self.images_trained_on = self.add_weight(
@@ -93,8 +95,9 @@ class BetaTCVAE(VAE):
     def fit(self, x=None, *args, **kwargs):
         """Trains the model, see `VAE.fit`; the number of images is taken from `x`."""
         if self.dataset_size is None:
-            share = 1 - (kwargs.get("validation_split") or 0)
-            self.images_trained_on.assign(int(self._count(x) * share))
+            # Keras does not split where there are data for validation.
+            split = kwargs.get("validation_data") is None and kwargs.get("validation_split")
+            self.images_trained_on.assign(int(self._count(x) * (1 - (split or 0))))
         return super().fit(x, *args, **kwargs)
 
     def evaluate(self, x=None, *args, **kwargs):

@@ -13,6 +13,8 @@ from keras_devae.models.images import check_images
 from keras_devae.models.vae import VAE
 from keras_devae.schedules import StageSchedule, released_pressures
 
+_LARGEST_COST = 1e30
+
 
 @keras.saving.register_keras_serializable(package="keras_devae")
 class CascadeVAE(CategoricalInference, VAE):
@@ -49,6 +51,7 @@ class CascadeVAE(CategoricalInference, VAE):
     """
 
     state_names = ("stage",)
+    calls_host = True
 
     def __init__(
         self,
@@ -78,14 +81,15 @@ class CascadeVAE(CategoricalInference, VAE):
         Raises:
             UsageError: If `jit_compile` is true on TensorFlow, whose XLA cannot call the host.
         """
-        if keras.backend.backend() == "tensorflow":
-            if jit_compile is True:
-                raise UsageError(
-                    "CascadeVAE assigns categories on the host, which XLA on TensorFlow cannot "
-                    "call. Leave `jit_compile` out. Received: jit_compile=True."
-                )
-            jit_compile = False if jit_compile == "auto" else jit_compile
+        on_tensorflow = keras.backend.backend() == "tensorflow"
+        if on_tensorflow and jit_compile is True:
+            raise UsageError(
+                "CascadeVAE assigns categories on the host, which XLA on TensorFlow cannot "
+                "call. Leave `jit_compile` out. Received: jit_compile=True."
+            )
         super().compile(*args, jit_compile=jit_compile, **kwargs)
+        if on_tensorflow:
+            self.jit_compile = False
 
     def call(self, images, training=False):
         """Encodes, chooses categories and decodes.
@@ -102,15 +106,8 @@ class CascadeVAE(CategoricalInference, VAE):
         z_mean, z_log_var = self.posterior_of(pixels, training)
         z = self.sampling(z_mean, z_log_var) if training else z_mean
         category = self._category(ops.stop_gradient(pixels), ops.stop_gradient(z), training)
-        decoded = self.decoder(ops.concatenate([z, category], axis=1), training=training)
-        return {
-            "z_mean": z_mean,
-            "z_log_var": z_log_var,
-            "z": z,
-            "category": category,
-            "decoded": decoded,
-            "reconstruction": self.likelihood.mean(decoded),
-        }
+        posterior = {"z_mean": z_mean, "z_log_var": z_log_var, "z": z, "category": category}
+        return self.with_reconstruction(posterior, ops.concatenate([z, category], axis=1), training)
 
     def _category(self, pixels, z, training):
         weights = [ops.stop_gradient(v.value) for v in self.decoder.trainable_variables]
@@ -131,6 +128,10 @@ class CascadeVAE(CategoricalInference, VAE):
         return ops.cond(matching, matched, none)
 
     def _match(self, costs):
+        # An error raised inside a compiled step would not come out of it as the one it was. A
+        # category whose cost is not finite is the last choice; if all are, the loss is NaN too,
+        # and the training guard says so.
+        costs = np.nan_to_num(costs, nan=_LARGEST_COST, posinf=_LARGEST_COST)
         return balanced_assignment(costs, self.pairwise_cost)
 
     def _costs(self, pixels, z, weights):

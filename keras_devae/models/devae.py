@@ -105,10 +105,10 @@ class DeVAE(VAE):
         posterior = self._posterior_outputs(*encoded)
         if training:
             return posterior
-        z = posterior["z_mean"]
-        decoded = self.decoder(self.layer_embedding(z, index=0), training=False)
-        reconstruction = self.likelihood.mean(decoded)
-        return {**posterior, "z": z, "decoded": decoded, "reconstruction": reconstruction}
+        posterior["z"] = posterior["z_mean"]
+        return self.with_reconstruction(
+            posterior, self.layer_embedding(posterior["z"], index=0), training
+        )
 
     def _posterior_outputs(self, mean, log_var):
         """Returns the part of `call`'s outputs that the objective reads."""

@@ -104,16 +104,14 @@ class JointVAE(CategoricalInference, VAE):
             category = ops.cast(
                 ops.one_hot(ops.argmax(logits, axis=-1), self.num_categories), "float32"
             )
-        decoded = self.decoder(ops.concatenate([z, category], axis=1), training=training)
-        return {
+        posterior = {
             "z_mean": z_mean,
             "z_log_var": z_log_var,
             "z": z,
             "category_logits": logits,
             "category": category,
-            "decoded": decoded,
-            "reconstruction": self.likelihood.mean(decoded),
         }
+        return self.with_reconstruction(posterior, ops.concatenate([z, category], axis=1), training)
 
     def loss_terms(self, pixels, outputs, training):
         """Computes the loss of one batch, see the class."""

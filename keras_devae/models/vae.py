@@ -49,6 +49,8 @@ class VAE(Construction, Inference, keras.Model):
 
     #: Number of latent layers.
     num_layers = 1
+    #: Whether training calls functions on the host, which XLA on TensorFlow cannot.
+    calls_host = False
     #: Names of the penalties besides `kl`, of opponents and of the state: see `LossTerms`.
     penalty_names = opponent_names = state_names = ()
 
@@ -92,14 +94,13 @@ class VAE(Construction, Inference, keras.Model):
         """
         z_mean, z_log_var = self.first_layer(*self.posterior_of(self.pixels(images), training))
         z = self.sampling(z_mean, z_log_var) if training else z_mean
-        decoded = self.decoder(z, training=training)
-        return {
-            "z_mean": z_mean,
-            "z_log_var": z_log_var,
-            "z": z,
-            "decoded": decoded,
-            "reconstruction": self.likelihood.mean(decoded),
-        }
+        posterior = {"z_mean": z_mean, "z_log_var": z_log_var, "z": z}
+        return self.with_reconstruction(posterior, z, training)
+
+    def with_reconstruction(self, posterior, decoder_inputs, training):
+        """Decodes, and adds `decoded` and `reconstruction` to a dictionary of outputs."""
+        decoded = self.decoder(decoder_inputs, training=training)
+        return {**posterior, "decoded": decoded, "reconstruction": self.likelihood.mean(decoded)}
 
     def posterior_of(self, pixels, training=False):
         """Returns the encoder's mean and log-variance of pixels, the latter clipped to +-20."""
