@@ -6,7 +6,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 
 class ProgressReport(keras.callbacks.Callback):
-    """Shows step, steps per second, time left and the running losses.
+    """Shows step, steps per second, time left, the running losses and what schedules move.
 
     Args:
         total_steps: Steps at the end of training.
@@ -71,6 +71,10 @@ class ProgressReport(keras.callbacks.Callback):
 
 
 def _main_losses(logs):
-    shown = {"loss": "loss", "reconstruction": "reconstruction_loss", "kl": "kl_loss"}
+    losses = {"loss": "loss", "reconstruction": "reconstruction_loss", "kl": "kl_loss"}
+    # What schedules and controllers move.
+    state = {"beta": "beta", "capacity": "capacity", "stage": "stage", "target": "kl_target"}
     logs = logs or {}
-    return "  ".join(f"{label} {float(logs[k]):.1f}" for label, k in shown.items() if k in logs)
+    shown = [f"{label} {float(logs[k]):.1f}" for label, k in losses.items() if k in logs]
+    shown += [f"{label} {float(logs[k]):.3g}" for label, k in state.items() if k in logs]
+    return "  ".join(shown)

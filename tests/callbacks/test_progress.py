@@ -14,8 +14,8 @@ from keras_devae.callbacks import ProgressReport
 pytestmark = pytest.mark.backends
 
 
-def train_with(console, start_step=0):
-    model = kd.VAE.for_images((8, 8, 1), latent_dim=2, network="mlp")
+def train_with(console, start_step=0, model_class=kd.VAE, **options):
+    model = model_class.for_images((8, 8, 1), latent_dim=2, network="mlp", **options)
     model.compile(keras.optimizers.Adam(1e-3))
     images = np.random.default_rng(0).random((24, 8, 8, 1), dtype=np.float32)
     report = ProgressReport(total_steps=start_step + 6, start_step=start_step, console=console)
@@ -29,6 +29,14 @@ def test_a_line_an_epoch_where_there_is_no_terminal():
     assert len(lines) == 2
     assert re.match(r"step 103/106  \d+\.\d steps/s  0:0\d left  loss \d+\.\d", lines[0])
     assert lines[1].startswith("step 106/106") and "kl " in lines[1]
+
+
+def test_what_schedules_move_is_shown():
+    text = io.StringIO()
+    options = {"capacity_max": 12.0, "capacity_steps": 12}
+    train_with(Console(file=text, width=200), model_class=kd.AnnealedVAE, **options)
+    # The last of six steps is taken at a capacity of five twelfths of 12 nats.
+    assert text.getvalue().splitlines()[-1].endswith("capacity 5")
 
 
 def test_a_bar_in_a_terminal():

@@ -20,7 +20,6 @@ from keras_devae.experiments.model_catalogue import (
 from keras_devae.experiments.run_directory import unused_path
 from keras_devae.models.devae import OBJECTIVES
 
-
 #: Arguments of the models that are settings of a run, or that training data decide.
 NOT_OPTIONS = {"encoder", "decoder", "likelihood", "seed", "kwargs", "dataset_size"}
 
