@@ -8,8 +8,10 @@ import sys
 import keras
 import numpy as np
 import pytest
+from keras import ops
 
 import keras_devae as kd
+from keras_devae.backend import load_saved_model
 from keras_devae.errors import FailureError, UsageError
 
 pytestmark = pytest.mark.backends
@@ -93,6 +95,71 @@ def test_saved_model_equals_the_live_model_without_keras(tmp_path):
     assert signatures["encode"] == ["image", "z_log_var", "z_mean"]
     assert signatures["serving_default"] == signatures["encode"]
     assert signatures["decode"] == ["z", "reconstruction"]
+
+
+SIBLINGS = [
+    "joint_vae",
+    "devae_parallel",
+    "factor_vae",
+    "deft",
+    "devae_linear",
+    "cascade_vae",
+    "cascade_vae before the matching stage",
+    "pca",
+]
+# The conversion from the other backends is slow, and the same for every model.
+SIBLINGS = SIBLINGS if keras.backend.backend() == "tensorflow" else SIBLINGS[:2]
+
+
+@needs_tensorflow
+@pytest.mark.parametrize("method", SIBLINGS)
+def test_saved_models_of_the_siblings(tiny, blobs, tmp_path, method):
+    name, _, early = method.partition(" ")
+    model, images = tiny(name), blobs(7)
+    rng = np.random.default_rng(0)
+    for layer in ("stack", "scaling"):
+        for weight in getattr(getattr(model, layer, None), "trainable_variables", ()):
+            weight.assign(ops.convert_to_numpy(weight) + rng.normal(0, 0.3, weight.shape))
+    model.fit(images, verbose=0)
+    if name == "cascade_vae" and not early:
+        model.steps.set(100)
+    model.export_encoder(tmp_path / "encoder")
+    exported = load_saved_model(tmp_path / "encoder")
+    pixels = images.astype("float32") / 255
+
+    for count in (1, 7):
+        mean, log_var = model.posterior(images[:count])
+        encoded = {k: v.numpy() for k, v in exported.encode(pixels[:count]).items()}
+        np.testing.assert_allclose(encoded.pop("z_mean"), mean, atol=1e-5)
+        np.testing.assert_allclose(encoded.pop("z_log_var"), log_var, atol=1e-5)
+        if model.num_categories:
+            probabilities = encoded.pop("category_probabilities")
+            np.testing.assert_allclose(probabilities.sum(1), 1, atol=1e-5)
+            np.testing.assert_allclose(
+                probabilities, model.category_probabilities(images[:count]), atol=1e-4
+            )
+        assert encoded == {}
+        means, _ = model.posterior(images[:count], layer=None)
+        np.testing.assert_allclose(
+            exported.encode_all_layers(pixels[:count])["z_mean"].numpy(),
+            means.transpose(1, 0, 2),
+            atol=1e-5,
+        )
+        np.testing.assert_allclose(
+            exported.reconstruct(pixels[:count])["reconstruction"].numpy(),
+            model.reconstruct(images[:count]),
+            atol=1e-5,
+        )
+
+    z = codes = rng.normal(size=(7, model.latent_dim)).astype("float32")
+    expected = model.decode(codes)
+    if model.num_categories:
+        categories = np.arange(7) % model.num_categories
+        z = np.concatenate([codes, np.eye(model.num_categories)[categories]], axis=1)
+        first, expected = expected, model.decode(codes, categories=categories)
+        assert (first != expected).any() != bool(early)
+    decoded = exported.decode(z.astype("float32"))["reconstruction"]
+    np.testing.assert_allclose(decoded.numpy(), expected, atol=1e-5)
 
 
 @needs_onnx

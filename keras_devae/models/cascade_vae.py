@@ -178,11 +178,18 @@ class CascadeVAE(CategoricalInference, VAE):
 
     def category_probabilities_of(self, pixels, z_mean):
         """Returns the softmax of the negative costs of float32 pixels, as a tensor."""
-        if not self._matches():
-            shape = (ops.shape(z_mean)[0], self.num_categories)
-            return ops.ones(shape, "float32") / self.num_categories
         weights = [v.value for v in self.decoder.trainable_variables]
-        return ops.softmax(-self._costs(pixels, z_mean, weights), axis=-1)
+        probabilities = ops.softmax(-self._costs(pixels, z_mean, weights), axis=-1)
+        # An exported function is traced, where the stage is a tensor.
+        matching = self._stage(self.steps.step) >= self.matching_stage
+        return ops.where(matching, probabilities, 1 / self.num_categories)
+
+    def decoder_inputs(self, z, layer):
+        """Returns what the decoder takes; the category is zero before the matching begins."""
+        inputs = super().decoder_inputs(z, layer)
+        matching = self._stage(self.steps.step) >= self.matching_stage
+        is_category = np.arange(inputs.shape[-1]) >= self.latent_dim
+        return ops.where(ops.logical_and(is_category, ops.logical_not(matching)), 0.0, inputs)
 
     def _matches(self):
         return int(self._stage(int(self.steps.step))) >= self.matching_stage

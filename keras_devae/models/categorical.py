@@ -114,4 +114,4 @@ class CategoricalInference:
                 f"Expected {count} categories from 0 to {self.num_categories - 1}. "
                 f"Received: {categories}."
             )
-        return np.eye(self.num_categories, dtype=np.float32)[categories]
+        return np.eye(self.num_categories, dtype=np.float32)[categories.astype(np.int64)]

@@ -23,10 +23,11 @@ class DEFT(VAE):
     reaches: a group held fixed can still adapt its noise to the pressure.
 
     Readings: the released code holds earlier groups fixed and closes later ones, which is
-    `gradient_scale=0`, the default here; a later group is then as it was initialised. With Adam,
-    whose steps do not depend on a constant scale of the gradient, a scale between 0 and 1 acts for
-    some thousand steps after each change of stage. `fit` shows `beta` and `stage`, which counts
-    from 0.
+    `gradient_scale=0`, the default here. A later group is then as it was initialised, and an
+    earlier one moves on a little after its stage, by the momentum that an optimizer keeps. With
+    Adam, whose steps do not depend on a constant scale of the gradient, a scale between 0 and 1
+    acts for some thousand steps after each change of stage. `fit` shows `beta` and `stage`, which
+    counts from 0.
 
     Args:
         encoder: See `VAE`. One that `for_images` builds keeps the groups apart; of your own,

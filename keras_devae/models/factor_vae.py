@@ -59,7 +59,7 @@ class FactorVAE(VAE):
             optimizer: That of encoder and decoder.
             *args: Arguments of `keras.Model.compile`.
             discriminator_optimizer: That of the discriminator; default Adam 1e-4 (0.5, 0.9), the
-                published one.
+                published one. Keras's callbacks that set the learning rate set it for both.
             **kwargs: See `VAE.compile`.
         """
         optimizer = keras.optimizers.get(optimizer)

@@ -30,9 +30,10 @@ class ICA(LinearBaseline):
         scores = (flat_images - mean) @ (components / deviations[:, None]).T
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always", ConvergenceWarning)
-            fitted = FastICA(
-                whiten="unit-variance", random_state=self.seed, max_iter=1000, tol=1e-4
-            ).fit(scores)
+            # The scores are white already, but for directions without any variance.
+            fitted = FastICA(whiten=False, random_state=self.seed, max_iter=1000, tol=1e-4).fit(
+                scores
+            )
         if any(issubclass(warning.category, ConvergenceWarning) for warning in caught):
             logger.warning("FastICA did not converge: the components are the last ones it had.")
         encoding = fitted.components_ @ (components / deviations[:, None])

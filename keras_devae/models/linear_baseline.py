@@ -1,6 +1,7 @@
 """Linear baselines that scikit-learn fits, behind the interface of the models."""
 
 import itertools
+import math
 
 import keras
 import numpy as np
@@ -20,22 +21,30 @@ class LinearBaseline(VAE):
     Codes have mean 0 and variance 1 over the images fitted. The posterior's variance, which a
     linear decomposition does not have, is that of its reconstruction's noise carried through the
     encoder: `noise * sum of squares of the encoder's row`, with the noise the mean squared error a
-    pixel; for PCA this is the posterior of probabilistic PCA (Tipping & Bishop 1999). KL
-    divergences and active variables thus mean what they mean elsewhere.
+    pixel. For PCA this is the posterior of probabilistic PCA (Tipping & Bishop 1999) with that
+    noise, where they average over the directions left out. KL divergences and active variables thus
+    mean what they mean elsewhere.
 
     Args:
         encoder: A linear network, see `for_images`.
         decoder: A linear network.
         fit_images: Number of images to fit, at least 2; default 5,000. `fit` takes the first ones
             that it is given.
-        **kwargs: `likelihood`, `seed` of `VAE`; `name`, `dtype`, `trainable` of `keras.Model`.
+        likelihood: Only a Gaussian one of linear output; `None` (default) makes one.
+        **kwargs: `seed` of `VAE`; `name`, `dtype`, `trainable` of `keras.Model`.
 
     Raises:
         UsageError: If an argument is out of range.
     """
 
-    def __init__(self, encoder, decoder, fit_images=5000, **kwargs):
-        super().__init__(encoder, decoder, **kwargs)
+    def __init__(self, encoder, decoder, fit_images=5000, likelihood=None, **kwargs):
+        likelihood = likelihood or GaussianLikelihood(output="linear")
+        if getattr(likelihood, "output", None) != "linear":
+            raise UsageError(
+                f"{type(self).__name__} needs a Gaussian likelihood of linear output. Leave it "
+                f"out. Received: {likelihood!r}."
+            )
+        super().__init__(encoder, decoder, likelihood=likelihood, **kwargs)
         self.fit_images = at_least("fit_images", fit_images, 2)
         self.trainable = False
 
@@ -68,7 +77,6 @@ class LinearBaseline(VAE):
         return cls(
             linear_encoder(image_shape, latent_dim),
             linear_decoder(latent_dim, image_shape),
-            likelihood=GaussianLikelihood(output="linear"),
             seed=seed,
             **options,
         )
@@ -99,8 +107,10 @@ class LinearBaseline(VAE):
             Keras's `History`, with the losses of the images fitted.
 
         Raises:
-            UsageError: If the images do not fit the model, or are fewer than the components.
+            UsageError: If the images do not fit the model, if images or pixels are fewer than the
+                components, or if the networks are not those of `for_images`.
         """
+        self._check_weights()
         check_images(x, self.image_shape, self.likelihood.bounded)
         images = _first_images(x, self.fit_images)
         if len(images) <= self.latent_dim:
@@ -113,6 +123,21 @@ class LinearBaseline(VAE):
         callbacks = list(callbacks) if isinstance(callbacks, (list, tuple)) else [callbacks]
         return self._report(images, [c for c in callbacks if c is not None], validation_data)
 
+    def _check_weights(self):
+        pixels, components = math.prod(self.image_shape), self.latent_dim
+        if components > pixels:
+            raise UsageError(
+                f"{type(self).__name__} cannot find {components} components in images of {pixels} "
+                "pixels. Choose a smaller `latent_dim`."
+            )
+        shapes = [tuple(w.shape) for w in (*self.encoder.weights, *self.decoder.weights)]
+        head = [(pixels, components), (components,)]
+        if shapes != [*head, *head, (components, pixels), (pixels,)]:
+            raise UsageError(
+                f"{type(self).__name__} needs linear networks. Build it with `for_images`. "
+                f"Received: networks with weights of the shapes {shapes}."
+            )
+
     def _set_weights(self, flat, mean, encoding, decoding):
         residual = flat - mean
         residual = residual - (residual @ encoding.T) @ decoding
@@ -120,7 +145,7 @@ class LinearBaseline(VAE):
         log_var = np.log(noise * np.square(encoding).sum(axis=1))
         self.encoder.get_layer("z_mean").set_weights([encoding.T, -(encoding @ mean)])
         self.encoder.get_layer("z_log_var").set_weights([np.zeros_like(encoding.T), log_var])
-        self.decoder.get_layer("pixels").set_weights([decoding, mean])
+        self.decoder.set_weights([decoding, mean])
 
     def _report(self, images, callbacks, validation_data):
         callbacks = keras.callbacks.CallbackList(

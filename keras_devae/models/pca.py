@@ -34,7 +34,9 @@ def principal_components(flat_images, count, seed):
     """
     from sklearn.decomposition import PCA as Decomposition
 
-    fitted = Decomposition(count, random_state=seed).fit(flat_images)
+    # Images that are all alike have no variance to divide by.
+    with np.errstate(invalid="ignore"):
+        fitted = Decomposition(count, random_state=seed).fit(flat_images)
     # A direction without variance would be divided by zero.
     deviations = np.sqrt(np.maximum(fitted.explained_variance_, 1e-12))
     return fitted.mean_, fitted.components_, deviations

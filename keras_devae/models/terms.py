@@ -72,7 +72,9 @@ class LatestValue(keras.metrics.Metric):
 
     def result(self):
         """Returns the scalar."""
-        return ops.convert_to_tensor(self.latest)
+        # A copy: on TensorFlow and PyTorch the variable itself would go into the logs of an epoch,
+        # and validation, which comes after it, would change them.
+        return ops.copy(self.latest)
 
 
 class TermTrackers:

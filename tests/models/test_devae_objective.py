@@ -148,9 +148,16 @@ def test_beta_weighs_the_divergence(tiny, blobs, method, beta):
 @pytest.mark.parametrize("method", MODELS)
 def test_duplicated_batches_and_tiled_images(tiny, blobs, method):
     model, images = tiny(method), blobs(6)
+    if method in ("ica", "pca"):
+        model.fit(images)
     once = model.evaluate(images, verbose=0, return_dict=True)
     twice = model.evaluate(np.tile(images, (2, 1, 1, 1)), verbose=0, return_dict=True)
-    assert twice == pytest.approx(once, rel=1e-5)
+    if method == "factor_vae":  # More rows are permuted otherwise.
+        del once["discriminator_loss"], twice["discriminator_loss"]
+    # Terms that are small differences of large ones need the absolute tolerance.
+    assert twice == pytest.approx(once, rel=1e-5, abs=1e-5)
+    if method in ("ica", "pca"):
+        return  # They take no networks but their own.
     # An encoder and a decoder of two tiles, each of which sees and makes the same image.
     inputs = keras.Input((16, 8, 1))
     encoder = keras.Model(inputs, model.encoder(inputs[:, :8]))
@@ -160,7 +167,7 @@ def test_duplicated_batches_and_tiled_images(tiny, blobs, method):
     tiled = MODELS[method](encoder, decoder, seed=0)
     tiled.compile()
     got = tiled.evaluate(np.tile(images, (1, 2, 1, 1)), verbose=0, return_dict=True)
-    if method != "devae":  # DeVAE's layer vectors are new ones, which changes what is decoded.
+    if not method.startswith("devae"):  # The layers' vectors are new ones, and decoded differently.
         assert got["reconstruction_loss"] == pytest.approx(
             2 * once["reconstruction_loss"], rel=1e-5
         )

@@ -48,6 +48,11 @@ def test_no_images_at_all(tiny, method):
     assert model.reconstruct(nothing).shape == (0, 8, 8, 1)
     assert model.decode(np.zeros((0, 3))).shape == (0, 8, 8, 1)
     assert model.sample(0).shape == (0, 8, 8, 1)
+    if model.num_categories:
+        model.steps.set(9)  # Where CascadeVAE has its categories.
+        assert model.category_probabilities(nothing).shape == (0, 3)
+        assert model.encode_categories(nothing).shape == (0,)
+        assert model.reconstruct(nothing).shape == (0, 8, 8, 1)
 
 
 def test_layers_are_scalings_of_layer_0(model, blobs):
@@ -63,9 +68,12 @@ def test_layers_are_scalings_of_layer_0(model, blobs):
     np.testing.assert_array_equal(model.encode(images), means[0])
 
 
-def test_layers_of_the_siblings(tiny, blobs):
-    model, images = tiny("beta_vae"), blobs(5)
-    np.testing.assert_array_equal(model.encode(images, layer=None)[0], model.encode(images))
+@pytest.mark.parametrize("method", MODELS)
+def test_first_of_all_layers(tiny, blobs, method):
+    model, images = tiny(method), blobs(5)
+    codes = model.encode(images, layer=None)
+    assert codes.shape == (3 if method.startswith("devae") else 1, 5, 3)
+    np.testing.assert_array_equal(codes[0], model.encode(images))
 
 
 def test_decoding_goes_through_the_layers_vector(model):

@@ -17,8 +17,8 @@ def layer_counts(model):
     return np.array(seen) / BATCH
 
 
-def train(tiny, blobs, **compile_options):
-    model = tiny(betas=(1, 2, 3, 4), compile_options=compile_options)
+def train(tiny, blobs, method="devae", **compile_options):
+    model = tiny(method, betas=(1, 2, 3, 4), compile_options=compile_options)
     model.fit(blobs(STEPS * BATCH), batch_size=BATCH, verbose=0)
     counts = layer_counts(model)
     assert counts.sum() == STEPS == int(model.optimizer.iterations)
@@ -27,12 +27,15 @@ def train(tiny, blobs, **compile_options):
 
 def check(model, counts):
     assert scipy.stats.chisquare(counts).pvalue > 0.001, counts
-    for weight in (model.stack.mean_log_scale, model.stack.std_log_scale):
-        assert np.all(ops.convert_to_numpy(weight) != 0)
+    untrained = type(model.stack)(4)
+    untrained.build((None, model.latent_dim))
+    for weight, old in zip(model.stack.weights, untrained.weights, strict=True):
+        assert np.all(ops.convert_to_numpy(weight) != ops.convert_to_numpy(old)), weight.path
 
 
-def test_every_layer_is_drawn_and_trained(tiny, blobs):
-    check(*train(tiny, blobs))
+@pytest.mark.parametrize("method", ["devae", "devae_linear", "devae_parallel"])
+def test_every_layer_is_drawn_and_trained(tiny, blobs, method):
+    check(*train(tiny, blobs, method))
 
 
 @pytest.mark.skipif(keras.backend.backend() == "torch", reason="not supported on PyTorch")

@@ -18,14 +18,27 @@ def encoder_of(outputs, image_shape=(4, 4, 1)):
     return keras.Model(inputs, outputs(layers.Flatten()(inputs)))
 
 
-def good_encoder():
-    return encoder_of(lambda x: {"z_mean": layers.Dense(2)(x), "z_log_var": layers.Dense(2)(x)})
+def good_encoder(method="vae"):
+    """For two latent dimensions, of whatever else the model needs, too."""
+    widths = MODELS[method].encoder_options(2)
+
+    def outputs(x):
+        # PCA and ICA set the weights of the heads, which they find by name.
+        heads = {
+            name: layers.Dense(widths["latent_dim"], name=name)(x)
+            for name in ("z_mean", "z_log_var")
+        }
+        if "num_categories" in widths:
+            heads["category_logits"] = layers.Dense(widths["num_categories"])(x)
+        return heads
+
+    return encoder_of(outputs)
 
 
 def decoder_of(width, image_shape=(4, 4, 1)):
     z = keras.Input((width,))
     size = int(np.prod(image_shape))
-    return keras.Model(z, layers.Reshape(image_shape)(layers.Dense(size)(z)))
+    return keras.Model(z, layers.Reshape(image_shape)(layers.Dense(size, name="pixels")(z)))
 
 
 class Subclassed(keras.Model):
@@ -71,10 +84,28 @@ def test_encoder_of_a_wrong_structure(method, kind):
         MODELS[method](WRONG_ENCODERS[kind](), decoder_of(2))
 
 
-@pytest.mark.parametrize(("method", "width"), [("vae", 2), ("beta_vae", 2), ("devae", 4)])
-def test_decoder_of_a_wrong_width(method, width):
-    with pytest.raises(UsageError, match=f"of {width} numbers for 2 latent .*None, 3"):
-        MODELS[method](good_encoder(), decoder_of(3))
+WIDTHS = {
+    **dict.fromkeys(MODELS, 2),
+    **dict.fromkeys(("devae", "devae_linear", "devae_parallel"), 4),
+    **dict.fromkeys(("cascade_vae", "joint_vae"), 5),
+}
+
+
+@pytest.mark.parametrize("method", MODELS)
+def test_decoder_of_a_wrong_width(method):
+    sentence = f"of {WIDTHS[method]} numbers for 2 latent .*None, 3"
+    with pytest.raises(UsageError, match=sentence):
+        MODELS[method](good_encoder(method), decoder_of(3))
+
+
+def test_encoder_without_categories():
+    with pytest.raises(UsageError, match=r"must also return `category_logits` \(batch, 3\)"):
+        MODELS["joint_vae"](good_encoder("vae"), decoder_of(5))
+
+
+def test_encoder_of_no_multiple_of_the_layers():
+    with pytest.raises(UsageError, match=r"of a multiple of 3 numbers.*Received: 2"):
+        MODELS["devae_parallel"](good_encoder("vae"), decoder_of(4))
 
 
 @pytest.mark.parametrize("shape", [(4, 4, 3), (8, 8, 1)])
@@ -100,7 +131,8 @@ def test_decoder_that_is_no_functional_model(decoder):
 @pytest.mark.parametrize("method", MODELS)
 def test_own_networks_train_and_reload(method, blobs, tmp_path):
     images = blobs(8, (4, 4, 1))
-    model = MODELS[method](good_encoder(), decoder_of(MODELS[method].decoder_input_dim(2)), seed=0)
+    options = {"discriminator_units": (8,)} if method == "factor_vae" else {}
+    model = MODELS[method](good_encoder(method), decoder_of(WIDTHS[method]), seed=0, **options)
     model.compile("sgd")
     assert model.latent_dim == 2 and model.image_shape == (4, 4, 1)
     model.fit(images, verbose=0)

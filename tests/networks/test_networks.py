@@ -10,6 +10,9 @@ from keras_devae.networks import (
     NETWORKS,
     convolutional_decoder,
     convolutional_encoder,
+    discriminator,
+    linear_decoder,
+    linear_encoder,
     mlp_decoder,
     mlp_encoder,
 )
@@ -130,3 +133,115 @@ def test_unsupported_image_sizes(shape):
 def test_no_latents():
     with pytest.raises(UsageError, match="`latent_dim` must be a whole number of at least 1"):
         mlp_encoder((8, 8, 1), 0)
+
+
+@pytest.mark.parametrize(("latent_dim", "sizes"), [(10, [3, 3, 2, 2]), (5, [2, 1, 1, 1])])
+def test_published_grouped_encoder(latent_dim, sizes):
+    encoder = convolutional_encoder((64, 64, 1), latent_dim, groups=4)
+    # Four encoders of a quarter of the published channels, then two heads for each.
+    widths = (8, 8, 16, 16, 64)
+    assert outline(encoder).count(("Conv2D", 8)) == outline(encoder).count(("Conv2D", 16)) == 8
+    assert outline(encoder).count(("Conv2D", 64)) == 4
+    channels = itertools.pairwise((1, *widths))
+    one = sum(16 * a * b + b for a, b in channels)
+    assert encoder.count_params() == 4 * one + 2 * (64 * latent_dim + latent_dim)
+    heads = [encoder.get_layer(f"z_mean_{i}").units for i in range(4)]
+    assert heads == sizes == [encoder.get_layer(f"z_log_var_{i}").units for i in range(4)]
+    assert {name: output.shape for name, output in encoder.output.items()} == {
+        "z_mean": (None, latent_dim),
+        "z_log_var": (None, latent_dim),
+    }
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_groups_share_nothing_but_the_images(name):
+    options = {"units": (12, 8)} if name == "mlp" else {}
+    encoder = NETWORKS[name][0]((32, 32, 1), 5, groups=3, seed=0, **options)
+    images = np.random.default_rng(0).random((2, 32, 32, 1), dtype=np.float32)
+
+    def codes():
+        return np.concatenate([ops.convert_to_numpy(v) for v in encoder(images).values()], axis=1)
+
+    # Of means and of log-variances: the dimensions 0 and 1, 2 and 3, 4.
+    groups = [[0, 1, 5, 6], [2, 3, 7, 8], [4, 9]]
+    reached = [set() for _ in groups]
+    for layer in (layer for layer in encoder.layers if layer.weights):
+        before, weights = codes(), layer.get_weights()
+        layer.set_weights([weight + 0.1 for weight in weights])
+        moved = set(np.flatnonzero((codes() != before).any(axis=0)))
+        layer.set_weights(weights)
+        (group,) = (i for i, columns in enumerate(groups) if moved & set(columns))
+        assert moved <= set(groups[group])
+        reached[group] |= moved
+    assert reached == [set(columns) for columns in groups]
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_head_of_the_category(name):
+    make = NETWORKS[name][0]
+    for groups in (1, 2):
+        encoder = make((32, 32, 1), 3, num_categories=4, groups=groups)
+        assert {key: output.shape for key, output in encoder.output.items()} == {
+            "z_mean": (None, 3),
+            "z_log_var": (None, 3),
+            "category_logits": (None, 4),
+        }
+        assert {output.dtype for output in encoder.output.values()} == {"float32"}
+    assert "category_logits" not in make((32, 32, 1), 3).output
+
+
+def test_groups_out_of_range():
+    with pytest.raises(UsageError, match="`groups` must be a whole number of at least 1"):
+        mlp_encoder((8, 8, 1), 2, groups=0)
+    # More groups than dimensions: one for each, and no empty ones.
+    assert outline(mlp_encoder((8, 8, 1), 2, units=(12,), groups=5)) == [
+        *[("Dense", 6)] * 2,
+        *[("Dense", 1)] * 4,
+    ]
+
+
+def test_published_discriminator():
+    network = discriminator(10)
+    assert outline(network) == [("Dense", 1000)] * 6 + [("Dense", 2)]
+    activations = [layer for layer in network.layers if isinstance(layer, layers.LeakyReLU)]
+    assert [layer.negative_slope for layer in activations] == [0.2] * 6
+    assert network.count_params() == 11 * 1000 + 5 * 1001 * 1000 + 1001 * 2
+    assert network.output.dtype == "float32"
+
+
+def test_discriminator_computes_by_hand():
+    network = discriminator(3, units=(4, 5), seed=0)
+    x = z = np.random.default_rng(0).normal(size=(6, 3)).astype("float32")
+    *hidden, last = [layer.get_weights() for layer in network.layers if layer.weights]
+    for kernel, bias in hidden:
+        x = x @ kernel + bias
+        x = np.where(x > 0, x, 0.2 * x)
+    logits = ops.convert_to_numpy(network(z))
+    np.testing.assert_allclose(logits, x @ last[0] + last[1], rtol=1e-4, atol=1e-6)
+    for seed, same in ((0, True), (1, False)):
+        other = ops.convert_to_numpy(discriminator(3, units=(4, 5), seed=seed)(z))
+        assert np.array_equal(other, logits) == same
+
+
+def test_linear_pair():
+    encoder, decoder = linear_encoder((2, 3, 1), 2), linear_decoder(2, (2, 3, 1))
+    rng = np.random.default_rng(0)
+    mean_map, log_var_map, pixels_map = rng.normal(size=(3, 6, 2)).astype("float32")
+    images = rng.normal(size=(4, 2, 3, 1)).astype("float32")
+    # Zero until they are set.
+    for output in (*encoder(images).values(), decoder(np.ones((1, 2), "float32"))):
+        assert not ops.convert_to_numpy(output).any()
+    encoder.get_layer("z_mean").set_weights([mean_map, np.ones(2)])
+    encoder.get_layer("z_log_var").set_weights([log_var_map, np.full(2, -1.0)])
+    decoder.set_weights([pixels_map.T, np.arange(6.0)])
+    outputs = {k: ops.convert_to_numpy(v) for k, v in encoder(images).items()}
+    flat = images.reshape(4, 6)
+    np.testing.assert_allclose(outputs["z_mean"], flat @ mean_map + 1, rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(outputs["z_log_var"], flat @ log_var_map - 1, rtol=1e-4, atol=1e-5)
+    decoded = ops.convert_to_numpy(decoder(outputs["z_mean"]))
+    assert decoded.shape == (4, 2, 3, 1)
+    np.testing.assert_allclose(
+        decoded.reshape(4, 6), outputs["z_mean"] @ pixels_map.T + np.arange(6), rtol=1e-4, atol=1e-5
+    )
+    with pytest.raises(UsageError, match="`latent_dim` must be a whole number of at least 1"):
+        linear_encoder((2, 3, 1), 0)

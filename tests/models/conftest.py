@@ -1,0 +1,41 @@
+"""What the tests of single models share. Keras itself is imported only where it is used."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+SCHEDULES = Path(__file__).parents[1] / "schedules" / "oracle"
+
+
+@pytest.fixture(scope="session")
+def schedule_oracle():
+    """Reads a file of reference values; see schedules/oracle/README.md."""
+
+    def read(name):
+        return json.loads((SCHEDULES / f"{name}.json").read_text())
+
+    return read
+
+
+@pytest.fixture(scope="session")
+def penalty_of():
+    """Returns the terms and the penalties' part of the loss, for given divergences.
+
+    These are numbers `(batch,)`, spread over the dimensions, or `(batch, latent_dim)`.
+    """
+    from keras import ops
+
+    def compute(model, kl, training=True):
+        kl = np.asarray(kl, "float32")
+        if kl.ndim == 1:
+            kl = np.repeat(kl[:, None] / model.latent_dim, model.latent_dim, axis=1)
+        # At a variance of 1 the divergence is half the squared mean.
+        means = np.sqrt(2 * kl)
+        pixels = ops.zeros((len(kl), *model.image_shape))
+        outputs = {"z": means, "z_mean": means, "z_log_var": 0 * means, "decoded": pixels}
+        terms = model.loss_terms(pixels, outputs, training)
+        return terms, float(terms.total) - float(ops.sum(terms.reconstruction))
+
+    return compute
