@@ -74,9 +74,12 @@ def _check_series(series, length):
 def _panels(series):
     """Groups the keys: panel title to a list of (key, label, colour, line style)."""
     panels, colors = {}, {}
-    for key in series:
-        validation, quantity, layer = KEY.fullmatch(key).groups()
-        title = _title(quantity, layer)
+    parts = {key: KEY.fullmatch(key).groups() for key in series}
+    quantities = {quantity for _, quantity, _ in parts.values()}
+    for key, (validation, quantity, layer) in parts.items():
+        # `capacity_loss` is no other name for the `capacity` beside it.
+        short = quantity.removesuffix("_loss")
+        title = _title(quantity if short in quantities else short, layer)
         chosen = colors.setdefault(title, {})
         color = chosen.setdefault(layer, COLORS[len(chosen) % len(COLORS)])
         line = (key, _label(validation, layer), color, "--" if validation else "-")
@@ -92,7 +95,7 @@ def _label(validation, layer):
 
 
 def _title(quantity, layer):
-    title = re.sub(r"\bkl\b", "KL", quantity.replace("_", " ")).removesuffix(" loss")
+    title = re.sub(r"\bkl\b", "KL", quantity.replace("_", " "))
     return title if layer is None else f"{title} by layer"
 
 

@@ -62,6 +62,15 @@ def test_total_and_layers_of_a_quantity_are_apart():
     assert [line.get_marker() for line in drawn["KL"].lines] == ["o"]
 
 
+def test_a_quantity_and_the_loss_named_after_it_are_apart():
+    history = {"capacity": [1.0, 2.0], "capacity_loss": [0.5, 0.2], "val_capacity_loss": [0.4, 0.3]}
+    drawn = panels(learning_curves(history))
+    assert list(drawn) == ["capacity", "capacity loss"]
+    (line,) = drawn["capacity"].lines
+    assert line.get_ydata().tolist() == [1, 2]
+    assert len(drawn["capacity loss"].lines) == 2
+
+
 def test_steps_are_counted_where_none_are_given():
     (axes,) = learning_curves({"loss": [3.0, 2.0, 1.0]}).axes
     assert axes.lines[0].get_xdata().tolist() == [1, 2, 3]
