@@ -221,7 +221,8 @@ class IncrementalPIController(_PIController):
         beta = self._clamp(stored)
         self.recent_kl.assign(recent_kl)
         self.previous_error.assign(error)
-        self.stored.assign(stored if self.reference_compat else beta)
+        # Two variables in one buffer of JAX, as outside a compiled step, cannot both be donated.
+        self.stored.assign(stored if self.reference_compat else ops.copy(beta))
         self.beta.assign(beta)
         return beta
 

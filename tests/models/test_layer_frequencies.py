@@ -33,7 +33,7 @@ def check(model, counts):
         assert np.all(ops.convert_to_numpy(weight) != ops.convert_to_numpy(old)), weight.path
 
 
-@pytest.mark.parametrize("method", ["devae", "devae_linear", "devae_parallel"])
+@pytest.mark.parametrize("method", ["devae", "devae_linear"])
 def test_every_layer_is_drawn_and_trained(tiny, blobs, method):
     check(*train(tiny, blobs, method))
 

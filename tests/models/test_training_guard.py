@@ -8,13 +8,11 @@ import pytest
 
 from keras_devae import BetaVAE, DeVAE
 from keras_devae.errors import FailureError
-from keras_devae.models import MODELS
 from keras_devae.networks import mlp_decoder, mlp_encoder
 
 pytestmark = pytest.mark.backends
 
 SHAPE = (8, 8, 1)
-TRAINED = [method for method in MODELS if method not in ("ica", "pca")]
 
 
 class TurnsBad(keras.utils.PyDataset):
@@ -47,7 +45,7 @@ def test_huge_learning_rates(tiny, blobs, method, learning_rate):
         assert np.isfinite(list(history.values())).all()
 
 
-@pytest.mark.parametrize("method", TRAINED)
+@pytest.mark.parametrize("method", ["beta_tc_vae", "cascade_vae", "devae", "factor_vae", "vae"])
 def test_a_learning_rate_that_overflows(tiny, blobs, method):
     """The assignment of CascadeVAE, too, leaves it to the guard to say so."""
     options = {"matching_stage": 0} if method == "cascade_vae" else {}

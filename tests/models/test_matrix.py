@@ -1,0 +1,441 @@
+"""What holds for every model: its losses add up, each option acts, extremes stay finite."""
+
+import inspect
+from typing import NamedTuple
+
+import keras
+import numpy as np
+import pytest
+from keras import ops
+
+from keras_devae.models import MODELS
+from keras_devae.schedules import LinearSchedule
+
+pytestmark = pytest.mark.backends
+
+TRAINED = [method for method in MODELS if method not in ("ica", "pca")]
+LAYERED = ("devae", "devae_linear", "devae_parallel")
+
+# Losses: of every model the options that make each of its terms count, and what `fit` shows in step
+# 0, 1, 2, ... beside the reconstruction: `logs` are the values shown and `kl` the divergence of
+# every layer and dimension by NumPy, before that step.
+
+LAYER_NAMES = {f"{term}_loss_layer_{i}" for term in ("reconstruction", "kl") for i in range(3)}
+NAMES = {
+    "annealed_vae": {"capacity_loss", "capacity"},
+    "beta_tc_vae": {"mutual_information_loss", "total_correlation_loss", "dimension_wise_kl_loss"},
+    "beta_vae": {"beta"},
+    "cascade_vae": {"stage"},
+    "cascade_vae_c": {"stage"},
+    "control_vae": {"beta", "kl_target"},
+    "deft": {"beta", "stage"},
+    "devae": LAYER_NAMES,
+    "devae_linear": LAYER_NAMES,
+    "devae_parallel": LAYER_NAMES,
+    "dip_vae": {"covariance_off_diagonal_loss", "covariance_diagonal_loss"},
+    "dynamic_vae": {"beta", "kl_target"},
+    "factor_vae": {"total_correlation_loss", "discriminator_loss"},
+    "ica": set(),
+    "joint_vae": {
+        "capacity_loss",
+        "categorical_capacity_loss",
+        "categorical_kl_loss",
+        "capacity",
+        "categorical_capacity",
+    },
+    "pca": set(),
+    "vae": set(),
+}
+LOSS_OPTIONS = {
+    "annealed_vae": {"gamma": 3, "capacity_max": 8, "capacity_steps": 4},
+    "beta_tc_vae": {"alpha": 0.5, "beta": 3, "gamma": 2},
+    "beta_vae": {"beta": LinearSchedule(1, 5, 4)},
+    "cascade_vae": {"beta_min": 0.5, "beta_max": 4, "stage_steps": 1, "matching_stage": 1},
+    "cascade_vae_c": {"beta_min": 0.5, "beta_max": 4, "stage_steps": 1},
+    "control_vae": {
+        "kl_target": 4.5,
+        "kl_target_start": 0.5,
+        "kl_target_steps": 4,
+        "proportional_gain": 1,
+    },
+    "deft": {"betas": (4, 2, 1), "stage_steps": 1},
+    "devae": {"betas": (1, 2, 5), "layer_weight_base": 2},
+    "devae_linear": {"betas": (1, 2, 5), "objective": "summed", "layer_weight_base": 0.5},
+    "devae_parallel": {"betas": (1, 2, 5)},
+    "dip_vae": {"lambda_od": 2},
+    "dynamic_vae": {"kl_target": 4, "kl_target_steps": 4, "integral_gain": 1, "beta_init": 7},
+    "factor_vae": {"gamma": 5},
+    "joint_vae": {
+        "gamma": 2,
+        "capacity_max": 8,
+        "categorical_gamma": 3,
+        "categorical_capacity_max": 2,
+        "capacity_steps": 4,
+    },
+}
+
+
+def annealed(logs, kl, step, validation):
+    distance = abs(kl.sum() - 2 * step)
+    return {"capacity": 2 * step, "capacity_loss": distance, "penalty": 3 * distance}
+
+
+def beta_tc(logs, kl, step, validation):
+    parts = [logs[f"{n}_loss"] for n in ("mutual_information", "total_correlation")]
+    return {"penalty": np.dot([0.5, 3, 2], [*parts, logs["dimension_wise_kl_loss"]])}
+
+
+def beta(logs, kl, step, validation):
+    return {"beta": 1 + step, "penalty": (1 + step) * kl.sum()}
+
+
+def cascade(logs, kl, step, validation):
+    # The stage in which the matching begins, 1, releases no dimension.
+    released = [1, 1, 2, 3][step]
+    return {"stage": step, "penalty": 0.5 * kl[0, :released].sum() + 4 * kl[0, released:].sum()}
+
+
+def cascade_c(logs, kl, step, validation):
+    released = [1, 2, 3, 3][step]
+    penalty = 0.5 * kl[0, :released].sum() + 4 * kl[0, released:].sum()
+    return {"stage": released - 1, "penalty": penalty}
+
+
+def control(logs, kl, step, validation):
+    return {"kl_target": 0.5 + step, "penalty": logs["beta"] * kl.sum()}
+
+
+def dynamic(logs, kl, step, validation):
+    return {"kl_target": step, "penalty": logs["beta"] * kl.sum()}
+
+
+def deft(logs, kl, step, validation):
+    pressure = [4, 2, 1, 1][step]
+    return {"stage": min(step, 2), "beta": pressure, "penalty": pressure * kl.sum()}
+
+
+def weighted_layers(logs, kl, weights, scale):
+    """Of layers that all are seen."""
+    shares = np.array(weights) / np.sum(weights)
+    reconstructions = np.array([logs[f"reconstruction_loss_layer_{i}"] for i in range(3)])
+    kl = kl.sum(1)
+    total = scale * shares @ (reconstructions + np.array([1, 2, 5]) * kl)
+    return {
+        **{f"kl_loss_layer_{i}": kl[i] for i in range(3)},
+        "reconstruction_loss": shares @ reconstructions,
+        "kl_loss": shares @ kl,
+        "penalty": total - logs["reconstruction_loss"],
+    }
+
+
+def one_layer(logs, kl):
+    """Of the one layer that the step drew."""
+    (drawn,) = (i for i in range(3) if logs[f"reconstruction_loss_layer_{i}"] != 0)
+    kl = kl[drawn].sum()
+    return {
+        "reconstruction_loss": logs[f"reconstruction_loss_layer_{drawn}"],
+        **{f"kl_loss_layer_{i}": kl * (i == drawn) for i in range(3)},
+        "kl_loss": kl,
+        "penalty": (1, 2, 5)[drawn] * kl,
+    }
+
+
+def devae(logs, kl, step, validation):
+    return weighted_layers(logs, kl, (1, 2, 4), 1) if validation else one_layer(logs, kl)
+
+
+def devae_linear(logs, kl, step, validation):
+    return weighted_layers(logs, kl, (1, 0.5, 0.25), 1.75)
+
+
+def devae_parallel(logs, kl, step, validation):
+    return weighted_layers(logs, kl, (1, 1, 1), 1) if validation else one_layer(logs, kl)
+
+
+def dip(logs, kl, step, validation):
+    off, on = (logs[f"covariance_{part}_loss"] for part in ("off_diagonal", "diagonal"))
+    return {"penalty": kl.sum() + 2 * off + 20 * on}
+
+
+def factor(logs, kl, step, validation):
+    return {"penalty": kl.sum() + 5 * logs["total_correlation_loss"]}
+
+
+def joint(logs, kl, step, validation):
+    distance = abs(kl.sum() - 2 * step)
+    capacity = min(0.5 * step, np.log(3))
+    categorical_distance = abs(logs["categorical_kl_loss"] - capacity)
+    return {
+        "capacity": 2 * step,
+        "categorical_capacity": capacity,
+        "capacity_loss": distance,
+        "categorical_capacity_loss": categorical_distance,
+        "penalty": 2 * distance + 3 * categorical_distance,
+    }
+
+
+def unweighted(logs, kl, step, validation):
+    return {"penalty": kl.sum()}
+
+
+EXPECTED = {
+    "annealed_vae": annealed,
+    "beta_tc_vae": beta_tc,
+    "beta_vae": beta,
+    "cascade_vae": cascade,
+    "cascade_vae_c": cascade_c,
+    "control_vae": control,
+    "deft": deft,
+    "devae": devae,
+    "devae_linear": devae_linear,
+    "devae_parallel": devae_parallel,
+    "dip_vae": dip,
+    "dynamic_vae": dynamic,
+    "factor_vae": factor,
+    "ica": unweighted,
+    "joint_vae": joint,
+    "pca": unweighted,
+    "vae": unweighted,
+}
+
+
+def numpy_kl(model, images):
+    mean, log_var = (x.astype("float64") for x in model.posterior(images, layer=None))
+    return 0.5 * (mean**2 + np.exp(log_var) - 1 - log_var).mean(axis=1)
+
+
+@pytest.mark.parametrize("method", MODELS)
+def test_losses_add_up(tiny, blobs, method):
+    images, held_out = blobs(16), blobs(8, seed=1)
+    model = tiny(method, learning_rate=1e-2, **LOSS_OPTIONS.get(method, {}))
+    names = {"loss", "reconstruction_loss", "kl_loss"} | NAMES[method]
+    if method not in TRAINED:
+        model.fit(images)  # Fitting again finds the same.
+    for step in range(3):
+        kl = numpy_kl(model, images)
+        history = model.fit(
+            images, batch_size=16, validation_data=held_out, validation_batch_size=8, verbose=0
+        ).history
+        assert set(history) == names | {f"val_{name}" for name in names}
+        shown = {name: values[0] for name, values in history.items()}
+        assert np.isfinite(list(shown.values())).all()
+        training = {name: shown[name] for name in names}
+        validation = {name: shown[f"val_{name}"] for name in names}
+        check(method, training, kl, step, False)
+        check(method, validation, numpy_kl(model, held_out), step + 1, True)
+        again = [
+            model.evaluate(held_out, batch_size=8, verbose=0, return_dict=True) for _ in range(2)
+        ]
+        assert again[0] == again[1] == pytest.approx(validation, rel=1e-6)
+
+
+def check(method, logs, kl, step, validation):
+    expected = EXPECTED[method](logs, kl, step, validation)
+    expected["loss"] = logs["reconstruction_loss"] + expected.pop("penalty")
+    if method not in LAYERED:
+        expected["kl_loss"] = kl.sum()
+    got = {name: logs[name] for name in expected}
+    assert got == pytest.approx(expected, rel=1e-4, abs=1e-5)
+
+
+# Options: two values of each, and how the loss is made to depend on it.
+
+
+class Change(NamedTuple):
+    value: object
+    other: object
+    step: int = 0
+    epochs: int = 0
+    state: dict = {}  # noqa: RUF012
+    others: dict = {}  # noqa: RUF012
+
+
+def change(value, other, step=0, epochs=0, state=None, **others):
+    return Change(value, other, step, epochs, state or {}, others)
+
+
+IN_SUM = {
+    "betas": change((1, 2), (1, 3), objective="summed"),
+    "objective": change("sampled", "summed"),
+    "layer_weight_base": change(0.5, 2, objective="summed"),
+}
+# A beta that is at no limit, and one below its limit although the divergence is too large.
+MOVING = {"integral": 5, "stored": 6}
+GAINS = {"integral_gain": 0.1, "state": MOVING}
+CHANGES = {
+    "annealed_vae": {
+        "gamma": change(1, 2),
+        "capacity_max": change(5, 6, step=3, capacity_steps=4),
+        "capacity_steps": change(4, 5, step=3),
+    },
+    "beta_tc_vae": {
+        "beta": change(1, 2),
+        "alpha": change(1, 2),
+        "gamma": change(1, 2),
+        "estimator": change("weighted", "stratified"),
+        "dataset_size": change(100, 1000),
+        "reference_compat": change(False, True, estimator="stratified", dataset_size=100),
+    },
+    "beta_vae": {"beta": change(1, LinearSchedule(1, 2, 4), step=2)},
+    "cascade_vae": {
+        "num_categories": change(2, 3, step=9),
+        "beta_min": change(0.5, 1),
+        "beta_max": change(2, 3),
+        "stage_steps": change(2, 3, step=2, matching_stage=9),
+        "matching_stage": change(2, 3, step=4),
+        "pairwise_cost": change(0, 1000, step=9, num_categories=8),
+    },
+    "cascade_vae_c": {
+        "beta_min": change(0.5, 1),
+        "beta_max": change(2, 3),
+        "stage_steps": change(2, 3, step=2),
+    },
+    "control_vae": {
+        "kl_target": change(2, 5, step=3, kl_target_steps=4, **GAINS),
+        "kl_target_start": change(0.5, 1, **GAINS),
+        "kl_target_steps": change(4, 8, step=3, **GAINS),
+        "kl_target_stairs": change(None, 2, step=3, kl_target_steps=4, **GAINS),
+        "proportional_gain": change(0.1, 1, state=MOVING),
+        "integral_gain": change(0.001, 0.1, kl_target_start=5, state=MOVING),
+        "beta_min": change(1, 2),
+        "reference_compat": change(
+            False,
+            True,
+            kl_target=0,
+            kl_target_start=0,
+            integral_gain=1,
+            state={"stored": 0.5, "integral": 5},
+        ),
+    },
+    "deft": {
+        "betas": change((2, 1), (3, 1)),
+        "stage_steps": change(2, 3, step=2),
+        "gradient_scale": change(0, 0.5, epochs=2),
+    },
+    "devae": IN_SUM,
+    "devae_linear": IN_SUM,
+    "devae_parallel": IN_SUM,
+    "dip_vae": {
+        "kind": change("i", "ii"),
+        "lambda_od": change(1, 2, lambda_d=1),
+        "lambda_d": change(1, None),
+    },
+    "dynamic_vae": {
+        "kl_target": change(2, 5, step=3, kl_target_steps=4, integral_gain=0.1),
+        "kl_target_start": change(0.5, 1, integral_gain=0.1),
+        "kl_target_steps": change(4, 8, step=3, integral_gain=0.1),
+        "kl_target_stairs": change(None, 2, step=3, kl_target_steps=4, integral_gain=0.1),
+        "proportional_gain": change(0.1, 1, kl_target_start=5),
+        "integral_gain": change(0.001, 0.1, kl_target_start=5),
+        "beta_init": change(5, 6),
+        "beta_min": change(0.1, 2, beta_init=2, kl_target_start=20, integral_gain=0.1),
+        "window": change(1, 2, integral_gain=1),
+        "reference_compat": change(
+            False, True, kl_target=0, window=1, integral_gain=1, state={"stored": 0.05}
+        ),
+    },
+    "factor_vae": {"gamma": change(1, 2), "discriminator_units": change((8,), (8, 8))},
+    "ica": {"fit_images": change(5, 8, epochs=1)},
+    "joint_vae": {
+        "num_categories": change(2, 3),
+        "gamma": change(1, 2),
+        "capacity_max": change(5, 6, step=3, capacity_steps=4),
+        "categorical_gamma": change(1, 2, step=3, capacity_steps=4),
+        "categorical_capacity_max": change(0.5, 0.9, step=3, capacity_steps=4),
+        "capacity_steps": change(4, 5, step=3),
+        "temperature": change(0.1, 2),
+    },
+    "pca": {"fit_images": change(5, 8, epochs=1)},
+    "vae": {},
+}
+
+
+@pytest.mark.parametrize("method", MODELS)
+def test_every_option_is_below(method):
+    names = set(inspect.signature(MODELS[method].__init__).parameters)
+    of_every_model = {"self", "encoder", "decoder", "likelihood", "seed", "kwargs"}
+    assert names - of_every_model == set(CHANGES[method])
+
+
+@pytest.mark.parametrize(
+    ("method", "option"), [(method, option) for method in CHANGES for option in CHANGES[method]]
+)
+def test_every_option_changes_the_loss(tiny, blobs, method, option):
+    images, how = blobs(8), CHANGES[method][option]
+
+    def loss(value):
+        model = tiny(method, learning_rate=1e-2, **{**how.others, option: value})
+        if how.epochs:
+            model.fit(images, epochs=how.epochs, shuffle=False, verbose=0)
+        model.steps.set(how.step)
+        for name, state in how.state.items():
+            getattr(model.controller, name).assign(state)
+        outputs = model(images, training=True)
+        terms = model.loss_terms(model.pixels(images), outputs, training=True)
+        return float(ops.convert_to_numpy(terms.total))
+
+    first, same, other = loss(how.value), loss(how.value), loss(how.other)
+    assert same == pytest.approx(first, rel=1e-6)
+    assert other != pytest.approx(first, rel=1e-5)
+
+
+# Extremes. They need no compiled step, which but for JAX takes longer than it saves.
+
+EAGER = {"compile_options": {"run_eagerly": keras.backend.backend() != "jax"}}
+WEIGHTLESS = {
+    "annealed_vae": {"gamma": 0},
+    "beta_tc_vae": {"alpha": 0, "beta": 0, "gamma": 0},
+    "beta_vae": {"beta": 0},
+    "cascade_vae": {"beta_min": 0, "beta_max": 0, "matching_stage": 0, "pairwise_cost": 0},
+    "cascade_vae_c": {"beta_min": 0, "beta_max": 0},
+    "control_vae": {"beta_min": 0, "proportional_gain": 0, "integral_gain": 0},
+    "deft": {"betas": (0, 0)},
+    "devae": {"betas": (0, 0), "objective": "summed"},
+    "devae_linear": {"betas": (0, 0), "objective": "summed"},
+    "devae_parallel": {"betas": (0, 0), "objective": "summed"},
+    "dip_vae": {"lambda_od": 0, "lambda_d": 0},
+    "dynamic_vae": {"beta_init": 0, "beta_min": 0, "proportional_gain": 0, "integral_gain": 0},
+    "factor_vae": {"gamma": 0},
+    "joint_vae": {"gamma": 0, "categorical_gamma": 0},
+}
+ONE_LAYER = {method: {"betas": (2,)} for method in ("deft", *LAYERED)}
+MATCHING = {"cascade_vae": {"matching_stage": 0}}
+
+
+def step_is_finite(model, images):
+    logs = model.fit(images, batch_size=len(images), verbose=0).history
+    assert np.isfinite(list(logs.values())).all(), logs
+    for weight in model.weights:
+        assert np.isfinite(ops.convert_to_numpy(weight)).all(), weight.path
+    return {name: values[0] for name, values in logs.items()}
+
+
+@pytest.mark.parametrize("method", WEIGHTLESS)
+def test_weights_of_zero(tiny, blobs, method):
+    logs = step_is_finite(tiny(method, **EAGER, **WEIGHTLESS[method]), blobs(8))
+    penalty = logs["kl_loss"] if method in ("dip_vae", "factor_vae") else 0
+    reconstruction = logs["reconstruction_loss"] * (2 if method in LAYERED else 1)
+    assert logs["loss"] == pytest.approx(reconstruction + penalty, rel=1e-5)
+
+
+@pytest.mark.parametrize("method", TRAINED)
+def test_one_latent_dimension_and_one_layer(tiny, blobs, method):
+    options = {**ONE_LAYER.get(method, {}), **MATCHING.get(method, {})}
+    step_is_finite(tiny(method, latent_dim=1, **EAGER, **options), blobs(8))
+
+
+@pytest.mark.parametrize("method", TRAINED)
+def test_batches_of_one(tiny, blobs, method):
+    step_is_finite(tiny(method, **EAGER, **MATCHING.get(method, {})), blobs(1))
+
+
+@pytest.mark.parametrize("method", TRAINED)
+def test_log_variances_of_50(tiny, blobs, method):
+    model = tiny(method, **EAGER, **MATCHING.get(method, {}))
+    heads = [layer for layer in model.encoder.layers if layer.name.startswith("z_log_var")]
+    signs = iter([1, -1] * 9)
+    for bias in (layer.bias for layer in heads if layer.weights):
+        bias.assign([50 * next(signs) for _ in range(bias.shape[0])])
+    log_var = model.posterior(blobs(8))[1]
+    assert {log_var.min(), log_var.max()} == {-20, 20}
+    step_is_finite(model, blobs(8))
