@@ -20,7 +20,7 @@ class DynamicVAE(ControlledVAE):
         kl_target: Set point at the end, in nats, at least 0; default 20.
         kl_target_start: Set point at the start, at least 0; default 0.
         kl_target_steps: Steps from one to the other, at least 1; default 300,000.
-        kl_target_stairs: Stairs on the way, at least 1, a divisor of `kl_target_steps`, or `None`
+        kl_target_stairs: Stairs on the way, 1 to `kl_target_steps`, or `None`
             (default) for a straight line.
         proportional_gain: Kp, at least 0; default 0.01.
         integral_gain: Ki, at least 0; default 0.001, the paper's comparison.

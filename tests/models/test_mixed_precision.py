@@ -117,11 +117,19 @@ def test_training_is_that_of_float32(tiny, blobs, method, float32_policy):
 @pytest.mark.slow
 @pytest.mark.parametrize("method", ["beta_tc_vae", "cascade_vae", "deft", "devae", "factor_vae"])
 def test_convolutional_training_is_that_of_float32(blobs, method, float32_policy):
-    images, options = blobs(100, SHAPE), BALANCED[method]
+    images, options = blobs(100, SHAPE), dict(BALANCED[method])
+    if method == "factor_vae":
+        options["discriminator_units"] = (50, 50)
 
     def train():
         model = MODELS[method].for_images(SHAPE, latent_dim=3, seed=0, **options)
-        model.compile(keras.optimizers.Adam(1e-3))
+        # At 1e-3 these trainings are chaotic: weights that differ by a thousandth part end up at
+        # losses that differ by as much as 8 %, in float32 too.
+        optimizer = keras.optimizers.Adam(1e-4)
+        if keras.config.dtype_policy().name == "mixed_float16":
+            # A scale that fits from the start, so that no step is skipped.
+            optimizer = keras.optimizers.LossScaleOptimizer(optimizer, 16.0)
+        model.compile(optimizer)
         return losses_of_100_steps(model, images)
 
     expected = train()
