@@ -24,6 +24,7 @@ LEVELS = {
     "data": 2,
     "metrics": 2,
     "losses": 2,
+    "schedules": 2,
     "layers": 2,
     "pipeline": 2,
     "networks": 3,
