@@ -14,7 +14,8 @@ class AnnealedVAE(VAE):
 
     The capacity C grows linearly from 0 with the steps of training (their equation 8). The absolute
     value is of the batch mean of the KL divergence. `fit` shows `capacity`, and `capacity_loss`,
-    the distance to it.
+    the distance to it. A capacity that grows faster than the decoder learns can be met by codes
+    that are shifted all alike and carry nothing: lower gamma, or let it grow more slowly.
 
     Args:
         encoder: See `VAE`.

@@ -27,6 +27,10 @@ class JointVAE(CategoricalInference, VAE):
     `categorical_capacity`), the distances to them (`capacity_loss`, `categorical_capacity_loss`)
     and the two divergences (`kl_loss`, `categorical_kl_loss`).
 
+    A capacity that grows faster than the decoder learns can be met by codes that are shifted all
+    alike and carry nothing: the reconstruction then stays at the mean image. Lower both gammas, or
+    let the capacities grow more slowly.
+
     Args:
         encoder: See `VAE`; it also returns `category_logits`, `(batch, num_categories)`.
         decoder: See `VAE`; it takes the code followed by the category, one-hot.
