@@ -179,16 +179,14 @@ def _scaling_note(given, config):
     """Says which defaults were scaled, and by what."""
     options = MODEL_CATALOGUE[config.model].options
     factors = scaling_factors((config.image_size,) * 2, config.steps)
-    of = {"pixels": f"{config.image_size}x{config.image_size} pixels", "steps": "run length"}
-    notes = []
-    for scale, text in of.items():
-        names = [
-            name
-            for name, option in options.items()
-            if given[name] is None and {scale, "rate" * (scale == "steps")} & set(option.scales)
-        ]
-        if names and factors[scale] != 1:
-            notes.append(f"{', '.join(names)} by {text}")
+    size = f"{config.image_size}x{config.image_size} pixels"
+    reasons = {"pixels": size, "steps": "run length", "rate": "run length"}
+    scaled = {reason: [] for reason in reasons.values()}
+    for name, option in options.items():
+        for scale in option.scales:
+            if given[name] is None and factors[scale] != 1:
+                scaled[reasons[scale]].append(name)
+    notes = [f"{', '.join(names)} by {reason}" for reason, names in scaled.items() if names]
     published = f"published for 64x64 pixels and {PUBLISHED_STEPS:,} steps"
     return f" (defaults {published} scaled: {'; '.join(notes)})" if notes else ""
 

@@ -90,10 +90,11 @@ def endpoints(model):
 
     def encode(image):
         """Posterior of layer 0, and of the categorical code where there is one."""
-        mean, log_var = model.first_layer(*model.posterior_of(image))
+        encoded = model.encoder(image)
+        mean, log_var = model.first_layer(*model.bounded(encoded))
         outputs = {"z_mean": mean, "z_log_var": log_var}
         if model.num_categories:
-            outputs["category_probabilities"] = model.category_probabilities_of(image, mean)
+            outputs["category_probabilities"] = model.category_probabilities_of(image, encoded)
         return outputs
 
     def encode_all_layers(image):

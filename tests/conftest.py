@@ -17,17 +17,39 @@ SMALL = {
     "cascade_vae": {"stage_steps": 2, "matching_stage": 1},
 }
 
-ORACLE = Path(__file__).parent / "losses" / "oracle"
+
+def reader_of(folder):
+    """Returns a function that reads a file of reference values by its name."""
+    return lambda name: json.loads((Path(__file__).parent / folder / f"{name}.json").read_text())
 
 
 @pytest.fixture(scope="session")
 def oracle():
     """Reads a file of reference values; see losses/oracle/README.md."""
+    return reader_of("losses/oracle")
 
-    def read(name):
-        return json.loads((ORACLE / f"{name}.json").read_text())
 
-    return read
+@pytest.fixture(scope="session")
+def schedule_oracle():
+    """Reads a file of reference values; see schedules/oracle/README.md."""
+    return reader_of("schedules/oracle")
+
+
+@pytest.fixture(scope="session")
+def stored_images():
+    """Makes as much of a data set as `Batches` needs from an array of images."""
+
+    class StoredImages:
+        def __init__(self, images):
+            self.stored = images
+
+        def __len__(self):
+            return len(self.stored)
+
+        def images(self, indices):
+            return self.stored[indices]
+
+    return StoredImages
 
 
 @pytest.fixture

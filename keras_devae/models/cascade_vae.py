@@ -9,7 +9,6 @@ from keras_devae.checks import at_least, finite_at_least
 from keras_devae.errors import UsageError
 from keras_devae.losses import balanced_assignment
 from keras_devae.models.categorical import CategoricalInference
-from keras_devae.models.images import check_images
 from keras_devae.models.vae import VAE
 from keras_devae.schedules import StageSchedule, released_pressures
 
@@ -111,7 +110,6 @@ class CascadeVAE(CategoricalInference, VAE):
 
     def _category(self, pixels, z, training):
         weights = [ops.stop_gradient(v.value) for v in self.decoder.trainable_variables]
-        matching = self._stage(self.steps.step) >= self.matching_stage
 
         def matched():
             costs = self._costs(pixels, z, weights)
@@ -125,7 +123,7 @@ class CascadeVAE(CategoricalInference, VAE):
             shape = (ops.shape(z)[0], self.num_categories)
             return ops.zeros(shape, "float32")
 
-        return ops.cond(matching, matched, none)
+        return ops.cond(self._is_matching(), matched, none)
 
     def _match(self, costs):
         # An error raised inside a compiled step would not come out of it as the one it was. A
@@ -153,50 +151,23 @@ class CascadeVAE(CategoricalInference, VAE):
         betas = released_pressures(released, self.latent_dim, self.beta_min, self.beta_max)
         return terms.replace(penalties={"kl": (betas, terms.kl)}, state={"stage": stage})
 
-    def category_probabilities(self, images, batch_size=256):
+    def category_probabilities_of(self, pixels, encoded):
         """Returns the softmax of the negative costs; uniform before the matching begins."""
-        check_images(images, self.image_shape, self.likelihood.bounded)
-        if not self._matches():
-            shape = (len(images), self.num_categories)
-            return np.full(shape, 1 / self.num_categories, np.float32)
-        means = self.encode(images, batch_size=batch_size)
-        parts = []
-        for start in range(0, len(means), batch_size):
-            rows = slice(start, start + batch_size)
-            parts.append(self._cost_chunk(images[rows], means[rows]))
-        costs = np.concatenate(parts) if parts else np.zeros((0, self.num_categories), np.float32)
-        return ops.convert_to_numpy(ops.softmax(-costs, axis=-1))
-
-    def _cost_chunk(self, images, means):
-        pixels, columns = self.pixels(images), []
-        for category in range(self.num_categories):
-            one_hot = super()._one_hot(np.full(len(means), category), len(means))
-            decoded = self.decoder.predict_on_batch(np.concatenate([means, one_hot], axis=1))
-            cost = self.likelihood.negative_log_likelihood(pixels, ops.convert_to_tensor(decoded))
-            columns.append(ops.convert_to_numpy(cost))
-        return np.stack(columns, axis=1)
-
-    def category_probabilities_of(self, pixels, z_mean):
-        """Returns the softmax of the negative costs of float32 pixels, as a tensor."""
+        z_mean, _ = self.bounded(encoded)
         weights = [v.value for v in self.decoder.trainable_variables]
         probabilities = ops.softmax(-self._costs(pixels, z_mean, weights), axis=-1)
-        # An exported function is traced, where the stage is a tensor.
-        matching = self._stage(self.steps.step) >= self.matching_stage
-        return ops.where(matching, probabilities, 1 / self.num_categories)
+        return ops.where(self._is_matching(), probabilities, 1 / self.num_categories)
 
     def decoder_inputs(self, z, layer):
         """Returns what the decoder takes; the category is zero before the matching begins."""
         inputs = super().decoder_inputs(z, layer)
-        matching = self._stage(self.steps.step) >= self.matching_stage
         is_category = np.arange(inputs.shape[-1]) >= self.latent_dim
-        return ops.where(ops.logical_and(is_category, ops.logical_not(matching)), 0.0, inputs)
+        unused = ops.logical_and(is_category, ops.logical_not(self._is_matching()))
+        return ops.where(unused, 0.0, inputs)
 
-    def _matches(self):
-        return int(self._stage(int(self.steps.step))) >= self.matching_stage
-
-    def _one_hot(self, categories, count):
-        one_hot = super()._one_hot(categories, count)
-        return one_hot if self._matches() else np.zeros_like(one_hot)
+    def _is_matching(self):
+        # A tensor, because a compiled step and an exported function are traced.
+        return self._stage(self.steps.step) >= self.matching_stage
 
     def get_config(self):
         """Returns the constructor's arguments."""

@@ -4,6 +4,8 @@ import numpy as np
 from keras import ops
 
 from keras_devae.errors import UsageError
+from keras_devae.models.images import check_images
+from keras_devae.models.inference import in_chunks
 
 
 class CategoricalInference:
@@ -31,6 +33,16 @@ class CategoricalInference:
 
         Returns:
             Float32 array `(n, num_categories)`, rows summing to 1.
+        """
+        check_images(images, self.image_shape, self.likelihood.bounded)
+        return in_chunks(self._category_chunk, images, batch_size)["probabilities"]
+
+    def category_probabilities_of(self, pixels, encoded):
+        """Returns what `category_probabilities` does, as a tensor.
+
+        Args:
+            pixels: Float32 images `(batch, height, width, channels)`.
+            encoded: What the encoder returned for them.
         """
         raise NotImplementedError
 
@@ -64,6 +76,7 @@ class CategoricalInference:
         z = np.asarray(z, dtype=np.float32)
         self._check_codes(z, layer)
         inputs = np.concatenate([z, self._one_hot(categories, len(z))], axis=1)
+        inputs = ops.convert_to_numpy(self.decoder_inputs(ops.convert_to_tensor(inputs), layer))
         return self._decode_inputs(inputs, batch_size)
 
     def reconstruct(self, images, layer=0, batch_size=256):
@@ -102,6 +115,11 @@ class CategoricalInference:
             return z
         first = ops.one_hot(ops.zeros((ops.shape(z)[0],), "int32"), self.num_categories)
         return ops.concatenate([z, ops.cast(first, "float32")], axis=1)
+
+    def _category_chunk(self, images):
+        encoded = self._encode_chunk(images)
+        probabilities = self.category_probabilities_of(self.pixels(images), encoded)
+        return {"probabilities": ops.convert_to_numpy(probabilities)}
 
     def _one_hot(self, categories, count):
         """Returns the category's part of the decoder's input, float32 `(n, num_categories)`."""

@@ -21,17 +21,23 @@ def check_images(images, image_shape, bounded):
     Raises:
         UsageError: If the shape is wrong, a value is not finite, or the range does not fit.
     """
-    if hasattr(images, "shape") and hasattr(images, "dtype"):
+    if is_array(images):
         _check_array(images, image_shape, bounded)
     elif isinstance(images, keras.utils.PyDataset):
-        _check_array(_first(images[0]), image_shape, bounded)
+        _check_array(first_of(images[0]), image_shape, bounded)
     elif hasattr(images, "__iter__") and not hasattr(images, "__next__"):
         for batch in images:
-            _check_array(_first(batch), image_shape, bounded)
+            _check_array(first_of(batch), image_shape, bounded)
             break
 
 
-def _first(batch):
+def is_array(images):
+    """Tells an array or tensor from batches of them."""
+    return hasattr(images, "shape") and hasattr(images, "dtype")
+
+
+def first_of(batch):
+    """Returns the images of a batch, or of validation data, that may hold labels behind them."""
     return batch[0] if isinstance(batch, (tuple, list)) else batch
 
 
@@ -86,7 +92,7 @@ def count_images(images):
             `keras_devae.pipeline.Batches` or a `torch.utils.data.DataLoader`. The lengths of other
             sources are numbers of batches, the last of which may be smaller.
     """
-    if hasattr(images, "shape") and hasattr(images, "dtype"):
+    if is_array(images):
         return int(images.shape[0])
     try:
         return len(images.dataset)

@@ -8,8 +8,6 @@ from keras_devae.checks import at_least, finite_at_least, positive
 from keras_devae.layers import RandomState, derived_seeds
 from keras_devae.losses import categorical_kl, gumbel_softmax
 from keras_devae.models.categorical import CategoricalInference
-from keras_devae.models.images import check_images
-from keras_devae.models.inference import in_chunks
 from keras_devae.models.vae import VAE
 from keras_devae.schedules import LinearSchedule
 
@@ -136,16 +134,10 @@ class JointVAE(CategoricalInference, VAE):
             state={"capacity": capacity, "categorical_capacity": categorical_capacity},
         )
 
-    def category_probabilities(self, images, batch_size=256):
+    def category_probabilities_of(self, pixels, encoded):
         """Returns the posterior of the category, see `CategoricalInference`."""
-        check_images(images, self.image_shape, self.likelihood.bounded)
-        logits = in_chunks(self._encode_chunk, images, batch_size)["category_logits"]
-        return ops.convert_to_numpy(ops.softmax(logits, axis=-1))
-
-    def category_probabilities_of(self, pixels, z_mean):
-        """Returns the posterior of the category of float32 pixels, as a tensor."""
-        del z_mean
-        return ops.softmax(self.encoder(pixels)["category_logits"], axis=-1)
+        del pixels
+        return ops.softmax(encoded["category_logits"], axis=-1)
 
     def get_config(self):
         """Returns the constructor's arguments."""

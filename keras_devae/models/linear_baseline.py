@@ -9,7 +9,7 @@ import numpy as np
 from keras_devae.checks import at_least
 from keras_devae.errors import UsageError
 from keras_devae.losses import GaussianLikelihood
-from keras_devae.models.images import check_images
+from keras_devae.models.images import check_images, first_of, is_array
 from keras_devae.models.vae import VAE
 from keras_devae.networks import linear_decoder, linear_encoder
 from keras_devae.pipeline import Batches
@@ -171,7 +171,7 @@ class LinearBaseline(VAE):
 
 def _first_images(source, count):
     """Returns the first images of an array or of batches, as an array."""
-    if hasattr(source, "shape") and hasattr(source, "dtype"):
+    if is_array(source):
         return keras.ops.convert_to_numpy(source[:count])
     batches = source
     if isinstance(source, Batches):
@@ -182,8 +182,7 @@ def _first_images(source, count):
         batches = map(source.__getitem__, range(len(source)))
     parts, found = [], 0
     for batch in batches:
-        images = batch[0] if isinstance(batch, (tuple, list)) else batch
-        parts.append(keras.ops.convert_to_numpy(images)[: count - found])
+        parts.append(keras.ops.convert_to_numpy(first_of(batch))[: count - found])
         found += len(parts[-1])
         if found >= count:
             break

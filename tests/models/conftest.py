@@ -1,22 +1,7 @@
 """What the tests of single models share. Keras itself is imported only where it is used."""
 
-import json
-from pathlib import Path
-
 import numpy as np
 import pytest
-
-SCHEDULES = Path(__file__).parents[1] / "schedules" / "oracle"
-
-
-@pytest.fixture(scope="session")
-def schedule_oracle():
-    """Reads a file of reference values; see schedules/oracle/README.md."""
-
-    def read(name):
-        return json.loads((SCHEDULES / f"{name}.json").read_text())
-
-    return read
 
 
 @pytest.fixture(scope="session")

@@ -73,19 +73,6 @@ def test_regularizer_of_other_code(oracle, tiny, row):
     assert penalty(terms_of(model, batch)) == pytest.approx(expected, rel=1e-5)
 
 
-class Blobs:
-    """As much of a data set as `Batches` needs."""
-
-    def __init__(self, images):
-        self.stored = images
-
-    def __len__(self):
-        return len(self.stored)
-
-    def images(self, indices):
-        return self.stored[indices]
-
-
 class Unsized(keras.utils.PyDataset):
     def __init__(self, images):
         super().__init__()
@@ -120,9 +107,9 @@ def test_size_of_an_array(tiny, blobs, options, expected):
     assert trained_on(model) == expected
 
 
-def test_size_of_batches(tiny, blobs):
+def test_size_of_batches(tiny, blobs, stored_images):
     model = tiny("beta_tc_vae")
-    model.fit(Batches(Blobs(blobs(24)), batch_size=8, steps=2), verbose=0)
+    model.fit(Batches(stored_images(blobs(24)), batch_size=8, steps=2), verbose=0)
     assert trained_on(model) == 24
 
 

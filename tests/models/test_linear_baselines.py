@@ -122,25 +122,12 @@ def test_ica_finds_independent_sources():
     np.testing.assert_allclose(model.reconstruct(images), images, atol=1e-3)
 
 
-class Blobs:
-    """As much of a data set as `Batches` needs."""
-
-    def __init__(self, images):
-        self.stored = images
-
-    def __len__(self):
-        return len(self.stored)
-
-    def images(self, indices):
-        return self.stored[indices]
-
-
 @pytest.mark.parametrize("method", METHODS)
-def test_batches_and_arrays_give_the_same(blobs, method):
+def test_batches_and_arrays_give_the_same(blobs, method, stored_images):
     images = blobs(100, (6, 6, 1))
     of_array = fitted(method, images, 3, fit_images=64)
     # In order, 64 of them, and the last batch not whole.
-    batches = Batches(Blobs(images), batch_size=12, shuffle=False)
+    batches = Batches(stored_images(images), batch_size=12, shuffle=False)
     of_batches = fitted(method, images[:5], 3)
     of_batches.fit_images = 64
     of_batches.fit(batches)

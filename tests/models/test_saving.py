@@ -18,19 +18,6 @@ pytestmark = pytest.mark.backends
 TRAINED = [method for method in MODELS if method not in ("ica", "pca")]
 
 
-class BlobData:
-    """As much of a data set as `Batches` needs."""
-
-    def __init__(self, images):
-        self.stored = images
-
-    def __len__(self):
-        return len(self.stored)
-
-    def images(self, indices):
-        return self.stored[indices]
-
-
 def seed_states(model):
     names = ("sampling", "layer_draw", "permutations", "gumbel")
     layers = [getattr(model, name) for name in names if hasattr(model, name)]
@@ -229,8 +216,8 @@ def test_weights_alone_carry_the_generators(tiny, blobs, tmp_path):
     assert seed_states(other) == seed_states(model)
 
 
-def test_interrupted_training_equals_uninterrupted(tiny, blobs, tmp_path):
-    data = BlobData(blobs(40))
+def test_interrupted_training_equals_uninterrupted(tiny, blobs, tmp_path, stored_images):
+    data = stored_images(blobs(40))
 
     def batches(start_step):
         return Batches(data, batch_size=8, steps=7, seed=3, start_step=start_step)

@@ -1,21 +1,6 @@
 """What the tests of the schedules share."""
 
-import json
-from pathlib import Path
-
 import pytest
-
-ORACLE = Path(__file__).parent / "oracle"
-
-
-@pytest.fixture(scope="session")
-def schedule_oracle():
-    """Reads a file of reference values; see oracle/README.md."""
-
-    def read(name):
-        return json.loads((ORACLE / f"{name}.json").read_text())
-
-    return read
 
 
 @pytest.fixture(scope="session")
