@@ -1,9 +1,14 @@
 """From real-valued codes to the discrete ones that information is counted on."""
 
+from collections.abc import Iterator
+
 import numpy as np
 
 from keras_devae.errors import UsageError, unknown_name
 from keras_devae.metrics.inputs import check_bins, check_codes
+
+# Codes are transposed in blocks of this size: within it, memory that is read once is used whole.
+ROWS, COLUMNS = 128, 64
 
 
 def histogram_discretize(codes: np.ndarray, bins: int = 20) -> np.ndarray:
@@ -23,10 +28,7 @@ def histogram_discretize(codes: np.ndarray, bins: int = 20) -> np.ndarray:
     Raises:
         UsageError: If the codes are not a finite matrix or `bins` is below 2.
     """
-    bins = check_bins(bins)
-    codes = check_codes(codes).astype(np.float64)
-    columns = [_histogram_discretize_column(column, bins) for column in codes.T]
-    return np.stack(columns, axis=1)
+    return np.stack(list(discretized_columns(codes, bins, "histogram")), axis=1)
 
 
 def identity_discretize(codes: np.ndarray, bins: int | None = None) -> np.ndarray:
@@ -44,13 +46,7 @@ def identity_discretize(codes: np.ndarray, bins: int | None = None) -> np.ndarra
             a bin of its own, and a good code would score near 0.
     """
     del bins
-    codes = check_codes(codes)
-    if codes.dtype.kind == "f":
-        raise UsageError(
-            "The discretizer 'identity' is for integer codes. Received: codes of a floating dtype; "
-            "use discretizer='histogram', or pass integers."
-        )
-    return codes.astype(np.int64)
+    return np.stack(list(discretized_columns(codes, None, "identity")), axis=1)
 
 
 DISCRETIZERS = {"histogram": histogram_discretize, "identity": identity_discretize}
@@ -70,9 +66,47 @@ def discretize(codes: np.ndarray, bins: int = 20, discretizer: str = "histogram"
     Raises:
         UsageError: If the method is unknown or the codes do not suit it.
     """
+    return np.stack(list(discretized_columns(codes, bins, discretizer)), axis=1)
+
+
+def discretized_columns(
+    codes: np.ndarray, bins: int | None = 20, discretizer: str = "histogram"
+) -> Iterator[np.ndarray]:
+    """Discretises codes one dimension after the other, without a copy of all of them.
+
+    Args:
+        codes: `(n, d)` codes.
+        bins: Number of bins of the histogram.
+        discretizer: `"histogram"` (default) or `"identity"`.
+
+    Returns:
+        Iterator over d int64 arrays `(n,)`.
+
+    Raises:
+        UsageError: If the method is unknown or the codes do not suit it.
+    """
     if discretizer not in DISCRETIZERS:
         raise unknown_name("discretizer", discretizer, DISCRETIZERS)
-    return DISCRETIZERS[discretizer](codes, bins)
+    codes = check_codes(codes)
+    if discretizer == "histogram":
+        bins = check_bins(bins)
+        columns = _contiguous_columns(codes, np.float64)
+        return (_histogram_discretize_column(column, bins) for column in columns)
+    if codes.dtype.kind == "f":
+        raise UsageError(
+            "The discretizer 'identity' is for integer codes. Received: codes of a floating dtype; "
+            "use discretizer='histogram', or pass integers."
+        )
+    return _contiguous_columns(codes, np.int64)
+
+
+def _contiguous_columns(codes, dtype):
+    count, width = codes.shape
+    for left in range(0, width, COLUMNS):
+        block = np.empty((min(COLUMNS, width - left), count), dtype)
+        for top in range(0, count, ROWS):
+            block[:, top : top + ROWS] = codes[top : top + ROWS, left : left + COLUMNS].T
+        yield from block
 
 
 def _histogram_discretize_column(column, bins):
@@ -84,4 +118,11 @@ def _histogram_discretize_column(column, bins):
         column, low, high = column / 4, low / 4, high / 4
     # numpy.histogram has these edges but refuses a range of only a few representable numbers.
     edges = np.linspace(low, high, bins + 1)
-    return np.digitize(column, edges[:-1])
+    step = (high - low) / bins
+    place = (column - low) / step
+    numbers = np.minimum(place.astype(np.int64) + 1, bins)
+    # The division places all but the values next to an edge; those are compared with the edges.
+    doubtful = 16 * np.finfo(np.float64).eps * (max(abs(low), abs(high)) / step + bins)
+    near = np.flatnonzero(np.abs(place - np.rint(place)) <= doubtful)
+    numbers[near] = np.digitize(column[near], edges[:-1])
+    return numbers

@@ -1,15 +1,195 @@
 """Checks every metric makes of its arrays before it computes anything."""
 
 import operator
+import warnings
 from collections.abc import Iterable
+from typing import NamedTuple
 
 import numpy as np
 
 from keras_devae.errors import UsageError
 
 
+# As many names of constant codes as one reads in a warning.
+NAMED_CODES = 10
+# Columns beyond this are scaled down before they are squared or made float32.
+LARGE = 2.0**100
+
+
 class MetricWarning(UserWarning):
     """A metric could be computed, but on less than it was given: a constant factor, a dead code."""
+
+
+class LabelledCodes(NamedTuple):
+    """Checked codes with those of their factors that vary.
+
+    Attributes:
+        codes: `(n, d)`, integer or float64.
+        factors: `(n, f)`, int64; every column takes at least two values.
+        names: Names of the `f` factors.
+        constant_codes: Indices of codes with a single value.
+        settings: What every result records of its data: `sample_count`, `code_count`,
+            `factor_names` (of all factors), `dropped_factors`.
+    """
+
+    codes: np.ndarray
+    factors: np.ndarray
+    names: tuple[str, ...]
+    constant_codes: list[int]
+    settings: dict
+
+
+class Split(NamedTuple):
+    """Labelled codes in a part to fit predictors on and a part to test them on.
+
+    Attributes:
+        train_codes: `(n_train, d)`.
+        train_factors: `(n_train, f)`; every column takes at least two values.
+        test_codes: `(n - n_train, d)`.
+        test_factors: `(n - n_train, f)`.
+        names: Names of the `f` factors.
+        constant_codes: Indices of codes with a single value.
+        settings: Those of `LabelledCodes`, with `n_train`.
+    """
+
+    train_codes: np.ndarray
+    train_factors: np.ndarray
+    test_codes: np.ndarray
+    test_factors: np.ndarray
+    names: tuple[str, ...]
+    constant_codes: list[int]
+    settings: dict
+
+
+def check_labelled(
+    codes: np.ndarray,
+    factors: np.ndarray,
+    factor_names: Iterable[str] | None = None,
+    stacklevel: int = 3,
+) -> LabelledCodes:
+    """Checks codes and factors, and leaves out factors with a single value.
+
+    A factor without entropy has no score; every metric is computed without it, with a
+    `MetricWarning` that names it. Constant codes are named in a warning too, and stay.
+
+    Args:
+        codes: `(n, d)` codes.
+        factors: `(n, f)` whole-number factors.
+        factor_names: A name for each factor, or `None`.
+        stacklevel: Where warnings point to, as for `warnings.warn`; 3 is the caller's caller.
+
+    Returns:
+        The `LabelledCodes`.
+
+    Raises:
+        UsageError: If the arrays are malformed, not finite or of different lengths, or no factor
+            varies.
+    """
+    codes, factors = check_codes(codes), check_factors(factors)
+    check_same_length(codes, factors)
+    names = check_factor_names(factor_names, factors.shape[1])
+    varies = np.any(factors != factors[0], axis=0)
+    kept, dropped = _kept_and_dropped(names, varies, "these samples", stacklevel + 1)
+    return LabelledCodes(
+        codes,
+        factors[:, varies],
+        kept,
+        find_constant_codes(codes, stacklevel + 1),
+        {
+            "sample_count": len(codes),
+            "code_count": codes.shape[1],
+            "factor_names": list(names),
+            "dropped_factors": dropped,
+        },
+    )
+
+
+def split_rows(labelled: LabelledCodes, n_train: int | None, stacklevel: int = 3) -> Split:
+    """Divides samples: the rows before `n_train` train, the rest test.
+
+    Args:
+        labelled: The samples.
+        n_train: Number of rows that train, or `None` for two thirds of them, rounded down.
+        stacklevel: Where warnings point to, as for `warnings.warn`; 3 is the caller's caller.
+
+    Returns:
+        The `Split`, without the factors that do not vary among the training rows.
+
+    Raises:
+        UsageError: If `n_train` does not leave at least one row on either side, or no factor
+            varies among the training rows.
+    """
+    count = len(labelled.codes)
+    n_train = check_n_train(n_train, count)
+    train = labelled.factors[:n_train]
+    varies = np.any(train != train[0], axis=0)
+    where = f"the first {n_train} rows, which train"
+    names, dropped = _kept_and_dropped(labelled.names, varies, where, stacklevel + 1)
+    settings = dict(labelled.settings, n_train=n_train)
+    settings["dropped_factors"] = settings["dropped_factors"] + dropped
+    return Split(
+        labelled.codes[:n_train],
+        train[:, varies],
+        labelled.codes[n_train:],
+        labelled.factors[n_train:, varies],
+        names,
+        labelled.constant_codes,
+        settings,
+    )
+
+
+def check_n_train(n_train: int | None, count: int) -> int:
+    """Checks how many of `count` rows train a predictor; `None` is two thirds, rounded down."""
+    try:
+        chosen = 2 * count // 3 if n_train is None else operator.index(n_train)
+    except TypeError:
+        chosen = 0
+    if not 1 <= chosen < count:
+        raise UsageError(
+            "`n_train` must leave at least one row to train on and one to test on. Received: "
+            f"n_train={n_train!r} for {count} rows."
+        )
+    return chosen
+
+
+def find_constant_codes(codes: np.ndarray, stacklevel: int = 3) -> list[int]:
+    """Returns the indices of codes with a single value, and warns of them."""
+    constant = np.flatnonzero(np.all(codes == codes[0], axis=0)).tolist()
+    if len(constant) == codes.shape[1]:
+        message = f"There is no active latent dimension: all {len(constant)} codes are constant."
+        warnings.warn(message, MetricWarning, stacklevel=stacklevel)
+    elif constant:
+        named = ", ".join(map(str, constant[:NAMED_CODES]))
+        more = ", ..." if len(constant) > NAMED_CODES else ""
+        message = (
+            f"{len(constant)} of {codes.shape[1]} codes are constant and carry no information: "
+            f"{named}{more}."
+        )
+        warnings.warn(message, MetricWarning, stacklevel=stacklevel)
+    return constant
+
+
+def scaled_down(codes: np.ndarray) -> np.ndarray:
+    """Returns codes as float64 whose squares, and which in float32, are finite.
+
+    Columns with values beyond 2^100 are divided by a power of two, which is exact. What is computed
+    of them must not depend on the scale of a column.
+
+    Args:
+        codes: `(n, d)` finite codes.
+
+    Returns:
+        Float64 array `(n, d)`.
+    """
+    codes = np.asarray(codes, dtype=np.float64)
+    largest = np.abs(codes).max(axis=0)
+    exponents = np.where(largest > LARGE, np.frexp(largest)[1], 0)
+    return np.ldexp(codes, -exponents) if exponents.any() else codes
+
+
+def per_factor(names: Iterable[str], values: Iterable[float]) -> dict[str, float]:
+    """Puts one number for each factor under its name, for a result's details."""
+    return {name: float(value) for name, value in zip(names, values, strict=True)}
 
 
 def check_codes(codes: np.ndarray, name: str = "codes") -> np.ndarray:
@@ -28,7 +208,7 @@ def check_codes(codes: np.ndarray, name: str = "codes") -> np.ndarray:
     codes = _check_matrix(codes, name)
     if codes.dtype.kind in "biu":
         return codes
-    codes = codes.astype(np.float64)
+    codes = codes.astype(np.float64, copy=False)
     bad = np.argwhere(~np.isfinite(codes))
     if len(bad):
         row, column = bad[0]
@@ -86,16 +266,15 @@ def check_factor_names(factor_names: Iterable[str] | None, count: int) -> tuple[
         The names.
 
     Raises:
-        UsageError: If there is another number of names, a repeated one, or one called `"score"`,
-            which is the key of a metric's total.
+        UsageError: If there is another number of names, or a repeated one.
     """
     if factor_names is None:
         return tuple(f"factor_{index}" for index in range(count))
     names = tuple(str(name) for name in factor_names)
-    if len(names) != count or len(set(names)) != count or "score" in names:
+    if len(names) != count or len(set(names)) != count:
         raise UsageError(
-            f"`factor_names` must be {count} different names, one for each factor, none of them "
-            f"'score'. Received: {list(names)}."
+            f"`factor_names` must be {count} different names, one for each factor. Received: "
+            f"{list(names)}."
         )
     return names
 
@@ -109,6 +288,19 @@ def check_bins(bins: int) -> int:
     if count < 2:
         raise UsageError(f"`bins` must be an integer of at least 2. Received: {bins!r}.")
     return count
+
+
+def _kept_and_dropped(names, varies, where, stacklevel):
+    dropped = [name for name, varied in zip(names, varies, strict=True) if not varied]
+    if len(dropped) == len(names):
+        raise UsageError(
+            f"At least one factor must take two values. Received: {', '.join(dropped)}, which "
+            f"never vary in {where}; pass more samples."
+        )
+    if dropped:
+        message = f"Dropped factors with a single value in {where}: {', '.join(dropped)}."
+        warnings.warn(message, MetricWarning, stacklevel=stacklevel)
+    return tuple(name for name, varied in zip(names, varies, strict=True) if varied), dropped
 
 
 def _check_matrix(values, name):

@@ -1,11 +1,15 @@
 """The form of every metric's result: flat keys, details, and the settings that made it."""
 
+import importlib.metadata
+
 import numpy as np
 
 from keras_devae.version import __version__
 
 
-def result(metric: str, values: dict, details: dict, settings: dict) -> dict:
+def result(
+    metric: str, values: dict, details: dict, settings: dict, libraries: tuple[str, ...] = ()
+) -> dict:
     """Puts a metric's result together.
 
     Args:
@@ -14,6 +18,8 @@ def result(metric: str, values: dict, details: dict, settings: dict) -> dict:
         details: What lies behind the numbers, as plain Python values.
         settings: What was used, as plain Python values; the metric's name and the versions of this
             package and of NumPy are added.
+        libraries: Other distributions that computed it, e.g. `"scikit-learn"`; their versions are
+            added as `scikit_learn_version`.
 
     Returns:
         The flat keys, `details` and `settings`: a dictionary that `json.dump` takes as it is.
@@ -25,6 +31,10 @@ def result(metric: str, values: dict, details: dict, settings: dict) -> dict:
             "metric": metric,
             "package_version": __version__,
             "numpy_version": np.__version__,
+            **{
+                f"{name.replace('-', '_')}_version": importlib.metadata.version(name)
+                for name in libraries
+            },
             **settings,
         },
     }

@@ -13,6 +13,23 @@ def expected():
 
 
 @pytest.fixture(scope="session")
+def reference():
+    """Reads a file of reference values by its name, e.g. "supervised"; see oracle/README.md."""
+    return lambda name: json.loads((ORACLE / f"{name}.json").read_text())
+
+
+@pytest.fixture(scope="session")
+def reference_inputs():
+    """Reads the arrays that belong to a file of reference values, as a dictionary."""
+
+    def load(name):
+        with np.load(ORACLE / f"{name}.npz") as stored:
+            return dict(stored)
+
+    return load
+
+
+@pytest.fixture(scope="session")
 def load_case():
     """Reads (codes float64 (n, d), factors int64 (n, f)) of a case; see oracle/README.md."""
 
