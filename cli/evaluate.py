@@ -7,30 +7,63 @@ import click
 from keras_devae.cli.options import (
     choose_backend,
     json_option,
+    metric_settings_option,
     names_from,
     print_json,
     print_scores,
-    run_argument,
+    print_table,
 )
+from keras_devae.errors import UsageError
 
 
 @click.command()
-@run_argument
+@click.argument("run", metavar="[RUN]", required=False)
+@click.option("--codes", metavar="FILE", help="Instead of a run: an .npz with codes and factors.")
 @click.option("--metrics", help="Names with commas, or all.  [default: those of the run]")
+@click.option("--layer", default="all", show_default=True, help="Number of a latent layer, or all.")
+@metric_settings_option
 @click.option("--images", type=click.IntRange(2), help="Images to encode.  [default: the run's]")
+@click.option("--repeats", type=click.IntRange(1), default=1, help="Fresh samples.  [default: 1]")
 @click.option("--seed", type=click.IntRange(0), help="Seed of their choice.  [default: the run's]")
+@click.option("--workers", type=click.IntRange(1), help="Threads.  [default: one for each CPU]")
 @json_option
 @click.option("--output", metavar="FILE", help="Also write the JSON to a file.")
 @click.pass_context
-def evaluate(context, run, metrics, images, seed, as_json, output):
-    """Compute the scores of the run in folder RUN, layer by layer."""
+def evaluate(context, run, codes, as_json, output, **given):
+    """Compute the scores of the run in folder RUN, layer by layer, or of codes from elsewhere.
+
+    FILE holds the arrays `codes` (n, d) and `factors` (n, f), and may hold `factor_names`,
+    `z_log_var` (n, d) and `n_train`, the number of rows that train predictors.
+    """
+    if (run is None) == (codes is None):
+        raise UsageError("Name either the folder of a run or a file of codes: RUN or --codes FILE.")
+    with _status() as status:
+        if run is None:
+            scores, show = _of_codes(codes, given, status)
+        else:
+            scores, show = _of_run(context, run, given, status)
+    if output:
+        from keras_devae.files import write_json
+
+        write_json(output, scores)
+    if as_json:
+        print_json(scores)
+    else:
+        show()
+
+
+def _of_run(context, run, given, status):
     from keras_devae.experiments.run_directory import RunDirectory
-    from keras_devae.files import write_json
 
     directory = RunDirectory.open(run)
     config = directory.read_config()
-    if metrics:
-        config = replace(config, metrics=names_from(metrics))
+    chosen = {k: given[k] for k in ("metric_settings", "seed") if given[k] is not None}
+    if given["metrics"]:
+        chosen["metrics"] = names_from(given["metrics"])
+    if given["images"] is not None:
+        chosen["evaluation_images"] = given["images"]
+    config = replace(config, **chosen)
+    layers = _layers(given["layer"])
     choose_backend(context, config.backend)
 
     from keras_devae.experiments.finishing import evaluate_run
@@ -42,13 +75,66 @@ def evaluate(context, run, metrics, images, seed, as_json, output):
         directory,
         dataset,
         config.resolved(dataset).metrics,
-        config.evaluation_images if images is None else images,
-        config.seed if seed is None else seed,
+        config.evaluation_images,
+        config.seed,
+        layers=layers,
+        settings=config.metric_settings,
+        repeats=given["repeats"],
+        workers=given["workers"],
+        progress=lambda layer, name: status(f"layer {layer}: {name}"),
+        encoding_progress=lambda done, total: status(f"encoding {done:,} of {total:,} images"),
     )
-    if output:
-        write_json(output, scores)
-    if as_json:
-        print_json(scores)
-    else:
+
+    def show():
         click.echo(dataset.description)
         print_scores(scores)
+
+    return scores, show
+
+
+def _of_codes(file, given, status):
+    from keras_devae.experiments.codes_file import read_codes_file
+    from keras_devae.metrics import evaluate as evaluate_codes
+
+    for name in ("images", "layer"):
+        if given[name] not in (None, "all"):
+            raise UsageError(f"--{name} goes with a run, not with --codes.")
+    arrays = read_codes_file(file)
+    if given["repeats"] > 1:
+        # It says which rows train where all are used in their order.
+        arrays.pop("n_train", None)
+    scores = evaluate_codes(
+        **arrays,
+        metrics=names_from(given["metrics"]),
+        settings=given["metric_settings"] or "paper",
+        seed=given["seed"] or 0,
+        repeats=given["repeats"],
+        workers=given["workers"],
+        progress=status,
+    )
+    flat = {k: v for k, v in scores.items() if k not in ("details", "settings", "repeats")}
+    return scores, lambda: print_table(["codes"], [flat], [scores["details"]])
+
+
+def _layers(text):
+    if text == "all":
+        return None
+    if not text.isdigit():
+        raise UsageError(f"--layer takes the number of a latent layer, or all. Received: {text}.")
+    return [int(text)]
+
+
+def _status():
+    """Shows what is being done, on a terminal."""
+    import contextlib
+
+    from rich.console import Console
+
+    console = Console(stderr=True)
+
+    @contextlib.contextmanager
+    def shown():
+        with console.status("loading") as status:
+            yield status.update
+
+    return shown()

@@ -28,8 +28,8 @@ def _if_installed(name):
 
 
 def names_from(text):
-    """Splits names at commas; `all` and nothing at all give `None`."""
-    return None if text in (None, "all") else tuple(part.strip() for part in text.split(","))
+    """Splits names at commas; nothing at all gives `None`."""
+    return None if text is None else tuple(part.strip() for part in text.split(","))
 
 
 def print_json(value):
@@ -38,10 +38,22 @@ def print_json(value):
 
 
 def print_scores(scores):
-    """Prints a table of scores: a row a score, a column a latent layer.
+    """Prints a table of scores: a row a score, a column a latent layer, then factor by factor.
 
     Args:
-        scores: What `keras_devae.experiments.evaluation.evaluate` returned.
+        scores: What `keras_devae.evaluation.evaluate` returned.
+    """
+    titles = [f"layer {layer['layer']}" for layer in scores["layers"]]
+    print_table(titles, scores["layers"], scores["details"])
+
+
+def print_table(titles, columns, details):
+    """Prints scores, and below each metric's own those of the factors.
+
+    Args:
+        titles: Headings of the columns.
+        columns: For each column, a dictionary of scores.
+        details: For each column, the details of each metric.
     """
     from rich import box
     from rich.console import Console
@@ -49,18 +61,45 @@ def print_scores(scores):
 
     table = Table(box=box.SIMPLE_HEAD)
     table.add_column("score")
-    for layer in scores["layers"]:
-        table.add_column(f"layer {layer['layer']}", justify="right")
-    for name in scores["layers"][0]:
-        if name != "layer":
-            table.add_row(name, *(_number(layer[name]) for layer in scores["layers"]))
+    for title in titles:
+        table.add_column(title, justify="right")
+    rows = dict(_rows(columns, details))
+    for label, cells in rows.items():
+        table.add_row(label, *cells)
     Console(width=None if os.isatty(1) else 120).print(table)
 
 
+def _rows(columns, details):
+    names = [key for key in columns[0] if key != "layer" and not key.endswith(_SPREAD)]
+    for i, name in enumerate(names):
+        yield name, [_score(column, name) for column in columns]
+        metric = name.split(".")[0]
+        is_last = i + 1 == len(names) or not names[i + 1].startswith(f"{metric}.")
+        if is_last:
+            by_factor = [detail[metric].get("per_factor", {}) for detail in details]
+            for factor in by_factor[0]:
+                yield f"  {metric}: {factor}", [_number(f.get(factor)) for f in by_factor]
+
+
+_SPREAD = (".std", ".low", ".high")
+
+
+def _score(column, name):
+    if f"{name}.low" not in column:
+        return _number(column[name])
+    low, high = _number(column[f"{name}.low"]), _number(column[f"{name}.high"])
+    return f"{_number(column[name])} ± {_number(column[f'{name}.std'])} [{low}, {high}]"
+
+
 def _number(value):
+    if value is None:
+        return ""
     return str(value) if isinstance(value, int) else f"{value:.3f}"
 
 
+metric_settings_option = click.option(
+    "--metric-settings", metavar="NAME", help="paper or fast.  [default: paper]"
+)
 runs_folder_option = click.option(
     "--runs-dir", default="runs", show_default=True, metavar="FOLDER", help="Folder of the runs."
 )

@@ -21,8 +21,8 @@ def plot(context, kind, run, layer, seed, steps, index, out):
     """
     from keras_devae import figures
     from keras_devae.errors import UsageError
-    from keras_devae.experiments.pictures import PICTURES, check_picture
     from keras_devae.experiments.run_directory import RunDirectory
+    from keras_devae.pictures import PICTURES, check_picture
 
     check_picture(kind)
     directory = RunDirectory.open(run)

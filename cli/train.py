@@ -7,6 +7,7 @@ import click
 from keras_devae.cli.options import (
     choose_backend,
     json_option,
+    metric_settings_option,
     names_from,
     print_json,
     print_scores,
@@ -86,8 +87,17 @@ _MODEL_OPTIONS = {name for entry in MODEL_CATALOGUE.values() for name in entry.o
 @click.option(
     "--metrics",
     callback=lambda context, parameter, text: names_from(text),
-    help="Names with commas.  [default: all possible]",
+    help="Names with commas, or all.  [default: mig, active_variables, kl, reconstruction_error]",
 )
+@metric_settings_option
+@click.option(
+    "--track",
+    callback=lambda context, parameter, text: names_from(text),
+    metavar="NAMES",
+    help="Measure while training: metrics, information, kl or traversal, with commas.",
+)
+@click.option("--track-every", type=int, help="Steps between these.  [default: 1000]")
+@click.option("--tensorboard", is_flag=True, default=None, help="Also write them for TensorBoard.")
 @click.option("--evaluation-images", type=int, help="Images for the metrics.  [default: 10000]")
 @click.option("--run", metavar="NAME", help="Name of the run.  [default: from the settings]")
 @runs_folder_option
@@ -137,6 +147,7 @@ def _config(given):
     from keras_devae.data import has_factors
     from keras_devae.errors import unknown_name
     from keras_devae.experiments import PRESETS, RunConfig
+    from keras_devae.experiments.tracking import check_tracked
     from keras_devae.metrics import check_names
 
     if given["preset"] is not None and given["preset"] not in PRESETS:
@@ -147,6 +158,7 @@ def _config(given):
     config = RunConfig(**{**settings, **named, "model_options": options})
     if config.metrics is not None:
         check_names(config.metrics, has_factors(config.dataset))
+    check_tracked(config.track, has_factors(config.dataset))
     return config
 
 

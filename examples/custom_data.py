@@ -31,7 +31,7 @@ def main(epochs=20):
     np.savez("crosses.npz", images=images, factors=factors, factor_names=data.factor_names)
 
     scores = kd.metrics.mig(model.encode(images), factors, factor_names=data.factor_names)
-    print({name: round(value, 3) for name, value in scores.items() if name.startswith("mig.")})
+    print({name: round(gap, 3) for name, gap in scores["details"]["per_factor"].items()})
     return scores["mig.score"]
 
 

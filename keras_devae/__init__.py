@@ -15,7 +15,9 @@ _SUBMODULES = (
     "backend",
     "callbacks",
     "data",
+    "encoding",
     "errors",
+    "evaluation",
     "experiments",
     "export",
     "figures",
@@ -24,6 +26,7 @@ _SUBMODULES = (
     "metrics",
     "models",
     "networks",
+    "pictures",
     "pipeline",
     "schedules",
 )

@@ -30,10 +30,13 @@ LEVELS = {
     "networks": 3,
     "models": 4,
     "figures": 5,
-    "callbacks": 5,
+    "encoding": 5,
     "export": 5,
-    "experiments": 6,
-    "cli": 7,
+    "evaluation": 6,
+    "pictures": 6,
+    "callbacks": 7,
+    "experiments": 8,
+    "cli": 9,
 }
 
 

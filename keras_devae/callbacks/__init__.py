@@ -1,6 +1,17 @@
-"""Keras callbacks."""
+"""Keras callbacks for plain `model.fit`: progress, and measurements while a model trains."""
 
+from keras_devae.callbacks.information import InformationCallback
+from keras_devae.callbacks.kl import KLCallback
+from keras_devae.callbacks.metrics import MetricsCallback
 from keras_devae.callbacks.progress import ProgressReport
+from keras_devae.callbacks.traversals import TraversalCallback
 from keras_devae.models.guard import TrainingGuard
 
-__all__ = ["ProgressReport", "TrainingGuard"]
+__all__ = [
+    "InformationCallback",
+    "KLCallback",
+    "MetricsCallback",
+    "ProgressReport",
+    "TrainingGuard",
+    "TraversalCallback",
+]

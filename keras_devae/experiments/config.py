@@ -14,6 +14,7 @@ from keras_devae.experiments.model_catalogue import (
     check_options,
     default_options,
 )
+from keras_devae.experiments.tracking import check_tracked
 
 PRECISIONS = ("off", "float16", "bfloat16")
 MAX_SEED = 2**32 - 1
@@ -46,8 +47,14 @@ class RunConfig:
         jit_compile: XLA on or off, or `None`: what suits backend and device.
         mixed_precision: `"off"`, `"float16"`, `"bfloat16"`, or `None`: float16 on an accelerator.
         backend: Keras backend, or `None`: the one that is active.
-        metrics: Names of metrics to compute at the end, or `None`: all that the data allow.
+        metrics: Names of metrics to compute at the end, `("all",)`, or `None`: those of
+            `keras_devae.metrics.DEFAULT_METRICS` that the data allow.
+        metric_settings: `"paper"` or `"fast"`, see `keras_devae.metrics.evaluate`.
         evaluation_images: Images that the codes of the metrics are computed from.
+        track: What is measured while training: names of metrics, `"information"`, `"kl"`,
+            `"traversal"`.
+        track_every: Steps between these measurements.
+        tensorboard: Whether they are written for TensorBoard too.
     """
 
     model: str = "devae"
@@ -70,13 +77,20 @@ class RunConfig:
     mixed_precision: str | None = None
     backend: str | None = None
     metrics: tuple[str, ...] | None = None
+    metric_settings: str = "paper"
     evaluation_images: int = 10_000
+    track: tuple[str, ...] = ()
+    track_every: int = 1000
+    tensorboard: bool = False
 
     def __post_init__(self):
         object.__setattr__(self, "model_options", check_options(self.model, self.model_options))
         if self.metrics is not None:
             object.__setattr__(self, "metrics", tuple(self.metrics))
             metrics.check_names(self.metrics, has_factors=True)
+        metrics.check_settings(self.metric_settings)
+        object.__setattr__(self, "track", tuple(self.track))
+        check_tracked(self.track, has_factors=True)
         self._check_names()
         self._check_ranges()
 
@@ -100,6 +114,7 @@ class RunConfig:
         for name in ("latent_dim", "batch_size", "steps", "checkpoint_every"):
             checks.at_least(name, getattr(self, name), 1)
         checks.at_least("steps_per_execution", self.steps_per_execution, 1)
+        checks.at_least("track_every", self.track_every, 1)
         checks.at_least("evaluation_images", self.evaluation_images, 2)
         checks.at_least("seed", self.seed, 0)
         if self.seed > MAX_SEED:
@@ -122,11 +137,8 @@ class RunConfig:
             UsageError: If a metric needs factors that the data set lacks.
         """
         has_factors = dataset.factor_names is not None
-        possible = tuple(
-            n for n, m in metrics.METRICS.items() if has_factors or not m.needs_factors
-        )
-        chosen = possible if self.metrics is None else self.metrics
-        metrics.check_names(chosen, has_factors)
+        chosen = metrics.resolved_names(self.metrics, has_factors=has_factors)
+        check_tracked(self.track, has_factors)
         fitted = MODEL_CATALOGUE[self.model].fitted
         binary = dataset.image_shape[-1] == 1 and not fitted
         # What is fitted in one go has one step.

@@ -1,9 +1,10 @@
 """What follows training: scores, figures and the report."""
 
 from keras_devae import figures
-from keras_devae.experiments.evaluation import evaluate, file_hash
-from keras_devae.experiments.pictures import reconstruction_figure, traversal_figure
+from keras_devae.encoding import Encoding, encoding_file
+from keras_devae.evaluation import evaluate, file_hash
 from keras_devae.experiments.report import write_report
+from keras_devae.pictures import reconstruction_figure, traversal_figure
 
 
 def finish(model, config, run, dataset):
@@ -16,11 +17,17 @@ def finish(model, config, run, dataset):
         dataset: The data set.
 
     Returns:
-        The pair of the scores (see `keras_devae.experiments.evaluation.evaluate`) and a dictionary
+        The pair of the scores (see `keras_devae.evaluation.evaluate`) and a dictionary
         of what was written where.
     """
     scores = evaluate_run(
-        model, run, dataset, config.metrics, config.evaluation_images, config.seed
+        model,
+        run,
+        dataset,
+        config.metrics,
+        config.evaluation_images,
+        config.seed,
+        settings=config.metric_settings,
     )
     run.write_metrics(scores)
     history = run.read_history()
@@ -43,10 +50,29 @@ def finish(model, config, run, dataset):
     }
 
 
-def evaluate_run(model, run, dataset, metrics, images, seed):
-    """Computes scores and adds the hash of the model's file to their settings."""
-    scores = evaluate(model, dataset, metrics, images, seed)
-    scores["settings"]["model_sha256"] = file_hash(run.trained_model_file())
+def evaluate_run(model, run, dataset, metrics, images, seed, encoding_progress=None, **options):
+    """Computes scores of a run's model, with the codes that its folder keeps.
+
+    Args:
+        model: The trained model.
+        run: The `RunDirectory`.
+        dataset: The data set.
+        metrics: Names of metrics, as `keras_devae.evaluation.evaluate` takes them.
+        images: Number of images.
+        seed: Integer seed.
+        encoding_progress: Called with the numbers of images encoded and to encode, or `None`.
+        **options: Further arguments of `evaluate`.
+
+    Returns:
+        What `evaluate` returns; its settings also say the hash of the model's file.
+    """
+    weights = file_hash(run.trained_model_file())
+    file = encoding_file(run.codes, weights, dataset.provenance)
+    encoding = Encoding(model, dataset, encoding_progress)
+    encoding.load(file)
+    scores = evaluate(model, dataset, metrics, images, seed, encoding=encoding, **options)
+    encoding.save(file)
+    scores["settings"]["model_sha256"] = weights
     return scores
 
 

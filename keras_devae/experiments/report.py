@@ -30,7 +30,7 @@ def write_report(run, config, dataset, scores, complaints):
         run: The `RunDirectory`, with its figures.
         config: The run's completed `RunConfig`.
         dataset: The data set.
-        scores: See `keras_devae.experiments.evaluation.evaluate`.
+        scores: See `keras_devae.evaluation.evaluate`.
         complaints: Sentences about what is wrong with the model.
     """
     environment = jinja2.Environment(

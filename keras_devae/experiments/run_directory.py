@@ -33,6 +33,8 @@ class RunDirectory:
         self.report_file = self.path / "report.html"
         self.checkpoints = self.path / "checkpoints"
         self.figures = self.path / "figures"
+        self.codes = self.path / "codes"
+        self.tracking = self.path / "tracking"
 
     @classmethod
     def create(cls, path, overwrite=False):

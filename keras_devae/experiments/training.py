@@ -12,6 +12,7 @@ from keras_devae.errors import FailureError, UsageError
 from keras_devae.experiments.environment import describe_environment
 from keras_devae.experiments.interruption import Interruption
 from keras_devae.experiments.recorder import RunRecorder, save_model
+from keras_devae.experiments.tracking import tracking_callbacks
 from keras_devae.models import MODELS
 from keras_devae.models.images import check_images
 from keras_devae.pipeline import Batches
@@ -165,7 +166,8 @@ def _fit(model, config, run, dataset, start_step, progress):
     interruption = Interruption()
     recorder = RunRecorder(run, start_step, config.steps, history, interruption)
     report = ProgressReport(config.steps, start_step)
-    callbacks = [recorder, report] if progress else [recorder]
+    callbacks = [*tracking_callbacks(config, run, dataset), recorder]
+    callbacks += [report] if progress else []
     batches = Batches(dataset, config.batch_size, config.checkpoint_every, config.seed, start_step)
     remaining = -(-(config.steps - start_step) // config.checkpoint_every)
     if remaining > 0:

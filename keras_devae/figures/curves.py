@@ -46,13 +46,13 @@ def learning_curves(history: Mapping[str, Sequence[float]]) -> Figure:
     }
     _check_series(series, None if axis is None else len(history[axis]))
     panels = _panels(series)
-    figure, all_axes = _empty_panels(len(panels))
+    figure, all_axes = empty_panels(len(panels))
     for axes, (title, lines) in zip(all_axes, panels.items(), strict=True):
         for key, label, color, style in lines:
             values = np.where(np.isfinite(series[key]), series[key], np.nan)
             steps = np.arange(1, len(values) + 1) if axis is None else history[axis]
-            _draw_line(axes, steps, values, label, color, style)
-        _finish_panel(axes, title, axis or "step", len(lines))
+            draw_line(axes, steps, values, label, color, style)
+        finish_panel(axes, title, axis or "step", len(lines))
     return figure
 
 
@@ -99,7 +99,8 @@ def _title(quantity, layer):
     return title if layer is None else f"{title} by layer"
 
 
-def _empty_panels(count):
+def empty_panels(count):
+    """Makes a figure of small panels in rows of three: the pair (figure, list of axes)."""
     columns = min(COLUMNS, count)
     rows = -(-count // columns)
     figure = new_figure()
@@ -111,7 +112,8 @@ def _empty_panels(count):
     return figure, all_axes[:count]
 
 
-def _draw_line(axes, steps, values, label, color, style):
+def draw_line(axes, steps, values, label, color, style):
+    """Draws one line of a panel."""
     # A single point makes no line, and would not be seen.
     marker = "o" if len(values) == 1 else None
     axes.plot(
@@ -119,7 +121,8 @@ def _draw_line(axes, steps, values, label, color, style):
     )
 
 
-def _finish_panel(axes, title, step, line_count):
+def finish_panel(axes, title, step, line_count):
+    """Gives a panel its title and axes, and a legend where there are several lines."""
     axes.set_title(title, fontsize=TITLE_SIZE, loc="left")
     axes.set_xlabel(step, fontsize=FONT_SIZE)
     axes.tick_params(labelsize=FONT_SIZE - 1, length=2)

@@ -91,7 +91,9 @@ def discretized_columns(
     if discretizer == "histogram":
         bins = check_bins(bins)
         columns = _contiguous_columns(codes, np.float64)
-        return (_histogram_discretize_column(column, bins) for column in columns)
+        # Memory that is used again costs less than memory that is asked for anew each time.
+        work = np.empty((2, len(codes)))
+        return (_histogram_discretize_column(column, bins, work) for column in columns)
     if codes.dtype.kind == "f":
         raise UsageError(
             "The discretizer 'identity' is for integer codes. Received: codes of a floating dtype; "
@@ -109,7 +111,7 @@ def _contiguous_columns(codes, dtype):
         yield from block
 
 
-def _histogram_discretize_column(column, bins):
+def _histogram_discretize_column(column, bins, work):
     low, high = column.min(), column.max()
     if low == high:
         return np.full(len(column), bins // 2 + 1)
@@ -119,10 +121,18 @@ def _histogram_discretize_column(column, bins):
     # numpy.histogram has these edges but refuses a range of only a few representable numbers.
     edges = np.linspace(low, high, bins + 1)
     step = (high - low) / bins
-    place = (column - low) / step
-    numbers = np.minimum(place.astype(np.int64) + 1, bins)
-    # The division places all but the values next to an edge; those are compared with the edges.
+    place, edge = work
+    np.subtract(column, low, out=place)
+    place /= step
+    numbers = place.astype(np.int64)
+    numbers += 1
+    np.minimum(numbers, bins, out=numbers)
+    # The division places all but the values next to an inner edge; those are compared with it.
+    np.rint(place, out=edge)
+    place -= edge
     doubtful = 16 * np.finfo(np.float64).eps * (max(abs(low), abs(high)) / step + bins)
-    near = np.flatnonzero(np.abs(place - np.rint(place)) <= doubtful)
-    numbers[near] = np.digitize(column[near], edges[:-1])
+    near = np.abs(place, out=place) <= doubtful
+    near &= (edge > 0) & (edge < bins)
+    if near.any():
+        numbers[near] = np.digitize(column[near], edges[:-1])
     return numbers

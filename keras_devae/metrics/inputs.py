@@ -9,11 +9,8 @@ import numpy as np
 
 from keras_devae.errors import UsageError
 
-
 # As many names of constant codes as one reads in a warning.
 NAMED_CODES = 10
-# Columns beyond this are scaled down before they are squared or made float32.
-LARGE = 2.0**100
 
 
 class MetricWarning(UserWarning):
@@ -169,24 +166,6 @@ def find_constant_codes(codes: np.ndarray, stacklevel: int = 3) -> list[int]:
     return constant
 
 
-def scaled_down(codes: np.ndarray) -> np.ndarray:
-    """Returns codes as float64 whose squares, and which in float32, are finite.
-
-    Columns with values beyond 2^100 are divided by a power of two, which is exact. What is computed
-    of them must not depend on the scale of a column.
-
-    Args:
-        codes: `(n, d)` finite codes.
-
-    Returns:
-        Float64 array `(n, d)`.
-    """
-    codes = np.asarray(codes, dtype=np.float64)
-    largest = np.abs(codes).max(axis=0)
-    exponents = np.where(largest > LARGE, np.frexp(largest)[1], 0)
-    return np.ldexp(codes, -exponents) if exponents.any() else codes
-
-
 def per_factor(names: Iterable[str], values: Iterable[float]) -> dict[str, float]:
     """Puts one number for each factor under its name, for a result's details."""
     return {name: float(value) for name, value in zip(names, values, strict=True)}
@@ -209,8 +188,8 @@ def check_codes(codes: np.ndarray, name: str = "codes") -> np.ndarray:
     if codes.dtype.kind in "biu":
         return codes
     codes = codes.astype(np.float64, copy=False)
-    bad = np.argwhere(~np.isfinite(codes))
-    if len(bad):
+    if not np.isfinite([codes.min(), codes.max()]).all():
+        bad = np.argwhere(~np.isfinite(codes))
         row, column = bad[0]
         raise UsageError(
             f"`{name}` must be finite. Received: {codes[row, column]} at row {row}, column "

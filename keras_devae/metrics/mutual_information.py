@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from keras_devae.metrics.discretization import discretized_columns
-from keras_devae.metrics.inputs import check_codes, check_factors, check_same_length
+from keras_devae.metrics.inputs import check_factors, check_same_length
 
 # Factors are counted together up to this many combined values.
 COMBINED_VALUES = 256
@@ -52,17 +52,64 @@ def mutual_information_matrix(
     Raises:
         UsageError: If the arrays are malformed or of different lengths, or a setting is wrong.
     """
-    codes, factors = check_codes(codes), check_factors(factors)
-    check_same_length(codes, factors)
-    groups = _grouped([_labels(column) for column in factors.T])
-    xlogx = _xlogx_table(len(codes))
+    codes, factors = np.asarray(codes), check_factors(factors)
     columns = discretized_columns(codes, bins, discretizer)
-    information = [_information_with_each(_labels(column), groups, xlogx) for column in columns]
-    return np.array(information)[:, np.argsort([i for group in groups for i in group.members])]
+    check_same_length(codes, factors)
+    counter = _FactorCounter(factors)
+    if discretizer == "histogram":
+        return np.array([counter.information_of(code, bins + 1) for code in columns])
+    labels = map(_labels, columns)
+    return np.array([counter.information_of(code, int(code.max()) + 1) for code in labels])
+
+
+class _FactorCounter:
+    """Counts a code's labels jointly with those of every factor.
+
+    With integer counts c and n samples, mutual information is (sum c_ij log c_ij - sum c_i log c_i
+    - sum c_j log c_j + n log n) / n, and every term is looked up. Factors are counted together as
+    long as their combined values stay few: one joint count costs less than one for each of them.
+    """
+
+    def __init__(self, factors):
+        labels = [_labels(column) for column in factors.T]
+        self._groups = _grouped(labels)
+        self._xlogx = _xlogx_table(len(factors))
+        self._of_factors = np.array([self._xlogx[np.bincount(v)].sum() for v in labels])
+        self._pairs = np.empty(len(factors), np.int64)
+        self._scaled = (0, [])
+        self._order = np.argsort([i for group in self._groups for i in group.members])
+        sizes = [size for group in self._groups for size in group.sizes]
+        self._starts = np.concatenate([[0], np.cumsum(sizes)[:-1]])
+
+    def information_of(self, code, width):
+        """Returns the mutual information `(f,)` of labels below `width` with each factor."""
+        joints = np.concatenate(list(self._joint_counts(code, width)))
+        terms = self._xlogx.take(joints).sum(axis=1)
+        of_code = joints[: self._starts[1] if len(self._starts) > 1 else None].sum(axis=0)
+        if np.count_nonzero(of_code) == 1:
+            return np.zeros(len(self._of_factors))
+        shared = np.add.reduceat(terms, self._starts)[self._order] - self._of_factors
+        shared += self._xlogx[len(code)] - self._xlogx[of_code].sum()
+        return np.maximum(shared / len(code), 0.0)
+
+    def _joint_counts(self, code, width):
+        """Counts the labels with each factor, each `(values, width)`, in the groups' order."""
+        for group, labels in zip(self._groups, self._labels_times(width), strict=True):
+            pairs = np.add(code, labels, out=self._pairs)
+            counts = np.bincount(pairs, minlength=width * math.prod(group.sizes))
+            counts = counts.reshape(*group.sizes, width)
+            axes = range(len(group.sizes))
+            for axis in axes:
+                yield counts.sum(axis=tuple(i for i in axes if i != axis))
+
+    def _labels_times(self, width):
+        if self._scaled[0] != width:
+            self._scaled = (width, [width * group.labels for group in self._groups])
+        return self._scaled[1]
 
 
 class _Group(NamedTuple):
-    """Factors counted together: one joint count costs less than one for each of them."""
+    """Factors counted together: their numbers, numbers of values, and combined labels."""
 
     members: list[int]
     sizes: list[int]
@@ -70,44 +117,19 @@ class _Group(NamedTuple):
 
 
 def _grouped(factor_labels):
-    """Puts factors together as long as their combined values stay few, largest first."""
+    """Puts factors together, those with most values first."""
     groups = []
-    sizes = [labels.max() + 1 for labels in factor_labels]
+    sizes = [int(labels.max()) + 1 for labels in factor_labels]
     for i in sorted(range(len(sizes)), key=lambda i: -sizes[i]):
-        fits = (g for g in groups if math.prod(g.sizes) * sizes[i] <= COMBINED_VALUES)
-        group = next(fits, None)
-        if group is None:
-            groups.append(_Group([i], [sizes[i]], factor_labels[i]))
-        else:
+        fitting = [g for g in groups if math.prod(g.sizes) * sizes[i] <= COMBINED_VALUES]
+        if fitting:
+            group = fitting[0]
             merged = group.labels * sizes[i] + factor_labels[i]
             joined = _Group([*group.members, i], [*group.sizes, sizes[i]], merged)
-            groups[groups.index(group)] = joined
+            groups = [joined if g is group else g for g in groups]
+        else:
+            groups.append(_Group([i], [sizes[i]], factor_labels[i]))
     return groups
-
-
-def _information_with_each(code, groups, xlogx):
-    """Mutual information of one code's labels with each factor, in the groups' order.
-
-    With integer counts c and n samples it is (sum c_ij log c_ij - sum c_i log c_i - sum c_j log c_j
-    + n log n) / n, and every term is looked up.
-    """
-    width, total = code.max() + 1, len(code)
-    of_code = xlogx[np.bincount(code)].sum()
-    information = []
-    for group in groups:
-        values = math.prod(group.sizes)
-        pairs = np.bincount(code + width * group.labels, minlength=width * values)
-        counts = pairs.reshape(*group.sizes, width)
-        for axis, size in enumerate(group.sizes):
-            others = tuple(i for i in range(len(group.sizes)) if i != axis)
-            joint = counts.sum(axis=others) if others else counts
-            if width == 1 or size == 1:
-                information.append(0.0)
-                continue
-            of_factor = xlogx[joint.sum(axis=1)].sum()
-            shared = xlogx[joint].sum() - of_code - of_factor + xlogx[total]
-            information.append(max(0.0, shared / total))
-    return information
 
 
 def _xlogx_table(largest):

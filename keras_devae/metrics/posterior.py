@@ -96,9 +96,14 @@ def active_variables(z_mean: np.ndarray, z_log_var: np.ndarray, threshold: float
 def _check_posterior(z_mean, z_log_var):
     z_mean = check_codes(z_mean, "z_mean").astype(np.float64)
     z_log_var = check_codes(z_log_var, "z_log_var").astype(np.float64)
+    check_same_shape(z_mean, z_log_var)
+    return z_mean, z_log_var
+
+
+def check_same_shape(z_mean: np.ndarray, z_log_var: np.ndarray) -> None:
+    """Raises a `UsageError` unless there is a log-variance for each mean."""
     if z_mean.shape != z_log_var.shape:
         raise UsageError(
             "`z_mean` and `z_log_var` must have the same shape. Received: "
             f"{z_mean.shape} and {z_log_var.shape}."
         )
-    return z_mean, z_log_var

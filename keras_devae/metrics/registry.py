@@ -1,55 +1,221 @@
-"""The names of the metrics, and which of them can be asked of a data set without factors."""
+"""All metrics by name: what each takes, and its settings."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
+from types import MappingProxyType
 from typing import NamedTuple
 
 from keras_devae.errors import UsageError, unknown_name
+from keras_devae.metrics.beta_vae import beta_vae_score
+from keras_devae.metrics.dci import dci
+from keras_devae.metrics.downstream import downstream_accuracy
+from keras_devae.metrics.elbo import elbo_decomposition
+from keras_devae.metrics.factor_vae import factor_vae_score
+from keras_devae.metrics.gaussian_correlation import (
+    gaussian_total_correlation,
+    wasserstein_correlation,
+)
+from keras_devae.metrics.infomec import infomec
+from keras_devae.metrics.interventional_robustness import irs
+from keras_devae.metrics.modularity_explicitness import modularity_explicitness
+from keras_devae.metrics.mutual_information_disentanglement import med
+from keras_devae.metrics.mutual_information_gap import mig
+from keras_devae.metrics.mutual_information_score import mutual_information_score
+from keras_devae.metrics.posterior import active_variables, kl
+from keras_devae.metrics.reconstruction import reconstruction_error
+from keras_devae.metrics.separated_attribute_predictability import sap
+
+#: `"paper"`: the published study's settings, which are the functions' defaults; `"fast"`: minutes
+#: become seconds, see `Metric.fast`.
+SETTINGS = ("paper", "fast")
+#: What is computed where nothing else is asked for: seconds in all.
+DEFAULT_METRICS = ("mig", "active_variables", "kl", "reconstruction_error")
+
+_NOTHING = MappingProxyType({})
 
 
 class Metric(NamedTuple):
-    """What is known of a metric before it is computed.
+    """A metric, and what it is computed from.
 
     Attributes:
-        needs_factors: Whether it compares codes with ground-truth factors.
+        function: The metric.
+        takes: `"labels"` (codes and factors), `"split"` (codes and factors, of which the rows
+            before `n_train` fit a predictor), `"sampler"` (a `Sampler`), `"codes"`, `"posterior"`
+            (means and log-variances), `"elbo"` (those and the reconstruction term, where it is
+            known) or `"images"` (images and reconstructions).
         description: One line for lists and help texts.
+        fast: Arguments of the setting `"fast"`, where they differ from the defaults.
+        fast_rows: Rows that the setting `"fast"` is content with; `None` for as many as `"paper"`.
     """
 
-    needs_factors: bool
+    function: Callable[..., dict]
+    takes: str
     description: str
+    fast: Mapping = _NOTHING
+    fast_rows: int | None = None
 
+    @property
+    def needs_factors(self) -> bool:
+        """Whether it compares codes with ground-truth factors."""
+        return self.takes in ("labels", "split", "sampler")
+
+
+_FEW_VOTES = {"n_train": 1000, "n_test": 1000}
 
 METRICS = {
-    "mig": Metric(True, "mutual information gap (Chen et al. 2018)"),
-    "active_variables": Metric(
-        False, "number of latent dimensions that respond to the data (Burda et al. 2015)"
+    "mig": Metric(mig, "labels", "mutual information gap (Chen et al. 2018)"),
+    "factor_vae_score": Metric(
+        factor_vae_score,
+        "sampler",
+        "accuracy of telling the held factor from the least varying code (Kim and Mnih 2018)",
+        fast=_FEW_VOTES,
     ),
-    "kl": Metric(False, "KL divergence of the posterior from the prior, in nats"),
+    "beta_vae_score": Metric(
+        beta_vae_score,
+        "sampler",
+        "accuracy of telling the shared factor from differences (Higgins et al. 2017)",
+        fast=_FEW_VOTES,
+    ),
+    "dci": Metric(
+        dci,
+        "split",
+        "disentanglement, completeness, informativeness (Eastwood and Williams 2018)",
+        fast={"predictor": "lightgbm"},
+    ),
+    "sap": Metric(sap, "split", "separated attribute predictability (Kumar et al. 2018)"),
+    "modularity_explicitness": Metric(
+        modularity_explicitness,
+        "split",
+        "modularity and explicitness (Ridgeway and Mozer 2018)",
+        fast_rows=2000,
+    ),
+    "irs": Metric(irs, "labels", "interventional robustness score (Suter et al. 2019)"),
+    "med": Metric(
+        med,
+        "split",
+        "disentanglement and completeness by mutual information (Cao et al. 2022)",
+        fast={"informativeness": False},
+    ),
+    "infomec": Metric(
+        infomec,
+        "labels",
+        "modularity, explicitness, compactness by information (Hsu et al. 2023)",
+        fast_rows=2000,
+    ),
+    "downstream_accuracy": Metric(
+        downstream_accuracy,
+        "split",
+        "accuracy of predictors of the factors from few and many labels (Locatello et al. 2019)",
+        fast={"predictors": ("logistic_regression",), "train_sizes": (10, 100, 1000)},
+    ),
+    "gaussian_total_correlation": Metric(
+        gaussian_total_correlation, "codes", "total correlation of a Gaussian fitted to the codes"
+    ),
+    "wasserstein_correlation": Metric(
+        wasserstein_correlation, "codes", "Wasserstein distance of that Gaussian to its marginals"
+    ),
+    "mutual_information_score": Metric(
+        mutual_information_score, "codes", "mean mutual information of pairs of codes"
+    ),
+    "active_variables": Metric(
+        active_variables,
+        "posterior",
+        "number of latent dimensions that respond to the data (Burda et al. 2015)",
+    ),
+    "kl": Metric(kl, "posterior", "KL divergence of the posterior from the prior, in nats"),
+    "elbo_decomposition": Metric(
+        elbo_decomposition,
+        "elbo",
+        "the KL divergence as mutual information, total correlation and dimension-wise KL",
+        fast={"evaluated": 500},
+        fast_rows=2000,
+    ),
     "reconstruction_error": Metric(
-        False, "negative log-likelihood in nats and squared error of reconstructions"
+        reconstruction_error,
+        "images",
+        "negative log-likelihood in nats and squared error of reconstructions",
     ),
 }
 
 
-def check_names(names: Iterable[str], has_factors: bool) -> None:
-    """Checks that the metrics exist and that the data set has what they need.
+def possible_metrics(
+    has_factors: bool, has_posterior: bool = True, has_images: bool = True
+) -> tuple[str, ...]:
+    """Returns the names of the metrics that can be computed from what there is.
 
     Args:
-        names: Names of metrics, keys of `METRICS`.
-        has_factors: Whether the data set has ground-truth factors.
+        has_factors: Whether there are ground-truth factors.
+        has_posterior: Whether there are log-variances beside the codes.
+        has_images: Whether there are images and reconstructions.
+    """
+    missing = _missing(has_factors, has_posterior, has_images)
+    return tuple(name for name, metric in METRICS.items() if metric.takes not in missing)
+
+
+def resolved_names(names: Iterable[str] | None, **present: bool) -> tuple[str, ...]:
+    """Returns the names that are meant: `None` is the default ones, `"all"` all possible ones.
+
+    Args:
+        names: Names of metrics, `("all",)`, or `None`.
+        **present: The arguments of `possible_metrics`.
 
     Raises:
-        UsageError: If a name is unknown (with the close matches), or a metric needs factors that
-            the data set lacks (with the metrics that need none).
+        UsageError: See `check_names`.
     """
-    names = list(names)
+    possible = possible_metrics(**present)
+    if names is None:
+        return tuple(name for name in DEFAULT_METRICS if name in possible)
+    names = tuple(names)
+    if names == ("all",):
+        return possible
+    check_names(names, **present)
+    return names
+
+
+def check_names(
+    names: Iterable[str], has_factors: bool, has_posterior: bool = True, has_images: bool = True
+) -> None:
+    """Checks that the metrics exist and that there is what they need.
+
+    Args:
+        names: Names of metrics, keys of `METRICS`, or `("all",)`.
+        has_factors: Whether there are ground-truth factors.
+        has_posterior: Whether there are log-variances beside the codes; default true.
+        has_images: Whether there are images and reconstructions; default true.
+
+    Raises:
+        UsageError: If a name is unknown (with the close matches), or a metric needs what is not
+            there (with the metrics that do not).
+    """
+    names = tuple(names)
+    if names == ("all",):
+        return
     for name in names:
         if name not in METRICS:
-            raise unknown_name("metric", name, METRICS)
-    refused = [name for name in names if METRICS[name].needs_factors]
-    if refused and not has_factors:
-        needing = ", ".join(name for name, metric in METRICS.items() if metric.needs_factors)
-        others = ", ".join(name for name, metric in METRICS.items() if not metric.needs_factors)
+            raise unknown_name("metric", name, [*METRICS, "all"])
+    missing = _missing(has_factors, has_posterior, has_images)
+    refused = [name for name in names if METRICS[name].takes in missing]
+    if refused:
+        reasons = sorted({missing[METRICS[name].takes] for name in refused})
+        others = ", ".join(possible_metrics(has_factors, has_posterior, has_images))
         raise UsageError(
-            f"Cannot compute {', '.join(refused)}: the data set has no ground-truth factors. "
-            f"Metrics that need factors: {needing}. Metrics that do not: {others}."
+            f"Cannot compute {', '.join(refused)}: there are no {' and no '.join(reasons)}. "
+            f"Metrics that can be computed: {others}."
         )
+
+
+def check_settings(settings: str) -> None:
+    """Raises a `UsageError` unless the name is one of `SETTINGS`."""
+    if settings not in SETTINGS:
+        raise unknown_name("settings", settings, SETTINGS)
+
+
+def _missing(has_factors, has_posterior, has_images):
+    """What takes what is not there, and its name."""
+    missing = {}
+    if not has_factors:
+        missing.update(dict.fromkeys(("labels", "split", "sampler"), "ground-truth factors"))
+    if not has_posterior:
+        missing.update(dict.fromkeys(("posterior", "elbo"), "log-variances of the posterior"))
+    if not has_images:
+        missing["images"] = "images"
+    return missing

@@ -4,6 +4,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from keras_devae.backend import compiles_with_xla
 from keras_devae.errors import UsageError
 from keras_devae.models.images import check_images
 
@@ -36,11 +37,41 @@ class Inference:
             UsageError: If the images do not fit the model or there is no such layer.
         """
         if layer is not None:
-            self._check_layer(layer)
+            self.check_layer(layer)
+        return self.layer_posterior(*self.encoder_posterior(images, batch_size), layer)
+
+    def encoder_posterior(self, images, batch_size=256):
+        """Returns what the encoder itself says, of which every latent layer's posterior is made.
+
+        Args:
+            images: `(n, height, width, channels)`, uint8 or float.
+            batch_size: Images encoded at a time; default 256.
+
+        Returns:
+            Pair (means, log-variances), float32 arrays `(n, ...)`, for `layer_posterior`.
+
+        Raises:
+            UsageError: If the images do not fit the model.
+        """
         check_images(images, self.image_shape, self.likelihood.bounded)
         outputs = in_chunks(self._encode_chunk, images, batch_size)
         log_var = np.clip(outputs["z_log_var"], -LOG_VAR_LIMIT, LOG_VAR_LIMIT)
-        return self._layer_posterior(outputs["z_mean"], log_var, layer)
+        return outputs["z_mean"], log_var
+
+    def layer_posterior(self, mean, log_var, layer=0):
+        """Returns the parameters of a layer's posterior from what the encoder said.
+
+        Args:
+            mean: Means from `encoder_posterior`.
+            log_var: Log-variances from `encoder_posterior`.
+            layer: Number of the latent layer, default 0; or `None` for all K of them.
+
+        Returns:
+            As `posterior`.
+        """
+        all_layers = self.posterior_of_layers(mean, log_var)
+        means, log_vars = (keras.ops.convert_to_numpy(tensor) for tensor in all_layers)
+        return (means, log_vars) if layer is None else (means[layer], log_vars[layer])
 
     def encode(self, images, layer=0, sample=False, seed=None, batch_size=256):
         """Returns the codes of images: the means of the posterior.
@@ -130,19 +161,15 @@ class Inference:
         """Returns the posterior of all K layers, each `(K, batch, latent_dim)`, as tensors."""
         return ops.expand_dims(mean, 0), ops.expand_dims(log_var, 0)
 
-    def _layer_posterior(self, mean, log_var, layer):
-        all_layers = self.posterior_of_layers(mean, log_var)
-        means, log_vars = (keras.ops.convert_to_numpy(tensor) for tensor in all_layers)
-        return (means, log_vars) if layer is None else (means[layer], log_vars[layer])
-
-    def _check_layer(self, layer):
+    def check_layer(self, layer):
+        """Raises a `UsageError` unless there is a latent layer of that number."""
         if layer not in range(self.num_layers):
             raise UsageError(
                 f"The model has the latent layers 0 to {self.num_layers - 1}. Received: {layer}."
             )
 
     def _check_codes(self, z, layer):
-        self._check_layer(layer)
+        self.check_layer(layer)
         if z.ndim != 2 or z.shape[1] != self.latent_dim:
             raise UsageError(
                 f"Expected codes of shape (n, {self.latent_dim}). Received: {z.shape}."
@@ -152,11 +179,27 @@ class Inference:
         return in_chunks(self._decode_chunk, inputs, batch_size)["reconstruction"]
 
     def _encode_chunk(self, images):
-        return self.encoder.predict_on_batch(keras.ops.convert_to_numpy(self.pixels(images)))
+        # Keras would save an attribute of its own kind as a part of the model.
+        if "_image_encoder" not in self.__dict__:
+            object.__setattr__(self, "_image_encoder", _ImageEncoder(self))
+        return self._image_encoder.predict_on_batch(images)
 
     def _decode_chunk(self, inputs):
         decoded = self.decoder.predict_on_batch(inputs)
         return {"reconstruction": keras.ops.convert_to_numpy(self.likelihood.mean(decoded))}
+
+
+class _ImageEncoder(keras.Model):
+    """The encoder with the division of pixels in front, compiled as one: the device casts."""
+
+    def __init__(self, model):
+        super().__init__(name="image_encoder", autocast=False, dtype=model.dtype_policy)
+        self.model = model
+        self.jit_compile = compiles_with_xla()
+        self.built = True
+
+    def call(self, images, training=False):
+        return self.model.encoder(self.model.pixels(images), training=training)
 
 
 def in_chunks(function, rows, batch_size):

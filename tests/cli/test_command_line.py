@@ -50,7 +50,7 @@ def test_train_leaves_the_whole_run_directory(trained):
     names = {file.name for file in path.iterdir()}
     assert names == {
         *("config.json", "history.csv", "metrics.json", "model.keras"),
-        *("checkpoints", "figures", "report.html"),
+        *("checkpoints", "codes", "figures", "report.html"),
     }
     assert [row["step"] for row in RunDirectory(path).read_history()] == [5, 10, 12]
     assert RunDirectory(path).checkpoint_steps() == [12, 10]

@@ -1,3 +1,4 @@
+import inspect
 import subprocess
 import sys
 
@@ -5,19 +6,22 @@ import pytest
 
 from keras_devae import metrics
 from keras_devae.errors import UsageError
-from keras_devae.metrics import METRICS, check_names
+from keras_devae.metrics import METRICS, check_names, resolved_names
 
 
 def test_every_metric_is_a_public_function_with_a_description():
-    assert set(METRICS) == {"mig", "active_variables", "kl", "reconstruction_error"}
     for name, metric in METRICS.items():
-        assert callable(getattr(metrics, name)) and metric.description
-    assert [name for name, metric in METRICS.items() if metric.needs_factors] == ["mig"]
+        assert getattr(metrics, name) is metric.function and metric.description
+        assert metric.function.__doc__
+        parameters = inspect.signature(metric.function).parameters
+        assert set(metric.fast) <= set(parameters)
+    assert set(metrics.DEFAULT_METRICS) <= set(METRICS)
 
 
 def test_known_names_pass():
     check_names(["mig", "kl"], has_factors=True)
     check_names(["kl", "reconstruction_error", "active_variables"], has_factors=False)
+    check_names(["all"], has_factors=False)
 
 
 def test_unknown_name_gets_the_close_matches():
@@ -27,11 +31,23 @@ def test_unknown_name_gets_the_close_matches():
 
 def test_metric_that_needs_factors_is_refused_without_them():
     with pytest.raises(UsageError) as error:
-        check_names(["kl", "mig"], has_factors=False)
+        check_names(["kl", "mig", "factor_vae_score"], has_factors=False)
     message = str(error.value)
-    assert message.startswith("Cannot compute mig: the data set has no ground-truth factors.")
-    assert "Metrics that need factors: mig." in message
-    assert "Metrics that do not: active_variables, kl, reconstruction_error." in message
+    assert message.startswith(
+        "Cannot compute mig, factor_vae_score: there are no ground-truth factors."
+    )
+    possible = message.split(": ")[-1]
+    assert "kl" in possible and "reconstruction_error" in possible and "mig" not in possible
+
+
+def test_all_and_default_names_depend_on_what_there_is():
+    assert resolved_names(None, has_factors=False) == (
+        "active_variables",
+        "kl",
+        "reconstruction_error",
+    )
+    assert resolved_names(("all",), has_factors=True) == tuple(METRICS)
+    assert "dci" not in resolved_names(("all",), has_factors=False)
 
 
 def test_metrics_and_figures_import_no_backend_and_no_display():

@@ -1,0 +1,108 @@
+"""Which latent dimension holds which factor, while a model trains."""
+
+import numpy as np
+
+from keras_devae import checks, figures, metrics
+from keras_devae.callbacks.measuring import MeasuringCallback, check_has_factors
+from keras_devae.files import replacing
+
+
+class InformationCallback(MeasuringCallback):
+    """Computes the mutual information of every latent dimension with every factor.
+
+    Over training these are the information-diffusion curves of the DeVAE paper (Figure 4).
+
+    Args:
+        dataset: A data set with factors.
+        every_steps: Steps between measurements; default 1,000.
+        images: Images that codes are computed from; default 5,000.
+        layer: Number of the latent layer; default 0.
+        bins: Bins of the histogram of each code; default 20.
+        seed: Integer seed of the choice of images; default 0. They are the same each time.
+        directory: Folder for `information.csv`, `information.png` and `information.npz` (`steps`
+            `(t,)`, `information` `(t, d, f)` and `entropies` `(f,)` in nats, `factor_names`); or
+            `None` (default).
+        tensorboard: Folder for TensorBoard event files, or `None` (default).
+
+    Attributes:
+        rows: List of dictionaries: `step`, and for each factor the information in nats that its
+            best latent dimension has, under the factor's name, and `<factor>.latent`, its number.
+        information: Float64 array `(t, d, f)`, in nats.
+
+    Raises:
+        UsageError: If the data set has no factors, or a setting is out of range.
+    """
+
+    name = "information"
+
+    def __init__(
+        self,
+        dataset,
+        every_steps=1000,
+        images=5000,
+        layer=0,
+        bins=20,
+        seed=0,
+        directory=None,
+        tensorboard=None,
+    ):
+        check_has_factors(dataset, "InformationCallback")
+        checks.at_least("images", images, 2)
+        checks.at_least("bins", bins, 2)
+        super().__init__(every_steps, directory, tensorboard)
+        self.dataset, self.layer, self.bins = dataset, layer, bins
+        self._rows = metrics.draw_sample(len(dataset), images, seed).plain
+        factors = dataset.factors(self._rows)
+        varies = np.any(factors != factors[0], axis=0)
+        self._factors = factors[:, varies]
+        self.factor_names = [n for n, v in zip(dataset.factor_names, varies, strict=True) if v]
+        self.entropies = metrics.entropy(self._factors)
+        self._matrices = {}
+
+    @property
+    def information(self):
+        """The matrices measured so far, `(t, d, f)`."""
+        return np.stack([self._matrices[step] for step in sorted(self._matrices)])
+
+    def on_train_begin(self, logs=None):
+        """Goes on with the matrices of a run that goes on."""
+        self._matrices = self._read_matrices()
+        super().on_train_begin(logs)
+        kept = {row["step"] for row in self.rows}
+        self._matrices = {step: m for step, m in self._matrices.items() if step in kept}
+
+    def measure(self, model, step):
+        """Returns one row."""
+        codes = model.encode(self.dataset.images(self._rows), self.layer)
+        matrix = metrics.mutual_information_matrix(codes, self._factors, bins=self.bins)
+        self._matrices[step] = matrix
+        row = {}
+        for name, column in zip(self.factor_names, matrix.T, strict=True):
+            row[name] = float(column.max())
+            row[f"{name}.latent"] = int(column.argmax())
+        return [row]
+
+    def draw(self):
+        """Draws the curves, and writes the matrices beside them."""
+        steps = np.array(sorted(self._matrices))
+        with replacing(self._file) as temporary, open(temporary, "wb") as stream:
+            np.savez(
+                stream,
+                steps=steps,
+                information=self.information,
+                entropies=self.entropies,
+                factor_names=np.array(self.factor_names),
+            )
+        return figures.information_diffusion(
+            steps, self.information, self.entropies, self.factor_names
+        )
+
+    @property
+    def _file(self):
+        return self.directory / f"{self.name}.npz"
+
+    def _read_matrices(self):
+        if self.directory is None or not self._file.is_file():
+            return {}
+        with np.load(self._file) as stored:
+            return dict(zip(stored["steps"].tolist(), stored["information"], strict=True))

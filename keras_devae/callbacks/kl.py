@@ -1,0 +1,89 @@
+"""The KL divergence of every latent dimension, while a model trains."""
+
+import warnings
+
+import numpy as np
+
+from keras_devae import checks, figures, metrics
+from keras_devae.callbacks.measuring import MeasuringCallback
+
+#: Nats in total below which the codes carry nothing.
+COLLAPSED_KL = 0.1
+
+
+class KLCallback(MeasuringCallback):
+    """Computes KL divergence by latent dimension and counts active units; warns of a collapse.
+
+    Args:
+        dataset: The data set; it needs no factors.
+        every_steps: Steps between measurements; default 1,000.
+        images: Images that codes are computed from; default 2,000.
+        layer: Number of the latent layer; default 0.
+        threshold: Variance of a posterior mean above which its unit is active (Burda et al. 2015);
+            default 0.01.
+        seed: Integer seed of the choice of images; default 0. They are the same each time.
+        directory: Folder for `kl.csv` and `kl.png`, or `None` (default).
+        tensorboard: Folder for TensorBoard event files, or `None` (default).
+
+    Attributes:
+        rows: List of dictionaries: `step`, `total` (nats), `active_units`, and `z0`, `z1`, ...
+            (nats).
+
+    Warns:
+        UserWarning: Once, where the total is below 0.1 nats in two measurements one after the
+            other after training has begun: many models pass through so little at the start.
+
+    Raises:
+        UsageError: If a setting is out of range.
+    """
+
+    name = "kl"
+
+    def __init__(
+        self,
+        dataset,
+        every_steps=1000,
+        images=2000,
+        layer=0,
+        threshold=0.01,
+        seed=0,
+        directory=None,
+        tensorboard=None,
+    ):
+        checks.at_least("images", images, 2)
+        checks.finite_at_least("threshold", threshold)
+        super().__init__(every_steps, directory, tensorboard)
+        self.dataset, self.layer, self.threshold = dataset, layer, threshold
+        self._rows = metrics.draw_sample(len(dataset), images, seed).plain
+        self._low = self._warned = False
+
+    def measure(self, model, step):
+        """Returns one row."""
+        posterior = model.posterior(self.dataset.images(self._rows), self.layer)
+        kl = metrics.kl_per_dimension(*posterior)
+        active = metrics.active_variables(*posterior, threshold=self.threshold)
+        self._warn_of_collapse(kl.sum(), step)
+        return [
+            {
+                "total": float(kl.sum()),
+                "active_units": int(active["active_variables.count"]),
+                **{f"z{d}": float(value) for d, value in enumerate(kl)},
+            }
+        ]
+
+    def draw(self):
+        """Draws the KL divergence of every dimension by step."""
+        names = [name for name in self.rows[0] if name[0] == "z"]
+        values = np.array([[row[name] for name in names] for row in self.rows])
+        return figures.kl_per_latent([row["step"] for row in self.rows], values)
+
+    def _warn_of_collapse(self, total, step):
+        before, self._low = self._low, step > 0 and total < COLLAPSED_KL
+        if self._warned or not (before and self._low):
+            return
+        self._warned = True
+        message = (
+            f"At step {step} the codes of layer {self.layer} carry {total:.3g} nats in all: the "
+            "posterior has collapsed to the prior. Lower the pressure on the KL divergence."
+        )
+        warnings.warn(message, UserWarning, stacklevel=2)

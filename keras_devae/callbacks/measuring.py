@@ -1,0 +1,167 @@
+"""What the callbacks that measure a model every so many steps have in common."""
+
+import csv
+import functools
+import io
+import math
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from keras_devae import checks
+from keras_devae.errors import UsageError
+from keras_devae.files import write_text
+
+
+class MeasuringCallback(keras.callbacks.Callback):
+    """Measures a model before training, every so many steps, also within an epoch, and at the end.
+
+    What was measured is in `rows`, and in `<directory>/<name>.csv`, which is written anew, in one
+    move, each time. Training that goes on from a checkpoint goes on with the rows up to its step.
+
+    Args:
+        every_steps: Steps between measurements.
+        directory: Folder for files, or `None` for none.
+        tensorboard: Folder for TensorBoard event files, or `None`. Needs the `tensorboard` extra.
+
+    Attributes:
+        rows: List of dictionaries, each with `step` and what was measured.
+
+    Raises:
+        UsageError: If `every_steps` is below 1, or the extra is missing.
+    """
+
+    #: Name of the files.
+    name = "measurements"
+
+    def __init__(self, every_steps, directory=None, tensorboard=None):
+        super().__init__()
+        self.every_steps = checks.at_least("every_steps", every_steps, 1)
+        self.directory = None if directory is None else Path(directory)
+        self.rows = []
+        self._board = None if tensorboard is None else open_board(str(Path(tensorboard).resolve()))
+
+    def measure(self, model, step):
+        """Measures the model.
+
+        Args:
+            model: The model.
+            step: Steps done.
+
+        Returns:
+            List of rows, dictionaries without `step`.
+        """
+        raise NotImplementedError
+
+    def draw(self):
+        """Returns the picture of all that was measured, or `None` for none."""
+        return None
+
+    def on_train_begin(self, logs=None):
+        """Measures the model as it is, unless this is a run that goes on."""
+        optimizer = getattr(self.model, "optimizer", None)
+        start = 0 if optimizer is None else int(optimizer.iterations)
+        self._step = self._epoch_start = start
+        self.rows = [row for row in self._read() if row["step"] <= start] if start else []
+        self._measured = start
+        # A run that goes on gets the rows of one that was never stopped.
+        if not self.rows:
+            self._measure()
+
+    def on_epoch_begin(self, epoch, logs=None):
+        """Notes where the epoch begins: Keras counts batches from there."""
+        self._epoch_start = self._step
+
+    def on_train_batch_end(self, batch, logs=None):
+        """Measures where a multiple of `every_steps` was reached or passed."""
+        before, self._step = self._step, self._epoch_start + batch + 1
+        if self._step // self.every_steps > before // self.every_steps:
+            self._measure()
+
+    def on_train_end(self, logs=None):
+        """Measures the trained model."""
+        if self._measured != self._step:
+            self._measure()
+        if self._board is not None:
+            self._board.flush()
+
+    def _measure(self):
+        self._measured = self._step
+        measured = self.measure(self.model, self._step)
+        self.rows += [{"step": self._step, **row} for row in measured]
+        for row in measured:
+            self._show_scalars(row)
+        if self.directory is not None and self.rows:
+            self._write()
+
+    def _show_scalars(self, row):
+        if self._board is None:
+            return
+        layer = f"layer_{row['layer']}/" if "layer" in row else ""
+        for name, value in row.items():
+            if name != "layer" and isinstance(value, (int, float)):
+                self._board.add_scalar(f"{self.name}/{layer}{name}", value, self._step)
+
+    def show_image(self, pixels):
+        """Gives TensorBoard a picture, uint8 `(height, width, 3)`."""
+        if self._board is not None:
+            self._board.add_image(self.name, pixels, self._step, dataformats="HWC")
+
+    def _write(self):
+        from keras_devae import figures
+
+        text = io.StringIO()
+        columns = list(dict.fromkeys(key for row in self.rows for key in row))
+        writer = csv.DictWriter(text, columns, lineterminator="\n", restval=math.nan)
+        writer.writeheader()
+        writer.writerows(self.rows)
+        write_text(self.directory / f"{self.name}.csv", text.getvalue())
+        figure = self.draw()
+        if figure is not None:
+            figures.save(figure, self.directory / f"{self.name}.png")
+
+    def _read(self):
+        file = None if self.directory is None else self.directory / f"{self.name}.csv"
+        if file is None or not file.is_file():
+            return self.rows
+        with file.open(newline="", encoding="utf-8") as stream:
+            return [{k: _number(v) for k, v in row.items()} for row in csv.DictReader(stream)]
+
+
+def check_has_factors(dataset, what):
+    """Raises a `UsageError` if a data set has no ground-truth factors."""
+    if dataset.factor_names is None:
+        raise UsageError(
+            f"{what} compares codes with factors, and the data set {dataset.name!r} has none."
+        )
+
+
+@functools.cache
+def open_board(folder):
+    """Opens a TensorBoard event file, the same one for all who name the same folder.
+
+    Args:
+        folder: Absolute path.
+
+    Raises:
+        UsageError: If the `tensorboard` extra is not installed.
+    """
+    try:
+        from tensorboardX import SummaryWriter
+    except ImportError:
+        raise UsageError(
+            "Writing for TensorBoard needs tensorboardX: pip install 'keras-devae[tensorboard]'."
+        ) from None
+    return SummaryWriter(folder)
+
+
+def pixels_of(figure):
+    """Returns a figure as uint8 `(height, width, 3)`."""
+    figure.canvas.draw()
+    return np.asarray(figure.canvas.buffer_rgba())[..., :3].copy()
+
+
+def _number(text):
+    value = float(text)
+    return int(value) if value.is_integer() and "." not in text else value

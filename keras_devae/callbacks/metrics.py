@@ -1,0 +1,72 @@
+"""Metrics while a model trains."""
+
+from keras_devae import checks, metrics
+from keras_devae.callbacks.measuring import MeasuringCallback
+from keras_devae.evaluation import evaluate
+
+
+class MetricsCallback(MeasuringCallback):
+    """Computes metrics every so many steps.
+
+    Args:
+        dataset: The data set, e.g. from `keras_devae.data.load`.
+        metrics: Names of metrics, keys of `keras_devae.metrics.METRICS`; default `("mig",)`.
+        every_steps: Steps between measurements; default 1,000.
+        images: Images that codes are computed from; default 10,000.
+        layers: Numbers of the latent layers; default `(0,)`; `None` for all.
+        settings: `"fast"` (default) or `"paper"`, see `keras_devae.metrics.evaluate`.
+        seed: Integer seed of everything drawn; default 0. The images are the same each time.
+        directory: Folder for `metrics.csv`, or `None` (default).
+        tensorboard: Folder for TensorBoard event files, or `None` (default).
+
+    Attributes:
+        rows: List of dictionaries: `step`, `layer` and the scores, e.g. `mig.score`.
+
+    Raises:
+        UsageError: If a name or a setting is wrong, or a metric needs factors that the data set
+            lacks.
+
+    Example:
+        >>> data = kd.data.load("shapes3d")
+        >>> scores = kd.callbacks.MetricsCallback(data, ["mig", "sap"], every_steps=500)
+        >>> model.fit(data.batches(64, steps=5000), epochs=1, callbacks=[scores])
+        >>> scores.rows[-1]["mig.score"]
+    """
+
+    name = "metrics"
+
+    def __init__(
+        self,
+        dataset,
+        metrics=("mig",),
+        every_steps=1000,
+        images=10_000,
+        layers=(0,),
+        settings="fast",
+        seed=0,
+        directory=None,
+        tensorboard=None,
+    ):
+        self._check(dataset, metrics, images, settings)
+        super().__init__(every_steps, directory, tensorboard)
+        self.dataset, self.metrics, self.images = dataset, tuple(metrics), images
+        self.layers, self.settings, self.seed = layers, settings, seed
+
+    @staticmethod
+    def _check(dataset, names, images, settings):
+        metrics.check_names(names, has_factors=dataset.factor_names is not None)
+        metrics.check_settings(settings)
+        checks.at_least("images", images, 2)
+
+    def measure(self, model, step):
+        """Returns a row of scores for each layer."""
+        scores = evaluate(
+            model,
+            self.dataset,
+            self.metrics,
+            self.images,
+            self.seed,
+            layers=self.layers,
+            settings=self.settings,
+        )
+        return scores["layers"]

@@ -1,0 +1,51 @@
+"""Codes made elsewhere, in a file."""
+
+import zipfile
+
+import numpy as np
+
+from keras_devae.errors import FailureError, UsageError
+
+_ARRAYS = ("codes", "factors", "z_log_var", "factor_names", "n_train")
+
+
+def read_codes_file(path):
+    """Reads codes and their labels.
+
+    Args:
+        path: An `.npz` file with `codes` `(n, d)`; it may hold `factors` `(n, f)`, `factor_names`
+            `(f,)`, `z_log_var` `(n, d)` and the integer `n_train`. Other arrays are left alone, and
+            nothing is unpickled.
+
+    Returns:
+        Dictionary of arguments for `keras_devae.metrics.evaluate`.
+
+    Raises:
+        UsageError: If there is no such file, it is of another kind, or has no `codes` in it.
+        FailureError: If it is damaged.
+    """
+    _check_kind(path)
+    try:
+        with np.load(path) as stored:
+            found = {name: stored[name] for name in _ARRAYS if name in stored.files}
+    except (OSError, EOFError, zipfile.BadZipFile) as error:
+        raise FailureError(f"{path} cannot be read, it is damaged or cut off: {error}.") from None
+    except ValueError as error:
+        raise UsageError(f"{path} must hold plain arrays: {error}") from None
+    if "codes" not in found:
+        raise UsageError(f"{path} must hold an array called `codes`.")
+    if "factor_names" in found:
+        found["factor_names"] = [str(name) for name in found["factor_names"].tolist()]
+    if "n_train" in found:
+        found["n_train"] = int(found["n_train"])
+    return found
+
+
+def _check_kind(path):
+    try:
+        with open(path, "rb") as file:
+            start = file.read(2)
+    except OSError as error:
+        raise UsageError(f"{path} cannot be opened: {error.strerror}.") from None
+    if start != b"PK":
+        raise UsageError(f"{path} is not an .npz file, as `numpy.savez` writes it.")

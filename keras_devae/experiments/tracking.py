@@ -1,0 +1,57 @@
+"""What a run measures while it trains."""
+
+from keras_devae import metrics
+from keras_devae.errors import unknown_name
+
+#: What can be tracked besides the metrics.
+TRACKED = ("information", "kl", "traversal")
+
+
+def check_tracked(names, has_factors):
+    """Checks what is to be tracked.
+
+    Args:
+        names: Names of `TRACKED` or of metrics.
+        has_factors: Whether the data set has ground-truth factors.
+
+    Raises:
+        UsageError: If a name is unknown, or needs factors that the data set lacks.
+    """
+    for name in names:
+        if name not in TRACKED and name not in metrics.METRICS:
+            raise unknown_name("thing to track", name, [*TRACKED, *metrics.METRICS])
+    # The information of factors needs what a metric of factors needs.
+    needed = ["mig" if name == "information" else name for name in names if name != "traversal"]
+    metrics.check_names(needed, has_factors)
+
+
+def tracking_callbacks(config, run, dataset):
+    """Makes the callbacks of a run.
+
+    Args:
+        config: The run's completed `RunConfig`.
+        run: The `RunDirectory`.
+        dataset: The data set.
+
+    Returns:
+        List of Keras callbacks, which write to the run's folder `tracking`.
+    """
+    from keras_devae import callbacks
+
+    kinds = {
+        "information": callbacks.InformationCallback,
+        "kl": callbacks.KLCallback,
+        "traversal": callbacks.TraversalCallback,
+    }
+    common = {
+        "every_steps": config.track_every,
+        "seed": config.seed,
+        "directory": run.tracking,
+        "tensorboard": run.tracking / "tensorboard" if config.tensorboard else None,
+    }
+    made = [kinds[name](dataset, **common) for name in config.track if name in kinds]
+    scored = [name for name in config.track if name not in kinds]
+    if scored:
+        images = config.evaluation_images
+        made.append(callbacks.MetricsCallback(dataset, scored, images=images, **common))
+    return made

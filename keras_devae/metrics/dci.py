@@ -1,0 +1,100 @@
+"""Disentanglement, completeness and informativeness, from the importances of boosted trees."""
+
+import operator
+from collections.abc import Iterable
+
+import numpy as np
+
+from keras_devae.errors import UsageError, unknown_name
+from keras_devae.metrics.boosting import boost
+from keras_devae.metrics.importance import importance_scores
+from keras_devae.metrics.inputs import check_labelled, per_factor, split_rows
+from keras_devae.metrics.lightgbm_boosting import boost_with_lightgbm
+from keras_devae.metrics.results import result
+
+PREDICTORS = {
+    "gradient_boosting": (boost, ("scikit-learn",)),
+    "lightgbm": (boost_with_lightgbm, ("scikit-learn", "lightgbm")),
+}
+
+
+def dci(
+    codes: np.ndarray,
+    factors: np.ndarray,
+    *,
+    predictor: str = "gradient_boosting",
+    n_train: int | None = None,
+    factor_names: Iterable[str] | None = None,
+    seed: int = 0,
+    workers: int | None = None,
+) -> dict:
+    """Disentanglement, completeness, informativeness (Eastwood and Williams 2018).
+
+    As computed by disentanglement_lib: boosted trees predict each factor from all codes. How
+    important each code was to each factor gives disentanglement (a code is important to one factor
+    only) and completeness (a factor has one important code), weighted by importance.
+    Informativeness is the accuracy of the predictions; the paper's is an error.
+
+    `"gradient_boosting"` is scikit-learn's `GradientBoostingClassifier()` with `random_state=seed`,
+    its trees grown in parallel. With 10,000 training rows it takes about a second for each value of
+    each factor and processor. `"lightgbm"` is more than 20 times as fast; on the reference cases of
+    the tests it differs by at most 0.02 in disentanglement and 0.03 in completeness.
+
+    Constant codes are left out and count neither as codes nor in the base of completeness:
+    appending some changes nothing. Where every code is constant, disentanglement and completeness
+    are 0 and informativeness is the share of the most frequent value. With one factor each
+    important code has disentanglement 1; with one code each factor has completeness 1.
+
+    Args:
+        codes: `(n, d)` codes, usually posterior means. Trees compare them in float32.
+        factors: `(n, f)` whole-number factors.
+        predictor: `"gradient_boosting"` (default) or `"lightgbm"`.
+        n_train: Number of rows that train, the first ones; `None` for two thirds.
+        factor_names: A name for each factor; `None` for `factor_0`, `factor_1`, ...
+        seed: Seed of the predictor, at least 0.
+        workers: Number of threads; `None` for as many as there are usable processors. The result
+            does not depend on it.
+
+    Returns:
+        `dci.disentanglement`, `dci.completeness`, `dci.informativeness_train`,
+        `dci.informativeness_test`. `details`: `importance_matrix` `(d, varying factors)` and
+        `per_code` as lists, `per_factor`, `informativeness_train` and `informativeness_test` by
+        factor name, `constant_codes`. `settings`: `predictor`, `n_train`, `seed`, and what every
+        metric records.
+
+    Raises:
+        UsageError: If the arrays are malformed, not finite or of different lengths, if no factor
+            varies, a setting is wrong, or LightGBM is asked for and not installed.
+    """
+    if predictor not in PREDICTORS:
+        raise unknown_name("predictor", predictor, PREDICTORS)
+    function, libraries = PREDICTORS[predictor]
+    seed = _check_integer("seed", seed, 0, 2**31 - 1)
+    workers = None if workers is None else _check_integer("workers", workers, 1, 2**31 - 1)
+    split = split_rows(check_labelled(codes, factors, factor_names), n_train)
+    varying = np.delete(np.arange(split.train_codes.shape[1]), split.constant_codes)
+    # Trees need a code, if only one that tells nothing.
+    used = varying if len(varying) else [0]
+    fitted = split._replace(
+        train_codes=split.train_codes[:, used], test_codes=split.test_codes[:, used]
+    )
+    boosted = function(fitted, seed, workers)
+    matrix = np.zeros((split.train_codes.shape[1], len(split.names)))
+    matrix[used] = boosted.importances
+    values, details = importance_scores(matrix, split.names, split.constant_codes)
+    values["informativeness_train"] = boosted.train_accuracies.mean()
+    values["informativeness_test"] = boosted.test_accuracies.mean()
+    details["informativeness_train"] = per_factor(split.names, boosted.train_accuracies)
+    details["informativeness_test"] = per_factor(split.names, boosted.test_accuracies)
+    settings = {"predictor": predictor, "seed": seed, **split.settings}
+    return result("dci", values, details, settings, libraries)
+
+
+def _check_integer(name, value, least, most):
+    try:
+        number = operator.index(value)
+    except TypeError:
+        number = least - 1
+    if not least <= number <= most:
+        raise UsageError(f"`{name}` must be an integer of at least {least}. Received: {value!r}.")
+    return number

@@ -1,0 +1,161 @@
+"""Modularity and explicitness: one factor a code, and factors that codes tell linearly."""
+
+import warnings
+from collections.abc import Iterable
+
+import numpy as np
+from scipy.stats import rankdata
+
+from keras_devae.metrics.inputs import MetricWarning, check_labelled, per_factor, split_rows
+from keras_devae.metrics.logistic import fit_factors
+from keras_devae.metrics.mutual_information import mutual_information_matrix
+from keras_devae.metrics.results import result
+
+
+def modularity_explicitness(
+    codes: np.ndarray,
+    factors: np.ndarray,
+    *,
+    bins: int = 20,
+    discretizer: str = "histogram",
+    n_train: int | None = None,
+    factor_names: Iterable[str] | None = None,
+    seed: int | None = 0,
+) -> dict:
+    """Modularity and explicitness (Ridgeway and Mozer 2018), as in disentanglement_lib.
+
+    Modularity is the mean over codes of how far each code tells about one factor only, from the
+    mutual information over all rows. Explicitness is the area under the ROC curve of a logistic
+    regression from all standardised codes to a factor, the mean over its values, one against the
+    rest, and over factors; 0.5 is a guess.
+
+    Noise does not have modularity 0: finite samples give every code a little information, and its
+    proportions count, not its amount. Independent codes score about 0.5, and dead ones that are not
+    exactly constant lift or lower the mean arbitrarily. Constant codes count as 0 in the mean, as
+    there; where every code is constant modularity is 0 and explicitness 0.5. With one factor, each
+    code that tells anything has modularity 1.
+
+    Values of a factor that are missing in the training or the test rows have no curve: they are
+    left out of the mean over values, with a `MetricWarning`; a factor without any counts as 0.5.
+
+    Args:
+        codes: `(n, d)` codes, usually posterior means.
+        factors: `(n, f)` whole-number factors.
+        bins: Number of equal-width bins a code; the field's results are with 20.
+        discretizer: `"histogram"` (default), or `"identity"` for integer codes.
+        n_train: Number of rows that train the regressions, the first ones; `None` for two thirds.
+        factor_names: A name for each factor; `None` for `factor_0`, `factor_1`, ...
+        seed: The seed that the samples were drawn with, to be recorded; nothing here is random.
+
+    Returns:
+        `modularity_explicitness.modularity_score`, `.explicitness_score_train`,
+        `.explicitness_score_test`. `details`: `modularity_per_code`, `mutual_information`
+        `(d, varying factors)` in nats as nested lists, `explicitness_train` and
+        `per_factor` (of the test rows) by factor name, `constant_codes`. `settings`: `bins` (`None` with
+        `"identity"`), `discretizer`, `predictor`, `n_train`, `seed`, and what every metric records.
+
+    Raises:
+        UsageError: If the arrays are malformed, not finite or of different lengths; if real codes
+            meet `"identity"`; if no factor varies; if a setting is wrong.
+    """
+    labelled = check_labelled(codes, factors, factor_names)
+    information = mutual_information_matrix(
+        labelled.codes, labelled.factors, bins=bins, discretizer=discretizer
+    )
+    split = split_rows(labelled, n_train)
+    train, test = _explicitness(split)
+    details = {
+        "modularity_per_code": modularity_per_code(information).tolist(),
+        "mutual_information": information.tolist(),
+        "explicitness_train": per_factor(split.names, train),
+        "per_factor": per_factor(split.names, test),
+        "constant_codes": labelled.constant_codes,
+    }
+    settings = {
+        "bins": int(bins) if discretizer == "histogram" else None,
+        "discretizer": discretizer,
+        "predictor": "logistic_regression",
+        "seed": seed,
+        **split.settings,
+    }
+    values = {
+        "modularity_score": modularity_of(information),
+        "explicitness_score_train": np.mean(train),
+        "explicitness_score_test": np.mean(test),
+    }
+    libraries = ("scikit-learn", "scipy")
+    return result("modularity_explicitness", values, details, settings, libraries)
+
+
+def modularity_per_code(matrix: np.ndarray) -> np.ndarray:
+    """Returns how far each code tells about one factor only.
+
+    1 minus the squared values of the other factors, as a share of what they would be if all were as
+    large as the largest.
+
+    Args:
+        matrix: `(d, f)` mutual information of at least 0, a row a code and a column a factor.
+
+    Returns:
+        Float64 array `(d,)` in `[0, 1]`; 0 for a row of zeros. With one factor, 1 for other rows.
+    """
+    matrix = np.asarray(matrix, dtype=np.float64)
+    largest = matrix.max(axis=1, keepdims=True)
+    squares = np.square(matrix / np.where(largest > 0, largest, 1.0))
+    others = np.maximum(0.0, squares.sum(axis=1) - 1.0) / max(1, matrix.shape[1] - 1)
+    return np.where(largest[:, 0] > 0, 1.0 - others, 0.0)
+
+
+def modularity_of(matrix: np.ndarray) -> float:
+    """Returns the mean modularity of codes.
+
+    Args:
+        matrix: `(d, f)` mutual information of at least 0, a row a code and a column a factor.
+
+    Returns:
+        A number in `[0, 1]`; rows of zeros count as 0.
+    """
+    return float(modularity_per_code(matrix).mean())
+
+
+def _explicitness(split):
+    """Mean area over the values of each factor, on the training and on the test rows."""
+    fitted = fit_factors(split, "modularity_explicitness", stacklevel=4)
+    parts = ((fitted.train, split.train_factors), (fitted.test, split.test_factors))
+    areas = [
+        [
+            _areas(model.predict_proba(codes), column, model.classes_)
+            for model, column in zip(fitted.models, factors.T, strict=True)
+        ]
+        for codes, factors in parts
+    ]
+    incomplete = [
+        name
+        for name, known, tested, model in zip(
+            split.names, areas[1], split.test_factors.T, fitted.models, strict=True
+        )
+        if np.isnan(known).any() or not np.isin(tested, model.classes_).all()
+    ]
+    if incomplete:
+        warnings.warn(
+            "modularity_explicitness: left out values that are missing in the training or the test "
+            f"rows, of {', '.join(incomplete)}.",
+            MetricWarning,
+            stacklevel=3,
+        )
+    return [[_mean_area(known) for known in part] for part in areas]
+
+
+def _areas(scores, labels, classes):
+    """Area under the curve of each class against the rest; NaN where one of them has no samples."""
+    positive = labels[:, None] == classes
+    members = positive.sum(axis=0)
+    pairs = members * (len(labels) - members)
+    ranks = rankdata(scores, axis=0)
+    above = np.sum(ranks * positive, axis=0) - members * (members + 1) / 2
+    return np.where(pairs > 0, above / np.where(pairs > 0, pairs, 1), np.nan)
+
+
+def _mean_area(areas):
+    known = areas[~np.isnan(areas)]
+    return float(known.mean()) if len(known) else 0.5

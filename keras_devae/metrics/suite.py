@@ -1,0 +1,338 @@
+"""Many metrics of the same codes, with their uncertainty over fresh samples."""
+
+import math
+from collections.abc import Callable, Iterable
+from typing import NamedTuple, Protocol
+
+import numpy as np
+import scipy.stats
+
+from keras_devae import checks
+from keras_devae.metrics.inputs import (
+    check_codes,
+    check_factors,
+    check_n_train,
+    check_same_length,
+)
+from keras_devae.metrics.posterior import check_same_shape
+from keras_devae.metrics.registry import METRICS, check_settings, resolved_names
+from keras_devae.metrics.sampling import CodeTable, Sampler
+
+#: The published study's number of samples; predictors are tested on half as many more.
+SAMPLES = 10_000
+CONFIDENCE = 0.95
+
+
+class Sample(NamedTuple):
+    """The rows of one repeat.
+
+    Attributes:
+        rows: Row numbers; those before `n_train` train, the rest test.
+        n_train: How many train.
+        plain: Row numbers for the metrics that train nothing.
+        seed: Seed of what metrics draw themselves.
+    """
+
+    rows: np.ndarray
+    n_train: int
+    plain: np.ndarray
+    seed: int
+
+
+class Source(Protocol):
+    """What metrics are computed from: a table of which rows can be asked for.
+
+    Attributes:
+        factor_names: A name for each factor, or `None`.
+        sampler: A `Sampler` over the whole table, or `None` without factors.
+        negative_log_likelihood: Reconstruction term in nats, or `None` if unknown.
+    """
+
+    factor_names: tuple[str, ...] | None
+    sampler: Sampler | None
+    negative_log_likelihood: float | None
+
+    def codes_of(self, rows: np.ndarray) -> np.ndarray:
+        """Returns the codes `(n, d)` of rows."""
+
+    def factors_of(self, rows: np.ndarray) -> np.ndarray:
+        """Returns the factors `(n, f)` of rows."""
+
+    def posterior_of(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Returns the means and log-variances `(n, d)` of rows."""
+
+    def reconstruction_error(self) -> dict:
+        """Returns the result of `keras_devae.metrics.reconstruction_error`."""
+
+
+def evaluate(
+    codes: np.ndarray,
+    factors: np.ndarray | None = None,
+    metrics: Iterable[str] | None = None,
+    *,
+    settings: str = "paper",
+    seed: int = 0,
+    repeats: int = 1,
+    samples: int | None = None,
+    n_train: int | None = None,
+    factor_names: Iterable[str] | None = None,
+    z_log_var: np.ndarray | None = None,
+    workers: int | None = None,
+    progress: Callable[[str], None] | None = None,
+) -> dict:
+    """Computes metrics of codes, from wherever they come.
+
+    Args:
+        codes: `(n, d)` codes, e.g. posterior means.
+        factors: `(n, f)` whole-number factors, or `None`.
+        metrics: Names of metrics, keys of `METRICS`; `["all"]` for all that can be computed;
+            `None` for those of `DEFAULT_METRICS` that can.
+        settings: `"paper"` (default) or `"fast"`.
+        seed: Seed of everything random; default 0.
+        repeats: Number of repeats, each on rows drawn afresh; default 1.
+        samples: Rows of a repeat. Default: all of them in their order for one repeat; for several,
+            half of them, drawn without repetition, at most 15,000.
+        n_train: Rows of a repeat that train a predictor, the rest test it; default two thirds.
+        factor_names: A name for each factor; `None` for `factor_0`, `factor_1`, ...
+        z_log_var: `(n, d)` log-variances of the posterior whose means the codes are, or `None`.
+        workers: Threads for what trains predictors; default one for each CPU. The numbers do not
+            depend on it.
+        progress: Called with the name of each metric before it is computed.
+
+    Returns:
+        Dictionary that `json.dump` takes: flat keys such as `mig.score`; with several repeats these
+        are means, and beside each stand `mig.score.std` (the standard deviation over repeats) and
+        `mig.score.low`, `mig.score.high` (the 95 % interval of the mean by Student's t).
+        `details`: by metric, see each; those of the first repeat. `settings`: by metric, likewise.
+        `repeats`: the flat keys of each repeat, where there are several.
+
+    Raises:
+        UsageError: If a name or a setting is wrong, or the arrays are malformed.
+
+    Example:
+        >>> scores = evaluate(codes, factors, ["mig", "dci"], settings="fast", repeats=5)
+        >>> scores["mig.score"], scores["mig.score.low"], scores["dci.disentanglement"]
+    """
+    check_settings(settings)
+    checks.at_least("repeats", repeats, 1)
+    present = {
+        "has_factors": factors is not None,
+        "has_posterior": z_log_var is not None,
+        "has_images": False,
+    }
+    names = resolved_names(metrics, **present)
+    source = _ArraySource(codes, factors, factor_names, z_log_var)
+    drawn = _samples(len(source.codes), samples, n_train, seed, repeats)
+    results = [
+        {name: compute(name, source, sample, settings, workers, progress) for name in names}
+        for sample in drawn
+    ]
+    return combined(results)
+
+
+def compute(
+    name: str,
+    source: Source,
+    sample: Sample,
+    settings: str = "paper",
+    workers: int | None = None,
+    progress: Callable[[str], None] | None = None,
+) -> dict:
+    """Computes one metric of one sample.
+
+    Args:
+        name: A key of `METRICS`.
+        source: The codes.
+        sample: The rows.
+        settings: `"paper"` (default) or `"fast"`.
+        workers: Threads, see `evaluate`.
+        progress: Called with the metric's name.
+
+    Returns:
+        The metric's result; its settings say `"preset"`, the name of the settings.
+    """
+    if progress is not None:
+        progress(name)
+    metric = METRICS[name]
+    fast = settings == "fast"
+    options = dict(metric.fast) if fast else {}
+    if name == "dci":
+        options["workers"] = workers
+    rows = metric.fast_rows if fast else None
+    result = _APPLY[metric.takes](metric.function, source, sample, rows, options)
+    return {**result, "settings": {**result["settings"], "preset": settings}}
+
+
+def combined(repeats: list[dict[str, dict]]) -> dict:
+    """Puts the results of metrics together.
+
+    Args:
+        repeats: For each repeat, the result of each metric by name.
+
+    Returns:
+        The dictionary that `evaluate` returns.
+    """
+    flat = [{k: v for result in r.values() for k, v in scores_of(result).items()} for r in repeats]
+    scores = dict(flat[0]) if len(flat) == 1 else {}
+    for key in [] if len(flat) == 1 else flat[0]:
+        scores.update(_spread(key, np.array([values[key] for values in flat if key in values])))
+    first = repeats[0]
+    return {
+        **scores,
+        "details": {name: result["details"] for name, result in first.items()},
+        "settings": {name: result["settings"] for name, result in first.items()},
+        **({"repeats": flat} if len(flat) > 1 else {}),
+    }
+
+
+def scores_of(result: dict) -> dict[str, float]:
+    """Returns the flat keys of a result."""
+    return {k: v for k, v in result.items() if k not in ("details", "settings", "repeats")}
+
+
+def draw_sample(row_count: int, images: int, seed: int, repeat: int = 0) -> Sample:
+    """Draws the rows of one repeat from a large table.
+
+    Args:
+        row_count: Rows of the table.
+        images: Rows that train, and rows for the metrics that train nothing; half as many more
+            test. If there are fewer, all are used, two thirds of them to train.
+        seed: Seed of the draw.
+        repeat: Number of the repeat.
+
+    Returns:
+        The `Sample`.
+    """
+    rng = np.random.default_rng(seed if repeat == 0 else [seed, repeat])
+    plain = (
+        np.arange(row_count)
+        if images >= row_count
+        else rng.choice(row_count, images, replace=False)
+    )
+    tested = images // 2
+    if images + tested <= row_count:
+        others = np.setdiff1d(np.arange(row_count), plain)
+        rows = np.concatenate([plain, rng.choice(others, tested, replace=False)])
+        n_train = images
+    else:
+        rows, n_train = rng.permutation(row_count), 2 * row_count // 3
+    return Sample(rows, n_train, plain, _seed_of(seed, repeat))
+
+
+def _samples(row_count, samples, n_train, seed, repeats):
+    if samples is None:
+        samples = row_count if repeats == 1 else min(SAMPLES * 3 // 2, row_count // 2)
+    checks.at_least("samples", samples, 2)
+    samples = min(samples, row_count)
+    n_train = check_n_train(n_train, samples)
+    drawn = []
+    for repeat in range(repeats):
+        rows = np.arange(row_count)
+        if samples < row_count:
+            rng = np.random.default_rng([seed, repeat])
+            rows = rng.choice(row_count, samples, replace=False)
+        drawn.append(Sample(rows, n_train, rows, _seed_of(seed, repeat)))
+    return drawn
+
+
+def _seed_of(seed, repeat):
+    """The seed of a repeat's metrics: that of the first is the one that was given."""
+    return seed if repeat == 0 else int(np.random.default_rng([seed, repeat]).integers(2**31))
+
+
+def _spread(key, values):
+    mean, deviation = values.mean(), values.std(ddof=1) if len(values) > 1 else 0.0
+    half = scipy.stats.t.ppf((1 + CONFIDENCE) / 2, max(1, len(values) - 1)) * deviation
+    half /= math.sqrt(len(values))
+    return {
+        key: float(mean),
+        f"{key}.std": float(deviation),
+        f"{key}.low": float(mean - half),
+        f"{key}.high": float(mean + half),
+    }
+
+
+def _from_labels(function, source, sample, limit, options):
+    rows = sample.plain[:limit]
+    codes, factors = source.codes_of(rows), source.factors_of(rows)
+    named = {"factor_names": source.factor_names, "seed": sample.seed}
+    return function(codes, factors, **named, **options)
+
+
+def _from_split(function, source, sample, limit, options):
+    rows, n_train = sample.rows, sample.n_train
+    if limit is not None and limit < n_train:
+        rows = np.concatenate([rows[:limit], rows[n_train : n_train + limit // 2]])
+        n_train = limit
+    codes, factors = source.codes_of(rows), source.factors_of(rows)
+    named = {"factor_names": source.factor_names, "seed": sample.seed}
+    return function(codes, factors, n_train=n_train, **named, **options)
+
+
+def _from_sampler(function, source, sample, limit, options):
+    del limit
+    return function(source.sampler, seed=sample.seed, **options)
+
+
+def _from_codes(function, source, sample, limit, options):
+    return function(source.codes_of(sample.plain[:limit]), seed=sample.seed, **options)
+
+
+def _from_posterior(function, source, sample, limit, options):
+    del options
+    return function(*source.posterior_of(sample.plain[:limit]))
+
+
+def _from_elbo(function, source, sample, limit, options):
+    posterior = source.posterior_of(sample.plain[:limit])
+    error = source.negative_log_likelihood
+    return function(*posterior, negative_log_likelihood=error, seed=sample.seed, **options)
+
+
+def _from_images(function, source, sample, limit, options):
+    del function, sample, limit, options
+    return source.reconstruction_error()
+
+
+_APPLY = {
+    "labels": _from_labels,
+    "split": _from_split,
+    "sampler": _from_sampler,
+    "codes": _from_codes,
+    "posterior": _from_posterior,
+    "elbo": _from_elbo,
+    "images": _from_images,
+}
+
+
+class _ArraySource:
+    """Codes and factors in memory."""
+
+    negative_log_likelihood = None
+
+    def __init__(self, codes, factors, factor_names, z_log_var):
+        self.codes = check_codes(codes)
+        self.factors = self.z_log_var = None
+        if factors is not None:
+            self.factors = check_factors(factors)
+            check_same_length(self.codes, self.factors)
+        if z_log_var is not None:
+            self.z_log_var = check_codes(z_log_var, "z_log_var")
+            check_same_shape(self.codes, self.z_log_var)
+        self.factor_names = factor_names
+        self._sampler = None
+
+    @property
+    def sampler(self):
+        if self._sampler is None:
+            self._sampler = CodeTable(self.codes, self.factors, self.factor_names)
+        return self._sampler
+
+    def codes_of(self, rows):
+        return self.codes[rows]
+
+    def factors_of(self, rows):
+        return self.factors[rows]
+
+    def posterior_of(self, rows):
+        return self.codes[rows], self.z_log_var[rows]

@@ -1,0 +1,112 @@
+"""Scores of a model on a data set."""
+
+import json
+
+import numpy as np
+import pytest
+
+from keras_devae import data, metrics
+from keras_devae.encoding import Encoding
+from keras_devae.errors import UsageError
+from keras_devae.evaluation import evaluate
+
+pytestmark = pytest.mark.backends
+
+
+@pytest.fixture(scope="module")
+def squares():
+    """A data set of 8x8 images of a square at 5x5 places, in two greys."""
+    factors = np.indices((5, 5, 2)).reshape(3, -1).T
+    images = np.zeros((50, 8, 8, 1), np.uint8)
+    for image, (row, column, grey) in zip(images, factors, strict=True):
+        image[row : row + 4, column : column + 4] = 255 - 100 * grey
+    return data.from_arrays(images, factors, factor_names=("row", "column", "grey"))
+
+
+@pytest.fixture(scope="module")
+def model(tiny):
+    return tiny("devae", likelihood="gaussian")
+
+
+def test_scores_are_those_of_the_plain_functions(model, squares):
+    names = ["mig", "kl", "reconstruction_error", "factor_vae_score"]
+    scores = evaluate(model, squares, names, settings="fast")
+    images, factors = squares.images(range(50)), squares.factors(range(50))
+    for layer, row in enumerate(scores["layers"]):
+        means, log_vars = model.posterior(images, layer)
+        assert row["layer"] == layer
+        assert row["mig.score"] == metrics.mig(means, factors)["mig.score"]
+        assert row["kl.total"] == pytest.approx(metrics.kl(means, log_vars)["kl.total"])
+        error = metrics.reconstruction_error(images, model.reconstruct(images, layer), "gaussian")
+        key = "reconstruction_error.squared_error"
+        assert row[key] == pytest.approx(error[key])
+        table = metrics.CodeTable(means, factors)
+        votes = metrics.factor_vae_score(table, n_train=1000, n_test=1000)
+        key = "factor_vae_score.score"
+        assert row[key] == pytest.approx(votes[key], abs=0.01)
+    assert list(scores["details"][0]["mig"]["per_factor"]) == ["row", "column", "grey"]
+    assert scores["settings"]["metrics"]["mig"]["preset"] == "fast"
+    assert json.loads(json.dumps(scores)) == scores
+
+
+def test_one_layer_alone_has_the_same_scores(model, squares):
+    whole = evaluate(model, squares, ["mig", "sap"])
+    (one,) = evaluate(model, squares, ["mig", "sap"], layers=[1])["layers"]
+    assert one == whole["layers"][1]
+
+
+def test_an_encoding_is_used_and_added_to(model, squares):
+    encoding = Encoding(model, squares)
+    evaluate(model, squares, ["mig"], images=20, encoding=encoding)
+    assert encoding.encoded_count == 20
+    for _ in range(2):
+        evaluate(model, squares, ["mig", "factor_vae_score"], images=20, encoding=encoding)
+        assert encoding.encoded_count == 50
+
+
+def test_repeats_give_mean_spread_and_interval(model, squares):
+    scores = evaluate(model, squares, ["mig"], images=25, repeats=4)
+    row = scores["layers"][0]
+    single = [repeat["mig.score"] for repeat in scores["repeats"][0]]
+    assert len(set(single)) == 4
+    assert row["mig.score"] == pytest.approx(np.mean(single))
+    assert row["mig.score.std"] == pytest.approx(np.std(single, ddof=1))
+    assert row["mig.score.low"] < row["mig.score"] < row["mig.score.high"]
+    # The first repeat is what one repeat alone gives.
+    assert single[0] == evaluate(model, squares, ["mig"], images=25)["layers"][0]["mig.score"]
+
+
+def test_the_seed_decides_everything(model, squares):
+    names = ["mig", "sap", "factor_vae_score", "dci"]
+    first = evaluate(model, squares, names, images=20, settings="fast", seed=3)
+    assert first == evaluate(model, squares, names, images=20, settings="fast", seed=3)
+    second = evaluate(model, squares, names, images=20, settings="fast", seed=4)
+    assert first["layers"] != second["layers"]
+
+
+def test_progress_names_layer_and_metric(model, squares):
+    seen = []
+    evaluate(model, squares, ["mig", "kl"], progress=lambda *what: seen.append(what))
+    assert seen == [(layer, name) for layer in range(3) for name in ("mig", "kl")]
+
+
+def test_wrong_requests_are_refused_before_anything_is_encoded(model, squares):
+    encoding = Encoding(model, squares)
+    for arguments, message in (
+        ({"names": ["migg"]}, "Did you mean 'mig'"),
+        ({"settings": "fst"}, "Did you mean 'fast'"),
+        ({"layers": [3]}, "latent layers 0 to 2. Received: 3"),
+        ({"repeats": 0}, "`repeats` must be.*Received: 0"),
+    ):
+        with pytest.raises(UsageError, match=message):
+            evaluate(model, squares, encoding=encoding, **arguments)
+    assert encoding.encoded_count == 0
+
+
+def test_images_without_factors_have_scores_too(model, squares):
+    plain = data.from_arrays(squares.images(range(50)))
+    scores = evaluate(model, plain, ["all"], settings="fast")
+    metrics_found = {key.split(".")[0] for key in scores["layers"][0]} - {"layer"}
+    assert metrics_found == set(metrics.possible_metrics(has_factors=False))
+    with pytest.raises(UsageError, match="no ground-truth factors"):
+        evaluate(model, plain, ["mig"])
