@@ -4,6 +4,7 @@ import hashlib
 import json
 import logging
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,8 @@ logger = logging.getLogger(__name__)
 
 #: Images read and encoded at a time.
 CHUNK = 1024
+#: Chunks that are read ahead.
+AHEAD = 2
 
 
 class Encoding:
@@ -49,12 +52,13 @@ class Encoding:
         wanted = np.zeros(len(self._places), bool)
         wanted[np.ravel(rows)] = True
         new = np.flatnonzero(wanted & (self._places < 0))
+        chunks = [new[start : start + CHUNK] for start in range(0, len(new), CHUNK)]
         parts = []
-        for start in range(0, len(new), CHUNK):
-            parts.append(self._encode(new[start : start + CHUNK]))
-            self.encoded_count += len(parts[-1]["rows"])
+        for rows, images in zip(chunks, self._read_ahead(chunks), strict=True):
+            parts.append(self._encode(rows, images))
+            self.encoded_count += len(rows)
             if self._progress is not None:
-                self._progress(min(start + CHUNK, len(new)), len(new))
+                self._progress(sum(len(part["rows"]) for part in parts), len(new))
         if parts:
             self._add(parts)
 
@@ -114,8 +118,16 @@ class Encoding:
             return
         self._add([parts])
 
-    def _encode(self, rows):
-        images = self.dataset.images(rows)
+    def _read_ahead(self, chunks):
+        """Reads the images of each chunk while those before are being encoded."""
+        with ThreadPoolExecutor(1) as reader:
+            waiting = [reader.submit(self.dataset.images, rows) for rows in chunks[:AHEAD]]
+            for i in range(len(chunks)):
+                yield waiting.pop(0).result()
+                if i + AHEAD < len(chunks):
+                    waiting.append(reader.submit(self.dataset.images, chunks[i + AHEAD]))
+
+    def _encode(self, rows, images):
         means, log_vars = self.model.encoder_posterior(images)
         encoded = {"rows": rows, "means": means, "log_vars": log_vars}
         if self.model.num_categories:
@@ -135,7 +147,7 @@ class LayerSampler(metrics.Sampler):
     Args:
         encoding: The `Encoding`.
         labelled: The factors, from `keras_devae.metrics.label_rows`.
-        index: Their `keras_devae.metrics.FactorIndex`, which all layers share.
+        index: Their `keras_devae.metrics.factor_index`, which all layers share.
         layer: Number of the latent layer.
     """
 

@@ -115,7 +115,7 @@ class _Source:
 
     @functools.cached_property
     def index(self):
-        return metrics.FactorIndex(self.labelled.factors)
+        return metrics.factor_index(self.labelled.factors)
 
 
 class _LayerSource:

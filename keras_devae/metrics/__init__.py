@@ -38,8 +38,8 @@ from keras_devae.metrics.registry import (
 from keras_devae.metrics.sampling import (
     CodeTable,
     EncodedDataset,
-    FactorIndex,
     Sampler,
+    factor_index,
     label_rows,
 )
 from keras_devae.metrics.separated_attribute_predictability import sap
@@ -53,7 +53,6 @@ __all__ = [
     "SETTINGS",
     "CodeTable",
     "EncodedDataset",
-    "FactorIndex",
     "Metric",
     "MetricWarning",
     "Sampler",
@@ -69,6 +68,7 @@ __all__ = [
     "elbo_decomposition",
     "entropy",
     "evaluate",
+    "factor_index",
     "factor_vae_score",
     "gaussian_total_correlation",
     "histogram_discretize",

@@ -21,7 +21,7 @@ class LabelledCodes(NamedTuple):
     """Checked codes with those of their factors that vary.
 
     Attributes:
-        codes: `(n, d)`, integer or float64.
+        codes: `(n, d)`, integer or float64; or as given.
         factors: `(n, f)`, int64; every column takes at least two values.
         names: Names of the `f` factors.
         constant_codes: Indices of codes with a single value.
@@ -63,6 +63,7 @@ def check_labelled(
     factors: np.ndarray,
     factor_names: Iterable[str] | None = None,
     stacklevel: int = 3,
+    as_given: bool = False,
 ) -> LabelledCodes:
     """Checks codes and factors, and leaves out factors with a single value.
 
@@ -74,6 +75,7 @@ def check_labelled(
         factors: `(n, f)` whole-number factors.
         factor_names: A name for each factor, or `None`.
         stacklevel: Where warnings point to, as for `warnings.warn`; 3 is the caller's caller.
+        as_given: Whether codes keep their floating dtype, which spares a large table its copy.
 
     Returns:
         The `LabelledCodes`.
@@ -82,14 +84,15 @@ def check_labelled(
         UsageError: If the arrays are malformed, not finite or of different lengths, or no factor
             varies.
     """
-    codes, factors = check_codes(codes), check_factors(factors)
+    codes = check_finite(codes) if as_given else check_codes(codes)
+    factors = check_factors(factors)
     check_same_length(codes, factors)
     names = check_factor_names(factor_names, factors.shape[1])
-    varies = np.any(factors != factors[0], axis=0)
+    varies = ~_is_constant(factors)
     kept, dropped = _kept_and_dropped(names, varies, "these samples", stacklevel + 1)
     return LabelledCodes(
         codes,
-        factors[:, varies],
+        factors if varies.all() else factors[:, varies],
         kept,
         find_constant_codes(codes, stacklevel + 1),
         {
@@ -151,7 +154,7 @@ def check_n_train(n_train: int | None, count: int) -> int:
 
 def find_constant_codes(codes: np.ndarray, stacklevel: int = 3) -> list[int]:
     """Returns the indices of codes with a single value, and warns of them."""
-    constant = np.flatnonzero(np.all(codes == codes[0], axis=0)).tolist()
+    constant = np.flatnonzero(_is_constant(codes)).tolist()
     if len(constant) == codes.shape[1]:
         message = f"There is no active latent dimension: all {len(constant)} codes are constant."
         warnings.warn(message, MetricWarning, stacklevel=stacklevel)
@@ -184,11 +187,14 @@ def check_codes(codes: np.ndarray, name: str = "codes") -> np.ndarray:
     Raises:
         UsageError: If it is not a non-empty numeric matrix, or has a NaN or an infinity.
     """
+    codes = check_finite(codes, name)
+    return codes if codes.dtype.kind in "biu" else codes.astype(np.float64, copy=False)
+
+
+def check_finite(codes: np.ndarray, name: str = "codes") -> np.ndarray:
+    """Checks a matrix of representations, see `check_codes`, and returns it as it is."""
     codes = _check_matrix(codes, name)
-    if codes.dtype.kind in "biu":
-        return codes
-    codes = codes.astype(np.float64, copy=False)
-    if not np.isfinite([codes.min(), codes.max()]).all():
+    if codes.dtype.kind == "f" and not np.isfinite([codes.min(), codes.max()]).all():
         bad = np.argwhere(~np.isfinite(codes))
         row, column = bad[0]
         raise UsageError(
@@ -222,7 +228,7 @@ def check_factors(factors: np.ndarray, name: str = "factors") -> np.ndarray:
                 f"{factors[row, column]} at row {row}, column {column}; number the values first, "
                 "e.g. with `np.unique(column, return_inverse=True)`."
             )
-    return factors.astype(np.int64)
+    return factors.astype(np.int64, copy=False)
 
 
 def check_same_length(codes: np.ndarray, factors: np.ndarray) -> None:
@@ -267,6 +273,14 @@ def check_bins(bins: int) -> int:
     if count < 2:
         raise UsageError(f"`bins` must be an integer of at least 2. Received: {bins!r}.")
     return count
+
+
+def _is_constant(columns):
+    """Tells which columns have a single value; the first rows settle it for most of them."""
+    constant = np.all(columns[:1000] == columns[0], axis=0)
+    for i in np.flatnonzero(constant):
+        constant[i] = np.all(columns[:, i] == columns[0, i])
+    return constant
 
 
 def _kept_and_dropped(names, varies, where, stacklevel):

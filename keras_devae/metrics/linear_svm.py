@@ -126,7 +126,8 @@ class _Problem(NamedTuple):
 
 def _problem(code, sorted_labels, class_count, penalty):
     count = len(sorted_labels)
-    by_class = np.argsort(sorted_labels, kind="stable")
+    # Short integers are sorted in a fraction of the time.
+    by_class = np.argsort(sorted_labels.astype(np.min_scalar_type(class_count)), kind="stable")
     sizes = np.bincount(sorted_labels, minlength=class_count)
     balanced = penalty * count / (class_count * sizes)
     # liblinear gives the rest the plain weight, unless the rest is one class.

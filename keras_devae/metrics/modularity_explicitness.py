@@ -50,9 +50,10 @@ def modularity_explicitness(
     Returns:
         `modularity_explicitness.modularity_score`, `.explicitness_score_train`,
         `.explicitness_score_test`. `details`: `modularity_per_code`, `mutual_information`
-        `(d, varying factors)` in nats as nested lists, `explicitness_train` and
-        `per_factor` (of the test rows) by factor name, `constant_codes`. `settings`: `bins` (`None` with
-        `"identity"`), `discretizer`, `predictor`, `n_train`, `seed`, and what every metric records.
+        `(d, varying factors)` in nats as nested lists, explicitness by factor name on the training
+        rows (`explicitness_train`) and the test rows (`per_factor`), `constant_codes`. `settings`:
+        `bins` (`None` with `"identity"`), `discretizer`, `predictor`, `n_train`, `seed`, and what
+        every metric records.
 
     Raises:
         UsageError: If the arrays are malformed, not finite or of different lengths; if real codes

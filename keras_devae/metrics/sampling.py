@@ -1,6 +1,7 @@
 """Where the metrics that choose factors themselves get their codes from."""
 
 import abc
+import math
 from collections.abc import Callable, Iterable
 from typing import Protocol
 
@@ -25,18 +26,16 @@ class LabelledImages(Protocol):
         """Returns whole-number factors `(n, f)` by row number."""
 
 
-class FactorIndex:
+class FactorIndex(abc.ABC):
     """Finds rows of a labelled table that share the value of a factor.
 
-    The table may lack any combinations of factors, and may have some of them several times.
-
     Args:
-        factors: `(n, f)` int64 factors, each of which takes at least two values.
+        row_count: Rows of the table.
+        factor_count: Number of factors.
     """
 
-    def __init__(self, factors: np.ndarray):
-        self.row_count, self.factor_count = factors.shape
-        self._columns = [_IndexedColumn(column) for column in factors.T]
+    def __init__(self, row_count: int, factor_count: int):
+        self.row_count, self.factor_count = row_count, factor_count
 
     def draw(self, rng: np.random.Generator, shape) -> np.ndarray:
         """Draws rows uniformly, with repetition."""
@@ -57,10 +56,69 @@ class FactorIndex:
             Int64 array `(m, count)`, with repetition; the rows themselves may be among them.
         """
         drawn = np.empty((len(rows), count), np.int64)
-        for factor, column in enumerate(self._columns):
+        for factor in range(self.factor_count):
             chosen = np.flatnonzero(factors == factor)
-            drawn[chosen] = column.draw_sharing(rng, rows[chosen], count)
+            drawn[chosen] = self._draw_sharing(rng, rows[chosen], factor, count)
         return drawn
+
+    @abc.abstractmethod
+    def _draw_sharing(self, rng, rows, factor, count):
+        """Does the same for rows that all share one factor."""
+
+
+class TableIndex(FactorIndex):
+    """The index of any table: it may lack combinations of factors, or have some several times.
+
+    Args:
+        factors: `(n, f)` int64 factors.
+    """
+
+    def __init__(self, factors: np.ndarray):
+        super().__init__(*factors.shape)
+        self._columns = [_IndexedColumn(column) for column in factors.T]
+
+    def _draw_sharing(self, rng, rows, factor, count):
+        return self._columns[factor].draw_sharing(rng, rows, count)
+
+
+class GridIndex(FactorIndex):
+    """The index of a table that lists all combinations of factors in C order.
+
+    Args:
+        sizes: Number of values of each factor.
+    """
+
+    def __init__(self, sizes: tuple[int, ...]):
+        super().__init__(math.prod(sizes), len(sizes))
+        self._sizes = sizes
+        self._strides = [math.prod(sizes[i + 1 :]) for i in range(len(sizes))]
+
+    def _draw_sharing(self, rng, rows, factor, count):
+        size, stride = self._sizes[factor], self._strides[factor]
+        drawn = self.draw(rng, (len(rows), count))
+        # All of a row drawn at random stays, but for the one factor.
+        drawn += ((rows // stride % size)[:, None] - drawn // stride % size) * stride
+        return drawn
+
+
+def factor_index(factors: np.ndarray) -> FactorIndex:
+    """Makes the index of a table: that of a grid costs nothing, where it is one.
+
+    Args:
+        factors: `(n, f)` int64 factors.
+    """
+    sizes = tuple(int(size) for size in factors.max(axis=0) + 1)
+    if math.prod(sizes) == len(factors) and _is_grid(factors, sizes):
+        return GridIndex(sizes)
+    return TableIndex(factors)
+
+
+def _is_grid(factors, sizes):
+    for axis, size in enumerate(sizes):
+        values = np.arange(size).reshape((-1,) + (1,) * (len(sizes) - axis - 1))
+        if not np.array_equal(factors[:, axis].reshape(sizes), np.broadcast_to(values, sizes)):
+            return False
+    return True
 
 
 class Sampler(abc.ABC):
@@ -77,7 +135,7 @@ class Sampler(abc.ABC):
     """
 
     def __init__(self, labelled: LabelledCodes, index: FactorIndex | None = None):
-        self.index = index or FactorIndex(labelled.factors)
+        self.index = index or factor_index(labelled.factors)
         self.names = labelled.names
         # How many codes there are is not known before the first of them is asked for.
         self.settings = {k: v for k, v in labelled.settings.items() if k != "code_count"}
@@ -110,7 +168,7 @@ class CodeTable(Sampler):
         factors: np.ndarray,
         factor_names: Iterable[str] | None = None,
     ):
-        labelled = check_labelled(codes, factors, factor_names)
+        labelled = check_labelled(codes, factors, factor_names, as_given=True)
         super().__init__(labelled)
         self._codes = labelled.codes
 
@@ -182,12 +240,18 @@ class _IndexedColumn:
     """The rows of a table ordered by one factor."""
 
     def __init__(self, column):
-        _, self._labels, counts = np.unique(column, return_inverse=True, return_counts=True)
+        low, high = column.min(), column.max()
+        # Sorting short integers takes a fraction of the time.
+        span = int(high) - int(low)
+        if span < np.iinfo(np.uint16).max:
+            self._labels = (column - low).astype(np.min_scalar_type(span))
+        else:
+            self._labels = np.unique(column, return_inverse=True)[1]
         self._order = np.argsort(self._labels, kind="stable")
-        self._counts = counts
-        self._starts = np.concatenate([[0], np.cumsum(counts)[:-1]])
+        self._counts = np.bincount(self._labels)
+        self._starts = np.cumsum(self._counts) - self._counts
 
     def draw_sharing(self, rng, rows, count):
         labels = self._labels[rows][:, None]
-        places = rng.integers(self._counts[labels], size=(len(rows), count))
+        places = (rng.random((len(rows), count)) * self._counts[labels]).astype(np.int64)
         return self._order[self._starts[labels] + places]

@@ -212,7 +212,7 @@ def in_chunks(function, rows, batch_size):
     parts = []
     for start in range(0, max(len(rows), 1), size):
         chunk = ops.convert_to_numpy(rows[start : start + size])
-        filled = np.zeros((size, *chunk.shape[1:]), chunk.dtype)
-        filled[: len(chunk)] = chunk
+        missing = np.zeros((size - len(chunk), *chunk.shape[1:]), chunk.dtype)
+        filled = np.concatenate([chunk, missing]) if len(missing) else chunk
         parts.append({k: np.asarray(v)[: len(chunk)] for k, v in function(filled).items()})
     return {k: np.concatenate([part[k] for part in parts]) for k in parts[0]}

@@ -14,6 +14,7 @@ run in turn in one process; the median of the ratios is printed.
 import argparse
 import statistics
 import time
+import warnings
 
 import numpy as np
 from sklearn.ensemble import GradientBoostingClassifier
@@ -64,7 +65,8 @@ def published_sap(codes, factors):
     scores = np.zeros((codes.shape[1], factors.shape[1]))
     for i in range(codes.shape[1]):
         for j in range(factors.shape[1]):
-            model = LinearSVC(C=0.01, class_weight="balanced")
+            # The dual solver was scikit-learn's default at the time.
+            model = LinearSVC(C=0.01, class_weight="balanced", dual=True)
             model.fit(codes[:TRAIN, i : i + 1], factors[:TRAIN, j])
             scores[i, j] = np.mean(model.predict(codes[TRAIN:, i : i + 1]) == factors[TRAIN:, j])
     ranked = np.sort(scores, axis=0)[::-1]
@@ -152,7 +154,7 @@ def cached(given):
 
 
 def published_scores(codes, dataset, rows):
-    """Five metrics the published way, of codes in a table."""
+    """The five metrics the published way, of codes in a table."""
     sample, factors = codes[rows].astype(float), dataset.factors(rows)
     train, labels = sample[:TRAIN], factors[:TRAIN]
     return {
@@ -278,6 +280,7 @@ def compared(expected, found):
 
 def main():
     """Prints a line for every round, and the median ratio."""
+    warnings.simplefilter("ignore")
     parts = {f.__name__: f for f in (matrix, cached, encoded, forward, dci)}
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("part", choices=parts)

@@ -3,7 +3,13 @@ import pytest
 
 from keras_devae.errors import UsageError
 from keras_devae.metrics import MetricWarning
-from keras_devae.metrics.sampling import CodeTable, EncodedDataset, FactorIndex
+from keras_devae.metrics.sampling import (
+    CodeTable,
+    EncodedDataset,
+    GridIndex,
+    TableIndex,
+    factor_index,
+)
 
 SIZES = (4, 3, 5, 6)
 
@@ -41,7 +47,8 @@ def test_drawn_rows_share_their_factor_and_nothing_else(kept):
     rng = np.random.default_rng(0)
     table = full_grid()
     table = table[rng.random(len(table)) < kept]
-    index = FactorIndex(table)
+    index = factor_index(table)
+    assert isinstance(index, GridIndex if kept == 1 else TableIndex)
     factors = rng.integers(4, size=2000)
     rows = index.draw(rng, 2000)
     drawn = index.draw_sharing(rng, rows, factors, 8)
@@ -55,11 +62,33 @@ def test_drawn_rows_share_their_factor_and_nothing_else(kept):
 
 def test_every_row_with_the_value_is_as_likely():
     table = np.array([[0, 0], [1, 0], [1, 1], [1, 2], [0, 1]])
-    index, rng = FactorIndex(table), np.random.default_rng(0)
+    index, rng = factor_index(table), np.random.default_rng(0)
     drawn = index.draw_sharing(rng, np.array([1]), np.array([0]), 30_000)
     counts = np.bincount(drawn.ravel(), minlength=5)
     assert counts[0] == counts[4] == 0
     np.testing.assert_allclose(counts[1:4], 10_000, atol=400)
+
+
+@pytest.mark.parametrize("make", [GridIndex, lambda sizes: TableIndex(full_grid(sizes))])
+def test_grid_and_table_draw_alike(make):
+    index, rng = make((3, 4, 2)), np.random.default_rng(0)
+    drawn = index.draw_sharing(rng, np.full(1, 13), np.full(1, 1), 60_000)
+    # Row 13 is (1, 2, 1): the rows with a 2 in the middle, each as likely.
+    counts = np.bincount(drawn.ravel(), minlength=24)
+    with_value = full_grid((3, 4, 2))[:, 1] == 2
+    np.testing.assert_allclose(counts, 10_000 * with_value, atol=400)
+
+
+@pytest.mark.parametrize("change", ["order", "hole", "repeat", "offset"])
+def test_what_is_no_grid_is_seen(change):
+    table = full_grid((3, 4))
+    changed = {
+        "order": table[::-1],
+        "hole": np.vstack([table[:5], table[6:], table[:1]]),
+        "repeat": np.vstack([table, table]),
+        "offset": table + 1,
+    }[change]
+    assert isinstance(factor_index(changed), TableIndex)
 
 
 def test_a_data_set_encodes_each_image_once():
