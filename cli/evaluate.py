@@ -6,12 +6,14 @@ import click
 
 from keras_devae.cli.options import (
     choose_backend,
+    evaluation_progress,
     json_option,
     metric_settings_option,
     names_from,
     print_json,
     print_scores,
     print_table,
+    status_line,
 )
 from keras_devae.errors import UsageError
 
@@ -37,7 +39,7 @@ def evaluate(context, run, codes, as_json, output, **given):
     """
     if (run is None) == (codes is None):
         raise UsageError("Name either the folder of a run or a file of codes: RUN or --codes FILE.")
-    with _status() as status:
+    with status_line() as status:
         if run is None:
             scores, show = _of_codes(codes, given, status)
         else:
@@ -81,8 +83,7 @@ def _of_run(context, run, given, status):
         settings=config.metric_settings,
         repeats=given["repeats"],
         workers=given["workers"],
-        progress=lambda layer, name: status(f"layer {layer}: {name}"),
-        encoding_progress=lambda done, total: status(f"encoding {done:,} of {total:,} images"),
+        **evaluation_progress(status),
     )
 
     def show():
@@ -122,19 +123,3 @@ def _layers(text):
     if not text.isdigit():
         raise UsageError(f"--layer takes the number of a latent layer, or all. Received: {text}.")
     return [int(text)]
-
-
-def _status():
-    """Shows what is being done, on a terminal."""
-    import contextlib
-
-    from rich.console import Console
-
-    console = Console(stderr=True)
-
-    @contextlib.contextmanager
-    def shown():
-        with console.status("loading") as status:
-            yield status.update
-
-    return shown()

@@ -16,6 +16,7 @@ COMMANDS = {
     "doctor": "Show what is installed and found on this machine.",
     "evaluate": "Compute the scores of a run, layer by layer.",
     "export": "Write encoder and decoder as a SavedModel or as ONNX.",
+    "metrics": "List the metrics and what they are computed from.",
     "models": "List the models with their options, defaults and papers.",
     "plot": "Draw a figure of a run.",
     "presets": "Show the presets of `train`.",

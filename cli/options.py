@@ -1,5 +1,6 @@
 """What the commands share."""
 
+import contextlib
 import json
 import os
 
@@ -95,6 +96,33 @@ def _number(value):
     if value is None:
         return ""
     return str(value) if isinstance(value, int) else f"{value:.3f}"
+
+
+@contextlib.contextmanager
+def status_line(quiet=False):
+    """Says on the standard error what is being done: a line that changes, or lines in a log.
+
+    Yields:
+        Function that takes a text, and `passing=True` for what is not worth a line in a log.
+    """
+    from rich.console import Console
+
+    console = Console(stderr=True, quiet=quiet)
+    if not console.is_terminal:
+        yield lambda text, passing=False: passing or console.print(text, highlight=False)
+        return
+    with console.status("loading") as status:
+        yield lambda text, passing=False: status.update(text)
+
+
+def evaluation_progress(status, passing=False):
+    """Returns the arguments of `evaluate_run` that report to a `status_line`."""
+    return {
+        "progress": lambda layer, name: status(f"layer {layer}: {name}", passing),
+        "encoding_progress": lambda done, total: status(
+            f"encoding {done:,} of {total:,} images", passing=True
+        ),
+    }
 
 
 metric_settings_option = click.option(

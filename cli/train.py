@@ -6,12 +6,14 @@ import click
 
 from keras_devae.cli.options import (
     choose_backend,
+    evaluation_progress,
     json_option,
     metric_settings_option,
     names_from,
     print_json,
     print_scores,
     runs_folder_option,
+    status_line,
 )
 from keras_devae.errors import UsageError
 from keras_devae.experiments.model_catalogue import (
@@ -212,7 +214,9 @@ def _run(context, function, run, config, dataset, quiet, note=""):
         click.echo(f"Run      {run.path}  ({config.backend}, seed {config.seed})")
     try:
         model = function(config, run, dataset, progress=not quiet)
-        scores, written = finish(model, config, run, dataset)
+        with status_line(quiet) as status:
+            progress = evaluation_progress(status, passing=True)
+            scores, written = finish(model, config, run, dataset, **progress)
     except KeyboardInterrupt:
         steps = run.checkpoint_steps()
         where = f"the last checkpoint is of step {steps[0]}" if steps else "no checkpoint yet"

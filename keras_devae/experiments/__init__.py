@@ -1,6 +1,6 @@
-"""Runs: their configuration, folder, training and evaluation.
+"""Runs: their configuration, folder, training and what follows it.
 
-`training`, `evaluation` and `pictures` are imported by name, because they need Keras.
+`training` and `finishing` are imported by name, because they need Keras.
 """
 
 from keras_devae.experiments.config import RunConfig

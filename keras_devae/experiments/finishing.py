@@ -7,7 +7,7 @@ from keras_devae.experiments.report import write_report
 from keras_devae.pictures import reconstruction_figure, traversal_figure
 
 
-def finish(model, config, run, dataset):
+def finish(model, config, run, dataset, **progress):
     """Measures and draws a trained model, into the run's folder.
 
     Args:
@@ -15,6 +15,7 @@ def finish(model, config, run, dataset):
         config: The run's completed `RunConfig`.
         run: The `RunDirectory`.
         dataset: The data set.
+        **progress: The arguments `progress` and `encoding_progress` of `evaluate_run`.
 
     Returns:
         The pair of the scores (see `keras_devae.evaluation.evaluate`) and a dictionary
@@ -28,6 +29,7 @@ def finish(model, config, run, dataset):
         config.evaluation_images,
         config.seed,
         settings=config.metric_settings,
+        **progress,
     )
     run.write_metrics(scores)
     history = run.read_history()

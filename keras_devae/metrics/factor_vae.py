@@ -12,7 +12,7 @@ from keras_devae.metrics.sampling import FactorIndex, Sampler
 from keras_devae.metrics.scaling import unit_scaled
 
 # Codes gathered at a time.
-CHUNK = 2_000_000
+CHUNK = 200_000
 
 
 class FactorVAERows(NamedTuple):
@@ -163,21 +163,21 @@ def least_varying(batches: np.ndarray, deviations: np.ndarray) -> np.ndarray:
     """Returns the code that varies least within each batch.
 
     Args:
-        batches: `(votes, batch_size, d)` codes.
+        batches: `(d, votes, batch_size)` codes.
         deviations: `(d,)` standard deviations over the data, above 0.
 
     Returns:
         Int64 array `(votes,)` of indices of codes.
     """
-    normalized = batches / deviations
-    normalized -= normalized.mean(axis=1, keepdims=True)
-    return np.einsum("vbd,vbd->vd", normalized, normalized).argmin(axis=1)
+    normalized = batches / deviations[:, None, None]
+    normalized -= normalized.mean(axis=2, keepdims=True)
+    return np.einsum("dvb,dvb->dv", normalized, normalized).argmin(axis=0)
 
 
 def _least_varying(sampler, rows, active, deviations):
     size = max(1, CHUNK // (rows.shape[1] * len(active)))
     parts = [
-        least_varying(sampler.codes_of(rows[start : start + size])[..., active], deviations)
+        least_varying(sampler.columns_of(rows[start : start + size], active), deviations)
         for start in range(0, len(rows), size)
     ]
     return np.concatenate(parts)

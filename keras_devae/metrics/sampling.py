@@ -148,6 +148,10 @@ class Sampler(abc.ABC):
     def codes_of(self, rows: np.ndarray) -> np.ndarray:
         """Returns the codes `(..., d)` of row numbers of any shape."""
 
+    def columns_of(self, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
+        """Returns some of the codes, code by code, `(len(columns), ...)`."""
+        return np.moveaxis(self.codes_of(rows)[..., columns], -1, 0)
+
 
 class CodeTable(Sampler):
     """Codes of a labelled table, complete or not.
@@ -171,10 +175,19 @@ class CodeTable(Sampler):
         labelled = check_labelled(codes, factors, factor_names, as_given=True)
         super().__init__(labelled)
         self._codes = labelled.codes
+        self._columns = {}
 
     def codes_of(self, rows):
         """Returns the codes `(..., d)` of row numbers of any shape."""
         return self._codes[rows]
+
+    def columns_of(self, rows, columns):
+        """Returns some of the codes, code by code, `(len(columns), ...)`."""
+        for column in columns:
+            if column not in self._columns:
+                # Drawn from side by side, a column stays in the processor's cache.
+                self._columns[column] = np.ascontiguousarray(self._codes[:, column])
+        return np.stack([self._columns[column][rows] for column in columns])
 
 
 class EncodedDataset(Sampler):

@@ -85,6 +85,15 @@ def test_images_are_encoded_once(trained, monkeypatch, capsys):
     assert capsys.readouterr().out == first
 
 
+def test_metrics_are_listed(capsys):
+    assert run("metrics") == 0
+    printed = capsys.readouterr().out
+    assert "mig " in printed and "(no factors needed)" in printed
+    assert run("metrics", "--json") == 0
+    listed = json.loads(capsys.readouterr().out)
+    assert listed["dci"]["needs_factors"] and listed["dci"]["fast"]["predictor"] == "lightgbm"
+
+
 def test_codes_from_elsewhere(codes_file, tmp_path, capsys):
     out = tmp_path / "scores.json"
     words = ["evaluate", "--codes", codes_file, "--metrics", "mig,sap", "--output", out]

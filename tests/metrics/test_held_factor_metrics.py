@@ -51,7 +51,8 @@ def test_votes_on_fixed_batches_equal_disentanglement_lib(threshold, reference, 
     assert (deviations >= threshold).tolist() == expected["active_dims"]
     tallies = []
     for part in ("train", "eval"):
-        chosen = least_varying(inputs[f"fv_{part}_batches"][..., active], deviations[active])
+        batches = np.moveaxis(inputs[f"fv_{part}_batches"][..., active], -1, 0)
+        chosen = least_varying(batches, deviations[active])
         counts = tally(active[chosen], inputs[f"fv_{part}_index"], (4, 6))
         np.testing.assert_array_equal(counts, expected[f"votes_{part}"])
         tallies.append(counts)

@@ -1,0 +1,28 @@
+"""`keras-devae metrics`."""
+
+import click
+
+from keras_devae.cli.options import json_option, print_json
+
+
+@click.command()
+@json_option
+def metrics(as_json):
+    """List the metrics, what each is computed from, and its definition."""
+    from keras_devae.metrics import METRICS
+
+    rows = {
+        name: {
+            "description": metric.description,
+            "needs_factors": metric.needs_factors,
+            "fast": dict(metric.fast),
+        }
+        for name, metric in METRICS.items()
+    }
+    if as_json:
+        print_json(rows)
+        return
+    width = max(map(len, rows))
+    for name, row in rows.items():
+        needs = "" if row["needs_factors"] else "  (no factors needed)"
+        click.echo(f"{name:<{width}}  {row['description']}{needs}")
