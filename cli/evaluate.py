@@ -16,6 +16,7 @@ from keras_devae.cli.options import (
     status_line,
 )
 from keras_devae.errors import UsageError
+from keras_devae.files import check_writable, write_json
 
 
 @click.command()
@@ -39,14 +40,14 @@ def evaluate(context, run, codes, as_json, output, **given):
     """
     if (run is None) == (codes is None):
         raise UsageError("Name either the folder of a run or a file of codes: RUN or --codes FILE.")
+    if output:
+        check_writable(output)
     with status_line() as status:
         if run is None:
             scores, show = _of_codes(codes, given, status)
         else:
             scores, show = _of_run(context, run, given, status)
     if output:
-        from keras_devae.files import write_json
-
         write_json(output, scores)
     if as_json:
         print_json(scores)
@@ -101,9 +102,6 @@ def _of_codes(file, given, status):
         if given[name] not in (None, "all"):
             raise UsageError(f"--{name} goes with a run, not with --codes.")
     arrays = read_codes_file(file)
-    if given["repeats"] > 1:
-        # It says which rows train where all are used in their order.
-        arrays.pop("n_train", None)
     scores = evaluate_codes(
         **arrays,
         metrics=names_from(given["metrics"]),
@@ -120,6 +118,6 @@ def _of_codes(file, given, status):
 def _layers(text):
     if text == "all":
         return None
-    if not text.isdigit():
+    if not text.isdecimal():
         raise UsageError(f"--layer takes the number of a latent layer, or all. Received: {text}.")
     return [int(text)]

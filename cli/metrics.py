@@ -26,3 +26,4 @@ def metrics(as_json):
     for name, row in rows.items():
         needs = "" if row["needs_factors"] else "  (no factors needed)"
         click.echo(f"{name:<{width}}  {row['description']}{needs}")
+    click.echo("\nudr, which compares several models, is keras_devae.metrics.udr.")

@@ -71,6 +71,8 @@ def print_table(titles, columns, details):
 
 
 def _rows(columns, details):
+    from keras_devae.metrics import METRICS
+
     names = [key for key in columns[0] if key != "layer" and not key.endswith(_SPREAD)]
     for i, name in enumerate(names):
         yield name, [_score(column, name) for column in columns]
@@ -78,8 +80,9 @@ def _rows(columns, details):
         is_last = i + 1 == len(names) or not names[i + 1].startswith(f"{metric}.")
         if is_last:
             by_factor = [detail[metric].get("per_factor", {}) for detail in details]
+            what = " ".join(part for part in (metric, METRICS[metric].per_factor) if part)
             for factor in by_factor[0]:
-                yield f"  {metric}: {factor}", [_number(f.get(factor)) for f in by_factor]
+                yield f"  {what}: {factor}", [_number(f.get(factor)) for f in by_factor]
 
 
 _SPREAD = (".std", ".low", ".high")

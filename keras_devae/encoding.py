@@ -7,15 +7,19 @@ import zipfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import keras
 import numpy as np
 
 from keras_devae import metrics
 from keras_devae.files import replacing
+from keras_devae.version import __version__
 
 logger = logging.getLogger(__name__)
 
 #: Images read and encoded at a time.
 CHUNK = 1024
+#: Images in a batch of the encoder.
+BATCH = 256
 #: Chunks that are read ahead.
 AHEAD = 2
 
@@ -108,15 +112,26 @@ class Encoding:
         try:
             with np.load(file) as stored:
                 parts = {name: stored[name] for name in stored.files}
-            rows = parts["rows"]
-            if any(len(values) != len(rows) for values in parts.values()):
-                raise ValueError("columns of different lengths")
+            self._check(parts)
         except FileNotFoundError:
             return
         except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
             logger.warning("Passing over the damaged %s: %s", file, error)
             return
         self._add([parts])
+
+    def _check(self, parts):
+        """Raises a `ValueError` unless the arrays are what `_encode` returns."""
+        names = {"rows", "means", "log_vars"} | (
+            {"categories"} if self.model.num_categories else set()
+        )
+        rows = parts["rows"]
+        if set(parts) != names or any(len(values) != len(rows) for values in parts.values()):
+            raise ValueError("it does not hold the codes of this model")
+        if not np.issubdtype(rows.dtype, np.integer) or rows.min(initial=0) < 0:
+            raise ValueError("its rows are no row numbers")
+        if rows.max(initial=0) >= len(self.dataset):
+            raise ValueError("its rows are beyond the data set")
 
     def _read_ahead(self, chunks):
         """Reads the images of each chunk while those before are being encoded."""
@@ -128,11 +143,14 @@ class Encoding:
                     waiting.append(reader.submit(self.dataset.images, chunks[i + AHEAD]))
 
     def _encode(self, rows, images):
-        means, log_vars = self.model.encoder_posterior(images)
-        encoded = {"rows": rows, "means": means, "log_vars": log_vars}
+        # Always in batches of one size: what is computed for an image then depends on no other.
+        missing = -len(rows) % BATCH
+        filled = np.concatenate([images, np.zeros((missing, *images.shape[1:]), images.dtype)])
+        means, log_vars = self.model.encoder_posterior(filled, BATCH)
+        encoded = {"means": means, "log_vars": log_vars}
         if self.model.num_categories:
-            encoded["categories"] = self.model.encode_categories(images)
-        return encoded
+            encoded["categories"] = self.model.encode_categories(filled, BATCH)
+        return {"rows": rows, **{name: values[: len(rows)] for name, values in encoded.items()}}
 
     def _add(self, parts):
         if self._stored is not None:
@@ -146,8 +164,8 @@ class LayerSampler(metrics.Sampler):
 
     Args:
         encoding: The `Encoding`.
-        labelled: The factors, from `keras_devae.metrics.label_rows`.
-        index: Their `keras_devae.metrics.factor_index`, which all layers share.
+        labelled: The factors, from `keras_devae.metrics.sampling.label_rows`.
+        index: Their `keras_devae.metrics.sampling.factor_index`, which all layers share.
         layer: Number of the latent layer.
     """
 
@@ -171,6 +189,10 @@ def encoding_file(folder, weights_hash, provenance):
         folder: Folder of such files.
         weights_hash: SHA-256 of the model's file.
         provenance: Provenance of the data set, a dictionary.
+
+    Returns:
+        The path. Backend, precision and version of the package are part of its name too.
     """
-    key = json.dumps([weights_hash, provenance], sort_keys=True)
+    made_by = [keras.backend.backend(), keras.config.dtype_policy().name, __version__]
+    key = json.dumps([weights_hash, provenance, made_by], sort_keys=True)
     return Path(folder) / f"codes-{hashlib.sha256(key.encode()).hexdigest()[:16]}.npz"

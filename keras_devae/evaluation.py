@@ -3,8 +3,13 @@
 import functools
 import hashlib
 
+import numpy as np
+
 from keras_devae import checks, metrics
 from keras_devae.encoding import Encoding, LayerSampler
+from keras_devae.errors import UsageError
+from keras_devae.metrics.sampling import factor_index, label_rows
+from keras_devae.metrics.suite import combined, compute, draw_sample, scores_of
 from keras_devae.version import __version__
 
 #: Images whose reconstructions are measured; each is decoded once a layer.
@@ -48,6 +53,11 @@ def evaluate(
         scores for each layer. The scores of several repeats are means, with `.std`, `.low` and
         `.high` as in `keras_devae.metrics.evaluate`.
 
+    The category of a model that has one is one more code, by its number, in all metrics of codes;
+    the setting `categorical_code` says which. `elbo_decomposition.elbo` is left out for such
+    models; for others its reconstruction term is that of one sample of the posterior for each of
+    the reconstructed images.
+
     Raises:
         UsageError: If a name, a setting or a layer is wrong, or a metric needs factors that the
             data set lacks.
@@ -55,18 +65,25 @@ def evaluate(
     names = metrics.resolved_names(names, has_factors=dataset.factor_names is not None)
     metrics.check_settings(settings)
     checks.at_least("repeats", repeats, 1)
-    layers = range(model.num_layers) if layers is None else layers
+    checks.at_least("images", images, 2)
+    checks.at_least("seed", seed, 0)
+    layers = tuple(range(model.num_layers) if layers is None else layers)
+    if not layers:
+        raise UsageError("`layers` must name at least one latent layer. Received: none.")
     for layer in layers:
         model.check_layer(layer)
     source = _Source(encoding or Encoding(model, dataset))
-    samples = [metrics.draw_sample(len(dataset), images, seed, i) for i in range(repeats)]
+    samples = [draw_sample(len(dataset), images, seed, i, repeats) for i in range(repeats)]
     results = {
-        layer: metrics.combined(
+        layer: combined(
             [_results(source, layer, names, s, settings, workers, progress) for s in samples]
         )
         for layer in layers
     }
-    return _put_together(results, dataset, samples[0], settings, repeats, seed)
+    scores = _put_together(results, dataset, samples[0], settings, repeats, seed)
+    # Which of the codes is the number of a category, whose order means nothing.
+    scores["settings"]["categorical_code"] = model.latent_dim if model.num_categories else None
+    return scores
 
 
 def file_hash(path):
@@ -76,15 +93,15 @@ def file_hash(path):
 
 
 def _results(source, layer, names, sample, settings, workers, progress):
-    of_layer = _LayerSource(source, layer, sample.plain[:RECONSTRUCTED_IMAGES])
+    of_layer = _LayerSource(source, layer, sample)
     step = None if progress is None else functools.partial(progress, layer)
-    return {n: metrics.compute(n, of_layer, sample, settings, workers, step) for n in names}
+    return {n: compute(n, of_layer, sample, settings, workers, step) for n in names}
 
 
 def _put_together(results, dataset, sample, settings, repeats, seed):
     first = next(iter(results.values()))
     scores = {
-        "layers": [{"layer": i, **metrics.scores_of(r)} for i, r in results.items()],
+        "layers": [{"layer": i, **scores_of(r)} for i, r in results.items()],
         "details": [r["details"] for r in results.values()],
         "settings": {
             "metrics": first["settings"],
@@ -111,28 +128,39 @@ class _Source:
 
     @functools.cached_property
     def labelled(self):
-        return metrics.label_rows(self.encoding.dataset)
+        return label_rows(self.encoding.dataset)
 
     @functools.cached_property
     def index(self):
-        return metrics.factor_index(self.labelled.factors)
+        return factor_index(self.labelled.factors)
 
 
 class _LayerSource:
     """What the metrics of one layer and one repeat are computed from."""
 
-    def __init__(self, source, layer, reconstructed):
+    def __init__(self, source, layer, sample):
         self._source, self._encoding, self._layer = source, source.encoding, layer
-        self._reconstructed = reconstructed
+        self._reconstructed, self._seed = sample.plain[:RECONSTRUCTED_IMAGES], sample.seed
         self.factor_names = self._encoding.dataset.factor_names
 
     @functools.cached_property
     def sampler(self):
         return LayerSampler(self._encoding, self._source.labelled, self._source.index, self._layer)
 
-    @property
+    @functools.cached_property
     def negative_log_likelihood(self):
-        return self._error["reconstruction_error.negative_log_likelihood"]
+        """The ELBO's reconstruction term, one sample of the posterior an image.
+
+        `None` for models with a categorical code, whose KL divergence is not in the decomposition.
+        """
+        model = self._encoding.model
+        if model.num_categories:
+            return None
+        means, log_vars = self._encoding.posterior(self._reconstructed, self._layer)
+        noise = np.random.default_rng(self._seed).standard_normal(means.shape)
+        codes = means + np.exp(0.5 * log_vars) * noise
+        error = self._error_of(model.decode(codes, self._layer))
+        return error["reconstruction_error.negative_log_likelihood"]
 
     def codes_of(self, rows):
         return self._encoding.codes(rows, self._layer)
@@ -144,12 +172,12 @@ class _LayerSource:
         return self._encoding.posterior(rows, self._layer)
 
     def reconstruction_error(self):
-        return self._error
+        return self._error_of(self._encoding.model.reconstruct(self._images, self._layer))
 
     @functools.cached_property
-    def _error(self):
-        model = self._encoding.model
-        images = self._encoding.dataset.images(self._reconstructed)
-        return metrics.reconstruction_error(
-            images, model.reconstruct(images, self._layer), likelihood=model.likelihood.name
-        )
+    def _images(self):
+        return self._encoding.dataset.images(self._reconstructed)
+
+    def _error_of(self, reconstructions):
+        likelihood = self._encoding.model.likelihood.name
+        return metrics.reconstruction_error(self._images, reconstructions, likelihood=likelihood)

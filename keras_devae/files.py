@@ -5,6 +5,8 @@ import json
 import os
 from pathlib import Path
 
+from keras_devae.errors import UsageError
+
 
 @contextlib.contextmanager
 def replacing(path):
@@ -36,3 +38,15 @@ def write_text(path, text):
 def write_json(path, value):
     """Writes a JSON file in one move."""
     write_text(path, json.dumps(value, indent=2) + "\n")
+
+
+def check_writable(path):
+    """Checks, before long work, that a file can be written; its folder may be missing.
+
+    Raises:
+        UsageError: If it cannot.
+    """
+    path = Path(path)
+    folder = next(parent for parent in path.resolve().parents if parent.exists())
+    if path.is_dir() or not folder.is_dir() or not os.access(folder, os.W_OK):
+        raise UsageError(f"Cannot write to {path}. Choose another file.")

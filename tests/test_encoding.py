@@ -75,7 +75,7 @@ def test_codes_do_not_depend_on_what_was_asked_before(tiny, dataset):
     for row in (5, 17, 2):
         bit_by_bit.prepare([row])
     rows = np.array([2, 5, 17])
-    np.testing.assert_allclose(bit_by_bit.codes(rows, 0), whole.codes(rows, 0), atol=1e-6)
+    np.testing.assert_array_equal(bit_by_bit.codes(rows, 0), whole.codes(rows, 0))
 
 
 def test_saved_codes_are_read_and_added_to(tiny, dataset, tmp_path):
@@ -109,11 +109,21 @@ def test_codes_of_other_weights_are_removed(tiny, dataset, tmp_path):
     assert [file.name for file in tmp_path.iterdir()] == ["codes-new.npz"]
 
 
-@pytest.mark.parametrize("content", [b"", b"not a file of arrays", None])
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"not a file of arrays",
+        {"rows": np.arange(3), "means": np.zeros((2, 3)), "log_vars": np.zeros((3, 3))},
+        {"rows": np.arange(3)},
+        {"rows": np.array([61]), "means": np.zeros((1, 3)), "log_vars": np.zeros((1, 3))},
+        {"rows": np.array([-1]), "means": np.zeros((1, 3)), "log_vars": np.zeros((1, 3))},
+    ],
+)
 def test_a_damaged_file_is_passed_over(tiny, dataset, tmp_path, content, caplog):
     file = tmp_path / "codes.npz"
-    if content is None:
-        np.savez(file, rows=np.arange(3), means=np.zeros((2, 3)))
+    if isinstance(content, dict):
+        np.savez(file, **content)
     else:
         file.write_bytes(content)
     encoding = Encoding(tiny(), dataset)

@@ -84,6 +84,30 @@ def test_the_seed_decides_everything(model, squares):
     assert first["layers"] != second["layers"]
 
 
+def test_repeats_on_few_images_differ_too(model, squares):
+    row = evaluate(model, squares, ["mig", "kl"], repeats=3)["layers"][0]
+    assert row["mig.score.std"] > 0 and row["kl.total.low"] < row["kl.total.high"]
+
+
+def test_the_elbo_is_that_of_samples_not_of_means(model, squares):
+    row = evaluate(model, squares, ["elbo_decomposition", "reconstruction_error"])["layers"][0]
+    images = squares.images(range(50))
+    errors = [
+        metrics.reconstruction_error(
+            images, model.decode(model.encode(images, sample=True, seed=seed)), "gaussian"
+        )["reconstruction_error.negative_log_likelihood"]
+        for seed in range(30)
+    ]
+    expected = -np.mean(errors) - row["elbo_decomposition.kl"]
+    assert row["elbo_decomposition.elbo"] == pytest.approx(expected, abs=4 * np.std(errors))
+
+
+def test_a_categorical_code_is_named_and_has_no_elbo(tiny, squares):
+    scores = evaluate(tiny("joint_vae"), squares, ["elbo_decomposition"])
+    assert scores["settings"]["categorical_code"] == 3
+    assert "elbo_decomposition.elbo" not in scores["layers"][0]
+
+
 def test_progress_names_layer_and_metric(model, squares):
     seen = []
     evaluate(model, squares, ["mig", "kl"], progress=lambda *what: seen.append(what))
@@ -97,6 +121,9 @@ def test_wrong_requests_are_refused_before_anything_is_encoded(model, squares):
         ({"settings": "fst"}, "Did you mean 'fast'"),
         ({"layers": [3]}, "latent layers 0 to 2. Received: 3"),
         ({"repeats": 0}, "`repeats` must be.*Received: 0"),
+        ({"images": 1}, "`images` must be.*Received: 1"),
+        ({"seed": -1}, "`seed` must be.*Received: -1"),
+        ({"layers": ()}, "at least one latent layer"),
     ):
         with pytest.raises(UsageError, match=message):
             evaluate(model, squares, encoding=encoding, **arguments)

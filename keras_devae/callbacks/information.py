@@ -5,6 +5,8 @@ import numpy as np
 from keras_devae import checks, figures, metrics
 from keras_devae.callbacks.measuring import MeasuringCallback, check_has_factors
 from keras_devae.files import replacing
+from keras_devae.metrics.inputs import check_labelled
+from keras_devae.metrics.suite import draw_sample
 
 
 class InformationCallback(MeasuringCallback):
@@ -51,11 +53,10 @@ class InformationCallback(MeasuringCallback):
         checks.at_least("bins", bins, 2)
         super().__init__(every_steps, directory, tensorboard)
         self.dataset, self.layer, self.bins = dataset, layer, bins
-        self._rows = metrics.draw_sample(len(dataset), images, seed).plain
+        self._rows = draw_sample(len(dataset), images, seed).plain
         factors = dataset.factors(self._rows)
-        varies = np.any(factors != factors[0], axis=0)
-        self._factors = factors[:, varies]
-        self.factor_names = [n for n, v in zip(dataset.factor_names, varies, strict=True) if v]
+        labelled = check_labelled(self._rows[:, None], factors, dataset.factor_names)
+        self._factors, self.factor_names = labelled.factors, list(labelled.names)
         self.entropies = metrics.entropy(self._factors)
         self._matrices = {}
 
@@ -83,7 +84,15 @@ class InformationCallback(MeasuringCallback):
         return [row]
 
     def draw(self):
-        """Draws the curves, and writes the matrices beside them."""
+        """Draws the curves."""
+        steps = np.array(sorted(self._matrices))
+        return figures.information_diffusion(
+            steps, self.information, self.entropies, self.factor_names
+        )
+
+    def write(self):
+        """Writes the matrices too."""
+        super().write()
         steps = np.array(sorted(self._matrices))
         with replacing(self._file) as temporary, open(temporary, "wb") as stream:
             np.savez(
@@ -93,16 +102,15 @@ class InformationCallback(MeasuringCallback):
                 entropies=self.entropies,
                 factor_names=np.array(self.factor_names),
             )
-        return figures.information_diffusion(
-            steps, self.information, self.entropies, self.factor_names
-        )
 
     @property
     def _file(self):
         return self.directory / f"{self.name}.npz"
 
     def _read_matrices(self):
-        if self.directory is None or not self._file.is_file():
+        if self.directory is None:
+            return self._matrices
+        if not self._file.is_file():
             return {}
         with np.load(self._file) as stored:
             return dict(zip(stored["steps"].tolist(), stored["information"], strict=True))

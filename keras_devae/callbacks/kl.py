@@ -6,6 +6,7 @@ import numpy as np
 
 from keras_devae import checks, figures, metrics
 from keras_devae.callbacks.measuring import MeasuringCallback
+from keras_devae.metrics.suite import draw_sample
 
 #: Nats in total below which the codes carry nothing.
 COLLAPSED_KL = 0.1
@@ -54,7 +55,7 @@ class KLCallback(MeasuringCallback):
         checks.finite_at_least("threshold", threshold)
         super().__init__(every_steps, directory, tensorboard)
         self.dataset, self.layer, self.threshold = dataset, layer, threshold
-        self._rows = metrics.draw_sample(len(dataset), images, seed).plain
+        self._rows = draw_sample(len(dataset), images, seed).plain
         self._low = self._warned = False
 
     def measure(self, model, step):

@@ -9,7 +9,7 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from keras_devae import checks
+from keras_devae import checks, figures
 from keras_devae.errors import UsageError
 from keras_devae.files import write_text
 
@@ -34,6 +34,9 @@ class MeasuringCallback(keras.callbacks.Callback):
 
     #: Name of the files.
     name = "measurements"
+    #: Steps done before the next `fit`, or `None` for those of the optimizer, which does not count
+    #: steps that it left out because a float16 gradient overflowed.
+    start_step = None
 
     def __init__(self, every_steps, directory=None, tensorboard=None):
         super().__init__()
@@ -61,7 +64,10 @@ class MeasuringCallback(keras.callbacks.Callback):
     def on_train_begin(self, logs=None):
         """Measures the model as it is, unless this is a run that goes on."""
         optimizer = getattr(self.model, "optimizer", None)
-        start = 0 if optimizer is None else int(optimizer.iterations)
+        start = self.start_step
+        if start is None:
+            start = 0 if optimizer is None else int(optimizer.iterations)
+        self.start_step = None
         self._step = self._epoch_start = start
         self.rows = [row for row in self._read() if row["step"] <= start] if start else []
         self._measured = start
@@ -92,8 +98,17 @@ class MeasuringCallback(keras.callbacks.Callback):
         self.rows += [{"step": self._step, **row} for row in measured]
         for row in measured:
             self._show_scalars(row)
-        if self.directory is not None and self.rows:
-            self._write()
+        if self.rows and (self.directory is not None or self._board is not None):
+            self._show(self.draw())
+        if self.rows and self.directory is not None:
+            self.write()
+
+    def _show(self, figure):
+        if figure is None:
+            return
+        self.show_image(figure)
+        if self.directory is not None:
+            figures.save(figure, self.directory / f"{self.name}.png")
 
     def _show_scalars(self, row):
         if self._board is None:
@@ -103,23 +118,21 @@ class MeasuringCallback(keras.callbacks.Callback):
             if name != "layer" and isinstance(value, (int, float)):
                 self._board.add_scalar(f"{self.name}/{layer}{name}", value, self._step)
 
-    def show_image(self, pixels):
-        """Gives TensorBoard a picture, uint8 `(height, width, 3)`."""
+    def show_image(self, figure):
+        """Gives TensorBoard a picture, where it is asked for."""
         if self._board is not None:
+            figure.canvas.draw()
+            pixels = np.asarray(figure.canvas.buffer_rgba())[..., :3].copy()
             self._board.add_image(self.name, pixels, self._step, dataformats="HWC")
 
-    def _write(self):
-        from keras_devae import figures
-
+    def write(self):
+        """Writes the table of all that was measured into the directory."""
         text = io.StringIO()
         columns = list(dict.fromkeys(key for row in self.rows for key in row))
         writer = csv.DictWriter(text, columns, lineterminator="\n", restval=math.nan)
         writer.writeheader()
         writer.writerows(self.rows)
         write_text(self.directory / f"{self.name}.csv", text.getvalue())
-        figure = self.draw()
-        if figure is not None:
-            figures.save(figure, self.directory / f"{self.name}.png")
 
     def _read(self):
         file = None if self.directory is None else self.directory / f"{self.name}.csv"
@@ -154,12 +167,6 @@ def open_board(folder):
             "Writing for TensorBoard needs tensorboardX: pip install 'keras-devae[tensorboard]'."
         ) from None
     return SummaryWriter(folder)
-
-
-def pixels_of(figure):
-    """Returns a figure as uint8 `(height, width, 3)`."""
-    figure.canvas.draw()
-    return np.asarray(figure.canvas.buffer_rgba())[..., :3].copy()
 
 
 def _number(text):

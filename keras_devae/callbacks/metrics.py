@@ -47,9 +47,10 @@ class MetricsCallback(MeasuringCallback):
         directory=None,
         tensorboard=None,
     ):
-        self._check(dataset, metrics, images, settings)
+        names = (metrics,) if isinstance(metrics, str) else tuple(metrics)
+        self._check(dataset, names, images, settings)
         super().__init__(every_steps, directory, tensorboard)
-        self.dataset, self.metrics, self.images = dataset, tuple(metrics), images
+        self.dataset, self.metrics, self.images = dataset, names, images
         self.layers, self.settings, self.seed = layers, settings, seed
 
     @staticmethod

@@ -1,7 +1,7 @@
 """Pictures of what each latent dimension does, while a model trains."""
 
 from keras_devae import figures
-from keras_devae.callbacks.measuring import MeasuringCallback, pixels_of
+from keras_devae.callbacks.measuring import MeasuringCallback
 from keras_devae.pictures import traversal_figure
 
 
@@ -29,7 +29,7 @@ class TraversalCallback(MeasuringCallback):
     def measure(self, model, step):
         """Draws one picture, and has no rows to add."""
         figure = traversal_figure(model, self.dataset, layer=self.layer, seed=self.seed)
-        self.show_image(pixels_of(figure))
+        self.show_image(figure)
         if self.directory is not None:
             figures.save(figure, self.directory / f"{self.name}-step-{step:08d}.png")
         return []

@@ -35,10 +35,25 @@ def read_codes_file(path):
     if "codes" not in found:
         raise UsageError(f"{path} must hold an array called `codes`.")
     if "factor_names" in found:
-        found["factor_names"] = [str(name) for name in found["factor_names"].tolist()]
+        found["factor_names"] = _names(found["factor_names"], path)
     if "n_train" in found:
-        found["n_train"] = int(found["n_train"])
+        found["n_train"] = _whole_number(found["n_train"], path)
     return found
+
+
+def _names(names, path):
+    if names.ndim != 1 or names.dtype.kind not in "US":
+        raise UsageError(
+            f"`factor_names` in {path} must be a list of strings. Received: shape {names.shape}, "
+            f"dtype {names.dtype}."
+        )
+    return [name.decode() if isinstance(name, bytes) else str(name) for name in names.tolist()]
+
+
+def _whole_number(value, path):
+    if value.ndim or value.dtype.kind not in "iuf" or value != np.floor(value):
+        raise UsageError(f"`n_train` in {path} must be a whole number. Received: {value!r}.")
+    return int(value)
 
 
 def _check_kind(path):

@@ -21,6 +21,15 @@ def finish(model, config, run, dataset, **progress):
         The pair of the scores (see `keras_devae.evaluation.evaluate`) and a dictionary
         of what was written where.
     """
+    history = run.read_history()
+    pictures = {
+        "traversal": traversal_figure(model, dataset, seed=config.seed),
+        "reconstructions": reconstruction_figure(model, dataset, seed=config.seed),
+        "learning_curves": figures.learning_curves(_columns(history)),
+    }
+    files = {name: run.figures / f"{name}.png" for name in pictures}
+    for name, figure in pictures.items():
+        figures.save(figure, files[name])
     scores = evaluate_run(
         model,
         run,
@@ -32,15 +41,6 @@ def finish(model, config, run, dataset, **progress):
         **progress,
     )
     run.write_metrics(scores)
-    history = run.read_history()
-    pictures = {
-        "traversal": traversal_figure(model, dataset, seed=config.seed),
-        "reconstructions": reconstruction_figure(model, dataset, seed=config.seed),
-        "learning_curves": figures.learning_curves(_columns(history)),
-    }
-    files = {name: run.figures / f"{name}.png" for name in pictures}
-    for name, figure in pictures.items():
-        figures.save(figure, files[name])
     write_report(run, config, dataset, scores, model.complaints(history[-1] if history else {}))
     return scores, {
         "Report": run.report_file,
@@ -72,8 +72,11 @@ def evaluate_run(model, run, dataset, metrics, images, seed, encoding_progress=N
     file = encoding_file(run.codes, weights, dataset.provenance)
     encoding = Encoding(model, dataset, encoding_progress)
     encoding.load(file)
-    scores = evaluate(model, dataset, metrics, images, seed, encoding=encoding, **options)
-    encoding.save(file)
+    try:
+        scores = evaluate(model, dataset, metrics, images, seed, encoding=encoding, **options)
+    finally:
+        # What was encoded before a failure or Ctrl-C need not be encoded again.
+        encoding.save(file)
     scores["settings"]["model_sha256"] = weights
     return scores
 

@@ -25,13 +25,14 @@ def check_tracked(names, has_factors):
     metrics.check_names(needed, has_factors)
 
 
-def tracking_callbacks(config, run, dataset):
+def tracking_callbacks(config, run, dataset, start_step=0):
     """Makes the callbacks of a run.
 
     Args:
         config: The run's completed `RunConfig`.
         run: The `RunDirectory`.
         dataset: The data set.
+        start_step: Steps done before.
 
     Returns:
         List of Keras callbacks, which write to the run's folder `tracking`.
@@ -54,4 +55,6 @@ def tracking_callbacks(config, run, dataset):
     if scored:
         images = config.evaluation_images
         made.append(callbacks.MetricsCallback(dataset, scored, images=images, **common))
+    for callback in made:
+        callback.start_step = start_step
     return made

@@ -166,7 +166,7 @@ def _fit(model, config, run, dataset, start_step, progress):
     interruption = Interruption()
     recorder = RunRecorder(run, start_step, config.steps, history, interruption)
     report = ProgressReport(config.steps, start_step)
-    callbacks = [*tracking_callbacks(config, run, dataset), recorder]
+    callbacks = [*tracking_callbacks(config, run, dataset, start_step), recorder]
     callbacks += [report] if progress else []
     batches = Batches(dataset, config.batch_size, config.checkpoint_every, config.seed, start_step)
     remaining = -(-(config.steps - start_step) // config.checkpoint_every)

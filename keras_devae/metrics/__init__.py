@@ -39,11 +39,9 @@ from keras_devae.metrics.sampling import (
     CodeTable,
     EncodedDataset,
     Sampler,
-    factor_index,
-    label_rows,
 )
 from keras_devae.metrics.separated_attribute_predictability import sap
-from keras_devae.metrics.suite import combined, compute, draw_sample, evaluate, scores_of
+from keras_devae.metrics.suite import evaluate
 from keras_devae.metrics.unsupervised_disentanglement_ranking import udr
 
 __all__ = [
@@ -60,15 +58,11 @@ __all__ = [
     "beta_vae_score",
     "check_names",
     "check_settings",
-    "combined",
-    "compute",
     "dci",
     "downstream_accuracy",
-    "draw_sample",
     "elbo_decomposition",
     "entropy",
     "evaluate",
-    "factor_index",
     "factor_vae_score",
     "gaussian_total_correlation",
     "histogram_discretize",
@@ -76,7 +70,6 @@ __all__ = [
     "irs",
     "kl",
     "kl_per_dimension",
-    "label_rows",
     "med",
     "mig",
     "modularity_explicitness",
@@ -87,7 +80,6 @@ __all__ = [
     "reconstruction_error",
     "resolved_names",
     "sap",
-    "scores_of",
     "udr",
     "wasserstein_correlation",
 ]

@@ -10,7 +10,7 @@ from keras_devae import checks
 from keras_devae.metrics.fitting import run_quietly
 from keras_devae.metrics.inputs import MetricWarning, per_factor
 from keras_devae.metrics.results import result
-from keras_devae.metrics.sampling import FactorIndex, Sampler
+from keras_devae.metrics.sampling import FactorIndex, Sampler, as_sampler
 from keras_devae.metrics.scaling import scaled_down
 
 # Codes gathered at a time.
@@ -50,7 +50,8 @@ def beta_vae_rows(
 
 
 def beta_vae_score(
-    sampler: Sampler,
+    sampler: Sampler | np.ndarray,
+    factors: np.ndarray | None = None,
     *,
     n_train: int = 10_000,
     n_test: int = 5_000,
@@ -68,7 +69,8 @@ def beta_vae_score(
     Constant factors are left out with a `MetricWarning`; with one factor left the score is 1.
 
     Args:
-        sampler: A `CodeTable` or an `EncodedDataset`.
+        sampler: A `CodeTable` or an `EncodedDataset`; or codes `(n, d)`, with their factors.
+        factors: `(n, f)` whole-number factors, where codes are given; they make a `CodeTable`.
         n_train: Points to fit on; default 10,000.
         n_test: Points to test on; default 5,000.
         batch_size: Pairs a point; default 64.
@@ -86,6 +88,7 @@ def beta_vae_score(
     counts = {"n_train": n_train, "n_test": n_test, "batch_size": batch_size}
     for name, value in counts.items():
         checks.at_least(name, value, 1)
+    sampler = as_sampler(sampler, factors)
     rows = beta_vae_rows(sampler.index, **counts, seed=seed)
     sampler.prepare(np.concatenate([rows.first.ravel(), rows.second.ravel()]))
     features = scaled_down(_mean_differences(sampler, rows))
@@ -111,7 +114,8 @@ def mean_differences(first: np.ndarray, second: np.ndarray) -> np.ndarray:
     """Returns the mean absolute difference over the batch of two `(points, batch_size, d)`."""
     # Divided before they are subtracted and added up, even huge codes stay finite.
     count = first.shape[1]
-    return np.abs(np.asarray(first, np.float64) / count - second / count).sum(axis=1)
+    first, second = np.asarray(first, np.float64), np.asarray(second, np.float64)
+    return np.abs(first / count - second / count).sum(axis=1)
 
 
 def _mean_differences(sampler, rows):

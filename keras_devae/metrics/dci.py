@@ -1,11 +1,11 @@
 """Disentanglement, completeness and informativeness, from the importances of boosted trees."""
 
-import operator
 from collections.abc import Iterable
 
 import numpy as np
 
-from keras_devae.errors import UsageError, unknown_name
+from keras_devae import checks
+from keras_devae.errors import unknown_name
 from keras_devae.metrics.boosting import boost
 from keras_devae.metrics.importance import importance_scores
 from keras_devae.metrics.inputs import check_labelled, per_factor, split_rows
@@ -37,8 +37,9 @@ def dci(
 
     `"gradient_boosting"` is scikit-learn's `GradientBoostingClassifier()` with `random_state=seed`,
     its trees grown in parallel. With 10,000 training rows it takes about a second for each value of
-    each factor and processor. `"lightgbm"` is more than 20 times as fast; on the reference cases of
-    the tests it differs by at most 0.02 in disentanglement and 0.03 in completeness.
+    each factor and processor. `"lightgbm"` is about 40 times as fast; on the reference cases of
+    the tests it differs by at most 0.02 in disentanglement and 0.03 in completeness. On a trained
+    model, none of whose codes was pure, its disentanglement was 0.04 higher.
 
     Constant codes are left out and count neither as codes nor in the base of completeness:
     appending some changes nothing. Where every code is constant, disentanglement and completeness
@@ -69,8 +70,9 @@ def dci(
     if predictor not in PREDICTORS:
         raise unknown_name("predictor", predictor, PREDICTORS)
     function, libraries = PREDICTORS[predictor]
-    seed = _check_integer("seed", seed, 0, 2**31 - 1)
-    workers = None if workers is None else _check_integer("workers", workers, 1, 2**31 - 1)
+    checks.at_least("seed", seed, 0)
+    if workers is not None:
+        checks.at_least("workers", workers, 1)
     split = split_rows(check_labelled(codes, factors, factor_names), n_train)
     varying = np.delete(np.arange(split.train_codes.shape[1]), split.constant_codes)
     # Trees need a code, if only one that tells nothing.
@@ -88,13 +90,3 @@ def dci(
     details["informativeness_test"] = per_factor(split.names, boosted.test_accuracies)
     settings = {"predictor": predictor, "seed": seed, **split.settings}
     return result("dci", values, details, settings, libraries)
-
-
-def _check_integer(name, value, least, most):
-    try:
-        number = operator.index(value)
-    except TypeError:
-        number = least - 1
-    if not least <= number <= most:
-        raise UsageError(f"`{name}` must be an integer of at least {least}. Received: {value!r}.")
-    return number

@@ -67,12 +67,12 @@ def downstream_accuracy(
 
     Raises:
         UsageError: If the arrays are malformed, not finite, or of different lengths; if no factor
-            varies; if a predictor is unknown; if no size is a positive integer up to `n_train`.
+            varies; if a predictor is unknown; if a size is no positive integer.
     """
     predictors, sizes = _check_predictors(predictors), _check_sizes(train_sizes)
     split = split_rows(check_labelled(codes, factors, factor_names), n_train)
     n_train = split.settings["n_train"]
-    used = [size for size in sizes if size <= n_train]
+    used = [size for size in sizes if size <= n_train] or [n_train]
     _warn_of_left_out(sizes, used, n_train)
     accuracies, failed = run_quietly(lambda: _accuracies(split, predictors, used, seed))
     if failed:
@@ -172,11 +172,6 @@ def _check_sizes(train_sizes):
 
 def _warn_of_left_out(sizes, used, n_train):
     left_out = ", ".join(str(size) for size in sizes if size not in used)
-    if not used:
-        raise UsageError(
-            f"At least one of `train_sizes` must be up to the {n_train} rows that train. Received: "
-            f"{left_out}; pass more samples or a smaller size."
-        )
     if left_out:
         message = (
             f"downstream_accuracy leaves out train sizes above the {n_train} rows that train: "

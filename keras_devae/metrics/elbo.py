@@ -6,12 +6,11 @@ import numpy as np
 
 from keras_devae import checks
 from keras_devae.errors import UsageError
-from keras_devae.metrics.inputs import check_codes, find_constant_codes
-from keras_devae.metrics.posterior import check_same_shape, kl_per_dimension
+from keras_devae.metrics.inputs import find_constant_codes
+from keras_devae.metrics.posterior import check_posterior, kl_per_dimension
 from keras_devae.metrics.results import result
 
 # Beyond these the squares of the terms may not be finite in float64. No decoder can use such z.
-LARGEST_MEAN, LARGEST_LOG_VAR = 1e30, 100.0
 # Densities are computed for this many pairs of a draw and a posterior at a time: a cache's worth.
 PAIRS = 2**17
 
@@ -69,7 +68,7 @@ def elbo_decomposition(
             if a number is not a positive integer; if the data set is smaller than n; if the
             negative log-likelihood is not finite.
     """
-    z_mean, z_log_var = _check_posteriors(z_mean, z_log_var)
+    z_mean, z_log_var = check_posterior(z_mean, z_log_var)
     samples = int(checks.at_least("samples", samples, 1))
     evaluated = int(checks.at_least("evaluated", evaluated, 1))
     if dataset_size is not None:
@@ -160,21 +159,6 @@ def _log_mean(log_values):
     log_values -= largest
     np.exp(log_values, out=log_values)
     return largest[:, 0] + np.log(log_values.mean(axis=1))
-
-
-def _check_posteriors(z_mean, z_log_var):
-    z_mean = check_codes(z_mean, "z_mean").astype(np.float64)
-    z_log_var = check_codes(z_log_var, "z_log_var").astype(np.float64)
-    check_same_shape(z_mean, z_log_var)
-    limits = {"z_mean": (z_mean, LARGEST_MEAN), "z_log_var": (z_log_var, LARGEST_LOG_VAR)}
-    for name, (values, limit) in limits.items():
-        largest = np.abs(values).max()
-        if largest > limit:
-            raise UsageError(
-                f"`{name}` must be between -{limit:g} and {limit:g} for densities to be finite. "
-                f"Received: a value of size {largest:g}; check the encoder for unscaled images."
-            )
-    return z_mean, z_log_var
 
 
 def _finite(negative_log_likelihood):

@@ -8,7 +8,7 @@ import numpy as np
 from keras_devae import checks
 from keras_devae.metrics.inputs import MetricWarning, per_factor
 from keras_devae.metrics.results import result
-from keras_devae.metrics.sampling import FactorIndex, Sampler
+from keras_devae.metrics.sampling import FactorIndex, Sampler, as_sampler
 from keras_devae.metrics.scaling import unit_scaled
 
 # Codes gathered at a time.
@@ -47,7 +47,8 @@ def factor_vae_rows(
 
 
 def factor_vae_score(
-    sampler: Sampler,
+    sampler: Sampler | np.ndarray,
+    factors: np.ndarray | None = None,
     *,
     n_train: int = 10_000,
     n_test: int = 5_000,
@@ -70,7 +71,8 @@ def factor_vae_score(
     `MetricWarning`.
 
     Args:
-        sampler: A `CodeTable` or an `EncodedDataset`.
+        sampler: A `CodeTable` or an `EncodedDataset`; or codes `(n, d)`, with their factors.
+        factors: `(n, f)` whole-number factors, where codes are given; they make a `CodeTable`.
         n_train: Votes that the classifier is made of; default 10,000.
         n_test: Votes that it is tested on; default 5,000.
         n_variance: Samples for the variance over the data, at least 2; default 10,000.
@@ -95,6 +97,7 @@ def factor_vae_score(
         "n_variance": n_variance,
         "batch_size": batch_size,
     }
+    sampler = as_sampler(sampler, factors)
     rows = factor_vae_rows(sampler.index, **counts, seed=seed)
     sampler.prepare(np.concatenate([rows.variance, rows.votes.ravel()]))
     deviations = standard_deviations(sampler.codes_of(rows.variance))

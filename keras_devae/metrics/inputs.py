@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from keras_devae.errors import UsageError
+from keras_devae.errors import UsageError, unknown_name
 
 # As many names of constant codes as one reads in a warning.
 NAMED_CODES = 10
@@ -150,6 +150,27 @@ def check_n_train(n_train: int | None, count: int) -> int:
             f"n_train={n_train!r} for {count} rows."
         )
     return chosen
+
+
+def check_counted_rows(name: str, rows: str | None, n_train: int | None) -> str:
+    """Checks which rows information is counted on.
+
+    Args:
+        name: The argument's name, for the message.
+        rows: `"all"`, `"train"`, or `None`: all rows unless `n_train` says which ones train.
+        n_train: Number of rows that train, or `None`.
+
+    Returns:
+        `"all"` or `"train"`.
+
+    Raises:
+        UsageError: If it is something else.
+    """
+    if rows is None:
+        return "all" if n_train is None else "train"
+    if rows not in ("all", "train"):
+        raise unknown_name(f"value of `{name}`", rows, ("all", "train"))
+    return rows
 
 
 def find_constant_codes(codes: np.ndarray, stacklevel: int = 3) -> list[int]:

@@ -6,7 +6,13 @@ from collections.abc import Iterable
 import numpy as np
 from scipy.stats import rankdata
 
-from keras_devae.metrics.inputs import MetricWarning, check_labelled, per_factor, split_rows
+from keras_devae.metrics.inputs import (
+    MetricWarning,
+    check_counted_rows,
+    check_labelled,
+    per_factor,
+    split_rows,
+)
 from keras_devae.metrics.logistic import fit_factors
 from keras_devae.metrics.mutual_information import mutual_information_matrix
 from keras_devae.metrics.results import result
@@ -18,6 +24,7 @@ def modularity_explicitness(
     *,
     bins: int = 20,
     discretizer: str = "histogram",
+    information_rows: str | None = None,
     n_train: int | None = None,
     factor_names: Iterable[str] | None = None,
     seed: int | None = 0,
@@ -25,7 +32,7 @@ def modularity_explicitness(
     """Modularity and explicitness (Ridgeway and Mozer 2018), as in disentanglement_lib.
 
     Modularity is the mean over codes of how far each code tells about one factor only, from the
-    mutual information over all rows. Explicitness is the area under the ROC curve of a logistic
+    mutual information. Explicitness is the area under the ROC curve of a logistic
     regression from all standardised codes to a factor, the mean over its values, one against the
     rest, and over factors; 0.5 is a guess.
 
@@ -43,6 +50,8 @@ def modularity_explicitness(
         factors: `(n, f)` whole-number factors.
         bins: Number of equal-width bins a code; the field's results are with 20.
         discretizer: `"histogram"` (default), or `"identity"` for integer codes.
+        information_rows: Rows that information is counted on, `"all"` or `"train"`; `None` for all
+            if `n_train` is `None`, and the training rows (as the study does) otherwise.
         n_train: Number of rows that train the regressions, the first ones; `None` for two thirds.
         factor_names: A name for each factor; `None` for `factor_0`, `factor_1`, ...
         seed: The seed that the samples were drawn with, to be recorded; nothing here is random.
@@ -52,18 +61,22 @@ def modularity_explicitness(
         `.explicitness_score_test`. `details`: `modularity_per_code`, `mutual_information`
         `(d, varying factors)` in nats as nested lists, explicitness by factor name on the training
         rows (`explicitness_train`) and the test rows (`per_factor`), `constant_codes`. `settings`:
-        `bins` (`None` with `"identity"`), `discretizer`, `predictor`, `n_train`, `seed`, and what
-        every metric records.
+        `bins` (`None` with `"identity"`), `discretizer`, `information_rows`, `predictor`,
+        `n_train`, `seed`, and what every metric records.
 
     Raises:
         UsageError: If the arrays are malformed, not finite or of different lengths; if real codes
             meet `"identity"`; if no factor varies; if a setting is wrong.
     """
     labelled = check_labelled(codes, factors, factor_names)
-    information = mutual_information_matrix(
-        labelled.codes, labelled.factors, bins=bins, discretizer=discretizer
-    )
+    rows = check_counted_rows("information_rows", information_rows, n_train)
     split = split_rows(labelled, n_train)
+    counted = (
+        (labelled.codes, labelled.factors)
+        if rows == "all"
+        else (split.train_codes, split.train_factors)
+    )
+    information = mutual_information_matrix(*counted, bins=bins, discretizer=discretizer)
     train, test = _explicitness(split)
     details = {
         "modularity_per_code": modularity_per_code(information).tolist(),
@@ -75,6 +88,7 @@ def modularity_explicitness(
     settings = {
         "bins": int(bins) if discretizer == "histogram" else None,
         "discretizer": discretizer,
+        "information_rows": rows,
         "predictor": "logistic_regression",
         "seed": seed,
         **split.settings,

@@ -5,14 +5,19 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from keras_devae.errors import UsageError, unknown_name
+from keras_devae.errors import UsageError
 from keras_devae.metrics.importance import (
     completeness_of,
     disentanglement_of,
     disentanglement_per_code,
     importance_scores,
 )
-from keras_devae.metrics.inputs import check_labelled, per_factor, split_rows
+from keras_devae.metrics.inputs import (
+    check_counted_rows,
+    check_labelled,
+    per_factor,
+    split_rows,
+)
 from keras_devae.metrics.logistic import fit_factors
 from keras_devae.metrics.mutual_information import mutual_information_matrix
 from keras_devae.metrics.results import result
@@ -73,10 +78,7 @@ def med(
         UsageError: If the arrays are malformed, not finite or of different lengths; if real codes
             meet `"identity"`; if no factor varies; if a setting is wrong.
     """
-    if importance_rows is None:
-        importance_rows = "all" if n_train is None else "train"
-    if importance_rows not in ("all", "train"):
-        raise unknown_name("value of `importance_rows`", importance_rows, ("all", "train"))
+    importance_rows = check_counted_rows("importance_rows", importance_rows, n_train)
     top_k = _check_top_k(top_k)
     labelled = check_labelled(codes, factors, factor_names)
     splits = informativeness or importance_rows == "train"

@@ -2,9 +2,12 @@
 
 import numpy as np
 
+from keras_devae import checks
 from keras_devae.errors import UsageError
-from keras_devae.metrics.inputs import check_codes
+from keras_devae.metrics.inputs import check_codes, find_constant_codes
 from keras_devae.metrics.results import result
+
+LARGEST_MEAN, LARGEST_LOG_VAR = 1e30, 100.0
 
 
 def kl_per_dimension(z_mean: np.ndarray, z_log_var: np.ndarray) -> np.ndarray:
@@ -21,9 +24,10 @@ def kl_per_dimension(z_mean: np.ndarray, z_log_var: np.ndarray) -> np.ndarray:
         Float64 array `(d,)`, in nats, never below 0.
 
     Raises:
-        UsageError: If the arrays are not finite matrices of one shape.
+        UsageError: If the arrays are not finite matrices of one shape, a mean is beyond 10^30 or a
+            log-variance beyond 100.
     """
-    z_mean, z_log_var = _check_posterior(z_mean, z_log_var)
+    z_mean, z_log_var = check_posterior(z_mean, z_log_var)
     # expm1 keeps the digits that exp(v) - 1 - v loses next to the prior, where v is near 0.
     divergence = 0.5 * (np.square(z_mean) + np.expm1(z_log_var) - z_log_var)
     return np.maximum(0.0, divergence).mean(axis=0)
@@ -42,7 +46,8 @@ def kl(z_mean: np.ndarray, z_log_var: np.ndarray) -> dict:
         `code_count`.
 
     Raises:
-        UsageError: If the arrays are not finite matrices of one shape.
+        UsageError: If the arrays are not finite matrices of one shape, a mean is beyond 10^30 or a
+            log-variance beyond 100.
     """
     per_dimension = kl_per_dimension(z_mean, z_log_var)
     return result(
@@ -59,6 +64,8 @@ def active_variables(z_mean: np.ndarray, z_log_var: np.ndarray, threshold: float
     A dimension is active where the variance over the data of its posterior mean is above the
     threshold.
 
+    Constant means are named in a `MetricWarning`.
+
     Args:
         z_mean: Posterior means `(n, d)`.
         z_log_var: Logarithms of the posterior variances `(n, d)`; for `details` only, the
@@ -72,12 +79,12 @@ def active_variables(z_mean: np.ndarray, z_log_var: np.ndarray, threshold: float
         `code_count`.
 
     Raises:
-        UsageError: If the arrays are not finite matrices of one shape, or the threshold is
-            negative.
+        UsageError: If the arrays are not finite matrices of one shape or beyond the limits of
+            `kl_per_dimension`, or the threshold is negative.
     """
-    z_mean, z_log_var = _check_posterior(z_mean, z_log_var)
-    if not threshold >= 0:
-        raise UsageError(f"`threshold` must be at least 0. Received: {threshold}.")
+    z_mean, z_log_var = check_posterior(z_mean, z_log_var)
+    checks.finite_at_least("threshold", threshold)
+    find_constant_codes(z_mean)
     variance = z_mean.var(axis=0)
     active = np.flatnonzero(variance > threshold)
     details = {
@@ -93,10 +100,24 @@ def active_variables(z_mean: np.ndarray, z_log_var: np.ndarray, threshold: float
     return result("active_variables", {"count": len(active)}, details, settings)
 
 
-def _check_posterior(z_mean, z_log_var):
+def check_posterior(z_mean: np.ndarray, z_log_var: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Checks means and log-variances, and returns them as float64.
+
+    Raises:
+        UsageError: If they are not finite matrices of one shape, or a mean is beyond 10^30 or a
+            log-variance beyond 100, where divergences and densities are no longer finite.
+    """
     z_mean = check_codes(z_mean, "z_mean").astype(np.float64)
     z_log_var = check_codes(z_log_var, "z_log_var").astype(np.float64)
     check_same_shape(z_mean, z_log_var)
+    limits = {"z_mean": (z_mean, LARGEST_MEAN), "z_log_var": (z_log_var, LARGEST_LOG_VAR)}
+    for name, (values, limit) in limits.items():
+        largest = np.abs(values).max()
+        if largest > limit:
+            raise UsageError(
+                f"`{name}` must be between -{limit:g} and {limit:g} for densities to be finite. "
+                f"Received: a value of size {largest:g}; check the encoder for unscaled images."
+            )
     return z_mean, z_log_var
 
 

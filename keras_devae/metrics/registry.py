@@ -45,6 +45,7 @@ class Metric(NamedTuple):
         description: One line for lists and help texts.
         fast: Arguments of the setting `"fast"`, where they differ from the defaults.
         fast_rows: Rows that the setting `"fast"` is content with; `None` for as many as `"paper"`.
+        per_factor: What `details["per_factor"]` holds, where it is not the score itself.
     """
 
     function: Callable[..., dict]
@@ -52,6 +53,7 @@ class Metric(NamedTuple):
     description: str
     fast: Mapping = _NOTHING
     fast_rows: int | None = None
+    per_factor: str = ""
 
     @property
     def needs_factors(self) -> bool:
@@ -80,6 +82,7 @@ METRICS = {
         "split",
         "disentanglement, completeness, informativeness (Eastwood and Williams 2018)",
         fast={"predictor": "lightgbm"},
+        per_factor="completeness",
     ),
     "sap": Metric(sap, "split", "separated attribute predictability (Kumar et al. 2018)"),
     "modularity_explicitness": Metric(
@@ -87,6 +90,7 @@ METRICS = {
         "split",
         "modularity and explicitness (Ridgeway and Mozer 2018)",
         fast_rows=2000,
+        per_factor="explicitness",
     ),
     "irs": Metric(irs, "labels", "interventional robustness score (Suter et al. 2019)"),
     "med": Metric(
@@ -94,12 +98,14 @@ METRICS = {
         "split",
         "disentanglement and completeness by mutual information (Cao et al. 2022)",
         fast={"informativeness": False},
+        per_factor="completeness",
     ),
     "infomec": Metric(
         infomec,
         "labels",
         "modularity, explicitness, compactness by information (Hsu et al. 2023)",
         fast_rows=2000,
+        per_factor="explicitness",
     ),
     "downstream_accuracy": Metric(
         downstream_accuracy,
@@ -164,7 +170,7 @@ def resolved_names(names: Iterable[str] | None, **present: bool) -> tuple[str, .
     possible = possible_metrics(**present)
     if names is None:
         return tuple(name for name in DEFAULT_METRICS if name in possible)
-    names = tuple(names)
+    names = (names,) if isinstance(names, str) else tuple(names)
     if names == ("all",):
         return possible
     check_names(names, **present)
@@ -186,7 +192,7 @@ def check_names(
         UsageError: If a name is unknown (with the close matches), or a metric needs what is not
             there (with the metrics that do not).
     """
-    names = tuple(names)
+    names = (names,) if isinstance(names, str) else tuple(names)
     if names == ("all",):
         return
     for name in names:

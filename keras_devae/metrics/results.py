@@ -35,6 +35,11 @@ def result(
                 f"{name.replace('-', '_')}_version": importlib.metadata.version(name)
                 for name in libraries
             },
-            **settings,
+            **{name: _plain(value) for name, value in settings.items()},
         },
     }
+
+
+def _plain(value):
+    """Turns a NumPy scalar, such as a seed from `numpy.arange`, into Python's own."""
+    return value.item() if isinstance(value, np.generic) else value

@@ -232,6 +232,23 @@ class EncodedDataset(Sampler):
         return self._codes[self._places[rows]]
 
 
+def as_sampler(sampler: Sampler | np.ndarray, factors: np.ndarray | None) -> Sampler:
+    """Makes a `CodeTable` of codes and factors, and leaves a `Sampler` as it is.
+
+    Raises:
+        UsageError: If it is neither.
+    """
+    if isinstance(sampler, Sampler) and factors is None:
+        return sampler
+    if isinstance(sampler, Sampler) or factors is None:
+        raise UsageError(
+            "Pass codes and factors, or a `CodeTable` of them, or an `EncodedDataset` of a data "
+            f"set and a function that encodes its images. Received: {type(sampler).__name__} and "
+            f"{type(factors).__name__}."
+        )
+    return CodeTable(sampler, factors)
+
+
 def label_rows(dataset: LabelledImages) -> LabelledCodes:
     """Returns the factors of all rows of a data set, with row numbers in place of codes.
 

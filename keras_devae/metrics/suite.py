@@ -92,7 +92,8 @@ def evaluate(
         repeats: Number of repeats, each on rows drawn afresh; default 1.
         samples: Rows of a repeat. Default: all of them in their order for one repeat; for several,
             half of them, drawn without repetition, at most 15,000.
-        n_train: Rows of a repeat that train a predictor, the rest test it; default two thirds.
+        n_train: Rows that train a predictor, the rest test it; default two thirds. Where a repeat
+            has fewer rows than there are, so many of them as keep the proportion.
         factor_names: A name for each factor; `None` for `factor_0`, `factor_1`, ...
         z_log_var: `(n, d)` log-variances of the posterior whose means the codes are, or `None`.
         workers: Threads for what trains predictors; default one for each CPU. The numbers do not
@@ -103,7 +104,8 @@ def evaluate(
         Dictionary that `json.dump` takes: flat keys such as `mig.score`; with several repeats these
         are means, and beside each stand `mig.score.std` (the standard deviation over repeats) and
         `mig.score.low`, `mig.score.high` (the 95 % interval of the mean by Student's t).
-        `details`: by metric, see each; those of the first repeat. `settings`: by metric, likewise.
+        `details`: by metric, see each; those of the first repeat, but for `per_factor`, which is
+        the mean. `settings`: by metric, likewise of the first.
         `repeats`: the flat keys of each repeat, where there are several.
 
     Raises:
@@ -115,6 +117,7 @@ def evaluate(
     """
     check_settings(settings)
     checks.at_least("repeats", repeats, 1)
+    checks.at_least("seed", seed, 0)
     present = {
         "has_factors": factors is not None,
         "has_posterior": z_log_var is not None,
@@ -160,7 +163,9 @@ def compute(
         options["workers"] = workers
     rows = metric.fast_rows if fast else None
     result = _APPLY[metric.takes](metric.function, source, sample, rows, options)
-    return {**result, "settings": {**result["settings"], "preset": settings}}
+    known = {"preset": settings, "seed": sample.seed, "factor_names": source.factor_names}
+    known["factor_names"] = known["factor_names"] and list(known["factor_names"])
+    return {**result, "settings": {**known, **result["settings"]}}
 
 
 def combined(repeats: list[dict[str, dict]]) -> dict:
@@ -179,7 +184,7 @@ def combined(repeats: list[dict[str, dict]]) -> dict:
     first = repeats[0]
     return {
         **scores,
-        "details": {name: result["details"] for name, result in first.items()},
+        "details": {name: _details([r[name]["details"] for r in repeats]) for name in first},
         "settings": {name: result["settings"] for name, result in first.items()},
         **({"repeats": flat} if len(flat) > 1 else {}),
     }
@@ -190,7 +195,9 @@ def scores_of(result: dict) -> dict[str, float]:
     return {k: v for k, v in result.items() if k not in ("details", "settings", "repeats")}
 
 
-def draw_sample(row_count: int, images: int, seed: int, repeat: int = 0) -> Sample:
+def draw_sample(
+    row_count: int, images: int, seed: int, repeat: int = 0, repeats: int = 1
+) -> Sample:
     """Draws the rows of one repeat from a large table.
 
     Args:
@@ -199,10 +206,14 @@ def draw_sample(row_count: int, images: int, seed: int, repeat: int = 0) -> Samp
             test. If there are fewer, all are used, two thirds of them to train.
         seed: Seed of the draw.
         repeat: Number of the repeat.
+        repeats: Number of them in all. Several draw at most half of the rows each, so that they are
+            not all the same.
 
     Returns:
         The `Sample`.
     """
+    if repeats > 1:
+        images = min(images, max(2, row_count // 2))
     rng = np.random.default_rng(seed if repeat == 0 else [seed, repeat])
     plain = (
         np.arange(row_count)
@@ -221,9 +232,10 @@ def draw_sample(row_count: int, images: int, seed: int, repeat: int = 0) -> Samp
 
 def _samples(row_count, samples, n_train, seed, repeats):
     if samples is None:
-        samples = row_count if repeats == 1 else min(SAMPLES * 3 // 2, row_count // 2)
+        samples = row_count if repeats == 1 else min(SAMPLES * 3 // 2, max(2, row_count // 2))
     checks.at_least("samples", samples, 2)
     samples = min(samples, row_count)
+    n_train = check_n_train(n_train, row_count) * samples // row_count
     n_train = check_n_train(n_train, samples)
     drawn = []
     for repeat in range(repeats):
@@ -236,8 +248,20 @@ def _samples(row_count, samples, n_train, seed, repeats):
 
 
 def _seed_of(seed, repeat):
-    """The seed of a repeat's metrics: that of the first is the one that was given."""
-    return seed if repeat == 0 else int(np.random.default_rng([seed, repeat]).integers(2**31))
+    """The seed of a repeat's metrics; the first has the one given, as far as they take it."""
+    if repeat == 0 and seed < 2**31:
+        return seed
+    return int(np.random.default_rng([seed, repeat]).integers(2**31))
+
+
+def _details(repeats):
+    """Those of the first repeat, with the mean scores of the factors that all repeats have."""
+    first = repeats[0]
+    if len(repeats) == 1 or "per_factor" not in first:
+        return first
+    common = [name for name in first["per_factor"] if all(name in r["per_factor"] for r in repeats)]
+    means = {name: float(np.mean([r["per_factor"][name] for r in repeats])) for name in common}
+    return {**first, "per_factor": means}
 
 
 def _spread(key, values):

@@ -195,7 +195,7 @@ class _ImageEncoder(keras.Model):
     def __init__(self, model):
         super().__init__(name="image_encoder", autocast=False, dtype=model.dtype_policy)
         self.model = model
-        self.jit_compile = compiles_with_xla()
+        self.jit_compile = model.jit_compile if model.compiled else compiles_with_xla()
         self.built = True
 
     def call(self, images, training=False):

@@ -45,6 +45,12 @@ def fit(model, squares, *callbacks, steps=10, epochs=1, **options):
     model.fit(batches, epochs=epochs, verbose=0, callbacks=list(callbacks), **options)
 
 
+def information_of(squares, *arguments, **options):
+    """Makes the callback, which warns of the factor that never varies."""
+    with pytest.warns(metrics.MetricWarning, match=r"single value.*colour\.$"):
+        return InformationCallback(squares, *arguments, **options)
+
+
 def test_measures_before_within_and_after_an_epoch(tiny, squares):
     callback = KLCallback(squares, every_steps=4)
     fit(tiny(), squares, callback, steps=10, epochs=1)
@@ -53,10 +59,12 @@ def test_measures_before_within_and_after_an_epoch(tiny, squares):
 
 def test_steps_go_on_over_epochs_and_calls_of_fit(tiny, squares):
     model, callback = tiny(), KLCallback(squares, every_steps=4)
-    fit(model, squares, callback, steps=3, epochs=2)
+    information = information_of(squares, every_steps=4)
+    fit(model, squares, callback, information, steps=3, epochs=2)
     assert steps_of(callback) == [0, 4, 6]
-    fit(model, squares, callback, steps=3, epochs=1)
-    assert steps_of(callback) == [0, 4, 6, 8, 9]
+    fit(model, squares, callback, information, steps=3, epochs=1)
+    assert steps_of(callback) == steps_of(information) == [0, 4, 6, 8, 9]
+    assert information.information.shape == (5, 3, 2)
 
 
 @pytest.mark.skipif(keras.backend.backend() == "torch", reason="one step at a time on PyTorch")
@@ -83,7 +91,7 @@ def test_measuring_does_not_change_training(tiny, squares, tmp_path):
         [],
         [
             MetricsCallback(squares, ["kl", "reconstruction_error"], 3, layers=None),
-            InformationCallback(squares, 3),
+            information_of(squares, 3),
             TraversalCallback(squares, 3, directory=tmp_path),
         ],
     ):
@@ -95,7 +103,7 @@ def test_measuring_does_not_change_training(tiny, squares, tmp_path):
 
 def test_metrics_are_those_of_the_model(tiny, squares, tmp_path):
     model = tiny()
-    callback = MetricsCallback(squares, ["mig"], 100, layers=(0, 2), directory=tmp_path)
+    callback = MetricsCallback(squares, "mig", 100, layers=(0, 2), directory=tmp_path)
     with pytest.warns(metrics.MetricWarning, match="colour"):
         fit(model, squares, callback)
     assert [(row["step"], row["layer"]) for row in callback.rows] == [
@@ -118,7 +126,7 @@ def test_metrics_are_those_of_the_model(tiny, squares, tmp_path):
 
 
 def test_information_says_which_latent_holds_which_factor(tiny, squares, tmp_path):
-    model, callback = tiny(), InformationCallback(squares, 5, directory=tmp_path)
+    model, callback = tiny(), information_of(squares, 5, directory=tmp_path)
     fit(model, squares, callback)
     assert callback.factor_names == ["row", "column"]
     assert callback.information.shape == (3, 3, 2)
@@ -172,14 +180,14 @@ def test_traversals_are_drawn_at_their_steps(tiny, squares, tmp_path):
 
 
 def test_a_run_that_goes_on_keeps_the_rows_up_to_its_step(tiny, squares, tmp_path):
-    whole = InformationCallback(squares, 4, directory=tmp_path / "whole")
+    whole = information_of(squares, 4, directory=tmp_path / "whole")
     fit(tiny(), squares, whole, steps=12)
     model = tiny()
-    broken = InformationCallback(squares, 4, directory=tmp_path / "broken")
+    broken = information_of(squares, 4, directory=tmp_path / "broken")
     fit(model, squares, broken, steps=8)
     model.save(tmp_path / "m.keras")
     fit(model, squares, broken, steps=2)
-    resumed = InformationCallback(squares, 4, directory=tmp_path / "broken")
+    resumed = information_of(squares, 4, directory=tmp_path / "broken")
     model = keras.models.load_model(tmp_path / "m.keras")
     batches = squares.batches(8, steps=4, seed=0, start_step=8)
     model.fit(batches, verbose=0, callbacks=[resumed])
@@ -196,6 +204,7 @@ def test_tensorboard_gets_scalars_and_pictures(tiny, squares, tmp_path):
         tiny(),
         squares,
         KLCallback(squares, 5, tensorboard=tmp_path),
+        information_of(squares, 5, tensorboard=tmp_path),
         TraversalCallback(squares, 5, tensorboard=tmp_path),
     )
     tags = set()
@@ -206,7 +215,8 @@ def test_tensorboard_gets_scalars_and_pictures(tiny, squares, tmp_path):
             event = Event.FromString(content[12 : 12 + length])
             tags |= {value.tag for value in event.summary.value}
             content = content[12 + length + 4 :]
-    assert {"kl/total", "kl/active_units", "kl/z0", "traversal"} <= tags
+    assert {"kl/total", "kl/active_units", "kl/z0", "information/row"} <= tags
+    assert {"traversal", "kl", "information"} <= tags
 
 
 def test_tensorboard_that_is_not_installed_is_said(squares, monkeypatch, tmp_path):
@@ -217,6 +227,7 @@ def test_tensorboard_that_is_not_installed_is_said(squares, monkeypatch, tmp_pat
 
 def test_wrong_requests_are_refused_when_they_are_made(squares):
     plain = data.from_arrays(squares.images(range(25)))
+    still = data.from_arrays(squares.images(range(25)), np.zeros((25, 2), int))
     for make, message in (
         (lambda: MetricsCallback(squares, ["migg"]), "Did you mean 'mig'"),
         (lambda: MetricsCallback(plain, ["mig"]), "no ground-truth factors"),
@@ -225,6 +236,7 @@ def test_wrong_requests_are_refused_when_they_are_made(squares):
         (lambda: MetricsCallback(squares, settings="slow"), "Unknown settings 'slow'"),
         (lambda: InformationCallback(plain), "compares codes with factors.*has none"),
         (lambda: InformationCallback(squares, bins=1), "`bins` must be"),
+        (lambda: InformationCallback(still), "At least one factor must take two values"),
         (lambda: KLCallback(squares, threshold=-1), "`threshold` must be"),
     ):
         with pytest.raises(UsageError, match=message):

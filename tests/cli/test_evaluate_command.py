@@ -126,6 +126,9 @@ def test_codes_need_no_run_and_no_backend(codes_file, capsys):
         (("--codes", "CUT"), 1, "damaged or cut off"),
         (("--codes", "EMPTY"), 2, "must hold an array called `codes`"),
         (("--codes", "PICKLED"), 2, "plain arrays"),
+        (("--codes", "ODD"), 2, "`n_train` in"),
+        (("--codes", "NAMED"), 2, "`factor_names` in"),
+        (("--codes", "CODES", "--output", "CODES/x.json"), 2, "Cannot write to"),
         (("RUN", "--layer", "7"), 2, "latent layers 0 to 2. Received: 7"),
         (("RUN", "--layer", "first"), 2, "Received: first"),
         (("RUN", "--repeats", "0"), 2, "--repeats"),
@@ -134,6 +137,8 @@ def test_codes_need_no_run_and_no_backend(codes_file, capsys):
 def test_wrong_use_is_one_sentence(trained, codes_file, tmp_path, capsys, words, code, message):
     (tmp_path / "text.npz").write_text("no arrays")
     np.savez(tmp_path / "empty.npz", other=np.zeros(3))
+    np.savez(tmp_path / "odd.npz", codes=np.zeros((3, 2)), n_train=2.5)
+    np.savez(tmp_path / "named.npz", codes=np.zeros((3, 2)), factor_names="shape")
     np.savez(tmp_path / "pickled.npz", codes=np.array([{}, None], dtype=object))
     (tmp_path / "cut.npz").write_bytes(codes_file.read_bytes()[:-100])
     places = {
@@ -142,6 +147,9 @@ def test_wrong_use_is_one_sentence(trained, codes_file, tmp_path, capsys, words,
         "CODES": codes_file,
         "TEXT": tmp_path / "text.npz",
         "EMPTY": tmp_path / "empty.npz",
+        "ODD": tmp_path / "odd.npz",
+        "NAMED": tmp_path / "named.npz",
+        "CODES/x.json": codes_file / "x.json",
         "PICKLED": tmp_path / "pickled.npz",
     }
     assert run("evaluate", *(places.get(word, word) for word in words)) == code

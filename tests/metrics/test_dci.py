@@ -131,11 +131,19 @@ def test_lightgbm_that_is_missing_is_explained(monkeypatch):
     ("keywords", "message"),
     [
         ({"predictor": "lightgmb"}, "Did you mean 'lightgbm'"),
-        ({"workers": 0}, "`workers` must be an integer of at least 1"),
-        ({"seed": -1}, "`seed` must be an integer of at least 0"),
+        ({"workers": 0}, "`workers` must be a whole number of at least 1"),
+        ({"seed": -1}, "`seed` must be a whole number of at least 0"),
         ({"n_train": 4}, "`n_train` must leave"),
     ],
 )
 def test_wrong_settings_are_refused(keywords, message):
     with pytest.raises(UsageError, match=message):
         dci(np.eye(4), np.eye(4, dtype=int), **keywords)
+
+
+@pytest.mark.parametrize("rows", [30, 90, 300])
+def test_lightgbm_finds_trees_in_few_rows(rows):
+    factors = np.random.default_rng(0).integers(3, size=(rows, 2))
+    scores = dci(factors * 1.0, factors, predictor="lightgbm", workers=1)
+    assert scores["dci.disentanglement"] > 0.95
+    assert scores["dci.informativeness_test"] > 0.9

@@ -78,8 +78,10 @@ def test_sizes_above_the_training_rows_are_left_out():
         scores = downstream_accuracy(codes, factors, **LOGISTIC)
     assert record[0].filename == __file__
     assert scores["settings"]["train_sizes"] == [10, 100]
-    with pytest.raises(UsageError, match=r"up to the 200 rows that train\. Received: 201"):
-        downstream_accuracy(codes, factors, **LOGISTIC, train_sizes=[201])
+    with pytest.warns(MetricWarning, match="above the 200 rows that train: 201"):
+        scores = downstream_accuracy(codes, factors, **LOGISTIC, train_sizes=[201])
+    # Where none is left, all rows that train do.
+    assert scores["settings"]["train_sizes"] == [200]
 
 
 @pytest.mark.parametrize("predictor", [LOGISTIC, BOOSTING])

@@ -157,6 +157,20 @@ def test_few_rows_and_few_votes_are_enough():
 
 
 @pytest.mark.parametrize("metric", [factor_vae_score, beta_vae_score])
+def test_arrays_are_a_table_and_anything_else_is_refused(metric):
+    counts = {"n_train": 50, "n_test": 50}
+    assert metric(FACTORS * 1.0, FACTORS, **counts) == metric(table(FACTORS), **counts)
+    for arguments in ((FACTORS,), (table(FACTORS), FACTORS)):
+        with pytest.raises(UsageError, match="codes and factors, or a `CodeTable`"):
+            metric(*arguments)
+
+
+def test_what_is_held_exactly_differs_by_exactly_nothing():
+    codes = np.full((3, 4, 2), 0.1, np.float32)
+    assert not mean_differences(codes, codes).any()
+
+
+@pytest.mark.parametrize("metric", [factor_vae_score, beta_vae_score])
 def test_the_seed_decides_everything(metric):
     codes = FACTORS + np.random.default_rng(0).normal(size=FACTORS.shape)
     sampler = table(codes)

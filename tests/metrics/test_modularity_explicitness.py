@@ -18,7 +18,8 @@ NAME = "modularity_explicitness"
 def test_scores_equal_disentanglement_lib(case, reference, load_case):
     codes, factors = load_case(case)
     stored = reference("supervised")[case]
-    scores = modularity_explicitness(codes, factors, n_train=stored["n_train"])
+    n_train = stored["n_train"]
+    scores = modularity_explicitness(codes, factors, information_rows="all", n_train=n_train)
     known = stored["modularity"]["values"]
     assert scores[f"{NAME}.modularity_score"] == pytest.approx(known["modularity"], abs=1e-6)
     per_code = scores["details"]["modularity_per_code"]
@@ -26,6 +27,16 @@ def test_scores_equal_disentanglement_lib(case, reference, load_case):
     for key in ("explicitness_score_train", "explicitness_score_test"):
         known = stored["explicitness"]["values"][key]
         assert scores[f"{NAME}.{key}"] == pytest.approx(known, abs=2e-4)
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_information_is_of_the_training_rows_where_they_are_named(case, reference, load_case):
+    codes, factors = load_case(case)
+    stored = reference("supervised")[case]
+    scores = modularity_explicitness(codes, factors, n_train=stored["n_train"])
+    known = stored["modularity_train_rows"]["values"]["modularity"]
+    assert scores[f"{NAME}.modularity_score"] == pytest.approx(known, abs=1e-6)
+    assert scores["settings"]["information_rows"] == "train"
 
 
 def test_modularity_of_matrices_equals_disentanglement_lib(reference, reference_inputs):

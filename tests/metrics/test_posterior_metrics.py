@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from keras_devae.errors import UsageError
-from keras_devae.metrics import active_variables, kl, kl_per_dimension
+from keras_devae.metrics import MetricWarning, active_variables, kl, kl_per_dimension
 
 
 def test_kl_equals_the_closed_form(expected):
@@ -38,19 +38,23 @@ def test_active_variables_counts_the_variance_of_means():
     signs = np.tile([-1.0, 1.0], 50)[:, None]
     # Variances 1, 0.0101, 0.0099 and 0: two above the threshold of 0.01.
     z_mean = 5 + signs * np.sqrt([1.0, 0.0101, 0.0099, 0.0])
-    result = active_variables(z_mean, np.zeros_like(z_mean))
+    with pytest.warns(MetricWarning, match="1 of 4 codes are constant.*: 3"):
+        result = active_variables(z_mean, np.zeros_like(z_mean))
     assert result["active_variables.count"] == 2
     assert result["details"]["active"] == [0, 1]
     assert result["details"]["variance_of_mean"] == pytest.approx([1, 0.0101, 0.0099, 0])
     assert result["details"]["mean_of_variance"] == [1, 1, 1, 1]
     assert result["settings"]["threshold"] == 0.01
-    assert active_variables(z_mean, z_mean * 0, threshold=0.5)["active_variables.count"] == 1
+    varying = z_mean[:, :3]
+    assert active_variables(varying, varying * 0, threshold=0.5)["active_variables.count"] == 1
     assert json.loads(json.dumps(result)) == result
 
 
 def test_collapsed_posterior_has_no_active_variable():
     zeros = np.zeros((10, 3), np.float32)
-    assert active_variables(zeros, zeros)["active_variables.count"] == 0
+    with pytest.warns(MetricWarning, match="no active latent dimension") as record:
+        assert active_variables(zeros, zeros)["active_variables.count"] == 0
+    assert record[0].filename == __file__
     assert kl(zeros, zeros)["kl.total"] == 0
 
 
@@ -65,5 +69,9 @@ def test_wrong_use_is_refused_in_a_sentence():
         kl(zeros, zeros * np.nan)
     with pytest.raises(UsageError, match=r"same shape.*\(4, 2\) and \(3, 2\)"):
         kl_per_dimension(zeros, zeros[:3])
-    with pytest.raises(UsageError, match=r"`threshold` must be at least 0. Received: -1"):
+    with pytest.raises(UsageError, match=r"`threshold` must be a finite.*Received: -1"):
         active_variables(zeros, zeros, threshold=-1)
+    with pytest.raises(UsageError, match=r"`z_mean` must be between.*size 1e\+200"):
+        kl(zeros + 1e200, zeros)
+    with pytest.raises(UsageError, match=r"`z_log_var` must be between.*size 1000"):
+        active_variables(zeros, zeros + 1000)

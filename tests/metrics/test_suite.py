@@ -10,7 +10,7 @@ import scipy.stats
 from keras_devae import metrics
 from keras_devae.errors import UsageError
 from keras_devae.metrics import MetricWarning, evaluate
-from keras_devae.metrics.suite import draw_sample
+from keras_devae.metrics.suite import draw_sample, scores_of
 
 RNG = np.random.default_rng(0)
 FACTORS = np.indices((4, 5, 3)).reshape(3, -1).T.repeat(10, axis=0)[RNG.permutation(600)]
@@ -28,8 +28,9 @@ def test_scores_are_those_of_the_functions_called_alone():
         "irs.score": metrics.irs(CODES, FACTORS),
         "gaussian_total_correlation.score": metrics.gaussian_total_correlation(CODES),
         "factor_vae_score.score": metrics.factor_vae_score(
-            metrics.CodeTable(CODES, FACTORS), n_train=1000, n_test=1000
+            CODES, FACTORS, n_train=1000, n_test=1000
         ),
+        "beta_vae_score.score": metrics.beta_vae_score(CODES, FACTORS, n_train=1000, n_test=1000),
     }
     for key, result in alone.items():
         assert scores[key] == result[key]
@@ -61,10 +62,10 @@ def test_every_metric_records_where_it_comes_from():
         assert settings["metric"] == name and settings["preset"] == "fast"
         assert settings["package_version"] and settings["numpy_version"]
         assert settings["code_count"] == 4 and settings["sample_count"] in (600,)
+        assert settings["seed"] == 4
         if metrics.METRICS[name].needs_factors:
             assert settings["factor_names"] == [f"factor_{i}" for i in range(3)]
-            assert settings["seed"] == 4
-    for key, value in metrics.suite.scores_of(scores).items():
+    for key, value in scores_of(scores).items():
         assert isinstance(value, float) and np.isfinite(value), key
     assert json.loads(json.dumps(scores)) == scores
 
@@ -87,6 +88,27 @@ def test_repeats_give_mean_deviation_and_interval():
     assert scores != evaluate(CODES, FACTORS, ["mig"], repeats=5, seed=2)
 
 
+def test_a_repeat_keeps_the_proportion_of_rows_that_train():
+    scores = evaluate(CODES, FACTORS, ["sap"], repeats=2, n_train=450)
+    assert scores["settings"]["sap"]["n_train"] == 225
+    by_factor = scores["details"]["sap"]["per_factor"]
+    assert np.mean(list(by_factor.values())) == pytest.approx(scores["sap.score"])
+
+
+@pytest.mark.parametrize("rows", [5, 12])
+def test_few_rows_have_scores_of_all_metrics(rows):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", MetricWarning)
+        scores = evaluate(CODES[:rows], FACTORS[:rows], ["all"], z_log_var=LOG_VAR[:rows])
+    assert set(metrics.METRICS) - set(scores["settings"]) == {"reconstruction_error"}
+    assert np.isfinite(list(scores_of(scores).values())).all()
+
+
+def test_numpy_integers_are_json_too():
+    scores = metrics.mig(CODES, FACTORS, seed=np.int64(3))
+    assert json.loads(json.dumps(scores)) == scores
+
+
 def test_the_spread_is_that_of_fresh_samples():
     """The mutual information of 3,000 fresh rows has a known standard deviation."""
     rng = np.random.default_rng(0)
@@ -102,10 +124,10 @@ def test_the_spread_is_that_of_fresh_samples():
 
 def test_which_other_metrics_are_asked_for_changes_nothing():
     options = {"settings": "fast", "seed": 3, "repeats": 2}
-    together = evaluate(CODES, FACTORS, CHEAP, **options)
-    for name in CHEAP:
+    together = evaluate(CODES, FACTORS, [*CHEAP, "dci", "med"], **options)
+    for name in (*CHEAP, "dci", "med"):
         alone = evaluate(CODES, FACTORS, [name], **options)
-        for key, value in metrics.suite.scores_of(alone).items():
+        for key, value in scores_of(alone).items():
             assert together[key] == value
 
 
@@ -118,6 +140,11 @@ def test_rows_of_a_large_table():
     np.testing.assert_array_equal(sample.plain, expected)
     other = draw_sample(10_000, 100, seed=2, repeat=1)
     assert set(other.plain) != set(sample.plain) and other.seed != sample.seed
+
+
+def test_any_seed_of_a_run_is_one_for_predictors():
+    sample = draw_sample(90, 100, seed=2**32 - 1)
+    assert 0 <= sample.seed < 2**31
 
 
 def test_rows_of_a_small_table():
@@ -135,8 +162,10 @@ def test_rows_of_a_small_table():
         ({"metrics": ["mig"], "factors": None}, "there are no ground-truth factors"),
         ({"settings": "papr"}, "Did you mean 'paper'"),
         ({"repeats": 0}, "`repeats` must be"),
+        ({"seed": -1}, "`seed` must be"),
         ({"samples": 1}, "`samples` must be"),
         ({"metrics": ["sap"], "n_train": 600}, "n_train=600 for 600 rows"),
+        ({"metrics": "mgi"}, "Unknown metric 'mgi'"),
         ({"factors": FACTORS[:-1]}, "600 rows of codes and 599 rows of factors"),
         ({"z_log_var": LOG_VAR[:, :2]}, "must have the same shape"),
         ({"factor_names": ["a"]}, "3 different names"),

@@ -1,0 +1,32 @@
+"""A thousand codes: what the paper's wide models need."""
+
+import subprocess
+import sys
+
+PROGRAM = """
+import resource
+import sys
+import numpy as np
+sys.argv[0] = "keras-devae"
+from keras_devae import metrics
+
+rng = np.random.default_rng(0)
+factors = np.stack([rng.integers(size, size=10_000) for size in (3, 6, 40, 32, 32)], axis=1)
+codes = rng.normal(size=(10_000, 1024)).astype(np.float32)
+codes[:, :5] = factors
+scores = {
+    **metrics.mig(codes, factors),
+    **metrics.med(codes, factors, top_k=1, informativeness=False),
+    **metrics.active_variables(codes, np.zeros_like(codes)),
+}
+assert scores["mig.score"] > 0.85 and scores["active_variables.count"] == 1024
+assert scores["med.top_k_completeness"] > scores["med.completeness"]
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)
+"""
+
+
+def test_a_thousand_codes_fit_in_two_gigabytes():
+    answer = subprocess.run(
+        [sys.executable, "-c", PROGRAM], capture_output=True, text=True, check=True, timeout=120
+    )
+    assert int(answer.stdout) < 2e9
