@@ -110,7 +110,8 @@ class Encoding:
             file: The file, see `encoding_file`.
         """
         try:
-            with np.load(file) as stored:
+            # numpy.load leaves a damaged file open that it opened itself.
+            with open(file, "rb") as stream, np.load(stream) as stored:
                 parts = {name: stored[name] for name in stored.files}
             self._check(parts)
         except FileNotFoundError:

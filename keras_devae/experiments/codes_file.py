@@ -26,7 +26,8 @@ def read_codes_file(path):
     """
     _check_kind(path)
     try:
-        with np.load(path) as stored:
+        # numpy.load leaves a damaged file open that it opened itself.
+        with open(path, "rb") as file, np.load(file) as stored:
             found = {name: stored[name] for name in _ARRAYS if name in stored.files}
     except (OSError, EOFError, zipfile.BadZipFile) as error:
         raise FailureError(f"{path} cannot be read, it is damaged or cut off: {error}.") from None
