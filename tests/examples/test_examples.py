@@ -35,6 +35,17 @@ def test_custom_data_writes_a_set_that_the_command_line_reads(tmp_path, monkeypa
     assert written.factor_names == ("row", "column") and len(written) == 4000
 
 
+@pytest.mark.backends
+def test_measure_writes_what_the_command_line_scores(tmp_path, capsys):
+    score = load("measure.py")(tmp_path, steps=6, epochs=1, every_steps=10, images=200)
+    assert 0 <= score <= 1 and "layer 2: MIG" in capsys.readouterr().out
+    assert (tmp_path / "information.png").is_file() and (tmp_path / "kl.csv").is_file()
+    with pytest.raises(SystemExit) as ending:
+        command_line(["evaluate", "--codes", str(tmp_path / "codes.npz"), "--metrics", "mig,sap"])
+    assert ending.value.code == 0
+    assert "mig: orientation" in capsys.readouterr().out
+
+
 @pytest.mark.skipif(importlib.util.find_spec("tensorflow") is None, reason="needs TensorFlow")
 def test_downstream_beats_chance(tmp_path):
     accuracy = load("downstream.py")(str(tmp_path / "encoder"), steps=1000, samples=500)
