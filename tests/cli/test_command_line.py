@@ -171,7 +171,7 @@ def test_a_damaged_run_is_left_out_of_the_list(trained, tmp_path, capsys):
 def test_an_unforeseen_error_is_one_sentence(trained, capsys, monkeypatch):
     from keras_devae.experiments import finishing
 
-    def fail(*arguments):
+    def fail(*arguments, **options):
         raise ZeroDivisionError("division\nby zero")
 
     monkeypatch.setattr(finishing, "evaluate_run", fail)
