@@ -74,11 +74,12 @@ def downstream_accuracy(
     n_train = split.settings["n_train"]
     used = [size for size in sizes if size <= n_train] or [n_train]
     _warn_of_left_out(sizes, used, n_train)
-    accuracies, failed = run_quietly(lambda: _accuracies(split, predictors, used, seed))
+    failed = {}
+    accuracies = _accuracies(split, predictors, used, seed, failed)
     if failed:
         message = (
-            "A logistic regression of downstream_accuracy did not converge; its accuracy may be "
-            "slightly off."
+            "The logistic regression of downstream_accuracy did not converge for "
+            f"{', '.join(failed)}; its accuracy may be slightly off."
         )
         warnings.warn(message, MetricWarning, stacklevel=2)
     details = {
@@ -94,18 +95,25 @@ def downstream_accuracy(
     return result("downstream_accuracy", values, details, settings, libraries=("scikit-learn",))
 
 
-def _accuracies(split, predictors, sizes, seed):
-    """Accuracies by predictor and size, each with a value a factor."""
+def _accuracies(split, predictors, sizes, seed, failed):
+    """Accuracies by predictor and size, each with a value a factor.
+
+    The names of factors whose predictor stopped before it converged become keys of `failed`.
+    """
     accuracies = {name: {} for name in predictors}
     codes = np.concatenate([split.train_codes, split.test_codes])
     for size in sizes:
         columns = standardized(codes, size)
         train, test = columns[:size], columns[len(split.train_codes) :]
         for name in predictors:
-            accuracies[name][size] = [
-                _accuracy(PREDICTORS[name](seed), train, known[:size], test, asked)
-                for known, asked in zip(split.train_factors.T, split.test_factors.T, strict=True)
-            ]
+            accuracies[name][size] = []
+            for factor, known, asked in zip(
+                split.names, split.train_factors.T, split.test_factors.T, strict=True
+            ):
+                arguments = (PREDICTORS[name](seed), train, known[:size], test, asked)
+                accuracy, early = run_quietly(lambda given=arguments: _accuracy(*given))
+                accuracies[name][size].append(accuracy)
+                failed.update({factor: True} if early else {})
     return accuracies
 
 

@@ -173,11 +173,16 @@ def _counted_information(codes, factors, bins):
 
 def _explicitness(predictors, labelled):
     """What a logistic regression knows of each factor, as a part of knowing all."""
-    losses, failed = run_quietly(
-        lambda: [_balanced_log_loss(predictors, factor) for factor in labelled.factors.T]
-    )
+    losses, failed = [], []
+    for name, factor in zip(labelled.names, labelled.factors.T, strict=True):
+        loss, early = run_quietly(lambda factor=factor: _balanced_log_loss(predictors, factor))
+        losses.append(loss)
+        failed += [name] if early else []
     if failed:
-        message = "A logistic regression of infomec did not converge; infoe may be too low."
+        message = (
+            f"The logistic regression of infomec did not converge for {', '.join(failed)}; infoe "
+            "may be too low."
+        )
         warnings.warn(message, MetricWarning, stacklevel=3)
     # Balanced, a regression that knows nothing gives every value the same probability.
     ignorance = np.log([len(np.unique(factor)) for factor in labelled.factors.T])
