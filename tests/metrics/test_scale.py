@@ -2,9 +2,12 @@
 
 import subprocess
 import sys
+from pathlib import Path
+
+import pytest
 
 PROGRAM = """
-import resource
+import pathlib
 import sys
 import numpy as np
 sys.argv[0] = "keras-devae"
@@ -21,10 +24,13 @@ scores = {
 }
 assert scores["mig.score"] > 0.85 and scores["active_variables.count"] == 1024
 assert scores["med.top_k_completeness"] > scores["med.completeness"]
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)
+# Not getrusage: its maximum begins with what the parent process held.
+status = pathlib.Path("/proc/self/status").read_text().split("VmHWM:")[1]
+print(int(status.split()[0]) * 1024)
 """
 
 
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="memory is read from /proc")
 def test_a_thousand_codes_fit_in_two_gigabytes():
     answer = subprocess.run(
         [sys.executable, "-c", PROGRAM], capture_output=True, text=True, check=True, timeout=120
