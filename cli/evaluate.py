@@ -28,7 +28,7 @@ from keras_devae.files import check_writable, write_json
 @click.option("--images", type=click.IntRange(2), help="Images to encode.  [default: the run's]")
 @click.option("--repeats", type=click.IntRange(1), default=1, help="Fresh samples.  [default: 1]")
 @click.option("--seed", type=click.IntRange(0), help="Seed of their choice.  [default: the run's]")
-@click.option("--workers", type=click.IntRange(1), help="Threads.  [default: one for each CPU]")
+@click.option("--workers", type=click.IntRange(1), help="Threads that grow DCI's trees.")
 @json_option
 @click.option("--output", metavar="FILE", help="Also write the JSON to a file.")
 @click.pass_context

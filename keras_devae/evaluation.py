@@ -43,7 +43,7 @@ def evaluate(
         layers: Numbers of the latent layers, or `None` (default) for all.
         settings: `"paper"` (default) or `"fast"`, see `keras_devae.metrics.evaluate`.
         repeats: Number of repeats, each on images drawn afresh; default 1.
-        workers: Threads for what trains predictors; default one for each CPU.
+        workers: Threads of `keras_devae.metrics.dci`; default see there.
         encoding: An `Encoding` of this model and data set to use and to add to, or `None`.
         progress: Called with the number of the layer and the name of each metric, or `None`.
 

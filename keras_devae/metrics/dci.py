@@ -53,8 +53,9 @@ def dci(
         n_train: Number of rows that train, the first ones; `None` for two thirds.
         factor_names: A name for each factor; `None` for `factor_0`, `factor_1`, ...
         seed: Seed of the predictor, at least 0.
-        workers: Number of threads; `None` for as many as there are usable processors. The result
-            does not depend on it.
+        workers: Number of threads; `None` for as many as there are usable processors, or one with
+            LightGBM, whose threads wait for each other where others work too. The result does not
+            depend on it.
 
     Returns:
         `dci.disentanglement`, `dci.completeness`, `dci.informativeness_train`,

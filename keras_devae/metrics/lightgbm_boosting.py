@@ -12,7 +12,6 @@ from keras_devae.metrics.boosting import (
     STAGES,
     Boosted,
     float32_codes,
-    usable_processors,
 )
 from keras_devae.metrics.inputs import Split
 
@@ -23,8 +22,8 @@ def boost_with_lightgbm(split: Split, seed: int, workers: int | None = None) -> 
     Args:
         split: The samples; codes of any finite size.
         seed: Seed of every factor's classifier.
-        workers: Number of threads, or `None` for as many as there are usable processors. The result
-            is the same with any number.
+        workers: Number of threads, or `None` for one: beside other work, more of them spend most of
+            their time waiting for each other. The result is the same with any number.
 
     Returns:
         The `Boosted`; importances are gains.
@@ -34,7 +33,7 @@ def boost_with_lightgbm(split: Split, seed: int, workers: int | None = None) -> 
     """
     lightgbm = _import_lightgbm()
     train, test = float32_codes(split.train_codes, split.test_codes)
-    threads = workers or usable_processors()
+    threads = workers or 1
     fixed = {
         "max_depth": DEPTH,
         "num_leaves": 2**DEPTH,

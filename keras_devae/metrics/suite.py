@@ -96,8 +96,7 @@ def evaluate(
             has fewer rows than there are, so many of them as keep the proportion.
         factor_names: A name for each factor; `None` for `factor_0`, `factor_1`, ...
         z_log_var: `(n, d)` log-variances of the posterior whose means the codes are, or `None`.
-        workers: Threads for what trains predictors; default one for each CPU. The numbers do not
-            depend on it.
+        workers: Threads of `dci`; default see there. The numbers do not depend on it.
         progress: Called with the name of each metric before it is computed.
 
     Returns:
