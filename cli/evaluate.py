@@ -97,6 +97,7 @@ def _of_run(context, run, given, status):
 def _of_codes(file, given, status):
     from keras_devae.experiments.codes_file import read_codes_file
     from keras_devae.metrics import evaluate as evaluate_codes
+    from keras_devae.metrics.suite import scores_of
 
     for name in ("images", "layer"):
         if given[name] not in (None, "all"):
@@ -111,8 +112,7 @@ def _of_codes(file, given, status):
         workers=given["workers"],
         progress=status,
     )
-    flat = {k: v for k, v in scores.items() if k not in ("details", "settings", "repeats")}
-    return scores, lambda: print_table(["codes"], [flat], [scores["details"]])
+    return scores, lambda: print_table(["codes"], [scores_of(scores)], [scores["details"]])
 
 
 def _layers(text):

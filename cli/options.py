@@ -64,8 +64,7 @@ def print_table(titles, columns, details):
     table.add_column("score")
     for title in titles:
         table.add_column(title, justify="right")
-    rows = dict(_rows(columns, details))
-    for label, cells in rows.items():
+    for label, cells in _rows(columns, details):
         table.add_row(label, *cells)
     Console(width=None if os.isatty(1) else 120).print(table)
 

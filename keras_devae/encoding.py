@@ -57,12 +57,12 @@ class Encoding:
         wanted[np.ravel(rows)] = True
         new = np.flatnonzero(wanted & (self._places < 0))
         chunks = [new[start : start + CHUNK] for start in range(0, len(new), CHUNK)]
-        parts = []
+        parts, before = [], self.encoded_count
         for rows, images in zip(chunks, self._read_ahead(chunks), strict=True):
             parts.append(self._encode(rows, images))
             self.encoded_count += len(rows)
             if self._progress is not None:
-                self._progress(sum(len(part["rows"]) for part in parts), len(new))
+                self._progress(self.encoded_count - before, len(new))
         if parts:
             self._add(parts)
 

@@ -63,7 +63,11 @@ class InformationCallback(MeasuringCallback):
     @property
     def information(self):
         """The matrices measured so far, `(t, d, f)`."""
-        return np.stack([self._matrices[step] for step in sorted(self._matrices)])
+        return np.stack([self._matrices[step] for step in self._steps])
+
+    @property
+    def _steps(self):
+        return sorted(self._matrices)
 
     def on_train_begin(self, logs=None):
         """Goes on with the matrices of a run that goes on."""
@@ -85,19 +89,17 @@ class InformationCallback(MeasuringCallback):
 
     def draw(self):
         """Draws the curves."""
-        steps = np.array(sorted(self._matrices))
         return figures.information_diffusion(
-            steps, self.information, self.entropies, self.factor_names
+            self._steps, self.information, self.entropies, self.factor_names
         )
 
     def write(self):
         """Writes the matrices too."""
         super().write()
-        steps = np.array(sorted(self._matrices))
         with replacing(self._file) as temporary, open(temporary, "wb") as stream:
             np.savez(
                 stream,
-                steps=steps,
+                steps=np.array(self._steps),
                 information=self.information,
                 entropies=self.entropies,
                 factor_names=np.array(self.factor_names),

@@ -28,7 +28,7 @@ def histogram_discretize(codes: np.ndarray, bins: int = 20) -> np.ndarray:
     Raises:
         UsageError: If the codes are not a finite matrix or `bins` is below 2.
     """
-    return np.stack(list(discretized_columns(codes, bins, "histogram")), axis=1)
+    return discretize(codes, bins, "histogram")
 
 
 def identity_discretize(codes: np.ndarray, bins: int | None = None) -> np.ndarray:
@@ -46,13 +46,15 @@ def identity_discretize(codes: np.ndarray, bins: int | None = None) -> np.ndarra
             a bin of its own, and a good code would score near 0.
     """
     del bins
-    return np.stack(list(discretized_columns(codes, None, "identity")), axis=1)
+    return discretize(codes, None, "identity")
 
 
 DISCRETIZERS = {"histogram": histogram_discretize, "identity": identity_discretize}
 
 
-def discretize(codes: np.ndarray, bins: int = 20, discretizer: str = "histogram") -> np.ndarray:
+def discretize(
+    codes: np.ndarray, bins: int | None = 20, discretizer: str = "histogram"
+) -> np.ndarray:
     """Discretises codes by the named method.
 
     Args:

@@ -122,7 +122,7 @@ def split_rows(labelled: LabelledCodes, n_train: int | None, stacklevel: int = 3
     count = len(labelled.codes)
     n_train = check_n_train(n_train, count)
     train = labelled.factors[:n_train]
-    varies = np.any(train != train[0], axis=0)
+    varies = ~_is_constant(train)
     where = f"the first {n_train} rows, which train"
     names, dropped = _kept_and_dropped(labelled.names, varies, where, stacklevel + 1)
     settings = dict(labelled.settings, n_train=n_train)

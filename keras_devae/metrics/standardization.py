@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from keras_devae.metrics.scaling import unit_scaled
+
 # No code that fits a predictor is this many deviations out; beyond, predictors overflow.
 FARTHEST = 1e6
 
@@ -22,8 +24,7 @@ def standardized(codes: np.ndarray, rows: int | None = None) -> np.ndarray:
     """
     codes = np.asarray(codes, dtype=np.float64)
     varies = np.any(codes[:rows] != codes[0], axis=0)
-    exponents = np.frexp(np.abs(codes).max(axis=0))[1]
-    scaled = np.ldexp(codes, -exponents)
+    scaled, _ = unit_scaled(codes)
     scaled -= scaled[:rows].mean(axis=0)
     # Dividing twice: the squares of a code with a small spread would be 0.
     spread = np.abs(scaled[:rows]).max(axis=0)
