@@ -27,6 +27,7 @@ class Dataset(abc.ABC):
         grid: The factor grid whose C order the rows follow, or `None`.
         factor_names: Names of the factors where there is no grid. Default: those of `grid`.
         factor_sizes: Number of values of each factor. Default: those of `grid`.
+        is_binary: Whether every pixel is 0 or 255, so that one bit holds it. Default: `False`.
 
     Attributes:
         name: Short name.
@@ -35,6 +36,7 @@ class Dataset(abc.ABC):
         grid: `FactorGrid`, or `None` where the rows do not enumerate one.
         factor_names: Tuple of names, or `None` for images without factors.
         factor_sizes: Tuple with the number of values of each factor, or `None`.
+        is_binary: Whether every pixel is 0 or 255.
     """
 
     def __init__(
@@ -48,6 +50,7 @@ class Dataset(abc.ABC):
         grid: FactorGrid | None = None,
         factor_names: tuple[str, ...] | None = None,
         factor_sizes: tuple[int, ...] | None = None,
+        is_binary: bool = False,
     ):
         self.name = name
         self.image_shape = tuple(int(side) for side in image_shape)
@@ -55,6 +58,7 @@ class Dataset(abc.ABC):
         self.grid = grid
         self.factor_names = factor_names if grid is None else grid.names
         self.factor_sizes = factor_sizes if grid is None else grid.sizes
+        self.is_binary = is_binary
         self._length = int(length)
         self._origin = origin
         self._remark = remark
@@ -171,6 +175,7 @@ class SubgridDataset(Dataset):
             origin=base._origin,
             remark=base._remark,
             grid=grid,
+            is_binary=base.is_binary,
         )
         self._base = base
 

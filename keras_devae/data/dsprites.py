@@ -46,6 +46,7 @@ class DSpritesRenderer:
 
     name: ClassVar[str] = "dsprites"
     version: ClassVar[int] = 1
+    is_binary: ClassVar[bool] = True
     grid: ClassVar[FactorGrid] = FactorGrid(
         ("shape", "scale", "orientation", "position_x", "position_y"), (3, 6, 40, 32, 32)
     )

@@ -18,12 +18,14 @@ class Renderer(Protocol):
         name: Name of the data set.
         version: Raised by one whenever a pixel changes, so that runs can be told apart.
         grid: Factors of the data set.
+        is_binary: Whether every pixel is 0 or 255.
         image_shape: `(height, width, channels)`.
     """
 
     name: ClassVar[str]
     version: ClassVar[int]
     grid: ClassVar[FactorGrid]
+    is_binary: ClassVar[bool]
     image_shape: tuple[int, int, int]
 
     def render(self, factors: np.ndarray) -> np.ndarray:
@@ -63,6 +65,7 @@ class RenderedDataset(Dataset):
             origin=f"built-in renderer, version {renderer.version}",
             remark=remark,
             grid=renderer.grid,
+            is_binary=renderer.is_binary,
         )
         self._renderer = renderer
 

@@ -36,6 +36,7 @@ class Shapes3DRenderer:
 
     name: ClassVar[str] = "shapes3d"
     version: ClassVar[int] = 1
+    is_binary: ClassVar[bool] = False
     grid: ClassVar[FactorGrid] = FactorGrid(
         ("floor_hue", "wall_hue", "object_hue", "scale", "shape", "orientation"),
         (10, 10, 10, 8, 4, 15),

@@ -57,6 +57,7 @@ class OfficialDataset(Dataset):
             grid=complete_grid(factors, names),
             factor_names=names,
             factor_sizes=distinct_counts(factors),
+            is_binary=official.file_format.is_packed,
         )
         self._factors = factors
         self._read_rows = read_rows
