@@ -4,12 +4,15 @@ import warnings
 
 import numpy as np
 
+from keras_devae.data.binning import class_numbers
 from keras_devae.data.dataset import Dataset
 from keras_devae.data.factor_classes import complete_grid, distinct_counts
 from keras_devae.errors import UsageError
 
-# Rows looked at together, so that no check makes a second copy of a large array.
-_ROWS_AT_ONCE = 1024
+# Looked at together, so that no check makes a second copy of a large array.
+_BYTES_AT_ONCE = 2**22
+# Looked at where the images stay in a file, which is not to be read as a whole.
+_SLICES_OF_A_FILE = 8
 
 
 class ArrayDataset(Dataset):
@@ -37,6 +40,7 @@ class ArrayDataset(Dataset):
     ):
         if remark is None:
             remark = "without factors" if factors is None else f"factors {', '.join(factor_names)}"
+        sizes = None if factors is None else distinct_counts(factors)
         super().__init__(
             name=name,
             length=len(images),
@@ -46,7 +50,7 @@ class ArrayDataset(Dataset):
             remark=remark,
             grid=None if factors is None else complete_grid(factors, factor_names),
             factor_names=factor_names,
-            factor_sizes=None if factors is None else distinct_counts(factors),
+            factor_sizes=sizes,
         )
         self._images = images
         self._factors = factors
@@ -58,7 +62,9 @@ class ArrayDataset(Dataset):
         return self._factors[rows]
 
 
-def from_arrays(images, factors=None, factor_names=None, name: str = "arrays") -> Dataset:
+def from_arrays(
+    images, factors=None, factor_names=None, name: str = "arrays", bins=None
+) -> Dataset:
     """Makes a data set of images, and optionally their factors, that are in memory.
 
     Args:
@@ -66,16 +72,23 @@ def from_arrays(images, factors=None, factor_names=None, name: str = "arrays") -
             pixels in 0..255 are kept as they are, without a copy. Float pixels must lie in
             [0, 1] and become the nearest of the 256 grey levels, `rint(255 * pixel)`.
         factors: Integers of shape `(n, number of factors)`; floats are accepted where every value
-            is a whole number. Default: no factors.
+            of a factor is a whole number, or the factor is in `bins`. Default: no factors.
         factor_names: A distinct name for each factor. Default: `factor_0`, `factor_1` ...
         name: Short name. Default: `"arrays"`.
+        bins: For continuous factors, the number of bins, at least 2, by factor name, e.g.
+            `{"angle": 20}`. The bins have equal width between the smallest and the largest value
+            and are numbered from 0; the last holds its upper edge too. Default: none.
 
     Returns:
         A `Dataset`. Its `grid` is set if the rows of `factors` enumerate all combinations of
-        `0..size-1` in C order, and `None` otherwise; `factors` works in both cases.
+        `0..size-1` in C order, and `None` otherwise; `factors` works in both cases. Its
+        `provenance` notes the ends and the number of the bins as `factor_bins`.
 
     Raises:
         UsageError: If a shape, a type or a value is not one of the above.
+
+    Warns:
+        UserWarning: If a factor without bins has over 1,000 values and few rows for each.
 
     Example:
         >>> dataset = from_arrays(np.zeros((10, 64, 64), np.uint8))
@@ -83,12 +96,18 @@ def from_arrays(images, factors=None, factor_names=None, name: str = "arrays") -
         (64, 64, 1)
     """
     pixels = as_pixels(images)
-    factors, names = checked_factors(factors, factor_names, len(pixels))
-    return ArrayDataset(pixels, factors, names, name=name)
+    factors, names, notes = checked_factors(factors, factor_names, len(pixels), bins)
+    return ArrayDataset(pixels, factors, names, name=name, provenance={"source": "arrays", **notes})
 
 
-def as_pixels(images) -> np.ndarray:
-    """Returns images as uint8 `(n, h, w, c)`; see `from_arrays` for what is accepted."""
+def as_pixels(images, all_rows: bool = True) -> np.ndarray:
+    """Returns images as uint8 `(n, h, w, c)`; see `from_arrays` for what is accepted.
+
+    Args:
+        images: The images.
+        all_rows: Whether uint8 images may be read to the end to see if they are all but black,
+            or only parts of them, as suits a file. Default: `True`.
+    """
     images = np.asarray(images)
     if images.ndim not in (3, 4) or 0 in images.shape:
         raise UsageError(
@@ -103,62 +122,68 @@ def as_pixels(images) -> np.ndarray:
             f"Received: {images.dtype}{_range_of(images)}. Convert them, e.g. with "
             "`images.astype('uint8')` if they lie in 0..255."
         )
-    _warn_if_binary(images)
+    _warn_if_binary(images, all_rows)
     return images[..., np.newaxis] if images.ndim == 3 else images
 
 
-def checked_factors(factors, factor_names, length: int):
-    """Returns factors as int64 `(length, f)` and their names as a tuple, or `(None, None)`.
+def checked_factors(factors, factor_names, length: int, bins=None):
+    """Returns factors as int64 `(length, f)`, their names, and what to note in the provenance.
 
-    See `from_arrays` for what is accepted.
+    See `from_arrays` for what is accepted. Without factors the result is `(None, None, {})`.
     """
     if factors is None:
         if factor_names is not None:
             raise UsageError(
                 f"Factor names were given without factors. Received: {list(factor_names)}."
             )
-        return None, None
+        refuse_bins(bins)
+        return None, None, {}
     factors = np.asarray(factors)
     if factors.ndim != 2 or len(factors) != length or not factors.shape[1]:
         raise UsageError(
             f"Factors must have shape ({length}, number of factors), one row for each image. "
             f"Received: shape {factors.shape}."
         )
-    values = _whole_numbers(factors)
+    names = checked_names(factor_names, factors.shape[1])
+    values, notes = class_numbers(list(factors.T), names, bins)
+    return values, names, notes
+
+
+def checked_names(factor_names, count: int) -> tuple[str, ...]:
+    """Returns a distinct name for each of `count` factors, `factor_0` ... if none are given."""
     if factor_names is None:
-        return values, tuple(f"factor_{column}" for column in range(values.shape[1]))
+        return tuple(f"factor_{column}" for column in range(count))
     names = tuple(str(factor_name) for factor_name in factor_names)
-    if len(names) != values.shape[1] or len(set(names)) < len(names):
+    if len(names) != count or len(set(names)) < len(names):
         raise UsageError(
-            f"There must be a distinct name for each of the {values.shape[1]} factors. "
+            f"There must be a distinct name for each of the {count} factors. "
             f"Received: {list(names)}."
         )
-    return values, names
+    return names
 
 
-def _whole_numbers(factors: np.ndarray) -> np.ndarray:
-    if factors.dtype.kind in "iu":
-        return factors.astype(np.int64, copy=False)
-    if factors.dtype.kind != "f":
-        raise UsageError(f"Factors must be integers. Received: dtype {factors.dtype}.")
-    fractional = ~(np.isfinite(factors) & (factors == np.rint(factors)))
-    if fractional.any():
-        row, column = np.argwhere(fractional)[0]
+def refuse_bins(bins) -> None:
+    """Raises if there are bins, for images that have no factors."""
+    if bins:
         raise UsageError(
-            "Factors must be whole numbers, because every measure here treats them as classes. "
-            f"Received: {factors[row, column]} in row {row}, column {column}; number the values "
-            "of that factor 0, 1, 2 ... or group them."
+            f"Bins were given for images without factors. Received: bins={bins!r}; give the "
+            "factors too."
         )
-    return factors.astype(np.int64)
+
+
+def _row_slices(images: np.ndarray) -> list[slice]:
+    """Cuts the rows into slices of few bytes each."""
+    rows = max(1, _BYTES_AT_ONCE // max(1, images[0].nbytes))
+    return [slice(start, start + rows) for start in range(0, len(images), rows)]
 
 
 def _quantised(images: np.ndarray) -> np.ndarray:
     pixels = np.empty(images.shape, np.uint8)
-    for start in range(0, len(images), _ROWS_AT_ONCE):
-        part = images[start : start + _ROWS_AT_ONCE]
+    for rows in _row_slices(images):
+        part = images[rows]
         if not (part.min() >= 0 and part.max() <= 1):
-            _refuse_floats(images, start)
-        pixels[start : start + _ROWS_AT_ONCE] = np.rint(part.astype(np.float32, copy=False) * 255)
+            _refuse_floats(images, rows.start)
+        pixels[rows] = np.rint(part.astype(np.float32, copy=False) * 255)
     return pixels
 
 
@@ -179,9 +204,17 @@ def _range_of(images: np.ndarray) -> str:
     return f" with minimum {images.min():g} and maximum {images.max():g}"
 
 
-def _warn_if_binary(images: np.ndarray) -> None:
-    # Most sets are cleared by their first rows; only dark ones are read to the end.
-    if images[:_ROWS_AT_ONCE].max() == 1 and images.max() == 1:
+def _warn_if_binary(images: np.ndarray, all_rows: bool) -> None:
+    slices = _row_slices(images)
+    if not all_rows:
+        slices = slices[:: -(-len(slices) // _SLICES_OF_A_FILE)]
+    brightest = 0
+    for rows in slices:
+        brightest = max(brightest, images[rows].max())
+        # Most sets are cleared by their first rows; only dark ones are read on.
+        if brightest > 1:
+            return
+    if brightest == 1:
         warnings.warn(
             "The brightest uint8 pixel is 1 of 255, so these images are all but black. If they "
             "are binary, pass `images * 255`.",

@@ -1,5 +1,7 @@
 """What can be told from the factor values that are stored with images."""
 
+import math
+
 import numpy as np
 
 from keras_devae.data.factor_grid import FactorGrid
@@ -25,7 +27,9 @@ def distinct_counts(factors: np.ndarray) -> tuple[int, ...]:
 
 def complete_grid(factors: np.ndarray, names: tuple[str, ...]) -> FactorGrid | None:
     """Returns the grid whose C order the rows of `(n, f)` factors follow, or `None`."""
-    grid = FactorGrid(names, distinct_counts(factors))
-    if len(grid) != len(factors):
+    sizes = distinct_counts(factors)
+    # Not by the length of the grid, which may be beyond what `len` can return.
+    if math.prod(sizes) != len(factors):
         return None
+    grid = FactorGrid(names, sizes)
     return grid if np.array_equal(grid.factors(np.arange(len(grid))), factors) else None

@@ -1,23 +1,44 @@
-"""A user's own images: an .npz file, or a folder of pictures."""
+"""A user's own images: an .npz file, a .npy file, or a folder of pictures."""
 
-import csv
+import warnings
 import zipfile
 import zlib
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 
-from keras_devae.data.arrays import ArrayDataset, as_pixels, checked_factors
+from keras_devae.data.arrays import ArrayDataset, as_pixels, checked_factors, refuse_bins
 from keras_devae.data.dataset import Dataset
+from keras_devae.data.factor_files import factor_file_in, mapped_array, read_factors
+from keras_devae.data.pictures import (
+    PICTURE_SUFFIXES,
+    Progress,
+    decode_picture,
+    decode_squares,
+    picture_files,
+)
 from keras_devae.errors import FailureError, UsageError
 
-PICTURE_SUFFIXES = frozenset(
-    (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".pgm", ".ppm")
-)
-FACTORS_FILE = "factors.csv"
+__all__ = [
+    "PICTURE_SUFFIXES",
+    "decode_picture",
+    "from_folder",
+    "from_npy",
+    "from_npz",
+    "picture_files",
+]
+
+# Names of damaged pictures that a sentence gives; the provenance has all of them.
+_NAMES_SHOWN = 5
 
 
-def from_npz(path: str | Path, image_size: int | None = None) -> Dataset:
+def from_npz(
+    path: str | Path,
+    image_size: int | None = None,
+    factors_file: str | Path | None = None,
+    bins: Mapping[str, int] | None = None,
+) -> Dataset:
     """Reads a data set from an .npz file.
 
     Args:
@@ -25,38 +46,105 @@ def from_npz(path: str | Path, image_size: int | None = None) -> Dataset:
             `factor_names`, each as `from_arrays` takes them. Other members are not touched, and
             nothing is ever unpickled.
         image_size: Height and width that the images must have. Default: any.
+        factors_file: A .csv or .npy file with the factors, which then count in place of the
+            members `factors` and `factor_names`; see `from_npy`. Default: none.
+        bins: Number of bins by the name of a continuous factor; see `from_arrays`. Default: none.
 
     Returns:
         A `Dataset` in memory.
 
     Raises:
         UsageError: If there is no such file or its members are not as described.
-        FailureError: If the file is damaged.
+        FailureError: If a file is damaged.
     """
     path = Path(path).expanduser()
     if not path.is_file():
         raise UsageError(f"There is no file {path}.")
-    members = _read_members(path, ("images", "imgs", "factors", "factor_names"))
+    factor_members = () if factors_file else ("factors", "factor_names")
+    members = _read_members(path, ("images", "imgs", *factor_members))
     images = members.get("images", members.get("imgs"))
     if images is None:
         raise UsageError(f"{path} has no member 'images' (or 'imgs').")
     pixels = as_pixels(images)
-    if image_size is not None and pixels.shape[1:3] != (image_size, image_size):
-        raise UsageError(
-            f"The images of {path} have {pixels.shape[1]}x{pixels.shape[2]} pixels and are not "
-            f"resized. Received: image_size={image_size}."
+    _check_size(pixels, image_size, path)
+    if factors_file:
+        factors, names, notes = read_factors(factors_file, len(pixels), bins=bins)
+    else:
+        factors, names, notes = checked_factors(
+            members.get("factors"), members.get("factor_names"), len(pixels), bins
         )
-    factors, names = checked_factors(
-        members.get("factors"), members.get("factor_names"), len(pixels)
-    )
     return ArrayDataset(
         pixels,
         factors,
         names,
         name=f"npz:{path}",
-        provenance={"source": "npz", "file": str(path.resolve())},
+        provenance={"source": "npz", "file": str(path.resolve()), **notes},
         origin="arrays of that file",
     )
+
+
+def from_npy(
+    path: str | Path,
+    image_size: int | None = None,
+    factors_file: str | Path | None = None,
+    bins: Mapping[str, int] | None = None,
+) -> Dataset:
+    """Opens a data set in a .npy file, whose images stay in the file until they are asked for.
+
+    Args:
+        path: File with a uint8 array of shape `(n, height, width)` or
+            `(n, height, width, channels)`.
+        image_size: Height and width that the images must have. Default: any.
+        factors_file: File with the factors: a .npy file with an array of shape
+            `(n, number of factors)`, or a .csv file with a line of factor names and then a line
+            for each image in order. A factor of which no value is a number has words as classes,
+            numbered in ascending order and noted in the provenance as `factor_classes`.
+            Default: no factors.
+        bins: Number of bins by the name of a continuous factor; see `from_arrays`. Default: none.
+
+    Returns:
+        A `Dataset` whose images are read from the file batch by batch; leave the file where it
+        is.
+
+    Raises:
+        UsageError: If there is no such file, or an array or the factors are not as described.
+        FailureError: If a file is damaged.
+    """
+    path = Path(path).expanduser()
+    images = mapped_array(path)
+    if images.dtype.kind == "f":
+        raise UsageError(
+            f"The images of a .npy file must be uint8, because they stay in the file. "
+            f"Received: {images.dtype} in {path}; save them as "
+            "`np.rint(images * 255).astype('uint8')` if they lie in [0, 1]."
+        )
+    if images.dtype != np.uint8:
+        raise UsageError(
+            f"The images of a .npy file must be uint8 in 0..255. Received: {images.dtype} in "
+            f"{path}; save them as uint8."
+        )
+    pixels = as_pixels(images, all_rows=False)
+    _check_size(pixels, image_size, path)
+    if factors_file:
+        factors, names, notes = read_factors(factors_file, len(pixels), bins=bins)
+    else:
+        factors, names, notes = checked_factors(None, None, len(pixels), bins)
+    return ArrayDataset(
+        pixels,
+        factors,
+        names,
+        name=f"npy:{path}",
+        provenance={"source": "npy", "file": str(path.resolve()), **notes},
+        origin="array of that file",
+    )
+
+
+def _check_size(pixels: np.ndarray, image_size: int | None, path: Path) -> None:
+    if image_size is not None and pixels.shape[1:3] != (image_size, image_size):
+        raise UsageError(
+            f"The images of {path} have {pixels.shape[1]}x{pixels.shape[2]} pixels and are not "
+            f"resized. Received: image_size={image_size}."
+        )
 
 
 def _read_members(path: Path, wanted: tuple[str, ...]) -> dict[str, np.ndarray]:
@@ -81,7 +169,14 @@ def _read_member(archive, name: str, path: Path) -> np.ndarray:
         ) from None
 
 
-def from_folder(path: str | Path, image_size: int | None) -> Dataset:
+def from_folder(
+    path: str | Path,
+    image_size: int | None,
+    factors_file: str | Path | None = None,
+    bins: Mapping[str, int] | None = None,
+    skip_damaged: bool = False,
+    progress: Progress | None = None,
+) -> Dataset:
     """Reads a data set from the pictures of a folder.
 
     Pictures are taken in the order of their names, turned upright, put on white where they are
@@ -91,120 +186,88 @@ def from_folder(path: str | Path, image_size: int | None) -> Dataset:
 
     Args:
         path: Folder of PNG, JPEG, BMP, GIF (first frame), TIFF, WebP, PGM or PPM files. A file
-            `factors.csv` beside them, with the header `file` and then a name for each factor,
-            gives every picture's factors as integers.
+            `factors.csv` or `factors.npy` beside them gives their factors.
         image_size: Pixels a side of the images to make.
+        factors_file: Another file with the factors: a .csv file with the header `file` and then
+            a name for each factor, and a line for each picture in any order; or a .npy file
+            with an array of shape `(n, number of factors)` in the order of the names. A factor
+            of a .csv file of which no value is a number has words as classes, numbered in
+            ascending order and noted in the provenance as `factor_classes`. Default:
+            `factors.csv` or `factors.npy` in the folder, if there is one.
+        bins: Number of bins by the name of a continuous factor; see `from_arrays`. Default: none.
+        skip_damaged: Whether pictures that cannot be decoded are left out, with a warning and a
+            list `skipped` of their names in the provenance. Default: `False`, they are an error.
+            The factors must still list them, and bins and classes are made from all of these.
+        progress: Called after each picture with the number done, the number of all, and what is
+            being done. Default: nothing.
 
     Returns:
         A `Dataset` in memory with images of shape `(image_size, image_size, 3)`.
 
     Raises:
-        UsageError: If there is no such folder, nothing in it, no image size, or `factors.csv`
-            does not fit the pictures.
+        UsageError: If there is no such folder, nothing in it, no image size, or the factors do
+            not fit the pictures.
         FailureError: If pictures cannot be decoded; it names them and counts the others.
+
+    Warns:
+        UserWarning: If pictures are left out.
     """
     path = Path(path).expanduser()
-    if not path.is_dir():
-        raise UsageError(f"There is no folder {path}.")
-    if image_size is None:
+    if image_size is None and path.is_dir():
         raise UsageError(
             "A folder of pictures needs an image size to resize them to, e.g. image_size=64."
         )
-    if image_size < 1:
+    if image_size is not None and image_size < 1:
         raise UsageError(f"The image size must be at least 1. Received: {image_size}.")
-    files = sorted(
-        file
-        for file in path.iterdir()
-        if file.suffix.lower() in PICTURE_SUFFIXES and not file.name.startswith(".")
-    )
-    if not files:
-        suffixes = ", ".join(sorted(PICTURE_SUFFIXES))
-        raise UsageError(f"There are no pictures ({suffixes}) in the folder {path}.")
-    factors, names = _read_factors_file(path / FACTORS_FILE, files)
+    files = picture_files(path)
+    # Read first, because a mistake in them should not show after minutes of decoding.
+    factors, names, notes = _folder_factors(path, files, factors_file, bins)
+    images, reasons = decode_squares(files, image_size, progress, f"Decoding {path.name}")
+    if reasons:
+        _report_damaged(files, reasons, skip_damaged)
+        kept = [row for row in range(len(files)) if row not in reasons]
+        images = _moved_up(images, kept)
+        factors = None if factors is None else factors[kept]
+        notes["skipped"] = [files[row].name for row in sorted(reasons)]
+    provenance = {"source": "folder", "folder": str(path.resolve()), "image_size": image_size}
+    left_out = f", {len(reasons)} damaged left out" if reasons else ""
     return ArrayDataset(
-        _decode(files, image_size),
+        images,
         factors,
         names,
         name=f"folder:{path}",
-        provenance={"source": "folder", "folder": str(path.resolve()), "image_size": image_size},
-        origin="pictures of that folder",
+        provenance={**provenance, **notes},
+        origin=f"pictures of that folder{left_out}",
     )
 
 
-def _decode(files: list[Path], image_size: int) -> np.ndarray:
-    images = np.empty((len(files), image_size, image_size, 3), np.uint8)
-    damaged = []
-    for image, file in zip(images, files, strict=True):
-        try:
-            image[:] = _decode_one(file, image_size)
-        except (OSError, SyntaxError, ValueError, EOFError):
-            damaged.append(file.name)
-    if damaged:
-        shown = ", ".join(damaged[:5]) + (" ..." if len(damaged) > 5 else "")
+def _folder_factors(path: Path, files: list[Path], factors_file, bins):
+    factors_file = factors_file or factor_file_in(path)
+    if factors_file:
+        return read_factors(factors_file, len(files), [file.name for file in files], bins)
+    refuse_bins(bins)
+    return None, None, {}
+
+
+def _report_damaged(files: list[Path], reasons: dict[int, str], skip_damaged: bool) -> None:
+    """Raises for the damaged pictures, or warns if they are left out and others remain."""
+    damaged = [files[row].name for row in sorted(reasons)]
+    first = f"{damaged[0]}: {reasons[min(reasons)]}"
+    remaining = len(files) - len(damaged)
+    shown = ", ".join(damaged[:_NAMES_SHOWN]) + (" ..." if len(damaged) > _NAMES_SHOWN else "")
+    sentence = f"{len(damaged)} of the {len(files)} pictures in {files[0].parent} cannot be decoded"
+    if not remaining:
+        raise FailureError(f"{sentence}, so none is left: {shown} ({first}).")
+    if not skip_damaged:
         raise FailureError(
-            f"{len(damaged)} of the {len(files)} pictures in {files[0].parent} cannot be decoded: "
-            f"{shown}. The other {len(files) - len(damaged)} are fine; repair or remove those."
+            f"{sentence}: {shown} ({first}). The other {remaining} are fine; repair or remove "
+            "those, or leave them out with skip_damaged=True (--skip-damaged)."
         )
-    return images
+    warnings.warn(f"{sentence} and are left out: {shown} ({first}).", UserWarning, stacklevel=3)
 
 
-def _decode_one(file: Path, image_size: int) -> np.ndarray:
-    # Imported where it is needed: most runs read no pictures.
-    from PIL import Image, ImageOps
-
-    with Image.open(file) as picture:
-        picture = ImageOps.exif_transpose(picture)
-        if picture.mode.startswith("I"):
-            # 16 bits of grey; Pillow would clip them to 8 instead of scaling them.
-            picture = Image.fromarray((np.asarray(picture) >> 8).astype(np.uint8))
-        if picture.has_transparency_data:
-            picture = picture.convert("RGBA")
-            white = Image.new("RGBA", picture.size, "white")
-            picture = Image.alpha_composite(white, picture)
-        picture = picture.convert("RGB")
-        return np.asarray(ImageOps.fit(picture, (image_size, image_size)))
-
-
-def _read_factors_file(path: Path, files: list[Path]):
-    """Returns the factors of the pictures and their names, or `(None, None)` without a file."""
-    if not path.exists():
-        return None, None
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as lines:
-            header, *rows = list(csv.reader(lines)) or [[]]
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise FailureError(f"{path} cannot be read: {error}") from None
-    header = [title.strip() for title in header]
-    if len(header) < 2 or header[0] != "file":
-        raise UsageError(
-            f"The first line of {path} must be `file` and then the name of each factor, separated "
-            f"by commas. Received: {','.join(header)!r}."
-        )
-    numbers = {}
-    for line, row in enumerate(rows, start=2):
-        if row:
-            where = f"Line {line} of {path}"
-            numbers[row[0].strip()] = _factor_row(row[1:], len(header) - 1, where)
-    _check_same_files(path, numbers.keys(), [file.name for file in files])
-    factors = np.array([numbers[file.name] for file in files], np.int64)
-    return checked_factors(factors, header[1:], len(files))
-
-
-def _factor_row(values: list[str], count: int, where: str) -> list[int]:
-    try:
-        numbers = [int(value) for value in values]
-    except ValueError:
-        numbers = []
-    if len(numbers) != count:
-        raise UsageError(f"{where} must hold {count} integers after the file. Received: {values}.")
-    return numbers
-
-
-def _check_same_files(path: Path, listed, pictures: list[str]) -> None:
-    without_line = [name for name in pictures if name not in listed]
-    without_file = sorted(set(listed) - set(pictures))
-    if without_line or without_file:
-        raise UsageError(
-            f"{path} must have one line for each picture. Pictures without a line: "
-            f"{without_line[:5] or 'none'}; lines without a picture: {without_file[:5] or 'none'}."
-        )
+def _moved_up(images: np.ndarray, kept: list[int]) -> np.ndarray:
+    """Moves the rows to keep to the front in place: a selection would be a second copy."""
+    for target, row in enumerate(kept):
+        images[target] = images[row]
+    return images[: len(kept)]

@@ -1,3 +1,6 @@
+import subprocess
+import sys
+import tracemalloc
 import warnings
 
 import numpy as np
@@ -115,3 +118,83 @@ def test_refuses_wrong_rows(pixels, rows):
 def test_takes_no_rows(pixels):
     dataset = from_arrays(pixels, np.zeros((12, 2), int))
     assert dataset.images([]).shape == (0, 8, 8, 3) and dataset.factors([]).shape == (0, 2)
+
+
+@pytest.mark.parametrize("rows", [slice(None, -1), [0, 1, 2, 3, 4, 5] * 2, slice(None, None, -1)])
+def test_takes_incomplete_repeated_and_reordered_grids(pixels, rows):
+    factors = np.indices((3, 4)).reshape(2, -1).T[rows]
+    dataset = from_arrays(pixels[: len(factors)], factors, ["shape", "size"])
+    assert dataset.grid is None
+    assert dataset.factor_sizes == tuple(len(set(column)) for column in factors.T.tolist())
+    np.testing.assert_array_equal(dataset.factors(np.arange(len(factors))), factors)
+
+
+@pytest.mark.filterwarnings("ignore:Factor .* looks continuous")
+def test_takes_more_combinations_than_can_be_counted():
+    factors = np.tile(np.arange(20000)[:, None], (1, 6))
+    dataset = from_arrays(np.zeros((20000, 1, 1), np.uint8), factors)
+    assert dataset.grid is None and dataset.factor_sizes == (20000,) * 6
+
+
+def test_neither_copies_nor_converts_many_uint8_images():
+    images = np.zeros((100_000, 16, 16, 1), np.uint8)
+    tracemalloc.start()
+    try:
+        dataset = from_arrays(images)
+        opening = tracemalloc.get_traced_memory()[1]
+        batch = dataset.images(np.arange(64))
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert np.shares_memory(dataset._images, images)
+    assert batch.dtype == np.uint8 and not np.shares_memory(batch, images)
+    assert opening < 200_000 and peak < 400_000
+
+
+def test_converts_floats_in_slices():
+    images = np.random.default_rng(0).random((400, 128, 128, 3))
+    tracemalloc.start()
+    try:
+        dataset = from_arrays(images)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < images.size + 12 * 2**20  # The result, and a few slices of 4 MiB.
+    np.testing.assert_array_equal(dataset.images([399])[0], np.rint(images[399] * 255))
+
+
+def test_finds_one_bright_pixel_among_dark_ones():
+    images = np.zeros((9000, 32, 32), np.uint8)
+    images[0, 0, 0] = 1
+    with pytest.warns(UserWarning, match="1 of 255"):
+        from_arrays(images)
+    images[-1, -1, -1] = 2
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        from_arrays(images)
+
+
+BATCHES_OF_A_LARGE_ARRAY = """
+import numpy as np
+from keras_devae.data import from_arrays
+
+def peak():
+    lines = open("/proc/self/status").read().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM")) / 1024
+
+rng = np.random.default_rng(0)
+images = rng.integers(0, 256, (20_000, 64, 64, 3), dtype=np.uint8)
+before = peak()
+dataset = from_arrays(images, np.arange(20_000)[:, None] % 10)
+for _ in range(50):
+    rows = rng.integers(0, 20_000, 64)
+    assert (dataset.images(rows)[7] == images[rows[7]]).all()
+print(peak() - before)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_batches_of_a_large_array_need_little_memory():
+    command = [sys.executable, "-c", BATCHES_OF_A_LARGE_ARRAY]
+    run = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert float(run.stdout) < 60

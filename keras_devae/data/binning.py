@@ -1,0 +1,167 @@
+"""Whole-number classes out of the values of factors, continuous ones being put into bins."""
+
+import operator
+import warnings
+from collections.abc import Callable, Collection, Mapping, Sequence
+
+import numpy as np
+
+from keras_devae.errors import UsageError
+
+# A factor looks continuous if it has more values than this, and few rows for each of them.
+_MANY_VALUES = 1000
+_FEW_ROWS_EACH = 10
+
+
+def binned(values: np.ndarray, count: int) -> np.ndarray:
+    """Numbers values by bins of equal width between the smallest and the largest of them.
+
+    Each bin holds its lower edge but not its upper one; the last holds both.
+
+    Args:
+        values: Finite numbers of shape `(n,)`, at least two of them distinct.
+        count: Number of bins, at least 2.
+
+    Returns:
+        int64 array of shape `(n,)` with values in `0..count-1`.
+
+    Example:
+        >>> binned(np.array([0.0, 1.0, 2.5, 10.0]), 4)
+        array([0, 0, 1, 3])
+    """
+    values = values.astype(np.float64)
+    inner_edges = np.linspace(values.min(), values.max(), count + 1)[1:-1]
+    return np.searchsorted(inner_edges, values, side="right").astype(np.int64)
+
+
+def class_numbers(
+    columns: Sequence[np.ndarray],
+    names: tuple[str, ...],
+    bins: Mapping[str, int] | None = None,
+    place: Callable[[int], str] = "row {}".format,
+    categories: Collection[str] = (),
+) -> tuple[np.ndarray, dict]:
+    """Returns the factors as whole numbers: those in `bins` as numbers of bins, others as given.
+
+    Warns of a factor that is not in `bins` and looks continuous, because it has more than 1,000
+    different values and fewer than 10 rows for each.
+
+    Args:
+        columns: The values of each factor, an array of shape `(n,)` of integers or floats each.
+        names: A name for each column.
+        bins: Number of bins, at least 2, by the name of a factor. Default: none.
+        place: Says in words where a row is found. Default: `"row 3"`.
+        categories: Names of factors whose values are classes for certain. Default: none.
+
+    Returns:
+        int64 array of shape `(n, number of factors)`, and what to note in the provenance: `{}`,
+        or `{"factor_bins": {name: {"min": ..., "max": ..., "count": ...}}}`, the ends of the
+        bins as floats.
+
+    Raises:
+        UsageError: If `bins` names no factor, or one of `categories`, or a number below 2; or if
+            a value is not finite, or neither a whole number within int64 nor in `bins`; or if a
+            factor to be put into bins has one value only.
+    """
+    bins = _checked_bins(bins, names)
+    classes, edges = [], {}
+    for name, column in zip(names, columns, strict=True):
+        if column.dtype.kind not in "iuf":
+            raise UsageError(
+                f"Factors must be integers, or floats that are whole or put into bins. "
+                f"Received: dtype {column.dtype} for {name!r}."
+            )
+        if name in bins and name in categories:
+            raise UsageError(
+                f"Factor {name!r} consists of words, which are classes already; leave it out of "
+                f"the bins. Received: bins={bins!r}."
+            )
+        if name in bins:
+            edges[name] = _ends(column, name, bins[name], place)
+            classes.append(binned(column, bins[name]))
+        else:
+            classes.append(_whole_numbers(column, name, place))
+            if name not in categories:
+                _warn_if_continuous(classes[-1], name)
+    return np.stack(classes, axis=1), {"factor_bins": edges} if edges else {}
+
+
+def _checked_bins(bins: Mapping[str, int] | None, names: tuple[str, ...]) -> dict[str, int]:
+    if bins is None:
+        return {}
+    if not isinstance(bins, Mapping):
+        raise UsageError(
+            f"Bins are a number for each factor's name, e.g. {{{names[0]!r}: 20}}. "
+            f"Received: {bins!r}."
+        )
+    checked = {}
+    for name, count in bins.items():
+        if name not in names:
+            raise UsageError(
+                f"There is no factor {name!r} to put into bins. Known: {', '.join(names)}."
+            )
+        checked[name] = _bin_count(count, name)
+    return checked
+
+
+def _bin_count(count, name: str) -> int:
+    try:
+        number = 0 if isinstance(count, bool) else operator.index(count)
+    except TypeError:
+        number = 0
+    if number < 2:
+        raise UsageError(
+            f"The number of bins of a factor must be an integer of at least 2. "
+            f"Received: {count!r} for {name!r}."
+        )
+    return number
+
+
+def _ends(column: np.ndarray, name: str, count: int, place: Callable[[int], str]) -> dict:
+    """Checks a column that is to be put into bins and returns the note of them."""
+    wrong = np.flatnonzero(~np.isfinite(column))
+    if len(wrong):
+        raise UsageError(
+            f"Factor {name!r} has a value that fits into no bin. Received: {column[wrong[0]]} in "
+            f"{place(wrong[0])}; leave that image out or give it a number."
+        )
+    low, high = float(column.min()), float(column.max())
+    if low == high:
+        raise UsageError(
+            f"Factor {name!r} has the same value {low:g} everywhere, which makes no bins; leave "
+            "it out of the bins or out of the factors."
+        )
+    if not np.isfinite(high - low):
+        raise UsageError(
+            f"Factor {name!r} spans more than a float can hold. Received: {low:g} to {high:g}; "
+            "rescale it."
+        )
+    return {"min": low, "max": high, "count": count}
+
+
+def _whole_numbers(column: np.ndarray, name: str, place: Callable[[int], str]) -> np.ndarray:
+    # Beyond int64 the conversion would make up numbers; infinities are beyond it too.
+    if column.dtype.kind == "f":
+        whole = (column == np.rint(column)) & (column >= -(2.0**63)) & (column < 2.0**63)
+    else:
+        whole = column <= np.iinfo(np.int64).max
+    wrong = np.flatnonzero(~whole)
+    if len(wrong):
+        raise UsageError(
+            "Factors must be whole numbers, because every measure here treats them as classes. "
+            f"Received: {column[wrong[0]]} for factor {name!r} in {place(wrong[0])}; group its "
+            f"values with bins={{{name!r}: 20}} if it is continuous, or number them 0, 1, 2 ..."
+        )
+    return column.astype(np.int64, copy=False)
+
+
+def _warn_if_continuous(classes: np.ndarray, name: str) -> None:
+    distinct = len(np.unique(classes))
+    if distinct > _MANY_VALUES and len(classes) < _FEW_ROWS_EACH * distinct:
+        warnings.warn(
+            f"Factor {name!r} has {distinct:,} different values in {len(classes):,} rows and looks "
+            "continuous, but every measure here treats each value as a class of its own; group "
+            f"them with bins={{{name!r}: 20}}.",
+            UserWarning,
+            stacklevel=4,
+        )

@@ -1,0 +1,228 @@
+"""Factors that stand in a file of their own, a CSV or a .npy file."""
+
+import csv
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+
+from keras_devae.data.arrays import checked_factors, checked_names
+from keras_devae.data.binning import class_numbers
+from keras_devae.errors import FailureError, UsageError
+
+#: The files that are looked for beside the pictures of a folder.
+CSV_NAME, NPY_NAME = "factors.csv", "factors.npy"
+
+
+def has_factor_file(folder: str | Path) -> bool:
+    """Tells whether a folder of pictures holds `factors.csv` or `factors.npy`."""
+    folder = Path(folder).expanduser()
+    return (folder / CSV_NAME).is_file() or (folder / NPY_NAME).is_file()
+
+
+def factor_file_in(folder: Path) -> Path | None:
+    """Returns the `factors.csv` or `factors.npy` of a folder, or `None`.
+
+    Raises:
+        UsageError: If it holds both.
+    """
+    present = [folder / name for name in (CSV_NAME, NPY_NAME) if (folder / name).is_file()]
+    if len(present) > 1:
+        raise UsageError(
+            f"The folder {folder} holds both {CSV_NAME} and {NPY_NAME}; remove one of them, or "
+            "say with factors_file which of them counts."
+        )
+    return present[0] if present else None
+
+
+def read_factors(
+    file: str | Path,
+    length: int,
+    pictures: list[str] | None = None,
+    bins: Mapping[str, int] | None = None,
+) -> tuple[np.ndarray, tuple[str, ...], dict]:
+    """Reads the factors of images from a file.
+
+    A .npy file holds an array of shape `(length, number of factors)`, one row for each image in
+    order; the factors are called `factor_0`, `factor_1` ... It is never unpickled.
+
+    A CSV file has a header with a name for each factor and then a line for each image. For
+    pictures the header begins with `file`, each line with the name of a picture, and the lines
+    may be in any order; otherwise the lines are in the order of the images. Cells are numbers. If
+    no cell of a factor is a number, its words are classes, numbered from 0 in ascending order
+    of the words.
+
+    Args:
+        file: Path of the file, ending in `.csv` or `.npy`.
+        length: Number of images.
+        pictures: The names of the pictures in order. Default: the images have no names.
+        bins: Number of bins by factor name; see `from_arrays`. Default: none.
+
+    Returns:
+        int64 array of shape `(length, number of factors)`, their names, and what to note in the
+        provenance: `factors_file` with the path, `factor_bins` as in `class_numbers` if there
+        are any, and `factor_classes`, the list of the words by factor name, if there are any.
+
+    Raises:
+        UsageError: If there is no such file or it does not fit the images.
+        FailureError: If it is damaged.
+    """
+    file = Path(file).expanduser()
+    if file.suffix.lower() not in (".csv", ".npy"):
+        raise UsageError(f"Factors are read from a .csv or a .npy file. Received: {file}.")
+    if not file.is_file():
+        raise UsageError(f"There is no file {file} to read factors from.")
+    if file.suffix.lower() == ".npy":
+        values, names, notes = _read_npy(file, length, bins)
+    else:
+        values, names, notes = _read_csv(file, length, pictures, bins)
+    return values, names, {"factors_file": str(file.resolve()), **notes}
+
+
+def mapped_array(file: Path) -> np.ndarray:
+    """Opens a .npy file as a read-only array whose bytes stay in the file until they are used.
+
+    Raises:
+        UsageError: If there is no such file, or it holds Python objects.
+        FailureError: If it is no .npy file or not a whole one.
+    """
+    if not file.is_file():
+        raise UsageError(f"There is no file {file}.")
+    try:
+        return np.asarray(np.lib.format.open_memmap(file, mode="r"))
+    except (ValueError, OSError, EOFError) as error:
+        if "Python objects" in str(error):
+            raise UsageError(
+                f"{file} holds Python objects, which are not read because unpickling runs code; "
+                "save it as an array of numbers."
+            ) from None
+        raise FailureError(f"{file} is not a .npy file, or not a whole one: {error}.") from None
+
+
+def _read_npy(file: Path, length: int, bins):
+    factors = mapped_array(file)
+    if factors.ndim != 2 or len(factors) != length or not factors.shape[1]:
+        raise UsageError(
+            f"{file} must hold an array of shape ({length}, number of factors), one row for each "
+            f"image. Received: shape {factors.shape}."
+        )
+    return checked_factors(np.array(factors), None, length, bins)
+
+
+def _read_csv(file: Path, length: int, pictures: list[str] | None, bins):
+    header, lines, rows = _csv_rows(file)
+    first = 0 if pictures is None else 1
+    _check_header(header, first, file)
+    names = checked_names(header[first:], len(header) - first)
+    for line, row in zip(lines, rows, strict=True):
+        if len(row) != len(header):
+            raise UsageError(
+                f"Line {line} of {file} must hold {len(header)} values, as its first line does. "
+                f"Received: {row}."
+            )
+    if pictures is not None:
+        order = _order_of(pictures, [row[0] for row in rows], lines, file)
+        lines, rows = [lines[row] for row in order], [rows[row] for row in order]
+    elif len(rows) != length:
+        raise UsageError(
+            f"{file} must have a line for each of the {length} images below its first line. "
+            f"Received: {len(rows)} lines."
+        )
+    return _classes(list(zip(*rows, strict=True))[first:], names, bins, lines, file)
+
+
+def _csv_rows(file: Path) -> tuple[list[str], list[int], list[list[str]]]:
+    """Returns the header, and the number and the cells of every line that is not empty."""
+    lines, rows = [], []
+    try:
+        with file.open(newline="", encoding="utf-8-sig") as text:
+            reader = csv.reader(text)
+            for row in reader:
+                if row:
+                    lines.append(reader.line_num)
+                    rows.append([cell.strip() for cell in row])
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise FailureError(f"{file} cannot be read: {error}.") from None
+    return (rows[0] if rows else []), lines[1:], rows[1:]
+
+
+def _check_header(header: list[str], first: int, file: Path) -> None:
+    if (first and header[:1] != ["file"]) or len(header) <= first or "" in header:
+        wanted = "`file` and then the name of each factor" if first else "the name of each factor"
+        raise UsageError(
+            f"The first line of {file} must be {wanted}, separated by commas. "
+            f"Received: {','.join(header)!r}."
+        )
+    if "file" in header[first:]:
+        raise UsageError(
+            f"The first line of {file} has a column `file`, but the images it belongs to have no "
+            "names; remove the column and put the lines in the order of the images."
+            if not first
+            else f"The first line of {file} has the column `file` twice; remove one of them."
+        )
+
+
+def _order_of(pictures: list[str], listed: list[str], lines: list[int], file: Path) -> list[int]:
+    """Returns, for each picture, the row that belongs to it."""
+    row_of = {}
+    for row, name in enumerate(listed):
+        if name in row_of:
+            raise UsageError(
+                f"Line {lines[row]} of {file} names the picture {name!r} that line "
+                f"{lines[row_of[name]]} names already; remove one of them."
+            )
+        row_of[name] = row
+    without_line = [name for name in pictures if name not in row_of]
+    without_file = sorted(set(listed) - set(pictures))
+    if without_line or without_file:
+        raise UsageError(
+            f"{file} must have one line for each picture. Pictures without a line: "
+            f"{without_line[:5] or 'none'}; lines without a picture: {without_file[:5] or 'none'}."
+        )
+    return [row_of[name] for name in pictures]
+
+
+def _classes(cells, names: tuple[str, ...], bins, lines: list[int], file: Path):
+    columns, words = [], {}
+    for name, column in zip(names, cells, strict=True):
+        numbers = [_number(cell) for cell in column]
+        if any(number is not None for number in numbers) or "" in column:
+            columns.append(_numeric_column(numbers, column, name, lines, file))
+        else:
+            words[name], classes = np.unique(np.array(column), return_inverse=True)
+            columns.append(classes)
+    values, notes = class_numbers(
+        columns, names, bins, lambda row: f"line {lines[row]} of {file}", categories=words
+    )
+    if words:
+        notes["factor_classes"] = {name: found.tolist() for name, found in words.items()}
+    return values, names, notes
+
+
+def _numeric_column(numbers, column, name: str, lines: list[int], file: Path) -> np.ndarray:
+    if None in numbers:
+        # Without any number the column holds words, and only its empty cell is wrong.
+        some = any(number is not None for number in numbers)
+        row = numbers.index(None) if some else column.index("")
+        raise UsageError(
+            f"Line {lines[row]} of {file} has no number in column {name!r}. Received: "
+            f"{column[row]!r}; correct it, or use words in the whole column if it is a category."
+        )
+    # Integers stay integers, because a float does not hold all of them.
+    whole = all(isinstance(number, int) for number in numbers)
+    return np.array(numbers, np.int64 if whole else np.float64)
+
+
+def _number(cell: str) -> int | float | None:
+    # Python would read 1_000 as a number; no other program does.
+    if "_" in cell:
+        return None
+    try:
+        number = int(cell)
+        return number if abs(number) < 2**63 else float(cell)
+    except ValueError:
+        pass
+    try:
+        return float(cell)
+    except ValueError:
+        return None
