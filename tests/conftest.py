@@ -1,5 +1,6 @@
 """What the tests of the Keras parts share. Keras itself is imported only where it is used."""
 
+import importlib.util
 import json
 import os
 import subprocess
@@ -50,6 +51,16 @@ def stored_images():
             return self.stored[indices]
 
     return StoredImages
+
+
+@pytest.fixture(scope="session")
+def miniature():
+    """The functions of the example that writes miniatures of the published files."""
+    path = Path(__file__).parents[1] / "examples" / "miniature_files.py"
+    spec = importlib.util.spec_from_file_location("miniature_files", path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 @pytest.fixture

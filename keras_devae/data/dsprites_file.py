@@ -1,9 +1,6 @@
 """The published dSprites file: an .npz archive of 3 GB of binary images in 26 MB."""
 
-import contextlib
-import struct
 import zipfile
-import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import ClassVar
@@ -12,6 +9,7 @@ import numpy as np
 
 from keras_devae.data.dsprites import DSpritesRenderer
 from keras_devae.data.factor_classes import complete_grid, ranks
+from keras_devae.data.npz_member import opened_archive, read_header
 from keras_devae.errors import FailureError
 
 _ROWS_AT_ONCE = 4096
@@ -42,12 +40,12 @@ class DSpritesFile:
 
     def __init__(self, path: Path):
         self.path = path
-        with self._archive() as archive:
+        with opened_archive(self.path) as archive:
             for member in ("imgs", "latents_classes", "latents_values"):
                 if f"{member}.npy" not in archive.namelist():
                     raise self._wrong(f"it has no member {member!r}")
             with archive.open("imgs.npy") as file:
-                shape, fortran_order, dtype = _read_header(file)
+                shape, fortran_order, dtype = read_header(file)
             if dtype != np.uint8 or shape[1:] != (64, 64) or fortran_order or not shape[0]:
                 raise self._wrong(f"'imgs' is {dtype} {shape} and not uint8 (n, 64, 64)")
             classes = self._read_classes(archive, shape[0])
@@ -56,12 +54,13 @@ class DSpritesFile:
     def __len__(self) -> int:
         return len(self.factors)
 
-    def chunks(self) -> Iterator[np.ndarray]:
-        """Yields all images in order, as uint8 arrays `(rows, 512)` of packed bits."""
-        with self._archive() as archive, archive.open("imgs.npy") as file:
-            _read_header(file)
-            for start in range(0, len(self), _ROWS_AT_ONCE):
-                rows = min(_ROWS_AT_ONCE, len(self) - start)
+    def chunks(self, start: int = 0) -> Iterator[np.ndarray]:
+        """Yields the images from one on in order, as uint8 arrays `(rows, 512)` of packed bits."""
+        with opened_archive(self.path) as archive, archive.open("imgs.npy") as file:
+            read_header(file)
+            file.seek(start * 64 * 64, 1)
+            for done in range(start, len(self), _ROWS_AT_ONCE):
+                rows = min(_ROWS_AT_ONCE, len(self) - done)
                 content = file.read(rows * 64 * 64)
                 if len(content) < rows * 64 * 64:
                     raise self._wrong("its images end too early")
@@ -69,24 +68,6 @@ class DSpritesFile:
                 if pixels.max() > 1:
                     raise self._wrong("its images hold other values than 0 and 1")
                 yield np.packbits(pixels, axis=1)
-
-    def open_rows(self):
-        """Returns a function from row numbers to rows of packed bits, all held in memory."""
-        packed = np.empty((len(self), *self.row_shape), np.uint8)
-        start = 0
-        for chunk in self.chunks():
-            packed[start : start + len(chunk)] = chunk
-            start += len(chunk)
-        return packed.__getitem__
-
-    @contextlib.contextmanager
-    def _archive(self) -> Iterator[zipfile.ZipFile]:
-        """Opens the archive and turns every way in which reading it fails into one error."""
-        try:
-            with zipfile.ZipFile(self.path) as archive:
-                yield archive
-        except (zipfile.BadZipFile, zlib.error, EOFError, ValueError, OSError) as error:
-            raise self._damaged(error) from None
 
     def _read_classes(self, archive: zipfile.ZipFile, length: int) -> np.ndarray:
         with archive.open("latents_classes.npy") as file:
@@ -109,42 +90,3 @@ class DSpritesFile:
             f"{self.path} is not a dSprites file: {what}. Download it again, or use "
             "'npz:PATH' for an .npz file of your own."
         )
-
-    def _damaged(self, error: Exception) -> FailureError:
-        actual, expected = self.path.stat().st_size, _least_bytes(self.path)
-        if expected is not None and actual < expected:
-            return FailureError(
-                f"{self.path} is truncated: it has {actual:,} bytes, and at least {expected:,} "
-                "were expected. Download it again."
-            )
-        return FailureError(
-            f"{self.path} ({actual:,} bytes) is damaged: {error}. Download it again."
-        )
-
-
-def _read_header(file) -> tuple[tuple[int, ...], bool, np.dtype]:
-    version = np.lib.format.read_magic(file)
-    if version == (1, 0):
-        return np.lib.format.read_array_header_1_0(file)
-    return np.lib.format.read_array_header_2_0(file)
-
-
-def _least_bytes(path: Path) -> int | None:
-    """Size that the members of a zip archive announce, as far as they can be followed.
-
-    The directory of an archive is at its end, so that a truncated one has none; but each member
-    is preceded by a header with its size.
-    """
-    least, directory = None, 22
-    with path.open("rb") as file:
-        while len(header := file.read(30)) == 30 and header.startswith(b"PK\x03\x04"):
-            compressed, full, name_length, extra_length = struct.unpack("<18xIIHH", header)
-            file.seek(name_length, 1)
-            extra = file.read(extra_length)
-            # Sizes of 4 GB and more, and those of any file that might have become so large, are
-            # in an extra field instead: identifier 1, length, full size, compressed size.
-            if compressed == full == 0xFFFFFFFF and extra.startswith(b"\x01\x00"):
-                compressed = int.from_bytes(extra[12:20], "little")
-            directory += 46 + name_length
-            least = file.seek(compressed, 1) + directory
-    return least

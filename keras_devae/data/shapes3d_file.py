@@ -1,8 +1,8 @@
 """The published 3D Shapes file: `3dshapes.h5`, 5.9 GB of images in 268 MB."""
 
 import contextlib
-import warnings
-from collections.abc import Callable, Iterator
+import functools
+from collections.abc import Iterator
 from pathlib import Path
 from typing import ClassVar
 
@@ -13,6 +13,9 @@ from keras_devae.data.shapes3d import Shapes3DRenderer
 from keras_devae.errors import FailureError
 
 _ROWS_AT_ONCE = 1024
+#: Shuffled batches go back and forth between 8 chunks, and then between the next 8.
+_CHUNKS_KEPT = 9
+_MOST_KEPT_BYTES = 2**29
 _HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
 
 
@@ -28,6 +31,8 @@ class Shapes3DFile:
         factors: int64 array of shape `(n, 6)`: the labels, the values of each factor numbered 0,
             1, 2 ... in ascending order.
         grid: Grid that the rows enumerate, or `None`.
+        chunk_rows: Images that the file compresses together.
+        can_stream: Whether so few are that `read_rows` can keep the chunks of shuffled batches.
 
     Raises:
         FailureError: If the file is truncated, damaged or in another format.
@@ -43,44 +48,43 @@ class Shapes3DFile:
         self._check_complete()
         with self._opened() as file:
             self._check_members(file)
+            self.chunk_rows = file["images"].chunks[0] if file["images"].chunks else 1
             self.factors = ranks(file["labels"][:])
         self.grid = complete_grid(self.factors, self.factor_names)
+        self.can_stream = _CHUNKS_KEPT * self.chunk_rows * 64 * 64 * 3 <= _MOST_KEPT_BYTES
+        self._chunk = functools.lru_cache(_CHUNKS_KEPT)(self._decode_chunk)
 
     def __len__(self) -> int:
         return len(self.factors)
 
-    def chunks(self) -> Iterator[np.ndarray]:
-        """Yields all images in order, as uint8 arrays `(rows, 64, 64, 3)`."""
+    def chunks(self, start: int = 0) -> Iterator[np.ndarray]:
+        """Yields the images from one on in order, as uint8 arrays `(rows, 64, 64, 3)`."""
+        # Whole chunks of the file, so that none is decoded twice.
+        rows = self.chunk_rows * max(1, _ROWS_AT_ONCE // self.chunk_rows)
         with self._opened() as file:
             images = file["images"]
-            rows = images.chunks[0] if images.chunks else 1
-            # Whole chunks of the file, so that none is decoded twice.
-            rows *= max(1, _ROWS_AT_ONCE // rows)
-            for start in range(0, len(images), rows):
-                yield images[start : start + rows]
+            while start < len(self):
+                end = min(start - start % rows + rows, len(self))
+                yield images[start:end]
+                start = end
 
-    def open_rows(self, memory_limit: int = 2**29) -> Callable[[np.ndarray], np.ndarray]:
-        """Returns a function from row numbers to images.
+    def read_rows(self, rows: np.ndarray) -> np.ndarray:
+        """Returns images `(n, 64, 64, 3)` by row number, in any order, from the file.
 
-        Args:
-            memory_limit: Up to this many bytes of images are decoded once and held in memory,
-                because every single row of a compressed file costs the decoding of a whole
-                chunk. Default: 512 MiB. Beyond that rows are read from the file, with a warning.
+        HDF5 decodes a whole chunk for any row of it, so that chunks are decoded as a whole and the
+        last ones are kept.
         """
-        if len(self) * 64 * 64 * 3 > memory_limit:
-            warnings.warn(
-                f"{self.path} is read as it is, which is slow in random order; prepare it once.",
-                UserWarning,
-                stacklevel=2,
-            )
-            return self._read_rows
-        return np.concatenate(list(self.chunks())).__getitem__
+        images = np.empty((len(rows), *self.row_shape), np.uint8)
+        numbers = rows // self.chunk_rows
+        for number in np.unique(numbers).tolist():
+            places = np.flatnonzero(numbers == number)
+            images[places] = self._chunk(number)[rows[places] % self.chunk_rows]
+        return images
 
-    def _read_rows(self, rows: np.ndarray) -> np.ndarray:
-        """Reads rows in any order; HDF5 itself wants them ascending and without repeats."""
-        ascending, places = np.unique(rows, return_inverse=True)
+    def _decode_chunk(self, number: int) -> np.ndarray:
+        start = number * self.chunk_rows
         with self._opened() as file:
-            return file["images"][ascending][places]
+            return file["images"][start : start + self.chunk_rows]
 
     @contextlib.contextmanager
     def _opened(self):

@@ -8,6 +8,8 @@ import h5py
 import numpy as np
 import pytest
 
+from keras_devae.data.official import OFFICIAL_SETS
+
 DSPRITES_FILE = "dsprites_ndarray_co1sh3sc6or40x32y32_64x64.npz"
 
 
@@ -15,8 +17,8 @@ DSPRITES_FILE = "dsprites_ndarray_co1sh3sc6or40x32y32_64x64.npz"
 def _private_data_folder(tmp_path, monkeypatch):
     """Keeps every test away from the user's own data and from the network."""
     monkeypatch.setenv("KERAS_DEVAE_DATA", str(tmp_path / "data"))
-    monkeypatch.setenv("KERAS_DEVAE_DSPRITES_URL", "http://127.0.0.1:9/dsprites.npz")
-    monkeypatch.setenv("KERAS_DEVAE_SHAPES3D_URL", "http://127.0.0.1:9/3dshapes.h5")
+    for name in OFFICIAL_SETS:
+        monkeypatch.setenv(f"KERAS_DEVAE_{name.upper()}_URL", "http://127.0.0.1:9/nothing")
     monkeypatch.setenv("NO_PROXY", "*")
 
 
@@ -78,23 +80,38 @@ def shapes3d_h5(tmp_path):
 
 @pytest.fixture
 def server():
-    """Answers with the queued (status, body), the last one again and again; keeps count."""
+    """Answers with the queued (status, body), the last one again and again; keeps count.
+
+    With `etag` it answers requests for a part of the body; `cut_after` breaks the next answer off
+    after so many bytes.
+    """
 
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_GET(self):
-            answers, owner = self.server.answers, self.server
-            owner.requests += 1
+            owner, answers = self.server, self.server.answers
+            owner.requests.append({**self.headers, "path": self.path})
             status, body = answers.pop(0) if len(answers) > 1 else answers[0]
+            wanted = self.headers.get("Range") if owner.etag == self.headers.get("If-Range") else ""
+            whole = len(body)
+            if wanted and owner.etag and status == 200:
+                start = int(wanted.removeprefix("bytes=").removesuffix("-"))
+                status, body = (206, body[start:]) if start < whole else (416, b"")
             self.send_response(status)
             self.send_header("Content-Length", str(len(body)))
+            if owner.etag:
+                self.send_header("ETag", owner.etag)
+            if status == 416:
+                self.send_header("Content-Range", f"bytes */{whole}")
             self.end_headers()
-            self.wfile.write(body)
+            self.wfile.write(body[: owner.cut_after])
+            owner.cut_after = None
 
         def log_message(self, *args):
             pass
 
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as instance:
-        instance.answers, instance.requests = [], 0
+        instance.answers, instance.requests = [], []
+        instance.etag = instance.cut_after = None
         instance.url = f"http://127.0.0.1:{instance.server_port}/file"
         thread = threading.Thread(target=instance.serve_forever, daemon=True)
         thread.start()
