@@ -1,0 +1,60 @@
+"""Checks of what the variants are called with, which need no data set."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from keras_devae.checks import positive
+from keras_devae.data.indexing import integer_array
+from keras_devae.errors import UsageError
+
+
+def checked_pairs(pairs) -> list[tuple[str, str, float]]:
+    """Returns pairs of factors as `correlated` takes them; raises `UsageError` for others."""
+    checked = []
+    for pair in checked_list(pairs, "pairs"):
+        if isinstance(pair, str) or not isinstance(pair, Sequence) or len(pair) != 3:
+            raise UsageError(
+                f"Each pair must be (factor, other factor, sigma). Received: {pair!r}."
+            )
+        first, second, sigma = pair
+        if first == second:
+            raise UsageError(f"A pair must have two different factors. Received: {first!r} twice.")
+        checked.append((str(first), str(second), float(positive("sigma", sigma))))
+    return checked
+
+
+def checked_combinations(combinations) -> list[dict[str, list[int]]]:
+    """Returns combinations as `held_out` takes them, each value in a list."""
+    if isinstance(combinations, Mapping):
+        raise UsageError(
+            "The combinations must be a list of dictionaries. "
+            f"Received: the dictionary {dict(combinations)}; put it into a list."
+        )
+    checked = []
+    for combination in checked_list(combinations, "combinations"):
+        if not isinstance(combination, Mapping) or not combination:
+            raise UsageError(
+                "Each combination must be a dictionary of factor to value or values, and not "
+                f"empty. Received: {combination!r}."
+            )
+        checked.append(
+            {str(name): _checked_values(name, values) for name, values in combination.items()}
+        )
+    return checked
+
+
+def _checked_values(name: str, values) -> list[int]:
+    array = np.atleast_1d(integer_array(values, f"Values of the factor {name!r}"))
+    if array.ndim > 1 or not array.size:
+        raise UsageError(
+            f"A factor must have one value or a list of them. Received: {name!r}: {values!r}."
+        )
+    return array.tolist()
+
+
+def checked_list(values, name: str) -> list:
+    """Returns a list or tuple that is not empty as a list; raises `UsageError` for others."""
+    if isinstance(values, str) or not isinstance(values, Sequence) or not values:
+        raise UsageError(f"`{name}` must be a list and not empty. Received: {values!r}.")
+    return list(values)

@@ -1,0 +1,229 @@
+"""Variants as texts, as they are typed after `--variant` and noted in a run's configuration.
+
+A text is the name of a variant, then, if there is something to say, a colon and its arguments.
+Options come last, after a comma (or after the colon where there is nothing else):
+
+    colour                                  colour:seed=3
+    noise                                   noise:seed=3
+    background:FOLDER                       background:FOLDER,seed=3
+    subset:1000                             subset:1000,seed=3
+    hidden:instance                         hidden:instance,lighting
+    correlated:floor_hue,wall_hue,0.2       correlated:a,b,0.2;c,d,0.4,seed=3,length=10000
+    held-out:shape=2,scale=4+5              held-out:shape=2;shape=0,scale=4+5
+    held-out-only:shape=2,scale=4+5
+
+In `held-out`, commas join what must hold together, a semicolon separates combinations, and a plus
+values of a factor.
+"""
+
+import dataclasses
+import re
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from keras_devae.checks import at_least
+from keras_devae.data.dataset import Dataset
+from keras_devae.data.variants.appearance import background, colour, noise
+from keras_devae.data.variants.arguments import checked_combinations, checked_pairs
+from keras_devae.data.variants.drawing import checked_seed
+from keras_devae.data.variants.selection import correlated, held_out, hidden, subset
+from keras_devae.errors import UsageError, unknown_name
+
+
+@dataclasses.dataclass(frozen=True)
+class _Kind:
+    """How a variant is written.
+
+    Attributes:
+        make: Called with a data set, what `read` returns, and the options as keywords.
+        read: Turns the arguments into a tuple of further positions; raises `UsageError`.
+        usage: An example, for errors.
+        options: Names of the options, each a whole number.
+    """
+
+    make: Callable[..., Dataset]
+    read: Callable[[str], tuple]
+    usage: str
+    options: tuple[str, ...] = ("seed",)
+
+
+@dataclasses.dataclass(frozen=True)
+class _Specification:
+    kind: _Kind
+    name: str
+    arguments: tuple
+    options: dict[str, int]
+
+
+def apply(dataset: Dataset, specifications: Sequence[str]) -> Dataset:
+    """Applies variants in the order given.
+
+    Args:
+        dataset: Any data set.
+        specifications: Texts as described at the top of this module, e.g.
+            `["subset:1000", "colour:seed=3"]`. None are allowed.
+
+    Returns:
+        The last variant, or `dataset` itself.
+
+    Raises:
+        UsageError: If a text is wrong, or does not suit the data set.
+        FailureError: If a picture of a background is damaged.
+    """
+    for each in _parsed(specifications):
+        dataset = each.kind.make(dataset, *each.arguments, **each.options)
+    return dataset
+
+
+def check(specifications: Sequence[str]) -> None:
+    """Checks names, arguments and options, as far as that goes without the data set.
+
+    Args:
+        specifications: As for `apply`.
+
+    Raises:
+        UsageError: If a variant is unknown or its text is wrong.
+    """
+    _parsed(specifications)
+
+
+def canonical(specifications: Sequence[str]) -> tuple[str, ...]:
+    """Returns the texts in a form that means the same from any working directory.
+
+    Args:
+        specifications: As for `apply`.
+
+    Returns:
+        Tuple of the texts, in which folders have become absolute.
+
+    Raises:
+        UsageError: As for `check`.
+    """
+    texts = []
+    for text, each in zip(specifications, _parsed(specifications), strict=True):
+        if each.name == "background":
+            options = "".join(f",{name}={value}" for name, value in each.options.items())
+            text = f"background:{each.arguments[0].resolve()}{options}"
+        texts.append(text)
+    return tuple(texts)
+
+
+def _parsed(specifications: Sequence[str]) -> list[_Specification]:
+    if isinstance(specifications, str):
+        raise UsageError(
+            f"Variants must be a list of texts. Received: the text {specifications!r}; put it "
+            "into a list."
+        )
+    return [_parse(str(text)) for text in specifications]
+
+
+def _parse(text: str) -> _Specification:
+    name, _, rest = text.partition(":")
+    if name not in VARIANTS:
+        raise unknown_name("variant", name, VARIANTS)
+    kind = VARIANTS[name]
+    rest, options = _split_options(rest, kind.options)
+    try:
+        for option, value in options.items():
+            checked_seed(value) if option == "seed" else at_least(option, value, 1)
+        arguments = kind.read(rest)
+    except UsageError as error:
+        raise UsageError(
+            f"The variant {text!r} is not understood: {_begun_small(error)} It is written like "
+            f"{kind.usage!r}."
+        ) from error
+    return _Specification(kind, name, arguments, options)
+
+
+def _begun_small(error: UsageError) -> str:
+    sentence = str(error)
+    return sentence[0].lower() + sentence[1:]
+
+
+def _split_options(rest: str, names: tuple[str, ...]) -> tuple[str, dict[str, int]]:
+    """Splits `NAME=NUMBER` off the end, as long as there is one with a known name."""
+    options = {}
+    pattern = re.compile(rf"(?:(.*),)?({'|'.join(names)})=([0-9]+)", re.DOTALL)
+    while names and (match := pattern.fullmatch(rest)) and match[2] not in options:
+        rest = match[1] or ""
+        options[match[2]] = int(match[3])
+    return rest, dict(reversed(options.items()))
+
+
+def _read_nothing(rest: str) -> tuple:
+    if rest:
+        raise UsageError(f"It takes no arguments. Received: {rest!r}.")
+    return ()
+
+
+def _read_folder(rest: str) -> tuple:
+    if not rest.strip():
+        raise UsageError("It needs a folder of pictures. Received: none.")
+    return (Path(rest).expanduser(),)
+
+
+def _read_count(rest: str) -> tuple:
+    if not re.fullmatch(r"[0-9]+", rest):
+        raise UsageError(f"It needs a number of images. Received: {rest!r}.")
+    return (at_least("count", int(rest), 1),)
+
+
+def _read_names(rest: str) -> tuple:
+    names = [name.strip() for name in rest.split(",")]
+    if not all(names):
+        raise UsageError(f"It needs names of factors, separated by commas. Received: {rest!r}.")
+    return (names,)
+
+
+def _read_pairs(rest: str) -> tuple:
+    pairs = []
+    for part in rest.split(";"):
+        *names, sigma = (word.strip() for word in part.split(","))
+        try:
+            sigma = float(sigma)
+        except ValueError:
+            names = []
+        if len(names) != 2 or not all(names):
+            raise UsageError(
+                f"It needs two factors and a sigma, separated by commas. Received: {part!r}."
+            )
+        pairs.append((*names, sigma))
+    return (checked_pairs(pairs),)
+
+
+def _read_combinations(rest: str) -> tuple:
+    return (checked_combinations([_read_combination(part) for part in rest.split(";")]),)
+
+
+def _read_combination(text: str) -> dict[str, list[int]]:
+    combination = {}
+    for part in text.split(","):
+        match = re.fullmatch(r"\s*([^=]*[^=\s])\s*=\s*(-?[0-9]+(?:\+-?[0-9]+)*)\s*", part)
+        if not match or match[1] in combination:
+            raise UsageError(
+                "It needs factors, each once and with whole numbers joined by a plus. "
+                f"Received: {text!r}."
+            )
+        combination[match[1]] = [int(value) for value in match[2].split("+")]
+    return combination
+
+
+def _held_out_only(dataset: Dataset, combinations: list[dict]) -> Dataset:
+    return held_out(dataset, combinations, complement=True)
+
+
+VARIANTS = {
+    "colour": _Kind(colour, _read_nothing, "colour:seed=3"),
+    "noise": _Kind(noise, _read_nothing, "noise:seed=3"),
+    "background": _Kind(background, _read_folder, "background:FOLDER,seed=3"),
+    "correlated": _Kind(
+        correlated,
+        _read_pairs,
+        "correlated:floor_hue,wall_hue,0.2;shape,scale,0.4,seed=3",
+        ("seed", "length"),
+    ),
+    "held-out": _Kind(held_out, _read_combinations, "held-out:shape=2,scale=4+5", ()),
+    "held-out-only": _Kind(_held_out_only, _read_combinations, "held-out-only:shape=2", ()),
+    "subset": _Kind(subset, _read_count, "subset:1000,seed=3"),
+    "hidden": _Kind(hidden, _read_names, "hidden:instance", ()),
+}
