@@ -1,15 +1,16 @@
-"""Images with known factors: dSprites and 3D Shapes, published or drawn, and a user's own.
+"""Images with known factors: the field's data sets, and a user's own.
 
 Nothing here needs Keras; only `Dataset.batches` leads to it.
 """
 
+from keras_devae.data import variants
 from keras_devae.data.arrays import from_arrays
 from keras_devae.data.dataset import Dataset
 from keras_devae.data.factor_grid import FactorGrid
 from keras_devae.data.loading import SOURCES, has_factors, info, load, names
-from keras_devae.data.preparing import prepare
+from keras_devae.data.preparing import prepare, remove, verify
 from keras_devae.data.rendered import RenderedDataset
-from keras_devae.data.user_files import from_folder, from_npz
+from keras_devae.data.user_files import from_folder, from_npy, from_npz
 
 __all__ = [
     "SOURCES",
@@ -18,10 +19,14 @@ __all__ = [
     "RenderedDataset",
     "from_arrays",
     "from_folder",
+    "from_npy",
     "from_npz",
     "has_factors",
     "info",
     "load",
     "names",
     "prepare",
+    "remove",
+    "variants",
+    "verify",
 ]

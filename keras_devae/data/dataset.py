@@ -28,6 +28,7 @@ class Dataset(abc.ABC):
         factor_names: Names of the factors where there is no grid. Default: those of `grid`.
         factor_sizes: Number of values of each factor. Default: those of `grid`.
         is_binary: Whether every pixel is 0 or 255, so that one bit holds it. Default: `False`.
+        chunk_rows: Neighbouring rows that are read about as fast as one of them. Default: 1.
 
     Attributes:
         name: Short name.
@@ -37,6 +38,8 @@ class Dataset(abc.ABC):
         factor_names: Tuple of names, or `None` for images without factors.
         factor_sizes: Tuple with the number of values of each factor, or `None`.
         is_binary: Whether every pixel is 0 or 255.
+        chunk_rows: Neighbouring rows that are read about as fast as one of them; shuffled
+            batches keep such rows near each other in time.
     """
 
     def __init__(
@@ -51,6 +54,7 @@ class Dataset(abc.ABC):
         factor_names: tuple[str, ...] | None = None,
         factor_sizes: tuple[int, ...] | None = None,
         is_binary: bool = False,
+        chunk_rows: int = 1,
     ):
         self.name = name
         self.image_shape = tuple(int(side) for side in image_shape)
@@ -59,6 +63,7 @@ class Dataset(abc.ABC):
         self.factor_names = factor_names if grid is None else grid.names
         self.factor_sizes = factor_sizes if grid is None else grid.sizes
         self.is_binary = is_binary
+        self.chunk_rows = chunk_rows
         self._length = int(length)
         self._origin = origin
         self._remark = remark
@@ -123,6 +128,7 @@ class Dataset(abc.ABC):
         seed: int = 0,
         start_step: int = 0,
         shuffle: bool = True,
+        resident: bool = False,
     ):
         """Returns the images in batches, in the form that `keras.Model.fit` takes.
 
@@ -132,6 +138,8 @@ class Dataset(abc.ABC):
             seed: Seed of the order. Default: 0.
             start_step: First step, for a run that goes on where it was stopped. Default: 0.
             shuffle: Whether the rows are put in random order. Default: `True`.
+            resident: Whether `fit` keeps the whole data set on the device and picks the images of
+                a batch there; see `keras_devae.pipeline.Batches`. Default: `False`.
 
         Returns:
             A `keras_devae.pipeline.Batches`.
@@ -146,6 +154,7 @@ class Dataset(abc.ABC):
             seed=seed,
             start_step=start_step,
             shuffle=shuffle,
+            resident=resident,
         )
 
     @abc.abstractmethod

@@ -1,19 +1,32 @@
 """Data sets by name."""
 
+import dataclasses
 import zipfile
+from collections.abc import Sequence
 from pathlib import Path
 
 from keras_devae.data.dataset import Dataset, SubgridDataset
+from keras_devae.data.factor_files import has_factor_file
 from keras_devae.data.factor_grid import FactorGrid
-from keras_devae.data.official import OFFICIAL_SETS, OfficialSet, data_directory, official_set
-from keras_devae.data.preparing import fetch, find_file
+from keras_devae.data.file_facts import Progress
+from keras_devae.data.official import (
+    IMAGE_SIZE,
+    OFFICIAL_SETS,
+    OfficialSet,
+    data_directory,
+    listed,
+    official_set,
+)
+from keras_devae.data.preparing import find_files, prepare
 from keras_devae.data.rendered import RenderedDataset, check_image_size
-from keras_devae.data.store import has_store, open_file, open_store, write_store
-from keras_devae.data.user_files import from_folder, from_npz
+from keras_devae.data.store import facts_of, has_store, open_files, open_store, store_record
+from keras_devae.data.user_files import from_folder, from_npy, from_npz
+from keras_devae.data.variants import apply as apply_variants
+from keras_devae.data.variants import check as check_specifications
+from keras_devae.data.variants import select_factors
 from keras_devae.errors import UsageError, unknown_name
 
 SOURCES = ("auto", "official", "rendered")
-OFFICIAL_IMAGE_SIZE = 64
 
 
 def names() -> tuple[str, ...]:
@@ -30,46 +43,56 @@ def info(name: str, data_dir: str | Path | None = None) -> dict:
 
     Returns:
         A dictionary with `name`, `title`, `factors` (name to number of values), `images`,
-        `image_shape`, `licence`, `citation`, `file`, `url`, `bytes` and `sha256` (`None` where
-        not known) of the published file, `prepared` (whether it is prepared here) and `path`
-        (where it is or would be prepared).
+        `image_shape`, `image_sizes` (pixels a side that it can be prepared in), `drawn` (whether
+        the package can draw it), `licence`, `citation`, `homepage`, `files` (of each published
+        file `name`, `url`, `num_bytes`, `sha256` and `md5`, `None` where not known), `prepared`
+        (the path of each size that is prepared here, with what it was made from) and `path` (where
+        it is or would be prepared).
 
     Raises:
         UsageError: If the name is unknown.
     """
     official = official_set(name)
-    grid = official.renderer.grid
-    store = data_directory(data_dir) / name
+    root = data_directory(data_dir)
+    stores = {size: official.store(root, size) for size in official.image_sizes}
     return {
         "name": name,
         "title": official.title,
-        "factors": dict(zip(grid.names, grid.sizes, strict=True)),
-        "images": len(grid),
-        "image_shape": official.file_format.image_shape,
+        "factors": dict(zip(official.grid.names, official.grid.sizes, strict=True)),
+        "images": len(official.grid),
+        "image_shape": official.image_shape(official.image_sizes[0]),
+        "image_sizes": official.image_sizes,
+        "drawn": official.renderer is not None,
         "licence": official.licence,
         "citation": official.citation,
-        "file": official.file_name,
-        "url": official.url,
-        "bytes": official.num_bytes,
-        "sha256": official.sha256,
-        "prepared": has_store(store),
-        "path": str(store),
+        "homepage": official.homepage,
+        "files": [dataclasses.asdict(file) for file in official.files],
+        "prepared": {
+            str(store): dataclasses.asdict(facts_of(store_record(store)))
+            for store in stores.values()
+            if has_store(store)
+        },
+        "path": str(official.store(root)),
     }
 
 
-def has_factors(name: str) -> bool:
+def has_factors(name: str, factors_file: str | Path | None = None) -> bool:
     """Tells whether a data set comes with factors, without reading its images.
 
     Args:
         name: A name as in `load`.
+        factors_file: As in `load`.
     """
     kind, colon, file = str(name).partition(":")
+    if not colon or factors_file is not None:
+        return True
+    path = Path(file).expanduser()
     if kind == "folder":
-        return (Path(file).expanduser() / "factors.csv").is_file()
-    if kind == "npz" and zipfile.is_zipfile(Path(file).expanduser()):
-        with zipfile.ZipFile(Path(file).expanduser()) as archive:
+        return has_factor_file(path)
+    if kind == "npz" and zipfile.is_zipfile(path):
+        with zipfile.ZipFile(path) as archive:
             return "factors.npy" in archive.namelist()
-    return not colon
+    return False
 
 
 def load(
@@ -79,25 +102,40 @@ def load(
     path: str | Path | None = None,
     image_size: int | None = None,
     drop_duplicate_orientation: bool = False,
+    factors: Sequence[str] | None = None,
+    variants: Sequence[str] = (),
+    factors_file: str | Path | None = None,
+    bins: dict[str, int] | None = None,
+    skip_damaged: bool = False,
+    progress: Progress | None = None,
 ) -> Dataset:
     """Returns a data set by name.
 
     Args:
-        name: `"dsprites"`, `"shapes3d"`, `"npz:PATH"` (see `from_npz`) or `"folder:PATH"` (see
-            `from_folder`). The other arguments but `image_size` belong to the first two.
+        name: One of `names()`; or `"npz:PATH"`, `"npy:PATH"` or `"folder:PATH"` for images of
+            your own, see `from_npz`, `from_npy` and `from_folder`.
         source: `"auto"` takes the published images where they have been prepared on this machine
-            and draws them otherwise; `"official"` takes the published ones and fetches them if
-            need be; `"rendered"` draws them and never looks. Default: `"auto"`. The data set's
-            `description` says which it was.
+            and draws them otherwise (dSprites, 3D Shapes); `"official"` takes the published ones
+            and fetches them if need be; `"rendered"` draws them and never looks. Default:
+            `"auto"`. The data set's `description` says which it was.
         data_dir: Where prepared and downloaded data is; see `prepare`.
         path: The published file, or a folder with it or with its conversion; read as it is, and
             never downloaded.
         image_size: Pixels a side. Default: 64. Drawn images may have 32, 64 or 128, published
-            ones have 64, a folder of pictures needs to be told, and those of an .npz file are not
-            resized.
+            ones what `info(name)["image_sizes"]` lists, a folder of pictures needs to be told, and
+            arrays are not resized.
         drop_duplicate_orientation: dSprites has 40 orientations of which the last is the first
             again, after a full turn. `True` leaves the last out: sizes (3, 6, 39, 32, 32) and
             718,848 images in the same order. Default: `False`, all 737,280.
+        factors: Factors that go on varying, and `"name=value"` for others to hold at a value; see
+            `variants.select_factors`. Default: all vary.
+        variants: Variants to apply, in order, as `variants.apply` takes them, e.g. `["colour"]`.
+            Default: none.
+        factors_file: A file of the factors of your own images, see `from_folder`.
+        bins: For continuous factors of your own images, name to number of bins.
+        skip_damaged: Whether damaged pictures of a folder are left out, with a warning. Default:
+            `False`, they are an error.
+        progress: Called with what is done, what is to do, and what it is, if that takes long.
 
     Returns:
         A `Dataset`.
@@ -112,16 +150,29 @@ def load(
     """
     if source not in SOURCES:
         raise unknown_name("data source", source, SOURCES)
+    check_specifications(variants)
     kind, colon, file = str(name).partition(":")
+    own = {"factors_file": factors_file, "bins": bins, "skip_damaged": skip_damaged}
     if colon:
         if (source, path, drop_duplicate_orientation) != ("auto", None, False):
             raise UsageError(
-                f"The options source, path and drop_duplicate_orientation belong to "
-                f"{' and '.join(names())}. Received: {name!r} with one of them."
+                "The options source, path and drop_duplicate_orientation belong to "
+                f"{listed(names(), 'and')}. Received: {name!r} with one of them."
             )
-        return _load_own(kind, file, image_size)
-    dataset = _load_built_in(official_set(name), source, data_dir, path, image_size)
-    return without_duplicate_orientation(dataset) if drop_duplicate_orientation else dataset
+        dataset = _load_own(kind, file, image_size, own, progress)
+    else:
+        official = official_set(name)
+        if any(own.values()):
+            raise UsageError(
+                "The options factors_file, bins and skip_damaged belong to images of your own. "
+                f"Received: {name!r} with one of them."
+            )
+        dataset = _load_official_set(official, source, data_dir, path, image_size, progress)
+    if drop_duplicate_orientation:
+        dataset = without_duplicate_orientation(dataset)
+    if factors is not None:
+        dataset = select_factors(dataset, factors)
+    return apply_variants(dataset, variants)
 
 
 def without_duplicate_orientation(dataset: Dataset) -> Dataset:
@@ -141,55 +192,61 @@ def without_duplicate_orientation(dataset: Dataset) -> Dataset:
     return SubgridDataset(dataset, smaller, {"drop_duplicate_orientation": True})
 
 
-def _load_own(kind: str, file: str, image_size: int | None) -> Dataset:
-    if kind == "npz":
-        return from_npz(file, image_size)
+def _load_own(
+    kind: str, file: str, image_size: int | None, own: dict, progress: Progress | None
+) -> Dataset:
     if kind == "folder":
-        return from_folder(file, image_size)
-    raise unknown_name("data set", f"{kind}:", (*names(), "npz:PATH", "folder:PATH"))
+        return from_folder(file, image_size, **own, progress=progress)
+    if kind not in ("npz", "npy"):
+        kinds = ("npz:PATH", "npy:PATH", "folder:PATH")
+        raise unknown_name("data set", f"{kind}:", (*names(), *kinds))
+    if own.pop("skip_damaged"):
+        raise UsageError(
+            f"The option skip_damaged belongs to folders of pictures. Received: '{kind}:{file}'."
+        )
+    return (from_npz if kind == "npz" else from_npy)(file, image_size, **own)
 
 
-def _load_built_in(
+def _load_official_set(
     official: OfficialSet,
     source: str,
     data_dir: str | Path | None,
     path: str | Path | None,
     image_size: int | None,
+    progress: Progress | None,
 ) -> Dataset:
-    size = check_image_size(OFFICIAL_IMAGE_SIZE if image_size is None else image_size)
     if path is not None and source == "rendered":
         raise UsageError(f"Drawn images are not read from a path. Received: path={str(path)!r}.")
-    if size != OFFICIAL_IMAGE_SIZE and (source == "official" or path is not None):
-        raise UsageError(
-            f"The published images have {OFFICIAL_IMAGE_SIZE} pixels a side; others can only be "
-            f"drawn, with source='rendered'. Received: image_size={size}."
-        )
-    if path is not None:
-        return _load_path(official, Path(path).expanduser())
     if source == "rendered":
-        return RenderedDataset(official.renderer(size))
+        return _drawn(official, image_size)
+    if path is not None:
+        return _load_path(official, Path(path).expanduser(), official.check_size(image_size))
     if source == "official":
-        return _load_official(official, data_directory(data_dir))
-    if size != OFFICIAL_IMAGE_SIZE:
-        return RenderedDataset(official.renderer(size), "the official file has 64x64 only")
-    store = data_directory(data_dir) / official.name
+        size = official.check_size(image_size)
+        store = prepare(official.name, None, data_dir, None, False, size, progress)
+        return open_store(official, store)
+    if official.renderer is not None and image_size not in (None, *official.image_sizes):
+        sizes = listed([f"{size}x{size}" for size in official.image_sizes], "and")
+        return _drawn(official, image_size, f"the official file has {sizes} only")
+    store = official.store(data_directory(data_dir), official.check_size(image_size))
     if has_store(store):
         return open_store(official, store)
-    return RenderedDataset(official.renderer(size), "the official file is not prepared here")
+    return _drawn(official, image_size, "the official file is not prepared here")
 
 
-def _load_path(official: OfficialSet, path: Path) -> Dataset:
-    for folder in (path, path / official.name):
-        if has_store(folder):
+def _drawn(official: OfficialSet, image_size: int | None, remark: str = "") -> Dataset:
+    if official.renderer is None:
+        raise UsageError(
+            f"{official.title} cannot be drawn, and it is not prepared on this machine. Fetch and "
+            f"convert it with `keras-devae data prepare {official.name}` (--from FILE if you have "
+            f"{official.file_names}), or choose source='official' (--source official)."
+        )
+    size = check_image_size(IMAGE_SIZE if image_size is None else image_size)
+    return RenderedDataset(official.renderer(size), remark)
+
+
+def _load_path(official: OfficialSet, path: Path, image_size: int) -> Dataset:
+    for folder in (path, official.store(path, image_size)):
+        if has_store(folder) and store_record(folder)["image_size"] == image_size:
             return open_store(official, folder)
-    return open_file(official, find_file(official, path))
-
-
-def _load_official(official: OfficialSet, root: Path) -> Dataset:
-    store, file = root / official.name, root / official.file_name
-    if has_store(store):
-        return open_store(official, store)
-    if not file.is_file():
-        fetch(official, file, None, None, looked_for_at=[store, file])
-    write_store(official, file, store)
-    return open_store(official, store)
+    return open_files(official, find_files(official, path), image_size)

@@ -1,12 +1,22 @@
-"""Getting a published data set onto this machine, once."""
+"""Getting a published data set onto this machine, once; checking it and removing it."""
 
+import dataclasses
 import os
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
-from keras_devae.data.download import download
-from keras_devae.data.official import OfficialSet, data_directory, file_facts, official_set
-from keras_devae.data.store import Progress, has_store, store_facts, write_store
+from keras_devae.data.conversion import locked, work_folder, write_store
+from keras_devae.data.download import discard, download, partial_download
+from keras_devae.data.file_facts import Progress, file_facts, file_hashes, hash_title
+from keras_devae.data.official import (
+    OfficialSet,
+    PublishedFile,
+    data_directory,
+    listed,
+    official_set,
+)
+from keras_devae.data.store import facts_of, has_store, store_record
 from keras_devae.errors import FailureError, UsageError
 
 
@@ -16,122 +26,259 @@ def prepare(
     data_dir: str | Path | None = None,
     url: str | None = None,
     force: bool = False,
+    image_size: int | None = None,
     progress: Progress | None = None,
 ) -> Path:
-    """Downloads a published data set, unless its file is here, and converts it for fast reading.
+    """Downloads a published data set, unless its files are here, and converts it for fast reading.
 
-    The published file lands in `<data_dir>/<file name>` and its conversion in `<data_dir>/<name>/`:
-    5.9 GB for 3D Shapes, 380 MB for dSprites. Both are written under temporary names and renamed
-    when complete, so that an interrupted call leaves nothing behind that looks finished. A second
-    call finds the conversion, does nothing and touches no network.
+    The published files land in `<data_dir>/` and their conversion in `<data_dir>/<name>/`: 380 MB
+    for dSprites, 5.9 GB for 3D Shapes, 220 MB for Cars3D, 200 MB for SmallNORB, 12.7 GB for each
+    of MPI3D. Both are written under hidden names and renamed when complete, so that an interrupted
+    call leaves nothing behind that looks finished, and the next one goes on where it stopped. Of
+    two processes that prepare the same set, one waits for the other. A second call finds the
+    conversion, does nothing and touches no network.
 
     Args:
-        name: `"dsprites"` or `"shapes3d"`.
-        from_file: The published file, or a folder with it, if it was obtained in another way. A
-            part of the set in the same format is accepted as well. Default: `<data_dir>/<file
-            name>`, which is downloaded if it is missing.
+        name: `"dsprites"`, `"shapes3d"`, `"cars3d"`, `"smallnorb"`, `"mpi3d_toy"`,
+            `"mpi3d_realistic"` or `"mpi3d_real"`.
+        from_file: The published file, or a folder with it or with them, if obtained in another
+            way. A part of the set in the same format is accepted as well. Default: what lies in
+            `<data_dir>`; what is missing is downloaded.
         data_dir: Where to put it. Default: the environment variable `KERAS_DEVAE_DATA`, else
             `keras_devae` in the user's cache folder.
-        url: Where to download from. Default: the environment variable `KERAS_DEVAE_DSPRITES_URL`
-            or `KERAS_DEVAE_SHAPES3D_URL`, else the address of its authors.
+        url: Where to download from; for SmallNORB, the folder of its six files. Default: the
+            environment variable `KERAS_DEVAE_<NAME>_URL`, else the address of its authors.
         force: Whether to download and convert again what is already here. Default: `False`.
-        progress: Called as `progress(done, total, what)` with bytes while downloading and images
-            while converting; `total` is 0 where a server does not say.
+        image_size: Pixels a side. Default: 64, to which Cars3D and SmallNORB are reduced (Lanczos)
+            as in the field's comparisons; 128 and 96 keep them as published.
+        progress: Called as `progress(done, total, what)` with bytes while downloading and checking
+            and images while converting; `total` is 0 where it is not known.
 
     Returns:
         The folder with the conversion.
 
     Raises:
-        UsageError: If the name is unknown, `from_file` does not exist, or another file has been
-            prepared already and `force` is not set.
-        FailureError: If the download fails, or the file is truncated, damaged or in another
-            format.
+        UsageError: If the name is unknown, `from_file` does not exist, the set does not come in
+            that size, or another file has been prepared already and `force` is not set.
+        FailureError: If the download fails, a file is truncated, damaged or in another format, or
+            the disk is full.
     """
     official = official_set(name)
+    size = official.check_size(image_size)
     root = data_directory(data_dir)
-    store = root / name
-    source = None if from_file is None else find_file(official, from_file)
-    if has_store(store) and not force:
-        if source is not None:
-            _check_same_file(official, source, store)
+    store = official.store(root, size)
+    sources = None if from_file is None else find_files(official, from_file)
+    # A second look follows under the lock; the first spares those who only read a lock file.
+    if has_store(store) and not force and sources is None:
         return store
-    if source is None:
-        source = root / official.file_name
-        if force or not source.exists():
-            fetch(official, source, url, progress, looked_for_at=[store, source])
-    write_store(official, source, store, progress)
+    with locked(store, progress):
+        if has_store(store) and not force:
+            if sources is not None:
+                _check_same_files(official, sources, store)
+            return store
+        if sources is None:
+            sources = _local_files(official, root, store, url, force, progress)
+        write_store(official, sources, store, size, progress)
     return store
 
 
-def find_file(official: OfficialSet, path: str | Path) -> Path:
-    """Returns the published file at a path: the file itself or one in that folder.
+def verify(
+    name: str, data_dir: str | Path | None = None, progress: Progress | None = None
+) -> dict[str, str]:
+    """Reads all that is here of a published data set and compares it with the recorded hashes.
+
+    Args:
+        name: As for `prepare`.
+        data_dir: As for `prepare`.
+        progress: As for `prepare`.
+
+    Returns:
+        For each file checked, its path and what was found, in words.
 
     Raises:
-        UsageError: If it is not there; names every path tried and where the file comes from.
+        UsageError: If the name is unknown or nothing is here.
+        FailureError: If a file is damaged.
+    """
+    official = official_set(name)
+    root = data_directory(data_dir)
+    found = {}
+    for file in official.files:
+        path = root / file.name
+        if path.is_file():
+            found[str(path)] = _published_state(official, file, path, progress)
+    for store in _stores(official, root):
+        for path, expected in _recorded_hashes(store).items():
+            if not path.is_file() or file_hashes(path, ("sha256",), progress)[0] != expected:
+                raise FailureError(
+                    f"{path} is damaged: its SHA-256 is not the recorded one. Prepare {name} again "
+                    "with force=True (--force-download)."
+                )
+            found[str(path)] = "as it was prepared"
+    if not found:
+        raise UsageError(
+            f"{official.title} is not in {root}, so that there is nothing to verify. Prepare it "
+            f"with `keras-devae data prepare {name}`."
+        )
+    return found
+
+
+def remove(name: str, data_dir: str | Path | None = None, downloads: bool = False) -> list[Path]:
+    """Removes the conversions of a published data set, and what is left of unfinished ones.
+
+    Args:
+        name: As for `prepare`.
+        data_dir: As for `prepare`.
+        downloads: Whether the published files in the data folder go as well. Default: `False`.
+
+    Returns:
+        What was removed.
+
+    Raises:
+        UsageError: If the name is unknown.
+        FailureError: If something cannot be removed.
+    """
+    official = official_set(name)
+    root = data_directory(data_dir)
+    removed = []
+    try:
+        for size in official.image_sizes:
+            store = official.store(root, size)
+            kept = [store] if (store / "store.json").exists() else []
+            folders = [f for f in (*kept, work_folder(store)) if f.exists()]
+            if folders:
+                with locked(store):
+                    for folder in folders:
+                        shutil.rmtree(folder)
+            removed += folders
+        for file in official.files if downloads else ():
+            path = root / file.name
+            discard(partial_download(path))
+            if path.exists():
+                path.unlink()
+                removed.append(path)
+    except OSError as error:
+        raise FailureError(f"{official.title} could not be removed: {error}.") from None
+    return removed
+
+
+def find_files(official: OfficialSet, path: str | Path) -> list[Path]:
+    """Returns the published files at a path: the file itself, or those in that folder.
+
+    Raises:
+        UsageError: If they are not there; names every path tried and where the files come from.
     """
     path = Path(path).expanduser()
-    tried = [path, path / official.file_name, path / official.name / official.file_name]
-    for candidate in tried:
-        if candidate.is_file():
-            return candidate
+    names = [file.name for file in official.files]
+    single = [[path]] if len(names) == 1 else []
+    folders = [[folder / name for name in names] for folder in (path, path / official.name)]
+    tried = [*single, *folders]
+    for candidates in tried:
+        if all(candidate.is_file() for candidate in candidates):
+            return candidates
+    missing = [next(c for c in candidates if not c.is_file()) for candidates in tried]
+    what = "Its file is" if len(names) == 1 else "Its files are"
     raise UsageError(
-        f"{official.title} is not at {_listed(tried)}. Its file is {official.file_name}, "
-        f"published at {official.url}."
+        f"{official.title} is not at {listed(missing, 'or')}. {what} {official.file_names}, "
+        f"published at {official.files[0].url if len(names) == 1 else official.homepage}."
     )
 
 
-def fetch(
+def _local_files(
     official: OfficialSet,
-    destination: Path,
+    root: Path,
+    store: Path,
     url: str | None,
+    force: bool,
     progress: Progress | None,
-    looked_for_at: Sequence[Path],
+) -> list[Path]:
+    """Returns the published files in the data folder, downloading what is missing."""
+    paths = [root / file.name for file in official.files]
+    for file, path in zip(official.files, paths, strict=True):
+        if force:
+            discard(partial_download(path))
+        if force or not path.exists():
+            _fetch(official, file, path, _address(official, file, url), store, progress)
+    return paths
+
+
+def _address(official: OfficialSet, file: PublishedFile, url: str | None) -> str:
+    url = url or os.environ.get(official.url_variable)
+    if url is None:
+        return file.url
+    return url if len(official.files) == 1 else f"{url.rstrip('/')}/{file.name}"
+
+
+def _fetch(
+    official: OfficialSet,
+    file: PublishedFile,
+    destination: Path,
+    url: str,
+    store: Path,
+    progress: Progress | None,
 ) -> None:
-    """Downloads the published file, checks it, and gives it its name.
+    """Downloads one published file; the error of a failure says how to do it by hand."""
 
-    Args:
-        official: Which published set.
-        destination: File to make or to replace.
-        url: See `prepare`.
-        progress: See `prepare`.
-        looked_for_at: Paths to name if the download fails.
+    def check(path: Path) -> None:
+        _check_download(official, file, path, url)
 
-    Raises:
-        FailureError: If that does not succeed; says how to do it by hand.
-    """
-    url = url or os.environ.get(official.url_variable) or official.url
     try:
-        download(url, destination, lambda path: _check_download(official, path, url), progress)
+        download(url, destination, check, progress)
     except FailureError as error:
+        reason = str(error).rstrip(".")
         raise FailureError(
-            f"{official.title} is not at {_listed(looked_for_at)}, and {str(error).rstrip('.')}. "
-            f"To do it by hand, get {official.file_name} from {official.url} and prepare it from "
-            f"that file, or put it at {destination}."
+            f"{official.title} is not at {store} or {destination}, and {reason}. Try again, or do "
+            f"it by hand: get {file.name} from {file.url} and put it at {destination}, or prepare "
+            f"it from that file with `keras-devae data prepare {official.name} --from FILE`."
         ) from None
 
 
-def _check_download(official: OfficialSet, path: Path, url: str) -> None:
+def _check_download(official: OfficialSet, file: PublishedFile, path: Path, url: str) -> None:
+    """Checks what can be told of one file alone; the conversion looks at all of it."""
     num_bytes = path.stat().st_size
-    if url == official.url and official.num_bytes not in (None, num_bytes):
-        raise FailureError(
-            f"{url} gave {num_bytes:,} bytes where {official.num_bytes:,} were expected."
-        )
-    try:
-        official.file_format(path)
-        file_facts(official, path)
-    except FailureError as error:
-        raise FailureError(str(error).replace(str(path), f"what {url} gave")) from None
+    if url == file.url:
+        if file.num_bytes not in (None, num_bytes):
+            raise FailureError(
+                f"{url} gave {num_bytes:,} bytes where {file.num_bytes:,} were expected."
+            )
+        if file.algorithm is not None:
+            (digest,) = file_hashes(path, (file.algorithm,))
+            if digest != getattr(file, file.algorithm):
+                raise FailureError(
+                    f"{url} gave a file whose {hash_title(file.algorithm)} is {digest} and not the "
+                    f"published {getattr(file, file.algorithm)}."
+                )
+    if len(official.files) == 1:
+        try:
+            official.file_format(path)
+        except FailureError as error:
+            raise FailureError(str(error).replace(str(path), f"what {url} gave")) from None
 
 
-def _check_same_file(official: OfficialSet, source: Path, store: Path) -> None:
-    prepared = store_facts(store)
-    if file_facts(official, source).sha256 != prepared.sha256:
+def _check_same_files(official: OfficialSet, sources: Sequence[Path], store: Path) -> None:
+    prepared = facts_of(store_record(store))
+    if file_facts(official, sources).sha256 != prepared.sha256:
         raise UsageError(
             f"{store} was prepared from another file ({prepared.file}, {prepared.bytes:,} bytes) "
-            f"than {source}. Replace it with force=True (--force-download)."
+            f"than {listed(sources, 'and')}. Replace it with force=True (--force-download)."
         )
 
 
-def _listed(paths: Sequence[Path]) -> str:
-    *others, last = map(str, paths)
-    return f"{', '.join(others)} or {last}" if others else last
+def _published_state(
+    official: OfficialSet, file: PublishedFile, path: Path, progress: Progress | None
+) -> str:
+    one_file = dataclasses.replace(official, files=(file,))
+    match file_facts(one_file, [path], progress).matches_published:
+        case True:
+            return "as published"
+        case None:
+            return "no published hash is known"
+    return "not the published file"
+
+
+def _stores(official: OfficialSet, root: Path) -> list[Path]:
+    stores = [official.store(root, size) for size in official.image_sizes]
+    return [store for store in stores if has_store(store)]
+
+
+def _recorded_hashes(store: Path) -> dict[Path, str]:
+    return {store / name: digest for name, digest in store_record(store)["hashes"].items()}

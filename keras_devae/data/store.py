@@ -1,32 +1,28 @@
 """Official images in the form in which they are read fastest: a folder of plain arrays.
 
 A store holds `images.npy` (uint8; dSprites as packed bits), `factors.npy` and `store.json`, which
-says what file they come from. It is written beside its place and moved there when it is complete,
+says what file they come from. It is written elsewhere and moved to its place when it is complete,
 so that a folder with a `store.json` is always a whole one.
 """
 
-import contextlib
 import dataclasses
 import json
-import os
-import shutil
-import tempfile
-import time
-from collections.abc import Callable, Iterator
+import math
+import warnings
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from keras_devae.data.dataset import Dataset
 from keras_devae.data.factor_classes import complete_grid, distinct_counts
-from keras_devae.data.official import FileFacts, OfficialSet, file_facts
+from keras_devae.data.file_facts import FileFacts, file_facts
+from keras_devae.data.official import OfficialSet
+from keras_devae.data.resizing import resized
 from keras_devae.errors import FailureError, UsageError
 
-FORMAT_VERSION = 1
-Progress = Callable[[int, int, str], None]
-
-_STAGING_PREFIX = ".keras-devae-"
-_ABANDONED_AFTER_SECONDS = 3600
+FORMAT_VERSION = 2
+IMAGES, FACTORS, RECORD = "images.npy", "factors.npy", "store.json"
 
 
 class OfficialDataset(Dataset):
@@ -37,6 +33,8 @@ class OfficialDataset(Dataset):
         facts: Which file.
         factors: Integers of shape `(n, f)`.
         read_rows: Returns the stored rows, uint8, for int64 row numbers of shape `(n,)`.
+        image_size: Pixels a side.
+        chunk_rows: See `Dataset`.
     """
 
     def __init__(
@@ -45,19 +43,26 @@ class OfficialDataset(Dataset):
         facts: FileFacts,
         factors: np.ndarray,
         read_rows: Callable[[np.ndarray], np.ndarray],
+        image_size: int,
+        chunk_rows: int = 1,
     ):
         names = official.file_format.factor_names
         super().__init__(
             name=official.name,
             length=len(factors),
-            image_shape=official.file_format.image_shape,
-            provenance={"source": "official", **dataclasses.asdict(facts)},
-            origin=f"official file {facts.file}, SHA-256 {facts.sha256[:12]}",
+            image_shape=official.image_shape(image_size),
+            provenance={
+                "source": "official",
+                **dataclasses.asdict(facts),
+                "image_size": image_size,
+            },
+            origin=_origin(official, facts),
             remark="not the published one" if facts.matches_published is False else "",
             grid=complete_grid(factors, names),
             factor_names=names,
             factor_sizes=distinct_counts(factors),
             is_binary=official.file_format.is_packed,
+            chunk_rows=chunk_rows,
         )
         self._factors = factors
         self._read_rows = read_rows
@@ -72,6 +77,12 @@ class OfficialDataset(Dataset):
 
     def _read_factors(self, rows: np.ndarray) -> np.ndarray:
         return self._factors[rows].astype(np.int64, copy=False)
+
+
+def _origin(official: OfficialSet, facts: FileFacts) -> str:
+    count = len(official.files)
+    files = f"official file {facts.file}" if count == 1 else f"{count} official files"
+    return f"{files}, SHA-256 {facts.sha256[:12]}"
 
 
 class RowFile:
@@ -113,15 +124,18 @@ class RowFile:
 def has_store(folder: Path) -> bool:
     """Whether a folder is a store of this version of the package."""
     try:
-        record = json.loads((folder / "store.json").read_text())
+        return store_record(folder).get("format_version") == FORMAT_VERSION
     except (OSError, ValueError):
         return False
-    return record.get("format_version") == FORMAT_VERSION
 
 
-def store_facts(folder: Path) -> FileFacts:
-    """Returns what a store records about the file that it was made from."""
-    record = json.loads((folder / "store.json").read_text())
+def store_record(folder: Path) -> dict:
+    """Returns what a store records about itself."""
+    return json.loads((folder / RECORD).read_text())
+
+
+def facts_of(record: dict) -> FileFacts:
+    """Returns what a store's record says about the files that it was made from."""
     return FileFacts(**{field.name: record[field.name] for field in dataclasses.fields(FileFacts)})
 
 
@@ -131,102 +145,90 @@ def open_store(official: OfficialSet, folder: Path) -> OfficialDataset:
     Raises:
         FailureError: If its files do not fit together.
     """
-    row_shape = official.file_format.row_shape
     try:
-        facts = store_facts(folder)
-        factors = np.load(folder / "factors.npy", allow_pickle=False)
-        images = RowFile(folder / "images.npy")
+        record = store_record(folder)
+        factors = np.load(folder / FACTORS, allow_pickle=False)
+        images = RowFile(folder / IMAGES)
+        row_shape = stored_shape(official.file_format, record["image_size"])
         if images.shape != (len(factors), *row_shape) or images.dtype != np.uint8:
-            raise ValueError(f"images.npy is {images.dtype} {images.shape}")
+            raise ValueError(f"{IMAGES} is {images.dtype} {images.shape}")
+        facts = facts_of(record)
     except (OSError, ValueError, KeyError) as error:
         raise FailureError(
             f"The prepared data in {folder} is damaged: {error}. Prepare it again with "
             "force=True (--force-download)."
         ) from None
-    return OfficialDataset(official, facts, factors, images.read)
+    return OfficialDataset(official, facts, factors, images.read, record["image_size"])
 
 
-def open_file(official: OfficialSet, path: Path) -> OfficialDataset:
-    """Opens a file in the published format without preparing it.
-
-    Raises:
-        FailureError: If the file is truncated, damaged or in another format.
-    """
-    source = official.file_format(path)
-    return OfficialDataset(official, file_facts(official, path), source.factors, source.open_rows())
-
-
-def write_store(
-    official: OfficialSet, path: Path, folder: Path, progress: Progress | None = None
-) -> None:
-    """Converts a file in the published format to a store.
+def open_files(
+    official: OfficialSet, paths: Sequence[Path], image_size: int, memory_limit: int = 2**29
+) -> OfficialDataset:
+    """Opens published files without preparing them.
 
     Args:
         official: Which published set.
-        path: The file.
-        folder: The store to make; one that exists is replaced, but nothing else is.
-        progress: Called with the images done, all images, and what is being done.
+        paths: Its files, in the order of `official.files`.
+        image_size: Pixels a side.
+        memory_limit: Up to this many bytes of images are decoded once and held in memory, because
+            every single row of a compressed file costs the decoding of many. Default: 512 MiB.
+            Beyond that 3D Shapes is read from the file, with a warning, if that has small chunks.
 
     Raises:
-        UsageError: If `folder` exists and is not a store.
-        FailureError: If the file is truncated, damaged or in another format; nothing is left
-            behind.
+        UsageError: If the images are too large for memory and cannot be read from the file.
+        FailureError: If a file is truncated, damaged or in another format.
     """
-    if folder.exists() and not (folder / "store.json").exists():
-        raise UsageError(f"{folder} exists and does not hold prepared data; it is left alone.")
-    source = official.file_format(path)
-    facts = file_facts(official, path)
-    with staging_folder(folder.parent) as staging:
-        new = staging / "new"
-        new.mkdir()
-        _write_images(source, new / "images.npy", progress, f"Converting {path.name}")
-        compact = np.min_scalar_type(int(source.factors.max()))
-        np.save(new / "factors.npy", source.factors.astype(compact))
-        record = {"format_version": FORMAT_VERSION, "name": official.name}
-        text = json.dumps({**record, **dataclasses.asdict(facts)}, indent=2)
-        (new / "store.json").write_text(text + "\n")
-        if folder.exists():
-            folder.rename(staging / "old")
-        new.rename(folder)
+    source = official.file_format(*paths)
+    facts = file_facts(official, paths)
+    shape = (len(source), *stored_shape(source, image_size))
+    if math.prod(shape) <= memory_limit:
+        images = np.empty(shape, np.uint8)
+        _fill(images, source, image_size)
+        return OfficialDataset(
+            official, facts, stored_factors(source), images.__getitem__, image_size
+        )
+    if not getattr(source, "can_stream", False):
+        raise UsageError(
+            f"The images of {official.title} take {math.prod(shape):,} bytes, too much to hold in "
+            "memory, and cannot be picked from the file one by one; convert them once, with "
+            f"prepare({official.name!r}, from_file=PATH) or `keras-devae data prepare "
+            f"{official.name} --from PATH`."
+        )
+    warnings.warn(
+        f"{paths[0]} is read as it is, which is slow; prepare it once.", UserWarning, stacklevel=4
+    )
+    return OfficialDataset(
+        official, facts, source.factors, source.read_rows, image_size, source.chunk_rows
+    )
 
 
-def _write_images(source, path: Path, progress: Progress | None, what: str) -> None:
-    header = {"descr": "|u1", "fortran_order": False, "shape": (len(source), *source.row_shape)}
-    done = 0
-    with path.open("wb") as file:
-        np.lib.format.write_array_header_1_0(file, header)
-        for chunk in source.chunks():
-            file.write(chunk.data)
-            done += len(chunk)
-            if progress is not None:
-                progress(done, len(source), what)
-        file.flush()
-        os.fsync(file.fileno())
+def _fill(images: np.ndarray, source, image_size: int) -> None:
+    places, done = stored_order(source), 0
+    for chunk in stored_chunks(source, image_size):
+        images[places[done : done + len(chunk)]] = chunk
+        done += len(chunk)
 
 
-@contextlib.contextmanager
-def staging_folder(parent: Path) -> Iterator[Path]:
-    """Makes a folder for unfinished work beside the place of the finished one.
-
-    It is removed at the end, whatever happens; what a killed process left is removed by the next
-    one, once nothing has been written to it for an hour.
-    """
-    try:
-        parent.mkdir(parents=True, exist_ok=True)
-        _remove_abandoned(parent)
-        staging = Path(tempfile.mkdtemp(dir=parent, prefix=_STAGING_PREFIX))
-    except OSError as error:
-        raise UsageError(f"Nothing can be written to the data folder {parent}: {error}.") from None
-    try:
-        yield staging
-    finally:
-        shutil.rmtree(staging, ignore_errors=True)
+def stored_order(source) -> np.ndarray:
+    """Returns the place of each image of a file in the order of its grid, if it has one."""
+    return np.arange(len(source)) if source.grid is None else source.grid.indices(source.factors)
 
 
-def _remove_abandoned(parent: Path) -> None:
-    for folder in parent.glob(f"{_STAGING_PREFIX}*"):
-        # Another process may finish and remove its folder meanwhile.
-        with contextlib.suppress(OSError):
-            last_written = max(item.stat().st_mtime for item in (folder, *folder.rglob("*")))
-            if time.time() - last_written > _ABANDONED_AFTER_SECONDS:
-                shutil.rmtree(folder, ignore_errors=True)
+def stored_factors(source) -> np.ndarray:
+    """Returns the factors of a file in the order in which its images are stored."""
+    if source.grid is None:
+        return source.factors
+    return source.grid.factors(np.arange(len(source)))
+
+
+def stored_chunks(source, image_size: int, start: int = 0) -> Iterator[np.ndarray]:
+    """Yields the images of a file, from one on, in the form in which they are stored."""
+    for chunk in source.chunks(start):
+        yield chunk if source.is_packed else resized(chunk, image_size)
+
+
+def stored_shape(file_format, image_size: int) -> tuple[int, ...]:
+    """Returns the shape in which one image of a format is stored."""
+    if file_format.is_packed:
+        return file_format.row_shape
+    return (image_size, image_size, file_format.image_shape[2])

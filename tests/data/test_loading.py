@@ -51,6 +51,10 @@ def test_drops_the_duplicate_orientation_and_keeps_the_order():
         ({"name": "dsprites", "source": "rendered", "path": "x"}, "path"),
         ({"name": "npz:x", "source": "official"}, "belong to dsprites"),
         ({"name": "shapes3d", "drop_duplicate_orientation": True}, "Only dSprites"),
+        ({"name": "cars3d", "image_size": 96}, "64 or 128 pixels a side"),
+        ({"name": "dsprites", "factors_file": "x.csv"}, "images of your own"),
+        ({"name": "npz:x", "skip_damaged": True}, "folders of pictures"),
+        ({"name": "dsprites", "variants": ["color"]}, "Did you mean 'colour'"),
     ],
 )
 def test_refuses_wrong_arguments(arguments, message):
@@ -58,18 +62,47 @@ def test_refuses_wrong_arguments(arguments, message):
         load(**arguments)
 
 
-@pytest.mark.parametrize("name", names())
-def test_info_describes_the_data_set(name):
+@pytest.mark.parametrize("name", ["dsprites", "shapes3d"])
+def test_info_describes_what_the_renderer_draws(name):
     facts, dataset = info(name), load(name)
-    assert tuple(facts["factors"]) == dataset.factor_names
-    assert tuple(facts["factors"].values()) == dataset.factor_sizes
+    assert facts["factors"] == dict(zip(dataset.factor_names, dataset.factor_sizes, strict=True))
     assert facts["images"] == len(dataset) and facts["image_shape"] == dataset.image_shape
-    assert facts["licence"] == "Apache-2.0" and facts["url"].endswith(facts["file"])
-    assert not facts["prepared"]
+    assert facts["licence"] == "Apache-2.0" and facts["drawn"] and not facts["prepared"]
+
+
+@pytest.mark.parametrize("name", names())
+def test_info_says_who_made_it_and_where_it_is(name):
+    facts = info(name, "here")
+    assert facts["images"] == np.prod(list(facts["factors"].values()))
+    assert facts["licence"] and facts["citation"].endswith((".", "dataset", "shapes"))
+    for file in facts["files"]:
+        assert file["url"].endswith(file["name"]) and file["url"].startswith("http")
+        assert len(file["sha256"] or "") == 64 or len(file["md5"] or "") == 32
+    assert facts["path"] == str(Path("here") / name) and not facts["prepared"]
+    assert json.loads(json.dumps(facts))["name"] == name
+
+
+def test_published_sizes_of_the_sets():
+    assert {name: info(name)["images"] for name in names()} == {
+        "dsprites": 737_280,
+        "shapes3d": 480_000,
+        "cars3d": 17_568,
+        "smallnorb": 48_600,
+        "mpi3d_toy": 1_036_800,
+        "mpi3d_realistic": 1_036_800,
+        "mpi3d_real": 1_036_800,
+    }
+    assert len(info("smallnorb")["files"]) == 6
+
+
+def test_says_how_to_get_a_set_that_cannot_be_drawn(tmp_path):
+    for source in ("auto", "rendered"):
+        with pytest.raises(UsageError, match=r"data prepare cars3d.*nips2015-analogy-data"):
+            load("cars3d", source=source, data_dir=tmp_path)
 
 
 def test_names_no_backend():
-    for file in Path(keras_devae.data.__file__).parent.glob("*.py"):
+    for file in Path(keras_devae.data.__file__).parent.rglob("*.py"):
         for node in ast.walk(ast.parse(file.read_text())):
             if isinstance(node, ast.Import):
                 modules = {alias.name for alias in node.names}
