@@ -2,14 +2,15 @@
 
 import click
 
-from keras_devae.cli.options import json_option, print_json
+from keras_devae.cli.options import json_option, print_json, progress_bars
 
 _data_dir = click.option("--data-dir", metavar="FOLDER", help="Folder of the prepared data sets.")
+_force = "Fetch it again, unless --from is given, and convert it again."
 
 
 @click.group()
 def data():
-    """List, describe and prepare data sets."""
+    """List, describe, prepare, verify and remove data sets."""
 
 
 @data.command("list")
@@ -24,11 +25,20 @@ def list_data(data_dir, as_json):
         print_json(rows)
         return
     for row in rows:
-        source = f"official, {row['path']}" if row["prepared"] else "built-in renderer"
         shape = "x".join(map(str, row["image_shape"]))
-        click.echo(f"{row['name']:<12} {row['images']:>9,} images of {shape:<10} {source}")
-    click.echo("npz:PATH      images (and factors) of your own, as arrays")
-    click.echo("folder:PATH   pictures of your own (with --image-size)")
+        name, images = row["name"], row["images"]
+        click.echo(f"{name:<16} {images:>9,} images of {shape:<10} {_source(row)}")
+    click.echo("npz:PATH         images (and factors) of your own, as arrays")
+    click.echo("npy:PATH         a large array of images, read as needed")
+    click.echo("folder:PATH      pictures of your own (with --image-size)")
+
+
+def _source(facts):
+    if facts["prepared"]:
+        return f"official, {', '.join(facts['prepared'])}"
+    if facts["drawn"]:
+        return "built-in renderer"
+    return f"not here; keras-devae data prepare {facts['name']}"
 
 
 @data.command("info")
@@ -36,57 +46,92 @@ def list_data(data_dir, as_json):
 @_data_dir
 @json_option
 def show_info(name, data_dir, as_json):
-    """Show what is known of the data set NAME."""
+    """Show what is known of the data set NAME: factors, licence, citation, files, hashes."""
     from keras_devae.data import info
 
     facts = info(name, data_dir)
     if as_json:
         print_json(facts)
         return
-    for key, value in facts.items():
-        click.echo(f"{key:<18} {_readable(value)}")
+    for key, value in _lines(facts):
+        click.echo(f"{key:<18} {value}")
 
 
-def _readable(value):
-    if isinstance(value, dict):
-        return ", ".join(f"{k} ({v})" for k, v in value.items())
-    if isinstance(value, (list, tuple)):
-        return "x".join(map(str, value))
-    return f"{value:,}" if type(value) is int else value
+def _lines(facts):
+    """Yields what a reader wants to know, a name and a text a line."""
+    yield "name", f"{facts['name']} ({facts['title']})"
+    shape = "x".join(map(str, facts["image_shape"]))
+    yield "images", f"{facts['images']:,} of {shape}"
+    yield "factors", ", ".join(f"{name} ({count})" for name, count in facts["factors"].items())
+    yield (
+        "prepared with",
+        " or ".join(f"{size}" for size in facts["image_sizes"]) + " pixels a side",
+    )
+    yield "built-in renderer", "yes" if facts["drawn"] else "no"
+    for key in ("licence", "citation", "homepage"):
+        yield key, facts[key]
+    for file in facts["files"]:
+        yield "file", file["name"]
+        yield "  published at", file["url"]
+        if file["num_bytes"]:
+            yield "  bytes", f"{file['num_bytes']:,}"
+        for key, title in (("sha256", "SHA-256"), ("md5", "MD5")):
+            if file[key]:
+                yield f"  {title}", file[key]
+    for path, made_from in facts["prepared"].items():
+        matches = {True: "as published", False: "not the published one", None: "no hash to compare"}
+        yield "prepared at", path
+        yield "  from", f"{made_from['file']} ({matches[made_from['matches_published']]})"
+    if not facts["prepared"]:
+        yield "prepared at", f"not yet; would be {facts['path']}"
 
 
 @data.command("prepare")
 @click.argument("name")
-@click.option("--from", "from_file", metavar="FILE", help="Official file that is here already.")
+@click.option("--from", "from_file", metavar="FILE", help="Official file, or its folder, if here.")
 @click.option("--url", help="Address to fetch it from, in place of the published one.")
-@click.option("--force-download", is_flag=True, help="Fetch and convert it again.")
+@click.option("--image-size", type=int, help="Pixels a side.  [default: 64]")
+@click.option("--force-download", is_flag=True, help=_force)
 @_data_dir
-def prepare_data(name, from_file, url, force_download, data_dir):
-    """Fetch the official file of the data set NAME, verify it and convert it for fast reading."""
+def prepare_data(name, from_file, url, image_size, force_download, data_dir):
+    """Fetch the official files of the data set NAME, verify and convert them for fast reading.
+
+    What is interrupted goes on where it was when the command is given again.
+    """
     from keras_devae.data import prepare
 
-    with _Bar() as bar:
-        path = prepare(name, from_file, data_dir, url, force_download, bar.update)
+    with progress_bars() as progress:
+        path = prepare(name, from_file, data_dir, url, force_download, image_size, progress)
     click.echo(path)
 
 
-class _Bar:
-    """A progress bar that starts again for every stage."""
+@data.command("verify")
+@click.argument("name")
+@_data_dir
+@json_option
+def verify_data(name, data_dir, as_json):
+    """Read all that is here of the data set NAME and compare it with the recorded hashes."""
+    from keras_devae.data import verify
 
-    def __enter__(self):
-        from rich.console import Console
-        from rich.progress import Progress
+    with progress_bars(as_json) as progress:
+        found = verify(name, data_dir, progress)
+    if as_json:
+        print_json(found)
+        return
+    for path, state in found.items():
+        click.echo(f"{path}: {state}")
 
-        self._progress = Progress(console=Console(stderr=True))
-        self._tasks = {}
-        self._progress.start()
-        return self
 
-    def update(self, done, total, what):
-        """Shows how much of a stage is done."""
-        if what not in self._tasks:
-            self._tasks[what] = self._progress.add_task(what)
-        self._progress.update(self._tasks[what], completed=done, total=total)
+@data.command("remove")
+@click.argument("name")
+@click.option("--downloads", is_flag=True, help="The downloaded official files as well.")
+@_data_dir
+def remove_data(name, downloads, data_dir):
+    """Remove what was prepared of the data set NAME, finished or not."""
+    from keras_devae.data import remove
 
-    def __exit__(self, *error):
-        self._progress.stop()
+    removed = remove(name, data_dir, downloads)
+    for path in removed:
+        click.echo(f"removed {path}")
+    if not removed:
+        click.echo(f"There is nothing prepared of {name}.")

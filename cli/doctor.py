@@ -31,10 +31,7 @@ def _facts():
 
     environment = describe_environment()
     versions = [f"{name} {installed_version(BACKENDS[name])}" for name in installed_backends()]
-    sets = {
-        f"data {name}": "official file prepared" if info(name)["prepared"] else "built-in renderer"
-        for name in names()
-    }
+    sets = {f"data {name}": _state(info(name)) for name in names()}
     return {
         "keras_devae": __version__,
         "python": platform.python_version(),
@@ -49,6 +46,12 @@ def _facts():
         "export to SavedModel": _available("tensorflow"),
         "export to ONNX": _available("tensorflow", "tf2onnx", "onnx"),
     }
+
+
+def _state(facts):
+    if facts["prepared"]:
+        return "official file prepared"
+    return "built-in renderer" if facts["drawn"] else "not prepared"
 
 
 def _available(*packages):

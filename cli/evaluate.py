@@ -14,6 +14,7 @@ from keras_devae.cli.options import (
     print_scores,
     print_table,
     status_line,
+    variants_option,
 )
 from keras_devae.errors import UsageError
 from keras_devae.files import check_writable, write_json
@@ -26,6 +27,7 @@ from keras_devae.files import check_writable, write_json
 @click.option("--layer", default="all", show_default=True, help="Number of a latent layer, or all.")
 @metric_settings_option
 @click.option("--images", type=click.IntRange(2), help="Images to encode.  [default: the run's]")
+@variants_option
 @click.option("--repeats", type=click.IntRange(1), default=1, help="Fresh samples.  [default: 1]")
 @click.option("--seed", type=click.IntRange(0), help="Seed of their choice.  [default: the run's]")
 @click.option("--workers", type=click.IntRange(1), help="Threads that grow DCI's trees.")
@@ -34,6 +36,9 @@ from keras_devae.files import check_writable, write_json
 @click.pass_context
 def evaluate(context, run, codes, as_json, output, **given):
     """Compute the scores of the run in folder RUN, layer by layer, or of codes from elsewhere.
+
+    With --variant, the variants given take the place of those that the run was trained on, e.g. to
+    measure on combinations of factors that were held out; `--variant none` takes all off.
 
     FILE holds the arrays `codes` (n, d) and `factors` (n, f), and may hold `factor_names`,
     `z_log_var` (n, d) and `n_train`, the number of rows that train predictors.
@@ -72,7 +77,7 @@ def _of_run(context, run, given, status):
     from keras_devae.experiments.finishing import evaluate_run
     from keras_devae.experiments.training import load_trained
 
-    dataset = directory.load_dataset()
+    dataset = _dataset(directory, given["variants"])
     scores = evaluate_run(
         load_trained(directory),
         directory,
@@ -94,14 +99,24 @@ def _of_run(context, run, given, status):
     return scores, show
 
 
+def _dataset(directory, variants):
+    from keras_devae.experiments.config import load_dataset
+
+    if variants is None:
+        return directory.load_dataset()
+    variants = () if variants == ("none",) else variants
+    return load_dataset(replace(directory.read_config(), variants=variants))
+
+
 def _of_codes(file, given, status):
     from keras_devae.experiments.codes_file import read_codes_file
     from keras_devae.metrics import evaluate as evaluate_codes
     from keras_devae.metrics.suite import scores_of
 
-    for name in ("images", "layer"):
+    for name in ("images", "layer", "variants"):
         if given[name] not in (None, "all"):
-            raise UsageError(f"--{name} goes with a run, not with --codes.")
+            option = "variant" if name == "variants" else name
+            raise UsageError(f"--{option} goes with a run, not with --codes.")
     arrays = read_codes_file(file)
     scores = evaluate_codes(
         **arrays,

@@ -127,6 +127,46 @@ def evaluation_progress(status, passing=False):
     }
 
 
+@contextlib.contextmanager
+def progress_bars(quiet=False):
+    """Says on the standard error how far long work on data is.
+
+    A bar for each of its stages; in a log, a line when it begins.
+
+    Yields:
+        Function of what is done, what is to do (0 where that is not known), and what it is.
+    """
+    from rich.console import Console
+    from rich.progress import Progress
+
+    console, tasks = Console(stderr=True, quiet=quiet), {}
+    bars = Progress(console=console, transient=True)
+
+    def update(done, total, what):
+        if what not in tasks:
+            tasks[what] = bars.add_task(what)
+            if not console.is_terminal:
+                console.print(what, highlight=False)
+        if console.is_terminal:
+            # Started only now: what is quick shows nothing.
+            bars.start()
+            bars.update(tasks[what], completed=done, total=total or None)
+
+    try:
+        yield update
+    finally:
+        if console.is_terminal:
+            bars.stop()
+
+
+variants_option = click.option(
+    "--variant",
+    "variants",
+    multiple=True,
+    callback=lambda context, parameter, values: values or None,
+    metavar="VARIANT",
+    help="Variant of the data set, e.g. noise or subset:1000; repeatable. See the README.",
+)
 metric_settings_option = click.option(
     "--metric-settings", metavar="NAME", help="paper or fast.  [default: paper]"
 )

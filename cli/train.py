@@ -12,8 +12,10 @@ from keras_devae.cli.options import (
     names_from,
     print_json,
     print_scores,
+    progress_bars,
     runs_folder_option,
     status_line,
+    variants_option,
 )
 from keras_devae.errors import UsageError
 from keras_devae.experiments.model_catalogue import (
@@ -33,6 +35,15 @@ def _list_of(convert, what):
             raise click.BadParameter(f"Expected {what} with commas. Received: {text}.") from None
 
     return parse
+
+
+def _counts(context, parameter, text):
+    if text is None:
+        return None
+    pairs = [part.partition("=") for part in names_from(text)]
+    if not all(name and count.isdecimal() for name, _, count in pairs):
+        raise click.BadParameter(f"Expected NAME=COUNT with commas. Received: {text}.")
+    return {name: int(count) for name, _, count in pairs}
 
 
 _KINDS = {
@@ -66,12 +77,37 @@ _MODEL_OPTIONS = {name for entry in MODEL_CATALOGUE.values() for name in entry.o
 @click.command()
 @click.option("--preset", metavar="NAME", help="Settings to start from: quick, small or paper.")
 @click.option("--model", help="See `keras-devae models`.  [default: devae]")
-@click.option("--dataset", help="dsprites, shapes3d, npz:PATH or folder:PATH.  [default: shapes3d]")
+@click.option(
+    "--dataset",
+    help="See `keras-devae data list`; or npz:PATH, npy:PATH, folder:PATH.  [default: shapes3d]",
+)
 @click.option("--source", help="auto, official or rendered.  [default: auto]")
 @click.option("--data-dir", help="Folder of the prepared data sets.")
-@click.option("--image-size", type=int, help="Pixels a side: 32, 64 or 128.")
+@click.option("--image-size", type=int, help="Pixels a side: 32, 64 or 128 where drawn.")
 @click.option(
     "--drop-duplicate-orientation", is_flag=True, default=None, help="dSprites without its 40th."
+)
+@click.option(
+    "--factors",
+    callback=lambda context, parameter, text: names_from(text),
+    metavar="NAMES",
+    help="Factors that vary, and NAME=VALUE to hold others, with commas.  [default: all vary]",
+)
+@variants_option
+@click.option("--factors-file", metavar="FILE", help="Factors of your own images: CSV or .npy.")
+@click.option(
+    "--bins",
+    callback=_counts,
+    metavar="NAME=COUNT",
+    help="Bins for continuous factors of your own images, with commas.",
+)
+@click.option(
+    "--skip-damaged", is_flag=True, default=None, help="Leave out damaged pictures of a folder."
+)
+@click.option(
+    "--resident/--no-resident",
+    default=None,
+    help="Keep the whole data set on the device.  [default: no]",
 )
 @click.option("--latent-dim", type=int, help="Latent dimensions.  [default: 10]")
 @click.option("--network", help="convolutional or mlp.  [default: convolutional]")
@@ -133,7 +169,8 @@ def _new(context, given):
     else:
         path = f"{given['runs_dir']}/{given['run']}"
     check_free(path, given["overwrite"])
-    dataset = load_dataset(config)
+    with progress_bars(given["as_json"]) as progress:
+        dataset = load_dataset(config, progress)
     config = config.resolved(dataset)
     choose_backend(context)
 
@@ -158,9 +195,10 @@ def _config(given):
     named = {k: v for k, v in given.items() if v is not None and k not in _NOT_SETTINGS}
     options = {k: named.pop(k) for k in _MODEL_OPTIONS if k in named}
     config = RunConfig(**{**settings, **named, "model_options": options})
+    labelled = has_factors(config.dataset, config.factors_file)
     if config.metrics is not None:
-        check_names(config.metrics, has_factors(config.dataset))
-    check_tracked(config.track, has_factors(config.dataset))
+        check_names(config.metrics, labelled)
+    check_tracked(config.track, labelled)
     return config
 
 
@@ -181,7 +219,9 @@ def _resumed(context, given):
             f"{', '.join('--' + name.replace('_', '-') for name in others)}."
         )
     run = RunDirectory.open(given["resume_run"])
-    config, dataset = run.read_config(), run.load_dataset()
+    config = run.read_config()
+    with progress_bars(given["as_json"]) as progress:
+        dataset = run.load_dataset(progress)
     choose_backend(context, config.backend)
 
     from keras_devae.experiments.training import resume

@@ -27,13 +27,20 @@ class RunConfig:
     Attributes:
         model: Name of a model, see `keras_devae.experiments.model_catalogue`.
         model_options: Options of the model; what is missing is filled in by `resolved`.
-        dataset: Name of a built-in data set, `"npz:PATH"` or `"folder:PATH"`.
+        dataset: Name of a built-in data set, `"npz:PATH"`, `"npy:PATH"` or `"folder:PATH"`.
         source: `"auto"`, `"official"` or `"rendered"`.
         data_dir: Folder of prepared data sets, or `None` for the default one.
         image_size: Height and width in pixels, or `None`: 64 for built-in data sets, the file's own
             for `npz:`.
         drop_duplicate_orientation: Whether dSprites goes without its 40th orientation, which is the
             same picture as the first.
+        factors: Factors that vary, and `"name=value"` for those held at a value, see
+            `keras_devae.data.load`; or `None`: all vary.
+        variants: Variants of the data set, see `keras_devae.data.variants.apply`.
+        factors_file: File of the factors of one's own images, or `None`.
+        bins: Numbers of bins of continuous factors of one's own images, by name, or `None`.
+        skip_damaged: Whether the damaged pictures of a folder are left out.
+        resident: Whether the whole data set is kept on the device while training.
         latent_dim: Number of latent dimensions.
         network: `"convolutional"`, `"mlp"`, or `None`: convolutional, or linear for PCA and ICA.
         likelihood: `"bernoulli"`, `"gaussian"`, or `None`: Bernoulli for one channel, Gaussian for
@@ -64,6 +71,12 @@ class RunConfig:
     data_dir: str | None = None
     image_size: int | None = None
     drop_duplicate_orientation: bool = False
+    factors: tuple[str, ...] | None = None
+    variants: tuple[str, ...] = ()
+    factors_file: str | None = None
+    bins: dict[str, int] | None = None
+    skip_damaged: bool = False
+    resident: bool = False
     latent_dim: int = 10
     network: str | None = None
     likelihood: str | None = None
@@ -89,7 +102,11 @@ class RunConfig:
             object.__setattr__(self, "metrics", tuple(self.metrics))
             metrics.check_names(self.metrics, has_factors=True)
         metrics.check_settings(self.metric_settings)
-        object.__setattr__(self, "track", tuple(self.track))
+        for name in ("track", "variants"):
+            object.__setattr__(self, name, tuple(getattr(self, name)))
+        if self.factors is not None:
+            object.__setattr__(self, "factors", tuple(self.factors))
+        data.variants.check(self.variants)
         check_tracked(self.track, has_factors=True)
         self._check_names()
         self._check_ranges()
@@ -177,19 +194,32 @@ class RunConfig:
 
 def _pinned(config, provenance):
     """Returns the settings that say where the images come from, good from any other folder."""
+    variants = data.variants.canonical(config.variants)
     kind, colon, path = config.dataset.partition(":")
     if colon:
-        return {"dataset": f"{kind}:{Path(path).expanduser().resolve()}"}
-    data_dir = config.data_dir and str(Path(config.data_dir).expanduser().resolve())
+        return {
+            "dataset": f"{kind}:{_absolute(path)}",
+            "variants": variants,
+            "factors_file": config.factors_file and _absolute(config.factors_file),
+        }
     source = provenance["source"]
-    return {"source": source if source in data.SOURCES else config.source, "data_dir": data_dir}
+    return {
+        "source": source if source in data.SOURCES else config.source,
+        "data_dir": config.data_dir and _absolute(config.data_dir),
+        "variants": variants,
+    }
 
 
-def load_dataset(config):
+def _absolute(path):
+    return str(Path(path).expanduser().resolve())
+
+
+def load_dataset(config, progress=None):
     """Loads the data set of a run.
 
     Args:
         config: The `RunConfig`.
+        progress: Called with what is done, what is to do, and what it is, if that takes long.
 
     Returns:
         A `keras_devae.data.Dataset`.
@@ -204,4 +234,10 @@ def load_dataset(config):
         data_dir=config.data_dir,
         image_size=config.image_size,
         drop_duplicate_orientation=config.drop_duplicate_orientation,
+        factors=config.factors,
+        variants=config.variants,
+        factors_file=config.factors_file,
+        bins=config.bins,
+        skip_damaged=config.skip_damaged,
+        progress=progress,
     )

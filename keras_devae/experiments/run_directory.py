@@ -88,15 +88,18 @@ class RunDirectory:
             raise FailureError(f"{self.config_file} lacks its settings. Train the run again.")
         return RunConfig.from_dict(record["settings"])
 
-    def load_dataset(self):
+    def load_dataset(self, progress=None):
         """Loads the data set that the run was made with.
+
+        Args:
+            progress: As for `keras_devae.experiments.config.load_dataset`.
 
         Raises:
             FailureError: If another one is found in its place.
         """
-        dataset = load_dataset(self.read_config())
+        dataset = load_dataset(self.read_config(), progress)
         recorded = self.read_record()["data"]
-        if dataset.provenance != recorded:
+        if json.loads(json.dumps(dataset.provenance)) != recorded:
             raise FailureError(
                 f"The run {self.path} was made with other images. Recorded: {recorded}. "
                 f"Found: {dataset.provenance}."

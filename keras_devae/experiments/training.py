@@ -168,7 +168,14 @@ def _fit(model, config, run, dataset, start_step, progress):
     report = ProgressReport(config.steps, start_step)
     callbacks = [*tracking_callbacks(config, run, dataset, start_step), recorder]
     callbacks += [report] if progress else []
-    batches = Batches(dataset, config.batch_size, config.checkpoint_every, config.seed, start_step)
+    batches = Batches(
+        dataset,
+        config.batch_size,
+        config.checkpoint_every,
+        config.seed,
+        start_step,
+        resident=config.resident,
+    )
     remaining = -(-(config.steps - start_step) // config.checkpoint_every)
     if remaining > 0:
         try:

@@ -10,6 +10,7 @@ import time
 import numpy as np
 import pytest
 from PIL import Image
+from running import run
 
 from keras_devae import data
 from keras_devae.cli import main
@@ -22,13 +23,6 @@ TINY = [
     *("--dataset", "dsprites", "--source", "rendered", "--image-size", "32"),
     *("--batch-size", "16", "--latent-dim", "3", "--evaluation-images", "200"),
 ]
-
-
-def run(*words):
-    """Runs the command line in this process and returns its exit code."""
-    with pytest.raises(SystemExit) as ending:
-        main([str(word) for word in words])
-    return ending.value.code
 
 
 def picture_of(path):
@@ -368,34 +362,6 @@ def test_missing_official_file_names_file_and_folder(tmp_path, capsys, monkeypat
     assert run(*words, "--runs-dir", tmp_path / "runs") != 0
     error = capsys.readouterr().err
     assert "3dshapes.h5" in error and str(tmp_path) in error and "Traceback" not in error
-
-
-def test_data_commands(capsys):
-    assert run("data", "list") == 0
-    assert "737,280" in capsys.readouterr().out
-    assert run("data", "info", "shapes3d", "--json") == 0
-    assert json.loads(capsys.readouterr().out)["factors"]["floor_hue"] == 10
-    assert run("data", "info", "shape3d") == 2
-
-
-def test_data_prepare_reads_a_file_in_the_official_layout(tmp_path, capsys):
-    full = data.load("dsprites", source="rendered")
-    rows = np.arange(0, len(full), 40_000)
-    classes = full.factors(rows)
-    file = tmp_path / "dsprites_ndarray_co1sh3sc6or40x32y32_64x64.npz"
-    np.savez_compressed(
-        file,
-        imgs=full.images(rows)[..., 0] // 255,
-        latents_classes=np.c_[np.zeros(len(rows), np.int64), classes],
-        latents_values=np.c_[np.ones(len(rows)), classes.astype(float)],
-    )
-    words = ["data", "prepare", "dsprites", "--from", file, "--data-dir", tmp_path / "data"]
-    assert run(*words) == 0
-    capsys.readouterr()
-    assert run("data", "info", "dsprites", "--data-dir", tmp_path / "data", "--json") == 0
-    assert json.loads(capsys.readouterr().out)["prepared"] is True
-    prepared = data.load("dsprites", data_dir=tmp_path / "data")
-    np.testing.assert_array_equal(prepared.images(range(len(rows))), full.images(rows))
 
 
 def test_doctor_and_presets(capsys):

@@ -6,8 +6,8 @@ import shutil
 
 import numpy as np
 import pytest
+from running import run
 
-from keras_devae.cli import main
 from keras_devae.experiments import RunDirectory
 
 pytestmark = pytest.mark.backends
@@ -17,13 +17,6 @@ TINY = [
     *("--network", "mlp", "--batch-size", "16", "--latent-dim", "3"),
     *("--evaluation-images", "200", "--checkpoint-every", "4"),
 ]
-
-
-def run(*words):
-    """Runs the command line in this process and returns its exit code."""
-    with pytest.raises(SystemExit) as ending:
-        main([str(word) for word in words])
-    return ending.value.code
 
 
 @pytest.fixture(scope="module")

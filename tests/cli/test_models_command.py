@@ -4,8 +4,8 @@ import json
 
 import numpy as np
 import pytest
+from running import run
 
-from keras_devae.cli import main
 from keras_devae.experiments import RunDirectory
 from keras_devae.experiments.model_catalogue import MODEL_CATALOGUE
 
@@ -14,13 +14,6 @@ TINY = [
     *("--batch-size", "16", "--latent-dim", "3", "--evaluation-images", "200"),
     *("--steps", "6", "--checkpoint-every", "3", "--network", "mlp"),
 ]
-
-
-def run(*words):
-    """Runs the command line in this process and returns its exit code."""
-    with pytest.raises(SystemExit) as ending:
-        main([str(word) for word in words])
-    return ending.value.code
 
 
 def test_models_lists_every_model_with_its_options(capsys):
