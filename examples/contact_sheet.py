@@ -1,14 +1,23 @@
-"""Draw published frames of dSprites and 3D Shapes above the same frames by the built-in renderers.
+"""Draw a contact sheet of every data set, and of variants of one.
 
 Run from the repository: python examples/contact_sheet.py examples/results
+
+- dSprites and 3D Shapes: published frames above the same frames by the built-in renderers.
+- Cars3D, SmallNORB and MPI3D: stand-ins, written by miniature_files.py in the published format and
+  read back; a row for each factor. Of a set that is prepared here, the sheet shows the real images.
+- dSprites plain, coloured, with noise, and with a background of scikit-learn's sample pictures.
 """
 
 import sys
+import tempfile
 from pathlib import Path
 
+import miniature_files
 import numpy as np
+import sklearn.datasets
 
 import keras_devae as kd
+from keras_devae.data.mpi3d_file import MPI3DFile
 
 REFERENCE = Path(__file__).parents[1] / "tests" / "data" / "reference"
 
@@ -26,10 +35,69 @@ def contact_sheet(name, file, columns=12):
     )
 
 
+class SmallMPI3DFile(MPI3DFile):
+    """Reads the miniature of MPI3D, whose file does not tell its smaller grid."""
+
+    grid = kd.data.FactorGrid(MPI3DFile.factor_names, (4, 6, 2, 3, 3, 4, 4))
+
+
+def stand_in(name, folder):
+    """Returns a miniature of a data set as it comes out of a file in the published format."""
+    if name == "cars3d":
+        miniature_files.write_cars3d(folder)
+    elif name == "smallnorb":
+        miniature_files.write_small_norb(folder, (5, 2, 4, 6, 4))
+    else:
+        (path,) = miniature_files.write_mpi3d(folder, SmallMPI3DFile.grid.sizes).paths
+        file = SmallMPI3DFile(path)
+        images = np.concatenate(list(file.chunks()))
+        return kd.data.from_arrays(images, file.factors, file.factor_names, name=name)
+    return kd.data.load(name, path=folder)
+
+
+def factor_sheet(data, columns=8):
+    """Returns a figure with a row for each factor: it varies, and the others stay in the middle."""
+    middle = np.array(data.grid.sizes) // 2
+    rows = []
+    for j, size in enumerate(data.grid.sizes):
+        factors = np.tile(middle, (columns, 1))
+        factors[:, j] = np.arange(columns) * size // columns
+        rows.append(data.images(data.grid.indices(factors)))
+    return kd.figures.contact_sheet(
+        np.concatenate(rows), columns=columns, row_labels=list(data.grid.names)
+    )
+
+
+def variant_sheet(columns=12):
+    """Returns a figure of dSprites in each of the variants that change pixels."""
+    data = kd.data.load("dsprites", source="rendered")
+    pictures = Path(sklearn.datasets.__file__).parent / "images"
+    variants = {
+        "plain": data,
+        "colour": kd.data.variants.colour(data),
+        "noise": kd.data.variants.noise(data),
+        "background": kd.data.variants.background(data, pictures),
+    }
+    rows = np.random.default_rng(0).integers(len(data), size=columns)
+    images = [np.broadcast_to(v.images(rows), (columns, 64, 64, 3)) for v in variants.values()]
+    return kd.figures.contact_sheet(
+        np.concatenate(images), columns=columns, row_labels=list(variants)
+    )
+
+
 def main(folder):
-    """Writes one sheet for each data set into a folder."""
-    for name, file in (("dsprites", "gif_320.npz"), ("shapes3d", "notebook_50.npz")):
-        figure = contact_sheet(name, file)
+    """Writes the sheets into a folder."""
+    figures = {
+        "dsprites": contact_sheet("dsprites", "gif_320.npz"),
+        "shapes3d": contact_sheet("shapes3d", "notebook_50.npz"),
+        "variants": variant_sheet(),
+    }
+    for name in ("cars3d", "smallnorb", "mpi3d_toy"):
+        with tempfile.TemporaryDirectory() as miniatures:
+            is_here = kd.data.info(name)["prepared"]
+            data = kd.data.load(name) if is_here else stand_in(name, miniatures)
+            figures[name] = factor_sheet(data)
+    for name, figure in figures.items():
         print(kd.figures.save(figure, Path(folder) / f"contact_sheet_{name}.png"))
 
 
