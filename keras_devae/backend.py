@@ -161,6 +161,27 @@ def on_host(function, tensor, shape, dtype):
             return keras.ops.convert_to_tensor(call(keras.ops.convert_to_numpy(tensor)))
 
 
+def take_rows(variable, rows):
+    """Looks rows of a variable up, without a copy of the variable.
+
+    Args:
+        variable: A `keras.Variable`.
+        rows: Row numbers, an integer tensor `(batch,)`.
+
+    Returns:
+        A tensor `(batch, ...)` of the variable's dtype.
+    """
+    import keras
+
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow
+
+        # `keras.ops.take` reads the variable first. Without XLA, TensorFlow cannot look up uint8
+        # in what was read on a GPU, only in the variable itself; it would copy all to the host.
+        return tensorflow.gather(variable.value, rows)
+    return keras.ops.take(variable, rows, axis=0)
+
+
 def load_saved_model(path):
     """Loads a SavedModel with plain TensorFlow.
 

@@ -4,50 +4,82 @@ import keras
 import numpy as np
 
 from keras_devae.checks import at_least
+from keras_devae.shuffling import EndlessOrder
 
 
 class Batches(keras.utils.PyDataset):
     """Batches of uint8 images of a data set, in an order that follows from the seed alone.
 
     Shuffled batches walk through one permutation of the data set after another, without end: batch
-    t is the same whatever was asked for before it. A run that was interrupted after t steps goes on
-    with `start_step=t`. Unshuffled batches walk through the rows in order, once an epoch.
+    t is the same whatever was asked for before it, whatever the backend and however many workers
+    fetch batches. A run that was interrupted after t steps goes on with `start_step=t`. Unshuffled
+    batches walk through the rows in order, once an epoch.
+
+    Rows that the data set reads together (its attribute `chunk_rows`) stay near each other, see
+    `keras_devae.shuffling`.
 
     Args:
         dataset: A `keras_devae.data.Dataset`.
         batch_size: Images a batch; default 64.
         steps: Batches an epoch; default one pass over the data set. Each epoch goes on where the
             one before it ended.
-        seed: Integer seed of the order; default 0.
+        seed: Whole number of at least 0, the seed of the order; default 0.
         start_step: Number of batches to skip at the start; default 0.
         shuffle: Whether to shuffle; default true.
+        resident: With true, the batches are row numbers, int32 `(batch_size,)`, and `fit` and
+            `evaluate` of a model of this package keep all images on the device and look them up
+            there; for data sets that fit. Training comes out the same. Default false.
         **kwargs: `workers`, `use_multiprocessing`, `max_queue_size` of `keras.utils.PyDataset`.
 
     Raises:
-        UsageError: If `batch_size` or `steps` is below 1, or `start_step` below 0.
+        UsageError: If `batch_size` or `steps` is below 1, or `start_step` or `seed` below 0.
     """
 
     def __init__(
-        self, dataset, batch_size=64, steps=None, seed=0, start_step=0, shuffle=True, **kwargs
+        self,
+        dataset,
+        batch_size=64,
+        steps=None,
+        seed=0,
+        start_step=0,
+        shuffle=True,
+        resident=False,
+        **kwargs,
     ):
         super().__init__(**kwargs)
         self.dataset = dataset
         self.batch_size = at_least("batch_size", batch_size, 1)
         self.shuffle = shuffle
-        self.seed = seed
+        self.seed = at_least("seed", seed, 0)
         self.start_step = at_least("start_step", start_step, 0)
+        self.resident = resident
         self._epoch = 0
         self._within_epoch = False
         self._batches_of_a_pass = -(-len(dataset) // batch_size)
         self._steps = self._batches_of_a_pass if steps is None else at_least("steps", steps, 1)
-        self._permutations = {}
+        self._order = EndlessOrder(len(dataset), self.seed, getattr(dataset, "chunk_rows", 1))
 
     def __len__(self):
         return self._steps
 
     def __getitem__(self, index):
-        step = self.start_step + self._epoch * self._steps + index
-        return (self.dataset.images(self.indices(step)),)
+        if self.resident:
+            return (self._rows_of(index).astype(np.int32),)
+        return (self.images(index),)
+
+    def images(self, index):
+        """Returns the images of a batch of this epoch, of resident batches too.
+
+        Args:
+            index: Number of the batch within the epoch, from 0.
+
+        Returns:
+            Uint8 array `(batch_size, height, width, channels)`.
+        """
+        return self.dataset.images(self._rows_of(index))
+
+    def _rows_of(self, index):
+        return self.indices(self.start_step + self._epoch * self._steps + index)
 
     def on_epoch_begin(self):
         """Notes the beginning of an epoch; one that was broken off counts as ended."""
@@ -72,22 +104,8 @@ class Batches(keras.utils.PyDataset):
         Returns:
             Int64 array `(batch_size,)`; shorter only for the last batch of an unshuffled pass.
         """
-        size = len(self.dataset)
         if not self.shuffle:
             first = step % self._batches_of_a_pass * self.batch_size
-            return np.arange(first, min(first + self.batch_size, size))
-        positions = np.arange(step * self.batch_size, (step + 1) * self.batch_size)
-        passes = positions // size
-        return np.concatenate(
-            [self._permutation(p)[positions[passes == p] % size] for p in np.unique(passes)]
-        )
-
-    def _permutation(self, number):
-        """Returns the permutation of one pass; the last two are kept."""
-        known = self._permutations  # Another worker may put a new dictionary in its place.
-        if number not in known:
-            generator = np.random.default_rng([self.seed, number])
-            order = generator.permutation(np.arange(len(self.dataset), dtype=np.int32))
-            known = {number: order, **{k: v for k, v in known.items() if k == number - 1}}
-            self._permutations = known
-        return known[number]
+            return np.arange(first, min(first + self.batch_size, len(self.dataset)), dtype=np.int64)
+        first = step * self.batch_size
+        return self._order(np.arange(first, first + self.batch_size, dtype=np.int64))

@@ -11,8 +11,9 @@ pytestmark = pytest.mark.backends
 class Numbered:
     """A data set whose image i is filled with the number i."""
 
-    def __init__(self, length):
+    def __init__(self, length, chunk_rows=1):
         self.length = length
+        self.chunk_rows = chunk_rows
 
     def __len__(self):
         return self.length
@@ -54,6 +55,20 @@ def test_order_follows_seed_and_step_alone():
     assert forwards != rows(Batches(Numbered(23), 5, seed=8), 30)
 
 
+def test_batches_far_into_training():
+    batches = Batches(Numbered(23), 23, seed=2**32 - 1)
+    late = [batches.indices(2**40 + step) for step in range(3)]
+    np.testing.assert_array_equal(np.sort(late, axis=1), np.tile(np.arange(23), (3, 1)))
+    assert len({tuple(row) for row in late}) == 3
+    assert all(row.dtype == np.int64 for row in late)
+
+
+def test_rows_that_are_read_together_stay_near_each_other():
+    batches = Batches(Numbered(64 * 10, chunk_rows=10), 80, seed=3)
+    for batch in rows(batches, 16):
+        assert len({row // 10 for row in batch}) == 8
+
+
 @pytest.mark.parametrize(("size", "batch_size"), [(23, 5), (20, 5), (4, 7), (3, 10), (1, 2)])
 def test_every_pass_holds_every_row_once(size, batch_size):
     flat = np.concatenate(rows(Batches(Numbered(size), batch_size), 12 * size))
@@ -73,6 +88,16 @@ def test_batches_hold_the_images_of_their_rows():
         (images,) = batches[index]
         assert images.shape == (5, 2, 2, 1) and images.dtype == np.uint8
         assert images[:, 0, 0, 0].tolist() == batches.indices(3 + index).tolist()
+
+
+def test_resident_batches_are_row_numbers():
+    streamed = Batches(Numbered(23), 5, seed=2, start_step=3)
+    resident = Batches(Numbered(23), 5, seed=2, start_step=3, resident=True)
+    for index in range(len(resident)):
+        (found,) = resident[index]
+        assert found.dtype == np.int32
+        assert found.tolist() == streamed.indices(3 + index).tolist()
+        np.testing.assert_array_equal(resident.images(index), streamed[index][0])
 
 
 def test_a_pass_without_shuffling():
@@ -101,11 +126,16 @@ def test_an_epoch_goes_on_where_the_one_before_ended():
     assert first_rows(batches) == batches.indices(8).tolist()
 
 
-@pytest.mark.parametrize("workers", [1, 3])
+@pytest.mark.parametrize("shuffle", [True, False])
+@pytest.mark.parametrize("workers", [0, 1, 4])
 @pytest.mark.parametrize("start_step", [0, 5])
-def test_order_that_training_sees(workers, start_step):
-    batches = Batches(Numbered(10), 4, steps=3, seed=1, start_step=start_step, workers=workers)
-    expected = rows(batches, 9, start_step)
+def test_order_that_training_sees(workers, start_step, shuffle):
+    options = {"steps": 3, "seed": 1, "shuffle": shuffle, "workers": workers}
+    batches = Batches(Numbered(10), 4, start_step=start_step, use_multiprocessing=False, **options)
+    from_the_start = Batches(Numbered(10), 4, seed=1, steps=14, shuffle=shuffle)
+    looped = [from_the_start[i][0][:, 0, 0, 0].tolist() for i in range(14)]
+    expected = looped[start_step : start_step + 9]
+    assert rows(batches, 9, start_step) == expected
     model = Witness()
     model.fit(batches, epochs=3, verbose=0, shuffle=False)
     assert model.seen[True] == expected
@@ -153,6 +183,7 @@ def test_models_train_from_batches(tiny):
         ({"batch_size": 1.5}, "batch_size"),
         ({"steps": 0}, "steps"),
         ({"start_step": -1}, "start_step"),
+        ({"seed": -1}, "seed"),
     ],
 )
 def test_arguments_out_of_range(options, name):

@@ -4,6 +4,7 @@ import keras
 import numpy as np
 
 from keras_devae.errors import UsageError
+from keras_devae.pipeline import Batches
 
 _ROWS = 4096
 
@@ -23,12 +24,36 @@ def check_images(images, image_shape, bounded):
     """
     if is_array(images):
         _check_array(images, image_shape, bounded)
+    elif isinstance(images, Batches):
+        _check_array(images.images(0), image_shape, bounded)
     elif isinstance(images, keras.utils.PyDataset):
         _check_array(first_of(images[0]), image_shape, bounded)
     elif hasattr(images, "__iter__") and not hasattr(images, "__next__"):
         for batch in images:
             _check_array(first_of(batch), image_shape, bounded)
             break
+
+
+def check_held_out_images(validation_data, image_shape, bounded):
+    """Checks images for validation as `check_images` does, and that they are not resident.
+
+    Args:
+        validation_data: As `fit` of Keras takes it, or `None`.
+        image_shape: See `check_images`.
+        bounded: See `check_images`.
+
+    Raises:
+        UsageError: See `check_images`; or if they are resident `Batches`.
+    """
+    if validation_data is None:
+        return
+    images = validation_data[0] if isinstance(validation_data, tuple) else validation_data
+    if isinstance(images, Batches) and images.resident:
+        raise UsageError(
+            "Only the images for training can be resident. Make the batches for validation "
+            "without `resident`."
+        )
+    check_images(images, image_shape, bounded)
 
 
 def is_array(images):

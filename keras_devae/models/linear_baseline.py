@@ -177,7 +177,7 @@ def _first_images(source, count):
     if isinstance(source, Batches):
         # They go on beyond the end of an epoch, and begin anew after the last image.
         count = min(count, len(source.dataset))
-        batches = map(source.__getitem__, itertools.count())
+        batches = map(source.images, itertools.count())
     elif isinstance(source, keras.utils.PyDataset):
         batches = map(source.__getitem__, range(len(source)))
     parts, found = [], 0

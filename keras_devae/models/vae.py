@@ -11,10 +11,11 @@ from keras_devae.layers import GaussianSampling
 from keras_devae.losses import gaussian_kl, get_likelihood
 from keras_devae.models.construction import Construction
 from keras_devae.models.guard import StepSynchronization, TrainingGuard
-from keras_devae.models.images import check_images
+from keras_devae.models.images import check_held_out_images, check_images
 from keras_devae.models.inference import LOG_VAR_LIMIT, Inference
 from keras_devae.models.terms import LossTerms, TermTrackers
 from keras_devae.pipeline import Batches
+from keras_devae.resident import kept_on_device
 from keras_devae.schedules import StepCounter
 
 
@@ -53,6 +54,8 @@ class VAE(Construction, Inference, keras.Model):
     calls_host = False
     #: Names of the penalties besides `kl`, of opponents and of the state: see `LossTerms`.
     penalty_names = opponent_names = state_names = ()
+    #: The `ResidentImages` of a training with resident batches, `None` at all other times.
+    resident_images = None
 
     def __init__(self, encoder, decoder, likelihood="bernoulli", seed=None, **kwargs):
         super().__init__(**kwargs)
@@ -75,8 +78,13 @@ class VAE(Construction, Inference, keras.Model):
     # The forward pass and the objective: tensors in, tensors out.
 
     def pixels(self, images):
-        """Turns images into float32 pixels: integers are divided by 255, floats left alone."""
+        """Turns images into float32 pixels: integers are divided by 255, floats left alone.
+
+        Row numbers, `(batch,)`, stand for resident images while there are any.
+        """
         images = ops.convert_to_tensor(images)
+        if self.resident_images is not None and len(images.shape) == 1:
+            images = self.resident_images(images)
         if not keras.backend.is_float_dtype(keras.backend.standardize_dtype(images.dtype)):
             return ops.cast(images, "float32") / 255.0
         return ops.cast(images, "float32")
@@ -183,6 +191,16 @@ class VAE(Construction, Inference, keras.Model):
         """The metrics that `fit` shows, a list; the losses of the terms come after `loss`."""
         return [*super().metrics, *self.trackers.metrics]
 
+    @property
+    def non_trainable_variables(self):
+        """The state that no optimizer changes, a list; resident images are part of it.
+
+        The compiled step on JAX gets these, and would make a constant of any other array. What is
+        saved and counted follows from other attributes.
+        """
+        resident = self.resident_images
+        return [*super().non_trainable_variables, *([resident.variable] if resident else [])]
+
     # Training: Keras's own loop, with the package's checks in front of it.
 
     def compile(self, *args, jit_compile="auto", **kwargs):
@@ -218,7 +236,8 @@ class VAE(Construction, Inference, keras.Model):
 
         Args:
             x: Images: an array, a `tf.data.Dataset`, a `keras.utils.PyDataset` (such as
-                `dataset.batches()`), a `torch.utils.data.DataLoader` or a generator.
+                `dataset.batches()`), a `torch.utils.data.DataLoader` or a generator. Those of
+                `dataset.batches(resident=True)` are all kept on the device meanwhile.
             *args: Arguments of `keras.Model.fit`.
             callbacks: As there; a `TrainingGuard` is added.
             validation_data: Images as in `x`. Reconstruction uses the posterior mean, no noise.
@@ -228,13 +247,12 @@ class VAE(Construction, Inference, keras.Model):
             Keras's `History`.
 
         Raises:
-            UsageError: If the images do not fit the model.
-            FailureError: If a loss becomes NaN or infinite.
+            UsageError: If the images do not fit the model, or those for validation are resident.
+            FailureError: If a loss becomes NaN or infinite, or resident images do not fit in
+                memory.
         """
         check_images(x, self.image_shape, self.likelihood.bounded)
-        if validation_data is not None:
-            held_out = validation_data[0] if isinstance(validation_data, tuple) else validation_data
-            check_images(held_out, self.image_shape, self.likelihood.bounded)
+        check_held_out_images(validation_data, self.image_shape, self.likelihood.bounded)
         callbacks = list(callbacks) if isinstance(callbacks, (list, tuple)) else [callbacks]
         callbacks = [
             StepSynchronization(),
@@ -244,7 +262,10 @@ class VAE(Construction, Inference, keras.Model):
         if isinstance(x, Batches):
             # They are in their own, repeatable order; Keras would shuffle them once more.
             kwargs["shuffle"] = False
-        return super().fit(x, *args, callbacks=callbacks, validation_data=validation_data, **kwargs)
+        with kept_on_device(self, x, "train_function"):
+            return super().fit(
+                x, *args, callbacks=callbacks, validation_data=validation_data, **kwargs
+            )
 
     def evaluate(self, x=None, *args, **kwargs):
         """Computes the losses of images, see `keras.Model.evaluate`.
@@ -261,7 +282,8 @@ class VAE(Construction, Inference, keras.Model):
             UsageError: If the images do not fit the model.
         """
         check_images(x, self.image_shape, self.likelihood.bounded)
-        return super().evaluate(x, *args, **kwargs)
+        with kept_on_device(self, x, "test_function"):
+            return super().evaluate(x, *args, **kwargs)
 
     def save(self, *args, **kwargs):
         """Saves the model, see `keras.Model.save`; TensorFlow is kept off another's GPU.

@@ -1,0 +1,131 @@
+"""A whole data set on the device, where training looks images up by their row number."""
+
+import contextlib
+import gc
+import math
+
+import keras
+import numpy as np
+from keras import ops
+
+from keras_devae.backend import take_rows
+from keras_devae.errors import FailureError
+
+#: Images read from the data set at a time.
+_ROWS = 4096
+_HIGHEST_BIT_FIRST = np.arange(7, -1, -1, dtype=np.uint8)
+
+
+class ResidentImages:
+    """All images of a data set on the device: a byte a value, or a bit where it `is_binary`.
+
+    A plain object, so that a model that has one as an attribute neither saves nor counts it.
+
+    Args:
+        dataset: A `keras_devae.data.Dataset`.
+        progress: Called as `progress(done, total, what)` with numbers of images while they are
+            read. Default: nothing is called.
+
+    Attributes:
+        dataset: The data set.
+        variable: A `keras.Variable` of uint8, `(n, height, width, channels)`, or `(n, bytes)` of
+            packed bits.
+
+    Raises:
+        FailureError: If memory is too small for the images.
+    """
+
+    def __init__(self, dataset, progress=None):
+        self.dataset = dataset
+        self._packed = bool(getattr(dataset, "is_binary", False))
+        self._image_shape = _read(dataset, 0, 1).shape[1:]
+        pixels = math.prod(self._image_shape)
+        stored_shape = (-(-pixels // 8),) if self._packed else self._image_shape
+        shape = (len(dataset), *stored_shape)
+        with _out_of_memory_in_words(math.prod(shape)):
+            stored = np.empty(shape, np.uint8)
+        self._fill(stored, progress or (lambda *_: None))
+        with _out_of_memory_in_words(stored.nbytes):
+            self.variable = keras.Variable(
+                stored, dtype="uint8", trainable=False, name="resident_images"
+            )
+
+    def _fill(self, stored, progress):
+        total = len(stored)
+        for start in range(0, total, _ROWS):
+            stop = min(start + _ROWS, total)
+            rows = _read(self.dataset, start, stop)
+            packed = np.packbits(rows.reshape(stop - start, -1), axis=1) if self._packed else rows
+            stored[start:stop] = packed
+            progress(stop, total, "images to the device")
+
+    def __call__(self, rows):
+        """Returns images, from inside a compiled step or outside of one.
+
+        Args:
+            rows: Row numbers, an integer tensor `(batch,)`, each in `[0, len(dataset))`.
+
+        Returns:
+            Uint8 tensor `(batch, height, width, channels)`, equal to `dataset.images(rows)`.
+        """
+        images = take_rows(self.variable, rows)
+        if not self._packed:
+            return images
+        # Seen as numbers, an array of NumPy's would make another dtype of uint8 on some backends.
+        shifts = ops.convert_to_tensor(_HIGHEST_BIT_FIRST, "uint8")
+        bits = ops.right_shift(ops.expand_dims(images, -1), shifts)
+        bits = ops.bitwise_and(bits, ops.ones_like(bits)) * ops.full_like(bits, 255)
+        flat = ops.reshape(bits, (-1, 8 * self.variable.shape[1]))
+        return ops.reshape(flat[:, : math.prod(self._image_shape)], (-1, *self._image_shape))
+
+
+@contextlib.contextmanager
+def kept_on_device(model, batches, function):
+    """Gives a model the images of resident batches for the time of a `with`.
+
+    Args:
+        model: A model with an attribute `resident_images`, which is `None` or a `ResidentImages`.
+        batches: What the model is trained or evaluated on. Nothing happens unless these are
+            batches with a true attribute `resident`.
+        function: Name of the model's attribute with Keras's compiled function, `"train_function"`
+            or `"test_function"`. It would hold on to the images, and is made anew by Keras.
+
+    Raises:
+        FailureError: If memory is too small for the images.
+    """
+    if not getattr(batches, "resident", False):
+        yield
+        return
+    before = model.resident_images
+    is_there = before is not None and before.dataset is batches.dataset
+    held = before if is_there else ResidentImages(batches.dataset)
+    _hold(model, held, function)
+    try:
+        yield
+    finally:
+        _hold(model, before, function)
+        if not is_there:
+            held.variable = None
+            gc.collect()
+
+
+def _hold(model, images, function):
+    # Past Keras's own `__setattr__`, which looks for something to track.
+    object.__setattr__(model, "resident_images", images)
+    setattr(model, function, None)
+
+
+def _read(dataset, start, stop):
+    return dataset.images(np.arange(start, stop))
+
+
+@contextlib.contextmanager
+def _out_of_memory_in_words(size):
+    """Turns the error of whichever backend ran out of memory into one sentence."""
+    try:
+        yield
+    except Exception as error:
+        raise FailureError(
+            f"The {size / 1e9:.2f} GB of the data set's images do not fit on the device. Train "
+            f"without `resident`. ({type(error).__name__})"
+        ) from error
