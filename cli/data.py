@@ -98,11 +98,14 @@ def prepare_data(name, from_file, url, image_size, force_download, data_dir):
 
     What is interrupted goes on where it was when the command is given again.
     """
-    from keras_devae.data import prepare
+    from keras_devae.data import info, prepare
 
     with progress_bars() as progress:
         path = prepare(name, from_file, data_dir, url, force_download, image_size, progress)
     click.echo(path)
+    made_from = info(name, data_dir)["prepared"].get(str(path))
+    if made_from and made_from["matches_published"] is False:
+        click.echo(f"Note: {made_from['file']} is not the published file.", err=True)
 
 
 @data.command("verify")
@@ -130,7 +133,8 @@ def remove_data(name, downloads, data_dir):
     """Remove what was prepared of the data set NAME, finished or not."""
     from keras_devae.data import remove
 
-    removed = remove(name, data_dir, downloads)
+    with progress_bars() as progress:
+        removed = remove(name, data_dir, downloads, progress)
     for path in removed:
         click.echo(f"removed {path}")
     if not removed:

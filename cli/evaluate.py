@@ -10,6 +10,7 @@ from keras_devae.cli.options import (
     json_option,
     metric_settings_option,
     names_from,
+    option_name,
     print_json,
     print_scores,
     print_table,
@@ -77,7 +78,7 @@ def _of_run(context, run, given, status):
     from keras_devae.experiments.finishing import evaluate_run
     from keras_devae.experiments.training import load_trained
 
-    dataset = _dataset(directory, given["variants"])
+    dataset = directory.load_dataset(_variants(given["variants"]))
     scores = evaluate_run(
         load_trained(directory),
         directory,
@@ -99,13 +100,12 @@ def _of_run(context, run, given, status):
     return scores, show
 
 
-def _dataset(directory, variants):
-    from keras_devae.experiments.config import load_dataset
-
-    if variants is None:
-        return directory.load_dataset()
-    variants = () if variants == ("none",) else variants
-    return load_dataset(replace(directory.read_config(), variants=variants))
+def _variants(given):
+    if given and "none" in given:
+        if len(given) > 1:
+            raise UsageError("--variant none takes all variants off; give it alone.")
+        return ()
+    return given
 
 
 def _of_codes(file, given, status):
@@ -115,8 +115,7 @@ def _of_codes(file, given, status):
 
     for name in ("images", "layer", "variants"):
         if given[name] not in (None, "all"):
-            option = "variant" if name == "variants" else name
-            raise UsageError(f"--{option} goes with a run, not with --codes.")
+            raise UsageError(f"{option_name(name)} goes with a run, not with --codes.")
     arrays = read_codes_file(file)
     scores = evaluate_codes(
         **arrays,

@@ -28,6 +28,11 @@ def _if_installed(name):
     return name if name in installed_backends() else None
 
 
+def option_name(parameter):
+    """Returns the option that a user types for a parameter."""
+    return {"variants": "--variant"}.get(parameter, f"--{parameter.replace('_', '-')}")
+
+
 def names_from(text):
     """Splits names at commas; nothing at all gives `None`."""
     return None if text is None else tuple(part.strip() for part in text.split(","))

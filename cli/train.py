@@ -10,6 +10,7 @@ from keras_devae.cli.options import (
     json_option,
     metric_settings_option,
     names_from,
+    option_name,
     print_json,
     print_scores,
     progress_bars,
@@ -170,7 +171,7 @@ def _new(context, given):
         path = f"{given['runs_dir']}/{given['run']}"
     check_free(path, given["overwrite"])
     with progress_bars(given["as_json"]) as progress:
-        dataset = load_dataset(config, progress)
+        dataset = load_dataset(config, progress=progress)
     config = config.resolved(dataset)
     choose_backend(context)
 
@@ -216,12 +217,12 @@ def _resumed(context, given):
     if others:
         raise UsageError(
             "A resumed run keeps its name and settings: leave out "
-            f"{', '.join('--' + name.replace('_', '-') for name in others)}."
+            f"{', '.join(option_name(name) for name in others)}."
         )
     run = RunDirectory.open(given["resume_run"])
     config = run.read_config()
     with progress_bars(given["as_json"]) as progress:
-        dataset = run.load_dataset(progress)
+        dataset = run.load_dataset(progress=progress)
     choose_backend(context, config.backend)
 
     from keras_devae.experiments.training import resume

@@ -393,8 +393,7 @@ def main(folder):
     """Writes the miniatures of all five sets into a folder."""
     Path(folder).mkdir(parents=True, exist_ok=True)
     for write in (write_dsprites, write_shapes3d, write_cars3d, write_small_norb, write_mpi3d):
-        written = write(folder)
-        for path in written.paths:
+        for path in write(folder).paths:
             print(f"{path} ({path.stat().st_size:,} bytes)")
 
 

@@ -125,6 +125,10 @@ def _out_of_memory_in_words(size):
     try:
         yield
     except Exception as error:
+        # Each backend has an error of its own; all of them say so in words.
+        said = f"{type(error).__name__} {error}".lower().replace(" ", "").replace("_", "")
+        if not any(words in said for words in ("memory", "resourceexhausted", "alloc")):
+            raise
         raise FailureError(
             f"The {size / 1e9:.2f} GB of the data set's images do not fit on the device. Train "
             f"without `resident`. ({type(error).__name__})"

@@ -2,6 +2,7 @@ import keras
 import numpy as np
 import pytest
 
+from keras_devae import data
 from keras_devae.errors import UsageError
 from keras_devae.pipeline import Batches
 
@@ -189,3 +190,8 @@ def test_models_train_from_batches(tiny):
 def test_arguments_out_of_range(options, name):
     with pytest.raises(UsageError, match=f"`{name}` must be a whole number of at least"):
         Batches(Numbered(4), **options)
+
+
+def test_data_sets_pass_options_of_keras_on():
+    batches = data.load("dsprites", source="rendered").batches(8, steps=2, workers=2)
+    assert batches.workers == 2 and len(batches) == 2

@@ -236,3 +236,9 @@ def test_too_many_images(tiny, monkeypatch):
     with pytest.raises(FailureError, match=r"The 0\.01 GB .* without `resident`"):
         model.fit(Batches(dataset, 8, resident=True), verbose=0)
     assert model.resident_images is None
+
+
+def test_row_numbers_are_no_images_elsewhere(tiny):
+    model = tiny(image_shape=(2, 2, 1))
+    with pytest.raises(UsageError, match="Row numbers stand for images only"):
+        model.pixels(np.arange(4))

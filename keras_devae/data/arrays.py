@@ -1,5 +1,6 @@
 """Images and factors that are already in memory as arrays."""
 
+import hashlib
 import warnings
 
 import numpy as np
@@ -100,6 +101,22 @@ def from_arrays(
     return ArrayDataset(pixels, factors, names, name=name, provenance={"source": "arrays", **notes})
 
 
+def content_hash(images: np.ndarray, factors: np.ndarray | None, all_rows: bool = True) -> str:
+    """Returns what tells images and factors from any others, a SHA-256 in hexadecimal digits.
+
+    Args:
+        images: uint8 `(n, height, width, channels)`.
+        factors: int64 `(n, f)`, or `None`.
+        all_rows: Whether all images count, or only parts of them, as suits a file. Default: `True`.
+    """
+    digest = hashlib.sha256(repr((images.shape, np.shape(factors))).encode())
+    for rows in _slices_to_read(images, all_rows):
+        digest.update(np.ascontiguousarray(images[rows]).data)
+    if factors is not None:
+        digest.update(np.ascontiguousarray(factors).data)
+    return digest.hexdigest()
+
+
 def as_pixels(images, all_rows: bool = True) -> np.ndarray:
     """Returns images as uint8 `(n, h, w, c)`; see `from_arrays` for what is accepted.
 
@@ -108,7 +125,7 @@ def as_pixels(images, all_rows: bool = True) -> np.ndarray:
         all_rows: Whether uint8 images may be read to the end to see if they are all but black,
             or only parts of them, as suits a file. Default: `True`.
     """
-    images = np.asarray(images)
+    images = as_array(images, "Images")
     if images.ndim not in (3, 4) or 0 in images.shape:
         raise UsageError(
             "Images must have shape (n, height, width) or (n, height, width, channels), none of "
@@ -126,6 +143,14 @@ def as_pixels(images, all_rows: bool = True) -> np.ndarray:
     return images[..., np.newaxis] if images.ndim == 3 else images
 
 
+def as_array(values, what: str) -> np.ndarray:
+    """Returns values as an array; raises `UsageError` where they do not make one."""
+    try:
+        return np.asarray(values)
+    except (TypeError, ValueError) as error:
+        raise UsageError(f"{what} must be one array, rows all of one shape: {error}.") from None
+
+
 def checked_factors(factors, factor_names, length: int, bins=None):
     """Returns factors as int64 `(length, f)`, their names, and what to note in the provenance.
 
@@ -138,7 +163,7 @@ def checked_factors(factors, factor_names, length: int, bins=None):
             )
         refuse_bins(bins)
         return None, None, {}
-    factors = np.asarray(factors)
+    factors = as_array(factors, "Factors")
     if factors.ndim != 2 or len(factors) != length or not factors.shape[1]:
         raise UsageError(
             f"Factors must have shape ({length}, number of factors), one row for each image. "
@@ -204,12 +229,14 @@ def _range_of(images: np.ndarray) -> str:
     return f" with minimum {images.min():g} and maximum {images.max():g}"
 
 
-def _warn_if_binary(images: np.ndarray, all_rows: bool) -> None:
+def _slices_to_read(images: np.ndarray, all_rows: bool) -> list[slice]:
     slices = _row_slices(images)
-    if not all_rows:
-        slices = slices[:: -(-len(slices) // _SLICES_OF_A_FILE)]
+    return slices if all_rows else slices[:: -(-len(slices) // _SLICES_OF_A_FILE)]
+
+
+def _warn_if_binary(images: np.ndarray, all_rows: bool) -> None:
     brightest = 0
-    for rows in slices:
+    for rows in _slices_to_read(images, all_rows):
         brightest = max(brightest, images[rows].max())
         # Most sets are cleared by their first rows; only dark ones are read on.
         if brightest > 1:

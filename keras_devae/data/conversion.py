@@ -42,6 +42,7 @@ def write_store(
     paths: Sequence[Path],
     folder: Path,
     image_size: int,
+    anew: bool = False,
     progress: Progress | None = None,
 ) -> None:
     """Converts published files to a store; the caller holds the lock of `folder`.
@@ -51,6 +52,7 @@ def write_store(
         paths: Its files, in the order of `official.files`.
         folder: The store to make; one that exists is replaced, but nothing else is.
         image_size: Pixels a side of the images to store.
+        anew: Whether unfinished work is thrown away. Default: `False`, it is gone on with.
         progress: Called with what is done, what is to do, and what it is.
 
     Raises:
@@ -60,9 +62,11 @@ def write_store(
     if folder.exists() and not (folder / RECORD).exists():
         raise UsageError(f"{folder} exists and does not hold prepared data; it is left alone.")
     work = work_folder(folder)
+    facts = file_facts(official, paths, progress)
+    source = official.file_format(*paths)
     try:
-        facts = file_facts(official, paths, progress)
-        source = official.file_format(*paths)
+        if anew:
+            shutil.rmtree(work, ignore_errors=True)
         _write_images(source, facts, work, image_size, progress)
         _complete(official, source, facts, work, image_size, progress)
         _put_in_place(work, folder)
@@ -74,6 +78,19 @@ def write_store(
             f"{folder} could not be written: {error}. What is converted is kept: make room, or "
             "mend that, and prepare it again to go on."
         ) from None
+
+
+def leftovers(folder: Path) -> list[Path]:
+    """Returns the hidden folders that unfinished work on a store has left."""
+    return [path for path in (work_folder(folder), _old_folder(folder)) if path.exists()]
+
+
+def remove_store(folder: Path) -> None:
+    """Removes a store, which has lost its name before it has lost anything else."""
+    old = _old_folder(folder)
+    shutil.rmtree(old, ignore_errors=True)
+    folder.rename(old)
+    shutil.rmtree(old)
 
 
 def work_folder(folder: Path) -> Path:
@@ -202,10 +219,16 @@ def _complete(
 
 
 def _put_in_place(work: Path, folder: Path) -> None:
-    (work / _PROGRESS).unlink()
-    old = folder.with_name(f".{folder.name}.old")
+    old = _old_folder(folder)
     shutil.rmtree(old, ignore_errors=True)
     if folder.exists():
         folder.rename(old)
     work.rename(folder)
+    # Only now: work that is stopped before is then known to be complete.
+    (folder / _PROGRESS).unlink(missing_ok=True)
     shutil.rmtree(old, ignore_errors=True)
+
+
+def _old_folder(folder: Path) -> Path:
+    """Returns the hidden folder of a store on its way out."""
+    return folder.with_name(f".{folder.name}.old")

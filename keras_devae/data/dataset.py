@@ -129,6 +129,7 @@ class Dataset(abc.ABC):
         start_step: int = 0,
         shuffle: bool = True,
         resident: bool = False,
+        **options,
     ):
         """Returns the images in batches, in the form that `keras.Model.fit` takes.
 
@@ -140,6 +141,7 @@ class Dataset(abc.ABC):
             shuffle: Whether the rows are put in random order. Default: `True`.
             resident: Whether `fit` keeps the whole data set on the device and picks the images of
                 a batch there; see `keras_devae.pipeline.Batches`. Default: `False`.
+            **options: `workers` and other options of `keras.utils.PyDataset`.
 
         Returns:
             A `keras_devae.pipeline.Batches`.
@@ -155,6 +157,7 @@ class Dataset(abc.ABC):
             start_step=start_step,
             shuffle=shuffle,
             resident=resident,
+            **options,
         )
 
     @abc.abstractmethod

@@ -8,6 +8,7 @@ import numpy as np
 
 from keras_devae.data.arrays import checked_factors, checked_names
 from keras_devae.data.binning import class_numbers
+from keras_devae.data.npz_member import UNREADABLE
 from keras_devae.errors import FailureError, UsageError
 
 #: The files that are looked for beside the pictures of a folder.
@@ -90,7 +91,7 @@ def mapped_array(file: Path) -> np.ndarray:
         raise UsageError(f"There is no file {file}.")
     try:
         return np.asarray(np.lib.format.open_memmap(file, mode="r"))
-    except (ValueError, OSError, EOFError) as error:
+    except UNREADABLE as error:
         if "Python objects" in str(error):
             raise UsageError(
                 f"{file} holds Python objects, which are not read because unpickling runs code; "

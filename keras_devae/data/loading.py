@@ -103,10 +103,11 @@ def load(
     image_size: int | None = None,
     drop_duplicate_orientation: bool = False,
     factors: Sequence[str] | None = None,
-    variants: Sequence[str] = (),
+    variants: Sequence[str] | None = None,
     factors_file: str | Path | None = None,
     bins: dict[str, int] | None = None,
     skip_damaged: bool = False,
+    fetch: bool = True,
     progress: Progress | None = None,
 ) -> Dataset:
     """Returns a data set by name.
@@ -135,6 +136,8 @@ def load(
         bins: For continuous factors of your own images, name to number of bins.
         skip_damaged: Whether damaged pictures of a folder are left out, with a warning. Default:
             `False`, they are an error.
+        fetch: Whether `source="official"` may fetch and convert what is not prepared. Default:
+            `True`.
         progress: Called with what is done, what is to do, and what it is, if that takes long.
 
     Returns:
@@ -150,6 +153,8 @@ def load(
     """
     if source not in SOURCES:
         raise unknown_name("data source", source, SOURCES)
+    variants = () if variants is None else variants
+    variants = variants if isinstance(variants, str) else tuple(variants)
     check_specifications(variants)
     kind, colon, file = str(name).partition(":")
     own = {"factors_file": factors_file, "bins": bins, "skip_damaged": skip_damaged}
@@ -167,7 +172,8 @@ def load(
                 "The options factors_file, bins and skip_damaged belong to images of your own. "
                 f"Received: {name!r} with one of them."
             )
-        dataset = _load_official_set(official, source, data_dir, path, image_size, progress)
+        arguments = (source, data_dir, path, image_size, fetch, progress)
+        dataset = _load_official_set(official, *arguments)
     if drop_duplicate_orientation:
         dataset = without_duplicate_orientation(dataset)
     if factors is not None:
@@ -195,8 +201,10 @@ def without_duplicate_orientation(dataset: Dataset) -> Dataset:
 def _load_own(
     kind: str, file: str, image_size: int | None, own: dict, progress: Progress | None
 ) -> Dataset:
-    if kind == "folder":
+    if kind == "folder" and file:
         return from_folder(file, image_size, **own, progress=progress)
+    if not file:
+        raise UsageError(f"Name a file behind the colon, e.g. {kind}:PATH. Received: '{kind}:'.")
     if kind not in ("npz", "npy"):
         kinds = ("npz:PATH", "npy:PATH", "folder:PATH")
         raise unknown_name("data set", f"{kind}:", (*names(), *kinds))
@@ -213,6 +221,7 @@ def _load_official_set(
     data_dir: str | Path | None,
     path: str | Path | None,
     image_size: int | None,
+    fetch: bool,
     progress: Progress | None,
 ) -> Dataset:
     if path is not None and source == "rendered":
@@ -223,8 +232,15 @@ def _load_official_set(
         return _load_path(official, Path(path).expanduser(), official.check_size(image_size))
     if source == "official":
         size = official.check_size(image_size)
-        store = prepare(official.name, None, data_dir, None, False, size, progress)
-        return open_store(official, store)
+        store = official.store(data_directory(data_dir), size)
+        if not fetch and not has_store(store):
+            raise UsageError(
+                f"{official.title} is not prepared at {store}. Prepare it with `keras-devae data "
+                f"prepare {official.name}` and the same --image-size and --data-dir."
+            )
+        return open_store(
+            official, prepare(official.name, data_dir=data_dir, image_size=size, progress=progress)
+        )
     if official.renderer is not None and image_size not in (None, *official.image_sizes):
         sizes = listed([f"{size}x{size}" for size in official.image_sizes], "and")
         return _drawn(official, image_size, f"the official file has {sizes} only")
@@ -247,6 +263,10 @@ def _drawn(official: OfficialSet, image_size: int | None, remark: str = "") -> D
 
 def _load_path(official: OfficialSet, path: Path, image_size: int) -> Dataset:
     for folder in (path, official.store(path, image_size)):
-        if has_store(folder) and store_record(folder)["image_size"] == image_size:
+        if has_store(folder) and _is_of(store_record(folder), official, image_size):
             return open_store(official, folder)
     return open_files(official, find_files(official, path), image_size)
+
+
+def _is_of(record: dict, official: OfficialSet, image_size: int) -> bool:
+    return (record["name"], record["image_size"]) == (official.name, image_size)

@@ -12,6 +12,22 @@ import numpy as np
 
 from keras_devae.errors import FailureError
 
+#: What reading a damaged array or archive of arrays raises. RuntimeError: encrypted, or compressed
+#: in a way that is not known. The last two: a damaged header of an array, which is Python's
+#: notation.
+UNREADABLE = (
+    zipfile.BadZipFile,
+    zlib.error,
+    struct.error,
+    EOFError,
+    OSError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+    SyntaxError,
+    tokenize.TokenError,
+)
+
 
 @contextlib.contextmanager
 def opened_archive(path: Path) -> Iterator[zipfile.ZipFile]:
@@ -25,20 +41,7 @@ def opened_archive(path: Path) -> Iterator[zipfile.ZipFile]:
             yield archive
     except FailureError:
         raise
-    # RuntimeError: encrypted, or compressed in a way that is not known. The last two: a damaged
-    # header of an array, which is Python's notation.
-    except (
-        zipfile.BadZipFile,
-        zlib.error,
-        struct.error,
-        EOFError,
-        OSError,
-        RuntimeError,
-        TypeError,
-        ValueError,
-        SyntaxError,
-        tokenize.TokenError,
-    ) as error:
+    except UNREADABLE as error:
         raise _unreadable(path, error) from None
 
 

@@ -1,6 +1,7 @@
 """What is known about the published files of the data sets of the field."""
 
 import dataclasses
+import numbers
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -91,14 +92,14 @@ class OfficialSet:
         """Returns the size to prepare; raises `UsageError` if the set does not come in it."""
         if image_size is None:
             return self.image_sizes[0]
-        if image_size not in self.image_sizes:
+        if not isinstance(image_size, numbers.Integral) or image_size not in self.image_sizes:
             sizes = listed(self.image_sizes, "or")
             drawn = "; others can only be drawn, with source='rendered'" if self.renderer else ""
             raise UsageError(
                 f"The published images of {self.title} come with {sizes} pixels a side{drawn}. "
-                f"Received: image_size={image_size}."
+                f"Received: image_size={image_size!r}."
             )
-        return image_size
+        return int(image_size)
 
     def store(self, root: Path, image_size: int | None = None) -> Path:
         """Returns the folder below `root` for the images converted at a size."""

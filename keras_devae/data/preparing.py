@@ -6,7 +6,7 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
-from keras_devae.data.conversion import locked, work_folder, write_store
+from keras_devae.data.conversion import leftovers, locked, remove_store, write_store
 from keras_devae.data.download import discard, download, partial_download
 from keras_devae.data.file_facts import Progress, file_facts, file_hashes, hash_title
 from keras_devae.data.official import (
@@ -65,6 +65,10 @@ def prepare(
     """
     official = official_set(name)
     size = official.check_size(image_size)
+    if from_file is not None and url is not None:
+        raise UsageError(
+            "A file is either here or fetched. Received both from_file (--from) and url (--url)."
+        )
     root = data_directory(data_dir)
     store = official.store(root, size)
     sources = None if from_file is None else find_files(official, from_file)
@@ -76,9 +80,15 @@ def prepare(
             if sources is not None:
                 _check_same_files(official, sources, store)
             return store
-        if sources is None:
-            sources = _local_files(official, root, store, url, force, progress)
-        write_store(official, sources, store, size, progress)
+        if sources is not None:
+            write_store(official, sources, store, size, force, progress)
+        else:
+            files = _local_files(official, root, store, url, force, progress)
+            try:
+                write_store(official, files, store, size, force, progress)
+            except FailureError as error:
+                how = "Download it again with force=True (--force-download)"
+                raise FailureError(str(error).replace("Download it again", how)) from None
     return store
 
 
@@ -102,10 +112,13 @@ def verify(
     official = official_set(name)
     root = data_directory(data_dir)
     found = {}
-    for file in official.files:
-        path = root / file.name
+    paths = [root / file.name for file in official.files]
+    for file, path in zip(official.files, paths, strict=True):
         if path.is_file():
             found[str(path)] = _published_state(official, file, path, progress)
+    if len(found) == len(paths) and "as published" not in found.values():
+        # No hash tells; opening it does, at least for what is truncated.
+        official.file_format(*paths)
     for store in _stores(official, root):
         for path, expected in _recorded_hashes(store).items():
             if not path.is_file() or file_hashes(path, ("sha256",), progress)[0] != expected:
@@ -122,13 +135,19 @@ def verify(
     return found
 
 
-def remove(name: str, data_dir: str | Path | None = None, downloads: bool = False) -> list[Path]:
+def remove(
+    name: str,
+    data_dir: str | Path | None = None,
+    downloads: bool = False,
+    progress: Progress | None = None,
+) -> list[Path]:
     """Removes the conversions of a published data set, and what is left of unfinished ones.
 
     Args:
         name: As for `prepare`.
         data_dir: As for `prepare`.
         downloads: Whether the published files in the data folder go as well. Default: `False`.
+        progress: Told when there is another process to wait for.
 
     Returns:
         What was removed.
@@ -143,13 +162,9 @@ def remove(name: str, data_dir: str | Path | None = None, downloads: bool = Fals
     try:
         for size in official.image_sizes:
             store = official.store(root, size)
-            kept = [store] if (store / "store.json").exists() else []
-            folders = [f for f in (*kept, work_folder(store)) if f.exists()]
-            if folders:
-                with locked(store):
-                    for folder in folders:
-                        shutil.rmtree(folder)
-            removed += folders
+            if root.is_dir():
+                with locked(store, progress):
+                    removed += _remove_prepared(store)
         for file in official.files if downloads else ():
             path = root / file.name
             discard(partial_download(path))
@@ -158,6 +173,16 @@ def remove(name: str, data_dir: str | Path | None = None, downloads: bool = Fals
                 removed.append(path)
     except OSError as error:
         raise FailureError(f"{official.title} could not be removed: {error}.") from None
+    return removed
+
+
+def _remove_prepared(store: Path) -> list[Path]:
+    removed = leftovers(store)
+    for folder in removed:
+        shutil.rmtree(folder)
+    if (store / "store.json").exists():
+        remove_store(store)
+        removed = [store, *removed]
     return removed
 
 
@@ -228,7 +253,8 @@ def _fetch(
         raise FailureError(
             f"{official.title} is not at {store} or {destination}, and {reason}. Try again, or do "
             f"it by hand: get {file.name} from {file.url} and put it at {destination}, or prepare "
-            f"it from that file with `keras-devae data prepare {official.name} --from FILE`."
+            f"it with `keras-devae data prepare {official.name} --from "
+            f"{'FILE' if len(official.files) == 1 else 'FOLDER'}`."
         ) from None
 
 
@@ -247,11 +273,11 @@ def _check_download(official: OfficialSet, file: PublishedFile, path: Path, url:
                     f"{url} gave a file whose {hash_title(file.algorithm)} is {digest} and not the "
                     f"published {getattr(file, file.algorithm)}."
                 )
-    if len(official.files) == 1:
-        try:
-            official.file_format(path)
-        except FailureError as error:
-            raise FailureError(str(error).replace(str(path), f"what {url} gave")) from None
+    check = official.file_format if len(official.files) == 1 else official.file_format.check_file
+    try:
+        check(path)
+    except FailureError as error:
+        raise FailureError(str(error).replace(str(path), f"what {url} gave")) from None
 
 
 def _check_same_files(official: OfficialSet, sources: Sequence[Path], store: Path) -> None:

@@ -77,6 +77,16 @@ class SmallNORBFile:
         grid = FactorGrid(self.factor_names, distinct_counts(self.factors))
         self.grid = grid if _is_filled(grid, self.factors) else None
 
+    @staticmethod
+    def check_file(path: Path) -> None:
+        """Checks what can be told of one of the six files alone.
+
+        Raises:
+            FailureError: If it is truncated, or no matrix.
+        """
+        with _opened(path) as file:
+            _check_length(path, *_read_header(path, file))
+
     def __len__(self) -> int:
         return len(self.factors)
 
@@ -135,6 +145,11 @@ def _read_shape(path: Path, file, kind: str, row: tuple[int, ...]) -> tuple[int,
     if found != kind or shape[1:] != row or shape[0] < 1:
         expected = f"(n, {', '.join(map(str, row))})" if row else "(n,)"
         raise _wrong(path, f"it holds {found} {shape} and not {kind} {expected}")
+    _check_length(path, found, shape, header_bytes)
+    return shape
+
+
+def _check_length(path: Path, kind: str, shape: tuple[int, ...], header_bytes: int) -> None:
     expected = header_bytes + math.prod(shape) * np.dtype(kind).itemsize
     # The last bytes of a gzip file are the length of what it unpacks to. They tell at once what
     # else only unpacking the whole would.
@@ -144,7 +159,6 @@ def _read_shape(path: Path, file, kind: str, row: tuple[int, ...]) -> tuple[int,
             f"{path} ({path.stat().st_size:,} bytes) is truncated or damaged: it should unpack to "
             f"{expected:,} bytes and does not end so. Download it again."
         )
-    return shape
 
 
 def _read_header(path: Path, file) -> tuple[str, tuple[int, ...], int]:

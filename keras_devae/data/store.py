@@ -17,6 +17,7 @@ import numpy as np
 from keras_devae.data.dataset import Dataset
 from keras_devae.data.factor_classes import complete_grid, distinct_counts
 from keras_devae.data.file_facts import FileFacts, file_facts
+from keras_devae.data.npz_member import UNREADABLE
 from keras_devae.data.official import OfficialSet
 from keras_devae.data.resizing import resized
 from keras_devae.errors import FailureError, UsageError
@@ -124,14 +125,27 @@ class RowFile:
 def has_store(folder: Path) -> bool:
     """Whether a folder is a store of this version of the package."""
     try:
-        return store_record(folder).get("format_version") == FORMAT_VERSION
+        store_record(folder)
     except (OSError, ValueError):
         return False
+    return True
 
 
 def store_record(folder: Path) -> dict:
-    """Returns what a store records about itself."""
-    return json.loads((folder / RECORD).read_text())
+    """Returns what a store records about itself.
+
+    Raises:
+        OSError: If there is no record.
+        ValueError: If it is damaged, or of another version of the package.
+    """
+    record = json.loads((folder / RECORD).read_text())
+    facts = {field.name for field in dataclasses.fields(FileFacts)}
+    needed = facts | {"name", "image_size", "hashes", "format_version"}
+    if not isinstance(record, dict) or needed - set(record):
+        raise ValueError(f"{RECORD} is not complete")
+    if record["format_version"] != FORMAT_VERSION:
+        raise ValueError(f"{RECORD} is of version {record['format_version']}")
+    return record
 
 
 def facts_of(record: dict) -> FileFacts:
@@ -147,13 +161,15 @@ def open_store(official: OfficialSet, folder: Path) -> OfficialDataset:
     """
     try:
         record = store_record(folder)
+        if record["name"] != official.name:
+            raise ValueError(f"it holds {record['name']}")
         factors = np.load(folder / FACTORS, allow_pickle=False)
         images = RowFile(folder / IMAGES)
         row_shape = stored_shape(official.file_format, record["image_size"])
         if images.shape != (len(factors), *row_shape) or images.dtype != np.uint8:
             raise ValueError(f"{IMAGES} is {images.dtype} {images.shape}")
         facts = facts_of(record)
-    except (OSError, ValueError, KeyError) as error:
+    except UNREADABLE as error:
         raise FailureError(
             f"The prepared data in {folder} is damaged: {error}. Prepare it again with "
             "force=True (--force-download)."

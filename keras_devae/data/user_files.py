@@ -2,15 +2,21 @@
 
 import warnings
 import zipfile
-import zlib
 from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 
-from keras_devae.data.arrays import ArrayDataset, as_pixels, checked_factors, refuse_bins
+from keras_devae.data.arrays import (
+    ArrayDataset,
+    as_pixels,
+    checked_factors,
+    content_hash,
+    refuse_bins,
+)
 from keras_devae.data.dataset import Dataset
 from keras_devae.data.factor_files import factor_file_in, mapped_array, read_factors
+from keras_devae.data.npz_member import UNREADABLE
 from keras_devae.data.pictures import (
     PICTURE_SUFFIXES,
     Progress,
@@ -78,7 +84,12 @@ def from_npz(
         factors,
         names,
         name=f"npz:{path}",
-        provenance={"source": "npz", "file": str(path.resolve()), **notes},
+        provenance={
+            "source": "npz",
+            "file": str(path.resolve()),
+            "sha256": content_hash(pixels, factors),
+            **notes,
+        },
         origin="arrays of that file",
     )
 
@@ -104,7 +115,7 @@ def from_npy(
 
     Returns:
         A `Dataset` whose images are read from the file batch by batch; leave the file where it
-        is.
+        is. The hash in its provenance is that of a few slices of them, and of the factors.
 
     Raises:
         UsageError: If there is no such file, or an array or the factors are not as described.
@@ -134,7 +145,12 @@ def from_npy(
         factors,
         names,
         name=f"npy:{path}",
-        provenance={"source": "npy", "file": str(path.resolve()), **notes},
+        provenance={
+            "source": "npy",
+            "file": str(path.resolve()),
+            "sha256": content_hash(pixels, factors, all_rows=False),
+            **notes,
+        },
         origin="array of that file",
     )
 
@@ -153,7 +169,9 @@ def _read_members(path: Path, wanted: tuple[str, ...]) -> dict[str, np.ndarray]:
     try:
         with np.load(path, allow_pickle=False) as archive:
             return {name: _read_member(archive, name, path) for name in wanted if name in archive}
-    except (zipfile.BadZipFile, zlib.error, OSError, EOFError) as error:
+    except UNREADABLE as error:
+        if isinstance(error, (UsageError, FailureError)):
+            raise
         raise FailureError(f"{path} is damaged: {error}.") from None
 
 
@@ -161,8 +179,9 @@ def _read_member(archive, name: str, path: Path) -> np.ndarray:
     try:
         return archive[name]
     except ValueError as error:
-        if "pickle" not in str(error):
-            raise FailureError(f"Member {name!r} of {path} is damaged: {error}.") from None
+        if "Object arrays" not in str(error):
+            # NumPy's own words advise to unpickle it.
+            raise FailureError(f"Member {name!r} of {path} is damaged.") from None
         raise UsageError(
             f"Member {name!r} of {path} holds Python objects, which are not read because "
             "unpickling runs code; save it as an array of numbers or of strings."
@@ -229,7 +248,12 @@ def from_folder(
         images = _moved_up(images, kept)
         factors = None if factors is None else factors[kept]
         notes["skipped"] = [files[row].name for row in sorted(reasons)]
-    provenance = {"source": "folder", "folder": str(path.resolve()), "image_size": image_size}
+    provenance = {
+        "source": "folder",
+        "folder": str(path.resolve()),
+        "image_size": image_size,
+        "sha256": content_hash(images, factors),
+    }
     left_out = f", {len(reasons)} damaged left out" if reasons else ""
     return ArrayDataset(
         images,

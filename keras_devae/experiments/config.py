@@ -214,11 +214,12 @@ def _absolute(path):
     return str(Path(path).expanduser().resolve())
 
 
-def load_dataset(config, progress=None):
+def load_dataset(config, fetch=True, progress=None):
     """Loads the data set of a run.
 
     Args:
         config: The `RunConfig`.
+        fetch: Whether an official set that is not here may be fetched; default true.
         progress: Called with what is done, what is to do, and what it is, if that takes long.
 
     Returns:
@@ -239,5 +240,6 @@ def load_dataset(config, progress=None):
         factors_file=config.factors_file,
         bins=config.bins,
         skip_damaged=config.skip_damaged,
+        fetch=fetch,
         progress=progress,
     )

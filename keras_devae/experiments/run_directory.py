@@ -1,6 +1,7 @@
 """The folder that holds all of a run."""
 
 import csv
+import dataclasses
 import io
 import json
 import os
@@ -88,23 +89,41 @@ class RunDirectory:
             raise FailureError(f"{self.config_file} lacks its settings. Train the run again.")
         return RunConfig.from_dict(record["settings"])
 
-    def load_dataset(self, progress=None):
+    def load_dataset(self, variants=None, progress=None):
         """Loads the data set that the run was made with.
 
         Args:
+            variants: Variants in place of those of the run, or `None`: those of the run.
             progress: As for `keras_devae.experiments.config.load_dataset`.
 
         Raises:
+            UsageError: If an official set is not here any more, or the variants make images of
+                another shape.
             FailureError: If another one is found in its place.
         """
-        dataset = load_dataset(self.read_config(), progress)
-        recorded = self.read_record()["data"]
-        if json.loads(json.dumps(dataset.provenance)) != recorded:
+        config = self.read_config()
+        if variants is not None:
+            config = dataclasses.replace(config, variants=variants)
+        dataset = load_dataset(config, fetch=False, progress=progress)
+        recorded, found = self.read_record()["data"], json.loads(json.dumps(dataset.provenance))
+        if variants is not None:
+            self._check_shape(dataset)
+            recorded, found = ({**data, "variants": None} for data in (recorded, found))
+        if found != recorded:
             raise FailureError(
                 f"The run {self.path} was made with other images. Recorded: {recorded}. "
-                f"Found: {dataset.provenance}."
+                f"Found: {found}."
             )
         return dataset
+
+    def _check_shape(self, dataset):
+        trained = self.load_dataset().image_shape
+        if dataset.image_shape != trained:
+            raise UsageError(
+                f"The run {self.path} was made with images of shape {trained}, and these have "
+                f"{dataset.image_shape}. Repeat the variants of the run that change it: "
+                f"{', '.join(self.read_config().variants)}."
+            )
 
     def write_record(self, config, data, environment):
         """Writes `config.json`.

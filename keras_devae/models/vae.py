@@ -83,7 +83,12 @@ class VAE(Construction, Inference, keras.Model):
         Row numbers, `(batch,)`, stand for resident images while there are any.
         """
         images = ops.convert_to_tensor(images)
-        if self.resident_images is not None and len(images.shape) == 1:
+        if len(images.shape) == 1:
+            if self.resident_images is None:
+                raise UsageError(
+                    "Row numbers stand for images only in `fit` and `evaluate` on resident "
+                    "batches. Pass images, e.g. `dataset.images(rows)`."
+                )
             images = self.resident_images(images)
         if not keras.backend.is_float_dtype(keras.backend.standardize_dtype(images.dtype)):
             return ops.cast(images, "float32") / 255.0

@@ -146,9 +146,8 @@ def test_a_run_goes_on_with_the_images_it_was_made_with(tmp_path, capsys, monkey
     monkeypatch.chdir(tmp_path / "elsewhere")
     assert run("evaluate", tmp_path / "r", "--metrics", "kl, active_variables") == 0
 
-    record = json.loads((tmp_path / "r" / "config.json").read_text())
-    record["data"]["source"] = "official"
-    (tmp_path / "r" / "config.json").write_text(json.dumps(record))
+    images[7, 5, 3] ^= 1
+    np.savez("../own.npz", images=images)
     assert run("evaluate", tmp_path / "r") == 1
     assert "made with other images" in capsys.readouterr().err
 
@@ -354,14 +353,6 @@ def test_own_pictures_without_factors(tmp_path, capsys):
     assert run(*words) == 0
     assert "mig" not in capsys.readouterr().out
     assert run("plot", "traversal", tmp_path / "runs" / "own", "--steps", "7") == 0
-
-
-def test_missing_official_file_names_file_and_folder(tmp_path, capsys, monkeypatch):
-    monkeypatch.setenv("KERAS_DEVAE_SHAPES3D_URL", "http://127.0.0.1:9/3dshapes.h5")
-    words = ["train", "--dataset", "shapes3d", "--source", "official", "--data-dir", tmp_path]
-    assert run(*words, "--runs-dir", tmp_path / "runs") != 0
-    error = capsys.readouterr().err
-    assert "3dshapes.h5" in error and str(tmp_path) in error and "Traceback" not in error
 
 
 def test_doctor_and_presets(capsys):

@@ -110,6 +110,23 @@ def test_train_on_a_prepared_set_with_variants(cars, tmp_path, capsys):
     assert scores["settings"]["data"]["variants"][-1]["combinations"] == [{"azimuth": [3, 4]}]
     assert run("evaluate", tmp_path / "runs" / "r", "--variant", "none") == 0
     assert "72 images" in capsys.readouterr().out
+    assert run("evaluate", tmp_path / "runs" / "r", "--variant", "none", "--variant", "noise") == 2
+    resumed = ["train", "--resume", tmp_path / "runs" / "r"]
+    assert run(*resumed, "--variant", "noise") == 2
+    assert "--variant." in capsys.readouterr().err
+    assert run("data", "remove", "cars3d") == 0
+    assert run("evaluate", tmp_path / "runs" / "r") == 2
+    assert "data prepare cars3d" in capsys.readouterr().err
+
+
+def test_variants_for_evaluation_must_fit_the_model(tmp_path, capsys):
+    words = ["train", "--dataset", "dsprites", "--source", "rendered", "--image-size", "32", *TINY]
+    words += ["--variant", "subset:80", "--variant", "noise", "--run", "r", "--runs-dir", tmp_path]
+    assert run(*words) == 0
+    capsys.readouterr()
+    assert run("evaluate", tmp_path / "r", "--variant", "subset:80") == 2
+    error = capsys.readouterr().err
+    assert "(32, 32, 3)" in error and "(32, 32, 1)" in error and "noise" in error
 
 
 @pytest.mark.filterwarnings("default:.*are left out")
@@ -167,3 +184,11 @@ def test_wrong_use_is_refused_before_anything_long(words, message, tmp_path, cap
     error = capsys.readouterr().err
     assert message in error and "Traceback" not in error
     assert not (tmp_path / "runs").exists()
+
+
+def test_missing_official_file_names_file_and_folder(tmp_path, capsys, monkeypatch):
+    monkeypatch.setenv("KERAS_DEVAE_SHAPES3D_URL", "http://127.0.0.1:9/3dshapes.h5")
+    words = ["train", "--dataset", "shapes3d", "--source", "official", "--data-dir", tmp_path]
+    assert run(*words, "--runs-dir", tmp_path / "runs") != 0
+    error = capsys.readouterr().err
+    assert "3dshapes.h5" in error and str(tmp_path) in error and "Traceback" not in error

@@ -23,6 +23,12 @@ def _private_data_folder(tmp_path, monkeypatch):
 
 
 @pytest.fixture
+def root(tmp_path):
+    """A data folder that does not exist yet."""
+    return tmp_path / "new" / "folder"
+
+
+@pytest.fixture
 def reference():
     folder = Path(__file__).parent / "reference"
 

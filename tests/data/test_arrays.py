@@ -198,3 +198,12 @@ def test_batches_of_a_large_array_need_little_memory():
     command = [sys.executable, "-c", BATCHES_OF_A_LARGE_ARRAY]
     run = subprocess.run(command, capture_output=True, text=True, check=True)
     assert float(run.stdout) < 60
+
+
+def test_refuses_what_is_no_array():
+    for images, factors in (
+        ([np.zeros((8, 8), np.uint8), np.zeros((4, 4), np.uint8)], None),
+        (np.zeros((2, 8, 8), np.uint8), [[1, 2], [3]]),
+    ):
+        with pytest.raises(UsageError, match="rows all of one shape"):
+            from_arrays(images, factors)

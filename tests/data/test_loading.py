@@ -54,6 +54,9 @@ def test_drops_the_duplicate_orientation_and_keeps_the_order():
         ({"name": "cars3d", "image_size": 96}, "64 or 128 pixels a side"),
         ({"name": "dsprites", "factors_file": "x.csv"}, "images of your own"),
         ({"name": "npz:x", "skip_damaged": True}, "folders of pictures"),
+        ({"name": "npz:"}, "Name a file behind the colon"),
+        ({"name": "dsprites", "variants": "colour"}, "list of texts"),
+        ({"name": "dsprites", "variants": (v for v in ["color"])}, "Did you mean 'colour'"),
         ({"name": "dsprites", "variants": ["color"]}, "Did you mean 'colour'"),
     ],
 )
@@ -99,6 +102,11 @@ def test_says_how_to_get_a_set_that_cannot_be_drawn(tmp_path):
     for source in ("auto", "rendered"):
         with pytest.raises(UsageError, match=r"data prepare cars3d.*nips2015-analogy-data"):
             load("cars3d", source=source, data_dir=tmp_path)
+
+
+def test_variants_may_come_from_a_generator():
+    dataset = load("dsprites", variants=(name for name in ["noise"]))
+    assert dataset.image_shape == (64, 64, 3)
 
 
 def test_names_no_backend():

@@ -4,10 +4,12 @@ import dataclasses
 
 import numpy as np
 import pytest
+from data_folder import visible
 from PIL import Image
 
 from keras_devae.data import FactorGrid, info, load, names, official, prepare, verify
 from keras_devae.data.mpi3d_file import MPI3DFile
+from keras_devae.errors import FailureError, UsageError
 
 MPI3D_SIZES = (2, 3, 2, 2, 2, 4, 3)
 #: Name of the function that writes a miniature, and the sizes of its grid.
@@ -118,3 +120,34 @@ def test_all_files_of_a_set_are_fetched_from_one_folder(written, server, tmp_pat
     assert asked == [path.name for path in files.paths]
     assert "6 official files" in dataset.description
     assert dataset.provenance["file"].count(", ") == 5
+
+
+def test_a_download_of_one_of_many_files_is_looked_at(written, server, tmp_path):
+    _, files = written("smallnorb")
+    bodies = [path.read_bytes() for path in files.paths]
+    server.answers = [(200, bodies[0]), (200, b"<html>moved</html>")]
+    with pytest.raises(FailureError, match=r"cat\.mat\.gz.*what http.*--from FOLDER"):
+        prepare("smallnorb", data_dir=tmp_path / "data", url=server.url)
+    assert visible(tmp_path / "data") == [files.paths[0].name]
+    server.answers = [(200, body) for body in bodies[1:]]
+    prepare("smallnorb", data_dir=tmp_path / "data", url=server.url)
+
+
+def test_says_how_to_replace_a_damaged_file_in_the_data_folder(written, tmp_path):
+    _, files = written("cars3d")
+    folder = tmp_path / "data"
+    folder.mkdir()
+    (folder / files.paths[0].name).write_bytes(files.paths[0].read_bytes()[:-200])
+    with pytest.raises(FailureError, match="--force-download"):
+        prepare("cars3d", data_dir=folder)
+
+
+@pytest.mark.parametrize("size", [np.int64(128), 128.0, "128", 32])
+def test_image_sizes_are_whole_numbers_that_there_are(written, tmp_path, size):
+    folder, _ = written("cars3d")
+    if isinstance(size, np.integer):
+        assert prepare("cars3d", folder, image_size=size).name == "cars3d-128"
+        return
+    with pytest.raises(UsageError, match="64 or 128 pixels a side"):
+        prepare("cars3d", folder, tmp_path / "data", image_size=size)
+    assert not (tmp_path / "data").exists()

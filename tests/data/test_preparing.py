@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
+from data_folder import unfinished, visible
 
 from keras_devae.data import (
     conversion,
@@ -19,25 +20,9 @@ from keras_devae.data import (
     load,
     official,
     prepare,
-    remove,
     shapes3d_file,
-    verify,
 )
 from keras_devae.errors import FailureError, UsageError
-
-
-@pytest.fixture
-def root(tmp_path):
-    return tmp_path / "new" / "folder"
-
-
-def visible(folder):
-    """The names that a user sees in a folder; locks and unfinished work are hidden."""
-    return sorted(item.name for item in folder.iterdir() if not item.name.startswith("."))
-
-
-def unfinished(folder):
-    return sorted(item.name for item in folder.glob(".*.part*"))
 
 
 def test_converts_dsprites_to_packed_bits(dsprites_npz, root):
@@ -82,70 +67,6 @@ def test_records_where_the_images_come_from(shapes3d_h5, root):
     }
     assert "3dshapes.h5" in dataset.description and "not the published one" in dataset.description
     assert info("shapes3d", root)["prepared"] and not info("dsprites", root)["prepared"]
-
-
-def test_downloads_once_and_after_a_failure(shapes3d_h5, root, server):
-    path, images, _ = shapes3d_h5()
-    server.answers = [(404, b"gone"), (200, path.read_bytes())]
-    with pytest.raises(FailureError) as error:
-        prepare("shapes3d", data_dir=root, url=server.url)
-    for words in ("404", server.url, str(root / "3dshapes.h5"), "by hand"):
-        assert words in str(error.value)
-    assert visible(root) == unfinished(root) == []
-    calls = []
-    store = prepare(
-        "shapes3d", data_dir=root, url=server.url, progress=lambda *call: calls.append(call)
-    )
-    assert (path.stat().st_size, path.stat().st_size, "Downloading 3dshapes.h5") in calls
-    assert visible(root) == ["3dshapes.h5", "shapes3d"] and unfinished(root) == []
-    np.testing.assert_array_equal(np.load(store / "images.npy"), images)
-    server.answers = [(500, b"")]
-    assert prepare("shapes3d", data_dir=root, url=server.url) == store
-    assert len(server.requests) == 2
-
-
-def test_force_downloads_and_converts_again(dsprites_npz, root, server, monkeypatch):
-    monkeypatch.setenv("KERAS_DEVAE_DSPRITES_URL", server.url)
-    path, images, _ = dsprites_npz()
-    server.answers = [(200, path.read_bytes())]
-    prepare("dsprites", data_dir=root)
-    path, _, _ = dsprites_npz(imgs=1 - images)
-    server.answers = [(200, path.read_bytes())]
-    prepare("dsprites", data_dir=root, force=True)
-    changed = load("dsprites", data_dir=root).images([0])[0, ..., 0]
-    np.testing.assert_array_equal(changed, 255 * (1 - images[0]))
-    assert visible(root) == ["dsprites", path.name] and unfinished(root) == []
-
-
-@pytest.mark.parametrize("kept", [0.5, 0.99])
-def test_refuses_a_broken_download(shapes3d_h5, root, server, kept):
-    content = shapes3d_h5()[0].read_bytes()
-    server.answers = [(200, content[: int(kept * len(content))])]
-    with pytest.raises(FailureError, match="truncated"):
-        prepare("shapes3d", data_dir=root, url=server.url)
-    assert visible(root) == unfinished(root) == []
-
-
-def test_load_official_fetches_what_is_missing(shapes3d_h5, root, server, monkeypatch):
-    path, images, _ = shapes3d_h5()
-    monkeypatch.setenv("KERAS_DEVAE_SHAPES3D_URL", server.url)
-    server.answers = [(200, path.read_bytes())]
-    assert load("shapes3d", data_dir=root).provenance["source"] == "rendered"
-    assert server.requests == []
-    dataset = load("shapes3d", source="official", data_dir=root)
-    np.testing.assert_array_equal(dataset.images([7]), images[[7]])
-    assert len(server.requests) == 1 and info("shapes3d", root)["prepared"]
-
-
-def test_load_official_says_what_is_missing_without_network(tmp_path):
-    with pytest.raises(FailureError) as error:
-        load("shapes3d", source="official", data_dir=tmp_path)
-    for words in (
-        str(tmp_path / "shapes3d"),
-        str(tmp_path / "3dshapes.h5"),
-        "https://storage.googleapis.com/3d-shapes/3dshapes.h5",
-    ):
-        assert words in str(error.value)
 
 
 def test_load_official_converts_a_file_put_there_by_hand(shapes3d_h5, root):
@@ -252,85 +173,6 @@ def test_says_that_it_waits_for_another_process(shapes3d_h5, root):
     np.testing.assert_array_equal(np.load(root / "shapes3d" / "images.npy"), images)
 
 
-@pytest.mark.parametrize("status", [404, 500, 503])
-def test_says_that_a_server_refuses(status, root, server):
-    server.answers = [(status, b"no")]
-    with pytest.raises(FailureError, match=rf"{status}.*get 3dshapes\.h5 from https"):
-        prepare("shapes3d", data_dir=root, url=server.url)
-    assert visible(root) == unfinished(root) == []
-
-
-def test_a_download_that_breaks_off_goes_on(shapes3d_h5, root, server):
-    path, images, _ = shapes3d_h5()
-    content = path.read_bytes()
-    server.answers, server.etag, server.cut_after = [(200, content)], '"first"', 200_000
-    with pytest.raises(FailureError, match=r"196,608 bytes have arrived and are kept"):
-        prepare("shapes3d", data_dir=root, url=server.url)
-    assert visible(root) == []
-    store = prepare("shapes3d", data_dir=root, url=server.url)
-    assert server.requests[1]["Range"] == "bytes=196608-"
-    np.testing.assert_array_equal(np.load(store / "images.npy"), images)
-    assert (root / "3dshapes.h5").read_bytes() == content and unfinished(root) == []
-
-
-def test_a_download_starts_again_where_the_file_has_changed(shapes3d_h5, root, server):
-    path, images, _ = shapes3d_h5()
-    server.answers, server.etag, server.cut_after = [(200, bytes(300_000))], '"first"', 100_000
-    with pytest.raises(FailureError, match="kept"):
-        prepare("shapes3d", data_dir=root, url=server.url)
-    server.answers, server.etag = [(200, path.read_bytes())], '"second"'
-    store = prepare("shapes3d", data_dir=root, url=server.url)
-    np.testing.assert_array_equal(np.load(store / "images.npy"), images)
-
-
-def test_a_download_that_was_whole_but_not_in_place_is_used(shapes3d_h5, root, server):
-    path, images, _ = shapes3d_h5()
-    content = path.read_bytes()
-    root.mkdir(parents=True)
-    (root / ".3dshapes.h5.part").write_bytes(content)
-    record = {"url": server.url, "validator": '"first"'}
-    (root / ".3dshapes.h5.part.json").write_text(json.dumps(record))
-    server.answers, server.etag = [(200, content)], '"first"'
-    store = prepare("shapes3d", data_dir=root, url=server.url)
-    np.testing.assert_array_equal(np.load(store / "images.npy"), images)
-
-
-def test_a_download_without_a_mark_of_its_content_starts_again(shapes3d_h5, root, server):
-    path, images, _ = shapes3d_h5()
-    server.answers, server.cut_after = [(200, path.read_bytes())], 100_000
-    with pytest.raises(FailureError, match="arrived"):
-        prepare("shapes3d", data_dir=root, url=server.url)
-    store = prepare("shapes3d", data_dir=root, url=server.url)
-    assert "Range" not in server.requests[1]
-    np.testing.assert_array_equal(np.load(store / "images.npy"), images)
-
-
-@pytest.mark.parametrize("fact", ["sha256", "md5", "num_bytes"])
-def test_refuses_a_download_that_is_not_the_published_file(
-    shapes3d_h5, root, server, monkeypatch, fact
-):
-    path, images, _ = shapes3d_h5()
-    monkeypatch.delenv("KERAS_DEVAE_SHAPES3D_URL")
-    known = official.official_set("shapes3d")
-    facts = {
-        "sha256": {"sha256": "0" * 64},
-        "md5": {"md5": "0" * 32},
-        "num_bytes": {"num_bytes": 9},
-    }
-    for wrong, message in ((facts[fact], "and not the published|were expected"), ({}, None)):
-        file = official.PublishedFile("3dshapes.h5", server.url, **wrong)
-        changed = dataclasses.replace(known, files=(file,))
-        monkeypatch.setitem(official.OFFICIAL_SETS, "shapes3d", changed)
-        server.answers = [(200, path.read_bytes())]
-        if message:
-            with pytest.raises(FailureError, match=message):
-                prepare("shapes3d", data_dir=root)
-            assert visible(root) == unfinished(root) == []
-        else:
-            store = prepare("shapes3d", data_dir=root)
-            np.testing.assert_array_equal(np.load(store / "images.npy"), images)
-
-
 def test_recognises_the_published_file(shapes3d_h5, root, monkeypatch):
     path, _, _ = shapes3d_h5()
     known = official.official_set("shapes3d")
@@ -420,41 +262,6 @@ def test_says_that_permission_is_denied(shapes3d_h5, root, as_nobody):
         np.testing.assert_array_equal(np.load(store / "images.npy"), images)
 
 
-def test_verify_reads_all_that_is_here(shapes3d_h5, root):
-    path, _, _ = shapes3d_h5()
-    with pytest.raises(UsageError, match="nothing to verify"):
-        verify("shapes3d", root)
-    store = prepare("shapes3d", path, root)
-    shutil.copy(path, root)
-    assert verify("shapes3d", root) == {
-        str(root / "3dshapes.h5"): "not the published file",
-        str(store / "images.npy"): "as it was prepared",
-        str(store / "factors.npy"): "as it was prepared",
-    }
-    content = bytearray((store / "images.npy").read_bytes())
-    content[5000] ^= 1
-    (store / "images.npy").write_bytes(content)
-    with pytest.raises(FailureError, match=r"images\.npy is damaged.*force=True"):
-        verify("shapes3d", root)
-
-
-def test_remove_takes_what_was_prepared_and_nothing_else(shapes3d_h5, dsprites_npz, root):
-    path, _, _ = shapes3d_h5()
-    store = prepare("shapes3d", path, root)
-    prepare("dsprites", dsprites_npz()[0], root)
-    shutil.copy(path, root)
-    work = root / ".shapes3d.partial"
-    work.mkdir()
-    assert remove("shapes3d", root) == [store, work]
-    assert visible(root) == ["3dshapes.h5", "dsprites"] and not work.exists()
-    assert remove("shapes3d", root, downloads=True) == [root / "3dshapes.h5"]
-    assert remove("shapes3d", root, downloads=True) == []
-    assert visible(root) == ["dsprites"]
-    (root / "shapes3d").mkdir()
-    (root / "shapes3d" / "mine.txt").write_text("keep")
-    assert remove("shapes3d", root) == [] and (root / "shapes3d" / "mine.txt").exists()
-
-
 def test_failed_conversion_keeps_the_old_store(shapes3d_h5, root):
     path, images, _ = shapes3d_h5()
     store = prepare("shapes3d", from_file=path, data_dir=root)
@@ -462,23 +269,6 @@ def test_failed_conversion_keeps_the_old_store(shapes3d_h5, root):
     with pytest.raises(FailureError, match="truncated"):
         prepare("shapes3d", from_file=path, data_dir=root, force=True)
     np.testing.assert_array_equal(np.load(store / "images.npy"), images)
-
-
-def test_says_that_a_store_is_damaged(shapes3d_h5, root):
-    path, _, _ = shapes3d_h5()
-    images = prepare("shapes3d", from_file=path, data_dir=root) / "images.npy"
-    images.write_bytes(images.read_bytes()[:-100])
-    with pytest.raises(FailureError, match="force=True"):
-        load("shapes3d", data_dir=root)
-
-
-def test_says_that_a_store_has_gone(shapes3d_h5, root):
-    path, _, _ = shapes3d_h5()
-    store = prepare("shapes3d", from_file=path, data_dir=root)
-    dataset = load("shapes3d", data_dir=root)
-    (store / "images.npy").unlink()
-    with pytest.raises(FailureError, match="cannot be read any more"):
-        dataset.images([0])
 
 
 def test_another_file_needs_force(shapes3d_h5, root):
@@ -490,15 +280,6 @@ def test_another_file_needs_force(shapes3d_h5, root):
         prepare("shapes3d", from_file=path, data_dir=root)
 
 
-def test_leaves_other_folders_alone(shapes3d_h5, root):
-    path, _, _ = shapes3d_h5()
-    (root / "shapes3d").mkdir(parents=True)
-    (root / "shapes3d" / "mine.txt").write_text("keep")
-    with pytest.raises(UsageError, match="left alone"):
-        prepare("shapes3d", from_file=path, data_dir=root)
-    assert (root / "shapes3d" / "mine.txt").read_text() == "keep"
-
-
 def test_refuses_wrong_arguments(tmp_path):
     with pytest.raises(UsageError, match="Did you mean 'shapes3d'"):
         prepare("shapes3", data_dir=tmp_path)
@@ -508,3 +289,57 @@ def test_refuses_wrong_arguments(tmp_path):
     blocked.write_text("")
     with pytest.raises(UsageError, match="Nothing can be written"):
         prepare("shapes3d", data_dir=blocked / "below")
+
+
+def test_force_does_not_go_on_with_unfinished_work(shapes3d_h5, root):
+    path, images, _ = shapes3d_h5()
+    code = [sys.executable, "-c", STOPPED.format(how="os.kill(os.getpid(), 9)"), path, root, "12"]
+    subprocess.run(code, check=False)
+    spoilt = root / ".shapes3d.partial" / "images.npy"
+    spoilt.write_bytes(bytes(byte ^ 1 for byte in spoilt.read_bytes()[:5000]) + bytes(400_000))
+    store = prepare("shapes3d", path, root, force=True)
+    np.testing.assert_array_equal(np.load(store / "images.npy"), images)
+
+
+def test_a_wrong_file_leaves_unfinished_work_alone(shapes3d_h5, root, tmp_path, monkeypatch):
+    monkeypatch.setattr(shapes3d_file, "_ROWS_AT_ONCE", 1)
+    path, _, _ = shapes3d_h5()
+    code = [sys.executable, "-c", STOPPED.format(how="os.kill(os.getpid(), 9)"), path, root, "12"]
+    subprocess.run(code, check=False)
+    (tmp_path / "empty.h5").write_bytes(b"")
+    with pytest.raises(FailureError, match="not a 3D Shapes file"):
+        prepare("shapes3d", tmp_path / "empty.h5", root)
+    calls = []
+    prepare("shapes3d", path, root, progress=lambda *call: calls.append(call))
+    assert next(call for call in calls if call[2].startswith("Converting"))[0] == 20
+
+
+def test_work_stopped_between_its_end_and_its_name_is_not_lost(shapes3d_h5, root, monkeypatch):
+    def stop_halfway(work, folder):
+        folder.rename(folder.with_name(".shapes3d.old"))
+        raise KeyboardInterrupt
+
+    path, images, _ = shapes3d_h5()
+    prepare("shapes3d", path, root)
+    with monkeypatch.context() as patch:
+        patch.setattr(conversion, "_put_in_place", stop_halfway)
+        with pytest.raises(KeyboardInterrupt):
+            prepare("shapes3d", path, root, force=True)
+    assert visible(root) == []
+    said = []
+    store = prepare("shapes3d", path, root, progress=lambda *call: said.append(call[2]))
+    assert not any(what.startswith("Converting") for what in said)
+    np.testing.assert_array_equal(np.load(store / "images.npy"), images)
+    assert not (root / ".shapes3d.old").exists()
+
+
+def test_a_store_of_another_set_is_not_taken(shapes3d_h5, root):
+    store = prepare("shapes3d", shapes3d_h5()[0], root)
+    with pytest.raises(UsageError, match="Cars3D is not at"):
+        load("cars3d", path=store)
+
+
+def test_nothing_is_fetched_where_that_is_not_wanted(root, server):
+    with pytest.raises(UsageError, match=r"not prepared at .*shapes3d.*data prepare shapes3d"):
+        load("shapes3d", source="official", data_dir=root, fetch=False)
+    assert not root.exists() and server.requests == []

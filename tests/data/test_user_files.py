@@ -301,7 +301,9 @@ def test_maps_npy(tmp_path, shape):
     np.testing.assert_array_equal(dataset.images([5, 0, 5]), expected[[5, 0, 5]])
     assert type(dataset.images([1])) is np.ndarray and dataset.images([1]).flags.writeable
     assert dataset.name == f"npy:{tmp_path / 'x.npy'}" and dataset.factor_names is None
-    assert dataset.provenance == {"source": "npy", "file": str((tmp_path / "x.npy").resolve())}
+    provenance = dict(dataset.provenance)
+    assert len(provenance.pop("sha256")) == 64
+    assert provenance == {"source": "npy", "file": str((tmp_path / "x.npy").resolve())}
     with pytest.raises(UsageError, match="8x8"):
         from_npy(tmp_path / "x.npy", image_size=64)
 
@@ -391,3 +393,40 @@ def test_holds_few_decoded_pictures(tmp_path):
     command = [sys.executable, "-c", DECODE_LARGE_PICTURES, str(tmp_path)]
     run = subprocess.run(command, capture_output=True, text=True, check=True)
     assert float(run.stdout) < 120
+
+
+@pytest.mark.parametrize("kind", ["npz", "npy"])
+def test_provenance_tells_other_images_and_factors(tmp_path, kind):
+    images = np.random.default_rng(0).integers(0, 256, (9, 8, 8), dtype=np.uint8)
+    factors = np.arange(18).reshape(9, 2) % 5
+    other = images.copy()
+    other[4, 3, 3] ^= 1
+    found = []
+    for pixels, labels in (
+        (images, factors),
+        (images, factors),
+        (other, factors),
+        (images, -factors),
+    ):
+        np.save(tmp_path / "labels.npy", labels)
+        if kind == "npz":
+            np.savez(tmp_path / "x.npz", images=pixels, factors=labels)
+            found.append(from_npz(tmp_path / "x.npz").provenance["sha256"])
+        else:
+            np.save(tmp_path / "x.npy", pixels)
+            dataset = from_npy(tmp_path / "x.npy", factors_file=tmp_path / "labels.npy")
+            found.append(dataset.provenance["sha256"])
+    assert found[0] == found[1] and len(set(found)) == 3
+
+
+@pytest.mark.parametrize("damage", ["{'descr': (((", "{'descr': 3, '", "{'shape': [["])
+def test_damaged_headers_are_one_sentence(tmp_path, damage):
+    np.save(tmp_path / "x.npy", np.zeros((2, 8, 8), np.uint8))
+    content = (tmp_path / "x.npy").read_bytes()
+    (tmp_path / "x.npy").write_bytes(content[:10] + damage.encode() + content[10 + len(damage) :])
+    with pytest.raises(FailureError, match=r"x\.npy is not a \.npy file"):
+        from_npy(tmp_path / "x.npy")
+    with zipfile.ZipFile(tmp_path / "x.npz", "w") as archive:
+        archive.write(tmp_path / "x.npy", "images.npy")
+    with pytest.raises(FailureError, match=r"x\.npz"):
+        from_npz(tmp_path / "x.npz")

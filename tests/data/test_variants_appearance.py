@@ -1,4 +1,5 @@
 import hashlib
+import pickle
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -298,3 +299,13 @@ def test_chains(folder):
     ]
     np.testing.assert_array_equal(variant.factors(np.arange(10))[:, 0], rows)
     assert (variant.images([2]) >= background(dataset, folder).images([2])).all()
+
+
+def test_variants_can_be_sent_to_another_process(tmp_path):
+    Image.new("RGB", (80, 80), (10, 200, 30)).save(tmp_path / "a.png")
+    for variant in (
+        *[make(shapes_on_black(9)) for make in (colour, noise)],
+        background(shapes_on_black(9), tmp_path),
+    ):
+        sent = pickle.loads(pickle.dumps(variant))
+        np.testing.assert_array_equal(sent.images([5, 7]), variant.images([5, 7]))

@@ -1,5 +1,6 @@
 """Variants that change the pixels of each image and leave its factors alone."""
 
+import functools
 import hashlib
 from collections.abc import Callable
 from pathlib import Path
@@ -92,14 +93,7 @@ def colour(dataset: Dataset, seed: int = 0) -> Dataset:
     """
     _check_one_channel(dataset, "colour")
     key = _key(dataset, "colour", seed, COLOUR)
-
-    def change(row: int, image: np.ndarray, changed: np.ndarray) -> None:
-        tint = (0.5 + uniform(random_words(key, 3, row)) / 2).astype(np.float32)
-        grey = image[..., 0].astype(np.float32)
-        # NumPy is several times slower where the innermost loop runs over three channels.
-        for channel in range(3):
-            changed[..., channel] = np.rint(grey * tint[channel])
-
+    change = functools.partial(_colour_one, key)
     entry = {"name": "colour", "seed": int(seed)}
     return TransformedDataset(dataset, change, 3, entry, f"random colours, seed {seed}")
 
@@ -121,17 +115,9 @@ def noise(dataset: Dataset, seed: int = 0) -> Dataset:
         A `Dataset` with images of shape `(height, width, 3)`, or of as many channels as there
         were if there were several, and the same factors.
     """
-    height, width, channels = dataset.image_shape
+    channels = dataset.image_shape[-1]
     channels = 3 if channels == 1 else channels
-    key = _key(dataset, "noise", seed, NOISE)
-    size = height * width * channels
-
-    def change(row: int, image: np.ndarray, changed: np.ndarray) -> None:
-        words = random_words(key, -(-size // 8), row).astype("<u8", copy=False)
-        added = words.view(np.uint8)[:size].reshape(height, width, channels)
-        # ~added is 255 - added: what there is room for.
-        np.add(added, np.minimum(image, ~added), out=changed)
-
+    change = functools.partial(_add_noise_to_one, _key(dataset, "noise", seed, NOISE))
     entry = {"name": "noise", "seed": int(seed)}
     return TransformedDataset(dataset, change, channels, entry, f"noise, seed {seed}")
 
@@ -169,19 +155,7 @@ def background(dataset: Dataset, folder: str | Path, seed: int = 0) -> Dataset:
     files = picture_files(folder)
     height, width, _ = dataset.image_shape
     pictures = [_large_picture(file, height, width) for file in files]
-
-    def change(row: int, image: np.ndarray, changed: np.ndarray) -> None:
-        draws = uniform(random_words(key, 6, row))
-        picture = pictures[int(draws[0] * len(pictures))]
-        top = int(draws[1] * (picture.shape[0] - height + 1))
-        left = int(draws[2] * (picture.shape[1] - width + 1))
-        crop = picture[top : top + height, left : left + width]
-        _fill_mixed(changed, crop, 255 * draws[3:])
-        inside = -(image[..., 0] == 255).view(np.uint8)
-        for channel in range(3):
-            # 255 - mixed where all bits of `inside` are set.
-            changed[..., channel] ^= inside
-
+    change = functools.partial(_put_one_before, pictures, key)
     entry = {
         "name": "background",
         "folder": str(folder.resolve()),
@@ -192,6 +166,47 @@ def background(dataset: Dataset, folder: str | Path, seed: int = 0) -> Dataset:
     noun = "picture" if len(files) == 1 else "pictures"
     remark = f"background of {len(files):,} {noun} in {folder}, seed {seed}"
     return TransformedDataset(dataset, change, 3, entry, remark)
+
+
+# Functions of the module, so that a data set can be sent to another process. Each gets a row
+# number, its image and the array to fill.
+
+
+def _colour_one(key: tuple[int, int], row: int, image: np.ndarray, changed: np.ndarray) -> None:
+    tint = (0.5 + uniform(random_words(key, 3, row)) / 2).astype(np.float32)
+    grey = image[..., 0].astype(np.float32)
+    # NumPy is several times slower where the innermost loop runs over three channels.
+    for channel in range(3):
+        changed[..., channel] = np.rint(grey * tint[channel])
+
+
+def _add_noise_to_one(
+    key: tuple[int, int], row: int, image: np.ndarray, changed: np.ndarray
+) -> None:
+    words = random_words(key, -(-changed.size // 8), row).astype("<u8", copy=False)
+    added = words.view(np.uint8)[: changed.size].reshape(changed.shape)
+    # ~added is 255 - added: what there is room for.
+    np.add(added, np.minimum(image, ~added), out=changed)
+
+
+def _put_one_before(
+    pictures: list[np.ndarray],
+    key: tuple[int, int],
+    row: int,
+    image: np.ndarray,
+    changed: np.ndarray,
+) -> None:
+    height, width, _ = image.shape
+    draws = uniform(random_words(key, 6, row))
+    picture = pictures[int(draws[0] * len(pictures))]
+    top = int(draws[1] * (picture.shape[0] - height + 1))
+    left = int(draws[2] * (picture.shape[1] - width + 1))
+    crop = picture[top : top + height, left : left + width]
+    _fill_mixed(changed, crop, 255 * draws[3:])
+    inside = -(image[..., 0] == 255).view(np.uint8)
+    for channel in range(3):
+        # 255 - mixed where all bits of `inside` are set.
+        changed[..., channel] ^= inside
 
 
 def _check_one_channel(dataset: Dataset, variant: str) -> None:
