@@ -112,6 +112,13 @@ def compiles_with_xla():
     return backend == "jax" or (backend == "tensorflow" and has_accelerator())
 
 
+def computes_with_jax_on_cpu():
+    """Tells whether the active backend is JAX and has nothing faster than the CPU."""
+    import keras
+
+    return keras.backend.backend() == "jax" and not has_accelerator()
+
+
 def hide_accelerators_from_tensorflow():
     """Keeps TensorFlow from taking the GPU of another backend.
 

@@ -8,6 +8,7 @@ from keras_devae.layers.linear_stack import LinearStack
 from keras_devae.layers.parallel_stack import ParallelStack
 from keras_devae.layers.random_state import RandomState
 from keras_devae.layers.seeded import SeededLayer, derived_seeds
+from keras_devae.layers.transposed_convolution import TransposedConvolution
 
 __all__ = [
     "DiTStack",
@@ -18,5 +19,6 @@ __all__ = [
     "ParallelStack",
     "RandomState",
     "SeededLayer",
+    "TransposedConvolution",
     "derived_seeds",
 ]

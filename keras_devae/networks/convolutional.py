@@ -6,6 +6,7 @@ import keras
 from keras import layers
 
 from keras_devae.errors import UsageError
+from keras_devae.layers import TransposedConvolution
 from keras_devae.networks.parts import encoder_outputs, seeded_kernels
 
 IMAGE_SIZES = (32, 64, 128)
@@ -92,10 +93,10 @@ def convolutional_decoder(input_dim, image_shape, seed=None):
     z = keras.Input((input_dim,), name="z")
     x = layers.Dense(256, activation="relu", kernel_initializer=next(kernels))(z)
     x = layers.Reshape((1, 1, 256))(x)
-    x = layers.Conv2DTranspose(64, 4, activation="relu", kernel_initializer=next(kernels))(x)
+    x = TransposedConvolution(64, 4, activation="relu", kernel_initializer=next(kernels))(x)
     for i, width in enumerate(channels):
         activation = "relu" if i < len(channels) - 1 else None
-        x = layers.Conv2DTranspose(
+        x = TransposedConvolution(
             width, 4, 2, "same", activation=activation, kernel_initializer=next(kernels)
         )(x)
     return keras.Model(z, layers.Activation("linear", dtype="float32")(x), name="decoder")

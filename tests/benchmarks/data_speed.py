@@ -6,8 +6,8 @@
 
 `store` alternates random batches of 256 images of the prepared set with the same ones by h5py's
 index from the gzip file that it was prepared from. `memory` opens a set and reads 1,000 shuffled
-batches of 256. `waiting` alternates training on shuffled batches of 256 with training on one batch
-again and again: what the first takes more, data take.
+batches of 256. `waiting` trains in blocks of 20 steps, on shuffled batches of 256 and on one batch
+again and again, in turn: what the first take more, data take.
 """
 
 import argparse
@@ -18,6 +18,9 @@ import time
 import numpy as np
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+#: Steps of training in a block.
+BLOCK = 20
 
 
 def store(file, data_dir, rounds):
@@ -73,8 +76,8 @@ def _status(field):
     return int(line.split()[1]) // 1024
 
 
-def waiting(name, data_dir, steps, rounds, image_size):
-    """Prints the steps per second on data and on one batch, and the share that data take."""
+def waiting(name, data_dir, blocks, image_size):
+    """Prints the seconds a step on data and on one batch, and the share that data take."""
     import keras
 
     from keras_devae import DeVAE
@@ -83,30 +86,29 @@ def waiting(name, data_dir, steps, rounds, image_size):
     dataset = load(name, data_dir=data_dir, image_size=image_size)
     model = DeVAE.for_images(dataset.image_shape, latent_dim=10, seed=0)
     model.compile(keras.optimizers.Adam(1e-4))
-    batches = dataset.batches(256, steps=steps)
+    batches = dataset.batches(256)
+    one_batch = batches[0]
+    times = []
 
-    class OneBatch(keras.utils.PyDataset):
-        images = (dataset.images(range(256)),)
-
+    class Alternating(keras.utils.PyDataset):
         def __len__(self):
-            return steps
+            return 2 * blocks * BLOCK
 
         def __getitem__(self, index):
-            return self.images
+            return one_batch if index // BLOCK % 2 else batches[index]
 
-    def rate(source):
-        start = time.perf_counter()
-        model.fit(source, verbose=0)
-        return steps / (time.perf_counter() - start)
-
+    note = keras.callbacks.LambdaCallback(
+        on_train_batch_end=lambda batch, logs: times.append(time.perf_counter())
+    )
+    model.fit(Alternating(), shuffle=False, verbose=0, callbacks=[note])
+    # The first steps of a block may still be on batches that were read ahead in the one before.
+    steps = np.diff(times, prepend=np.nan).reshape(blocks, 2, BLOCK)[:, :, BLOCK // 2 :]
+    on_data, on_one = np.median(steps, axis=(0, 2))
+    shares = 1 - np.median(steps[:, 1], axis=1) / np.median(steps[:, 0], axis=1)
     print(dataset.description)
-    model.fit(OneBatch(), verbose=0)
-    shares = []
-    for _ in range(rounds):
-        on_data, on_one = rate(batches), rate(OneBatch())
-        shares.append(1 - on_data / on_one)
-        print(f"{on_data:.2f} steps/s on data, {on_one:.2f} on one batch: {shares[-1]:.1%}")
-    print(f"median share {statistics.median(shares):.1%}")
+    print(f"median step: {on_data * 1e3:.0f} ms on data, {on_one * 1e3:.0f} ms on one batch")
+    low, middle, high = np.percentile(shares, [25, 50, 75])
+    print(f"share that data take: median {middle:.1%}, quartiles {low:.1%} and {high:.1%}")
 
 
 def main():
@@ -117,7 +119,6 @@ def main():
     parser.add_argument("--data-dir")
     parser.add_argument("--image-size", type=int, default=64)
     parser.add_argument("--batches", type=int, default=1000)
-    parser.add_argument("--steps", type=int, default=40)
     parser.add_argument("--rounds", type=int, default=5)
     given = parser.parse_args()
     if given.what == "store":
@@ -125,7 +126,7 @@ def main():
     elif given.what == "memory":
         memory(given.source, given.data_dir, given.batches)
     else:
-        waiting(given.source, given.data_dir, given.steps, given.rounds, given.image_size)
+        waiting(given.source, given.data_dir, given.rounds, given.image_size)
 
 
 if __name__ == "__main__":

@@ -48,7 +48,7 @@ def test_published_encoder():
 def test_published_decoder():
     decoder = convolutional_decoder(20, (64, 64, 3))
     widths = (64, 64, 32, 32, 3)
-    expected = [("Dense", 256)] + [("Conv2DTranspose", width) for width in widths]
+    expected = [("Dense", 256)] + [("TransposedConvolution", width) for width in widths]
     assert outline(decoder) == expected
     channels = (256, *widths)
     pairs = itertools.pairwise(channels)
