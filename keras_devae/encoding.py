@@ -100,7 +100,7 @@ class Encoding:
         with replacing(file) as temporary, open(temporary, "wb") as stream:
             np.savez(stream, **self._stored)
         for other in Path(file).parent.glob("*.npz"):
-            if other != Path(file):
+            if _weights_in(other) != _weights_in(Path(file)):
                 other.unlink()
 
     def load(self, file):
@@ -183,6 +183,11 @@ class LayerSampler(metrics.Sampler):
         return self._encoding.codes(rows, self._layer)
 
 
+def _weights_in(file):
+    """Returns the part of a name of `encoding_file` that all codes of some weights share."""
+    return file.stem.rpartition("-")[0]
+
+
 def encoding_file(folder, weights_hash, provenance):
     """Returns where the codes of a model and a data set are kept.
 
@@ -192,8 +197,10 @@ def encoding_file(folder, weights_hash, provenance):
         provenance: Provenance of the data set, a dictionary.
 
     Returns:
-        The path. Backend, precision and version of the package are part of its name too.
+        The path, whose name begins with the weights. Backend, precision and version of the package
+        are part of it too.
     """
     made_by = [keras.backend.backend(), keras.config.dtype_policy().name, __version__]
     key = json.dumps([weights_hash, provenance, made_by], sort_keys=True)
-    return Path(folder) / f"codes-{hashlib.sha256(key.encode()).hexdigest()[:16]}.npz"
+    digest = hashlib.sha256(key.encode()).hexdigest()
+    return Path(folder) / f"codes-{weights_hash[:12]}-{digest[:16]}.npz"

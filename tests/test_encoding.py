@@ -101,12 +101,15 @@ def test_nothing_new_is_not_written(tiny, dataset, tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-def test_codes_of_other_weights_are_removed(tiny, dataset, tmp_path):
-    (tmp_path / "codes-old.npz").write_bytes(b"old")
+def test_codes_of_other_weights_are_removed_and_those_of_other_data_kept(tiny, dataset, tmp_path):
+    kept = encoding_file(tmp_path, "weights", {"variants": ["noise"]})
+    for file in (kept, encoding_file(tmp_path, "older", {}), tmp_path / "codes-0.npz"):
+        file.write_bytes(b"old")
     encoding = Encoding(tiny(), dataset)
     encoding.prepare([1])
-    encoding.save(tmp_path / "codes-new.npz")
-    assert [file.name for file in tmp_path.iterdir()] == ["codes-new.npz"]
+    new = encoding_file(tmp_path, "weights", {})
+    encoding.save(new)
+    assert set(tmp_path.iterdir()) == {kept, new}
 
 
 @pytest.mark.parametrize(
