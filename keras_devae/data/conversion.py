@@ -13,10 +13,10 @@ import shutil
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-import filelock
 import numpy as np
 
-from keras_devae.data.file_facts import FileFacts, Progress, file_facts, file_hashes
+from keras_devae.data.dataset import Progress
+from keras_devae.data.file_facts import FileFacts, file_facts, file_hashes
 from keras_devae.data.official import OfficialSet
 from keras_devae.data.store import (
     FACTORS,
@@ -80,17 +80,23 @@ def write_store(
         ) from None
 
 
-def leftovers(folder: Path) -> list[Path]:
-    """Returns the hidden folders that unfinished work on a store has left."""
-    return [path for path in (work_folder(folder), _old_folder(folder)) if path.exists()]
+def remove_store(folder: Path) -> list[Path]:
+    """Removes a store and what unfinished work on it has left; the caller holds the lock.
 
+    The store loses its name before it loses anything else. Another folder of that name stays.
 
-def remove_store(folder: Path) -> None:
-    """Removes a store, which has lost its name before it has lost anything else."""
+    Returns:
+        The folders that were there.
+    """
     old = _old_folder(folder)
-    shutil.rmtree(old, ignore_errors=True)
-    folder.rename(old)
-    shutil.rmtree(old)
+    removed = [path for path in (work_folder(folder), old) if path.exists()]
+    for path in removed:
+        shutil.rmtree(path)
+    if (folder / RECORD).exists():
+        folder.rename(old)
+        shutil.rmtree(old)
+        removed = [folder, *removed]
+    return removed
 
 
 def work_folder(folder: Path) -> Path:
@@ -109,6 +115,9 @@ def locked(folder: Path, progress: Progress | None = None) -> Iterator[None]:
     Raises:
         UsageError: If the folder that it is in cannot be written to.
     """
+    # Imported where it is needed: most runs prepare nothing.
+    import filelock
+
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         lock = filelock.FileLock(folder.with_name(f".{folder.name}.lock"))

@@ -2,12 +2,16 @@
 
 import abc
 import math
+from collections.abc import Callable
 
 import numpy as np
 
 from keras_devae.data.factor_grid import FactorGrid
 from keras_devae.data.indexing import row_numbers
 from keras_devae.errors import UsageError
+
+#: Called with what is done, what is to do (0 where that is not known), and what it is.
+Progress = Callable[[int, int, str], None]
 
 
 class Dataset(abc.ABC):

@@ -5,7 +5,7 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
-from keras_devae.data.file_facts import Progress
+from keras_devae.data.dataset import Progress
 from keras_devae.errors import FailureError
 from keras_devae.files import write_json
 

@@ -2,14 +2,12 @@
 
 import dataclasses
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
+from keras_devae.data.dataset import Progress
 from keras_devae.data.official import OfficialSet, PublishedFile
 from keras_devae.errors import FailureError
-
-#: Called with what is done, what is to do (0 where that is not known), and what it is.
-Progress = Callable[[int, int, str], None]
 
 _BLOCK = 2**24
 
@@ -48,8 +46,7 @@ def file_facts(
         FailureError: If the size is that of the published file but the content is not.
     """
     digests = [
-        _checked_hash(file, path, progress)
-        for file, path in zip(official.files, paths, strict=True)
+        checked_hash(file, path, progress) for file, path in zip(official.files, paths, strict=True)
     ]
     sha256, matches = zip(*digests, strict=True)
     names = [path.name for path in paths]
@@ -103,10 +100,10 @@ def _file_hashes(
     return tuple(one.hexdigest() for one in hashes)
 
 
-def _checked_hash(
-    file: PublishedFile, path: Path, progress: Progress | None
+def checked_hash(
+    file: PublishedFile, path: Path, progress: Progress | None = None
 ) -> tuple[str, bool | None]:
-    """Returns the SHA-256 of a file, and whether it is the published one."""
+    """Returns the SHA-256 of one file, and whether it is the published one; see `file_facts`."""
     if file.algorithm is None:
         return file_hashes(path, ("sha256",), progress)[0], None
     sha256, best = file_hashes(path, ("sha256", file.algorithm), progress)

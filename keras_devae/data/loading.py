@@ -5,10 +5,9 @@ import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from keras_devae.data.dataset import Dataset, SubgridDataset
+from keras_devae.data.dataset import Dataset, Progress, SubgridDataset
 from keras_devae.data.factor_files import has_factor_file
 from keras_devae.data.factor_grid import FactorGrid
-from keras_devae.data.file_facts import Progress
 from keras_devae.data.official import (
     IMAGE_SIZE,
     OFFICIAL_SETS,
@@ -201,13 +200,13 @@ def without_duplicate_orientation(dataset: Dataset) -> Dataset:
 def _load_own(
     kind: str, file: str, image_size: int | None, own: dict, progress: Progress | None
 ) -> Dataset:
-    if kind == "folder" and file:
-        return from_folder(file, image_size, **own, progress=progress)
-    if not file:
-        raise UsageError(f"Name a file behind the colon, e.g. {kind}:PATH. Received: '{kind}:'.")
-    if kind not in ("npz", "npy"):
+    if kind not in ("npz", "npy", "folder"):
         kinds = ("npz:PATH", "npy:PATH", "folder:PATH")
         raise unknown_name("data set", f"{kind}:", (*names(), *kinds))
+    if not file:
+        raise UsageError(f"Name a file behind the colon, e.g. {kind}:PATH. Received: '{kind}:'.")
+    if kind == "folder":
+        return from_folder(file, image_size, **own, progress=progress)
     if own.pop("skip_damaged"):
         raise UsageError(
             f"The option skip_damaged belongs to folders of pictures. Received: '{kind}:{file}'."

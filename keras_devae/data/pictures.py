@@ -3,12 +3,12 @@
 import contextlib
 import os
 import warnings
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 
+from keras_devae.data.dataset import Progress
 from keras_devae.errors import FailureError, UsageError
 
 PICTURE_SUFFIXES = frozenset(
@@ -17,9 +17,6 @@ PICTURE_SUFFIXES = frozenset(
 
 # Each thread holds one decoded picture, so that few threads keep the memory small.
 _MOST_THREADS = 4
-
-# The numbers done and in all, and what is being done.
-Progress = Callable[[int, int, str], None]
 
 
 def picture_files(folder: Path) -> list[Path]:

@@ -1,14 +1,14 @@
 """Getting a published data set onto this machine, once; checking it and removing it."""
 
-import dataclasses
+import functools
 import os
-import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
-from keras_devae.data.conversion import leftovers, locked, remove_store, write_store
+from keras_devae.data.conversion import locked, remove_store, write_store
+from keras_devae.data.dataset import Progress
 from keras_devae.data.download import discard, download, partial_download
-from keras_devae.data.file_facts import Progress, file_facts, file_hashes, hash_title
+from keras_devae.data.file_facts import checked_hash, file_facts, file_hashes, hash_title
 from keras_devae.data.official import (
     OfficialSet,
     PublishedFile,
@@ -115,7 +115,7 @@ def verify(
     paths = [root / file.name for file in official.files]
     for file, path in zip(official.files, paths, strict=True):
         if path.is_file():
-            found[str(path)] = _published_state(official, file, path, progress)
+            found[str(path)] = _published_state(file, path, progress)
     if len(found) == len(paths) and "as published" not in found.values():
         # No hash tells; opening it does, at least for what is truncated.
         official.file_format(*paths)
@@ -164,7 +164,7 @@ def remove(
             store = official.store(root, size)
             if root.is_dir():
                 with locked(store, progress):
-                    removed += _remove_prepared(store)
+                    removed += remove_store(store)
         for file in official.files if downloads else ():
             path = root / file.name
             discard(partial_download(path))
@@ -173,16 +173,6 @@ def remove(
                 removed.append(path)
     except OSError as error:
         raise FailureError(f"{official.title} could not be removed: {error}.") from None
-    return removed
-
-
-def _remove_prepared(store: Path) -> list[Path]:
-    removed = leftovers(store)
-    for folder in removed:
-        shutil.rmtree(folder)
-    if (store / "store.json").exists():
-        remove_store(store)
-        removed = [store, *removed]
     return removed
 
 
@@ -242,10 +232,7 @@ def _fetch(
     progress: Progress | None,
 ) -> None:
     """Downloads one published file; the error of a failure says how to do it by hand."""
-
-    def check(path: Path) -> None:
-        _check_download(official, file, path, url)
-
+    check = functools.partial(_check_download, official, file, url)
     try:
         download(url, destination, check, progress)
     except FailureError as error:
@@ -258,7 +245,7 @@ def _fetch(
         ) from None
 
 
-def _check_download(official: OfficialSet, file: PublishedFile, path: Path, url: str) -> None:
+def _check_download(official: OfficialSet, file: PublishedFile, url: str, path: Path) -> None:
     """Checks what can be told of one file alone; the conversion looks at all of it."""
     num_bytes = path.stat().st_size
     if url == file.url:
@@ -289,11 +276,8 @@ def _check_same_files(official: OfficialSet, sources: Sequence[Path], store: Pat
         )
 
 
-def _published_state(
-    official: OfficialSet, file: PublishedFile, path: Path, progress: Progress | None
-) -> str:
-    one_file = dataclasses.replace(official, files=(file,))
-    match file_facts(one_file, [path], progress).matches_published:
+def _published_state(file: PublishedFile, path: Path, progress: Progress | None) -> str:
+    match checked_hash(file, path, progress)[1]:
         case True:
             return "as published"
         case None:

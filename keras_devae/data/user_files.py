@@ -73,25 +73,8 @@ def from_npz(
         raise UsageError(f"{path} has no member 'images' (or 'imgs').")
     pixels = as_pixels(images)
     _check_size(pixels, image_size, path)
-    if factors_file:
-        factors, names, notes = read_factors(factors_file, len(pixels), bins=bins)
-    else:
-        factors, names, notes = checked_factors(
-            members.get("factors"), members.get("factor_names"), len(pixels), bins
-        )
-    return ArrayDataset(
-        pixels,
-        factors,
-        names,
-        name=f"npz:{path}",
-        provenance={
-            "source": "npz",
-            "file": str(path.resolve()),
-            "sha256": content_hash(pixels, factors),
-            **notes,
-        },
-        origin="arrays of that file",
-    )
+    given = members.get("factors"), members.get("factor_names")
+    return _of_file("npz", path, pixels, given, factors_file, bins)
 
 
 def from_npy(
@@ -136,22 +119,27 @@ def from_npy(
         )
     pixels = as_pixels(images, all_rows=False)
     _check_size(pixels, image_size, path)
+    return _of_file("npy", path, pixels, (None, None), factors_file, bins)
+
+
+def _of_file(kind: str, path: Path, pixels: np.ndarray, given, factors_file, bins) -> Dataset:
+    """Returns the data set of a file's images, with the factors given in it or in another one."""
     if factors_file:
         factors, names, notes = read_factors(factors_file, len(pixels), bins=bins)
     else:
-        factors, names, notes = checked_factors(None, None, len(pixels), bins)
+        factors, names, notes = checked_factors(*given, len(pixels), bins)
     return ArrayDataset(
         pixels,
         factors,
         names,
-        name=f"npy:{path}",
+        name=f"{kind}:{path}",
         provenance={
-            "source": "npy",
+            "source": kind,
             "file": str(path.resolve()),
-            "sha256": content_hash(pixels, factors, all_rows=False),
+            "sha256": content_hash(pixels, factors, all_rows=kind == "npz"),
             **notes,
         },
-        origin="array of that file",
+        origin="arrays of that file" if kind == "npz" else "array of that file",
     )
 
 

@@ -2,6 +2,7 @@
 
 from keras_devae import figures
 from keras_devae.encoding import Encoding, encoding_file
+from keras_devae.errors import UsageError
 from keras_devae.evaluation import evaluate, file_hash
 from keras_devae.experiments.report import write_report
 from keras_devae.pictures import reconstruction_figure, traversal_figure
@@ -67,7 +68,16 @@ def evaluate_run(model, run, dataset, metrics, images, seed, encoding_progress=N
 
     Returns:
         What `evaluate` returns; its settings also say the hash of the model's file.
+
+    Raises:
+        UsageError: If the images have another shape than those of the run.
     """
+    if dataset.image_shape != model.image_shape:
+        raise UsageError(
+            f"The run {run.path} was made with images of shape {model.image_shape}, and these have "
+            f"{dataset.image_shape}. Repeat the variants of the run that change it: "
+            f"{', '.join(run.read_config().variants)}."
+        )
     weights = file_hash(run.trained_model_file())
     file = encoding_file(run.codes, weights, dataset.provenance)
     encoding = Encoding(model, dataset, encoding_progress)

@@ -97,8 +97,7 @@ class RunDirectory:
             progress: As for `keras_devae.experiments.config.load_dataset`.
 
         Raises:
-            UsageError: If an official set is not here any more, or the variants make images of
-                another shape.
+            UsageError: If an official set is not here any more.
             FailureError: If another one is found in its place.
         """
         config = self.read_config()
@@ -107,7 +106,6 @@ class RunDirectory:
         dataset = load_dataset(config, fetch=False, progress=progress)
         recorded, found = self.read_record()["data"], json.loads(json.dumps(dataset.provenance))
         if variants is not None:
-            self._check_shape(dataset)
             recorded, found = ({**data, "variants": None} for data in (recorded, found))
         if found != recorded:
             raise FailureError(
@@ -115,15 +113,6 @@ class RunDirectory:
                 f"Found: {found}."
             )
         return dataset
-
-    def _check_shape(self, dataset):
-        trained = self.load_dataset().image_shape
-        if dataset.image_shape != trained:
-            raise UsageError(
-                f"The run {self.path} was made with images of shape {trained}, and these have "
-                f"{dataset.image_shape}. Repeat the variants of the run that change it: "
-                f"{', '.join(self.read_config().variants)}."
-            )
 
     def write_record(self, config, data, environment):
         """Writes `config.json`.

@@ -7,11 +7,11 @@ Alternates steps of two models that were compiled with the layer's own form and 
 
 import argparse
 import statistics
-import time
 from unittest import mock
 
 import keras
 import numpy as np
+from model_steps import seconds
 
 from keras_devae import DeVAE
 from keras_devae.layers import transposed_convolution
@@ -27,14 +27,6 @@ def compiled(by_phases, images):
         model.compile(keras.optimizers.Adam(1e-4))
         model.train_on_batch(images)
     return model
-
-
-def seconds(model, images, steps):
-    """Returns the time of a step, averaged over a few."""
-    start = time.perf_counter()
-    for _ in range(steps):
-        model.train_on_batch(images)
-    return (time.perf_counter() - start) / steps
 
 
 def main():
