@@ -30,11 +30,25 @@ def bernoulli_negative_log_likelihood(images, logits):
     Returns:
         Float32 tensor of the leading axes' shape, in nats.
     """
-    images = ops.cast(images, "float32")
-    logits = ops.cast(logits, "float32")
-    # log(1 + exp(-|l|)) through softplus keeps the gradient finite at every logit.
-    cross_entropy = ops.relu(logits) - logits * images + ops.softplus(-ops.absolute(logits))
-    return ops.sum(cross_entropy, axis=(-3, -2, -1))
+    return _cross_entropy(ops.cast(images, "float32"), ops.cast(logits, "float32"))
+
+
+@ops.custom_gradient
+def _cross_entropy(images, logits):
+    # Left to themselves, relu, abs, exp and log1p each leave a gradient to compute; together theirs
+    # is the difference of mean and pixel, right at logit 0 too, where relu and abs have none.
+    def gradient(*arguments, upstream=None):
+        (upstream,) = arguments if upstream is None else (upstream,)
+        scale = upstream[..., None, None, None]
+        of_images = -logits * scale
+        leading_axes = tuple(range(len(logits.shape) - len(images.shape)))
+        if leading_axes:
+            of_images = ops.sum(of_images, axis=leading_axes)
+        return of_images, (ops.sigmoid(logits) - images) * scale
+
+    rest = ops.log1p(ops.exp(-ops.absolute(logits)))
+    cross_entropy = ops.relu(logits) - logits * images + rest
+    return ops.sum(cross_entropy, axis=(-3, -2, -1)), gradient
 
 
 def gaussian_negative_log_likelihood(images, mean, sigma=None):

@@ -19,9 +19,8 @@ from keras_devae.layers import transposed_convolution
 
 def compiled(by_phases, images):
     """Returns a model whose step was compiled with one form."""
-    choice = mock.patch.object(
-        transposed_convolution, "computes_with_jax_on_cpu", lambda: by_phases
-    )
+    name = "jax" if by_phases else None
+    choice = mock.patch.object(transposed_convolution, "backend_on_cpu", lambda: name)
     with choice:
         model = DeVAE.for_images(images.shape[1:], latent_dim=10, seed=0)
         model.compile(keras.optimizers.Adam(1e-4))

@@ -152,3 +152,32 @@ def test_unknown_names_get_the_close_matches():
 def test_sigma_out_of_range(sigma):
     with pytest.raises(UsageError, match="`sigma` must be a finite number above 0"):
         GaussianLikelihood(sigma=sigma)
+
+
+@pytest.mark.parametrize("leading", [(), (2,)])
+def test_the_gradients_of_the_cross_entropy(leading, gradients_of):
+    """The gradient is written by hand: against finite differences of the definition in float64."""
+    logits = np.concatenate([LOGITS[:, :, :, :1], np.zeros_like(LOGITS[:, :, :, :1])], axis=-1)
+    logits = np.broadcast_to(logits, (*leading, *logits.shape)).astype("float32")
+    weights = rng.normal(size=(*leading, 3)).astype("float32")
+
+    def loss(images, logits):
+        return ops.sum(ops.multiply(weights, bernoulli_negative_log_likelihood(images, logits)))
+
+    def exact(images, logits):
+        terms = np.logaddexp(0, logits) - logits * images
+        return (weights.astype("float64") * terms.sum((-3, -2, -1))).sum()
+
+    images, wide = IMAGES.astype("float64"), logits.astype("float64")
+    found = gradients_of(loss, IMAGES, logits)
+    step = 1e-5
+    for place in ((0, 0, 0, 0), (2, 3, 1, 1), (1, 2, 2, 0)):
+        moved = images.copy()
+        moved[place] += step
+        slope = (exact(moved, wide) - exact(images, wide)) / step
+        np.testing.assert_allclose(found[0][place], slope, rtol=1e-4)
+        place = (*(1,) * len(leading), *place)
+        moved = wide.copy()
+        moved[place] += step
+        slope = (exact(images, moved) - exact(images, wide)) / step
+        np.testing.assert_allclose(found[1][place], slope, rtol=1e-4, atol=1e-5)
