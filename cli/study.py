@@ -1,0 +1,136 @@
+"""`keras-devae study`."""
+
+import os
+
+import click
+
+from keras_devae.cli.options import (
+    console,
+    json_option,
+    print_json,
+    runs_folder_option,
+    same_command,
+)
+
+study_argument = click.argument("study", metavar="FILE|FOLDER")
+
+
+@click.group()
+def study():
+    """Run, watch and tabulate many runs that one file describes."""
+
+
+@study.command("run")
+@click.argument("file", metavar="FILE")
+@click.option("--engine", default="local", show_default=True, help="local or ray.")
+@click.option(
+    "--workers",
+    type=int,
+    help="Runs at a time; on this machine all share its first GPU, that is the first of "
+    "CUDA_VISIBLE_DEVICES.  [default: 1; on Ray what the cluster has room for]",
+)
+@click.option("--ray-address", metavar="ADDRESS", help="Of the Ray cluster; auto finds it.")
+@click.option(
+    "--cpus-per-run",
+    type=float,
+    help="On Ray: processors of a run, or a part of one.  [default: 1]",
+)
+@click.option(
+    "--gpus-per-run", type=float, help="On Ray: GPUs of a run, or a part of one.  [default: 0]"
+)
+@click.option("--retry-failed", is_flag=True, help="Try runs again that failed before.")
+@runs_folder_option
+@click.pass_context
+def run_study(context, file, engine, workers, retry_failed, runs_dir, **ray_options):
+    """Carry out all runs of a study file that are not done yet.
+
+    The file (TOML or YAML) has a name, settings of every run, and a sweep. Everything lands in
+    RUNS-DIR/NAME: a folder for each run, and logs/. Interrupted runs go on where they were; failed
+    ones do not stop the others.
+    """
+    from keras_devae.backend_choice import select_backend
+    from keras_devae.experiments.interruption import exit_status
+    from keras_devae.experiments.studies.engines import make_engine
+    from keras_devae.experiments.studies.reporting import study_progress, summary
+    from keras_devae.experiments.studies.scheduler import carry_out_study
+    from keras_devae.experiments.studies.study import Study
+
+    opened = Study.from_file(file, runs_dir)
+    # The processes of the runs take the choice over from the environment. The nodes of a cluster
+    # have defaults of their own.
+    if engine != "ray" or context.obj["backend"]:
+        select_backend(context.obj["backend"])
+    chosen = make_engine(engine, workers, ray_options)
+    opened.write()
+    click.echo(f"Study    {len(opened.runs)} runs in {opened.folder}")
+    if others := opened.others():
+        click.echo(
+            f"Others   {len(others)} runs in {opened.folder} that {file} does not name; status and "
+            "table leave them out, `keras-devae runs list` shows them"
+        )
+    again = same_command(context, without=("retry_failed",))
+    try:
+        with study_progress() as report:
+            standing = carry_out_study(opened, chosen, report, retry_failed)
+    except KeyboardInterrupt as ending:
+        click.echo(f"Interrupted. Go on with: {again}", err=True)
+        context.exit(exit_status(ending))
+    click.echo(f"Study    {summary(standing)}")
+    for run in opened.runs if standing.failed else ():
+        if reason := run.reason():
+            click.echo(f"Failed   {run.name}: {reason}")
+    if standing.failed:
+        click.echo(f"Try what failed again with: {again} --retry-failed")
+    context.exit(1 if standing.failed else 0)
+
+
+@study.command()
+@study_argument
+@runs_folder_option
+@json_option
+def status(study, runs_dir, as_json):
+    """Show the runs of a study: which are done, how far the others are, why some failed."""
+    from keras_devae.experiments.studies.study import Study
+    from keras_devae.experiments.studies.study_run import count_states
+
+    opened = Study.open(study, runs_dir)
+    rows = opened.status()
+    counts = count_states(row["state"] for row in rows)
+    if as_json:
+        print_json({"study": opened.name, "counts": counts, "runs": rows})
+        return
+    from rich import box
+    from rich.table import Table
+
+    table = Table("run", "state", "step", "seconds", "reason", box=box.SIMPLE_HEAD)
+    for row in rows:
+        steps, seconds = f"{row['step']}/{row['steps']}", f"{row['seconds']:.0f}"
+        table.add_row(row["run"], row["state"], steps, seconds, row["reason"])
+    console(width=None if os.isatty(1) else 200).print(table)
+    click.echo(", ".join(f"{number} {state}" for state, number in counts.items()))
+    if counts["failed"]:
+        click.echo("Try what failed again with: keras-devae study run FILE --retry-failed")
+
+
+@study.command()
+@study_argument
+@runs_folder_option
+@click.option("--output", metavar="FILE", help="CSV file to write.  [default: print it]")
+@json_option
+def table(study, runs_dir, output, as_json):
+    """Collect all results: a row for each run, latent layer and metric, with every setting."""
+    from keras_devae.experiments.studies.study import Study
+    from keras_devae.experiments.studies.table import csv_text, result_rows
+    from keras_devae.files import check_writable, write_text
+
+    if output:
+        check_writable(output)
+    rows = result_rows(Study.open(study, runs_dir))
+    if output:
+        write_text(output, csv_text(rows))
+    if as_json:
+        print_json(rows)
+    elif output:
+        click.echo(f"{len(rows)} rows in {output}")
+    else:
+        click.echo(csv_text(rows), nl=False)

@@ -1,0 +1,186 @@
+"""A study: many runs in one folder."""
+
+import dataclasses
+from pathlib import Path
+
+from keras_devae import data
+from keras_devae.data.loading import OWN_KINDS
+from keras_devae.errors import FailureError, UsageError, unknown_name
+from keras_devae.experiments.config import absolute_paths
+from keras_devae.experiments.flat_settings import config_from_settings
+from keras_devae.experiments.model_catalogue import MODEL_CATALOGUE
+from keras_devae.experiments.run_directory import find_runs
+from keras_devae.experiments.studies.keys import run_key, run_name
+from keras_devae.experiments.studies.study_file import read_study_file
+from keras_devae.experiments.studies.study_run import StudyRun, count_states
+from keras_devae.files import check_writable, read_json, write_json
+
+
+class Study:
+    """Many runs in one folder: `RUNS-DIR/NAME/`.
+
+    In there is a folder for each run, as `keras-devae train` makes it; `logs/`; `records/`, what
+    the study notes of each run; and `study.json`, its list of runs.
+
+    Args:
+        folder: The folder.
+        plan: Name of each run -> pair of its key and its `RunConfig`.
+    """
+
+    def __init__(self, folder, plan):
+        self.folder = Path(folder)
+        self.name = self.folder.name
+        self.plan = plan
+        self.runs = [StudyRun(self.folder, name) for name in plan]
+
+    @classmethod
+    def from_file(cls, path, runs_dir="runs"):
+        """Reads and checks a study file; touches nothing.
+
+        Args:
+            path: The file, see `keras_devae.experiments.studies.study_file.read_study_file`.
+            runs_dir: Folder of the study's folder; default `"runs"`.
+
+        Raises:
+            UsageError: If something is wrong with the file or with any of its runs, or two of them
+                are the same.
+        """
+        name, runs = read_study_file(path)
+        return cls(Path(runs_dir) / name, _planned(runs))
+
+    @classmethod
+    def from_folder(cls, folder):
+        """Opens the folder of a study that has been run.
+
+        Raises:
+            UsageError: If there is no study.
+            FailureError: If its list of runs, or the settings of one, cannot be read.
+        """
+        folder = Path(folder)
+        file = folder / "study.json"
+        if not file.is_file():
+            raise UsageError(f"There is no study in {folder}: it has no study.json.")
+        content = read_json(file)
+        names = content.get("runs") if isinstance(content, dict) else None
+        if not isinstance(names, list):
+            raise FailureError(f"{file} does not list runs. Run the study's file again.")
+        return cls(folder, {name: StudyRun(folder, name).read_settings() for name in names})
+
+    @classmethod
+    def open(cls, path, runs_dir="runs"):
+        """Opens a study by its file or by its folder.
+
+        Args:
+            path: The file or the folder.
+            runs_dir: As for `from_file`.
+
+        Raises:
+            UsageError: As for `from_file` and `from_folder`.
+            FailureError: As for `from_folder`.
+        """
+        return cls.from_folder(path) if Path(path).is_dir() else cls.from_file(path, runs_dir)
+
+    def write(self):
+        """Makes the folder and notes what each run is. Runs that are there already stay.
+
+        Raises:
+            UsageError: If something else is there, or nothing can be written.
+            DiskFullError: If there is no room.
+        """
+        file = self.folder / "study.json"
+        check_writable(file)
+        if not file.is_file() and self._holds_something():
+            raise UsageError(
+                f"{self.folder} exists and is not a study. Choose another `name` in the study file "
+                "or another folder with --runs-dir."
+            )
+        (self.folder / "logs").mkdir(parents=True, exist_ok=True)
+        for run in self.runs:
+            run.write_settings(*self.plan[run.name])
+        # Last: whoever finds it finds the settings of every run that it names.
+        write_json(file, {"name": self.name, "runs": list(self.plan)})
+
+    def _holds_something(self):
+        # What a process leaves that is killed before it has written the list of runs.
+        beginnings = ("logs", "records")
+        names = [entry.name for entry in self.folder.iterdir()] if self.folder.is_dir() else ()
+        return any(not name.startswith(".") and name not in beginnings for name in names)
+
+    def others(self):
+        """Returns the names of the runs in the folder that are none of the study's, a list."""
+        return [run.path.name for run in find_runs(self.folder) if run.path.name not in self.plan]
+
+    def steps(self, run):
+        """Returns how many steps a run has in all: one for a model that is fitted in one go.
+
+        Args:
+            run: One of `runs`.
+        """
+        config = self.plan[run.name][1]
+        return 1 if MODEL_CATALOGUE[config.model].fitted else config.steps
+
+    def counts(self):
+        """Returns how many runs are in each of the states, a dictionary in their order."""
+        return count_states(run.state() for run in self.runs)
+
+    def status(self):
+        """Returns a dictionary for each run: name, state, steps, seconds and reason of failure.
+
+        Raises:
+            FailureError: If the reason of a failure cannot be read.
+        """
+        return [self._status_of(run) for run in self.runs]
+
+    def _status_of(self, run):
+        state, steps = run.state(), self.steps(run)
+        return {
+            "run": run.name,
+            "state": state,
+            "step": steps if state == "done" else run.steps_done(),
+            "steps": steps,
+            "seconds": round(run.seconds(), 1),
+            "reason": run.reason(state),
+        }
+
+
+def _planned(runs):
+    plan, numbers = {}, {}
+    for number, settings in enumerate(runs, start=1):
+        try:
+            config = config_from_settings(settings)
+            _check_data(config)
+        except UsageError as error:
+            raise UsageError(
+                f"In run {number} of {len(runs)} ({_brief(settings)}): {error}"
+            ) from None
+        key = run_key(config)
+        name = run_name(config, key)
+        if name in plan:
+            raise UsageError(
+                f"The runs {numbers[name]} and {number} of the study are the same ({name}). Leave "
+                "one of them out."
+            )
+        plan[name] = (key, dataclasses.replace(config, **absolute_paths(config)))
+        numbers[name] = number
+    return plan
+
+
+def _check_data(config):
+    kind, colon, path = config.dataset.partition(":")
+    if not colon and config.dataset not in data.names():
+        raise unknown_name("data set", config.dataset, data.names())
+    if colon and kind not in OWN_KINDS:
+        raise unknown_name("kind of data", kind, OWN_KINDS)
+    if colon and not Path(path).expanduser().exists():
+        raise UsageError(f"There is nothing at {path}, where `dataset` looks for images.")
+    if config.factors_file and not Path(config.factors_file).expanduser().is_file():
+        raise UsageError(f"There is no file {config.factors_file}, which `factors_file` names.")
+    if config.data_dir and not Path(config.data_dir).expanduser().is_dir():
+        raise UsageError(
+            f"There is no folder {config.data_dir}, which `data_dir` names. Make it, or leave "
+            "`data_dir` out."
+        )
+
+
+def _brief(settings):
+    return ", ".join(f"{name}={value}" for name, value in settings.items())
