@@ -4,6 +4,7 @@ from keras_devae.callbacks.information import InformationCallback
 from keras_devae.callbacks.kl import KLCallback
 from keras_devae.callbacks.metrics import MetricsCallback
 from keras_devae.callbacks.progress import ProgressReport
+from keras_devae.callbacks.speed import SpeedCallback
 from keras_devae.callbacks.traversals import TraversalCallback
 from keras_devae.models.guard import TrainingGuard
 
@@ -12,6 +13,7 @@ __all__ = [
     "KLCallback",
     "MetricsCallback",
     "ProgressReport",
+    "SpeedCallback",
     "TrainingGuard",
     "TraversalCallback",
 ]

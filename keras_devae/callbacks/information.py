@@ -1,9 +1,12 @@
 """Which latent dimension holds which factor, while a model trains."""
 
+import zipfile
+import zlib
+
 import numpy as np
 
 from keras_devae import checks, figures, metrics
-from keras_devae.callbacks.measuring import MeasuringCallback, check_has_factors
+from keras_devae.callbacks.measuring import MeasuringCallback, check_has_factors, damaged
 from keras_devae.files import replacing
 from keras_devae.metrics.inputs import check_labelled
 from keras_devae.metrics.suite import draw_sample
@@ -114,5 +117,8 @@ class InformationCallback(MeasuringCallback):
             return self._matrices
         if not self._file.is_file():
             return {}
-        with np.load(self._file) as stored:
-            return dict(zip(stored["steps"].tolist(), stored["information"], strict=True))
+        try:
+            with np.load(self._file) as stored:
+                return dict(zip(stored["steps"].tolist(), stored["information"], strict=True))
+        except (ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+            raise damaged(self._file, error) from None

@@ -4,14 +4,16 @@ import csv
 import functools
 import io
 import math
+import shlex
 from pathlib import Path
 
 import keras
 import numpy as np
 
 from keras_devae import checks, figures
-from keras_devae.errors import UsageError
+from keras_devae.errors import FailureError, UsageError
 from keras_devae.files import write_text
+from keras_devae.models.guard import steps_done
 
 
 class MeasuringCallback(keras.callbacks.Callback):
@@ -64,15 +66,15 @@ class MeasuringCallback(keras.callbacks.Callback):
     def on_train_begin(self, logs=None):
         """Measures the model as it is, unless this is a run that goes on."""
         optimizer = getattr(self.model, "optimizer", None)
-        start = self.start_step
+        start, self.start_step = self.start_step, None
+        goes_on = bool(start)
         if start is None:
-            start = 0 if optimizer is None else int(optimizer.iterations)
-        self.start_step = None
+            start = 0 if optimizer is None else steps_done(optimizer)
         self._step = self._epoch_start = start
         self.rows = [row for row in self._read() if row["step"] <= start] if start else []
         self._measured = start
         # A run that goes on gets the rows of one that was never stopped.
-        if not self.rows:
+        if not (self.rows or goes_on):
             self._measure()
 
     def on_epoch_begin(self, epoch, logs=None):
@@ -138,8 +140,31 @@ class MeasuringCallback(keras.callbacks.Callback):
         file = None if self.directory is None else self.directory / f"{self.name}.csv"
         if file is None or not file.is_file():
             return self.rows
-        with file.open(newline="", encoding="utf-8") as stream:
-            return [{k: _number(v) for k, v in row.items()} for row in csv.DictReader(stream)]
+        try:
+            with file.open(newline="", encoding="utf-8") as stream:
+                table = csv.DictReader(stream)
+                rows = [{k: _number(v) for k, v in row.items()} for row in table]
+            if "step" not in (table.fieldnames or ()):
+                raise ValueError("it has no column step")
+            return [{**row, "step": int(row["step"])} for row in rows]
+        except (ValueError, TypeError, KeyError, OverflowError, csv.Error) as error:
+            raise damaged(file, error) from None
+
+
+def damaged(file, error):
+    """Makes the error for a file of measurements that cannot be read.
+
+    Args:
+        file: Its path; where it is of a run, in the folder `tracking` there.
+        error: What was raised.
+
+    Returns:
+        A `FailureError` to raise.
+    """
+    return FailureError(
+        f"{file} is damaged ({error}). Remove it, or mend the run that it is of with: keras-devae "
+        f"doctor {shlex.quote(str(file.parent.parent))} --repair"
+    )
 
 
 def check_has_factors(dataset, what):

@@ -4,11 +4,14 @@ import importlib.util
 import runpy
 from pathlib import Path
 
+import keras
+import numpy as np
 import pytest
 from PIL import Image
 
 from keras_devae import data
 from keras_devae.cli import main as command_line
+from keras_devae.experiments import RunDirectory
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
@@ -81,3 +84,64 @@ def test_compare_runs_has_a_row_for_every_layer(tmp_path):
     assert load("compare_runs.py")(tmp_path, tmp_path / "table.md") == 2
     table = (tmp_path / "table.md").read_text().splitlines()
     assert table[0].startswith("| model | MIG |") and table[2].startswith("| devae, layer 0 | 0.")
+
+
+@pytest.mark.backends
+@pytest.mark.filterwarnings("ignore:.*constant")
+def test_gpu_paper_run_goes_on_where_it_stopped(tmp_path, capsys, monkeypatch):
+    # The script chooses JAX where nothing else is chosen.
+    monkeypatch.setenv("KERAS_BACKEND", keras.backend.backend())
+    script = load("gpu_paper_run.py")
+    tiny = {"steps": 8, "batch_size": 4, "checkpoint_every": 4, "track_every": 2}
+    tiny |= {"network": "mlp", "source": "rendered", "variants": ("subset:500",), "image_size": 32}
+    rate, scores = script(tmp_path / "run", evaluation_images=100, **tiny)
+    assert rate > 0 and len(scores["layers"]) == 3
+    assert "images on the device" in capsys.readouterr().out
+    run = RunDirectory(tmp_path / "run")
+    finished = run.read_history()
+    assert [row["step"] for row in finished] == [4, 8]
+    # As if it had been killed after the first checkpoint.
+    run.checkpoint_file(8).unlink()
+    run.model_file.unlink()
+    script(tmp_path / "run")
+    assert f"Going on with {tmp_path / 'run'}" in capsys.readouterr().out
+    assert run.model_file.is_file()
+    # A layer that was not drawn has NaN.
+    np.testing.assert_equal(run.read_history(), finished)
+    # One execution, which compiles, is no time to measure.
+    tiny |= {"steps": 1, "checkpoint_every": 1}
+    rate, scores = script(tmp_path / "short", evaluation_images=100, **tiny)
+    assert rate is None and len(scores["layers"]) == 3
+    assert "too short to time" in capsys.readouterr().out
+
+
+def test_gpu_paper_run_is_interrupted_in_a_line(monkeypatch, capsys):
+    monkeypatch.setenv("KERAS_BACKEND", keras.backend.backend())
+    command = runpy.run_path(str(EXAMPLES / "gpu_paper_run.py"))["command"]
+
+    def interrupted(folder, **given):
+        raise KeyboardInterrupt
+
+    monkeypatch.setitem(command.callback.__globals__, "main", interrupted)
+    with pytest.raises(SystemExit) as ending:
+        command([])
+    assert ending.value.code == 130
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "The same command goes on" in line
+
+
+@pytest.mark.backends
+@pytest.mark.skipif(keras.backend.backend() != "jax", reason="other backends bring more along")
+def test_gpu_paper_run_does_with_few_distributions(tmp_path, fresh_python):
+    others = "matplotlib PIL requests filelock platformdirs lightgbm jinja2 tensorboardX tensorflow"
+    code = f"""
+import runpy, sys
+sys.modules.update(dict.fromkeys({others.split()!r}))
+main = runpy.run_path({str(EXAMPLES / "gpu_paper_run.py")!r})["main"]
+main({str(tmp_path / "run")!r}, steps=2, batch_size=4, checkpoint_every=2, track_every=1,
+     network="mlp", source="rendered", variants=("subset:500",), image_size=32,
+     evaluation_images=100)
+"""
+    output, errors = fresh_python("-c", code, KERAS_BACKEND="jax")
+    assert "steps/s" in output and "layer 2: MIG" in output
+    assert "filelock is not installed" in errors

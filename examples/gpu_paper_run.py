@@ -1,0 +1,105 @@
+"""Train one run of the paper's size on a GPU with JAX: 300,000 steps of 256 images.
+
+    pip install keras "jax[cuda12]" numpy h5py scikit-learn click
+    pip install --no-deps keras-devae
+    python examples/gpu_paper_run.py runs/paper
+
+That is all it needs, no TensorFlow and no matplotlib. The images stay on the device; the host sends
+row numbers. The draw of the layer, the noise and the schedules are part of the compiled step. On a
+GPU it computes in mixed precision, many steps a call. The same command goes on with a run that was
+stopped. `keras-devae evaluate`, `plot` and `export` take the folder like that of any other run.
+"""
+
+import csv
+import os
+import statistics
+import sys
+
+import click
+
+os.environ.setdefault("KERAS_BACKEND", "jax")
+
+from keras_devae.experiments import PRESETS, RunConfig, RunDirectory
+from keras_devae.experiments.config import load_dataset
+from keras_devae.experiments.starting import check_start, start_again, start_new
+
+PAPER = PRESETS["paper"][1]
+
+
+def begin(folder, **settings):
+    """Starts a run, or takes one up that is there: what trains it, folder, settings and data."""
+    run = RunDirectory(folder)
+    if run.config_file.is_file():
+        print(f"Going on with {folder}, whose settings stay; those given now do not count.")
+        return start_again(run, run.load_dataset())
+    settings = {**PAPER, "dataset": "dsprites", "resident": True, "track": ("speed",), **settings}
+    config = RunConfig(model="devae", **settings)
+    check_start(folder, config)
+    return start_new(folder, config, load_dataset(config))
+
+
+def speeds(run):
+    """Returns the steps a second of each stretch of a run, those of the warm-up left out."""
+    table = run.tracking / "speed.csv"
+    if not table.is_file():
+        return []
+    with open(table, newline="", encoding="utf-8") as file:
+        rates = [float(row["steps_per_second"]) for row in csv.DictReader(file)]
+    return rates[1:] or rates
+
+
+def main(folder="runs/paper", **settings):
+    """Trains and scores one run; returns the median of its steps a second, or `None`, and scores.
+
+    Args:
+        folder: Folder of the run.
+        **settings: Settings of `RunConfig` in place of the paper's.
+    """
+    train, run, config, data = begin(folder, **settings)
+
+    # These import Keras, which must not be before the backend is chosen.
+    from keras_devae.backend import accelerator_facts
+    from keras_devae.backend_choice import chosen_backend
+    from keras_devae.evaluation import evaluate
+    from keras_devae.experiments.benchmark import describe_machine
+    from keras_devae.experiments.choices import describe_choices
+
+    machine = describe_machine()
+    print(f"{accelerator_facts()[0] or machine['processor']}; {machine['versions']}")
+    print(f"{data.description}; {config.steps} steps of {config.batch_size} images")
+    print(f"{chosen_backend()}: {describe_choices(config)}", flush=True)
+    model = train(config, run, data)
+    rates = speeds(run)
+    middle = statistics.median(rates) if rates else None
+    if rates:
+        print(f"{middle:.1f} steps/s, {middle * config.batch_size:,.0f} images/s (median)")
+    else:
+        print("The run was too short to time: it takes more --steps than one compiled call has.")
+    scores = evaluate(model, data, ["mig"], config.evaluation_images, config.seed)
+    run.write_metrics(scores)
+    for layer in scores["layers"]:
+        print(f"layer {layer['layer']}: MIG {layer['mig.score']:.3f}")
+    return middle, scores
+
+
+@click.command(help=__doc__.splitlines()[0])
+@click.argument("folder", default="runs/paper")
+@click.option("--steps", default=PAPER["steps"], show_default=True)
+@click.option("--batch-size", default=PAPER["batch_size"], show_default=True)
+@click.option("--checkpoint-every", default=PAPER["checkpoint_every"], show_default=True)
+@click.option("--track-every", default=1000, show_default=True, help="Steps of a stretch timed.")
+@click.option("--dataset", default="dsprites", show_default=True)
+@click.option("--image-size", type=int, help="Pixels a side.  [default: 64]")
+@click.option("--mixed-precision", help="off, float16 or bfloat16.  [default: by device]")
+@click.option("--seed", default=0, show_default=True)
+def command(folder, **given):
+    """Reads the command line."""
+    try:
+        main(folder, **given)
+    except KeyboardInterrupt:
+        print("Interrupted. The same command goes on with the run.", file=sys.stderr)
+        sys.exit(130)
+
+
+if __name__ == "__main__":
+    command()

@@ -1,0 +1,18 @@
+"""How fast training, encoding and data are on this machine, and what limits them.
+
+`measuring` and `worker` are imported by name, because they need Keras.
+"""
+
+from keras_devae.experiments.benchmark.machine import describe_machine
+from keras_devae.experiments.benchmark.report import report_text, table_rows
+from keras_devae.experiments.benchmark.running import run_benchmark
+from keras_devae.experiments.benchmark.settings import PRECISION_NAMES, BenchmarkSettings
+
+__all__ = [
+    "PRECISION_NAMES",
+    "BenchmarkSettings",
+    "describe_machine",
+    "report_text",
+    "run_benchmark",
+    "table_rows",
+]
