@@ -1,51 +1,60 @@
 """The one file that names TensorFlow, JAX and PyTorch."""
 
 import contextlib
-import importlib.util
+import itertools
 import os
 import sys
 
-from keras_devae.errors import UsageError, unknown_name
+from keras_devae.backend_choice import BACKENDS as BACKENDS
+from keras_devae.backend_choice import installed_backends, select_backend
 
-#: Keras backend name -> distribution that provides it, in the order of preference on a CPU.
-BACKENDS = {"tensorflow": "tensorflow", "jax": "jax", "torch": "torch"}
-
-
-def installed_backends():
-    """Returns the names of the backends that can be imported here, without importing them."""
-    return [name for name in BACKENDS if importlib.util.find_spec(name) is not None]
+_DETERMINISTIC_XLA = "--xla_gpu_deterministic_ops=true"
 
 
-def select_backend(name=None):
-    """Chooses Keras's backend for this process, before Keras is imported.
+def start_backend(name=None, configured=None, deterministic=False):
+    """Chooses Keras's backend and imports Keras with it, without start-up notices.
 
     Args:
-        name: `"tensorflow"`, `"jax"` or `"torch"`. It wins over the environment variable
-            `KERAS_BACKEND`, which wins over Keras's configuration file. With `None` (default) and
-            neither of these, the first installed one of the three is taken.
+        name: As for `select_backend`.
+        configured: Backend to use where neither `name` nor `KERAS_BACKEND` says one and it is
+            installed, e.g. that of a run; or `None`.
+        deterministic: Whether all that follows in this process is to give the same bits every time;
+            default false. Random operations need a seed then.
 
     Raises:
-        UsageError: If the backend is unknown or not installed, or if Keras is already imported with
-            another one.
+        UsageError: As for `select_backend`.
     """
-    chosen = name or os.environ.get("KERAS_BACKEND") or _configured_backend()
-    if chosen is None:
-        chosen = next(iter(installed_backends()), "tensorflow")
-    if chosen not in BACKENDS:
-        raise unknown_name("backend", chosen, BACKENDS)
-    if chosen not in installed_backends():
-        raise UsageError(
-            f"The backend {chosen!r} is not installed here. "
-            f"Install it with `pip install {BACKENDS[chosen]}`, or choose one of: "
-            f"{', '.join(installed_backends()) or 'none is installed'}."
-        )
-    if "keras" in sys.modules and sys.modules["keras"].backend.backend() != chosen:
-        active = sys.modules["keras"].backend.backend()
-        raise UsageError(
-            f"Keras is already imported with the backend {active!r} and cannot change to "
-            f"{chosen!r}. Set KERAS_BACKEND={chosen} before Keras is imported."
-        )
-    os.environ["KERAS_BACKEND"] = chosen
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    if deterministic:
+        _ask_for_determinism()
+    named = name or os.environ.get("KERAS_BACKEND")
+    select_backend(named or (configured if configured in installed_backends() else None))
+    import_backend_quietly()
+    if deterministic:
+        _use_deterministic_operations()
+
+
+def _ask_for_determinism():
+    # Both are read when the GPU is first used, XLA's flags by JAX and the other by PyTorch.
+    flags = os.environ.get("XLA_FLAGS", "")
+    if _DETERMINISTIC_XLA not in flags:
+        os.environ["XLA_FLAGS"] = f"{flags} {_DETERMINISTIC_XLA}".strip()
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+
+
+def _use_deterministic_operations():
+    import keras
+
+    match keras.backend.backend():
+        case "tensorflow":
+            import tensorflow
+
+            tensorflow.config.experimental.enable_op_determinism()
+        case "torch":
+            import torch
+
+            torch.use_deterministic_algorithms(True)
+            torch.backends.cudnn.benchmark = False
 
 
 def import_backend_quietly():
@@ -64,21 +73,6 @@ def import_backend_quietly():
         os.dup2(kept, 2)
         os.close(kept)
         os.close(silence)
-
-
-def _configured_backend():
-    """Returns the backend of Keras's own configuration file, or None where there is no file."""
-    home = os.environ.get("KERAS_HOME", os.path.join(os.path.expanduser("~"), ".keras"))
-    path = os.path.join(home, "keras.json")
-    if not os.path.isfile(path):
-        return None
-    import json
-
-    try:
-        with open(path, encoding="utf-8") as file:
-            return json.load(file).get("backend")
-    except (OSError, ValueError):
-        return None
 
 
 def has_accelerator():
@@ -100,6 +94,58 @@ def has_accelerator():
             return torch.cuda.is_available()
 
 
+def accelerator_facts():
+    """Returns what computes in place of the CPU.
+
+    Returns:
+        The pair of its name and the most of its memory in use so far, in MB; of `None` and `None`
+        where the active backend computes on the CPU.
+    """
+    import keras
+
+    if not has_accelerator():
+        return None, None
+    match keras.backend.backend():
+        case "tensorflow":
+            import tensorflow
+
+            device = tensorflow.config.list_physical_devices("GPU")[0]
+            name = tensorflow.config.experimental.get_device_details(device).get("device_name")
+            peak = tensorflow.config.experimental.get_memory_info("GPU:0")["peak"]
+        case "jax":
+            import jax
+
+            device = jax.devices()[0]
+            # Not every kind of device counts its memory.
+            name, peak = device.device_kind, (device.memory_stats() or {}).get("peak_bytes_in_use")
+        case _:
+            import torch
+
+            name, peak = torch.cuda.get_device_name(), torch.cuda.max_memory_allocated()
+    return name or "accelerator", None if peak is None else round(peak / 1e6)
+
+
+def device_memory():
+    """Returns the bytes of memory of the first accelerator, or `None` where that is not known."""
+    import keras
+
+    match keras.backend.backend():
+        case "tensorflow":
+            from tensorflow.python.client import device_lib
+
+            devices = device_lib.list_local_devices()
+            sizes = [device.memory_limit for device in devices if device.device_type == "GPU"]
+            return sizes[0] if sizes else None
+        case "jax":
+            import jax
+
+            return (jax.local_devices()[0].memory_stats() or {}).get("bytes_limit")
+        case _:
+            import torch
+
+            return torch.cuda.mem_get_info()[1] if torch.cuda.is_available() else None
+
+
 def compiles_with_xla():
     """Tells whether Keras's `jit_compile="auto"` should mean XLA.
 
@@ -109,14 +155,50 @@ def compiles_with_xla():
     import keras
 
     backend = keras.backend.backend()
-    return backend == "jax" or (backend == "tensorflow" and has_accelerator())
+    return backend == "jax" or (
+        backend == "tensorflow"
+        and has_accelerator()
+        and not tensorflow_if_active().distribute.has_strategy()
+    )
 
 
-def computes_with_jax_on_cpu():
-    """Tells whether the active backend is JAX and has nothing faster than the CPU."""
+def backend_on_cpu():
+    """Returns the name of the active backend; `None` where it has more than the CPU."""
     import keras
 
-    return keras.backend.backend() == "jax" and not has_accelerator()
+    return None if has_accelerator() else keras.backend.backend()
+
+
+def differentiated_as(function, equal_function):
+    """Makes a function that computes one function and has the gradient of another, equal one.
+
+    Args:
+        function: Takes tensors and returns a tensor.
+        equal_function: The same map in a form whose gradient is faster.
+
+    Returns:
+        A function. On other backends than TensorFlow, `function` itself.
+    """
+    import keras
+
+    if keras.backend.backend() != "tensorflow":
+        return function
+    import tensorflow
+
+    @tensorflow.custom_gradient
+    def differentiated(*tensors):
+        def gradient(upstream):
+            with tensorflow.GradientTape() as tape:
+                tape.watch(tensors)
+                # The gradient of a convolution does not need its value: a compiled step never
+                # computes this one.
+                value = equal_function(*tensors)
+            return tape.gradient(value, tensors, upstream)
+
+        return function(*tensors), gradient
+
+    # A variable itself would ask for a gradient of its own kind.
+    return lambda *values: differentiated(*map(tensorflow.convert_to_tensor, values))
 
 
 def hide_accelerators_from_tensorflow():
@@ -133,6 +215,24 @@ def hide_accelerators_from_tensorflow():
 
     with contextlib.suppress(RuntimeError):
         tensorflow.config.set_visible_devices([], "GPU")
+
+
+def on_cpu():
+    """Places what is made in a `with` on the CPU, on any backend.
+
+    Returns:
+        A context manager; it does nothing where JAX was told to leave the CPU alone.
+    """
+    import keras
+
+    if keras.backend.backend() == "jax":
+        import jax
+
+        try:
+            jax.devices("cpu")
+        except RuntimeError:
+            return contextlib.nullcontext()
+    return keras.device("cpu")
 
 
 def on_host(function, tensor, shape, dtype):
@@ -168,6 +268,51 @@ def on_host(function, tensor, shape, dtype):
             return keras.ops.convert_to_tensor(call(keras.ops.convert_to_numpy(tensor)))
 
 
+def steps_in_one_call(model, one_by_one):
+    """Makes a train function that computes the steps of an execution in one compiled call.
+
+    Keras on JAX calls its compiled step once for each of them, which takes the host about as long
+    as a step takes a fast GPU. TensorFlow has them in one call as it is. On a CPU, XLA computes
+    convolutions in a loop with one thread, many times slower than outside of it.
+
+    Args:
+        model: A compiled model that is trained on batches of row numbers.
+        one_by_one: Keras's train function, a function of the training state and an iterator of
+            batches that returns logs and the new state.
+
+    Returns:
+        A function like it; the same one where there is nothing to gain.
+    """
+    import keras
+
+    count = model.steps_per_execution
+    if keras.backend.backend() != "jax" or count == 1 or not has_accelerator():
+        return one_by_one
+    if model.run_eagerly or not model.jit_compile or keras.distribution.distribution() is not None:
+        return one_by_one
+    import jax
+
+    def step(state, batch):
+        return tuple(reversed(model.train_step(state, batch)))
+
+    def steps(state, batches):
+        stacked = jax.tree.map(lambda *parts: jax.numpy.stack(parts), *batches)
+        state, logs = jax.lax.scan(step, state, stacked)
+        return jax.tree.map(lambda values: values[-1], logs), state
+
+    # Like Keras's own, it may overwrite the old state.
+    compiled = jax.jit(steps, donate_argnums=0)
+
+    def all_at_once(state, iterator):
+        batches = list(itertools.islice(iterator, count))
+        shapes = {array.shape for array in jax.tree.leaves(batches)}
+        if len(batches) < count or len(shapes) > 1:
+            return one_by_one(state, iter(batches))
+        return compiled(state, batches)
+
+    return all_at_once
+
+
 def take_rows(variable, rows):
     """Looks rows of a variable up, without a copy of the variable.
 
@@ -187,6 +332,176 @@ def take_rows(variable, rows):
         # in what was read on a GPU, only in the variable itself; it would copy all to the host.
         return tensorflow.gather(variable.value, rows)
     return keras.ops.take(variable, rows, axis=0)
+
+
+def tensorflow_if_active():
+    """Returns the module of TensorFlow if it is the backend, else `None`."""
+    import keras
+
+    if keras.backend.backend() != "tensorflow":
+        return None
+    import tensorflow
+
+    return tensorflow
+
+
+def local_devices():
+    """Returns the names of this process's devices, of the fastest kind that the backend has."""
+    tensorflow = tensorflow_if_active()
+    if tensorflow is None:
+        import keras
+
+        return keras.distribution.list_devices()
+    kinds = (tensorflow.config.list_logical_devices(kind) for kind in ("GPU", "CPU"))
+    return [device.name for device in next(filter(None, kinds))]
+
+
+def distribution_over(num_processes):
+    """Makes what distributes training over all devices.
+
+    Args:
+        num_processes: Number of processes that train together, on TensorFlow.
+
+    Returns:
+        The pair of the number of devices and a `keras.distribution.DataParallel` on JAX or a
+        `tf.distribute.Strategy` on TensorFlow; `None` in its place where there is one device.
+    """
+    tensorflow = tensorflow_if_active()
+    if num_processes > 1:
+        # Before anything asks for devices: it has to be there when TensorFlow starts.
+        strategy = tensorflow.distribute.MultiWorkerMirroredStrategy()
+        return strategy.num_replicas_in_sync, strategy
+    devices = local_devices()
+    if len(devices) == 1:
+        return 1, None
+    if tensorflow is not None:
+        return len(devices), tensorflow.distribute.MirroredStrategy(devices)
+    import keras
+
+    return len(devices), keras.distribution.DataParallel(devices=devices)
+
+
+def shares_of_batch(model):
+    """Returns among how many devices each batch of a model's training is shared out."""
+    import keras
+
+    match keras.backend.backend():
+        case "tensorflow":
+            return model.distribute_strategy.num_replicas_in_sync
+        case "jax":
+            distribution = keras.distribution.distribution()
+            return 1 if distribution is None else distribution.device_mesh.devices.size
+        case _:
+            return 1
+
+
+def replica():
+    """Returns which part of the batch is computed here, inside a step, and how many there are.
+
+    On JAX the step is one program for all devices, which sees the whole batch.
+
+    Returns:
+        The pair of the number, an integer or a scalar integer tensor, and the count; `(0, 1)` for
+        the whole batch.
+    """
+    tensorflow = tensorflow_if_active()
+    context = tensorflow and tensorflow.distribute.get_replica_context()
+    if context is None or context.num_replicas_in_sync == 1:
+        return 0, 1
+    return context.replica_id_in_sync_group, context.num_replicas_in_sync
+
+
+def mean_over_replicas(tensor):
+    """Returns the mean of a tensor over the parts of the batch, with the gradient of this part.
+
+    Args:
+        tensor: A tensor, inside a step.
+
+    Returns:
+        A tensor; the same one where there is a single part.
+    """
+    if replica()[1] == 1:
+        return tensor
+    tensorflow = tensorflow_if_active()
+    own = tensorflow.stop_gradient(tensor)
+    mean = tensorflow.distribute.get_replica_context().all_reduce("MEAN", own)
+    return tensor + (mean - own)
+
+
+def with_dense_gradient(variable):
+    """Returns a variable's value, whose looked-up rows pass back a gradient for all rows.
+
+    The parts of a batch would otherwise each add gradients of the same rows, and optimizers would
+    square them one by one.
+
+    Args:
+        variable: A `keras.Variable`.
+
+    Returns:
+        A tensor; the variable itself where there is a single part of the batch.
+    """
+    if replica()[1] == 1:
+        return variable
+    tensorflow = tensorflow_if_active()
+
+    @tensorflow.custom_gradient
+    def identity(value):
+        return tensorflow.identity(value), tensorflow.convert_to_tensor
+
+    return identity(tensorflow.convert_to_tensor(variable.value))
+
+
+def has_workers(strategy=None):
+    """Tells whether several processes train together.
+
+    Args:
+        strategy: A `tf.distribute.Strategy`; default the current one.
+    """
+    tensorflow = tensorflow_if_active()
+    if tensorflow is None:
+        return False
+    several = tensorflow.distribute.MultiWorkerMirroredStrategy
+    return isinstance(strategy or tensorflow.distribute.get_strategy(), several)
+
+
+def wait_for_replicas():
+    """Waits until every process of the current `tf.distribute.Strategy` has called this."""
+    tensorflow = tensorflow_if_active()
+    strategy = tensorflow.distribute.get_strategy()
+
+    @tensorflow.function
+    def count():
+        return strategy.reduce("SUM", strategy.run(lambda: tensorflow.ones(())), axis=None)
+
+    count().numpy()
+
+
+def parts_of_worker(strategy, parts, spec):
+    """Makes a dataset of this process's parts of each batch, where several train a model.
+
+    Args:
+        strategy: The `tf.distribute.Strategy`.
+        parts: Function of the number of the first part of this process, how many it has, and how
+            many there are in all; it returns an endless iterable of NumPy arrays, part by part.
+        spec: Shape and dtype of these, a pair.
+
+    Returns:
+        A `tf.distribute.DistributedDataset` without end.
+    """
+    tensorflow = tensorflow_if_active()
+
+    def dataset(context):
+        count = context.num_replicas_in_sync
+        here = count // context.num_input_pipelines
+        made = tensorflow.data.Dataset.from_generator(
+            lambda: ((part,) for part in parts(here * context.input_pipeline_id, here, count)),
+            output_signature=(tensorflow.TensorSpec(*spec),),
+        )
+        endless = tensorflow.data.INFINITE_CARDINALITY
+        made = made.apply(tensorflow.data.experimental.assert_cardinality(endless))
+        return made.prefetch(tensorflow.data.AUTOTUNE)
+
+    return strategy.distribute_datasets_from_function(dataset)
 
 
 def load_saved_model(path):

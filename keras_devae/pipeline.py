@@ -63,9 +63,18 @@ class Batches(keras.utils.PyDataset):
         return self._steps
 
     def __getitem__(self, index):
-        if self.resident:
-            return (self._rows_of(index).astype(np.int32),)
-        return (self.images(index),)
+        return (self.of_rows(self._rows_of(index)),)
+
+    def of_rows(self, rows):
+        """Returns what stands for rows of the data set in a batch.
+
+        Args:
+            rows: Row numbers, int64 `(n,)`.
+
+        Returns:
+            Uint8 images `(n, height, width, channels)`; the rows, int32, if these are resident.
+        """
+        return rows.astype(np.int32) if self.resident else self.dataset.images(rows)
 
     def images(self, index):
         """Returns the images of a batch of this epoch, of resident batches too.
@@ -79,7 +88,12 @@ class Batches(keras.utils.PyDataset):
         return self.dataset.images(self._rows_of(index))
 
     def _rows_of(self, index):
-        return self.indices(self.start_step + self._epoch * self._steps + index)
+        return self.indices(self.next_step + index)
+
+    @property
+    def next_step(self):
+        """Number of the first batch of this epoch, since the beginning of training."""
+        return self.start_step + self._epoch * self._steps
 
     def on_epoch_begin(self):
         """Notes the beginning of an epoch; one that was broken off counts as ended."""

@@ -3,6 +3,7 @@
 import keras
 from keras import ops
 
+from keras_devae.distribution import part_of_batch
 from keras_devae.layers.seeded import SeededLayer
 
 
@@ -25,14 +26,17 @@ class GaussianSampling(SeededLayer):
         """Draws one sample for every row.
 
         Args:
-            mean: Means `(..., latent_dim)`.
+            mean: Means `(batch, latent_dim)` or `(..., batch, latent_dim)`.
             log_var: Log-variances of the same shape.
 
         Returns:
             Float32 samples of the same shape.
         """
-        noise = keras.random.normal(ops.shape(mean), dtype="float32", seed=self.seed_generator)
+        noise = part_of_batch(self._noise, ops.shape(mean), axis=len(mean.shape) - 2)
         return mean + ops.exp(0.5 * log_var) * noise
+
+    def _noise(self, shape):
+        return keras.random.normal(shape, dtype="float32", seed=self.seed_generator)
 
     def compute_output_shape(self, mean_shape, log_var_shape):
         """Returns the shape of the means."""

@@ -3,6 +3,7 @@
 import keras
 from keras import ops
 
+from keras_devae.backend import with_dense_gradient
 from keras_devae.checks import at_least
 
 
@@ -41,7 +42,7 @@ class LayerEmbedding(keras.layers.Layer):
         Returns:
             Float32 `(batch, 2 latent_dim)` or `(n, batch, 2 latent_dim)`.
         """
-        vectors = ops.expand_dims(ops.take(self.vectors, index, axis=0), -2)
+        vectors = ops.expand_dims(ops.take(with_dense_gradient(self.vectors), index, axis=0), -2)
         return ops.concatenate([z, ops.broadcast_to(vectors, ops.shape(z))], axis=-1)
 
     def compute_output_spec(self, z, index):

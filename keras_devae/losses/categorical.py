@@ -5,6 +5,8 @@ import math
 import keras
 from keras import ops
 
+from keras_devae.distribution import part_of_batch
+
 # The outermost float32 numbers between 0 and 1 whose double logarithm is finite, with a margin.
 SMALLEST_UNIFORM = 1e-20
 LARGEST_UNIFORM = 1 - 1e-7
@@ -43,7 +45,11 @@ def gumbel_softmax(logits, temperature, seed):
         Float32 tensor `(batch, categories)`, rows sum to 1.
     """
     logits = ops.cast(logits, "float32")
-    uniform = keras.random.uniform(ops.shape(logits), dtype="float32", seed=seed)
+    uniform = part_of_batch(
+        lambda shape: keras.random.uniform(shape, dtype="float32", seed=seed),
+        ops.shape(logits),
+        axis=0,
+    )
     uniform = ops.clip(uniform, SMALLEST_UNIFORM, LARGEST_UNIFORM)
     perturbed = logits - ops.log(-ops.log(uniform))
     # With the largest at 0, the division by a tiny temperature can only overflow to weight 0.

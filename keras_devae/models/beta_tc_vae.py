@@ -42,6 +42,7 @@ class BetaTCVAE(VAE):
             images is neither given nor to be found.
     """
 
+    mean_over_images = False
     penalty_names = ("mutual_information", "total_correlation", "dimension_wise_kl")
 
     def __init__(

@@ -49,6 +49,7 @@ class CascadeVAE(CategoricalInference, VAE):
         UsageError: If an argument is out of range.
     """
 
+    mean_over_images = False
     state_names = ("stage",)
     calls_host = True
 

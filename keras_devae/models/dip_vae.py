@@ -31,6 +31,7 @@ class DIPVAE(VAE):
         UsageError: If an argument is out of range.
     """
 
+    mean_over_images = False
     penalty_names = ("covariance_off_diagonal", "covariance_diagonal")
 
     def __init__(self, encoder, decoder, kind="i", lambda_od=10.0, lambda_d=None, **kwargs):

@@ -41,6 +41,7 @@ class FactorVAE(VAE):
         UsageError: If an argument is out of range.
     """
 
+    mean_over_images = False
     penalty_names = ("total_correlation",)
     opponent_names = ("discriminator",)
 
@@ -49,7 +50,10 @@ class FactorVAE(VAE):
         self.gamma = finite_at_least("gamma", gamma)
         self.discriminator_units = widths("discriminator_units", discriminator_units)
         network_seed, permutation_seed = derived_seeds(self.seed, 2, purpose=2)
-        self.discriminator = discriminator(self.latent_dim, self.discriminator_units, network_seed)
+        # That of the model: one that is loaded must compute as it did, whatever the global one is.
+        self.discriminator = discriminator(
+            self.latent_dim, self.discriminator_units, network_seed, self.dtype_policy
+        )
         self.permutations = RandomState(permutation_seed)
 
     def compile(self, optimizer="adam", *args, discriminator_optimizer=None, **kwargs):

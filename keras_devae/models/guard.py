@@ -10,6 +10,11 @@ from keras_devae.errors import FailureError
 logger = logging.getLogger("keras_devae")
 
 
+def steps_done(optimizer):
+    """Returns an optimizer's count of steps, an integer, on several devices too."""
+    return int(keras.ops.convert_to_numpy(optimizer.iterations))
+
+
 class StepSynchronization(keras.callbacks.Callback):
     """Keeps a model's count of training steps equal to `optimizer.iterations`.
 
@@ -20,35 +25,49 @@ class StepSynchronization(keras.callbacks.Callback):
 
     def on_epoch_begin(self, epoch, logs=None):
         """Takes over the optimizer's count."""
-        self.model.steps.set(int(self.model.optimizer.iterations))
+        self.model.steps.set(steps_done(self.model.optimizer))
 
 
 class TrainingGuard(keras.callbacks.Callback):
     """Stops training at the first loss that is not finite, and reports a collapsed posterior.
 
-    `fit` of every model adds one by itself.
+    `fit` of every model adds one by itself, unless it is given one.
+
+    Args:
+        start_step: Steps done before, or `None` (default) for those of the optimizer, which does
+            not count steps that it left out because a float16 gradient overflowed.
 
     Raises:
         FailureError: From `fit`, at the end of the compiled execution in which a loss became NaN or
             infinite, naming the step and the component.
     """
 
+    def __init__(self, start_step=None):
+        super().__init__()
+        self._start_step = start_step
+
     def on_train_begin(self, logs=None):
         """Notes the step that training starts from."""
-        self._epoch_start = int(self.model.optimizer.iterations)
-        self._step = self._epoch_start
+        start, self._start_step = self._start_step, None
+        self._step = self._epoch_start = (
+            steps_done(self.model.optimizer) if start is None else start
+        )
 
     def on_train_batch_end(self, batch, logs=None):
         """Checks the running means; one non-finite step is enough to spoil them."""
-        self._step = self._epoch_start + batch + 1
+        first, self._step = self._step + 1, self._epoch_start + batch + 1
         values = {name: float(value) for name, value in (logs or {}).items()}
         bad = [name for name, value in values.items() if not math.isfinite(value)]
         if bad:
             component = next((name for name in bad if name != "loss"), "loss")
+            # Several steps of one execution come back together.
+            one = first >= self._step
+            where = f"at step {self._step}" if one else f"in steps {first} to {self._step}"
             raise FailureError(
-                f"Training stopped at step {self._step}: {component} became {values[component]}. "
-                "Lower the learning rate, or check the images for extreme values; the last "
-                "checkpoint written before this step is still good."
+                f"Training stopped {where}: {component} became {values[component]}. "
+                "Begin anew with a lower learning rate (--learning-rate), or check the images for "
+                "extreme values. To go on from a checkpoint would end in the same way, but those "
+                "written before this step are good to look at."
             )
 
     def on_epoch_end(self, epoch, logs=None):

@@ -5,6 +5,7 @@ import numpy as np
 from keras import ops
 
 from keras_devae.backend import compiles_with_xla
+from keras_devae.distribution import without_distribution
 from keras_devae.errors import UsageError
 from keras_devae.models.images import check_images
 
@@ -214,5 +215,7 @@ def in_chunks(function, rows, batch_size):
         chunk = ops.convert_to_numpy(rows[start : start + size])
         missing = np.zeros((size - len(chunk), *chunk.shape[1:]), chunk.dtype)
         filled = np.concatenate([chunk, missing]) if len(missing) else chunk
-        parts.append({k: np.asarray(v)[: len(chunk)] for k, v in function(filled).items()})
+        with without_distribution():
+            outputs = function(filled)
+        parts.append({k: np.asarray(v)[: len(chunk)] for k, v in outputs.items()})
     return {k: np.concatenate([part[k] for part in parts]) for k in parts[0]}

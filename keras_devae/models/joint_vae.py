@@ -5,6 +5,7 @@ import numpy as np
 from keras import ops
 
 from keras_devae.checks import at_least, finite_at_least, positive
+from keras_devae.distribution import mean_over_batch
 from keras_devae.layers import RandomState, derived_seeds
 from keras_devae.losses import categorical_kl, gumbel_softmax
 from keras_devae.models.categorical import CategoricalInference
@@ -118,7 +119,7 @@ class JointVAE(CategoricalInference, VAE):
     def loss_terms(self, pixels, outputs, training):
         """Computes the loss of one batch, see the class."""
         terms = super().loss_terms(pixels, outputs, training)
-        divergence = ops.mean(categorical_kl(outputs["category_logits"]))
+        divergence = mean_over_batch(ops.mean(categorical_kl(outputs["category_logits"])))
         capacity = self._capacity(self.steps.step)
         largest = float(np.log(self.num_categories))
         categorical_capacity = ops.minimum(self._categorical_capacity(self.steps.step), largest)

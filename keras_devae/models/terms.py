@@ -63,7 +63,8 @@ class LatestValue(keras.metrics.Metric):
 
     def __init__(self, name, **kwargs):
         super().__init__(name=name, **kwargs)
-        self.latest = self.add_variable((), "zeros", name="latest")
+        # It is the same on all devices; Keras would add them up.
+        self.latest = self.add_variable((), "zeros", aggregation="mean", name="latest")
 
     def update_state(self, value, sample_weight=None):
         """Takes a scalar; the weight is ignored."""

@@ -5,7 +5,18 @@ import copy
 import keras
 from keras import ops
 
-from keras_devae.backend import compiles_with_xla, hide_accelerators_from_tensorflow
+from keras_devae.backend import (
+    compiles_with_xla,
+    hide_accelerators_from_tensorflow,
+    steps_in_one_call,
+)
+from keras_devae.distribution import (
+    check_parts,
+    mean_over_batch,
+    reducible,
+    share_of_loss,
+    shared_out,
+)
 from keras_devae.errors import UsageError
 from keras_devae.layers import GaussianSampling
 from keras_devae.losses import gaussian_kl, get_likelihood
@@ -52,6 +63,9 @@ class VAE(Construction, Inference, keras.Model):
     num_layers = 1
     #: Whether training calls functions on the host, which XLA on TensorFlow cannot.
     calls_host = False
+    #: Whether the loss is made of means over the images of a batch, so that devices can compute it
+    #: from their parts: linear in what is not a `keras_devae.distribution.mean_over_batch`.
+    mean_over_images = True
     #: Names of the penalties besides `kl`, of opponents and of the state: see `LossTerms`.
     penalty_names = opponent_names = state_names = ()
     #: The `ResidentImages` of a training with resident batches, `None` at all other times.
@@ -145,6 +159,8 @@ class VAE(Construction, Inference, keras.Model):
             pixels, outputs["decoded"]
         )
         kl = ops.mean(gaussian_kl(outputs["z_mean"], outputs["z_log_var"]), axis=0, keepdims=True)
+        # Of all images, for the siblings whose loss is not linear in it.
+        kl = mean_over_batch(kl)
         return LossTerms(
             reconstruction=ops.mean(negative_log_likelihood, axis=0, keepdims=True),
             kl=kl,
@@ -180,7 +196,8 @@ class VAE(Construction, Inference, keras.Model):
         for loss in terms.opponents.values():
             # Its gradient counts, its value does not.
             total = total + (loss - ops.stop_gradient(loss))
-        return sum((ops.sum(ops.cast(loss, "float32")) for loss in self.losses), total)
+        total = sum((ops.sum(ops.cast(loss, "float32")) for loss in self.losses), total)
+        return share_of_loss(total)
 
     def track(self, terms, batch_size):
         """Adds a step's terms to the metrics that `fit` shows.
@@ -190,6 +207,20 @@ class VAE(Construction, Inference, keras.Model):
             batch_size: Number of images they are the mean of.
         """
         self.trackers.update(terms, batch_size)
+
+    def compute_metrics(self, x, y, y_pred, sample_weight=None):
+        """Returns what `fit` shows after a step, see `keras.Model.compute_metrics`.
+
+        Args:
+            x: Images.
+            y: Ignored.
+            y_pred: What `call` returned.
+            sample_weight: Ignored.
+
+        Returns:
+            Dictionary of the values of the metrics.
+        """
+        return reducible(super().compute_metrics(x, y, y_pred, sample_weight))
 
     @property
     def metrics(self):
@@ -244,7 +275,7 @@ class VAE(Construction, Inference, keras.Model):
                 `dataset.batches()`), a `torch.utils.data.DataLoader` or a generator. Those of
                 `dataset.batches(resident=True)` are all kept on the device meanwhile.
             *args: Arguments of `keras.Model.fit`.
-            callbacks: As there; a `TrainingGuard` is added.
+            callbacks: As there; a `TrainingGuard` is added if there is none.
             validation_data: Images as in `x`. Reconstruction uses the posterior mean, no noise.
             **kwargs: Arguments of `keras.Model.fit`.
 
@@ -259,18 +290,33 @@ class VAE(Construction, Inference, keras.Model):
         check_images(x, self.image_shape, self.likelihood.bounded)
         check_held_out_images(validation_data, self.image_shape, self.likelihood.bounded)
         callbacks = list(callbacks) if isinstance(callbacks, (list, tuple)) else [callbacks]
-        callbacks = [
-            StepSynchronization(),
-            TrainingGuard(),
-            *(c for c in callbacks if c is not None),
-        ]
+        callbacks = [StepSynchronization(), *(c for c in callbacks if c is not None)]
+        if not any(isinstance(callback, TrainingGuard) for callback in callbacks):
+            callbacks.insert(1, TrainingGuard())
+        # Keras's second argument after the images is the size of a batch.
+        batch_size = kwargs.get("batch_size", args[1] if len(args) > 1 else None)
+        check_parts(self, x, batch_size)
+        held_out = validation_data[0] if isinstance(validation_data, tuple) else validation_data
+        check_parts(self, held_out, kwargs.get("validation_batch_size") or batch_size)
+        batches = x
         if isinstance(x, Batches):
             # They are in their own, repeatable order; Keras would shuffle them once more.
             kwargs["shuffle"] = False
-        with kept_on_device(self, x, "train_function"):
+            x, more = shared_out(self, x)
+            callbacks += more.pop("callbacks", [])
+            kwargs.update(more)
+        with kept_on_device(self, batches, "train_function"):
             return super().fit(
                 x, *args, callbacks=callbacks, validation_data=validation_data, **kwargs
             )
+
+    def make_train_function(self, force=False):
+        """Makes what computes an execution, see `keras.Model.make_train_function`."""
+        if self.train_function is not None and not force:
+            return
+        super().make_train_function(force=force)
+        if self.resident_images is not None:
+            self.train_function = steps_in_one_call(self, self.train_function)
 
     def evaluate(self, x=None, *args, **kwargs):
         """Computes the losses of images, see `keras.Model.evaluate`.
@@ -287,8 +333,15 @@ class VAE(Construction, Inference, keras.Model):
             UsageError: If the images do not fit the model.
         """
         check_images(x, self.image_shape, self.likelihood.bounded)
+        check_parts(self, x, kwargs.get("batch_size", args[1] if len(args) > 1 else None))
         with kept_on_device(self, x, "test_function"):
             return super().evaluate(x, *args, **kwargs)
+
+    def _maybe_symbolic_build(self, *args, **kwargs):
+        """Leaves out what Keras does on several devices of TensorFlow's before it trains.
+
+        It would use up a batch, and an epoch of `Batches`, to build what is built already.
+        """
 
     def save(self, *args, **kwargs):
         """Saves the model, see `keras.Model.save`; TensorFlow is kept off another's GPU.

@@ -6,7 +6,7 @@ from keras import layers
 from keras_devae.networks.parts import seeded_kernels
 
 
-def discriminator(latent_dim, units=(1000,) * 6, seed=None):
+def discriminator(latent_dim, units=(1000,) * 6, seed=None, dtype=None):
     """Builds the discriminator of Kim & Mnih (2018), appendix A.
 
     Six layers of 1000 units with leaky ReLU of slope 0.2, and two logits: class 0 for codes of the
@@ -16,6 +16,7 @@ def discriminator(latent_dim, units=(1000,) * 6, seed=None):
         latent_dim: Number of latent dimensions.
         units: Widths of the hidden layers.
         seed: Integer seed of the initial weights, or `None` (default).
+        dtype: Dtype policy of the hidden layers, or `None` (default): the global one.
 
     Returns:
         A `keras.Model` from codes `(batch, latent_dim)` to float32 logits `(batch, 2)`.
@@ -25,8 +26,8 @@ def discriminator(latent_dim, units=(1000,) * 6, seed=None):
     x = z
     for i, width in enumerate(units):
         name = f"discriminator_{i}"
-        x = layers.Dense(width, kernel_initializer=next(kernels), name=name)(x)
-        x = layers.LeakyReLU(negative_slope=0.2)(x)
+        x = layers.Dense(width, kernel_initializer=next(kernels), dtype=dtype, name=name)(x)
+        x = layers.LeakyReLU(negative_slope=0.2, dtype=dtype)(x)
     logits = layers.Dense(
         2, dtype="float32", kernel_initializer=next(kernels), name="discriminator_logits"
     )(x)

@@ -114,6 +114,24 @@ def test_training_is_that_of_float32(tiny, blobs, method, float32_policy):
         assert got["loss"] == pytest.approx(expected["loss"], rel=0.02), policy
 
 
+@pytest.mark.parametrize("method", TRAINED)
+def test_training_goes_on_in_the_same_precision(tiny, blobs, method, float32_policy, tmp_path):
+    """A process that resumes has the global policy of every new one, float32."""
+    images = blobs(16)
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    model = tiny(method)
+    model.compile(keras.optimizers.Adam(1e-3))
+    model.train_on_batch(images[:8])
+    model.save(tmp_path / "model.keras")
+    keras.config.set_dtype_policy("float32")
+    loaded = keras.models.load_model(tmp_path / "model.keras")
+    for one in (model, loaded):
+        one.train_on_batch(images[8:])
+    for one, other in zip(model.variables, loaded.variables, strict=True):
+        arrays = (keras.ops.convert_to_numpy(variable) for variable in (one, other))
+        np.testing.assert_array_equal(*arrays, err_msg=one.path)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("method", ["beta_tc_vae", "cascade_vae", "deft", "devae", "factor_vae"])
 def test_convolutional_training_is_that_of_float32(blobs, method, float32_policy):

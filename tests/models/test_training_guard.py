@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from keras_devae import BetaVAE, DeVAE
+from keras_devae.callbacks import TrainingGuard
 from keras_devae.errors import FailureError
 from keras_devae.networks import mlp_decoder, mlp_encoder
 
@@ -69,10 +70,18 @@ def test_the_step_counts_from_the_beginning_of_training(tiny, blobs):
         model.fit(TurnsBad(blobs(4), bad_batch=2), shuffle=False, verbose=0)
 
 
+def test_the_step_counts_from_where_a_run_goes_on(tiny, blobs):
+    """The optimizer may have counted fewer."""
+    guard = TrainingGuard(start_step=10)
+    model, batches = tiny("vae"), TurnsBad(blobs(4), bad_batch=3)
+    with pytest.raises(FailureError, match=r"stopped at step 14: .*--learning-rate"):
+        model.fit(batches, shuffle=False, verbose=0, callbacks=[guard])
+
+
 @pytest.mark.skipif(keras.backend.backend() == "torch", reason="not supported on PyTorch")
 def test_with_several_steps_an_execution(tiny, blobs):
     model = tiny("vae", compile_options={"steps_per_execution": 3})
-    with pytest.raises(FailureError, match="stopped at step 6: "):
+    with pytest.raises(FailureError, match="stopped in steps 4 to 6: "):
         model.fit(TurnsBad(blobs(4), bad_batch=3), shuffle=False, verbose=0)
 
 

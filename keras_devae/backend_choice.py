@@ -1,0 +1,75 @@
+"""Which backend Keras is to use, decided before it is imported."""
+
+import importlib.util
+import os
+import sys
+
+from keras_devae.errors import UsageError, unknown_name
+
+#: Keras backend name -> distribution that provides it, in the order of preference on a CPU.
+BACKENDS = {"tensorflow": "tensorflow", "jax": "jax", "torch": "torch"}
+
+#: Environment variables that keep a process from taking all of a GPU's memory for itself.
+SHARED_MEMORY = {"XLA_PYTHON_CLIENT_PREALLOCATE": "false", "TF_FORCE_GPU_ALLOW_GROWTH": "true"}
+
+
+def installed_backends():
+    """Returns the names of the backends that can be imported here, without importing them."""
+    return [name for name in BACKENDS if importlib.util.find_spec(name) is not None]
+
+
+def select_backend(name=None):
+    """Chooses Keras's backend for this process, before Keras is imported.
+
+    Args:
+        name: `"tensorflow"`, `"jax"` or `"torch"`. It wins over the environment variable
+            `KERAS_BACKEND`, which wins over Keras's configuration file. With `None` (default) and
+            neither of these, the first installed one of the three is taken.
+
+    Raises:
+        UsageError: If the backend is unknown or not installed, or if Keras is already imported with
+            another one.
+    """
+    chosen = name or _default_backend()
+    if chosen not in BACKENDS:
+        raise unknown_name("backend", chosen, BACKENDS)
+    if chosen not in installed_backends():
+        raise UsageError(
+            f"The backend {chosen!r} is not installed here. "
+            f"Install it with `pip install {BACKENDS[chosen]}`, or choose one of: "
+            f"{', '.join(installed_backends()) or 'none is installed'}."
+        )
+    if "keras" in sys.modules and sys.modules["keras"].backend.backend() != chosen:
+        active = sys.modules["keras"].backend.backend()
+        raise UsageError(
+            f"Keras is already imported with the backend {active!r} and cannot change to "
+            f"{chosen!r}. Set KERAS_BACKEND={chosen} before Keras is imported."
+        )
+    os.environ["KERAS_BACKEND"] = chosen
+
+
+def chosen_backend():
+    """Returns the name of the backend: Keras's own once it is imported, or else the one chosen."""
+    if "keras" in sys.modules:
+        return sys.modules["keras"].backend.backend()
+    return _default_backend()
+
+
+def _default_backend():
+    named = os.environ.get("KERAS_BACKEND") or _configured_backend()
+    return named or next(iter(installed_backends()), "tensorflow")
+
+
+def _configured_backend():
+    """Returns the backend of Keras's own configuration file, or None where there is no file."""
+    home = os.environ.get("KERAS_HOME", os.path.join(os.path.expanduser("~"), ".keras"))
+    path = os.path.join(home, "keras.json")
+    if not os.path.isfile(path):
+        return None
+    import json
+
+    try:
+        with open(path, encoding="utf-8") as file:
+            return json.load(file).get("backend")
+    except (OSError, ValueError):
+        return None
