@@ -1,5 +1,6 @@
 """`keras-devae doctor`."""
 
+import dataclasses
 import os
 import platform
 import shutil
@@ -7,14 +8,25 @@ import shutil
 import click
 
 from keras_devae.cli.options import choose_backend, json_option, print_json
+from keras_devae.errors import UsageError
 from keras_devae.version import __version__
 
 
 @click.command()
+@click.argument("run", required=False)
+@click.option("--repair", is_flag=True, help="Mend what can be mended in RUN.")
 @json_option
 @click.pass_context
-def doctor(context, as_json):
-    """Show what is installed and found on this machine, and what is missing."""
+def doctor(context, run, repair, as_json):
+    """Show what is installed on this machine and what is missing; with RUN, what is wrong with it.
+
+    With RUN the exit code is 0 if the run is whole, 1 if something is left to do.
+    """
+    if run is not None:
+        _report(context, run, repair, as_json)
+        return
+    if repair:
+        raise UsageError("--repair needs the run to mend: keras-devae doctor RUN --repair.")
     choose_backend(context)
     facts = _facts()
     if as_json:
@@ -24,10 +36,23 @@ def doctor(context, as_json):
         click.echo(f"{name:<22} {value}")
 
 
+def _report(context, run, repair, as_json):
+    from keras_devae.experiments.diagnosis import examine
+
+    findings = examine(run, repair)
+    if as_json:
+        print_json([dataclasses.asdict(finding) for finding in findings])
+    else:
+        for finding in findings:
+            click.echo(f"{finding.state:<9} {finding.what}: {finding.sentence}")
+    context.exit(1 if any(finding.state == "problem" for finding in findings) else 0)
+
+
 def _facts():
     from keras_devae.backend import BACKENDS, installed_backends
     from keras_devae.data import info, names
-    from keras_devae.experiments.environment import describe_environment, installed_version
+    from keras_devae.experiments.environment import describe_environment
+    from keras_devae.machine import installed_version, usable_cores
 
     environment = describe_environment()
     versions = [f"{name} {installed_version(BACKENDS[name])}" for name in installed_backends()]
@@ -39,7 +64,7 @@ def _facts():
         "backend": environment["backend"],
         "backends installed": ", ".join(versions),
         "device": environment["device"],
-        "cores": os.cpu_count(),
+        "cores": usable_cores(),
         "free disk here": f"{shutil.disk_usage('.').free / 2**30:.0f} GiB",
         "folder is writable": os.access(".", os.W_OK),
         **sets,
@@ -55,7 +80,7 @@ def _state(facts):
 
 
 def _available(*packages):
-    from keras_devae.experiments.environment import installed_version
+    from keras_devae.machine import installed_version
 
     missing = [name for name in packages if installed_version(name) is None]
     return "yes" if not missing else f"no: pip install {' '.join(missing)}"

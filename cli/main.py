@@ -12,8 +12,9 @@ from keras_devae.version import __version__
 
 #: Command -> one line of help; the module of that name holds it and is imported when it is used.
 COMMANDS = {
+    "bench": "Measure how fast this machine trains, encodes and reads data.",
     "data": "List, describe and prepare data sets.",
-    "doctor": "Show what is installed and found on this machine.",
+    "doctor": "Show what is installed on this machine; examine a run and mend it.",
     "evaluate": "Compute the scores of a run, layer by layer.",
     "export": "Write encoder and decoder as a SavedModel or as ONNX.",
     "metrics": "List the metrics and what they are computed from.",
@@ -21,6 +22,7 @@ COMMANDS = {
     "plot": "Draw a figure of a run.",
     "presets": "Show the presets of `train`.",
     "runs": "List runs.",
+    "study": "Run many runs that one file describes, and tabulate them.",
     "train": "Train a model and measure it.",
 }
 
@@ -80,7 +82,9 @@ def _sentence(error):
 
 
 def main(arguments=None):
-    """Runs the command line and exits: 0, 2 for wrong use, 1 for a failure, 130 after Ctrl-C.
+    """Runs the command line and exits.
+
+    The status is 0, 2 for wrong use, 1 for a failure, 130 after Ctrl-C, or 143 after SIGTERM.
 
     Args:
         arguments: List of words, default those of the process.

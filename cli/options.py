@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import shlex
 
 import click
 
@@ -14,18 +15,9 @@ def choose_backend(context, configured=None):
         context: The click context.
         configured: Backend to use where the user names none, e.g. that of a run.
     """
-    from keras_devae.backend import import_backend_quietly, select_backend
+    from keras_devae.backend import start_backend
 
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    named = context.obj["backend"] or os.environ.get("KERAS_BACKEND")
-    select_backend(named or _if_installed(configured))
-    import_backend_quietly()
-
-
-def _if_installed(name):
-    from keras_devae.backend import installed_backends
-
-    return name if name in installed_backends() else None
+    start_backend(context.obj["backend"], configured)
 
 
 def option_name(parameter):
@@ -36,6 +28,71 @@ def option_name(parameter):
 def names_from(text):
     """Splits names at commas; nothing at all gives `None`."""
     return None if text is None else tuple(part.strip() for part in text.split(","))
+
+
+def list_of(convert, what):
+    """Returns a callback of an option that takes several values with commas.
+
+    Args:
+        convert: Function that makes a value from its text; raises `ValueError` for a wrong one.
+        what: What the values are, for the message, e.g. `"numbers"`.
+    """
+
+    def parse(context, parameter, text):
+        if text is None:
+            return None
+        try:
+            return tuple(convert(part) for part in text.split(","))
+        except ValueError:
+            raise click.BadParameter(f"Expected {what} with commas. Received: {text}.") from None
+
+    return parse
+
+
+def same_command(context, without=()):
+    """Returns the command that was typed, with its words in quotes where a shell needs them.
+
+    Args:
+        context: The click context.
+        without: Names of parameters to leave out; default none.
+    """
+    words = []
+    while context is not None:
+        typed = [
+            word
+            for parameter in context.command.params
+            if parameter.name not in without and _is_typed(context, parameter)
+            for word in _typed(parameter, context.params[parameter.name])
+        ]
+        words = [context.info_name, *typed, *words]
+        context = context.parent
+    return shlex.join(words)
+
+
+def _is_typed(context, parameter):
+    source = context.get_parameter_source(parameter.name)
+    return source is click.core.ParameterSource.COMMANDLINE
+
+
+def _typed(parameter, value):
+    if isinstance(parameter, click.Argument):
+        return [str(value)]
+    option = parameter.opts[0]
+    return [option] if parameter.is_flag else [option, str(value)]
+
+
+def console(**options):
+    """Makes a `rich.console.Console` that prints texts as they are.
+
+    File names, factors and reasons of failures may hold brackets and colons, which it would
+    otherwise take for styles and pictures.
+
+    Args:
+        **options: Further arguments of `rich.console.Console`.
+    """
+    from rich.console import Console
+
+    return Console(markup=False, emoji=False, **options)
 
 
 def print_json(value):
@@ -62,7 +119,6 @@ def print_table(titles, columns, details):
         details: For each column, the details of each metric.
     """
     from rich import box
-    from rich.console import Console
     from rich.table import Table
 
     table = Table(box=box.SIMPLE_HEAD)
@@ -71,7 +127,7 @@ def print_table(titles, columns, details):
         table.add_column(title, justify="right")
     for label, cells in _rows(columns, details):
         table.add_row(label, *cells)
-    Console(width=None if os.isatty(1) else 120).print(table)
+    console(width=None if os.isatty(1) else 120).print(table)
 
 
 def _rows(columns, details):
@@ -112,14 +168,15 @@ def status_line(quiet=False):
     Yields:
         Function that takes a text, and `passing=True` for what is not worth a line in a log.
     """
-    from rich.console import Console
+    from rich.text import Text
 
-    console = Console(stderr=True, quiet=quiet)
-    if not console.is_terminal:
-        yield lambda text, passing=False: passing or console.print(text, highlight=False)
+    errors = console(stderr=True, quiet=quiet)
+    if not errors.is_terminal:
+        yield lambda text, passing=False: passing or errors.print(text, highlight=False)
         return
-    with console.status("loading") as status:
-        yield lambda text, passing=False: status.update(text)
+    with errors.status("loading") as status:
+        # A spinner reads styles from a text whatever its console does.
+        yield lambda text, passing=False: status.update(Text(text))
 
 
 def evaluation_progress(status, passing=False):
@@ -141,18 +198,18 @@ def progress_bars(quiet=False):
     Yields:
         Function of what is done, what is to do (0 where that is not known), and what it is.
     """
-    from rich.console import Console
+    from rich.markup import escape
     from rich.progress import Progress
 
-    console, tasks = Console(stderr=True, quiet=quiet), {}
-    bars = Progress(console=console, transient=True)
+    errors, tasks = console(stderr=True, quiet=quiet), {}
+    bars = Progress(console=errors, transient=True)
 
     def update(done, total, what):
         if what not in tasks:
-            tasks[what] = bars.add_task(what)
-            if not console.is_terminal:
-                console.print(what, highlight=False)
-        if console.is_terminal:
+            tasks[what] = bars.add_task(escape(what))
+            if not errors.is_terminal:
+                errors.print(what, highlight=False)
+        if errors.is_terminal:
             # Started only now: what is quick shows nothing.
             bars.start()
             bars.update(tasks[what], completed=done, total=total or None)
@@ -160,7 +217,7 @@ def progress_bars(quiet=False):
     try:
         yield update
     finally:
-        if console.is_terminal:
+        if errors.is_terminal:
             bars.stop()
 
 

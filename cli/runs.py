@@ -2,7 +2,7 @@
 
 import click
 
-from keras_devae.cli.options import json_option, print_json, runs_folder_option
+from keras_devae.cli.options import console, json_option, print_json, runs_folder_option
 
 
 @click.group()
@@ -26,10 +26,9 @@ def list_runs(runs_dir, condition, as_json):
         click.echo(f"No such run in {runs_dir}.")
         return
     from rich import box
-    from rich.console import Console
     from rich.table import Table
 
     table = Table(*rows[0], box=box.SIMPLE_HEAD)
     for row in rows:
         table.add_row(*("" if value is None else str(value) for value in row.values()))
-    Console().print(table)
+    console().print(table)

@@ -1,13 +1,11 @@
 """`keras-devae train`."""
 
-from functools import partial
-
 import click
 
 from keras_devae.cli.options import (
-    choose_backend,
     evaluation_progress,
     json_option,
+    list_of,
     metric_settings_option,
     names_from,
     option_name,
@@ -26,18 +24,6 @@ from keras_devae.experiments.model_catalogue import (
 )
 
 
-def _list_of(convert, what):
-    def parse(context, parameter, text):
-        if text is None:
-            return None
-        try:
-            return tuple(convert(part) for part in text.split(","))
-        except ValueError:
-            raise click.BadParameter(f"Expected {what} with commas. Received: {text}.") from None
-
-    return parse
-
-
 def _counts(context, parameter, text):
     if text is None:
         return None
@@ -52,8 +38,8 @@ _KINDS = {
     "whole": {"type": int},
     "text": {},
     "flag": {"is_flag": True, "default": None},
-    "numbers": {"callback": _list_of(float, "numbers"), "metavar": "NUMBERS"},
-    "wholes": {"callback": _list_of(int, "whole numbers"), "metavar": "NUMBERS"},
+    "numbers": {"callback": list_of(float, "numbers"), "metavar": "NUMBERS"},
+    "wholes": {"callback": list_of(int, "whole numbers"), "metavar": "NUMBERS"},
 }
 
 
@@ -71,8 +57,7 @@ def _model_options(command):
     return command
 
 
-_NOT_SETTINGS = ("preset", "run", "runs_dir", "resume_run", "overwrite", "as_json")
-_MODEL_OPTIONS = {name for entry in MODEL_CATALOGUE.values() for name in entry.options}
+_NOT_SETTINGS = ("run", "runs_dir", "resume_run", "overwrite", "as_json")
 
 
 @click.command()
@@ -108,7 +93,7 @@ _MODEL_OPTIONS = {name for entry in MODEL_CATALOGUE.values() for name in entry.o
 @click.option(
     "--resident/--no-resident",
     default=None,
-    help="Keep the whole data set on the device.  [default: no]",
+    help="Keep the whole data set on the device.  [default: on an accelerator, if it fits]",
 )
 @click.option("--latent-dim", type=int, help="Latent dimensions.  [default: 10]")
 @click.option("--network", help="convolutional or mlp.  [default: convolutional]")
@@ -118,11 +103,16 @@ _MODEL_OPTIONS = {name for entry in MODEL_CATALOGUE.values() for name in entry.o
 @click.option("--learning-rate", type=float, help="Of Adam.  [default: 1e-4]")
 @click.option("--seed", type=int, help="Seed of everything random.  [default: 0]")
 @click.option("--checkpoint-every", type=int, help="Steps between checkpoints.  [default: 500]")
-@click.option("--steps-per-execution", type=int, help="Steps a compiled call.  [default: 1]")
+@click.option("--keep", type=int, help="Checkpoints to keep, the newest ones.  [default: 2]")
+@click.option("--steps-per-execution", type=int, help="Steps a call.  [default: by device]")
 @click.option("--jit-compile/--no-jit-compile", default=None, help="XLA.  [default: by device]")
+@click.option(
+    "--deterministic", is_flag=True, default=None, help="The same bits every time, if slower."
+)
 @click.option(
     "--mixed-precision", help="off, float16 or bfloat16.  [default: float16 on a GPU, else off]"
 )
+@click.option("--distribute", help="data-parallel: on all devices.  [default: on one]")
 @click.option(
     "--metrics",
     callback=lambda context, parameter, text: names_from(text),
@@ -133,7 +123,7 @@ _MODEL_OPTIONS = {name for entry in MODEL_CATALOGUE.values() for name in entry.o
     "--track",
     callback=lambda context, parameter, text: names_from(text),
     metavar="NAMES",
-    help="Measure while training: metrics, information, kl or traversal, with commas.",
+    help="Measure while training: metrics, information, kl, traversal or speed, with commas.",
 )
 @click.option("--track-every", type=int, help="Steps between these.  [default: 1000]")
 @click.option("--tensorboard", is_flag=True, default=None, help="Also write them for TensorBoard.")
@@ -154,63 +144,32 @@ def train(context, **given):
     session = (_resumed if given["resume_run"] else _new)(context, given)
     note = "" if given["resume_run"] else _scaling_note(given, session[2])
     scores = _run(context, *session, quiet=given["as_json"], note=note)
-    if given["as_json"]:
+    if given["as_json"] and scores:
         print_json({"run": str(session[1].path), **scores})
 
 
 def _new(context, given):
-    from keras_devae.backend import select_backend
     from keras_devae.experiments.config import load_dataset
-    from keras_devae.experiments.run_directory import RunDirectory, check_free, unused_path
+    from keras_devae.experiments.flat_settings import config_from_settings, default_name
+    from keras_devae.experiments.run_directory import unused_path
+    from keras_devae.experiments.starting import check_start, start_new
 
-    config = _config(given)
-    select_backend(context.obj["backend"])
+    named = {k: v for k, v in given.items() if v is not None and k not in _NOT_SETTINGS}
+    config = config_from_settings(named)
     if given["run"] is None:
-        path = unused_path(given["runs_dir"], _default_name(config, given["preset"]))
+        path = unused_path(given["runs_dir"], default_name(config, given["preset"]))
     else:
         path = f"{given['runs_dir']}/{given['run']}"
-    check_free(path, given["overwrite"])
+    backend, overwrite = context.obj["backend"], given["overwrite"]
+    check_start(path, config, backend, overwrite)
     with progress_bars(given["as_json"]) as progress:
         dataset = load_dataset(config, progress=progress)
-    config = config.resolved(dataset)
-    choose_backend(context)
-
-    from keras_devae.experiments.training import build_model, completed_config, train
-
-    config = completed_config(config)
-    model = build_model(config, dataset)
-    run = RunDirectory.create(path, given["overwrite"])
-    return partial(train, model), run, config, dataset
-
-
-def _config(given):
-    from keras_devae.data import has_factors
-    from keras_devae.errors import unknown_name
-    from keras_devae.experiments import PRESETS, RunConfig
-    from keras_devae.experiments.tracking import check_tracked
-    from keras_devae.metrics import check_names
-
-    if given["preset"] is not None and given["preset"] not in PRESETS:
-        raise unknown_name("preset", given["preset"], PRESETS)
-    settings = dict(PRESETS[given["preset"]][1]) if given["preset"] else {}
-    named = {k: v for k, v in given.items() if v is not None and k not in _NOT_SETTINGS}
-    options = {k: named.pop(k) for k in _MODEL_OPTIONS if k in named}
-    config = RunConfig(**{**settings, **named, "model_options": options})
-    labelled = has_factors(config.dataset, config.factors_file)
-    if config.metrics is not None:
-        check_names(config.metrics, labelled)
-    check_tracked(config.track, labelled)
-    return config
-
-
-def _default_name(config, preset):
-    dataset = config.dataset.split(":")[0]
-    parts = [config.model, dataset, preset, f"seed{config.seed}"]
-    return "-".join(part for part in parts if part)
+    return start_new(path, config, dataset, backend, overwrite)
 
 
 def _resumed(context, given):
     from keras_devae.experiments.run_directory import RunDirectory
+    from keras_devae.experiments.starting import start_again
 
     kept = ("resume_run", "as_json", "runs_dir")
     others = [k for k, v in given.items() if v not in (None, False) and k not in kept]
@@ -220,14 +179,9 @@ def _resumed(context, given):
             f"{', '.join(option_name(name) for name in others)}."
         )
     run = RunDirectory.open(given["resume_run"])
-    config = run.read_config()
     with progress_bars(given["as_json"]) as progress:
         dataset = run.load_dataset(progress=progress)
-    choose_backend(context, config.backend)
-
-    from keras_devae.experiments.training import resume
-
-    return resume, run, config, dataset
+    return start_again(run, dataset, context.obj["backend"])
 
 
 def _scaling_note(given, config):
@@ -247,29 +201,51 @@ def _scaling_note(given, config):
 
 
 def _run(context, function, run, config, dataset, quiet, note=""):
-    from keras_devae.experiments.finishing import finish
+    from keras_devae.experiments.choices import describe_choices
+    from keras_devae.experiments.distributed import is_worker
+    from keras_devae.experiments.faults import how_to_go_on
+    from keras_devae.experiments.interruption import Interruption, exit_status
 
+    quiet = quiet or is_worker(config)
     if not quiet:
         click.echo(f"Data     {dataset.description}")
         click.echo(f"Model    {_describe(config)}{note}")
         click.echo(f"Run      {run.path}  ({config.backend}, seed {config.seed})")
+        if not MODEL_CATALOGUE[config.model].fitted:
+            click.echo(f"Compute  {describe_choices(config)}")
     try:
-        model = function(config, run, dataset, progress=not quiet)
-        with status_line(quiet) as status:
-            progress = evaluation_progress(status, passing=True)
-            scores, written = finish(model, config, run, dataset, **progress)
-    except KeyboardInterrupt:
-        steps = run.checkpoint_steps()
-        where = f"the last checkpoint is of step {steps[0]}" if steps else "no checkpoint yet"
-        click.echo(
-            f"Interrupted: {where}. Go on with: keras-devae train --resume {run.path}", err=True
-        )
-        context.exit(130)
+        with Interruption():
+            scores, written = _carry_out(function, run, config, dataset, quiet)
+    except KeyboardInterrupt as ending:
+        click.echo(f"Interrupted. {how_to_go_on(run)}", err=True)
+        context.exit(exit_status(ending))
+    finally:
+        run.release()
     if not quiet:
         print_scores(scores)
         for what, path in written.items():
             click.echo(f"{what:<16} {path}")
     return scores
+
+
+def _carry_out(function, run, config, dataset, quiet):
+    from keras_devae.distribution import wait_for_all_processes
+    from keras_devae.experiments.distributed import is_worker
+    from keras_devae.experiments.faults import explained
+    from keras_devae.experiments.finishing import finish
+
+    if run.is_trained() and not quiet:
+        click.echo("Training is done already; the evaluation follows.")
+    with explained(run, lambda: "The run stopped"):
+        model = function(config, run, dataset, progress=not quiet)
+        if is_worker(config):
+            wait_for_all_processes(config.distribute)
+            return {}, {}
+        with status_line(quiet) as status:
+            progress = evaluation_progress(status, passing=True)
+            outcome = finish(model, config, run, dataset, **progress)
+        wait_for_all_processes(config.distribute)
+        return outcome
 
 
 def _describe(config):

@@ -1,8 +1,9 @@
 """Disentangled representation learning on images with Keras 3.
 
 `import keras_devae` registers every model and layer with Keras, so that saved models load without
-further ado. The command line is the exception: it answers `--help` before any backend is imported,
-and so finds this package's contents where it first uses them.
+further ado. The command line is the exception, and so are the processes of a study: they answer
+`--help` and choose the backend before any is imported, and so find this package's contents where
+they first use them.
 """
 
 import importlib
@@ -15,6 +16,7 @@ _SUBMODULES = (
     "backend",
     "callbacks",
     "data",
+    "distribution",
     "encoding",
     "errors",
     "evaluation",
@@ -68,6 +70,7 @@ def __dir__():
 _program = os.path.basename(sys.argv[0]) if sys.argv else ""
 _is_command = _program in ("keras-devae", "keras-devae.exe", "keras-devae-script.py")
 # While `python -m keras_devae.cli` looks for its module, Python's argv[0] is "-m".
-_is_command |= _program == "-m" and "keras_devae.cli" in sys.orig_argv
+_modules_run = ("keras_devae.cli", "keras_devae.experiments.studies.worker")
+_is_command |= _program == "-m" and any(module in sys.orig_argv for module in _modules_run)
 if not _is_command:
     importlib.import_module("keras_devae.models")

@@ -15,6 +15,32 @@ class FailureError(RuntimeError):
     """
 
 
+#: What the backends, NumPy and the operating system call it.
+_OUT_OF_MEMORY = (
+    "out of memory",
+    "outofmemory",
+    "resource_exhausted",
+    "resourceexhausted",
+    "not enough memory",
+    "can't allocate memory",
+    "cannot allocate memory",
+    "unable to allocate",
+    "failed to allocate",
+)
+
+
+def ran_out_of_memory(error: BaseException) -> bool:
+    """Tells whether an error says that memory was too small, of the host or of a device.
+
+    Every backend has an error of its own for that; all of them say so in words.
+
+    Args:
+        error: Any exception.
+    """
+    said = f"{type(error).__name__} {error}".lower()
+    return isinstance(error, MemoryError) or any(words in said for words in _OUT_OF_MEMORY)
+
+
 def unknown_name(kind: str, name: object, known: Iterable[str]) -> UsageError:
     """Makes the error for a name that is not known, with the close matches.
 

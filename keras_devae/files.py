@@ -1,43 +1,165 @@
 """Writing files so that a crash never leaves half of one under its name."""
 
 import contextlib
+import errno
 import json
 import os
+import re
+import zipfile
+import zlib
 from pathlib import Path
 
-from keras_devae.errors import UsageError
+from keras_devae.errors import FailureError, UsageError
+
+#: Why nothing more can be written: the disk is full, a quota used up, a file over its limit.
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
+
+class DiskFullError(FailureError):
+    """A file could not be written for want of room; what stood under its name is as it was."""
 
 
 @contextlib.contextmanager
-def replacing(path):
+def replacing(path, durable=False):
     """Gives a temporary path beside a file, and puts it in the file's place at the end.
 
     Args:
         path: The file to write. Its folder is created.
+        durable: Whether the content is on the disk before the file gets its name, so that it
+            outlives a power failure too; default false.
 
     Yields:
         The temporary path, with the same suffix. If the block raises, it is removed and the file
         stays as it was.
+
+    Raises:
+        DiskFullError: If there is no room for the file.
     """
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         yield temporary
+        if durable:
+            flush_to_disk(temporary)
         os.replace(temporary, path)
+        if durable:
+            flush_to_disk(path.parent)
+    except Exception as error:
+        if not _is_full(error):
+            raise
+        raise DiskFullError(
+            f"There is no room to write {path}: the disk is full, or a quota or limit is reached. "
+            "Make room; what stood there before is as it was."
+        ) from error
     finally:
         temporary.unlink(missing_ok=True)
 
 
-def write_text(path, text):
-    """Writes a text file in one move."""
-    with replacing(path) as temporary:
+def _is_full(error):
+    # HDF5 tells the number of the error in words only, and what closes an archive that was not
+    # finished hides the error behind another one.
+    while error is not None:
+        said = re.search(r"errno = (\d+)", str(error))
+        number = getattr(error, "errno", None) or (said and int(said.group(1)))
+        if number in _FULL:
+            return True
+        error = error.__cause__ or error.__context__
+    return False
+
+
+def flush_to_disk(path):
+    """Waits until a file, or the list of names in a folder, is on the disk.
+
+    Windows flushes no folders; nothing happens with one there.
+    """
+    is_folder = os.path.isdir(path)
+    if is_folder and os.name == "nt":
+        return
+    descriptor = os.open(path, os.O_RDONLY if is_folder else os.O_RDWR)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def leftovers(folder):
+    """Finds the temporary files that `replacing` left in a folder because its process was killed.
+
+    Args:
+        folder: The folder; it may be missing. Those below it are not looked at.
+
+    Returns:
+        List of paths. Those of a process that is still there are left out.
+    """
+    named = ((file, re.fullmatch(r"\..+\.(\d+)(\.\w+)?", file.name)) for file in _files(folder))
+    return [file for file, match in named if match and not _is_alive(int(match.group(1)))]
+
+
+def _files(folder):
+    folder = Path(folder)
+    return sorted(file for file in folder.iterdir() if file.is_file()) if folder.is_dir() else []
+
+
+def _is_alive(process):
+    # On Windows asking would send a signal: there, what is left stays.
+    if process == os.getpid() or os.name == "nt":
+        return True
+    try:
+        os.kill(process, 0)
+    except PermissionError:
+        return True
+    except (ProcessLookupError, OverflowError):
+        return False
+    return True
+
+
+def write_text(path, text, durable=False):
+    """Writes a text file in one move; for `durable` see `replacing`."""
+    with replacing(path, durable) as temporary:
         temporary.write_text(text, encoding="utf-8")
 
 
-def write_json(path, value):
-    """Writes a JSON file in one move."""
-    write_text(path, json.dumps(value, indent=2) + "\n")
+def write_json(path, value, durable=False):
+    """Writes a JSON file in one move; for `durable` see `replacing`."""
+    write_text(path, json.dumps(value, indent=2) + "\n", durable)
+
+
+def read_json(path):
+    """Returns what a JSON file holds.
+
+    Raises:
+        FailureError: If it cannot be read.
+    """
+    try:
+        return json.loads(Path(path).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise FailureError(f"{path} cannot be read: {error}.") from None
+
+
+def archive_damage(path):
+    """Reads a ZIP archive, such as a `.keras` or `.npz` file, and compares all its checksums.
+
+    Args:
+        path: The file.
+
+    Returns:
+        What is wrong with its content, in words, or `None` if it is whole.
+
+    Raises:
+        OSError: If it cannot be read, which says nothing about its content.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            broken = archive.testzip()
+    except OSError as error:
+        # A number in the file can point to before its beginning.
+        if error.errno != errno.EINVAL:
+            raise
+        return str(error)
+    except (ValueError, RuntimeError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+        return str(error) or type(error).__name__
+    return broken and f"its part {broken} has another checksum"
 
 
 def check_writable(path):
@@ -47,6 +169,7 @@ def check_writable(path):
         UsageError: If it cannot.
     """
     path = Path(path)
-    folder = next(parent for parent in path.resolve().parents if parent.exists())
-    if path.is_dir() or not folder.is_dir() or not os.access(folder, os.W_OK):
+    # A folder comes first: the root has no parents.
+    folder = None if path.is_dir() else next(p for p in path.resolve().parents if p.exists())
+    if folder is None or not folder.is_dir() or not os.access(folder, os.W_OK):
         raise UsageError(f"Cannot write to {path}. Choose another file.")

@@ -9,7 +9,7 @@ import numpy as np
 from keras import ops
 
 from keras_devae.backend import take_rows
-from keras_devae.errors import FailureError
+from keras_devae.errors import FailureError, ran_out_of_memory
 
 #: Images read from the data set at a time.
 _ROWS = 4096
@@ -125,9 +125,7 @@ def _out_of_memory_in_words(size):
     try:
         yield
     except Exception as error:
-        # Each backend has an error of its own; all of them say so in words.
-        said = f"{type(error).__name__} {error}".lower().replace(" ", "").replace("_", "")
-        if not any(words in said for words in ("memory", "resourceexhausted", "alloc")):
+        if not ran_out_of_memory(error):
             raise
         raise FailureError(
             f"The {size / 1e9:.2f} GB of the data set's images do not fit on the device. Train "

@@ -24,6 +24,15 @@ def reader_of(folder):
     return lambda name: json.loads((Path(__file__).parent / folder / f"{name}.json").read_text())
 
 
+@pytest.fixture
+def workplace(tmp_path, monkeypatch, blobs):
+    """A folder to work in, with `images.npz`: 64 images of 16x16 and their factors."""
+    monkeypatch.chdir(tmp_path)
+    factors = np.random.default_rng(0).integers(0, 3, (64, 2))
+    np.savez("images.npz", images=blobs(64, (16, 16, 1)), factors=factors)
+    return tmp_path
+
+
 @pytest.fixture(scope="session")
 def oracle():
     """Reads a file of reference values; see losses/oracle/README.md."""
@@ -51,6 +60,40 @@ def stored_images():
             return self.stored[indices]
 
     return StoredImages
+
+
+@pytest.fixture(scope="session")
+def gradients_of():
+    """Differentiates a scalar function of arrays, on whichever backend is active."""
+    import keras
+    from keras import ops
+
+    def on_tensorflow(function, tensors):
+        import tensorflow
+
+        with tensorflow.GradientTape() as tape:
+            tape.watch(tensors)
+            total = function(*tensors)
+        return tape.gradient(total, tensors)
+
+    def on_jax(function, tensors):
+        import jax
+
+        return jax.grad(function, argnums=tuple(range(len(tensors))))(*tensors)
+
+    def on_torch(function, tensors):
+        tensors = [tensor.requires_grad_() for tensor in tensors]
+        function(*tensors).backward()
+        return [tensor.grad for tensor in tensors]
+
+    kinds = {"tensorflow": on_tensorflow, "jax": on_jax, "torch": on_torch}
+
+    def gradients(function, *arrays):
+        tensors = [ops.convert_to_tensor(array.copy()) for array in arrays]
+        found = kinds[keras.backend.backend()](function, tensors)
+        return [ops.convert_to_numpy(gradient) for gradient in found]
+
+    return gradients
 
 
 @pytest.fixture(scope="session")

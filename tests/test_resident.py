@@ -7,7 +7,7 @@ import keras
 import numpy as np
 import pytest
 
-from keras_devae import resident
+from keras_devae import backend, resident
 from keras_devae.errors import FailureError, UsageError
 from keras_devae.pipeline import Batches
 from keras_devae.resident import ResidentImages
@@ -115,6 +115,37 @@ def test_compiled_by_xla(tiny):
 def test_mixed_precision(tiny, float32_policy):
     keras.config.set_dtype_policy("mixed_float16")
     assert_same_training(tiny, "vae", COLOUR)
+
+
+@pytest.mark.skipif(keras.backend.backend() != "jax", reason="TensorFlow does so by itself")
+@pytest.mark.parametrize(
+    ("method", "policy"),
+    [("devae", "float32"), ("factor_vae", "float32"), ("devae", "mixed_float16")],
+)
+def test_an_execution_is_one_call_on_an_accelerator(
+    method, policy, tiny, monkeypatch, float32_policy
+):
+    import jax
+
+    keras.config.set_dtype_policy(policy)
+    alone, losses = trained(tiny, method, BINARY, True)
+    calls, scan = [], jax.lax.scan
+
+    def counting(step, carry, batches):
+        calls.append(jax.tree.leaves(batches)[0].shape)
+        return scan(step, carry, batches)
+
+    monkeypatch.setattr(jax.lax, "scan", counting)
+    monkeypatch.setattr(backend, "has_accelerator", lambda: True)
+    # The last execution of an epoch has two steps.
+    together, same_losses = trained(tiny, method, BINARY, True, steps_per_execution=4)
+    # Traced once, for all executions.
+    assert calls == [(4, 8)]
+    tolerance = 1e-5 if policy == "float32" else 2e-3
+    for name, values in losses.items():
+        np.testing.assert_allclose(same_losses[name], values, rtol=tolerance, atol=tolerance)
+    for expected, found in zip(state(alone), state(together), strict=True):
+        np.testing.assert_allclose(found, expected, rtol=tolerance, atol=tolerance)
 
 
 def test_validation_is_streamed_meanwhile(tiny):

@@ -26,6 +26,8 @@ from keras_devae.data.variants import select_factors
 from keras_devae.errors import UsageError, unknown_name
 
 SOURCES = ("auto", "official", "rendered")
+#: What stands before the colon of one's own images.
+OWN_KINDS = ("npz", "npy", "folder")
 
 
 def names() -> tuple[str, ...]:
@@ -200,7 +202,7 @@ def without_duplicate_orientation(dataset: Dataset) -> Dataset:
 def _load_own(
     kind: str, file: str, image_size: int | None, own: dict, progress: Progress | None
 ) -> Dataset:
-    if kind not in ("npz", "npy", "folder"):
+    if kind not in OWN_KINDS:
         kinds = ("npz:PATH", "npy:PATH", "folder:PATH")
         raise unknown_name("data set", f"{kind}:", (*names(), *kinds))
     if not file:

@@ -6,6 +6,7 @@ from typing import Any
 
 from keras_devae import checks, data, metrics
 from keras_devae.backend import BACKENDS
+from keras_devae.distribution import DISTRIBUTIONS
 from keras_devae.errors import UsageError, unknown_name
 from keras_devae.experiments.model_catalogue import (
     LIKELIHOOD_NAMES,
@@ -40,7 +41,8 @@ class RunConfig:
         factors_file: File of the factors of one's own images, or `None`.
         bins: Numbers of bins of continuous factors of one's own images, by name, or `None`.
         skip_damaged: Whether the damaged pictures of a folder are left out.
-        resident: Whether the whole data set is kept on the device while training.
+        resident: Whether the whole data set is kept on the device while training, or `None`: on an
+            accelerator with room for it.
         latent_dim: Number of latent dimensions.
         network: `"convolutional"`, `"mlp"`, or `None`: convolutional, or linear for PCA and ICA.
         likelihood: `"bernoulli"`, `"gaussian"`, or `None`: Bernoulli for one channel, Gaussian for
@@ -50,16 +52,21 @@ class RunConfig:
         learning_rate: Of Adam (0.9, 0.999).
         seed: Of weights, noise, layer draws, the order of the data and the evaluation.
         checkpoint_every: Steps between checkpoints; also between rows of the history.
+        keep: Checkpoints kept, the newest ones.
         steps_per_execution: Steps inside one compiled call; divides `steps` and `checkpoint_every`.
+            `None`: 1 on a CPU, as many as suit on an accelerator.
         jit_compile: XLA on or off, or `None`: what suits backend and device.
         mixed_precision: `"off"`, `"float16"`, `"bfloat16"`, or `None`: float16 on an accelerator.
+        deterministic: Whether only such operations are used as give the same bits every time.
+        distribute: `"data-parallel"`: every device computes its part of each batch, see
+            `keras_devae.distribution.data_parallel`; or `None`: one device.
         backend: Keras backend, or `None`: the one that is active.
         metrics: Names of metrics to compute at the end, `("all",)`, or `None`: those of
             `keras_devae.metrics.DEFAULT_METRICS` that the data allow.
         metric_settings: `"paper"` or `"fast"`, see `keras_devae.metrics.evaluate`.
         evaluation_images: Images that the codes of the metrics are computed from.
         track: What is measured while training: names of metrics, `"information"`, `"kl"`,
-            `"traversal"`.
+            `"speed"`, `"traversal"`.
         track_every: Steps between these measurements.
         tensorboard: Whether they are written for TensorBoard too.
     """
@@ -76,7 +83,7 @@ class RunConfig:
     factors_file: str | None = None
     bins: dict[str, int] | None = None
     skip_damaged: bool = False
-    resident: bool = False
+    resident: bool | None = None
     latent_dim: int = 10
     network: str | None = None
     likelihood: str | None = None
@@ -85,9 +92,12 @@ class RunConfig:
     learning_rate: float = 1e-4
     seed: int = 0
     checkpoint_every: int = 500
-    steps_per_execution: int = 1
+    keep: int = 2
+    steps_per_execution: int | None = None
     jit_compile: bool | None = None
     mixed_precision: str | None = None
+    deterministic: bool = False
+    distribute: str | None = None
     backend: str | None = None
     metrics: tuple[str, ...] | None = None
     metric_settings: str = "paper"
@@ -114,11 +124,14 @@ class RunConfig:
     def _check_names(self):
         if MODEL_CATALOGUE[self.model].fitted and self.likelihood == "bernoulli":
             raise UsageError(f"{self.model} has a Gaussian likelihood. Received: bernoulli.")
+        if MODEL_CATALOGUE[self.model].fitted and self.distribute is not None:
+            raise UsageError(f"{self.model} is fitted on one device. Leave `distribute` out.")
         for kind, value, known in (
             ("source", self.source, data.SOURCES),
             ("network", self.network, self._networks()),
             ("likelihood", self.likelihood, LIKELIHOOD_NAMES),
             ("mixed precision", self.mixed_precision, PRECISIONS),
+            ("distribution", self.distribute, DISTRIBUTIONS),
             ("backend", self.backend, BACKENDS),
         ):
             if value is not None and value not in known:
@@ -128,20 +141,24 @@ class RunConfig:
         return ("linear",) if MODEL_CATALOGUE[self.model].fitted else NETWORK_NAMES
 
     def _check_ranges(self):
-        for name in ("latent_dim", "batch_size", "steps", "checkpoint_every"):
+        for name in ("latent_dim", "batch_size", "steps", "checkpoint_every", "keep"):
             checks.at_least(name, getattr(self, name), 1)
-        checks.at_least("steps_per_execution", self.steps_per_execution, 1)
         checks.at_least("track_every", self.track_every, 1)
         checks.at_least("evaluation_images", self.evaluation_images, 2)
         checks.at_least("seed", self.seed, 0)
         if self.seed > MAX_SEED:
             raise UsageError(f"`seed` must be at most {MAX_SEED}. Received: {self.seed}.")
         checks.positive("learning_rate", self.learning_rate)
+        if self.steps_per_execution is not None:
+            self._check_steps_per_execution()
+
+    def _check_steps_per_execution(self):
+        at_a_time = checks.at_least("steps_per_execution", self.steps_per_execution, 1)
         for name in ("steps", "checkpoint_every"):
-            if getattr(self, name) % self.steps_per_execution:
+            if getattr(self, name) % at_a_time:
                 raise UsageError(
                     f"`steps_per_execution` must divide `{name}`. Received: "
-                    f"steps_per_execution={self.steps_per_execution}, {name}={getattr(self, name)}."
+                    f"steps_per_execution={at_a_time}, {name}={getattr(self, name)}."
                 )
 
     def resolved(self, dataset):
@@ -194,19 +211,30 @@ class RunConfig:
 
 def _pinned(config, provenance):
     """Returns the settings that say where the images come from, good from any other folder."""
-    variants = data.variants.canonical(config.variants)
-    kind, colon, path = config.dataset.partition(":")
-    if colon:
-        return {
-            "dataset": f"{kind}:{_absolute(path)}",
-            "variants": variants,
-            "factors_file": config.factors_file and _absolute(config.factors_file),
-        }
+    if ":" in config.dataset:
+        return absolute_paths(config)
     source = provenance["source"]
     return {
+        **absolute_paths(config),
         "source": source if source in data.SOURCES else config.source,
+    }
+
+
+def absolute_paths(config):
+    """Returns the settings that name files or folders, good from any other folder.
+
+    Args:
+        config: A `RunConfig`.
+
+    Returns:
+        Dictionary of settings for `dataclasses.replace`.
+    """
+    kind, colon, path = config.dataset.partition(":")
+    return {
+        "dataset": f"{kind}:{_absolute(path)}" if colon else config.dataset,
+        "variants": data.variants.canonical(config.variants),
+        "factors_file": config.factors_file and _absolute(config.factors_file),
         "data_dir": config.data_dir and _absolute(config.data_dir),
-        "variants": variants,
     }
 
 

@@ -1,11 +1,11 @@
 """What a run ran on."""
 
-import importlib.metadata
 import platform
 
 import keras
 
 from keras_devae.backend import BACKENDS, has_accelerator
+from keras_devae.machine import installed_versions
 from keras_devae.version import __version__
 
 
@@ -18,13 +18,5 @@ def describe_environment():
         "device": "accelerator" if has_accelerator() else "cpu",
         "python": platform.python_version(),
         "platform": platform.platform(),
-        "packages": {name: version for name in packages if (version := installed_version(name))},
+        "packages": installed_versions(packages),
     }
-
-
-def installed_version(name):
-    """Returns the version of an installed distribution, or `None`."""
-    try:
-        return importlib.metadata.version(name)
-    except importlib.metadata.PackageNotFoundError:
-        return None

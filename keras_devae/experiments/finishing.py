@@ -4,6 +4,7 @@ from keras_devae import figures
 from keras_devae.encoding import Encoding, encoding_file
 from keras_devae.errors import UsageError
 from keras_devae.evaluation import evaluate, file_hash
+from keras_devae.experiments.interruption import Interruption
 from keras_devae.experiments.report import write_report
 from keras_devae.pictures import reconstruction_figure, traversal_figure
 
@@ -31,16 +32,18 @@ def finish(model, config, run, dataset, **progress):
     files = {name: run.figures / f"{name}.png" for name in pictures}
     for name, figure in pictures.items():
         figures.save(figure, files[name])
-    scores = evaluate_run(
-        model,
-        run,
-        dataset,
-        config.metrics,
-        config.evaluation_images,
-        config.seed,
-        settings=config.metric_settings,
-        **progress,
-    )
+    with Interruption() as interruption:
+        scores = evaluate_run(
+            model,
+            run,
+            dataset,
+            config.metrics,
+            config.evaluation_images,
+            config.seed,
+            settings=config.metric_settings,
+            **_interruptible(interruption, progress),
+        )
+        interruption.check()
     run.write_metrics(scores)
     write_report(run, config, dataset, scores, model.complaints(history[-1] if history else {}))
     return scores, {
@@ -51,6 +54,20 @@ def finish(model, config, run, dataset, **progress):
         "Scores": run.metrics_file,
         "Model": run.model_file,
     }
+
+
+def _interruptible(interruption, progress):
+    """Returns the functions that report progress, so that they look for an interruption too."""
+
+    def looking(report):
+        def look_and_report(*arguments):
+            interruption.check()
+            if report is not None:
+                report(*arguments)
+
+        return look_and_report
+
+    return {name: looking(progress.get(name)) for name in ("progress", "encoding_progress")}
 
 
 def evaluate_run(model, run, dataset, metrics, images, seed, encoding_progress=None, **options):

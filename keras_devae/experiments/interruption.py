@@ -1,40 +1,63 @@
-"""Ctrl-C that is not lost on the way."""
+"""Ctrl-C and SIGTERM that are not lost on the way."""
 
 import signal
 import threading
 
+#: Exit statuses after Ctrl-C and after SIGTERM, as shells give them.
+INTERRUPTED = 130
+TERMINATED = 143
+
+
+class Termination(KeyboardInterrupt):
+    """The process was asked to end by SIGTERM, as schedulers do before they kill it."""
+
+
+def exit_status(ending):
+    """Returns the exit status that belongs to a `KeyboardInterrupt`: `INTERRUPTED`, `TERMINATED`.
+
+    Args:
+        ending: The exception.
+    """
+    return TERMINATED if isinstance(ending, Termination) else INTERRUPTED
+
+
+_ENDINGS = {signal.SIGINT: KeyboardInterrupt, signal.SIGTERM: Termination}
+_DEFAULTS = {signal.SIGINT: signal.default_int_handler, signal.SIGTERM: signal.SIG_DFL}
+
 
 class Interruption:
-    """Remembers that the user pressed Ctrl-C while the block ran.
+    """Remembers that Ctrl-C or SIGTERM came while the block ran.
 
-    The `KeyboardInterrupt` that Python raises can vanish: while NumPy waits for a JAX array, for
-    one, it takes every exception for a failed conversion and tries another. `check`, called
-    between steps, raises it again.
+    The exception that is raised then can vanish: while NumPy waits for a JAX array, for one, it
+    takes every exception for a failed conversion and tries another. `check`, called between steps,
+    raises it again. One may stand inside another.
     """
 
     def __init__(self):
-        self.requested = False
+        self.requested = None
 
     def __enter__(self):
-        # Where Ctrl-C is ignored (nohup) or somebody else's affair, it stays so; other threads than
-        # the main one may set no handler.
-        in_main_thread = threading.current_thread() is threading.main_thread()
-        self._installed = (
-            in_main_thread and signal.getsignal(signal.SIGINT) is signal.default_int_handler
-        )
-        if self._installed:
-            signal.signal(signal.SIGINT, self._note)
+        # Where a signal is ignored (nohup) or somebody else's affair, it stays so; other threads
+        # than the main one may set no handler.
+        self._previous = {}
+        if threading.current_thread() is threading.main_thread():
+            for number, default in _DEFAULTS.items():
+                previous = signal.getsignal(number)
+                outer = getattr(previous, "__self__", None)
+                if previous is default or isinstance(outer, Interruption):
+                    self._previous[number] = previous
+                    signal.signal(number, self._note)
         return self
 
     def __exit__(self, *error):
-        if self._installed:
-            signal.signal(signal.SIGINT, signal.default_int_handler)
+        for number, previous in self._previous.items():
+            signal.signal(number, previous)
 
     def check(self):
-        """Raises `KeyboardInterrupt` if the user has asked for it."""
-        if self.requested:
-            raise KeyboardInterrupt
+        """Raises `KeyboardInterrupt` if Ctrl-C came, `Termination` if SIGTERM did."""
+        if self.requested is not None:
+            raise _ENDINGS[self.requested]
 
     def _note(self, number, frame):
-        self.requested = True
-        raise KeyboardInterrupt
+        self.requested = number
+        raise _ENDINGS[number]

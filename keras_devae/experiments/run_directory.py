@@ -5,15 +5,14 @@ import dataclasses
 import io
 import json
 import os
+import shlex
 import shutil
 from pathlib import Path
 
 from keras_devae.errors import FailureError, UsageError
 from keras_devae.experiments.config import RunConfig, load_dataset
-from keras_devae.files import write_json, write_text
-
-#: Checkpoints kept, the newest ones.
-CHECKPOINTS_KEPT = 2
+from keras_devae.experiments.run_lock import LOCK_NAME, RunLock
+from keras_devae.files import flush_to_disk, leftovers, read_json, write_json, write_text
 
 
 class RunDirectory:
@@ -36,6 +35,7 @@ class RunDirectory:
         self.figures = self.path / "figures"
         self.codes = self.path / "codes"
         self.tracking = self.path / "tracking"
+        self._lock = RunLock(self.path / LOCK_NAME)
 
     @classmethod
     def create(cls, path, overwrite=False):
@@ -46,17 +46,49 @@ class RunDirectory:
             overwrite: Whether a run that is there already may be removed; default false.
 
         Returns:
-            The `RunDirectory`, empty.
+            The `RunDirectory`, empty and claimed.
 
         Raises:
-            UsageError: See `check_free`.
+            UsageError: See `check_free` and `claim`.
         """
         check_free(path, overwrite)
         run = cls(path)
-        if run.config_file.is_file():
-            shutil.rmtree(run.path)
         run.path.mkdir(parents=True, exist_ok=True)
+        run.claim()
+        try:
+            # Another process may have come first, and be done already.
+            check_free(path, overwrite)
+            run._empty()
+        except BaseException:
+            run.release()
+            raise
         return run
+
+    def _empty(self):
+        # The configuration last: what is left of a run when this is broken off is a run.
+        for entry in sorted(self.path.iterdir(), key=lambda entry: entry == self.config_file):
+            if entry.is_dir() and not entry.is_symlink():
+                shutil.rmtree(entry)
+            elif entry.name != LOCK_NAME:
+                entry.unlink()
+
+    def claim(self):
+        """Takes the run for this process, which keeps others from training it meanwhile.
+
+        The claim ends with `release`, with this object, or with the process, however that ends.
+
+        Raises:
+            UsageError: If another process, or another object of this one, has it.
+        """
+        self._lock.acquire()
+
+    def release(self):
+        """Ends the claim, if there is one."""
+        self._lock.release()
+
+    def is_claimed(self):
+        """Tells whether somebody has claimed the run."""
+        return self._lock.is_held()
 
     @classmethod
     def open(cls, path):
@@ -76,7 +108,7 @@ class RunDirectory:
         Raises:
             FailureError: If it is damaged.
         """
-        return _read_json(self.config_file)
+        return read_json(self.config_file)
 
     def read_config(self):
         """Returns the run's `RunConfig`.
@@ -123,31 +155,54 @@ class RunDirectory:
             environment: Versions and machine, a dictionary.
         """
         record = {"settings": config.to_dict(), "data": data, "environment": environment}
-        write_json(self.config_file, record)
+        write_json(self.config_file, record, durable=True)
 
     def read_metrics(self):
-        """Returns what `metrics.json` holds, or `None` before it is written."""
-        return _read_json(self.metrics_file) if self.metrics_file.is_file() else None
+        """Returns what `metrics.json` holds, or `None` before it is written.
+
+        Raises:
+            FailureError: If it is damaged.
+        """
+        return read_json(self.metrics_file) if self.metrics_file.is_file() else None
 
     def write_metrics(self, scores):
         """Writes `metrics.json`."""
         write_json(self.metrics_file, scores)
 
     def read_history(self):
-        """Returns the rows of `history.csv`: dictionaries of floats, and of the integer `step`."""
+        """Returns the rows of `history.csv`: dictionaries of floats, and of the integer `step`.
+
+        Raises:
+            FailureError: If it is damaged.
+        """
         if not self.history_file.is_file():
             return []
-        with self.history_file.open(newline="", encoding="utf-8") as file:
-            rows = [{k: float(v) for k, v in row.items()} for row in csv.DictReader(file)]
-        return [{**row, "step": int(row["step"])} for row in rows]
+        try:
+            with self.history_file.open(newline="", encoding="utf-8") as file:
+                table = csv.DictReader(file)
+                rows = [{k: float(v) for k, v in row.items()} for row in table]
+            if "step" not in (table.fieldnames or ()):
+                raise ValueError("it has no column step")
+            return [{**row, "step": int(row["step"])} for row in rows]
+        except (ValueError, TypeError, KeyError, csv.Error) as error:
+            raise FailureError(
+                f"{self.history_file} is damaged ({error}). Mend it with: keras-devae doctor "
+                f"{shlex.quote(str(self.path))} --repair"
+            ) from None
 
     def write_history(self, rows):
-        """Writes `history.csv` from dictionaries with the same keys."""
+        """Writes `history.csv` from dictionaries with the same keys, safe from power failures."""
         text = io.StringIO()
         writer = csv.DictWriter(text, fieldnames=list(rows[0]), lineterminator="\n")
         writer.writeheader()
         writer.writerows(rows)
-        write_text(self.history_file, text.getvalue())
+        write_text(self.history_file, text.getvalue(), durable=True)
+
+    def flush_tracking(self):
+        """Waits until the tables of what was measured while training are on the disk."""
+        for suffix in ("csv", "npz"):
+            for file in self.tracking.glob(f"[!.]*.{suffix}"):
+                flush_to_disk(file)
 
     def checkpoint_file(self, step):
         """Returns the path of the checkpoint of a step."""
@@ -158,10 +213,41 @@ class RunDirectory:
         files = self.checkpoints.glob("step-*.keras")
         return sorted((int(file.stem.removeprefix("step-")) for file in files), reverse=True)
 
-    def remove_old_checkpoints(self):
-        """Removes all but the newest checkpoints."""
-        for step in self.checkpoint_steps()[CHECKPOINTS_KEPT:]:
+    def remove_old_checkpoints(self, keep=2):
+        """Removes all checkpoints but the newest.
+
+        Args:
+            keep: How many stay; default 2.
+        """
+        for step in self.checkpoint_steps()[keep:]:
             self.checkpoint_file(step).unlink()
+
+    def set_aside(self, file):
+        """Renames a damaged file of the run, so that it is not taken for a good one.
+
+        Args:
+            file: Its path.
+
+        Returns:
+            The path with `.damaged` behind it.
+        """
+        aside = file.with_name(f"{file.name}.damaged")
+        file.replace(aside)
+        return aside
+
+    def leftovers(self):
+        """Returns the temporary files of killed processes, a list of paths.
+
+        The claim on the run keeps those from counting that are being written.
+        """
+        folders = (self.path, self.tracking, self.codes, self.figures)
+        # Keras has temporary files of its own, beside the checkpoint that it writes.
+        unfinished = (f for p in (".step-*", "tmp*") for f in self.checkpoints.glob(p))
+        return sorted({*unfinished, *(f for folder in folders for f in leftovers(folder))})
+
+    def is_trained(self):
+        """Tells whether training is done, and at most the evaluation is left."""
+        return self.model_file.is_file()
 
     def trained_model_file(self):
         """Returns the finished model, or else the newest checkpoint.
@@ -169,7 +255,7 @@ class RunDirectory:
         Raises:
             UsageError: If there is neither.
         """
-        if self.model_file.is_file():
+        if self.is_trained():
             return self.model_file
         steps = self.checkpoint_steps()
         if not steps:
@@ -189,17 +275,20 @@ def check_free(path, overwrite=False):
             cannot be written.
     """
     run = RunDirectory(path)
+    # What a process leaves that is killed before it writes the configuration.
+    beginnings = {LOCK_NAME, *(file.name for file in leftovers(run.path))}
     existing = next(folder for folder in (run.path, *run.path.resolve().parents) if folder.exists())
     if not (existing.is_dir() and os.access(existing, os.W_OK)):
         raise UsageError(f"Cannot write to {existing}. Choose another folder with --runs-dir.")
-    if not run.path.exists() or (run.path.is_dir() and not any(run.path.iterdir())):
+    is_folder = run.path.is_dir()
+    if not run.path.exists() or (is_folder and {f.name for f in run.path.iterdir()} <= beginnings):
         return
     if not run.config_file.is_file():
         raise UsageError(f"{run.path} exists and is not a run. Choose another name with --run.")
     if not overwrite:
         raise UsageError(
             f"The run {run.path} exists. Choose another name with --run, go on with it with "
-            f"--resume {run.path}, or replace it with --overwrite."
+            f"--resume {shlex.quote(str(run.path))}, or replace it with --overwrite."
         )
 
 
@@ -218,10 +307,3 @@ def unused_path(folder, name):
     while candidate.exists():
         candidate, number = Path(folder) / f"{name}-{number}", number + 1
     return candidate
-
-
-def _read_json(path):
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise FailureError(f"{path} cannot be read: {error}.") from None

@@ -4,7 +4,7 @@ from keras_devae import metrics
 from keras_devae.errors import unknown_name
 
 #: What can be tracked besides the metrics.
-TRACKED = ("information", "kl", "traversal")
+TRACKED = ("information", "kl", "traversal", "speed")
 
 
 def check_tracked(names, has_factors):
@@ -21,8 +21,8 @@ def check_tracked(names, has_factors):
         if name not in TRACKED and name not in metrics.METRICS:
             raise unknown_name("thing to track", name, [*TRACKED, *metrics.METRICS])
     # The information of factors needs what a metric of factors needs.
-    needed = ["mig" if name == "information" else name for name in names if name != "traversal"]
-    metrics.check_names(needed, has_factors)
+    needed = ["mig" if name == "information" else name for name in names]
+    metrics.check_names([name for name in needed if name in metrics.METRICS], has_factors)
 
 
 def tracking_callbacks(config, run, dataset, start_step=0):
@@ -46,15 +46,17 @@ def tracking_callbacks(config, run, dataset, start_step=0):
     }
     common = {
         "every_steps": config.track_every,
-        "seed": config.seed,
         "directory": run.tracking,
         "tensorboard": run.tracking / "tensorboard" if config.tensorboard else None,
     }
-    made = [kinds[name](dataset, **common) for name in config.track if name in kinds]
-    scored = [name for name in config.track if name not in kinds]
+    seen = {**common, "seed": config.seed}
+    made = [kinds[name](dataset, **seen) for name in config.track if name in kinds]
+    scored = [name for name in config.track if name not in TRACKED]
     if scored:
         images = config.evaluation_images
-        made.append(callbacks.MetricsCallback(dataset, scored, images=images, **common))
+        made.append(callbacks.MetricsCallback(dataset, scored, images=images, **seen))
+    if "speed" in config.track:
+        made.append(callbacks.SpeedCallback(**common))
     for callback in made:
         callback.start_step = start_step
     return made

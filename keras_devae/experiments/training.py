@@ -1,57 +1,30 @@
 """Training of a run: from its configuration to a trained model in the run's folder."""
 
-import dataclasses
+import contextlib
 import logging
+import shutil
 import zipfile
 
 import keras
 
-from keras_devae.backend import compiles_with_xla, has_accelerator
+from keras_devae import distribution
 from keras_devae.callbacks import ProgressReport
-from keras_devae.errors import FailureError, UsageError
+from keras_devae.errors import FailureError
 from keras_devae.experiments.environment import describe_environment
+from keras_devae.experiments.faults import explained
 from keras_devae.experiments.interruption import Interruption
-from keras_devae.experiments.recorder import RunRecorder, save_model
+from keras_devae.experiments.recorder import RunRecorder
 from keras_devae.experiments.tracking import tracking_callbacks
+from keras_devae.files import archive_damage, replacing
 from keras_devae.models import MODELS
+from keras_devae.models.guard import TrainingGuard
 from keras_devae.models.images import check_images
 from keras_devae.pipeline import Batches
 
 logger = logging.getLogger("keras_devae")
 
-#: What Keras raises for a file that is truncated, overwritten or of another kind.
-_DAMAGED = (OSError, ValueError, KeyError, zipfile.BadZipFile)
-
-
-def completed_config(config):
-    """Fills in what depends on the backend and the device.
-
-    Args:
-        config: A `RunConfig`, resolved for its data set.
-
-    Returns:
-        A `RunConfig` without open choices.
-
-    Raises:
-        UsageError: If the backend cannot run several steps at a time.
-    """
-    backend = keras.backend.backend()
-    if backend == "torch" and config.steps_per_execution > 1:
-        raise UsageError(
-            f"On PyTorch `steps_per_execution` must be 1. Received: {config.steps_per_execution}."
-        )
-    return dataclasses.replace(
-        config,
-        backend=backend,
-        mixed_precision=config.mixed_precision or ("float16" if has_accelerator() else "off"),
-        jit_compile=_compiles(config) if config.jit_compile is None else config.jit_compile,
-    )
-
-
-def _compiles(config):
-    """Tells whether XLA suits the backend, the device and the model."""
-    out_of_reach = MODELS[config.model].calls_host and keras.backend.backend() == "tensorflow"
-    return compiles_with_xla() and not out_of_reach
+#: What Keras raises for a file that is truncated or overwritten, but for others too.
+_UNREADABLE = (OSError, ValueError, KeyError, zipfile.BadZipFile)
 
 
 def build_model(config, dataset):
@@ -70,21 +43,22 @@ def build_model(config, dataset):
     keras.utils.set_random_seed(config.seed)
     policy = "float32" if config.mixed_precision == "off" else f"mixed_{config.mixed_precision}"
     keras.config.set_dtype_policy(policy)
-    model = MODELS[config.model].for_images(
-        dataset.image_shape,
-        latent_dim=config.latent_dim,
-        network=config.network,
-        likelihood=config.likelihood,
-        seed=config.seed,
-        **config.model_options,
-    )
-    some = dataset.images(range(min(len(dataset), config.batch_size)))
-    check_images(some, model.image_shape, model.likelihood.bounded)
-    model.compile(
-        optimizer=keras.optimizers.Adam(config.learning_rate),
-        steps_per_execution=config.steps_per_execution,
-        jit_compile=config.jit_compile,
-    )
+    with distribution.scope(config.distribute):
+        model = MODELS[config.model].for_images(
+            dataset.image_shape,
+            latent_dim=config.latent_dim,
+            network=config.network,
+            likelihood=config.likelihood,
+            seed=config.seed,
+            **config.model_options,
+        )
+        some = dataset.images(range(min(len(dataset), config.batch_size)))
+        check_images(some, model.image_shape, model.likelihood.bounded)
+        model.compile(
+            optimizer=keras.optimizers.Adam(config.learning_rate),
+            steps_per_execution=config.steps_per_execution,
+            jit_compile=config.jit_compile,
+        )
     return model
 
 
@@ -102,14 +76,16 @@ def train(model, config, run, dataset, progress=True):
         The trained model.
 
     Raises:
-        FailureError: If a loss becomes NaN or infinite.
+        UsageError: If another process trains the run.
+        FailureError: If a loss becomes NaN or infinite, or memory or disk are too small.
     """
+    run.claim()
     run.write_record(config, dataset.provenance, describe_environment())
     return _fit(model, config, run, dataset, 0, progress)
 
 
 def resume(config, run, dataset, progress=True):
-    """Goes on with an interrupted run from its newest good checkpoint.
+    """Goes on with an interrupted run from its newest good checkpoint, unless it is trained.
 
     Args:
         config: The run's `RunConfig`.
@@ -121,9 +97,17 @@ def resume(config, run, dataset, progress=True):
         The trained model.
 
     Raises:
-        FailureError: If no checkpoint can be read, or a loss becomes NaN or infinite.
+        UsageError: If another process trains the run.
+        FailureError: If no checkpoint can be read, a loss becomes NaN or infinite, or memory or
+            disk are too small.
     """
-    model, step = _load_newest_checkpoint(run)
+    run.claim()
+    for file in run.leftovers():
+        file.unlink(missing_ok=True)
+    if run.is_trained():
+        return load_trained(run)
+    with distribution.scope(config.distribute):
+        model, step = _load_newest_checkpoint(run)
     if model is None:
         return train(build_model(config, dataset), config, run, dataset, progress)
     return _fit(model, config, run, dataset, step, progress)
@@ -145,17 +129,24 @@ def load_trained(run):
     path = run.trained_model_file()
     try:
         return keras.models.load_model(path)
-    except _DAMAGED as error:
+    except _UNREADABLE as error:
         raise FailureError(f"{path} cannot be loaded: {error}") from None
 
 
 def _load_newest_checkpoint(run):
     steps = run.checkpoint_steps()
-    for step in steps:
+    for number, step in enumerate(steps):
+        file = run.checkpoint_file(step)
         try:
-            return keras.models.load_model(run.checkpoint_file(step)), step
-        except _DAMAGED as error:
+            model = keras.models.load_model(file)
+        except _UNREADABLE as error:
+            if archive_damage(file) is None:
+                raise FailureError(f"{file} is whole, and cannot be loaded: {error}") from error
             logger.warning("Skipping the damaged checkpoint of step %d: %s", step, error)
+            continue
+        for damaged in steps[:number]:
+            run.set_aside(run.checkpoint_file(damaged))
+        return model, step
     if steps:
         raise FailureError(f"None of the checkpoints in {run.checkpoints} can be read.")
     return None, 0
@@ -164,9 +155,10 @@ def _load_newest_checkpoint(run):
 def _fit(model, config, run, dataset, start_step, progress):
     history = [row for row in run.read_history() if row["step"] <= start_step]
     interruption = Interruption()
-    recorder = RunRecorder(run, start_step, config.steps, history, interruption)
+    recorder = RunRecorder(run, start_step, config.steps, history, interruption, config.keep)
     report = ProgressReport(config.steps, start_step)
-    callbacks = [*tracking_callbacks(config, run, dataset, start_step), recorder]
+    tracking = tracking_callbacks(config, run, dataset, start_step)
+    callbacks = [TrainingGuard(start_step), *tracking, recorder]
     callbacks += [report] if progress else []
     batches = Batches(
         dataset,
@@ -177,11 +169,32 @@ def _fit(model, config, run, dataset, start_step, progress):
         resident=config.resident,
     )
     remaining = -(-(config.steps - start_step) // config.checkpoint_every)
-    if remaining > 0:
-        try:
-            with interruption:
+    with explained(run, lambda: f"Training stopped after step {recorder.step}"), interruption:
+        if remaining > 0:
+            with _closing(recorder, report), distribution.scope(config.distribute):
                 model.fit(batches, epochs=remaining, verbose=0, callbacks=callbacks)
-        finally:
-            report.progress.stop()
-    save_model(model, run.model_file)
-    return model
+        _keep_as_trained(run, config.steps)
+    # What follows is for one device.
+    return model if config.distribute is None else load_trained(run)
+
+
+@contextlib.contextmanager
+def _closing(recorder, report):
+    """Ends what goes on beside training; what went wrong first is what is raised."""
+    try:
+        yield
+    except BaseException:
+        report.progress.stop()
+        try:
+            recorder.close()
+        except Exception as error:
+            logger.warning("Nor could the last checkpoint be written. %s", error)
+        raise
+    report.progress.stop()
+    recorder.close()
+
+
+def _keep_as_trained(run, step):
+    """Makes the checkpoint of the last step the run's trained model."""
+    with replacing(run.model_file, durable=True) as temporary:
+        shutil.copyfile(run.checkpoint_file(step), temporary)

@@ -6,7 +6,6 @@ time, for all factors. Trees are scikit-learn's, in the same random state each, 
 is the same up to rounding, with any number of workers.
 """
 
-import os
 from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
@@ -16,6 +15,7 @@ from scipy.stats import gmean
 from sklearn.ensemble import GradientBoostingClassifier
 from sklearn.tree import DecisionTreeRegressor
 
+from keras_devae.machine import usable_cores
 from keras_devae.metrics.inputs import Split
 from keras_devae.metrics.scaling import column_exponents
 
@@ -65,7 +65,7 @@ def boost(split: Split, seed: int, workers: int | None = None, stages: int = STA
     # Trees read a column at a time when they grow, and a row at a time when they predict.
     columns = np.asfortranarray(train)
     factors = [_Factor(column, len(test), seed, train.shape[1]) for column in split.train_factors.T]
-    with ThreadPoolExecutor(workers or usable_processors()) as pool:
+    with ThreadPoolExecutor(workers or usable_cores()) as pool:
         for _ in range(stages):
             trees = [tree for factor in factors for tree in factor.next_trees()]
             gains = pool.map(lambda tree: tree.grow(columns, train, test), trees)
@@ -78,13 +78,6 @@ def boost(split: Split, seed: int, workers: int | None = None, stages: int = STA
         np.array([f.accuracy("train", c) for f, c in zip(factors, train_columns, strict=True)]),
         np.array([f.accuracy("test", c) for f, c in zip(factors, test_columns, strict=True)]),
     )
-
-
-def usable_processors() -> int:
-    """Returns the number of processors that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def float32_codes(train: np.ndarray, test: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -18,6 +18,7 @@ import keras
 import numpy as np
 
 from keras_devae.experiments import RunConfig, RunDirectory, training
+from keras_devae.experiments.choices import completed_config
 from keras_devae.experiments.config import load_dataset
 
 
@@ -81,7 +82,7 @@ def main():
         checkpoint_every=given.steps // 2,
     )
     dataset = load_dataset(config)
-    config = training.completed_config(config.resolved(dataset))
+    config = completed_config(config.resolved(dataset), dataset)
     images = dataset.images(np.arange(given.steps * given.batch_size) * 7 % len(dataset))
     ratios = []
     for number in range(given.rounds):

@@ -16,7 +16,7 @@ from keras_devae.callbacks import (
     MetricsCallback,
     TraversalCallback,
 )
-from keras_devae.errors import UsageError
+from keras_devae.errors import FailureError, UsageError
 
 pytestmark = pytest.mark.backends
 
@@ -177,6 +177,23 @@ def test_traversals_are_drawn_at_their_steps(tiny, squares, tmp_path):
     fit(tiny(), squares, TraversalCallback(squares, 5, directory=tmp_path))
     names = sorted(file.name for file in tmp_path.iterdir())
     assert names == [f"traversal-step-{step:08d}.png" for step in (0, 5, 10)]
+
+
+def test_a_run_that_goes_on_draws_no_more_than_one_that_was_not_stopped(tiny, squares, tmp_path):
+    for start, drawn in ((5, [6, 7]), (0, [0, 2])):
+        callback = TraversalCallback(squares, 3, directory=tmp_path / str(start))
+        callback.start_step = start
+        fit(tiny(), squares, callback, steps=2)
+        files = [f"traversal-step-{step:08d}.png" for step in drawn]
+        assert sorted(file.name for file in (tmp_path / str(start)).iterdir()) == files
+
+
+def test_damaged_matrices_name_the_remedy(tiny, squares, tmp_path):
+    file = tmp_path / "information.npz"
+    file.write_bytes(b"PK" + bytes(100))
+    callback = information_of(squares, 5, directory=tmp_path)
+    with pytest.raises(FailureError, match=r"information\.npz is damaged.* --repair"):
+        fit(tiny(), squares, callback)
 
 
 def test_a_run_that_goes_on_keeps_the_rows_up_to_its_step(tiny, squares, tmp_path):

@@ -48,6 +48,7 @@ def test_a_bar_in_a_terminal():
 def test_an_interrupted_bar_gives_the_cursor_back(tmp_path, monkeypatch):
     from keras_devae import data
     from keras_devae.experiments import RunConfig, RunDirectory, training
+    from keras_devae.experiments.choices import completed_config
     from keras_devae.experiments.recorder import RunRecorder
 
     text = io.StringIO()
@@ -60,7 +61,7 @@ def test_an_interrupted_bar_gives_the_cursor_back(tmp_path, monkeypatch):
 
     monkeypatch.setattr(RunRecorder, "on_train_batch_end", interrupt)
     dataset = data.load("dsprites", source="rendered", image_size=32)
-    config = training.completed_config(RunConfig(batch_size=4).resolved(dataset))
+    config = completed_config(RunConfig(batch_size=4).resolved(dataset), dataset)
     model = training.build_model(config, dataset)
     with pytest.raises(KeyboardInterrupt):
         training.train(model, config, RunDirectory.create(tmp_path / "run"), dataset)

@@ -44,7 +44,7 @@ def test_train_leaves_the_whole_run_directory(trained):
     names = {file.name for file in path.iterdir()}
     assert names == {
         *("config.json", "history.csv", "metrics.json", "model.keras"),
-        *("checkpoints", "codes", "figures", "report.html"),
+        *("checkpoints", "codes", "figures", "report.html", ".lock"),
     }
     assert [row["step"] for row in RunDirectory(path).read_history()] == [5, 10, 12]
     assert RunDirectory(path).checkpoint_steps() == [12, 10]
@@ -212,7 +212,9 @@ def test_interrupted_and_resumed_equals_uninterrupted(trained, tmp_path, monkeyp
         np.testing.assert_array_equal(ours, theirs)
 
 
-@pytest.mark.parametrize(("end", "code"), [(signal.SIGKILL, -9), (signal.SIGINT, 130)])
+@pytest.mark.parametrize(
+    ("end", "code"), [(signal.SIGKILL, -9), (signal.SIGINT, 130), (signal.SIGTERM, 143)]
+)
 def test_a_process_ended_from_outside_resumes_to_the_same_end(end, code, tmp_path):
     words = ["train", *TINY, "--steps", "400", "--checkpoint-every", "20"]
     command = [sys.executable, "-m", "keras_devae.cli", *words, "--runs-dir", str(tmp_path)]

@@ -5,7 +5,7 @@ import signal
 
 import pytest
 
-from keras_devae.experiments.interruption import Interruption
+from keras_devae.experiments.interruption import Interruption, Termination
 
 
 def test_a_swallowed_interrupt_is_raised_again():
@@ -26,3 +26,16 @@ def test_an_ignored_interrupt_stays_ignored():
             interruption.check()
     finally:
         signal.signal(signal.SIGINT, previous)
+
+
+def test_the_inner_of_two_takes_the_signal_and_hands_it_back():
+    with Interruption() as outer:
+        with Interruption() as inner:
+            with pytest.raises(Termination):
+                os.kill(os.getpid(), signal.SIGTERM)
+            with pytest.raises(Termination):
+                inner.check()
+        outer.check()
+        with pytest.raises(Termination):
+            os.kill(os.getpid(), signal.SIGTERM)
+    assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL

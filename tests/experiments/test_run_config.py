@@ -8,7 +8,7 @@ import pytest
 
 from keras_devae import data, losses, models, networks
 from keras_devae.errors import FailureError, UsageError
-from keras_devae.experiments import PRESETS, RunConfig, RunDirectory, find_runs, training
+from keras_devae.experiments import PRESETS, RunConfig, RunDirectory, find_runs
 from keras_devae.experiments.model_catalogue import (
     LIKELIHOOD_NAMES,
     MODEL_CATALOGUE,
@@ -169,11 +169,3 @@ def test_default_names_count_up(tmp_path):
     assert unused_path(tmp_path, "run") == tmp_path / "run"
     (tmp_path / "run").mkdir()
     assert unused_path(tmp_path, "run") == tmp_path / "run-2"
-
-
-def test_a_model_that_calls_the_host_runs_without_xla_on_tensorflow(monkeypatch):
-    monkeypatch.setattr(training, "compiles_with_xla", lambda: True)
-    grey = data.from_arrays(np.full((9, 32, 32, 1), 200, np.uint8))
-    for model, expected in (("vae", True), ("cascade_vae", False)):
-        config = training.completed_config(RunConfig(model=model).resolved(grey))
-        assert config.jit_compile is expected

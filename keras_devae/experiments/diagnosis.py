@@ -1,0 +1,327 @@
+"""What is wrong with the folder of a run, and what to do about it. Needs no backend."""
+
+import contextlib
+import csv
+import dataclasses
+import hashlib
+import io
+import json
+import math
+import shlex
+import shutil
+from pathlib import Path
+
+from keras_devae.errors import FailureError, UsageError
+from keras_devae.experiments.faults import how_to_go_on
+from keras_devae.experiments.run_directory import RunDirectory
+from keras_devae.files import archive_damage, write_text
+
+STATES = ("ok", "repaired", "problem")
+
+
+@dataclasses.dataclass(frozen=True)
+class Finding:
+    """One thing that was looked at.
+
+    Attributes:
+        what: The file or the matter.
+        state: `"ok"`, `"repaired"`, or `"problem"`: something is left to do.
+        sentence: How it is, and what to do.
+    """
+
+    what: str
+    state: str
+    sentence: str
+
+
+def examine(path, repair=False):
+    """Looks a run over.
+
+    Args:
+        path: The run's folder.
+        repair: Whether to mend what can be mended: temporary files are removed, damaged files get
+            `.damaged` behind their names, tables lose lines that cannot be read and rows that
+            training will write again. Default false: nothing is changed.
+
+    Returns:
+        List of `Finding`.
+
+    Raises:
+        UsageError: If there is no run, or another process trains the one to be repaired, or that
+            cannot be found out.
+    """
+    run = RunDirectory.open(path)
+    if not repair:
+        return list(_Examination(run, False).findings())
+    run.claim()
+    if not run.is_claimed():
+        raise UsageError(
+            f"{run.path} is not repaired, as a process may be training it. Install filelock (pip "
+            "install filelock), or copy the run to a file system that has locks."
+        )
+    try:
+        return list(_Examination(run, True).findings())
+    finally:
+        run.release()
+
+
+class _Examination:
+    def __init__(self, run, repair):
+        self.run = run
+        self.repair = repair
+        self._quoted = shlex.quote(str(run.path))
+        self.in_use = not repair and run.is_claimed()
+
+    def findings(self):
+        try:
+            self.config = self.run.read_config()
+        except (FailureError, UsageError, TypeError) as error:
+            yield Finding(
+                "config.json", "problem", f"{error} Without it the run cannot go on: begin it anew."
+            )
+            return
+        yield Finding("config.json", "ok", "It is whole.")
+        yield from self._leftovers()
+        good = yield from self._checkpoints()
+        yield from self._model()
+        yield from self._history(good)
+        good = [step for step in good if self.run.checkpoint_file(step).is_file()]
+        yield from self._tracked(good)
+        yield from self._scores()
+        yield self._data()
+        yield self._space(good)
+        yield self._progress(good)
+
+    def _mended(self, what, found, done, mend):
+        """Mends a thing, or says that it could be."""
+        if self.repair:
+            mend()
+            return Finding(what, "repaired", f"{found} {done}")
+        mend_it = f"Mend it with: keras-devae doctor {self._quoted} --repair"
+        return Finding(what, "problem", f"{found} {mend_it}")
+
+    def _set_aside(self, file, found):
+        what = str(file.relative_to(self.run.path))
+        done = f"It is now called {file.name}.damaged."
+        return self._mended(what, found, done, lambda: self.run.set_aside(file))
+
+    def _archive(self, file, found):
+        """Yields what is wrong with an archive, and returns whether it is whole."""
+        try:
+            reason = archive_damage(file)
+        except FileNotFoundError:
+            # Training has removed it meanwhile.
+            return False
+        except OSError as error:
+            what = str(file.relative_to(self.run.path))
+            yield Finding(what, "problem", f"It cannot be read: {error}.")
+            return False
+        if reason is not None:
+            yield self._set_aside(file, f"{found}: {reason}.")
+        return reason is None
+
+    def _leftovers(self):
+        files = [] if self.in_use else self.run.leftovers()
+        if files:
+            yield self._mended(
+                "temporary files",
+                f"Killed processes left {', '.join(file.name for file in files)}.",
+                "They are removed.",
+                lambda: [file.unlink(missing_ok=True) for file in files],
+            )
+
+    def _checkpoints(self):
+        good = []
+        for step in self.run.checkpoint_steps():
+            file = self.run.checkpoint_file(step)
+            if (yield from self._archive(file, f"The checkpoint of step {step} is damaged")):
+                good.append(step)
+        if good:
+            steps = ", ".join(map(str, good))
+            yield Finding("checkpoints", "ok", f"Those of the steps {steps} are whole.")
+        return good
+
+    def _model(self):
+        if (yield from self._archive(self.run.model_file, "The trained model is damaged")):
+            yield Finding("model.keras", "ok", "It is whole.")
+
+    def _history(self, good):
+        if not self.run.history_file.is_file() and not any(good):
+            return
+        rows, unreadable = _read_table(self.run.history_file)
+        steps = [step for step, _ in rows]
+        bad = [step for step, row in rows if not math.isfinite(float(row.get("loss", 0)))]
+        # Rows come before their checkpoint; those beyond it are written again.
+        newest = self.config.steps if self.run.is_trained() else max(good, default=0)
+        beyond = [] if self.in_use else [step for step in steps if step > newest]
+        missing = sorted(set(self._grid(newest)) - set(steps))
+        if missing:
+            yield self._lost_history(missing, steps, good)
+        if bad:
+            yield Finding(
+                "history.csv", "problem", f"The loss is not finite at the steps {_listed(bad)}."
+            )
+        if unreadable or beyond:
+            keep = [row for step, row in rows if step <= newest]
+            yield self._mended(
+                "history.csv",
+                f"{unreadable} lines cannot be read, and {len(beyond)} rows are of steps after the "
+                f"newest checkpoint, {newest}.",
+                "They are dropped; training writes the steps again.",
+                lambda: _write_table(self.run.history_file, keep),
+            )
+        elif not (missing or bad):
+            yield Finding("history.csv", "ok", f"It has {len(rows)} rows.")
+
+    def _grid(self, newest):
+        every = self.config.checkpoint_every
+        end = {self.config.steps} if newest == self.config.steps else set()
+        return {*range(every, newest + 1, every), *end}
+
+    def _lost_history(self, missing, steps, good):
+        found = f"It lacks the rows of the steps {_listed(missing)}."
+        whole = [step for step in good if self._grid(step) <= set(steps)]
+        ahead = [step for step in good if step > max(whole, default=math.inf)]
+        if self.run.is_trained() or not ahead:
+            return Finding(
+                "history.csv", "problem", f"{found} They are lost; train anew to have them."
+            )
+        files = [self.run.checkpoint_file(step) for step in ahead]
+        return self._mended(
+            "history.csv",
+            found,
+            f"Training goes on from step {whole[0]} and writes them again.",
+            lambda: [self.run.set_aside(file) for file in files],
+        )
+
+    def _tracked(self, good):
+        newest = self.config.steps if self.run.is_trained() else max(good, default=0)
+        for file in sorted(self.run.tracking.glob("[!.]*.csv")):
+            what = f"tracking/{file.name}"
+            rows, unreadable = _read_table(file)
+            if unreadable:
+                keep = [row for step, row in rows if step <= newest]
+                yield self._mended(
+                    what,
+                    f"{unreadable} lines cannot be read.",
+                    "They are dropped, with what training measures again.",
+                    lambda file=file, keep=keep: _write_table(file, keep),
+                )
+            else:
+                yield Finding(what, "ok", f"It has {len(rows)} rows.")
+        for file in sorted(self.run.tracking.glob("[!.]*.npz")):
+            yield from self._archive(file, "It is damaged")
+
+    def _scores(self):
+        file, model = self.run.metrics_file, self.run.model_file
+        if not file.is_file():
+            return
+        again = f"Compute them again with: keras-devae evaluate {self._quoted}"
+        try:
+            scores = json.loads(file.read_text(encoding="utf-8"))
+            made_of = scores["settings"].get("model_sha256")
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+            yield self._set_aside(file, f"The scores cannot be read: {error}.")
+            return
+        if made_of and model.is_file() and made_of != _hash_of(model):
+            yield Finding(
+                "metrics.json", "problem", f"The scores are those of another model. {again}"
+            )
+        else:
+            yield Finding("metrics.json", "ok", "It is whole.")
+
+    def _data(self):
+        kind, colon, path = self.config.dataset.partition(":")
+        try:
+            if colon:
+                return self._own_data(kind, path)
+            dataset = self.run.load_dataset()
+        except (FailureError, UsageError) as error:
+            return Finding("data set", "problem", str(error))
+        return Finding("data set", "ok", f"It is here: {dataset.description}.")
+
+    def _own_data(self, kind, path):
+        # To compare the content is as much work as to read it all, and done before training.
+        missing = [p for p in (path, self.config.factors_file) if p and not Path(p).exists()]
+        if missing:
+            return Finding(
+                "data set", "problem", f"{', '.join(missing)} is missing. Put it back there."
+            )
+        return Finding("data set", "ok", f"The {kind} {path} is there.")
+
+    def _space(self, good):
+        free = shutil.disk_usage(self.run.path).free
+        size = max((_size_of(self.run.checkpoint_file(step)) for step in good), default=0)
+        # All that are kept, the one that is being written, and the model.
+        needed = (self.config.keep + 2) * size
+        sentence = f"{free / 1e9:.1f} GB are free, {needed / 1e9:.2f} GB at most are needed."
+        if free < needed and not self._is_finished():
+            return Finding("disk", "problem", f"{sentence} Make room before you go on.")
+        return Finding("disk", "ok", sentence)
+
+    def _is_finished(self):
+        return self.run.is_trained() and self.run.metrics_file.is_file()
+
+    def _progress(self, good):
+        steps, done = self.config.steps, max(good, default=0)
+        if self.in_use:
+            sentence = f"A process is training the run, {done} of {steps} steps are saved."
+            return Finding("progress", "ok", sentence)
+        if self._is_finished():
+            return Finding("progress", "ok", f"The run is finished, all {steps} steps.")
+        saved = "" if self.run.is_trained() else f"{done} of {steps} steps are saved. "
+        return Finding("progress", "problem", f"{saved}{how_to_go_on(self.run)}")
+
+
+def _size_of(file):
+    # Training may have removed it meanwhile.
+    with contextlib.suppress(FileNotFoundError):
+        return file.stat().st_size
+    return 0
+
+
+def _read_table(file):
+    """Returns the good rows of a table, (step, row), up to the first bad line, and how many follow.
+
+    A row is good if it has all columns, all numbers, and no step before that of the row before.
+    """
+    try:
+        lines = list(csv.reader(io.StringIO(file.read_text(encoding="utf-8", errors="replace"))))
+    except FileNotFoundError:
+        return [], 0
+    except (OSError, csv.Error):
+        return [], 1
+    header, *body = lines or [[]]
+    rows, last = [], -1
+    for number, values in enumerate(body):
+        try:
+            row = dict(zip(header, values, strict=True))
+            [float(value) for value in values]
+            step = int(float(row["step"]))
+        except (ValueError, KeyError, OverflowError):
+            return rows, len(body) - number
+        if step < last:
+            return rows, len(body) - number
+        rows.append((step, row))
+        last = step
+    return rows, 0 if "step" in header else 1
+
+
+def _write_table(file, rows):
+    if not rows:
+        file.unlink(missing_ok=True)
+        return
+    text = io.StringIO()
+    writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    write_text(file, text.getvalue(), durable=True)
+
+
+def _hash_of(file):
+    with open(file, "rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def _listed(steps):
+    return ", ".join(map(str, steps[:5])) + (", ..." if len(steps) > 5 else "")
