@@ -10,8 +10,6 @@ import pytest
 from keras_devae.experiments import RunDirectory
 from keras_devae.experiments.training import load_trained
 
-pytestmark = pytest.mark.backends
-
 WORDS = [
     *("--dataset", "dsprites", "--source", "rendered", "--image-size", "32"),
     *("--batch-size", "4", "--latent-dim", "2", "--evaluation-images", "30", "--metrics", "kl"),
@@ -37,6 +35,7 @@ def train(moments, folder, *words):
     return RunDirectory(folder / "killed"), [int(code) for _, code in endings], result.stderr
 
 
+@pytest.mark.backends
 def test_killed_at_any_moment_a_run_goes_on_to_the_same_end(tmp_path):
     model = ("--model", "factor_vae", "--discriminator-units", "16,16")
     killed, endings, errors = train(MOMENTS, tmp_path / "killed", *model)
