@@ -1,6 +1,7 @@
 """The one file that names TensorFlow, JAX and PyTorch."""
 
 import contextlib
+import functools
 import itertools
 import os
 import sys
@@ -75,8 +76,12 @@ def import_backend_quietly():
         os.close(silence)
 
 
+@functools.cache
 def has_accelerator():
-    """Tells whether the active backend computes on something faster than the CPU."""
+    """Tells whether the active backend computes on something faster than the CPU.
+
+    Asked once: layers want to know it at every step where these are not compiled.
+    """
     import keras
 
     match keras.backend.backend():

@@ -1,7 +1,6 @@
 """Scores of a trained model, layer by layer, each image encoded once."""
 
 import functools
-import hashlib
 
 import numpy as np
 
@@ -84,12 +83,6 @@ def evaluate(
     # Which of the codes is the number of a category, whose order means nothing.
     scores["settings"]["categorical_code"] = model.latent_dim if model.num_categories else None
     return scores
-
-
-def file_hash(path):
-    """Returns the SHA-256 of a file in hexadecimal."""
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _results(source, layer, names, sample, settings, workers, progress):

@@ -1,8 +1,12 @@
 """Writing files so that a crash never leaves half of one under its name."""
 
 import contextlib
+import csv
 import errno
+import hashlib
+import io
 import json
+import math
 import os
 import re
 import zipfile
@@ -160,6 +164,52 @@ def archive_damage(path):
     except (ValueError, RuntimeError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         return str(error) or type(error).__name__
     return broken and f"its part {broken} has another checksum"
+
+
+def write_table(path, rows, durable=False):
+    """Writes a CSV file in one move.
+
+    Args:
+        path: The file.
+        rows: Dictionaries; what one of them lacks is NaN.
+        durable: See `replacing`.
+    """
+    text = io.StringIO()
+    columns = list(dict.fromkeys(name for row in rows for name in row))
+    writer = csv.DictWriter(text, columns, lineterminator="\n", restval=math.nan)
+    writer.writeheader()
+    writer.writerows(rows)
+    write_text(path, text.getvalue(), durable)
+
+
+def read_table(path, number=float):
+    """Reads a CSV file of numbers, one of whose columns is `step`.
+
+    Args:
+        path: The file.
+        number: Function that makes a number of its text; default `float`.
+
+    Returns:
+        List of dictionaries; `step` is an integer.
+
+    Raises:
+        ValueError: If it is damaged.
+    """
+    try:
+        with Path(path).open(newline="", encoding="utf-8") as file:
+            table = csv.DictReader(file)
+            rows = [{name: number(text) for name, text in row.items()} for row in table]
+        if "step" not in (table.fieldnames or ()):
+            raise ValueError("it has no column step")
+        return [{**row, "step": int(row["step"])} for row in rows]
+    except (TypeError, KeyError, OverflowError, csv.Error) as error:
+        raise ValueError(str(error)) from None
+
+
+def file_hash(path):
+    """Returns the SHA-256 of a file in hexadecimal."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def check_writable(path):

@@ -39,9 +39,7 @@ class ResidentImages:
         self.dataset = dataset
         self._packed = bool(getattr(dataset, "is_binary", False))
         self._image_shape = _read(dataset, 0, 1).shape[1:]
-        pixels = math.prod(self._image_shape)
-        stored_shape = (-(-pixels // 8),) if self._packed else self._image_shape
-        shape = (len(dataset), *stored_shape)
+        shape = stored_shape(dataset, self._image_shape)
         with _out_of_memory_in_words(math.prod(shape)):
             stored = np.empty(shape, np.uint8)
         self._fill(stored, progress or (lambda *_: None))
@@ -77,6 +75,18 @@ class ResidentImages:
         bits = ops.bitwise_and(bits, ops.ones_like(bits)) * ops.full_like(bits, 255)
         flat = ops.reshape(bits, (-1, 8 * self.variable.shape[1]))
         return ops.reshape(flat[:, : math.prod(self._image_shape)], (-1, *self._image_shape))
+
+
+def stored_shape(dataset, image_shape):
+    """Returns the shape of what is kept of a data set, bytes of packed bits where it is binary.
+
+    Args:
+        dataset: The data set.
+        image_shape: `(height, width, channels)`.
+    """
+    if getattr(dataset, "is_binary", False):
+        return len(dataset), -(-math.prod(image_shape) // 8)
+    return len(dataset), *image_shape
 
 
 @contextlib.contextmanager

@@ -1,9 +1,6 @@
 """What the callbacks that measure a model every so many steps have in common."""
 
-import csv
 import functools
-import io
-import math
 import shlex
 from pathlib import Path
 
@@ -12,7 +9,7 @@ import numpy as np
 
 from keras_devae import checks, figures
 from keras_devae.errors import FailureError, UsageError
-from keras_devae.files import write_text
+from keras_devae.files import read_table, write_table
 from keras_devae.models.guard import steps_done
 
 
@@ -129,25 +126,15 @@ class MeasuringCallback(keras.callbacks.Callback):
 
     def write(self):
         """Writes the table of all that was measured into the directory."""
-        text = io.StringIO()
-        columns = list(dict.fromkeys(key for row in self.rows for key in row))
-        writer = csv.DictWriter(text, columns, lineterminator="\n", restval=math.nan)
-        writer.writeheader()
-        writer.writerows(self.rows)
-        write_text(self.directory / f"{self.name}.csv", text.getvalue())
+        write_table(self.directory / f"{self.name}.csv", self.rows)
 
     def _read(self):
         file = None if self.directory is None else self.directory / f"{self.name}.csv"
         if file is None or not file.is_file():
             return self.rows
         try:
-            with file.open(newline="", encoding="utf-8") as stream:
-                table = csv.DictReader(stream)
-                rows = [{k: _number(v) for k, v in row.items()} for row in table]
-            if "step" not in (table.fieldnames or ()):
-                raise ValueError("it has no column step")
-            return [{**row, "step": int(row["step"])} for row in rows]
-        except (ValueError, TypeError, KeyError, OverflowError, csv.Error) as error:
+            return read_table(file, _number)
+        except ValueError as error:
             raise damaged(file, error) from None
 
 

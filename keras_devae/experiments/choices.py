@@ -9,6 +9,7 @@ from keras_devae.backend import compiles_with_xla, device_memory, has_accelerato
 from keras_devae.errors import UsageError
 from keras_devae.experiments.model_catalogue import MODEL_CATALOGUE
 from keras_devae.models import MODELS
+from keras_devae.resident import stored_shape
 
 #: Most steps of one compiled call. A call's overhead is spread over them; a loss that is not finite
 #: is noticed at its end.
@@ -91,5 +92,5 @@ def _fits(config, dataset):
     # Several devices take parts of batches of images.
     if memory is None or config.distribute or MODEL_CATALOGUE[config.model].fitted:
         return False
-    size = len(dataset) * math.prod(dataset.image_shape) // (8 if dataset.is_binary else 1)
+    size = math.prod(stored_shape(dataset, dataset.image_shape))
     return size <= RESIDENT_SHARE * memory and config.steps * config.batch_size >= len(dataset)

@@ -3,7 +3,6 @@
 import contextlib
 import csv
 import dataclasses
-import hashlib
 import io
 import json
 import math
@@ -14,7 +13,7 @@ from pathlib import Path
 from keras_devae.errors import FailureError, UsageError
 from keras_devae.experiments.faults import how_to_go_on
 from keras_devae.experiments.run_directory import RunDirectory
-from keras_devae.files import archive_damage, write_text
+from keras_devae.files import archive_damage, file_hash, write_table
 
 STATES = ("ok", "repaired", "problem")
 
@@ -223,7 +222,7 @@ class _Examination:
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             yield self._set_aside(file, f"The scores cannot be read: {error}.")
             return
-        if made_of and model.is_file() and made_of != _hash_of(model):
+        if made_of and model.is_file() and made_of != file_hash(model):
             yield Finding(
                 "metrics.json", "problem", f"The scores are those of another model. {again}"
             )
@@ -311,16 +310,7 @@ def _write_table(file, rows):
     if not rows:
         file.unlink(missing_ok=True)
         return
-    text = io.StringIO()
-    writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    write_text(file, text.getvalue(), durable=True)
-
-
-def _hash_of(file):
-    with open(file, "rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
+    write_table(file, rows, durable=True)
 
 
 def _listed(steps):

@@ -3,9 +3,10 @@
 from keras_devae import figures
 from keras_devae.encoding import Encoding, encoding_file
 from keras_devae.errors import UsageError
-from keras_devae.evaluation import evaluate, file_hash
+from keras_devae.evaluation import evaluate
 from keras_devae.experiments.interruption import Interruption
 from keras_devae.experiments.report import write_report
+from keras_devae.files import file_hash
 from keras_devae.pictures import reconstruction_figure, traversal_figure
 
 

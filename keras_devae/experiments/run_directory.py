@@ -1,8 +1,6 @@
 """The folder that holds all of a run."""
 
-import csv
 import dataclasses
-import io
 import json
 import os
 import shlex
@@ -12,7 +10,14 @@ from pathlib import Path
 from keras_devae.errors import FailureError, UsageError
 from keras_devae.experiments.config import RunConfig, load_dataset
 from keras_devae.experiments.run_lock import LOCK_NAME, RunLock
-from keras_devae.files import flush_to_disk, leftovers, read_json, write_json, write_text
+from keras_devae.files import (
+    flush_to_disk,
+    leftovers,
+    read_json,
+    read_table,
+    write_json,
+    write_table,
+)
 
 
 class RunDirectory:
@@ -178,13 +183,8 @@ class RunDirectory:
         if not self.history_file.is_file():
             return []
         try:
-            with self.history_file.open(newline="", encoding="utf-8") as file:
-                table = csv.DictReader(file)
-                rows = [{k: float(v) for k, v in row.items()} for row in table]
-            if "step" not in (table.fieldnames or ()):
-                raise ValueError("it has no column step")
-            return [{**row, "step": int(row["step"])} for row in rows]
-        except (ValueError, TypeError, KeyError, csv.Error) as error:
+            return read_table(self.history_file)
+        except ValueError as error:
             raise FailureError(
                 f"{self.history_file} is damaged ({error}). Mend it with: keras-devae doctor "
                 f"{shlex.quote(str(self.path))} --repair"
@@ -192,11 +192,7 @@ class RunDirectory:
 
     def write_history(self, rows):
         """Writes `history.csv` from dictionaries with the same keys, safe from power failures."""
-        text = io.StringIO()
-        writer = csv.DictWriter(text, fieldnames=list(rows[0]), lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
-        write_text(self.history_file, text.getvalue(), durable=True)
+        write_table(self.history_file, rows, durable=True)
 
     def flush_tracking(self):
         """Waits until the tables of what was measured while training are on the disk."""
