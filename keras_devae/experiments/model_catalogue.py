@@ -74,6 +74,11 @@ def _flag(name, value):
     return value
 
 
+def _weight_or_schedule(name, value):
+    is_schedule = isinstance(value, dict) and "class_name" in value
+    return value if is_schedule else finite_at_least(name, value)
+
+
 def _weight(default, help, *scales):
     return Option("number", default, help, finite_at_least, scales or (_PIXELS,))
 
@@ -154,7 +159,7 @@ MODEL_CATALOGUE = {
     "beta_vae": ModelEntry(
         "reconstruction + beta KL",
         "Higgins et al. 2017, beta-VAE",
-        {"beta": _weight(6.0, "Weight of the KL.")},
+        {"beta": Option("number", 6.0, "Weight of the KL.", _weight_or_schedule, (_PIXELS,))},
     ),
     "cascade_vae": ModelEntry(
         "reconstruction + sum_d beta_d KL_d, and a categorical code assigned by matching",
@@ -208,6 +213,11 @@ MODEL_CATALOGUE = {
     ),
     "devae_parallel": ModelEntry(
         "as devae, with independent latent spaces in place of the hierarchy",
+        f"{_DEVAE_PAPER}, table 2",
+        _DEVAE,
+    ),
+    "devae_single": ModelEntry(
+        "reconstruction + beta_i KL of one latent space, one of K pressures drawn a step",
         f"{_DEVAE_PAPER}, table 2",
         _DEVAE,
     ),

@@ -10,6 +10,7 @@ from keras_devae.models.deft import DEFT
 from keras_devae.models.devae import DeVAE
 from keras_devae.models.devae_linear import DeVAELinear
 from keras_devae.models.devae_parallel import DeVAEParallel
+from keras_devae.models.devae_single import DeVAESingle
 from keras_devae.models.dip_vae import DIPVAE
 from keras_devae.models.dynamic_vae import DynamicVAE
 from keras_devae.models.factor_vae import FactorVAE
@@ -32,6 +33,7 @@ MODELS = {
     "devae": DeVAE,
     "devae_linear": DeVAELinear,
     "devae_parallel": DeVAEParallel,
+    "devae_single": DeVAESingle,
     "dip_vae": DIPVAE,
     "dynamic_vae": DynamicVAE,
     "factor_vae": FactorVAE,
@@ -57,6 +59,7 @@ __all__ = [
     "DeVAE",
     "DeVAELinear",
     "DeVAEParallel",
+    "DeVAESingle",
     "DynamicVAE",
     "FactorVAE",
     "JointVAE",

@@ -1,10 +1,10 @@
-"""What DeVAE is compared with: arbitrary linear maps, and independent latent spaces."""
+"""What DeVAE is compared with: arbitrary linear maps, and independent or single latent spaces."""
 
 import numpy as np
 import pytest
 from keras import ops
 
-from keras_devae import DeVAEParallel
+from keras_devae import DeVAEParallel, DeVAESingle
 from keras_devae.errors import UsageError
 from keras_devae.networks import mlp_decoder, mlp_encoder
 
@@ -151,3 +151,63 @@ def test_width_of_the_parallel_encoder():
         DeVAEParallel(mlp_encoder((4, 4, 1), 9, units=()), decoder, betas=BETAS)
     model = DeVAEParallel(mlp_encoder((4, 4, 1), 6, units=()), decoder, betas=BETAS)
     assert model.latent_dim == 2
+
+
+# One latent space.
+
+
+def test_in_expectation_one_space_is_beta_vae(tiny, blobs):
+    images, s = blobs(12), 0.5
+    single = tiny("devae_single", betas=BETAS, layer_weight_base=s)
+    mean_beta = (1 + 10 * s + 40 * s**2) / (1 + s + s**2)
+    beta_vae = tiny("beta_vae", beta=mean_beta)
+    logs = [model.evaluate(images, verbose=0, return_dict=True) for model in (single, beta_vae)]
+    assert logs[0] == pytest.approx(logs[1], rel=1e-5)
+    summed = tiny("devae_single", betas=BETAS, layer_weight_base=s, objective="summed")
+    summed_logs = summed.evaluate(images, verbose=0, return_dict=True)
+    scaled = {**logs[1], "loss": logs[1]["loss"] * (1 + s + s**2)}
+    assert summed_logs == pytest.approx(scaled, rel=1e-5)
+
+
+def test_one_space_under_one_pressure_trains_as_beta_vae(tiny, blobs):
+    models = [tiny("devae_single", betas=(4,)), tiny("beta_vae", beta=4.0)]
+    histories = [
+        model.fit(blobs(16), batch_size=4, shuffle=False, epochs=2, verbose=0).history
+        for model in models
+    ]
+    for name, values in histories[1].items():
+        assert histories[0][name] == pytest.approx(values, rel=1e-5), name
+
+
+def test_one_space_is_one_layer(tiny, blobs):
+    model, images = tiny("devae_single", betas=BETAS), blobs(5)
+    assert model.num_layers == 1 and model.decoder.input_shape == (None, 3)
+    mean, log_var = encoded(model, images)
+    np.testing.assert_allclose(model.posterior(images, layer=None), ([mean], [log_var]), rtol=1e-5)
+    logits = model.decoder.predict(mean, verbose=0)
+    np.testing.assert_allclose(
+        model.reconstruct(images, layer=0), 1 / (1 + np.exp(-logits)), rtol=1e-4
+    )
+    with pytest.raises(UsageError, match=r"layers 0 to 0\. Received: 1"):
+        model.encode(images, layer=1)
+
+
+def test_pressures_are_drawn_in_proportion(tiny, blobs):
+    """The mean over 400 compiled steps is that of the draw, and every pressure is among them."""
+    model = tiny("devae_single", betas=BETAS, layer_weight_base=0.5, learning_rate=0.0)
+    history = model.fit(blobs(1), batch_size=1, epochs=6, verbose=0).history
+    assert set(history["beta"]) <= set(BETAS)
+    images = blobs(1).repeat(400, axis=0)
+    mean = model.fit(images, batch_size=1, verbose=0).history["beta"][0]
+    probabilities = np.array([4, 2, 1]) / 7
+    expected = probabilities @ BETAS
+    deviation = np.sqrt((probabilities @ np.square(BETAS) - expected**2) / 400)
+    assert abs(mean - expected) < 4 * deviation and mean not in BETAS
+
+
+def test_objective_of_one_space():
+    networks = mlp_encoder((4, 4, 1), 2, units=()), mlp_decoder(2, (4, 4, 1), units=())
+    with pytest.raises(UsageError, match="objective 'drawn'"):
+        DeVAESingle(*networks, objective="drawn")
+    with pytest.raises(UsageError, match="`betas`"):
+        DeVAESingle(*networks, betas=())

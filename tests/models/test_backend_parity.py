@@ -34,6 +34,7 @@ CASES = {
     "devae": {"layer_weight_base": 2.0},
     "devae_linear": {"objective": "summed", "layer_weight_base": 0.5},
     "devae_parallel": {},
+    "devae_single": {"layer_weight_base": 2.0},
     "dip_vae": {},
     "dip_vae.ii": {"kind": "ii"},
     "dynamic_vae": {"step": 5, "kl_target_steps": 10},

@@ -32,6 +32,7 @@ NAMES = {
     "devae": LAYER_NAMES,
     "devae_linear": LAYER_NAMES,
     "devae_parallel": LAYER_NAMES,
+    "devae_single": {"beta"},
     "dip_vae": {"covariance_off_diagonal_loss", "covariance_diagonal_loss"},
     "dynamic_vae": {"beta", "kl_target"},
     "factor_vae": {"total_correlation_loss", "discriminator_loss"},
@@ -62,6 +63,7 @@ LOSS_OPTIONS = {
     "devae": {"betas": (1, 2, 5), "layer_weight_base": 2},
     "devae_linear": {"betas": (1, 2, 5), "objective": "summed", "layer_weight_base": 0.5},
     "devae_parallel": {"betas": (1, 2, 5)},
+    "devae_single": {"betas": (1, 2, 5), "layer_weight_base": 2},
     "dip_vae": {"lambda_od": 2},
     "dynamic_vae": {"kl_target": 4, "kl_target_steps": 4, "integral_gain": 1, "beta_init": 7},
     "factor_vae": {"gamma": 5},
@@ -152,6 +154,12 @@ def devae_parallel(logs, kl, step, validation):
     return weighted_layers(logs, kl, (1, 1, 1), 1) if validation else one_layer(logs, kl)
 
 
+def devae_single(logs, kl, step, validation):
+    assert validation or logs["beta"] in (1, 2, 5)
+    pressure = (1 + 2 * 2 + 4 * 5) / 7 if validation else logs["beta"]
+    return {"beta": pressure, "penalty": pressure * kl.sum()}
+
+
 def dip(logs, kl, step, validation):
     off, on = (logs[f"covariance_{part}_loss"] for part in ("off_diagonal", "diagonal"))
     return {"penalty": kl.sum() + 2 * off + 20 * on}
@@ -189,6 +197,7 @@ EXPECTED = {
     "devae": devae,
     "devae_linear": devae_linear,
     "devae_parallel": devae_parallel,
+    "devae_single": devae_single,
     "dip_vae": dip,
     "dynamic_vae": dynamic,
     "factor_vae": factor,
@@ -315,6 +324,7 @@ CHANGES = {
     "devae": IN_SUM,
     "devae_linear": IN_SUM,
     "devae_parallel": IN_SUM,
+    "devae_single": IN_SUM,
     "dip_vae": {
         "kind": change("i", "ii"),
         "lambda_od": change(1, 2, lambda_d=1),
@@ -393,12 +403,13 @@ WEIGHTLESS = {
     "devae": {"betas": (0, 0), "objective": "summed"},
     "devae_linear": {"betas": (0, 0), "objective": "summed"},
     "devae_parallel": {"betas": (0, 0), "objective": "summed"},
+    "devae_single": {"betas": (0, 0), "objective": "summed"},
     "dip_vae": {"lambda_od": 0, "lambda_d": 0},
     "dynamic_vae": {"beta_init": 0, "beta_min": 0, "proportional_gain": 0, "integral_gain": 0},
     "factor_vae": {"gamma": 0},
     "joint_vae": {"gamma": 0, "categorical_gamma": 0},
 }
-ONE_LAYER = {method: {"betas": (2,)} for method in ("deft", *LAYERED)}
+ONE_LAYER = {method: {"betas": (2,)} for method in ("deft", "devae_single", *LAYERED)}
 MATCHING = {"cascade_vae": {"matching_stage": 0}}
 
 
@@ -414,7 +425,9 @@ def step_is_finite(model, images):
 def test_weights_of_zero(tiny, blobs, method):
     logs = step_is_finite(tiny(method, **EAGER, **WEIGHTLESS[method]), blobs(8))
     penalty = logs["kl_loss"] if method in ("dip_vae", "factor_vae") else 0
-    reconstruction = logs["reconstruction_loss"] * (2 if method in LAYERED else 1)
+    # The weights of the two layers, or pressures, add up.
+    summed = WEIGHTLESS[method].get("objective") == "summed"
+    reconstruction = logs["reconstruction_loss"] * (2 if summed else 1)
     assert logs["loss"] == pytest.approx(reconstruction + penalty, rel=1e-5)
 
 

@@ -23,6 +23,7 @@ BALANCED = {
     "control_vae": {"kl_target": 4, "kl_target_steps": 100},
     "deft": {"betas": (4, 2, 1), "stage_steps": 30},
     **{method: {"betas": (0.5, 1, 2)} for method in ("devae", "devae_linear", "devae_parallel")},
+    "devae_single": {"betas": (0.5, 1, 2)},
     "dip_vae": {"lambda_od": 1},
     "dynamic_vae": {"kl_target": 4, "kl_target_steps": 100, "beta_init": 2},
     "factor_vae": {"gamma": 2},
@@ -97,6 +98,7 @@ ALIKE = (
     "cascade_vae_c",
     "devae_linear",
     "devae_parallel",
+    "devae_single",
     "dynamic_vae",
 )
 

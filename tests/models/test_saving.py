@@ -111,6 +111,7 @@ OPTIONS = {
     "devae": {"betas": [0.5, 3], "objective": "summed", "layer_weight_base": 0.5},
     "devae_linear": {"betas": [0.5, 3], "objective": "summed", "layer_weight_base": 0.5},
     "devae_parallel": {"betas": [0.5, 3], "objective": "summed", "layer_weight_base": 0.5},
+    "devae_single": {"betas": [0.5, 3], "objective": "summed", "layer_weight_base": 0.5},
     "dip_vae": {"kind": "ii", "lambda_od": 2.0, "lambda_d": 3.0},
     "dynamic_vae": {
         "kl_target": 4.0,
@@ -161,6 +162,7 @@ def test_config_round_trip(tiny, method):
 RESUMED = {
     "beta_vae": {"beta": LinearSchedule(0, 8, 10)},
     **{method: {"betas": (0.5, 3)} for method in ("devae", "devae_linear", "devae_parallel")},
+    "devae_single": {"betas": (0.5, 3)},
 }
 
 
