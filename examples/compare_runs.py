@@ -1,4 +1,6 @@
-"""Put the scores of finished runs side by side, as a Markdown table.
+"""Put the scores of finished runs side by side, each layer of each, as a Markdown table.
+
+`keras-devae compare` has the mean and the spread over seeds of one layer.
 
 python examples/compare_runs.py runs table.md
 """
@@ -7,6 +9,7 @@ import sys
 from pathlib import Path
 
 from keras_devae.experiments import find_runs
+from keras_devae.experiments.comparison_tables import markdown
 
 COLUMNS = {
     "MIG": ("mig.score", ".3f"),
@@ -31,8 +34,7 @@ def rows(folder):
 def main(folder="runs", table="table.md"):
     """Writes the table and returns its number of rows."""
     body = sorted(rows(folder))
-    lines = [["model", *COLUMNS], ["---"] * (1 + len(COLUMNS)), *body]
-    text = "\n".join(f"| {' | '.join(cells)} |" for cells in lines) + "\n"
+    text = markdown(["model", *COLUMNS], body)
     Path(table).write_text(text, encoding="utf-8")
     print(text, end="")
     return len(body)

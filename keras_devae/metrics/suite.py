@@ -1,11 +1,9 @@
 """Many metrics of the same codes, with their uncertainty over fresh samples."""
 
-import math
 from collections.abc import Callable, Iterable
 from typing import NamedTuple, Protocol
 
 import numpy as np
-import scipy.stats
 
 from keras_devae import checks
 from keras_devae.metrics.inputs import (
@@ -17,10 +15,10 @@ from keras_devae.metrics.inputs import (
 from keras_devae.metrics.posterior import check_same_shape
 from keras_devae.metrics.registry import METRICS, check_settings, resolved_names
 from keras_devae.metrics.sampling import CodeTable, Sampler
+from keras_devae.metrics.spread import spread_of
 
 #: The published study's number of samples; predictors are tested on half as many more.
 SAMPLES = 10_000
-CONFIDENCE = 0.95
 
 
 class Sample(NamedTuple):
@@ -179,7 +177,7 @@ def combined(repeats: list[dict[str, dict]]) -> dict:
     flat = [{k: v for result in r.values() for k, v in scores_of(result).items()} for r in repeats]
     scores = dict(flat[0]) if len(flat) == 1 else {}
     for key in [] if len(flat) == 1 else flat[0]:
-        scores.update(_spread(key, np.array([values[key] for values in flat if key in values])))
+        scores.update(_spread(key, [values[key] for values in flat if key in values]))
     first = repeats[0]
     return {
         **scores,
@@ -264,14 +262,12 @@ def _details(repeats):
 
 
 def _spread(key, values):
-    mean, deviation = values.mean(), values.std(ddof=1) if len(values) > 1 else 0.0
-    half = scipy.stats.t.ppf((1 + CONFIDENCE) / 2, max(1, len(values) - 1)) * deviation
-    half /= math.sqrt(len(values))
+    spread = spread_of(values)
     return {
-        key: float(mean),
-        f"{key}.std": float(deviation),
-        f"{key}.low": float(mean - half),
-        f"{key}.high": float(mean + half),
+        key: spread.mean,
+        f"{key}.std": spread.std,
+        f"{key}.low": spread.low,
+        f"{key}.high": spread.high,
     }
 
 

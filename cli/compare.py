@@ -1,0 +1,124 @@
+"""`keras-devae compare`."""
+
+import os
+
+import click
+
+from keras_devae.cli.options import (
+    choose_backend,
+    console,
+    json_option,
+    names_from,
+    print_json,
+    status_line,
+)
+from keras_devae.errors import UsageError
+
+#: Titles of the columns that hold words.
+_TEXTS = ("group", "run", "rank correlation")
+
+
+@click.command()
+@click.argument("runs", metavar="RUN...", nargs=-1, required=True)
+@click.option("--layer", type=click.IntRange(0), default=0, show_default=True, help="Latent layer.")
+@click.option("--metrics", help="Names with commas, e.g. mig.score,dci; or all.  [default: a few]")
+@click.option("--by", metavar="NAME,...", help="Settings that make groups.  [default: all]")
+@click.option("--select", type=click.Choice(["udr"]), help="Rank the models, without factors.")
+@click.option("--images", type=click.IntRange(2), help="Images that UDR encodes.  [default: 2000]")
+@json_option
+@click.option("--output", metavar="FILE", help="Also write the table, to a .csv or .md file.")
+@click.pass_context
+def compare(context, runs, layer, metrics, by, select, images, as_json, output):
+    """Compare finished runs: mean and spread over seeds, and rank correlations between metrics.
+
+    RUN is the folder of a run, or of a study or any other folder of runs, which stands for all of
+    them. Runs that differ in the seed only are a group.
+
+    With --select udr, every model encodes the same images, and those that agree with others trained
+    alike come first (unsupervised disentanglement ranking; Duan et al. 2020).
+    """
+    from keras_devae.experiments import comparison_tables as tables
+    from keras_devae.experiments.comparison import compare_runs
+
+    if output:
+        tables.check_table_file(output)
+    if images is not None and select is None:
+        raise UsageError("--images goes with --select udr.")
+    found = tables.shown_metrics(compare_runs(runs, names_from(by), layer), names_from(metrics))
+    selection = None if select is None else _select(context, found, images or 2000)
+    result = tables.comparison_dict(found)
+    if selection is None:
+        rows, cells = tables.comparison_rows(found), tables.comparison_cells(found)
+    else:
+        result["selection"] = tables.selection_dict(selection, found)
+        rows, cells = result["selection"]["ranking"], tables.selection_cells(selection, found)
+    if output:
+        tables.write_table_file(output, rows, cells)
+    if as_json:
+        print_json(result)
+        return
+    _print_cells(*cells)
+    if selection is None:
+        if any(len(group.runs) > 1 for group in found.groups):
+            click.echo("Mean ± standard deviation over runs, [95 % interval of the mean]")
+        _print_correlations(found)
+    _print_remarks(found, selection)
+
+
+def _print_correlations(comparison):
+    from keras_devae.experiments.comparison_tables import correlation_cells
+
+    if comparison.rank_correlations.names:
+        _print_cells(*correlation_cells(comparison))
+    _print_reasons("No rank correlation", comparison.not_ranked)
+
+
+def _print_remarks(comparison, selection):
+    _print_reasons("Left out", comparison.left_out)
+    for remark in (*comparison.remarks, *(selection.remarks if selection else ())):
+        click.echo(remark)
+    if selection is not None:
+        _print_best(selection)
+
+
+def _print_reasons(what, reason_of):
+    from keras_devae.experiments.comparison import names_by_reason
+
+    for reason, names in names_by_reason(reason_of).items():
+        click.echo(f"{what} ({reason}): {', '.join(names)}")
+
+
+def _print_best(selection):
+    alike = {}
+    for ranked in selection.best:
+        alike.setdefault(None if selection.common else ranked.group, []).append(ranked)
+    for best in alike.values():
+        paths = " or ".join(str(ranked.run.directory.path) for ranked in best)
+        click.echo(f"Take {paths}: UDR {best[0].udr:.3f}, group {best[0].group}")
+
+
+def _print_cells(titles, rows):
+    from rich import box
+    from rich.table import Table
+
+    table = Table(box=box.SIMPLE_HEAD)
+    for title in titles:
+        table.add_column(title, justify="left" if title in _TEXTS else "right", overflow="fold")
+    for row in rows:
+        table.add_row(*row)
+    console(width=None if os.isatty(1) else 200).print(table)
+
+
+def _select(context, comparison, images):
+    choose_backend(context, comparison.runs[0].config.backend)
+
+    from keras_devae.experiments.selection import select_by_udr
+
+    with status_line() as status:
+        return select_by_udr(
+            comparison,
+            images,
+            progress=lambda run, done, total: status(
+                f"{run}: encoding {done:,} of {total:,} images", passing=done < total
+            ),
+        )
