@@ -6,19 +6,66 @@ from keras_devae.cli.options import json_option, print_json
 
 
 @click.command()
+@click.option("--model", help="Show its options, scaled.  [default with --dataset: devae]")
+@click.option("--dataset", help="Whose images they are for.  [default with --model: shapes3d]")
 @json_option
-def presets(as_json):
-    """Show the presets of `train` and what they set."""
-    from keras_devae.experiments import PRESETS
+def presets(model, dataset, as_json):
+    """Show the presets of `train` and what they set.
 
+    With --model or --dataset also the options of the model as each preset scales them, and the
+    scores to expect: mean, standard deviation over seeds and 95 % interval of the mean.
+    """
+    from keras_devae.experiments import PRESETS
+    from keras_devae.experiments.presets import preset_for
+
+    if model or dataset:
+        names = (model or "devae", dataset or "shapes3d")
+        found = {preset: preset_for(preset, *names) for preset in PRESETS}
+    else:
+        found = {name: {"purpose": p, "settings": s} for name, (p, s) in PRESETS.items()}
     if as_json:
-        print_json({name: {"purpose": p, "settings": s} for name, (p, s) in PRESETS.items()})
+        print_json(found)
         return
-    for name, (purpose, settings) in PRESETS.items():
-        click.echo(f"{name}: {purpose}")
-        for setting, value in settings.items():
-            click.echo(f"    --{setting.replace('_', '-')} {value}")
-    click.echo(
-        "Options of a model that are not given go with the size of the images and the length of "
-        "the run; `keras-devae models` shows them."
-    )
+    for name, preset in found.items():
+        click.echo(f"{name}: {preset['purpose']}")
+        _print_options(preset["settings"])
+        if "options" in preset:
+            _print_scaled(*names, preset)
+    if model or dataset:
+        click.echo(
+            "Weights stand beside a reconstruction term that is a sum over pixels. Scores vary "
+            "much with the seed: train several, and compare them with `keras-devae compare`."
+        )
+    else:
+        click.echo(
+            "Options of a model that are not given go with the size of the images and the length "
+            "of the run; `keras-devae models` shows them, `keras-devae presets --model NAME "
+            "--dataset NAME` scales them."
+        )
+
+
+def _print_options(options):
+    for name, value in options.items():
+        if value is not None and value is not False:
+            click.echo(f"    --{name.replace('_', '-')} {_text(value)}")
+
+
+def _print_scaled(model, dataset, preset):
+    shape = "x".join(map(str, preset["image_shape"]))
+    click.echo(f"  {model} on {dataset}, {shape}:")
+    if preset["unavailable"]:
+        click.echo(f"    not with this preset's image size: {preset['unavailable']}")
+        return
+    _print_options(preset["options"])
+    for row in preset["expected"]:
+        spread = "{mean:.3f} ± {std:.3f} [{low:.3f}, {high:.3f}]".format_map(row)
+        about = "{count} seeds, {source} images, {measured}".format_map(row)
+        click.echo(f"    expected {row['metric']} {spread} ({about})")
+    if not preset["expected"]:
+        click.echo("    expected mig.score: not measured")
+
+
+def _text(value):
+    if isinstance(value, tuple):
+        return ",".join(f"{part:g}" for part in value)
+    return f"{value:g}" if isinstance(value, float) else str(value)
