@@ -2,37 +2,60 @@
 
 import click
 
-from keras_devae.cli.options import choose_backend, run_argument
+from keras_devae.cli.options import choose_backend
+
+# The character keeps click from filling the lines up.
+_KINDS = """\b
+KIND is one of
+  traversal                what each latent does to an image; .gif: animated
+  reconstructions          images and what each layer makes of them
+  samples                  images decoded from the prior
+  kl                       KL divergence of each latent
+  information-map          which latent tells of which factor, by layer
+  information-over-layers  what the layers pass on of each factor
+  factor-scatter           each factor against the latent that holds it
+  learning-curves          losses by step
+  information-diffusion    information of factors by step (--track information)
+  kl-diffusion             KL divergence by step (--track kl)
+  mig-reconstruction       scores of several runs against each other
+"""
 
 
-@click.command()
+@click.command(epilog=_KINDS)
 @click.argument("kind", metavar="KIND")
-@run_argument
-@click.option("--layer", type=int, help="Latent layer.  [default: 0; all for reconstructions]")
-@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Of the images.")
-@click.option("--steps", type=click.IntRange(2), help="Columns of a traversal.  [default: 9]")
+@click.argument("runs", metavar="RUN...", nargs=-1, required=True)
+@click.option("--layer", type=int, help="Latent layer.  [default: 0, or all where several fit]")
+@click.option("--seed", type=click.IntRange(0), help="Of the images.  [default: 0]")
+@click.option("--steps", type=click.IntRange(2), help="Values of a latent.  [default: 9; GIF 16]")
 @click.option("--index", type=int, help="Row of the image that a traversal starts from.")
-@click.option("--out", metavar="FILE", help="[default: RUN/figures/KIND.png]")
+@click.option(
+    "--span",
+    type=click.Choice(["range", "quantiles"]),
+    help="From -2 to 2, or quantiles of the prior.  [default: range]",
+)
+@click.option("--active-only", is_flag=True, help="Leave out latents below 0.5 nats.")
+@click.option(
+    "--out",
+    "files",
+    multiple=True,
+    metavar="FILE",
+    help="Where to, in the format of its suffix; repeatable.  [default: RUN/figures/KIND.png]",
+)
 @click.pass_context
-def plot(context, kind, run, layer, seed, steps, index, out):
+def plot(context, kind, runs, files, active_only, **given):
     """Draw a figure of the run in folder RUN.
 
-    KIND is traversal, reconstructions or samples.
+    --steps, --index, --span and --active-only belong to traversals.
     """
-    from keras_devae import figures
-    from keras_devae.errors import UsageError
     from keras_devae.experiments.run_directory import RunDirectory
-    from keras_devae.pictures import PICTURES, check_picture
+    from keras_devae.experiments.run_pictures import PICTURES, check_request, draw
 
-    check_picture(kind)
-    directory = RunDirectory.open(run)
-    given = {"layer": layer, "seed": seed, "steps": steps, "index": index}
     options = {name: value for name, value in given.items() if value is not None}
-    if kind != "traversal" and {"steps", "index"} & set(options):
-        raise UsageError("--steps and --index belong to traversals.")
-    choose_backend(context, directory.read_config().backend)
-
-    from keras_devae.experiments.training import load_trained
-
-    figure = PICTURES[kind](load_trained(directory), directory.load_dataset(), **options)
-    click.echo(figures.save(figure, out or directory.figures / f"{kind}.png"))
+    if active_only:
+        options["active_only"] = True
+    directories = [RunDirectory.open(run) for run in runs]
+    check_request(kind, directories, options, files)
+    if kind in PICTURES:
+        choose_backend(context, directories[0].read_config().backend)
+    for path in draw(kind, directories, options, files):
+        click.echo(path)

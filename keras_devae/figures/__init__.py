@@ -8,12 +8,24 @@ import importlib
 
 #: Function -> the module that holds it.
 _MODULES = {
+    "box_plots": "boxes",
+    "check_file": "saving",
     "contact_sheet": "contact_sheets",
+    "factor_scatter": "scatter_plots",
+    "freezing_curves": "freezing",
+    "information_curves": "information_curves",
     "information_diffusion": "latent_curves",
+    "information_map": "information_maps",
+    "information_over_layers": "information_maps",
+    "kl_bars": "divergence_bars",
     "kl_per_latent": "latent_curves",
     "learning_curves": "curves",
+    "note_below": "notes",
+    "pixels_of": "animations",
     "reconstructions": "reconstruction_rows",
     "save": "saving",
+    "save_animation": "animations",
+    "score_scatter": "scatter_plots",
     "traversal": "traversals",
 }
 

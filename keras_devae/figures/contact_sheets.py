@@ -10,6 +10,7 @@ from keras_devae.figures.canvas import FONT_SIZE, check_labels, draw_image, fit,
 from keras_devae.figures.mosaics import GAP, WHITE, mosaic, to_rgb
 
 LABEL_GAP = 22
+LINE = 17
 
 
 def contact_sheet(
@@ -24,7 +25,7 @@ def contact_sheet(
         images: `(n, height, width, channels)` with 1 or 3 channels, uint8 or float in `[0, 1]`.
             To put two sets above each other, concatenate them with `columns` the size of one.
         columns: Images in a row; the last row may be shorter.
-        labels: A short text under each image, `n` of them.
+        labels: A short text under each image, `n` of them, which may have several lines.
         row_labels: A text to the left of each row.
 
     Returns:
@@ -40,10 +41,10 @@ def contact_sheet(
             f"{images.shape} and {columns}."
         )
     grid = _grid(images, columns)
-    tiles = mosaic(grid, row_gap=GAP if labels is None else LABEL_GAP)
+    texts = None if labels is None else check_labels(labels, len(images), "labels", "image")
+    tiles = mosaic(grid, row_gap=GAP if labels is None else _room_for(texts))
     figure, axes = draw_image(tiles.pixels)
     if labels is not None:
-        texts = check_labels(labels, len(images), "labels", "image")
         _label_images(axes, tiles, texts)
     if row_labels is not None:
         texts = check_labels(row_labels, len(grid), "row_labels", "row")
@@ -55,6 +56,10 @@ def contact_sheet(
 def _grid(images, columns):
     missing = np.full((-len(images) % columns, *images.shape[1:]), WHITE, np.uint8)
     return np.concatenate([images, missing]).reshape(-1, columns, *images.shape[1:])
+
+
+def _room_for(texts):
+    return LABEL_GAP + LINE * max(text.count("\n") for text in texts)
 
 
 def _label_images(axes, tiles, texts):

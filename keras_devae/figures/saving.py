@@ -3,7 +3,9 @@
 import os
 from pathlib import Path
 
+import matplotlib
 import numpy as np
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.transforms import Bbox
 
@@ -12,6 +14,10 @@ from keras_devae.figures.canvas import DPI
 from keras_devae.files import replacing
 
 MARGIN = 6
+#: Letters that can be searched and edited, in place of their outlines.
+TEXT_AS_TEXT = {"svg.fonttype": "none", "pdf.fonttype": 42, "svg.hashsalt": "keras_devae"}
+#: Without the time of writing, so that the same figure gives the same file.
+TIMELESS = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}
 
 
 def save(figure: Figure, path: str | os.PathLike) -> Path:
@@ -31,16 +37,34 @@ def save(figure: Figure, path: str | os.PathLike) -> Path:
         UsageError: If the suffix names no format that can be written.
     """
     path = Path(path)
-    kind = path.suffix[1:].lower()
-    known = figure.canvas.get_supported_filetypes()
+    kind = check_file(path)
+    # Only for the time of writing: this is a setting of the whole process.
+    with replacing(path) as partial, matplotlib.rc_context(TEXT_AS_TEXT):
+        box = _tight_box(figure)
+        figure.savefig(partial, format=kind, dpi=DPI, bbox_inches=box, metadata=TIMELESS.get(kind))
+    return path
+
+
+def check_file(path: str | os.PathLike) -> str:
+    """Checks, before there is a figure, that the suffix of its file names a format.
+
+    Args:
+        path: The file.
+
+    Returns:
+        The format, e.g. `"png"`.
+
+    Raises:
+        UsageError: If the suffix names no format that can be written.
+    """
+    kind = Path(path).suffix[1:].lower()
+    known = FigureCanvasAgg.get_supported_filetypes()
     if kind not in known:
         raise UsageError(
             f"The suffix of a figure's file must be one of {', '.join(sorted(known))}. Received: "
             f"{str(path)!r}; use .png where in doubt."
         )
-    with replacing(path) as partial:
-        figure.savefig(partial, format=kind, dpi=DPI, bbox_inches=_tight_box(figure))
-    return path
+    return kind
 
 
 def _tight_box(figure):

@@ -1,0 +1,247 @@
+"""Every figure that can be drawn of runs: of their models, their tables and their scores."""
+
+import inspect
+import shlex
+import zipfile
+import zlib
+from pathlib import Path
+
+import numpy as np
+
+from keras_devae import figures
+from keras_devae.errors import FailureError, UsageError, unknown_name
+from keras_devae.files import check_writable, read_table
+from keras_devae.pictures import PICTURES, check_picture, traversal_animation
+
+_ANIMATION = ".gif"
+_RECONSTRUCTION = "reconstruction_error.negative_log_likelihood"
+_GAP = "mig.score"
+#: What a damaged file of NumPy's or table raises.
+_UNREADABLE = (ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error)
+
+
+def learning_curves_figure(run):
+    """Draws the losses of a run by step, see `keras_devae.figures.learning_curves`.
+
+    Args:
+        run: The `RunDirectory`.
+
+    Returns:
+        A `matplotlib.figure.Figure`.
+
+    Raises:
+        UsageError: If the run has no history yet.
+        FailureError: If it is damaged.
+    """
+    rows = run.read_history()
+    names = rows[0] if rows else ()
+    return figures.learning_curves({name: [row[name] for row in rows] for name in names})
+
+
+def information_diffusion_figure(run):
+    """Draws which latent tells how much of each factor by step (Figure 4 of the DeVAE paper).
+
+    Args:
+        run: The `RunDirectory` of a run that tracked `information`.
+
+    Returns:
+        A `matplotlib.figure.Figure`.
+
+    Raises:
+        UsageError: If the run did not track it.
+        FailureError: If its file is damaged.
+    """
+    file = _tracked_file(run, "information", "npz")
+    try:
+        # numpy.load leaves a damaged file open that it opened itself.
+        with open(file, "rb") as stream, np.load(stream) as stored:
+            names = ("steps", "information", "entropies", "factor_names")
+            parts = [stored[name] for name in names]
+    except _UNREADABLE as error:
+        raise _damaged(run, file, error) from None
+    return figures.information_diffusion(*parts)
+
+
+def kl_diffusion_figure(run):
+    """Draws the KL divergence of every latent dimension by step.
+
+    Args:
+        run: The `RunDirectory` of a run that tracked `kl`.
+
+    Returns:
+        A `matplotlib.figure.Figure`.
+
+    Raises:
+        UsageError: If the run did not track it.
+        FailureError: If its file is damaged.
+    """
+    file = _tracked_file(run, "kl", "csv")
+    try:
+        rows = read_table(file)
+        names = [name for name in rows[0] if name.startswith("z")]
+        values = np.array([[row[name] for name in names] for row in rows])
+    except (*_UNREADABLE, IndexError) as error:
+        raise _damaged(run, file, error) from None
+    return figures.kl_per_latent([row["step"] for row in rows], values)
+
+
+def mig_reconstruction_figure(runs, layer=0):
+    """Draws the mutual information gap of runs against their reconstruction error.
+
+    Args:
+        runs: List of `RunDirectory`; those of one model have one colour.
+        layer: Number of the latent layer that both are of; default 0.
+
+    Returns:
+        A `matplotlib.figure.Figure`.
+
+    Raises:
+        UsageError: If a run lacks one of the scores, or the layer.
+        FailureError: If the scores are damaged.
+    """
+    scores = [_scores_of(run, layer) for run in runs]
+    return figures.score_scatter(
+        [score[_RECONSTRUCTION] for score in scores],
+        [score[_GAP] for score in scores],
+        [run.read_config().model for run in runs],
+        "reconstruction error in nats",
+        "mutual information gap",
+    )
+
+
+#: Name -> function of one run.
+TABLES = {
+    "learning-curves": learning_curves_figure,
+    "information-diffusion": information_diffusion_figure,
+    "kl-diffusion": kl_diffusion_figure,
+}
+#: Name -> function of several runs.
+COMPARISONS = {"mig-reconstruction": mig_reconstruction_figure}
+#: Name of every figure -> the function that draws it.
+KINDS = {**PICTURES, **TABLES, **COMPARISONS}
+
+
+def check_request(kind, runs, options, files):
+    """Checks what is to be drawn, before anything is loaded.
+
+    Args:
+        kind: Name of the figure.
+        runs: List of `RunDirectory`.
+        options: Arguments of the figure, a dictionary.
+        files: Paths to write it to; their suffixes choose the formats.
+
+    Raises:
+        UsageError: If the name is unknown, an option does not belong to the figure, there are too
+            many runs for it, or a file cannot be written.
+    """
+    if kind not in KINDS:
+        raise unknown_name("figure", kind, KINDS)
+    if kind not in COMPARISONS and len(runs) > 1:
+        raise UsageError(f"The figure {kind!r} is of one run. Received: {len(runs)} runs.")
+    _check_options(kind, options)
+    for file in map(Path, files):
+        if _is_animation(file) and kind != "traversal":
+            raise UsageError(f"Only a traversal moves. Received: {file} for {kind!r}; use .png.")
+        if not _is_animation(file):
+            figures.check_file(file)
+        check_writable(file)
+
+
+def draw(kind, runs, options, files=()):
+    """Draws a figure and writes it; see `check_request`, which comes first.
+
+    Args:
+        kind: Name of the figure.
+        runs: List of `RunDirectory`.
+        options: Arguments of the figure, a dictionary.
+        files: Paths to write it to; default `figures/<kind>.png` in the folder of the first run. A
+            traversal is an animation in a `.gif`.
+
+    Returns:
+        List of the paths.
+
+    Raises:
+        UsageError: If the runs lack what the figure is made of.
+        FailureError: If a file of theirs is damaged.
+    """
+    files = [Path(file) for file in files] or [runs[0].figures / f"{kind}.png"]
+    sources = _sources(kind, runs)
+    still = [file for file in files if not _is_animation(file)]
+    if still:
+        figure = KINDS[kind](*sources, **options)
+        for file in still:
+            figures.save(figure, file)
+    if len(still) < len(files):
+        frames = traversal_animation(*sources, **options)
+        for file in set(files) - set(still):
+            figures.save_animation(frames, file)
+    return files
+
+
+def _sources(kind, runs):
+    """Returns what the function of a figure takes first."""
+    if kind in COMPARISONS:
+        return (runs,)
+    (run,) = runs
+    if kind in TABLES:
+        return (run,)
+    dataset = run.load_dataset()
+    check_picture(kind, dataset)
+    # Imported only now: tables are drawn without Keras.
+    from keras_devae.experiments.training import load_trained
+
+    return load_trained(run), dataset
+
+
+def _check_options(kind, options):
+    taken = inspect.signature(KINDS[kind]).parameters
+    wrong = [name for name in options if name not in taken]
+    if wrong:
+        known = [_typed(name) for name in _OPTIONS if name in taken]
+        raise UsageError(
+            f"{', '.join(map(_typed, wrong))} does not belong to the figure {kind!r}, which takes "
+            f"{', '.join(known) if known else 'no options'}."
+        )
+
+
+#: Arguments that can be typed.
+_OPTIONS = ("layer", "seed", "steps", "index", "span", "active_only")
+
+
+def _typed(name):
+    return f"--{name.replace('_', '-')}"
+
+
+def _is_animation(file):
+    return file.suffix.lower() == _ANIMATION
+
+
+def _tracked_file(run, what, suffix):
+    file = run.tracking / f"{what}.{suffix}"
+    if not file.is_file():
+        raise UsageError(
+            f"The run {run.path} did not track this: it has no {file.name} in {run.tracking}. "
+            f"Train with --track {what}."
+        )
+    return file
+
+
+def _damaged(run, file, error):
+    return FailureError(
+        f"{file} is damaged ({error}). Mend the run with: keras-devae doctor "
+        f"{shlex.quote(str(run.path))} --repair"
+    )
+
+
+def _scores_of(run, layer):
+    scores = run.read_metrics() or {"layers": []}
+    found = next((row for row in scores["layers"] if row["layer"] == layer), {})
+    missing = [name for name in (_GAP, _RECONSTRUCTION) if name not in found]
+    if missing:
+        path = shlex.quote(str(run.path))
+        raise UsageError(
+            f"{run.metrics_file} lacks {' and '.join(missing)} of layer {layer}. Compute them with "
+            f"keras-devae evaluate {path} --metrics mig,reconstruction_error --output "
+            f"{shlex.quote(str(run.metrics_file))}"
+        )
+    return found

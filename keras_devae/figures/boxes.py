@@ -1,0 +1,120 @@
+"""Distributions of scores by group."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from keras_devae.errors import UsageError
+from keras_devae.figures.canvas import FONT_SIZE, TITLE_SIZE, new_figure
+from keras_devae.figures.curves import COLORS, COLUMNS
+
+BOX_WIDTH = 0.55
+#: Two columns of a journal.
+PAGE_INCHES = 7.2
+# How far the outermost points stand from the middle of their box.
+SPREAD = 0.16
+#: Letters in all names of a panel from which on they stand upright.
+LONG_NAMES = 18
+
+
+def box_plots(
+    values: Mapping[str, Mapping[str, Sequence[float]]], horizontal: bool = False
+) -> Figure:
+    """Draws the numbers of each group as a box with all of them over it.
+
+    A box reaches from the lower to the upper quartile, with a line at the median; its whiskers
+    reach to the outermost number within 1.5 times that distance. All numbers are drawn as points.
+
+    Args:
+        values: Title of a panel to a mapping of the name of a group to its finite numbers.
+        horizontal: Whether the boxes lie, which leaves room for long names; default false.
+
+    Returns:
+        The figure. A group has the same colour and place in all panels, and leaves its place empty
+        where it has no numbers.
+
+    Raises:
+        UsageError: If there is nothing to draw, or a number is not finite.
+    """
+    values = {title: _checked(title, groups) for title, groups in values.items()}
+    groups = list(dict.fromkeys(name for panel in values.values() for name in panel))
+    if not groups:
+        raise UsageError(
+            "`values` must hold a panel with a group. Received none; give at least one title with "
+            "one group of numbers."
+        )
+    figure, panels = _panels(len(values), groups, horizontal)
+    for axes, (title, panel) in zip(panels, values.items(), strict=True):
+        for place, name in enumerate(groups):
+            if panel.get(name) is not None:
+                _draw_box(axes, place, panel[name], COLORS[place % len(COLORS)], horizontal)
+        _finish(axes, title, groups, horizontal)
+    return figure
+
+
+def _checked(title, groups):
+    arrays = {str(name): np.asarray(numbers, np.float64) for name, numbers in groups.items()}
+    for name, numbers in arrays.items():
+        if numbers.ndim != 1 or not np.isfinite(numbers).all():
+            raise UsageError(
+                f"`values[{title!r}][{name!r}]` must be a sequence of finite numbers. Received: "
+                f"{numbers.tolist()}."
+            )
+    return {name: numbers for name, numbers in arrays.items() if len(numbers)}
+
+
+def _panels(count, groups, horizontal):
+    width = 2.0 if horizontal else max(1.3, 0.5 * len(groups)) + 0.35
+    height = max(1.0, 0.5 + 0.28 * len(groups)) if horizontal else 2.3
+    columns = max(1, min(COLUMNS, count, int(PAGE_INCHES / width)))
+    rows = -(-count // columns)
+    figure = new_figure()
+    figure.set_layout_engine("constrained")
+    figure.set_size_inches(columns * width + (0.9 if horizontal else 0), rows * height)
+    panels = figure.subplots(rows, columns, squeeze=False, sharey=horizontal).ravel()
+    for unused in panels[count:]:
+        unused.remove()
+    return figure, panels[:count]
+
+
+def _draw_box(axes, place, numbers, color, horizontal):
+    line = {"color": color, "linewidth": 1.2}
+    axes.boxplot(
+        numbers,
+        positions=[place],
+        widths=BOX_WIDTH,
+        orientation="horizontal" if horizontal else "vertical",
+        showfliers=False,
+        manage_ticks=False,
+        patch_artist=True,
+        boxprops={"facecolor": f"{color}33", "edgecolor": color, "linewidth": 1.2},
+        medianprops={**line, "linewidth": 2.0},
+        whiskerprops=line,
+        capprops=line,
+    )
+    # Beside each other in the order given, so that equal numbers are seen to be several.
+    places = place + (np.linspace(-SPREAD, SPREAD, len(numbers)) if len(numbers) > 1 else 0)
+    where = (numbers, places) if horizontal else (places, numbers)
+    axes.scatter(*np.broadcast_arrays(*where), s=9, color="black", linewidths=0, zorder=3)
+
+
+def _finish(axes, title, groups, horizontal):
+    axes.set_title(title, fontsize=TITLE_SIZE, loc="left")
+    axes.tick_params(labelsize=FONT_SIZE - 1, length=2)
+    axes.spines[["top", "right"]].set_visible(False)
+    named, numbered = (axes.yaxis, axes.xaxis) if horizontal else (axes.xaxis, axes.yaxis)
+    upright = not horizontal and sum(map(len, groups)) >= LONG_NAMES
+    turned = {"rotation": 35, "ha": "right", "rotation_mode": "anchor"} if upright else {}
+    named.set_ticks(np.arange(len(groups)), groups, **turned)
+    named.set_tick_params(length=0)
+    numbered.set_major_locator(MaxNLocator(nbins=4 if horizontal else 5))
+    numbered.grid(color="#E5E5E5", linewidth=0.6)
+    axes.set_axisbelow(True)
+    limits = (-0.6, len(groups) - 0.4)
+    if horizontal:
+        # The first on top, as one reads.
+        axes.set_ylim(*limits[::-1])
+    else:
+        axes.set_xlim(*limits)

@@ -1,0 +1,81 @@
+"""KL divergence by latent dimension."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from keras_devae.errors import UsageError
+from keras_devae.figures.canvas import FONT_SIZE, TITLE_SIZE, check_labels, new_figure
+from keras_devae.figures.curves import COLORS
+
+BAR_INCHES = 0.13
+GROUP_WIDTH = 0.8
+#: Letters in a name from which on names stand upright.
+LONG_NAME = 4
+
+
+def kl_bars(
+    kl: np.ndarray,
+    latent_names: Sequence[str] | None = None,
+    layer_names: Sequence[str] | None = None,
+    threshold: float | None = None,
+    title: str | None = None,
+) -> Figure:
+    """Draws the KL divergence of every latent dimension from the prior as a bar.
+
+    Args:
+        kl: `(d,)`, or `(K, d)` for K layers, in nats; in the order they are to be drawn.
+        latent_names: Names of the `d` dimensions; default `z0`, `z1`, ...
+        layer_names: Names of the layers; default `layer 0`, ... where there are several.
+        threshold: Nats from which a dimension counts as active, drawn as a dashed line; default
+            none.
+        title: Text above the bars; default `"KL divergence by latent dimension"`.
+
+    Returns:
+        The figure: the bars of a dimension stand side by side, a colour for each layer.
+
+    Raises:
+        UsageError: If the shapes do not fit, or there is nothing to draw.
+    """
+    values = np.atleast_2d(np.asarray(kl, np.float64))
+    if values.ndim != 2 or not values.size or not np.isfinite(values).all():
+        raise UsageError(
+            "`kl` must be finite numbers, (latent dimensions,) or (layers, latent dimensions). "
+            f"Received: shape {np.shape(kl)}."
+        )
+    count, dimensions = values.shape
+    latents = [f"z{d}" for d in range(dimensions)] if latent_names is None else latent_names
+    latents = check_labels(latents, dimensions, "latent_names", "latent dimension")
+    layers = [f"layer {i}" for i in range(count)] if layer_names is None else layer_names
+    layers = check_labels(layers, count, "layer_names", "layer")
+    figure, axes = _axes_for(count, dimensions)
+    for layer, (name, heights) in enumerate(zip(layers, values, strict=True)):
+        width = GROUP_WIDTH / count
+        places = np.arange(dimensions) + (layer - (count - 1) / 2) * width
+        axes.bar(places, heights, width, label=name, color=COLORS[layer % len(COLORS)])
+    if threshold is not None:
+        axes.axhline(threshold, color="black", linewidth=0.8, linestyle="--", zorder=0.5)
+    _finish(axes, latents, title or "KL divergence by latent dimension")
+    if count > 1:
+        axes.legend(fontsize=FONT_SIZE, frameon=False)
+    return figure
+
+
+def _axes_for(count, dimensions):
+    figure = new_figure()
+    figure.set_layout_engine("constrained")
+    width = dimensions * max(0.3, (count + 1) * BAR_INCHES)
+    figure.set_size_inches(min(7.0, max(3.0, width + 0.7)), 2.6)
+    return figure, figure.subplots()
+
+
+def _finish(axes, latents, title):
+    upright = {"rotation": 90} if max(map(len, latents)) >= LONG_NAME else {}
+    axes.set_xticks(np.arange(len(latents)), latents, **upright)
+    axes.set_xlim(-0.6, len(latents) - 0.4)
+    axes.set_ylabel("nats", fontsize=FONT_SIZE)
+    axes.set_title(title, fontsize=TITLE_SIZE, loc="left")
+    axes.tick_params(labelsize=FONT_SIZE - 1, length=2)
+    axes.tick_params(axis="x", length=0)
+    axes.spines[["top", "right"]].set_visible(False)

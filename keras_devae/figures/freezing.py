@@ -1,0 +1,89 @@
+"""At which pressure a model lets each factor through."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, NullFormatter
+
+from keras_devae.errors import UsageError
+from keras_devae.figures.canvas import FONT_SIZE, TITLE_SIZE, check_labels, new_figure
+from keras_devae.figures.curves import COLORS
+
+STYLES = ("-", "--", ":")
+
+
+def freezing_curves(
+    betas: Sequence[float],
+    shares: np.ndarray,
+    factor_names: Sequence[str],
+    points: Sequence[float | None],
+    suggested: Sequence[float] = (),
+) -> Figure:
+    """Draws what is known of each factor against the pressure, the strongest at the left.
+
+    Args:
+        betas: `(t,)` pressures, above 0.
+        shares: `(t, f)` information about each factor as a share of its entropy.
+        factor_names: `(f,)` names of the factors.
+        points: `(f,)` freezing points, marked on the curves; `None` where there is none.
+        suggested: Pressures to mark by vertical lines; default none.
+
+    Returns:
+        The figure.
+
+    Raises:
+        UsageError: If the shapes do not fit or there is nothing to draw.
+    """
+    betas, shares = np.asarray(betas, np.float64), np.asarray(shares, np.float64)
+    if shares.ndim != 2 or not shares.size or len(shares) != len(betas):
+        raise UsageError(
+            f"`shares` must be ({len(betas)} pressures, factors). Received: shape {shares.shape}."
+        )
+    names = check_labels(factor_names, shares.shape[1], "factor_names", "factor")
+    check_labels(points, shares.shape[1], "points", "factor")
+    figure = new_figure()
+    figure.set_layout_engine("constrained")
+    figure.set_size_inches(5.6, 3.2)
+    axes = figure.subplots()
+    for beta in suggested:
+        axes.axvline(beta, color="#999999", linewidth=0.8, linestyle=(0, (4, 3)), zorder=1)
+    for number, (name, point) in enumerate(zip(names, points, strict=True)):
+        _draw_factor(axes, betas, shares[:, number], name, point, number)
+    _finish(axes, betas, suggested)
+    return figure
+
+
+def _draw_factor(axes, betas, shares, name, point, number):
+    color, style = COLORS[number % len(COLORS)], STYLES[number // len(COLORS) % len(STYLES)]
+    axes.plot(betas, shares, style, color=color, label=name, linewidth=1.3)
+    if point is not None:
+        falling = np.argsort(np.log(betas))
+        share = np.interp(np.log(point), np.log(betas)[falling], shares[falling])
+        axes.plot([point], [share], "o", color=color, markersize=4.5, markeredgecolor="white")
+
+
+def _finish(axes, betas, suggested):
+    axes.set_xscale("log")
+    axes.set_xlim(betas.max() * 1.05, betas.min() / 1.05)
+    axes.set_ylim(-0.02, 1.02)
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda beta, place: f"{beta:g}"))
+    axes.xaxis.set_minor_formatter(NullFormatter())
+    axes.tick_params(labelsize=FONT_SIZE - 1, length=2)
+    axes.set_xlabel("beta, falling", fontsize=FONT_SIZE)
+    axes.set_ylabel("information, share of entropy", fontsize=FONT_SIZE)
+    axes.set_title("Information freezing points", fontsize=TITLE_SIZE, loc="left", pad=14)
+    axes.grid(color="#E5E5E5", linewidth=0.6)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.legend(fontsize=FONT_SIZE, frameon=False, loc="upper left", bbox_to_anchor=(1, 1))
+    for beta in suggested:
+        axes.annotate(
+            f"{beta:g}",
+            (beta, 1),
+            xycoords=axes.get_xaxis_transform(),
+            xytext=(0, 2),
+            textcoords="offset points",
+            ha="center",
+            fontsize=FONT_SIZE - 1,
+            color="#666666",
+        )

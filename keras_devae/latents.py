@@ -1,0 +1,170 @@
+"""What each latent dimension of a trained model holds."""
+
+import dataclasses
+
+import numpy as np
+
+from keras_devae import checks, metrics
+from keras_devae.metrics.inputs import check_labelled
+from keras_devae.metrics.suite import draw_sample
+
+#: Nats from which a latent dimension counts as active: from there on the DeVAE paper draws it.
+ACTIVE_KL = 0.5
+#: Share of a factor's entropy from which a latent dimension is said to hold the factor.
+HELD_SHARE = 0.1
+
+
+@dataclasses.dataclass(frozen=True)
+class Latents:
+    """What the latent dimensions of a layer hold, measured on a data set.
+
+    Attributes:
+        layer: Number of the latent layer.
+        kl: `(d,)` mean KL divergence of each dimension from the prior, in nats.
+        low: `(d,)` 2.5 % quantile of the posterior means.
+        high: `(d,)` 97.5 % quantile of the posterior means.
+        information: `(d, f)` mutual information with each factor in nats; `(d, 0)` without factors.
+        entropies: `(f,)` entropies of the factors in nats, above 0.
+        factor_names: Names of the `f` factors that vary.
+    """
+
+    layer: int
+    kl: np.ndarray
+    low: np.ndarray
+    high: np.ndarray
+    information: np.ndarray
+    entropies: np.ndarray
+    factor_names: tuple[str, ...]
+
+    @property
+    def order(self):
+        """Numbers of the dimensions, the one with the largest KL divergence first, `(d,)`."""
+        return np.argsort(-self.kl, kind="stable")
+
+    @property
+    def active(self):
+        """Numbers of the dimensions with at least `ACTIVE_KL` nats, in the same order."""
+        return np.array([d for d in self.order if self.kl[d] >= ACTIVE_KL], dtype=int)
+
+    @property
+    def shares(self):
+        """Mutual information as a share of each factor's entropy, `(d, f)`."""
+        return self.information / self.entropies
+
+    def factor_of(self, dimension):
+        """Returns the name of the factor that a dimension holds, or `None`.
+
+        It is the one of whose entropy the dimension tells the largest share, if that is at least
+        `HELD_SHARE`; there is none for a dimension that is not active.
+        """
+        if not self.factor_names or self.kl[dimension] < ACTIVE_KL:
+            return None
+        shares = self.shares[dimension]
+        best = int(shares.argmax())
+        return self.factor_names[best] if shares[best] >= HELD_SHARE else None
+
+    def name_of(self, dimension):
+        """Returns the dimension's number with the factor that it holds, e.g. `"z3 scale"`."""
+        factor = self.factor_of(dimension)
+        return f"z{dimension}" if factor is None else f"z{dimension} {factor}"
+
+    def holders(self):
+        """Returns the dimensions that hold each factor, by falling share, under its name."""
+        found = {name: [] for name in self.factor_names}
+        for dimension in self.order:
+            factor = self.factor_of(dimension)
+            if factor is not None:
+                found[factor].append(int(dimension))
+        for column, dimensions in enumerate(found.values()):
+            dimensions.sort(key=lambda d: -self.shares[d, column])
+        return found
+
+
+def measure_latents(model, dataset, layer=0, images=5000, seed=0):
+    """Measures what the latent dimensions of a layer hold.
+
+    Args:
+        model: A trained model.
+        dataset: The data set, with or without factors.
+        layer: Number of the latent layer, default 0; or `None` for all of them.
+        images: Images that are encoded, each once; default 5,000, or all if there are fewer.
+        seed: Integer seed of their choice; default 0.
+
+    Returns:
+        A `Latents`, or for `layer=None` a list with one for each layer. Information is that of
+        posterior means in 20 equal-width bins, as in the mutual information gap.
+
+    Raises:
+        UsageError: If there is no such layer or `images` is below 2.
+    """
+    checks.at_least("images", images, 2)
+    if layer is not None:
+        model.check_layer(layer)
+    rows = draw_sample(len(dataset), images, seed).plain
+    encoded = model.encoder_posterior(dataset.images(rows))
+    means, log_vars = model.layer_posterior(*encoded, None)
+    factors, names = varying_factors(dataset, rows)
+    layers = range(len(means)) if layer is None else [layer]
+    measured = [_measured(i, means[i], log_vars[i], factors, names) for i in layers]
+    return measured if layer is None else measured[0]
+
+
+def information_of_layers(model, dataset, images=5000, seed=0):
+    """Measures what each latent layer passes on of each factor (Figure 11 of the DeVAE paper).
+
+    The information is that of samples of the posterior. Of its means it would be the same in every
+    layer that scales the one before, because a scaling moves no value to another bin. All layers
+    have the same noise, so that they differ by what the model makes of it only.
+
+    Args:
+        model: A trained model.
+        dataset: A data set with factors.
+        images: Images that are encoded, each once; default 5,000, or all if there are fewer.
+        seed: Integer seed of their choice and of the noise; default 0.
+
+    Returns:
+        Tuple of the mutual information `(K, d, f)` in nats, counted in 20 equal-width bins, the
+        entropies `(f,)` of the factors in nats, and their names.
+
+    Raises:
+        UsageError: If the data set has no factor that varies, or `images` is below 2.
+    """
+    checks.at_least("images", images, 2)
+    rows = draw_sample(len(dataset), images, seed).plain
+    factors = dataset.factors(rows)
+    labelled = check_labelled(rows[:, None], factors, dataset.factor_names)
+    means, log_vars = model.posterior(dataset.images(rows), None)
+    noise = np.random.default_rng(seed).standard_normal(means.shape[1:], dtype=np.float32)
+    information = [
+        metrics.mutual_information_matrix(mean + np.exp(0.5 * log_var) * noise, labelled.factors)
+        for mean, log_var in zip(means, log_vars, strict=True)
+    ]
+    return np.stack(information), metrics.entropy(labelled.factors), labelled.names
+
+
+def varying_factors(dataset, rows):
+    """Returns the factors of some rows that vary, `(n, f)`, and their names; `(n, 0)` for none.
+
+    Those that do not vary are named in a `MetricWarning`, unless it is all of them.
+    """
+    factors = None if dataset.factor_names is None else dataset.factors(rows)
+    if factors is None or (factors == factors[0]).all():
+        return np.zeros((len(rows), 0), np.int64), ()
+    labelled = check_labelled(rows[:, None], factors, dataset.factor_names)
+    return labelled.factors, tuple(labelled.names)
+
+
+def _measured(layer, means, log_vars, factors, names):
+    information = np.zeros((means.shape[1], 0))
+    if names:
+        information = metrics.mutual_information_matrix(means, factors)
+    low, high = np.quantile(means, (0.025, 0.975), axis=0)
+    return Latents(
+        layer=layer,
+        kl=metrics.kl_per_dimension(means, log_vars),
+        low=low,
+        high=high,
+        information=information,
+        entropies=metrics.entropy(factors) if names else np.zeros(0),
+        factor_names=names,
+    )

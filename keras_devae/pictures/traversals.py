@@ -1,0 +1,171 @@
+"""What each latent dimension does to an image."""
+
+import numpy as np
+import scipy.stats
+
+from keras_devae import checks, figures
+from keras_devae.errors import UsageError, unknown_name
+from keras_devae.latents import ACTIVE_KL
+from keras_devae.pictures.selection import active_or_strongest, measure_to_name, strongest, titled
+
+#: Images that the KL divergences and what each dimension holds are computed from.
+_IMAGES = 2000
+#: Rows that can be told apart on a page, and panels on a screen.
+_MOST_ROWS, _MOST_PANELS = 20, 15
+_PANEL_COLUMNS = 5
+#: Part of the prior that the quantiles leave out on either side.
+_TAIL = 0.025
+SPANS = ("range", "quantiles")
+
+
+def traversal_figure(
+    model,
+    dataset,
+    layer=0,
+    steps=9,
+    limit=2.0,
+    seed=0,
+    index=None,
+    span="range",
+    active_only=False,
+):
+    """Draws what each latent dimension does to one image.
+
+    Rows are ordered by KL divergence, which is written beside them with the factor that the
+    dimension holds: those that carry most come first, 20 at most. A categorical code has the last
+    row, its categories from left to right.
+
+    Args:
+        model: A trained model.
+        dataset: The data set, with or without factors.
+        layer: Number of the latent layer; default 0.
+        steps: Columns, at least 2; default 9.
+        limit: The dimension runs from `-limit` to `limit`, above 0; default 2, as in the DeVAE
+            paper.
+        seed: Integer seed of the images that the KL divergences are computed from.
+        index: Row of the image to start from; default one drawn with the seed.
+        span: `"range"` (default): values from `-limit` to `limit` in equal steps. `"quantiles"`:
+            quantiles of the prior, a standard normal, in equal steps from 2.5 % to 97.5 %.
+        active_only: Whether dimensions below 0.5 nats are left out, as in Figures 3, 6 and 7 of
+            the paper; default false.
+
+    Returns:
+        A `matplotlib.figure.Figure`.
+
+    Raises:
+        UsageError: If an argument is out of range, or no dimension is active and only such are
+            asked for.
+    """
+    values = _values(steps, limit, span)
+    image, latents = _start(model, dataset, layer, seed, index)
+    if active_only and not len(latents.active):
+        raise UsageError(
+            f"Only active latents were asked for, and none of layer {layer} has {ACTIVE_KL:g} nats "
+            f"(the strongest: {latents.kl.max():.2g}). Draw all of them."
+        )
+    choose = active_or_strongest if active_only else strongest
+    dimensions, left_out = choose(latents, _MOST_ROWS)
+    decoded = _traversed(model, image, layer, dimensions, values)
+    labels = [f"{latents.name_of(d)}  KL {latents.kl[d]:.2f}" for d in dimensions]
+    title = f"{type(model).__name__}, layer {layer}: latent traversals on {dataset.name}"
+    return figures.traversal(
+        decoded,
+        values,
+        row_labels=labels + ["category"] * (len(decoded) - len(labels)),
+        title=titled(title, left_out),
+    )
+
+
+def traversal_animation(
+    model,
+    dataset,
+    layer=0,
+    steps=16,
+    limit=2.0,
+    seed=0,
+    index=None,
+    span="range",
+    active_only=True,
+):
+    """Draws the frames of an animation in which all active latent dimensions move.
+
+    A panel for each of them, at most 15, ordered by KL divergence, changes its dimension of the
+    same image. They go from one end to the other and back, so that the animation has no jump where
+    it begins anew.
+
+    Args:
+        model: A trained model.
+        dataset: The data set, with or without factors.
+        layer: Number of the latent layer; default 0.
+        steps: Values of each dimension, at least 2; default 16.
+        limit: As for `traversal_figure`.
+        seed: As for `traversal_figure`.
+        index: As for `traversal_figure`.
+        span: As for `traversal_figure`.
+        active_only: Whether dimensions below 0.5 nats stay away, unless all are below; default
+            true.
+
+    Returns:
+        Uint8 array `(2 * steps - 2, height, width, 3)`, for `keras_devae.figures.save_animation`.
+
+    Raises:
+        UsageError: If an argument is out of range.
+    """
+    values = _values(steps, limit, span)
+    image, latents = _start(model, dataset, layer, seed, index)
+    choose = active_or_strongest if active_only else strongest
+    dimensions, _ = choose(latents, _MOST_PANELS)
+    decoded = _traversed(model, image, layer, dimensions, values)[: len(dimensions)]
+    labels = [_panel_label(latents, d) for d in dimensions]
+    columns = min(_PANEL_COLUMNS, len(dimensions))
+    there = [
+        figures.pixels_of(figures.contact_sheet(panels, columns, labels))
+        for panels in decoded.swapaxes(0, 1)
+    ]
+    return np.stack(there + there[-2:0:-1])
+
+
+def _panel_label(latents, dimension):
+    factor = latents.factor_of(dimension)
+    label = f"z{dimension}  KL {latents.kl[dimension]:.2f}"
+    return label if factor is None else f"{label}\n{factor}"
+
+
+def _values(steps, limit, span):
+    checks.at_least("steps", steps, 2)
+    checks.positive("limit", limit)
+    if span not in SPANS:
+        raise unknown_name("span", span, SPANS)
+    if span == "quantiles":
+        return scipy.stats.norm.ppf(np.linspace(_TAIL, 1 - _TAIL, steps))
+    return np.linspace(-limit, limit, steps)
+
+
+def _start(model, dataset, layer, seed, index):
+    """Returns the image to start from, `(1, height, width, channels)`, and what latents hold."""
+    model.check_layer(layer)
+    if index is None:
+        index = np.random.default_rng(seed).integers(len(dataset))
+    image = dataset.images([index])
+    return image, measure_to_name(model, dataset, layer, _IMAGES, seed)
+
+
+def _traversed(model, image, layer, dimensions, values):
+    """Decodes the code of one image with each of some dimensions at each of the values in turn.
+
+    Returns:
+        `(rows, steps, height, width, channels)`; a categorical code adds a row.
+    """
+    code = model.encode(image, layer)[0]
+    codes = np.tile(code, (len(dimensions), len(values), 1))
+    for row, dimension in enumerate(dimensions):
+        codes[row, :, dimension] = values
+    if not model.num_categories:
+        decoded = model.decode(codes.reshape(-1, len(code)), layer)
+    else:
+        codes = np.concatenate([codes, np.tile(code, (1, len(values), 1))])
+        categories = np.full(codes.shape[:2], model.encode_categories(image)[0])
+        categories[-1] = np.arange(len(values)) * model.num_categories // len(values)
+        flat = codes.reshape(-1, len(code))
+        decoded = model.decode(flat, layer, categories=categories.reshape(-1))
+    return decoded.reshape(len(codes), len(values), *model.image_shape)

@@ -1,0 +1,62 @@
+"""Vector formats: text that stays text, shapes that stay shapes, the same file every time."""
+
+import xml.etree.ElementTree as ElementTree
+
+import numpy as np
+import pytest
+
+from keras_devae import figures
+
+SVG = "{http://www.w3.org/2000/svg}"
+RNG = np.random.default_rng(0)
+
+#: Name -> (a figure of shapes, some of its words).
+DRAWN = {
+    "information_map": (
+        lambda: figures.information_map(np.ones((2, 3, 2)), [1, 2], ["shape", "scale"]),
+        {"shape", "z2", "layer 1", "0.50", "share of the factor's entropy"},
+    ),
+    "information_over_layers": (
+        lambda: figures.information_over_layers(np.ones((2, 3, 1)), [2], ["shape"]),
+        {"shape", "latent layer"},
+    ),
+    "kl_bars": (lambda: figures.kl_bars([1.0, 2.0]), {"z1", "nats"}),
+    "factor_scatter": (
+        lambda: figures.factor_scatter(RNG.normal(size=(9, 1)), np.eye(9)[:, :1], ["z5"], ["size"]),
+        {"size: z5"},
+    ),
+    "score_scatter": (
+        lambda: figures.score_scatter([1.0, 2.0], [1.0, 2.0], ["devae", "vae"], "error", "gap"),
+        {"devae", "vae", "gap"},
+    ),
+    "box_plots": (lambda: figures.box_plots({"MIG": {"devae": [1.0, 2.0]}}), {"MIG", "devae"}),
+    "learning_curves": (lambda: figures.learning_curves({"loss": [2.0, 1.0]}), {"loss", "step"}),
+}
+
+
+@pytest.mark.parametrize("name", DRAWN)
+def test_svg_holds_text_and_shapes_and_no_pixels(name, tmp_path):
+    draw, words = DRAWN[name]
+    tree = ElementTree.parse(figures.save(draw(), tmp_path / "figure.svg"))
+    texts = {"".join(element.itertext()).strip() for element in tree.iter(f"{SVG}text")}
+    assert words <= texts
+    assert not list(tree.iter(f"{SVG}image"))
+    assert list(tree.iter(f"{SVG}path"))
+
+
+@pytest.mark.parametrize("suffix", ["svg", "pdf", "png"])
+def test_a_figure_gives_the_same_file_every_time(suffix, tmp_path):
+    figure = figures.kl_bars([1.0, 2.0])
+    first = figures.save(figure, tmp_path / f"first.{suffix}").read_bytes()
+    assert figures.save(figure, tmp_path / f"second.{suffix}").read_bytes() == first
+
+
+def test_labels_of_two_lines_have_room_between_the_rows():
+    images = np.zeros((4, 16, 16, 1), np.uint8)
+    figure = figures.contact_sheet(images, 2, labels=["z1  KL 2.00\nposition_x", "b", "c", "d"])
+    (axes,) = figure.axes
+    figure.draw_without_rendering()
+    label = axes.texts[0].get_window_extent()
+    below = axes.transData.transform((0, axes.texts[2].xy[1] - 112))[1]
+    above = axes.transData.transform((0, axes.texts[0].xy[1]))[1]
+    assert below <= label.y0 < label.y1 <= above
