@@ -1,17 +1,22 @@
 """What follows training: scores, figures and the report."""
 
-from keras_devae import figures
 from keras_devae.encoding import Encoding, encoding_file
 from keras_devae.errors import UsageError
 from keras_devae.evaluation import evaluate
 from keras_devae.experiments.interruption import Interruption
 from keras_devae.experiments.report import write_report
 from keras_devae.files import file_hash
-from keras_devae.pictures import reconstruction_figure, traversal_figure
+
+#: Figures that are named at the end of training -> what they are called there.
+_NAMED_FIGURES = {
+    "traversal": "Traversals",
+    "reconstructions": "Reconstructions",
+    "learning_curves": "Learning curves",
+}
 
 
 def finish(model, config, run, dataset, **progress):
-    """Measures and draws a trained model, into the run's folder.
+    """Measures a trained model and reports on it, into the run's folder; the report comes last.
 
     Args:
         model: The trained model.
@@ -24,15 +29,6 @@ def finish(model, config, run, dataset, **progress):
         The pair of the scores (see `keras_devae.evaluation.evaluate`) and a dictionary
         of what was written where.
     """
-    history = run.read_history()
-    pictures = {
-        "traversal": traversal_figure(model, dataset, seed=config.seed),
-        "reconstructions": reconstruction_figure(model, dataset, seed=config.seed),
-        "learning_curves": figures.learning_curves(_columns(history)),
-    }
-    files = {name: run.figures / f"{name}.png" for name in pictures}
-    for name, figure in pictures.items():
-        figures.save(figure, files[name])
     with Interruption() as interruption:
         scores = evaluate_run(
             model,
@@ -45,13 +41,13 @@ def finish(model, config, run, dataset, **progress):
             **_interruptible(interruption, progress),
         )
         interruption.check()
+    # A report beside scores says that a run is done: none of an earlier model may stand there.
+    run.report_file.unlink(missing_ok=True)
     run.write_metrics(scores)
-    write_report(run, config, dataset, scores, model.complaints(history[-1] if history else {}))
+    files = write_report(run, model, config, dataset, scores)
     return scores, {
         "Report": run.report_file,
-        "Traversals": files["traversal"],
-        "Reconstructions": files["reconstructions"],
-        "Learning curves": files["learning_curves"],
+        **{title: files[name] for name, title in _NAMED_FIGURES.items() if name in files},
         "Scores": run.metrics_file,
         "Model": run.model_file,
     }
@@ -107,7 +103,3 @@ def evaluate_run(model, run, dataset, metrics, images, seed, encoding_progress=N
         encoding.save(file)
     scores["settings"]["model_sha256"] = weights
     return scores
-
-
-def _columns(rows):
-    return {name: [row[name] for row in rows] for name in rows[0]} if rows else {}

@@ -1,0 +1,62 @@
+"""`keras-devae report`."""
+
+from pathlib import Path
+
+import click
+
+from keras_devae.cli.options import choose_backend, status_line
+from keras_devae.files import check_writable
+
+
+@click.command()
+@click.argument("runs", metavar="RUN...", nargs=-1, required=True)
+@click.option(
+    "--output",
+    metavar="FILE",
+    help="[default: RUN/report.html; of several, comparison.html beside the first]",
+)
+@click.pass_context
+def report(context, runs, output):
+    """Make the page that reports on a run anew, or a page that compares several.
+
+    RUN is the folder of a run, or of a study or any other folder of runs, which stands for all of
+    them. The page of one run needs its images, that of several only what is in their folders. Both
+    are single files that need no network.
+    """
+    from keras_devae.experiments.comparison import directories_of
+
+    directories = directories_of(runs)
+    is_one = len(directories) == 1
+    default = directories[0].report_file
+    if not is_one:
+        # Beside the runs of a study, where its other results are.
+        default = directories[0].path.parent / "comparison.html"
+    output = Path(output or default)
+    check_writable(output)
+    with status_line() as status:
+        if is_one:
+            _of_one(context, directories[0], output, status)
+        else:
+            _of_several(directories, output, status)
+    click.echo(output)
+
+
+def _of_one(context, directory, output, status):
+    config, scores = directory.read_config(), directory.read_metrics()
+    directory.trained_model_file()
+    status("loading model and data")
+    choose_backend(context, config.backend)
+
+    from keras_devae.experiments.report import write_report
+    from keras_devae.experiments.training import load_trained
+
+    model, dataset = load_trained(directory), directory.load_dataset()
+    status("drawing")
+    write_report(directory, model, config, dataset, scores, output)
+
+
+def _of_several(directories, output, status):
+    from keras_devae.experiments.report import write_comparison
+
+    status(f"comparing {len(directories)} runs")
+    write_comparison([directory.path for directory in directories], output)

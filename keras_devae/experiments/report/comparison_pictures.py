@@ -1,0 +1,140 @@
+"""The figures of a page that compares runs."""
+
+import io
+
+import numpy as np
+
+from keras_devae import figures
+from keras_devae.errors import FailureError
+from keras_devae.experiments.report.page import picture_data, png_data
+from keras_devae.experiments.report.words import listed
+from keras_devae.figures.curves import COLORS, draw_line, empty_panels, finish_panel
+
+#: Bytes of the pictures of single runs that a page holds at most.
+_MOST_BYTES = 2_500_000
+_INCHES_PER_CHARACTER = 0.06
+_CURVES = {"reconstruction_loss": "reconstruction, nats", "kl_loss": "KL divergence, nats"}
+_ERROR = "reconstruction_error.negative_log_likelihood"
+
+
+def pictures_of_runs(comparison):
+    """Chooses traversals to stand side by side, of one run of each group, as far as there is room.
+
+    Args:
+        comparison: A `keras_devae.experiments.comparison.Comparison`.
+
+    Returns:
+        List of dictionaries `name`, `source` and `alt`, and the names of the groups left out.
+    """
+    shown, left_out, size = [], [], 0
+    for group in comparison.groups:
+        files = [run.directory.figures / "traversal.png" for run in group.runs]
+        file = next((file for file in files if file.is_file()), None)
+        if file is None or size + file.stat().st_size > _MOST_BYTES:
+            left_out.append(group.name)
+            continue
+        size += file.stat().st_size
+        alt = f"A row of images for each latent dimension of {file.parent.parent.name}."
+        name = f"{group.name}: {file.parent.parent.name}"
+        shown.append({"name": name, "source": picture_data(file), "alt": alt})
+    return shown, left_out
+
+
+def drawn_pictures(comparison, titles):
+    """Draws what compares the runs.
+
+    Args:
+        comparison: The `Comparison`.
+        titles: What its metrics are called, by name.
+
+    Returns:
+        Dictionary of `boxes`, `scatter` and `curves`, those that can be drawn: each a dictionary
+        of `source`, `caption` and `alt`.
+    """
+    drawn = {
+        "boxes": _boxes(comparison, titles),
+        "scatter": _scatter(comparison),
+        "curves": _curves(comparison),
+    }
+    return {name: _picture(*what) for name, what in drawn.items() if what is not None}
+
+
+def _picture(figure, caption, alt):
+    stream = io.BytesIO()
+    figure.savefig(stream, format="png", bbox_inches="tight")
+    return {"source": png_data(stream.getvalue()), "caption": caption, "alt": alt}
+
+
+def _boxes(comparison, titles):
+    if max(len(group.runs) for group in comparison.groups) == 1:
+        return None
+    values = {
+        titles[metric]: {
+            group.name: values for group in comparison.groups if (values := group.values(metric))
+        }
+        for metric in comparison.metrics
+    }
+    names = listed([group.name for group in comparison.groups])
+    caption = "Each point is a run. A box reaches from the lower to the upper quartile."
+    alt = f"A panel for each of {listed(list(values))}, with a box each for {names}."
+    return _widened(figures.box_plots(values, horizontal=True), comparison), caption, alt
+
+
+def _widened(figure, comparison):
+    """Gives the names of the groups, which may be long, room beside the panels."""
+    longest = max(len(group.name) for group in comparison.groups)
+    figure.set_figwidth(figure.get_figwidth() + _INCHES_PER_CHARACTER * longest)
+    return figure
+
+
+def _scatter(comparison):
+    points = [
+        (run.scores[_ERROR], run.scores["mig.score"], group.name)
+        for group in comparison.groups
+        for run in group.runs
+        if {_ERROR, "mig.score"} <= set(run.scores)
+    ]
+    if len(points) < 2:
+        return None
+    x, y, groups = zip(*points, strict=True)
+    figure = figures.score_scatter(x, y, groups, "reconstruction, nats", "MIG")
+    figure = _widened(figure, comparison)
+    caption = "Each point is a run. Up and to the left is better: disentangled and faithful."
+    best = max(points, key=lambda point: point[1])
+    alt = f"Points of runs. The highest MIG, {best[1]:.2f}, is of {best[2]}."
+    return figure, caption, alt
+
+
+def _curves(comparison):
+    """Draws losses of all runs, a colour a group."""
+    histories = [
+        (number, group.name, history)
+        for number, group in enumerate(comparison.groups)
+        for run in group.runs
+        if len(history := _history(run)) > 1
+    ]
+    names = [name for name in _CURVES if any(name in history[0] for *_, history in histories)]
+    if not names:
+        return None
+    figure, panels = empty_panels(len(names))
+    for axes, name in zip(panels, names, strict=True):
+        labelled = set()
+        for number, group, history in histories:
+            steps = [row["step"] for row in history if name in row]
+            values = np.array([row[name] for row in history if name in row])
+            label = group if group not in labelled else None
+            labelled.add(group)
+            draw_line(axes, steps, values, label, COLORS[number % len(COLORS)], "-")
+        finish_panel(axes, _CURVES[name], "step", 1)
+    figure.set_size_inches(4.2 * len(names), 2.6)
+    handles, labels = panels[0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower left", fontsize=8, frameon=False, ncols=2)
+    caption = "A line for each run, a colour for each group."
+    return figure, caption, f"Curves by training step of {listed([_CURVES[n] for n in names])}."
+
+
+def _history(run):
+    try:
+        return run.directory.read_history()
+    except FailureError:
+        return []

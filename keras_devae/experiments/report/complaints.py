@@ -1,0 +1,159 @@
+"""What is wrong with a run, in sentences that say what to do."""
+
+import math
+
+import numpy as np
+
+from keras_devae.experiments.model_catalogue import MODEL_CATALOGUE
+from keras_devae.experiments.report.words import counted, listed, percent
+
+#: Nats of a single dimension that no decoder can use: they tell more than 10^8 values apart.
+EXPLODED_KL = 20.0
+#: Range of posterior means below which a code is the same for all images.
+CONSTANT_RANGE = 0.05
+#: Distance from a target that counts, as a share of it, and in nats.
+_MISSED_SHARE, _MISSED_NATS = 0.2, 0.2
+#: What a model aims at, in its history -> what should be there, and the options of the aim.
+_TARGETS = {
+    "capacity": ("kl_loss", "capacity_max", "capacity_steps", "gamma"),
+    "categorical_capacity": (
+        "categorical_kl_loss",
+        "categorical_capacity_max",
+        "capacity_steps",
+        "categorical_gamma",
+    ),
+    "kl_target": ("kl_loss", "kl_target", "kl_target_steps", None),
+}
+_NAMED = 8
+
+
+def complaints_of(config, history, latents, scores, is_trained=True):
+    """Says what is wrong with a run, apart from what its model says of itself.
+
+    Args:
+        config: The run's completed `RunConfig`.
+        history: Rows of its history, see `RunDirectory.read_history`.
+        latents: The `keras_devae.latents.Latents` of layer 0.
+        scores: List of dictionaries of flat scores, one for each layer; may be empty.
+        is_trained: Whether training reached its last step.
+
+    Returns:
+        List of sentences, empty if nothing is wrong.
+    """
+    last = history[-1] if history else {}
+    return [
+        *_unfinished(config, last, is_trained),
+        *_not_finite(history, scores),
+        *_missed_targets(config, last),
+        *_useless_codes(config, latents),
+        *_shared_factors(latents),
+        *_lost_factors(latents),
+    ]
+
+
+def _unfinished(config, last, is_trained):
+    if is_trained:
+        return []
+    return [
+        f"Training stopped early, at step {last.get('step', 0):,} of {config.steps:,}: all that "
+        "follows is of the newest checkpoint. Go on with: keras-devae train --resume"
+    ]
+
+
+def _not_finite(history, scores):
+    # A layer that no step of an epoch drew has no losses there.
+    bad = [row["step"] for row in history if not math.isfinite(row.get("loss", 0.0))]
+    if bad:
+        yield (
+            f"The loss was not a finite number at step {bad[0]:,}. Begin anew with a lower "
+            "learning rate (--learning-rate)."
+        )
+    names = sorted({k for layer in scores for k, v in layer.items() if not math.isfinite(v)})
+    if names:
+        yield f"Not a finite number: {listed(names)}. Nothing can be concluded from these."
+
+
+def _missed_targets(config, last):
+    for target, (reached, *options) in _TARGETS.items():
+        if target in last and reached in last:
+            yield from _missed(config, target, last[target], last[reached], *options)
+
+
+def _missed(config, name, target, reached, end_option, steps_option, weight_option):
+    what, option = name.replace("_", " ").replace("kl", "KL"), end_option.replace("_", "-")
+    end = config.model_options.get(end_option)
+    if end is not None and target < 0.95 * end:
+        yield (
+            f"The {what} had come to {target:.1f} nats when training ended, of {end:g}: the run is "
+            f"shorter than --{steps_option.replace('_', '-')}. Train for longer, or lower it."
+        )
+    if abs(reached - target) <= max(_MISSED_SHARE * target, _MISSED_NATS):
+        return
+    below = reached < target
+    advice = f"Lower --{option}, or train for longer" if below else "Train for longer"
+    if weight_option is not None:
+        advice += f", or raise --{weight_option.replace('_', '-')}"
+    elif not below:
+        advice += ", or raise the controller's gains"
+    side = "below" if below else "above"
+    yield (
+        f"The {what} was not reached: the KL divergence ended at {reached:.1f} nats, {side} the "
+        f"{target:.1f} that were asked for. {advice}."
+    )
+
+
+def _useless_codes(config, latents):
+    if not len(latents.active) and latents.kl.sum() >= 0.1:
+        yield (
+            f"No latent dimension is active: the largest has {latents.kl.max():.2f} nats. Lower "
+            "the pressure on the KL divergence, or train for longer."
+        )
+    constant = [d for d in latents.active if latents.high[d] - latents.low[d] < CONSTANT_RANGE]
+    if constant:
+        yield (
+            f"{_names(constant)} differ{_s(constant)} from the prior, but in the same way for all "
+            "images: such a code costs KL divergence and carries nothing."
+        )
+    exploded = [d for d in latents.active if not latents.kl[d] < EXPLODED_KL]
+    if exploded and not MODEL_CATALOGUE[config.model].fitted:
+        yield (
+            f"The KL divergence has exploded: {_names(exploded)} "
+            f"{'has' if len(exploded) == 1 else 'have'} {latents.kl[exploded].max():,.0f} nats, "
+            "where ten tell thousands of values apart. Samples of the prior will not look like the "
+            "images. Raise the pressure on the KL divergence, or lower the learning rate."
+        )
+
+
+def _shared_factors(latents):
+    for factor, dimensions in latents.holders().items():
+        if len(dimensions) > 1:
+            column = latents.factor_names.index(factor)
+            shares = [percent(latents.shares[d, column]) for d in dimensions[:_NAMED]]
+            yield (
+                f"{counted(len(dimensions), 'latent')} hold {factor}: {_names(dimensions)} "
+                f"({listed(shares)} of its entropy). It is not in one place."
+            )
+
+
+def _lost_factors(latents):
+    if not len(latents.active):
+        return
+    for column, (factor, dimensions) in enumerate(latents.holders().items()):
+        if dimensions:
+            continue
+        best = latents.active[int(np.argmax(latents.shares[latents.active, column]))]
+        share, other = latents.shares[best, column], latents.factor_of(best)
+        where = f"the most that a latent tells of it is {percent(share)} of its entropy (z{best}"
+        where += ")" if other is None else f", which holds {other})"
+        yield f"No latent holds {factor}: {where}."
+
+
+def _names(dimensions):
+    names = [f"z{d}" for d in dimensions[:_NAMED]]
+    if len(dimensions) > _NAMED:
+        names.append(f"{len(dimensions) - _NAMED} more")
+    return listed(names)
+
+
+def _s(things):
+    return "s" if len(things) == 1 else ""

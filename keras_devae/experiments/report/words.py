@@ -1,0 +1,60 @@
+"""Numbers and lists as people write them."""
+
+import math
+
+
+def listed(words):
+    """Joins words: `"a"`, `"a and b"`, `"a, b and c"`.
+
+    Args:
+        words: Sequence of strings, not empty.
+    """
+    *first, last = words
+    return f"{', '.join(first)} and {last}" if first else last
+
+
+def counted(count, noun, plural=None):
+    """Returns a number with its noun, e.g. `"1 factor"` and `"3 factors"`."""
+    return f"{count:,} {noun if count == 1 else plural or noun + 's'}"
+
+
+def percent(share):
+    """Returns a share as a whole percentage, e.g. `"36 %"`."""
+    return f"{100 * share:.0f} %"
+
+
+def number(value):
+    """Returns a number for a table: three decimals where it is small, fewer where it is large."""
+    if value is None:
+        return ""
+    if not math.isfinite(value):
+        return "not a number" if math.isnan(value) else "infinite"
+    if float(value).is_integer() and abs(value) < 1e15:
+        return f"{value:,.0f}"
+    if abs(value) >= 100:
+        return f"{value:,.1f}"
+    # Below that three decimals would read 0.
+    return f"{value:.3f}" if abs(value) >= 0.0005 else f"{value:.1e}"
+
+
+def duration(seconds):
+    """Returns a time in the two largest units, e.g. `"1 h 12 min"`."""
+    seconds = round(seconds)
+    if seconds < 60:
+        return f"{seconds} s"
+    if seconds < 3600:
+        return f"{seconds // 60} min {seconds % 60} s"
+    return f"{seconds // 3600} h {seconds % 3600 // 60} min"
+
+
+def setting(value):
+    """Returns the value of a setting, e.g. `"1, 10, 40"` of a list and `"yes"` of `True`."""
+    if value is None:
+        return "none"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, (list, tuple)):
+        return ", ".join(setting(part) for part in value) or "none"
+    if isinstance(value, dict):
+        return ", ".join(f"{name} = {setting(part)}" for name, part in value.items()) or "none"
+    return f"{value:g}" if isinstance(value, float) else str(value)

@@ -1,0 +1,108 @@
+"""Sentences about what is wrong with a run, each from the state that calls for it."""
+
+import math
+
+import numpy as np
+import pytest
+
+from keras_devae.experiments.config import RunConfig
+from keras_devae.experiments.report.complaints import complaints_of
+from keras_devae.latents import Latents
+
+
+def latents_of(kl=(3.0, 2.0), shares=((0.7, 0.0), (0.0, 0.6)), spread=2.0):
+    kl, shares = np.array(kl, float), np.array(shares, float)
+    ends = np.full(len(kl), spread / 2)
+    return Latents(0, kl, -ends, ends, shares * 2, np.full(2, 2.0), ("x", "y"))
+
+
+def complaints(model="vae", options=None, last=None, latents=None, scores=(), is_trained=True):
+    config = RunConfig(model=model, model_options=options or {}, steps=1000)
+    history = [] if last is None else [{"step": 1000, "loss": 10.0, **last}]
+    return complaints_of(config, history, latents or latents_of(), scores, is_trained)
+
+
+def test_a_good_run_has_none():
+    assert complaints(scores=[{"layer": 0, "mig.score": 0.4}], last={"kl_loss": 5.0}) == []
+
+
+@pytest.mark.parametrize(
+    ("model", "options", "last", "expected"),
+    [
+        (
+            "annealed_vae",
+            {"capacity_max": 25.0},
+            {"kl_loss": 12.0, "capacity": 25.0},
+            "The capacity was not reached: the KL divergence ended at 12.0 nats, below the 25.0",
+        ),
+        (
+            "joint_vae",
+            {"categorical_capacity_max": 1.0},
+            {"categorical_kl_loss": 0.1, "categorical_capacity": 1.0},
+            "The categorical capacity was not reached: the KL divergence ended at 0.1 nats, below",
+        ),
+        (
+            "control_vae",
+            {"kl_target": 18.0},
+            {"kl_loss": 30.0, "kl_target": 18.0},
+            "The KL target was not reached: the KL divergence ended at 30.0 nats, above the 18.0",
+        ),
+        (
+            "dynamic_vae",
+            {"kl_target": 20.0},
+            {"kl_loss": 10.1, "kl_target": 10.0},
+            "The KL target had come to 10.0 nats when training ended, of 20",
+        ),
+    ],
+)
+def test_a_target_that_was_missed(model, options, last, expected):
+    (sentence,) = complaints(model, options, last)
+    assert sentence.startswith(expected)
+    # Each says what to do, by the option's name.
+    assert "--" in sentence or "gains" in sentence
+
+
+@pytest.mark.parametrize("kl", [24.0, 26.0])
+def test_a_target_that_was_met(kl):
+    last = {"kl_loss": kl, "capacity": 25.0}
+    assert complaints("annealed_vae", {"capacity_max": 25.0}, last) == []
+
+
+def test_two_latents_of_one_factor_and_a_factor_of_none():
+    shared, lost = complaints(latents=latents_of(shares=((0.7, 0.3), (0.5, 0.05))))
+    assert shared.startswith("2 latents hold x: z0 and z1 (70 % and 50 % of its entropy)")
+    assert lost == (
+        "No latent holds y: the most that a latent tells of it is 30 % of its entropy (z0, which "
+        "holds x)."
+    )
+
+
+def test_an_exploded_divergence():
+    (sentence,) = complaints(latents=latents_of(kl=(3.0, 4321.0)))
+    assert sentence.startswith("The KL divergence has exploded: z1 has 4,321 nats")
+    # A fitted decomposition has no pressure to raise.
+    assert complaints("pca", latents=latents_of(kl=(3.0, 4321.0))) == []
+
+
+def test_codes_that_are_the_same_for_all_images():
+    (sentence,) = complaints(latents=latents_of(spread=0.001))
+    assert sentence.startswith("z0 and z1 differ from the prior, but in the same way for all")
+
+
+def test_no_latent_is_active():
+    (sentence,) = complaints(latents=latents_of(kl=(0.3, 0.1)))
+    assert sentence.startswith("No latent dimension is active: the largest has 0.30 nats")
+
+
+def test_numbers_that_are_not_finite():
+    scores = [{"layer": 0, "mig.score": math.nan, "kl.total": 3.0}]
+    loss, score = complaints(last={"loss": math.nan}, scores=scores)
+    assert loss.startswith("The loss was not a finite number at step 1,000")
+    assert score.startswith("Not a finite number: mig.score")
+    # A layer that no step of an epoch drew has no losses, which is no fault.
+    assert complaints(last={"kl_loss_layer_2": math.nan}) == []
+
+
+def test_a_run_that_stopped_early():
+    (sentence,) = complaints(last={"step": 300}, is_trained=False)
+    assert sentence.startswith("Training stopped early, at step 300 of 1,000")

@@ -1,0 +1,57 @@
+"""Where a run's images are from, and when it ran."""
+
+import os
+
+from keras_devae.experiments import RunConfig, RunDirectory
+from keras_devae.experiments.report.facts import facts_of, provenance_text
+
+OFFICIAL = {
+    "source": "official",
+    "file": "dsprites.npz",
+    "bytes": 26_000,
+    "sha256": "ab12",
+    "matches_published": True,
+}
+RECORD = {
+    "data": {"source": "rendered", "renderer": "dsprites", "renderer_version": 1},
+    "environment": {
+        "keras_devae": "0.1.0",
+        "python": "3.12.0",
+        "backend": "jax",
+        "device": "cpu",
+        "packages": {"keras": "3.15.0", "torch": None},
+    },
+}
+
+
+def test_an_official_file_is_named_with_its_hash():
+    text = provenance_text(OFFICIAL)
+    assert text.startswith("The published file. Its hash is the published one.")
+    assert "file dsprites.npz" in text and "sha256 ab12" in text
+    assert "another one" in provenance_text({**OFFICIAL, "matches_published": False})
+    assert "published one" not in provenance_text({**OFFICIAL, "matches_published": None})
+
+
+def test_a_renderer_is_named_with_its_version():
+    text = provenance_text(RECORD["data"])
+    assert text.startswith("Drawn by this package") and "renderer version 1" in text
+
+
+def test_long_lists_are_cut():
+    text = provenance_text({"source": "folder", "skipped": [f"picture{i}.png" for i in range(999)]})
+    assert text.startswith("folder.") and len(text) <= 400 and text.endswith("…")
+
+
+def test_facts_of_a_run(tmp_path):
+    run = RunDirectory(tmp_path)
+    for file, time in ((run.config_file, 1_700_000_000), (run.model_file, 1_700_000_125)):
+        file.touch()
+        os.utime(file, (time, time))
+    facts = dict(facts_of(run, RunConfig(model="beta_vae", seed=3), RECORD, "dsprites: drawn"))
+    assert facts["Begun"] == "2023-11-14 22:13 UTC"
+    assert facts["Trained in"] == "2 min 5 s, interruptions included"
+    assert "backend jax" in facts["Machine"] and "torch" not in facts["Versions"]
+    assert "Higgins" in facts["Paper"] and "seed 3" in facts["Training"]
+    # A copied folder has one date for all its files.
+    os.utime(run.model_file, (1_700_000_000,) * 2)
+    assert "Trained in" not in dict(facts_of(run, RunConfig(), RECORD, "x"))

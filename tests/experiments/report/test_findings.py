@@ -1,0 +1,82 @@
+"""Sentences about what a model learned, from latents made by hand."""
+
+import numpy as np
+import pytest
+
+from keras_devae.experiments.report.findings import summary, verdict
+from keras_devae.latents import Latents
+
+SCORES = {
+    "layer": 0,
+    "mig.score": 0.36,
+    "reconstruction_error.negative_log_likelihood": 21.34,
+    "reconstruction_error.squared_error": 12.8,
+}
+
+
+def latents_of(kl, shares=None, names=("scale", "x", "y")):
+    """Latents whose factors have an entropy of 2 nats each."""
+    kl = np.array(kl, float)
+    names = () if shares is None else names
+    shares = np.zeros((len(kl), 0)) if shares is None else np.array(shares, float)
+    entropies = np.full(len(names), 2.0)
+    return Latents(0, kl, -2 * np.ones(len(kl)), 2 * np.ones(len(kl)), shares * 2, entropies, names)
+
+
+def test_each_factor_in_a_latent_of_its_own():
+    latents = latents_of([3, 2, 1, 0], [[0.7, 0, 0], [0, 0.6, 0], [0, 0.1, 0.5], [0, 0, 0]])
+    assert verdict(latents) == "Yes: each of 3 factors has a latent dimension of its own."
+    active, held, *_ = summary([latents], [], (8, 8, 1))
+    assert active == (
+        "Of 4 latent dimensions, 3 are active (at least 0.5 nats of KL divergence), with 6.0 nats "
+        "together."
+    )
+    assert held.startswith("z0 holds scale (70 %), z1 holds x (60 %) and z2 holds y (50 %).")
+    assert "at least 30 %" in held
+
+
+@pytest.mark.parametrize(
+    ("shares", "expected"),
+    [
+        # z1 and z2 share x.
+        ([[0.7, 0, 0], [0, 0.6, 0], [0, 0.5, 0.1]], "Partly: of 3 factors, scale has a latent"),
+        # y is in z2, but a quarter of it only.
+        ([[0.7, 0, 0], [0, 0.6, 0], [0, 0, 0.25]], "Partly: of 3 factors, scale and x have one"),
+        ([[0.2, 0, 0], [0, 0.05, 0], [0, 0, 0.2]], "No: no factor has a latent"),
+    ],
+)
+def test_factors_that_are_shared_or_held_weakly_do_not_count(shares, expected):
+    assert verdict(latents_of([3, 2, 1], shares)).startswith(expected)
+
+
+def test_a_code_that_carries_nothing():
+    latents = latents_of([0.01, 0.2], [[0.9, 0, 0], [0, 0.9, 0]])
+    assert verdict(latents) == "No: no latent dimension carries anything of the images."
+    assert summary([latents], [], (8, 8, 1)) == [
+        "None of 2 latent dimensions is active (0.5 nats)."
+    ]
+
+
+def test_without_factors_nothing_is_claimed():
+    latents = latents_of([3, 0])
+    assert verdict(latents).startswith("That cannot be told")
+    (active,) = summary([latents], [], (8, 8, 1))
+    assert active.startswith("Of 2 latent dimensions, 1 is active")
+
+
+def test_scores_in_words():
+    latents, second = latents_of([3]), {**SCORES, "layer": 1}
+    second["reconstruction_error.negative_log_likelihood"] = 44.0
+    *_, mig, reconstruction = summary([latents] * 2, [SCORES, second], (8, 8, 2))
+    assert "is 0.36" in mig and "36 % of its entropy ahead" in mig
+    # 12.8 over the 128 numbers of an image.
+    assert reconstruction == (
+        "An image decoded from its own code loses 21.3 nats (squared error 0.1000 in the mean over "
+        "pixels); through the last layer, 1, 44.0 nats."
+    )
+
+
+def test_many_latents_are_not_all_listed():
+    shares = np.full((20, 1), 0.2)
+    (_, held) = summary([latents_of(np.ones(20), shares, names=("x",))], [], (8, 8, 1))
+    assert "z7 holds x (20 %) and 12 more are in the table below" in held and "z8" not in held

@@ -1,0 +1,126 @@
+"""The page about a run: what it says, shows and links to, whatever the run has or lacks."""
+
+import itertools
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from keras_devae.experiments.report import write_report
+from keras_devae.experiments.report.complaints import complaints_of
+from keras_devae.latents import measure_latents
+
+FIGURES = {
+    *("traversal", "information-map", "information-over-layers", "factor-scatter"),
+    *("reconstructions", "samples", "learning_curves"),
+}
+
+
+def report_on(made):
+    run, model, config, dataset = made
+    figures = write_report(run, model, config, dataset, run.read_metrics())
+    return run.report_file.read_text(encoding="utf-8"), figures
+
+
+@pytest.fixture(scope="module")
+def made(make_run, tmp_path_factory):
+    """A run of a DeVAE with three layers, whose name is not good HTML."""
+    return make_run(tmp_path_factory.mktemp("runs") / "a<b> & 'c'")
+
+
+@pytest.fixture(scope="module")
+def report(made):
+    return report_on(made)
+
+
+def test_the_page_is_whole_and_needs_nothing_else(report, read_page):
+    page = read_page(report[0])
+    assert page.tags[0] == ("html", {"lang": "en"})
+    assert not {"script", "iframe", "object"} & {tag for tag, _ in page.tags}
+    for tag, attributes in page.tags:
+        for name in ("src", "href"):
+            address = attributes.get(name, "data:")
+            assert address.startswith(("data:", "#")), (tag, address)
+    assert "url(" not in report[0] and "@import" not in report[0] and "http" not in report[0]
+    assert len(report[0]) < 5e6
+
+
+def test_headings_come_in_order_and_anchors_exist(report, read_page):
+    page = read_page(report[0])
+    levels = [level for level, _ in page.headings]
+    assert levels[0] == 1 and levels.count(1) == 1
+    assert all(b <= a + 1 for a, b in itertools.pairwise(levels))
+    anchors = {attributes["id"] for _, attributes in page.tags if "id" in attributes}
+    assert {link["href"].removeprefix("#") for link in page.links} <= anchors
+
+
+def test_tables_name_their_rows_and_columns(report, read_page):
+    page = read_page(report[0])
+    tags = [tag for tag, _ in page.tags]
+    assert tags.count("table") == tags.count("caption") == 3
+    scopes = {attributes.get("scope") for tag, attributes in page.tags if tag == "th"}
+    assert scopes == {"col", "row"}
+
+
+def test_every_figure_is_there_with_its_words(report, made, read_page):
+    text, files = report
+    assert set(files) == FIGURES
+    for name, file in files.items():
+        assert file == made[0].figures / f"{name}.png"
+        with Image.open(file) as image:
+            assert np.asarray(image).std() > 0
+    images = read_page(text).images
+    assert len(images) == len(FIGURES)
+    assert all(len(image["alt"]) > 20 for image in images)
+
+
+def test_texts_of_users_are_escaped(report):
+    assert "a&lt;b&gt; &amp; &#39;c&#39;" in report[0]
+    assert "&lt;column&gt;" in report[0]
+    assert "a<b>" not in report[0] and "<column>" not in report[0]
+
+
+def test_it_says_what_the_latents_hold(report, made):
+    text, (_, model, config, dataset) = report[0], made
+    latents = measure_latents(model, dataset, 0, 64, config.seed)
+    assert len(latents.active) == 3
+    assert f"{latents.kl.sum():.1f}</dd>" in text
+    assert "is 0.31, between 0 and 1" in text
+    sentences = complaints_of(config, [], latents, [])
+    assert sentences and all(s.split(" hold")[0] in text for s in sentences)
+
+
+def test_a_categorical_code(make_run, tmp_path, read_page):
+    text, files = report_on(make_run(tmp_path / "run", "joint_vae"))
+    # The model has one layer.
+    assert set(files) == FIGURES - {"information-over-layers"}
+    assert len(read_page(text).images) == len(files)
+
+
+def test_a_run_that_lacks_nearly_all(make_run, tmp_path, read_page):
+    """No factors, no scores, no history, not trained to the end; and a figure from training."""
+    made = make_run(tmp_path / "run", "vae", factors=False, scores=None)
+    run = made[0]
+    run.history_file.unlink()
+    run.checkpoints.mkdir()
+    run.model_file.rename(run.checkpoint_file(5))
+    run.tracking.mkdir()
+    Image.new("L", (30, 20)).save(run.tracking / "kl.png")
+    text, files = report_on(made)
+    assert set(files) == {"traversal", "reconstructions", "samples", "kl"}
+    assert len(read_page(text).images) == 4
+    assert "have no known factors" in text and "has not been measured" in text
+    assert "Training stopped early" in text
+
+
+def test_a_collapsed_code(make_run, tmp_path):
+    run, model, config, dataset = make_run(tmp_path / "run", "vae")
+    for layer in model.encoder.layers:
+        if layer.name.startswith("z_"):
+            layer.kernel.assign(0 * layer.kernel)
+            layer.bias.assign(0 * layer.bias)
+    run.write_history([{"step": 10, "loss": 30.0, "kl_loss": 0.0}])
+    text, files = report_on((run, model, config, dataset))
+    assert "No: no latent dimension carries anything" in text
+    assert "The posterior has collapsed" in text
+    assert "information-map" not in files
