@@ -1,6 +1,6 @@
 """Keras callbacks for plain `model.fit`: progress, and measurements while a model trains."""
 
-from keras_devae.callbacks.information import InformationCallback
+from keras_devae.callbacks.information import InformationCallback, SampledInformationCallback
 from keras_devae.callbacks.kl import KLCallback
 from keras_devae.callbacks.metrics import MetricsCallback
 from keras_devae.callbacks.progress import ProgressReport
@@ -13,6 +13,7 @@ __all__ = [
     "KLCallback",
     "MetricsCallback",
     "ProgressReport",
+    "SampledInformationCallback",
     "SpeedCallback",
     "TrainingGuard",
     "TraversalCallback",

@@ -81,7 +81,7 @@ class InformationCallback(MeasuringCallback):
 
     def measure(self, model, step):
         """Returns one row."""
-        codes = model.encode(self.dataset.images(self._rows), self.layer)
+        codes = self.codes(model)
         matrix = metrics.mutual_information_matrix(codes, self._factors, bins=self.bins)
         self._matrices[step] = matrix
         row = {}
@@ -89,6 +89,10 @@ class InformationCallback(MeasuringCallback):
             row[name] = float(column.max())
             row[f"{name}.latent"] = int(column.argmax())
         return [row]
+
+    def codes(self, model):
+        """Returns what the information is that of, `(n, d)`: posterior means."""
+        return model.encode(self.dataset.images(self._rows), self.layer)
 
     def draw(self):
         """Draws the curves."""
@@ -122,3 +126,25 @@ class InformationCallback(MeasuringCallback):
                 return dict(zip(stored["steps"].tolist(), stored["information"], strict=True))
         except (ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
             raise damaged(self._file, error) from None
+
+
+class SampledInformationCallback(InformationCallback):
+    """As `InformationCallback`, for samples of the posterior in place of its means.
+
+    Means are free of noise: those of a dimension that the pressure keeps near the prior tell much
+    that its samples, which the decoder sees, do not.
+
+    Its files are `sampled-information.csv`, `.png` and `.npz`.
+    """
+
+    name = "sampled-information"
+
+    def __init__(self, dataset, *args, seed=0, **kwargs):
+        super().__init__(dataset, *args, seed=seed, **kwargs)
+        self._seed = seed
+
+    def codes(self, model):
+        """Returns one sample for each image, with the same noise every time."""
+        mean, log_var = model.posterior(self.dataset.images(self._rows), self.layer)
+        noise = np.random.default_rng(self._seed).standard_normal(mean.shape)
+        return mean + np.exp(0.5 * log_var) * noise

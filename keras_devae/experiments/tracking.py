@@ -4,7 +4,7 @@ from keras_devae import metrics
 from keras_devae.errors import unknown_name
 
 #: What can be tracked besides the metrics.
-TRACKED = ("information", "kl", "traversal", "speed")
+TRACKED = ("information", "sampled-information", "kl", "traversal", "speed")
 
 
 def check_tracked(names, has_factors):
@@ -21,7 +21,7 @@ def check_tracked(names, has_factors):
         if name not in TRACKED and name not in metrics.METRICS:
             raise unknown_name("thing to track", name, [*TRACKED, *metrics.METRICS])
     # The information of factors needs what a metric of factors needs.
-    needed = ["mig" if name == "information" else name for name in names]
+    needed = ["mig" if name.endswith("information") else name for name in names]
     metrics.check_names([name for name in needed if name in metrics.METRICS], has_factors)
 
 
@@ -41,6 +41,7 @@ def tracking_callbacks(config, run, dataset, start_step=0):
 
     kinds = {
         "information": callbacks.InformationCallback,
+        "sampled-information": callbacks.SampledInformationCallback,
         "kl": callbacks.KLCallback,
         "traversal": callbacks.TraversalCallback,
     }

@@ -4,6 +4,7 @@ from keras_devae.schedules.controllers import IncrementalPIController, PositionP
 from keras_devae.schedules.functions import (
     ConstantSchedule,
     ExponentialSchedule,
+    GeometricSchedule,
     LinearSchedule,
     Schedule,
     StageSchedule,
@@ -15,6 +16,7 @@ from keras_devae.schedules.step_counter import StepCounter
 __all__ = [
     "ConstantSchedule",
     "ExponentialSchedule",
+    "GeometricSchedule",
     "IncrementalPIController",
     "LinearSchedule",
     "PositionPIController",

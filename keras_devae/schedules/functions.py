@@ -185,6 +185,37 @@ class ExponentialSchedule(Schedule):
 
 
 @keras.saving.register_keras_serializable(package="keras_devae")
+class GeometricSchedule(Schedule):
+    """Moves from one value to another by the same factor at every step, and stays there.
+
+    `start (end / start)^min(1, step / steps)`: on a logarithmic scale, a line.
+
+    Args:
+        start: Value at step 0, above 0.
+        end: Value from step `steps` on, above 0; may lie below `start`.
+        steps: Number of steps from one to the other, at least 1.
+
+    Raises:
+        UsageError: If an argument is out of range.
+    """
+
+    def __init__(self, start, end, steps):
+        self.start = float(positive("start", start))
+        self.end = float(positive("end", end))
+        self.steps = int(at_least("steps", steps, 1))
+
+    def value_at(self, step):
+        """Computes the value."""
+        fraction = ops.cast(ops.minimum(step, self.steps), "float32") / float(self.steps)
+        value = self.start * ops.exp(fraction * (np.log(self.end) - np.log(self.start)))
+        return ops.where(step < self.steps, value, self.end)
+
+    def get_config(self):
+        """Returns the constructor's arguments."""
+        return {"start": self.start, "end": self.end, "steps": self.steps}
+
+
+@keras.saving.register_keras_serializable(package="keras_devae")
 class StageSchedule(Schedule):
     """Numbers the stages of a training in stages: 0, 1, ... and the last one for ever.
 

@@ -9,6 +9,7 @@ from keras_devae.errors import UsageError
 from keras_devae.schedules import (
     ConstantSchedule,
     ExponentialSchedule,
+    GeometricSchedule,
     LinearSchedule,
     Schedule,
     StageSchedule,
@@ -18,12 +19,13 @@ from keras_devae.schedules import (
 
 pytestmark = pytest.mark.backends
 
-# One of each kind; the last but one has stairs that do not divide its steps.
+# One of each kind; the third has stairs that do not divide its steps.
 EVERY_KIND = [
     ConstantSchedule(2.5),
     LinearSchedule(1, 4, 6),
     LinearSchedule(5, 0.5, 8, stairs=3),
     ExponentialSchedule(30, 8, start=0.5, temperature=3, warmup_steps=2),
+    GeometricSchedule(40, 0.5, 6),
     StageSchedule(3, 3),
 ]
 
@@ -61,6 +63,14 @@ def test_exponential_annealing_between_its_limits():
     got = [float(schedule(step)) for step in (0, 500, 1000, 2_000_000_000)]
     np.testing.assert_allclose(got, [1, 10, 100, 100], rtol=1e-6)
     assert float(ExponentialSchedule(0, 10, start=0)(2_000_000_000)) == 0
+
+
+@pytest.mark.parametrize(("start", "end"), [(200, 0.5), (0.5, 200)])
+def test_geometric_schedule_is_a_geometric_sequence(start, end):
+    schedule = GeometricSchedule(start, end, 10)
+    got = [float(schedule(step)) for step in (*range(11), 2_000_000_000)]
+    np.testing.assert_allclose(got[:11], np.geomspace(start, end, 11), rtol=1e-5)
+    assert got[10] == got[11] == end
 
 
 def test_stages_of_cascade_vae(schedule_oracle):
@@ -159,7 +169,9 @@ def test_schedules_move_in_a_compiled_step():
     # 30 e^-3 = 1.4936 after the warm-up of two steps, then a factor of e^(3/8) a step.
     growth = 1.4936121 * np.exp(0.375 * np.arange(-2, 9))
     np.testing.assert_allclose(columns[3], growth, rtol=1e-6)
-    np.testing.assert_allclose(columns[4], [0, 0, 0, 1, 1, 1, 2, 2, 2, 2, 2])
+    np.testing.assert_allclose(columns[4][:7], np.geomspace(40, 0.5, 7), rtol=1e-5)
+    np.testing.assert_allclose(columns[4][7:], 0.5)
+    np.testing.assert_allclose(columns[5], [0, 0, 0, 1, 1, 1, 2, 2, 2, 2, 2])
 
 
 @pytest.mark.parametrize("schedule", EVERY_KIND, ids=repr)
@@ -209,6 +221,9 @@ def test_get_schedule():
         (lambda: ExponentialSchedule(10, 10, start=-1), "start"),
         (lambda: ExponentialSchedule(10, 10, temperature=0), "temperature"),
         (lambda: ExponentialSchedule(10, 10, warmup_steps=-1), "warmup_steps"),
+        (lambda: GeometricSchedule(0, 1, 10), "start"),
+        (lambda: GeometricSchedule(1, 0, 10), "end"),
+        (lambda: GeometricSchedule(1, 2, 0), "steps"),
         (lambda: StageSchedule(0, 2), "stage_steps"),
         (lambda: StageSchedule(2, 0), "num_stages"),
     ],

@@ -1,0 +1,162 @@
+"""`keras-devae annealing-test`."""
+
+import os
+import shlex
+
+import click
+
+from keras_devae.cli.options import (
+    console,
+    json_option,
+    names_from,
+    print_json,
+    progress_bars,
+    runs_folder_option,
+    variants_option,
+)
+from keras_devae.errors import UsageError
+
+_SETTINGS = (
+    "dataset",
+    "source",
+    "data_dir",
+    "image_size",
+    "factors",
+    "variants",
+    "factors_file",
+    "readings",
+    "latent_dim",
+    "network",
+    "batch_size",
+    "learning_rate",
+    "seed",
+)
+
+
+@click.command("annealing-test")
+@click.option("--dataset", help="As for `train`.  [default: dsprites]")
+@click.option("--source", help="auto, official or rendered.  [default: auto]")
+@click.option("--data-dir", help="Folder of the prepared data sets.")
+@click.option("--image-size", type=int, help="Pixels a side.  [default: 64]")
+@click.option(
+    "--factors",
+    callback=lambda context, parameter, text: names_from(text),
+    metavar="NAMES",
+    help="Factors that vary, as for `train`.  [default: all]",
+)
+@variants_option
+@click.option("--factors-file", metavar="FILE", help="Factors of your own images.")
+@click.option("--beta-start", type=float, help="[default: 200 for 64x64 pixels, in proportion]")
+@click.option("--beta-end", type=float, help="[default: 1 for 64x64 pixels, in proportion]")
+@click.option("--steps", type=int, help="Steps from one to the other.  [default: 20000]")
+@click.option("--readings", type=int, help="Times information is read.  [default: 50]")
+@click.option("--latent-dim", type=int, help="Latent dimensions.  [default: 10]")
+@click.option("--network", help="convolutional or mlp.  [default: convolutional]")
+@click.option("--batch-size", type=int, help="Images a step.  [default: 64]")
+@click.option("--learning-rate", type=float, help="Of Adam.  [default: 5e-4]")
+@click.option("--seed", type=int, help="Seed of everything random.  [default: 0]")
+@click.option("--run", metavar="NAME", help="[default: annealing-DATASET-seedSEED]")
+@runs_folder_option
+@click.option("--resume", "resume_run", metavar="RUN", help="Go on with an interrupted test.")
+@click.option("--overwrite", is_flag=True, help="Replace a run of the same name.")
+@json_option
+@click.pass_context
+def annealing_test(context, runs_dir, run, resume_run, overwrite, as_json, **given):
+    """Find out which betas suit a data set.
+
+    Trains a beta-VAE while beta falls from where everything is collapsed, and reads along the way
+    what the latents tell of each factor. A factor's freezing point is the beta at which that rises
+    above 10 % of the factor's entropy. From the points it suggests betas for DeVAE. Betas go with
+    the number of pixels: use them at the image size of the test, or scale them.
+
+    Everything lands in RUNS-DIR/NAME: the run, figures/freezing.png, freezing.csv, freezing.json.
+    """
+    named = {name: value for name, value in given.items() if value is not None}
+    if resume_run is None:
+        session = _new(context, named, runs_dir, run, overwrite, as_json)
+    else:
+        session = _resumed(context, named, resume_run, run, overwrite, as_json)
+    test, files = _run(context, session, as_json)
+    if as_json:
+        from keras_devae.experiments.annealing import summary
+
+        print_json({"run": str(session[1].path), **summary(test)})
+    else:
+        _show(test, session[2], files)
+
+
+def _new(context, named, runs_dir, name, overwrite, quiet):
+    from keras_devae.experiments.annealing import annealing_config, with_falling_beta
+    from keras_devae.experiments.config import load_dataset
+    from keras_devae.experiments.run_directory import unused_path
+    from keras_devae.experiments.starting import check_start, start_new
+
+    settings = {key: value for key, value in named.items() if key in _SETTINGS}
+    defaults = {"dataset": "dsprites", "learning_rate": 5e-4}
+    config = annealing_config(named.get("steps", 20_000), **{**defaults, **settings})
+    label = f"annealing-{config.dataset.split(':')[0]}-seed{config.seed}"
+    path = unused_path(runs_dir, label) if name is None else os.path.join(runs_dir, name)
+    backend = context.obj["backend"]
+    check_start(path, config, backend, overwrite)
+    with progress_bars(quiet) as progress:
+        dataset = load_dataset(config, progress=progress)
+    ends = named.get("beta_start"), named.get("beta_end")
+    return start_new(path, with_falling_beta(config, dataset, *ends), dataset, backend, overwrite)
+
+
+def _resumed(context, named, resume_run, name, overwrite, quiet):
+    from keras_devae.experiments.run_directory import RunDirectory
+    from keras_devae.experiments.starting import start_again
+
+    if named or name is not None or overwrite:
+        raise UsageError("A resumed test keeps its name and settings: leave out the other options.")
+    run = RunDirectory.open(resume_run)
+    with progress_bars(quiet) as progress:
+        dataset = run.load_dataset(progress=progress)
+    return start_again(run, dataset, context.obj["backend"])
+
+
+def _run(context, session, quiet):
+    from keras_devae.experiments.annealing import carry_out, write_test
+    from keras_devae.experiments.interruption import Interruption, exit_status
+
+    function, run, config, dataset = session
+    if not quiet:
+        click.echo(f"Data     {dataset.description}")
+        click.echo(f"Run      {run.path}  ({config.backend}, seed {config.seed})")
+    try:
+        with Interruption():
+            test = carry_out(function, run, config, dataset, progress=not quiet)
+            return test, write_test(test, run)
+    except KeyboardInterrupt as ending:
+        resume = f"keras-devae annealing-test --resume {shlex.quote(str(run.path))}"
+        click.echo(f"Interrupted. Go on with: {resume}", err=True)
+        context.exit(exit_status(ending))
+    finally:
+        run.release()
+
+
+def _show(test, config, files):
+    from rich import box
+    from rich.table import Table
+
+    from keras_devae.experiments.annealing import RULE
+
+    table = Table(box=box.SIMPLE_HEAD)
+    table.add_column("factor")
+    table.add_column("freezing point", justify="right")
+    table.add_column("known at the end", justify="right")
+    for row in test.rows():
+        point = row["freezing_point"]
+        shown = row["state"] if point is None else f"{point:.3g}"
+        table.add_row(row["factor"], shown, f"{row['final_share']:.0%}")
+    console(width=None if os.isatty(1) else 100).print(table)
+    size = f"{config.image_size}x{config.image_size}"
+    if test.suggested:
+        betas = ",".join(f"{beta:g}" for beta in test.suggested)
+        click.echo(f"Suggested for DeVAE at {size} pixels: --betas {betas}")
+    else:
+        click.echo("No factor began to be known: lower --beta-end, or give it more --steps.")
+    click.echo(RULE)
+    for what, path in files.items():
+        click.echo(f"{what:<8} {path}")
