@@ -22,7 +22,7 @@ def study():
 
 @study.command("run")
 @click.argument("file", metavar="FILE")
-@click.option("--engine", default="local", show_default=True, help="local or ray.")
+@click.option("--engine", default="local", show_default=True, help="local, inline or ray.")
 @click.option(
     "--workers",
     type=int,

@@ -2,7 +2,7 @@
 
 from keras_devae.errors import UsageError, unknown_name
 
-ENGINES = ("local", "ray")
+ENGINES = ("local", "inline", "ray")
 
 
 def make_engine(name, workers=None, ray_options=None):
@@ -11,11 +11,12 @@ def make_engine(name, workers=None, ray_options=None):
     Args:
         name: One of `ENGINES`.
         workers: How many runs at a time, or `None`: 1, or on Ray what the cluster has room for.
+            `"inline"`, in this process, does one.
         ray_options: Dictionary of `ray_address`, `cpus_per_run` and `gpus_per_run`, each `None`
             where it is not given.
 
     Returns:
-        A `LocalEngine` or a `RayEngine`.
+        A `LocalEngine`, an `InlineEngine` or a `RayEngine`.
 
     Raises:
         UsageError: If the name is unknown, an option belongs to another engine or is out of range,
@@ -33,6 +34,12 @@ def make_engine(name, workers=None, ray_options=None):
     if given:
         options = ", ".join(f"--{option.replace('_', '-')}" for option in given)
         raise UsageError(f"{options} needs --engine ray. Received: --engine {name}.")
+    if name == "inline":
+        from keras_devae.experiments.studies.inline_engine import InlineEngine
+
+        if workers not in (None, 1):
+            raise UsageError(f"--engine inline does one run at a time. Received: {workers}.")
+        return InlineEngine()
     from keras_devae.experiments.studies.local_engine import LocalEngine
 
     return LocalEngine(1 if workers is None else workers)

@@ -46,7 +46,21 @@ class Study:
                 are the same.
         """
         name, runs = read_study_file(path)
-        return cls(Path(runs_dir) / name, _planned(runs))
+        return cls.from_settings(Path(runs_dir) / name, runs)
+
+    @classmethod
+    def from_settings(cls, folder, runs):
+        """Makes a study of runs that are given one by one; touches nothing.
+
+        Args:
+            folder: The study's folder.
+            runs: List of the flat settings of each run, see
+                `keras_devae.experiments.flat_settings.config_from_settings`.
+
+        Raises:
+            UsageError: If something is wrong with a run, or two of them are the same.
+        """
+        return cls(folder, _planned(runs))
 
     @classmethod
     def from_folder(cls, folder):
@@ -60,10 +74,7 @@ class Study:
         file = folder / "study.json"
         if not file.is_file():
             raise UsageError(f"There is no study in {folder}: it has no study.json.")
-        content = read_json(file)
-        names = content.get("runs") if isinstance(content, dict) else None
-        if not isinstance(names, list):
-            raise FailureError(f"{file} does not list runs. Run the study's file again.")
+        names = _names_in(file)
         return cls(folder, {name: StudyRun(folder, name).read_settings() for name in names})
 
     @classmethod
@@ -80,11 +91,16 @@ class Study:
         """
         return cls.from_folder(path) if Path(path).is_dir() else cls.from_file(path, runs_dir)
 
-    def write(self):
+    def write(self, beside_others=False):
         """Makes the folder and notes what each run is. Runs that are there already stay.
+
+        Args:
+            beside_others: Whether the list of runs keeps those that another study has put into the
+                same folder; default false: it names this one's only.
 
         Raises:
             UsageError: If something else is there, or nothing can be written.
+            FailureError: If others are to be kept whose list cannot be read.
             DiskFullError: If there is no room.
         """
         file = self.folder / "study.json"
@@ -97,8 +113,10 @@ class Study:
         (self.folder / "logs").mkdir(parents=True, exist_ok=True)
         for run in self.runs:
             run.write_settings(*self.plan[run.name])
+        others = _names_in(file) if beside_others and file.is_file() else ()
+        names = list(dict.fromkeys([*others, *self.plan]))
         # Last: whoever finds it finds the settings of every run that it names.
-        write_json(file, {"name": self.name, "runs": list(self.plan)})
+        write_json(file, {"name": self.name, "runs": names})
 
     def _holds_something(self):
         # What a process leaves that is killed before it has written the list of runs.
@@ -141,6 +159,14 @@ class Study:
             "seconds": round(run.seconds(), 1),
             "reason": run.reason(state),
         }
+
+
+def _names_in(file):
+    content = read_json(file)
+    names = content.get("runs") if isinstance(content, dict) else None
+    if not isinstance(names, list):
+        raise FailureError(f"{file} does not list runs. Run the study's file again.")
+    return names
 
 
 def _planned(runs):

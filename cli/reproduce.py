@@ -1,0 +1,146 @@
+"""`keras-devae reproduce`."""
+
+import os
+
+import click
+
+from keras_devae.cli.options import (
+    console,
+    json_option,
+    print_json,
+    progress_bars,
+    runs_folder_option,
+    same_command,
+)
+
+
+@click.command()
+@click.argument("name", metavar="NAME|list")
+@click.option("--scale", default="small", show_default=True, help="smoke, small or paper.")
+@click.option("--seeds", type=click.IntRange(1), help="Seeds.  [default: see list]")
+@click.option(
+    "--engine", help="local, inline or ray, see `study run`.  [default: local; inline for smoke]"
+)
+@click.option("--workers", type=int, help="Runs at a time.  [default: 1]")
+@click.option("--ray-address", metavar="ADDRESS", help="Of the Ray cluster; auto finds it.")
+@click.option("--cpus-per-run", type=float, help="On Ray: processors of a run.  [default: 1]")
+@click.option("--gpus-per-run", type=float, help="On Ray: GPUs of a run.  [default: 0]")
+@click.option("--retry-failed", is_flag=True, help="Try runs again that failed before.")
+@click.option("--no-train", is_flag=True, help="Use the runs that are done; train none.")
+@click.option("--output", metavar="FOLDER", help="[default: RUNS-DIR/reproduce/results/SCALE]")
+@runs_folder_option
+@json_option
+@click.pass_context
+def reproduce(context, name, scale, seeds, runs_dir, output, as_json, **options):
+    """Train what a table or figure of the DeVAE paper needs, and make it.
+
+    NAME is one of those that `list` shows, with what each trains, how long that takes, and the
+    paper's numbers. It ends in NAME.csv, NAME.md, NAME.png and NAME.svg. The runs lie in
+    RUNS-DIR/reproduce/SCALE, where experiments share them; after Ctrl-C or kill -9 the same command
+    goes on. With --scale paper they are the paper's (300,000 steps of 256 images, 10 seeds), small
+    is for two cores, smoke a check.
+    """
+    from keras_devae.experiments.reproduction.scales import scale_named
+
+    chosen = scale_named(scale)
+    if name == "list":
+        _list(chosen, runs_dir, seeds, as_json)
+        return
+    from keras_devae.experiments.reproduction.catalogue import experiment_named
+
+    experiment_named(name)
+    _reproduce(context, name, chosen, seeds, runs_dir, output, as_json, options)
+
+
+def _reproduce(context, name, scale, seeds, runs_dir, output, as_json, options):
+    from keras_devae.backend_choice import select_backend
+    from keras_devae.experiments.interruption import exit_status
+    from keras_devae.experiments.studies.engines import make_engine
+    from keras_devae.files import check_writable
+
+    no_train, retry = options.pop("no_train"), options.pop("retry_failed")
+    engine, workers = options.pop("engine"), options.pop("workers")
+    folder = output or os.path.join(runs_dir, "reproduce", "results", scale.name)
+    check_writable(os.path.join(folder, f"{name}.md"))
+    if engine != "ray" or context.obj["backend"]:
+        select_backend(context.obj["backend"])
+    carrier = make_engine(
+        engine or ("inline" if scale.name == "smoke" else "local"), workers, options
+    )
+    from keras_devae.experiments.reproduction.reproducing import Reproduction
+
+    reproduction = Reproduction(name, scale, runs_dir, seeds)
+    command = same_command(context, without=("retry_failed", "no_train", "as_json"))
+    try:
+        standing = None if no_train else _train(reproduction, carrier, retry)
+        with progress_bars() as progress:
+            outcome, results = reproduction.outcome(
+                lambda done, total: progress(done, total, "trials")
+            )
+    except KeyboardInterrupt as ending:
+        click.echo(f"Interrupted. Go on with: {command}", err=True)
+        context.exit(exit_status(ending))
+    files = reproduction.write(outcome, results, folder, command)
+    if as_json:
+        print_json({"rows": outcome.tidy, "files": [str(file) for file in files]})
+    else:
+        _show(outcome, files)
+    if standing is not None and standing.failed:
+        _tell_failures(reproduction.study, command)
+        context.exit(1)
+
+
+def _train(reproduction, engine, retry_failed):
+    from keras_devae.experiments.studies.reporting import study_progress
+    from keras_devae.experiments.studies.scheduler import carry_out_study
+
+    if not reproduction.plans:
+        return None
+    reproduction.study.write(beside_others=True)
+    click.echo(
+        f"Runs     {len(reproduction.plans)} in {reproduction.study.folder}; "
+        f"{reproduction.scale.description}",
+        err=True,
+    )
+    with study_progress() as report:
+        return carry_out_study(reproduction.study, engine, report, retry_failed)
+
+
+def _show(outcome, files):
+    from rich import box
+    from rich.table import Table
+
+    table = Table(*outcome.header, box=box.SIMPLE_HEAD)
+    for row in outcome.rows:
+        table.add_row(*row)
+    console(width=None if os.isatty(1) else 160).print(table)
+    for remark in outcome.remarks:
+        click.echo(remark)
+    for file in files:
+        click.echo(f"Written  {file}")
+
+
+def _tell_failures(study, command):
+    for run in study.runs:
+        if reason := run.reason():
+            click.echo(f"Failed   {run.name}: {reason}", err=True)
+    click.echo(f"Try what failed again with: {command} --retry-failed", err=True)
+
+
+def _list(scale, runs_dir, seeds, as_json):
+    from keras_devae.experiments.reproduction.listing import list_experiments
+
+    rows = list_experiments(scale, runs_dir, seeds)
+    if as_json:
+        print_json(rows)
+        return
+    from rich import box
+    from rich.table import Table
+
+    table = Table(
+        "name", "what", "trains", "takes", "the paper", box=box.SIMPLE_HEAD, show_lines=True
+    )
+    for row in rows:
+        table.add_row(*(row[column] for column in ("name", "what", "trains", "takes", "known")))
+    console(width=None if os.isatty(1) else 160).print(table)
+    click.echo(scale.description)

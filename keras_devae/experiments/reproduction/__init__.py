@@ -1,0 +1,1 @@
+"""The experiments of the DeVAE paper: `keras-devae reproduce`."""

@@ -1,0 +1,239 @@
+"""Tables and figures of experiments, from the runs that are done."""
+
+import dataclasses
+import itertools
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from keras_devae import figures
+from keras_devae.experiments.reproduction import paper
+from keras_devae.experiments.reproduction.results import SCORE_NAMES, compared
+
+MIG = "mig.score"
+RECONSTRUCTION = "reconstruction_error.negative_log_likelihood"
+PAPER_IMAGE_SIZE = 64
+
+
+@dataclasses.dataclass(frozen=True)
+class Outcome:
+    """What an experiment came to.
+
+    Attributes:
+        header: Titles of the table's columns.
+        rows: Its rows, lists of texts.
+        figure: The figure.
+        remarks: Sentences, those about the paper's numbers among them.
+        tidy: Rows of the CSV file, dictionaries with the same keys: every number by itself.
+    """
+
+    header: list[str]
+    rows: list[list[str]]
+    figure: Figure
+    remarks: list[str]
+    tidy: list[dict]
+
+
+def shown(spread):
+    """Writes a mean with its 95 % interval, e.g. `"0.301 [0.250, 0.352]"`; `"-"` for `None`."""
+    if spread is None:
+        return "-"
+    mean = _number(spread.mean)
+    return mean if spread.count < 2 else f"{mean} [{_number(spread.low)}, {_number(spread.high)}]"
+
+
+def _number(value):
+    return f"{value:.3f}" if abs(value) < 1 else f"{value:.1f}"
+
+
+def layer_outcome(results, published=None, remarks=()):
+    """Makes a table of gap and reconstruction of every layer of every group.
+
+    Args:
+        results: `Results`.
+        published: Group -> pairs of gap and reconstruction in the paper by layer, or `None`.
+        remarks: Sentences to add.
+    """
+    header = ["", "layer", "seeds", SCORE_NAMES[MIG], SCORE_NAMES[RECONSTRUCTION]]
+    header += ["MIG in the paper", "reconstruction in the paper"] if published else []
+    rows, panels = [], {SCORE_NAMES[MIG]: {}, SCORE_NAMES[RECONSTRUCTION]: {}}
+    for group, layer in _layers(results):
+        cells = [shown(results.spread(group, name, layer)) for name in (MIG, RECONSTRUCTION)]
+        rows.append([group, str(layer), str(len(results.of(group))), *cells])
+        if published:
+            numbers = published.get(group, ())
+            known = numbers[layer] if layer < len(numbers) else ("-", "-")
+            rows[-1] += [str(number) for number in known]
+        for name in (MIG, RECONSTRUCTION):
+            panels[SCORE_NAMES[name]][f"{group}, {layer}"] = results.values(group, name, layer)
+    return Outcome(
+        header,
+        rows,
+        figures.box_plots(panels, horizontal=True),
+        [*remarks, "Reconstruction is the negative log-likelihood of an image, in nats."],
+        results.tidy(),
+    )
+
+
+def _layers(results):
+    return [(group, i) for group in results.groups for i in range(results.layer_count(group))]
+
+
+def ablation_outcome(results):
+    """Table 2: one latent space, parallel ones, arbitrary maps, and DeVAE."""
+    remarks = [
+        f"MIG of layer 0, DeVAE against {group}: {compared(ours, theirs)}; in the paper "
+        f"{_percent(paper.ABLATION['DeVAE'][0][0] / paper.ABLATION[group][0][0] - 1)}."
+        for group, ours, theirs in _against(results, "DeVAE", MIG)
+    ]
+    factor = (PAPER_IMAGE_SIZE / next(iter(results)).config.image_size) ** 2
+    if factor != 1:
+        remarks.append(f"The paper's reconstruction is of images with {factor:g} times the pixels.")
+    return layer_outcome(results, paper.ABLATION, remarks)
+
+
+def _against(results, favourite, score):
+    """Yields each other group with the favourite's values of a score and its own."""
+    ours = results.values(favourite, score) if favourite in results.groups else ()
+    for group in results.groups:
+        theirs = results.values(group, score)
+        if group != favourite and ours and theirs:
+            yield group, ours, theirs
+
+
+def _percent(share):
+    return f"{100 * share:+.0f} %"
+
+
+def method_outcome(results, scores, favourite="DeVAE"):
+    """Makes a table of scores of layer 0 by method and data set, and box plots of them.
+
+    Args:
+        results: `Results`.
+        scores: Names of scores.
+        favourite: The method that the others are compared with.
+    """
+    several = len(results.data_sets) > 1
+    rows, panels, remarks = [], {}, []
+    for dataset in results.data_sets:
+        part = results.on(dataset)
+        for group in part.groups:
+            cells = [shown(part.spread(group, name)) for name in scores]
+            rows.append([group, dataset, str(len(part.of(group))), *cells])
+        for name in scores:
+            title = f"{SCORE_NAMES[name]}, {dataset}" if several else SCORE_NAMES[name]
+            values = {group: part.values(group, name) for group in part.groups}
+            if any(values.values()):
+                panels[title] = values
+        remarks += _ordering(part, dataset, scores[0], favourite)
+    header = ["", "data set", "seeds", *(SCORE_NAMES[name] for name in scores)]
+    return Outcome(header, rows, figures.box_plots(panels), remarks, results.tidy())
+
+
+def _ordering(results, dataset, score, favourite):
+    """Says in which order the groups come, and how far the favourite is from each other one."""
+    means = {g: np.mean(v) for g in results.groups if (v := results.values(g, score))}
+    order = sorted(means, key=means.get, reverse=True)
+    chain = ", ".join(f"{group} {means[group]:.3f}" for group in order)
+    sentences = [f"{dataset}, {SCORE_NAMES[score]}, highest mean first: {chain}."]
+    for name, which, sign in ((score, 0, 1), (RECONSTRUCTION, 1, -1)):
+        for group, ours, theirs in _against(results, favourite, name):
+            known = paper.ADVANTAGE.get(group) if dataset == "dsprites" else None
+            said = f"; in the paper {_percent(sign * known[which])}" if known else ""
+            sentences.append(
+                f"{dataset}, {SCORE_NAMES[name]}, {favourite} against {group}: "
+                f"{compared(ours, theirs)}{said}."
+            )
+    return sentences
+
+
+def diffusion_outcome(results):
+    """Figure 4: the information about each factor while models train, by method."""
+    curves, rows, tidy = {}, [], []
+    for group in results.groups:
+        tracked = [read_information(result) for result in results.of(group)]
+        curves[group] = [t["information"].max(axis=1) / t["entropies"] for t in tracked]
+        names, steps = tracked[0]["factor_names"], tracked[0]["steps"]
+        for factor, name in enumerate(names):
+            shares = np.array([curve[:, factor] for curve in curves[group]])
+            lost = shares.max(axis=1) - shares[:, -1]
+            rows.append([group, name, str(len(shares)), *_shares(shares), f"{lost.mean():.3f}"])
+        for result, curve in zip(results.of(group), curves[group], strict=True):
+            tidy += _tidy_curve(group, result.config.seed, steps, curve, names)
+    header = ["", "factor", "seeds", "largest share", "share at the end", "lost on the way"]
+    figure = figures.information_curves(steps, curves, names)
+    remarks = [
+        "Share: mutual information of the factor with the latent dimension that has most of it, "
+        "over the factor's entropy; means over the seeds. Lost: the largest share of a run less "
+        "the share at its end. The paper says of its figure 4 that DynamicVAE loses information "
+        "late in training and DeVAE does not.",
+        *_losses(rows, results.groups),
+    ]
+    return Outcome(header, rows, figure, remarks, tidy)
+
+
+def _shares(shares):
+    return f"{shares.max(axis=1).mean():.3f}", f"{shares[:, -1].mean():.3f}"
+
+
+def _losses(rows, groups):
+    means = {g: np.mean([float(row[-1]) for row in rows if row[0] == g]) for g in groups}
+    told = ", ".join(f"{group} {mean:.3f}" for group, mean in means.items())
+    return [f"Lost on the way, mean over the factors: {told}."]
+
+
+def _tidy_curve(group, seed, steps, curve, names):
+    return [
+        {"group": group, "seed": seed, "step": int(step), "factor": name, "share": float(share)}
+        for step, shares in zip(steps, curve, strict=True)
+        for name, share in zip(names, shares, strict=True)
+    ]
+
+
+def read_information(result):
+    """Reads what a run tracked of information: `steps`, `information`, `entropies` and names."""
+    with np.load(result.directory.tracking / "information.npz") as stored:
+        tracked = dict(stored)
+    tracked["factor_names"] = [str(name) for name in tracked["factor_names"]]
+    return tracked
+
+
+def estimate_outcome(rows):
+    """Table 1: the discriminator's estimates of the total correlation beside the truth.
+
+    Args:
+        rows: Dictionaries of `dimensions`, `correlation`, `trial`, `estimate` and `truth`.
+    """
+    from keras_devae.metrics.spread import spread_of
+
+    cells, panels, remarks = [], {}, []
+    by_cell = itertools.groupby(rows, lambda row: (row["dimensions"], row["correlation"]))
+    for (dimensions, correlation), trials in by_cell:
+        trials = list(trials)
+        spread, truth = spread_of([row["estimate"] for row in trials]), trials[0]["truth"]
+        known = paper.TOTAL_CORRELATION.get((dimensions, correlation), ("-", "-"))[0]
+        cells.append(
+            [
+                str(dimensions),
+                str(correlation),
+                str(spread.count),
+                f"{truth:.2f}",
+                shown(spread),
+                str(known),
+                _verdict(spread.mean, known),
+            ]
+        )
+        shares = panels.setdefault(f"D = {dimensions}", {})
+        shares[f"rho {correlation}"] = [row["estimate"] / truth for row in trials]
+    header = ["D", "rho", "trials", "truth, nats", "estimate, nats", "paper's estimate", "agrees"]
+    remarks.append(
+        "Agrees: within 0.15 nats or 10 % of the paper's estimate. The figure shows estimates as a "
+        "share of the truth."
+    )
+    return Outcome(header, cells, figures.box_plots(panels), remarks, rows)
+
+
+def _verdict(estimate, known):
+    if known == "-":
+        return "-"
+    return "yes" if abs(estimate - known) <= max(0.15, 0.1 * known) else "no"

@@ -1,0 +1,196 @@
+"""Experiments whose outcome is pictures of models: traversals, samples, layers."""
+
+import dataclasses
+
+import numpy as np
+from sklearn.neighbors import NearestNeighbors
+
+from keras_devae import figures, metrics
+from keras_devae.encoding import Encoding, encoding_file
+from keras_devae.experiments.reproduction.outcomes import Outcome, shown
+from keras_devae.experiments.training import load_trained
+from keras_devae.figures.mosaics import to_rgb
+from keras_devae.files import file_hash
+from keras_devae.latents import ACTIVE_KL, information_of_layers, measure_latents
+from keras_devae.metrics.spread import spread_of
+from keras_devae.metrics.suite import draw_sample
+
+#: Values that a latent dimension goes through.
+VALUES = np.linspace(-2.0, 2.0, 9)
+#: Samples in a row, and samples whose distance to the data is measured.
+SHOWN, SAMPLED = 10, 256
+#: Images that samples are compared with.
+NEIGHBOURS = 10_000
+#: Latent dimensions a factor keeps in the top-k MED: with one, all others are spared.
+TOP_K = 1
+OF_THE_FIRST_SEED = "The picture and the table are of the first seed of each."
+
+
+def traversal_outcome(results):
+    """Figures 3, 6 and 7: what each active latent dimension does to an image, by method.
+
+    Args:
+        results: `Results`; the first run of each group on each data set is drawn.
+    """
+    return _traversals([(r.group, r, 0) for r in first_of_each(results)], results)
+
+
+def layer_traversal_outcome(results):
+    """The same for every latent layer of the first run."""
+    first = first_of_each(results)[0]
+    return _traversals([(f"layer {i}", first, i) for i in range(len(first.layers))], results)
+
+
+def first_of_each(results):
+    """Returns the first run of each group on each data set, a list of `Result`."""
+    parts = [results.on(dataset) for dataset in results.data_sets]
+    return [part.of(group)[0] for part in parts for group in part.groups]
+
+
+def _traversals(drawn, results):
+    images, labels, rows = [], [], []
+    for name, result, layer in drawn:
+        model, dataset = _loaded(result)
+        latents = measure_latents(model, dataset, layer, seed=result.config.seed)
+        # A model without active ones is shown by its strongest.
+        dimensions = latents.active if len(latents.active) else latents.order[:1]
+        images.append(to_rgb(_decoded(model, _start(dataset, result), layer, dimensions)))
+        for d in dimensions:
+            labels.append(f"{name}\n{latents.name_of(d)}")
+            held = latents.factor_of(d)
+            share = f"{latents.shares[d].max():.2f}" if held else "-"
+            kl = f"{latents.kl[d]:.2f}"
+            rows.append([name, result.config.dataset, f"z{d}", kl, held or "-", share])
+    header = ["", "data set", "latent", "KL, nats", "factor held", "share of its entropy"]
+    remarks = [
+        f"Latent dimensions with at least {ACTIVE_KL} nats, the largest first, from -2 to 2.",
+        OF_THE_FIRST_SEED,
+    ]
+    figure = figures.traversal(np.concatenate(images), VALUES, labels)
+    return Outcome(header, rows, figure, remarks, results.tidy())
+
+
+def _start(dataset, result):
+    row = np.random.default_rng(result.config.seed).integers(len(dataset))
+    return dataset.images([row])
+
+
+def _decoded(model, image, layer, dimensions):
+    """Decodes the code of an image with each dimension at each of the values in turn."""
+    code = model.encode(image, layer)[0]
+    codes = np.tile(code, (len(dimensions), len(VALUES), 1))
+    for row, dimension in enumerate(dimensions):
+        codes[row, :, dimension] = VALUES
+    decoded = model.decode(codes.reshape(-1, len(code)), layer)
+    return decoded.reshape(*codes.shape[:2], *model.image_shape)
+
+
+def sample_outcome(results):
+    """Figures 8 and 10: images decoded from the prior, by method."""
+    return _samples([(r.group, r, 0) for r in first_of_each(results)], results)
+
+
+def layer_sample_outcome(results):
+    """Figure 9: images decoded from the prior in every latent layer of the first run."""
+    first = first_of_each(results)[0]
+    return _samples([(f"layer {i}", first, i) for i in range(len(first.layers))], results)
+
+
+def _samples(drawn, results):
+    images, labels, rows = [], [], []
+    for name, result, layer in drawn:
+        model, dataset = _loaded(result)
+        samples = model.sample(SAMPLED, layer, seed=result.config.seed)
+        images.append(to_rgb(samples[:SHOWN]))
+        labels.append(name)
+        distances = (
+            nearest_error(samples, dataset, result.config.seed),
+            nearest_error(model.reconstruct(_rows(dataset, SAMPLED, 1), layer), dataset),
+        )
+        rows.append([name, result.config.dataset, *(f"{distance:.1f}" for distance in distances)])
+    header = ["", "data set", "samples: squared error", "reconstructions: squared error"]
+    remarks = [
+        f"Squared error: to the nearest of {NEIGHBOURS:,} images of the data set, summed over "
+        f"pixels, mean over {SAMPLED} images decoded from the prior, and over as many "
+        "reconstructions for comparison.",
+        OF_THE_FIRST_SEED,
+    ]
+    figure = figures.contact_sheet(np.concatenate(images), columns=SHOWN, row_labels=labels)
+    return Outcome(header, rows, figure, remarks, results.tidy())
+
+
+def nearest_error(images, dataset, seed=0):
+    """Returns the mean squared error of images to the nearest ones of a data set.
+
+    Args:
+        images: `(n, height, width, channels)` float in `[0, 1]`.
+        dataset: The data set, of which 10,000 images are looked at, or all if there are fewer.
+        seed: Integer seed of their choice; default 0.
+
+    Returns:
+        Squared error summed over pixels and channels, a float.
+    """
+    known = _rows(dataset, NEIGHBOURS, seed).reshape(-1, np.prod(dataset.image_shape)) / 255.0
+    found = NearestNeighbors(n_neighbors=1).fit(known)
+    distances, _ = found.kneighbors(images.reshape(len(images), -1))
+    return float((distances**2).mean())
+
+
+def _rows(dataset, count, seed):
+    return dataset.images(draw_sample(len(dataset), count, seed).plain)
+
+
+def over_layers_outcome(results):
+    """Figure 11: the information about each factor over the latent layers of DeVAE."""
+    shares, rows = [], []
+    for result in results:
+        information, entropies, names = information_of_layers(*_loaded(result))
+        shares.append(information.max(axis=1) / entropies)
+    shares = np.array(shares)
+    for factor, name in enumerate(names):
+        by_layer = [shown(spread_of(shares[:, i, factor])) for i in range(shares.shape[1])]
+        falls = np.mean(np.all(np.diff(shares[:, :, factor], axis=1) <= 0, axis=1))
+        rows.append([name, str(len(shares)), *by_layer, f"{100 * falls:.0f} %"])
+    layers = [f"layer {i}, share" for i in range(shares.shape[1])]
+    header = ["factor", "seeds", *layers, "seeds in which it falls"]
+    remarks = [
+        "Share: mutual information of the factor with the latent dimension that has most of it, "
+        "over the factor's entropy, from samples of the posterior. Posterior means would give "
+        "every layer the same: a scaling does not change how values fall into bins. The paper "
+        "says of its figure 11 that the information decreases over the layers.",
+    ]
+    figure = figures.information_over_layers(
+        (shares.mean(axis=0) * entropies)[:, np.newaxis], entropies, names
+    )
+    tidy = [
+        {"seed": result.config.seed, "layer": i, "factor": name, "share": float(of_run[i, f])}
+        for result, of_run in zip(results, shares, strict=True)
+        for i in range(len(of_run))
+        for f, name in enumerate(names)
+    ]
+    return Outcome(header, rows, figure, remarks, tidy)
+
+
+def with_top_k(result):
+    """Adds `med.top_k_disentanglement` and `med.top_k_completeness` to a run's layer 0.
+
+    Args:
+        result: A `Result`.
+
+    Returns:
+        A `Result`; top-k MED keeps one latent dimension a factor, see `keras_devae.metrics.med`.
+    """
+    model, dataset = _loaded(result)
+    rows = draw_sample(len(dataset), result.config.evaluation_images, result.config.seed).plain
+    weights = file_hash(result.directory.trained_model_file())
+    encoding = Encoding(model, dataset)
+    encoding.load(encoding_file(result.directory.codes, weights, dataset.provenance))
+    scores = metrics.med(
+        encoding.codes(rows, 0), dataset.factors(rows), top_k=TOP_K, informativeness=False
+    )
+    added = {name: value for name, value in scores.items() if name.startswith("med.top_k")}
+    return dataclasses.replace(result, layers=[{**result.layers[0], **added}, *result.layers[1:]])
+
+
+def _loaded(result):
+    return load_trained(result.directory), result.directory.load_dataset()

@@ -1,0 +1,171 @@
+"""Carrying an experiment out: its runs, its table, its figure."""
+
+import csv
+import functools
+import io
+from pathlib import Path
+
+import jinja2
+
+from keras_devae import figures
+from keras_devae.errors import FailureError
+from keras_devae.experiments.reproduction import outcomes, pictures
+from keras_devae.experiments.reproduction.catalogue import experiment_named, plans_of
+from keras_devae.experiments.reproduction.discriminator_estimates import estimate_table
+from keras_devae.experiments.reproduction.results import Results, read_result
+from keras_devae.experiments.studies.study import Study
+from keras_devae.files import write_text
+
+_BOUNDS = (outcomes.RECONSTRUCTION, outcomes.MIG, "elbo_decomposition.elbo")
+_COMPARED = (
+    outcomes.MIG,
+    "factor_vae_score.score",
+    "dci.disentanglement",
+    outcomes.RECONSTRUCTION,
+)
+_WIDTHS = (outcomes.MIG, outcomes.RECONSTRUCTION, "kl.total")
+_ACTIVE = (
+    "active_variables.count",
+    "med.disentanglement",
+    "med.top_k_disentanglement",
+    "med.top_k_completeness",
+)
+
+
+def _active_outcome(results):
+    added = Results([pictures.with_top_k(result) for result in results])
+    return outcomes.method_outcome(added, _ACTIVE, favourite=None)
+
+
+#: Name in the catalogue -> function of the `Results` that returns an `Outcome`.
+OUTCOMES = {
+    "ablation": outcomes.ablation_outcome,
+    "active": _active_outcome,
+    "bounds": functools.partial(outcomes.method_outcome, scores=_BOUNDS),
+    "diffusion": outcomes.diffusion_outcome,
+    "layers": outcomes.layer_outcome,
+    "layer_samples": pictures.layer_sample_outcome,
+    "layer_traversals": pictures.layer_traversal_outcome,
+    "methods": functools.partial(outcomes.method_outcome, scores=_COMPARED),
+    "over_layers": pictures.over_layers_outcome,
+    "samples": pictures.sample_outcome,
+    "traversals": pictures.traversal_outcome,
+    "widths": functools.partial(outcomes.method_outcome, scores=_WIDTHS, favourite=None),
+}
+#: Scale -> arguments of `estimate_table`.
+_ESTIMATES = {
+    "paper": {"dimensions": (10, 100, 1000), "correlations": (0.3, 0.6, 0.9), "trials": 10},
+    "small": {"dimensions": (10, 100), "correlations": (0.3, 0.6, 0.9), "trials": 2},
+    "smoke": {
+        "dimensions": (4,),
+        "correlations": (0.6, 0.9),
+        "trials": 2,
+        "steps": 20,
+        "units": (16, 16),
+    },
+}
+
+
+class Reproduction:
+    """An experiment at a scale.
+
+    Its runs lie in `RUNS-DIR/reproduce/SCALE/`, one study that all experiments of a scale share: a
+    run that several of them need is trained once.
+
+    Args:
+        name: Name of the experiment.
+        scale: The `Scale`.
+        runs_dir: Folder of all runs; default `"runs"`.
+        seeds: Number of seeds, or `None`: the experiment's own.
+
+    Raises:
+        UsageError: If the name is unknown, or something is wrong with a run's settings.
+    """
+
+    def __init__(self, name, scale, runs_dir="runs", seeds=None):
+        self.name, self.scale = name, scale
+        self.experiment = experiment_named(name)
+        self.folder = Path(runs_dir) / "reproduce" / scale.name
+        self.plans = plans_of(name, scale, seeds)
+        self.study = Study.from_settings(self.folder, [plan.settings for plan in self.plans])
+
+    def results(self):
+        """Returns the `Results` of the runs that are done."""
+        runs = zip(self.plans, self.study.runs, strict=True)
+        return Results([read_result(plan, run) for plan, run in runs if run.is_done()])
+
+    def outcome(self, progress=None):
+        """Makes the table and the figure.
+
+        Args:
+            progress: Function of the numbers of trials done and to do, for the experiment that
+                trains no models of images; or `None`.
+
+        Returns:
+            The pair of the `Outcome` and its `Results`.
+
+        Raises:
+            FailureError: If no run is done.
+        """
+        if self.experiment.outcome == "estimates":
+            options = _ESTIMATES[self.scale.name]
+            rows = estimate_table(self.folder / self.name, **options, progress=progress)
+            return outcomes.estimate_outcome(rows), Results([])
+        results = self.results()
+        if not len(results):
+            raise FailureError(f"No run of {self.name} is done in {self.folder}.")
+        return OUTCOMES[self.experiment.outcome](results), results
+
+    def write(self, outcome, results, output, command):
+        """Writes the numbers, the table and the figure.
+
+        Args:
+            outcome: The `Outcome`.
+            results: The `Results` that it was made of.
+            output: Folder.
+            command: The command that makes them, to be written beside.
+
+        Returns:
+            List of the files: CSV, Markdown, PNG and SVG.
+        """
+        files = {kind: Path(output) / f"{self.name}.{kind}" for kind in ("csv", "md", "png", "svg")}
+        write_text(files["csv"], _csv_text(outcome.tidy))
+        write_text(files["md"], self._page(outcome, results, command))
+        figures.note_below(outcome.figure, f"{self.name}. {self._note(results)}")
+        figures.save(outcome.figure, files["png"])
+        figures.save(outcome.figure, files["svg"])
+        return list(files.values())
+
+    def _note(self, results):
+        if not len(results):
+            return self.experiment.title
+        sources = sorted({f"{r.config.dataset} {r.source}" for r in results})
+        return f"{self.scale.description} Data: {'; '.join(sources)}."
+
+    def _page(self, outcome, results, command):
+        environment = jinja2.Environment(
+            loader=jinja2.PackageLoader("keras_devae.experiments"),
+            trim_blocks=True,
+            keep_trailing_newline=True,
+        )
+        first = next(iter(results), None)
+        return environment.get_template("experiment.md").render(
+            name=self.name,
+            experiment=self.experiment,
+            scale=self.scale,
+            outcome=outcome,
+            command=command,
+            run_count=len(results),
+            planned=len(self.plans),
+            hours=sum(result.seconds for result in results) / 3600,
+            sources=sorted({f"{r.config.dataset} {r.source}" for r in results}),
+            environment=first and first.directory.read_record()["environment"],
+        )
+
+
+def _csv_text(rows):
+    text = io.StringIO()
+    writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue()

@@ -1,0 +1,140 @@
+"""How large an experiment is: the paper's setting, one for two cores, and one for tests."""
+
+import dataclasses
+from typing import Any
+
+from keras_devae.errors import unknown_name
+
+_SCORES = (
+    "mig",
+    "factor_vae_score",
+    "dci",
+    "sap",
+    "med",
+    "elbo_decomposition",
+    "reconstruction_error",
+    "kl",
+    "active_variables",
+)
+#: Those of `_SCORES` that take no predictor of a thousand codes, and no density of each.
+_SCORES_OF_MANY_CODES = ("mig", "med", "reconstruction_error", "kl", "active_variables")
+_TRACKED = {"metrics": _SCORES, "track": ("information", "kl")}
+
+
+@dataclasses.dataclass(frozen=True)
+class Scale:
+    """How large the runs of an experiment are.
+
+    Attributes:
+        name: Its name on the command line.
+        description: What it means, in a sentence that goes under every table and figure.
+        settings: Settings of every run, see `flat_settings.config_from_settings`.
+        data_sets: Data sets in place of the paper's two.
+        seeds: Number of seeds where the experiment does not say.
+        image_size: Pixels a side.
+        core_seconds: Seconds of one core that a step takes, the evaluation included: measured on
+            the 2-core x86-64 machine of the README, for estimates before any run is done.
+        many_dimensions: Latent dimensions in place of the paper's 1024.
+    """
+
+    name: str
+    description: str
+    settings: dict[str, Any]
+    data_sets: tuple[str, ...]
+    seeds: int
+    image_size: int
+    core_seconds: float
+    many_dimensions: int = 1024
+
+    def run(self, model, seed, dataset="dsprites", **more):
+        """Returns the settings of one run, a dictionary.
+
+        Args:
+            model: Name of the model.
+            seed: Integer seed.
+            dataset: Name of the data set; default `"dsprites"`.
+            **more: Further settings, options of the model among them.
+        """
+        many = {"metrics": _SCORES_OF_MANY_CODES} if "latent_dim" in more else {}
+        own = _SMOKE_OPTIONS.get(model, {}) if self.name == "smoke" else {}
+        chosen = {"model": model, "dataset": dataset, "seed": seed}
+        return {**self.settings, **many, **own, **chosen, **more}
+
+    def pressures(self, published):
+        """Scales pressures with the number of pixels, see `model_catalogue.default_options`.
+
+        Args:
+            published: Pressures for 64x64 pixels.
+
+        Returns:
+            List of floats.
+        """
+        return [beta * (self.image_size / 64) ** 2 for beta in published]
+
+
+_SMOKE_OPTIONS = {"factor_vae": {"discriminator_units": (16, 16)}}
+
+SCALES = {
+    scale.name: scale
+    for scale in (
+        Scale(
+            "paper",
+            "The paper's setting: 64x64 pixels, 300,000 steps of 256 images, Adam 1e-4.",
+            {"preset": "paper", "metric_settings": "paper", **_TRACKED},
+            data_sets=("dsprites", "shapes3d"),
+            seeds=10,
+            image_size=64,
+            core_seconds=0.4,
+        ),
+        Scale(
+            "small",
+            "A small setting for two cores, not the paper's: 32x32 pixels drawn by the built-in "
+            "renderer, 20,000 steps of 64 images, Adam 5e-4; weights of the KL divergence scaled "
+            "by the number of pixels, a quarter of the published ones; fast settings of metrics.",
+            {
+                "preset": "small",
+                "source": "rendered",
+                "metric_settings": "fast",
+                **_TRACKED,
+            },
+            data_sets=("dsprites",),
+            seeds=3,
+            image_size=32,
+            core_seconds=0.06,
+        ),
+        Scale(
+            "smoke",
+            "A check that everything works, in which nothing is learned: 10 steps of 8 images.",
+            {
+                "source": "rendered",
+                "metric_settings": "fast",
+                **_TRACKED,
+                # Both data sets have them.
+                "factors": ("shape", "scale"),
+                "image_size": 32,
+                "network": "mlp",
+                "steps": 10,
+                "batch_size": 8,
+                "checkpoint_every": 5,
+                "track_every": 5,
+                "evaluation_images": 200,
+            },
+            data_sets=("dsprites", "shapes3d"),
+            seeds=2,
+            image_size=32,
+            core_seconds=0.5,
+            many_dimensions=16,
+        ),
+    )
+}
+
+
+def scale_named(name):
+    """Returns a scale by its name.
+
+    Raises:
+        UsageError: If the name is unknown.
+    """
+    if name not in SCALES:
+        raise unknown_name("scale", name, SCALES)
+    return SCALES[name]

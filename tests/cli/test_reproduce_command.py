@@ -1,0 +1,115 @@
+"""The command that makes the paper's tables and figures."""
+
+import csv
+import json
+
+import pytest
+from PIL import Image
+from running import run
+
+from keras_devae.experiments.reproduction.catalogue import EXPERIMENTS, plans_of
+from keras_devae.experiments.reproduction.scales import SCALES
+
+
+@pytest.fixture(scope="module")
+def runs_folder(tmp_path_factory):
+    """The folder of the runs, which the experiments share."""
+    return tmp_path_factory.mktemp("reproduced")
+
+
+@pytest.mark.parametrize("name", EXPERIMENTS)
+def test_every_experiment_ends_in_its_table_and_figure(name, runs_folder):
+    folder = runs_folder / "results"
+    words = (name, "--scale", "smoke", "--seeds", 1, "--runs-dir", runs_folder, "--output", folder)
+    assert run("reproduce", *words) == 0
+    page = (folder / f"{name}.md").read_text()
+    assert EXPERIMENTS[name].title in page and EXPERIMENTS[name].known in page
+    assert f"keras-devae reproduce {name} --scale smoke" in page
+    header, rule, *rows = [line for line in page.splitlines() if line.startswith("|")]
+    assert rows and all(row.count("|") == header.count("|") for row in [rule, *rows])
+    with (folder / f"{name}.csv").open() as file:
+        assert list(csv.DictReader(file))
+    with Image.open(folder / f"{name}.png") as picture:
+        assert min(picture.size) > 100
+    # Texts of a vector figure stay texts; the scale is said on every figure of models.
+    drawn = (folder / f"{name}.svg").read_text()
+    assert "</text>" in drawn
+    assert name == "table1" or "nothing is learned" in drawn
+
+
+def test_runs_are_shared_and_not_made_again(runs_folder, capsys):
+    """Figure 4's runs are among those of figure 2, which the test above has made."""
+    words = ("--scale", "smoke", "--seeds", 1, "--runs-dir", runs_folder)
+    assert run("reproduce", "figure2", *words) == 0
+    before = {path: path.stat().st_mtime_ns for path in runs_folder.glob("**/metrics.json")}
+    capsys.readouterr()
+    assert run("reproduce", "figure4", *words, "--json") == 0
+    after = {path: path.stat().st_mtime_ns for path in runs_folder.glob("**/metrics.json")}
+    assert after == before and before
+    rows = json.loads(capsys.readouterr().out)["rows"]
+    assert {row["group"] for row in rows} == {"DynamicVAE", "DeVAE"}
+
+
+def test_the_studys_folder_knows_the_runs_of_all_experiments(runs_folder):
+    words = ("--scale", "smoke", "--seeds", 1, "--runs-dir", runs_folder)
+    for name in ("figure6", "table3"):
+        assert run("reproduce", name, *words) == 0
+    listed = json.loads((runs_folder / "reproduce" / "smoke" / "study.json").read_text())["runs"]
+    assert len(listed) == len(set(listed)) >= 3
+
+
+def test_list_says_what_each_trains_and_the_papers_numbers(tmp_path, capsys):
+    assert run("reproduce", "list", "--scale", "paper", "--runs-dir", tmp_path, "--json") == 0
+    rows = {row["name"]: row for row in json.loads(capsys.readouterr().out)}
+    assert list(rows) == list(EXPERIMENTS)
+    # Four methods, ten seeds, two data sets.
+    assert rows["figure2"]["runs"] == 80
+    assert "300,000 steps" in rows["figure2"]["trains"]
+    assert "22.47/415.18" in rows["table1"]["known"]
+    assert rows["table3"]["known"] == "not in the copy of the paper at hand"
+
+
+def test_list_knows_how_long_the_runs_took(runs_folder, capsys):
+    words = ("--scale", "smoke", "--seeds", 1, "--runs-dir", runs_folder)
+    assert run("reproduce", "figure6", *words) == 0
+    capsys.readouterr()
+    assert run("reproduce", "list", *words, "--json") == 0
+    rows = {row["name"]: row for row in json.loads(capsys.readouterr().out)}
+    assert rows["figure6"]["done"] == 1 and rows["figure6"]["core_hours"] == 0
+    assert run("reproduce", "list", *words) == 0
+    assert "all are done" in capsys.readouterr().out.replace("\n", " ")
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("figure22",), "figure2"),
+        (("figure2", "--scale", "tiny"), "scale"),
+        (("figure2", "--engine", "loca"), "local"),
+        (("figure2", "--engine", "inline", "--workers", 2), "one run at a time"),
+        (("figure2", "--gpus-per-run", 1), "--engine ray"),
+    ],
+)
+def test_wrong_use_ends_before_any_work(words, told, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert run("reproduce", *words) == 2
+    assert told in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
+
+
+def test_without_runs_there_is_nothing_to_show(tmp_path, capsys):
+    words = ("--no-train", "--scale", "smoke", "--runs-dir", tmp_path)
+    assert run("reproduce", "figure2", *words) == 1
+    assert "No run of figure2 is done" in capsys.readouterr().err
+
+
+def test_experiments_share_the_runs_of_the_default_pressures():
+    """Table 3's betas 1, 10, 40 are DeVAE's own: the runs must be the very same."""
+    small = SCALES["small"]
+    of_table = [plan.settings for plan in plans_of("table3", small)]
+    of_figure = [plan.settings for plan in plans_of("figure2", small)]
+    own = [settings for settings in of_table if "betas" not in settings]
+    assert own and all(settings in of_figure for settings in own)
+    others = [settings["betas"] for settings in of_table if "betas" in settings]
+    # A quarter of the published ones, as there are a quarter of the pixels.
+    assert [0.25, 2.5, 5.0, 10.0, 20.0] in others and [0.25, 2.5] in others
