@@ -10,17 +10,23 @@ import click
 from keras_devae.errors import FailureError, UsageError
 from keras_devae.version import __version__
 
-#: Command -> one line of help; the module of that name holds it and is imported when it is used.
+#: Command -> one line of help; the module of that name, with underscores, holds it and is imported
+#: when it is used.
 COMMANDS = {
+    "annealing-test": "Find out which betas suit a data set.",
     "bench": "Measure how fast this machine trains, encodes and reads data.",
+    "compare": "Compare finished runs: spread over seeds, rank correlations, selection by UDR.",
     "data": "List, describe and prepare data sets.",
     "doctor": "Show what is installed on this machine; examine a run and mend it.",
     "evaluate": "Compute the scores of a run, layer by layer.",
+    "explore": "Move the latents of a run and watch the image, on a local page.",
     "export": "Write encoder and decoder as a SavedModel or as ONNX.",
     "metrics": "List the metrics and what they are computed from.",
     "models": "List the models with their options, defaults and papers.",
     "plot": "Draw a figure of a run.",
     "presets": "Show the presets of `train`.",
+    "reproduce": "Make a table or figure of the DeVAE paper.",
+    "report": "Make the page about a run anew, or one that compares several.",
     "runs": "List runs.",
     "study": "Run many runs that one file describes, and tabulate them.",
     "train": "Train a model and measure it.",
@@ -38,7 +44,8 @@ class LazyGroup(click.Group):
         """Imports a command."""
         if name not in COMMANDS:
             return None
-        return getattr(importlib.import_module(f"keras_devae.cli.{name}"), name)
+        module = name.replace("-", "_")
+        return getattr(importlib.import_module(f"keras_devae.cli.{module}"), module)
 
     def resolve_command(self, ctx, args):
         """Names the close matches of an unknown command."""

@@ -38,9 +38,11 @@ LEVELS = {
     "encoding": 5,
     "export": 5,
     "evaluation": 6,
+    "latents": 6,
     "pictures": 6,
     "callbacks": 7,
     "experiments": 8,
+    "explorer": 8,
     "cli": 9,
 }
 

@@ -1,0 +1,231 @@
+"""The explorer's page, built on Gradio, which is imported only when a page is made."""
+
+import base64
+import html
+import io
+import os
+
+from PIL import Image
+
+from keras_devae.explorer.session import reach_of
+
+_STEP = 0.05
+# A part of the page itself: so it looks the same wherever the page is mounted.
+_STYLE = """<style>
+@media (min-width: 820px) {
+  .explorer-pictures { position: sticky; top: 0.5rem; align-self: flex-start; }
+}
+.explorer-title .html-container, .explorer-picture .html-container { padding: 0; }
+.explorer-picture figure { margin: 0; }
+.explorer-picture img {
+  display: block; width: 100%; max-width: 28rem; margin: 0; image-rendering: pixelated;
+  border: 1px solid var(--border-color-primary);
+}
+.explorer-picture figcaption {
+  padding-top: 0.4rem; font-size: var(--text-sm); color: var(--body-text-color-subdued);
+  overflow-wrap: anywhere;
+}
+.explorer-slider { padding-top: 6px !important; padding-bottom: 6px !important; }
+.explorer-slider .head { margin-bottom: 2px; align-items: center; }
+.explorer-slider .info-text { margin: 0; }
+.explorer-title h1 { margin: 0; overflow-wrap: anywhere; }
+</style>"""
+
+
+def make_page(session):
+    """Makes the page of a session.
+
+    Nothing on it comes from other hosts, and Gradio's telemetry is switched off in this process.
+
+    Args:
+        session: A `Session`.
+
+    Returns:
+        A `gradio.Blocks`, for `serve`, or to mount in an application with
+        `gradio.mount_gradio_app`.
+    """
+    gradio = _gradio()
+    title = f"{type(session.model).__name__} on {session.dataset.name}"
+    with gradio.Blocks(title=title, analytics_enabled=False, fill_width=True) as page:
+        gradio.HTML(f"{_STYLE}<h1>{html.escape(title)}</h1>", elem_classes="explorer-title")
+        _Explorer(gradio, session)
+    return page
+
+
+def system_theme():
+    """Returns Gradio's default theme with fonts of the system in place of its own."""
+    return _gradio().themes.Default(
+        primary_hue="blue",
+        neutral_hue="slate",
+        font=["system-ui", "sans-serif"],
+        font_mono=["ui-monospace", "monospace"],
+    )
+
+
+def _gradio():
+    # It looks for these when it is imported and when it serves.
+    os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
+    os.environ["GRADIO_RUN_HISTORY"] = "False"
+    os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
+    import gradio
+
+    return gradio
+
+
+class _Explorer:
+    """The components of the page and what happens when they are used.
+
+    What a visitor has chosen is in the components: visitors do not disturb each other.
+    """
+
+    def __init__(self, gradio, session):
+        self.gradio = gradio
+        self.session = session
+        row, layer = session.random_row(), 0
+        # The image that is shown; the field may be empty, or hold what there is not.
+        self.shown = gradio.State(row)
+        with gradio.Row():
+            with gradio.Column(scale=3, min_width=420, elem_classes="explorer-pictures"):
+                self._add_pictures(row, layer)
+                self._add_choices(row, layer)
+            with gradio.Column(scale=2, min_width=320):
+                self._add_sliders(row, layer)
+        self._connect()
+
+    def _add_pictures(self, row, layer):
+        gradio = self.gradio
+        options = {"elem_classes": "explorer-picture", "min_width": 160}
+        with gradio.Row():
+            self.original = gradio.HTML(self._original(row), elem_id="original", **options)
+            self.decoded = gradio.HTML(self._decoded(row, layer), elem_id="decoded", **options)
+
+    def _add_choices(self, row, layer):
+        gradio, session = self.gradio, self.session
+        label = f"Row of the image, 0 to {len(session.dataset) - 1:,}"
+        self.row = gradio.Number(row, label=label, precision=0)
+        with gradio.Row():
+            self.random = gradio.Button("Random image", variant="primary", min_width=120)
+            self.reset = gradio.Button("Reset to posterior", min_width=120)
+        self.layer = gradio.Radio(
+            [(self._layer_name(i), i) for i in range(session.num_layers)],
+            value=layer,
+            label="Latent layer",
+            visible=session.num_layers > 1,
+        )
+        self.category = gradio.Radio(
+            list(range(session.num_categories)),
+            value=session.code_of(row, layer).category,
+            label="Category",
+            visible=session.num_categories > 0,
+        )
+
+    def _add_sliders(self, row, layer):
+        gradio, sliders = self.gradio, self.session.sliders(layer)
+        self.summary = gradio.Markdown(self.session.summary(layer))
+        none_active = not any(slider.active for slider in sliders)
+        label = "Show latents that are not active, too"
+        self.show_all = gradio.Checkbox(none_active, label=label)
+        self.sliders = [
+            gradio.Slider(
+                step=_STEP, interactive=True, buttons=[], elem_classes="explorer-slider", **options
+            )
+            for options in self._slider_options(row, layer, none_active)
+        ]
+
+    def _connect(self):
+        seen, everything = [self.shown, self.layer], self.show_all
+        code = [self.category, *self.sliders]
+        begun = [self.shown, self.row, self.original, self.summary, self.decoded, *code]
+        moves = [component.input for component in code]
+        self._on(moves, self._decoded, [*seen, *code], self.decoded)
+        self._on([self.row.input], self._choose, [self.row, self.layer, everything], begun)
+        self._on([self.random.click], self._draw, [self.layer, everything], begun)
+        returns = [self.layer.input, self.reset.click]
+        self._on(returns, self._begin, [*seen, everything], begun)
+        self._on([everything.input], self._show, [self.layer, everything], self.sliders)
+
+    def _on(self, triggers, function, inputs, outputs):
+        self.gradio.on(
+            triggers,
+            function,
+            inputs,
+            outputs,
+            # Without the queue an answer comes at once; while one is awaited, only the newest
+            # values are kept.
+            queue=False,
+            trigger_mode="always_last",
+            show_progress="hidden",
+            api_visibility="private",
+        )
+
+    def _choose(self, row, layer, show_all):
+        """Begins with the image in the field, or the nearest that there is."""
+        if row is None:
+            return self.gradio.skip()
+        nearest = min(max(int(row), 0), len(self.session.dataset) - 1)
+        parts = self._begin(nearest, layer, show_all)
+        if nearest == row:
+            # More may have been typed meanwhile.
+            parts[1] = self.gradio.skip()
+        return parts
+
+    def _draw(self, layer, show_all):
+        """Begins with an image drawn at random."""
+        return self._begin(self.session.random_row(), layer, show_all)
+
+    def _begin(self, row, layer, show_all):
+        """Shows an image, and its posterior on the sliders."""
+        return [
+            row,
+            row,
+            self._original(row),
+            self.session.summary(layer),
+            self._decoded(row, layer),
+            self.session.code_of(row, layer).category,
+            *(
+                self.gradio.update(**options)
+                for options in self._slider_options(row, layer, show_all)
+            ),
+        ]
+
+    def _show(self, layer, show_all):
+        """Shows the sliders of all latents, or of the active ones."""
+        sliders = self.session.sliders(layer)
+        return [self.gradio.update(visible=show_all or slider.active) for slider in sliders]
+
+    def _slider_options(self, row, layer, show_all):
+        code = self.session.code_of(row, layer).code
+        for slider in self.session.sliders(layer):
+            value = float(code[slider.dimension])
+            yield {
+                "minimum": -reach_of(value),
+                "maximum": reach_of(value),
+                "value": round(value, 2),
+                "label": slider.name,
+                "info": slider.remark,
+                "visible": show_all or slider.active,
+            }
+
+    def _layer_name(self, layer):
+        return f"{layer}: KL {self.session.latents[layer].kl.sum():.1f} nats"
+
+    def _original(self, row):
+        factors = self.session.factors_of(row)
+        values = ", ".join(f"{name} {value}" for name, value in factors.items())
+        caption = f"Original, row {row:,}" + (f": {values}" if values else "")
+        return _figure(self.session.code_of(row).image, "original image", caption)
+
+    def _decoded(self, row, layer, category=None, *values):
+        image = self.session.decode(row, layer, values, category)
+        return _figure(image, "decoded image", "Decoded from the sliders")
+
+
+def _figure(image, alternative, caption):
+    """Returns an image in HTML, with its pixels in it."""
+    file = io.BytesIO()
+    Image.fromarray(image).save(file, "png")
+    pixels = base64.b64encode(file.getvalue()).decode()
+    return (
+        f'<figure><img src="data:image/png;base64,{pixels}" alt="{alternative}">'
+        f"<figcaption>{html.escape(caption)}</figcaption></figure>"
+    )

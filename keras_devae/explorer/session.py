@@ -1,0 +1,192 @@
+"""What the explorer shows, apart from the page that shows it: images, codes and sliders."""
+
+import dataclasses
+import threading
+
+import numpy as np
+
+from keras_devae.figures.mosaics import to_rgb
+from keras_devae.latents import measure_latents
+
+#: Sliders at most: beyond them latent dimensions keep what the starting image has.
+MOST_SLIDERS = 20
+#: Standard deviations of the prior to either side; more where the starting image lies outside.
+REACH = 3.0
+
+
+@dataclasses.dataclass(frozen=True)
+class Start:
+    """An image of the data set and its posterior, from which the sliders set out.
+
+    Attributes:
+        row: Row number of the image.
+        layer: Number of the latent layer.
+        image: The image itself, uint8 `(height, width, 3)`.
+        code: Means of the posterior, float32 `(latent_dim,)`, rounded to two decimals.
+        category: The most probable category, or `None` for a model without.
+    """
+
+    row: int
+    layer: int
+    image: np.ndarray
+    code: np.ndarray
+    category: int | None
+
+
+@dataclasses.dataclass(frozen=True)
+class Slider:
+    """What one slider moves.
+
+    Attributes:
+        dimension: Number of the latent dimension.
+        name: It with the factor that it holds, e.g. `"z3 scale"`.
+        remark: Its KL divergence in nats, and the share of the factor's entropy that it tells.
+        active: Whether the dimension is active.
+    """
+
+    dimension: int
+    name: str
+    remark: str
+    active: bool
+
+
+class Session:
+    """A trained model and a data set, ready to decode one code at a time.
+
+    It keeps no state but the last starting image, so that several pages can share it.
+
+    Args:
+        model: A trained model.
+        dataset: The data set, with or without factors.
+        images: Images that the latents are measured on; default 5,000, or all if there are fewer.
+        seed: Integer seed of these images and of random ones; default 0.
+
+    Raises:
+        UsageError: If the images do not fit the model or `images` is below 2.
+    """
+
+    def __init__(self, model, dataset, images=5000, seed=0):
+        self.model = model
+        self.dataset = dataset
+        self.latents = measure_latents(model, dataset, None, images, seed)
+        self._random = np.random.default_rng(seed)
+        # The pages of several browsers are served by threads.
+        self._lock = threading.Lock()
+        self._latest = None
+        # Keras compiles on first use, which the first move of a slider would have to wait for.
+        for layer in range(self.num_layers):
+            self.decode(0, layer, [])
+
+    @property
+    def num_layers(self):
+        """Number of latent layers."""
+        return len(self.latents)
+
+    @property
+    def num_categories(self):
+        """Number of categories of the categorical code, 0 for a model without."""
+        return self.model.num_categories
+
+    def random_row(self):
+        """Returns the row number of an image drawn at random."""
+        with self._lock:
+            return int(self._random.integers(len(self.dataset)))
+
+    def sliders(self, layer):
+        """Returns what the sliders of a layer move, the largest KL divergence first.
+
+        Args:
+            layer: Number of the latent layer.
+
+        Returns:
+            At most `MOST_SLIDERS` of `Slider`.
+        """
+        latents = self.latents[layer]
+        active = set(latents.active.tolist())
+        return [
+            Slider(d, latents.name_of(d), _remark(latents, d), d in active)
+            for d in latents.order[:MOST_SLIDERS].tolist()
+        ]
+
+    def code_of(self, row, layer=0):
+        """Encodes an image of the data set.
+
+        Args:
+            row: Row number of the image.
+            layer: Number of the latent layer; default 0.
+
+        Returns:
+            A `Start`.
+
+        Raises:
+            UsageError: If there is no such row or layer.
+        """
+        with self._lock:
+            return self._code_of(row, layer)
+
+    def _code_of(self, row, layer):
+        latest = self._latest
+        if latest is None or (latest.row, latest.layer) != (row, layer):
+            image = self.dataset.images([row])
+            code = np.round(self.model.encode(image, layer)[0], 2)
+            category = None
+            if self.num_categories:
+                category = int(self.model.encode_categories(image)[0])
+            self._latest = Start(row, layer, to_rgb(image)[0], code, category)
+        return self._latest
+
+    def decode(self, row, layer, values, category=None):
+        """Decodes the code of an image with some of its dimensions set anew.
+
+        Args:
+            row: Row number of the image.
+            layer: Number of the latent layer.
+            values: Values of the first dimensions in the order of `sliders`; the others keep those
+                of the image.
+            category: Category, default that of the image; ignored by a model without.
+
+        Returns:
+            Pixel means as an image, uint8 `(height, width, 3)`.
+
+        Raises:
+            UsageError: If there is no such row, layer or category.
+        """
+        with self._lock:
+            start = self._code_of(row, layer)
+            code = start.code.copy()
+            code[self.latents[layer].order[: len(values)]] = values
+            options = {}
+            if self.num_categories:
+                options["categories"] = [start.category if category is None else category]
+            return to_rgb(self.model.decode(code[None], layer, **options))[0]
+
+    def factors_of(self, row):
+        """Returns the factor values of an image under their names; empty without factors."""
+        names = self.dataset.factor_names
+        if names is None:
+            return {}
+        return dict(zip(names, self.dataset.factors([row])[0].tolist(), strict=True))
+
+    def summary(self, layer):
+        """Returns a sentence on how many latent dimensions of a layer are active."""
+        latents = self.latents[layer]
+        count = len(latents.active)
+        verb = "is" if count == 1 else "are"
+        return (
+            f"{count} of {len(latents.kl)} latents {verb} active. KL {latents.kl.sum():.1f} nats "
+            "in all."
+        )
+
+
+def reach_of(value):
+    """Returns how far a slider goes to either side, so that a value lies on it."""
+    return float(max(REACH, np.ceil(abs(value))))
+
+
+def _remark(latents, dimension):
+    remark = f"KL {latents.kl[dimension]:.2f} nats"
+    factor = latents.factor_of(dimension)
+    if factor is None:
+        return remark
+    share = latents.shares[dimension, latents.factor_names.index(factor)]
+    return f"{remark}, tells {share:.0%} of {factor}"

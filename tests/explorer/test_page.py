@@ -1,0 +1,223 @@
+"""The page as a visitor uses it, in a real browser."""
+
+import base64
+import io
+import re
+import threading
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from keras_devae.explorer import serving
+from keras_devae.explorer.page import make_page
+from keras_devae.explorer.serving import address_of, listen, make_server
+
+pytestmark = pytest.mark.browser
+
+
+@pytest.fixture(scope="module")
+def serve():
+    """Serves the page of a session from a thread; returns its address."""
+    running = []
+
+    def start(session):
+        listener, server = listen(), make_server(make_page(session))
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
+        thread.start()
+        running.append((server, thread, listener))
+        return address_of(listener)
+
+    yield start
+    for server, thread, listener in running:
+        server.should_exit = True
+        thread.join()
+        listener.close()
+
+
+@pytest.fixture(scope="module")
+def address(serve, painter):
+    return serve(painter())
+
+
+@pytest.fixture(scope="module")
+def address_with_categories(serve, painter):
+    return serve(painter(with_factors=False, with_categories=True))
+
+
+@pytest.fixture
+def visit(browser_page):
+    """Opens an address on the image of row 10; no error and no other host may follow."""
+    requests = []
+    browser_page.on("request", lambda request: requests.append(request.url))
+
+    def open_page(address):
+        browser_page.goto(address)
+        choose(browser_page, 10)
+        wait_for(browser_page, "original", halves, 150, 100)
+        return browser_page
+
+    yield open_page
+    assert browser_page.console_errors == []
+    assert {re.match(r"data:|https?://[^/:]+", url).group() for url in requests} <= {
+        "data:",
+        "http://127.0.0.1",
+    }
+
+
+def picture_in(page, name):
+    source = page.get_by_alt_text(f"{name} image").get_attribute("src")
+    return np.asarray(Image.open(io.BytesIO(base64.b64decode(source.split(",")[1]))))
+
+
+def halves(image):
+    """The grey levels of the left and the right half."""
+    return image[0, 0, 0], image[0, 3, 0]
+
+
+def wait_for(page, name, measure, *expected):
+    """Waits until a picture shows what is expected."""
+    for _ in range(100):
+        found = measure(picture_in(page, name))
+        if found == expected:
+            return
+        page.wait_for_timeout(50)
+    assert found == expected
+
+
+def choose(page, row):
+    page.get_by_label("Row of the image").fill(str(row))
+
+
+def row_in(page):
+    return int(page.get_by_label("Row of the image").input_value())
+
+
+def levels_of(row):
+    """The grey levels of the image of a row."""
+    return 50 * (row // 3), 100 * (row % 3)
+
+
+def slider(page, name):
+    return page.get_by_label(f"range slider for {name}")
+
+
+def names_of_sliders(page):
+    labels = page.locator("input[type=range]:visible").evaluate_all(
+        "ranges => ranges.map(range => range.ariaLabel)"
+    )
+    return [label.removeprefix("range slider for ") for label in labels]
+
+
+def test_a_slider_changes_the_picture_and_not_the_image(visit, address):
+    page = visit(address)
+    wait_for(page, "decoded", halves, 150, 100)
+    slider(page, "z2 left").focus()
+    for _ in range(4):
+        page.keyboard.press("ArrowRight")
+    # Four steps of 0.05, each of them 2.5 grey levels.
+    wait_for(page, "decoded", halves, 160, 100)
+    page.get_by_label("number input for z0 right").fill("1")
+    wait_for(page, "decoded", halves, 160, 200)
+    assert halves(picture_in(page, "original")) == (150, 100)
+    page.get_by_role("button", name="Reset to posterior").click()
+    wait_for(page, "decoded", halves, 150, 100)
+    assert slider(page, "z2 left").input_value() == "1"
+    assert page.get_by_text("row 10: left 3, right 1").is_visible()
+
+
+def test_a_layer_brings_its_own_latents(visit, address):
+    page = visit(address)
+    assert names_of_sliders(page) == ["z2 left", "z0 right"]
+    page.get_by_label("1: KL").check()
+    slider(page, "z2 left").wait_for(state="hidden")
+    assert names_of_sliders(page) == ["z0 right"]
+    assert page.get_by_text("1 of 4 latents is active").is_visible()
+    page.get_by_label("number input for z0 right").fill("1")
+    # The latent that is not shown keeps what this layer says of the image.
+    wait_for(page, "decoded", halves, 150, 200)
+
+
+def test_latents_that_are_not_active_are_shown_on_demand(visit, address):
+    page = visit(address)
+    page.get_by_label("Show latents that are not active").check()
+    slider(page, "z1").wait_for()
+    assert names_of_sliders(page) == ["z2 left", "z0 right", "z1", "z3"]
+    page.get_by_label("number input for z1").fill("1")
+    wait_for(page, "decoded", halves, 255, 255)
+    page.get_by_label("Show latents that are not active").uncheck()
+    slider(page, "z1").wait_for(state="hidden")
+    choose(page, 0)
+    wait_for(page, "decoded", halves, 0, 0)
+    page.get_by_label("number input for z0 right").fill("0")
+    wait_for(page, "decoded", halves, 0, 100)
+
+
+def test_images_are_chosen_by_row_or_at_random(visit, address):
+    page = visit(address)
+    choose(page, 99)
+    wait_for(page, "decoded", halves, 200, 200)
+    assert row_in(page) == 14
+    rows = set()
+    for _ in range(8):
+        with page.expect_response(lambda response: "run/predict" in response.url):
+            page.get_by_role("button", name="Random image").click()
+        for name in ("original", "decoded"):
+            wait_for(page, name, lambda image: (halves(image) == levels_of(row_in(page)),), True)
+        rows.add(row_in(page))
+    assert len(rows) > 2
+    row = row_in(page)
+    page.get_by_text(f"row {row}: left {row // 3}, right {row % 3}").wait_for()
+
+
+def test_a_category_is_chosen(visit, address_with_categories):
+    page = visit(address_with_categories)
+    assert names_of_sliders(page) == ["z2", "z0"]
+    assert not page.get_by_text("Latent layer").is_visible()
+    # Row 10 is of category 1, which is painted in the negative.
+    wait_for(page, "decoded", halves, 105, 155)
+    page.get_by_label("0", exact=True).check()
+    wait_for(page, "decoded", halves, 150, 100)
+    page.get_by_label("number input for z0").fill("1")
+    wait_for(page, "decoded", halves, 150, 200)
+    page.get_by_role("button", name="Reset to posterior").click()
+    wait_for(page, "decoded", halves, 105, 155)
+
+
+def test_two_visitors_do_not_disturb_each_other(visit, address, chromium):
+    page, other = visit(address), chromium.new_page()
+    other.goto(address)
+    choose(other, 0)
+    wait_for(other, "decoded", halves, 0, 0)
+    page.get_by_label("number input for z0 right").fill("1")
+    wait_for(page, "decoded", halves, 150, 200)
+    other.get_by_label("number input for z2 left").fill("2")
+    wait_for(other, "decoded", halves, 200, 0)
+    other.close()
+
+
+def test_pictures_are_enlarged_without_smoothing(visit, address):
+    page = visit(address)
+    for name in ("original", "decoded"):
+        image = page.get_by_alt_text(f"{name} image")
+        assert image.bounding_box()["width"] > 200
+        style = image.evaluate("image => getComputedStyle(image).imageRendering")
+        assert style == "pixelated"
+
+
+def test_python_opens_the_same_page(painter, visit, monkeypatch, capsys):
+    """It serves until Ctrl-C, here until it has been looked at."""
+
+    def serve_while_visiting(page, listener, browser):
+        assert not browser
+        server = make_server(page)
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
+        thread.start()
+        wait_for(visit(address_of(listener)), "decoded", halves, 150, 100)
+        server.should_exit = True
+        thread.join()
+
+    monkeypatch.setattr(serving, "serve", serve_while_visiting)
+    session = painter()
+    serving.explore(session.model, session.dataset, browser=False)
+    assert "The page is at http://127.0.0.1:" in capsys.readouterr().out

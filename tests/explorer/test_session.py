@@ -1,0 +1,121 @@
+import numpy as np
+import pytest
+
+from keras_devae.data import from_arrays
+from keras_devae.errors import UsageError
+from keras_devae.explorer import session as session_module
+from keras_devae.explorer.session import Session, reach_of
+from keras_devae.figures.mosaics import to_rgb
+
+# Row 3 * a + b has the grey levels 50 * a and 100 * b.
+ROW = 10
+
+
+def test_sliders_are_ordered_and_named(painter):
+    session = painter()
+    assert [slider.name for slider in session.sliders(0)] == ["z2 left", "z0 right", "z1", "z3"]
+    assert [slider.active for slider in session.sliders(0)] == [True, True, False, False]
+    # (mean square + variance - 1 - log variance) / 2, where the means are -2, -1, 0, 1, 2.
+    expected = (2 + 0.01 - 1 - np.log(0.01)) / 2
+    assert session.sliders(0)[0].remark == f"KL {expected:.2f} nats, tells 100% of left"
+    assert session.sliders(0)[3].remark == "KL 0.00 nats"
+    assert session.summary(0).startswith("2 of 4 latents are active")
+
+
+def test_a_layer_has_an_order_and_names_of_its_own(painter):
+    session = painter()
+    assert [slider.name for slider in session.sliders(1)] == ["z0 right", "z2", "z1", "z3"]
+    assert [slider.active for slider in session.sliders(1)] == [True, False, False, False]
+    assert session.summary(1).startswith("1 of 4 latents is active")
+
+
+def test_an_image_is_where_the_sliders_begin(painter, picture):
+    start = painter().code_of(ROW)
+    np.testing.assert_array_equal(start.image, picture(150, 100))
+    np.testing.assert_allclose(start.code, [0, 0, 1, 0])
+    assert start.category is None
+    assert painter().code_of(ROW, 1).code[2] == pytest.approx(0.1)
+    assert painter().factors_of(ROW) == {"left": 3, "right": 1}
+
+
+@pytest.mark.parametrize(
+    ("values", "left", "right"),
+    [([], 150, 100), ([2.0], 200, 100), ([1.0, 1.0], 150, 200), ([-2, -1, 0, 3], 0, 0)],
+)
+def test_a_slider_moves_its_own_dimension_only(painter, picture, values, left, right):
+    session = painter()
+    np.testing.assert_array_equal(session.decode(ROW, 0, values), picture(left, right))
+    np.testing.assert_array_equal(session.code_of(ROW).image, picture(150, 100))
+    # What was moved before is forgotten.
+    np.testing.assert_array_equal(session.decode(ROW, 0, []), picture(150, 100))
+
+
+def test_each_layer_is_decoded_from_its_own_code(painter, picture):
+    session = painter()
+    np.testing.assert_array_equal(session.decode(ROW, 1, []), picture(150, 100))
+    np.testing.assert_array_equal(session.decode(ROW, 1, [0.0, 0.2]), picture(200, 100))
+    np.testing.assert_array_equal(session.decode(ROW, 0, [0.2]), picture(110, 100))
+
+
+def test_means_beyond_black_and_white_are_clipped(painter, picture):
+    np.testing.assert_array_equal(painter().decode(ROW, 0, [-9.0, 9.0]), picture(0, 255))
+
+
+def test_without_factors_sliders_have_numbers_only(painter, picture):
+    session = painter(with_factors=False)
+    assert [slider.name for slider in session.sliders(0)] == ["z2", "z0", "z1", "z3"]
+    assert session.factors_of(ROW) == {}
+    np.testing.assert_array_equal(session.decode(ROW, 0, [2.0]), picture(200, 100))
+
+
+def test_a_category_is_that_of_the_image_or_chosen(painter, picture):
+    session = painter(with_categories=True)
+    assert session.num_categories == 2
+    assert session.code_of(ROW).category == 1 and session.code_of(1).category == 0
+    np.testing.assert_array_equal(session.decode(1, 0, []), picture(0, 100))
+    np.testing.assert_array_equal(session.decode(1, 0, [], 1), picture(255, 155))
+    np.testing.assert_array_equal(session.decode(ROW, 0, []), picture(105, 155))
+    np.testing.assert_array_equal(session.decode(ROW, 0, [2.0], 0), picture(200, 100))
+
+
+def test_beyond_the_most_sliders_the_image_keeps_its_code(painter, picture, monkeypatch):
+    monkeypatch.setattr(session_module, "MOST_SLIDERS", 1)
+    session = painter()
+    assert [slider.name for slider in session.sliders(0)] == ["z2 left"]
+    np.testing.assert_array_equal(session.decode(ROW, 0, [2.0]), picture(200, 100))
+
+
+def test_random_images_follow_the_seed(painter):
+    first, second = ([s.random_row() for _ in range(20)] for s in (painter(), painter()))
+    assert first == second and set(first) <= set(range(15)) and len(set(first)) > 3
+
+
+def test_what_there_is_not_is_refused(painter):
+    with pytest.raises(UsageError):
+        painter().code_of(15)
+
+
+def test_sliders_reach_three_deviations_or_the_value():
+    assert reach_of(0.5) == reach_of(-3.0) == 3
+    assert reach_of(-4.2) == 5
+
+
+@pytest.mark.backends
+@pytest.mark.parametrize(
+    ("method", "layers", "channels"), [("devae", 3, 3), ("joint_vae", 1, 1), ("pca", 1, 1)]
+)
+def test_models_reconstruct_an_image_from_where_the_sliders_begin(
+    tiny, blobs, method, layers, channels
+):
+    images = blobs(32, (8, 8, channels))
+    model = tiny(method, image_shape=(8, 8, channels))
+    if method == "pca":
+        model.fit(images)
+    session = Session(model, from_arrays(images))
+    assert session.num_layers == layers
+    for layer in range(layers):
+        values = [session.code_of(5, layer).code[s.dimension] for s in session.sliders(layer)]
+        expected = to_rgb(model.reconstruct(images[5:6], layer))[0]
+        found = session.decode(5, layer, values)
+        # The sliders begin at two decimals.
+        np.testing.assert_allclose(found.astype(int), expected, atol=3)
