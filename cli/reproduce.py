@@ -75,7 +75,7 @@ def _reproduce(context, name, scale, seeds, runs_dir, output, as_json, options):
         standing = None if no_train else _train(reproduction, carrier, retry)
         with progress_bars() as progress:
             outcome, results = reproduction.outcome(
-                lambda done, total: progress(done, total, "trials")
+                lambda done, total: progress(done, total, "trials"), only_done=no_train
             )
     except KeyboardInterrupt as ending:
         click.echo(f"Interrupted. Go on with: {command}", err=True)

@@ -13,7 +13,7 @@ _MODULES = {
     "contact_sheet": "contact_sheets",
     "factor_scatter": "scatter_plots",
     "freezing_curves": "freezing",
-    "information_curves": "information_curves",
+    "information_curves": "method_curves",
     "information_diffusion": "latent_curves",
     "information_map": "information_maps",
     "information_over_layers": "information_maps",

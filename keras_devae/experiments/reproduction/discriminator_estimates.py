@@ -159,6 +159,7 @@ def estimate_table(
     correlations=CORRELATIONS,
     trials=10,
     progress=None,
+    only_done=False,
     **options,
 ):
     """Estimates the total correlation for all dimensions and correlations, several times each.
@@ -172,6 +173,7 @@ def estimate_table(
         correlations: Correlations of the pairs.
         trials: Trials of each, with the seeds 0, 1, ...; default 10.
         progress: Called with the numbers of trials done and to do, or `None` (default).
+        only_done: Whether to return the trials that are done, and do no others; default false.
         **options: `steps`, `batch_size`, `samples`, `units` and `learning_rate` of
             `estimate_total_correlation`.
 
@@ -187,13 +189,16 @@ def estimate_table(
     for cell in cells:
         _check_cell(*cell)
     work = [(*cell, seed) for cell in cells for seed in range(trials)]
+    if only_done:
+        work = [trial for trial in work if _trial_file(Path(folder), *trial).is_file()]
     estimates = {}
     for trial in work:
         estimates[trial] = _trial(Path(folder), *trial, options)
         if progress is not None:
             progress(len(estimates), len(work))
     rows = [_row(*trial, estimate) for trial, estimate in estimates.items()]
-    write_table(Path(folder) / "estimates.csv", rows)
+    if rows:
+        write_table(Path(folder) / "estimates.csv", rows)
     return rows
 
 
@@ -207,10 +212,14 @@ def _row(dimensions, correlation, seed, estimate):
     }
 
 
+def _trial_file(folder, dimensions, correlation, seed):
+    name = f"dimensions{dimensions}-correlation{correlation:g}-seed{seed}.json"
+    return folder / "trials" / name
+
+
 def _trial(folder, dimensions, correlation, seed, options):
     """Returns the estimate of one trial, done before or now."""
-    name = f"dimensions{dimensions}-correlation{correlation:g}-seed{seed}.json"
-    file = folder / "trials" / name
+    file = _trial_file(folder, dimensions, correlation, seed)
     settings = _settings(dimensions, correlation, seed, options)
     if file.is_file():
         kept = read_json(file)

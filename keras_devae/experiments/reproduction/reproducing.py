@@ -94,12 +94,13 @@ class Reproduction:
         runs = zip(self.plans, self.study.runs, strict=True)
         return Results([read_result(plan, run) for plan, run in runs if run.is_done()])
 
-    def outcome(self, progress=None):
+    def outcome(self, progress=None, only_done=False):
         """Makes the table and the figure.
 
         Args:
             progress: Function of the numbers of trials done and to do, for the experiment that
                 trains no models of images; or `None`.
+            only_done: Whether that one leaves out the trials that are not done; default false.
 
         Returns:
             The pair of the `Outcome` and its `Results`.
@@ -108,13 +109,22 @@ class Reproduction:
             FailureError: If no run is done.
         """
         if self.experiment.outcome == "estimates":
-            options = _ESTIMATES[self.scale.name]
-            rows = estimate_table(self.folder / self.name, **options, progress=progress)
-            return outcomes.estimate_outcome(rows), Results([])
+            return self._estimates(progress, only_done), Results([])
         results = self.results()
         if not len(results):
-            raise FailureError(f"No run of {self.name} is done in {self.folder}.")
+            raise FailureError(
+                f"No run of {self.name} is done in {self.folder}. Leave --no-train out to train."
+            )
         return OUTCOMES[self.experiment.outcome](results), results
+
+    def _estimates(self, progress, only_done):
+        # Beside the study, whose folder holds runs only.
+        folder = self.folder.with_name(f"{self.scale.name}-{self.name}")
+        options = _ESTIMATES[self.scale.name]
+        rows = estimate_table(folder, **options, progress=progress, only_done=only_done)
+        if not rows:
+            raise FailureError(f"No trial of {self.name} is done in {folder}.")
+        return outcomes.estimate_outcome(rows)
 
     def write(self, outcome, results, output, command):
         """Writes the numbers, the table and the figure.
