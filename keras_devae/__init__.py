@@ -24,6 +24,7 @@ _SUBMODULES = (
     "explorer",
     "export",
     "figures",
+    "latents",
     "layers",
     "losses",
     "metrics",
