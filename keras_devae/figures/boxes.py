@@ -8,7 +8,7 @@ from matplotlib.ticker import MaxNLocator
 
 from keras_devae.errors import UsageError
 from keras_devae.figures.canvas import FONT_SIZE, TITLE_SIZE, new_figure
-from keras_devae.figures.curves import COLORS, COLUMNS
+from keras_devae.figures.curves import COLORS, columns_of
 
 BOX_WIDTH = 0.55
 #: Two columns of a journal.
@@ -68,7 +68,7 @@ def _checked(title, groups):
 def _panels(count, groups, horizontal):
     width = 2.0 if horizontal else max(1.3, 0.5 * len(groups)) + 0.35
     height = max(1.0, 0.5 + 0.28 * len(groups)) if horizontal else 2.3
-    columns = max(1, min(COLUMNS, count, int(PAGE_INCHES / width)))
+    columns = max(1, min(columns_of(count), int(PAGE_INCHES / width)))
     rows = -(-count // columns)
     figure = new_figure()
     figure.set_layout_engine("constrained")

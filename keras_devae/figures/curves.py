@@ -99,9 +99,14 @@ def _title(quantity, layer):
     return title if layer is None else f"{title} by layer"
 
 
+def columns_of(count):
+    """Returns how many of some panels stand in a row: at most three, and four two by two."""
+    return 2 if count == 4 else min(COLUMNS, count)
+
+
 def empty_panels(count):
-    """Makes a figure of small panels in rows of three: the pair (figure, list of axes)."""
-    columns = min(COLUMNS, count)
+    """Makes a figure of small panels, three in a row: the pair (figure, list of axes)."""
+    columns = columns_of(count)
     rows = -(-count // columns)
     figure = new_figure()
     figure.set_layout_engine("constrained")

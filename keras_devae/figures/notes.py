@@ -25,7 +25,7 @@ def note_below(figure: Figure, text: str) -> Figure:
     width, height = figure.get_size_inches()
     box = figure.get_tightbbox()
     lines = textwrap.wrap(text, max(30, int((box.x1 - max(box.x0, 0)) / _CHARACTER)))
-    note = figure.text(
+    figure.text(
         max(box.x0, 0) / width,
         (box.y0 - 0.08) / height,
         "\n".join(lines),
@@ -34,8 +34,6 @@ def note_below(figure: Figure, text: str) -> Figure:
         color="#444444",
         parse_math=False,
     )
-    # It lies outside, where the layout of the panels should not make room for it.
-    note.set_in_layout(True)
-    if figure.get_layout_engine() is not None:
-        figure.set_layout_engine("none")
+    # The panels stay where they are: a new layout would make room for the note.
+    figure.set_layout_engine("none")
     return figure

@@ -10,7 +10,7 @@ from keras_devae.encoding import Encoding, encoding_file
 from keras_devae.experiments.reproduction.outcomes import Outcome, shown
 from keras_devae.experiments.training import load_trained
 from keras_devae.figures.mosaics import to_rgb
-from keras_devae.files import file_hash
+from keras_devae.files import file_hash, read_json, write_json
 from keras_devae.latents import ACTIVE_KL, information_of_layers, measure_latents
 from keras_devae.metrics.spread import spread_of
 from keras_devae.metrics.suite import draw_sample
@@ -142,11 +142,9 @@ def _rows(dataset, count, seed):
 
 def over_layers_outcome(results):
     """Figure 11: the information about each factor over the latent layers of DeVAE."""
-    shares, rows = [], []
-    for result in results:
-        information, entropies, names = information_of_layers(*_loaded(result))
-        shares.append(information.max(axis=1) / entropies)
-    shares = np.array(shares)
+    rows, measured = [], [_kept(result, "layers", _shares_by_layer) for result in results]
+    shares = np.array([of_run["shares"] for of_run in measured])
+    names, entropies = measured[0]["factors"], np.array(measured[0]["entropies"])
     for factor, name in enumerate(names):
         by_layer = [shown(spread_of(shares[:, i, factor])) for i in range(shares.shape[1])]
         falls = np.mean(np.all(np.diff(shares[:, :, factor], axis=1) <= 0, axis=1))
@@ -171,6 +169,15 @@ def over_layers_outcome(results):
     return Outcome(header, rows, figure, remarks, tidy)
 
 
+def _shares_by_layer(result):
+    information, entropies, names = information_of_layers(*_loaded(result))
+    return {
+        "shares": (information.max(axis=1) / entropies).tolist(),
+        "entropies": entropies.tolist(),
+        "factors": list(names),
+    }
+
+
 def with_top_k(result):
     """Adds `med.top_k_disentanglement` and `med.top_k_completeness` to a run's layer 0.
 
@@ -180,6 +187,11 @@ def with_top_k(result):
     Returns:
         A `Result`; top-k MED keeps one latent dimension a factor, see `keras_devae.metrics.med`.
     """
+    added = _kept(result, "top_k", _top_k)
+    return dataclasses.replace(result, layers=[{**result.layers[0], **added}, *result.layers[1:]])
+
+
+def _top_k(result):
     model, dataset = _loaded(result)
     rows = draw_sample(len(dataset), result.config.evaluation_images, result.config.seed).plain
     weights = file_hash(result.directory.trained_model_file())
@@ -188,8 +200,15 @@ def with_top_k(result):
     scores = metrics.med(
         encoding.codes(rows, 0), dataset.factors(rows), top_k=TOP_K, informativeness=False
     )
-    added = {name: value for name, value in scores.items() if name.startswith("med.top_k")}
-    return dataclasses.replace(result, layers=[{**result.layers[0], **added}, *result.layers[1:]])
+    return {name: value for name, value in scores.items() if name.startswith("med.top_k")}
+
+
+def _kept(result, name, measure):
+    """Measures something of a run once: what was found stays in the run's folder."""
+    file = result.directory.path / "reproduction" / f"{name}.json"
+    if not file.is_file():
+        write_json(file, measure(result))
+    return read_json(file)
 
 
 def _loaded(result):

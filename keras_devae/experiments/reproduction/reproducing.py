@@ -146,11 +146,24 @@ class Reproduction:
         figures.save(outcome.figure, files["svg"])
         return list(files.values())
 
+    @property
+    def setting(self):
+        """What the numbers are of, in a sentence or two."""
+        if self.experiment.outcome != "estimates":
+            return self.scale.description
+        options = {"steps": 2000, "batch_size": 64, "units": (1000,) * 6}
+        options |= _ESTIMATES[self.scale.name]
+        return (
+            f"Scale {self.scale.name}: {options['trials']} trials; discriminators of "
+            f"{len(options['units'])} layers of {options['units'][0]} units, {options['steps']:,} "
+            f"steps of {options['batch_size']} samples, Adam 1e-4 (0.5, 0.9)."
+        )
+
     def _note(self, results):
         if not len(results):
-            return self.experiment.title
+            return self.setting
         sources = sorted({f"{r.config.dataset} {r.source}" for r in results})
-        return f"{self.scale.description} Data: {'; '.join(sources)}."
+        return f"{self.setting} Data: {'; '.join(sources)}."
 
     def _page(self, outcome, results, command):
         environment = jinja2.Environment(
@@ -162,7 +175,7 @@ class Reproduction:
         return environment.get_template("experiment.md").render(
             name=self.name,
             experiment=self.experiment,
-            scale=self.scale,
+            setting=self.setting,
             outcome=outcome,
             command=command,
             run_count=len(results),
