@@ -45,7 +45,7 @@ def box_plots(
             "`values` must hold a panel with a group. Received none; give at least one title with "
             "one group of numbers."
         )
-    figure, panels = _panels(len(values), groups, horizontal)
+    figure, panels = _panels(list(values), groups, horizontal)
     for axes, (title, panel) in zip(panels, values.items(), strict=True):
         for place, name in enumerate(groups):
             if panel.get(name) is not None:
@@ -65,8 +65,10 @@ def _checked(title, groups):
     return {name: numbers for name, numbers in arrays.items() if len(numbers)}
 
 
-def _panels(count, groups, horizontal):
-    width = 2.0 if horizontal else max(1.3, 0.5 * len(groups)) + 0.35
+def _panels(titles, groups, horizontal):
+    count, letters = len(titles), max(len(title) for title in titles)
+    # No title reaches into the next panel.
+    width = max(2.0 if horizontal else max(1.3, 0.5 * len(groups)) + 0.35, 0.09 * letters)
     height = max(1.0, 0.5 + 0.28 * len(groups)) if horizontal else 2.3
     columns = max(1, min(columns_of(count), int(PAGE_INCHES / width)))
     rows = -(-count // columns)

@@ -49,8 +49,7 @@ def first_of_each(results):
 
 def _traversals(drawn, results):
     images, labels, rows = [], [], []
-    for name, result, layer in drawn:
-        model, dataset = _loaded(result)
+    for name, result, layer, model, dataset in _with_models(drawn):
         latents = measure_latents(model, dataset, layer, seed=result.config.seed)
         # A model without active ones is shown by its strongest.
         dimensions = latents.active if len(latents.active) else latents.order[:1]
@@ -98,8 +97,7 @@ def layer_sample_outcome(results):
 
 def _samples(drawn, results):
     images, labels, rows = [], [], []
-    for name, result, layer in drawn:
-        model, dataset = _loaded(result)
+    for name, result, layer, model, dataset in _with_models(drawn):
         samples = model.sample(SAMPLED, layer, seed=result.config.seed)
         images.append(to_rgb(samples[:SHOWN]))
         labels.append(name)
@@ -209,6 +207,16 @@ def _kept(result, name, measure):
     if not file.is_file():
         write_json(file, measure(result))
     return read_json(file)
+
+
+def _with_models(drawn):
+    """Adds model and data set to names, results and layers; layers of a run share its model."""
+    before = None
+    for name, result, layer in drawn:
+        if result is not before:
+            model, dataset = _loaded(result)
+        before = result
+        yield name, result, layer, model, dataset
 
 
 def _loaded(result):
