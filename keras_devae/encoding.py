@@ -71,14 +71,14 @@ class Encoding:
 
         Args:
             rows: Row numbers of any shape.
-            layer: Number of the latent layer.
+            layer: Number of the latent layer, or `None` for all K, which come first.
         """
         self.prepare(rows)
         places = self._places[np.ravel(rows)]
         means, log_vars = self.model.layer_posterior(
             self._stored["means"][places], self._stored["log_vars"][places], layer
         )
-        shape = (*np.shape(rows), means.shape[-1])
+        shape = (*means.shape[:-2], *np.shape(rows), means.shape[-1])
         return means.reshape(shape), log_vars.reshape(shape)
 
     def codes(self, rows, layer):

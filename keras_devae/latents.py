@@ -24,6 +24,7 @@ class Latents:
         low: `(d,)` 2.5 % quantile of the posterior means.
         high: `(d,)` 97.5 % quantile of the posterior means.
         information: `(d, f)` mutual information with each factor in nats; `(d, 0)` without factors.
+        chance: `(d, f)` what of it a count of so few images finds where there is none, in nats.
         entropies: `(f,)` entropies of the factors in nats, above 0.
         factor_names: Names of the `f` factors that vary.
     """
@@ -33,6 +34,7 @@ class Latents:
     low: np.ndarray
     high: np.ndarray
     information: np.ndarray
+    chance: np.ndarray
     entropies: np.ndarray
     factor_names: tuple[str, ...]
 
@@ -48,8 +50,15 @@ class Latents:
 
     @property
     def shares(self):
-        """Mutual information as a share of each factor's entropy, `(d, f)`."""
-        return self.information / self.entropies
+        """Mutual information as a share of each factor's entropy, `(d, f)`, in `[0, 1]`.
+
+        It is adjusted for chance, as Vinh et al. (2010, Information Theoretic Measures for
+        Clusterings Comparison) adjust theirs: what chance finds is subtracted from both. Counts
+        find some information in noise, and much where images are few and values many.
+        """
+        room = self.entropies - self.chance
+        found = np.maximum(self.information - self.chance, 0)
+        return np.divide(found, room, out=np.zeros_like(found), where=room > 0)
 
     def factor_of(self, dimension):
         """Returns the name of the factor that a dimension holds, or `None`.
@@ -80,7 +89,7 @@ class Latents:
         return found
 
 
-def measure_latents(model, dataset, layer=0, images=5000, seed=0):
+def measure_latents(model, dataset, layer=0, images=5000, seed=0, encoding=None):
     """Measures what the latent dimensions of a layer hold.
 
     Args:
@@ -89,6 +98,8 @@ def measure_latents(model, dataset, layer=0, images=5000, seed=0):
         layer: Number of the latent layer, default 0; or `None` for all of them.
         images: Images that are encoded, each once; default 5,000, or all if there are fewer.
         seed: Integer seed of their choice; default 0.
+        encoding: The `keras_devae.encoding.Encoding` of the data set, which spares what it has
+            encoded already, or `None`.
 
     Returns:
         A `Latents`, or for `layer=None` a list with one for each layer. Information is that of
@@ -101,15 +112,14 @@ def measure_latents(model, dataset, layer=0, images=5000, seed=0):
     if layer is not None:
         model.check_layer(layer)
     rows = draw_sample(len(dataset), images, seed).plain
-    encoded = model.encoder_posterior(dataset.images(rows))
-    means, log_vars = model.layer_posterior(*encoded, None)
+    means, log_vars = _posterior(model, dataset, rows, encoding)
     factors, names = varying_factors(dataset, rows)
     layers = range(len(means)) if layer is None else [layer]
     measured = [_measured(i, means[i], log_vars[i], factors, names) for i in layers]
     return measured if layer is None else measured[0]
 
 
-def information_of_layers(model, dataset, images=5000, seed=0):
+def information_of_layers(model, dataset, images=5000, seed=0, encoding=None):
     """Measures what each latent layer passes on of each factor (Figure 11 of the DeVAE paper).
 
     The information is that of samples of the posterior. Of its means it would be the same in every
@@ -121,6 +131,7 @@ def information_of_layers(model, dataset, images=5000, seed=0):
         dataset: A data set with factors.
         images: Images that are encoded, each once; default 5,000, or all if there are fewer.
         seed: Integer seed of their choice and of the noise; default 0.
+        encoding: As for `measure_latents`.
 
     Returns:
         Tuple of the mutual information `(K, d, f)` in nats, counted in 20 equal-width bins, the
@@ -133,7 +144,7 @@ def information_of_layers(model, dataset, images=5000, seed=0):
     rows = draw_sample(len(dataset), images, seed).plain
     factors = dataset.factors(rows)
     labelled = check_labelled(rows[:, None], factors, dataset.factor_names)
-    means, log_vars = model.posterior(dataset.images(rows), None)
+    means, log_vars = _posterior(model, dataset, rows, encoding)
     noise = np.random.default_rng(seed).standard_normal(means.shape[1:], dtype=np.float32)
     information = [
         metrics.mutual_information_matrix(mean + np.exp(0.5 * log_var) * noise, labelled.factors)
@@ -154,10 +165,20 @@ def varying_factors(dataset, rows):
     return labelled.factors, tuple(labelled.names)
 
 
+def _posterior(model, dataset, rows, encoding):
+    """Returns means and log-variances of all layers, `(K, n, d)`."""
+    if encoding is None:
+        return model.posterior(dataset.images(rows), None)
+    return encoding.posterior(rows, None)
+
+
 def _measured(layer, means, log_vars, factors, names):
-    information = np.zeros((means.shape[1], 0))
+    information = chance = np.zeros((means.shape[1], 0))
     if names:
         information = metrics.mutual_information_matrix(means, factors)
+        # Codes that know nothing of these factors: those of other images.
+        others = np.random.default_rng(0).permutation(len(factors))
+        chance = metrics.mutual_information_matrix(means, factors[others])
     low, high = np.quantile(means, (0.025, 0.975), axis=0)
     return Latents(
         layer=layer,
@@ -165,6 +186,7 @@ def _measured(layer, means, log_vars, factors, names):
         low=low,
         high=high,
         information=information,
+        chance=chance,
         entropies=metrics.entropy(factors) if names else np.zeros(0),
         factor_names=names,
     )

@@ -14,9 +14,10 @@ from known_latents import (
     unlabelled_dataset,
 )
 
+from keras_devae import metrics
 from keras_devae.data.arrays import ArrayDataset
 from keras_devae.errors import UsageError
-from keras_devae.latents import information_of_layers, measure_latents
+from keras_devae.latents import Latents, information_of_layers, measure_latents
 from keras_devae.metrics import MetricWarning
 
 KL = [kl_of(*posterior) for posterior in POSTERIOR]
@@ -180,3 +181,27 @@ def test_information_of_layers_needs_factors():
         information_of_layers(KnownModel(), unlabelled_dataset())
     with pytest.raises(UsageError, match="`images`"):
         information_of_layers(KnownModel(), grid_dataset(), images=1)
+
+
+def test_noise_holds_no_factor_however_few_the_images():
+    """Counts find information in noise; what they find by chance is not told of a latent."""
+    rng = np.random.default_rng(3)
+    factors = np.stack([rng.integers(0, 9, 64), rng.integers(0, 3, 64)], axis=1)
+    codes = np.stack([rng.normal(size=64), factors[:, 1] + 0.01 * rng.normal(size=64)], axis=1)
+    noise, known = (
+        Latents(
+            0,
+            np.full(2, 3.0),
+            codes.min(0),
+            codes.max(0),
+            metrics.mutual_information_matrix(codes, values),
+            metrics.mutual_information_matrix(codes, values[rng.permutation(64)]),
+            metrics.entropy(values),
+            ("column", "row"),
+        )
+        for values in (rng.permutation(factors), factors)
+    )
+    # Without the adjustment the noise would tell a third of the column.
+    assert (noise.information / noise.entropies)[0, 0] > 0.3
+    assert noise.shares.max() < 0.2
+    assert known.shares[1, 1] == pytest.approx(1.0) and known.name_of(1) == "z1 row"

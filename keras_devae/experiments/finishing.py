@@ -1,10 +1,10 @@
 """What follows training: scores, figures and the report."""
 
-from keras_devae.encoding import Encoding, encoding_file
 from keras_devae.errors import UsageError
 from keras_devae.evaluation import evaluate
 from keras_devae.experiments.interruption import Interruption
 from keras_devae.experiments.report import write_report
+from keras_devae.experiments.run_encoding import run_encoding
 from keras_devae.files import file_hash
 
 #: Figures that are named at the end of training -> what they are called there.
@@ -92,14 +92,7 @@ def evaluate_run(model, run, dataset, metrics, images, seed, encoding_progress=N
             f"{dataset.image_shape}. Repeat the variants of the run that change it: "
             f"{', '.join(run.read_config().variants)}."
         )
-    weights = file_hash(run.trained_model_file())
-    file = encoding_file(run.codes, weights, dataset.provenance)
-    encoding = Encoding(model, dataset, encoding_progress)
-    encoding.load(file)
-    try:
+    with run_encoding(model, run, dataset, encoding_progress) as encoding:
         scores = evaluate(model, dataset, metrics, images, seed, encoding=encoding, **options)
-    finally:
-        # What was encoded before a failure or Ctrl-C need not be encoded again.
-        encoding.save(file)
-    scores["settings"]["model_sha256"] = weights
+    scores["settings"]["model_sha256"] = file_hash(run.trained_model_file())
     return scores

@@ -11,11 +11,10 @@ import itertools
 from scipy.stats import rankdata
 
 from keras_devae import checks, metrics
-from keras_devae.encoding import Encoding, encoding_file
 from keras_devae.errors import UsageError
 from keras_devae.experiments.comparison import ComparedRun
+from keras_devae.experiments.run_encoding import run_encoding
 from keras_devae.experiments.training import load_trained
-from keras_devae.files import file_hash
 from keras_devae.metrics.suite import draw_sample
 
 
@@ -132,17 +131,9 @@ def _scores(group, layer, images, seed, kind, progress):
 def _posterior(run, dataset, rows, layer, progress):
     """Encodes rows with the model of a run, which is forgotten again."""
     directory = run.directory
-    file = encoding_file(
-        directory.codes, file_hash(directory.trained_model_file()), dataset.provenance
-    )
     report = None if progress is None else functools.partial(progress, run.name)
-    encoding = Encoding(load_trained(directory), dataset, report)
-    encoding.load(file)
-    try:
+    with run_encoding(load_trained(directory), directory, dataset, report) as encoding:
         return encoding.posterior(rows, layer)
-    finally:
-        # What was encoded before a failure or Ctrl-C need not be encoded again.
-        encoding.save(file)
 
 
 def _ranking(scored, common):

@@ -7,6 +7,7 @@ import matplotlib
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.text import Text
 from matplotlib.transforms import Bbox
 
 from keras_devae.errors import UsageError
@@ -40,7 +41,7 @@ def save(figure: Figure, path: str | os.PathLike) -> Path:
     kind = check_file(path)
     # Only for the time of writing: this is a setting of the whole process.
     with replacing(path) as partial, matplotlib.rc_context(TEXT_AS_TEXT):
-        box = _tight_box(figure)
+        box = _prepared(figure)
         figure.savefig(partial, format=kind, dpi=DPI, bbox_inches=box, metadata=TIMELESS.get(kind))
     return path
 
@@ -65,6 +66,17 @@ def check_file(path: str | os.PathLike) -> str:
             f"{str(path)!r}; use .png where in doubt."
         )
     return kind
+
+
+def _prepared(figure):
+    """Returns the box of a figure, laid out for the last time."""
+    # Names of factors and groups may hold dollar signs.
+    for text in figure.findobj(Text):
+        text.set_parse_math(False)
+    box = _tight_box(figure)
+    # Nothing moves any more, and solving the layout again takes as long as drawing.
+    figure.set_layout_engine("none")
+    return box
 
 
 def _tight_box(figure):

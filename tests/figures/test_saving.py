@@ -60,3 +60,9 @@ def test_labels_of_two_lines_have_room_between_the_rows():
     below = axes.transData.transform((0, axes.texts[2].xy[1] - 112))[1]
     above = axes.transData.transform((0, axes.texts[0].xy[1]))[1]
     assert below <= label.y0 < label.y1 <= above
+
+
+def test_names_with_dollar_signs_are_names(tmp_path):
+    history = {"step": [1, 2], "a_b $x_{$ c": [1.0, 2.0]}
+    file = figures.save(figures.learning_curves(history), tmp_path / "curves.svg")
+    assert "$x {$ c" in file.read_text()

@@ -66,7 +66,7 @@ def _picture(figure, caption, alt):
 
 
 def _boxes(comparison, titles):
-    if max(len(group.runs) for group in comparison.groups) == 1:
+    if not comparison.metrics or max(len(group.runs) for group in comparison.groups) == 1:
         return None
     values = {
         titles[metric]: {

@@ -1,6 +1,7 @@
 """What is wrong with a run, in sentences that say what to do."""
 
 import math
+import shlex
 
 import numpy as np
 
@@ -27,7 +28,7 @@ _TARGETS = {
 _NAMED = 8
 
 
-def complaints_of(config, history, latents, scores, is_trained=True):
+def complaints_of(config, history, latents, scores, is_trained=True, run="RUN"):
     """Says what is wrong with a run, apart from what its model says of itself.
 
     Args:
@@ -36,27 +37,29 @@ def complaints_of(config, history, latents, scores, is_trained=True):
         latents: The `keras_devae.latents.Latents` of layer 0.
         scores: List of dictionaries of flat scores, one for each layer; may be empty.
         is_trained: Whether training reached its last step.
+        run: Folder of the run, to go on with.
 
     Returns:
         List of sentences, empty if nothing is wrong.
     """
     last = history[-1] if history else {}
     return [
-        *_unfinished(config, last, is_trained),
+        *_unfinished(config, last, is_trained, run),
         *_not_finite(history, scores),
-        *_missed_targets(config, last),
+        *(_missed_targets(config, last) if is_trained else ()),
         *_useless_codes(config, latents),
         *_shared_factors(latents),
         *_lost_factors(latents),
     ]
 
 
-def _unfinished(config, last, is_trained):
+def _unfinished(config, last, is_trained, run):
     if is_trained:
         return []
     return [
         f"Training stopped early, at step {last.get('step', 0):,} of {config.steps:,}: all that "
-        "follows is of the newest checkpoint. Go on with: keras-devae train --resume"
+        "follows is of the newest checkpoint. Go on with: keras-devae train --resume "
+        f"{shlex.quote(str(run))}"
     ]
 
 

@@ -3,9 +3,12 @@
 import math
 
 from keras_devae.experiments.report.words import counted, listed, percent
+from keras_devae.latents import ACTIVE_KL
 
 #: Share of a factor's entropy from which the one latent that holds it is called its own.
 OWN_SHARE = 0.3
+#: A factor that a second latent tells more than this part of, beside the first, is in two places.
+SECOND_PART = 0.5
 _NAMED = 8
 
 
@@ -16,27 +19,38 @@ def verdict(latents):
         latents: The `keras_devae.latents.Latents` of layer 0.
 
     Returns:
-        The sentence. A factor has a latent of its own where one alone holds it, and tells at least
-        `OWN_SHARE` of its entropy.
+        The sentence. A factor has a latent of its own where one alone holds it, tells at least
+        `OWN_SHARE` of its entropy, and no other active one tells `SECOND_PART` as much of it.
     """
     if not len(latents.active):
-        return "No: no latent dimension carries anything of the images."
+        total = latents.kl.sum()
+        return f"No: no latent dimension has {ACTIVE_KL} nats (all together {total:.1f})."
     if not latents.factor_names:
-        return "That cannot be told: the data have no known factors. The model uses its code."
+        return "That cannot be told: the data have no known factors."
     total = len(latents.factor_names)
     own = [name for name in latents.factor_names if _has_own(latents, name)]
     if not own:
         return "No: no factor has a latent dimension of its own."
     if len(own) < total:
-        verb = "has a latent dimension of its own" if len(own) == 1 else "have one of their own"
-        return f"Partly: of {counted(total, 'factor')}, {listed(own)} {verb}."
-    return f"Yes: each of {counted(total, 'factor')} has a latent dimension of its own."
+        verb = "has" if len(own) == 1 else "have"
+        whose = "its" if len(own) == 1 else "their"
+        return (
+            f"Partly: of {counted(total, 'factor')}, {listed(own)} {verb} a latent dimension of "
+            f"{whose} own."
+        )
+    if total == 1:
+        return f"Yes: {own[0]}, the only factor, has a latent dimension of its own."
+    return f"Yes: each of {total} factors has a latent dimension of its own."
 
 
 def _has_own(latents, factor):
     holders = latents.holders()[factor]
-    column = latents.factor_names.index(factor)
-    return len(holders) == 1 and latents.shares[holders[0], column] >= OWN_SHARE
+    if len(holders) != 1:
+        return False
+    shares = latents.shares[:, latents.factor_names.index(factor)]
+    others = [shares[d] for d in latents.active if d != holders[0]]
+    own = shares[holders[0]]
+    return bool(own >= OWN_SHARE and max(others, default=0) < SECOND_PART * own)
 
 
 def summary(latents, scores, image_shape):
@@ -62,12 +76,14 @@ def summary(latents, scores, image_shape):
 def _active(latents):
     count = len(latents.active)
     if not count:
-        return f"None of {counted(len(latents.kl), 'latent dimension')} is active (0.5 nats)."
+        return (
+            f"None of {counted(len(latents.kl), 'latent dimension')} is active ({ACTIVE_KL} nats)."
+        )
     total = latents.kl[latents.active].sum()
     verb = "is" if count == 1 else "are"
     return (
-        f"Of {counted(len(latents.kl), 'latent dimension')}, {count} {verb} active (at least 0.5 "
-        f"nats of KL divergence), with {total:.1f} nats together."
+        f"Of {counted(len(latents.kl), 'latent dimension')}, {count} {verb} active (at least "
+        f"{ACTIVE_KL} nats of KL divergence), with {total:.1f} nats together."
     )
 
 
@@ -78,10 +94,11 @@ def _held(latents):
         return []
     words = [f"z{d} holds {factor} ({_share(latents, d, factor)})" for d, factor in found[:_NAMED]]
     if len(found) > _NAMED:
-        words.append(f"{len(found) - _NAMED} more are in the table below")
+        words.append(f"{len(found) - _NAMED} more hold factors")
     return [
         f"{listed(words)}. The percentage is the share of the factor's entropy; a factor has a "
-        f"latent of its own where one alone holds it, with at least {percent(OWN_SHARE)}."
+        f"latent of its own where one alone holds it, with at least {percent(OWN_SHARE)}, and no "
+        "other tells half as much."
     ]
 
 
@@ -102,7 +119,7 @@ def _reconstruction(scores, pixels):
     text = f"An image decoded from its own code loses {scores[0][error]:,.1f} nats"
     squared = scores[0].get("reconstruction_error.squared_error")
     if squared is not None:
-        text += f" (squared error {squared / pixels:.4f} in the mean over pixels)"
+        text += f" (squared error {squared / pixels:.4f} in the mean over pixels and channels)"
     if len(scores) > 1:
         last = scores[-1]
         text += f"; through the last layer, {last['layer']}, {last[error]:,.1f} nats"

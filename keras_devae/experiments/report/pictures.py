@@ -3,11 +3,10 @@
 import dataclasses
 from pathlib import Path
 
-import numpy as np
-
 from keras_devae import figures
 from keras_devae.experiments.report.words import counted, listed, percent
 from keras_devae.latents import information_of_layers
+from keras_devae.metrics.suite import draw_sample
 from keras_devae.pictures import reconstruction_figure, sample_figure, traversal_figure
 
 #: Latent dimensions that a figure shows at most.
@@ -35,7 +34,7 @@ class Picture:
     alt: str
 
 
-def draw_pictures(run, model, dataset, latents, history, images, seed):
+def draw_pictures(run, model, dataset, latents, history, images, seed, encoding):
     """Draws the figures of a run into its folder `figures`.
 
     Args:
@@ -46,13 +45,14 @@ def draw_pictures(run, model, dataset, latents, history, images, seed):
         history: Rows of its history; without any, there are no learning curves.
         images: Images that information is measured on.
         seed: Integer seed of their choice.
+        encoding: The `keras_devae.encoding.Encoding` of the data set.
 
     Returns:
         List of `Picture`, in the order of the report.
     """
     drawn = [
         _traversal(model, dataset, latents[0], seed),
-        *_information(model, dataset, latents, images, seed),
+        *_information(model, dataset, latents, images, seed, encoding),
         _reconstructions(model, dataset, seed),
         _samples(model, dataset, seed),
         *_learning_curves(history),
@@ -102,19 +102,17 @@ def _learning_curves(history):
     return [("learning_curves", figure, "Learning curves", caption, alt)]
 
 
-def _information(model, dataset, latents, images, seed):
+def _information(model, dataset, latents, images, seed, encoding):
     first = latents[0]
     if not first.factor_names or not len(first.active):
         return []
-    information, entropies = first.information[None], first.entropies
-    if len(latents) > 1:
-        # A DeVAE's means tell the same in every layer: they are only scaled.
-        information, entropies, _ = information_of_layers(model, dataset, images, seed)
+    # Of samples: a DeVAE's means tell the same in every layer, being only scaled.
+    information, entropies, _ = information_of_layers(model, dataset, images, seed, encoding)
     drawn = [_information_map(first, information, entropies)]
     if len(latents) > 1:
         drawn.append(_over_layers(first, information, entropies))
     pairs = [(d, f) for d in first.active if (f := first.factor_of(d)) is not None]
-    return drawn + ([_scatter(model, dataset, first, pairs[:6], seed)] if pairs else [])
+    return drawn + ([_scatter(encoding, dataset, first, pairs[:6], seed)] if pairs else [])
 
 
 def _information_map(latents, information, entropies):
@@ -129,16 +127,18 @@ def _information_map(latents, information, entropies):
     )
     caption = (
         "Mutual information of each active latent dimension with each factor, as a share of the "
-        "factor's entropy. Disentangled: one dark cell for each factor, in rows of their own."
+        "factor's entropy, of samples of the posterior: less than the table's, which is of means. "
+        "Disentangled: one dark cell for each factor, in rows of their own."
     )
-    held = [_pair(latents, d) for d in shown if latents.factor_of(d) is not None]
+    shares = information[0] / entropies
+    held = [_pair(latents, d, shares) for d in shown if latents.factor_of(d) is not None]
     alt = f"A table of shades. In layer 0, {listed(held)}." if held else "A table of pale shades."
     return "information-map", figure, "Which latent holds which factor", caption, alt
 
 
-def _pair(latents, dimension):
+def _pair(latents, dimension, shares):
     factor = latents.factor_of(dimension)
-    share = latents.shares[dimension, latents.factor_names.index(factor)]
+    share = shares[dimension, latents.factor_names.index(factor)]
     return f"z{dimension} tells {percent(share)} of {factor}"
 
 
@@ -147,9 +147,7 @@ def _over_layers(latents, information, entropies):
     figure = figures.information_over_layers(
         information, entropies, latents.factor_names, layer_names=layers
     )
-    caption = (
-        "What the latent layers still tell of each factor: the pressure grows from layer to layer."
-    )
+    caption = "What each latent layer still tells of each factor, of samples of the posterior."
     best = information.max(axis=1) / entropies
     ends = [
         f"{name} from {percent(first)} to {percent(last)}"
@@ -159,11 +157,11 @@ def _over_layers(latents, information, entropies):
     return "information-over-layers", figure, "Information over the layers", caption, alt
 
 
-def _scatter(model, dataset, latents, pairs, seed):
-    rows = np.random.default_rng(seed).integers(len(dataset), size=_POINTS)
+def _scatter(encoding, dataset, latents, pairs, seed):
+    rows = draw_sample(len(dataset), min(_POINTS, len(dataset)), seed).plain
     columns = [dataset.factor_names.index(factor) for _, factor in pairs]
     figure = figures.factor_scatter(
-        model.encode(dataset.images(rows))[:, [d for d, _ in pairs]],
+        encoding.codes(rows, 0)[:, [d for d, _ in pairs]],
         dataset.factors(rows)[:, columns],
         [f"z{d}" for d, _ in pairs],
         [factor for _, factor in pairs],

@@ -60,7 +60,8 @@ def comparison_page(comparison, output):
     """
     traversals, left_out = pictures_of_runs(comparison)
     cells = comparison_cells(comparison)
-    end = cells[0][-len(comparison.metrics) :]
+    # Names and numbers of runs come first.
+    end = cells[0][2:]
     titles = {m: t.replace("\n", " ") for m, t in zip(comparison.metrics, end, strict=True)}
     return rendered(
         "comparison.html",

@@ -10,12 +10,11 @@ from keras_devae.experiments.report.meanings import meaning_of
 from keras_devae.experiments.report.page import rendered
 from keras_devae.experiments.report.pictures import draw_pictures
 from keras_devae.experiments.report.words import percent
+from keras_devae.experiments.run_encoding import run_encoding
 from keras_devae.files import write_text
 from keras_devae.latents import measure_latents
 from keras_devae.metrics import MetricWarning
 
-#: Images that the latent dimensions are measured on; all of the evaluation's if it has fewer.
-_IMAGES = 5000
 _ROWS = 50
 _SECTIONS = (
     ("summary", "In short"),
@@ -42,13 +41,14 @@ def write_report(run, model, config, dataset, scores, output=None):
     Returns:
         Dictionary of the figures' files by name.
     """
-    images = min(_IMAGES, config.evaluation_images)
-    with warnings.catch_warnings():
-        # The evaluation has warned of the same, and the page says it in words.
+    # Those of the evaluation, which are encoded already.
+    chosen = (config.evaluation_images, config.seed)
+    with warnings.catch_warnings(), run_encoding(model, run, dataset) as encoding:
+        # The evaluation has warned of the same.
         warnings.simplefilter("ignore", MetricWarning)
-        latents = measure_latents(model, dataset, None, images, config.seed)
+        latents = measure_latents(model, dataset, None, *chosen, encoding)
         history = run.read_history()
-        pictures = draw_pictures(run, model, dataset, latents, history, images, config.seed)
+        pictures = draw_pictures(run, model, dataset, latents, history, *chosen, encoding)
     page = report_page(run, model, config, dataset, scores, latents, history, pictures)
     write_text(output or run.report_file, page)
     return {picture.name: picture.file for picture in pictures}
@@ -60,7 +60,7 @@ def report_page(run, model, config, dataset, scores, latents, history, pictures)
     last = history[-1] if history else {}
     complaints = [
         *model.complaints(last),
-        *complaints_of(config, history, latents[0], layers, run.is_trained()),
+        *complaints_of(config, history, latents[0], layers, run.is_trained(), run.path),
     ]
     return rendered(
         "report.html",
@@ -83,6 +83,7 @@ def report_page(run, model, config, dataset, scores, latents, history, pictures)
         settings=_settings(config),
         path_literal=repr(str(run.path)),
         path_word=shlex.quote(str(run.path)),
+        image_count=min(100, len(dataset)),
     )
 
 

@@ -57,4 +57,5 @@ def setting(value):
         return ", ".join(setting(part) for part in value) or "none"
     if isinstance(value, dict):
         return ", ".join(f"{name} = {setting(part)}" for name, part in value.items()) or "none"
-    return f"{value:g}" if isinstance(value, float) else str(value)
+    # With every digit: the run can be repeated from them.
+    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)

@@ -6,11 +6,11 @@ import numpy as np
 from sklearn.neighbors import NearestNeighbors
 
 from keras_devae import figures, metrics
-from keras_devae.encoding import Encoding, encoding_file
 from keras_devae.experiments.reproduction.outcomes import Outcome, shown
+from keras_devae.experiments.run_encoding import run_encoding
 from keras_devae.experiments.training import load_trained
 from keras_devae.figures.mosaics import to_rgb
-from keras_devae.files import file_hash, read_json, write_json
+from keras_devae.files import read_json, write_json
 from keras_devae.latents import ACTIVE_KL, information_of_layers, measure_latents
 from keras_devae.metrics.spread import spread_of
 from keras_devae.metrics.suite import draw_sample
@@ -192,12 +192,9 @@ def with_top_k(result):
 def _top_k(result):
     model, dataset = _loaded(result)
     rows = draw_sample(len(dataset), result.config.evaluation_images, result.config.seed).plain
-    weights = file_hash(result.directory.trained_model_file())
-    encoding = Encoding(model, dataset)
-    encoding.load(encoding_file(result.directory.codes, weights, dataset.provenance))
-    scores = metrics.med(
-        encoding.codes(rows, 0), dataset.factors(rows), top_k=TOP_K, informativeness=False
-    )
+    with run_encoding(model, result.directory, dataset) as encoding:
+        codes = encoding.codes(rows, 0)
+    scores = metrics.med(codes, dataset.factors(rows), top_k=TOP_K, informativeness=False)
     return {name: value for name, value in scores.items() if name.startswith("med.top_k")}
 
 

@@ -13,7 +13,7 @@ from keras_devae.latents import Latents
 def latents_of(kl=(3.0, 2.0), shares=((0.7, 0.0), (0.0, 0.6)), spread=2.0):
     kl, shares = np.array(kl, float), np.array(shares, float)
     ends = np.full(len(kl), spread / 2)
-    return Latents(0, kl, -ends, ends, shares * 2, np.full(2, 2.0), ("x", "y"))
+    return Latents(0, kl, -ends, ends, shares * 2, 0 * shares, np.full(2, 2.0), ("x", "y"))
 
 
 def complaints(model="vae", options=None, last=None, latents=None, scores=(), is_trained=True):

@@ -20,7 +20,9 @@ def latents_of(kl, shares=None, names=("scale", "x", "y")):
     names = () if shares is None else names
     shares = np.zeros((len(kl), 0)) if shares is None else np.array(shares, float)
     entropies = np.full(len(names), 2.0)
-    return Latents(0, kl, -2 * np.ones(len(kl)), 2 * np.ones(len(kl)), shares * 2, entropies, names)
+    return Latents(
+        0, kl, -2 * np.ones(len(kl)), 2 * np.ones(len(kl)), shares * 2, 0 * shares, entropies, names
+    )
 
 
 def test_each_factor_in_a_latent_of_its_own():
@@ -41,7 +43,10 @@ def test_each_factor_in_a_latent_of_its_own():
         # z1 and z2 share x.
         ([[0.7, 0, 0], [0, 0.6, 0], [0, 0.5, 0.1]], "Partly: of 3 factors, scale has a latent"),
         # y is in z2, but a quarter of it only.
-        ([[0.7, 0, 0], [0, 0.6, 0], [0, 0, 0.25]], "Partly: of 3 factors, scale and x have one"),
+        (
+            [[0.7, 0, 0], [0, 0.6, 0], [0, 0, 0.25]],
+            "Partly: of 3 factors, scale and x have a latent",
+        ),
         ([[0.2, 0, 0], [0, 0.05, 0], [0, 0, 0.2]], "No: no factor has a latent"),
     ],
 )
@@ -51,7 +56,7 @@ def test_factors_that_are_shared_or_held_weakly_do_not_count(shares, expected):
 
 def test_a_code_that_carries_nothing():
     latents = latents_of([0.01, 0.2], [[0.9, 0, 0], [0, 0.9, 0]])
-    assert verdict(latents) == "No: no latent dimension carries anything of the images."
+    assert verdict(latents) == "No: no latent dimension has 0.5 nats (all together 0.2)."
     assert summary([latents], [], (8, 8, 1)) == [
         "None of 2 latent dimensions is active (0.5 nats)."
     ]
@@ -72,11 +77,11 @@ def test_scores_in_words():
     # 12.8 over the 128 numbers of an image.
     assert reconstruction == (
         "An image decoded from its own code loses 21.3 nats (squared error 0.1000 in the mean over "
-        "pixels); through the last layer, 1, 44.0 nats."
+        "pixels and channels); through the last layer, 1, 44.0 nats."
     )
 
 
 def test_many_latents_are_not_all_listed():
     shares = np.full((20, 1), 0.2)
     (_, held) = summary([latents_of(np.ones(20), shares, names=("x",))], [], (8, 8, 1))
-    assert "z7 holds x (20 %) and 12 more are in the table below" in held and "z8" not in held
+    assert "z7 holds x (20 %) and 12 more hold factors" in held and "z8" not in held
