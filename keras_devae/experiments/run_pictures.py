@@ -154,8 +154,9 @@ def draw(kind, runs, options, files=()):
         kind: Name of the figure.
         runs: List of `RunDirectory`.
         options: Arguments of the figure, a dictionary.
-        files: Paths to write it to; default `figures/<kind>.png` in the folder of the first run. A
-            traversal is an animation in a `.gif`.
+        files: Paths to write it to; default `figures/<kind>.png` in the folder of the first run,
+            with the options in its name: without any it is the report's own. A traversal is an
+            animation in a `.gif`.
 
     Returns:
         List of the paths.
@@ -164,7 +165,8 @@ def draw(kind, runs, options, files=()):
         UsageError: If the runs lack what the figure is made of.
         FailureError: If a file of theirs is damaged.
     """
-    files = [Path(file) for file in files] or [runs[0].figures / f"{kind}.png"]
+    given = "".join(f"-{name.replace('_', '-')}-{value}" for name, value in options.items())
+    files = [Path(file) for file in files] or [runs[0].figures / f"{kind}{given}.png"]
     sources = _sources(kind, runs)
     still = [file for file in files if not _is_animation(file)]
     if still:
