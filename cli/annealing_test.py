@@ -156,7 +156,14 @@ def _show(test, config, files):
         betas = ",".join(f"{beta:g}" for beta in test.suggested)
         click.echo(f"Suggested for DeVAE at {size} pixels: --betas {betas}")
     else:
-        click.echo("No factor began to be known: lower --beta-end, or give it more --steps.")
+        click.echo(
+            "No betas follow: no factor began to be known on the way with room below. Lower "
+            "--beta-end, or give it more --steps."
+        )
+    if any(row["state"] == "above the start" for row in test.rows()):
+        click.echo(
+            "Some factors are known from the start: raise --beta-start to find their points."
+        )
     click.echo(RULE)
     for what, path in files.items():
         click.echo(f"{what:<8} {path}")

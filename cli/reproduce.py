@@ -17,7 +17,9 @@ from keras_devae.cli.options import (
 @click.command()
 @click.argument("name", metavar="NAME|list")
 @click.option("--scale", default="small", show_default=True, help="smoke, small or paper.")
-@click.option("--seeds", type=click.IntRange(1), help="Seeds.  [default: see list]")
+@click.option(
+    "--seeds", type=click.IntRange(1), help="Seeds, or trials of table1.  [default: see list]"
+)
 @click.option(
     "--engine", help="local, inline or ray, see `study run`.  [default: local; inline for smoke]"
 )
@@ -64,15 +66,16 @@ def _reproduce(context, name, scale, seeds, runs_dir, output, as_json, options):
     check_writable(os.path.join(folder, f"{name}.md"))
     if engine != "ray" or context.obj["backend"]:
         select_backend(context.obj["backend"])
-    carrier = make_engine(
-        engine or ("inline" if scale.name == "smoke" else "local"), workers, options
-    )
+    quick = scale.name == "smoke" and workers in (None, 1)
+    carrier = make_engine(engine or ("inline" if quick else "local"), workers, options)
     from keras_devae.experiments.reproduction.reproducing import Reproduction
 
     reproduction = Reproduction(name, scale, runs_dir, seeds)
     command = same_command(context, without=("retry_failed", "no_train", "as_json"))
     try:
         standing = None if no_train else _train(reproduction, carrier, retry)
+        if standing is not None and standing.failed:
+            _tell_failures(reproduction.study, command)
         with progress_bars() as progress:
             outcome, results = reproduction.outcome(
                 lambda done, total: progress(done, total, "trials"), only_done=no_train
@@ -86,7 +89,6 @@ def _reproduce(context, name, scale, seeds, runs_dir, output, as_json, options):
     else:
         _show(outcome, files)
     if standing is not None and standing.failed:
-        _tell_failures(reproduction.study, command)
         context.exit(1)
 
 

@@ -101,8 +101,8 @@ def freezing_point(betas, shares, threshold=KNOWN_SHARE):
     """Finds the pressure at which a factor begins to be known.
 
     That is where its share crosses the threshold and is above it in the next reading too, so that
-    one noisy reading does not count; between readings it is found on a line over the logarithm of
-    beta.
+    one noisy reading does not count; the last reading stands for itself. Between readings it is
+    found on a line over the logarithm of beta.
 
     Args:
         betas: `(t,)` falling pressures, above 0.
@@ -132,7 +132,8 @@ def suggest_betas(points, beta_end):
         beta_end: Pressure at the end of the test, below all of them.
 
     Returns:
-        List of pressures in ascending order, of two digits; empty if there are no points.
+        List of pressures in ascending order, of two digits; empty if there are no points, or none
+        leaves room for a pressure above `beta_end`.
     """
     falling = sorted(points, reverse=True)
     gaps = [
@@ -143,6 +144,8 @@ def suggest_betas(points, beta_end):
     if not falling:
         return []
     behind = gaps or [JUST_UNDER * falling[-1]]
+    if min(behind) <= beta_end:
+        return []
     return [_two_digits(beta) for beta in (beta_end, *reversed(behind))]
 
 

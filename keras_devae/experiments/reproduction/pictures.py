@@ -14,6 +14,7 @@ from keras_devae.files import read_json, write_json
 from keras_devae.latents import ACTIVE_KL, information_of_layers, measure_latents
 from keras_devae.metrics.spread import spread_of
 from keras_devae.metrics.suite import draw_sample
+from keras_devae.pictures import traversed
 
 #: Values that a latent dimension goes through.
 VALUES = np.linspace(-2.0, 2.0, 9)
@@ -32,13 +33,13 @@ def traversal_outcome(results):
     Args:
         results: `Results`; the first run of each group on each data set is drawn.
     """
-    return _traversals([(r.group, r, 0) for r in first_of_each(results)], results)
+    return _traversals([(r.group, r, 0) for r in first_of_each(results)])
 
 
 def layer_traversal_outcome(results):
     """The same for every latent layer of the first run."""
     first = first_of_each(results)[0]
-    return _traversals([(f"layer {i}", first, i) for i in range(len(first.layers))], results)
+    return _traversals([(f"layer {i}", first, i) for i in range(len(first.layers))])
 
 
 def first_of_each(results):
@@ -47,13 +48,14 @@ def first_of_each(results):
     return [part.of(group)[0] for part in parts for group in part.groups]
 
 
-def _traversals(drawn, results):
+def _traversals(drawn):
     images, labels, rows = [], [], []
     for name, result, layer, model, dataset in _with_models(drawn):
         latents = measure_latents(model, dataset, layer, seed=result.config.seed)
         # A model without active ones is shown by its strongest.
         dimensions = latents.active if len(latents.active) else latents.order[:1]
-        images.append(to_rgb(_decoded(model, _start(dataset, result), layer, dimensions)))
+        start = _start(dataset, result)
+        images.append(to_rgb(traversed(model, start, layer, dimensions, VALUES)))
         for d in dimensions:
             labels.append(f"{name}\n{latents.name_of(d)}")
             held = latents.factor_of(d)
@@ -66,7 +68,7 @@ def _traversals(drawn, results):
         OF_THE_FIRST_SEED,
     ]
     figure = figures.traversal(np.concatenate(images), VALUES, labels)
-    return Outcome(header, rows, figure, remarks, results.tidy())
+    return Outcome(header, rows, figure, remarks, _tidy(header, rows))
 
 
 def _start(dataset, result):
@@ -74,38 +76,28 @@ def _start(dataset, result):
     return dataset.images([row])
 
 
-def _decoded(model, image, layer, dimensions):
-    """Decodes the code of an image with each dimension at each of the values in turn."""
-    code = model.encode(image, layer)[0]
-    codes = np.tile(code, (len(dimensions), len(VALUES), 1))
-    for row, dimension in enumerate(dimensions):
-        codes[row, :, dimension] = VALUES
-    decoded = model.decode(codes.reshape(-1, len(code)), layer)
-    return decoded.reshape(*codes.shape[:2], *model.image_shape)
-
-
 def sample_outcome(results):
     """Figures 8 and 10: images decoded from the prior, by method."""
-    return _samples([(r.group, r, 0) for r in first_of_each(results)], results)
+    return _samples([(r.group, r, 0) for r in first_of_each(results)])
 
 
 def layer_sample_outcome(results):
     """Figure 9: images decoded from the prior in every latent layer of the first run."""
     first = first_of_each(results)[0]
-    return _samples([(f"layer {i}", first, i) for i in range(len(first.layers))], results)
+    return _samples([(f"layer {i}", first, i) for i in range(len(first.layers))])
 
 
-def _samples(drawn, results):
-    images, labels, rows = [], [], []
+def _samples(drawn):
+    images, labels, rows, before = [], [], [], None
     for name, result, layer, model, dataset in _with_models(drawn):
+        if before is None or dataset.name != before.name:
+            before, known = dataset, known_images(dataset)
         samples = model.sample(SAMPLED, layer, seed=result.config.seed)
         images.append(to_rgb(samples[:SHOWN]))
         labels.append(name)
-        distances = (
-            nearest_error(samples, dataset, result.config.seed),
-            nearest_error(model.reconstruct(_rows(dataset, SAMPLED, 1), layer), dataset),
-        )
-        rows.append([name, result.config.dataset, *(f"{distance:.1f}" for distance in distances)])
+        decoded = (samples, model.reconstruct(_rows(dataset, SAMPLED, 1), layer))
+        errors = [nearest_error(pictures, known) for pictures in decoded]
+        rows.append([name, result.config.dataset, *(f"{error:.1f}" for error in errors)])
     header = ["", "data set", "samples: squared error", "reconstructions: squared error"]
     remarks = [
         f"Squared error: to the nearest of {NEIGHBOURS:,} images of the data set, summed over "
@@ -114,24 +106,36 @@ def _samples(drawn, results):
         OF_THE_FIRST_SEED,
     ]
     figure = figures.contact_sheet(np.concatenate(images), columns=SHOWN, row_labels=labels)
-    return Outcome(header, rows, figure, remarks, results.tidy())
+    return Outcome(header, rows, figure, remarks, _tidy(header, rows))
 
 
-def nearest_error(images, dataset, seed=0):
-    """Returns the mean squared error of images to the nearest ones of a data set.
+def _tidy(header, rows):
+    titles = [title or "group" for title in header]
+    return [dict(zip(titles, row, strict=True)) for row in rows]
+
+
+def known_images(dataset):
+    """Returns scikit-learn's search for the nearest of 10,000 images of a data set."""
+    return NearestNeighbors(n_neighbors=1).fit(_flat(_rows(dataset, NEIGHBOURS, 0)))
+
+
+def nearest_error(images, known):
+    """Returns the mean squared error of images to the nearest known ones.
 
     Args:
         images: `(n, height, width, channels)` float in `[0, 1]`.
-        dataset: The data set, of which 10,000 images are looked at, or all if there are fewer.
-        seed: Integer seed of their choice; default 0.
+        known: What `known_images` returned.
 
     Returns:
         Squared error summed over pixels and channels, a float.
     """
-    known = _rows(dataset, NEIGHBOURS, seed).reshape(-1, np.prod(dataset.image_shape)) / 255.0
-    found = NearestNeighbors(n_neighbors=1).fit(known)
-    distances, _ = found.kneighbors(images.reshape(len(images), -1))
+    distances, _ = known.kneighbors(_flat(images))
     return float((distances**2).mean())
+
+
+def _flat(images):
+    pixels = images.reshape(len(images), -1).astype(np.float32)
+    return pixels / np.float32(255) if images.dtype == np.uint8 else pixels
 
 
 def _rows(dataset, count, seed):
@@ -151,9 +155,9 @@ def over_layers_outcome(results):
     header = ["factor", "seeds", *layers, "seeds in which it falls"]
     remarks = [
         "Share: mutual information of the factor with the latent dimension that has most of it, "
-        "over the factor's entropy, from samples of the posterior. Posterior means would give "
-        "every layer the same: a scaling does not change how values fall into bins. The paper "
-        "says of its figure 11 that the information decreases over the layers.",
+        "over the factor's entropy, from samples of the posterior; with 95 % intervals. Posterior "
+        "means would give every layer the same: a scaling does not change how values fall into "
+        "bins. The paper says of its figure 11 that the information decreases over the layers.",
     ]
     figure = figures.information_over_layers(
         (shares.mean(axis=0) * entropies)[:, np.newaxis], entropies, names
@@ -177,7 +181,7 @@ def _shares_by_layer(result):
 
 
 def with_top_k(result):
-    """Adds `med.top_k_disentanglement` and `med.top_k_completeness` to a run's layer 0.
+    """Adds MED and top-k MED to the scores of a run's layer 0.
 
     Args:
         result: A `Result`.
@@ -195,7 +199,7 @@ def _top_k(result):
     with run_encoding(model, result.directory, dataset) as encoding:
         codes = encoding.codes(rows, 0)
     scores = metrics.med(codes, dataset.factors(rows), top_k=TOP_K, informativeness=False)
-    return {name: value for name, value in scores.items() if name.startswith("med.top_k")}
+    return {name: value for name, value in scores.items() if name.startswith("med.")}
 
 
 def _kept(result, name, measure):

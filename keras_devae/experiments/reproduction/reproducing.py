@@ -76,7 +76,7 @@ class Reproduction:
         name: Name of the experiment.
         scale: The `Scale`.
         runs_dir: Folder of all runs; default `"runs"`.
-        seeds: Number of seeds, or `None`: the experiment's own.
+        seeds: Number of seeds, or of trials, or `None`: the experiment's own.
 
     Raises:
         UsageError: If the name is unknown, or something is wrong with a run's settings.
@@ -87,6 +87,7 @@ class Reproduction:
         self.experiment = experiment_named(name)
         self.folder = Path(runs_dir) / "reproduce" / scale.name
         self.plans = plans_of(name, scale, seeds)
+        self._options = _ESTIMATES[scale.name] | ({"trials": seeds} if seeds else {})
         self.study = Study.from_settings(self.folder, [plan.settings for plan in self.plans])
 
     def results(self):
@@ -112,16 +113,13 @@ class Reproduction:
             return self._estimates(progress, only_done), Results([])
         results = self.results()
         if not len(results):
-            raise FailureError(
-                f"No run of {self.name} is done in {self.folder}. Leave --no-train out to train."
-            )
+            raise FailureError(f"No run of {self.name} is done in {self.folder}.")
         return OUTCOMES[self.experiment.outcome](results), results
 
     def _estimates(self, progress, only_done):
         # Beside the study, whose folder holds runs only.
         folder = self.folder.with_name(f"{self.scale.name}-{self.name}")
-        options = _ESTIMATES[self.scale.name]
-        rows = estimate_table(folder, **options, progress=progress, only_done=only_done)
+        rows = estimate_table(folder, **self._options, progress=progress, only_done=only_done)
         if not rows:
             raise FailureError(f"No trial of {self.name} is done in {folder}.")
         return outcomes.estimate_outcome(rows)
@@ -151,8 +149,7 @@ class Reproduction:
         """What the numbers are of, in a sentence or two."""
         if self.experiment.outcome != "estimates":
             return self.scale.description
-        options = {"steps": 2000, "batch_size": 64, "units": (1000,) * 6}
-        options |= _ESTIMATES[self.scale.name]
+        options = {"steps": 2000, "batch_size": 64, "units": (1000,) * 6} | self._options
         return (
             f"Scale {self.scale.name}: {options['trials']} trials; discriminators of "
             f"{len(options['units'])} layers of {options['units'][0]} units, {options['steps']:,} "

@@ -1,9 +1,11 @@
 """What the runs of an experiment came to."""
 
 import dataclasses
+import math
 
 import numpy as np
 
+from keras_devae.errors import FailureError
 from keras_devae.experiments.config import RunConfig
 from keras_devae.experiments.run_directory import RunDirectory
 from keras_devae.metrics.spread import spread_of
@@ -102,7 +104,7 @@ class Results:
     def values(self, group, name, layer=0):
         """Returns a score of each run of a group that has it, a list."""
         values = [result.score(name, layer) for result in self.of(group)]
-        return [value for value in values if value is not None]
+        return [value for value in values if value is not None and math.isfinite(value)]
 
     def spread(self, group, name, layer=0):
         """Returns the `Spread` of a score over the seeds, or `None` where no run has it."""
@@ -141,12 +143,16 @@ def read_result(plan, run):
     Raises:
         FailureError: If its files are damaged.
     """
-    record = run.directory.read_record()
+    record, scores = run.directory.read_record(), run.directory.read_metrics()
+    if not isinstance(scores, dict) or not scores.get("layers"):
+        raise FailureError(
+            f"{run.directory.metrics_file} does not hold scores. Remove it and reproduce again."
+        )
     return Result(
         group=plan.group,
         directory=run.directory,
         config=run.directory.read_config(),
-        layers=run.directory.read_metrics()["layers"],
+        layers=scores["layers"],
         seconds=run.seconds(),
         source=_source(record["data"]),
     )

@@ -16,8 +16,11 @@ _SCORES = (
     "kl",
     "active_variables",
 )
-#: Those of `_SCORES` that take no predictor of a thousand codes, and no density of each.
-_SCORES_OF_MANY_CODES = ("mig", "med", "reconstruction_error", "kl", "active_variables")
+#: Of a thousand codes: no predictor, no density, and no line for each of them over training.
+_OF_MANY_CODES = {
+    "metrics": ("mig", "reconstruction_error", "kl", "active_variables"),
+    "track": (),
+}
 _TRACKED = {"metrics": _SCORES, "track": ("information", "kl")}
 
 
@@ -55,7 +58,7 @@ class Scale:
             dataset: Name of the data set; default `"dsprites"`.
             **more: Further settings, options of the model among them.
         """
-        many = {"metrics": _SCORES_OF_MANY_CODES} if "latent_dim" in more else {}
+        many = _OF_MANY_CODES if "latent_dim" in more else {}
         own = _SMOKE_OPTIONS.get(model, {}) if self.name == "smoke" else {}
         chosen = {"model": model, "dataset": dataset, "seed": seed}
         return {**self.settings, **many, **own, **chosen, **more}

@@ -100,7 +100,6 @@ class Study:
 
         Raises:
             UsageError: If something else is there, or nothing can be written.
-            FailureError: If others are to be kept whose list cannot be read.
             DiskFullError: If there is no room.
         """
         file = self.folder / "study.json"
@@ -113,8 +112,10 @@ class Study:
         (self.folder / "logs").mkdir(parents=True, exist_ok=True)
         for run in self.runs:
             run.write_settings(*self.plan[run.name])
-        others = _names_in(file) if beside_others and file.is_file() else ()
-        names = list(dict.fromkeys([*others, *self.plan]))
+        # From what is noted of each run: two studies may write the list at the same time.
+        notes = self.folder.glob("records/*/settings.json") if beside_others else ()
+        others = sorted(note.parent.name for note in notes)
+        names = list(dict.fromkeys([*self.plan, *others]))
         # Last: whoever finds it finds the settings of every run that it names.
         write_json(file, {"name": self.name, "runs": names})
 
