@@ -185,9 +185,9 @@ def diffusion_outcome(results):
     figure = figures.information_curves(steps, curves, names)
     remarks = [
         "Share: mutual information of the factor with the latent dimension that has most of it, "
-        "over the factor's entropy, of posterior means; means over the seeds. Lost: the largest share of a run less "
-        "the share at its end. The paper says of its figure 4 that DynamicVAE loses information "
-        "late in training and DeVAE does not.",
+        "over the factor's entropy, of posterior means; means over the seeds. Lost: the largest "
+        "share of a run less the share at its end. The paper says of its figure 4 that DynamicVAE "
+        "loses information late in training and DeVAE does not.",
         *_losses(rows, results.groups),
     ]
     return Outcome(header, rows, figure, remarks, tidy)
@@ -253,8 +253,8 @@ def estimate_outcome(rows):
         shares[f"rho {correlation}"] = [row["estimate"] / truth for row in trials]
     header = ["D", "rho", "trials", "truth, nats", "estimate, nats", "paper's estimate", "close"]
     remarks += [
-        f"Close: within {CLOSE} nats or 10 % of the paper's estimate. The figure shows estimates as "
-        "a share of the truth.",
+        f"Close: within {CLOSE} nats or 10 % of the paper's estimate. The figure shows estimates "
+        "as a share of the truth.",
         OF_SEVERAL,
     ]
     return Outcome(header, cells, figures.box_plots(panels), remarks, rows)
