@@ -1,6 +1,7 @@
 """What each latent dimension of a trained model holds."""
 
 import dataclasses
+import warnings
 
 import numpy as np
 
@@ -12,6 +13,8 @@ from keras_devae.metrics.suite import draw_sample
 ACTIVE_KL = 0.5
 #: Share of a factor's entropy from which a latent dimension is said to hold the factor.
 HELD_SHARE = 0.1
+#: What the categorical code of a model is called among those that hold factors.
+CATEGORY = "category"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -20,13 +23,16 @@ class Latents:
 
     Attributes:
         layer: Number of the latent layer.
-        kl: `(d,)` mean KL divergence of each dimension from the prior, in nats.
+        kl: `(d,)` mean KL divergence of each dimension from the prior, in nats; that of a
+            categorical code is not among them.
         low: `(d,)` 2.5 % quantile of the posterior means.
         high: `(d,)` 97.5 % quantile of the posterior means.
         information: `(d, f)` mutual information with each factor in nats; `(d, 0)` without factors.
         chance: `(d, f)` what of it a count of so few images finds where there is none, in nats.
         entropies: `(f,)` entropies of the factors in nats, above 0.
         factor_names: Names of the `f` factors that vary.
+        category_shares: `(f,)` what the categorical code tells of each factor, as `shares`; `None`
+            for a model without.
     """
 
     layer: int
@@ -37,6 +43,7 @@ class Latents:
     chance: np.ndarray
     entropies: np.ndarray
     factor_names: tuple[str, ...]
+    category_shares: np.ndarray | None = None
 
     @property
     def order(self):
@@ -56,9 +63,20 @@ class Latents:
         Clusterings Comparison) adjust theirs: what chance finds is subtracted from both. Counts
         find some information in noise, and much where images are few and values many.
         """
-        room = self.entropies - self.chance
-        found = np.maximum(self.information - self.chance, 0)
-        return np.divide(found, room, out=np.zeros_like(found), where=room > 0)
+        return _beyond_chance(self.information, self.chance, self.entropies)
+
+    def share_of(self, holder, factor):
+        """Returns the share of a factor's entropy that something tells.
+
+        Args:
+            holder: Number of a latent dimension, or `"category"`.
+            factor: Name of the factor.
+
+        Returns:
+            A float in `[0, 1]`, see `shares`.
+        """
+        shares = self.category_shares if holder == CATEGORY else self.shares[holder]
+        return float(shares[self.factor_names.index(factor)])
 
     def factor_of(self, dimension):
         """Returns the name of the factor that a dimension holds, or `None`.
@@ -77,16 +95,29 @@ class Latents:
         factor = self.factor_of(dimension)
         return f"z{dimension}" if factor is None else f"z{dimension} {factor}"
 
-    def holders(self):
-        """Returns the dimensions that hold each factor, by falling share, under its name."""
+    def holders(self, with_category=False):
+        """Finds what holds each factor.
+
+        Args:
+            with_category: Whether the categorical code, `"category"`, is among them where it tells
+                at least `HELD_SHARE` of the factor's entropy; default false. See `share_of`.
+
+        Returns:
+            Dictionary of the factor's name to numbers of latent dimensions, by falling share.
+        """
         found = {name: [] for name in self.factor_names}
         for dimension in self.order:
             factor = self.factor_of(dimension)
             if factor is not None:
                 found[factor].append(int(dimension))
-        for column, dimensions in enumerate(found.values()):
-            dimensions.sort(key=lambda d: -self.shares[d, column])
+        for factor, holders in found.items():
+            if with_category and self._category_holds(factor):
+                holders.append(CATEGORY)
+            holders.sort(key=lambda holder, factor=factor: -self.share_of(holder, factor))
         return found
+
+    def _category_holds(self, factor):
+        return self.category_shares is not None and self.share_of(CATEGORY, factor) >= HELD_SHARE
 
 
 def measure_latents(model, dataset, layer=0, images=5000, seed=0, encoding=None):
@@ -103,7 +134,8 @@ def measure_latents(model, dataset, layer=0, images=5000, seed=0, encoding=None)
 
     Returns:
         A `Latents`, or for `layer=None` a list with one for each layer. Information is that of
-        posterior means in 20 equal-width bins, as in the mutual information gap.
+        posterior means in 20 equal-width bins, as in the mutual information gap; that of the most
+        probable category is the same in all layers.
 
     Raises:
         UsageError: If there is no such layer or `images` is below 2.
@@ -114,9 +146,29 @@ def measure_latents(model, dataset, layer=0, images=5000, seed=0, encoding=None)
     rows = draw_sample(len(dataset), images, seed).plain
     means, log_vars = _posterior(model, dataset, rows, encoding)
     factors, names = varying_factors(dataset, rows)
+    category = _category_shares(model, dataset, rows, factors, encoding) if names else None
     layers = range(len(means)) if layer is None else [layer]
-    measured = [_measured(i, means[i], log_vars[i], factors, names) for i in layers]
+    measured = [_measured(i, means[i], log_vars[i], factors, names, category) for i in layers]
     return measured if layer is None else measured[0]
+
+
+def measure_to_name(model, dataset, layer=0, images=5000, seed=0, encoding=None):
+    """Measures latent dimensions where factors serve as their names only.
+
+    Args:
+        model: As for `measure_latents`.
+        dataset: As there.
+        layer: As there.
+        images: As there.
+        seed: As there.
+        encoding: As there.
+
+    Returns:
+        As there, without a word on factors that do not vary: nothing is missing from what is shown.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", metrics.MetricWarning)
+        return measure_latents(model, dataset, layer, images, seed, encoding)
 
 
 def information_of_layers(model, dataset, images=5000, seed=0, encoding=None):
@@ -135,7 +187,8 @@ def information_of_layers(model, dataset, images=5000, seed=0, encoding=None):
 
     Returns:
         Tuple of the mutual information `(K, d, f)` in nats, counted in 20 equal-width bins, the
-        entropies `(f,)` of the factors in nats, and their names.
+        entropies `(f,)` of the factors in nats, and their names. Unlike `Latents.shares` it is not
+        adjusted for chance.
 
     Raises:
         UsageError: If the data set has no factor that varies, or `images` is below 2.
@@ -172,13 +225,40 @@ def _posterior(model, dataset, rows, encoding):
     return encoding.posterior(rows, None)
 
 
-def _measured(layer, means, log_vars, factors, names):
+def _category_shares(model, dataset, rows, factors, encoding):
+    """Returns what the categorical code tells of each factor, `(f,)`, or `None` without one."""
+    if not model.num_categories:
+        return None
+    if encoding is None:
+        categories = model.encode_categories(dataset.images(rows))
+    else:
+        categories = encoding.codes(rows, 0)[:, -1]
+    codes = np.asarray(categories, np.int64)[:, None]
+    counted = _information_and_chance(codes, factors, "identity")
+    return _beyond_chance(*counted, metrics.entropy(factors))[0]
+
+
+def _information_and_chance(codes, factors, discretizer="histogram"):
+    """Returns the information `(d, f)` of codes, and that of codes that know nothing."""
+    # These factors are those of other images.
+    others = factors[np.random.default_rng(0).permutation(len(factors))]
+    return tuple(
+        metrics.mutual_information_matrix(codes, known, discretizer=discretizer)
+        for known in (factors, others)
+    )
+
+
+def _beyond_chance(information, chance, entropies):
+    """Returns information as a share of entropy, from 0 for what chance finds, see `shares`."""
+    room = entropies - chance
+    found = np.maximum(information - chance, 0)
+    return np.divide(found, room, out=np.zeros_like(found), where=room > 0)
+
+
+def _measured(layer, means, log_vars, factors, names, category_shares):
     information = chance = np.zeros((means.shape[1], 0))
     if names:
-        information = metrics.mutual_information_matrix(means, factors)
-        # Codes that know nothing of these factors: those of other images.
-        others = np.random.default_rng(0).permutation(len(factors))
-        chance = metrics.mutual_information_matrix(means, factors[others])
+        information, chance = _information_and_chance(means, factors)
     low, high = np.quantile(means, (0.025, 0.975), axis=0)
     return Latents(
         layer=layer,
@@ -189,4 +269,5 @@ def _measured(layer, means, log_vars, factors, names):
         chance=chance,
         entropies=metrics.entropy(factors) if names else np.zeros(0),
         factor_names=names,
+        category_shares=category_shares,
     )

@@ -16,8 +16,15 @@ from known_latents import (
 
 from keras_devae import metrics
 from keras_devae.data.arrays import ArrayDataset
+from keras_devae.encoding import Encoding
 from keras_devae.errors import UsageError
-from keras_devae.latents import Latents, information_of_layers, measure_latents
+from keras_devae.latents import (
+    CATEGORY,
+    Latents,
+    information_of_layers,
+    measure_latents,
+    measure_to_name,
+)
 from keras_devae.metrics import MetricWarning
 
 KL = [kl_of(*posterior) for posterior in POSTERIOR]
@@ -205,3 +212,85 @@ def test_noise_holds_no_factor_however_few_the_images():
     assert (noise.information / noise.entropies)[0, 0] > 0.3
     assert noise.shares.max() < 0.2
     assert known.shares[1, 1] == pytest.approx(1.0) and known.name_of(1) == "z1 row"
+
+
+class Sorter(KnownModel):
+    """Its categories are the rows, two and two: 0 1, 2 3 and 4. It has the column only."""
+
+    num_categories = 3
+
+    def __init__(self):
+        super().__init__(posterior=((None, 0.0, 0.0), (0, 0.8, -3.0)))
+
+    def encode_categories(self, images, batch_size=256):
+        return images[:, 0, 1, 0].astype(np.int64) // 2
+
+
+def test_a_category_can_hold_a_factor():
+    dataset = grid_dataset(repeats=400)
+    latents = measure_latents(Sorter(), dataset)
+    assert latents.holders(with_category=True) == {"column": [1], "row": [CATEGORY]}
+    assert latents.holders() == {"column": [1], "row": []}
+    # Of the row, two fifths, two fifths and a fifth; of the column, nothing.
+    expected = -(0.8 * math.log(0.4) + 0.2 * math.log(0.2)) / math.log(ROWS)
+    assert latents.share_of(CATEGORY, "row") == pytest.approx(expected, abs=0.003)
+    assert latents.share_of(CATEGORY, "column") < 0.003
+    assert latents.share_of(1, "column") == pytest.approx(1.0)
+    assert latents.share_of(1, "row") == latents.shares[1, 1]
+    assert measure_latents(KnownModel(), dataset).category_shares is None
+    assert measure_latents(Sorter(), unlabelled_dataset()).category_shares is None
+
+
+def test_what_is_encoded_already_is_not_encoded_again():
+    dataset = grid_dataset(repeats=3)
+    encoding = Encoding(Sorter(), dataset)
+    encoding.prepare(np.arange(len(dataset)))
+    model = Sorter()
+    before = measure_latents(model, dataset, encoding=encoding)
+    assert model.encoded == 0
+    after = measure_latents(model, dataset)
+    np.testing.assert_array_equal(before.shares, after.shares)
+    np.testing.assert_array_equal(before.category_shares, after.category_shares)
+
+
+def test_factors_that_only_give_names_need_not_vary():
+    """Warnings are errors here: none is due where nothing is missing."""
+    named = measure_to_name(KnownModel(), grid_dataset(extra=(("color", 1),)))
+    assert named.name_of(3) == "z3 column"
+
+
+@pytest.mark.parametrize("images", [100, 5000])
+def test_perfect_codes_keep_their_factors_and_noise_gets_none(images):
+    """The factors of dSprites: 3 shapes, 6 scales, 40 orientations, 32 by 32 places."""
+    sizes = (3, 6, 40, 32, 32)
+    names = ("shape", "scale", "orientation", "x", "y")
+    rng = np.random.default_rng(1)
+    factors = np.stack([rng.integers(0, size, images) for size in sizes], axis=1)
+
+    class Store(ArrayDataset):
+        """Tells the model which rows are asked for: they do not fit in pixels."""
+
+        def images(self, indices):
+            asked.append(np.asarray(indices))
+            return super().images(indices)
+
+    class Perfect(KnownModel):
+        """Five dimensions with a factor each, and five with noise."""
+
+        def encoder_posterior(self, images, batch_size=256):
+            codes = np.concatenate([factors / np.array(sizes), noise], axis=1)[asked[-1]]
+            return (10 * codes).astype(np.float32), np.full(codes.shape, -3.0, np.float32)
+
+    asked, noise = [], rng.normal(size=(images, 5))
+    store = Store(np.zeros((images, 8, 8, 1), np.uint8), factors, names)
+    latents = measure_latents(Perfect(posterior=POSTERIOR), store)
+    assert [latents.factor_of(d) for d in range(5)] == list(names)
+    # Shares are 1 where the bins keep all values apart.
+    np.testing.assert_allclose(np.diag(latents.shares)[:2], 1.0)
+    finer, noisy = np.diag(latents.shares)[2:], latents.shares[5:].max()
+    if images == 100:
+        assert finer.min() > 0.6 and noisy < 0.3
+        return
+    # Twenty bins keep about log 20 nats.
+    np.testing.assert_allclose(finer, np.log(20) / np.log(sizes[2:]), atol=0.03)
+    assert noisy < 0.01 and [latents.factor_of(d) for d in range(5, 10)] == [None] * 5

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from drawn import tick_texts
 from known_latents import (
     COLUMNS,
     NAMES,
@@ -19,8 +20,11 @@ from known_latents import (
 from matplotlib.collections import PathCollection, QuadMesh
 from scipy.stats import norm
 
+from keras_devae import figures
 from keras_devae.data.arrays import ArrayDataset
+from keras_devae.encoding import BATCH
 from keras_devae.errors import UsageError
+from keras_devae.latents import measure_latents
 from keras_devae.pictures import (
     PICTURES,
     check_picture,
@@ -32,16 +36,13 @@ from keras_devae.pictures import (
     sample_figure,
     traversal_animation,
     traversal_figure,
+    traversed,
 )
 
 GAP = 3
 #: Pixels of an image of 8 that is enlarged to about 112.
 ENLARGED = 112
 KL = [kl_of(*posterior) for posterior in POSTERIOR]
-
-
-def tick_texts(axis):
-    return [label.get_text() for label in axis.get_ticklabels()]
 
 
 def drawn_images(figure, rows, columns, row_gap=GAP):
@@ -153,7 +154,7 @@ def test_factors_that_only_give_names_may_be_constant(draw):
     """Warnings are errors here: none is due where nothing is missing."""
     figure = draw(KnownModel(), grid_dataset(extra=(("color", 1),)))
     axis = figure.axes[0].yaxis if draw is traversal_figure else figure.axes[0].xaxis
-    assert [text.split("  ")[0] for text in tick_texts(axis)] == ["z3 column", "z1 row", "z2", "z0"]
+    assert [text.split("  ")[0] for text in tick_texts(axis)][:2] == ["z3 column", "z1 row"]
 
 
 def wide(count=1024):
@@ -205,7 +206,10 @@ def test_wrong_use_is_refused_before_anything_is_encoded(options, message):
 def panel(frame, number):
     """The image in a panel of a frame, brought back to its own size."""
     left = 6 + number * (ENLARGED + GAP)
-    return frame[6 : 6 + ENLARGED, left : left + ENLARGED, 0][
+    # No line of letters is so dark.
+    dark = (frame[:, 6 : 6 + ENLARGED, 0] < 200).sum(axis=1) > 0.8 * ENLARGED
+    top = int(np.argmax(dark))
+    return frame[top : top + ENLARGED, left : left + ENLARGED, 0][
         :: ENLARGED // SIDE, :: ENLARGED // SIDE
     ]
 
@@ -228,17 +232,70 @@ def test_an_animation_of_a_collapsed_model_shows_its_latents_all_the_same():
     assert len(frames) == 2
     # Five in a row, and two below them.
     assert frames.shape[2] >= 5 * ENLARGED + 4 * GAP and frames.shape[1] > 2 * ENLARGED
+    with pytest.raises(UsageError, match=r"none of layer 0 has 0\.5 nats.*Draw all"):
+        traversal_animation(collapsed(7), unlabelled_dataset(), steps=2, active_only=True)
 
 
-def test_a_category_has_the_last_row(tiny, blobs):
-    model = tiny("joint_vae", num_categories=2)
+@pytest.mark.parametrize(
+    ("model", "options", "said"),
+    [
+        (lambda: collapsed(7), {}, "no latent is active"),
+        (KnownModel, {}, "2 of 4 latents, below 0.5 nats, left out"),
+        (KnownModel, {"active_only": False}, None),
+        (lambda: collapsed(20), {"active_only": False}, "the 5 weakest of 20 latents left out"),
+    ],
+)
+def test_an_animation_says_what_it_leaves_out(monkeypatch, model, options, said):
+    titles, draw = [], figures.contact_sheet
+
+    def remember(images, columns, labels, title):
+        titles.append(title)
+        return draw(images, columns, labels, title=title)
+
+    monkeypatch.setattr(figures, "contact_sheet", remember)
+    traversal_animation(model(), unlabelled_dataset(), steps=2, **options)
+    assert titles == [said] * 2
+
+
+@pytest.mark.parametrize(
+    ("count", "drawn", "label"),
+    [
+        (2, [0, 0, 1, 1], "category 0 to 1"),
+        (4, [0, 1, 2, 3], "category 0 to 3"),
+        (10, [0, 3, 6, 9], "category 0 to 9\n(4 of 10)"),
+    ],
+)
+def test_a_category_has_the_last_row(tiny, blobs, count, drawn, label):
+    model = tiny("joint_vae", num_categories=count)
     images = blobs(32)
     figure = traversal_figure(model, ArrayDataset(images, name="blobs"), steps=4, index=3)
-    assert tick_texts(figure.axes[0].yaxis)[-1] == "category"
-    code = np.tile(model.encode(images[3:4]), (2, 1))
-    by_category = model.decode(code, categories=np.array([0, 1]))
+    assert tick_texts(figure.axes[0].yaxis)[-1] == label
+    code = np.tile(model.encode(images[3:4]), (4, 1))
+    by_category = model.decode(code, categories=np.array(drawn))
     last = drawn_images(figure, 4, 4)[-1]
-    np.testing.assert_array_equal(last, to_bytes(by_category[[0, 0, 1, 1]]))
+    np.testing.assert_array_equal(last, to_bytes(by_category))
+
+
+def test_dimensions_move_and_the_category_stays(tiny, blobs):
+    model, image = tiny("joint_vae", num_categories=3), blobs(1)
+    found = traversed(model, image, 0, [2, 0], [-1.0, 0.5])
+    code, category = model.encode(image)[0], model.encode_categories(image)
+    for row, dimension in enumerate([2, 0]):
+        for step, value in enumerate([-1.0, 0.5]):
+            moved = code.copy()
+            moved[dimension] = value
+            expected = model.decode(moved[None], categories=category)[0]
+            np.testing.assert_allclose(found[row, step], expected, atol=1e-6)
+
+
+def test_latents_that_are_known_are_not_measured_again():
+    model, dataset = KnownModel(), grid_dataset()
+    latents = measure_latents(model, dataset, layer=1)
+    measuring, model.encoded = model.encoded, 0
+    figure = traversal_figure(model, dataset, layer=1, steps=2, index=3, latents=latents)
+    assert model.encoded == 1 < measuring
+    expected = [f"{latents.name_of(d)}  KL {latents.kl[d]:.2f}" for d in latents.order]
+    assert tick_texts(figure.axes[0].yaxis) == expected
 
 
 def shares_in(axes):
@@ -248,11 +305,11 @@ def shares_in(axes):
 
 def test_the_map_has_the_active_latents_and_a_panel_a_layer():
     sharp = ((None, 0.0, 0.0), (1, 0.5, -9.0), (None, 0.0, -0.5), (0, 0.8, -9.0))
-    model = KnownModel(posterior=sharp, std_scales=(1.0, 1000.0))
+    model = KnownModel(posterior=sharp, mean_scales=(1.0, 1e-4), std_scales=(1.0, 1.0))
     figure = information_map_figure(model, grid_dataset(repeats=50))
     first, second, _ = figure.axes
     kl = [kl_of(*posterior) for posterior in sharp]
-    assert tick_texts(first.yaxis) == [f"z3  KL {kl[3]:.2f}", f"z1  KL {kl[1]:.2f}"]
+    assert tick_texts(first.yaxis) == [f"z3  max KL {kl[3]:.2f}", f"z1  max KL {kl[1]:.2f}"]
     assert tick_texts(first.xaxis) == list(NAMES)
     assert [axes.get_title("left") for axes in (first, second)] == ["layer 0", "layer 1"]
     np.testing.assert_allclose(shares_in(first), np.eye(2), atol=0.05)
@@ -260,10 +317,42 @@ def test_the_map_has_the_active_latents_and_a_panel_a_layer():
     assert figure.get_suptitle() == ("KnownModel on grid; 2 of 4 latents, below 0.5 nats, left out")
     (only, _) = information_map_figure(model, grid_dataset(repeats=50), layer=1).axes
     assert only.get_title("left") == "layer 1"
+    assert [text.split("KL")[0] for text in tick_texts(only.yaxis)] == ["z3  ", "z1  "]
+
+
+def test_the_map_encodes_each_image_once():
+    model = KnownModel()
+    information_map_figure(model, grid_dataset())
+    # A batch of the encoder, which 20 images do not fill.
+    assert model.encoded == BATCH
+
+
+class Parallel(KnownModel):
+    """Its layers are latent spaces of their own: the second has the column in 1, the row in 2."""
+
+    def posterior_of_layers(self, mean, log_var):
+        return mean[:, [[0, 1, 2, 3], [0, 3, 1, 2]]].swapaxes(0, 1), log_var[
+            :, [[0, 1, 2, 3], [0, 3, 1, 2]]
+        ].swapaxes(0, 1)
+
+
+def test_layers_that_are_spaces_of_their_own_lend_each_other_no_names():
+    (axes,) = kl_figure(Parallel(), grid_dataset()).axes
+    # Where only one layer has something, the name is its own.
+    assert tick_texts(axes.xaxis) == ["z1", "z3 column", "z2 row", "z0"]
+    heights = np.array([[bar.get_height() for bar in bars] for bars in axes.containers])
+    np.testing.assert_allclose(
+        heights, [[KL[1], KL[3], KL[2], 0], [KL[3], KL[2], KL[1], 0]], rtol=1e-5, atol=1e-9
+    )
+    (first, second, _) = information_map_figure(Parallel(), grid_dataset(repeats=50)).axes
+    # The second layer's z2 is drawn, though in the first it is not active.
+    assert [text.split()[0] for text in tick_texts(first.yaxis)] == ["z1", "z3", "z2"]
+    assert shares_in(second)[2, 1] > 0.3 > 0.1 > shares_in(first)[2].max()
 
 
 def test_the_map_of_a_collapsed_model_says_so():
-    figure = information_map_figure(collapsed(20), grid_dataset(repeats=50))
+    model = KnownModel(posterior=((None, 0.0, 0.0),) * 20, std_scales=(1.0, 1.0))
+    figure = information_map_figure(model, grid_dataset(repeats=50))
     assert figure.get_suptitle() == (
         "KnownModel on grid; no latent is active; the 5 weakest of 20 latents left out"
     )
@@ -296,8 +385,9 @@ def test_factors_are_drawn_against_the_latents_that_hold_them():
 def test_bars_are_ordered_and_named():
     (axes,) = kl_figure(KnownModel(), grid_dataset()).axes
     first, second = axes.containers
-    assert tick_texts(axes.xaxis) == ["z3 column", "z1 row", "z2", "z0"]
-    np.testing.assert_allclose([b.get_height() for b in first], np.sort(KL)[::-1], rtol=1e-5)
+    # Layer 1, whose deviations are 2, has more of z0 than of z2.
+    assert tick_texts(axes.xaxis) == ["z3 column", "z1 row", "z0", "z2"]
+    np.testing.assert_allclose([b.get_height() for b in first], np.array(KL)[[3, 1, 0, 2]])
     assert first.get_label() == "layer 0" and second.get_label() == "layer 1"
     (axes,) = kl_figure(KnownModel(), unlabelled_dataset(), layer=1).axes
     (only,) = axes.containers
@@ -313,7 +403,7 @@ def test_reconstructions_and_samples_come_from_the_layer():
     for image, reconstruction in images.swapaxes(0, 1):
         row, column = start_code(ROWS * image[0, 0] + image[0, 1], mean_scale=0.5)
         np.testing.assert_array_equal(reconstruction, to_bytes(bars(row, column)))
-    assert tick_texts(figure.axes[0].yaxis)[1].startswith("layer 1\nerror ")
+    assert tick_texts(figure.axes[0].yaxis)[1].startswith("layer 1\nsquared error ")
     assert len(tick_texts(reconstruction_figure(model, dataset).axes[0].yaxis)) == 3
 
     class Narrow(KnownModel):
@@ -342,7 +432,11 @@ def test_names_and_what_they_need_are_checked():
 
 
 def test_factors_that_do_not_vary_are_no_factors_to_draw():
-    same = ArrayDataset(grid_dataset().images(range(20)), np.ones((20, 1), int), ("color",))
-    for draw in (information_map_figure, information_over_layers_figure, factor_scatter_figure):
-        with pytest.raises(UsageError, match="factor"):
+    same = ArrayDataset(
+        grid_dataset().images(range(20)), np.ones((20, 1), int), ("color",), name="x"
+    )
+    for draw in (information_map_figure, information_over_layers_figure):
+        with pytest.raises(UsageError, match=r"At least one factor must take two values.*color"):
             draw(KnownModel(), same)
+    with pytest.raises(UsageError, match="a factor that varies, and the data set 'x' has none"):
+        factor_scatter_figure(KnownModel(), same)

@@ -122,7 +122,8 @@ class InformationCallback(MeasuringCallback):
         if not self._file.is_file():
             return {}
         try:
-            with np.load(self._file) as stored:
+            # numpy.load leaves a damaged file open that it opened itself.
+            with open(self._file, "rb") as stream, np.load(stream) as stored:
                 return dict(zip(stored["steps"].tolist(), stored["information"], strict=True))
         except (ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
             raise damaged(self._file, error) from None
@@ -145,6 +146,5 @@ class SampledInformationCallback(InformationCallback):
 
     def codes(self, model):
         """Returns one sample for each image, with the same noise every time."""
-        mean, log_var = model.posterior(self.dataset.images(self._rows), self.layer)
-        noise = np.random.default_rng(self._seed).standard_normal(mean.shape)
-        return mean + np.exp(0.5 * log_var) * noise
+        images = self.dataset.images(self._rows)
+        return model.encode(images, self.layer, sample=True, seed=self._seed)

@@ -5,7 +5,6 @@ import shlex
 from pathlib import Path
 
 import keras
-import numpy as np
 
 from keras_devae import checks, figures
 from keras_devae.errors import FailureError, UsageError
@@ -120,8 +119,7 @@ class MeasuringCallback(keras.callbacks.Callback):
     def show_image(self, figure):
         """Gives TensorBoard a picture, where it is asked for."""
         if self._board is not None:
-            figure.canvas.draw()
-            pixels = np.asarray(figure.canvas.buffer_rgba())[..., :3].copy()
+            pixels = figures.pixels_of(figure)
             self._board.add_image(self.name, pixels, self._step, dataformats="HWC")
 
     def write(self):

@@ -6,7 +6,7 @@ import threading
 import numpy as np
 
 from keras_devae.figures.mosaics import to_rgb
-from keras_devae.latents import measure_latents
+from keras_devae.latents import measure_to_name
 
 #: Sliders at most: beyond them latent dimensions keep what the starting image has.
 MOST_SLIDERS = 20
@@ -68,7 +68,7 @@ class Session:
     def __init__(self, model, dataset, images=5000, seed=0):
         self.model = model
         self.dataset = dataset
-        self.latents = measure_latents(model, dataset, None, images, seed)
+        self.latents = measure_to_name(model, dataset, None, images, seed)
         self._random = np.random.default_rng(seed)
         # The pages of several browsers are served by threads.
         self._lock = threading.Lock()
@@ -188,5 +188,4 @@ def _remark(latents, dimension):
     factor = latents.factor_of(dimension)
     if factor is None:
         return remark
-    share = latents.shares[dimension, latents.factor_names.index(factor)]
-    return f"{remark}, tells {share:.0%} of {factor}"
+    return f"{remark}, tells {latents.share_of(dimension, factor):.0%} of {factor}"

@@ -9,6 +9,7 @@ from PIL import Image
 
 from keras_devae import checks
 from keras_devae.errors import UsageError
+from keras_devae.figures.canvas import take_texts_literally
 from keras_devae.files import replacing
 
 BORDER = 6
@@ -17,7 +18,7 @@ SHORTEST = 0.02
 
 
 def pixels_of(figure: Figure) -> np.ndarray:
-    """Draws a figure of images into memory.
+    """Draws a figure into memory.
 
     Args:
         figure: The figure.
@@ -25,6 +26,7 @@ def pixels_of(figure: Figure) -> np.ndarray:
     Returns:
         Uint8 array `(height, width, 3)`, with a white border.
     """
+    take_texts_literally(figure)
     figure.canvas.draw()
     drawn = np.asarray(figure.canvas.buffer_rgba())[..., :3]
     border = (BORDER, BORDER)

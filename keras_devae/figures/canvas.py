@@ -52,6 +52,12 @@ def label_rows(axes: Axes, centers: np.ndarray, labels: list[str]) -> None:
     axes.set_yticks(centers, labels=labels, linespacing=1.3)
 
 
+def take_texts_literally(figure: Figure) -> None:
+    """Keeps Matplotlib from reading formulas into texts: names may hold dollar signs."""
+    for text in figure.findobj(Text):
+        text.set_parse_math(False)
+
+
 def fit(figure: Figure) -> None:
     """Gives the figure's image one figure pixel for each of its own, and its texts the room around.
 
@@ -59,8 +65,7 @@ def fit(figure: Figure) -> None:
         figure: A figure made by `draw_image`, with all its texts.
     """
     (axes,) = figure.axes
-    for text in figure.findobj(Text):
-        text.set_parse_math(False)
+    take_texts_literally(figure)
     height, width = axes.images[0].get_size()
     figure.set_size_inches(width / DPI, height / DPI)
     box = axes.get_tightbbox()

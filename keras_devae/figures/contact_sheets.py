@@ -18,6 +18,7 @@ def contact_sheet(
     columns: int,
     labels: Iterable[str] | None = None,
     row_labels: Iterable[str] | None = None,
+    title: str | None = None,
 ) -> Figure:
     """Draws images in a grid, row after row, enlarged without smoothing.
 
@@ -27,6 +28,7 @@ def contact_sheet(
         columns: Images in a row; the last row may be shorter.
         labels: A short text under each image, `n` of them, which may have several lines.
         row_labels: A text to the left of each row.
+        title: Text above the figure.
 
     Returns:
         The figure.
@@ -43,7 +45,7 @@ def contact_sheet(
     grid = _grid(images, columns)
     texts = None if labels is None else check_labels(labels, len(images), "labels", "image")
     tiles = mosaic(grid, row_gap=GAP if labels is None else _room_for(texts))
-    figure, axes = draw_image(tiles.pixels)
+    figure, axes = draw_image(tiles.pixels, title)
     if labels is not None:
         _label_images(axes, tiles, texts)
     if row_labels is not None:

@@ -17,6 +17,8 @@ BESIDE_INCHES, BELOW_INCHES, ABOVE_INCHES = 0.15, 0.75, 0.3
 SCALE_INCHES, NAMES_INCHES = 0.7, 1.0
 #: Share from which a cell is so dark that its number is written in white.
 DARK = 0.55
+#: Share from which a cell has a number.
+TOLD = 0.05
 LINES = ("-", "--", ":")
 MARKERS = "os^Dv<>"
 
@@ -32,7 +34,8 @@ def information_map(
     """Draws the mutual information of latent dimensions with factors as a table of shaded cells.
 
     A row for each latent dimension, a column for each factor, a panel for each layer. The shade,
-    which has one scale in all panels, and the number say the share of the factor's entropy.
+    which has one scale in all panels, and the number say the share of the factor's entropy; below
+    0.05 there is no number.
 
     Args:
         information: `(d, f)`, or `(K, d, f)` for K layers, in nats.
@@ -162,8 +165,9 @@ def _draw_cells(axes, shares):
     drawn = axes.pcolormesh(
         *places, shares, cmap="Blues", vmin=0, vmax=1, edgecolors="white", linewidth=0.8
     )
-    for (row, column), share in np.ndenumerate(shares):
-        axes.text(
+    for row, column in np.argwhere(shares >= TOLD):
+        share = shares[row, column]
+        number = axes.text(
             column,
             row,
             f"{share:.2f}",
@@ -172,6 +176,8 @@ def _draw_cells(axes, shares):
             fontsize=FONT_SIZE - 2,
             color="white" if share >= DARK else "black",
         )
+        # It stays within its cell, and measuring it takes longer than drawing it.
+        number.set_in_layout(False)
     axes.invert_yaxis()
     axes.tick_params(length=0, labelsize=FONT_SIZE)
     axes.spines[:].set_visible(False)

@@ -7,11 +7,10 @@ import matplotlib
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from matplotlib.text import Text
 from matplotlib.transforms import Bbox
 
 from keras_devae.errors import UsageError
-from keras_devae.figures.canvas import DPI
+from keras_devae.figures.canvas import DPI, take_texts_literally
 from keras_devae.files import replacing
 
 MARGIN = 6
@@ -70,9 +69,7 @@ def check_file(path: str | os.PathLike) -> str:
 
 def _prepared(figure):
     """Returns the box of a figure, laid out for the last time."""
-    # Names of factors and groups may hold dollar signs.
-    for text in figure.findobj(Text):
-        text.set_parse_math(False)
+    take_texts_literally(figure)
     box = _tight_box(figure)
     # Nothing moves any more, and solving the layout again takes as long as drawing.
     figure.set_layout_engine("none")

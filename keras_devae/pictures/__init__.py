@@ -8,7 +8,7 @@ from keras_devae.pictures.factor_information import (
     kl_figure,
 )
 from keras_devae.pictures.images import reconstruction_figure, sample_figure
-from keras_devae.pictures.traversals import traversal_animation, traversal_figure
+from keras_devae.pictures.traversals import traversal_animation, traversal_figure, traversed
 
 __all__ = [
     "NEED_FACTORS",
@@ -22,6 +22,7 @@ __all__ = [
     "sample_figure",
     "traversal_animation",
     "traversal_figure",
+    "traversed",
 ]
 
 #: Name -> function of (model, dataset, seed=, ...); most take `layer` too.

@@ -3,9 +3,21 @@
 import numpy as np
 
 from keras_devae import figures
+from keras_devae.encoding import Encoding
 from keras_devae.errors import UsageError
-from keras_devae.latents import ACTIVE_KL, information_of_layers, measure_latents
-from keras_devae.pictures.selection import active_or_strongest, measure_to_name, strongest, titled
+from keras_devae.latents import (
+    ACTIVE_KL,
+    information_of_layers,
+    measure_latents,
+    measure_to_name,
+)
+from keras_devae.pictures.selection import (
+    active_or_strongest,
+    common_name,
+    over_layers,
+    strongest,
+    titled,
+)
 
 _IMAGES = 5000
 #: Points in a panel.
@@ -17,8 +29,9 @@ def information_map_figure(model, dataset, layer=None, seed=0):
     """Draws the mutual information of the active latent dimensions with each factor.
 
     The information is that of samples of the posterior, see
-    `keras_devae.latents.information_of_layers`. Rows are ordered by KL divergence, 15 at most;
-    where no dimension is active, they are the strongest.
+    `keras_devae.latents.information_of_layers`. Rows are ordered by KL divergence, the largest that
+    the dimension has in a layer drawn, and are 15 at most; where none is active, they are the
+    strongest.
 
     Args:
         model: A trained model.
@@ -34,15 +47,18 @@ def information_map_figure(model, dataset, layer=None, seed=0):
     """
     if layer is not None:
         model.check_layer(layer)
-    information, entropies, factors = information_of_layers(model, dataset, _IMAGES, seed)
-    latents = measure_latents(model, dataset, layer or 0, _IMAGES, seed)
-    dimensions, left_out = active_or_strongest(latents, _MOST_LATENTS)
+    encoding = Encoding(model, dataset)
+    information, entropies, factors = information_of_layers(model, dataset, _IMAGES, seed, encoding)
+    measured = measure_to_name(model, dataset, None, _IMAGES, seed, encoding)
     layers = range(model.num_layers) if layer is None else [layer]
+    latents = over_layers([measured[i] for i in layers])
+    dimensions, left_out = active_or_strongest(latents, _MOST_LATENTS)
+    most = "KL" if len(layers) == 1 else "max KL"
     return figures.information_map(
         information[layers][:, dimensions],
         entropies,
         factors,
-        latent_names=[f"z{d}  KL {latents.kl[d]:.2f}" for d in dimensions],
+        latent_names=[f"z{d}  {most} {latents.kl[d]:.2f}" for d in dimensions],
         layer_names=[f"layer {i}" for i in layers],
         title=titled(f"{type(model).__name__} on {dataset.name}", left_out),
     )
@@ -107,24 +123,23 @@ def kl_figure(model, dataset, layer=None, seed=0):
         model: A trained model.
         dataset: The data set, with or without factors.
         layer: Number of one layer, or `None` (default) for bars of all of them, ordered by the
-            first.
+            largest of each dimension.
         seed: Integer seed of the choice of 5,000 images.
 
     Returns:
-        A `matplotlib.figure.Figure` with 24 dimensions at most, and the factors they hold.
+        A `matplotlib.figure.Figure` with 24 dimensions at most, and the factors they hold, where
+        that is the same in all layers.
 
     Raises:
         UsageError: If there is no such layer.
     """
-    if layer is None:
-        measured = measure_to_name(model, dataset, None, _IMAGES, seed)
-    else:
-        measured = [measure_to_name(model, dataset, layer, _IMAGES, seed)]
-    dimensions, left_out = strongest(measured[0], _MOST_BARS)
+    measured = measure_to_name(model, dataset, layer, _IMAGES, seed)
+    measured = measured if layer is None else [measured]
+    dimensions, left_out = strongest(over_layers(measured), _MOST_BARS)
     title = f"{type(model).__name__} on {dataset.name}: KL divergence by latent dimension"
     return figures.kl_bars(
         np.stack([latents.kl[dimensions] for latents in measured]),
-        latent_names=[measured[0].name_of(d) for d in dimensions],
+        latent_names=[common_name(measured, d) for d in dimensions],
         layer_names=[f"layer {latents.layer}" for latents in measured],
         threshold=ACTIVE_KL,
         title=titled(title, left_out),

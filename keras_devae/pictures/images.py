@@ -17,7 +17,8 @@ def reconstruction_figure(model, dataset, layer=None, seed=0):
         seed: Integer seed of the choice of images.
 
     Returns:
-        A `matplotlib.figure.Figure`.
+        A `matplotlib.figure.Figure`; beside each row is the squared error of an image, summed over
+        pixels and channels, in the mean over the images drawn.
 
     Raises:
         UsageError: If there is no such layer.
@@ -32,7 +33,7 @@ def reconstruction_figure(model, dataset, layer=None, seed=0):
         ]
         for reconstruction in reconstructions
     ]
-    titles = [f"layer {i}\nerror {e:.1f}" for i, e in zip(layers, errors, strict=True)]
+    titles = [f"layer {i}\nsquared error {e:.1f}" for i, e in zip(layers, errors, strict=True)]
     return figures.reconstructions(images, reconstructions, titles)
 
 

@@ -1,27 +1,10 @@
 """Which latent dimensions are drawn where there are too many for a page."""
 
-import warnings
+import dataclasses
 
-from keras_devae.latents import ACTIVE_KL, measure_latents
-from keras_devae.metrics import MetricWarning
+import numpy as np
 
-
-def measure_to_name(model, dataset, layer, images, seed):
-    """Measures latent dimensions where factors serve as their names only.
-
-    Args:
-        model: As for `keras_devae.latents.measure_latents`.
-        dataset: As there.
-        layer: As there.
-        images: As there.
-        seed: As there.
-
-    Returns:
-        As there, without a word on factors that do not vary: nothing is missing from the figure.
-    """
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", MetricWarning)
-        return measure_latents(model, dataset, layer, images, seed)
+from keras_devae.latents import ACTIVE_KL
 
 
 def strongest(latents, most):
@@ -59,6 +42,33 @@ def active_or_strongest(latents, most):
     left, count = len(latents.kl) - len(latents.active), len(latents.kl)
     said = f"{left:,} of {count:,} latents, below {ACTIVE_KL:g} nats, left out" if left else ""
     return latents.active, said
+
+
+def over_layers(measured):
+    """Puts the latents of several layers together, to choose from dimensions of any of them.
+
+    Args:
+        measured: List of `keras_devae.latents.Latents`, one for each layer.
+
+    Returns:
+        Those of the first layer, with the largest KL divergence of each dimension in any layer. The
+        same number may mean another latent in each: that of DeVAE's parallel ablation does.
+    """
+    return dataclasses.replace(measured[0], kl=np.max([one.kl for one in measured], axis=0))
+
+
+def common_name(measured, dimension):
+    """Returns a dimension's number with the factor that it holds in all layers where it holds one.
+
+    Args:
+        measured: List of `keras_devae.latents.Latents`, one for each layer.
+        dimension: Number of the dimension.
+
+    Returns:
+        E.g. `"z3 scale"`; the number alone where layers differ in what it holds.
+    """
+    names = {one.name_of(dimension) for one in measured if one.factor_of(dimension) is not None}
+    return names.pop() if len(names) == 1 else f"z{dimension}"
 
 
 def titled(*parts):

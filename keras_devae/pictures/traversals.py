@@ -5,8 +5,8 @@ import scipy.stats
 
 from keras_devae import checks, figures
 from keras_devae.errors import UsageError, unknown_name
-from keras_devae.latents import ACTIVE_KL
-from keras_devae.pictures.selection import active_or_strongest, measure_to_name, strongest, titled
+from keras_devae.latents import ACTIVE_KL, measure_to_name
+from keras_devae.pictures.selection import active_or_strongest, strongest, titled
 
 #: Images that the KL divergences and what each dimension holds are computed from.
 _IMAGES = 2000
@@ -28,12 +28,13 @@ def traversal_figure(
     index=None,
     span="range",
     active_only=False,
+    latents=None,
 ):
     """Draws what each latent dimension does to one image.
 
     Rows are ordered by KL divergence, which is written beside them with the factor that the
     dimension holds: those that carry most come first, 20 at most. A categorical code has the last
-    row, its categories from left to right.
+    row, its categories from left to right; of more than there are columns, some are left out.
 
     Args:
         model: A trained model.
@@ -48,6 +49,8 @@ def traversal_figure(
             quantiles of the prior, a standard normal, in equal steps from 2.5 % to 97.5 %.
         active_only: Whether dimensions below 0.5 nats are left out, as in Figures 3, 6 and 7 of
             the paper; default false.
+        latents: The `keras_devae.latents.Latents` of the layer, or `None` (default) to measure
+            them on 2,000 images.
 
     Returns:
         A `matplotlib.figure.Figure`.
@@ -57,23 +60,18 @@ def traversal_figure(
             asked for.
     """
     values = _values(steps, limit, span)
-    image, latents = _start(model, dataset, layer, seed, index)
-    if active_only and not len(latents.active):
-        raise UsageError(
-            f"Only active latents were asked for, and none of layer {layer} has {ACTIVE_KL:g} nats "
-            f"(the strongest: {latents.kl.max():.2g}). Draw all of them."
-        )
+    image, latents = _start(model, dataset, layer, seed, index, latents)
+    if active_only:
+        _check_active(latents)
     choose = active_or_strongest if active_only else strongest
     dimensions, left_out = choose(latents, _MOST_ROWS)
-    decoded = _traversed(model, image, layer, dimensions, values)
+    rows = traversed(model, image, layer, dimensions, values)
     labels = [f"{latents.name_of(d)}  KL {latents.kl[d]:.2f}" for d in dimensions]
+    if model.num_categories:
+        row, label = _categories_row(model, image, layer, steps)
+        rows, labels = np.concatenate([rows, row]), [*labels, label]
     title = f"{type(model).__name__}, layer {layer}: latent traversals on {dataset.name}"
-    return figures.traversal(
-        decoded,
-        values,
-        row_labels=labels + ["category"] * (len(decoded) - len(labels)),
-        title=titled(title, left_out),
-    )
+    return figures.traversal(rows, values, labels, titled(title, left_out))
 
 
 def traversal_animation(
@@ -85,13 +83,13 @@ def traversal_animation(
     seed=0,
     index=None,
     span="range",
-    active_only=True,
+    active_only=None,
 ):
     """Draws the frames of an animation in which all active latent dimensions move.
 
     A panel for each of them, at most 15, ordered by KL divergence, changes its dimension of the
     same image. They go from one end to the other and back, so that the animation has no jump where
-    it begins anew.
+    it begins anew. A line above them says which dimensions were left out.
 
     Args:
         model: A trained model.
@@ -102,27 +100,57 @@ def traversal_animation(
         seed: As for `traversal_figure`.
         index: As for `traversal_figure`.
         span: As for `traversal_figure`.
-        active_only: Whether dimensions below 0.5 nats stay away, unless all are below; default
-            true.
+        active_only: Whether dimensions below 0.5 nats stay away. `None` (default): they do, unless
+            all are below.
 
     Returns:
         Uint8 array `(2 * steps - 2, height, width, 3)`, for `keras_devae.figures.save_animation`.
 
     Raises:
-        UsageError: If an argument is out of range.
+        UsageError: If an argument is out of range, or no dimension is active and only such are
+            asked for.
     """
     values = _values(steps, limit, span)
     image, latents = _start(model, dataset, layer, seed, index)
-    choose = active_or_strongest if active_only else strongest
-    dimensions, _ = choose(latents, _MOST_PANELS)
-    decoded = _traversed(model, image, layer, dimensions, values)[: len(dimensions)]
+    if active_only:
+        _check_active(latents)
+    choose = strongest if active_only is False else active_or_strongest
+    dimensions, left_out = choose(latents, _MOST_PANELS)
+    rows = traversed(model, image, layer, dimensions, values)
     labels = [_panel_label(latents, d) for d in dimensions]
     columns = min(_PANEL_COLUMNS, len(dimensions))
     there = [
-        figures.pixels_of(figures.contact_sheet(panels, columns, labels))
-        for panels in decoded.swapaxes(0, 1)
+        figures.pixels_of(figures.contact_sheet(panels, columns, labels, title=left_out or None))
+        for panels in rows.swapaxes(0, 1)
     ]
     return np.stack(there + there[-2:0:-1])
+
+
+def traversed(model, image, layer, dimensions, values):
+    """Decodes the code of an image with each of some dimensions at each of the values in turn.
+
+    Args:
+        model: A trained model.
+        image: `(1, height, width, channels)`, uint8 or float. Its category, if the model has
+            categories, stays.
+        layer: Number of the latent layer.
+        dimensions: `(rows,)` numbers of latent dimensions.
+        values: `(steps,)` values that each is set to.
+
+    Returns:
+        Pixel means, float32 array `(rows, steps, height, width, channels)`.
+
+    Raises:
+        UsageError: If the image does not fit the model or there is no such layer.
+    """
+    code = model.encode(image, layer)[0]
+    codes = np.tile(code, (len(dimensions), len(values), 1))
+    for row, dimension in enumerate(dimensions):
+        codes[row, :, dimension] = values
+    flat, options = codes.reshape(-1, len(code)), {}
+    if model.num_categories:
+        options["categories"] = np.repeat(model.encode_categories(image), len(flat))
+    return model.decode(flat, layer, **options).reshape(*codes.shape[:2], *model.image_shape)
 
 
 def _panel_label(latents, dimension):
@@ -141,31 +169,36 @@ def _values(steps, limit, span):
     return np.linspace(-limit, limit, steps)
 
 
-def _start(model, dataset, layer, seed, index):
+def _check_active(latents):
+    if not len(latents.active):
+        raise UsageError(
+            f"Only active latents were asked for, and none of layer {latents.layer} has "
+            f"{ACTIVE_KL:g} nats (the strongest: {latents.kl.max():.2g}). Draw all of them."
+        )
+
+
+def _start(model, dataset, layer, seed, index, latents=None):
     """Returns the image to start from, `(1, height, width, channels)`, and what latents hold."""
     model.check_layer(layer)
     if index is None:
         index = np.random.default_rng(seed).integers(len(dataset))
     image = dataset.images([index])
-    return image, measure_to_name(model, dataset, layer, _IMAGES, seed)
+    return image, latents or measure_to_name(model, dataset, layer, _IMAGES, seed)
 
 
-def _traversed(model, image, layer, dimensions, values):
-    """Decodes the code of one image with each of some dimensions at each of the values in turn.
+def _categories_row(model, image, layer, steps):
+    """Decodes the code of an image with one category after the other.
 
     Returns:
-        `(rows, steps, height, width, channels)`; a categorical code adds a row.
+        Pair of the images `(1, steps, height, width, channels)` and what to write beside them.
     """
-    code = model.encode(image, layer)[0]
-    codes = np.tile(code, (len(dimensions), len(values), 1))
-    for row, dimension in enumerate(dimensions):
-        codes[row, :, dimension] = values
-    if not model.num_categories:
-        decoded = model.decode(codes.reshape(-1, len(code)), layer)
+    count = model.num_categories
+    label = f"category 0 to {count - 1}"
+    if count > steps:
+        # The first, the last, and as evenly as can be between them.
+        categories = np.round(np.linspace(0, count - 1, steps)).astype(int)
+        label = f"{label}\n({steps} of {count})"
     else:
-        codes = np.concatenate([codes, np.tile(code, (1, len(values), 1))])
-        categories = np.full(codes.shape[:2], model.encode_categories(image)[0])
-        categories[-1] = np.arange(len(values)) * model.num_categories // len(values)
-        flat = codes.reshape(-1, len(code))
-        decoded = model.decode(flat, layer, categories=categories.reshape(-1))
-    return decoded.reshape(len(codes), len(values), *model.image_shape)
+        categories = np.arange(steps) * count // steps
+    code = np.repeat(model.encode(image, layer), steps, axis=0)
+    return model.decode(code, layer, categories=categories)[None], label

@@ -36,8 +36,11 @@ class Painter:
         log_vars[1:, :, 2] = 0
         return (means, log_vars) if layer is None else (means[layer], log_vars[layer])
 
+    def posterior(self, images, layer=0):
+        return self.layer_posterior(*self.encoder_posterior(images), layer)
+
     def encode(self, images, layer=0):
-        return self.layer_posterior(*self.encoder_posterior(images), layer)[0]
+        return self.posterior(images, layer)[0]
 
     def decode(self, codes, layer=0):
         images = np.zeros((len(codes), *self.image_shape), np.float32)

@@ -68,6 +68,15 @@ def test_without_factors_sliders_have_numbers_only(painter, picture):
     np.testing.assert_array_equal(session.decode(ROW, 0, [2.0]), picture(200, 100))
 
 
+def test_a_factor_that_does_not_vary_is_no_name_and_no_complaint(painter, picture):
+    """Warnings are errors here."""
+    lefts = np.arange(20) % 5
+    images = np.stack([picture(50 * left, 0)[..., :1] for left in lefts])
+    factors = np.stack([lefts, np.zeros(20, int)], axis=1)
+    session = Session(painter().model, from_arrays(images, factors, ("left", "right")))
+    assert session.sliders(0)[0].name == "z2 left"
+
+
 def test_a_category_is_that_of_the_image_or_chosen(painter, picture):
     session = painter(with_categories=True)
     assert session.num_categories == 2

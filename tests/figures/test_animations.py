@@ -5,7 +5,7 @@ import pytest
 from PIL import Image, ImageSequence
 
 from keras_devae.errors import UsageError
-from keras_devae.figures import contact_sheet, pixels_of, save_animation
+from keras_devae.figures import contact_sheet, kl_bars, pixels_of, save_animation
 
 
 def frames_of(count=4, size=(12, 20)):
@@ -52,6 +52,12 @@ def test_pixels_are_those_of_the_figure_within_a_white_border():
     drawn = pixels_of(figure)
     np.testing.assert_array_equal(drawn[6:-6, 6:-6], figure.axes[0].images[0].get_array())
     assert (drawn[:6] == 255).all() and (drawn[:, -6:] == 255).all()
+
+
+def test_names_with_dollar_signs_are_drawn_as_they_are():
+    """Matplotlib would read a formula into it, and fail."""
+    drawn = pixels_of(kl_bars([1.0, 2.0], ["a_b $x_{$ c", "z1"]))
+    assert drawn.min() < 100
 
 
 @pytest.mark.parametrize(

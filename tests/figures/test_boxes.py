@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from drawn import tick_texts
 
 from keras_devae.errors import UsageError
 from keras_devae.figures import box_plots
@@ -8,10 +9,6 @@ VALUES = {
     "MIG": {"devae": [0.1, 0.2, 0.3, 0.4, 0.9], "beta_vae": [0.5]},
     "DCI": {"beta_vae": [0.2, 0.4], "devae": [0.7, 0.8, 0.6]},
 }
-
-
-def tick_texts(axis):
-    return [label.get_text() for label in axis.get_ticklabels()]
 
 
 def medians(axes, direction):

@@ -2,13 +2,10 @@ import itertools
 
 import numpy as np
 import pytest
+from drawn import tick_texts
 
 from keras_devae.errors import UsageError
 from keras_devae.figures import kl_bars
-
-
-def tick_texts(axis):
-    return [label.get_text() for label in axis.get_ticklabels()]
 
 
 def heights(container):

@@ -2,6 +2,7 @@ import os
 
 import numpy as np
 import pytest
+from drawn import tick_texts
 from PIL import Image
 
 from keras_devae.errors import UsageError
@@ -28,10 +29,6 @@ def cell(figure, row, column, size, factor, row_gap=GAP):
     original = enlarged[::factor, ::factor]
     assert np.array_equal(enlarged, np.kron(original, np.ones((factor, factor, 1), np.uint8)))
     return original
-
-
-def tick_texts(axis):
-    return [label.get_text() for label in axis.get_ticklabels()]
 
 
 def decode(path):
@@ -155,6 +152,14 @@ def test_saved_picture_has_exactly_the_pixels_and_little_around(figure, tmp_path
     assert height + 12 <= picture.shape[0] <= height + 12 + 60
     assert width + 12 <= picture.shape[1] <= width + 12 + 120
     assert np.all(picture[[0, -1]] == 255) and np.all(picture[:, [0, -1]] == 255)
+
+
+def test_a_title_stands_above_the_images_and_leaves_their_pixels(tmp_path):
+    figures = [contact_sheet(noise(4, 16, 16, 1), 2, title=title) for title in (None, "$5 left")]
+    assert figures[1].axes[0].get_title("left") == "$5 left"
+    bare, titled = (decode(save(f, tmp_path / f"{i}.png")) for i, f in enumerate(figures))
+    assert contains(titled, drawn(figures[1]))
+    assert bare.shape[0] + 8 <= titled.shape[0] <= bare.shape[0] + 40
 
 
 def test_labels_of_images_leave_the_saved_pixels(tmp_path):

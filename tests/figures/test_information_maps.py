@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from drawn import tick_texts
 from matplotlib.collections import QuadMesh
 
 from keras_devae.errors import UsageError
@@ -13,13 +14,9 @@ ENTROPIES, FACTORS = [2.0, 4.0], ["shape", "scale"]
 SHARES = INFORMATION / ENTROPIES
 
 
-def tick_texts(axis):
-    return [label.get_text() for label in axis.get_ticklabels()]
-
-
 def maps(figure):
     """The panels with cells, without the scale."""
-    return [axes for axes in figure.axes if axes.texts]
+    return [axes for axes in figure.axes if axes.get_label() != "<colorbar>"]
 
 
 def cells(axes):
@@ -32,7 +29,8 @@ def test_cells_have_the_share_of_entropy_as_shade_and_number():
     np.testing.assert_allclose(cells(axes).get_array(), SHARES[0])
     numbers = {text.get_position(): text.get_text() for text in axes.texts}
     assert numbers[(0, 0)] == "1.00" and numbers[(1, 1)] == "0.75" and numbers[(0, 1)] == "0.25"
-    assert len(numbers) == 6
+    # Three cells tell less than 0.05.
+    assert len(numbers) == 3
     assert tick_texts(axes.xaxis) == FACTORS and tick_texts(axes.yaxis) == ["z0", "z1", "z2"]
     # The first latent is on top.
     assert axes.get_ylim() == (2.5, -0.5)
@@ -46,6 +44,24 @@ def test_numbers_can_be_read_on_their_shade():
         shade = mesh.cmap(mesh.norm(SHARES[0][row, column]))[:3]
         luminance = np.dot(shade, (0.299, 0.587, 0.114))
         assert text.get_color() == ("white" if luminance < 0.5 else "black")
+
+
+def test_numbers_leave_the_panels_where_they_are_and_stay_in_their_cells():
+    few, many = (
+        information_map(np.full((4, 3), share), np.ones(3), ["a", "b", "c"])
+        for share in (0.01, 0.88)
+    )
+    for figure in (few, many):
+        figure.draw_without_rendering()
+    places = [maps(figure)[0].get_position().bounds for figure in (few, many)]
+    np.testing.assert_array_equal(*places)
+    (axes,) = maps(many)
+    assert len(axes.texts) == 12 and not maps(few)[0].texts
+    for text in axes.texts:
+        column, row = text.get_position()
+        corners = axes.transData.transform([(column - 0.5, row + 0.5), (column + 0.5, row - 0.5)])
+        box = text.get_window_extent()
+        assert (corners[0] <= box.min).all() and (box.max <= corners[1]).all()
 
 
 def test_layers_have_panels_with_one_scale():

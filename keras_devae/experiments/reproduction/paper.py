@@ -25,8 +25,8 @@ ABLATION = {
     "DeVAE": ((0.35, 43.29), (0.35, 75.11), (0.35, 175.99)),
 }
 
-#: Method -> by which share DeVAE's disentanglement is above it, by a score that is not named, and by
-#: which share its reconstruction error is below, on dSprites. Text of figure 2.
+#: Method -> by which share DeVAE's disentanglement is above it, by a score that is not named, and
+#: by which its reconstruction error is below, on dSprites. Text of figure 2.
 ADVANTAGE = {
     "beta-TCVAE": {"disentanglement": 0.08, "reconstruction": -0.02},
     "beta-VAE": {"disentanglement": 0.47, "reconstruction": -0.30},
