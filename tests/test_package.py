@@ -127,6 +127,14 @@ def test_packages_of_the_distribution():
     assert settings["package-dir"] == {"keras_devae.cli": "cli"}
 
 
+def test_templates_are_distributed():
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]
+    folder = ROOT / "keras_devae" / "experiments"
+    patterns = settings["package-data"]["keras_devae.experiments"]
+    distributed = {file for pattern in patterns for file in folder.glob(pattern)}
+    assert set((folder / "templates").iterdir()) <= distributed
+
+
 def test_names_of_the_package():
     for name in keras_devae.__all__:
         assert getattr(keras_devae, name) is not None

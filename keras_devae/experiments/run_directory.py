@@ -1,6 +1,7 @@
 """The folder that holds all of a run."""
 
 import dataclasses
+import datetime
 import json
 import os
 import shlex
@@ -108,7 +109,7 @@ class RunDirectory:
         return run
 
     def read_record(self):
-        """Returns what `config.json` holds: `settings`, `data`, `environment`.
+        """Returns what `config.json` holds: `settings`, `data`, `environment`, perhaps `times`.
 
         Raises:
             FailureError: If it is damaged.
@@ -160,6 +161,22 @@ class RunDirectory:
             environment: Versions and machine, a dictionary.
         """
         record = {"settings": config.to_dict(), "data": data, "environment": environment}
+        write_json(self.config_file, record, durable=True)
+
+    def record_time(self, what):
+        """Adds the present moment to the `times` of `config.json`, in UTC by ISO 8601.
+
+        The dates of files do not tell: those of a copied folder are of the copy.
+
+        Args:
+            what: What happened: `"begun"` or `"trained"`.
+
+        Raises:
+            FailureError: If `config.json` is damaged.
+        """
+        record = self.read_record()
+        now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+        record["times"] = {**record.get("times", {}), what: now}
         write_json(self.config_file, record, durable=True)
 
     def read_metrics(self):

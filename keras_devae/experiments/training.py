@@ -81,6 +81,7 @@ def train(model, config, run, dataset, progress=True):
     """
     run.claim()
     run.write_record(config, dataset.provenance, describe_environment())
+    run.record_time("begun")
     return _fit(model, config, run, dataset, 0, progress)
 
 
@@ -173,6 +174,7 @@ def _fit(model, config, run, dataset, start_step, progress):
         if remaining > 0:
             with _closing(recorder, report), distribution.scope(config.distribute):
                 model.fit(batches, epochs=remaining, verbose=0, callbacks=callbacks)
+        run.record_time("trained")
         _keep_as_trained(run, config.steps)
     # What follows is for one device.
     return model if config.distribute is None else load_trained(run)

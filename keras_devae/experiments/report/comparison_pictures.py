@@ -1,20 +1,22 @@
 """The figures of a page that compares runs."""
 
 import io
-
-import numpy as np
+import math
 
 from keras_devae import figures
 from keras_devae.errors import FailureError
+from keras_devae.experiments.report.meanings import RECONSTRUCTION
 from keras_devae.experiments.report.page import picture_data, png_data
 from keras_devae.experiments.report.words import listed
+from keras_devae.figures.canvas import take_texts_literally
 from keras_devae.figures.curves import COLORS, draw_line, empty_panels, finish_panel
 
 #: Bytes of the pictures of single runs that a page holds at most.
 _MOST_BYTES = 2_500_000
 _INCHES_PER_CHARACTER = 0.06
 _CURVES = {"reconstruction_loss": "reconstruction, nats", "kl_loss": "KL divergence, nats"}
-_ERROR = "reconstruction_error.negative_log_likelihood"
+#: For groups that have the same colour.
+_STYLES = ("-", "--", ":", "-.")
 
 
 def pictures_of_runs(comparison):
@@ -61,6 +63,7 @@ def drawn_pictures(comparison, titles):
 
 def _picture(figure, caption, alt):
     stream = io.BytesIO()
+    take_texts_literally(figure)
     figure.savefig(stream, format="png", bbox_inches="tight")
     return {"source": png_data(stream.getvalue()), "caption": caption, "alt": alt}
 
@@ -89,10 +92,10 @@ def _widened(figure, comparison):
 
 def _scatter(comparison):
     points = [
-        (run.scores[_ERROR], run.scores["mig.score"], group.name)
+        (run.scores[RECONSTRUCTION], run.scores["mig.score"], group.name)
         for group in comparison.groups
         for run in group.runs
-        if {_ERROR, "mig.score"} <= set(run.scores)
+        if {RECONSTRUCTION, "mig.score"} <= set(run.scores)
     ]
     if len(points) < 2:
         return None
@@ -106,7 +109,7 @@ def _scatter(comparison):
 
 
 def _curves(comparison):
-    """Draws losses of all runs, a colour a group."""
+    """Draws losses of all runs, a colour or a style of line a group."""
     histories = [
         (number, group.name, history)
         for number, group in enumerate(comparison.groups)
@@ -117,20 +120,38 @@ def _curves(comparison):
     if not names:
         return None
     figure, panels = empty_panels(len(names))
+    drawn = {}
     for axes, name in zip(panels, names, strict=True):
-        labelled = set()
         for number, group, history in histories:
-            steps = [row["step"] for row in history if name in row]
-            values = np.array([row[name] for row in history if name in row])
-            label = group if group not in labelled else None
-            labelled.add(group)
-            draw_line(axes, steps, values, label, COLORS[number % len(COLORS)], "-")
+            steps, values = _points(history, name, comparison.layer)
+            if steps:
+                style = _STYLES[number // len(COLORS) % len(_STYLES)]
+                draw_line(axes, steps, values, group, COLORS[number % len(COLORS)], style)
         finish_panel(axes, _CURVES[name], "step", 1)
+        handles, labels = axes.get_legend_handles_labels()
+        drawn.update(zip(labels, handles, strict=True))
     figure.set_size_inches(4.2 * len(names), 2.6)
-    handles, labels = panels[0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower left", fontsize=8, frameon=False, ncols=2)
-    caption = "A line for each run, a colour for each group."
+    # A group may have a line in the last panel only.
+    names_of_groups = [group.name for group in comparison.groups if group.name in drawn]
+    handles = [drawn[name] for name in names_of_groups]
+    options = {"loc": "outside lower left", "fontsize": 8, "frameon": False, "ncols": 2}
+    figure.legend(handles, names_of_groups, **options)
+    caption = (
+        f"A line for each run, a colour or a style of line for each group. Losses of layer "
+        f"{comparison.layer} where the run kept those of every layer."
+    )
     return figure, caption, f"Curves by training step of {listed([_CURVES[n] for n in names])}."
+
+
+def _points(history, name, layer):
+    """Returns the steps and values of a loss, of one layer where layers have losses of their own.
+
+    A model that draws its layers has the mean over those drawn under the name alone.
+    """
+    own = f"{name}_layer_{layer}"
+    column = own if own in history[0] else name
+    points = [(r["step"], r[column]) for r in history if math.isfinite(r.get(column, math.nan))]
+    return [step for step, _ in points], [value for _, value in points]
 
 
 def _history(run):

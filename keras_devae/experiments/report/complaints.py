@@ -3,15 +3,19 @@
 import math
 import shlex
 
-import numpy as np
-
+from keras_devae.callbacks.kl import COLLAPSED_KL
 from keras_devae.experiments.model_catalogue import MODEL_CATALOGUE
+from keras_devae.experiments.report.findings import (
+    SECOND_PART,
+    constant_dimensions,
+    holder_name,
+    other_holders,
+)
 from keras_devae.experiments.report.words import counted, listed, percent
+from keras_devae.latents import CATEGORY
 
 #: Nats of a single dimension that no decoder can use: they tell more than 10^8 values apart.
 EXPLODED_KL = 20.0
-#: Range of posterior means below which a code is the same for all images.
-CONSTANT_RANGE = 0.05
 #: Distance from a target that counts, as a share of it, and in nats.
 _MISSED_SHARE, _MISSED_NATS = 0.2, 0.2
 #: What a model aims at, in its history -> what should be there, and the options of the aim.
@@ -106,12 +110,13 @@ def _missed(config, name, target, reached, end_option, steps_option, weight_opti
 
 
 def _useless_codes(config, latents):
-    if not len(latents.active) and latents.kl.sum() >= 0.1:
+    # A code with less has collapsed, which the model says itself.
+    if not len(latents.active) and latents.kl.sum() >= COLLAPSED_KL:
         yield (
             f"No latent dimension is active: the largest has {latents.kl.max():.2f} nats. Lower "
             "the pressure on the KL divergence, or train for longer."
         )
-    constant = [d for d in latents.active if latents.high[d] - latents.low[d] < CONSTANT_RANGE]
+    constant = constant_dimensions(latents)
     if constant:
         yield (
             f"{_names(constant)} differ{_s(constant)} from the prior, but in the same way for all "
@@ -128,31 +133,48 @@ def _useless_codes(config, latents):
 
 
 def _shared_factors(latents):
-    for factor, dimensions in latents.holders().items():
-        if len(dimensions) > 1:
-            column = latents.factor_names.index(factor)
-            shares = [percent(latents.shares[d, column]) for d in dimensions[:_NAMED]]
+    for factor, holders in latents.holders(with_category=True).items():
+        if len(holders) > 1:
+            shares = [percent(latents.share_of(h, factor)) for h in holders[:_NAMED]]
             yield (
-                f"{counted(len(dimensions), 'latent')} hold {factor}: {_names(dimensions)} "
+                f"{counted(len(holders), 'latent')} hold {factor}: {_names(holders)} "
                 f"({listed(shares)} of its entropy). It is not in one place."
             )
+        elif holders:
+            yield from _told_by_another(latents, factor, holders)
+
+
+def _told_by_another(latents, factor, holders):
+    """A latent that holds something else can tell as much of a factor."""
+    own = latents.share_of(holders[0], factor)
+    share, other = next(iter(other_holders(latents, factor, holders)), (0.0, None))
+    if share >= SECOND_PART * own:
+        yield (
+            f"{factor} is not in one place: {holder_name(holders[0])} holds it ({percent(own)} of "
+            f"its entropy), and {percent(share)} are told by {_with_factor(latents, other)}."
+        )
 
 
 def _lost_factors(latents):
     if not len(latents.active):
         return
-    for column, (factor, dimensions) in enumerate(latents.holders().items()):
-        if dimensions:
-            continue
-        best = latents.active[int(np.argmax(latents.shares[latents.active, column]))]
-        share, other = latents.shares[best, column], latents.factor_of(best)
-        where = f"the most that a latent tells of it is {percent(share)} of its entropy (z{best}"
-        where += ")" if other is None else f", which holds {other})"
-        yield f"No latent holds {factor}: {where}."
+    for factor, holders in latents.holders(with_category=True).items():
+        if not holders:
+            share, best = other_holders(latents, factor, ())[0]
+            yield (
+                f"No latent holds {factor}: the most that a latent tells of it is {percent(share)} "
+                f"of its entropy ({_with_factor(latents, best)})."
+            )
+
+
+def _with_factor(latents, holder):
+    factor = None if holder == CATEGORY else latents.factor_of(holder)
+    name = holder_name(holder)
+    return name if factor is None else f"{name}, which holds {factor}"
 
 
 def _names(dimensions):
-    names = [f"z{d}" for d in dimensions[:_NAMED]]
+    names = [holder_name(d) for d in dimensions[:_NAMED]]
     if len(dimensions) > _NAMED:
         names.append(f"{len(dimensions) - _NAMED} more")
     return listed(names)

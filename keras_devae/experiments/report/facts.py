@@ -12,12 +12,11 @@ _SOURCES = {
 }
 
 
-def facts_of(run, config, record, description):
+def facts_of(config, record, description):
     """Says what was trained on what, where and when.
 
     Args:
-        run: The `RunDirectory`.
-        config: Its `RunConfig`.
+        config: The `RunConfig` of the run.
         record: What its `config.json` holds, see `RunDirectory.read_record`.
         description: The data set in one line.
 
@@ -33,7 +32,7 @@ def facts_of(run, config, record, description):
         ("Training", _training(config, entry.fitted)),
         ("Machine", _machine(environment)),
         ("Versions", _versions(environment)),
-        *_times(run),
+        *_times(record.get("times", {})),
     ]
 
 
@@ -79,14 +78,10 @@ def _versions(environment):
     return ", ".join(f"{name} {version}" for name, version in versions.items() if version)
 
 
-def _times(run):
-    """Dates of files: the folder keeps no other."""
-    if not run.config_file.is_file():
-        return
-    start = run.config_file.stat().st_mtime
-    moment = datetime.datetime.fromtimestamp(start, datetime.UTC)
-    yield "Begun", f"{moment:%Y-%m-%d %H:%M} UTC"
-    end = run.model_file.stat().st_mtime if run.model_file.is_file() else start
-    # Copying a folder can give all its files one date.
-    if end > start:
-        yield "Trained in", f"{duration(end - start)}, interruptions included"
+def _times(times):
+    moments = {what: datetime.datetime.fromisoformat(time) for what, time in times.items()}
+    if "begun" in moments:
+        yield "Begun", f"{moments['begun']:%Y-%m-%d %H:%M} UTC"
+    if {"begun", "trained"} <= set(moments):
+        seconds = (moments["trained"] - moments["begun"]).total_seconds()
+        yield "Trained in", f"{duration(seconds)}, interruptions included"

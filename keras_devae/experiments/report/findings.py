@@ -2,14 +2,34 @@
 
 import math
 
+from keras_devae.experiments.report.meanings import RECONSTRUCTION
 from keras_devae.experiments.report.words import counted, listed, percent
-from keras_devae.latents import ACTIVE_KL
+from keras_devae.latents import ACTIVE_KL, CATEGORY
 
 #: Share of a factor's entropy from which the one latent that holds it is called its own.
 OWN_SHARE = 0.3
 #: A factor that a second latent tells more than this part of, beside the first, is in two places.
 SECOND_PART = 0.5
+#: Range of posterior means below which a code is the same for all images.
+CONSTANT_RANGE = 0.05
 _NAMED = 8
+
+
+def constant_dimensions(latents):
+    """Returns the active latent dimensions whose mean is the same for all images, a list."""
+    return [d for d in latents.active if latents.high[d] - latents.low[d] < CONSTANT_RANGE]
+
+
+def holder_name(holder):
+    """Returns what a holder of `Latents.holders` is called in a sentence."""
+    return f"the {CATEGORY}" if holder == CATEGORY else f"z{holder}"
+
+
+def other_holders(latents, factor, holders):
+    """Returns what else may tell of a factor: pairs of the share and the holder, the best first."""
+    known = [*latents.active, *([CATEGORY] if latents.category_shares is not None else [])]
+    others = [(latents.share_of(h, factor), h) for h in known if h not in holders]
+    return sorted(others, key=lambda pair: -pair[0])
 
 
 def verdict(latents):
@@ -20,37 +40,44 @@ def verdict(latents):
 
     Returns:
         The sentence. A factor has a latent of its own where one alone holds it, tells at least
-        `OWN_SHARE` of its entropy, and no other active one tells `SECOND_PART` as much of it.
+        `OWN_SHARE` of its entropy, and no other active one tells `SECOND_PART` as much of it. The
+        category of a model that has one counts as a latent.
     """
-    if not len(latents.active):
-        total = latents.kl.sum()
-        return f"No: no latent dimension has {ACTIVE_KL} nats (all together {total:.1f})."
+    if not _category_holds(latents):
+        if not len(latents.active):
+            total = latents.kl.sum()
+            return f"No: no latent dimension has {ACTIVE_KL} nats (all together {total:.1f})."
+        if len(constant_dimensions(latents)) == len(latents.active):
+            return "No: every active latent dimension is the same for all images."
     if not latents.factor_names:
-        return "That cannot be told: the data have no known factors."
+        return "That cannot be told: the data have no known factors that vary."
+    what = "latent dimension" if latents.category_shares is None else "latent dimension or category"
     total = len(latents.factor_names)
     own = [name for name in latents.factor_names if _has_own(latents, name)]
     if not own:
-        return "No: no factor has a latent dimension of its own."
+        return f"No: no factor has a {what} of its own."
     if len(own) < total:
         verb = "has" if len(own) == 1 else "have"
         whose = "its" if len(own) == 1 else "their"
         return (
-            f"Partly: of {counted(total, 'factor')}, {listed(own)} {verb} a latent dimension of "
-            f"{whose} own."
+            f"Partly: of {counted(total, 'factor')}, {listed(own)} {verb} a {what} of {whose} own."
         )
     if total == 1:
-        return f"Yes: {own[0]}, the only factor, has a latent dimension of its own."
-    return f"Yes: each of {total} factors has a latent dimension of its own."
+        return f"Yes: {own[0]}, the only factor, has a {what} of its own."
+    return f"Yes: each of {total} factors has a {what} of its own."
+
+
+def _category_holds(latents):
+    return any(CATEGORY in holders for holders in latents.holders(with_category=True).values())
 
 
 def _has_own(latents, factor):
-    holders = latents.holders()[factor]
+    holders = latents.holders(with_category=True)[factor]
     if len(holders) != 1:
         return False
-    shares = latents.shares[:, latents.factor_names.index(factor)]
-    others = [shares[d] for d in latents.active if d != holders[0]]
-    own = shares[holders[0]]
-    return bool(own >= OWN_SHARE and max(others, default=0) < SECOND_PART * own)
+    own = latents.share_of(holders[0], factor)
+    others = [share for share, _ in other_holders(latents, factor, holders)]
+    return own >= OWN_SHARE and max(others, default=0) < SECOND_PART * own
 
 
 def summary(latents, scores, image_shape):
@@ -68,9 +95,26 @@ def summary(latents, scores, image_shape):
     sentences = [_active(latents[0]), *_held(latents[0])]
     if "mig.score" in first:
         sentences.append(_mig(first["mig.score"]))
-    if "reconstruction_error.negative_log_likelihood" in first:
+    if RECONSTRUCTION in first:
         sentences.append(_reconstruction(scores, math.prod(image_shape)))
     return sentences
+
+
+def unvarying(latents, factor_names):
+    """Names the factors that are left out because they do not vary: a list with one sentence.
+
+    Args:
+        latents: A `keras_devae.latents.Latents`.
+        factor_names: Names of all factors of the data set, or `None`.
+
+    Returns:
+        The list, empty if there are none.
+    """
+    names = [name for name in factor_names or () if name not in latents.factor_names]
+    if not names:
+        return []
+    verb, rest = ("does", "is") if len(names) == 1 else ("do", "are")
+    return [f"{listed(names)} {verb} not vary in these images and {rest} left out."]
 
 
 def _active(latents):
@@ -90,9 +134,14 @@ def _active(latents):
 def _held(latents):
     """Says which latent holds which factor: a list with one sentence, or none."""
     found = [(d, factor) for d in latents.active if (factor := latents.factor_of(d))]
+    held = latents.holders(with_category=True)
+    found += [(CATEGORY, factor) for factor, holders in held.items() if CATEGORY in holders]
     if not found:
         return []
-    words = [f"z{d} holds {factor} ({_share(latents, d, factor)})" for d, factor in found[:_NAMED]]
+    words = [
+        f"{holder_name(holder)} holds {factor} ({percent(latents.share_of(holder, factor))})"
+        for holder, factor in found[:_NAMED]
+    ]
     if len(found) > _NAMED:
         words.append(f"{len(found) - _NAMED} more hold factors")
     return [
@@ -100,10 +149,6 @@ def _held(latents):
         f"latent of its own where one alone holds it, with at least {percent(OWN_SHARE)}, and no "
         "other tells half as much."
     ]
-
-
-def _share(latents, dimension, factor):
-    return percent(latents.shares[dimension, latents.factor_names.index(factor)])
 
 
 def _mig(score):
@@ -115,12 +160,11 @@ def _mig(score):
 
 
 def _reconstruction(scores, pixels):
-    error = "reconstruction_error.negative_log_likelihood"
-    text = f"An image decoded from its own code loses {scores[0][error]:,.1f} nats"
+    text = f"An image decoded from its own code loses {scores[0][RECONSTRUCTION]:,.1f} nats"
     squared = scores[0].get("reconstruction_error.squared_error")
     if squared is not None:
         text += f" (squared error {squared / pixels:.4f} in the mean over pixels and channels)"
     if len(scores) > 1:
         last = scores[-1]
-        text += f"; through the last layer, {last['layer']}, {last[error]:,.1f} nats"
+        text += f"; through the last layer, {last['layer']}, {last[RECONSTRUCTION]:,.1f} nats"
     return f"{text}."

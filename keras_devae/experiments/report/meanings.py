@@ -1,5 +1,8 @@
 """What every score means, in a sentence."""
 
+#: Flat key of the score that reports call the reconstruction.
+RECONSTRUCTION = "reconstruction_error.negative_log_likelihood"
+
 _PREDICTORS = {
     "logistic_regression": "a logistic regression",
     "gradient_boosting": "boosted trees",
@@ -86,8 +89,7 @@ MEANINGS = {
     "sample was large enough.",
     "elbo_decomposition.elbo": "Lower bound of the images' log-likelihood, in nats an image. "
     "Higher is better.",
-    "reconstruction_error.negative_log_likelihood": "Nats lost in an image that is decoded from "
-    "its own code. Lower is better.",
+    RECONSTRUCTION: "Nats lost in an image that is decoded from its own code. Lower is better.",
     "reconstruction_error.squared_error": "Squared difference of an image and what is decoded from "
     "its code, summed over the pixels. Lower is better.",
 }

@@ -34,11 +34,12 @@ class Picture:
     alt: str
 
 
-def draw_pictures(run, model, dataset, latents, history, images, seed, encoding):
-    """Draws the figures of a run into its folder `figures`.
+def draw_pictures(run, folder, model, dataset, latents, history, images, seed, encoding):
+    """Draws the figures of a run.
 
     Args:
         run: The `RunDirectory`.
+        folder: Folder to write them to.
         model: Its model.
         dataset: Its data set, with or without factors.
         latents: List of `keras_devae.latents.Latents`, one for each layer.
@@ -59,19 +60,23 @@ def draw_pictures(run, model, dataset, latents, history, images, seed, encoding)
     ]
     pictures = []
     for name, figure, *words in drawn:
-        file = figures.save(figure, run.figures / f"{name}.png")
+        file = figures.save(figure, Path(folder) / f"{name}.png")
         pictures.append(Picture(name, file, *words))
     return pictures + _tracked(run)
 
 
 def _traversal(model, dataset, latents, seed):
-    figure = traversal_figure(model, dataset, seed=seed)
+    figure = traversal_figure(model, dataset, seed=seed, latents=latents)
     caption = (
         "Each row changes one latent dimension of the same image, from -2 to 2, and leaves the "
         "others alone. A disentangled dimension changes one thing only."
     )
-    names = [latents.name_of(d) for d in latents.order[:SHOWN]]
-    alt = f"A row of images for each latent dimension, from the top: {listed(names)}."
+    if model.num_categories:
+        caption += " The last row goes through the categories instead."
+    # What is beside the rows, with as many of them as were drawn.
+    labels = [label.get_text() for label in figure.axes[0].get_yticklabels()]
+    names = [" ".join(label.split()) for label in labels]
+    alt = f"A row of images for each latent, from the top: {listed(names)}."
     return "traversal", figure, "Latent traversals", caption, alt
 
 
@@ -97,7 +102,10 @@ def _learning_curves(history):
     alt = "Curves of the losses by training step."
     if first is not None:
         alt += f" The loss goes from {first:,.1f} to {last:,.1f}."
-    caption = "Losses in nats an image, each the mean since the point before."
+    caption = (
+        "Losses in nats an image, each the mean since the point before; settings that move, such "
+        "as beta, as they were at that step."
+    )
     figure = figures.learning_curves(columns)
     return [("learning_curves", figure, "Learning curves", caption, alt)]
 
@@ -125,8 +133,11 @@ def _information_map(latents, information, entropies):
         latent_names=[f"z{d}" for d in shown],
         layer_names=layers if len(layers) > 1 else None,
     )
+    which = "each active latent dimension"
+    if len(latents.active) > SHOWN:
+        which = f"the {SHOWN} strongest of {len(latents.active)} active latent dimensions"
     caption = (
-        "Mutual information of each active latent dimension with each factor, as a share of the "
+        f"Mutual information of {which} with each factor, as a share of the "
         "factor's entropy, of samples of the posterior: less than the table's, which is of means. "
         "Disentangled: one dark cell for each factor, in rows of their own."
     )

@@ -10,7 +10,7 @@ from keras_devae.experiments.comparison_tables import (
     shown_metrics,
 )
 from keras_devae.experiments.report.comparison_pictures import drawn_pictures, pictures_of_runs
-from keras_devae.experiments.report.meanings import meaning_of
+from keras_devae.experiments.report.meanings import RECONSTRUCTION, meaning_of
 from keras_devae.experiments.report.page import rendered
 from keras_devae.experiments.report.words import counted, listed, number, setting
 from keras_devae.files import write_text
@@ -27,7 +27,7 @@ _SECTIONS = (
 _RANKED = {
     "mig.score": (True, "MIG"),
     "dci.disentanglement": (True, "DCI disentanglement"),
-    "reconstruction_error.negative_log_likelihood": (False, "reconstruction (nats)"),
+    RECONSTRUCTION: (False, "reconstruction (nats)"),
 }
 
 
@@ -89,6 +89,8 @@ def _summary(comparison):
         f"{counted(len(comparison.runs), 'run')} in {counted(len(groups), 'group')}; the runs of a "
         "group differ in the seed only."
     )
+    if not comparison.metrics:
+        yield "There is no score to compare."
     for metric, (more_is_better, title) in _RANKED.items():
         measured = [group for group in groups if metric in group.scores]
         if len(measured) > 1:

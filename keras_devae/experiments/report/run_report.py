@@ -1,18 +1,21 @@
 """The report of one run."""
 
 import shlex
+import tempfile
 import warnings
+from pathlib import Path
 
+from keras_devae.evaluation import RECONSTRUCTED_IMAGES
 from keras_devae.experiments.report.complaints import complaints_of
 from keras_devae.experiments.report.facts import facts_of
-from keras_devae.experiments.report.findings import summary, verdict
-from keras_devae.experiments.report.meanings import meaning_of
+from keras_devae.experiments.report.findings import summary, unvarying, verdict
+from keras_devae.experiments.report.meanings import RECONSTRUCTION, meaning_of
 from keras_devae.experiments.report.page import rendered
 from keras_devae.experiments.report.pictures import draw_pictures
 from keras_devae.experiments.report.words import percent
 from keras_devae.experiments.run_encoding import run_encoding
-from keras_devae.files import write_text
-from keras_devae.latents import measure_latents
+from keras_devae.files import file_hash, write_text
+from keras_devae.latents import CATEGORY, HELD_SHARE, measure_latents
 from keras_devae.metrics import MetricWarning
 
 _ROWS = 50
@@ -28,7 +31,7 @@ _SECTIONS = (
 
 
 def write_report(run, model, config, dataset, scores, output=None):
-    """Draws the figures of a run into its folder and writes `report.html`, last of all.
+    """Draws the figures of a run and writes its `report.html`, last of all.
 
     Args:
         run: The `RunDirectory`.
@@ -36,21 +39,30 @@ def write_report(run, model, config, dataset, scores, output=None):
         config: Its completed `RunConfig`.
         dataset: Its data set, with or without factors.
         scores: What `keras_devae.evaluation.evaluate` returned, or `None` if it was not called.
-        output: File to write in place of `report.html`, or `None`.
+        output: File to write in place of `report.html`, or `None`. The figures are in the page
+            alone then, and nothing in the run's folder changes but its codes.
 
     Returns:
-        Dictionary of the figures' files by name.
+        Dictionary of the figures' files in the run's folder by name.
     """
+    if output is None or Path(output).resolve() == run.report_file.resolve():
+        return _write(run, model, config, dataset, scores, run.report_file, run.figures)
+    with tempfile.TemporaryDirectory() as folder:
+        _write(run, model, config, dataset, scores, output, folder)
+    return {}
+
+
+def _write(run, model, config, dataset, scores, output, folder):
     # Those of the evaluation, which are encoded already.
     chosen = (config.evaluation_images, config.seed)
     with warnings.catch_warnings(), run_encoding(model, run, dataset) as encoding:
-        # The evaluation has warned of the same.
+        # The page names the factors that do not vary.
         warnings.simplefilter("ignore", MetricWarning)
         latents = measure_latents(model, dataset, None, *chosen, encoding)
         history = run.read_history()
-        pictures = draw_pictures(run, model, dataset, latents, history, *chosen, encoding)
+        pictures = draw_pictures(run, folder, model, dataset, latents, history, *chosen, encoding)
     page = report_page(run, model, config, dataset, scores, latents, history, pictures)
-    write_text(output or run.report_file, page)
+    write_text(output, page)
     return {picture.name: picture.file for picture in pictures}
 
 
@@ -59,6 +71,7 @@ def report_page(run, model, config, dataset, scores, latents, history, pictures)
     layers = scores["layers"] if scores else []
     last = history[-1] if history else {}
     complaints = [
+        *_scores_of_another_model(run, scores),
         *model.complaints(last),
         *complaints_of(config, history, latents[0], layers, run.is_trained(), run.path),
     ]
@@ -69,17 +82,22 @@ def report_page(run, model, config, dataset, scores, latents, history, pictures)
         config=config,
         verdict=verdict(latents[0]),
         tiles=_tiles(latents[0], layers),
-        summary=summary(latents, layers, dataset.image_shape),
+        summary=[
+            *summary(latents, layers, dataset.image_shape),
+            *unvarying(latents[0], dataset.factor_names),
+        ],
         complaints=complaints,
         layers=range(len(latents)),
         latents=_latent_rows(latents),
         left_out=max(0, len(latents[0].kl) - _ROWS),
         has_factors=bool(latents[0].factor_names),
+        has_category=latents[0].category_shares is not None,
+        reconstructed=RECONSTRUCTED_IMAGES,
         pictures=pictures,
         scores=layers,
         score_rows=score_rows(layers),
         images=scores and scores.get("settings", {}).get("images"),
-        facts=facts_of(run, config, run.read_record(), dataset.description),
+        facts=facts_of(config, run.read_record(), dataset.description),
         settings=_settings(config),
         path_literal=repr(str(run.path)),
         path_word=shlex.quote(str(run.path)),
@@ -87,18 +105,30 @@ def report_page(run, model, config, dataset, scores, latents, history, pictures)
     )
 
 
+def _scores_of_another_model(run, scores):
+    """Says so if the scores are of other weights than those drawn: a list with a sentence."""
+    measured = scores and scores.get("settings", {}).get("model_sha256")
+    if not measured or measured == file_hash(run.trained_model_file()):
+        return []
+    path, file = shlex.quote(str(run.path)), shlex.quote(str(run.metrics_file))
+    return [
+        "The scores are of other weights than all else on this page: the model has changed since. "
+        f"Measure it again with: keras-devae evaluate {path} --output {file}"
+    ]
+
+
 def _tiles(latents, layers):
     """The few numbers that come first."""
     first = layers[0] if layers else {}
     tiles = [("Active latents", f"{len(latents.active)} of {len(latents.kl)}")]
     if latents.factor_names:
-        held = sum(bool(dimensions) for dimensions in latents.holders().values())
+        held = sum(bool(holders) for holders in latents.holders(with_category=True).values())
         tiles.append(("Factors held", f"{held} of {len(latents.factor_names)}"))
     if "mig.score" in first:
         tiles.append(("MIG", f"{first['mig.score']:.2f}"))
     if "dci.disentanglement" in first:
         tiles.append(("DCI disentanglement", f"{first['dci.disentanglement']:.2f}"))
-    error = first.get("reconstruction_error.negative_log_likelihood")
+    error = first.get(RECONSTRUCTION)
     if error is not None:
         tiles.append(("Reconstruction, nats", f"{error:,.1f}"))
     tiles.append(("KL, nats", f"{latents.kl.sum():.1f}"))
@@ -107,15 +137,22 @@ def _tiles(latents, layers):
 
 def _latent_rows(latents):
     first = latents[0]
-    return [_latent_row(first, d, [layer.kl[d] for layer in latents]) for d in first.order[:_ROWS]]
+    rows = [
+        _latent_row(first, f"z{d}", d, first.factor_of(d), [layer.kl[d] for layer in latents])
+        for d in first.order[:_ROWS]
+    ]
+    if first.category_shares is None:
+        return rows
+    best = max(first.factor_names, key=lambda name: first.share_of(CATEGORY, name))
+    held = best if first.share_of(CATEGORY, best) >= HELD_SHARE else None
+    return [*rows, _latent_row(first, CATEGORY, CATEGORY, held, [None] * len(latents))]
 
 
-def _latent_row(latents, dimension, kl):
-    row = {"name": f"z{dimension}", "kl": kl, "factor": "", "share": "", "besides": ""}
-    factor = latents.factor_of(dimension)
+def _latent_row(latents, name, holder, factor, kl):
+    row = {"name": name, "kl": kl, "factor": "", "share": "", "besides": ""}
     if factor is None:
         return row
-    shares = dict(zip(latents.factor_names, latents.shares[dimension], strict=True))
+    shares = {name: latents.share_of(holder, name) for name in latents.factor_names}
     row.update(factor=factor, share=percent(shares.pop(factor)))
     if shares:
         second = max(shares, key=shares.get)

@@ -1,5 +1,6 @@
 """Sentences about what is wrong with a run, each from the state that calls for it."""
 
+import dataclasses
 import math
 
 import numpy as np
@@ -77,6 +78,28 @@ def test_two_latents_of_one_factor_and_a_factor_of_none():
     )
 
 
+def test_a_factor_that_the_latent_of_another_tells_too():
+    (sentence,) = complaints(latents=latents_of(shares=((0.7, 0.0), (0.5, 0.6))))
+    assert sentence == (
+        "x is not in one place: z0 holds it (70 % of its entropy), and 50 % are told by z1, which "
+        "holds y."
+    )
+
+
+def test_a_factor_that_only_the_category_holds_is_not_lost():
+    latents = latents_of(shares=((0.7, 0.0), (0.0, 0.05)))
+    (lost,) = complaints(latents=latents)
+    assert lost.startswith("No latent holds y")
+    assert (
+        complaints(latents=dataclasses.replace(latents, category_shares=np.array([0, 0.8]))) == []
+    )
+    both = dataclasses.replace(latents, category_shares=np.array([0.9, 0.8]))
+    assert complaints(latents=both) == [
+        "2 latents hold x: the category and z0 (90 % and 70 % of its entropy). It is not in one "
+        "place."
+    ]
+
+
 def test_an_exploded_divergence():
     (sentence,) = complaints(latents=latents_of(kl=(3.0, 4321.0)))
     assert sentence.startswith("The KL divergence has exploded: z1 has 4,321 nats")
@@ -106,3 +129,8 @@ def test_numbers_that_are_not_finite():
 def test_a_run_that_stopped_early():
     (sentence,) = complaints(last={"step": 300}, is_trained=False)
     assert sentence.startswith("Training stopped early, at step 300 of 1,000")
+    # A target that moves has not come to its end then, which is no fault.
+    last = {"step": 300, "kl_loss": 1.0, "capacity": 20.0}
+    options = {"capacity_max": 25.0}
+    (sentence,) = complaints("annealed_vae", options, last, is_trained=False)
+    assert sentence.endswith("keras-devae train --resume RUN")

@@ -1,7 +1,5 @@
 """Where a run's images are from, and when it ran."""
 
-import os
-
 from keras_devae.experiments import RunConfig, RunDirectory
 from keras_devae.experiments.report.facts import facts_of, provenance_text
 
@@ -42,16 +40,27 @@ def test_long_lists_are_cut():
     assert text.startswith("folder.") and len(text) <= 400 and text.endswith("…")
 
 
-def test_facts_of_a_run(tmp_path):
-    run = RunDirectory(tmp_path)
-    for file, time in ((run.config_file, 1_700_000_000), (run.model_file, 1_700_000_125)):
-        file.touch()
-        os.utime(file, (time, time))
-    facts = dict(facts_of(run, RunConfig(model="beta_vae", seed=3), RECORD, "dsprites: drawn"))
+def test_facts_of_a_run():
+    times = {"begun": "2023-11-14T22:13:20+00:00", "trained": "2023-11-14T22:15:25+00:00"}
+    config, record = RunConfig(model="beta_vae", seed=3), {**RECORD, "times": times}
+    facts = dict(facts_of(config, record, "dsprites: drawn"))
     assert facts["Begun"] == "2023-11-14 22:13 UTC"
     assert facts["Trained in"] == "2 min 5 s, interruptions included"
     assert "backend jax" in facts["Machine"] and "torch" not in facts["Versions"]
     assert "Higgins" in facts["Paper"] and "seed 3" in facts["Training"]
-    # A copied folder has one date for all its files.
-    os.utime(run.model_file, (1_700_000_000,) * 2)
-    assert "Trained in" not in dict(facts_of(run, RunConfig(), RECORD, "x"))
+    # A run that is interrupted has no end, and the dates of files stand for nothing.
+    begun = {**RECORD, "times": {"begun": times["begun"]}}
+    assert "Trained in" not in dict(facts_of(config, begun, "x"))
+    assert "Begun" not in dict(facts_of(config, RECORD, "x"))
+
+
+def test_times_stay_with_a_run(tmp_path):
+    run = RunDirectory(tmp_path)
+    run.write_record(RunConfig(seed=3), {"source": "rendered"}, {"python": "3.12.0"})
+    run.record_time("begun")
+    begun = run.read_record()["times"]["begun"]
+    run.record_time("trained")
+    record = run.read_record()
+    assert set(record["times"]) == {"begun", "trained"} and record["times"]["begun"] == begun
+    assert record["times"]["trained"] >= begun and begun.endswith("+00:00")
+    assert run.read_config().seed == 3 and record["environment"] == {"python": "3.12.0"}

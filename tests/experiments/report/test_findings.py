@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from keras_devae.experiments.report.findings import summary, verdict
+from keras_devae.experiments.report.findings import summary, unvarying, verdict
 from keras_devae.latents import Latents
 
 SCORES = {
@@ -14,14 +14,22 @@ SCORES = {
 }
 
 
-def latents_of(kl, shares=None, names=("scale", "x", "y")):
+def latents_of(kl, shares=None, names=("scale", "x", "y"), spread=4.0, category=None):
     """Latents whose factors have an entropy of 2 nats each."""
     kl = np.array(kl, float)
     names = () if shares is None else names
     shares = np.zeros((len(kl), 0)) if shares is None else np.array(shares, float)
     entropies = np.full(len(names), 2.0)
     return Latents(
-        0, kl, -2 * np.ones(len(kl)), 2 * np.ones(len(kl)), shares * 2, 0 * shares, entropies, names
+        layer=0,
+        kl=kl,
+        low=np.full(len(kl), -spread / 2),
+        high=np.full(len(kl), spread / 2),
+        information=shares * 2,
+        chance=0 * shares,
+        entropies=entropies,
+        factor_names=names,
+        category_shares=None if category is None else np.array(category),
     )
 
 
@@ -48,6 +56,8 @@ def test_each_factor_in_a_latent_of_its_own():
             "Partly: of 3 factors, scale and x have a latent",
         ),
         ([[0.2, 0, 0], [0, 0.05, 0], [0, 0, 0.2]], "No: no factor has a latent"),
+        # z1 holds x, and tells more than half as much of scale as z0.
+        ([[0.7, 0, 0], [0.5, 0.6, 0], [0, 0, 0.5]], "Partly: of 3 factors, x and y have"),
     ],
 )
 def test_factors_that_are_shared_or_held_weakly_do_not_count(shares, expected):
@@ -60,6 +70,35 @@ def test_a_code_that_carries_nothing():
     assert summary([latents], [], (8, 8, 1)) == [
         "None of 2 latent dimensions is active (0.5 nats)."
     ]
+
+
+def test_means_that_are_the_same_for_all_images_hold_nothing():
+    shares = [[0.7, 0, 0], [0, 0.6, 0], [0, 0, 0.5]]
+    assert verdict(latents_of([3, 2, 1], shares, spread=0.01)) == (
+        "No: every active latent dimension is the same for all images."
+    )
+
+
+def test_a_category_can_hold_a_factor():
+    shares = [[0.7, 0, 0], [0, 0.6, 0], [0, 0, 0.02]]
+    own = latents_of([3, 2, 1], shares, category=[0.01, 0.0, 0.9])
+    assert verdict(own) == "Yes: each of 3 factors has a latent dimension or category of its own."
+    _, held = summary([own], [], (8, 8, 1))
+    assert "z1 holds x (60 %) and the category holds y (90 %)." in held
+    # A factor that is in a latent and in the category too is not in one place.
+    both = latents_of([3, 2, 1], shares, category=[0.6, 0.0, 0.0])
+    assert verdict(both).startswith("Partly: of 3 factors, x has")
+    # Nor does it matter whether a latent is active.
+    alone = latents_of([0.1, 0.1, 0.1], shares, category=[0.0, 0.0, 0.9])
+    assert verdict(alone).startswith("Partly: of 3 factors, y has")
+
+
+def test_factors_that_do_not_vary_are_named():
+    latents = latents_of([3, 2, 1], np.zeros((3, 3)))
+    assert unvarying(latents, ("color", "scale", "x", "y")) == [
+        "color does not vary in these images and is left out."
+    ]
+    assert unvarying(latents, ("scale", "x", "y")) == unvarying(latents_of([1]), None) == []
 
 
 def test_without_factors_nothing_is_claimed():

@@ -1,11 +1,14 @@
 """The page that compares runs, made from what is in their folders."""
 
+import math
+
 import pytest
 from PIL import Image
 
 from keras_devae.errors import UsageError
 from keras_devae.experiments import RunConfig, RunDirectory
 from keras_devae.experiments.report import write_comparison
+from keras_devae.experiments.report.comparison_pictures import _points
 
 ERROR = "reconstruction_error.negative_log_likelihood"
 
@@ -82,6 +85,35 @@ def test_single_runs_without_pictures(make_finished, tmp_path, read_page):
     assert "None for mig and reconstruction (nats)" in text
     # The scatter and the curves.
     assert len(read_page(text).images) == 2
+
+
+def test_runs_without_scores(make_finished, tmp_path):
+    make_finished("one", 2.0, 0, 0.1).write_metrics({"layers": [{"layer": 0}]})
+    make_finished("two", 4.0, 0, 0.1).write_metrics({"layers": [{"layer": 0}]})
+    text = write_comparison([tmp_path / "runs"], tmp_path / "page.html").read_text("utf-8")
+    assert "There is no score to compare." in text
+
+
+def test_names_of_groups_are_no_formulas(make_finished, tmp_path, read_page):
+    for seed, name in enumerate(("one", "two", "three")):
+        dataset = "npz:a$x_{$b.npz" if seed else "npz:c.npz"
+        config = RunConfig(model="beta_vae", dataset=dataset, seed=seed)
+        make_finished(name, 2.0, seed, 0.1).write_record(config, {"source": "npz"}, {})
+    text = write_comparison([tmp_path / "runs"], tmp_path / "page.html").read_text("utf-8")
+    assert "$x_{$" in text
+    # Boxes, scatter, curves and two traversals.
+    assert len(read_page(text).images) == 5
+
+
+def test_curves_are_of_the_layer():
+    history = [
+        {"step": 1, "kl_loss": 9.0, "kl_loss_layer_0": math.nan, "kl_loss_layer_1": 2.0},
+        {"step": 2, "kl_loss": 8.0, "kl_loss_layer_0": 5.0, "kl_loss_layer_1": 3.0},
+    ]
+    assert _points(history, "kl_loss", 1) == ([1, 2], [2.0, 3.0])
+    # No step of the first epoch drew layer 0.
+    assert _points(history, "kl_loss", 0) == ([2], [5.0])
+    assert _points([{"step": 1, "kl_loss": 9.0}], "kl_loss", 0) == ([1], [9.0])
 
 
 def test_runs_that_are_not_finished_are_named(make_finished, tmp_path):

@@ -1,13 +1,16 @@
 """The page about a run: what it says, shows and links to, whatever the run has or lacks."""
 
+import html
 import itertools
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from keras_devae.experiments.report import write_report
+from keras_devae.experiments.finishing import evaluate_run
+from keras_devae.experiments.report import run_report, write_report
 from keras_devae.experiments.report.complaints import complaints_of
+from keras_devae.files import file_hash
 from keras_devae.latents import measure_latents
 
 FIGURES = {
@@ -87,11 +90,58 @@ def test_it_says_what_the_latents_hold(report, made):
     assert f"{latents.kl.sum():.1f}</dd>" in text
     assert "is 0.31, between 0 and 1" in text
     sentences = complaints_of(config, [], latents, [])
-    assert sentences and all(s.split(" hold")[0] in text for s in sentences)
+    assert sentences and all(html.escape(sentence) in text for sentence in sentences)
+
+
+def test_another_file_leaves_the_folder_alone(report, made, tmp_path, read_page):
+    run, model, config, dataset = made
+    before = {file: file.stat().st_mtime_ns for file in run.figures.iterdir()}
+    output = tmp_path / "page.html"
+    assert write_report(run, model, config, dataset, run.read_metrics(), output) == {}
+    assert {file: file.stat().st_mtime_ns for file in run.figures.iterdir()} == before
+    assert len(read_page(output.read_text(encoding="utf-8")).images) == len(FIGURES)
+
+
+def test_scores_of_other_weights_are_told(made, tmp_path):
+    run, model, config, dataset = made
+    pages = []
+    for digest in (file_hash(run.model_file), "0" * 64):
+        scores = run.read_metrics()
+        scores["settings"]["model_sha256"] = digest
+        output = tmp_path / "page.html"
+        write_report(run, model, config, dataset, scores, output)
+        pages.append("The scores are of other weights" in output.read_text(encoding="utf-8"))
+    assert pages == [False, True]
+
+
+def test_more_latents_than_the_table_has_rows(monkeypatch, made, tmp_path):
+    run, model, config, dataset = made
+    monkeypatch.setattr(run_report, "_ROWS", 2)
+    write_report(run, model, config, dataset, None, tmp_path / "page.html")
+    text = (tmp_path / "page.html").read_text(encoding="utf-8")
+    assert "1 more, with less, are left out" in text and text.count('<th scope="row">z') == 2
+
+
+def test_what_is_encoded_already_is_not_encoded_again(made, monkeypatch, tmp_path):
+    run, model, config, dataset = made
+    evaluate_run(model, run, dataset, ["kl"], config.evaluation_images, config.seed)
+    counts = []
+    encode = type(model).encoder_posterior
+
+    def counting(self, images, *arguments):
+        counts.append(len(images))
+        return encode(self, images, *arguments)
+
+    monkeypatch.setattr(type(model), "encoder_posterior", counting)
+    write_report(run, model, config, dataset, None, tmp_path / "page.html")
+    # Those that the traversals and the reconstructions are of, not the 64 of the latents.
+    assert counts and sum(counts) < 64
 
 
 def test_a_categorical_code(make_run, tmp_path, read_page):
     text, files = report_on(make_run(tmp_path / "run", "joint_vae"))
+    assert "from the top: z" in text and "category 0 to" in text
+    assert '<th scope="row">category</th>' in text
     # The model has one layer.
     assert set(files) == FIGURES - {"information-over-layers"}
     assert len(read_page(text).images) == len(files)

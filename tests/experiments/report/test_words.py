@@ -42,4 +42,6 @@ def test_times(seconds, text):
 def test_settings():
     assert setting((1.0, 2.5, 40)) == "1, 2.5, 40"
     assert setting({"x": [1, 2], "y": None}) == "x = 1, 2, y = none"
+    # The run can be repeated from these digits.
+    assert setting(0.123456789) == "0.123456789"
     assert setting(True) == "yes" and setting(()) == "none" and setting(1e-4) == "0.0001"
