@@ -1,6 +1,7 @@
 """What each latent dimension of a trained model holds."""
 
 import dataclasses
+import functools
 import warnings
 
 import numpy as np
@@ -55,7 +56,7 @@ class Latents:
         """Numbers of the dimensions with at least `ACTIVE_KL` nats, in the same order."""
         return np.array([d for d in self.order if self.kl[d] >= ACTIVE_KL], dtype=int)
 
-    @property
+    @functools.cached_property
     def shares(self):
         """Mutual information as a share of each factor's entropy, `(d, f)`, in `[0, 1]`.
 

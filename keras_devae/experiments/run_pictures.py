@@ -51,15 +51,31 @@ def information_diffusion_figure(run):
         UsageError: If the run did not track it.
         FailureError: If its file is damaged.
     """
+    return figures.information_diffusion(*read_information(run))
+
+
+def read_information(run):
+    """Reads what a run tracked of information.
+
+    Args:
+        run: The `RunDirectory`.
+
+    Returns:
+        Tuple of steps `(t,)`, mutual information `(t, d, f)` and entropies `(f,)` in nats, and
+        names of the factors `(f,)`.
+
+    Raises:
+        UsageError: If the run did not track it.
+        FailureError: If its file is damaged.
+    """
     file = _tracked_file(run, "information", "npz")
     try:
         # numpy.load leaves a damaged file open that it opened itself.
         with open(file, "rb") as stream, np.load(stream) as stored:
             names = ("steps", "information", "entropies", "factor_names")
-            parts = [stored[name] for name in names]
+            return tuple(stored[name] for name in names)
     except _UNREADABLE as error:
         raise _damaged(run, file, error) from None
-    return figures.information_diffusion(*parts)
 
 
 def kl_diffusion_figure(run):

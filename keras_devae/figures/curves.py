@@ -13,6 +13,8 @@ from keras_devae.figures.canvas import FONT_SIZE, TITLE_SIZE, new_figure
 # Okabe and Ito's colours, told apart under every common colour blindness; yellow is left out,
 # being too pale for a line on white.
 COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000")
+#: For lines that have the same colour.
+STYLES = ("-", "--", ":", "-.")
 STEPS = ("step", "epoch")
 COLUMNS = 3
 LEGEND_ABOVE = 5
@@ -115,6 +117,11 @@ def empty_panels(count):
     for unused in all_axes[count:]:
         unused.remove()
     return figure, all_axes[:count]
+
+
+def line_look(number):
+    """Returns colour and style of one of many lines: another style when the colours run out."""
+    return COLORS[number % len(COLORS)], STYLES[number // len(COLORS) % len(STYLES)]
 
 
 def draw_line(axes, steps, values, label, color, style):

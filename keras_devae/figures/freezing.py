@@ -8,9 +8,7 @@ from matplotlib.ticker import FuncFormatter, NullFormatter
 
 from keras_devae.errors import UsageError
 from keras_devae.figures.canvas import FONT_SIZE, TITLE_SIZE, check_labels, new_figure
-from keras_devae.figures.curves import COLORS
-
-STYLES = ("-", "--", ":")
+from keras_devae.figures.curves import line_look
 
 
 def freezing_curves(
@@ -55,7 +53,7 @@ def freezing_curves(
 
 
 def _draw_factor(axes, betas, shares, name, point, number):
-    color, style = COLORS[number % len(COLORS)], STYLES[number // len(COLORS) % len(STYLES)]
+    color, style = line_look(number)
     axes.plot(betas, shares, style, color=color, label=name, linewidth=1.3)
     if point is not None:
         falling = np.argsort(np.log(betas))

@@ -9,14 +9,12 @@ from keras_devae.experiments.report.meanings import RECONSTRUCTION
 from keras_devae.experiments.report.page import picture_data, png_data
 from keras_devae.experiments.report.words import listed
 from keras_devae.figures.canvas import take_texts_literally
-from keras_devae.figures.curves import COLORS, draw_line, empty_panels, finish_panel
+from keras_devae.figures.curves import draw_line, empty_panels, finish_panel, line_look
 
 #: Bytes of the pictures of single runs that a page holds at most.
 _MOST_BYTES = 2_500_000
 _INCHES_PER_CHARACTER = 0.06
 _CURVES = {"reconstruction_loss": "reconstruction, nats", "kl_loss": "KL divergence, nats"}
-#: For groups that have the same colour.
-_STYLES = ("-", "--", ":", "-.")
 
 
 def pictures_of_runs(comparison):
@@ -125,8 +123,7 @@ def _curves(comparison):
         for number, group, history in histories:
             steps, values = _points(history, name, comparison.layer)
             if steps:
-                style = _STYLES[number // len(COLORS) % len(_STYLES)]
-                draw_line(axes, steps, values, group, COLORS[number % len(COLORS)], style)
+                draw_line(axes, steps, values, group, *line_look(number))
         finish_panel(axes, _CURVES[name], "step", 1)
         handles, labels = axes.get_legend_handles_labels()
         drawn.update(zip(labels, handles, strict=True))

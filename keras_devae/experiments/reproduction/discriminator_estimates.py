@@ -22,6 +22,7 @@ from keras_devae.networks import discriminator
 
 DIMENSIONS = (10, 100, 1000)
 CORRELATIONS = (0.3, 0.6, 0.9)
+STEPS, BATCH_SIZE, UNITS = 2000, 64, (1000,) * 6
 #: Samples that are scored at a time.
 _CHUNK = 1000
 
@@ -99,11 +100,11 @@ class DiscriminatorGame(keras.Model):
 def estimate_total_correlation(
     dimensions,
     correlation,
-    steps=2000,
-    batch_size=64,
+    steps=STEPS,
+    batch_size=BATCH_SIZE,
     samples=10_000,
     seed=0,
-    units=(1000,) * 6,
+    units=UNITS,
     learning_rate=1e-4,
 ):
     """Trains FactorVAE's discriminator on samples of known total correlation, and asks it for that.

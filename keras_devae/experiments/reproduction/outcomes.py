@@ -9,6 +9,8 @@ from matplotlib.figure import Figure
 from keras_devae import figures
 from keras_devae.experiments.reproduction import paper
 from keras_devae.experiments.reproduction.results import SCORE_NAMES, compared
+from keras_devae.experiments.run_pictures import read_information
+from keras_devae.metrics.spread import spread_of
 
 MIG = "mig.score"
 RECONSTRUCTION = "reconstruction_error.negative_log_likelihood"
@@ -172,9 +174,9 @@ def diffusion_outcome(results):
     """Figure 4: the information about each factor while models train, by method."""
     curves, rows, tidy = {}, [], []
     for group in results.groups:
-        tracked = [read_information(result) for result in results.of(group)]
-        curves[group] = [t["information"].max(axis=1) / t["entropies"] for t in tracked]
-        names, steps = tracked[0]["factor_names"], tracked[0]["steps"]
+        tracked = [_learned_shares(result) for result in results.of(group)]
+        curves[group] = [shares for _, shares, _ in tracked]
+        steps, _, names = tracked[0]
         for factor, name in enumerate(names):
             shares = np.array([curve[:, factor] for curve in curves[group]])
             lost = shares.max(axis=1) - shares[:, -1]
@@ -211,17 +213,13 @@ def _tidy_curve(group, seed, steps, curve, names):
     ]
 
 
-def read_information(result):
-    """Reads what a run tracked of information: `steps`, `information`, `entropies` and names."""
-    with np.load(result.directory.tracking / "information.npz") as stored:
-        tracked = dict(stored)
+def _learned_shares(result):
+    """Returns steps, shares of the factors that the best dimension tells, and factors' names."""
+    steps, information, entropies, names = read_information(result.directory)
     # At step 0 nothing has been learned that could be lost: an untrained network tells a little.
-    trained = tracked["steps"] > 0
-    tracked["steps"], tracked["information"] = (
-        tracked[name][trained] for name in ("steps", "information")
-    )
-    tracked["factor_names"] = [str(name) for name in tracked["factor_names"]]
-    return tracked
+    trained = steps > 0
+    shares = information[trained].max(axis=1) / entropies
+    return steps[trained], shares, [str(name) for name in names]
 
 
 def estimate_outcome(rows):
@@ -230,8 +228,6 @@ def estimate_outcome(rows):
     Args:
         rows: Dictionaries of `dimensions`, `correlation`, `trial`, `estimate` and `truth`.
     """
-    from keras_devae.metrics.spread import spread_of
-
     cells, panels, remarks = [], {}, []
     by_cell = itertools.groupby(rows, lambda row: (row["dimensions"], row["correlation"]))
     for (dimensions, correlation), trials in by_cell:

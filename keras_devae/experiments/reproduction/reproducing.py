@@ -1,20 +1,24 @@
 """Carrying an experiment out: its runs, its table, its figure."""
 
-import csv
 import functools
-import io
 from pathlib import Path
 
 import jinja2
 
 from keras_devae import figures
 from keras_devae.errors import FailureError
+from keras_devae.experiments.comparison_tables import markdown
 from keras_devae.experiments.reproduction import outcomes, pictures
 from keras_devae.experiments.reproduction.catalogue import experiment_named, plans_of
-from keras_devae.experiments.reproduction.discriminator_estimates import estimate_table
+from keras_devae.experiments.reproduction.discriminator_estimates import (
+    BATCH_SIZE,
+    STEPS,
+    UNITS,
+    estimate_table,
+)
 from keras_devae.experiments.reproduction.results import Results, read_result
 from keras_devae.experiments.studies.study import Study
-from keras_devae.files import write_text
+from keras_devae.files import write_table, write_text
 
 _BOUNDS = (outcomes.RECONSTRUCTION, outcomes.MIG, "elbo_decomposition.elbo")
 _COMPARED = (
@@ -54,8 +58,8 @@ OUTCOMES = {
 }
 #: Scale -> arguments of `estimate_table`.
 _ESTIMATES = {
-    "paper": {"dimensions": (10, 100, 1000), "correlations": (0.3, 0.6, 0.9), "trials": 10},
-    "small": {"dimensions": (10, 100), "correlations": (0.3, 0.6, 0.9), "trials": 2},
+    "paper": {"trials": 10},
+    "small": {"dimensions": (10, 100), "trials": 2},
     "smoke": {
         "dimensions": (4,),
         "correlations": (0.6, 0.9),
@@ -137,7 +141,7 @@ class Reproduction:
             List of the files: CSV, Markdown, PNG and SVG.
         """
         files = {kind: Path(output) / f"{self.name}.{kind}" for kind in ("csv", "md", "png", "svg")}
-        write_text(files["csv"], _csv_text(outcome.tidy))
+        write_table(files["csv"], outcome.tidy)
         write_text(files["md"], self._page(outcome, results, command))
         figures.note_below(outcome.figure, f"{self.name}. {self._note(results)}")
         figures.save(outcome.figure, files["png"])
@@ -149,7 +153,7 @@ class Reproduction:
         """What the numbers are of, in a sentence or two."""
         if self.experiment.outcome != "estimates":
             return self.scale.description
-        options = {"steps": 2000, "batch_size": 64, "units": (1000,) * 6} | self._options
+        options = {"steps": STEPS, "batch_size": BATCH_SIZE, "units": UNITS} | self._options
         return (
             f"Scale {self.scale.name}: {options['trials']} trials; discriminators of "
             f"{len(options['units'])} layers of {options['units'][0]} units, {options['steps']:,} "
@@ -159,8 +163,7 @@ class Reproduction:
     def _note(self, results):
         if not len(results):
             return self.setting
-        sources = sorted({f"{r.config.dataset} {r.source}" for r in results})
-        return f"{self.setting} Data: {'; '.join(sources)}."
+        return f"{self.setting} Data: {'; '.join(results.sources)}."
 
     def _page(self, outcome, results, command):
         environment = jinja2.Environment(
@@ -173,19 +176,12 @@ class Reproduction:
             name=self.name,
             experiment=self.experiment,
             setting=self.setting,
-            outcome=outcome,
+            table=markdown(outcome.header, outcome.rows),
+            remarks=outcome.remarks,
             command=command,
             run_count=len(results),
             planned=len(self.plans),
             hours=sum(result.seconds for result in results) / 3600,
-            sources=sorted({f"{r.config.dataset} {r.source}" for r in results}),
+            sources=results.sources,
             environment=first and first.directory.read_record()["environment"],
         )
-
-
-def _csv_text(rows):
-    text = io.StringIO()
-    writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    return text.getvalue()

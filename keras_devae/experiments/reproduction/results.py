@@ -97,6 +97,11 @@ class Results:
         """Names of the data sets, in order."""
         return list(dict.fromkeys(result.config.dataset for result in self))
 
+    @property
+    def sources(self):
+        """Where the images of each data set are from, a sorted list of texts."""
+        return sorted({f"{result.config.dataset} {result.source}" for result in self})
+
     def layer_count(self, group):
         """Returns the number of latent layers of a group."""
         return len(self.of(group)[0].layers)
