@@ -57,11 +57,14 @@ def reproduce(context, name, scale, seeds, runs_dir, output, as_json, **options)
 def _reproduce(context, name, scale, seeds, runs_dir, output, as_json, options):
     from keras_devae.backend_choice import select_backend
     from keras_devae.experiments.interruption import exit_status
+    from keras_devae.experiments.reproduction.catalogue import plans_of
     from keras_devae.experiments.studies.engines import make_engine
     from keras_devae.files import check_writable
 
     no_train, retry = options.pop("no_train"), options.pop("retry_failed")
     engine, workers = options.pop("engine"), options.pop("workers")
+    if not plans_of(name, scale):
+        _refuse_engines({"engine": engine, "workers": workers, **options}, name)
     folder = output or os.path.join(runs_dir, "reproduce", "results", scale.name)
     check_writable(os.path.join(folder, f"{name}.md"))
     if engine != "ray" or context.obj["backend"]:
@@ -90,6 +93,17 @@ def _reproduce(context, name, scale, seeds, runs_dir, output, as_json, options):
         _show(outcome, files)
     if standing is not None and standing.failed:
         context.exit(1)
+
+
+def _refuse_engines(options, name):
+    from keras_devae.errors import UsageError
+
+    given = [f"--{option.replace('_', '-')}" for option, value in options.items() if value]
+    if given:
+        raise UsageError(
+            f"{name} trains no runs that an engine could carry out: it works in this process. "
+            f"Leave out what was received: {', '.join(given)}."
+        )
 
 
 def _train(reproduction, engine, retry_failed):

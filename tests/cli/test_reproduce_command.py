@@ -3,6 +3,7 @@
 import csv
 import json
 
+import keras
 import pytest
 from PIL import Image
 from running import run
@@ -25,6 +26,7 @@ def test_every_experiment_ends_in_its_table_and_figure(name, runs_folder):
     page = (folder / f"{name}.md").read_text()
     assert EXPERIMENTS[name].title in page and EXPERIMENTS[name].known in page
     assert f"keras-devae reproduce {name} --scale smoke" in page
+    assert "hours of processes in all" in page and f"Keras {keras.__version__} on " in page
     header, rule, *rows = [line for line in page.splitlines() if line.startswith("|")]
     assert rows and all(row.count("|") == header.count("|") for row in [rule, *rows])
     with (folder / f"{name}.csv").open() as file:
@@ -90,6 +92,7 @@ def test_list_knows_how_long_the_runs_took(runs_folder, capsys):
         (("figure2", "--engine", "loca"), "local"),
         (("figure2", "--engine", "inline", "--workers", 2), "one run at a time"),
         (("figure2", "--gpus-per-run", 1), "--engine ray"),
+        (("table1", "--workers", 2), "works in this process"),
     ],
 )
 def test_wrong_use_ends_before_any_work(words, told, tmp_path, monkeypatch, capsys):

@@ -132,7 +132,7 @@ EXPERIMENTS = {
         "DeVAE with layers drawn by other weights: s = 0, 0.5, 1, 2",
         paper.UNKNOWN,
         _every_base,
-        "layers",
+        "bases",
     ),
     "table6": Experiment(
         "Six methods: reconstruction, MIG, ELBO",

@@ -3,6 +3,7 @@
 import inspect
 import itertools
 import math
+import time
 from pathlib import Path
 
 import keras
@@ -11,6 +12,7 @@ from keras import ops
 
 from keras_devae.checks import at_least, positive, widths
 from keras_devae.errors import UsageError
+from keras_devae.experiments.environment import describe_environment
 from keras_devae.files import read_json, write_json, write_table
 from keras_devae.layers import RandomState, derived_seeds
 from keras_devae.losses import (
@@ -180,7 +182,7 @@ def estimate_table(
 
     Returns:
         List of dictionaries, also in `estimates.csv`, one for each trial: `dimensions`,
-        `correlation`, `trial` (its seed), `estimate` and `truth` in nats.
+        `correlation`, `trial` (its seed), `estimate` and `truth` in nats, `seconds` it took.
 
     Raises:
         UsageError: If an argument is out of range, or the folder has trials with other options.
@@ -192,24 +194,36 @@ def estimate_table(
     work = [(*cell, seed) for cell in cells for seed in range(trials)]
     if only_done:
         work = [trial for trial in work if _trial_file(Path(folder), *trial).is_file()]
-    estimates = {}
+    rows = []
     for trial in work:
-        estimates[trial] = _trial(Path(folder), *trial, options)
+        rows.append(_row(*trial, _trial(Path(folder), *trial, options)))
         if progress is not None:
-            progress(len(estimates), len(work))
-    rows = [_row(*trial, estimate) for trial, estimate in estimates.items()]
+            progress(len(rows), len(work))
     if rows:
         write_table(Path(folder) / "estimates.csv", rows)
     return rows
 
 
-def _row(dimensions, correlation, seed, estimate):
+def environment_of(folder):
+    """Returns what the first trial in a folder of `estimate_table` ran on.
+
+    Args:
+        folder: The folder; it has a trial.
+
+    Returns:
+        The dictionary of `describe_environment`.
+    """
+    return read_json(min((Path(folder) / "trials").iterdir()))["environment"]
+
+
+def _row(dimensions, correlation, seed, done):
     return {
         "dimensions": dimensions,
         "correlation": correlation,
         "trial": seed,
-        "estimate": estimate,
+        "estimate": done["estimate"],
         "truth": true_total_correlation(dimensions, correlation),
+        "seconds": round(done["seconds"], 1),
     }
 
 
@@ -219,7 +233,7 @@ def _trial_file(folder, dimensions, correlation, seed):
 
 
 def _trial(folder, dimensions, correlation, seed, options):
-    """Returns the estimate of one trial, done before or now."""
+    """Returns what the file of a trial holds, done before or now."""
     file = _trial_file(folder, dimensions, correlation, seed)
     settings = _settings(dimensions, correlation, seed, options)
     if file.is_file():
@@ -229,10 +243,17 @@ def _trial(folder, dimensions, correlation, seed, options):
                 f"{file} is of a trial with other settings: {kept['settings']}. Choose another "
                 f"folder, or the same settings. Received: {settings}."
             )
-        return kept["estimate"]
+        return kept
+    began = time.monotonic()
     estimate = estimate_total_correlation(dimensions, correlation, seed=seed, **options)
-    write_json(file, {"settings": settings, "estimate": estimate})
-    return estimate
+    done = {
+        "settings": settings,
+        "estimate": estimate,
+        "seconds": time.monotonic() - began,
+        "environment": describe_environment(),
+    }
+    write_json(file, done)
+    return done
 
 
 def _settings(dimensions, correlation, seed, options):

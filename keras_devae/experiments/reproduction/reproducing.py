@@ -1,5 +1,6 @@
 """Carrying an experiment out: its runs, its table, its figure."""
 
+import dataclasses
 import functools
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from keras_devae.experiments.reproduction.discriminator_estimates import (
     BATCH_SIZE,
     STEPS,
     UNITS,
+    environment_of,
     estimate_table,
 )
 from keras_devae.experiments.reproduction.results import Results, read_result
@@ -35,6 +37,11 @@ _ACTIVE = (
     "med.top_k_completeness",
 )
 
+_OF_BASES = (
+    "Layer i is drawn with a weight of s to the power of i: with s = 0 the first is trained alone, "
+    "and the rows of the others show scalings as they were at the start."
+)
+
 
 def _active_outcome(results):
     added = Results([pictures.with_top_k(result) for result in results])
@@ -43,6 +50,7 @@ def _active_outcome(results):
 
 #: Name in the catalogue -> function of the `Results` that returns an `Outcome`.
 OUTCOMES = {
+    "bases": functools.partial(outcomes.layer_outcome, remarks=[_OF_BASES]),
     "ablation": outcomes.ablation_outcome,
     "active": _active_outcome,
     "bounds": functools.partial(outcomes.method_outcome, scores=_BOUNDS),
@@ -118,11 +126,17 @@ class Reproduction:
         results = self.results()
         if not len(results):
             raise FailureError(f"No run of {self.name} is done in {self.folder}.")
-        return OUTCOMES[self.experiment.outcome](results), results
+        outcome = OUTCOMES[self.experiment.outcome](results)
+        remarks = [*results.mixtures(), *outcome.remarks]
+        return dataclasses.replace(outcome, remarks=remarks), results
+
+    @property
+    def _trials_folder(self):
+        # Beside the study, whose folder holds runs only.
+        return self.folder.with_name(f"{self.scale.name}-{self.name}")
 
     def _estimates(self, progress, only_done):
-        # Beside the study, whose folder holds runs only.
-        folder = self.folder.with_name(f"{self.scale.name}-{self.name}")
+        folder = self._trials_folder
         rows = estimate_table(folder, **self._options, progress=progress, only_done=only_done)
         if not rows:
             raise FailureError(f"No trial of {self.name} is done in {folder}.")
@@ -171,7 +185,14 @@ class Reproduction:
             trim_blocks=True,
             keep_trailing_newline=True,
         )
-        first = next(iter(results), None)
+        if self.experiment.outcome == "estimates":
+            seconds = sum(row["seconds"] for row in outcome.tidy)
+            done_on = environment_of(self._trials_folder)
+            carried_out = f"{len(outcome.tidy)} trials"
+        else:
+            seconds = sum(result.seconds for result in results)
+            done_on = next(iter(results)).directory.read_record()["environment"]
+            carried_out = f"{len(results)} of {len(self.plans)} runs"
         return environment.get_template("experiment.md").render(
             name=self.name,
             experiment=self.experiment,
@@ -179,9 +200,8 @@ class Reproduction:
             table=markdown(outcome.header, outcome.rows),
             remarks=outcome.remarks,
             command=command,
-            run_count=len(results),
-            planned=len(self.plans),
-            hours=sum(result.seconds for result in results) / 3600,
+            carried_out=carried_out,
+            hours=seconds / 3600,
             sources=results.sources,
-            environment=first and first.directory.read_record()["environment"],
+            environment=done_on,
         )

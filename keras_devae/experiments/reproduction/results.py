@@ -102,6 +102,15 @@ class Results:
         """Where the images of each data set are from, a sorted list of texts."""
         return sorted({f"{result.config.dataset} {result.source}" for result in self})
 
+    def mixtures(self):
+        """Warns of data sets whose runs read images of several sources, a list of sentences."""
+        return [
+            f"The runs on {dataset} are of images of several sources ({', '.join(sources)}): do "
+            "not compare their scores. Remove the runs of one source and reproduce again."
+            for dataset in self.data_sets
+            if len(sources := sorted({result.source for result in self.on(dataset)})) > 1
+        ]
+
     def layer_count(self, group):
         """Returns the number of latent layers of a group."""
         return len(self.of(group)[0].layers)

@@ -2,6 +2,7 @@
 
 import json
 
+import keras
 import numpy as np
 import pytest
 from keras import ops
@@ -9,6 +10,7 @@ from keras import ops
 from keras_devae.errors import UsageError
 from keras_devae.experiments.reproduction.discriminator_estimates import (
     DiscriminatorGame,
+    environment_of,
     estimate_table,
     estimate_total_correlation,
     true_total_correlation,
@@ -98,7 +100,12 @@ def test_table_goes_on_where_it_stopped(tmp_path):
     assert rows[3]["truth"] == pytest.approx(-np.log(0.75))
     assert rows[1]["estimate"] == estimate_total_correlation(2, 0.5, 2, 4, 1, seed=1, units=(4,))
     lines = (tmp_path / "estimates.csv").read_text().splitlines()
-    assert lines[0] == "dimensions,correlation,trial,estimate,truth" and len(lines) == 5
+    assert lines[0] == "dimensions,correlation,trial,estimate,truth,seconds" and len(lines) == 5
+
+
+def test_trials_say_what_they_ran_on(tmp_path):
+    table(tmp_path)
+    assert environment_of(tmp_path)["packages"]["keras"] == keras.__version__
 
 
 def test_table_of_other_settings(tmp_path):

@@ -1,5 +1,6 @@
 """Tables and figures from scores that are known."""
 
+import dataclasses
 import math
 
 import numpy as np
@@ -98,6 +99,14 @@ def test_methods_are_ordered_and_compared(made_up):
     assert "-30 %" in error and "the paper says -30 % of reconstruction" in error
     assert {"MIG, dsprites", "MIG, shapes3d"} <= texts(outcome.figure)
     assert not any("shapes3d" in r and "paper" in r for r in outcome.remarks)
+
+
+def test_runs_on_images_of_several_sources_are_told_of(made_up):
+    first, second = (made_up("DeVAE", [scores(0.3, 20.0)], seed) for seed in (0, 1))
+    assert Results([first, second]).mixtures() == []
+    second = dataclasses.replace(second, source="read from the official file")
+    (warning,) = Results([first, second]).mixtures()
+    assert "dsprites" in warning and "built-in renderer, read from the official file" in warning
 
 
 def test_a_score_that_a_method_lacks_is_a_dash(made_up):
