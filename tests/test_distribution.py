@@ -130,6 +130,7 @@ def one_device(images):
     return trained(images, distribute=None)
 
 
+@pytest.mark.thorough
 @on_several
 def test_two_devices_train_as_one(images, one_device, tmp_path):
     ((two,),) = on_devices(tmp_path, images, [{}])
@@ -142,6 +143,7 @@ def test_two_devices_train_as_one(images, one_device, tmp_path):
     assert drawn == layers_drawn(one_device["history"])
 
 
+@pytest.mark.thorough
 @on_tensorflow
 def test_two_processes_train_as_one(images, one_device, tmp_path):
     chief, worker = on_devices(tmp_path, images, [{}], processes=2)

@@ -9,6 +9,7 @@ import keras
 import numpy as np
 import pytest
 from keras import ops
+from thoroughness import quick_first
 
 import keras_devae as kd
 from keras_devae.backend import load_saved_model
@@ -112,7 +113,7 @@ SIBLINGS = SIBLINGS if keras.backend.backend() == "tensorflow" else SIBLINGS[:2]
 
 
 @needs_tensorflow
-@pytest.mark.parametrize("method", SIBLINGS)
+@pytest.mark.parametrize("method", quick_first(SIBLINGS, SIBLINGS[:2]))
 def test_saved_models_of_the_siblings(tiny, blobs, tmp_path, method):
     name, _, early = method.partition(" ")
     model, images = tiny(name), blobs(7)

@@ -94,7 +94,13 @@ def test_binary_images_take_a_bit_a_pixel():
 
 @pytest.mark.parametrize(
     ("method", "image_shape"),
-    [("devae", BINARY), ("devae", COLOUR), ("beta_tc_vae", BINARY), ("factor_vae", COLOUR)],
+    [
+        ("devae", COLOUR),
+        *(
+            pytest.param(*case, marks=pytest.mark.thorough)
+            for case in (("devae", BINARY), ("beta_tc_vae", BINARY), ("factor_vae", COLOUR))
+        ),
+    ],
 )
 def test_training_is_that_of_streamed_batches(method, image_shape, tiny):
     assert_same_training(tiny, method, image_shape)

@@ -123,6 +123,7 @@ def test_a_folder_that_is_not_a_run_is_never_removed(tmp_path, capsys):
     assert (tmp_path / "thesis" / "chapter.txt").read_text() == "five years"
 
 
+@pytest.mark.thorough
 @pytest.mark.filterwarnings("ignore:The brightest")
 def test_a_good_run_outlives_a_request_to_overwrite_it_that_cannot_be_met(tmp_path, capsys):
     words = ["train", *TINY, "--steps", "2", "--run", "good", "--runs-dir", tmp_path]
@@ -137,6 +138,7 @@ def test_a_good_run_outlives_a_request_to_overwrite_it_that_cannot_be_met(tmp_pa
     assert {file.name for file in (tmp_path / "good").iterdir()} == before
 
 
+@pytest.mark.thorough
 def test_a_run_goes_on_with_the_images_it_was_made_with(tmp_path, capsys, monkeypatch):
     monkeypatch.chdir(tmp_path)
     images = np.random.default_rng(0).integers(0, 256, (40, 32, 32), dtype=np.uint8)
@@ -176,6 +178,7 @@ def test_an_unforeseen_error_is_one_sentence(trained, capsys, monkeypatch):
         main(["--debug", "evaluate", str(trained / "tiny")])
 
 
+@pytest.mark.thorough
 def test_same_seed_gives_the_same_history(trained, tmp_path):
     words = ["train", *TINY, "--steps", "12", "--checkpoint-every", "5", "--seed", "7"]
     assert run(*words, "--run", "again", "--runs-dir", tmp_path) == 0
@@ -213,6 +216,7 @@ def test_interrupted_and_resumed_equals_uninterrupted(trained, tmp_path, monkeyp
         np.testing.assert_array_equal(ours, theirs)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(("end", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_a_process_ended_from_outside_resumes_to_the_same_end(end, code, tmp_path):
     words = ["train", *TINY, "--steps", "400", "--checkpoint-every", "20"]
@@ -242,6 +246,7 @@ def test_a_process_ended_from_outside_resumes_to_the_same_end(end, code, tmp_pat
     )
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("damage", ["truncated", "overwritten"])
 def test_a_damaged_checkpoint_is_passed_over(damage, tmp_path):
     words = ["train", *TINY, "--steps", "6", "--checkpoint-every", "3"]
@@ -364,6 +369,7 @@ def test_doctor_and_presets(capsys):
     assert json.loads(capsys.readouterr().out)["paper"]["settings"]["steps"] == 300_000
 
 
+@pytest.mark.thorough
 def test_backend_option_wins_over_the_environment(tmp_path):
     import keras
 

@@ -92,6 +92,7 @@ def test_a_missing_or_damaged_file_is_one_sentence(tmp_path, capsys):
     assert str(file) in second and "Download it again" in second
 
 
+@pytest.mark.thorough
 def test_train_on_a_prepared_set_with_variants(cars, tmp_path, capsys):
     assert run("data", "prepare", "cars3d", "--from", tmp_path) == 0
     words = ["--factors", "azimuth,object_type,elevation=1", "--variant", "held-out:azimuth=3+4"]
@@ -129,6 +130,7 @@ def test_variants_for_evaluation_must_fit_the_model(tmp_path, capsys):
     assert "(32, 32, 3)" in error and "(32, 32, 1)" in error and "noise" in error
 
 
+@pytest.mark.thorough
 @pytest.mark.filterwarnings("default:.*are left out")
 def test_train_on_a_folder_with_everything(tmp_path, capsys, monkeypatch):
     rng = np.random.default_rng(0)
@@ -157,6 +159,7 @@ def test_train_on_a_folder_with_everything(tmp_path, capsys, monkeypatch):
     assert dataset.factor_names == ("angle", "kind") and dataset.factor_sizes == (5, 2)
 
 
+@pytest.mark.thorough
 def test_train_with_the_data_on_the_device(tmp_path, capsys):
     words = ["train", "--dataset", "dsprites", "--source", "rendered", "--image-size", "32"]
     words += [*TINY, "--variant", "subset:100", "--runs-dir", tmp_path]

@@ -93,6 +93,7 @@ def assert_same_run(found, expected):
         np.testing.assert_allclose(value, expected_value, rtol=1e-3, atol=1e-5)
 
 
+@pytest.mark.thorough
 @on_several
 def test_a_run_on_two_devices_is_that_of_one(words, one, tmp_path):
     keras_devae(*words, *DISTRIBUTED, "--run", "two", "--runs-dir", tmp_path)
@@ -139,6 +140,7 @@ def test_a_run_of_two_processes(words, one, tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["two"]
 
 
+@pytest.mark.thorough
 @on_several
 def test_on_a_single_device_the_run_says_so(words, one, tmp_path, fresh_python):
     new = (*words, *DISTRIBUTED, "--run", "single", "--runs-dir", tmp_path)

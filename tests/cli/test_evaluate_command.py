@@ -39,6 +39,7 @@ def codes_file(tmp_path):
     return file
 
 
+@pytest.mark.thorough
 @pytest.mark.filterwarnings("default::keras_devae.metrics.MetricWarning")
 def test_all_metrics_factor_by_factor_and_layer_by_layer(trained, capsys):
     words = ["--metrics", "all", "--metric-settings", "fast"]
@@ -168,6 +169,7 @@ def test_tracking_leaves_tables_and_pictures(trained):
     assert all(0 <= float(row["mig.score"]) <= 1 for row in rows)
 
 
+@pytest.mark.thorough
 def test_tracking_changes_nothing_and_a_resumed_run_has_the_same_rows(trained, tmp_path):
     plain = tmp_path / "plain"
     assert run(*TINY, "--steps", "12", "--run", "plain", "--runs-dir", tmp_path) == 0

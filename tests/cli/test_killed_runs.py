@@ -35,6 +35,7 @@ def train(moments, folder, *words):
     return RunDirectory(folder / "killed"), [int(code) for _, code in endings], result.stderr
 
 
+@pytest.mark.thorough
 @pytest.mark.backends
 def test_killed_at_any_moment_a_run_goes_on_to_the_same_end(tmp_path):
     model = ("--model", "factor_vae", "--discriminator-units", "16,16")

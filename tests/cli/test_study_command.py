@@ -46,6 +46,7 @@ def study_file(workplace):
     return "study.toml"
 
 
+@pytest.mark.thorough
 @pytest.mark.backends
 def test_four_runs_of_which_one_fails(study_file, capsys):
     assert run("study", "run", study_file, "--workers", "2") == 1

@@ -40,6 +40,7 @@ def test_custom_data_writes_a_set_that_the_command_line_reads(tmp_path, monkeypa
 
 @pytest.mark.backends
 # After six steps no latent varies enough to vote.
+@pytest.mark.thorough
 @pytest.mark.filterwarnings("ignore::keras_devae.metrics.MetricWarning")
 def test_measure_writes_what_the_command_line_scores(tmp_path, capsys):
     score = load("measure.py")(tmp_path, steps=6, epochs=1, every_steps=10, images=200)
@@ -51,6 +52,7 @@ def test_measure_writes_what_the_command_line_scores(tmp_path, capsys):
     assert "mig: orientation" in capsys.readouterr().out
 
 
+@pytest.mark.thorough
 @pytest.mark.skipif(importlib.util.find_spec("tensorflow") is None, reason="needs TensorFlow")
 def test_downstream_beats_chance(tmp_path):
     accuracy = load("downstream.py")(str(tmp_path / "encoder"), steps=1000, samples=500)
@@ -86,6 +88,7 @@ def test_compare_runs_has_a_row_for_every_layer(tmp_path):
     assert table[0].startswith("| model | MIG |") and table[2].startswith("| devae, layer 0 | 0.")
 
 
+@pytest.mark.thorough
 @pytest.mark.backends
 @pytest.mark.filterwarnings("ignore:.*constant")
 def test_gpu_paper_run_goes_on_where_it_stopped(tmp_path, capsys, monkeypatch):

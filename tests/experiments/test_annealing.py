@@ -109,6 +109,7 @@ def run(words, tmp_path_factory):
     return RunDirectory(folder / "test")
 
 
+@pytest.mark.thorough
 def test_the_wide_factor_comes_before_the_narrow_one(run):
     test = read_test(run)
     points = test.points

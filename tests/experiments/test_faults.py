@@ -134,6 +134,7 @@ def test_checkpoints_are_kept(words, tmp_path):
     assert RunDirectory(tmp_path / "r").checkpoint_steps() == [12, 9, 6]
 
 
+@pytest.mark.thorough
 def test_a_checkpoint_that_cannot_be_read_now_is_not_called_damaged(words, tmp_path, monkeypatch):
     assert call(words) == 0
     run = RunDirectory(tmp_path / "r")

@@ -91,6 +91,7 @@ def test_a_killed_process_leaves_no_claim(tmp_path):
     run.claim()
 
 
+@pytest.mark.thorough
 def test_of_several_that_begin_at_once_one_wins(tmp_path):
     start = time.time() + 1.5
     claim = f"import time; time.sleep(max(0, {start} - time.time()))\n" + CLAIM.replace(

@@ -76,6 +76,7 @@ def selection(runs, watched):
         )
 
 
+@pytest.mark.thorough
 def test_one_model_is_in_memory_at_a_time(selection, watched):
     assert watched["models"] == [0, 0, 0]
 
@@ -121,6 +122,7 @@ def test_scores_with_factors_stand_beside(runs, selection):
     assert told["take"][0] == told["ranking"][0]["run"] and told["ranking"][2]["run"] == "seed1"
 
 
+@pytest.mark.thorough
 def test_groups_of_other_images_are_ranked_one_by_one(runs, tmp_path, tiny, blobs):
     images = tmp_path / "other.npz"
     np.savez(images, images=blobs(50, seed=1))

@@ -113,6 +113,7 @@ def _compare_lightgbm(case, reference, load_case):
     assert scores["dci.informativeness_test"] == pytest.approx(known, abs=0.03)
 
 
+@pytest.mark.thorough
 def test_lightgbm_does_not_depend_on_workers(load_case):
     pytest.importorskip("lightgbm")
     codes, factors = load_case("d_noise")

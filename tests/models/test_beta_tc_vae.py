@@ -161,6 +161,7 @@ def test_given_size_wins(tiny, blobs):
     assert trained_on(model) == 500
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("options", [{}, {"dataset_size": 500}])
 def test_evaluation_after_loading_uses_the_size_trained_on(tiny, blobs, tmp_path, options):
     model, others = tiny("beta_tc_vae", **options), blobs(10, seed=1)

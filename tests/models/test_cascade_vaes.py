@@ -147,6 +147,7 @@ def test_gradient_is_that_of_fixed_categories(tiny, blobs):
         np.testing.assert_allclose(got, expected, rtol=1e-5, atol=1e-7)
 
 
+@pytest.mark.thorough
 def test_training_through_the_stages_with_a_smaller_last_batch(tiny, blobs):
     model, images = tiny("cascade_vae", learning_rate=1e-2), blobs(10)
     history = model.fit(images, batch_size=4, epochs=20, validation_data=images, verbose=0).history

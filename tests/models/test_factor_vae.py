@@ -226,6 +226,7 @@ def train(model, images, learning_rate, epochs):
     ]
 
 
+@pytest.mark.thorough
 def test_estimate_of_dependent_codes_and_how_training_lowers_it():
     model, images = two_latents(0.95)
     estimate = train(model, images, 0.0, epochs=8)

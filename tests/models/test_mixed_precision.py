@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import pytest
 from keras import ops
+from thoroughness import quick_first
 
 from keras_devae.models import MODELS
 
@@ -57,7 +58,7 @@ def test_first_loss_is_that_of_float32(float32_logs, blobs, method, policy, floa
 
 
 @pytest.mark.parametrize("policy", POLICIES)
-@pytest.mark.parametrize("method", TRAINED)
+@pytest.mark.parametrize("method", quick_first(TRAINED, {"devae", "factor_vae"}))
 def test_everything_but_the_hidden_layers_is_float32(tiny, blobs, method, policy, float32_policy):
     keras.config.set_dtype_policy(policy)
     matching = {"matching_stage": 0} if method == "cascade_vae" else {}
@@ -103,6 +104,7 @@ ALIKE = (
 )
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     "method",
     [pytest.param(name, marks=[pytest.mark.slow] * (name in ALIKE)) for name in TRAINED],
@@ -116,7 +118,7 @@ def test_training_is_that_of_float32(tiny, blobs, method, float32_policy):
         assert got["loss"] == pytest.approx(expected["loss"], rel=0.02), policy
 
 
-@pytest.mark.parametrize("method", TRAINED)
+@pytest.mark.parametrize("method", quick_first(TRAINED, {"devae", "factor_vae"}))
 def test_training_goes_on_in_the_same_precision(tiny, blobs, method, float32_policy, tmp_path):
     """A process that resumes has the global policy of every new one, float32."""
     images = blobs(16)

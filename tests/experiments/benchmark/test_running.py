@@ -4,10 +4,12 @@ import subprocess
 
 import keras
 import numpy as np
+import pytest
 
 from keras_devae.experiments.benchmark import BenchmarkSettings, run_benchmark
 
 
+@pytest.mark.thorough
 def test_a_process_that_is_killed_takes_no_other_along(tmp_path, monkeypatch):
     np.savez(tmp_path / "images.npz", images=np.zeros((16, 8, 8, 1), np.uint8))
     settings = BenchmarkSettings(
