@@ -1,5 +1,6 @@
 """What the tests of the Keras parts share. Keras itself is imported only where it is used."""
 
+import gc
 import importlib.util
 import json
 import os
@@ -22,6 +23,12 @@ SMALL = {
     "factor_vae": {"discriminator_units": (16, 16)},
     "cascade_vae": {"stage_steps": 2, "matching_stage": 1},
 }
+
+
+def pytest_collection_finish():
+    """Spares garbage collection the modules, which stay: Keras has it look at everything often."""
+    gc.collect()
+    gc.freeze()
 
 
 def reader_of(folder):

@@ -269,6 +269,7 @@ def test_resume_keeps_its_settings(trained, capsys):
     assert "--steps" in capsys.readouterr().err
 
 
+@pytest.mark.thorough
 def test_training_that_diverges_says_so(tmp_path, capsys):
     words = ["train", *TINY, "--steps", "40", "--checkpoint-every", "5", "--learning-rate", "1e18"]
     assert run(*words, "--run", "r", "--runs-dir", tmp_path) == 1

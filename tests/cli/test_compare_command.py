@@ -52,6 +52,7 @@ def test_for_machines(runs, tmp_path, capsys):
     assert (tmp_path / "t.csv").read_text().startswith("group,model,beta,runs,seeds,mig.score,")
 
 
+@pytest.mark.thorough
 @pytest.mark.backends
 def test_selection_by_udr(runs, tmp_path, capsys):
     table = tmp_path / "ranking.csv"

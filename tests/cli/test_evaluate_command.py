@@ -57,6 +57,7 @@ def test_all_metrics_factor_by_factor_and_layer_by_layer(trained, capsys):
         assert text in printed, text
 
 
+@pytest.mark.thorough
 def test_one_layer_and_repeats(trained, capsys):
     words = ["--metrics", "mig,irs", "--layer", "1", "--repeats", "3", "--images", "100"]
     assert run("evaluate", trained, *words, "--json") == 0

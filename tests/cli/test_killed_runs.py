@@ -53,6 +53,7 @@ def test_killed_at_any_moment_a_run_goes_on_to_the_same_end(tmp_path):
     assert killed.checkpoint_steps() == [40, 32] and killed.leftovers() == []
 
 
+@pytest.mark.thorough
 def test_a_full_disk_costs_no_checkpoint(tmp_path):
     """A limit on the size of files stands in for it, from step 20 on."""
     run, endings, errors = train("full:20", tmp_path, "--model", "vae")

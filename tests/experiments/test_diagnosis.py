@@ -8,6 +8,7 @@ import sys
 
 import numpy as np
 import pytest
+from thoroughness import quick_first
 
 from keras_devae.callbacks.measuring import MeasuringCallback
 from keras_devae.cli import main
@@ -127,7 +128,7 @@ DAMAGES = {
 }
 
 
-@pytest.mark.parametrize("what", DAMAGES)
+@pytest.mark.parametrize("what", quick_first(DAMAGES, {"history.csv"}))
 def test_damage_is_found_mended_and_trained_again(what, run, finished):
     DAMAGES[what](run)
     before = {file: file.read_bytes() for file in run.path.rglob("*") if file.is_file()}

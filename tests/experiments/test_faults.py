@@ -58,7 +58,9 @@ def use_all_memory_of_numpy(model):
     np.zeros(2**46)
 
 
-@pytest.mark.parametrize("act", [use_all_memory, use_all_memory_of_numpy])
+@pytest.mark.parametrize(
+    "act", [use_all_memory, pytest.param(use_all_memory_of_numpy, marks=pytest.mark.thorough)]
+)
 def test_out_of_memory_is_one_sentence(act, words, tmp_path, monkeypatch, capsys):
     with monkeypatch.context() as patch:
         after_step(patch, 8, act)

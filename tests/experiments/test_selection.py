@@ -81,6 +81,7 @@ def test_one_model_is_in_memory_at_a_time(selection, watched):
     assert watched["models"] == [0, 0, 0]
 
 
+@pytest.mark.thorough
 def test_the_model_that_agrees_with_no_other_ranks_last(selection):
     *agreeing, odd = selection.ranking
     assert {ranked.run.name for ranked in agreeing} == {"seed0", "seed2"}
