@@ -1,4 +1,4 @@
-"""Which cases of a test run at every turn, and which in continuous integration only."""
+"""Which cases of a test run at every turn, and which on demand."""
 
 import pytest
 
