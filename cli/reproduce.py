@@ -48,22 +48,19 @@ def reproduce(context, name, scale, seeds, runs_dir, output, as_json, **options)
     if name == "list":
         _list(chosen, runs_dir, seeds, as_json)
         return
-    from keras_devae.experiments.reproduction.catalogue import experiment_named
-
-    experiment_named(name)
     _reproduce(context, name, chosen, seeds, runs_dir, output, as_json, options)
 
 
 def _reproduce(context, name, scale, seeds, runs_dir, output, as_json, options):
     from keras_devae.backend_choice import select_backend
     from keras_devae.experiments.interruption import exit_status
-    from keras_devae.experiments.reproduction.catalogue import plans_of
+    from keras_devae.experiments.reproduction.catalogue import experiment_named
     from keras_devae.experiments.studies.engines import make_engine
     from keras_devae.files import check_writable
 
     no_train, retry = options.pop("no_train"), options.pop("retry_failed")
     engine, workers = options.pop("engine"), options.pop("workers")
-    if not plans_of(name, scale):
+    if experiment_named(name).plans is None:
         _refuse_engines({"engine": engine, "workers": workers, **options}, name)
     folder = output or os.path.join(runs_dir, "reproduce", "results", scale.name)
     check_writable(os.path.join(folder, f"{name}.md"))

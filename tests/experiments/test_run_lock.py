@@ -104,7 +104,7 @@ def test_of_several_that_begin_at_once_one_wins(tmp_path):
     assert sorted(process.returncode for process in processes) == [0, 1, 1, 1]
     assert sum(output == "claimed\n" for output, _ in results) == 1
     # A loser finds the claim taken, or, where the winner has ended by then, the run made.
-    refusals = ("Another process is training the run", "exists")
+    refusals = ("Another process is training the run", "exists. Choose another name")
     assert sum(any(text in errors for text in refusals) for _, errors in results) == 3
 
 

@@ -213,7 +213,8 @@ def environment_of(folder):
     Returns:
         The dictionary of `describe_environment`.
     """
-    return read_json(min((Path(folder) / "trials").iterdir()))["environment"]
+    # A process that was killed may have left a file behind under a temporary name.
+    return read_json(min((Path(folder) / "trials").glob("dimensions*.json")))["environment"]
 
 
 def _row(dimensions, correlation, seed, done):
