@@ -68,22 +68,22 @@ def _reproduce(context, name, scale, seeds, runs_dir, output, as_json, options):
         select_backend(context.obj["backend"])
     quick = scale.name == "smoke" and workers in (None, 1)
     carrier = make_engine(engine or ("inline" if quick else "local"), workers, options)
-    from keras_devae.experiments.reproduction.reproducing import Reproduction
+    from keras_devae.experiments.reproduction.reproducing import reproduction_of
 
-    reproduction = Reproduction(name, scale, runs_dir, seeds)
+    reproduction = reproduction_of(name, scale, runs_dir, seeds)
     command = same_command(context, without=("retry_failed", "no_train", "as_json"))
     try:
         standing = None if no_train else _train(reproduction, carrier, retry)
         if standing is not None and standing.failed:
             _tell_failures(reproduction.study, command)
         with progress_bars() as progress:
-            outcome, results = reproduction.outcome(
+            outcome, provenance = reproduction.outcome(
                 lambda done, total: progress(done, total, "trials"), only_done=no_train
             )
     except KeyboardInterrupt as ending:
         click.echo(f"Interrupted. Go on with: {command}", err=True)
         context.exit(exit_status(ending))
-    files = reproduction.write(outcome, results, folder, command)
+    files = reproduction.write(outcome, provenance, folder, command)
     if as_json:
         print_json({"rows": outcome.tidy, "files": [str(file) for file in files]})
     else:
@@ -107,11 +107,11 @@ def _train(reproduction, engine, retry_failed):
     from keras_devae.experiments.studies.reporting import study_progress
     from keras_devae.experiments.studies.scheduler import carry_out_study
 
-    if not reproduction.plans:
+    if reproduction.study is None:
         return None
     reproduction.study.write(beside_others=True)
     click.echo(
-        f"Runs     {len(reproduction.plans)} in {reproduction.study.folder}; "
+        f"Runs     {len(reproduction.study.runs)} in {reproduction.study.folder}; "
         f"{reproduction.scale.description}",
         err=True,
     )

@@ -1,5 +1,6 @@
 """Carrying an experiment out: its runs, its table, its figure."""
 
+import abc
 import dataclasses
 import functools
 from pathlib import Path
@@ -78,11 +79,190 @@ _ESTIMATES = {
 }
 
 
-class Reproduction:
+@dataclasses.dataclass(frozen=True)
+class Provenance:
+    """What an outcome was made of.
+
+    Attributes:
+        carried_out: The number of runs or trials, as text.
+        seconds: What they took in all.
+        sources: Where the images are from, a text for each data set.
+        environment: The dictionary of `describe_environment` of the first.
+    """
+
+    carried_out: str
+    seconds: float
+    sources: list[str]
+    environment: dict
+
+
+class Reproduction(abc.ABC):
     """An experiment at a scale.
+
+    Attributes:
+        name: Name of the experiment.
+        scale: The `Scale`.
+        experiment: The `Experiment`.
+        study: The `Study` of its runs, or `None`: it trains no models of images.
+    """
+
+    study = None
+
+    def __init__(self, name, scale):
+        self.name, self.scale = name, scale
+        self.experiment = experiment_named(name)
+
+    @property
+    @abc.abstractmethod
+    def setting(self):
+        """What the numbers are of, in a sentence or two."""
+
+    @abc.abstractmethod
+    def outcome(self, progress=None, only_done=False):
+        """Makes the table and the figure.
+
+        Args:
+            progress: Function of the numbers of trials done and to do, called by the experiment
+                that trains no models of images; or `None`.
+            only_done: Whether that one leaves out the trials that are not done; default false.
+
+        Returns:
+            The pair of the `Outcome` and its `Provenance`.
+
+        Raises:
+            FailureError: If nothing is done.
+        """
+
+    def write(self, outcome, provenance, output, command):
+        """Writes the numbers, the table and the figure.
+
+        Args:
+            outcome: The `Outcome`.
+            provenance: Its `Provenance`.
+            output: Folder.
+            command: The command that makes them, to be written beside.
+
+        Returns:
+            List of the files: CSV, Markdown, PNG and SVG.
+        """
+        files = {kind: Path(output) / f"{self.name}.{kind}" for kind in ("csv", "md", "png", "svg")}
+        write_table(files["csv"], outcome.tidy)
+        write_text(files["md"], self._page(outcome, provenance, command))
+        data = f" Data: {'; '.join(provenance.sources)}." if provenance.sources else ""
+        figures.note_below(outcome.figure, f"{self.name}. {self.setting}{data}")
+        figures.save(outcome.figure, files["png"])
+        figures.save(outcome.figure, files["svg"])
+        return list(files.values())
+
+    def _page(self, outcome, provenance, command):
+        environment = jinja2.Environment(
+            loader=jinja2.PackageLoader("keras_devae.experiments"),
+            trim_blocks=True,
+            keep_trailing_newline=True,
+        )
+        return environment.get_template("experiment.md").render(
+            name=self.name,
+            experiment=self.experiment,
+            setting=self.setting,
+            table=markdown(outcome.header, outcome.rows),
+            remarks=outcome.remarks,
+            command=command,
+            provenance=provenance,
+        )
+
+
+class RunsReproduction(Reproduction):
+    """An experiment that trains models.
 
     Its runs lie in `RUNS-DIR/reproduce/SCALE/`, one study that all experiments of a scale share: a
     run that several of them need is trained once.
+
+    Args:
+        name: Name of the experiment.
+        scale: The `Scale`.
+        runs_dir: Folder of all runs; default `"runs"`.
+        seeds: Number of seeds, or `None`: the experiment's own.
+
+    Raises:
+        UsageError: If the name is unknown, or something is wrong with a run's settings.
+    """
+
+    def __init__(self, name, scale, runs_dir="runs", seeds=None):
+        super().__init__(name, scale)
+        self.folder = Path(runs_dir) / "reproduce" / scale.name
+        self.plans = plans_of(name, scale, seeds)
+        self.study = Study.from_settings(self.folder, [plan.settings for plan in self.plans])
+
+    @property
+    def setting(self):
+        """The description of the scale."""
+        return self.scale.description
+
+    def results(self):
+        """Returns the `Results` of the runs that are done."""
+        runs = zip(self.plans, self.study.runs, strict=True)
+        return Results([read_result(plan, run) for plan, run in runs if run.is_done()])
+
+    def outcome(self, progress=None, only_done=False):
+        """Makes the table and the figure of the runs that are done."""
+        results = self.results()
+        if not len(results):
+            raise FailureError(f"No run of {self.name} is done in {self.folder}.")
+        outcome = OUTCOMES[self.experiment.outcome](results)
+        remarks = [*results.mixtures(), *outcome.remarks]
+        provenance = Provenance(
+            carried_out=f"{len(results)} of {len(self.plans)} runs",
+            seconds=sum(result.seconds for result in results),
+            sources=results.sources,
+            environment=next(iter(results)).directory.read_record()["environment"],
+        )
+        return dataclasses.replace(outcome, remarks=remarks), provenance
+
+
+class EstimatesReproduction(Reproduction):
+    """The experiment that trains discriminators on samples of known distributions.
+
+    Its trials lie in `RUNS-DIR/reproduce/SCALE-NAME/`, beside the study of the others.
+
+    Args:
+        name: Name of the experiment.
+        scale: The `Scale`.
+        runs_dir: Folder of all runs; default `"runs"`.
+        trials: Number of trials of each cell, or `None`: that of the scale.
+    """
+
+    def __init__(self, name, scale, runs_dir="runs", trials=None):
+        super().__init__(name, scale)
+        self.folder = Path(runs_dir) / "reproduce" / f"{scale.name}-{name}"
+        self._options = _ESTIMATES[scale.name] | ({"trials": trials} if trials else {})
+
+    @property
+    def setting(self):
+        """The trials, and the discriminators that they train."""
+        options = {"steps": STEPS, "batch_size": BATCH_SIZE, "units": UNITS} | self._options
+        return (
+            f"Scale {self.scale.name}: {options['trials']} trials; discriminators of "
+            f"{len(options['units'])} layers of {options['units'][0]} units, {options['steps']:,} "
+            f"steps of {options['batch_size']} samples, Adam 1e-4 (0.5, 0.9)."
+        )
+
+    def outcome(self, progress=None, only_done=False):
+        """Does the trials that are not done, and makes the table and the figure."""
+        options = {"progress": progress, "only_done": only_done}
+        rows = estimate_table(self.folder, **self._options, **options)
+        if not rows:
+            raise FailureError(f"No trial of {self.name} is done in {self.folder}.")
+        provenance = Provenance(
+            carried_out=f"{len(rows)} trials",
+            seconds=sum(row["seconds"] for row in rows),
+            sources=[],
+            environment=environment_of(self.folder),
+        )
+        return outcomes.estimate_outcome(rows), provenance
+
+
+def reproduction_of(name, scale, runs_dir="runs", seeds=None):
+    """Returns the `Reproduction` of an experiment at a scale.
 
     Args:
         name: Name of the experiment.
@@ -93,115 +273,5 @@ class Reproduction:
     Raises:
         UsageError: If the name is unknown, or something is wrong with a run's settings.
     """
-
-    def __init__(self, name, scale, runs_dir="runs", seeds=None):
-        self.name, self.scale = name, scale
-        self.experiment = experiment_named(name)
-        self.folder = Path(runs_dir) / "reproduce" / scale.name
-        self.plans = plans_of(name, scale, seeds)
-        self._options = _ESTIMATES[scale.name] | ({"trials": seeds} if seeds else {})
-        self.study = Study.from_settings(self.folder, [plan.settings for plan in self.plans])
-
-    def results(self):
-        """Returns the `Results` of the runs that are done."""
-        runs = zip(self.plans, self.study.runs, strict=True)
-        return Results([read_result(plan, run) for plan, run in runs if run.is_done()])
-
-    def outcome(self, progress=None, only_done=False):
-        """Makes the table and the figure.
-
-        Args:
-            progress: Function of the numbers of trials done and to do, for the experiment that
-                trains no models of images; or `None`.
-            only_done: Whether that one leaves out the trials that are not done; default false.
-
-        Returns:
-            The pair of the `Outcome` and its `Results`.
-
-        Raises:
-            FailureError: If no run is done.
-        """
-        if self.experiment.outcome == "estimates":
-            return self._estimates(progress, only_done), Results([])
-        results = self.results()
-        if not len(results):
-            raise FailureError(f"No run of {self.name} is done in {self.folder}.")
-        outcome = OUTCOMES[self.experiment.outcome](results)
-        remarks = [*results.mixtures(), *outcome.remarks]
-        return dataclasses.replace(outcome, remarks=remarks), results
-
-    @property
-    def _trials_folder(self):
-        # Beside the study, whose folder holds runs only.
-        return self.folder.with_name(f"{self.scale.name}-{self.name}")
-
-    def _estimates(self, progress, only_done):
-        folder = self._trials_folder
-        rows = estimate_table(folder, **self._options, progress=progress, only_done=only_done)
-        if not rows:
-            raise FailureError(f"No trial of {self.name} is done in {folder}.")
-        return outcomes.estimate_outcome(rows)
-
-    def write(self, outcome, results, output, command):
-        """Writes the numbers, the table and the figure.
-
-        Args:
-            outcome: The `Outcome`.
-            results: The `Results` that it was made of.
-            output: Folder.
-            command: The command that makes them, to be written beside.
-
-        Returns:
-            List of the files: CSV, Markdown, PNG and SVG.
-        """
-        files = {kind: Path(output) / f"{self.name}.{kind}" for kind in ("csv", "md", "png", "svg")}
-        write_table(files["csv"], outcome.tidy)
-        write_text(files["md"], self._page(outcome, results, command))
-        figures.note_below(outcome.figure, f"{self.name}. {self._note(results)}")
-        figures.save(outcome.figure, files["png"])
-        figures.save(outcome.figure, files["svg"])
-        return list(files.values())
-
-    @property
-    def setting(self):
-        """What the numbers are of, in a sentence or two."""
-        if self.experiment.outcome != "estimates":
-            return self.scale.description
-        options = {"steps": STEPS, "batch_size": BATCH_SIZE, "units": UNITS} | self._options
-        return (
-            f"Scale {self.scale.name}: {options['trials']} trials; discriminators of "
-            f"{len(options['units'])} layers of {options['units'][0]} units, {options['steps']:,} "
-            f"steps of {options['batch_size']} samples, Adam 1e-4 (0.5, 0.9)."
-        )
-
-    def _note(self, results):
-        if not len(results):
-            return self.setting
-        return f"{self.setting} Data: {'; '.join(results.sources)}."
-
-    def _page(self, outcome, results, command):
-        environment = jinja2.Environment(
-            loader=jinja2.PackageLoader("keras_devae.experiments"),
-            trim_blocks=True,
-            keep_trailing_newline=True,
-        )
-        if self.experiment.outcome == "estimates":
-            seconds = sum(row["seconds"] for row in outcome.tidy)
-            done_on = environment_of(self._trials_folder)
-            carried_out = f"{len(outcome.tidy)} trials"
-        else:
-            seconds = sum(result.seconds for result in results)
-            done_on = next(iter(results)).directory.read_record()["environment"]
-            carried_out = f"{len(results)} of {len(self.plans)} runs"
-        return environment.get_template("experiment.md").render(
-            name=self.name,
-            experiment=self.experiment,
-            setting=self.setting,
-            table=markdown(outcome.header, outcome.rows),
-            remarks=outcome.remarks,
-            command=command,
-            carried_out=carried_out,
-            hours=seconds / 3600,
-            sources=results.sources,
-            environment=done_on,
-        )
+    kind = EstimatesReproduction if experiment_named(name).plans is None else RunsReproduction
+    return kind(name, scale, runs_dir, seeds)
