@@ -81,8 +81,7 @@ class InformationCallback(MeasuringCallback):
 
     def measure(self, model, step):
         """Returns one row."""
-        codes = self.codes(model)
-        matrix = metrics.mutual_information_matrix(codes, self._factors, bins=self.bins)
+        matrix = self.matrix(model)
         self._matrices[step] = matrix
         row = {}
         for name, column in zip(self.factor_names, matrix.T, strict=True):
@@ -90,9 +89,10 @@ class InformationCallback(MeasuringCallback):
             row[f"{name}.latent"] = int(column.argmax())
         return [row]
 
-    def codes(self, model):
-        """Returns what the information is that of, `(n, d)`: posterior means."""
-        return model.encode(self.dataset.images(self._rows), self.layer)
+    def matrix(self, model):
+        """Returns the information that posterior means have, `(d, f)` in nats."""
+        codes = model.encode(self.dataset.images(self._rows), self.layer)
+        return metrics.mutual_information_matrix(codes, self._factors, bins=self.bins)
 
     def draw(self):
         """Draws the curves."""
@@ -135,6 +135,10 @@ class SampledInformationCallback(InformationCallback):
     Means are free of noise: those of a dimension that the pressure keeps near the prior tell much
     that its samples, which the decoder sees, do not.
 
+    A histogram of finitely many samples shows some information about any factor. That of the same
+    samples about shuffled factors is subtracted, so that a collapsed dimension has about none; what
+    remains is not below 0.
+
     Its files are `sampled-information.csv`, `.png` and `.npz`.
     """
 
@@ -143,8 +147,14 @@ class SampledInformationCallback(InformationCallback):
     def __init__(self, dataset, *args, seed=0, **kwargs):
         super().__init__(dataset, *args, seed=seed, **kwargs)
         self._seed = seed
+        self._shuffled = np.random.default_rng(seed).permutation(self._factors)
 
-    def codes(self, model):
-        """Returns one sample for each image, with the same noise every time."""
+    def matrix(self, model):
+        """Returns that of samples, `(d, f)` in nats, drawn with the same noise every time."""
         images = self.dataset.images(self._rows)
-        return model.encode(images, self.layer, sample=True, seed=self._seed)
+        codes = model.encode(images, self.layer, sample=True, seed=self._seed)
+        shown, by_chance = (
+            metrics.mutual_information_matrix(codes, factors, bins=self.bins)
+            for factors in (self._factors, self._shuffled)
+        )
+        return np.maximum(shown - by_chance, 0)

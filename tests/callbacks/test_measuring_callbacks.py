@@ -14,6 +14,7 @@ from keras_devae.callbacks import (
     InformationCallback,
     KLCallback,
     MetricsCallback,
+    SampledInformationCallback,
     TraversalCallback,
 )
 from keras_devae.errors import FailureError, UsageError
@@ -123,6 +124,26 @@ def test_metrics_are_those_of_the_model(tiny, squares, tmp_path):
     assert [float(row["mig.score"]) for row in written] == [
         row["mig.score"] for row in callback.rows
     ]
+
+
+class Collapsed:
+    """Stands for a model whose second dimension is noise; its first tells the row of a square."""
+
+    def encode(self, images, layer, sample, seed):
+        assert sample and layer == 1
+        rows = images[..., 0].any(axis=2).argmax(axis=1)
+        return np.column_stack([rows, np.random.default_rng(seed).normal(size=len(rows))])
+
+
+def test_chance_tells_nothing_of_a_factor(squares):
+    with pytest.warns(metrics.MetricWarning, match="colour"):
+        callback = SampledInformationCallback(squares, layer=1)
+    (row,) = callback.measure(Collapsed(), 0)
+    information = callback.information[0]
+    # Of 25 samples in 20 bins, noise shows 1.2 of the 1.6 nats that there are.
+    assert information[1].max() < 0.35 and information[0, 1] < 0.35
+    assert information[0, 0] > 1.1 and row["row.latent"] == 0
+    assert (information >= 0).all()
 
 
 def test_information_says_which_latent_holds_which_factor(tiny, squares, tmp_path):
