@@ -6,7 +6,6 @@ import shlex
 import click
 
 from keras_devae.cli.options import (
-    console,
     json_option,
     names_from,
     print_json,
@@ -14,6 +13,7 @@ from keras_devae.cli.options import (
     runs_folder_option,
     variants_option,
 )
+from keras_devae.cli.tables import print_table
 from keras_devae.errors import UsageError
 
 _SETTINGS = (
@@ -137,20 +137,14 @@ def _run(context, session, quiet):
 
 
 def _show(test, config, files):
-    from rich import box
-    from rich.table import Table
-
     from keras_devae.experiments.annealing import RULE
 
-    table = Table(box=box.SIMPLE_HEAD)
-    table.add_column("factor")
-    table.add_column("freezing point", justify="right")
-    table.add_column("known at the end", justify="right")
+    titles, rows = ("factor", "freezing point", "known at the end"), []
     for row in test.rows():
         point = row["freezing_point"]
         shown = row["state"] if point is None else f"{point:.3g}"
-        table.add_row(row["factor"], shown, f"{row['final_share']:.0%}")
-    console(width=None if os.isatty(1) else 100).print(table)
+        rows.append((row["factor"], shown, f"{row['final_share']:.0%}"))
+    print_table(titles, rows, right=titles[1:], width=100)
     size = f"{config.image_size}x{config.image_size}"
     if test.suggested:
         betas = ",".join(f"{beta:g}" for beta in test.suggested)

@@ -1,17 +1,15 @@
 """`keras-devae bench`."""
 
-import os
-
 import click
 
 from keras_devae.cli.options import (
-    console,
     json_option,
     list_of,
     names_from,
     print_json,
     status_line,
 )
+from keras_devae.cli.tables import print_table
 from keras_devae.errors import UsageError
 
 
@@ -90,18 +88,10 @@ def _backends(name):
 
 
 def _print(report):
-    from rich import box
-    from rich.table import Table
-
     from keras_devae.experiments.benchmark import report_text, table_rows
 
     above, below = report_text(report)
     headings, rows = table_rows(report)
-    table = Table(box=box.SIMPLE_HEAD)
-    for i, heading in enumerate(headings):
-        table.add_column(heading, justify="right" if i else "left")
-    for cells in rows:
-        table.add_row(*cells)
     click.echo(above)
-    console(width=None if os.isatty(1) else 160).print(table)
+    print_table(headings, rows, right=headings[1:])
     click.echo(below)

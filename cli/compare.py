@@ -1,17 +1,15 @@
 """`keras-devae compare`."""
 
-import os
-
 import click
 
 from keras_devae.cli.options import (
     choose_backend,
-    console,
     json_option,
     names_from,
     print_json,
     status_line,
 )
+from keras_devae.cli.tables import print_table
 from keras_devae.errors import UsageError
 
 #: Titles of the columns that hold words.
@@ -98,15 +96,7 @@ def _print_best(selection):
 
 
 def _print_cells(titles, rows):
-    from rich import box
-    from rich.table import Table
-
-    table = Table(box=box.SIMPLE_HEAD)
-    for title in titles:
-        table.add_column(title, justify="left" if title in _TEXTS else "right", overflow="fold")
-    for row in rows:
-        table.add_row(*row)
-    console(width=None if os.isatty(1) else 200).print(table)
+    print_table(titles, rows, right=set(titles) - set(_TEXTS), width=200)
 
 
 def _select(context, comparison, images):

@@ -12,11 +12,10 @@ from keras_devae.cli.options import (
     names_from,
     option_name,
     print_json,
-    print_scores,
-    print_table,
     status_line,
     variants_option,
 )
+from keras_devae.cli.tables import print_score_columns, print_scores
 from keras_devae.errors import UsageError
 from keras_devae.files import check_writable, write_json
 
@@ -126,7 +125,7 @@ def _of_codes(file, given, status):
         workers=given["workers"],
         progress=status,
     )
-    return scores, lambda: print_table(["codes"], [scores_of(scores)], [scores["details"]])
+    return scores, lambda: print_score_columns(["codes"], [scores_of(scores)], [scores["details"]])
 
 
 def _layers(text):

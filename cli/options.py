@@ -2,7 +2,6 @@
 
 import contextlib
 import json
-import os
 import shlex
 
 import click
@@ -98,67 +97,6 @@ def console(**options):
 def print_json(value):
     """Prints a value for machines."""
     click.echo(json.dumps(value, indent=2))
-
-
-def print_scores(scores):
-    """Prints a table of scores: a row a score, a column a latent layer, then factor by factor.
-
-    Args:
-        scores: What `keras_devae.evaluation.evaluate` returned.
-    """
-    titles = [f"layer {layer['layer']}" for layer in scores["layers"]]
-    print_table(titles, scores["layers"], scores["details"])
-
-
-def print_table(titles, columns, details):
-    """Prints scores, and below each metric's own those of the factors.
-
-    Args:
-        titles: Headings of the columns.
-        columns: For each column, a dictionary of scores.
-        details: For each column, the details of each metric.
-    """
-    from rich import box
-    from rich.table import Table
-
-    table = Table(box=box.SIMPLE_HEAD)
-    table.add_column("score")
-    for title in titles:
-        table.add_column(title, justify="right")
-    for label, cells in _rows(columns, details):
-        table.add_row(label, *cells)
-    console(width=None if os.isatty(1) else 120).print(table)
-
-
-def _rows(columns, details):
-    from keras_devae.metrics import METRICS
-
-    names = [key for key in columns[0] if key != "layer" and not key.endswith(_SPREAD)]
-    for i, name in enumerate(names):
-        yield name, [_score(column, name) for column in columns]
-        metric = name.split(".")[0]
-        is_last = i + 1 == len(names) or not names[i + 1].startswith(f"{metric}.")
-        if is_last:
-            by_factor = [detail[metric].get("per_factor", {}) for detail in details]
-            what = " ".join(part for part in (metric, METRICS[metric].per_factor) if part)
-            for factor in by_factor[0]:
-                yield f"  {what}: {factor}", [_number(f.get(factor)) for f in by_factor]
-
-
-_SPREAD = (".std", ".low", ".high")
-
-
-def _score(column, name):
-    if f"{name}.low" not in column:
-        return _number(column[name])
-    low, high = _number(column[f"{name}.low"]), _number(column[f"{name}.high"])
-    return f"{_number(column[name])} ± {_number(column[f'{name}.std'])} [{low}, {high}]"
-
-
-def _number(value):
-    if value is None:
-        return ""
-    return str(value) if isinstance(value, int) else f"{value:.3f}"
 
 
 @contextlib.contextmanager

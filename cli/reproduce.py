@@ -5,13 +5,13 @@ import os
 import click
 
 from keras_devae.cli.options import (
-    console,
     json_option,
     print_json,
     progress_bars,
     runs_folder_option,
     same_command,
 )
+from keras_devae.cli.tables import print_table
 
 
 @click.command()
@@ -120,13 +120,7 @@ def _train(reproduction, engine, retry_failed):
 
 
 def _show(outcome, files):
-    from rich import box
-    from rich.table import Table
-
-    table = Table(*outcome.header, box=box.SIMPLE_HEAD)
-    for row in outcome.rows:
-        table.add_row(*row)
-    console(width=None if os.isatty(1) else 160).print(table)
+    print_table(outcome.header, outcome.rows)
     for remark in outcome.remarks:
         click.echo(remark)
     for file in files:
@@ -147,13 +141,6 @@ def _list(scale, runs_dir, seeds, as_json):
     if as_json:
         print_json(rows)
         return
-    from rich import box
-    from rich.table import Table
-
-    table = Table(
-        "name", "what", "trains", "takes", "the paper", box=box.SIMPLE_HEAD, show_lines=True
-    )
-    for row in rows:
-        table.add_row(*(row[column] for column in ("name", "what", "trains", "takes", "known")))
-    console(width=None if os.isatty(1) else 160).print(table)
+    shown = [[row[key] for key in ("name", "what", "trains", "takes", "known")] for row in rows]
+    print_table(("name", "what", "trains", "takes", "the paper"), shown, lines=True)
     click.echo(scale.description)

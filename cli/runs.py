@@ -2,7 +2,8 @@
 
 import click
 
-from keras_devae.cli.options import console, json_option, print_json, runs_folder_option
+from keras_devae.cli.options import json_option, print_json, runs_folder_option
+from keras_devae.cli.tables import print_table
 
 
 @click.group()
@@ -25,10 +26,5 @@ def list_runs(runs_dir, condition, as_json):
     if not rows:
         click.echo(f"No such run in {runs_dir}.")
         return
-    from rich import box
-    from rich.table import Table
-
-    table = Table(*rows[0], box=box.SIMPLE_HEAD)
-    for row in rows:
-        table.add_row(*("" if value is None else str(value) for value in row.values()))
-    console().print(table)
+    texts = [["" if value is None else str(value) for value in row.values()] for row in rows]
+    print_table(list(rows[0]), texts)

@@ -1,16 +1,14 @@
 """`keras-devae study`."""
 
-import os
-
 import click
 
 from keras_devae.cli.options import (
-    console,
     json_option,
     print_json,
     runs_folder_option,
     same_command,
 )
+from keras_devae.cli.tables import print_table
 
 study_argument = click.argument("study", metavar="FILE|FOLDER")
 
@@ -99,14 +97,12 @@ def status(study, runs_dir, as_json):
     if as_json:
         print_json({"study": opened.name, "counts": counts, "runs": rows})
         return
-    from rich import box
-    from rich.table import Table
-
-    table = Table("run", "state", "step", "seconds", "reason", box=box.SIMPLE_HEAD)
-    for row in rows:
-        steps, seconds = f"{row['step']}/{row['steps']}", f"{row['seconds']:.0f}"
-        table.add_row(row["run"], row["state"], steps, seconds, row["reason"])
-    console(width=None if os.isatty(1) else 200).print(table)
+    texts = [
+        {**row, "step": f"{row['step']}/{row['steps']}", "seconds": f"{row['seconds']:.0f}"}
+        for row in rows
+    ]
+    titles = ("run", "state", "step", "seconds", "reason")
+    print_table(titles, [[row[title] for title in titles] for row in texts], width=200)
     click.echo(", ".join(f"{number} {state}" for state, number in counts.items()))
     if counts["failed"]:
         click.echo("Try what failed again with: keras-devae study run FILE --retry-failed")

@@ -10,12 +10,12 @@ from keras_devae.cli.options import (
     names_from,
     option_name,
     print_json,
-    print_scores,
     progress_bars,
     runs_folder_option,
     status_line,
     variants_option,
 )
+from keras_devae.cli.tables import print_scores
 from keras_devae.errors import UsageError
 from keras_devae.experiments.model_catalogue import (
     MODEL_CATALOGUE,

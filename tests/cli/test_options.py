@@ -2,17 +2,10 @@
 
 import pytest
 
-from keras_devae.cli.options import print_table, progress_bars, status_line
+from keras_devae.cli.options import progress_bars, status_line
 
 #: What Rich takes for a style that ends, a style, and a picture.
 TEXT = "[/a] [batch, 64] :cat:"
-
-
-def test_a_factor_may_have_any_name(capsys):
-    details = [{"mig": {"per_factor": {TEXT: 0.5}}}]
-    print_table([TEXT], [{"layer": 0, "mig.score": 0.25}], details)
-    printed = capsys.readouterr().out
-    assert printed.count(TEXT) == 2 and "0.500" in printed
 
 
 @pytest.mark.parametrize("in_terminal", [False, True])

@@ -1,0 +1,80 @@
+"""Tables on the terminal."""
+
+import os
+
+from keras_devae.cli.options import console
+
+
+def print_table(titles, rows, right=(), width=160, lines=False):
+    """Prints a table.
+
+    Args:
+        titles: Headings of the columns.
+        rows: For each row, texts, one a column.
+        right: Those of the headings whose columns stand at the right.
+        width: Columns of text where the output is no terminal, which has a width of its own.
+        lines: Whether to draw a line between rows; default false.
+    """
+    from rich import box
+    from rich.table import Table
+
+    table = Table(box=box.SIMPLE_HEAD, show_lines=lines)
+    for title in titles:
+        justify = "right" if title in right else "left"
+        table.add_column(title, justify=justify, overflow="fold")
+    for row in rows:
+        table.add_row(*row)
+    console(width=None if os.isatty(1) else width).print(table)
+
+
+def print_scores(scores):
+    """Prints a table of scores: a row a score, a column a latent layer, then factor by factor.
+
+    Args:
+        scores: What `keras_devae.evaluation.evaluate` returned.
+    """
+    titles = [f"layer {layer['layer']}" for layer in scores["layers"]]
+    print_score_columns(titles, scores["layers"], scores["details"])
+
+
+def print_score_columns(titles, columns, details):
+    """Prints scores, and below each metric's own those of the factors.
+
+    Args:
+        titles: Headings of the columns.
+        columns: For each column, a dictionary of scores.
+        details: For each column, the details of each metric.
+    """
+    rows = [(label, *cells) for label, cells in _rows(columns, details)]
+    print_table(["score", *titles], rows, right=titles, width=120)
+
+
+def _rows(columns, details):
+    from keras_devae.metrics import METRICS
+
+    names = [key for key in columns[0] if key != "layer" and not key.endswith(_SPREAD)]
+    for i, name in enumerate(names):
+        yield name, [_score(column, name) for column in columns]
+        metric = name.split(".")[0]
+        is_last = i + 1 == len(names) or not names[i + 1].startswith(f"{metric}.")
+        if is_last:
+            by_factor = [detail[metric].get("per_factor", {}) for detail in details]
+            what = " ".join(part for part in (metric, METRICS[metric].per_factor) if part)
+            for factor in by_factor[0]:
+                yield f"  {what}: {factor}", [_number(f.get(factor)) for f in by_factor]
+
+
+_SPREAD = (".std", ".low", ".high")
+
+
+def _score(column, name):
+    if f"{name}.low" not in column:
+        return _number(column[name])
+    low, high = _number(column[f"{name}.low"]), _number(column[f"{name}.high"])
+    return f"{_number(column[name])} ± {_number(column[f'{name}.std'])} [{low}, {high}]"
+
+
+def _number(value):
+    if value is None:
+        return ""
+    return str(value) if isinstance(value, int) else f"{value:.3f}"
