@@ -172,37 +172,35 @@ def _chain(results, dataset, score):
 
 def diffusion_outcome(results):
     """Figure 4: the information about each factor while models train, by method."""
-    curves, rows, tidy = {}, [], []
+    curves, rows, tidy, lost_by_group = {}, [], [], {}
     for group in results.groups:
         tracked = [_learned_shares(result) for result in results.of(group)]
         curves[group] = [shares for _, shares, _ in tracked]
         steps, _, names = tracked[0]
-        for factor, name in enumerate(names):
-            shares = np.array([curve[:, factor] for curve in curves[group]])
-            lost = shares.max(axis=1) - shares[:, -1]
-            rows.append([group, name, str(len(shares)), *_shares(shares), f"{lost.mean():.3f}"])
+        stacked = np.array(curves[group])
+        largest, final = stacked.max(axis=1), stacked[:, -1]
+        lost_by_group[group] = (largest - final).mean(axis=1)
+        for name, *columns in zip(names, largest.T, final.T, (largest - final).T, strict=True):
+            means = [shown(spread_of(column)) for column in columns]
+            rows.append([group, name, str(len(stacked)), *means])
         for result, curve in zip(results.of(group), curves[group], strict=True):
             tidy += _tidy_curve(group, result.config.seed, steps, curve, names)
     header = ["", "factor", "seeds", "largest share", "share at the end", "lost on the way"]
     figure = figures.information_curves(steps, curves, names)
     remarks = [
         "Share: mutual information of the factor with the latent dimension that has most of it, "
-        "over the factor's entropy, of posterior means; means over the seeds. Lost: the largest "
-        "share of a run less the share at its end. The paper says of its figure 4 that DynamicVAE "
-        "loses information late in training and DeVAE does not.",
-        *_losses(rows, results.groups),
+        "over the factor's entropy, of posterior means. Lost: the largest share of a run less the "
+        "share at its end. The paper says of its figure 4 that DynamicVAE loses information late "
+        "in training and DeVAE does not.",
+        OF_SEVERAL,
+        _losses(lost_by_group),
     ]
     return Outcome(header, rows, figure, remarks, tidy)
 
 
-def _shares(shares):
-    return f"{shares.max(axis=1).mean():.3f}", f"{shares[:, -1].mean():.3f}"
-
-
-def _losses(rows, groups):
-    means = {g: np.mean([float(row[-1]) for row in rows if row[0] == g]) for g in groups}
-    told = ", ".join(f"{group} {mean:.3f}" for group, mean in means.items())
-    return [f"Lost on the way, mean over the factors: {told}."]
+def _losses(lost_by_group):
+    told = ", ".join(f"{group} {shown(spread_of(lost))}" for group, lost in lost_by_group.items())
+    return f"Lost on the way, mean over the factors: {told}."
 
 
 def _tidy_curve(group, seed, steps, curve, names):

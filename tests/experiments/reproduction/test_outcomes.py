@@ -138,6 +138,18 @@ def test_information_lost_on_the_way(made_up):
     assert "DeVAE 0.200" in outcome.remarks[-1]
     line = next(line for line in outcome.figure.axes[0].lines)
     np.testing.assert_allclose(line.get_ydata(), [0.2, 0.8, 0.4])
+    # A second seed, which loses 0.2 of the first factor.
+    other = {**tracked, "information": tracked["information"].copy()}
+    other["information"][3, 1, 0] = 0.6 * entropies[0]
+    both = [made_up("DeVAE", [{}], seed=i, tracked=t) for i, t in ((1, tracked), (2, other))]
+    outcome = outcomes.diffusion_outcome(Results(both))
+    low, high = stats.t.interval(0.95, 1, 0.3, stats.sem([0.4, 0.2]))
+    assert outcome.rows[0][3:] == [
+        "0.800 [0.800, 0.800]",
+        f"0.500 [{low + 0.2:.3f}, {high + 0.2:.3f}]",
+        f"0.300 [{low:.3f}, {high:.3f}]",
+    ]
+    assert outcome.remarks[-1].count("DeVAE 0.150 [") == 1
 
 
 def test_estimates_are_judged_by_the_papers():
