@@ -1,5 +1,7 @@
 """`keras-devae presets`."""
 
+import itertools
+
 import click
 
 from keras_devae.cli.options import json_option, print_json
@@ -57,12 +59,18 @@ def _print_scaled(model, dataset, preset):
         click.echo(f"    not with this preset's image size: {preset['unavailable']}")
         return
     _print_options(preset["options"])
-    for row in preset["expected"]:
-        spread = "{mean:.3f} ± {std:.3f} [{low:.3f}, {high:.3f}]".format_map(row)
-        about = "{count} seeds, {source} images, {measured}".format_map(row)
-        click.echo(f"    expected {row['metric']} {spread} ({about})")
+    # Scores of the same runs stand together in the table.
+    for about, rows in itertools.groupby(preset["expected"], _about):
+        click.echo(f"    expected ({about}):")
+        for row in rows:
+            spread = "{mean:.3f} ± {std:.3f} [{low:.3f}, {high:.3f}]".format_map(row)
+            click.echo(f"      {row['metric']} {spread}")
     if not preset["expected"]:
         click.echo("    expected mig.score: not measured")
+
+
+def _about(row):
+    return "{count} seeds, {source} images, {measured}".format_map(row)
 
 
 def _text(value):
