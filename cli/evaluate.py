@@ -75,7 +75,7 @@ def _of_run(context, run, given, status):
     choose_backend(context, config.backend)
 
     from keras_devae.experiments.finishing import evaluate_run
-    from keras_devae.experiments.training import load_trained
+    from keras_devae.experiments.trained_model import load_trained
 
     dataset = directory.load_dataset(_variants(given["variants"]))
     scores = evaluate_run(

@@ -34,7 +34,7 @@ def explore(context, run, host, port, browser, images, seed):
     with listen(host, port) as listener:
         choose_backend(context, config.backend)
 
-        from keras_devae.experiments.training import load_trained
+        from keras_devae.experiments.trained_model import load_trained
         from keras_devae.explorer.page import make_page
         from keras_devae.explorer.session import Session
 

@@ -28,7 +28,7 @@ def export(context, run, path, format_name):
     directory.trained_model_file()
     choose_backend(context, directory.read_config().backend)
 
-    from keras_devae.experiments.training import load_trained
+    from keras_devae.experiments.trained_model import load_trained
     from keras_devae.export import check_export, export_model
 
     check_export(path, format_name)

@@ -39,7 +39,8 @@ KIND is one of
     "files",
     multiple=True,
     metavar="FILE",
-    help="Where to, in the format of its suffix; repeatable.  [default: RUN/figures/KIND.png]",
+    help="Where to, in the format of its suffix; repeatable.  [default: RUN/figures/KIND.png, "
+    "with the options in its name]",
 )
 @click.pass_context
 def plot(context, kind, runs, files, active_only, **given):

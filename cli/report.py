@@ -48,7 +48,7 @@ def _of_one(context, directory, output, status):
     choose_backend(context, config.backend)
 
     from keras_devae.experiments.report import write_report
-    from keras_devae.experiments.training import load_trained
+    from keras_devae.experiments.trained_model import load_trained
 
     model, dataset = load_trained(directory), directory.load_dataset()
     status("drawing")

@@ -20,3 +20,19 @@ def describe_environment():
         "platform": platform.platform(),
         "packages": installed_versions(packages),
     }
+
+
+def environment_text(environment):
+    """Returns in words what `describe_environment` returned.
+
+    Args:
+        environment: The dictionary; what is missing in one of an older version is left out.
+    """
+    packages, backend = environment.get("packages", {}), environment.get("backend")
+    parts = [
+        f"Keras {packages.get('keras')} on {backend} {packages.get(backend)}",
+        f"Python {environment.get('python')}",
+        environment.get("device"),
+        environment.get("platform"),
+    ]
+    return ", ".join(part for part in parts if part)

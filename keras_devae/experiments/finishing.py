@@ -5,7 +5,7 @@ from keras_devae.evaluation import evaluate
 from keras_devae.experiments.interruption import Interruption
 from keras_devae.experiments.report import write_report
 from keras_devae.experiments.run_encoding import run_encoding
-from keras_devae.files import file_hash
+from keras_devae.experiments.trained_model import model_hash
 
 #: Figures that are named at the end of training -> what they are called there.
 _NAMED_FIGURES = {
@@ -94,5 +94,5 @@ def evaluate_run(model, run, dataset, metrics, images, seed, encoding_progress=N
         )
     with run_encoding(model, run, dataset, encoding_progress) as encoding:
         scores = evaluate(model, dataset, metrics, images, seed, encoding=encoding, **options)
-    scores["settings"]["model_sha256"] = file_hash(run.trained_model_file())
+    scores["settings"]["model_sha256"] = model_hash(model, run)
     return scores

@@ -206,7 +206,7 @@ def _sources(kind, runs):
     dataset = run.load_dataset()
     check_picture(kind, dataset)
     # Imported only now: tables are drawn without Keras.
-    from keras_devae.experiments.training import load_trained
+    from keras_devae.experiments.trained_model import load_trained
 
     return load_trained(run), dataset
 

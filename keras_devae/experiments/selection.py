@@ -14,7 +14,7 @@ from keras_devae import checks, metrics
 from keras_devae.errors import UsageError
 from keras_devae.experiments.comparison import ComparedRun
 from keras_devae.experiments.run_encoding import run_encoding
-from keras_devae.experiments.training import load_trained
+from keras_devae.experiments.trained_model import load_trained
 from keras_devae.metrics.suite import draw_sample
 
 

@@ -3,7 +3,6 @@
 import contextlib
 import logging
 import shutil
-import zipfile
 
 import keras
 
@@ -15,6 +14,7 @@ from keras_devae.experiments.faults import explained
 from keras_devae.experiments.interruption import Interruption
 from keras_devae.experiments.recorder import RunRecorder
 from keras_devae.experiments.tracking import tracking_callbacks
+from keras_devae.experiments.trained_model import UNREADABLE, load_trained
 from keras_devae.files import archive_damage, replacing
 from keras_devae.models import MODELS
 from keras_devae.models.guard import TrainingGuard
@@ -22,9 +22,6 @@ from keras_devae.models.images import check_images
 from keras_devae.pipeline import Batches
 
 logger = logging.getLogger("keras_devae")
-
-#: What Keras raises for a file that is truncated or overwritten, but for others too.
-_UNREADABLE = (OSError, ValueError, KeyError, zipfile.BadZipFile)
 
 
 def build_model(config, dataset):
@@ -114,33 +111,13 @@ def resume(config, run, dataset, progress=True):
     return _fit(model, config, run, dataset, step, progress)
 
 
-def load_trained(run):
-    """Loads the model of a run: the finished one, or else its newest checkpoint.
-
-    Args:
-        run: The `RunDirectory`.
-
-    Returns:
-        The model.
-
-    Raises:
-        UsageError: If there is none yet.
-        FailureError: If the file is damaged.
-    """
-    path = run.trained_model_file()
-    try:
-        return keras.models.load_model(path)
-    except _UNREADABLE as error:
-        raise FailureError(f"{path} cannot be loaded: {error}") from None
-
-
 def _load_newest_checkpoint(run):
     steps = run.checkpoint_steps()
     for number, step in enumerate(steps):
         file = run.checkpoint_file(step)
         try:
             model = keras.models.load_model(file)
-        except _UNREADABLE as error:
+        except UNREADABLE as error:
             if archive_damage(file) is None:
                 raise FailureError(f"{file} is whole, and cannot be loaded: {error}") from error
             logger.warning("Skipping the damaged checkpoint of step %d: %s", step, error)

@@ -172,10 +172,13 @@ class Session:
         latents = self.latents[layer]
         count = len(latents.active)
         verb = "is" if count == 1 else "are"
-        return (
+        sentence = (
             f"{count} of {len(latents.kl)} latents {verb} active. KL {latents.kl.sum():.1f} nats "
             "in all."
         )
+        if len(latents.kl) <= MOST_SLIDERS:
+            return sentence
+        return f"{sentence} The {MOST_SLIDERS} with the largest KL divergence have sliders."
 
 
 def reach_of(value):

@@ -75,16 +75,18 @@ def _check_series(series, length):
 
 def _panels(series):
     """Groups the keys: panel title to a list of (key, label, colour, line style)."""
-    panels, colors = {}, {}
+    panels, numbers = {}, {}
     parts = {key: KEY.fullmatch(key).groups() for key in series}
     quantities = {quantity for _, quantity, _ in parts.values()}
     for key, (validation, quantity, layer) in parts.items():
         # `capacity_loss` is no other name for the `capacity` beside it.
         short = quantity.removesuffix("_loss")
         title = _title(quantity if short in quantities else short, layer)
-        chosen = colors.setdefault(title, {})
-        color = chosen.setdefault(layer, COLORS[len(chosen) % len(COLORS)])
-        line = (key, _label(validation, layer), color, "--" if validation else "-")
+        chosen = numbers.setdefault(title, {})
+        number = chosen.setdefault(layer, len(chosen))
+        styles = ("--", ":") if validation else ("-", "-.")
+        style = styles[number // len(COLORS) % len(styles)]
+        line = (key, _label(validation, layer), COLORS[number % len(COLORS)], style)
         panels.setdefault(title, []).append(line)
     return panels
 

@@ -33,7 +33,8 @@ def kl_bars(
         title: Text above the bars; default `"KL divergence by latent dimension"`.
 
     Returns:
-        The figure: the bars of a dimension stand side by side, a colour for each layer.
+        The figure: the bars of a dimension stand side by side, a colour for each layer, hatched
+        where the colours run out.
 
     Raises:
         UsageError: If the shapes do not fit, or there is nothing to draw.
@@ -53,7 +54,8 @@ def kl_bars(
     for layer, (name, heights) in enumerate(zip(layers, values, strict=True)):
         width = GROUP_WIDTH / count
         places = np.arange(dimensions) + (layer - (count - 1) / 2) * width
-        axes.bar(places, heights, width, label=name, color=COLORS[layer % len(COLORS)])
+        look = {"color": COLORS[layer % len(COLORS)], "hatch": "/" * 3 * (layer // len(COLORS))}
+        axes.bar(places, heights, width, label=name, **look)
     if threshold is not None:
         axes.axhline(threshold, color="black", linewidth=0.8, linestyle="--", zorder=0.5)
     _finish(axes, latents, title or "KL divergence by latent dimension")

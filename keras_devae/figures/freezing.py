@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, NullFormatter
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from keras_devae.errors import UsageError
 from keras_devae.figures.canvas import FONT_SIZE, TITLE_SIZE, check_labels, new_figure
@@ -65,6 +65,7 @@ def _finish(axes, betas, suggested):
     axes.set_xscale("log")
     axes.set_xlim(betas.max() * 1.05, betas.min() / 1.05)
     axes.set_ylim(-0.02, 1.02)
+    axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda beta, place: f"{beta:g}"))
     axes.xaxis.set_minor_formatter(NullFormatter())
     axes.tick_params(labelsize=FONT_SIZE - 1, length=2)

@@ -15,7 +15,7 @@ from running import run
 from keras_devae import data
 from keras_devae.cli import main
 from keras_devae.experiments import RunDirectory
-from keras_devae.experiments.training import load_trained
+from keras_devae.experiments.trained_model import load_trained
 
 pytestmark = pytest.mark.backends
 

@@ -11,7 +11,7 @@ from test_distribution import environment_of, free_ports, in_processes
 
 from keras_devae import distribution
 from keras_devae.experiments import RunDirectory
-from keras_devae.experiments.training import load_trained
+from keras_devae.experiments.trained_model import load_trained
 
 pytestmark = pytest.mark.backends
 

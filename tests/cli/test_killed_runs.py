@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from keras_devae.experiments import RunDirectory
-from keras_devae.experiments.training import load_trained
+from keras_devae.experiments.trained_model import load_trained
 
 WORDS = [
     *("--dataset", "dsprites", "--source", "rendered", "--image-size", "32"),

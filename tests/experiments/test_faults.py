@@ -15,7 +15,7 @@ from keras_devae.experiments import RunDirectory
 from keras_devae.experiments.checkpoints import CheckpointWriter
 from keras_devae.experiments.faults import how_to_go_on
 from keras_devae.experiments.recorder import RunRecorder
-from keras_devae.experiments.training import load_trained
+from keras_devae.experiments.trained_model import load_trained
 from keras_devae.files import DiskFullError
 
 pytestmark = pytest.mark.backends

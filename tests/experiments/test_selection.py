@@ -18,7 +18,7 @@ from keras_devae.experiments.comparison_tables import (
 )
 from keras_devae.experiments.config import load_dataset
 from keras_devae.experiments.selection import select_by_udr
-from keras_devae.experiments.training import load_trained
+from keras_devae.experiments.trained_model import load_trained
 
 pytestmark = pytest.mark.backends
 

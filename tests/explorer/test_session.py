@@ -20,6 +20,7 @@ def test_sliders_are_ordered_and_named(painter):
     assert session.sliders(0)[0].remark == f"KL {expected:.2f} nats, tells 100% of left"
     assert session.sliders(0)[3].remark == "KL 0.00 nats"
     assert session.summary(0).startswith("2 of 4 latents are active")
+    assert "sliders" not in session.summary(0)
 
 
 def test_a_layer_has_an_order_and_names_of_its_own(painter):
@@ -91,6 +92,7 @@ def test_beyond_the_most_sliders_the_image_keeps_its_code(painter, picture, monk
     monkeypatch.setattr(session_module, "MOST_SLIDERS", 1)
     session = painter()
     assert [slider.name for slider in session.sliders(0)] == ["z2 left"]
+    assert session.summary(0).endswith("The 1 with the largest KL divergence have sliders.")
     np.testing.assert_array_equal(session.decode(ROW, 0, [2.0]), picture(200, 100))
 
 

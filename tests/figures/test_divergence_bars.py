@@ -42,6 +42,12 @@ def test_layers_stand_side_by_side_in_their_colours():
     assert axes.get_title("left") == "A model"
 
 
+def test_no_two_of_many_layers_look_alike():
+    (axes,) = kl_bars(np.ones((9, 2))).axes
+    looks = {(bars[0].get_facecolor(), bars[0].get_hatch()) for bars in axes.containers}
+    assert len(looks) == 9
+
+
 def test_names_do_not_run_into_each_other():
     names = [f"z{d} orientation" for d in range(24)]
     figure = kl_bars(np.ones((3, 24)), names)

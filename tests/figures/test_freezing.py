@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from drawn import tick_texts
 
 from keras_devae.errors import UsageError
 from keras_devae.figures import freezing_curves
@@ -19,6 +20,13 @@ def test_a_line_for_each_factor_over_falling_pressures():
     # Half way on the logarithmic axis the line is half way up.
     assert [mark.get_ydata()[0] for mark in marks] == [pytest.approx(0.2, abs=1e-3)]
     assert {text.get_text() for text in axes.texts} == {"1", "9"}
+
+
+def test_pressures_within_a_decade_have_numbers_on_their_axis():
+    figure = freezing_curves([90, 40, 12], SHARES, ["scale", "shape"], [None, None])
+    figure.draw_without_rendering()
+    (axes,) = figure.axes
+    assert {"20", "50"} <= set(tick_texts(axes.xaxis))
 
 
 @pytest.mark.parametrize(

@@ -47,6 +47,13 @@ def test_layers_share_a_panel_in_different_colours():
     assert legend_texts(axes) == ["0", "1"]
 
 
+def test_no_two_of_many_layers_look_alike():
+    history = {f"{val}kl_loss_layer_{i}": [1.0, 2.0] for val in ("", "val_") for i in range(9)}
+    (axes,) = learning_curves(history).axes
+    looks = {(line.get_color(), line.get_linestyle()) for line in axes.lines}
+    assert len(looks) == len(axes.lines) == 18
+
+
 def test_validation_is_dashed_in_the_panel_of_its_quantity():
     axes = panels(learning_curves(HISTORY))["loss"]
     training, validation = axes.lines

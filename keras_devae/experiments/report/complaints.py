@@ -32,7 +32,7 @@ _TARGETS = {
 _NAMED = 8
 
 
-def complaints_of(config, history, latents, scores, is_trained=True, run="RUN"):
+def complaints_of(config, history, latents, scores, is_trained=True, run="RUN", goes_on=False):
     """Says what is wrong with a run, apart from what its model says of itself.
 
     Args:
@@ -42,13 +42,14 @@ def complaints_of(config, history, latents, scores, is_trained=True, run="RUN"):
         scores: List of dictionaries of flat scores, one for each layer; may be empty.
         is_trained: Whether training reached its last step.
         run: Folder of the run, to go on with.
+        goes_on: Whether a process is training it now.
 
     Returns:
         List of sentences, empty if nothing is wrong.
     """
     last = history[-1] if history else {}
     return [
-        *_unfinished(config, last, is_trained, run),
+        *_unfinished(config, last, is_trained, run, goes_on),
         *_not_finite(history, scores),
         *(_missed_targets(config, last) if is_trained else ()),
         *_useless_codes(config, latents),
@@ -57,13 +58,17 @@ def complaints_of(config, history, latents, scores, is_trained=True, run="RUN"):
     ]
 
 
-def _unfinished(config, last, is_trained, run):
+def _unfinished(config, last, is_trained, run, goes_on):
     if is_trained:
         return []
+    place = f"at step {last.get('step', 0):,} of {config.steps:,}"
+    if goes_on:
+        return [
+            f"Training is going on, {place} by now: all that follows is of the newest checkpoint."
+        ]
     return [
-        f"Training stopped early, at step {last.get('step', 0):,} of {config.steps:,}: all that "
-        "follows is of the newest checkpoint. Go on with: keras-devae train --resume "
-        f"{shlex.quote(str(run))}"
+        f"Training stopped early, {place}: all that follows is of the newest checkpoint. Go on "
+        f"with: keras-devae train --resume {shlex.quote(str(run))}"
     ]
 
 

@@ -14,7 +14,8 @@ from keras_devae.experiments.report.page import rendered
 from keras_devae.experiments.report.pictures import draw_pictures
 from keras_devae.experiments.report.words import percent
 from keras_devae.experiments.run_encoding import run_encoding
-from keras_devae.files import file_hash, write_text
+from keras_devae.experiments.trained_model import model_hash
+from keras_devae.files import write_text
 from keras_devae.latents import CATEGORY, HELD_SHARE, measure_latents
 from keras_devae.metrics import MetricWarning
 
@@ -71,9 +72,11 @@ def report_page(run, model, config, dataset, scores, latents, history, pictures)
     layers = scores["layers"] if scores else []
     last = history[-1] if history else {}
     complaints = [
-        *_scores_of_another_model(run, scores),
+        *_scores_of_another_model(model, run, scores),
         *model.complaints(last),
-        *complaints_of(config, history, latents[0], layers, run.is_trained(), run.path),
+        *complaints_of(
+            config, history, latents[0], layers, run.is_trained(), run.path, run.is_claimed()
+        ),
     ]
     return rendered(
         "report.html",
@@ -99,22 +102,34 @@ def report_page(run, model, config, dataset, scores, latents, history, pictures)
         images=scores and scores.get("settings", {}).get("images"),
         facts=facts_of(config, run.read_record(), dataset.description),
         settings=_settings(config),
+        measure_with=_measuring(run, config),
         path_literal=repr(str(run.path)),
         path_word=shlex.quote(str(run.path)),
         image_count=min(100, len(dataset)),
     )
 
 
-def _scores_of_another_model(run, scores):
+def _scores_of_another_model(model, run, scores):
     """Says so if the scores are of other weights than those drawn: a list with a sentence."""
     measured = scores and scores.get("settings", {}).get("model_sha256")
-    if not measured or measured == file_hash(run.trained_model_file()):
+    if not measured or measured == model_hash(model, run):
         return []
-    path, file = shlex.quote(str(run.path)), shlex.quote(str(run.metrics_file))
     return [
         "The scores are of other weights than all else on this page: the model has changed since. "
-        f"Measure it again with: keras-devae evaluate {path} --output {file}"
+        f"Measure it again with: {_evaluating(run)}"
     ]
+
+
+def _measuring(run, config):
+    """Returns the command that measures a run without scores."""
+    if run.is_trained() and not config.metrics:
+        return f"{_evaluating(run)} --metrics mig,kl,reconstruction_error"
+    return f"keras-devae train --resume {shlex.quote(str(run.path))}"
+
+
+def _evaluating(run):
+    path, file = shlex.quote(str(run.path)), shlex.quote(str(run.metrics_file))
+    return f"keras-devae evaluate {path} --output {file}"
 
 
 def _tiles(latents, layers):

@@ -12,7 +12,7 @@ from keras import ops
 
 from keras_devae.checks import at_least, positive, widths
 from keras_devae.errors import UsageError
-from keras_devae.experiments.environment import describe_environment
+from keras_devae.experiments.environment import describe_environment, environment_text
 from keras_devae.files import read_json, write_json, write_table
 from keras_devae.layers import RandomState, derived_seeds
 from keras_devae.losses import (
@@ -204,17 +204,19 @@ def estimate_table(
     return rows
 
 
-def environment_of(folder):
-    """Returns what the first trial in a folder of `estimate_table` ran on.
+def environments_of(folder):
+    """Returns what the trials in a folder of `estimate_table` ran on.
 
     Args:
-        folder: The folder; it has a trial.
+        folder: The folder.
 
     Returns:
-        The dictionary of `describe_environment`.
+        List of texts without repetitions, see `environment_text`.
     """
     # A process that was killed may have left a file behind under a temporary name.
-    return read_json(min((Path(folder) / "trials").glob("dimensions*.json")))["environment"]
+    trials = sorted((Path(folder) / "trials").glob("dimensions*.json"))
+    texts = [environment_text(read_json(trial)["environment"]) for trial in trials]
+    return list(dict.fromkeys(texts))
 
 
 def _row(dimensions, correlation, seed, done):

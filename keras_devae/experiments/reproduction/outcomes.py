@@ -30,6 +30,7 @@ class Outcome:
         figure: The figure.
         remarks: Sentences, those about the paper's numbers among them.
         tidy: Rows of the CSV file, dictionaries with the same keys: every number by itself.
+        caption: What the figure's marks mean, below it; default nothing.
     """
 
     header: list[str]
@@ -37,6 +38,7 @@ class Outcome:
     figure: Figure
     remarks: list[str]
     tidy: list[dict]
+    caption: str = ""
 
 
 def shown(spread):
@@ -196,7 +198,8 @@ def diffusion_outcome(results):
         OF_SEVERAL,
         _losses(lost_by_group),
     ]
-    return Outcome(header, rows, figure, remarks, tidy)
+    caption = "Lines: means over seeds; bands: from the lowest to the highest seed."
+    return Outcome(header, rows, figure, remarks, tidy, caption)
 
 
 def _losses(lost_by_group):

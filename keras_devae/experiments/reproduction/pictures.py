@@ -8,7 +8,7 @@ from sklearn.neighbors import NearestNeighbors
 from keras_devae import figures, metrics
 from keras_devae.experiments.reproduction.outcomes import Outcome, shown
 from keras_devae.experiments.run_encoding import run_encoding
-from keras_devae.experiments.training import load_trained
+from keras_devae.experiments.trained_model import load_trained
 from keras_devae.figures.mosaics import to_rgb
 from keras_devae.files import read_json, write_json
 from keras_devae.latents import ACTIVE_KL, information_of_layers, measure_latents

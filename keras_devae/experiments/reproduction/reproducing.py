@@ -16,7 +16,7 @@ from keras_devae.experiments.reproduction.discriminator_estimates import (
     BATCH_SIZE,
     STEPS,
     UNITS,
-    environment_of,
+    environments_of,
     estimate_table,
 )
 from keras_devae.experiments.reproduction.results import Results, read_result
@@ -87,13 +87,13 @@ class Provenance:
         carried_out: The number of runs or trials, as text.
         seconds: What they took in all.
         sources: Where the images are from, a text for each data set.
-        environment: The dictionary of `describe_environment` of the first.
+        environments: What they ran on, a text for each machine and its versions.
     """
 
     carried_out: str
     seconds: float
     sources: list[str]
-    environment: dict
+    environments: list[str]
 
 
 class Reproduction(abc.ABC):
@@ -148,8 +148,9 @@ class Reproduction(abc.ABC):
         files = {kind: Path(output) / f"{self.name}.{kind}" for kind in ("csv", "md", "png", "svg")}
         write_table(files["csv"], outcome.tidy)
         write_text(files["md"], self._page(outcome, provenance, command))
-        data = f" Data: {'; '.join(provenance.sources)}." if provenance.sources else ""
-        figures.note_below(outcome.figure, f"{self.name}. {self.setting}{data}")
+        data = f"Data: {'; '.join(provenance.sources)}." if provenance.sources else ""
+        note = [f"{self.name}.", self.setting, data, outcome.caption]
+        figures.note_below(outcome.figure, " ".join(part for part in note if part))
         figures.save(outcome.figure, files["png"])
         figures.save(outcome.figure, files["svg"])
         return list(files.values())
@@ -214,7 +215,7 @@ class RunsReproduction(Reproduction):
             carried_out=f"{len(results)} of {len(self.plans)} runs",
             seconds=sum(result.seconds for result in results),
             sources=results.sources,
-            environment=next(iter(results)).directory.read_record()["environment"],
+            environments=results.environments(),
         )
         return dataclasses.replace(outcome, remarks=remarks), provenance
 
@@ -256,7 +257,7 @@ class EstimatesReproduction(Reproduction):
             carried_out=f"{len(rows)} trials",
             seconds=sum(row["seconds"] for row in rows),
             sources=[],
-            environment=environment_of(self.folder),
+            environments=environments_of(self.folder),
         )
         return outcomes.estimate_outcome(rows), provenance
 

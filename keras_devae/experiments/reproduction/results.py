@@ -7,6 +7,7 @@ import numpy as np
 
 from keras_devae.errors import FailureError
 from keras_devae.experiments.config import RunConfig
+from keras_devae.experiments.environment import environment_text
 from keras_devae.experiments.run_directory import RunDirectory
 from keras_devae.metrics.spread import spread_of
 
@@ -110,6 +111,11 @@ class Results:
             for dataset in self.data_sets
             if len(sources := sorted({result.source for result in self.on(dataset)})) > 1
         ]
+
+    def environments(self):
+        """Returns what the runs ran on, see `environment_text`; a list without repetitions."""
+        records = [result.directory.read_record() for result in self]
+        return list(dict.fromkeys(environment_text(record["environment"]) for record in records))
 
     def layer_count(self, group):
         """Returns the number of latent layers of a group."""

@@ -134,3 +134,11 @@ def test_a_run_that_stopped_early():
     options = {"capacity_max": 25.0}
     (sentence,) = complaints("annealed_vae", options, last, is_trained=False)
     assert sentence.endswith("keras-devae train --resume RUN")
+
+
+def test_a_run_that_goes_on_is_left_alone():
+    history = [{"step": 300, "loss": 10.0}]
+    config = RunConfig(model="vae", steps=1000)
+    (sentence,) = complaints_of(config, history, latents_of(), (), False, goes_on=True)
+    assert sentence.startswith("Training is going on, at step 300 of 1,000")
+    assert "--resume" not in sentence

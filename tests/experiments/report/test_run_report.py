@@ -161,6 +161,19 @@ def test_a_run_that_lacks_nearly_all(make_run, tmp_path, read_page):
     assert len(read_page(text).images) == 4
     assert "have no known factors" in text and "has not been measured" in text
     assert "Training stopped early" in text
+    # That is what computes the scores too, once training is done.
+    assert f"Measure it with: <code>keras-devae train --resume {run.path}</code>" in text
+    run.claim()
+    text, _ = report_on(made)
+    assert "Training is going on" in text and "Training stopped early" not in text
+
+
+def test_a_run_that_asks_for_no_scores(make_run, tmp_path):
+    made = make_run(tmp_path / "run", "vae", scores=None, metrics=())
+    text, _ = report_on(made)
+    run = made[0]
+    command = f"keras-devae evaluate {run.path} --output {run.metrics_file} --metrics mig,kl"
+    assert f"Measure it with: <code>{command}" in text
 
 
 def test_a_collapsed_code(make_run, tmp_path):

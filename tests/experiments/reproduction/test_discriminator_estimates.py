@@ -10,7 +10,7 @@ from keras import ops
 from keras_devae.errors import UsageError
 from keras_devae.experiments.reproduction.discriminator_estimates import (
     DiscriminatorGame,
-    environment_of,
+    environments_of,
     estimate_table,
     estimate_total_correlation,
     true_total_correlation,
@@ -106,7 +106,14 @@ def test_table_goes_on_where_it_stopped(tmp_path):
 def test_trials_say_what_they_ran_on(tmp_path):
     table(tmp_path)
     (tmp_path / "trials" / ".dimensions2-half-written.json").write_text("{")
-    assert environment_of(tmp_path)["packages"]["keras"] == keras.__version__
+    (text,) = environments_of(tmp_path)
+    backend = keras.backend.backend()
+    assert text.startswith(f"Keras {keras.__version__} on {backend} ") and "Python 3." in text
+    trial = next((tmp_path / "trials").glob("dimensions2*.json"))
+    other = json.loads(trial.read_text())
+    other["environment"]["backend"] = "another"
+    trial.write_text(json.dumps(other))
+    assert len(environments_of(tmp_path)) == 2
 
 
 def test_table_of_other_settings(tmp_path):

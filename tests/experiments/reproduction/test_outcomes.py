@@ -1,6 +1,7 @@
 """Tables and figures from scores that are known."""
 
 import dataclasses
+import json
 import math
 
 import numpy as np
@@ -107,6 +108,18 @@ def test_runs_on_images_of_several_sources_are_told_of(made_up):
     second = dataclasses.replace(second, source="read from the official file")
     (warning,) = Results([first, second]).mixtures()
     assert "dsprites" in warning and "built-in renderer, read from the official file" in warning
+
+
+def test_every_environment_of_the_runs_is_named_once(made_up):
+    results = [made_up("DeVAE", [scores(0.3, 20.0)], seed) for seed in range(3)]
+    on_jax = {
+        "backend": "jax",
+        "packages": {"keras": "3.15.1", "jax": "0.10.2"},
+        "python": "3.12.1",
+    }
+    results[1].directory.config_file.write_text(json.dumps({"environment": on_jax}))
+    first, second = Results(results).environments()
+    assert second == "Keras 3.15.1 on jax 0.10.2, Python 3.12.1" and first != second
 
 
 def test_a_score_that_a_method_lacks_is_a_dash(made_up):

@@ -1,0 +1,51 @@
+"""The trained model of a run, and which file it is."""
+
+import weakref
+import zipfile
+
+import keras
+
+from keras_devae.errors import FailureError
+from keras_devae.files import file_hash
+
+#: What Keras raises for a file that is truncated or overwritten, but for others too.
+UNREADABLE = (OSError, ValueError, KeyError, zipfile.BadZipFile)
+
+#: Model -> SHA-256 of the file that it was loaded from. While a run trains, a newer file may be
+#: there by the time that somebody asks.
+_HASHES = weakref.WeakKeyDictionary()
+
+
+def load_trained(run):
+    """Loads the model of a run: the finished one, or else its newest checkpoint.
+
+    Args:
+        run: The `RunDirectory`.
+
+    Returns:
+        The model.
+
+    Raises:
+        UsageError: If there is none yet.
+        FailureError: If the file is damaged.
+    """
+    path = run.trained_model_file()
+    try:
+        digest = file_hash(path)
+        model = keras.models.load_model(path)
+    except UNREADABLE as error:
+        raise FailureError(f"{path} cannot be loaded: {error}") from None
+    _HASHES[model] = digest
+    return model
+
+
+def model_hash(model, run):
+    """Returns the SHA-256 of the file that holds a run's model.
+
+    Args:
+        model: From `load_trained`, or the run's model as training left it.
+        run: The `RunDirectory`.
+    """
+    if model not in _HASHES:
+        _HASHES[model] = file_hash(run.trained_model_file())
+    return _HASHES[model]
