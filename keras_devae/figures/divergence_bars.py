@@ -54,8 +54,9 @@ def kl_bars(
     for layer, (name, heights) in enumerate(zip(layers, values, strict=True)):
         width = GROUP_WIDTH / count
         places = np.arange(dimensions) + (layer - (count - 1) / 2) * width
-        look = {"color": COLORS[layer % len(COLORS)], "hatch": "/" * 3 * (layer // len(COLORS))}
-        axes.bar(places, heights, width, label=name, **look)
+        # A hatch has the colour of the edge, which is not drawn itself.
+        look = {"color": COLORS[layer % len(COLORS)], "edgecolor": "white", "linewidth": 0}
+        axes.bar(places, heights, width, label=name, hatch="/" * 3 * (layer // len(COLORS)), **look)
     if threshold is not None:
         axes.axhline(threshold, color="black", linewidth=0.8, linestyle="--", zorder=0.5)
     _finish(axes, latents, title or "KL divergence by latent dimension")

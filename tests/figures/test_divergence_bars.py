@@ -46,6 +46,8 @@ def test_no_two_of_many_layers_look_alike():
     (axes,) = kl_bars(np.ones((9, 2))).axes
     looks = {(bars[0].get_facecolor(), bars[0].get_hatch()) for bars in axes.containers}
     assert len(looks) == 9
+    # A hatch of the bar's own colour would not be seen.
+    assert all(b[0].get_edgecolor() != b[0].get_facecolor() for b in axes.containers)
 
 
 def test_names_do_not_run_into_each_other():
