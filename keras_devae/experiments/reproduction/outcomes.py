@@ -56,8 +56,8 @@ def _number(value, like=None):
     """Writes a number with three decimals below 1, two below 100 and one above."""
     size = abs(value if like is None else like)
     decimals = 3 if size < 1 else 2 if size < 100 else 1
-    # Without the sign of what rounds to 0.
-    return f"{round(value, decimals) + 0.0:.{decimals}f}"
+    # z: without the sign of what rounds to 0.
+    return f"{value:z.{decimals}f}"
 
 
 def layer_outcome(results, published=None, remarks=()):

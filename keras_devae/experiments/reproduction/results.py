@@ -50,6 +50,7 @@ class Result:
         layers: Its scores, a dictionary for each latent layer.
         seconds: How long it was worked on.
         source: Where its images are from, in words.
+        environment: What it ran on, see `environment_text`.
     """
 
     group: str
@@ -58,6 +59,7 @@ class Result:
     layers: list[dict]
     seconds: float
     source: str
+    environment: str
 
     def score(self, name, layer=0):
         """Returns a score of a layer, or `None` where it was not computed."""
@@ -114,8 +116,7 @@ class Results:
 
     def environments(self):
         """Returns what the runs ran on, see `environment_text`; a list without repetitions."""
-        records = [result.directory.read_record() for result in self]
-        return list(dict.fromkeys(environment_text(record["environment"]) for record in records))
+        return list(dict.fromkeys(result.environment for result in self))
 
     def layer_count(self, group):
         """Returns the number of latent layers of a group."""
@@ -175,6 +176,7 @@ def read_result(plan, run):
         layers=scores["layers"],
         seconds=run.seconds(),
         source=_source(record["data"]),
+        environment=environment_text(record["environment"]),
     )
 
 

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from keras_devae.experiments.config import RunConfig
+from keras_devae.experiments.environment import environment_text
 from keras_devae.experiments.reproduction.results import Result
 from keras_devae.experiments.run_directory import RunDirectory
 
@@ -32,6 +33,7 @@ def made_up(tmp_path):
             layers=[{"layer": i, **scores} for i, scores in enumerate(layers)],
             seconds=10.0,
             source="drawn by the built-in renderer",
+            environment=environment_text(environment),
         )
 
     return make

@@ -1,13 +1,13 @@
 """Tables and figures from scores that are known."""
 
 import dataclasses
-import json
 import math
 
 import numpy as np
 import pytest
 from scipy import stats
 
+from keras_devae.experiments.environment import environment_text
 from keras_devae.experiments.reproduction import outcomes, paper
 from keras_devae.experiments.reproduction.results import Results, compared
 
@@ -117,7 +117,7 @@ def test_every_environment_of_the_runs_is_named_once(made_up):
         "packages": {"keras": "3.15.1", "jax": "0.10.2"},
         "python": "3.12.1",
     }
-    results[1].directory.config_file.write_text(json.dumps({"environment": on_jax}))
+    results[1] = dataclasses.replace(results[1], environment=environment_text(on_jax))
     first, second = Results(results).environments()
     assert second == "Keras 3.15.1 on jax 0.10.2, Python 3.12.1" and first != second
 
