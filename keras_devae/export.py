@@ -14,6 +14,7 @@ from keras import ops
 
 from keras_devae import backend
 from keras_devae.errors import FailureError, UsageError, unknown_name
+from keras_devae.models.saved import load_saved
 
 FORMATS = ("tf_saved_model", "onnx")
 
@@ -74,8 +75,7 @@ def check_export(path, format="tf_saved_model"):
 
 def export_file(model_file, path, format):
     """Exports a saved `.keras` file into an empty folder, see `export_model`."""
-    importlib.import_module("keras_devae.models")
-    _write(keras.models.load_model(model_file), Path(path), format)
+    _write(load_saved(model_file), Path(path), format)
 
 
 def endpoints(model):

@@ -99,6 +99,16 @@ def test_imports_point_one_way():
     assert wrong == []
 
 
+def test_models_are_loaded_where_their_classes_are_registered():
+    loading = {
+        module
+        for module, tree in TREES.items()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Attribute) and node.attr == "load_model"
+    }
+    assert loading == {"keras_devae.models.saved"}
+
+
 def undocumented(module, tree):
     """Yields the public modules, classes, functions and methods without a docstring."""
     if not ast.get_docstring(tree):

@@ -8,6 +8,7 @@ import numpy as np
 from keras_devae.backend import on_cpu
 from keras_devae.errors import FailureError, UsageError
 from keras_devae.files import replacing
+from keras_devae.models.saved import load_saved
 
 
 def state_variables(model):
@@ -80,7 +81,7 @@ def save_model(model, path):
 
 def _load_on_cpu(file):
     with on_cpu():
-        return keras.models.load_model(file)
+        return load_saved(file)
 
 
 class CheckpointWriter:

@@ -3,10 +3,9 @@
 import weakref
 import zipfile
 
-import keras
-
 from keras_devae.errors import FailureError
 from keras_devae.files import file_hash
+from keras_devae.models.saved import load_saved
 
 #: What Keras raises for a file that is truncated or overwritten, but for others too.
 UNREADABLE = (OSError, ValueError, KeyError, zipfile.BadZipFile)
@@ -32,7 +31,7 @@ def load_trained(run):
     path = run.trained_model_file()
     try:
         digest = file_hash(path)
-        model = keras.models.load_model(path)
+        model = load_saved(path)
     except UNREADABLE as error:
         raise FailureError(f"{path} cannot be loaded: {error}") from None
     _HASHES[model] = digest

@@ -19,6 +19,7 @@ from keras_devae.files import archive_damage, replacing
 from keras_devae.models import MODELS
 from keras_devae.models.guard import TrainingGuard
 from keras_devae.models.images import check_images
+from keras_devae.models.saved import load_saved
 from keras_devae.pipeline import Batches
 
 logger = logging.getLogger("keras_devae")
@@ -116,7 +117,7 @@ def _load_newest_checkpoint(run):
     for number, step in enumerate(steps):
         file = run.checkpoint_file(step)
         try:
-            model = keras.models.load_model(file)
+            model = load_saved(file)
         except UNREADABLE as error:
             if archive_damage(file) is None:
                 raise FailureError(f"{file} is whole, and cannot be loaded: {error}") from error

@@ -2,15 +2,18 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import time
 
+import keras
 import numpy as np
 import pytest
 from PIL import Image
 from running import run
+from thoroughness import quick_first
 
 from keras_devae import data
 from keras_devae.cli import main
@@ -54,6 +57,20 @@ def test_train_leaves_the_whole_run_directory(trained):
     figures = list((path / "figures").glob("*.png"))
     assert page.count("data:image/png;base64,") == len(figures) >= 4
     assert "mig.<wbr>score" in page and "http" not in page
+
+
+LOADING = ["evaluate", "export", "report", "plot traversal"]
+
+
+@pytest.mark.parametrize("command", quick_first(LOADING, ["export"]))
+def test_a_command_finds_the_classes_of_a_model_by_itself(trained, command, fresh_python, tmp_path):
+    """In the tests' own process something else has imported them."""
+    run_path = tmp_path / "tiny"
+    shutil.copytree(trained / "tiny", run_path)
+    if command == "export" and keras.backend.backend() != "tensorflow":
+        pytest.skip("Export needs TensorFlow.")
+    target = [tmp_path / "exported"] if command == "export" else []
+    fresh_python("-m", "keras_devae.cli", *command.split(), run_path, *target)
 
 
 def test_config_names_all_that_made_the_run(trained):

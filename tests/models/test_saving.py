@@ -11,6 +11,7 @@ from keras import ops
 from thoroughness import quick_first
 
 from keras_devae.models import MODELS
+from keras_devae.models.saved import load_saved
 from keras_devae.pipeline import Batches
 from keras_devae.schedules import LinearSchedule
 
@@ -260,3 +261,14 @@ def test_models_that_were_not_compiled(blobs, tmp_path):
     loaded = keras.models.load_model(tmp_path / "m.keras")
     images = blobs(3)
     np.testing.assert_allclose(loaded.encode(images), model.encode(images), atol=1e-6)
+
+
+def test_an_unknown_class_is_named_without_the_whole_configuration(tmp_path):
+    class Unregistered(keras.layers.Layer):
+        def call(self, inputs):
+            return inputs
+
+    keras.Sequential([keras.Input((2,)), Unregistered()]).save(tmp_path / "m.keras")
+    with pytest.raises(ValueError, match="Could not locate class 'Unregistered'") as raised:
+        load_saved(tmp_path / "m.keras")
+    assert "Full object config" not in str(raised.value)
