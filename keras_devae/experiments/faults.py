@@ -1,9 +1,9 @@
 """What to do about a training that the machine ended, in words."""
 
 import contextlib
-import shlex
 
 from keras_devae.errors import FailureError, ran_out_of_memory
+from keras_devae.experiments.run_directory import resume_command
 from keras_devae.files import DiskFullError
 
 
@@ -49,4 +49,4 @@ def how_to_go_on(run):
         saved = f"The last checkpoint is of step {steps[0]}"
     else:
         saved = "There is no checkpoint yet"
-    return f"{saved}. Go on with: keras-devae train --resume {shlex.quote(str(run.path))}"
+    return f"{saved}. Go on with: {resume_command(run.path)}"

@@ -276,6 +276,11 @@ class RunDirectory:
         return self.checkpoint_file(steps[0])
 
 
+def resume_command(path):
+    """Returns the command that goes on with the run in a folder, for a shell."""
+    return f"keras-devae train --resume {shlex.quote(str(path))}"
+
+
 def check_free(path, overwrite=False):
     """Checks that a new run may take a folder, and touches nothing.
 

@@ -61,7 +61,7 @@ def kl_bars(
         axes.axhline(threshold, color="black", linewidth=0.8, linestyle="--", zorder=0.5)
     _finish(axes, latents, title or "KL divergence by latent dimension")
     if count > 1:
-        axes.legend(fontsize=FONT_SIZE, frameon=False)
+        axes.legend(fontsize=FONT_SIZE, frameon=False, loc="upper left", bbox_to_anchor=(1, 1))
     return figure
 
 

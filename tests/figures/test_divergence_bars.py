@@ -50,6 +50,14 @@ def test_no_two_of_many_layers_look_alike():
     assert all(b[0].get_edgecolor() != b[0].get_facecolor() for b in axes.containers)
 
 
+def test_the_legend_covers_no_bar():
+    figure = kl_bars(np.ones((9, 10)))
+    figure.draw_without_rendering()
+    (axes,) = figure.axes
+    legend = axes.get_legend().get_window_extent()
+    assert not any(legend.overlaps(bar.get_window_extent()) for bar in axes.patches)
+
+
 def test_names_do_not_run_into_each_other():
     names = [f"z{d} orientation" for d in range(24)]
     figure = kl_bars(np.ones((3, 24)), names)

@@ -1,7 +1,6 @@
 """What is wrong with a run, in sentences that say what to do."""
 
 import math
-import shlex
 
 from keras_devae.callbacks.kl import COLLAPSED_KL
 from keras_devae.experiments.model_catalogue import MODEL_CATALOGUE
@@ -12,6 +11,7 @@ from keras_devae.experiments.report.findings import (
     other_holders,
 )
 from keras_devae.experiments.report.words import counted, listed, percent
+from keras_devae.experiments.run_directory import resume_command
 from keras_devae.latents import CATEGORY
 
 #: Nats of a single dimension that no decoder can use: they tell more than 10^8 values apart.
@@ -68,7 +68,7 @@ def _unfinished(config, last, is_trained, run, goes_on):
         ]
     return [
         f"Training stopped early, {place}: all that follows is of the newest checkpoint. Go on "
-        f"with: keras-devae train --resume {shlex.quote(str(run))}"
+        f"with: {resume_command(run)}"
     ]
 
 

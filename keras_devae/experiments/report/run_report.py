@@ -13,6 +13,7 @@ from keras_devae.experiments.report.meanings import RECONSTRUCTION, meaning_of
 from keras_devae.experiments.report.page import rendered
 from keras_devae.experiments.report.pictures import draw_pictures
 from keras_devae.experiments.report.words import percent
+from keras_devae.experiments.run_directory import resume_command
 from keras_devae.experiments.run_encoding import run_encoding
 from keras_devae.experiments.trained_model import model_hash
 from keras_devae.files import write_text
@@ -124,7 +125,7 @@ def _measuring(run, config):
     """Returns the command that measures a run without scores."""
     if run.is_trained() and not config.metrics:
         return f"{_evaluating(run)} --metrics mig,kl,reconstruction_error"
-    return f"keras-devae train --resume {shlex.quote(str(run.path))}"
+    return resume_command(run.path)
 
 
 def _evaluating(run):
