@@ -7,7 +7,6 @@ import zipfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-import keras
 import numpy as np
 
 from keras_devae import metrics
@@ -200,6 +199,9 @@ def encoding_file(folder, weights_hash, provenance):
         The path, whose name begins with the weights. Backend, precision and version of the package
         are part of it too.
     """
+    # Imported only now: figures of tables need no backend, and others choose it first.
+    import keras
+
     made_by = [keras.backend.backend(), keras.config.dtype_policy().name, __version__]
     key = json.dumps([weights_hash, provenance, made_by], sort_keys=True)
     digest = hashlib.sha256(key.encode()).hexdigest()

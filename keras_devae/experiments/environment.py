@@ -2,8 +2,6 @@
 
 import platform
 
-import keras
-
 from keras_devae.backend import BACKENDS, has_accelerator
 from keras_devae.machine import installed_versions
 from keras_devae.version import __version__
@@ -11,6 +9,9 @@ from keras_devae.version import __version__
 
 def describe_environment():
     """Returns versions, backend and machine as a dictionary that `json.dump` takes."""
+    # Imported only now: reading what others ran on needs no backend.
+    import keras
+
     packages = ("keras", *BACKENDS.values(), "numpy", "h5py", "scikit-learn", "matplotlib")
     return {
         "keras_devae": __version__,

@@ -59,6 +59,59 @@ def test_train_leaves_the_whole_run_directory(trained):
     assert "mig.<wbr>score" in page and "http" not in page
 
 
+#: Command -> whether it needs a backend.
+CHOOSING = {
+    "annealing-test --dataset dsprites": True,
+    "compare {folder} --select udr": True,
+    "compare {folder}": False,
+    "doctor": True,
+    "doctor {run}": False,
+    "evaluate {run}": True,
+    "export {run} exported": True,
+    "plot learning-curves {run}": False,
+    "plot traversal {run}": True,
+    "report {run}": True,
+    "reproduce list": False,
+    "runs list --runs-dir {folder}": False,
+    "train --dataset dsprites": True,
+    "train --resume {run}": True,
+}
+#: Says which commands choose a backend, and ends each there.
+UP_TO_THE_CHOICE = """
+import sys
+
+sys.argv[0] = "keras-devae"
+import keras_devae.backend
+from keras_devae.cli import main
+
+chosen = []
+
+def choose(*arguments, **options):
+    chosen.append(command)
+    sys.exit(0)
+
+keras_devae.backend.start_backend = choose
+for command in sys.argv[1:]:
+    try:
+        main(command.split())
+    except SystemExit as ending:
+        assert ending.code == 0, (command, ending.code)
+    assert "keras" not in sys.modules, command
+print("chosen", *chosen, sep="\\n")
+"""
+
+
+def test_keras_is_not_imported_before_its_backend_is_chosen(trained, tmp_path, fresh_python):
+    """Once it is imported, `--backend` and the backend of a run come too late."""
+    shutil.copytree(trained, tmp_path / "runs")
+    commands = {
+        words.format(folder="runs", run="runs/tiny"): is_so for words, is_so in CHOOSING.items()
+    }
+    output, _ = fresh_python("-c", UP_TO_THE_CHOICE, *commands)
+    chosen = output.splitlines()[output.splitlines().index("chosen") + 1 :]
+    assert chosen == [words for words, is_so in commands.items() if is_so]
+
+
 LOADING = ["evaluate", "export", "report", "plot traversal"]
 
 
