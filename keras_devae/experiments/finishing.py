@@ -11,7 +11,7 @@ from keras_devae.experiments.trained_model import model_hash
 _NAMED_FIGURES = {
     "traversal": "Traversals",
     "reconstructions": "Reconstructions",
-    "learning_curves": "Learning curves",
+    "learning-curves": "Learning curves",
 }
 
 

@@ -51,7 +51,7 @@ def test_train_leaves_the_whole_run_directory(trained):
     }
     assert [row["step"] for row in RunDirectory(path).read_history()] == [5, 10, 12]
     assert RunDirectory(path).checkpoint_steps() == [12, 10]
-    for figure in ("traversal", "reconstructions", "learning_curves"):
+    for figure in ("traversal", "reconstructions", "learning-curves"):
         assert picture_of(path / "figures" / f"{figure}.png").shape[1] > 100
     page = (path / "report.html").read_text()
     figures = list((path / "figures").glob("*.png"))

@@ -107,7 +107,7 @@ def _learning_curves(history):
         "as beta, as they were at that step."
     )
     figure = figures.learning_curves(columns)
-    return [("learning_curves", figure, "Learning curves", caption, alt)]
+    return [("learning-curves", figure, "Learning curves", caption, alt)]
 
 
 def _information(model, dataset, latents, images, seed, encoding):

@@ -10,12 +10,13 @@ from PIL import Image
 from keras_devae.experiments.finishing import evaluate_run
 from keras_devae.experiments.report import run_report, write_report
 from keras_devae.experiments.report.complaints import complaints_of
+from keras_devae.experiments.run_pictures import KINDS
 from keras_devae.files import file_hash
 from keras_devae.latents import measure_latents
 
 FIGURES = {
     *("traversal", "information-map", "information-over-layers", "factor-scatter"),
-    *("reconstructions", "samples", "learning_curves"),
+    *("reconstructions", "samples", "learning-curves"),
 }
 
 
@@ -34,6 +35,11 @@ def made(make_run, tmp_path_factory):
 @pytest.fixture(scope="module")
 def report(made):
     return report_on(made)
+
+
+def test_a_figure_is_called_as_it_is_typed(report):
+    """`keras-devae plot KIND` draws the report's own anew, and no second one beside it."""
+    assert set(report[1]) <= set(KINDS)
 
 
 def test_the_page_is_whole_and_needs_nothing_else(report, read_page):
