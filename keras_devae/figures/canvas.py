@@ -47,6 +47,16 @@ def draw_image(pixels: np.ndarray, title: str | None = None) -> tuple[Figure, Ax
     return figure, axes
 
 
+def legend_beside(axes: Axes, gap: float = 0.0) -> None:
+    """Writes the legend to the right of the axes, where it covers nothing.
+
+    Args:
+        axes: The axes.
+        gap: Space between, as a share of the width of the axes; default none.
+    """
+    axes.legend(fontsize=FONT_SIZE, frameon=False, loc="upper left", bbox_to_anchor=(1 + gap, 1))
+
+
 def label_rows(axes: Axes, centers: np.ndarray, labels: list[str]) -> None:
     """Writes a label to the left of each row."""
     axes.set_yticks(centers, labels=labels, linespacing=1.3)

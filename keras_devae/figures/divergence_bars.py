@@ -6,7 +6,13 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from keras_devae.errors import UsageError
-from keras_devae.figures.canvas import FONT_SIZE, TITLE_SIZE, check_labels, new_figure
+from keras_devae.figures.canvas import (
+    FONT_SIZE,
+    TITLE_SIZE,
+    check_labels,
+    legend_beside,
+    new_figure,
+)
 from keras_devae.figures.curves import COLORS
 
 BAR_INCHES = 0.13
@@ -61,7 +67,7 @@ def kl_bars(
         axes.axhline(threshold, color="black", linewidth=0.8, linestyle="--", zorder=0.5)
     _finish(axes, latents, title or "KL divergence by latent dimension")
     if count > 1:
-        axes.legend(fontsize=FONT_SIZE, frameon=False, loc="upper left", bbox_to_anchor=(1, 1))
+        legend_beside(axes)
     return figure
 
 

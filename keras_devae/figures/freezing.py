@@ -7,7 +7,13 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from keras_devae.errors import UsageError
-from keras_devae.figures.canvas import FONT_SIZE, TITLE_SIZE, check_labels, new_figure
+from keras_devae.figures.canvas import (
+    FONT_SIZE,
+    TITLE_SIZE,
+    check_labels,
+    legend_beside,
+    new_figure,
+)
 from keras_devae.figures.curves import line_look
 
 
@@ -74,7 +80,7 @@ def _finish(axes, betas, suggested):
     axes.set_title("Information freezing points", fontsize=TITLE_SIZE, loc="left", pad=14)
     axes.grid(color="#E5E5E5", linewidth=0.6)
     axes.spines[["top", "right"]].set_visible(False)
-    axes.legend(fontsize=FONT_SIZE, frameon=False, loc="upper left", bbox_to_anchor=(1, 1))
+    legend_beside(axes)
     for beta in suggested:
         axes.annotate(
             f"{beta:g}",

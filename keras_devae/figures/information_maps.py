@@ -6,7 +6,13 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from keras_devae.errors import UsageError
-from keras_devae.figures.canvas import FONT_SIZE, TITLE_SIZE, check_labels, new_figure
+from keras_devae.figures.canvas import (
+    FONT_SIZE,
+    TITLE_SIZE,
+    check_labels,
+    legend_beside,
+    new_figure,
+)
 from keras_devae.figures.curves import COLORS, draw_line, empty_panels, finish_panel
 
 CELL_INCHES = (0.34, 0.22)
@@ -117,7 +123,7 @@ def information_over_layers(
     axes.set_xticks(layers, names)
     axes.set_ylim(0, 1.0)
     axes.set_ylabel("share of entropy, best latent", fontsize=FONT_SIZE)
-    axes.legend(fontsize=FONT_SIZE, frameon=False, loc="upper left", bbox_to_anchor=(1.02, 1))
+    legend_beside(axes, gap=0.02)
     return figure
 
 

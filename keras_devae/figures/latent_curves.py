@@ -6,7 +6,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from keras_devae.errors import UsageError
-from keras_devae.figures.canvas import FONT_SIZE, check_labels
+from keras_devae.figures.canvas import FONT_SIZE, check_labels, legend_beside
 from keras_devae.figures.curves import COLORS, draw_line, empty_panels, finish_panel
 
 BACKGROUND = "#BBBBBB"
@@ -75,7 +75,7 @@ def kl_per_latent(steps: Sequence[int], kl: np.ndarray) -> Figure:
     finish_panel(axes, "KL divergence by latent dimension", "step", 1)
     axes.set_ylabel("nats", fontsize=FONT_SIZE)
     if named:
-        axes.legend(fontsize=FONT_SIZE, frameon=False, loc="upper left", bbox_to_anchor=(1, 1))
+        legend_beside(axes)
     return figure
 
 

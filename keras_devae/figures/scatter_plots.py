@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from keras_devae.errors import UsageError
-from keras_devae.figures.canvas import FONT_SIZE, check_labels
+from keras_devae.figures.canvas import FONT_SIZE, check_labels, legend_beside
 from keras_devae.figures.curves import COLORS, empty_panels, finish_panel
 
 # As many shapes as have no common divisor with the colours: 56 groups differ.
@@ -95,5 +95,5 @@ def score_scatter(
     axes.xaxis.set_major_locator(MaxNLocator(nbins=5))
     axes.set_ylabel(y_name, fontsize=FONT_SIZE)
     axes.set_axisbelow(True)
-    axes.legend(fontsize=FONT_SIZE, frameon=False, loc="upper left", bbox_to_anchor=(1.02, 1))
+    legend_beside(axes, gap=0.02)
     return figure
