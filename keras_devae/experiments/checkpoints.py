@@ -105,7 +105,7 @@ class CheckpointWriter:
         except BaseException as error:
             self._thread.shutdown()
             # What Keras raises for a class that it does not know, and for a lambda.
-            if not isinstance(error, (TypeError, ValueError)):
+            if not isinstance(error, ValueError):
                 raise
             raise UsageError(
                 "No checkpoint of this model could be loaded again. Register each layer, loss and "

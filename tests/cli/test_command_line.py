@@ -108,7 +108,7 @@ def test_keras_is_not_imported_before_its_backend_is_chosen(trained, tmp_path, f
         words.format(folder="runs", run="runs/tiny"): is_so for words, is_so in CHOOSING.items()
     }
     output, _ = fresh_python("-c", UP_TO_THE_CHOICE, *commands)
-    chosen = output.splitlines()[output.splitlines().index("chosen") + 1 :]
+    chosen = output.rpartition("chosen\n")[2].splitlines()
     assert chosen == [words for words, is_so in commands.items() if is_so]
 
 
