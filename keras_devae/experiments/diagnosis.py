@@ -12,7 +12,7 @@ from pathlib import Path
 
 from keras_devae.errors import FailureError, UsageError
 from keras_devae.experiments.faults import how_to_go_on
-from keras_devae.experiments.run_directory import RunDirectory
+from keras_devae.experiments.run_directory import RunDirectory, repair_command
 from keras_devae.files import archive_damage, file_hash, write_table
 
 STATES = ("ok", "repaired", "problem")
@@ -68,7 +68,6 @@ class _Examination:
     def __init__(self, run, repair):
         self.run = run
         self.repair = repair
-        self._quoted = shlex.quote(str(run.path))
         self.in_use = not repair and run.is_claimed()
 
     def findings(self):
@@ -96,7 +95,7 @@ class _Examination:
         if self.repair:
             mend()
             return Finding(what, "repaired", f"{found} {done}")
-        mend_it = f"Mend it with: keras-devae doctor {self._quoted} --repair"
+        mend_it = f"Mend it with: {repair_command(self.run.path)}"
         return Finding(what, "problem", f"{found} {mend_it}")
 
     def _set_aside(self, file, found):
@@ -215,7 +214,7 @@ class _Examination:
         file, model = self.run.metrics_file, self.run.model_file
         if not file.is_file():
             return
-        again = f"Compute them again with: keras-devae evaluate {self._quoted}"
+        again = f"Compute them again with: keras-devae evaluate {shlex.quote(str(self.run.path))}"
         try:
             scores = json.loads(file.read_text(encoding="utf-8"))
             made_of = scores["settings"].get("model_sha256")

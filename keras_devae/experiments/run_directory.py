@@ -203,8 +203,8 @@ class RunDirectory:
             return read_table(self.history_file)
         except ValueError as error:
             raise FailureError(
-                f"{self.history_file} is damaged ({error}). Mend it with: keras-devae doctor "
-                f"{shlex.quote(str(self.path))} --repair"
+                f"{self.history_file} is damaged ({error}). Mend it with: "
+                f"{repair_command(self.path)}"
             ) from None
 
     def write_history(self, rows):
@@ -279,6 +279,11 @@ class RunDirectory:
 def resume_command(path):
     """Returns the command that goes on with the run in a folder, for a shell."""
     return f"keras-devae train --resume {shlex.quote(str(path))}"
+
+
+def repair_command(path):
+    """Returns the command that mends the run in a folder, for a shell."""
+    return f"keras-devae doctor {shlex.quote(str(path))} --repair"
 
 
 def check_free(path, overwrite=False):

@@ -10,6 +10,7 @@ import numpy as np
 
 from keras_devae import figures
 from keras_devae.errors import FailureError, UsageError, unknown_name
+from keras_devae.experiments.run_directory import repair_command
 from keras_devae.files import check_writable, read_table
 from keras_devae.pictures import PICTURES, check_picture, traversal_animation
 
@@ -246,8 +247,7 @@ def _tracked_file(run, what, suffix):
 
 def _damaged(run, file, error):
     return FailureError(
-        f"{file} is damaged ({error}). Mend the run with: keras-devae doctor "
-        f"{shlex.quote(str(run.path))} --repair"
+        f"{file} is damaged ({error}). Mend the run with: {repair_command(run.path)}"
     )
 
 
