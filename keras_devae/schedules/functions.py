@@ -255,14 +255,21 @@ def get_schedule(value, name="schedule"):
         A `Schedule`.
 
     Raises:
-        UsageError: If it is none of these.
+        UsageError: If it is none of these, or a configuration of an unknown schedule, or one with
+            other arguments.
     """
     if isinstance(value, Schedule):
         return value
     if isinstance(value, numbers.Real) and not isinstance(value, bool):
         return ConstantSchedule(finite_at_least(name, value))
     if isinstance(value, dict):
-        schedule = keras.saving.deserialize_keras_object(value)
+        try:
+            schedule = keras.saving.deserialize_keras_object(value)
+        except TypeError:
+            raise UsageError(
+                f"`{name}` must be the configuration of a registered schedule with its arguments, "
+                f"as keras.saving.serialize_keras_object returns it. Received: {value!r}."
+            ) from None
         if isinstance(schedule, Schedule):
             return schedule
     raise UsageError(

@@ -207,6 +207,19 @@ def test_get_schedule():
 
 
 @pytest.mark.parametrize(
+    "wrong",
+    [
+        {"class_name": "Spiral", "registered_name": "keras_devae>Spiral"},
+        {"config": {"height": 3}},
+    ],
+)
+def test_configuration_of_an_unknown_schedule_or_with_other_arguments(wrong):
+    wrong = {**keras.saving.serialize_keras_object(LinearSchedule(0, 1, 10)), **wrong}
+    with pytest.raises(UsageError, match="`beta` must be the configuration of a registered"):
+        get_schedule(wrong, "beta")
+
+
+@pytest.mark.parametrize(
     ("make", "name"),
     [
         (lambda: ConstantSchedule(float("nan")), "value"),
