@@ -1,7 +1,6 @@
 """`keras-devae annealing-test`."""
 
 import os
-import shlex
 
 import click
 
@@ -118,6 +117,7 @@ def _resumed(context, named, resume_run, name, overwrite, quiet):
 
 def _run(context, session, quiet):
     from keras_devae.experiments.annealing import carry_out, write_test
+    from keras_devae.experiments.faults import how_to_go_on
     from keras_devae.experiments.interruption import Interruption, exit_status
 
     function, run, config, dataset = session
@@ -129,8 +129,7 @@ def _run(context, session, quiet):
             test = carry_out(function, run, config, dataset, progress=not quiet)
             return test, write_test(test, run)
     except KeyboardInterrupt as ending:
-        resume = f"keras-devae annealing-test --resume {shlex.quote(str(run.path))}"
-        click.echo(f"Interrupted. Go on with: {resume}", err=True)
+        click.echo(f"Interrupted. {how_to_go_on(run)}", err=True)
         context.exit(exit_status(ending))
     finally:
         run.release()

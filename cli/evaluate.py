@@ -1,6 +1,7 @@
 """`keras-devae evaluate`."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import click
 
@@ -51,7 +52,7 @@ def evaluate(context, run, codes, as_json, output, **given):
         if run is None:
             scores, show = _of_codes(codes, given, status)
         else:
-            scores, show = _of_run(context, run, given, status)
+            scores, show = _of_run(context, run, output, given, status)
     if output:
         write_json(output, scores)
     if as_json:
@@ -60,10 +61,15 @@ def evaluate(context, run, codes, as_json, output, **given):
         show()
 
 
-def _of_run(context, run, given, status):
-    from keras_devae.experiments.run_directory import RunDirectory
+def _of_run(context, run, output, given, status):
+    from keras_devae.experiments.run_directory import RunDirectory, resume_command
 
     directory = RunDirectory.open(run)
+    if output and not directory.is_trained() and _is_same(output, directory.metrics_file):
+        raise UsageError(
+            f"The run {run} is not trained to its end, and {output} would make it look finished. "
+            f"Go on with: {resume_command(run)}, or choose another file for --output."
+        )
     config = directory.read_config()
     chosen = {k: given[k] for k in ("metric_settings", "seed") if given[k] is not None}
     if given["metrics"]:
@@ -97,6 +103,10 @@ def _of_run(context, run, given, status):
         print_scores(scores)
 
     return scores, show
+
+
+def _is_same(first, second):
+    return Path(first).resolve() == Path(second).resolve()
 
 
 def _variants(given):

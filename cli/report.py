@@ -1,5 +1,6 @@
 """`keras-devae report`."""
 
+import os
 from pathlib import Path
 
 import click
@@ -29,8 +30,8 @@ def report(context, runs, output):
     is_one = len(directories) == 1
     default = directories[0].report_file
     if not is_one:
-        # Beside the runs of a study, where its other results are.
-        default = directories[0].path.parent / "comparison.html"
+        # Beside the runs of a study, where its other results are; the run may be given as ".".
+        default = os.path.normpath(directories[0].path / ".." / "comparison.html")
     output = Path(output or default)
     check_writable(output)
     with status_line() as status:

@@ -132,8 +132,8 @@ def suggest_betas(points, beta_end):
         beta_end: Pressure at the end of the test, below all of them.
 
     Returns:
-        List of pressures in ascending order, of two digits; empty if there are no points, or none
-        leaves room for a pressure above `beta_end`.
+        List of pressures in strictly ascending order, of two digits; empty if there are no points,
+        or they leave no room for a pressure above `beta_end`.
     """
     falling = sorted(points, reverse=True)
     gaps = [
@@ -144,9 +144,9 @@ def suggest_betas(points, beta_end):
     if not falling:
         return []
     behind = gaps or [JUST_UNDER * falling[-1]]
-    if min(behind) <= beta_end:
-        return []
-    return [_two_digits(beta) for beta in (beta_end, *reversed(behind))]
+    betas = [_two_digits(beta) for beta in (beta_end, *reversed(behind))]
+    # Layers under the same pressure would be one and the same.
+    return betas if all(a < b for a, b in itertools.pairwise(betas)) else []
 
 
 def _two_digits(value):
@@ -262,13 +262,13 @@ def read_test(run):
 
 
 def _range_of(run, config):
-    beta = config.model_options.get("beta")
-    if not (isinstance(beta, dict) and beta["class_name"] == "GeometricSchedule"):
+    if not config.is_annealing_test:
         raise UsageError(
             f"The run {run.path} is none of an annealing test. Train one with: keras-devae "
             f"annealing-test --dataset {config.dataset}"
         )
-    return beta["config"]["start"], beta["config"]["end"]
+    ends = config.model_options["beta"]["config"]
+    return ends["start"], ends["end"]
 
 
 def write_test(test, run):

@@ -1,5 +1,6 @@
 """Finished runs side by side: groups that differ in their settings, with the spread over seeds."""
 
+import collections
 import dataclasses
 import functools
 import math
@@ -52,7 +53,7 @@ class ComparedRun:
     @property
     def name(self):
         """Name of its folder."""
-        return self.directory.path.name
+        return self.directory.path.resolve().name
 
 
 @dataclasses.dataclass(frozen=True)
@@ -101,7 +102,7 @@ class Comparison:
         groups: The `Group`s, ordered by name.
         metrics: Names of the metrics that any run has, e.g. `"mig.score"`.
         layer: Number of the latent layer.
-        left_out: Name of each run that is left out -> why.
+        left_out: Name of each run that is left out, or its path where others have that name -> why.
         remarks: Sentences on what to bear in mind, a tuple.
     """
 
@@ -182,11 +183,14 @@ def compare_runs(directories, by=None, layer=0):
     """
     by = None if by is None else _checked_names(by)
     runs, left_out = [], {}
-    for directory in directories_of(directories):
+    directories = directories_of(directories)
+    names = collections.Counter(directory.path.resolve().name for directory in directories)
+    for directory in directories:
         try:
             runs.append(_read(directory, layer))
         except (FailureError, UsageError) as error:
-            left_out[directory.path.name] = str(error)
+            name = directory.path.resolve().name
+            left_out[name if names[name] == 1 else str(directory.path)] = str(error)
     if not runs:
         reasons = names_by_reason(left_out).items()
         told = "; ".join(f"{', '.join(names)} ({reason})" for reason, names in reasons)

@@ -107,7 +107,7 @@ def correlation_cells(comparison):
 def selection_dict(selection, comparison):
     """Returns a selection as a dictionary that `json.dump` takes; arguments as `selection_rows`."""
     return {
-        "take": [ranked.run.name for ranked in selection.best],
+        "take": [str(ranked.run.directory.path) for ranked in selection.best],
         "common": selection.common,
         "ranking": selection_rows(selection, comparison),
         "remarks": list(selection.remarks),

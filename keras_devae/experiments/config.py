@@ -191,6 +191,13 @@ class RunConfig:
             metrics=chosen,
         )
 
+    @property
+    def is_annealing_test(self):
+        """Whether the run is that of an annealing test: beta falls, and information is read."""
+        beta = self.model_options.get("beta")
+        falls = isinstance(beta, dict) and beta.get("class_name") == "GeometricSchedule"
+        return falls and "sampled-information" in self.track
+
     def to_dict(self):
         """Returns the settings as a dictionary that `json.dump` takes."""
         return dataclasses.asdict(self)

@@ -14,7 +14,7 @@ PRESETS = {
         {"steps": 4500, "batch_size": 64, "learning_rate": 1e-3},
     ),
     "small": (
-        "32x32 images, a quarter of an hour on two cores: enough to compare models",
+        "32x32 images, about 20 minutes on two cores: enough to compare models",
         {"steps": 20_000, "batch_size": 64, "learning_rate": 5e-4, "image_size": 32},
     ),
     "paper": (

@@ -278,7 +278,13 @@ class RunDirectory:
 
 def resume_command(path):
     """Returns the command that goes on with the run in a folder, for a shell."""
-    return f"keras-devae train --resume {shlex.quote(str(path))}"
+    try:
+        is_test = RunDirectory(path).read_config().is_annealing_test
+    except (UsageError, FailureError):
+        # Whoever gives the command is told what is wrong with the configuration.
+        is_test = False
+    command = "annealing-test" if is_test else "train"
+    return f"keras-devae {command} --resume {shlex.quote(str(path))}"
 
 
 def repair_command(path):
@@ -310,8 +316,8 @@ def check_free(path, overwrite=False):
         raise UsageError(f"{run.path} exists and is not a run. Choose another name with --run.")
     if not overwrite:
         raise UsageError(
-            f"The run {run.path} exists. Choose another name with --run, go on with it with "
-            f"--resume {shlex.quote(str(run.path))}, or replace it with --overwrite."
+            f"The run {run.path} exists. Choose another name with --run, replace it with "
+            f"--overwrite, or go on with it: {resume_command(run.path)}"
         )
 
 

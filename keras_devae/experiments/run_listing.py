@@ -58,7 +58,7 @@ def _equal(value, text):
 
 def _row(run, config):
     scores = run.read_metrics()
-    first = scores["layers"][0] if scores else {}
+    first = next((row for row in scores["layers"] if row["layer"] == 0), {}) if scores else {}
     done = config.steps if run.model_file.is_file() else next(iter(run.checkpoint_steps()), 0)
     return {
         "run": run.path.name,

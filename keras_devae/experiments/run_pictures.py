@@ -10,7 +10,7 @@ import numpy as np
 
 from keras_devae import figures
 from keras_devae.errors import FailureError, UsageError, unknown_name
-from keras_devae.experiments.run_directory import repair_command
+from keras_devae.experiments.run_directory import repair_command, resume_command
 from keras_devae.files import check_writable, read_table
 from keras_devae.pictures import PICTURES, check_picture, traversal_animation
 
@@ -252,14 +252,23 @@ def _damaged(run, file, error):
 
 
 def _scores_of(run, layer):
-    scores = run.read_metrics() or {"layers": []}
-    found = next((row for row in scores["layers"] if row["layer"] == layer), {})
-    missing = [name for name in (_GAP, _RECONSTRUCTION) if name not in found]
+    scores = run.read_metrics()
+    if scores is None and not run.is_trained():
+        raise UsageError(
+            f"The run {run.path} is not finished. Go on with: {resume_command(run.path)}"
+        )
+    rows = {row["layer"]: row for row in scores["layers"]} if scores else {}
+    if rows and layer not in rows:
+        numbers = ", ".join(map(str, rows))
+        raise UsageError(f"{run.metrics_file} has no layer {layer}. Received: layers {numbers}.")
+    missing = [name for name in (_GAP, _RECONSTRUCTION) if name not in rows.get(layer, {})]
     if missing:
-        path = shlex.quote(str(run.path))
+        # The file is replaced: what it holds is asked for again.
+        metrics = [name.split(".")[0] for name in (*rows.get(layer, {}), *missing)]
+        chosen = ",".join(dict.fromkeys(name for name in metrics if name != "layer"))
         raise UsageError(
             f"{run.metrics_file} lacks {' and '.join(missing)} of layer {layer}. Compute them with "
-            f"keras-devae evaluate {path} --metrics mig,reconstruction_error --output "
+            f"keras-devae evaluate {shlex.quote(str(run.path))} --metrics {chosen} --output "
             f"{shlex.quote(str(run.metrics_file))}"
         )
-    return found
+    return rows[layer]

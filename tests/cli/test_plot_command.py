@@ -157,7 +157,33 @@ def test_scores_that_are_missing_are_named_with_the_command_for_them(folder, tmp
     assert command in said
     assert run(*command.split()) == 0
     assert run("plot", "mig-reconstruction", bare) == 0
-    assert "layer 7" in refused("mig-reconstruction", bare, "--layer", "7")
+    said = refused("mig-reconstruction", bare, "--layer", "7")
+    assert f"{bare}/metrics.json has no layer 7" in said and "evaluate" not in said
+
+
+def test_the_command_for_missing_scores_keeps_those_that_are_there(folder, tmp_path, refused):
+    other = tmp_path / "other"
+    shutil.copytree(folder / "plain", other)
+    scores = read_json(other / "metrics.json")
+    for row in scores["layers"]:
+        del row["mig.score"]
+        row["kl.total"] = row["active_variables.count"] = 1.0
+    write_json(other / "metrics.json", scores)
+    said = refused("mig-reconstruction", other)
+    assert "--metrics reconstruction_error,kl,active_variables,mig --output" in said
+
+
+def test_scores_of_an_unfinished_run_are_not_computed_on_the_way(folder, tmp_path, refused, capsys):
+    killed = tmp_path / "killed"
+    shutil.copytree(folder / "plain", killed)
+    for name in ("metrics.json", "model.keras"):
+        (killed / name).unlink()
+    resume = f"Go on with: keras-devae train --resume {killed}"
+    assert resume in refused("mig-reconstruction", killed)
+    assert run("evaluate", killed, "--output", killed / "metrics.json") == 2
+    assert resume in capsys.readouterr().err and not (killed / "metrics.json").exists()
+    words = ["--metrics", "mig", "--output", tmp_path / "apart.json"]
+    assert run("evaluate", killed, *words) == 0
 
 
 @pytest.mark.parametrize("name", ["information.npz", "kl.csv"])

@@ -65,13 +65,17 @@ def copy_of(place, name, seed):
     (copy / "metrics.json").write_bytes((source / "metrics.json").read_bytes())
 
 
-def test_several_runs_are_compared(place, capsys, tmp_path):
+def test_several_runs_are_compared(place, capsys, tmp_path, monkeypatch):
     copy_of(place, "two", 1)
     assert run("report", "runs/one", "runs/two", "--output", tmp_path / "page.html") == 0
     assert "2 runs in 1 group;" in (tmp_path / "page.html").read_text()
     # Without a file's name it is beside them.
     assert run("report", "runs") == 0
     assert capsys.readouterr().out.splitlines()[-1] == "runs/comparison.html"
+    (place / "runs/comparison.html").unlink()
+    monkeypatch.chdir(place / "runs/one")
+    assert run("report", ".", "../two") == 0
+    assert capsys.readouterr().out.splitlines()[-1] == "../comparison.html"
     assert 'href="one/report.html"' in (place / "runs/comparison.html").read_text()
 
 

@@ -79,7 +79,7 @@ def test_list_knows_how_long_the_runs_took(runs_folder, capsys):
     capsys.readouterr()
     assert run("reproduce", "list", *words, "--json") == 0
     rows = {row["name"]: row for row in json.loads(capsys.readouterr().out)}
-    assert rows["figure6"]["done"] == 1 and rows["figure6"]["core_hours"] == 0
+    assert rows["figure6"]["done"] == 1 and rows["figure6"]["process_hours"] == 0
     assert run("reproduce", "list", *words) == 0
     assert "all are done" in capsys.readouterr().out.replace("\n", " ")
 

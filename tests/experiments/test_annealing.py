@@ -15,6 +15,7 @@ from keras_devae.experiments.annealing import (
     read_test,
     suggest_betas,
 )
+from keras_devae.experiments.faults import how_to_go_on
 from keras_devae.files import read_json
 
 BETAS = np.geomspace(256, 1, 9)
@@ -53,6 +54,10 @@ def test_one_reading_is_no_thaw():
         ([4, 25, 90, 100], [1, 10, 47]),
         ([50, 40, 30, 25], [1, 22]),
         ([40], [1, 36]),
+        # Just above the end, and the same in two digits.
+        ([1.05], []),
+        ([1.14], []),
+        ([1.3], [1, 1.2]),
         ([], []),
     ],
 )
@@ -146,7 +151,9 @@ def test_resumed_test_is_the_whole_one(words, tmp_path, capsys):
     whole = json.loads(capsys.readouterr().out)
     run = RunDirectory(tmp_path / "whole")
     run.model_file.unlink()
-    assert call("annealing-test", "--resume", run.path, "--json") == 0
+    told = how_to_go_on(run)
+    assert told.endswith(f"Go on with: keras-devae annealing-test --resume {run.path}")
+    assert call(*told.split(": keras-devae ")[1].split(), "--json") == 0
     assert json.loads(capsys.readouterr().out) == whole
     assert whole["beta_end"] == 2 and whole["factors"][0]["factor"] == "wide"
     assert call("annealing-test", "--resume", run.path, "--steps", 9) == 2

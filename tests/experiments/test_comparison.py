@@ -128,6 +128,22 @@ def test_what_cannot_be_compared_is_left_out_with_the_reason(write_run):
         compare_runs([folder / "waiting"])
 
 
+def test_runs_of_one_name_are_told_apart_by_their_paths(write_run):
+    folder = write_run("good", {"mig.score": 0.1}).parent
+    paths = [write_run("first/same", None), write_run("second/same", None)]
+    found = compare_runs([folder / "good", *paths, write_run("other", None)])
+    assert found.left_out == {
+        **{str(path): "not finished" for path in paths},
+        "other": "not finished",
+    }
+
+
+def test_a_run_given_as_the_folder_one_is_in_has_its_name(write_run, monkeypatch):
+    monkeypatch.chdir(write_run("here", {"mig.score": 0.1}))
+    (run,) = compare_runs(["."]).runs
+    assert run.name == "here"
+
+
 def test_rank_correlations_are_spearmans(write_run, tmp_path):
     rng = np.random.default_rng(0)
     values = rng.integers(0, 6, (9, 3)).astype(float)

@@ -28,15 +28,14 @@ def pictures_of_runs(comparison):
     """
     shown, left_out, size = [], [], 0
     for group in comparison.groups:
-        files = [run.directory.figures / "traversal.png" for run in group.runs]
-        file = next((file for file in files if file.is_file()), None)
+        drawn = [(run.name, run.directory.figures / "traversal.png") for run in group.runs]
+        run, file = next((pair for pair in drawn if pair[1].is_file()), (None, None))
         if file is None or size + file.stat().st_size > _MOST_BYTES:
             left_out.append(group.name)
             continue
         size += file.stat().st_size
-        alt = f"A row of images for each latent dimension of {file.parent.parent.name}."
-        name = f"{group.name}: {file.parent.parent.name}"
-        shown.append({"name": name, "source": picture_data(file), "alt": alt})
+        alt = f"A row of images for each latent dimension of {run}."
+        shown.append({"name": f"{group.name}: {run}", "source": picture_data(file), "alt": alt})
     return shown, left_out
 
 

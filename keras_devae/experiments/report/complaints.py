@@ -94,6 +94,9 @@ def _missed_targets(config, last):
 def _missed(config, name, target, reached, end_option, steps_option, weight_option):
     what, option = name.replace("_", " ").replace("kl", "KL"), end_option.replace("_", "-")
     end = config.model_options.get(end_option)
+    if end is not None and name == "categorical_capacity":
+        # The divergence of a category from the uniform one ends there.
+        end = min(end, math.log(config.model_options["num_categories"]))
     if end is not None and target < 0.95 * end:
         yield (
             f"The {what} had come to {target:.1f} nats when training ended, of {end:g}: the run is "

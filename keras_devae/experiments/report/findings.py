@@ -85,7 +85,7 @@ def summary(latents, scores, image_shape):
 
     Args:
         latents: List of `keras_devae.latents.Latents`, one for each layer.
-        scores: List of dictionaries of flat scores, likewise; may be empty.
+        scores: List of dictionaries of flat scores, likewise, the first of layer 0; may be empty.
         image_shape: `(height, width, channels)`.
 
     Returns:

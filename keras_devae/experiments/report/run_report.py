@@ -71,6 +71,8 @@ def _write(run, model, config, dataset, scores, output, folder):
 def report_page(run, model, config, dataset, scores, latents, history, pictures):
     """Returns the page: see `write_report`, `measure_latents` and `draw_pictures`."""
     layers = scores["layers"] if scores else []
+    # What comes first is of layer 0, and the scores may be of another one alone.
+    headline = layers if layers and layers[0]["layer"] == 0 else []
     last = history[-1] if history else {}
     complaints = [
         *_scores_of_another_model(model, run, scores),
@@ -85,9 +87,9 @@ def report_page(run, model, config, dataset, scores, latents, history, pictures)
         name=run.path.resolve().name,
         config=config,
         verdict=verdict(latents[0]),
-        tiles=_tiles(latents[0], layers),
+        tiles=_tiles(latents[0], headline),
         summary=[
-            *summary(latents, layers, dataset.image_shape),
+            *summary(latents, headline, dataset.image_shape),
             *unvarying(latents[0], dataset.factor_names),
         ],
         complaints=complaints,

@@ -19,7 +19,7 @@ def list_experiments(scale, runs_dir="runs", seeds=None):
 
     Returns:
         List of dictionaries of texts and numbers: `name`, `what` it shows, `trains`, `takes`,
-        `known` (the paper's numbers), `runs`, `done`, and `core_hours` that are left, or `None`.
+        `known` (the paper's numbers), `runs`, `done`, and `process_hours` left, or `None`.
     """
     folder = Path(runs_dir) / "reproduce" / scale.name
     planned = {name: _planned(name, scale, folder, seeds) for name in EXPERIMENTS}
@@ -48,10 +48,10 @@ def _described(name, runs, a_step, measured):
         return {
             **row,
             "trains": "discriminators, no images",
-            "takes": "minutes a trial; hours at scale paper",
+            "takes": "at scale paper 3 minutes of one core a trial, of 90",
             "runs": 0,
             "done": 0,
-            "core_hours": None,
+            "process_hours": None,
         }
     done = sum(run.is_done() for run in runs)
     hours = sum(c.steps for run, c in runs.items() if not run.is_done()) * a_step / 3600
@@ -61,7 +61,7 @@ def _described(name, runs, a_step, measured):
         "takes": _duration(hours, measured) if hours else "no time: all are done",
         "runs": len(runs),
         "done": done,
-        "core_hours": round(hours, 2),
+        "process_hours": round(hours, 2),
     }
 
 
@@ -74,5 +74,5 @@ def _models(configs):
 
 def _duration(hours, measured):
     length = f"{hours:.1f} h" if hours >= 1 else f"{60 * hours:.0f} min"
-    where = "at the pace of the runs done" if measured else "on the README's machine"
-    return f"{length} of one core {where}; fewer where runs are shared"
+    where = "at the pace of those done" if measured else "with a core each, on the README's machine"
+    return f"{length} of processes {where}; fewer where runs are shared"

@@ -103,7 +103,7 @@ SCALES = {
             data_sets=("dsprites",),
             seeds=3,
             image_size=32,
-            core_seconds=0.06,
+            core_seconds=0.12,
         ),
         Scale(
             "smoke",

@@ -38,7 +38,7 @@ def test_a_good_run_has_none():
         ),
         (
             "joint_vae",
-            {"categorical_capacity_max": 1.0},
+            {"categorical_capacity_max": 1.0, "num_categories": 3},
             {"categorical_kl_loss": 0.1, "categorical_capacity": 1.0},
             "The categorical capacity was not reached: the KL divergence ended at 0.1 nats, below",
         ),
@@ -67,6 +67,14 @@ def test_a_target_that_was_missed(model, options, last, expected):
 def test_a_target_that_was_met(kl):
     last = {"kl_loss": kl, "capacity": 25.0}
     assert complaints("annealed_vae", {"capacity_max": 25.0}, last) == []
+
+
+def test_a_category_tells_no_more_than_the_logarithm_of_their_number():
+    options = {"categorical_capacity_max": 1.1, "num_categories": 2}
+    last = {"categorical_kl_loss": 0.69, "categorical_capacity": math.log(2)}
+    assert complaints("joint_vae", options, last) == []
+    (sentence,) = complaints("joint_vae", {**options, "num_categories": 3}, last)
+    assert sentence.startswith("The categorical capacity had come to 0.7 nats")
 
 
 def test_two_latents_of_one_factor_and_a_factor_of_none():

@@ -120,6 +120,19 @@ def test_scores_of_other_weights_are_told(made, tmp_path):
     assert pages == [False, True]
 
 
+def test_scores_of_another_layer_alone_are_not_those_of_the_first(made, tmp_path):
+    run, model, config, dataset = made
+    pages = []
+    for layer in (0, 1):
+        scores = run.read_metrics()
+        scores["layers"] = [{**scores["layers"][0], "layer": layer}]
+        write_report(run, model, config, dataset, scores, tmp_path / "page.html")
+        pages.append((tmp_path / "page.html").read_text(encoding="utf-8"))
+    assert ["<dt>MIG</dt>" in page for page in pages] == [True, False]
+    assert ["between 0 and 1" in page for page in pages] == [True, False]
+    assert all("mig.<wbr>score" in page for page in pages)
+
+
 def test_more_latents_than_the_table_has_rows(monkeypatch, made, tmp_path):
     run, model, config, dataset = made
     monkeypatch.setattr(run_report, "_ROWS", 2)
