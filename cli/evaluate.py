@@ -26,7 +26,7 @@ from keras_devae.files import check_writable, write_json
 @click.option("--codes", metavar="FILE", help="Instead of a run: an .npz with codes and factors.")
 @click.option("--metrics", help="Names with commas, or all.  [default: those of the run]")
 @click.option("--layer", default="all", show_default=True, help="Number of a latent layer, or all.")
-@metric_settings_option
+@metric_settings_option("that of the run; paper with --codes")
 @click.option("--images", type=click.IntRange(2), help="Images to encode.  [default: the run's]")
 @variants_option
 @click.option("--repeats", type=click.IntRange(1), default=1, help="Fresh samples.  [default: 1]")

@@ -167,9 +167,14 @@ variants_option = click.option(
     metavar="VARIANT",
     help="Variant of the data set, e.g. noise or subset:1000; repeatable. See the README.",
 )
-metric_settings_option = click.option(
-    "--metric-settings", metavar="NAME", help="paper or fast.  [default: paper]"
-)
+
+
+def metric_settings_option(default):
+    """Makes the option `--metric-settings`, in whose help the default is `default`."""
+    words = f"paper or fast.  [default: {default}]"
+    return click.option("--metric-settings", metavar="NAME", help=words)
+
+
 runs_folder_option = click.option(
     "--runs-dir", default="runs", show_default=True, metavar="FOLDER", help="Folder of the runs."
 )

@@ -1,6 +1,6 @@
 """Train one run of the paper's size on a GPU with JAX: 300,000 steps of 256 images.
 
-    pip install keras "jax[cuda12]" numpy h5py scikit-learn click
+    pip install keras "jax[cuda12]" numpy h5py scikit-learn click platformdirs
     pip install --no-deps keras-devae
     python examples/gpu_paper_run.py runs/paper
 

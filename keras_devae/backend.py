@@ -1,4 +1,4 @@
-"""The one file that names TensorFlow, JAX and PyTorch."""
+"""The one file that imports TensorFlow, JAX and PyTorch."""
 
 import contextlib
 import functools

@@ -136,15 +136,15 @@ def test_gpu_paper_run_is_interrupted_in_a_line(monkeypatch, capsys):
 @pytest.mark.backends
 @pytest.mark.skipif(keras.backend.backend() != "jax", reason="other backends bring more along")
 def test_gpu_paper_run_does_with_few_distributions(tmp_path, fresh_python):
-    others = "matplotlib PIL requests filelock platformdirs lightgbm jinja2 tensorboardX tensorflow"
+    others = "matplotlib PIL requests filelock lightgbm jinja2 tensorboardX tensorflow"
     code = f"""
 import runpy, sys
 sys.modules.update(dict.fromkeys({others.split()!r}))
 main = runpy.run_path({str(EXAMPLES / "gpu_paper_run.py")!r})["main"]
 main({str(tmp_path / "run")!r}, steps=2, batch_size=4, checkpoint_every=2, track_every=1,
-     network="mlp", source="rendered", variants=("subset:500",), image_size=32,
-     evaluation_images=100)
+     network="mlp", variants=("subset:500",), image_size=32, evaluation_images=100)
 """
-    output, errors = fresh_python("-c", code, KERAS_BACKEND="jax")
+    # Where no data are prepared.
+    output, errors = fresh_python("-c", code, KERAS_BACKEND="jax", XDG_CACHE_HOME=str(tmp_path))
     assert "steps/s" in output and "layer 2: MIG" in output
     assert "filelock is not installed" in errors
