@@ -32,6 +32,13 @@ from keras_devae.files import check_writable, write_json
 @click.option("--repeats", type=click.IntRange(1), default=1, help="Fresh samples.  [default: 1]")
 @click.option("--seed", type=click.IntRange(0), help="Seed of their choice.  [default: the run's]")
 @click.option("--workers", type=click.IntRange(1), help="Threads that grow DCI's trees.")
+@click.option(
+    "--representation",
+    type=click.Choice(["mean", "sample"]),
+    default="mean",
+    show_default=True,
+    help="Of the posterior: what counts as an image's code.",
+)
 @json_option
 @click.option("--output", metavar="FILE", help="Also write the JSON to a file.")
 @click.pass_context
@@ -94,6 +101,7 @@ def _of_run(context, run, output, given, status):
         layers=layers,
         settings=config.metric_settings,
         repeats=given["repeats"],
+        representation=given["representation"],
         workers=given["workers"],
         **evaluation_progress(status),
     )
@@ -122,8 +130,8 @@ def _of_codes(file, given, status):
     from keras_devae.metrics import evaluate as evaluate_codes
     from keras_devae.metrics.suite import scores_of
 
-    for name in ("images", "layer", "variants"):
-        if given[name] not in (None, "all"):
+    for name in ("images", "layer", "variants", "representation"):
+        if given[name] not in (None, "all", "mean"):
             raise UsageError(f"{option_name(name)} goes with a run, not with --codes.")
     arrays = read_codes_file(file)
     scores = evaluate_codes(

@@ -1,5 +1,6 @@
-"""Range checks that the library and the command line share; they import nothing heavy."""
+"""Checks that the library and the command line share; they import nothing heavy."""
 
+import importlib.util
 import math
 import numbers
 from collections.abc import Iterable
@@ -57,6 +58,21 @@ def widths(name, values):
     if isinstance(values, str) or not isinstance(values, Iterable):
         raise UsageError(f"`{name}` must be a list of whole numbers. Received: {values!r}.")
     return tuple(int(at_least(name, value, 1)) for value in values)
+
+
+def has_extra(what, module, extra):
+    """Raises a `UsageError` unless a module of one of the package's extras is installed.
+
+    Args:
+        what: What needs it, the beginning of a sentence.
+        module: Name of the module.
+        extra: Name of the extra that brings it.
+    """
+    if importlib.util.find_spec(module) is None:
+        raise UsageError(
+            f"{what} needs {module}, which is not installed here. Install it with `pip install "
+            f"'keras-devae[{extra}]'`."
+        )
 
 
 def _is_whole(value):

@@ -4,6 +4,7 @@ import hashlib
 import json
 import logging
 import zipfile
+import zlib
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -80,13 +81,25 @@ class Encoding:
         shape = (*means.shape[:-2], *np.shape(rows), means.shape[-1])
         return means.reshape(shape), log_vars.reshape(shape)
 
-    def codes(self, rows, layer):
-        """Returns the means `(..., d)` of a layer; a categorical code is one more column."""
-        means, _ = self.posterior(rows, layer)
+    def codes(self, rows, layer, seed=None):
+        """Returns the codes `(..., d)` of a layer; a categorical code is one more column.
+
+        Args:
+            rows: Row numbers of any shape.
+            layer: Number of the latent layer.
+            seed: Integer seed of a sample of the posterior, which is the same for the same rows in
+                the same order; or `None` (default) for its mean. The category is the most probable
+                one either way.
+        """
+        codes, log_vars = self.posterior(rows, layer)
+        if seed is not None:
+            place = zlib.crc32(np.ascontiguousarray(rows, np.int64))
+            noise = np.random.default_rng([seed, layer, place]).standard_normal(codes.shape)
+            codes = (codes + np.exp(0.5 * log_vars) * noise).astype(codes.dtype)
         if not self.model.num_categories:
-            return means
+            return codes
         categories = self._stored["categories"][self._places[np.ravel(rows)]]
-        return np.concatenate([means, categories.reshape(*np.shape(rows), 1)], axis=-1)
+        return np.concatenate([codes, categories.reshape(*np.shape(rows), 1)], axis=-1)
 
     def save(self, file):
         """Writes all that is encoded in one move, and removes what other weights encoded.
@@ -98,9 +111,10 @@ class Encoding:
             return
         with replacing(file) as temporary, open(temporary, "wb") as stream:
             np.savez(stream, **self._stored)
-        for other in Path(file).parent.glob("*.npz"):
+        # Those with a dot in front are what other processes are writing.
+        for other in Path(file).parent.glob("[!.]*.npz"):
             if _weights_in(other) != _weights_in(Path(file)):
-                other.unlink()
+                other.unlink(missing_ok=True)
 
     def load(self, file):
         """Reads what `save` wrote. A file that is missing or damaged is passed over.
@@ -167,11 +181,12 @@ class LayerSampler(metrics.Sampler):
         labelled: The factors, from `keras_devae.metrics.sampling.label_rows`.
         index: Their `keras_devae.metrics.sampling.factor_index`, which all layers share.
         layer: Number of the latent layer.
+        seed: See `Encoding.codes`.
     """
 
-    def __init__(self, encoding, labelled, index, layer):
+    def __init__(self, encoding, labelled, index, layer, seed=None):
         super().__init__(labelled, index)
-        self._encoding, self._layer = encoding, layer
+        self._encoding, self._layer, self._seed = encoding, layer, seed
 
     def prepare(self, rows):
         """Encodes the rows that are not yet."""
@@ -179,7 +194,7 @@ class LayerSampler(metrics.Sampler):
 
     def codes_of(self, rows):
         """Returns the codes `(..., d)` of row numbers of any shape."""
-        return self._encoding.codes(rows, self._layer)
+        return self._encoding.codes(rows, self._layer, self._seed)
 
 
 def _weights_in(file):

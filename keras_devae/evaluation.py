@@ -6,13 +6,14 @@ import numpy as np
 
 from keras_devae import checks, metrics
 from keras_devae.encoding import Encoding, LayerSampler
-from keras_devae.errors import UsageError
+from keras_devae.errors import UsageError, unknown_name
 from keras_devae.metrics.sampling import factor_index, label_rows
 from keras_devae.metrics.suite import combined, compute, draw_sample, scores_of
 from keras_devae.version import __version__
 
 #: Images whose reconstructions are measured; each is decoded once a layer.
 RECONSTRUCTED_IMAGES = 2000
+REPRESENTATIONS = ("mean", "sample")
 
 
 def evaluate(
@@ -25,6 +26,7 @@ def evaluate(
     layers=None,
     settings="paper",
     repeats=1,
+    representation="mean",
     workers=None,
     encoding=None,
     progress=None,
@@ -42,6 +44,8 @@ def evaluate(
         layers: Numbers of the latent layers, or `None` (default) for all.
         settings: `"paper"` (default) or `"fast"`, see `keras_devae.metrics.evaluate`.
         repeats: Number of repeats, each on images drawn afresh; default 1.
+        representation: What the metrics of codes take for an image's code: `"mean"` (default) of
+            the posterior, or a `"sample"` of it, which the seed and the rows asked for decide.
         workers: Threads of `keras_devae.metrics.dci`; default see there.
         encoding: An `Encoding` of this model and data set to use and to add to, or `None`.
         progress: Called with the number of the layer and the name of each metric, or `None`.
@@ -63,6 +67,8 @@ def evaluate(
     """
     names = metrics.resolved_names(names, has_factors=dataset.factor_names is not None)
     metrics.check_settings(settings)
+    if representation not in REPRESENTATIONS:
+        raise unknown_name("representation", representation, REPRESENTATIONS)
     checks.at_least("repeats", repeats, 1)
     checks.at_least("images", images, 2)
     checks.at_least("seed", seed, 0)
@@ -71,7 +77,7 @@ def evaluate(
         raise UsageError("`layers` must name at least one latent layer. Received: none.")
     for layer in layers:
         model.check_layer(layer)
-    source = _Source(encoding or Encoding(model, dataset))
+    source = _Source(encoding or Encoding(model, dataset), representation)
     samples = [draw_sample(len(dataset), images, seed, i, repeats) for i in range(repeats)]
     results = {
         layer: combined(
@@ -80,6 +86,7 @@ def evaluate(
         for layer in layers
     }
     scores = _put_together(results, dataset, samples[0], settings, repeats, seed)
+    scores["settings"]["representation"] = representation
     # Which of the codes is the number of a category, whose order means nothing.
     scores["settings"]["categorical_code"] = model.latent_dim if model.num_categories else None
     return scores
@@ -98,7 +105,6 @@ def _put_together(results, dataset, sample, settings, repeats, seed):
         "details": [r["details"] for r in results.values()],
         "settings": {
             "metrics": first["settings"],
-            "representation": "mean",
             "images": len(sample.plain),
             "reconstructed_images": min(len(sample.plain), RECONSTRUCTED_IMAGES),
             "preset": settings,
@@ -116,8 +122,8 @@ def _put_together(results, dataset, sample, settings, repeats, seed):
 class _Source:
     """What the layers share."""
 
-    def __init__(self, encoding):
-        self.encoding = encoding
+    def __init__(self, encoding, representation):
+        self.encoding, self.representation = encoding, representation
 
     @functools.cached_property
     def labelled(self):
@@ -134,11 +140,13 @@ class _LayerSource:
     def __init__(self, source, layer, sample):
         self._source, self._encoding, self._layer = source, source.encoding, layer
         self._reconstructed, self._seed = sample.plain[:RECONSTRUCTED_IMAGES], sample.seed
+        self._codes_seed = sample.seed if source.representation == "sample" else None
         self.factor_names = self._encoding.dataset.factor_names
 
     @functools.cached_property
     def sampler(self):
-        return LayerSampler(self._encoding, self._source.labelled, self._source.index, self._layer)
+        known = self._source.labelled, self._source.index
+        return LayerSampler(self._encoding, *known, self._layer, self._codes_seed)
 
     @functools.cached_property
     def negative_log_likelihood(self):
@@ -156,7 +164,7 @@ class _LayerSource:
         return error["reconstruction_error.negative_log_likelihood"]
 
     def codes_of(self, rows):
-        return self._encoding.codes(rows, self._layer)
+        return self._encoding.codes(rows, self._layer, self._codes_seed)
 
     def factors_of(self, rows):
         return self._encoding.dataset.factors(rows)
@@ -172,5 +180,10 @@ class _LayerSource:
         return self._encoding.dataset.images(self._reconstructed)
 
     def _error_of(self, reconstructions):
-        likelihood = self._encoding.model.likelihood.name
-        return metrics.reconstruction_error(self._images, reconstructions, likelihood=likelihood)
+        likelihood = self._encoding.model.likelihood
+        return metrics.reconstruction_error(
+            self._images,
+            reconstructions,
+            likelihood=likelihood.name,
+            sigma=getattr(likelihood, "sigma", None),
+        )

@@ -82,6 +82,19 @@ def test_codes_do_not_depend_on_what_was_asked_before(tiny, dataset):
     np.testing.assert_array_equal(bit_by_bit.codes(rows, 0), whole.codes(rows, 0))
 
 
+def test_saving_removes_the_codes_of_other_weights_and_nothing_that_is_being_written(
+    tiny, dataset, tmp_path
+):
+    names = ["codes-old-1.npz", "codes-new-2.npz", ".codes-new-2.npz-77.npz", ".codes-old-1.npz"]
+    for name in names:
+        (tmp_path / name).write_bytes(b"")
+    encoding = Encoding(tiny(), dataset)
+    encoding.prepare(ROWS)
+    encoding.save(tmp_path / "codes-new-1.npz")
+    left = {file.name for file in tmp_path.iterdir()}
+    assert left == {*names[1:], "codes-new-1.npz"}
+
+
 def test_saved_codes_are_read_and_added_to(tiny, dataset, tmp_path):
     model, file = tiny(), tmp_path / "codes" / "codes-1.npz"
     first = Encoding(model, dataset)

@@ -9,6 +9,7 @@ from keras_devae import data, metrics
 from keras_devae.encoding import Encoding
 from keras_devae.errors import UsageError
 from keras_devae.evaluation import evaluate
+from keras_devae.losses import GaussianLikelihood
 
 pytestmark = pytest.mark.backends
 
@@ -47,6 +48,49 @@ def test_scores_are_those_of_the_plain_functions(model, squares):
     assert list(scores["details"][0]["mig"]["per_factor"]) == ["row", "column", "grey"]
     assert scores["settings"]["metrics"]["mig"]["preset"] == "fast"
     assert json.loads(json.dumps(scores)) == scores
+
+
+def test_the_reconstruction_is_that_of_the_models_own_likelihood(tiny, squares):
+    model = tiny("vae", likelihood=GaussianLikelihood(sigma=0.1))
+    scores = evaluate(model, squares, ["reconstruction_error", "elbo_decomposition"])
+    images = squares.images(range(50))
+    expected = model.evaluate(images, verbose=0, return_dict=True)["reconstruction_loss"]
+    (row,) = scores["layers"]
+    key = "reconstruction_error.negative_log_likelihood"
+    assert row[key] == pytest.approx(expected, rel=1e-5)
+    # A sample costs more than the mean, and both much more than the plain squared error.
+    assert (
+        row["elbo_decomposition.elbo"]
+        < -row[key]
+        < -10 * row[key.replace("negative_log_likelihood", "squared_error")]
+    )
+
+
+def test_codes_can_be_samples(model, squares):
+    names = ["mig", "factor_vae_score", "kl"]
+    mean, *samples = (
+        evaluate(model, squares, names, settings="fast", seed=seed, representation=kind)
+        for kind, seed in (("mean", 3), ("sample", 3), ("sample", 3), ("sample", 4))
+    )
+    assert [s["settings"]["representation"] for s in (mean, samples[0])] == ["mean", "sample"]
+    assert samples[0]["layers"] == samples[1]["layers"]
+    gaps = [s["layers"][1]["mig.score"] for s in (mean, samples[0], samples[2])]
+    assert len(set(gaps)) == 3
+    # What is of the posterior is the same.
+    assert mean["layers"][1]["kl.total"] == samples[0]["layers"][1]["kl.total"]
+    with pytest.raises(UsageError, match="Known: mean, sample"):
+        evaluate(model, squares, names, representation="median")
+
+
+def test_samples_have_the_moments_of_the_posterior(model, squares):
+    encoding = Encoding(model, squares)
+    rows = np.repeat(np.arange(3), 20_000)
+    means, log_vars = encoding.posterior(np.arange(3), 1)
+    codes = encoding.codes(rows, 1, seed=0).reshape(3, 20_000, -1)
+    assert codes.dtype == means.dtype
+    deviations = np.exp(0.5 * log_vars)
+    np.testing.assert_allclose(codes.mean(axis=1), means, atol=0.05 * deviations.max())
+    np.testing.assert_allclose(codes.std(axis=1), deviations, rtol=0.03)
 
 
 def test_one_layer_alone_has_the_same_scores(model, squares):

@@ -65,7 +65,7 @@ class MeasuringCallback(keras.callbacks.Callback):
         start, self.start_step = self.start_step, None
         goes_on = bool(start)
         if start is None:
-            start = 0 if optimizer is None else steps_done(optimizer)
+            start = 0 if optimizer is None else steps_done(self.model)
         self._step = self._epoch_start = start
         self.rows = [row for row in self._read() if row["step"] <= start] if start else []
         self._measured = start
@@ -170,12 +170,9 @@ def open_board(folder):
     Raises:
         UsageError: If the `tensorboard` extra is not installed.
     """
-    try:
-        from tensorboardX import SummaryWriter
-    except ImportError:
-        raise UsageError(
-            "Writing for TensorBoard needs tensorboardX: pip install 'keras-devae[tensorboard]'."
-        ) from None
+    checks.has_extra("Writing for TensorBoard", "tensorboardX", "tensorboard")
+    from tensorboardX import SummaryWriter
+
     return SummaryWriter(folder)
 
 

@@ -1,12 +1,12 @@
 """Serving the explorer's page, unless asked otherwise to this machine only."""
 
 import errno
-import importlib.util
 import os
 import socket
 import sys
 import webbrowser
 
+from keras_devae.checks import has_extra
 from keras_devae.errors import UsageError
 from keras_devae.explorer.page import make_page, system_theme
 from keras_devae.explorer.session import Session
@@ -17,11 +17,7 @@ PORTS = range(7860, 7960)
 
 def check_gradio():
     """Raises a `UsageError` unless Gradio is installed here."""
-    if importlib.util.find_spec("gradio") is None:
-        raise UsageError(
-            "The explorer needs Gradio, which is not installed here. Install it with "
-            "`pip install 'keras-devae[explore]'`."
-        )
+    has_extra("The explorer", "gradio", "explore")
 
 
 def listen(host="127.0.0.1", port=None):

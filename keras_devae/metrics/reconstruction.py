@@ -1,7 +1,10 @@
 """How far reconstructions are from their images."""
 
+import math
+
 import numpy as np
 
+from keras_devae.checks import positive
 from keras_devae.errors import UsageError, unknown_name
 from keras_devae.metrics.results import result
 
@@ -13,14 +16,17 @@ CHUNK = 256
 
 
 def reconstruction_error(
-    images: np.ndarray, reconstructions: np.ndarray, likelihood: str = "bernoulli"
+    images: np.ndarray,
+    reconstructions: np.ndarray,
+    likelihood: str = "bernoulli",
+    sigma: float | None = None,
 ) -> dict:
     """Error of reconstructions, summed over the pixels of an image and averaged over images.
 
     The sum over pixels is the reconstruction term of the ELBO. For images that are not binary the
     Bernoulli term is not a proper likelihood, and its minimum is the images' entropy, not 0. The
-    Gaussian term is the plain squared error, as in the field's implementations: the density of
-    standard deviation `sqrt(1/2)` but for the constant.
+    Gaussian term is the plain squared error unless `sigma` is given, as in the field's
+    implementations: the density of standard deviation `sqrt(1/2)` but for the constant.
 
     Args:
         images: `(n, height, width, channels)`, uint8 (scaled by 1/255) or float; in `[0, 1]` for
@@ -28,19 +34,25 @@ def reconstruction_error(
         reconstructions: Pixel means of the same shape, uint8 or float; probabilities for
             `"bernoulli"`, where they are kept 1.2e-7 (float32 epsilon) away from 0 and 1.
         likelihood: `"bernoulli"` (default) or `"gaussian"`.
+        sigma: Standard deviation of every pixel for `"gaussian"`, whose full density counts then,
+            or `None` (default).
 
     Returns:
         `reconstruction_error.negative_log_likelihood` in nats and
         `reconstruction_error.squared_error`; `details` with `squared_error_per_pixel`, the mean;
-        `settings`: `metric`, `package_version`, `numpy_version`, `likelihood`,
+        `settings`: `metric`, `package_version`, `numpy_version`, `likelihood`, `sigma`,
         `probability_floor` (`None` for `"gaussian"`), `sample_count`, `image_shape`.
 
     Raises:
-        UsageError: If the shapes differ, a value is not finite or out of range, or the likelihood
-            is unknown.
+        UsageError: If the shapes differ, a value is not finite or out of range, the likelihood is
+            unknown, or `sigma` is not positive or given for `"bernoulli"`.
     """
     if likelihood not in LIKELIHOODS:
         raise unknown_name("likelihood", likelihood, LIKELIHOODS)
+    if sigma is not None:
+        positive("sigma", sigma)
+        if likelihood != "gaussian":
+            raise UsageError(f"`sigma` goes with likelihood='gaussian'. Received: {likelihood!r}.")
     images, reconstructions = _check_images(images, reconstructions)
     bounded = likelihood == "bernoulli"
     sums = np.zeros(2)
@@ -51,12 +63,16 @@ def reconstruction_error(
         squared = np.square(image - mean).sum()
         sums += (_cross_entropy(image, mean) if bounded else squared), squared
     likelihood_mean, squared_mean = sums / len(images)
+    if sigma is not None:
+        constant = math.log(sigma) + 0.5 * math.log(2 * math.pi)
+        likelihood_mean = 0.5 * squared_mean / sigma**2 + images[0].size * constant
     return result(
         "reconstruction_error",
         {"negative_log_likelihood": likelihood_mean, "squared_error": squared_mean},
         {"squared_error_per_pixel": float(squared_mean / images[0].size)},
         {
             "likelihood": likelihood,
+            "sigma": sigma,
             "probability_floor": PROBABILITY_FLOOR if bounded else None,
             "sample_count": len(images),
             "image_shape": list(images.shape[1:]),

@@ -34,7 +34,7 @@ class CategoricalInference:
         Returns:
             Float32 array `(n, num_categories)`, rows summing to 1.
         """
-        check_images(images, self.image_shape, self.likelihood.bounded)
+        check_images(images, self.image_shape, self.likelihood.bounded, trains=False)
         return in_chunks(self._category_chunk, images, batch_size)["probabilities"]
 
     def category_probabilities_of(self, pixels, encoded):

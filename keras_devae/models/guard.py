@@ -10,13 +10,24 @@ from keras_devae.errors import FailureError
 logger = logging.getLogger("keras_devae")
 
 
-def steps_done(optimizer):
-    """Returns an optimizer's count of steps, an integer, on several devices too."""
-    return int(keras.ops.convert_to_numpy(optimizer.iterations))
+def steps_done(model):
+    """Returns the number of training steps done, an integer, on several devices too.
+
+    It is the optimizer's count of updates; or, with gradient accumulation, that of batches, by
+    which Keras's schedules of the learning rate go too.
+    """
+    optimizer = getattr(model.optimizer, "inner_optimizer", model.optimizer)
+    updates = int(keras.ops.convert_to_numpy(model.optimizer.iterations))
+    batches = optimizer.gradient_accumulation_steps
+    if not batches:
+        return updates
+    # Keras tells the whole updates only, the model's own count the batches on the way to the next.
+    counted = int(keras.ops.convert_to_numpy(model.steps.step))
+    return counted if counted // batches == updates else updates * batches
 
 
 class StepSynchronization(keras.callbacks.Callback):
-    """Keeps a model's count of training steps equal to `optimizer.iterations`.
+    """Keeps a model's count of training steps equal to the optimizer's, see `steps_done`.
 
     The model counts by itself, because a compiled step on JAX sees the model's variables but not
     the optimizer's. The two differ after `compile` with a new optimizer, which starts schedules
@@ -25,7 +36,7 @@ class StepSynchronization(keras.callbacks.Callback):
 
     def on_epoch_begin(self, epoch, logs=None):
         """Takes over the optimizer's count."""
-        self.model.steps.set(steps_done(self.model.optimizer))
+        self.model.steps.set(steps_done(self.model))
 
 
 class TrainingGuard(keras.callbacks.Callback):
@@ -49,9 +60,7 @@ class TrainingGuard(keras.callbacks.Callback):
     def on_train_begin(self, logs=None):
         """Notes the step that training starts from."""
         start, self._start_step = self._start_step, None
-        self._step = self._epoch_start = (
-            steps_done(self.model.optimizer) if start is None else start
-        )
+        self._step = self._epoch_start = steps_done(self.model) if start is None else start
 
     def on_train_batch_end(self, batch, logs=None):
         """Checks the running means; one non-finite step is enough to spoil them."""
@@ -63,10 +72,12 @@ class TrainingGuard(keras.callbacks.Callback):
             # Several steps of one execution come back together.
             one = first >= self._step
             where = f"at step {self._step}" if one else f"in steps {first} to {self._step}"
+            bounded = self.model.likelihood.bounded
+            suspects = "values outside [0, 1]" if bounded else "extreme values"
             raise FailureError(
                 f"Training stopped {where}: {component} became {values[component]}. "
                 "Begin anew with a lower learning rate (--learning-rate), or check the images for "
-                "extreme values. To go on from a checkpoint would end in the same way, but those "
+                f"{suspects}. To go on from a checkpoint would end in the same way, but those "
                 "written before this step are good to look at."
             )
 

@@ -1,5 +1,7 @@
 """Checks of the images that a model is given, made before any long work starts."""
 
+import warnings
+
 import keras
 import numpy as np
 
@@ -9,7 +11,7 @@ from keras_devae.pipeline import Batches
 _ROWS = 4096
 
 
-def check_images(images, image_shape, bounded):
+def check_images(images, image_shape, bounded, trains=True):
     """Checks an array, or what can be seen of a data set without using it up.
 
     Args:
@@ -18,12 +20,14 @@ def check_images(images, image_shape, bounded):
             checked. Generators are not touched.
         image_shape: The `(height, width, channels)` that the model takes.
         bounded: Whether float pixels must lie in `[0, 1]`.
+        trains: Whether images of 0 and 1 as integers are refused, as they are for training and its
+            losses (default), or warned of: a few pictures may be that dark.
 
     Raises:
         UsageError: If the shape is wrong, a value is not finite, or the range does not fit.
     """
     if is_array(images):
-        _check_array(images, image_shape, bounded)
+        _check_array(images, image_shape, bounded, trains)
     elif isinstance(images, Batches):
         _check_array(images.images(0), image_shape, bounded)
     elif isinstance(images, keras.utils.PyDataset):
@@ -66,18 +70,21 @@ def first_of(batch):
     return batch[0] if isinstance(batch, (tuple, list)) else batch
 
 
-def _check_array(images, image_shape, bounded):
+def _check_array(images, image_shape, bounded, trains=True):
     if tuple(images.shape[1:]) != tuple(image_shape):
         raise UsageError(
             f"Expected images of shape (n, {', '.join(map(str, image_shape))}). "
             f"Received: {tuple(images.shape)}."
         )
+    extremes = []
     for start in range(0, len(images), _ROWS):
         rows = keras.ops.convert_to_numpy(images[start : start + _ROWS])
         if keras.backend.is_float_dtype(rows.dtype.name):
             _check_floats(rows, start, bounded)
         else:
-            _check_integers(rows)
+            extremes += [int(np.min(rows)), int(np.max(rows))]
+    if extremes:
+        _check_integers(min(extremes), max(extremes), trains)
 
 
 def _check_floats(rows, start, bounded):
@@ -96,17 +103,29 @@ def _check_floats(rows, start, bounded):
         )
 
 
-def _check_integers(rows):
-    lowest, highest = int(np.min(rows)), int(np.max(rows))
+def _check_integers(lowest, highest, trains):
     if lowest < 0 or highest > 255:
         raise UsageError(
             f"Integer pixels must lie in 0..255. Received: values from {lowest} to {highest}."
         )
     if highest == 1:
-        raise UsageError(
+        sentence = (
             "Integer pixels are read as 0..255, and the largest of these is 1: the images would be "
             "almost black. Multiply them by 255, or pass them as floats."
         )
+        if trains:
+            raise UsageError(sentence)
+        warnings.warn(sentence, stacklevel=4)
+
+
+def nan_outside_unit_range(pixels):
+    """Returns float pixels with NaN in place of those outside `[0, 1]`.
+
+    Of a generator or a data set no more than the first batch is seen before training. What comes
+    later must not train to a loss that means nothing: this one stops the training.
+    """
+    outside = keras.ops.logical_or(pixels < 0, pixels > 1)
+    return keras.ops.where(outside, float("nan"), pixels)
 
 
 def count_images(images):

@@ -54,7 +54,7 @@ class Inference:
         Raises:
             UsageError: If the images do not fit the model.
         """
-        check_images(images, self.image_shape, self.likelihood.bounded)
+        check_images(images, self.image_shape, self.likelihood.bounded, trains=False)
         outputs = in_chunks(self._encode_chunk, images, batch_size)
         log_var = np.clip(outputs["z_log_var"], -LOG_VAR_LIMIT, LOG_VAR_LIMIT)
         return outputs["z_mean"], log_var

@@ -22,7 +22,11 @@ from keras_devae.layers import GaussianSampling
 from keras_devae.losses import gaussian_kl, get_likelihood
 from keras_devae.models.construction import Construction
 from keras_devae.models.guard import StepSynchronization, TrainingGuard
-from keras_devae.models.images import check_held_out_images, check_images
+from keras_devae.models.images import (
+    check_held_out_images,
+    check_images,
+    nan_outside_unit_range,
+)
 from keras_devae.models.inference import LOG_VAR_LIMIT, Inference
 from keras_devae.models.terms import LossTerms, TermTrackers
 from keras_devae.pipeline import Batches
@@ -188,7 +192,12 @@ class VAE(Construction, Inference, keras.Model):
         del y
         if sample_weight is not None:
             raise UsageError("Sample weights are not supported. Repeat the images instead.")
-        terms = self.loss_terms(self.pixels(x), y_pred, training)
+        pixels = self.pixels(x)
+        if self.likelihood.bounded and keras.backend.is_float_dtype(
+            keras.backend.standardize_dtype(x.dtype)
+        ):
+            pixels = nan_outside_unit_range(pixels)
+        terms = self.loss_terms(pixels, y_pred, training)
         self.track(terms, ops.shape(x)[0])
         if training:
             self.steps.advance()
@@ -284,8 +293,8 @@ class VAE(Construction, Inference, keras.Model):
 
         Raises:
             UsageError: If the images do not fit the model, or those for validation are resident.
-            FailureError: If a loss becomes NaN or infinite, or resident images do not fit in
-                memory.
+            FailureError: If a loss becomes NaN or infinite, which that of float images outside
+                `[0, 1]` is for the Bernoulli likelihood; or resident images do not fit in memory.
         """
         check_images(x, self.image_shape, self.likelihood.bounded)
         check_held_out_images(validation_data, self.image_shape, self.likelihood.bounded)

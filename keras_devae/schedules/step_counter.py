@@ -10,9 +10,10 @@ class StepCounter(keras.layers.Layer):
     """Counts training steps in a variable that a compiled step can read.
 
     The model advances it once in every training step and so keeps it equal to
-    `optimizer.iterations`. That one cannot take its place: the compiled training step on JAX
-    computes the loss with the model's variables at hand, but not the optimizer's. The counter is
-    saved with the model's weights, and schedules go on where an interrupted training stopped.
+    `optimizer.iterations`, or with gradient accumulation to the number of batches. That one cannot
+    take its place: the compiled training step on JAX computes the loss with the model's variables
+    at hand, but not the optimizer's. The counter is saved with the model's weights, and schedules
+    go on where an interrupted training stopped.
 
     Attributes:
         step: The number of steps done, a non-trainable scalar variable. Of the dtype that Keras

@@ -87,6 +87,16 @@ def test_images_are_encoded_once(trained, monkeypatch, capsys):
     assert capsys.readouterr().out == first
 
 
+def test_codes_of_a_run_can_be_samples(trained, capsys):
+    told = []
+    for kind in ("mean", "sample"):
+        words = ["--metrics", "mig", "--layer", "0", "--representation", kind, "--json"]
+        assert run("evaluate", trained, *words) == 0
+        told.append(json.loads(capsys.readouterr().out))
+    assert [scores["settings"]["representation"] for scores in told] == ["mean", "sample"]
+    assert told[0]["layers"] != told[1]["layers"]
+
+
 def test_metrics_are_listed(capsys):
     assert run("metrics") == 0
     printed = capsys.readouterr().out
@@ -121,6 +131,7 @@ def test_codes_need_no_run_and_no_backend(codes_file, capsys):
         (("RUN", "--codes", "x.npz"), 2, "RUN or --codes FILE"),
         (("--codes", "missing.npz"), 2, "missing.npz cannot be opened: No such file"),
         (("--codes", "CODES", "--layer", "1"), 2, "--layer goes with a run"),
+        (("--codes", "CODES", "--representation", "sample"), 2, "--representation goes with a run"),
         (("--codes", "CODES", "--metrics", "migg"), 2, "Did you mean 'mig'"),
         (("--codes", "CODES", "--metrics", "kl"), 2, "no log-variances"),
         (("--codes", "CODES", "--metric-settings", "x"), 2, "Known: fast, paper"),

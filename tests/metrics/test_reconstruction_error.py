@@ -3,6 +3,7 @@ import math
 
 import numpy as np
 import pytest
+import scipy.stats
 
 from keras_devae.errors import UsageError
 from keras_devae.metrics import reconstruction_error
@@ -43,6 +44,18 @@ def test_gaussian_is_the_squared_error_on_any_range():
     result = reconstruction_error(images, images + 2, "gaussian")
     assert result[NLL] == result[SQUARED] == 4 * 48
     assert result["settings"]["probability_floor"] is None
+
+
+def test_gaussian_of_a_known_deviation_is_its_density():
+    rng = np.random.default_rng(4)
+    images, means = rng.normal(size=(2, 5, 4, 4, 3))
+    result = reconstruction_error(images, means, "gaussian", sigma=0.3)
+    densities = scipy.stats.norm.logpdf(images, means, 0.3).sum(axis=(1, 2, 3))
+    assert result[NLL] == pytest.approx(-densities.mean())
+    assert result["settings"]["sigma"] == 0.3
+    for likelihood, sigma in (("gaussian", 0.0), ("gaussian", math.nan), ("bernoulli", 0.3)):
+        with pytest.raises(UsageError, match="`sigma`"):
+            reconstruction_error(images, means, likelihood, sigma=sigma)
 
 
 def test_uint8_and_floats_are_the_same_images():

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from keras import ops
 
-from keras_devae.errors import UsageError
+from keras_devae.errors import FailureError, UsageError
 
 pytestmark = pytest.mark.backends
 
@@ -94,11 +94,48 @@ def test_row_number_beyond_the_first_chunk(model):
     refused(model, images, "first in row 4321")
 
 
-def test_binary_uint8_is_refused(model):
-    refused(model, (FLOATS > 0.5).astype("uint8"), "the largest of these is 1")
-    refused(model, FLOATS > 0.5, "the largest of these is 1")
+def test_binary_uint8_is_refused_for_training_and_warned_of_elsewhere(model):
+    for images in ((FLOATS > 0.5).astype("uint8"), FLOATS > 0.5):
+        for door in (model.fit, model.evaluate):
+            with pytest.raises(UsageError, match="the largest of these is 1"):
+                door(images, verbose=0)
+        with pytest.raises(UsageError, match="the largest of these is 1"):
+            model.fit(np.zeros_like(FLOATS), validation_data=images, verbose=0)
+        with pytest.warns(UserWarning, match="the largest of these is 1"):
+            model.encode(images)
     assert np.isfinite(model.encode((FLOATS > 0.5).astype("float32"))).all()
     assert np.isfinite(model.encode(np.zeros((2, *SHAPE), "uint8"))).all()
+
+
+def test_dark_pictures_among_others_are_taken(model):
+    images = np.full((4098, *SHAPE), 200, "uint8")
+    # Beyond the rows that are looked at together.
+    images[4096:] = np.arange(64).reshape(SHAPE) % 2
+    model.evaluate(images, verbose=0)
+    model.encode(images)
+
+
+@pytest.mark.parametrize("bad", [255.0, -0.5])
+@pytest.mark.parametrize("kind", ["generator", "data set"])
+def test_floats_out_of_range_that_come_later_stop_the_training(model, kind, bad):
+    class Batches(keras.utils.PyDataset):
+        def __len__(self):
+            return 4
+
+        def __getitem__(self, index):
+            return (FLOATS if index < 2 else np.full_like(FLOATS, bad),)
+
+    data = Batches()
+    images = (data[index] for index in range(4)) if kind == "generator" else data
+    with pytest.raises(FailureError, match=r"at step 3: .* became nan.*values outside \[0, 1\]"):
+        model.fit(images, shuffle=False, verbose=0)
+
+
+def test_floats_of_any_range_are_no_fault_of_the_gaussian_likelihood(tiny):
+    images = ((255 * FLOATS,) for _ in range(3))
+    model = tiny("vae", likelihood="gaussian")
+    history = model.fit(images, steps_per_epoch=2, shuffle=False, verbose=0).history
+    assert np.isfinite(history["loss"])
 
 
 @pytest.mark.parametrize("value", [-1, 256])

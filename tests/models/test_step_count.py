@@ -41,6 +41,15 @@ def test_several_steps_an_execution(tiny, blobs, jit_compile):
     np.testing.assert_allclose(history["capacity"], [9, 19], rtol=1e-6)
 
 
+def test_with_gradient_accumulation_batches_count(tiny, blobs):
+    model = tiny("annealed_vae", capacity_max=10.0, capacity_steps=40)
+    model.compile(keras.optimizers.Adam(1e-3, gradient_accumulation_steps=4))
+    # Ten batches an epoch: updates do not end with them.
+    history = model.fit(blobs(40), batch_size=4, epochs=3, verbose=0).history
+    assert counts(model) == (30, 7)
+    np.testing.assert_allclose(history["capacity"], [9 / 4, 19 / 4, 29 / 4], rtol=1e-6)
+
+
 def test_evaluation_and_inference_do_not_count(tiny, blobs):
     model, images = tiny("annealed_vae"), blobs(8)
     model.fit(images, batch_size=4, validation_data=images, verbose=0)
