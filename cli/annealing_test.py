@@ -93,23 +93,28 @@ def _new(context, named, runs_dir, name, overwrite, quiet):
     settings = {key: value for key, value in named.items() if key in _SETTINGS}
     defaults = {"dataset": "dsprites", "learning_rate": 5e-4}
     config = annealing_config(named.get("steps", 20_000), **{**defaults, **settings})
-    label = f"annealing-{config.dataset.split(':')[0]}-seed{config.seed}"
-    path = unused_path(runs_dir, label) if name is None else os.path.join(runs_dir, name)
+    label = None
+    if name is None:
+        label = f"annealing-{config.dataset.split(':')[0]}-seed{config.seed}"
+        path = unused_path(runs_dir, label)
+    else:
+        path = os.path.join(runs_dir, name)
     backend = context.obj["backend"]
     check_start(path, config, backend, overwrite)
     with progress_bars(quiet) as progress:
         dataset = load_dataset(config, progress=progress)
-    ends = named.get("beta_start"), named.get("beta_end")
-    return start_new(path, with_falling_beta(config, dataset, *ends), dataset, backend, overwrite)
+    config = with_falling_beta(config, dataset, named.get("beta_start"), named.get("beta_end"))
+    return start_new(path, config, dataset, backend, overwrite, label)
 
 
 def _resumed(context, named, resume_run, name, overwrite, quiet):
     from keras_devae.experiments.run_directory import RunDirectory
-    from keras_devae.experiments.starting import start_again
+    from keras_devae.experiments.starting import check_again, start_again
 
     if named or name is not None or overwrite:
         raise UsageError("A resumed test keeps its name and settings: leave out the other options.")
     run = RunDirectory.open(resume_run)
+    check_again(run, context.obj["backend"])
     with progress_bars(quiet) as progress:
         dataset = run.load_dataset(progress=progress)
     return start_again(run, dataset, context.obj["backend"])

@@ -19,8 +19,10 @@ def choose_backend(context, configured=None):
     start_backend(context.obj["backend"], configured)
 
 
-def option_name(parameter):
-    """Returns the option that a user types for a parameter."""
+def option_name(parameter, value=None):
+    """Returns the option that a user types for a parameter, that of a flag being off for false."""
+    if value is False:
+        parameter = f"no_{parameter}"
     return {"variants": "--variant"}.get(parameter, f"--{parameter.replace('_', '-')}")
 
 
@@ -60,7 +62,7 @@ def same_command(context, without=()):
         typed = [
             word
             for parameter in context.command.params
-            if parameter.name not in without and _is_typed(context, parameter)
+            if parameter.name not in without and is_typed(context, parameter.name)
             for word in _typed(parameter, context.params[parameter.name])
         ]
         words = [context.info_name, *typed, *words]
@@ -68,9 +70,9 @@ def same_command(context, without=()):
     return shlex.join(words)
 
 
-def _is_typed(context, parameter):
-    source = context.get_parameter_source(parameter.name)
-    return source is click.core.ParameterSource.COMMANDLINE
+def is_typed(context, name):
+    """Tells whether a parameter was given on the command line, be it with its default."""
+    return context.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE
 
 
 def _typed(parameter, value):

@@ -4,6 +4,7 @@ import click
 
 from keras_devae.cli.options import (
     evaluation_progress,
+    is_typed,
     json_option,
     list_of,
     metric_settings_option,
@@ -157,29 +158,32 @@ def _new(context, given):
 
     named = {k: v for k, v in given.items() if v is not None and k not in _NOT_SETTINGS}
     config = config_from_settings(named)
+    label = None
     if given["run"] is None:
-        path = unused_path(given["runs_dir"], default_name(config, given["preset"]))
+        label = default_name(config, given["preset"])
+        path = unused_path(given["runs_dir"], label)
     else:
         path = f"{given['runs_dir']}/{given['run']}"
     backend, overwrite = context.obj["backend"], given["overwrite"]
     check_start(path, config, backend, overwrite)
     with progress_bars(given["as_json"]) as progress:
         dataset = load_dataset(config, progress=progress)
-    return start_new(path, config, dataset, backend, overwrite)
+    return start_new(path, config, dataset, backend, overwrite, label)
 
 
 def _resumed(context, given):
     from keras_devae.experiments.run_directory import RunDirectory
-    from keras_devae.experiments.starting import start_again
+    from keras_devae.experiments.starting import check_again, start_again
 
     kept = ("resume_run", "as_json", "runs_dir")
-    others = [k for k, v in given.items() if v not in (None, False) and k not in kept]
+    others = [name for name in given if is_typed(context, name) and name not in kept]
     if others:
         raise UsageError(
             "A resumed run keeps its name and settings: leave out "
-            f"{', '.join(option_name(name) for name in others)}."
+            f"{', '.join(option_name(name, given[name]) for name in others)}."
         )
     run = RunDirectory.open(given["resume_run"])
+    check_again(run, context.obj["backend"])
     with progress_bars(given["as_json"]) as progress:
         dataset = run.load_dataset(progress=progress)
     return start_again(run, dataset, context.obj["backend"])

@@ -7,7 +7,11 @@ import os
 import sys
 
 from keras_devae.backend_choice import BACKENDS as BACKENDS
-from keras_devae.backend_choice import installed_backends, select_backend
+from keras_devae.backend_choice import (
+    installed_backends,
+    preferred_backend,
+    select_backend,
+)
 
 _DETERMINISTIC_XLA = "--xla_gpu_deterministic_ops=true"
 
@@ -28,8 +32,7 @@ def start_backend(name=None, configured=None, deterministic=False):
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     if deterministic:
         _ask_for_determinism()
-    named = name or os.environ.get("KERAS_BACKEND")
-    select_backend(named or (configured if configured in installed_backends() else None))
+    select_backend(preferred_backend(name, configured))
     import_backend_quietly()
     if deterministic:
         _use_deterministic_operations()

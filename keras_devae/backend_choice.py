@@ -48,6 +48,17 @@ def select_backend(name=None):
     os.environ["KERAS_BACKEND"] = chosen
 
 
+def preferred_backend(name=None, configured=None):
+    """Returns which backend is asked for, for `select_backend`; `None` if none is.
+
+    Args:
+        name: That which the user names, or `None`. It wins over `KERAS_BACKEND`.
+        configured: That of a run, which counts where neither says one and it is installed.
+    """
+    named = name or os.environ.get("KERAS_BACKEND")
+    return named or (configured if configured in installed_backends() else None)
+
+
 def chosen_backend():
     """Returns the name of the backend: Keras's own once it is imported, or else the one chosen."""
     if "keras" in sys.modules:

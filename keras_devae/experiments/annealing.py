@@ -284,7 +284,7 @@ def write_test(test, run):
     files = {
         "Figure": run.figures / "freezing.png",
         "Curves": run.path / "freezing.csv",
-        "Points": run.path / "freezing.json",
+        "Points": run.freezing_file,
     }
     points = [row["freezing_point"] for row in test.rows()]
     draw = functools.partial(figures.freezing_curves, test.betas, test.shares, test.factor_names)

@@ -37,6 +37,7 @@ class RunDirectory:
         self.metrics_file = self.path / "metrics.json"
         self.model_file = self.path / "model.keras"
         self.report_file = self.path / "report.html"
+        self.freezing_file = self.path / "freezing.json"
         self.checkpoints = self.path / "checkpoints"
         self.figures = self.path / "figures"
         self.codes = self.path / "codes"
@@ -177,6 +178,18 @@ class RunDirectory:
         record = self.read_record()
         now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
         record["times"] = {**record.get("times", {}), what: now}
+        write_json(self.config_file, record, durable=True)
+
+    def record_backend(self, backend):
+        """Notes in `config.json` that the run goes on with another backend than before.
+
+        Raises:
+            FailureError: If `config.json` is damaged.
+        """
+        record = self.read_record()
+        before = record.get("backends", [record["settings"]["backend"]])
+        record["backends"] = [*before, backend]
+        record["settings"]["backend"] = backend
         write_json(self.config_file, record, durable=True)
 
     def read_metrics(self):

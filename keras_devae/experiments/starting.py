@@ -3,9 +3,14 @@
 Keras is imported only after all that can be checked without it has been.
 """
 
+import dataclasses
 import functools
+import logging
+from pathlib import Path
 
-from keras_devae.backend import select_backend, start_backend
+from keras_devae.backend import start_backend
+from keras_devae.backend_choice import chosen_backend, preferred_backend, select_backend
+from keras_devae.errors import UsageError
 from keras_devae.experiments.distributed import (
     check_distributed,
     is_worker,
@@ -13,7 +18,10 @@ from keras_devae.experiments.distributed import (
     own_path,
     without_the_refused,
 )
-from keras_devae.experiments.run_directory import RunDirectory, check_free
+from keras_devae.experiments.run_directory import RunDirectory, check_free, unused_path
+from keras_devae.experiments.tracking import check_tensorboard
+
+logger = logging.getLogger(__name__)
 
 
 def check_start(path, config, backend=None, overwrite=False):
@@ -28,9 +36,11 @@ def check_start(path, config, backend=None, overwrite=False):
 
     Raises:
         UsageError: If the backend is not there, or the folder is taken or cannot be written, or
-            the run does not fit the devices that it is distributed over.
+            what it is to write for TensorBoard cannot be, or the run does not fit the devices that
+            it is distributed over.
     """
     select_backend(backend or config.backend)
+    check_tensorboard(config)
     if not is_worker(config):
         check_free(path, overwrite)
     if config.distribute is not None:
@@ -38,7 +48,7 @@ def check_start(path, config, backend=None, overwrite=False):
         check_distributed(config)
 
 
-def start_new(path, config, dataset, backend=None, overwrite=False):
+def start_new(path, config, dataset, backend=None, overwrite=False, default_name=None):
     """Builds the model of a new run and makes its folder.
 
     Args:
@@ -47,13 +57,15 @@ def start_new(path, config, dataset, backend=None, overwrite=False):
         dataset: Its data set.
         backend: As for `check_start`.
         overwrite: As for `check_start`.
+        default_name: Name of the folder that is numbered where another process has taken the path
+            meanwhile; or `None` (default) for a path that somebody has asked for.
 
     Returns:
         The tuple of a function that trains, called with the three that follow; the
         `RunDirectory`; the completed `RunConfig`; and the data set.
 
     Raises:
-        UsageError: If the model and the images do not go together.
+        UsageError: If the model and the images do not go together, or the folder is taken.
     """
     config = config.resolved(dataset)
     start_backend(backend or config.backend, deterministic=config.deterministic)
@@ -63,8 +75,34 @@ def start_new(path, config, dataset, backend=None, overwrite=False):
 
     config = completed_config(without_the_refused(config), dataset)
     model = build_model(config, dataset)
-    run = RunDirectory.create(own_path(config, path), overwrite)
+    run = _created(own_path(config, path), overwrite, default_name)
     return functools.partial(train, model), run, config, dataset
+
+
+def _created(path, overwrite, default_name):
+    while True:
+        try:
+            return RunDirectory.create(path, overwrite)
+        except UsageError:
+            if default_name is None:
+                raise
+            free = unused_path(Path(path).parent, default_name)
+            if free == Path(path):
+                raise
+            path = free
+
+
+def check_again(run, backend=None):
+    """Claims a run that is to be taken up, before its data are loaded; arguments as `start_again`.
+
+    Raises:
+        UsageError: If the backend is not there.
+        ClaimedError: If another process is training the run.
+    """
+    config = run.read_config()
+    select_backend(preferred_backend(backend, config.backend))
+    if not is_worker(config):
+        run.claim()
 
 
 def start_again(run, dataset, backend=None):
@@ -77,13 +115,22 @@ def start_again(run, dataset, backend=None):
             is installed.
 
     Returns:
-        As for `start_new`.
+        As for `start_new`. Another backend than the run's own is warned of, and recorded.
     """
     config = run.read_config()
     start_backend(backend, config.backend, config.deterministic)
     check_distributed(config)
     run = own_copy(config, run)
     run.claim()
+    active = chosen_backend()
+    if config.backend not in (None, active):
+        logger.warning(
+            "The run was begun on %s and goes on with %s: it will not end with the same numbers. "
+            "To keep to %s, give --backend %s before the command, or unset KERAS_BACKEND.",
+            *(config.backend, active, config.backend, config.backend),
+        )
+        run.record_backend(active)
+        config = dataclasses.replace(config, backend=active)
 
     from keras_devae.experiments.training import resume
 

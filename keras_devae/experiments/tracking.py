@@ -1,7 +1,8 @@
 """What a run measures while it trains."""
 
 from keras_devae import metrics
-from keras_devae.errors import unknown_name
+from keras_devae.checks import has_extra
+from keras_devae.errors import UsageError, unknown_name
 
 #: What can be tracked besides the metrics.
 TRACKED = ("information", "sampled-information", "kl", "traversal", "speed")
@@ -23,6 +24,25 @@ def check_tracked(names, has_factors):
     # The information of factors needs what a metric of factors needs.
     needed = ["mig" if name.endswith("information") else name for name in names]
     metrics.check_names([name for name in needed if name in metrics.METRICS], has_factors)
+
+
+def check_tensorboard(config):
+    """Checks that what a run writes for TensorBoard can be written.
+
+    Args:
+        config: The `RunConfig`.
+
+    Raises:
+        UsageError: If nothing is tracked that could be written, or the extra is not installed.
+    """
+    if not config.tensorboard:
+        return
+    if not config.track:
+        raise UsageError(
+            "TensorBoard is given what is measured while training, and nothing is. Say what with "
+            "--track, or leave out --tensorboard."
+        )
+    has_extra("Writing for TensorBoard", "tensorboardX", "tensorboard")
 
 
 def tracking_callbacks(config, run, dataset, start_step=0):

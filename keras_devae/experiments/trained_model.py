@@ -1,11 +1,15 @@
 """The trained model of a run, and which file it is."""
 
+import logging
 import weakref
 import zipfile
 
 from keras_devae.errors import FailureError
+from keras_devae.experiments.faults import how_to_go_on
 from keras_devae.files import file_hash
 from keras_devae.models.saved import load_saved
+
+logger = logging.getLogger(__name__)
 
 #: What Keras raises for a file that is truncated or overwritten, but for others too.
 UNREADABLE = (OSError, ValueError, KeyError, zipfile.BadZipFile)
@@ -16,7 +20,7 @@ _HASHES = weakref.WeakKeyDictionary()
 
 
 def load_trained(run):
-    """Loads the model of a run: the finished one, or else its newest checkpoint.
+    """Loads the model of a run: the finished one, or else its newest checkpoint, and says so then.
 
     Args:
         run: The `RunDirectory`.
@@ -29,6 +33,8 @@ def load_trained(run):
         FailureError: If the file is damaged.
     """
     path = run.trained_model_file()
+    if path != run.model_file:
+        logger.warning("%s is not trained to its end. %s", run.path, how_to_go_on(run))
     try:
         digest = file_hash(path)
         model = load_saved(path)

@@ -18,6 +18,8 @@ from thoroughness import quick_first
 from keras_devae import data
 from keras_devae.cli import main
 from keras_devae.experiments import RunDirectory
+from keras_devae.experiments import config as run_config
+from keras_devae.experiments.starting import start_again
 from keras_devae.experiments.trained_model import load_trained
 
 pytestmark = pytest.mark.backends
@@ -334,9 +336,80 @@ def test_a_damaged_checkpoint_is_passed_over(damage, tmp_path):
     assert directory.history_file.read_bytes() == whole
 
 
-def test_resume_keeps_its_settings(trained, capsys):
-    assert run("train", "--resume", trained / "tiny", "--steps", "50") == 2
-    assert "--steps" in capsys.readouterr().err
+@pytest.mark.parametrize(
+    ("words", "named"),
+    [
+        (("--steps", "50"), "--steps"),
+        (("--no-resident",), "--no-resident"),
+        (("--seed", "0"), "--seed"),
+        (("--overwrite",), "--overwrite"),
+    ],
+)
+def test_resume_keeps_its_settings(trained, capsys, words, named):
+    assert run("train", "--resume", trained / "tiny", *words) == 2
+    assert f"leave out {named}." in capsys.readouterr().err
+
+
+def test_what_keeps_a_run_from_going_on_is_said_before_its_images_are_loaded(
+    trained, monkeypatch, capsys
+):
+    def load(self, *arguments, **options):
+        raise AssertionError("The images are loaded.")
+
+    monkeypatch.setattr(RunDirectory, "load_dataset", load)
+    assert run("--backend", "jaxx", "train", "--resume", trained / "tiny") == 2
+    assert "jaxx" in capsys.readouterr().err
+    holder = RunDirectory(trained / "tiny")
+    holder.claim()
+    try:
+        assert run("train", "--resume", trained / "tiny") == 2
+    finally:
+        holder.release()
+    assert "Another process is training" in capsys.readouterr().err
+
+
+def test_a_run_that_goes_on_with_another_backend_says_so(trained, tmp_path, caplog):
+    shutil.copytree(trained / "tiny", tmp_path / "moved")
+    directory = RunDirectory(tmp_path / "moved")
+    record, active = directory.read_record(), keras.backend.backend()
+    other = "jax" if active != "jax" else "torch"
+    record["settings"]["backend"] = other
+    directory.config_file.write_text(json.dumps(record))
+    *_, config, _ = start_again(directory, None)
+    directory.release()
+    assert config.backend == directory.read_config().backend == active
+    assert directory.read_record()["backends"] == [other, active]
+    assert f"begun on {other} and goes on with {active}" in caplog.text
+    assert f"--backend {other}" in caplog.text
+
+
+def test_a_name_that_another_process_takes_meanwhile_is_numbered(tmp_path, monkeypatch):
+    load = run_config.load_dataset
+
+    def slowly(*arguments, **options):
+        (tmp_path / "vae-dsprites-seed0").mkdir()
+        (tmp_path / "vae-dsprites-seed0" / "config.json").write_text("{}")
+        return load(*arguments, **options)
+
+    monkeypatch.setattr(run_config, "load_dataset", slowly)
+    words = ["--model", "vae", "--network", "mlp", "--steps", "2", "--metrics", "kl"]
+    assert run("train", *TINY, *words, "--runs-dir", tmp_path) == 0
+    assert (tmp_path / "vae-dsprites-seed0-2" / "model.keras").is_file()
+    assert (tmp_path / "vae-dsprites-seed0" / "config.json").read_text() == "{}"
+
+
+def test_what_tensorboard_needs_is_asked_for_before_a_run_is_overwritten(
+    trained, tmp_path, monkeypatch, capsys
+):
+    shutil.copytree(trained / "tiny", tmp_path / "good")
+    before = {file.name for file in (tmp_path / "good").iterdir()}
+    words = ["train", *TINY, "--run", "good", "--overwrite", "--runs-dir", tmp_path]
+    assert run(*words, "--tensorboard") == 2
+    assert "--track" in capsys.readouterr().err
+    monkeypatch.setitem(sys.modules, "tensorboardX", None)
+    assert run(*words, "--tensorboard", "--track", "kl") == 2
+    assert "pip install 'keras-devae[tensorboard]'" in capsys.readouterr().err
+    assert {file.name for file in (tmp_path / "good").iterdir()} == before
 
 
 @pytest.mark.thorough

@@ -173,7 +173,9 @@ def test_the_command_for_missing_scores_keeps_those_that_are_there(folder, tmp_p
     assert "--metrics reconstruction_error,kl,active_variables,mig --output" in said
 
 
-def test_scores_of_an_unfinished_run_are_not_computed_on_the_way(folder, tmp_path, refused, capsys):
+def test_scores_of_an_unfinished_run_are_not_computed_on_the_way(
+    folder, tmp_path, refused, capsys, caplog
+):
     killed = tmp_path / "killed"
     shutil.copytree(folder / "plain", killed)
     for name in ("metrics.json", "model.keras"):
@@ -182,8 +184,11 @@ def test_scores_of_an_unfinished_run_are_not_computed_on_the_way(folder, tmp_pat
     assert resume in refused("mig-reconstruction", killed)
     assert run("evaluate", killed, "--output", killed / "metrics.json") == 2
     assert resume in capsys.readouterr().err and not (killed / "metrics.json").exists()
+    assert caplog.text == ""
     words = ["--metrics", "mig", "--output", tmp_path / "apart.json"]
     assert run("evaluate", killed, *words) == 0
+    # What is measured is a checkpoint.
+    assert f"{killed} is not trained to its end. The last checkpoint is of step" in caplog.text
 
 
 @pytest.mark.parametrize("name", ["information.npz", "kl.csv"])

@@ -2,6 +2,7 @@
 
 import json
 import math
+import shutil
 
 import numpy as np
 import pytest
@@ -15,6 +16,7 @@ from keras_devae.experiments.annealing import (
     read_test,
     suggest_betas,
 )
+from keras_devae.experiments.diagnosis import examine
 from keras_devae.experiments.faults import how_to_go_on
 from keras_devae.files import read_json
 
@@ -132,6 +134,18 @@ def test_files_of_the_test(run):
     lines = (run.path / "freezing.csv").read_text().splitlines()
     assert lines[0] == "step,beta,wide,narrow" and len(lines) == 11
     assert (run.figures / "freezing.png").read_bytes()[:4] == b"\x89PNG"
+
+
+def test_a_test_with_its_points_is_finished(run, tmp_path):
+    def progress(run):
+        return next(finding for finding in examine(run.path) if finding.what == "progress")
+
+    assert progress(run).state == "ok"
+    shutil.copytree(run.path, tmp_path / "killed")
+    killed = RunDirectory(tmp_path / "killed")
+    killed.freezing_file.unlink()
+    assert progress(killed).state == "problem"
+    assert f"annealing-test --resume {killed.path}" in progress(killed).sentence
 
 
 def test_damaged_readings(run, tmp_path):

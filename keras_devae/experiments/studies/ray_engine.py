@@ -5,7 +5,7 @@ import os
 import signal
 import time
 
-from keras_devae.checks import at_least, finite_at_least, positive
+from keras_devae.checks import at_least, finite_at_least, has_extra, positive
 from keras_devae.errors import FailureError, UsageError
 from keras_devae.experiments.studies.processes import start_worker
 
@@ -129,12 +129,9 @@ def _run_on_node(run, threads, environment, share_gpu):
 
 
 def _connected(address):
-    try:
-        import ray
-    except ImportError:
-        raise UsageError(
-            "Ray is not installed here. Install it with `pip install 'keras-devae[ray]'`."
-        ) from None
+    has_extra("This engine", "ray", "ray")
+    import ray
+
     # Ray answers SIGTERM with an exit of its own, which would leave the runs to themselves.
     handler = signal.getsignal(signal.SIGTERM)
     try:

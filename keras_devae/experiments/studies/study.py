@@ -13,6 +13,7 @@ from keras_devae.experiments.run_directory import find_runs
 from keras_devae.experiments.studies.keys import run_key, run_name
 from keras_devae.experiments.studies.study_file import read_study_file
 from keras_devae.experiments.studies.study_run import StudyRun, count_states
+from keras_devae.experiments.tracking import check_tensorboard
 from keras_devae.files import check_writable, read_json, write_json
 
 
@@ -176,6 +177,7 @@ def _planned(runs):
         try:
             config = config_from_settings(settings)
             _check_data(config)
+            check_tensorboard(config)
         except UsageError as error:
             raise UsageError(
                 f"In run {number} of {len(runs)} ({_brief(settings)}): {error}"
