@@ -32,8 +32,14 @@ def facts_of(config, record, description):
         ("Training", _training(config, entry.fitted)),
         ("Machine", _machine(environment)),
         ("Versions", _versions(environment)),
+        *_backends(record.get("backends", [])),
         *_times(record.get("times", {})),
     ]
+
+
+def _backends(names):
+    # Only a run that went on with another one has them.
+    return [("Backends", ", then ".join(names))] if names else []
 
 
 def provenance_text(provenance):

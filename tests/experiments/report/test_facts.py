@@ -52,6 +52,9 @@ def test_facts_of_a_run():
     begun = {**RECORD, "times": {"begun": times["begun"]}}
     assert "Trained in" not in dict(facts_of(config, begun, "x"))
     assert "Begun" not in dict(facts_of(config, RECORD, "x"))
+    assert "Backends" not in facts
+    moved = dict(facts_of(config, {**RECORD, "backends": ["jax", "tensorflow"]}, "x"))
+    assert moved["Backends"] == "jax, then tensorflow"
 
 
 def test_times_stay_with_a_run(tmp_path):
