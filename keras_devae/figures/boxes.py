@@ -20,7 +20,9 @@ LONG_NAMES = 18
 
 
 def box_plots(
-    values: Mapping[str, Mapping[str, Sequence[float]]], horizontal: bool = False
+    values: Mapping[str, Mapping[str, Sequence[float]]],
+    horizontal: bool = False,
+    references: Mapping[str, Mapping[str, float]] | None = None,
 ) -> Figure:
     """Draws the numbers of each group as a box with all of them over it.
 
@@ -30,6 +32,8 @@ def box_plots(
     Args:
         values: Title of a panel to a mapping of the name of a group to its finite numbers.
         horizontal: Whether the boxes lie, which leaves room for long names; default false.
+        references: Title of a panel to a mapping of the name of a group to a number to compare its
+            own with, drawn as a white diamond; or `None` (default).
 
     Returns:
         The figure. A group has the same colour and place in all panels, and leaves its place empty
@@ -50,6 +54,10 @@ def box_plots(
         for place, name in enumerate(groups):
             if panel.get(name) is not None:
                 _draw_box(axes, place, panel[name], COLORS[place % len(COLORS)], horizontal)
+            reference = (references or {}).get(title, {}).get(name)
+            if reference is not None:
+                where = (reference, place) if horizontal else (place, reference)
+                axes.scatter(*where, s=28, marker="D", color="white", edgecolors="black", zorder=4)
         _finish(axes, title, groups, horizontal)
     return figure
 

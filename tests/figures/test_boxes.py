@@ -63,6 +63,15 @@ def test_a_group_without_numbers_leaves_its_place_empty():
     assert first.get_xlim() == second.get_xlim()
 
 
+@pytest.mark.parametrize("horizontal", [False, True])
+def test_references_stand_at_their_groups(horizontal):
+    figure = box_plots(VALUES, horizontal, references={"DCI": {"beta_vae": 0.9}})
+    first, second = (points(axes) for axes in figure.axes)
+    assert len(first) == 2
+    place = [0.9, 1.0] if horizontal else [1.0, 0.9]
+    assert second[-1].tolist() == [place]
+
+
 def test_boxes_that_lie_have_the_first_group_on_top():
     (axes, _) = box_plots(VALUES, horizontal=True).axes
     assert medians(axes, "x") == [0.3, 0.5]

@@ -230,7 +230,7 @@ def estimate_outcome(rows):
     Args:
         rows: Dictionaries of `dimensions`, `correlation`, `trial`, `estimate` and `truth`.
     """
-    cells, panels, remarks = [], {}, []
+    cells, panels, known_shares, remarks = [], {}, {}, []
     by_cell = itertools.groupby(rows, lambda row: (row["dimensions"], row["correlation"]))
     for (dimensions, correlation), trials in by_cell:
         trials = list(trials)
@@ -247,15 +247,18 @@ def estimate_outcome(rows):
                 _verdict(spread.mean, known),
             ]
         )
-        shares = panels.setdefault(f"D = {dimensions}", {})
-        shares[f"rho {correlation}"] = [row["estimate"] / truth for row in trials]
+        title, group = f"D = {dimensions}: estimate / truth", f"rho {correlation}"
+        panels.setdefault(title, {})[group] = [row["estimate"] / truth for row in trials]
+        if known != "-":
+            known_shares.setdefault(title, {})[group] = known / truth
     header = ["D", "rho", "trials", "truth, nats", "estimate, nats", "paper's estimate", "close"]
     remarks += [
         f"Close: within {CLOSE} nats or 10 % of the paper's estimate. The figure shows estimates "
-        "as a share of the truth.",
+        "as a share of the truth, the paper's as diamonds.",
         OF_SEVERAL,
     ]
-    return Outcome(header, cells, figures.box_plots(panels), remarks, rows)
+    figure = figures.box_plots(panels, references=known_shares)
+    return Outcome(header, cells, figure, remarks, rows)
 
 
 def _verdict(estimate, known):

@@ -175,6 +175,9 @@ def test_estimates_are_judged_by_the_papers():
     outcome = outcomes.estimate_outcome(rows)
     assert [row[-1] for row in outcome.rows] == ["yes", "no"]
     assert outcome.rows[0][3] == "4.15"
+    # The paper's estimates lie over the trials.
+    for axes, expected in zip(outcome.figure.axes, (4.14 / truth, 23.39 / 41.52), strict=True):
+        assert axes.collections[-1].get_offsets()[0, 1] == pytest.approx(expected, abs=1e-6)
 
 
 def test_papers_truths_are_those_of_the_formula():
