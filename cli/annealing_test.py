@@ -109,15 +109,13 @@ def _new(context, named, runs_dir, name, overwrite, quiet):
 
 def _resumed(context, named, resume_run, name, overwrite, quiet):
     from keras_devae.experiments.run_directory import RunDirectory
-    from keras_devae.experiments.starting import check_again, start_again
+    from keras_devae.experiments.starting import start_again
 
     if named or name is not None or overwrite:
         raise UsageError("A resumed test keeps its name and settings: leave out the other options.")
     run = RunDirectory.open(resume_run)
-    check_again(run, context.obj["backend"])
     with progress_bars(quiet) as progress:
-        dataset = run.load_dataset(progress=progress)
-    return start_again(run, dataset, context.obj["backend"])
+        return start_again(run, context.obj["backend"], progress)
 
 
 def _run(context, session, quiet):

@@ -72,7 +72,8 @@ def _of_run(context, run, output, given, status):
     from keras_devae.experiments.run_directory import RunDirectory, resume_command
 
     directory = RunDirectory.open(run)
-    if output and not directory.is_trained() and _is_same(output, directory.metrics_file):
+    replaces = output and Path(output).resolve() == directory.metrics_file.resolve()
+    if replaces and not directory.is_trained():
         raise UsageError(
             f"The run {run} is not trained to its end, and {output} would make it look finished. "
             f"Go on with: {resume_command(run)}, or choose another file for --output."
@@ -111,10 +112,6 @@ def _of_run(context, run, output, given, status):
         print_scores(scores)
 
     return scores, show
-
-
-def _is_same(first, second):
-    return Path(first).resolve() == Path(second).resolve()
 
 
 def _variants(given):

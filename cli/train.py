@@ -173,7 +173,7 @@ def _new(context, given):
 
 def _resumed(context, given):
     from keras_devae.experiments.run_directory import RunDirectory
-    from keras_devae.experiments.starting import check_again, start_again
+    from keras_devae.experiments.starting import start_again
 
     kept = ("resume_run", "as_json", "runs_dir")
     others = [name for name in given if is_typed(context, name) and name not in kept]
@@ -183,10 +183,8 @@ def _resumed(context, given):
             f"{', '.join(option_name(name, given[name]) for name in others)}."
         )
     run = RunDirectory.open(given["resume_run"])
-    check_again(run, context.obj["backend"])
     with progress_bars(given["as_json"]) as progress:
-        dataset = run.load_dataset(progress=progress)
-    return start_again(run, dataset, context.obj["backend"])
+        return start_again(run, context.obj["backend"], progress)
 
 
 def _scaling_note(given, config):

@@ -31,7 +31,7 @@ def begin(folder, **settings):
     run = RunDirectory(folder)
     if run.config_file.is_file():
         print(f"Going on with {folder}, whose settings stay; those given now do not count.")
-        return start_again(run, run.load_dataset())
+        return start_again(run)
     settings = {**PAPER, "dataset": "dsprites", "resident": True, "track": ("speed",), **settings}
     config = RunConfig(model="devae", **settings)
     check_start(folder, config)

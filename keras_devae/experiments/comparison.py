@@ -53,7 +53,7 @@ class ComparedRun:
     @property
     def name(self):
         """Name of its folder."""
-        return self.directory.path.resolve().name
+        return self.directory.name
 
 
 @dataclasses.dataclass(frozen=True)
@@ -184,12 +184,12 @@ def compare_runs(directories, by=None, layer=0):
     by = None if by is None else _checked_names(by)
     runs, left_out = [], {}
     directories = directories_of(directories)
-    names = collections.Counter(directory.path.resolve().name for directory in directories)
+    names = collections.Counter(directory.name for directory in directories)
     for directory in directories:
         try:
             runs.append(_read(directory, layer))
         except (FailureError, UsageError) as error:
-            name = directory.path.resolve().name
+            name = directory.name
             left_out[name if names[name] == 1 else str(directory.path)] = str(error)
     if not runs:
         reasons = names_by_reason(left_out).items()

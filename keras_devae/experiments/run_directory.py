@@ -44,6 +44,11 @@ class RunDirectory:
         self.tracking = self.path / "tracking"
         self._lock = RunLock(self.path / LOCK_NAME)
 
+    @property
+    def name(self):
+        """Name of the folder, also where the path is one like `.`."""
+        return self.path.resolve().name
+
     @classmethod
     def create(cls, path, overwrite=False):
         """Makes the folder of a new run.

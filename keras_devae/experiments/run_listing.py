@@ -45,7 +45,7 @@ def list_of_runs(folder, condition=None):
             if all(_equal(settings.get(k), v) for k, v in (condition or {}).items()):
                 rows.append(_row(run, config))
         except (FailureError, UsageError) as error:
-            logger.warning("Leaving out the run %s: %s", run.path.name, error)
+            logger.warning("Leaving out the run %s: %s", run.name, error)
     return rows
 
 
@@ -61,7 +61,7 @@ def _row(run, config):
     first = next((row for row in scores["layers"] if row["layer"] == 0), {}) if scores else {}
     done = config.steps if run.model_file.is_file() else next(iter(run.checkpoint_steps()), 0)
     return {
-        "run": run.path.name,
+        "run": run.name,
         "model": config.model,
         "dataset": config.dataset,
         "seed": config.seed,

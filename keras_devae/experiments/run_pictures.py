@@ -34,7 +34,11 @@ def learning_curves_figure(run):
         UsageError: If the run has no history yet.
         FailureError: If it is damaged.
     """
-    rows = run.read_history()
+    return history_figure(run.read_history())
+
+
+def history_figure(rows):
+    """Draws the rows of a history, see `learning_curves_figure` and `RunDirectory.read_history`."""
     names = rows[0] if rows else ()
     return figures.learning_curves({name: [row[name] for row in rows] for name in names})
 

@@ -92,34 +92,34 @@ def _created(path, overwrite, default_name):
             path = free
 
 
-def check_again(run, backend=None):
-    """Claims a run that is to be taken up, before its data are loaded; arguments as `start_again`.
+def start_again(run, backend=None, progress=None):
+    """Takes an interrupted run up, and loads its images once nothing stands against that.
+
+    Args:
+        run: The `RunDirectory`.
+        backend: Keras backend asked for, or `None`: `KERAS_BACKEND`, else the run's own where it
+            is installed.
+        progress: See `RunDirectory.load_dataset`.
+
+    Returns:
+        As for `start_new`. Another backend than the run's own is warned of, and recorded.
 
     Raises:
-        UsageError: If the backend is not there.
+        UsageError: If the backend is not there, or the data set is not.
         ClaimedError: If another process is training the run.
     """
     config = run.read_config()
     select_backend(preferred_backend(backend, config.backend))
     if not is_worker(config):
         run.claim()
-
-
-def start_again(run, dataset, backend=None):
-    """Takes an interrupted run up.
-
-    Args:
-        run: The `RunDirectory`.
-        dataset: Its data set, see `RunDirectory.load_dataset`.
-        backend: Keras backend asked for, or `None`: `KERAS_BACKEND`, else the run's own where it
-            is installed.
-
-    Returns:
-        As for `start_new`. Another backend than the run's own is warned of, and recorded.
-    """
-    config = run.read_config()
-    start_backend(backend, config.backend, config.deterministic)
-    check_distributed(config)
+    try:
+        dataset = run.load_dataset(progress=progress)
+        start_backend(backend, config.backend, config.deterministic)
+        check_distributed(config)
+    except BaseException:
+        run.release()
+        raise
+    # A worker claims a copy of its own, which it makes only now.
     run = own_copy(config, run)
     run.claim()
     active = chosen_backend()

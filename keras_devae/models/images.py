@@ -65,6 +65,11 @@ def is_array(images):
     return hasattr(images, "shape") and hasattr(images, "dtype")
 
 
+def are_floats(images):
+    """Tells floats from integers, which are read as 0..255."""
+    return keras.backend.is_float_dtype(keras.backend.standardize_dtype(images.dtype))
+
+
 def first_of(batch):
     """Returns the images of a batch, or of validation data, that may hold labels behind them."""
     return batch[0] if isinstance(batch, (tuple, list)) else batch

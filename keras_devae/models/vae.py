@@ -23,6 +23,7 @@ from keras_devae.losses import gaussian_kl, get_likelihood
 from keras_devae.models.construction import Construction
 from keras_devae.models.guard import StepSynchronization, TrainingGuard
 from keras_devae.models.images import (
+    are_floats,
     check_held_out_images,
     check_images,
     nan_outside_unit_range,
@@ -108,7 +109,7 @@ class VAE(Construction, Inference, keras.Model):
                     "batches. Pass images, e.g. `dataset.images(rows)`."
                 )
             images = self.resident_images(images)
-        if not keras.backend.is_float_dtype(keras.backend.standardize_dtype(images.dtype)):
+        if not are_floats(images):
             return ops.cast(images, "float32") / 255.0
         return ops.cast(images, "float32")
 
@@ -193,9 +194,7 @@ class VAE(Construction, Inference, keras.Model):
         if sample_weight is not None:
             raise UsageError("Sample weights are not supported. Repeat the images instead.")
         pixels = self.pixels(x)
-        if self.likelihood.bounded and keras.backend.is_float_dtype(
-            keras.backend.standardize_dtype(x.dtype)
-        ):
+        if self.likelihood.bounded and are_floats(x):
             pixels = nan_outside_unit_range(pixels)
         terms = self.loss_terms(pixels, y_pred, training)
         self.track(terms, ops.shape(x)[0])

@@ -375,7 +375,7 @@ def test_a_run_that_goes_on_with_another_backend_says_so(trained, tmp_path, capl
     other = "jax" if active != "jax" else "torch"
     record["settings"]["backend"] = other
     directory.config_file.write_text(json.dumps(record))
-    *_, config, _ = start_again(directory, None)
+    *_, config, _ = start_again(directory)
     directory.release()
     assert config.backend == directory.read_config().backend == active
     assert directory.read_record()["backends"] == [other, active]

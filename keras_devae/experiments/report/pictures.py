@@ -5,7 +5,7 @@ from pathlib import Path
 
 from keras_devae import figures
 from keras_devae.experiments.report.words import counted, listed, percent
-from keras_devae.experiments.run_pictures import learning_curves_figure
+from keras_devae.experiments.run_pictures import history_figure
 from keras_devae.latents import information_of_layers
 from keras_devae.metrics.suite import draw_sample
 from keras_devae.pictures import reconstruction_figure, sample_figure, traversal_figure
@@ -57,7 +57,7 @@ def draw_pictures(run, folder, model, dataset, latents, history, images, seed, e
         *_information(model, dataset, latents, images, seed, encoding),
         _reconstructions(model, dataset, seed),
         _samples(model, dataset, seed),
-        *_learning_curves(run, history),
+        *_learning_curves(history),
     ]
     pictures = []
     for name, figure, *words in drawn:
@@ -95,7 +95,7 @@ def _samples(model, dataset, seed):
     return "samples", sample_figure(model, dataset, seed=seed), "Samples", caption, alt
 
 
-def _learning_curves(run, history):
+def _learning_curves(history):
     if not history:
         return []
     first, last = (row.get("loss") for row in (history[0], history[-1]))
@@ -106,7 +106,7 @@ def _learning_curves(run, history):
         "Losses in nats an image, each the mean since the point before; settings that move, such "
         "as beta, as they were at that step."
     )
-    return [("learning-curves", learning_curves_figure(run), "Learning curves", caption, alt)]
+    return [("learning-curves", history_figure(history), "Learning curves", caption, alt)]
 
 
 def _information(model, dataset, latents, images, seed, encoding):

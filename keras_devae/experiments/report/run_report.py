@@ -84,7 +84,7 @@ def report_page(run, model, config, dataset, scores, latents, history, pictures)
     return rendered(
         "report.html",
         sections=_SECTIONS,
-        name=run.path.resolve().name,
+        name=run.name,
         config=config,
         verdict=verdict(latents[0]),
         tiles=_tiles(latents[0], headline),

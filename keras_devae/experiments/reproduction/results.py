@@ -142,7 +142,7 @@ class Results:
                 "source": result.config.source,
                 "latent_dim": result.config.latent_dim,
                 "seed": result.config.seed,
-                "run": result.directory.path.name,
+                "run": result.directory.name,
                 "layer": layer["layer"],
                 "metric": name,
                 "value": value,

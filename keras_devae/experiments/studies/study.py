@@ -128,7 +128,7 @@ class Study:
 
     def others(self):
         """Returns the names of the runs in the folder that are none of the study's, a list."""
-        return [run.path.name for run in find_runs(self.folder) if run.path.name not in self.plan]
+        return [run.name for run in find_runs(self.folder) if run.name not in self.plan]
 
     def steps(self, run):
         """Returns how many steps a run has in all: one for a model that is fitted in one go.

@@ -86,7 +86,7 @@ def carry_out(run):
     directory = run.directory
     if directory.config_file.is_file():
         config = directory.read_config()
-        begun = start_again(directory, directory.load_dataset(), config.backend)
+        begun = start_again(directory, config.backend)
     else:
         begun = _begin(run)
     function, directory, config, dataset = begun
