@@ -1,6 +1,7 @@
 """The package as a whole: what it registers, what it imports, what it documents."""
 
 import ast
+import pkgutil
 import shutil
 import sys
 import tomllib
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 
 import keras_devae
+from keras_devae import figures, metrics
 
 ROOT = Path(__file__).parent.parent
 SOURCES = sorted([*(ROOT / "keras_devae").rglob("*.py"), *(ROOT / "cli").rglob("*.py")])
@@ -151,6 +153,18 @@ def test_names_of_the_package():
     assert set(keras_devae.__all__) <= set(dir(keras_devae))
     with pytest.raises(AttributeError, match="no attribute 'BetterVAE'"):
         _ = keras_devae.BetterVAE
+
+
+@pytest.mark.parametrize("package", [figures, metrics])
+def test_names_that_are_imported_when_they_are_asked_for(package):
+    for name in package.__all__:
+        assert getattr(package, name) is not None
+    assert dir(package) == sorted(set(package.__all__)) == sorted(package.__all__)
+    with pytest.raises(AttributeError, match=f"'{package.__name__}' has no attribute 'better'"):
+        _ = package.better
+    # Whoever imports a module puts it under its name into the package, over anything else.
+    modules = {module.name for module in pkgutil.iter_modules(package.__path__)}
+    assert not modules & set(package.__all__)
 
 
 @pytest.mark.backends

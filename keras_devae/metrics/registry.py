@@ -1,28 +1,15 @@
-"""All metrics by name: what each takes, and its settings."""
+"""All metrics by name: what each takes, and its settings.
 
+The functions and what they compute with are imported when they are asked for: lists, help texts and
+the settings of a run need none of them.
+"""
+
+import importlib
 from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
 from typing import NamedTuple
 
 from keras_devae.errors import UsageError, unknown_name
-from keras_devae.metrics.beta_vae import beta_vae_score
-from keras_devae.metrics.dci import dci
-from keras_devae.metrics.downstream import downstream_accuracy
-from keras_devae.metrics.elbo import elbo_decomposition
-from keras_devae.metrics.factor_vae import factor_vae_score
-from keras_devae.metrics.gaussian_correlation import (
-    gaussian_total_correlation,
-    wasserstein_correlation,
-)
-from keras_devae.metrics.infomec import infomec
-from keras_devae.metrics.interventional_robustness import irs
-from keras_devae.metrics.modularity_explicitness import modularity_explicitness
-from keras_devae.metrics.mutual_information_disentanglement import med
-from keras_devae.metrics.mutual_information_gap import mig
-from keras_devae.metrics.mutual_information_score import mutual_information_score
-from keras_devae.metrics.posterior import active_variables, kl
-from keras_devae.metrics.reconstruction import reconstruction_error
-from keras_devae.metrics.separated_attribute_predictability import sap
 
 #: `"paper"`: the published study's settings, which are the functions' defaults; `"fast"`: minutes
 #: become seconds, see `Metric.fast`.
@@ -37,7 +24,8 @@ class Metric(NamedTuple):
     """A metric, and what it is computed from.
 
     Attributes:
-        function: The metric.
+        name: Its name, which is that of its function.
+        module: Module of `keras_devae.metrics` that holds the function.
         takes: `"labels"` (codes and factors), `"split"` (codes and factors, of which the rows
             before `n_train` fit a predictor), `"sampler"` (a `Sampler`), `"codes"`, `"posterior"`
             (means and log-variances), `"elbo"` (those and the reconstruction term, where it is
@@ -48,12 +36,18 @@ class Metric(NamedTuple):
         per_factor: What `details["per_factor"]` holds, where it is not the score itself.
     """
 
-    function: Callable[..., dict]
+    name: str
+    module: str
     takes: str
     description: str
     fast: Mapping = _NOTHING
     fast_rows: int | None = None
     per_factor: str = ""
+
+    @property
+    def function(self) -> Callable[..., dict]:
+        """The metric itself."""
+        return getattr(importlib.import_module(f"keras_devae.metrics.{self.module}"), self.name)
 
     @property
     def needs_factors(self) -> bool:
@@ -63,84 +57,117 @@ class Metric(NamedTuple):
 
 _FEW_VOTES = {"n_train": 1000, "n_test": 1000}
 
-METRICS = {
-    "mig": Metric(mig, "labels", "mutual information gap (Chen et al. 2018)"),
-    "factor_vae_score": Metric(
-        factor_vae_score,
+_DECLARED = (
+    Metric("mig", "mutual_information_gap", "labels", "mutual information gap (Chen et al. 2018)"),
+    Metric(
+        "factor_vae_score",
+        "factor_vae",
         "sampler",
         "accuracy of telling the held factor from the least varying code (Kim and Mnih 2018)",
         fast=_FEW_VOTES,
     ),
-    "beta_vae_score": Metric(
-        beta_vae_score,
+    Metric(
+        "beta_vae_score",
+        "beta_vae",
         "sampler",
         "accuracy of telling the shared factor from differences (Higgins et al. 2017)",
         fast=_FEW_VOTES,
     ),
-    "dci": Metric(
-        dci,
+    Metric(
+        "dci",
+        "disentanglement_completeness_informativeness",
         "split",
         "disentanglement, completeness, informativeness (Eastwood and Williams 2018)",
         fast={"predictor": "lightgbm"},
         per_factor="completeness",
     ),
-    "sap": Metric(sap, "split", "separated attribute predictability (Kumar et al. 2018)"),
-    "modularity_explicitness": Metric(
-        modularity_explicitness,
+    Metric(
+        "sap",
+        "separated_attribute_predictability",
+        "split",
+        "separated attribute predictability (Kumar et al. 2018)",
+    ),
+    Metric(
+        "modularity_explicitness",
+        "modularity_and_explicitness",
         "split",
         "modularity and explicitness (Ridgeway and Mozer 2018)",
         fast_rows=2000,
         per_factor="explicitness",
     ),
-    "irs": Metric(irs, "labels", "interventional robustness score (Suter et al. 2019)"),
-    "med": Metric(
-        med,
+    Metric(
+        "irs",
+        "interventional_robustness",
+        "labels",
+        "interventional robustness score (Suter et al. 2019)",
+    ),
+    Metric(
+        "med",
+        "mutual_information_disentanglement",
         "split",
         "disentanglement and completeness by mutual information (Cao et al. 2022)",
         fast={"informativeness": False},
         per_factor="completeness",
     ),
-    "infomec": Metric(
-        infomec,
+    Metric(
+        "infomec",
+        "info_modularity_explicitness_compactness",
         "labels",
         "modularity, explicitness, compactness by information (Hsu et al. 2023)",
         fast_rows=2000,
         per_factor="explicitness",
     ),
-    "downstream_accuracy": Metric(
-        downstream_accuracy,
+    Metric(
+        "downstream_accuracy",
+        "downstream",
         "split",
         "accuracy of predictors of the factors from few and many labels (Locatello et al. 2019)",
         fast={"predictors": ("logistic_regression",), "train_sizes": (10, 100, 1000)},
     ),
-    "gaussian_total_correlation": Metric(
-        gaussian_total_correlation, "codes", "total correlation of a Gaussian fitted to the codes"
+    Metric(
+        "gaussian_total_correlation",
+        "gaussian_correlation",
+        "codes",
+        "total correlation of a Gaussian fitted to the codes",
     ),
-    "wasserstein_correlation": Metric(
-        wasserstein_correlation, "codes", "Wasserstein distance of that Gaussian to its marginals"
+    Metric(
+        "wasserstein_correlation",
+        "gaussian_correlation",
+        "codes",
+        "Wasserstein distance of that Gaussian to its marginals",
     ),
-    "mutual_information_score": Metric(
-        mutual_information_score, "codes", "mean mutual information of pairs of codes"
+    Metric(
+        "mutual_information_score",
+        "pairwise_mutual_information",
+        "codes",
+        "mean mutual information of pairs of codes",
     ),
-    "active_variables": Metric(
-        active_variables,
+    Metric(
+        "active_variables",
+        "posterior",
         "posterior",
         "number of latent dimensions that respond to the data (Burda et al. 2015)",
     ),
-    "kl": Metric(kl, "posterior", "KL divergence of the posterior from the prior, in nats"),
-    "elbo_decomposition": Metric(
-        elbo_decomposition,
+    Metric(
+        "kl", "posterior", "posterior", "KL divergence of the posterior from the prior, in nats"
+    ),
+    Metric(
+        "elbo_decomposition",
+        "elbo",
         "elbo",
         "the KL divergence as mutual information, total correlation and dimension-wise KL",
         fast={"evaluated": 500},
         fast_rows=2000,
     ),
-    "reconstruction_error": Metric(
-        reconstruction_error,
+    Metric(
+        "reconstruction_error",
+        "reconstruction",
         "images",
         "negative log-likelihood in nats and squared error of reconstructions",
     ),
-}
+)
+#: Name -> `Metric`.
+METRICS = {metric.name: metric for metric in _DECLARED}
 
 
 def possible_metrics(

@@ -8,7 +8,7 @@ from thoroughness import quick_first
 from keras_devae.errors import UsageError
 from keras_devae.metrics import boosting
 from keras_devae.metrics.boosting import boost
-from keras_devae.metrics.dci import dci
+from keras_devae.metrics.disentanglement_completeness_informativeness import dci
 from keras_devae.metrics.inputs import check_labelled, split_rows
 
 FAST = ["a_perfect_dead", "b_rotated", "c_mixed", "d_noise", "k_nonlinear"]

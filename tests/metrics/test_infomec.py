@@ -1,4 +1,3 @@
-import importlib
 import json
 import warnings
 
@@ -6,7 +5,12 @@ import numpy as np
 import pytest
 
 from keras_devae.errors import UsageError
-from keras_devae.metrics.infomec import ESTIMATORS, concentration, infomec
+from keras_devae.metrics import info_modularity_explicitness_compactness as module
+from keras_devae.metrics.info_modularity_explicitness_compactness import (
+    ESTIMATORS,
+    concentration,
+    infomec,
+)
 from keras_devae.metrics.inputs import MetricWarning
 
 CASES = ["a_perfect_dead", "b_rotated", "c_mixed", "d_noise", "h_dsprites_like", "k_nonlinear"]
@@ -106,7 +110,6 @@ def test_values_with_one_sample_each_have_no_estimate():
 
 
 def test_regression_that_does_not_converge_warns(monkeypatch, load_case):
-    module = importlib.import_module("keras_devae.metrics.infomec")
     monkeypatch.setattr(module, "ITERATIONS", 2)
     with pytest.warns(MetricWarning, match="infomec did not converge") as record:
         infomec(*load_case("b_rotated"))

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from keras_devae.metrics import MetricWarning
-from keras_devae.metrics.modularity_explicitness import (
+from keras_devae.metrics.modularity_and_explicitness import (
     modularity_explicitness,
     modularity_of,
     modularity_per_code,

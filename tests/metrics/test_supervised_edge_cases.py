@@ -7,9 +7,9 @@ import pytest
 
 from keras_devae.errors import UsageError
 from keras_devae.metrics import MetricWarning
-from keras_devae.metrics.dci import dci
+from keras_devae.metrics.disentanglement_completeness_informativeness import dci
 from keras_devae.metrics.interventional_robustness import irs
-from keras_devae.metrics.modularity_explicitness import modularity_explicitness
+from keras_devae.metrics.modularity_and_explicitness import modularity_explicitness
 from keras_devae.metrics.mutual_information_disentanglement import med
 from keras_devae.metrics.separated_attribute_predictability import sap
 

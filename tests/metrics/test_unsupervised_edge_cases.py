@@ -14,9 +14,9 @@ from keras_devae.metrics.gaussian_correlation import (
     gaussian_total_correlation,
     wasserstein_correlation,
 )
-from keras_devae.metrics.infomec import infomec
+from keras_devae.metrics.info_modularity_explicitness_compactness import infomec
 from keras_devae.metrics.inputs import MetricWarning
-from keras_devae.metrics.mutual_information_score import mutual_information_score
+from keras_devae.metrics.pairwise_mutual_information import mutual_information_score
 from keras_devae.metrics.unsupervised_disentanglement_ranking import udr
 
 
