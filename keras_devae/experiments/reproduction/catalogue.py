@@ -6,7 +6,6 @@ from collections.abc import Callable
 
 from keras_devae.errors import unknown_name
 from keras_devae.experiments.reproduction import paper
-from keras_devae.experiments.reproduction.results import Plan
 
 #: Methods of the paper's comparison, by their names in tables.
 METHODS = {
@@ -23,6 +22,19 @@ _VARIANTS = {
     "DeVAE": "devae",
 }
 _DEFAULT_BETAS = (1, 10, 40)
+
+
+@dataclasses.dataclass(frozen=True)
+class Plan:
+    """A run of an experiment.
+
+    Attributes:
+        group: What it is called in tables; runs of a group differ in their seeds.
+        settings: Its flat settings.
+    """
+
+    group: str
+    settings: dict
 
 
 @dataclasses.dataclass(frozen=True)

@@ -27,24 +27,11 @@ SCORE_NAMES = {
 
 
 @dataclasses.dataclass(frozen=True)
-class Plan:
-    """A run of an experiment.
-
-    Attributes:
-        group: What it is called in tables; runs of a group differ in their seeds.
-        settings: Its flat settings.
-    """
-
-    group: str
-    settings: dict
-
-
-@dataclasses.dataclass(frozen=True)
 class Result:
     """A run that is done.
 
     Attributes:
-        group: See `Plan`.
+        group: See `catalogue.Plan`.
         directory: Its `RunDirectory`.
         config: Its `RunConfig`.
         layers: Its scores, a dictionary for each latent layer.
@@ -158,7 +145,7 @@ def read_result(plan, run):
     """Reads what a run came to.
 
     Args:
-        plan: The `Plan`.
+        plan: The `catalogue.Plan`.
         run: The `StudyRun`, done.
 
     Raises:
