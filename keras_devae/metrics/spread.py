@@ -5,7 +5,7 @@ import math
 from collections.abc import Iterable
 
 import numpy as np
-import scipy.stats
+from scipy.special import stdtrit
 
 from keras_devae.errors import UsageError
 
@@ -54,7 +54,7 @@ def spread_of(values: Iterable[float]) -> Spread:
             f"A spread is that of one or more finite numbers. Received: {values.tolist()}."
         )
     mean, deviation = values.mean(), values.std(ddof=1) if len(values) > 1 else 0.0
-    half = scipy.stats.t.ppf((1 + CONFIDENCE) / 2, max(1, len(values) - 1)) * deviation
+    half = stdtrit(max(1, len(values) - 1), (1 + CONFIDENCE) / 2) * deviation
     half /= math.sqrt(len(values))
     ends = (float(mean - half), float(mean + half))
     return Spread(float(mean), float(deviation), *ends, len(values))

@@ -1,7 +1,7 @@
 """What each latent dimension does to an image."""
 
 import numpy as np
-import scipy.stats
+from scipy.special import ndtri
 
 from keras_devae import checks, figures
 from keras_devae.errors import UsageError, unknown_name
@@ -165,7 +165,7 @@ def _values(steps, limit, span):
     if span not in SPANS:
         raise unknown_name("span", span, SPANS)
     if span == "quantiles":
-        return scipy.stats.norm.ppf(np.linspace(_TAIL, 1 - _TAIL, steps))
+        return ndtri(np.linspace(_TAIL, 1 - _TAIL, steps))
     return np.linspace(-limit, limit, steps)
 
 
