@@ -48,11 +48,3 @@ def test_one_name_is_enough(capsys):
     assert "not with this preset's image size" in capsys.readouterr().out
     assert run("presets", "--model", "betavae") == 2
     assert "Did you mean 'beta_vae'" in capsys.readouterr().err
-
-
-def test_no_backend_is_imported(fresh_python):
-    words = ("-m", "keras_devae.cli", "presets", "--model", "beta_vae", "--dataset", "dsprites")
-    output, errors = fresh_python("-X", "importtime", *words)
-    assert "--beta 6" in output
-    modules = {line.split("|")[-1].strip().split(".")[0] for line in errors.splitlines()}
-    assert not modules & {"tensorflow", "jax", "torch", "keras"}
