@@ -209,6 +209,51 @@ def differentiated_as(function, equal_function):
     return lambda *values: differentiated(*map(tensorflow.convert_to_tensor, values))
 
 
+def computed_first(tensor):
+    """Has a tensor computed before what uses it, and laid in memory in its own order.
+
+    XLA would otherwise make the tensor anew wherever it is used, or read it across its rows.
+
+    Args:
+        tensor: A tensor.
+
+    Returns:
+        An equal tensor; on other backends than JAX the same one.
+    """
+    import keras
+
+    if keras.backend.backend() != "jax":
+        return tensor
+    import jax
+
+    return jax.lax.optimization_barrier(tensor)
+
+
+def torch_convolution(inputs, kernel, bias, stride, padding, transposed=False):
+    """Convolves on PyTorch, in its channels-last format and without copies of the images.
+
+    Args:
+        inputs: Tensor `(batch, height, width, channels)`.
+        kernel: Tensor `(height, width, channels, filters)`; where it is transposed, with filters
+            before channels.
+        bias: Tensor `(filters,)` or `None`.
+        stride: Pair of the strides.
+        padding: Pixels of padding all round.
+        transposed: Whether it is a transposed convolution; default false.
+
+    Returns:
+        Tensor `(batch, new height, new width, filters)`.
+    """
+    import torch
+
+    convolve = torch.nn.functional.conv_transpose2d if transposed else torch.nn.functional.conv2d
+    # Other order of the axes, same order in memory. It is the kernel that tells PyTorch which order
+    # is meant, as images of one channel have both.
+    kernel = kernel.permute(3, 2, 0, 1).contiguous(memory_format=torch.channels_last)
+    outputs = convolve(inputs.permute(0, 3, 1, 2), kernel, bias, stride=stride, padding=padding)
+    return outputs.permute(0, 2, 3, 1)
+
+
 def hide_accelerators_from_tensorflow():
     """Keeps TensorFlow from taking the GPU of another backend.
 

@@ -1,5 +1,6 @@
 """Keras layers of the models."""
 
+from keras_devae.layers.convolution import Convolution, TransposedConvolution
 from keras_devae.layers.dit_stack import DiTStack
 from keras_devae.layers.gaussian_sampling import GaussianSampling
 from keras_devae.layers.layer_draw import LayerDraw
@@ -8,9 +9,9 @@ from keras_devae.layers.linear_stack import LinearStack
 from keras_devae.layers.parallel_stack import ParallelStack
 from keras_devae.layers.random_state import RandomState
 from keras_devae.layers.seeded import SeededLayer, derived_seeds
-from keras_devae.layers.transposed_convolution import TransposedConvolution
 
 __all__ = [
+    "Convolution",
     "DiTStack",
     "GaussianSampling",
     "LayerDraw",

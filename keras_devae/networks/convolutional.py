@@ -6,7 +6,7 @@ import keras
 from keras import layers
 
 from keras_devae.errors import UsageError
-from keras_devae.layers import TransposedConvolution
+from keras_devae.layers import Convolution, TransposedConvolution
 from keras_devae.networks.parts import encoder_outputs, seeded_kernels
 
 IMAGE_SIZES = (32, 64, 128)
@@ -64,7 +64,7 @@ def convolutional_encoder(image_shape, latent_dim, seed=None, num_categories=0, 
 
 
 def _convolution(channels, kernels, **options):
-    return layers.Conv2D(
+    return Convolution(
         max(channels, 1), 4, activation="relu", kernel_initializer=next(kernels), **options
     )
 

@@ -1,0 +1,179 @@
+"""The convolutions of the networks, in the forms that a backend computes fastest on a CPU.
+
+All that follow convolve 4x4 with stride 2 and padding "same", or its transpose. Such a convolution
+is also one of 2x2 with stride 1 between blocks: pixels are padded by one all round and each 2x2 of
+them becomes a pixel with four times the channels (`_to_blocks`).
+"""
+
+from keras import ops
+
+from keras_devae.backend import computed_first
+
+#: Up to so many channels, all values of the images that a kernel meets are laid side by side.
+_FEW_CHANNELS = 2
+
+
+@ops.custom_gradient
+def convolved(images, kernel):
+    """Convolves 4x4, stride 2, "same", with gradients in forms that suit XLA.
+
+    Args:
+        images: Tensor `(batch, height, width, channels)`, height and width even.
+        kernel: Tensor `(4, 4, channels, filters)`.
+
+    Returns:
+        Tensor `(batch, height / 2, width / 2, filters)`.
+    """
+
+    def gradient(*arguments, upstream=None):
+        (upstream,) = arguments if upstream is None else (upstream,)
+        return _enlarged(upstream, kernel), _kernel_gradient(images, upstream)
+
+    return _reduced(images, kernel), gradient
+
+
+@ops.custom_gradient
+def transposed(inputs, kernel):
+    """Convolves 4x4, stride 2, "same", transposed, in forms that suit XLA.
+
+    Args:
+        inputs: Tensor `(batch, height, width, channels)`.
+        kernel: Tensor `(4, 4, filters, channels)`.
+
+    Returns:
+        Tensor `(batch, 2 * height, 2 * width, filters)`.
+    """
+
+    def gradient(*arguments, upstream=None):
+        (upstream,) = arguments if upstream is None else (upstream,)
+        return _reduced(upstream, kernel), _kernel_gradient(upstream, inputs)
+
+    return _enlarged(inputs, kernel), gradient
+
+
+def from_one_pixel(inputs, kernel):
+    """Convolves images of one pixel, transposed: a product with the kernel as a matrix."""
+    height, width, filters, channels = kernel.shape
+    matrix = ops.reshape(ops.transpose(kernel, (3, 0, 1, 2)), (channels, -1))
+    product = ops.matmul(ops.reshape(inputs, (-1, channels)), matrix)
+    return ops.reshape(product, (-1, height, width, filters))
+
+
+def transposed_as_keras(inputs, kernel):
+    """Convolves as `transposed` does, in Keras's form."""
+    return ops.conv_transpose(inputs, kernel, strides=2, padding="same")
+
+
+def transposed_by_overlap(inputs, kernel):
+    """Convolves as `transposed` does, to one filter, by a product whose results overlap.
+
+    The product gives the 16 values that each input pixel adds to the output.
+    """
+    _, height, width, channels = inputs.shape
+    pixels = ops.transpose(ops.reshape(inputs, (-1, channels)))
+    products = ops.matmul(ops.reshape(kernel, (16, channels)), pixels)
+    # By place in the kernel first: what is added below lies in a row.
+    products = ops.reshape(products, (4, 4, -1, height, width))
+    rows = [_overlapped(row, axis=2) for row in _overlapped(products, axis=2)]
+    places = ops.stack([ops.stack(row, axis=-1) for row in rows], axis=2)
+    return ops.reshape(places, (-1, 2 * height, 2 * width, 1))
+
+
+def _overlapped(products, axis):
+    """Adds what falls on the even and on the odd places of one axis.
+
+    Args:
+        products: `(4, ...)`, by place in the kernel along this axis.
+        axis: The axis, counted without the first one.
+
+    Returns:
+        List of two tensors, the first axis gone.
+    """
+    return [
+        products[1] + _moved(products[3], axis, 1),
+        products[2] + _moved(products[0], axis, -1),
+    ]
+
+
+def _moved(values, axis, by):
+    """Moves values by one place along an axis, zeros behind them."""
+    size = values.shape[axis]
+    kept = slice(0, size - 1) if by == 1 else slice(1, size)
+    padding = [(0, 0)] * len(values.shape)
+    padding[axis] = (1, 0) if by == 1 else (0, 1)
+    return ops.pad(values[(slice(None),) * axis + (kept,)], padding)
+
+
+def _reduced(images, kernel):
+    return ops.conv(images, kernel, strides=2, padding="same")
+
+
+def _enlarged(inputs, kernel):
+    """Convolves transposed, as one convolution of 2x2 to the blocks of the output."""
+    _, height, width, _ = inputs.shape
+    channels = kernel.shape[2]
+    of_blocks = ops.transpose(ops.flip(_of_blocks(kernel), axis=(0, 1)), (0, 1, 3, 2))
+    padded = ops.pad(inputs, ((0, 0), (1, 1), (1, 1), (0, 0)))
+    blocks = ops.conv(padded, of_blocks, padding="valid")
+    blocks = ops.reshape(blocks, (-1, height + 1, width + 1, 2, 2, channels))
+    pixels = ops.transpose(blocks, (0, 1, 3, 2, 4, 5))
+    pixels = ops.reshape(pixels, (-1, 2 * height + 2, 2 * width + 2, channels))
+    return pixels[:, 1:-1, 1:-1]
+
+
+def _kernel_gradient(images, outputs):
+    """Returns the gradient of the kernel between images and the outputs half as large.
+
+    Args:
+        images: Tensor `(batch, 2 * height, 2 * width, channels)`, or its gradient.
+        outputs: Tensor `(batch, height, width, filters)`, the other one of value and gradient.
+
+    Returns:
+        Tensor `(4, 4, channels, filters)`.
+    """
+    channels, filters = images.shape[-1], outputs.shape[-1]
+    product = _side_by_side if channels <= _FEW_CHANNELS else _by_moved_outputs
+    gradient = ops.reshape(product(images, outputs), (2, 2, 2, 2, channels, filters))
+    return ops.reshape(ops.transpose(gradient, (0, 2, 1, 3, 4, 5)), (4, 4, channels, filters))
+
+
+def _side_by_side(images, outputs):
+    _, height, width, filters = outputs.shape
+    blocks = _to_blocks(images)
+    met = [blocks[:, i : i + height, j : j + width] for i in range(2) for j in range(2)]
+    met = ops.reshape(ops.concatenate(met, axis=-1), (-1, 16 * images.shape[-1]))
+    return ops.matmul(ops.transpose(met), ops.reshape(outputs, (-1, filters)))
+
+
+def _by_moved_outputs(images, outputs):
+    # XLA multiplies many times faster where the few rows of the left matrix lie in memory as they
+    # are used, and where nothing is left to compute of either matrix.
+    _, height, width, filters = outputs.shape
+    blocks = _to_blocks(images)
+    blocks = computed_first(ops.reshape(blocks, (-1, blocks.shape[-1])))
+    rows = ops.reshape(ops.transpose(outputs, (3, 0, 1, 2)), (filters, -1, height, width))
+    padded = ops.pad(computed_first(rows), ((0, 0), (0, 0), (1, 1), (1, 1)))
+    moved = [
+        ops.reshape(padded[:, :, 1 - i :, 1 - j :][:, :, : height + 1, : width + 1], (filters, -1))
+        for i in range(2)
+        for j in range(2)
+    ]
+    product = ops.matmul(computed_first(ops.concatenate(moved, axis=0)), blocks)
+    product = ops.reshape(product, (4, filters, blocks.shape[-1]))
+    return ops.transpose(product, (0, 2, 1))
+
+
+def _to_blocks(images):
+    """Pads images by one and makes one pixel of each 2x2 of theirs."""
+    _, height, width, channels = images.shape
+    padded = ops.pad(images, ((0, 0), (1, 1), (1, 1), (0, 0)))
+    height, width = height // 2 + 1, width // 2 + 1
+    blocks = ops.reshape(padded, (-1, height, 2, width, 2, channels))
+    return ops.reshape(ops.transpose(blocks, (0, 1, 3, 2, 4, 5)), (-1, height, width, 4 * channels))
+
+
+def _of_blocks(kernel):
+    """Makes the kernel 2x2 of blocks from one of 4x4 of pixels."""
+    channels, filters = kernel.shape[2:]
+    kernel = ops.reshape(kernel, (2, 2, 2, 2, channels, filters))
+    return ops.reshape(ops.transpose(kernel, (0, 2, 1, 3, 4, 5)), (2, 2, 4 * channels, filters))
