@@ -121,7 +121,7 @@ def _resumed(context, named, resume_run, name, overwrite, quiet):
 def _run(context, session, quiet):
     from keras_devae.experiments.annealing import carry_out, write_test
     from keras_devae.experiments.faults import how_to_go_on
-    from keras_devae.experiments.interruption import Interruption, exit_status
+    from keras_devae.interruption import Interruption, exit_status
 
     function, run, config, dataset = session
     if not quiet:

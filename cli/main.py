@@ -8,6 +8,7 @@ import warnings
 import click
 
 from keras_devae.errors import FailureError, UsageError
+from keras_devae.interruption import INTERRUPTED, heed_signals
 from keras_devae.version import __version__
 
 #: Command -> one line of help; the module of that name, with underscores, holds it and is imported
@@ -96,6 +97,7 @@ def main(arguments=None):
     Args:
         arguments: List of words, default those of the process.
     """
+    heed_signals()
     logging.basicConfig(format="%(message)s", level=logging.WARNING)
     warnings.showwarning = _show_warning
     arguments = sys.argv[1:] if arguments is None else list(arguments)
@@ -109,7 +111,7 @@ def main(arguments=None):
         status = error.exit_code
     except (KeyboardInterrupt, click.Abort):
         click.echo("Interrupted.", err=True)
-        status = 130
+        status = INTERRUPTED
     except Exception as error:
         if debug:
             raise

@@ -53,10 +53,10 @@ def reproduce(context, name, scale, seeds, runs_dir, output, as_json, **options)
 
 def _reproduce(context, name, scale, seeds, runs_dir, output, as_json, options):
     from keras_devae.backend_choice import select_backend
-    from keras_devae.experiments.interruption import exit_status
     from keras_devae.experiments.reproduction.catalogue import experiment_named
     from keras_devae.experiments.studies.engines import make_engine
     from keras_devae.files import check_writable
+    from keras_devae.interruption import exit_status
 
     no_train, retry = options.pop("no_train"), options.pop("retry_failed")
     engine, workers = options.pop("engine"), options.pop("workers")

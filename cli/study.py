@@ -47,11 +47,11 @@ def run_study(context, file, engine, workers, retry_failed, runs_dir, **ray_opti
     ones do not stop the others.
     """
     from keras_devae.backend_choice import select_backend
-    from keras_devae.experiments.interruption import exit_status
     from keras_devae.experiments.studies.engines import make_engine
     from keras_devae.experiments.studies.reporting import study_progress, summary
     from keras_devae.experiments.studies.scheduler import carry_out_study
     from keras_devae.experiments.studies.study import Study
+    from keras_devae.interruption import exit_status
 
     opened = Study.from_file(file, runs_dir)
     # The processes of the runs take the choice over from the environment. The nodes of a cluster

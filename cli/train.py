@@ -207,7 +207,7 @@ def _run(context, function, run, config, dataset, quiet, note=""):
     from keras_devae.experiments.choices import describe_choices
     from keras_devae.experiments.distributed import is_worker
     from keras_devae.experiments.faults import how_to_go_on
-    from keras_devae.experiments.interruption import Interruption, exit_status
+    from keras_devae.interruption import Interruption, exit_status
 
     quiet = quiet or is_worker(config)
     if not quiet:

@@ -2,10 +2,10 @@
 
 from keras_devae.errors import UsageError
 from keras_devae.evaluation import evaluate
-from keras_devae.experiments.interruption import Interruption
 from keras_devae.experiments.report import write_report
 from keras_devae.experiments.run_encoding import run_encoding
 from keras_devae.experiments.trained_model import model_hash
+from keras_devae.interruption import Interruption
 
 #: Figures that are named at the end of training -> what they are called there.
 _NAMED_FIGURES = {

@@ -11,11 +11,11 @@ from keras_devae.callbacks import ProgressReport
 from keras_devae.errors import FailureError
 from keras_devae.experiments.environment import describe_environment
 from keras_devae.experiments.faults import explained
-from keras_devae.experiments.interruption import Interruption
 from keras_devae.experiments.recorder import RunRecorder
 from keras_devae.experiments.tracking import tracking_callbacks
 from keras_devae.experiments.trained_model import UNREADABLE, load_trained
 from keras_devae.files import archive_damage, replacing
+from keras_devae.interruption import Interruption
 from keras_devae.models import MODELS
 from keras_devae.models.guard import TrainingGuard
 from keras_devae.models.images import check_images

@@ -5,8 +5,8 @@ import time
 
 import keras
 
-from keras_devae.experiments.interruption import INTERRUPTED, TERMINATED, Termination
 from keras_devae.experiments.studies.worker import work
+from keras_devae.interruption import INTERRUPTED, TERMINATED, Termination
 
 
 class InlineEngine:

@@ -5,9 +5,9 @@ import contextlib
 import signal
 import time
 
-from keras_devae.experiments.interruption import INTERRUPTED, TERMINATED, Interruption
 from keras_devae.experiments.studies.estimate import seconds_left
 from keras_devae.experiments.studies.worker import BUSY
+from keras_devae.interruption import INTERRUPTED, TERMINATED, Interruption
 
 #: How many times in one go a run is taken up again whose process was killed.
 RESTARTS = 2

@@ -15,10 +15,10 @@ from pathlib import Path
 from keras_devae.errors import FailureError, UsageError
 from keras_devae.experiments.config import load_dataset
 from keras_devae.experiments.faults import explained
-from keras_devae.experiments.interruption import INTERRUPTED, Interruption, exit_status
 from keras_devae.experiments.run_lock import ClaimedError
 from keras_devae.experiments.starting import check_start, start_again, start_new
 from keras_devae.experiments.studies.study_run import StudyRun
+from keras_devae.interruption import INTERRUPTED, Interruption, exit_status, heed_signals
 
 #: Exit status of a worker on whose run another process is working.
 BUSY = 75
@@ -132,6 +132,7 @@ def main(arguments):
     Args:
         arguments: Folder of the study and name of the run.
     """
+    heed_signals()
     logging.basicConfig(format="%(message)s", level=logging.WARNING)
     folder, name = arguments
     watch_starter()

@@ -4,10 +4,10 @@ import signal
 
 import pytest
 
-from keras_devae.experiments.interruption import TERMINATED, Termination
 from keras_devae.experiments.studies import engines, inline_engine
 from keras_devae.experiments.studies.scheduler import carry_out_study
 from keras_devae.experiments.studies.study import Study
+from keras_devae.interruption import TERMINATED, Termination
 
 SETTINGS = {
     "model": "vae",

@@ -8,11 +8,11 @@ import pytest
 
 from keras_devae.errors import FailureError, UsageError
 from keras_devae.experiments import RunDirectory
-from keras_devae.experiments.interruption import INTERRUPTED
 from keras_devae.experiments.recorder import RunRecorder
 from keras_devae.experiments.studies import worker
 from keras_devae.experiments.studies.local_engine import LocalEngine
 from keras_devae.experiments.studies.processes import start_worker
+from keras_devae.interruption import INTERRUPTED
 
 
 @pytest.fixture

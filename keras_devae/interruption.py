@@ -25,6 +25,18 @@ _ENDINGS = {signal.SIGINT: KeyboardInterrupt, signal.SIGTERM: Termination}
 _DEFAULTS = {signal.SIGINT: signal.default_int_handler, signal.SIGTERM: signal.SIG_DFL}
 
 
+def heed_signals():
+    """Has Ctrl-C and SIGTERM end this process even where it was started so as to ignore them.
+
+    Shells without job control start what runs in the background so, under nohup or not, and
+    `kill -INT` would be lost on it. For programs of this package only: what a user's own program
+    ignores stays ignored.
+    """
+    for number, default in _DEFAULTS.items():
+        if signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, default)
+
+
 class Interruption:
     """Remembers that Ctrl-C or SIGTERM came while the block ran.
 

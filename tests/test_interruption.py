@@ -5,7 +5,7 @@ import signal
 
 import pytest
 
-from keras_devae.experiments.interruption import Interruption, Termination
+from keras_devae.interruption import Interruption, Termination, heed_signals
 
 
 def test_a_swallowed_interrupt_is_raised_again():
@@ -39,3 +39,30 @@ def test_the_inner_of_two_takes_the_signal_and_hands_it_back():
         with pytest.raises(Termination):
             os.kill(os.getpid(), signal.SIGTERM)
     assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such processes")
+def test_a_process_started_to_ignore_signals_heeds_them(fresh_python):
+    code = """
+import signal, sys
+sys.argv[0] = "keras-devae"
+from keras_devae.interruption import heed_signals
+for number in (signal.SIGINT, signal.SIGTERM):
+    signal.signal(number, signal.SIG_IGN)
+heed_signals()
+print(signal.getsignal(signal.SIGINT) is signal.default_int_handler)
+print(signal.getsignal(signal.SIGTERM) is signal.SIG_DFL)
+"""
+    assert fresh_python("-c", code)[0].split() == ["True", "True"]
+
+
+def test_a_handler_of_somebody_else_stays():
+    def own(*_):
+        pass
+
+    previous = signal.signal(signal.SIGTERM, own)
+    try:
+        heed_signals()
+        assert signal.getsignal(signal.SIGTERM) is own
+    finally:
+        signal.signal(signal.SIGTERM, previous)
