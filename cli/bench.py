@@ -52,7 +52,8 @@ def bench(context, as_json, output, **given):
     Takes some minutes a backend; all that are installed are measured unless --backend names one.
     Medians and quartiles. Data: batches read with nothing else going on. Waiting for data: the part
     of a step's time that goes when one batch is used again and again. Memory: the peak of the
-    process in training; where images are kept on the device, at most 16,384 of them are. Of peak:
+    process in training; where images are kept on the device, at most 16,384 of them are. Page
+    faults: how often a step has the kernel make a page of memory for it. Of peak:
     what a step's matrix products and convolutions reach beside a product of large matrices in the
     same precision.
 

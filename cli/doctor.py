@@ -51,7 +51,7 @@ def _report(context, run, repair, as_json):
 def _facts():
     from keras_devae.backend import BACKENDS, installed_backends
     from keras_devae.data import info, names
-    from keras_devae.experiments.environment import describe_environment
+    from keras_devae.experiments.environment import describe_environment, onednn_text
     from keras_devae.machine import installed_version, usable_cores
 
     environment = describe_environment()
@@ -64,7 +64,12 @@ def _facts():
         "backend": environment["backend"],
         "backends installed": ", ".join(versions),
         "device": environment["device"],
+        "processor": environment["processor"],
+        "instruction sets": ", ".join(environment["instruction_sets"]) or "not known",
+        "oneDNN": onednn_text(environment) or "not used",
         "cores": usable_cores(),
+        "threads": environment["threads"],
+        "memory allocator": environment["allocator"],
         "free disk here": f"{shutil.disk_usage('.').free / 2**30:.0f} GiB",
         "folder is writable": os.access(".", os.W_OK),
         **sets,

@@ -61,8 +61,8 @@ def main(folder="runs/paper", **settings):
     from keras_devae.backend import accelerator_facts
     from keras_devae.backend_choice import chosen_backend
     from keras_devae.evaluation import evaluate
-    from keras_devae.experiments.benchmark import describe_machine
     from keras_devae.experiments.choices import describe_choices
+    from keras_devae.experiments.environment import describe_machine
 
     machine = describe_machine()
     print(f"{accelerator_facts()[0] or machine['processor']}; {machine['versions']}")

@@ -10,7 +10,10 @@ import importlib
 import os
 import sys
 
+from keras_devae.startup import prepare_process, warn_if_slow
 from keras_devae.version import __version__
+
+prepare_process()
 
 _SUBMODULES = (
     "backend",
@@ -77,3 +80,4 @@ _modules_run = ("keras_devae.cli", "keras_devae.experiments.studies.worker")
 _is_command |= _program == "-m" and any(module in sys.orig_argv for module in _modules_run)
 if not _is_command:
     importlib.import_module("keras_devae.models")
+    warn_if_slow(importlib.import_module("keras_devae.backend").computes_with_onednn())

@@ -12,6 +12,7 @@ from keras_devae.backend_choice import (
     preferred_backend,
     select_backend,
 )
+from keras_devae.machine import usable_cores
 
 _DETERMINISTIC_XLA = "--xla_gpu_deterministic_ops=true"
 
@@ -168,6 +169,48 @@ def compiles_with_xla():
         and has_accelerator()
         and not tensorflow_if_active().distribute.has_strategy()
     )
+
+
+def computes_with_onednn():
+    """Tells whether the active backend computes on the CPU with oneDNN.
+
+    Returns:
+        `None` for JAX, which has kernels of its own, and where TensorFlow does not tell.
+    """
+    import keras
+
+    match keras.backend.backend():
+        case "tensorflow":
+            try:
+                # What TensorFlow's own tests ask; the public interface has nothing.
+                from tensorflow.python.util import _pywrap_util_port
+            except ImportError:
+                return None
+            return _pywrap_util_port.IsMklEnabled()
+        case "torch":
+            import torch
+
+            return torch.backends.mkldnn.is_available()
+        case _:
+            return None
+
+
+def compute_threads():
+    """Returns with how many threads the active backend computes an operation on the CPU."""
+    import keras
+
+    match keras.backend.backend():
+        case "tensorflow":
+            import tensorflow
+
+            asked = tensorflow.config.threading.get_intra_op_parallelism_threads()
+            return asked or int(os.environ.get("TF_NUM_INTRAOP_THREADS", 0)) or usable_cores()
+        case "torch":
+            import torch
+
+            return torch.get_num_threads()
+        case _:
+            return int(os.environ.get("NPROC", 0)) or usable_cores()
 
 
 def backend_on_cpu():

@@ -1,6 +1,7 @@
 """What the tests of the Keras parts share. Keras itself is imported only where it is used."""
 
 import gc
+import importlib
 import importlib.util
 import json
 import os
@@ -17,6 +18,9 @@ if "PYTEST_XDIST_WORKER" in os.environ:
     # Processes that test side by side would wait for each other's threads.
     for threads in ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"):
         os.environ.setdefault(threads, "1")
+
+# Before any test imports TensorFlow, which it sets up for the processor.
+importlib.import_module("keras_devae")
 
 #: Options that keep the models of the tests small, or let something happen within few steps.
 SMALL = {

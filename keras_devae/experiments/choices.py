@@ -7,6 +7,7 @@ import keras
 
 from keras_devae.backend import compiles_with_xla, device_memory, has_accelerator
 from keras_devae.errors import UsageError
+from keras_devae.experiments.environment import computing_text, describe_computing
 from keras_devae.experiments.model_catalogue import MODEL_CATALOGUE
 from keras_devae.models import MODELS
 from keras_devae.resident import stored_shape
@@ -52,23 +53,21 @@ def completed_config(config, dataset):
 
 
 def describe_choices(config):
-    """Says in one line how a run computes.
+    """Says in one line how a run computes in this process, and on what.
 
     Args:
         config: A completed `RunConfig`.
     """
-    device = "accelerator" if has_accelerator() else "CPU"
     precision = "float32" if config.mixed_precision == "off" else f"mixed {config.mixed_precision}"
     steps = config.steps_per_execution
-    return ", ".join(
-        (
-            device,
-            precision,
-            f"XLA {'on' if config.jit_compile else 'off'}",
-            f"{steps} step{'s' * (steps > 1)} a call",
-            "images on the device" if config.resident else "images from the host",
-        )
+    choices = (
+        "accelerator" if has_accelerator() else "CPU",
+        precision,
+        f"XLA {'on' if config.jit_compile else 'off'}",
+        f"{steps} step{'s' * (steps > 1)} a call",
+        "images on the device" if config.resident else "images from the host",
     )
+    return f"{', '.join(choices)}; {computing_text(describe_computing())}"
 
 
 def _compiles(config):

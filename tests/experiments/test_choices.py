@@ -28,15 +28,15 @@ def test_on_a_cpu(grey):
     config = completed(grey)
     assert (config.steps_per_execution, config.resident, config.jit_compile) == (1, False, False)
     assert config.mixed_precision == "off" and config.backend == "tensorflow"
-    expected = "CPU, float32, XLA off, 1 step a call, images from the host"
-    assert describe_choices(config) == expected
+    expected = "CPU, float32, XLA off, 1 step a call, images from the host; "
+    assert describe_choices(config).startswith(expected)
 
 
 def test_on_an_accelerator(grey, accelerator):
     config = completed(grey)
     assert (config.steps_per_execution, config.resident, config.jit_compile) == (100, True, True)
-    expected = "accelerator, mixed float16, XLA on, 100 steps a call, images on the device"
-    assert describe_choices(config) == expected
+    expected = "accelerator, mixed float16, XLA on, 100 steps a call, images on the device; "
+    assert describe_choices(config).startswith(expected)
 
 
 def test_what_is_set_by_hand_stays(grey, accelerator):

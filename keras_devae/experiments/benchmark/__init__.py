@@ -3,7 +3,6 @@
 `measuring` and `worker` are imported by name, because they need Keras.
 """
 
-from keras_devae.experiments.benchmark.machine import describe_machine
 from keras_devae.experiments.benchmark.report import report_text, table_rows
 from keras_devae.experiments.benchmark.running import run_benchmark
 from keras_devae.experiments.benchmark.settings import PRECISION_NAMES, BenchmarkSettings
@@ -11,7 +10,6 @@ from keras_devae.experiments.benchmark.settings import PRECISION_NAMES, Benchmar
 __all__ = [
     "PRECISION_NAMES",
     "BenchmarkSettings",
-    "describe_machine",
     "report_text",
     "run_benchmark",
     "table_rows",

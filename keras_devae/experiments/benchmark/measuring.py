@@ -10,11 +10,11 @@ from keras import ops
 from keras_devae.backend import accelerator_facts, has_accelerator
 from keras_devae.encoding import Encoding
 from keras_devae.experiments.benchmark.flops import training_flops
-from keras_devae.experiments.benchmark.machine import peak_memory
 from keras_devae.experiments.benchmark.settings import RUN_LENGTH
 from keras_devae.experiments.choices import completed_config, describe_choices
 from keras_devae.experiments.config import load_dataset
 from keras_devae.experiments.training import build_model
+from keras_devae.machine import minor_page_faults, peak_memory
 from keras_devae.pipeline import Batches
 
 #: Batches that Keras's loops may have read ahead, at most.
@@ -93,7 +93,9 @@ class Bench:
         self.model.fit(self.batches, epochs=_ENDLESS, verbose=0, callbacks=[_Interrupting(script)])
 
     def training_rate(self, repeated):
-        """Measures training steps a second; to be run through by a script of `train`.
+        """Measures training steps a second, and the memory they ask the kernel for.
+
+        To be run through by a script of `train`.
 
         Args:
             repeated: Whether the same batch is used every time.
@@ -102,7 +104,7 @@ class Bench:
             Nothing, once for every execution.
 
         Returns:
-            The rate.
+            The pair of the rate and the minor page faults a step, `None` on Windows.
         """
         self.batches.repeated = repeated
         steps, start = self.config.steps_per_execution, time.perf_counter()
@@ -111,11 +113,13 @@ class Bench:
             yield
             if time.perf_counter() - start > self.seconds:
                 break
-        executions, start = 0, time.perf_counter()
+        executions, faults, start = 0, minor_page_faults(), time.perf_counter()
         while (passed := time.perf_counter() - start) < self.seconds or not executions:
             yield
             executions += 1
-        return executions * steps / passed
+        if faults is not None:
+            faults = (minor_page_faults() - faults) / (executions * steps)
+        return executions * steps / passed, faults
 
     def data_rate(self):
         """Measures images a second that `Batches` reads, with nothing else going on."""

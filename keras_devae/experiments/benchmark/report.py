@@ -8,6 +8,7 @@ _COLUMNS = {
     "data images/s": lambda row: _median(row["data_images_per_second"], "{:,.0f}"),
     "waiting for data": lambda row: f"{max(row['waiting_share']['median'], 0):.1%}",
     "memory MB": lambda row: _memory(row),
+    "page faults/step": lambda row: _median(row.get("page_faults_per_step"), "{:,.0f}"),
     "GFLOP/s": lambda row: f"{row['peak_share'] * row['peak_gigaflops']:,.0f}",
     "of peak": lambda row: f"{row['peak_share']:.0%} of {row['peak_gigaflops']:,.0f}",
 }
@@ -46,8 +47,9 @@ def report_text(report):
     machine, settings = report["machine"], report["settings"]
     versions = ", ".join(f"{name} {version}" for name, version in machine["versions"].items())
     memory = machine["memory_megabytes"]
+    sets = ", ".join(machine["instruction_sets"])
     above = (
-        f"{machine['processor']}, {machine['cores']} cores, "
+        f"{machine['processor']}{f' with {sets}' if sets else ''}, {machine['cores']} cores, "
         f"{f'{memory / 1000:.0f} GB, ' if memory else ''}"
         f"{machine['accelerator'] or 'no accelerator'}; Python {machine['python']}, {versions}\n"
         f"{settings['model']} on {report['data']}"

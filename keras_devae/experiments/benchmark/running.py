@@ -10,8 +10,8 @@ import tempfile
 import numpy as np
 
 from keras_devae.backend_choice import SHARED_MEMORY
-from keras_devae.experiments.benchmark.machine import describe_machine
 from keras_devae.experiments.config import load_dataset
+from keras_devae.experiments.environment import describe_machine
 
 _WORKER = "keras_devae.experiments.benchmark.worker"
 

@@ -48,15 +48,16 @@ def _training(bench, answer, start):
     answer({**bench.facts(), "first_step_seconds": first_step})
     for turn, _ in enumerate(_words("train")):
         # In turn, so that neither is always the later one.
-        rates = {}
+        rates, faults = {}, {}
         for repeated in (False, True) if turn % 2 == 0 else (True, False):
-            rates[repeated] = yield from bench.training_rate(repeated)
+            rates[repeated], faults[repeated] = yield from bench.training_rate(repeated)
         answer(
             {
                 "steps_per_second": rates[False],
                 "waiting_share": 1 - rates[False] / rates[True],
                 "data_images_per_second": bench.data_rate(),
                 "peak_gigaflops": bench.product_rate() / 1e9,
+                **({} if faults[False] is None else {"page_faults_per_step": faults[False]}),
             }
         )
 

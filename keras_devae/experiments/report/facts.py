@@ -2,6 +2,7 @@
 
 import datetime
 
+from keras_devae.experiments.environment import computing_text
 from keras_devae.experiments.model_catalogue import MODEL_CATALOGUE
 from keras_devae.experiments.report.words import duration, setting
 
@@ -75,7 +76,8 @@ def _training(config, is_fitted):
 def _machine(environment):
     backend = environment.get("backend", "unknown")
     device, platform = environment.get("device", "unknown"), environment.get("platform", "unknown")
-    return f"backend {backend}; device {device}; {platform}"
+    parts = f"backend {backend}", f"device {device}", computing_text(environment), platform
+    return "; ".join(part for part in parts if part)
 
 
 def _versions(environment):

@@ -18,6 +18,7 @@ MEASURED = {
     "first_step_seconds": 3.21,
     "steps_per_second": spread(20.0),
     "waiting_share": spread(0.025),
+    "page_faults_per_step": spread(1234.4),
     "data_images_per_second": spread(50_000.0),
     "encoding_images_per_second": spread(7000.0),
     "peak_gigaflops": 80.0,
@@ -26,6 +27,7 @@ MEASURED = {
 REPORT = {
     "machine": {
         "processor": "Abacus 2000",
+        "instruction_sets": ["BEADS", "RODS"],
         "cores": 2,
         "load": 0.4,
         "memory_megabytes": 16_000,
@@ -59,10 +61,20 @@ def test_a_row_a_configuration():
         "data images/s": "50,000",
         "waiting for data": "2.5%",
         "memory MB": "1,234 + 56 device",
+        "page faults/step": "1,234",
         "GFLOP/s": "40",
         "of peak": "50% of 80",
     }
     assert rows[1] == ["jax", "256", "float32", "not measured"]
+
+
+def test_a_system_that_tells_little():
+    machine = {**REPORT["machine"], "instruction_sets": []}
+    row = {k: v for k, v in MEASURED.items() if k != "page_faults_per_step"}
+    report = {**REPORT, "machine": machine, "rows": [row]}
+    headings, rows = table_rows(report)
+    assert rows[0][headings.index("page faults/step")] == ""
+    assert "Abacus 2000, 2 cores" in report_text(report)[0]
 
 
 def test_what_failed_before_the_encoding_has_a_row_too():
@@ -73,7 +85,10 @@ def test_what_failed_before_the_encoding_has_a_row_too():
 
 def test_lines_around_the_table():
     above, below = report_text(REPORT)
-    assert "Abacus 2000, 2 cores, 16 GB, no accelerator" in above and "squares" in above
+    assert (
+        "Abacus 2000 with BEADS, RODS, 2 cores, 16 GB, no accelerator" in above
+        and "squares" in above
+    )
     assert below.splitlines() == [
         "jax, batch 256, float32: out of memory",
         "What train would choose on jax: CPU, float32.",
