@@ -1,9 +1,10 @@
 """Train on images of your own: any NumPy array, with or without factors."""
 
+import keras_devae as kd  # before Keras: it sets TensorFlow up for this processor
+
+# isort: split
 import keras
 import numpy as np
-
-import keras_devae as kd
 
 
 def crosses(count=4000, size=32, seed=0):

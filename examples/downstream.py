@@ -3,12 +3,13 @@
 What follows the export needs TensorFlow, NumPy and scikit-learn, but neither Keras nor keras_devae.
 """
 
+import keras_devae as kd  # before Keras: it sets TensorFlow up for this processor
+
+# isort: split
 import keras
 import numpy as np
 import tensorflow as tf
 from sklearn.ensemble import GradientBoostingClassifier
-
-import keras_devae as kd
 
 
 def train_and_export(folder, steps):

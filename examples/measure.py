@@ -1,9 +1,10 @@
 """Watch what the latent dimensions learn, then score every layer with its uncertainty."""
 
+import keras_devae as kd  # before Keras: it sets TensorFlow up for this processor
+
+# isort: split
 import keras
 import numpy as np
-
-import keras_devae as kd
 
 
 def main(folder="watched", steps=2000, epochs=3, image_size=32, every_steps=500, images=5000):

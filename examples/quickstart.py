@@ -1,8 +1,9 @@
 """Train DeVAE on dSprites, score the codes and look at what each latent does."""
 
-import keras
+import keras_devae as kd  # before Keras: it sets TensorFlow up for this processor
 
-import keras_devae as kd
+# isort: split
+import keras
 
 
 def main(steps=1000, epochs=3, image_size=64, picture="traversal.png"):

@@ -14,7 +14,7 @@ from keras import ops
 
 from keras_devae import backend
 from keras_devae.errors import FailureError, UsageError, unknown_name
-from keras_devae.models.saved import load_saved
+from keras_devae.models.saved import in_float32, load_saved
 
 FORMATS = ("tf_saved_model", "onnx")
 
@@ -37,7 +37,8 @@ def export_model(model, path, format="tf_saved_model"):
     A SavedModel is one folder with the endpoints as methods and signatures, `encode` the default
     one. For ONNX the folder holds one file an endpoint. TensorFlow is needed to write either; on
     JAX it converts the functions directly, on PyTorch (and for ONNX from JAX) the model is saved
-    and converted by a process of its own.
+    and converted by a process of its own. What was trained in mixed precision is exported in
+    float32: other processors and ONNX Runtime lack convolutions of bfloat16 or compute them slowly.
 
     Args:
         model: A model of this package.
@@ -50,6 +51,7 @@ def export_model(model, path, format="tf_saved_model"):
     """
     path = Path(path)
     check_export(path, format)
+    model = in_float32(model)
     active = keras.backend.backend()
     with _folder_in_one_move(path) as temporary:
         if active == "tensorflow" or (active == "jax" and format == "tf_saved_model"):

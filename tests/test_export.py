@@ -181,6 +181,38 @@ def test_onnx_equals_the_live_model(tmp_path):
                 np.testing.assert_allclose(value, reference, atol=1e-5)
 
 
+@pytest.fixture
+def half_precision_model(float32_policy):
+    """A model in mixed precision, and the same one in float32."""
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    model, images = make_model()
+    keras.config.set_dtype_policy("float32")
+    in_full, _ = make_model()
+    return model, in_full, images
+
+
+@needs_tensorflow
+def test_what_was_trained_in_mixed_precision_is_exported_in_float32(half_precision_model, tmp_path):
+    model, in_full, images = half_precision_model
+    model.export_encoder(tmp_path / "encoder")
+    exported = load_saved_model(tmp_path / "encoder")
+    codes, expected = exported.encode(images)["z_mean"].numpy(), in_full.encode(images)
+    np.testing.assert_allclose(codes, expected, atol=1e-5)
+    assert np.abs(model.encode(images) - expected).max() > 1e-5
+    assert model.dtype_policy.name == "mixed_bfloat16"
+
+
+@needs_onnx
+def test_onnx_of_mixed_precision(half_precision_model, tmp_path):
+    import onnxruntime
+
+    model, in_full, images = half_precision_model
+    model.export_encoder(tmp_path / "encoder", format="onnx")
+    session = onnxruntime.InferenceSession(tmp_path / "encoder" / "reconstruct.onnx")
+    (reconstruction,) = session.run(None, {"image": images})
+    np.testing.assert_allclose(reconstruction, in_full.reconstruct(images), atol=1e-5)
+
+
 @pytest.mark.skipif(not missing("tensorflow"), reason="TensorFlow is installed")
 def test_without_tensorflow_one_sentence_says_what_is_needed(tmp_path):
     model, _ = make_model()

@@ -2,8 +2,10 @@
 
 Network, loss, optimizer, batch and layer draw are the same. PyTorch runs channels
 last, its fastest setting. Each side is a process of its own with the same number of threads (JAX
-does not heed it and takes all cores), which takes a few steps when it is asked to; the two take
-turns, and the median of the rounds' ratios is printed.
+does not heed it and takes all cores) and the same settings of glibc's allocator, those of this
+package, without which either asks the kernel for its memory at every step. It takes a few steps
+when it is asked to; the two take turns, and the median of the rounds' ratios is printed.
+`--allocator default` leaves both with glibc's own settings. The backend is that of `KERAS_BACKEND`.
 
     python tests/benchmarks/pytorch_loop.py --torch-python ENVIRONMENT/bin/python
 
@@ -110,9 +112,15 @@ def timed(step):
     return seconds_of
 
 
-def _limits(threads):
-    """Returns the environment variables that TensorFlow and PyTorch take their threads from."""
-    return dict.fromkeys(("TF_NUM_INTRAOP_THREADS", "OMP_NUM_THREADS"), str(threads))
+def _environment(threads, allocator):
+    """Returns the environment variables by which both sides get their threads and allocator."""
+    from keras_devae.startup import MALLOC_SETTINGS
+
+    limits = dict.fromkeys(("TF_NUM_INTRAOP_THREADS", "OMP_NUM_THREADS"), str(threads))
+    if allocator == "default":
+        # Even empty, this variable keeps the package from setting anything.
+        return {**limits, "GLIBC_TUNABLES": ""}
+    return limits | {name: str(value) for name, (_, value) in MALLOC_SETTINGS.items()}
 
 
 def main():
@@ -124,6 +132,7 @@ def main():
     parser.add_argument("--steps", type=int, default=10)
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--threads", type=int, default=2, help="Of each side.")
+    parser.add_argument("--allocator", choices=["package", "default"], default="package")
     parser.add_argument("--serve", choices=["keras", "torch"], help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.serve:
@@ -135,7 +144,8 @@ def main():
         side: [python, __file__, "--serve", side, *shape]
         for side, python in (("keras", sys.executable), ("torch", given.torch_python))
     }
-    compare(commands, given.rounds, given.steps, _limits(given.threads))
+    environment = _environment(given.threads, given.allocator)
+    compare(commands, given.rounds, given.steps, environment)
 
 
 if __name__ == "__main__":

@@ -33,6 +33,19 @@ class Stopwatch(keras.callbacks.Callback):
         self.rate = self.steps / max(time.perf_counter() - self.start, 1e-9)
 
 
+def completed(dataset, batch_size, steps):
+    """Returns the completed `RunConfig` of a run on drawn images, and its data set."""
+    config = RunConfig(
+        dataset=dataset,
+        source="rendered",
+        batch_size=batch_size,
+        steps=steps,
+        checkpoint_every=steps // 2,
+    )
+    dataset = load_dataset(config)
+    return completed_config(config.resolved(dataset), dataset), dataset
+
+
 def bare(config, dataset, images):
     """Returns the steps per second of Keras's own loop on an array."""
     model = training.build_model(config, dataset)
@@ -74,15 +87,7 @@ def main():
     parser.add_argument("--steps", type=int, default=300)
     parser.add_argument("--rounds", type=int, default=5)
     given = parser.parse_args()
-    config = RunConfig(
-        dataset=given.dataset,
-        source="rendered",
-        batch_size=given.batch_size,
-        steps=given.steps,
-        checkpoint_every=given.steps // 2,
-    )
-    dataset = load_dataset(config)
-    config = completed_config(config.resolved(dataset), dataset)
+    config, dataset = completed(given.dataset, given.batch_size, given.steps)
     images = dataset.images(np.arange(given.steps * given.batch_size) * 7 % len(dataset))
     ratios = []
     for number in range(given.rounds):

@@ -1,8 +1,8 @@
-"""What `TransposedConvolution` gains on JAX on a CPU: DeVAE's training step in both forms.
+"""What the forms of the convolutions gain on JAX and PyTorch on a CPU: DeVAE's training step.
 
-    KERAS_BACKEND=jax python tests/benchmarks/jax_convolutions.py
+    KERAS_BACKEND=jax python tests/benchmarks/convolution_forms.py
 
-Alternates steps of two models that were compiled with the layer's own form and with Keras's.
+Alternates steps of two models, one in the layers' own forms and one in Keras's.
 """
 
 import argparse
@@ -14,18 +14,28 @@ import numpy as np
 from model_steps import seconds
 
 from keras_devae import DeVAE
-from keras_devae.layers import transposed_convolution
+from keras_devae.layers import convolution
 
 
-def compiled(by_phases, images):
-    """Returns a model whose step was compiled with one form."""
-    name = "jax" if by_phases else None
-    choice = mock.patch.object(transposed_convolution, "backend_on_cpu", lambda: name)
-    with choice:
+def form(own):
+    """Returns a context in which layers take their own forms, or those of Keras."""
+    chosen = keras.backend.backend() if own else None
+    return mock.patch.object(convolution, "backend_on_cpu", lambda: chosen)
+
+
+def compiled(own, images):
+    """Returns a model that has taken a step in one form; JAX keeps to it from there on."""
+    with form(own):
         model = DeVAE.for_images(images.shape[1:], latent_dim=10, seed=0)
         model.compile(keras.optimizers.Adam(1e-4))
         model.train_on_batch(images)
     return model
+
+
+def timed(own, model, images, steps):
+    """Returns the seconds of a step in one form."""
+    with form(own):
+        return seconds(model, images, steps)
 
 
 def main():
@@ -37,10 +47,10 @@ def main():
     given = parser.parse_args()
     rng = np.random.default_rng(0)
     images = rng.integers(0, 2, (given.batch_size, 64, 64, 1), dtype=np.uint8) * np.uint8(255)
-    models = [compiled(by_phases, images) for by_phases in (True, False)]
+    models = {own: compiled(own, images) for own in (True, False)}
     ratios = []
     for _ in range(given.rounds):
-        own, keras_form = (seconds(model, images, given.steps) for model in models)
+        own, keras_form = (timed(own, models[own], images, given.steps) for own in models)
         ratios.append(keras_form / own)
         print(f"{1 / own:.2f} steps/s against {1 / keras_form:.2f}: {ratios[-1]:.2f} x")
     print(f"median {statistics.median(ratios):.2f} x")
