@@ -111,7 +111,9 @@ _NOT_SETTINGS = ("run", "runs_dir", "resume_run", "overwrite", "as_json")
     "--deterministic", is_flag=True, default=None, help="The same bits every time, if slower."
 )
 @click.option(
-    "--mixed-precision", help="off, float16 or bfloat16.  [default: float16 on a GPU, else off]"
+    "--mixed-precision",
+    help="off, float16 or bfloat16.  [default: float16 on a GPU; on TensorFlow, bfloat16 on a CPU "
+    "with instructions for it; else off]",
 )
 @click.option("--distribute", help="data-parallel: on all devices.  [default: on one]")
 @click.option(

@@ -12,7 +12,7 @@ from keras_devae.backend_choice import (
     preferred_backend,
     select_backend,
 )
-from keras_devae.machine import usable_cores
+from keras_devae.machine import computes_bfloat16, usable_cores
 
 _DETERMINISTIC_XLA = "--xla_gpu_deterministic_ops=true"
 
@@ -193,6 +193,15 @@ def computes_with_onednn():
             return torch.backends.mkldnn.is_available()
         case _:
             return None
+
+
+def prefers_bfloat16():
+    """Tells whether the CPU trains faster in mixed bfloat16 than in float32, and as well.
+
+    That was measured for TensorFlow on a processor with instructions for bfloat16. On JAX it is
+    slower; for PyTorch the quality was not compared.
+    """
+    return backend_on_cpu() == "tensorflow" and computes_bfloat16() and bool(computes_with_onednn())
 
 
 def compute_threads():

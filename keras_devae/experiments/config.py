@@ -56,7 +56,8 @@ class RunConfig:
         steps_per_execution: Steps inside one compiled call; divides `steps` and `checkpoint_every`.
             `None`: 1 on a CPU, as many as suit on an accelerator.
         jit_compile: XLA on or off, or `None`: what suits backend and device.
-        mixed_precision: `"off"`, `"float16"`, `"bfloat16"`, or `None`: float16 on an accelerator.
+        mixed_precision: `"off"`, `"float16"`, `"bfloat16"`, or `None`: float16 on an
+            accelerator, bfloat16 on a CPU that has instructions for it, on TensorFlow.
         deterministic: Whether only such operations are used as give the same bits every time.
         distribute: `"data-parallel"`: every device computes its part of each batch, see
             `keras_devae.distribution.data_parallel`; or `None`: one device.

@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+import keras_devae.backend
 from keras_devae import data
 from keras_devae.errors import UsageError
 from keras_devae.experiments import RunConfig, choices
@@ -24,12 +25,40 @@ def completed(dataset, **settings):
     return completed_config(RunConfig(**settings).resolved(dataset), dataset)
 
 
-def test_on_a_cpu(grey):
+@pytest.mark.parametrize(
+    ("in_bfloat16", "precision", "words"),
+    [(False, "off", "float32"), (True, "bfloat16", "mixed bfloat16")],
+)
+def test_on_a_cpu(grey, in_bfloat16, precision, words, monkeypatch):
+    monkeypatch.setattr(choices, "prefers_bfloat16", lambda: in_bfloat16)
     config = completed(grey)
     assert (config.steps_per_execution, config.resident, config.jit_compile) == (1, False, False)
-    assert config.mixed_precision == "off" and config.backend == "tensorflow"
-    expected = "CPU, float32, XLA off, 1 step a call, images from the host; "
+    assert config.mixed_precision == precision and config.backend == "tensorflow"
+    expected = f"CPU, {words}, XLA off, 1 step a call, images from the host; "
     assert describe_choices(config).startswith(expected)
+
+
+def test_what_is_fitted_in_one_go_is_fitted_in_float32(grey, accelerator):
+    assert completed(grey, model="pca").mixed_precision == "off"
+
+
+@pytest.mark.parametrize(
+    ("instructions", "with_onednn", "backend", "expected"),
+    [
+        (True, True, "tensorflow", True),
+        (False, True, "tensorflow", False),
+        (True, False, "tensorflow", False),
+        (True, None, "tensorflow", False),
+        (True, True, "torch", False),
+        (True, None, "jax", False),
+        (True, True, None, False),
+    ],
+)
+def test_where_bfloat16_is_preferred(instructions, with_onednn, backend, expected, monkeypatch):
+    monkeypatch.setattr(keras_devae.backend, "computes_bfloat16", lambda: instructions)
+    monkeypatch.setattr(keras_devae.backend, "computes_with_onednn", lambda: with_onednn)
+    monkeypatch.setattr(keras_devae.backend, "backend_on_cpu", lambda: backend)
+    assert keras_devae.backend.prefers_bfloat16() is expected
 
 
 def test_on_an_accelerator(grey, accelerator):
