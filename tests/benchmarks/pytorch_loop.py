@@ -5,14 +5,17 @@ last, its fastest setting. Each side is a process of its own with the same numbe
 does not heed it and takes all cores) and the same settings of glibc's allocator, those of this
 package, without which either asks the kernel for its memory at every step. It takes a few steps
 when it is asked to; the two take turns, and the median of the rounds' ratios is printed.
-`--allocator default` leaves both with glibc's own settings. The backend is that of `KERAS_BACKEND`.
+`--allocator default` leaves both with glibc's own settings.
 
     python tests/benchmarks/pytorch_loop.py --torch-python ENVIRONMENT/bin/python
+    python tests/benchmarks/pytorch_loop.py --beside jax=ENVIRONMENT/bin/python
 
-The interpreter given must have PyTorch; this package it does not need.
+The interpreter of `--torch-python` must have PyTorch; this package it does not need. `--beside`
+adds this package on another backend, with an interpreter that has both.
 """
 
 import argparse
+import os
 import sys
 import time
 
@@ -133,6 +136,9 @@ def main():
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--threads", type=int, default=2, help="Of each side.")
     parser.add_argument("--allocator", choices=["package", "default"], default="package")
+    parser.add_argument(
+        "--beside", action="append", default=[], metavar="BACKEND=PYTHON", help="Repeatable."
+    )
     parser.add_argument("--serve", choices=["keras", "torch"], help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.serve:
@@ -140,10 +146,15 @@ def main():
         serve(timed(make(images_of(given.batch_size, given.channels))))
         return
     shape = ["--batch-size", str(given.batch_size), "--channels", str(given.channels)]
+    keras_sides = {os.environ.get("KERAS_BACKEND", "tensorflow"): sys.executable}
+    keras_sides |= dict(pair.split("=", 1) for pair in given.beside)
     commands = {
-        side: [python, __file__, "--serve", side, *shape]
-        for side, python in (("keras", sys.executable), ("torch", given.torch_python))
+        f"keras_devae on {backend}": [
+            *("env", f"KERAS_BACKEND={backend}", python, __file__, "--serve", "keras", *shape)
+        ]
+        for backend, python in keras_sides.items()
     }
+    commands["the PyTorch loop"] = [given.torch_python, __file__, "--serve", "torch", *shape]
     environment = _environment(given.threads, given.allocator)
     compare(commands, given.rounds, given.steps, environment)
 
