@@ -53,7 +53,7 @@ def allocator():
     """Sets the memory allocator of this process, the first time, and says which one it has.
 
     Returns:
-        A few words, such as `"glibc, keeps memory"`.
+        A few words, such as `"glibc, memory kept"`.
     """
     preloaded = Path(os.environ.get("LD_PRELOAD", "").split(":")[0]).name
     if any(name in preloaded for name in _OTHER_ALLOCATORS):
@@ -61,10 +61,10 @@ def allocator():
     if not _has_glibc():
         return "the system's"
     if any(name.startswith(_MALLOC_VARIABLES) for name in os.environ):
-        return "glibc, as the environment says"
+        return "glibc, set by the environment"
     mallopt = ctypes.CDLL(None).mallopt
     done = [mallopt(number, value) for number, value in MALLOC_SETTINGS.values()]
-    return "glibc, keeps memory" if all(done) else "glibc"
+    return "glibc, memory kept" if all(done) else "glibc"
 
 
 def _has_glibc():

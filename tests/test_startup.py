@@ -125,7 +125,7 @@ def test_an_allocator_set_by_the_user_stays(fresh_python):
     code = f"{AS_COMMAND}{FILLING}\nfrom keras_devae.startup import allocator\nprint(allocator())"
     faults, words = fresh_python("-c", code, GLIBC_TUNABLES="")[0].splitlines()
     # 64 MB in pages of 4 KiB, five times.
-    assert int(faults) > 50_000 and words == "glibc, as the environment says"
+    assert int(faults) > 50_000 and words == "glibc, set by the environment"
 
 
 @needs_glibc

@@ -95,7 +95,7 @@ def computing_text(computing):
         " with ".join(filter(None, (computing.get("processor"), ", ".join(sets or ())))),
         threads and f"{threads} thread{'s' * (threads > 1)}",
         onednn and f"oneDNN {onednn}",
-        computing.get("allocator") and f"memory by {computing['allocator']}",
+        computing.get("allocator") and f"allocator: {computing['allocator']}",
     ]
     return "; ".join(part for part in parts if part)
 
