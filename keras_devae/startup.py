@@ -7,6 +7,7 @@ import contextlib
 import ctypes
 import functools
 import os
+import re
 import sys
 import warnings
 from pathlib import Path
@@ -55,9 +56,9 @@ def allocator():
     Returns:
         A few words, such as `"glibc, memory kept"`.
     """
-    preloaded = Path(os.environ.get("LD_PRELOAD", "").split(":")[0]).name
-    if any(name in preloaded for name in _OTHER_ALLOCATORS):
-        return preloaded
+    for preloaded in re.split("[: ]", os.environ.get("LD_PRELOAD", "")):
+        if any(name in preloaded for name in _OTHER_ALLOCATORS):
+            return Path(preloaded).name
     if not _has_glibc():
         return "the system's"
     if any(name.startswith(_MALLOC_VARIABLES) for name in os.environ):

@@ -136,7 +136,11 @@ def test_the_environment_says_the_same_as_the_package(fresh_python):
 
 @pytest.mark.parametrize(
     ("preloaded", "words"),
-    [("/usr/lib/libjemalloc.so.2", "libjemalloc.so.2"), ("/usr/lib/libfoo.so", None)],
+    [
+        ("/usr/lib/libjemalloc.so.2", "libjemalloc.so.2"),
+        ("/usr/lib/libfoo.so:/opt/libtcmalloc_minimal.so.4", "libtcmalloc_minimal.so.4"),
+        ("/usr/lib/libfoo.so", None),
+    ],
 )
 def test_other_allocators_are_left_alone(monkeypatch, preloaded, words):
     monkeypatch.setenv("LD_PRELOAD", preloaded)
