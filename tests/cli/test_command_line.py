@@ -297,7 +297,7 @@ def test_a_process_ended_from_outside_resumes_to_the_same_end(end, code, tmp_pat
         [*command, "--run", "ended"], stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True
     )
     directory = RunDirectory(tmp_path / "ended")
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + 600
     while len(directory.checkpoint_steps()) < 2 and time.monotonic() < deadline:
         assert process.poll() is None
         time.sleep(0.02)
