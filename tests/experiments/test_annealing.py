@@ -2,6 +2,7 @@
 
 import json
 import math
+import shlex
 import shutil
 
 import numpy as np
@@ -145,7 +146,7 @@ def test_a_test_with_its_points_is_finished(run, tmp_path):
     killed = RunDirectory(tmp_path / "killed")
     killed.freezing_file.unlink()
     assert progress(killed).state == "problem"
-    assert f"annealing-test --resume {killed.path}" in progress(killed).sentence
+    assert f"annealing-test --resume {shlex.quote(str(killed.path))}" in progress(killed).sentence
 
 
 def test_damaged_readings(run, tmp_path):
@@ -165,9 +166,9 @@ def test_resumed_test_is_the_whole_one(words, tmp_path, capsys):
     whole = json.loads(capsys.readouterr().out)
     run = RunDirectory(tmp_path / "whole")
     run.model_file.unlink()
-    told = how_to_go_on(run)
-    assert told.endswith(f"Go on with: keras-devae annealing-test --resume {run.path}")
-    assert call(*told.split(": keras-devae ")[1].split(), "--json") == 0
+    words = ["annealing-test", "--resume", str(run.path)]
+    assert how_to_go_on(run).endswith(f"Go on with: {shlex.join(['keras-devae', *words])}")
+    assert call(*words, "--json") == 0
     assert json.loads(capsys.readouterr().out) == whole
     assert whole["beta_end"] == 2 and whole["factors"][0]["factor"] == "wide"
     assert call("annealing-test", "--resume", run.path, "--steps", 9) == 2
