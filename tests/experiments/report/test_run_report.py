@@ -183,7 +183,7 @@ def test_a_run_that_lacks_nearly_all(make_run, tmp_path, read_page):
     assert "Training stopped early" in text
     # That is what computes the scores too, once training is done.
     command = shlex.join(["keras-devae", "train", "--resume", str(run.path)])
-    assert f"Measure it with: <code>{html.escape(command)}</code>" in text
+    assert f"Measure it with: <code>{command}</code>" in html.unescape(text)
     run.claim()
     text, _ = report_on(made)
     assert "Training is going on" in text and "Training stopped early" not in text
@@ -195,7 +195,7 @@ def test_a_run_that_asks_for_no_scores(make_run, tmp_path):
     run = made[0]
     words = ["evaluate", str(run.path), "--output", str(run.metrics_file), "--metrics", "mig,kl"]
     command = shlex.join(["keras-devae", *words])
-    assert f"Measure it with: <code>{html.escape(command)}" in text
+    assert f"Measure it with: <code>{command}" in html.unescape(text)
 
 
 def test_a_collapsed_code(make_run, tmp_path):
