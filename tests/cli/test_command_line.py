@@ -500,8 +500,8 @@ def test_own_pictures_without_factors(tmp_path, capsys):
         pixels = rng.integers(0, 256, (*size, 3), dtype=np.uint8)
         Image.fromarray(pixels).save(tmp_path / "pictures" / f"{i}.jpg")
     words = ["train", "--dataset", f"folder:{tmp_path / 'pictures'}", "--image-size", "32"]
-    words += ["--steps", "3", "--batch-size", "2", "--runs-dir", tmp_path / "runs", "--run", "own"]
-    assert run(*words) == 0
+    words += ["--network", "mlp", "--steps", "3", "--batch-size", "2"]
+    assert run(*words, "--runs-dir", tmp_path / "runs", "--run", "own") == 0
     assert "mig" not in capsys.readouterr().out
     assert run("plot", "traversal", tmp_path / "runs" / "own", "--steps", "7") == 0
 

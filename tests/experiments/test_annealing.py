@@ -109,17 +109,21 @@ def words(images_file):
     return ["annealing-test", "--dataset", f"npz:{images_file}", *common]
 
 
-@pytest.fixture(scope="module")
-def run(words, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("runs")
-    ends = ["--beta-start", 400, "--beta-end", 2, "--steps", 400, "--readings", 10]
+def carry_out(words, folder, steps):
+    ends = ["--beta-start", 400, "--beta-end", 2, "--steps", steps, "--readings", 10]
     assert call(*words, *ends, "--runs-dir", folder, "--run", "test") == 0
     return RunDirectory(folder / "test")
 
 
+@pytest.fixture(scope="module")
+def run(words, tmp_path_factory):
+    """A test too short to find anything."""
+    return carry_out(words, tmp_path_factory.mktemp("runs"), 10)
+
+
 @pytest.mark.thorough
-def test_the_wide_factor_comes_before_the_narrow_one(run):
-    test = read_test(run)
+def test_the_wide_factor_comes_before_the_narrow_one(words, tmp_path):
+    test = read_test(carry_out(words, tmp_path, 400))
     points = test.points
     assert 400 > points["wide"] > 1.5 * points["narrow"] > 2
     assert test.betas[-1] == pytest.approx(2) and (np.diff(test.betas) < 0).all()
