@@ -1,6 +1,7 @@
 """The command that makes the paper's tables and figures."""
 
 import csv
+import functools
 import json
 
 import keras
@@ -45,6 +46,9 @@ def alike_pictures_once():
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(finishing, "write_report", report_one)
         patch.setattr(MeasuringCallback, "_show", show_one)
+        # Garbage is collected anyway, and among that of other tests it takes a second a run.
+        clear = functools.partial(keras.utils.clear_session, free_memory=False)
+        patch.setattr(keras.utils, "clear_session", clear)
         yield
 
 
