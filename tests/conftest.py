@@ -6,6 +6,7 @@ import importlib.util
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -33,6 +34,21 @@ def pytest_collection_finish():
     """Spares garbage collection the modules, which stay: Keras has it look at everything often."""
     gc.collect()
     gc.freeze()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def answered_signals():
+    """Answers Ctrl-C and SIGTERM as from a terminal, where these tests were started without.
+
+    What a script runs in the background ignores Ctrl-C, and hands that on to all that it starts.
+    """
+    answers = {signal.SIGINT: signal.default_int_handler, signal.SIGTERM: signal.SIG_DFL}
+    ignored = [number for number in answers if signal.getsignal(number) is signal.SIG_IGN]
+    for number in ignored:
+        signal.signal(number, answers[number])
+    yield
+    for number in ignored:
+        signal.signal(number, signal.SIG_IGN)
 
 
 def reader_of(folder):

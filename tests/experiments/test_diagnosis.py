@@ -3,6 +3,7 @@
 import errno
 import json
 import os
+import shlex
 import shutil
 import sys
 
@@ -243,7 +244,7 @@ def test_the_command(run, capsys):
     damaged = next(f for f in found if f["what"] == "checkpoints/step-00000009.keras")
     assert damaged["state"] == "problem" and "--repair" in damaged["sentence"]
     assert call("doctor", run.path, "--repair") == 1
-    assert f"keras-devae train --resume {run.path}" in capsys.readouterr().out
+    assert f"keras-devae train --resume {shlex.quote(str(run.path))}" in capsys.readouterr().out
     assert call("doctor", run.path.parent / "nowhere") == 2
     assert call("doctor", "--repair") == 2
 

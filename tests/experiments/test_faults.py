@@ -3,6 +3,7 @@
 import contextlib
 import errno
 import os
+import shlex
 import signal
 
 import keras
@@ -70,7 +71,7 @@ def test_out_of_memory_is_one_sentence(act, words, tmp_path, monkeypatch, capsys
     assert "--batch-size" in sentence and "--no-resident" in sentence
     go_on = ["train", "--resume", str(tmp_path / "r")]
     assert sentence.endswith(
-        f"The last checkpoint is of step 6. Go on with: keras-devae {' '.join(go_on)}"
+        f"The last checkpoint is of step 6. Go on with: keras-devae {shlex.join(go_on)}"
     )
     assert call(go_on) == 0
     assert RunDirectory(tmp_path / "r").read_history()[-1]["step"] == 12

@@ -20,7 +20,7 @@ from keras_devae.experiments import RunDirectory
 run = RunDirectory.create(sys.argv[1])
 run.config_file.write_text("{}")
 print("claimed", flush=True)
-time.sleep(60)
+time.sleep(600)
 """
 
 
@@ -95,7 +95,7 @@ def test_a_killed_process_leaves_no_claim(tmp_path):
 def test_of_several_that_begin_at_once_one_wins(tmp_path):
     start = time.time() + 1.5
     claim = f"import time; time.sleep(max(0, {start} - time.time()))\n" + CLAIM.replace(
-        "time.sleep(60)", "time.sleep(1)"
+        "time.sleep(600)", "time.sleep(1)"
     )
     command = [sys.executable, "-c", claim, str(tmp_path / "run")]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}

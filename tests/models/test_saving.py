@@ -36,8 +36,10 @@ def saved_models(tiny, blobs, tmp_path_factory):
     """A folder of models saved after construction and after `fit`; codes and reconstructions."""
     folder, images, expected = tmp_path_factory.mktemp("models"), blobs(9), {}
     np.save(folder / "images.npy", images)
+    # But for JAX, compiling a model takes longer than its four steps.
+    eager = {"run_eagerly": keras.backend.backend() != "jax"}
     for method in MODELS:
-        model = tiny(method)
+        model = tiny(method, compile_options=eager)
         for state in ("new", "trained"):
             if state == "trained":
                 model.fit(images[:8], batch_size=2, verbose=0)

@@ -2,6 +2,7 @@
 
 import html
 import itertools
+import shlex
 
 import numpy as np
 import pytest
@@ -181,7 +182,8 @@ def test_a_run_that_lacks_nearly_all(make_run, tmp_path, read_page):
     assert "have no known factors" in text and "has not been measured" in text
     assert "Training stopped early" in text
     # That is what computes the scores too, once training is done.
-    assert f"Measure it with: <code>keras-devae train --resume {run.path}</code>" in text
+    command = shlex.join(["keras-devae", "train", "--resume", str(run.path)])
+    assert f"Measure it with: <code>{command}</code>" in html.unescape(text)
     run.claim()
     text, _ = report_on(made)
     assert "Training is going on" in text and "Training stopped early" not in text
@@ -191,8 +193,9 @@ def test_a_run_that_asks_for_no_scores(make_run, tmp_path):
     made = make_run(tmp_path / "run", "vae", scores=None, metrics=())
     text, _ = report_on(made)
     run = made[0]
-    command = f"keras-devae evaluate {run.path} --output {run.metrics_file} --metrics mig,kl"
-    assert f"Measure it with: <code>{command}" in text
+    words = ["evaluate", str(run.path), "--output", str(run.metrics_file), "--metrics", "mig,kl"]
+    command = shlex.join(["keras-devae", *words])
+    assert f"Measure it with: <code>{command}" in html.unescape(text)
 
 
 def test_a_collapsed_code(make_run, tmp_path):

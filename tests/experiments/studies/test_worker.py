@@ -124,7 +124,7 @@ time.sleep(600)
     )
     assert process.stdout.readline() == "begun\n"
     process.stdin.close()
-    assert process.wait(60) == INTERRUPTED
+    assert process.wait(600) == INTERRUPTED
     process.stdout.close()
 
 
