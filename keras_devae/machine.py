@@ -58,7 +58,8 @@ def instruction_sets() -> tuple[str, ...]:
 
 def onednn_limit() -> str | None:
     """Returns the most of the processor that oneDNN may use, by `ONEDNN_MAX_CPU_ISA`; or `None`."""
-    return os.environ.get("ONEDNN_MAX_CPU_ISA", "").upper() or None
+    limit = os.environ.get("ONEDNN_MAX_CPU_ISA", "").upper()
+    return None if limit in ("", "DEFAULT", "ALL") else limit
 
 
 def computes_bfloat16() -> bool:

@@ -65,13 +65,20 @@ def test_instruction_sets(processor, facts, sets, bfloat16, monkeypatch):
 
 @pytest.mark.parametrize(
     ("limit", "bfloat16"),
-    [("avx2", False), ("AVX512_CORE_VNNI", False), ("AVX512_CORE_BF16", True), ("ALL", True)],
+    [("avx2", False), ("AVX512_CORE_VNNI", False), ("AVX512_CORE_BF16", True)],
 )
 def test_what_onednn_may_use_counts(processor, limit, bfloat16, monkeypatch):
     monkeypatch.setenv("ONEDNN_MAX_CPU_ISA", limit)
     processor(X86)
     assert machine.onednn_limit() == limit.upper()
     assert machine.computes_bfloat16() is bfloat16
+
+
+@pytest.mark.parametrize("everything", ["", "all", "DEFAULT"])
+def test_onednn_may_use_everything(processor, everything, monkeypatch):
+    monkeypatch.setenv("ONEDNN_MAX_CPU_ISA", everything)
+    processor(X86)
+    assert machine.onednn_limit() is None and machine.computes_bfloat16()
 
 
 def test_processors_of_one_name_are_told_apart(processor):
