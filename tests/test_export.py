@@ -8,6 +8,7 @@ import sys
 import keras
 import numpy as np
 import pytest
+from half_precision import needs_half_precision
 from keras import ops
 from thoroughness import quick_first
 
@@ -192,6 +193,7 @@ def half_precision_model(float32_policy):
 
 
 @needs_tensorflow
+@needs_half_precision
 def test_what_was_trained_in_mixed_precision_is_exported_in_float32(half_precision_model, tmp_path):
     model, in_full, images = half_precision_model
     model.export_encoder(tmp_path / "encoder")
@@ -203,6 +205,7 @@ def test_what_was_trained_in_mixed_precision_is_exported_in_float32(half_precisi
 
 
 @needs_onnx
+@needs_half_precision
 def test_onnx_of_mixed_precision(half_precision_model, tmp_path):
     import onnxruntime
 

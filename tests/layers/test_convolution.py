@@ -1,6 +1,7 @@
 import keras
 import numpy as np
 import pytest
+from half_precision import needs_half_precision
 from keras import ops
 
 from keras_devae.layers import Convolution, TransposedConvolution
@@ -90,6 +91,7 @@ def test_what_is_out_of_the_ordinary_is_left_to_keras(layer, shape, backend):
     assert layer._form(shape, backend) is None
 
 
+@needs_half_precision
 @pytest.mark.parametrize("filters", [1, 3])
 @pytest.mark.parametrize(("kind", "size"), [(Convolution, 2), (TransposedConvolution, 8)])
 def test_without_a_bias_and_in_half_precision(kind, size, filters):

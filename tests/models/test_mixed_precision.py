@@ -3,12 +3,13 @@
 import keras
 import numpy as np
 import pytest
+from half_precision import needs_half_precision
 from keras import ops
 from thoroughness import quick_first
 
 from keras_devae.models import MODELS
 
-pytestmark = pytest.mark.backends
+pytestmark = [pytest.mark.backends, needs_half_precision]
 
 SHAPE = (32, 32, 1)
 METHODS = ("devae",)
