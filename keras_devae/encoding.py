@@ -211,13 +211,13 @@ def encoding_file(folder, weights_hash, provenance):
         provenance: Provenance of the data set, a dictionary.
 
     Returns:
-        The path, whose name begins with the weights. Backend, precision and version of the package
-        are part of it too.
+        The path, whose name begins with the weights. Backend and version of the package are part of
+        it too; the precision is part of the model's file.
     """
     # Imported only now: figures of tables need no backend, and others choose it first.
     import keras
 
-    made_by = [keras.backend.backend(), keras.config.dtype_policy().name, __version__]
+    made_by = [keras.backend.backend(), __version__]
     key = json.dumps([weights_hash, provenance, made_by], sort_keys=True)
     digest = hashlib.sha256(key.encode()).hexdigest()
     return Path(folder) / f"codes-{weights_hash[:12]}-{digest[:16]}.npz"

@@ -39,9 +39,7 @@ def build_model(config, dataset):
         UsageError: If the networks do not take such images.
     """
     keras.utils.set_random_seed(config.seed)
-    policy = "float32" if config.mixed_precision == "off" else f"mixed_{config.mixed_precision}"
-    keras.config.set_dtype_policy(policy)
-    with distribution.scope(config.distribute):
+    with _dtype_policy(config.mixed_precision), distribution.scope(config.distribute):
         model = MODELS[config.model].for_images(
             dataset.image_shape,
             latent_dim=config.latent_dim,
@@ -58,6 +56,17 @@ def build_model(config, dataset):
             jit_compile=config.jit_compile,
         )
     return model
+
+
+@contextlib.contextmanager
+def _dtype_policy(precision):
+    """Makes a precision that of the layers built in a `with`, and of no others in this process."""
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy("float32" if precision == "off" else f"mixed_{precision}")
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy(before)
 
 
 def train(model, config, run, dataset, progress=True):

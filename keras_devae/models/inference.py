@@ -204,7 +204,7 @@ class _ImageEncoder(keras.Model):
 
 
 def in_chunks(function, rows, batch_size):
-    """Maps a function over chunks of rows and joins the arrays of the dictionaries it returns.
+    """Maps a function over chunks of rows and joins what it returns, float32 arrays by name.
 
     The last chunk is filled up with zeros, and few rows to the next power of two, so that few
     compiled shapes serve all calls. Where there are no rows, one of zeros gives the shapes.
@@ -217,5 +217,5 @@ def in_chunks(function, rows, batch_size):
         filled = np.concatenate([chunk, missing]) if len(missing) else chunk
         with without_distribution():
             outputs = function(filled)
-        parts.append({k: np.asarray(v)[: len(chunk)] for k, v in outputs.items()})
+        parts.append({k: np.asarray(v, "float32")[: len(chunk)] for k, v in outputs.items()})
     return {k: np.concatenate([part[k] for part in parts]) for k in parts[0]}

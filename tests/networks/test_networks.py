@@ -113,7 +113,9 @@ def test_heads_and_logits_are_float32_under_mixed_precision(name, policy, float3
     keras.config.set_dtype_policy(policy)
     make_encoder, make_decoder = NETWORKS[name]
     encoder, decoder = make_encoder((32, 32, 1), 2), make_decoder(2, (32, 32, 1))
-    assert {output.dtype for output in (*encoder.output.values(), decoder.output)} == {"float32"}
+    grouped = make_encoder((32, 32, 1), 2, groups=2)
+    outputs = *encoder.output.values(), *grouped.output.values(), decoder.output
+    assert {output.dtype for output in outputs} == {"float32"}
     heads = [encoder.get_layer(head) for head in ("z_mean", "z_log_var")]
     assert {head.compute_dtype for head in heads} == {"float32"}
     hidden = [layer for layer in encoder.layers if layer.weights and layer not in heads]

@@ -156,7 +156,7 @@ class Bench:
 
     def _large_matrix(self):
         """Returns a matrix large enough to be multiplied at full speed, in the layers' dtype."""
-        dtype, side = keras.config.dtype_policy().compute_dtype, 256
+        dtype, side = self.model.dtype_policy.compute_dtype, 256
         while True:
             numbers = np.random.default_rng(0).random((side, side), np.float32)
             matrix = ops.convert_to_tensor(numbers, dtype)
@@ -169,7 +169,7 @@ class Bench:
         """Returns what is known once the first steps are done, a dictionary for `json.dump`."""
         name, memory = accelerator_facts()
         return {
-            "precision": keras.config.dtype_policy().name,
+            "precision": self.model.dtype_policy.name,
             "accelerator": name,
             "choices": self.choices,
             "settings": describe_choices(self.config),
