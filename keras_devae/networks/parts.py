@@ -62,10 +62,10 @@ def _head(features, width, kernels, name):
 
 
 def _joined(tensors, name):
+    if len(tensors) == 1:
+        return tensors[0]
     # Under the policy of the other layers it would round what the heads computed.
-    return (
-        tensors[0] if len(tensors) == 1 else layers.Concatenate(dtype="float32", name=name)(tensors)
-    )
+    return layers.Concatenate(dtype="float32", name=name)(tensors)
 
 
 def seeded_kernels(seed=None):

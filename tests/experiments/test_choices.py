@@ -1,3 +1,4 @@
+import keras
 import numpy as np
 import pytest
 
@@ -6,6 +7,7 @@ from keras_devae import data
 from keras_devae.errors import UsageError
 from keras_devae.experiments import RunConfig, choices
 from keras_devae.experiments.choices import completed_config, describe_choices
+from keras_devae.experiments.training import build_model
 
 
 @pytest.fixture
@@ -123,3 +125,9 @@ def test_pytorch_takes_one_step_at_a_time(grey, accelerator, monkeypatch):
     assert completed(grey).steps_per_execution == 1
     with pytest.raises(UsageError, match=r"must be 1\. Received: 10"):
         completed(grey, steps_per_execution=10)
+
+
+def test_a_run_leaves_the_precision_of_the_process_alone(grey):
+    model = build_model(completed(grey, mixed_precision="bfloat16"), grey)
+    assert model.encoder.layers[1].compute_dtype == "bfloat16"
+    assert keras.config.dtype_policy().name == "float32"
