@@ -48,10 +48,7 @@ def describe_machine():
     """
     packages = ("keras", "numpy", *(BACKENDS[name] for name in installed_backends()))
     return {
-        "processor": processor_name(),
-        "instruction_sets": list(instruction_sets()),
-        "onednn_limit": onednn_limit(),
-        "allocator": allocator(),
+        **_describe_processor(),
         "cores": usable_cores(),
         "load": os.getloadavg()[0] if hasattr(os, "getloadavg") else None,
         "memory_megabytes": total_memory(),
@@ -71,13 +68,19 @@ def describe_computing():
         `None`.
     """
     return {
+        **_describe_processor(),
+        "onednn": computes_with_onednn(),
+        "threads": compute_threads(),
+        "accelerator": accelerator_facts()[0],
+    }
+
+
+def _describe_processor():
+    return {
         "processor": processor_name(),
         "instruction_sets": list(instruction_sets()),
-        "onednn": computes_with_onednn(),
         "onednn_limit": onednn_limit(),
-        "threads": compute_threads(),
         "allocator": allocator(),
-        "accelerator": accelerator_facts()[0],
     }
 
 
