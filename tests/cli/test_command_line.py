@@ -585,6 +585,7 @@ def test_doctor_and_presets(capsys):
     assert run("doctor", "--json") == 0
     facts = json.loads(capsys.readouterr().out)
     assert facts["backend"] == os.environ.get("KERAS_BACKEND", "tensorflow")
+    assert {"processor", "instruction sets", "oneDNN", "threads", "memory allocator"} <= {*facts}
     assert run("presets", "--json") == 0
     assert json.loads(capsys.readouterr().out)["paper"]["settings"]["steps"] == 300_000
 
