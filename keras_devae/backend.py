@@ -213,13 +213,13 @@ def compute_threads():
             import tensorflow
 
             asked = tensorflow.config.threading.get_intra_op_parallelism_threads()
-            return asked or int(os.environ.get("TF_NUM_INTRAOP_THREADS", 0)) or usable_cores()
+            return asked or int(os.environ.get("TF_NUM_INTRAOP_THREADS") or 0) or usable_cores()
         case "torch":
             import torch
 
             return torch.get_num_threads()
         case _:
-            return int(os.environ.get("NPROC", 0)) or usable_cores()
+            return int(os.environ.get("NPROC") or 0) or usable_cores()
 
 
 def backend_on_cpu():

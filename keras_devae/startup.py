@@ -27,8 +27,8 @@ MALLOC_SETTINGS = {
     "MALLOC_TRIM_THRESHOLD_": (-1, 2**31 - 1),
     # The heap grows by 64 MiB at a time.
     "MALLOC_TOP_PAD_": (-2, 2**26),
-    # One heap for all threads. Those of single threads are given back to the kernel whenever they
-    # are empty, whatever the other settings say; XLA's threads fill and empty them at every step.
+    # One heap for all threads. glibc returns a thread's own heap to the kernel whenever it is
+    # empty, whatever the other settings say, and XLA's threads empty theirs at every step.
     "MALLOC_ARENA_MAX": (-8, 1),
 }
 #: Beginnings of the environment variables by which users set glibc's allocator themselves.

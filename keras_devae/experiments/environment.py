@@ -88,7 +88,7 @@ def computing_text(computing):
     """Returns in words what `describe_computing` returned.
 
     Args:
-        computing: The dictionary; what is missing in that of an older version is left out.
+        computing: The dictionary; what an older version did not record is left out.
     """
     if computing.get("accelerator"):
         return computing["accelerator"]

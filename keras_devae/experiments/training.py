@@ -60,7 +60,7 @@ def build_model(config, dataset):
 
 @contextlib.contextmanager
 def _dtype_policy(precision):
-    """Makes a precision that of the layers built in a `with`, and of no others in this process."""
+    """Builds layers in a given precision inside a `with`, and leaves the process as it was."""
     before = keras.config.dtype_policy()
     keras.config.set_dtype_policy("float32" if precision == "off" else f"mixed_{precision}")
     try:

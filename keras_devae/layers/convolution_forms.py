@@ -1,8 +1,8 @@
 """The convolutions of the networks, in the forms that a backend computes fastest on a CPU.
 
-All that follow convolve 4x4 with stride 2 and padding "same", or its transpose. Such a convolution
-is also one of 2x2 with stride 1 between blocks: pixels are padded by one all round and each 2x2 of
-them becomes a pixel with four times the channels (`_to_blocks`).
+All but `from_one_pixel` convolve 4x4 with stride 2 and padding "same", or transposed. Such a
+convolution is also one of 2x2 with stride 1 between blocks: pixels are padded by one all round and
+each 2x2 of them becomes a pixel with four times the channels (`_to_blocks`).
 """
 
 from keras import ops

@@ -24,7 +24,7 @@ class Metric(NamedTuple):
     """A metric, and what it is computed from.
 
     Attributes:
-        name: Its name, which is that of its function.
+        name: Its name; its function has the same one.
         module: Module of `keras_devae.metrics` that holds the function.
         takes: `"labels"` (codes and factors), `"split"` (codes and factors, of which the rows
             before `n_train` fit a predictor), `"sampler"` (a `Sampler`), `"codes"`, `"posterior"`

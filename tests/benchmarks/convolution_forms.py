@@ -18,7 +18,7 @@ from keras_devae.layers import convolution
 
 
 def form(own):
-    """Returns a context in which layers take their own forms, or those of Keras."""
+    """Returns a context in which layers use their own forms, or Keras's."""
     chosen = keras.backend.backend() if own else None
     return mock.patch.object(convolution, "backend_on_cpu", lambda: chosen)
 

@@ -2,9 +2,9 @@
 
 Network, loss, optimizer, batch and layer draw are the same. PyTorch runs channels
 last, its fastest setting. Each side is a process of its own with the same number of threads (JAX
-does not heed it and takes all cores) and the same settings of glibc's allocator, those of this
-package, without which either asks the kernel for its memory at every step. It takes a few steps
-when it is asked to; the two take turns, and the median of the rounds' ratios is printed.
+does not heed it and takes all cores) and this package's settings of glibc's allocator, without
+which either asks the kernel for its memory at every step. It takes a few steps when it is asked to;
+the two take turns, and the median of the rounds' ratios is printed.
 `--allocator default` leaves both with glibc's own settings.
 
     python tests/benchmarks/pytorch_loop.py --torch-python ENVIRONMENT/bin/python
