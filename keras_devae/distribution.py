@@ -54,10 +54,11 @@ def data_parallel():
         UsageError: On PyTorch, or if `TF_CONFIG` cannot be read.
 
     Example:
+        >>> data = kd.data.load("dsprites", image_size=32)
         >>> with kd.distribution.data_parallel():
-        ...     model = kd.DeVAE.for_images((64, 64, 1), latent_dim=10)
+        ...     model = kd.DeVAE.for_images((32, 32, 1), latent_dim=10)
         ...     model.compile(keras.optimizers.Adam(1e-4))
-        ...     model.fit(data.batches(batch_size=256), epochs=3)
+        ...     history = model.fit(data.batches(batch_size=64, steps=2), verbose=0)
         >>> model.save("model.keras")  # loads on any number of devices
     """
     return scope("data-parallel")

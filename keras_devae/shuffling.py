@@ -29,7 +29,8 @@ class Permutation:
         part: Further such numbers, as a tuple. Default: none.
 
     Example:
-        >>> Permutation(5, seed=0, number=0)(np.arange(5))  # each of 0 to 4 once
+        >>> Permutation(5, seed=0, number=0)(np.arange(5))
+        array([3, 0, 1, 2, 4])
     """
 
     def __init__(self, size, seed, number, part=()):

@@ -27,10 +27,15 @@ class MetricsCallback(MeasuringCallback):
             lacks.
 
     Example:
-        >>> data = kd.data.load("shapes3d")
-        >>> scores = kd.callbacks.MetricsCallback(data, ["mig", "sap"], every_steps=500)
-        >>> model.fit(data.batches(64, steps=5000), epochs=1, callbacks=[scores])
-        >>> scores.rows[-1]["mig.score"]
+        >>> data = kd.data.load("dsprites", image_size=32)
+        >>> model = kd.BetaVAE.for_images((32, 32, 1), beta=1)
+        >>> model.compile(keras.optimizers.Adam(1e-3))
+        >>> scores = kd.callbacks.MetricsCallback(data, ["mig"], every_steps=5, images=2000)
+        >>> history = model.fit(data.batches(64, steps=10), callbacks=[scores], verbose=0)
+        >>> [row["step"] for row in scores.rows]
+        [0, 5, 10]
+        >>> scores.rows[-1]["mig.score"] >= 0
+        True
     """
 
     name = "metrics"

@@ -15,5 +15,6 @@ class RandomState(SeededLayer):
 
     Example:
         >>> random = RandomState(seed=0)
-        >>> permuted = permute_dimensions(z, random.seed_generator)
+        >>> z = keras.random.normal((64, 10), seed=0)
+        >>> permuted = kd.losses.permute_dimensions(z, random.seed_generator)
     """

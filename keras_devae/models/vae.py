@@ -58,10 +58,12 @@ class VAE(Construction, Inference, keras.Model):
         UsageError: If encoder and decoder do not fit together.
 
     Example:
-        >>> model = VAE.for_images((64, 64, 1), latent_dim=10)
+        >>> images = kd.data.load("dsprites", image_size=32).images(range(128))
+        >>> model = kd.VAE.for_images((32, 32, 1), latent_dim=10)
         >>> model.compile(optimizer=keras.optimizers.Adam(1e-4))
-        >>> model.fit(images, epochs=3)
-        >>> codes = model.encode(images)
+        >>> history = model.fit(images, epochs=3, verbose=0)
+        >>> model.encode(images).shape
+        (128, 10)
     """
 
     #: Number of latent layers.

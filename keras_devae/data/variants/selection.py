@@ -108,7 +108,10 @@ def correlated(
         UsageError: If a factor is unknown, or a number is out of its range.
 
     Example:
-        >>> correlated(load("shapes3d"), [("floor_hue", "wall_hue", 0.2)])
+        >>> data = kd.data.load("shapes3d", source="rendered")
+        >>> data = correlated(data, [("floor_hue", "wall_hue", 0.2)], length=1000)
+        >>> len(data)
+        1000
     """
     pairs = checked_pairs(pairs)
     length = len(dataset) if length is None else at_least("length", length, 1)
@@ -213,7 +216,8 @@ def select_factors(dataset: Dataset, factors: Sequence[str]) -> Dataset:
             range, or none would vary.
 
     Example:
-        >>> select_factors(load("dsprites"), ["position_x", "shape=2"]).grid
+        >>> data = kd.data.load("dsprites", source="rendered")
+        >>> select_factors(data, ["position_x", "shape=2"]).grid
         FactorGrid(names=('position_x',), sizes=(32,))
     """
     grid = dataset.grid

@@ -1,0 +1,52 @@
+"""What the pages and docstrings of this project show, taken out of them word for word."""
+
+import re
+import shlex
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+#: The pages that a user reads, but for the changelog, whose commands are of their day.
+PAGES = [
+    page.relative_to(ROOT).as_posix()
+    for page in [
+        ROOT / "README.md",
+        ROOT / "CONTRIBUTING.md",
+        *sorted((ROOT / "examples").rglob("*.md")),
+    ]
+]
+#: Words that stand for what the user fills in.
+BLANKS = {"...", "$model"}
+
+
+def blocks(page, language):
+    """Returns the code blocks of a page in one language, in order."""
+    text = (ROOT / page).read_text(encoding="utf-8")
+    return [
+        match["code"]
+        for match in re.finditer(r"^```(?P<language>\w+)\n(?P<code>.*?)^```", text, re.M | re.S)
+        if match["language"] == language
+    ]
+
+
+def typed_commands(page):
+    """Returns the `keras-devae` commands in the shell blocks of a page, as lists of words."""
+    code = "\n".join(blocks(page, "sh")).replace("\\\n", " ")
+    return _commands_in(code.split("\n"))
+
+
+def quoted_commands(page):
+    """Returns the `keras-devae` commands that stand between backquotes in the text of a page."""
+    text = (ROOT / page).read_text(encoding="utf-8")
+    prose = re.sub(r"^```.*?^```", "", text, flags=re.M | re.S)
+    quoted = [" ".join(code.split()) for code in re.findall(r"`([^`]+)`", prose)]
+    # `keras-devae study run | status` lists subcommands.
+    return _commands_in(code for code in quoted if " | " not in code)
+
+
+def _commands_in(lines):
+    found = [
+        shlex.split(part, comments=True)
+        for line in lines
+        for part in re.findall(r"(?:^|[ /])keras-devae( [^&;]*)", line)
+    ]
+    return [words for words in found if words and not BLANKS & set(words)]
