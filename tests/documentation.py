@@ -4,6 +4,10 @@ import re
 import shlex
 from pathlib import Path
 
+import click
+
+from keras_devae.cli.main import cli
+
 ROOT = Path(__file__).parents[1]
 #: The pages that a user reads, but for the changelog, whose commands are of their day.
 PAGES = [
@@ -50,3 +54,15 @@ def _commands_in(lines):
         for part in re.findall(r"(?:^|[ /])keras-devae( [^&;]*)", line)
     ]
     return [words for words in found if words and not BLANKS & set(words)]
+
+
+def parsed(words):
+    """Reads words as the command line does, without running what they ask for."""
+    command, context = cli, None
+    name = "keras-devae"
+    while True:
+        context = command.make_context(name, list(words), parent=context)
+        if not isinstance(command, click.Group):
+            return context
+        words = [*context._protected_args, *context.args]
+        name, command, words = command.resolve_command(context, words)

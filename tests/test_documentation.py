@@ -12,10 +12,10 @@ from pathlib import Path
 import click
 import numpy as np
 import pytest
-from documentation import PAGES, ROOT, blocks, quoted_commands, typed_commands
+from documentation import PAGES, ROOT, blocks, parsed, quoted_commands, typed_commands
 
 import keras_devae as kd
-from keras_devae.cli.main import cli, main
+from keras_devae.cli.main import main
 
 EXAMPLES = ROOT / "examples"
 #: Modules of the package with examples in their docstrings.
@@ -106,18 +106,6 @@ def test_docstrings_run_as_they_stand(module, tmp_path, monkeypatch):
         assert not report, "".join(report)
 
 
-def parsed(words):
-    """Reads words as the command line does, without running what they ask for."""
-    command, context = cli, None
-    name = "keras-devae"
-    while True:
-        context = command.make_context(name, list(words), parent=context)
-        if not isinstance(command, click.Group):
-            return context
-        words = [*context._protected_args, *context.args]
-        name, command, words = command.resolve_command(context, words)
-
-
 @pytest.mark.parametrize("page", PAGES)
 def test_commands_on_pages_can_be_read(page, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
@@ -143,12 +131,18 @@ NOT_RUN = {
 }
 
 
+#: Behind every `train` of the README here; enough for latents that carry something.
+QUICK = "--betas 0.01,0.02,0.04 --steps 400 --image-size 32 --learning-rate 1e-3 --evaluation-images 2000"
+
+
 @pytest.mark.thorough
-@pytest.mark.filterwarnings("ignore")  # Models of twelve steps; printed to the user.
+@pytest.mark.filterwarnings("ignore")  # The command line prints them.
 def test_commands_of_the_readme_run(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     (study,) = blocks("README.md", "toml")
-    Path("betas.toml").write_text(study.replace("[settings]", "[settings]\nsteps = 12"), "utf-8")
+    Path("betas.toml").write_text(
+        study.replace("[settings]", "[settings]\nsteps = 12\nimage_size = 32"), "utf-8"
+    )
     random = np.random.default_rng(0)
     codes, factors = random.normal(size=(2000, 4)), random.integers(3, size=(2000, 2))
     np.savez("codes.npz", codes=codes, factors=factors)
@@ -156,7 +150,7 @@ def test_commands_of_the_readme_run(tmp_path, monkeypatch, capsys):
         if any(tuple(words[: len(start)]) == start for start in NOT_RUN):
             continue
         if words[0] == "train" and "--resume" not in words:
-            words = [*words, "--steps", "12", "--evaluation-images", "2000"]
+            words = [*words, *QUICK.split()]
         with pytest.raises(SystemExit) as ending:
             main(words)
         assert ending.value.code == 0, (words, capsys.readouterr().err)
