@@ -132,7 +132,10 @@ NOT_RUN = {
 
 
 #: Behind every `train` of the README here; enough for latents that carry something.
-QUICK = "--betas 0.01,0.02,0.04 --steps 400 --image-size 32 --learning-rate 1e-3 --evaluation-images 2000"
+QUICK = (
+    "--betas 0.01,0.02,0.04 --steps 400 --image-size 32 --learning-rate 1e-3 "
+    "--evaluation-images 2000"
+)
 
 
 @pytest.mark.thorough
