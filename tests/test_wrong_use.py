@@ -1,5 +1,6 @@
 """Whatever is asked wrongly is refused in a sentence: hundreds of random tries."""
 
+import inspect
 import random
 from pathlib import Path
 
@@ -7,8 +8,10 @@ import click
 import numpy as np
 import pytest
 from documentation import parsed
-from wrong_use import WORDS, said_wrongly
+from PIL import Image
+from wrong_use import WORDS, complaint, said_wrongly, wrong_values
 
+import keras_devae as kd
 from keras_devae.cli import main
 
 pytestmark = [pytest.mark.thorough, pytest.mark.filterwarnings("ignore")]
@@ -78,6 +81,135 @@ def spoiled(words, choose):
     else:
         words[choose.randrange(1, len(words)) if len(words) > 1 else 0] = word
     return words
+
+
+#: Functions of these modules are called, with values for what they require by its name.
+MODULES = ("callbacks", "data", "data.variants", "figures", "latents", "metrics", "pictures")
+#: What is called by others of the package only, or writes and removes data sets.
+NOT_CALLED = {"Dataset", "Metric", "RenderedDataset", "Sampler", "prepare", "remove", "verify"}
+NOT_CALLED |= {"MetricWarning", "SelectedDataset", "TransformedDataset", "resolved_names"}
+SPECIAL = {
+    "FactorGrid": {"names": ("a", "b"), "sizes": (2, 3)},
+    "apply": {"specifications": ["subset:5"]},
+    "background": {"folder": "."},
+    "box_plots": {"values": {"title": {"group": [1.0, 2.0]}}},
+    "check_names": {"names": ["mig"]},
+    "colour": {},
+    "contact_sheet": {"columns": 3},
+    "correlated": {"pairs": [("factor_0", "factor_1", 0.2)]},
+    "from_folder": {"path": "pictures"},
+    "from_npy": {"path": "images.npy"},
+    "from_npz": {"path": "images.npz"},
+    "hidden": {"factors": ["factor_0"]},
+    "information_curves": {"shares": {"a": [np.ones((2, 2))]}},
+    "information_diffusion": {"information": np.ones((2, 3, 2))},
+    "information_over_layers": {"information": np.ones((2, 3, 2))},
+    "kl_per_latent": {"kl": np.ones((2, 3))},
+    "mutual_information_matrix": {"codes": np.ones((9, 2), int), "factors": np.ones((9, 2), int)},
+    "save_animation": {"path": "animation.gif"},
+    "traversal": {"images": np.ones((3, 5, 16, 16, 1))},
+    "udr": {"codes": [np.ones((9, 2))] * 2, "kl": [np.ones(2)] * 2},
+}
+
+
+@pytest.fixture(scope="module")
+def right_values(workplace):
+    """What the arguments of the package's functions are, by their names."""
+    chosen = np.random.default_rng(0)
+    images = np.load("images.npz")["images"]
+    factors = chosen.integers(0, 3, (64, 2))
+    np.save("images.npy", images)
+    Path("pictures").mkdir()
+    for number, image in enumerate(images[:3]):
+        Image.fromarray(image[..., 0]).save(f"pictures/{number}.png")
+    data = kd.data.from_arrays(images, factors)
+    model = kd.DeVAE.for_images((16, 16, 1), latent_dim=3, network="mlp")
+    codes = chosen.normal(size=(64, 3))
+    return {
+        "betas": [1.0, 2.0],
+        "bins": 5,
+        "codes": codes,
+        "columns": 3,
+        "combinations": [{"factor_0": 0}],
+        "count": 5,
+        "data": data,
+        "dataset": data,
+        "encode": model.encode,
+        "entropies": np.ones(2),
+        "factor_names": ["p", "q"],
+        "factors": factors,
+        "figure": kd.figures.kl_bars(np.ones(3)),
+        "frames": np.zeros((3, 16, 16, 3), np.uint8),
+        "groups": ["a", "b"],
+        "has_factors": True,
+        "history": {"step": [1, 2], "loss": [1.0, 2.0]},
+        "image": images[0],
+        "image_size": 32,
+        "images": images / 255,
+        "information": np.ones((3, 2)),
+        "kl": np.ones(3),
+        "latent_names": ["a", "b", "c"],
+        "matrix": np.ones((3, 2)),
+        "model": model,
+        "name": "dsprites",
+        "originals": images[:4],
+        "path": "figure.png",
+        "points": [1.0, None],
+        "reconstructions": images / 255,
+        "reconstructions_by_layer": images[None, :4],
+        "sampler": codes,
+        "settings": "fast",
+        "shares": np.ones((2, 2)),
+        "specifications": [],
+        "steps": [1, 2],
+        "text": "a note",
+        "titles": ["layer 0"],
+        "total_steps": 3,
+        "values": np.arange(5),
+        "x": [1.0, 2.0],
+        "x_name": "x",
+        "y": [1.0, 2.0],
+        "y_name": "y",
+        "z_log_var": np.zeros((64, 3)),
+        "z_mean": codes,
+    }
+
+
+def public_functions():
+    """Yields the name and the function for everything that these modules offer."""
+    for module in MODULES:
+        place = kd
+        for part in module.split("."):
+            place = getattr(place, part)
+        for name in dir(place):
+            function = getattr(place, name)
+            own = getattr(function, "__module__", "").startswith(f"keras_devae.{module}")
+            if callable(function) and own and name[0] != "_" and name not in NOT_CALLED:
+                yield f"{module}.{name}", function
+
+
+FUNCTIONS = dict(public_functions())
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_python_refuses_in_a_sentence(name, right_values, monkeypatch):
+    function, special = FUNCTIONS[name], SPECIAL.get(name.rpartition(".")[2], {})
+    signature = inspect.signature(function)
+    usual = {
+        parameter.name: special.get(parameter.name, right_values.get(parameter.name))
+        for parameter in signature.parameters.values()
+        if parameter.default is parameter.empty and parameter.kind != parameter.VAR_KEYWORD
+    }
+    usual.pop("args", None)
+    wrong = []
+    for spoiled_one in signature.parameters:
+        if spoiled_one in ("args", "kwargs", "model"):
+            continue
+        for value in random.Random(name + spoiled_one).sample(wrong_values(), 12):
+            said = complaint(function, usual | {spoiled_one: value})
+            if said:
+                wrong.append(f"{spoiled_one}={value!r:.60}: {said}")
+    assert not wrong, "\n".join(wrong)
 
 
 @pytest.fixture(scope="module")
