@@ -44,17 +44,19 @@ KIND is one of
 )
 @click.pass_context
 def plot(context, kind, runs, files, active_only, **given):
-    """Draw a figure of the run in folder RUN.
+    """Draw a figure of the run in folder RUN, or one that compares runs or those of a study.
 
     --steps, --index, --span and --active-only belong to traversals.
     """
+    from keras_devae.experiments.comparison import directories_of
     from keras_devae.experiments.run_directory import RunDirectory
-    from keras_devae.experiments.run_pictures import PICTURES, check_request, draw
+    from keras_devae.experiments.run_pictures import COMPARISONS, PICTURES, check_request, draw
 
     options = {name: value for name, value in given.items() if value is not None}
     if active_only:
         options["active_only"] = True
-    directories = [RunDirectory.open(run) for run in runs]
+    several = kind in COMPARISONS
+    directories = directories_of(runs) if several else [RunDirectory.open(run) for run in runs]
     check_request(kind, directories, options, files)
     if kind in PICTURES:
         choose_backend(context, directories[0].read_config().backend)

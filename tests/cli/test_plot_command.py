@@ -141,6 +141,9 @@ def test_scores_of_several_runs_are_compared(folder, tmp_path, capsys):
         run("plot", "mig-reconstruction", *runs, "--layer", "1", "--out", tmp_path / "a.pdf") == 0
     )
     assert (tmp_path / "a.pdf").read_bytes().startswith(b"%PDF")
+    # A folder stands for the runs in it.
+    assert run("plot", "mig-reconstruction", folder, "--out", tmp_path / "b.png") == 0
+    assert (tmp_path / "b.png").is_file()
 
 
 @pytest.mark.parametrize(("kind", "tracking"), [("information", "information"), ("kl", "kl")])
