@@ -5,6 +5,7 @@ import os
 import click
 
 from keras_devae.cli.options import (
+    PATH,
     json_option,
     print_json,
     progress_bars,
@@ -29,7 +30,12 @@ from keras_devae.cli.tables import print_table
 @click.option("--gpus-per-run", type=float, help="On Ray: GPUs of a run.  [default: 0]")
 @click.option("--retry-failed", is_flag=True, help="Try runs again that failed before.")
 @click.option("--no-train", is_flag=True, help="Use the runs that are done; train none.")
-@click.option("--output", metavar="FOLDER", help="[default: RUNS-DIR/reproduce/results/SCALE]")
+@click.option(
+    "--output",
+    type=PATH,
+    metavar="FOLDER",
+    help="[default: RUNS-DIR/reproduce/results/SCALE]",
+)
 @runs_folder_option
 @json_option
 @click.pass_context

@@ -110,8 +110,7 @@ def resume(config, run, dataset, progress=True):
             disk are too small.
     """
     run.claim()
-    for file in run.leftovers():
-        file.unlink(missing_ok=True)
+    run.remove_leftovers()
     if run.is_trained():
         return load_trained(run)
     with distribution.scope(config.distribute):

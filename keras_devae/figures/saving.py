@@ -9,6 +9,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.transforms import Bbox
 
+from keras_devae.checks import usable_path
 from keras_devae.errors import UsageError
 from keras_devae.figures.canvas import DPI, take_texts_literally
 from keras_devae.files import replacing
@@ -57,7 +58,7 @@ def check_file(path: str | os.PathLike) -> str:
     Raises:
         UsageError: If the suffix names no format that can be written.
     """
-    kind = Path(path).suffix[1:].lower()
+    kind = usable_path("The file of a figure", path).suffix[1:].lower()
     known = FigureCanvasAgg.get_supported_filetypes()
     if kind not in known:
         raise UsageError(
