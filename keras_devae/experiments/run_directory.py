@@ -273,6 +273,30 @@ class RunDirectory:
         """
         for step in self.checkpoint_steps()[keep:]:
             self.checkpoint_file(step).unlink()
+            self._begun_epoch_file(step).unlink(missing_ok=True)
+
+    def write_begun_epoch(self, step, state):
+        """Writes what an epoch has come to that was broken off, before its checkpoint.
+
+        Args:
+            step: The step.
+            state: Dictionary of `count`, the model's count of steps, and `means`, a list of the
+                numbers that its metrics hold.
+        """
+        write_json(self._begun_epoch_file(step), state, durable=True)
+
+    def read_begun_epoch(self, step):
+        """Returns what `write_begun_epoch` wrote, or `None` where it is missing or damaged."""
+        try:
+            state = read_json(self._begun_epoch_file(step))
+            means = [float(value) for value in state["means"]]
+            return {"count": int(state["count"]), "means": means}
+        except (FailureError, KeyError, TypeError, ValueError) as error:
+            logger.warning("The losses of the first epoch are of its last steps only: %s", error)
+            return None
+
+    def _begun_epoch_file(self, step):
+        return self.checkpoint_file(step).with_suffix(".json")
 
     def set_aside(self, file):
         """Renames a damaged file of the run, so that it is not taken for a good one.
