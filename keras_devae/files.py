@@ -245,13 +245,13 @@ def check_writable(path):
         UsageError: If it cannot.
     """
     path = usable_path("The file to write", path)
-    # Devices and pipes are no files: renaming another one to their names would put them away.
-    if path.exists() and not path.is_file():
+    # Renaming a file to the name of a device, a pipe or a link to one would put that away. Where
+    # /dev/stdout leads to depends on the shell: it may be a file.
+    is_device = path.parent.resolve() == Path("/dev") or (path.exists() and not path.is_file())
+    if path.is_dir() or is_device:
         what = "is a folder" if path.is_dir() else "is not a file"
         raise UsageError(f"Cannot write to {path}: it {what}. Choose another file.")
-    reason = why_not_writable(path.parent)
-    if reason is not None:
-        raise UsageError(f"Cannot write to {path}: {reason}. Choose another file.")
+    _check_place(path, path.parent, "Choose another file.")
 
 
 def check_new(path):
@@ -263,21 +263,33 @@ def check_new(path):
     path = usable_path("The folder to write", path)
     if os.path.lexists(path):
         raise UsageError(f"{path} exists. Choose another folder, or remove it first.")
-    reason = why_not_writable(path.parent)
-    if reason is not None:
-        raise UsageError(f"Cannot write to {path}: {reason}. Choose another folder.")
+    _check_place(path, path.parent, "Choose another folder.")
 
 
-def why_not_writable(folder):
-    """Tries whether anything can be written into a folder, and leaves nothing there.
-
-    Permissions alone do not tell: not those of the root, and not on file systems such as /proc.
+def check_folder(folder, remedy="Choose another folder."):
+    """Checks, before long work, that files can be written into a folder; it may be missing.
 
     Args:
-        folder: The folder; where it is missing, the nearest one above it is tried.
+        folder: The folder.
+        remedy: What to do if they cannot, a sentence.
 
-    Returns:
-        What keeps files from being written, in words, or `None`.
+    Raises:
+        UsageError: If they cannot.
+    """
+    _check_place(folder, folder, remedy)
+
+
+def _check_place(path, folder, remedy):
+    reason = _why_not_writable(folder)
+    if reason is not None:
+        raise UsageError(f"Cannot write to {path}: {reason}. {remedy}")
+
+
+def _why_not_writable(folder):
+    """Says what keeps files from being written into a folder, or the nearest one that is there.
+
+    It is tried, and nothing stays: permissions do not tell, neither those of the root nor those on
+    a file system such as /proc.
     """
     try:
         folder = Path(folder).resolve()

@@ -10,12 +10,12 @@ from keras_devae.errors import UsageError
 from keras_devae.files import (
     DiskFullError,
     archive_damage,
+    check_folder,
     check_new,
     check_writable,
     leftovers,
     remove_temporary,
     replacing,
-    why_not_writable,
 )
 
 #: Places that cannot be written, by the root neither.
@@ -44,9 +44,9 @@ def test_a_disk_that_is_full_is_found_before_the_work(tmp_path, monkeypatch):
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr("tempfile.TemporaryFile", full)
-    assert why_not_writable(tmp_path / "one" / "two") == "No space left on device"
-    with pytest.raises(UsageError, match="No space left"):
-        check_writable(tmp_path / "a.json")
+    for check in (check_writable, check_new, check_folder):
+        with pytest.raises(UsageError, match=r"^Cannot write to .*two: No space left on device\."):
+            check(tmp_path / "one" / "two")
 
 
 def test_a_folder_that_is_missing_can_be_made(tmp_path):

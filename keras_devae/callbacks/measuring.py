@@ -7,7 +7,7 @@ import keras
 
 from keras_devae import checks, figures
 from keras_devae.errors import FailureError, UsageError
-from keras_devae.files import read_table, why_not_writable, write_table
+from keras_devae.files import check_folder, read_table, write_table
 from keras_devae.models.guard import steps_done
 
 
@@ -140,9 +140,7 @@ class MeasuringCallback(keras.callbacks.Callback):
 def _folder(name, path):
     """Checks a folder for files, before there are any to write."""
     path = checks.usable_path(f"`{name}`", path)
-    reason = why_not_writable(path)
-    if reason is not None:
-        raise UsageError(f"Cannot write to `{name}` {path}: {reason}. Choose another folder.")
+    check_folder(path, f"Choose another `{name}`.")
     return path
 
 

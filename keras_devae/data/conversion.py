@@ -29,12 +29,13 @@ from keras_devae.data.store import (
     stored_shape,
 )
 from keras_devae.errors import FailureError, UsageError
-from keras_devae.files import leftovers, write_json
+from keras_devae.files import check_folder, leftovers, write_json
 
 #: Bytes of images between two notes of how far the work is.
 NOTE_EVERY = 2**26
 
 _PROGRESS = "progress.json"
+_OTHER_FOLDER = "data_dir (--data-dir) or KERAS_DEVAE_DATA"
 
 
 def write_store(
@@ -136,6 +137,8 @@ def locked(folder: Path, progress: Progress | None = None) -> Iterator[None]:
     # Imported where it is needed: most runs prepare nothing.
     import filelock
 
+    # Where nothing can be made, a lock would be waited for in vain.
+    check_folder(folder.parent, f"Choose another one with {_OTHER_FOLDER}.")
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         lock = filelock.FileLock(folder.with_name(f".{folder.name}.lock"))
@@ -148,7 +151,7 @@ def locked(folder: Path, progress: Progress | None = None) -> Iterator[None]:
     except OSError as error:
         raise UsageError(
             f"Nothing can be written to the data folder {folder.parent}: {error}. Choose another "
-            "one with data_dir (--data-dir) or KERAS_DEVAE_DATA."
+            f"one with {_OTHER_FOLDER}."
         ) from None
     try:
         yield

@@ -155,7 +155,9 @@ class RunRecorder(keras.callbacks.Callback):
             self._writer.close()
 
     def _secure(self, rows):
-        self.run.write_history(rows)
+        # There are none before the first epoch is over.
+        if rows:
+            self.run.write_history(rows)
         self.run.flush_tracking()
 
     def _remove_old(self):

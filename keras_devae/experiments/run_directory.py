@@ -14,12 +14,12 @@ from keras_devae.experiments.config import RunConfig, load_dataset
 from keras_devae.experiments.run_files import FOLDERS, files_of_a_run, misplaced, strangers
 from keras_devae.experiments.run_lock import LOCK_NAME, RunLock
 from keras_devae.files import (
+    check_folder,
     flush_to_disk,
     leftovers,
     read_json,
     read_table,
     remove_temporary,
-    why_not_writable,
     write_json,
     write_table,
 )
@@ -107,12 +107,7 @@ class RunDirectory:
             UsageError: If another process, or another object of this one, has it, or nothing can be
                 written into the run's folder.
         """
-        reason = why_not_writable(self.path)
-        if reason is not None:
-            raise UsageError(
-                f"Cannot write to the run {self.path}: {reason}. Copy it to a folder that can be "
-                "written, or mend that."
-            )
+        check_folder(self.path, "Make the run's folder writable, or copy it to one that is.")
         self._lock.acquire()
 
     def release(self):
@@ -373,11 +368,7 @@ def check_free(path, overwrite=False):
             cannot be written.
     """
     run = RunDirectory(path)
-    reason = why_not_writable(run.path)
-    if reason is not None:
-        raise UsageError(
-            f"Cannot write to {run.path}: {reason}. Choose another folder with --runs-dir."
-        )
+    check_folder(run.path, "Choose another folder with --runs-dir.")
     # What a process leaves that is killed before it writes the configuration.
     beginnings = {*leftovers(run.path), run.path / LOCK_NAME}
     if not run.path.exists() or set(run.path.iterdir()) <= beginnings:

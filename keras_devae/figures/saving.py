@@ -37,8 +37,8 @@ def save(figure: Figure, path: str | os.PathLike) -> Path:
     Raises:
         UsageError: If the suffix names no format that can be written.
     """
-    path = Path(path)
     kind = check_file(path)
+    path = Path(path)
     # Only for the time of writing: this is a setting of the whole process.
     with replacing(path) as partial, matplotlib.rc_context(TEXT_AS_TEXT):
         box = _prepared(figure)

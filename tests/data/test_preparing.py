@@ -251,7 +251,7 @@ def test_says_that_permission_is_denied(shapes3d_h5, root, as_nobody):
     path, images, _ = shapes3d_h5()
     root.mkdir(parents=True)
     root.chmod(0o555)
-    with as_nobody(), pytest.raises(UsageError, match=r"Nothing can be written.*Permission denied"):
+    with as_nobody(), pytest.raises(UsageError, match=r"Cannot write to.*Permission denied"):
         prepare("shapes3d", path, root)
     root.chmod(0o777)
     path.chmod(0)
@@ -289,7 +289,7 @@ def test_refuses_wrong_arguments(tmp_path):
         prepare("shapes3d", from_file=tmp_path / "missing.h5", data_dir=tmp_path)
     blocked = tmp_path / "file"
     blocked.write_text("")
-    with pytest.raises(UsageError, match="Nothing can be written"):
+    with pytest.raises(UsageError, match="Cannot write to .* is not a folder"):
         prepare("shapes3d", data_dir=blocked / "below")
 
 
