@@ -289,7 +289,7 @@ def test_refuses_wrong_arguments(tmp_path):
         prepare("shapes3d", from_file=tmp_path / "missing.h5", data_dir=tmp_path)
     blocked = tmp_path / "file"
     blocked.write_text("")
-    with pytest.raises(UsageError, match="Cannot write to .* is not a folder"):
+    with pytest.raises(UsageError, match=r"Cannot write to .* is not a folder"):
         prepare("shapes3d", data_dir=blocked / "below")
 
 
