@@ -5,6 +5,8 @@ import os
 import click
 
 from keras_devae.cli.options import (
+    PATH,
+    RUN_NAME,
     json_option,
     names_from,
     print_json,
@@ -35,7 +37,7 @@ _SETTINGS = (
 @click.command("annealing-test")
 @click.option("--dataset", help="As for `train`.  [default: dsprites]")
 @click.option("--source", help="auto, official or rendered.  [default: auto]")
-@click.option("--data-dir", help="Folder of the prepared data sets.")
+@click.option("--data-dir", type=PATH, metavar="FOLDER", help="Folder of the prepared data sets.")
 @click.option("--image-size", type=int, help="Pixels a side.  [default: 64]")
 @click.option(
     "--factors",
@@ -44,7 +46,7 @@ _SETTINGS = (
     help="Factors that vary, as for `train`.  [default: all]",
 )
 @variants_option
-@click.option("--factors-file", metavar="FILE", help="Factors of your own images.")
+@click.option("--factors-file", type=PATH, metavar="FILE", help="Factors of your own images.")
 @click.option("--beta-start", type=float, help="[default: 200 for 64x64 pixels, in proportion]")
 @click.option("--beta-end", type=float, help="[default: 1 for 64x64 pixels, in proportion]")
 @click.option("--steps", type=int, help="Steps from one to the other.  [default: 20000]")
@@ -54,9 +56,11 @@ _SETTINGS = (
 @click.option("--batch-size", type=int, help="Images a step.  [default: 64]")
 @click.option("--learning-rate", type=float, help="Of Adam.  [default: 5e-4]")
 @click.option("--seed", type=int, help="Seed of everything random.  [default: 0]")
-@click.option("--run", metavar="NAME", help="[default: annealing-DATASET-seedSEED]")
+@click.option("--run", type=RUN_NAME, metavar="NAME", help="[default: annealing-DATASET-seedSEED]")
 @runs_folder_option
-@click.option("--resume", "resume_run", metavar="RUN", help="Go on with an interrupted test.")
+@click.option(
+    "--resume", "resume_run", type=PATH, metavar="RUN", help="Go on with an interrupted test."
+)
 @click.option("--overwrite", is_flag=True, help="Replace a run of the same name.")
 @json_option
 @click.pass_context

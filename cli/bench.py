@@ -3,6 +3,7 @@
 import click
 
 from keras_devae.cli.options import (
+    PATH,
     json_option,
     list_of,
     names_from,
@@ -43,7 +44,7 @@ from keras_devae.errors import UsageError
     "--steps-per-execution", type=int, help="Steps a compiled call.  [default: as `train` chooses]"
 )
 @click.option("--jit-compile/--no-jit-compile", default=None, help="XLA.  [default: by device]")
-@click.option("--output", metavar="FILE", help="Write the figures to a JSON file too.")
+@click.option("--output", type=PATH, metavar="FILE", help="Write the figures to a JSON file too.")
 @json_option
 @click.pass_context
 def bench(context, as_json, output, **given):

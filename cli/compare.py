@@ -3,6 +3,7 @@
 import click
 
 from keras_devae.cli.options import (
+    PATH,
     choose_backend,
     json_option,
     names_from,
@@ -17,14 +18,16 @@ _TEXTS = ("group", "run", "rank correlation")
 
 
 @click.command()
-@click.argument("runs", metavar="RUN...", nargs=-1, required=True)
+@click.argument("runs", type=PATH, metavar="RUN...", nargs=-1, required=True)
 @click.option("--layer", type=click.IntRange(0), default=0, show_default=True, help="Latent layer.")
 @click.option("--metrics", help="Names with commas, e.g. mig.score,dci; or all.  [default: a few]")
 @click.option("--by", metavar="NAME,...", help="Settings that make groups.  [default: all]")
 @click.option("--select", type=click.Choice(["udr"]), help="Rank the models, without factors.")
 @click.option("--images", type=click.IntRange(2), help="Images that UDR encodes.  [default: 2000]")
 @json_option
-@click.option("--output", metavar="FILE", help="Also write the table, to a .csv or .md file.")
+@click.option(
+    "--output", type=PATH, metavar="FILE", help="Also write the table, to a .csv or .md file."
+)
 @click.pass_context
 def compare(context, runs, layer, metrics, by, select, images, as_json, output):
     """Compare finished runs: mean and spread over seeds, and rank correlations between metrics.

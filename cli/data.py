@@ -2,9 +2,11 @@
 
 import click
 
-from keras_devae.cli.options import json_option, print_json, progress_bars
+from keras_devae.cli.options import PATH, json_option, print_json, progress_bars
 
-_data_dir = click.option("--data-dir", metavar="FOLDER", help="Folder of the prepared data sets.")
+_data_dir = click.option(
+    "--data-dir", type=PATH, metavar="FOLDER", help="Folder of the prepared data sets."
+)
 _force = "Fetch it again, unless --from is given, and convert it again."
 
 
@@ -88,7 +90,13 @@ def _lines(facts):
 
 @data.command("prepare")
 @click.argument("name")
-@click.option("--from", "from_file", metavar="FILE", help="Official file, or its folder, if here.")
+@click.option(
+    "--from",
+    "from_file",
+    type=PATH,
+    metavar="FILE",
+    help="Official file, or its folder, if here.",
+)
 @click.option("--url", help="Address to fetch it from, in place of the published one.")
 @click.option("--image-size", type=int, help="Pixels a side.  [default: 64]")
 @click.option("--force-download", is_flag=True, help=_force)

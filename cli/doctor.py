@@ -7,13 +7,13 @@ import shutil
 
 import click
 
-from keras_devae.cli.options import choose_backend, json_option, print_json
+from keras_devae.cli.options import PATH, choose_backend, json_option, print_json
 from keras_devae.errors import UsageError
 from keras_devae.version import __version__
 
 
 @click.command()
-@click.argument("run", required=False)
+@click.argument("run", type=PATH, required=False)
 @click.option("--repair", is_flag=True, help="Mend what can be mended in RUN.")
 @json_option
 @click.pass_context

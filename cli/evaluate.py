@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 
 from keras_devae.cli.options import (
+    PATH,
     choose_backend,
     evaluation_progress,
     json_option,
@@ -22,8 +23,13 @@ from keras_devae.files import check_writable, write_json
 
 
 @click.command()
-@click.argument("run", metavar="[RUN]", required=False)
-@click.option("--codes", metavar="FILE", help="Instead of a run: an .npz with codes and factors.")
+@click.argument("run", type=PATH, metavar="[RUN]", required=False)
+@click.option(
+    "--codes",
+    type=PATH,
+    metavar="FILE",
+    help="Instead of a run: an .npz with codes and factors.",
+)
 @click.option("--metrics", help="Names with commas, or all.  [default: those of the run]")
 @click.option("--layer", default="all", show_default=True, help="Number of a latent layer, or all.")
 @metric_settings_option("that of the run; paper with --codes")
@@ -40,7 +46,7 @@ from keras_devae.files import check_writable, write_json
     help="Of the posterior: what counts as an image's code.",
 )
 @json_option
-@click.option("--output", metavar="FILE", help="Also write the JSON to a file.")
+@click.option("--output", type=PATH, metavar="FILE", help="Also write the JSON to a file.")
 @click.pass_context
 def evaluate(context, run, codes, as_json, output, **given):
     """Compute the scores of the run in folder RUN, layer by layer, or of codes from elsewhere.

@@ -2,12 +2,12 @@
 
 import click
 
-from keras_devae.cli.options import choose_backend, run_argument
+from keras_devae.cli.options import PATH, choose_backend, run_argument
 
 
 @click.command()
 @run_argument
-@click.argument("path", metavar="FOLDER")
+@click.argument("path", type=PATH, metavar="FOLDER")
 @click.option(
     "--format",
     "format_name",
@@ -23,7 +23,9 @@ def export(context, run, path, format_name):
     reconstruct.
     """
     from keras_devae.experiments.run_directory import RunDirectory
+    from keras_devae.files import check_new
 
+    check_new(path)
     directory = RunDirectory.open(run)
     directory.trained_model_file()
     choose_backend(context, directory.read_config().backend)

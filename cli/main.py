@@ -2,6 +2,7 @@
 
 import importlib
 import logging
+import os
 import sys
 import warnings
 
@@ -115,6 +116,32 @@ def main(arguments=None):
     except Exception as error:
         if debug:
             raise
-        click.echo(f"Error: {_sentence(error)}", err=True)
+        # Whoever closed the pipe, as `head` does, has read enough.
+        if not isinstance(error, BrokenPipeError):
+            click.echo(f"Error: {_sentence(error)}", err=True)
         status = 2 if isinstance(error, UsageError) else 1
-    sys.exit(status if isinstance(status, int) else 0)
+    status = status if isinstance(status, int) else 0
+    sys.exit(status if _is_written() else status or 1)
+
+
+def _is_written():
+    """Writes what is left of the standard output, and tells whether it could be.
+
+    Python would say the rest of it at the very end, with a traceback.
+    """
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        _leave_output()
+        return False
+    except OSError as error:
+        _leave_output()
+        click.echo(f"Error: The output cannot be written: {error.strerror}.", err=True)
+        return False
+    return True
+
+
+def _leave_output():
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, sys.stdout.fileno())
+    os.close(nowhere)

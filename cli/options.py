@@ -6,6 +6,27 @@ import shlex
 
 import click
 
+from keras_devae.checks import run_name, usable_path
+
+
+class _Checked(click.ParamType):
+    """A text that a function checks, which is told the option's name and the text."""
+
+    def __init__(self, name, check):
+        self.name, self._check = name, check
+
+    def convert(self, value, parameter, context):
+        """Returns the text; what is wrong with it is a `UsageError`."""
+        is_option = isinstance(parameter, click.Option)
+        self._check(parameter.opts[0] if is_option else parameter.human_readable_name, value)
+        return value
+
+
+#: Of every option and argument that is a path.
+PATH = _Checked("path", usable_path)
+#: Of every option that is the name of a run.
+RUN_NAME = _Checked("name", run_name)
+
 
 def choose_backend(context, configured=None):
     """Sets Keras's backend, then imports Keras without its backend's start-up notices.
@@ -178,7 +199,12 @@ def metric_settings_option(default):
 
 
 runs_folder_option = click.option(
-    "--runs-dir", default="runs", show_default=True, metavar="FOLDER", help="Folder of the runs."
+    "--runs-dir",
+    type=PATH,
+    default="runs",
+    show_default=True,
+    metavar="FOLDER",
+    help="Folder of the runs.",
 )
-run_argument = click.argument("run", metavar="RUN")
+run_argument = click.argument("run", metavar="RUN", type=PATH)
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON for machines.")

@@ -2,7 +2,7 @@
 
 import click
 
-from keras_devae.cli.options import choose_backend
+from keras_devae.cli.options import PATH, choose_backend
 
 # The character keeps click from filling the lines up.
 _KINDS = """\b
@@ -23,7 +23,7 @@ KIND is one of
 
 @click.command(epilog=_KINDS)
 @click.argument("kind", metavar="KIND")
-@click.argument("runs", metavar="RUN...", nargs=-1, required=True)
+@click.argument("runs", type=PATH, metavar="RUN...", nargs=-1, required=True)
 @click.option("--layer", type=int, help="Latent layer.  [default: 0, or all where several fit]")
 @click.option("--seed", type=click.IntRange(0), help="Of the images.  [default: 0]")
 @click.option("--steps", type=click.IntRange(2), help="Values of a latent.  [default: 9; GIF 16]")
@@ -37,6 +37,7 @@ KIND is one of
 @click.option(
     "--out",
     "files",
+    type=PATH,
     multiple=True,
     metavar="FILE",
     help="Where to, in the format of its suffix; repeatable.  [default: RUN/figures/KIND.png, "

@@ -5,14 +5,15 @@ from pathlib import Path
 
 import click
 
-from keras_devae.cli.options import choose_backend, status_line
+from keras_devae.cli.options import PATH, choose_backend, status_line
 from keras_devae.files import check_writable
 
 
 @click.command()
-@click.argument("runs", metavar="RUN...", nargs=-1, required=True)
+@click.argument("runs", type=PATH, metavar="RUN...", nargs=-1, required=True)
 @click.option(
     "--output",
+    type=PATH,
     metavar="FILE",
     help="[default: RUN/report.html; of several, comparison.html beside the first]",
 )

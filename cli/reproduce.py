@@ -5,6 +5,7 @@ import os
 import click
 
 from keras_devae.cli.options import (
+    PATH,
     json_option,
     print_json,
     progress_bars,
@@ -29,7 +30,12 @@ from keras_devae.cli.tables import print_table
 @click.option("--gpus-per-run", type=float, help="On Ray: GPUs of a run.  [default: 0]")
 @click.option("--retry-failed", is_flag=True, help="Try runs again that failed before.")
 @click.option("--no-train", is_flag=True, help="Use the runs that are done; train none.")
-@click.option("--output", metavar="FOLDER", help="[default: RUNS-DIR/reproduce/results/SCALE]")
+@click.option(
+    "--output",
+    type=PATH,
+    metavar="FOLDER",
+    help="[default: RUNS-DIR/reproduce/results/SCALE]",
+)
 @runs_folder_option
 @json_option
 @click.pass_context
@@ -55,7 +61,7 @@ def _reproduce(context, name, scale, seeds, runs_dir, output, as_json, options):
     from keras_devae.backend_choice import select_backend
     from keras_devae.experiments.reproduction.catalogue import experiment_named
     from keras_devae.experiments.studies.engines import make_engine
-    from keras_devae.files import check_writable
+    from keras_devae.files import check_folder, check_writable
     from keras_devae.interruption import exit_status
 
     no_train, retry = options.pop("no_train"), options.pop("retry_failed")
@@ -71,6 +77,8 @@ def _reproduce(context, name, scale, seeds, runs_dir, output, as_json, options):
     from keras_devae.experiments.reproduction.reproducing import reproduction_of
 
     reproduction = reproduction_of(name, scale, runs_dir, seeds)
+    if not no_train:
+        check_folder(reproduction.folder, "Choose another folder with --runs-dir.")
     command = same_command(context, without=("retry_failed", "no_train", "as_json"))
     try:
         standing = None if no_train else _train(reproduction, carrier, retry)

@@ -3,6 +3,7 @@
 import click
 
 from keras_devae.cli.options import (
+    PATH,
     json_option,
     print_json,
     runs_folder_option,
@@ -10,7 +11,7 @@ from keras_devae.cli.options import (
 )
 from keras_devae.cli.tables import print_table
 
-study_argument = click.argument("study", metavar="FILE|FOLDER")
+study_argument = click.argument("study", type=PATH, metavar="FILE|FOLDER")
 
 
 @click.group()
@@ -19,7 +20,7 @@ def study():
 
 
 @study.command("run")
-@click.argument("file", metavar="FILE")
+@click.argument("file", type=PATH, metavar="FILE")
 @click.option("--engine", default="local", show_default=True, help="local, inline or ray.")
 @click.option(
     "--workers",
@@ -111,7 +112,7 @@ def status(study, runs_dir, as_json):
 @study.command()
 @study_argument
 @runs_folder_option
-@click.option("--output", metavar="FILE", help="CSV file to write.  [default: print it]")
+@click.option("--output", type=PATH, metavar="FILE", help="CSV file to write.  [default: print it]")
 @json_option
 def table(study, runs_dir, output, as_json):
     """Collect all results: a row for each run, latent layer and metric, with every setting."""

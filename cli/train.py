@@ -1,8 +1,12 @@
 """`keras-devae train`."""
 
+import os
+
 import click
 
 from keras_devae.cli.options import (
+    PATH,
+    RUN_NAME,
     evaluation_progress,
     is_typed,
     json_option,
@@ -69,7 +73,7 @@ _NOT_SETTINGS = ("run", "runs_dir", "resume_run", "overwrite", "as_json")
     help="See `keras-devae data list`; or npz:PATH, npy:PATH, folder:PATH.  [default: shapes3d]",
 )
 @click.option("--source", help="auto, official or rendered.  [default: auto]")
-@click.option("--data-dir", help="Folder of the prepared data sets.")
+@click.option("--data-dir", type=PATH, metavar="FOLDER", help="Folder of the prepared data sets.")
 @click.option("--image-size", type=int, help="Pixels a side: 32, 64 or 128 where drawn.")
 @click.option(
     "--drop-duplicate-orientation", is_flag=True, default=None, help="dSprites without its 40th."
@@ -81,7 +85,9 @@ _NOT_SETTINGS = ("run", "runs_dir", "resume_run", "overwrite", "as_json")
     help="Factors that vary, and NAME=VALUE to hold others, with commas.  [default: all vary]",
 )
 @variants_option
-@click.option("--factors-file", metavar="FILE", help="Factors of your own images: CSV or .npy.")
+@click.option(
+    "--factors-file", type=PATH, metavar="FILE", help="Factors of your own images: CSV or .npy."
+)
 @click.option(
     "--bins",
     callback=_counts,
@@ -132,10 +138,14 @@ _NOT_SETTINGS = ("run", "runs_dir", "resume_run", "overwrite", "as_json")
 @click.option("--track-every", type=int, help="Steps between these.  [default: 1000]")
 @click.option("--tensorboard", is_flag=True, default=None, help="Also write them for TensorBoard.")
 @click.option("--evaluation-images", type=int, help="Images for the metrics.  [default: 10000]")
-@click.option("--run", metavar="NAME", help="Name of the run.  [default: from the settings]")
+@click.option(
+    "--run", type=RUN_NAME, metavar="NAME", help="Name of the run.  [default: from the settings]"
+)
 @runs_folder_option
 @_model_options
-@click.option("--resume", "resume_run", metavar="RUN", help="Go on with an interrupted run.")
+@click.option(
+    "--resume", "resume_run", type=PATH, metavar="RUN", help="Go on with an interrupted run."
+)
 @click.option("--overwrite", is_flag=True, help="Replace a run of the same name.")
 @json_option
 @click.pass_context
@@ -165,7 +175,7 @@ def _new(context, given):
         label = default_name(config, given["preset"])
         path = unused_path(given["runs_dir"], label)
     else:
-        path = f"{given['runs_dir']}/{given['run']}"
+        path = os.path.join(given["runs_dir"], given["run"])
     backend, overwrite = context.obj["backend"], given["overwrite"]
     check_start(path, config, backend, overwrite)
     with progress_bars(given["as_json"]) as progress:

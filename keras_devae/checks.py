@@ -3,9 +3,100 @@
 import importlib.util
 import math
 import numbers
+import os
+import re
 from collections.abc import Iterable
+from pathlib import Path
 
 from keras_devae.errors import UsageError
+
+#: What a run, or a study, may be called: a folder of that name can be made everywhere, and typed.
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+#: Longest name of a run: a number or a suffix behind it has to fit too.
+_NAME_LENGTH = 200
+#: Longest name of a file, in bytes, on nearly all file systems, and longest path.
+_FILE_NAME_BYTES, _PATH_BYTES = 255, 4096
+#: How much of a text that is refused is repeated.
+_SHOWN = 60
+
+
+def run_name(what, name):
+    """Checks the name of a run or a study, which becomes that of its folder.
+
+    Args:
+        what: What was given, for the message, e.g. `"--run"`.
+        name: What was received.
+
+    Returns:
+        The name.
+
+    Raises:
+        UsageError: If it is anything but letters, digits, dots, dashes and underscores, begins with
+            another character than a letter or a digit, or is longer than 200.
+    """
+    if not (isinstance(name, str) and len(name) <= _NAME_LENGTH and _NAME.fullmatch(name)):
+        raise UsageError(
+            f"{what} is the name of a folder: up to {_NAME_LENGTH} letters, digits, dots, dashes "
+            f"and underscores, beginning with a letter or a digit. Received: {_shown(name)}."
+        )
+    return name
+
+
+def usable_path(what, path):
+    """Checks a path that somebody has given; whether anything is there is not asked.
+
+    Args:
+        what: What was given, the beginning of a sentence, e.g. `"--data-dir"`.
+        path: What was received: a text or a `pathlib.Path`.
+
+    Returns:
+        The `pathlib.Path`.
+
+    Raises:
+        UsageError: If it is empty, as an unset variable of a shell is, or no path at all, or no
+            file system could hold it, or it cannot be printed.
+    """
+    if not isinstance(path, (str, os.PathLike)) or isinstance(os.fspath(path), bytes):
+        raise UsageError(f"{what} must be a path. Received: {_shown(path)}.")
+    text = os.fspath(path)
+    if not text.strip():
+        raise UsageError(
+            f"{what} must not be empty. Received: {text!r}. Is a variable of the shell not set? "
+            "The present folder is '.'."
+        )
+    reason = _unusable(text)
+    if reason is not None:
+        raise UsageError(f"{what} {reason}. Received: {_shown(text)}.")
+    return Path(path)
+
+
+def expanded_path(what, path):
+    """Checks a path, see `usable_path`, and puts the home folder in place of a `~`."""
+    try:
+        return usable_path(what, path).expanduser()
+    except RuntimeError:
+        raise UsageError(
+            f"{what} begins with the home folder of a user who is not known here. Received: "
+            f"{_shown(path)}."
+        ) from None
+
+
+def _unusable(text):
+    """Says what keeps a text from being a path, or returns `None`."""
+    if any(ord(character) < 32 or ord(character) == 127 for character in text):
+        return "holds a control character, such as the end of a line"
+    try:
+        sizes = [len(part.encode("utf-8")) for part in text.split("/")]
+    except UnicodeEncodeError:
+        return "holds a character that is not text"
+    if max(sizes) > _FILE_NAME_BYTES or sum(sizes) + len(sizes) > _PATH_BYTES:
+        return f"is too long: a name has at most {_FILE_NAME_BYTES} bytes, a path {_PATH_BYTES}"
+    return None
+
+
+def _shown(value):
+    text = repr(value)
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."
 
 
 def at_least(name, value, least):

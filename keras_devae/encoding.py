@@ -3,6 +3,7 @@
 import hashlib
 import json
 import logging
+import re
 import zipfile
 import zlib
 from concurrent.futures import ThreadPoolExecutor
@@ -22,6 +23,8 @@ CHUNK = 1024
 BATCH = 256
 #: Chunks that are read ahead.
 AHEAD = 2
+#: The names that `encoding_file` makes.
+_NAMES = re.compile(r"codes-[0-9a-f]{12}-[0-9a-f]{16}\.npz")
 
 
 class Encoding:
@@ -111,9 +114,8 @@ class Encoding:
             return
         with replacing(file) as temporary, open(temporary, "wb") as stream:
             np.savez(stream, **self._stored)
-        # Those with a dot in front are what other processes are writing.
-        for other in Path(file).parent.glob("[!.]*.npz"):
-            if _weights_in(other) != _weights_in(Path(file)):
+        for other in Path(file).parent.iterdir():
+            if _NAMES.fullmatch(other.name) and _weights_in(other) != _weights_in(Path(file)):
                 other.unlink(missing_ok=True)
 
     def load(self, file):

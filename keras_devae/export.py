@@ -14,6 +14,7 @@ from keras import ops
 
 from keras_devae import backend
 from keras_devae.errors import FailureError, UsageError, unknown_name
+from keras_devae.files import check_new
 from keras_devae.models.saved import in_float32, load_saved
 
 FORMATS = ("tf_saved_model", "onnx")
@@ -64,8 +65,7 @@ def check_export(path, format="tf_saved_model"):
     """Checks what can be checked before a model is loaded, see `export_model`."""
     if format not in FORMATS:
         raise unknown_name("export format", format, FORMATS)
-    if Path(path).exists():
-        raise UsageError(f"{path} exists. Choose another folder, or remove it first.")
+    check_new(path)
     needed = ["tensorflow"] + (["tf2onnx", "onnx"] if format == "onnx" else [])
     missing = [name for name in needed if importlib.util.find_spec(name) is None]
     if missing:

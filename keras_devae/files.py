@@ -9,14 +9,22 @@ import json
 import math
 import os
 import re
+import secrets
+import shutil
+import tempfile
 import zipfile
 import zlib
 from pathlib import Path
 
+from keras_devae.checks import usable_path
 from keras_devae.errors import FailureError, UsageError
 
 #: Why nothing more can be written: the disk is full, a quota used up, a file over its limit.
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+#: The names that `_temporary_name` makes, and no other program does.
+_TEMPORARY = re.compile(r"\..+\.keras-devae-(\d+)-[0-9a-f]{16}(\.\w+)?")
+#: How much of a file's name is in that of its temporary one, which has to fit on a disk too.
+_STEM_LENGTH = 40
 
 
 class DiskFullError(FailureError):
@@ -24,13 +32,15 @@ class DiskFullError(FailureError):
 
 
 @contextlib.contextmanager
-def replacing(path, durable=False):
+def replacing(path, durable=False, alone=False):
     """Gives a temporary path beside a file, and puts it in the file's place at the end.
 
     Args:
         path: The file to write. Its folder is created.
         durable: Whether the content is on the disk before the file gets its name, so that it
             outlives a power failure too; default false.
+        alone: Whether the temporary path lies in a folder that holds nothing else, for writers that
+            put files of their own beside it; default false.
 
     Yields:
         The temporary path, with the same suffix. If the block raises, it is removed and the file
@@ -40,9 +50,10 @@ def replacing(path, durable=False):
         DiskFullError: If there is no room for the file.
     """
     path = Path(path)
-    temporary = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
+    own = path.with_name(_temporary_name(path))
+    temporary = own / path.name if alone else own
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary.parent.mkdir(parents=True, exist_ok=True)
         yield temporary
         if durable:
             flush_to_disk(temporary)
@@ -57,7 +68,20 @@ def replacing(path, durable=False):
             "Make room; what stood there before is as it was."
         ) from error
     finally:
-        temporary.unlink(missing_ok=True)
+        remove_temporary(own)
+
+
+def _temporary_name(path):
+    stem, suffix = path.stem[:_STEM_LENGTH], path.suffix
+    return f".{stem}.keras-devae-{os.getpid()}-{secrets.token_hex(8)}{suffix}"
+
+
+def remove_temporary(path):
+    """Removes what `replacing` made and `leftovers` found; it may be gone already."""
+    if path.is_dir():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
 
 
 def _is_full(error):
@@ -94,15 +118,17 @@ def leftovers(folder):
         folder: The folder; it may be missing. Those below it are not looked at.
 
     Returns:
-        List of paths. Those of a process that is still there are left out.
+        List of paths; that of a folder for one written `alone`. Those of a process that is still
+        there are left out, and so is every name that `replacing` does not make.
     """
-    named = ((file, re.fullmatch(r"\..+\.(\d+)(\.\w+)?", file.name)) for file in _files(folder))
-    return [file for file, match in named if match and not _is_alive(int(match.group(1)))]
-
-
-def _files(folder):
     folder = Path(folder)
-    return sorted(file for file in folder.iterdir() if file.is_file()) if folder.is_dir() else []
+    entries = sorted(folder.iterdir()) if folder.is_dir() else []
+    named = ((entry, _TEMPORARY.fullmatch(entry.name)) for entry in entries)
+    return [
+        entry
+        for entry, match in named
+        if match and not entry.is_symlink() and not _is_alive(int(match.group(1)))
+    ]
 
 
 def _is_alive(process):
@@ -218,8 +244,60 @@ def check_writable(path):
     Raises:
         UsageError: If it cannot.
     """
-    path = Path(path)
-    # A folder comes first: the root has no parents.
-    folder = None if path.is_dir() else next(p for p in path.resolve().parents if p.exists())
-    if folder is None or not folder.is_dir() or not os.access(folder, os.W_OK):
-        raise UsageError(f"Cannot write to {path}. Choose another file.")
+    path = usable_path("The file to write", path)
+    # Renaming a file to the name of a device, a pipe or a link to one would put that away. Where
+    # /dev/stdout leads to depends on the shell: it may be a file.
+    is_device = path.parent.resolve() == Path("/dev") or (path.exists() and not path.is_file())
+    if path.is_dir() or is_device:
+        what = "is a folder" if path.is_dir() else "is not a file"
+        raise UsageError(f"Cannot write to {path}: it {what}. Choose another file.")
+    _check_place(path, path.parent, "Choose another file.")
+
+
+def check_new(path):
+    """Checks, before long work, that something new can be made; its folder may be missing.
+
+    Raises:
+        UsageError: If the name is taken, or nothing can be written there.
+    """
+    path = usable_path("The folder to write", path)
+    if os.path.lexists(path):
+        raise UsageError(f"{path} exists. Choose another folder, or remove it first.")
+    _check_place(path, path.parent, "Choose another folder.")
+
+
+def check_folder(folder, remedy="Choose another folder."):
+    """Checks, before long work, that files can be written into a folder; it may be missing.
+
+    Args:
+        folder: The folder.
+        remedy: What to do if they cannot, a sentence.
+
+    Raises:
+        UsageError: If they cannot.
+    """
+    _check_place(folder, folder, remedy)
+
+
+def _check_place(path, folder, remedy):
+    reason = _why_not_writable(folder)
+    if reason is not None:
+        raise UsageError(f"Cannot write to {path}: {reason}. {remedy}")
+
+
+def _why_not_writable(folder):
+    """Says what keeps files from being written into a folder, or the nearest one that is there.
+
+    It is tried, and nothing stays: permissions do not tell, neither those of the root nor those on
+    a file system such as /proc.
+    """
+    try:
+        folder = Path(folder).resolve()
+        there = next(above for above in (folder, *folder.parents) if os.path.lexists(above))
+        if not there.is_dir():
+            return f"{there} is not a folder"
+        with tempfile.TemporaryFile(dir=there) as file:
+            file.write(b"1")
+    except OSError as error:
+        return f"{error.strerror or error}"
+    return None

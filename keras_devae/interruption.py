@@ -1,5 +1,7 @@
 """Ctrl-C and SIGTERM that are not lost on the way."""
 
+import contextlib
+import os
 import signal
 import threading
 
@@ -43,10 +45,17 @@ class Interruption:
     The exception that is raised then can vanish: while NumPy waits for a JAX array, for one, it
     takes every exception for a failed conversion and tries another. `check`, called between steps,
     raises it again. One may stand inside another.
+
+    Attributes:
+        requested: The signal that came first, or `None`.
+        postponed: Whether that signal is only noted, so that `check` raises its exception where
+            nothing is half done; default false. A second Ctrl-C is raised at once.
+        hurried: Whether that second one came: nothing more is to be done then.
     """
 
     def __init__(self):
         self.requested = None
+        self.postponed = self.hurried = False
 
     def __enter__(self):
         # Where a signal is ignored (nohup) or somebody else's affair, it stays so; other threads
@@ -71,5 +80,18 @@ class Interruption:
             raise _ENDINGS[self.requested]
 
     def _note(self, number, frame):
-        self.requested = number
+        is_first = self.requested is None
+        self.requested = self.requested or number
+        # Schedulers may send SIGTERM again and again; only a person is in a hurry.
+        if self.postponed and (is_first or number == signal.SIGTERM):
+            if number == signal.SIGINT:
+                _say("Ending with a checkpoint. Ctrl-C once more ends at once.")
+            return
+        self.hurried = not is_first
         raise _ENDINGS[number]
+
+
+def _say(sentence):
+    """Writes to the standard error, which the interrupted code may be about to write to as well."""
+    with contextlib.suppress(OSError):
+        os.write(2, f"\n{sentence}\n".encode())

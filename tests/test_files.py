@@ -7,13 +7,46 @@ import numpy as np
 import pytest
 
 from keras_devae.errors import UsageError
-from keras_devae.files import DiskFullError, archive_damage, check_writable, leftovers, replacing
+from keras_devae.files import (
+    DiskFullError,
+    archive_damage,
+    check_folder,
+    check_new,
+    check_writable,
+    leftovers,
+    remove_temporary,
+    replacing,
+)
+
+#: Places that cannot be written, by the root neither.
+UNWRITABLE = [
+    *("/", ".", f"{__file__}/file", f"{__file__}/folder/file", "/proc/file", "/proc/folder/file"),
+    *("/dev/full", "/dev/null", "/dev/full/file", "/sys/file", "", " ", "a\nb", "a\0b", "a" * 256),
+    *("a/" * 2050, "a\udc80", "a\tb/c", 3, None, b"a"),
+]
 
 
-@pytest.mark.parametrize("path", ["/", f"{__file__}/file", "."])
+@pytest.mark.parametrize("path", UNWRITABLE)
 def test_what_cannot_be_written_is_refused(path):
-    with pytest.raises(UsageError, match="Cannot write to"):
+    with pytest.raises(UsageError, match=r"Cannot write to|The file to write") as refused:
         check_writable(path)
+    assert "\n" not in str(refused.value) and str(refused.value).endswith(".")
+
+
+@pytest.mark.parametrize("path", [*UNWRITABLE, os.path.dirname(__file__), __file__])
+def test_what_cannot_be_made_anew_is_refused(path):
+    with pytest.raises(UsageError, match=r"Cannot write to|The folder to write|exists"):
+        check_new(path)
+
+
+def test_a_disk_that_is_full_is_found_before_the_work(tmp_path, monkeypatch):
+    def full(dir):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("tempfile.TemporaryFile", full)
+    for check in (check_writable, check_new, check_folder):
+        with pytest.raises(UsageError, match=r"^Cannot write to .*two: No space left on device\."):
+            check(tmp_path / "one" / "two")
 
 
 def test_a_folder_that_is_missing_can_be_made(tmp_path):
@@ -70,14 +103,44 @@ def test_a_device_without_room(tmp_path):
         stream.flush()
 
 
-def test_leftovers_are_those_of_processes_that_are_gone(tmp_path):
-    gone = subprocess.Popen([sys.executable, "-c", ""])
-    gone.wait()
-    left = tmp_path / f".step-00000010.{gone.pid}.keras"
-    for file in (left, tmp_path / f".own.{os.getpid()}.json", tmp_path / ".lock"):
-        file.write_text("")
-    assert leftovers(tmp_path) == [left]
-    assert leftovers(tmp_path / "missing") == []
+KILLED = """
+import os, signal, sys
+from keras_devae.files import replacing
+
+for name, alone in (("config.json", False), ("a" * 250 + ".npz", False), ("step-1.keras", True)):
+    if os.fork() == 0:
+        with replacing(os.path.join(sys.argv[1], name), alone=alone) as temporary:
+            temporary.touch()
+            os.kill(os.getpid(), signal.SIGKILL)
+    os.wait()
+"""
+#: What others call their files; the second to last lie is one of this package, but for the digits.
+NOT_OURS = [
+    *(".notes.2024", ".env.12345.local", ".config.4194305.json", ".step-00000010.4194305.keras"),
+    *("tmpabc", "config.json~", ".config.json.swp", ".#config.json", ".lock", "a.keras-devae-1"),
+    *(".a.keras-devae-4194305.json", ".keras-devae-4194305-0123456789abcdef"),
+    *(".a.keras-devae-4194305-0123456789abcdeg.json", "a.keras-devae-4194305-0123456789abcdef"),
+]
+
+
+def test_leftovers_are_what_this_package_left_when_it_was_killed(tmp_path):
+    subprocess.run([sys.executable, "-c", KILLED, tmp_path], check=True)
+    found = leftovers(tmp_path)
+    assert len(found) == 3 and {*found} == {*tmp_path.iterdir()}
+    assert [path.is_dir() for path in found].count(True) == 1
+    for path in found:
+        remove_temporary(path)
+        remove_temporary(path)
+    assert list(tmp_path.iterdir()) == [] == leftovers(tmp_path / "missing")
+
+
+def test_no_other_name_is_a_leftover(tmp_path):
+    for name in NOT_OURS:
+        (tmp_path / name).touch()
+    (tmp_path / "target").touch()
+    (tmp_path / ".link.keras-devae-4194305-0123456789abcdef").symlink_to("target")
+    (tmp_path / f".own.keras-devae-{os.getpid()}-0123456789abcdef.json").touch()
+    assert leftovers(tmp_path) == []
 
 
 def test_every_byte_of_an_archive_is_looked_at(tmp_path):

@@ -18,6 +18,31 @@ def test_a_swallowed_interrupt_is_raised_again():
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
+@pytest.mark.parametrize(
+    ("number", "ending"), [(signal.SIGINT, KeyboardInterrupt), (signal.SIGTERM, Termination)]
+)
+def test_a_postponed_interrupt_waits_for_the_check(number, ending, capfd):
+    with Interruption() as interruption:
+        interruption.postponed = True
+        os.kill(os.getpid(), number)
+        # Schedulers repeat themselves.
+        os.kill(os.getpid(), signal.SIGTERM)
+        with pytest.raises(ending) as raised:
+            interruption.check()
+    assert raised.type is ending and not interruption.hurried
+    assert ("Ctrl-C once more" in capfd.readouterr().err) is (number == signal.SIGINT)
+
+
+@pytest.mark.parametrize("first", [signal.SIGINT, signal.SIGTERM])
+def test_a_second_interrupt_is_not_postponed(first):
+    with Interruption() as interruption:
+        interruption.postponed = True
+        os.kill(os.getpid(), first)
+        with pytest.raises(KeyboardInterrupt):
+            os.kill(os.getpid(), signal.SIGINT)
+        assert interruption.hurried
+
+
 def test_an_ignored_interrupt_stays_ignored():
     previous = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:

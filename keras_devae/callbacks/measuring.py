@@ -2,13 +2,12 @@
 
 import functools
 import shlex
-from pathlib import Path
 
 import keras
 
 from keras_devae import checks, figures
 from keras_devae.errors import FailureError, UsageError
-from keras_devae.files import read_table, write_table
+from keras_devae.files import check_folder, read_table, write_table
 from keras_devae.models.guard import steps_done
 
 
@@ -27,7 +26,8 @@ class MeasuringCallback(keras.callbacks.Callback):
         rows: List of dictionaries, each with `step` and what was measured.
 
     Raises:
-        UsageError: If `every_steps` is below 1, or the extra is missing.
+        UsageError: If `every_steps` is below 1, nothing can be written into a folder, or the extra
+            is missing.
     """
 
     #: Name of the files.
@@ -39,9 +39,10 @@ class MeasuringCallback(keras.callbacks.Callback):
     def __init__(self, every_steps, directory=None, tensorboard=None):
         super().__init__()
         self.every_steps = checks.at_least("every_steps", every_steps, 1)
-        self.directory = None if directory is None else Path(directory)
+        self.directory = None if directory is None else _folder("directory", directory)
         self.rows = []
-        self._board = None if tensorboard is None else open_board(str(Path(tensorboard).resolve()))
+        board = None if tensorboard is None else _folder("tensorboard", tensorboard)
+        self._board = None if board is None else open_board(str(board.resolve()))
 
     def measure(self, model, step):
         """Measures the model.
@@ -134,6 +135,13 @@ class MeasuringCallback(keras.callbacks.Callback):
             return read_table(file, _number)
         except ValueError as error:
             raise damaged(file, error) from None
+
+
+def _folder(name, path):
+    """Checks a folder for files, before there are any to write."""
+    path = checks.usable_path(f"`{name}`", path)
+    check_folder(path, f"Choose another `{name}`.")
+    return path
 
 
 def damaged(file, error):

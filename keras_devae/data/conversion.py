@@ -29,12 +29,13 @@ from keras_devae.data.store import (
     stored_shape,
 )
 from keras_devae.errors import FailureError, UsageError
-from keras_devae.files import write_json
+from keras_devae.files import check_folder, leftovers, write_json
 
 #: Bytes of images between two notes of how far the work is.
 NOTE_EVERY = 2**26
 
 _PROGRESS = "progress.json"
+_OTHER_FOLDER = "data_dir (--data-dir) or KERAS_DEVAE_DATA"
 
 
 def write_store(
@@ -56,11 +57,12 @@ def write_store(
         progress: Called with what is done, what is to do, and what it is.
 
     Raises:
-        UsageError: If `folder` exists and is not a store.
+        UsageError: If `folder` exists and is not a store, or holds more than that.
         FailureError: If a file is truncated, damaged or in another format, or the disk is full.
     """
     if folder.exists() and not (folder / RECORD).exists():
         raise UsageError(f"{folder} exists and does not hold prepared data; it is left alone.")
+    _check_only_ours(folder)
     work = work_folder(folder)
     facts = file_facts(official, paths, progress)
     source = official.file_format(*paths)
@@ -87,7 +89,11 @@ def remove_store(folder: Path) -> list[Path]:
 
     Returns:
         The folders that were there.
+
+    Raises:
+        UsageError: If the store holds files that were not prepared.
     """
+    _check_only_ours(folder)
     old = _old_folder(folder)
     removed = [path for path in (work_folder(folder), old) if path.exists()]
     for path in removed:
@@ -99,9 +105,22 @@ def remove_store(folder: Path) -> list[Path]:
     return removed
 
 
+def _check_only_ours(folder: Path) -> None:
+    """Refuses to remove a store into which somebody has put files of their own."""
+    ours = {folder / name for name in (IMAGES, FACTORS, RECORD, _PROGRESS)}
+    if (folder / RECORD).exists():
+        others = {*folder.iterdir()} - ours - {*leftovers(folder)}
+        if others:
+            names = ", ".join(sorted(other.name for other in others))
+            raise UsageError(
+                f"{folder} is not removed: it holds what was not prepared ({names}). Move that "
+                "away."
+            )
+
+
 def work_folder(folder: Path) -> Path:
     """Returns the hidden folder of a conversion that is not complete."""
-    return folder.with_name(f".{folder.name}.partial")
+    return folder.with_name(f".{folder.name}.keras-devae-partial")
 
 
 @contextlib.contextmanager
@@ -118,6 +137,8 @@ def locked(folder: Path, progress: Progress | None = None) -> Iterator[None]:
     # Imported where it is needed: most runs prepare nothing.
     import filelock
 
+    # Where nothing can be made, a lock would be waited for in vain.
+    check_folder(folder.parent, f"Choose another one with {_OTHER_FOLDER}.")
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         lock = filelock.FileLock(folder.with_name(f".{folder.name}.lock"))
@@ -130,7 +151,7 @@ def locked(folder: Path, progress: Progress | None = None) -> Iterator[None]:
     except OSError as error:
         raise UsageError(
             f"Nothing can be written to the data folder {folder.parent}: {error}. Choose another "
-            "one with data_dir (--data-dir) or KERAS_DEVAE_DATA."
+            f"one with {_OTHER_FOLDER}."
         ) from None
     try:
         yield
@@ -240,4 +261,4 @@ def _put_in_place(work: Path, folder: Path) -> None:
 
 def _old_folder(folder: Path) -> Path:
     """Returns the hidden folder of a store on its way out."""
-    return folder.with_name(f".{folder.name}.old")
+    return folder.with_name(f".{folder.name}.keras-devae-old")

@@ -66,7 +66,7 @@ def _reason(error: Exception) -> str:
 
 def partial_download(destination: Path) -> Path:
     """Returns the hidden name of a file on its way to `destination`."""
-    return destination.with_name(f".{destination.name}.part")
+    return destination.with_name(f".{destination.name}.keras-devae-part")
 
 
 def discard(part: Path) -> None:

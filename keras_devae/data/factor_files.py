@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from keras_devae.checks import expanded_path
 from keras_devae.data.arrays import checked_factors, checked_names
 from keras_devae.data.binning import class_numbers
 from keras_devae.data.npz_member import UNREADABLE
@@ -17,7 +18,7 @@ CSV_NAME, NPY_NAME = "factors.csv", "factors.npy"
 
 def has_factor_file(folder: str | Path) -> bool:
     """Tells whether a folder of pictures holds `factors.csv` or `factors.npy`."""
-    folder = Path(folder).expanduser()
+    folder = expanded_path("The folder of pictures", folder)
     return (folder / CSV_NAME).is_file() or (folder / NPY_NAME).is_file()
 
 
@@ -68,7 +69,7 @@ def read_factors(
         UsageError: If there is no such file or it does not fit the images.
         FailureError: If it is damaged.
     """
-    file = Path(file).expanduser()
+    file = expanded_path("The file of factors", file)
     if file.suffix.lower() not in (".csv", ".npy"):
         raise UsageError(f"Factors are read from a .csv or a .npy file. Received: {file}.")
     if not file.is_file():

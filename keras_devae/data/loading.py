@@ -5,6 +5,7 @@ import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 
+from keras_devae.checks import expanded_path
 from keras_devae.data.dataset import Dataset, Progress, SubgridDataset
 from keras_devae.data.factor_files import has_factor_file
 from keras_devae.data.factor_grid import FactorGrid
@@ -87,7 +88,7 @@ def has_factors(name: str, factors_file: str | Path | None = None) -> bool:
     kind, colon, file = str(name).partition(":")
     if not colon or factors_file is not None:
         return True
-    path = Path(file).expanduser()
+    path = expanded_path(f"The path behind {kind}:", file)
     if kind == "folder":
         return has_factor_file(path)
     if kind == "npz" and zipfile.is_zipfile(path):
@@ -157,6 +158,10 @@ def load(
     variants = () if variants is None else variants
     variants = variants if isinstance(variants, str) else tuple(variants)
     check_specifications(variants)
+    if data_dir is not None:
+        expanded_path("`data_dir`", data_dir)
+    if factors_file is not None:
+        expanded_path("`factors_file`", factors_file)
     kind, colon, file = str(name).partition(":")
     own = {"factors_file": factors_file, "bins": bins, "skip_damaged": skip_damaged}
     if colon:
@@ -230,7 +235,7 @@ def _load_official_set(
     if source == "rendered":
         return _drawn(official, image_size)
     if path is not None:
-        return _load_path(official, Path(path).expanduser(), official.check_size(image_size))
+        return _load_path(official, expanded_path("`path`", path), official.check_size(image_size))
     if source == "official":
         size = official.check_size(image_size)
         store = official.store(data_directory(data_dir), size)

@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
+from keras_devae.checks import expanded_path
 from keras_devae.data.cars3d_file import Cars3DFile
 from keras_devae.data.dsprites import DSpritesRenderer
 from keras_devae.data.dsprites_file import DSpritesFile
@@ -271,9 +272,11 @@ def data_directory(data_dir: str | Path | None = None) -> Path:
         data_dir: The folder. Default: the environment variable `KERAS_DEVAE_DATA`, else
             `keras_devae` in the user's cache folder.
     """
-    chosen = data_dir or os.environ.get(DATA_DIR_VARIABLE)
-    if chosen:
-        return Path(chosen).expanduser()
+    if data_dir is not None:
+        return expanded_path("The folder of data sets (data_dir, --data-dir)", data_dir)
+    # A variable that is set to nothing is one that is not set.
+    if chosen := os.environ.get(DATA_DIR_VARIABLE):
+        return expanded_path(DATA_DIR_VARIABLE, chosen)
     import platformdirs
 
     return Path(platformdirs.user_cache_dir("keras_devae"))

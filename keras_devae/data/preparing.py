@@ -5,6 +5,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
+from keras_devae.checks import expanded_path
 from keras_devae.data.conversion import locked, remove_store, write_store
 from keras_devae.data.dataset import Progress
 from keras_devae.data.download import discard, download, partial_download
@@ -69,6 +70,8 @@ def prepare(
         raise UsageError(
             "A file is either here or fetched. Received both from_file (--from) and url (--url)."
         )
+    if url is not None and not url.strip():
+        raise UsageError("The address to fetch from (url, --url) must not be empty.")
     root = data_directory(data_dir)
     store = official.store(root, size)
     sources = None if from_file is None else find_files(official, from_file)
@@ -182,7 +185,7 @@ def find_files(official: OfficialSet, path: str | Path) -> list[Path]:
     Raises:
         UsageError: If they are not there; names every path tried and where the files come from.
     """
-    path = Path(path).expanduser()
+    path = expanded_path("The published file (from_file, --from)", path)
     names = [file.name for file in official.files]
     single = [[path]] if len(names) == 1 else []
     folders = [[folder / name for name in names] for folder in (path, path / official.name)]
@@ -217,8 +220,9 @@ def _local_files(
 
 
 def _address(official: OfficialSet, file: PublishedFile, url: str | None) -> str:
-    url = url or os.environ.get(official.url_variable)
     if url is None:
+        url = os.environ.get(official.url_variable)
+    if not url:
         return file.url
     return url if len(official.files) == 1 else f"{url.rstrip('/')}/{file.name}"
 

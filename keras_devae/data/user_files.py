@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from keras_devae.checks import expanded_path
 from keras_devae.data.arrays import (
     ArrayDataset,
     as_pixels,
@@ -63,7 +64,7 @@ def from_npz(
         UsageError: If there is no such file or its members are not as described.
         FailureError: If a file is damaged.
     """
-    path = Path(path).expanduser()
+    path = expanded_path("The path of your images", path)
     if not path.is_file():
         raise UsageError(f"There is no file {path}.")
     factor_members = () if factors_file else ("factors", "factor_names")
@@ -104,7 +105,7 @@ def from_npy(
         UsageError: If there is no such file, or an array or the factors are not as described.
         FailureError: If a file is damaged.
     """
-    path = Path(path).expanduser()
+    path = expanded_path("The path of your images", path)
     images = mapped_array(path)
     if images.dtype.kind == "f":
         raise UsageError(
@@ -219,7 +220,7 @@ def from_folder(
     Warns:
         UserWarning: If pictures are left out.
     """
-    path = Path(path).expanduser()
+    path = expanded_path("The path of your images", path)
     if image_size is None and path.is_dir():
         raise UsageError(
             "A folder of pictures needs an image size to resize them to, e.g. image_size=64."

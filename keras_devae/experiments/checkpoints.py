@@ -75,7 +75,8 @@ def save_model(model, path):
         model: The model.
         path: File to write, ending in `.keras`.
     """
-    with replacing(path, durable=True) as temporary:
+    # Where memory is short, Keras writes a file of its own beside the one that it is given.
+    with replacing(path, durable=True, alone=True) as temporary:
         model.save(temporary)
 
 

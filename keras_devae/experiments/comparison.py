@@ -5,12 +5,12 @@ import dataclasses
 import functools
 import math
 import re
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import scipy.stats
 
+from keras_devae.checks import usable_path
 from keras_devae.errors import FailureError, UsageError, unknown_name
 from keras_devae.experiments.config import RunConfig
 from keras_devae.experiments.flat_settings import setting_names
@@ -209,7 +209,7 @@ def directories_of(folders):
     Raises:
         UsageError: If one of them holds no run.
     """
-    found = [directory for folder in folders for directory in _directories_in(Path(folder))]
+    found = [directory for folder in folders for directory in _directories_in(folder)]
     return list({directory.path.resolve(): directory for directory in found}.values())
 
 
@@ -222,6 +222,7 @@ def names_by_reason(reason_of):
 
 
 def _directories_in(folder):
+    folder = usable_path("The folder of a run", folder)
     if (folder / "config.json").is_file():
         return [RunDirectory(folder)]
     if (folder / "study.json").is_file():

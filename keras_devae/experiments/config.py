@@ -118,6 +118,9 @@ class RunConfig:
         if self.factors is not None:
             object.__setattr__(self, "factors", tuple(self.factors))
         data.variants.check(self.variants)
+        for name in ("data_dir", "factors_file"):
+            if getattr(self, name) is not None:
+                checks.expanded_path(f"`{name}`", getattr(self, name))
         check_tracked(self.track, has_factors=True)
         self._check_names()
         self._check_ranges()

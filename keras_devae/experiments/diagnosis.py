@@ -13,8 +13,11 @@ from pathlib import Path
 from keras_devae.errors import FailureError, UsageError
 from keras_devae.experiments.faults import how_to_go_on
 from keras_devae.experiments.run_directory import RunDirectory, repair_command
+from keras_devae.experiments.tracking import TRACKED
 from keras_devae.files import archive_damage, file_hash, write_table
 
+#: What becomes of lines that cannot be read.
+_KEPT = "They are dropped, and the table as it was is kept with .damaged behind its name;"
 STATES = ("ok", "repaired", "problem")
 
 
@@ -39,8 +42,9 @@ def examine(path, repair=False):
     Args:
         path: The run's folder.
         repair: Whether to mend what can be mended: temporary files are removed, damaged files get
-            `.damaged` behind their names, tables lose lines that cannot be read and rows that
-            training will write again. Default false: nothing is changed.
+            `.damaged` behind their names; tables lose lines that cannot be read, which stay in a
+            `.damaged` copy, and rows that training will write again. Default false: nothing is
+            changed.
 
     Returns:
         List of `Finding`.
@@ -103,6 +107,14 @@ class _Examination:
         done = f"It is now called {file.name}.damaged."
         return self._mended(what, found, done, lambda: self.run.set_aside(file))
 
+    def _rewrite(self, file, rows, keeps_the_old):
+        if keeps_the_old:
+            self.run.set_aside(file)
+        elif not rows:
+            file.unlink(missing_ok=True)
+        if rows:
+            write_table(file, rows, durable=True)
+
     def _archive(self, file, found):
         """Yields what is wrong with an archive, and returns whether it is whole."""
         try:
@@ -125,7 +137,7 @@ class _Examination:
                 "temporary files",
                 f"Killed processes left {', '.join(file.name for file in files)}.",
                 "They are removed.",
-                lambda: [file.unlink(missing_ok=True) for file in files],
+                self.run.remove_leftovers,
             )
 
     def _checkpoints(self):
@@ -165,8 +177,8 @@ class _Examination:
                 "history.csv",
                 f"{unreadable} lines cannot be read, and {len(beyond)} rows are of steps after the "
                 f"newest checkpoint, {newest}.",
-                "They are dropped; training writes the steps again.",
-                lambda: _write_table(self.run.history_file, keep),
+                f"{_KEPT if unreadable else 'They are dropped;'} training writes the steps again.",
+                lambda: self._rewrite(self.run.history_file, keep, unreadable),
             )
         elif not (missing or bad):
             yield Finding("history.csv", "ok", f"It has {len(rows)} rows.")
@@ -194,7 +206,8 @@ class _Examination:
 
     def _tracked(self, good):
         newest = self.config.steps if self.run.is_trained() else max(good, default=0)
-        for file in sorted(self.run.tracking.glob("[!.]*.csv")):
+        tables = [self.run.tracking / f"{name}.csv" for name in (*TRACKED, "metrics")]
+        for file in filter(Path.is_file, tables):
             what = f"tracking/{file.name}"
             rows, unreadable = _read_table(file)
             if unreadable:
@@ -202,12 +215,14 @@ class _Examination:
                 yield self._mended(
                     what,
                     f"{unreadable} lines cannot be read.",
-                    "They are dropped, with what training measures again.",
-                    lambda file=file, keep=keep: _write_table(file, keep),
+                    f"{_KEPT} training measures them again.",
+                    lambda file=file, keep=keep: self._rewrite(file, keep, True),
                 )
             else:
                 yield Finding(what, "ok", f"It has {len(rows)} rows.")
-        for file in sorted(self.run.tracking.glob("[!.]*.npz")):
+        for file in (self.run.tracking / f"{name}.npz" for name in TRACKED):
+            if not file.is_file():
+                continue
             yield from self._archive(file, "It is damaged")
 
     def _scores(self):
@@ -306,13 +321,6 @@ def _read_table(file):
         rows.append((step, row))
         last = step
     return rows, 0 if "step" in header else 1
-
-
-def _write_table(file, rows):
-    if not rows:
-        file.unlink(missing_ok=True)
-        return
-    write_table(file, rows, durable=True)
 
 
 def _listed(steps):

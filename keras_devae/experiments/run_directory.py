@@ -3,22 +3,32 @@
 import dataclasses
 import datetime
 import json
-import os
+import logging
+import re
 import shlex
-import shutil
 from pathlib import Path
 
+from keras_devae.checks import usable_path
 from keras_devae.errors import FailureError, UsageError
 from keras_devae.experiments.config import RunConfig, load_dataset
+from keras_devae.experiments.run_files import FOLDERS, files_of_a_run, misplaced, strangers
 from keras_devae.experiments.run_lock import LOCK_NAME, RunLock
 from keras_devae.files import (
+    check_folder,
     flush_to_disk,
     leftovers,
     read_json,
     read_table,
+    remove_temporary,
     write_json,
     write_table,
 )
+
+logger = logging.getLogger("keras_devae")
+
+_CHECKPOINT = re.compile(r"step-(\d{8,})\.keras")
+#: How many of the files that stay are named.
+_NAMED = 5
 
 
 class RunDirectory:
@@ -31,7 +41,7 @@ class RunDirectory:
     """
 
     def __init__(self, path):
-        self.path = Path(path)
+        self.path = usable_path("The folder of a run", path)
         self.config_file = self.path / "config.json"
         self.history_file = self.path / "history.csv"
         self.metrics_file = self.path / "metrics.json"
@@ -77,12 +87,16 @@ class RunDirectory:
         return run
 
     def _empty(self):
+        """Removes what a run writes, and nothing else."""
+        self.remove_leftovers()
         # The configuration last: what is left of a run when this is broken off is a run.
-        for entry in sorted(self.path.iterdir(), key=lambda entry: entry == self.config_file):
-            if entry.is_dir() and not entry.is_symlink():
-                shutil.rmtree(entry)
-            elif entry.name != LOCK_NAME:
-                entry.unlink()
+        for file in sorted(files_of_a_run(self.path), key=lambda file: file == self.config_file):
+            file.unlink(missing_ok=True)
+        for folder in reversed(FOLDERS):
+            if (self.path / folder).is_dir() and not any((self.path / folder).iterdir()):
+                (self.path / folder).rmdir()
+        if others := strangers(self.path):
+            logger.warning("What no run writes stays in %s: %s", self.path, _listed(others))
 
     def claim(self):
         """Takes the run for this process, which keeps others from training it meanwhile.
@@ -90,8 +104,10 @@ class RunDirectory:
         The claim ends with `release`, with this object, or with the process, however that ends.
 
         Raises:
-            UsageError: If another process, or another object of this one, has it.
+            UsageError: If another process, or another object of this one, has it, or nothing can be
+                written into the run's folder.
         """
+        check_folder(self.path, "Make the run's folder writable, or copy it to one that is.")
         self._lock.acquire()
 
     def release(self):
@@ -241,8 +257,8 @@ class RunDirectory:
 
     def checkpoint_steps(self):
         """Returns the steps of the checkpoints, newest first."""
-        files = self.checkpoints.glob("step-*.keras")
-        return sorted((int(file.stem.removeprefix("step-")) for file in files), reverse=True)
+        named = (_CHECKPOINT.fullmatch(f.name) for f in self.checkpoints.glob("step-*.keras"))
+        return sorted((int(match[1]) for match in named if match), reverse=True)
 
     def remove_old_checkpoints(self, keep=2):
         """Removes all checkpoints but the newest.
@@ -252,6 +268,30 @@ class RunDirectory:
         """
         for step in self.checkpoint_steps()[keep:]:
             self.checkpoint_file(step).unlink()
+            self._begun_epoch_file(step).unlink(missing_ok=True)
+
+    def write_begun_epoch(self, step, state):
+        """Writes what an epoch has come to that was broken off, before its checkpoint.
+
+        Args:
+            step: The step.
+            state: Dictionary of `count`, the model's count of steps, and `means`, a list of the
+                numbers that its metrics hold.
+        """
+        write_json(self._begun_epoch_file(step), state, durable=True)
+
+    def read_begun_epoch(self, step):
+        """Returns what `write_begun_epoch` wrote, or `None` where it is missing or damaged."""
+        try:
+            state = read_json(self._begun_epoch_file(step))
+            means = [float(value) for value in state["means"]]
+            return {"count": int(state["count"]), "means": means}
+        except (FailureError, KeyError, TypeError, ValueError) as error:
+            logger.warning("The losses of the first epoch are of its last steps only: %s", error)
+            return None
+
+    def _begun_epoch_file(self, step):
+        return self.checkpoint_file(step).with_suffix(".json")
 
     def set_aside(self, file):
         """Renames a damaged file of the run, so that it is not taken for a good one.
@@ -262,7 +302,10 @@ class RunDirectory:
         Returns:
             The path with `.damaged` behind it.
         """
-        aside = file.with_name(f"{file.name}.damaged")
+        aside, number = file.with_name(f"{file.name}.damaged"), 2
+        while aside.exists():
+            # One that was set aside before is kept, too.
+            aside, number = file.with_name(f"{file.name}.damaged-{number}"), number + 1
         file.replace(aside)
         return aside
 
@@ -271,10 +314,13 @@ class RunDirectory:
 
         The claim on the run keeps those from counting that are being written.
         """
-        folders = (self.path, self.tracking, self.codes, self.figures)
-        # Keras has temporary files of its own, beside the checkpoint that it writes.
-        unfinished = (f for p in (".step-*", "tmp*") for f in self.checkpoints.glob(p))
-        return sorted({*unfinished, *(f for folder in folders for f in leftovers(folder))})
+        folders = (self.path, *(self.path / folder for folder in FOLDERS))
+        return sorted(file for folder in folders for file in leftovers(folder))
+
+    def remove_leftovers(self):
+        """Removes what `leftovers` returns."""
+        for file in self.leftovers():
+            remove_temporary(file)
 
     def is_trained(self):
         """Tells whether training is done, and at most the evaluation is left."""
@@ -322,21 +368,47 @@ def check_free(path, overwrite=False):
             cannot be written.
     """
     run = RunDirectory(path)
+    check_folder(run.path, "Choose another folder with --runs-dir.")
     # What a process leaves that is killed before it writes the configuration.
-    beginnings = {LOCK_NAME, *(file.name for file in leftovers(run.path))}
-    existing = next(folder for folder in (run.path, *run.path.resolve().parents) if folder.exists())
-    if not (existing.is_dir() and os.access(existing, os.W_OK)):
-        raise UsageError(f"Cannot write to {existing}. Choose another folder with --runs-dir.")
-    is_folder = run.path.is_dir()
-    if not run.path.exists() or (is_folder and {f.name for f in run.path.iterdir()} <= beginnings):
+    beginnings = {*leftovers(run.path), run.path / LOCK_NAME}
+    if not run.path.exists() or set(run.path.iterdir()) <= beginnings:
         return
-    if not run.config_file.is_file():
-        raise UsageError(f"{run.path} exists and is not a run. Choose another name with --run.")
+    why_not = _why_not_a_run(run)
+    if why_not is not None:
+        raise UsageError(
+            f"{run.path} exists and is not a run: {why_not} Choose another name with --run."
+        )
     if not overwrite:
         raise UsageError(
             f"The run {run.path} exists. Choose another name with --run, replace it with "
             f"--overwrite, or go on with it: {resume_command(run.path)}"
         )
+    if others := misplaced(run.path):
+        raise UsageError(
+            f"The run {run.path} is not replaced: no run made {_listed(others)} what it is there. "
+            "Move it away, or choose another name with --run."
+        )
+
+
+def _why_not_a_run(run):
+    """Says why a folder is not that of a run, or returns `None`."""
+    if not run.config_file.is_file():
+        return "it has no config.json."
+    try:
+        run.read_config()
+        record = run.read_record()
+    except (FailureError, UsageError) as error:
+        return f"its config.json is not the configuration of a run ({str(error).rstrip('.')})."
+    # Others write settings, too, and of anything there may be none.
+    written = isinstance(record.get("environment"), dict) and isinstance(record["data"], dict)
+    if not (written and {"model", "dataset"} <= set(record["settings"])):
+        return "its config.json is not the configuration of a run."
+    return None
+
+
+def _listed(paths):
+    names = ", ".join(str(path) for path in paths[:_NAMED])
+    return names + (f" and {len(paths) - _NAMED} more" if len(paths) > _NAMED else "")
 
 
 def find_runs(folder):
@@ -345,7 +417,8 @@ def find_runs(folder):
     Args:
         folder: A folder such as `runs`.
     """
-    return [RunDirectory(file.parent) for file in sorted(Path(folder).glob("*/config.json"))]
+    folder = usable_path("The folder of the runs", folder)
+    return [RunDirectory(file.parent) for file in sorted(folder.glob("*/config.json"))]
 
 
 def unused_path(folder, name):

@@ -1,6 +1,7 @@
 """One process at a time trains a run."""
 
 import logging
+import os
 from pathlib import Path
 
 from keras_devae.errors import UsageError
@@ -38,6 +39,7 @@ class RunLock:
 
         Raises:
             ClaimedError: If somebody else has it.
+            UsageError: If something that is no such lock has its name.
         """
         try:
             self._take(timeout)
@@ -67,7 +69,7 @@ class RunLock:
         """Tells whether this object or anybody else has the claim."""
         if self._lock is not None:
             return True
-        if not self._file.is_file():
+        if not (self._file.is_file() and self._is_free_or_ours()):
             return False
         try:
             self._take(0)
@@ -79,11 +81,20 @@ class RunLock:
         self.release()
         return False
 
+    def _is_free_or_ours(self):
+        # Taking a lock empties its file.
+        taken = os.path.lexists(self._file)
+        return not taken or (self._file.is_file() and not self._file.stat().st_size)
+
     def _take(self, timeout):
         if self._lock is not None:
             return
         import filelock
 
+        if not self._is_free_or_ours():
+            raise UsageError(
+                f"{self._file} is not a lock of this package, which is an empty file. Move it away."
+            )
         lock = filelock.FileLock(self._file)
         lock.acquire(timeout=timeout)
         self._lock = lock

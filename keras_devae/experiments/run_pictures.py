@@ -160,7 +160,7 @@ def check_request(kind, runs, options, files):
     if kind not in COMPARISONS and len(runs) > 1:
         raise UsageError(f"The figure {kind!r} is of one run. Received: {len(runs)} runs.")
     _check_options(kind, options)
-    for file in map(Path, files):
+    for file in map(Path, files or [_default_file(kind, runs, options)]):
         if _is_animation(file) and kind != "traversal":
             raise UsageError(f"Only a traversal moves. Received: {file} for {kind!r}; use .png.")
         if not _is_animation(file):
@@ -186,8 +186,7 @@ def draw(kind, runs, options, files=()):
         UsageError: If the runs lack what the figure is made of.
         FailureError: If a file of theirs is damaged.
     """
-    given = "".join(f"-{name.replace('_', '-')}-{value}" for name, value in options.items())
-    files = [Path(file) for file in files] or [runs[0].figures / f"{kind}{given}.png"]
+    files = [Path(file) for file in files] or [_default_file(kind, runs, options)]
     sources = _sources(kind, runs)
     still = [file for file in files if not _is_animation(file)]
     if still:
@@ -199,6 +198,11 @@ def draw(kind, runs, options, files=()):
         for file in set(files) - set(still):
             figures.save_animation(frames, file)
     return files
+
+
+def _default_file(kind, runs, options):
+    given = "".join(f"-{name.replace('_', '-')}-{value}" for name, value in options.items())
+    return runs[0].figures / f"{kind}{given}.png"
 
 
 def _sources(kind, runs):

@@ -11,13 +11,12 @@ from keras_devae.callbacks import ProgressReport
 from keras_devae.errors import FailureError
 from keras_devae.experiments.environment import describe_environment
 from keras_devae.experiments.faults import explained
-from keras_devae.experiments.recorder import RunRecorder
+from keras_devae.experiments.recorder import OneTraining, RunRecorder
 from keras_devae.experiments.tracking import tracking_callbacks
 from keras_devae.experiments.trained_model import UNREADABLE, load_trained
 from keras_devae.files import archive_damage, replacing
 from keras_devae.interruption import Interruption
 from keras_devae.models import MODELS
-from keras_devae.models.guard import TrainingGuard
 from keras_devae.models.images import check_images
 from keras_devae.models.saved import load_saved
 from keras_devae.pipeline import Batches
@@ -110,8 +109,7 @@ def resume(config, run, dataset, progress=True):
             disk are too small.
     """
     run.claim()
-    for file in run.leftovers():
-        file.unlink(missing_ok=True)
+    run.remove_leftovers()
     if run.is_trained():
         return load_trained(run)
     with distribution.scope(config.distribute):
@@ -143,39 +141,60 @@ def _load_newest_checkpoint(run):
 def _fit(model, config, run, dataset, start_step, progress):
     history = [row for row in run.read_history() if row["step"] <= start_step]
     interruption = Interruption()
-    recorder = RunRecorder(run, start_step, config.steps, history, interruption, config.keep)
+    # Of several processes, each would have to be interrupted at the same step.
+    alone = config.distribute is None or distribution.process()[1] == 1
+    lengths = (config.steps, history, config.checkpoint_every)
+    recorder = RunRecorder(run, start_step, *lengths, interruption, config.keep, postpones=alone)
     report = ProgressReport(config.steps, start_step)
-    tracking = tracking_callbacks(config, run, dataset, start_step)
-    callbacks = [TrainingGuard(start_step), *tracking, recorder]
+    callbacks = [*tracking_callbacks(config, run, dataset, start_step), recorder]
     callbacks += [report] if progress else []
-    batches = Batches(
-        dataset,
-        config.batch_size,
-        config.checkpoint_every,
-        config.seed,
-        start_step,
-        resident=config.resident,
-    )
-    remaining = -(-(config.steps - start_step) // config.checkpoint_every)
     with explained(run, lambda: f"Training stopped after step {recorder.step}"), interruption:
-        if remaining > 0:
-            with _closing(recorder, report), distribution.scope(config.distribute):
-                model.fit(batches, epochs=remaining, verbose=0, callbacks=callbacks)
+        if start_step < config.steps:
+            with distribution.scope(config.distribute), _closing(recorder, report):
+                _fit_in_parts(model, config, dataset, start_step, callbacks)
+        interruption.postponed = False
         run.record_time("trained")
         _keep_as_trained(run, config.steps)
+        interruption.check()
     # What follows is for one device.
     return model if config.distribute is None else load_trained(run)
 
 
+def _fit_in_parts(model, config, dataset, start_step, callbacks):
+    """Trains to the end: first what is left of an epoch that was broken off, if there is one."""
+    left = -start_step % config.checkpoint_every
+    whole = config.steps - start_step - left
+    parts = [(left, 1)] if left else []
+    parts += [(config.checkpoint_every, -(-whole // config.checkpoint_every))] if whole > 0 else []
+    training = OneTraining(start_step, callbacks)
+    for steps, epochs in parts:
+        training.is_last = (steps, epochs) == parts[-1]
+        batches = Batches(
+            dataset,
+            config.batch_size,
+            steps,
+            config.seed,
+            start_step,
+            resident=config.resident,
+        )
+        model.fit(batches, epochs=epochs, verbose=0, callbacks=[training])
+        start_step += steps * epochs
+
+
 @contextlib.contextmanager
 def _closing(recorder, report):
-    """Ends what goes on beside training; what went wrong first is what is raised."""
+    """Ends what goes on beside training; what went wrong first is what is raised.
+
+    Where training was interrupted, the last step is kept.
+    """
     try:
         yield
-    except BaseException:
+    except BaseException as reason:
         report.progress.stop()
         try:
             recorder.close()
+            if isinstance(reason, KeyboardInterrupt):
+                recorder.keep_last_step()
         except Exception as error:
             logger.warning("Nor could the last checkpoint be written. %s", error)
         raise

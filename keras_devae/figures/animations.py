@@ -48,7 +48,7 @@ def save_animation(frames: np.ndarray, path: str | os.PathLike, seconds: float =
         UsageError: If the frames are no such array, the file has another suffix, or the time is
             shorter.
     """
-    frames, path = np.asarray(frames), Path(path)
+    frames, path = np.asarray(frames), checks.usable_path("The file of an animation", path)
     if frames.ndim != 4 or frames.shape[-1] != 3 or frames.dtype != np.uint8 or not frames.size:
         raise UsageError(
             "`frames` must be a uint8 array (frames, height, width, 3). Received: shape "

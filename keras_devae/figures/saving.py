@@ -9,6 +9,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.transforms import Bbox
 
+from keras_devae.checks import usable_path
 from keras_devae.errors import UsageError
 from keras_devae.figures.canvas import DPI, take_texts_literally
 from keras_devae.files import replacing
@@ -36,8 +37,8 @@ def save(figure: Figure, path: str | os.PathLike) -> Path:
     Raises:
         UsageError: If the suffix names no format that can be written.
     """
-    path = Path(path)
     kind = check_file(path)
+    path = Path(path)
     # Only for the time of writing: this is a setting of the whole process.
     with replacing(path) as partial, matplotlib.rc_context(TEXT_AS_TEXT):
         box = _prepared(figure)
@@ -57,7 +58,7 @@ def check_file(path: str | os.PathLike) -> str:
     Raises:
         UsageError: If the suffix names no format that can be written.
     """
-    kind = Path(path).suffix[1:].lower()
+    kind = usable_path("The file of a figure", path).suffix[1:].lower()
     known = FigureCanvasAgg.get_supported_filetypes()
     if kind not in known:
         raise UsageError(

@@ -20,8 +20,11 @@ from keras_devae import data
 from keras_devae.cli import main
 from keras_devae.experiments import RunDirectory
 from keras_devae.experiments import config as run_config
+from keras_devae.experiments.diagnosis import examine
+from keras_devae.experiments.recorder import RunRecorder
 from keras_devae.experiments.starting import start_again
 from keras_devae.experiments.trained_model import load_trained
+from keras_devae.files import read_table
 
 pytestmark = pytest.mark.backends
 
@@ -344,30 +347,82 @@ def weights_of(run_path):
     return [np.asarray(value) for value in load_trained(RunDirectory(run_path)).get_weights()]
 
 
-def test_interrupted_and_resumed_equals_uninterrupted(trained, tmp_path, monkeypatch, capsys):
-    """Ctrl-C in step 8 of 12: exit 130, a loadable checkpoint, then the same 12 steps."""
-    from keras_devae.experiments.recorder import RunRecorder
+def signalled(*numbers):
+    def send():
+        for number in numbers:
+            os.kill(os.getpid(), number)
 
+    return send
+
+
+def raised():
+    raise KeyboardInterrupt
+
+
+#: What interrupts after step 7, the status, and the checkpoints then. A signal waits for the step.
+INTERRUPTIONS = {
+    "Ctrl-C": (signalled(signal.SIGINT), 130, [8, 5]),
+    "SIGTERM": (signalled(signal.SIGTERM, signal.SIGTERM), 143, [8, 5]),
+    "Ctrl-C twice": (signalled(signal.SIGINT, signal.SIGINT), 130, [5, 0]),
+    "an exception": (raised, 130, [7, 5]),
+}
+
+
+def interrupted(act, step, words):
+    """Runs the command line, which is interrupted after a step, and returns its status."""
     count_steps = RunRecorder.on_train_batch_end
 
     def interrupt(self, batch, logs=None):
         count_steps(self, batch, logs)
-        if self.step == 8:
-            raise KeyboardInterrupt
+        if self.step == step:
+            act()
 
-    words = ["train", *TINY, "--steps", "12", "--checkpoint-every", "5", "--seed", "7"]
-    with monkeypatch.context() as patch:
+    with pytest.MonkeyPatch.context() as patch:
         patch.setattr(RunRecorder, "on_train_batch_end", interrupt)
-        assert run(*words, "--run", "tiny", "--runs-dir", tmp_path) == 130
-    assert f"--resume {shlex.quote(str(tmp_path / 'tiny'))}" in capsys.readouterr().err
-    assert RunDirectory(tmp_path / "tiny").checkpoint_steps() == [5, 0]
-    assert load_trained(RunDirectory(tmp_path / "tiny")).latent_dim == 3
+        return run(*words)
 
-    assert run("train", "--resume", tmp_path / "tiny") == 0
-    resumed, whole = tmp_path / "tiny", trained / "tiny"
-    assert have_equal_histories(resumed, whole)
-    for ours, theirs in zip(weights_of(resumed), weights_of(whole), strict=True):
+
+@pytest.mark.parametrize("how", quick_first(INTERRUPTIONS, {"Ctrl-C", "Ctrl-C twice"}))
+def test_interrupted_and_resumed_equals_uninterrupted(how, trained, tmp_path, capsys):
+    """Nothing is lost but what a second Ctrl-C does not wait for, and then come the same steps."""
+    act, status, steps = INTERRUPTIONS[how]
+    words = ["train", *TINY, "--steps", "12", "--checkpoint-every", "5", "--seed", "7"]
+    words += ["--run", "tiny", "--runs-dir", tmp_path]
+    assert interrupted(act, 7, words) == status
+    tiny = RunDirectory(tmp_path / "tiny")
+    assert tiny.checkpoint_steps() == steps and tiny.leftovers() == []
+    error = capsys.readouterr().err
+    assert f"of step {steps[0]}. " in error and f"--resume {shlex.quote(str(tiny.path))}" in error
+    assert load_trained(tiny).optimizer.iterations == steps[0]
+    assert "history.csv" not in str([f for f in examine(tiny.path) if f.state == "problem"])
+
+    assert run("train", "--resume", tiny.path) == 0
+    assert [row["step"] for row in tiny.read_history()] == [5, 10, 12]
+    assert have_equal_histories(tiny.path, trained / "tiny")
+    for ours, theirs in zip(weights_of(tiny.path), weights_of(trained / "tiny"), strict=True):
         # Adam moves a weight by 1e-4 in a step.
+        np.testing.assert_allclose(ours, theirs, atol=1e-5)
+    assert {file.suffix for file in tiny.checkpoints.iterdir()} == {".keras"}
+
+
+@pytest.mark.thorough
+@pytest.mark.filterwarnings("ignore:At step")
+def test_interrupted_in_every_epoch_a_run_ends_alike(tmp_path):
+    """Also twice in one, in the last one, and with what is measured meanwhile."""
+    words = ["train", *TINY, "--steps", "13", "--checkpoint-every", "5", "--metrics", "kl"]
+    words += ["--track", "kl,information", "--track-every", "3", "--runs-dir", tmp_path, "--run"]
+    assert run(*words, "whole") == 0
+    assert interrupted(raised, 2, [*words, "often"]) == 130
+    often, whole = RunDirectory(tmp_path / "often"), RunDirectory(tmp_path / "whole")
+    for step in (3, 6, 9, 11, 12):
+        assert interrupted(raised, step, ["train", "--resume", often.path]) == 130
+        assert often.checkpoint_steps()[0] == step
+    assert run("train", "--resume", often.path) == 0
+    assert have_equal_histories(often.path, whole.path)
+    for name in ("kl.csv", "information.csv"):
+        rows = [read_table(directory.tracking / name) for directory in (often, whole)]
+        assert rows[0] == [pytest.approx(row, rel=1e-3, abs=1e-6) for row in rows[1]], name
+    for ours, theirs in zip(weights_of(often.path), weights_of(whole.path), strict=True):
         np.testing.assert_allclose(ours, theirs, atol=1e-5)
 
 
@@ -395,6 +450,7 @@ def test_a_process_ended_from_outside_resumes_to_the_same_end(end, code, ignored
     assert process.returncode == code and "Traceback" not in errors
     step = directory.checkpoint_steps()[0]
     assert 0 < step < 400 and load_trained(directory).optimizer.iterations == step
+    assert f"The last checkpoint is of step {step}. " in errors
 
     assert run("train", "--resume", directory.path) == 0
     assert run(*words, "--runs-dir", tmp_path, "--run", "whole") == 0

@@ -7,4 +7,4 @@ def visible(folder):
 
 
 def unfinished(folder):
-    return sorted(item.name for item in folder.glob(".*.part*"))
+    return sorted(item.name for item in folder.glob(".*.keras-devae-part*"))

@@ -108,9 +108,9 @@ def test_a_download_that_was_whole_but_not_in_place_is_used(shapes3d_h5, root, s
     path, images, _ = shapes3d_h5()
     content = path.read_bytes()
     root.mkdir(parents=True)
-    (root / ".3dshapes.h5.part").write_bytes(content)
+    (root / ".3dshapes.h5.keras-devae-part").write_bytes(content)
     record = {"url": server.url, "validator": '"first"'}
-    (root / ".3dshapes.h5.part.json").write_text(json.dumps(record))
+    (root / ".3dshapes.h5.keras-devae-part.json").write_text(json.dumps(record))
     server.answers, server.etag = [(200, content)], '"first"'
     store = prepare("shapes3d", data_dir=root, url=server.url)
     np.testing.assert_array_equal(np.load(store / "images.npy"), images)

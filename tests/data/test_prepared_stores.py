@@ -33,7 +33,7 @@ def test_remove_takes_what_was_prepared_and_nothing_else(shapes3d_h5, dsprites_n
     store = prepare("shapes3d", path, root)
     prepare("dsprites", dsprites_npz()[0], root)
     shutil.copy(path, root)
-    work = root / ".shapes3d.partial"
+    work = root / ".shapes3d.keras-devae-partial"
     work.mkdir()
     assert remove("shapes3d", root) == [store, work]
     assert visible(root) == ["3dshapes.h5", "dsprites"] and not work.exists()
@@ -73,7 +73,7 @@ def test_leaves_other_folders_alone(shapes3d_h5, root):
 
 def test_remove_takes_what_killed_processes_left(shapes3d_h5, root):
     prepare("shapes3d", shapes3d_h5()[0], root)
-    old = root / ".shapes3d.old"
+    old = root / ".shapes3d.keras-devae-old"
     old.mkdir()
     assert remove("shapes3d", root) == [root / "shapes3d", old]
     assert visible(root) == [] and not old.exists()

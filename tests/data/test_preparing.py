@@ -116,7 +116,7 @@ def test_unfinished_work_on_another_file_is_not_gone_on_with(shapes3d_h5, root):
     path, images, _ = shapes3d_h5()
     code = STOPPED.format(how="os.kill(os.getpid(), 9)")
     subprocess.run([sys.executable, "-c", code, path, root, "1"], check=False)
-    assert unfinished(root) == [".shapes3d.partial"]
+    assert unfinished(root) == [".shapes3d.keras-devae-partial"]
     shapes3d_h5(path, images=255 - images)
     store = prepare("shapes3d", path, root)
     np.testing.assert_array_equal(np.load(store / "images.npy"), 255 - images)
@@ -124,7 +124,7 @@ def test_unfinished_work_on_another_file_is_not_gone_on_with(shapes3d_h5, root):
 
 def test_a_conversion_killed_before_its_first_note_starts_again(shapes3d_h5, root):
     path, images, _ = shapes3d_h5()
-    work = root / ".shapes3d.partial"
+    work = root / ".shapes3d.keras-devae-partial"
     work.mkdir(parents=True)
     (work / "images.npy").write_bytes(b"half a header")
     store = prepare("shapes3d", path, root)
@@ -251,7 +251,7 @@ def test_says_that_permission_is_denied(shapes3d_h5, root, as_nobody):
     path, images, _ = shapes3d_h5()
     root.mkdir(parents=True)
     root.chmod(0o555)
-    with as_nobody(), pytest.raises(UsageError, match=r"Nothing can be written.*Permission denied"):
+    with as_nobody(), pytest.raises(UsageError, match=r"Cannot write to.*Permission denied"):
         prepare("shapes3d", path, root)
     root.chmod(0o777)
     path.chmod(0)
@@ -289,7 +289,7 @@ def test_refuses_wrong_arguments(tmp_path):
         prepare("shapes3d", from_file=tmp_path / "missing.h5", data_dir=tmp_path)
     blocked = tmp_path / "file"
     blocked.write_text("")
-    with pytest.raises(UsageError, match="Nothing can be written"):
+    with pytest.raises(UsageError, match=r"Cannot write to .* is not a folder"):
         prepare("shapes3d", data_dir=blocked / "below")
 
 
@@ -297,7 +297,7 @@ def test_force_does_not_go_on_with_unfinished_work(shapes3d_h5, root):
     path, images, _ = shapes3d_h5()
     code = [sys.executable, "-c", STOPPED.format(how="os.kill(os.getpid(), 9)"), path, root, "12"]
     subprocess.run(code, check=False)
-    spoilt = root / ".shapes3d.partial" / "images.npy"
+    spoilt = root / ".shapes3d.keras-devae-partial" / "images.npy"
     spoilt.write_bytes(bytes(byte ^ 1 for byte in spoilt.read_bytes()[:5000]) + bytes(400_000))
     store = prepare("shapes3d", path, root, force=True)
     np.testing.assert_array_equal(np.load(store / "images.npy"), images)
@@ -318,7 +318,7 @@ def test_a_wrong_file_leaves_unfinished_work_alone(shapes3d_h5, root, tmp_path, 
 
 def test_work_stopped_between_its_end_and_its_name_is_not_lost(shapes3d_h5, root, monkeypatch):
     def stop_halfway(work, folder):
-        folder.rename(folder.with_name(".shapes3d.old"))
+        folder.rename(folder.with_name(".shapes3d.keras-devae-old"))
         raise KeyboardInterrupt
 
     path, images, _ = shapes3d_h5()
@@ -332,7 +332,7 @@ def test_work_stopped_between_its_end_and_its_name_is_not_lost(shapes3d_h5, root
     store = prepare("shapes3d", path, root, progress=lambda *call: said.append(call[2]))
     assert not any(what.startswith("Converting") for what in said)
     np.testing.assert_array_equal(np.load(store / "images.npy"), images)
-    assert not (root / ".shapes3d.old").exists()
+    assert not (root / ".shapes3d.keras-devae-old").exists()
 
 
 def test_a_store_of_another_set_is_not_taken(shapes3d_h5, root):

@@ -91,10 +91,12 @@ def damage_model(run):
 
 def add_leftovers(run):
     unfinish(run)
-    (run.checkpoints / f".step-00000012.{NOBODY}.keras").write_bytes(b"half")
-    (run.checkpoints / "tmpabc").write_bytes(b"weights")
-    (run.path / f".history.{NOBODY}.csv").write_text("step")
-    (run.tracking / f".metrics.{NOBODY}.csv").write_text("step")
+    unfinished = run.checkpoints / f".step-00000012.keras-devae-{NOBODY}-0123456789abcdef.keras"
+    unfinished.mkdir()
+    (unfinished / "step-00000012.keras").write_bytes(b"half")
+    (unfinished / "tmpabc").write_bytes(b"weights")
+    (run.path / f".history.keras-devae-{NOBODY}-0123456789abcdef.csv").write_text("step")
+    (run.tracking / f".metrics.keras-devae-{NOBODY}-0123456789abcdef.csv").write_text("step")
 
 
 def cut_history(run):
@@ -226,7 +228,9 @@ def test_a_run_in_use_is_left_alone(run):
     other = RunDirectory(run.path)
     other.claim()
     unfinish(run)
-    (run.checkpoints / f".step-00000012.{os.getpid()}.keras").write_bytes(b"being written")
+    (
+        run.checkpoints / f".step-00000012.keras-devae-{os.getpid()}-0123456789abcdef.keras"
+    ).write_bytes(b"being written")
     findings = examine(run.path)
     assert set(states(findings).values()) == {"ok"}
     assert "9 of 12 steps are saved" in str(findings)

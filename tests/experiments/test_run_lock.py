@@ -13,6 +13,7 @@ import pytest
 
 from keras_devae.errors import UsageError
 from keras_devae.experiments import RunDirectory
+from keras_devae.experiments.config import RunConfig
 
 CLAIM = """
 import sys, time
@@ -110,7 +111,7 @@ def test_of_several_that_begin_at_once_one_wins(tmp_path):
 
 def test_overwriting_empties_the_folder_of_a_run_and_no_other(tmp_path):
     run = RunDirectory.create(tmp_path / "run")
-    run.config_file.write_text("{}")
+    run.write_record(RunConfig(), {}, {})
     run.checkpoints.mkdir()
     run.checkpoint_file(5).touch()
     run.release()
@@ -124,6 +125,6 @@ def test_overwriting_empties_the_folder_of_a_run_and_no_other(tmp_path):
 def test_a_run_that_was_killed_before_it_had_a_configuration_is_no_hindrance(tmp_path):
     run = RunDirectory.create(tmp_path / "run")
     run.release()
-    (run.path / ".config.4194305.json").write_text("{")
+    (run.path / ".config.keras-devae-4194305-0123456789abcdef.json").write_text("{")
     again = RunDirectory.create(tmp_path / "run")
     assert [entry.name for entry in again.path.iterdir()] == [".lock"]

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from keras_devae.checks import expanded_path
 from keras_devae.data.dataset import Dataset
 from keras_devae.data.user_files import decode_picture, picture_files
 from keras_devae.data.variants.drawing import (
@@ -151,7 +152,7 @@ def background(dataset: Dataset, folder: str | Path, seed: int = 0) -> Dataset:
     """
     _check_one_channel(dataset, "background")
     key = _key(dataset, "background", seed, BACKGROUND)
-    folder = Path(folder).expanduser()
+    folder = expanded_path("The folder of pictures", folder)
     files = picture_files(folder)
     height, width, _ = dataset.image_shape
     pictures = [_large_picture(file, height, width) for file in files]

@@ -19,9 +19,8 @@ values of a factor.
 import dataclasses
 import re
 from collections.abc import Callable, Sequence
-from pathlib import Path
 
-from keras_devae.checks import at_least
+from keras_devae.checks import at_least, expanded_path
 from keras_devae.data.dataset import Dataset
 from keras_devae.data.variants.appearance import background, colour, noise
 from keras_devae.data.variants.arguments import checked_combinations, checked_pairs
@@ -159,7 +158,7 @@ def _read_nothing(rest: str) -> tuple:
 def _read_folder(rest: str) -> tuple:
     if not rest.strip():
         raise UsageError("It needs a folder of pictures. Received: none.")
-    return (Path(rest).expanduser(),)
+    return (expanded_path("The folder of pictures", rest),)
 
 
 def _read_count(rest: str) -> tuple:

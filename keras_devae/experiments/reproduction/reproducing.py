@@ -8,6 +8,7 @@ from pathlib import Path
 import jinja2
 
 from keras_devae import figures
+from keras_devae.checks import usable_path
 from keras_devae.errors import FailureError
 from keras_devae.experiments.comparison_tables import markdown
 from keras_devae.experiments.reproduction import outcomes, pictures
@@ -190,7 +191,7 @@ class RunsReproduction(Reproduction):
 
     def __init__(self, name, scale, runs_dir="runs", seeds=None):
         super().__init__(name, scale)
-        self.folder = Path(runs_dir) / "reproduce" / scale.name
+        self.folder = usable_path("The folder of the runs", runs_dir) / "reproduce" / scale.name
         self.plans = plans_of(name, scale, seeds)
         self.study = Study.from_settings(self.folder, [plan.settings for plan in self.plans])
 
@@ -234,7 +235,9 @@ class EstimatesReproduction(Reproduction):
 
     def __init__(self, name, scale, runs_dir="runs", trials=None):
         super().__init__(name, scale)
-        self.folder = Path(runs_dir) / "reproduce" / f"{scale.name}-{name}"
+        self.folder = (
+            usable_path("The folder of the runs", runs_dir) / "reproduce" / f"{scale.name}-{name}"
+        )
         self._options = _ESTIMATES[scale.name] | ({"trials": trials} if trials else {})
 
     @property

@@ -7,8 +7,8 @@ from keras_devae.checks import at_least
 from keras_devae.experiments.studies.processes import start_worker
 from keras_devae.machine import usable_cores
 
-#: How long a worker may take to end before it is killed.
-_PATIENCE_SECONDS = 10
+#: How long a worker may take to end its step and write a checkpoint before it is killed.
+_PATIENCE_SECONDS = 30
 
 
 class LocalEngine:

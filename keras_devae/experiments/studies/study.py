@@ -4,6 +4,7 @@ import dataclasses
 from pathlib import Path
 
 from keras_devae import data
+from keras_devae.checks import usable_path
 from keras_devae.data.loading import OWN_KINDS
 from keras_devae.errors import FailureError, UsageError, unknown_name
 from keras_devae.experiments.config import absolute_paths
@@ -47,7 +48,7 @@ class Study:
                 are the same.
         """
         name, runs = read_study_file(path)
-        return cls.from_settings(Path(runs_dir) / name, runs)
+        return cls.from_settings(usable_path("The folder of the runs", runs_dir) / name, runs)
 
     @classmethod
     def from_settings(cls, folder, runs):
@@ -61,7 +62,7 @@ class Study:
         Raises:
             UsageError: If something is wrong with a run, or two of them are the same.
         """
-        return cls(folder, _planned(runs))
+        return cls(usable_path("The folder of a study", folder), _planned(runs))
 
     @classmethod
     def from_folder(cls, folder):
@@ -71,7 +72,7 @@ class Study:
             UsageError: If there is no study.
             FailureError: If its list of runs, or the settings of one, cannot be read.
         """
-        folder = Path(folder)
+        folder = usable_path("The folder of a study", folder)
         file = folder / "study.json"
         if not file.is_file():
             raise UsageError(f"There is no study in {folder}: it has no study.json.")
@@ -90,7 +91,8 @@ class Study:
             UsageError: As for `from_file` and `from_folder`.
             FailureError: As for `from_folder`.
         """
-        return cls.from_folder(path) if Path(path).is_dir() else cls.from_file(path, runs_dir)
+        path = usable_path("A study", path)
+        return cls.from_folder(path) if path.is_dir() else cls.from_file(path, runs_dir)
 
     def write(self, beside_others=False):
         """Makes the folder and notes what each run is. Runs that are there already stay.
@@ -105,7 +107,7 @@ class Study:
         """
         file = self.folder / "study.json"
         check_writable(file)
-        if not file.is_file() and self._holds_something():
+        if self._holds_something() and not self._is_a_study():
             raise UsageError(
                 f"{self.folder} exists and is not a study. Choose another `name` in the study file "
                 "or another folder with --runs-dir."
@@ -119,6 +121,15 @@ class Study:
         names = list(dict.fromkeys([*self.plan, *others]))
         # Last: whoever finds it finds the settings of every run that it names.
         write_json(file, {"name": self.name, "runs": names})
+
+    def _is_a_study(self):
+        """Tells whether the folder has the list of a study, or its notes where that is damaged."""
+        if any(self.folder.glob("records/*/settings.json")):
+            return True
+        try:
+            return bool(_names_in(self.folder / "study.json"))
+        except FailureError:
+            return False
 
     def _holds_something(self):
         # What a process leaves that is killed before it has written the list of runs.

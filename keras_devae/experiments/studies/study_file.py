@@ -1,13 +1,11 @@
 """The file that describes a study."""
 
-import re
 import tomllib
-from pathlib import Path
 
+from keras_devae.checks import run_name, usable_path
 from keras_devae.errors import UsageError, unknown_name
 from keras_devae.experiments.studies.sweep import expand
 
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _TABLES = ("name", "settings", "sweep")
 
 
@@ -25,7 +23,7 @@ def read_study_file(path):
     Raises:
         UsageError: If there is no such file, or it cannot be read, or it has another form.
     """
-    path = Path(path)
+    path = usable_path("The study file", path)
     content = _parsed(path)
     if not isinstance(content, dict):
         raise UsageError(f"{path} must hold the tables `settings` and `sweep`.")
@@ -36,7 +34,7 @@ def read_study_file(path):
     if not isinstance(settings, dict):
         raise UsageError(f"`settings` must be a table of settings. Received: {settings!r}.")
     runs = [{**settings, **run} for run in expand(content.get("sweep", {}))]
-    return _checked_name(content.get("name", path.stem)), runs
+    return run_name("`name` of a study", content.get("name", path.stem)), runs
 
 
 def _parsed(path):
@@ -62,12 +60,3 @@ def _yaml(text):
         where = getattr(error, "problem_mark", None)
         line = f" (line {where.line + 1})" if where else ""
         raise ValueError(f"{getattr(error, 'problem', error)}{line}") from None
-
-
-def _checked_name(name):
-    if not isinstance(name, str) or not _NAME.fullmatch(name):
-        raise UsageError(
-            "`name` of a study names its folder: letters, digits, dots, dashes and underscores. "
-            f"Received: {name!r}."
-        )
-    return name
