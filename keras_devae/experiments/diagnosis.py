@@ -1,21 +1,26 @@
 """What is wrong with the folder of a run, and what to do about it. Needs no backend."""
 
 import contextlib
-import csv
 import dataclasses
-import io
-import json
+import itertools
 import math
 import shlex
 import shutil
 from pathlib import Path
 
+from keras_devae.data.loading import OWN_KINDS
 from keras_devae.errors import FailureError, UsageError
+from keras_devae.experiments import checkpoint_files
 from keras_devae.experiments.faults import how_to_go_on
+from keras_devae.experiments.placement import misplaced
 from keras_devae.experiments.run_directory import RunDirectory, repair_command
-from keras_devae.files import archive_damage, file_hash, write_table
+from keras_devae.experiments.table_repair import readable_rows, rewrite
+from keras_devae.files import archive_damage, file_hash
+from keras_devae.reading import NotAFileError
 
 STATES = ("ok", "repaired", "problem")
+#: Steps that a sentence names at most.
+_FEW = 5
 
 
 @dataclasses.dataclass(frozen=True)
@@ -73,12 +78,13 @@ class _Examination:
     def findings(self):
         try:
             self.config = self.run.read_config()
-        except (FailureError, UsageError, TypeError) as error:
+        except FailureError as error:
             yield Finding(
                 "config.json", "problem", f"{error} Without it the run cannot go on: begin it anew."
             )
             return
         yield Finding("config.json", "ok", "It is whole.")
+        yield from self._misplaced()
         yield from self._leftovers()
         good = yield from self._checkpoints()
         yield from self._model()
@@ -103,12 +109,19 @@ class _Examination:
         done = f"It is now called {file.name}.damaged."
         return self._mended(what, found, done, lambda: self.run.set_aside(file))
 
+    def _misplaced(self):
+        for path in misplaced(self.run):
+            yield self._set_aside(path, "Something else stands in its place.")
+
     def _archive(self, file, found):
         """Yields what is wrong with an archive, and returns whether it is whole."""
         try:
             reason = archive_damage(file)
         except FileNotFoundError:
             # Training has removed it meanwhile.
+            return False
+        except NotAFileError:
+            # Told already.
             return False
         except OSError as error:
             what = str(file.relative_to(self.run.path))
@@ -130,9 +143,19 @@ class _Examination:
 
     def _checkpoints(self):
         good = []
+        for file in checkpoint_files.strange_in(self.run.checkpoints):
+            yield Finding(
+                f"checkpoints/{file.name}",
+                "problem",
+                "It is no checkpoint by its name, or no file, and is left alone. Remove it if you "
+                "do not need it.",
+            )
         for step in self.run.checkpoint_steps():
             file = self.run.checkpoint_file(step)
-            if (yield from self._archive(file, f"The checkpoint of step {step} is damaged")):
+            if step > self.config.steps:
+                found = f"It is of a step after the run's last, {self.config.steps}."
+                yield self._set_aside(file, found)
+            elif (yield from self._archive(file, f"The checkpoint of step {step} is damaged")):
                 good.append(step)
         if good:
             steps = ", ".join(map(str, good))
@@ -146,13 +169,13 @@ class _Examination:
     def _history(self, good):
         if not self.run.history_file.is_file() and not any(good):
             return
-        rows, unreadable = _read_table(self.run.history_file)
+        rows, unreadable = readable_rows(self.run.history_file)
         steps = [step for step, _ in rows]
         bad = [step for step, row in rows if not math.isfinite(float(row.get("loss", 0)))]
         # Rows come before their checkpoint; those beyond it are written again.
         newest = self.config.steps if self.run.is_trained() else max(good, default=0)
         beyond = [] if self.in_use else [step for step in steps if step > newest]
-        missing = sorted(set(self._grid(newest)) - set(steps))
+        missing = self._missing(newest, steps)
         if missing:
             yield self._lost_history(missing, steps, good)
         if bad:
@@ -166,19 +189,21 @@ class _Examination:
                 f"{unreadable} lines cannot be read, and {len(beyond)} rows are of steps after the "
                 f"newest checkpoint, {newest}.",
                 "They are dropped; training writes the steps again.",
-                lambda: _write_table(self.run.history_file, keep),
+                lambda: rewrite(self.run.history_file, keep),
             )
         elif not (missing or bad):
             yield Finding("history.csv", "ok", f"It has {len(rows)} rows.")
 
-    def _grid(self, newest):
-        every = self.config.checkpoint_every
-        end = {self.config.steps} if newest == self.config.steps else set()
-        return {*range(every, newest + 1, every), *end}
+    def _missing(self, newest, steps):
+        """Returns steps without a row of history up to a newest one, the first few in order."""
+        every, present = self.config.checkpoint_every, set(steps)
+        end = [newest] if newest == self.config.steps and newest % every else []
+        grid = itertools.chain(range(every, newest + 1, every), end)
+        return list(itertools.islice((step for step in grid if step not in present), _FEW + 1))
 
     def _lost_history(self, missing, steps, good):
         found = f"It lacks the rows of the steps {_listed(missing)}."
-        whole = [step for step in good if self._grid(step) <= set(steps)]
+        whole = [step for step in good if not self._missing(step, steps)]
         ahead = [step for step in good if step > max(whole, default=math.inf)]
         if self.run.is_trained() or not ahead:
             return Finding(
@@ -196,14 +221,14 @@ class _Examination:
         newest = self.config.steps if self.run.is_trained() else max(good, default=0)
         for file in sorted(self.run.tracking.glob("[!.]*.csv")):
             what = f"tracking/{file.name}"
-            rows, unreadable = _read_table(file)
+            rows, unreadable = readable_rows(file)
             if unreadable:
                 keep = [row for step, row in rows if step <= newest]
                 yield self._mended(
                     what,
                     f"{unreadable} lines cannot be read.",
                     "They are dropped, with what training measures again.",
-                    lambda file=file, keep=keep: _write_table(file, keep),
+                    lambda file=file, keep=keep: rewrite(file, keep),
                 )
             else:
                 yield Finding(what, "ok", f"It has {len(rows)} rows.")
@@ -216,10 +241,15 @@ class _Examination:
             return
         again = f"Compute them again with: keras-devae evaluate {shlex.quote(str(self.run.path))}"
         try:
-            scores = json.loads(file.read_text(encoding="utf-8"))
-            made_of = scores["settings"].get("model_sha256")
-        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-            yield self._set_aside(file, f"The scores cannot be read: {error}.")
+            scores = self.run.read_metrics()
+        except FailureError as error:
+            found = str(error).partition(" Mend it with: ")[0]
+            yield self._set_aside(file, found)
+            return
+        made_of = scores.get("settings", {}).get("model_sha256")
+        values = [value for layer in scores["layers"] for value in layer.values()]
+        if not all(value is None or math.isfinite(value) for value in values):
+            yield Finding("metrics.json", "problem", f"A score is not finite. {again}")
             return
         if made_of and model.is_file() and made_of != file_hash(model):
             yield Finding(
@@ -231,7 +261,7 @@ class _Examination:
     def _data(self):
         kind, colon, path = self.config.dataset.partition(":")
         try:
-            if colon:
+            if kind in OWN_KINDS and colon:
                 return self._own_data(kind, path)
             dataset = self.run.load_dataset()
         except (FailureError, UsageError) as error:
@@ -240,7 +270,10 @@ class _Examination:
 
     def _own_data(self, kind, path):
         # To compare the content is as much work as to read it all, and done before training.
-        missing = [p for p in (path, self.config.factors_file) if p and not Path(p).exists()]
+        is_right = Path.is_dir if kind == "folder" else Path.is_file
+        factors = self.config.factors_file
+        missing = [] if is_right(Path(path)) else [path]
+        missing += [factors] if factors and not Path(factors).is_file() else []
         if missing:
             return Finding(
                 "data set", "problem", f"{', '.join(missing)} is missing. Put it back there."
@@ -281,39 +314,5 @@ def _size_of(file):
     return 0
 
 
-def _read_table(file):
-    """Returns the good rows of a table, (step, row), up to the first bad line, and how many follow.
-
-    A row is good if it has all columns, all numbers, and no step before that of the row before.
-    """
-    try:
-        lines = list(csv.reader(io.StringIO(file.read_text(encoding="utf-8", errors="replace"))))
-    except FileNotFoundError:
-        return [], 0
-    except (OSError, csv.Error):
-        return [], 1
-    header, *body = lines or [[]]
-    rows, last = [], -1
-    for number, values in enumerate(body):
-        try:
-            row = dict(zip(header, values, strict=True))
-            [float(value) for value in values]
-            step = int(float(row["step"]))
-        except (ValueError, KeyError, OverflowError):
-            return rows, len(body) - number
-        if step < last:
-            return rows, len(body) - number
-        rows.append((step, row))
-        last = step
-    return rows, 0 if "step" in header else 1
-
-
-def _write_table(file, rows):
-    if not rows:
-        file.unlink(missing_ok=True)
-        return
-    write_table(file, rows, durable=True)
-
-
 def _listed(steps):
-    return ", ".join(map(str, steps[:5])) + (", ..." if len(steps) > 5 else "")
+    return ", ".join(map(str, steps[:_FEW])) + (", ..." if len(steps) > _FEW else "")

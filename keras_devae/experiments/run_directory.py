@@ -9,16 +9,19 @@ import shutil
 from pathlib import Path
 
 from keras_devae.errors import FailureError, UsageError
+from keras_devae.experiments import checkpoint_files
 from keras_devae.experiments.config import RunConfig, load_dataset
+from keras_devae.experiments.records import RunRecord, Scores, read_record
 from keras_devae.experiments.run_lock import LOCK_NAME, RunLock
 from keras_devae.files import (
     flush_to_disk,
+    is_there,
     leftovers,
-    read_json,
     read_table,
     write_json,
     write_table,
 )
+from keras_devae.reading import reason_of
 
 
 class RunDirectory:
@@ -110,17 +113,17 @@ class RunDirectory:
             UsageError: If there is no run.
         """
         run = cls(path)
-        if not run.config_file.is_file():
+        if not is_there(run.config_file):
             raise UsageError(f"There is no run in {run.path}: it has no config.json.")
         return run
 
     def read_record(self):
-        """Returns what `config.json` holds: `settings`, `data`, `environment`, perhaps `times`.
+        """Returns what `config.json` holds, a `RunRecord`.
 
         Raises:
             FailureError: If it is damaged.
         """
-        return read_json(self.config_file)
+        return read_record(self.config_file, RunRecord, "Train the run again.")
 
     def read_config(self):
         """Returns the run's `RunConfig`.
@@ -128,10 +131,13 @@ class RunDirectory:
         Raises:
             FailureError: If `config.json` is damaged.
         """
-        record = self.read_record()
-        if not isinstance(record, dict) or not {"settings", "data"} <= set(record):
-            raise FailureError(f"{self.config_file} lacks its settings. Train the run again.")
-        return RunConfig.from_dict(record["settings"])
+        try:
+            return RunConfig.from_dict(self.read_record()["settings"])
+        except UsageError as error:
+            raise FailureError(
+                f"{self.config_file} does not hold the settings of a run: {error} Train the run "
+                "again."
+            ) from None
 
     def load_dataset(self, variants=None, progress=None):
         """Loads the data set that the run was made with.
@@ -198,12 +204,14 @@ class RunDirectory:
         write_json(self.config_file, record, durable=True)
 
     def read_metrics(self):
-        """Returns what `metrics.json` holds, or `None` before it is written.
+        """Returns what `metrics.json` holds, `Scores`, or `None` before it is written.
 
         Raises:
             FailureError: If it is damaged.
         """
-        return read_json(self.metrics_file) if self.metrics_file.is_file() else None
+        if not is_there(self.metrics_file):
+            return None
+        return read_record(self.metrics_file, Scores, f"Mend it with: {repair_command(self.path)}")
 
     def write_metrics(self, scores):
         """Writes `metrics.json`."""
@@ -215,7 +223,7 @@ class RunDirectory:
         Raises:
             FailureError: If it is damaged.
         """
-        if not self.history_file.is_file():
+        if not is_there(self.history_file):
             return []
         try:
             return read_table(self.history_file)
@@ -237,12 +245,11 @@ class RunDirectory:
 
     def checkpoint_file(self, step):
         """Returns the path of the checkpoint of a step."""
-        return self.checkpoints / f"step-{step:08d}.keras"
+        return checkpoint_files.path_of(self.checkpoints, step)
 
     def checkpoint_steps(self):
         """Returns the steps of the checkpoints, newest first."""
-        files = self.checkpoints.glob("step-*.keras")
-        return sorted((int(file.stem.removeprefix("step-")) for file in files), reverse=True)
+        return checkpoint_files.steps_in(self.checkpoints)
 
     def remove_old_checkpoints(self, keep=2):
         """Removes all checkpoints but the newest.
@@ -260,10 +267,10 @@ class RunDirectory:
             file: Its path.
 
         Returns:
-            The path with `.damaged` behind it.
+            The path with `.damaged` behind it, and a number where that name is taken.
         """
-        aside = file.with_name(f"{file.name}.damaged")
-        file.replace(aside)
+        aside = unused_path(file.parent, f"{file.name}{checkpoint_files.SET_ASIDE}")
+        file.rename(aside)
         return aside
 
     def leftovers(self):
@@ -278,7 +285,7 @@ class RunDirectory:
 
     def is_trained(self):
         """Tells whether training is done, and at most the evaluation is left."""
-        return self.model_file.is_file()
+        return is_there(self.model_file)
 
     def trained_model_file(self):
         """Returns the finished model, or else the newest checkpoint.
@@ -343,14 +350,23 @@ def find_runs(folder):
     """Returns the runs below a folder, ordered by name.
 
     Args:
-        folder: A folder such as `runs`.
+        folder: A folder such as `runs`; it may be missing.
+
+    Raises:
+        UsageError: If it cannot be read.
     """
-    return [RunDirectory(file.parent) for file in sorted(Path(folder).glob("*/config.json"))]
+    try:
+        entries = sorted(Path(folder).iterdir())
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        raise UsageError(f"The folder {folder} cannot be read: {reason_of(error)}.") from None
+    return [RunDirectory(entry) for entry in entries if is_there(entry / "config.json")]
 
 
 def unused_path(folder, name):
     """Returns `folder/name`, with a number behind it if that is taken."""
     candidate, number = Path(folder) / name, 2
-    while candidate.exists():
+    while is_there(candidate):
         candidate, number = Path(folder) / f"{name}-{number}", number + 1
     return candidate

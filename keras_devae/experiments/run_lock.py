@@ -3,7 +3,8 @@
 import logging
 from pathlib import Path
 
-from keras_devae.errors import UsageError
+from keras_devae.errors import FailureError, UsageError
+from keras_devae.reading import reason_of
 
 #: File in the run's folder that the claim is on; that it is there means nothing.
 LOCK_NAME = ".lock"
@@ -38,6 +39,7 @@ class RunLock:
 
         Raises:
             ClaimedError: If somebody else has it.
+            FailureError: If the file cannot be written, or is no file.
         """
         try:
             self._take(timeout)
@@ -51,6 +53,8 @@ class RunLock:
                 "filelock is not installed: see to it that no other process trains %s.",
                 self._file.parent,
             )
+        except OSError as error:
+            raise FailureError(f"{self._file} cannot be locked: {reason_of(error)}.") from None
         except NotImplementedError:
             logger.warning(
                 "The file system of %s has no locks: see to it that no other process trains it.",

@@ -1,0 +1,53 @@
+"""What can still be read of a damaged table of numbers by step."""
+
+import csv
+import io
+
+from keras_devae.files import write_table
+from keras_devae.reading import NotAFileError, opened
+
+
+def readable_rows(file):
+    """Returns the good rows of a table, (step, row), up to the first bad line, and how many follow.
+
+    A row is good if it has all columns, all numbers, and a whole step not below the last.
+
+    Args:
+        file: The CSV file; a missing one has no rows.
+    """
+    try:
+        with opened(file) as stream:
+            text = stream.read().decode("utf-8", errors="replace")
+        lines = list(csv.reader(io.StringIO(text)))
+    except (FileNotFoundError, NotAFileError):
+        return [], 0
+    except (OSError, csv.Error):
+        return [], 1
+    header, *body = lines or [[]]
+    rows, last = [], 0
+    for number, values in enumerate(body):
+        try:
+            row = dict(zip(header, values, strict=True))
+            [float(value) for value in values]
+            step = int(float(row["step"]))
+        except (ValueError, KeyError, OverflowError):
+            return rows, len(body) - number
+        if step < last or step != float(row["step"]):
+            return rows, len(body) - number
+        rows.append((step, row))
+        last = step
+    is_whole = "step" in header and len(set(header)) == len(header) and "\ufffd" not in str(header)
+    return rows, 0 if is_whole else 1
+
+
+def rewrite(file, rows):
+    """Writes the good rows of a table in its place, and removes it if there are none.
+
+    Args:
+        file: The CSV file.
+        rows: Dictionaries.
+    """
+    if not rows:
+        file.unlink(missing_ok=True)
+        return
+    write_table(file, rows, durable=True)
