@@ -24,6 +24,8 @@ def readable_rows(file):
     except (OSError, csv.Error):
         return [], 1
     header, *body = lines or [[]]
+    if "step" not in header or len(set(header)) < len(header) or "\ufffd" in str(header):
+        return [], max(1, len(body))
     rows, last = [], 0
     for number, values in enumerate(body):
         try:
@@ -36,8 +38,7 @@ def readable_rows(file):
             return rows, len(body) - number
         rows.append((step, row))
         last = step
-    is_whole = "step" in header and len(set(header)) == len(header) and "\ufffd" not in str(header)
-    return rows, 0 if is_whole else 1
+    return rows, 0
 
 
 def rewrite(file, rows):
