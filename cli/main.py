@@ -2,11 +2,13 @@
 
 import importlib
 import logging
+import os
 import sys
 import warnings
 
 import click
 
+from keras_devae.cli.surroundings import plain_surroundings
 from keras_devae.errors import FailureError, UsageError
 from keras_devae.interruption import INTERRUPTED, heed_signals
 from keras_devae.version import __version__
@@ -97,13 +99,19 @@ def main(arguments=None):
     Args:
         arguments: List of words, default those of the process.
     """
+    with plain_surroundings():
+        status = _run(sys.argv[1:] if arguments is None else list(arguments))
+    sys.exit(status if isinstance(status, int) else 0)
+
+
+def _run(arguments):
     heed_signals()
     logging.basicConfig(format="%(message)s", level=logging.WARNING)
     warnings.showwarning = _show_warning
-    arguments = sys.argv[1:] if arguments is None else list(arguments)
     debug = "--debug" in arguments
     try:
         status = cli.main(arguments, prog_name="keras-devae", standalone_mode=False)
+        _check_printed()
     except click.exceptions.Exit as exit_request:
         status = exit_request.exit_code
     except click.ClickException as error:
@@ -117,4 +125,17 @@ def main(arguments=None):
             raise
         click.echo(f"Error: {_sentence(error)}", err=True)
         status = 2 if isinstance(error, UsageError) else 1
-    sys.exit(status if isinstance(status, int) else 0)
+    return status
+
+
+def _check_printed():
+    """Writes out what was printed, so that a full disk is noticed while something can be said."""
+    try:
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except BrokenPipeError:
+        # Whoever read it has read enough. What is left must not be tried again at the end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except OSError as error:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise FailureError(f"The output cannot be written: {error.strerror}.") from None

@@ -3,9 +3,15 @@
 import importlib.util
 import math
 import numbers
+import os
 from collections.abc import Iterable
 
 from keras_devae.errors import UsageError
+
+#: The first number that 64 bits with a sign do not hold.
+_TOO_LARGE = 2**63
+#: What file systems allow, in letters.
+_LONGEST_PATH, _LONGEST_NAME = 4096, 255
 
 
 def at_least(name, value, least):
@@ -24,7 +30,20 @@ def at_least(name, value, least):
     """
     if not _is_whole(value) or value < least:
         raise UsageError(f"`{name}` must be a whole number of at least {least}. Received: {value}.")
+    if value >= _TOO_LARGE:
+        raise UsageError(f"`{name}` must be a whole number below 2^63. It is larger.")
     return value
+
+
+def path(name, text):
+    """Checks that a text can be a path, whether or not there is anything; see `at_least`."""
+    parts = text.replace(os.sep, "/").split("/")
+    if "\0" in text or len(text) > _LONGEST_PATH or max(map(len, parts)) > _LONGEST_NAME:
+        raise UsageError(
+            f"`{name}` must be a path of at most {_LONGEST_PATH} letters, {_LONGEST_NAME} between "
+            f"two slashes, without null characters. Received: {text[:60]!r}, {len(text)} letters."
+        )
+    return text
 
 
 def finite_at_least(name, value, least=0.0):
@@ -80,4 +99,8 @@ def _is_whole(value):
 
 
 def _is_finite(value):
-    return isinstance(value, numbers.Real) and math.isfinite(value)
+    try:
+        return isinstance(value, numbers.Real) and math.isfinite(value)
+    except OverflowError:
+        # An integer that no floating-point number can hold.
+        return False

@@ -111,6 +111,7 @@ class RunConfig:
 
     def __post_init__(self):
         self._check_kinds()
+        self._check_paths()
         object.__setattr__(self, "model_options", check_options(self.model, self.model_options))
         if self.metrics is not None:
             object.__setattr__(self, "metrics", tuple(self.metrics))
@@ -130,6 +131,11 @@ class RunConfig:
             sentence = misfit(name, getattr(self, name), kind)
             if sentence:
                 raise UsageError(sentence)
+
+    def _check_paths(self):
+        for name in ("dataset", "factors_file", "data_dir"):
+            if getattr(self, name) is not None:
+                checks.path(name, getattr(self, name).partition(":")[2] or getattr(self, name))
 
     def _check_names(self):
         if MODEL_CATALOGUE[self.model].fitted and self.likelihood == "bernoulli":

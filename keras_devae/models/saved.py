@@ -41,8 +41,9 @@ def load_saved(file):
     except _UNREADABLE as error:
         if ran_out_of_memory(error):
             raise
-        # Keras goes on with the configuration of the whole model.
-        reason = reason_of(error).partition(" Full object config")[0][:_LONGEST]
+        # Keras puts the configuration of the whole model before and behind what is wrong.
+        said = reason_of(error).rpartition("Exception encountered: ")[2]
+        reason = said.partition(" Full object config")[0][:_LONGEST]
         raise UnreadableModelError(f"{file} cannot be loaded: {reason}.") from error
     from keras_devae.models import VAE
 

@@ -10,8 +10,8 @@ import pytest
 from keras import ops
 from thoroughness import quick_first
 
-from keras_devae.models import MODELS
 from keras_devae.errors import FailureError
+from keras_devae.models import MODELS
 from keras_devae.models.saved import load_saved
 from keras_devae.pipeline import Batches
 from keras_devae.schedules import LinearSchedule
