@@ -8,6 +8,7 @@ import warnings
 
 import click
 
+from keras_devae.cli.surroundings import plain_surroundings
 from keras_devae.errors import FailureError, UsageError
 from keras_devae.interruption import INTERRUPTED, heed_signals
 from keras_devae.version import __version__
@@ -98,10 +99,16 @@ def main(arguments=None):
     Args:
         arguments: List of words, default those of the process.
     """
+    with plain_surroundings():
+        status = _run(sys.argv[1:] if arguments is None else list(arguments))
+        is_written = _is_written()
+    sys.exit(status if is_written else status or 1)
+
+
+def _run(arguments):
     heed_signals()
     logging.basicConfig(format="%(message)s", level=logging.WARNING)
     warnings.showwarning = _show_warning
-    arguments = sys.argv[1:] if arguments is None else list(arguments)
     debug = "--debug" in arguments
     try:
         status = cli.main(arguments, prog_name="keras-devae", standalone_mode=False)
@@ -120,8 +127,7 @@ def main(arguments=None):
         if not isinstance(error, BrokenPipeError):
             click.echo(f"Error: {_sentence(error)}", err=True)
         status = 2 if isinstance(error, UsageError) else 1
-    status = status if isinstance(status, int) else 0
-    sys.exit(status if _is_written() else status or 1)
+    return status if isinstance(status, int) else 0
 
 
 def _is_written():
@@ -130,8 +136,10 @@ def _is_written():
     Python would say the rest of it at the very end, with a traceback.
     """
     try:
-        sys.stdout.flush()
+        if sys.stdout is not None:
+            sys.stdout.flush()
     except BrokenPipeError:
+        # Whoever read it has read enough.
         _leave_output()
         return False
     except OSError as error:
@@ -142,6 +150,7 @@ def _is_written():
 
 
 def _leave_output():
+    """Keeps what is left of the standard output from being tried again at the end."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, sys.stdout.fileno())
     os.close(nowhere)

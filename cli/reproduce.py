@@ -19,7 +19,7 @@ from keras_devae.cli.tables import print_table
 @click.argument("name", metavar="NAME|list")
 @click.option("--scale", default="small", show_default=True, help="smoke, small or paper.")
 @click.option(
-    "--seeds", type=click.IntRange(1), help="Seeds, or trials of table1.  [default: see list]"
+    "--seeds", type=click.IntRange(1, 1000), help="Seeds, or trials of table1.  [default: see list]"
 )
 @click.option(
     "--engine", help="local, inline or ray, see `study run`.  [default: local; inline for smoke]"

@@ -16,6 +16,8 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _NAME_LENGTH = 200
 #: Longest name of a file, in bytes, on nearly all file systems, and longest path.
 _FILE_NAME_BYTES, _PATH_BYTES = 255, 4096
+#: The first number that 64 bits with a sign do not hold.
+_TOO_LARGE = 2**63
 #: How much of a text that is refused is repeated.
 _SHOWN = 60
 
@@ -115,6 +117,8 @@ def at_least(name, value, least):
     """
     if not _is_whole(value) or value < least:
         raise UsageError(f"`{name}` must be a whole number of at least {least}. Received: {value}.")
+    if value >= _TOO_LARGE:
+        raise UsageError(f"`{name}` must be a whole number below 2^63. It is larger.")
     return value
 
 
@@ -171,4 +175,8 @@ def _is_whole(value):
 
 
 def _is_finite(value):
-    return isinstance(value, numbers.Real) and math.isfinite(value)
+    try:
+        return isinstance(value, numbers.Real) and math.isfinite(value)
+    except OverflowError:
+        # An integer that no floating-point number can hold.
+        return False

@@ -4,7 +4,6 @@ import hashlib
 import json
 import logging
 import re
-import zipfile
 import zlib
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -12,7 +11,9 @@ from pathlib import Path
 import numpy as np
 
 from keras_devae import metrics
-from keras_devae.files import replacing
+from keras_devae.data.npz_member import read_arrays
+from keras_devae.errors import FailureError
+from keras_devae.files import is_there, replacing
 from keras_devae.version import __version__
 
 logger = logging.getLogger(__name__)
@@ -124,14 +125,12 @@ class Encoding:
         Args:
             file: The file, see `encoding_file`.
         """
-        try:
-            # numpy.load leaves a damaged file open that it opened itself.
-            with open(file, "rb") as stream, np.load(stream) as stored:
-                parts = {name: stored[name] for name in stored.files}
-            self._check(parts)
-        except FileNotFoundError:
+        if not is_there(file):
             return
-        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+        try:
+            parts = read_arrays(file, ("rows", "means", "log_vars", "categories"))
+            self._check(parts)
+        except (FailureError, ValueError) as error:
             logger.warning("Passing over the damaged %s: %s", file, error)
             return
         self._add([parts])
@@ -141,9 +140,17 @@ class Encoding:
         names = {"rows", "means", "log_vars"} | (
             {"categories"} if self.model.num_categories else set()
         )
-        rows = parts["rows"]
-        if set(parts) != names or any(len(values) != len(rows) for values in parts.values()):
+        lengths = {values.shape[:1] for values in parts.values()}
+        if set(parts) != names or len(lengths) != 1 or () in lengths:
             raise ValueError("it does not hold the codes of this model")
+        rows, (length,) = parts["rows"], lengths.pop()
+        codes = means, log_vars = parts["means"], parts["log_vars"]
+        if means.shape != log_vars.shape or means.shape[-1] != self.model.latent_dim:
+            raise ValueError("its codes have another shape than those of this model")
+        if any(array.dtype.kind != "f" or not np.isfinite(array).all() for array in codes):
+            raise ValueError("its codes are not finite numbers")
+        if "categories" in parts and parts["categories"].shape != (length,):
+            raise ValueError("its categories have another shape than those of this model")
         if not np.issubdtype(rows.dtype, np.integer) or rows.min(initial=0) < 0:
             raise ValueError("its rows are no row numbers")
         if rows.max(initial=0) >= len(self.dataset):

@@ -13,11 +13,18 @@ import secrets
 import shutil
 import tempfile
 import zipfile
-import zlib
 from pathlib import Path
 
 from keras_devae.checks import usable_path
 from keras_devae.errors import FailureError, UsageError
+from keras_devae.reading import (
+    DAMAGED_ARCHIVE,
+    NotAFileError,
+    check_size,
+    opened,
+    read_text,
+    reason_of,
+)
 
 #: Why nothing more can be written: the disk is full, a quota used up, a file over its limit.
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
@@ -155,16 +162,23 @@ def write_json(path, value, durable=False):
     write_text(path, json.dumps(value, indent=2) + "\n", durable)
 
 
+def is_there(path):
+    """Tells whether a name is taken, be it by a folder, a broken link or anything else."""
+    return os.path.lexists(path)
+
+
 def read_json(path):
     """Returns what a JSON file holds.
 
     Raises:
-        FailureError: If it cannot be read.
+        FailureError: If it cannot be read, or is nested deeper than any such file of a run.
     """
     try:
-        return json.loads(Path(path).read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise FailureError(f"{path} cannot be read: {error}.") from None
+        value = json.loads(read_text(path))
+        check_size(value)
+        return value
+    except (OSError, ValueError, RecursionError) as error:
+        raise FailureError(f"{path} cannot be read: {reason_of(error)}.") from None
 
 
 def archive_damage(path):
@@ -177,17 +191,20 @@ def archive_damage(path):
         What is wrong with its content, in words, or `None` if it is whole.
 
     Raises:
-        OSError: If it cannot be read, which says nothing about its content.
+        OSError: If it cannot be read, which says nothing about its content; `NotAFileError` if it
+            is no file.
     """
     try:
-        with zipfile.ZipFile(path) as archive:
+        with opened(path) as file, zipfile.ZipFile(file) as archive:
             broken = archive.testzip()
+    except NotAFileError:
+        raise
     except OSError as error:
         # A number in the file can point to before its beginning.
         if error.errno != errno.EINVAL:
             raise
         return str(error)
-    except (ValueError, RuntimeError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+    except DAMAGED_ARCHIVE as error:
         return str(error) or type(error).__name__
     return broken and f"its part {broken} has another checksum"
 
@@ -222,19 +239,32 @@ def read_table(path, number=float):
         ValueError: If it is damaged.
     """
     try:
-        with Path(path).open(newline="", encoding="utf-8") as file:
-            table = csv.DictReader(file)
-            rows = [{name: number(text) for name, text in row.items()} for row in table]
+        table = csv.DictReader(io.StringIO(read_text(path), newline=""))
+        rows = [{name: number(text) for name, text in row.items()} for row in table]
         if "step" not in (table.fieldnames or ()):
             raise ValueError("it has no column step")
-        return [{**row, "step": int(row["step"])} for row in rows]
+        if len(set(table.fieldnames)) < len(table.fieldnames):
+            raise ValueError("it has two columns of the same name")
+        return [{**row, "step": step} for row, step in zip(rows, _steps(rows), strict=True)]
+    except OSError as error:
+        raise ValueError(reason_of(error)) from None
     except (TypeError, KeyError, OverflowError, csv.Error) as error:
         raise ValueError(str(error)) from None
 
 
+def _steps(rows):
+    """Returns the steps of a table as integers; raises a `ValueError` if they cannot be steps."""
+    steps = [int(row["step"]) for row in rows]
+    if any(step != row["step"] for step, row in zip(steps, rows, strict=True)):
+        raise ValueError("a step is not a whole number")
+    if steps != sorted(steps) or min(steps, default=0) < 0:
+        raise ValueError("its steps do not ascend from 0")
+    return steps
+
+
 def file_hash(path):
     """Returns the SHA-256 of a file in hexadecimal."""
-    with open(path, "rb") as file:
+    with opened(path) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 

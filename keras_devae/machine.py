@@ -83,6 +83,11 @@ def total_memory() -> int | None:
     return _megabytes("/proc/meminfo", "MemTotal")
 
 
+def available_memory() -> int | None:
+    """Returns how many MB could still be used without swapping; `None` if not on Linux."""
+    return _megabytes("/proc/meminfo", "MemAvailable")
+
+
 def peak_memory() -> int | None:
     """Returns the most memory that this process has held so far, in MB; `None` if not on Linux.
 

@@ -1,13 +1,11 @@
 """Which latent dimension holds which factor, while a model trains."""
 
-import zipfile
-import zlib
-
 import numpy as np
 
 from keras_devae import checks, figures, metrics
-from keras_devae.callbacks.measuring import MeasuringCallback, check_has_factors, damaged
-from keras_devae.files import replacing
+from keras_devae.callbacks.measuring import MeasuringCallback, check_has_factors, how_to_mend
+from keras_devae.files import is_there, replacing
+from keras_devae.information_file import read_information_file
 from keras_devae.metrics.inputs import check_labelled
 from keras_devae.metrics.suite import draw_sample
 
@@ -119,14 +117,10 @@ class InformationCallback(MeasuringCallback):
     def _read_matrices(self):
         if self.directory is None:
             return self._matrices
-        if not self._file.is_file():
+        if not is_there(self._file):
             return {}
-        try:
-            # numpy.load leaves a damaged file open that it opened itself.
-            with open(self._file, "rb") as stream, np.load(stream) as stored:
-                return dict(zip(stored["steps"].tolist(), stored["information"], strict=True))
-        except (ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
-            raise damaged(self._file, error) from None
+        steps, information, *_ = read_information_file(self._file, how_to_mend(self._file))
+        return dict(zip(steps.tolist(), information, strict=True))
 
 
 class SampledInformationCallback(InformationCallback):

@@ -7,7 +7,7 @@ import keras
 
 from keras_devae import checks, figures
 from keras_devae.errors import FailureError, UsageError
-from keras_devae.files import check_folder, read_table, write_table
+from keras_devae.files import check_folder, is_there, read_table, write_table
 from keras_devae.models.guard import steps_done
 
 
@@ -129,12 +129,12 @@ class MeasuringCallback(keras.callbacks.Callback):
 
     def _read(self):
         file = None if self.directory is None else self.directory / f"{self.name}.csv"
-        if file is None or not file.is_file():
+        if file is None or not is_there(file):
             return self.rows
         try:
             return read_table(file, _number)
         except ValueError as error:
-            raise damaged(file, error) from None
+            raise FailureError(f"{file} is damaged ({error}). {how_to_mend(file)}") from None
 
 
 def _folder(name, path):
@@ -144,19 +144,15 @@ def _folder(name, path):
     return path
 
 
-def damaged(file, error):
-    """Makes the error for a file of measurements that cannot be read.
+def how_to_mend(file):
+    """Says what to do about a damaged file of measurements, in a sentence.
 
     Args:
         file: Its path; where it is of a run, in the folder `tracking` there.
-        error: What was raised.
-
-    Returns:
-        A `FailureError` to raise.
     """
-    return FailureError(
-        f"{file} is damaged ({error}). Remove it, or mend the run that it is of with: keras-devae "
-        f"doctor {shlex.quote(str(file.parent.parent))} --repair"
+    return (
+        "Remove it, or mend the run that it is of with: keras-devae doctor "
+        f"{shlex.quote(str(file.parent.parent))} --repair"
     )
 
 

@@ -1,32 +1,106 @@
-"""Arrays in .npz archives that are too large to be read at once, and what archives die of."""
+"""Arrays in .npz archives: whole ones, those too large to be read at once, and damaged ones."""
 
 import contextlib
+import math
 import struct
 import tokenize
 import zipfile
-import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
 
-from keras_devae.errors import FailureError
+from keras_devae.errors import FailureError, UsageError
+from keras_devae.machine import available_memory
+from keras_devae.reading import DAMAGED_ARCHIVE, opened, reason_of
 
-#: What reading a damaged array or archive of arrays raises. RuntimeError: encrypted, or compressed
-#: in a way that is not known. The last two: a damaged header of an array, which is Python's
-#: notation.
-UNREADABLE = (
-    zipfile.BadZipFile,
-    zlib.error,
-    struct.error,
-    EOFError,
-    OSError,
-    RuntimeError,
-    TypeError,
-    ValueError,
-    SyntaxError,
-    tokenize.TokenError,
-)
+#: What reading a damaged array or archive of arrays raises. The last two: a damaged header of an
+#: array, which is Python's notation.
+UNREADABLE = (*DAMAGED_ARCHIVE, OSError, TypeError, SyntaxError, tokenize.TokenError)
+_ENCRYPTED = 1
+
+
+class ForeignObjectsError(UsageError):
+    """An array holds Python objects, and reading those would run code."""
+
+
+def read_arrays(path: str | Path, names: Iterable[str]) -> dict[str, np.ndarray]:
+    """Reads arrays from an .npz archive; nothing is ever unpickled.
+
+    Args:
+        path: The archive.
+        names: Names of the arrays that are wanted; others are not touched.
+
+    Returns:
+        Dictionary of those that are there.
+
+    Raises:
+        UsageError: If the file is of another kind or too large for this machine, or an array holds
+            Python objects.
+        FailureError: If it cannot be read, is truncated or damaged.
+    """
+    try:
+        with opened(path) as file:
+            _check_is_archive(file, path)
+            with zipfile.ZipFile(file) as archive:
+                wanted = {name: info for name in names if (info := _member(archive, name, path))}
+                _check_memory(wanted.values(), path)
+                return {name: _array(archive, info, name) for name, info in wanted.items()}
+    except ForeignObjectsError as error:
+        raise UsageError(f"{path}: {error}") from None
+    except (UsageError, FailureError):
+        raise
+    except OSError as error:
+        raise FailureError(f"{path} cannot be read: {reason_of(error)}.") from None
+    except UNREADABLE as error:
+        raise FailureError(
+            f"{path} is not an .npz file, or not a whole one: it is damaged or cut off "
+            f"({reason_of(error)})."
+        ) from None
+
+
+def _check_is_archive(file, path) -> None:
+    start = file.read(4)
+    if start[:2] != b"PK":
+        found = {b"": "It is empty.", b"\x93NUM": "It is a .npy file."}.get(start, "")
+        sentence = f"{path} is not an .npz file, as `numpy.savez` writes it. {found}"
+        raise UsageError(sentence.rstrip())
+
+
+def _member(archive: zipfile.ZipFile, name: str, path) -> zipfile.ZipInfo | None:
+    if f"{name}.npy" not in archive.namelist():
+        return None
+    info = archive.getinfo(f"{name}.npy")
+    if info.flag_bits & _ENCRYPTED:
+        raise UsageError(f"{path} is encrypted. Save its arrays without a password.")
+    return info
+
+
+def _check_memory(members: Iterable[zipfile.ZipInfo], path) -> None:
+    """Refuses what would unpack to more than there is room for, as a ZIP bomb does."""
+    needed, there = sum(info.file_size for info in members), available_memory()
+    if there is not None and needed > there * 10**6:
+        raise UsageError(
+            f"{path} unpacks to {needed / 1e9:,.1f} GB, and this machine has {there / 1e3:,.1f} GB "
+            "of memory free. Save fewer rows."
+        )
+
+
+def _array(archive: zipfile.ZipFile, info: zipfile.ZipInfo, name: str) -> np.ndarray:
+    with archive.open(info) as member:
+        shape, _, dtype = read_header(member)
+        size = math.prod(shape) * dtype.itemsize
+        if dtype.hasobject:
+            raise ForeignObjectsError(
+                f"{name!r} holds Python objects, which are not read because unpickling runs code; "
+                "save plain arrays of numbers or of strings."
+            )
+        if min(shape, default=0) < 0 or info.file_size != member.tell() + size:
+            raise ValueError(
+                f"{name!r} has a header for shape {shape} and dtype {dtype}, and not as many bytes"
+            )
+        member.seek(0)
+        return np.lib.format.read_array(member, allow_pickle=False)
 
 
 @contextlib.contextmanager

@@ -1,7 +1,6 @@
 """A user's own images: an .npz file, a .npy file, or a folder of pictures."""
 
 import warnings
-import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -17,7 +16,7 @@ from keras_devae.data.arrays import (
 )
 from keras_devae.data.dataset import Dataset
 from keras_devae.data.factor_files import factor_file_in, mapped_array, read_factors
-from keras_devae.data.npz_member import UNREADABLE
+from keras_devae.data.npz_member import read_arrays
 from keras_devae.data.pictures import (
     PICTURE_SUFFIXES,
     Progress,
@@ -68,7 +67,7 @@ def from_npz(
     if not path.is_file():
         raise UsageError(f"There is no file {path}.")
     factor_members = () if factors_file else ("factors", "factor_names")
-    members = _read_members(path, ("images", "imgs", *factor_members))
+    members = read_arrays(path, ("images", "imgs", *factor_members))
     images = members.get("images", members.get("imgs"))
     if images is None:
         raise UsageError(f"{path} has no member 'images' (or 'imgs').")
@@ -150,31 +149,6 @@ def _check_size(pixels: np.ndarray, image_size: int | None, path: Path) -> None:
             f"The images of {path} have {pixels.shape[1]}x{pixels.shape[2]} pixels and are not "
             f"resized. Received: image_size={image_size}."
         )
-
-
-def _read_members(path: Path, wanted: tuple[str, ...]) -> dict[str, np.ndarray]:
-    if not zipfile.is_zipfile(path):
-        raise FailureError(f"{path} is not an .npz file, or not a whole one.")
-    try:
-        with np.load(path, allow_pickle=False) as archive:
-            return {name: _read_member(archive, name, path) for name in wanted if name in archive}
-    except UNREADABLE as error:
-        if isinstance(error, (UsageError, FailureError)):
-            raise
-        raise FailureError(f"{path} is damaged: {error}.") from None
-
-
-def _read_member(archive, name: str, path: Path) -> np.ndarray:
-    try:
-        return archive[name]
-    except ValueError as error:
-        if "Object arrays" not in str(error):
-            # NumPy's own words advise to unpickle it.
-            raise FailureError(f"Member {name!r} of {path} is damaged.") from None
-        raise UsageError(
-            f"Member {name!r} of {path} holds Python objects, which are not read because "
-            "unpickling runs code; save it as an array of numbers or of strings."
-        ) from None
 
 
 def from_folder(

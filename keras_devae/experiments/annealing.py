@@ -16,15 +16,15 @@ import dataclasses
 import functools
 import itertools
 import math
-import zipfile
-import zlib
 
 import numpy as np
 
 from keras_devae import checks, figures
-from keras_devae.errors import FailureError, UsageError
+from keras_devae.checks import positive
+from keras_devae.errors import UsageError
 from keras_devae.experiments.config import RunConfig
 from keras_devae.files import write_json, write_table
+from keras_devae.information_file import read_information_file
 
 #: The default range, at 64x64 pixels.
 BETA_START, BETA_END = 200.0, 1.0
@@ -246,14 +246,10 @@ def read_test(run):
     """
     config = run.read_config()
     start, end = _range_of(run, config)
-    try:
-        with np.load(run.tracking / "sampled-information.npz") as stored:
-            steps, told = stored["steps"], stored["information"].max(axis=1)
-            entropies, names = stored["entropies"], stored["factor_names"].tolist()
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
-        raise FailureError(
-            f"What the annealing test in {run.path} measured cannot be read: {error}."
-        ) from None
+    steps, information, entropies, names = read_information_file(
+        run.tracking / "sampled-information.npz", "What the annealing test measured is lost."
+    )
+    told, names = information.max(axis=1), names.tolist()
     # The first reading is of a model that is not trained at all.
     trained = steps > 0
     betas = start * (end / start) ** np.minimum(1, steps / config.steps)
@@ -268,7 +264,7 @@ def _range_of(run, config):
             f"annealing-test --dataset {config.dataset}"
         )
     ends = config.model_options["beta"]["config"]
-    return ends["start"], ends["end"]
+    return tuple(positive(f"{name} of the betas", ends.get(name)) for name in ("start", "end"))
 
 
 def write_test(test, run):

@@ -106,12 +106,12 @@ class CheckpointWriter:
         except BaseException as error:
             self._thread.shutdown()
             # What Keras raises for a class that it does not know, and for a lambda.
-            if not isinstance(error, ValueError):
+            if not isinstance(error.__cause__, (ValueError, TypeError)):
                 raise
             raise UsageError(
                 "No checkpoint of this model could be loaded again. Register each layer, loss and "
                 "optimizer of your own with keras.saving.register_keras_serializable. "
-                f"{type(error).__name__}: {error}"
+                f"{error}"
             ) from error
 
     def write(self, model, step, path, before, after):

@@ -1,10 +1,10 @@
 """Codes made elsewhere, in a file."""
 
-import zipfile
-
 import numpy as np
 
-from keras_devae.errors import FailureError, UsageError
+from keras_devae.data.npz_member import read_arrays
+from keras_devae.errors import UsageError
+from keras_devae.files import is_there
 
 _ARRAYS = ("codes", "factors", "z_log_var", "factor_names", "n_train")
 
@@ -24,15 +24,9 @@ def read_codes_file(path):
         UsageError: If there is no such file, it is of another kind, or has no `codes` in it.
         FailureError: If it is damaged.
     """
-    _check_kind(path)
-    try:
-        # numpy.load leaves a damaged file open that it opened itself.
-        with open(path, "rb") as file, np.load(file) as stored:
-            found = {name: stored[name] for name in _ARRAYS if name in stored.files}
-    except (OSError, EOFError, zipfile.BadZipFile) as error:
-        raise FailureError(f"{path} cannot be read, it is damaged or cut off: {error}.") from None
-    except ValueError as error:
-        raise UsageError(f"{path} must hold plain arrays: {error}") from None
+    if not is_there(path):
+        raise UsageError(f"{path} cannot be opened: No such file or directory.")
+    found = read_arrays(path, _ARRAYS)
     if "codes" not in found:
         raise UsageError(f"{path} must hold an array called `codes`.")
     if "factor_names" in found:
@@ -48,20 +42,14 @@ def _names(names, path):
             f"`factor_names` in {path} must be a list of strings. Received: shape {names.shape}, "
             f"dtype {names.dtype}."
         )
-    return [name.decode() if isinstance(name, bytes) else str(name) for name in names.tolist()]
+    try:
+        return [name.decode() if isinstance(name, bytes) else str(name) for name in names.tolist()]
+    except UnicodeDecodeError:
+        raise UsageError(f"`factor_names` in {path} must be text in UTF-8.") from None
 
 
 def _whole_number(value, path):
-    if value.ndim or value.dtype.kind not in "iuf" or value != np.floor(value):
+    is_number = not value.ndim and value.dtype.kind in "iuf" and np.isfinite(value)
+    if not is_number or value != np.floor(value):
         raise UsageError(f"`n_train` in {path} must be a whole number. Received: {value!r}.")
     return int(value)
-
-
-def _check_kind(path):
-    try:
-        with open(path, "rb") as file:
-            start = file.read(2)
-    except OSError as error:
-        raise UsageError(f"{path} cannot be opened: {error.strerror}.") from None
-    if start != b"PK":
-        raise UsageError(f"{path} is not an .npz file, as `numpy.savez` writes it.")

@@ -16,7 +16,8 @@ from keras_devae.experiments.config import RunConfig
 from keras_devae.experiments.flat_settings import setting_names
 from keras_devae.experiments.model_catalogue import MODEL_CATALOGUE
 from keras_devae.experiments.run_directory import RunDirectory, find_runs
-from keras_devae.experiments.studies.study import Study
+from keras_devae.experiments.studies.study import run_names
+from keras_devae.files import is_there
 from keras_devae.metrics.spread import Spread, spread_of
 
 #: Settings that say how a run was carried out, and change neither model nor scores.
@@ -223,10 +224,10 @@ def names_by_reason(reason_of):
 
 def _directories_in(folder):
     folder = usable_path("The folder of a run", folder)
-    if (folder / "config.json").is_file():
+    if is_there(folder / "config.json"):
         return [RunDirectory(folder)]
-    if (folder / "study.json").is_file():
-        return [run.directory for run in Study.from_folder(folder).runs]
+    if is_there(folder / "study.json"):
+        return [RunDirectory(folder / name) for name in run_names(folder)]
     runs = find_runs(folder)
     if not runs:
         raise UsageError(f"There is no run in {folder}: neither config.json nor folders with one.")
@@ -235,18 +236,15 @@ def _directories_in(folder):
 
 def _read(directory, layer):
     """Returns the `ComparedRun` of a folder, or raises an error that says why there is none."""
-    if not directory.metrics_file.is_file():
+    if not is_there(directory.metrics_file):
         raise UsageError("not finished")
     config, content = directory.read_config(), directory.read_metrics()
-    try:
-        layers = {scores["layer"]: scores for scores in content["layers"]}
-        scores = {
-            name: float(value)
-            for name, value in layers.get(layer, {}).items()
-            if name != "layer" and value is not None and not name.endswith(_SPREAD_KEYS)
-        }
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
-        raise FailureError(f"metrics.json does not hold scores ({error!r})") from None
+    layers = {scores["layer"]: scores for scores in content["layers"]}
+    scores = {
+        name: float(value)
+        for name, value in layers.get(layer, {}).items()
+        if name != "layer" and value is not None and not name.endswith(_SPREAD_KEYS)
+    }
     if layer not in layers:
         raise UsageError(f"no scores of layer {layer}")
     finite = {name: value for name, value in scores.items() if math.isfinite(value)}

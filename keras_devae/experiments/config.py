@@ -1,13 +1,15 @@
 """Everything that defines a training run."""
 
 import dataclasses
+import functools
 from pathlib import Path
-from typing import Any
+from typing import Any, get_type_hints
 
 from keras_devae import checks, data, metrics
 from keras_devae.backend import BACKENDS
 from keras_devae.distribution import DISTRIBUTIONS
 from keras_devae.errors import UsageError, unknown_name
+from keras_devae.experiments.kinds import misfit, shortened
 from keras_devae.experiments.model_catalogue import (
     LIKELIHOOD_NAMES,
     MODEL_CATALOGUE,
@@ -108,6 +110,8 @@ class RunConfig:
     tensorboard: bool = False
 
     def __post_init__(self):
+        self._check_kinds()
+        self._check_paths()
         object.__setattr__(self, "model_options", check_options(self.model, self.model_options))
         if self.metrics is not None:
             object.__setattr__(self, "metrics", tuple(self.metrics))
@@ -118,12 +122,21 @@ class RunConfig:
         if self.factors is not None:
             object.__setattr__(self, "factors", tuple(self.factors))
         data.variants.check(self.variants)
-        for name in ("data_dir", "factors_file"):
-            if getattr(self, name) is not None:
-                checks.expanded_path(f"`{name}`", getattr(self, name))
         check_tracked(self.track, has_factors=True)
         self._check_names()
         self._check_ranges()
+
+    def _check_kinds(self):
+        for name, kind in _kinds().items():
+            sentence = misfit(name, getattr(self, name), kind)
+            if sentence:
+                raise UsageError(sentence)
+
+    def _check_paths(self):
+        for name in ("dataset", "factors_file", "data_dir"):
+            if getattr(self, name) is not None:
+                path = getattr(self, name)
+                checks.expanded_path(f"`{name}`", path.partition(":")[2] or path)
 
     def _check_names(self):
         if MODEL_CATALOGUE[self.model].fitted and self.likelihood == "bernoulli":
@@ -211,13 +224,20 @@ class RunConfig:
         """Rebuilds a configuration from `to_dict`.
 
         Raises:
-            UsageError: If a setting is unknown or out of range.
+            UsageError: If a setting is unknown, of the wrong kind or out of range.
         """
+        if not isinstance(settings, dict):
+            raise UsageError(f"Settings must be a table. Received: {shortened(settings)}.")
         known = [field.name for field in dataclasses.fields(cls)]
         for name in settings:
             if name not in known:
                 raise unknown_name("setting", name, known)
         return cls(**settings)
+
+
+@functools.cache
+def _kinds():
+    return get_type_hints(RunConfig)
 
 
 def _pinned(config, provenance):

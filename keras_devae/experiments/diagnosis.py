@@ -1,24 +1,29 @@
 """What is wrong with the folder of a run, and what to do about it. Needs no backend."""
 
 import contextlib
-import csv
 import dataclasses
-import io
-import json
+import itertools
 import math
 import shlex
 import shutil
 from pathlib import Path
 
+from keras_devae.data.loading import OWN_KINDS
 from keras_devae.errors import FailureError, UsageError
+from keras_devae.experiments import checkpoint_files
 from keras_devae.experiments.faults import how_to_go_on
+from keras_devae.experiments.placement import misplaced
 from keras_devae.experiments.run_directory import RunDirectory, repair_command
+from keras_devae.experiments.table_repair import readable_rows
 from keras_devae.experiments.tracking import TRACKED
 from keras_devae.files import archive_damage, file_hash, write_table
+from keras_devae.reading import NotAFileError
 
 #: What becomes of lines that cannot be read.
 _KEPT = "They are dropped, and the table as it was is kept with .damaged behind its name;"
 STATES = ("ok", "repaired", "problem")
+#: Steps that a sentence names at most.
+_FEW = 5
 
 
 @dataclasses.dataclass(frozen=True)
@@ -77,12 +82,13 @@ class _Examination:
     def findings(self):
         try:
             self.config = self.run.read_config()
-        except (FailureError, UsageError, TypeError) as error:
+        except FailureError as error:
             yield Finding(
                 "config.json", "problem", f"{error} Without it the run cannot go on: begin it anew."
             )
             return
         yield Finding("config.json", "ok", "It is whole.")
+        yield from self._misplaced()
         yield from self._leftovers()
         good = yield from self._checkpoints()
         yield from self._model()
@@ -115,12 +121,19 @@ class _Examination:
         if rows:
             write_table(file, rows, durable=True)
 
+    def _misplaced(self):
+        for path in misplaced(self.run):
+            yield self._set_aside(path, "Something else stands in its place.")
+
     def _archive(self, file, found):
         """Yields what is wrong with an archive, and returns whether it is whole."""
         try:
             reason = archive_damage(file)
         except FileNotFoundError:
             # Training has removed it meanwhile.
+            return False
+        except NotAFileError:
+            # Told already.
             return False
         except OSError as error:
             what = str(file.relative_to(self.run.path))
@@ -142,9 +155,19 @@ class _Examination:
 
     def _checkpoints(self):
         good = []
+        for file in checkpoint_files.strange_in(self.run.checkpoints):
+            yield Finding(
+                f"checkpoints/{file.name}",
+                "problem",
+                "It is no checkpoint by its name, or no file, and is left alone. Remove it if you "
+                "do not need it.",
+            )
         for step in self.run.checkpoint_steps():
             file = self.run.checkpoint_file(step)
-            if (yield from self._archive(file, f"The checkpoint of step {step} is damaged")):
+            if step > self.config.steps:
+                found = f"It is of a step after the run's last, {self.config.steps}."
+                yield self._set_aside(file, found)
+            elif (yield from self._archive(file, f"The checkpoint of step {step} is damaged")):
                 good.append(step)
         if good:
             steps = ", ".join(map(str, good))
@@ -158,13 +181,13 @@ class _Examination:
     def _history(self, good):
         if not self.run.history_file.is_file() and not any(good):
             return
-        rows, unreadable = _read_table(self.run.history_file)
+        rows, unreadable = readable_rows(self.run.history_file)
         steps = [step for step, _ in rows]
         bad = [step for step, row in rows if not math.isfinite(float(row.get("loss", 0)))]
         # Rows come before their checkpoint; those beyond it are written again.
         newest = self.config.steps if self.run.is_trained() else max(good, default=0)
         beyond = [] if self.in_use else [step for step in steps if step > newest]
-        missing = sorted(set(self._grid(newest)) - set(steps))
+        missing = self._missing(newest, steps)
         if missing:
             yield self._lost_history(missing, steps, good)
         if bad:
@@ -183,14 +206,16 @@ class _Examination:
         elif not (missing or bad):
             yield Finding("history.csv", "ok", f"It has {len(rows)} rows.")
 
-    def _grid(self, newest):
-        every = self.config.checkpoint_every
-        end = {self.config.steps} if newest == self.config.steps else set()
-        return {*range(every, newest + 1, every), *end}
+    def _missing(self, newest, steps):
+        """Returns steps without a row of history up to a newest one, the first few in order."""
+        every, present = self.config.checkpoint_every, set(steps)
+        end = [newest] if newest == self.config.steps and newest % every else []
+        grid = itertools.chain(range(every, newest + 1, every), end)
+        return list(itertools.islice((step for step in grid if step not in present), _FEW + 1))
 
     def _lost_history(self, missing, steps, good):
         found = f"It lacks the rows of the steps {_listed(missing)}."
-        whole = [step for step in good if self._grid(step) <= set(steps)]
+        whole = [step for step in good if not self._missing(step, steps)]
         ahead = [step for step in good if step > max(whole, default=math.inf)]
         if self.run.is_trained() or not ahead:
             return Finding(
@@ -209,7 +234,7 @@ class _Examination:
         tables = [self.run.tracking / f"{name}.csv" for name in (*TRACKED, "metrics")]
         for file in filter(Path.is_file, tables):
             what = f"tracking/{file.name}"
-            rows, unreadable = _read_table(file)
+            rows, unreadable = readable_rows(file)
             if unreadable:
                 keep = [row for step, row in rows if step <= newest]
                 yield self._mended(
@@ -231,10 +256,15 @@ class _Examination:
             return
         again = f"Compute them again with: keras-devae evaluate {shlex.quote(str(self.run.path))}"
         try:
-            scores = json.loads(file.read_text(encoding="utf-8"))
-            made_of = scores["settings"].get("model_sha256")
-        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-            yield self._set_aside(file, f"The scores cannot be read: {error}.")
+            scores = self.run.read_metrics()
+        except FailureError as error:
+            found = str(error).partition(" Mend it with: ")[0]
+            yield self._set_aside(file, found)
+            return
+        made_of = scores.get("settings", {}).get("model_sha256")
+        values = [value for layer in scores["layers"] for value in layer.values()]
+        if not all(value is None or math.isfinite(value) for value in values):
+            yield Finding("metrics.json", "problem", f"A score is not finite. {again}")
             return
         if made_of and model.is_file() and made_of != file_hash(model):
             yield Finding(
@@ -246,7 +276,7 @@ class _Examination:
     def _data(self):
         kind, colon, path = self.config.dataset.partition(":")
         try:
-            if colon:
+            if kind in OWN_KINDS and colon:
                 return self._own_data(kind, path)
             dataset = self.run.load_dataset()
         except (FailureError, UsageError) as error:
@@ -255,7 +285,10 @@ class _Examination:
 
     def _own_data(self, kind, path):
         # To compare the content is as much work as to read it all, and done before training.
-        missing = [p for p in (path, self.config.factors_file) if p and not Path(p).exists()]
+        is_right = Path.is_dir if kind == "folder" else Path.is_file
+        factors = self.config.factors_file
+        missing = [] if is_right(Path(path)) else [path]
+        missing += [factors] if factors and not Path(factors).is_file() else []
         if missing:
             return Finding(
                 "data set", "problem", f"{', '.join(missing)} is missing. Put it back there."
@@ -296,32 +329,5 @@ def _size_of(file):
     return 0
 
 
-def _read_table(file):
-    """Returns the good rows of a table, (step, row), up to the first bad line, and how many follow.
-
-    A row is good if it has all columns, all numbers, and no step before that of the row before.
-    """
-    try:
-        lines = list(csv.reader(io.StringIO(file.read_text(encoding="utf-8", errors="replace"))))
-    except FileNotFoundError:
-        return [], 0
-    except (OSError, csv.Error):
-        return [], 1
-    header, *body = lines or [[]]
-    rows, last = [], -1
-    for number, values in enumerate(body):
-        try:
-            row = dict(zip(header, values, strict=True))
-            [float(value) for value in values]
-            step = int(float(row["step"]))
-        except (ValueError, KeyError, OverflowError):
-            return rows, len(body) - number
-        if step < last:
-            return rows, len(body) - number
-        rows.append((step, row))
-        last = step
-    return rows, 0 if "step" in header else 1
-
-
 def _listed(steps):
-    return ", ".join(map(str, steps[:5])) + (", ..." if len(steps) > 5 else "")
+    return ", ".join(map(str, steps[:_FEW])) + (", ..." if len(steps) > _FEW else "")

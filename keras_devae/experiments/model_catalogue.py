@@ -7,6 +7,7 @@ from typing import Any
 
 from keras_devae.checks import at_least, finite_at_least, positive, pressures, widths
 from keras_devae.errors import UsageError, unknown_name
+from keras_devae.experiments.kinds import shortened
 
 NETWORK_NAMES = ("convolutional", "mlp")
 LIKELIHOOD_NAMES = ("bernoulli", "gaussian")
@@ -75,8 +76,14 @@ def _flag(name, value):
 
 
 def _weight_or_schedule(name, value):
-    is_schedule = isinstance(value, dict) and "class_name" in value
-    return value if is_schedule else finite_at_least(name, value)
+    if not isinstance(value, dict):
+        return finite_at_least(name, value)
+    if isinstance(value.get("class_name"), str) and isinstance(value.get("config"), dict):
+        return value
+    raise UsageError(
+        f"`{name}` must be a number or the configuration of a schedule, with `class_name` and "
+        f"`config`. Received: {shortened(value)}."
+    )
 
 
 def _weight(default, help, *scales):

@@ -4,18 +4,20 @@ import dataclasses
 import datetime
 import json
 import logging
-import re
 import shlex
 from pathlib import Path
 
 from keras_devae.checks import usable_path
 from keras_devae.errors import FailureError, UsageError
+from keras_devae.experiments import checkpoint_files
 from keras_devae.experiments.config import RunConfig, load_dataset
-from keras_devae.experiments.run_files import FOLDERS, files_of_a_run, misplaced, strangers
+from keras_devae.experiments.records import RunRecord, Scores, read_record
+from keras_devae.experiments.run_files import FOLDERS, files_of_a_run, irreplaceable, strangers
 from keras_devae.experiments.run_lock import LOCK_NAME, RunLock
 from keras_devae.files import (
     check_folder,
     flush_to_disk,
+    is_there,
     leftovers,
     read_json,
     read_table,
@@ -23,10 +25,10 @@ from keras_devae.files import (
     write_json,
     write_table,
 )
+from keras_devae.reading import reason_of
 
 logger = logging.getLogger("keras_devae")
 
-_CHECKPOINT = re.compile(r"step-(\d{8,})\.keras")
 #: How many of the files that stay are named.
 _NAMED = 5
 
@@ -126,17 +128,17 @@ class RunDirectory:
             UsageError: If there is no run.
         """
         run = cls(path)
-        if not run.config_file.is_file():
+        if not is_there(run.config_file):
             raise UsageError(f"There is no run in {run.path}: it has no config.json.")
         return run
 
     def read_record(self):
-        """Returns what `config.json` holds: `settings`, `data`, `environment`, perhaps `times`.
+        """Returns what `config.json` holds, a `RunRecord`.
 
         Raises:
             FailureError: If it is damaged.
         """
-        return read_json(self.config_file)
+        return read_record(self.config_file, RunRecord, "Train the run again.")
 
     def read_config(self):
         """Returns the run's `RunConfig`.
@@ -144,10 +146,13 @@ class RunDirectory:
         Raises:
             FailureError: If `config.json` is damaged.
         """
-        record = self.read_record()
-        if not isinstance(record, dict) or not {"settings", "data"} <= set(record):
-            raise FailureError(f"{self.config_file} lacks its settings. Train the run again.")
-        return RunConfig.from_dict(record["settings"])
+        try:
+            return RunConfig.from_dict(self.read_record()["settings"])
+        except UsageError as error:
+            raise FailureError(
+                f"{self.config_file} does not hold the settings of a run: {error} Train the run "
+                "again."
+            ) from None
 
     def load_dataset(self, variants=None, progress=None):
         """Loads the data set that the run was made with.
@@ -214,12 +219,14 @@ class RunDirectory:
         write_json(self.config_file, record, durable=True)
 
     def read_metrics(self):
-        """Returns what `metrics.json` holds, or `None` before it is written.
+        """Returns what `metrics.json` holds, `Scores`, or `None` before it is written.
 
         Raises:
             FailureError: If it is damaged.
         """
-        return read_json(self.metrics_file) if self.metrics_file.is_file() else None
+        if not is_there(self.metrics_file):
+            return None
+        return read_record(self.metrics_file, Scores, f"Mend it with: {repair_command(self.path)}")
 
     def write_metrics(self, scores):
         """Writes `metrics.json`."""
@@ -231,7 +238,7 @@ class RunDirectory:
         Raises:
             FailureError: If it is damaged.
         """
-        if not self.history_file.is_file():
+        if not is_there(self.history_file):
             return []
         try:
             return read_table(self.history_file)
@@ -253,12 +260,11 @@ class RunDirectory:
 
     def checkpoint_file(self, step):
         """Returns the path of the checkpoint of a step."""
-        return self.checkpoints / f"step-{step:08d}.keras"
+        return checkpoint_files.path_of(self.checkpoints, step)
 
     def checkpoint_steps(self):
         """Returns the steps of the checkpoints, newest first."""
-        named = (_CHECKPOINT.fullmatch(f.name) for f in self.checkpoints.glob("step-*.keras"))
-        return sorted((int(match[1]) for match in named if match), reverse=True)
+        return checkpoint_files.steps_in(self.checkpoints)
 
     def remove_old_checkpoints(self, keep=2):
         """Removes all checkpoints but the newest.
@@ -300,13 +306,10 @@ class RunDirectory:
             file: Its path.
 
         Returns:
-            The path with `.damaged` behind it.
+            The path with `.damaged` behind it, and a number where that name is taken.
         """
-        aside, number = file.with_name(f"{file.name}.damaged"), 2
-        while aside.exists():
-            # One that was set aside before is kept, too.
-            aside, number = file.with_name(f"{file.name}.damaged-{number}"), number + 1
-        file.replace(aside)
+        aside = unused_path(file.parent, f"{file.name}{checkpoint_files.SET_ASIDE}")
+        file.rename(aside)
         return aside
 
     def leftovers(self):
@@ -324,7 +327,7 @@ class RunDirectory:
 
     def is_trained(self):
         """Tells whether training is done, and at most the evaluation is left."""
-        return self.model_file.is_file()
+        return is_there(self.model_file)
 
     def trained_model_file(self):
         """Returns the finished model, or else the newest checkpoint.
@@ -383,7 +386,7 @@ def check_free(path, overwrite=False):
             f"The run {run.path} exists. Choose another name with --run, replace it with "
             f"--overwrite, or go on with it: {resume_command(run.path)}"
         )
-    if others := misplaced(run.path):
+    if others := irreplaceable(run.path):
         raise UsageError(
             f"The run {run.path} is not replaced: no run made {_listed(others)} what it is there. "
             "Move it away, or choose another name with --run."
@@ -415,15 +418,24 @@ def find_runs(folder):
     """Returns the runs below a folder, ordered by name.
 
     Args:
-        folder: A folder such as `runs`.
+        folder: A folder such as `runs`; it may be missing.
+
+    Raises:
+        UsageError: If it cannot be read.
     """
     folder = usable_path("The folder of the runs", folder)
-    return [RunDirectory(file.parent) for file in sorted(folder.glob("*/config.json"))]
+    try:
+        entries = sorted(folder.iterdir())
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        raise UsageError(f"The folder {folder} cannot be read: {reason_of(error)}.") from None
+    return [RunDirectory(entry) for entry in entries if is_there(entry / "config.json")]
 
 
 def unused_path(folder, name):
     """Returns `folder/name`, with a number behind it if that is taken."""
     candidate, number = Path(folder) / name, 2
-    while candidate.exists():
+    while is_there(candidate):
         candidate, number = Path(folder) / f"{name}-{number}", number + 1
     return candidate

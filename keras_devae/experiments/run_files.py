@@ -42,7 +42,7 @@ def files_of_a_run(path):
     return [entry for entry in _named(path) if _is_file(entry)]
 
 
-def misplaced(path):
+def irreplaceable(path):
     """Lists what has the name of something that a run writes, and is something else.
 
     Such are a link in place of a folder, whose files would be another folder's, and a folder in

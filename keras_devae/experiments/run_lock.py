@@ -4,7 +4,8 @@ import logging
 import os
 from pathlib import Path
 
-from keras_devae.errors import UsageError
+from keras_devae.errors import FailureError, UsageError
+from keras_devae.reading import reason_of
 
 #: File in the run's folder that the claim is on; that it is there means nothing.
 LOCK_NAME = ".lock"
@@ -40,6 +41,7 @@ class RunLock:
         Raises:
             ClaimedError: If somebody else has it.
             UsageError: If something that is no such lock has its name.
+            FailureError: If the file cannot be written.
         """
         try:
             self._take(timeout)
@@ -53,6 +55,8 @@ class RunLock:
                 "filelock is not installed: see to it that no other process trains %s.",
                 self._file.parent,
             )
+        except OSError as error:
+            raise FailureError(f"{self._file} cannot be locked: {reason_of(error)}.") from None
         except NotImplementedError:
             logger.warning(
                 "The file system of %s has no locks: see to it that no other process trains it.",

@@ -1,9 +1,8 @@
 """Every figure that can be drawn of runs: of their models, their tables and their scores."""
 
 import inspect
+import re
 import shlex
-import zipfile
-import zlib
 from pathlib import Path
 
 import numpy as np
@@ -11,14 +10,13 @@ import numpy as np
 from keras_devae import figures
 from keras_devae.errors import FailureError, UsageError, unknown_name
 from keras_devae.experiments.run_directory import repair_command, resume_command
-from keras_devae.files import check_writable, read_table
+from keras_devae.files import check_writable, is_there, read_table
+from keras_devae.information_file import read_information_file
 from keras_devae.pictures import PICTURES, check_picture, traversal_animation
 
 _ANIMATION = ".gif"
 _RECONSTRUCTION = "reconstruction_error.negative_log_likelihood"
 _GAP = "mig.score"
-#: What a damaged file of NumPy's or table raises.
-_UNREADABLE = (ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error)
 
 
 def learning_curves_figure(run):
@@ -74,13 +72,7 @@ def read_information(run):
         FailureError: If its file is damaged.
     """
     file = _tracked_file(run, "information", "npz")
-    try:
-        # numpy.load leaves a damaged file open that it opened itself.
-        with open(file, "rb") as stream, np.load(stream) as stored:
-            names = ("steps", "information", "entropies", "factor_names")
-            return tuple(stored[name] for name in names)
-    except _UNREADABLE as error:
-        raise _damaged(run, file, error) from None
+    return read_information_file(file, f"Mend the run with: {repair_command(run.path)}")
 
 
 def kl_diffusion_figure(run):
@@ -99,9 +91,11 @@ def kl_diffusion_figure(run):
     file = _tracked_file(run, "kl", "csv")
     try:
         rows = read_table(file)
-        names = [name for name in rows[0] if name.startswith("z")]
+        names = [name for name in (rows or [{}])[0] if re.fullmatch("z[0-9]+", name)]
         values = np.array([[row[name] for name in names] for row in rows])
-    except (*_UNREADABLE, IndexError) as error:
+        if not values.size:
+            raise ValueError("it has no KL divergences of latents")
+    except ValueError as error:
         raise _damaged(run, file, error) from None
     return figures.kl_per_latent([row["step"] for row in rows], values)
 
@@ -245,7 +239,7 @@ def _is_animation(file):
 
 def _tracked_file(run, what, suffix):
     file = run.tracking / f"{what}.{suffix}"
-    if not file.is_file():
+    if not is_there(file):
         raise UsageError(
             f"The run {run.path} did not track this: it has no {file.name} in {run.tracking}. "
             f"Train with --track {what}."

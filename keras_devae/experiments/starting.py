@@ -18,6 +18,7 @@ from keras_devae.experiments.distributed import (
     own_path,
     without_the_refused,
 )
+from keras_devae.experiments.placement import check_places
 from keras_devae.experiments.run_directory import RunDirectory, check_free, unused_path
 from keras_devae.experiments.tracking import check_tensorboard
 
@@ -109,6 +110,7 @@ def start_again(run, backend=None, progress=None):
         ClaimedError: If another process is training the run.
     """
     config = run.read_config()
+    check_places(run)
     select_backend(preferred_backend(backend, config.backend))
     if not is_worker(config):
         run.claim()

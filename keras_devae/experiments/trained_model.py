@@ -2,17 +2,15 @@
 
 import logging
 import weakref
-import zipfile
 
 from keras_devae.errors import FailureError
 from keras_devae.experiments.faults import how_to_go_on
 from keras_devae.files import file_hash
-from keras_devae.models.saved import load_saved
+from keras_devae.models import MODELS
+from keras_devae.models.saved import UnreadableModelError, load_saved
+from keras_devae.reading import reason_of
 
 logger = logging.getLogger(__name__)
-
-#: What Keras raises for a file that is truncated or overwritten, but for others too.
-UNREADABLE = (OSError, ValueError, KeyError, zipfile.BadZipFile)
 
 #: Model -> SHA-256 of the file that it was loaded from. While a run trains, a newer file may be
 #: there by the time that somebody asks.
@@ -37,10 +35,35 @@ def load_trained(run):
         logger.warning("%s is not trained to its end. %s", run.path, how_to_go_on(run))
     try:
         digest = file_hash(path)
-        model = load_saved(path)
-    except UNREADABLE as error:
-        raise FailureError(f"{path} cannot be loaded: {error}") from None
+    except OSError as error:
+        raise FailureError(f"{path} cannot be loaded: {reason_of(error)}.") from None
+    model = load_run_model(path, run.read_config())
     _HASHES[model] = digest
+    return model
+
+
+def load_run_model(path, config):
+    """Loads a model or checkpoint of a run.
+
+    Args:
+        path: The file.
+        config: The run's `RunConfig`.
+
+    Returns:
+        The model, compiled.
+
+    Raises:
+        UnreadableModelError: If the file is damaged, or the model is none of that run.
+    """
+    model = load_saved(path)
+    wanted = MODELS[config.model]
+    if type(model) is not wanted or model.latent_dim != config.latent_dim:
+        raise UnreadableModelError(
+            f"{path} is of another run: it holds a {type(model).__name__} with {model.latent_dim} "
+            f"latent dimensions, and the run a {wanted.__name__} with {config.latent_dim}."
+        )
+    if model.optimizer is None:
+        raise UnreadableModelError(f"{path} is damaged: its model is not compiled.")
     return model
 
 

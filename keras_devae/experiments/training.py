@@ -12,13 +12,14 @@ from keras_devae.errors import FailureError
 from keras_devae.experiments.environment import describe_environment
 from keras_devae.experiments.faults import explained
 from keras_devae.experiments.recorder import OneTraining, RunRecorder
+from keras_devae.experiments.run_directory import repair_command
 from keras_devae.experiments.tracking import tracking_callbacks
-from keras_devae.experiments.trained_model import UNREADABLE, load_trained
+from keras_devae.experiments.trained_model import load_run_model, load_trained
 from keras_devae.files import archive_damage, replacing
 from keras_devae.interruption import Interruption
 from keras_devae.models import MODELS
 from keras_devae.models.images import check_images
-from keras_devae.models.saved import load_saved
+from keras_devae.models.saved import UnreadableModelError
 from keras_devae.pipeline import Batches
 
 logger = logging.getLogger("keras_devae")
@@ -113,21 +114,26 @@ def resume(config, run, dataset, progress=True):
     if run.is_trained():
         return load_trained(run)
     with distribution.scope(config.distribute):
-        model, step = _load_newest_checkpoint(run)
+        model, step = _load_newest_checkpoint(run, config)
     if model is None:
         return train(build_model(config, dataset), config, run, dataset, progress)
     return _fit(model, config, run, dataset, step, progress)
 
 
-def _load_newest_checkpoint(run):
+def _load_newest_checkpoint(run, config):
     steps = run.checkpoint_steps()
+    if steps and steps[0] > config.steps:
+        raise FailureError(
+            f"{run.checkpoint_file(steps[0])} is of a step after the run's last, {config.steps}. "
+            f"Move it away, or have it renamed with: {repair_command(run.path)}"
+        )
     for number, step in enumerate(steps):
         file = run.checkpoint_file(step)
         try:
-            model = load_saved(file)
-        except UNREADABLE as error:
+            model = load_run_model(file, config)
+        except UnreadableModelError as error:
             if archive_damage(file) is None:
-                raise FailureError(f"{file} is whole, and cannot be loaded: {error}") from error
+                raise FailureError(f"It is whole, but: {error}") from error
             logger.warning("Skipping the damaged checkpoint of step %d: %s", step, error)
             continue
         for damaged in steps[:number]:

@@ -1,6 +1,22 @@
 """Saved models, loaded where nothing has imported their classes yet, and copies of models."""
 
+import json
+import zipfile
+
 import keras
+
+from keras_devae.errors import FailureError, ran_out_of_memory
+from keras_devae.reading import DAMAGED_ARCHIVE, check_size, opened, reason_of
+
+_PARTS = ("config.json", "metadata.json", "model.weights.h5")
+#: What Keras raises for a model whose parts are not what they should be: it reads them untyped.
+_UNREADABLE = (*DAMAGED_ARCHIVE, OSError, TypeError, AttributeError, IndexError, ImportError)
+#: Letters of Keras's own message that are passed on.
+_LONGEST = 500
+
+
+class UnreadableModelError(FailureError):
+    """A file holds no model of this package that could be loaded."""
 
 
 def load_saved(file):
@@ -16,14 +32,41 @@ def load_saved(file):
         The model, compiled as it was saved.
 
     Raises:
-        OSError, ValueError, KeyError, zipfile.BadZipFile: If the file is damaged, or holds a class
-            that is not imported.
+        UnreadableModelError: If the file is missing or damaged, is no file, or holds another model
+            or a class that is not imported.
     """
     try:
-        return keras.models.load_model(file)
-    except TypeError as error:
-        # Keras goes on with the configuration of the whole model.
-        raise ValueError(str(error).partition(" Full object config")[0]) from error
+        _check_parts(file)
+        model = keras.models.load_model(file)
+    except _UNREADABLE as error:
+        if ran_out_of_memory(error):
+            raise
+        # Keras puts the configuration of the whole model before and behind what is wrong.
+        said = reason_of(error).rpartition("Exception encountered: ")[2]
+        reason = said.partition(" Full object config")[0][:_LONGEST]
+        raise UnreadableModelError(f"{file} cannot be loaded: {reason}.") from error
+    from keras_devae.models import VAE
+
+    if not isinstance(model, VAE):
+        raise UnreadableModelError(
+            f"{file} cannot be loaded: it holds a {type(model).__name__}, no model of this package."
+        )
+    return model
+
+
+def _check_parts(file):
+    """Raises an error unless the parts of an archive are there, and its configuration is one."""
+    with opened(file) as stream, zipfile.ZipFile(stream) as archive:
+        if missing := [name for name in _PARTS if name not in archive.namelist()]:
+            raise ValueError(f"it lacks {missing[0]}")
+        described = json.loads(archive.read("config.json"))
+    check_size(described)
+    parts = {"module": str, "class_name": str, "config": dict}
+    is_one = isinstance(described, dict) and all(
+        isinstance(described.get(name), kind) for name, kind in parts.items()
+    )
+    if not is_one:
+        raise ValueError("its config.json describes no model")
 
 
 def in_float32(model):

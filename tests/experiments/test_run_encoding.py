@@ -5,6 +5,7 @@ import logging
 import pytest
 
 from keras_devae import data
+from keras_devae.experiments.config import RunConfig
 from keras_devae.experiments.run_directory import RunDirectory
 from keras_devae.experiments.run_encoding import run_encoding
 from keras_devae.experiments.trained_model import load_trained
@@ -20,6 +21,7 @@ def run(tiny, tmp_path):
     """The folder of a run of which there is one checkpoint."""
     run = RunDirectory(tmp_path / "run")
     run.checkpoints.mkdir(parents=True)
+    run.write_record(RunConfig(model="devae", latent_dim=3, dataset="npz:images.npz"), {}, {})
     tiny().save(run.checkpoint_file(10))
     return run
 

@@ -45,7 +45,8 @@ def save(path, model, images, seed, **settings):
     """Makes the folder of a finished run of a model."""
     run = RunDirectory(path)
     run.path.mkdir()
-    config = RunConfig(model="beta_vae", dataset=f"npz:{images}", seed=seed, **settings)
+    settings = {"model": "beta_vae", "latent_dim": 4, "seed": seed, **settings}
+    config = RunConfig(dataset=f"npz:{images}", **settings)
     run.write_record(config, load_dataset(config).provenance, {})
     run.write_metrics({"layers": [{"layer": 0, "mig.score": 0.1 * seed}]})
     model.save(run.model_file)

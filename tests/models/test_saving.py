@@ -10,6 +10,7 @@ import pytest
 from keras import ops
 from thoroughness import quick_first
 
+from keras_devae.errors import FailureError
 from keras_devae.models import MODELS
 from keras_devae.models.saved import load_saved
 from keras_devae.pipeline import Batches
@@ -271,6 +272,6 @@ def test_an_unknown_class_is_named_without_the_whole_configuration(tmp_path):
             return inputs
 
     keras.Sequential([keras.Input((2,)), Unregistered()]).save(tmp_path / "m.keras")
-    with pytest.raises(ValueError, match="Could not locate class 'Unregistered'") as raised:
+    with pytest.raises(FailureError, match="Could not locate class 'Unregistered'") as raised:
         load_saved(tmp_path / "m.keras")
     assert "Full object config" not in str(raised.value)

@@ -13,7 +13,8 @@ from keras import ops
 from keras_devae.checks import at_least, positive, widths
 from keras_devae.errors import UsageError
 from keras_devae.experiments.environment import describe_environment, environment_text
-from keras_devae.files import read_json, write_json, write_table
+from keras_devae.experiments.records import Trial, read_record
+from keras_devae.files import write_json, write_table
 from keras_devae.layers import RandomState, derived_seeds
 from keras_devae.losses import (
     density_ratio_total_correlation,
@@ -215,7 +216,7 @@ def environments_of(folder):
     """
     # A process that was killed may have left a file behind under a temporary name.
     trials = sorted((Path(folder) / "trials").glob("dimensions*.json"))
-    texts = [environment_text(read_json(trial)["environment"]) for trial in trials]
+    texts = [environment_text(_read_trial(trial)["environment"]) for trial in trials]
     return list(dict.fromkeys(texts))
 
 
@@ -240,7 +241,7 @@ def _trial(folder, dimensions, correlation, seed, options):
     file = _trial_file(folder, dimensions, correlation, seed)
     settings = _settings(dimensions, correlation, seed, options)
     if file.is_file():
-        kept = read_json(file)
+        kept = _read_trial(file)
         if kept["settings"] != settings:
             raise UsageError(
                 f"{file} is of a trial with other settings: {kept['settings']}. Choose another "
@@ -257,6 +258,10 @@ def _trial(folder, dimensions, correlation, seed, options):
     }
     write_json(file, done)
     return done
+
+
+def _read_trial(file):
+    return read_record(file, Trial, "Remove it, and the trial is repeated.")
 
 
 def _settings(dimensions, correlation, seed, options):

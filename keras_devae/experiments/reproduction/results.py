@@ -152,7 +152,7 @@ def read_result(plan, run):
         FailureError: If its files are damaged.
     """
     record, scores = run.directory.read_record(), run.directory.read_metrics()
-    if not isinstance(scores, dict) or not scores.get("layers"):
+    if scores is None:
         raise FailureError(
             f"{run.directory.metrics_file} does not hold scores. Remove it and reproduce again."
         )
@@ -163,7 +163,7 @@ def read_result(plan, run):
         layers=scores["layers"],
         seconds=run.seconds(),
         source=_source(record["data"]),
-        environment=environment_text(record["environment"]),
+        environment=environment_text(record.get("environment", {})),
     )
 
 

@@ -8,6 +8,8 @@ from keras_devae.backend_choice import SHARED_MEMORY
 
 #: Variables that say how many threads the libraries use.
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS")
+#: What a worker must not take over: where its starter draws, and what its terminal can show.
+_OWN = {"PYTHONUNBUFFERED": "1", "PYTHONIOENCODING": "utf-8", "MPLBACKEND": "agg"}
 _WORKER = "keras_devae.experiments.studies.worker"
 
 
@@ -33,7 +35,7 @@ def start_worker(run, threads, environment=None, share_gpu=False):
             stdin=subprocess.PIPE,
             stdout=log,
             stderr=subprocess.STDOUT,
-            env={**limits, **os.environ, **(environment or {}), "PYTHONUNBUFFERED": "1"},
+            env={**limits, **os.environ, **(environment or {}), **_OWN},
             # Ctrl-C in the terminal is the study's affair, which then ends its workers.
             start_new_session=True,
         )

@@ -3,19 +3,22 @@
 import dataclasses
 from pathlib import Path
 
-from keras_devae import data
+from keras_devae import checks, data
 from keras_devae.checks import usable_path
 from keras_devae.data.loading import OWN_KINDS
 from keras_devae.errors import FailureError, UsageError, unknown_name
 from keras_devae.experiments.config import absolute_paths
 from keras_devae.experiments.flat_settings import config_from_settings
+from keras_devae.experiments.kinds import shortened
 from keras_devae.experiments.model_catalogue import MODEL_CATALOGUE
+from keras_devae.experiments.records import StudyList, read_record
 from keras_devae.experiments.run_directory import find_runs
 from keras_devae.experiments.studies.keys import run_key, run_name
 from keras_devae.experiments.studies.study_file import read_study_file
 from keras_devae.experiments.studies.study_run import StudyRun, count_states
+from keras_devae.experiments.studies.sweep import check_count
 from keras_devae.experiments.tracking import check_tensorboard
-from keras_devae.files import check_writable, read_json, write_json
+from keras_devae.files import check_writable, is_there, write_json
 
 
 class Study:
@@ -74,9 +77,9 @@ class Study:
         """
         folder = usable_path("The folder of a study", folder)
         file = folder / "study.json"
-        if not file.is_file():
+        if not is_there(file):
             raise UsageError(f"There is no study in {folder}: it has no study.json.")
-        names = _names_in(file)
+        names = run_names(folder)
         return cls(folder, {name: StudyRun(folder, name).read_settings() for name in names})
 
     @classmethod
@@ -127,7 +130,7 @@ class Study:
         if any(self.folder.glob("records/*/settings.json")):
             return True
         try:
-            return bool(_names_in(self.folder / "study.json"))
+            return bool(run_names(self.folder))
         except FailureError:
             return False
 
@@ -174,15 +177,24 @@ class Study:
         }
 
 
-def _names_in(file):
-    content = read_json(file)
-    names = content.get("runs") if isinstance(content, dict) else None
-    if not isinstance(names, list):
-        raise FailureError(f"{file} does not list runs. Run the study's file again.")
-    return names
+def run_names(folder):
+    """Returns the names of the runs that `study.json` lists in the folder of a study.
+
+    Raises:
+        FailureError: If the list cannot be read, or a name is none.
+    """
+    file = Path(folder) / "study.json"
+    names = read_record(file, StudyList, "Run the study's file again.")["runs"]
+    for name in names:
+        try:
+            checks.run_name("The name of a run", name)
+        except UsageError as error:
+            raise FailureError(f"{file} is damaged: {error} Run the study's file again.") from None
+    return list(dict.fromkeys(names))
 
 
 def _planned(runs):
+    check_count(len(runs), "The study")
     plan, numbers = {}, {}
     for number, settings in enumerate(runs, start=1):
         try:
@@ -223,4 +235,4 @@ def _check_data(config):
 
 
 def _brief(settings):
-    return ", ".join(f"{name}={value}" for name, value in settings.items())
+    return ", ".join(f"{name}={shortened(value)}" for name, value in settings.items())

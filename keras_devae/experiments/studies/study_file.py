@@ -4,9 +4,15 @@ import tomllib
 
 from keras_devae.checks import run_name, usable_path
 from keras_devae.errors import UsageError, unknown_name
+from keras_devae.experiments.kinds import shortened
 from keras_devae.experiments.studies.sweep import expand
+from keras_devae.files import is_there
+from keras_devae.reading import check_size, read_text, reason_of
 
 _TABLES = ("name", "settings", "sweep")
+#: How large a study file may be, how deep, and how many entries it may have on one level.
+_MOST_BYTES, _MOST_LEVELS, _MOST_ENTRIES = 2**22, 32, 100_000
+_TOO_DEEP = f"it is nested deeper than {_MOST_LEVELS} levels"
 
 
 def read_study_file(path):
@@ -25,6 +31,8 @@ def read_study_file(path):
     """
     path = usable_path("The study file", path)
     content = _parsed(path)
+    if not content:
+        raise UsageError(f"{path} is empty: it must hold the tables `settings` and `sweep`.")
     if not isinstance(content, dict):
         raise UsageError(f"{path} must hold the tables `settings` and `sweep`.")
     for name in content:
@@ -32,7 +40,9 @@ def read_study_file(path):
             raise unknown_name("part of a study file", name, _TABLES)
     settings = content.get("settings", {})
     if not isinstance(settings, dict):
-        raise UsageError(f"`settings` must be a table of settings. Received: {settings!r}.")
+        raise UsageError(
+            f"`settings` must be a table of settings. Received: {shortened(settings)}."
+        )
     runs = [{**settings, **run} for run in expand(content.get("sweep", {}))]
     return run_name("`name` of a study", content.get("name", path.stem)), runs
 
@@ -41,13 +51,16 @@ def _parsed(path):
     readers = {".toml": tomllib.loads, ".yaml": _yaml, ".yml": _yaml}
     if path.suffix not in readers:
         raise UsageError(f"A study file ends in .toml, .yaml or .yml. Received: {path}.")
-    if not path.is_file():
+    if not is_there(path):
         raise UsageError(f"There is no study file {path}.")
     try:
-        return readers[path.suffix](path.read_text(encoding="utf-8"))
+        content = readers[path.suffix](read_text(path, _MOST_BYTES))
+        check_size(content, _MOST_LEVELS, _MOST_ENTRIES)
+        return content
+    except RecursionError:
+        raise UsageError(f"{path} cannot be read: {_TOO_DEEP}.") from None
     except (OSError, ValueError) as error:
-        message = " ".join(str(error).split())
-        raise UsageError(f"{path} cannot be read: {message}.") from None
+        raise UsageError(f"{path} cannot be read: {reason_of(error)}.") from None
 
 
 def _yaml(text):
@@ -55,8 +68,22 @@ def _yaml(text):
     from ruamel.yaml import YAML, YAMLError
 
     try:
+        _check_events(YAML(typ="safe", pure=True).parse(text))
         return YAML(typ="safe", pure=True).load(text)
     except YAMLError as error:
         where = getattr(error, "problem_mark", None)
         line = f" (line {where.line + 1})" if where else ""
         raise ValueError(f"{getattr(error, 'problem', error)}{line}") from None
+
+
+def _check_events(events):
+    """Raises a `ValueError` for YAML that takes long to read, after as little of it as can be."""
+    from ruamel.yaml.events import CollectionEndEvent, CollectionStartEvent
+
+    depth = 0
+    for number, event in enumerate(events):
+        depth += isinstance(event, CollectionStartEvent) - isinstance(event, CollectionEndEvent)
+        if depth > _MOST_LEVELS:
+            raise ValueError(_TOO_DEEP)
+        if number > _MOST_ENTRIES:
+            raise ValueError(f"it has more than {_MOST_ENTRIES:,} entries")

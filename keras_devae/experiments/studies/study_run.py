@@ -3,6 +3,7 @@
 import collections
 import dataclasses
 import json
+import math
 import os
 import socket
 import time
@@ -11,9 +12,12 @@ from pathlib import Path
 
 from keras_devae.errors import FailureError, UsageError
 from keras_devae.experiments.config import RunConfig
+from keras_devae.experiments.kinds import misfit
+from keras_devae.experiments.records import Attempt, Failure, RunNote, read_record
 from keras_devae.experiments.run_directory import RunDirectory
 from keras_devae.experiments.run_lock import RunLock
 from keras_devae.files import read_json, write_json
+from keras_devae.reading import opened
 
 #: What can be said of a run, in the order of a table.
 STATES = ("done", "running", "interrupted", "failed", "waiting")
@@ -97,10 +101,10 @@ class StudyRun:
         Raises:
             FailureError: If they cannot be read.
         """
-        noted = read_json(self.settings_file)
+        noted = read_record(self.settings_file, RunNote, "Run the study's file again.")
         try:
             return noted["key"], RunConfig.from_dict(noted["settings"])
-        except (KeyError, TypeError, UsageError) as error:
+        except UsageError as error:
             raise FailureError(
                 f"{self.settings_file} does not hold the settings of a run ({error}). Run "
                 "the study's file again."
@@ -151,7 +155,8 @@ class StudyRun:
         """Returns what `note_start` and `note_end` noted, a list of dictionaries."""
         if not self.attempts_file.is_file():
             return []
-        lines = self.attempts_file.read_text(encoding="utf-8", errors="replace").splitlines()
+        with opened(self.attempts_file) as file:
+            lines = file.read().decode("utf-8", errors="replace").splitlines()
         return [attempt for line in lines if (attempt := _parsed(line))]
 
     def seconds(self):
@@ -175,7 +180,7 @@ class StudyRun:
             FailureError: If it cannot be read.
         """
         try:
-            return read_json(self.failure_file)
+            return read_record(self.failure_file, Failure, "Remove it, and run the study again.")
         except FailureError:
             # A process that takes the run up again removes it.
             if self.failure_file.exists():
@@ -220,9 +225,11 @@ def _is_torn(file):
 
 
 def _parsed(line):
-    """Returns the dictionary in a line, or `None` where it holds none."""
+    """Returns what a line says of an attempt, or `None` where it is damaged."""
     try:
         value = json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
-    return value if isinstance(value, dict) else None
+    seconds = value.get("seconds", 0) if isinstance(value, dict) else math.nan
+    is_attempt = misfit("", value, Attempt) is None and math.isfinite(seconds) and seconds >= 0
+    return value if is_attempt else None

@@ -1,8 +1,13 @@
 """The algebra of sweeps: a nested description of many runs, and the flat settings of each."""
 
 import itertools
+import math
 
 from keras_devae.errors import UsageError
+from keras_devae.experiments.kinds import shortened
+
+#: Most runs of a study; the largest published one of this field has 12,600.
+MOST_RUNS = 20_000
 
 
 def expand(node, where="sweep"):
@@ -25,23 +30,27 @@ def expand(node, where="sweep"):
         List of dictionaries of settings. The first that is named varies slowest.
 
     Raises:
-        UsageError: If a part has the wrong form, is empty, or sets what another has set already.
+        UsageError: If a part has the wrong form, is empty, sets what another has set already, or
+            there are more than `MOST_RUNS` runs.
 
     Example:
         >>> expand({"model": "vae", "product": {"seed": [0, 1]}})
         [{'model': 'vae', 'seed': 0}, {'model': 'vae', 'seed': 1}]
     """
     if not isinstance(node, dict):
-        raise UsageError(f"`{where}` must be a table of settings. Received: {node!r}.")
+        raise UsageError(f"`{where}` must be a table of settings. Received: {shortened(node)}.")
     parts = [[{name: value for name, value in node.items() if name not in OPERATORS}]]
     for operator, runs_of in OPERATORS.items():
         if operator in node:
             parts.append(runs_of(node[operator], f"{where}.{operator}"))
+    check_count(math.prod(map(len, parts)), f"`{where}`")
     return [_merged(parts, where) for parts in itertools.product(*parts)]
 
 
 def _product(part, where):
-    return [_merged(parts, where) for parts in itertools.product(*_columns(part, where))]
+    columns = _columns(part, where)
+    check_count(math.prod(map(len, columns)), f"`{where}`")
+    return [_merged(parts, where) for parts in itertools.product(*columns)]
 
 
 def _zip(part, where):
@@ -57,8 +66,12 @@ def _zip(part, where):
 
 def _list(part, where):
     if not isinstance(part, list) or not part:
-        raise UsageError(f"`{where}` must be a list of tables of settings. Received: {part!r}.")
-    return list(itertools.chain(*_runs_of_nodes(part, where)))
+        raise UsageError(
+            f"`{where}` must be a list of tables of settings. Received: {shortened(part)}."
+        )
+    runs = list(itertools.chain(*_runs_of_nodes(part, where)))
+    check_count(len(runs), f"`{where}`")
+    return runs
 
 
 #: Operator -> function of what stands behind it that lists its runs.
@@ -72,7 +85,7 @@ def _columns(part, where):
     if not isinstance(part, dict) or not part:
         raise UsageError(
             f"`{where}` must be a table of settings and lists of their values, or a list of "
-            f"tables of settings. Received: {part!r}."
+            f"tables of settings. Received: {shortened(part)}."
         )
     for name, values in part.items():
         if name in OPERATORS:
@@ -81,12 +94,28 @@ def _columns(part, where):
                 "it beside, or make a list of tables."
             )
         if not isinstance(values, list) or not values:
-            raise UsageError(f"`{where}.{name}` must be a list of values. Received: {values!r}.")
+            raise UsageError(
+                f"`{where}.{name}` must be a list of values. Received: {shortened(values)}."
+            )
     return [[{name: value} for value in values] for name, values in part.items()]
 
 
 def _runs_of_nodes(nodes, where):
     return [expand(node, f"{where}[{i}]") for i, node in enumerate(nodes)]
+
+
+def check_count(count, where):
+    """Raises a `UsageError` if there are more runs than a study may have, before they are made.
+
+    Args:
+        count: How many runs there are.
+        where: What describes them, the beginning of a sentence.
+    """
+    if count > MOST_RUNS:
+        raise UsageError(
+            f"{where} describes {count:,} runs, and a study has {MOST_RUNS:,} at most. Leave out "
+            "values, or make several studies."
+        )
 
 
 def _merged(parts, where):
@@ -96,7 +125,7 @@ def _merged(parts, where):
             if name in run:
                 raise UsageError(
                     f"`{where}` sets `{name}` more than once for the same run: to "
-                    f"{run[name]!r} and to {value!r}. Leave one out."
+                    f"{shortened(run[name])} and to {shortened(value)}. Leave one out."
                 )
             run[name] = value
     return run

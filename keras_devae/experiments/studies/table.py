@@ -89,19 +89,12 @@ def _versions(environment):
 
 
 def _scores(run):
-    scores = run.directory.read_metrics()
-    try:
-        return [
-            dict(zip(_SCORE, (layer["layer"], name, float(value)), strict=True))
-            for layer in scores["layers"]
-            for name, value in layer.items()
-            if name != "layer" and value is not None
-        ]
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
-        raise FailureError(
-            f"{run.directory.metrics_file} does not hold scores ({error!r}). Remove it and run "
-            "the study's file again."
-        ) from None
+    return [
+        dict(zip(_SCORE, (layer["layer"], name, float(value)), strict=True))
+        for layer in run.directory.read_metrics()["layers"]
+        for name, value in layer.items()
+        if name != "layer" and value is not None
+    ]
 
 
 def _columns(rows):
