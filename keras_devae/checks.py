@@ -7,6 +7,9 @@ from collections.abc import Iterable
 
 from keras_devae.errors import UsageError
 
+#: An image whose first side is not longer than this, and whose others are, has channels there.
+_MOST_CHANNELS_FIRST = 5
+
 
 def at_least(name, value, least):
     """Checks an integer.
@@ -58,6 +61,29 @@ def widths(name, values):
     if isinstance(values, str) or not isinstance(values, Iterable):
         raise UsageError(f"`{name}` must be a list of whole numbers. Received: {values!r}.")
     return tuple(int(at_least(name, value, 1)) for value in values)
+
+
+def check_channels_last(image_shape):
+    """Checks that the shape of an image is not (channels, height, width), as PyTorch has it.
+
+    Only a shape that can hardly be meant otherwise counts as such: at most 5 channels, and more
+    pixels than that both ways. Small and narrow images with few channels pass.
+
+    Args:
+        image_shape: Shape of one image, of three dimensions.
+
+    Raises:
+        UsageError: If the channels come first.
+    """
+    first, *others = image_shape
+    if all(isinstance(side, numbers.Integral) for side in image_shape) and (
+        first <= _MOST_CHANNELS_FIRST < min(others)
+    ):
+        raise UsageError(
+            "Channels come last: images are (height, width, channels). Received: images of shape "
+            f"{tuple(map(int, image_shape))}, whose channels seem to come first; move them with "
+            "`np.moveaxis(images, 1, -1)`."
+        )
 
 
 def has_extra(what, module, extra):

@@ -1,6 +1,7 @@
 """Factors that stand in a file of their own, a CSV or a .npy file."""
 
 import csv
+import re
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -45,7 +46,8 @@ def read_factors(
     """Reads the factors of images from a file.
 
     A .npy file holds an array of shape `(length, number of factors)`, one row for each image in
-    order; the factors are called `factor_0`, `factor_1` ... It is never unpickled.
+    order; the factors are called `factor_0`, `factor_1` ... It is never unpickled. Pictures whose
+    names have another order by their numbers (`img_2`, `img_10`) need a CSV file.
 
     A CSV file has a header with a name for each factor and then a line for each image. For
     pictures the header begins with `file`, each line with the name of a picture, and the lines
@@ -74,10 +76,36 @@ def read_factors(
     if not file.is_file():
         raise UsageError(f"There is no file {file} to read factors from.")
     if file.suffix.lower() == ".npy":
+        if pictures is not None:
+            _refuse_ambiguous_order(pictures, file)
         values, names, notes = _read_npy(file, length, bins)
     else:
         values, names, notes = _read_csv(file, length, pictures, bins)
     return values, names, {"factors_file": str(file.resolve()), **notes}
+
+
+def _refuse_ambiguous_order(pictures: list[str], file: Path) -> None:
+    """Raises unless the names of pictures, which are sorted, have one order only.
+
+    People and programs also count `img_2` before `img_10`, and `b` before `C`.
+    """
+    for order in (_natural, str.casefold, lambda name: _natural(name.casefold())):
+        other = sorted(pictures, key=order)
+        if other != pictures:
+            row = next(i for i, name in enumerate(pictures) if name != other[i])
+            raise UsageError(
+                f"The rows of {file} follow the order of the pictures, and their names have more "
+                f"than one: row {row} belongs to {pictures[row]!r} in the order of their "
+                f"characters, and to {other[row]!r} in that of numbers or letters; give the "
+                f"factors with the names of the pictures, in a CSV file whose first line is "
+                f"`file,...`, or rename them, e.g. with zeros before the numbers."
+            )
+
+
+def _natural(name: str) -> list:
+    """Returns what sorts names as a person would: their numbers by value."""
+    parts = re.split(r"([0-9]+)", name)
+    return [int(part) if i % 2 else part for i, part in enumerate(parts)]
 
 
 def mapped_array(file: Path) -> np.ndarray:

@@ -16,14 +16,17 @@ from keras_devae.data.arrays import (
 )
 from keras_devae.data.dataset import Dataset
 from keras_devae.data.factor_files import factor_file_in, mapped_array, read_factors
+from keras_devae.data.left_out import left_out_of, pages_left_out, warn_of_left_out
 from keras_devae.data.npz_member import UNREADABLE
 from keras_devae.data.pictures import (
     PICTURE_SUFFIXES,
     Progress,
+    Squares,
     decode_picture,
     decode_squares,
     picture_files,
 )
+from keras_devae.data.value_range import warn_of_range
 from keras_devae.errors import FailureError, UsageError
 
 __all__ = [
@@ -71,7 +74,7 @@ def from_npz(
     images = members.get("images", members.get("imgs"))
     if images is None:
         raise UsageError(f"{path} has no member 'images' (or 'imgs').")
-    pixels = as_pixels(images)
+    pixels = as_pixels(images, name=str(path))
     _check_size(pixels, image_size, path)
     given = members.get("factors"), members.get("factor_names")
     return _of_file("npz", path, pixels, given, factors_file, bins)
@@ -117,7 +120,7 @@ def from_npy(
             f"The images of a .npy file must be uint8 in 0..255. Received: {images.dtype} in "
             f"{path}; save them as uint8."
         )
-    pixels = as_pixels(images, all_rows=False)
+    pixels = as_pixels(images, all_rows=False, name=str(path))
     _check_size(pixels, image_size, path)
     return _of_file("npy", path, pixels, (None, None), factors_file, bins)
 
@@ -187,9 +190,10 @@ def from_folder(
     """Reads a data set from the pictures of a folder.
 
     Pictures are taken in the order of their names, turned upright, put on white where they are
-    transparent, converted to RGB, cropped to the largest square in their middle and resized with
-    a bicubic filter. They are decoded once and held in memory as uint8. Folders inside are
-    not searched.
+    transparent (on black if all are white), converted to RGB, cropped to the largest square in
+    their middle and resized with a bicubic filter. They are decoded once and held in memory as
+    uint8. Folders inside are not searched. 16-bit grey is read as 12 bits (or 8, 10, 14) where no
+    value of any picture needs more, which is said.
 
     Args:
         path: Folder of PNG, JPEG, BMP, GIF (first frame), TIFF, WebP, PGM or PPM files. A file
@@ -197,7 +201,8 @@ def from_folder(
         image_size: Pixels a side of the images to make.
         factors_file: Another file with the factors: a .csv file with the header `file` and then
             a name for each factor, and a line for each picture in any order; or a .npy file
-            with an array of shape `(n, number of factors)` in the order of the names. A factor
+            with an array of shape `(n, number of factors)` in the order of the names, which must
+            be one only: `img_2`, `img_10` have another by their numbers. A factor
             of a .csv file of which no value is a number has words as classes, numbered in
             ascending order and noted in the provenance as `factor_classes`. Default:
             `factors.csv` or `factors.npy` in the folder, if there is one.
@@ -217,7 +222,8 @@ def from_folder(
         FailureError: If pictures cannot be decoded; it names them and counts the others.
 
     Warns:
-        UserWarning: If pictures are left out.
+        UserWarning: If pictures, pages of them or other files are left out; if pictures are read
+            otherwise than their files say; if the images are all equal or almost constant.
     """
     path = Path(path).expanduser()
     if image_size is None and path.is_dir():
@@ -229,13 +235,15 @@ def from_folder(
     files = picture_files(path)
     # Read first, because a mistake in them should not show after minutes of decoding.
     factors, names, notes = _folder_factors(path, files, factors_file, bins)
-    images, reasons = decode_squares(files, image_size, progress, f"Decoding {path.name}")
+    squares = decode_squares(files, image_size, progress, f"Decoding {path.name}")
+    images, reasons = squares.images, squares.reasons
     if reasons:
         _report_damaged(files, reasons, skip_damaged)
         kept = [row for row in range(len(files)) if row not in reasons]
         images = _moved_up(images, kept)
         factors = None if factors is None else factors[kept]
         notes["skipped"] = [files[row].name for row in sorted(reasons)]
+    _warn_of_reading(path, files, squares, images)
     provenance = {
         "source": "folder",
         "folder": str(path.resolve()),
@@ -259,6 +267,19 @@ def _folder_factors(path: Path, files: list[Path], factors_file, bins):
         return read_factors(factors_file, len(files), [file.name for file in files], bins)
     refuse_bins(bins)
     return None, None, {}
+
+
+def _warn_of_reading(path: Path, files: list[Path], squares: Squares, images: np.ndarray) -> None:
+    """Warns of what was left out, of what the files left open, and of images that are flat."""
+    others = left_out_of(path, files, PICTURE_SUFFIXES)
+    warn_of_left_out(path, len(images), others + pages_left_out(squares.pages), stacklevel=4)
+    for remark in squares.remarks:
+        warnings.warn(f"Of {path} {remark}.", UserWarning, stacklevel=4)
+    hint = (
+        "look at a few of them, and stretch the pictures to 0..255 first if they hold classes, "
+        "zeros and ones, or colours of fewer bits than their file says"
+    )
+    warn_of_range(images, str(path), hint, stacklevel=4)
 
 
 def _report_damaged(files: list[Path], reasons: dict[int, str], skip_damaged: bool) -> None:

@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 
 from keras_devae.data.dataset import Dataset
-from keras_devae.data.user_files import decode_picture, picture_files
+from keras_devae.data.left_out import left_out_of, warn_of_left_out
+from keras_devae.data.user_files import PICTURE_SUFFIXES, decode_picture, picture_files
 from keras_devae.data.variants.drawing import (
     BACKGROUND,
     COLOUR,
@@ -153,6 +154,7 @@ def background(dataset: Dataset, folder: str | Path, seed: int = 0) -> Dataset:
     key = _key(dataset, "background", seed, BACKGROUND)
     folder = Path(folder).expanduser()
     files = picture_files(folder)
+    warn_of_left_out(folder, len(files), left_out_of(folder, files, PICTURE_SUFFIXES))
     height, width, _ = dataset.image_shape
     pictures = [_large_picture(file, height, width) for file in files]
     change = functools.partial(_put_one_before, pictures, key)
