@@ -7,6 +7,8 @@ from collections.abc import Iterable
 
 from keras_devae.errors import UsageError
 
+#: Pixels a side of the images that the convolutional networks take.
+CONVOLUTIONAL_SIZES = (32, 64, 128)
 #: An image whose first side is not longer than this, and whose others are, has channels there.
 _MOST_CHANNELS_FIRST = 5
 
@@ -83,6 +85,23 @@ def check_channels_last(image_shape):
             "Channels come last: images are (height, width, channels). Received: images of shape "
             f"{tuple(map(int, image_shape))}, whose channels seem to come first; move them with "
             "`np.moveaxis(images, 1, -1)`."
+        )
+
+
+def check_convolutional_size(image_shape):
+    """Checks that the convolutional networks take images of some shape.
+
+    Args:
+        image_shape: `(height, width, channels)`.
+
+    Raises:
+        UsageError: If they are not squares of `CONVOLUTIONAL_SIZES` pixels.
+    """
+    height, width = image_shape[:2]
+    if height != width or height not in CONVOLUTIONAL_SIZES:
+        raise UsageError(
+            "The convolutional networks take square images of 32, 64 or 128 pixels. "
+            f"Received: {height}x{width}. Resize the images, or choose network='mlp'."
         )
 
 

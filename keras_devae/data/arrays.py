@@ -123,13 +123,7 @@ def as_pixels(images, all_rows: bool = True, name: str = "this array") -> np.nda
         name: Where they come from, for a warning of that range. Default: `"this array"`.
     """
     images = as_array(images, "Images")
-    if images.ndim not in (3, 4) or 0 in images.shape:
-        raise UsageError(
-            "Images must have shape (n, height, width) or (n, height, width, channels), none of "
-            f"them 0. Received: shape {images.shape}."
-        )
-    if images.ndim == 4:
-        check_channels_last(images.shape[1:])
+    image_shape_of(images.shape)
     if images.dtype.kind == "f":
         images = _quantised(images)
     elif images.dtype != np.uint8:
@@ -141,6 +135,22 @@ def as_pixels(images, all_rows: bool = True, name: str = "this array") -> np.nda
     images = images[..., np.newaxis] if images.ndim == 3 else images
     warn_of_range(images, name, all_rows=all_rows, stacklevel=4)
     return images
+
+
+def image_shape_of(shape: tuple[int, ...]) -> tuple[int, int, int]:
+    """Returns `(height, width, channels)` for the shape of an array of images; see `from_arrays`.
+
+    Raises:
+        UsageError: If it is none of images, or the channels come first.
+    """
+    if len(shape) not in (3, 4) or 0 in shape:
+        raise UsageError(
+            "Images must have shape (n, height, width) or (n, height, width, channels), none of "
+            f"them 0. Received: shape {shape}."
+        )
+    if len(shape) == 4:
+        check_channels_last(shape[1:])
+    return (*shape[1:3], 1 if len(shape) == 3 else shape[3])
 
 
 def as_array(values, what: str) -> np.ndarray:

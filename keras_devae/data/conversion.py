@@ -130,7 +130,7 @@ def locked(folder: Path, progress: Progress | None = None) -> Iterator[None]:
     except OSError as error:
         raise UsageError(
             f"Nothing can be written to the data folder {folder.parent}: {error}. Choose another "
-            "one with data_dir (--data-dir) or KERAS_DEVAE_DATA."
+            "one with `data_dir` or KERAS_DEVAE_DATA."
         ) from None
     try:
         yield

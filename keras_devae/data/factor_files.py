@@ -32,7 +32,7 @@ def factor_file_in(folder: Path) -> Path | None:
     if len(present) > 1:
         raise UsageError(
             f"The folder {folder} holds both {CSV_NAME} and {NPY_NAME}; remove one of them, or "
-            "say with factors_file which of them counts."
+            "say with `factors_file` which of them counts."
         )
     return present[0] if present else None
 

@@ -57,6 +57,27 @@ def read_header(file) -> tuple[tuple[int, ...], bool, np.dtype]:
     return np.lib.format.read_array_header_2_0(file)
 
 
+def member_header(path: Path, member: str) -> tuple[tuple[int, ...], np.dtype] | None:
+    """Reads the shape and the type of an array in an archive, and nothing of its content.
+
+    Args:
+        path: The archive.
+        member: Name of the array.
+
+    Returns:
+        Its shape and type, or `None` if the archive has no such array.
+
+    Raises:
+        FailureError: If the archive cannot be read, is truncated or damaged.
+    """
+    with opened_archive(path) as archive:
+        if f"{member}.npy" not in archive.namelist():
+            return None
+        with archive.open(f"{member}.npy") as file:
+            shape, _, dtype = read_header(file)
+            return shape, dtype
+
+
 def least_bytes(path: Path) -> int | None:
     """Size that the members of a zip archive announce, as far as they can be followed.
 

@@ -66,9 +66,7 @@ def prepare(
     official = official_set(name)
     size = official.check_size(image_size)
     if from_file is not None and url is not None:
-        raise UsageError(
-            "A file is either here or fetched. Received both from_file (--from) and url (--url)."
-        )
+        raise UsageError("A file is either here or fetched. Received both `from_file` and `url`.")
     root = data_directory(data_dir)
     store = official.store(root, size)
     sources = None if from_file is None else find_files(official, from_file)
@@ -87,7 +85,7 @@ def prepare(
             try:
                 write_store(official, files, store, size, force, progress)
             except FailureError as error:
-                how = "Download it again with force=True (--force-download)"
+                how = "Download it again with force=True"
                 raise FailureError(str(error).replace("Download it again", how)) from None
     return store
 
@@ -124,7 +122,7 @@ def verify(
             if not path.is_file() or file_hashes(path, ("sha256",), progress)[0] != expected:
                 raise FailureError(
                     f"{path} is damaged: its SHA-256 is not the recorded one. Prepare {name} again "
-                    "with force=True (--force-download)."
+                    "with force=True."
                 )
             found[str(path)] = "as it was prepared"
     if not found:
@@ -272,7 +270,7 @@ def _check_same_files(official: OfficialSet, sources: Sequence[Path], store: Pat
     if file_facts(official, sources).sha256 != prepared.sha256:
         raise UsageError(
             f"{store} was prepared from another file ({prepared.file}, {prepared.bytes:,} bytes) "
-            f"than {listed(sources, 'and')}. Replace it with force=True (--force-download)."
+            f"than {listed(sources, 'and')}. Replace it with force=True."
         )
 
 

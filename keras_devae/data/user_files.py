@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from keras_devae.checks import at_least
 from keras_devae.data.arrays import (
     ArrayDataset,
     as_pixels,
@@ -67,15 +68,13 @@ def from_npz(
         FailureError: If a file is damaged.
     """
     path = Path(path).expanduser()
-    if not path.is_file():
-        raise UsageError(f"There is no file {path}.")
     factor_members = () if factors_file else ("factors", "factor_names")
-    members = _read_members(path, ("images", "imgs", *factor_members))
+    members = read_members(path, ("images", "imgs", *factor_members))
     images = members.get("images", members.get("imgs"))
     if images is None:
         raise UsageError(f"{path} has no member 'images' (or 'imgs').")
     pixels = as_pixels(images, name=str(path))
-    _check_size(pixels, image_size, path)
+    check_image_size(pixels.shape[1:], image_size, path)
     given = members.get("factors"), members.get("factor_names")
     return _of_file("npz", path, pixels, given, factors_file, bins)
 
@@ -121,7 +120,7 @@ def from_npy(
             f"{path}; save them as uint8."
         )
     pixels = as_pixels(images, all_rows=False, name=str(path))
-    _check_size(pixels, image_size, path)
+    check_image_size(pixels.shape[1:], image_size, path)
     return _of_file("npy", path, pixels, (None, None), factors_file, bins)
 
 
@@ -146,17 +145,38 @@ def _of_file(kind: str, path: Path, pixels: np.ndarray, given, factors_file, bin
     )
 
 
-def _check_size(pixels: np.ndarray, image_size: int | None, path: Path) -> None:
-    if image_size is not None and pixels.shape[1:3] != (image_size, image_size):
+def check_image_size(image_shape: tuple[int, int, int], image_size: int | None, path: Path) -> None:
+    """Raises a `UsageError` if the images of a file have another size than the one asked for."""
+    if image_size is not None and image_shape[:2] != (image_size, image_size):
         raise UsageError(
-            f"The images of {path} have {pixels.shape[1]}x{pixels.shape[2]} pixels and are not "
+            f"The images of {path} have {image_shape[0]}x{image_shape[1]} pixels and are not "
             f"resized. Received: image_size={image_size}."
         )
 
 
-def _read_members(path: Path, wanted: tuple[str, ...]) -> dict[str, np.ndarray]:
+def check_square(path: Path, image_size: int | None) -> int:
+    """Returns the size that the pictures of a folder get; raises `UsageError` for none."""
+    if image_size is None and path.is_dir():
+        raise UsageError(
+            "A folder of pictures needs an image size to resize them to, e.g. image_size=64."
+        )
+    if image_size is not None:
+        at_least("image_size", image_size, 1)
+    return image_size
+
+
+def check_npz(path: Path) -> bool:
+    """Returns true for a file that is an archive; raises for others and for none."""
+    if not path.is_file():
+        raise UsageError(f"There is no file {path}.")
     if not zipfile.is_zipfile(path):
         raise FailureError(f"{path} is not an .npz file, or not a whole one.")
+    return True
+
+
+def read_members(path: Path, wanted: tuple[str, ...]) -> dict[str, np.ndarray]:
+    """Reads arrays of an .npz file, as many of those wanted as it has, and never unpickles."""
+    check_npz(path)
     try:
         with np.load(path, allow_pickle=False) as archive:
             return {name: _read_member(archive, name, path) for name in wanted if name in archive}
@@ -226,15 +246,10 @@ def from_folder(
             otherwise than their files say; if the images are all equal or almost constant.
     """
     path = Path(path).expanduser()
-    if image_size is None and path.is_dir():
-        raise UsageError(
-            "A folder of pictures needs an image size to resize them to, e.g. image_size=64."
-        )
-    if image_size is not None and image_size < 1:
-        raise UsageError(f"The image size must be at least 1. Received: {image_size}.")
+    check_square(path, image_size)
     files = picture_files(path)
     # Read first, because a mistake in them should not show after minutes of decoding.
-    factors, names, notes = _folder_factors(path, files, factors_file, bins)
+    factors, names, notes = folder_factors(path, files, factors_file, bins)
     squares = decode_squares(files, image_size, progress, f"Decoding {path.name}")
     images, reasons = squares.images, squares.reasons
     if reasons:
@@ -261,7 +276,8 @@ def from_folder(
     )
 
 
-def _folder_factors(path: Path, files: list[Path], factors_file, bins):
+def folder_factors(path: Path, files: list[Path], factors_file, bins):
+    """Returns the factors of the pictures of a folder, their names, and notes; or `None` twice."""
     factors_file = factors_file or factor_file_in(path)
     if factors_file:
         return read_factors(factors_file, len(files), [file.name for file in files], bins)
@@ -294,7 +310,7 @@ def _report_damaged(files: list[Path], reasons: dict[int, str], skip_damaged: bo
     if not skip_damaged:
         raise FailureError(
             f"{sentence}: {shown} ({first}). The other {remaining} are fine; repair or remove "
-            "those, or leave them out with skip_damaged=True (--skip-damaged)."
+            "those, or leave them out with skip_damaged=True."
         )
     warnings.warn(f"{sentence} and are left out: {shown} ({first}).", UserWarning, stacklevel=3)
 

@@ -256,7 +256,7 @@ def test_leaves_out_damaged_pictures_on_request(folder):
     expected = from_folder(folder, 16).images(np.arange(50))
     damage(folder, 0, 7, 31)
     write_factors(folder, ["file,number", *(f"{n:02}.jpg,{n}" for n in range(49, -1, -1))])
-    with pytest.raises(FailureError, match=r"3 of the 50 .*00\.jpg, 07\.jpg.*--skip-damaged"):
+    with pytest.raises(FailureError, match=r"3 of the 50 .*00\.jpg, 07\.jpg.*skip_damaged=True"):
         from_folder(folder, 16)
     with pytest.warns(UserWarning, match=r"left out: 00\.jpg, 07\.jpg, 31\.jpg \(00\.jpg: "):
         dataset = from_folder(folder, 16, skip_damaged=True)
