@@ -3,7 +3,9 @@
 import importlib.util
 import math
 import numbers
+import os
 from collections.abc import Iterable
+from pathlib import Path
 
 from keras_devae.errors import UsageError
 
@@ -63,6 +65,46 @@ def widths(name, values):
     if isinstance(values, str) or not isinstance(values, Iterable):
         raise UsageError(f"`{name}` must be a list of whole numbers. Received: {values!r}.")
     return tuple(int(at_least(name, value, 1)) for value in values)
+
+
+def path_of(name, value):
+    """Checks the name of a file or folder and returns it as a `Path`, `~` expanded.
+
+    Args:
+        name: The argument's name, for the message.
+        value: What was received: a text or a path.
+
+    Raises:
+        UsageError: If it is neither, or empty, or no file can be called that.
+    """
+    if not isinstance(value, (str, os.PathLike)) or isinstance(os.fspath(value), bytes):
+        raise UsageError(f"`{name}` must be a path, as a text or a Path. Received: {value!r}.")
+    if not os.fspath(value) or "\0" in os.fspath(value):
+        raise UsageError(f"`{name}` must be a path that can exist. Received: {os.fspath(value)!r}.")
+    return Path(value).expanduser()
+
+
+def texts(name, values):
+    """Checks a list of texts and returns it as a tuple, see `at_least`."""
+    listed = None if isinstance(values, (str, bytes)) else values
+    listed = tuple(listed) if isinstance(listed, Iterable) else None
+    if listed is None or not all(isinstance(value, str) for value in listed):
+        raise UsageError(f"`{name}` must be a list of texts. Received: {values!r}.")
+    return listed
+
+
+def true_or_false(name, value):
+    """Checks a truth value, see `at_least`."""
+    if type(value).__name__ not in ("bool", "bool_"):
+        raise UsageError(f"`{name}` must be true or false. Received: {value!r}.")
+    return bool(value)
+
+
+def function_or_none(name, value):
+    """Checks a function that may be left out, see `at_least`."""
+    if value is not None and not callable(value):
+        raise UsageError(f"`{name}` must be a function, or None. Received: {value!r}.")
+    return value
 
 
 def check_channels_last(image_shape):

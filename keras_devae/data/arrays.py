@@ -1,10 +1,11 @@
 """Images and factors that are already in memory as arrays."""
 
 import hashlib
+from collections.abc import Mapping
 
 import numpy as np
 
-from keras_devae.checks import check_channels_last
+from keras_devae.checks import check_channels_last, texts
 from keras_devae.data.binning import class_numbers
 from keras_devae.data.dataset import Dataset
 from keras_devae.data.factor_classes import complete_grid, distinct_counts
@@ -122,6 +123,9 @@ def as_pixels(images, all_rows: bool = True, name: str = "this array") -> np.nda
             them, as suits a file. Default: `True`.
         name: Where they come from, for a warning of that range. Default: `"this array"`.
     """
+    if images is None or isinstance(images, (str, bytes, Mapping)):
+        shown = f"a dictionary of {list(images)}" if isinstance(images, Mapping) else repr(images)
+        raise UsageError(f"Images must be an array. Received: {shown}.")
     images = as_array(images, "Images")
     image_shape_of(images.shape)
     if images.dtype.kind == "f":
@@ -188,7 +192,9 @@ def checked_names(factor_names, count: int) -> tuple[str, ...]:
     """Returns a distinct name for each of `count` factors, `factor_0` ... if none are given."""
     if factor_names is None:
         return tuple(f"factor_{column}" for column in range(count))
-    names = tuple(str(factor_name) for factor_name in factor_names)
+    if isinstance(factor_names, np.ndarray):
+        factor_names = factor_names.tolist()
+    names = texts("factor_names", factor_names)
     if len(names) != count or len(set(names)) < len(names):
         raise UsageError(
             f"There must be a distinct name for each of the {count} factors. "

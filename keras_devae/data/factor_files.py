@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from keras_devae.checks import path_of
 from keras_devae.data.arrays import checked_factors, checked_names
 from keras_devae.data.binning import class_numbers
 from keras_devae.data.npz_member import UNREADABLE
@@ -70,7 +71,7 @@ def read_factors(
         UsageError: If there is no such file or it does not fit the images.
         FailureError: If it is damaged.
     """
-    file = Path(file).expanduser()
+    file = path_of("factors_file", file)
     if file.suffix.lower() not in (".csv", ".npy"):
         raise UsageError(f"Factors are read from a .csv or a .npy file. Received: {file}.")
     if not file.is_file():

@@ -5,6 +5,7 @@ import warnings
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from keras_devae.checks import function_or_none, path_of, true_or_false
 from keras_devae.data.dataset import Dataset, Progress, SubgridDataset
 from keras_devae.data.factor_grid import FactorGrid
 from keras_devae.data.official import (
@@ -140,6 +141,7 @@ def load(
     own = {"factors_file": factors_file, "bins": bins, "skip_damaged": skip_damaged}
     kind, file = _checked_kind(name, source, path, drop_duplicate_orientation, own)
     changes = (drop_duplicate_orientation, factors, _checked_variants(variants))
+    function_or_none("progress", progress)
     if not kind:
         arguments = (source, data_dir, path, image_size, fetch, progress)
         return _changed(_load_official_set(official_set(name), *arguments), *changes)
@@ -206,12 +208,15 @@ def outline(
 
 def _checked_kind(name, source, path, drop_duplicate_orientation, own) -> tuple[str, str]:
     """Returns the kind and the file of one's own images, two empty texts for a built-in set."""
-    if source not in SOURCES:
+    if not isinstance(source, str) or source not in SOURCES:
         raise unknown_name("data source", source, SOURCES)
     if not isinstance(name, str):
         raise UsageError(
             f"A data set is named by a text, e.g. 'dsprites' or 'folder:PATH'. Received: {name!r}."
         )
+    true_or_false("drop_duplicate_orientation", drop_duplicate_orientation)
+    true_or_false("skip_damaged", own["skip_damaged"])
+    path = None if path is None else path_of("path", path)
     kind, colon, file = name.partition(":")
     if colon:
         if (source, path, drop_duplicate_orientation) != ("auto", None, False):
@@ -220,7 +225,7 @@ def _checked_kind(name, source, path, drop_duplicate_orientation, own) -> tuple[
                 f"{listed(names(), 'and')}. Received: {name!r} with one of them."
             )
         return kind, file
-    if any(own.values()):
+    if any(value is not None and value is not False for value in own.values()):
         raise UsageError(
             "The options `factors_file`, `bins` and `skip_damaged` belong to images of your own. "
             f"Received: {name!r} with one of them."
@@ -283,7 +288,7 @@ def _outline_own(kind: str, file: str, image_size: int | None, own: dict) -> Dat
         raise unknown_name("data set", f"{kind}:", (*names(), *kinds))
     if not file:
         raise UsageError(f"Name a file behind the colon, e.g. {kind}:PATH. Received: '{kind}:'.")
-    path, arguments = Path(file).expanduser(), (image_size, own["factors_file"], own["bins"])
+    path, arguments = path_of(kind, file), (image_size, own["factors_file"], own["bins"])
     if kind == "folder":
         return outline_of_folder(path, *arguments)
     if own["skip_damaged"]:

@@ -19,6 +19,7 @@ from keras_devae.data.user_files import (
     picture_files,
     read_members,
 )
+from keras_devae.errors import UsageError
 
 
 class OutlinedDataset(Dataset):
@@ -58,7 +59,9 @@ def has_factors(name: str, factors_file: str | Path | None = None) -> bool:
         name: A name as in `load`.
         factors_file: As in `load`.
     """
-    kind, colon, file = str(name).partition(":")
+    if not isinstance(name, str):
+        raise UsageError(f"A data set is named by a text. Received: {name!r}.")
+    kind, colon, file = name.partition(":")
     if not colon or factors_file is not None:
         return True
     path = Path(file).expanduser()
@@ -95,13 +98,15 @@ def outline_of_arrays(
         if header is None or header[1].hasobject:
             return None
         shape = header[0]
-        members = {} if factors_file else read_members(path, ("factors", "factor_names"))
+        members = (
+            {} if factors_file is not None else read_members(path, ("factors", "factor_names"))
+        )
         given = members.get("factors"), members.get("factor_names")
     image_shape = image_shape_of(shape)
     check_image_size(image_shape, image_size, path)
     factors = (
         read_factors(factors_file, shape[0], bins=bins)
-        if factors_file
+        if factors_file is not None
         else checked_factors(*given, shape[0], bins)
     )
     return _outline(f"{kind}:{path}", shape[0], image_shape, factors)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from keras_devae.checks import at_least
+from keras_devae.checks import at_least, function_or_none, path_of, true_or_false
 from keras_devae.data.arrays import (
     ArrayDataset,
     as_pixels,
@@ -41,6 +41,8 @@ __all__ = [
 
 # Names of damaged pictures that a sentence gives; the provenance has all of them.
 _NAMES_SHOWN = 5
+# Squares of more pixels a side fit into no memory in any number.
+_LARGEST_SIDE = 2**14
 
 
 def from_npz(
@@ -67,8 +69,8 @@ def from_npz(
         UsageError: If there is no such file or its members are not as described.
         FailureError: If a file is damaged.
     """
-    path = Path(path).expanduser()
-    factor_members = () if factors_file else ("factors", "factor_names")
+    path = path_of("path", path)
+    factor_members = () if factors_file is not None else ("factors", "factor_names")
     members = read_members(path, ("images", "imgs", *factor_members))
     images = members.get("images", members.get("imgs"))
     if images is None:
@@ -106,7 +108,7 @@ def from_npy(
         UsageError: If there is no such file, or an array or the factors are not as described.
         FailureError: If a file is damaged.
     """
-    path = Path(path).expanduser()
+    path = path_of("path", path)
     images = mapped_array(path)
     if images.dtype.kind == "f":
         raise UsageError(
@@ -126,7 +128,7 @@ def from_npy(
 
 def _of_file(kind: str, path: Path, pixels: np.ndarray, given, factors_file, bins) -> Dataset:
     """Returns the data set of a file's images, with the factors given in it or in another one."""
-    if factors_file:
+    if factors_file is not None:
         factors, names, notes = read_factors(factors_file, len(pixels), bins=bins)
     else:
         factors, names, notes = checked_factors(*given, len(pixels), bins)
@@ -147,7 +149,10 @@ def _of_file(kind: str, path: Path, pixels: np.ndarray, given, factors_file, bin
 
 def check_image_size(image_shape: tuple[int, int, int], image_size: int | None, path: Path) -> None:
     """Raises a `UsageError` if the images of a file have another size than the one asked for."""
-    if image_size is not None and image_shape[:2] != (image_size, image_size):
+    if image_size is None:
+        return
+    at_least("image_size", image_size, 1)
+    if image_shape[:2] != (image_size, image_size):
         raise UsageError(
             f"The images of {path} have {image_shape[0]}x{image_shape[1]} pixels and are not "
             f"resized. Received: image_size={image_size}."
@@ -160,8 +165,8 @@ def check_square(path: Path, image_size: int | None) -> int:
         raise UsageError(
             "A folder of pictures needs an image size to resize them to, e.g. image_size=64."
         )
-    if image_size is not None:
-        at_least("image_size", image_size, 1)
+    if image_size is not None and at_least("image_size", image_size, 1) > _LARGEST_SIDE:
+        raise UsageError(f"`image_size` must be at most {_LARGEST_SIDE}. Received: {image_size}.")
     return image_size
 
 
@@ -245,7 +250,9 @@ def from_folder(
         UserWarning: If pictures, pages of them or other files are left out; if pictures are read
             otherwise than their files say; if the images are all equal or almost constant.
     """
-    path = Path(path).expanduser()
+    path = path_of("path", path)
+    true_or_false("skip_damaged", skip_damaged)
+    function_or_none("progress", progress)
     check_square(path, image_size)
     files = picture_files(path)
     # Read first, because a mistake in them should not show after minutes of decoding.
@@ -278,8 +285,8 @@ def from_folder(
 
 def folder_factors(path: Path, files: list[Path], factors_file, bins):
     """Returns the factors of the pictures of a folder, their names, and notes; or `None` twice."""
-    factors_file = factors_file or factor_file_in(path)
-    if factors_file:
+    factors_file = factor_file_in(path) if factors_file is None else factors_file
+    if factors_file is not None:
         return read_factors(factors_file, len(files), [file.name for file in files], bins)
     refuse_bins(bins)
     return None, None, {}

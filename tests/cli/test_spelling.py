@@ -7,6 +7,7 @@ from PIL import Image
 from running import run
 
 from keras_devae.cli.spelling import in_options
+from keras_devae.metrics.suite import draw_sample
 
 COMMAND = click.Command(
     "train",
@@ -86,7 +87,7 @@ def test_what_follows_from_headers_is_refused_before_pictures_are_decoded(
     from keras_devae.data import user_files
 
     monkeypatch.setattr(user_files, "decode_squares", lambda *_: pytest.fail("decoded"))
-    assert run("train", "--dataset", f"folder:{pictures}", *words) == 2
+    assert run("train", "--dataset", f"folder:{pictures}", "--run", "r", *words) == 2
     error = capsys.readouterr().err
     assert said in error and error.count("\n") == 1
     assert not (pictures.parent / "runs").exists()
@@ -143,10 +144,12 @@ def test_constant_factors_are_known_before_training(pictures, capsys, monkeypatc
 
 
 def test_few_images_to_measure_are_known_before_training(pictures, capsys):
-    lines = [f"{number}.png,{number == 7:d},7" for number in range(8)]
+    measured = draw_sample(8, 2, 0)
+    odd = next(row for row in range(8) if row not in measured.rows)
+    lines = [f"{row}.png,{row == odd:d},7" for row in range(8)]
     (pictures / "factors.csv").write_text("\n".join(["file,shape,size", *lines]))
     dataset = ["--dataset", f"folder:{pictures}", "--image-size", 32, "--evaluation-images", 2]
-    assert run("train", *dataset, "--metrics", "mig") == 2
+    assert run("train", *dataset, "--metrics", "mig", "--steps", 1) == 2
     error = capsys.readouterr().err
     assert "among the 2 of 8 images" in error and "more images with --evaluation-images" in error
 
