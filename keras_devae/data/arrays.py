@@ -205,7 +205,7 @@ def checked_names(factor_names, count: int) -> tuple[str, ...]:
 
 def refuse_bins(bins) -> None:
     """Raises if there are bins, for images that have no factors."""
-    if bins:
+    if bins is not None and not (isinstance(bins, Mapping) and not bins):
         raise UsageError(
             f"Bins were given for images without factors. Received: bins={bins!r}; give the "
             "factors too."

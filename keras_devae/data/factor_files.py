@@ -129,6 +129,32 @@ def mapped_array(file: Path) -> np.ndarray:
         raise FailureError(f"{file} is not a .npy file, or not a whole one: {error}.") from None
 
 
+class MappedImages:
+    """The images of a .npy file, which stay there; another process opens the file anew.
+
+    Args:
+        path: The file, with a uint8 array `(n, height, width)` or `(n, height, width, channels)`.
+
+    Attributes:
+        shape: `(n, height, width, channels)`.
+    """
+
+    def __init__(self, path: Path):
+        images = mapped_array(path)
+        self._path = path
+        self._images = images[..., np.newaxis] if images.ndim == 3 else images
+        self.shape = self._images.shape
+
+    def __reduce__(self):
+        return type(self), (self._path.resolve(),)
+
+    def __len__(self) -> int:
+        return len(self._images)
+
+    def __getitem__(self, rows: np.ndarray) -> np.ndarray:
+        return self._images[rows]
+
+
 def _read_npy(file: Path, length: int, bins):
     factors = mapped_array(file)
     if factors.ndim != 2 or len(factors) != length or not factors.shape[1]:

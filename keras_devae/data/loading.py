@@ -182,8 +182,7 @@ def outline(
         skip_damaged: See `load`.
 
     Returns:
-        A `Dataset` like that of `load`, but of black images. Of a published set it is the whole;
-        damaged pictures count.
+        A `Dataset` like that of `load`, but black. Of a published set it is the whole.
 
     Raises:
         UsageError: As for `load`.

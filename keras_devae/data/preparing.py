@@ -5,6 +5,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
+from keras_devae.checks import path_of
 from keras_devae.data.conversion import locked, remove_store, write_store
 from keras_devae.data.dataset import Progress
 from keras_devae.data.download import UnwritableError, discard, download, partial_download
@@ -47,7 +48,8 @@ def prepare(
         data_dir: Where to put it. Default: the environment variable `KERAS_DEVAE_DATA`, else
             `keras_devae` in the user's cache folder.
         url: Where to download from; for SmallNORB, the folder of its six files. Default: the
-            environment variable `KERAS_DEVAE_<NAME>_URL`, else the addresses of its authors and mirrors, in turn.
+            environment variable `KERAS_DEVAE_<NAME>_URL`, else the addresses of its
+            authors and mirrors, in turn.
         force: Whether to download and convert again what is already here. Default: `False`.
         image_size: Pixels a side. Default: 64, to which Cars3D and SmallNORB are reduced (Lanczos)
             as in the field's comparisons; 128 and 96 keep them as published.
@@ -67,6 +69,8 @@ def prepare(
     size = official.check_size(image_size)
     if from_file is not None and url is not None:
         raise UsageError("A file is either here or fetched. Received both `from_file` and `url`.")
+    if url is not None and not isinstance(url, str):
+        raise UsageError(f"`url` must be a text. Received: {url!r}.")
     root = data_directory(data_dir)
     store = official.store(root, size)
     sources = None if from_file is None else find_files(official, from_file)
@@ -180,7 +184,7 @@ def find_files(official: OfficialSet, path: str | Path) -> list[Path]:
     Raises:
         UsageError: If they are not there; names every path tried and where the files come from.
     """
-    path = Path(path).expanduser()
+    path = path_of("from_file", path)
     names = [file.name for file in official.files]
     single = [[path]] if len(names) == 1 else []
     folders = [[folder / name for name in names] for folder in (path, path / official.name)]

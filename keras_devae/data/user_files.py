@@ -16,7 +16,12 @@ from keras_devae.data.arrays import (
     refuse_bins,
 )
 from keras_devae.data.dataset import Dataset
-from keras_devae.data.factor_files import factor_file_in, mapped_array, read_factors
+from keras_devae.data.factor_files import (
+    MappedImages,
+    factor_file_in,
+    mapped_array,
+    read_factors,
+)
 from keras_devae.data.left_out import left_out_of, pages_left_out, warn_of_left_out
 from keras_devae.data.npz_member import UNREADABLE
 from keras_devae.data.pictures import (
@@ -133,7 +138,7 @@ def _of_file(kind: str, path: Path, pixels: np.ndarray, given, factors_file, bin
     else:
         factors, names, notes = checked_factors(*given, len(pixels), bins)
     return ArrayDataset(
-        pixels,
+        pixels if kind == "npz" else MappedImages(path),
         factors,
         names,
         name=f"{kind}:{path}",

@@ -138,7 +138,7 @@ def test_a_replaced_file_is_accepted_by_what_it_holds(arms, root):
 
 def test_another_hash_of_a_file_that_was_not_replaced_is_refused(arms, root):
     arms("/good", was_replaced=False)
-    with pytest.raises(FailureError, match="MD5 is .* and not the published"):
+    with pytest.raises(FailureError, match=r"MD5 is .* and not the published"):
         prepare("mpi3d_real", data_dir=root)
 
 
