@@ -120,13 +120,6 @@ def test_an_address_of_ones_own_has_no_mirrors(arms, mirrors, root):
     assert mirrors.asked == ["/gone"]
 
 
-def test_what_has_arrived_stays_where_another_address_has_nothing(arms, root):
-    arms("/cut", "/page", "/gone")
-    with pytest.raises(FailureError, match="have arrived and are kept"):
-        prepare("mpi3d_real", data_dir=root)
-    assert (root / ".mpi3d_real.npz.part").stat().st_size > 0
-
-
 def test_a_replaced_file_is_accepted_by_what_it_holds(arms, root):
     arms("/good")
     assert official.official_set("mpi3d_real").files[0].md5 is not None

@@ -23,6 +23,9 @@ from keras_devae.data.variants.drawing import (
 )
 from keras_devae.errors import UsageError, unknown_name
 
+#: More rows than that would not even have room for their numbers.
+_MOST_ROWS = 10**9
+
 
 class SelectedDataset(Dataset):
     """Rows of another data set, in ascending order, with all or some of its factors.
@@ -114,6 +117,8 @@ def correlated(
     checked_dataset(dataset)
     pairs = checked_pairs(pairs)
     length = len(dataset) if length is None else at_least("length", length, 1)
+    if length > _MOST_ROWS:
+        raise UsageError(f"`length` must be at most {_MOST_ROWS:,}. Received: {length}.")
     logarithms = np.zeros(len(dataset))
     factors = dataset.factors(np.arange(len(dataset)))
     for first, second, sigma in pairs:
