@@ -90,7 +90,7 @@ def annealing_test(context, runs_dir, run, resume_run, overwrite, as_json, **giv
 
 def _new(context, named, runs_dir, name, overwrite, quiet):
     from keras_devae.experiments.annealing import annealing_config, with_falling_beta
-    from keras_devae.experiments.config import load_dataset
+    from keras_devae.experiments.config import check_before_loading, load_dataset
     from keras_devae.experiments.run_directory import unused_path
     from keras_devae.experiments.starting import check_start, start_new
 
@@ -105,6 +105,7 @@ def _new(context, named, runs_dir, name, overwrite, quiet):
         path = os.path.join(runs_dir, name)
     backend = context.obj["backend"]
     check_start(path, config, backend, overwrite)
+    check_before_loading(config)
     with progress_bars(quiet) as progress:
         dataset = load_dataset(config, progress=progress)
     config = with_falling_beta(config, dataset, named.get("beta_start"), named.get("beta_end"))

@@ -75,11 +75,14 @@ def _lines(facts):
     for file in facts["files"]:
         yield "file", file["name"]
         yield "  published at", file["url"]
+        for mirror in file["mirrors"]:
+            yield "  and at", mirror
         if file["num_bytes"]:
             yield "  bytes", f"{file['num_bytes']:,}"
         for key, title in (("sha256", "SHA-256"), ("md5", "MD5")):
             if file[key]:
-                yield f"  {title}", file[key]
+                replaced = " (its authors have replaced it since; others are accepted)"
+                yield f"  {title}", file[key] + (replaced if file["was_replaced"] else "")
     for path, made_from in facts["prepared"].items():
         matches = {True: "as published", False: "not the published one", None: "no hash to compare"}
         yield "prepared at", path
@@ -114,6 +117,9 @@ def prepare_data(name, from_file, url, image_size, force_download, data_dir):
     made_from = info(name, data_dir)["prepared"].get(str(path))
     if made_from and made_from["matches_published"] is False:
         click.echo(f"Note: {made_from['file']} is not the published file.", err=True)
+    if made_from and made_from["matches_published"] is None:
+        note = "no hash of the published file is known for certain; accepted by what it holds"
+        click.echo(f"Note: {made_from['file']}: {note}.", err=True)
 
 
 @data.command("verify")

@@ -58,6 +58,16 @@ class LazyGroup(click.Group):
             raise click.UsageError(str(unknown_name("command", args[0], COMMANDS)))
         return super().resolve_command(ctx, args)
 
+    def invoke(self, ctx):
+        """Runs a command; errors name its options in place of the library's arguments."""
+        try:
+            return super().invoke(ctx)
+        except (UsageError, FailureError) as error:
+            if ctx.invoked_subcommand:
+                command = self.get_command(ctx, ctx.invoked_subcommand)
+                error.args = (_in_options(str(error), command),)
+            raise
+
     def format_commands(self, ctx, formatter):
         """Lists the commands without importing them."""
         with formatter.section("Commands"):
@@ -80,7 +90,15 @@ def cli(context, backend, debug):
 
 def _show_warning(message, *where, **more):
     """Prints a warning without the line of code that it came from."""
-    click.echo(f"Warning: {message}", err=True)
+    context = click.get_current_context(silent=True)
+    text = _in_options(str(message), context.command) if context else message
+    click.echo(f"Warning: {text}", err=True)
+
+
+def _in_options(message, command):
+    from keras_devae.cli.spelling import in_options
+
+    return in_options(message, command)
 
 
 def _sentence(error):

@@ -163,7 +163,7 @@ def train(context, **given):
 
 
 def _new(context, given):
-    from keras_devae.experiments.config import load_dataset
+    from keras_devae.experiments.config import check_before_loading, load_dataset
     from keras_devae.experiments.flat_settings import config_from_settings, default_name
     from keras_devae.experiments.run_directory import unused_path
     from keras_devae.experiments.starting import check_start, start_new
@@ -178,6 +178,7 @@ def _new(context, given):
         path = os.path.join(given["runs_dir"], given["run"])
     backend, overwrite = context.obj["backend"], given["overwrite"]
     check_start(path, config, backend, overwrite)
+    check_before_loading(config)
     with progress_bars(given["as_json"]) as progress:
         dataset = load_dataset(config, progress=progress)
     return start_new(path, config, dataset, backend, overwrite, label)

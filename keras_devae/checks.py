@@ -20,6 +20,10 @@ _FILE_NAME_BYTES, _PATH_BYTES = 255, 4096
 _TOO_LARGE = 2**63
 #: How much of a text that is refused is repeated.
 _SHOWN = 60
+#: Pixels a side of the images that the convolutional networks take.
+CONVOLUTIONAL_SIZES = (32, 64, 128)
+#: An image whose first side is not longer than this, and whose others are, has channels there.
+_MOST_CHANNELS_FIRST = 5
 
 
 def run_name(what, name):
@@ -153,6 +157,82 @@ def widths(name, values):
     if isinstance(values, str) or not isinstance(values, Iterable):
         raise UsageError(f"`{name}` must be a list of whole numbers. Received: {values!r}.")
     return tuple(int(at_least(name, value, 1)) for value in values)
+
+
+def path_of(name, value):
+    """Checks the name of a file or folder and returns it as a `Path`, `~` expanded.
+
+    Args:
+        name: The argument's name, for the message.
+        value: What was received: a text or a path.
+
+    Raises:
+        UsageError: See `usable_path`.
+    """
+    return expanded_path(f"`{name}`", value)
+
+
+def texts(name, values):
+    """Checks a list of texts and returns it as a tuple, see `at_least`."""
+    listed = None if isinstance(values, (str, bytes)) else values
+    listed = tuple(listed) if isinstance(listed, Iterable) else None
+    if listed is None or not all(isinstance(value, str) for value in listed):
+        raise UsageError(f"`{name}` must be a list of texts. Received: {values!r}.")
+    return listed
+
+
+def true_or_false(name, value):
+    """Checks a truth value, see `at_least`."""
+    if type(value).__name__ not in ("bool", "bool_"):
+        raise UsageError(f"`{name}` must be true or false. Received: {value!r}.")
+    return bool(value)
+
+
+def function_or_none(name, value):
+    """Checks a function that may be left out, see `at_least`."""
+    if value is not None and not callable(value):
+        raise UsageError(f"`{name}` must be a function, or None. Received: {value!r}.")
+    return value
+
+
+def check_channels_last(image_shape):
+    """Checks that the shape of an image is not (channels, height, width), as PyTorch has it.
+
+    Only a shape that can hardly be meant otherwise counts as such: at most 5 channels, and more
+    pixels than that both ways. Small and narrow images with few channels pass.
+
+    Args:
+        image_shape: Shape of one image, of three dimensions.
+
+    Raises:
+        UsageError: If the channels come first.
+    """
+    first, *others = image_shape
+    if all(isinstance(side, numbers.Integral) for side in image_shape) and (
+        first <= _MOST_CHANNELS_FIRST < min(others)
+    ):
+        raise UsageError(
+            "Channels come last: images are (height, width, channels). Received: images of shape "
+            f"{tuple(map(int, image_shape))}, whose channels seem to come first; move them with "
+            "`np.moveaxis(images, 1, -1)`."
+        )
+
+
+def check_convolutional_size(image_shape):
+    """Checks that the convolutional networks take images of some shape.
+
+    Args:
+        image_shape: `(height, width, channels)`.
+
+    Raises:
+        UsageError: If they are not squares of `CONVOLUTIONAL_SIZES` pixels.
+    """
+    height, width = image_shape[:2]
+    if height != width or height not in CONVOLUTIONAL_SIZES:
+        raise UsageError(
+            "The convolutional networks take square images of 32, 64 or 128 pixels. "
+            f"Received: {height}x{width}. Resize the images, or choose network='mlp'."
+        )
 
 
 def has_extra(what, module, extra):

@@ -9,6 +9,7 @@ from keras_devae.encoding import Encoding, LayerSampler
 from keras_devae.errors import UsageError, unknown_name
 from keras_devae.metrics.sampling import factor_index, label_rows
 from keras_devae.metrics.suite import combined, compute, draw_sample, scores_of
+from keras_devae.metrics.variation import check_factors_vary
 from keras_devae.version import __version__
 
 #: Images whose reconstructions are measured; each is decoded once a layer.
@@ -65,6 +66,7 @@ def evaluate(
         UsageError: If a name, a setting or a layer is wrong, or a metric needs factors that the
             data set lacks.
     """
+    chosen = names not in (None, ("all",), ["all"], "all")
     names = metrics.resolved_names(names, has_factors=dataset.factor_names is not None)
     metrics.check_settings(settings)
     if representation not in REPRESENTATIONS:
@@ -77,6 +79,7 @@ def evaluate(
         raise UsageError("`layers` must name at least one latent layer. Received: none.")
     for layer in layers:
         model.check_layer(layer)
+    names = check_factors_vary(names, dataset, images, seed, repeats, chosen=chosen)
     source = _Source(encoding or Encoding(model, dataset), representation)
     samples = [draw_sample(len(dataset), images, seed, i, repeats) for i in range(repeats)]
     results = {

@@ -3,7 +3,8 @@
 import keras
 import numpy as np
 
-from keras_devae.checks import at_least
+from keras_devae.checks import at_least, true_or_false
+from keras_devae.errors import unknown_name
 from keras_devae.shuffling import EndlessOrder
 
 
@@ -46,13 +47,13 @@ class Batches(keras.utils.PyDataset):
         resident=False,
         **kwargs,
     ):
-        super().__init__(**kwargs)
+        super().__init__(**_checked_options(kwargs))
         self.dataset = dataset
         self.batch_size = at_least("batch_size", batch_size, 1)
-        self.shuffle = shuffle
+        self.shuffle = true_or_false("shuffle", shuffle)
         self.seed = at_least("seed", seed, 0)
         self.start_step = at_least("start_step", start_step, 0)
-        self.resident = resident
+        self.resident = true_or_false("resident", resident)
         self._epoch = 0
         self._within_epoch = False
         self._batches_of_a_pass = -(-len(dataset) // batch_size)
@@ -123,3 +124,17 @@ class Batches(keras.utils.PyDataset):
             return np.arange(first, min(first + self.batch_size, len(self.dataset)), dtype=np.int64)
         first = step * self.batch_size
         return self._order(np.arange(first, first + self.batch_size, dtype=np.int64))
+
+
+def _checked_options(options):
+    """Returns the options of `keras.utils.PyDataset`, of which each is one that it has."""
+    checks = {
+        "workers": lambda name, value: at_least(name, value, 0),
+        "use_multiprocessing": true_or_false,
+        "max_queue_size": lambda name, value: at_least(name, value, 1),
+    }
+    for name, value in options.items():
+        if name not in checks:
+            raise unknown_name("option of batches", name, checks)
+        checks[name](name, value)
+    return options

@@ -7,7 +7,8 @@ from keras_devae.data import variants
 from keras_devae.data.arrays import from_arrays
 from keras_devae.data.dataset import Dataset
 from keras_devae.data.factor_grid import FactorGrid
-from keras_devae.data.loading import SOURCES, has_factors, info, load, names
+from keras_devae.data.loading import SOURCES, info, load, names, outline
+from keras_devae.data.outlines import has_factors
 from keras_devae.data.preparing import prepare, remove, verify
 from keras_devae.data.rendered import RenderedDataset
 from keras_devae.data.user_files import from_folder, from_npy, from_npz
@@ -25,6 +26,7 @@ __all__ = [
     "info",
     "load",
     "names",
+    "outline",
     "prepare",
     "remove",
     "variants",

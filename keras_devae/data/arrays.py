@@ -1,19 +1,16 @@
 """Images and factors that are already in memory as arrays."""
 
 import hashlib
-import warnings
+from collections.abc import Mapping
 
 import numpy as np
 
+from keras_devae.checks import check_channels_last, texts
 from keras_devae.data.binning import class_numbers
 from keras_devae.data.dataset import Dataset
 from keras_devae.data.factor_classes import complete_grid, distinct_counts
+from keras_devae.data.value_range import row_slices, warn_of_range
 from keras_devae.errors import UsageError
-
-# Looked at together, so that no check makes a second copy of a large array.
-_BYTES_AT_ONCE = 2**22
-# Looked at where the images stay in a file, which is not to be read as a whole.
-_SLICES_OF_A_FILE = 8
 
 
 class ArrayDataset(Dataset):
@@ -110,27 +107,27 @@ def content_hash(images: np.ndarray, factors: np.ndarray | None, all_rows: bool 
         all_rows: Whether all images count, or only parts of them, as suits a file. Default: `True`.
     """
     digest = hashlib.sha256(repr((images.shape, np.shape(factors))).encode())
-    for rows in _slices_to_read(images, all_rows):
+    for rows in row_slices(images, all_rows):
         digest.update(np.ascontiguousarray(images[rows]).data)
     if factors is not None:
         digest.update(np.ascontiguousarray(factors).data)
     return digest.hexdigest()
 
 
-def as_pixels(images, all_rows: bool = True) -> np.ndarray:
+def as_pixels(images, all_rows: bool = True, name: str = "this array") -> np.ndarray:
     """Returns images as uint8 `(n, h, w, c)`; see `from_arrays` for what is accepted.
 
     Args:
         images: The images.
-        all_rows: Whether uint8 images may be read to the end to see if they are all but black,
-            or only parts of them, as suits a file. Default: `True`.
+        all_rows: Whether all images may be read to see what range they fill, or only parts of
+            them, as suits a file. Default: `True`.
+        name: Where they come from, for a warning of that range. Default: `"this array"`.
     """
+    if images is None or isinstance(images, (str, bytes, Mapping)):
+        shown = f"a dictionary of {list(images)}" if isinstance(images, Mapping) else repr(images)
+        raise UsageError(f"Images must be an array. Received: {shown}.")
     images = as_array(images, "Images")
-    if images.ndim not in (3, 4) or 0 in images.shape:
-        raise UsageError(
-            "Images must have shape (n, height, width) or (n, height, width, channels), none of "
-            f"them 0. Received: shape {images.shape}."
-        )
+    image_shape_of(images.shape)
     if images.dtype.kind == "f":
         images = _quantised(images)
     elif images.dtype != np.uint8:
@@ -139,8 +136,25 @@ def as_pixels(images, all_rows: bool = True) -> np.ndarray:
             f"Received: {images.dtype}{_range_of(images)}. Convert them, e.g. with "
             "`images.astype('uint8')` if they lie in 0..255."
         )
-    _warn_if_binary(images, all_rows)
-    return images[..., np.newaxis] if images.ndim == 3 else images
+    images = images[..., np.newaxis] if images.ndim == 3 else images
+    warn_of_range(images, name, all_rows=all_rows, stacklevel=4)
+    return images
+
+
+def image_shape_of(shape: tuple[int, ...]) -> tuple[int, int, int]:
+    """Returns `(height, width, channels)` for the shape of an array of images; see `from_arrays`.
+
+    Raises:
+        UsageError: If it is none of images, or the channels come first.
+    """
+    if len(shape) not in (3, 4) or 0 in shape:
+        raise UsageError(
+            "Images must have shape (n, height, width) or (n, height, width, channels), none of "
+            f"them 0. Received: shape {shape}."
+        )
+    if len(shape) == 4:
+        check_channels_last(shape[1:])
+    return (*shape[1:3], 1 if len(shape) == 3 else shape[3])
 
 
 def as_array(values, what: str) -> np.ndarray:
@@ -178,7 +192,9 @@ def checked_names(factor_names, count: int) -> tuple[str, ...]:
     """Returns a distinct name for each of `count` factors, `factor_0` ... if none are given."""
     if factor_names is None:
         return tuple(f"factor_{column}" for column in range(count))
-    names = tuple(str(factor_name) for factor_name in factor_names)
+    if isinstance(factor_names, np.ndarray):
+        factor_names = factor_names.tolist()
+    names = texts("factor_names", factor_names)
     if len(names) != count or len(set(names)) < len(names):
         raise UsageError(
             f"There must be a distinct name for each of the {count} factors. "
@@ -189,22 +205,16 @@ def checked_names(factor_names, count: int) -> tuple[str, ...]:
 
 def refuse_bins(bins) -> None:
     """Raises if there are bins, for images that have no factors."""
-    if bins:
+    if bins is not None and not (isinstance(bins, Mapping) and not bins):
         raise UsageError(
             f"Bins were given for images without factors. Received: bins={bins!r}; give the "
             "factors too."
         )
 
 
-def _row_slices(images: np.ndarray) -> list[slice]:
-    """Cuts the rows into slices of few bytes each."""
-    rows = max(1, _BYTES_AT_ONCE // max(1, images[0].nbytes))
-    return [slice(start, start + rows) for start in range(0, len(images), rows)]
-
-
 def _quantised(images: np.ndarray) -> np.ndarray:
     pixels = np.empty(images.shape, np.uint8)
-    for rows in _row_slices(images):
+    for rows in row_slices(images):
         part = images[rows]
         if not (part.min() >= 0 and part.max() <= 1):
             _refuse_floats(images, rows.start)
@@ -227,24 +237,3 @@ def _range_of(images: np.ndarray) -> str:
     if images.dtype.kind not in "biuf":
         return ""
     return f" with minimum {images.min():g} and maximum {images.max():g}"
-
-
-def _slices_to_read(images: np.ndarray, all_rows: bool) -> list[slice]:
-    slices = _row_slices(images)
-    return slices if all_rows else slices[:: -(-len(slices) // _SLICES_OF_A_FILE)]
-
-
-def _warn_if_binary(images: np.ndarray, all_rows: bool) -> None:
-    brightest = 0
-    for rows in _slices_to_read(images, all_rows):
-        brightest = max(brightest, images[rows].max())
-        # Most sets are cleared by their first rows; only dark ones are read on.
-        if brightest > 1:
-            return
-    if brightest == 1:
-        warnings.warn(
-            "The brightest uint8 pixel is 1 of 255, so these images are all but black. If they "
-            "are binary, pass `images * 255`.",
-            UserWarning,
-            stacklevel=4,
-        )

@@ -35,7 +35,7 @@ from keras_devae.files import check_folder, leftovers, write_json
 NOTE_EVERY = 2**26
 
 _PROGRESS = "progress.json"
-_OTHER_FOLDER = "data_dir (--data-dir) or KERAS_DEVAE_DATA"
+_OTHER_FOLDER = "`data_dir` or KERAS_DEVAE_DATA"
 
 
 def write_store(

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from keras_devae.checks import check_channels_last
 from keras_devae.data.factor_grid import FactorGrid
 from keras_devae.data.indexing import row_numbers
 from keras_devae.errors import UsageError
@@ -62,6 +63,7 @@ class Dataset(abc.ABC):
     ):
         self.name = name
         self.image_shape = tuple(int(side) for side in image_shape)
+        check_channels_last(self.image_shape)
         self.provenance = provenance
         self.grid = grid
         self.factor_names = factor_names if grid is None else grid.names

@@ -14,6 +14,10 @@ _TIMEOUT_SECONDS = 30
 _CHUNK_BYTES = 2**16
 
 
+class UnwritableError(FailureError):
+    """What was fetched could not be written; another address would not help."""
+
+
 def download(
     url: str,
     destination: Path,
@@ -32,7 +36,8 @@ def download(
             what is being done.
 
     Raises:
-        FailureError: If the server cannot be reached, refuses or breaks off, or the disk is full.
+        UnwritableError: If the disk is full, or the file cannot be written.
+        FailureError: If the server cannot be reached, refuses, breaks off or sends a web page.
     """
     part = partial_download(destination)
     try:
@@ -41,7 +46,8 @@ def download(
     except (OSError, ValueError) as error:
         kept = part.stat().st_size if part.exists() else 0
         remains = f"; {kept:,} bytes have arrived and are kept" if kept else ""
-        raise FailureError(f"{url} could not be downloaded: {_reason(error)}{remains}.") from None
+        kind = FailureError if _is_of_server(error) else UnwritableError
+        raise kind(f"{url} could not be downloaded: {_reason(error)}{remains}.") from None
     try:
         check(part)
     except FailureError:
@@ -49,6 +55,13 @@ def download(
         raise
     part.replace(destination)
     _record(part).unlink(missing_ok=True)
+
+
+def _is_of_server(error: Exception) -> bool:
+    """Tells what the network or the server did from what the disk did, both of them `OSError`."""
+    from requests import exceptions
+
+    return isinstance(error, (exceptions.RequestException, ValueError)) or error.errno is None
 
 
 def _reason(error: Exception) -> str:
@@ -90,6 +103,9 @@ def _fetch(url: str, part: Path, what: str, progress: Progress | None) -> None:
                 return
             discard(part)
         response.raise_for_status()
+        if response.headers.get("Content-Type", "").startswith("text/html"):
+            # What has arrived from another address stays.
+            raise OSError("the server sent a web page in place of the file")
         goes_on = response.status_code == requests.codes.partial_content
         done = part.stat().st_size if goes_on else 0
         total = done + int(response.headers.get("Content-Length", -done))

@@ -1,12 +1,13 @@
 """Factors that stand in a file of their own, a CSV or a .npy file."""
 
 import csv
+import re
 from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 
-from keras_devae.checks import expanded_path
+from keras_devae.checks import path_of
 from keras_devae.data.arrays import checked_factors, checked_names
 from keras_devae.data.binning import class_numbers
 from keras_devae.data.npz_member import UNREADABLE
@@ -18,7 +19,7 @@ CSV_NAME, NPY_NAME = "factors.csv", "factors.npy"
 
 def has_factor_file(folder: str | Path) -> bool:
     """Tells whether a folder of pictures holds `factors.csv` or `factors.npy`."""
-    folder = expanded_path("The folder of pictures", folder)
+    folder = path_of("folder", folder)
     return (folder / CSV_NAME).is_file() or (folder / NPY_NAME).is_file()
 
 
@@ -32,7 +33,7 @@ def factor_file_in(folder: Path) -> Path | None:
     if len(present) > 1:
         raise UsageError(
             f"The folder {folder} holds both {CSV_NAME} and {NPY_NAME}; remove one of them, or "
-            "say with factors_file which of them counts."
+            "say with `factors_file` which of them counts."
         )
     return present[0] if present else None
 
@@ -46,7 +47,8 @@ def read_factors(
     """Reads the factors of images from a file.
 
     A .npy file holds an array of shape `(length, number of factors)`, one row for each image in
-    order; the factors are called `factor_0`, `factor_1` ... It is never unpickled.
+    order; the factors are called `factor_0`, `factor_1` ... It is never unpickled. Pictures whose
+    names have another order by their numbers (`img_2`, `img_10`) need a CSV file.
 
     A CSV file has a header with a name for each factor and then a line for each image. For
     pictures the header begins with `file`, each line with the name of a picture, and the lines
@@ -69,16 +71,42 @@ def read_factors(
         UsageError: If there is no such file or it does not fit the images.
         FailureError: If it is damaged.
     """
-    file = expanded_path("The file of factors", file)
+    file = path_of("factors_file", file)
     if file.suffix.lower() not in (".csv", ".npy"):
         raise UsageError(f"Factors are read from a .csv or a .npy file. Received: {file}.")
     if not file.is_file():
         raise UsageError(f"There is no file {file} to read factors from.")
     if file.suffix.lower() == ".npy":
+        if pictures is not None:
+            _refuse_ambiguous_order(pictures, file)
         values, names, notes = _read_npy(file, length, bins)
     else:
         values, names, notes = _read_csv(file, length, pictures, bins)
     return values, names, {"factors_file": str(file.resolve()), **notes}
+
+
+def _refuse_ambiguous_order(pictures: list[str], file: Path) -> None:
+    """Raises unless the names of pictures, which are sorted, have one order only.
+
+    People and programs also count `img_2` before `img_10`, and `b` before `C`.
+    """
+    for order in (_natural, str.casefold, lambda name: _natural(name.casefold())):
+        other = sorted(pictures, key=order)
+        if other != pictures:
+            row = next(i for i, name in enumerate(pictures) if name != other[i])
+            raise UsageError(
+                f"The rows of {file} follow the order of the pictures, and their names have more "
+                f"than one: row {row} belongs to {pictures[row]!r} in the order of their "
+                f"characters, and to {other[row]!r} in that of numbers or letters; give the "
+                f"factors with the names of the pictures, in a CSV file whose first line is "
+                f"`file,...`, or rename them, e.g. with zeros before the numbers."
+            )
+
+
+def _natural(name: str) -> list:
+    """Returns what sorts names as a person would: their numbers by value."""
+    parts = re.split(r"([0-9]+)", name)
+    return [int(part) if i % 2 else part for i, part in enumerate(parts)]
 
 
 def mapped_array(file: Path) -> np.ndarray:
@@ -99,6 +127,32 @@ def mapped_array(file: Path) -> np.ndarray:
                 "save it as an array of numbers."
             ) from None
         raise FailureError(f"{file} is not a .npy file, or not a whole one: {error}.") from None
+
+
+class MappedImages:
+    """The images of a .npy file, which stay there; another process opens the file anew.
+
+    Args:
+        path: The file, with a uint8 array `(n, height, width)` or `(n, height, width, channels)`.
+
+    Attributes:
+        shape: `(n, height, width, channels)`.
+    """
+
+    def __init__(self, path: Path):
+        images = mapped_array(path)
+        self._path = path
+        self._images = images[..., np.newaxis] if images.ndim == 3 else images
+        self.shape = self._images.shape
+
+    def __reduce__(self):
+        return type(self), (self._path.resolve(),)
+
+    def __len__(self) -> int:
+        return len(self._images)
+
+    def __getitem__(self, rows: np.ndarray) -> np.ndarray:
+        return self._images[rows]
 
 
 def _read_npy(file: Path, length: int, bins):

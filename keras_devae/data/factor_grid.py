@@ -5,6 +5,7 @@ import math
 
 import numpy as np
 
+from keras_devae.checks import texts
 from keras_devae.data.indexing import integer_array, row_numbers
 from keras_devae.errors import UsageError
 
@@ -38,8 +39,11 @@ class FactorGrid:
     sizes: tuple[int, ...]
 
     def __post_init__(self):
-        names = tuple(str(name) for name in self.names)
-        sizes = tuple(integer_array(self.sizes, "Factor sizes").tolist())
+        names = texts("names", self.names)
+        sizes = integer_array(self.sizes, "Factor sizes")
+        if sizes.ndim != 1:
+            raise UsageError(f"Factor sizes must be a list. Received: {self.sizes!r}.")
+        sizes = tuple(sizes.tolist())
         if not names or len(names) != len(sizes):
             raise UsageError(
                 "A factor grid needs one size for each name and at least one of them. "

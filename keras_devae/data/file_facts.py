@@ -113,4 +113,5 @@ def checked_hash(
             f"{path} is damaged: its {hash_title(file.algorithm)} is {best} instead of "
             f"{published}. Download it again."
         )
-    return sha256, best == published
+    # Another hash tells nothing of a file that its authors have replaced.
+    return sha256, True if best == published else None if file.was_replaced else False

@@ -19,7 +19,10 @@ def integer_array(values, what: str) -> np.ndarray:
         UsageError: If the values are not integers. Boolean masks are refused as well, because
             they would silently be read as rows 0 and 1.
     """
-    array = np.asarray(values)
+    try:
+        array = np.asarray(values)
+    except ValueError:
+        raise UsageError(f"{what} must be one array, rows all of one length.") from None
     if array.size == 0:
         return array.astype(np.int64)
     if array.dtype.kind not in "iu":

@@ -1,13 +1,12 @@
 """Data sets by name."""
 
 import dataclasses
-import zipfile
-from collections.abc import Sequence
+import warnings
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from keras_devae.checks import expanded_path
+from keras_devae.checks import function_or_none, path_of, true_or_false
 from keras_devae.data.dataset import Dataset, Progress, SubgridDataset
-from keras_devae.data.factor_files import has_factor_file
 from keras_devae.data.factor_grid import FactorGrid
 from keras_devae.data.official import (
     IMAGE_SIZE,
@@ -16,6 +15,11 @@ from keras_devae.data.official import (
     data_directory,
     listed,
     official_set,
+)
+from keras_devae.data.outlines import (
+    outline_of_arrays,
+    outline_of_folder,
+    outline_of_official,
 )
 from keras_devae.data.preparing import find_files, prepare
 from keras_devae.data.rendered import RenderedDataset, check_image_size
@@ -78,25 +82,6 @@ def info(name: str, data_dir: str | Path | None = None) -> dict:
     }
 
 
-def has_factors(name: str, factors_file: str | Path | None = None) -> bool:
-    """Tells whether a data set comes with factors, without reading its images.
-
-    Args:
-        name: A name as in `load`.
-        factors_file: As in `load`.
-    """
-    kind, colon, file = str(name).partition(":")
-    if not colon or factors_file is not None:
-        return True
-    path = expanded_path(f"The path behind {kind}:", file)
-    if kind == "folder":
-        return has_factor_file(path)
-    if kind == "npz" and zipfile.is_zipfile(path):
-        with zipfile.ZipFile(path) as archive:
-            return "factors.npy" in archive.namelist()
-    return False
-
-
 def load(
     name: str,
     source: str = "auto",
@@ -153,33 +138,115 @@ def load(
         >>> load("dsprites", source="rendered").description
         'dsprites: built-in renderer, version 1, 737,280 images of 64x64x1'
     """
-    if source not in SOURCES:
-        raise unknown_name("data source", source, SOURCES)
-    variants = () if variants is None else variants
-    variants = variants if isinstance(variants, str) else tuple(variants)
-    check_specifications(variants)
-    if data_dir is not None:
-        expanded_path("`data_dir`", data_dir)
-    if factors_file is not None:
-        expanded_path("`factors_file`", factors_file)
-    kind, colon, file = str(name).partition(":")
     own = {"factors_file": factors_file, "bins": bins, "skip_damaged": skip_damaged}
+    kind, file = _checked_kind(name, source, path, drop_duplicate_orientation, own)
+    changes = (drop_duplicate_orientation, factors, _checked_variants(variants))
+    function_or_none("progress", progress)
+    if not kind:
+        arguments = (source, data_dir, path, image_size, fetch, progress)
+        return _changed(_load_official_set(official_set(name), *arguments), *changes)
+    with warnings.catch_warnings():
+        # Each of them comes again with the images.
+        warnings.simplefilter("ignore")
+        outlined = _outline_own(kind, file, image_size, own)
+        if outlined is not None:
+            # What cannot be made of these images is known before they are read.
+            _changed(outlined, *changes)
+    return _changed(_load_own(kind, file, image_size, own, progress), *changes)
+
+
+def outline(
+    name: str,
+    source: str = "auto",
+    data_dir: str | Path | None = None,
+    image_size: int | None = None,
+    drop_duplicate_orientation: bool = False,
+    factors: Sequence[str] | None = None,
+    variants: Sequence[str] | None = None,
+    factors_file: str | Path | None = None,
+    bins: dict[str, int] | None = None,
+    skip_damaged: bool = False,
+) -> Dataset:
+    """Returns what is known of a data set before its images are read, decoded or fetched.
+
+    Args:
+        name: As for `load`, and so are all the others.
+        source: See `load`.
+        data_dir: See `load`.
+        image_size: See `load`.
+        drop_duplicate_orientation: See `load`.
+        factors: See `load`.
+        variants: See `load`.
+        factors_file: See `load`.
+        bins: See `load`.
+        skip_damaged: See `load`.
+
+    Returns:
+        A `Dataset` like that of `load`, but black. Of a published set it is the whole.
+
+    Raises:
+        UsageError: As for `load`.
+        FailureError: If a file is damaged, as far as its header says.
+    """
+    own = {"factors_file": factors_file, "bins": bins, "skip_damaged": skip_damaged}
+    kind, file = _checked_kind(name, source, None, drop_duplicate_orientation, own)
+    changes = (drop_duplicate_orientation, factors, _checked_variants(variants))
+    if kind:
+        dataset = _outline_own(kind, file, image_size, own)
+        if dataset is None:
+            dataset = _load_own(kind, file, image_size, own, None)
+    elif source == "official":
+        official = official_set(name)
+        dataset = outline_of_official(official, official.check_size(image_size))
+    else:
+        dataset = _load_official_set(
+            official_set(name), source, data_dir, None, image_size, False, None
+        )
+    return _changed(dataset, *changes)
+
+
+def _checked_kind(name, source, path, drop_duplicate_orientation, own) -> tuple[str, str]:
+    """Returns the kind and the file of one's own images, two empty texts for a built-in set."""
+    if not isinstance(source, str) or source not in SOURCES:
+        raise unknown_name("data source", source, SOURCES)
+    if not isinstance(name, str):
+        raise UsageError(
+            f"A data set is named by a text, e.g. 'dsprites' or 'folder:PATH'. Received: {name!r}."
+        )
+    true_or_false("drop_duplicate_orientation", drop_duplicate_orientation)
+    true_or_false("skip_damaged", own["skip_damaged"])
+    path = None if path is None else path_of("path", path)
+    kind, colon, file = name.partition(":")
     if colon:
         if (source, path, drop_duplicate_orientation) != ("auto", None, False):
             raise UsageError(
-                "The options source, path and drop_duplicate_orientation belong to "
+                "The options `source`, `path` and `drop_duplicate_orientation` belong to "
                 f"{listed(names(), 'and')}. Received: {name!r} with one of them."
             )
-        dataset = _load_own(kind, file, image_size, own, progress)
-    else:
-        official = official_set(name)
-        if any(own.values()):
-            raise UsageError(
-                "The options factors_file, bins and skip_damaged belong to images of your own. "
-                f"Received: {name!r} with one of them."
-            )
-        arguments = (source, data_dir, path, image_size, fetch, progress)
-        dataset = _load_official_set(official, *arguments)
+        return kind, file
+    if any(value is not None and value is not False for value in own.values()):
+        raise UsageError(
+            "The options `factors_file`, `bins` and `skip_damaged` belong to images of your own. "
+            f"Received: {name!r} with one of them."
+        )
+    return "", ""
+
+
+def _checked_variants(variants: Sequence[str] | None) -> Sequence[str]:
+    variants = () if variants is None else variants
+    if isinstance(variants, Iterable) and not isinstance(variants, str):
+        # A generator can be gone through only once.
+        variants = tuple(variants)
+    check_specifications(variants)
+    return variants
+
+
+def _changed(
+    dataset: Dataset,
+    drop_duplicate_orientation: bool,
+    factors: Sequence[str] | None,
+    variants: Sequence[str],
+) -> Dataset:
     if drop_duplicate_orientation:
         dataset = without_duplicate_orientation(dataset)
     if factors is not None:
@@ -207,18 +274,27 @@ def without_duplicate_orientation(dataset: Dataset) -> Dataset:
 def _load_own(
     kind: str, file: str, image_size: int | None, own: dict, progress: Progress | None
 ) -> Dataset:
+    if kind == "folder":
+        return from_folder(file, image_size, **own, progress=progress)
+    given = {name: value for name, value in own.items() if name != "skip_damaged"}
+    return (from_npz if kind == "npz" else from_npy)(file, image_size, **given)
+
+
+def _outline_own(kind: str, file: str, image_size: int | None, own: dict) -> Dataset | None:
+    """Returns the outline of one's own images; `None` where only reading them tells."""
     if kind not in OWN_KINDS:
         kinds = ("npz:PATH", "npy:PATH", "folder:PATH")
         raise unknown_name("data set", f"{kind}:", (*names(), *kinds))
     if not file:
         raise UsageError(f"Name a file behind the colon, e.g. {kind}:PATH. Received: '{kind}:'.")
+    path, arguments = path_of(kind, file), (image_size, own["factors_file"], own["bins"])
     if kind == "folder":
-        return from_folder(file, image_size, **own, progress=progress)
-    if own.pop("skip_damaged"):
+        return outline_of_folder(path, *arguments)
+    if own["skip_damaged"]:
         raise UsageError(
-            f"The option skip_damaged belongs to folders of pictures. Received: '{kind}:{file}'."
+            f"The option `skip_damaged` belongs to folders of pictures. Received: '{kind}:{file}'."
         )
-    return (from_npz if kind == "npz" else from_npy)(file, image_size, **own)
+    return outline_of_arrays(kind, path, *arguments)
 
 
 def _load_official_set(
@@ -235,7 +311,7 @@ def _load_official_set(
     if source == "rendered":
         return _drawn(official, image_size)
     if path is not None:
-        return _load_path(official, expanded_path("`path`", path), official.check_size(image_size))
+        return _load_path(official, path_of("path", path), official.check_size(image_size))
     if source == "official":
         size = official.check_size(image_size)
         store = official.store(data_directory(data_dir), size)
@@ -261,7 +337,7 @@ def _drawn(official: OfficialSet, image_size: int | None, remark: str = "") -> D
         raise UsageError(
             f"{official.title} cannot be drawn, and it is not prepared on this machine. Fetch and "
             f"convert it with `keras-devae data prepare {official.name}` (--from FILE if you have "
-            f"{official.file_names}), or choose source='official' (--source official)."
+            f"{official.file_names}), or choose source='official'."
         )
     size = check_image_size(IMAGE_SIZE if image_size is None else image_size)
     return RenderedDataset(official.renderer(size), remark)

@@ -41,7 +41,7 @@ def read_arrays(path: str | Path, names: Iterable[str]) -> dict[str, np.ndarray]
     """
     try:
         with opened(path) as file:
-            _check_is_archive(file, path)
+            _check_start(file, path)
             with zipfile.ZipFile(file) as archive:
                 wanted = {name: info for name in names if (info := _member(archive, name, path))}
                 _check_memory(wanted.values(), path)
@@ -59,7 +59,20 @@ def read_arrays(path: str | Path, names: Iterable[str]) -> dict[str, np.ndarray]
         ) from None
 
 
-def _check_is_archive(file, path) -> None:
+def check_is_archive(path: str | Path) -> None:
+    """Raises a `UsageError` for a file of another kind, a `FailureError` for one that cannot open.
+
+    Args:
+        path: The file.
+    """
+    try:
+        with opened(path) as file:
+            _check_start(file, path)
+    except OSError as error:
+        raise FailureError(f"{path} cannot be read: {reason_of(error)}.") from None
+
+
+def _check_start(file, path) -> None:
     start = file.read(4)
     if start[:2] != b"PK":
         found = {b"": "It is empty.", b"\x93NUM": "It is a .npy file."}.get(start, "")
@@ -129,6 +142,27 @@ def read_header(file) -> tuple[tuple[int, ...], bool, np.dtype]:
     if version == (1, 0):
         return np.lib.format.read_array_header_1_0(file)
     return np.lib.format.read_array_header_2_0(file)
+
+
+def member_header(path: Path, member: str) -> tuple[tuple[int, ...], np.dtype] | None:
+    """Reads the shape and the type of an array in an archive, and nothing of its content.
+
+    Args:
+        path: The archive.
+        member: Name of the array.
+
+    Returns:
+        Its shape and type, or `None` if the archive has no such array.
+
+    Raises:
+        FailureError: If the archive cannot be read, is truncated or damaged.
+    """
+    with opened_archive(path) as archive:
+        if f"{member}.npy" not in archive.namelist():
+            return None
+        with archive.open(f"{member}.npy") as file:
+            shape, _, dtype = read_header(file)
+            return shape, dtype
 
 
 def least_bytes(path: Path) -> int | None:

@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
-from keras_devae.checks import expanded_path
+from keras_devae.checks import expanded_path, path_of
 from keras_devae.data.cars3d_file import Cars3DFile
 from keras_devae.data.dsprites import DSpritesRenderer
 from keras_devae.data.dsprites_file import DSpritesFile
@@ -33,6 +33,9 @@ class PublishedFile:
         num_bytes: Its size, or `None` where that is not known.
         sha256: Its SHA-256, or `None` where that is not known.
         md5: Its MD5, or `None` where that is not known.
+        mirrors: Other addresses of the same file, tried in turn where the first gives none.
+        was_replaced: Whether its authors may have put another file in its place since the hash was
+            noted. A file with another hash is then accepted by what it holds. Default: `False`.
     """
 
     name: str
@@ -40,6 +43,13 @@ class PublishedFile:
     num_bytes: int | None = None
     sha256: str | None = None
     md5: str | None = None
+    mirrors: tuple[str, ...] = ()
+    was_replaced: bool = False
+
+    @property
+    def addresses(self) -> tuple[str, ...]:
+        """Where it is published, in the order to try."""
+        return (self.url, *self.mirrors)
 
     @property
     def algorithm(self) -> str | None:
@@ -134,9 +144,15 @@ def _cars3d() -> OfficialSet:
 def _dsprites() -> OfficialSet:
     name = "dsprites_ndarray_co1sh3sc6or40x32y32_64x64.npz"
     homepage = "https://github.com/google-deepmind/dsprites-dataset"
-    # The MD5 as listed by the data set classes of latte.
     file = PublishedFile(
-        name, f"{homepage}/raw/master/{name}", md5="7da33b31b13a06f4b04a70402ce90c2e"
+        name,
+        f"{homepage}/raw/master/{name}",
+        # As listed by the data set classes of latte.
+        md5="7da33b31b13a06f4b04a70402ce90c2e",
+        # Where GitHub itself sends whoever asks for the first one.
+        mirrors=(
+            f"https://raw.githubusercontent.com/google-deepmind/dsprites-dataset/master/{name}",
+        ),
     )
     return OfficialSet(
         name="dsprites",
@@ -154,14 +170,22 @@ def _dsprites() -> OfficialSet:
     )
 
 
-def _mpi3d(kind: str, md5: str) -> OfficialSet:
+def _mpi3d(kind: str, published_name: str, md5: str) -> OfficialSet:
     name = f"mpi3d_{kind}"
-    address = "https://storage.googleapis.com/disentanglement_dataset/Final_Dataset"
+    # As the authors' page names it since the folder disentanglement_dataset is gone (2023).
+    address = "https://storage.googleapis.com/mpi3d_disentanglement_dataset/data"
+    file = PublishedFile(
+        f"{name}.npz",
+        f"{address}/{published_name}",
+        # As listed by disent, of the files at the former address. That of the real images was
+        # found corrupt in 2024 and replaced in 2025.
+        md5=md5,
+        was_replaced=True,
+    )
     return OfficialSet(
         name=name,
         title=f"MPI3D {kind}",
-        # The MD5 as listed by disent.
-        files=(PublishedFile(f"{name}.npz", f"{address}/{name}.npz", md5=md5),),
+        files=(file,),
         grid=MPI3DFile.grid,
         licence="CC-BY-4.0",
         citation=(
@@ -251,16 +275,16 @@ OFFICIAL_SETS = {
         _shapes3d(),
         _cars3d(),
         _smallnorb(),
-        _mpi3d("toy", "55889cb7c7dfc655d6e0277beee88868"),
-        _mpi3d("realistic", "59a6225b88b635365f70c91b3e52f70f"),
-        _mpi3d("real", "0f33f609918fb5c97996692f91129802"),
+        _mpi3d("toy", "mpi3d_toy.npz", "55889cb7c7dfc655d6e0277beee88868"),
+        _mpi3d("realistic", "mpi3d_realistic.npz", "59a6225b88b635365f70c91b3e52f70f"),
+        _mpi3d("real", "real.npz", "0f33f609918fb5c97996692f91129802"),
     )
 }
 
 
 def official_set(name: str) -> OfficialSet:
     """Returns the published set of that name; raises `UsageError` with the close matches."""
-    if name not in OFFICIAL_SETS:
+    if not isinstance(name, str) or name not in OFFICIAL_SETS:
         raise unknown_name("data set", name, OFFICIAL_SETS)
     return OFFICIAL_SETS[name]
 
@@ -273,7 +297,7 @@ def data_directory(data_dir: str | Path | None = None) -> Path:
             `keras_devae` in the user's cache folder.
     """
     if data_dir is not None:
-        return expanded_path("The folder of data sets (data_dir, --data-dir)", data_dir)
+        return path_of("data_dir", data_dir)
     # A variable that is set to nothing is one that is not set.
     if chosen := os.environ.get(DATA_DIR_VARIABLE):
         return expanded_path(DATA_DIR_VARIABLE, chosen)

@@ -5,10 +5,10 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from keras_devae.checks import expanded_path
+from keras_devae.checks import path_of
 from keras_devae.data.conversion import locked, remove_store, write_store
 from keras_devae.data.dataset import Progress
-from keras_devae.data.download import discard, download, partial_download
+from keras_devae.data.download import UnwritableError, discard, download, partial_download
 from keras_devae.data.file_facts import checked_hash, file_facts, file_hashes, hash_title
 from keras_devae.data.official import (
     OfficialSet,
@@ -48,7 +48,8 @@ def prepare(
         data_dir: Where to put it. Default: the environment variable `KERAS_DEVAE_DATA`, else
             `keras_devae` in the user's cache folder.
         url: Where to download from; for SmallNORB, the folder of its six files. Default: the
-            environment variable `KERAS_DEVAE_<NAME>_URL`, else the address of its authors.
+            environment variable `KERAS_DEVAE_<NAME>_URL`, else the addresses of its
+            authors and mirrors, in turn.
         force: Whether to download and convert again what is already here. Default: `False`.
         image_size: Pixels a side. Default: 64, to which Cars3D and SmallNORB are reduced (Lanczos)
             as in the field's comparisons; 128 and 96 keep them as published.
@@ -67,11 +68,9 @@ def prepare(
     official = official_set(name)
     size = official.check_size(image_size)
     if from_file is not None and url is not None:
-        raise UsageError(
-            "A file is either here or fetched. Received both from_file (--from) and url (--url)."
-        )
-    if url is not None and not url.strip():
-        raise UsageError("The address to fetch from (url, --url) must not be empty.")
+        raise UsageError("A file is either here or fetched. Received both `from_file` and `url`.")
+    if url is not None and not (isinstance(url, str) and url.strip()):
+        raise UsageError(f"`url` must be an address. Received: {url!r}.")
     root = data_directory(data_dir)
     store = official.store(root, size)
     sources = None if from_file is None else find_files(official, from_file)
@@ -90,7 +89,7 @@ def prepare(
             try:
                 write_store(official, files, store, size, force, progress)
             except FailureError as error:
-                how = "Download it again with force=True (--force-download)"
+                how = "Download it again with force=True"
                 raise FailureError(str(error).replace("Download it again", how)) from None
     return store
 
@@ -127,7 +126,7 @@ def verify(
             if not path.is_file() or file_hashes(path, ("sha256",), progress)[0] != expected:
                 raise FailureError(
                     f"{path} is damaged: its SHA-256 is not the recorded one. Prepare {name} again "
-                    "with force=True (--force-download)."
+                    "with force=True."
                 )
             found[str(path)] = "as it was prepared"
     if not found:
@@ -185,10 +184,13 @@ def find_files(official: OfficialSet, path: str | Path) -> list[Path]:
     Raises:
         UsageError: If they are not there; names every path tried and where the files come from.
     """
-    path = expanded_path("The published file (from_file, --from)", path)
+    path = path_of("from_file", path)
     names = [file.name for file in official.files]
     single = [[path]] if len(names) == 1 else []
     folders = [[folder / name for name in names] for folder in (path, path / official.name)]
+    published = [file.url.rpartition("/")[2] for file in official.files]
+    if published != names:
+        folders.append([path / name for name in published])
     tried = [*single, *folders]
     for candidates in tried:
         if all(candidate.is_file() for candidate in candidates):
@@ -215,49 +217,56 @@ def _local_files(
         if force:
             discard(partial_download(path))
         if force or not path.exists():
-            _fetch(official, file, path, _address(official, file, url), store, progress)
+            _fetch(official, file, path, _addresses(official, file, url), store, progress)
     return paths
 
 
-def _address(official: OfficialSet, file: PublishedFile, url: str | None) -> str:
+def _addresses(official: OfficialSet, file: PublishedFile, url: str | None) -> tuple[str, ...]:
+    """Returns where a file is fetched from, in the order to try."""
     if url is None:
         url = os.environ.get(official.url_variable)
     if not url:
-        return file.url
-    return url if len(official.files) == 1 else f"{url.rstrip('/')}/{file.name}"
+        return file.addresses
+    return (url if len(official.files) == 1 else f"{url.rstrip('/')}/{file.name}",)
 
 
 def _fetch(
     official: OfficialSet,
     file: PublishedFile,
     destination: Path,
-    url: str,
+    addresses: Sequence[str],
     store: Path,
     progress: Progress | None,
 ) -> None:
     """Downloads one published file; the error of a failure says how to do it by hand."""
-    check = functools.partial(_check_download, official, file, url)
-    try:
-        download(url, destination, check, progress)
-    except FailureError as error:
-        reason = str(error).rstrip(".")
-        raise FailureError(
-            f"{official.title} is not at {store} or {destination}, and {reason}. Try again, or do "
-            f"it by hand: get {file.name} from {file.url} and put it at {destination}, or prepare "
-            f"it with `keras-devae data prepare {official.name} --from "
-            f"{'FILE' if len(official.files) == 1 else 'FOLDER'}`."
-        ) from None
+    reasons = []
+    for url in addresses:
+        check = functools.partial(_check_download, official, file, url)
+        try:
+            return download(url, destination, check, progress)
+        except UnwritableError as error:
+            # Nor could it be written from anywhere else.
+            reasons = [str(error).rstrip(".")]
+            break
+        except FailureError as error:
+            reasons.append(str(error).rstrip("."))
+    raise FailureError(
+        f"{official.title} is not at {store} or {destination}, and {'; '.join(reasons)}. Try "
+        f"again, or do it by hand: get {file.name} from {listed(file.addresses, 'or')} and put it "
+        f"at {destination}, or prepare it with `keras-devae data prepare {official.name} --from "
+        f"{'FILE' if len(official.files) == 1 else 'FOLDER'}`."
+    )
 
 
 def _check_download(official: OfficialSet, file: PublishedFile, url: str, path: Path) -> None:
     """Checks what can be told of one file alone; the conversion looks at all of it."""
     num_bytes = path.stat().st_size
-    if url == file.url:
+    if url in file.addresses:
         if file.num_bytes not in (None, num_bytes):
             raise FailureError(
                 f"{url} gave {num_bytes:,} bytes where {file.num_bytes:,} were expected."
             )
-        if file.algorithm is not None:
+        if file.algorithm is not None and not file.was_replaced:
             (digest,) = file_hashes(path, (file.algorithm,))
             if digest != getattr(file, file.algorithm):
                 raise FailureError(
@@ -276,7 +285,7 @@ def _check_same_files(official: OfficialSet, sources: Sequence[Path], store: Pat
     if file_facts(official, sources).sha256 != prepared.sha256:
         raise UsageError(
             f"{store} was prepared from another file ({prepared.file}, {prepared.bytes:,} bytes) "
-            f"than {listed(sources, 'and')}. Replace it with force=True (--force-download)."
+            f"than {listed(sources, 'and')}. Replace it with force=True."
         )
 
 
@@ -284,6 +293,8 @@ def _published_state(file: PublishedFile, path: Path, progress: Progress | None)
     match checked_hash(file, path, progress)[1]:
         case True:
             return "as published"
+        case None if file.was_replaced:
+            return "not the file whose hash is known, which its authors have replaced since"
         case None:
             return "no published hash is known"
     return "not the published file"

@@ -1,5 +1,6 @@
 """Data sets that are drawn when their images are asked for, and never stored."""
 
+import numbers
 from typing import ClassVar, Protocol
 
 import numpy as np
@@ -35,7 +36,7 @@ class Renderer(Protocol):
 
 def check_image_size(image_size: int) -> int:
     """Returns `image_size` if the renderers draw it; raises `UsageError` otherwise."""
-    if image_size not in IMAGE_SIZES:
+    if not isinstance(image_size, numbers.Integral) or image_size not in IMAGE_SIZES:
         raise UsageError(
             f"The built-in renderers draw images of {', '.join(map(str, IMAGE_SIZES))} pixels a "
             f"side. Received: image_size={image_size!r}."

@@ -54,6 +54,10 @@ class Shapes3DRenderer:
         self._is_cast = np.zeros(len(self._geometries), bool)
         self._lock = threading.Lock()
 
+    def __reduce__(self):
+        # Neither the lock nor the maps travel to another process, which casts its own.
+        return type(self), (self.image_shape[0],)
+
     def render(self, factors: np.ndarray) -> np.ndarray:
         """Draws images.
 

@@ -54,6 +54,10 @@ class Shapes3DFile:
         self.can_stream = _CHUNKS_KEPT * self.chunk_rows * 64 * 64 * 3 <= _MOST_KEPT_BYTES
         self._chunk = functools.lru_cache(_CHUNKS_KEPT)(self._decode_chunk)
 
+    def __reduce__(self):
+        # The chunks that are kept do not travel to another process, which decodes its own.
+        return type(self), (self.path,)
+
     def __len__(self) -> int:
         return len(self.factors)
 

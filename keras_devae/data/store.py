@@ -172,7 +172,7 @@ def open_store(official: OfficialSet, folder: Path) -> OfficialDataset:
     except UNREADABLE as error:
         raise FailureError(
             f"The prepared data in {folder} is damaged: {error}. Prepare it again with "
-            "force=True (--force-download)."
+            f"force=True, or `keras-devae data prepare {official.name} --force-download`."
         ) from None
     return OfficialDataset(official, facts, factors, images.read, record["image_size"])
 

@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import warnings
 from pathlib import Path
 from typing import Any, get_type_hints
 
@@ -185,14 +186,21 @@ class RunConfig:
             dataset: The `keras_devae.data.Dataset` that the run trains on.
 
         Raises:
-            UsageError: If a metric needs factors that the data set lacks.
+            UsageError: If a metric needs factors that the data set lacks, or that do not vary.
+
+        Warns:
+            MetricWarning: If metrics that nobody named are left out, because no factor varies.
         """
         has_factors = dataset.factor_names is not None
         chosen = metrics.resolved_names(self.metrics, has_factors=has_factors)
         check_tracked(self.track, has_factors)
+        chosen = self._with_varying_factors(chosen, dataset)
         fitted = MODEL_CATALOGUE[self.model].fitted
         binary = dataset.image_shape[-1] == 1 and not fitted
         # What is fitted in one go has one step.
+        network = self.network or self._networks()[0]
+        if network == "convolutional":
+            checks.check_convolutional_size(dataset.image_shape)
         length = {"steps": 1, "checkpoint_every": 1, "steps_per_execution": 1} if fitted else {}
         return dataclasses.replace(
             self,
@@ -201,11 +209,32 @@ class RunConfig:
                 **default_options(self.model, dataset.image_shape, self.steps),
                 **self.model_options,
             },
-            network=self.network or self._networks()[0],
+            network=network,
             likelihood=self.likelihood or ("bernoulli" if binary else "gaussian"),
             **_pinned(self, dataset.provenance),
             image_size=dataset.image_shape[0],
             metrics=chosen,
+        )
+
+    def _with_varying_factors(self, chosen, dataset):
+        """Returns the metrics for which a factor varies, and refuses others that were named."""
+        if dataset.factor_names is None:
+            return chosen
+        # Imported where it is needed: what is refused before comes at once.
+        from keras_devae.metrics.variation import check_factors_vary, factors_vary
+
+        seen = (dataset, self.evaluation_images, self.seed)
+        named = self.metrics not in (None, ("all",))
+        tracked = [name for name in self.track if name in metrics.METRICS]
+        check_factors_vary(tracked, *seen, chosen=True, argument="evaluation_images")
+        read = [name for name in self.track if name.endswith("information")]
+        if read and not factors_vary(dataset):
+            raise UsageError(
+                f"Cannot track {', '.join(read)}: no factor has more than one value in "
+                f"{dataset.description}. Give each factor more than one value."
+            )
+        return check_factors_vary(
+            chosen, *seen, chosen=named, argument="evaluation_images", stacklevel=5
         )
 
     @property
@@ -273,6 +302,22 @@ def _absolute(path):
     return str(Path(path).expanduser().resolve())
 
 
+def check_before_loading(config):
+    """Checks all of a new run that follows from its settings and from the headers of its files.
+
+    Args:
+        config: The `RunConfig`.
+
+    Raises:
+        UsageError: If the settings, the files and the networks do not go together.
+        FailureError: If a file is damaged.
+    """
+    with warnings.catch_warnings():
+        # They come again with the images.
+        warnings.simplefilter("ignore")
+        config.resolved(data.outline(config.dataset, **_loading(config)))
+
+
 def load_dataset(config, fetch=True, progress=None):
     """Loads the data set of a run.
 
@@ -288,17 +333,13 @@ def load_dataset(config, fetch=True, progress=None):
         UsageError: If the name or a path is wrong.
         FailureError: If a file is damaged or cannot be fetched.
     """
-    return data.load(
-        config.dataset,
-        source=config.source,
-        data_dir=config.data_dir,
-        image_size=config.image_size,
-        drop_duplicate_orientation=config.drop_duplicate_orientation,
-        factors=config.factors,
-        variants=config.variants,
-        factors_file=config.factors_file,
-        bins=config.bins,
-        skip_damaged=config.skip_damaged,
-        fetch=fetch,
-        progress=progress,
+    return data.load(config.dataset, **_loading(config), fetch=fetch, progress=progress)
+
+
+def _loading(config):
+    """Returns the arguments of `keras_devae.data.load` and `outline` that the settings give."""
+    names = (
+        *("source", "data_dir", "image_size", "drop_duplicate_orientation", "factors", "variants"),
+        *("factors_file", "bins", "skip_damaged"),
     )
+    return {name: getattr(config, name) for name in names}

@@ -1,5 +1,6 @@
 """How a model comes by its networks."""
 
+from keras_devae.checks import check_channels_last
 from keras_devae.errors import UsageError, unknown_name
 from keras_devae.layers import derived_seeds
 from keras_devae.networks import NETWORKS
@@ -41,6 +42,7 @@ class Construction:
             raise UsageError(
                 f"`image_shape` must be (height, width, channels). Received: {image_shape}."
             )
+        check_channels_last(image_shape)
         make_encoder, make_decoder = NETWORKS[network]
         encoder_seed, decoder_seed = derived_seeds(seed, 2)
         encoder_options = cls.encoder_options(latent_dim, **options)
@@ -90,6 +92,7 @@ class Construction:
         """
         options = self.network_options()
         outputs = _outputs(encoder)
+        check_channels_last(encoder.input_shape[1:])
         latent_dim = self.latent_dim_of(outputs["z_mean"][-1])
         categories = self.encoder_options(latent_dim, **options).get("num_categories", 0)
         if categories and outputs.get("category_logits") != (None, categories):

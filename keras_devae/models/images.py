@@ -5,6 +5,7 @@ import warnings
 import keras
 import numpy as np
 
+from keras_devae.checks import check_channels_last
 from keras_devae.errors import UsageError
 from keras_devae.pipeline import Batches
 
@@ -77,6 +78,8 @@ def first_of(batch):
 
 def _check_array(images, image_shape, bounded, trains=True):
     if tuple(images.shape[1:]) != tuple(image_shape):
+        if len(images.shape) == 4:
+            check_channels_last(images.shape[1:])
         raise UsageError(
             f"Expected images of shape (n, {', '.join(map(str, image_shape))}). "
             f"Received: {tuple(images.shape)}."

@@ -1,10 +1,7 @@
 """Encoders and decoders: functions returning `keras.Model`."""
 
-from keras_devae.networks.convolutional import (
-    IMAGE_SIZES,
-    convolutional_decoder,
-    convolutional_encoder,
-)
+from keras_devae.checks import CONVOLUTIONAL_SIZES as IMAGE_SIZES
+from keras_devae.networks.convolutional import convolutional_decoder, convolutional_encoder
 from keras_devae.networks.discriminator import discriminator
 from keras_devae.networks.linear import linear_decoder, linear_encoder
 from keras_devae.networks.mlp import mlp_decoder, mlp_encoder

@@ -5,11 +5,10 @@ import math
 import keras
 from keras import layers
 
-from keras_devae.errors import UsageError
+from keras_devae.checks import check_convolutional_size
 from keras_devae.layers import Convolution, TransposedConvolution
 from keras_devae.networks.parts import encoder_outputs, seeded_kernels
 
-IMAGE_SIZES = (32, 64, 128)
 _CHANNELS = (32, 32, 32, 64, 64)
 
 
@@ -19,13 +18,8 @@ def _strided_channels(image_shape):
     64x64 images get the published 32, 32, 64, 64; smaller and larger ones have one layer of 32
     less or more.
     """
-    height, width = image_shape[:2]
-    if height != width or height not in IMAGE_SIZES:
-        raise UsageError(
-            "The convolutional networks take square images of 32, 64 or 128 pixels. "
-            f"Received: {height}x{width}. Resize the images, or use the MLP pair."
-        )
-    return _CHANNELS[-int(math.log2(height // 4)) :]
+    check_convolutional_size(image_shape)
+    return _CHANNELS[-int(math.log2(image_shape[0] // 4)) :]
 
 
 def convolutional_encoder(image_shape, latent_dim, seed=None, num_categories=0, groups=1):

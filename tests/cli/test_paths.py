@@ -137,7 +137,7 @@ TAKERS = {
 @pytest.mark.parametrize("path", ["", " ", "a\nb", "a\0b", "a" * 256, 7])
 def test_python_takes_no_such_path_either(taker, path, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(UsageError, match=r"must not be empty|holds a|too long|must be a (path|text)"):
+    with pytest.raises(UsageError, match=r"not be empty|holds a|too long|must be a (path|text)"):
         TAKERS[taker](path)
     assert list(tmp_path.iterdir()) == []
 

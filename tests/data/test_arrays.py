@@ -60,12 +60,48 @@ def test_names_the_row_with_nan():
         from_arrays(images)
 
 
-def test_warns_of_zeros_and_ones_in_uint8():
-    with pytest.warns(UserWarning, match="1 of 255"):
-        from_arrays(np.eye(4, dtype=np.uint8)[np.newaxis])
+@pytest.mark.parametrize(
+    ("images", "words"),
+    [
+        (np.eye(4, dtype=np.uint8)[np.newaxis], r"2 of the 256 grey levels: .* 0\.\.1 of 0"),
+        (np.arange(32).reshape(2, 4, 4) % 5 / 255, r"5 of the 256 grey levels: .* 0\.\.4 of 0"),
+        (np.arange(64, dtype=np.uint8).reshape(4, 4, 4) + 190, r"64 of .* 190\.\.253 of 0"),
+        (np.zeros((2, 4, 4), np.uint8), "all equal, 2 times the same picture"),
+        (np.tile(np.arange(16, dtype=np.uint8).reshape(4, 4) * 16, (3, 1, 1)), "all equal, 3"),
+        (np.full((1, 4, 4, 3), (1, 2, 3), np.uint8), "one colour: every pixel is 1, 2, 3"),
+        (np.stack([np.eye(4), np.full((4, 4), 255)], -1).astype(np.uint8)[None], "2 of the 256"),
+    ],
+)
+def test_warns_of_images_that_are_almost_constant(images, words):
+    with pytest.warns(UserWarning, match=f"images of this array.*{words}.*stretch them to 0..255"):
+        from_arrays(images)
+
+
+@pytest.mark.parametrize(
+    "images",
+    [
+        np.arange(65, dtype=np.uint8)[:, None, None],
+        np.eye(4, dtype=np.uint8)[:, :, None] * 255,
+        np.concatenate([np.zeros((40, 256, 256), np.uint8), np.full((1, 256, 256), 99, np.uint8)]),
+    ],
+)
+def test_leaves_images_that_fill_a_range_alone(images):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        from_arrays(np.zeros((2, 4, 4), np.uint8))
+        assert len(from_arrays(images)) == len(images)
+
+
+@pytest.mark.parametrize("channels", [1, 2, 3, 4, 5])
+def test_refuses_channels_that_come_first(channels):
+    images = np.random.default_rng(0).random((2, channels, 8, 9))
+    with pytest.raises(UsageError, match=rf"Channels come last.*\({channels}, 8, 9\).*moveaxis"):
+        from_arrays(images)
+    assert from_arrays(np.moveaxis(images, 1, -1)).image_shape == (8, 9, channels)
+
+
+@pytest.mark.parametrize("shape", [(1, 1, 1), (3, 4, 4), (3, 3, 3), (4, 64, 3), (3, 64, 5)])
+def test_takes_small_and_narrow_images(shape):
+    assert from_arrays(np.random.default_rng(0).random((9, *shape))).image_shape == shape
 
 
 def test_recognises_a_complete_grid(pixels):
@@ -132,12 +168,13 @@ def test_takes_incomplete_repeated_and_reordered_grids(pixels, rows):
 @pytest.mark.filterwarnings("ignore:Factor .* looks continuous")
 def test_takes_more_combinations_than_can_be_counted():
     factors = np.tile(np.arange(20000)[:, None], (1, 6))
-    dataset = from_arrays(np.zeros((20000, 1, 1), np.uint8), factors)
+    dataset = from_arrays(np.arange(20000).astype(np.uint8)[:, None, None], factors)
     assert dataset.grid is None and dataset.factor_sizes == (20000,) * 6
 
 
 def test_neither_copies_nor_converts_many_uint8_images():
     images = np.zeros((100_000, 16, 16, 1), np.uint8)
+    images[-1] = 255
     tracemalloc.start()
     try:
         dataset = from_arrays(images)
@@ -166,9 +203,9 @@ def test_converts_floats_in_slices():
 def test_finds_one_bright_pixel_among_dark_ones():
     images = np.zeros((9000, 32, 32), np.uint8)
     images[0, 0, 0] = 1
-    with pytest.warns(UserWarning, match="1 of 255"):
+    with pytest.warns(UserWarning, match="pixels lie in 0..1 of 0..255|all equal"):
         from_arrays(images)
-    images[-1, -1, -1] = 2
+    images[-1, -1, -1] = 200
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         from_arrays(images)

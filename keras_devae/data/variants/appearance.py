@@ -7,9 +7,11 @@ from pathlib import Path
 
 import numpy as np
 
-from keras_devae.checks import expanded_path
+from keras_devae.checks import path_of
 from keras_devae.data.dataset import Dataset
-from keras_devae.data.user_files import decode_picture, picture_files
+from keras_devae.data.left_out import left_out_of, warn_of_left_out
+from keras_devae.data.user_files import PICTURE_SUFFIXES, decode_picture, picture_files
+from keras_devae.data.variants.arguments import checked_dataset
 from keras_devae.data.variants.drawing import (
     BACKGROUND,
     COLOUR,
@@ -116,7 +118,7 @@ def noise(dataset: Dataset, seed: int = 0) -> Dataset:
         A `Dataset` with images of shape `(height, width, 3)`, or of as many channels as there
         were if there were several, and the same factors.
     """
-    channels = dataset.image_shape[-1]
+    channels = checked_dataset(dataset).image_shape[-1]
     channels = 3 if channels == 1 else channels
     change = functools.partial(_add_noise_to_one, _key(dataset, "noise", seed, NOISE))
     entry = {"name": "noise", "seed": int(seed)}
@@ -152,8 +154,9 @@ def background(dataset: Dataset, folder: str | Path, seed: int = 0) -> Dataset:
     """
     _check_one_channel(dataset, "background")
     key = _key(dataset, "background", seed, BACKGROUND)
-    folder = expanded_path("The folder of pictures", folder)
+    folder = path_of("folder", folder)
     files = picture_files(folder)
+    warn_of_left_out(folder, len(files), left_out_of(folder, files, PICTURE_SUFFIXES))
     height, width, _ = dataset.image_shape
     pictures = [_large_picture(file, height, width) for file in files]
     change = functools.partial(_put_one_before, pictures, key)
@@ -211,7 +214,7 @@ def _put_one_before(
 
 
 def _check_one_channel(dataset: Dataset, variant: str) -> None:
-    if dataset.image_shape[-1] != 1:
+    if checked_dataset(dataset).image_shape[-1] != 1:
         raise UsageError(
             f"The variant {variant!r} needs images with one channel, white on black. Received: "
             f"{dataset.description}."

@@ -5,8 +5,19 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from keras_devae.checks import positive
+from keras_devae.data.dataset import Dataset
 from keras_devae.data.indexing import integer_array
 from keras_devae.errors import UsageError
+
+
+def checked_dataset(dataset) -> Dataset:
+    """Returns a data set; raises `UsageError` for anything else."""
+    if not isinstance(dataset, Dataset):
+        raise UsageError(
+            "`dataset` must be a data set, from `load` or `from_arrays`. Received: "
+            f"{type(dataset).__name__}."
+        )
+    return dataset
 
 
 def checked_pairs(pairs) -> list[tuple[str, str, float]]:

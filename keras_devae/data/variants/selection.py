@@ -5,11 +5,12 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from keras_devae.checks import at_least
+from keras_devae.checks import at_least, true_or_false
 from keras_devae.data.dataset import Dataset
 from keras_devae.data.factor_grid import FactorGrid
 from keras_devae.data.variants.arguments import (
     checked_combinations,
+    checked_dataset,
     checked_list,
     checked_pairs,
 )
@@ -21,6 +22,9 @@ from keras_devae.data.variants.drawing import (
     shuffled_rows,
 )
 from keras_devae.errors import UsageError, unknown_name
+
+#: More rows than that would not even have room for their numbers.
+_MOST_ROWS = 10**9
 
 
 class SelectedDataset(Dataset):
@@ -113,8 +117,11 @@ def correlated(
         >>> len(data)
         1000
     """
+    checked_dataset(dataset)
     pairs = checked_pairs(pairs)
     length = len(dataset) if length is None else at_least("length", length, 1)
+    if length > _MOST_ROWS:
+        raise UsageError(f"`length` must be at most {_MOST_ROWS:,}. Received: {length}.")
     logarithms = np.zeros(len(dataset))
     factors = dataset.factors(np.arange(len(dataset)))
     for first, second, sigma in pairs:
@@ -155,6 +162,8 @@ def held_out(
         UsageError: If a factor is unknown, a value does not occur, or no row would be left out
             or none would be left.
     """
+    checked_dataset(dataset)
+    true_or_false("complement", complement)
     combinations = checked_combinations(combinations)
     factors = dataset.factors(np.arange(len(dataset)))
     matching = np.zeros(len(dataset), bool)
@@ -189,6 +198,7 @@ def subset(dataset: Dataset, count: int, seed: int = 0) -> Dataset:
     Raises:
         UsageError: If `count` is not in 1 to `len(dataset)`.
     """
+    checked_dataset(dataset)
     at_least("count", count, 1)
     if count > len(dataset):
         raise UsageError(
@@ -220,7 +230,7 @@ def select_factors(dataset: Dataset, factors: Sequence[str]) -> Dataset:
         >>> select_factors(data, ["position_x", "shape=2"]).grid
         FactorGrid(names=('position_x',), sizes=(32,))
     """
-    grid = dataset.grid
+    grid = checked_dataset(dataset).grid
     if grid is None:
         raise UsageError(
             "Factors can be selected only where the rows enumerate a grid of factors. Received: "
@@ -262,6 +272,7 @@ def hidden(dataset: Dataset, factors: Sequence[str]) -> Dataset:
     Raises:
         UsageError: If there are no factors, a name is unknown, or none or all would be hidden.
     """
+    checked_dataset(dataset)
     names = checked_list(factors, "factors")
     hidden_columns = {_column(dataset, name) for name in names}
     columns = [

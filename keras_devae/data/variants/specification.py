@@ -20,10 +20,14 @@ import dataclasses
 import re
 from collections.abc import Callable, Sequence
 
-from keras_devae.checks import at_least, expanded_path
+from keras_devae.checks import at_least, path_of, texts
 from keras_devae.data.dataset import Dataset
 from keras_devae.data.variants.appearance import background, colour, noise
-from keras_devae.data.variants.arguments import checked_combinations, checked_pairs
+from keras_devae.data.variants.arguments import (
+    checked_combinations,
+    checked_dataset,
+    checked_pairs,
+)
 from keras_devae.data.variants.drawing import checked_seed
 from keras_devae.data.variants.selection import correlated, held_out, hidden, subset
 from keras_devae.errors import UsageError, unknown_name
@@ -69,6 +73,7 @@ def apply(dataset: Dataset, specifications: Sequence[str]) -> Dataset:
         UsageError: If a text is wrong, or does not suit the data set.
         FailureError: If a picture of a background is damaged.
     """
+    checked_dataset(dataset)
     for each in _parsed(specifications):
         dataset = each.kind.make(dataset, *each.arguments, **each.options)
     return dataset
@@ -98,13 +103,14 @@ def canonical(specifications: Sequence[str]) -> tuple[str, ...]:
     Raises:
         UsageError: As for `check`.
     """
-    texts = []
+    canonical_texts = []
+    specifications = texts("variants", specifications)
     for text, each in zip(specifications, _parsed(specifications), strict=True):
         if each.name == "background":
             options = "".join(f",{name}={value}" for name, value in each.options.items())
             text = f"background:{each.arguments[0].resolve()}{options}"
-        texts.append(text)
-    return tuple(texts)
+        canonical_texts.append(text)
+    return tuple(canonical_texts)
 
 
 def _parsed(specifications: Sequence[str]) -> list[_Specification]:
@@ -113,7 +119,7 @@ def _parsed(specifications: Sequence[str]) -> list[_Specification]:
             f"Variants must be a list of texts. Received: the text {specifications!r}; put it "
             "into a list."
         )
-    return [_parse(str(text)) for text in specifications]
+    return [_parse(text) for text in texts("variants", specifications)]
 
 
 def _parse(text: str) -> _Specification:
@@ -158,7 +164,7 @@ def _read_nothing(rest: str) -> tuple:
 def _read_folder(rest: str) -> tuple:
     if not rest.strip():
         raise UsageError("It needs a folder of pictures. Received: none.")
-    return (expanded_path("The folder of pictures", rest),)
+    return (path_of("folder", rest),)
 
 
 def _read_count(rest: str) -> tuple:

@@ -13,7 +13,7 @@ import traceback
 from pathlib import Path
 
 from keras_devae.errors import FailureError, UsageError
-from keras_devae.experiments.config import load_dataset
+from keras_devae.experiments.config import check_before_loading, load_dataset
 from keras_devae.experiments.faults import explained
 from keras_devae.experiments.run_lock import ClaimedError
 from keras_devae.experiments.starting import check_start, start_again, start_new
@@ -106,6 +106,7 @@ def _begin(run):
     _, config = run.read_settings()
     path = run.directory.path
     check_start(path, config)
+    check_before_loading(config)
     return start_new(path, config, load_dataset(config))
 
 

@@ -1,0 +1,66 @@
+"""Messages in the spelling of the command line, whatever the library calls an argument."""
+
+import re
+
+import click
+
+#: Arguments of the library that an option sets and that have another name than that option's.
+_OTHER_NAMES = {
+    "force": "force_download",
+    "max_images": "evaluation_images",
+}
+
+
+def in_options(message, command):
+    """Returns a message in which arguments are named as the options of a command.
+
+    A name in backticks, a name with its value (`image_size=96`) and a name that no prose holds
+    (`image_size`) become the option: `--image-size 96`.
+
+    Args:
+        message: The text of an error or a warning.
+        command: The click command, or a group, whose commands' options count.
+    """
+    options = _options(command)
+    if not options:
+        return message
+    names = "|".join(sorted(map(re.escape, options), key=len, reverse=True))
+    value = r"(?:=('[^']*'|\"[^\"]*\"|\{[^{}]*\}|\[[^\[\]]*\]|\([^()]*\)|[\w.+-]*\w))?"
+    # Not inside a path, a name or a text of the user's.
+    pattern = rf"`({names}){value}`|(?<![\w./:,'\"=`-])({names}){value}(?![\w/'\"`]|[.-]\w)"
+    return re.sub(pattern, lambda match: _spelled(match, options), message)
+
+
+def _spelled(match, options):
+    name, value = match[1] or match[3], match[2] or match[4]
+    if value is None:
+        # A word of English stays one, unless it is marked as a name.
+        return options[name].opts[0] if match[1] or "_" in name else match[0]
+    option = options[name]
+    if isinstance(option, click.Option) and option.is_flag:
+        on = value != "False"
+        return option.opts[0] if on or not option.secondary_opts else option.secondary_opts[0]
+    return f"{option.opts[0]} {_typed(value)}"
+
+
+def _typed(value):
+    """Returns a value as it is typed behind an option, from Python's notation."""
+    if value.startswith("{"):
+        return re.sub(r"'([^']*)': ", r"\1=", value[1:-1]).replace(", ", ",")
+    if value[0] in "[(":
+        return value[1:-1].replace("'", "").replace(", ", ",")
+    return value.strip("'\"")
+
+
+def _options(command):
+    """Returns the options of a command by the names that the library has for them."""
+    commands = [command]
+    if isinstance(command, click.Group):
+        commands += [command.commands[name] for name in command.commands]
+    found = {}
+    for each in commands:
+        for parameter in each.params:
+            if isinstance(parameter, click.Option):
+                found.setdefault(parameter.name, parameter)
+    found |= {name: found[own] for name, own in _OTHER_NAMES.items() if own in found}
+    return found

@@ -1,0 +1,102 @@
+"""What range of grey levels images fill, looked at once for every source of images."""
+
+import warnings
+
+import numpy as np
+
+#: A darkest and a brightest pixel less than this apart leave three quarters of the range unused: 12
+#: bits read as 16 fill 16 levels, 14 bits fill 64.
+NARROW = 64
+
+# Looked at together, so that no check makes a second copy of a large array.
+_BYTES_AT_ONCE = 2**22
+# Compared together, which makes as many truth values.
+_BYTES_COMPARED = 2**16
+# Looked at where the images stay in a file, which is not to be read as a whole.
+_SLICES_OF_A_FILE = 8
+
+
+def row_slices(images: np.ndarray, all_rows: bool = True) -> list[slice]:
+    """Cuts the rows of images into slices of few bytes each.
+
+    Args:
+        images: Array `(n, ...)` with at least one row.
+        all_rows: Whether the slices cover all rows, or only parts of them, as suits a file.
+            Default: `True`.
+    """
+    rows = max(1, _BYTES_AT_ONCE // max(1, images[0].nbytes))
+    slices = [slice(start, start + rows) for start in range(0, len(images), rows)]
+    return slices if all_rows else slices[:: -(-len(slices) // _SLICES_OF_A_FILE)]
+
+
+def fault_of_range(images: np.ndarray, all_rows: bool = True) -> str | None:
+    """Says in words what is odd about the grey levels of images, or returns `None`.
+
+    Args:
+        images: uint8 array `(n, height, width, channels)` with at least one row.
+        all_rows: See `row_slices`.
+
+    Returns:
+        The rest of a sentence that begins with "The images", or `None` if they are not all equal
+        and `NARROW` lies between the darkest and the brightest pixel of some channel.
+    """
+    slices = row_slices(images, all_rows)
+    differ = len(images) == 1
+    lowest = np.full(images.shape[-1], 255, np.uint8)
+    highest = np.zeros(images.shape[-1], np.uint8)
+    is_wide = False
+    for rows in slices:
+        part = images[rows]
+        differ = differ or _any_differs(part, images[0])
+        if not is_wide:
+            # By channel: an opaque alpha channel, always 255, would hide what the others hold.
+            lowest = np.minimum(lowest, part.min(axis=(0, 1, 2)))
+            highest = np.maximum(highest, part.max(axis=(0, 1, 2)))
+            is_wide = int((highest - lowest).max()) >= NARROW
+        # Most sets are cleared by their first rows; only flat ones are read on.
+        if differ and is_wide:
+            return None
+    if not differ:
+        seem = "are" if all_rows else "seem to be"
+        return f"{seem} all equal, {len(images):,} times the same picture"
+    return _narrowness(lowest, highest)
+
+
+def warn_of_range(
+    images: np.ndarray, name: str, hint: str = "", all_rows: bool = True, stacklevel: int = 3
+) -> None:
+    """Warns of images that are all equal or fill few grey levels, and says what to do.
+
+    Args:
+        images: See `fault_of_range`.
+        name: Where they come from, as the warning names it.
+        hint: What to do in place of the usual advice. Default: `""`, the usual advice.
+        all_rows: See `row_slices`.
+        stacklevel: See `warnings.warn`. Default: the caller of the caller.
+    """
+    fault = fault_of_range(images, all_rows)
+    if fault is not None:
+        advice = hint or (
+            "check how they were read, and stretch them to 0..255 first if they hold classes, "
+            "zeros and ones, or fewer bits: `images * (255 // images.max())`"
+        )
+        warnings.warn(
+            f"The images of {name} {fault}; {advice}.", UserWarning, stacklevel=stacklevel
+        )
+
+
+def _any_differs(images: np.ndarray, first: np.ndarray) -> bool:
+    rows = max(1, _BYTES_COMPARED // max(1, first.nbytes))
+    slices = (images[start : start + rows] for start in range(0, len(images), rows))
+    return any(bool((part != first).any()) for part in slices)
+
+
+def _narrowness(lowest: np.ndarray, highest: np.ndarray) -> str:
+    spread = int((highest - lowest).max())
+    if spread == 0:
+        values = ", ".join(map(str, lowest.tolist()))
+        return f"are of one colour: every pixel is {values}"
+    return (
+        f"fill {spread + 1} of the 256 grey levels: their pixels lie in "
+        f"{int(lowest.min())}..{int(highest.max())} of 0..255, so that they are almost constant"
+    )
