@@ -24,7 +24,7 @@ _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 #: The names that `_temporary_name` makes, and no other program does.
 _TEMPORARY = re.compile(r"\..+\.keras-devae-(\d+)-[0-9a-f]{16}(\.\w+)?")
 #: How much of a file's name is in that of its temporary one, which has to fit on a disk too.
-_STEM_LENGTH = 40
+_STEM_LENGTH, _SUFFIX_LENGTH = 40, 10
 
 
 class DiskFullError(FailureError):
@@ -72,8 +72,9 @@ def replacing(path, durable=False, alone=False):
 
 
 def _temporary_name(path):
-    stem, suffix = path.stem[:_STEM_LENGTH], path.suffix
-    return f".{stem}.keras-devae-{os.getpid()}-{secrets.token_hex(8)}{suffix}"
+    suffix = path.suffix if len(path.suffix) <= _SUFFIX_LENGTH else ""
+    mark = f"keras-devae-{os.getpid()}-{secrets.token_hex(8)}"
+    return f".{path.stem[:_STEM_LENGTH]}.{mark}{suffix}"
 
 
 def remove_temporary(path):

@@ -107,7 +107,8 @@ KILLED = """
 import os, signal, sys
 from keras_devae.files import replacing
 
-for name, alone in (("config.json", False), ("a" * 250 + ".npz", False), ("step-1.keras", True)):
+for name in ("config.json", "a" * 250 + ".npz", "ä." + "ö" * 125, "step-1.keras"):
+    alone = name.endswith(".keras")
     if os.fork() == 0:
         with replacing(os.path.join(sys.argv[1], name), alone=alone) as temporary:
             temporary.touch()
@@ -126,7 +127,7 @@ NOT_OURS = [
 def test_leftovers_are_what_this_package_left_when_it_was_killed(tmp_path):
     subprocess.run([sys.executable, "-c", KILLED, tmp_path], check=True)
     found = leftovers(tmp_path)
-    assert len(found) == 3 and {*found} == {*tmp_path.iterdir()}
+    assert len(found) == 4 and {*found} == {*tmp_path.iterdir()}
     assert [path.is_dir() for path in found].count(True) == 1
     for path in found:
         remove_temporary(path)

@@ -152,7 +152,7 @@ def test_every_run_is_checked_before_the_first_one_starts(study_file, sweep, mes
         ("a.yaml", "- 1\n", "must hold the tables"),
         ("a.toml", "[sweeps]\n", "Did you mean 'sweep'"),
         ("a.toml", "settings = 3\n", "`settings` must be a table"),
-        ("a.toml", 'name = "../up"\n', "`name` of a study names its folder"),
+        ("a.toml", 'name = "../up"\n', "`name` of a study is the name of a folder"),
         ("a.json", "{}", "ends in .toml, .yaml or .yml"),
     ],
 )
