@@ -248,9 +248,9 @@ def check_writable(path):
     path = usable_path("The file to write", path)
     # Renaming a file to the name of a device, a pipe or a link to one would put that away. Where
     # /dev/stdout leads to depends on the shell: it may be a file.
-    is_device = path.parent.resolve() == Path("/dev") or (path.exists() and not path.is_file())
-    if path.is_dir() or is_device:
-        what = "is a folder" if path.is_dir() else "is not a file"
+    is_file = os.path.isfile(path) and os.path.realpath(path.parent) != "/dev"
+    if os.path.exists(path) and not is_file:
+        what = "is a folder" if os.path.isdir(path) else "is not a file"
         raise UsageError(f"Cannot write to {path}: it {what}. Choose another file.")
     _check_place(path, path.parent, "Choose another file.")
 
@@ -293,7 +293,7 @@ def _why_not_writable(folder):
     a file system such as /proc.
     """
     try:
-        folder = Path(folder).resolve()
+        folder = Path(os.path.realpath(folder))
         there = next(above for above in (folder, *folder.parents) if os.path.lexists(above))
         if not there.is_dir():
             return f"{there} is not a folder"

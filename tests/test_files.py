@@ -39,6 +39,13 @@ def test_what_cannot_be_made_anew_is_refused(path):
         check_new(path)
 
 
+def test_a_link_that_leads_to_itself_is_no_folder(tmp_path):
+    (tmp_path / "loop").symlink_to("loop")
+    for check in (check_writable, check_new, check_folder):
+        with pytest.raises(UsageError, match=r"^Cannot write to .*loop is not a folder\."):
+            check(tmp_path / "loop" / "file")
+
+
 def test_a_disk_that_is_full_is_found_before_the_work(tmp_path, monkeypatch):
     def full(dir):
         raise OSError(errno.ENOSPC, "No space left on device")
