@@ -142,6 +142,13 @@ def test_python_takes_no_such_path_either(taker, path, tmp_path, monkeypatch):
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize("name", ["directory", "tensorboard"])
+@pytest.mark.parametrize("path", ["/proc/watched", f"{__file__}/watched"])
+def test_a_callback_tries_its_folder_before_training(name, path):
+    with pytest.raises(UsageError, match=f"^Cannot write to {path}: .* another `{name}`"):
+        callbacks.SpeedCallback(**{name: path})
+
+
 def test_a_path_that_is_not_there_is_still_a_path():
     for path in ("a", "ä b", "-x", "..", "/", "a" * 255, "runs/" * 40):
         assert str(usable_path("It", path)) == os.path.normpath(path)

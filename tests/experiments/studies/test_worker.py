@@ -97,10 +97,10 @@ def test_an_interrupted_run_goes_on_from_its_checkpoint(run, monkeypatch):
     with monkeypatch.context() as patch:
         patch.setattr(RunRecorder, "on_train_batch_end", stop_at_the_third)
         assert worker.work(run) == 130
-    assert run.state() == "interrupted" and run.steps_done() == 2
+    assert run.state() == "interrupted" and run.steps_done() == 3
     assert worker.work(run) == 0 and run.state() == "done"
     attempts = [(attempt["event"], attempt.get("step")) for attempt in run.attempts()]
-    assert attempts == [("start", 0), ("end", None), ("start", 2), ("end", None)]
+    assert attempts == [("start", 0), ("end", None), ("start", 3), ("end", None)]
     assert [row["step"] for row in run.directory.read_history()] == [2, 4]
 
 
