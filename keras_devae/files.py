@@ -31,7 +31,7 @@ _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 #: The names that `_temporary_name` makes, and no other program does.
 _TEMPORARY = re.compile(r"\..+\.keras-devae-(\d+)-[0-9a-f]{16}(\.\w+)?")
 #: How much of a file's name is in that of its temporary one, which has to fit on a disk too.
-_STEM_LENGTH = 40
+_STEM_LENGTH, _SUFFIX_LENGTH = 40, 10
 
 
 class DiskFullError(FailureError):
@@ -79,8 +79,9 @@ def replacing(path, durable=False, alone=False):
 
 
 def _temporary_name(path):
-    stem, suffix = path.stem[:_STEM_LENGTH], path.suffix
-    return f".{stem}.keras-devae-{os.getpid()}-{secrets.token_hex(8)}{suffix}"
+    suffix = path.suffix if len(path.suffix) <= _SUFFIX_LENGTH else ""
+    mark = f"keras-devae-{os.getpid()}-{secrets.token_hex(8)}"
+    return f".{path.stem[:_STEM_LENGTH]}.{mark}{suffix}"
 
 
 def remove_temporary(path):
@@ -277,9 +278,9 @@ def check_writable(path):
     path = usable_path("The file to write", path)
     # Renaming a file to the name of a device, a pipe or a link to one would put that away. Where
     # /dev/stdout leads to depends on the shell: it may be a file.
-    is_device = path.parent.resolve() == Path("/dev") or (path.exists() and not path.is_file())
-    if path.is_dir() or is_device:
-        what = "is a folder" if path.is_dir() else "is not a file"
+    is_file = os.path.isfile(path) and os.path.realpath(path.parent) != "/dev"
+    if os.path.exists(path) and not is_file:
+        what = "is a folder" if os.path.isdir(path) else "is not a file"
         raise UsageError(f"Cannot write to {path}: it {what}. Choose another file.")
     _check_place(path, path.parent, "Choose another file.")
 
@@ -322,7 +323,7 @@ def _why_not_writable(folder):
     a file system such as /proc.
     """
     try:
-        folder = Path(folder).resolve()
+        folder = Path(os.path.realpath(folder))
         there = next(above for above in (folder, *folder.parents) if os.path.lexists(above))
         if not there.is_dir():
             return f"{there} is not a folder"

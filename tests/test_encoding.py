@@ -82,17 +82,20 @@ def test_codes_do_not_depend_on_what_was_asked_before(tiny, dataset):
     np.testing.assert_array_equal(bit_by_bit.codes(rows, 0), whole.codes(rows, 0))
 
 
-def test_saving_removes_the_codes_of_other_weights_and_nothing_that_is_being_written(
-    tiny, dataset, tmp_path
-):
-    names = ["codes-old-1.npz", "codes-new-2.npz", ".codes-new-2.npz-77.npz", ".codes-old-1.npz"]
+OLD, NEW, DATA = "0" * 12, "1" * 12, "2" * 16
+
+
+def test_saving_removes_the_codes_of_other_weights_and_nothing_else(tiny, dataset, tmp_path):
+    own = ["codes-of-mine.npz", f"codes-{OLD}-1.npz", f"Codes-{OLD}-{DATA}.npz", "images.npz"]
+    own += [f"codes-{OLD}-{DATA}.npz.bak", f".codes-{OLD}-{DATA}.npz"]
+    names = [f"codes-{OLD}-{DATA}.npz", f"codes-{NEW}-{DATA}.npz", *own]
     for name in names:
         (tmp_path / name).write_bytes(b"")
     encoding = Encoding(tiny(), dataset)
     encoding.prepare(ROWS)
-    encoding.save(tmp_path / "codes-new-1.npz")
+    encoding.save(tmp_path / f"codes-{NEW}-{'3' * 16}.npz")
     left = {file.name for file in tmp_path.iterdir()}
-    assert left == {*names[1:], "codes-new-1.npz"}
+    assert left == {*names[1:], f"codes-{NEW}-{'3' * 16}.npz"}
 
 
 def test_saved_codes_are_read_and_added_to(tiny, dataset, tmp_path):
@@ -119,12 +122,12 @@ def test_nothing_new_is_not_written(tiny, dataset, tmp_path):
 
 
 def test_codes_of_other_weights_are_removed_and_those_of_other_data_kept(tiny, dataset, tmp_path):
-    kept = encoding_file(tmp_path, "weights", {"variants": ["noise"]})
-    for file in (kept, encoding_file(tmp_path, "older", {}), tmp_path / "codes-0.npz"):
+    kept = encoding_file(tmp_path, NEW, {"variants": ["noise"]})
+    for file in (kept, encoding_file(tmp_path, OLD, {})):
         file.write_bytes(b"old")
     encoding = Encoding(tiny(), dataset)
     encoding.prepare([1])
-    new = encoding_file(tmp_path, "weights", {})
+    new = encoding_file(tmp_path, NEW, {})
     encoding.save(new)
     assert set(tmp_path.iterdir()) == {kept, new}
 

@@ -39,6 +39,13 @@ def test_what_cannot_be_made_anew_is_refused(path):
         check_new(path)
 
 
+def test_a_link_that_leads_to_itself_is_no_folder(tmp_path):
+    (tmp_path / "loop").symlink_to("loop")
+    for check in (check_writable, check_new, check_folder):
+        with pytest.raises(UsageError, match=r"^Cannot write to .*loop is not a folder\."):
+            check(tmp_path / "loop" / "file")
+
+
 def test_a_disk_that_is_full_is_found_before_the_work(tmp_path, monkeypatch):
     def full(dir):
         raise OSError(errno.ENOSPC, "No space left on device")
@@ -107,7 +114,8 @@ KILLED = """
 import os, signal, sys
 from keras_devae.files import replacing
 
-for name, alone in (("config.json", False), ("a" * 250 + ".npz", False), ("step-1.keras", True)):
+for name in ("config.json", "a" * 250 + ".npz", "ä." + "ö" * 125, "step-1.keras"):
+    alone = name.endswith(".keras")
     if os.fork() == 0:
         with replacing(os.path.join(sys.argv[1], name), alone=alone) as temporary:
             temporary.touch()
@@ -126,7 +134,7 @@ NOT_OURS = [
 def test_leftovers_are_what_this_package_left_when_it_was_killed(tmp_path):
     subprocess.run([sys.executable, "-c", KILLED, tmp_path], check=True)
     found = leftovers(tmp_path)
-    assert len(found) == 3 and {*found} == {*tmp_path.iterdir()}
+    assert len(found) == 4 and {*found} == {*tmp_path.iterdir()}
     assert [path.is_dir() for path in found].count(True) == 1
     for path in found:
         remove_temporary(path)

@@ -98,7 +98,7 @@ class RunDirectory:
             if (self.path / folder).is_dir() and not any((self.path / folder).iterdir()):
                 (self.path / folder).rmdir()
         if others := strangers(self.path):
-            logger.warning("What no run writes stays in %s: %s", self.path, _listed(others))
+            logger.warning("Left in %s, as no run wrote it: %s", self.path, _listed(others))
 
     def claim(self):
         """Takes the run for this process, which keeps others from training it meanwhile.
@@ -388,8 +388,8 @@ def check_free(path, overwrite=False):
         )
     if others := irreplaceable(run.path):
         raise UsageError(
-            f"The run {run.path} is not replaced: no run made {_listed(others)} what it is there. "
-            "Move it away, or choose another name with --run."
+            f"The run {run.path} is not replaced: something else stands in place of what a run "
+            f"writes, {_listed(others)}. Move it away, or choose another name with --run."
         )
 
 

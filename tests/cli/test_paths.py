@@ -142,6 +142,13 @@ def test_python_takes_no_such_path_either(taker, path, tmp_path, monkeypatch):
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize("name", ["directory", "tensorboard"])
+@pytest.mark.parametrize("path", ["/proc/watched", f"{__file__}/watched"])
+def test_a_callback_tries_its_folder_before_training(name, path):
+    with pytest.raises(UsageError, match=f"^Cannot write to {path}: .* another `{name}`"):
+        callbacks.SpeedCallback(**{name: path})
+
+
 def test_a_path_that_is_not_there_is_still_a_path():
     for path in ("a", "ä b", "-x", "..", "/", "a" * 255, "runs/" * 40):
         assert str(usable_path("It", path)) == os.path.normpath(path)
@@ -249,7 +256,7 @@ def test_a_pipe_is_not_replaced_by_a_file(words, made, capsys):
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no such names")
-@pytest.mark.parametrize("path", ["/dev/full", "/dev/null", "/dev/stdout", "/dev/stdin", "/dev/x"])
+@pytest.mark.parametrize("path", ["/dev/full", "/dev/null", "/dev/stdout", "/dev/stdin"])
 def test_a_device_is_no_place_to_write_to(path):
     """Nothing is run here that would write there if this were wrong."""
     with pytest.raises(UsageError, match=f"^Cannot write to {path}: it is not a file"):

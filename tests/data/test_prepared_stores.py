@@ -71,6 +71,31 @@ def test_leaves_other_folders_alone(shapes3d_h5, root):
     assert (root / "shapes3d" / "mine.txt").read_text() == "keep"
 
 
+def test_a_store_with_files_of_somebody_else_is_left_alone(shapes3d_h5, root):
+    path, _, _ = shapes3d_h5()
+    store = prepare("shapes3d", path, root)
+    (store / "notes.txt").write_text("keep")
+    for act in (
+        lambda: remove("shapes3d", root),
+        lambda: prepare("shapes3d", path, root, force=True),
+    ):
+        with pytest.raises(UsageError, match=r"is not removed: it holds what .*\(notes\.txt\)"):
+            act()
+    assert {file.name for file in store.iterdir()} == {
+        *("images.npy", "factors.npy", "store.json", "notes.txt"),
+    }
+
+
+def test_what_looks_unfinished_is_left_alone(shapes3d_h5, root):
+    names = [".shapes3d.partial", ".shapes3d.old", ".3dshapes.h5.part", ".shapes3d.bak"]
+    for name in names:
+        (root / name).mkdir(parents=True)
+        (root / name / "mine.txt").touch()
+    prepare("shapes3d", shapes3d_h5()[0], root)
+    remove("shapes3d", root, downloads=True)
+    assert all((root / name / "mine.txt").is_file() for name in names)
+
+
 def test_remove_takes_what_killed_processes_left(shapes3d_h5, root):
     prepare("shapes3d", shapes3d_h5()[0], root)
     old = root / ".shapes3d.keras-devae-old"

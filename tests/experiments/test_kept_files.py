@@ -74,7 +74,7 @@ def test_overwriting_leaves_all_else_and_names_it(folder, caplog):
     after = files_in(folder)
     assert after.pop(".lock") == b""
     assert after == {name: before[name] for name in FOREIGN}
-    assert "stays in" in caplog.text and ".env.12345.local" in caplog.text
+    assert "as no run wrote it" in caplog.text and ".env.12345.local" in caplog.text
 
 
 def test_every_figure_of_a_run_is_known():
@@ -123,7 +123,7 @@ def test_nothing_behind_a_link_is_removed(name, kind, folder, tmp_path):
     else:
         (folder / name).write_text("not a folder")
     before = files_in(folder), files_in(elsewhere)
-    with pytest.raises(UsageError, match=f"is not replaced: no run made {name} "):
+    with pytest.raises(UsageError, match=f"in place of what a run writes, {name}\\."):
         RunDirectory.create(folder, overwrite=True)
     assert (files_in(folder), files_in(elsewhere)) == before
 
@@ -131,7 +131,7 @@ def test_nothing_behind_a_link_is_removed(name, kind, folder, tmp_path):
 def test_a_folder_in_place_of_a_file_is_not_removed(folder):
     (folder / "history.csv").unlink()
     put(folder, ["history.csv/own.txt"])
-    with pytest.raises(UsageError, match=r"no run made history\.csv "):
+    with pytest.raises(UsageError, match=r"in place of what a run writes, history\.csv\."):
         RunDirectory.create(folder, overwrite=True)
     assert (folder / "history.csv" / "own.txt").is_file()
 
