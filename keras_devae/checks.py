@@ -23,15 +23,25 @@ def at_least(name, value, least):
         UsageError: If it is smaller, or not a whole number.
     """
     if not _is_whole(value) or value < least:
-        raise UsageError(f"`{name}` must be a whole number of at least {least}. Received: {value}.")
+        raise UsageError(
+            f"`{name}` must be a whole number of at least {least}. Received: {shown(value, str)}."
+        )
     return value
+
+
+def finite(name, value):
+    """Checks a finite number and returns it as a float, see `at_least`."""
+    if not _is_finite(value):
+        raise UsageError(f"`{name}` must be a finite number. Received: {shown(value)}.")
+    return float(value)
 
 
 def finite_at_least(name, value, least=0.0):
     """Checks a finite number, see `at_least`; `least` itself is allowed, default 0."""
     if not (_is_finite(value) and value >= least):
         raise UsageError(
-            f"`{name}` must be a finite number of at least {least:g}. Received: {value}."
+            f"`{name}` must be a finite number of at least {least:g}. Received: "
+            f"{shown(value, str)}."
         )
     return value
 
@@ -39,7 +49,9 @@ def finite_at_least(name, value, least=0.0):
 def positive(name, value):
     """Checks a finite number above 0, see `at_least`."""
     if not (_is_finite(value) and value > 0):
-        raise UsageError(f"`{name}` must be a finite number above 0. Received: {value}.")
+        raise UsageError(
+            f"`{name}` must be a finite number above 0. Received: {shown(value, str)}."
+        )
     return value
 
 
@@ -58,6 +70,19 @@ def widths(name, values):
     if isinstance(values, str) or not isinstance(values, Iterable):
         raise UsageError(f"`{name}` must be a list of whole numbers. Received: {values!r}.")
     return tuple(int(at_least(name, value, 1)) for value in values)
+
+
+def shown(value, spell=repr):
+    """Returns what was received in one line, as short as a sentence bears.
+
+    Args:
+        value: What was received.
+        spell: Function that makes it text; default `repr`, which puts quotes around words.
+    """
+    if isinstance(value, int) and value.bit_length() > 256:
+        return "a number of more than 70 digits"
+    text = " ".join(spell(value).split())
+    return text if len(text) <= 80 else f"{text[:60]}... ({type(value).__name__})"
 
 
 def has_extra(what, module, extra):
@@ -80,4 +105,7 @@ def _is_whole(value):
 
 
 def _is_finite(value):
-    return isinstance(value, numbers.Real) and math.isfinite(value)
+    try:
+        return isinstance(value, numbers.Real) and math.isfinite(float(value))
+    except OverflowError:  # An integer that no float can hold.
+        return False

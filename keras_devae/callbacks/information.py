@@ -8,6 +8,7 @@ import numpy as np
 from keras_devae import checks, figures, metrics
 from keras_devae.callbacks.measuring import MeasuringCallback, check_has_factors, damaged
 from keras_devae.files import replacing
+from keras_devae.metrics.arguments import check_bins
 from keras_devae.metrics.inputs import check_labelled
 from keras_devae.metrics.suite import draw_sample
 
@@ -53,7 +54,7 @@ class InformationCallback(MeasuringCallback):
     ):
         check_has_factors(dataset, "InformationCallback")
         checks.at_least("images", images, 2)
-        checks.at_least("bins", bins, 2)
+        check_bins(bins)
         super().__init__(every_steps, directory, tensorboard)
         self.dataset, self.layer, self.bins = dataset, layer, bins
         self._rows = draw_sample(len(dataset), images, seed).plain

@@ -198,6 +198,7 @@ def test_result_names_its_settings_and_is_json():
         "sample_count": 4,
         "code_count": 2,
         "factor_names": ["shape", "size"],
+        "factor_sizes": [2, 2],
         "dropped_factors": [],
         "seed": 3,
     }
@@ -228,7 +229,7 @@ def with_value(value):
         (CODES[:0], FACTORS[:0], {}, r"shape \(0, 2\)"),
         (CODES.astype(str), FACTORS, {}, "dtype <U"),
         (CODES, FACTORS * 0, {}, "factor_0, factor_1, which never vary"),
-        (CODES, FACTORS, {"bins": 1}, "at least 2. Received: 1"),
+        (CODES, FACTORS, {"bins": 1}, "from 2 to 10,000. Received: 1"),
         (CODES, FACTORS, {"bins": 20.0}, "Received: 20.0"),
         (CODES, FACTORS, {"discretizer": "histogramm"}, "Did you mean 'histogram'"),
         (CODES, FACTORS, {"factor_names": ["x"]}, r"2 different names.*\['x'\]"),
