@@ -19,7 +19,7 @@ from keras_devae.cli.options import (
 from keras_devae.cli.tables import print_score_columns, print_scores
 from keras_devae.errors import UsageError
 from keras_devae.files import check_writable, write_json
-from keras_devae.metrics.arguments import MOST_BINS
+from keras_devae.metrics.arguments import MOST_BINS, MOST_REPEATS, MOST_SEED_OF_A_FIT
 
 
 @click.command()
@@ -36,8 +36,17 @@ from keras_devae.metrics.arguments import MOST_BINS
     metavar="NAMES",
     help="Factors that vary, and NAME=VALUE to hold others, as for `train`.  [default: the run's]",
 )
-@click.option("--repeats", type=click.IntRange(1), default=1, help="Fresh samples.  [default: 1]")
-@click.option("--seed", type=click.IntRange(0), help="Seed of their choice.  [default: the run's]")
+@click.option(
+    "--repeats",
+    type=click.IntRange(1, MOST_REPEATS),
+    default=1,
+    help="Fresh samples.  [default: 1]",
+)
+@click.option(
+    "--seed",
+    type=click.IntRange(0, MOST_SEED_OF_A_FIT),
+    help="Seed of their choice.  [default: the run's]",
+)
 @click.option("--workers", type=click.IntRange(1), help="Threads that grow DCI's trees.")
 @click.option(
     "--bins",

@@ -9,11 +9,11 @@ from keras_devae.encoding import Encoding, LayerSampler
 from keras_devae.errors import UsageError
 from keras_devae.metrics.arguments import check_choice, listed
 from keras_devae.metrics.cautions import gathered
+from keras_devae.metrics.computing import compute
 from keras_devae.metrics.sampling import factor_index, label_rows
 from keras_devae.metrics.suite import (
     check_evaluation,
     combined,
-    compute,
     draw_sample,
     given_options,
     scores_of,

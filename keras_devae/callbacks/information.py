@@ -9,6 +9,7 @@ from keras_devae import checks, figures, metrics
 from keras_devae.callbacks.measuring import MeasuringCallback, check_has_factors, damaged
 from keras_devae.files import replacing
 from keras_devae.metrics.arguments import check_bins
+from keras_devae.metrics.cautions import gathered
 from keras_devae.metrics.inputs import check_labelled
 from keras_devae.metrics.suite import draw_sample
 
@@ -82,7 +83,8 @@ class InformationCallback(MeasuringCallback):
 
     def measure(self, model, step):
         """Returns one row."""
-        matrix = self.matrix(model)
+        with gathered():
+            matrix = self.matrix(model)
         self._matrices[step] = matrix
         row = {}
         for name, column in zip(self.factor_names, matrix.T, strict=True):

@@ -12,6 +12,8 @@ from keras_devae.errors import UsageError, unknown_name
 MOST_BINS = 10_000
 #: Seeds go into records of JSON, and scikit-learn's random states take those below 2^32.
 MOST_SEED, MOST_SEED_OF_A_FIT = 2**63 - 1, 2**32 - 1
+#: As many repeats of an evaluation as one waits for.
+MOST_REPEATS = 10_000
 #: As many rows as a metric draws at most, so that they fit in memory.
 MOST_ROWS = 10**8
 
