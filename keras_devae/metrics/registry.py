@@ -268,8 +268,8 @@ def check_binning(names: Iterable[str], binning: Mapping[str, object]) -> None:
     if binning and not any(METRICS[name].is_binned for name in names):
         known = ", ".join(name for name, metric in METRICS.items() if metric.is_binned)
         raise UsageError(
-            f"{' and '.join(f'`{name}`' for name in binning)} are for metrics that put codes into "
-            f"bins: {known}. Received: {', '.join(names)}."
+            f"The settings {' and '.join(binning)} are for metrics that put codes into bins: "
+            f"{known}. Received: {', '.join(names)}."
         )
 
 
