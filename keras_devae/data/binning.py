@@ -33,6 +33,10 @@ def binned(values: np.ndarray, count: int) -> np.ndarray:
         >>> binned(np.array([0.0, 1.0, 2.5, 10.0]), 4)
         array([0, 0, 1, 3])
     """
+    if np.ma.isMaskedArray(values) and np.ma.getmaskarray(values).any():
+        raise UsageError(
+            "`values` must have a number everywhere. Received: masked ones; leave those rows out."
+        )
     values = np.asarray(values)
     if values.ndim != 1 or not values.size or values.dtype.kind not in "biuf":
         raise UsageError(

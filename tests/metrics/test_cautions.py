@@ -152,6 +152,7 @@ def test_bins_make_a_perfect_code_of_a_continuous_factor_perfect():
     ("values", "count", "message"),
     [
         ([1.0, np.nan], 2, "fits into no bin"),
+        (np.ma.masked_less([1.0, 2.0, 3.0], 2), 2, "Received: masked ones"),
         ([1.0, 1.0], 2, "the same value 1 everywhere"),
         ([[1.0, 2.0]], 2, r"shape \(n,\)"),
         (["a", "b"], 2, "must be an array of numbers"),
