@@ -20,6 +20,7 @@ from keras_devae.cli.options import (
 from keras_devae.cli.tables import print_score_columns, print_scores
 from keras_devae.errors import UsageError
 from keras_devae.files import check_writable, write_json
+from keras_devae.metrics.arguments import MOST_BINS, MOST_REPEATS, MOST_SEED_OF_A_FIT
 
 
 @click.command()
@@ -35,9 +36,35 @@ from keras_devae.files import check_writable, write_json
 @metric_settings_option("that of the run; paper with --codes")
 @click.option("--images", type=click.IntRange(2), help="Images to encode.  [default: the run's]")
 @variants_option
-@click.option("--repeats", type=click.IntRange(1), default=1, help="Fresh samples.  [default: 1]")
-@click.option("--seed", type=click.IntRange(0), help="Seed of their choice.  [default: the run's]")
+@click.option(
+    "--factors",
+    callback=lambda context, parameter, text: names_from(text),
+    metavar="NAMES",
+    help="Factors that vary, and NAME=VALUE to hold others, as for `train`.  [default: the run's]",
+)
+@click.option(
+    "--repeats",
+    type=click.IntRange(1, MOST_REPEATS),
+    default=1,
+    help="Fresh samples.  [default: 1]",
+)
+@click.option(
+    "--seed",
+    type=click.IntRange(0, MOST_SEED_OF_A_FIT),
+    help="Seed of their choice.  [default: the run's]",
+)
 @click.option("--workers", type=click.IntRange(1), help="Threads that grow DCI's trees.")
+@click.option(
+    "--bins",
+    type=click.IntRange(2, MOST_BINS),
+    help="Bins a code, for scores that count in bins.  [default: 20]",
+)
+@click.option(
+    "--discretizer",
+    type=click.Choice(["histogram", "quantile", "identity"]),
+    help="Their bins: of equal widths, of equal counts (outliers do no harm), or a bin an integer."
+    "  [default: histogram]",
+)
 @click.option(
     "--representation",
     type=click.Choice(["mean", "sample"]),
@@ -52,7 +79,8 @@ def evaluate(context, run, codes, as_json, output, **given):
     """Compute the scores of the run in folder RUN, layer by layer, or of codes from elsewhere.
 
     With --variant, the variants given take the place of those that the run was trained on, e.g. to
-    measure on combinations of factors that were held out; `--variant none` takes all off.
+    measure on combinations of factors that were held out; `--variant none` takes all off. With
+    --factors, the images are those on which the factors given vary.
 
     FILE holds the arrays `codes` (n, d) and `factors` (n, f), and may hold `factor_names`,
     `z_log_var` (n, d) and `n_train`, the number of rows that train predictors.
@@ -97,7 +125,7 @@ def _of_run(context, run, output, given, status):
     from keras_devae.experiments.finishing import evaluate_run
     from keras_devae.experiments.trained_model import load_trained
 
-    dataset = directory.load_dataset(_variants(given["variants"]))
+    dataset = directory.load_dataset(_variants(given["variants"]), given["factors"])
     scores = evaluate_run(
         load_trained(directory),
         directory,
@@ -110,6 +138,8 @@ def _of_run(context, run, output, given, status):
         repeats=given["repeats"],
         representation=given["representation"],
         workers=given["workers"],
+        bins=given["bins"],
+        discretizer=given["discretizer"],
         **evaluation_progress(status),
     )
 
@@ -133,7 +163,7 @@ def _of_codes(file, given, status):
     from keras_devae.metrics import evaluate as evaluate_codes
     from keras_devae.metrics.suite import scores_of
 
-    for name in ("images", "layer", "variants", "representation"):
+    for name in ("images", "layer", "variants", "factors", "representation"):
         if given[name] not in (None, "all", "mean"):
             raise UsageError(f"{option_name(name)} goes with a run, not with --codes.")
     arrays = read_codes_file(file)
@@ -144,6 +174,8 @@ def _of_codes(file, given, status):
         seed=given["seed"] or 0,
         repeats=given["repeats"],
         workers=given["workers"],
+        bins=given["bins"],
+        discretizer=given["discretizer"],
         progress=status,
     )
     return scores, lambda: print_score_columns(["codes"], [scores_of(scores)], [scores["details"]])

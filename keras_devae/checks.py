@@ -18,8 +18,6 @@ _NAME_LENGTH = 200
 _FILE_NAME_BYTES, _PATH_BYTES = 255, 4096
 #: The first number that 64 bits with a sign do not hold.
 _TOO_LARGE = 2**63
-#: How much of a text that is refused is repeated.
-_SHOWN = 60
 #: Pixels a side of the images that the convolutional networks take.
 CONVOLUTIONAL_SIZES = (32, 64, 128)
 #: An image whose first side is not longer than this, and whose others are, has channels there.
@@ -43,7 +41,7 @@ def run_name(what, name):
     if not (isinstance(name, str) and len(name) <= _NAME_LENGTH and _NAME.fullmatch(name)):
         raise UsageError(
             f"{what} is the name of a folder: up to {_NAME_LENGTH} letters, digits, dots, dashes "
-            f"and underscores, beginning with a letter or a digit. Received: {_shown(name)}."
+            f"and underscores, beginning with a letter or a digit. Received: {shown(name)}."
         )
     return name
 
@@ -63,7 +61,7 @@ def usable_path(what, path):
             file system could hold it, or it cannot be printed.
     """
     if not isinstance(path, (str, os.PathLike)) or isinstance(os.fspath(path), bytes):
-        raise UsageError(f"{what} must be a path. Received: {_shown(path)}.")
+        raise UsageError(f"{what} must be a path. Received: {shown(path)}.")
     text = os.fspath(path)
     if not text.strip():
         raise UsageError(
@@ -72,7 +70,7 @@ def usable_path(what, path):
         )
     reason = _unusable(text)
     if reason is not None:
-        raise UsageError(f"{what} {reason}. Received: {_shown(text)}.")
+        raise UsageError(f"{what} {reason}. Received: {shown(text)}.")
     return Path(path)
 
 
@@ -83,7 +81,7 @@ def expanded_path(what, path):
     except RuntimeError:
         raise UsageError(
             f"{what} begins with the home folder of a user who is not known here. Received: "
-            f"{_shown(path)}."
+            f"{shown(path)}."
         ) from None
 
 
@@ -98,11 +96,6 @@ def _unusable(text):
     if max(sizes) > _FILE_NAME_BYTES or sum(sizes) + len(sizes) > _PATH_BYTES:
         return f"is too long: a name has at most {_FILE_NAME_BYTES} bytes, a path {_PATH_BYTES}"
     return None
-
-
-def _shown(value):
-    text = repr(value)
-    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."
 
 
 def at_least(name, value, least):
@@ -120,17 +113,27 @@ def at_least(name, value, least):
         UsageError: If it is smaller, or not a whole number.
     """
     if not _is_whole(value) or value < least:
-        raise UsageError(f"`{name}` must be a whole number of at least {least}. Received: {value}.")
+        raise UsageError(
+            f"`{name}` must be a whole number of at least {least}. Received: {shown(value, str)}."
+        )
     if value >= _TOO_LARGE:
         raise UsageError(f"`{name}` must be a whole number below 2^63. It is larger.")
     return value
+
+
+def finite(name, value):
+    """Checks a finite number and returns it as a float, see `at_least`."""
+    if not _is_finite(value):
+        raise UsageError(f"`{name}` must be a finite number. Received: {shown(value)}.")
+    return float(value)
 
 
 def finite_at_least(name, value, least=0.0):
     """Checks a finite number, see `at_least`; `least` itself is allowed, default 0."""
     if not (_is_finite(value) and value >= least):
         raise UsageError(
-            f"`{name}` must be a finite number of at least {least:g}. Received: {value}."
+            f"`{name}` must be a finite number of at least {least:g}. Received: "
+            f"{shown(value, str)}."
         )
     return value
 
@@ -138,14 +141,16 @@ def finite_at_least(name, value, least=0.0):
 def positive(name, value):
     """Checks a finite number above 0, see `at_least`."""
     if not (_is_finite(value) and value > 0):
-        raise UsageError(f"`{name}` must be a finite number above 0. Received: {value}.")
+        raise UsageError(
+            f"`{name}` must be a finite number above 0. Received: {shown(value, str)}."
+        )
     return value
 
 
 def pressures(name, values):
     """Checks a list of beta values and returns it as a tuple of floats, see `at_least`."""
     if isinstance(values, str) or not isinstance(values, Iterable):
-        raise UsageError(f"`{name}` must be a list of numbers. Received: {values!r}.")
+        raise UsageError(f"`{name}` must be a list of numbers. Received: {shown(values)}.")
     values = tuple(finite_at_least(name, value) for value in values)
     if not values:
         raise UsageError(f"`{name}` must hold at least one number. Received none.")
@@ -155,7 +160,7 @@ def pressures(name, values):
 def widths(name, values):
     """Checks a list of widths of layers and returns it as a tuple of integers, see `at_least`."""
     if isinstance(values, str) or not isinstance(values, Iterable):
-        raise UsageError(f"`{name}` must be a list of whole numbers. Received: {values!r}.")
+        raise UsageError(f"`{name}` must be a list of whole numbers. Received: {shown(values)}.")
     return tuple(int(at_least(name, value, 1)) for value in values)
 
 
@@ -177,21 +182,21 @@ def texts(name, values):
     listed = None if isinstance(values, (str, bytes)) else values
     listed = tuple(listed) if isinstance(listed, Iterable) else None
     if listed is None or not all(isinstance(value, str) for value in listed):
-        raise UsageError(f"`{name}` must be a list of texts. Received: {values!r}.")
+        raise UsageError(f"`{name}` must be a list of texts. Received: {shown(values)}.")
     return listed
 
 
 def true_or_false(name, value):
     """Checks a truth value, see `at_least`."""
     if type(value).__name__ not in ("bool", "bool_"):
-        raise UsageError(f"`{name}` must be true or false. Received: {value!r}.")
+        raise UsageError(f"`{name}` must be true or false. Received: {shown(value)}.")
     return bool(value)
 
 
 def function_or_none(name, value):
     """Checks a function that may be left out, see `at_least`."""
     if value is not None and not callable(value):
-        raise UsageError(f"`{name}` must be a function, or None. Received: {value!r}.")
+        raise UsageError(f"`{name}` must be a function, or None. Received: {shown(value)}.")
     return value
 
 
@@ -235,6 +240,19 @@ def check_convolutional_size(image_shape):
         )
 
 
+def shown(value, spell=repr):
+    """Returns what was received in one line, as short as a sentence bears.
+
+    Args:
+        value: What was received.
+        spell: Function that makes it text; default `repr`, which puts quotes around words.
+    """
+    if isinstance(value, int) and value.bit_length() > 256:
+        return "a number of more than 70 digits"
+    text = " ".join(spell(value).split())
+    return text if len(text) <= 80 else f"{text[:60]}... ({type(value).__name__})"
+
+
 def has_extra(what, module, extra):
     """Raises a `UsageError` unless a module of one of the package's extras is installed.
 
@@ -256,7 +274,6 @@ def _is_whole(value):
 
 def _is_finite(value):
     try:
-        return isinstance(value, numbers.Real) and math.isfinite(value)
-    except OverflowError:
-        # An integer that no floating-point number can hold.
+        return isinstance(value, numbers.Real) and math.isfinite(float(value))
+    except OverflowError:  # An integer that no float can hold.
         return False

@@ -6,9 +6,18 @@ import numpy as np
 
 from keras_devae import checks, metrics
 from keras_devae.encoding import Encoding, LayerSampler
-from keras_devae.errors import UsageError, unknown_name
+from keras_devae.errors import UsageError
+from keras_devae.metrics.arguments import check_choice, listed
+from keras_devae.metrics.cautions import gathered
+from keras_devae.metrics.computing import compute
 from keras_devae.metrics.sampling import factor_index, label_rows
-from keras_devae.metrics.suite import combined, compute, draw_sample, scores_of
+from keras_devae.metrics.suite import (
+    check_evaluation,
+    combined,
+    draw_sample,
+    given_options,
+    scores_of,
+)
 from keras_devae.metrics.variation import check_factors_vary
 from keras_devae.version import __version__
 
@@ -17,6 +26,7 @@ RECONSTRUCTED_IMAGES = 2000
 REPRESENTATIONS = ("mean", "sample")
 
 
+@gathered()
 def evaluate(
     model,
     dataset,
@@ -29,10 +39,14 @@ def evaluate(
     repeats=1,
     representation="mean",
     workers=None,
+    bins=None,
+    discretizer=None,
     encoding=None,
     progress=None,
 ):
     """Computes metrics of latent layers.
+
+    What metrics warn of is said once, at the end, as in `keras_devae.metrics.evaluate`.
 
     Args:
         model: A trained model.
@@ -48,6 +62,9 @@ def evaluate(
         representation: What the metrics of codes take for an image's code: `"mean"` (default) of
             the posterior, or a `"sample"` of it, which the seed and the rows asked for decide.
         workers: Threads of `keras_devae.metrics.dci`; default see there.
+        bins: Number of bins a code of the metrics that put codes into bins; `None` for 20.
+        discretizer: Their bins, `"histogram"` or `"quantile"`, see `keras_devae.metrics.evaluate`;
+            `None` for `"histogram"`.
         encoding: An `Encoding` of this model and data set to use and to add to, or `None`.
         progress: Called with the number of the layer and the name of each metric, or `None`.
 
@@ -63,29 +80,22 @@ def evaluate(
     the reconstructed images.
 
     Raises:
-        UsageError: If a name, a setting or a layer is wrong, or a metric needs factors that the
-            data set lacks.
+        UsageError: If a name, a setting or a layer is wrong, settings of bins meet no metric that
+            has some, or a metric needs factors that the data set lacks.
     """
     chosen = names not in (None, ("all",), ["all"], "all")
+    _check_model_and_data(model, dataset)
     names = metrics.resolved_names(names, has_factors=dataset.factor_names is not None)
-    metrics.check_settings(settings)
-    if representation not in REPRESENTATIONS:
-        raise unknown_name("representation", representation, REPRESENTATIONS)
-    checks.at_least("repeats", repeats, 1)
+    check_evaluation(settings, repeats, seed, workers, progress)
+    options = given_options(names, bins, discretizer, workers)
+    check_choice("representation", representation, REPRESENTATIONS)
     checks.at_least("images", images, 2)
-    checks.at_least("seed", seed, 0)
-    layers = tuple(range(model.num_layers) if layers is None else layers)
-    if not layers:
-        raise UsageError("`layers` must name at least one latent layer. Received: none.")
-    for layer in layers:
-        model.check_layer(layer)
+    layers = _checked_layers(model, layers)
     names = check_factors_vary(names, dataset, images, seed, repeats, chosen=chosen)
     source = _Source(encoding or Encoding(model, dataset), representation)
     samples = [draw_sample(len(dataset), images, seed, i, repeats) for i in range(repeats)]
     results = {
-        layer: combined(
-            [_results(source, layer, names, s, settings, workers, progress) for s in samples]
-        )
+        layer: combined([_results(source, layer, options, s, settings, progress) for s in samples])
         for layer in layers
     }
     scores = _put_together(results, dataset, samples[0], settings, repeats, seed)
@@ -95,10 +105,38 @@ def evaluate(
     return scores
 
 
-def _results(source, layer, names, sample, settings, workers, progress):
+def _check_model_and_data(model, dataset):
+    """Raises a `UsageError` unless the two are what they should be, and in the right order."""
+    if not hasattr(model, "layer_posterior"):
+        raise UsageError(
+            "`model` must be a model of this package. Received: a value of type "
+            f"{type(model).__name__}; scores of codes from elsewhere are "
+            "`keras_devae.metrics.evaluate(codes, factors)`."
+        )
+    if not hasattr(dataset, "factor_names") or not hasattr(dataset, "provenance"):
+        raise UsageError(
+            "`dataset` must be a data set, e.g. from `keras_devae.data.load`. Received: a value of "
+            f"type {type(dataset).__name__}; of arrays, `keras_devae.data.from_arrays` makes one."
+        )
+
+
+def _checked_layers(model, layers):
+    """Returns the numbers of the latent layers that are meant."""
+    if layers is None:
+        return tuple(range(model.num_layers))
+    layers = tuple(listed("layers", layers, "numbers of latent layers, or None for all"))
+    if not layers:
+        raise UsageError("`layers` must name at least one latent layer. Received: none.")
+    for layer in layers:
+        checks.at_least("layers", layer, 0)
+        model.check_layer(layer)
+    return layers
+
+
+def _results(source, layer, options, sample, settings, progress):
     of_layer = _LayerSource(source, layer, sample)
     step = None if progress is None else functools.partial(progress, layer)
-    return {n: compute(n, of_layer, sample, settings, workers, step) for n in names}
+    return {n: compute(n, of_layer, sample, settings, o, step) for n, o in options.items()}
 
 
 def _put_together(results, dataset, sample, settings, repeats, seed):
@@ -115,6 +153,8 @@ def _put_together(results, dataset, sample, settings, repeats, seed):
             "seed": seed,
             "package_version": __version__,
             "data": dataset.provenance,
+            "factor_names": dataset.factor_names and list(dataset.factor_names),
+            "factor_sizes": dataset.factor_sizes and list(dataset.factor_sizes),
         },
     }
     if repeats > 1:
@@ -145,6 +185,7 @@ class _LayerSource:
         self._reconstructed, self._seed = sample.plain[:RECONSTRUCTED_IMAGES], sample.seed
         self._codes_seed = sample.seed if source.representation == "sample" else None
         self.factor_names = self._encoding.dataset.factor_names
+        self.factor_sizes = self._encoding.dataset.factor_sizes
 
     @functools.cached_property
     def sampler(self):

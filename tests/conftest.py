@@ -30,6 +30,12 @@ SMALL = {
 }
 
 
+def pytest_configure(config):
+    """Lets tests score few samples, as nearly all do; those of that warning ask for it."""
+    few = "ignore::keras_devae.metrics.cautions.FewSamplesWarning"
+    config.addinivalue_line("filterwarnings", few)
+
+
 def pytest_collection_finish():
     """Spares garbage collection the modules, which stay: Keras has it look at everything often."""
     gc.collect()

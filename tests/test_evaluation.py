@@ -1,6 +1,7 @@
 """Scores of a model on a data set."""
 
 import json
+import warnings
 
 import numpy as np
 import pytest
@@ -118,6 +119,62 @@ def test_repeats_give_mean_spread_and_interval(model, squares):
     assert row["mig.score.low"] < row["mig.score"] < row["mig.score.high"]
     # The first repeat is what one repeat alone gives.
     assert single[0] == evaluate(model, squares, ["mig"], images=25)["layers"][0]["mig.score"]
+
+
+def test_the_sizes_of_factors_are_recorded_everywhere(model, squares):
+    settings = evaluate(model, squares, ["mig", "kl", "factor_vae_score"], settings="fast")[
+        "settings"
+    ]
+    for one in (settings, *settings["metrics"].values()):
+        assert one["factor_names"] == ["row", "column", "grey"]
+        assert one["factor_sizes"] == [5, 5, 2]
+    plain = evaluate(model, data.from_arrays(squares.images(range(50))), ["kl"])["settings"]
+    for one in (plain, plain["metrics"]["kl"]):
+        assert one["factor_names"] is one["factor_sizes"] is None
+
+
+def test_few_images_are_one_warning_for_all_metrics_layers_and_repeats(model, squares):
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("ignore")
+        warnings.simplefilter("always", metrics.FewSamplesWarning)
+        evaluate(model, squares, ["mig", "sap", "kl", "reconstruction_error"], repeats=2)
+    (one,) = caught
+    assert str(one.message).startswith("Few samples: 25 rows") and one.filename == __file__
+
+
+def test_bins_reach_the_scores_that_have_some(model, squares):
+    names = ["mig", "mutual_information_score", "kl"]
+    given = {"bins": 7, "discretizer": "quantile"}
+    scores = evaluate(model, squares, names, layers=[0], **given)
+    codes, factors = model.encode(squares.images(range(50))), squares.factors(range(50))
+    assert scores["layers"][0]["mig.score"] == metrics.mig(codes, factors, **given)["mig.score"]
+    for name in names[:2]:
+        assert given.items() <= scores["settings"]["metrics"][name].items()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"model": 5}, "`model` must be a model of this package. Received: a value of type int"),
+        ({"dataset": np.zeros((4, 8, 8, 1))}, "`dataset` must be a data set.* of type ndarray"),
+        ({"names": 5}, "`metrics` must be a list of names. Received: 5"),
+        ({"layers": 0}, "`layers` must be a list of numbers of latent layers.* Received: 0"),
+        ({"layers": ["a"]}, "`layers` must be a whole number of at least 0. Received: a"),
+        ({"images": "a"}, "`images` must be a whole number of at least 2. Received: a"),
+        ({"repeats": 10**9}, "`repeats` must be a whole number from 1 to 10,000"),
+        ({"seed": "a"}, "`seed` must be a whole number from 0 to"),
+        ({"settings": ["fast"]}, "Unknown settings"),
+        ({"representation": None}, "Unknown representation"),
+        ({"workers": 0}, "`workers` must be a whole number of at least 1"),
+        ({"bins": 10**9}, "`bins` must be a whole number from 2 to 10,000"),
+        ({"discretizer": "equal"}, "Unknown discretizer 'equal'"),
+        ({"names": ["kl"], "bins": 5}, "The settings bins are for metrics that put"),
+        ({"progress": 5}, "`progress` must be a function or None"),
+    ],
+)
+def test_wrong_arguments_are_a_sentence(model, squares, arguments, message):
+    with pytest.raises(UsageError, match=message):
+        evaluate(**{"model": model, "dataset": squares, "names": ["mig"], **arguments})
 
 
 def test_the_seed_decides_everything(model, squares):

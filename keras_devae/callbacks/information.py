@@ -6,6 +6,8 @@ from keras_devae import checks, figures, metrics
 from keras_devae.callbacks.measuring import MeasuringCallback, check_has_factors, how_to_mend
 from keras_devae.files import is_there, replacing
 from keras_devae.information_file import read_information_file
+from keras_devae.metrics.arguments import check_bins
+from keras_devae.metrics.cautions import gathered
 from keras_devae.metrics.inputs import check_labelled
 from keras_devae.metrics.suite import draw_sample
 
@@ -51,7 +53,7 @@ class InformationCallback(MeasuringCallback):
     ):
         check_has_factors(dataset, "InformationCallback")
         checks.at_least("images", images, 2)
-        checks.at_least("bins", bins, 2)
+        check_bins(bins)
         super().__init__(every_steps, directory, tensorboard)
         self.dataset, self.layer, self.bins = dataset, layer, bins
         self._rows = draw_sample(len(dataset), images, seed).plain
@@ -79,7 +81,8 @@ class InformationCallback(MeasuringCallback):
 
     def measure(self, model, step):
         """Returns one row."""
-        matrix = self.matrix(model)
+        with gathered():
+            matrix = self.matrix(model)
         self._matrices[step] = matrix
         row = {}
         for name, column in zip(self.factor_names, matrix.T, strict=True):

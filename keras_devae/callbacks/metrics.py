@@ -1,8 +1,11 @@
 """Metrics while a model trains."""
 
+import warnings
+
 from keras_devae import checks, metrics
 from keras_devae.callbacks.measuring import MeasuringCallback
 from keras_devae.evaluation import evaluate
+from keras_devae.metrics.cautions import FewSamplesWarning
 
 
 class MetricsCallback(MeasuringCallback):
@@ -66,13 +69,17 @@ class MetricsCallback(MeasuringCallback):
 
     def measure(self, model, step):
         """Returns a row of scores for each layer."""
-        scores = evaluate(
-            model,
-            self.dataset,
-            self.metrics,
-            self.images,
-            self.seed,
-            layers=self.layers,
-            settings=self.settings,
-        )
+        with warnings.catch_warnings():
+            if self.rows:
+                # It was said at the first measurement, and the images are the same each time.
+                warnings.simplefilter("ignore", FewSamplesWarning)
+            scores = evaluate(
+                model,
+                self.dataset,
+                self.metrics,
+                self.images,
+                self.seed,
+                layers=self.layers,
+                settings=self.settings,
+            )
         return scores["layers"]

@@ -5,6 +5,7 @@ Nothing here needs Keras; only `Dataset.batches` leads to it.
 
 from keras_devae.data import variants
 from keras_devae.data.arrays import from_arrays
+from keras_devae.data.binning import binned
 from keras_devae.data.dataset import Dataset
 from keras_devae.data.factor_grid import FactorGrid
 from keras_devae.data.loading import SOURCES, info, load, names, outline
@@ -18,6 +19,7 @@ __all__ = [
     "Dataset",
     "FactorGrid",
     "RenderedDataset",
+    "binned",
     "from_arrays",
     "from_folder",
     "from_npy",

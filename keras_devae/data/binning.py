@@ -11,6 +11,7 @@ from keras_devae.errors import UsageError
 # A factor looks continuous if it has more values than this, and few rows for each of them.
 _MANY_VALUES = 1000
 _FEW_ROWS_EACH = 10
+_MOST_BINS = 1_000_000
 
 
 def binned(values: np.ndarray, count: int) -> np.ndarray:
@@ -25,10 +26,26 @@ def binned(values: np.ndarray, count: int) -> np.ndarray:
     Returns:
         int64 array of shape `(n,)` with values in `0..count-1`.
 
+    Raises:
+        UsageError: If the values are not such numbers, or `count` is not from 2 to 1,000,000.
+
     Example:
         >>> binned(np.array([0.0, 1.0, 2.5, 10.0]), 4)
         array([0, 0, 1, 3])
     """
+    if np.ma.isMaskedArray(values) and np.ma.getmaskarray(values).any():
+        raise UsageError(
+            "`values` must have a number everywhere. Received: masked ones; leave those rows out."
+        )
+    values = np.asarray(values)
+    if values.ndim != 1 or not values.size or values.dtype.kind not in "biuf":
+        raise UsageError(
+            "`values` must be an array of numbers of shape (n,), the values of one factor. "
+            f"Received: shape {values.shape}, dtype {values.dtype}."
+        )
+    if _bin_count(count, "values") > _MOST_BINS:
+        raise UsageError(f"There can be at most {_MOST_BINS:,} bins. Received: {count}.")
+    _ends(values, "values", count, "row {}".format)
     values = values.astype(np.float64)
     inner_edges = np.linspace(values.min(), values.max(), count + 1)[1:-1]
     return np.searchsorted(inner_edges, values, side="right").astype(np.int64)

@@ -154,11 +154,12 @@ class RunDirectory:
                 "again."
             ) from None
 
-    def load_dataset(self, variants=None, progress=None):
+    def load_dataset(self, variants=None, factors=None, progress=None):
         """Loads the data set that the run was made with.
 
         Args:
             variants: Variants in place of those of the run, or `None`: those of the run.
+            factors: Factors that vary, in place of those of the run, or `None`: those of the run.
             progress: As for `keras_devae.experiments.config.load_dataset`.
 
         Raises:
@@ -166,11 +167,13 @@ class RunDirectory:
             FailureError: If another one is found in its place.
         """
         config = self.read_config()
-        if variants is not None:
-            config = dataclasses.replace(config, variants=variants)
+        given = {"variants": variants, "factors": factors}
+        given = {name: value for name, value in given.items() if value is not None}
+        config = dataclasses.replace(config, **given)
         dataset = load_dataset(config, fetch=False, progress=progress)
         recorded, found = self.read_record()["data"], json.loads(json.dumps(dataset.provenance))
-        if variants is not None:
+        if given:
+            # Both are among the variants of the record.
             recorded, found = ({**data, "variants": None} for data in (recorded, found))
         if found != recorded:
             raise FailureError(

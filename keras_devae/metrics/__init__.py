@@ -28,7 +28,8 @@ _MODULES = {
     "DISCRETIZERS": "discretization",
     "CodeTable": "sampling",
     "EncodedDataset": "sampling",
-    "MetricWarning": "inputs",
+    "FewSamplesWarning": "cautions",
+    "MetricWarning": "cautions",
     "Sampler": "sampling",
     "entropy": "mutual_information",
     "evaluate": "suite",
@@ -36,6 +37,7 @@ _MODULES = {
     "kl_per_dimension": "posterior",
     "modularity_of": "modularity_and_explicitness",
     "mutual_information_matrix": "mutual_information",
+    "quantile_discretize": "discretization",
     "udr": "unsupervised_disentanglement_ranking",
 }
 

@@ -7,6 +7,7 @@ import numpy as np
 from sklearn.linear_model import LogisticRegression
 
 from keras_devae import checks
+from keras_devae.metrics.arguments import check_rows_drawn, check_seed
 from keras_devae.metrics.fitting import run_quietly
 from keras_devae.metrics.inputs import MetricWarning, per_factor
 from keras_devae.metrics.results import result
@@ -83,11 +84,13 @@ def beta_vae_score(
         `settings`: all arguments, and what every metric records.
 
     Raises:
-        UsageError: If a count is out of range, or a code is not finite.
+        UsageError: If a count or the seed is out of range, or a code is not finite.
     """
     counts = {"n_train": n_train, "n_test": n_test, "batch_size": batch_size}
     for name, value in counts.items():
         checks.at_least(name, value, 1)
+    check_rows_drawn(2 * (n_train + n_test) * batch_size, "`n_train`, `n_test` and `batch_size`")
+    check_seed(seed)
     sampler = as_sampler(sampler, factors)
     rows = beta_vae_rows(sampler.index, **counts, seed=seed)
     sampler.prepare(np.concatenate([rows.first.ravel(), rows.second.ravel()]))

@@ -4,11 +4,17 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from keras_devae.errors import UsageError, unknown_name
-from keras_devae.metrics.inputs import check_bins, check_codes
+from keras_devae.errors import UsageError
+from keras_devae.metrics.arguments import check_bins, check_choice
+from keras_devae.metrics.cautions import caution, named
+from keras_devae.metrics.matrices import check_codes
 
 # Codes are transposed in blocks of this size: within it, memory that is read once is used whole.
 ROWS, COLUMNS = 128, 64
+#: Share of a code's points in one of its bins above which the histogram tells nothing of it.
+CROWDED = 0.95
+# Columns are brought next to 1 where their ranges, or the widths of bins, could leave float64.
+SMALLEST, LARGEST = -900, 1000
 
 
 def histogram_discretize(codes: np.ndarray, bins: int = 20) -> np.ndarray:
@@ -18,17 +24,40 @@ def histogram_discretize(codes: np.ndarray, bins: int = 20) -> np.ndarray:
     from the smallest to the largest value, a value on an inner edge in the bin above, the largest
     value in the last bin. A constant dimension is all in one bin, the middle one.
 
+    A single far value takes nearly all of the range for itself. A `MetricWarning` names the codes
+    that have more than 95 % of their points in one bin, unless nearly all of those are equal.
+
     Args:
         codes: `(n, d)` real or integer codes.
-        bins: Number of bins a dimension, at least 2; the field's results are with 20.
+        bins: Number of bins a dimension, 2 to 10,000; the field's results are with 20.
 
     Returns:
         Int64 array `(n, d)` of bin numbers, 1 to `bins`.
 
     Raises:
-        UsageError: If the codes are not a finite matrix or `bins` is below 2.
+        UsageError: If the codes are not a finite matrix or `bins` is out of range.
     """
     return discretize(codes, bins, "histogram")
+
+
+def quantile_discretize(codes: np.ndarray, bins: int = 20) -> np.ndarray:
+    """Numbers bins that hold equally many codes each, for each dimension by itself.
+
+    A code's place among the n sorted ones decides, so that far values do no harm. Equal values are
+    in one bin, that of the middle of their places. A dimension with at most `bins` different values
+    has one bin for each.
+
+    Args:
+        codes: `(n, d)` real or integer codes.
+        bins: Number of bins a dimension, 2 to 10,000; default 20.
+
+    Returns:
+        Int64 array `(n, d)` of bin numbers, 1 to `bins`.
+
+    Raises:
+        UsageError: If the codes are not a finite matrix or `bins` is out of range.
+    """
+    return discretize(codes, bins, "quantile")
 
 
 def identity_discretize(codes: np.ndarray, bins: int | None = None) -> np.ndarray:
@@ -49,7 +78,11 @@ def identity_discretize(codes: np.ndarray, bins: int | None = None) -> np.ndarra
     return discretize(codes, None, "identity")
 
 
-DISCRETIZERS = {"histogram": histogram_discretize, "identity": identity_discretize}
+DISCRETIZERS = {
+    "histogram": histogram_discretize,
+    "quantile": quantile_discretize,
+    "identity": identity_discretize,
+}
 
 
 def discretize(
@@ -59,8 +92,8 @@ def discretize(
 
     Args:
         codes: `(n, d)` codes.
-        bins: Number of bins of the histogram.
-        discretizer: `"histogram"` (default) or `"identity"`.
+        bins: Number of bins a dimension; not used by `"identity"`.
+        discretizer: `"histogram"` (default), `"quantile"` or `"identity"`.
 
     Returns:
         Int64 array `(n, d)`.
@@ -78,8 +111,8 @@ def discretized_columns(
 
     Args:
         codes: `(n, d)` codes.
-        bins: Number of bins of the histogram.
-        discretizer: `"histogram"` (default) or `"identity"`.
+        bins: Number of bins a dimension; not used by `"identity"`.
+        discretizer: `"histogram"` (default), `"quantile"` or `"identity"`.
 
     Returns:
         Iterator over d int64 arrays `(n,)`.
@@ -87,21 +120,62 @@ def discretized_columns(
     Raises:
         UsageError: If the method is unknown or the codes do not suit it.
     """
-    if discretizer not in DISCRETIZERS:
-        raise unknown_name("discretizer", discretizer, DISCRETIZERS)
+    check_choice("discretizer", discretizer, DISCRETIZERS)
     codes = check_codes(codes)
     if discretizer == "histogram":
+        return _histogram_columns(codes, check_bins(bins))
+    if discretizer == "quantile":
         bins = check_bins(bins)
         columns = _contiguous_columns(codes, np.float64)
-        # Memory that is used again costs less than memory that is asked for anew each time.
-        work = np.empty((2, len(codes)))
-        return (_histogram_discretize_column(column, bins, work) for column in columns)
+        return (_quantile_discretize_column(column, bins) for column in columns)
     if codes.dtype.kind == "f":
         raise UsageError(
             "The discretizer 'identity' is for integer codes. Received: codes of a floating dtype; "
             "use discretizer='histogram', or pass integers."
         )
     return _contiguous_columns(codes, np.int64)
+
+
+def bins_used(bins: int, discretizer: str) -> int | None:
+    """Returns the number of bins as a result records it: `None` for `"identity"`."""
+    return None if discretizer == "identity" else int(bins)
+
+
+def _histogram_columns(codes, bins):
+    # Memory that is used again costs less than memory that is asked for anew each time.
+    work = np.empty((2, len(codes)))
+    crowded = []
+    for code, column in enumerate(_contiguous_columns(codes, np.float64)):
+        numbers = _histogram_discretize_column(column, bins, work)
+        if _is_crowded(column, numbers):
+            crowded.append(code)
+        yield numbers
+    if crowded:
+        noun, verb = ("Code", "has") if len(crowded) == 1 else ("Codes", "have")
+        caution(
+            f"{noun} {named(crowded)} {verb} more than {100 * CROWDED:g} % of the points in one "
+            f"of {bins} bins of equal width, so that most of the information is not counted: look "
+            "for outliers, or use discretizer='quantile'."
+        )
+
+
+def _is_crowded(column, numbers):
+    """Tells whether one bin holds nearly all points of a code, and those are not all the same."""
+    counts, allowed = np.bincount(numbers), (1 - CROWDED) * len(column)
+    fullest = counts.argmax()
+    if len(column) - counts[fullest] >= allowed:
+        return False
+    _, equal = np.unique(column[numbers == fullest], return_counts=True)
+    return counts[fullest] - equal.max() > allowed
+
+
+def _quantile_discretize_column(column, bins):
+    values, labels, counts = np.unique(column, return_inverse=True, return_counts=True)
+    if len(values) > bins:
+        # Twice the middle of the places of equal values, among twice as many places as rows.
+        middles = 2 * np.cumsum(counts) - counts
+        labels = (middles * bins // (2 * len(column)))[labels]
+    return labels + 1
 
 
 def _contiguous_columns(codes, dtype):
@@ -117,9 +191,10 @@ def _histogram_discretize_column(column, bins, work):
     low, high = column.min(), column.max()
     if low == high:
         return np.full(len(column), bins // 2 + 1)
-    if max(-low, high) > np.finfo(np.float64).max / 4:
-        # Dividing by a power of two moves no value across an edge, and the range cannot overflow.
-        column, low, high = column / 4, low / 4, high / 4
+    exponent = int(np.frexp(max(-low, high))[1])
+    if not SMALLEST <= exponent <= LARGEST:
+        # Scaling by a power of two moves no value across an edge.
+        column, low, high = (np.ldexp(part, -exponent) for part in (column, low, high))
     # numpy.histogram has these edges but refuses a range of only a few representable numbers.
     edges = np.linspace(low, high, bins + 1)
     step = (high - low) / bins

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 import numpy as np
 
 from keras_devae import checks
-from keras_devae.errors import unknown_name
+from keras_devae.metrics.arguments import MOST_SEED_OF_A_FIT, check_choice, check_seed
 from keras_devae.metrics.boosting import boost
 from keras_devae.metrics.importance import importance_scores
 from keras_devae.metrics.inputs import check_labelled, per_factor, split_rows
@@ -52,7 +52,7 @@ def dci(
         predictor: `"gradient_boosting"` (default) or `"lightgbm"`.
         n_train: Number of rows that train, the first ones; `None` for two thirds.
         factor_names: A name for each factor; `None` for `factor_0`, `factor_1`, ...
-        seed: Seed of the predictor, at least 0.
+        seed: Seed of the predictor, from 0 to 2^32 - 1.
         workers: Number of threads; `None` for as many as there are usable processors, or one with
             LightGBM, whose threads wait for each other where others work too. The result does not
             depend on it.
@@ -68,10 +68,8 @@ def dci(
         UsageError: If the arrays are malformed, not finite or of different lengths, if no factor
             varies, a setting is wrong, or LightGBM is asked for and not installed.
     """
-    if predictor not in PREDICTORS:
-        raise unknown_name("predictor", predictor, PREDICTORS)
-    function, libraries = PREDICTORS[predictor]
-    checks.at_least("seed", seed, 0)
+    function, libraries = PREDICTORS[check_choice("predictor", predictor, PREDICTORS)]
+    check_seed(seed, MOST_SEED_OF_A_FIT)
     if workers is not None:
         checks.at_least("workers", workers, 1)
     split = split_rows(check_labelled(codes, factors, factor_names), n_train)

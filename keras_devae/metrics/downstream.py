@@ -1,6 +1,6 @@
 """How well factors are predicted from codes, by the number of labelled samples."""
 
-import operator
+import numbers
 import warnings
 from collections.abc import Iterable
 
@@ -8,7 +8,14 @@ import numpy as np
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.linear_model import LogisticRegression
 
-from keras_devae.errors import UsageError, unknown_name
+from keras_devae.checks import shown
+from keras_devae.errors import UsageError
+from keras_devae.metrics.arguments import (
+    MOST_SEED_OF_A_FIT,
+    check_names_of,
+    check_seed,
+    listed,
+)
 from keras_devae.metrics.fitting import run_quietly
 from keras_devae.metrics.inputs import MetricWarning, check_labelled, per_factor, split_rows
 from keras_devae.metrics.results import result
@@ -69,7 +76,11 @@ def downstream_accuracy(
         UsageError: If the arrays are malformed, not finite, or of different lengths; if no factor
             varies; if a predictor is unknown; if a size is no positive integer.
     """
-    predictors, sizes = _check_predictors(predictors), _check_sizes(train_sizes)
+    predictors, sizes = (
+        check_names_of("predictor", predictors, PREDICTORS),
+        _check_sizes(train_sizes),
+    )
+    check_seed(seed, MOST_SEED_OF_A_FIT)
     split = split_rows(check_labelled(codes, factors, factor_names), n_train)
     n_train = split.settings["n_train"]
     used = [size for size in sizes if size <= n_train] or [n_train]
@@ -156,26 +167,14 @@ def _most_common_accuracy(split):
     return commonest
 
 
-def _check_predictors(predictors):
-    names = list(dict.fromkeys([predictors] if isinstance(predictors, str) else predictors))
-    for name in names:
-        if name not in PREDICTORS:
-            raise unknown_name("predictor", name, PREDICTORS)
-    if not names:
-        raise UsageError("`predictors` must name at least one. Received: none.")
-    return names
-
-
 def _check_sizes(train_sizes):
-    try:
-        sizes = sorted({operator.index(size) for size in train_sizes})
-    except TypeError:
-        sizes = []
-    if not sizes or sizes[0] < 1:
+    sizes = listed("train_sizes", train_sizes, "whole numbers of at least 1")
+    whole = all(isinstance(s, numbers.Integral) and not isinstance(s, bool) for s in sizes)
+    if not sizes or not whole or min(sizes) < 1:
         raise UsageError(
-            f"`train_sizes` must be integers of at least 1. Received: {train_sizes!r}."
+            f"`train_sizes` must be whole numbers of at least 1. Received: {shown(sizes)}."
         )
-    return sizes
+    return sorted({int(size) for size in sizes})
 
 
 def _warn_of_left_out(sizes, used, n_train):

@@ -5,7 +5,8 @@ import math
 import numpy as np
 
 from keras_devae import checks
-from keras_devae.errors import UsageError
+from keras_devae.metrics.arguments import check_rows_drawn, check_seed
+from keras_devae.metrics.cautions import caution_of_few
 from keras_devae.metrics.inputs import find_constant_codes
 from keras_devae.metrics.posterior import check_posterior, kl_per_dimension
 from keras_devae.metrics.results import result
@@ -73,6 +74,10 @@ def elbo_decomposition(
     evaluated = int(checks.at_least("evaluated", evaluated, 1))
     if dataset_size is not None:
         dataset_size = int(checks.at_least("dataset_size", dataset_size, len(z_mean)))
+    drawn = samples * min(evaluated, len(z_mean)) * z_mean.shape[1]
+    check_rows_drawn(drawn, "`samples` and `evaluated`")
+    check_seed(seed)
+    caution_of_few(len(z_mean))
     divergences = kl_per_dimension(z_mean, z_log_var)
     # A dimension carries nothing only if both numbers of its posterior are always the same.
     fixed_mean = np.all(z_mean == z_mean[0], axis=0)
@@ -82,7 +87,7 @@ def elbo_decomposition(
     terms, by_dimension = _terms(z_mean, z_log_var, rows, samples, random)
     values = {"kl": divergences.sum(), **{name: term.mean() for name, term in terms.items()}}
     if negative_log_likelihood is not None:
-        negative_log_likelihood = _finite(negative_log_likelihood)
+        negative_log_likelihood = checks.finite("negative_log_likelihood", negative_log_likelihood)
         values["elbo"] = -(negative_log_likelihood + values["kl"])
     details = {
         "kl": divergences.tolist(),
@@ -159,11 +164,3 @@ def _log_mean(log_values):
     log_values -= largest
     np.exp(log_values, out=log_values)
     return largest[:, 0] + np.log(log_values.mean(axis=1))
-
-
-def _finite(negative_log_likelihood):
-    if not np.isfinite(negative_log_likelihood):
-        raise UsageError(
-            f"`negative_log_likelihood` must be finite. Received: {negative_log_likelihood!r}."
-        )
-    return float(negative_log_likelihood)

@@ -6,6 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from keras_devae import checks
+from keras_devae.metrics.arguments import check_rows_drawn, check_seed
 from keras_devae.metrics.inputs import MetricWarning, per_factor
 from keras_devae.metrics.results import result
 from keras_devae.metrics.sampling import FactorIndex, Sampler, as_sampler
@@ -13,6 +14,8 @@ from keras_devae.metrics.scaling import unit_scaled
 
 # Codes gathered at a time.
 CHUNK = 200_000
+# Codes are limited to so many deviations, so that their squares are finite.
+FARTHEST = 1e100
 
 
 class FactorVAERows(NamedTuple):
@@ -88,9 +91,10 @@ def factor_vae_score(
         `standard_deviations` `(d,)`. `settings`: all arguments, and what every metric records.
 
     Raises:
-        UsageError: If a count or the threshold is out of range, or a code is not finite.
+        UsageError: If a count, the threshold or the seed is out of range, or a code is not finite.
     """
     _check(n_train, n_test, n_variance, batch_size, threshold)
+    check_seed(seed)
     counts = {
         "n_train": n_train,
         "n_test": n_test,
@@ -100,8 +104,9 @@ def factor_vae_score(
     sampler = as_sampler(sampler, factors)
     rows = factor_vae_rows(sampler.index, **counts, seed=seed)
     sampler.prepare(np.concatenate([rows.variance, rows.votes.ravel()]))
-    deviations = standard_deviations(sampler.codes_of(rows.variance))
-    active = np.flatnonzero((deviations >= threshold) & (deviations > 0))
+    of_scaled, exponents = standard_deviations(sampler.codes_of(rows.variance))
+    deviations = np.ldexp(of_scaled, exponents)
+    active = np.flatnonzero((deviations >= threshold) & (of_scaled > 0))
     shape = (sampler.index.factor_count, len(deviations))
     votes = np.zeros((2, *shape), np.int64)
     if not len(active):
@@ -111,7 +116,8 @@ def factor_vae_score(
         )
         warnings.warn(message, MetricWarning, stacklevel=2)
     else:
-        ballots = active[_least_varying(sampler, rows.votes, active, deviations[active])]
+        scales = of_scaled[active], exponents[active]
+        ballots = active[_least_varying(sampler, rows.votes, active, *scales)]
         is_test = np.arange(len(ballots)) >= n_train
         np.add.at(votes, (is_test.astype(int), rows.factors, ballots), 1)
     accuracies = vote_accuracies(*votes)
@@ -137,10 +143,20 @@ def factor_vae_score(
     return result("factor_vae_score", values, details, settings)
 
 
-def standard_deviations(codes: np.ndarray) -> np.ndarray:
-    """Returns the standard deviation of each code, with the divisor n - 1, never overflowing."""
+def standard_deviations(codes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Returns the standard deviation of each code, with the divisor n - 1, in two parts.
+
+    Args:
+        codes: `(n, d)` finite codes of any size.
+
+    Returns:
+        The deviations `(d,)` of the codes divided by powers of two, 0 for a constant code, and the
+        exponents of those `(d,)`.
+    """
     scaled, exponents = unit_scaled(codes)
-    return np.ldexp(scaled.std(axis=0, ddof=1), exponents)
+    # That of a constant would be above 0 where its mean is rounded.
+    varies = np.any(scaled != scaled[0], axis=0)
+    return np.where(varies, scaled.std(axis=0, ddof=1), 0.0), exponents
 
 
 def vote_accuracies(train_votes: np.ndarray, test_votes: np.ndarray) -> tuple[float, float]:
@@ -162,25 +178,34 @@ def vote_accuracies(train_votes: np.ndarray, test_votes: np.ndarray) -> tuple[fl
     return train, test
 
 
-def least_varying(batches: np.ndarray, deviations: np.ndarray) -> np.ndarray:
+def least_varying(
+    batches: np.ndarray, deviations: np.ndarray, exponents: np.ndarray | int = 0
+) -> np.ndarray:
     """Returns the code that varies least within each batch.
 
     Args:
         batches: `(d, votes, batch_size)` codes.
-        deviations: `(d,)` standard deviations over the data, above 0.
+        deviations: `(d,)` standard deviations over the data, above 0, of the codes divided by
+            powers of two.
+        exponents: `(d,)` exponents of those; default 0.
 
     Returns:
         Int64 array `(votes,)` of indices of codes.
     """
-    normalized = batches / deviations[:, None, None]
+    # NumPy's ldexp of small floats keeps their dtype, whose range is too small.
+    batches = np.asarray(batches, np.float64)
+    with np.errstate(over="ignore"):
+        normalized = np.ldexp(batches, -np.reshape(exponents, (-1, 1, 1)))
+        normalized /= deviations[:, None, None]
+    np.clip(normalized, -FARTHEST, FARTHEST, out=normalized)
     normalized -= normalized.mean(axis=2, keepdims=True)
     return np.einsum("dvb,dvb->dv", normalized, normalized).argmin(axis=0)
 
 
-def _least_varying(sampler, rows, active, deviations):
+def _least_varying(sampler, rows, active, deviations, exponents):
     size = max(1, CHUNK // (rows.shape[1] * len(active)))
     parts = [
-        least_varying(sampler.columns_of(rows[start : start + size], active), deviations)
+        least_varying(sampler.columns_of(rows[start : start + size], active), deviations, exponents)
         for start in range(0, len(rows), size)
     ]
     return np.concatenate(parts)
@@ -201,3 +226,5 @@ def _check(n_train, n_test, n_variance, batch_size, threshold):
     checks.at_least("n_variance", n_variance, 2)
     checks.at_least("batch_size", batch_size, 2)
     checks.finite_at_least("threshold", threshold, 0)
+    check_rows_drawn(n_variance, "`n_variance`")
+    check_rows_drawn((n_train + n_test) * batch_size, "`n_train`, `n_test` and `batch_size`")

@@ -6,7 +6,10 @@ import warnings
 import numpy as np
 
 from keras_devae.errors import UsageError
-from keras_devae.metrics.inputs import MetricWarning, check_codes, find_constant_codes
+from keras_devae.metrics.arguments import check_recorded_seed
+from keras_devae.metrics.cautions import caution_of_few
+from keras_devae.metrics.inputs import MetricWarning, find_constant_codes
+from keras_devae.metrics.matrices import check_codes
 from keras_devae.metrics.results import result
 from keras_devae.metrics.standardization import standardized
 
@@ -36,7 +39,9 @@ def gaussian_total_correlation(codes: np.ndarray, *, seed: int | None = None) ->
     Raises:
         UsageError: If the codes are not a finite matrix.
     """
+    check_recorded_seed(seed)
     codes = check_codes(codes)
+    caution_of_few(len(codes))
     constant = find_constant_codes(codes)
     columns = standardized(np.delete(codes, constant, axis=1))
     eigenvalues = _correlation_eigenvalues(columns.T @ columns) if columns.size else np.ones(1)
@@ -75,7 +80,9 @@ def wasserstein_correlation(codes: np.ndarray, *, seed: int | None = None) -> di
     Raises:
         UsageError: If the codes are not a finite matrix.
     """
+    check_recorded_seed(seed)
     codes = check_codes(codes)
+    caution_of_few(len(codes))
     constant = find_constant_codes(codes)
     covariance, exponent = _scaled_covariance(np.delete(codes, constant, axis=1))
     distance = wasserstein_correlation_of(covariance) if covariance.size else 0.0

@@ -9,10 +9,10 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import OneHotEncoder
 
 from keras_devae import checks
-from keras_devae.errors import unknown_name
-from keras_devae.metrics.discretization import histogram_discretize
+from keras_devae.metrics.arguments import MOST_SEED_OF_A_FIT, check_bins, check_choice, check_seed
+from keras_devae.metrics.discretization import DISCRETIZERS, bins_used, discretize
 from keras_devae.metrics.fitting import run_quietly
-from keras_devae.metrics.inputs import MetricWarning, check_bins, check_labelled, per_factor
+from keras_devae.metrics.inputs import MetricWarning, check_labelled, per_factor
 from keras_devae.metrics.mutual_information import entropy, mutual_information_matrix
 from keras_devae.metrics.results import result
 from keras_devae.metrics.standardization import standardized
@@ -31,6 +31,7 @@ def infomec(
     estimator: str = "continuous",
     n_neighbors: int = 10,
     bins: int = 20,
+    discretizer: str = "histogram",
     factor_names: Iterable[str] | None = None,
     seed: int = 0,
 ) -> dict:
@@ -58,9 +59,11 @@ def infomec(
         codes: `(n, d)` codes, usually posterior means.
         factors: `(n, f)` whole-number factors.
         estimator: `"continuous"` (default): k-NN (Ross 2014) for InfoM and InfoC, standardised
-            codes for InfoE. `"discrete"`: codes in equal-width bins, counted, one-hot for InfoE.
+            codes for InfoE. `"discrete"`: codes in bins, counted, one-hot for InfoE.
         n_neighbors: Neighbours of the k-NN estimate.
-        bins: Number of bins a code for `"discrete"`.
+        bins: Number of bins a code for `"discrete"`, 2 to 10,000.
+        discretizer: Bins for `"discrete"`: `"histogram"` (default, equal widths), `"quantile"`
+            (equal numbers of samples), or `"identity"` for integer codes.
         factor_names: A name for each factor; `None` for `factor_0`, `factor_1`, ...
         seed: Seed of the noise, 10^-10 of a code's scale, that the k-NN estimate adds to break
             ties.
@@ -69,26 +72,28 @@ def infomec(
         `infomec.infom`, `infomec.infoe`, `infomec.infoc`. `details`: `per_factor`, InfoE;
         `active_codes`, `used_codes`, `constant_codes`, indices; `normalized_information`
         `(active codes, varying factors)` as nested lists, which the k-NN estimate can put slightly
-        above 1. `settings`: `estimator`, `n_neighbors` and `bins` (`None` where not used), `seed`,
-        and what every metric records.
+        above 1. `settings`: `estimator`, `n_neighbors`, `bins` and `discretizer` (`None` where not
+        used), `seed`, and what every metric records.
 
     Raises:
         UsageError: If the arrays are malformed, not finite, or of different lengths; if no factor
             varies; if a setting is wrong.
     """
-    if estimator not in ESTIMATORS:
-        raise unknown_name("estimator", estimator, ESTIMATORS)
+    check_choice("estimator", estimator, ESTIMATORS)
+    check_choice("discretizer", discretizer, DISCRETIZERS)
     bins, n_neighbors = check_bins(bins), int(checks.at_least("n_neighbors", n_neighbors, 1))
+    check_seed(seed, MOST_SEED_OF_A_FIT)
     labelled = check_labelled(codes, factors, factor_names)
     continuous = estimator == "continuous"
     active = _active_codes(labelled, continuous)
-    chosen = labelled.codes[:, active]
     if continuous:
+        chosen = labelled.codes[:, active]
         information = _neighbor_information(chosen, labelled, n_neighbors, seed)
         predictors = standardized(labelled.codes)
     else:
-        information = _counted_information(chosen, labelled.factors, bins)
-        predictors = OneHotEncoder().fit_transform(histogram_discretize(labelled.codes, bins))
+        labels = discretize(labelled.codes, bins, discretizer)
+        information = _counted_information(labels[:, active], labelled.factors)
+        predictors = OneHotEncoder().fit_transform(labels)
     information /= entropy(labelled.factors)
     explicitness = _explicitness(predictors, labelled) if active else [0.0] * len(labelled.names)
     used = information.sum(axis=1) > 0
@@ -107,7 +112,8 @@ def infomec(
     settings = {
         "estimator": estimator,
         "n_neighbors": n_neighbors if continuous else None,
-        "bins": None if continuous else bins,
+        "bins": None if continuous else bins_used(bins, discretizer),
+        "discretizer": None if continuous else discretizer,
         "seed": seed,
         **labelled.settings,
     }
@@ -165,10 +171,10 @@ def _neighbor_information(codes, labelled, n_neighbors, seed):
     return information
 
 
-def _counted_information(codes, factors, bins):
-    if not codes.size:
+def _counted_information(labels, factors):
+    if not labels.size:
         return np.zeros((0, factors.shape[1]))
-    return mutual_information_matrix(codes, factors, bins=bins)
+    return mutual_information_matrix(labels, factors, discretizer="identity")
 
 
 def _explicitness(predictors, labelled):

@@ -1,20 +1,17 @@
 """Checks every metric makes of its arrays before it computes anything."""
 
-import operator
+import numbers
 import warnings
 from collections.abc import Iterable
 from typing import NamedTuple
 
 import numpy as np
 
-from keras_devae.errors import UsageError, unknown_name
-
-# As many names of constant codes as one reads in a warning.
-NAMED_CODES = 10
-
-
-class MetricWarning(UserWarning):
-    """A metric could be computed, but on less than it was given: a constant factor, a dead code."""
+from keras_devae.checks import shown
+from keras_devae.errors import UsageError
+from keras_devae.metrics.arguments import check_choice, check_factor_names
+from keras_devae.metrics.cautions import MetricWarning, caution_of_few, named
+from keras_devae.metrics.matrices import check_codes, check_factors, check_finite, value_counts
 
 
 class LabelledCodes(NamedTuple):
@@ -26,7 +23,8 @@ class LabelledCodes(NamedTuple):
         names: Names of the `f` factors.
         constant_codes: Indices of codes with a single value.
         settings: What every result records of its data: `sample_count`, `code_count`,
-            `factor_names` (of all factors), `dropped_factors`.
+            `factor_names` and `factor_sizes` (of all factors; a size is the number of different
+            values in these samples), `dropped_factors`.
     """
 
     codes: np.ndarray
@@ -68,7 +66,8 @@ def check_labelled(
     """Checks codes and factors, and leaves out factors with a single value.
 
     A factor without entropy has no score; every metric is computed without it, with a
-    `MetricWarning` that names it. Constant codes are named in a warning too, and stay.
+    `MetricWarning` that names it. Constant codes are named in a warning too, and stay. Few samples
+    are warned of, and factors that look continuous.
 
     Args:
         codes: `(n, d)` codes.
@@ -88,20 +87,21 @@ def check_labelled(
     factors = check_factors(factors)
     check_same_length(codes, factors)
     names = check_factor_names(factor_names, factors.shape[1])
-    varies = ~_is_constant(factors)
+    counts = dict(zip(names, map(value_counts, factors.T), strict=True))
+    sizes = [len(found) for found in counts.values()]
+    varies = np.array(sizes) > 1
     kept, dropped = _kept_and_dropped(names, varies, "these samples", stacklevel + 1)
-    return LabelledCodes(
-        codes,
-        factors if varies.all() else factors[:, varies],
-        kept,
-        find_constant_codes(codes, stacklevel + 1),
-        {
-            "sample_count": len(codes),
-            "code_count": codes.shape[1],
-            "factor_names": list(names),
-            "dropped_factors": dropped,
-        },
-    )
+    varying = factors if varies.all() else factors[:, varies]
+    constant_codes = find_constant_codes(codes, stacklevel + 1)
+    caution_of_few(len(codes), {name: counts[name] for name in kept})
+    settings = {
+        "sample_count": len(codes),
+        "code_count": codes.shape[1],
+        "factor_names": list(names),
+        "factor_sizes": sizes,
+        "dropped_factors": dropped,
+    }
+    return LabelledCodes(codes, varying, kept, constant_codes, settings)
 
 
 def split_rows(labelled: LabelledCodes, n_train: int | None, stacklevel: int = 3) -> Split:
@@ -140,16 +140,14 @@ def split_rows(labelled: LabelledCodes, n_train: int | None, stacklevel: int = 3
 
 def check_n_train(n_train: int | None, count: int) -> int:
     """Checks how many of `count` rows train a predictor; `None` is two thirds, rounded down."""
-    try:
-        chosen = 2 * count // 3 if n_train is None else operator.index(n_train)
-    except TypeError:
-        chosen = 0
-    if not 1 <= chosen < count:
+    chosen = 2 * count // 3 if n_train is None else n_train
+    whole = isinstance(chosen, numbers.Integral) and not isinstance(chosen, bool)
+    if not whole or not 1 <= chosen < count:
         raise UsageError(
             "`n_train` must leave at least one row to train on and one to test on. Received: "
-            f"n_train={n_train!r} for {count} rows."
+            f"n_train={shown(n_train)} for {count} rows."
         )
-    return chosen
+    return int(chosen)
 
 
 def check_counted_rows(name: str, rows: str | None, n_train: int | None) -> str:
@@ -168,9 +166,7 @@ def check_counted_rows(name: str, rows: str | None, n_train: int | None) -> str:
     """
     if rows is None:
         return "all" if n_train is None else "train"
-    if rows not in ("all", "train"):
-        raise unknown_name(f"value of `{name}`", rows, ("all", "train"))
-    return rows
+    return check_choice(f"value of `{name}`", rows, ("all", "train"))
 
 
 def find_constant_codes(codes: np.ndarray, stacklevel: int = 3) -> list[int]:
@@ -180,11 +176,9 @@ def find_constant_codes(codes: np.ndarray, stacklevel: int = 3) -> list[int]:
         message = f"There is no active latent dimension: all {len(constant)} codes are constant."
         warnings.warn(message, MetricWarning, stacklevel=stacklevel)
     elif constant:
-        named = ", ".join(map(str, constant[:NAMED_CODES]))
-        more = ", ..." if len(constant) > NAMED_CODES else ""
         message = (
             f"{len(constant)} of {codes.shape[1]} codes are constant and carry no information: "
-            f"{named}{more}."
+            f"{named(constant)}."
         )
         warnings.warn(message, MetricWarning, stacklevel=stacklevel)
     return constant
@@ -195,63 +189,6 @@ def per_factor(names: Iterable[str], values: Iterable[float]) -> dict[str, float
     return {name: float(value) for name, value in zip(names, values, strict=True)}
 
 
-def check_codes(codes: np.ndarray, name: str = "codes") -> np.ndarray:
-    """Checks a matrix of representations.
-
-    Args:
-        codes: `(n, d)`, floating or integer.
-        name: What the array is called in the error.
-
-    Returns:
-        The array `(n, d)`: integers as they are, anything else as float64.
-
-    Raises:
-        UsageError: If it is not a non-empty numeric matrix, or has a NaN or an infinity.
-    """
-    codes = check_finite(codes, name)
-    return codes if codes.dtype.kind in "biu" else codes.astype(np.float64, copy=False)
-
-
-def check_finite(codes: np.ndarray, name: str = "codes") -> np.ndarray:
-    """Checks a matrix of representations, see `check_codes`, and returns it as it is."""
-    codes = _check_matrix(codes, name)
-    if codes.dtype.kind == "f" and not np.isfinite([codes.min(), codes.max()]).all():
-        bad = np.argwhere(~np.isfinite(codes))
-        row, column = bad[0]
-        raise UsageError(
-            f"`{name}` must be finite. Received: {codes[row, column]} at row {row}, column "
-            f"{column} ({len(np.unique(bad[:, 0]))} rows affected); check the encoder for NaN "
-            "weights or unscaled images."
-        )
-    return codes
-
-
-def check_factors(factors: np.ndarray, name: str = "factors") -> np.ndarray:
-    """Checks a matrix of ground-truth factors.
-
-    Args:
-        factors: `(n, f)` factor values: integers, booleans, or floats that are whole numbers.
-        name: What the array is called in the error.
-
-    Returns:
-        Int64 array `(n, f)`.
-
-    Raises:
-        UsageError: If it is not a non-empty matrix of whole numbers.
-    """
-    factors = _check_matrix(factors, name)
-    if factors.dtype.kind == "f":
-        fractional = np.argwhere(~(np.isfinite(factors) & (factors == np.floor(factors))))
-        if len(fractional):
-            row, column = fractional[0]
-            raise UsageError(
-                f"`{name}` must be whole numbers, the index of each factor's value. Received: "
-                f"{factors[row, column]} at row {row}, column {column}; number the values first, "
-                "e.g. with `np.unique(column, return_inverse=True)`."
-            )
-    return factors.astype(np.int64, copy=False)
-
-
 def check_same_length(codes: np.ndarray, factors: np.ndarray) -> None:
     """Raises a `UsageError` unless both arrays have a row for each of the same samples."""
     if len(codes) != len(factors):
@@ -259,41 +196,6 @@ def check_same_length(codes: np.ndarray, factors: np.ndarray) -> None:
             "Codes and factors must have one row for each sample. Received: "
             f"{len(codes)} rows of codes and {len(factors)} rows of factors."
         )
-
-
-def check_factor_names(factor_names: Iterable[str] | None, count: int) -> tuple[str, ...]:
-    """Checks the names of factors, or makes them.
-
-    Args:
-        factor_names: A name for each factor, or `None` for `factor_0`, `factor_1`, ...
-        count: Number of factors.
-
-    Returns:
-        The names.
-
-    Raises:
-        UsageError: If there is another number of names, or a repeated one.
-    """
-    if factor_names is None:
-        return tuple(f"factor_{index}" for index in range(count))
-    names = tuple(str(name) for name in factor_names)
-    if len(names) != count or len(set(names)) != count:
-        raise UsageError(
-            f"`factor_names` must be {count} different names, one for each factor. Received: "
-            f"{list(names)}."
-        )
-    return names
-
-
-def check_bins(bins: int) -> int:
-    """Checks a number of bins: an integer of at least 2, else a `UsageError`."""
-    try:
-        count = operator.index(bins)
-    except TypeError:
-        count = 0
-    if count < 2:
-        raise UsageError(f"`bins` must be an integer of at least 2. Received: {bins!r}.")
-    return count
 
 
 def _is_constant(columns):
@@ -315,13 +217,3 @@ def _kept_and_dropped(names, varies, where, stacklevel):
         message = f"Dropped factors with a single value in {where}: {', '.join(dropped)}."
         warnings.warn(message, MetricWarning, stacklevel=stacklevel)
     return tuple(name for name, varied in zip(names, varies, strict=True) if varied), dropped
-
-
-def _check_matrix(values, name):
-    values = np.asarray(values)
-    if values.ndim != 2 or not values.size or values.dtype.kind not in "biuf":
-        raise UsageError(
-            f"`{name}` must be a numeric array with one row a sample and one column a variable, "
-            f"neither of them empty. Received: shape {values.shape}, dtype {values.dtype}."
-        )
-    return values

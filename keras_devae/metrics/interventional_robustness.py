@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from keras_devae.errors import UsageError
+from keras_devae.metrics.arguments import check_recorded_seed, check_share
 from keras_devae.metrics.inputs import check_labelled
 from keras_devae.metrics.results import result
 from keras_devae.metrics.scaling import unit_scaled
@@ -53,8 +53,8 @@ def irs(
         UsageError: If the arrays are malformed, not finite or of different lengths, if no factor
             varies, or the quantile is outside `[0, 1]`.
     """
-    if not 0 <= quantile <= 1:
-        raise UsageError(f"`quantile` must be between 0 and 1. Received: {quantile!r}.")
+    quantile = check_share("quantile", quantile)
+    check_recorded_seed(seed)
     labelled = check_labelled(codes, factors, factor_names)
     scaled, exponents = unit_scaled(labelled.codes)
     deviations = np.abs(scaled - scaled.mean(axis=0)).max(axis=0)
@@ -81,7 +81,7 @@ def irs(
         "score": np.sum(per_code * weights) / total if total > 0 else 0.0,
         "active_codes": active.sum(),
     }
-    settings = {"quantile": float(quantile), "seed": seed, **labelled.settings}
+    settings = {"quantile": quantile, "seed": seed, **labelled.settings}
     return result("irs", values, details, settings)
 
 
@@ -94,7 +94,9 @@ def _mean_deviations(codes, factors, quantile):
 def _deviations(codes, factor, quantile):
     """Quantile `(d, values)` of each code's distances from its mean at each value of a factor."""
     order = np.argsort(factor, kind="stable")
-    starts = np.flatnonzero(np.diff(factor[order], prepend=factor[order[0]] - 1))
+    ordered = factor[order]
+    # Not by their differences, which int64 may not hold.
+    starts = np.flatnonzero(np.concatenate([[True], ordered[1:] != ordered[:-1]]))
     sizes = np.diff(starts, append=len(order))
     grouped = np.ascontiguousarray(codes[order].T)
     means = np.add.reduceat(grouped, starts, axis=1) / sizes

@@ -6,6 +6,7 @@ LightGBM is imported when it is needed, so that all else works where it is missi
 import numpy as np
 
 from keras_devae.errors import UsageError
+from keras_devae.machine import usable_cores
 from keras_devae.metrics.boosting import (
     DEPTH,
     LEARNING_RATE,
@@ -33,7 +34,8 @@ def boost_with_lightgbm(split: Split, seed: int, workers: int | None = None) -> 
     """
     lightgbm = _import_lightgbm()
     train, test = float32_codes(split.train_codes, split.test_codes)
-    threads = workers or 1
+    # More than there are processors only wait for each other, and too many are not to be had.
+    threads = min(workers or 1, usable_cores())
     fixed = {
         "max_depth": DEPTH,
         "num_leaves": 2**DEPTH,

@@ -6,6 +6,9 @@ from collections.abc import Iterable
 import numpy as np
 from scipy.stats import rankdata
 
+from keras_devae.errors import UsageError
+from keras_devae.metrics.arguments import check_recorded_seed
+from keras_devae.metrics.discretization import bins_used
 from keras_devae.metrics.inputs import (
     MetricWarning,
     check_counted_rows,
@@ -14,6 +17,7 @@ from keras_devae.metrics.inputs import (
     split_rows,
 )
 from keras_devae.metrics.logistic import fit_factors
+from keras_devae.metrics.matrices import check_codes
 from keras_devae.metrics.mutual_information import mutual_information_matrix
 from keras_devae.metrics.results import result
 
@@ -48,8 +52,10 @@ def modularity_explicitness(
     Args:
         codes: `(n, d)` codes, usually posterior means.
         factors: `(n, f)` whole-number factors.
-        bins: Number of equal-width bins a code; the field's results are with 20.
-        discretizer: `"histogram"` (default), or `"identity"` for integer codes.
+        bins: Number of bins a code, 2 to 10,000; the field's results are with 20.
+        discretizer: `"histogram"` (default, equal widths, as in the field's results),
+            `"quantile"` (equal numbers of samples, which outliers do not disturb), or `"identity"`
+            for integer codes.
         information_rows: Rows that information is counted on, `"all"` or `"train"`; `None` for all
             if `n_train` is `None`, and the training rows (as the study does) otherwise.
         n_train: Number of rows that train the regressions, the first ones; `None` for two thirds.
@@ -68,6 +74,7 @@ def modularity_explicitness(
         UsageError: If the arrays are malformed, not finite or of different lengths; if real codes
             meet `"identity"`; if no factor varies; if a setting is wrong.
     """
+    check_recorded_seed(seed)
     labelled = check_labelled(codes, factors, factor_names)
     rows = check_counted_rows("information_rows", information_rows, n_train)
     split = split_rows(labelled, n_train)
@@ -86,7 +93,7 @@ def modularity_explicitness(
         "constant_codes": labelled.constant_codes,
     }
     settings = {
-        "bins": int(bins) if discretizer == "histogram" else None,
+        "bins": bins_used(bins, discretizer),
         "discretizer": discretizer,
         "information_rows": rows,
         "predictor": "logistic_regression",
@@ -129,7 +136,16 @@ def modularity_of(matrix: np.ndarray) -> float:
 
     Returns:
         A number in `[0, 1]`; rows of zeros count as 0.
+
+    Raises:
+        UsageError: If it is not a matrix of finite numbers of at least 0.
     """
+    matrix = check_codes(matrix, "matrix")
+    if matrix.min() < 0:
+        raise UsageError(
+            "`matrix` must hold mutual information, which is at least 0. Received: "
+            f"{matrix.min():g}."
+        )
     return float(modularity_per_code(matrix).mean())
 
 

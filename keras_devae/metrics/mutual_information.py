@@ -6,10 +6,13 @@ from typing import NamedTuple
 import numpy as np
 
 from keras_devae.metrics.discretization import discretized_columns
-from keras_devae.metrics.inputs import check_factors, check_same_length
+from keras_devae.metrics.inputs import check_same_length
+from keras_devae.metrics.matrices import check_codes, check_factors
 
 # Factors are counted together up to this many combined values.
 COMBINED_VALUES = 256
+# Tables of joint counts beyond this size, nearly all of them 0, are not made.
+LARGEST_TABLE = 2**24
 
 
 def entropy(values: np.ndarray) -> np.ndarray:
@@ -43,8 +46,9 @@ def mutual_information_matrix(
     Args:
         codes: `(n, d)` codes.
         factors: `(n, f)` whole-number factors. They are not binned, however many values they have.
-        bins: Number of equal-width bins a code.
-        discretizer: `"histogram"` (default), or `"identity"` for integer codes.
+        bins: Number of bins a code.
+        discretizer: `"histogram"` (default, equal widths), `"quantile"` (equal numbers of
+            samples), or `"identity"` for integer codes.
 
     Returns:
         Float64 array `(d, f)`, in nats; 0 for a constant code or factor, never below.
@@ -52,11 +56,11 @@ def mutual_information_matrix(
     Raises:
         UsageError: If the arrays are malformed or of different lengths, or a setting is wrong.
     """
-    codes, factors = np.asarray(codes), check_factors(factors)
+    codes, factors = check_codes(codes), check_factors(factors)
     columns = discretized_columns(codes, bins, discretizer)
     check_same_length(codes, factors)
     counter = _FactorCounter(factors)
-    if discretizer == "histogram":
+    if discretizer != "identity":
         return np.array([counter.information_of(code, bins + 1) for code in columns])
     labels = map(_labels, columns)
     return np.array([counter.information_of(code, int(code.max()) + 1) for code in labels])
@@ -83,14 +87,27 @@ class _FactorCounter:
 
     def information_of(self, code, width):
         """Returns the mutual information `(f,)` of labels below `width` with each factor."""
-        joints = np.concatenate(list(self._joint_counts(code, width)))
-        terms = self._xlogx.take(joints).sum(axis=1)
-        of_code = joints[: self._starts[1] if len(self._starts) > 1 else None].sum(axis=0)
+        if width * max(math.prod(group.sizes) for group in self._groups) > LARGEST_TABLE:
+            joint, of_code = self._terms_of_pairs(code, width), np.bincount(code)
+        else:
+            joints = np.concatenate(list(self._joint_counts(code, width)))
+            terms = self._xlogx.take(joints).sum(axis=1)
+            joint = np.add.reduceat(terms, self._starts)
+            of_code = joints[: self._starts[1] if len(self._starts) > 1 else None].sum(axis=0)
         if np.count_nonzero(of_code) == 1:
             return np.zeros(len(self._of_factors))
-        shared = np.add.reduceat(terms, self._starts)[self._order] - self._of_factors
+        shared = joint[self._order] - self._of_factors
         shared += self._xlogx[len(code)] - self._xlogx[of_code].sum()
         return np.maximum(shared / len(code), 0.0)
+
+    def _terms_of_pairs(self, code, width):
+        """Sums c log c over the joint counts with each factor, in the groups' order."""
+        terms = []
+        for group in self._groups:
+            for of_factor in np.unravel_index(group.labels, group.sizes):
+                counts = np.unique(code + width * of_factor, return_counts=True)[1]
+                terms.append(self._xlogx[counts].sum())
+        return np.array(terms)
 
     def _joint_counts(self, code, width):
         """Counts the labels with each factor, each `(values, width)`, in the groups' order."""

@@ -1,11 +1,12 @@
 """Disentanglement and completeness by mutual information, also for codes of many dimensions."""
 
-import operator
 from collections.abc import Iterable
 
 import numpy as np
 
-from keras_devae.errors import UsageError
+from keras_devae import checks
+from keras_devae.metrics.arguments import check_flag, check_recorded_seed
+from keras_devae.metrics.discretization import bins_used
 from keras_devae.metrics.importance import (
     completeness_of,
     disentanglement_of,
@@ -55,8 +56,10 @@ def med(
         codes: `(n, d)` codes, usually posterior means.
         factors: `(n, f)` whole-number factors.
         top_k: Number of codes to keep for each factor, or `None` for no top-k scores.
-        bins: Number of equal-width bins a code; the field's results are with 20.
-        discretizer: `"histogram"` (default), or `"identity"` for integer codes.
+        bins: Number of bins a code, 2 to 10,000; the field's results are with 20.
+        discretizer: `"histogram"` (default, equal widths, as in the field's results),
+            `"quantile"` (equal numbers of samples, which outliers do not disturb), or `"identity"`
+            for integer codes.
         informativeness: Whether to compute informativeness.
         importance_rows: Rows that information is counted on, `"all"` or `"train"`; `None` for all
             if `n_train` is `None`, and the training rows (as the authors' code does) otherwise.
@@ -79,7 +82,9 @@ def med(
             meet `"identity"`; if no factor varies; if a setting is wrong.
     """
     importance_rows = check_counted_rows("importance_rows", importance_rows, n_train)
-    top_k = _check_top_k(top_k)
+    check_flag("informativeness", informativeness)
+    check_recorded_seed(seed)
+    top_k = None if top_k is None else int(checks.at_least("top_k", top_k, 1))
     labelled = check_labelled(codes, factors, factor_names)
     splits = informativeness or importance_rows == "train"
     split = split_rows(labelled, n_train) if splits else None
@@ -97,7 +102,7 @@ def med(
         values.update({key: np.mean(list(by.values())) for key, by in accuracies.items()})
         details.update(accuracies)
     settings = {
-        "bins": int(bins) if discretizer == "histogram" else None,
+        "bins": bins_used(bins, discretizer),
         "discretizer": discretizer,
         "top_k": top_k,
         "importance_rows": importance_rows,
@@ -154,13 +159,3 @@ def _accuracies(split):
         )
         for key, (codes, factors) in parts.items()
     }
-
-
-def _check_top_k(top_k):
-    try:
-        count = None if top_k is None else operator.index(top_k)
-    except TypeError:
-        count = 0
-    if count is not None and count < 1:
-        raise UsageError(f"`top_k` must be a positive integer or None. Received: {top_k!r}.")
-    return count

@@ -4,6 +4,8 @@ from collections.abc import Iterable
 
 import numpy as np
 
+from keras_devae.metrics.arguments import check_recorded_seed
+from keras_devae.metrics.discretization import bins_used
 from keras_devae.metrics.inputs import check_labelled, per_factor
 from keras_devae.metrics.mutual_information import entropy, mutual_information_matrix
 from keras_devae.metrics.results import result
@@ -32,8 +34,10 @@ def mig(
     Args:
         codes: `(n, d)` codes, usually posterior means.
         factors: `(n, f)` whole-number factors.
-        bins: Number of equal-width bins a code; the field's results are with 20.
-        discretizer: `"histogram"` (default), or `"identity"` for integer codes.
+        bins: Number of bins a code, 2 to 10,000; the field's results are with 20.
+        discretizer: `"histogram"` (default, equal widths, as in the field's results),
+            `"quantile"` (equal numbers of samples, which outliers do not disturb), or `"identity"`
+            for integer codes.
         factor_names: A name for each factor; `None` for `factor_0`, `factor_1`, ...
         seed: The seed that the samples were drawn with, to be recorded; nothing here is random.
 
@@ -47,6 +51,7 @@ def mig(
         UsageError: If the arrays are malformed, not finite, or of different lengths; if real codes
             meet `"identity"`; if no factor varies; if a setting is wrong.
     """
+    check_recorded_seed(seed)
     labelled = check_labelled(codes, factors, factor_names)
     information = mutual_information_matrix(
         labelled.codes, labelled.factors, bins=bins, discretizer=discretizer
@@ -62,7 +67,7 @@ def mig(
         "constant_codes": labelled.constant_codes,
     }
     settings = {
-        "bins": int(bins) if discretizer == "histogram" else None,
+        "bins": bins_used(bins, discretizer),
         "discretizer": discretizer,
         "seed": seed,
         **labelled.settings,

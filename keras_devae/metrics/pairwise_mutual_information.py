@@ -2,8 +2,11 @@
 
 import numpy as np
 
-from keras_devae.metrics.discretization import discretize
-from keras_devae.metrics.inputs import check_codes, find_constant_codes
+from keras_devae.metrics.arguments import check_recorded_seed
+from keras_devae.metrics.cautions import caution_of_few
+from keras_devae.metrics.discretization import bins_used, discretize
+from keras_devae.metrics.inputs import find_constant_codes
+from keras_devae.metrics.matrices import check_codes
 from keras_devae.metrics.mutual_information import mutual_information_matrix
 from keras_devae.metrics.results import result
 
@@ -30,8 +33,10 @@ def mutual_information_score(
 
     Args:
         codes: `(n, d)` codes, usually posterior means.
-        bins: Number of equal-width bins a code; the field's results are with 20.
-        discretizer: `"histogram"` (default), or `"identity"` for integer codes.
+        bins: Number of bins a code, 2 to 10,000; the field's results are with 20.
+        discretizer: `"histogram"` (default, equal widths, as in the field's results),
+            `"quantile"` (equal numbers of samples, which outliers do not disturb), or `"identity"`
+            for integer codes.
         seed: The seed that the samples were drawn with, to be recorded; nothing here is random.
 
     Returns:
@@ -43,14 +48,16 @@ def mutual_information_score(
         UsageError: If the codes are not a finite matrix; if real codes meet `"identity"`; if a
             setting is wrong.
     """
+    check_recorded_seed(seed)
     codes = check_codes(codes)
+    caution_of_few(len(codes))
     constant = find_constant_codes(codes)
     count = codes.shape[1]
     labels = np.delete(discretize(codes, bins, discretizer), constant, axis=1)
     pairs = count * (count - 1) / 2
     score = _sum_over_pairs(labels) / pairs if labels.shape[1] > 1 else 0.0
     settings = {
-        "bins": int(bins) if discretizer == "histogram" else None,
+        "bins": bins_used(bins, discretizer),
         "discretizer": discretizer,
         "sample_count": len(codes),
         "code_count": count,

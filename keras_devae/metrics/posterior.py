@@ -4,8 +4,11 @@ import numpy as np
 
 from keras_devae import checks
 from keras_devae.errors import UsageError
-from keras_devae.metrics.inputs import check_codes, find_constant_codes
+from keras_devae.metrics.cautions import caution_of_few
+from keras_devae.metrics.inputs import find_constant_codes
+from keras_devae.metrics.matrices import check_codes
 from keras_devae.metrics.results import result
+from keras_devae.metrics.scaling import unit_scaled
 
 LARGEST_MEAN, LARGEST_LOG_VAR = 1e30, 100.0
 
@@ -49,6 +52,8 @@ def kl(z_mean: np.ndarray, z_log_var: np.ndarray) -> dict:
         UsageError: If the arrays are not finite matrices of one shape, a mean is beyond 10^30 or a
             log-variance beyond 100.
     """
+    z_mean, z_log_var = check_posterior(z_mean, z_log_var)
+    caution_of_few(len(z_mean))
     per_dimension = kl_per_dimension(z_mean, z_log_var)
     return result(
         "kl",
@@ -84,9 +89,14 @@ def active_variables(z_mean: np.ndarray, z_log_var: np.ndarray, threshold: float
     """
     z_mean, z_log_var = check_posterior(z_mean, z_log_var)
     checks.finite_at_least("threshold", threshold)
-    find_constant_codes(z_mean)
-    variance = z_mean.var(axis=0)
-    active = np.flatnonzero(variance > threshold)
+    constant = find_constant_codes(z_mean)
+    caution_of_few(len(z_mean))
+    scaled, exponents = unit_scaled(z_mean)
+    variance = np.ldexp(scaled.var(axis=0), 2 * exponents)
+    # Neither may the mean's rounding make a constant active, nor the squares of tiny means be 0.
+    varies = np.ones(len(variance), bool)
+    varies[constant] = False
+    active = np.flatnonzero(varies & ((variance > threshold) | (threshold == 0)))
     details = {
         "variance_of_mean": variance.tolist(),
         "mean_of_variance": np.exp(z_log_var).mean(axis=0).tolist(),

@@ -5,7 +5,10 @@ import math
 import numpy as np
 
 from keras_devae.checks import positive
-from keras_devae.errors import UsageError, unknown_name
+from keras_devae.errors import UsageError
+from keras_devae.metrics.arguments import check_choice
+from keras_devae.metrics.cautions import caution_of_few
+from keras_devae.metrics.matrices import numeric_array
 from keras_devae.metrics.results import result
 
 LIKELIHOODS = ("bernoulli", "gaussian")
@@ -13,6 +16,8 @@ LIKELIHOODS = ("bernoulli", "gaussian")
 # a saturated pixel costs at most 16 nats, not infinity.
 PROBABILITY_FLOOR = float(np.finfo(np.float32).eps)
 CHUNK = 256
+# Beyond it the squares of pixels, or of deviations, summed up may not be finite in float64.
+LARGEST = 1e100
 
 
 def reconstruction_error(
@@ -47,13 +52,18 @@ def reconstruction_error(
         UsageError: If the shapes differ, a value is not finite or out of range, the likelihood is
             unknown, or `sigma` is not positive or given for `"bernoulli"`.
     """
-    if likelihood not in LIKELIHOODS:
-        raise unknown_name("likelihood", likelihood, LIKELIHOODS)
+    check_choice("likelihood", likelihood, LIKELIHOODS)
     if sigma is not None:
         positive("sigma", sigma)
+        if not 1 / LARGEST <= sigma <= LARGEST:
+            raise UsageError(
+                f"`sigma` must be between {1 / LARGEST:g} and {LARGEST:g} for its square to be a "
+                f"number. Received: {sigma:g}."
+            )
         if likelihood != "gaussian":
             raise UsageError(f"`sigma` goes with likelihood='gaussian'. Received: {likelihood!r}.")
     images, reconstructions = _check_images(images, reconstructions)
+    caution_of_few(len(images))
     bounded = likelihood == "bernoulli"
     sums = np.zeros(2)
     # Float64 copies are made of a few images at a time: a data set of them need not fit in memory.
@@ -72,7 +82,7 @@ def reconstruction_error(
         {"squared_error_per_pixel": float(squared_mean / images[0].size)},
         {
             "likelihood": likelihood,
-            "sigma": sigma,
+            "sigma": None if sigma is None else float(sigma),
             "probability_floor": PROBABILITY_FLOOR if bounded else None,
             "sample_count": len(images),
             "image_shape": list(images.shape[1:]),
@@ -81,8 +91,10 @@ def reconstruction_error(
 
 
 def _check_images(images, reconstructions):
-    images, reconstructions = np.asarray(images), np.asarray(reconstructions)
-    if images.ndim != 4 or not images.size or images.shape != reconstructions.shape:
+    form = "a numeric array of shape (n, height, width, channels), not empty"
+    images = numeric_array(images, "images", form, axes=4)
+    reconstructions = numeric_array(reconstructions, "reconstructions", form, axes=4)
+    if images.shape != reconstructions.shape:
         raise UsageError(
             "`images` and `reconstructions` must have the same shape, (n, height, width, "
             f"channels). Received: {images.shape} and {reconstructions.shape}."
@@ -97,6 +109,11 @@ def _pixels(values, name, bounded):
     low, high = values.min(), values.max()
     if not np.isfinite([low, high]).all():
         raise UsageError(f"`{name}` must be finite. Received: values from {low} to {high}.")
+    if max(-low, high) > LARGEST:
+        raise UsageError(
+            f"`{name}` must be between -{LARGEST:g} and {LARGEST:g} for squares to be finite. "
+            f"Received: values from {low:g} to {high:g}."
+        )
     if bounded and (low < 0 or high > 1):
         raise UsageError(
             f"`{name}` must be uint8, or floats in [0, 1] for the Bernoulli likelihood. Received: "

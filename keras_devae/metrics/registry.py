@@ -9,7 +9,9 @@ from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
 from typing import NamedTuple
 
+from keras_devae.checks import shown
 from keras_devae.errors import UsageError, unknown_name
+from keras_devae.metrics.arguments import check_choice, check_flag, listed
 
 #: `"paper"`: the published study's settings, which are the functions' defaults; `"fast"`: minutes
 #: become seconds, see `Metric.fast`.
@@ -34,6 +36,7 @@ class Metric(NamedTuple):
         fast: Arguments of the setting `"fast"`, where they differ from the defaults.
         fast_rows: Rows that the setting `"fast"` is content with; `None` for as many as `"paper"`.
         per_factor: What `details["per_factor"]` holds, where it is not the score itself.
+        is_binned: Whether it puts codes into bins, and takes `bins` and `discretizer`.
     """
 
     name: str
@@ -43,6 +46,7 @@ class Metric(NamedTuple):
     fast: Mapping = _NOTHING
     fast_rows: int | None = None
     per_factor: str = ""
+    is_binned: bool = False
 
     @property
     def function(self) -> Callable[..., dict]:
@@ -58,7 +62,13 @@ class Metric(NamedTuple):
 _FEW_VOTES = {"n_train": 1000, "n_test": 1000}
 
 _DECLARED = (
-    Metric("mig", "mutual_information_gap", "labels", "mutual information gap (Chen et al. 2018)"),
+    Metric(
+        "mig",
+        "mutual_information_gap",
+        "labels",
+        "mutual information gap (Chen et al. 2018)",
+        is_binned=True,
+    ),
     Metric(
         "factor_vae_score",
         "factor_vae",
@@ -94,6 +104,7 @@ _DECLARED = (
         "modularity and explicitness (Ridgeway and Mozer 2018)",
         fast_rows=2000,
         per_factor="explicitness",
+        is_binned=True,
     ),
     Metric(
         "irs",
@@ -108,6 +119,7 @@ _DECLARED = (
         "disentanglement and completeness by mutual information (Cao et al. 2022)",
         fast={"informativeness": False},
         per_factor="completeness",
+        is_binned=True,
     ),
     Metric(
         "infomec",
@@ -141,6 +153,7 @@ _DECLARED = (
         "pairwise_mutual_information",
         "codes",
         "mean mutual information of pairs of codes",
+        is_binned=True,
     ),
     Metric(
         "active_variables",
@@ -197,7 +210,7 @@ def resolved_names(names: Iterable[str] | None, **present: bool) -> tuple[str, .
     possible = possible_metrics(**present)
     if names is None:
         return tuple(name for name in DEFAULT_METRICS if name in possible)
-    names = (names,) if isinstance(names, str) else tuple(names)
+    names = _as_names(names)
     if names == ("all",):
         return possible
     check_names(names, **present)
@@ -219,12 +232,13 @@ def check_names(
         UsageError: If a name is unknown (with the close matches), or a metric needs what is not
             there (with the metrics that do not).
     """
-    names = (names,) if isinstance(names, str) else tuple(names)
+    names = _as_names(names)
     if names == ("all",):
         return
     for name in names:
         if name not in METRICS:
-            raise unknown_name("metric", name, [*METRICS, "all"])
+            check_choice("metric", name, [*METRICS, "all"])
+            raise UsageError("'all' stands for all metrics; give it alone.")
     missing = _missing(has_factors, has_posterior, has_images)
     refused = [name for name in names if METRICS[name].takes in missing]
     if refused:
@@ -238,12 +252,44 @@ def check_names(
 
 def check_settings(settings: str) -> None:
     """Raises a `UsageError` unless the name is one of `SETTINGS`."""
-    if settings not in SETTINGS:
-        raise unknown_name("settings", settings, SETTINGS)
+    check_choice("settings", settings, SETTINGS)
+
+
+def check_binning(names: Iterable[str], binning: Mapping[str, object]) -> None:
+    """Checks settings of bins against the metrics that are to be computed with them.
+
+    Args:
+        names: Names of metrics, keys of `METRICS`.
+        binning: The settings that were given, of `bins` and `discretizer`.
+
+    Raises:
+        UsageError: If there is one, and none of the metrics puts codes into bins.
+    """
+    if binning and not any(METRICS[name].is_binned for name in names):
+        known = ", ".join(name for name, metric in METRICS.items() if metric.is_binned)
+        raise UsageError(
+            f"The settings {' and '.join(binning)} are for metrics that put codes into bins: "
+            f"{known}. Received: {', '.join(names)}."
+        )
+
+
+def _as_names(names):
+    names = (names,) if isinstance(names, str) else tuple(listed("metrics", names, "names"))
+    for name in names:
+        if not isinstance(name, str):
+            raise unknown_name("metric", shown(name), [*METRICS, "all"])
+    return names
 
 
 def _missing(has_factors, has_posterior, has_images):
     """What takes what is not there, and its name."""
+    present = {
+        "has_factors": has_factors,
+        "has_posterior": has_posterior,
+        "has_images": has_images,
+    }
+    for name, value in present.items():
+        check_flag(name, value)
     missing = {}
     if not has_factors:
         missing.update(dict.fromkeys(("labels", "split", "sampler"), "ground-truth factors"))

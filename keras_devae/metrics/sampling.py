@@ -7,8 +7,10 @@ from typing import Protocol
 
 import numpy as np
 
+from keras_devae import checks
 from keras_devae.errors import UsageError
-from keras_devae.metrics.inputs import LabelledCodes, check_codes, check_labelled
+from keras_devae.metrics.inputs import LabelledCodes, check_labelled
+from keras_devae.metrics.matrices import check_codes
 
 
 class LabelledImages(Protocol):
@@ -107,8 +109,8 @@ def factor_index(factors: np.ndarray) -> FactorIndex:
     Args:
         factors: `(n, f)` int64 factors.
     """
-    sizes = tuple(int(size) for size in factors.max(axis=0) + 1)
-    if math.prod(sizes) == len(factors) and _is_grid(factors, sizes):
+    sizes = tuple(int(largest) + 1 for largest in factors.max(axis=0))
+    if factors.min() == 0 and math.prod(sizes) == len(factors) and _is_grid(factors, sizes):
         return GridIndex(sizes)
     return TableIndex(factors)
 
@@ -200,7 +202,8 @@ class EncodedDataset(Sampler):
         chunk: Images encoded at a time; default 1,024.
 
     Raises:
-        UsageError: If the data set has no factors, or none that varies.
+        UsageError: If the data set has no factors, or none that varies; if an argument is of
+            another kind; or, when codes are asked for, if there is not one row of them an image.
     """
 
     def __init__(
@@ -209,6 +212,12 @@ class EncodedDataset(Sampler):
         encode: Callable[[np.ndarray], np.ndarray],
         chunk: int = 1024,
     ):
+        if not callable(encode):
+            raise UsageError(
+                "`encode` must be a function of images that returns codes (n, d), e.g. "
+                f"`model.encode`. Received: a value of type {type(encode).__name__}."
+            )
+        checks.at_least("chunk", chunk, 1)
         super().__init__(label_rows(dataset))
         self._dataset, self._encode, self._chunk = dataset, encode, chunk
         self._places = np.full(len(dataset), -1)
@@ -219,12 +228,28 @@ class EncodedDataset(Sampler):
         new = np.unique(rows)
         new = new[self._places[new] < 0]
         chunks = (new[start : start + self._chunk] for start in range(0, len(new), self._chunk))
-        parts = [check_codes(self._encode(self._dataset.images(chunk))) for chunk in chunks]
+        parts = [self._encoded(chunk) for chunk in chunks]
         if not parts:
             return
         known = 0 if self._codes is None else len(self._codes)
+        parts = parts if self._codes is None else [self._codes, *parts]
+        widths = sorted({part.shape[1] for part in parts})
+        if len(widths) > 1:
+            raise UsageError(
+                "`encode` must return the same number of codes for all images. Received: "
+                f"{' and '.join(map(str, widths))}."
+            )
         self._places[new] = np.arange(known, known + len(new))
-        self._codes = np.concatenate(parts if self._codes is None else [self._codes, *parts])
+        self._codes = np.concatenate(parts)
+
+    def _encoded(self, rows):
+        codes = check_codes(self._encode(self._dataset.images(rows)), "encode(images)")
+        if len(codes) != len(rows):
+            raise UsageError(
+                f"`encode` must return one row of codes an image. Received: {len(codes)} rows for "
+                f"{len(rows)} images."
+            )
+        return codes
 
     def codes_of(self, rows):
         """Returns the codes `(..., d)` of row numbers of any shape."""
@@ -258,6 +283,12 @@ def label_rows(dataset: LabelledImages) -> LabelledCodes:
     Raises:
         UsageError: If it has no factors, or none that varies.
     """
+    if not hasattr(dataset, "factor_names") or not callable(getattr(dataset, "factors", None)):
+        raise UsageError(
+            "`dataset` must be a data set with factors, e.g. from `keras_devae.data.load`. "
+            f"Received: a value of type {type(dataset).__name__}; of arrays make one with "
+            "`keras_devae.data.from_arrays`."
+        )
     if dataset.factor_names is None:
         raise UsageError(
             f"The data set {dataset.name!r} has no ground-truth factors to choose from."

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
+from keras_devae.metrics.arguments import check_flag, check_recorded_seed
 from keras_devae.metrics.inputs import Split, check_labelled, per_factor, split_rows
 from keras_devae.metrics.linear_svm import fit_lines, sort_code
 from keras_devae.metrics.mutual_information_gap import gap_of_best_two
@@ -56,6 +57,8 @@ def sap(
         UsageError: If the arrays are malformed, not finite or of different lengths, if no factor
             varies, or `n_train` does not leave rows on both sides.
     """
+    check_flag("continuous_factors", continuous_factors)
+    check_recorded_seed(seed)
     split = split_rows(check_labelled(codes, factors, factor_names), n_train)
     scores = _squared_correlations(split) if continuous_factors else _accuracies(split)
     collapsed = len(split.constant_codes) == scores.shape[0]
@@ -97,7 +100,9 @@ def _squared_correlations(split: Split) -> np.ndarray:
     """Squared correlation `(d, f)` of codes and factors over the training rows."""
     scaled, exponents = unit_scaled(split.train_codes)
     codes = scaled - scaled.mean(axis=0)
-    factors = split.train_factors - split.train_factors.mean(axis=0)
+    # Counted from the least value first: float64 may not hold large numbers and their distances.
+    above = split.train_factors.view(np.uint64) - split.train_factors.min(axis=0).view(np.uint64)
+    factors = above.astype(np.float64) - above.astype(np.float64).mean(axis=0)
     count = max(1, len(codes) - 1)
     variances = np.sum(np.square(codes), axis=0) / count
     of_factors = np.sum(np.square(factors), axis=0) / count

@@ -1,68 +1,35 @@
 """Many metrics of the same codes, with their uncertainty over fresh samples."""
 
 from collections.abc import Callable, Iterable
-from typing import NamedTuple, Protocol
 
 import numpy as np
 
 from keras_devae import checks
-from keras_devae.metrics.inputs import (
-    check_codes,
-    check_factors,
-    check_n_train,
-    check_same_length,
+from keras_devae.errors import UsageError
+from keras_devae.metrics.arguments import (
+    MOST_REPEATS,
+    check_bins,
+    check_callable,
+    check_choice,
+    check_factor_names,
+    check_seed,
+    check_whole,
 )
+from keras_devae.metrics.cautions import gathered
+from keras_devae.metrics.computing import Sample, compute
+from keras_devae.metrics.discretization import DISCRETIZERS
+from keras_devae.metrics.inputs import check_n_train, check_same_length
+from keras_devae.metrics.matrices import check_codes, check_factors, value_counts
 from keras_devae.metrics.posterior import check_same_shape
-from keras_devae.metrics.registry import METRICS, check_settings, resolved_names
-from keras_devae.metrics.sampling import CodeTable, Sampler
+from keras_devae.metrics.registry import METRICS, check_binning, check_settings, resolved_names
+from keras_devae.metrics.sampling import CodeTable
 from keras_devae.metrics.spread import spread_of
 
 #: The published study's number of samples; predictors are tested on half as many more.
 SAMPLES = 10_000
 
 
-class Sample(NamedTuple):
-    """The rows of one repeat.
-
-    Attributes:
-        rows: Row numbers; those before `n_train` train, the rest test.
-        n_train: How many train.
-        plain: Row numbers for the metrics that train nothing.
-        seed: Seed of what metrics draw themselves.
-    """
-
-    rows: np.ndarray
-    n_train: int
-    plain: np.ndarray
-    seed: int
-
-
-class Source(Protocol):
-    """What metrics are computed from: a table of which rows can be asked for.
-
-    Attributes:
-        factor_names: A name for each factor, or `None`.
-        sampler: A `Sampler` over the whole table, or `None` without factors.
-        negative_log_likelihood: Reconstruction term in nats, or `None` if unknown.
-    """
-
-    factor_names: tuple[str, ...] | None
-    sampler: Sampler | None
-    negative_log_likelihood: float | None
-
-    def codes_of(self, rows: np.ndarray) -> np.ndarray:
-        """Returns the codes `(n, d)` of rows."""
-
-    def factors_of(self, rows: np.ndarray) -> np.ndarray:
-        """Returns the factors `(n, f)` of rows."""
-
-    def posterior_of(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Returns the means and log-variances `(n, d)` of rows."""
-
-    def reconstruction_error(self) -> dict:
-        """Returns the result of `keras_devae.metrics.reconstruction_error`."""
-
-
+@gathered()
 def evaluate(
     codes: np.ndarray,
     factors: np.ndarray | None = None,
@@ -76,9 +43,14 @@ def evaluate(
     factor_names: Iterable[str] | None = None,
     z_log_var: np.ndarray | None = None,
     workers: int | None = None,
+    bins: int | None = None,
+    discretizer: str | None = None,
     progress: Callable[[str], None] | None = None,
 ) -> dict:
     """Computes metrics of codes, from wherever they come.
+
+    What metrics warn of is said once, at the end: few samples (a `FewSamplesWarning`), factors that
+    look continuous, codes whose outliers empty the histogram.
 
     Args:
         codes: `(n, d)` codes, e.g. posterior means.
@@ -95,6 +67,9 @@ def evaluate(
         factor_names: A name for each factor; `None` for `factor_0`, `factor_1`, ...
         z_log_var: `(n, d)` log-variances of the posterior whose means the codes are, or `None`.
         workers: Threads of `dci`; default see there. The numbers do not depend on it.
+        bins: Number of bins a code of the metrics that put codes into bins; `None` for 20.
+        discretizer: Their bins: `"histogram"` (equal widths), `"quantile"` (equal numbers of
+            samples) or `"identity"` (integer codes); `None` for `"histogram"`.
         progress: Called with the name of each metric before it is computed.
 
     Returns:
@@ -106,7 +81,8 @@ def evaluate(
         `repeats`: the flat keys of each repeat, where there are several.
 
     Raises:
-        UsageError: If a name or a setting is wrong, or the arrays are malformed.
+        UsageError: If a name or a setting is wrong, settings of bins meet no metric that has some,
+            or the arrays are malformed.
 
     Example:
         >>> random = np.random.default_rng(0)
@@ -116,57 +92,61 @@ def evaluate(
         >>> [round(scores[key], 3) for key in ("mig.score", "mig.score.low", "mig.score.high")]
         [0.987, 0.986, 0.989]
     """
-    check_settings(settings)
-    checks.at_least("repeats", repeats, 1)
-    checks.at_least("seed", seed, 0)
+    check_evaluation(settings, repeats, seed, workers, progress)
     present = {
         "has_factors": factors is not None,
         "has_posterior": z_log_var is not None,
         "has_images": False,
     }
     names = resolved_names(metrics, **present)
+    options = given_options(names, bins, discretizer, workers)
     source = _ArraySource(codes, factors, factor_names, z_log_var)
     drawn = _samples(len(source.codes), samples, n_train, seed, repeats)
     results = [
-        {name: compute(name, source, sample, settings, workers, progress) for name in names}
+        {n: compute(n, source, sample, settings, options[n], progress) for n in names}
         for sample in drawn
     ]
     return combined(results)
 
 
-def compute(
-    name: str,
-    source: Source,
-    sample: Sample,
-    settings: str = "paper",
-    workers: int | None = None,
-    progress: Callable[[str], None] | None = None,
-) -> dict:
-    """Computes one metric of one sample.
+def check_evaluation(
+    settings: str, repeats: int, seed: int, workers: int | None, progress: Callable | None
+) -> None:
+    """Checks the arguments that `evaluate` of codes and of models share.
+
+    Raises:
+        UsageError: If one of them is wrong.
+    """
+    check_settings(settings)
+    check_whole("repeats", repeats, 1, MOST_REPEATS)
+    check_seed(seed)
+    if workers is not None:
+        checks.at_least("workers", workers, 1)
+    check_callable("progress", progress)
+
+
+def given_options(
+    names: Iterable[str], bins: int | None, discretizer: str | None, workers: int | None
+) -> dict[str, dict]:
+    """Returns the arguments that a user chose for metrics, by name.
 
     Args:
-        name: A key of `METRICS`.
-        source: The codes.
-        sample: The rows.
-        settings: `"paper"` (default) or `"fast"`.
-        workers: Threads, see `evaluate`.
-        progress: Called with the metric's name.
+        names: Names of metrics, keys of `METRICS`.
+        bins: Number of bins, or `None`.
+        discretizer: A key of `DISCRETIZERS`, or `None`.
+        workers: Threads of `dci`, or `None`.
 
-    Returns:
-        The metric's result; its settings say `"preset"`, the name of the settings.
+    Raises:
+        UsageError: If one of them is wrong, or bins are chosen for metrics that have none.
     """
-    if progress is not None:
-        progress(name)
-    metric = METRICS[name]
-    fast = settings == "fast"
-    options = dict(metric.fast) if fast else {}
-    if name == "dci":
-        options["workers"] = workers
-    rows = metric.fast_rows if fast else None
-    result = _APPLY[metric.takes](metric.function, source, sample, rows, options)
-    known = {"preset": settings, "seed": sample.seed, "factor_names": source.factor_names}
-    known["factor_names"] = known["factor_names"] and list(known["factor_names"])
-    return {**result, "settings": {**known, **result["settings"]}}
+    binning = {} if bins is None else {"bins": check_bins(bins)}
+    if discretizer is not None:
+        binning["discretizer"] = check_choice("discretizer", discretizer, DISCRETIZERS)
+    check_binning(names, binning)
+    options = {name: dict(binning) if METRICS[name].is_binned else {} for name in names}
+    if "dci" in options:
+        options["dci"]["workers"] = workers
+    return options
 
 
 def combined(repeats: list[dict[str, dict]]) -> dict:
@@ -275,59 +255,6 @@ def _spread(key, values):
     }
 
 
-def _from_labels(function, source, sample, limit, options):
-    rows = sample.plain[:limit]
-    codes, factors = source.codes_of(rows), source.factors_of(rows)
-    named = {"factor_names": source.factor_names, "seed": sample.seed}
-    return function(codes, factors, **named, **options)
-
-
-def _from_split(function, source, sample, limit, options):
-    rows, n_train = sample.rows, sample.n_train
-    if limit is not None and limit < n_train:
-        rows = np.concatenate([rows[:limit], rows[n_train : n_train + limit // 2]])
-        n_train = limit
-    codes, factors = source.codes_of(rows), source.factors_of(rows)
-    named = {"factor_names": source.factor_names, "seed": sample.seed}
-    return function(codes, factors, n_train=n_train, **named, **options)
-
-
-def _from_sampler(function, source, sample, limit, options):
-    del limit
-    return function(source.sampler, seed=sample.seed, **options)
-
-
-def _from_codes(function, source, sample, limit, options):
-    return function(source.codes_of(sample.plain[:limit]), seed=sample.seed, **options)
-
-
-def _from_posterior(function, source, sample, limit, options):
-    del options
-    return function(*source.posterior_of(sample.plain[:limit]))
-
-
-def _from_elbo(function, source, sample, limit, options):
-    posterior = source.posterior_of(sample.plain[:limit])
-    error = source.negative_log_likelihood
-    return function(*posterior, negative_log_likelihood=error, seed=sample.seed, **options)
-
-
-def _from_images(function, source, sample, limit, options):
-    del function, sample, limit, options
-    return source.reconstruction_error()
-
-
-_APPLY = {
-    "labels": _from_labels,
-    "split": _from_split,
-    "sampler": _from_sampler,
-    "codes": _from_codes,
-    "posterior": _from_posterior,
-    "elbo": _from_elbo,
-    "images": _from_images,
-}
-
-
 class _ArraySource:
     """Codes and factors in memory."""
 
@@ -335,14 +262,19 @@ class _ArraySource:
 
     def __init__(self, codes, factors, factor_names, z_log_var):
         self.codes = check_codes(codes)
-        self.factors = self.z_log_var = None
+        self.factors = self.z_log_var = self.factor_names = self.factor_sizes = None
         if factors is not None:
             self.factors = check_factors(factors)
             check_same_length(self.codes, self.factors)
+            self.factor_names = check_factor_names(factor_names, self.factors.shape[1])
+            self.factor_sizes = tuple(len(value_counts(column)) for column in self.factors.T)
+        elif factor_names is not None:
+            raise UsageError(
+                "`factor_names` name the columns of `factors`. Received: names without factors."
+            )
         if z_log_var is not None:
             self.z_log_var = check_codes(z_log_var, "z_log_var")
             check_same_shape(self.codes, self.z_log_var)
-        self.factor_names = factor_names
         self._sampler = None
 
     @property

@@ -8,9 +8,12 @@ from scipy.stats import rankdata
 from sklearn.linear_model import Lasso
 
 from keras_devae import checks
-from keras_devae.errors import UsageError, unknown_name
+from keras_devae.errors import UsageError
+from keras_devae.metrics.arguments import check_choice, check_flag, check_recorded_seed, listed
+from keras_devae.metrics.cautions import caution_of_few
 from keras_devae.metrics.fitting import run_quietly
-from keras_devae.metrics.inputs import MetricWarning, check_codes
+from keras_devae.metrics.inputs import MetricWarning
+from keras_devae.metrics.matrices import check_codes, numeric_array
 from keras_devae.metrics.results import result
 from keras_devae.metrics.standardization import standardized
 
@@ -67,11 +70,13 @@ def udr(
             different lengths, the kind is unknown, or the threshold or penalty is negative (or the
             penalty 0).
     """
-    if kind not in KINDS:
-        raise unknown_name("kind of udr", kind, KINDS)
+    check_choice("kind of udr", kind, KINDS)
+    check_flag("pooled", pooled)
+    check_recorded_seed(seed)
     checks.finite_at_least("kl_threshold", kl_threshold)
     checks.positive("lasso_alpha", lasso_alpha)
     models, divergences = _check_models(codes, kl)
+    caution_of_few(len(models[0]))
     informative = _informative(models, divergences, kl_threshold)
     columns = [
         standardized(model[:, kept]) for model, kept in zip(models, informative, strict=True)
@@ -155,6 +160,8 @@ def _correlations(columns, alpha):
 
 
 def _check_models(codes, kl):
+    codes = listed("codes", codes, "arrays, one a model")
+    kl = listed("kl", kl, "arrays, one a model")
     models = [check_codes(model, f"codes[{i}]") for i, model in enumerate(codes)]
     lengths = sorted({len(model) for model in models})
     if len(models) < 2 or len(lengths) > 1:
@@ -168,7 +175,10 @@ def _check_models(codes, kl):
         )
     divergences = []
     for i, (model, divergence) in enumerate(zip(models, kl, strict=True)):
-        divergence = check_codes(np.atleast_1d(divergence)[None], f"kl[{i}]")[0]
+        form = "a numeric array with a value for each of the model's latents"
+        divergence = check_codes(
+            numeric_array(divergence, f"kl[{i}]", form, axes=1)[None], f"kl[{i}]"
+        )[0]
         if divergence.shape != (model.shape[1],):
             raise UsageError(
                 f"`kl[{i}]` must have a value for each of the model's {model.shape[1]} latents. "

@@ -2,6 +2,7 @@
 
 import csv
 import sys
+import warnings
 
 import keras
 import numpy as np
@@ -50,6 +51,17 @@ def information_of(squares, *arguments, **options):
     """Makes the callback, which warns of the factor that never varies."""
     with pytest.warns(metrics.MetricWarning, match=r"single value.*colour\.$"):
         return InformationCallback(squares, *arguments, **options)
+
+
+def test_few_images_are_warned_of_once(tiny, squares):
+    callback = MetricsCallback(squares, ["kl", "mig"], every_steps=4, settings="fast")
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("ignore", UserWarning)
+        warnings.simplefilter("always", metrics.FewSamplesWarning)
+        fit(tiny(), squares, callback, steps=10)
+    assert len(steps_of(callback)) == 4
+    found = [str(one.message) for one in caught if one.category is metrics.FewSamplesWarning]
+    assert len(found) == 1 and found[0].startswith(f"Few samples: {len(squares)} rows")
 
 
 def test_measures_before_within_and_after_an_epoch(tiny, squares):

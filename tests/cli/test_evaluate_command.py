@@ -119,6 +119,58 @@ def test_codes_from_elsewhere(codes_file, tmp_path, capsys):
     assert scores["settings"]["mig"]["factor_names"] == ["size", "hue"]
 
 
+def test_factors_that_vary_can_be_chosen(trained, capsys):
+    words = [
+        "--variant",
+        "none",
+        "--factors",
+        "shape,position_x",
+        "--metrics",
+        "mig",
+        "--layer",
+        "0",
+    ]
+    assert run("evaluate", trained, *words, "--json") == 0
+    scores = json.loads(capsys.readouterr().out)
+    assert scores["settings"]["factor_names"] == ["shape", "position_x"]
+    assert scores["settings"]["factor_sizes"] == [3, 32]
+    assert scores["settings"]["metrics"]["mig"]["factor_names"] == ["shape", "position_x"]
+    assert scores["settings"]["metrics"]["mig"]["factor_sizes"] == [3, 32]
+    assert scores["settings"]["metrics"]["mig"]["sample_count"] == 96
+    assert RunDirectory(trained).read_config().factors is None
+
+
+@pytest.mark.filterwarnings("default::keras_devae.metrics.MetricWarning")
+def test_outliers_and_few_samples_are_a_line_each_and_quantiles_can_be_asked_for(tmp_path, capsys):
+    rng = np.random.default_rng(0)
+    factors = rng.integers(4, size=(500, 2))
+    codes = factors + 0.01 * rng.normal(size=(500, 2))
+    codes[3, 1] = 1e4
+    np.savez(tmp_path / "codes.npz", codes=codes, factors=factors)
+    words = [
+        "evaluate",
+        "--codes",
+        tmp_path / "codes.npz",
+        "--metrics",
+        "mig,med,sap,irs",
+        "--json",
+    ]
+    found = []
+    for given in ([], ["--discretizer", "quantile", "--bins", "40"]):
+        assert run(*words, *given) == 0
+        printed, said = capsys.readouterr()
+        found.append((json.loads(printed), [s for s in said.splitlines() if "Warning" in s]))
+    (emptied, cautions), (kept, fewer) = found
+    assert [caution.split(",")[0] for caution in sorted(cautions)] == [
+        "Warning: Code 1 has more than 95 % of the points in one of 20 bins of equal width",
+        "Warning: Few samples: 500 rows",
+    ]
+    assert len(fewer) == 1 and "Few samples: 500 rows" in fewer[0]
+    assert emptied["mig.score"] < 0.6 and kept["mig.score"] > 0.8
+    assert kept["settings"]["mig"]["discretizer"] == "quantile"
+    assert kept["settings"]["med"]["bins"] == 40
+
+
 @pytest.mark.filterwarnings("default::keras_devae.metrics.MetricWarning")
 def test_codes_need_no_run_and_no_backend(codes_file, capsys):
     assert run("evaluate", "--codes", codes_file, "--metrics", "all", "--repeats", "2") == 0
@@ -143,6 +195,14 @@ def test_codes_need_no_run_and_no_backend(codes_file, capsys):
         (("--codes", "ODD"), 2, "`n_train` in"),
         (("--codes", "NAMED"), 2, "`factor_names` in"),
         (("--codes", "CODES", "--output", "CODES/x.json"), 2, "Cannot write to"),
+        (("--codes", "CODES", "--factors", "size"), 2, "--factors goes with a run"),
+        (("--codes", "CODES", "--bins", "1000000000"), 2, "--bins"),
+        (("--codes", "CODES", "--discretizer", "equal"), 2, "'quantile'"),
+        (("--codes", "CODES", "--metrics", "irs", "--bins", "9"), 2, "The settings bins are for"),
+        (("--codes", "CODES", "--seed", str(2**70)), 2, "--seed"),
+        (("--codes", "CODES", "--repeats", "1000000000"), 2, "--repeats"),
+        (("--codes", "MASKS"), 2, "`codes` must be finite"),
+        (("RUN", "--factors", "size"), 2, "Unknown factor 'size'"),
         (("RUN", "--layer", "7"), 2, "latent layers 0 to 2. Received: 7"),
         (("RUN", "--layer", "first"), 2, "Received: first"),
         (("RUN", "--repeats", "0"), 2, "--repeats"),
@@ -154,9 +214,11 @@ def test_wrong_use_is_one_sentence(trained, codes_file, tmp_path, capsys, words,
     np.savez(tmp_path / "odd.npz", codes=np.zeros((3, 2)), n_train=2.5)
     np.savez(tmp_path / "named.npz", codes=np.zeros((3, 2)), factor_names="shape")
     np.savez(tmp_path / "pickled.npz", codes=np.array([{}, None], dtype=object))
+    np.savez(tmp_path / "masks.npz", codes=np.full((3, 2), np.nan), factors=np.eye(3, 2))
     (tmp_path / "cut.npz").write_bytes(codes_file.read_bytes()[:-100])
     places = {
         "CUT": tmp_path / "cut.npz",
+        "MASKS": tmp_path / "masks.npz",
         "RUN": trained,
         "CODES": codes_file,
         "TEXT": tmp_path / "text.npz",

@@ -138,7 +138,7 @@ def test_lightgbm_that_is_missing_is_explained(monkeypatch):
     [
         ({"predictor": "lightgmb"}, "Did you mean 'lightgbm'"),
         ({"workers": 0}, "`workers` must be a whole number of at least 1"),
-        ({"seed": -1}, "`seed` must be a whole number of at least 0"),
+        ({"seed": -1}, "`seed` must be a whole number from 0 to 4,294,967,295"),
         ({"n_train": 4}, "`n_train` must leave"),
     ],
 )

@@ -168,5 +168,5 @@ def test_wrong_use_is_refused_in_a_sentence(z_mean, z_log_var, keywords, message
 
 
 def test_likelihood_has_to_be_finite():
-    with pytest.raises(UsageError, match="`negative_log_likelihood` must be finite"):
+    with pytest.raises(UsageError, match="`negative_log_likelihood` must be a finite number"):
         elbo_decomposition(*random_posterior(), negative_log_likelihood=math.nan)

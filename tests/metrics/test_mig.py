@@ -9,7 +9,13 @@ from hypothesis import strategies as st
 
 import keras_devae
 from keras_devae.errors import UsageError
-from keras_devae.metrics import MetricWarning, entropy, mig, mutual_information_matrix
+from keras_devae.metrics import (
+    MetricWarning,
+    entropy,
+    mig,
+    mutual_information,
+    mutual_information_matrix,
+)
 
 VARYING = ["a_perfect_dead", "b_rotated", "c_mixed", "d_noise", "h_dsprites_like", "k_nonlinear"]
 CASES = [*VARYING, "e_collapsed", "j_constant_factor"]
@@ -186,6 +192,21 @@ def test_identity_takes_integers_only():
         mig(factors * 3.0, factors, discretizer="identity")
 
 
+def test_joint_counts_too_large_for_a_table_are_the_same(monkeypatch):
+    random = np.random.default_rng(0)
+    factors = random.integers(0, [2, 3, 40, 1], size=(500, 4))
+    codes = factors[:, :3] + random.normal(size=(500, 3))
+    counted = mutual_information_matrix(codes, factors)
+    monkeypatch.setattr(mutual_information, "LARGEST_TABLE", 0)
+    np.testing.assert_allclose(mutual_information_matrix(codes, factors), counted, atol=1e-12)
+
+
+def test_many_values_need_no_large_table():
+    values = np.random.default_rng(0).permutation(30_000)[:, None]
+    information = mutual_information_matrix(values, values, discretizer="identity")
+    np.testing.assert_allclose(information, [[np.log(30_000)]])
+
+
 def test_result_names_its_settings_and_is_json():
     factors = np.array([[0, 1], [1, 0], [0, 0], [1, 1]])
     scores = mig(factors * 1.0, factors, factor_names=["shape", "size"], seed=3)
@@ -198,6 +219,7 @@ def test_result_names_its_settings_and_is_json():
         "sample_count": 4,
         "code_count": 2,
         "factor_names": ["shape", "size"],
+        "factor_sizes": [2, 2],
         "dropped_factors": [],
         "seed": 3,
     }
@@ -228,7 +250,7 @@ def with_value(value):
         (CODES[:0], FACTORS[:0], {}, r"shape \(0, 2\)"),
         (CODES.astype(str), FACTORS, {}, "dtype <U"),
         (CODES, FACTORS * 0, {}, "factor_0, factor_1, which never vary"),
-        (CODES, FACTORS, {"bins": 1}, "at least 2. Received: 1"),
+        (CODES, FACTORS, {"bins": 1}, "from 2 to 10,000. Received: 1"),
         (CODES, FACTORS, {"bins": 20.0}, "Received: 20.0"),
         (CODES, FACTORS, {"discretizer": "histogramm"}, "Did you mean 'histogram'"),
         (CODES, FACTORS, {"factor_names": ["x"]}, r"2 different names.*\['x'\]"),

@@ -68,5 +68,5 @@ def test_rows_of_importance_can_be_chosen():
 
 @pytest.mark.parametrize("top_k", [0, -1, 1.5])
 def test_wrong_top_k_is_refused(top_k):
-    with pytest.raises(UsageError, match="positive integer"):
+    with pytest.raises(UsageError, match="whole number of at least 1"):
         med(np.eye(4), np.eye(4, dtype=int), top_k=top_k)

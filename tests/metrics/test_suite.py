@@ -169,6 +169,7 @@ def test_rows_of_a_small_table():
         ({"factors": FACTORS[:-1]}, "600 rows of codes and 599 rows of factors"),
         ({"z_log_var": LOG_VAR[:, :2]}, "must have the same shape"),
         ({"factor_names": ["a"]}, "3 different names"),
+        ({"factors": None, "factor_names": NAMES}, "names without factors"),
     ],
 )
 def test_wrong_requests_are_refused(arguments, message):

@@ -1,0 +1,196 @@
+"""The one reading of arrays that all metrics share: exact, or refused in a sentence."""
+
+import numpy as np
+
+from keras_devae.errors import UsageError
+
+#: Whole numbers up to this size are exact in float64, which everything is computed in.
+EXACT = 2**53
+_INT64 = np.iinfo(np.int64)
+_FORM = "a numeric array with one row a sample and one column a variable, neither of them empty"
+# What an object that holds no numbers raises when NumPy asks it for some: ragged lists a
+# ValueError, tensors of other libraries that are symbolic or need a gradient the others.
+_UNREADABLE = (TypeError, ValueError, RuntimeError, OverflowError)
+
+
+def numeric_array(values: object, name: str, form: str = _FORM, axes: int = 2) -> np.ndarray:
+    """Reads an array of real numbers.
+
+    Args:
+        values: What the caller passed.
+        name: What the array is called in the error.
+        form: What it must be, for the error.
+        axes: How many axes it must have; default 2.
+
+    Returns:
+        The array, of a boolean, integer or floating dtype in the machine's byte order, not empty.
+
+    Raises:
+        UsageError: If it is something else: masked, ragged, sparse, complex, of objects or words,
+            of another number of axes, or empty.
+    """
+    if _is_masked(values):
+        raise UsageError(
+            f"`{name}` must have a value everywhere. Received: masked values, which would count "
+            "like any other; leave those rows out, or fill them."
+        )
+    try:
+        array = np.asarray(values)
+    except _UNREADABLE as error:
+        raise UsageError(
+            f"`{name}` must be {form}. Received: {_unreadable(values, error)}"
+        ) from None
+    if array.dtype.kind not in "biuf" or array.ndim != axes or not array.size:
+        raise UsageError(f"`{name}` must be {form}. Received: {_described(values, array, axes)}.")
+    return array.astype(array.dtype.newbyteorder("="), copy=False)
+
+
+def check_codes(codes: np.ndarray, name: str = "codes") -> np.ndarray:
+    """Checks a matrix of representations.
+
+    Args:
+        codes: `(n, d)`, floating or integer.
+        name: What the array is called in the error.
+
+    Returns:
+        The array `(n, d)`: integers as they are, anything else as float64.
+
+    Raises:
+        UsageError: If it is not a non-empty numeric matrix, has a NaN or an infinity, or values
+            that float64 does not hold exactly.
+    """
+    codes = check_finite(codes, name)
+    return codes if codes.dtype.kind in "biu" else codes.astype(np.float64, copy=False)
+
+
+def check_finite(codes: np.ndarray, name: str = "codes") -> np.ndarray:
+    """Checks a matrix of representations, see `check_codes`, and keeps its floating dtype."""
+    codes = numeric_array(codes, name)
+    if codes.dtype.kind == "f":
+        if not np.isfinite([codes.min(), codes.max()]).all():
+            raise _not_finite(codes, name)
+        return _at_most_float64(codes, name)
+    if codes.dtype.itemsize == 8 and (codes.max() > EXACT or codes.min() < -EXACT):
+        raise UsageError(
+            f"`{name}` must be exact in float64, which whole numbers are up to 2^53 in size. "
+            f"Received: values from {codes.min()} to {codes.max()}; subtract an offset, or number "
+            "them from 0."
+        )
+    return codes
+
+
+def check_factors(factors: np.ndarray, name: str = "factors") -> np.ndarray:
+    """Checks a matrix of ground-truth factors.
+
+    Args:
+        factors: `(n, f)` factor values: integers, booleans, or floats that are whole numbers and so
+            small that their dtype tells them from their neighbours (below 2^53 in float64, 2^24 in
+            float32, 2^11 in float16).
+        name: What the array is called in the error.
+
+    Returns:
+        Int64 array `(n, f)`.
+
+    Raises:
+        UsageError: If it is not a non-empty matrix of whole numbers that int64 holds.
+    """
+    factors = numeric_array(factors, name)
+    if factors.dtype.kind == "f":
+        _refuse_at(
+            ~(np.isfinite(factors) & (factors == np.floor(factors))),
+            factors,
+            f"`{name}` must be whole numbers, the index of each factor's value",
+            "put the values of a continuous factor into bins first, e.g. with "
+            "`keras_devae.data.binned(column, 20)`",
+        )
+        digits = min(np.finfo(factors.dtype).nmant + 1, 63)
+        _refuse_at(
+            np.abs(factors) >= factors.dtype.type(2) ** digits,
+            factors,
+            f"`{name}` must be below 2^{digits} in {factors.dtype}, where whole numbers stop being "
+            "told apart",
+            "number the values from 0 in an integer dtype",
+        )
+    elif factors.dtype == np.uint64:
+        _refuse_at(
+            factors > np.uint64(_INT64.max),
+            factors,
+            f"`{name}` must be within int64, up to {_INT64.max}",
+            "number the values from 0",
+        )
+    return factors.astype(np.int64, copy=False)
+
+
+def value_counts(column: np.ndarray) -> np.ndarray:
+    """Returns how many rows each value of a column of whole numbers has, `(values,)`."""
+    low, high = int(column.min()), int(column.max())
+    if high - low < 4 * len(column):
+        counts = np.bincount(column - low)
+        return counts[counts > 0]
+    return np.unique(column, return_counts=True)[1]
+
+
+def _is_masked(values, depth=2):
+    """Tells whether an array, or one in a list of lists, hides some of its values."""
+    if isinstance(values, np.ma.MaskedArray):
+        return bool(np.ma.getmaskarray(values).any())
+    nested = isinstance(values, (list, tuple)) and depth > 0
+    return nested and any(_is_masked(value, depth - 1) for value in values)
+
+
+def _at_most_float64(codes, name):
+    if codes.dtype.itemsize <= 8:
+        return codes
+    with np.errstate(over="ignore", under="ignore"):
+        rounded = codes.astype(np.float64)
+    if not np.array_equal(rounded, codes):
+        raise UsageError(
+            f"`{name}` must be exact in float64, which everything is computed in. Received: dtype "
+            f"{codes.dtype}, with digits beyond it; round them with `.astype(np.float64)`."
+        )
+    return rounded
+
+
+def _not_finite(codes, name):
+    bad = np.argwhere(~np.isfinite(codes))
+    row, column = bad[0]
+    return UsageError(
+        f"`{name}` must be finite. Received: {codes[row, column]} at row {row}, column "
+        f"{column} ({len(np.unique(bad[:, 0]))} rows affected); check the encoder for NaN "
+        "weights or unscaled images."
+    )
+
+
+def _refuse_at(wrong, factors, must, remedy):
+    """Raises a `UsageError` that names the first value that is wrong."""
+    if wrong.any():
+        row, column = np.argwhere(wrong)[0]
+        raise UsageError(
+            f"{must}. Received: {factors[row, column]} at row {row}, column {column}; {remedy}."
+        )
+
+
+def _unreadable(values, error):
+    """Says what NumPy could not read, the end of a sentence."""
+    if isinstance(values, (list, tuple)):
+        lengths = sorted({len(row) for row in values if hasattr(row, "__len__")})
+        if len(lengths) > 1:
+            return f"rows of different lengths, from {lengths[0]} to {lengths[-1]} values."
+    reason = " ".join(str(error).split())[:200]
+    return f"a value of type {type(values).__name__} that is no array ({reason})."
+
+
+def _described(values, array, axes):
+    """Says what came in place of an array, with the remedy where there is one."""
+    if hasattr(values, "toarray"):
+        return f"a sparse {type(values).__name__}; pass its `.toarray()`"
+    if array.ndim == 0:
+        return f"a value of type {type(values).__name__}"
+    found = f"shape {array.shape}, dtype {array.dtype}"
+    if array.dtype.kind == "O":
+        return f"{found}; convert it to numbers first, e.g. with `.astype(np.float64)`"
+    if array.dtype.kind not in "biuf":
+        return f"{found}, which is not a dtype of real numbers; convert it first"
+    if array.ndim == 1 and axes == 2 and array.size:
+        return f"{found}; a single column is `array[:, None]`"
+    return found
