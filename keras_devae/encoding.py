@@ -22,6 +22,8 @@ CHUNK = 1024
 BATCH = 256
 #: Chunks that are read ahead.
 AHEAD = 2
+#: What of the posterior counts as an image's code.
+REPRESENTATIONS = ("mean", "sample")
 
 
 class Encoding:

@@ -5,7 +5,7 @@ import functools
 import numpy as np
 
 from keras_devae import checks, metrics
-from keras_devae.encoding import Encoding, LayerSampler
+from keras_devae.encoding import REPRESENTATIONS, Encoding, LayerSampler
 from keras_devae.errors import UsageError, unknown_name
 from keras_devae.metrics.sampling import factor_index, label_rows
 from keras_devae.metrics.suite import combined, compute, draw_sample, scores_of
@@ -13,7 +13,6 @@ from keras_devae.version import __version__
 
 #: Images whose reconstructions are measured; each is decoded once a layer.
 RECONSTRUCTED_IMAGES = 2000
-REPRESENTATIONS = ("mean", "sample")
 
 
 def evaluate(

@@ -84,6 +84,7 @@ def information_over_layers(
     entropies: np.ndarray,
     factor_names: Sequence[str],
     layer_names: Sequence[str] | None = None,
+    title: str = "Information by factor",
 ) -> Figure:
     """Draws how much is left of each factor from layer to layer (Figure 11 of the DeVAE paper).
 
@@ -95,6 +96,7 @@ def information_over_layers(
         entropies: `(f,)` entropies of the factors in nats, above 0.
         factor_names: Names of the `f` factors.
         layer_names: Names of the layers; default `0`, `1`, ...
+        title: Text above the lines; default `"Information by factor"`.
 
     Returns:
         The figure.
@@ -119,7 +121,7 @@ def information_over_layers(
         color, style = COLORS[number % len(COLORS)], LINES[number // len(COLORS) % len(LINES)]
         draw_line(axes, layers, values, name, color, style)
         axes.lines[-1].set(marker=MARKERS[number % len(MARKERS)], markersize=4, clip_on=False)
-    finish_panel(axes, "Information by factor", "latent layer", 1)
+    finish_panel(axes, title, "latent layer", 1)
     axes.set_xticks(layers, names)
     axes.set_ylim(0, 1.0)
     axes.set_ylabel("share of entropy, best latent", fontsize=FONT_SIZE)

@@ -24,18 +24,21 @@ from keras_devae.metrics.registry import (
 #: Function or class -> the module that holds it. No module has the name of a function: importing
 #: it would put it in the function's place.
 _MODULES = {
+    "ACTIVE_NATS": "posterior",
     **{name: metric.module for name, metric in METRICS.items()},
     "DISCRETIZERS": "discretization",
     "CodeTable": "sampling",
     "EncodedDataset": "sampling",
     "MetricWarning": "inputs",
     "Sampler": "sampling",
+    "active_dimensions": "posterior",
     "entropy": "mutual_information",
     "evaluate": "suite",
     "histogram_discretize": "discretization",
     "kl_per_dimension": "posterior",
     "modularity_of": "modularity_and_explicitness",
     "mutual_information_matrix": "mutual_information",
+    "signal_per_dimension": "posterior",
     "udr": "unsupervised_disentanglement_ranking",
 }
 
