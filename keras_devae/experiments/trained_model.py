@@ -7,6 +7,7 @@ import zipfile
 from keras_devae.errors import FailureError
 from keras_devae.experiments.faults import how_to_go_on
 from keras_devae.files import file_hash
+from keras_devae.layer_advice import losses_of
 from keras_devae.models.saved import load_saved
 
 logger = logging.getLogger(__name__)
@@ -42,6 +43,27 @@ def load_trained(run):
         raise FailureError(f"{path} cannot be loaded: {error}") from None
     _HASHES[model] = digest
     return model
+
+
+def scored_losses(model, run):
+    """Returns the reconstruction loss of each latent layer in a run's scores.
+
+    Args:
+        model: From `load_trained`.
+        run: The `RunDirectory`.
+
+    Returns:
+        Dictionary of the layer's number to nats an image; empty where the scores are missing, of
+        other weights, or damaged, which is no hindrance to using the model.
+    """
+    try:
+        scores = run.read_metrics()
+    except FailureError as error:
+        logger.warning("%s", error)
+        return {}
+    if not scores or scores["settings"].get("model_sha256") != model_hash(model, run):
+        return {}
+    return losses_of(scores["layers"])
 
 
 def model_hash(model, run):
