@@ -106,6 +106,6 @@ class Shifted(KnownModel):
     def encoder_posterior(self, images, batch_size=256):
         means, log_vars = super().encoder_posterior(images, batch_size)
         means, log_vars = means.copy(), log_vars.copy()
-        means[:, 0] = 1.95 + 0.026 * (means[:, 3] / means[:, 3].std())
+        means[:, 0] = 1.95 + 0.026 * means[:, 3] / (0.8 * np.sqrt(1.25))
         log_vars[:, 0] = 2 * np.log(0.135)
         return means, log_vars

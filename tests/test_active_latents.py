@@ -14,6 +14,7 @@ from keras_devae.pictures import information_map_figure, traversal_figure
 SCALED = ((0, 1e-3, 2 * np.log(1e-4)), (1, 1e-3, 2 * np.log(1e-1)), (None, 0.0, 0.0))
 
 
+@pytest.mark.filterwarnings("ignore:.*codes are constant")
 @pytest.mark.parametrize(
     ("model", "active"),
     [

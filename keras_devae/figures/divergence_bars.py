@@ -78,6 +78,8 @@ def kl_bars(
         axes.set_xlabel("pale: not active", fontsize=FONT_SIZE - 1)
     if count > 1:
         legend_beside(axes)
+        for handle in axes.get_legend().legend_handles:
+            handle.set_alpha(None)
     return figure
 
 

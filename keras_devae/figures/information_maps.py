@@ -194,7 +194,7 @@ def _draw_cells(axes, shares):
 
 def _add_scale(figure, panels, drawn):
     scale = figure.colorbar(drawn, ax=list(panels), fraction=0.05, pad=0.02, aspect=16)
-    scale.set_label("share of the factor's entropy", fontsize=FONT_SIZE)
+    scale.set_label("share of entropy", fontsize=FONT_SIZE)
     scale.ax.tick_params(labelsize=FONT_SIZE - 1, length=2)
     scale.outline.set_visible(False)
     # Matplotlib makes pixels of a scale with many shades, and leaves white seams without edges.

@@ -151,8 +151,8 @@ def _over_layers(latents):
     caption = (
         "What the best active latent dimension of each layer tells of each factor, of the "
         f"posterior {first.representation}s, as in the table. Layers that only scale the code, "
-        "as DeVAE's do, tell the same; what their noise leaves of it shows keras-devae plot "
-        "information-over-layers RUN --representation sample."
+        "as DeVAE's do, tell the same as long as the latent is active there. How much their noise "
+        "hides: keras-devae plot information-over-layers RUN --representation sample."
     )
     best = (first.best_shares, last.best_shares)
     ends = [
