@@ -48,7 +48,7 @@ def signal_per_dimension(z_mean: np.ndarray, z_log_var: np.ndarray) -> np.ndarra
     - The KL divergence counts a shift from the prior as well. A dimension with a mean of 1.95 for
       every image and a deviation of 0.135 has 3.4 nats of it, and tells nothing.
     - The variance of the means (Burda et al. 2015) depends on the scale of the code. A code of
-      thousandths with a deviation of tens of thousandths tells images apart very well.
+      thousandths with a deviation of ten-thousandths tells images apart very well.
     - The ratio of the two depends on neither. Where all codes together follow the prior, the signal
       equals the KL divergence, so that 0.5 nats are those from which the DeVAE paper draws a
       dimension: means that spread by 1.3 deviations of the posterior.
