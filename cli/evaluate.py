@@ -14,12 +14,14 @@ from keras_devae.cli.options import (
     names_from,
     option_name,
     print_json,
+    say_of_layers,
     status_line,
     variants_option,
 )
 from keras_devae.cli.tables import print_score_columns, print_scores
 from keras_devae.errors import UsageError
 from keras_devae.files import check_writable, write_json
+from keras_devae.layer_advice import losses_of
 from keras_devae.metrics.arguments import MOST_BINS, MOST_REPEATS, MOST_SEED_OF_A_FIT
 
 
@@ -100,6 +102,8 @@ def evaluate(context, run, codes, as_json, output, **given):
         print_json(scores)
     else:
         show()
+    if run is not None:
+        say_of_layers(losses_of(scores["layers"]))
 
 
 def _of_run(context, run, output, given, status):

@@ -2,7 +2,7 @@
 
 import click
 
-from keras_devae.cli.options import PATH, choose_backend, run_argument
+from keras_devae.cli.options import PATH, choose_backend, run_argument, say_of_layers
 
 
 @click.command()
@@ -15,8 +15,15 @@ from keras_devae.cli.options import PATH, choose_backend, run_argument
     show_default=True,
     help="tf_saved_model or onnx.",
 )
+@click.option(
+    "--layer",
+    type=click.IntRange(0),
+    default=0,
+    show_default=True,
+    help="Latent layer of encode, decode and reconstruct.",
+)
 @click.pass_context
-def export(context, run, path, format_name):
+def export(context, run, path, format_name, layer):
     """Write encoder and decoder of the run in folder RUN to FOLDER.
 
     The result needs neither this package nor Keras. Endpoints: encode, encode_all_layers, decode,
@@ -30,9 +37,11 @@ def export(context, run, path, format_name):
     directory.trained_model_file()
     choose_backend(context, directory.read_config().backend)
 
-    from keras_devae.experiments.trained_model import load_trained
+    from keras_devae.experiments.trained_model import load_trained, scored_losses
     from keras_devae.export import check_export, export_model
 
     check_export(path, format_name)
-    export_model(load_trained(directory), path, format_name)
+    model = load_trained(directory)
+    export_model(model, path, format_name, layer)
+    say_of_layers(scored_losses(model, directory), layer)
     click.echo(path)

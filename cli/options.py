@@ -40,6 +40,20 @@ def choose_backend(context, configured=None):
     start_backend(context.obj["backend"], configured)
 
 
+def say_of_layers(losses, layer=0):
+    """Says so on the error stream if another latent layer is the better one to export.
+
+    Args:
+        losses: Number of each layer -> its reconstruction loss in nats an image.
+        layer: Number of the layer that is exported; default 0.
+    """
+    from keras_devae.layer_advice import layer_advice
+
+    advice = layer_advice(losses, layer)
+    if advice:
+        click.echo(advice, err=True)
+
+
 def option_name(parameter, value=None):
     """Returns the option that a user types for a parameter, that of a flag being off for false."""
     if value is False:

@@ -33,7 +33,12 @@ KIND is one of
     type=click.Choice(["range", "quantiles"]),
     help="From -2 to 2, or quantiles of the prior.  [default: range]",
 )
-@click.option("--active-only", is_flag=True, help="Leave out latents below 0.5 nats.")
+@click.option("--active-only", is_flag=True, help="Leave out latents that are not active.")
+@click.option(
+    "--representation",
+    type=click.Choice(["mean", "sample"]),
+    help="What information is of: posterior means, or samples of it.  [default: mean]",
+)
 @click.option(
     "--out",
     "files",
@@ -47,7 +52,8 @@ KIND is one of
 def plot(context, kind, runs, files, active_only, **given):
     """Draw a figure of the run in folder RUN, or one that compares runs or those of a study.
 
-    --steps, --index, --span and --active-only belong to traversals.
+    --steps, --index, --span and --active-only belong to traversals, --representation to the maps of
+    information.
     """
     from keras_devae.experiments.comparison import directories_of
     from keras_devae.experiments.run_directory import RunDirectory

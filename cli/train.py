@@ -17,6 +17,7 @@ from keras_devae.cli.options import (
     print_json,
     progress_bars,
     runs_folder_option,
+    say_of_layers,
     status_line,
     variants_option,
 )
@@ -27,6 +28,7 @@ from keras_devae.experiments.model_catalogue import (
     PUBLISHED_STEPS,
     scaling_factors,
 )
+from keras_devae.layer_advice import losses_of
 
 
 def _counts(context, parameter, text):
@@ -160,6 +162,8 @@ def train(context, **given):
     scores = _run(context, *session, quiet=given["as_json"], note=note)
     if given["as_json"] and scores:
         print_json({"run": str(session[1].path), **scores})
+    if scores:
+        say_of_layers(losses_of(scores["layers"]))
 
 
 def _new(context, given):

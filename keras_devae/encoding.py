@@ -26,6 +26,8 @@ BATCH = 256
 AHEAD = 2
 #: The names that `encoding_file` makes.
 _NAMES = re.compile(r"codes-[0-9a-f]{12}-[0-9a-f]{16}\.npz")
+#: What of the posterior counts as an image's code.
+REPRESENTATIONS = ("mean", "sample")
 
 
 class Encoding:

@@ -5,7 +5,7 @@ import functools
 import numpy as np
 
 from keras_devae import checks, metrics
-from keras_devae.encoding import Encoding, LayerSampler
+from keras_devae.encoding import REPRESENTATIONS, Encoding, LayerSampler
 from keras_devae.errors import UsageError
 from keras_devae.metrics.arguments import check_choice, listed
 from keras_devae.metrics.cautions import gathered
@@ -23,7 +23,6 @@ from keras_devae.version import __version__
 
 #: Images whose reconstructions are measured; each is decoded once a layer.
 RECONSTRUCTED_IMAGES = 2000
-REPRESENTATIONS = ("mean", "sample")
 
 
 @gathered()

@@ -20,16 +20,16 @@ from keras_devae.models.saved import in_float32, load_saved
 FORMATS = ("tf_saved_model", "onnx")
 
 
-def export_model(model, path, format="tf_saved_model"):
+def export_model(model, path, format="tf_saved_model", layer=0):
     """Writes a model's encoder and decoder as deterministic functions of float32 arrays.
 
     The endpoints, with `image` float32 `(n, height, width, channels)` in `[0, 1]`:
 
     | endpoint | input | outputs |
     | --- | --- | --- |
-    | `encode` | `image` | `z_mean`, `z_log_var`: `(n, latent_dim)`, layer 0 |
+    | `encode` | `image` | `z_mean`, `z_log_var`: `(n, latent_dim)`, of the layer |
     | `encode_all_layers` | `image` | `z_mean`, `z_log_var`: `(n, K, latent_dim)` |
-    | `decode` | `z`: `(n, latent_dim)`, layer 0 | `reconstruction`, pixel means |
+    | `decode` | `z`: `(n, latent_dim)`, of the layer | `reconstruction`, pixel means |
     | `reconstruct` | `image` | `reconstruction` |
 
     For a model with a categorical code `encode` also returns `category_probabilities`,
@@ -45,20 +45,24 @@ def export_model(model, path, format="tf_saved_model"):
         model: A model of this package.
         path: Folder to write; it must not exist. It appears only when it is complete.
         format: `"tf_saved_model"` (default) or `"onnx"`.
+        layer: Number of the latent layer that `encode`, `decode` and `reconstruct` are of; default
+            0.
 
     Raises:
-        UsageError: If the folder exists, the format is unknown or a needed package is missing.
+        UsageError: If the folder exists, the format is unknown, there is no such layer or a needed
+            package is missing.
         FailureError: If the conversion fails.
     """
     path = Path(path)
+    model.check_layer(layer)
     check_export(path, format)
     model = in_float32(model)
     active = keras.backend.backend()
     with _folder_in_one_move(path) as temporary:
         if active == "tensorflow" or (active == "jax" and format == "tf_saved_model"):
-            _write(model, temporary, format)
+            _write(model, temporary, format, layer)
         else:
-            _write_with_tensorflow(model, temporary, format)
+            _write_with_tensorflow(model, temporary, format, layer)
 
 
 def check_export(path, format="tf_saved_model"):
@@ -75,25 +79,26 @@ def check_export(path, format="tf_saved_model"):
         )
 
 
-def export_file(model_file, path, format):
+def export_file(model_file, path, format, layer):
     """Exports a saved `.keras` file into an empty folder, see `export_model`."""
-    _write(load_saved(model_file), Path(path), format)
+    _write(load_saved(model_file), Path(path), format, int(layer))
 
 
-def endpoints(model):
+def endpoints(model, layer=0):
     """Returns the exported functions.
 
     Args:
         model: A model of this package.
+        layer: Number of the latent layer of those that are of one; default 0.
 
     Returns:
         Dictionary of name -> (function of one tensor, input shape, input name).
     """
 
     def encode(image):
-        """Posterior of layer 0, and of the categorical code where there is one."""
+        """Posterior of the layer, and of the categorical code where there is one."""
         encoded = model.encoder(image)
-        mean, log_var = model.first_layer(*model.bounded(encoded))
+        mean, log_var = (of[layer] for of in model.posterior_of_layers(*model.bounded(encoded)))
         outputs = {"z_mean": mean, "z_log_var": log_var}
         if model.num_categories:
             outputs["category_probabilities"] = model.category_probabilities_of(image, encoded)
@@ -108,12 +113,15 @@ def endpoints(model):
         }
 
     def decode(z):
-        """Pixel means of codes of layer 0."""
-        decoded = model.decoder(model.decoder_inputs(z, 0))
+        """Pixel means of codes of the layer."""
+        decoded = model.decoder(model.decoder_inputs(z, layer))
         return {"reconstruction": model.likelihood.mean(decoded)}
 
     def reconstruct(image):
-        """Pixel means from the posterior's mean of layer 0."""
+        """Pixel means from the posterior's mean of the layer."""
+        if layer:
+            # A model with several layers has no categories.
+            return decode(encode(image)["z_mean"])
         return {"reconstruction": model.call(image)["reconstruction"]}
 
     images = ((None, *model.image_shape), "image")
@@ -125,41 +133,41 @@ def endpoints(model):
     }
 
 
-def _write(model, folder, format):
+def _write(model, folder, format, layer):
     if format == "onnx":
-        _write_onnx(model, folder)
+        _write_onnx(model, folder, layer)
     else:
-        _write_saved_model(model, folder)
+        _write_saved_model(model, folder, layer)
 
 
-def _write_saved_model(model, folder):
+def _write_saved_model(model, folder, layer):
     backend.hide_accelerators_from_tensorflow()
     archive = keras.export.ExportArchive()
     archive.track(model)
-    for name, (function, shape, input_name) in endpoints(model).items():
+    for name, (function, shape, input_name) in endpoints(model, layer).items():
         signature = [keras.InputSpec(shape=shape, dtype="float32", name=input_name)]
         archive.add_endpoint(name, function, input_signature=signature)
     archive.write_out(str(folder), verbose=False)
 
 
-def _write_onnx(model, folder):
+def _write_onnx(model, folder, layer):
     import tf2onnx
 
-    for name, (function, shape, input_name) in endpoints(model).items():
+    for name, (function, shape, input_name) in endpoints(model, layer).items():
         compiled, signature = backend.tensorflow_function(function, shape, input_name)
         tf2onnx.convert.from_function(
             compiled, signature, output_path=str(folder / f"{name}.onnx"), opset=17
         )
 
 
-def _write_with_tensorflow(model, folder, format):
+def _write_with_tensorflow(model, folder, format, layer):
     """Lets a TensorFlow process convert the saved model."""
     with tempfile.TemporaryDirectory() as scratch:
         model_file = os.path.join(scratch, "model.keras")
         model.save(model_file)
         code = "import sys; from keras_devae.export import export_file; export_file(*sys.argv[1:])"
         result = subprocess.run(
-            [sys.executable, "-c", code, model_file, str(folder), format],
+            [sys.executable, "-c", code, model_file, str(folder), format, str(layer)],
             env={**os.environ, "KERAS_BACKEND": "tensorflow", "CUDA_VISIBLE_DEVICES": "-1"},
             capture_output=True,
             text=True,

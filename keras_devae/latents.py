@@ -7,13 +7,15 @@ import warnings
 import numpy as np
 
 from keras_devae import checks, metrics
+from keras_devae.encoding import REPRESENTATIONS
+from keras_devae.errors import unknown_name
 from keras_devae.metrics.inputs import check_labelled
 from keras_devae.metrics.suite import draw_sample
 
-#: Nats from which a latent dimension counts as active: from there on the DeVAE paper draws it.
-ACTIVE_KL = 0.5
 #: Share of a factor's entropy from which a latent dimension is said to hold the factor.
 HELD_SHARE = 0.1
+#: Share of an idle dimension's KL divergence that may be signal.
+IDLE_SHARE = 0.1
 #: What the categorical code of a model is called among those that hold factors.
 CATEGORY = "category"
 
@@ -26,18 +28,24 @@ class Latents:
         layer: Number of the latent layer.
         kl: `(d,)` mean KL divergence of each dimension from the prior, in nats; that of a
             categorical code is not among them.
+        signal: `(d,)` what each dimension passes on of the images, in nats, which decides whether
+            it is active, see `keras_devae.metrics.signal_per_dimension`.
         low: `(d,)` 2.5 % quantile of the posterior means.
         high: `(d,)` 97.5 % quantile of the posterior means.
         information: `(d, f)` mutual information with each factor in nats; `(d, 0)` without factors.
+            Of what, says `representation`.
         chance: `(d, f)` what of it a count of so few images finds where there is none, in nats.
         entropies: `(f,)` entropies of the factors in nats, above 0.
         factor_names: Names of the `f` factors that vary.
         category_shares: `(f,)` what the categorical code tells of each factor, as `shares`; `None`
             for a model without.
+        representation: `"mean"` or `"sample"`: whether information is that of the means of the
+            posterior or of samples of it.
     """
 
     layer: int
     kl: np.ndarray
+    signal: np.ndarray
     low: np.ndarray
     high: np.ndarray
     information: np.ndarray
@@ -45,16 +53,31 @@ class Latents:
     entropies: np.ndarray
     factor_names: tuple[str, ...]
     category_shares: np.ndarray | None = None
+    representation: str = "mean"
+
+    @functools.cached_property
+    def is_active(self):
+        """Which dimensions are active, `(d,)`, see `keras_devae.metrics.active_dimensions`."""
+        return metrics.active_dimensions(self.signal)
 
     @property
     def order(self):
-        """Numbers of the dimensions, the one with the largest KL divergence first, `(d,)`."""
-        return np.argsort(-self.kl, kind="stable")
+        """Numbers of the dimensions, `(d,)`: the active ones first, each by falling KL."""
+        return np.lexsort((-self.kl, ~self.is_active))
 
     @property
     def active(self):
-        """Numbers of the dimensions with at least `ACTIVE_KL` nats, in the same order."""
-        return np.array([d for d in self.order if self.kl[d] >= ACTIVE_KL], dtype=int)
+        """Numbers of the active dimensions, in the same order."""
+        return self.order[: self.is_active.sum()]
+
+    @property
+    def idle(self):
+        """Numbers of the dimensions that differ from the prior alike for all images.
+
+        They have the KL divergence of an active one, and hardly any of it tells images apart.
+        """
+        costly = ~self.is_active & (self.kl >= metrics.ACTIVE_NATS)
+        return np.flatnonzero(costly & (self.signal < IDLE_SHARE * self.kl))
 
     @functools.cached_property
     def shares(self):
@@ -65,6 +88,16 @@ class Latents:
         find some information in noise, and much where images are few and values many.
         """
         return _beyond_chance(self.information, self.chance, self.entropies)
+
+    @property
+    def best_shares(self):
+        """Largest share of each factor's entropy that a dimension tells, `(f,)`.
+
+        Of means, only active dimensions count: noise hides what the means of others tell. Samples
+        have that noise in them.
+        """
+        counts = self.is_active[:, None] | (self.representation == "sample")
+        return np.where(counts, self.shares, 0.0).max(axis=0)
 
     def share_of(self, holder, factor):
         """Returns the share of a factor's entropy that something tells.
@@ -85,7 +118,7 @@ class Latents:
         It is the one of whose entropy the dimension tells the largest share, if that is at least
         `HELD_SHARE`; there is none for a dimension that is not active.
         """
-        if not self.factor_names or self.kl[dimension] < ACTIVE_KL:
+        if not self.factor_names or not self.is_active[dimension]:
             return None
         shares = self.shares[dimension]
         best = int(shares.argmax())
@@ -121,7 +154,9 @@ class Latents:
         return self.category_shares is not None and self.share_of(CATEGORY, factor) >= HELD_SHARE
 
 
-def measure_latents(model, dataset, layer=0, images=5000, seed=0, encoding=None):
+def measure_latents(
+    model, dataset, layer=0, images=5000, seed=0, encoding=None, representation="mean"
+):
     """Measures what the latent dimensions of a layer hold.
 
     Args:
@@ -132,15 +167,21 @@ def measure_latents(model, dataset, layer=0, images=5000, seed=0, encoding=None)
         seed: Integer seed of their choice; default 0.
         encoding: The `keras_devae.encoding.Encoding` of the data set, which spares what it has
             encoded already, or `None`.
+        representation: What information is measured of: the `"mean"` of the posterior (default),
+            as in the mutual information gap, or a `"sample"` of it, with the same noise in all
+            layers. A layer that scales the one before tells the same in its means, and less in its
+            samples.
 
     Returns:
-        A `Latents`, or for `layer=None` a list with one for each layer. Information is that of
-        posterior means in 20 equal-width bins, as in the mutual information gap; that of the most
-        probable category is the same in all layers.
+        A `Latents`, or for `layer=None` a list with one for each layer. Information is counted in
+        20 equal-width bins, as in the mutual information gap; that of the most probable category
+        is the same in all layers.
 
     Raises:
-        UsageError: If there is no such layer or `images` is below 2.
+        UsageError: If there is no such layer or representation, or `images` is below 2.
     """
+    if representation not in REPRESENTATIONS:
+        raise unknown_name("representation", representation, REPRESENTATIONS)
     checks.at_least("images", images, 2)
     if layer is not None:
         model.check_layer(layer)
@@ -149,7 +190,10 @@ def measure_latents(model, dataset, layer=0, images=5000, seed=0, encoding=None)
     factors, names = varying_factors(dataset, rows)
     category = _category_shares(model, dataset, rows, factors, encoding) if names else None
     layers = range(len(means)) if layer is None else [layer]
-    measured = [_measured(i, means[i], log_vars[i], factors, names, category) for i in layers]
+    noise = _noise(means, seed) if representation == "sample" else None
+    measured = [
+        _measured(i, (means[i], log_vars[i]), noise, factors, names, category) for i in layers
+    ]
     return measured if layer is None else measured[0]
 
 
@@ -199,10 +243,10 @@ def information_of_layers(model, dataset, images=5000, seed=0, encoding=None):
     factors = dataset.factors(rows)
     labelled = check_labelled(rows[:, None], factors, dataset.factor_names)
     means, log_vars = _posterior(model, dataset, rows, encoding)
-    noise = np.random.default_rng(seed).standard_normal(means.shape[1:], dtype=np.float32)
+    noise = _noise(means, seed)
     information = [
-        metrics.mutual_information_matrix(mean + np.exp(0.5 * log_var) * noise, labelled.factors)
-        for mean, log_var in zip(means, log_vars, strict=True)
+        metrics.mutual_information_matrix(_sampled(*posterior, noise), labelled.factors)
+        for posterior in zip(means, log_vars, strict=True)
     ]
     return np.stack(information), metrics.entropy(labelled.factors), labelled.names
 
@@ -224,6 +268,15 @@ def _posterior(model, dataset, rows, encoding):
     if encoding is None:
         return model.posterior(dataset.images(rows), None)
     return encoding.posterior(rows, None)
+
+
+def _noise(means, seed):
+    """Returns the noise of all layers' samples, `(n, d)`."""
+    return np.random.default_rng(seed).standard_normal(means.shape[1:], dtype=np.float32)
+
+
+def _sampled(mean, log_var, noise):
+    return mean + np.exp(0.5 * log_var) * noise
 
 
 def _category_shares(model, dataset, rows, factors, encoding):
@@ -256,14 +309,18 @@ def _beyond_chance(information, chance, entropies):
     return np.divide(found, room, out=np.zeros_like(found), where=room > 0)
 
 
-def _measured(layer, means, log_vars, factors, names, category_shares):
+def _measured(layer, posterior, noise, factors, names, category_shares):
+    """Makes the `Latents` of a layer; information is of means where there is no noise."""
+    means, _ = posterior
     information = chance = np.zeros((means.shape[1], 0))
     if names:
-        information, chance = _information_and_chance(means, factors)
+        codes = means if noise is None else _sampled(*posterior, noise)
+        information, chance = _information_and_chance(codes, factors)
     low, high = np.quantile(means, (0.025, 0.975), axis=0)
     return Latents(
         layer=layer,
-        kl=metrics.kl_per_dimension(means, log_vars),
+        kl=metrics.kl_per_dimension(*posterior),
+        signal=metrics.signal_per_dimension(*posterior),
         low=low,
         high=high,
         information=information,
@@ -271,4 +328,5 @@ def _measured(layer, means, log_vars, factors, names, category_shares):
         entropies=metrics.entropy(factors) if names else np.zeros(0),
         factor_names=names,
         category_shares=category_shares,
+        representation="mean" if noise is None else "sample",
     )

@@ -99,6 +99,40 @@ def test_saved_model_equals_the_live_model_without_keras(tmp_path):
     assert signatures["decode"] == ["z", "reconstruction"]
 
 
+@needs_tensorflow
+def test_another_layer_can_be_exported(tmp_path):
+    (model, images), layer = make_model(), 2
+    model.export_encoder(tmp_path / "encoder", layer=layer)
+    exported = load_saved_model(tmp_path / "encoder")
+    mean, log_var = model.posterior(images, layer)
+    for name, value in {"z_mean": mean, "z_log_var": log_var}.items():
+        np.testing.assert_allclose(exported.encode(images)[name], value, atol=1e-5)
+    for found in (exported.decode(mean), exported.reconstruct(images)):
+        expected = model.reconstruct(images, layer)
+        np.testing.assert_allclose(found["reconstruction"], expected, atol=1e-5)
+    assert not np.allclose(mean, model.encode(images), atol=1e-3)
+
+
+def test_a_layer_that_there_is_not_is_refused(tmp_path):
+    with pytest.raises(UsageError, match=r"layers 0 to 2\. Received: 3"):
+        make_model()[0].export_encoder(tmp_path / "encoder", layer=3)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_better_layer_than_the_exported_one_is_named(tmp_path, tiny, monkeypatch):
+    written = []
+    monkeypatch.setattr("keras_devae.export.export_model", lambda *given: written.append(given))
+    model, losses = tiny("devae"), (309.6, 258.8, 271.8)
+    model.export_encoder(tmp_path / "untrained")  # warnings are errors here
+    for tracker, loss in zip(model.layer_trackers[::2], losses, strict=True):
+        tracker.update_state(loss, sample_weight=8)
+    assert model.layer_losses() == pytest.approx(dict(enumerate(losses)))
+    with pytest.warns(UserWarning, match=r"309\.6 / 258\.8 / 271\.8 nats.*layer=1"):
+        model.export_encoder(tmp_path / "first")
+    model.export_encoder(tmp_path / "best", layer=1)
+    assert [layer for *_, layer in written] == [0, 0, 1]
+
+
 SIBLINGS = [
     "joint_vae",
     "devae_parallel",

@@ -8,6 +8,7 @@ from known_latents import (
     POSTERIOR,
     ROWS,
     KnownModel,
+    Shifted,
     collapsed,
     grid_dataset,
     kl_of,
@@ -89,6 +90,42 @@ def test_a_collapsed_model_has_no_active_dimension():
     assert latents.active.tolist() == [] and latents.information.max() == 0
     assert latents.holders() == {"column": [], "row": []}
     assert [latents.name_of(d) for d in latents.order] == ["z0", "z1", "z2", "z3"]
+
+
+def test_a_shifted_dimension_is_idle_comes_after_the_active_ones_and_holds_nothing():
+    latents = measure_latents(Shifted(), grid_dataset())
+    assert latents.kl[0] == pytest.approx((1.95**2 + 0.135**2 + 0.026**2 - 1) / 2 - math.log(0.135))
+    assert latents.signal[0] == pytest.approx(0.5 * math.log1p((0.026 / 0.135) ** 2), rel=1e-3)
+    assert latents.kl.argmax() == 0 and latents.order.tolist() == [3, 1, 0, 2]
+    assert latents.active.tolist() == [3, 1] and latents.idle.tolist() == [0]
+    # Its means tell all of the column; the decoder hears hardly any of it.
+    assert latents.shares[0, 0] == pytest.approx(1.0) and latents.name_of(0) == "z0"
+    assert latents.holders() == {"column": [3], "row": [1]}
+    sampled = measure_latents(Shifted(), grid_dataset(repeats=50), representation="sample")
+    assert sampled.shares[0, 0] < 0.1 < 0.8 < sampled.shares[3, 0]
+
+
+def test_best_shares_are_those_of_active_dimensions_or_of_samples():
+    dead = ((0, 0.01, 0.0), (1, 2.0, -3.0))
+    latents = measure_latents(KnownModel(posterior=dead), grid_dataset(repeats=20))
+    np.testing.assert_allclose(latents.shares.max(axis=0), [1.0, 1.0], atol=1e-6)
+    np.testing.assert_allclose(latents.best_shares, [0.0, 1.0], atol=1e-6)
+    sampled = measure_latents(
+        KnownModel(posterior=dead), grid_dataset(repeats=20), representation="sample"
+    )
+    np.testing.assert_array_equal(sampled.best_shares, sampled.shares.max(axis=0))
+
+
+def test_information_of_samples_is_that_of_the_layers_before_chance_is_taken_off():
+    model, dataset = KnownModel(), grid_dataset(repeats=20)
+    measured = measure_latents(model, dataset, None, seed=3, representation="sample")
+    information, _, _ = information_of_layers(model, dataset, seed=3)
+    for latents, expected in zip(measured, information, strict=True):
+        np.testing.assert_array_equal(latents.information, expected)
+        assert latents.representation == "sample"
+    assert measure_latents(model, dataset).representation == "mean"
+    with pytest.raises(UsageError, match=r"Unknown representation 'means'.*'mean'"):
+        measure_latents(model, dataset, representation="means")
 
 
 def test_every_layer_is_measured_from_one_encoding():
@@ -198,6 +235,7 @@ def test_noise_holds_no_factor_however_few_the_images():
     noise, known = (
         Latents(
             0,
+            np.full(2, 3.0),
             np.full(2, 3.0),
             codes.min(0),
             codes.max(0),

@@ -19,6 +19,7 @@ BACKENDS = {"tensorflow", "jax", "jaxlib", "torch"}
 #: Part of the package -> how far up it stands. Modules import only from below or beside.
 LEVELS = {
     "errors": 0,
+    "layer_advice": 0,
     "version": 0,
     "checks": 1,
     "files": 1,

@@ -24,6 +24,7 @@ from keras_devae import figures
 from keras_devae.data.arrays import ArrayDataset
 from keras_devae.encoding import BATCH
 from keras_devae.errors import UsageError
+from keras_devae.figures.divergence_bars import PALE
 from keras_devae.latents import measure_latents
 from keras_devae.pictures import (
     PICTURES,
@@ -96,7 +97,7 @@ def test_each_row_moves_what_its_latent_holds_and_leaves_the_rest():
 
 def test_another_layer_starts_from_its_own_codes_and_has_its_own_order():
     # In layer 1 too little of the column is left to be called active.
-    posterior = ((None, 0.0, 0.0), (1, 0.5, -2.0), (None, 0.0, -0.5), (0, 0.8, 0.0))
+    posterior = ((None, 0.0, 0.0), (1, 0.5, -3.0), (None, 0.0, -0.5), (0, 0.8, 0.0))
     model = KnownModel(posterior, mean_scales=(1.0, 0.5), std_scales=(1.0, 1.0))
     dataset, index = grid_dataset(), 19
     figure = traversal_figure(model, dataset, layer=1, steps=3, index=index)
@@ -130,12 +131,12 @@ def test_the_range_can_be_another():
     np.testing.assert_array_equal(drawn_images(figure, 4, 3)[0], expected)
 
 
-def test_latents_below_half_a_nat_can_be_left_out():
+def test_latents_that_are_not_active_can_be_left_out():
     figure = traversal_figure(KnownModel(), grid_dataset(), steps=2, active_only=True)
     (axes,) = figure.axes
     assert [text.split()[0] for text in tick_texts(axes.yaxis)] == ["z3", "z1"]
-    assert axes.get_title("left").endswith("2 of 4 latents, below 0.5 nats, left out")
-    with pytest.raises(UsageError, match=r"none of layer 0 has 0\.5 nats.*Draw all"):
+    assert axes.get_title("left").endswith("2 of 4 latents, not active, left out")
+    with pytest.raises(UsageError, match=r"none of layer 0 passes on 0\.5 nats.*Draw all"):
         traversal_figure(collapsed(), grid_dataset(), active_only=True)
 
 
@@ -159,7 +160,7 @@ def test_factors_that_only_give_names_may_be_constant(draw):
 
 def wide(count=1024):
     """A model with many latents, of which number 700 and 1000 hold the factors, all active."""
-    posterior = [(None, 0.0, -2.5 - i / count) for i in range(count)]
+    posterior = [(1, 0.3, -2.5 - i / count) for i in range(count)]
     posterior[700], posterior[1000] = (0, 3.0, -5.0), (1, 2.0, -5.0)
     return KnownModel(posterior=tuple(posterior))
 
@@ -167,7 +168,11 @@ def wide(count=1024):
 def test_of_very_many_latents_the_strongest_are_drawn():
     figure = traversal_figure(wide(), grid_dataset(), steps=2)
     labels = tick_texts(figure.axes[0].yaxis)
-    assert [label.split("  ")[0] for label in labels[:3]] == ["z700 column", "z1000 row", "z1023"]
+    assert [label.split("  ")[0] for label in labels[:3]] == [
+        "z700 column",
+        "z1000 row",
+        "z1023 row",
+    ]
     assert len(labels) == 20
     title = figure.axes[0].get_title("left")
     assert title.endswith("the 1,004 weakest of 1,024 latents left out")
@@ -232,7 +237,7 @@ def test_an_animation_of_a_collapsed_model_shows_its_latents_all_the_same():
     assert len(frames) == 2
     # Five in a row, and two below them.
     assert frames.shape[2] >= 5 * ENLARGED + 4 * GAP and frames.shape[1] > 2 * ENLARGED
-    with pytest.raises(UsageError, match=r"none of layer 0 has 0\.5 nats.*Draw all"):
+    with pytest.raises(UsageError, match=r"none of layer 0 passes on 0\.5 nats.*Draw all"):
         traversal_animation(collapsed(7), unlabelled_dataset(), steps=2, active_only=True)
 
 
@@ -240,7 +245,7 @@ def test_an_animation_of_a_collapsed_model_shows_its_latents_all_the_same():
     ("model", "options", "said"),
     [
         (lambda: collapsed(7), {}, "no latent is active"),
-        (KnownModel, {}, "2 of 4 latents, below 0.5 nats, left out"),
+        (KnownModel, {}, "2 of 4 latents, not active, left out"),
         (KnownModel, {"active_only": False}, None),
         (lambda: collapsed(20), {"active_only": False}, "the 5 weakest of 20 latents left out"),
     ],
@@ -313,11 +318,22 @@ def test_the_map_has_the_active_latents_and_a_panel_a_layer():
     assert tick_texts(first.xaxis) == list(NAMES)
     assert [axes.get_title("left") for axes in (first, second)] == ["layer 0", "layer 1"]
     np.testing.assert_allclose(shares_in(first), np.eye(2), atol=0.05)
-    assert shares_in(second).max() < 0.1
-    assert figure.get_suptitle() == ("KnownModel on grid; 2 of 4 latents, below 0.5 nats, left out")
+    # A scaling of the means tells no less; of samples, the noise leaves nothing.
+    np.testing.assert_allclose(shares_in(second), np.eye(2), atol=0.05)
+    assert figure.get_suptitle() == (
+        "KnownModel on grid, information of posterior means; 2 of 4 latents, not active, left out"
+    )
+    sampled = information_map_figure(model, grid_dataset(repeats=50), representation="sample")
+    assert (
+        shares_in(sampled.axes[0]).diagonal().min() > 0.9 > 0.1 > shares_in(sampled.axes[1]).max()
+    )
+    assert "information of posterior samples" in sampled.get_suptitle()
+    told = [one.shares[[3, 1]] for one in measure_latents(model, grid_dataset(repeats=50), None)]
+    np.testing.assert_allclose([shares_in(first), shares_in(second)], told)
     (only, _) = information_map_figure(model, grid_dataset(repeats=50), layer=1).axes
     assert only.get_title("left") == "layer 1"
-    assert [text.split("KL")[0] for text in tick_texts(only.yaxis)] == ["z3  ", "z1  "]
+    # None is active there.
+    assert [text.split()[0] for text in tick_texts(only.yaxis)] == ["z3", "z1", "z2", "z0"]
 
 
 def test_the_map_encodes_each_image_once():
@@ -354,7 +370,8 @@ def test_the_map_of_a_collapsed_model_says_so():
     model = KnownModel(posterior=((None, 0.0, 0.0),) * 20, std_scales=(1.0, 1.0))
     figure = information_map_figure(model, grid_dataset(repeats=50))
     assert figure.get_suptitle() == (
-        "KnownModel on grid; no latent is active; the 5 weakest of 20 latents left out"
+        "KnownModel on grid, information of posterior means; no latent is active; the 5 weakest of "
+        "20 latents left out"
     )
     assert shares_in(figure.axes[0]).shape == (15, 2)
 
@@ -362,7 +379,14 @@ def test_the_map_of_a_collapsed_model_says_so():
 def test_layers_pass_on_less_and_less():
     sharp = ((0, 0.8, -9.0), (1, 0.5, -9.0))
     model = KnownModel(posterior=sharp, mean_scales=(1, 1, 1), std_scales=(1, 60, 3000))
-    (axes,) = information_over_layers_figure(model, grid_dataset(repeats=100)).axes
+    dataset = grid_dataset(repeats=100)
+    (axes,) = information_over_layers_figure(model, dataset).axes
+    assert axes.get_title("left") == "Information of posterior means"
+    # The last layer's noise leaves no dimension active.
+    for line in axes.lines:
+        np.testing.assert_allclose(line.get_ydata()[[0, 2]], [1.0, 0.0], atol=1e-6)
+    (axes,) = information_over_layers_figure(model, dataset, representation="sample").axes
+    assert axes.get_title("left") == "Information of posterior samples"
     assert [line.get_label() for line in axes.lines] == list(NAMES)
     for line in axes.lines:
         first, second, third = line.get_ydata()
@@ -393,7 +417,10 @@ def test_bars_are_ordered_and_named():
     (only,) = axes.containers
     kl = sorted((kl_of(f, s / 2, v + np.log(4)) for f, s, v in POSTERIOR), reverse=True)
     np.testing.assert_allclose([b.get_height() for b in only], kl, rtol=1e-5)
-    assert axes.lines[0].get_ydata()[0] == 0.5
+    # z3 and z1 are active no more under twice the noise, whatever they have of divergence.
+    assert [bar.get_alpha() for bar in first] == [None, None, PALE, PALE]
+    assert [bar.get_alpha() for bar in only] == [PALE] * 4
+    assert axes.get_xlabel() == "pale: not active"
 
 
 def test_reconstructions_and_samples_come_from_the_layer():
@@ -436,7 +463,7 @@ def test_factors_that_do_not_vary_are_no_factors_to_draw():
         grid_dataset().images(range(20)), np.ones((20, 1), int), ("color",), name="x"
     )
     for draw in (information_map_figure, information_over_layers_figure):
-        with pytest.raises(UsageError, match=r"At least one factor must take two values.*color"):
+        with pytest.raises(UsageError, match="a factor that varies, and the data set 'x' has"):
             draw(KnownModel(), same)
     with pytest.raises(UsageError, match="a factor that varies, and the data set 'x' has none"):
         factor_scatter_figure(KnownModel(), same)

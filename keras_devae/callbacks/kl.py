@@ -13,22 +13,20 @@ COLLAPSED_KL = 0.1
 
 
 class KLCallback(MeasuringCallback):
-    """Computes KL divergence by latent dimension and counts active units; warns of a collapse.
+    """Computes KL divergence by latent dimension and counts active ones; warns of a collapse.
 
     Args:
         dataset: The data set; it needs no factors.
         every_steps: Steps between measurements; default 1,000.
         images: Images that codes are computed from; default 2,000.
         layer: Number of the latent layer; default 0.
-        threshold: Variance of a posterior mean above which its unit is active (Burda et al. 2015);
-            default 0.01.
         seed: Integer seed of the choice of images; default 0. They are the same each time.
         directory: Folder for `kl.csv` and `kl.png`, or `None` (default).
         tensorboard: Folder for TensorBoard event files, or `None` (default).
 
     Attributes:
-        rows: List of dictionaries: `step`, `total` (nats), `active_units`, and `z0`, `z1`, ...
-            (nats).
+        rows: List of dictionaries: `step`, `total` (nats), `active_units` (see
+            `keras_devae.metrics.active_dimensions`), and `z0`, `z1`, ... (nats).
 
     Warns:
         UserWarning: Once, where the total is below 0.1 nats in two measurements one after the
@@ -46,15 +44,13 @@ class KLCallback(MeasuringCallback):
         every_steps=1000,
         images=2000,
         layer=0,
-        threshold=0.01,
         seed=0,
         directory=None,
         tensorboard=None,
     ):
         checks.at_least("images", images, 2)
-        checks.finite_at_least("threshold", threshold)
         super().__init__(every_steps, directory, tensorboard)
-        self.dataset, self.layer, self.threshold = dataset, layer, threshold
+        self.dataset, self.layer = dataset, layer
         self._rows = draw_sample(len(dataset), images, seed).plain
         self._low = self._warned = False
 
@@ -62,12 +58,12 @@ class KLCallback(MeasuringCallback):
         """Returns one row."""
         posterior = model.posterior(self.dataset.images(self._rows), self.layer)
         kl = metrics.kl_per_dimension(*posterior)
-        active = metrics.active_variables(*posterior, threshold=self.threshold)
+        active = metrics.active_dimensions(metrics.signal_per_dimension(*posterior))
         self._warn_of_collapse(kl.sum(), step)
         return [
             {
                 "total": float(kl.sum()),
-                "active_units": int(active["active_variables.count"]),
+                "active_units": int(active.sum()),
                 **{f"z{d}": float(value) for d, value in enumerate(kl)},
             }
         ]

@@ -226,7 +226,7 @@ def _check_options(kind, options):
 
 
 #: Arguments that can be typed.
-_OPTIONS = ("layer", "seed", "steps", "index", "span", "active_only")
+_OPTIONS = ("layer", "seed", "steps", "index", "span", "active_only", "representation")
 
 
 def _typed(name):

@@ -6,6 +6,7 @@ import weakref
 from keras_devae.errors import FailureError
 from keras_devae.experiments.faults import how_to_go_on
 from keras_devae.files import file_hash
+from keras_devae.layer_advice import losses_of
 from keras_devae.models import MODELS
 from keras_devae.models.saved import UnreadableModelError, load_saved
 from keras_devae.reading import reason_of
@@ -65,6 +66,27 @@ def load_run_model(path, config):
     if model.optimizer is None:
         raise UnreadableModelError(f"{path} is damaged: its model is not compiled.")
     return model
+
+
+def scored_losses(model, run):
+    """Returns the reconstruction loss of each latent layer in a run's scores.
+
+    Args:
+        model: From `load_trained`.
+        run: The `RunDirectory`.
+
+    Returns:
+        Dictionary of the layer's number to nats an image; empty where the scores are missing, of
+        other weights, or damaged, which is no hindrance to using the model.
+    """
+    try:
+        scores = run.read_metrics()
+    except FailureError as error:
+        logger.warning("%s", error)
+        return {}
+    if not scores or scores["settings"].get("model_sha256") != model_hash(model, run):
+        return {}
+    return losses_of(scores["layers"])
 
 
 def model_hash(model, run):

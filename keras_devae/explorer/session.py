@@ -93,7 +93,7 @@ class Session:
             return int(self._random.integers(len(self.dataset)))
 
     def sliders(self, layer):
-        """Returns what the sliders of a layer move, the largest KL divergence first.
+        """Returns what the sliders of a layer move, active ones first, each by falling KL.
 
         Args:
             layer: Number of the latent layer.
@@ -178,7 +178,7 @@ class Session:
         )
         if len(latents.kl) <= MOST_SLIDERS:
             return sentence
-        return f"{sentence} The {MOST_SLIDERS} with the largest KL divergence have sliders."
+        return f"{sentence} {MOST_SLIDERS} of them have sliders, the active ones first."
 
 
 def reach_of(value):

@@ -23,7 +23,7 @@ def contact_sheet(
     """Draws images in a grid, row after row, enlarged without smoothing.
 
     Args:
-        images: `(n, height, width, channels)` with 1 or 3 channels, uint8 or float in `[0, 1]`.
+        images: `(n, height, width, channels)`, uint8 or float in `[0, 1]`.
             To put two sets above each other, concatenate them with `columns` the size of one.
         columns: Images in a row; the last row may be shorter.
         labels: A short text under each image, `n` of them, which may have several lines.

@@ -17,6 +17,8 @@ from keras_devae.figures.curves import COLORS
 
 BAR_INCHES = 0.13
 GROUP_WIDTH = 0.8
+#: Opacity of a bar of a dimension that is not active.
+PALE = 0.35
 #: Letters in a name from which on names stand upright.
 LONG_NAME = 4
 
@@ -25,7 +27,7 @@ def kl_bars(
     kl: np.ndarray,
     latent_names: Sequence[str] | None = None,
     layer_names: Sequence[str] | None = None,
-    threshold: float | None = None,
+    active: np.ndarray | None = None,
     title: str | None = None,
 ) -> Figure:
     """Draws the KL divergence of every latent dimension from the prior as a bar.
@@ -34,8 +36,8 @@ def kl_bars(
         kl: `(d,)`, or `(K, d)` for K layers, in nats; in the order they are to be drawn.
         latent_names: Names of the `d` dimensions; default `z0`, `z1`, ...
         layer_names: Names of the layers; default `layer 0`, ... where there are several.
-        threshold: Nats from which a dimension counts as active, drawn as a dashed line; default
-            none.
+        active: Booleans of the shape of `kl`: the bars of dimensions that are not active are pale.
+            Default: none is pale.
         title: Text above the bars; default `"KL divergence by latent dimension"`.
 
     Returns:
@@ -51,6 +53,11 @@ def kl_bars(
             "`kl` must be finite numbers, (latent dimensions,) or (layers, latent dimensions). "
             f"Received: shape {np.shape(kl)}."
         )
+    active = np.ones(values.shape, bool) if active is None else np.atleast_2d(active)
+    if active.shape != values.shape:
+        raise UsageError(
+            f"`active` must have the shape of `kl`, {np.shape(kl)}. Received: {active.shape}."
+        )
     count, dimensions = values.shape
     latents = [f"z{d}" for d in range(dimensions)] if latent_names is None else latent_names
     latents = check_labels(latents, dimensions, "latent_names", "latent dimension")
@@ -62,12 +69,17 @@ def kl_bars(
         places = np.arange(dimensions) + (layer - (count - 1) / 2) * width
         # A hatch has the colour of the edge, which is not drawn itself.
         look = {"color": COLORS[layer % len(COLORS)], "edgecolor": "white", "linewidth": 0}
-        axes.bar(places, heights, width, label=name, hatch="/" * 3 * (layer // len(COLORS)), **look)
-    if threshold is not None:
-        axes.axhline(threshold, color="black", linewidth=0.8, linestyle="--", zorder=0.5)
+        hatch = "/" * 3 * (layer // len(COLORS))
+        drawn = axes.bar(places, heights, width, label=name, hatch=hatch, **look)
+        for number in np.flatnonzero(~active[layer]):
+            drawn[number].set_alpha(PALE)
     _finish(axes, latents, title or "KL divergence by latent dimension")
+    if not active.all():
+        axes.set_xlabel("pale: not active", fontsize=FONT_SIZE - 1)
     if count > 1:
         legend_beside(axes)
+        for handle in axes.get_legend().legend_handles:
+            handle.set_alpha(None)
     return figure
 
 

@@ -84,6 +84,7 @@ def information_over_layers(
     entropies: np.ndarray,
     factor_names: Sequence[str],
     layer_names: Sequence[str] | None = None,
+    title: str = "Information by factor",
 ) -> Figure:
     """Draws how much is left of each factor from layer to layer (Figure 11 of the DeVAE paper).
 
@@ -95,6 +96,7 @@ def information_over_layers(
         entropies: `(f,)` entropies of the factors in nats, above 0.
         factor_names: Names of the `f` factors.
         layer_names: Names of the layers; default `0`, `1`, ...
+        title: Text above the lines; default `"Information by factor"`.
 
     Returns:
         The figure.
@@ -119,7 +121,7 @@ def information_over_layers(
         color, style = COLORS[number % len(COLORS)], LINES[number // len(COLORS) % len(LINES)]
         draw_line(axes, layers, values, name, color, style)
         axes.lines[-1].set(marker=MARKERS[number % len(MARKERS)], markersize=4, clip_on=False)
-    finish_panel(axes, "Information by factor", "latent layer", 1)
+    finish_panel(axes, title, "latent layer", 1)
     axes.set_xticks(layers, names)
     axes.set_ylim(0, 1.0)
     axes.set_ylabel("share of entropy, best latent", fontsize=FONT_SIZE)
@@ -192,7 +194,7 @@ def _draw_cells(axes, shares):
 
 def _add_scale(figure, panels, drawn):
     scale = figure.colorbar(drawn, ax=list(panels), fraction=0.05, pad=0.02, aspect=16)
-    scale.set_label("share of the factor's entropy", fontsize=FONT_SIZE)
+    scale.set_label("share of entropy", fontsize=FONT_SIZE)
     scale.ax.tick_params(labelsize=FONT_SIZE - 1, length=2)
     scale.outline.set_visible(False)
     # Matplotlib makes pixels of a scale with many shades, and leaves white seams without edges.

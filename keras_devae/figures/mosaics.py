@@ -1,5 +1,6 @@
 """Many images put together into one, enlarged without any smoothing."""
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,6 +11,10 @@ CELL = 112
 LARGEST_SIDE = 2400
 GAP = 3
 WHITE = 255
+#: Between the channels of one image, and what they leave of its place: no image has it around.
+GREY = 160
+#: Channels that stand in one row.
+ROW_OF_CHANNELS = 5
 
 
 @dataclass(frozen=True)
@@ -30,28 +35,48 @@ class Mosaic:
 
 
 def to_rgb(images: np.ndarray, name: str = "images") -> np.ndarray:
-    """Turns grey or RGB images of either number type into RGB bytes.
+    """Turns images of either number type into RGB bytes: all drawing of images begins here.
+
+    One channel is grey, three are red, green and blue. Of any other number each channel is a grey
+    panel, and the panels are put together, a grey line between them: side by side up to 5, in a
+    grid of several rows where there are more.
 
     Args:
-        images: `(..., height, width, channels)` with 1 or 3 channels, uint8 or float in `[0, 1]`.
-            Floats outside are clipped: the mean of a Gaussian decoder may stray.
+        images: `(..., height, width, channels)`, uint8 or float in `[0, 1]`. Floats outside are
+            clipped: the mean of a Gaussian decoder may stray.
         name: What the array is called in the error.
 
     Returns:
-        Uint8 array `(..., height, width, 3)`.
+        Uint8 array `(..., height, width, 3)`, higher and wider than the images where there are
+        panels.
 
     Raises:
-        UsageError: If there are other channels, no image, another number type, or a NaN.
+        UsageError: If there is no image, another number type, or a NaN.
     """
     images = np.asarray(images)
-    if images.ndim < 3 or images.shape[-1] not in (1, 3) or not images.size:
+    if images.ndim < 3 or not images.size:
         raise UsageError(
-            f"`{name}` must be images with 1 or 3 channels as the last axis. Received: shape "
+            f"`{name}` must be images with channels as the last axis. Received: shape "
             f"{images.shape}."
         )
     if images.dtype != np.uint8:
         images = _to_bytes(images, name)
+    if images.shape[-1] not in (1, 3):
+        images = _panels(images)
     return np.broadcast_to(images, (*images.shape[:-1], 3))
+
+
+def _panels(images):
+    """Puts the channels of images beside each other, `(..., height, width, 1)`."""
+    *_, height, width, channels = images.shape
+    columns = channels if channels <= ROW_OF_CHANNELS else math.ceil(math.sqrt(channels))
+    rows = -(-channels // columns)
+    shape = (rows * (height + 1) - 1, columns * (width + 1) - 1)
+    panels = np.full((*images.shape[:-3], *shape, 1), GREY, np.uint8)
+    for channel in range(channels):
+        top, left = (height + 1) * (channel // columns), (width + 1) * (channel % columns)
+        panels[..., top : top + height, left : left + width, 0] = images[..., channel]
+    return panels
 
 
 def mosaic(images: np.ndarray, row_gap: int = GAP, largest_cell: int = CELL) -> Mosaic:

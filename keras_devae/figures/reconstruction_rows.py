@@ -16,7 +16,7 @@ def reconstructions(
     """Draws images in the first row and their reconstructions in a row for each latent layer.
 
     Args:
-        originals: `(n, height, width, channels)` with 1 or 3 channels, uint8 or float in `[0, 1]`.
+        originals: `(n, height, width, channels)`, uint8 or float in `[0, 1]`.
         reconstructions_by_layer: `(layers, n, height, width, channels)`, either number type.
         titles: A label for each layer's row, its name and its error, e.g. `"layer 0"` and
             `"21.3 nats"` on two lines.

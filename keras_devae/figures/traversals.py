@@ -19,8 +19,8 @@ def traversal(
     """Draws a row of images for each latent dimension, a column for each value it is set to.
 
     Args:
-        images: `(rows, steps, height, width, channels)` with 1 or 3 channels, uint8 or float in
-            `[0, 1]`; in the order they are to be drawn, e.g. by falling KL.
+        images: `(rows, steps, height, width, channels)`, uint8 or float in `[0, 1]`, each
+            drawn as `mosaics.to_rgb` says; in the order they are to be drawn, e.g. by falling KL.
         values: `(steps,)` values of the dimension, written under the columns.
         row_labels: A label for each row, e.g. `"z3  KL 2.41"`.
         title: Text above the figure.

@@ -24,6 +24,7 @@ from keras_devae.metrics.registry import (
 #: Function or class -> the module that holds it. No module has the name of a function: importing
 #: it would put it in the function's place.
 _MODULES = {
+    "ACTIVE_NATS": "posterior",
     **{name: metric.module for name, metric in METRICS.items()},
     "DISCRETIZERS": "discretization",
     "CodeTable": "sampling",
@@ -31,6 +32,7 @@ _MODULES = {
     "FewSamplesWarning": "cautions",
     "MetricWarning": "cautions",
     "Sampler": "sampling",
+    "active_dimensions": "posterior",
     "entropy": "mutual_information",
     "evaluate": "suite",
     "histogram_discretize": "discretization",
@@ -38,6 +40,7 @@ _MODULES = {
     "modularity_of": "modularity_and_explicitness",
     "mutual_information_matrix": "mutual_information",
     "quantile_discretize": "discretization",
+    "signal_per_dimension": "posterior",
     "udr": "unsupervised_disentanglement_ranking",
 }
 

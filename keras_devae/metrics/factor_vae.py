@@ -111,7 +111,7 @@ def factor_vae_score(
     votes = np.zeros((2, *shape), np.int64)
     if not len(active):
         message = (
-            "There is no active latent dimension: no code has a standard deviation of at least "
+            "No code takes part in the votes: none has a standard deviation of at least "
             f"{threshold:g}, and factor_vae_score is 0."
         )
         warnings.warn(message, MetricWarning, stacklevel=2)

@@ -159,7 +159,7 @@ _DECLARED = (
         "active_variables",
         "posterior",
         "posterior",
-        "number of latent dimensions that respond to the data (Burda et al. 2015)",
+        "number of active latent dimensions, and of those that vary (Burda et al. 2015)",
     ),
     Metric(
         "kl", "posterior", "posterior", "KL divergence of the posterior from the prior, in nats"

@@ -164,6 +164,15 @@ class DeVAE(VAE):
         """Returns the names of the metrics of layers that no step of this epoch drew."""
         return {t.name for t in self.layer_trackers if not float(ops.convert_to_numpy(t.count))}
 
+    def layer_losses(self):
+        """Returns the reconstruction loss of each layer seen last, see `Inference.layer_losses`."""
+        unseen = self.unseen()
+        return {
+            i: float(ops.convert_to_numpy(tracker.result()))
+            for i, tracker in enumerate(self.layer_trackers[::2])
+            if tracker.name not in unseen
+        }
+
     def complaints(self, logs):
         """Adds a sentence about scalings that have run into their bound."""
         if logs.get("reconstruction_loss_layer_0") == 0:

@@ -1,5 +1,7 @@
 """What a trained model is asked for: NumPy arrays in, NumPy arrays out, in chunks."""
 
+import warnings
+
 import keras
 import numpy as np
 from keras import ops
@@ -7,6 +9,7 @@ from keras import ops
 from keras_devae.backend import compiles_with_xla
 from keras_devae.distribution import without_distribution
 from keras_devae.errors import UsageError
+from keras_devae.layer_advice import layer_advice
 from keras_devae.models.images import check_images
 
 #: Bound of the log-variance: a standard deviation between e^-10 and e^10.
@@ -142,16 +145,33 @@ class Inference:
         z = np.random.default_rng(seed).standard_normal((n, self.latent_dim), dtype=np.float32)
         return self.decode(z, layer)
 
-    def export_encoder(self, path, format="tf_saved_model"):
+    def layer_losses(self):
+        """Returns the reconstruction loss of each latent layer that `fit` or `evaluate` saw last.
+
+        Returns:
+            Dictionary of the layer's number to nats an image; empty for a model that tells no
+            layers apart, or that was loaded and not trained since.
+        """
+        return {}
+
+    def export_encoder(self, path, format="tf_saved_model", layer=0):
         """Writes encoder and decoder for use without this package, see `keras_devae.export`.
 
         Args:
             path: Folder to write; it must not exist.
             format: `"tf_saved_model"` (default) or `"onnx"`.
+            layer: Number of the latent layer that `encode`, `decode` and `reconstruct` are of;
+                default 0.
+
+        Warns:
+            UserWarning: Where another layer reconstructs clearly better, by `layer_losses`.
         """
         from keras_devae.export import export_model
 
-        export_model(self, path, format)
+        advice = layer_advice(self.layer_losses(), layer)
+        if advice:
+            warnings.warn(advice, UserWarning, stacklevel=2)
+        export_model(self, path, format, layer)
 
     def decoder_inputs(self, z, layer):
         """Returns what the decoder takes for codes of one layer: here the codes themselves."""

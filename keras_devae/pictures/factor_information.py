@@ -5,12 +5,7 @@ import numpy as np
 from keras_devae import figures
 from keras_devae.encoding import Encoding
 from keras_devae.errors import UsageError
-from keras_devae.latents import (
-    ACTIVE_KL,
-    information_of_layers,
-    measure_latents,
-    measure_to_name,
-)
+from keras_devae.latents import measure_latents, measure_to_name
 from keras_devae.pictures.selection import (
     active_or_strongest,
     common_name,
@@ -25,11 +20,10 @@ _POINTS = 1000
 _MOST_LATENTS, _MOST_BARS = 15, 24
 
 
-def information_map_figure(model, dataset, layer=None, seed=0):
+def information_map_figure(model, dataset, layer=None, seed=0, representation="mean"):
     """Draws the mutual information of the active latent dimensions with each factor.
 
-    The information is that of samples of the posterior, see
-    `keras_devae.latents.information_of_layers`. Rows are ordered by KL divergence, the largest that
+    It is `keras_devae.latents.Latents.shares`. Rows are ordered by KL divergence, the largest that
     the dimension has in a layer drawn, and are 15 at most; where none is active, they are the
     strongest.
 
@@ -38,52 +32,89 @@ def information_map_figure(model, dataset, layer=None, seed=0):
         dataset: A data set with factors.
         layer: Number of one layer, or `None` (default) for a panel for each.
         seed: Integer seed of the choice of 5,000 images.
+        representation: `"mean"` (default) or `"sample"`: what of the posterior the information is
+            of, see `keras_devae.latents.measure_latents`.
+
+    Returns:
+        A `matplotlib.figure.Figure`, which says of what the information is.
+
+    Raises:
+        UsageError: If the data set has no factor that varies, or there is no such layer or
+            representation.
+    """
+    measured = _of_factors(model, dataset, layer, seed, representation)
+    latents = over_layers(measured)
+    dimensions, left_out = active_or_strongest(latents, _MOST_LATENTS)
+    most = "KL" if len(measured) == 1 else "max KL"
+    labels = [f"z{d}  {most} {latents.kl[d]:.2f}" for d in dimensions]
+    what = f"{type(model).__name__} on {dataset.name}, information of posterior {representation}s"
+    return map_of(measured, dimensions, labels, titled(what, left_out))
+
+
+def map_of(measured, dimensions, labels=None, title=None):
+    """Draws what latent dimensions tell of each factor, a panel a layer.
+
+    Args:
+        measured: List of `keras_devae.latents.Latents`, one for each layer, with factors.
+        dimensions: Numbers of the dimensions drawn.
+        labels: What is written beside them; default `z3`, ...
+        title: Text above the figure, or `None` (default).
 
     Returns:
         A `matplotlib.figure.Figure`.
-
-    Raises:
-        UsageError: If the data set has no factor that varies, or there is no such layer.
     """
-    if layer is not None:
-        model.check_layer(layer)
-    encoding = Encoding(model, dataset)
-    information, entropies, factors = information_of_layers(model, dataset, _IMAGES, seed, encoding)
-    measured = measure_to_name(model, dataset, None, _IMAGES, seed, encoding)
-    layers = range(model.num_layers) if layer is None else [layer]
-    latents = over_layers([measured[i] for i in layers])
-    dimensions, left_out = active_or_strongest(latents, _MOST_LATENTS)
-    most = "KL" if len(layers) == 1 else "max KL"
+    first = measured[0]
     return figures.information_map(
-        information[layers][:, dimensions],
-        entropies,
-        factors,
-        latent_names=[f"z{d}  {most} {latents.kl[d]:.2f}" for d in dimensions],
-        layer_names=[f"layer {i}" for i in layers],
-        title=titled(f"{type(model).__name__} on {dataset.name}", left_out),
+        np.stack([one.shares[dimensions] * first.entropies for one in measured]),
+        first.entropies,
+        first.factor_names,
+        latent_names=[f"z{d}" for d in dimensions] if labels is None else labels,
+        layer_names=[f"layer {one.layer}" for one in measured],
+        title=title,
     )
 
 
-def information_over_layers_figure(model, dataset, seed=0):
-    """Draws how much of each factor the latent layers pass on, see `information_of_layers`.
+def information_over_layers_figure(model, dataset, seed=0, representation="mean"):
+    """Draws how much the best active latent dimension of each layer tells of each factor.
+
+    Layers that only scale the one before, as DeVAE's do, tell the same in their means. What their
+    noise leaves of it is the information of samples (Figure 11 of the DeVAE paper).
 
     Args:
         model: A trained model.
         dataset: A data set with factors.
         seed: Integer seed of the choice of 5,000 images.
+        representation: As for `information_map_figure`.
+
+    Returns:
+        A `matplotlib.figure.Figure`, which says of what the information is.
+
+    Raises:
+        UsageError: If the data set has no factor that varies, or there is no such representation.
+    """
+    return over_layers_of(_of_factors(model, dataset, None, seed, representation))
+
+
+def over_layers_of(measured):
+    """Draws what the best latent dimension of each layer tells, see `Latents.best_shares`.
+
+    Args:
+        measured: List of `keras_devae.latents.Latents`, one for each layer, with factors.
 
     Returns:
         A `matplotlib.figure.Figure`.
-
-    Raises:
-        UsageError: If the data set has no factor that varies.
     """
-    information, entropies, factors = information_of_layers(model, dataset, _IMAGES, seed)
-    return figures.information_over_layers(information, entropies, factors)
+    first = measured[0]
+    return figures.information_over_layers(
+        np.stack([one.best_shares[None] * first.entropies for one in measured]),
+        first.entropies,
+        first.factor_names,
+        title=f"Information of posterior {first.representation}s",
+    )
 
 
 def factor_scatter_figure(model, dataset, layer=0, seed=0):
-    """Draws each factor against the latent dimension that tells the largest share of it.
+    """Draws each factor against the active latent dimension that tells the largest share of it.
 
     Args:
         model: A trained model.
@@ -93,21 +124,17 @@ def factor_scatter_figure(model, dataset, layer=0, seed=0):
 
     Returns:
         A `matplotlib.figure.Figure`; behind each dimension is the share of the factor's entropy
-        that its posterior mean tells.
+        that its posterior mean tells. Where no dimension is active, all are compared.
 
     Raises:
         UsageError: If the data set has no factor that varies, or there is no such layer.
     """
-    latents = measure_latents(model, dataset, layer, _IMAGES, seed)
-    if not latents.factor_names:
-        raise UsageError(
-            f"A latent is drawn against a factor that varies, and the data set {dataset.name!r} "
-            "has none."
-        )
+    (latents,) = _of_factors(model, dataset, layer, seed)
     varying = [dataset.factor_names.index(name) for name in latents.factor_names]
     rows = np.random.default_rng(seed).integers(len(dataset), size=min(len(dataset), _POINTS))
-    best = latents.shares.argmax(axis=0)
-    told = latents.shares.max(axis=0)
+    known = latents.active if len(latents.active) else latents.order
+    best = known[latents.shares[known].argmax(axis=0)]
+    told = latents.shares[best, np.arange(len(best))]
     return figures.factor_scatter(
         model.encode(dataset.images(rows), layer)[:, best],
         dataset.factors(rows)[:, varying],
@@ -117,18 +144,18 @@ def factor_scatter_figure(model, dataset, layer=0, seed=0):
 
 
 def kl_figure(model, dataset, layer=None, seed=0):
-    """Draws the KL divergence of each latent dimension from the prior, the largest first.
+    """Draws the KL divergence of each latent dimension from the prior, active ones first.
 
     Args:
         model: A trained model.
         dataset: The data set, with or without factors.
         layer: Number of one layer, or `None` (default) for bars of all of them, ordered by the
-            largest of each dimension.
+            largest of each dimension among those active in any layer, and then the others.
         seed: Integer seed of the choice of 5,000 images.
 
     Returns:
-        A `matplotlib.figure.Figure` with 24 dimensions at most, and the factors they hold, where
-        that is the same in all layers.
+        A `matplotlib.figure.Figure` with 24 dimensions at most, pale where they are not active,
+        and the factors they hold, where that is the same in all layers.
 
     Raises:
         UsageError: If there is no such layer.
@@ -141,6 +168,19 @@ def kl_figure(model, dataset, layer=None, seed=0):
         np.stack([latents.kl[dimensions] for latents in measured]),
         latent_names=[common_name(measured, d) for d in dimensions],
         layer_names=[f"layer {latents.layer}" for latents in measured],
-        threshold=ACTIVE_KL,
+        active=np.stack([latents.is_active[dimensions] for latents in measured]),
         title=titled(title, left_out),
     )
+
+
+def _of_factors(model, dataset, layer, seed, representation="mean"):
+    """Returns the latents of a layer, or of all, as a list; there must be factors that vary."""
+    encoding = Encoding(model, dataset)
+    measured = measure_latents(model, dataset, layer, _IMAGES, seed, encoding, representation)
+    measured = measured if layer is None else [measured]
+    if not measured[0].factor_names:
+        raise UsageError(
+            f"A latent is drawn against a factor that varies, and the data set {dataset.name!r} "
+            "has none."
+        )
+    return measured

@@ -4,19 +4,17 @@ import dataclasses
 
 import numpy as np
 
-from keras_devae.latents import ACTIVE_KL
-
 
 def strongest(latents, most):
-    """Chooses the latent dimensions with the largest KL divergence.
+    """Chooses the active latent dimensions first, and then those with the largest KL divergence.
 
     Args:
         latents: A `keras_devae.latents.Latents`.
         most: How many there may be.
 
     Returns:
-        Pair of their numbers, by falling KL divergence, and a text that says how many were left
-        out, empty for none.
+        Pair of their numbers, in the order of `Latents.order`, and a text that says how many were
+        left out, empty for none.
     """
     count = len(latents.kl)
     if count <= most:
@@ -40,7 +38,7 @@ def active_or_strongest(latents, most):
     if len(latents.active) > most:
         return strongest(latents, most)
     left, count = len(latents.kl) - len(latents.active), len(latents.kl)
-    said = f"{left:,} of {count:,} latents, below {ACTIVE_KL:g} nats, left out" if left else ""
+    said = f"{left:,} of {count:,} latents, not active, left out" if left else ""
     return latents.active, said
 
 
@@ -51,10 +49,14 @@ def over_layers(measured):
         measured: List of `keras_devae.latents.Latents`, one for each layer.
 
     Returns:
-        Those of the first layer, with the largest KL divergence of each dimension in any layer. The
-        same number may mean another latent in each: that of DeVAE's parallel ablation does.
+        Those of the first layer, with the largest KL divergence and the largest signal of each
+        dimension in any layer. The same number may mean another latent in each: that of DeVAE's
+        parallel ablation does.
     """
-    return dataclasses.replace(measured[0], kl=np.max([one.kl for one in measured], axis=0))
+    largest = {
+        name: np.max([getattr(one, name) for one in measured], axis=0) for name in ("kl", "signal")
+    }
+    return dataclasses.replace(measured[0], **largest)
 
 
 def common_name(measured, dimension):

@@ -5,7 +5,8 @@ from scipy.special import ndtri
 
 from keras_devae import checks, figures
 from keras_devae.errors import UsageError, unknown_name
-from keras_devae.latents import ACTIVE_KL, measure_to_name
+from keras_devae.latents import measure_to_name
+from keras_devae.metrics import ACTIVE_NATS
 from keras_devae.pictures.selection import active_or_strongest, strongest, titled
 
 #: Images that the KL divergences and what each dimension holds are computed from.
@@ -32,8 +33,8 @@ def traversal_figure(
 ):
     """Draws what each latent dimension does to one image.
 
-    Rows are ordered by KL divergence, which is written beside them with the factor that the
-    dimension holds: those that carry most come first, 20 at most. A categorical code has the last
+    Active dimensions come first, each by its KL divergence, which is written beside the row with
+    the factor that the dimension holds; 20 rows at most. A categorical code has the last
     row, its categories from left to right; of more than there are columns, some are left out.
 
     Args:
@@ -47,8 +48,8 @@ def traversal_figure(
         index: Row of the image to start from; default one drawn with the seed.
         span: `"range"` (default): values from `-limit` to `limit` in equal steps. `"quantiles"`:
             quantiles of the prior, a standard normal, in equal steps from 2.5 % to 97.5 %.
-        active_only: Whether dimensions below 0.5 nats are left out, as in Figures 3, 6 and 7 of
-            the paper; default false.
+        active_only: Whether dimensions that are not active are left out, as in Figures 3, 6 and 7
+            of the paper; default false.
         latents: The `keras_devae.latents.Latents` of the layer, or `None` (default) to measure
             them on 2,000 images.
 
@@ -100,8 +101,8 @@ def traversal_animation(
         seed: As for `traversal_figure`.
         index: As for `traversal_figure`.
         span: As for `traversal_figure`.
-        active_only: Whether dimensions below 0.5 nats stay away. `None` (default): they do, unless
-            all are below.
+        active_only: Whether dimensions that are not active stay away. `None` (default): they do,
+            unless none is active.
 
     Returns:
         Uint8 array `(2 * steps - 2, height, width, 3)`, for `keras_devae.figures.save_animation`.
@@ -172,8 +173,8 @@ def _values(steps, limit, span):
 def _check_active(latents):
     if not len(latents.active):
         raise UsageError(
-            f"Only active latents were asked for, and none of layer {latents.layer} has "
-            f"{ACTIVE_KL:g} nats (the strongest: {latents.kl.max():.2g}). Draw all of them."
+            f"Only active latents were asked for, and none of layer {latents.layer} passes on "
+            f"{ACTIVE_NATS:g} nats (the most: {latents.signal.max():.2g}). Draw all of them."
         )
 
 

@@ -287,7 +287,6 @@ def test_wrong_requests_are_refused_when_they_are_made(squares):
         (lambda: InformationCallback(plain), "compares codes with factors.*has none"),
         (lambda: InformationCallback(squares, bins=1), "`bins` must be"),
         (lambda: InformationCallback(still), "At least one factor must take two values"),
-        (lambda: KLCallback(squares, threshold=-1), "`threshold` must be"),
     ):
         with pytest.raises(UsageError, match=message):
             make()

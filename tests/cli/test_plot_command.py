@@ -92,7 +92,7 @@ def test_formats_follow_the_suffixes_and_a_gif_moves(tracked, tmp_path, capsys):
 
 def test_active_only_leaves_nothing_of_a_model_that_learnt_nothing(tracked, tmp_path, refused):
     said = refused("traversal", tracked, "--active-only", "--out", tmp_path / "a.png")
-    assert "none of layer 0 has 0.5 nats" in said and not list(tmp_path.iterdir())
+    assert "none of layer 0 passes on 0.5 nats" in said and not list(tmp_path.iterdir())
 
 
 def test_tables_are_drawn_as_they_stand(tracked):

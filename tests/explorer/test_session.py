@@ -92,7 +92,7 @@ def test_beyond_the_most_sliders_the_image_keeps_its_code(painter, picture, monk
     monkeypatch.setattr(session_module, "MOST_SLIDERS", 1)
     session = painter()
     assert [slider.name for slider in session.sliders(0)] == ["z2 left"]
-    assert session.summary(0).endswith("The 1 with the largest KL divergence have sliders.")
+    assert session.summary(0).endswith("1 of them have sliders, the active ones first.")
     np.testing.assert_array_equal(session.decode(ROW, 0, [2.0]), picture(200, 100))
 
 
@@ -113,7 +113,8 @@ def test_sliders_reach_three_deviations_or_the_value():
 
 @pytest.mark.backends
 @pytest.mark.parametrize(
-    ("method", "layers", "channels"), [("devae", 3, 3), ("joint_vae", 1, 1), ("pca", 1, 1)]
+    ("method", "layers", "channels"),
+    [("devae", 3, 3), ("joint_vae", 1, 1), ("pca", 1, 1), ("vae", 1, 4)],
 )
 def test_models_reconstruct_an_image_from_where_the_sliders_begin(
     tiny, blobs, method, layers, channels

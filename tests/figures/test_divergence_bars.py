@@ -6,6 +6,7 @@ from drawn import tick_texts
 
 from keras_devae.errors import UsageError
 from keras_devae.figures import kl_bars
+from keras_devae.figures.divergence_bars import PALE
 
 
 def heights(container):
@@ -26,7 +27,10 @@ def test_a_bar_for_each_latent():
 
 def test_layers_stand_side_by_side_in_their_colours():
     figure = kl_bars(
-        [[3.0, 2.0, 1.0], [0.3, 0.2, 0.1]], ["z4 scale", "z0", "z1"], threshold=0.5, title="A model"
+        [[3.0, 2.0, 1.0], [0.3, 0.2, 0.1]],
+        ["z4 scale", "z0", "z1"],
+        active=[[True, True, False], [True, False, False]],
+        title="A model",
     )
     (axes,) = figure.axes
     first, second = axes.containers
@@ -37,8 +41,9 @@ def test_layers_stand_side_by_side_in_their_colours():
     assert first[0].get_facecolor() != second[0].get_facecolor()
     assert [text.get_text() for text in axes.get_legend().get_texts()] == ["layer 0", "layer 1"]
     assert tick_texts(axes.xaxis) == ["z4 scale", "z0", "z1"]
-    (line,) = axes.lines
-    assert list(line.get_ydata()) == [0.5, 0.5]
+    assert [bar.get_alpha() for bar in first] == [None, None, PALE]
+    assert [bar.get_alpha() for bar in second] == [None, PALE, PALE]
+    assert axes.get_xlabel() == "pale: not active"
     assert axes.get_title("left") == "A model"
 
 

@@ -14,7 +14,7 @@ RNG = np.random.default_rng(0)
 DRAWN = {
     "information_map": (
         lambda: figures.information_map(np.ones((2, 3, 2)), [1, 2], ["shape", "scale"]),
-        {"shape", "z2", "layer 1", "0.50", "share of the factor's entropy"},
+        {"shape", "z2", "layer 1", "0.50", "share of entropy"},
     ),
     "information_over_layers": (
         lambda: figures.information_over_layers(np.ones((2, 3, 1)), [2], ["shape"]),

@@ -7,6 +7,7 @@ from PIL import Image
 
 from keras_devae.errors import UsageError
 from keras_devae.figures import contact_sheet, reconstructions, save, traversal
+from keras_devae.figures.mosaics import to_rgb
 
 GAP = 3
 
@@ -227,7 +228,6 @@ IMAGES = noise(2, 3, 8, 8, 1)
         (traversal, (IMAGES, [0, 1]), r"Received: \(2, 3, 8, 8, 3\) and \(2,\)"),
         (traversal, (IMAGES[0], [0, 1, 2]), "rows, steps"),
         (traversal, (IMAGES, [0, 1, 2], ["a"]), "`row_labels` must have.*each row, 2.*Received: 1"),
-        (traversal, (IMAGES.repeat(2, -1), [0, 1, 2]), "1 or 3 channels.*8, 8, 2"),
         (traversal, (IMAGES.astype(int), [0, 1, 2]), "uint8, or floats.*int64"),
         (traversal, (IMAGES * np.nan, [0, 1, 2]), "Received: NaN"),
         (reconstructions, (IMAGES[0], IMAGES[:, :2], ["a", "b"]), r"\(layers, n, height"),
@@ -245,3 +245,49 @@ IMAGES = noise(2, 3, 8, 8, 1)
 def test_wrong_use_is_refused_in_a_sentence(function, arguments, message):
     with pytest.raises(UsageError, match=message):
         function(*arguments)
+
+
+@pytest.mark.parametrize("channels", [2, 4, 5, 6, 10])
+@pytest.mark.parametrize("dtype", [np.uint8, np.float32])
+def test_other_channels_are_grey_panels_side_by_side(channels, dtype):
+    images = noise(2, 3, 6, 4, channels)
+    given = images if dtype == np.uint8 else (images / 255).astype(dtype)
+    drawn = to_rgb(given)
+    columns = channels if channels <= 5 else {6: 3, 10: 4}[channels]
+    rows = -(-channels // columns)
+    assert drawn.shape == (2, 3, rows * 7 - 1, columns * 5 - 1, 3)
+    # What is taken off panel by panel leaves the grey between them.
+    rest = drawn.copy()
+    for channel in range(channels):
+        top, left = 7 * (channel // columns), 5 * (channel % columns)
+        panel = drawn[..., top : top + 6, left : left + 4, :]
+        np.testing.assert_array_equal(panel, images[..., [channel] * 3])
+        rest[..., top : top + 6, left : left + 4, :] = 160
+    assert (rest == 160).all()
+
+
+@pytest.mark.parametrize("channels", [1, 2, 3, 4, 5, 31])
+@pytest.mark.parametrize(
+    "draw",
+    [
+        lambda images: traversal(images, [0, 1, 2], ["a", "b"], "title"),
+        lambda images: reconstructions(images[0], images, ["layer 0", "layer 1"]),
+        lambda images: contact_sheet(images[0], 2, ["a", "b", "c"]),
+    ],
+    ids=["traversal", "reconstructions", "contact_sheet"],
+)
+def test_images_of_any_channels_are_drawn_in_their_places(draw, channels, tmp_path):
+    images = noise(2, 3, 8, 8, channels)
+    figure = draw(images)
+    pixels = drawn(figure)
+    one = to_rgb(images)[0, 1]
+    factor = max(1, round(112 / max(one.shape[:2])))
+    enlarged = one.repeat(factor, 0).repeat(factor, 1)
+    assert contains(pixels, enlarged)
+    assert contains(decode(save(figure, tmp_path / "figure.png")), pixels[: len(enlarged)])
+
+
+@pytest.mark.parametrize("shape", [(8, 8), (0, 8, 8, 3), (2, 8, 8, 0)])
+def test_what_is_no_image_is_refused(shape):
+    with pytest.raises(UsageError, match=r"channels as the last axis.*Received: shape"):
+        to_rgb(np.zeros(shape, np.uint8))

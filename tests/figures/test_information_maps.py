@@ -77,7 +77,7 @@ def test_layers_have_panels_with_one_scale():
     assert tick_texts(last.yaxis) == [""] * 3
     assert figure.get_suptitle() == "A model"
     (scale,) = [axes for axes in figure.axes if axes not in (first, last)]
-    assert scale.get_ylabel() == "share of the factor's entropy" and scale.get_ylim() == (0, 1)
+    assert scale.get_ylabel() == "share of entropy" and scale.get_ylim() == (0, 1)
 
 
 def test_many_layers_stay_within_the_width_of_a_page():

@@ -4,7 +4,14 @@ import numpy as np
 import pytest
 
 from keras_devae.errors import UsageError
-from keras_devae.metrics import MetricWarning, active_variables, kl, kl_per_dimension
+from keras_devae.metrics import (
+    MetricWarning,
+    active_dimensions,
+    active_variables,
+    kl,
+    kl_per_dimension,
+    signal_per_dimension,
+)
 
 
 def test_kl_equals_the_closed_form(expected):
@@ -36,18 +43,75 @@ def test_kl_is_never_negative():
 
 def test_active_variables_counts_the_variance_of_means():
     signs = np.tile([-1.0, 1.0], 50)[:, None]
-    # Variances 1, 0.0101, 0.0099 and 0: two above the threshold of 0.01.
+    # Variances 1, 0.0101, 0.0099 and 0: two above the threshold of 0.01, and none of 0.5 nats.
     z_mean = 5 + signs * np.sqrt([1.0, 0.0101, 0.0099, 0.0])
     with pytest.warns(MetricWarning, match="1 of 4 codes are constant.*: 3"):
         result = active_variables(z_mean, np.zeros_like(z_mean))
-    assert result["active_variables.count"] == 2
-    assert result["details"]["active"] == [0, 1]
+    assert result["active_variables.varying_means"] == 2
+    assert result["active_variables.count"] == 0 and result["details"]["active"] == []
+    assert result["details"]["signal"] == pytest.approx(
+        0.5 * np.log([2.0, 1.0101, 1.0099, 1.0]), abs=1e-12
+    )
     assert result["details"]["variance_of_mean"] == pytest.approx([1, 0.0101, 0.0099, 0])
     assert result["details"]["mean_of_variance"] == [1, 1, 1, 1]
     assert result["settings"]["threshold"] == 0.01
     varying = z_mean[:, :3]
-    assert active_variables(varying, varying * 0, threshold=0.5)["active_variables.count"] == 1
+    fewer = active_variables(varying, varying * 0, threshold=0.5)
+    assert fewer["active_variables.varying_means"] == 1
     assert json.loads(json.dumps(result)) == result
+
+
+@pytest.mark.parametrize(
+    ("mean", "spread", "deviation", "active"),
+    [
+        # Collapsed to the prior.
+        (0.0, 0.0, 1.0, False),
+        (0.0, 0.05, 1.0, False),
+        # Shifted from it alike for all images: 3.4 nats of KL divergence.
+        (1.95, 0.026, 0.135, False),
+        (1.74, 0.026, 0.135, False),
+        (1e4, 0.0, 1e-3, False),
+        # Rounding of float32 is no signal, however sharp the posterior.
+        (1e4, 1e-4, 1e-6, False),
+        # Of an ordinary VAE, from sharp to faint: half a nat is a spread of 1.31 deviations.
+        (0.0, 0.99, 0.1, True),
+        (0.0, 0.795, 0.606, True),
+        (0.0, 0.79, 0.609, False),
+        # In another unit it is the same code, though Burda's variance is 1e-6 or 1e4.
+        (0.0, 1e-3, 1e-4, True),
+        (5.0, 1e-3, 1e-4, True),
+        (0.0, 100.0, 10.0, True),
+        (0.0, 100.0, 1000.0, False),
+    ],
+)
+def test_a_dimension_is_active_by_the_spread_of_its_means_beside_its_noise(
+    mean, spread, deviation, active
+):
+    z_mean = mean + spread * np.tile([-1.0, 1.0], 50)[:, None]
+    log_var = np.full(z_mean.shape, 2 * np.log(deviation))
+    signal = signal_per_dimension(z_mean, log_var)
+    assert active_dimensions(signal).tolist() == [active]
+    if spread > 1e-4 * abs(mean):
+        # The information between the code and a Gaussian mean with that spread.
+        expected = 0.5 * np.log(spread**2 + deviation**2) - np.log(deviation)
+        assert signal == pytest.approx([expected], rel=1e-6, abs=1e-12)
+    if z_mean.std():
+        assert active_variables(z_mean, log_var)["active_variables.count"] == active
+
+
+def test_signal_equals_the_divergence_where_all_codes_together_are_the_prior():
+    rng = np.random.default_rng(0)
+    deviation = np.array([0.1, 0.5, 0.9])
+    z_mean = rng.normal(size=(100_000, 3)) * np.sqrt(1 - deviation**2)
+    log_var = np.broadcast_to(2 * np.log(deviation), z_mean.shape)
+    signal, divergence = signal_per_dimension(z_mean, log_var), kl_per_dimension(z_mean, log_var)
+    np.testing.assert_allclose(signal, divergence, rtol=0.02)
+
+
+def test_a_dimension_sharp_for_some_images_only_is_active():
+    z_mean = np.where(np.arange(1000)[:, None] % 2, 0.0, np.linspace(-2, 2, 1000)[:, None])
+    log_var = np.where(np.arange(1000)[:, None] % 2, 0.0, 2 * np.log(0.01))
+    assert active_dimensions(signal_per_dimension(z_mean, log_var)).tolist() == [True]
 
 
 def test_collapsed_posterior_has_no_active_variable():

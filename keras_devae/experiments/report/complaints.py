@@ -4,15 +4,11 @@ import math
 
 from keras_devae.callbacks.kl import COLLAPSED_KL
 from keras_devae.experiments.model_catalogue import MODEL_CATALOGUE
-from keras_devae.experiments.report.findings import (
-    SECOND_PART,
-    constant_dimensions,
-    holder_name,
-    other_holders,
-)
+from keras_devae.experiments.report.findings import holder_name, rivals, told
 from keras_devae.experiments.report.words import counted, listed, percent
 from keras_devae.experiments.run_directory import resume_command
 from keras_devae.latents import CATEGORY
+from keras_devae.layer_advice import layer_advice, losses_of
 
 #: Nats of a single dimension that no decoder can use: they tell more than 10^8 values apart.
 EXPLODED_KL = 20.0
@@ -55,6 +51,7 @@ def complaints_of(config, history, latents, scores, is_trained=True, run="RUN", 
         *_useless_codes(config, latents),
         *_shared_factors(latents),
         *_lost_factors(latents),
+        *filter(None, [layer_advice(losses_of(scores))]),
     ]
 
 
@@ -121,16 +118,16 @@ def _useless_codes(config, latents):
     # A code with less has collapsed, which the model says itself.
     if not len(latents.active) and latents.kl.sum() >= COLLAPSED_KL:
         yield (
-            f"No latent dimension is active: the largest has {latents.kl.max():.2f} nats. Lower "
-            "the pressure on the KL divergence, or train for longer."
+            f"No latent dimension is active: the most that one passes on of the images is "
+            f"{latents.signal.max():.2f} nats. Lower the pressure on the KL divergence, or train "
+            "for longer."
         )
-    constant = constant_dimensions(latents)
-    if constant:
+    if len(latents.idle):
         yield (
-            f"{_names(constant)} differ{_s(constant)} from the prior, but in the same way for all "
-            "images: such a code costs KL divergence and carries nothing."
+            f"{_names(latents.idle)} differ{_s(latents.idle)} from the prior, but in the same way "
+            "for all images: such a code costs KL divergence and carries nothing."
         )
-    exploded = [d for d in latents.active if not latents.kl[d] < EXPLODED_KL]
+    exploded = [d for d in latents.order if not latents.kl[d] < EXPLODED_KL]
     if exploded and not MODEL_CATALOGUE[config.model].fitted:
         yield (
             f"The KL divergence has exploded: {_names(exploded)} "
@@ -142,25 +139,24 @@ def _useless_codes(config, latents):
 
 def _shared_factors(latents):
     for factor, holders in latents.holders(with_category=True).items():
-        if len(holders) > 1:
-            shares = [percent(latents.share_of(h, factor)) for h in holders[:_NAMED]]
+        if not holders:
+            continue
+        tellers = [told(latents, factor)[0][1], *(holder for _, holder in rivals(latents, factor))]
+        if tellers == holders[:1]:
+            continue
+        if set(tellers) <= set(holders):
+            shares = [percent(latents.share_of(h, factor)) for h in tellers[:_NAMED]]
             yield (
-                f"{counted(len(holders), 'latent')} hold {factor}: {_names(holders)} "
+                f"{counted(len(tellers), 'latent')} hold {factor}: {_names(tellers)} "
                 f"({listed(shares)} of its entropy). It is not in one place."
             )
-        elif holders:
-            yield from _told_by_another(latents, factor, holders)
-
-
-def _told_by_another(latents, factor, holders):
-    """A latent that holds something else can tell as much of a factor."""
-    own = latents.share_of(holders[0], factor)
-    share, other = next(iter(other_holders(latents, factor, holders)), (0.0, None))
-    if share >= SECOND_PART * own:
-        yield (
-            f"{factor} is not in one place: {holder_name(holders[0])} holds it ({percent(own)} of "
-            f"its entropy), and {percent(share)} are told by {_with_factor(latents, other)}."
-        )
+        else:
+            # The latent of another factor can tell as much, or more.
+            parts = [
+                f"{_with_factor(latents, h)}, tells {percent(latents.share_of(h, factor))}"
+                for h in dict.fromkeys([*tellers, *holders[:1]])
+            ]
+            yield f"{factor} is not in one place: of its entropy {listed(parts[:_NAMED])}."
 
 
 def _lost_factors(latents):
@@ -168,7 +164,7 @@ def _lost_factors(latents):
         return
     for factor, holders in latents.holders(with_category=True).items():
         if not holders:
-            share, best = other_holders(latents, factor, ())[0]
+            share, best = told(latents, factor)[0]
             yield (
                 f"No latent holds {factor}: the most that a latent tells of it is {percent(share)} "
                 f"of its entropy ({_with_factor(latents, best)})."

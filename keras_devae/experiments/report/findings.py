@@ -4,20 +4,25 @@ import math
 
 from keras_devae.experiments.report.meanings import RECONSTRUCTION
 from keras_devae.experiments.report.words import counted, listed, percent
-from keras_devae.latents import ACTIVE_KL, CATEGORY
+from keras_devae.latents import CATEGORY
+from keras_devae.metrics import ACTIVE_NATS
 
-#: Share of a factor's entropy from which the one latent that holds it is called its own.
+#: Share of a factor's entropy from which the latent that tells most of it can be its own.
 OWN_SHARE = 0.3
-#: A factor that a second latent tells more than this part of, beside the first, is in two places.
+#: A factor that a second latent tells this part of, beside the first, is in two places.
 SECOND_PART = 0.5
-#: Range of posterior means below which a code is the same for all images.
-CONSTANT_RANGE = 0.05
+#: The rule of `has_own` in words.
+OWN_RULE = (
+    f"A factor has a latent of its own where the active latent that tells most of it tells at "
+    f"least {percent(OWN_SHARE)} of its entropy, and no other factor as well, and where no other "
+    "active latent tells half as much of it."
+)
+#: What is called active, in words.
+ACTIVE_RULE = (
+    f"the spread of their means over the images, beside the posterior's deviation, makes "
+    f"{ACTIVE_NATS} nats or more"
+)
 _NAMED = 8
-
-
-def constant_dimensions(latents):
-    """Returns the active latent dimensions whose mean is the same for all images, a list."""
-    return [d for d in latents.active if latents.high[d] - latents.low[d] < CONSTANT_RANGE]
 
 
 def holder_name(holder):
@@ -25,11 +30,30 @@ def holder_name(holder):
     return f"the {CATEGORY}" if holder == CATEGORY else f"z{holder}"
 
 
-def other_holders(latents, factor, holders):
-    """Returns what else may tell of a factor: pairs of the share and the holder, the best first."""
+def told(latents, factor):
+    """Returns what tells of a factor: pairs of the share and the holder, the best first.
+
+    These are the active latent dimensions, and the category of a model that has one. A dimension
+    that is not active tells nothing, whatever its means seem to tell: the decoder sees its noise.
+    """
     known = [*latents.active, *([CATEGORY] if latents.category_shares is not None else [])]
-    others = [(latents.share_of(h, factor), h) for h in known if h not in holders]
-    return sorted(others, key=lambda pair: -pair[0])
+    return sorted(((latents.share_of(h, factor), h) for h in known), key=lambda pair: -pair[0])
+
+
+def rivals(latents, factor):
+    """Returns those of `told` that tell at least `SECOND_PART` as much of a factor as the first."""
+    (best, _), *others = told(latents, factor) or [(0.0, None)]
+    return [(share, holder) for share, holder in others if share >= SECOND_PART * best > 0]
+
+
+def has_own(latents, factor):
+    """Returns whether a factor has a latent of its own: the rule `OWN_RULE`."""
+    found = told(latents, factor)
+    if not found or found[0][0] < OWN_SHARE or rivals(latents, factor):
+        return False
+    share, holder = found[0]
+    others = [name for name in latents.factor_names if name != factor]
+    return all(latents.share_of(holder, other) < share for other in others)
 
 
 def verdict(latents):
@@ -39,21 +63,19 @@ def verdict(latents):
         latents: The `keras_devae.latents.Latents` of layer 0.
 
     Returns:
-        The sentence. A factor has a latent of its own where one alone holds it, tells at least
-        `OWN_SHARE` of its entropy, and no other active one tells `SECOND_PART` as much of it. The
-        category of a model that has one counts as a latent.
+        The sentence, about the factors that have a latent of their own by `has_own`. The category
+        of a model that has one counts as a latent.
     """
-    if not _category_holds(latents):
-        if not len(latents.active):
-            total = latents.kl.sum()
-            return f"No: no latent dimension has {ACTIVE_KL} nats (all together {total:.1f})."
-        if len(constant_dimensions(latents)) == len(latents.active):
-            return "No: every active latent dimension is the same for all images."
+    if not len(latents.active) and not _category_holds(latents):
+        return (
+            f"No: no latent dimension is active. The most that one passes on of the images is "
+            f"{latents.signal.max():.2f} nats, and an active one {ACTIVE_NATS} or more."
+        )
     if not latents.factor_names:
         return "That cannot be told: the data have no known factors that vary."
     what = "latent dimension" if latents.category_shares is None else "latent dimension or category"
     total = len(latents.factor_names)
-    own = [name for name in latents.factor_names if _has_own(latents, name)]
+    own = [name for name in latents.factor_names if has_own(latents, name)]
     if not own:
         return f"No: no factor has a {what} of its own."
     if len(own) < total:
@@ -69,15 +91,6 @@ def verdict(latents):
 
 def _category_holds(latents):
     return any(CATEGORY in holders for holders in latents.holders(with_category=True).values())
-
-
-def _has_own(latents, factor):
-    holders = latents.holders(with_category=True)[factor]
-    if len(holders) != 1:
-        return False
-    own = latents.share_of(holders[0], factor)
-    others = [share for share, _ in other_holders(latents, factor, holders)]
-    return own >= OWN_SHARE and max(others, default=0) < SECOND_PART * own
 
 
 def summary(latents, scores, image_shape):
@@ -118,16 +131,13 @@ def unvarying(latents, factor_names):
 
 
 def _active(latents):
-    count = len(latents.active)
+    count, among = len(latents.active), counted(len(latents.kl), "latent dimension")
     if not count:
-        return (
-            f"None of {counted(len(latents.kl), 'latent dimension')} is active ({ACTIVE_KL} nats)."
-        )
-    total = latents.kl[latents.active].sum()
+        return f"None of {among} is active ({ACTIVE_RULE})."
     verb = "is" if count == 1 else "are"
     return (
-        f"Of {counted(len(latents.kl), 'latent dimension')}, {count} {verb} active (at least "
-        f"{ACTIVE_KL} nats of KL divergence), with {total:.1f} nats together."
+        f"Of {among}, {count} {verb} active ({ACTIVE_RULE}), with "
+        f"{latents.kl[latents.active].sum():.1f} nats of KL divergence together."
     )
 
 
@@ -145,9 +155,8 @@ def _held(latents):
     if len(found) > _NAMED:
         words.append(f"{len(found) - _NAMED} more hold factors")
     return [
-        f"{listed(words)}. The percentage is the share of the factor's entropy; a factor has a "
-        f"latent of its own where one alone holds it, with at least {percent(OWN_SHARE)}, and no "
-        "other tells half as much."
+        f"{listed(words)}. The percentage is the share of the factor's entropy that the posterior "
+        f"{latents.representation}s tell, beyond chance. {OWN_RULE}"
     ]
 
 

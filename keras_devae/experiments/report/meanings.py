@@ -1,7 +1,6 @@
 """What every score means, in a sentence."""
 
-#: Flat key of the score that reports call the reconstruction.
-RECONSTRUCTION = "reconstruction_error.negative_log_likelihood"
+from keras_devae.layer_advice import RECONSTRUCTION
 
 _PREDICTORS = {
     "logistic_regression": "a logistic regression",
@@ -74,8 +73,10 @@ MEANINGS = {
     "not depend on their scale.",
     "mutual_information_score.score": "Nats that two latents share, in the mean over pairs. Lower: "
     "they are more independent.",
-    "active_variables.count": "Latents whose mean responds to the images (its variance is above "
-    "0.01), a count.",
+    "active_variables.count": "Active latents, a count: the means spread over the images by at "
+    "least 1.3 standard deviations of the posterior, which is 0.5 nats of signal.",
+    "active_variables.varying_means": "Latents whose means vary by more than 0.01, whatever the "
+    "noise, a count (the active units of Burda et al. 2015).",
     "kl.total": "Nats of the code in all: how far its posterior is from the prior. 0: the code "
     "carries nothing.",
     "elbo_decomposition.kl": "Nats of the code in all, on the images decomposed here.",

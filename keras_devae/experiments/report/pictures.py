@@ -6,9 +6,9 @@ from pathlib import Path
 from keras_devae import figures
 from keras_devae.experiments.report.words import counted, listed, percent
 from keras_devae.experiments.run_pictures import history_figure
-from keras_devae.latents import information_of_layers
 from keras_devae.metrics.suite import draw_sample
 from keras_devae.pictures import reconstruction_figure, sample_figure, traversal_figure
+from keras_devae.pictures.factor_information import map_of, over_layers_of
 
 #: Latent dimensions that a figure shows at most.
 SHOWN = 12
@@ -35,7 +35,7 @@ class Picture:
     alt: str
 
 
-def draw_pictures(run, folder, model, dataset, latents, history, images, seed, encoding):
+def draw_pictures(run, folder, model, dataset, latents, history, seed, encoding):
     """Draws the figures of a run.
 
     Args:
@@ -45,8 +45,7 @@ def draw_pictures(run, folder, model, dataset, latents, history, images, seed, e
         dataset: Its data set, with or without factors.
         latents: List of `keras_devae.latents.Latents`, one for each layer.
         history: Rows of its history; without any, there are no learning curves.
-        images: Images that information is measured on.
-        seed: Integer seed of their choice.
+        seed: Integer seed of the images shown.
         encoding: The `keras_devae.encoding.Encoding` of the data set.
 
     Returns:
@@ -54,7 +53,7 @@ def draw_pictures(run, folder, model, dataset, latents, history, images, seed, e
     """
     drawn = [
         _traversal(model, dataset, latents[0], seed),
-        *_information(model, dataset, latents, images, seed, encoding),
+        *_information(dataset, latents, seed, encoding),
         _reconstructions(model, dataset, seed),
         _samples(model, dataset, seed),
         *_learning_curves(history),
@@ -109,62 +108,60 @@ def _learning_curves(history):
     return [("learning-curves", history_figure(history), "Learning curves", caption, alt)]
 
 
-def _information(model, dataset, latents, images, seed, encoding):
+def _information(dataset, latents, seed, encoding):
     first = latents[0]
     if not first.factor_names or not len(first.active):
         return []
-    # Of samples: a DeVAE's means tell the same in every layer, being only scaled.
-    information, entropies, _ = information_of_layers(model, dataset, images, seed, encoding)
-    drawn = [_information_map(first, information, entropies)]
+    drawn = [_information_map(latents)]
     if len(latents) > 1:
-        drawn.append(_over_layers(first, information, entropies))
+        drawn.append(_over_layers(latents))
     pairs = [(d, f) for d in first.active if (f := first.factor_of(d)) is not None]
     return drawn + ([_scatter(encoding, dataset, first, pairs[:6], seed)] if pairs else [])
 
 
-def _information_map(latents, information, entropies):
-    shown = latents.active[:SHOWN]
-    layers = [f"layer {i}" for i in range(len(information))]
-    figure = figures.information_map(
-        information[:, shown] if len(layers) > 1 else information[0, shown],
-        entropies,
-        latents.factor_names,
-        latent_names=[f"z{d}" for d in shown],
-        layer_names=layers if len(layers) > 1 else None,
-    )
+def _information_map(latents):
+    first, count = latents[0], len(latents[0].active)
+    shown = first.active[:SHOWN]
     which = "each active latent dimension"
-    if len(latents.active) > SHOWN:
-        which = f"the {SHOWN} strongest of {len(latents.active)} active latent dimensions"
+    if count > SHOWN:
+        which = f"the {SHOWN} strongest of {count} active latent dimensions"
     caption = (
-        f"Mutual information of {which} with each factor, as a share of the "
-        "factor's entropy, of samples of the posterior: less than the table's, which is of means. "
-        "Disentangled: one dark cell for each factor, in rows of their own."
+        f"Mutual information of {which} with each factor, as a share of the factor's entropy, of "
+        f"the posterior {first.representation}s and beyond chance, as in the table. Disentangled: "
+        "one dark cell for each factor, in rows of their own."
     )
-    shares = information[0] / entropies
-    held = [_pair(latents, d, shares) for d in shown if latents.factor_of(d) is not None]
+    held = [_pair(first, d) for d in shown if first.factor_of(d) is not None]
     alt = f"A table of shades. In layer 0, {listed(held)}." if held else "A table of pale shades."
-    return "information-map", figure, "Which latent holds which factor", caption, alt
-
-
-def _pair(latents, dimension, shares):
-    factor = latents.factor_of(dimension)
-    share = shares[dimension, latents.factor_names.index(factor)]
-    return f"z{dimension} tells {percent(share)} of {factor}"
-
-
-def _over_layers(latents, information, entropies):
-    layers = [f"layer {i}" for i in range(len(information))]
-    figure = figures.information_over_layers(
-        information, entropies, latents.factor_names, layer_names=layers
+    return (
+        "information-map",
+        map_of(latents, shown),
+        "Which latent holds which factor",
+        caption,
+        alt,
     )
-    caption = "What each latent layer still tells of each factor, of samples of the posterior."
-    best = information.max(axis=1) / entropies
+
+
+def _pair(latents, dimension):
+    factor = latents.factor_of(dimension)
+    return f"z{dimension} tells {percent(latents.share_of(dimension, factor))} of {factor}"
+
+
+def _over_layers(latents):
+    first, last = latents[0], latents[-1]
+    caption = (
+        "What the best active latent dimension of each layer tells of each factor, of the "
+        f"posterior {first.representation}s, as in the table. Layers that only scale the code, "
+        "as DeVAE's do, tell the same as long as the latent is active there. How much their noise "
+        "hides: keras-devae plot information-over-layers RUN --representation sample."
+    )
+    best = (first.best_shares, last.best_shares)
     ends = [
-        f"{name} from {percent(first)} to {percent(last)}"
-        for name, first, last in zip(latents.factor_names, best[0], best[-1], strict=True)
+        f"{name} from {percent(start)} to {percent(end)}"
+        for name, start, end in zip(first.factor_names, *best, strict=True)
     ]
     alt = f"A line for each factor. Of the best latent, from the first to the last: {listed(ends)}."
-    return "information-over-layers", figure, "Information over the layers", caption, alt
+    title = "Information over the layers"
+    return "information-over-layers", over_layers_of(latents), title, caption, alt
 
 
 def _scatter(encoding, dataset, latents, pairs, seed):
@@ -187,7 +184,8 @@ def _tracked(run):
         (
             "information",
             "Information while training",
-            "What each latent dimension tells of each factor, as a share of the factor's entropy.",
+            "What the posterior means of each latent dimension tell of each factor, as a share of "
+            "the factor's entropy, chance included.",
             "A panel for each factor, with a line for each latent dimension by training step.",
         ),
         (

@@ -62,7 +62,9 @@ def _write(run, model, config, dataset, scores, output, folder):
         warnings.simplefilter("ignore", MetricWarning)
         latents = measure_latents(model, dataset, None, *chosen, encoding)
         history = run.read_history()
-        pictures = draw_pictures(run, folder, model, dataset, latents, history, *chosen, encoding)
+        pictures = draw_pictures(
+            run, folder, model, dataset, latents, history, config.seed, encoding
+        )
     page = report_page(run, model, config, dataset, scores, latents, history, pictures)
     write_text(output, page)
     return {picture.name: picture.file for picture in pictures}
@@ -97,6 +99,7 @@ def report_page(run, model, config, dataset, scores, latents, history, pictures)
         latents=_latent_rows(latents),
         left_out=max(0, len(latents[0].kl) - _ROWS),
         has_factors=bool(latents[0].factor_names),
+        representation=latents[0].representation,
         has_category=latents[0].category_shares is not None,
         reconstructed=RECONSTRUCTED_IMAGES,
         pictures=pictures,
@@ -167,7 +170,8 @@ def _latent_rows(latents):
 
 
 def _latent_row(latents, name, holder, factor, kl):
-    row = {"name": name, "kl": kl, "factor": "", "share": "", "besides": ""}
+    active = "" if holder == CATEGORY else "yes" if latents.is_active[holder] else "no"
+    row = {"name": name, "active": active, "kl": kl, "factor": "", "share": "", "besides": ""}
     if factor is None:
         return row
     shares = {name: latents.share_of(holder, name) for name in latents.factor_names}

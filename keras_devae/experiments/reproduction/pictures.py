@@ -11,7 +11,7 @@ from keras_devae.experiments.run_encoding import run_encoding
 from keras_devae.experiments.trained_model import load_trained
 from keras_devae.figures.mosaics import to_rgb
 from keras_devae.files import read_json, write_json
-from keras_devae.latents import ACTIVE_KL, information_of_layers, measure_latents
+from keras_devae.latents import information_of_layers, measure_latents
 from keras_devae.metrics.spread import spread_of
 from keras_devae.metrics.suite import draw_sample
 from keras_devae.pictures import traversed
@@ -64,7 +64,8 @@ def _traversals(drawn):
             rows.append([name, result.config.dataset, f"z{d}", kl, held or "-", share])
     header = ["", "data set", "latent", "KL, nats", "factor held", "share of its entropy"]
     remarks = [
-        f"Latent dimensions with at least {ACTIVE_KL} nats, the largest first, from -2 to 2.",
+        f"Active latent dimensions (they pass on {metrics.ACTIVE_NATS} nats or more), the largest "
+        "KL divergence first, from -2 to 2.",
         OF_THE_FIRST_SEED,
     ]
     figure = figures.traversal(np.concatenate(images), VALUES, labels)

@@ -33,7 +33,7 @@ _COMPARED = (
 )
 _WIDTHS = (outcomes.MIG, outcomes.RECONSTRUCTION, "kl.total")
 _ACTIVE = (
-    "active_variables.count",
+    "active_variables.varying_means",
     "med.disentanglement",
     "med.top_k_disentanglement",
     "med.top_k_completeness",

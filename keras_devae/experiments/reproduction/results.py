@@ -19,7 +19,7 @@ SCORE_NAMES = {
     "reconstruction_error.negative_log_likelihood": "reconstruction, nats",
     "elbo_decomposition.elbo": "ELBO, nats",
     "kl.total": "KL, nats",
-    "active_variables.count": "active variables",
+    "active_variables.varying_means": "active units (Burda et al.)",
     "med.disentanglement": "MED disentanglement",
     "med.top_k_disentanglement": "top-1 MED disentanglement",
     "med.top_k_completeness": "top-1 MED completeness",
@@ -160,11 +160,19 @@ def read_result(plan, run):
         group=plan.group,
         directory=run.directory,
         config=run.directory.read_config(),
-        layers=scores["layers"],
+        layers=[_with_varying_means(layer) for layer in scores["layers"]],
         seconds=run.seconds(),
         source=_source(record["data"]),
         environment=environment_text(record.get("environment", {})),
     )
+
+
+def _with_varying_means(layer):
+    """Gives the count of Burda et al. in scores of earlier versions the name that it has now."""
+    named, before = "active_variables.varying_means", "active_variables.count"
+    if named in layer or before not in layer:
+        return layer
+    return {named if name == before else name: value for name, value in layer.items()}
 
 
 def _source(provenance):

@@ -8,13 +8,14 @@ import pytest
 
 from keras_devae.experiments.config import RunConfig
 from keras_devae.experiments.report.complaints import complaints_of
+from keras_devae.experiments.report.findings import verdict
 from keras_devae.latents import Latents
 
 
-def latents_of(kl=(3.0, 2.0), shares=((0.7, 0.0), (0.0, 0.6)), spread=2.0):
+def latents_of(kl=(3.0, 2.0), shares=((0.7, 0.0), (0.0, 0.6)), signal=None):
     kl, shares = np.array(kl, float), np.array(shares, float)
-    ends = np.full(len(kl), spread / 2)
-    return Latents(0, kl, -ends, ends, shares * 2, 0 * shares, np.full(2, 2.0), ("x", "y"))
+    signal, ends = kl if signal is None else np.array(signal, float), np.ones(len(kl))
+    return Latents(0, kl, signal, -ends, ends, shares * 2, 0 * shares, np.full(2, 2.0), ("x", "y"))
 
 
 def complaints(model="vae", options=None, last=None, latents=None, scores=(), is_trained=True):
@@ -89,9 +90,25 @@ def test_two_latents_of_one_factor_and_a_factor_of_none():
 def test_a_factor_that_the_latent_of_another_tells_too():
     (sentence,) = complaints(latents=latents_of(shares=((0.7, 0.0), (0.5, 0.6))))
     assert sentence == (
-        "x is not in one place: z0 holds it (70 % of its entropy), and 50 % are told by z1, which "
-        "holds y."
+        "x is not in one place: of its entropy z0, which holds x, tells 70 % and z1, which holds "
+        "y, tells 50 %."
     )
+
+
+def test_a_factor_that_the_latent_of_another_tells_best():
+    (sentence,) = complaints(latents=latents_of(shares=((0.2, 0.0), (0.5, 0.6))))
+    assert sentence == (
+        "x is not in one place: of its entropy z1, which holds y, tells 50 % and z0, which holds "
+        "x, tells 20 %."
+    )
+
+
+@pytest.mark.parametrize("signal", [(3.0, 3.0), (3.0, 0.02)])
+def test_a_factor_with_a_latent_of_its_own_is_in_one_place(signal):
+    """Whether the other one is too weak or dead: the verdict and the complaints agree."""
+    latents = latents_of(kl=(3.0, 3.4), shares=((1.0, 0.0), (0.26, 0.0)), signal=signal)
+    assert verdict(latents).startswith("Partly: of 2 factors, x has")
+    assert not any("not in one place" in sentence for sentence in complaints(latents=latents))
 
 
 def test_a_factor_that_only_the_category_holds_is_not_lost():
@@ -116,13 +133,19 @@ def test_an_exploded_divergence():
 
 
 def test_codes_that_are_the_same_for_all_images():
-    (sentence,) = complaints(latents=latents_of(spread=0.001))
+    none, sentence = complaints(latents=latents_of(signal=(0.02, 0.0)))
+    assert none.startswith("No latent dimension is active: the most that one passes on of the")
     assert sentence.startswith("z0 and z1 differ from the prior, but in the same way for all")
+    # Weak is not dead.
+    weak = complaints(latents=latents_of(kl=(3.0, 0.61), signal=(3.0, 0.36)))
+    assert not any("differ" in sentence for sentence in weak)
 
 
 def test_no_latent_is_active():
     (sentence,) = complaints(latents=latents_of(kl=(0.3, 0.1)))
-    assert sentence.startswith("No latent dimension is active: the largest has 0.30 nats")
+    assert sentence.startswith(
+        "No latent dimension is active: the most that one passes on of the images is 0.30 nats"
+    )
 
 
 def test_numbers_that_are_not_finite():

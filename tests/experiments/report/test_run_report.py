@@ -2,6 +2,7 @@
 
 import html
 import itertools
+import re
 import shlex
 
 import numpy as np
@@ -11,6 +12,7 @@ from PIL import Image
 from keras_devae.experiments.finishing import evaluate_run
 from keras_devae.experiments.report import run_report, write_report
 from keras_devae.experiments.report.complaints import complaints_of
+from keras_devae.experiments.report.words import percent
 from keras_devae.experiments.run_pictures import KINDS
 from keras_devae.files import file_hash
 from keras_devae.latents import measure_latents
@@ -98,6 +100,21 @@ def test_it_says_what_the_latents_hold(report, made):
     assert "is 0.31, between 0 and 1" in text
     sentences = complaints_of(config, [], latents, [])
     assert sentences and all(html.escape(sentence) in text for sentence in sentences)
+
+
+def test_tables_maps_and_sentences_tell_of_one_estimate(report, made, read_page):
+    text, (_, model, config, dataset) = report[0], made
+    latents = measure_latents(model, dataset, 0, 64, config.seed)
+    alts = [html.unescape(image["alt"]) for image in read_page(text).images]
+    (told,) = [alt for alt in alts if alt.startswith("A table of shades")]
+    rows = dict(re.findall(r'<th scope="row">(z\d)</th><td>yes</td>(.*?)</tr>', text, re.DOTALL))
+    said = re.findall(r"(z\d) tells (\d+ %) of ([^,.]+?)(?=,| and|\.)", told)
+    assert len(said) == sum(latents.factor_of(d) is not None for d in latents.active) > 0
+    for name, share, factor in said:
+        assert share == percent(latents.share_of(int(name[1:]), factor))
+        assert f'<td class="number">{share}</td>' in rows[name]
+        assert f"{name} holds {factor} ({share})" in html.unescape(text)
+    assert "samples of the posterior" not in text and "of the posterior means" in text
 
 
 def test_another_file_leaves_the_folder_alone(report, made, tmp_path, read_page):
@@ -206,6 +223,6 @@ def test_a_collapsed_code(make_run, tmp_path):
             layer.bias.assign(0 * layer.bias)
     run.write_history([{"step": 10, "loss": 30.0, "kl_loss": 0.0}])
     text, files = report_on((run, model, config, dataset))
-    assert "No: no latent dimension has 0.5 nats" in text
+    assert "No: no latent dimension is active" in text
     assert "The posterior has collapsed" in text
     assert "information-map" not in files
