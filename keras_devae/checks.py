@@ -5,7 +5,7 @@ import math
 import numbers
 from collections.abc import Iterable
 
-from keras_devae.errors import UsageError
+from keras_devae.errors import UsageError, unknown_name
 
 
 def at_least(name, value, least):
@@ -43,9 +43,23 @@ def positive(name, value):
     return value
 
 
+def one_of(kind, value, known):
+    """Checks a name, see `keras_devae.errors.unknown_name` for the arguments, and returns it."""
+    if not isinstance(value, str) or value not in known:
+        raise unknown_name(kind, value, known)
+    return value
+
+
+def flag(name, value):
+    """Checks a switch, true or false, see `at_least`."""
+    if not isinstance(value, bool):
+        raise UsageError(f"`{name}` must be true or false. Received: {value!r}.")
+    return value
+
+
 def pressures(name, values):
     """Checks a list of beta values and returns it as a tuple of floats, see `at_least`."""
-    if isinstance(values, str) or not isinstance(values, Iterable):
+    if isinstance(values, (str, bytes)) or not isinstance(values, Iterable):
         raise UsageError(f"`{name}` must be a list of numbers. Received: {values!r}.")
     values = tuple(finite_at_least(name, value) for value in values)
     if not values:
@@ -55,9 +69,18 @@ def pressures(name, values):
 
 def widths(name, values):
     """Checks a list of widths of layers and returns it as a tuple of integers, see `at_least`."""
-    if isinstance(values, str) or not isinstance(values, Iterable):
+    if isinstance(values, (str, bytes)) or not isinstance(values, Iterable):
         raise UsageError(f"`{name}` must be a list of whole numbers. Received: {values!r}.")
     return tuple(int(at_least(name, value, 1)) for value in values)
+
+
+def image_shape_of(value):
+    """Checks `image_shape` and returns it as a tuple of three integers, see `at_least`."""
+    sides = value if isinstance(value, Iterable) and not isinstance(value, (str, bytes)) else ()
+    sides = tuple(sides)
+    if len(sides) != 3 or not all(_is_whole(side) and side >= 1 for side in sides):
+        raise UsageError(f"`image_shape` must be (height, width, channels). Received: {value!r}.")
+    return tuple(map(int, sides))
 
 
 def has_extra(what, module, extra):
@@ -80,4 +103,10 @@ def _is_whole(value):
 
 
 def _is_finite(value):
-    return isinstance(value, numbers.Real) and math.isfinite(value)
+    if not isinstance(value, numbers.Real) or isinstance(value, bool):
+        return False
+    try:
+        return math.isfinite(value)
+    except OverflowError:
+        # A whole number beyond the range of floats.
+        return False
