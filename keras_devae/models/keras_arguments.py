@@ -24,6 +24,8 @@ _REASONS = {
     ),
 }
 _REASONS["weighted_metrics"] = _REASONS["metrics"]
+#: Arguments of `compile` that say nothing to these models.
+IGNORED = ("loss", "loss_weights", "metrics", "weighted_metrics")
 
 
 def refuse(**given: Any) -> None:

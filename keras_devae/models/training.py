@@ -15,6 +15,7 @@ from keras_devae.errors import UsageError
 from keras_devae.models.guard import StepSynchronization, TrainingGuard
 from keras_devae.models.images import check_held_out_images, check_images
 from keras_devae.models.keras_arguments import (
+    IGNORED,
     check_compile,
     check_fit,
     check_split,
@@ -95,7 +96,9 @@ class Training:
 
     def compile_from_config(self, config):
         """Configures training as a saved model was, optimizer state included."""
-        self.compile(**keras.saving.deserialize_keras_object(config))
+        config = keras.saving.deserialize_keras_object(config)
+        # What a model saved by an earlier version was given, and ignored, must not keep it closed.
+        self.compile(**{name: value for name, value in config.items() if name not in IGNORED})
 
     def fit(
         self,
