@@ -1,15 +1,12 @@
-"""Keras's own training loop and files, with the package's checks in front of them."""
-
-import warnings
+"""Keras's own training loop, with the package's checks in front of it."""
 
 import keras
 
 from keras_devae.backend import (
     compiles_with_xla,
-    hide_accelerators_from_tensorflow,
     steps_in_one_call,
 )
-from keras_devae.checks import at_least, flag
+from keras_devae.checks import at_least
 from keras_devae.distribution import check_parts, shared_out
 from keras_devae.errors import UsageError
 from keras_devae.models.guard import StepSynchronization, TrainingGuard
@@ -24,20 +21,12 @@ from keras_devae.models.keras_arguments import (
     refuse,
 )
 from keras_devae.models.sources import as_source
-from keras_devae.models.weights import (
-    MODEL_FILES,
-    READ_WEIGHTS,
-    WRITTEN_WEIGHTS,
-    check_suffix,
-    refused_in_words,
-    unchanged_if_refused,
-)
 from keras_devae.pipeline import Batches
 from keras_devae.resident import kept_on_device
 
 
 class Training:
-    """The part of `keras_devae.VAE` that Keras trains, evaluates and saves."""
+    """The part of `keras_devae.VAE` that Keras trains and evaluates."""
 
     def compile(
         self,
@@ -303,80 +292,6 @@ class Training:
 
         It would use up a batch, and an epoch of `Batches`, to build what is built already.
         """
-
-    # Files.
-
-    def save(self, filepath, overwrite=True, **kwargs):
-        """Saves the model, see `keras.Model.save`; TensorFlow is kept off another's GPU.
-
-        Args:
-            filepath: A file named `*.keras`.
-            overwrite: As in Keras; default true.
-            **kwargs: Arguments of `keras.Model.save`.
-
-        Raises:
-            UsageError: If the file has another name.
-        """
-        hint = " `export_encoder` writes a SavedModel or ONNX."
-        check_suffix("A model is saved in", filepath, MODEL_FILES, hint)
-        hide_accelerators_from_tensorflow()
-        super().save(filepath, overwrite=overwrite, **kwargs)
-
-    def save_weights(self, filepath, *args, **kwargs):
-        """Saves the weights, see `keras.Model.save_weights`; a `UsageError` for another name."""
-        check_suffix("Weights are saved in", filepath, WRITTEN_WEIGHTS)
-        super().save_weights(filepath, *args, **kwargs)
-
-    def load_weights(self, filepath, skip_mismatch=False, **kwargs):
-        """Loads weights, see `keras.Model.load_weights`; all of them, or the model stays as it was.
-
-        Args:
-            filepath: A file named `*.weights.h5`, `*.weights.json` or `*.keras`.
-            skip_mismatch: As in Keras; default false.
-            **kwargs: Arguments of `keras.Model.load_weights`.
-
-        Raises:
-            UsageError: If there is no such file, or it holds the weights of another model.
-            FailureError: If it cannot be read.
-        """
-        file = check_suffix("Weights are loaded from", filepath, READ_WEIGHTS)
-        flag("skip_mismatch", skip_mismatch)
-        with refused_in_words(file), unchanged_if_refused(self), warnings.catch_warnings():
-            if not skip_mismatch:
-                # Keras only warns of whole layers that the file lacks.
-                warnings.filterwarnings("error", message="Skipping nested container")
-            super().load_weights(filepath, skip_mismatch=skip_mismatch, **kwargs)
-
-    def set_weights(self, weights):
-        """Sets all weights, see `keras.Model.set_weights`; all, or the model stays as it was.
-
-        Args:
-            weights: Arrays of the shapes of `get_weights`, in its order.
-
-        Raises:
-            UsageError: If there are more or fewer, or one is of another shape.
-        """
-        expected = [tuple(variable.shape) for variable in self.weights]
-        is_list = isinstance(weights, (list, tuple))
-        given = [getattr(w, "shape", None) for w in weights] if is_list else type(weights).__name__
-        if given != expected:
-            raise UsageError(
-                f"`weights` must be arrays of the shapes {expected}, as `get_weights` returns "
-                f"them. Received: {given}."
-            )
-        super().set_weights(weights)
-
-    def export(self, filepath=None, format="tf_saved_model", **kwargs):
-        """Refused: `export_encoder` writes encoder and decoder, which Keras would not part.
-
-        Raises:
-            UsageError: Always.
-        """
-        raise UsageError(
-            "Keras's `export` cannot write these models. Call "
-            f"`model.export_encoder({str(filepath)!r})`, which writes the endpoints encode, decode "
-            "and reconstruct as a SavedModel, or with format='onnx' for ONNX Runtime."
-        )
 
 
 def callbacks_of(callbacks):

@@ -18,12 +18,13 @@ from keras_devae.models.reach import check_decoder_reach, check_encoder_reach
 from keras_devae.models.sources import images_in
 from keras_devae.models.terms import LossTerms, TermTrackers
 from keras_devae.models.training import Training
+from keras_devae.models.weights import Files
 from keras_devae.randomness import checked_seed
 from keras_devae.schedules import StepCounter
 
 
 @keras.saving.register_keras_serializable(package="keras_devae")
-class VAE(Construction, Inference, Training, keras.Model):
+class VAE(Construction, Inference, Training, Files, keras.Model):
     """Variational autoencoder (Kingma & Welling 2014).
 
     Minimises `reconstruction + KL`, each summed over pixels or latent dimensions and averaged over
