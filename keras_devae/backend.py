@@ -623,6 +623,64 @@ def load_saved_model(path):
     return tensorflow.saved_model.load(str(path))
 
 
+#: Dtypes of the arrays that a SavedModel's methods take.
+_TAKEN = ("float32", "uint8", "float64", "float16", "bfloat16", "int64", "int32", "int16", "uint16")
+
+
+def write_saved_model(folder, functions):
+    """Writes a SavedModel whose methods take arrays of every dtype, and keep what they need.
+
+    A method is an object of its own with the variables as parts, as TensorFlow's functions hold
+    theirs weakly: `tf.saved_model.load(folder).encode(images)` would find them deleted.
+
+    Args:
+        folder: The folder, empty.
+        functions: Name -> list of `tf.function`s of one array, each of a dtype of its own, the
+            first of float32, which becomes the signature of that name. What is of another dtype
+            than all of them is cast: integers to int32 where there is such a function.
+    """
+    import tensorflow
+
+    root, signatures = tensorflow.Module(), {}
+    for name, each in functions.items():
+        method = tensorflow.Module()
+        setattr(root, name, method)
+        concrete = {f.input_signature[0].dtype.name: f.get_concrete_function() for f in each}
+        kept = {v.ref(): v for function in concrete.values() for v in function.variables}
+        method.variables_of_function = list(kept.values())
+        method.__call__ = _polymorphic(each)
+        signatures[name] = each[0]
+        if "uint8" in concrete:
+            signatures[f"{name}_uint8"] = each[list(concrete).index("uint8")]
+    signatures["serving_default"] = next(iter(functions.values()))[0]
+    tensorflow.saved_model.save(root, str(folder), signatures=signatures)
+
+
+def _polymorphic(functions):
+    """Makes one `tf.function` of several of one array, traced for all dtypes."""
+    import tensorflow
+
+    by_dtype = {function.input_signature[0].dtype.name: function for function in functions}
+    spec = functions[0].input_signature[0]
+
+    def dispatch(array):
+        dtype = array.dtype
+        if dtype.name in by_dtype:
+            return by_dtype[dtype.name](array)
+        if dtype.is_integer and "int32" in by_dtype:
+            # Numbers beyond 32 bits must not come back from the other end.
+            array = tensorflow.clip_by_value(array, -1, 256) if dtype.name == "int64" else array
+            return by_dtype["int32"](tensorflow.cast(array, "int32"))
+        return by_dtype["float32"](tensorflow.cast(array, "float32"))
+
+    # The name of the argument is that of the method's.
+    arguments = {"image": lambda image: dispatch(image), "z": lambda z: dispatch(z)}
+    method = tensorflow.function(arguments[spec.name], autograph=False)
+    for dtype in _TAKEN:
+        method.get_concrete_function(tensorflow.TensorSpec(spec.shape, dtype, name=spec.name))
+    return method
+
+
 def tensorflow_function(function, shape, name):
     """Wraps a function of one float32 array as a `tf.function` with a fixed signature.
 

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
-from keras_devae.errors import UsageError
+from keras_devae.errors import UsageError, unknown_name
 
 #: What a run, or a study, may be called: a folder of that name can be made everywhere, and typed.
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
@@ -147,9 +147,23 @@ def positive(name, value):
     return value
 
 
+def one_of(kind, value, known):
+    """Checks a name, see `keras_devae.errors.unknown_name` for the arguments, and returns it."""
+    if not isinstance(value, str) or value not in known:
+        raise unknown_name(kind, value, known)
+    return value
+
+
+def flag(name, value):
+    """Checks a switch, true or false, see `at_least`."""
+    if type(value).__name__ not in ("bool", "bool_"):
+        raise UsageError(f"`{name}` must be true or false. Received: {shown(value)}.")
+    return bool(value)
+
+
 def pressures(name, values):
     """Checks a list of beta values and returns it as a tuple of floats, see `at_least`."""
-    if isinstance(values, str) or not isinstance(values, Iterable):
+    if isinstance(values, (str, bytes)) or not isinstance(values, Iterable):
         raise UsageError(f"`{name}` must be a list of numbers. Received: {shown(values)}.")
     values = tuple(finite_at_least(name, value) for value in values)
     if not values:
@@ -159,7 +173,7 @@ def pressures(name, values):
 
 def widths(name, values):
     """Checks a list of widths of layers and returns it as a tuple of integers, see `at_least`."""
-    if isinstance(values, str) or not isinstance(values, Iterable):
+    if isinstance(values, (str, bytes)) or not isinstance(values, Iterable):
         raise UsageError(f"`{name}` must be a list of whole numbers. Received: {shown(values)}.")
     return tuple(int(at_least(name, value, 1)) for value in values)
 
@@ -186,18 +200,22 @@ def texts(name, values):
     return listed
 
 
-def true_or_false(name, value):
-    """Checks a truth value, see `at_least`."""
-    if type(value).__name__ not in ("bool", "bool_"):
-        raise UsageError(f"`{name}` must be true or false. Received: {shown(value)}.")
-    return bool(value)
-
-
 def function_or_none(name, value):
     """Checks a function that may be left out, see `at_least`."""
     if value is not None and not callable(value):
         raise UsageError(f"`{name}` must be a function, or None. Received: {shown(value)}.")
     return value
+
+
+def image_shape_of(value):
+    """Checks `image_shape` and returns it as a tuple of three integers, see `at_least`."""
+    sides = value if isinstance(value, Iterable) and not isinstance(value, (str, bytes)) else ()
+    sides = tuple(sides)
+    if len(sides) != 3 or not all(_is_whole(side) and side >= 1 for side in sides):
+        raise UsageError(
+            f"`image_shape` must be (height, width, channels). Received: {shown(value)}."
+        )
+    return tuple(map(int, sides))
 
 
 def check_channels_last(image_shape):
@@ -273,7 +291,9 @@ def _is_whole(value):
 
 
 def _is_finite(value):
+    if not isinstance(value, numbers.Real) or isinstance(value, bool):
+        return False
     try:
-        return isinstance(value, numbers.Real) and math.isfinite(float(value))
+        return math.isfinite(float(value))
     except OverflowError:  # An integer that no float can hold.
         return False

@@ -3,7 +3,7 @@
 import keras
 import numpy as np
 
-from keras_devae.checks import at_least, true_or_false
+from keras_devae.checks import at_least, flag
 from keras_devae.errors import unknown_name
 from keras_devae.shuffling import EndlessOrder
 
@@ -50,10 +50,10 @@ class Batches(keras.utils.PyDataset):
         super().__init__(**_checked_options(kwargs))
         self.dataset = dataset
         self.batch_size = at_least("batch_size", batch_size, 1)
-        self.shuffle = true_or_false("shuffle", shuffle)
+        self.shuffle = flag("shuffle", shuffle)
         self.seed = at_least("seed", seed, 0)
         self.start_step = at_least("start_step", start_step, 0)
-        self.resident = true_or_false("resident", resident)
+        self.resident = flag("resident", resident)
         self._epoch = 0
         self._within_epoch = False
         self._batches_of_a_pass = -(-len(dataset) // batch_size)
@@ -130,7 +130,7 @@ def _checked_options(options):
     """Returns the options of `keras.utils.PyDataset`, of which each is one that it has."""
     checks = {
         "workers": lambda name, value: at_least(name, value, 0),
-        "use_multiprocessing": true_or_false,
+        "use_multiprocessing": flag,
         "max_queue_size": lambda name, value: at_least(name, value, 1),
     }
     for name, value in options.items():

@@ -133,6 +133,185 @@ def test_a_better_layer_than_the_exported_one_is_named(tmp_path, tiny, monkeypat
     assert [layer for *_, layer in written] == [0, 0, 1]
 
 
+# The last line of each is README's own: nothing keeps the loaded object.
+READ_DTYPES = """
+import sys
+sys.modules["keras"] = sys.modules["keras_devae"] = None
+import numpy as np, tensorflow as tf
+images, out = np.load(sys.argv[2]), {}
+for name in ("encode", "encode_all_layers", "reconstruct"):
+    for dtype in ("uint8", "int32", "int64", "float32", "float64"):
+        given = (images / 255).astype(dtype) if dtype.startswith("float") else images.astype(dtype)
+        read = lambda: getattr(tf.saved_model.load(sys.argv[1]), name)
+        out[f"{name}.{dtype}"] = [value.numpy() for value in read()(given).values()][-1]
+out["codes"] = tf.saved_model.load(sys.argv[1]).encode(images)["z_mean"].numpy()
+np.savez(sys.argv[3], **out)
+"""
+
+
+@needs_tensorflow
+def test_a_fresh_process_encodes_every_dtype_in_one_line(tmp_path):
+    model, _ = make_model()
+    images = np.random.default_rng(1).integers(0, 256, (5, 32, 32, 1), dtype=np.uint8)
+    model.export_encoder(tmp_path / "encoder")
+    np.save(tmp_path / "images.npy", images)
+    result = subprocess.run(
+        [sys.executable, "-c", READ_DTYPES, "encoder", "images.npy", "out.npz"],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+    )
+    assert result.returncode == 0, result.stderr
+    means, log_vars = model.posterior(images, layer=None)
+    # Of `z_log_var` and `z_mean`, one or the other comes last.
+    expected = {
+        "encode": (means[0], log_vars[0]),
+        "encode_all_layers": (means.transpose(1, 0, 2), log_vars.transpose(1, 0, 2)),
+        "reconstruct": (model.reconstruct(images),),
+    }
+    with np.load(tmp_path / "out.npz") as out:
+        np.testing.assert_allclose(out["codes"], means[0], atol=1e-5)
+        for key in set(out) - {"codes"}:
+            close = [
+                np.allclose(out[key], value, atol=1e-5) for value in expected[key.split(".")[0]]
+            ]
+            assert any(close), key
+
+
+def unfit_rows(dtype):
+    """Five images of which the model takes the first and the last."""
+    images = np.random.default_rng(2).integers(2, 256, (5, 32, 32, 1))
+    if dtype == "float32":
+        images = (images / 255).astype("float32")
+        images[1, 3, 3], images[2, 0, 0], images[3, 5, 5] = 1.5, np.nan, -0.1
+        return images
+    images[1, 3, 3], images[2, 0, 0], images[3, 5, 5] = 256, -1, 300
+    if dtype == "int64":
+        images[3, 5, 5] = 2**32 + 5
+    return images.astype(dtype)
+
+
+@pytest.fixture(scope="module")
+def exported(tmp_path_factory):
+    """Models by likelihood, and their SavedModels."""
+    made = {}
+    for likelihood in ("bernoulli", "gaussian"):
+        model = kd.DeVAE.for_images((32, 32, 1), 2, "mlp", likelihood=likelihood, seed=0)
+        folder = tmp_path_factory.mktemp("exported") / likelihood
+        model.export_encoder(folder)
+        made[likelihood] = model, load_saved_model(folder), folder
+    return made
+
+
+@needs_tensorflow
+@pytest.mark.parametrize("dtype", ["float32", "int32", "int64", "int16"])
+@pytest.mark.parametrize("name", ["encode", "encode_all_layers", "reconstruct"])
+def test_what_the_model_would_refuse_gives_nan(exported, name, dtype):
+    model, loaded, _ = exported["bernoulli"]
+    images = unfit_rows(dtype)
+    fit = [0, 4]
+    codes = model.encode(images[fit])
+    for key, values in getattr(loaded, name)(images).items():
+        values = values.numpy()
+        assert np.isnan(values[1:4]).all() and np.isfinite(values[fit]).all(), key
+    if name == "encode":
+        np.testing.assert_allclose(loaded.encode(images)["z_mean"].numpy()[fit], codes, atol=1e-5)
+
+
+@needs_tensorflow
+def test_the_gaussian_likelihood_takes_floats_of_any_range(exported):
+    model, loaded, _ = exported["gaussian"]
+    integers = np.random.default_rng(3).integers(0, 256, (4, 32, 32, 1), dtype=np.uint8)
+    floats = integers.astype("float32") - 100
+    for images in (integers, floats, integers.astype("int64")):
+        codes = loaded.encode(images)["z_mean"].numpy()
+        np.testing.assert_allclose(codes, model.encode(images), rtol=1e-4, atol=1e-4)
+    floats[1, 0, 0], floats[2, 0, 0] = np.nan, np.inf
+    codes = loaded.encode(floats)["z_mean"].numpy()
+    assert np.isnan(codes[1:3]).all() and np.isfinite(codes[[0, 3]]).all()
+
+
+@needs_tensorflow
+def test_signatures_of_integers_and_floats(exported):
+    """A signature casts NumPy arrays, which must not give wrong codes."""
+    model, loaded, _ = exported["bernoulli"]
+    images = np.random.default_rng(3).integers(2, 256, (4, 32, 32, 1), dtype=np.uint8)
+    assert np.isnan(loaded.signatures["encode"](image=images)["z_mean"].numpy()).all()
+    codes = loaded.signatures["encode_uint8"](image=images)["z_mean"].numpy()
+    np.testing.assert_allclose(codes, model.encode(images), atol=1e-5)
+    pixels = (images / 255).astype("float32")
+    again = loaded.signatures["serving_default"](image=pixels)["z_mean"].numpy()
+    np.testing.assert_allclose(again, codes, atol=1e-5)
+
+
+@needs_tensorflow
+@pytest.mark.parametrize("dtype", ["bool", "complex64", "str"])
+def test_other_dtypes_are_refused(exported, dtype):
+    _, loaded, _ = exported["bernoulli"]
+    with pytest.raises((ValueError, TypeError)):
+        loaded.encode(np.zeros((2, 32, 32, 1)).astype(dtype))
+
+
+@needs_tensorflow
+def test_codes_that_are_not_finite_decode_to_nan(exported):
+    model, loaded, _ = exported["bernoulli"]
+    z = np.array([[0.5, 1], [np.nan, 0], [np.inf, 1]])
+    pixels = loaded.decode(z)["reconstruction"].numpy()
+    np.testing.assert_allclose(pixels[:1], model.decode(z[:1]), atol=1e-5)
+    assert np.isnan(pixels[1:]).all()
+    with pytest.raises(UsageError, match=r"all finite.*in row 1"):
+        model.decode(z)
+
+
+@needs_onnx
+def test_onnx_refuses_integers_and_gives_nan(tmp_path):
+    import onnxruntime
+
+    model = kd.DeVAE.for_images((32, 32, 1), 2, "mlp", seed=0)
+    model.export_encoder(tmp_path / "encoder", format="onnx")
+    for name in ("encode", "reconstruct"):
+        session = onnxruntime.InferenceSession(tmp_path / "encoder" / f"{name}.onnx")
+        with pytest.raises(Exception, match="Unexpected input data type"):
+            session.run(None, {"image": np.zeros((1, 32, 32, 1), np.uint8)})
+        values = session.run(
+            ["z_mean" if name == "encode" else "reconstruction"], {"image": unfit_rows("float32")}
+        )[0]
+        assert np.isnan(values[1:4]).all() and np.isfinite(values[[0, 4]]).all()
+
+
+@needs_tensorflow
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.thorough
+def test_litert_refuses_integers_and_gives_nan(exported):
+    import tensorflow
+
+    model, _, folder = exported["bernoulli"]
+    keys = ["encode", "encode_uint8"]
+    converter = tensorflow.lite.TFLiteConverter.from_saved_model(str(folder), signature_keys=keys)
+    interpreter = tensorflow.lite.Interpreter(model_content=converter.convert())
+    encode, encode_uint8 = map(interpreter.get_signature_runner, keys)
+    codes = encode(image=unfit_rows("float32"))["z_mean"]
+    assert np.isnan(codes[1:4]).all() and np.isfinite(codes[[0, 4]]).all()
+    images = np.random.default_rng(3).integers(2, 256, (4, 32, 32, 1), dtype=np.uint8)
+    with pytest.raises(ValueError, match="UINT8"):
+        encode(image=images)
+    codes = encode_uint8(image=images)["z_mean"]
+    np.testing.assert_allclose(codes, model.encode(images), atol=1e-5)
+
+
+def test_the_encoder_inside_another_model(blobs):
+    """As README shows it: `encode` divides by 255, the encoder itself does not."""
+    model = kd.DeVAE.for_images((32, 32, 1), 3, "mlp", seed=0)
+    inputs = keras.Input((32, 32, 1), dtype="uint8")
+    pixels = keras.layers.Rescaling(1 / 255)(inputs)
+    codes = model.encoder(pixels)["z_mean"]
+    classifier = keras.Model(inputs, [codes, keras.layers.Dense(4, activation="softmax")(codes)])
+    images = blobs(6, (32, 32, 1))
+    np.testing.assert_allclose(
+        classifier.predict(images, verbose=0)[0], model.encode(images), atol=1e-5
+    )
+
+
 SIBLINGS = [
     "joint_vae",
     "devae_parallel",

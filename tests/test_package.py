@@ -25,6 +25,7 @@ LEVELS = {
     "files": 1,
     "interruption": 1,
     "machine": 1,
+    "randomness": 1,
     "startup": 1,
     "backend": 1,
     "backend_choice": 1,

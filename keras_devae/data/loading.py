@@ -5,7 +5,7 @@ import warnings
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from keras_devae.checks import function_or_none, path_of, true_or_false
+from keras_devae.checks import flag, function_or_none, path_of
 from keras_devae.data.dataset import Dataset, Progress, SubgridDataset
 from keras_devae.data.factor_grid import FactorGrid
 from keras_devae.data.official import (
@@ -213,8 +213,8 @@ def _checked_kind(name, source, path, drop_duplicate_orientation, own) -> tuple[
         raise UsageError(
             f"A data set is named by a text, e.g. 'dsprites' or 'folder:PATH'. Received: {name!r}."
         )
-    true_or_false("drop_duplicate_orientation", drop_duplicate_orientation)
-    true_or_false("skip_damaged", own["skip_damaged"])
+    flag("drop_duplicate_orientation", drop_duplicate_orientation)
+    flag("skip_damaged", own["skip_damaged"])
     path = None if path is None else path_of("path", path)
     kind, colon, file = name.partition(":")
     if colon:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from keras_devae.checks import at_least, function_or_none, path_of, true_or_false
+from keras_devae.checks import at_least, flag, function_or_none, path_of
 from keras_devae.data.arrays import (
     ArrayDataset,
     as_pixels,
@@ -234,7 +234,7 @@ def from_folder(
             otherwise than their files say; if the images are all equal or almost constant.
     """
     path = path_of("path", path)
-    true_or_false("skip_damaged", skip_damaged)
+    flag("skip_damaged", skip_damaged)
     function_or_none("progress", progress)
     check_square(path, image_size)
     files = picture_files(path)

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_devae.checks import at_least
+from keras_devae.checks import at_least, positive
 from keras_devae.errors import UsageError
 
 
@@ -32,7 +32,7 @@ class DiTStack(keras.layers.Layer):
 
     def __init__(self, num_layers, log_scale_limit=10.0, **kwargs):
         super().__init__(**{"dtype": "float32", **kwargs})
-        if not 0 < log_scale_limit <= 20:
+        if positive("log_scale_limit", log_scale_limit) > 20:
             raise UsageError(f"`log_scale_limit` must lie in (0, 20]. Received: {log_scale_limit}.")
         self.num_layers = at_least("num_layers", num_layers, 1)
         self.log_scale_limit = log_scale_limit

@@ -5,6 +5,7 @@ from keras import ops
 
 from keras_devae.backend import with_dense_gradient
 from keras_devae.checks import at_least
+from keras_devae.randomness import checked_seed
 
 
 @keras.saving.register_keras_serializable(package="keras_devae")
@@ -23,7 +24,7 @@ class LayerEmbedding(keras.layers.Layer):
     def __init__(self, num_layers, seed=None, **kwargs):
         super().__init__(**{"dtype": "float32", **kwargs})
         self.num_layers = at_least("num_layers", num_layers, 1)
-        self.seed = seed
+        self.seed = checked_seed(seed)
 
     def build(self, z_shape):
         """Creates `vectors`, `(K, latent_dim)`, standard normal at the start."""

@@ -3,6 +3,8 @@
 import keras
 import numpy as np
 
+from keras_devae.randomness import checked_seed
+
 _STATE = "seed_generator_state"
 
 
@@ -15,9 +17,13 @@ def derived_seeds(seed, count, purpose=0):
         purpose: Integer that sets one use apart from another; default 0.
 
     Returns:
-        List of integers below 2^31, which every backend takes; or of `None` for `None`.
+        List of integers below 2^31, which every backend takes; or of `None` for `None`, for which
+        Keras draws seeds that follow from `keras.utils.set_random_seed`.
+
+    Raises:
+        UsageError: If the seed is not one.
     """
-    if seed is None:
+    if checked_seed(seed) is None:
         return [None] * count
     state = np.random.SeedSequence([seed, purpose]).generate_state(count)
     return [int(value) % 2**31 for value in state]
@@ -36,8 +42,8 @@ class SeededLayer(keras.layers.Layer):
 
     def __init__(self, seed=None, **kwargs):
         super().__init__(**kwargs)
-        self.seed = seed
-        self.seed_generator = keras.random.SeedGenerator(seed)
+        self.seed = checked_seed(seed)
+        self.seed_generator = keras.random.SeedGenerator(self.seed)
         # Nothing to build: Keras would otherwise use up a batch of data to find that out.
         self.built = True
 

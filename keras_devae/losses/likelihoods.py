@@ -11,8 +11,8 @@ import math
 import keras
 from keras import ops
 
-from keras_devae.checks import positive
-from keras_devae.errors import unknown_name
+from keras_devae.checks import one_of, positive
+from keras_devae.errors import UsageError, unknown_name
 
 OUTPUTS = ("sigmoid", "linear")
 
@@ -115,8 +115,7 @@ class GaussianLikelihood:
     def __init__(self, sigma=None, output="sigmoid"):
         if sigma is not None:
             positive("sigma", sigma)
-        if output not in OUTPUTS:
-            raise unknown_name("output of the Gaussian likelihood", output, OUTPUTS)
+        one_of("output of the Gaussian likelihood", output, OUTPUTS)
         self.sigma = sigma
         self.output = output
 
@@ -139,6 +138,8 @@ class GaussianLikelihood:
         return cls(**config)
 
 
+_MEMBERS = ("negative_log_likelihood", "mean", "get_config", "name", "bounded")
+
 LIKELIHOODS = {"bernoulli": BernoulliLikelihood, "gaussian": GaussianLikelihood}
 
 
@@ -153,10 +154,17 @@ def get_likelihood(identifier):
         The likelihood object.
 
     Raises:
-        UsageError: If the name is unknown.
+        UsageError: If the name is unknown, or it is no such object.
     """
     if isinstance(identifier, str):
         if identifier not in LIKELIHOODS:
             raise unknown_name("likelihood", identifier, LIKELIHOODS)
         return LIKELIHOODS[identifier]()
+    missing = [name for name in _MEMBERS if not hasattr(identifier, name)]
+    if missing or isinstance(identifier, type):
+        lacks = f", which lacks {', '.join(missing)}" if missing else ""
+        raise UsageError(
+            f"`likelihood` must be one of {', '.join(LIKELIHOODS)}, or an object such as "
+            f"keras_devae.losses.GaussianLikelihood(sigma=0.1). Received: {identifier!r}{lacks}."
+        )
     return identifier

@@ -3,10 +3,11 @@
 import keras
 from keras import ops
 
-from keras_devae.checks import at_least, finite_at_least
-from keras_devae.errors import UsageError, unknown_name
+from keras_devae.checks import at_least, finite_at_least, flag, one_of
+from keras_devae.errors import UsageError
 from keras_devae.losses import ESTIMATORS, decompose_kl
 from keras_devae.models.images import count_images
+from keras_devae.models.sources import as_source
 from keras_devae.models.vae import VAE
 
 
@@ -58,8 +59,7 @@ class BetaTCVAE(VAE):
         **kwargs,
     ):
         super().__init__(encoder, decoder, **kwargs)
-        if estimator not in ESTIMATORS:
-            raise unknown_name("estimator", estimator, ESTIMATORS)
+        one_of("estimator", estimator, ESTIMATORS)
         self.beta = finite_at_least("beta", beta)
         self.alpha = finite_at_least("alpha", alpha)
         self.gamma = finite_at_least("gamma", gamma)
@@ -67,7 +67,7 @@ class BetaTCVAE(VAE):
         if dataset_size is not None:
             at_least("dataset_size", dataset_size, 1)
         self.dataset_size = dataset_size
-        self.reference_compat = bool(reference_compat)
+        self.reference_compat = flag("reference_compat", reference_compat)
         # A variable, so that a compiled step sees a change and a saved model knows it.
         self.images_trained_on = self.add_weight(
             (),
@@ -93,18 +93,15 @@ class BetaTCVAE(VAE):
             penalties=dict(zip(self.penalty_names, zip(weights, parts, strict=True), strict=True))
         )
 
-    def fit(self, x=None, *args, **kwargs):
-        """Trains the model, see `VAE.fit`; the number of images is taken from `x`."""
+    def note_images(self, images, share):
+        """Takes the number of images from what `fit` is given."""
         if self.dataset_size is None:
-            # Keras does not split where there are data for validation.
-            split = kwargs.get("validation_data") is None and kwargs.get("validation_split")
-            self.images_trained_on.assign(int(self._count(x) * (1 - (split or 0))))
-        return super().fit(x, *args, **kwargs)
+            self.images_trained_on.assign(int(self._count(images) * share))
 
     def evaluate(self, x=None, *args, **kwargs):
         """Computes the losses of images, see `VAE.evaluate`."""
         if not float(ops.convert_to_numpy(self.images_trained_on)):
-            self.images_trained_on.assign(self._count(x))
+            self.images_trained_on.assign(self._count(as_source(x)))
         return super().evaluate(x, *args, **kwargs)
 
     def _count(self, images):

@@ -3,9 +3,10 @@
 import numpy as np
 from keras import ops
 
+from keras_devae.checks import at_least
 from keras_devae.errors import UsageError
-from keras_devae.models.images import check_images
-from keras_devae.models.inference import in_chunks
+from keras_devae.models.sources import arrays_of
+from keras_devae.randomness import random_generator
 
 
 class CategoricalInference:
@@ -28,14 +29,13 @@ class CategoricalInference:
         """Returns how much each category speaks for an image.
 
         Args:
-            images: `(n, height, width, channels)`, uint8 or float.
+            images: As in `posterior`.
             batch_size: Images at a time; default 256.
 
         Returns:
             Float32 array `(n, num_categories)`, rows summing to 1.
         """
-        check_images(images, self.image_shape, self.likelihood.bounded, trains=False)
-        return in_chunks(self._category_chunk, images, batch_size)["probabilities"]
+        return self.over_images(self._category_chunk, images, batch_size)["probabilities"]
 
     def category_probabilities_of(self, pixels, encoded):
         """Returns what `category_probabilities` does, as a tensor.
@@ -50,7 +50,7 @@ class CategoricalInference:
         """Returns the most probable category of every image.
 
         Args:
-            images: `(n, height, width, channels)`, uint8 or float.
+            images: As in `posterior`.
             batch_size: Images at a time; default 256.
 
         Returns:
@@ -73,8 +73,8 @@ class CategoricalInference:
         Raises:
             UsageError: If the codes have another width or a category does not exist.
         """
-        z = np.asarray(z, dtype=np.float32)
-        self._check_codes(z, layer)
+        at_least("batch_size", batch_size, 1)
+        z = self.checked_codes(z, layer)
         inputs = np.concatenate([z, self._one_hot(categories, len(z))], axis=1)
         inputs = ops.convert_to_numpy(self.decoder_inputs(ops.convert_to_tensor(inputs), layer))
         return self._decode_inputs(inputs, batch_size)
@@ -83,15 +83,20 @@ class CategoricalInference:
         """Returns the reconstructions of images, each in its most probable category.
 
         Args:
-            images: `(n, height, width, channels)`, uint8 or float.
+            images: As in `posterior`.
             layer: 0, the only latent layer.
             batch_size: Images at a time; default 256.
 
         Returns:
             Pixel means, float32 array `(n, height, width, channels)`.
         """
-        means = self.encode(images, layer, batch_size=batch_size)
-        return self.decode(means, layer, batch_size, self.encode_categories(images, batch_size))
+
+        def reconstructed(part):
+            means = self.encode(part, layer, batch_size=batch_size)
+            return self.decode(means, layer, batch_size, self.encode_categories(part, batch_size))
+
+        # Part by part: batches may come in another order when they are asked for again.
+        return np.concatenate(list(map(reconstructed, arrays_of(images))))
 
     def sample(self, n, layer=0, seed=None):
         """Decodes n codes drawn from the prior, with categories drawn uniformly.
@@ -104,7 +109,8 @@ class CategoricalInference:
         Returns:
             Pixel means, float32 array `(n, height, width, channels)`.
         """
-        generator = np.random.default_rng(seed)
+        at_least("n", n, 0)
+        generator = random_generator(seed)
         z = generator.standard_normal((n, self.latent_dim), dtype=np.float32)
         return self.decode(z, layer, categories=generator.integers(self.num_categories, size=n))
 

@@ -1,8 +1,9 @@
 """How a model comes by its networks."""
 
-from keras_devae.checks import check_channels_last
-from keras_devae.errors import UsageError, unknown_name
+from keras_devae.checks import at_least, check_channels_last, image_shape_of, one_of
+from keras_devae.errors import UsageError
 from keras_devae.layers import derived_seeds
+from keras_devae.models.keras_arguments import check_options, check_settings
 from keras_devae.networks import NETWORKS
 
 
@@ -35,14 +36,12 @@ class Construction:
         Raises:
             UsageError: If a name is unknown or a size not supported.
         """
-        if network not in NETWORKS:
-            raise unknown_name("network", network, NETWORKS)
-        image_shape = tuple(image_shape)
-        if len(image_shape) != 3:
-            raise UsageError(
-                f"`image_shape` must be (height, width, channels). Received: {image_shape}."
-            )
+        check_settings()
+        one_of("network", network, NETWORKS)
+        image_shape = image_shape_of(image_shape)
         check_channels_last(image_shape)
+        at_least("latent_dim", latent_dim, 1)
+        check_options(cls, options)
         make_encoder, make_decoder = NETWORKS[network]
         encoder_seed, decoder_seed = derived_seeds(seed, 2)
         encoder_options = cls.encoder_options(latent_dim, **options)

@@ -4,8 +4,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_devae.checks import finite_at_least, pressures
-from keras_devae.errors import unknown_name
+from keras_devae.checks import finite_at_least, one_of, pressures
 from keras_devae.layers import DiTStack, LayerDraw, LayerEmbedding, derived_seeds
 from keras_devae.losses import gaussian_kl
 from keras_devae.models.vae import VAE, LossTerms
@@ -56,8 +55,7 @@ class DeVAE(VAE):
         layer_weight_base=1.0,
         **kwargs,
     ):
-        if objective not in OBJECTIVES:
-            raise unknown_name("objective", objective, OBJECTIVES)
+        one_of("objective", objective, OBJECTIVES)
         # The widths of the networks depend on the number of layers.
         self.betas = pressures("betas", betas)
         self.num_layers = len(self.betas)

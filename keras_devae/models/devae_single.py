@@ -4,8 +4,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_devae.checks import finite_at_least, pressures
-from keras_devae.errors import unknown_name
+from keras_devae.checks import finite_at_least, one_of, pressures
 from keras_devae.layers import LayerDraw, derived_seeds
 from keras_devae.models.devae import OBJECTIVES
 from keras_devae.models.vae import VAE
@@ -51,8 +50,7 @@ class DeVAESingle(VAE):
         layer_weight_base=1.0,
         **kwargs,
     ):
-        if objective not in OBJECTIVES:
-            raise unknown_name("objective", objective, OBJECTIVES)
+        one_of("objective", objective, OBJECTIVES)
         super().__init__(encoder, decoder, **kwargs)
         self.betas = pressures("betas", betas)
         self.objective = objective

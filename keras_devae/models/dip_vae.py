@@ -2,8 +2,7 @@
 
 import keras
 
-from keras_devae.checks import finite_at_least
-from keras_devae.errors import unknown_name
+from keras_devae.checks import finite_at_least, one_of
 from keras_devae.losses import DIP_KINDS, dip_penalties
 from keras_devae.models.vae import VAE
 
@@ -36,9 +35,7 @@ class DIPVAE(VAE):
 
     def __init__(self, encoder, decoder, kind="i", lambda_od=10.0, lambda_d=None, **kwargs):
         super().__init__(encoder, decoder, **kwargs)
-        if kind not in DIP_KINDS:
-            raise unknown_name("kind", kind, DIP_KINDS)
-        self.kind = kind
+        self.kind = one_of("kind", kind, DIP_KINDS)
         self.lambda_od = finite_at_least("lambda_od", lambda_od)
         self.lambda_d = None if lambda_d is None else finite_at_least("lambda_d", lambda_d)
 

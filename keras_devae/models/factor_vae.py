@@ -11,6 +11,7 @@ from keras_devae.losses import (
     discriminator_loss,
     permute_dimensions,
 )
+from keras_devae.models.keras_arguments import get_optimizer
 from keras_devae.models.vae import VAE
 from keras_devae.networks import discriminator
 
@@ -66,7 +67,11 @@ class FactorVAE(VAE):
                 published one. Keras's callbacks that set the learning rate set it for both.
             **kwargs: See `VAE.compile`.
         """
-        optimizer = keras.optimizers.get(optimizer)
+        optimizer = get_optimizer(optimizer)
+        if discriminator_optimizer is not None:
+            discriminator_optimizer = get_optimizer(
+                discriminator_optimizer, "discriminator_optimizer"
+            )
         super().compile(_both(optimizer, discriminator_optimizer), *args, **kwargs)
 
     @property
@@ -113,5 +118,5 @@ def _both(optimizer, discriminator_optimizer):
         )
     if discriminator_optimizer is None:
         discriminator_optimizer = keras.optimizers.Adam(1e-4, beta_1=0.5, beta_2=0.9)
-    own = keras.optimizers.get(discriminator_optimizer)
-    return MultiOptimizer(OptimizerMap(optimizer, {"discriminator_.*": own}))
+    own = {"discriminator_.*": discriminator_optimizer}
+    return MultiOptimizer(OptimizerMap(optimizer, own))

@@ -7,6 +7,7 @@ import numpy as np
 
 from keras_devae.checks import check_channels_last
 from keras_devae.errors import UsageError
+from keras_devae.models.sources import images_in, is_array
 from keras_devae.pipeline import Batches
 
 _ROWS = 4096
@@ -32,10 +33,10 @@ def check_images(images, image_shape, bounded, trains=True):
     elif isinstance(images, Batches):
         _check_array(images.images(0), image_shape, bounded)
     elif isinstance(images, keras.utils.PyDataset):
-        _check_array(first_of(images[0]), image_shape, bounded)
+        _check_array(images_in(images[0]), image_shape, bounded)
     elif hasattr(images, "__iter__") and not hasattr(images, "__next__"):
         for batch in images:
-            _check_array(first_of(batch), image_shape, bounded)
+            _check_array(images_in(batch), image_shape, bounded)
             break
 
 
@@ -43,7 +44,7 @@ def check_held_out_images(validation_data, image_shape, bounded):
     """Checks images for validation as `check_images` does, and that they are not resident.
 
     Args:
-        validation_data: As `fit` of Keras takes it, or `None`.
+        validation_data: The images, as `check_images` takes them, or `None`.
         image_shape: See `check_images`.
         bounded: See `check_images`.
 
@@ -52,18 +53,12 @@ def check_held_out_images(validation_data, image_shape, bounded):
     """
     if validation_data is None:
         return
-    images = validation_data[0] if isinstance(validation_data, tuple) else validation_data
-    if isinstance(images, Batches) and images.resident:
+    if isinstance(validation_data, Batches) and validation_data.resident:
         raise UsageError(
             "Only the images for training can be resident. Make the batches for validation "
             "without `resident`."
         )
-    check_images(images, image_shape, bounded)
-
-
-def is_array(images):
-    """Tells an array or tensor from batches of them."""
-    return hasattr(images, "shape") and hasattr(images, "dtype")
+    check_images(validation_data, image_shape, bounded)
 
 
 def are_floats(images):
@@ -71,12 +66,8 @@ def are_floats(images):
     return keras.backend.is_float_dtype(keras.backend.standardize_dtype(images.dtype))
 
 
-def first_of(batch):
-    """Returns the images of a batch, or of validation data, that may hold labels behind them."""
-    return batch[0] if isinstance(batch, (tuple, list)) else batch
-
-
 def _check_array(images, image_shape, bounded, trains=True):
+    _check_kind(images)
     if tuple(images.shape[1:]) != tuple(image_shape):
         if len(images.shape) == 4:
             check_channels_last(images.shape[1:])
@@ -93,6 +84,25 @@ def _check_array(images, image_shape, bounded, trains=True):
             extremes += [int(np.min(rows)), int(np.max(rows))]
     if extremes:
         _check_integers(min(extremes), max(extremes), trains)
+
+
+def _check_kind(images):
+    """Raises a `UsageError` unless it is an array of numbers."""
+    if not is_array(images) or isinstance(images, keras.KerasTensor):
+        raise UsageError(
+            "Expected images (n, height, width, channels) as an array. "
+            f"Received: {type(images).__name__}."
+        )
+    if isinstance(images, np.ma.MaskedArray):
+        raise UsageError(
+            "Images cannot be masked. Fill what is masked, e.g. with `images.filled(0)`."
+        )
+    try:
+        dtype = keras.backend.standardize_dtype(images.dtype)
+    except ValueError:
+        dtype = str(images.dtype)
+    if not dtype.startswith(("float", "bfloat", "int", "uint", "bool")):
+        raise UsageError(f"Images must be numbers, integers or floats. Received: {dtype}.")
 
 
 def _check_floats(rows, start, bounded):

@@ -7,10 +7,13 @@ import numpy as np
 from keras import ops
 
 from keras_devae.backend import compiles_with_xla
+from keras_devae.checks import at_least, flag
 from keras_devae.distribution import without_distribution
 from keras_devae.errors import UsageError
 from keras_devae.layer_advice import layer_advice
 from keras_devae.models.images import check_images
+from keras_devae.models.sources import arrays_of
+from keras_devae.randomness import random_generator
 
 #: Bound of the log-variance: a standard deviation between e^-10 and e^10.
 LOG_VAR_LIMIT = 20.0
@@ -29,7 +32,9 @@ class Inference:
         """Returns the parameters of the posterior.
 
         Args:
-            images: `(n, height, width, channels)`, uint8 or float.
+            images: `(n, height, width, channels)`, uint8 or float; or what holds such arrays, see
+                `keras_devae.models.sources.arrays_of`: batches, a data set, a dictionary with them
+                as `image`.
             layer: Number of the latent layer, default 0; or `None` for all K of them.
             batch_size: Images encoded at a time; default 256.
 
@@ -48,7 +53,7 @@ class Inference:
         """Returns what the encoder itself says, of which every latent layer's posterior is made.
 
         Args:
-            images: `(n, height, width, channels)`, uint8 or float.
+            images: As in `posterior`.
             batch_size: Images encoded at a time; default 256.
 
         Returns:
@@ -57,10 +62,29 @@ class Inference:
         Raises:
             UsageError: If the images do not fit the model.
         """
-        check_images(images, self.image_shape, self.likelihood.bounded, trains=False)
-        outputs = in_chunks(self._encode_chunk, images, batch_size)
+        outputs = self.over_images(self._encode_chunk, images, batch_size)
         log_var = np.clip(outputs["z_log_var"], -LOG_VAR_LIMIT, LOG_VAR_LIMIT)
         return outputs["z_mean"], log_var
+
+    def over_images(self, function, images, batch_size):
+        """Maps a function of chunks over images, checked, and joins what it returns by name.
+
+        Args:
+            function: Takes an array of images, returns a dictionary of arrays.
+            images: As in `posterior`.
+            batch_size: Images in a chunk.
+
+        Raises:
+            UsageError: If the images do not fit the model, or are none.
+        """
+        at_least("batch_size", batch_size, 1)
+        parts = []
+        for part in arrays_of(images):
+            check_images(part, self.image_shape, self.likelihood.bounded, trains=False)
+            parts.append(in_chunks(function, part, batch_size))
+        if not parts:
+            raise UsageError(f"The {type(images).__name__} holds no images.")
+        return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
     def layer_posterior(self, mean, log_var, layer=0):
         """Returns the parameters of a layer's posterior from what the encoder said.
@@ -81,7 +105,7 @@ class Inference:
         """Returns the codes of images: the means of the posterior.
 
         Args:
-            images: `(n, height, width, channels)`, uint8 or float.
+            images: As in `posterior`.
             layer: Number of the latent layer, default 0; or `None` for all K of them.
             sample: With true, a sample of the posterior in place of its mean.
             seed: Integer seed of that sample, or `None` (default).
@@ -93,10 +117,13 @@ class Inference:
         Raises:
             UsageError: If the images do not fit the model or there is no such layer.
         """
+        # Checked first, so that a wrong seed does not wait for the encoder.
+        flag("sample", sample)
+        generator = random_generator(seed)
         mean, log_var = self.posterior(images, layer, batch_size)
         if not sample:
             return mean
-        noise = np.random.default_rng(seed).standard_normal(mean.shape, dtype=np.float32)
+        noise = generator.standard_normal(mean.shape, dtype=np.float32)
         return mean + np.exp(0.5 * log_var) * noise
 
     def decode(self, z, layer=0, batch_size=256):
@@ -111,10 +138,11 @@ class Inference:
             Pixel means, float32 array `(n, height, width, channels)`.
 
         Raises:
-            UsageError: If the codes have another width or there is no such layer.
+            UsageError: If the codes have another width or are not finite, or there is no such
+                layer.
         """
-        z = np.asarray(z, dtype=np.float32)
-        self._check_codes(z, layer)
+        at_least("batch_size", batch_size, 1)
+        z = self.checked_codes(z, layer)
         inputs = keras.ops.convert_to_numpy(self.decoder_inputs(z, layer))
         return self._decode_inputs(inputs, batch_size)
 
@@ -122,7 +150,7 @@ class Inference:
         """Returns the reconstructions of images from the means of the posterior.
 
         Args:
-            images: `(n, height, width, channels)`, uint8 or float.
+            images: As in `posterior`.
             layer: Number of the latent layer to go through; default 0.
             batch_size: Images at a time; default 256.
 
@@ -142,7 +170,8 @@ class Inference:
         Returns:
             Pixel means, float32 array `(n, height, width, channels)`.
         """
-        z = np.random.default_rng(seed).standard_normal((n, self.latent_dim), dtype=np.float32)
+        at_least("n", n, 0)
+        z = random_generator(seed).standard_normal((n, self.latent_dim), dtype=np.float32)
         return self.decode(z, layer)
 
     def layer_losses(self):
@@ -184,17 +213,37 @@ class Inference:
 
     def check_layer(self, layer):
         """Raises a `UsageError` unless there is a latent layer of that number."""
-        if layer not in range(self.num_layers):
+        whole = isinstance(layer, (int, np.integer)) and not isinstance(layer, bool)
+        if not whole or layer not in range(self.num_layers):
             raise UsageError(
                 f"The model has the latent layers 0 to {self.num_layers - 1}. Received: {layer}."
             )
 
-    def _check_codes(self, z, layer):
+    def checked_codes(self, z, layer):
+        """Returns codes of a layer as a float32 array.
+
+        Args:
+            z: Codes `(n, latent_dim)`, an array, a tensor or nested lists.
+            layer: Number of the latent layer.
+
+        Raises:
+            UsageError: If they are none, or there is no such layer.
+        """
         self.check_layer(layer)
+        expected = f"Expected codes of shape (n, {self.latent_dim})"
+        try:
+            z = np.asarray(ops.convert_to_numpy(z) if hasattr(z, "shape") else z, np.float32)
+        except (ValueError, TypeError, OverflowError) as error:
+            raise UsageError(f"{expected}. Received: {type(z).__name__}.") from error
         if z.ndim != 2 or z.shape[1] != self.latent_dim:
+            raise UsageError(f"{expected}. Received: {z.shape}.")
+        unfit = ~np.isfinite(z).all(axis=1)
+        if unfit.any():
             raise UsageError(
-                f"Expected codes of shape (n, {self.latent_dim}). Received: {z.shape}."
+                f"{expected}, all finite. Received: {z[np.argmax(unfit)]} in row "
+                f"{np.argmax(unfit)}."
             )
+        return z
 
     def _decode_inputs(self, inputs, batch_size):
         return in_chunks(self._decode_chunk, inputs, batch_size)["reconstruction"]

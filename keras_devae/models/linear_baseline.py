@@ -9,7 +9,16 @@ import numpy as np
 from keras_devae.checks import at_least
 from keras_devae.errors import UsageError
 from keras_devae.losses import GaussianLikelihood
-from keras_devae.models.images import check_images, first_of, is_array
+from keras_devae.models.images import check_images
+from keras_devae.models.keras_arguments import (
+    check_fit,
+    check_options,
+    check_settings,
+    held_out_images,
+    refuse,
+)
+from keras_devae.models.sources import as_source, images_in, is_array
+from keras_devae.models.training import callbacks_of
 from keras_devae.models.vae import VAE
 from keras_devae.networks import linear_decoder, linear_encoder
 from keras_devae.pipeline import Batches
@@ -38,7 +47,8 @@ class LinearBaseline(VAE):
     """
 
     def __init__(self, encoder, decoder, fit_images=5000, likelihood=None, **kwargs):
-        likelihood = likelihood or GaussianLikelihood(output="linear")
+        if likelihood is None:
+            likelihood = GaussianLikelihood(output="linear")
         if getattr(likelihood, "output", None) != "linear":
             raise UsageError(
                 f"{type(self).__name__} needs a Gaussian likelihood of linear output. Leave it "
@@ -69,7 +79,13 @@ class LinearBaseline(VAE):
         Raises:
             UsageError: If another likelihood or network is asked for.
         """
-        if network not in (None, "linear") or likelihood not in (None, "gaussian"):
+        check_settings()
+        check_options(cls, options)
+        plain = all(
+            value is None or (isinstance(value, str) and value == name)
+            for value, name in ((network, "linear"), (likelihood, "gaussian"))
+        )
+        if not plain:
             raise UsageError(
                 f"{cls.__name__} is linear and has a Gaussian likelihood. Leave both out. "
                 f"Received: network={network!r}, likelihood={likelihood!r}."
@@ -93,14 +109,27 @@ class LinearBaseline(VAE):
         """
         raise NotImplementedError
 
-    def fit(self, x=None, *args, callbacks=None, validation_data=None, **kwargs):
+    def fit(
+        self,
+        x=None,
+        y=None,
+        *args,
+        callbacks=None,
+        validation_data=None,
+        class_weight=None,
+        sample_weight=None,
+        **kwargs,
+    ):
         """Fits the decomposition to the first `fit_images` images, in one go.
 
         Args:
-            x: Images: an array, or batches as in `VAE.fit`.
+            x: Images: an array, a data set or batches as in `VAE.fit`.
+            y: Refused, like `class_weight` and `sample_weight`.
             *args: Ignored, here for those who change the model's class only.
             callbacks: Keras callbacks; they see one epoch of one step.
             validation_data: Images; their losses appear with `val_`.
+            class_weight: Refused.
+            sample_weight: Refused.
             **kwargs: Ignored, like `epochs` and `verbose`.
 
         Returns:
@@ -110,9 +139,15 @@ class LinearBaseline(VAE):
             UsageError: If the images do not fit the model, if images or pixels are fewer than the
                 components, or if the networks are not those of `for_images`.
         """
+        refuse(sample_weight=sample_weight, class_weight=class_weight, y=y)
         self._check_weights()
-        check_images(x, self.image_shape, self.likelihood.bounded)
-        images = _first_images(x, self.fit_images)
+        self._check_compiled("fit")
+        callbacks = callbacks_of(callbacks)
+        check_fit(None, 1, 0, callbacks)
+        held_out = held_out_images(validation_data)
+        source = as_source(x)
+        check_images(source, self.image_shape, self.likelihood.bounded)
+        images = _first_images(source, self.fit_images)
         if len(images) <= self.latent_dim:
             raise UsageError(
                 f"{type(self).__name__} needs more images than its {self.latent_dim} components. "
@@ -120,8 +155,7 @@ class LinearBaseline(VAE):
             )
         flat = keras.ops.convert_to_numpy(self.pixels(images)).reshape(len(images), -1)
         self._set_weights(flat, *self.decompose(flat))
-        callbacks = list(callbacks) if isinstance(callbacks, (list, tuple)) else [callbacks]
-        return self._report(images, [c for c in callbacks if c is not None], validation_data)
+        return self._report(images, callbacks, held_out)
 
     def _check_weights(self):
         pixels, components = math.prod(self.image_shape), self.latent_dim
@@ -147,7 +181,7 @@ class LinearBaseline(VAE):
         self.encoder.get_layer("z_log_var").set_weights([np.zeros_like(encoding.T), log_var])
         self.decoder.set_weights([decoding, mean])
 
-    def _report(self, images, callbacks, validation_data):
+    def _report(self, images, callbacks, held_out):
         callbacks = keras.callbacks.CallbackList(
             callbacks, add_history=True, add_progbar=False, model=self, epochs=1, steps=1, verbose=0
         )
@@ -156,8 +190,7 @@ class LinearBaseline(VAE):
         callbacks.on_epoch_begin(0)
         logs = self.evaluate(images, verbose=0, return_dict=True)
         callbacks.on_train_batch_end(0, logs)
-        if validation_data is not None:
-            held_out = validation_data[0] if isinstance(validation_data, tuple) else validation_data
+        if held_out is not None:
             losses = self.evaluate(held_out, verbose=0, return_dict=True)
             logs = {**logs, **{f"val_{name}": value for name, value in losses.items()}}
         callbacks.on_epoch_end(0, logs)
@@ -182,7 +215,7 @@ def _first_images(source, count):
         batches = map(source.__getitem__, range(len(source)))
     parts, found = [], 0
     for batch in batches:
-        parts.append(keras.ops.convert_to_numpy(first_of(batch))[: count - found])
+        parts.append(keras.ops.convert_to_numpy(images_in(batch))[: count - found])
         found += len(parts[-1])
         if found >= count:
             break

@@ -5,38 +5,26 @@ import copy
 import keras
 from keras import ops
 
-from keras_devae.backend import (
-    compiles_with_xla,
-    hide_accelerators_from_tensorflow,
-    steps_in_one_call,
-)
-from keras_devae.distribution import (
-    check_parts,
-    mean_over_batch,
-    reducible,
-    share_of_loss,
-    shared_out,
-)
+from keras_devae.backend import compiles_with_xla
+from keras_devae.distribution import mean_over_batch, reducible, share_of_loss
 from keras_devae.errors import UsageError
 from keras_devae.layers import GaussianSampling
 from keras_devae.losses import gaussian_kl, get_likelihood
 from keras_devae.models.construction import Construction
-from keras_devae.models.guard import StepSynchronization, TrainingGuard
-from keras_devae.models.images import (
-    are_floats,
-    check_held_out_images,
-    check_images,
-    nan_outside_unit_range,
-)
+from keras_devae.models.images import are_floats, nan_outside_unit_range
 from keras_devae.models.inference import LOG_VAR_LIMIT, Inference
+from keras_devae.models.keras_arguments import check_labels, check_options, check_settings
+from keras_devae.models.reach import check_decoder_reach, check_encoder_reach
+from keras_devae.models.sources import images_in
 from keras_devae.models.terms import LossTerms, TermTrackers
-from keras_devae.pipeline import Batches
-from keras_devae.resident import kept_on_device
+from keras_devae.models.training import Training
+from keras_devae.models.weights import Files
+from keras_devae.randomness import checked_seed
 from keras_devae.schedules import StepCounter
 
 
 @keras.saving.register_keras_serializable(package="keras_devae")
-class VAE(Construction, Inference, keras.Model):
+class VAE(Construction, Inference, Training, Files, keras.Model):
     """Variational autoencoder (Kingma & Welling 2014).
 
     Minimises `reconstruction + KL`, each summed over pixels or latent dimensions and averaged over
@@ -55,7 +43,9 @@ class VAE(Construction, Inference, keras.Model):
         **kwargs: `name`, `dtype`, `trainable` of `keras.Model`.
 
     Raises:
-        UsageError: If encoder and decoder do not fit together.
+        UsageError: If encoder and decoder do not fit together, or end in an activation that cannot
+            be right: the likelihood applies its sigmoid to the decoder's output itself, and the
+            posterior must reach both sides of the prior.
 
     Example:
         >>> images = kd.data.load("dsprites", image_size=32).images(range(128))
@@ -79,12 +69,16 @@ class VAE(Construction, Inference, keras.Model):
     resident_images = None
 
     def __init__(self, encoder, decoder, likelihood="bernoulli", seed=None, **kwargs):
+        check_options(type(self), kwargs)
+        check_settings(kwargs.get("dtype"))
         super().__init__(**kwargs)
         latent_dim = self.check_networks(encoder, decoder)
         self.encoder = encoder
         self.decoder = decoder
         self.likelihood = get_likelihood(likelihood)
-        self.seed = seed
+        check_encoder_reach(encoder)
+        check_decoder_reach(decoder, self.likelihood)
+        self.seed = checked_seed(seed)
         self.image_shape = tuple(encoder.input_shape[1:])
         self.latent_dim = latent_dim
         self.sampling = GaussianSampling(seed=seed)
@@ -101,9 +95,10 @@ class VAE(Construction, Inference, keras.Model):
     def pixels(self, images):
         """Turns images into float32 pixels: integers are divided by 255, floats left alone.
 
-        Row numbers, `(batch,)`, stand for resident images while there are any.
+        Row numbers, `(batch,)`, stand for resident images while there are any; of a dictionary
+        `image` counts.
         """
-        images = ops.convert_to_tensor(images)
+        images = ops.convert_to_tensor(images_in(images))
         if len(images.shape) == 1:
             if self.resident_images is None:
                 raise UsageError(
@@ -177,11 +172,11 @@ class VAE(Construction, Inference, keras.Model):
         )
 
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
-        """Computes the objective for Keras's own training loop; labels `y` are ignored.
+        """Computes the objective for Keras's own training loop.
 
         Args:
             x: Images.
-            y: Ignored.
+            y: Labels that came with the images, which are warned of and not used.
             y_pred: What `call` returned.
             sample_weight: Not supported.
             training: Whether this is a training step.
@@ -190,11 +185,10 @@ class VAE(Construction, Inference, keras.Model):
             The scalar loss. Regularisers of the networks and losses that their layers add count in.
 
         Raises:
-            UsageError: If sample weights are given.
+            UsageError: If sample weights are given, or images as labels.
         """
-        del y
-        if sample_weight is not None:
-            raise UsageError("Sample weights are not supported. Repeat the images instead.")
+        check_labels(y, sample_weight, self.image_shape)
+        x = images_in(x)
         pixels = self.pixels(x)
         if self.likelihood.bounded and are_floats(x):
             pixels = nan_outside_unit_range(pixels)
@@ -246,122 +240,6 @@ class VAE(Construction, Inference, keras.Model):
         """
         resident = self.resident_images
         return [*super().non_trainable_variables, *([resident.variable] if resident else [])]
-
-    # Training: Keras's own loop, with the package's checks in front of it.
-
-    def compile(self, *args, jit_compile="auto", **kwargs):
-        """Configures training, see `keras.Model.compile`.
-
-        Args:
-            *args: Arguments of `keras.Model.compile`.
-            jit_compile: As there, but `"auto"` (default) leaves XLA off on TensorFlow on a CPU,
-                where it is slower.
-            **kwargs: Arguments of `keras.Model.compile`.
-        """
-        super().compile(*args, jit_compile=jit_compile, **kwargs)
-        self._requested_jit_compile = jit_compile
-        if jit_compile == "auto":
-            self.jit_compile = compiles_with_xla()
-        # Keras would wait for the first step, and a model saved before it could not be resumed.
-        self.optimizer.build(self.trainable_variables)
-
-    def get_compile_config(self):
-        """Returns the arguments of `compile`, with `jit_compile` as it was given.
-
-        A model trained on one backend and loaded on another chooses anew what `"auto"` means.
-        """
-        config = super().get_compile_config()
-        return config and {**config, "jit_compile": self._requested_jit_compile}
-
-    def compile_from_config(self, config):
-        """Configures training as a saved model was, optimizer state included."""
-        self.compile(**keras.saving.deserialize_keras_object(config))
-
-    def fit(self, x=None, *args, callbacks=None, validation_data=None, **kwargs):
-        """Trains the model, see `keras.Model.fit`.
-
-        Args:
-            x: Images: an array, a `tf.data.Dataset`, a `keras.utils.PyDataset` (such as
-                `dataset.batches()`), a `torch.utils.data.DataLoader` or a generator. Those of
-                `dataset.batches(resident=True)` are all kept on the device meanwhile.
-            *args: Arguments of `keras.Model.fit`.
-            callbacks: As there; a `TrainingGuard` is added if there is none.
-            validation_data: Images as in `x`. Reconstruction uses the posterior mean, no noise.
-            **kwargs: Arguments of `keras.Model.fit`.
-
-        Returns:
-            Keras's `History`.
-
-        Raises:
-            UsageError: If the images do not fit the model, or those for validation are resident.
-            FailureError: If a loss becomes NaN or infinite, which that of float images outside
-                `[0, 1]` is for the Bernoulli likelihood; or resident images do not fit in memory.
-        """
-        check_images(x, self.image_shape, self.likelihood.bounded)
-        check_held_out_images(validation_data, self.image_shape, self.likelihood.bounded)
-        callbacks = list(callbacks) if isinstance(callbacks, (list, tuple)) else [callbacks]
-        callbacks = [StepSynchronization(), *(c for c in callbacks if c is not None)]
-        if not any(isinstance(callback, TrainingGuard) for callback in callbacks):
-            callbacks.insert(1, TrainingGuard())
-        # Keras's second argument after the images is the size of a batch.
-        batch_size = kwargs.get("batch_size", args[1] if len(args) > 1 else None)
-        check_parts(self, x, batch_size)
-        held_out = validation_data[0] if isinstance(validation_data, tuple) else validation_data
-        check_parts(self, held_out, kwargs.get("validation_batch_size") or batch_size)
-        batches = x
-        if isinstance(x, Batches):
-            # They are in their own, repeatable order; Keras would shuffle them once more.
-            kwargs["shuffle"] = False
-            x, more = shared_out(self, x)
-            callbacks += more.pop("callbacks", [])
-            kwargs.update(more)
-        with kept_on_device(self, batches, "train_function"):
-            return super().fit(
-                x, *args, callbacks=callbacks, validation_data=validation_data, **kwargs
-            )
-
-    def make_train_function(self, force=False):
-        """Makes what computes an execution, see `keras.Model.make_train_function`."""
-        if self.train_function is not None and not force:
-            return
-        super().make_train_function(force=force)
-        if self.resident_images is not None:
-            self.train_function = steps_in_one_call(self, self.train_function)
-
-    def evaluate(self, x=None, *args, **kwargs):
-        """Computes the losses of images, see `keras.Model.evaluate`.
-
-        Args:
-            x: Images, as in `fit`.
-            *args: Arguments of `keras.Model.evaluate`.
-            **kwargs: Arguments of `keras.Model.evaluate`.
-
-        Returns:
-            As `keras.Model.evaluate`; deterministic, with the posterior mean in place of a sample.
-
-        Raises:
-            UsageError: If the images do not fit the model.
-        """
-        check_images(x, self.image_shape, self.likelihood.bounded)
-        check_parts(self, x, kwargs.get("batch_size", args[1] if len(args) > 1 else None))
-        with kept_on_device(self, x, "test_function"):
-            return super().evaluate(x, *args, **kwargs)
-
-    def _maybe_symbolic_build(self, *args, **kwargs):
-        """Leaves out what Keras does on several devices of TensorFlow's before it trains.
-
-        It would use up a batch, and an epoch of `Batches`, to build what is built already.
-        """
-
-    def save(self, *args, **kwargs):
-        """Saves the model, see `keras.Model.save`; TensorFlow is kept off another's GPU.
-
-        Args:
-            *args: Arguments of `keras.Model.save`.
-            **kwargs: Arguments of `keras.Model.save`.
-        """
-        hide_accelerators_from_tensorflow()
-        super().save(*args, **kwargs)
 
     def unseen(self):
         """Returns the names of the metrics that no step of this epoch has updated."""

@@ -5,7 +5,7 @@ import math
 import keras
 from keras import layers
 
-from keras_devae.checks import check_convolutional_size
+from keras_devae.checks import at_least, check_convolutional_size, image_shape_of
 from keras_devae.layers import Convolution, TransposedConvolution
 from keras_devae.networks.parts import encoder_outputs, seeded_kernels
 
@@ -45,6 +45,7 @@ def convolutional_encoder(image_shape, latent_dim, seed=None, num_categories=0, 
         UsageError: If the image size is not supported.
     """
     kernels = seeded_kernels(seed)
+    image_shape = image_shape_of(image_shape)
     images = keras.Input(image_shape, name="image")
 
     def trunk(divisor):
@@ -82,6 +83,8 @@ def convolutional_decoder(input_dim, image_shape, seed=None):
     Raises:
         UsageError: If the image size is not supported.
     """
+    at_least("input_dim", input_dim, 1)
+    image_shape = image_shape_of(image_shape)
     kernels = seeded_kernels(seed)
     channels = [*_strided_channels(image_shape)[-2::-1], image_shape[-1]]
     z = keras.Input((input_dim,), name="z")

@@ -3,6 +3,7 @@
 import keras
 from keras import layers
 
+from keras_devae.checks import at_least, widths
 from keras_devae.networks.parts import seeded_kernels
 
 
@@ -20,7 +21,12 @@ def discriminator(latent_dim, units=(1000,) * 6, seed=None, dtype=None):
 
     Returns:
         A `keras.Model` from codes `(batch, latent_dim)` to float32 logits `(batch, 2)`.
+
+    Raises:
+        UsageError: If a width is not a whole number of at least 1.
     """
+    at_least("latent_dim", latent_dim, 1)
+    units = widths("units", units)
     kernels = seeded_kernels(seed)
     z = keras.Input((latent_dim,), name="z")
     x = z

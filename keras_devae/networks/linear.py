@@ -5,7 +5,7 @@ import math
 import keras
 from keras import layers
 
-from keras_devae.checks import at_least
+from keras_devae.checks import at_least, image_shape_of
 
 
 def linear_encoder(image_shape, latent_dim):
@@ -20,10 +20,10 @@ def linear_encoder(image_shape, latent_dim):
         of `z_mean` and `z_log_var`, float32 `(batch, latent_dim)`.
 
     Raises:
-        UsageError: If `latent_dim` is below 1.
+        UsageError: If `latent_dim` is below 1, or the shape is none.
     """
     at_least("latent_dim", latent_dim, 1)
-    images = keras.Input(image_shape, name="image")
+    images = keras.Input(image_shape_of(image_shape), name="image")
     pixels = layers.Flatten()(images)
     heads = {name: _zero_map(latent_dim, name)(pixels) for name in ("z_mean", "z_log_var")}
     return keras.Model(images, heads, name="encoder")
@@ -39,7 +39,12 @@ def linear_decoder(input_dim, image_shape):
     Returns:
         A `keras.Model` from `(batch, input_dim)` to float32 pixels
         `(batch, height, width, channels)`.
+
+    Raises:
+        UsageError: If `input_dim` is below 1, or the shape is none.
     """
+    at_least("input_dim", input_dim, 1)
+    image_shape = image_shape_of(image_shape)
     z = keras.Input((input_dim,), name="z")
     pixels = _zero_map(math.prod(image_shape), "pixels")(z)
     return keras.Model(z, layers.Reshape(image_shape, dtype="float32")(pixels), name="decoder")

@@ -5,6 +5,7 @@ import math
 import keras
 from keras import layers
 
+from keras_devae.checks import at_least, image_shape_of, widths
 from keras_devae.networks.parts import encoder_outputs, seeded_kernels
 
 
@@ -24,9 +25,13 @@ def mlp_encoder(image_shape, latent_dim, units=(1200, 1200), seed=None, num_cate
         A `keras.Model` from images in `[0, 1]`, `(batch, height, width, channels)`, to a dictionary
         of `z_mean` and `z_log_var`, float32 `(batch, latent_dim)`, and with categories
         `category_logits`, `(batch, num_categories)`.
+
+    Raises:
+        UsageError: If a width or a side of the images is not a whole number of at least 1.
     """
     kernels = seeded_kernels(seed)
-    images = keras.Input(image_shape, name="image")
+    units = widths("units", units)
+    images = keras.Input(image_shape_of(image_shape), name="image")
 
     def trunk(divisor):
         return _hidden(
@@ -49,7 +54,13 @@ def mlp_decoder(input_dim, image_shape, units=(1200, 1200), seed=None):
     Returns:
         A `keras.Model` from `(batch, input_dim)` to float32 logits
         `(batch, height, width, channels)`.
+
+    Raises:
+        UsageError: As `mlp_encoder`.
     """
+    at_least("input_dim", input_dim, 1)
+    image_shape = image_shape_of(image_shape)
+    units = widths("units", units)
     kernels = seeded_kernels(seed)
     z = keras.Input((input_dim,), name="z")
     x = _hidden(z, units, kernels)

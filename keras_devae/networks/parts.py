@@ -5,6 +5,7 @@ import numpy as np
 from keras import layers
 
 from keras_devae.checks import at_least
+from keras_devae.randomness import random_generator
 
 
 def encoder_outputs(trunk, latent_dim, kernels, num_categories=0, groups=1):
@@ -24,10 +25,11 @@ def encoder_outputs(trunk, latent_dim, kernels, num_categories=0, groups=1):
         `category_logits`, `(batch, num_categories)`.
 
     Raises:
-        UsageError: If `latent_dim` or `groups` is below 1.
+        UsageError: If `latent_dim` or `groups` is below 1, or `num_categories` below 0.
     """
     at_least("latent_dim", latent_dim, 1)
     at_least("groups", groups, 1)
+    at_least("num_categories", num_categories, 0)
     sizes = group_sizes(latent_dim, groups)
     features = [trunk(len(sizes)) for _ in sizes]
     outputs = {
@@ -72,11 +74,12 @@ def seeded_kernels(seed=None):
     """Yields Glorot-uniform initialisers (Keras's default), each with a seed derived from one.
 
     Args:
-        seed: Integer seed, or `None` (default) for random ones.
+        seed: Integer seed, or `None` (default) for random ones, which follow from
+            `keras.utils.set_random_seed`.
 
     Yields:
         `keras.initializers.GlorotUniform` objects.
     """
-    generator = np.random.default_rng(seed)
+    generator = random_generator(seed)
     while True:
         yield keras.initializers.GlorotUniform(seed=int(generator.integers(2**31)))

@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-from keras_devae.checks import at_least, finite_at_least
+from keras_devae.checks import at_least, finite_at_least, flag
 from keras_devae.errors import UsageError
 
 
@@ -22,7 +22,7 @@ class _PIController(keras.layers.Layer):
             raise UsageError(
                 f"`beta_max` must be above `beta_min`, which is {beta_min}. Received: {beta_max}."
             )
-        self.reference_compat = bool(reference_compat)
+        self.reference_compat = flag("reference_compat", reference_compat)
 
     def _add_state(self, name, value, shape=()):
         """Adds a float32 variable, float32 under mixed precision too."""

@@ -34,6 +34,13 @@ class Schedule:
         Raises:
             UsageError: If `step` is not a scalar of an integer dtype.
         """
+        if not hasattr(step, "shape"):
+            if not isinstance(step, numbers.Integral) or isinstance(step, bool):
+                raise UsageError(
+                    "`step` must be a whole number or a scalar of an integer dtype. "
+                    f"Received: {step!r}."
+                )
+            step = min(max(int(step), 0), 2**31 - 1)
         step = ops.convert_to_tensor(step)
         dtype = keras.backend.standardize_dtype(step.dtype)
         if tuple(step.shape) != () or not keras.backend.is_int_dtype(dtype):

@@ -95,8 +95,7 @@ def trained_on(model):
         ({}, 24),
         ({"validation_split": 0.25}, 18),
         ({"validation_split": 0.3}, 16),
-        # Keras does not split where there are data for validation.
-        ({"validation_split": 0.25, "validation_data": True}, 24),
+        ({"validation_data": True}, 24),
     ],
 )
 def test_size_of_an_array(tiny, blobs, options, expected):

@@ -137,14 +137,6 @@ def test_predict_returns_a_dictionary(tiny, blobs, method):
         np.testing.assert_array_equal(outputs["category"], np.eye(3)[categories])
 
 
-def test_labels_are_ignored(tiny, blobs):
-    images = blobs(8)
-    model = tiny("vae")
-    labels = np.zeros((8, 2))
-    with_labels = model.evaluate(images, labels, verbose=0)
-    assert with_labels == model.evaluate(images, verbose=0)
-
-
 def test_sample_weights_are_refused(tiny, blobs):
     images = blobs(8)
     with pytest.raises(UsageError, match="Sample weights are not supported"):

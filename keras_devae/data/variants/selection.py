@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from keras_devae.checks import at_least, true_or_false
+from keras_devae.checks import at_least, flag
 from keras_devae.data.dataset import Dataset
 from keras_devae.data.factor_grid import FactorGrid
 from keras_devae.data.variants.arguments import (
@@ -163,7 +163,7 @@ def held_out(
             or none would be left.
     """
     checked_dataset(dataset)
-    true_or_false("complement", complement)
+    flag("complement", complement)
     combinations = checked_combinations(combinations)
     factors = dataset.factors(np.arange(len(dataset)))
     matching = np.zeros(len(dataset), bool)

@@ -1,0 +1,136 @@
+"""What networks can return at all, whatever their weights: are their last layers the right ones?"""
+
+import math
+
+import keras
+import numpy as np
+from keras import layers, ops
+
+from keras_devae.errors import UsageError
+from keras_devae.layers import Convolution, TransposedConvolution
+
+#: Share of a likelihood's pixel means, at either end, that a decoder need not reach.
+_MARGIN = 0.1
+#: How far below and above zero the heads of an encoder must reach.
+_REACH = 0.3
+_LARGE = 1e6
+_LINEAR_WHERE_NOT_ACTIVATED = (
+    layers.Dense,
+    layers.Conv2D,
+    layers.Conv2DTranspose,
+    Convolution,
+    TransposedConvolution,
+)
+_VARIANCES = ("moving_mean", "moving_variance")
+
+
+def check_decoder_reach(decoder, likelihood):
+    """Refuses a decoder that squashes its output for a likelihood that squashes it too.
+
+    A sigmoid of a sigmoid lies between 0.5 and 0.73, a sigmoid of a ReLU above 0.5: such a model
+    trains, and cannot draw a dark pixel. Where the likelihood takes the output as it is, as the
+    Gaussian one of linear output does, any last layer may be right: sigmoid for pixels in [0, 1],
+    tanh for [-1, 1], ReLU for pixels without an upper limit.
+
+    Args:
+        decoder: A functional model from codes to images.
+        likelihood: The likelihood.
+
+    Raises:
+        UsageError: If the decoder's outputs cannot make the likelihood's pixel means come near
+            their lowest and highest value.
+    """
+    extremes = np.full((2, *decoder.output_shape[1:]), _LARGE, np.float32)
+    extremes[0] *= -1
+    means = ops.convert_to_numpy(likelihood.mean(ops.convert_to_tensor(extremes)))
+    low, high = float(means[0].min()), float(means[1].max())
+    if not (low < high and max(-low, high) < _LARGE) or _ends_linearly(decoder.outputs[0]):
+        return
+    outputs = _outputs_of_random_weights(decoder)
+    reached = ops.convert_to_numpy(likelihood.mean(ops.convert_to_tensor(outputs)))
+    margin = _MARGIN * (high - low)
+    if np.nanmin(reached) > low + margin or np.nanmax(reached) < high - margin:
+        raise UsageError(
+            f"The decoder ends in an activation, and the {likelihood.name} likelihood applies one "
+            f"itself: no pixel could leave {_range_of(reached)}. Let the last layer be linear, "
+            "without an activation, or take what the decoder returns as it is, with "
+            'likelihood=keras_devae.losses.GaussianLikelihood(output="linear"). Received: '
+            f"outputs in {_range_of(outputs)}, whatever the weights."
+        )
+
+
+def check_encoder_reach(encoder):
+    """Refuses an encoder whose posterior lies on one side of the prior, whatever its weights.
+
+    The prior's mean is 0 and its log-variance 0. Means that are never negative (ReLU, sigmoid,
+    softplus, softmax) cannot follow it, and a log-variance that is never negative (the same, often
+    where a standard deviation was meant) leaves every code noisier than the prior. A tanh on
+    either, or a negative log-variance, is a choice.
+
+    Args:
+        encoder: A functional model from images to `z_mean` and `z_log_var`.
+
+    Raises:
+        UsageError: If one of the two does not reach where it must.
+    """
+    heads = {name: encoder.output[name] for name in ("z_mean", "z_log_var")}
+    if all(map(_ends_linearly, heads.values())):
+        return
+    outputs = _outputs_of_random_weights(encoder)
+    for name in heads:
+        values = outputs[name]
+        too_high = np.nanmin(values) > -_REACH
+        if too_high or (name == "z_mean" and np.nanmax(values) < _REACH):
+            meant = "" if name == "z_mean" else ", the logarithm of the variance,"
+            raise UsageError(
+                f"The encoder's `{name}`{meant} ends in an activation that keeps it on one side of "
+                "zero. Let its last layer be linear, without an activation. Received: outputs in "
+                f"{_range_of(values)}, whatever the weights."
+            )
+
+
+def _ends_linearly(tensor):
+    """Tells whether a symbolic output plainly is a linear map's; if in doubt, no."""
+    layer = tensor._keras_history.operation
+    kind = type(layer)
+    if kind in _LINEAR_WHERE_NOT_ACTIVATED:
+        return layer.activation is keras.activations.linear
+    is_linear = kind is layers.Activation and layer.activation is keras.activations.linear
+    if is_linear or kind in (layers.Reshape, layers.Flatten, layers.Concatenate):
+        # A layer that is used several times has no one input.
+        inputs = layer.input if len(layer._inbound_nodes) == 1 else None
+        inputs = inputs if isinstance(inputs, (list, tuple)) else [inputs]
+        return all(x is not None and _ends_linearly(x) for x in inputs)
+    return False
+
+
+def _outputs_of_random_weights(network):
+    """Returns what a network makes of noise with large random weights, NumPy arrays.
+
+    Its own weights may be zero, or its layers frozen; what its activations make of the results is
+    the same. Nothing of the network is changed, and no seed is used up.
+    """
+    random = np.random.default_rng(0)
+    inputs = random.normal(size=(8, *network.input_shape[1:])).astype(np.float32)
+    trainable, others = (
+        [_random_weight(random, variable) for variable in variables]
+        for variables in (network.trainable_variables, network.non_trainable_variables)
+    )
+    outputs = network.stateless_call(
+        trainable, others, ops.convert_to_tensor(inputs), training=False
+    )[0]
+    return keras.tree.map_structure(lambda x: ops.convert_to_numpy(ops.cast(x, "float32")), outputs)
+
+
+def _random_weight(random, variable):
+    is_float = keras.backend.is_float_dtype(keras.backend.standardize_dtype(variable.dtype))
+    if not is_float or variable.name in _VARIANCES:
+        return ops.convert_to_tensor(variable)
+    # Kernels of this scale make the values of a layer four times those of the one before.
+    scale = 4 / math.sqrt(math.prod(variable.shape[:-1]) or 1)
+    values = random.normal(0, scale, tuple(variable.shape)).astype(np.float32)
+    return ops.cast(ops.convert_to_tensor(values), variable.dtype)
+
+
+def _range_of(values):
+    return f"{np.nanmin(values):.2g} to {np.nanmax(values):.2g}"

@@ -1,0 +1,48 @@
+"""Random numbers on the host, which follow from Keras's global seed where none is given."""
+
+import random
+
+import numpy as np
+
+from keras_devae.errors import UsageError
+
+#: Seeds lie below this: what every backend and NumPy's global generator take.
+SEED_LIMIT = 2**32
+
+
+def checked_seed(seed: int | None, name: str = "seed") -> int | None:
+    """Checks a seed.
+
+    Args:
+        seed: What was received.
+        name: The argument's name, for the message; default `"seed"`.
+
+    Returns:
+        The seed, a plain integer, or `None`.
+
+    Raises:
+        UsageError: If it is neither `None` nor a whole number from 0 to 4,294,967,295.
+    """
+    if seed is None:
+        return None
+    whole = isinstance(seed, (int, np.integer)) and not isinstance(seed, bool)
+    if not whole or not 0 <= seed < SEED_LIMIT:
+        raise UsageError(
+            f"`{name}` must be a whole number from 0 to {SEED_LIMIT - 1}, or None for a random "
+            f"one. Received: {seed!r}."
+        )
+    return int(seed)
+
+
+def random_generator(seed: int | None = None) -> np.random.Generator:
+    """Makes a NumPy generator.
+
+    Args:
+        seed: Whole number of at least 0, or `None` (default) for one that Python's `random` draws,
+            as Keras does for its own layers: `keras.utils.set_random_seed` then determines it.
+
+    Raises:
+        UsageError: If the seed is not one.
+    """
+    seed = checked_seed(seed)
+    return np.random.default_rng(random.getrandbits(32) if seed is None else seed)
