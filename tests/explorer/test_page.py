@@ -208,8 +208,8 @@ def test_pictures_are_enlarged_without_smoothing(visit, address):
 def test_python_opens_the_same_page(painter, visit, monkeypatch, capsys):
     """It serves until Ctrl-C, here until it has been looked at."""
 
-    def serve_while_visiting(page, listener, browser):
-        assert not browser
+    def serve_while_visiting(page, listener, browser, credentials):
+        assert not browser and credentials is None
         server = make_server(page)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
         thread.start()
