@@ -12,7 +12,10 @@ def _credentials(auth, no_password):
     """Returns what `choose_credentials` takes; a password that was left out is asked for."""
     if no_password:
         if auth is not None:
-            raise UsageError("--auth and --no-password contradict each other. Leave one out.")
+            raise UsageError(
+                "--auth (or KERAS_DEVAE_AUTH) and --no-password contradict each other. Leave one "
+                "out."
+            )
         return False
     if auth is None:
         return None
@@ -40,7 +43,7 @@ def _typed_password(user):
     "--host",
     default="127.0.0.1",
     show_default=True,
-    help="Address to listen on; other machines reach other ones than this.",
+    help="Address to listen on; 0.0.0.0 lets other machines in.",
 )
 @click.option("--port", type=click.IntRange(1, 65535), help="[default: first free from 7860]")
 @click.option("--browser/--no-browser", default=True, help="Open the browser, or only say where.")
@@ -81,10 +84,10 @@ def explore(context, run, host, port, browser, images, seed, auth, no_password):
     from keras_devae.interruption import Interruption
 
     check_gradio()
-    wanted = _credentials(auth, no_password)
     directory = RunDirectory.open(run)
     config = directory.read_config()
     directory.trained_model_file()
+    wanted = _credentials(auth, no_password)
     with Interruption(), listen(host, port) as listener, private_folder():
         credentials = choose_credentials(listener, wanted)
         choose_backend(context, config.backend)

@@ -53,8 +53,8 @@ class Door:
 
     All else is answered here, in one sentence: 403 for a foreign host or origin, 401 without the
     password, 404 for other routes (those that take files among them), 405 for other methods, 413
-    for a request that is too long, and 422 for a call that the page cannot have made. No other
-    origin may read an answer, and web sockets are closed.
+    for a request that is too long, 415 for a call that is no JSON, and 422 for one that the page
+    cannot have made. No other origin may read an answer, and web sockets are closed.
 
     Args:
         application: The ASGI application behind the door.

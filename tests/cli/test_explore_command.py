@@ -71,7 +71,7 @@ def test_a_taken_port_is_said_before_the_model_is_loaded(workplace, capsys, with
         (["--auth", "ann:"], "", "--auth must be USER or USER:PASSWORD"),
         (["--auth", "ann"], "", "standard input, which is empty"),
         (["--auth", "ann"], "\n", "standard input, which is empty"),
-        (["--auth", "ann:secret", "--no-password"], "", "--auth and --no-password contradict"),
+        (["--auth", "ann:secret", "--no-password"], "", "--no-password contradict each other"),
         (["--host", ""], "", "must be an address of this machine"),
         (["--host", "no such host"], "", "Cannot listen on no such host"),
     ],

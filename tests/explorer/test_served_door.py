@@ -16,7 +16,7 @@ import pytest
 
 from keras_devae.explorer.door import CALL_PATH
 from keras_devae.explorer.page import make_page
-from keras_devae.explorer.serving import listen, make_server, private_folder
+from keras_devae.explorer.serving import address_of, listen, make_server, private_folder
 
 pytestmark = [
     pytest.mark.browser,
@@ -182,7 +182,7 @@ def test_the_page_works_in_a_browser_behind_a_password(painter, chromium):
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
         thread.start()
         try:
-            address = f"http://localhost:{listener.getsockname()[1]}"
+            address = address_of(listener)
             known = {"username": "ann", "password": "päss:word"}
             with chromium.new_context(http_credentials=known) as context:
                 page = context.new_page()
@@ -235,6 +235,9 @@ def test_python_serves_until_it_is_interrupted_and_leaves_nothing(tmp_path, call
         assert stat.S_IMODE(folder.stat().st_mode) == 0o700
     finally:
         process.send_signal(number)
-        _, errors = process.communicate(timeout=60)
+        try:
+            _, errors = process.communicate(timeout=60)
+        finally:
+            process.kill()
     assert errors.splitlines()[-1] in ("KeyboardInterrupt", "keras_devae.interruption.Termination")
     assert not list(temporary.iterdir()) and list(tmp_path.iterdir()) == [temporary]

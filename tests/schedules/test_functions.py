@@ -24,10 +24,10 @@ EVERY_KIND = [
     ConstantSchedule(2.5),
     LinearSchedule(1, 4, 6),
     LinearSchedule(5, 0.5, 8, stairs=3),
-    LinearSchedule(5, 0.5, 8, stairs=2, rest=0.5),
     ExponentialSchedule(30, 8, start=0.5, temperature=3, warmup_steps=2),
     GeometricSchedule(40, 0.5, 6),
     StageSchedule(3, 3),
+    LinearSchedule(5, 0.5, 8, stairs=2, rest=0.5),
 ]
 
 
@@ -199,6 +199,8 @@ def test_schedules_move_in_a_compiled_step():
     np.testing.assert_allclose(columns[4][:7], np.geomspace(40, 0.5, 7), rtol=1e-5)
     np.testing.assert_allclose(columns[4][7:], 0.5)
     np.testing.assert_allclose(columns[5], [0, 0, 0, 1, 1, 1, 2, 2, 2, 2, 2])
+    resting = [5, 5, 5, 3.875, 2.75, 2.75, 2.75, 1.625, 0.5, 0.5, 0.5]
+    np.testing.assert_allclose(columns[6], resting, rtol=1e-6)
 
 
 @pytest.mark.parametrize("schedule", EVERY_KIND, ids=repr)
