@@ -16,7 +16,7 @@ import pytest
 
 from keras_devae.explorer.door import CALL_PATH
 from keras_devae.explorer.page import make_page
-from keras_devae.explorer.serving import address_of, listen, make_server, private_folder
+from keras_devae.explorer.serving import listen, make_server, private_folder
 
 pytestmark = [
     pytest.mark.browser,
@@ -174,28 +174,6 @@ def test_50_megabytes_are_refused_and_not_printed(served, capfd):
         assert status == 200
     assert client.ask()[0] == 200
     assert capfd.readouterr() == ("", "")
-
-
-def test_the_page_works_in_a_browser_behind_a_password(painter, chromium):
-    with private_folder(), listen() as listener:
-        server = make_server(make_page(painter()), credentials=("ann", "päss:word"))
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
-        thread.start()
-        try:
-            address = address_of(listener)
-            known = {"username": "ann", "password": "päss:word"}
-            with chromium.new_context(http_credentials=known) as context:
-                page = context.new_page()
-                page.goto(address)
-                with page.expect_response(lambda response: CALL_PATH in response.url) as answer:
-                    page.get_by_label("Row of the image").fill("10")
-                assert answer.value.status == 200
-                page.get_by_text("row 10: left 3, right 1").wait_for()
-            with chromium.new_context(http_credentials={**known, "password": "x"}) as context:
-                assert context.new_page().goto(address).status == 401
-        finally:
-            server.should_exit = True
-            thread.join()
 
 
 PROGRAM = """
