@@ -1,13 +1,50 @@
 """`keras-devae explore`."""
 
+import sys
+
 import click
 
 from keras_devae.cli.options import choose_backend, run_argument, status_line
+from keras_devae.errors import UsageError
+
+
+def _credentials(auth, no_password):
+    """Returns what `choose_credentials` takes; a password that was left out is asked for."""
+    if no_password:
+        if auth is not None:
+            raise UsageError(
+                "--auth (or KERAS_DEVAE_AUTH) and --no-password contradict each other. Leave one "
+                "out."
+            )
+        return False
+    if auth is None:
+        return None
+    user, colon, password = auth.partition(":")
+    if not user or (colon and not password):
+        # Nothing at all, as of a shell's variable that is not set, is not to mean no password.
+        raise UsageError("--auth must be USER or USER:PASSWORD, neither of them empty.")
+    if not colon:
+        password = _typed_password(user)
+    return user, password
+
+
+def _typed_password(user):
+    if sys.stdin.isatty():
+        return click.prompt(f"Password of {user}", hide_input=True, err=True)
+    password = sys.stdin.readline().rstrip("\r\n")
+    if not password:
+        raise UsageError("--auth USER reads the password from the standard input, which is empty.")
+    return password
 
 
 @click.command()
 @run_argument
-@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option(
+    "--host",
+    default="127.0.0.1",
+    show_default=True,
+    help="Address to listen on; 0.0.0.0 lets other machines in.",
+)
 @click.option("--port", type=click.IntRange(1, 65535), help="[default: first free from 7860]")
 @click.option("--browser/--no-browser", default=True, help="Open the browser, or only say where.")
 @click.option(
@@ -18,20 +55,41 @@ from keras_devae.cli.options import choose_backend, run_argument, status_line
     help="Images that the latents are measured on.",
 )
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Of the images.")
+@click.option(
+    "--auth",
+    metavar="USER[:PASSWORD]",
+    envvar="KERAS_DEVAE_AUTH",
+    show_envvar=True,
+    help="User and password that the page asks for. A password left out is typed, or read from the "
+    "standard input; one on the command line is seen in the list of processes.  [default with "
+    "another --host: explore and a random password, which is printed]",
+)
+@click.option("--no-password", is_flag=True, help="Ask for no password with another --host either.")
 @click.pass_context
-def explore(context, run, host, port, browser, images, seed):
+def explore(context, run, host, port, browser, images, seed, auth, no_password):
     """Move the latents of the run in folder RUN and watch the image change, on a local page.
 
-    Only this machine reaches the page; with --host 0.0.0.0 others do, too. Ctrl-C ends it.
+    Only this machine reaches the page; with --host 0.0.0.0 others do, too, and need the password.
+    Ctrl-C ends it.
     """
     from keras_devae.experiments.run_directory import RunDirectory
-    from keras_devae.explorer.serving import address_of, check_gradio, listen, serve
+    from keras_devae.explorer.serving import (
+        announcement,
+        check_gradio,
+        choose_credentials,
+        listen,
+        private_folder,
+        serve,
+    )
+    from keras_devae.interruption import Interruption
 
     check_gradio()
     directory = RunDirectory.open(run)
     config = directory.read_config()
     directory.trained_model_file()
-    with listen(host, port) as listener:
+    wanted = _credentials(auth, no_password)
+    with Interruption(), listen(host, port) as listener, private_folder():
+        credentials = choose_credentials(listener, wanted)
         choose_backend(context, config.backend)
 
         from keras_devae.experiments.trained_model import load_trained
@@ -43,5 +101,6 @@ def explore(context, run, host, port, browser, images, seed):
             model, dataset = load_trained(directory), directory.load_dataset()
             status("measuring the latents")
             page = make_page(Session(model, dataset, images, seed))
-        click.echo(f"The page is at {address_of(listener)} until Ctrl-C.")
-        serve(page, listener, browser)
+        for line in announcement(listener, credentials, chosen=wanted is not None):
+            click.echo(line)
+        serve(page, listener, browser, credentials)

@@ -10,7 +10,7 @@ import click
 
 from keras_devae.cli.surroundings import plain_surroundings
 from keras_devae.errors import FailureError, UsageError
-from keras_devae.interruption import INTERRUPTED, heed_signals
+from keras_devae.interruption import exit_status, heed_signals
 from keras_devae.version import __version__
 
 #: Command -> one line of help; the module of that name, with underscores, holds it and is imported
@@ -135,9 +135,10 @@ def _run(arguments):
     except click.ClickException as error:
         error.show()
         status = error.exit_code
-    except (KeyboardInterrupt, click.Abort):
+    except (KeyboardInterrupt, click.Abort) as ending:
         click.echo("Interrupted.", err=True)
-        status = INTERRUPTED
+        # Click makes an `Abort` of every `KeyboardInterrupt`.
+        status = exit_status(ending.__cause__ or ending)
     except Exception as error:
         if debug:
             raise

@@ -107,6 +107,17 @@ _NOT_SETTINGS = ("run", "runs_dir", "resume_run", "overwrite", "as_json")
 @click.option("--latent-dim", type=int, help="Latent dimensions.  [default: 10]")
 @click.option("--network", help="convolutional or mlp.  [default: convolutional]")
 @click.option("--likelihood", help="bernoulli or gaussian.  [default: by the number of channels]")
+@click.option(
+    "--network-units",
+    callback=list_of(int, "whole numbers"),
+    metavar="NUMBERS",
+    help="Widths of the hidden layers of mlp, with commas.  [default: 1200,1200]",
+)
+@click.option(
+    "--likelihood-sigma",
+    type=float,
+    help="Standard deviation of gaussian pixels.  [default: the plain squared error]",
+)
 @click.option("--batch-size", type=int, help="Images a step.  [default: 64]")
 @click.option("--steps", type=int, help="Steps in all.  [default: 20000]")
 @click.option("--learning-rate", type=float, help="Of Adam.  [default: 1e-4]")

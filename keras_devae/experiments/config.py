@@ -50,6 +50,10 @@ class RunConfig:
         network: `"convolutional"`, `"mlp"`, or `None`: convolutional, or linear for PCA and ICA.
         likelihood: `"bernoulli"`, `"gaussian"`, or `None`: Bernoulli for one channel, Gaussian for
             more and for PCA and ICA.
+        network_units: Widths of the hidden layers of encoder and decoder with `"mlp"`, or `None`:
+            1200 and 1200.
+        likelihood_sigma: Standard deviation of a pixel with `"gaussian"`, or `None`: the
+            reconstruction term is the plain squared error.
         batch_size: Images a step.
         steps: Steps in all.
         learning_rate: Of Adam (0.9, 0.999).
@@ -91,6 +95,8 @@ class RunConfig:
     latent_dim: int = 10
     network: str | None = None
     likelihood: str | None = None
+    network_units: tuple[int, ...] | None = None
+    likelihood_sigma: float | None = None
     batch_size: int = 64
     steps: int = 20_000
     learning_rate: float = 1e-4
@@ -125,6 +131,7 @@ class RunConfig:
         data.variants.check(self.variants)
         check_tracked(self.track, has_factors=True)
         self._check_names()
+        self._check_parts()
         self._check_ranges()
 
     def _check_kinds(self):
@@ -138,6 +145,25 @@ class RunConfig:
             if getattr(self, name) is not None:
                 path = getattr(self, name)
                 checks.expanded_path(f"`{name}`", path.partition(":")[2] or path)
+
+    def _check_parts(self):
+        """Checks the settings of networks and likelihood that belong to one kind of them only."""
+        fitted = MODEL_CATALOGUE[self.model].fitted
+        if self.network_units is not None:
+            units = checks.widths("network_units", self.network_units)
+            object.__setattr__(self, "network_units", units)
+            if not units or self.network != "mlp":
+                raise UsageError(
+                    "`network_units` needs at least one width, and `network` set to mlp. "
+                    f"Received: {list(units)}, network {self.network}."
+                )
+        if self.likelihood_sigma is not None:
+            checks.positive("likelihood_sigma", self.likelihood_sigma)
+            if fitted or self.likelihood != "gaussian":
+                raise UsageError(
+                    "`likelihood_sigma` needs `likelihood` set to gaussian, and a model that is "
+                    f"trained. Received: likelihood {self.likelihood}, model {self.model}."
+                )
 
     def _check_names(self):
         if MODEL_CATALOGUE[self.model].fitted and self.likelihood == "bernoulli":

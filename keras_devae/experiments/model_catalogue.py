@@ -5,9 +5,16 @@ import functools
 from collections.abc import Callable
 from typing import Any
 
-from keras_devae.checks import at_least, finite_at_least, positive, pressures, widths
-from keras_devae.errors import UsageError, unknown_name
-from keras_devae.experiments.kinds import shortened
+from keras_devae.checks import at_least, finite_at_least, flag, positive, pressures, widths
+from keras_devae.errors import unknown_name
+from keras_devae.experiments.option_checks import (
+    check_limits,
+    check_set_point,
+    one_of,
+    or_none,
+    share,
+    weight_or_schedule,
+)
 
 NETWORK_NAMES = ("convolutional", "mlp")
 LIKELIHOOD_NAMES = ("bernoulli", "gaussian")
@@ -56,42 +63,16 @@ class ModelEntry:
     fitted: bool = False
 
 
-def _one_of(*known):
-    def check(name, value):
-        if value not in known:
-            raise unknown_name(name, value, known)
-        return value
-
-    return check
-
-
-def _or_none(check):
-    return lambda name, value: None if value is None else check(name, value)
-
-
-def _flag(name, value):
-    if not isinstance(value, bool):
-        raise UsageError(f"`{name}` must be true or false. Received: {value!r}.")
-    return value
-
-
-def _weight_or_schedule(name, value):
-    if not isinstance(value, dict):
-        return finite_at_least(name, value)
-    if isinstance(value.get("class_name"), str) and isinstance(value.get("config"), dict):
-        return value
-    raise UsageError(
-        f"`{name}` must be a number or the configuration of a schedule, with `class_name` and "
-        f"`config`. Received: {shortened(value)}."
-    )
-
-
 def _weight(default, help, *scales):
     return Option("number", default, help, finite_at_least, scales or (_PIXELS,))
 
 
 def _nats(default, help):
     return Option("number", default, help, finite_at_least)
+
+
+def _optional_number(help):
+    return Option("number", None, help, or_none(finite_at_least))
 
 
 def _steps(default, help):
@@ -102,7 +83,7 @@ def _whole(default, help, least):
     return Option("whole", default, help, functools.partial(at_least, least=least))
 
 
-_COMPAT = Option("flag", False, "Repeat a known fault of the published code.", _flag)
+_COMPAT = Option("flag", False, "Repeat a known fault of the published code.", flag)
 _DEVAE = {
     "betas": Option(
         "numbers", (1.0, 10.0, 40.0), "Pressure of each latent layer.", pressures, (_PIXELS,)
@@ -111,7 +92,7 @@ _DEVAE = {
         "text",
         "sampled",
         "sampled draws a layer a step, summed adds them.",
-        _one_of("sampled", "summed"),
+        one_of("sampled", "summed"),
     ),
     "layer_weight_base": Option("number", 1.0, "s: layer i has the weight s^i.", finite_at_least),
 }
@@ -121,8 +102,12 @@ _TARGET = {
         "whole",
         None,
         "Stairs on that way; a straight line without.",
-        _or_none(functools.partial(at_least, least=1)),
+        or_none(functools.partial(at_least, least=1)),
     ),
+    "kl_target_rest": Option(
+        "number", 1.0, "Part of each stair before the climb to the next; 1 jumps.", share
+    ),
+    "beta_max": _optional_number("Upper limit of beta; none without."),
     "proportional_gain": _weight(0.01, "Kp of the controller."),
     "integral_gain": _weight(0.001, "Ki of the controller.", _PIXELS, _RATE),
 }
@@ -145,6 +130,7 @@ MODEL_CATALOGUE = {
             "gamma": _weight(1000.0, "Weight of the distance to the capacity."),
             "capacity_max": _nats(25.0, "Capacity at the end, nats."),
             "capacity_steps": _steps(100_000, "Steps until then."),
+            "capacity_start": _nats(0.0, "Capacity at the start, nats."),
         },
     ),
     "beta_tc_vae": ModelEntry(
@@ -158,7 +144,7 @@ MODEL_CATALOGUE = {
                 "text",
                 "weighted",
                 "weighted or stratified sampling of the batch.",
-                _one_of("weighted", "stratified"),
+                one_of("weighted", "stratified"),
             ),
             "reference_compat": _COMPAT,
         },
@@ -166,7 +152,7 @@ MODEL_CATALOGUE = {
     "beta_vae": ModelEntry(
         "reconstruction + beta KL",
         "Higgins et al. 2017, beta-VAE",
-        {"beta": Option("number", 6.0, "Weight of the KL.", _weight_or_schedule, (_PIXELS,))},
+        {"beta": Option("number", 6.0, "Weight of the KL.", weight_or_schedule, (_PIXELS,))},
     ),
     "cascade_vae": ModelEntry(
         "reconstruction + sum_d beta_d KL_d, and a categorical code assigned by matching",
@@ -191,6 +177,7 @@ MODEL_CATALOGUE = {
             "kl_target": _nats(18.0, "Set point at the end, nats."),
             "kl_target_start": _nats(0.5, "Set point at the start, nats."),
             **_TARGET,
+            "beta_init": _optional_number("Beta at the start; beta_min without."),
             "beta_min": _weight(1.0, "Lower limit of beta."),
             "reference_compat": _COMPAT,
         },
@@ -233,15 +220,10 @@ MODEL_CATALOGUE = {
         "Kumar et al. 2018, Variational Inference of Disentangled Latent Concepts from Unlabeled "
         "Observations",
         {
-            "kind": Option(
-                "text", "i", "i, of the means, or ii, of the codes.", _one_of("i", "ii")
-            ),
+            "kind": Option("text", "i", "i, of the means, or ii, of the codes.", one_of("i", "ii")),
             "lambda_od": _weight(10.0, "Weight off the diagonal."),
-            "lambda_d": Option(
-                "number",
-                None,
-                "Weight on the diagonal; 10 lambda_od (i) or lambda_od (ii) without.",
-                _or_none(finite_at_least),
+            "lambda_d": _optional_number(
+                "Weight on the diagonal; 10 lambda_od (i) or lambda_od (ii) without."
             ),
         },
     ),
@@ -285,6 +267,8 @@ MODEL_CATALOGUE = {
             "categorical_capacity_max": _nats(1.1, "Capacity of the categorical code, nats."),
             "capacity_steps": _steps(300_000, "Steps until both."),
             "temperature": Option("number", 0.67, "Of the Gumbel-softmax.", positive),
+            "capacity_start": _nats(0.0, "Capacity at the start, nats."),
+            "categorical_capacity_start": _nats(0.0, "Categorical capacity at the start, nats."),
         },
     ),
     "pca": ModelEntry(
@@ -318,7 +302,11 @@ def check_options(model, options):
     for name in options:
         if name not in known:
             raise unknown_name(f"option of {model}", name, known)
-    return {name: known[name].check(name, value) for name, value in options.items()}
+    checked = {name: known[name].check(name, value) for name, value in options.items()}
+    if "kl_target" in known:
+        check_set_point(checked)
+        check_limits(checked)
+    return checked
 
 
 def default_options(model, image_shape, steps):

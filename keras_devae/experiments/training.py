@@ -17,6 +17,7 @@ from keras_devae.experiments.tracking import tracking_callbacks
 from keras_devae.experiments.trained_model import load_run_model, load_trained
 from keras_devae.files import archive_damage, replacing
 from keras_devae.interruption import Interruption
+from keras_devae.losses import GaussianLikelihood
 from keras_devae.models import MODELS
 from keras_devae.models.images import check_images
 from keras_devae.models.saved import UnreadableModelError
@@ -44,8 +45,9 @@ def build_model(config, dataset):
             dataset.image_shape,
             latent_dim=config.latent_dim,
             network=config.network,
-            likelihood=config.likelihood,
+            likelihood=_likelihood(config),
             seed=config.seed,
+            **_of_networks(config),
             **config.model_options,
         )
         some = dataset.images(range(min(len(dataset), config.batch_size)))
@@ -56,6 +58,16 @@ def build_model(config, dataset):
             jit_compile=config.jit_compile,
         )
     return model
+
+
+def _likelihood(config):
+    if config.likelihood_sigma is None:
+        return config.likelihood
+    return GaussianLikelihood(sigma=config.likelihood_sigma)
+
+
+def _of_networks(config):
+    return {} if config.network_units is None else {"network_units": config.network_units}
 
 
 @contextlib.contextmanager

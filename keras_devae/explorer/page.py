@@ -1,12 +1,14 @@
 """The explorer's page, built on Gradio, which is imported only when a page is made."""
 
 import base64
+import functools
 import html
 import io
 import os
 
 from PIL import Image
 
+from keras_devae.errors import UsageError
 from keras_devae.explorer.session import reach_of
 
 _STEP = 0.05
@@ -147,16 +149,31 @@ class _Explorer:
     def _on(self, triggers, function, inputs, outputs):
         self.gradio.on(
             triggers,
-            function,
+            self._refusing(function),
             inputs,
             outputs,
             # Without the queue an answer comes at once; while one is awaited, only the newest
             # values are kept.
             queue=False,
+            # Its kinds of values are checked before, see `calls.py`; Gradio's bounds of sliders
+            # would be those of the image before, while a visitor chooses another one.
+            preprocess=False,
             trigger_mode="always_last",
             show_progress="hidden",
             api_visibility="private",
         )
+
+    def _refusing(self, function):
+        """Has the page show what a function refuses, and the terminal nothing of it."""
+
+        @functools.wraps(function)
+        def refusing(*values):
+            try:
+                return function(*values)
+            except UsageError as error:
+                raise self.gradio.Error(html.escape(str(error)), print_exception=False) from None
+
+        return refusing
 
     def _choose(self, row, layer, show_all):
         """Begins with the image in the field, or the nearest that there is."""

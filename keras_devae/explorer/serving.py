@@ -1,15 +1,27 @@
 """Serving the explorer's page, unless asked otherwise to this machine only."""
 
+import asyncio
+import concurrent.futures
+import contextlib
 import errno
 import os
+import secrets
+import signal
 import socket
 import sys
+import tempfile
+import threading
 import webbrowser
+from collections.abc import Iterator
+from typing import Any, Literal
 
 from keras_devae.checks import has_extra
 from keras_devae.errors import UsageError
+from keras_devae.explorer.calls import call_checker
+from keras_devae.explorer.door import Door, is_local
 from keras_devae.explorer.page import make_page, system_theme
 from keras_devae.explorer.session import Session
+from keras_devae.interruption import Interruption
 
 #: The ports that are tried where none is asked for.
 PORTS = range(7860, 7960)
@@ -20,63 +32,161 @@ def check_gradio():
     has_extra("The explorer", "gradio", "explore")
 
 
-def listen(host="127.0.0.1", port=None):
+def listen(host: str = "127.0.0.1", port: int | None = None) -> socket.socket:
     """Takes a port, before anything else is done.
 
     Args:
         host: Address to listen on; default that which only this machine reaches. `"0.0.0.0"` is
             every address of this machine.
-        port: Number of the port; default the first free one from 7860 on.
+        port: Number of the port; default the first free one from 7860 on. 0 is any free one.
 
     Returns:
         A `socket.socket` that listens.
 
     Raises:
-        UsageError: If the port is taken, or there is no such address here.
+        UsageError: If the port is taken, or there is no such address or port here.
     """
+    if not isinstance(host, str) or not host.strip():
+        # Nothing at all, as of a shell's variable that is not set, would be every address.
+        raise UsageError(
+            f"`host` must be an address of this machine, 0.0.0.0 for all. Received: {host!r}."
+        )
+    if port is not None and (not isinstance(port, int) or port not in range(65536)):
+        raise UsageError(f"`port` must be a whole number from 0 to 65535. Received: {port!r}.")
     for candidate in PORTS if port is None else [port]:
         try:
             return socket.create_server((host, candidate), family=_family(host, candidate))
         except OSError as error:
             if port is None and error.errno == errno.EADDRINUSE:
                 continue
-            raise UsageError(
-                f"Cannot listen on {host}, port {candidate}: {error.strerror}. Choose another "
-                "--host or --port."
-            ) from None
+            reason = (error.strerror or str(error)).partition(" (while")[0]
+            raise _cannot_listen(host, candidate, reason) from None
+        except ValueError:
+            # What is no name at all, with a NUL or a part of more than 63 letters.
+            raise _cannot_listen(host, candidate, "That is no address") from None
     raise UsageError(
         f"The ports {PORTS[0]} to {PORTS[-1]} are all taken. Choose another one with --port."
     )
 
 
-def address_of(listener):
+def _cannot_listen(host, port, reason):
+    shown = repr(host)[1:-1][:80]
+    return UsageError(
+        f"Cannot listen on {shown}, port {port}: {reason}. Choose another --host or --port."
+    )
+
+
+def address_of(listener: socket.socket) -> str:
     """Returns the address that a browser on this machine opens, e.g. `"http://127.0.0.1:7860"`."""
     host, port = listener.getsockname()[:2]
     host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
-def serve(page, listener, browser=True):
-    """Serves a page until Ctrl-C.
+def choose_credentials(
+    listener: socket.socket, auth: tuple[str, str] | Literal[False] | None = None
+) -> tuple[str, str] | None:
+    """Returns the user and the password that a page asks for.
+
+    Args:
+        listener: A socket, from `listen`.
+        auth: `(user, password)`; `False` for none; or `None` (default): none where only this
+            machine reaches the page, else the user `explore` and a random password.
+
+    Returns:
+        `(user, password)`, or `None` for none.
+
+    Raises:
+        UsageError: If `auth` is something else, the user or the password is empty, or the user has
+            a colon in it.
+    """
+    if auth is False or (auth is None and is_local(listener.getsockname()[0])):
+        return None
+    if auth is None:
+        return "explore", secrets.token_urlsafe(12)
+    is_pair = isinstance(auth, (tuple, list)) and len(auth) == 2
+    if not is_pair or not all(isinstance(part, str) and part for part in auth) or ":" in auth[0]:
+        # What was received may hold a password.
+        raise UsageError(
+            "`auth` must be a user without a colon and a password, neither of them empty, or False."
+        )
+    return tuple(auth)
+
+
+def announcement(
+    listener: socket.socket, credentials: tuple[str, str] | None, chosen: bool
+) -> list[str]:
+    """Says where a page is, and who else reaches it.
+
+    Args:
+        listener: A socket, from `listen`.
+        credentials: What the page asks for, from `choose_credentials`.
+        chosen: Whether the user chose the password, who then knows it.
+
+    Returns:
+        Lines of text.
+    """
+    lines = [f"The page is at {address_of(listener)} until Ctrl-C."]
+    if credentials is not None:
+        password = "" if chosen else f" and the password {credentials[1]}"
+        lines.append(f"It asks for the user {credentials[0]}{password}.")
+    if is_local(listener.getsockname()[0]):
+        return lines
+    if credentials is None:
+        lines.append(
+            "WARNING: no password. Whoever reaches this machine over the network sees this page, "
+            "images of the data set included, and may use this machine's time."
+        )
+    lines.append("Other machines reach it, too; what goes over the network is not encrypted.")
+    return lines
+
+
+def serve(
+    page: Any,
+    listener: socket.socket,
+    browser: bool = True,
+    credentials: tuple[str, str] | None = None,
+) -> None:
+    """Serves a page until Ctrl-C, also where an event loop is running, as in a notebook.
 
     Args:
         page: A `gradio.Blocks`, from `make_page`.
         listener: A socket, from `listen`; it is closed at the end.
         browser: Whether to open the page in the browser, where there is a screen; default true.
+        credentials: `(user, password)` that the page asks for, or `None` (default) for none.
 
     Raises:
-        KeyboardInterrupt: After Ctrl-C, when the server has ended.
+        KeyboardInterrupt: After Ctrl-C, when the server has ended; `Termination`, which is one,
+            after SIGTERM.
     """
-    server = make_server(page)
-    if browser and _has_screen():
-        # The socket listens already: the browser waits for what follows.
-        webbrowser.open(address_of(listener))
     with listener:
-        server.run(sockets=[listener])
+        server = make_server(page, listener.getsockname()[0], credentials)
+        if browser and _has_screen():
+            # The socket listens already: the browser waits for what follows.
+            webbrowser.open(address_of(listener))
+        # In a thread it has an event loop to itself, and signals stay this program's affair.
+        with _interruptible(), concurrent.futures.ThreadPoolExecutor(1) as threads:
+            serving = threads.submit(server.run, sockets=[listener])
+            try:
+                serving.result()
+            finally:
+                server.should_exit = True
 
 
-def make_server(page):
-    """Returns a `uvicorn.Server` of a page, which calls no other host and keeps no history."""
+def make_server(
+    page: Any, address: str = "127.0.0.1", credentials: tuple[str, str] | None = None
+) -> Any:
+    """Makes the server of a page, which calls no other host and keeps no history.
+
+    Args:
+        page: A `gradio.Blocks`, from `make_page`.
+        address: IP address that it listens on; default a loopback address. It decides which hosts
+            a request may name, see `Door`.
+        credentials: `(user, password)` that the page asks for, or `None` (default) for none.
+
+    Returns:
+        A `uvicorn.Server`.
+    """
     import fastapi
     import gradio
     import uvicorn
@@ -91,16 +201,53 @@ def make_server(page):
         mcp_server=False,
         pwa=False,
     )
-    # Pages that are still open would otherwise keep it from ending.
-    return uvicorn.Server(
-        uvicorn.Config(application, log_level="critical", timeout_graceful_shutdown=1)
-    )
+    options = {
+        "log_level": "critical",
+        "ws": "none",
+        "proxy_headers": False,
+        "server_header": False,
+        # Pages that are still open would otherwise keep it from ending.
+        "timeout_graceful_shutdown": 1,
+    }
+    door = Door(application, call_checker(page), address, credentials)
+    return uvicorn.Server(uvicorn.Config(door, **options))
 
 
-def explore(model, dataset, host="127.0.0.1", port=None, browser=True, images=5000, seed=0):
+@contextlib.contextmanager
+def private_folder() -> Iterator[str]:
+    """Gives Gradio a folder for temporary files that nobody else may read, and removes it.
+
+    Its own choice is one that all users of a machine share. A page must be made and served inside.
+
+    Yields:
+        The path of the folder.
+    """
+    before = os.environ.get("GRADIO_TEMP_DIR")
+    prefix = "keras-devae-explorer-"
+    with tempfile.TemporaryDirectory(prefix=prefix, ignore_cleanup_errors=True) as folder:
+        os.environ["GRADIO_TEMP_DIR"] = folder
+        try:
+            yield folder
+        finally:
+            del os.environ["GRADIO_TEMP_DIR"]
+            if before is not None:
+                os.environ["GRADIO_TEMP_DIR"] = before
+
+
+def explore(
+    model: Any,
+    dataset: Any,
+    host: str = "127.0.0.1",
+    port: int | None = None,
+    browser: bool = True,
+    images: int = 5000,
+    seed: int = 0,
+    auth: tuple[str, str] | Literal[False] | None = None,
+) -> None:
     """Opens a page with a slider for each latent dimension of a model, until Ctrl-C.
 
-    Of many dimensions the 20 with the largest KL divergence have one.
+    Of many dimensions the 20 with the largest KL divergence have one. In a notebook the cell runs
+    until the kernel is interrupted.
 
     Args:
         model: A trained model.
@@ -110,17 +257,45 @@ def explore(model, dataset, host="127.0.0.1", port=None, browser=True, images=50
         browser: Whether to open the page in the browser, where there is a screen; default true.
         images: Images that the latents are measured on; default 5,000, or all if there are fewer.
         seed: Integer seed of these images and of random ones; default 0.
+        auth: `(user, password)` that the page asks for; `False` for none; or `None` (default):
+            none where only this machine reaches the page, else a random password, which is printed.
 
     Raises:
-        UsageError: If Gradio is not installed here, or the port is taken.
+        UsageError: If Gradio is not installed here, the port is taken, or `auth` is no such pair.
         KeyboardInterrupt: After Ctrl-C, when the server has ended.
     """
     check_gradio()
-    listener = listen(host, port)
-    with listener:
+    with _interruptible(), listen(host, port) as listener, private_folder():
+        credentials = choose_credentials(listener, auth)
         page = make_page(Session(model, dataset, images, seed))
-        print(f"The page is at {address_of(listener)} until Ctrl-C.")
-        serve(page, listener, browser)
+        for line in announcement(listener, credentials, bool(auth)):
+            print(line, flush=True)
+        serve(page, listener, browser, credentials)
+
+
+@contextlib.contextmanager
+def _interruptible():
+    """Has Ctrl-C and SIGTERM raise exceptions here, so that what was begun is ended in order."""
+    before = signal.getsignal(signal.SIGINT)
+    # `asyncio.run` has Ctrl-C cancel a task, which would wait for what is done here to end.
+    taken = _in_event_loop() and before not in (None, signal.SIG_IGN, signal.default_int_handler)
+    if taken:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with Interruption():
+            yield
+    finally:
+        if taken:
+            signal.signal(signal.SIGINT, before)
+
+
+def _in_event_loop():
+    """Tells whether this is the main thread and runs an event loop."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return threading.current_thread() is threading.main_thread()
 
 
 def _family(host, port):

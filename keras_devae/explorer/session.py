@@ -2,9 +2,12 @@
 
 import dataclasses
 import threading
+from numbers import Real
 
 import numpy as np
 
+from keras_devae.checks import at_least
+from keras_devae.errors import UsageError
 from keras_devae.figures.mosaics import to_rgb
 from keras_devae.latents import measure_to_name
 
@@ -12,6 +15,7 @@ from keras_devae.latents import measure_to_name
 MOST_SLIDERS = 20
 #: Standard deviations of the prior to either side; more where the starting image lies outside.
 REACH = 3.0
+_MOST = float(np.finfo(np.float32).max)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -101,7 +105,7 @@ class Session:
         Returns:
             At most `MOST_SLIDERS` of `Slider`.
         """
-        latents = self.latents[layer]
+        latents = self.latents[self._check_layer(layer)]
         active = set(latents.active.tolist())
         return [
             Slider(d, latents.name_of(d), _remark(latents, d), d in active)
@@ -124,7 +128,14 @@ class Session:
         with self._lock:
             return self._code_of(row, layer)
 
+    def _check_layer(self, layer):
+        if at_least("layer", layer, 0) >= self.num_layers:
+            raise UsageError(f"There are {self.num_layers} layers, from 0 on. Received: {layer}.")
+        return layer
+
     def _code_of(self, row, layer):
+        at_least("row", row, 0)
+        self._check_layer(layer)
         latest = self._latest
         if latest is None or (latest.row, latest.layer) != (row, layer):
             image = self.dataset.images([row])
@@ -149,16 +160,30 @@ class Session:
             Pixel means as an image, uint8 `(height, width, 3)`.
 
         Raises:
-            UsageError: If there is no such row, layer or category.
+            UsageError: If there is no such row, layer or category, if there are more values than
+                sliders, one is not finite, or the decoder makes no finite image of them.
         """
         with self._lock:
             start = self._code_of(row, layer)
             code = start.code.copy()
-            code[self.latents[layer].order[: len(values)]] = values
+            moved = self.latents[layer].order[:MOST_SLIDERS][: len(values)]
+            code[moved] = _checked_values(values, len(moved))
             options = {}
             if self.num_categories:
-                options["categories"] = [start.category if category is None else category]
-            return to_rgb(self.model.decode(code[None], layer, **options))[0]
+                options["categories"] = [self._checked_category(category, start)]
+            pixels = self.model.decode(code[None], layer, **options)
+            if not np.isfinite(pixels).all():
+                raise UsageError("The decoder makes no finite image of these values.")
+            return to_rgb(pixels)[0]
+
+    def _checked_category(self, category, start):
+        if category is None:
+            return start.category
+        if at_least("category", category, 0) >= self.num_categories:
+            raise UsageError(
+                f"There are {self.num_categories} categories, from 0 on. Received: {category}."
+            )
+        return category
 
     def factors_of(self, row):
         """Returns the factor values of an image under their names; empty without factors."""
@@ -169,7 +194,7 @@ class Session:
 
     def summary(self, layer):
         """Returns a sentence on how many latent dimensions of a layer are active."""
-        latents = self.latents[layer]
+        latents = self.latents[self._check_layer(layer)]
         count = len(latents.active)
         verb = "is" if count == 1 else "are"
         sentence = (
@@ -184,6 +209,21 @@ class Session:
 def reach_of(value):
     """Returns how far a slider goes to either side, so that a value lies on it."""
     return float(max(REACH, np.ceil(abs(value))))
+
+
+def _checked_values(values, most):
+    """Returns the values of sliders as float32."""
+    if len(values) > most:
+        raise UsageError(f"There are {most} sliders. Received: {len(values)} values.")
+    numbers = [_checked_value(value) for value in values]
+    return np.array(numbers, np.float32)
+
+
+def _checked_value(value):
+    is_number = isinstance(value, Real) and not isinstance(value, bool)
+    if not is_number or not abs(value) <= _MOST:
+        raise UsageError(f"A slider's value must be a finite number. Received: {value!r}.")
+    return value
 
 
 def _remark(latents, dimension):

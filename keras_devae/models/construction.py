@@ -1,6 +1,6 @@
 """How a model comes by its networks."""
 
-from keras_devae.checks import at_least, check_channels_last, image_shape_of, one_of
+from keras_devae.checks import at_least, check_channels_last, image_shape_of, one_of, widths
 from keras_devae.errors import UsageError
 from keras_devae.layers import derived_seeds
 from keras_devae.models.keras_arguments import check_options, check_settings
@@ -18,6 +18,7 @@ class Construction:
         network="convolutional",
         likelihood="bernoulli",
         seed=None,
+        network_units=None,
         **options,
     ):
         """Builds the model with one of the package's pairs of networks.
@@ -28,6 +29,8 @@ class Construction:
             network: `"convolutional"` (default) or `"mlp"`.
             likelihood: See the class.
             seed: Integer seed of initial weights and noise, or `None` (default).
+            network_units: Widths of the hidden layers of encoder and decoder with `"mlp"`, or
+                `None` (default): 1200 and 1200.
             **options: Further arguments of the class.
 
         Returns:
@@ -43,12 +46,13 @@ class Construction:
         at_least("latent_dim", latent_dim, 1)
         check_options(cls, options)
         make_encoder, make_decoder = NETWORKS[network]
+        sizes = _sizes(network, network_units)
         encoder_seed, decoder_seed = derived_seeds(seed, 2)
         encoder_options = cls.encoder_options(latent_dim, **options)
         width = cls.decoder_input_dim(latent_dim, **options)
         return cls(
-            make_encoder(image_shape, seed=encoder_seed, **encoder_options),
-            make_decoder(width, image_shape, seed=decoder_seed),
+            make_encoder(image_shape, seed=encoder_seed, **sizes, **encoder_options),
+            make_decoder(width, image_shape, seed=decoder_seed, **sizes),
             likelihood=likelihood,
             seed=seed,
             **options,
@@ -109,6 +113,18 @@ class Construction:
     def latent_dim_of(self, encoder_width):
         """Returns the number of latent dimensions for the width of the encoder's `z_mean`."""
         return encoder_width
+
+
+def _sizes(network, units):
+    """Returns the arguments of a pair of networks that say how large they are."""
+    if units is None:
+        return {}
+    if network != "mlp" or not widths("network_units", units):
+        raise UsageError(
+            "`network_units` are at least one width of the network 'mlp'. Received: "
+            f"{units!r}, network={network!r}."
+        )
+    return {"units": widths("network_units", units)}
 
 
 def _outputs(encoder):

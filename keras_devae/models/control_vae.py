@@ -21,10 +21,15 @@ class ControlVAE(ControlledVAE):
         kl_target_steps: Steps from one to the other, at least 1; default 300,000.
         kl_target_stairs: Stairs on the way, 1 to `kl_target_steps`, or `None`
             (default) for a straight line.
+        kl_target_rest: Part of each stair for which the set point rests before it climbs to the
+            next one on a line, 0 to 1; default 1: it jumps. Only with stairs.
         proportional_gain: Kp, at least 0; default 0.01.
         integral_gain: Ki, at least 0; default 0.001.
-        beta_min: Lower limit of beta, at least 0; default 1. It and the gains refer to sums over
-            64x64 pixels.
+        beta_init: Beta before the first step, between the limits, or `None` (default) for
+            `beta_min`.
+        beta_min: Lower limit of beta, at least 0; default 1.
+        beta_max: Upper limit of beta, above `beta_min`, or `None` (default) for none. The limits,
+            `beta_init` and the gains refer to sums over 64x64 pixels.
         reference_compat: With true, the published code's way of holding the integral, which can
             lock beta at its limit for ever; default false.
         **kwargs: `likelihood`, `seed` of `VAE`; `name`, `dtype`, `trainable` of `keras.Model`.
@@ -36,7 +41,9 @@ class ControlVAE(ControlledVAE):
     controller_options = (
         "proportional_gain",
         "integral_gain",
+        "beta_init",
         "beta_min",
+        "beta_max",
         "reference_compat",
     )
 
@@ -52,13 +59,18 @@ class ControlVAE(ControlledVAE):
         integral_gain=0.001,
         beta_min=1.0,
         reference_compat=False,
+        beta_init=None,
+        beta_max=None,
+        kl_target_rest=1.0,
         **kwargs,
     ):
         controller = PositionPIController(
             proportional_gain,
             integral_gain,
             beta_min=beta_min,
+            beta_max=beta_max,
             reference_compat=reference_compat,
+            beta_init=beta_init,
             name="controller",
         )
         super().__init__(
@@ -69,5 +81,6 @@ class ControlVAE(ControlledVAE):
             kl_target_start,
             kl_target_steps,
             kl_target_stairs,
+            kl_target_rest,
             **kwargs,
         )

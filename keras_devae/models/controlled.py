@@ -6,7 +6,13 @@ from keras_devae.checks import at_least, finite_at_least
 from keras_devae.models.vae import VAE
 from keras_devae.schedules import LinearSchedule
 
-_TARGET = ("kl_target", "kl_target_start", "kl_target_steps", "kl_target_stairs")
+_TARGET = (
+    "kl_target",
+    "kl_target_start",
+    "kl_target_steps",
+    "kl_target_stairs",
+    "kl_target_rest",
+)
 
 
 class ControlledVAE(VAE):
@@ -20,6 +26,7 @@ class ControlledVAE(VAE):
         kl_target_start: Set point at the start, at least 0.
         kl_target_steps: Steps from one to the other, at least 1.
         kl_target_stairs: Stairs on the way, or `None` for a straight line.
+        kl_target_rest: Part of each stair for which the set point rests, see `LinearSchedule`.
         **kwargs: `likelihood`, `seed` of `VAE`; `name`, `dtype`, `trainable` of `keras.Model`.
 
     Raises:
@@ -39,6 +46,7 @@ class ControlledVAE(VAE):
         kl_target_start,
         kl_target_steps,
         kl_target_stairs,
+        kl_target_rest,
         **kwargs,
     ):
         super().__init__(encoder, decoder, **kwargs)
@@ -47,8 +55,9 @@ class ControlledVAE(VAE):
         self.kl_target_start = finite_at_least("kl_target_start", kl_target_start)
         self.kl_target_steps = at_least("kl_target_steps", kl_target_steps, 1)
         self.kl_target_stairs = kl_target_stairs
+        self.kl_target_rest = kl_target_rest
         self._target = LinearSchedule(
-            kl_target_start, kl_target, kl_target_steps, stairs=kl_target_stairs
+            kl_target_start, kl_target, kl_target_steps, kl_target_stairs, kl_target_rest
         )
 
     def loss_terms(self, pixels, outputs, training):

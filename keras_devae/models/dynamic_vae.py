@@ -22,11 +22,14 @@ class DynamicVAE(ControlledVAE):
         kl_target_steps: Steps from one to the other, at least 1; default 300,000.
         kl_target_stairs: Stairs on the way, 1 to `kl_target_steps`, or `None`
             (default) for a straight line.
+        kl_target_rest: Part of each stair for which the set point rests before it climbs to the
+            next one on a line, 0 to 1; default 1: it jumps. Only with stairs.
         proportional_gain: Kp, at least 0; default 0.01.
         integral_gain: Ki, at least 0; default 0.001, the paper's comparison.
-        beta_init: Beta at the start, at least `beta_min`; default 150.
-        beta_min: Lower limit of beta, at least 0; default 0.1. It, `beta_init` and the gains refer
-            to sums over 64x64 pixels.
+        beta_init: Beta at the start, between the limits; default 150.
+        beta_min: Lower limit of beta, at least 0; default 0.1.
+        beta_max: Upper limit of beta, above `beta_min`, or `None` (default) for none. The limits,
+            `beta_init` and the gains refer to sums over 64x64 pixels.
         window: Steps that the moving average goes over, at least 1; default 5.
         reference_compat: With true, the published code's way of holding the integral, which can
             lock beta at its limit for ever; default false.
@@ -41,6 +44,7 @@ class DynamicVAE(ControlledVAE):
         "integral_gain",
         "beta_init",
         "beta_min",
+        "beta_max",
         "window",
         "reference_compat",
     )
@@ -59,6 +63,8 @@ class DynamicVAE(ControlledVAE):
         beta_min=0.1,
         window=5,
         reference_compat=False,
+        beta_max=None,
+        kl_target_rest=1.0,
         **kwargs,
     ):
         controller = IncrementalPIController(
@@ -66,6 +72,7 @@ class DynamicVAE(ControlledVAE):
             integral_gain,
             beta_init=beta_init,
             beta_min=beta_min,
+            beta_max=beta_max,
             window=window,
             reference_compat=reference_compat,
             name="controller",
@@ -78,5 +85,6 @@ class DynamicVAE(ControlledVAE):
             kl_target_start,
             kl_target_steps,
             kl_target_stairs,
+            kl_target_rest,
             **kwargs,
         )

@@ -21,7 +21,7 @@ class JointVAE(CategoricalInference, VAE):
 
     The encoder also gives a categorical code c, sampled in training with the Gumbel-softmax
     relaxation; elsewhere its most probable category counts. KL_c is its divergence from the uniform
-    distribution. Both capacities grow linearly from 0; C_c stops at the logarithm of the number of
+    distribution. Both capacities grow linearly; C_c stops at the logarithm of the number of
     categories, which KL_c cannot exceed. `fit` shows both capacities (`capacity`,
     `categorical_capacity`), the distances to them (`capacity_loss`, `categorical_capacity_loss`)
     and the two divergences (`kl_loss`, `categorical_kl_loss`).
@@ -41,6 +41,8 @@ class JointVAE(CategoricalInference, VAE):
         categorical_capacity_max: C_c at the end, in nats, at least 0; default 1.1.
         capacity_steps: Steps until both, at least 1; default 300,000.
         temperature: Temperature of the relaxation, above 0; default 0.67.
+        capacity_start: C_z at the start, in nats, at least 0; default 0.
+        categorical_capacity_start: C_c at the start, in nats, at least 0; default 0.
         **kwargs: `likelihood`, `seed` of `VAE`; `name`, `dtype`, `trainable` of `keras.Model`.
 
     Raises:
@@ -61,6 +63,8 @@ class JointVAE(CategoricalInference, VAE):
         categorical_capacity_max=1.1,
         capacity_steps=300_000,
         temperature=0.67,
+        capacity_start=0.0,
+        categorical_capacity_start=0.0,
         **kwargs,
     ):
         # The widths of the networks depend on the number of categories.
@@ -74,8 +78,14 @@ class JointVAE(CategoricalInference, VAE):
         )
         self.capacity_steps = at_least("capacity_steps", capacity_steps, 1)
         self.temperature = positive("temperature", temperature)
-        self._capacity = LinearSchedule(0.0, capacity_max, capacity_steps)
-        self._categorical_capacity = LinearSchedule(0.0, categorical_capacity_max, capacity_steps)
+        self.capacity_start = finite_at_least("capacity_start", capacity_start)
+        self.categorical_capacity_start = finite_at_least(
+            "categorical_capacity_start", categorical_capacity_start
+        )
+        self._capacity = LinearSchedule(capacity_start, capacity_max, capacity_steps)
+        self._categorical_capacity = LinearSchedule(
+            categorical_capacity_start, categorical_capacity_max, capacity_steps
+        )
         self.gumbel = RandomState(derived_seeds(self.seed, 1, purpose=3)[0])
 
     @classmethod
@@ -150,5 +160,7 @@ class JointVAE(CategoricalInference, VAE):
             "categorical_capacity_max",
             "capacity_steps",
             "temperature",
+            "capacity_start",
+            "categorical_capacity_start",
         )
         return {**super().get_config(), **{name: getattr(self, name) for name in names}}

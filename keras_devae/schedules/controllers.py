@@ -24,6 +24,16 @@ class _PIController(keras.layers.Layer):
             )
         self.reference_compat = flag("reference_compat", reference_compat)
 
+    def _first_beta(self, beta_init):
+        """Returns the beta before the first step, if it lies between the limits."""
+        beta_init = float(finite_at_least("beta_init", beta_init, self.beta_min))
+        if self.beta_max is not None and beta_init > self.beta_max:
+            raise UsageError(
+                f"`beta_init` must be at most `beta_max`, which is {self.beta_max}. "
+                f"Received: {beta_init}."
+            )
+        return beta_init
+
     def _add_state(self, name, value, shape=()):
         """Adds a float32 variable, float32 under mixed precision too."""
         return self.add_weight(
@@ -77,10 +87,12 @@ class PositionPIController(_PIController):
         beta_max: The largest beta, above `beta_min`; `None` (default) for no limit.
         reference_compat: With true the authors' rule holds, lock-up included, and nothing stops the
             integral at `beta_max`; default false.
+        beta_init: Beta before the first step, between the limits; the integral starts at its
+            distance to `beta_min`. `None` (default) for `beta_min`.
         **kwargs: Arguments of `keras.layers.Layer`.
 
     Attributes:
-        beta: The last output, float32 scalar variable; `beta_min` before the first step.
+        beta: The last output, float32 scalar variable; `beta_init` before the first step.
         integral: I, float32 scalar variable.
         stored: The last output before it was clamped, float32 scalar variable.
 
@@ -95,14 +107,17 @@ class PositionPIController(_PIController):
         beta_min=1.0,
         beta_max=None,
         reference_compat=False,
+        beta_init=None,
         **kwargs,
     ):
         super().__init__(
             proportional_gain, integral_gain, beta_min, beta_max, reference_compat, **kwargs
         )
-        self.beta = self._add_state("beta", self.beta_min)
-        self.integral = self._add_state("integral", 0.0)
-        self.stored = self._add_state("stored", self.beta_min)
+        self.beta_init = None if beta_init is None else self._first_beta(beta_init)
+        first = self.beta_min if beta_init is None else self.beta_init
+        self.beta = self._add_state("beta", first)
+        self.integral = self._add_state("integral", first - self.beta_min)
+        self.stored = self._add_state("stored", first)
         self.built = True
 
     def update(self, kl, target):
@@ -135,6 +150,10 @@ class PositionPIController(_PIController):
         self.stored.assign(stored)
         self.beta.assign(beta)
         return beta
+
+    def get_config(self):
+        """Returns the constructor's arguments."""
+        return {**super().get_config(), "beta_init": self.beta_init}
 
 
 @keras.saving.register_keras_serializable(package="keras_devae")
@@ -194,12 +213,7 @@ class IncrementalPIController(_PIController):
         super().__init__(
             proportional_gain, integral_gain, beta_min, beta_max, reference_compat, **kwargs
         )
-        self.beta_init = float(finite_at_least("beta_init", beta_init, self.beta_min))
-        if self.beta_max is not None and self.beta_init > self.beta_max:
-            raise UsageError(
-                f"`beta_init` must be at most `beta_max`, which is {beta_max}. "
-                f"Received: {beta_init}."
-            )
+        self.beta_init = self._first_beta(beta_init)
         self.window = int(at_least("window", window, 1))
         self.beta = self._add_state("beta", self.beta_init)
         self.stored = self._add_state("stored", self.beta_init)

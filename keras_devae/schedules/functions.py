@@ -105,7 +105,8 @@ class LinearSchedule(Schedule):
     `start + (end - start) min(1, step / steps)`: the capacity of Burgess et al. (2018),
     "Understanding disentangling in beta-VAE". With `stairs` the fraction is
     `floor(step stairs / steps) / stairs`: the set points of ControlVAE (Shao et al. 2020) and
-    DynamicVAE (Shao et al. 2022).
+    DynamicVAE (Shao et al. 2022). With `rest` below 1 the value does not jump from stair to stair:
+    it rests for that part of a stair and then moves to the next one on a line.
 
     Args:
         start: Value at step 0, at least 0.
@@ -113,12 +114,14 @@ class LinearSchedule(Schedule):
         steps: Number of steps from one to the other, at least 1.
         stairs: Number of equal stairs, 1 to `steps`, or `None` (default) for a line. The first
             `steps / stairs` steps have the value `start`. The stairs need not divide the steps.
+        rest: Part of each stair for which the value rests, 0 to 1; default 1, stairs with jumps. 0
+            is a line. Without stairs it must be 1.
 
     Raises:
         UsageError: If an argument is out of range.
     """
 
-    def __init__(self, start, end, steps, stairs=None):
+    def __init__(self, start, end, steps, stairs=None, rest=1.0):
         self.start = float(finite_at_least("start", start))
         self.end = float(finite_at_least("end", end))
         self.steps = int(at_least("steps", steps, 1))
@@ -127,25 +130,42 @@ class LinearSchedule(Schedule):
             raise UsageError(
                 f"`stairs` must be at most `steps`, which is {steps}. Received: {stairs}."
             )
+        self.rest = float(finite_at_least("rest", rest))
+        if self.rest > 1 or (self.stairs is None and self.rest != 1):
+            raise UsageError(
+                "`rest` must be a part of each of the `stairs`, from 0 to 1. Received: "
+                f"rest={rest}, stairs={stairs}."
+            )
 
     def value_at(self, step):
         """Computes the value."""
         if self.stairs is None:
             done, of = ops.minimum(step, self.steps), self.steps
+            fraction = ops.cast(done, "float32") / float(of)
         else:
             # Stair k begins at step ceil(k steps / stairs). Python computes these steps exactly;
             # `step * stairs` would overflow int32, and a quotient in float32 can miss a stair.
-            first_steps = [-(-k * self.steps // self.stairs) for k in range(1, self.stairs + 1)]
-            reached = step >= ops.convert_to_tensor(np.asarray(first_steps, "int32"))
+            first_steps = [-(-k * self.steps // self.stairs) for k in range(self.stairs + 1)]
+            reached = step >= ops.convert_to_tensor(np.asarray(first_steps[1:], "int32"))
             done, of = ops.sum(ops.cast(reached, "int32")), self.stairs
-        fraction = ops.cast(done, "float32") / float(of)
+            fraction = (ops.cast(done, "float32") + self._climbed(step, done, first_steps)) / of
         value = self.start + (self.end - self.start) * fraction
         # XLA's quotient of a number by itself need not be 1.
         return ops.where(done < of, value, self.end)
 
+    def _climbed(self, step, done, first_steps):
+        """Returns which part of the way from its stair to the next one a step has behind it."""
+        if self.rest == 1:
+            return 0.0
+        widths = ops.convert_to_tensor(np.append(np.diff(first_steps), 1).astype("float32"))
+        begun = ops.take(ops.convert_to_tensor(np.asarray(first_steps, "int32")), done)
+        passed = ops.cast(step - begun, "float32") / ops.take(widths, done)
+        return ops.clip((passed - self.rest) / (1 - self.rest), 0.0, 1.0)
+
     def get_config(self):
         """Returns the constructor's arguments."""
-        return {"start": self.start, "end": self.end, "steps": self.steps, "stairs": self.stairs}
+        names = ("start", "end", "steps", "stairs", "rest")
+        return {name: getattr(self, name) for name in names}
 
 
 @keras.saving.register_keras_serializable(package="keras_devae")

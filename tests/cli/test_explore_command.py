@@ -1,17 +1,21 @@
 """`keras-devae explore` as a user meets it."""
 
+import base64
 import importlib.machinery
+import io
 import re
 import signal
 import subprocess
 import sys
 import types
+import urllib.error
 import urllib.request
 from pathlib import Path
 
 import pytest
 from running import run
 
+from keras_devae.errors import UsageError
 from keras_devae.experiments.config import RunConfig
 from keras_devae.experiments.run_directory import RunDirectory
 
@@ -59,6 +63,60 @@ def test_a_taken_port_is_said_before_the_model_is_loaded(workplace, capsys, with
     assert run("explore", "runs/new", "--images", 1) == 2
 
 
+@pytest.mark.parametrize(
+    ("words", "typed", "message"),
+    [
+        (["--auth", ""], "", "--auth must be USER or USER:PASSWORD"),
+        (["--auth", ":secret"], "", "--auth must be USER or USER:PASSWORD"),
+        (["--auth", "ann:"], "", "--auth must be USER or USER:PASSWORD"),
+        (["--auth", "ann"], "", "standard input, which is empty"),
+        (["--auth", "ann"], "\n", "standard input, which is empty"),
+        (["--auth", "ann:secret", "--no-password"], "", "--no-password contradict each other"),
+        (["--host", ""], "", "must be an address of this machine"),
+        (["--host", "no such host"], "", "Cannot listen on no such host"),
+    ],
+)
+def test_wrong_addresses_and_passwords_are_refused_at_once(
+    workplace, capsys, with_gradio, monkeypatch, words, typed, message
+):
+    RunDirectory.create("runs/new").write_record(RunConfig(), {}, {})
+    Path("runs/new/model.keras").touch()
+    monkeypatch.setattr(sys, "stdin", io.StringIO(typed))
+    assert run("explore", "runs/new", *words) == 2
+    said = capsys.readouterr().err
+    assert message in said and "secret" not in said
+
+
+@pytest.mark.parametrize(
+    ("words", "environment", "typed", "expected"),
+    [
+        ([], {}, "", None),
+        ([], {"KERAS_DEVAE_AUTH": "ann:from:there"}, "", ("ann", "from:there")),
+        (["--auth", "ann"], {}, "typed in\n", ("ann", "typed in")),
+        (["--auth", "bob:b"], {"KERAS_DEVAE_AUTH": "ann:a"}, "", ("bob", "b")),
+        (["--no-password"], {}, "", False),
+    ],
+)
+def test_where_the_password_comes_from(
+    workplace, with_gradio, monkeypatch, words, environment, typed, expected
+):
+    """It need not stand on the command line, which others see in the list of processes."""
+    RunDirectory.create("runs/new").write_record(RunConfig(), {}, {})
+    Path("runs/new/model.keras").touch()
+    monkeypatch.setattr(sys, "stdin", io.StringIO(typed))
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    asked = []
+
+    def stop(listener, auth):
+        asked.append(auth)
+        raise UsageError("Far enough.")
+
+    monkeypatch.setattr("keras_devae.explorer.serving.choose_credentials", stop)
+    assert run("explore", "runs/new", *words) == 2
+    assert asked == [expected]
+
+
 def listening_addresses(port):
     """The local addresses that something listens to at a port, from Linux's own tables."""
     found = []
@@ -71,23 +129,58 @@ def listening_addresses(port):
     return found
 
 
-@pytest.mark.browser
-def test_a_run_is_served_to_this_machine_only_until_ctrl_c(workplace):
-    words = ("--dataset", "npz:images.npz", "--model", "pca", "--latent-dim", 3, "--metrics", "mig")
-    assert run("train", *words, "--steps", 1, "--run", "tiny") == 0
-    command = [sys.executable, "-m", "keras_devae.cli", "explore", "runs/tiny", "--no-browser"]
+def begun(command):
+    """Starts a command; returns its process and the first line that names the page."""
     process = subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, bufsize=1
     )
+    return process, process.stdout.readline()
+
+
+def status_of(address, credentials=None):
+    request = urllib.request.Request(address)
+    if credentials is not None:
+        encoded = base64.b64encode(":".join(credentials).encode()).decode()
+        request.add_header("Authorization", f"Basic {encoded}")
     try:
-        said = process.stdout.readline()
+        with urllib.request.urlopen(request, timeout=600) as response:
+            return response.status, response.read().decode()
+    except urllib.error.HTTPError as error:
+        return error.code, error.read().decode()
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_run_is_served_to_this_machine_only_until_it_is_ended(workplace, number, status):
+    words = ("--dataset", "npz:images.npz", "--model", "pca", "--latent-dim", 3, "--metrics", "mig")
+    assert run("train", *words, "--steps", 1, "--run", "tiny") == 0
+    command = [sys.executable, "-m", "keras_devae.cli", "explore", "runs/tiny", "--no-browser"]
+    process, said = begun(command)
+    try:
         address = re.search(r"http://127\.0\.0\.1:(\d+)", said)
         assert address, said + process.stderr.read()
-        with urllib.request.urlopen(address.group(), timeout=6000) as response:
-            assert "PCA on npz:" in response.read().decode()
+        found, page = status_of(address.group())
+        assert found == 200 and "PCA on npz:" in page
         assert listening_addresses(int(address.group(1))) == ["0100007F"]
     finally:
-        process.send_signal(signal.SIGINT)
+        process.send_signal(number)
         output, errors = process.communicate(timeout=600)
-    assert process.returncode == 130 and output == ""
+    assert process.returncode == status and output == ""
     assert errors.splitlines()[2:] == ["", "Interrupted."]
+
+
+@pytest.mark.browser
+def test_others_need_the_password_that_is_printed(workplace):
+    words = ("--dataset", "npz:images.npz", "--model", "pca", "--latent-dim", 3, "--metrics", "mig")
+    assert run("train", *words, "--steps", 1, "--run", "tiny") == 0
+    command = [sys.executable, "-m", "keras_devae.cli", "explore", "runs/tiny", "--no-browser"]
+    process, said = begun([*command, "--host", "0.0.0.0"])
+    try:
+        address = re.search(r"http://127\.0\.0\.1:\d+", said).group()
+        line = process.stdout.readline()
+        password = re.search(r"user explore and the password (\S+)\.$", line).group(1)
+        assert status_of(address)[0] == status_of(address, ("explore", "x"))[0] == 401
+        assert status_of(address, ("explore", password))[0] == 200
+    finally:
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=600)

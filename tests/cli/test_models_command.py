@@ -47,6 +47,45 @@ def test_unknown_models_and_options_name_the_close_matches(capsys):
     assert "whole numbers with commas" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("words", "name"),
+    [
+        ("--model control_vae --beta-min 2 --beta-max 1", "beta_max"),
+        ("--model control_vae --beta-max 5 --beta-init 6", "beta_max"),
+        ("--model dynamic_vae --beta-min 5 --beta-init 4", "beta_init"),
+        ("--model dynamic_vae --beta-max nan", "beta_max"),
+        ("--model dynamic_vae --kl-target-rest 0.5", "kl_target_rest"),
+        ("--model dynamic_vae --kl-target-stairs 5 --kl-target-rest 1.5", "kl_target_rest"),
+        ("--model control_vae --kl-target-stairs 5 --kl-target-steps 4", "kl_target_stairs"),
+        ("--model annealed_vae --capacity-start -1", "capacity_start"),
+        ("--network-units 8", "network_units"),
+        ("--network mlp --network-units 8,0", "network_units"),
+        ("--likelihood-sigma 0.1", "likelihood_sigma"),
+        ("--likelihood bernoulli --likelihood-sigma 0.1", "likelihood_sigma"),
+        ("--likelihood gaussian --likelihood-sigma 0", "likelihood_sigma"),
+        ("--model pca --likelihood gaussian --likelihood-sigma 1", "likelihood_sigma"),
+    ],
+)
+def test_options_that_cannot_be_are_refused_before_any_data(workplace, capsys, words, name):
+    assert run("train", "--dataset", "npz:missing.npz", *words.split()) == 2
+    said = capsys.readouterr().err
+    assert name in said.replace("-", "_") and "missing" not in said and said.count("\n") == 1
+
+
+def test_limits_of_a_controller_are_kept_with_the_run(workplace, capsys):
+    words = "--beta-init 3 --beta-max 4 --kl-target-stairs 2 --kl-target-rest 0.5"
+    parts = "--network mlp --network-units 8 --likelihood gaussian --likelihood-sigma 0.5"
+    given = f"--model control_vae {words} {parts} --steps 2 --batch-size 8 --latent-dim 2"
+    data = ("--dataset", "npz:images.npz", "--metrics", "kl", "--evaluation-images", "50")
+    assert run("train", *data, *given.split(), "--run", "limited") == 0
+    config = RunDirectory.open("runs/limited").read_config()
+    options = config.model_options
+    assert (options["beta_init"], options["beta_max"]) == (3, 4)
+    assert (options["kl_target_stairs"], options["kl_target_rest"]) == (2, 0.5)
+    assert (config.network_units, config.likelihood_sigma) == ((8,), 0.5)
+    assert run("train", "--resume", "runs/limited") == 0
+
+
 @pytest.mark.backends
 @pytest.mark.filterwarnings("ignore:.*constant")
 @pytest.mark.parametrize(

@@ -64,6 +64,7 @@ def test_pressures_go_with_the_number_of_pixels(size, ratio):
         "gamma": 1000 * ratio,
         "capacity_max": 25.0,
         "capacity_steps": 100_000,
+        "capacity_start": 0.0,
     }
 
 

@@ -208,8 +208,8 @@ def test_pictures_are_enlarged_without_smoothing(visit, address):
 def test_python_opens_the_same_page(painter, visit, monkeypatch, capsys):
     """It serves until Ctrl-C, here until it has been looked at."""
 
-    def serve_while_visiting(page, listener, browser):
-        assert not browser
+    def serve_while_visiting(page, listener, browser, credentials):
+        assert not browser and credentials is None
         server = make_server(page)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
         thread.start()
@@ -221,3 +221,22 @@ def test_python_opens_the_same_page(painter, visit, monkeypatch, capsys):
     session = painter()
     serving.explore(session.model, session.dataset, browser=False)
     assert "The page is at http://127.0.0.1:" in capsys.readouterr().out
+
+
+def test_the_page_works_behind_a_password(painter, chromium):
+    known = {"username": "ann", "password": "päss:word"}
+    with listen() as listener:
+        server = make_server(make_page(painter()), credentials=tuple(known.values()))
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
+        thread.start()
+        try:
+            with chromium.new_context(http_credentials=known) as context:
+                page = context.new_page()
+                page.goto(address_of(listener))
+                choose(page, 10)
+                wait_for(page, "decoded", halves, 150, 100)
+            with chromium.new_context(http_credentials={**known, "password": "x"}) as context:
+                assert context.new_page().goto(address_of(listener)).status == 401
+        finally:
+            server.should_exit = True
+            thread.join()

@@ -106,6 +106,51 @@ def test_what_there_is_not_is_refused(painter):
         painter().code_of(15)
 
 
+BAD_NUMBERS = [float("nan"), float("inf"), -float("inf"), 1e39, 10**400, "1", None, True, [1.0], {}]
+
+
+@pytest.mark.parametrize("value", BAD_NUMBERS, ids=lambda value: str(value)[:9])
+def test_a_slider_takes_finite_numbers_only(painter, value):
+    for values in ([value], [0.0, value]):
+        with pytest.raises(UsageError, match="must be a finite number"):
+            painter().decode(ROW, 0, values)
+
+
+@pytest.mark.parametrize("number", [None, -1, 2, 99, "0", True, 0.0, float("nan"), [], 10**400])
+def test_what_is_no_layer_or_category_is_refused(painter, number):
+    session = painter()
+    for call in (session.code_of, lambda row, layer: session.decode(row, layer, [])):
+        with pytest.raises(UsageError):
+            call(ROW, number)
+    for call in (session.sliders, session.summary):
+        with pytest.raises(UsageError):
+            call(number)
+    if number is not None:
+        with pytest.raises(UsageError):
+            painter(with_categories=True).decode(ROW, 0, [], number)
+
+
+@pytest.mark.parametrize("row", [None, -1, 15, "3", True, 1.0, 10**30])
+def test_what_is_no_row_is_refused(painter, row):
+    with pytest.raises(UsageError):
+        painter().code_of(row)
+
+
+def test_more_values_than_sliders_are_refused(painter, monkeypatch):
+    with pytest.raises(UsageError, match="There are 4 sliders"):
+        painter().decode(ROW, 0, [0.0] * 5)
+    monkeypatch.setattr(session_module, "MOST_SLIDERS", 2)
+    with pytest.raises(UsageError, match="There are 2 sliders"):
+        painter().decode(ROW, 0, [0.0] * 3)
+
+
+def test_an_image_that_is_not_finite_is_refused(painter, monkeypatch):
+    session = painter()
+    monkeypatch.setattr(session.model, "decode", lambda codes, layer: np.full((1, 4, 4, 1), np.nan))
+    with pytest.raises(UsageError, match="makes no finite image"):
+        session.decode(ROW, 0, [])
+
+
 def test_sliders_reach_three_deviations_or_the_value():
     assert reach_of(0.5) == reach_of(-3.0) == 3
     assert reach_of(-4.2) == 5

@@ -5,6 +5,8 @@ import numpy as np
 import pytest
 from keras import ops
 
+from keras_devae.errors import UsageError
+
 pytestmark = pytest.mark.backends
 
 METHODS = ("control_vae", "dynamic_vae")
@@ -92,6 +94,66 @@ def test_set_point_climbs_in_stairs(tiny, blobs, method):
     model = tiny(method, kl_target=6.0, kl_target_start=2.0, kl_target_steps=8, kl_target_stairs=2)
     history = model.fit(blobs(8), batch_size=4, epochs=6, verbose=0).history
     assert history["kl_target"] == [2, 2, 4, 4, 6, 6]
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_set_point_rests_between_ramps(tiny, blobs, method):
+    options = {"kl_target_steps": 8, "kl_target_stairs": 2, "kl_target_rest": 0.5}
+    model = tiny(method, kl_target=6.0, kl_target_start=2.0, **options)
+    history = model.fit(blobs(4), batch_size=4, epochs=10, verbose=0).history
+    assert history["kl_target"] == [2, 2, 2, 3, 4, 4, 4, 5, 6, 6]
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_beta_starts_where_it_is_told_and_stays_within_its_limits(tiny, blobs, method):
+    """A KL divergence above the target lets beta rise at once by some hundreds."""
+    options = {"kl_target": 0.0, "kl_target_start": 0.0, "integral_gain": 1e4}
+    model = tiny(method, beta_init=7.0, beta_max=30.0, **options)
+    assert model.evaluate(blobs(4), verbose=0, return_dict=True)["beta"] == 7
+    assert model.fit(blobs(4), epochs=2, verbose=0).history["beta"] == [30, 30]
+    far = tiny(method, beta_init=7.0, **options).fit(blobs(4), epochs=1, verbose=0)
+    assert far.history["beta"][0] > 30
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_beta_moves_on_from_where_it_starts(tiny, blobs, method):
+    """At a learning rate and gains of 0 it has no reason to leave."""
+    still = {"proportional_gain": 0.0, "integral_gain": 0.0, "learning_rate": 0.0}
+    model = tiny(method, beta_init=7.0, **still)
+    assert model.fit(blobs(8), batch_size=4, epochs=2, verbose=0).history["beta"] == [7, 7]
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"beta_init": 7.0, "beta_max": 30.0, "beta_min": 2.0},
+        {"kl_target_stairs": 3, "kl_target_rest": 0.25},
+    ],
+)
+def test_limits_and_rests_go_through_the_configuration(tiny, method, options):
+    config = tiny(method, **options).get_config()
+    assert options.items() <= config.items()
+    again = type(tiny(method)).from_config(config)
+    assert again.get_config() == config
+    assert {n: again.controller.get_config().get(n, v) for n, v in options.items()} == options
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"beta_max": 0.05}, "`beta_max` must be above `beta_min`"),
+        ({"beta_max": float("nan")}, "`beta_max` must be a finite number"),
+        ({"beta_init": 0.01}, "`beta_init` must be a finite number of at least"),
+        ({"beta_init": 40.0, "beta_max": 30.0}, "`beta_init` must be at most `beta_max`"),
+        ({"kl_target_rest": 0.5}, "`rest` must be a part of each of the `stairs`"),
+        ({"kl_target_stairs": 2, "kl_target_rest": 2.0}, "`rest` must be a part"),
+    ],
+)
+def test_limits_and_rests_out_of_range_are_refused(tiny, method, options, message):
+    with pytest.raises(UsageError, match=message):
+        tiny(method, **options)
 
 
 @pytest.mark.parametrize("method", METHODS)

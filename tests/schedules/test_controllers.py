@@ -282,6 +282,8 @@ def test_errors_of_any_size_keep_the_state_finite(kind):
         ("incremental", {"beta_max": float("inf")}, "beta_max"),
         ("incremental", {"integral_gain": -0.005}, "integral_gain"),
         ("incremental", {"beta_init": 0.05}, "beta_init"),
+        ("position", {"beta_init": 0.5}, "beta_init"),
+        ("position", {"beta_init": 20, "beta_max": 10}, "beta_init"),
         ("incremental", {"beta_init": 20, "beta_max": 10}, "beta_init"),
         ("incremental", {"window": 0}, "window"),
         ("incremental", {"window": 2.5}, "window"),

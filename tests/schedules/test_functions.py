@@ -27,6 +27,7 @@ EVERY_KIND = [
     ExponentialSchedule(30, 8, start=0.5, temperature=3, warmup_steps=2),
     GeometricSchedule(40, 0.5, 6),
     StageSchedule(3, 3),
+    LinearSchedule(5, 0.5, 8, stairs=2, rest=0.5),
 ]
 
 
@@ -110,6 +111,32 @@ def test_no_stair_is_a_step_off(steps, stairs):
         assert float(schedule(step)) == pytest.approx(stair, rel=1e-6), step
 
 
+@pytest.mark.parametrize(("start", "end"), [(0.0, 6.0), (6.0, 0.5)])
+@pytest.mark.parametrize(("steps", "stairs"), [(24, 3), (25, 4), (7, 7), (10, 1)])
+@pytest.mark.parametrize("rest", [0.0, 0.25, 0.5, 0.99])
+def test_a_value_rests_and_then_climbs_to_the_next_stair(start, end, steps, stairs, rest):
+    schedule = LinearSchedule(start, end, steps, stairs=stairs, rest=rest)
+    begun = [-(-k * steps // stairs) for k in range(stairs + 1)]
+    levels = np.linspace(start, end, stairs + 1)
+    # The corners of the way: where a stair begins, and where its rest ends.
+    corners = [(b, level) for b, level in zip(begun, levels, strict=True)]
+    corners += [
+        (b + rest * (after - b), level)
+        for b, after, level in zip(begun[:-1], begun[1:], levels[:-1], strict=True)
+    ]
+    expected = np.interp(range(steps + 3), *zip(*sorted(corners), strict=True))
+    got = [float(schedule(step)) for step in range(steps + 3)]
+    np.testing.assert_allclose(got, expected, rtol=1e-5, atol=1e-5)
+
+
+def test_no_rest_is_a_line_and_only_rest_is_stairs():
+    for step in range(0, 1_500_001, 99_999):
+        line, stairs = LinearSchedule(0, 20, 1_500_000), LinearSchedule(0, 20, 1_500_000, 10)
+        resting = [LinearSchedule(0, 20, 1_500_000, 10, rest) for rest in (0, 1)]
+        assert float(resting[0](step)) == pytest.approx(float(line(step)), abs=2e-5)
+        assert float(resting[1](step)) == float(stairs(step))
+
+
 @pytest.mark.parametrize(("start", "end"), [(0.1, 25), (25, 0.1)])
 def test_line_starts_and_ends_on_its_values(start, end):
     schedule = LinearSchedule(start, end, 7)
@@ -172,6 +199,8 @@ def test_schedules_move_in_a_compiled_step():
     np.testing.assert_allclose(columns[4][:7], np.geomspace(40, 0.5, 7), rtol=1e-5)
     np.testing.assert_allclose(columns[4][7:], 0.5)
     np.testing.assert_allclose(columns[5], [0, 0, 0, 1, 1, 1, 2, 2, 2, 2, 2])
+    resting = [5, 5, 5, 3.875, 2.75, 2.75, 2.75, 1.625, 0.5, 0.5, 0.5]
+    np.testing.assert_allclose(columns[6], resting, rtol=1e-6)
 
 
 @pytest.mark.parametrize("schedule", EVERY_KIND, ids=repr)
@@ -229,6 +258,10 @@ def test_configuration_of_an_unknown_schedule_or_with_other_arguments(wrong):
         (lambda: LinearSchedule(0, 1, 10.5), "steps"),
         (lambda: LinearSchedule(0, 1, 10, stairs=0), "stairs"),
         (lambda: LinearSchedule(0, 1, 10, stairs=11), "stairs"),
+        (lambda: LinearSchedule(0, 1, 10, stairs=2, rest=1.1), "rest"),
+        (lambda: LinearSchedule(0, 1, 10, stairs=2, rest=-0.1), "rest"),
+        (lambda: LinearSchedule(0, 1, 10, stairs=2, rest=float("nan")), "rest"),
+        (lambda: LinearSchedule(0, 1, 10, rest=0.5), "rest"),
         (lambda: ExponentialSchedule(0.5, 10), "end"),
         (lambda: ExponentialSchedule(10, 0), "steps"),
         (lambda: ExponentialSchedule(10, 10, start=-1), "start"),
