@@ -63,7 +63,7 @@ def load_run_model(path, config):
             f"{path} is of another run: it holds a {type(model).__name__} with {model.latent_dim} "
             f"latent dimensions, and the run a {wanted.__name__} with {config.latent_dim}."
         )
-    if model.optimizer is None:
+    if getattr(model, "optimizer", None) is None:
         raise UnreadableModelError(f"{path} is damaged: its model is not compiled.")
     return model
 
