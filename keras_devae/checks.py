@@ -5,6 +5,7 @@ import math
 import numbers
 import os
 import re
+import reprlib
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -18,6 +19,9 @@ _NAME_LENGTH = 200
 _FILE_NAME_BYTES, _PATH_BYTES = 255, 4096
 #: The first number that 64 bits with a sign do not hold.
 _TOO_LARGE = 2**63
+#: Writes values as Python does; what is nested deeply cannot be written by Python itself.
+_SHORT = reprlib.Repr()
+_SHORT.maxlevel, _SHORT.maxstring, _SHORT.maxother, _SHORT.maxlong = 3, 200, 200, 80
 #: Pixels a side of the images that the convolutional networks take.
 CONVOLUTIONAL_SIZES = (32, 64, 128)
 #: An image whose first side is not longer than this, and whose others are, has channels there.
@@ -258,12 +262,12 @@ def check_convolutional_size(image_shape):
         )
 
 
-def shown(value, spell=repr):
+def shown(value, spell=_SHORT.repr):
     """Returns what was received in one line, as short as a sentence bears.
 
     Args:
-        value: What was received.
-        spell: Function that makes it text; default `repr`, which puts quotes around words.
+        value: What was received, nested however deep.
+        spell: Function that makes it text; by default as Python writes it, cut in length and depth.
     """
     if isinstance(value, int) and value.bit_length() > 256:
         return "a number of more than 70 digits"

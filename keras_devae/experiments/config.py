@@ -10,7 +10,7 @@ from keras_devae import checks, data, metrics
 from keras_devae.backend import BACKENDS
 from keras_devae.distribution import DISTRIBUTIONS
 from keras_devae.errors import UsageError, unknown_name
-from keras_devae.experiments.kinds import misfit, shortened
+from keras_devae.experiments.kinds import misfit
 from keras_devae.experiments.model_catalogue import (
     LIKELIHOOD_NAMES,
     MODEL_CATALOGUE,
@@ -282,7 +282,7 @@ class RunConfig:
             UsageError: If a setting is unknown, of the wrong kind or out of range.
         """
         if not isinstance(settings, dict):
-            raise UsageError(f"Settings must be a table. Received: {shortened(settings)}.")
+            raise UsageError(f"Settings must be a table. Received: {checks.shown(settings)}.")
         known = [field.name for field in dataclasses.fields(cls)]
         for name in settings:
             if name not in known:

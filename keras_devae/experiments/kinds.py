@@ -2,9 +2,10 @@
 
 import math
 import numbers
-import reprlib
 import types
 import typing
+
+from keras_devae.checks import shown
 
 _SIMPLE = {
     str: (str, "a text"),
@@ -13,13 +14,6 @@ _SIMPLE = {
     float: (numbers.Real, "a number"),
     types.NoneType: (types.NoneType, "nothing"),
 }
-_SHORT = reprlib.Repr()
-_SHORT.maxlevel, _SHORT.maxstring, _SHORT.maxother, _SHORT.maxlong = 3, 200, 200, 40
-
-
-def shortened(value):
-    """Returns a value as Python writes it, with its length and depth cut, for a message."""
-    return _SHORT.repr(value)
 
 
 def misfit(name, value, kind):
@@ -64,7 +58,7 @@ def _first(sentences):
 
 
 def _sentence(name, wanted, value):
-    return f"{f'`{name}`' if name else 'it'} must be {wanted}. Received: {shortened(value)}."
+    return f"{f'`{name}`' if name else 'it'} must be {wanted}. Received: {shown(value)}."
 
 
 def _fits(name, value, kind):

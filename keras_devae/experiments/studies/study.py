@@ -9,7 +9,6 @@ from keras_devae.data.loading import OWN_KINDS
 from keras_devae.errors import FailureError, UsageError, unknown_name
 from keras_devae.experiments.config import absolute_paths
 from keras_devae.experiments.flat_settings import config_from_settings
-from keras_devae.experiments.kinds import shortened
 from keras_devae.experiments.model_catalogue import MODEL_CATALOGUE
 from keras_devae.experiments.records import StudyList, read_record
 from keras_devae.experiments.run_directory import find_runs
@@ -235,4 +234,4 @@ def _check_data(config):
 
 
 def _brief(settings):
-    return ", ".join(f"{name}={shortened(value)}" for name, value in settings.items())
+    return ", ".join(f"{name}={checks.shown(value)}" for name, value in settings.items())

@@ -2,9 +2,8 @@
 
 import tomllib
 
-from keras_devae.checks import run_name, usable_path
+from keras_devae.checks import run_name, shown, usable_path
 from keras_devae.errors import UsageError, unknown_name
-from keras_devae.experiments.kinds import shortened
 from keras_devae.experiments.studies.sweep import expand
 from keras_devae.files import is_there
 from keras_devae.reading import check_size, read_text, reason_of
@@ -40,9 +39,7 @@ def read_study_file(path):
             raise unknown_name("part of a study file", name, _TABLES)
     settings = content.get("settings", {})
     if not isinstance(settings, dict):
-        raise UsageError(
-            f"`settings` must be a table of settings. Received: {shortened(settings)}."
-        )
+        raise UsageError(f"`settings` must be a table of settings. Received: {shown(settings)}.")
     runs = [{**settings, **run} for run in expand(content.get("sweep", {}))]
     return run_name("`name` of a study", content.get("name", path.stem)), runs
 

@@ -3,8 +3,8 @@
 import itertools
 import math
 
+from keras_devae.checks import shown
 from keras_devae.errors import UsageError
-from keras_devae.experiments.kinds import shortened
 
 #: Most runs of a study; the largest published one of this field has 12,600.
 MOST_RUNS = 20_000
@@ -38,7 +38,7 @@ def expand(node, where="sweep"):
         [{'model': 'vae', 'seed': 0}, {'model': 'vae', 'seed': 1}]
     """
     if not isinstance(node, dict):
-        raise UsageError(f"`{where}` must be a table of settings. Received: {shortened(node)}.")
+        raise UsageError(f"`{where}` must be a table of settings. Received: {shown(node)}.")
     parts = [[{name: value for name, value in node.items() if name not in OPERATORS}]]
     for operator, runs_of in OPERATORS.items():
         if operator in node:
@@ -67,7 +67,7 @@ def _zip(part, where):
 def _list(part, where):
     if not isinstance(part, list) or not part:
         raise UsageError(
-            f"`{where}` must be a list of tables of settings. Received: {shortened(part)}."
+            f"`{where}` must be a list of tables of settings. Received: {shown(part)}."
         )
     runs = list(itertools.chain(*_runs_of_nodes(part, where)))
     check_count(len(runs), f"`{where}`")
@@ -85,7 +85,7 @@ def _columns(part, where):
     if not isinstance(part, dict) or not part:
         raise UsageError(
             f"`{where}` must be a table of settings and lists of their values, or a list of "
-            f"tables of settings. Received: {shortened(part)}."
+            f"tables of settings. Received: {shown(part)}."
         )
     for name, values in part.items():
         if name in OPERATORS:
@@ -95,7 +95,7 @@ def _columns(part, where):
             )
         if not isinstance(values, list) or not values:
             raise UsageError(
-                f"`{where}.{name}` must be a list of values. Received: {shortened(values)}."
+                f"`{where}.{name}` must be a list of values. Received: {shown(values)}."
             )
     return [[{name: value} for value in values] for name, values in part.items()]
 
@@ -125,7 +125,7 @@ def _merged(parts, where):
             if name in run:
                 raise UsageError(
                     f"`{where}` sets `{name}` more than once for the same run: to "
-                    f"{shortened(run[name])} and to {shortened(value)}. Leave one out."
+                    f"{shown(run[name])} and to {shown(value)}. Leave one out."
                 )
             run[name] = value
     return run
