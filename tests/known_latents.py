@@ -83,7 +83,7 @@ class KnownModel(Inference):
         )
 
     def decode(self, z, layer=0, batch_size=256):
-        self._check_codes(np.asarray(z), layer)
+        z = self.checked_codes(z, layer)
         return np.stack([bars(code[1], code[3] if len(code) > 3 else 0.0) for code in z])
 
 

@@ -9,12 +9,16 @@ from PIL import Image
 
 from keras_devae import checks
 from keras_devae.errors import UsageError
+from keras_devae.figures.arguments import check_figure
 from keras_devae.figures.canvas import take_texts_literally
 from keras_devae.files import replacing
+from keras_devae.metrics.matrices import numeric_array
 
 BORDER = 6
 #: Browsers slow down what is meant to be faster.
 SHORTEST = 0.02
+#: 16 bits of hundredths.
+LONGEST = 655.0
 
 
 def pixels_of(figure: Figure) -> np.ndarray:
@@ -26,7 +30,7 @@ def pixels_of(figure: Figure) -> np.ndarray:
     Returns:
         Uint8 array `(height, width, 3)`, with a white border.
     """
-    take_texts_literally(figure)
+    take_texts_literally(check_figure(figure))
     figure.canvas.draw()
     drawn = np.asarray(figure.canvas.buffer_rgba())[..., :3]
     border = (BORDER, BORDER)
@@ -48,7 +52,8 @@ def save_animation(frames: np.ndarray, path: str | os.PathLike, seconds: float =
         UsageError: If the frames are no such array, the file has another suffix, or the time is
             shorter.
     """
-    frames, path = np.asarray(frames), checks.usable_path("The file of an animation", path)
+    frames = numeric_array(frames, "frames", "a uint8 array", axes=None)
+    path = checks.usable_path("The file of an animation", path)
     if frames.ndim != 4 or frames.shape[-1] != 3 or frames.dtype != np.uint8 or not frames.size:
         raise UsageError(
             "`frames` must be a uint8 array (frames, height, width, 3). Received: shape "
@@ -56,7 +61,11 @@ def save_animation(frames: np.ndarray, path: str | os.PathLike, seconds: float =
         )
     if path.suffix.lower() != ".gif":
         raise UsageError(f"An animation's file must end in .gif. Received: {str(path)!r}.")
-    checks.finite_at_least("seconds", seconds, SHORTEST)
+    if checks.finite_at_least("seconds", seconds, SHORTEST) > LONGEST:
+        raise UsageError(
+            f"`seconds` must be at most {LONGEST:g}, which a GIF can hold. Received: "
+            f"{checks.shown(seconds)}."
+        )
     first, *others = (Image.fromarray(frame) for frame in frames)
     with replacing(path) as partial:
         first.save(

@@ -6,7 +6,9 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from keras_devae.checks import flag
 from keras_devae.errors import UsageError
+from keras_devae.figures.arguments import check_mapping, real_numbers
 from keras_devae.figures.canvas import FONT_SIZE, TITLE_SIZE, new_figure
 from keras_devae.figures.curves import COLORS, columns_of
 
@@ -42,7 +44,15 @@ def box_plots(
     Raises:
         UsageError: If there is nothing to draw, or a number is not finite.
     """
-    values = {title: _checked(title, groups) for title, groups in values.items()}
+    panels_of = "of panels by title, each one of numbers by group"
+    values = {
+        title: _checked(title, check_mapping("values", groups, panels_of))
+        for title, groups in check_mapping("values", values, panels_of).items()
+    }
+    flag("horizontal", horizontal)
+    references = {} if references is None else references
+    for panel in (references, *check_mapping("references", references, panels_of).values()):
+        check_mapping("references", panel, panels_of)
     groups = list(dict.fromkeys(name for panel in values.values() for name in panel))
     if not groups:
         raise UsageError(
@@ -54,7 +64,7 @@ def box_plots(
         for place, name in enumerate(groups):
             if panel.get(name) is not None:
                 _draw_box(axes, place, panel[name], COLORS[place % len(COLORS)], horizontal)
-            reference = (references or {}).get(title, {}).get(name)
+            reference = references.get(title, {}).get(name)
             if reference is not None:
                 where = (reference, place) if horizontal else (place, reference)
                 axes.scatter(*where, s=28, marker="D", color="white", edgecolors="black", zorder=4)
@@ -63,7 +73,10 @@ def box_plots(
 
 
 def _checked(title, groups):
-    arrays = {str(name): np.asarray(numbers, np.float64) for name, numbers in groups.items()}
+    arrays = {
+        str(name): real_numbers(f"values[{title!r}][{name!r}]", numbers)
+        for name, numbers in groups.items()
+    }
     for name, numbers in arrays.items():
         if numbers.ndim != 1 or not np.isfinite(numbers).all():
             raise UsageError(

@@ -8,7 +8,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
-from keras_devae.errors import UsageError
+from keras_devae.figures.arguments import check_text
 
 # A power of two: sizes in inches are then exact fractions, and no pixel is lost in rounding.
 DPI = 128
@@ -42,7 +42,7 @@ def draw_image(pixels: np.ndarray, title: str | None = None) -> tuple[Figure, Ax
     axes.set_yticks([])
     axes.tick_params(length=0, pad=4, labelsize=FONT_SIZE)
     axes.spines[:].set_visible(False)
-    if title is not None:
+    if check_text("title", title, optional=True) is not None:
         axes.set_title(title, fontsize=TITLE_SIZE, loc="left", pad=6)
     return figure, axes
 
@@ -91,26 +91,3 @@ def fit(figure: Figure) -> None:
             (height - SLACK) / total_height,
         )
     )
-
-
-def check_labels(labels, count: int, name: str, counted: str) -> list[str]:
-    """Checks that there is one label for each of the things labelled.
-
-    Args:
-        labels: The labels.
-        count: How many there should be.
-        name: What the argument is called in the error.
-        counted: What is labelled, in the singular.
-
-    Returns:
-        The labels as strings.
-
-    Raises:
-        UsageError: If there is another number of labels.
-    """
-    labels = [str(label) for label in labels]
-    if len(labels) != count:
-        raise UsageError(
-            f"`{name}` must have one entry for each {counted}, {count}. Received: {len(labels)}."
-        )
-    return labels

@@ -5,8 +5,10 @@ from collections.abc import Iterable
 import numpy as np
 from matplotlib.figure import Figure
 
+from keras_devae.checks import at_least
 from keras_devae.errors import UsageError
-from keras_devae.figures.canvas import FONT_SIZE, check_labels, draw_image, fit, label_rows
+from keras_devae.figures.arguments import check_labels
+from keras_devae.figures.canvas import FONT_SIZE, draw_image, fit, label_rows
 from keras_devae.figures.mosaics import GAP, WHITE, mosaic, to_rgb
 
 LABEL_GAP = 22
@@ -37,11 +39,12 @@ def contact_sheet(
         UsageError: If the array is not images, `columns` is below 1, or labels are missing.
     """
     images = to_rgb(images)
-    if images.ndim != 4 or columns < 1:
+    if images.ndim != 4:
         raise UsageError(
-            "`images` must be (n, height, width, channels) and `columns` at least 1. Received: "
-            f"{images.shape} and {columns}."
+            f"`images` must be (n, height, width, channels). Received: shape {images.shape}."
         )
+    # More would be white room alone, however much memory that takes.
+    columns = min(at_least("columns", columns, 1), len(images))
     grid = _grid(images, columns)
     texts = None if labels is None else check_labels(labels, len(images), "labels", "image")
     tiles = mosaic(grid, row_gap=GAP if labels is None else _room_for(texts))

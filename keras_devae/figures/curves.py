@@ -8,6 +8,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import EngFormatter, MaxNLocator
 
 from keras_devae.errors import UsageError
+from keras_devae.figures.arguments import check_mapping, real_numbers, steps_of
 from keras_devae.figures.canvas import FONT_SIZE, TITLE_SIZE, new_figure
 
 # Okabe and Ito's colours, told apart under every common colour blindness; yellow is left out,
@@ -40,20 +41,22 @@ def learning_curves(history: Mapping[str, Sequence[float]]) -> Figure:
     Raises:
         UsageError: If there is nothing to draw, or a sequence is not as long as the steps.
     """
+    check_mapping("history", history, "lists of numbers by name")
     axis = next((name for name in STEPS if name in history), None)
     series = {
-        name: np.asarray(values, np.float64)
+        name: real_numbers(f"history[{name!r}]", values)
         for name, values in history.items()
         if name not in STEPS
     }
-    _check_series(series, None if axis is None else len(history[axis]))
+    steps = None if axis is None else steps_of(history[axis])
+    _check_series(series, None if axis is None else len(steps))
     panels = _panels(series)
     figure, all_axes = empty_panels(len(panels))
     for axes, (title, lines) in zip(all_axes, panels.items(), strict=True):
         for key, label, color, style in lines:
             values = np.where(np.isfinite(series[key]), series[key], np.nan)
-            steps = np.arange(1, len(values) + 1) if axis is None else history[axis]
-            draw_line(axes, steps, values, label, color, style)
+            places = np.arange(1, len(values) + 1) if axis is None else steps
+            draw_line(axes, places, values, label, color, style)
         finish_panel(axes, title, axis or "step", len(lines))
     return figure
 

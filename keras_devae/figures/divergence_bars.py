@@ -6,13 +6,8 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from keras_devae.errors import UsageError
-from keras_devae.figures.canvas import (
-    FONT_SIZE,
-    TITLE_SIZE,
-    check_labels,
-    legend_beside,
-    new_figure,
-)
+from keras_devae.figures.arguments import check_labels, check_text, real_numbers
+from keras_devae.figures.canvas import FONT_SIZE, TITLE_SIZE, legend_beside, new_figure
 from keras_devae.figures.curves import COLORS
 
 BAR_INCHES = 0.13
@@ -47,17 +42,20 @@ def kl_bars(
     Raises:
         UsageError: If the shapes do not fit, or there is nothing to draw.
     """
-    values = np.atleast_2d(np.asarray(kl, np.float64))
+    values = np.atleast_2d(real_numbers("kl", kl))
     if values.ndim != 2 or not values.size or not np.isfinite(values).all():
         raise UsageError(
             "`kl` must be finite numbers, (latent dimensions,) or (layers, latent dimensions). "
             f"Received: shape {np.shape(kl)}."
         )
-    active = np.ones(values.shape, bool) if active is None else np.atleast_2d(active)
+    if active is not None:
+        active = np.atleast_2d(real_numbers("active", active)).astype(bool)
+    active = np.ones(values.shape, bool) if active is None else active
     if active.shape != values.shape:
         raise UsageError(
             f"`active` must have the shape of `kl`, {np.shape(kl)}. Received: {active.shape}."
         )
+    check_text("title", title, optional=True)
     count, dimensions = values.shape
     latents = [f"z{d}" for d in range(dimensions)] if latent_names is None else latent_names
     latents = check_labels(latents, dimensions, "latent_names", "latent dimension")

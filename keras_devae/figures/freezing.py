@@ -6,14 +6,10 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
+from keras_devae import checks
 from keras_devae.errors import UsageError
-from keras_devae.figures.canvas import (
-    FONT_SIZE,
-    TITLE_SIZE,
-    check_labels,
-    legend_beside,
-    new_figure,
-)
+from keras_devae.figures.arguments import check_labels, real_numbers
+from keras_devae.figures.canvas import FONT_SIZE, TITLE_SIZE, legend_beside, new_figure
 from keras_devae.figures.curves import line_look
 
 
@@ -39,13 +35,16 @@ def freezing_curves(
     Raises:
         UsageError: If the shapes do not fit or there is nothing to draw.
     """
-    betas, shares = np.asarray(betas, np.float64), np.asarray(shares, np.float64)
-    if shares.ndim != 2 or not shares.size or len(shares) != len(betas):
+    betas, shares = real_numbers("betas", betas), real_numbers("shares", shares)
+    if betas.ndim != 1 or shares.ndim != 2 or len(shares) != len(betas) or not shares.size:
         raise UsageError(
-            f"`shares` must be ({len(betas)} pressures, factors). Received: shape {shares.shape}."
+            "`betas` must be (pressures,) and `shares` (pressures, factors). Received: shapes "
+            f"{betas.shape} and {shares.shape}."
         )
     names = check_labels(factor_names, shares.shape[1], "factor_names", "factor")
     check_labels(points, shares.shape[1], "points", "factor")
+    points = [None if point is None else checks.positive("points", point) for point in points]
+    suggested = checks.pressures("suggested", suggested) if len(suggested) else ()
     figure = new_figure()
     figure.set_layout_engine("constrained")
     figure.set_size_inches(5.6, 3.2)

@@ -6,13 +6,8 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from keras_devae.errors import UsageError
-from keras_devae.figures.canvas import (
-    FONT_SIZE,
-    TITLE_SIZE,
-    check_labels,
-    legend_beside,
-    new_figure,
-)
+from keras_devae.figures.arguments import check_labels, check_text, real_numbers
+from keras_devae.figures.canvas import FONT_SIZE, TITLE_SIZE, legend_beside, new_figure
 from keras_devae.figures.curves import COLORS, draw_line, empty_panels, finish_panel
 
 CELL_INCHES = (0.34, 0.22)
@@ -74,7 +69,7 @@ def information_map(
         first = axes.get_subplotspec().is_first_col()
         axes.set_yticks(np.arange(rows), latents if first else [])
     _add_scale(figure, panels, drawn)
-    if title is not None:
+    if check_text("title", title, optional=True) is not None:
         figure.suptitle(title, fontsize=TITLE_SIZE, x=0.01, ha="left")
     return figure
 
@@ -121,7 +116,7 @@ def information_over_layers(
         color, style = COLORS[number % len(COLORS)], LINES[number // len(COLORS) % len(LINES)]
         draw_line(axes, layers, values, name, color, style)
         axes.lines[-1].set(marker=MARKERS[number % len(MARKERS)], markersize=4, clip_on=False)
-    finish_panel(axes, title, "latent layer", 1)
+    finish_panel(axes, check_text("title", title), "latent layer", 1)
     axes.set_xticks(layers, names)
     axes.set_ylim(0, 1.0)
     axes.set_ylabel("share of entropy, best latent", fontsize=FONT_SIZE)
@@ -131,8 +126,8 @@ def information_over_layers(
 
 def _shares(information, entropies):
     """Checks the arrays; returns the information as shares of entropy, `(K, d, f)`."""
-    information = np.asarray(information, np.float64)
-    entropies = np.asarray(entropies, np.float64)
+    information = real_numbers("information", information)
+    entropies = real_numbers("entropies", entropies)
     if information.ndim not in (2, 3) or not information.size:
         raise UsageError(
             "`information` must be (latent dimensions, factors), or (layers, latent dimensions, "

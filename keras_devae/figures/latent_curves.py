@@ -5,8 +5,10 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib.figure import Figure
 
+from keras_devae.checks import shown
 from keras_devae.errors import UsageError
-from keras_devae.figures.canvas import FONT_SIZE, check_labels, legend_beside
+from keras_devae.figures.arguments import check_labels, real_numbers, steps_of
+from keras_devae.figures.canvas import FONT_SIZE, legend_beside
 from keras_devae.figures.curves import COLORS, draw_line, empty_panels, finish_panel
 
 BACKGROUND = "#BBBBBB"
@@ -38,9 +40,14 @@ def information_diffusion(
     Raises:
         UsageError: If the shapes do not fit or there is nothing to draw.
     """
-    information = _check_lines(steps, information, 3, "information")
+    steps, information = _check_lines(steps, information, 3, "information")
     names = check_labels(factor_names, information.shape[2], "factor_names", "factor")
-    check_labels(entropies, information.shape[2], "entropies", "factor")
+    entropies = real_numbers("entropies", entropies)
+    if entropies.shape != information.shape[2:] or not (entropies > 0).all():
+        raise UsageError(
+            f"`entropies` must be {information.shape[2]} numbers above 0, one for each factor. "
+            f"Received: {shown(entropies.tolist())}."
+        )
     figure, panels = empty_panels(len(names))
     for factor, (axes, name) in enumerate(zip(panels, names, strict=True)):
         shares = information[:, :, factor] / entropies[factor]
@@ -66,7 +73,7 @@ def kl_per_latent(steps: Sequence[int], kl: np.ndarray) -> Figure:
     Raises:
         UsageError: If the shapes do not fit or there is nothing to draw.
     """
-    kl = _check_lines(steps, kl, 2, "kl")
+    steps, kl = _check_lines(steps, kl, 2, "kl")
     order = [d for d in np.argsort(-kl[-1], kind="stable") if kl[-1, d] >= NAMED_KL]
     named = [int(d) for d in order[: len(COLORS)]]
     figure, (axes,) = empty_panels(1)
@@ -88,10 +95,10 @@ def _draw_lines(axes, steps, values, named):
 
 
 def _check_lines(steps, values, dimensions, name):
-    values = np.asarray(values, np.float64)
+    steps, values = steps_of(steps), real_numbers(name, values)
     if values.ndim != dimensions or not values.size or len(values) != len(steps):
         raise UsageError(
             f"`{name}` must have {dimensions} dimensions and an entry for each of the "
             f"{len(steps)} steps. Received: shape {values.shape}."
         )
-    return values
+    return steps, values

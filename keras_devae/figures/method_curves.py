@@ -6,7 +6,8 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from keras_devae.errors import UsageError
-from keras_devae.figures.canvas import FONT_SIZE, check_labels
+from keras_devae.figures.arguments import check_labels, check_mapping, real_numbers, steps_of
+from keras_devae.figures.canvas import FONT_SIZE
 from keras_devae.figures.curves import COLORS, draw_line, empty_panels, finish_panel
 
 STYLES = ("-", "--", "-.", ":")
@@ -32,15 +33,20 @@ def information_curves(
     Raises:
         UsageError: If the shapes do not fit or there is nothing to draw.
     """
-    names = [str(name) for name in factor_names]
-    stacked = {group: np.asarray(values, np.float64) for group, values in shares.items()}
+    steps = steps_of(steps)
+    stacked = {
+        group: real_numbers(f"shares[{group!r}]", values)
+        for group, values in check_mapping("shares", shares, "arrays by group").items()
+    }
+    if not stacked:
+        raise UsageError("`shares` must hold at least one group. Received none.")
     for group, values in stacked.items():
         if values.ndim != 3 or values.shape[1] != len(steps) or not values.size:
             raise UsageError(
                 f"`shares[{group!r}]` must be (seeds, {len(steps)} steps, factors). Received: "
                 f"shape {values.shape}."
             )
-        check_labels(names, values.shape[2], "factor_names", "factor")
+        names = check_labels(factor_names, values.shape[2], "factor_names", "factor")
     figure, panels = empty_panels(len(names))
     for factor, (axes, name) in enumerate(zip(panels, names, strict=True)):
         for number, (group, values) in enumerate(stacked.items()):

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from keras_devae.errors import UsageError
+from keras_devae.metrics.matrices import numeric_array
 
 CELL = 112
 LARGEST_SIDE = 2400
@@ -53,7 +54,7 @@ def to_rgb(images: np.ndarray, name: str = "images") -> np.ndarray:
     Raises:
         UsageError: If there is no image, another number type, or a NaN.
     """
-    images = np.asarray(images)
+    images = numeric_array(images, name, "images", axes=None)
     if images.ndim < 3 or not images.size:
         raise UsageError(
             f"`{name}` must be images with channels as the last axis. Received: shape "

@@ -4,6 +4,7 @@ import textwrap
 
 from matplotlib.figure import Figure
 
+from keras_devae.figures.arguments import check_figure, check_text
 from keras_devae.figures.canvas import FONT_SIZE
 
 #: About how many inches a character of the note is wide.
@@ -20,6 +21,8 @@ def note_below(figure: Figure, text: str) -> Figure:
     Returns:
         The figure.
     """
+    check_text("text", text)
+    check_figure(figure)
     # Until the panels are laid out, nothing says where they end.
     figure.draw_without_rendering()
     width, height = figure.get_size_inches()

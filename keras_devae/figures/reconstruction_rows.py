@@ -6,7 +6,8 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from keras_devae.errors import UsageError
-from keras_devae.figures.canvas import check_labels, draw_image, fit, label_rows
+from keras_devae.figures.arguments import check_labels
+from keras_devae.figures.canvas import draw_image, fit, label_rows
 from keras_devae.figures.mosaics import mosaic, to_rgb
 
 

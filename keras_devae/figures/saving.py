@@ -11,6 +11,7 @@ from matplotlib.transforms import Bbox
 
 from keras_devae.checks import usable_path
 from keras_devae.errors import UsageError
+from keras_devae.figures.arguments import check_figure
 from keras_devae.figures.canvas import DPI, take_texts_literally
 from keras_devae.files import replacing
 
@@ -37,6 +38,7 @@ def save(figure: Figure, path: str | os.PathLike) -> Path:
     Raises:
         UsageError: If the suffix names no format that can be written.
     """
+    check_figure(figure)
     kind = check_file(path)
     path = Path(path)
     # Only for the time of writing: this is a setting of the whole process.

@@ -7,7 +7,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from keras_devae.errors import UsageError
-from keras_devae.figures.canvas import FONT_SIZE, check_labels, legend_beside
+from keras_devae.figures.arguments import check_labels, check_text, real_numbers
+from keras_devae.figures.canvas import FONT_SIZE, legend_beside
 from keras_devae.figures.curves import COLORS, empty_panels, finish_panel
 
 # As many shapes as have no common divisor with the colours: 56 groups differ.
@@ -36,7 +37,7 @@ def factor_scatter(
     Raises:
         UsageError: If the arrays are not matrices of one shape, or there is nothing to draw.
     """
-    codes, factors = np.asarray(codes), np.asarray(factors)
+    codes, factors = real_numbers("codes", codes), real_numbers("factors", factors)
     if codes.ndim != 2 or codes.shape != factors.shape or not codes.size:
         raise UsageError(
             "`codes` and `factors` must be (images, pairs), both the same and not empty. Received: "
@@ -76,13 +77,14 @@ def score_scatter(
         UsageError: If the sequences differ in length, are empty, or hold a number that is not
             finite.
     """
-    x, y = np.asarray(x, np.float64), np.asarray(y, np.float64)
-    names = [str(group) for group in groups]
-    if x.ndim != 1 or not x.shape == y.shape == (len(names),) or not names:
+    x, y = real_numbers("x", x), real_numbers("y", y)
+    if x.ndim != 1 or x.shape != y.shape or not x.size:
         raise UsageError(
-            "`x`, `y` and `groups` must be sequences of one length, at least 1. Received: shapes "
-            f"{x.shape}, {y.shape} and ({len(names)},)."
+            "`x`, `y` and `groups` must be sequences of one length, at least 1. Received: "
+            f"shapes {x.shape} and {y.shape} of the first two."
         )
+    names = check_labels(groups, len(x), "groups", "point")
+    check_text("x_name", x_name), check_text("y_name", y_name)
     if not np.isfinite([x, y]).all():
         raise UsageError("`x` and `y` must be finite. Received: a NaN or an infinity.")
     figure, (axes,) = empty_panels(1)

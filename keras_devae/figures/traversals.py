@@ -6,7 +6,8 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from keras_devae.errors import UsageError
-from keras_devae.figures.canvas import check_labels, draw_image, fit, label_rows
+from keras_devae.figures.arguments import check_labels, real_numbers
+from keras_devae.figures.canvas import draw_image, fit, label_rows
 from keras_devae.figures.mosaics import mosaic, to_rgb
 
 
@@ -31,10 +32,11 @@ def traversal(
     Raises:
         UsageError: If the arrays do not fit each other, or are not images.
     """
-    images, values = to_rgb(images), np.asarray(values, np.float64)
-    if images.ndim != 5 or values.shape != images.shape[1:2]:
+    images, values = to_rgb(images), real_numbers("values", values)
+    if images.ndim != 5 or not np.isfinite(values).all() or values.shape != images.shape[1:2]:
         raise UsageError(
-            "`images` must be (rows, steps, height, width, channels) and `values` (steps,). "
+            "`images` must be (rows, steps, height, width, channels) and `values` (steps,) finite "
+            "numbers. "
             f"Received: {images.shape} and {values.shape}."
         )
     tiles = mosaic(images)

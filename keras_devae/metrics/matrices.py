@@ -13,14 +13,15 @@ _FORM = "a numeric array with one row a sample and one column a variable, neithe
 _UNREADABLE = (TypeError, ValueError, RuntimeError, OverflowError)
 
 
-def numeric_array(values: object, name: str, form: str = _FORM, axes: int = 2) -> np.ndarray:
+def numeric_array(values: object, name: str, form: str = _FORM, axes: int | None = 2) -> np.ndarray:
     """Reads an array of real numbers.
 
     Args:
         values: What the caller passed.
         name: What the array is called in the error.
         form: What it must be, for the error.
-        axes: How many axes it must have; default 2.
+        axes: How many axes it must have; default 2. `None`: any number, and empty arrays
+            too.
 
     Returns:
         The array, of a boolean, integer or floating dtype in the machine's byte order, not empty.
@@ -40,7 +41,11 @@ def numeric_array(values: object, name: str, form: str = _FORM, axes: int = 2) -
         raise UsageError(
             f"`{name}` must be {form}. Received: {_unreadable(values, error)}"
         ) from None
-    if array.dtype.kind not in "biuf" or array.ndim != axes or not array.size:
+    if (
+        array.dtype.kind not in "biuf"
+        or axes not in (None, array.ndim)
+        or (axes and not array.size)
+    ):
         raise UsageError(f"`{name}` must be {form}. Received: {_described(values, array, axes)}.")
     return array.astype(array.dtype.newbyteorder("="), copy=False)
 

@@ -32,10 +32,10 @@ def test_pressures_within_a_decade_have_numbers_on_their_axis():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (([1, 2], SHARES, "ab", [None] * 2), "2 pressures"),
-        ((BETAS, SHARES, "abc", [None] * 2), "`factor_names`"),
-        ((BETAS, SHARES, "ab", [None]), "`points`"),
-        (([], np.zeros((0, 2)), "ab", [None] * 2), "`shares`"),
+        (([1, 2], SHARES, ["a", "b"], [None] * 2), "`betas` must be"),
+        ((BETAS, SHARES, ["a", "b", "c"], [None] * 2), "`factor_names`"),
+        ((BETAS, SHARES, ["a", "b"], [None]), "`points`"),
+        (([], np.zeros((0, 2)), ["a", "b"], [None] * 2), "`shares`"),
     ],
 )
 def test_shapes_that_do_not_fit_are_refused(arguments, message):

@@ -236,7 +236,7 @@ IMAGES = noise(2, 3, 8, 8, 1)
             (IMAGES[0], IMAGES, ["a"]),
             "`titles` must have one entry for each layer",
         ),
-        (contact_sheet, (IMAGES[0], 0), "`columns` at least 1.*and 0"),
+        (contact_sheet, (IMAGES[0], 0), "`columns`.*at least 1.*0"),
         (contact_sheet, (IMAGES, 2), "height, width, channels"),
         (contact_sheet, (IMAGES[0], 2, ["a"]), "`labels` must have one entry for each image, 3"),
         (contact_sheet, (IMAGES[0], 2, None, ["a"]), "`row_labels`.*each row, 2"),

@@ -48,10 +48,16 @@ def test_a_collapsed_posterior_names_nothing():
 @pytest.mark.parametrize(
     ("draw", "message"),
     [
-        (lambda: information_diffusion([1], INFORMATION, ENTROPIES, "abc"), "1 steps"),
-        (lambda: information_diffusion(STEPS, INFORMATION[0], ENTROPIES, "abc"), "3 dimensions"),
-        (lambda: information_diffusion(STEPS, INFORMATION, ENTROPIES, "ab"), "`factor_names`"),
-        (lambda: information_diffusion(STEPS, INFORMATION, [1.0], "abc"), "`entropies`"),
+        (lambda: information_diffusion([1], INFORMATION, ENTROPIES, list("abc")), "1 steps"),
+        (
+            lambda: information_diffusion(STEPS, INFORMATION[0], ENTROPIES, list("abc")),
+            "3 dimensions",
+        ),
+        (
+            lambda: information_diffusion(STEPS, INFORMATION, ENTROPIES, list("ab")),
+            "`factor_names`",
+        ),
+        (lambda: information_diffusion(STEPS, INFORMATION, [1.0], list("abc")), "`entropies`"),
         (lambda: kl_per_latent([], np.zeros((0, 3))), "2 dimensions"),
         (lambda: kl_per_latent(STEPS, np.zeros((2, 3))), "3 steps"),
     ],
