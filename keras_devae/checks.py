@@ -6,7 +6,7 @@ import numbers
 import os
 import re
 import reprlib
-from collections.abc import Iterable
+from collections.abc import Mapping
 from pathlib import Path
 
 from keras_devae.errors import UsageError, unknown_name
@@ -165,11 +165,28 @@ def flag(name, value):
     return bool(value)
 
 
+def listed(name, values, what):
+    """Checks a list and returns it as a tuple.
+
+    Args:
+        name: The argument's name, for the message.
+        values: What was received: anything that can be gone through, but texts and dictionaries.
+        what: What it must be a list of, e.g. `"numbers"`.
+
+    Raises:
+        UsageError: If it is no list.
+    """
+    try:
+        if not isinstance(values, (str, bytes, Mapping)):
+            return tuple(values)
+    except TypeError:  # Arrays without an axis say that they can be gone through.
+        pass
+    raise UsageError(f"`{name}` must be a list of {what}. Received: {shown(values)}.")
+
+
 def pressures(name, values):
     """Checks a list of beta values and returns it as a tuple of floats, see `at_least`."""
-    if isinstance(values, (str, bytes)) or not isinstance(values, Iterable):
-        raise UsageError(f"`{name}` must be a list of numbers. Received: {shown(values)}.")
-    values = tuple(finite_at_least(name, value) for value in values)
+    values = tuple(finite_at_least(name, value) for value in listed(name, values, "numbers"))
     if not values:
         raise UsageError(f"`{name}` must hold at least one number. Received none.")
     return tuple(float(value) for value in values)
@@ -177,8 +194,7 @@ def pressures(name, values):
 
 def widths(name, values):
     """Checks a list of widths of layers and returns it as a tuple of integers, see `at_least`."""
-    if isinstance(values, (str, bytes)) or not isinstance(values, Iterable):
-        raise UsageError(f"`{name}` must be a list of whole numbers. Received: {shown(values)}.")
+    values = listed(name, values, "whole numbers")
     return tuple(int(at_least(name, value, 1)) for value in values)
 
 
@@ -197,11 +213,10 @@ def path_of(name, value):
 
 def texts(name, values):
     """Checks a list of texts and returns it as a tuple, see `at_least`."""
-    listed = None if isinstance(values, (str, bytes)) else values
-    listed = tuple(listed) if isinstance(listed, Iterable) else None
-    if listed is None or not all(isinstance(value, str) for value in listed):
+    checked = listed(name, values, "texts")
+    if not all(isinstance(value, str) for value in checked):
         raise UsageError(f"`{name}` must be a list of texts. Received: {shown(values)}.")
-    return listed
+    return checked
 
 
 def function_or_none(name, value):
@@ -213,13 +228,31 @@ def function_or_none(name, value):
 
 def image_shape_of(value):
     """Checks `image_shape` and returns it as a tuple of three integers, see `at_least`."""
-    sides = value if isinstance(value, Iterable) and not isinstance(value, (str, bytes)) else ()
-    sides = tuple(sides)
+    sides = listed("image_shape", value, "three whole numbers, (height, width, channels)")
     if len(sides) != 3 or not all(_is_whole(side) and side >= 1 for side in sides):
         raise UsageError(
             f"`image_shape` must be (height, width, channels). Received: {shown(value)}."
         )
     return tuple(map(int, sides))
+
+
+def check_dataset(dataset):
+    """Raises a `UsageError` unless it has what every data set of this package has."""
+    if not all(hasattr(dataset, name) for name in ("images", "factors", "factor_names")):
+        raise UsageError(
+            "`dataset` must be a data set, e.g. from `keras_devae.data.load`. Received: a value of "
+            f"type {type(dataset).__name__}; of arrays, `keras_devae.data.from_arrays` makes one."
+        )
+
+
+def check_model(model):
+    """Raises a `UsageError` unless it has what every model of this package has."""
+    if not hasattr(model, "layer_posterior"):
+        raise UsageError(
+            "`model` must be a model of this package. Received: a value of type "
+            f"{type(model).__name__}; scores of codes from elsewhere are "
+            "`keras_devae.metrics.evaluate(codes, factors)`."
+        )
 
 
 def check_channels_last(image_shape):

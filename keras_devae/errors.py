@@ -15,6 +15,8 @@ class FailureError(RuntimeError):
     """
 
 
+#: Letters of an unknown name that a message repeats.
+_LONGEST_NAME = 60
 #: What the backends, NumPy and the operating system call it.
 _OUT_OF_MEMORY = (
     "out of memory",
@@ -52,8 +54,9 @@ def unknown_name(kind: str, name: object, known: Iterable[str]) -> UsageError:
     Returns:
         A `UsageError` to raise.
     """
-    known = sorted(known)
-    matches = difflib.get_close_matches(str(name), known, n=3, cutoff=0.5)
-    matches = matches or [candidate for candidate in known if candidate.startswith(str(name))]
+    known, name = sorted(known), str(name)
+    name = name if len(name) <= _LONGEST_NAME else f"{name[:_LONGEST_NAME]}..."
+    matches = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
+    matches = matches or [candidate for candidate in known if candidate.startswith(name)]
     hint = f" Did you mean {' or '.join(repr(match) for match in matches)}?" if matches else ""
-    return UsageError(f"Unknown {kind} {str(name)!r}.{hint} Known: {', '.join(known)}.")
+    return UsageError(f"Unknown {kind} {name!r}.{hint} Known: {', '.join(known)}.")

@@ -7,7 +7,7 @@ import numpy as np
 from keras_devae import checks, metrics
 from keras_devae.encoding import REPRESENTATIONS, Encoding, LayerSampler
 from keras_devae.errors import UsageError
-from keras_devae.metrics.arguments import check_choice, listed
+from keras_devae.metrics.arguments import check_choice
 from keras_devae.metrics.cautions import gathered
 from keras_devae.metrics.computing import compute
 from keras_devae.metrics.sampling import factor_index, label_rows
@@ -83,7 +83,8 @@ def evaluate(
             has some, or a metric needs factors that the data set lacks.
     """
     chosen = names not in (None, ("all",), ["all"], "all")
-    _check_model_and_data(model, dataset)
+    checks.check_model(model)
+    checks.check_dataset(dataset)
     names = metrics.resolved_names(names, has_factors=dataset.factor_names is not None)
     check_evaluation(settings, repeats, seed, workers, progress)
     options = given_options(names, bins, discretizer, workers)
@@ -104,26 +105,11 @@ def evaluate(
     return scores
 
 
-def _check_model_and_data(model, dataset):
-    """Raises a `UsageError` unless the two are what they should be, and in the right order."""
-    if not hasattr(model, "layer_posterior"):
-        raise UsageError(
-            "`model` must be a model of this package. Received: a value of type "
-            f"{type(model).__name__}; scores of codes from elsewhere are "
-            "`keras_devae.metrics.evaluate(codes, factors)`."
-        )
-    if not hasattr(dataset, "factor_names") or not hasattr(dataset, "provenance"):
-        raise UsageError(
-            "`dataset` must be a data set, e.g. from `keras_devae.data.load`. Received: a value of "
-            f"type {type(dataset).__name__}; of arrays, `keras_devae.data.from_arrays` makes one."
-        )
-
-
 def _checked_layers(model, layers):
     """Returns the numbers of the latent layers that are meant."""
     if layers is None:
         return tuple(range(model.num_layers))
-    layers = tuple(listed("layers", layers, "numbers of latent layers, or None for all"))
+    layers = checks.listed("layers", layers, "numbers of latent layers, or None for all")
     if not layers:
         raise UsageError("`layers` must name at least one latent layer. Received: none.")
     for layer in layers:

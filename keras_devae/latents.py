@@ -7,8 +7,8 @@ import warnings
 import numpy as np
 
 from keras_devae import checks, metrics
-from keras_devae.encoding import REPRESENTATIONS
-from keras_devae.errors import unknown_name
+from keras_devae.encoding import REPRESENTATIONS, Encoding
+from keras_devae.errors import UsageError
 from keras_devae.metrics.inputs import check_labelled
 from keras_devae.metrics.suite import draw_sample
 
@@ -180,9 +180,8 @@ def measure_latents(
     Raises:
         UsageError: If there is no such layer or representation, or `images` is below 2.
     """
-    if representation not in REPRESENTATIONS:
-        raise unknown_name("representation", representation, REPRESENTATIONS)
-    checks.at_least("images", images, 2)
+    checks.one_of("representation", representation, REPRESENTATIONS)
+    checks.check_dataset(dataset)
     if layer is not None:
         model.check_layer(layer)
     rows = draw_sample(len(dataset), images, seed).plain
@@ -238,7 +237,7 @@ def information_of_layers(model, dataset, images=5000, seed=0, encoding=None):
     Raises:
         UsageError: If the data set has no factor that varies, or `images` is below 2.
     """
-    checks.at_least("images", images, 2)
+    checks.check_dataset(dataset)
     rows = draw_sample(len(dataset), images, seed).plain
     factors = dataset.factors(rows)
     labelled = check_labelled(rows[:, None], factors, dataset.factor_names)
@@ -265,6 +264,11 @@ def varying_factors(dataset, rows):
 
 def _posterior(model, dataset, rows, encoding):
     """Returns means and log-variances of all layers, `(K, n, d)`."""
+    if not (encoding is None or isinstance(encoding, Encoding)):
+        raise UsageError(
+            "`encoding` must be a keras_devae.encoding.Encoding. Received: "
+            f"{checks.shown(encoding)}."
+        )
     if encoding is None:
         return model.posterior(dataset.images(rows), None)
     return encoding.posterior(rows, None)

@@ -87,7 +87,15 @@ def spoiled(words, choose):
 MODULES = ("callbacks", "data", "data.variants", "figures", "latents", "metrics", "pictures")
 #: What is called by others of the package only, or writes and removes data sets.
 NOT_CALLED = {"Dataset", "Metric", "RenderedDataset", "Sampler", "prepare", "remove", "verify"}
-NOT_CALLED |= {"MetricWarning", "SelectedDataset", "TransformedDataset", "resolved_names"}
+NOT_CALLED |= {
+    "FewSamplesWarning",
+    "MetricWarning",
+    "traversed",
+    "varying_factors",
+    "SelectedDataset",
+    "TransformedDataset",
+    "resolved_names",
+}
 SPECIAL = {
     "FactorGrid": {"names": ("a", "b"), "sizes": (2, 3)},
     "apply": {"specifications": ["subset:5"]},

@@ -48,7 +48,7 @@ class KLCallback(MeasuringCallback):
         directory=None,
         tensorboard=None,
     ):
-        checks.at_least("images", images, 2)
+        checks.check_dataset(dataset)
         super().__init__(every_steps, directory, tensorboard)
         self.dataset, self.layer = dataset, layer
         self._rows = draw_sample(len(dataset), images, seed).plain

@@ -158,6 +158,7 @@ def how_to_mend(file):
 
 def check_has_factors(dataset, what):
     """Raises a `UsageError` if a data set has no ground-truth factors."""
+    checks.check_dataset(dataset)
     if dataset.factor_names is None:
         raise UsageError(
             f"{what} compares codes with factors, and the data set {dataset.name!r} has none."

@@ -55,14 +55,19 @@ class MetricsCallback(MeasuringCallback):
         directory=None,
         tensorboard=None,
     ):
-        names = (metrics,) if isinstance(metrics, str) else tuple(metrics)
+        is_name = isinstance(metrics, str)
+        names = (metrics,) if is_name else checks.texts("metrics", metrics)
         self._check(dataset, names, images, settings)
+        checks.at_least("seed", seed, 0)
+        if layers is not None:
+            layers = checks.listed("layers", layers, "numbers of latent layers, or None for all")
         super().__init__(every_steps, directory, tensorboard)
         self.dataset, self.metrics, self.images = dataset, names, images
         self.layers, self.settings, self.seed = layers, settings, seed
 
     @staticmethod
     def _check(dataset, names, images, settings):
+        checks.check_dataset(dataset)
         metrics.check_names(names, has_factors=dataset.factor_names is not None)
         metrics.check_settings(settings)
         checks.at_least("images", images, 2)

@@ -4,6 +4,9 @@ import keras
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from keras_devae import checks
+from keras_devae.errors import UsageError
+
 
 class ProgressReport(keras.callbacks.Callback):
     """Shows step, steps per second, time left, the running losses and what schedules move.
@@ -16,6 +19,12 @@ class ProgressReport(keras.callbacks.Callback):
 
     def __init__(self, total_steps, start_step=0, console=None):
         super().__init__()
+        checks.at_least("total_steps", total_steps, 1)
+        checks.at_least("start_step", start_step, 0)
+        if not (console is None or isinstance(console, Console)):
+            raise UsageError(
+                f"`console` must be a rich console. Received: {checks.shown(console)}."
+            )
         self.total_steps = total_steps
         self.start_step = start_step
         self.console = console or Console(stderr=True)

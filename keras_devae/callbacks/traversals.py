@@ -1,6 +1,6 @@
 """Pictures of what each latent dimension does, while a model trains."""
 
-from keras_devae import figures
+from keras_devae import checks, figures
 from keras_devae.callbacks.measuring import MeasuringCallback
 from keras_devae.pictures import traversal_figure
 
@@ -23,6 +23,8 @@ class TraversalCallback(MeasuringCallback):
     def __init__(
         self, dataset, every_steps=5000, layer=0, seed=0, directory=None, tensorboard=None
     ):
+        checks.check_dataset(dataset)
+        checks.at_least("seed", seed, 0)
         super().__init__(every_steps, directory, tensorboard)
         self.dataset, self.layer, self.seed = dataset, layer, seed
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from keras_devae.checks import check_channels_last, texts
+from keras_devae.checks import check_channels_last, shown, texts
 from keras_devae.data.binning import class_numbers
 from keras_devae.data.dataset import Dataset
 from keras_devae.data.factor_classes import complete_grid, distinct_counts
@@ -173,7 +173,7 @@ def checked_factors(factors, factor_names, length: int, bins=None):
     if factors is None:
         if factor_names is not None:
             raise UsageError(
-                f"Factor names were given without factors. Received: {list(factor_names)}."
+                f"Factor names were given without factors. Received: {shown(factor_names)}."
             )
         refuse_bins(bins)
         return None, None, {}
@@ -198,7 +198,7 @@ def checked_names(factor_names, count: int) -> tuple[str, ...]:
     if len(names) != count or len(set(names)) < len(names):
         raise UsageError(
             f"There must be a distinct name for each of the {count} factors. "
-            f"Received: {list(names)}."
+            f"Received: {shown(list(names))}."
         )
     return names
 

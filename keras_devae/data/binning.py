@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 
 import numpy as np
 
+from keras_devae.checks import shown
 from keras_devae.errors import UsageError
 
 # A factor looks continuous if it has more values than this, and few rows for each of them.
@@ -128,8 +129,8 @@ def _bin_count(count, name: str) -> int:
         number = 0
     if number < 2:
         raise UsageError(
-            f"The number of bins of a factor must be an integer of at least 2. "
-            f"Received: {count!r} for {name!r}."
+            "The number of bins of a factor must be an integer of at least 2. "
+            f"Received: {shown(count)} for {shown(name)}."
         )
     return number
 

@@ -5,7 +5,7 @@ import math
 
 import numpy as np
 
-from keras_devae.checks import texts
+from keras_devae.checks import shown, texts
 from keras_devae.data.indexing import integer_array, row_numbers
 from keras_devae.errors import UsageError
 
@@ -42,7 +42,7 @@ class FactorGrid:
         names = texts("names", self.names)
         sizes = integer_array(self.sizes, "Factor sizes")
         if sizes.ndim != 1:
-            raise UsageError(f"Factor sizes must be a list. Received: {self.sizes!r}.")
+            raise UsageError(f"Factor sizes must be a list. Received: {shown(self.sizes)}.")
         sizes = tuple(sizes.tolist())
         if not names or len(names) != len(sizes):
             raise UsageError(

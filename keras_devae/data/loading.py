@@ -2,10 +2,10 @@
 
 import dataclasses
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
-from keras_devae.checks import flag, function_or_none, path_of
+from keras_devae.checks import flag, function_or_none, path_of, texts
 from keras_devae.data.dataset import Dataset, Progress, SubgridDataset
 from keras_devae.data.factor_grid import FactorGrid
 from keras_devae.data.official import (
@@ -234,9 +234,8 @@ def _checked_kind(name, source, path, drop_duplicate_orientation, own) -> tuple[
 
 def _checked_variants(variants: Sequence[str] | None) -> Sequence[str]:
     variants = () if variants is None else variants
-    if isinstance(variants, Iterable) and not isinstance(variants, str):
-        # A generator can be gone through only once.
-        variants = tuple(variants)
+    # A generator can be gone through only once.
+    variants = texts("variants", variants)
     check_specifications(variants)
     return variants
 

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
-from keras_devae.checks import shown
+from keras_devae.checks import listed, shown
 from keras_devae.errors import UsageError
 from keras_devae.metrics.matrices import numeric_array
 
@@ -73,15 +73,7 @@ def check_labels(labels: Iterable, count: int, name: str, counted: str) -> list[
     Raises:
         UsageError: If they are not a list, or there is another number of them.
     """
-    is_array = isinstance(labels, np.ndarray) and labels.ndim == 1
-    if not is_array and (
-        isinstance(labels, (str, bytes, Mapping, set, np.ndarray))
-        or not isinstance(labels, Iterable)
-    ):
-        raise UsageError(
-            f"`{name}` must be a list with one entry for each {counted}, {count}. Received: "
-            f"{shown(labels)}."
-        )
+    labels = listed(name, labels, f"labels, one for each {counted}")
     labels = [str(label) for label in labels]
     if len(labels) != count:
         raise UsageError(

@@ -44,12 +44,13 @@ def freezing_curves(
     names = check_labels(factor_names, shares.shape[1], "factor_names", "factor")
     check_labels(points, shares.shape[1], "points", "factor")
     points = [None if point is None else checks.positive("points", point) for point in points]
-    suggested = checks.pressures("suggested", suggested) if len(suggested) else ()
+    suggested = checks.listed("suggested", suggested, "numbers")
     figure = new_figure()
     figure.set_layout_engine("constrained")
     figure.set_size_inches(5.6, 3.2)
     axes = figure.subplots()
     for beta in suggested:
+        checks.positive("suggested", beta)
         axes.axvline(beta, color="#999999", linewidth=0.8, linestyle=(0, (4, 3)), zorder=1)
     for number, (name, point) in enumerate(zip(names, points, strict=True)):
         _draw_factor(axes, betas, shares[:, number], name, point, number)
@@ -81,6 +82,7 @@ def _finish(axes, betas, suggested):
     axes.spines[["top", "right"]].set_visible(False)
     legend_beside(axes)
     for beta in suggested:
+        checks.positive("suggested", beta)
         axes.annotate(
             f"{beta:g}",
             (beta, 1),

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib.figure import Figure
 
+from keras_devae.checks import shown
 from keras_devae.errors import UsageError
 from keras_devae.figures.arguments import check_labels, check_text, real_numbers
 from keras_devae.figures.canvas import FONT_SIZE, TITLE_SIZE, legend_beside, new_figure
@@ -136,7 +137,7 @@ def _shares(information, entropies):
     if entropies.shape != information.shape[-1:] or not (entropies > 0).all():
         raise UsageError(
             f"`entropies` must be {information.shape[-1]} numbers above 0, one for each factor. "
-            f"Received: {entropies.tolist()}; leave out factors that do not vary."
+            f"Received: {shown(entropies.tolist())}; leave out factors that do not vary."
         )
     return information.reshape(-1, *information.shape[-2:]) / entropies
 

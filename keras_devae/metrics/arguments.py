@@ -1,11 +1,11 @@
 """Checks that metrics make of their settings before they compute anything."""
 
 import numbers
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 
 import numpy as np
 
-from keras_devae.checks import shown
+from keras_devae.checks import listed, shown
 from keras_devae.errors import UsageError, unknown_name
 
 #: No histogram of codes needs more, and tables of counts stay small.
@@ -137,12 +137,3 @@ def check_factor_names(factor_names: Iterable[str] | None, count: int) -> tuple[
             f"{shown(names)}."
         )
     return tuple(names)
-
-
-def listed(name: str, values: Iterable, what: str) -> list:
-    """Returns the values of a list, else a `UsageError` that says what they are called."""
-    # An array without axes has the methods of a list, but no values in a row.
-    is_list = isinstance(values, Iterable) and getattr(values, "ndim", 1) > 0
-    if isinstance(values, (str, bytes, Mapping)) or not is_list:
-        raise UsageError(f"`{name}` must be a list of {what}. Received: {shown(values)}.")
-    return list(values)

@@ -6,7 +6,7 @@ from keras_devae import checks
 from keras_devae.errors import UsageError
 from keras_devae.metrics.cautions import caution_of_few
 from keras_devae.metrics.inputs import find_constant_codes
-from keras_devae.metrics.matrices import check_codes
+from keras_devae.metrics.matrices import check_codes, numeric_array
 from keras_devae.metrics.results import result
 from keras_devae.metrics.scaling import unit_scaled
 
@@ -85,7 +85,7 @@ def active_dimensions(signal: np.ndarray) -> np.ndarray:
     Returns:
         Boolean array `(d,)`.
     """
-    return np.asarray(signal) >= ACTIVE_NATS
+    return numeric_array(signal, "signal", "numbers, one for each dimension", axes=1) >= ACTIVE_NATS
 
 
 def kl(z_mean: np.ndarray, z_log_var: np.ndarray) -> dict:

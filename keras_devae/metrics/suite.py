@@ -193,6 +193,8 @@ def draw_sample(
     Returns:
         The `Sample`.
     """
+    checks.at_least("images", images, 2)
+    checks.at_least("seed", seed, 0)
     if repeats > 1:
         images = min(images, max(2, row_count // 2))
     rng = np.random.default_rng(seed if repeat == 0 else [seed, repeat])

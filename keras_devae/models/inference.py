@@ -7,7 +7,7 @@ import numpy as np
 from keras import ops
 
 from keras_devae.backend import compiles_with_xla
-from keras_devae.checks import at_least, flag
+from keras_devae.checks import at_least, flag, shown
 from keras_devae.distribution import without_distribution
 from keras_devae.errors import UsageError
 from keras_devae.layer_advice import layer_advice
@@ -216,7 +216,8 @@ class Inference:
         whole = isinstance(layer, (int, np.integer)) and not isinstance(layer, bool)
         if not whole or layer not in range(self.num_layers):
             raise UsageError(
-                f"The model has the latent layers 0 to {self.num_layers - 1}. Received: {layer}."
+                f"The model has the latent layers 0 to {self.num_layers - 1}. Received: "
+                f"{shown(layer)}."
             )
 
     def checked_codes(self, z, layer):

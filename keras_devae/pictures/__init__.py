@@ -1,6 +1,7 @@
 """The figures of a trained model: functions of a model and a data set that return a figure."""
 
-from keras_devae.errors import UsageError, unknown_name
+from keras_devae import checks
+from keras_devae.errors import UsageError
 from keras_devae.pictures.factor_information import (
     factor_scatter_figure,
     information_map_figure,
@@ -49,8 +50,9 @@ def check_picture(name, dataset=None):
     Raises:
         UsageError: If it is unknown, or needs factors that the data set lacks.
     """
-    if name not in PICTURES:
-        raise unknown_name("figure", name, PICTURES)
+    checks.one_of("figure", name, PICTURES)
+    if dataset is not None:
+        checks.check_dataset(dataset)
     if name in NEED_FACTORS and dataset is not None and dataset.factor_names is None:
         others = ", ".join(other for other in PICTURES if other not in NEED_FACTORS)
         raise UsageError(

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from keras_devae import figures
+from keras_devae import checks, figures
 from keras_devae.encoding import Encoding
 from keras_devae.errors import UsageError
 from keras_devae.latents import measure_latents, measure_to_name
@@ -129,6 +129,8 @@ def factor_scatter_figure(model, dataset, layer=0, seed=0):
     Raises:
         UsageError: If the data set has no factor that varies, or there is no such layer.
     """
+    checks.check_model(model)
+    model.check_layer(layer)
     (latents,) = _of_factors(model, dataset, layer, seed)
     varying = [dataset.factor_names.index(name) for name in latents.factor_names]
     rows = np.random.default_rng(seed).integers(len(dataset), size=min(len(dataset), _POINTS))
@@ -175,6 +177,7 @@ def kl_figure(model, dataset, layer=None, seed=0):
 
 def _of_factors(model, dataset, layer, seed, representation="mean"):
     """Returns the latents of a layer, or of all, as a list; there must be factors that vary."""
+    checks.check_dataset(dataset)
     encoding = Encoding(model, dataset)
     measured = measure_latents(model, dataset, layer, _IMAGES, seed, encoding, representation)
     measured = measured if layer is None else [measured]

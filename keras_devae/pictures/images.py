@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from keras_devae import figures, metrics
+from keras_devae import checks, figures, metrics
 
 _SHOWN = 10
 
@@ -23,6 +23,8 @@ def reconstruction_figure(model, dataset, layer=None, seed=0):
     Raises:
         UsageError: If there is no such layer.
     """
+    checks.check_dataset(dataset)
+    checks.at_least("seed", seed, 0)
     rows = np.random.default_rng(seed).integers(len(dataset), size=_SHOWN)
     images = dataset.images(rows)
     layers = range(model.num_layers) if layer is None else [layer]

@@ -4,8 +4,8 @@ import numpy as np
 from scipy.special import ndtri
 
 from keras_devae import checks, figures
-from keras_devae.errors import UsageError, unknown_name
-from keras_devae.latents import measure_to_name
+from keras_devae.errors import UsageError
+from keras_devae.latents import Latents, measure_to_name
 from keras_devae.metrics import ACTIVE_NATS
 from keras_devae.pictures.selection import active_or_strongest, strongest, titled
 
@@ -62,7 +62,7 @@ def traversal_figure(
     """
     values = _values(steps, limit, span)
     image, latents = _start(model, dataset, layer, seed, index, latents)
-    if active_only:
+    if checks.flag("active_only", active_only):
         _check_active(latents)
     choose = active_or_strongest if active_only else strongest
     dimensions, left_out = choose(latents, _MOST_ROWS)
@@ -113,7 +113,7 @@ def traversal_animation(
     """
     values = _values(steps, limit, span)
     image, latents = _start(model, dataset, layer, seed, index)
-    if active_only:
+    if active_only is not None and checks.flag("active_only", active_only):
         _check_active(latents)
     choose = strongest if active_only is False else active_or_strongest
     dimensions, left_out = choose(latents, _MOST_PANELS)
@@ -163,8 +163,7 @@ def _panel_label(latents, dimension):
 def _values(steps, limit, span):
     checks.at_least("steps", steps, 2)
     checks.positive("limit", limit)
-    if span not in SPANS:
-        raise unknown_name("span", span, SPANS)
+    checks.one_of("span", span, SPANS)
     if span == "quantiles":
         return ndtri(np.linspace(_TAIL, 1 - _TAIL, steps))
     return np.linspace(-limit, limit, steps)
@@ -181,6 +180,12 @@ def _check_active(latents):
 def _start(model, dataset, layer, seed, index, latents=None):
     """Returns the image to start from, `(1, height, width, channels)`, and what latents hold."""
     model.check_layer(layer)
+    checks.check_dataset(dataset)
+    checks.at_least("seed", seed, 0)
+    if not (latents is None or isinstance(latents, Latents)):
+        raise UsageError(
+            f"`latents` must be what `measure_latents` returns. Received: {checks.shown(latents)}."
+        )
     if index is None:
         index = np.random.default_rng(seed).integers(len(dataset))
     image = dataset.images([index])

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from keras_devae.checks import positive
+from keras_devae.checks import positive, shown
 from keras_devae.data.dataset import Dataset
 from keras_devae.data.indexing import integer_array
 from keras_devae.errors import UsageError
@@ -59,7 +59,7 @@ def _checked_values(name: str, values) -> list[int]:
     array = np.atleast_1d(integer_array(values, f"Values of the factor {name!r}"))
     if array.ndim > 1 or not array.size:
         raise UsageError(
-            f"A factor must have one value or a list of them. Received: {name!r}: {values!r}."
+            f"A factor must have one value or a list of them. Received: {name!r}: {shown(values)}."
         )
     return array.tolist()
 
@@ -67,5 +67,5 @@ def _checked_values(name: str, values) -> list[int]:
 def checked_list(values, name: str) -> list:
     """Returns a list or tuple that is not empty as a list; raises `UsageError` for others."""
     if isinstance(values, str) or not isinstance(values, Sequence) or not values:
-        raise UsageError(f"`{name}` must be a list and not empty. Received: {values!r}.")
+        raise UsageError(f"`{name}` must be a list and not empty. Received: {shown(values)}.")
     return list(values)
