@@ -5,7 +5,7 @@ import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
-from keras_devae.checks import flag, function_or_none, path_of, texts
+from keras_devae.checks import at_least, flag, function_or_none, path_of, texts
 from keras_devae.data.dataset import Dataset, Progress, SubgridDataset
 from keras_devae.data.factor_grid import FactorGrid
 from keras_devae.data.official import (
@@ -305,6 +305,8 @@ def _load_official_set(
     fetch: bool,
     progress: Progress | None,
 ) -> Dataset:
+    if image_size is not None:
+        at_least("image_size", image_size, 1)
     if path is not None and source == "rendered":
         raise UsageError(f"Drawn images are not read from a path. Received: path={str(path)!r}.")
     if source == "rendered":
