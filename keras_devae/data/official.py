@@ -170,6 +170,14 @@ def _dsprites() -> OfficialSet:
     )
 
 
+def _by_interface(bucket: str, name: str) -> str:
+    """Returns the address of a file by the interface of Google Cloud Storage.
+
+    It may answer where a network does not let the plain address through.
+    """
+    return f"https://storage.googleapis.com/storage/v1/b/{bucket}/o/{name}?alt=media"
+
+
 def _mpi3d(kind: str, published_name: str, md5: str) -> OfficialSet:
     name = f"mpi3d_{kind}"
     # As the authors' page names it since the folder disentanglement_dataset is gone (2023).
@@ -180,6 +188,7 @@ def _mpi3d(kind: str, published_name: str, md5: str) -> OfficialSet:
         # As listed by disent, of the files at the former address. That of the real images was
         # found corrupt in 2024 and replaced in 2025.
         md5=md5,
+        mirrors=(_by_interface("mpi3d_disentanglement_dataset", f"data%2F{published_name}"),),
         was_replaced=True,
     )
     return OfficialSet(
@@ -204,6 +213,7 @@ def _shapes3d() -> OfficialSet:
         267_573_662,
         # As listed in the checksums of TensorFlow Datasets.
         sha256="0a0f6ed98baff276a50f3a081a7434d788da63cb135a98189b2a5b5769be1785",
+        mirrors=(_by_interface("3d-shapes", "3dshapes.h5"),),
     )
     homepage = "https://github.com/google-deepmind/3d-shapes"
     return OfficialSet(
@@ -248,8 +258,16 @@ def _smallnorb() -> OfficialSet:
             "16adf314226327ee006d1a44db8cfef52773c06c829951d5653a9f6f310248a2",
         ),
     }
+    # The host by its longer name, which published loaders use as well.
+    other = "http://www.cs.nyu.edu/~ylclab/data/norb-v1.0-small/"
     files = [
-        PublishedFile(name := f"smallnorb-5x{part}.mat.gz", homepage + name, num_bytes, sha256)
+        PublishedFile(
+            name := f"smallnorb-5x{part}.mat.gz",
+            homepage + name,
+            num_bytes,
+            sha256,
+            mirrors=(other + name,),
+        )
         for part, (num_bytes, sha256) in facts.items()
     ]
     return OfficialSet(
