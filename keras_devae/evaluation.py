@@ -139,12 +139,18 @@ def _put_together(results, dataset, sample, settings, repeats, seed):
             "package_version": __version__,
             "data": dataset.provenance,
             "factor_names": dataset.factor_names and list(dataset.factor_names),
-            "factor_sizes": dataset.factor_sizes and list(dataset.factor_sizes),
+            "factor_sizes": _factor_sizes(dataset),
         },
     }
     if repeats > 1:
         scores["repeats"] = [r["repeats"] for r in results.values()]
     return scores
+
+
+def _factor_sizes(dataset):
+    """Returns how many values each factor has, or `None` where the data set does not tell."""
+    sizes = getattr(dataset, "factor_sizes", None)
+    return sizes and list(sizes)
 
 
 class _Source:
@@ -170,7 +176,7 @@ class _LayerSource:
         self._reconstructed, self._seed = sample.plain[:RECONSTRUCTED_IMAGES], sample.seed
         self._codes_seed = sample.seed if source.representation == "sample" else None
         self.factor_names = self._encoding.dataset.factor_names
-        self.factor_sizes = self._encoding.dataset.factor_sizes
+        self.factor_sizes = _factor_sizes(self._encoding.dataset)
 
     @functools.cached_property
     def sampler(self):

@@ -216,6 +216,8 @@ def _checked_kind(name, source, path, drop_duplicate_orientation, own) -> tuple[
     flag("drop_duplicate_orientation", drop_duplicate_orientation)
     flag("skip_damaged", own["skip_damaged"])
     path = None if path is None else path_of("path", path)
+    if own["factors_file"] is not None:
+        path_of("factors_file", own["factors_file"])
     kind, colon, file = name.partition(":")
     if colon:
         if (source, path, drop_duplicate_orientation) != ("auto", None, False):

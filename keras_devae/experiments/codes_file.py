@@ -28,7 +28,7 @@ def read_codes_file(path):
         raise UsageError(f"{path} cannot be opened: No such file or directory.")
     found = read_arrays(path, _ARRAYS)
     if "codes" not in found:
-        raise UsageError(f"{path} must hold an array called `codes`.")
+        raise UsageError(f"{path} must hold an array called 'codes'.")
     if "factor_names" in found:
         found["factor_names"] = _names(found["factor_names"], path)
     if "n_train" in found:

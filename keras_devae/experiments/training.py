@@ -55,7 +55,7 @@ def build_model(config, dataset):
         model.compile(
             optimizer=keras.optimizers.Adam(config.learning_rate),
             steps_per_execution=config.steps_per_execution,
-            jit_compile=config.jit_compile,
+            jit_compile="auto" if config.jit_compile is None else config.jit_compile,
         )
     return model
 

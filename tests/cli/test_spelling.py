@@ -1,5 +1,7 @@
 """Messages name options as they are typed."""
 
+import re
+
 import click
 import numpy as np
 import pytest
@@ -158,11 +160,10 @@ def test_scores_of_constant_factors_are_left_out_with_a_warning(pictures, capsys
     make_constant(pictures)
     small = ["--network", "mlp", "--steps", 2, "--batch-size", 4, "--latent-dim", 2]
     dataset = ["--dataset", f"folder:{pictures}", "--image-size", 8]
-    with pytest.warns(UserWarning, match=f"Left out: mig, because {CONSTANT}"):
-        assert run("train", *dataset, *small, "--checkpoint-every", 2, "--run", "flat") == 0
+    assert run("train", *dataset, *small, "--checkpoint-every", 2, "--run", "flat") == 0
+    assert re.search(f"Left out: mig, because {CONSTANT}", capsys.readouterr().err)
     assert (pictures.parent / "runs" / "flat" / "report.html").is_file()
-    with pytest.warns(UserWarning, match=""):
-        assert run("evaluate", "runs/flat") == 0
+    assert run("evaluate", "runs/flat") == 0
     capsys.readouterr()
     assert run("evaluate", "runs/flat", "--metrics", "mig") == 2
     assert "Cannot compute mig" in capsys.readouterr().err

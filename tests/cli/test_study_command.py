@@ -100,12 +100,12 @@ def test_four_runs_of_which_one_fails(study_file, capsys):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["--workers", "0"], "`workers` must be a whole number of at least 1"),
+        (["--workers", "0"], "--workers must be a whole number of at least 1"),
         (["--engine", "rey"], "Did you mean 'ray'"),
         (["--cpus-per-run", "2"], "--cpus-per-run needs --engine ray"),
         (["--ray-address", "auto", "--gpus-per-run", "1"], "--gpus-per-run"),
-        (["--engine", "ray", "--gpus-per-run", "1.5"], "`gpus_per_run` must be a whole number"),
-        (["--engine", "ray", "--cpus-per-run", "2.5"], "`cpus_per_run` must be a whole number"),
+        (["--engine", "ray", "--gpus-per-run", "1.5"], "--gpus-per-run must be a whole number"),
+        (["--engine", "ray", "--cpus-per-run", "2.5"], "--cpus-per-run must be a whole number"),
     ],
 )
 def test_wrong_use_is_refused_before_anything_is_made(study_file, capsys, words, message):

@@ -89,7 +89,8 @@ def test_warns_of_whole_numbers_that_look_continuous():
     factors = np.stack([np.random.default_rng(0).permutation(3000), np.arange(3000) % 5], axis=1)
     with pytest.warns(UserWarning, match=r"'time' has 3,000 different .*continuous.*bins") as seen:
         dataset = from_arrays(images(3000), factors, ["time", "shape"])
-    assert len(seen) == 1 and dataset.factor_sizes == (3000, 5)
+    assert sum("continuous" in str(warning.message) for warning in seen) == 1
+    assert dataset.factor_sizes == (3000, 5)
 
 
 @pytest.mark.parametrize(
@@ -99,4 +100,5 @@ def test_warns_of_whole_numbers_that_look_continuous():
 def test_does_not_warn_of_few_values_or_of_bins(values, bins):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
+        warnings.filterwarnings("ignore", "The images of .* all equal")
         from_arrays(images(len(values)), values[:, None], bins=bins)

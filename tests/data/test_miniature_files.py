@@ -78,7 +78,7 @@ def test_prepared_images_are_those_of_the_file(name, written, tmp_path):
     np.testing.assert_array_equal(dataset.grid.indices(dataset.factors(rows)), rows)
     assert dataset.is_binary == (name == "dsprites")
     assert set(verify(name, tmp_path / "data").values()) == {"as it was prepared"}
-    assert dataset.provenance["matches_published"] is False
+    assert not dataset.provenance["matches_published"]
 
 
 @pytest.mark.parametrize("name", WRITERS)
@@ -138,7 +138,7 @@ def test_says_how_to_replace_a_damaged_file_in_the_data_folder(written, tmp_path
     folder = tmp_path / "data"
     folder.mkdir()
     (folder / files.paths[0].name).write_bytes(files.paths[0].read_bytes()[:-200])
-    with pytest.raises(FailureError, match="--force-download"):
+    with pytest.raises(FailureError, match="force=True"):
         prepare("cars3d", data_dir=folder)
 
 

@@ -153,7 +153,8 @@ def test_background_takes_every_picture_and_position_as_often(tmp_path):
         pixels[10:12, :, 2] = 80 * number
         Image.fromarray(pixels).save(folder / f"{number}.png")
     Image.new("RGB", (3, 3)).save(folder / ".hidden.png")
-    dataset = background(from_arrays(np.zeros((1800, 16, 16), np.uint8)), folder)
+    with pytest.warns(UserWarning, match="3 pictures are read .*: 1 hidden picture"):
+        dataset = background(from_arrays(np.zeros((1800, 16, 16), np.uint8)), folder)
     images = dataset.images(np.arange(1800)).astype(int)
     top = (images[:, 0, 8, 0] == images[:, 1, 8, 0]).astype(int)
     left = (

@@ -48,6 +48,7 @@ def calls(files):
             {"path": files / "pictures", **own, "skip_damaged": False, "progress": None},
         ),
         "from_npz": (data.from_npz, {"path": files / "x.npz", **own}),
+        "binned": (data.binned, {"values": np.arange(5.0), "count": 3}),
         "from_npy": (data.from_npy, {"path": files / "x.npy", **own}),
         "has_factors": (
             data.has_factors,
@@ -118,7 +119,16 @@ NAMES = [
     *("from_arrays", "from_folder", "from_npz", "from_npy", "has_factors", "info", "load"),
     *("load drawn", "outline", "prepare", "verify", "remove", "FactorGrid", "grid factors"),
     *("grid indices", "images", "factors", "batches", "apply", "check", "canonical", "colour"),
-    *("noise", "background", "subset", "correlated", "held_out", "hidden", "select_factors"),
+    *(
+        "binned",
+        "noise",
+        "background",
+        "subset",
+        "correlated",
+        "held_out",
+        "hidden",
+        "select_factors",
+    ),
 ]
 
 

@@ -181,11 +181,11 @@ def test_resumed_test_is_the_whole_one(words, tmp_path, capsys):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--beta-end", 900], "`beta_end` must be below `beta_start`, 12.5"),
-        (["--beta-start", 0], "`beta_start`"),
-        (["--steps", 1], "`steps`"),
-        (["--readings", 1], "`readings`"),
-        (["--latent-dim", 0], "`latent_dim`"),
+        (["--beta-end", 900], "--beta-end must be below --beta-start, 12.5"),
+        (["--beta-start", 0], "--beta-start"),
+        (["--steps", 1], "--steps"),
+        (["--readings", 1], "--readings"),
+        (["--latent-dim", 0], "--latent-dim"),
     ],
 )
 def test_wrong_ranges(words, tmp_path, capsys, options, message):
@@ -198,7 +198,7 @@ def test_other_runs_and_data_without_factors(tmp_path, capsys):
     np.savez(tmp_path / "own.npz", images=np.zeros((8, 16, 16, 1), np.uint8))
     own = f"npz:{tmp_path / 'own.npz'}"
     assert call("annealing-test", "--dataset", own, "--runs-dir", tmp_path / "runs") == 2
-    assert "has none" in capsys.readouterr().err
+    assert "no ground-truth factors" in capsys.readouterr().err
     settings = {"settings": {"model": "vae"}, "data": {}}
     (tmp_path / "config.json").write_text(json.dumps(settings))
     with pytest.raises(UsageError, match="none of an annealing test"):

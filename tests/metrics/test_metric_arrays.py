@@ -235,7 +235,7 @@ def test_a_threshold_of_0_keeps_what_varies_and_no_constant():
     codes = np.column_stack([CODES[:, 0], 1e-200 * CODES[:, 1], np.full(60, 0.1)])
     with pytest.warns(metrics.MetricWarning, match="1 of 3 codes are constant"):
         scores = metrics.active_variables(codes, LOG_VAR, threshold=0)
-    assert scores["details"]["active"] == [0, 1]
+    assert scores["active_variables.varying_means"] == 2
     with pytest.warns(metrics.MetricWarning, match="1 of 3 codes are constant"):
         votes = metrics.factor_vae_score(codes, FACTORS, threshold=0, **FEW)
     assert votes["details"]["active"] == [0, 1]

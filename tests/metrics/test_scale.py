@@ -22,7 +22,7 @@ scores = {
     **metrics.med(codes, factors, top_k=1, informativeness=False),
     **metrics.active_variables(codes, np.zeros_like(codes)),
 }
-assert scores["mig.score"] > 0.85 and scores["active_variables.count"] == 1024
+assert scores["mig.score"] > 0.85 and scores["active_variables.varying_means"] == 1024
 assert scores["med.top_k_completeness"] > scores["med.completeness"]
 # Not getrusage: its maximum begins with what the parent process held.
 status = pathlib.Path("/proc/self/status").read_text().split("VmHWM:")[1]

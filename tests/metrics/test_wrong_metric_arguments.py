@@ -61,6 +61,8 @@ RIGHT = {
     "reconstruction_error": {"images": IMAGES, "reconstructions": IMAGES},
     "udr": {"codes": [CODES, CODES[:, ::-1]], "kl": np.ones((2, 3))},
     "kl_per_dimension": POSTERIOR,
+    "signal_per_dimension": POSTERIOR,
+    "active_dimensions": {"signal": np.ones(3)},
     "entropy": {"values": FACTORS},
     "modularity_of": {"matrix": np.eye(3)},
     "mutual_information_matrix": LABELLED,

@@ -279,6 +279,7 @@ CHANGES = {
         "gamma": change(1, 2),
         "capacity_max": change(5, 6, step=3, capacity_steps=4),
         "capacity_steps": change(4, 5, step=3),
+        "capacity_start": change(0, 1),
     },
     "beta_tc_vae": {
         "beta": change(1, 2),
@@ -310,6 +311,9 @@ CHANGES = {
         "proportional_gain": change(0.1, 1, state=MOVING),
         "integral_gain": change(0.001, 0.1, kl_target_start=5, state=MOVING),
         "beta_min": change(1, 2),
+        "beta_init": change(2, 3),
+        "beta_max": change(1.2, 1.4, integral_gain=1, kl_target_start=0, state=MOVING),
+        "kl_target_rest": change(1, 0, step=3, kl_target_stairs=2, kl_target_steps=4, **GAINS),
         "reference_compat": change(
             False,
             True,
@@ -342,6 +346,10 @@ CHANGES = {
         "integral_gain": change(0.001, 0.1, kl_target_start=5),
         "beta_init": change(5, 6),
         "beta_min": change(0.1, 2, beta_init=2, kl_target_start=20, integral_gain=0.1),
+        "beta_max": change(2, 3, beta_init=2, integral_gain=10),
+        "kl_target_rest": change(
+            1, 0, step=3, kl_target_stairs=2, kl_target_steps=4, integral_gain=0.1
+        ),
         "window": change(1, 2, integral_gain=1),
         "reference_compat": change(
             False, True, kl_target=0, window=1, integral_gain=1, state={"stored": 0.05}
@@ -357,6 +365,8 @@ CHANGES = {
         "categorical_capacity_max": change(0.5, 0.9, step=3, capacity_steps=4),
         "capacity_steps": change(4, 5, step=3),
         "temperature": change(0.1, 2),
+        "capacity_start": change(0, 1),
+        "categorical_capacity_start": change(0, 0.5),
     },
     "pca": {"fit_images": change(5, 8, epochs=1)},
     "vae": {},

@@ -86,7 +86,12 @@ def test_archive_holds_no_lambda(tiny, tmp_path, method):
 #: Every option of every model, at another value than its default; what moves with the steps does
 #: so within a dozen of them.
 OPTIONS = {
-    "annealed_vae": {"gamma": 3.0, "capacity_max": 8.0, "capacity_steps": 10},
+    "annealed_vae": {
+        "gamma": 3.0,
+        "capacity_max": 8.0,
+        "capacity_steps": 10,
+        "capacity_start": 1.0,
+    },
     "beta_tc_vae": {
         "beta": 3.0,
         "alpha": 0.5,
@@ -112,7 +117,10 @@ OPTIONS = {
         "kl_target_stairs": 5,
         "proportional_gain": 0.5,
         "integral_gain": 0.25,
+        "beta_init": 0.75,
         "beta_min": 0.5,
+        "beta_max": 9.0,
+        "kl_target_rest": 0.5,
         "reference_compat": True,
     },
     "deft": {"betas": [4, 2, 1], "stage_steps": 4, "gradient_scale": 0.25},
@@ -130,6 +138,8 @@ OPTIONS = {
         "integral_gain": 0.25,
         "beta_init": 5.0,
         "beta_min": 0.5,
+        "beta_max": 9.0,
+        "kl_target_rest": 0.5,
         "window": 3,
         "reference_compat": True,
     },
@@ -143,6 +153,8 @@ OPTIONS = {
         "categorical_capacity_max": 0.5,
         "capacity_steps": 10,
         "temperature": 0.5,
+        "capacity_start": 1.0,
+        "categorical_capacity_start": 0.25,
     },
     "pca": {"fit_images": 8},
     "vae": {},
