@@ -1,5 +1,6 @@
 """KL divergence by latent dimension."""
 
+import textwrap
 from collections.abc import Sequence
 
 import numpy as np
@@ -12,6 +13,8 @@ from keras_devae.figures.curves import COLORS
 
 BAR_INCHES = 0.13
 GROUP_WIDTH = 0.8
+#: Letters of a title that fit into an inch.
+LETTERS_PER_INCH = 12
 #: Opacity of a bar of a dimension that is not active.
 PALE = 0.35
 #: Letters in a name from which on names stand upright.
@@ -94,7 +97,9 @@ def _finish(axes, latents, title):
     axes.set_xticks(np.arange(len(latents)), latents, **upright)
     axes.set_xlim(-0.6, len(latents) - 0.4)
     axes.set_ylabel("nats", fontsize=FONT_SIZE)
-    axes.set_title(title, fontsize=TITLE_SIZE, loc="left")
+    # A name of data may be a long path, and the layout makes room for the whole title.
+    room = round(axes.figure.get_size_inches()[0] * LETTERS_PER_INCH)
+    axes.set_title(textwrap.fill(title, room), fontsize=TITLE_SIZE, loc="left")
     axes.tick_params(labelsize=FONT_SIZE - 1, length=2)
     axes.tick_params(axis="x", length=0)
     axes.spines[["top", "right"]].set_visible(False)

@@ -85,3 +85,10 @@ def test_names_do_not_run_into_each_other():
 def test_wrong_use_is_refused_in_a_sentence(arguments, message):
     with pytest.raises(UsageError, match=message):
         kl_bars(*arguments)
+
+
+def test_a_long_title_leaves_room_for_the_bars():
+    figure = kl_bars([1.0, 0.2], title=f"DeVAE on npz:/{'folder/' * 20}images.npz: KL divergence")
+    figure.draw_without_rendering()  # A layout without room is a warning, and that an error.
+    (axes,) = figure.axes
+    assert axes.get_window_extent().height > 80
