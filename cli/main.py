@@ -1,5 +1,6 @@
 """The group of commands, and the way in which they end."""
 
+import errno
 import importlib
 import logging
 import os
@@ -105,6 +106,9 @@ def _sentence(error):
     """Returns the message of an error, named where it is not one of this package's own."""
     if isinstance(error, (UsageError, FailureError)):
         return error
+    if isinstance(error, OSError) and error.errno == errno.ENOSPC and error.filename is None:
+        # Writes of the package itself say which file there is no room for.
+        return f"The output cannot be written: {error.strerror}."
     message = " ".join(str(error).split())
     return f"{type(error).__name__}: {message} (--debug shows where)"
 

@@ -18,7 +18,9 @@ class _Checked(click.ParamType):
     def convert(self, value, parameter, context):
         """Returns the text; what is wrong with it is a `UsageError`."""
         is_option = isinstance(parameter, click.Option)
-        self._check(parameter.opts[0] if is_option else parameter.human_readable_name, value)
+        self._check(
+            parameter.opts[0] if is_option else parameter.human_readable_name.strip("[]"), value
+        )
         return value
 
 

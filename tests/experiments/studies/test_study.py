@@ -1,6 +1,7 @@
 """Study files, the keys and names of their runs, and what is refused before any of them starts."""
 
 import hashlib
+import itertools
 import json
 import re
 from pathlib import Path
@@ -154,6 +155,23 @@ def test_every_run_is_checked_before_the_first_one_starts(study_file, sweep, mes
         ("a.toml", "settings = 3\n", "`settings` must be a table"),
         ("a.toml", 'name = "../up"\n', "`name` of a study is the name of a folder"),
         ("a.json", "{}", "ends in .toml, .yaml or .yml"),
+        ("a.toml", "", "a.toml is empty"),
+        ("a.yaml", "# nothing\n", "a.yaml is empty"),
+        ("a.yaml", f"a: {'[' * 5000}{']' * 5000}", "nested deeper than 32 levels"),
+        ("a.toml", f"a = {'[' * 5000}{']' * 5000}", "nested|cannot be read"),
+        ("a.yaml", f"a: [{'1, ' * 100_001}]", "more than 100,000 entries"),
+        (
+            "a.toml",
+            f"[sweep.product]\nseed = {[*range(1000)]}\nsteps = {[*range(1, 1001)]}\n",
+            "1,000,000 runs, and a study has 20,000 at most",
+        ),
+        (
+            "a.yaml",
+            "a: &a [x, x]\n"
+            + "".join(f"{n}: &{n} [*{p}, *{p}]\n" for p, n in itertools.pairwise("abcdefghijk"))
+            + "settings: *k\n",
+            "unknown|Unknown|part of a study file|entries",
+        ),
     ],
 )
 def test_a_file_of_another_form_is_refused(workplace, file, text, message):
