@@ -6,7 +6,7 @@ import shlex
 
 import click
 
-from keras_devae.checks import run_name, usable_path
+from keras_devae.checks import expanded_path, run_name
 
 
 class _Checked(click.ParamType):
@@ -18,14 +18,14 @@ class _Checked(click.ParamType):
     def convert(self, value, parameter, context):
         """Returns the text; what is wrong with it is a `UsageError`."""
         is_option = isinstance(parameter, click.Option)
-        self._check(
-            parameter.opts[0] if is_option else parameter.human_readable_name.strip("[]"), value
-        )
-        return value
+        name = parameter.opts[0] if is_option else parameter.human_readable_name.strip("[]")
+        checked = self._check(name, value)
+        # Quotes keep a shell from doing so.
+        return str(checked) if value.startswith("~") else value
 
 
 #: Of every option and argument that is a path.
-PATH = _Checked("path", usable_path)
+PATH = _Checked("path", expanded_path)
 #: Of every option that is the name of a run.
 RUN_NAME = _Checked("name", run_name)
 
@@ -65,7 +65,10 @@ def option_name(parameter, value=None):
 
 def names_from(text):
     """Splits names at commas; nothing at all gives `None`."""
-    return None if text is None else tuple(part.strip() for part in text.split(","))
+    names = None if text is None else tuple(part.strip() for part in text.split(","))
+    if names is not None and not all(names):
+        raise click.BadParameter(f"Names are set apart by commas, none is empty. Got {text!r}.")
+    return names
 
 
 def list_of(convert, what):

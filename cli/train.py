@@ -145,8 +145,8 @@ _NOT_SETTINGS = ("run", "runs_dir", "resume_run", "overwrite", "as_json")
     "--track",
     callback=lambda context, parameter, text: names_from(text),
     metavar="NAMES",
-    help="Measure while training: metrics, information, sampled-information, kl, traversal or "
-    "speed, with commas.",
+    help="Measure while training: names of metrics, information, sampled-information, kl, "
+    "traversal or speed, with commas.",
 )
 @click.option("--track-every", type=int, help="Steps between these.  [default: 1000]")
 @click.option("--tensorboard", is_flag=True, default=None, help="Also write them for TensorBoard.")

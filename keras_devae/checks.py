@@ -17,6 +17,10 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _NAME_LENGTH = 200
 #: Longest name of a file, in bytes, on nearly all file systems, and longest path.
 _FILE_NAME_BYTES, _PATH_BYTES = 255, 4096
+#: Units, and latent dimensions, of one layer beyond which no machine has the memory.
+MOST_UNITS = 1_000_000
+#: Layers that a model may have; the largest published ones have a tenth of it.
+_MOST_PARTS = 100
 #: The first number that 64 bits with a sign do not hold.
 _TOO_LARGE = 2**63
 #: Writes values as Python does; what is nested deeply cannot be written by Python itself.
@@ -184,9 +188,19 @@ def listed(name, values, what):
     raise UsageError(f"`{name}` must be a list of {what}. Received: {shown(values)}.")
 
 
+def _few(name, values):
+    """Refuses a list with a part of a model for each entry that no machine could build."""
+    if len(values) > _MOST_PARTS:
+        raise UsageError(
+            f"`{name}` must have at most {_MOST_PARTS} entries. Received: {len(values):,}."
+        )
+    return values
+
+
 def pressures(name, values):
     """Checks a list of beta values and returns it as a tuple of floats, see `at_least`."""
-    values = tuple(finite_at_least(name, value) for value in listed(name, values, "numbers"))
+    values = _few(name, listed(name, values, "numbers"))
+    values = tuple(finite_at_least(name, value) for value in values)
     if not values:
         raise UsageError(f"`{name}` must hold at least one number. Received none.")
     return tuple(float(value) for value in values)
@@ -194,8 +208,11 @@ def pressures(name, values):
 
 def widths(name, values):
     """Checks a list of widths of layers and returns it as a tuple of integers, see `at_least`."""
-    values = listed(name, values, "whole numbers")
-    return tuple(int(at_least(name, value, 1)) for value in values)
+    values = _few(name, listed(name, values, "whole numbers"))
+    for value in values:
+        if at_least(name, value, 1) > MOST_UNITS:
+            raise UsageError(f"`{name}` must be at most {MOST_UNITS:,} each. Received: {value:,}.")
+    return tuple(map(int, values))
 
 
 def path_of(name, value):
@@ -217,6 +234,15 @@ def texts(name, values):
     if not all(isinstance(value, str) for value in checked):
         raise UsageError(f"`{name}` must be a list of texts. Received: {shown(values)}.")
     return checked
+
+
+def check_printable(name, values):
+    """Raises a `UsageError` for a text that would move the cursor or colour a terminal."""
+    for value in values:
+        if not value.isprintable():
+            raise UsageError(
+                f"`{name}` must be texts without control characters. Received: {shown(value)}."
+            )
 
 
 def function_or_none(name, value):

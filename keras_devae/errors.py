@@ -57,6 +57,7 @@ def unknown_name(kind: str, name: object, known: Iterable[str]) -> UsageError:
     known, name = sorted(known), str(name)
     name = name if len(name) <= _LONGEST_NAME else f"{name[:_LONGEST_NAME]}..."
     matches = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
-    matches = matches or [candidate for candidate in known if candidate.startswith(name)]
+    if not matches and name.strip():
+        matches = [candidate for candidate in known if candidate.startswith(name)]
     hint = f" Did you mean {' or '.join(repr(match) for match in matches)}?" if matches else ""
     return UsageError(f"Unknown {kind} {name!r}.{hint} Known: {', '.join(known)}.")

@@ -15,7 +15,7 @@ import numpy as np
 from keras import ops
 
 from keras_devae import backend
-from keras_devae.checks import one_of
+from keras_devae.checks import check_model, one_of
 from keras_devae.errors import FailureError, UsageError
 from keras_devae.files import check_new
 from keras_devae.models.saved import in_float32, load_saved
@@ -64,6 +64,7 @@ def export_model(model, path, format="tf_saved_model", layer=0):
             package is missing.
         FailureError: If the conversion fails.
     """
+    check_model(model)
     model.check_layer(layer)
     check_export(path, format)
     path = Path(path)

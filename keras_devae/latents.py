@@ -181,6 +181,7 @@ def measure_latents(
         UsageError: If there is no such layer or representation, or `images` is below 2.
     """
     checks.one_of("representation", representation, REPRESENTATIONS)
+    checks.check_model(model)
     checks.check_dataset(dataset)
     if layer is not None:
         model.check_layer(layer)
@@ -237,6 +238,7 @@ def information_of_layers(model, dataset, images=5000, seed=0, encoding=None):
     Raises:
         UsageError: If the data set has no factor that varies, or `images` is below 2.
     """
+    checks.check_model(model)
     checks.check_dataset(dataset)
     rows = draw_sample(len(dataset), images, seed).plain
     factors = dataset.factors(rows)

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 
 from keras_devae.checks import at_least, flag
-from keras_devae.errors import unknown_name
+from keras_devae.errors import UsageError, unknown_name
 from keras_devae.shuffling import EndlessOrder
 
 
@@ -48,6 +48,11 @@ class Batches(keras.utils.PyDataset):
         **kwargs,
     ):
         super().__init__(**_checked_options(kwargs))
+        if not (hasattr(dataset, "images") and hasattr(dataset, "__len__")):
+            raise UsageError(
+                "`dataset` must be a data set, e.g. from `keras_devae.data.load`. Received: a "
+                f"value of type {type(dataset).__name__}."
+            )
         self.dataset = dataset
         self.batch_size = at_least("batch_size", batch_size, 1)
         self.shuffle = flag("shuffle", shuffle)

@@ -88,6 +88,8 @@ def reason_of(error):
     Args:
         error: The exception.
     """
+    if isinstance(error, UnicodeDecodeError):
+        return "it is not text in UTF-8"
     words = getattr(error, "strerror", None) or str(error) or type(error).__name__
     return " ".join(words.split())
 

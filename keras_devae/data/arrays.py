@@ -5,12 +5,13 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from keras_devae.checks import check_channels_last, shown, texts
+from keras_devae.checks import check_channels_last, check_printable, shown, texts
 from keras_devae.data.binning import class_numbers
 from keras_devae.data.dataset import Dataset
 from keras_devae.data.factor_classes import complete_grid, distinct_counts
 from keras_devae.data.value_range import row_slices, warn_of_range
 from keras_devae.errors import UsageError
+from keras_devae.metrics.matrices import is_masked
 
 
 class ArrayDataset(Dataset):
@@ -159,6 +160,11 @@ def image_shape_of(shape: tuple[int, ...]) -> tuple[int, int, int]:
 
 def as_array(values, what: str) -> np.ndarray:
     """Returns values as an array; raises `UsageError` where they do not make one."""
+    if is_masked(values):
+        raise UsageError(
+            f"{what} must have a value everywhere. Received: masked values; leave those rows out, "
+            "or fill them."
+        )
     try:
         return np.asarray(values)
     except (TypeError, ValueError) as error:
@@ -195,6 +201,7 @@ def checked_names(factor_names, count: int) -> tuple[str, ...]:
     if isinstance(factor_names, np.ndarray):
         factor_names = factor_names.tolist()
     names = texts("factor_names", factor_names)
+    check_printable("factor_names", names)
     if len(names) != count or len(set(names)) < len(names):
         raise UsageError(
             f"There must be a distinct name for each of the {count} factors. "

@@ -160,7 +160,9 @@ def _ends(column: np.ndarray, name: str, count: int, place: Callable[[int], str]
 def _whole_numbers(column: np.ndarray, name: str, place: Callable[[int], str]) -> np.ndarray:
     # Beyond int64 the conversion would make up numbers; infinities are beyond it too.
     if column.dtype.kind == "f":
-        whole = (column == np.rint(column)) & (column >= -(2.0**63)) & (column < 2.0**63)
+        # From there on the dtype does not tell a whole number from the next.
+        limit = column.dtype.type(2) ** min(np.finfo(column.dtype).nmant + 1, 63)
+        whole = (column == np.rint(column)) & (np.abs(column) < limit)
     else:
         whole = column <= np.iinfo(np.int64).max
     wrong = np.flatnonzero(~whole)

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from keras_devae.checks import check_printable
 from keras_devae.data.npz_member import read_arrays
 from keras_devae.errors import UsageError
 from keras_devae.files import is_there
@@ -43,9 +44,11 @@ def _names(names, path):
             f"dtype {names.dtype}."
         )
     try:
-        return [name.decode() if isinstance(name, bytes) else str(name) for name in names.tolist()]
+        names = [name.decode() if isinstance(name, bytes) else str(name) for name in names.tolist()]
     except UnicodeDecodeError:
         raise UsageError(f"`factor_names` in {path} must be text in UTF-8.") from None
+    check_printable("factor_names", names)
+    return names
 
 
 def _whole_number(value, path):

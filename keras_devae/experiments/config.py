@@ -187,6 +187,11 @@ class RunConfig:
     def _check_ranges(self):
         for name in ("latent_dim", "batch_size", "steps", "checkpoint_every", "keep"):
             checks.at_least(name, getattr(self, name), 1)
+        if self.latent_dim > checks.MOST_UNITS:
+            raise UsageError(
+                f"`latent_dim` must be at most {checks.MOST_UNITS:,}. Received: "
+                f"{checks.shown(self.latent_dim)}."
+            )
         checks.at_least("track_every", self.track_every, 1)
         checks.at_least("evaluation_images", self.evaluation_images, 2)
         checks.at_least("seed", self.seed, 0)

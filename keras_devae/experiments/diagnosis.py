@@ -245,9 +245,9 @@ class _Examination:
                 )
             else:
                 yield Finding(what, "ok", f"It has {len(rows)} rows.")
-        for file in (self.run.tracking / f"{name}.npz" for name in TRACKED):
-            if not file.is_file():
-                continue
+        archives = [self.run.tracking / f"{name}.npz" for name in TRACKED]
+        archives += sorted(self.run.codes.glob("codes-*.npz"))
+        for file in filter(Path.is_file, archives):
             yield from self._archive(file, "It is damaged")
 
     def _scores(self):

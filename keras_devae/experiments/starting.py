@@ -10,7 +10,7 @@ from pathlib import Path
 
 from keras_devae.backend import start_backend
 from keras_devae.backend_choice import chosen_backend, preferred_backend, select_backend
-from keras_devae.errors import UsageError
+from keras_devae.errors import FailureError, UsageError, ran_out_of_memory
 from keras_devae.experiments.distributed import (
     check_distributed,
     is_worker,
@@ -75,7 +75,15 @@ def start_new(path, config, dataset, backend=None, overwrite=False, default_name
     from keras_devae.experiments.training import build_model, train
 
     config = completed_config(without_the_refused(config), dataset)
-    model = build_model(config, dataset)
+    try:
+        model = build_model(config, dataset)
+    except Exception as error:
+        if not ran_out_of_memory(error):
+            raise
+        raise FailureError(
+            "The memory of this machine is too small for the model. Choose a smaller --latent-dim "
+            "or fewer --network-units."
+        ) from error
     run = _created(own_path(config, path), overwrite, default_name)
     return functools.partial(train, model), run, config, dataset
 

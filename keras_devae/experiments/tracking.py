@@ -20,7 +20,7 @@ def check_tracked(names, has_factors):
     """
     for name in names:
         if name not in TRACKED and name not in metrics.METRICS:
-            raise unknown_name("thing to track", name, [*TRACKED, *metrics.METRICS])
+            raise unknown_name("thing to track", name, {*TRACKED, *metrics.METRICS})
     # The information of factors needs what a metric of factors needs.
     needed = ["mig" if name.endswith("information") else name for name in names]
     metrics.check_names([name for name in needed if name in metrics.METRICS], has_factors)

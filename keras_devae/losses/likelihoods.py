@@ -110,7 +110,6 @@ class GaussianLikelihood:
     """
 
     name = "gaussian"
-    bounded = False
 
     def __init__(self, sigma=None, output="sigmoid"):
         if sigma is not None:
@@ -118,6 +117,11 @@ class GaussianLikelihood:
         one_of("output of the Gaussian likelihood", output, OUTPUTS)
         self.sigma = sigma
         self.output = output
+
+    @property
+    def bounded(self):
+        """Whether pixels must lie in `[0, 1]`: behind a sigmoid no others can be returned."""
+        return self.output == "sigmoid"
 
     def negative_log_likelihood(self, images, decoded):
         """Negative log-likelihood, see `gaussian_negative_log_likelihood`."""

@@ -154,19 +154,24 @@ def _histogram_columns(codes, bins):
         noun, verb = ("Code", "has") if len(crowded) == 1 else ("Codes", "have")
         caution(
             f"{noun} {named(crowded)} {verb} more than {100 * CROWDED:g} % of the points in one "
-            f"of {bins} bins of equal width, so that most of the information is not counted: look "
-            "for outliers, or use discretizer='quantile'."
+            f"of {bins} bins of equal width, or in two neighbours, so that information may not be "
+            "counted: look for outliers, or use discretizer='quantile'."
         )
 
 
 def _is_crowded(column, numbers):
-    """Tells whether one bin holds nearly all points of a code, and those are not all the same."""
+    """Tells whether two bins hold nearly all points of a code, and those have several values.
+
+    Two, as an edge may go through the middle of the points that outliers press together.
+    """
     counts, allowed = np.bincount(numbers), (1 - CROWDED) * len(column)
-    fullest = counts.argmax()
-    if len(column) - counts[fullest] >= allowed:
+    pairs = np.append(counts, 0)[1:] + counts
+    first = pairs.argmax()
+    if len(column) - pairs[first] >= allowed:
         return False
-    _, equal = np.unique(column[numbers == fullest], return_counts=True)
-    return counts[fullest] - equal.max() > allowed
+    # A code of a few values, such as a number of a class, is well counted.
+    _, equal = np.unique(column[(numbers == first) | (numbers == first + 1)], return_counts=True)
+    return pairs[first] - np.sort(equal)[-2:].sum() > allowed
 
 
 def _quantile_discretize_column(column, bins):

@@ -30,7 +30,7 @@ def numeric_array(values: object, name: str, form: str = _FORM, axes: int | None
         UsageError: If it is something else: masked, ragged, sparse, complex, of objects or words,
             of another number of axes, or empty.
     """
-    if _is_masked(values):
+    if is_masked(values):
         raise UsageError(
             f"`{name}` must have a value everywhere. Received: masked values, which would count "
             "like any other; leave those rows out, or fill them."
@@ -135,12 +135,12 @@ def value_counts(column: np.ndarray) -> np.ndarray:
     return np.unique(column, return_counts=True)[1]
 
 
-def _is_masked(values, depth=2):
+def is_masked(values, depth=2):
     """Tells whether an array, or one in a list of lists, hides some of its values."""
     if isinstance(values, np.ma.MaskedArray):
         return bool(np.ma.getmaskarray(values).any())
     nested = isinstance(values, (list, tuple)) and depth > 0
-    return nested and any(_is_masked(value, depth - 1) for value in values)
+    return nested and any(is_masked(value, depth - 1) for value in values)
 
 
 def _at_most_float64(codes, name):

@@ -85,7 +85,10 @@ def active_dimensions(signal: np.ndarray) -> np.ndarray:
     Returns:
         Boolean array `(d,)`.
     """
-    return numeric_array(signal, "signal", "numbers, one for each dimension", axes=1) >= ACTIVE_NATS
+    signal = numeric_array(signal, "signal", "numbers, one for each dimension", axes=1)
+    if np.isnan(signal).any():
+        raise UsageError("`signal` must have a value for each dimension. Received: NaN.")
+    return signal >= ACTIVE_NATS
 
 
 def kl(z_mean: np.ndarray, z_log_var: np.ndarray) -> dict:

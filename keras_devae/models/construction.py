@@ -151,6 +151,11 @@ def _check_decoder(encoder, decoder, latent_dim, expected):
             f"The decoder must be a functional keras.Model of {expected} numbers for "
             f"{latent_dim} latent dimensions. Received: {decoder!r} of input shape {shape}."
         )
+    if isinstance(decoder.output_shape, dict):
+        raise UsageError(
+            "The decoder must return images, one tensor. Received: a dictionary of "
+            f"{', '.join(decoder.output_shape)}."
+        )
     if tuple(decoder.output_shape[1:]) != tuple(encoder.input_shape[1:]):
         raise UsageError(
             "The decoder must return the encoder's images. Received: encoder input "

@@ -6,6 +6,7 @@ import keras
 import numpy as np
 
 from keras_devae.checks import check_channels_last
+from keras_devae.data.value_range import warn_of_range
 from keras_devae.errors import UsageError
 from keras_devae.models.sources import images_in, is_array
 from keras_devae.pipeline import Batches
@@ -30,6 +31,10 @@ def check_images(images, image_shape, bounded, trains=True):
     """
     if is_array(images):
         _check_array(images, image_shape, bounded, trains)
+        if trains and not len(images):
+            raise UsageError(f"There must be at least one image. Received: shape {images.shape}.")
+        if trains and isinstance(images, np.ndarray) and images.dtype == np.uint8:
+            warn_of_range(images, "this array", stacklevel=4)
     elif isinstance(images, Batches):
         _check_array(images.images(0), image_shape, bounded)
     elif isinstance(images, keras.utils.PyDataset):
@@ -100,8 +105,8 @@ def _check_kind(images):
     try:
         dtype = keras.backend.standardize_dtype(images.dtype)
     except ValueError:
-        dtype = str(images.dtype)
-    if not dtype.startswith(("float", "bfloat", "int", "uint", "bool")):
+        dtype = f"{images.dtype}, which Keras does not know"
+    if " " in dtype or not dtype.startswith(("float", "bfloat", "int", "uint", "bool")):
         raise UsageError(f"Images must be numbers, integers or floats. Received: {dtype}.")
 
 
@@ -115,9 +120,9 @@ def _check_floats(rows, start, bounded):
         )
     if bounded and (lowest < 0 or highest > 1):
         raise UsageError(
-            f"The Bernoulli likelihood needs float pixels in [0, 1]. Received: values from "
-            f"{lowest:g} to {highest:g}. Rescale them, pass them as uint8 of 0..255, or choose "
-            'likelihood="gaussian".'
+            f"The likelihood needs float pixels in [0, 1]. Received: values from {lowest:g} to "
+            f"{highest:g}. Rescale them, pass them as uint8 of 0..255, or choose "
+            'likelihood=keras_devae.losses.GaussianLikelihood(output="linear").'
         )
 
 

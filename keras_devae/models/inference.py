@@ -217,7 +217,7 @@ class Inference:
         if not whole or layer not in range(self.num_layers):
             raise UsageError(
                 f"The model has the latent layers 0 to {self.num_layers - 1}. Received: "
-                f"{shown(layer)}."
+                f"{shown(layer, str)}."
             )
 
     def checked_codes(self, z, layer):

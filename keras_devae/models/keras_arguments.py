@@ -6,7 +6,7 @@ from typing import Any
 
 import keras
 
-from keras_devae.checks import at_least, finite_at_least, flag, one_of
+from keras_devae.checks import at_least, finite_at_least, flag, one_of, shown
 from keras_devae.errors import UsageError
 
 #: Dtype policies under which the networks compute; the latents and the loss are float32 in each.
@@ -40,9 +40,8 @@ def refuse(**given: Any) -> None:
     for name, value in given.items():
         if value is None or (isinstance(value, (list, tuple, dict)) and not value):
             continue
-        shown = type(value).__name__ if hasattr(value, "shape") else repr(value)
-        shown = shown if len(shown) < 60 else f"{shown[:57]}..."
-        raise UsageError(f"{_REASONS[name]}. Leave `{name}` out. Received: {shown}.")
+        received = type(value).__name__ if hasattr(value, "shape") else shown(value)
+        raise UsageError(f"{_REASONS[name]}. Leave `{name}` out. Received: {received}.")
 
 
 def check_labels(labels: Any, sample_weight: Any, image_shape: tuple[int, ...]) -> None:
@@ -82,6 +81,30 @@ def held_out_images(validation_data: Any) -> Any:
     return images
 
 
+def check_names(method: str, given: Any, known: tuple[str, ...]) -> None:
+    """Raises a `UsageError` for an argument that a method of Keras's does not have."""
+    for name in given:
+        one_of(f"argument of `{method}`", name, known)
+
+
+def check_callbacks(callbacks: Any) -> None:
+    """Raises a `UsageError` unless all are callbacks of Keras."""
+    kinds = (keras.callbacks.Callback, keras.callbacks.CallbackList)
+    for callback in callbacks:
+        if not isinstance(callback, kinds):
+            raise UsageError(
+                "`callbacks` must be keras.callbacks.Callback objects. Received: "
+                f"{shown(callback)}."
+            )
+
+
+def check_verbose(verbose: Any) -> None:
+    """Raises a `UsageError` for anything but "auto", 0, 1 and 2."""
+    is_number = isinstance(verbose, (bool, int)) and verbose in (0, 1, 2)
+    if not is_number and not (isinstance(verbose, str) and verbose == "auto"):
+        raise UsageError(f"`verbose` must be 'auto', 0, 1 or 2. Received: {shown(verbose)}.")
+
+
 def check_fit(batch_size: Any, epochs: Any, initial_epoch: Any, callbacks: Any, **steps: Any):
     """Checks the numbers and callbacks that `fit` takes.
 
@@ -93,12 +116,7 @@ def check_fit(batch_size: Any, epochs: Any, initial_epoch: Any, callbacks: Any, 
     for name, value in {"batch_size": batch_size, **steps}.items():
         if value is not None:
             at_least(name, value, 1)
-    kinds = (keras.callbacks.Callback, keras.callbacks.CallbackList)
-    for callback in callbacks:
-        if not isinstance(callback, kinds):
-            raise UsageError(
-                f"`callbacks` must be keras.callbacks.Callback objects. Received: {callback!r}."
-            )
+    check_callbacks(callbacks)
 
 
 def check_split(validation_split: Any, validation_data: Any, images: Any) -> None:
@@ -121,6 +139,11 @@ def check_split(validation_split: Any, validation_data: Any, images: Any) -> Non
             "`validation_split` is for arrays of images. Pass those held out as "
             f"`validation_data`. Received: validation_split={share} with a "
             f"{type(images).__name__}."
+        )
+    if share and not 0 < int(len(images) * (1 - share)) < len(images):
+        raise UsageError(
+            "`validation_split` must leave at least one image on either side. Received: "
+            f"validation_split={share} of {len(images)} images."
         )
 
 

@@ -11,9 +11,11 @@ from keras_devae.layers import Convolution, TransposedConvolution
 
 #: Share of a likelihood's pixel means, at either end, that a decoder need not reach.
 _MARGIN = 0.1
-#: How far below and above zero the heads of an encoder must reach.
-_REACH = 0.3
+#: How far below and above zero the heads of an encoder must reach, but for rounding.
+_REACH = 1e-3
 _LARGE = 1e6
+#: Draws of weights, each with both signs: one alone may have a last scale that is negative.
+_DRAWS = 4
 _LINEAR_WHERE_NOT_ACTIVATED = (
     layers.Dense,
     layers.Conv2D,
@@ -79,8 +81,10 @@ def check_encoder_reach(encoder):
     outputs = _outputs_of_random_weights(encoder)
     for name in heads:
         values = outputs[name]
-        too_high = np.nanmin(values) > -_REACH
-        if too_high or (name == "z_mean" and np.nanmax(values) < _REACH):
+        lowest, highest = np.nanmin(values), np.nanmax(values)
+        if name == "z_log_var" and lowest == highest:
+            continue  # A variance that is fixed is a choice.
+        if lowest >= -_REACH or (name == "z_mean" and highest <= _REACH):
             meant = "" if name == "z_mean" else ", the logarithm of the variance,"
             raise UsageError(
                 f"The encoder's `{name}`{meant} ends in an activation that keeps it on one side of "
@@ -110,10 +114,18 @@ def _outputs_of_random_weights(network):
     Its own weights may be zero, or its layers frozen; what its activations make of the results is
     the same. Nothing of the network is changed, and no seed is used up.
     """
-    random = np.random.default_rng(0)
+    draws = [
+        _outputs_of_a_draw(network, np.random.default_rng(seed), sign)
+        for seed in range(_DRAWS)
+        for sign in (1, -1)
+    ]
+    return keras.tree.map_structure(lambda *parts: np.concatenate(parts), *draws)
+
+
+def _outputs_of_a_draw(network, random, sign):
     inputs = random.normal(size=(8, *network.input_shape[1:])).astype(np.float32)
     trainable, others = (
-        [_random_weight(random, variable) for variable in variables]
+        [_random_weight(random, variable, sign) for variable in variables]
         for variables in (network.trainable_variables, network.non_trainable_variables)
     )
     outputs = network.stateless_call(
@@ -122,13 +134,13 @@ def _outputs_of_random_weights(network):
     return keras.tree.map_structure(lambda x: ops.convert_to_numpy(ops.cast(x, "float32")), outputs)
 
 
-def _random_weight(random, variable):
+def _random_weight(random, variable, sign):
     is_float = keras.backend.is_float_dtype(keras.backend.standardize_dtype(variable.dtype))
     if not is_float or variable.name in _VARIANCES:
         return ops.convert_to_tensor(variable)
     # Kernels of this scale make the values of a layer four times those of the one before.
     scale = 4 / math.sqrt(math.prod(variable.shape[:-1]) or 1)
-    values = random.normal(0, scale, tuple(variable.shape)).astype(np.float32)
+    values = sign * random.normal(0, scale, tuple(variable.shape)).astype(np.float32)
     return ops.cast(ops.convert_to_tensor(values), variable.dtype)
 
 

@@ -7,6 +7,7 @@ import keras
 import numpy as np
 
 from keras_devae.errors import UsageError
+from keras_devae.metrics.matrices import is_masked
 from keras_devae.pipeline import Batches
 
 #: The part of a dictionary that holds the images, as in TensorFlow Datasets.
@@ -81,6 +82,9 @@ def as_source(images: Any, batch_size: int | None = None, shuffle: bool = False)
     if _is_tf_data(images) and isinstance(images.element_spec, dict):
         images_in(images.element_spec)
         return images.map(lambda batch: batch[IMAGE])
+    if hasattr(images, "__next__"):
+        # Keras takes generators of tuples alone.
+        return (batch if isinstance(batch, tuple) else (images_in(batch),) for batch in images)
     return images
 
 
@@ -133,8 +137,15 @@ def _is_tf_data(images):
 
 def _array_of(images):
     """Returns a list of images, or of nested numbers, as one array."""
+    if any(is_masked(image) for image in images):
+        raise UsageError(
+            "Images cannot be masked. Fill what is masked, e.g. with `images.filled(0)`."
+        )
     try:
-        array = np.asarray([keras.ops.convert_to_numpy(image) for image in images])
+        arrays = [keras.ops.convert_to_numpy(image) for image in images]
+        # Batches in a list are the images of all of them.
+        in_batches = bool(arrays) and all(array.ndim == 4 for array in arrays)
+        array = np.concatenate(arrays) if in_batches else np.asarray(arrays)
     except (ValueError, TypeError) as error:
         raise _no_images(images) from error
     if array.ndim < 2 or array.dtype.kind not in "biuf":

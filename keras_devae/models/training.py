@@ -6,16 +6,19 @@ from keras_devae.backend import (
     compiles_with_xla,
     steps_in_one_call,
 )
-from keras_devae.checks import at_least
+from keras_devae.checks import at_least, flag
 from keras_devae.distribution import check_parts, shared_out
 from keras_devae.errors import UsageError
 from keras_devae.models.guard import StepSynchronization, TrainingGuard
 from keras_devae.models.images import check_held_out_images, check_images
 from keras_devae.models.keras_arguments import (
     IGNORED,
+    check_callbacks,
     check_compile,
     check_fit,
+    check_names,
     check_split,
+    check_verbose,
     get_optimizer,
     held_out_images,
     refuse,
@@ -23,6 +26,11 @@ from keras_devae.models.keras_arguments import (
 from keras_devae.models.sources import as_source
 from keras_devae.pipeline import Batches
 from keras_devae.resident import kept_on_device
+
+#: Arguments that are handed on to Keras's `fit`, `evaluate` and `compile`.
+_STEPS = ("steps_per_epoch", "validation_steps", "validation_batch_size", "validation_freq")
+_HOW = ("steps", "callbacks", "return_dict")
+_COMPILE = ("auto_scale_loss",)
 
 
 class Training:
@@ -58,6 +66,7 @@ class Training:
         Raises:
             UsageError: If something is given that the model would ignore, or that is out of range.
         """
+        check_names("compile", kwargs, _COMPILE)
         check_compile(steps_per_execution, jit_compile, run_eagerly)
         refuse(
             loss=loss, loss_weights=loss_weights, metrics=metrics, weighted_metrics=weighted_metrics
@@ -138,6 +147,9 @@ class Training:
         """
         refuse(sample_weight=sample_weight, class_weight=class_weight, y=y)
         self._check_compiled("fit")
+        check_names("fit", steps, _STEPS)
+        check_verbose(verbose)
+        flag("shuffle", shuffle)
         callbacks = callbacks_of(callbacks)
         check_fit(batch_size, epochs, initial_epoch, callbacks, **_counts(steps))
         source = as_source(x, batch_size, shuffle)
@@ -220,6 +232,9 @@ class Training:
             return super().evaluate(x, y, batch_size, verbose, sample_weight, **how)
         refuse(sample_weight=sample_weight, y=y)
         self._check_compiled("evaluate")
+        check_names("evaluate", how, _HOW)
+        check_verbose(verbose)
+        check_callbacks(callbacks_of(how.get("callbacks")))
         source = self._checked_source(x, batch_size, how.get("steps"))
         with kept_on_device(self, source, "test_function"):
             size = batch_size if hasattr(source, "shape") else None
@@ -241,6 +256,8 @@ class Training:
         Raises:
             UsageError: If the images do not fit the model.
         """
+        check_verbose(verbose)
+        check_callbacks(callbacks_of(callbacks))
         source = self._checked_source(x, batch_size, steps, trains=False)
         size = batch_size if hasattr(source, "shape") else None
         return super().predict(

@@ -48,7 +48,9 @@ def unchanged_if_refused(model: keras.Model) -> Iterator[None]:
     Args:
         model: A built model.
     """
-    variables = [*model.variables, *(model.optimizer.variables if model.optimizer else ())]
+    # Keras sets the attribute in `compile`.
+    optimizer = getattr(model, "optimizer", None)
+    variables = [*model.variables, *(optimizer.variables if optimizer else ())]
     before = [(variable, keras.ops.convert_to_numpy(variable).copy()) for variable in variables]
     try:
         yield

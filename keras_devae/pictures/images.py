@@ -23,6 +23,7 @@ def reconstruction_figure(model, dataset, layer=None, seed=0):
     Raises:
         UsageError: If there is no such layer.
     """
+    checks.check_model(model)
     checks.check_dataset(dataset)
     checks.at_least("seed", seed, 0)
     rows = np.random.default_rng(seed).integers(len(dataset), size=_SHOWN)
@@ -55,4 +56,5 @@ def sample_figure(model, dataset, layer=0, seed=0):
         UsageError: If there is no such layer.
     """
     del dataset
+    checks.check_model(model)
     return figures.contact_sheet(model.sample(64, layer, seed), columns=8)

@@ -179,6 +179,7 @@ def _check_active(latents):
 
 def _start(model, dataset, layer, seed, index, latents=None):
     """Returns the image to start from, `(1, height, width, channels)`, and what latents hold."""
+    checks.check_model(model)
     model.check_layer(layer)
     checks.check_dataset(dataset)
     checks.at_least("seed", seed, 0)

@@ -75,7 +75,11 @@ def test_a_path_that_is_none_is_refused(words, option, value, tmp_path, monkeypa
         typed = ["traversal", value]
     assert run(*words, *typed) == 2
     error = capsys.readouterr().err
-    name = option.opts[0] if isinstance(option, click.Option) else option.human_readable_name.strip("[]")
+    name = (
+        option.opts[0]
+        if isinstance(option, click.Option)
+        else option.human_readable_name.strip("[]")
+    )
     expected = "must not be empty" if not value.strip() else "holds a control character"
     assert f"Error: {name} {expected}" in error
     assert list(tmp_path.iterdir()) == []

@@ -71,6 +71,9 @@ def _yaml(text):
         where = getattr(error, "problem_mark", None)
         line = f" (line {where.line + 1})" if where else ""
         raise ValueError(f"{getattr(error, 'problem', error)}{line}") from None
+    except (KeyError, TypeError, AttributeError, IndexError) as error:
+        # What its readers of values raise for an explicit tag that does not fit.
+        raise ValueError(f"a value does not fit its tag ({error})") from None
 
 
 def _check_events(events):
