@@ -628,7 +628,7 @@ _TAKEN = ("float32", "uint8", "float64", "float16", "bfloat16", "int64", "int32"
 
 
 def write_saved_model(folder, functions):
-    """Writes a SavedModel whose methods take arrays of every dtype, and keep what they need.
+    """Writes a SavedModel whose methods take arrays of several dtypes, and keep what they need.
 
     A method is an object of its own with the variables as parts, as TensorFlow's functions hold
     theirs weakly: `tf.saved_model.load(folder).encode(images)` would find them deleted.

@@ -45,8 +45,9 @@ def export_model(model, path, format="tf_saved_model", layer=0):
     not finite) gives NaN in all outputs of its row.
 
     A SavedModel is one folder with the endpoints as methods and signatures, `encode` the default
-    one. The methods take every dtype. TensorFlow casts whatever NumPy array a signature is given:
-    use those ending in `_uint8` for integers. For ONNX the folder holds one file an endpoint, which
+    one. The methods take floats of 16, 32 and 64 bits, uint8, uint16, int16, int32 and int64;
+    TensorFlow refuses other dtypes. It casts whatever NumPy array a signature is given: use those
+    ending in `_uint8` for integers. For ONNX the folder holds one file an endpoint, which
     takes float32 alone; ONNX Runtime refuses other dtypes. TensorFlow is needed to write either; on
     JAX it converts the functions directly, on PyTorch (and for ONNX from JAX) the model is saved
     and converted by a process of its own. What was trained in mixed precision is exported in
