@@ -6,6 +6,7 @@ import pytest
 from keras import ops
 
 from keras_devae import FactorVAE
+from keras_devae.losses import GaussianLikelihood
 from keras_devae.networks import mlp_decoder, mlp_encoder
 
 pytestmark = pytest.mark.backends
@@ -208,7 +209,12 @@ def two_latents(correlation):
     encoder.get_layer("z_mean").set_weights([np.eye(2), np.zeros(2)])
     encoder.get_layer("z_log_var").set_weights([np.zeros((2, 2)), np.full(2, -6.0)])
     model = FactorVAE(
-        encoder, decoder, likelihood="gaussian", seed=0, discriminator_units=(32, 32), gamma=2
+        encoder,
+        decoder,
+        likelihood=GaussianLikelihood(output="linear"),
+        seed=0,
+        discriminator_units=(32, 32),
+        gamma=2,
     )
     covariance = [[1, correlation], [correlation, 1]]
     z = np.random.default_rng(0).multivariate_normal([0, 0], covariance, 2048)
