@@ -158,7 +158,7 @@ def positive(name, value):
 def one_of(kind, value, known):
     """Checks a name, see `keras_devae.errors.unknown_name` for the arguments, and returns it."""
     if not isinstance(value, str) or value not in known:
-        raise unknown_name(kind, value, known)
+        raise unknown_name(kind, value if isinstance(value, str) else shown(value), known)
     return value
 
 
@@ -248,7 +248,7 @@ def check_printable(name, values):
 def function_or_none(name, value):
     """Checks a function that may be left out, see `at_least`."""
     if value is not None and not callable(value):
-        raise UsageError(f"`{name}` must be a function, or None. Received: {shown(value)}.")
+        raise UsageError(f"`{name}` must be a function or None. Received: {shown(value)}.")
     return value
 
 

@@ -5,9 +5,9 @@ import functools
 import numpy as np
 
 from keras_devae import checks, metrics
+from keras_devae.checks import one_of
 from keras_devae.encoding import REPRESENTATIONS, Encoding, LayerSampler
 from keras_devae.errors import UsageError
-from keras_devae.metrics.arguments import check_choice
 from keras_devae.metrics.cautions import gathered
 from keras_devae.metrics.computing import compute
 from keras_devae.metrics.sampling import factor_index, label_rows
@@ -88,7 +88,7 @@ def evaluate(
     names = metrics.resolved_names(names, has_factors=dataset.factor_names is not None)
     check_evaluation(settings, repeats, seed, workers, progress)
     options = given_options(names, bins, discretizer, workers)
-    check_choice("representation", representation, REPRESENTATIONS)
+    one_of("representation", representation, REPRESENTATIONS)
     checks.at_least("images", images, 2)
     layers = _checked_layers(model, layers)
     names = check_factors_vary(names, dataset, images, seed, repeats, chosen=chosen)

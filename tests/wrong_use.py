@@ -70,14 +70,14 @@ def wrong_values():
 
 
 @contextlib.contextmanager
-def patience():
-    """Raises a `TimeoutError` in what takes too long."""
+def patience(seconds=PATIENCE):
+    """Raises a `TimeoutError` in what takes too long, or hangs."""
 
     def stop(number, frame):
-        raise TimeoutError(f"nothing was said for {PATIENCE} s")
+        raise TimeoutError(f"nothing was said for {seconds} s")
 
     before = signal.signal(signal.SIGALRM, stop)
-    signal.alarm(PATIENCE)
+    signal.alarm(seconds)
     try:
         yield
     finally:

@@ -1,12 +1,12 @@
 """Checks that metrics make of their settings before they compute anything."""
 
 import numbers
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 
 import numpy as np
 
-from keras_devae.checks import listed, shown
-from keras_devae.errors import UsageError, unknown_name
+from keras_devae.checks import listed, one_of, shown
+from keras_devae.errors import UsageError
 
 #: No histogram of codes needs more, and tables of counts stay small.
 MOST_BINS = 10_000
@@ -54,19 +54,11 @@ def check_recorded_seed(seed: int | None) -> None:
         check_seed(seed)
 
 
-def check_choice(kind: str, value: str, known: Iterable[str]) -> str:
-    """Checks a name against those that are known, else a `UsageError` with the close matches."""
-    known = tuple(known)
-    if not isinstance(value, str) or value not in known:
-        raise unknown_name(kind, value if isinstance(value, str) else shown(value), known)
-    return value
-
-
 def check_names_of(kind: str, values: str | Iterable[str], known: Iterable[str]) -> list[str]:
     """Checks a name, or several, and returns them as a list without repetitions."""
     known = tuple(known)
     values = [values] if isinstance(values, str) else listed(f"{kind}s", values, "names")
-    names = [check_choice(kind, value, known) for value in values]
+    names = [one_of(kind, value, known) for value in values]
     if not names:
         raise UsageError(f"`{kind}s` must name at least one of {', '.join(known)}. Received: none.")
     return list(dict.fromkeys(names))
@@ -93,12 +85,6 @@ def check_rows_drawn(count: int, names: str) -> None:
         raise UsageError(
             f"{names} must ask for at most {MOST_ROWS:,} samples together. Received: {count:,}."
         )
-
-
-def check_callable(name: str, value: Callable | None) -> None:
-    """Raises a `UsageError` unless it can be called, or is `None`."""
-    if value is not None and not callable(value):
-        raise UsageError(f"`{name}` must be a function or None. Received: {shown(value)}.")
 
 
 def check_flag(name: str, value: bool) -> None:

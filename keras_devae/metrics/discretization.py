@@ -4,8 +4,9 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from keras_devae.checks import one_of
 from keras_devae.errors import UsageError
-from keras_devae.metrics.arguments import check_bins, check_choice
+from keras_devae.metrics.arguments import check_bins
 from keras_devae.metrics.cautions import caution, named
 from keras_devae.metrics.matrices import check_codes
 
@@ -120,7 +121,7 @@ def discretized_columns(
     Raises:
         UsageError: If the method is unknown or the codes do not suit it.
     """
-    check_choice("discretizer", discretizer, DISCRETIZERS)
+    one_of("discretizer", discretizer, DISCRETIZERS)
     codes = check_codes(codes)
     if discretizer == "histogram":
         return _histogram_columns(codes, check_bins(bins))

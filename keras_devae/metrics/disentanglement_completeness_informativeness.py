@@ -5,7 +5,8 @@ from collections.abc import Iterable
 import numpy as np
 
 from keras_devae import checks
-from keras_devae.metrics.arguments import MOST_SEED_OF_A_FIT, check_choice, check_seed
+from keras_devae.checks import one_of
+from keras_devae.metrics.arguments import MOST_SEED_OF_A_FIT, check_seed
 from keras_devae.metrics.boosting import boost
 from keras_devae.metrics.importance import importance_scores
 from keras_devae.metrics.inputs import check_labelled, per_factor, split_rows
@@ -68,7 +69,7 @@ def dci(
         UsageError: If the arrays are malformed, not finite or of different lengths, if no factor
             varies, a setting is wrong, or LightGBM is asked for and not installed.
     """
-    function, libraries = PREDICTORS[check_choice("predictor", predictor, PREDICTORS)]
+    function, libraries = PREDICTORS[one_of("predictor", predictor, PREDICTORS)]
     check_seed(seed, MOST_SEED_OF_A_FIT)
     if workers is not None:
         checks.at_least("workers", workers, 1)

@@ -9,7 +9,8 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import OneHotEncoder
 
 from keras_devae import checks
-from keras_devae.metrics.arguments import MOST_SEED_OF_A_FIT, check_bins, check_choice, check_seed
+from keras_devae.checks import one_of
+from keras_devae.metrics.arguments import MOST_SEED_OF_A_FIT, check_bins, check_seed
 from keras_devae.metrics.discretization import DISCRETIZERS, bins_used, discretize
 from keras_devae.metrics.fitting import run_quietly
 from keras_devae.metrics.inputs import MetricWarning, check_labelled, per_factor
@@ -79,8 +80,8 @@ def infomec(
         UsageError: If the arrays are malformed, not finite, or of different lengths; if no factor
             varies; if a setting is wrong.
     """
-    check_choice("estimator", estimator, ESTIMATORS)
-    check_choice("discretizer", discretizer, DISCRETIZERS)
+    one_of("estimator", estimator, ESTIMATORS)
+    one_of("discretizer", discretizer, DISCRETIZERS)
     bins, n_neighbors = check_bins(bins), int(checks.at_least("n_neighbors", n_neighbors, 1))
     check_seed(seed, MOST_SEED_OF_A_FIT)
     labelled = check_labelled(codes, factors, factor_names)

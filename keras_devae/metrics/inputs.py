@@ -7,9 +7,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from keras_devae.checks import shown
+from keras_devae.checks import one_of, shown
 from keras_devae.errors import UsageError
-from keras_devae.metrics.arguments import check_choice, check_factor_names
+from keras_devae.metrics.arguments import check_factor_names
 from keras_devae.metrics.cautions import MetricWarning, caution_of_few, named
 from keras_devae.metrics.matrices import check_codes, check_factors, check_finite, value_counts
 
@@ -166,7 +166,7 @@ def check_counted_rows(name: str, rows: str | None, n_train: int | None) -> str:
     """
     if rows is None:
         return "all" if n_train is None else "train"
-    return check_choice(f"value of `{name}`", rows, ("all", "train"))
+    return one_of(f"value of `{name}`", rows, ("all", "train"))
 
 
 def find_constant_codes(codes: np.ndarray, stacklevel: int = 3) -> list[int]:

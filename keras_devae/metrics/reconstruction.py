@@ -4,9 +4,8 @@ import math
 
 import numpy as np
 
-from keras_devae.checks import positive
+from keras_devae.checks import one_of, positive
 from keras_devae.errors import UsageError
-from keras_devae.metrics.arguments import check_choice
 from keras_devae.metrics.cautions import caution_of_few
 from keras_devae.metrics.matrices import numeric_array
 from keras_devae.metrics.results import result
@@ -52,7 +51,7 @@ def reconstruction_error(
         UsageError: If the shapes differ, a value is not finite or out of range, the likelihood is
             unknown, or `sigma` is not positive or given for `"bernoulli"`.
     """
-    check_choice("likelihood", likelihood, LIKELIHOODS)
+    one_of("likelihood", likelihood, LIKELIHOODS)
     if sigma is not None:
         positive("sigma", sigma)
         if not 1 / LARGEST <= sigma <= LARGEST:

@@ -9,9 +9,9 @@ from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
 from typing import NamedTuple
 
-from keras_devae.checks import shown
+from keras_devae.checks import one_of, shown
 from keras_devae.errors import UsageError, unknown_name
-from keras_devae.metrics.arguments import check_choice, check_flag, listed
+from keras_devae.metrics.arguments import check_flag, listed
 
 #: `"paper"`: the published study's settings, which are the functions' defaults; `"fast"`: minutes
 #: become seconds, see `Metric.fast`.
@@ -237,7 +237,7 @@ def check_names(
         return
     for name in names:
         if name not in METRICS:
-            check_choice("metric", name, [*METRICS, "all"])
+            one_of("metric", name, [*METRICS, "all"])
             raise UsageError("'all' stands for all metrics; give it alone.")
     missing = _missing(has_factors, has_posterior, has_images)
     refused = [name for name in names if METRICS[name].takes in missing]
@@ -252,7 +252,7 @@ def check_names(
 
 def check_settings(settings: str) -> None:
     """Raises a `UsageError` unless the name is one of `SETTINGS`."""
-    check_choice("settings", settings, SETTINGS)
+    one_of("settings", settings, SETTINGS)
 
 
 def check_binning(names: Iterable[str], binning: Mapping[str, object]) -> None:

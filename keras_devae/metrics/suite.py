@@ -5,12 +5,11 @@ from collections.abc import Callable, Iterable
 import numpy as np
 
 from keras_devae import checks
+from keras_devae.checks import function_or_none, one_of
 from keras_devae.errors import UsageError
 from keras_devae.metrics.arguments import (
     MOST_REPEATS,
     check_bins,
-    check_callable,
-    check_choice,
     check_factor_names,
     check_seed,
     check_whole,
@@ -122,7 +121,7 @@ def check_evaluation(
     check_seed(seed)
     if workers is not None:
         checks.at_least("workers", workers, 1)
-    check_callable("progress", progress)
+    function_or_none("progress", progress)
 
 
 def given_options(
@@ -141,7 +140,7 @@ def given_options(
     """
     binning = {} if bins is None else {"bins": check_bins(bins)}
     if discretizer is not None:
-        binning["discretizer"] = check_choice("discretizer", discretizer, DISCRETIZERS)
+        binning["discretizer"] = one_of("discretizer", discretizer, DISCRETIZERS)
     check_binning(names, binning)
     options = {name: dict(binning) if METRICS[name].is_binned else {} for name in names}
     if "dci" in options:

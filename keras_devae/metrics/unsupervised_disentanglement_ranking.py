@@ -8,8 +8,9 @@ from scipy.stats import rankdata
 from sklearn.linear_model import Lasso
 
 from keras_devae import checks
+from keras_devae.checks import one_of
 from keras_devae.errors import UsageError
-from keras_devae.metrics.arguments import check_choice, check_flag, check_recorded_seed, listed
+from keras_devae.metrics.arguments import check_flag, check_recorded_seed, listed
 from keras_devae.metrics.cautions import caution_of_few
 from keras_devae.metrics.fitting import run_quietly
 from keras_devae.metrics.inputs import MetricWarning
@@ -70,7 +71,7 @@ def udr(
             different lengths, the kind is unknown, or the threshold or penalty is negative (or the
             penalty 0).
     """
-    check_choice("kind of udr", kind, KINDS)
+    one_of("kind of udr", kind, KINDS)
     check_flag("pooled", pooled)
     check_recorded_seed(seed)
     checks.finite_at_least("kl_threshold", kl_threshold)

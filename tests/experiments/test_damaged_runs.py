@@ -1,15 +1,14 @@
 """Damaged folders of runs: every command says in a sentence what is wrong, of that run alone."""
 
-import contextlib
 import os
 import random
 import shutil
-import signal
 import sys
 
 import numpy as np
 import pytest
 from damages import NAMES, all_damages
+from wrong_use import patience
 
 from keras_devae.cli import main
 from keras_devae.errors import FailureError, UsageError
@@ -97,22 +96,6 @@ def raw(monkeypatch):
     return found
 
 
-@contextlib.contextmanager
-def time_limit(seconds):
-    """Ends what hangs, such as one who reads from a pipe that nobody writes to."""
-
-    def end(*_):
-        raise TimeoutError("it hangs")
-
-    before = signal.signal(signal.SIGALRM, end)
-    signal.alarm(seconds)
-    try:
-        yield
-    finally:
-        signal.alarm(0)
-        signal.signal(signal.SIGALRM, before)
-
-
 def attack(damages, commands, copies, raw, capsys):
     """Damages runs, one at a time, and returns what commands made of that which they should not."""
     wrong = []
@@ -121,7 +104,7 @@ def attack(damages, commands, copies, raw, capsys):
         damage(folder / "whole")
         places = {"RUN": folder / "whole", "RUNS": folder, "EXPORTED": folder.parent / "exported"}
         for words in commands:
-            with time_limit(60):
+            with patience(60):
                 status = call(*(places.get(word, word) for word in words))
             shown = capsys.readouterr()
             if raw or status not in (0, 1, 2) or "Traceback" in shown.err:
