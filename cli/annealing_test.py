@@ -81,7 +81,7 @@ def annealing_test(context, runs_dir, run, resume_run, overwrite, as_json, **giv
         session = _resumed(context, named, resume_run, run, overwrite, as_json)
     test, files = _run(context, session, as_json)
     if as_json:
-        from keras_devae.experiments.annealing import summary
+        from keras_devae.reproduction.annealing_test import summary
 
         print_json({"run": str(session[1].path), **summary(test)})
     else:
@@ -89,10 +89,10 @@ def annealing_test(context, runs_dir, run, resume_run, overwrite, as_json, **giv
 
 
 def _new(context, named, runs_dir, name, overwrite, quiet):
-    from keras_devae.experiments.annealing import annealing_config, with_falling_beta
-    from keras_devae.experiments.config import check_before_loading, load_dataset
-    from keras_devae.experiments.run_directory import unused_path
-    from keras_devae.experiments.starting import check_start, start_new
+    from keras_devae.reproduction.annealing_test import annealing_config, with_falling_beta
+    from keras_devae.runs.config.run_config import check_before_loading, load_dataset
+    from keras_devae.runs.folder import unused_path
+    from keras_devae.runs.starting import check_start, start_new
 
     settings = {key: value for key, value in named.items() if key in _SETTINGS}
     defaults = {"dataset": "dsprites", "learning_rate": 5e-4}
@@ -113,8 +113,8 @@ def _new(context, named, runs_dir, name, overwrite, quiet):
 
 
 def _resumed(context, named, resume_run, name, overwrite, quiet):
-    from keras_devae.experiments.run_directory import RunDirectory
-    from keras_devae.experiments.starting import start_again
+    from keras_devae.runs.folder import RunDirectory
+    from keras_devae.runs.starting import start_again
 
     if named or name is not None or overwrite:
         raise UsageError("A resumed test keeps its name and settings: leave out the other options.")
@@ -124,9 +124,9 @@ def _resumed(context, named, resume_run, name, overwrite, quiet):
 
 
 def _run(context, session, quiet):
-    from keras_devae.experiments.annealing import carry_out, write_test
-    from keras_devae.experiments.faults import how_to_go_on
-    from keras_devae.interruption import Interruption, exit_status
+    from keras_devae.process.interruption import Interruption, exit_status
+    from keras_devae.reproduction.annealing_test import carry_out, write_test
+    from keras_devae.runs.faults import how_to_go_on
 
     function, run, config, dataset = session
     if not quiet:
@@ -144,7 +144,7 @@ def _run(context, session, quiet):
 
 
 def _show(test, config, files):
-    from keras_devae.experiments.annealing import RULE
+    from keras_devae.reproduction.annealing_test import RULE
 
     titles, rows = ("factor", "freezing point", "known at the end"), []
     for row in test.rows():

@@ -60,8 +60,8 @@ def bench(context, as_json, output, **given):
 
     The exit code is 1 if nothing could be measured.
     """
-    from keras_devae.experiments.benchmark import BenchmarkSettings, run_benchmark
     from keras_devae.files import check_writable, write_json
+    from keras_devae.runs.benchmark import BenchmarkSettings, run_benchmark
 
     chosen = {name: value for name, value in given.items() if value is not None}
     settings = BenchmarkSettings(backends=_backends(context.obj["backend"]), **chosen)
@@ -79,7 +79,7 @@ def bench(context, as_json, output, **given):
 
 
 def _backends(name):
-    from keras_devae.backend_choice import installed_backends, select_backend
+    from keras_devae.backend.choosing import installed_backends, select_backend
 
     if name is not None:
         select_backend(name)
@@ -90,7 +90,7 @@ def _backends(name):
 
 
 def _print(report):
-    from keras_devae.experiments.benchmark import report_text, table_rows
+    from keras_devae.runs.benchmark import report_text, table_rows
 
     above, below = report_text(report)
     headings, rows = table_rows(report)

@@ -38,8 +38,8 @@ def compare(context, runs, layer, metrics, by, select, images, as_json, output):
     With --select udr, every model encodes the same images, and those that agree with others trained
     alike come first (unsupervised disentanglement ranking; Duan et al. 2020).
     """
-    from keras_devae.experiments import comparison_tables as tables
-    from keras_devae.experiments.comparison import compare_runs
+    from keras_devae.comparison import tables
+    from keras_devae.comparison.groups import compare_runs
 
     if output:
         tables.check_table_file(output)
@@ -67,7 +67,7 @@ def compare(context, runs, layer, metrics, by, select, images, as_json, output):
 
 
 def _print_correlations(comparison):
-    from keras_devae.experiments.comparison_tables import correlation_cells
+    from keras_devae.comparison.tables import correlation_cells
 
     if comparison.rank_correlations.names:
         _print_cells(*correlation_cells(comparison))
@@ -83,7 +83,7 @@ def _print_remarks(comparison, selection):
 
 
 def _print_reasons(what, reason_of):
-    from keras_devae.experiments.comparison import names_by_reason
+    from keras_devae.comparison.groups import names_by_reason
 
     for reason, names in names_by_reason(reason_of).items():
         click.echo(f"{what} ({reason}): {', '.join(names)}")
@@ -105,7 +105,7 @@ def _print_cells(titles, rows):
 def _select(context, comparison, images):
     choose_backend(context, comparison.runs[0].config.backend)
 
-    from keras_devae.experiments.selection import select_by_udr
+    from keras_devae.comparison.selection import select_by_udr
 
     with status_line() as status:
         return select_by_udr(

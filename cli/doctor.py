@@ -37,7 +37,7 @@ def doctor(context, run, repair, as_json):
 
 
 def _report(context, run, repair, as_json):
-    from keras_devae.experiments.diagnosis import examine
+    from keras_devae.runs.diagnosis import examine
 
     findings = examine(run, repair)
     if as_json:
@@ -51,8 +51,8 @@ def _report(context, run, repair, as_json):
 def _facts():
     from keras_devae.backend import BACKENDS, installed_backends
     from keras_devae.data import info, names
-    from keras_devae.experiments.environment import describe_environment, onednn_text
-    from keras_devae.machine import installed_version, usable_cores
+    from keras_devae.process.machine import installed_version, usable_cores
+    from keras_devae.runs.environment import describe_environment, onednn_text
 
     environment = describe_environment()
     versions = [f"{name} {installed_version(BACKENDS[name])}" for name in installed_backends()]
@@ -85,7 +85,7 @@ def _state(facts):
 
 
 def _available(*packages):
-    from keras_devae.machine import installed_version
+    from keras_devae.process.machine import installed_version
 
     missing = [name for name in packages if installed_version(name) is None]
     return "yes" if not missing else f"no: pip install {' '.join(missing)}"

@@ -21,8 +21,8 @@ from keras_devae.cli.options import (
 from keras_devae.cli.tables import print_score_columns, print_scores
 from keras_devae.errors import UsageError
 from keras_devae.files import check_writable, write_json
-from keras_devae.layer_advice import losses_of
 from keras_devae.metrics.arguments import MOST_BINS, MOST_REPEATS, MOST_SEED_OF_A_FIT
+from keras_devae.models.layer_advice import losses_of
 
 
 @click.command()
@@ -107,7 +107,7 @@ def evaluate(context, run, codes, as_json, output, **given):
 
 
 def _of_run(context, run, output, given, status):
-    from keras_devae.experiments.run_directory import RunDirectory, resume_command
+    from keras_devae.runs.folder import RunDirectory, resume_command
 
     directory = RunDirectory.open(run)
     replaces = output and Path(output).resolve() == directory.metrics_file.resolve()
@@ -126,8 +126,8 @@ def _of_run(context, run, output, given, status):
     layers = _layers(given["layer"])
     choose_backend(context, config.backend)
 
-    from keras_devae.experiments.finishing import evaluate_run
-    from keras_devae.experiments.trained_model import load_trained
+    from keras_devae.runs.finishing import evaluate_run
+    from keras_devae.runs.trained_model import load_trained
 
     dataset = directory.load_dataset(_variants(given["variants"]), given["factors"])
     scores = evaluate_run(
@@ -163,7 +163,7 @@ def _variants(given):
 
 
 def _of_codes(file, given, status):
-    from keras_devae.experiments.codes_file import read_codes_file
+    from keras_devae.evaluation.codes_file import read_codes_file
     from keras_devae.metrics import evaluate as evaluate_codes
     from keras_devae.metrics.suite import scores_of
 

@@ -72,7 +72,6 @@ def explore(context, run, host, port, browser, images, seed, auth, no_password):
     Only this machine reaches the page; with --host 0.0.0.0 others do, too, and need the password.
     Ctrl-C ends it.
     """
-    from keras_devae.experiments.run_directory import RunDirectory
     from keras_devae.explorer.serving import (
         announcement,
         check_gradio,
@@ -81,7 +80,8 @@ def explore(context, run, host, port, browser, images, seed, auth, no_password):
         private_folder,
         serve,
     )
-    from keras_devae.interruption import Interruption
+    from keras_devae.process.interruption import Interruption
+    from keras_devae.runs.folder import RunDirectory
 
     check_gradio()
     directory = RunDirectory.open(run)
@@ -92,9 +92,9 @@ def explore(context, run, host, port, browser, images, seed, auth, no_password):
         credentials = choose_credentials(listener, wanted)
         choose_backend(context, config.backend)
 
-        from keras_devae.experiments.trained_model import load_trained
         from keras_devae.explorer.page import make_page
         from keras_devae.explorer.session import Session
+        from keras_devae.runs.trained_model import load_trained
 
         with status_line() as status:
             status("loading the model and its data set")

@@ -29,16 +29,16 @@ def export(context, run, path, format_name, layer):
     The result needs neither this package nor Keras. Endpoints: encode, encode_all_layers, decode,
     reconstruct.
     """
-    from keras_devae.experiments.run_directory import RunDirectory
     from keras_devae.files import check_new
+    from keras_devae.runs.folder import RunDirectory
 
     check_new(path)
     directory = RunDirectory.open(run)
     directory.trained_model_file()
     choose_backend(context, directory.read_config().backend)
 
-    from keras_devae.experiments.trained_model import load_trained, scored_losses
     from keras_devae.export import check_export, export_model
+    from keras_devae.runs.trained_model import load_trained, scored_losses
 
     check_export(path, format_name)
     model = load_trained(directory)

@@ -11,7 +11,7 @@ import click
 
 from keras_devae.cli.surroundings import plain_surroundings
 from keras_devae.errors import FailureError, UsageError
-from keras_devae.interruption import exit_status, heed_signals
+from keras_devae.process.interruption import exit_status, heed_signals
 from keras_devae.version import __version__
 
 #: Command -> one line of help; the module of that name, with underscores, holds it and is imported

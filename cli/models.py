@@ -4,7 +4,7 @@ import click
 
 from keras_devae.cli.options import json_option, print_json
 from keras_devae.errors import unknown_name
-from keras_devae.experiments.model_catalogue import MODEL_CATALOGUE
+from keras_devae.models.declarations import MODEL_CATALOGUE
 
 
 @click.command()

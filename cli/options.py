@@ -49,7 +49,7 @@ def say_of_layers(losses, layer=0):
         losses: Number of each layer -> its reconstruction loss in nats an image.
         layer: Number of the layer that is exported; default 0.
     """
-    from keras_devae.layer_advice import layer_advice
+    from keras_devae.models.layer_advice import layer_advice
 
     advice = layer_advice(losses, layer)
     if advice:

@@ -55,9 +55,9 @@ def plot(context, kind, runs, files, active_only, **given):
     --steps, --index, --span and --active-only belong to traversals, --representation to the maps of
     information.
     """
-    from keras_devae.experiments.comparison import directories_of
-    from keras_devae.experiments.run_directory import RunDirectory
-    from keras_devae.experiments.run_pictures import COMPARISONS, PICTURES, check_request, draw
+    from keras_devae.comparison.groups import directories_of
+    from keras_devae.reports.run_figures import COMPARISONS, PICTURES, check_request, draw
+    from keras_devae.runs.folder import RunDirectory
 
     options = {name: value for name, value in given.items() if value is not None}
     if active_only:

@@ -17,8 +17,8 @@ def presets(model, dataset, as_json):
     With --model or --dataset also the options of the model as each preset scales them, and the
     scores to expect: mean, standard deviation over seeds and 95 % interval of the mean.
     """
-    from keras_devae.experiments import PRESETS
-    from keras_devae.experiments.presets import preset_for
+    from keras_devae.runs import PRESETS
+    from keras_devae.runs.config.presets import preset_for
 
     if model or dataset:
         names = (model or "devae", dataset or "shapes3d")

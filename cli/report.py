@@ -25,7 +25,7 @@ def report(context, runs, output):
     them. The page of one run needs its images, that of several only what is in their folders. Both
     are single files that need no network.
     """
-    from keras_devae.experiments.comparison import directories_of
+    from keras_devae.comparison.groups import directories_of
 
     directories = directories_of(runs)
     is_one = len(directories) == 1
@@ -49,8 +49,8 @@ def _of_one(context, directory, output, status):
     status("loading model and data")
     choose_backend(context, config.backend)
 
-    from keras_devae.experiments.report import write_report
-    from keras_devae.experiments.trained_model import load_trained
+    from keras_devae.reports import write_report
+    from keras_devae.runs.trained_model import load_trained
 
     model, dataset = load_trained(directory), directory.load_dataset()
     status("drawing")
@@ -58,7 +58,7 @@ def _of_one(context, directory, output, status):
 
 
 def _of_several(directories, output, status):
-    from keras_devae.experiments.report import write_comparison
+    from keras_devae.reports import write_comparison
 
     status(f"comparing {len(directories)} runs")
     write_comparison([directory.path for directory in directories], output)

@@ -48,7 +48,7 @@ def reproduce(context, name, scale, seeds, runs_dir, output, as_json, **options)
     goes on. With --scale paper they are the paper's (300,000 steps of 256 images, 10 seeds), small
     is for two cores, smoke a check.
     """
-    from keras_devae.experiments.reproduction.scales import scale_named
+    from keras_devae.reproduction.scales import scale_named
 
     chosen = scale_named(scale)
     if name == "list":
@@ -58,11 +58,11 @@ def reproduce(context, name, scale, seeds, runs_dir, output, as_json, **options)
 
 
 def _reproduce(context, name, scale, seeds, runs_dir, output, as_json, options):
-    from keras_devae.backend_choice import select_backend
-    from keras_devae.experiments.reproduction.catalogue import experiment_named
-    from keras_devae.experiments.studies.engines import make_engine
+    from keras_devae.backend.choosing import select_backend
     from keras_devae.files import check_folder, check_writable
-    from keras_devae.interruption import exit_status
+    from keras_devae.process.interruption import exit_status
+    from keras_devae.reproduction.catalogue import experiment_named
+    from keras_devae.studies.engines import make_engine
 
     no_train, retry = options.pop("no_train"), options.pop("retry_failed")
     engine, workers = options.pop("engine"), options.pop("workers")
@@ -74,7 +74,7 @@ def _reproduce(context, name, scale, seeds, runs_dir, output, as_json, options):
         select_backend(context.obj["backend"])
     quick = scale.name == "smoke" and workers in (None, 1)
     carrier = make_engine(engine or ("inline" if quick else "local"), workers, options)
-    from keras_devae.experiments.reproduction.reproducing import reproduction_of
+    from keras_devae.reproduction.reproducing import reproduction_of
 
     reproduction = reproduction_of(name, scale, runs_dir, seeds)
     if not no_train:
@@ -112,8 +112,8 @@ def _refuse_engines(options, name):
 
 
 def _train(reproduction, engine, retry_failed):
-    from keras_devae.experiments.studies.reporting import study_progress
-    from keras_devae.experiments.studies.scheduler import carry_out_study
+    from keras_devae.studies.reporting import study_progress
+    from keras_devae.studies.scheduler import carry_out_study
 
     if reproduction.study is None:
         return None
@@ -143,7 +143,7 @@ def _tell_failures(study, command):
 
 
 def _list(scale, runs_dir, seeds, as_json):
-    from keras_devae.experiments.reproduction.listing import list_experiments
+    from keras_devae.reproduction.listing import list_experiments
 
     rows = list_experiments(scale, runs_dir, seeds)
     if as_json:

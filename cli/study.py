@@ -47,12 +47,12 @@ def run_study(context, file, engine, workers, retry_failed, runs_dir, **ray_opti
     RUNS-DIR/NAME: a folder for each run, and logs/. Interrupted runs go on where they were; failed
     ones do not stop the others.
     """
-    from keras_devae.backend_choice import select_backend
-    from keras_devae.experiments.studies.engines import make_engine
-    from keras_devae.experiments.studies.reporting import study_progress, summary
-    from keras_devae.experiments.studies.scheduler import carry_out_study
-    from keras_devae.experiments.studies.study import Study
-    from keras_devae.interruption import exit_status
+    from keras_devae.backend.choosing import select_backend
+    from keras_devae.process.interruption import exit_status
+    from keras_devae.studies.engines import make_engine
+    from keras_devae.studies.reporting import study_progress, summary
+    from keras_devae.studies.scheduler import carry_out_study
+    from keras_devae.studies.study import Study
 
     opened = Study.from_file(file, runs_dir)
     # The processes of the runs take the choice over from the environment. The nodes of a cluster
@@ -89,8 +89,8 @@ def run_study(context, file, engine, workers, retry_failed, runs_dir, **ray_opti
 @json_option
 def status(study, runs_dir, as_json):
     """Show the runs of a study: which are done, how far the others are, why some failed."""
-    from keras_devae.experiments.studies.study import Study
-    from keras_devae.experiments.studies.study_run import count_states
+    from keras_devae.studies.study import Study
+    from keras_devae.studies.study_run import count_states
 
     opened = Study.open(study, runs_dir)
     rows = opened.status()
@@ -116,9 +116,9 @@ def status(study, runs_dir, as_json):
 @json_option
 def table(study, runs_dir, output, as_json):
     """Collect all results: a row for each run, latent layer and metric, with every setting."""
-    from keras_devae.experiments.studies.study import Study
-    from keras_devae.experiments.studies.table import csv_text, result_rows
     from keras_devae.files import check_writable, write_text
+    from keras_devae.studies.study import Study
+    from keras_devae.studies.table import csv_text, result_rows
 
     if output:
         check_writable(output)

@@ -23,12 +23,12 @@ from keras_devae.cli.options import (
 )
 from keras_devae.cli.tables import print_scores
 from keras_devae.errors import UsageError
-from keras_devae.experiments.model_catalogue import (
+from keras_devae.models.declarations import (
     MODEL_CATALOGUE,
     PUBLISHED_STEPS,
     scaling_factors,
 )
-from keras_devae.layer_advice import losses_of
+from keras_devae.models.layer_advice import losses_of
 
 
 def _counts(context, parameter, text):
@@ -178,10 +178,10 @@ def train(context, **given):
 
 
 def _new(context, given):
-    from keras_devae.experiments.config import check_before_loading, load_dataset
-    from keras_devae.experiments.flat_settings import config_from_settings, default_name
-    from keras_devae.experiments.run_directory import unused_path
-    from keras_devae.experiments.starting import check_start, start_new
+    from keras_devae.runs.config.flat_settings import config_from_settings, default_name
+    from keras_devae.runs.config.run_config import check_before_loading, load_dataset
+    from keras_devae.runs.folder import unused_path
+    from keras_devae.runs.starting import check_start, start_new
 
     named = {k: v for k, v in given.items() if v is not None and k not in _NOT_SETTINGS}
     config = config_from_settings(named)
@@ -200,8 +200,8 @@ def _new(context, given):
 
 
 def _resumed(context, given):
-    from keras_devae.experiments.run_directory import RunDirectory
-    from keras_devae.experiments.starting import start_again
+    from keras_devae.runs.folder import RunDirectory
+    from keras_devae.runs.starting import start_again
 
     kept = ("resume_run", "as_json", "runs_dir")
     others = [name for name in given if is_typed(context, name) and name not in kept]
@@ -232,10 +232,10 @@ def _scaling_note(given, config):
 
 
 def _run(context, function, run, config, dataset, quiet, note=""):
-    from keras_devae.experiments.choices import describe_choices
-    from keras_devae.experiments.distributed import is_worker
-    from keras_devae.experiments.faults import how_to_go_on
-    from keras_devae.interruption import Interruption, exit_status
+    from keras_devae.process.interruption import Interruption, exit_status
+    from keras_devae.runs.choices import describe_choices
+    from keras_devae.runs.distributed import is_worker
+    from keras_devae.runs.faults import how_to_go_on
 
     quiet = quiet or is_worker(config)
     if not quiet:
@@ -260,10 +260,10 @@ def _run(context, function, run, config, dataset, quiet, note=""):
 
 
 def _carry_out(function, run, config, dataset, quiet):
-    from keras_devae.distribution import wait_for_all_processes
-    from keras_devae.experiments.distributed import is_worker
-    from keras_devae.experiments.faults import explained
-    from keras_devae.experiments.finishing import finish
+    from keras_devae.backend.replicas import wait_for_all_processes
+    from keras_devae.runs.distributed import is_worker
+    from keras_devae.runs.faults import explained
+    from keras_devae.runs.finishing import finish
 
     if run.is_trained() and not quiet:
         click.echo("Training is done already; the evaluation follows.")

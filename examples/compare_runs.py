@@ -8,8 +8,8 @@ python examples/compare_runs.py runs table.md
 import sys
 from pathlib import Path
 
-from keras_devae.experiments import find_runs
-from keras_devae.experiments.comparison_tables import markdown
+from keras_devae.comparison.tables import markdown
+from keras_devae.runs import find_runs
 
 COLUMNS = {
     "MIG": ("mig.score", ".3f"),

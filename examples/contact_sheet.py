@@ -17,7 +17,7 @@ import numpy as np
 import sklearn.datasets
 
 import keras_devae as kd
-from keras_devae.data.mpi3d_file import MPI3DFile
+from keras_devae.data.builtin.mpi3d_file import MPI3DFile
 
 REFERENCE = Path(__file__).parents[1] / "tests" / "data" / "reference"
 

@@ -19,9 +19,9 @@ import click
 
 os.environ.setdefault("KERAS_BACKEND", "jax")
 
-from keras_devae.experiments import PRESETS, RunConfig, RunDirectory
-from keras_devae.experiments.config import load_dataset
-from keras_devae.experiments.starting import check_start, start_again, start_new
+from keras_devae.runs import PRESETS, RunConfig, RunDirectory
+from keras_devae.runs.config.run_config import load_dataset
+from keras_devae.runs.starting import check_start, start_again, start_new
 
 PAPER = PRESETS["paper"][1]
 
@@ -59,10 +59,10 @@ def main(folder="runs/paper", **settings):
 
     # These import Keras, which must not be before the backend is chosen.
     from keras_devae.backend import accelerator_facts
-    from keras_devae.backend_choice import chosen_backend
+    from keras_devae.backend.choosing import chosen_backend
     from keras_devae.evaluation import evaluate
-    from keras_devae.experiments.choices import describe_choices
-    from keras_devae.experiments.environment import describe_machine
+    from keras_devae.runs.choices import describe_choices
+    from keras_devae.runs.environment import describe_machine
 
     machine = describe_machine()
     print(f"{accelerator_facts()[0] or machine['processor']}; {machine['versions']}")

@@ -52,7 +52,7 @@ def trained(
     data = kd.data.load(f"npz:{images}")
     options = {"seed": 0, **options}
     model_class = MODELS[method]
-    with kd.distribution.scope(distribute) as devices:
+    with kd.backend.replicas.scope(distribute) as devices:
         model = model_class(
             mlp_encoder(
                 data.image_shape, units=(16,), seed=1, **model_class.encoder_options(3, **options)

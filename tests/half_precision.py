@@ -2,8 +2,8 @@
 
 import pytest
 
-from keras_devae.backend_choice import chosen_backend
-from keras_devae.machine import computes_bfloat16, instruction_sets, onednn_limit
+from keras_devae.backend.choosing import chosen_backend
+from keras_devae.process.machine import computes_bfloat16, instruction_sets, onednn_limit
 
 #: TensorFlow leaves half precision to oneDNN where the processor has AVX512, and oneDNN refuses it
 #: where `ONEDNN_MAX_CPU_ISA` keeps it from these instructions.

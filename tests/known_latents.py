@@ -4,7 +4,7 @@ import itertools
 
 import numpy as np
 
-from keras_devae.data.arrays import ArrayDataset
+from keras_devae.data.own.arrays import ArrayDataset
 from keras_devae.models.inference import Inference
 
 SIDE = 8

@@ -16,42 +16,35 @@ ROOT = Path(__file__).parent.parent
 SOURCES = sorted([*(ROOT / "keras_devae").rglob("*.py"), *(ROOT / "cli").rglob("*.py")])
 BACKENDS = {"tensorflow", "jax", "jaxlib", "torch"}
 
-#: Part of the package -> how far up it stands. Modules import only from below or beside.
+#: Part of the package -> how far up it stands. Modules import only from below or beside. The
+#: longest name that fits a module counts.
 LEVELS = {
     "errors": 0,
-    "layer_advice": 0,
     "version": 0,
     "checks": 1,
     "files": 1,
-    "interruption": 1,
-    "machine": 1,
-    "randomness": 1,
-    "reading": 1,
-    "startup": 1,
-    "backend": 1,
-    "backend_choice": 1,
-    "distribution": 1,
-    "shuffling": 1,
-    "data": 2,
-    "metrics": 2,
-    "losses": 2,
-    "schedules": 2,
-    "layers": 2,
-    "pipeline": 2,
-    "resident": 2,
-    "networks": 3,
-    "models": 4,
-    "figures": 5,
-    "encoding": 5,
-    "information_file": 5,
-    "export": 5,
+    "process": 1,
+    "backend": 2,
+    "data": 3,
+    "input": 3,
+    "metrics": 3,
+    "losses": 3,
+    "schedules": 3,
+    "layers": 3,
+    "networks": 4,
+    "figures": 4,
+    "models": 5,
+    "figures.of_models": 6,
     "evaluation": 6,
-    "latents": 6,
-    "pictures": 6,
     "callbacks": 7,
-    "experiments": 8,
-    "explorer": 8,
-    "cli": 9,
+    "explorer": 7,
+    "export": 7,
+    "runs": 8,
+    "comparison": 9,
+    "reports": 10,
+    "studies": 11,
+    "reproduction": 12,
+    "cli": 13,
 }
 
 
@@ -77,7 +70,10 @@ def imported(nodes):
 def part(name):
     """The part of the package that a module belongs to, None outside and for the package."""
     parts = name.split(".")
-    return parts[1] if parts[0] == "keras_devae" and len(parts) > 1 else None
+    if parts[0] != "keras_devae" or len(parts) == 1:
+        return None
+    longer = ".".join(parts[1:3])
+    return longer if longer in LEVELS else parts[1]
 
 
 def test_one_file_names_the_backends():
@@ -145,12 +141,20 @@ def test_packages_of_the_distribution():
     assert settings["package-dir"] == {"keras_devae.cli": "cli"}
 
 
-def test_templates_are_distributed():
+def test_files_beside_the_code_are_distributed():
     settings = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]
-    folder = ROOT / "keras_devae" / "experiments"
-    patterns = settings["package-data"]["keras_devae.experiments"]
-    distributed = {file for pattern in patterns for file in folder.glob(pattern)}
-    assert set((folder / "templates").iterdir()) <= distributed
+    distributed = {
+        file
+        for package, patterns in settings["package-data"].items()
+        for pattern in patterns
+        for file in (ROOT / package.replace(".", "/")).glob(pattern)
+    }
+    other = {
+        file
+        for file in (ROOT / "keras_devae").rglob("*")
+        if file.is_file() and file.suffix not in (".py", ".pyc")
+    }
+    assert other == distributed
 
 
 def test_names_of_the_package():

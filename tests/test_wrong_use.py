@@ -84,7 +84,15 @@ def spoiled(words, choose):
 
 
 #: Functions of these modules are called, with values for what they require by its name.
-MODULES = ("callbacks", "data", "data.variants", "figures", "latents", "metrics", "pictures")
+MODULES = (
+    "callbacks",
+    "data",
+    "data.variants",
+    "evaluation",
+    "figures",
+    "figures.of_models",
+    "metrics",
+)
 #: What is called by others of the package only, or writes and removes data sets.
 NOT_CALLED = {"Dataset", "Metric", "RenderedDataset", "Sampler", "prepare", "remove", "verify"}
 NOT_CALLED |= {

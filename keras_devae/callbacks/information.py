@@ -4,8 +4,8 @@ import numpy as np
 
 from keras_devae import checks, figures, metrics
 from keras_devae.callbacks.measuring import MeasuringCallback, check_has_factors, how_to_mend
+from keras_devae.evaluation.information_file import read_information_file
 from keras_devae.files import is_there, replacing
-from keras_devae.information_file import read_information_file
 from keras_devae.metrics.arguments import check_bins
 from keras_devae.metrics.cautions import gathered
 from keras_devae.metrics.inputs import check_labelled

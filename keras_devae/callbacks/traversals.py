@@ -2,7 +2,7 @@
 
 from keras_devae import checks, figures
 from keras_devae.callbacks.measuring import MeasuringCallback
-from keras_devae.pictures import traversal_figure
+from keras_devae.figures.of_models import traversal_figure
 
 
 class TraversalCallback(MeasuringCallback):

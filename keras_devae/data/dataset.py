@@ -146,14 +146,14 @@ class Dataset(abc.ABC):
             start_step: First step, for a run that goes on where it was stopped. Default: 0.
             shuffle: Whether the rows are put in random order. Default: `True`.
             resident: Whether `fit` keeps the whole data set on the device and picks the images of
-                a batch there; see `keras_devae.pipeline.Batches`. Default: `False`.
+                a batch there; see `keras_devae.input.batches.Batches`. Default: `False`.
             **options: `workers` and other options of `keras.utils.PyDataset`.
 
         Returns:
-            A `keras_devae.pipeline.Batches`.
+            A `keras_devae.input.batches.Batches`.
         """
         # Imported here because it needs Keras, which nothing else in this package does.
-        from keras_devae.pipeline import Batches
+        from keras_devae.input.batches import Batches
 
         return Batches(
             self,

@@ -6,9 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from keras_devae.checks import at_least, flag, function_or_none, path_of, texts
-from keras_devae.data.dataset import Dataset, Progress, SubgridDataset
-from keras_devae.data.factor_grid import FactorGrid
-from keras_devae.data.official import (
+from keras_devae.data.builtin.official import (
     IMAGE_SIZE,
     OFFICIAL_SETS,
     OfficialSet,
@@ -16,15 +14,23 @@ from keras_devae.data.official import (
     listed,
     official_set,
 )
+from keras_devae.data.builtin.rendered import RenderedDataset, check_image_size
+from keras_devae.data.dataset import Dataset, Progress, SubgridDataset
+from keras_devae.data.factor_grid import FactorGrid
 from keras_devae.data.outlines import (
     outline_of_arrays,
     outline_of_folder,
     outline_of_official,
 )
-from keras_devae.data.preparing import find_files, prepare
-from keras_devae.data.rendered import RenderedDataset, check_image_size
-from keras_devae.data.store import facts_of, has_store, open_files, open_store, store_record
-from keras_devae.data.user_files import from_folder, from_npy, from_npz
+from keras_devae.data.own.user_files import from_folder, from_npy, from_npz
+from keras_devae.data.store.arrays_on_disk import (
+    facts_of,
+    has_store,
+    open_files,
+    open_store,
+    store_record,
+)
+from keras_devae.data.store.preparing import find_files, prepare
 from keras_devae.data.variants import apply as apply_variants
 from keras_devae.data.variants import check as check_specifications
 from keras_devae.data.variants import select_factors

@@ -5,13 +5,12 @@ from pathlib import Path
 
 import numpy as np
 
-from keras_devae.data.arrays import checked_factors, image_shape_of
+from keras_devae.data.builtin.official import OfficialSet
 from keras_devae.data.dataset import Dataset
-from keras_devae.data.factor_classes import complete_grid, distinct_counts
-from keras_devae.data.factor_files import has_factor_file, mapped_array, read_factors
-from keras_devae.data.npz_member import member_header
-from keras_devae.data.official import OfficialSet
-from keras_devae.data.user_files import (
+from keras_devae.data.own.arrays import checked_factors, image_shape_of
+from keras_devae.data.own.factor_classes import complete_grid, distinct_counts
+from keras_devae.data.own.factor_files import has_factor_file, mapped_array, read_factors
+from keras_devae.data.own.user_files import (
     check_image_size,
     check_npz,
     check_square,
@@ -20,6 +19,7 @@ from keras_devae.data.user_files import (
     read_members,
 )
 from keras_devae.errors import UsageError
+from keras_devae.files.npz_member import member_header
 
 
 class OutlinedDataset(Dataset):

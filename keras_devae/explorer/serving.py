@@ -21,7 +21,7 @@ from keras_devae.explorer.calls import call_checker
 from keras_devae.explorer.door import Door, is_local
 from keras_devae.explorer.page import make_page, system_theme
 from keras_devae.explorer.session import Session
-from keras_devae.interruption import Interruption
+from keras_devae.process.interruption import Interruption
 
 #: The ports that are tried where none is asked for.
 PORTS = range(7860, 7960)

@@ -8,8 +8,8 @@ import numpy as np
 
 from keras_devae.checks import at_least
 from keras_devae.errors import UsageError
+from keras_devae.evaluation.latents import measure_to_name
 from keras_devae.figures.mosaics import to_rgb
-from keras_devae.latents import measure_to_name
 
 #: Sliders at most: beyond them latent dimensions keep what the starting image has.
 MOST_SLIDERS = 20

@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-from keras_devae.distribution import part_of_batch
+from keras_devae.backend.replicas import part_of_batch
 from keras_devae.layers.seeded import SeededLayer
 
 

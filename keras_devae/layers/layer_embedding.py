@@ -5,7 +5,7 @@ from keras import ops
 
 from keras_devae.backend import with_dense_gradient
 from keras_devae.checks import at_least
-from keras_devae.randomness import checked_seed
+from keras_devae.process.randomness import checked_seed
 
 
 @keras.saving.register_keras_serializable(package="keras_devae")

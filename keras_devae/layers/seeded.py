@@ -3,7 +3,7 @@
 import keras
 import numpy as np
 
-from keras_devae.randomness import checked_seed
+from keras_devae.process.randomness import checked_seed
 
 _STATE = "seed_generator_state"
 

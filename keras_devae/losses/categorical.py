@@ -5,7 +5,7 @@ import math
 import keras
 from keras import ops
 
-from keras_devae.distribution import part_of_batch
+from keras_devae.backend.replicas import part_of_batch
 
 # The outermost float32 numbers between 0 and 1 whose double logarithm is finite, with a margin.
 SMALLEST_UNIFORM = 1e-20

@@ -15,9 +15,9 @@ from scipy.stats import gmean
 from sklearn.ensemble import GradientBoostingClassifier
 from sklearn.tree import DecisionTreeRegressor
 
-from keras_devae.machine import usable_cores
 from keras_devae.metrics.inputs import Split
 from keras_devae.metrics.scaling import column_exponents
+from keras_devae.process.machine import usable_cores
 
 # The defaults of GradientBoostingClassifier.
 STAGES = 100

@@ -6,7 +6,6 @@ LightGBM is imported when it is needed, so that all else works where it is missi
 import numpy as np
 
 from keras_devae.errors import UsageError
-from keras_devae.machine import usable_cores
 from keras_devae.metrics.boosting import (
     DEPTH,
     LEARNING_RATE,
@@ -15,6 +14,7 @@ from keras_devae.metrics.boosting import (
     float32_codes,
 )
 from keras_devae.metrics.inputs import Split
+from keras_devae.process.machine import usable_cores
 
 
 def boost_with_lightgbm(split: Split, seed: int, workers: int | None = None) -> Boosted:

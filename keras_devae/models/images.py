@@ -6,10 +6,10 @@ import keras
 import numpy as np
 
 from keras_devae.checks import check_channels_last
-from keras_devae.data.value_range import warn_of_range
+from keras_devae.data.own.value_range import warn_of_range
 from keras_devae.errors import UsageError
+from keras_devae.input.batches import Batches
 from keras_devae.models.sources import images_in, is_array
-from keras_devae.pipeline import Batches
 
 _ROWS = 4096
 
@@ -156,7 +156,7 @@ def count_images(images):
 
     Args:
         images: An array or tensor; or an object that holds its data set as `dataset`, such as
-            `keras_devae.pipeline.Batches` or a `torch.utils.data.DataLoader`. The lengths of other
+            `keras_devae.input.Batches` or a `torch.utils.data.DataLoader`. The lengths of other
             sources are numbers of batches, the last of which may be smaller.
     """
     if is_array(images):

@@ -7,13 +7,13 @@ import numpy as np
 from keras import ops
 
 from keras_devae.backend import compiles_with_xla
+from keras_devae.backend.replicas import without_distribution
 from keras_devae.checks import at_least, flag, shown
-from keras_devae.distribution import without_distribution
 from keras_devae.errors import UsageError
-from keras_devae.layer_advice import layer_advice
 from keras_devae.models.images import check_images
+from keras_devae.models.layer_advice import layer_advice
 from keras_devae.models.sources import arrays_of
-from keras_devae.randomness import random_generator
+from keras_devae.process.randomness import random_generator
 
 #: Bound of the log-variance: a standard deviation between e^-10 and e^10.
 LOG_VAR_LIMIT = 20.0

@@ -4,8 +4,8 @@ import keras
 import numpy as np
 from keras import ops
 
+from keras_devae.backend.replicas import mean_over_batch
 from keras_devae.checks import at_least, finite_at_least, positive
-from keras_devae.distribution import mean_over_batch
 from keras_devae.layers import RandomState, derived_seeds
 from keras_devae.losses import categorical_kl, gumbel_softmax
 from keras_devae.models.categorical import CategoricalInference

@@ -8,6 +8,7 @@ import numpy as np
 
 from keras_devae.checks import at_least
 from keras_devae.errors import UsageError
+from keras_devae.input.batches import Batches
 from keras_devae.losses import GaussianLikelihood
 from keras_devae.models.images import check_images
 from keras_devae.models.keras_arguments import (
@@ -21,7 +22,6 @@ from keras_devae.models.sources import as_source, images_in, is_array
 from keras_devae.models.training import callbacks_of
 from keras_devae.models.vae import VAE
 from keras_devae.networks import linear_decoder, linear_encoder
-from keras_devae.pipeline import Batches
 
 
 class LinearBaseline(VAE):

@@ -6,7 +6,7 @@ import zipfile
 import keras
 
 from keras_devae.errors import FailureError, ran_out_of_memory
-from keras_devae.reading import DAMAGED_ARCHIVE, check_size, opened, reason_of
+from keras_devae.files.reading import DAMAGED_ARCHIVE, check_size, opened, reason_of
 
 _PARTS = ("config.json", "metadata.json", "model.weights.h5")
 #: What Keras raises for a model whose parts are not what they should be: it reads them untyped.

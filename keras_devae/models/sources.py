@@ -7,8 +7,8 @@ import keras
 import numpy as np
 
 from keras_devae.errors import UsageError
+from keras_devae.input.batches import Batches
 from keras_devae.metrics.matrices import is_masked
-from keras_devae.pipeline import Batches
 
 #: The part of a dictionary that holds the images, as in TensorFlow Datasets.
 IMAGE = "image"

@@ -6,9 +6,11 @@ from keras_devae.backend import (
     compiles_with_xla,
     steps_in_one_call,
 )
+from keras_devae.backend.replicas import check_parts, shared_out
 from keras_devae.checks import at_least, flag
-from keras_devae.distribution import check_parts, shared_out
 from keras_devae.errors import UsageError
+from keras_devae.input.batches import Batches
+from keras_devae.input.resident import kept_on_device
 from keras_devae.models.guard import StepSynchronization, TrainingGuard
 from keras_devae.models.images import check_held_out_images, check_images
 from keras_devae.models.keras_arguments import (
@@ -24,8 +26,6 @@ from keras_devae.models.keras_arguments import (
     refuse,
 )
 from keras_devae.models.sources import as_source
-from keras_devae.pipeline import Batches
-from keras_devae.resident import kept_on_device
 
 #: Arguments that are handed on to Keras's `fit`, `evaluate` and `compile`.
 _STEPS = ("steps_per_epoch", "validation_steps", "validation_batch_size", "validation_freq")

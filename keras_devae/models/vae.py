@@ -6,7 +6,7 @@ import keras
 from keras import ops
 
 from keras_devae.backend import compiles_with_xla
-from keras_devae.distribution import mean_over_batch, reducible, share_of_loss
+from keras_devae.backend.replicas import mean_over_batch, reducible, share_of_loss
 from keras_devae.errors import UsageError
 from keras_devae.layers import GaussianSampling
 from keras_devae.losses import gaussian_kl, get_likelihood
@@ -19,7 +19,7 @@ from keras_devae.models.sources import images_in
 from keras_devae.models.terms import LossTerms, TermTrackers
 from keras_devae.models.training import Training
 from keras_devae.models.weights import Files
-from keras_devae.randomness import checked_seed
+from keras_devae.process.randomness import checked_seed
 from keras_devae.schedules import StepCounter
 
 
@@ -61,7 +61,7 @@ class VAE(Construction, Inference, Training, Files, keras.Model):
     #: Whether training calls functions on the host, which XLA on TensorFlow cannot.
     calls_host = False
     #: Whether the loss is made of means over the images of a batch, so that devices can compute it
-    #: from their parts: linear in what is not a `keras_devae.distribution.mean_over_batch`.
+    #: from their parts: linear in what is not a `keras_devae.backend.replicas.mean_over_batch`.
     mean_over_images = True
     #: Names of the penalties besides `kl`, of opponents and of the state: see `LossTerms`.
     penalty_names = opponent_names = state_names = ()

@@ -5,7 +5,7 @@ import numpy as np
 from keras import layers
 
 from keras_devae.checks import at_least
-from keras_devae.randomness import random_generator
+from keras_devae.process.randomness import random_generator
 
 
 def encoder_outputs(trunk, latent_dim, kernels, num_categories=0, groups=1):

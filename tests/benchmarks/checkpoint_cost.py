@@ -22,7 +22,7 @@ import keras
 import numpy as np
 
 import keras_devae as kd
-from keras_devae.experiments.checkpoints import CheckpointWriter, save_model
+from keras_devae.runs.checkpoints import CheckpointWriter, save_model
 
 
 def trained(name):

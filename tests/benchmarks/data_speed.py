@@ -55,7 +55,7 @@ def store(file, data_dir, rounds):
 def memory(name, data_dir, batches):
     """Prints the resident memory before, and at most during, reading batches."""
     from keras_devae.data import load
-    from keras_devae.shuffling import EndlessOrder
+    from keras_devae.input.shuffling import EndlessOrder
 
     before = _status("VmRSS")
     dataset = load(name, data_dir=data_dir)

@@ -15,11 +15,11 @@ import keras
 import numpy as np
 
 from keras_devae import DeVAE
-from keras_devae.experiments import RunConfig, RunDirectory, training
-from keras_devae.experiments.choices import completed_config
-from keras_devae.experiments.config import load_dataset
-from keras_devae.experiments.recorder import RunRecorder
 from keras_devae.networks import mlp_decoder, mlp_encoder
+from keras_devae.runs import RunConfig, RunDirectory, training
+from keras_devae.runs.choices import completed_config
+from keras_devae.runs.config.run_config import load_dataset
+from keras_devae.runs.recorder import RunRecorder
 
 
 def resident_megabytes():

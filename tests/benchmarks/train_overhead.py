@@ -17,9 +17,9 @@ from unittest import mock
 import keras
 import numpy as np
 
-from keras_devae.experiments import RunConfig, RunDirectory, training
-from keras_devae.experiments.choices import completed_config
-from keras_devae.experiments.config import load_dataset
+from keras_devae.runs import RunConfig, RunDirectory, training
+from keras_devae.runs.choices import completed_config
+from keras_devae.runs.config.run_config import load_dataset
 
 
 class Stopwatch(keras.callbacks.Callback):

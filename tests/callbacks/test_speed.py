@@ -29,7 +29,7 @@ def clock(monkeypatch):
 
 def trained(tiny, stored_images, blobs, clock, callback, seconds, epochs=1):
     """Trains for steps that take these seconds."""
-    from keras_devae.pipeline import Batches
+    from keras_devae.input.batches import Batches
 
     taken = iter(seconds * epochs)
 

@@ -65,7 +65,7 @@ def _fill_the_disk():
 
 
 def _after_step(number, act):
-    from keras_devae.experiments.recorder import RunRecorder
+    from keras_devae.runs.recorder import RunRecorder
 
     end = _counting(RunRecorder.on_train_batch_end, number, after=act)
     RunRecorder.on_train_batch_end = lambda self, batch, logs=None: end(self, batch, logs)
@@ -108,7 +108,7 @@ def main():
     moments, folder, *words = sys.argv[1:]
     # Imported, but not yet in use: the processes split off need not import it again.
     import keras_devae.callbacks
-    import keras_devae.experiments.training  # noqa: F401
+    import keras_devae.runs.training  # noqa: F401
 
     run = Path(folder, "killed")
     for moment in [*filter(None, moments.split(",")), "none"]:

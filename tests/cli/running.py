@@ -3,7 +3,7 @@
 import pytest
 
 from keras_devae.cli import main
-from keras_devae.experiments import RunDirectory
+from keras_devae.runs import RunDirectory
 
 
 def run(*words):

@@ -6,8 +6,8 @@ from PIL import Image
 from running import run
 from thoroughness import quick_first
 
-from keras_devae.experiments import RunDirectory
-from keras_devae.pictures import PICTURES
+from keras_devae.figures.of_models import PICTURES
+from keras_devae.runs import RunDirectory
 
 
 def channelled(channels):

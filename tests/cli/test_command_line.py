@@ -18,13 +18,13 @@ from thoroughness import quick_first
 
 from keras_devae import data
 from keras_devae.cli import main
-from keras_devae.experiments import RunDirectory
-from keras_devae.experiments import config as run_config
-from keras_devae.experiments.diagnosis import examine
-from keras_devae.experiments.recorder import RunRecorder
-from keras_devae.experiments.starting import start_again
-from keras_devae.experiments.trained_model import load_trained
 from keras_devae.files import read_table
+from keras_devae.runs import RunDirectory
+from keras_devae.runs.config import run_config
+from keras_devae.runs.diagnosis import examine
+from keras_devae.runs.recorder import RunRecorder
+from keras_devae.runs.starting import start_again
+from keras_devae.runs.trained_model import load_trained
 
 pytestmark = pytest.mark.backends
 
@@ -176,7 +176,7 @@ for command, status in itertools.chain(zip(helps(cli), itertools.repeat(0)), sta
     except SystemExit as ending:
         assert ending.code == status, (command, ending.code)
     note(command)
-importlib.import_module("keras_devae.experiments.studies.worker")
+importlib.import_module("keras_devae.studies.worker")
 note("worker")
 print(json.dumps(importing))
 """
@@ -323,7 +323,7 @@ def test_a_damaged_run_is_left_out_of_the_list(trained, tmp_path, capsys):
 
 
 def test_an_unforeseen_error_is_one_sentence(trained, capsys, monkeypatch):
-    from keras_devae.experiments import finishing
+    from keras_devae.runs import finishing
 
     def fail(*arguments, **options):
         raise ZeroDivisionError("division\nby zero")

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from running import run
 
-from keras_devae.experiments import RunConfig, RunDirectory
-from keras_devae.experiments.config import load_dataset
+from keras_devae.runs import RunConfig, RunDirectory
+from keras_devae.runs.config.run_config import load_dataset
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,7 @@ from PIL import Image
 from running import run
 
 from keras_devae import data
-from keras_devae.experiments import RunDirectory
+from keras_devae.runs import RunDirectory
 
 pytestmark = pytest.mark.backends
 

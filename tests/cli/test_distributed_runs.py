@@ -9,9 +9,9 @@ import pytest
 from running import run
 from test_distribution import environment_of, free_ports, in_processes
 
-from keras_devae import distribution
-from keras_devae.experiments import RunDirectory
-from keras_devae.experiments.trained_model import load_trained
+from keras_devae.backend import replicas as distribution
+from keras_devae.runs import RunDirectory
+from keras_devae.runs.trained_model import load_trained
 
 pytestmark = pytest.mark.backends
 

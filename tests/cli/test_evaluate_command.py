@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from running import run
 
-from keras_devae.experiments import RunDirectory
+from keras_devae.runs import RunDirectory
 
 pytestmark = pytest.mark.backends
 

@@ -16,8 +16,8 @@ import pytest
 from running import run
 
 from keras_devae.errors import UsageError
-from keras_devae.experiments.config import RunConfig
-from keras_devae.experiments.run_directory import RunDirectory
+from keras_devae.runs.config.run_config import RunConfig
+from keras_devae.runs.folder import RunDirectory
 
 
 @pytest.fixture

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from keras_devae.experiments import RunDirectory
-from keras_devae.experiments.trained_model import load_trained
+from keras_devae.runs import RunDirectory
+from keras_devae.runs.trained_model import load_trained
 
 WORDS = [
     *("--dataset", "dsprites", "--source", "rendered", "--image-size", "32"),

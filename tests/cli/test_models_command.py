@@ -7,8 +7,8 @@ import pytest
 from running import run
 from thoroughness import quick_first
 
-from keras_devae.experiments import RunDirectory
-from keras_devae.experiments.model_catalogue import MODEL_CATALOGUE
+from keras_devae.models.declarations import MODEL_CATALOGUE
+from keras_devae.runs import RunDirectory
 
 TINY = [
     *("--dataset", "dsprites", "--source", "rendered", "--image-size", "32"),

@@ -17,13 +17,13 @@ from keras_devae import callbacks, data, figures
 from keras_devae.checks import expanded_path, run_name, usable_path
 from keras_devae.cli.main import cli
 from keras_devae.cli.options import PATH, RUN_NAME
+from keras_devae.comparison.groups import directories_of
 from keras_devae.errors import UsageError
-from keras_devae.experiments import RunDirectory
-from keras_devae.experiments.comparison import directories_of
-from keras_devae.experiments.config import RunConfig
-from keras_devae.experiments.run_directory import find_runs
-from keras_devae.experiments.studies.study import Study
 from keras_devae.files import check_writable
+from keras_devae.runs import RunDirectory
+from keras_devae.runs.config.run_config import RunConfig
+from keras_devae.runs.folder import find_runs
+from keras_devae.studies.study import Study
 
 RUN_LIKE = {"settings": RunConfig().to_dict(), "data": {}, "environment": {}}
 #: What is put in front of the names of options and arguments that are paths.

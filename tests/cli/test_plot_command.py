@@ -8,9 +8,8 @@ import pytest
 from PIL import Image
 from running import run
 
-from keras_devae.experiments import RunConfig, RunDirectory
-from keras_devae.experiments.config import load_dataset
-from keras_devae.experiments.run_pictures import (
+from keras_devae.files import read_json, write_json
+from keras_devae.reports.run_figures import (
     COMPARISONS,
     KINDS,
     TABLES,
@@ -19,7 +18,8 @@ from keras_devae.experiments.run_pictures import (
     learning_curves_figure,
     mig_reconstruction_figure,
 )
-from keras_devae.files import read_json, write_json
+from keras_devae.runs import RunConfig, RunDirectory
+from keras_devae.runs.config.run_config import load_dataset
 
 TINY = [
     *("train", "--dataset", "dsprites", "--source", "rendered", "--variant", "subset:300"),

@@ -5,7 +5,7 @@ import json
 import pytest
 from running import run
 
-from keras_devae.experiments import presets
+from keras_devae.runs.config import presets
 
 ROW = "small,beta_vae,dsprites,rendered,mig.score,5,0.2,0.05,0.138,0.262,on two cores\n"
 MORE = "small,beta_vae,dsprites,rendered,sap.score,5,0.02,0.01,0.008,0.032,on two cores\n"

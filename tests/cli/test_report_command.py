@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from running import run
 
-from keras_devae.experiments import RunDirectory
-from keras_devae.experiments.studies import Study
+from keras_devae.runs import RunDirectory
+from keras_devae.studies import Study
 
 WORDS = [
     *("--model", "vae", "--network", "mlp"),

@@ -10,9 +10,9 @@ from PIL import Image
 from running import run
 
 from keras_devae.callbacks.measuring import MeasuringCallback
-from keras_devae.experiments import finishing
-from keras_devae.experiments.reproduction.catalogue import EXPERIMENTS, plans_of
-from keras_devae.experiments.reproduction.scales import SCALES
+from keras_devae.reproduction.catalogue import EXPERIMENTS, plans_of
+from keras_devae.reproduction.scales import SCALES
+from keras_devae.runs import finishing
 
 
 @pytest.fixture(scope="module")

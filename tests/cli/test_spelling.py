@@ -86,7 +86,7 @@ def pictures(tmp_path, monkeypatch):
 def test_what_follows_from_headers_is_refused_before_pictures_are_decoded(
     pictures, capsys, monkeypatch, words, said
 ):
-    from keras_devae.data import user_files
+    from keras_devae.data.own import user_files
 
     monkeypatch.setattr(user_files, "decode_squares", lambda *_: pytest.fail("decoded"))
     assert run("train", "--dataset", f"folder:{pictures}", "--run", "r", *words) == 2
@@ -107,7 +107,7 @@ def test_what_follows_from_headers_is_refused_before_pictures_are_decoded(
     ],
 )
 def test_headers_of_arrays_are_read_first(tmp_path, monkeypatch, capsys, kind, shape, words, said):
-    from keras_devae.data import user_files
+    from keras_devae.data.own import user_files
 
     monkeypatch.chdir(tmp_path)
     images = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
@@ -136,7 +136,7 @@ def make_constant(pictures):
     ],
 )
 def test_constant_factors_are_known_before_training(pictures, capsys, monkeypatch, words, said):
-    from keras_devae.data import user_files
+    from keras_devae.data.own import user_files
 
     make_constant(pictures)
     monkeypatch.setattr(user_files, "decode_squares", lambda *_: pytest.fail("decoded"))

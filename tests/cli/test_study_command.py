@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from running import run
 
-from keras_devae.experiments.studies import Study, engines, scheduler
-from keras_devae.experiments.studies.reporting import study_progress
-from keras_devae.experiments.studies.scheduler import Standing
+from keras_devae.studies import Study, engines, scheduler
+from keras_devae.studies.reporting import study_progress
+from keras_devae.studies.scheduler import Standing
 
 STUDY = """
 name = "tiny"

@@ -8,7 +8,7 @@ import h5py
 import numpy as np
 import pytest
 
-from keras_devae.data.official import OFFICIAL_SETS
+from keras_devae.data.builtin.official import OFFICIAL_SETS
 
 DSPRITES_FILE = "dsprites_ndarray_co1sh3sc6or40x32y32_64x64.npz"
 

@@ -9,10 +9,10 @@ import pytest
 from PIL import Image
 
 from keras_devae.data import from_arrays, from_folder, from_npy, from_npz, load, prepare, variants
-from keras_devae.data.mpi3d_file import MPI3DFile
-from keras_devae.data.official import OFFICIAL_SETS, official_set
-from keras_devae.data.store import open_files
-from keras_devae.pipeline import Batches
+from keras_devae.data.builtin.mpi3d_file import MPI3DFile
+from keras_devae.data.builtin.official import OFFICIAL_SETS, official_set
+from keras_devae.data.store.arrays_on_disk import open_files
+from keras_devae.input.batches import Batches
 
 ROWS = [3, 0, 3, 5]
 

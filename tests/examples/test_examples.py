@@ -11,7 +11,7 @@ from PIL import Image
 
 from keras_devae import data
 from keras_devae.cli import main as command_line
-from keras_devae.experiments import RunDirectory
+from keras_devae.runs import RunDirectory
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 

@@ -217,5 +217,8 @@ def test_python_serves_until_it_is_interrupted_and_leaves_nothing(tmp_path, call
             _, errors = process.communicate(timeout=60)
         finally:
             process.kill()
-    assert errors.splitlines()[-1] in ("KeyboardInterrupt", "keras_devae.interruption.Termination")
+    assert errors.splitlines()[-1] in (
+        "KeyboardInterrupt",
+        "keras_devae.process.interruption.Termination",
+    )
     assert not list(temporary.iterdir()) and list(tmp_path.iterdir()) == [temporary]

@@ -8,7 +8,7 @@ import pytest
 from keras import ops
 
 from keras_devae.errors import UsageError
-from keras_devae.pipeline import Batches
+from keras_devae.input.batches import Batches
 
 pytestmark = pytest.mark.backends
 

@@ -8,7 +8,7 @@ from keras import ops
 import keras_devae as kd
 from keras_devae.errors import UsageError
 from keras_devae.models import MODELS
-from keras_devae.randomness import random_generator
+from keras_devae.process.randomness import random_generator
 
 pytestmark = pytest.mark.backends
 

@@ -97,7 +97,7 @@ def test_a_split_that_would_be_ignored(tiny, blobs, stored_images):
         model.fit(images, validation_split=0.5, validation_data=images, verbose=0)
     with pytest.raises(UsageError, match="`validation_split` is for arrays"):
         model.fit(stored_images(images), validation_split=0.5, verbose=0)
-    batches = kd.pipeline.Batches(stored_images(images), 4)
+    batches = kd.input.Batches(stored_images(images), 4)
     with pytest.raises(UsageError, match="`batch_size` is for arrays and data sets"):
         model.fit(batches, batch_size=4, verbose=0)
 

@@ -10,8 +10,8 @@ import sklearn.decomposition
 
 from keras_devae import ICA, PCA
 from keras_devae.errors import UsageError
+from keras_devae.input.batches import Batches
 from keras_devae.networks import linear_decoder, linear_encoder, mlp_decoder
-from keras_devae.pipeline import Batches
 
 pytestmark = pytest.mark.backends
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from keras_devae.errors import UsageError
-from keras_devae.pipeline import Batches
+from keras_devae.input.batches import Batches
 
 pytestmark = pytest.mark.backends
 

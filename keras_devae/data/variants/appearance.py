@@ -9,8 +9,8 @@ import numpy as np
 
 from keras_devae.checks import path_of
 from keras_devae.data.dataset import Dataset
-from keras_devae.data.left_out import left_out_of, warn_of_left_out
-from keras_devae.data.user_files import PICTURE_SUFFIXES, decode_picture, picture_files
+from keras_devae.data.own.left_out import left_out_of, warn_of_left_out
+from keras_devae.data.own.user_files import PICTURE_SUFFIXES, decode_picture, picture_files
 from keras_devae.data.variants.arguments import checked_dataset
 from keras_devae.data.variants.drawing import (
     BACKGROUND,

@@ -1,0 +1,1 @@
+"""Finished runs side by side: groups, selection without factors, and tables."""

@@ -1,0 +1,1 @@
+"""Your own images and factors: arrays, files and folders of pictures."""

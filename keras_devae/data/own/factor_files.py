@@ -1,0 +1,284 @@
+"""Factors that stand in a file of their own, a CSV or a .npy file."""
+
+import csv
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+
+from keras_devae.checks import path_of
+from keras_devae.data.own.arrays import checked_factors, checked_names
+from keras_devae.data.own.binning import class_numbers
+from keras_devae.errors import FailureError, UsageError
+from keras_devae.files.npz_member import UNREADABLE
+
+#: The files that are looked for beside the pictures of a folder.
+CSV_NAME, NPY_NAME = "factors.csv", "factors.npy"
+
+
+def has_factor_file(folder: str | Path) -> bool:
+    """Tells whether a folder of pictures holds `factors.csv` or `factors.npy`."""
+    folder = path_of("folder", folder)
+    return (folder / CSV_NAME).is_file() or (folder / NPY_NAME).is_file()
+
+
+def factor_file_in(folder: Path) -> Path | None:
+    """Returns the `factors.csv` or `factors.npy` of a folder, or `None`.
+
+    Raises:
+        UsageError: If it holds both.
+    """
+    present = [folder / name for name in (CSV_NAME, NPY_NAME) if (folder / name).is_file()]
+    if len(present) > 1:
+        raise UsageError(
+            f"The folder {folder} holds both {CSV_NAME} and {NPY_NAME}; remove one of them, or "
+            "say with `factors_file` which of them counts."
+        )
+    return present[0] if present else None
+
+
+def read_factors(
+    file: str | Path,
+    length: int,
+    pictures: list[str] | None = None,
+    bins: Mapping[str, int] | None = None,
+) -> tuple[np.ndarray, tuple[str, ...], dict]:
+    """Reads the factors of images from a file.
+
+    A .npy file holds an array of shape `(length, number of factors)`, one row for each image in
+    order; the factors are called `factor_0`, `factor_1` ... It is never unpickled. Pictures whose
+    names have another order by their numbers (`img_2`, `img_10`) need a CSV file.
+
+    A CSV file has a header with a name for each factor and then a line for each image. For
+    pictures the header begins with `file`, each line with the name of a picture, and the lines
+    may be in any order; otherwise the lines are in the order of the images. Cells are numbers. If
+    no cell of a factor is a number, its words are classes, numbered from 0 in ascending order
+    of the words.
+
+    Args:
+        file: Path of the file, ending in `.csv` or `.npy`.
+        length: Number of images.
+        pictures: The names of the pictures in order. Default: the images have no names.
+        bins: Number of bins by factor name; see `from_arrays`. Default: none.
+
+    Returns:
+        int64 array of shape `(length, number of factors)`, their names, and what to note in the
+        provenance: `factors_file` with the path, `factor_bins` as in `class_numbers` if there
+        are any, and `factor_classes`, the list of the words by factor name, if there are any.
+
+    Raises:
+        UsageError: If there is no such file or it does not fit the images.
+        FailureError: If it is damaged.
+    """
+    file = path_of("factors_file", file)
+    if file.suffix.lower() not in (".csv", ".npy"):
+        raise UsageError(f"Factors are read from a .csv or a .npy file. Received: {file}.")
+    if not file.is_file():
+        raise UsageError(f"There is no file {file} to read factors from.")
+    if file.suffix.lower() == ".npy":
+        if pictures is not None:
+            _refuse_ambiguous_order(pictures, file)
+        values, names, notes = _read_npy(file, length, bins)
+    else:
+        values, names, notes = _read_csv(file, length, pictures, bins)
+    return values, names, {"factors_file": str(file.resolve()), **notes}
+
+
+def _refuse_ambiguous_order(pictures: list[str], file: Path) -> None:
+    """Raises unless the names of pictures, which are sorted, have one order only.
+
+    People and programs also count `img_2` before `img_10`, and `b` before `C`.
+    """
+    for order in (_natural, str.casefold, lambda name: _natural(name.casefold())):
+        other = sorted(pictures, key=order)
+        if other != pictures:
+            row = next(i for i, name in enumerate(pictures) if name != other[i])
+            raise UsageError(
+                f"The rows of {file} follow the order of the pictures, and their names have more "
+                f"than one: row {row} belongs to {pictures[row]!r} in the order of their "
+                f"characters, and to {other[row]!r} in that of numbers or letters; give the "
+                f"factors with the names of the pictures, in a CSV file whose first line is "
+                f"`file,...`, or rename them, e.g. with zeros before the numbers."
+            )
+
+
+def _natural(name: str) -> list:
+    """Returns what sorts names as a person would: their numbers by value."""
+    parts = re.split(r"([0-9]+)", name)
+    return [int(part) if i % 2 else part for i, part in enumerate(parts)]
+
+
+def mapped_array(file: Path) -> np.ndarray:
+    """Opens a .npy file as a read-only array whose bytes stay in the file until they are used.
+
+    Raises:
+        UsageError: If there is no such file, or it holds Python objects.
+        FailureError: If it is no .npy file or not a whole one.
+    """
+    if not file.is_file():
+        raise UsageError(f"There is no file {file}.")
+    try:
+        return np.asarray(np.lib.format.open_memmap(file, mode="r"))
+    except UNREADABLE as error:
+        if "Python objects" in str(error):
+            raise UsageError(
+                f"{file} holds Python objects, which are not read because unpickling runs code; "
+                "save it as an array of numbers."
+            ) from None
+        raise FailureError(f"{file} is not a .npy file, or not a whole one: {error}.") from None
+
+
+class MappedImages:
+    """The images of a .npy file, which stay there; another process opens the file anew.
+
+    Args:
+        path: The file, with a uint8 array `(n, height, width)` or `(n, height, width, channels)`.
+
+    Attributes:
+        shape: `(n, height, width, channels)`.
+    """
+
+    def __init__(self, path: Path):
+        images = mapped_array(path)
+        self._path = path
+        self._images = images[..., np.newaxis] if images.ndim == 3 else images
+        self.shape = self._images.shape
+
+    def __reduce__(self):
+        return type(self), (self._path.resolve(),)
+
+    def __len__(self) -> int:
+        return len(self._images)
+
+    def __getitem__(self, rows: np.ndarray) -> np.ndarray:
+        return self._images[rows]
+
+
+def _read_npy(file: Path, length: int, bins):
+    factors = mapped_array(file)
+    if factors.ndim != 2 or len(factors) != length or not factors.shape[1]:
+        raise UsageError(
+            f"{file} must hold an array of shape ({length}, number of factors), one row for each "
+            f"image. Received: shape {factors.shape}."
+        )
+    return checked_factors(np.array(factors), None, length, bins)
+
+
+def _read_csv(file: Path, length: int, pictures: list[str] | None, bins):
+    header, lines, rows = _csv_rows(file)
+    first = 0 if pictures is None else 1
+    _check_header(header, first, file)
+    names = checked_names(header[first:], len(header) - first)
+    for line, row in zip(lines, rows, strict=True):
+        if len(row) != len(header):
+            raise UsageError(
+                f"Line {line} of {file} must hold {len(header)} values, as its first line does. "
+                f"Received: {row}."
+            )
+    if pictures is not None:
+        order = _order_of(pictures, [row[0] for row in rows], lines, file)
+        lines, rows = [lines[row] for row in order], [rows[row] for row in order]
+    elif len(rows) != length:
+        raise UsageError(
+            f"{file} must have a line for each of the {length} images below its first line. "
+            f"Received: {len(rows)} lines."
+        )
+    return _classes(list(zip(*rows, strict=True))[first:], names, bins, lines, file)
+
+
+def _csv_rows(file: Path) -> tuple[list[str], list[int], list[list[str]]]:
+    """Returns the header, and the number and the cells of every line that is not empty."""
+    lines, rows = [], []
+    try:
+        with file.open(newline="", encoding="utf-8-sig") as text:
+            reader = csv.reader(text)
+            for row in reader:
+                if row:
+                    lines.append(reader.line_num)
+                    rows.append([cell.strip() for cell in row])
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise FailureError(f"{file} cannot be read: {error}.") from None
+    return (rows[0] if rows else []), lines[1:], rows[1:]
+
+
+def _check_header(header: list[str], first: int, file: Path) -> None:
+    if (first and header[:1] != ["file"]) or len(header) <= first or "" in header:
+        wanted = "`file` and then the name of each factor" if first else "the name of each factor"
+        raise UsageError(
+            f"The first line of {file} must be {wanted}, separated by commas. "
+            f"Received: {','.join(header)!r}."
+        )
+    if "file" in header[first:]:
+        raise UsageError(
+            f"The first line of {file} has a column `file`, but the images it belongs to have no "
+            "names; remove the column and put the lines in the order of the images."
+            if not first
+            else f"The first line of {file} has the column `file` twice; remove one of them."
+        )
+
+
+def _order_of(pictures: list[str], listed: list[str], lines: list[int], file: Path) -> list[int]:
+    """Returns, for each picture, the row that belongs to it."""
+    row_of = {}
+    for row, name in enumerate(listed):
+        if name in row_of:
+            raise UsageError(
+                f"Line {lines[row]} of {file} names the picture {name!r} that line "
+                f"{lines[row_of[name]]} names already; remove one of them."
+            )
+        row_of[name] = row
+    without_line = [name for name in pictures if name not in row_of]
+    without_file = sorted(set(listed) - set(pictures))
+    if without_line or without_file:
+        raise UsageError(
+            f"{file} must have one line for each picture. Pictures without a line: "
+            f"{without_line[:5] or 'none'}; lines without a picture: {without_file[:5] or 'none'}."
+        )
+    return [row_of[name] for name in pictures]
+
+
+def _classes(cells, names: tuple[str, ...], bins, lines: list[int], file: Path):
+    columns, words = [], {}
+    for name, column in zip(names, cells, strict=True):
+        numbers = [_number(cell) for cell in column]
+        if any(number is not None for number in numbers) or "" in column:
+            columns.append(_numeric_column(numbers, column, name, lines, file))
+        else:
+            words[name], classes = np.unique(np.array(column), return_inverse=True)
+            columns.append(classes)
+    values, notes = class_numbers(
+        columns, names, bins, lambda row: f"line {lines[row]} of {file}", categories=words
+    )
+    if words:
+        notes["factor_classes"] = {name: found.tolist() for name, found in words.items()}
+    return values, names, notes
+
+
+def _numeric_column(numbers, column, name: str, lines: list[int], file: Path) -> np.ndarray:
+    if None in numbers:
+        # Without any number the column holds words, and only its empty cell is wrong.
+        some = any(number is not None for number in numbers)
+        row = numbers.index(None) if some else column.index("")
+        raise UsageError(
+            f"Line {lines[row]} of {file} has no number in column {name!r}. Received: "
+            f"{column[row]!r}; correct it, or use words in the whole column if it is a category."
+        )
+    # Integers stay integers, because a float does not hold all of them.
+    whole = all(isinstance(number, int) for number in numbers)
+    return np.array(numbers, np.int64 if whole else np.float64)
+
+
+def _number(cell: str) -> int | float | None:
+    # Python would read 1_000 as a number; no other program does.
+    if "_" in cell:
+        return None
+    try:
+        number = int(cell)
+        return number if abs(number) < 2**63 else float(cell)
+    except ValueError:
+        pass
+    try:
+        return float(cell)
+    except ValueError:
+        return None

@@ -1,0 +1,1 @@
+"""Published images on this machine: downloaded, converted once, checked and removed."""

@@ -1,0 +1,58 @@
+"""Codes made elsewhere, in a file."""
+
+import numpy as np
+
+from keras_devae.checks import check_printable
+from keras_devae.errors import UsageError
+from keras_devae.files import is_there
+from keras_devae.files.npz_member import read_arrays
+
+_ARRAYS = ("codes", "factors", "z_log_var", "factor_names", "n_train")
+
+
+def read_codes_file(path):
+    """Reads codes and their labels.
+
+    Args:
+        path: An `.npz` file with `codes` `(n, d)`; it may hold `factors` `(n, f)`, `factor_names`
+            `(f,)`, `z_log_var` `(n, d)` and the integer `n_train`. Other arrays are left alone, and
+            nothing is unpickled.
+
+    Returns:
+        Dictionary of arguments for `keras_devae.metrics.evaluate`.
+
+    Raises:
+        UsageError: If there is no such file, it is of another kind, or has no `codes` in it.
+        FailureError: If it is damaged.
+    """
+    if not is_there(path):
+        raise UsageError(f"{path} cannot be opened: No such file or directory.")
+    found = read_arrays(path, _ARRAYS)
+    if "codes" not in found:
+        raise UsageError(f"{path} must hold an array called 'codes'.")
+    if "factor_names" in found:
+        found["factor_names"] = _names(found["factor_names"], path)
+    if "n_train" in found:
+        found["n_train"] = _whole_number(found["n_train"], path)
+    return found
+
+
+def _names(names, path):
+    if names.ndim != 1 or names.dtype.kind not in "US":
+        raise UsageError(
+            f"`factor_names` in {path} must be a list of strings. Received: shape {names.shape}, "
+            f"dtype {names.dtype}."
+        )
+    try:
+        names = [name.decode() if isinstance(name, bytes) else str(name) for name in names.tolist()]
+    except UnicodeDecodeError:
+        raise UsageError(f"`factor_names` in {path} must be text in UTF-8.") from None
+    check_printable("factor_names", names)
+    return names
+
+
+def _whole_number(value, path):
+    is_number = not value.ndim and value.dtype.kind in "iuf" and np.isfinite(value)
+    if not is_number or value != np.floor(value):
+        raise UsageError(f"`n_train` in {path} must be a whole number. Received: {value!r}.")
+    return int(value)

@@ -1,0 +1,234 @@
+"""The codes of a data set's images, each encoded once and kept in the run's folder."""
+
+import hashlib
+import json
+import logging
+import re
+import zlib
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+
+from keras_devae import metrics
+from keras_devae.errors import FailureError
+from keras_devae.files import is_there, replacing
+from keras_devae.files.npz_member import read_arrays
+from keras_devae.version import __version__
+
+logger = logging.getLogger(__name__)
+
+#: Images read and encoded at a time.
+CHUNK = 1024
+#: Images in a batch of the encoder.
+BATCH = 256
+#: Chunks that are read ahead.
+AHEAD = 2
+#: The names that `encoding_file` makes.
+_NAMES = re.compile(r"codes-[0-9a-f]{12}-[0-9a-f]{16}\.npz")
+#: What of the posterior counts as an image's code.
+REPRESENTATIONS = ("mean", "sample")
+
+
+class Encoding:
+    """What the encoder says of the images of a data set, computed for each image once.
+
+    Args:
+        model: The model.
+        dataset: The data set.
+        progress: Called with the numbers of images done and to do, or `None`.
+
+    Attributes:
+        model: The model.
+        dataset: The data set.
+        encoded_count: Images encoded so far; those read from a file are not counted.
+    """
+
+    def __init__(self, model, dataset, progress=None):
+        self.model = model
+        self.dataset = dataset
+        self.encoded_count = 0
+        self._progress = progress
+        self._places = np.full(len(dataset), -1, np.int64)
+        self._stored = None
+
+    def prepare(self, rows):
+        """Encodes the images of the rows that are not encoded yet.
+
+        Args:
+            rows: Row numbers of any shape.
+        """
+        # Row order, because data sets read neighbours faster.
+        wanted = np.zeros(len(self._places), bool)
+        wanted[np.ravel(rows)] = True
+        new = np.flatnonzero(wanted & (self._places < 0))
+        chunks = [new[start : start + CHUNK] for start in range(0, len(new), CHUNK)]
+        parts, before = [], self.encoded_count
+        for rows, images in zip(chunks, self._read_ahead(chunks), strict=True):
+            parts.append(self._encode(rows, images))
+            self.encoded_count += len(rows)
+            if self._progress is not None:
+                self._progress(self.encoded_count - before, len(new))
+        if parts:
+            self._add(parts)
+
+    def posterior(self, rows, layer):
+        """Returns means and log-variances `(..., latent_dim)` of a layer, encoding what is missing.
+
+        Args:
+            rows: Row numbers of any shape.
+            layer: Number of the latent layer, or `None` for all K, which come first.
+        """
+        self.prepare(rows)
+        places = self._places[np.ravel(rows)]
+        means, log_vars = self.model.layer_posterior(
+            self._stored["means"][places], self._stored["log_vars"][places], layer
+        )
+        shape = (*means.shape[:-2], *np.shape(rows), means.shape[-1])
+        return means.reshape(shape), log_vars.reshape(shape)
+
+    def codes(self, rows, layer, seed=None):
+        """Returns the codes `(..., d)` of a layer; a categorical code is one more column.
+
+        Args:
+            rows: Row numbers of any shape.
+            layer: Number of the latent layer.
+            seed: Integer seed of a sample of the posterior, which is the same for the same rows in
+                the same order; or `None` (default) for its mean. The category is the most probable
+                one either way.
+        """
+        codes, log_vars = self.posterior(rows, layer)
+        if seed is not None:
+            place = zlib.crc32(np.ascontiguousarray(rows, np.int64))
+            noise = np.random.default_rng([seed, layer, place]).standard_normal(codes.shape)
+            codes = (codes + np.exp(0.5 * log_vars) * noise).astype(codes.dtype)
+        if not self.model.num_categories:
+            return codes
+        categories = self._stored["categories"][self._places[np.ravel(rows)]]
+        return np.concatenate([codes, categories.reshape(*np.shape(rows), 1)], axis=-1)
+
+    def save(self, file):
+        """Writes all that is encoded in one move, and removes what other weights encoded.
+
+        Args:
+            file: The file to write, see `encoding_file`.
+        """
+        if not self.encoded_count:
+            return
+        with replacing(file) as temporary, open(temporary, "wb") as stream:
+            np.savez(stream, **self._stored)
+        for other in Path(file).parent.iterdir():
+            if _NAMES.fullmatch(other.name) and _weights_in(other) != _weights_in(Path(file)):
+                other.unlink(missing_ok=True)
+
+    def load(self, file):
+        """Reads what `save` wrote. A file that is missing or damaged is passed over.
+
+        Args:
+            file: The file, see `encoding_file`.
+        """
+        if not is_there(file):
+            return
+        try:
+            parts = read_arrays(file, ("rows", "means", "log_vars", "categories"))
+            self._check(parts)
+        except (FailureError, ValueError) as error:
+            logger.warning("Passing over the damaged %s: %s", file, error)
+            return
+        self._add([parts])
+
+    def _check(self, parts):
+        """Raises a `ValueError` unless the arrays are what `_encode` returns."""
+        names = {"rows", "means", "log_vars"} | (
+            {"categories"} if self.model.num_categories else set()
+        )
+        lengths = {values.shape[:1] for values in parts.values()}
+        if set(parts) != names or len(lengths) != 1 or () in lengths:
+            raise ValueError("it does not hold the codes of this model")
+        rows, (length,) = parts["rows"], lengths.pop()
+        codes = means, log_vars = parts["means"], parts["log_vars"]
+        if means.shape != log_vars.shape or means.shape[-1] != self.model.latent_dim:
+            raise ValueError("its codes have another shape than those of this model")
+        if any(array.dtype.kind != "f" or not np.isfinite(array).all() for array in codes):
+            raise ValueError("its codes are not finite numbers")
+        if "categories" in parts and parts["categories"].shape != (length,):
+            raise ValueError("its categories have another shape than those of this model")
+        if not np.issubdtype(rows.dtype, np.integer) or rows.min(initial=0) < 0:
+            raise ValueError("its rows are no row numbers")
+        if rows.max(initial=0) >= len(self.dataset):
+            raise ValueError("its rows are beyond the data set")
+
+    def _read_ahead(self, chunks):
+        """Reads the images of each chunk while those before are being encoded."""
+        with ThreadPoolExecutor(1) as reader:
+            waiting = [reader.submit(self.dataset.images, rows) for rows in chunks[:AHEAD]]
+            for i in range(len(chunks)):
+                yield waiting.pop(0).result()
+                if i + AHEAD < len(chunks):
+                    waiting.append(reader.submit(self.dataset.images, chunks[i + AHEAD]))
+
+    def _encode(self, rows, images):
+        # Always in batches of one size: what is computed for an image then depends on no other.
+        missing = -len(rows) % BATCH
+        filled = np.concatenate([images, np.zeros((missing, *images.shape[1:]), images.dtype)])
+        means, log_vars = self.model.encoder_posterior(filled, BATCH)
+        encoded = {"means": means, "log_vars": log_vars}
+        if self.model.num_categories:
+            encoded["categories"] = self.model.encode_categories(filled, BATCH)
+        return {"rows": rows, **{name: values[: len(rows)] for name, values in encoded.items()}}
+
+    def _add(self, parts):
+        if self._stored is not None:
+            parts = [self._stored, *parts]
+        self._stored = {k: np.concatenate([part[k] for part in parts]) for k in parts[0]}
+        self._places[self._stored["rows"]] = np.arange(len(self._stored["rows"]))
+
+
+class LayerSampler(metrics.Sampler):
+    """One latent layer of an `Encoding`, as the metrics that choose factors take it.
+
+    Args:
+        encoding: The `Encoding`.
+        labelled: The factors, from `keras_devae.metrics.sampling.label_rows`.
+        index: Their `keras_devae.metrics.sampling.factor_index`, which all layers share.
+        layer: Number of the latent layer.
+        seed: See `Encoding.codes`.
+    """
+
+    def __init__(self, encoding, labelled, index, layer, seed=None):
+        super().__init__(labelled, index)
+        self._encoding, self._layer, self._seed = encoding, layer, seed
+
+    def prepare(self, rows):
+        """Encodes the rows that are not yet."""
+        self._encoding.prepare(rows)
+
+    def codes_of(self, rows):
+        """Returns the codes `(..., d)` of row numbers of any shape."""
+        return self._encoding.codes(rows, self._layer, self._seed)
+
+
+def _weights_in(file):
+    """Returns the part of a name of `encoding_file` that all codes of some weights share."""
+    return file.stem.rpartition("-")[0]
+
+
+def encoding_file(folder, weights_hash, provenance):
+    """Returns where the codes of a model and a data set are kept.
+
+    Args:
+        folder: Folder of such files.
+        weights_hash: SHA-256 of the model's file.
+        provenance: Provenance of the data set, a dictionary.
+
+    Returns:
+        The path, whose name begins with the weights. Backend and version of the package are part of
+        it too; the precision is part of the model's file.
+    """
+    # Imported only now: figures of tables need no backend, and others choose it first.
+    import keras
+
+    made_by = [keras.backend.backend(), __version__]
+    key = json.dumps([weights_hash, provenance, made_by], sort_keys=True)
+    digest = hashlib.sha256(key.encode()).hexdigest()
+    return Path(folder) / f"codes-{weights_hash[:12]}-{digest[:16]}.npz"

@@ -1,0 +1,338 @@
+"""What each latent dimension of a trained model holds."""
+
+import dataclasses
+import functools
+import warnings
+
+import numpy as np
+
+from keras_devae import checks, metrics
+from keras_devae.errors import UsageError
+from keras_devae.evaluation.encoding import REPRESENTATIONS, Encoding
+from keras_devae.metrics.inputs import check_labelled
+from keras_devae.metrics.suite import draw_sample
+
+#: Share of a factor's entropy from which a latent dimension is said to hold the factor.
+HELD_SHARE = 0.1
+#: Share of an idle dimension's KL divergence that may be signal.
+IDLE_SHARE = 0.1
+#: What the categorical code of a model is called among those that hold factors.
+CATEGORY = "category"
+
+
+@dataclasses.dataclass(frozen=True)
+class Latents:
+    """What the latent dimensions of a layer hold, measured on a data set.
+
+    Attributes:
+        layer: Number of the latent layer.
+        kl: `(d,)` mean KL divergence of each dimension from the prior, in nats; that of a
+            categorical code is not among them.
+        signal: `(d,)` what each dimension passes on of the images, in nats, which decides whether
+            it is active, see `keras_devae.metrics.signal_per_dimension`.
+        low: `(d,)` 2.5 % quantile of the posterior means.
+        high: `(d,)` 97.5 % quantile of the posterior means.
+        information: `(d, f)` mutual information with each factor in nats; `(d, 0)` without factors.
+            Of what, says `representation`.
+        chance: `(d, f)` what of it a count of so few images finds where there is none, in nats.
+        entropies: `(f,)` entropies of the factors in nats, above 0.
+        factor_names: Names of the `f` factors that vary.
+        category_shares: `(f,)` what the categorical code tells of each factor, as `shares`; `None`
+            for a model without.
+        representation: `"mean"` or `"sample"`: whether information is that of the means of the
+            posterior or of samples of it.
+    """
+
+    layer: int
+    kl: np.ndarray
+    signal: np.ndarray
+    low: np.ndarray
+    high: np.ndarray
+    information: np.ndarray
+    chance: np.ndarray
+    entropies: np.ndarray
+    factor_names: tuple[str, ...]
+    category_shares: np.ndarray | None = None
+    representation: str = "mean"
+
+    @functools.cached_property
+    def is_active(self):
+        """Which dimensions are active, `(d,)`, see `keras_devae.metrics.active_dimensions`."""
+        return metrics.active_dimensions(self.signal)
+
+    @property
+    def order(self):
+        """Numbers of the dimensions, `(d,)`: the active ones first, each by falling KL."""
+        return np.lexsort((-self.kl, ~self.is_active))
+
+    @property
+    def active(self):
+        """Numbers of the active dimensions, in the same order."""
+        return self.order[: self.is_active.sum()]
+
+    @property
+    def idle(self):
+        """Numbers of the dimensions that differ from the prior alike for all images.
+
+        They have the KL divergence of an active one, and hardly any of it tells images apart.
+        """
+        costly = ~self.is_active & (self.kl >= metrics.ACTIVE_NATS)
+        return np.flatnonzero(costly & (self.signal < IDLE_SHARE * self.kl))
+
+    @functools.cached_property
+    def shares(self):
+        """Mutual information as a share of each factor's entropy, `(d, f)`, in `[0, 1]`.
+
+        It is adjusted for chance, as Vinh et al. (2010, Information Theoretic Measures for
+        Clusterings Comparison) adjust theirs: what chance finds is subtracted from both. Counts
+        find some information in noise, and much where images are few and values many.
+        """
+        return _beyond_chance(self.information, self.chance, self.entropies)
+
+    @property
+    def best_shares(self):
+        """Largest share of each factor's entropy that a dimension tells, `(f,)`.
+
+        Of means, only active dimensions count: noise hides what the means of others tell. Samples
+        have that noise in them.
+        """
+        counts = self.is_active[:, None] | (self.representation == "sample")
+        return np.where(counts, self.shares, 0.0).max(axis=0)
+
+    def share_of(self, holder, factor):
+        """Returns the share of a factor's entropy that something tells.
+
+        Args:
+            holder: Number of a latent dimension, or `"category"`.
+            factor: Name of the factor.
+
+        Returns:
+            A float in `[0, 1]`, see `shares`.
+        """
+        shares = self.category_shares if holder == CATEGORY else self.shares[holder]
+        return float(shares[self.factor_names.index(factor)])
+
+    def factor_of(self, dimension):
+        """Returns the name of the factor that a dimension holds, or `None`.
+
+        It is the one of whose entropy the dimension tells the largest share, if that is at least
+        `HELD_SHARE`; there is none for a dimension that is not active.
+        """
+        if not self.factor_names or not self.is_active[dimension]:
+            return None
+        shares = self.shares[dimension]
+        best = int(shares.argmax())
+        return self.factor_names[best] if shares[best] >= HELD_SHARE else None
+
+    def name_of(self, dimension):
+        """Returns the dimension's number with the factor that it holds, e.g. `"z3 scale"`."""
+        factor = self.factor_of(dimension)
+        return f"z{dimension}" if factor is None else f"z{dimension} {factor}"
+
+    def holders(self, with_category=False):
+        """Finds what holds each factor.
+
+        Args:
+            with_category: Whether the categorical code, `"category"`, is among them where it tells
+                at least `HELD_SHARE` of the factor's entropy; default false. See `share_of`.
+
+        Returns:
+            Dictionary of the factor's name to numbers of latent dimensions, by falling share.
+        """
+        found = {name: [] for name in self.factor_names}
+        for dimension in self.order:
+            factor = self.factor_of(dimension)
+            if factor is not None:
+                found[factor].append(int(dimension))
+        for factor, holders in found.items():
+            if with_category and self._category_holds(factor):
+                holders.append(CATEGORY)
+            holders.sort(key=lambda holder, factor=factor: -self.share_of(holder, factor))
+        return found
+
+    def _category_holds(self, factor):
+        return self.category_shares is not None and self.share_of(CATEGORY, factor) >= HELD_SHARE
+
+
+def measure_latents(
+    model, dataset, layer=0, images=5000, seed=0, encoding=None, representation="mean"
+):
+    """Measures what the latent dimensions of a layer hold.
+
+    Args:
+        model: A trained model.
+        dataset: The data set, with or without factors.
+        layer: Number of the latent layer, default 0; or `None` for all of them.
+        images: Images that are encoded, each once; default 5,000, or all if there are fewer.
+        seed: Integer seed of their choice; default 0.
+        encoding: The `keras_devae.evaluation.Encoding` of the data set, which spares what it has
+            encoded already, or `None`.
+        representation: What information is measured of: the `"mean"` of the posterior (default),
+            as in the mutual information gap, or a `"sample"` of it, with the same noise in all
+            layers. A layer that scales the one before tells the same in its means, and less in its
+            samples.
+
+    Returns:
+        A `Latents`, or for `layer=None` a list with one for each layer. Information is counted in
+        20 equal-width bins, as in the mutual information gap; that of the most probable category
+        is the same in all layers.
+
+    Raises:
+        UsageError: If there is no such layer or representation, or `images` is below 2.
+    """
+    checks.one_of("representation", representation, REPRESENTATIONS)
+    checks.check_model(model)
+    checks.check_dataset(dataset)
+    if layer is not None:
+        model.check_layer(layer)
+    rows = draw_sample(len(dataset), images, seed).plain
+    means, log_vars = _posterior(model, dataset, rows, encoding)
+    factors, names = varying_factors(dataset, rows)
+    category = _category_shares(model, dataset, rows, factors, encoding) if names else None
+    layers = range(len(means)) if layer is None else [layer]
+    noise = _noise(means, seed) if representation == "sample" else None
+    measured = [
+        _measured(i, (means[i], log_vars[i]), noise, factors, names, category) for i in layers
+    ]
+    return measured if layer is None else measured[0]
+
+
+def measure_to_name(model, dataset, layer=0, images=5000, seed=0, encoding=None):
+    """Measures latent dimensions where factors serve as their names only.
+
+    Args:
+        model: As for `measure_latents`.
+        dataset: As there.
+        layer: As there.
+        images: As there.
+        seed: As there.
+        encoding: As there.
+
+    Returns:
+        As there, without a word on factors that do not vary: nothing is missing from what is shown.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", metrics.MetricWarning)
+        return measure_latents(model, dataset, layer, images, seed, encoding)
+
+
+def information_of_layers(model, dataset, images=5000, seed=0, encoding=None):
+    """Measures what each latent layer passes on of each factor (Figure 11 of the DeVAE paper).
+
+    The information is that of samples of the posterior. Of its means it would be the same in every
+    layer that scales the one before, because a scaling moves no value to another bin. All layers
+    have the same noise, so that they differ by what the model makes of it only.
+
+    Args:
+        model: A trained model.
+        dataset: A data set with factors.
+        images: Images that are encoded, each once; default 5,000, or all if there are fewer.
+        seed: Integer seed of their choice and of the noise; default 0.
+        encoding: As for `measure_latents`.
+
+    Returns:
+        Tuple of the mutual information `(K, d, f)` in nats, counted in 20 equal-width bins, the
+        entropies `(f,)` of the factors in nats, and their names. Unlike `Latents.shares` it is not
+        adjusted for chance.
+
+    Raises:
+        UsageError: If the data set has no factor that varies, or `images` is below 2.
+    """
+    checks.check_model(model)
+    checks.check_dataset(dataset)
+    rows = draw_sample(len(dataset), images, seed).plain
+    factors = dataset.factors(rows)
+    labelled = check_labelled(rows[:, None], factors, dataset.factor_names)
+    means, log_vars = _posterior(model, dataset, rows, encoding)
+    noise = _noise(means, seed)
+    information = [
+        metrics.mutual_information_matrix(_sampled(*posterior, noise), labelled.factors)
+        for posterior in zip(means, log_vars, strict=True)
+    ]
+    return np.stack(information), metrics.entropy(labelled.factors), labelled.names
+
+
+def varying_factors(dataset, rows):
+    """Returns the factors of some rows that vary, `(n, f)`, and their names; `(n, 0)` for none.
+
+    Those that do not vary are named in a `MetricWarning`, unless it is all of them.
+    """
+    factors = None if dataset.factor_names is None else dataset.factors(rows)
+    if factors is None or (factors == factors[0]).all():
+        return np.zeros((len(rows), 0), np.int64), ()
+    labelled = check_labelled(rows[:, None], factors, dataset.factor_names)
+    return labelled.factors, tuple(labelled.names)
+
+
+def _posterior(model, dataset, rows, encoding):
+    """Returns means and log-variances of all layers, `(K, n, d)`."""
+    if not (encoding is None or isinstance(encoding, Encoding)):
+        raise UsageError(
+            "`encoding` must be a keras_devae.evaluation.encoding.Encoding. Received: "
+            f"{checks.shown(encoding)}."
+        )
+    if encoding is None:
+        return model.posterior(dataset.images(rows), None)
+    return encoding.posterior(rows, None)
+
+
+def _noise(means, seed):
+    """Returns the noise of all layers' samples, `(n, d)`."""
+    return np.random.default_rng(seed).standard_normal(means.shape[1:], dtype=np.float32)
+
+
+def _sampled(mean, log_var, noise):
+    return mean + np.exp(0.5 * log_var) * noise
+
+
+def _category_shares(model, dataset, rows, factors, encoding):
+    """Returns what the categorical code tells of each factor, `(f,)`, or `None` without one."""
+    if not model.num_categories:
+        return None
+    if encoding is None:
+        categories = model.encode_categories(dataset.images(rows))
+    else:
+        categories = encoding.codes(rows, 0)[:, -1]
+    codes = np.asarray(categories, np.int64)[:, None]
+    counted = _information_and_chance(codes, factors, "identity")
+    return _beyond_chance(*counted, metrics.entropy(factors))[0]
+
+
+def _information_and_chance(codes, factors, discretizer="histogram"):
+    """Returns the information `(d, f)` of codes, and that of codes that know nothing."""
+    # These factors are those of other images.
+    others = factors[np.random.default_rng(0).permutation(len(factors))]
+    return tuple(
+        metrics.mutual_information_matrix(codes, known, discretizer=discretizer)
+        for known in (factors, others)
+    )
+
+
+def _beyond_chance(information, chance, entropies):
+    """Returns information as a share of entropy, from 0 for what chance finds, see `shares`."""
+    room = entropies - chance
+    found = np.maximum(information - chance, 0)
+    return np.divide(found, room, out=np.zeros_like(found), where=room > 0)
+
+
+def _measured(layer, posterior, noise, factors, names, category_shares):
+    """Makes the `Latents` of a layer; information is of means where there is no noise."""
+    means, _ = posterior
+    information = chance = np.zeros((means.shape[1], 0))
+    if names:
+        codes = means if noise is None else _sampled(*posterior, noise)
+        information, chance = _information_and_chance(codes, factors)
+    low, high = np.quantile(means, (0.025, 0.975), axis=0)
+    return Latents(
+        layer=layer,
+        kl=metrics.kl_per_dimension(*posterior),
+        signal=metrics.signal_per_dimension(*posterior),
+        low=low,
+        high=high,
+        information=information,
+        chance=chance,
+        entropies=metrics.entropy(factors) if names else np.zeros(0),
+        factor_names=names,
+        category_shares=category_shares,
+        representation="mean" if noise is None else "sample",
+    )

@@ -1,7 +1,0 @@
-"""Many runs: a file that says which, processes or a cluster that run them, and a table of them."""
-
-from keras_devae.experiments.studies.study import Study
-from keras_devae.experiments.studies.sweep import expand
-from keras_devae.experiments.studies.table import csv_text, result_rows
-
-__all__ = ["Study", "csv_text", "expand", "result_rows"]

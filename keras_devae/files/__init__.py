@@ -1,0 +1,39 @@
+"""Files: written so that a crash leaves none half done, and read so that a damaged one is named."""
+
+from keras_devae.files.writing import (
+    DiskFullError,
+    archive_damage,
+    check_folder,
+    check_new,
+    check_writable,
+    file_hash,
+    flush_to_disk,
+    is_there,
+    leftovers,
+    read_json,
+    read_table,
+    remove_temporary,
+    replacing,
+    write_json,
+    write_table,
+    write_text,
+)
+
+__all__ = [
+    "DiskFullError",
+    "archive_damage",
+    "check_folder",
+    "check_new",
+    "check_writable",
+    "file_hash",
+    "flush_to_disk",
+    "is_there",
+    "leftovers",
+    "read_json",
+    "read_table",
+    "remove_temporary",
+    "replacing",
+    "write_json",
+    "write_table",
+    "write_text",
+]

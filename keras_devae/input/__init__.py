@@ -1,0 +1,5 @@
+"""What a training step is fed with: batches, their order, and images that stay on the device."""
+
+from keras_devae.input.batches import Batches
+
+__all__ = ["Batches"]

@@ -1,0 +1,145 @@
+"""Batches of a data set, as Keras's training loop takes them."""
+
+import keras
+import numpy as np
+
+from keras_devae.checks import at_least, flag
+from keras_devae.errors import UsageError, unknown_name
+from keras_devae.input.shuffling import EndlessOrder
+
+
+class Batches(keras.utils.PyDataset):
+    """Batches of uint8 images of a data set, in an order that follows from the seed alone.
+
+    Shuffled batches walk through one permutation of the data set after another, without end: batch
+    t is the same whatever was asked for before it, whatever the backend and however many workers
+    fetch batches. A run that was interrupted after t steps goes on with `start_step=t`. Unshuffled
+    batches walk through the rows in order, once an epoch.
+
+    Rows that the data set reads together (its attribute `chunk_rows`) stay near each other, see
+    `keras_devae.input.shuffling`.
+
+    Args:
+        dataset: A `keras_devae.data.Dataset`.
+        batch_size: Images a batch; default 64.
+        steps: Batches an epoch; default one pass over the data set. Each epoch goes on where the
+            one before it ended.
+        seed: Whole number of at least 0, the seed of the order; default 0.
+        start_step: Number of batches to skip at the start; default 0.
+        shuffle: Whether to shuffle; default true.
+        resident: With true, the batches are row numbers, int32 `(batch_size,)`, and `fit` and
+            `evaluate` of a model of this package keep all images on the device and look them up
+            there; for data sets that fit. Training comes out the same. Default false.
+        **kwargs: `workers`, `use_multiprocessing`, `max_queue_size` of `keras.utils.PyDataset`.
+
+    Raises:
+        UsageError: If `batch_size` or `steps` is below 1, or `start_step` or `seed` below 0.
+    """
+
+    def __init__(
+        self,
+        dataset,
+        batch_size=64,
+        steps=None,
+        seed=0,
+        start_step=0,
+        shuffle=True,
+        resident=False,
+        **kwargs,
+    ):
+        super().__init__(**_checked_options(kwargs))
+        if not (hasattr(dataset, "images") and hasattr(dataset, "__len__")):
+            raise UsageError(
+                "`dataset` must be a data set, e.g. from `keras_devae.data.load`. Received: a "
+                f"value of type {type(dataset).__name__}."
+            )
+        self.dataset = dataset
+        self.batch_size = at_least("batch_size", batch_size, 1)
+        self.shuffle = flag("shuffle", shuffle)
+        self.seed = at_least("seed", seed, 0)
+        self.start_step = at_least("start_step", start_step, 0)
+        self.resident = flag("resident", resident)
+        self._epoch = 0
+        self._within_epoch = False
+        self._batches_of_a_pass = -(-len(dataset) // batch_size)
+        self._steps = self._batches_of_a_pass if steps is None else at_least("steps", steps, 1)
+        self._order = EndlessOrder(len(dataset), self.seed, getattr(dataset, "chunk_rows", 1))
+
+    def __len__(self):
+        return self._steps
+
+    def __getitem__(self, index):
+        return (self.of_rows(self._rows_of(index)),)
+
+    def of_rows(self, rows):
+        """Returns what stands for rows of the data set in a batch.
+
+        Args:
+            rows: Row numbers, int64 `(n,)`.
+
+        Returns:
+            Uint8 images `(n, height, width, channels)`; the rows, int32, if these are resident.
+        """
+        return rows.astype(np.int32) if self.resident else self.dataset.images(rows)
+
+    def images(self, index):
+        """Returns the images of a batch of this epoch, of resident batches too.
+
+        Args:
+            index: Number of the batch within the epoch, from 0.
+
+        Returns:
+            Uint8 array `(batch_size, height, width, channels)`.
+        """
+        return self.dataset.images(self._rows_of(index))
+
+    def _rows_of(self, index):
+        return self.indices(self.next_step + index)
+
+    @property
+    def next_step(self):
+        """Number of the first batch of this epoch, since the beginning of training."""
+        return self.start_step + self._epoch * self._steps
+
+    def on_epoch_begin(self):
+        """Notes the beginning of an epoch; one that was broken off counts as ended."""
+        self.on_epoch_end()
+        self._within_epoch = True
+
+    def on_epoch_end(self):
+        """Moves on to the batches of the next epoch.
+
+        Keras also calls this before the first epoch, and fetches batches in other threads while it
+        calls `on_epoch_begin`; here they are at rest.
+        """
+        self._epoch += self._within_epoch
+        self._within_epoch = False
+
+    def indices(self, step):
+        """Returns the rows of the batch of a step.
+
+        Args:
+            step: Number of the batch since the beginning of training, from 0.
+
+        Returns:
+            Int64 array `(batch_size,)`; shorter only for the last batch of an unshuffled pass.
+        """
+        if not self.shuffle:
+            first = step % self._batches_of_a_pass * self.batch_size
+            return np.arange(first, min(first + self.batch_size, len(self.dataset)), dtype=np.int64)
+        first = step * self.batch_size
+        return self._order(np.arange(first, first + self.batch_size, dtype=np.int64))
+
+
+def _checked_options(options):
+    """Returns the options of `keras.utils.PyDataset`, of which each is one that it has."""
+    checks = {
+        "workers": lambda name, value: at_least(name, value, 0),
+        "use_multiprocessing": flag,
+        "max_queue_size": lambda name, value: at_least(name, value, 1),
+    }
+    for name, value in options.items():
+        if name not in checks:
+            raise unknown_name("option of batches", name, checks)
+        checks[name](name, value)
+    return options

@@ -1,0 +1,205 @@
+"""The report of one run."""
+
+import shlex
+import tempfile
+import warnings
+from pathlib import Path
+
+from keras_devae.evaluation.evaluating import RECONSTRUCTED_IMAGES
+from keras_devae.evaluation.latents import CATEGORY, HELD_SHARE, measure_latents
+from keras_devae.files import write_text
+from keras_devae.metrics import MetricWarning
+from keras_devae.reports.complaints import complaints_of
+from keras_devae.reports.facts import facts_of
+from keras_devae.reports.findings import summary, unvarying, verdict
+from keras_devae.reports.meanings import RECONSTRUCTION, meaning_of
+from keras_devae.reports.page import rendered
+from keras_devae.reports.pictures import draw_pictures
+from keras_devae.reports.words import percent
+from keras_devae.runs.folder import resume_command
+from keras_devae.runs.run_encoding import run_encoding
+from keras_devae.runs.trained_model import model_hash
+
+_ROWS = 50
+_SECTIONS = (
+    ("summary", "In short"),
+    ("latents", "Latents"),
+    ("images", "Images"),
+    ("scores", "Scores"),
+    ("training", "Training"),
+    ("use", "Use the model"),
+    ("settings", "Settings"),
+)
+
+
+def write_report(run, model, config, dataset, scores, output=None):
+    """Draws the figures of a run and writes its `report.html`, last of all.
+
+    Args:
+        run: The `RunDirectory`.
+        model: Its model.
+        config: Its completed `RunConfig`.
+        dataset: Its data set, with or without factors.
+        scores: What `keras_devae.evaluation.evaluate` returned, or `None` if it was not called.
+        output: File to write in place of `report.html`, or `None`. The figures are in the page
+            alone then, and nothing in the run's folder changes but its codes.
+
+    Returns:
+        Dictionary of the figures' files in the run's folder by name.
+    """
+    if output is None or Path(output).resolve() == run.report_file.resolve():
+        return _write(run, model, config, dataset, scores, run.report_file, run.figures)
+    with tempfile.TemporaryDirectory() as folder:
+        _write(run, model, config, dataset, scores, output, folder)
+    return {}
+
+
+def _write(run, model, config, dataset, scores, output, folder):
+    # Those of the evaluation, which are encoded already.
+    chosen = (config.evaluation_images, config.seed)
+    with warnings.catch_warnings(), run_encoding(model, run, dataset) as encoding:
+        # The page names the factors that do not vary.
+        warnings.simplefilter("ignore", MetricWarning)
+        latents = measure_latents(model, dataset, None, *chosen, encoding)
+        history = run.read_history()
+        pictures = draw_pictures(
+            run, folder, model, dataset, latents, history, config.seed, encoding
+        )
+    page = report_page(run, model, config, dataset, scores, latents, history, pictures)
+    write_text(output, page)
+    return {picture.name: picture.file for picture in pictures}
+
+
+def report_page(run, model, config, dataset, scores, latents, history, pictures):
+    """Returns the page: see `write_report`, `measure_latents` and `draw_pictures`."""
+    layers = scores["layers"] if scores else []
+    # What comes first is of layer 0, and the scores may be of another one alone.
+    headline = layers if layers and layers[0]["layer"] == 0 else []
+    last = history[-1] if history else {}
+    complaints = [
+        *_scores_of_another_model(model, run, scores),
+        *model.complaints(last),
+        *complaints_of(
+            config, history, latents[0], layers, run.is_trained(), run.path, run.is_claimed()
+        ),
+    ]
+    return rendered(
+        "report.html",
+        sections=_SECTIONS,
+        name=run.name,
+        config=config,
+        verdict=verdict(latents[0]),
+        tiles=_tiles(latents[0], headline),
+        summary=[
+            *summary(latents, headline, dataset.image_shape),
+            *unvarying(latents[0], dataset.factor_names),
+        ],
+        complaints=complaints,
+        layers=range(len(latents)),
+        latents=_latent_rows(latents),
+        left_out=max(0, len(latents[0].kl) - _ROWS),
+        has_factors=bool(latents[0].factor_names),
+        representation=latents[0].representation,
+        has_category=latents[0].category_shares is not None,
+        reconstructed=RECONSTRUCTED_IMAGES,
+        pictures=pictures,
+        scores=layers,
+        score_rows=score_rows(layers),
+        images=scores and scores.get("settings", {}).get("images"),
+        facts=facts_of(config, run.read_record(), dataset.description),
+        settings=_settings(config),
+        measure_with=_measuring(run, config),
+        path_literal=repr(str(run.path)),
+        path_word=shlex.quote(str(run.path)),
+        image_count=min(100, len(dataset)),
+    )
+
+
+def _scores_of_another_model(model, run, scores):
+    """Says so if the scores are of other weights than those drawn: a list with a sentence."""
+    measured = scores and scores.get("settings", {}).get("model_sha256")
+    if not measured or measured == model_hash(model, run):
+        return []
+    return [
+        "The scores are of other weights than all else on this page: the model has changed since. "
+        f"Measure it again with: {_evaluating(run)}"
+    ]
+
+
+def _measuring(run, config):
+    """Returns the command that measures a run without scores."""
+    if run.is_trained() and not config.metrics:
+        return f"{_evaluating(run)} --metrics mig,kl,reconstruction_error"
+    return resume_command(run.path)
+
+
+def _evaluating(run):
+    path, file = shlex.quote(str(run.path)), shlex.quote(str(run.metrics_file))
+    return f"keras-devae evaluate {path} --output {file}"
+
+
+def _tiles(latents, layers):
+    """The few numbers that come first."""
+    first = layers[0] if layers else {}
+    tiles = [("Active latents", f"{len(latents.active)} of {len(latents.kl)}")]
+    if latents.factor_names:
+        held = sum(bool(holders) for holders in latents.holders(with_category=True).values())
+        tiles.append(("Factors held", f"{held} of {len(latents.factor_names)}"))
+    if "mig.score" in first:
+        tiles.append(("MIG", f"{first['mig.score']:.2f}"))
+    if "dci.disentanglement" in first:
+        tiles.append(("DCI disentanglement", f"{first['dci.disentanglement']:.2f}"))
+    error = first.get(RECONSTRUCTION)
+    if error is not None:
+        tiles.append(("Reconstruction, nats", f"{error:,.1f}"))
+    tiles.append(("KL, nats", f"{latents.kl.sum():.1f}"))
+    return tiles
+
+
+def _latent_rows(latents):
+    first = latents[0]
+    rows = [
+        _latent_row(first, f"z{d}", d, first.factor_of(d), [layer.kl[d] for layer in latents])
+        for d in first.order[:_ROWS]
+    ]
+    if first.category_shares is None:
+        return rows
+    best = max(first.factor_names, key=lambda name: first.share_of(CATEGORY, name))
+    held = best if first.share_of(CATEGORY, best) >= HELD_SHARE else None
+    return [*rows, _latent_row(first, CATEGORY, CATEGORY, held, [None] * len(latents))]
+
+
+def _latent_row(latents, name, holder, factor, kl):
+    active = "" if holder == CATEGORY else "yes" if latents.is_active[holder] else "no"
+    row = {"name": name, "active": active, "kl": kl, "factor": "", "share": "", "besides": ""}
+    if factor is None:
+        return row
+    shares = {name: latents.share_of(holder, name) for name in latents.factor_names}
+    row.update(factor=factor, share=percent(shares.pop(factor)))
+    if shares:
+        second = max(shares, key=shares.get)
+        row["besides"] = f"{second} ({percent(shares[second])})"
+    return row
+
+
+def score_rows(layers):
+    """Arranges scores for a table.
+
+    Args:
+        layers: List of dictionaries of flat scores, one for each layer; may be empty.
+
+    Returns:
+        List of dictionaries: `key`, `cells` (a number for each layer) and `meaning`.
+    """
+    keys = [key for key in (layers[0] if layers else {}) if key != "layer"]
+    return [
+        {"key": key, "cells": [layer.get(key) for layer in layers], "meaning": meaning_of(key)}
+        for key in keys
+        if not key.endswith((".std", ".low", ".high"))
+    ]
+
+
+def _settings(config):
+    settings = config.to_dict()
+    options = settings.pop("model_options")
+    return [*settings.items(), *((f"model_options.{name}", v) for name, v in options.items())]

@@ -1,0 +1,249 @@
+"""The paper's tables and figures: what each trains, and what is made of it."""
+
+import dataclasses
+import functools
+from collections.abc import Callable
+
+from keras_devae.errors import unknown_name
+from keras_devae.reproduction import paper
+
+#: Methods of the paper's comparison, by their names in tables.
+METHODS = {
+    "beta-VAE": "beta_vae",
+    "beta-TCVAE": "beta_tc_vae",
+    "DynamicVAE": "dynamic_vae",
+    "DeVAE": "devae",
+}
+_SIX_METHODS = {**METHODS, "FactorVAE": "factor_vae", "DEFT": "deft"}
+_VARIANTS = {
+    "one latent space": "devae_single",
+    "parallel spaces": "devae_parallel",
+    "hierarchy, linear maps": "devae_linear",
+    "DeVAE": "devae",
+}
+_DEFAULT_BETAS = (1, 10, 40)
+
+
+@dataclasses.dataclass(frozen=True)
+class Plan:
+    """A run of an experiment.
+
+    Attributes:
+        group: What it is called in tables; runs of a group differ in their seeds.
+        settings: Its flat settings.
+    """
+
+    group: str
+    settings: dict
+
+
+@dataclasses.dataclass(frozen=True)
+class Experiment:
+    """A table or figure of the paper.
+
+    Attributes:
+        title: What it shows.
+        known: The paper's numbers or statement, or that they are not known.
+        plans: Function of a `Scale` and a number of seeds that lists the `Plan`s of its runs; or
+            `None` for the one that trains no models of images.
+        outcome: Name of what makes the table and the figure, see `reproducing.OUTCOMES`.
+        seeds: Name of a scale -> number of seeds, where it is not that of the scale.
+    """
+
+    title: str
+    known: str
+    plans: Callable | None
+    outcome: str
+    seeds: dict[str, int] = dataclasses.field(default_factory=dict)
+
+
+def _every_method(scale, seeds, methods=METHODS, data_sets=None):
+    return [
+        Plan(group, scale.run(model, seed, dataset))
+        for dataset in data_sets or scale.data_sets
+        for seed in range(seeds)
+        for group, model in methods.items()
+    ]
+
+
+def _every_beta(scale, seeds):
+    plans = []
+    for published in ((1, 10, 20, 40, 80), (1, 10, 40), (1, 10)):
+        # The default ones are left out: such runs are those of the other experiments.
+        own = {} if published == _DEFAULT_BETAS else {"betas": scale.pressures(published)}
+        name = "betas " + ", ".join(str(beta) for beta in published)
+        plans += [Plan(name, scale.run("devae", seed, **own)) for seed in range(seeds)]
+    return plans
+
+
+def _every_base(scale, seeds):
+    plans = []
+    for base in (0.0, 0.5, 1.0, 2.0):
+        own = {} if base == 1 else {"layer_weight_base": base}
+        plans += [Plan(f"s = {base:g}", scale.run("devae", seed, **own)) for seed in range(seeds)]
+    return plans
+
+
+def _every_width(scale, seeds):
+    methods = {name: METHODS[name] for name in ("beta-VAE", "DeVAE")}
+    few = [
+        Plan(f"{group}, D = 10", scale.run(model, seed))
+        for seed in range(seeds)
+        for group, model in methods.items()
+    ]
+    many = [
+        Plan(
+            f"{group}, D = {scale.many_dimensions}",
+            scale.run(model, seed, latent_dim=scale.many_dimensions),
+        )
+        for seed in range(seeds)
+        for group, model in methods.items()
+    ]
+    return few + many
+
+
+def _only(model, scale, seeds):
+    return _every_method(scale, seeds, {"DeVAE": model}, ("dsprites",))
+
+
+_ON_DSPRITES = functools.partial(_every_method, data_sets=("dsprites",))
+_ON_SHAPES = functools.partial(_every_method, data_sets=("shapes3d",))
+_DEVAE = functools.partial(_only, "devae")
+_ONE = {"paper": 1, "small": 1, "smoke": 1}
+_TWO = {"small": 2}
+
+#: Name on the command line -> `Experiment`.
+EXPERIMENTS = {
+    "table1": Experiment(
+        "Total correlation of Gaussians as FactorVAE's discriminator estimates it, and the truth",
+        "estimated/true: "
+        + "; ".join(
+            f"D={d} rho={rho} {estimate}/{truth}"
+            for (d, rho), (estimate, truth) in paper.TOTAL_CORRELATION.items()
+        ),
+        None,
+        "estimates",
+    ),
+    "table2": Experiment(
+        "Ablation on dSprites: MIG and reconstruction of every layer",
+        "MIG/reconstruction: "
+        + "; ".join(
+            f"{group} {', '.join(f'{gap}/{error}' for gap, error in layers)}"
+            for group, layers in paper.ABLATION.items()
+        ),
+        functools.partial(_every_method, methods=_VARIANTS, data_sets=("dsprites",)),
+        "ablation",
+    ),
+    "table3": Experiment(
+        "DeVAE under other pressures: betas 1, 10, 20, 40, 80; 1, 10, 40; 1, 10",
+        paper.UNKNOWN,
+        _every_beta,
+        "layers",
+    ),
+    "table4": Experiment(
+        "DeVAE with layers drawn by other weights: s = 0, 0.5, 1, 2",
+        paper.UNKNOWN,
+        _every_base,
+        "bases",
+    ),
+    "table6": Experiment(
+        "Six methods: reconstruction, MIG, ELBO",
+        paper.UNKNOWN,
+        functools.partial(_ON_DSPRITES, methods=_SIX_METHODS),
+        "bounds",
+    ),
+    "figure2": Experiment(
+        "MIG, FactorVAE score, DCI disentanglement and reconstruction of four methods",
+        "dSprites, DeVAE: disentanglement +8 % over beta-TCVAE and +47 % over beta-VAE, "
+        "reconstruction error -2 % and -30 %",
+        _every_method,
+        "methods",
+        {"small": 5},
+    ),
+    "figure3": Experiment(
+        "Traversals of four methods on dSprites, latents with KL above 0.5",
+        paper.UNKNOWN,
+        _ON_DSPRITES,
+        "traversals",
+        _ONE,
+    ),
+    "figure4": Experiment(
+        "Information about each factor during training: DynamicVAE and DeVAE",
+        "DynamicVAE loses information late, DeVAE does not",
+        functools.partial(
+            _ON_DSPRITES, methods={name: METHODS[name] for name in ("DynamicVAE", "DeVAE")}
+        ),
+        "diffusion",
+    ),
+    "figure5": Experiment(
+        "MIG and reconstruction with 10 and with 1024 latent dimensions",
+        paper.UNKNOWN,
+        _every_width,
+        "widths",
+        _TWO,
+    ),
+    "figure6": Experiment(
+        "Traversals of every layer of DeVAE on dSprites",
+        paper.UNKNOWN,
+        _DEVAE,
+        "layer_traversals",
+        _ONE,
+    ),
+    "figure7": Experiment(
+        "Traversals of four methods on 3D Shapes", paper.UNKNOWN, _ON_SHAPES, "traversals", _ONE
+    ),
+    "figure8": Experiment(
+        "Random samples of four methods on dSprites", paper.UNKNOWN, _ON_DSPRITES, "samples", _ONE
+    ),
+    "figure9": Experiment(
+        "Random samples from every layer of DeVAE on dSprites",
+        paper.UNKNOWN,
+        _DEVAE,
+        "layer_samples",
+        _ONE,
+    ),
+    "figure10": Experiment(
+        "Random samples of four methods on 3D Shapes", paper.UNKNOWN, _ON_SHAPES, "samples", _ONE
+    ),
+    "figure11": Experiment(
+        "Information about each factor over the latent layers of DeVAE",
+        "it decreases over the layers",
+        _DEVAE,
+        "over_layers",
+    ),
+    "figure12": Experiment(
+        "Active variables and MED with 10 and with 1024 latent dimensions",
+        paper.UNKNOWN,
+        _every_width,
+        "active",
+        _TWO,
+    ),
+}
+
+
+def experiment_named(name):
+    """Returns an experiment by its name.
+
+    Raises:
+        UsageError: If the name is unknown.
+    """
+    if name not in EXPERIMENTS:
+        raise unknown_name("experiment", name, EXPERIMENTS)
+    return EXPERIMENTS[name]
+
+
+def plans_of(name, scale, seeds=None):
+    """Lists the runs of an experiment.
+
+    Args:
+        name: Name of the experiment.
+        scale: The `Scale`.
+        seeds: Number of seeds, or `None`: that of the experiment at that scale.
+
+    Returns:
+        List of `Plan`; empty for the experiment that trains no models of images.
+    """
+    experiment = experiment_named(name)
+    if experiment.plans is None:
+        return []
+    return experiment.plans(scale, seeds or experiment.seeds.get(scale.name, scale.seeds))

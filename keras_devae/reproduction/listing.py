@@ -1,0 +1,78 @@
+"""The experiments there are, and how long they take."""
+
+from pathlib import Path
+
+from keras_devae.reproduction.catalogue import EXPERIMENTS, plans_of
+from keras_devae.runs.config.flat_settings import config_from_settings
+from keras_devae.studies.keys import run_key, run_name
+from keras_devae.studies.study_run import StudyRun
+
+
+def list_experiments(scale, runs_dir="runs", seeds=None):
+    """Describes all experiments at a scale.
+
+    Args:
+        scale: The `Scale`.
+        runs_dir: Folder of all runs; default `"runs"`. Those done in there tell how long a step
+            takes.
+        seeds: Number of seeds, or `None`: each experiment's own.
+
+    Returns:
+        List of dictionaries of texts and numbers: `name`, `what` it shows, `trains`, `takes`,
+        `known` (the paper's numbers), `runs`, `done`, and `process_hours` left, or `None`.
+    """
+    folder = Path(runs_dir) / "reproduce" / scale.name
+    planned = {name: _planned(name, scale, folder, seeds) for name in EXPERIMENTS}
+    every = {run: config for runs in planned.values() for run, config in runs.items()}
+    a_step, measured = _seconds_a_step(every, scale)
+    return [_described(name, planned[name], a_step, measured) for name in EXPERIMENTS]
+
+
+def _planned(name, scale, folder, seeds):
+    configs = [config_from_settings(plan.settings) for plan in plans_of(name, scale, seeds)]
+    names = [run_name(config, run_key(config)) for config in configs]
+    return {StudyRun(folder, name): c for name, c in zip(names, configs, strict=True)}
+
+
+def _seconds_a_step(runs, scale):
+    done = [(run.seconds(), config.steps) for run, config in runs.items() if run.is_done()]
+    if not any(seconds for seconds, _ in done):
+        return scale.core_seconds, False
+    return sum(seconds for seconds, _ in done) / sum(steps for _, steps in done), True
+
+
+def _described(name, runs, a_step, measured):
+    experiment = EXPERIMENTS[name]
+    row = {"name": name, "what": experiment.title, "known": experiment.known}
+    if not runs:
+        return {
+            **row,
+            "trains": "discriminators, no images",
+            "takes": "at scale paper 3 minutes of one core a trial, of 90",
+            "runs": 0,
+            "done": 0,
+            "process_hours": None,
+        }
+    done = sum(run.is_done() for run in runs)
+    hours = sum(c.steps for run, c in runs.items() if not run.is_done()) * a_step / 3600
+    return {
+        **row,
+        "trains": _models(runs.values()),
+        "takes": _duration(hours, measured) if hours else "no time: all are done",
+        "runs": len(runs),
+        "done": done,
+        "process_hours": round(hours, 2),
+    }
+
+
+def _models(configs):
+    configs = list(configs)
+    models = ", ".join(dict.fromkeys(config.model for config in configs))
+    sets = " and ".join(dict.fromkeys(config.dataset for config in configs))
+    return f"{len(configs)} runs of {configs[0].steps:,} steps: {models} on {sets}"
+
+
+def _duration(hours, measured):
+    length = f"{hours:.1f} h" if hours >= 1 else f"{60 * hours:.0f} min"
+    where = "at the pace of those done" if measured else "with a core each, on the README's machine"
+    return f"{length} of processes {where}; fewer where runs are shared"

@@ -1,0 +1,207 @@
+"""The measurements of one training configuration, in a process of its own."""
+
+import dataclasses
+import time
+
+import keras
+import numpy as np
+from keras import ops
+
+from keras_devae.backend import accelerator_facts, has_accelerator
+from keras_devae.evaluation.encoding import Encoding
+from keras_devae.runs.benchmark.flops import training_flops
+from keras_devae.runs.benchmark.settings import RUN_LENGTH
+from keras_devae.runs.choices import completed_config, describe_choices
+from keras_devae.runs.config.run_config import load_dataset
+from keras_devae.runs.training import build_model
+from keras_devae.process.machine import minor_page_faults, peak_memory
+from keras_devae.input.batches import Batches
+
+#: Batches that Keras's loops may have read ahead, at most.
+_READ_AHEAD = 3
+#: Images of a set that is kept on the device here: looking them up takes no less than from all.
+_RESIDENT_IMAGES = 16_384
+#: Epochs of a training that only the script ends.
+_ENDLESS = 2**31
+#: Sides of the largest square matrices that are multiplied.
+_LARGEST_MATRIX = 8192
+
+
+class BenchBatches(Batches):
+    """Batches as training takes them, or one of them again and again.
+
+    Attributes:
+        repeated: Whether the same batch is returned every time.
+    """
+
+    repeated = False
+
+    def __getitem__(self, index):
+        if not self.repeated:
+            return super().__getitem__(index)
+        if not hasattr(self, "_batch"):
+            self._batch = super().__getitem__(0)
+        return self._batch
+
+
+class Bench:
+    """A model that is trained and measured in turn.
+
+    Args:
+        config: The `RunConfig`; its precision does not count.
+        precision: A name of `PRECISION_NAMES`.
+        seconds: Shortest time of a measurement.
+
+    Attributes:
+        config: The completed `RunConfig` that is measured.
+        choices: What `train` would choose here by itself, a sentence.
+        model: The model.
+        batches: What it is trained on.
+        left_out: How many images `train` would keep on the device besides those that are there.
+    """
+
+    def __init__(self, config, precision, seconds):
+        self.seconds = seconds
+        dataset = load_dataset(config, fetch=False)
+        config = config.resolved(dataset)
+        self.choices = describe_choices(completed_config(_without_choices(config), dataset))
+        if precision == "mixed":
+            precision = "float16" if has_accelerator() else "bfloat16"
+        self.config = completed_config(
+            dataclasses.replace(config, mixed_precision=precision), dataset
+        )
+        self.left_out = 0
+        if self.config.resident and len(dataset) > _RESIDENT_IMAGES:
+            self.left_out = len(dataset) - _RESIDENT_IMAGES
+            variants = (*config.variants, f"subset:{_RESIDENT_IMAGES}")
+            dataset = load_dataset(dataclasses.replace(config, variants=variants), fetch=False)
+        self.dataset = dataset
+        self.model = build_model(self.config, dataset)
+        self.batches = BenchBatches(
+            dataset, config.batch_size, steps=config.steps, resident=self.config.resident
+        )
+        self._position = 0
+        self._matrix = None
+        self._encodings = 0
+
+    def train(self, script):
+        """Trains in Keras's loop, which the script interrupts; returns when the script ends.
+
+        Args:
+            script: An iterator that is advanced after every execution.
+        """
+        self.model.fit(self.batches, epochs=_ENDLESS, verbose=0, callbacks=[_Interrupting(script)])
+
+    def training_rate(self, repeated):
+        """Measures training steps a second, and the memory they ask the kernel for.
+
+        To be run through by a script of `train`.
+
+        Args:
+            repeated: Whether the same batch is used every time.
+
+        Yields:
+            Nothing, once for every execution.
+
+        Returns:
+            The pair of the rate and the minor page faults a step, `None` on Windows.
+        """
+        self.batches.repeated = repeated
+        steps, start = self.config.steps_per_execution, time.perf_counter()
+        # What was read ahead before goes first.
+        for _ in range(-(-_READ_AHEAD // steps)):
+            yield
+            if time.perf_counter() - start > self.seconds:
+                break
+        executions, faults, start = 0, minor_page_faults(), time.perf_counter()
+        while (passed := time.perf_counter() - start) < self.seconds or not executions:
+            yield
+            executions += 1
+        if faults is not None:
+            faults = (minor_page_faults() - faults) / (executions * steps)
+        return executions * steps / passed, faults
+
+    def data_rate(self):
+        """Measures images a second that `Batches` reads, with nothing else going on."""
+        batches = Batches(self.dataset, self.config.batch_size)
+        count, start = 0, time.perf_counter()
+        while (passed := time.perf_counter() - start) < self.seconds:
+            batches.images(self._position)
+            self._position += 1
+            count += self.config.batch_size
+        return count / passed
+
+    def encoding_rate(self):
+        """Measures images a second that are read and encoded, as the metrics have it done."""
+        rows = np.random.default_rng(self._encodings)
+        if not self._encodings:
+            # Compiles.
+            Encoding(self.model, self.dataset).prepare(np.arange(min(256, len(self.dataset))))
+        self._encodings += 1
+        count, start = 0, time.perf_counter()
+        while (passed := time.perf_counter() - start) < self.seconds:
+            encoding = Encoding(self.model, self.dataset)
+            encoding.prepare(rows.choice(len(self.dataset), min(2048, len(self.dataset)), False))
+            count += encoding.encoded_count
+        return count / passed
+
+    def product_rate(self):
+        """Measures the operations a second of products of large matrices, the best of several."""
+        if self._matrix is None:
+            self._matrix = self._large_matrix()
+        best, start = np.inf, time.perf_counter()
+        while time.perf_counter() - start < self.seconds:
+            best = min(best, _product_seconds(self._matrix))
+        return 2 * self._matrix.shape[0] ** 3 / best
+
+    def _large_matrix(self):
+        """Returns a matrix large enough to be multiplied at full speed, in the layers' dtype."""
+        dtype, side = self.model.dtype_policy.compute_dtype, 256
+        while True:
+            numbers = np.random.default_rng(0).random((side, side), np.float32)
+            matrix = ops.convert_to_tensor(numbers, dtype)
+            _product_seconds(matrix)
+            if side >= _LARGEST_MATRIX or _product_seconds(matrix) > 0.05:
+                return matrix
+            side *= 2
+
+    def facts(self):
+        """Returns what is known once the first steps are done, a dictionary for `json.dump`."""
+        name, memory = accelerator_facts()
+        return {
+            "precision": self.model.dtype_policy.name,
+            "accelerator": name,
+            "choices": self.choices,
+            "settings": describe_choices(self.config),
+            "data": self.dataset.description,
+            "images_left_out": self.left_out,
+            "memory_megabytes": peak_memory(),
+            "device_memory_megabytes": memory,
+            "step_gigaflop": training_flops(self.model, self.config.batch_size) / 1e9,
+        }
+
+
+class _Interrupting(keras.callbacks.Callback):
+    """Advances an iterator after every execution, and ends training with it."""
+
+    def __init__(self, script):
+        super().__init__()
+        self._script = script
+
+    def on_train_batch_end(self, batch, logs=None):
+        if next(self._script, self) is self:
+            self.model.stop_training = True
+
+
+def _without_choices(config):
+    """Returns a configuration with everything open that depends on backend and device."""
+    names = ("mixed_precision", "jit_compile", "steps_per_execution", "resident")
+    return dataclasses.replace(config, **dict.fromkeys(names), **RUN_LENGTH)
+
+
+def _product_seconds(matrix):
+    start = time.perf_counter()
+    product = ops.matmul(matrix, matrix)
+    # Waits for the product. NumPy takes no single bfloat16 from TensorFlow, but an array of them.
+    ops.convert_to_numpy(product[:1, :1])
+    return time.perf_counter() - start

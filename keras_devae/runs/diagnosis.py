@@ -1,0 +1,333 @@
+"""What is wrong with the folder of a run, and what to do about it. Needs no backend."""
+
+import contextlib
+import dataclasses
+import itertools
+import math
+import shlex
+import shutil
+from pathlib import Path
+
+from keras_devae.data.loading import OWN_KINDS
+from keras_devae.errors import FailureError, UsageError
+from keras_devae.runs import checkpoint_files
+from keras_devae.runs.faults import how_to_go_on
+from keras_devae.runs.placement import misplaced
+from keras_devae.runs.folder import RunDirectory, repair_command
+from keras_devae.runs.table_repair import readable_rows
+from keras_devae.runs.tracking import TRACKED
+from keras_devae.files import archive_damage, file_hash, write_table
+from keras_devae.files.reading import NotAFileError
+
+#: What becomes of lines that cannot be read.
+_KEPT = "They are dropped, and the table as it was is kept with .damaged behind its name;"
+STATES = ("ok", "repaired", "problem")
+#: Steps that a sentence names at most.
+_FEW = 5
+
+
+@dataclasses.dataclass(frozen=True)
+class Finding:
+    """One thing that was looked at.
+
+    Attributes:
+        what: The file or the matter.
+        state: `"ok"`, `"repaired"`, or `"problem"`: something is left to do.
+        sentence: How it is, and what to do.
+    """
+
+    what: str
+    state: str
+    sentence: str
+
+
+def examine(path, repair=False):
+    """Looks a run over.
+
+    Args:
+        path: The run's folder.
+        repair: Whether to mend what can be mended: temporary files are removed, damaged files get
+            `.damaged` behind their names; tables lose lines that cannot be read, which stay in a
+            `.damaged` copy, and rows that training will write again. Default false: nothing is
+            changed.
+
+    Returns:
+        List of `Finding`.
+
+    Raises:
+        UsageError: If there is no run, or another process trains the one to be repaired, or that
+            cannot be found out.
+    """
+    run = RunDirectory.open(path)
+    if not repair:
+        return list(_Examination(run, False).findings())
+    run.claim()
+    if not run.is_claimed():
+        raise UsageError(
+            f"{run.path} is not repaired, as a process may be training it. Install filelock (pip "
+            "install filelock), or copy the run to a file system that has locks."
+        )
+    try:
+        return list(_Examination(run, True).findings())
+    finally:
+        run.release()
+
+
+class _Examination:
+    def __init__(self, run, repair):
+        self.run = run
+        self.repair = repair
+        self.in_use = not repair and run.is_claimed()
+
+    def findings(self):
+        try:
+            self.config = self.run.read_config()
+        except FailureError as error:
+            yield Finding(
+                "config.json", "problem", f"{error} Without it the run cannot go on: begin it anew."
+            )
+            return
+        yield Finding("config.json", "ok", "It is whole.")
+        yield from self._misplaced()
+        yield from self._leftovers()
+        good = yield from self._checkpoints()
+        yield from self._model()
+        yield from self._history(good)
+        good = [step for step in good if self.run.checkpoint_file(step).is_file()]
+        yield from self._tracked(good)
+        yield from self._scores()
+        yield self._data()
+        yield self._space(good)
+        yield self._progress(good)
+
+    def _mended(self, what, found, done, mend):
+        """Mends a thing, or says that it could be."""
+        if self.repair:
+            mend()
+            return Finding(what, "repaired", f"{found} {done}")
+        mend_it = f"Mend it with: {repair_command(self.run.path)}"
+        return Finding(what, "problem", f"{found} {mend_it}")
+
+    def _set_aside(self, file, found):
+        what = str(file.relative_to(self.run.path))
+        done = f"It is now called {file.name}.damaged."
+        return self._mended(what, found, done, lambda: self.run.set_aside(file))
+
+    def _rewrite(self, file, rows, keeps_the_old):
+        if keeps_the_old:
+            self.run.set_aside(file)
+        elif not rows:
+            file.unlink(missing_ok=True)
+        if rows:
+            write_table(file, rows, durable=True)
+
+    def _misplaced(self):
+        for path in misplaced(self.run):
+            yield self._set_aside(path, "Something else stands in its place.")
+
+    def _archive(self, file, found):
+        """Yields what is wrong with an archive, and returns whether it is whole."""
+        try:
+            reason = archive_damage(file)
+        except FileNotFoundError:
+            # Training has removed it meanwhile.
+            return False
+        except NotAFileError:
+            # Told already.
+            return False
+        except OSError as error:
+            what = str(file.relative_to(self.run.path))
+            yield Finding(what, "problem", f"It cannot be read: {error}.")
+            return False
+        if reason is not None:
+            yield self._set_aside(file, f"{found}: {reason}.")
+        return reason is None
+
+    def _leftovers(self):
+        files = [] if self.in_use else self.run.leftovers()
+        if files:
+            yield self._mended(
+                "temporary files",
+                f"Killed processes left {', '.join(file.name for file in files)}.",
+                "They are removed.",
+                self.run.remove_leftovers,
+            )
+
+    def _checkpoints(self):
+        good = []
+        for file in checkpoint_files.strange_in(self.run.checkpoints):
+            yield Finding(
+                f"checkpoints/{file.name}",
+                "problem",
+                "It is no checkpoint by its name, or no file, and is left alone. Remove it if you "
+                "do not need it.",
+            )
+        for step in self.run.checkpoint_steps():
+            file = self.run.checkpoint_file(step)
+            if step > self.config.steps:
+                found = f"It is of a step after the run's last, {self.config.steps}."
+                yield self._set_aside(file, found)
+            elif (yield from self._archive(file, f"The checkpoint of step {step} is damaged")):
+                good.append(step)
+        if good:
+            steps = ", ".join(map(str, good))
+            yield Finding("checkpoints", "ok", f"Those of the steps {steps} are whole.")
+        return good
+
+    def _model(self):
+        if (yield from self._archive(self.run.model_file, "The trained model is damaged")):
+            yield Finding("model.keras", "ok", "It is whole.")
+
+    def _history(self, good):
+        if not self.run.history_file.is_file() and not any(good):
+            return
+        rows, unreadable = readable_rows(self.run.history_file)
+        steps = [step for step, _ in rows]
+        bad = [step for step, row in rows if not math.isfinite(float(row.get("loss", 0)))]
+        # Rows come before their checkpoint; those beyond it are written again.
+        newest = self.config.steps if self.run.is_trained() else max(good, default=0)
+        beyond = [] if self.in_use else [step for step in steps if step > newest]
+        missing = self._missing(newest, steps)
+        if missing:
+            yield self._lost_history(missing, steps, good)
+        if bad:
+            yield Finding(
+                "history.csv", "problem", f"The loss is not finite at the steps {_listed(bad)}."
+            )
+        if unreadable or beyond:
+            keep = [row for step, row in rows if step <= newest]
+            yield self._mended(
+                "history.csv",
+                f"{unreadable} lines cannot be read, and {len(beyond)} rows are of steps after the "
+                f"newest checkpoint, {newest}.",
+                f"{_KEPT if unreadable else 'They are dropped;'} training writes the steps again.",
+                lambda: self._rewrite(self.run.history_file, keep, unreadable),
+            )
+        elif not (missing or bad):
+            yield Finding("history.csv", "ok", f"It has {len(rows)} rows.")
+
+    def _missing(self, newest, steps):
+        """Returns steps without a row of history up to a newest one, the first few in order."""
+        every, present = self.config.checkpoint_every, set(steps)
+        end = [newest] if newest == self.config.steps and newest % every else []
+        grid = itertools.chain(range(every, newest + 1, every), end)
+        return list(itertools.islice((step for step in grid if step not in present), _FEW + 1))
+
+    def _lost_history(self, missing, steps, good):
+        found = f"It lacks the rows of the steps {_listed(missing)}."
+        whole = [step for step in good if not self._missing(step, steps)]
+        ahead = [step for step in good if step > max(whole, default=math.inf)]
+        if self.run.is_trained() or not ahead:
+            return Finding(
+                "history.csv", "problem", f"{found} They are lost; train anew to have them."
+            )
+        files = [self.run.checkpoint_file(step) for step in ahead]
+        return self._mended(
+            "history.csv",
+            found,
+            f"Training goes on from step {whole[0]} and writes them again.",
+            lambda: [self.run.set_aside(file) for file in files],
+        )
+
+    def _tracked(self, good):
+        newest = self.config.steps if self.run.is_trained() else max(good, default=0)
+        tables = [self.run.tracking / f"{name}.csv" for name in (*TRACKED, "metrics")]
+        for file in filter(Path.is_file, tables):
+            what = f"tracking/{file.name}"
+            rows, unreadable = readable_rows(file)
+            if unreadable:
+                keep = [row for step, row in rows if step <= newest]
+                yield self._mended(
+                    what,
+                    f"{unreadable} lines cannot be read.",
+                    f"{_KEPT} training measures them again.",
+                    lambda file=file, keep=keep: self._rewrite(file, keep, True),
+                )
+            else:
+                yield Finding(what, "ok", f"It has {len(rows)} rows.")
+        archives = [self.run.tracking / f"{name}.npz" for name in TRACKED]
+        archives += sorted(self.run.codes.glob("codes-*.npz"))
+        for file in filter(Path.is_file, archives):
+            yield from self._archive(file, "It is damaged")
+
+    def _scores(self):
+        file, model = self.run.metrics_file, self.run.model_file
+        if not file.is_file():
+            return
+        again = f"Compute them again with: keras-devae evaluate {shlex.quote(str(self.run.path))}"
+        try:
+            scores = self.run.read_metrics()
+        except FailureError as error:
+            found = str(error).partition(" Mend it with: ")[0]
+            yield self._set_aside(file, found)
+            return
+        made_of = scores.get("settings", {}).get("model_sha256")
+        values = [value for layer in scores["layers"] for value in layer.values()]
+        if not all(value is None or math.isfinite(value) for value in values):
+            yield Finding("metrics.json", "problem", f"A score is not finite. {again}")
+            return
+        if made_of and model.is_file() and made_of != file_hash(model):
+            yield Finding(
+                "metrics.json", "problem", f"The scores are those of another model. {again}"
+            )
+        else:
+            yield Finding("metrics.json", "ok", "It is whole.")
+
+    def _data(self):
+        kind, colon, path = self.config.dataset.partition(":")
+        try:
+            if kind in OWN_KINDS and colon:
+                return self._own_data(kind, path)
+            dataset = self.run.load_dataset()
+        except (FailureError, UsageError) as error:
+            return Finding("data set", "problem", str(error))
+        return Finding("data set", "ok", f"It is here: {dataset.description}.")
+
+    def _own_data(self, kind, path):
+        # To compare the content is as much work as to read it all, and done before training.
+        is_right = Path.is_dir if kind == "folder" else Path.is_file
+        factors = self.config.factors_file
+        missing = [] if is_right(Path(path)) else [path]
+        missing += [factors] if factors and not Path(factors).is_file() else []
+        if missing:
+            return Finding(
+                "data set", "problem", f"{', '.join(missing)} is missing. Put it back there."
+            )
+        return Finding("data set", "ok", f"The {kind} {path} is there.")
+
+    def _space(self, good):
+        free = shutil.disk_usage(self.run.path).free
+        size = max((_size_of(self.run.checkpoint_file(step)) for step in good), default=0)
+        # All that are kept, the one that is being written, and the model.
+        needed = (self.config.keep + 2) * size
+        sentence = f"{free / 1e9:.1f} GB are free, {needed / 1e9:.2f} GB at most are needed."
+        if free < needed and not self._is_finished():
+            return Finding("disk", "problem", f"{sentence} Make room before you go on.")
+        return Finding("disk", "ok", sentence)
+
+    def _is_finished(self):
+        # An annealing test ends with its freezing points, and has no scores.
+        is_test = self.config.is_annealing_test
+        last = self.run.freezing_file if is_test else self.run.metrics_file
+        return self.run.is_trained() and last.is_file()
+
+    def _progress(self, good):
+        steps, done = self.config.steps, max(good, default=0)
+        if self.in_use:
+            sentence = f"A process is training the run, {done} of {steps} steps are saved."
+            return Finding("progress", "ok", sentence)
+        if self._is_finished():
+            return Finding("progress", "ok", f"The run is finished, all {steps} steps.")
+        saved = "" if self.run.is_trained() else f"{done} of {steps} steps are saved. "
+        return Finding("progress", "problem", f"{saved}{how_to_go_on(self.run)}")
+
+
+def _size_of(file):
+    # Training may have removed it meanwhile.
+    with contextlib.suppress(FileNotFoundError):
+        return file.stat().st_size
+    return 0
+
+
+def _listed(steps):
+    return ", ".join(map(str, steps[:_FEW])) + (", ..." if len(steps) > _FEW else "")

@@ -1,0 +1,136 @@
+"""What a run ran on."""
+
+import os
+import platform
+
+from keras_devae.backend import (
+    BACKENDS,
+    accelerator_facts,
+    compute_threads,
+    computes_with_onednn,
+    has_accelerator,
+    installed_backends,
+)
+from keras_devae.process.machine import (
+    installed_versions,
+    instruction_sets,
+    onednn_limit,
+    processor_name,
+    total_memory,
+    usable_cores,
+)
+from keras_devae.process.startup import allocator
+from keras_devae.version import __version__
+
+
+def describe_environment():
+    """Returns versions, backend and machine as a dictionary that `json.dump` takes."""
+    # Imported only now: reading what others ran on needs no backend.
+    import keras
+
+    packages = ("keras", *BACKENDS.values(), "numpy", "h5py", "scikit-learn", "matplotlib")
+    return {
+        "keras_devae": __version__,
+        "backend": keras.backend.backend(),
+        "device": "accelerator" if has_accelerator() else "cpu",
+        **describe_computing(),
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "packages": installed_versions(packages),
+    }
+
+
+def describe_machine():
+    """Returns processor, cores, load, memory and versions as a dictionary that `json.dump` takes.
+
+    It imports no backend. The cores are those that this process may use. The load is the number of
+    processes that have wanted to compute in the last minute.
+    """
+    packages = ("keras", "numpy", *(BACKENDS[name] for name in installed_backends()))
+    return {
+        **_describe_processor(),
+        "cores": usable_cores(),
+        "load": os.getloadavg()[0] if hasattr(os, "getloadavg") else None,
+        "memory_megabytes": total_memory(),
+        "system": platform.platform(terse=True),
+        "python": platform.python_version(),
+        "versions": {"keras_devae": __version__, **installed_versions(packages)},
+    }
+
+
+def describe_computing():
+    """Returns what decides how fast this process computes, as a dictionary that `json.dump` takes.
+
+    Returns:
+        `processor`; `instruction_sets`, a list; `onednn`, whether the backend computes with it, and
+        `onednn_limit`, the most of the processor that it may use, each `None` where that is not
+        known or said; `threads`; `allocator`, of memory, in words; and `accelerator`, its name or
+        `None`.
+    """
+    return {
+        **_describe_processor(),
+        "onednn": computes_with_onednn(),
+        "threads": compute_threads(),
+        "accelerator": accelerator_facts()[0],
+    }
+
+
+def _describe_processor():
+    return {
+        "processor": processor_name(),
+        "instruction_sets": list(instruction_sets()),
+        "onednn_limit": onednn_limit(),
+        "allocator": allocator(),
+    }
+
+
+def computing_text(computing):
+    """Returns in words what `describe_computing` returned.
+
+    Args:
+        computing: The dictionary; what an older version did not record is left out.
+    """
+    if computing.get("accelerator"):
+        return computing["accelerator"]
+    sets, threads = computing.get("instruction_sets"), computing.get("threads")
+    onednn = onednn_text(computing)
+    parts = [
+        " with ".join(filter(None, (computing.get("processor"), ", ".join(sets or ())))),
+        threads and f"{threads} thread{'s' * (threads > 1)}",
+        onednn and f"oneDNN {onednn}",
+        computing.get("allocator") and f"allocator: {computing['allocator']}",
+    ]
+    return "; ".join(part for part in parts if part)
+
+
+def onednn_text(computing):
+    """Says whether oneDNN computes.
+
+    Args:
+        computing: What `describe_computing` returned, or an older version.
+
+    Returns:
+        `"on"`, with the most of the processor that it may use where that is limited, or `"off"`;
+        `None` where it is not known, and of a backend that has nothing to do with it.
+    """
+    if computing.get("onednn") is None:
+        return None
+    limit = computing.get("onednn_limit")
+    up_to = f" up to {limit}" if limit else ""
+    return f"on{up_to}" if computing["onednn"] else "off"
+
+
+def environment_text(environment):
+    """Returns in words what `describe_environment` returned.
+
+    Args:
+        environment: The dictionary; what is missing in one of an older version is left out.
+    """
+    packages, backend = environment.get("packages", {}), environment.get("backend")
+    parts = [
+        f"Keras {packages.get('keras')} on {backend} {packages.get(backend)}",
+        f"Python {environment.get('python')}",
+        environment.get("device"),
+        environment.get("platform"),
+    ]
+    return ", ".join(part for part in parts if part)

@@ -1,0 +1,138 @@
+"""What the JSON files in the folder of a run or a study hold, checked when they are read."""
+
+import datetime
+from typing import Any, NotRequired, TypedDict
+
+from keras_devae.errors import FailureError
+from keras_devae.runs.config.kinds import misfit
+from keras_devae.files import read_json
+
+
+class Provenance(TypedDict, total=False):
+    """Where images come from; every data set adds facts of its own."""
+
+    source: str
+
+
+class Environment(TypedDict, total=False):
+    """What a run ran on; older versions recorded less."""
+
+    keras_devae: str | None
+    python: str | None
+    platform: str | None
+    backend: str | None
+    device: str | None
+    processor: str | None
+    instruction_sets: list[str] | None
+    onednn: bool | None
+    onednn_limit: str | None
+    threads: int | None
+    allocator: str | None
+    accelerator: str | None
+    packages: dict[str, str | None]
+
+
+class RunRecord(TypedDict):
+    """`config.json`; the settings are looked at by `RunConfig.from_dict`."""
+
+    settings: dict[str, Any]
+    data: Provenance
+    environment: NotRequired[Environment]
+    times: NotRequired[dict[str, str]]
+    backends: NotRequired[list[str | None]]
+
+
+class ScoreSettings(TypedDict, total=False):
+    """What scores were computed with, as far as anything depends on it."""
+
+    model_sha256: str | None
+    images: int | None
+
+
+class Scores(TypedDict):
+    """`metrics.json`: the scores of each latent layer."""
+
+    layers: list[dict[str, float | None]]
+    settings: NotRequired[ScoreSettings]
+
+
+class StudyList(TypedDict):
+    """`study.json`."""
+
+    runs: list[str]
+
+
+class RunNote(TypedDict):
+    """`settings.json`, what a study notes of a run."""
+
+    key: str
+    settings: dict[str, Any]
+
+
+class Failure(TypedDict):
+    """`failure.json`, why a run failed."""
+
+    reason: str
+
+
+class Attempt(TypedDict, total=False):
+    """A line of `attempts.jsonl`."""
+
+    event: str
+    seconds: float
+
+
+class Trial(TypedDict):
+    """The file of a discriminator's trial."""
+
+    settings: dict[str, Any]
+    estimate: float
+    seconds: float
+    environment: Environment
+
+
+def read_record(path, kind, remedy):
+    """Reads a JSON file.
+
+    Args:
+        path: The file.
+        kind: One of the kinds above.
+        remedy: A sentence: what to do where it is damaged.
+
+    Returns:
+        What it holds.
+
+    Raises:
+        FailureError: If it cannot be read, or holds something else.
+    """
+    try:
+        content = read_json(path)
+    except FailureError as error:
+        raise FailureError(f"{error} {remedy}") from None
+    wrong = misfit("", content, kind) or (kind in _CHECKS and _CHECKS[kind](content))
+    if wrong:
+        raise FailureError(f"{path} is damaged: {wrong} {remedy}")
+    return content
+
+
+def _wrong_times(record):
+    for what, moment in record.get("times", {}).items():
+        try:
+            has_zone = datetime.datetime.fromisoformat(moment).tzinfo is not None
+        except ValueError:
+            has_zone = False
+        if not has_zone:
+            return f"`times.{what}` must be a moment in UTC by ISO 8601. Received: {moment[:50]!r}."
+    return None
+
+
+def _wrong_layers(scores):
+    numbers = [layer.get("layer") for layer in scores["layers"]]
+    if not numbers or not all(isinstance(n, int) and n >= 0 for n in numbers):
+        return "`layers` must hold the scores of latent layers, each with the number `layer`."
+    if len(set(numbers)) < len(numbers):
+        return f"`layers` holds a layer twice. Received: {numbers}."
+    return None
+
+
+_CHECKS = {RunRecord: _wrong_times, Scores: _wrong_layers}

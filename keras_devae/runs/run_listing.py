@@ -1,0 +1,76 @@
+"""The table of runs."""
+
+import logging
+
+from keras_devae.errors import FailureError, UsageError
+from keras_devae.runs.folder import find_runs
+
+logger = logging.getLogger("keras_devae")
+
+
+def parse_condition(text):
+    """Parses `name=value,name=value`.
+
+    Args:
+        text: The condition, or `None` for none.
+
+    Returns:
+        Dictionary of strings.
+
+    Raises:
+        UsageError: If a part has no equals sign.
+    """
+    parts = [part.split("=", 1) for part in text.split(",")] if text else []
+    if any(len(part) != 2 for part in parts):
+        raise UsageError(f"A filter reads name=value,name=value. Received: {text}.")
+    return {name.strip(): value.strip() for name, value in parts}
+
+
+def list_of_runs(folder, condition=None):
+    """Describes the runs in a folder, one dictionary each.
+
+    Args:
+        folder: Folder of the runs.
+        condition: Dictionary of settings (of the run or of its model) that must have these values.
+
+    Returns:
+        List of dictionaries: name, model, dataset, seed, steps done and asked for, and the scores
+        of layer 0. Damaged runs are left out and logged.
+    """
+    rows = []
+    for run in find_runs(folder):
+        try:
+            config = run.read_config()
+            settings = {**config.to_dict(), **config.model_options}
+            if all(_equal(settings.get(k), v) for k, v in (condition or {}).items()):
+                rows.append(_row(run, config))
+        except (FailureError, UsageError) as error:
+            logger.warning("Leaving out the run %s: %s", run.name, error)
+    return rows
+
+
+def _equal(value, text):
+    try:
+        return value is not None and float(value) == float(text)
+    except (TypeError, ValueError):
+        return str(value) == text
+
+
+def _row(run, config):
+    scores = run.read_metrics()
+    first = next((row for row in scores["layers"] if row["layer"] == 0), {}) if scores else {}
+    done = config.steps if run.model_file.is_file() else next(iter(run.checkpoint_steps()), 0)
+    return {
+        "run": run.name,
+        "model": config.model,
+        "dataset": config.dataset,
+        "seed": config.seed,
+        "steps": f"{done}/{config.steps}",
+        "mig": _rounded(first.get("mig.score")),
+        "kl": _rounded(first.get("kl.total")),
+        "active": first.get("active_variables.count"),
+    }
+
+
+def _rounded(value):
+    return None if value is None else round(value, 3)

@@ -1,0 +1,104 @@
+"""One process at a time trains a run."""
+
+import logging
+import os
+from pathlib import Path
+
+from keras_devae.errors import FailureError, UsageError
+from keras_devae.files.reading import reason_of
+
+#: File in the run's folder that the claim is on; that it is there means nothing.
+LOCK_NAME = ".lock"
+#: How long a claim waits, so that somebody who only looks at it does not refuse it.
+_PATIENCE_SECONDS = 1
+
+logger = logging.getLogger("keras_devae")
+
+
+class ClaimedError(UsageError):
+    """Another process has the claim."""
+
+
+class RunLock:
+    """The claim of a process on a run.
+
+    The operating system holds it, and lets go of it when the process ends, even by `kill -9`.
+
+    Args:
+        file: The file that the claim is on, in a folder that is the run's alone.
+    """
+
+    def __init__(self, file):
+        self._file = Path(file)
+        self._lock = None
+
+    def acquire(self, timeout=_PATIENCE_SECONDS):
+        """Takes the claim, unless this object has it.
+
+        Args:
+            timeout: Seconds to wait for somebody else to give it up; default 1.
+
+        Raises:
+            ClaimedError: If somebody else has it.
+            UsageError: If something that is no such lock has its name.
+            FailureError: If the file cannot be written.
+        """
+        try:
+            self._take(timeout)
+        except TimeoutError:
+            raise ClaimedError(
+                f"Another process is training the run {self._file.parent}. Wait until it has ended."
+            ) from None
+        except ModuleNotFoundError:
+            # Training does with few distributions, this is not among them.
+            logger.warning(
+                "filelock is not installed: see to it that no other process trains %s.",
+                self._file.parent,
+            )
+        except OSError as error:
+            raise FailureError(f"{self._file} cannot be locked: {reason_of(error)}.") from None
+        except NotImplementedError:
+            logger.warning(
+                "The file system of %s has no locks: see to it that no other process trains it.",
+                self._file.parent,
+            )
+
+    def release(self):
+        """Gives the claim up, if there is one."""
+        if self._lock is not None:
+            self._lock.release()
+            self._lock = None
+
+    def is_held(self):
+        """Tells whether this object or anybody else has the claim."""
+        if self._lock is not None:
+            return True
+        if not (self._file.is_file() and self._is_free_or_ours()):
+            return False
+        try:
+            self._take(0)
+        except TimeoutError:
+            return True
+        except (ModuleNotFoundError, NotImplementedError, OSError):
+            # Nobody can hold it, or the folder may only be read.
+            return False
+        self.release()
+        return False
+
+    def _is_free_or_ours(self):
+        # Taking a lock empties its file.
+        taken = os.path.lexists(self._file)
+        return not taken or (self._file.is_file() and not self._file.stat().st_size)
+
+    def _take(self, timeout):
+        if self._lock is not None:
+            return
+        import filelock
+
+        if not self._is_free_or_ours():
+            raise UsageError(
+                f"{self._file} is not a lock of this package, which is an empty file. Move it away."
+            )
+        lock = filelock.FileLock(self._file)
+        lock.acquire(timeout=timeout)
+        self._lock = lock

@@ -1,0 +1,226 @@
+"""Training of a run: from its configuration to a trained model in the run's folder."""
+
+import contextlib
+import logging
+import shutil
+
+import keras
+
+from keras_devae.backend import replicas as distribution
+from keras_devae.callbacks import ProgressReport
+from keras_devae.errors import FailureError
+from keras_devae.runs.environment import describe_environment
+from keras_devae.runs.faults import explained
+from keras_devae.runs.recorder import OneTraining, RunRecorder
+from keras_devae.runs.folder import repair_command
+from keras_devae.runs.tracking import tracking_callbacks
+from keras_devae.runs.trained_model import load_run_model, load_trained
+from keras_devae.files import archive_damage, replacing
+from keras_devae.process.interruption import Interruption
+from keras_devae.losses import GaussianLikelihood
+from keras_devae.models import MODELS
+from keras_devae.models.images import check_images
+from keras_devae.models.saved import UnreadableModelError
+from keras_devae.input.batches import Batches
+
+logger = logging.getLogger("keras_devae")
+
+
+def build_model(config, dataset):
+    """Builds and compiles the model of a run, and checks that the images fit it.
+
+    Args:
+        config: A completed `RunConfig`.
+        dataset: Its data set.
+
+    Returns:
+        The model, ready for `fit`.
+
+    Raises:
+        UsageError: If the networks do not take such images.
+    """
+    keras.utils.set_random_seed(config.seed)
+    with _dtype_policy(config.mixed_precision), distribution.scope(config.distribute):
+        model = MODELS[config.model].for_images(
+            dataset.image_shape,
+            latent_dim=config.latent_dim,
+            network=config.network,
+            likelihood=_likelihood(config),
+            seed=config.seed,
+            **_of_networks(config),
+            **config.model_options,
+        )
+        some = dataset.images(range(min(len(dataset), config.batch_size)))
+        check_images(some, model.image_shape, model.likelihood.bounded)
+        model.compile(
+            optimizer=keras.optimizers.Adam(config.learning_rate),
+            steps_per_execution=config.steps_per_execution,
+            jit_compile="auto" if config.jit_compile is None else config.jit_compile,
+        )
+    return model
+
+
+def _likelihood(config):
+    if config.likelihood_sigma is None:
+        return config.likelihood
+    return GaussianLikelihood(sigma=config.likelihood_sigma)
+
+
+def _of_networks(config):
+    return {} if config.network_units is None else {"network_units": config.network_units}
+
+
+@contextlib.contextmanager
+def _dtype_policy(precision):
+    """Builds layers in a given precision inside a `with`, and leaves the process as it was."""
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy("float32" if precision == "off" else f"mixed_{precision}")
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy(before)
+
+
+def train(model, config, run, dataset, progress=True):
+    """Trains a new run, and leaves history, checkpoints and model in its folder.
+
+    Args:
+        model: The model, from `build_model`.
+        config: A completed `RunConfig`.
+        run: The `RunDirectory`, empty.
+        dataset: The data set.
+        progress: Whether to show progress; default true.
+
+    Returns:
+        The trained model.
+
+    Raises:
+        UsageError: If another process trains the run.
+        FailureError: If a loss becomes NaN or infinite, or memory or disk are too small.
+    """
+    run.claim()
+    run.write_record(config, dataset.provenance, describe_environment())
+    run.record_time("begun")
+    return _fit(model, config, run, dataset, 0, progress)
+
+
+def resume(config, run, dataset, progress=True):
+    """Goes on with an interrupted run from its newest good checkpoint, unless it is trained.
+
+    Args:
+        config: The run's `RunConfig`.
+        run: The `RunDirectory`.
+        dataset: The data set.
+        progress: Whether to show progress; default true.
+
+    Returns:
+        The trained model.
+
+    Raises:
+        UsageError: If another process trains the run.
+        FailureError: If no checkpoint can be read, a loss becomes NaN or infinite, or memory or
+            disk are too small.
+    """
+    run.claim()
+    run.remove_leftovers()
+    if run.is_trained():
+        return load_trained(run)
+    with distribution.scope(config.distribute):
+        model, step = _load_newest_checkpoint(run, config)
+    if model is None:
+        return train(build_model(config, dataset), config, run, dataset, progress)
+    return _fit(model, config, run, dataset, step, progress)
+
+
+def _load_newest_checkpoint(run, config):
+    steps = run.checkpoint_steps()
+    if steps and steps[0] > config.steps:
+        raise FailureError(
+            f"{run.checkpoint_file(steps[0])} is of a step after the run's last, {config.steps}. "
+            f"Move it away, or have it renamed with: {repair_command(run.path)}"
+        )
+    for number, step in enumerate(steps):
+        file = run.checkpoint_file(step)
+        try:
+            model = load_run_model(file, config)
+        except UnreadableModelError as error:
+            if archive_damage(file) is None:
+                raise FailureError(f"It is whole, but: {error}") from error
+            logger.warning("Skipping the damaged checkpoint of step %d: %s", step, error)
+            continue
+        for damaged in steps[:number]:
+            run.set_aside(run.checkpoint_file(damaged))
+        return model, step
+    if steps:
+        raise FailureError(f"None of the checkpoints in {run.checkpoints} can be read.")
+    return None, 0
+
+
+def _fit(model, config, run, dataset, start_step, progress):
+    history = [row for row in run.read_history() if row["step"] <= start_step]
+    interruption = Interruption()
+    # Of several processes, each would have to be interrupted at the same step.
+    alone = config.distribute is None or distribution.process()[1] == 1
+    lengths = (config.steps, history, config.checkpoint_every)
+    recorder = RunRecorder(run, start_step, *lengths, interruption, config.keep, postpones=alone)
+    report = ProgressReport(config.steps, start_step)
+    callbacks = [*tracking_callbacks(config, run, dataset, start_step), recorder]
+    callbacks += [report] if progress else []
+    with explained(run, lambda: f"Training stopped after step {recorder.step}"), interruption:
+        if start_step < config.steps:
+            with distribution.scope(config.distribute), _closing(recorder, report):
+                _fit_in_parts(model, config, dataset, start_step, callbacks)
+        interruption.postponed = False
+        run.record_time("trained")
+        _keep_as_trained(run, config.steps)
+        interruption.check()
+    # What follows is for one device.
+    return model if config.distribute is None else load_trained(run)
+
+
+def _fit_in_parts(model, config, dataset, start_step, callbacks):
+    """Trains to the end: first what is left of an epoch that was broken off, if there is one."""
+    left = -start_step % config.checkpoint_every
+    whole = config.steps - start_step - left
+    parts = [(left, 1)] if left else []
+    parts += [(config.checkpoint_every, -(-whole // config.checkpoint_every))] if whole > 0 else []
+    training = OneTraining(start_step, callbacks)
+    for steps, epochs in parts:
+        training.is_last = (steps, epochs) == parts[-1]
+        batches = Batches(
+            dataset,
+            config.batch_size,
+            steps,
+            config.seed,
+            start_step,
+            resident=config.resident,
+        )
+        model.fit(batches, epochs=epochs, verbose=0, callbacks=[training])
+        start_step += steps * epochs
+
+
+@contextlib.contextmanager
+def _closing(recorder, report):
+    """Ends what goes on beside training; what went wrong first is what is raised.
+
+    Where training was interrupted, the last step is kept.
+    """
+    try:
+        yield
+    except BaseException as reason:
+        report.progress.stop()
+        try:
+            recorder.close()
+            if isinstance(reason, KeyboardInterrupt):
+                recorder.keep_last_step()
+        except Exception as error:
+            logger.warning("Nor could the last checkpoint be written. %s", error)
+        raise
+    report.progress.stop()
+    recorder.close()
+
+
+def _keep_as_trained(run, step):
+    """Makes the checkpoint of the last step the run's trained model."""
+    with replacing(run.model_file, durable=True) as temporary:
+        shutil.copyfile(run.checkpoint_file(step), temporary)

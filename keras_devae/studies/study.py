@@ -1,0 +1,237 @@
+"""A study: many runs in one folder."""
+
+import dataclasses
+from pathlib import Path
+
+from keras_devae import checks, data
+from keras_devae.checks import usable_path
+from keras_devae.data.loading import OWN_KINDS
+from keras_devae.errors import FailureError, UsageError, unknown_name
+from keras_devae.files import check_writable, is_there, write_json
+from keras_devae.models.declarations import MODEL_CATALOGUE
+from keras_devae.runs.config.flat_settings import config_from_settings
+from keras_devae.runs.config.run_config import absolute_paths
+from keras_devae.runs.folder import find_runs
+from keras_devae.runs.records import StudyList, read_record
+from keras_devae.runs.tracking import check_tensorboard
+from keras_devae.studies.keys import run_key, run_name
+from keras_devae.studies.study_file import read_study_file
+from keras_devae.studies.study_run import StudyRun, count_states
+from keras_devae.studies.sweep import check_count
+
+
+class Study:
+    """Many runs in one folder: `RUNS-DIR/NAME/`.
+
+    In there is a folder for each run, as `keras-devae train` makes it; `logs/`; `records/`, what
+    the study notes of each run; and `study.json`, its list of runs.
+
+    Args:
+        folder: The folder.
+        plan: Name of each run -> pair of its key and its `RunConfig`.
+    """
+
+    def __init__(self, folder, plan):
+        self.folder = Path(folder)
+        self.name = self.folder.name
+        self.plan = plan
+        self.runs = [StudyRun(self.folder, name) for name in plan]
+
+    @classmethod
+    def from_file(cls, path, runs_dir="runs"):
+        """Reads and checks a study file; touches nothing.
+
+        Args:
+            path: The file, see `keras_devae.studies.study_file.read_study_file`.
+            runs_dir: Folder of the study's folder; default `"runs"`.
+
+        Raises:
+            UsageError: If something is wrong with the file or with any of its runs, or two of them
+                are the same.
+        """
+        name, runs = read_study_file(path)
+        return cls.from_settings(usable_path("The folder of the runs", runs_dir) / name, runs)
+
+    @classmethod
+    def from_settings(cls, folder, runs):
+        """Makes a study of runs that are given one by one; touches nothing.
+
+        Args:
+            folder: The study's folder.
+            runs: List of the flat settings of each run, see
+                `keras_devae.runs.config.flat_settings.config_from_settings`.
+
+        Raises:
+            UsageError: If something is wrong with a run, or two of them are the same.
+        """
+        return cls(usable_path("The folder of a study", folder), _planned(runs))
+
+    @classmethod
+    def from_folder(cls, folder):
+        """Opens the folder of a study that has been run.
+
+        Raises:
+            UsageError: If there is no study.
+            FailureError: If its list of runs, or the settings of one, cannot be read.
+        """
+        folder = usable_path("The folder of a study", folder)
+        file = folder / "study.json"
+        if not is_there(file):
+            raise UsageError(f"There is no study in {folder}: it has no study.json.")
+        names = run_names(folder)
+        return cls(folder, {name: StudyRun(folder, name).read_settings() for name in names})
+
+    @classmethod
+    def open(cls, path, runs_dir="runs"):
+        """Opens a study by its file or by its folder.
+
+        Args:
+            path: The file or the folder.
+            runs_dir: As for `from_file`.
+
+        Raises:
+            UsageError: As for `from_file` and `from_folder`.
+            FailureError: As for `from_folder`.
+        """
+        path = usable_path("A study", path)
+        return cls.from_folder(path) if path.is_dir() else cls.from_file(path, runs_dir)
+
+    def write(self, beside_others=False):
+        """Makes the folder and notes what each run is. Runs that are there already stay.
+
+        Args:
+            beside_others: Whether the list of runs keeps those that another study has put into the
+                same folder; default false: it names this one's only.
+
+        Raises:
+            UsageError: If something else is there, or nothing can be written.
+            DiskFullError: If there is no room.
+        """
+        file = self.folder / "study.json"
+        check_writable(file)
+        if self._holds_something() and not self._is_a_study():
+            raise UsageError(
+                f"{self.folder} exists and is not a study. Choose another `name` in the study file "
+                "or another folder with --runs-dir."
+            )
+        (self.folder / "logs").mkdir(parents=True, exist_ok=True)
+        for run in self.runs:
+            run.write_settings(*self.plan[run.name])
+        # From what is noted of each run: two studies may write the list at the same time.
+        notes = self.folder.glob("records/*/settings.json") if beside_others else ()
+        others = sorted(note.parent.name for note in notes)
+        names = list(dict.fromkeys([*self.plan, *others]))
+        # Last: whoever finds it finds the settings of every run that it names.
+        write_json(file, {"name": self.name, "runs": names})
+
+    def _is_a_study(self):
+        """Tells whether the folder has the list of a study, or its notes where that is damaged."""
+        if any(self.folder.glob("records/*/settings.json")):
+            return True
+        try:
+            return bool(run_names(self.folder))
+        except FailureError:
+            return False
+
+    def _holds_something(self):
+        # What a process leaves that is killed before it has written the list of runs.
+        beginnings = ("logs", "records")
+        names = [entry.name for entry in self.folder.iterdir()] if self.folder.is_dir() else ()
+        return any(not name.startswith(".") and name not in beginnings for name in names)
+
+    def others(self):
+        """Returns the names of the runs in the folder that are none of the study's, a list."""
+        return [run.name for run in find_runs(self.folder) if run.name not in self.plan]
+
+    def steps(self, run):
+        """Returns how many steps a run has in all: one for a model that is fitted in one go.
+
+        Args:
+            run: One of `runs`.
+        """
+        config = self.plan[run.name][1]
+        return 1 if MODEL_CATALOGUE[config.model].fitted else config.steps
+
+    def counts(self):
+        """Returns how many runs are in each of the states, a dictionary in their order."""
+        return count_states(run.state() for run in self.runs)
+
+    def status(self):
+        """Returns a dictionary for each run: name, state, steps, seconds and reason of failure.
+
+        Raises:
+            FailureError: If the reason of a failure cannot be read.
+        """
+        return [self._status_of(run) for run in self.runs]
+
+    def _status_of(self, run):
+        state, steps = run.state(), self.steps(run)
+        return {
+            "run": run.name,
+            "state": state,
+            "step": steps if state == "done" else run.steps_done(),
+            "steps": steps,
+            "seconds": round(run.seconds(), 1),
+            "reason": run.reason(state),
+        }
+
+
+def run_names(folder):
+    """Returns the names of the runs that `study.json` lists in the folder of a study.
+
+    Raises:
+        FailureError: If the list cannot be read, or a name is none.
+    """
+    file = Path(folder) / "study.json"
+    names = read_record(file, StudyList, "Run the study's file again.")["runs"]
+    for name in names:
+        try:
+            checks.run_name("The name of a run", name)
+        except UsageError as error:
+            raise FailureError(f"{file} is damaged: {error} Run the study's file again.") from None
+    return list(dict.fromkeys(names))
+
+
+def _planned(runs):
+    check_count(len(runs), "The study")
+    plan, numbers = {}, {}
+    for number, settings in enumerate(runs, start=1):
+        try:
+            config = config_from_settings(settings)
+            _check_data(config)
+            check_tensorboard(config)
+        except UsageError as error:
+            raise UsageError(
+                f"In run {number} of {len(runs)} ({_brief(settings)}): {error}"
+            ) from None
+        key = run_key(config)
+        name = run_name(config, key)
+        if name in plan:
+            raise UsageError(
+                f"The runs {numbers[name]} and {number} of the study are the same ({name}). Leave "
+                "one of them out."
+            )
+        plan[name] = (key, dataclasses.replace(config, **absolute_paths(config)))
+        numbers[name] = number
+    return plan
+
+
+def _check_data(config):
+    kind, colon, path = config.dataset.partition(":")
+    if not colon and config.dataset not in data.names():
+        raise unknown_name("data set", config.dataset, data.names())
+    if colon and kind not in OWN_KINDS:
+        raise unknown_name("kind of data", kind, OWN_KINDS)
+    if colon and not Path(path).expanduser().exists():
+        raise UsageError(f"There is nothing at {path}, where `dataset` looks for images.")
+    if config.factors_file and not Path(config.factors_file).expanduser().is_file():
+        raise UsageError(f"There is no file {config.factors_file}, which `factors_file` names.")
+    if config.data_dir and not Path(config.data_dir).expanduser().is_dir():
+        raise UsageError(
+            f"There is no folder {config.data_dir}, which `data_dir` names. Make it, or leave "
+            "`data_dir` out."
+        )
+
+
+def _brief(settings):
+    return ", ".join(f"{name}={checks.shown(value)}" for name, value in settings.items())

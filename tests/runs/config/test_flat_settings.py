@@ -1,0 +1,66 @@
+"""Settings as users name them."""
+
+import pytest
+
+from keras_devae.cli.train import train
+from keras_devae.errors import UsageError
+from keras_devae.runs import RunConfig
+from keras_devae.runs.config.flat_settings import (
+    config_from_settings,
+    default_name,
+    setting_names,
+    without_defaults,
+)
+
+#: Parameters of `train` that say where a run lands, not what it is.
+NOT_SETTINGS = {"run", "runs_dir", "resume_run", "overwrite", "as_json"}
+
+
+def test_settings_stand_side_by_side():
+    settings = {"preset": "small", "model": "beta_vae", "beta": 4, "seed": 3, "steps": 10}
+    assert config_from_settings(settings) == RunConfig(
+        model="beta_vae",
+        model_options={"beta": 4},
+        seed=3,
+        steps=10,
+        batch_size=64,
+        learning_rate=5e-4,
+        image_size=32,
+    )
+    assert config_from_settings({}) == RunConfig()
+
+
+def test_train_takes_every_setting_as_an_option():
+    # The backend is an option of the whole command line.
+    parameters = {parameter.name for parameter in train.params} - NOT_SETTINGS
+    assert parameters == set(setting_names()) - {"backend"}
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"latent": 3}, "Unknown setting 'latent'. Did you mean 'latent_dim'"),
+        ({"model_options": {}}, "Unknown setting 'model_options'"),
+        ({"model": 3}, "`model` must be a text. Received: 3"),
+        ({"seed": 1.5}, "`seed` must be a whole number"),
+        ({"track": [1]}, "`track` must be a list of texts"),
+        ({"jit_compile": "on"}, "`jit_compile` must be true or false"),
+        ({"model": "vae", "beta": 4}, "Unknown option of vae 'beta'"),
+        ({"dataset": "npy:images.npy", "metrics": ["mig"]}, "factors"),
+    ],
+)
+def test_what_is_wrong_is_said_in_a_sentence(settings, message):
+    with pytest.raises(UsageError, match=message):
+        config_from_settings(settings)
+
+
+def test_names_and_differences():
+    config = config_from_settings({"dataset": "npz:a/b.npz", "seed": 7, "betas": [1, 2]})
+    assert default_name(config) == "devae-npz-seed7"
+    assert default_name(config, "quick") == "devae-npz-quick-seed7"
+    assert without_defaults(config) == {
+        "dataset": "npz:a/b.npz",
+        "seed": 7,
+        "model_options": {"betas": (1.0, 2.0)},
+    }
+    assert without_defaults(RunConfig()) == {}
