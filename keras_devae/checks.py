@@ -8,8 +8,17 @@ import re
 import reprlib
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from keras_devae.errors import UsageError, unknown_name
+
+if TYPE_CHECKING:
+    import numpy as np
+
+#: A NumPy array; shapes and dtypes are in the docstrings.
+Array: TypeAlias = "np.ndarray[Any, np.dtype[Any]]"
+#: A tensor of whichever backend Keras uses.
+Tensor: TypeAlias = Any
 
 #: What a run, or a study, may be called: a folder of that name can be made everywhere, and typed.
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
