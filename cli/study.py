@@ -116,18 +116,19 @@ def status(study, runs_dir, as_json):
 @json_option
 def table(study, runs_dir, output, as_json):
     """Collect all results: a row for each run, latent layer and metric, with every setting."""
+    from keras_devae.comparison.tables import csv_text
     from keras_devae.files import check_writable, write_text
     from keras_devae.studies.study import Study
-    from keras_devae.studies.table import csv_text, result_rows
+    from keras_devae.studies.table import COLUMNS, result_rows
 
     if output:
         check_writable(output)
     rows = result_rows(Study.open(study, runs_dir))
     if output:
-        write_text(output, csv_text(rows))
+        write_text(output, csv_text(rows, COLUMNS))
     if as_json:
         print_json(rows)
     elif output:
         click.echo(f"{len(rows)} rows in {output}")
     else:
-        click.echo(csv_text(rows), nl=False)
+        click.echo(csv_text(rows, COLUMNS), nl=False)

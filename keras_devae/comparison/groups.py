@@ -18,7 +18,7 @@ from keras_devae.models.declarations import MODEL_CATALOGUE
 from keras_devae.runs.config.flat_settings import setting_names
 from keras_devae.runs.config.run_config import RunConfig
 from keras_devae.runs.folder import RunDirectory, find_runs
-from keras_devae.studies.study import run_names
+from keras_devae.runs.records import run_names
 
 #: Settings that say how a run was carried out, and change neither model nor scores.
 IRRELEVANT = frozenset(

@@ -1,11 +1,13 @@
 """Comparisons and selections of runs as tables: to read, as Markdown, and as CSV."""
 
+import csv
 import dataclasses
+import io
+import json
 from pathlib import Path
 
 from keras_devae.errors import UsageError
 from keras_devae.files import check_writable, write_text
-from keras_devae.studies.table import csv_text
 
 #: Metrics that are shown where nothing else is asked for -> their titles.
 SHOWN = {
@@ -220,3 +222,37 @@ def _number(value):
 def _digits(value):
     """Digits behind the point that leave a number about four in all."""
     return 3 if abs(value) < 10 else 2 if abs(value) < 100 else 1
+
+
+def csv_text(rows, empty=()):
+    """Writes a table as CSV, of which every column has one type.
+
+    Args:
+        rows: List of dictionaries with the same keys.
+        empty: Columns of a table without rows.
+
+    Returns:
+        The text. Lists and tables are JSON, truth values `true` and `false`, nothing is empty, and
+        in a column with a fraction every number has a decimal point.
+    """
+    text = io.StringIO()
+    columns = list(rows[0]) if rows else list(empty)
+    fractional = {name for name in columns if any(isinstance(r[name], float) for r in rows)}
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(columns)
+    for row in rows:
+        writer.writerow([_cell(value, name in fractional) for name, value in row.items()])
+    return text.getvalue()
+
+
+def _cell(value, fractional):
+    match value:
+        case None:
+            return ""
+        case bool():
+            return "true" if value else "false"
+        case dict() | list() | tuple():
+            return json.dumps(value)
+        case int() | float():
+            return repr(float(value)) if fractional else str(value)
+    return value

@@ -2,7 +2,6 @@
 
 from keras_devae.errors import UsageError
 from keras_devae.evaluation import evaluate
-from keras_devae.reports import write_report
 from keras_devae.runs.run_encoding import run_encoding
 from keras_devae.runs.trained_model import model_hash
 from keras_devae.process.interruption import Interruption
@@ -44,6 +43,9 @@ def finish(model, config, run, dataset, **progress):
     # A report beside scores says that a run is done: none of an earlier model may stand there.
     run.report_file.unlink(missing_ok=True)
     run.write_metrics(scores)
+    # Reports stand above runs; this one is asked for from below.
+    from keras_devae.reports import write_report
+
     files = write_report(run, model, config, dataset, scores)
     return scores, {
         "Report": run.report_file,

@@ -1,9 +1,11 @@
 """What the JSON files in the folder of a run or a study hold, checked when they are read."""
 
 import datetime
+from pathlib import Path
 from typing import Any, NotRequired, TypedDict
 
-from keras_devae.errors import FailureError
+from keras_devae import checks
+from keras_devae.errors import FailureError, UsageError
 from keras_devae.runs.config.kinds import misfit
 from keras_devae.files import read_json
 
@@ -136,3 +138,19 @@ def _wrong_layers(scores):
 
 
 _CHECKS = {RunRecord: _wrong_times, Scores: _wrong_layers}
+
+
+def run_names(folder):
+    """Returns the names of the runs that `study.json` lists in the folder of a study.
+
+    Raises:
+        FailureError: If the list cannot be read, or a name is none.
+    """
+    file = Path(folder) / "study.json"
+    names = read_record(file, StudyList, "Run the study's file again.")["runs"]
+    for name in names:
+        try:
+            checks.run_name("The name of a run", name)
+        except UsageError as error:
+            raise FailureError(f"{file} is damaged: {error} Run the study's file again.") from None
+    return list(dict.fromkeys(names))

@@ -2,6 +2,6 @@
 
 from keras_devae.studies.study import Study
 from keras_devae.studies.sweep import expand
-from keras_devae.studies.table import csv_text, result_rows
+from keras_devae.studies.table import result_rows
 
-__all__ = ["Study", "csv_text", "expand", "result_rows"]
+__all__ = ["Study", "expand", "result_rows"]

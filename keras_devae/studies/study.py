@@ -12,7 +12,7 @@ from keras_devae.models.declarations import MODEL_CATALOGUE
 from keras_devae.runs.config.flat_settings import config_from_settings
 from keras_devae.runs.config.run_config import absolute_paths
 from keras_devae.runs.folder import find_runs
-from keras_devae.runs.records import StudyList, read_record
+from keras_devae.runs.records import run_names
 from keras_devae.runs.tracking import check_tensorboard
 from keras_devae.studies.keys import run_key, run_name
 from keras_devae.studies.study_file import read_study_file
@@ -174,22 +174,6 @@ class Study:
             "seconds": round(run.seconds(), 1),
             "reason": run.reason(state),
         }
-
-
-def run_names(folder):
-    """Returns the names of the runs that `study.json` lists in the folder of a study.
-
-    Raises:
-        FailureError: If the list cannot be read, or a name is none.
-    """
-    file = Path(folder) / "study.json"
-    names = read_record(file, StudyList, "Run the study's file again.")["runs"]
-    for name in names:
-        try:
-            checks.run_name("The name of a run", name)
-        except UsageError as error:
-            raise FailureError(f"{file} is damaged: {error} Run the study's file again.") from None
-    return list(dict.fromkeys(names))
 
 
 def _planned(runs):

@@ -1,14 +1,12 @@
 """The results of a study as one tidy table."""
 
-import csv
-import io
-import json
-
 from keras_devae.errors import FailureError, UsageError
 
 #: Columns before and after those of the settings.
 _FIRST = ("run", "key", "state", "reason")
 _SCORE = ("layer", "metric", "value")
+#: Columns of a table without rows.
+COLUMNS = (*_FIRST, *_SCORE)
 
 
 def result_rows(study):
@@ -29,26 +27,6 @@ def result_rows(study):
     rows = [row for run in study.runs for row in _rows_of(study, run)]
     columns = _columns(rows)
     return [{name: row.get(name) for name in columns} for row in rows]
-
-
-def csv_text(rows):
-    """Writes a table as CSV, of which every column has one type.
-
-    Args:
-        rows: What `result_rows` returns.
-
-    Returns:
-        The text. Lists and tables are JSON, truth values `true` and `false`, nothing is empty, and
-        in a column with a fraction every number has a decimal point.
-    """
-    text = io.StringIO()
-    columns = list(rows[0]) if rows else [*_FIRST, *_SCORE]
-    fractional = {name for name in columns if any(isinstance(r[name], float) for r in rows)}
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(columns)
-    for row in rows:
-        writer.writerow([_cell(value, name in fractional) for name, value in row.items()])
-    return text.getvalue()
 
 
 def _rows_of(study, run):
@@ -106,16 +84,3 @@ def _columns(rows):
     about = [n for n in others if n in ("seconds", "device") or n.startswith("data.")]
     settings = [name for name in others if name not in about]
     return [*_FIRST, *settings, *options, *_SCORE, *about, *versions]
-
-
-def _cell(value, fractional):
-    match value:
-        case None:
-            return ""
-        case bool():
-            return "true" if value else "false"
-        case dict() | list() | tuple():
-            return json.dumps(value)
-        case int() | float():
-            return repr(float(value)) if fractional else str(value)
-    return value

@@ -6,7 +6,8 @@ import json
 
 import pytest
 
-from keras_devae.studies import csv_text, result_rows
+from keras_devae.comparison.tables import csv_text
+from keras_devae.studies import result_rows
 
 LAYERS = (
     {"layer": 0, "mig.score": 0.25, "active_variables.count": 2, "elbo": None},
