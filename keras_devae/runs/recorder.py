@@ -5,6 +5,7 @@ import math
 
 import keras
 
+from keras_devae.models.guard import TrainingGuard
 from keras_devae.runs.checkpoints import (
     CheckpointWriter,
     check_finite,
@@ -12,7 +13,6 @@ from keras_devae.runs.checkpoints import (
     save_model,
     state_variables,
 )
-from keras_devae.models.guard import TrainingGuard
 
 logger = logging.getLogger("keras_devae")
 
