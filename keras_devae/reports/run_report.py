@@ -78,7 +78,7 @@ def report_page(run, model, config, dataset, scores, latents, history, pictures)
     last = history[-1] if history else {}
     problems = [
         *_scores_of_another_model(model, run, scores),
-        *model.complaints(last),
+        *model.training_warnings(last),
         *find_problems(
             config, history, latents[0], layers, run.is_trained(), run.path, run.is_claimed()
         ),

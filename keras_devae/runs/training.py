@@ -14,7 +14,7 @@ from keras_devae.input.batches import Batches
 from keras_devae.losses import GaussianLikelihood
 from keras_devae.models import MODELS
 from keras_devae.models.images import check_images
-from keras_devae.models.saved import UnreadableModelError
+from keras_devae.models.saving import UnreadableModelError
 from keras_devae.process.interruption import Interruption
 from keras_devae.runs.environment import describe_environment
 from keras_devae.runs.faults import explained
