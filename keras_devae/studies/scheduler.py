@@ -23,16 +23,7 @@ _ENDED_FROM_OUTSIDE = (INTERRUPTED, TERMINATED)
 
 
 class StudyProgress(NamedTuple):
-    """How far a study is.
-
-    Attributes:
-        done: Number of runs that are done.
-        running: Number of runs that a process, here or elsewhere, is working on.
-        failed: Number of runs that failed.
-        waiting: Number of runs that wait for their turn.
-        seconds_left: Estimated seconds until the study ends, `None` before any run is done.
-        ended: A line for each run that has ended since the last report.
-    """
+    """How far a study is: numbers of runs, and a line for each that ended since the last report."""
 
     done: int
     running: int
@@ -53,24 +44,21 @@ def carry_out_study(
     report: Callable[[StudyProgress], object],
     retry_failed: bool = False,
 ) -> StudyProgress:
-    """Carries out all runs of a study that are neither done nor failed.
+    """Carries out all runs of a study, written to disk, that are neither done nor failed.
 
     Interrupted runs are resumed. A failed run does not stop the others. A run whose process is
     killed is restarted after those that wait, twice at most. A run that another process is working
-    on is left to it, and taken over if that process dies.
+    on is left to it, and taken over if that process dies. After Ctrl-C or SIGTERM the runs are
+    ended so that they can be resumed.
 
     Args:
-        study: The study, written to disk.
-        engine: What carries out its runs.
-        report: Called with a `StudyProgress` when a run has ended, and every two seconds.
+        study: The study.
+        engine: The engine, which is closed at the end.
+        report: Called when a run has ended, and every two seconds.
         retry_failed: Whether failed runs are tried again; default false.
 
     Returns:
-        The last `StudyProgress`.
-
-    Raises:
-        KeyboardInterrupt: After Ctrl-C or, as `Termination`, SIGTERM. The runs are ended so that
-            they can be resumed.
+        How far the study has come.
     """
     schedule = _Schedule(study, engine, retry_failed)
     with Interruption(), engine:
@@ -87,18 +75,10 @@ def carry_out_study(
 def estimate_seconds_left(
     finished: Sequence[tuple[int, float]], steps_left: Sequence[int], workers: int
 ) -> float | None:
-    """Estimates how long the runs that are not done still take.
+    """Estimates the seconds that the other runs take, `None` before any run is done.
 
-    A step is taken to cost what it did on average in the runs that are done, including everything
-    before and after training.
-
-    Args:
-        finished: Steps and seconds of each run that is done; 0 seconds where they are not known.
-        steps_left: For each run that is not done, how many steps are left.
-        workers: How many runs are carried out at a time.
-
-    Returns:
-        Seconds, or `None` before any run is done.
+    A step is taken to cost what it did on average in the runs that are done, given by their steps
+    and seconds (0 if unknown), including everything before and after training.
     """
     known = [(steps, seconds) for steps, seconds in finished if seconds > 0]
     if not known:

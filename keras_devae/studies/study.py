@@ -82,12 +82,10 @@ class Study:
             UsageError: If there is no study.
             FailureError: If its list of runs, or the settings of one, cannot be read.
         """
-        folder = usable_path("The folder of a study", folder)
-        file = folder / "study.json"
-        if not is_there(file):
-            raise UsageError(f"There is no study in {folder}: it has no study.json.")
-        names = run_names(folder)
-        return cls(folder, {name: StudyRun(folder, name).read_settings() for name in names})
+        path = usable_path("The folder of a study", folder)
+        if not is_there(path / "study.json"):
+            raise UsageError(f"There is no study in {path}: it has no study.json.")
+        return cls(path, {name: StudyRun(path, name).read_settings() for name in run_names(path)})
 
     @classmethod
     def open(cls, path: str | Path, runs_dir: str | Path = "runs") -> Self:
@@ -101,8 +99,8 @@ class Study:
             UsageError: As for `from_file` and `from_folder`.
             FailureError: As for `from_folder`.
         """
-        path = usable_path("A study", path)
-        return cls.from_folder(path) if path.is_dir() else cls.from_file(path, runs_dir)
+        place = usable_path("A study", path)
+        return cls.from_folder(place) if place.is_dir() else cls.from_file(place, runs_dir)
 
     def write(self, beside_others: bool = False) -> None:
         """Makes the folder and notes what each run is; runs that are there already stay.
@@ -117,7 +115,7 @@ class Study:
         """
         file = self.folder / "study.json"
         check_writable(file)
-        if self._holds_something() and not self._is_a_study():
+        if self._holds_anything() and not self._is_study():
             raise UsageError(
                 f"{self.folder} exists and is not a study. Choose another `name` in the study file "
                 "or another folder with --runs-dir."
@@ -132,7 +130,7 @@ class Study:
         # Last: whoever finds it finds the settings of every run that it names.
         write_json(file, {"name": self.name, "runs": names})
 
-    def _is_a_study(self) -> bool:
+    def _is_study(self) -> bool:
         """Returns whether the folder has the list of a study, or its notes if that is damaged."""
         if any(self.folder.glob("records/*/settings.json")):
             return True
@@ -141,7 +139,7 @@ class Study:
         except FailureError:
             return False
 
-    def _holds_something(self) -> bool:
+    def _holds_anything(self) -> bool:
         # What a process leaves behind that is killed before it has written the list of runs.
         beginnings = ("logs", "records")
         names = [entry.name for entry in self.folder.iterdir()] if self.folder.is_dir() else ()
@@ -197,8 +195,8 @@ def _plan(runs: Sequence[Mapping[str, Any]]) -> dict[str, tuple[str, RunConfig]]
         name = run_name(config, key)
         if name in plan:
             raise UsageError(
-                f"Runs {numbers[name]} and {number} of the study are the same ({name}). Leave one of "
-                "them out."
+                f"Runs {numbers[name]} and {number} of the study are the same ({name}). Leave one "
+                "of them out."
             )
         plan[name] = (key, dataclasses.replace(config, **absolute_paths(config)))
         numbers[name] = number

@@ -31,12 +31,12 @@ def read_study_file(path: str | Path) -> tuple[str, list[Settings]]:
     Raises:
         UsageError: If there is no such file, or it cannot be read, or it has another form.
     """
-    path = usable_path("The study file", path)
-    content = _parse(path)
+    file = usable_path("The study file", path)
+    content = _parse(file)
     if not content:
-        raise UsageError(f"{path} is empty: it must hold the tables `settings` and `sweep`.")
+        raise UsageError(f"{file} is empty: it must hold the tables `settings` and `sweep`.")
     if not isinstance(content, dict):
-        raise UsageError(f"{path} must hold the tables `settings` and `sweep`.")
+        raise UsageError(f"{file} must hold the tables `settings` and `sweep`.")
     for name in content:
         if name not in _TABLES:
             raise unknown_name("part of a study file", name, _TABLES)
@@ -44,7 +44,7 @@ def read_study_file(path: str | Path) -> tuple[str, list[Settings]]:
     if not isinstance(settings, dict):
         raise UsageError(f"`settings` must be a table of settings. Received: {shown(settings)}.")
     runs = [{**settings, **run} for run in expand(content.get("sweep", {}))]
-    return run_name("`name` of a study", content.get("name", path.stem)), runs
+    return run_name("`name` of a study", content.get("name", file.stem)), runs
 
 
 def _parse(path: Path) -> Any:
@@ -58,7 +58,7 @@ def _parse(path: Path) -> Any:
     if not is_there(path):
         raise UsageError(f"There is no study file {path}.")
     try:
-        content = readers[path.suffix](read_text(path, _MOST_BYTES))
+        content = reader(read_text(path, _MOST_BYTES))
         check_size(content, _MOST_LEVELS, _MOST_ENTRIES)
         return content
     except RecursionError:

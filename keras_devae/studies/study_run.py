@@ -82,12 +82,7 @@ class StudyRun:
         return self.study / "records" / self.name
 
     def write_settings(self, key: str, config: RunConfig) -> None:
-        """Notes what the run is.
-
-        Args:
-            key: Its key, see `keras_devae.studies.run_keys.run_key`.
-            config: Its configuration, with absolute paths.
-        """
+        """Notes the key of the run and its configuration with absolute paths."""
         facts = json.loads(json.dumps({"key": key, "settings": config.to_dict()}))
         try:
             noted = read_json(self.settings_file)
@@ -98,11 +93,7 @@ class StudyRun:
             write_json(self.settings_file, facts)
 
     def read_settings(self) -> tuple[str, RunConfig]:
-        """Returns the key and the configuration.
-
-        Raises:
-            FailureError: If they cannot be read.
-        """
+        """Returns the key and the configuration, or raises a `FailureError`."""
         noted = read_record(self.settings_file, RunNote, "Run the study's file again.")
         try:
             return noted["key"], RunConfig.from_dict(noted["settings"])
@@ -113,7 +104,7 @@ class StudyRun:
             ) from None
 
     def lock(self) -> RunLock:
-        """Returns the lock of the run, a `RunLock`, not yet acquired."""
+        """Returns the lock of the run, not yet acquired."""
         return RunLock(self.lock_file)
 
     def is_held(self) -> bool:
@@ -145,12 +136,7 @@ class StudyRun:
         self._note({"event": "start", "host": socket.gethostname(), "step": self.steps_done()})
 
     def note_end(self, status: int, seconds: float) -> None:
-        """Notes that a process has ended.
-
-        Args:
-            status: Its exit status, negative for a signal.
-            seconds: How long it ran.
-        """
+        """Notes the exit status of a process, negative for a signal, and the seconds it took."""
         self._note({"event": "end", "status": status, "seconds": round(seconds, 3)})
 
     def attempts(self) -> list[dict[str, Any]]:
@@ -166,21 +152,12 @@ class StudyRun:
         return sum(attempt.get("seconds", 0) for attempt in self.attempts())
 
     def fail(self, reason: str, status: int | None) -> None:
-        """Notes why it failed.
-
-        Args:
-            reason: One sentence.
-            status: Exit status, negative for a signal, or `None` if it is not known.
-        """
+        """Notes why it failed, a sentence, and the exit status if it is known."""
         facts = {"reason": reason, "status": status, "time": _now(), "log": self._end_of_log()}
         write_json(self.failure_file, facts)
 
     def failure(self) -> Failure | None:
-        """Returns what `fail` noted, or `None`.
-
-        Raises:
-            FailureError: If it cannot be read.
-        """
+        """Returns what `fail` noted, or `None`; raises a `FailureError` if it cannot be read."""
         try:
             return read_record(self.failure_file, Failure, "Remove it, and run the study again.")
         except FailureError:
@@ -192,11 +169,7 @@ class StudyRun:
     def reason(self, state: str | None = None) -> str | None:
         """Returns why it failed, or `None` if it did not, or is running again.
 
-        Args:
-            state: What `state()` returned; default: call it now.
-
-        Raises:
-            FailureError: If the reason cannot be read.
+        `state` is what `state()` returned; default: call it now.
         """
         failure = self.failure() if (state or self.state()) == "failed" else None
         return failure and failure["reason"]

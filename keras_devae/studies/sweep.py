@@ -117,7 +117,7 @@ def _expand_each(nodes: list[Any], where: str) -> list[list[Settings]]:
 
 
 def check_count(count: int, where: str) -> None:
-    """Raises a `UsageError` if there are more runs than a study may have, before they are made."""
+    """Raises a `UsageError` if there are more runs than a study may have."""
     if count > MOST_RUNS:
         raise UsageError(
             f"{where} describes {count:,} runs, but a study has at most {MOST_RUNS:,}. Leave out "

@@ -134,8 +134,8 @@ def test_more_seeds_leave_the_others_what_they_are(study_file):
         ({"preset": ["quick"]}, "Unknown preset"),
         ({"tensorboard": True}, "Say what with --track"),
         ({"metrics": ["migg"]}, "Did you mean 'mig'"),
-        ({"list": [{"seed": 1}, {"seed": 2}, {"seed": 1}]}, "The runs 1 and 3 .*the same"),
-        ({"list": [{"steps": 4}, {}]}, "The runs 1 and 2 .*the same"),
+        ({"list": [{"seed": 1}, {"seed": 2}, {"seed": 1}]}, "Runs 1 and 3 .*the same"),
+        ({"list": [{"steps": 4}, {}]}, "Runs 1 and 2 .*the same"),
     ],
 )
 def test_every_run_is_checked_before_the_first_one_starts(study_file, sweep, message):

@@ -16,19 +16,12 @@ ENGINES = ("local", "inline", "ray")
 def make_engine(
     name: str, workers: int | None = None, ray_options: Mapping[str, Any] | None = None
 ) -> Engine:
-    """Makes an engine.
+    """Makes the engine of a name from `ENGINES`, or raises an error that says why it cannot.
 
     Args:
-        name: One of `ENGINES`.
+        name: `"local"`, processes of this machine; `"inline"`, this process; or `"ray"`.
         workers: How many runs at a time, or `None`: 1, or as many as the Ray cluster has room for.
-            `"inline"`, in this process, takes one at a time.
-        ray_options: Dictionary of `ray_address`, `cpus_per_run` and `gpus_per_run`, each `None`
-            where it is not given.
-
-    Raises:
-        UsageError: If the name is unknown, an option belongs to another engine or is out of range,
-            or Ray is not installed.
-        FailureError: If the Ray cluster is not found.
+        ray_options: `ray_address`, `cpus_per_run` and `gpus_per_run`, each `None` if not given.
     """
     given = {name: value for name, value in (ray_options or {}).items() if value is not None}
     if name not in ENGINES:

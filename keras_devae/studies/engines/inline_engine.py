@@ -31,14 +31,7 @@ class InlineEngine(Engine):
         return [ended.run.name for ended in self._ended]
 
     def start(self, run: StudyRun) -> None:
-        """Carries out a run; what it prints goes to the run's log.
-
-        Args:
-            run: The run.
-
-        Raises:
-            KeyboardInterrupt: After Ctrl-C or, as `Termination`, SIGTERM.
-        """
+        """Carries out a run; what it prints goes to the run's log."""
         began = time.monotonic()
         with (
             run.log_file.open("a", encoding="utf-8", buffering=1) as log,

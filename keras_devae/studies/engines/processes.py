@@ -27,17 +27,10 @@ def start_worker(
     environment: Mapping[str, str] | None = None,
     share_gpu: bool = False,
 ) -> subprocess.Popen[bytes]:
-    """Starts the process that carries out a run; what it prints goes to the run's log.
+    """Starts the process that carries out a run; it ends when its standard input is closed.
 
-    Args:
-        run: The run.
-        threads: Number of threads it should use, where the environment does not say.
-        environment: Further environment variables.
-        share_gpu: Whether other processes may compute on the same GPU, so that it should take no
-            more of its memory than it needs; default false.
-
-    Returns:
-        The process. It ends when its standard input is closed.
+    What it prints goes to the run's log. `threads` holds where the environment does not say
+    otherwise; with `share_gpu` it takes no more memory of the GPU than it needs.
     """
     limits = {name: str(threads) for name in THREAD_VARIABLES}
     limits |= SHARED_MEMORY if share_gpu else {}
