@@ -1,7 +1,7 @@
 """The file that describes a study."""
 
 import tomllib
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -48,17 +48,13 @@ def read_study_file(path: str | Path) -> tuple[str, list[Settings]]:
 
 
 def _parse(path: Path) -> Any:
-    readers: dict[str, Callable[[str], Any]] = {
-        ".toml": tomllib.loads,
-        ".yaml": _yaml,
-        ".yml": _yaml,
-    }
+    readers = {".toml": tomllib.loads, ".yaml": _read_yaml, ".yml": _read_yaml}
     if path.suffix not in readers:
         raise UsageError(f"A study file ends in .toml, .yaml or .yml. Received: {path}.")
     if not is_there(path):
         raise UsageError(f"There is no study file {path}.")
     try:
-        content = reader(read_text(path, _MOST_BYTES))
+        content = readers[path.suffix](read_text(path, _MOST_BYTES))
         check_size(content, _MOST_LEVELS, _MOST_ENTRIES)
         return content
     except RecursionError:
@@ -67,7 +63,7 @@ def _parse(path: Path) -> Any:
         raise UsageError(f"{path} cannot be read: {reason_of(error)}.") from None
 
 
-def _yaml(text: str) -> Any:
+def _read_yaml(text: str) -> Any:
     # YAML 1.2, in which 1e-4 is a number and `off` a text, unlike in YAML 1.1.
     from ruamel.yaml import YAML, YAMLError
 
