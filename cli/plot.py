@@ -66,6 +66,6 @@ def plot(context, kind, runs, files, active_only, **given):
     directories = directories_of(runs) if several else [RunDirectory.open(run) for run in runs]
     check_request(kind, directories, options, files)
     if kind in PICTURES:
-        choose_backend(context, directories[0].read_config().backend)
+        choose_backend(context, directories[0].read_config().compute.backend)
     for path in draw(kind, directories, options, files):
         click.echo(path)

@@ -118,7 +118,7 @@ def mig_reconstruction_figure(runs, layer=0):
     return figures.score_scatter(
         [score[_RECONSTRUCTION] for score in scores],
         [score[_GAP] for score in scores],
-        [run.read_config().model for run in runs],
+        [run.read_config().model.name for run in runs],
         "reconstruction error in nats",
         "mutual information gap",
     )

@@ -51,7 +51,7 @@ def first_of_each(results):
 def _traversals(drawn):
     images, labels, rows = [], [], []
     for name, result, layer, model, dataset in _with_models(drawn):
-        latents = measure_latents(model, dataset, layer, seed=result.config.seed)
+        latents = measure_latents(model, dataset, layer, seed=result.config.training.seed)
         # A model without active ones is shown by its strongest.
         dimensions = latents.active if len(latents.active) else latents.order[:1]
         start = _start(dataset, result)
@@ -61,7 +61,7 @@ def _traversals(drawn):
             held = latents.factor_of(d)
             share = f"{latents.shares[d].max():.2f}" if held else "-"
             kl = f"{latents.kl[d]:.2f}"
-            rows.append([name, result.config.dataset, f"z{d}", kl, held or "-", share])
+            rows.append([name, result.config.data.dataset, f"z{d}", kl, held or "-", share])
     header = ["", "data set", "latent", "KL, nats", "factor held", "share of its entropy"]
     remarks = [
         f"Active latent dimensions (they pass on {metrics.ACTIVE_NATS} nats or more), the largest "
@@ -73,7 +73,7 @@ def _traversals(drawn):
 
 
 def _start(dataset, result):
-    row = np.random.default_rng(result.config.seed).integers(len(dataset))
+    row = np.random.default_rng(result.config.training.seed).integers(len(dataset))
     return dataset.images([row])
 
 
@@ -93,12 +93,12 @@ def _samples(drawn):
     for name, result, layer, model, dataset in _with_models(drawn):
         if before is None or dataset.name != before.name:
             before, known = dataset, known_images(dataset)
-        samples = model.sample(SAMPLED, layer, seed=result.config.seed)
+        samples = model.sample(SAMPLED, layer, seed=result.config.training.seed)
         images.append(to_rgb(samples[:SHOWN]))
         labels.append(name)
         decoded = (samples, model.reconstruct(_rows(dataset, SAMPLED, 1), layer))
         errors = [nearest_error(pictures, known) for pictures in decoded]
-        rows.append([name, result.config.dataset, *(f"{error:.1f}" for error in errors)])
+        rows.append([name, result.config.data.dataset, *(f"{error:.1f}" for error in errors)])
     header = ["", "data set", "samples: squared error", "reconstructions: squared error"]
     remarks = [
         f"Squared error: to the nearest of {NEIGHBOURS:,} images of the data set, summed over "
@@ -164,7 +164,12 @@ def over_layers_outcome(results):
         (shares.mean(axis=0) * entropies)[:, np.newaxis], entropies, names
     )
     tidy = [
-        {"seed": result.config.seed, "layer": i, "factor": name, "share": float(of_run[i, f])}
+        {
+            "seed": result.config.training.seed,
+            "layer": i,
+            "factor": name,
+            "share": float(of_run[i, f]),
+        }
         for result, of_run in zip(results, shares, strict=True)
         for i in range(len(of_run))
         for f, name in enumerate(names)
@@ -196,7 +201,9 @@ def with_top_k(result):
 
 def _top_k(result):
     model, dataset = _loaded(result)
-    rows = draw_sample(len(dataset), result.config.evaluation_images, result.config.seed).plain
+    rows = draw_sample(
+        len(dataset), result.config.evaluation.images, result.config.training.seed
+    ).plain
     with run_encoding(model, result.directory, dataset) as encoding:
         codes = encoding.codes(rows, 0)
     scores = metrics.med(codes, dataset.factors(rows), top_k=TOP_K, informativeness=False)

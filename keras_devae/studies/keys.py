@@ -1,6 +1,5 @@
 """The key of a run: a hash of its configuration, which tells whether it has been done already."""
 
-import dataclasses
 import hashlib
 import json
 
@@ -30,7 +29,7 @@ def run_key(config):
         64 hexadecimal digits.
     """
     located = {**absolute_paths(config), "data_dir": None}
-    settings = without_defaults(dataclasses.replace(config, **located))
+    settings = without_defaults(config.replace(**located))
     text = json.dumps(_plain(settings), sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode("utf-8")).hexdigest()
 

@@ -98,7 +98,7 @@ def assert_same_run(found, expected):
 def test_a_run_on_two_devices_is_that_of_one(words, one, tmp_path):
     keras_devae(*words, *DISTRIBUTED, "--run", "two", "--runs-dir", tmp_path)
     two = RunDirectory.open(tmp_path / "two")
-    assert two.read_config().distribute == "data-parallel"
+    assert two.read_config().compute.distribute == "data-parallel"
     assert_same_run(two, one)
 
 

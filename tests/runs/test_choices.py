@@ -35,8 +35,8 @@ def completed(dataset, **settings):
 def test_on_a_cpu(grey, in_bfloat16, precision, words, monkeypatch):
     monkeypatch.setattr(choices, "prefers_bfloat16", lambda: in_bfloat16)
     config = completed(grey)
-    assert (config.steps_per_execution, config.resident, config.jit_compile) == (1, False, False)
-    assert config.mixed_precision == precision and config.backend == "tensorflow"
+    assert (config.compute.steps_per_execution, config.compute.resident, config.compute.jit_compile) == (1, False, False)
+    assert config.compute.mixed_precision == precision and config.compute.backend == "tensorflow"
     expected = f"CPU, {words}, XLA off, 1 step a call, images from the host; "
     assert describe_choices(config).startswith(expected)
 
@@ -66,7 +66,7 @@ def test_where_bfloat16_is_preferred(instructions, with_onednn, backend, expecte
 
 def test_on_an_accelerator(grey, accelerator):
     config = completed(grey)
-    assert (config.steps_per_execution, config.resident, config.jit_compile) == (100, True, True)
+    assert (config.compute.steps_per_execution, config.compute.resident, config.compute.jit_compile) == (100, True, True)
     expected = "accelerator, mixed float16, XLA on, 100 steps a call, images on the device; "
     assert describe_choices(config).startswith(expected)
 
@@ -79,7 +79,7 @@ def test_what_is_set_by_hand_stays(grey, accelerator):
         "mixed_precision": "off",
     }
     config = completed(grey, **by_hand)
-    assert {name: getattr(config, name) for name in by_hand} == by_hand
+    assert {name: config.to_dict()[name] for name in by_hand} == by_hand
 
 
 @pytest.mark.parametrize(
