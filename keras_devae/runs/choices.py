@@ -7,10 +7,10 @@ import keras
 
 from keras_devae.backend import compiles_with_xla, device_memory, has_accelerator, prefers_bfloat16
 from keras_devae.errors import UsageError
-from keras_devae.runs.environment import computing_text, describe_computing
-from keras_devae.models.declarations import MODEL_CATALOGUE
-from keras_devae.models import MODELS
 from keras_devae.input.resident import stored_shape
+from keras_devae.models import MODELS
+from keras_devae.models.declarations import MODEL_CATALOGUE
+from keras_devae.runs.environment import computing_text, describe_computing
 
 #: Most steps of one compiled call. A call's overhead is spread over them; a loss that is not finite
 #: is noticed at its end.

@@ -9,11 +9,6 @@ from pathlib import Path
 
 from keras_devae.checks import usable_path
 from keras_devae.errors import FailureError, UsageError
-from keras_devae.runs import checkpoint_files
-from keras_devae.runs.config.run_config import RunConfig, load_dataset
-from keras_devae.runs.records import RunRecord, Scores, read_record
-from keras_devae.runs.run_files import FOLDERS, files_of_a_run, irreplaceable, strangers
-from keras_devae.runs.run_lock import LOCK_NAME, RunLock
 from keras_devae.files import (
     check_folder,
     flush_to_disk,
@@ -26,6 +21,11 @@ from keras_devae.files import (
     write_table,
 )
 from keras_devae.files.reading import reason_of
+from keras_devae.runs import checkpoint_files
+from keras_devae.runs.config.run_config import RunConfig, load_dataset
+from keras_devae.runs.records import RunRecord, Scores, read_record
+from keras_devae.runs.run_files import FOLDERS, files_of_a_run, irreplaceable, strangers
+from keras_devae.runs.run_lock import LOCK_NAME, RunLock
 
 logger = logging.getLogger("keras_devae")
 

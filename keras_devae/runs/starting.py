@@ -18,8 +18,8 @@ from keras_devae.runs.distributed import (
     own_path,
     without_the_refused,
 )
-from keras_devae.runs.placement import check_places
 from keras_devae.runs.folder import RunDirectory, check_free, unused_path
+from keras_devae.runs.placement import check_places
 from keras_devae.runs.tracking import check_tensorboard
 
 logger = logging.getLogger(__name__)

@@ -9,19 +9,19 @@ import keras
 from keras_devae.backend import replicas as distribution
 from keras_devae.callbacks import ProgressReport
 from keras_devae.errors import FailureError
-from keras_devae.runs.environment import describe_environment
-from keras_devae.runs.faults import explained
-from keras_devae.runs.recorder import OneTraining, RunRecorder
-from keras_devae.runs.folder import repair_command
-from keras_devae.runs.tracking import tracking_callbacks
-from keras_devae.runs.trained_model import load_run_model, load_trained
 from keras_devae.files import archive_damage, replacing
-from keras_devae.process.interruption import Interruption
+from keras_devae.input.batches import Batches
 from keras_devae.losses import GaussianLikelihood
 from keras_devae.models import MODELS
 from keras_devae.models.images import check_images
-from keras_devae.models.saved import UnreadableModelError
-from keras_devae.input.batches import Batches
+from keras_devae.models.saving import UnreadableModelError
+from keras_devae.process.interruption import Interruption
+from keras_devae.runs.environment import describe_environment
+from keras_devae.runs.faults import explained
+from keras_devae.runs.folder import repair_command
+from keras_devae.runs.recorder import OneTraining, RunRecorder
+from keras_devae.runs.tracking import tracking_callbacks
+from keras_devae.runs.trained_model import load_run_model, load_trained
 
 logger = logging.getLogger("keras_devae")
 

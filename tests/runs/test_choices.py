@@ -5,8 +5,7 @@ import pytest
 import keras_devae.backend
 from keras_devae import data
 from keras_devae.errors import UsageError
-from keras_devae.runs import RunConfig
-from keras_devae.runs import choices
+from keras_devae.runs import RunConfig, choices
 from keras_devae.runs.choices import completed_config, describe_choices
 from keras_devae.runs.training import build_model
 

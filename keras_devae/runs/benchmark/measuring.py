@@ -9,13 +9,13 @@ from keras import ops
 
 from keras_devae.backend import accelerator_facts, has_accelerator
 from keras_devae.evaluation.encoding import Encoding
+from keras_devae.input.batches import Batches
+from keras_devae.process.machine import minor_page_faults, peak_memory
 from keras_devae.runs.benchmark.flops import training_flops
 from keras_devae.runs.benchmark.settings import RUN_LENGTH
 from keras_devae.runs.choices import completed_config, describe_choices
 from keras_devae.runs.config.run_config import load_dataset
 from keras_devae.runs.training import build_model
-from keras_devae.process.machine import minor_page_faults, peak_memory
-from keras_devae.input.batches import Batches
 
 #: Batches that Keras's loops may have read ahead, at most.
 _READ_AHEAD = 3

@@ -10,7 +10,6 @@ from keras_devae import checks, data, metrics
 from keras_devae.backend import BACKENDS
 from keras_devae.backend.replicas import DISTRIBUTIONS
 from keras_devae.errors import UsageError, unknown_name
-from keras_devae.runs.config.kinds import misfit
 from keras_devae.models.declarations import (
     LIKELIHOOD_NAMES,
     MODEL_CATALOGUE,
@@ -18,6 +17,7 @@ from keras_devae.models.declarations import (
     check_options,
     default_options,
 )
+from keras_devae.runs.config.kinds import misfit
 from keras_devae.runs.tracking import check_tracked
 
 PRECISIONS = ("off", "float16", "bfloat16")

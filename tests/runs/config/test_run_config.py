@@ -8,7 +8,6 @@ import pytest
 
 from keras_devae import data, losses, models, networks
 from keras_devae.errors import FailureError, UsageError
-from keras_devae.runs import PRESETS, RunConfig, RunDirectory, find_runs
 from keras_devae.models.declarations import (
     LIKELIHOOD_NAMES,
     MODEL_CATALOGUE,
@@ -17,8 +16,9 @@ from keras_devae.models.declarations import (
     check_options,
     default_options,
 )
-from keras_devae.runs.folder import unused_path
 from keras_devae.models.devae import OBJECTIVES
+from keras_devae.runs import PRESETS, RunConfig, RunDirectory, find_runs
+from keras_devae.runs.folder import unused_path
 
 #: Arguments of the models that are settings of a run, or that training data decide.
 NOT_OPTIONS = {"encoder", "decoder", "likelihood", "seed", "kwargs", "dataset_size"}
