@@ -54,7 +54,7 @@ def _described(name, runs, a_step, measured):
             "process_hours": None,
         }
     done = sum(run.is_done() for run in runs)
-    hours = sum(c.steps for run, c in runs.items() if not run.is_done()) * a_step / 3600
+    hours = sum(c.training.steps for run, c in runs.items() if not run.is_done()) * a_step / 3600
     return {
         **row,
         "trains": _models(runs.values()),

@@ -6,10 +6,10 @@ import keras
 
 from keras_devae.backend import compiles_with_xla, device_memory, has_accelerator, prefers_bfloat16
 from keras_devae.errors import UsageError
-from keras_devae.runs.environment import computing_text, describe_computing
-from keras_devae.models.declarations import MODEL_CATALOGUE
-from keras_devae.models import MODELS
 from keras_devae.input.resident import stored_shape
+from keras_devae.models import MODELS
+from keras_devae.models.declarations import MODEL_CATALOGUE
+from keras_devae.runs.environment import computing_text, describe_computing
 
 #: Most steps of one compiled call. A call's overhead is spread over them; a loss that is not finite
 #: is noticed at its end.
@@ -44,9 +44,13 @@ def completed_config(config, dataset):
     return config.replace(
         backend=backend,
         mixed_precision=config.compute.mixed_precision or _precision(config),
-        jit_compile=_compiles(config) if config.compute.jit_compile is None else config.compute.jit_compile,
+        jit_compile=_compiles(config)
+        if config.compute.jit_compile is None
+        else config.compute.jit_compile,
         steps_per_execution=steps or _steps_per_execution(config),
-        resident=_fits(config, dataset) if config.compute.resident is None else config.compute.resident,
+        resident=_fits(config, dataset)
+        if config.compute.resident is None
+        else config.compute.resident,
     )
 
 
@@ -56,7 +60,11 @@ def describe_choices(config):
     Args:
         config: A completed `RunConfig`.
     """
-    precision = "float32" if config.compute.mixed_precision == "off" else f"mixed {config.compute.mixed_precision}"
+    precision = (
+        "float32"
+        if config.compute.mixed_precision == "off"
+        else f"mixed {config.compute.mixed_precision}"
+    )
     steps = config.compute.steps_per_execution
     choices = (
         "accelerator" if has_accelerator() else "CPU",
@@ -99,4 +107,7 @@ def _fits(config, dataset):
     if memory is None or config.compute.distribute or MODEL_CATALOGUE[config.model.name].fitted:
         return False
     size = math.prod(stored_shape(dataset, dataset.image_shape))
-    return size <= RESIDENT_SHARE * memory and config.training.steps * config.training.batch_size >= len(dataset)
+    return (
+        size <= RESIDENT_SHARE * memory
+        and config.training.steps * config.training.batch_size >= len(dataset)
+    )

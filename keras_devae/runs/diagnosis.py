@@ -10,14 +10,14 @@ from pathlib import Path
 
 from keras_devae.data.loading import OWN_KINDS
 from keras_devae.errors import FailureError, UsageError
-from keras_devae.runs import checkpoint_files
-from keras_devae.runs.faults import how_to_go_on
-from keras_devae.runs.placement import misplaced
-from keras_devae.runs.folder import RunDirectory, repair_command
-from keras_devae.runs.table_repair import readable_rows
-from keras_devae.runs.tracking import TRACKED
 from keras_devae.files import archive_damage, file_hash, write_table
 from keras_devae.files.reading import NotAFileError
+from keras_devae.runs import checkpoint_files
+from keras_devae.runs.faults import how_to_go_on
+from keras_devae.runs.folder import RunDirectory, repair_command
+from keras_devae.runs.placement import misplaced
+from keras_devae.runs.table_repair import readable_rows
+from keras_devae.runs.tracking import TRACKED
 
 #: What becomes of lines that cannot be read.
 _KEPT = "They are dropped, and the table as it was is kept with .damaged behind its name;"

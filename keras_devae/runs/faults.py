@@ -3,8 +3,8 @@
 import contextlib
 
 from keras_devae.errors import FailureError, ran_out_of_memory
-from keras_devae.runs.folder import resume_command
 from keras_devae.files import DiskFullError
+from keras_devae.runs.folder import resume_command
 
 
 @contextlib.contextmanager

@@ -2,9 +2,9 @@
 
 from keras_devae.errors import UsageError
 from keras_devae.evaluation import evaluate
+from keras_devae.process.interruption import Interruption
 from keras_devae.runs.run_encoding import run_encoding
 from keras_devae.runs.trained_model import model_hash
-from keras_devae.process.interruption import Interruption
 
 #: Figures that are named at the end of training -> what they are called there.
 _NAMED_FIGURES = {

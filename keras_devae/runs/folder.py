@@ -1,6 +1,5 @@
 """The folder that holds all of a run."""
 
-import dataclasses
 import datetime
 import json
 import logging
@@ -9,12 +8,6 @@ from pathlib import Path
 
 from keras_devae.checks import usable_path
 from keras_devae.errors import FailureError, UsageError
-from keras_devae.runs import checkpoint_files
-from keras_devae.runs.config.run_config import RunConfig, load_dataset
-from keras_devae.runs.config.versions import VERSION, in_present_form
-from keras_devae.runs.records import RunRecord, Scores, read_record
-from keras_devae.runs.run_files import FOLDERS, files_of_a_run, irreplaceable, strangers
-from keras_devae.runs.run_lock import LOCK_NAME, RunLock
 from keras_devae.files import (
     check_folder,
     flush_to_disk,
@@ -27,6 +20,12 @@ from keras_devae.files import (
     write_table,
 )
 from keras_devae.files.reading import reason_of
+from keras_devae.runs import checkpoint_files
+from keras_devae.runs.config.run_config import RunConfig, load_dataset
+from keras_devae.runs.config.versions import VERSION, in_present_form
+from keras_devae.runs.records import RunRecord, Scores, read_record
+from keras_devae.runs.run_files import FOLDERS, files_of_a_run, irreplaceable, strangers
+from keras_devae.runs.run_lock import LOCK_NAME, RunLock
 
 logger = logging.getLogger("keras_devae")
 
@@ -199,7 +198,12 @@ class RunDirectory:
             environment: Versions and machine, a dictionary.
         """
         settings = config.to_nested()
-        record = {"version": VERSION, "settings": settings, "data": data, "environment": environment}
+        record = {
+            "version": VERSION,
+            "settings": settings,
+            "data": data,
+            "environment": environment,
+        }
         write_json(self.config_file, record, durable=True)
 
     def record_time(self, what):

@@ -1,8 +1,8 @@
 """Whether what stands in the folder of a run are files and folders where they belong."""
 
 from keras_devae.errors import FailureError
-from keras_devae.runs.folder import repair_command
 from keras_devae.files import is_there
+from keras_devae.runs.folder import repair_command
 
 
 def misplaced(run):

@@ -6,8 +6,8 @@ from typing import Any, NotRequired, TypedDict
 
 from keras_devae import checks
 from keras_devae.errors import FailureError, UsageError
-from keras_devae.runs.config.kinds import misfit
 from keras_devae.files import read_json
+from keras_devae.runs.config.kinds import misfit
 
 
 class Provenance(TypedDict, total=False):

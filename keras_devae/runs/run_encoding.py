@@ -4,8 +4,8 @@ import contextlib
 import logging
 
 from keras_devae.evaluation.encoding import Encoding, encoding_file
-from keras_devae.runs.trained_model import model_hash
 from keras_devae.files import DiskFullError
+from keras_devae.runs.trained_model import model_hash
 
 logger = logging.getLogger("keras_devae")
 

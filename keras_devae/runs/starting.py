@@ -3,7 +3,6 @@
 Keras is imported only after all that can be checked without it has been.
 """
 
-import dataclasses
 import functools
 import logging
 from pathlib import Path
@@ -18,8 +17,8 @@ from keras_devae.runs.distributed import (
     own_path,
     without_the_refused,
 )
-from keras_devae.runs.placement import check_places
 from keras_devae.runs.folder import RunDirectory, check_free, unused_path
+from keras_devae.runs.placement import check_places
 from keras_devae.runs.tracking import check_tensorboard
 
 logger = logging.getLogger(__name__)

@@ -4,12 +4,12 @@ import logging
 import weakref
 
 from keras_devae.errors import FailureError
-from keras_devae.runs.faults import how_to_go_on
 from keras_devae.files import file_hash
-from keras_devae.models.layer_advice import losses_of
-from keras_devae.models import MODELS
-from keras_devae.models.saved import UnreadableModelError, load_saved
 from keras_devae.files.reading import reason_of
+from keras_devae.models import MODELS
+from keras_devae.models.layer_advice import losses_of
+from keras_devae.models.saving import UnreadableModelError, load_saved
+from keras_devae.runs.faults import how_to_go_on
 
 logger = logging.getLogger(__name__)
 

@@ -9,19 +9,19 @@ import keras
 from keras_devae.backend import replicas as distribution
 from keras_devae.callbacks import ProgressReport
 from keras_devae.errors import FailureError
-from keras_devae.runs.environment import describe_environment
-from keras_devae.runs.faults import explained
-from keras_devae.runs.recorder import OneTraining, RunRecorder
-from keras_devae.runs.folder import repair_command
-from keras_devae.runs.tracking import tracking_callbacks
-from keras_devae.runs.trained_model import load_run_model, load_trained
 from keras_devae.files import archive_damage, replacing
-from keras_devae.process.interruption import Interruption
+from keras_devae.input.batches import Batches
 from keras_devae.losses import GaussianLikelihood
 from keras_devae.models import MODELS
 from keras_devae.models.images import check_images
-from keras_devae.models.saved import UnreadableModelError
-from keras_devae.input.batches import Batches
+from keras_devae.models.saving import UnreadableModelError
+from keras_devae.process.interruption import Interruption
+from keras_devae.runs.environment import describe_environment
+from keras_devae.runs.faults import explained
+from keras_devae.runs.folder import repair_command
+from keras_devae.runs.recorder import OneTraining, RunRecorder
+from keras_devae.runs.tracking import tracking_callbacks
+from keras_devae.runs.trained_model import load_run_model, load_trained
 
 logger = logging.getLogger("keras_devae")
 
@@ -40,7 +40,10 @@ def build_model(config, dataset):
         UsageError: If the networks do not take such images.
     """
     keras.utils.set_random_seed(config.training.seed)
-    with _dtype_policy(config.compute.mixed_precision), distribution.scope(config.compute.distribute):
+    with (
+        _dtype_policy(config.compute.mixed_precision),
+        distribution.scope(config.compute.distribute),
+    ):
         model = MODELS[config.model.name].for_images(
             dataset.image_shape,
             latent_dim=config.model.latent_dim,
@@ -55,7 +58,9 @@ def build_model(config, dataset):
         model.compile(
             optimizer=keras.optimizers.Adam(config.training.learning_rate),
             steps_per_execution=config.compute.steps_per_execution,
-            jit_compile="auto" if config.compute.jit_compile is None else config.compute.jit_compile,
+            jit_compile="auto"
+            if config.compute.jit_compile is None
+            else config.compute.jit_compile,
         )
     return model
 
@@ -67,7 +72,9 @@ def _likelihood(config):
 
 
 def _of_networks(config):
-    return {} if config.model.network_units is None else {"network_units": config.model.network_units}
+    return (
+        {} if config.model.network_units is None else {"network_units": config.model.network_units}
+    )
 
 
 @contextlib.contextmanager
@@ -136,8 +143,9 @@ def _load_newest_checkpoint(run, config):
     steps = run.checkpoint_steps()
     if steps and steps[0] > config.training.steps:
         raise FailureError(
-            f"{run.checkpoint_file(steps[0])} is of a step after the run's last, {config.training.steps}. "
-            f"Move it away, or have it renamed with: {repair_command(run.path)}"
+            f"{run.checkpoint_file(steps[0])} is of a step after the run's last, "
+            f"{config.training.steps}. Move it away, or have it renamed with: "
+            f"{repair_command(run.path)}"
         )
     for number, step in enumerate(steps):
         file = run.checkpoint_file(step)
@@ -162,7 +170,9 @@ def _fit(model, config, run, dataset, start_step, progress):
     # Of several processes, each would have to be interrupted at the same step.
     alone = config.compute.distribute is None or distribution.process()[1] == 1
     lengths = (config.training.steps, history, config.training.checkpoint_every)
-    recorder = RunRecorder(run, start_step, *lengths, interruption, config.training.keep, postpones=alone)
+    recorder = RunRecorder(
+        run, start_step, *lengths, interruption, config.training.keep, postpones=alone
+    )
     report = ProgressReport(config.training.steps, start_step)
     callbacks = [*tracking_callbacks(config, run, dataset, start_step), recorder]
     callbacks += [report] if progress else []
@@ -183,7 +193,11 @@ def _fit_in_parts(model, config, dataset, start_step, callbacks):
     left = -start_step % config.training.checkpoint_every
     whole = config.training.steps - start_step - left
     parts = [(left, 1)] if left else []
-    parts += [(config.training.checkpoint_every, -(-whole // config.training.checkpoint_every))] if whole > 0 else []
+    parts += (
+        [(config.training.checkpoint_every, -(-whole // config.training.checkpoint_every))]
+        if whole > 0
+        else []
+    )
     training = OneTraining(start_step, callbacks)
     for steps, epochs in parts:
         training.is_last = (steps, epochs) == parts[-1]

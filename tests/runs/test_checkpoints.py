@@ -7,14 +7,14 @@ from keras import ops
 from thoroughness import quick_first
 
 from keras_devae.errors import FailureError, UsageError
+from keras_devae.models import MODELS, BetaVAE
+from keras_devae.networks import mlp_decoder, mlp_encoder
 from keras_devae.runs.checkpoints import (
     CheckpointWriter,
     check_finite,
     copy_state,
     save_model,
 )
-from keras_devae.models import MODELS, BetaVAE
-from keras_devae.networks import mlp_decoder, mlp_encoder
 
 pytestmark = pytest.mark.backends
 

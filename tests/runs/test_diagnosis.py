@@ -14,8 +14,7 @@ from thoroughness import quick_first
 from keras_devae.callbacks.measuring import MeasuringCallback
 from keras_devae.cli import main
 from keras_devae.errors import FailureError, UsageError
-from keras_devae.runs import RunDirectory
-from keras_devae.runs import diagnosis
+from keras_devae.runs import RunDirectory, diagnosis
 from keras_devae.runs.diagnosis import examine
 
 #: No process has this number.

@@ -5,6 +5,8 @@ import json
 import pytest
 
 from keras_devae.backend import compute_threads
+from keras_devae.process.machine import instruction_sets, processor_name
+from keras_devae.process.startup import allocator
 from keras_devae.runs.environment import (
     computing_text,
     describe_computing,
@@ -12,8 +14,6 @@ from keras_devae.runs.environment import (
     describe_machine,
     onednn_text,
 )
-from keras_devae.process.machine import instruction_sets, processor_name
-from keras_devae.process.startup import allocator
 
 ABACUS = {
     "processor": "Abacus 2000",

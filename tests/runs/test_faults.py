@@ -12,12 +12,12 @@ import pytest
 
 from keras_devae.cli import main
 from keras_devae.errors import FailureError, ran_out_of_memory
+from keras_devae.files import DiskFullError
 from keras_devae.runs import RunDirectory
 from keras_devae.runs.checkpoints import CheckpointWriter
 from keras_devae.runs.faults import how_to_go_on
 from keras_devae.runs.recorder import RunRecorder
 from keras_devae.runs.trained_model import load_trained
-from keras_devae.files import DiskFullError
 
 pytestmark = pytest.mark.backends
 

@@ -13,7 +13,7 @@ from keras_devae.runs.config.flat_settings import config_from_settings
 from keras_devae.studies import Study
 from keras_devae.studies.keys import run_key
 
-EXAMPLES = Path(__file__).parents[3] / "examples"
+EXAMPLES = Path(__file__).parents[2] / "examples"
 
 
 def key(**settings):

@@ -1,6 +1,5 @@
 """The measurements of one training configuration, in a process of its own."""
 
-import dataclasses
 import time
 
 import keras
@@ -9,13 +8,13 @@ from keras import ops
 
 from keras_devae.backend import accelerator_facts, has_accelerator
 from keras_devae.evaluation.encoding import Encoding
+from keras_devae.input.batches import Batches
+from keras_devae.process.machine import minor_page_faults, peak_memory
 from keras_devae.runs.benchmark.flops import training_flops
 from keras_devae.runs.benchmark.settings import RUN_LENGTH
 from keras_devae.runs.choices import completed_config, describe_choices
 from keras_devae.runs.config.run_config import load_dataset
 from keras_devae.runs.training import build_model
-from keras_devae.process.machine import minor_page_faults, peak_memory
-from keras_devae.input.batches import Batches
 
 #: Batches that Keras's loops may have read ahead, at most.
 _READ_AHEAD = 3
@@ -67,9 +66,7 @@ class Bench:
         self.choices = describe_choices(completed_config(_without_choices(config), dataset))
         if precision == "mixed":
             precision = "float16" if has_accelerator() else "bfloat16"
-        self.config = completed_config(
-            config.replace(mixed_precision=precision), dataset
-        )
+        self.config = completed_config(config.replace(mixed_precision=precision), dataset)
         self.left_out = 0
         if self.config.compute.resident and len(dataset) > _RESIDENT_IMAGES:
             self.left_out = len(dataset) - _RESIDENT_IMAGES
@@ -78,7 +75,10 @@ class Bench:
         self.dataset = dataset
         self.model = build_model(self.config, dataset)
         self.batches = BenchBatches(
-            dataset, config.training.batch_size, steps=config.training.steps, resident=self.config.compute.resident
+            dataset,
+            config.training.batch_size,
+            steps=config.training.steps,
+            resident=self.config.compute.resident,
         )
         self._position = 0
         self._matrix = None

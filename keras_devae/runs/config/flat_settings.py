@@ -2,9 +2,9 @@
 
 from keras_devae import data, metrics
 from keras_devae.errors import unknown_name
-from keras_devae.runs.config.run_config import RunConfig
 from keras_devae.models.declarations import MODEL_CATALOGUE
 from keras_devae.runs.config.presets import PRESETS
+from keras_devae.runs.config.run_config import RunConfig
 from keras_devae.runs.config.settings import declarations
 from keras_devae.runs.tracking import check_tracked
 

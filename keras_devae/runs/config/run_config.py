@@ -11,7 +11,6 @@ from keras_devae import checks, data, metrics
 from keras_devae.backend import BACKENDS
 from keras_devae.backend.replicas import DISTRIBUTIONS
 from keras_devae.errors import UsageError, unknown_name
-from keras_devae.runs.config.kinds import misfit
 from keras_devae.models.declarations import (
     LIKELIHOOD_NAMES,
     MODEL_CATALOGUE,
@@ -19,6 +18,7 @@ from keras_devae.models.declarations import (
     check_options,
     default_options,
 )
+from keras_devae.runs.config.kinds import misfit
 from keras_devae.runs.config.settings import (
     GROUPS,
     ComputeSettings,

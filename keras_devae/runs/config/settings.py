@@ -283,6 +283,8 @@ def ungrouped(groups: dict[str, dict[str, Any]]) -> dict[str, Any]:
             raise UsageError(f"`{group}` must be a table. Received: {shown(values)}.")
         for attribute, value in values.items():
             if (group, attribute) not in names:
-                raise unknown_name(f"{group} setting", attribute, [a for g, a in names if g == group])
+                raise unknown_name(
+                    f"{group} setting", attribute, [a for g, a in names if g == group]
+                )
             settings[names[group, attribute]] = value
     return {name: settings[name] for name in declarations() if name in settings}

@@ -8,7 +8,6 @@ import pytest
 
 from keras_devae import data, losses, models, networks
 from keras_devae.errors import FailureError, UsageError
-from keras_devae.runs import PRESETS, RunConfig, RunDirectory, find_runs
 from keras_devae.models.declarations import (
     LIKELIHOOD_NAMES,
     MODEL_CATALOGUE,
@@ -17,8 +16,9 @@ from keras_devae.models.declarations import (
     check_options,
     default_options,
 )
-from keras_devae.runs.folder import unused_path
 from keras_devae.models.devae import OBJECTIVES
+from keras_devae.runs import PRESETS, RunConfig, RunDirectory, find_runs
+from keras_devae.runs.folder import unused_path
 
 #: Arguments of the models that are settings of a run, or that training data decide.
 NOT_OPTIONS = {"encoder", "decoder", "likelihood", "seed", "kwargs", "dataset_size"}
@@ -107,7 +107,11 @@ def test_the_close_match_of_an_option_is_named():
 def test_baselines_have_networks_and_a_likelihood_of_their_own():
     grey = data.from_arrays(np.full((9, 16, 12, 1), 200, np.uint8))
     config = RunConfig(model="pca").resolved(grey)
-    assert (config.model.network, config.model.likelihood, config.training.steps) == ("linear", "gaussian", 1)
+    assert (config.model.network, config.model.likelihood, config.training.steps) == (
+        "linear",
+        "gaussian",
+        1,
+    )
     with pytest.raises(UsageError, match="Gaussian likelihood"):
         RunConfig(model="ica", likelihood="bernoulli")
     with pytest.raises(UsageError, match="network"):
