@@ -6,7 +6,7 @@ from scipy.special import ndtri
 from keras_devae import checks, figures
 from keras_devae.errors import UsageError
 from keras_devae.evaluation.latents import Latents, measure_to_name
-from keras_devae.figures.of_models.selection import active_or_strongest, strongest, titled
+from keras_devae.figures.of_models.drawn_latents import active_or_strongest, strongest, titled
 from keras_devae.metrics import ACTIVE_NATS
 
 #: Images that the KL divergences and what each dimension holds are computed from.

@@ -1,4 +1,4 @@
-"""The door before the Gradio that is installed, as other programs and web pages meet it."""
+"""The guard before the Gradio that is installed, as other programs and web pages meet it."""
 
 import http.client
 import json
@@ -14,8 +14,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from keras_devae.explorer.door import CALL_PATH
 from keras_devae.explorer.page import make_page
+from keras_devae.explorer.request_guard import CALL_PATH
 from keras_devae.explorer.serving import listen, make_server, private_folder
 
 pytestmark = [
@@ -52,7 +52,7 @@ class Client:
 
 @pytest.fixture(scope="module")
 def served(painter):
-    """A client, and the application behind the door."""
+    """A client, and the application behind the guard."""
     with private_folder(), listen() as listener:
         server = make_server(make_page(painter()))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})

@@ -27,8 +27,8 @@ from keras_devae.evaluation.encoding import BATCH
 from keras_devae.evaluation.latents import measure_latents
 from keras_devae.figures.divergence_bars import PALE
 from keras_devae.figures.of_models import (
-    PICTURES,
-    check_picture,
+    MODEL_FIGURES,
+    check_model_figure,
     factor_scatter_figure,
     information_map_figure,
     information_over_layers_figure,
@@ -446,16 +446,16 @@ def test_reconstructions_and_samples_come_from_the_layer():
 
 
 def test_names_and_what_they_need_are_checked():
-    for name in PICTURES:
-        check_picture(name)
-        check_picture(name, grid_dataset())
+    for name in MODEL_FIGURES:
+        check_model_figure(name)
+        check_model_figure(name, grid_dataset())
     with pytest.raises(UsageError, match=r"Unknown figure 'travesal'.*'traversal'"):
-        check_picture("travesal")
+        check_model_figure("travesal")
     for name in ("information-map", "information-over-layers", "factor-scatter"):
         with pytest.raises(UsageError, match=rf"{name}.*'grid' has none.*traversal.*kl"):
-            check_picture(name, unlabelled_dataset())
+            check_model_figure(name, unlabelled_dataset())
     for name in ("traversal", "reconstructions", "samples", "kl"):
-        check_picture(name, unlabelled_dataset())
+        check_model_figure(name, unlabelled_dataset())
 
 
 def test_factors_that_do_not_vary_are_no_factors_to_draw():

@@ -1,4 +1,4 @@
-"""Who may ask the explorer's server for what, without Gradio behind the door."""
+"""Who may ask the explorer's server for what, without Gradio behind the guard."""
 
 import base64
 import contextlib
@@ -8,8 +8,8 @@ import types
 import pytest
 
 from keras_devae.errors import UsageError
-from keras_devae.explorer import door as door_module
-from keras_devae.explorer.door import CALL_PATH, MOST_BYTES, Door
+from keras_devae.explorer import request_guard
+from keras_devae.explorer.request_guard import CALL_PATH, MOST_BYTES, RequestGuard
 
 HOST = "127.0.0.1:7860"
 JSON = {"content-type": "application/json"}
@@ -46,10 +46,10 @@ def seen():
 
 @pytest.fixture
 def ask(seen):
-    """Sends a request through a door; returns status, headers and body."""
+    """Sends a request through a guard; returns status, headers and body."""
 
     def send_one(method="GET", path="/", chunks=(), headers=(), kind="http", **options):
-        door = Door(application_seeing(seen), refuse_wrong, **options)
+        guard = RequestGuard(application_seeing(seen), refuse_wrong, **options)
         given = {"host": HOST} | dict(headers)
         pairs = [
             (name.encode(), value.encode("latin-1"))
@@ -71,7 +71,7 @@ def ask(seen):
 
         # Nothing here waits: no event loop is needed, which a browser's tests would disturb.
         with contextlib.suppress(StopIteration):
-            door(scope, receive, send).send(None)
+            guard(scope, receive, send).send(None)
         if kind != "http":
             return sent
         found = {key.decode(): value.decode() for key, value in sent[0]["headers"]}
@@ -284,8 +284,8 @@ def test_the_password_opens(ask):
 
 @pytest.mark.parametrize("address", ["0.0.0.0", "192.168.0.7", "::", "fe80::1%eth0"])
 def test_others_name_this_machine_by_address_or_name(ask, monkeypatch, address):
-    monkeypatch.setattr(door_module.socket, "gethostname", lambda: "Lab7")
-    monkeypatch.setattr(door_module.socket, "getfqdn", lambda: "lab7.example.org")
+    monkeypatch.setattr(request_guard.socket, "gethostname", lambda: "Lab7")
+    monkeypatch.setattr(request_guard.socket, "getfqdn", lambda: "lab7.example.org")
     for host in (HOST, "192.168.0.7:7860", "[2001:db8::1]", "lab7:7860", "LAB7.example.org"):
         assert ask(address=address, headers={"host": host})[0] == 200
     for host in ("evil.example", "lab7.evil.example", "127.0.0.1.evil.example"):

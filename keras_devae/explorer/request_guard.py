@@ -48,7 +48,7 @@ class _Refusal(Exception):
     headers: tuple[tuple[bytes, bytes], ...] = ()
 
 
-class Door:
+class RequestGuard:
     """An ASGI application before another one, which lets in only what the explorer's page needs.
 
     All else is answered here, in one sentence: 403 for a foreign host or origin, 401 without the

@@ -6,7 +6,7 @@ import types
 import pytest
 
 from keras_devae.errors import UsageError
-from keras_devae.explorer.calls import call_checker
+from keras_devae.explorer.call_validation import call_checker
 
 
 def component(kind, label, choices=()):
