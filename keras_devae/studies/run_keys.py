@@ -1,6 +1,5 @@
 """The key of a run: a hash of its configuration, by which runs that are done are recognised."""
 
-import dataclasses
 import hashlib
 import json
 from typing import Any
@@ -31,7 +30,7 @@ def run_key(config: RunConfig) -> str:
         64 hexadecimal digits.
     """
     located = {**absolute_paths(config), "data_dir": None}
-    settings = without_defaults(dataclasses.replace(config, **located))
+    settings = without_defaults(config.replace(**located))
     text = json.dumps(_plain(settings), sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode("utf-8")).hexdigest()
 

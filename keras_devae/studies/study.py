@@ -1,6 +1,5 @@
 """A study: many runs in one folder."""
 
-import dataclasses
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
@@ -152,7 +151,7 @@ class Study:
     def steps(self, run: StudyRun) -> int:
         """Returns the number of training steps of a run; 1 for a model that is fitted in one go."""
         config = self.plan[run.name][1]
-        return 1 if MODEL_CATALOGUE[config.model].fitted else config.steps
+        return 1 if MODEL_CATALOGUE[config.model.name].fitted else config.training.steps
 
     def counts(self) -> dict[str, int]:
         """Returns the number of runs in each of the `STATES`, in their order."""
@@ -198,24 +197,26 @@ def _plan(runs: Sequence[Mapping[str, Any]]) -> dict[str, tuple[str, RunConfig]]
                 f"Runs {numbers[name]} and {number} of the study are the same ({name}). Leave one "
                 "of them out."
             )
-        plan[name] = (key, dataclasses.replace(config, **absolute_paths(config)))
+        plan[name] = (key, config.replace(**absolute_paths(config)))
         numbers[name] = number
     return plan
 
 
 def _check_data(config: RunConfig) -> None:
-    kind, colon, path = config.dataset.partition(":")
-    if not colon and config.dataset not in data.names():
-        raise unknown_name("data set", config.dataset, data.names())
+    kind, colon, path = config.data.dataset.partition(":")
+    if not colon and config.data.dataset not in data.names():
+        raise unknown_name("data set", config.data.dataset, data.names())
     if colon and kind not in OWN_KINDS:
         raise unknown_name("kind of data", kind, OWN_KINDS)
     if colon and not Path(path).expanduser().exists():
         raise UsageError(f"There is nothing at {path}, where `dataset` looks for images.")
-    if config.factors_file and not Path(config.factors_file).expanduser().is_file():
-        raise UsageError(f"There is no file {config.factors_file}, which `factors_file` names.")
-    if config.data_dir and not Path(config.data_dir).expanduser().is_dir():
+    if config.data.factors_file and not Path(config.data.factors_file).expanduser().is_file():
         raise UsageError(
-            f"There is no folder {config.data_dir}, which `data_dir` names. Make it, or leave "
+            f"There is no file {config.data.factors_file}, which `factors_file` names."
+        )
+    if config.data.data_dir and not Path(config.data.data_dir).expanduser().is_dir():
+        raise UsageError(
+            f"There is no folder {config.data.data_dir}, which `data_dir` names. Make it, or leave "
             "`data_dir` out."
         )
 
