@@ -83,7 +83,7 @@ def test_one_run_a_group_has_no_spread(runs, capsys):
         (("--layer", "2"), "no scores of layer 2"),
         (("--output", "table.txt"), "written as .csv or .md"),
         (("--output", "/dev/null/table.md"), "Cannot write"),
-        (("--images", "50"), "goes with --select udr"),
+        (("--images", "50"), "needs --select udr"),
         (("--select", "uda"), "'udr'"),
     ],
 )
