@@ -7,7 +7,6 @@ import tempfile
 from pathlib import Path
 
 from keras_devae.backend import replicas as distribution
-from keras_devae.backend.choosing import chosen_backend
 
 
 def check_distributed(config):
@@ -42,7 +41,7 @@ def without_the_refused(config):
         config: A `RunConfig`, checked by `check_distributed`.
     """
     with distribution.scope(config.distribute) as devices:
-        if devices == 1 or chosen_backend() != "tensorflow":
+        if devices == 1 or not distribution.splits_batches():
             return config
     return dataclasses.replace(
         config,

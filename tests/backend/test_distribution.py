@@ -14,6 +14,7 @@ from distributed_training import trained
 from keras import ops
 
 from keras_devae.backend import replicas as distribution
+from keras_devae.backend.interface import active
 from keras_devae.errors import UsageError
 from keras_devae.layers import GaussianSampling
 from keras_devae.losses import gumbel_softmax
@@ -22,7 +23,7 @@ from keras_devae.runs import RunConfig
 
 pytestmark = pytest.mark.backends
 
-PROGRAM = Path(__file__).with_name("distributed_training.py")
+PROGRAM = Path(__file__).parents[1] / "distributed_training.py"
 BACKEND = keras.backend.backend()
 on_several = pytest.mark.skipif(BACKEND == "torch", reason="PyTorch trains on one device")
 on_tensorflow = pytest.mark.skipif(BACKEND != "tensorflow", reason="TensorFlow's own way")
@@ -208,7 +209,7 @@ def test_what_devices_cannot_share_is_refused(images, tmp_path):
 def test_one_device_is_as_ever(monkeypatch, caplog):
     if BACKEND == "torch":
         pytest.skip("PyTorch trains on one device")
-    monkeypatch.setattr(distribution, "distribution_over", lambda count: (1, None))
+    monkeypatch.setattr(active(), "distribution_over", lambda count: (1, None))
     distribution._over_all_devices.cache_clear()
     with distribution.data_parallel() as devices:
         assert devices == 1

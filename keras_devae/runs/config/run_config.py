@@ -67,7 +67,7 @@ class RunConfig:
             accelerator, bfloat16 on a CPU that has instructions for it, on TensorFlow.
         deterministic: Whether only such operations are used as give the same bits every time.
         distribute: `"data-parallel"`: every device computes its part of each batch, see
-            `keras_devae.backend.replicas.data_parallel`; or `None`: one device.
+            `keras_devae.backend.data_parallel`; or `None`: one device.
         backend: Keras backend, or `None`: the one that is active.
         metrics: Names of metrics to compute at the end, `("all",)`, or `None`: those of
             `keras_devae.metrics.DEFAULT_METRICS` that the data allow.
