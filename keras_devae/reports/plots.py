@@ -10,7 +10,7 @@ import numpy as np
 from keras_devae import figures
 from keras_devae.errors import FailureError, UsageError, unknown_name
 from keras_devae.evaluation.information_file import read_information_file
-from keras_devae.figures.of_models import PICTURES, check_picture, traversal_animation
+from keras_devae.figures.of_models import MODEL_FIGURES, check_model_figure, traversal_animation
 from keras_devae.files import check_writable, is_there, read_table
 from keras_devae.runs.folder import repair_command, resume_command
 
@@ -133,7 +133,7 @@ TABLES = {
 #: Name -> function of several runs.
 COMPARISONS = {"mig-reconstruction": mig_reconstruction_figure}
 #: Name of every figure -> the function that draws it.
-KINDS = {**PICTURES, **TABLES, **COMPARISONS}
+KINDS = {**MODEL_FIGURES, **TABLES, **COMPARISONS}
 
 
 def check_request(kind, runs, options, files):
@@ -207,7 +207,7 @@ def _sources(kind, runs):
     if kind in TABLES:
         return (run,)
     dataset = run.load_dataset()
-    check_picture(kind, dataset)
+    check_model_figure(kind, dataset)
     # Imported only now: tables are drawn without Keras.
     from keras_devae.runs.trained_model import load_trained
 

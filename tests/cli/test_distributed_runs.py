@@ -7,7 +7,7 @@ import keras
 import numpy as np
 import pytest
 from running import run
-from test_distribution import environment_of, free_ports, in_processes
+from several_processes import environment_of, free_ports, in_processes
 
 from keras_devae.backend import replicas as distribution
 from keras_devae.runs import RunDirectory
