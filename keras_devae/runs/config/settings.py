@@ -201,9 +201,6 @@ class ComputeSettings:
     jit_compile: Annotated[
         bool | None, Setting("Compile with XLA.", "by device", changes_result=False)
     ] = None
-    deterministic: Annotated[
-        bool, Setting("Compute the same bits every time, if slower.", changes_result=False)
-    ] = False
     mixed_precision: Annotated[
         str | None,
         one_of_names("mixed precision", lambda: PRECISIONS),
@@ -212,6 +209,9 @@ class ComputeSettings:
             "float16 on a GPU; on TensorFlow, bfloat16 on a CPU with instructions for it; else off",
         ),
     ] = None
+    deterministic: Annotated[
+        bool, Setting("Compute the same bits every time, if slower.", changes_result=False)
+    ] = False
     distribute: Annotated[
         str | None,
         one_of_names("distribution", _distributions),
