@@ -24,7 +24,7 @@ from keras_devae.backend.tensorflow import traced_function, write_saved_model
 from keras_devae.checks import Tensor, check_model, one_of
 from keras_devae.errors import FailureError, UsageError
 from keras_devae.files import check_new
-from keras_devae.models.saved import in_float32, load_saved
+from keras_devae.models.saving import in_float32, load_saved
 
 if TYPE_CHECKING:
     from keras_devae.models import VAE
