@@ -13,7 +13,7 @@ import numpy as np
 from keras_devae import metrics
 from keras_devae.errors import FailureError
 from keras_devae.files import is_there, replacing
-from keras_devae.files.npz_member import read_arrays
+from keras_devae.files.archives import read_arrays
 from keras_devae.version import __version__
 
 logger = logging.getLogger(__name__)

@@ -1,4 +1,4 @@
-"""Arrays in .npz archives: whole ones, those too large to be read at once, and damaged ones."""
+"""Arrays in .npz archives: whole, too large to read at once, or damaged."""
 
 import contextlib
 import math
@@ -7,32 +7,34 @@ import tokenize
 import zipfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 
+from keras_devae.checks import AnyPath, Array
 from keras_devae.errors import FailureError, UsageError
 from keras_devae.files.reading import DAMAGED_ARCHIVE, opened, reason_of
 from keras_devae.process.machine import available_memory
 
-#: What reading a damaged array or archive of arrays raises. The last two: a damaged header of an
-#: array, which is Python's notation.
+#: What reading a damaged array or archive of arrays raises. The last two come from a damaged header
+#: of an array, which is written in Python's notation.
 UNREADABLE = (*DAMAGED_ARCHIVE, OSError, TypeError, SyntaxError, tokenize.TokenError)
 _ENCRYPTED = 1
 
 
 class ForeignObjectsError(UsageError):
-    """An array holds Python objects, and reading those would run code."""
+    """An array contains Python objects, and reading those would run code."""
 
 
-def read_arrays(path: str | Path, names: Iterable[str]) -> dict[str, np.ndarray]:
+def read_arrays(path: AnyPath, names: Iterable[str]) -> dict[str, Array]:
     """Reads arrays from an .npz archive; nothing is ever unpickled.
 
     Args:
         path: The archive.
-        names: Names of the arrays that are wanted; others are not touched.
+        names: Names of the arrays to read; others are not touched.
 
     Returns:
-        Dictionary of those that are there.
+        Those that exist, by name.
 
     Raises:
         UsageError: If the file is of another kind or too large for this machine, or an array holds
@@ -59,12 +61,8 @@ def read_arrays(path: str | Path, names: Iterable[str]) -> dict[str, np.ndarray]
         ) from None
 
 
-def check_is_archive(path: str | Path) -> None:
-    """Raises a `UsageError` for a file of another kind, a `FailureError` for one that cannot open.
-
-    Args:
-        path: The file.
-    """
+def check_is_archive(path: AnyPath) -> None:
+    """Raises a `UsageError` for another kind of file, a `FailureError` if it cannot be opened."""
     try:
         with opened(path) as file:
             _check_start(file, path)
@@ -72,7 +70,7 @@ def check_is_archive(path: str | Path) -> None:
         raise FailureError(f"{path} cannot be read: {reason_of(error)}.") from None
 
 
-def _check_start(file, path) -> None:
+def _check_start(file: IO[bytes], path: AnyPath) -> None:
     start = file.read(4)
     if start[:2] != b"PK":
         found = {b"": "It is empty.", b"\x93NUM": "It is a .npy file."}.get(start, "")
@@ -80,7 +78,7 @@ def _check_start(file, path) -> None:
         raise UsageError(sentence.rstrip())
 
 
-def _member(archive: zipfile.ZipFile, name: str, path) -> zipfile.ZipInfo | None:
+def _member(archive: zipfile.ZipFile, name: str, path: AnyPath) -> zipfile.ZipInfo | None:
     if f"{name}.npy" not in archive.namelist():
         return None
     info = archive.getinfo(f"{name}.npy")
@@ -89,8 +87,8 @@ def _member(archive: zipfile.ZipFile, name: str, path) -> zipfile.ZipInfo | None
     return info
 
 
-def _check_memory(members: Iterable[zipfile.ZipInfo], path) -> None:
-    """Refuses what would unpack to more than there is room for, as a ZIP bomb does."""
+def _check_memory(members: Iterable[zipfile.ZipInfo], path: AnyPath) -> None:
+    """Refuses what would unpack to more than the free memory, as a ZIP bomb does."""
     needed, there = sum(info.file_size for info in members), available_memory()
     if there is not None and needed > there * 10**6:
         raise UsageError(
@@ -99,13 +97,13 @@ def _check_memory(members: Iterable[zipfile.ZipInfo], path) -> None:
         )
 
 
-def _array(archive: zipfile.ZipFile, info: zipfile.ZipInfo, name: str) -> np.ndarray:
+def _array(archive: zipfile.ZipFile, info: zipfile.ZipInfo, name: str) -> Array:
     with archive.open(info) as member:
         shape, _, dtype = read_header(member)
         size = math.prod(shape) * dtype.itemsize
         if dtype.hasobject:
             raise ForeignObjectsError(
-                f"{name!r} holds Python objects, which are not read because unpickling runs code; "
+                f"{name!r} contains Python objects, which are not read because unpickling runs code; "
                 "save plain arrays of numbers or of strings."
             )
         if min(shape, default=0) < 0 or info.file_size != member.tell() + size:
@@ -118,11 +116,7 @@ def _array(archive: zipfile.ZipFile, info: zipfile.ZipInfo, name: str) -> np.nda
 
 @contextlib.contextmanager
 def opened_archive(path: Path) -> Iterator[zipfile.ZipFile]:
-    """Opens an archive and turns every way in which reading it fails into one error.
-
-    Raises:
-        FailureError: If the archive cannot be read, is truncated or damaged.
-    """
+    """Opens an archive; a `FailureError` says why it cannot be read, is truncated or damaged."""
     try:
         with zipfile.ZipFile(path) as archive:
             yield archive
@@ -132,11 +126,11 @@ def opened_archive(path: Path) -> Iterator[zipfile.ZipFile]:
         raise _unreadable(path, error) from None
 
 
-def read_header(file) -> tuple[tuple[int, ...], bool, np.dtype]:
-    """Reads the header of an array, and nothing else, from the start of an opened member.
+def read_header(file: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype]:
+    """Reads the header of an array from the start of an opened member, and nothing else.
 
     Returns:
-        Its shape, whether its order is Fortran's, and its type.
+        Its shape, whether its order is Fortran's, and its dtype.
     """
     version = np.lib.format.read_magic(file)
     if version == (1, 0):
@@ -145,14 +139,10 @@ def read_header(file) -> tuple[tuple[int, ...], bool, np.dtype]:
 
 
 def member_header(path: Path, member: str) -> tuple[tuple[int, ...], np.dtype] | None:
-    """Reads the shape and the type of an array in an archive, and nothing of its content.
-
-    Args:
-        path: The archive.
-        member: Name of the array.
+    """Returns shape and dtype of an array in an archive without reading its content.
 
     Returns:
-        Its shape and type, or `None` if the archive has no such array.
+        `None` if the archive has no such array.
 
     Raises:
         FailureError: If the archive cannot be read, is truncated or damaged.
@@ -166,10 +156,10 @@ def member_header(path: Path, member: str) -> tuple[tuple[int, ...], np.dtype] |
 
 
 def least_bytes(path: Path) -> int | None:
-    """Size that the members of a zip archive announce, as far as they can be followed.
+    """Returns the size that the members of a ZIP archive announce, as far as they can be followed.
 
-    The directory of an archive is at its end, so that a truncated one has none; but each member
-    is preceded by a header with its size.
+    The directory of an archive is at its end, so that a truncated archive has none; but a header
+    with the size precedes each member.
     """
     least, directory = None, 22
     with path.open("rb") as file:
