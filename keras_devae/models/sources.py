@@ -8,7 +8,7 @@ import numpy as np
 
 from keras_devae.errors import UsageError
 from keras_devae.input.batches import Batches
-from keras_devae.metrics.matrices import is_masked
+from keras_devae.metrics.arrays import is_masked
 
 #: The part of a dictionary that holds the images, as in TensorFlow Datasets.
 IMAGE = "image"

@@ -71,7 +71,7 @@ class RunConfig:
         backend: Keras backend, or `None`: the one that is active.
         metrics: Names of metrics to compute at the end, `("all",)`, or `None`: those of
             `keras_devae.metrics.DEFAULT_METRICS` that the data allow.
-        metric_settings: `"paper"` or `"fast"`, see `keras_devae.metrics.evaluate`.
+        metric_settings: `"paper"` or `"fast"`, see `keras_devae.metrics.score_codes`.
         evaluation_images: Images that the codes of the metrics are computed from.
         track: What is measured while training: names of metrics, `"information"`, `"kl"`,
             `"speed"`, `"traversal"`.
@@ -252,7 +252,7 @@ class RunConfig:
         if dataset.factor_names is None:
             return chosen
         # Imported where it is needed: what is refused before comes at once.
-        from keras_devae.metrics.variation import check_factors_vary, factors_vary
+        from keras_devae.metrics.rows import check_factors_vary, factors_vary
 
         seen = (dataset, self.evaluation_images, self.seed)
         named = self.metrics not in (None, ("all",))
