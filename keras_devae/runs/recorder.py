@@ -5,7 +5,7 @@ import math
 
 import keras
 
-from keras_devae.models.guard import TrainingGuard
+from keras_devae.models.training_callbacks import TrainingGuard
 from keras_devae.runs.checkpoints import (
     CheckpointWriter,
     check_finite,
@@ -93,8 +93,8 @@ class RunRecorder(keras.callbacks.Callback):
     def on_epoch_end(self, epoch, logs=None):
         """Writes history, then the checkpoint that it belongs to, while training goes on."""
         self._epoch_start = self.step
-        unseen = self.model.unseen()
-        losses = {k: math.nan if k in unseen else float(v) for k, v in (logs or {}).items()}
+        not_updated = self.model.metrics_not_updated()
+        losses = {k: math.nan if k in not_updated else float(v) for k, v in (logs or {}).items()}
         self.history.append({"step": self.step, **losses})
         if self.step < self.total_steps:
             rows = list(self.history)

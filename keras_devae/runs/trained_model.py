@@ -8,7 +8,7 @@ from keras_devae.files import file_hash
 from keras_devae.files.reading import reason_of
 from keras_devae.models import MODELS
 from keras_devae.models.layer_advice import losses_of
-from keras_devae.models.saved import UnreadableModelError, load_saved
+from keras_devae.models.saving import UnreadableModelError, load_saved
 from keras_devae.runs.faults import how_to_go_on
 
 logger = logging.getLogger(__name__)
@@ -57,11 +57,11 @@ def load_run_model(path, config):
         UnreadableModelError: If the file is damaged, or the model is none of that run.
     """
     model = load_saved(path)
-    wanted = MODELS[config.model]
-    if type(model) is not wanted or model.latent_dim != config.latent_dim:
+    wanted = MODELS[config.model.name]
+    if type(model) is not wanted or model.latent_dim != config.model.latent_dim:
         raise UnreadableModelError(
             f"{path} is of another run: it holds a {type(model).__name__} with {model.latent_dim} "
-            f"latent dimensions, and the run a {wanted.__name__} with {config.latent_dim}."
+            f"latent dimensions, and the run a {wanted.__name__} with {config.model.latent_dim}."
         )
     if getattr(model, "optimizer", None) is None:
         raise UnreadableModelError(f"{path} is damaged: its model is not compiled.")

@@ -1,0 +1,141 @@
+"""What the models with a categorical code beside the continuous one have in common."""
+
+import numpy as np
+from keras import ops
+
+from keras_devae.checks import at_least
+from keras_devae.errors import UsageError
+from keras_devae.models.images import arrays_of
+from keras_devae.process.randomness import random_generator
+
+
+class CategoricalInference:
+    """The inference half of JointVAE and CascadeVAE, in front of `Inference` among their bases.
+
+    The decoder takes the continuous code followed by the category, one-hot.
+    """
+
+    @classmethod
+    def decoder_input_dim(cls, latent_dim, num_categories=3, **options):
+        """Returns the number of latent dimensions and categories together."""
+        del options
+        return latent_dim + num_categories
+
+    def network_options(self):
+        """Returns the arguments of the class that the networks depend on, a dictionary."""
+        return {"num_categories": self.num_categories}
+
+    def category_probabilities(self, images, batch_size=256):
+        """Returns how much each category speaks for an image.
+
+        Args:
+            images: As in `posterior`.
+            batch_size: Images at a time; default 256.
+
+        Returns:
+            Float32 array `(n, num_categories)`, rows summing to 1.
+        """
+        return self.over_images(self._category_chunk, images, batch_size)["probabilities"]
+
+    def category_probabilities_of(self, pixels, encoded):
+        """Returns what `category_probabilities` does, as a tensor.
+
+        Args:
+            pixels: Float32 images `(batch, height, width, channels)`.
+            encoded: What the encoder returned for them.
+        """
+        raise NotImplementedError
+
+    def encode_categories(self, images, batch_size=256):
+        """Returns the most probable category of every image.
+
+        Args:
+            images: As in `posterior`.
+            batch_size: Images at a time; default 256.
+
+        Returns:
+            Int64 array `(n,)`.
+        """
+        return np.argmax(self.category_probabilities(images, batch_size), axis=1)
+
+    def decode(self, z, layer=0, batch_size=256, categories=None):
+        """Returns the images of codes.
+
+        Args:
+            z: Codes `(n, latent_dim)`.
+            layer: 0, the only latent layer.
+            batch_size: Codes decoded at a time; default 256.
+            categories: Integers `(n,)`; default category 0 for all.
+
+        Returns:
+            Pixel means, float32 array `(n, height, width, channels)`.
+
+        Raises:
+            UsageError: If the codes have another width or a category does not exist.
+        """
+        at_least("batch_size", batch_size, 1)
+        z = self.checked_codes(z, layer)
+        inputs = np.concatenate([z, self._one_hot(categories, len(z))], axis=1)
+        inputs = ops.convert_to_numpy(self.decoder_inputs(ops.convert_to_tensor(inputs), layer))
+        return self._decode_inputs(inputs, batch_size)
+
+    def reconstruct(self, images, layer=0, batch_size=256):
+        """Returns the reconstructions of images, each in its most probable category.
+
+        Args:
+            images: As in `posterior`.
+            layer: 0, the only latent layer.
+            batch_size: Images at a time; default 256.
+
+        Returns:
+            Pixel means, float32 array `(n, height, width, channels)`.
+        """
+
+        def reconstructed(part):
+            means = self.encode(part, layer, batch_size=batch_size)
+            return self.decode(means, layer, batch_size, self.encode_categories(part, batch_size))
+
+        # Part by part: batches may come in another order when they are asked for again.
+        return np.concatenate(list(map(reconstructed, arrays_of(images))))
+
+    def sample(self, n, layer=0, seed=None):
+        """Decodes n codes drawn from the prior, with categories drawn uniformly.
+
+        Args:
+            n: Number of images.
+            layer: 0, the only latent layer.
+            seed: Integer seed of the draw, or `None` (default).
+
+        Returns:
+            Pixel means, float32 array `(n, height, width, channels)`.
+        """
+        at_least("n", n, 0)
+        generator = random_generator(seed)
+        z = generator.standard_normal((n, self.latent_dim), dtype=np.float32)
+        return self.decode(z, layer, categories=generator.integers(self.num_categories, size=n))
+
+    def decoder_inputs(self, z, layer):
+        """Returns what the decoder takes: `z` may hold the category, or category 0 is appended."""
+        del layer
+        if z.shape[-1] == self.latent_dim + self.num_categories:
+            return z
+        first = ops.one_hot(ops.zeros((ops.shape(z)[0],), "int32"), self.num_categories)
+        return ops.concatenate([z, ops.cast(first, "float32")], axis=1)
+
+    def _category_chunk(self, images):
+        encoded = self._encode_chunk(images)
+        probabilities = self.category_probabilities_of(self.pixels(images), encoded)
+        return {"probabilities": ops.convert_to_numpy(probabilities)}
+
+    def _one_hot(self, categories, count):
+        """Returns the category's part of the decoder's input, float32 `(n, num_categories)`."""
+        categories = np.zeros(count, np.int64) if categories is None else np.asarray(categories)
+        if (
+            categories.shape != (count,)
+            or not np.isin(categories, range(self.num_categories)).all()
+        ):
+            raise UsageError(
+                f"Expected {count} categories from 0 to {self.num_categories - 1}. "
+                f"Received: {categories}."
+            )
+        return np.eye(self.num_categories, dtype=np.float32)[categories.astype(np.int64)]
