@@ -277,7 +277,7 @@ def check_model(model: object) -> None:
         raise UsageError(
             "`model` must be a model of this package. Received: a value of type "
             f"{type(model).__name__}; scores of codes from elsewhere are "
-            "`keras_devae.metrics.evaluate(codes, factors)`."
+            "`keras_devae.metrics.score_codes(codes, factors)`."
         )
 
 

@@ -19,7 +19,7 @@ def read_codes_file(path):
             nothing is unpickled.
 
     Returns:
-        Dictionary of arguments for `keras_devae.metrics.evaluate`.
+        Dictionary of arguments for `keras_devae.metrics.score_codes`.
 
     Raises:
         UsageError: If there is no such file, it is of another kind, or has no `codes` in it.

@@ -189,8 +189,8 @@ class LayerSampler(metrics.Sampler):
 
     Args:
         encoding: The `Encoding`.
-        labelled: The factors, from `keras_devae.metrics.sampling.label_rows`.
-        index: Their `keras_devae.metrics.sampling.factor_index`, which all layers share.
+        labelled: The factors, from `keras_devae.metrics.samplers.label_rows`.
+        index: Their `keras_devae.metrics.samplers.factor_index`, which all layers share.
         layer: Number of the latent layer.
         seed: See `Encoding.codes`.
     """
