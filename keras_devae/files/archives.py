@@ -103,7 +103,7 @@ def _array(archive: zipfile.ZipFile, info: zipfile.ZipInfo, name: str) -> Array:
         size = math.prod(shape) * dtype.itemsize
         if dtype.hasobject:
             raise ForeignObjectsError(
-                f"{name!r} contains Python objects, which are not read because unpickling runs code; "
+                f"{name!r} contains Python objects, which are not read, as unpickling runs code; "
                 "save plain arrays of numbers or of strings."
             )
         if min(shape, default=0) < 0 or info.file_size != member.tell() + size:
