@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from keras_devae.metrics.spread import Spread, spread_of
+from keras_devae.metrics.estimators.spread import Spread, spread_of
 from keras_devae.models.declarations import MODEL_CATALOGUE
 from keras_devae.runs.config.run_config import RunConfig
 from keras_devae.runs.config.settings import declarations

@@ -18,7 +18,7 @@ from keras_devae.comparison.comparing import Comparison
 from keras_devae.comparison.groups import ComparedRun, Group
 from keras_devae.data import Dataset
 from keras_devae.errors import UsageError
-from keras_devae.metrics.suite import draw_sample
+from keras_devae.metrics.rows import draw_sample
 from keras_devae.runs.run_encoding import run_encoding
 from keras_devae.runs.trained_model import load_trained
 

@@ -14,7 +14,7 @@ from keras_devae.comparison.comparing import Comparison
 from keras_devae.comparison.groups import Group
 from keras_devae.errors import UsageError
 from keras_devae.files import check_writable, write_text
-from keras_devae.metrics.spread import Spread
+from keras_devae.metrics.estimators.spread import Spread
 
 if TYPE_CHECKING:
     from keras_devae.comparison.model_selection import Selection
