@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import TYPE_CHECKING, Any
 
 from keras_devae.checks import one_of
@@ -63,7 +63,7 @@ class Check:
         return core_schema.with_info_after_validator_function(check, handler(source))
 
 
-def one_of_names(kind: str, names: Callable[[], tuple[str, ...]]) -> Check:
+def one_of_names(kind: str, names: Callable[[], Collection[str]]) -> Check:
     """Returns the check of a name.
 
     Args:
