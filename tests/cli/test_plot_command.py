@@ -185,7 +185,7 @@ def test_scores_of_an_unfinished_run_are_not_computed_on_the_way(
     shutil.copytree(folder / "plain", killed)
     for name in ("metrics.json", "model.keras"):
         (killed / name).unlink()
-    resume = f"Go on with: keras-devae train --resume {shlex.quote(str(killed))}"
+    resume = f"Resume it with: keras-devae train --resume {shlex.quote(str(killed))}"
     assert resume in refused("mig-reconstruction", killed)
     assert run("evaluate", killed, "--output", killed / "metrics.json") == 2
     assert resume in capsys.readouterr().err and not (killed / "metrics.json").exists()
