@@ -99,7 +99,7 @@ def _new(context, named, runs_dir, name, overwrite, quiet):
     config = annealing_config(named.get("steps", 20_000), **{**defaults, **settings})
     label = None
     if name is None:
-        label = f"annealing-{config.dataset.split(':')[0]}-seed{config.seed}"
+        label = f"annealing-{config.data.dataset.split(':')[0]}-seed{config.training.seed}"
         path = unused_path(runs_dir, label)
     else:
         path = os.path.join(runs_dir, name)
@@ -131,7 +131,7 @@ def _run(context, session, quiet):
     function, run, config, dataset = session
     if not quiet:
         click.echo(f"Data     {dataset.description}")
-        click.echo(f"Run      {run.path}  ({config.backend}, seed {config.seed})")
+        click.echo(f"Run      {run.path}  ({config.compute.backend}, seed {config.training.seed})")
     try:
         with Interruption():
             test = carry_out(function, run, config, dataset, progress=not quiet)
@@ -152,7 +152,7 @@ def _show(test, config, files):
         shown = row["state"] if point is None else f"{point:.3g}"
         rows.append((row["factor"], shown, f"{row['final_share']:.0%}"))
     print_table(titles, rows, right=titles[1:], width=100)
-    size = f"{config.image_size}x{config.image_size}"
+    size = f"{config.data.image_size}x{config.data.image_size}"
     if test.suggested:
         betas = ",".join(f"{beta:g}" for beta in test.suggested)
         click.echo(f"Suggested for DeVAE at {size} pixels: --betas {betas}")

@@ -103,9 +103,9 @@ def _print_cells(titles, rows):
 
 
 def _select(context, comparison, images):
-    choose_backend(context, comparison.runs[0].config.backend)
+    choose_backend(context, comparison.runs[0].config.compute.backend)
 
-    from keras_devae.comparison.selection import select_by_udr
+    from keras_devae.comparison.model_selection import select_by_udr
 
     with status_line() as status:
         return select_by_udr(

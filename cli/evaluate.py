@@ -1,6 +1,5 @@
 """`keras-devae evaluate`."""
 
-from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -122,9 +121,9 @@ def _of_run(context, run, output, given, status):
         chosen["metrics"] = names_from(given["metrics"])
     if given["images"] is not None:
         chosen["evaluation_images"] = given["images"]
-    config = replace(config, **chosen)
+    config = config.replace(**chosen)
     layers = _layers(given["layer"])
-    choose_backend(context, config.backend)
+    choose_backend(context, config.compute.backend)
 
     from keras_devae.runs.finishing import evaluate_run
     from keras_devae.runs.trained_model import load_trained
@@ -134,11 +133,11 @@ def _of_run(context, run, output, given, status):
         load_trained(directory),
         directory,
         dataset,
-        config.resolved(dataset).metrics,
-        config.evaluation_images,
-        config.seed,
+        config.resolved(dataset).evaluation.metrics,
+        config.evaluation.images,
+        config.training.seed,
         layers=layers,
-        settings=config.metric_settings,
+        settings=config.evaluation.metric_settings,
         repeats=given["repeats"],
         representation=given["representation"],
         workers=given["workers"],

@@ -47,7 +47,7 @@ def _of_one(context, directory, output, status):
     config, scores = directory.read_config(), directory.read_metrics()
     directory.trained_model_file()
     status("loading model and data")
-    choose_backend(context, config.backend)
+    choose_backend(context, config.compute.backend)
 
     from keras_devae.reports import write_report
     from keras_devae.runs.trained_model import load_trained

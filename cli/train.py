@@ -217,9 +217,9 @@ def _resumed(context, given):
 
 def _scaling_note(given, config):
     """Says which defaults were scaled, and by what."""
-    options = MODEL_CATALOGUE[config.model].options
-    factors = scaling_factors((config.image_size,) * 2, config.steps)
-    size = f"{config.image_size}x{config.image_size} pixels"
+    options = MODEL_CATALOGUE[config.model.name].options
+    factors = scaling_factors((config.data.image_size,) * 2, config.training.steps)
+    size = f"{config.data.image_size}x{config.data.image_size} pixels"
     reasons = {"pixels": size, "steps": "run length", "rate": "run length"}
     scaled = {reason: [] for reason in reasons.values()}
     for name, option in options.items():
@@ -241,8 +241,8 @@ def _run(context, function, run, config, dataset, quiet, note=""):
     if not quiet:
         click.echo(f"Data     {dataset.description}")
         click.echo(f"Model    {_describe(config)}{note}")
-        click.echo(f"Run      {run.path}  ({config.backend}, seed {config.seed})")
-        if not MODEL_CATALOGUE[config.model].fitted:
+        click.echo(f"Run      {run.path}  ({config.compute.backend}, seed {config.training.seed})")
+        if not MODEL_CATALOGUE[config.model.name].fitted:
             click.echo(f"Compute  {describe_choices(config)}")
     try:
         with Interruption():
@@ -270,22 +270,23 @@ def _carry_out(function, run, config, dataset, quiet):
     with explained(run, lambda: "The run stopped"):
         model = function(config, run, dataset, progress=not quiet)
         if is_worker(config):
-            wait_for_all_processes(config.distribute)
+            wait_for_all_processes(config.compute.distribute)
             return {}, {}
         with status_line(quiet) as status:
             progress = evaluation_progress(status, passing=True)
             outcome = finish(model, config, run, dataset, **progress)
-        wait_for_all_processes(config.distribute)
+        wait_for_all_processes(config.compute.distribute)
         return outcome
 
 
 def _describe(config):
-    options = "".join(f", {name} {_plain(value)}" for name, value in config.model_options.items())
-    if MODEL_CATALOGUE[config.model].fitted:
-        return f"{config.model}{options}; {config.latent_dim} components"
+    options = "".join(f", {name} {_plain(value)}" for name, value in config.model.options.items())
+    if MODEL_CATALOGUE[config.model.name].fitted:
+        return f"{config.model.name}{options}; {config.model.latent_dim} components"
+    model, training = config.model, config.training
     return (
-        f"{config.model}{options}; {config.likelihood} likelihood, "
-        f"{config.latent_dim} latent dimensions, {config.steps} steps of {config.batch_size} images"
+        f"{model.name}{options}; {model.likelihood} likelihood, {model.latent_dim} latent "
+        f"dimensions, {training.steps} steps of {training.batch_size} images"
     )
 
 

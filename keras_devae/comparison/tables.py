@@ -120,7 +120,7 @@ def selection_rows(selection, comparison):
     """Returns a selection for machines, a row a run, the best first.
 
     Args:
-        selection: A `keras_devae.comparison.selection.Selection`.
+        selection: A `keras_devae.comparison.model_selection.Selection`.
         comparison: The `Comparison` whose metrics are to stand beside.
 
     Returns:
@@ -132,7 +132,7 @@ def selection_rows(selection, comparison):
             "rank": ranked.rank,
             "run": ranked.run.name,
             "group": ranked.group,
-            "seed": ranked.run.config.seed,
+            "seed": ranked.run.config.training.seed,
             "udr": ranked.udr,
             **{name: ranked.run.scores.get(name) for name in comparison.metrics},
         }

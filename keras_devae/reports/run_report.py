@@ -9,13 +9,13 @@ from keras_devae.evaluation.evaluating import RECONSTRUCTED_IMAGES
 from keras_devae.evaluation.latents import CATEGORY, HELD_SHARE, measure_latents
 from keras_devae.files import write_text
 from keras_devae.metrics import MetricWarning
-from keras_devae.reports.complaints import complaints_of
-from keras_devae.reports.facts import facts_of
-from keras_devae.reports.findings import summary, unvarying, verdict
+from keras_devae.reports.details import run_details
+from keras_devae.reports.formatting import percent
 from keras_devae.reports.meanings import RECONSTRUCTION, meaning_of
 from keras_devae.reports.page import rendered
-from keras_devae.reports.pictures import draw_pictures
-from keras_devae.reports.words import percent
+from keras_devae.reports.problems import find_problems
+from keras_devae.reports.run_figures import draw_run_figures
+from keras_devae.reports.summary import constant_factors, summary, verdict
 from keras_devae.runs.folder import resume_command
 from keras_devae.runs.run_encoding import run_encoding
 from keras_devae.runs.trained_model import model_hash
@@ -56,14 +56,14 @@ def write_report(run, model, config, dataset, scores, output=None):
 
 def _write(run, model, config, dataset, scores, output, folder):
     # Those of the evaluation, which are encoded already.
-    chosen = (config.evaluation_images, config.seed)
+    chosen = (config.evaluation.images, config.training.seed)
     with warnings.catch_warnings(), run_encoding(model, run, dataset) as encoding:
         # The page names the factors that do not vary.
         warnings.simplefilter("ignore", MetricWarning)
         latents = measure_latents(model, dataset, None, *chosen, encoding)
         history = run.read_history()
-        pictures = draw_pictures(
-            run, folder, model, dataset, latents, history, config.seed, encoding
+        pictures = draw_run_figures(
+            run, folder, model, dataset, latents, history, config.training.seed, encoding
         )
     page = report_page(run, model, config, dataset, scores, latents, history, pictures)
     write_text(output, page)
@@ -71,15 +71,15 @@ def _write(run, model, config, dataset, scores, output, folder):
 
 
 def report_page(run, model, config, dataset, scores, latents, history, pictures):
-    """Returns the page: see `write_report`, `measure_latents` and `draw_pictures`."""
+    """Returns the page: see `write_report`, `measure_latents` and `draw_run_figures`."""
     layers = scores["layers"] if scores else []
     # What comes first is of layer 0, and the scores may be of another one alone.
     headline = layers if layers and layers[0]["layer"] == 0 else []
     last = history[-1] if history else {}
-    complaints = [
+    problems = [
         *_scores_of_another_model(model, run, scores),
         *model.training_warnings(last),
-        *complaints_of(
+        *find_problems(
             config, history, latents[0], layers, run.is_trained(), run.path, run.is_claimed()
         ),
     ]
@@ -92,9 +92,9 @@ def report_page(run, model, config, dataset, scores, latents, history, pictures)
         tiles=_tiles(latents[0], headline),
         summary=[
             *summary(latents, headline, dataset.image_shape),
-            *unvarying(latents[0], dataset.factor_names),
+            *constant_factors(latents[0], dataset.factor_names),
         ],
-        complaints=complaints,
+        problems=problems,
         layers=range(len(latents)),
         latents=_latent_rows(latents),
         left_out=max(0, len(latents[0].kl) - _ROWS),
@@ -106,7 +106,7 @@ def report_page(run, model, config, dataset, scores, latents, history, pictures)
         scores=layers,
         score_rows=score_rows(layers),
         images=scores and scores.get("settings", {}).get("images"),
-        facts=facts_of(config, run.read_record(), dataset.description),
+        facts=run_details(config, run.read_record(), dataset.description),
         settings=_settings(config),
         measure_with=_measuring(run, config),
         path_literal=repr(str(run.path)),
@@ -128,7 +128,7 @@ def _scores_of_another_model(model, run, scores):
 
 def _measuring(run, config):
     """Returns the command that measures a run without scores."""
-    if run.is_trained() and not config.metrics:
+    if run.is_trained() and not config.evaluation.metrics:
         return f"{_evaluating(run)} --metrics mig,kl,reconstruction_error"
     return resume_command(run.path)
 

@@ -35,8 +35,9 @@ class Environment(TypedDict, total=False):
 
 
 class RunRecord(TypedDict):
-    """`config.json`; the settings are looked at by `RunConfig.from_dict`."""
+    """`config.json`; the settings are checked by `RunConfig`."""
 
+    version: NotRequired[int]
     settings: dict[str, Any]
     data: Provenance
     environment: NotRequired[Environment]

@@ -12,9 +12,9 @@ from PIL import Image
 from keras_devae.evaluation.latents import measure_latents
 from keras_devae.files import file_hash
 from keras_devae.reports import run_report, write_report
-from keras_devae.reports.complaints import complaints_of
-from keras_devae.reports.run_figures import KINDS
-from keras_devae.reports.words import percent
+from keras_devae.reports.formatting import percent
+from keras_devae.reports.plots import KINDS
+from keras_devae.reports.problems import find_problems
 from keras_devae.runs.finishing import evaluate_run
 
 FIGURES = {
@@ -94,17 +94,17 @@ def test_texts_of_users_are_escaped(report):
 
 def test_it_says_what_the_latents_hold(report, made):
     text, (_, model, config, dataset) = report[0], made
-    latents = measure_latents(model, dataset, 0, 64, config.seed)
+    latents = measure_latents(model, dataset, 0, 64, config.training.seed)
     assert len(latents.active) == 3
     assert f"{latents.kl.sum():.1f}</dd>" in text
     assert "is 0.31, between 0 and 1" in text
-    sentences = complaints_of(config, [], latents, [])
+    sentences = find_problems(config, [], latents, [])
     assert sentences and all(html.escape(sentence) in text for sentence in sentences)
 
 
 def test_tables_maps_and_sentences_tell_of_one_estimate(report, made, read_page):
     text, (_, model, config, dataset) = report[0], made
-    latents = measure_latents(model, dataset, 0, 64, config.seed)
+    latents = measure_latents(model, dataset, 0, 64, config.training.seed)
     alts = [html.unescape(image["alt"]) for image in read_page(text).images]
     (told,) = [alt for alt in alts if alt.startswith("A table of shades")]
     rows = dict(re.findall(r'<th scope="row">(z\d)</th><td>yes</td>(.*?)</tr>', text, re.DOTALL))
@@ -161,7 +161,7 @@ def test_more_latents_than_the_table_has_rows(monkeypatch, made, tmp_path):
 
 def test_what_is_encoded_already_is_not_encoded_again(made, monkeypatch, tmp_path):
     run, model, config, dataset = made
-    evaluate_run(model, run, dataset, ["kl"], config.evaluation_images, config.seed)
+    evaluate_run(model, run, dataset, ["kl"], config.evaluation.images, config.training.seed)
     counts = []
     encode = type(model).encoder_posterior
 

@@ -1,0 +1,157 @@
+"""The figures of a page that compares runs."""
+
+import io
+import math
+
+from keras_devae import figures
+from keras_devae.errors import FailureError
+from keras_devae.figures.canvas import take_texts_literally
+from keras_devae.figures.panels import draw_line, empty_panels, finish_panel, line_look
+from keras_devae.reports.formatting import listed
+from keras_devae.reports.meanings import RECONSTRUCTION
+from keras_devae.reports.page import picture_data, png_data
+
+#: Bytes of the pictures of single runs that a page holds at most.
+_MOST_BYTES = 2_500_000
+_INCHES_PER_CHARACTER = 0.06
+_CURVES = {"reconstruction_loss": "reconstruction, nats", "kl_loss": "KL divergence, nats"}
+
+
+def choose_traversals(comparison):
+    """Chooses traversals to stand side by side, of one run of each group, as far as there is room.
+
+    Args:
+        comparison: A `keras_devae.comparison.groups.Comparison`.
+
+    Returns:
+        List of dictionaries `name`, `source` and `alt`, and the names of the groups left out.
+    """
+    shown, left_out, size = [], [], 0
+    for group in comparison.groups:
+        drawn = [(run.name, run.directory.figures / "traversal.png") for run in group.runs]
+        run, file = next((pair for pair in drawn if pair[1].is_file()), (None, None))
+        if file is None or size + file.stat().st_size > _MOST_BYTES:
+            left_out.append(group.name)
+            continue
+        size += file.stat().st_size
+        alt = f"A row of images for each latent dimension of {run}."
+        shown.append({"name": f"{group.name}: {run}", "source": picture_data(file), "alt": alt})
+    return shown, left_out
+
+
+def draw_comparison_figures(comparison, titles):
+    """Draws what compares the runs.
+
+    Args:
+        comparison: The `Comparison`.
+        titles: What its metrics are called, by name.
+
+    Returns:
+        Dictionary of `boxes`, `scatter` and `curves`, those that can be drawn: each a dictionary
+        of `source`, `caption` and `alt`.
+    """
+    drawn = {
+        "boxes": _boxes(comparison, titles),
+        "scatter": _scatter(comparison),
+        "curves": _curves(comparison),
+    }
+    return {name: _picture(*what) for name, what in drawn.items() if what is not None}
+
+
+def _picture(figure, caption, alt):
+    stream = io.BytesIO()
+    take_texts_literally(figure)
+    figure.savefig(stream, format="png", bbox_inches="tight")
+    return {"source": png_data(stream.getvalue()), "caption": caption, "alt": alt}
+
+
+def _boxes(comparison, titles):
+    if not comparison.metrics or max(len(group.runs) for group in comparison.groups) == 1:
+        return None
+    values = {
+        titles[metric]: {
+            group.name: values for group in comparison.groups if (values := group.values(metric))
+        }
+        for metric in comparison.metrics
+    }
+    names = listed([group.name for group in comparison.groups])
+    caption = "Each point is a run. A box reaches from the lower to the upper quartile."
+    alt = f"A panel for each of {listed(list(values))}, with a box each for {names}."
+    return _widened(figures.box_plots(values, horizontal=True), comparison), caption, alt
+
+
+def _widened(figure, comparison):
+    """Gives the names of the groups, which may be long, room beside the panels."""
+    longest = max(len(group.name) for group in comparison.groups)
+    figure.set_figwidth(figure.get_figwidth() + _INCHES_PER_CHARACTER * longest)
+    return figure
+
+
+def _scatter(comparison):
+    points = [
+        (run.scores[RECONSTRUCTION], run.scores["mig.score"], group.name)
+        for group in comparison.groups
+        for run in group.runs
+        if {RECONSTRUCTION, "mig.score"} <= set(run.scores)
+    ]
+    if len(points) < 2:
+        return None
+    x, y, groups = zip(*points, strict=True)
+    figure = figures.score_scatter(x, y, groups, "reconstruction, nats", "MIG")
+    figure = _widened(figure, comparison)
+    caption = "Each point is a run. Up and to the left is better: disentangled and faithful."
+    best = max(points, key=lambda point: point[1])
+    alt = f"Points of runs. The highest MIG, {best[1]:.2f}, is of {best[2]}."
+    return figure, caption, alt
+
+
+def _curves(comparison):
+    """Draws losses of all runs, a colour or a style of line a group."""
+    histories = [
+        (number, group.name, history)
+        for number, group in enumerate(comparison.groups)
+        for run in group.runs
+        if len(history := _history(run)) > 1
+    ]
+    names = [name for name in _CURVES if any(name in history[0] for *_, history in histories)]
+    if not names:
+        return None
+    figure, panels = empty_panels(len(names))
+    drawn = {}
+    for axes, name in zip(panels, names, strict=True):
+        for number, group, history in histories:
+            steps, values = _points(history, name, comparison.layer)
+            if steps:
+                draw_line(axes, steps, values, group, *line_look(number))
+        finish_panel(axes, _CURVES[name], "step", 1)
+        handles, labels = axes.get_legend_handles_labels()
+        drawn.update(zip(labels, handles, strict=True))
+    figure.set_size_inches(4.2 * len(names), 2.6)
+    # A group may have a line in the last panel only.
+    names_of_groups = [group.name for group in comparison.groups if group.name in drawn]
+    handles = [drawn[name] for name in names_of_groups]
+    options = {"loc": "outside lower left", "fontsize": 8, "frameon": False, "ncols": 2}
+    figure.legend(handles, names_of_groups, **options)
+    caption = (
+        f"A line for each run, a colour or a style of line for each group. Losses of layer "
+        f"{comparison.layer} where the run kept those of every layer."
+    )
+    return figure, caption, f"Curves by training step of {listed([_CURVES[n] for n in names])}."
+
+
+def _points(history, name, layer):
+    """Returns the steps and values of a loss, of one layer where layers have losses of their own.
+
+    A model that draws its layers has the mean over those drawn under the name alone.
+    """
+    own = f"{name}_layer_{layer}"
+    column = own if own in history[0] else name
+    points = [(r["step"], r[column]) for r in history if math.isfinite(r.get(column, math.nan))]
+    return [step for step, _ in points], [value for _, value in points]
+
+
+def _history(run):
+    try:
+        return run.directory.read_history()
+    except FailureError:
+        return []

@@ -1,0 +1,71 @@
+"""Where a run's images are from, and when it ran."""
+
+from keras_devae.reports.details import describe_provenance, run_details
+from keras_devae.runs import RunConfig, RunDirectory
+
+OFFICIAL = {
+    "source": "official",
+    "file": "dsprites.npz",
+    "bytes": 26_000,
+    "sha256": "ab12",
+    "matches_published": True,
+}
+RECORD = {
+    "data": {"source": "rendered", "renderer": "dsprites", "renderer_version": 1},
+    "environment": {
+        "keras_devae": "0.1.0",
+        "python": "3.12.0",
+        "backend": "jax",
+        "device": "cpu",
+        "packages": {"keras": "3.15.0", "torch": None},
+    },
+}
+
+
+def test_an_official_file_is_named_with_its_hash():
+    text = describe_provenance(OFFICIAL)
+    assert text.startswith("The published file. Its hash is the published one.")
+    assert "file dsprites.npz" in text and "sha256 ab12" in text
+    assert "another one" in describe_provenance({**OFFICIAL, "matches_published": False})
+    assert "published one" not in describe_provenance({**OFFICIAL, "matches_published": None})
+
+
+def test_a_renderer_is_named_with_its_version():
+    text = describe_provenance(RECORD["data"])
+    assert text.startswith("Drawn by this package") and "renderer version 1" in text
+
+
+def test_long_lists_are_cut():
+    text = describe_provenance(
+        {"source": "folder", "skipped": [f"picture{i}.png" for i in range(999)]}
+    )
+    assert text.startswith("folder.") and len(text) <= 400 and text.endswith("…")
+
+
+def test_facts_of_a_run():
+    times = {"begun": "2023-11-14T22:13:20+00:00", "trained": "2023-11-14T22:15:25+00:00"}
+    config, record = RunConfig(model="beta_vae", seed=3), {**RECORD, "times": times}
+    facts = dict(run_details(config, record, "dsprites: drawn"))
+    assert facts["Begun"] == "2023-11-14 22:13 UTC"
+    assert facts["Trained in"] == "2 min 5 s, interruptions included"
+    assert "backend jax" in facts["Machine"] and "torch" not in facts["Versions"]
+    assert "Higgins" in facts["Paper"] and "seed 3" in facts["Training"]
+    # A run that is interrupted has no end, and the dates of files stand for nothing.
+    begun = {**RECORD, "times": {"begun": times["begun"]}}
+    assert "Trained in" not in dict(run_details(config, begun, "x"))
+    assert "Begun" not in dict(run_details(config, RECORD, "x"))
+    assert "Backends" not in facts
+    moved = dict(run_details(config, {**RECORD, "backends": ["jax", "tensorflow"]}, "x"))
+    assert moved["Backends"] == "jax, then tensorflow"
+
+
+def test_times_stay_with_a_run(tmp_path):
+    run = RunDirectory(tmp_path)
+    run.write_record(RunConfig(seed=3), {"source": "rendered"}, {"python": "3.12.0"})
+    run.record_time("begun")
+    begun = run.read_record()["times"]["begun"]
+    run.record_time("trained")
+    record = run.read_record()
+    assert set(record["times"]) == {"begun", "trained"} and record["times"]["begun"] == begun
+    assert record["times"]["trained"] >= begun and begun.endswith("+00:00")
+    assert run.read_config().training.seed == 3 and record["environment"] == {"python": "3.12.0"}
