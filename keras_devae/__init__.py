@@ -11,6 +11,7 @@ import os
 import sys
 import warnings
 
+from keras_devae.models.declarations import MODEL_CATALOGUE
 from keras_devae.process.startup import prepare_process, warn_if_slow
 from keras_devae.version import __version__
 
@@ -38,26 +39,7 @@ _SUBMODULES = (
     "schedules",
     "studies",
 )
-_MODELS = (
-    "DEFT",
-    "DIPVAE",
-    "ICA",
-    "PCA",
-    "VAE",
-    "AnnealedVAE",
-    "BetaTCVAE",
-    "BetaVAE",
-    "CascadeVAE",
-    "CascadeVAEC",
-    "ControlVAE",
-    "DeVAE",
-    "DeVAELinear",
-    "DeVAEParallel",
-    "DeVAESingle",
-    "DynamicVAE",
-    "FactorVAE",
-    "JointVAE",
-)
+_MODELS = tuple(declaration.class_name for declaration in MODEL_CATALOGUE.values())
 
 #: Names of version 0.1.0 -> where their contents are now.
 _FORMER = {

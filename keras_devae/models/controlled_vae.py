@@ -33,6 +33,7 @@ class ControlledVAE(VAE):
         decoder: keras.Model,
         controller: keras.layers.Layer,
         options: dict[str, Any],
+        /,
         **kwargs: Any,
     ) -> None:
         super().__init__(encoder, decoder, **kwargs)

@@ -188,6 +188,5 @@ def option_names(model_class: type) -> set[str]:
         if base.__module__.startswith("keras.") or "__init__" not in vars(base):
             continue
         parameters = inspect.signature(base.__init__).parameters.values()
-        plain = (p for p in parameters if p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL))
-        names |= {parameter.name for parameter in plain}
-    return names - {"self", "encoder", "decoder", "controller"}
+        names |= {p.name for p in parameters if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)}
+    return names - {"self", "encoder", "decoder"}
