@@ -10,7 +10,7 @@ from typing import Any
 
 import keras
 
-from keras_devae.backend import hide_accelerators_from_tensorflow
+from keras_devae.backend import reserve_accelerators
 from keras_devae.checks import flag
 from keras_devae.errors import FailureError, UsageError, ran_out_of_memory
 from keras_devae.files.reading import DAMAGED_ARCHIVE, check_size, opened, reason_of
@@ -92,7 +92,7 @@ class Saving(keras.Model):
         """
         hint = " `export_encoder` writes a SavedModel or ONNX."
         _check_suffix("A model is saved in", filepath, _MODEL_FILES, hint)
-        hide_accelerators_from_tensorflow()
+        reserve_accelerators()
         super().save(filepath, overwrite=overwrite, **kwargs)
 
     def save_weights(

@@ -5,8 +5,8 @@ from typing import Any
 
 import keras
 
-from keras_devae.backend import compiles_with_xla, steps_in_one_call
-from keras_devae.backend.replicas import check_parts, shared_out
+from keras_devae.backend import compiles_with_xla, steps_in_one_call, xla_calls_host
+from keras_devae.backend.replicas import check_parts, own_parts_of
 from keras_devae.checks import at_least, flag
 from keras_devae.errors import UsageError
 from keras_devae.input.batches import Batches
@@ -68,7 +68,7 @@ class Training(TrainingStep):
                 or if `jit_compile` is true for a model that calls the host where XLA cannot.
         """
         check_compile(steps_per_execution, jit_compile, run_eagerly)
-        can_use_xla = not self.calls_host or keras.backend.backend() != "tensorflow"
+        can_use_xla = not self.calls_host or xla_calls_host()
         if jit_compile is True and not can_use_xla:
             raise UsageError(
                 f"{type(self).__name__} calls functions on the host, which XLA cannot do on this "
@@ -183,7 +183,7 @@ class Training(TrainingStep):
         if isinstance(source, Batches):
             # They are in their own, repeatable order; Keras would shuffle them once more.
             shuffle = False
-            source, further = shared_out(self, source)
+            source, further = own_parts_of(self, source)
             callbacks += further.pop("callbacks", [])
             steps.update(further)
         with kept_on_device(self, batches, "train_function"):

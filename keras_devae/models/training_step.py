@@ -5,7 +5,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from keras_devae.backend.replicas import reducible, share_of_loss
+from keras_devae.backend.replicas import averageable_logs, share_of_loss
 from keras_devae.checks import Tensor
 from keras_devae.input.resident import ResidentImages
 from keras_devae.models.images import are_floats, images_in, nan_outside_unit_range
@@ -67,7 +67,7 @@ class TrainingStep(keras.Model):
         self, x: Any, y: Any, y_pred: Any, sample_weight: Any = None
     ) -> dict[str, Tensor]:
         """Returns what `fit` shows after a step, see `keras.Model.compute_metrics`."""
-        return reducible(super().compute_metrics(x, y, y_pred, sample_weight))
+        return averageable_logs(super().compute_metrics(x, y, y_pred, sample_weight))
 
     @property
     def metrics(self) -> list[keras.metrics.Metric]:

@@ -15,8 +15,8 @@ from typing import Any, BinaryIO
 from keras_devae.errors import FailureError, UsageError
 from keras_devae.files import read_json, write_json
 from keras_devae.files.reading import opened
-from keras_devae.runs.config.kinds import misfit
 from keras_devae.runs.config.run_config import RunConfig
+from keras_devae.runs.config.validation import validated
 from keras_devae.runs.folder import RunDirectory
 from keras_devae.runs.records import Attempt, Failure, RunNote, read_record
 from keras_devae.runs.run_lock import RunLock
@@ -205,6 +205,8 @@ def _parse(line: str) -> dict[str, Any] | None:
         value = json.loads(line)
     except (ValueError, RecursionError):
         return None
-    seconds = value.get("seconds", 0) if isinstance(value, dict) else math.nan
-    is_attempt = misfit("", value, Attempt) is None and math.isfinite(seconds) and seconds >= 0
-    return value if is_attempt else None
+    try:
+        seconds = validated(Attempt, value).get("seconds", 0.0)
+    except UsageError:
+        return None
+    return value if math.isfinite(seconds) and seconds >= 0 else None
