@@ -114,8 +114,8 @@ class BetaTCVAE(VAE):
         count = count_images(images)
         if count is None:
             raise UsageError(
-                "The estimators of the total correlation need the number of images, which a "
-                f"{type(images).__name__} does not tell. Pass it as `dataset_size`."
+                "The estimators of the total correlation need the number of images, which cannot "
+                f"be told from a {type(images).__name__}. Pass it as `dataset_size`."
             )
         self.images_trained_on.assign(int(count * share))
 
