@@ -40,7 +40,7 @@ class FactorVAE(VAE):
         decoder: See `VAE`.
         gamma: Weight of the total correlation, at least 0; default 35. It refers to sums over 64x64
             pixels.
-        discriminator_units: Widths of the discriminator's hidden layers; default six of 1000.
+        discriminator_units: Widths of the discriminator's hidden layers; default `(1000,) * 6`.
         **kwargs: `likelihood`, `seed` of `VAE`; `name`, `dtype`, `trainable` of `keras.Model`.
 
     Raises:
