@@ -103,8 +103,8 @@ class FactorVAE(VAE):
     @property
     def discriminator_optimizer(self) -> keras.optimizers.Optimizer:
         """The optimizer of the discriminator, once the model is compiled."""
-        both = self.optimizer
-        return getattr(both, "inner_optimizer", both).optimizers[0]
+        joined: Any = getattr(self.optimizer, "inner_optimizer", self.optimizer)
+        return joined.optimizers[0]
 
     def loss_terms(self, pixels: Tensor, outputs: dict[str, Tensor], training: bool) -> LossTerms:
         """Computes the losses of one batch, see the class."""

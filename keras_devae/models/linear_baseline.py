@@ -69,7 +69,7 @@ class LinearBaseline(VAE):
         self.trainable = False
 
     @classmethod
-    def for_images(
+    def for_images(  # type: ignore[override]  # Here `seed` comes before `network`.
         cls,
         image_shape: Sequence[int],
         latent_dim: int = 10,
