@@ -98,7 +98,7 @@ class DEFT(VAE):
 
     def training_warnings(self, logs):
         """Adds a sentence about scales that have run into their bound."""
-        return super().training_warnings(logs) + self.scaling.complaints()
+        return super().training_warnings(logs) + self.scaling.warnings()
 
     def get_config(self):
         """Returns the constructor's arguments."""

@@ -177,7 +177,7 @@ class DeVAE(VAE):
             # No step of the epoch drew layer 0: its metrics are empty, which is no collapse.
             logs = {**logs, "kl_loss_layer_0": np.inf}
         sentences = super().training_warnings(logs)
-        return sentences + self.stack.complaints()
+        return sentences + self.stack.warnings()
 
     def decoder_inputs(self, z, layer):
         """Returns codes with the layer's vector appended."""
