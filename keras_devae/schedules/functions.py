@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numbers
-from typing import Any
+from typing import Any, cast
 
 import keras
 import numpy as np
@@ -319,7 +319,7 @@ def get_schedule(value: Any, name: str = "schedule") -> Schedule:
     if isinstance(value, Schedule):
         return value
     if isinstance(value, numbers.Real) and not isinstance(value, bool):
-        return ConstantSchedule(finite_at_least(name, value))
+        return ConstantSchedule(finite_at_least(name, cast(float, value)))
     if isinstance(value, dict):
         try:
             schedule = keras.saving.deserialize_keras_object(value)
