@@ -9,7 +9,7 @@ import numpy as np
 
 from keras_devae.checks import Array
 from keras_devae.errors import UsageError
-from keras_devae.metrics.matrices import numeric_array
+from keras_devae.metrics.arrays import numeric_array
 
 _CELL = 112
 _LARGEST_SIDE = 2400

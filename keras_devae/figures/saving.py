@@ -18,7 +18,7 @@ from keras_devae.errors import UsageError
 from keras_devae.figures.arguments import check_figure
 from keras_devae.figures.canvas import DPI, take_texts_literally
 from keras_devae.files import replacing
-from keras_devae.metrics.matrices import numeric_array
+from keras_devae.metrics.arrays import numeric_array
 
 #: White pixels around all that is drawn.
 _MARGIN = 6

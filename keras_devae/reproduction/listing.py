@@ -4,7 +4,7 @@ from pathlib import Path
 
 from keras_devae.reproduction.catalogue import EXPERIMENTS, plans_of
 from keras_devae.runs.config.flat_settings import config_from_settings
-from keras_devae.studies.keys import run_key, run_name
+from keras_devae.studies.run_keys import run_key, run_name
 from keras_devae.studies.study_run import StudyRun
 
 

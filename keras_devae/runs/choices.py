@@ -2,9 +2,15 @@
 
 import math
 
-import keras
-
-from keras_devae.backend import compiles_with_xla, device_memory, has_accelerator, prefers_bfloat16
+from keras_devae.backend import (
+    chosen_backend,
+    compiles_several_steps,
+    compiles_with_xla,
+    device_memory,
+    has_accelerator,
+    prefers_bfloat16,
+    xla_calls_host,
+)
 from keras_devae.errors import UsageError
 from keras_devae.input.resident import stored_shape
 from keras_devae.models import MODELS
@@ -37,12 +43,11 @@ def completed_config(config, dataset):
     Raises:
         UsageError: If the backend cannot run several steps at a time.
     """
-    backend = keras.backend.backend()
     steps = config.compute.steps_per_execution
-    if backend == "torch" and (steps or 1) > 1:
+    if (steps or 1) > 1 and not compiles_several_steps():
         raise UsageError(f"On PyTorch `steps_per_execution` must be 1. Received: {steps}.")
     return config.replace(
-        backend=backend,
+        backend=chosen_backend(),
         mixed_precision=config.compute.mixed_precision or _precision(config),
         jit_compile=_compiles(config)
         if config.compute.jit_compile is None
@@ -87,13 +92,13 @@ def _precision(config):
 
 def _compiles(config):
     """Tells whether XLA suits the backend, the device and the model."""
-    out_of_reach = MODELS[config.model.name].calls_host and keras.backend.backend() == "tensorflow"
-    return compiles_with_xla() and not out_of_reach
+    calls_host = MODELS[config.model.name].calls_host
+    return compiles_with_xla() and (xla_calls_host() or not calls_host)
 
 
 def _steps_per_execution(config):
     """Returns the most steps in one call that end where something else is to happen."""
-    if keras.backend.backend() == "torch" or not has_accelerator():
+    if not (compiles_several_steps() and has_accelerator()):
         return 1
     tracked = (config.evaluation.track_every,) if config.evaluation.track else ()
     length = math.gcd(config.training.steps, config.training.checkpoint_every, *tracked)

@@ -6,7 +6,6 @@ import tempfile
 from pathlib import Path
 
 from keras_devae.backend import replicas as distribution
-from keras_devae.backend.choosing import chosen_backend
 
 
 def check_distributed(config):
@@ -41,7 +40,7 @@ def without_the_refused(config):
         config: A `RunConfig`, checked by `check_distributed`.
     """
     with distribution.scope(config.compute.distribute) as devices:
-        if devices == 1 or chosen_backend() != "tensorflow":
+        if devices == 1 or not distribution.splits_batches():
             return config
     return config.replace(
         jit_compile=bool(config.compute.jit_compile),

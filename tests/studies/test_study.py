@@ -11,7 +11,7 @@ import pytest
 from keras_devae.errors import FailureError, UsageError
 from keras_devae.runs.config.flat_settings import config_from_settings
 from keras_devae.studies import Study
-from keras_devae.studies.keys import run_key
+from keras_devae.studies.run_keys import run_key
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
@@ -122,9 +122,9 @@ def test_more_seeds_leave_the_others_what_they_are(study_file):
         ({"preset": "quik"}, "Did you mean 'quick'"),
         ({"steps": "100"}, "`steps` must be a whole number. Received: '100'"),
         ({"steps": True}, "`steps` must be a whole number"),
-        ({"metrics": "mig"}, "`metrics` must be a list of texts"),
+        ({"metrics": "mig"}, "`metrics` must be a list"),
         ({"resident": "yes"}, "`resident` must be true or false"),
-        ({"bins": {"x": "3"}}, "`bins` must be a table"),
+        ({"bins": {"x": "3"}}, "`bins.x` must be a whole number"),
         ({"learning_rate": "fast"}, "`learning_rate` must be a number"),
         ({"dataset": "dsprite"}, "Did you mean 'dsprites'"),
         ({"dataset": "nzp:images.npz"}, "Did you mean 'npz'"),
@@ -134,8 +134,8 @@ def test_more_seeds_leave_the_others_what_they_are(study_file):
         ({"preset": ["quick"]}, "Unknown preset"),
         ({"tensorboard": True}, "Say what with --track"),
         ({"metrics": ["migg"]}, "Did you mean 'mig'"),
-        ({"list": [{"seed": 1}, {"seed": 2}, {"seed": 1}]}, "The runs 1 and 3 .*the same"),
-        ({"list": [{"steps": 4}, {}]}, "The runs 1 and 2 .*the same"),
+        ({"list": [{"seed": 1}, {"seed": 2}, {"seed": 1}]}, "Runs 1 and 3 .*the same"),
+        ({"list": [{"steps": 4}, {}]}, "Runs 1 and 2 .*the same"),
     ],
 )
 def test_every_run_is_checked_before_the_first_one_starts(study_file, sweep, message):
@@ -163,7 +163,7 @@ def test_every_run_is_checked_before_the_first_one_starts(study_file, sweep, mes
         (
             "a.toml",
             f"[sweep.product]\nseed = {[*range(1000)]}\nsteps = {[*range(1, 1001)]}\n",
-            "1,000,000 runs, and a study has 20,000 at most",
+            "1,000,000 runs, but a study has at most 20,000",
         ),
         (
             "a.yaml",

@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import warnings
 from pathlib import Path
 from typing import Any
 
+import typing_extensions
+
 from keras_devae import checks, data, metrics
-from keras_devae.backend import BACKENDS
-from keras_devae.backend.replicas import DISTRIBUTIONS
-from keras_devae.errors import UsageError, unknown_name
+from keras_devae.errors import UsageError
 from keras_devae.models.declarations import (
-    LIKELIHOOD_NAMES,
     MODEL_CATALOGUE,
     NETWORK_NAMES,
     check_options,
     default_options,
 )
-from keras_devae.runs.config.kinds import misfit
 from keras_devae.runs.config.settings import (
     GROUPS,
     ComputeSettings,
@@ -30,13 +29,11 @@ from keras_devae.runs.config.settings import (
     grouped,
     ungrouped,
 )
+from keras_devae.runs.config.validation import validated
 from keras_devae.runs.tracking import check_tracked
 
 #: What a run may be.
 KINDS = ("training", "annealing test")
-
-PRECISIONS = ("off", "float16", "bfloat16")
-MAX_SEED = 2**32 - 1
 
 
 @dataclasses.dataclass(frozen=True, init=False)
@@ -74,11 +71,53 @@ class RunConfig:
         Raises:
             UsageError: If a setting is unknown, of the wrong type or out of range.
         """
-        grouped(settings)
-        defaults = {name: declared.default for name, declared in declarations().items()}
-        for group, values in grouped(_checked({**defaults, **settings})).items():
+        for name in settings:
+            checks.one_of("setting", name, declarations())
+        listed = {n: tuple(v) if isinstance(v, list) else v for n, v in settings.items()}
+        for group, values in grouped(validated(_settings_type(), listed)).items():
             object.__setattr__(self, group, GROUPS[group](**values))
         object.__setattr__(self, "kind", checks.one_of("kind of run", kind, KINDS))
+        options = check_options(self.model.name, self.model.options)
+        object.__setattr__(self, "model", dataclasses.replace(self.model, options=options))
+        if MODEL_CATALOGUE[self.model.name].fitted:
+            self._check_fitted()
+        self._check_network()
+        self._check_steps_per_execution()
+
+    def _check_fitted(self):
+        """Checks what a model that scikit-learn fits has no choice in."""
+        name = self.model.name
+        if self.model.likelihood == "bernoulli":
+            raise UsageError(f"{name} has a Gaussian likelihood. Received: bernoulli.")
+        if self.compute.distribute is not None:
+            raise UsageError(f"{name} is fitted on one device. Leave `distribute` out.")
+
+    def _check_network(self):
+        """Checks network and likelihood, and what belongs to one kind of them only."""
+        model = self.model
+        if model.network is not None:
+            checks.one_of("network", model.network, _networks(model.name))
+        if model.network_units is not None and not (model.network_units and model.network == "mlp"):
+            raise UsageError(
+                "`network_units` needs at least one width, and `network` set to mlp. "
+                f"Received: {list(model.network_units)}, network {model.network}."
+            )
+        fitted = MODEL_CATALOGUE[model.name].fitted
+        if model.likelihood_sigma is not None and (fitted or model.likelihood != "gaussian"):
+            raise UsageError(
+                "`likelihood_sigma` needs `likelihood` set to gaussian, and a model that is "
+                f"trained. Received: likelihood {model.likelihood}, model {model.name}."
+            )
+
+    def _check_steps_per_execution(self):
+        steps_per_execution = self.compute.steps_per_execution
+        for name in ("steps", "checkpoint_every"):
+            steps = getattr(self.training, name)
+            if steps_per_execution is not None and steps % steps_per_execution:
+                raise UsageError(
+                    f"`steps_per_execution` must divide `{name}`. Received: "
+                    f"steps_per_execution={steps_per_execution}, {name}={steps}."
+                )
 
     def resolved(self, dataset):
         """Returns the configuration with all that depends on the data set filled in.
@@ -121,7 +160,7 @@ class RunConfig:
         if dataset.factor_names is None:
             return chosen
         # Imported where it is needed: what is refused before comes at once.
-        from keras_devae.metrics.variation import check_factors_vary, factors_vary
+        from keras_devae.metrics.rows import check_factors_vary, factors_vary
 
         seen = (dataset, self.evaluation.images, self.training.seed)
         named = self.evaluation.metrics not in (None, ("all",))
@@ -167,98 +206,17 @@ class RunConfig:
         return cls(kind=settings.get("kind", KINDS[0]), **ungrouped(groups))
 
 
-def _checked(values):
-    """Returns settings, all of them and side by side, in standard form, or raises an error."""
-    for name, value in values.items():
-        sentence = misfit(name, value, declarations()[name].type)
-        if sentence:
-            raise UsageError(sentence)
-    for name in ("dataset", "factors_file", "data_dir"):
-        if values[name] is not None:
-            path = values[name]
-            checks.expanded_path(f"`{name}`", path.partition(":")[2] or path)
-    values["model_options"] = check_options(values["model"], values["model_options"])
-    for name in ("metrics", "track", "variants", "factors"):
-        values[name] = None if values[name] is None else tuple(values[name])
-    if values["metrics"] is not None:
-        metrics.check_names(values["metrics"], has_factors=True)
-    metrics.check_settings(values["metric_settings"])
-    data.variants.check(values["variants"])
-    check_tracked(values["track"], has_factors=True)
-    _check_names(values)
-    _check_parts(values)
-    _check_ranges(values)
-    return values
-
-
-def _check_parts(values):
-    """Checks the settings of networks and likelihood that belong to one kind of them only."""
-    fitted = MODEL_CATALOGUE[values["model"]].fitted
-    network, likelihood = values["network"], values["likelihood"]
-    if values["network_units"] is not None:
-        values["network_units"] = units = checks.widths("network_units", values["network_units"])
-        if not units or network != "mlp":
-            raise UsageError(
-                "`network_units` needs at least one width, and `network` set to mlp. "
-                f"Received: {list(units)}, network {network}."
-            )
-    if values["likelihood_sigma"] is not None:
-        checks.positive("likelihood_sigma", values["likelihood_sigma"])
-        if fitted or likelihood != "gaussian":
-            raise UsageError(
-                "`likelihood_sigma` needs `likelihood` set to gaussian, and a model that is "
-                f"trained. Received: likelihood {likelihood}, model {values['model']}."
-            )
-
-
-def _check_names(values):
-    model = values["model"]
-    if MODEL_CATALOGUE[model].fitted and values["likelihood"] == "bernoulli":
-        raise UsageError(f"{model} has a Gaussian likelihood. Received: bernoulli.")
-    if MODEL_CATALOGUE[model].fitted and values["distribute"] is not None:
-        raise UsageError(f"{model} is fitted on one device. Leave `distribute` out.")
-    for kind, name, known in (
-        ("source", "source", data.SOURCES),
-        ("network", "network", _networks(model)),
-        ("likelihood", "likelihood", LIKELIHOOD_NAMES),
-        ("mixed precision", "mixed_precision", PRECISIONS),
-        ("distribution", "distribute", DISTRIBUTIONS),
-        ("backend", "backend", BACKENDS),
-    ):
-        if values[name] is not None and values[name] not in known:
-            raise unknown_name(kind, values[name], known)
+@functools.cache
+def _settings_type():
+    """Returns the type of all settings side by side, none of which has to be there."""
+    hints = {name: declared.type for name, declared in declarations().items()}
+    kind = typing_extensions.TypedDict("Settings", hints, total=False)  # type: ignore[misc]
+    kind.__pydantic_config__ = {"allow_inf_nan": False}
+    return kind
 
 
 def _networks(model):
     return ("linear",) if MODEL_CATALOGUE[model].fitted else NETWORK_NAMES
-
-
-def _check_ranges(values):
-    for name in ("latent_dim", "batch_size", "steps", "checkpoint_every", "keep"):
-        checks.at_least(name, values[name], 1)
-    if values["latent_dim"] > checks.MOST_UNITS:
-        raise UsageError(
-            f"`latent_dim` must be at most {checks.MOST_UNITS:,}. Received: "
-            f"{checks.shown(values['latent_dim'])}."
-        )
-    checks.at_least("track_every", values["track_every"], 1)
-    checks.at_least("evaluation_images", values["evaluation_images"], 2)
-    checks.at_least("seed", values["seed"], 0)
-    if values["seed"] > MAX_SEED:
-        raise UsageError(f"`seed` must be at most {MAX_SEED}. Received: {values['seed']}.")
-    checks.positive("learning_rate", values["learning_rate"])
-    if values["steps_per_execution"] is not None:
-        _check_steps_per_execution(values)
-
-
-def _check_steps_per_execution(values):
-    at_a_time = checks.at_least("steps_per_execution", values["steps_per_execution"], 1)
-    for name in ("steps", "checkpoint_every"):
-        if values[name] % at_a_time:
-            raise UsageError(
-                f"`steps_per_execution` must divide `{name}`. Received: "
-                f"steps_per_execution={at_a_time}, {name}={values[name]}."
-            )
 
 
 def _pinned(config, provenance):

@@ -4,38 +4,79 @@ Whatever else knows of settings follows from here: the options of `train`, the c
 configuration, the keys of studies, the groups of a comparison and the table in a report.
 """
 
-from __future__ import annotations
-
 import dataclasses
 import functools
+import types
 import typing
 from typing import Annotated, Any
 
-from keras_devae.checks import shown
+from annotated_types import Ge, Gt, Le, Lt
+
+from keras_devae.checks import MOST_UNITS, expanded_path, shown, widths
 from keras_devae.errors import UsageError, unknown_name
+from keras_devae.models.declarations import LIKELIHOOD_NAMES
+from keras_devae.runs.config.declaring import Check, Setting, one_of_names
+
+#: Most precise to least; the second and third beside weights in float32.
+PRECISIONS = ("off", "float16", "bfloat16")
 
 
-@dataclasses.dataclass(frozen=True)
-class Setting:
-    """What a declaration says besides type, range and default.
+def _path(name, value):
+    expanded_path(f"`{name}`", value)
 
-    Attributes:
-        help: What it is, for `--help` and documentation.
-        default_help: The default in words, where the value does not say it.
-        metavar: What stands for the value in `--help`, or `None`: the type's name.
-        name: What users call it, where the attribute has another name.
-        option: The command-line option, where the name does not say it; empty: there is none.
-        changes_result: Whether model or scores depend on it.
-        needs_training: Whether it means nothing to a model that is fitted in one go.
-    """
 
-    help: str
-    default_help: str = ""
-    metavar: str | None = None
-    name: str | None = None
-    option: str | None = None
-    changes_result: bool = True
-    needs_training: bool = False
+def _dataset(name, value):
+    _path(name, value.partition(":")[2] or value)
+
+
+def _sources():
+    from keras_devae import data
+
+    return data.SOURCES
+
+
+def _variants(name, value):
+    from keras_devae import data
+
+    data.variants.check(value)
+
+
+def _distributions():
+    from keras_devae.backend.replicas import DISTRIBUTIONS
+
+    return DISTRIBUTIONS
+
+
+def _backends():
+    from keras_devae.backend import BACKENDS
+
+    return BACKENDS
+
+
+def _metrics(name, value):
+    from keras_devae import metrics
+
+    metrics.check_names(value, has_factors=True)
+
+
+def _metric_settings(name, value):
+    from keras_devae import metrics
+
+    metrics.check_settings(value)
+
+
+def _tracked(name, value):
+    from keras_devae.runs.tracking import check_tracked
+
+    check_tracked(value, has_factors=True)
+
+
+#: A number of steps, images and the like, which 64 bits hold.
+Count = Annotated[int, Ge(1), Lt(2**63)]
+#: A number above 0; all numbers are finite.
+Positive = Annotated[float, Gt(0)]
+#: The path of a file or folder.
+PathText = Annotated[str, Check(_path)]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -43,11 +84,15 @@ class DataSettings:
     """The images and their factors."""
 
     dataset: Annotated[
-        str, Setting("See `keras-devae data list`; or npz:PATH, npy:PATH, folder:PATH.")
+        str,
+        Check(_dataset),
+        Setting("See `keras-devae data list`; or npz:PATH, npy:PATH, folder:PATH."),
     ] = "shapes3d"
-    source: Annotated[str, Setting("auto, official or rendered.")] = "auto"
+    source: Annotated[
+        str, one_of_names("source", _sources), Setting("auto, official or rendered.")
+    ] = "auto"
     data_dir: Annotated[
-        str | None,
+        PathText | None,
         Setting("Folder of the prepared data sets.", metavar="FOLDER", changes_result=False),
     ] = None
     image_size: Annotated[
@@ -64,14 +109,16 @@ class DataSettings:
     ] = None
     variants: Annotated[
         tuple[str, ...],
+        Check(_variants),
         Setting(
             "Variant of the data set, e.g. noise or subset:1000; repeatable. See the README.",
             metavar="VARIANT",
             option="--variant",
+            repeatable=True,
         ),
     ] = ()
     factors_file: Annotated[
-        str | None, Setting("Factors of your own images: CSV or .npy.", metavar="FILE")
+        PathText | None, Setting("Factors of your own images: CSV or .npy.", metavar="FILE")
     ] = None
     bins: Annotated[
         dict[str, int] | None,
@@ -90,20 +137,22 @@ class ModelSettings:
     options: Annotated[
         dict[str, Any], Setting("Options of the model.", name="model_options", option="")
     ] = dataclasses.field(default_factory=dict)
-    latent_dim: Annotated[int, Setting("Number of latent dimensions.")] = 10
+    latent_dim: Annotated[int, Ge(1), Le(MOST_UNITS), Setting("Number of latent dimensions.")] = 10
     network: Annotated[
         str | None, Setting("convolutional or mlp.", "convolutional", needs_training=True)
     ] = None
     likelihood: Annotated[
         str | None,
+        one_of_names("likelihood", lambda: LIKELIHOOD_NAMES),
         Setting("bernoulli or gaussian.", "by the number of channels", needs_training=True),
     ] = None
     network_units: Annotated[
         tuple[int, ...] | None,
+        Check(widths),
         Setting("Widths of the hidden layers of mlp, with commas.", "1200,1200", "NUMBERS"),
     ] = None
     likelihood_sigma: Annotated[
-        float | None,
+        Positive | None,
         Setting("Standard deviation of gaussian pixels.", "the plain squared error"),
     ] = None
 
@@ -112,17 +161,22 @@ class ModelSettings:
 class TrainingSettings:
     """How the model is trained."""
 
-    batch_size: Annotated[int, Setting("Batch size.", needs_training=True)] = 64
-    steps: Annotated[int, Setting("Training steps in total.", needs_training=True)] = 20_000
-    learning_rate: Annotated[float, Setting("Adam learning rate.", needs_training=True)] = 1e-4
+    batch_size: Annotated[Count, Setting("Batch size.", needs_training=True)] = 64
+    steps: Annotated[Count, Setting("Training steps in total.", needs_training=True)] = 20_000
+    learning_rate: Annotated[Positive, Setting("Adam learning rate.", needs_training=True)] = 1e-4
     seed: Annotated[
-        int, Setting("Seed of weights, noise, layer draws, data order and evaluation.")
+        int,
+        Ge(0),
+        Le(2**32 - 1),
+        Setting("Seed of weights, noise, layer draws, data order and evaluation."),
     ] = 0
     checkpoint_every: Annotated[
-        int, Setting("Steps between checkpoints and rows of the history.", changes_result=False)
+        Count,
+        Setting("Steps between checkpoints and rows of the history.", changes_result=False),
     ] = 500
     keep: Annotated[
-        int, Setting("Number of checkpoints to keep, the newest ones.", changes_result=False)
+        Count,
+        Setting("Number of checkpoints to keep, the newest ones.", changes_result=False),
     ] = 2
 
 
@@ -139,7 +193,7 @@ class ComputeSettings:
         ),
     ] = None
     steps_per_execution: Annotated[
-        int | None,
+        Count | None,
         Setting(
             "Steps per compiled call; must divide the other step counts.",
             "by device",
@@ -149,22 +203,25 @@ class ComputeSettings:
     jit_compile: Annotated[
         bool | None, Setting("Compile with XLA.", "by device", changes_result=False)
     ] = None
-    deterministic: Annotated[
-        bool, Setting("Compute the same bits every time, if slower.", changes_result=False)
-    ] = False
     mixed_precision: Annotated[
         str | None,
+        one_of_names("mixed precision", lambda: PRECISIONS),
         Setting(
             "off, float16 or bfloat16.",
             "float16 on a GPU; on TensorFlow, bfloat16 on a CPU with instructions for it; else off",
         ),
     ] = None
+    deterministic: Annotated[
+        bool, Setting("Compute the same bits every time, if slower.", changes_result=False)
+    ] = False
     distribute: Annotated[
         str | None,
+        one_of_names("distribution", _distributions),
         Setting("data-parallel: train on all devices.", "on one", changes_result=False),
     ] = None
     backend: Annotated[
         str | None,
+        one_of_names("backend", _backends),
         Setting("tensorflow, jax or torch.", "the active one", option="", changes_result=False),
     ] = None
 
@@ -175,18 +232,25 @@ class EvaluationSettings:
 
     metrics: Annotated[
         tuple[str, ...] | None,
+        Check(_metrics),
         Setting(
             "Names with commas, or all.",
             "mig, active_variables, kl, reconstruction_error",
             changes_result=False,
         ),
     ] = None
-    metric_settings: Annotated[str, Setting("paper or fast.", metavar="NAME")] = "paper"
+    metric_settings: Annotated[
+        str, Check(_metric_settings), Setting("paper or fast.", metavar="NAME")
+    ] = "paper"
     images: Annotated[
-        int, Setting("Number of images for the metrics.", name="evaluation_images")
+        int,
+        Ge(2),
+        Lt(2**63),
+        Setting("Number of images for the metrics.", name="evaluation_images"),
     ] = 10_000
     track: Annotated[
         tuple[str, ...],
+        Check(_tracked),
         Setting(
             "Measure while training: names of metrics, information, sampled-information, kl, "
             "traversal or speed, with commas.",
@@ -195,7 +259,7 @@ class EvaluationSettings:
         ),
     ] = ()
     track_every: Annotated[
-        int, Setting("Steps between these measurements.", changes_result=False)
+        Count, Setting("Steps between these measurements.", changes_result=False)
     ] = 1000
     tensorboard: Annotated[
         bool, Setting("Also write them for TensorBoard.", changes_result=False)
@@ -220,10 +284,9 @@ class Declaration:
         name: What users call it.
         group: Name of the group that it belongs to.
         attribute: Its name within the group.
-        type: Its type, without the metadata.
+        type: Its type, with all that it is annotated with.
         default: Its default.
-        metadata: What its type is annotated with, the `Setting` excepted.
-        setting: The `Setting`.
+        setting: The `Setting` that it is annotated with.
     """
 
     name: str
@@ -231,8 +294,23 @@ class Declaration:
     attribute: str
     type: Any
     default: Any
-    metadata: tuple[Any, ...]
     setting: Setting
+
+    @property
+    def value_type(self) -> Any:
+        """Its type where it is given: without `None` and ranges; paths are `PathText`."""
+        kind = self.type.__origin__
+        if isinstance(kind, types.UnionType) or typing.get_origin(kind) is typing.Union:
+            (kind,) = (part for part in typing.get_args(kind) if part is not types.NoneType)
+        is_range = typing.get_origin(kind) is Annotated and kind != PathText
+        return kind.__origin__ if is_range else kind
+
+    @property
+    def default_text(self) -> str:
+        """Its default in words, empty where there is nothing to say."""
+        if self.setting.default_help or self.default in (None, (), {}) or self.default is False:
+            return self.setting.default_help
+        return f"{self.default:g}" if isinstance(self.default, float) else str(self.default)
 
 
 @functools.cache
@@ -240,14 +318,12 @@ def declarations() -> dict[str, Declaration]:
     """Returns every declared setting by the name that users give it, the model first."""
     found = {}
     for group, cls in GROUPS.items():
-        hints = typing.get_type_hints(cls, include_extras=True)
+        hints, defaults = typing.get_type_hints(cls, include_extras=True), cls()
         for field in dataclasses.fields(cls):
-            kind, *metadata = typing.get_args(hints[field.name])
-            (setting,) = (part for part in metadata if isinstance(part, Setting))
+            hint, default = hints[field.name], getattr(defaults, field.name)
+            (setting,) = (part for part in hint.__metadata__ if isinstance(part, Setting))
             name = setting.name or field.name
-            default = getattr(cls(), field.name)
-            others = tuple(part for part in metadata if part is not setting)
-            found[name] = Declaration(name, group, field.name, kind, default, others, setting)
+            found[name] = Declaration(name, group, field.name, hint, default, setting)
     return {"model": found["model"], "model_options": found["model_options"], **found}
 
 
