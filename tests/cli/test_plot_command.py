@@ -239,7 +239,7 @@ def test_factors_are_missed_before_a_model_is_looked_for(tmp_path, monkeypatch, 
     config, directory = RunConfig(dataset="npz:own.npz"), RunDirectory(tmp_path / "own")
     directory.write_record(config, load_dataset(config).provenance, {})
     said = refused("factor-scatter", "own")
-    assert "needs factors" in said and "Without factors there are: traversal" in said
+    assert "needs factors" in said and "Figures without factors: traversal" in said
     assert "neither a model nor a checkpoint" in refused("traversal", "own")
 
 
