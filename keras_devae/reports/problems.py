@@ -94,9 +94,9 @@ def _not_finite(
 
 
 def _missed_targets(config: RunConfig, last: Mapping[str, float]) -> Iterator[str]:
-    for target, (reached, *options) in _TARGETS.items():
+    for target, (reached, end, steps, weight) in _TARGETS.items():
         if target in last and reached in last:
-            yield from _missed(config, target, last[target], last[reached], *options)
+            yield from _missed(config, target, last[target], last[reached], end, steps, weight)
 
 
 def _missed(

@@ -7,12 +7,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from keras_devae.comparison.tables import DCI, MIG, RECONSTRUCTION
+from keras_devae.comparison.tables import RECONSTRUCTION
 from keras_devae.data import Dataset
 from keras_devae.evaluation.evaluating import RECONSTRUCTED_IMAGES
 from keras_devae.evaluation.latents import CATEGORY, HELD_SHARE, Latents, measure_latents
 from keras_devae.files import write_text
-from keras_devae.metrics import MetricWarning, meaning_of, number_of
+from keras_devae.metrics import METRICS, MetricWarning, meaning_of
 from keras_devae.models import VAE
 from keras_devae.reports.details import run_details
 from keras_devae.reports.formatting import percent
@@ -176,9 +176,10 @@ def _tiles(latents: Latents, layers: Sequence[Mapping[str, Any]]) -> list[tuple[
     if latents.factor_names:
         held = sum(bool(holders) for holders in latents.holders(with_category=True).values())
         tiles.append(("Factors held", f"{held} of {len(latents.factor_names)}"))
-    for key in (MIG, DCI):
-        if key in first:
-            tiles.append((number_of(key).title, f"{first[key]:.2f}"))
+    for metric in (METRICS["mig"], METRICS["dci"]):
+        if metric.key() in first:
+            (number, *_) = metric.numbers.values()
+            tiles.append((number.title, f"{first[metric.key()]:.2f}"))
     error = first.get(RECONSTRUCTION)
     if error is not None:
         tiles.append(("Reconstruction, nats", f"{error:,.1f}"))
@@ -209,7 +210,7 @@ def _latent_row(
     shares = {name: latents.share_of(holder, name) for name in latents.factor_names}
     row.update(factor=factor, share=percent(shares.pop(factor)))
     if shares:
-        second = max(shares, key=shares.get)
+        second = max(shares, key=shares.__getitem__)
         row["besides"] = f"{second} ({percent(shares[second])})"
     return row
 
