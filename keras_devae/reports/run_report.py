@@ -59,35 +59,23 @@ def write_report(
     Returns:
         The files of the figures in the run's folder by name.
     """
-    if output is None or Path(output).resolve() == run.report_file.resolve():
-        return _write(run, model, config, dataset, scores, run.report_file, run.figures)
-    with tempfile.TemporaryDirectory() as folder:
-        _write(run, model, config, dataset, scores, output, folder)
-    return {}
-
-
-def _write(
-    run: RunDirectory,
-    model: VAE,
-    config: RunConfig,
-    dataset: Dataset,
-    scores: Mapping[str, Any] | None,
-    output: str | Path,
-    folder: str | Path,
-) -> dict[str, Path]:
+    output = Path(output or run.report_file)
+    is_own = output.resolve() == run.report_file.resolve()
     # The images of the evaluation, which are encoded already.
-    chosen = (config.evaluation.images, config.training.seed)
-    with warnings.catch_warnings(), run_encoding(model, run, dataset) as encoding:
+    images, seed = config.evaluation.images, config.training.seed
+    with (
+        tempfile.TemporaryDirectory() as elsewhere,
+        warnings.catch_warnings(),
+        run_encoding(model, run, dataset) as encoding,
+    ):
         # The page names the factors that do not vary.
         warnings.simplefilter("ignore", MetricWarning)
-        latents = measure_latents(model, dataset, None, *chosen, encoding)
-        history = run.read_history()
-        figures = draw_run_figures(
-            run, folder, model, dataset, latents, history, config.training.seed, encoding
-        )
-    page = report_page(run, model, config, dataset, scores, latents, history, figures)
+        latents = measure_latents(model, dataset, None, images, seed, encoding)
+        history, folder = run.read_history(), run.figures if is_own else elsewhere
+        figures = draw_run_figures(run, folder, model, dataset, latents, history, seed, encoding)
+        page = report_page(run, model, config, dataset, scores, latents, history, figures)
     write_text(output, page)
-    return {figure.name: figure.file for figure in figures}
+    return {figure.name: figure.file for figure in figures} if is_own else {}
 
 
 def report_page(
