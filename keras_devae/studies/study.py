@@ -191,8 +191,8 @@ def _plan(runs: Sequence[Mapping[str, Any]]) -> dict[str, tuple[str, RunConfig]]
         name = run_name(config, key)
         if name in plan:
             raise UsageError(
-                f"Runs {[*plan].index(name) + 1} and {number} of the study are the same ({name}). Leave one "
-                "of them out."
+                f"Runs {[*plan].index(name) + 1} and {number} of the study are the same ({name}). "
+                "Leave one of them out."
             )
         plan[name] = (key, config.replace(**absolute_paths(config)))
     return plan
