@@ -72,7 +72,7 @@ def run_study(context, file, engine, workers, retry_failed, runs_dir, **ray_opti
         with study_progress() as report:
             standing = carry_out_study(opened, chosen, report, retry_failed)
     except KeyboardInterrupt as ending:
-        click.echo(f"Interrupted. Go on with: {again}", err=True)
+        click.echo(f"Interrupted. Resume with: {again}", err=True)
         context.exit(exit_status(ending))
     click.echo(f"Study    {summary(standing)}")
     for run in opened.runs if standing.failed else ():

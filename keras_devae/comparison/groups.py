@@ -17,7 +17,8 @@ from keras_devae.metrics.spread import Spread, spread_of
 from keras_devae.models.declarations import MODEL_CATALOGUE
 from keras_devae.runs.config.flat_settings import setting_names
 from keras_devae.runs.config.run_config import RunConfig
-from keras_devae.runs.folder import RunDirectory, find_runs
+from keras_devae.runs.folder import RunDirectory
+from keras_devae.runs.listing import find_runs
 from keras_devae.runs.records import run_names
 
 #: Settings that say how a run was carried out, and change neither model nor scores.

@@ -14,8 +14,7 @@ from keras_devae import checks, metrics
 from keras_devae.comparison.groups import ComparedRun
 from keras_devae.errors import UsageError
 from keras_devae.metrics.suite import draw_sample
-from keras_devae.runs.run_encoding import run_encoding
-from keras_devae.runs.trained_model import load_trained
+from keras_devae.runs.trained_model import load_trained, run_encoding
 
 
 @dataclasses.dataclass(frozen=True)

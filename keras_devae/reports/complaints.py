@@ -8,7 +8,7 @@ from keras_devae.models.declarations import MODEL_CATALOGUE
 from keras_devae.models.layer_advice import layer_advice, losses_of
 from keras_devae.reports.findings import holder_name, rivals, told
 from keras_devae.reports.words import counted, listed, percent
-from keras_devae.runs.folder import resume_command
+from keras_devae.runs.folder import RunDirectory
 
 #: Nats of a single dimension that no decoder can use: they tell more than 10^8 values apart.
 EXPLODED_KL = 20.0
@@ -65,7 +65,7 @@ def _unfinished(config, last, is_trained, run, goes_on):
         ]
     return [
         f"Training stopped early, {place}: all that follows is of the newest checkpoint. Go on "
-        f"with: {resume_command(run)}"
+        f"with: {RunDirectory(run).resume_command()}"
     ]
 
 

@@ -12,7 +12,6 @@ from keras_devae.errors import FailureError, UsageError, unknown_name
 from keras_devae.evaluation.information_file import read_information_file
 from keras_devae.figures.of_models import PICTURES, check_picture, traversal_animation
 from keras_devae.files import check_writable, is_there, read_table
-from keras_devae.runs.folder import repair_command, resume_command
 
 _ANIMATION = ".gif"
 _RECONSTRUCTION = "reconstruction_error.negative_log_likelihood"
@@ -72,7 +71,7 @@ def read_information(run):
         FailureError: If its file is damaged.
     """
     file = _tracked_file(run, "information", "npz")
-    return read_information_file(file, f"Mend the run with: {repair_command(run.path)}")
+    return read_information_file(file, f"Mend the run with: {run.repair_command()}")
 
 
 def kl_diffusion_figure(run):
@@ -248,17 +247,13 @@ def _tracked_file(run, what, suffix):
 
 
 def _damaged(run, file, error):
-    return FailureError(
-        f"{file} is damaged ({error}). Mend the run with: {repair_command(run.path)}"
-    )
+    return FailureError(f"{file} is damaged ({error}). Mend the run with: {run.repair_command()}")
 
 
 def _scores_of(run, layer):
     scores = run.read_metrics()
     if scores is None and not run.is_trained():
-        raise UsageError(
-            f"The run {run.path} is not finished. Go on with: {resume_command(run.path)}"
-        )
+        raise UsageError(f"The run {run.path} is not finished. Resume with: {run.resume_command()}")
     rows = {row["layer"]: row for row in scores["layers"]} if scores else {}
     if rows and layer not in rows:
         numbers = ", ".join(map(str, rows))

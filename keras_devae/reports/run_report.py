@@ -16,9 +16,7 @@ from keras_devae.reports.meanings import RECONSTRUCTION, meaning_of
 from keras_devae.reports.page import rendered
 from keras_devae.reports.pictures import draw_pictures
 from keras_devae.reports.words import percent
-from keras_devae.runs.folder import resume_command
-from keras_devae.runs.run_encoding import run_encoding
-from keras_devae.runs.trained_model import model_hash
+from keras_devae.runs.trained_model import model_hash, run_encoding
 
 _ROWS = 50
 _SECTIONS = (
@@ -130,7 +128,7 @@ def _measuring(run, config):
     """Returns the command that measures a run without scores."""
     if run.is_trained() and not config.metrics:
         return f"{_evaluating(run)} --metrics mig,kl,reconstruction_error"
-    return resume_command(run.path)
+    return run.resume_command()
 
 
 def _evaluating(run):

@@ -1,24 +1,26 @@
-"""Training of a run: from its configuration to a trained model in the run's folder."""
+"""Trains a run: builds its model and leaves history, checkpoints and model in its folder."""
 
 import contextlib
 import logging
 import shutil
+from collections.abc import Callable, Iterator
 
 import keras
 
-from keras_devae.backend import replicas as distribution
+from keras_devae.backend import replicas
 from keras_devae.callbacks import ProgressReport
-from keras_devae.errors import FailureError
-from keras_devae.files import archive_damage, replacing
+from keras_devae.data import Dataset
+from keras_devae.errors import FailureError, ran_out_of_memory
+from keras_devae.files import DiskFullError, archive_damage, replacing
 from keras_devae.input.batches import Batches
 from keras_devae.losses import GaussianLikelihood
-from keras_devae.models import MODELS
+from keras_devae.models import MODELS, VAE
 from keras_devae.models.images import check_images
 from keras_devae.models.saved import UnreadableModelError
 from keras_devae.process.interruption import Interruption
+from keras_devae.runs.config.run_config import RunConfig
 from keras_devae.runs.environment import describe_environment
-from keras_devae.runs.faults import explained
-from keras_devae.runs.folder import repair_command
+from keras_devae.runs.folder import RunDirectory
 from keras_devae.runs.recorder import OneTraining, RunRecorder
 from keras_devae.runs.tracking import tracking_callbacks
 from keras_devae.runs.trained_model import load_run_model, load_trained
@@ -26,28 +28,49 @@ from keras_devae.runs.trained_model import load_run_model, load_trained
 logger = logging.getLogger("keras_devae")
 
 
-def build_model(config, dataset):
-    """Builds and compiles the model of a run, and checks that the images fit it.
+@contextlib.contextmanager
+def failures_explained(run: RunDirectory, what: Callable[[], str]) -> Iterator[None]:
+    """Turns the errors of a full memory or disk into one sentence that says how to resume.
 
     Args:
-        config: A completed `RunConfig`.
-        dataset: Its data set.
+        run: The run's folder.
+        what: Returns what was being done, e.g. `"Training stopped at step 3"`.
 
-    Returns:
-        The model, ready for `fit`.
+    Raises:
+        FailureError: In place of these errors; others pass.
+    """
+    try:
+        yield
+    except DiskFullError as error:
+        raise FailureError(f"{what()}. {error} {run.how_to_resume()}") from error
+    except FailureError:
+        raise
+    except Exception as error:
+        if not ran_out_of_memory(error):
+            raise
+        raise FailureError(
+            f"{what()}: out of memory ({type(error).__name__}). Free memory that other programs "
+            "use, or begin a new run with a smaller --batch-size or with --no-resident. "
+            f"{run.how_to_resume()}"
+        ) from error
+
+
+def build_model(config: RunConfig, dataset: Dataset) -> VAE:
+    """Builds and compiles the model of a completed configuration, and checks that images fit it.
 
     Raises:
         UsageError: If the networks do not take such images.
     """
     keras.utils.set_random_seed(config.seed)
-    with _dtype_policy(config.mixed_precision), distribution.scope(config.distribute):
+    widths = {} if config.network_units is None else {"network_units": config.network_units}
+    with _dtype_policy(config.mixed_precision), replicas.scope(config.distribute):
         model = MODELS[config.model].for_images(
             dataset.image_shape,
             latent_dim=config.latent_dim,
             network=config.network,
             likelihood=_likelihood(config),
             seed=config.seed,
-            **_of_networks(config),
+            **widths,
             **config.model_options,
         )
         some = dataset.images(range(min(len(dataset), config.batch_size)))
@@ -66,10 +89,6 @@ def _likelihood(config):
     return GaussianLikelihood(sigma=config.likelihood_sigma)
 
 
-def _of_networks(config):
-    return {} if config.network_units is None else {"network_units": config.network_units}
-
-
 @contextlib.contextmanager
 def _dtype_policy(precision):
     """Builds layers in a given precision inside a `with`, and leaves the process as it was."""
@@ -81,13 +100,15 @@ def _dtype_policy(precision):
         keras.config.set_dtype_policy(before)
 
 
-def train(model, config, run, dataset, progress=True):
+def train(
+    model: VAE, config: RunConfig, run: RunDirectory, dataset: Dataset, progress: bool = True
+) -> VAE:
     """Trains a new run, and leaves history, checkpoints and model in its folder.
 
     Args:
         model: The model, from `build_model`.
-        config: A completed `RunConfig`.
-        run: The `RunDirectory`, empty.
+        config: A completed configuration.
+        run: The run's folder, empty.
         dataset: The data set.
         progress: Whether to show progress; default true.
 
@@ -95,7 +116,7 @@ def train(model, config, run, dataset, progress=True):
         The trained model.
 
     Raises:
-        UsageError: If another process trains the run.
+        ClaimedError: If another process trains the run.
         FailureError: If a loss becomes NaN or infinite, or memory or disk are too small.
     """
     run.claim()
@@ -104,12 +125,12 @@ def train(model, config, run, dataset, progress=True):
     return _fit(model, config, run, dataset, 0, progress)
 
 
-def resume(config, run, dataset, progress=True):
-    """Goes on with an interrupted run from its newest good checkpoint, unless it is trained.
+def resume(config: RunConfig, run: RunDirectory, dataset: Dataset, progress: bool = True) -> VAE:
+    """Resumes a run from its newest good checkpoint, unless it is trained.
 
     Args:
-        config: The run's `RunConfig`.
-        run: The `RunDirectory`.
+        config: The run's configuration.
+        run: The run's folder.
         dataset: The data set.
         progress: Whether to show progress; default true.
 
@@ -117,7 +138,7 @@ def resume(config, run, dataset, progress=True):
         The trained model.
 
     Raises:
-        UsageError: If another process trains the run.
+        ClaimedError: If another process trains the run.
         FailureError: If no checkpoint can be read, a loss becomes NaN or infinite, or memory or
             disk are too small.
     """
@@ -125,7 +146,7 @@ def resume(config, run, dataset, progress=True):
     run.remove_leftovers()
     if run.is_trained():
         return load_trained(run)
-    with distribution.scope(config.distribute):
+    with replicas.scope(config.distribute):
         model, step = _load_newest_checkpoint(run, config)
     if model is None:
         return train(build_model(config, dataset), config, run, dataset, progress)
@@ -136,8 +157,8 @@ def _load_newest_checkpoint(run, config):
     steps = run.checkpoint_steps()
     if steps and steps[0] > config.steps:
         raise FailureError(
-            f"{run.checkpoint_file(steps[0])} is of a step after the run's last, {config.steps}. "
-            f"Move it away, or have it renamed with: {repair_command(run.path)}"
+            f"{run.checkpoint_file(steps[0])} belongs to a step after the run's last, "
+            f"{config.steps}. Move it away, or have it renamed with: {run.repair_command()}"
         )
     for number, step in enumerate(steps):
         file = run.checkpoint_file(step)
@@ -160,15 +181,18 @@ def _fit(model, config, run, dataset, start_step, progress):
     history = [row for row in run.read_history() if row["step"] <= start_step]
     interruption = Interruption()
     # Of several processes, each would have to be interrupted at the same step.
-    alone = config.distribute is None or distribution.process()[1] == 1
+    alone = config.distribute is None or replicas.process()[1] == 1
     lengths = (config.steps, history, config.checkpoint_every)
     recorder = RunRecorder(run, start_step, *lengths, interruption, config.keep, postpones=alone)
     report = ProgressReport(config.steps, start_step)
     callbacks = [*tracking_callbacks(config, run, dataset, start_step), recorder]
     callbacks += [report] if progress else []
-    with explained(run, lambda: f"Training stopped after step {recorder.step}"), interruption:
+    with (
+        failures_explained(run, lambda: f"Training stopped after step {recorder.step}"),
+        interruption,
+    ):
         if start_step < config.steps:
-            with distribution.scope(config.distribute), _closing(recorder, report):
+            with replicas.scope(config.distribute), _closing(recorder, report):
                 _fit_in_parts(model, config, dataset, start_step, callbacks)
         interruption.postponed = False
         run.record_time("trained")
@@ -179,7 +203,7 @@ def _fit(model, config, run, dataset, start_step, progress):
 
 
 def _fit_in_parts(model, config, dataset, start_step, callbacks):
-    """Trains to the end: first what is left of an epoch that was broken off, if there is one."""
+    """Trains to the end, beginning with the rest of an epoch that was broken off."""
     left = -start_step % config.checkpoint_every
     whole = config.steps - start_step - left
     parts = [(left, 1)] if left else []
@@ -201,7 +225,7 @@ def _fit_in_parts(model, config, dataset, start_step, callbacks):
 
 @contextlib.contextmanager
 def _closing(recorder, report):
-    """Ends what goes on beside training; what went wrong first is what is raised.
+    """Ends the progress bar and the writing of checkpoints; raises what went wrong first.
 
     Where training was interrupted, the last step is kept.
     """
@@ -214,7 +238,7 @@ def _closing(recorder, report):
             if isinstance(reason, KeyboardInterrupt):
                 recorder.keep_last_step()
         except Exception as error:
-            logger.warning("Nor could the last checkpoint be written. %s", error)
+            logger.warning("The last checkpoint could not be written either. %s", error)
         raise
     report.progress.stop()
     recorder.close()

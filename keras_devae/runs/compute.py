@@ -1,44 +1,51 @@
-"""What a run leaves to the machine: how its steps are compiled, grouped and fed."""
+"""How the steps of a run are computed: in what precision, compiled how, and on which devices."""
 
 import dataclasses
 import math
 
 import keras
 
-from keras_devae.backend import compiles_with_xla, device_memory, has_accelerator, prefers_bfloat16
+from keras_devae.backend import (
+    compiles_with_xla,
+    device_memory,
+    has_accelerator,
+    prefers_bfloat16,
+    replicas,
+)
+from keras_devae.data import Dataset
 from keras_devae.errors import UsageError
 from keras_devae.input.resident import stored_shape
 from keras_devae.models import MODELS
 from keras_devae.models.declarations import MODEL_CATALOGUE
+from keras_devae.runs.config.run_config import RunConfig
 from keras_devae.runs.environment import computing_text, describe_computing
 
-#: Most steps of one compiled call. A call's overhead is spread over them; a loss that is not finite
+#: Most steps in one compiled call. A call's overhead is spread over them; a loss that is not finite
 #: is noticed at its end.
 MOST_STEPS_PER_EXECUTION = 100
 #: Share of the device's memory that the images of a data set may take.
 RESIDENT_SHARE = 0.25
 
 
-def completed_config(config, dataset):
+def completed_config(config: RunConfig, dataset: Dataset) -> RunConfig:
     """Fills in what depends on the backend and the device.
 
     On a CPU, every step is a call of its own, on batches from the host, without XLA where there is
     a choice; in bfloat16 where that is faster and as good, else in float32. On an accelerator,
-    steps are compiled by XLA (on PyTorch not), in float16 where that is safe, up to
-    `MOST_STEPS_PER_EXECUTION` in one call (on PyTorch one), and images lie on the device if they
-    take at most `RESIDENT_SHARE` of its memory and the run sees each of them at least once.
+    steps are compiled by XLA (except on PyTorch), in float16 where that is safe, up to
+    `MOST_STEPS_PER_EXECUTION` per call (one on PyTorch), and images lie on the device if they
+    take at most `RESIDENT_SHARE` of its memory and the run sees each of them at least once. Several
+    devices of TensorFlow get what they support.
 
     Args:
-        config: A `RunConfig`, resolved for its data set.
+        config: A configuration, resolved for its data set.
         dataset: The data set.
 
-    Returns:
-        A `RunConfig` without open choices.
-
     Raises:
-        UsageError: If the backend cannot run several steps at a time.
+        UsageError: If the backend cannot run several steps per call.
     """
     backend = keras.backend.backend()
+    config = _with_supported_distribution(config, backend)
     steps = config.steps_per_execution
     if backend == "torch" and (steps or 1) > 1:
         raise UsageError(f"On PyTorch `steps_per_execution` must be 1. Received: {steps}.")
@@ -52,22 +59,52 @@ def completed_config(config, dataset):
     )
 
 
-def describe_choices(config):
-    """Says in one line how a run computes in this process, and on what.
+def _with_supported_distribution(config, backend):
+    """Fills in what TensorFlow's devices leave no choice of, see `check_distribution`."""
+    with replicas.scope(config.distribute) as devices:
+        if devices == 1 or backend != "tensorflow":
+            return config
+    return dataclasses.replace(
+        config,
+        jit_compile=bool(config.jit_compile),
+        mixed_precision=config.mixed_precision or "off",
+        steps_per_execution=config.steps_per_execution or 1,
+        resident=bool(config.resident),
+    )
 
-    Args:
-        config: A completed `RunConfig`.
+
+def check_distribution(config: RunConfig) -> None:
+    """Checks that the devices that are here can train a run.
+
+    Raises:
+        UsageError: If they cannot, or on PyTorch.
     """
+    if config.distribute is None:
+        return
+    with replicas.scope(config.distribute) as devices:
+        if devices > 1:
+            replicas.check_batch_size(config.batch_size, devices)
+            replicas.check_model(
+                MODELS[config.model],
+                config.jit_compile,
+                config.mixed_precision == "float16",
+                config.steps_per_execution or 1,
+                bool(config.resident),
+            )
+
+
+def describe_compute(config: RunConfig) -> str:
+    """Says in one line how a run with a completed configuration computes in this process."""
     precision = "float32" if config.mixed_precision == "off" else f"mixed {config.mixed_precision}"
     steps = config.steps_per_execution
-    choices = (
+    parts = (
         "accelerator" if has_accelerator() else "CPU",
         precision,
         f"XLA {'on' if config.jit_compile else 'off'}",
-        f"{steps} step{'s' * (steps > 1)} a call",
+        f"{steps} step{'s' * (steps > 1)} per call",
         "images on the device" if config.resident else "images from the host",
     )
-    return f"{', '.join(choices)}; {computing_text(describe_computing())}"
+    return f"{', '.join(parts)}; {computing_text(describe_computing())}"
 
 
 def _precision(config):
@@ -81,12 +118,12 @@ def _precision(config):
 
 def _compiles(config):
     """Tells whether XLA suits the backend, the device and the model."""
-    out_of_reach = MODELS[config.model].calls_host and keras.backend.backend() == "tensorflow"
-    return compiles_with_xla() and not out_of_reach
+    calls_host = MODELS[config.model].calls_host and keras.backend.backend() == "tensorflow"
+    return compiles_with_xla() and not calls_host
 
 
 def _steps_per_execution(config):
-    """Returns the most steps in one call that end where something else is to happen."""
+    """Returns the most steps per call that end where a checkpoint or measurement is due."""
     if keras.backend.backend() == "torch" or not has_accelerator():
         return 1
     tracked = (config.track_every,) if config.track else ()
@@ -95,7 +132,7 @@ def _steps_per_execution(config):
 
 
 def _fits(config, dataset):
-    """Tells whether keeping the images on the device is possible and worth the while."""
+    """Tells whether keeping the images on the device is possible and worthwhile."""
     memory = device_memory() if has_accelerator() else None
     # Several devices take parts of batches of images.
     if memory is None or config.distribute or MODEL_CATALOGUE[config.model].fitted:
