@@ -105,7 +105,7 @@ def _print_cells(titles, rows):
 def _select(context, comparison, images):
     choose_backend(context, comparison.runs[0].config.backend)
 
-    from keras_devae.comparison.selection import select_by_udr
+    from keras_devae.comparison.model_selection import select_by_udr
 
     with status_line() as status:
         return select_by_udr(

@@ -56,7 +56,7 @@ def plot(context, kind, runs, files, active_only, **given):
     information.
     """
     from keras_devae.comparison.groups import directories_of
-    from keras_devae.reports.run_figures import COMPARISONS, PICTURES, check_request, draw
+    from keras_devae.reports.plots import COMPARISONS, PICTURES, check_request, draw
     from keras_devae.runs.folder import RunDirectory
 
     options = {name: value for name, value in given.items() if value is not None}

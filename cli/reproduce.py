@@ -112,7 +112,7 @@ def _refuse_engines(options, name):
 
 
 def _train(reproduction, engine, retry_failed):
-    from keras_devae.studies.reporting import study_progress
+    from keras_devae.studies.progress import study_progress
     from keras_devae.studies.scheduler import carry_out_study
 
     if reproduction.study is None:

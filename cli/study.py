@@ -50,7 +50,7 @@ def run_study(context, file, engine, workers, retry_failed, runs_dir, **ray_opti
     from keras_devae.backend.choosing import select_backend
     from keras_devae.process.interruption import exit_status
     from keras_devae.studies.engines import make_engine
-    from keras_devae.studies.reporting import study_progress, summary
+    from keras_devae.studies.progress import study_progress, summary
     from keras_devae.studies.scheduler import carry_out_study
     from keras_devae.studies.study import Study
 

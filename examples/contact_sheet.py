@@ -3,28 +3,29 @@
 Run from the repository: python examples/contact_sheet.py examples/results
 
 - dSprites and 3D Shapes: published frames above the same frames by the built-in renderers.
-- Cars3D, SmallNORB and MPI3D: stand-ins, written by miniature_files.py in the published format and
+- Cars3D, SmallNORB and MPI3D: stand-ins, written by the tests in the published format and
   read back; a row for each factor. Of a set that is prepared here, the sheet shows the real images.
 - dSprites plain, coloured, with noise, and with a background of scikit-learn's sample pictures.
 """
 
+import runpy
 import sys
 import tempfile
 from pathlib import Path
 
-import miniature_files
 import numpy as np
 import sklearn.datasets
 
 import keras_devae as kd
 from keras_devae.data.builtin.mpi3d_file import MPI3DFile
 
-REFERENCE = Path(__file__).parents[1] / "tests" / "data" / "reference"
+TEST_DATA = Path(__file__).parents[1] / "tests" / "data"
+MINIATURES = runpy.run_path(str(TEST_DATA / "miniature_files.py"))
 
 
 def contact_sheet(name, file, columns=12):
     """Returns the figure of a data set: published frames in the first row, drawn in the second."""
-    frames = np.load(REFERENCE / file)
+    frames = np.load(TEST_DATA / "reference" / file)
     chosen = np.linspace(0, len(frames["images"]) - 1, columns).astype(int)
     published = frames["images"][chosen].reshape(columns, 64, 64, -1)
     published = published * 255 if published.max() == 1 else published
@@ -44,11 +45,11 @@ class SmallMPI3DFile(MPI3DFile):
 def stand_in(name, folder):
     """Returns a miniature of a data set as it comes out of a file in the published format."""
     if name == "cars3d":
-        miniature_files.write_cars3d(folder)
+        MINIATURES["write_cars3d"](folder)
     elif name == "smallnorb":
-        miniature_files.write_small_norb(folder, (5, 2, 4, 6, 4))
+        MINIATURES["write_small_norb"](folder, (5, 2, 4, 6, 4))
     else:
-        (path,) = miniature_files.write_mpi3d(folder, SmallMPI3DFile.grid.sizes).paths
+        (path,) = MINIATURES["write_mpi3d"](folder, SmallMPI3DFile.grid.sizes).paths
         file = SmallMPI3DFile(path)
         images = np.concatenate(list(file.chunks()))
         return kd.data.from_arrays(images, file.factors, file.factor_names, name=name)

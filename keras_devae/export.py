@@ -18,7 +18,7 @@ from keras_devae import backend
 from keras_devae.checks import check_model, one_of
 from keras_devae.errors import FailureError, UsageError
 from keras_devae.files import check_new
-from keras_devae.models.saved import in_float32, load_saved
+from keras_devae.models.saving import in_float32, load_saved
 
 FORMATS = ("tf_saved_model", "onnx")
 #: The dtypes of images that a SavedModel computes with; others are cast to one of them.

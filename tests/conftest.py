@@ -136,8 +136,8 @@ def gradients_of():
 
 @pytest.fixture(scope="session")
 def miniature():
-    """The functions of the example that writes miniatures of the published files."""
-    path = Path(__file__).parents[1] / "examples" / "miniature_files.py"
+    """The functions that write miniatures of the published files."""
+    path = Path(__file__).parent / "data" / "miniature_files.py"
     spec = importlib.util.spec_from_file_location("miniature_files", path)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)

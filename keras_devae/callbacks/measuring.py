@@ -8,7 +8,7 @@ import keras
 from keras_devae import checks, figures
 from keras_devae.errors import FailureError, UsageError
 from keras_devae.files import check_folder, is_there, read_table, write_table
-from keras_devae.models.guard import steps_done
+from keras_devae.models.training_callbacks import steps_done
 
 
 class MeasuringCallback(keras.callbacks.Callback):

@@ -120,7 +120,7 @@ def selection_rows(selection, comparison):
     """Returns a selection for machines, a row a run, the best first.
 
     Args:
-        selection: A `keras_devae.comparison.selection.Selection`.
+        selection: A `keras_devae.comparison.model_selection.Selection`.
         comparison: The `Comparison` whose metrics are to stand beside.
 
     Returns:

@@ -29,8 +29,8 @@ _CLASSES = {
 }
 _MODULES = {
     **{class_name: name for name, class_name in _CLASSES.items()},
-    "LossTerms": "terms",
-    "TrainingGuard": "guard",
+    "LossTerms": "loss_terms",
+    "TrainingGuard": "training_callbacks",
 }
 
 __all__ = ["MODELS", *_MODULES]

@@ -6,8 +6,7 @@ from keras import ops
 from keras_devae.checks import at_least, finite_at_least, flag, one_of
 from keras_devae.errors import UsageError
 from keras_devae.losses import ESTIMATORS, decompose_kl
-from keras_devae.models.images import count_images
-from keras_devae.models.sources import as_source
+from keras_devae.models.images import as_source, count_images
 from keras_devae.models.vae import VAE
 
 

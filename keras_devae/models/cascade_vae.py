@@ -8,7 +8,7 @@ from keras_devae.backend import on_host
 from keras_devae.checks import at_least, finite_at_least
 from keras_devae.errors import UsageError
 from keras_devae.losses import balanced_assignment
-from keras_devae.models.categorical import CategoricalInference
+from keras_devae.models.categorical_inference import CategoricalInference
 from keras_devae.models.vae import VAE
 from keras_devae.schedules import StageSchedule, released_pressures
 

@@ -2,7 +2,7 @@
 
 import keras
 
-from keras_devae.models.controlled import ControlledVAE
+from keras_devae.models.controlled_vae import ControlledVAE
 from keras_devae.schedules import PositionPIController
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from keras_devae.checks import at_least, finite_at_least, flag, positive, pressures, widths
 from keras_devae.errors import unknown_name
-from keras_devae.models.option_checks import (
+from keras_devae.models.options import (
     check_limits,
     check_set_point,
     one_of,

@@ -7,7 +7,7 @@ from keras import ops
 from keras_devae.checks import at_least, finite_at_least, pressures
 from keras_devae.layers import DiTStack
 from keras_devae.models.vae import VAE
-from keras_devae.networks.parts import group_sizes
+from keras_devae.networks.building_blocks import group_sizes
 from keras_devae.schedules import StageSchedule
 
 
@@ -96,9 +96,9 @@ class DEFT(VAE):
             penalties={"kl": (beta, terms.total_kl)}, state={"beta": beta, "stage": stage}
         )
 
-    def complaints(self, logs):
+    def training_warnings(self, logs):
         """Adds a sentence about scales that have run into their bound."""
-        return super().complaints(logs) + self.scaling.complaints()
+        return super().training_warnings(logs) + self.scaling.complaints()
 
     def get_config(self):
         """Returns the constructor's arguments."""

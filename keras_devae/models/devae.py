@@ -158,25 +158,25 @@ class DeVAE(VAE):
             for value, tracker in zip(values, self.layer_trackers[2 * i : 2 * i + 2], strict=True):
                 tracker.update_state(ops.sum(seen * value), sample_weight=weight)
 
-    def unseen(self):
+    def metrics_not_updated(self):
         """Returns the names of the metrics of layers that no step of this epoch drew."""
         return {t.name for t in self.layer_trackers if not float(ops.convert_to_numpy(t.count))}
 
     def layer_losses(self):
         """Returns the reconstruction loss of each layer seen last, see `Inference.layer_losses`."""
-        unseen = self.unseen()
+        not_updated = self.metrics_not_updated()
         return {
             i: float(ops.convert_to_numpy(tracker.result()))
             for i, tracker in enumerate(self.layer_trackers[::2])
-            if tracker.name not in unseen
+            if tracker.name not in not_updated
         }
 
-    def complaints(self, logs):
+    def training_warnings(self, logs):
         """Adds a sentence about scalings that have run into their bound."""
         if logs.get("reconstruction_loss_layer_0") == 0:
             # No step of the epoch drew layer 0: its metrics are empty, which is no collapse.
             logs = {**logs, "kl_loss_layer_0": np.inf}
-        sentences = super().complaints(logs)
+        sentences = super().training_warnings(logs)
         return sentences + self.stack.complaints()
 
     def decoder_inputs(self, z, layer):

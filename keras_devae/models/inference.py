@@ -10,9 +10,8 @@ from keras_devae.backend import compiles_with_xla
 from keras_devae.backend.replicas import without_distribution
 from keras_devae.checks import at_least, flag, shown
 from keras_devae.errors import UsageError
-from keras_devae.models.images import check_images
+from keras_devae.models.images import arrays_of, check_images
 from keras_devae.models.layer_advice import layer_advice
-from keras_devae.models.sources import arrays_of
 from keras_devae.process.randomness import random_generator
 
 #: Bound of the log-variance: a standard deviation between e^-10 and e^10.
@@ -33,7 +32,7 @@ class Inference:
 
         Args:
             images: `(n, height, width, channels)`, uint8 or float; or what holds such arrays, see
-                `keras_devae.models.sources.arrays_of`: batches, a data set, a dictionary with them
+                `keras_devae.models.images.arrays_of`: batches, a data set, a dictionary with them
                 as `image`.
             layer: Number of the latent layer, default 0; or `None` for all K of them.
             batch_size: Images encoded at a time; default 256.

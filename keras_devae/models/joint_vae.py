@@ -8,7 +8,7 @@ from keras_devae.backend.replicas import mean_over_batch
 from keras_devae.checks import at_least, finite_at_least, positive
 from keras_devae.layers import RandomState, derived_seeds
 from keras_devae.losses import categorical_kl, gumbel_softmax
-from keras_devae.models.categorical import CategoricalInference
+from keras_devae.models.categorical_inference import CategoricalInference
 from keras_devae.models.vae import VAE
 from keras_devae.schedules import LinearSchedule
 

@@ -10,7 +10,7 @@ from keras_devae.checks import at_least
 from keras_devae.errors import UsageError
 from keras_devae.input.batches import Batches
 from keras_devae.losses import GaussianLikelihood
-from keras_devae.models.images import check_images
+from keras_devae.models.images import as_source, check_images, images_in, is_array
 from keras_devae.models.keras_arguments import (
     check_fit,
     check_options,
@@ -18,7 +18,6 @@ from keras_devae.models.keras_arguments import (
     held_out_images,
     refuse,
 )
-from keras_devae.models.sources import as_source, images_in, is_array
 from keras_devae.models.training import callbacks_of
 from keras_devae.models.vae import VAE
 from keras_devae.networks import linear_decoder, linear_encoder

@@ -11,8 +11,7 @@ from keras_devae.checks import at_least, flag
 from keras_devae.errors import UsageError
 from keras_devae.input.batches import Batches
 from keras_devae.input.resident import kept_on_device
-from keras_devae.models.guard import StepSynchronization, TrainingGuard
-from keras_devae.models.images import check_held_out_images, check_images
+from keras_devae.models.images import as_source, check_held_out_images, check_images
 from keras_devae.models.keras_arguments import (
     IGNORED,
     check_callbacks,
@@ -25,7 +24,7 @@ from keras_devae.models.keras_arguments import (
     held_out_images,
     refuse,
 )
-from keras_devae.models.sources import as_source
+from keras_devae.models.training_callbacks import StepSynchronization, TrainingGuard
 
 #: Arguments that are handed on to Keras's `fit`, `evaluate` and `compile`.
 _STEPS = ("steps_per_epoch", "validation_steps", "validation_batch_size", "validation_freq")

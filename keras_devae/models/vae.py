@@ -11,14 +11,13 @@ from keras_devae.errors import UsageError
 from keras_devae.layers import GaussianSampling
 from keras_devae.losses import gaussian_kl, get_likelihood
 from keras_devae.models.construction import Construction
-from keras_devae.models.images import are_floats, nan_outside_unit_range
+from keras_devae.models.images import are_floats, images_in, nan_outside_unit_range
 from keras_devae.models.inference import LOG_VAR_LIMIT, Inference
 from keras_devae.models.keras_arguments import check_labels, check_options, check_settings
-from keras_devae.models.reach import check_decoder_reach, check_encoder_reach
-from keras_devae.models.sources import images_in
-from keras_devae.models.terms import LossTerms, TermTrackers
+from keras_devae.models.loss_terms import LossTerms, TermTrackers
+from keras_devae.models.network_checks import check_decoder_reach, check_encoder_reach
+from keras_devae.models.saving import Files
 from keras_devae.models.training import Training
-from keras_devae.models.weights import Files
 from keras_devae.process.randomness import checked_seed
 from keras_devae.schedules import StepCounter
 
@@ -241,11 +240,11 @@ class VAE(Construction, Inference, Training, Files, keras.Model):
         resident = self.resident_images
         return [*super().non_trainable_variables, *([resident.variable] if resident else [])]
 
-    def unseen(self):
+    def metrics_not_updated(self):
         """Returns the names of the metrics that no step of this epoch has updated."""
         return set()
 
-    def complaints(self, logs):
+    def training_warnings(self, logs):
         """Returns sentences about what is wrong with the trained state, empty if nothing is.
 
         Args:

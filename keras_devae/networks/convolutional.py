@@ -7,7 +7,7 @@ from keras import layers
 
 from keras_devae.checks import at_least, check_convolutional_size, image_shape_of
 from keras_devae.layers import Convolution, TransposedConvolution
-from keras_devae.networks.parts import encoder_outputs, seeded_kernels
+from keras_devae.networks.building_blocks import encoder_outputs, seeded_kernels
 
 _CHANNELS = (32, 32, 32, 64, 64)
 

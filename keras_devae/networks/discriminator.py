@@ -4,7 +4,7 @@ import keras
 from keras import layers
 
 from keras_devae.checks import at_least, widths
-from keras_devae.networks.parts import seeded_kernels
+from keras_devae.networks.building_blocks import seeded_kernels
 
 
 def discriminator(latent_dim, units=(1000,) * 6, seed=None, dtype=None):

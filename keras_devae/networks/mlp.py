@@ -6,7 +6,7 @@ import keras
 from keras import layers
 
 from keras_devae.checks import at_least, image_shape_of, widths
-from keras_devae.networks.parts import encoder_outputs, seeded_kernels
+from keras_devae.networks.building_blocks import encoder_outputs, seeded_kernels
 
 
 def mlp_encoder(image_shape, latent_dim, units=(1200, 1200), seed=None, num_categories=0, groups=1):

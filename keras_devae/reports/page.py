@@ -4,7 +4,7 @@ import base64
 
 import jinja2
 
-from keras_devae.reports.words import number, setting
+from keras_devae.reports.formatting import number, setting
 from keras_devae.version import __version__
 
 

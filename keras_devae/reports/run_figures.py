@@ -1,271 +1,199 @@
-"""Every figure that can be drawn of runs: of their models, their tables and their scores."""
+"""The figures of a run's report."""
 
-import inspect
-import re
-import shlex
+import dataclasses
 from pathlib import Path
 
-import numpy as np
-
 from keras_devae import figures
-from keras_devae.errors import FailureError, UsageError, unknown_name
-from keras_devae.evaluation.information_file import read_information_file
-from keras_devae.figures.of_models import PICTURES, check_picture, traversal_animation
-from keras_devae.files import check_writable, is_there, read_table
+from keras_devae.figures.of_models import reconstruction_figure, sample_figure, traversal_figure
+from keras_devae.figures.of_models.factor_information import map_of, over_layers_of
+from keras_devae.metrics.suite import draw_sample
+from keras_devae.reports.formatting import counted, listed, percent
+from keras_devae.reports.plots import history_figure
 
-_ANIMATION = ".gif"
-_RECONSTRUCTION = "reconstruction_error.negative_log_likelihood"
-_GAP = "mig.score"
+#: Latent dimensions that a figure shows at most.
+SHOWN = 12
+#: Images that a scatter of a code against a factor shows.
+_POINTS = 1000
 
 
-def learning_curves_figure(run):
-    """Draws the losses of a run by step, see `keras_devae.figures.learning_curves`.
+@dataclasses.dataclass(frozen=True)
+class Picture:
+    """A figure with its words.
+
+    Attributes:
+        name: Short name; that of its file without the suffix.
+        file: The PNG file.
+        title: Heading above it.
+        caption: Sentence below it.
+        alt: What it shows, for those who cannot see it.
+    """
+
+    name: str
+    file: Path
+    title: str
+    caption: str
+    alt: str
+
+
+def draw_run_figures(run, folder, model, dataset, latents, history, seed, encoding):
+    """Draws the figures of a run.
 
     Args:
         run: The `RunDirectory`.
+        folder: Folder to write them to.
+        model: Its model.
+        dataset: Its data set, with or without factors.
+        latents: List of `keras_devae.evaluation.latents.Latents`, one for each layer.
+        history: Rows of its history; without any, there are no learning curves.
+        seed: Integer seed of the images shown.
+        encoding: The `keras_devae.evaluation.encoding.Encoding` of the data set.
 
     Returns:
-        A `matplotlib.figure.Figure`.
-
-    Raises:
-        UsageError: If the run has no history yet.
-        FailureError: If it is damaged.
+        List of `Picture`, in the order of the report.
     """
-    return history_figure(run.read_history())
+    drawn = [
+        _traversal(model, dataset, latents[0], seed),
+        *_information(dataset, latents, seed, encoding),
+        _reconstructions(model, dataset, seed),
+        _samples(model, dataset, seed),
+        *_learning_curves(history),
+    ]
+    pictures = []
+    for name, figure, *words in drawn:
+        file = figures.save(figure, Path(folder) / f"{name}.png")
+        pictures.append(Picture(name, file, *words))
+    return pictures + _tracked(run)
 
 
-def history_figure(rows):
-    """Draws the rows of a history, see `learning_curves_figure` and `RunDirectory.read_history`."""
-    names = rows[0] if rows else ()
-    return figures.learning_curves({name: [row[name] for row in rows] for name in names})
+def _traversal(model, dataset, latents, seed):
+    figure = traversal_figure(model, dataset, seed=seed, latents=latents)
+    caption = (
+        "Each row changes one latent dimension of the same image, from -2 to 2, and leaves the "
+        "others alone. A disentangled dimension changes one thing only."
+    )
+    if model.num_categories:
+        caption += " The last row goes through the categories instead."
+    # What is beside the rows, with as many of them as were drawn.
+    labels = [label.get_text() for label in figure.axes[0].get_yticklabels()]
+    names = [" ".join(label.split()) for label in labels]
+    alt = f"A row of images for each latent, from the top: {listed(names)}."
+    return "traversal", figure, "Latent traversals", caption, alt
 
 
-def information_diffusion_figure(run):
-    """Draws which latent tells how much of each factor by step (Figure 4 of the DeVAE paper).
-
-    Args:
-        run: The `RunDirectory` of a run that tracked `information`.
-
-    Returns:
-        A `matplotlib.figure.Figure`.
-
-    Raises:
-        UsageError: If the run did not track it.
-        FailureError: If its file is damaged.
-    """
-    return figures.information_diffusion(*read_information(run))
+def _reconstructions(model, dataset, seed):
+    figure = reconstruction_figure(model, dataset, seed=seed)
+    caption = "Images of the data set, and what each latent layer makes of them."
+    layers = counted(model.num_layers, "row of reconstructions", "rows of reconstructions")
+    alt = f"A row of ten images, and below it {layers}, one for each latent layer."
+    return "reconstructions", figure, "Reconstructions", caption, alt
 
 
-def read_information(run):
-    """Reads what a run tracked of information.
-
-    Args:
-        run: The `RunDirectory`.
-
-    Returns:
-        Tuple of steps `(t,)`, mutual information `(t, d, f)` and entropies `(f,)` in nats, and
-        names of the factors `(f,)`.
-
-    Raises:
-        UsageError: If the run did not track it.
-        FailureError: If its file is damaged.
-    """
-    file = _tracked_file(run, "information", "npz")
-    return read_information_file(file, f"Mend the run with: {run.repair_command()}")
+def _samples(model, dataset, seed):
+    caption = "Decoded from codes drawn from the prior: what the model takes for such images."
+    alt = "A square of eight by eight images made by the decoder."
+    return "samples", sample_figure(model, dataset, seed=seed), "Samples", caption, alt
 
 
-def kl_diffusion_figure(run):
-    """Draws the KL divergence of every latent dimension by step.
-
-    Args:
-        run: The `RunDirectory` of a run that tracked `kl`.
-
-    Returns:
-        A `matplotlib.figure.Figure`.
-
-    Raises:
-        UsageError: If the run did not track it.
-        FailureError: If its file is damaged.
-    """
-    file = _tracked_file(run, "kl", "csv")
-    try:
-        rows = read_table(file)
-        names = [name for name in (rows or [{}])[0] if re.fullmatch("z[0-9]+", name)]
-        values = np.array([[row[name] for name in names] for row in rows])
-        if not values.size:
-            raise ValueError("it has no KL divergences of latents")
-    except ValueError as error:
-        raise _damaged(run, file, error) from None
-    return figures.kl_per_latent([row["step"] for row in rows], values)
+def _learning_curves(history):
+    if not history:
+        return []
+    first, last = (row.get("loss") for row in (history[0], history[-1]))
+    alt = "Curves of the losses by training step."
+    if first is not None:
+        alt += f" The loss goes from {first:,.1f} to {last:,.1f}."
+    caption = (
+        "Losses in nats an image, each the mean since the point before; settings that move, such "
+        "as beta, as they were at that step."
+    )
+    return [("learning-curves", history_figure(history), "Learning curves", caption, alt)]
 
 
-def mig_reconstruction_figure(runs, layer=0):
-    """Draws the mutual information gap of runs against their reconstruction error.
+def _information(dataset, latents, seed, encoding):
+    first = latents[0]
+    if not first.factor_names or not len(first.active):
+        return []
+    drawn = [_information_map(latents)]
+    if len(latents) > 1:
+        drawn.append(_over_layers(latents))
+    pairs = [(d, f) for d in first.active if (f := first.factor_of(d)) is not None]
+    return drawn + ([_scatter(encoding, dataset, first, pairs[:6], seed)] if pairs else [])
 
-    Args:
-        runs: List of `RunDirectory`; those of one model have one colour.
-        layer: Number of the latent layer that both are of; default 0.
 
-    Returns:
-        A `matplotlib.figure.Figure`.
-
-    Raises:
-        UsageError: If a run lacks one of the scores, or the layer.
-        FailureError: If the scores are damaged.
-    """
-    scores = [_scores_of(run, layer) for run in runs]
-    return figures.score_scatter(
-        [score[_RECONSTRUCTION] for score in scores],
-        [score[_GAP] for score in scores],
-        [run.read_config().model for run in runs],
-        "reconstruction error in nats",
-        "mutual information gap",
+def _information_map(latents):
+    first, count = latents[0], len(latents[0].active)
+    shown = first.active[:SHOWN]
+    which = "each active latent dimension"
+    if count > SHOWN:
+        which = f"the {SHOWN} strongest of {count} active latent dimensions"
+    caption = (
+        f"Mutual information of {which} with each factor, as a share of the factor's entropy, of "
+        f"the posterior {first.representation}s and beyond chance, as in the table. Disentangled: "
+        "one dark cell for each factor, in rows of their own."
+    )
+    held = [_pair(first, d) for d in shown if first.factor_of(d) is not None]
+    alt = f"A table of shades. In layer 0, {listed(held)}." if held else "A table of pale shades."
+    return (
+        "information-map",
+        map_of(latents, shown),
+        "Which latent holds which factor",
+        caption,
+        alt,
     )
 
 
-#: Name -> function of one run.
-TABLES = {
-    "learning-curves": learning_curves_figure,
-    "information-diffusion": information_diffusion_figure,
-    "kl-diffusion": kl_diffusion_figure,
-}
-#: Name -> function of several runs.
-COMPARISONS = {"mig-reconstruction": mig_reconstruction_figure}
-#: Name of every figure -> the function that draws it.
-KINDS = {**PICTURES, **TABLES, **COMPARISONS}
+def _pair(latents, dimension):
+    factor = latents.factor_of(dimension)
+    return f"z{dimension} tells {percent(latents.share_of(dimension, factor))} of {factor}"
 
 
-def check_request(kind, runs, options, files):
-    """Checks what is to be drawn, before anything is loaded.
-
-    Args:
-        kind: Name of the figure.
-        runs: List of `RunDirectory`.
-        options: Arguments of the figure, a dictionary.
-        files: Paths to write it to; their suffixes choose the formats.
-
-    Raises:
-        UsageError: If the name is unknown, an option does not belong to the figure, there are too
-            many runs for it, or a file cannot be written.
-    """
-    if kind not in KINDS:
-        raise unknown_name("figure", kind, KINDS)
-    if kind not in COMPARISONS and len(runs) > 1:
-        raise UsageError(f"The figure {kind!r} is of one run. Received: {len(runs)} runs.")
-    _check_options(kind, options)
-    for file in map(Path, files or [_default_file(kind, runs, options)]):
-        if _is_animation(file) and kind != "traversal":
-            raise UsageError(f"Only a traversal moves. Received: {file} for {kind!r}; use .png.")
-        if not _is_animation(file):
-            figures.check_file(file)
-        check_writable(file)
+def _over_layers(latents):
+    first, last = latents[0], latents[-1]
+    caption = (
+        "What the best active latent dimension of each layer tells of each factor, of the "
+        f"posterior {first.representation}s, as in the table. Layers that only scale the code, "
+        "as DeVAE's do, tell the same as long as the latent is active there. How much their noise "
+        "hides: keras-devae plot information-over-layers RUN --representation sample."
+    )
+    best = (first.best_shares, last.best_shares)
+    ends = [
+        f"{name} from {percent(start)} to {percent(end)}"
+        for name, start, end in zip(first.factor_names, *best, strict=True)
+    ]
+    alt = f"A line for each factor. Of the best latent, from the first to the last: {listed(ends)}."
+    title = "Information over the layers"
+    return "information-over-layers", over_layers_of(latents), title, caption, alt
 
 
-def draw(kind, runs, options, files=()):
-    """Draws a figure and writes it; see `check_request`, which comes first.
-
-    Args:
-        kind: Name of the figure.
-        runs: List of `RunDirectory`.
-        options: Arguments of the figure, a dictionary.
-        files: Paths to write it to; default `figures/<kind>.png` in the folder of the first run,
-            with the options in its name: without any it is the report's own. A traversal is an
-            animation in a `.gif`.
-
-    Returns:
-        List of the paths.
-
-    Raises:
-        UsageError: If the runs lack what the figure is made of.
-        FailureError: If a file of theirs is damaged.
-    """
-    files = [Path(file) for file in files] or [_default_file(kind, runs, options)]
-    sources = _sources(kind, runs)
-    still = [file for file in files if not _is_animation(file)]
-    if still:
-        figure = KINDS[kind](*sources, **options)
-        for file in still:
-            figures.save(figure, file)
-    if len(still) < len(files):
-        frames = traversal_animation(*sources, **options)
-        for file in set(files) - set(still):
-            figures.save_animation(frames, file)
-    return files
+def _scatter(encoding, dataset, latents, pairs, seed):
+    rows = draw_sample(len(dataset), min(_POINTS, len(dataset)), seed).plain
+    columns = [dataset.factor_names.index(factor) for _, factor in pairs]
+    figure = figures.factor_scatter(
+        encoding.codes(rows, 0)[:, [d for d, _ in pairs]],
+        dataset.factors(rows)[:, columns],
+        [f"z{d}" for d, _ in pairs],
+        [factor for _, factor in pairs],
+    )
+    caption = "Codes of images against the factor that the latent dimension holds most of."
+    alt = f"A panel each for {listed([f'z{d} against {factor}' for d, factor in pairs])}."
+    return "factor-scatter", figure, "Codes against factors", caption, alt
 
 
-def _default_file(kind, runs, options):
-    given = "".join(f"-{name.replace('_', '-')}-{value}" for name, value in options.items())
-    return runs[0].figures / f"{kind}{given}.png"
-
-
-def _sources(kind, runs):
-    """Returns what the function of a figure takes first."""
-    if kind in COMPARISONS:
-        return (runs,)
-    (run,) = runs
-    if kind in TABLES:
-        return (run,)
-    dataset = run.load_dataset()
-    check_picture(kind, dataset)
-    # Imported only now: tables are drawn without Keras.
-    from keras_devae.runs.trained_model import load_trained
-
-    return load_trained(run), dataset
-
-
-def _check_options(kind, options):
-    taken = inspect.signature(KINDS[kind]).parameters
-    wrong = [name for name in options if name not in taken]
-    if wrong:
-        known = [_typed(name) for name in _OPTIONS if name in taken]
-        raise UsageError(
-            f"{', '.join(map(_typed, wrong))} does not belong to the figure {kind!r}, which takes "
-            f"{', '.join(known) if known else 'no options'}."
-        )
-
-
-#: Arguments that can be typed.
-_OPTIONS = ("layer", "seed", "steps", "index", "span", "active_only", "representation")
-
-
-def _typed(name):
-    return f"--{name.replace('_', '-')}"
-
-
-def _is_animation(file):
-    return file.suffix.lower() == _ANIMATION
-
-
-def _tracked_file(run, what, suffix):
-    file = run.tracking / f"{what}.{suffix}"
-    if not is_there(file):
-        raise UsageError(
-            f"The run {run.path} did not track this: it has no {file.name} in {run.tracking}. "
-            f"Train with --track {what}."
-        )
-    return file
-
-
-def _damaged(run, file, error):
-    return FailureError(f"{file} is damaged ({error}). Mend the run with: {run.repair_command()}")
-
-
-def _scores_of(run, layer):
-    scores = run.read_metrics()
-    if scores is None and not run.is_trained():
-        raise UsageError(f"The run {run.path} is not finished. Resume with: {run.resume_command()}")
-    rows = {row["layer"]: row for row in scores["layers"]} if scores else {}
-    if rows and layer not in rows:
-        numbers = ", ".join(map(str, rows))
-        raise UsageError(f"{run.metrics_file} has no layer {layer}. Received: layers {numbers}.")
-    missing = [name for name in (_GAP, _RECONSTRUCTION) if name not in rows.get(layer, {})]
-    if missing:
-        # The file is replaced: what it holds is asked for again.
-        metrics = [name.split(".")[0] for name in (*rows.get(layer, {}), *missing)]
-        chosen = ",".join(dict.fromkeys(name for name in metrics if name != "layer"))
-        raise UsageError(
-            f"{run.metrics_file} lacks {' and '.join(missing)} of layer {layer}. Compute them with "
-            f"keras-devae evaluate {shlex.quote(str(run.path))} --metrics {chosen} --output "
-            f"{shlex.quote(str(run.metrics_file))}"
-        )
-    return rows[layer]
+def _tracked(run):
+    """Returns the figures that were drawn while the run trained."""
+    known = (
+        (
+            "information",
+            "Information while training",
+            "What the posterior means of each latent dimension tell of each factor, as a share of "
+            "the factor's entropy, chance included.",
+            "A panel for each factor, with a line for each latent dimension by training step.",
+        ),
+        (
+            "kl",
+            "KL divergence while training",
+            "KL divergence of each latent dimension from the prior.",
+            "A line for each latent dimension by training step.",
+        ),
+    )
+    files = {name: run.tracking / f"{name}.png" for name, *_ in known}
+    return [Picture(name, files[name], *words) for name, *words in known if files[name].is_file()]

@@ -9,13 +9,13 @@ from keras_devae.evaluation.evaluating import RECONSTRUCTED_IMAGES
 from keras_devae.evaluation.latents import CATEGORY, HELD_SHARE, measure_latents
 from keras_devae.files import write_text
 from keras_devae.metrics import MetricWarning
-from keras_devae.reports.complaints import complaints_of
-from keras_devae.reports.facts import facts_of
-from keras_devae.reports.findings import summary, unvarying, verdict
+from keras_devae.reports.details import run_details
+from keras_devae.reports.formatting import percent
 from keras_devae.reports.meanings import RECONSTRUCTION, meaning_of
 from keras_devae.reports.page import rendered
-from keras_devae.reports.pictures import draw_pictures
-from keras_devae.reports.words import percent
+from keras_devae.reports.problems import find_problems
+from keras_devae.reports.run_figures import draw_run_figures
+from keras_devae.reports.summary import constant_factors, summary, verdict
 from keras_devae.runs.trained_model import model_hash, run_encoding
 
 _ROWS = 50
@@ -60,7 +60,7 @@ def _write(run, model, config, dataset, scores, output, folder):
         warnings.simplefilter("ignore", MetricWarning)
         latents = measure_latents(model, dataset, None, *chosen, encoding)
         history = run.read_history()
-        pictures = draw_pictures(
+        pictures = draw_run_figures(
             run, folder, model, dataset, latents, history, config.seed, encoding
         )
     page = report_page(run, model, config, dataset, scores, latents, history, pictures)
@@ -69,15 +69,15 @@ def _write(run, model, config, dataset, scores, output, folder):
 
 
 def report_page(run, model, config, dataset, scores, latents, history, pictures):
-    """Returns the page: see `write_report`, `measure_latents` and `draw_pictures`."""
+    """Returns the page: see `write_report`, `measure_latents` and `draw_run_figures`."""
     layers = scores["layers"] if scores else []
     # What comes first is of layer 0, and the scores may be of another one alone.
     headline = layers if layers and layers[0]["layer"] == 0 else []
     last = history[-1] if history else {}
-    complaints = [
+    problems = [
         *_scores_of_another_model(model, run, scores),
-        *model.complaints(last),
-        *complaints_of(
+        *model.training_warnings(last),
+        *find_problems(
             config, history, latents[0], layers, run.is_trained(), run.path, run.is_claimed()
         ),
     ]
@@ -90,9 +90,9 @@ def report_page(run, model, config, dataset, scores, latents, history, pictures)
         tiles=_tiles(latents[0], headline),
         summary=[
             *summary(latents, headline, dataset.image_shape),
-            *unvarying(latents[0], dataset.factor_names),
+            *constant_factors(latents[0], dataset.factor_names),
         ],
-        complaints=complaints,
+        problems=problems,
         layers=range(len(latents)),
         latents=_latent_rows(latents),
         left_out=max(0, len(latents[0].kl) - _ROWS),
@@ -104,7 +104,7 @@ def report_page(run, model, config, dataset, scores, latents, history, pictures)
         scores=layers,
         score_rows=score_rows(layers),
         images=scores and scores.get("settings", {}).get("images"),
-        facts=facts_of(config, run.read_record(), dataset.description),
+        facts=run_details(config, run.read_record(), dataset.description),
         settings=_settings(config),
         measure_with=_measuring(run, config),
         path_literal=repr(str(run.path)),

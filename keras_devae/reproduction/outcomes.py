@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 
 from keras_devae import figures
 from keras_devae.metrics.spread import spread_of
-from keras_devae.reports.run_figures import read_information
+from keras_devae.reports.plots import read_information
 from keras_devae.reproduction import paper
 from keras_devae.reproduction.results import SCORE_NAMES, compared
 

@@ -8,7 +8,7 @@ import numpy as np
 from keras_devae.backend import on_cpu
 from keras_devae.errors import FailureError, UsageError
 from keras_devae.files import replacing
-from keras_devae.models.saved import load_saved
+from keras_devae.models.saving import load_saved
 
 
 def state_variables(model):

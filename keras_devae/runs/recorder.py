@@ -8,7 +8,7 @@ import keras
 
 from keras_devae.errors import FailureError
 from keras_devae.files import flush_to_disk, read_json, write_json
-from keras_devae.models.guard import TrainingGuard
+from keras_devae.models.training_callbacks import TrainingGuard
 from keras_devae.process.interruption import Interruption
 from keras_devae.runs.checkpoints import (
     CheckpointWriter,
@@ -99,8 +99,8 @@ class RunRecorder(keras.callbacks.Callback):
     def on_epoch_end(self, epoch: int, logs: _Logs = None) -> None:
         """Writes history and then its checkpoint, while training continues."""
         self._epoch_start = self.step
-        unseen = self.model.unseen()
-        losses = {k: math.nan if k in unseen else float(v) for k, v in (logs or {}).items()}
+        not_updated = self.model.metrics_not_updated()
+        losses = {k: math.nan if k in not_updated else float(v) for k, v in (logs or {}).items()}
         self.history.append({"step": self.step, **losses})
         if self.step < self.total_steps:
             rows = list(self.history)

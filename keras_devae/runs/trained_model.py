@@ -13,7 +13,7 @@ from keras_devae.files import DiskFullError, file_hash
 from keras_devae.files.reading import reason_of
 from keras_devae.models import MODELS, VAE
 from keras_devae.models.layer_advice import losses_of
-from keras_devae.models.saved import UnreadableModelError, load_saved
+from keras_devae.models.saving import UnreadableModelError, load_saved
 from keras_devae.runs.config.run_config import RunConfig
 from keras_devae.runs.folder import RunDirectory
 

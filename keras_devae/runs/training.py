@@ -16,7 +16,7 @@ from keras_devae.input.batches import Batches
 from keras_devae.losses import GaussianLikelihood
 from keras_devae.models import MODELS, VAE
 from keras_devae.models.images import check_images
-from keras_devae.models.saved import UnreadableModelError
+from keras_devae.models.saving import UnreadableModelError
 from keras_devae.process.interruption import Interruption
 from keras_devae.runs.config.run_config import RunConfig
 from keras_devae.runs.environment import describe_environment

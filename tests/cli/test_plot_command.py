@@ -9,7 +9,7 @@ from PIL import Image
 from running import run
 
 from keras_devae.files import read_json, write_json
-from keras_devae.reports.run_figures import (
+from keras_devae.reports.plots import (
     COMPARISONS,
     KINDS,
     TABLES,

@@ -10,7 +10,7 @@ import pytest
 from running import run
 
 from keras_devae.studies import Study, engines, scheduler
-from keras_devae.studies.reporting import study_progress
+from keras_devae.studies.progress import study_progress
 from keras_devae.studies.scheduler import Standing
 
 STUDY = """

@@ -60,7 +60,6 @@ def test_downstream_beats_chance(tmp_path):
 
 
 def test_contact_sheets_of_every_set_and_of_variants(tmp_path, monkeypatch):
-    monkeypatch.syspath_prepend(str(EXAMPLES))
     monkeypatch.setenv("KERAS_DEVAE_DATA", str(tmp_path / "data"))
     load("contact_sheet.py")(tmp_path)
     names = ("dsprites", "shapes3d", "variants", "cars3d", "smallnorb", "mpi3d_toy")
@@ -68,11 +67,6 @@ def test_contact_sheets_of_every_set_and_of_variants(tmp_path, monkeypatch):
         with Image.open(tmp_path / f"contact_sheet_{name}.png") as picture:
             assert picture.size[0] > picture.size[1] > 100
             assert len(picture.convert("L").getcolors()) > 10
-
-
-def test_miniature_files_writes_a_file_of_every_set(tmp_path, capsys):
-    load("miniature_files.py")(tmp_path)
-    assert len(list(tmp_path.iterdir())) == len(capsys.readouterr().out.splitlines()) == 10
 
 
 @pytest.mark.backends

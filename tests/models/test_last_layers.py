@@ -192,9 +192,9 @@ def test_the_check_uses_no_seed_up():
 
 def test_the_package_s_own_networks(monkeypatch):
     """They are known to be right without a pass through them."""
-    from keras_devae.models import reach
+    from keras_devae.models import network_checks
 
-    monkeypatch.setattr(reach, "_outputs_of_random_weights", None)
+    monkeypatch.setattr(network_checks, "_outputs_of_random_weights", None)
     shape = (32, 32, 1)
     kd.DeVAE(convolutional_encoder(shape, 2), convolutional_decoder(4, shape))
     kd.DEFT(mlp_encoder(shape, 2, (4,), groups=2), convolutional_decoder(2, shape), betas=(2, 1))

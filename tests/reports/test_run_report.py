@@ -1,5 +1,6 @@
 """The page about a run: what it says, shows and links to, whatever the run has or lacks."""
 
+import dataclasses
 import html
 import itertools
 import re
@@ -12,9 +13,9 @@ from PIL import Image
 from keras_devae.evaluation.latents import measure_latents
 from keras_devae.files import file_hash
 from keras_devae.reports import run_report, write_report
-from keras_devae.reports.complaints import complaints_of
-from keras_devae.reports.run_figures import KINDS
-from keras_devae.reports.words import percent
+from keras_devae.reports.formatting import percent
+from keras_devae.reports.plots import KINDS
+from keras_devae.reports.problems import find_problems
 from keras_devae.runs import Run
 
 FIGURES = {
@@ -98,7 +99,7 @@ def test_it_says_what_the_latents_hold(report, made):
     assert len(latents.active) == 3
     assert f"{latents.kl.sum():.1f}</dd>" in text
     assert "is 0.31, between 0 and 1" in text
-    sentences = complaints_of(config, [], latents, [])
+    sentences = find_problems(config, [], latents, [])
     assert sentences and all(html.escape(sentence) in text for sentence in sentences)
 
 

@@ -6,8 +6,8 @@ import os
 import pytest
 
 from keras_devae.errors import UsageError
-from keras_devae.reports import pictures as report_pictures
-from keras_devae.reports.run_figures import KINDS
+from keras_devae.reports import run_figures as report_pictures
+from keras_devae.reports.plots import KINDS
 from keras_devae.runs import RunDirectory
 from keras_devae.runs.config.run_config import RunConfig
 from keras_devae.runs.diagnosis import examine

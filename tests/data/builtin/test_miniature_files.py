@@ -58,6 +58,11 @@ def expected(written, sizes, size):
     return images
 
 
+def test_the_script_writes_the_files_of_every_set(miniature, tmp_path, capsys):
+    miniature.main(tmp_path)
+    assert len(list(tmp_path.iterdir())) == len(capsys.readouterr().out.splitlines()) == 10
+
+
 def test_there_is_a_miniature_of_every_set():
     assert set(WRITERS) == set(names())
 

@@ -3,7 +3,7 @@
 import datetime
 
 from keras_devae.models.declarations import MODEL_CATALOGUE
-from keras_devae.reports.words import duration, setting
+from keras_devae.reports.formatting import duration, setting
 from keras_devae.runs.environment import computing_text
 
 _LONGEST = 400
@@ -13,7 +13,7 @@ _SOURCES = {
 }
 
 
-def facts_of(config, record, description):
+def run_details(config, record, description):
     """Says what was trained on what, where and when.
 
     Args:
@@ -29,7 +29,7 @@ def facts_of(config, record, description):
         ("Model", f"{config.model}: {entry.objective}"),
         ("Paper", entry.paper),
         ("Data", description),
-        ("Origin of the data", provenance_text(record["data"])),
+        ("Origin of the data", describe_provenance(record["data"])),
         ("Training", _training(config, entry.fitted)),
         ("Machine", _machine(environment)),
         ("Versions", _versions(environment)),
@@ -43,7 +43,7 @@ def _backends(names):
     return [("Backends", ", then ".join(names))] if names else []
 
 
-def provenance_text(provenance):
+def describe_provenance(provenance):
     """Says where images come from.
 
     Args:

@@ -7,9 +7,9 @@ from keras_devae import figures
 from keras_devae.errors import FailureError
 from keras_devae.figures.canvas import take_texts_literally
 from keras_devae.figures.curves import draw_line, empty_panels, finish_panel, line_look
+from keras_devae.reports.formatting import listed
 from keras_devae.reports.meanings import RECONSTRUCTION
 from keras_devae.reports.page import picture_data, png_data
-from keras_devae.reports.words import listed
 
 #: Bytes of the pictures of single runs that a page holds at most.
 _MOST_BYTES = 2_500_000
@@ -17,7 +17,7 @@ _INCHES_PER_CHARACTER = 0.06
 _CURVES = {"reconstruction_loss": "reconstruction, nats", "kl_loss": "KL divergence, nats"}
 
 
-def pictures_of_runs(comparison):
+def choose_traversals(comparison):
     """Chooses traversals to stand side by side, of one run of each group, as far as there is room.
 
     Args:
@@ -39,7 +39,7 @@ def pictures_of_runs(comparison):
     return shown, left_out
 
 
-def drawn_pictures(comparison, titles):
+def draw_comparison_figures(comparison, titles):
     """Draws what compares the runs.
 
     Args:

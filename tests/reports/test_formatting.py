@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from keras_devae.reports.words import counted, duration, listed, number, setting
+from keras_devae.reports.formatting import counted, duration, listed, number, setting
 
 
 @pytest.mark.parametrize(

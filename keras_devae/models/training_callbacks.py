@@ -87,5 +87,5 @@ class TrainingGuard(keras.callbacks.Callback):
 
     def on_train_end(self, logs=None):
         """Says in words what the model finds wrong with its own state."""
-        for sentence in self.model.complaints(logs or {}):
+        for sentence in self.model.training_warnings(logs or {}):
             logger.warning("%s", sentence)

@@ -4,8 +4,8 @@ import math
 
 from keras_devae.evaluation.latents import CATEGORY
 from keras_devae.metrics import ACTIVE_NATS
+from keras_devae.reports.formatting import counted, listed, percent
 from keras_devae.reports.meanings import RECONSTRUCTION
-from keras_devae.reports.words import counted, listed, percent
 
 #: Share of a factor's entropy from which the latent that tells most of it can be its own.
 OWN_SHARE = 0.3
@@ -113,7 +113,7 @@ def summary(latents, scores, image_shape):
     return sentences
 
 
-def unvarying(latents, factor_names):
+def constant_factors(latents, factor_names):
     """Names the factors that are left out because they do not vary: a list with one sentence.
 
     Args:

@@ -7,7 +7,7 @@ from PIL import Image
 
 from keras_devae.errors import UsageError
 from keras_devae.reports import write_comparison
-from keras_devae.reports.comparison_pictures import _points
+from keras_devae.reports.comparison_figures import _points
 from keras_devae.runs import RunConfig, RunDirectory
 
 ERROR = "reconstruction_error.negative_log_likelihood"

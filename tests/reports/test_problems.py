@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from keras_devae.evaluation.latents import Latents
-from keras_devae.reports.complaints import complaints_of
-from keras_devae.reports.findings import verdict
+from keras_devae.reports.problems import find_problems
+from keras_devae.reports.summary import verdict
 from keras_devae.runs.config.run_config import RunConfig
 
 
@@ -18,14 +18,14 @@ def latents_of(kl=(3.0, 2.0), shares=((0.7, 0.0), (0.0, 0.6)), signal=None):
     return Latents(0, kl, signal, -ends, ends, shares * 2, 0 * shares, np.full(2, 2.0), ("x", "y"))
 
 
-def complaints(model="vae", options=None, last=None, latents=None, scores=(), is_trained=True):
+def problems(model="vae", options=None, last=None, latents=None, scores=(), is_trained=True):
     config = RunConfig(model=model, model_options=options or {}, steps=1000)
     history = [] if last is None else [{"step": 1000, "loss": 10.0, **last}]
-    return complaints_of(config, history, latents or latents_of(), scores, is_trained)
+    return find_problems(config, history, latents or latents_of(), scores, is_trained)
 
 
 def test_a_good_run_has_none():
-    assert complaints(scores=[{"layer": 0, "mig.score": 0.4}], last={"kl_loss": 5.0}) == []
+    assert problems(scores=[{"layer": 0, "mig.score": 0.4}], last={"kl_loss": 5.0}) == []
 
 
 @pytest.mark.parametrize(
@@ -58,7 +58,7 @@ def test_a_good_run_has_none():
     ],
 )
 def test_a_target_that_was_missed(model, options, last, expected):
-    (sentence,) = complaints(model, options, last)
+    (sentence,) = problems(model, options, last)
     assert sentence.startswith(expected)
     # Each says what to do, by the option's name.
     assert "--" in sentence or "gains" in sentence
@@ -67,19 +67,19 @@ def test_a_target_that_was_missed(model, options, last, expected):
 @pytest.mark.parametrize("kl", [24.0, 26.0])
 def test_a_target_that_was_met(kl):
     last = {"kl_loss": kl, "capacity": 25.0}
-    assert complaints("annealed_vae", {"capacity_max": 25.0}, last) == []
+    assert problems("annealed_vae", {"capacity_max": 25.0}, last) == []
 
 
 def test_a_category_tells_no_more_than_the_logarithm_of_their_number():
     options = {"categorical_capacity_max": 1.1, "num_categories": 2}
     last = {"categorical_kl_loss": 0.69, "categorical_capacity": math.log(2)}
-    assert complaints("joint_vae", options, last) == []
-    (sentence,) = complaints("joint_vae", {**options, "num_categories": 3}, last)
+    assert problems("joint_vae", options, last) == []
+    (sentence,) = problems("joint_vae", {**options, "num_categories": 3}, last)
     assert sentence.startswith("The categorical capacity had come to 0.7 nats")
 
 
 def test_two_latents_of_one_factor_and_a_factor_of_none():
-    shared, lost = complaints(latents=latents_of(shares=((0.7, 0.3), (0.5, 0.05))))
+    shared, lost = problems(latents=latents_of(shares=((0.7, 0.3), (0.5, 0.05))))
     assert shared.startswith("2 latents hold x: z0 and z1 (70 % and 50 % of its entropy)")
     assert lost == (
         "No latent holds y: the most that a latent tells of it is 30 % of its entropy (z0, which "
@@ -88,7 +88,7 @@ def test_two_latents_of_one_factor_and_a_factor_of_none():
 
 
 def test_a_factor_that_the_latent_of_another_tells_too():
-    (sentence,) = complaints(latents=latents_of(shares=((0.7, 0.0), (0.5, 0.6))))
+    (sentence,) = problems(latents=latents_of(shares=((0.7, 0.0), (0.5, 0.6))))
     assert sentence == (
         "x is not in one place: of its entropy z0, which holds x, tells 70 % and z1, which holds "
         "y, tells 50 %."
@@ -96,7 +96,7 @@ def test_a_factor_that_the_latent_of_another_tells_too():
 
 
 def test_a_factor_that_the_latent_of_another_tells_best():
-    (sentence,) = complaints(latents=latents_of(shares=((0.2, 0.0), (0.5, 0.6))))
+    (sentence,) = problems(latents=latents_of(shares=((0.2, 0.0), (0.5, 0.6))))
     assert sentence == (
         "x is not in one place: of its entropy z1, which holds y, tells 50 % and z0, which holds "
         "x, tells 20 %."
@@ -105,44 +105,42 @@ def test_a_factor_that_the_latent_of_another_tells_best():
 
 @pytest.mark.parametrize("signal", [(3.0, 3.0), (3.0, 0.02)])
 def test_a_factor_with_a_latent_of_its_own_is_in_one_place(signal):
-    """Whether the other one is too weak or dead: the verdict and the complaints agree."""
+    """Whether the other one is too weak or dead: the verdict and the problems agree."""
     latents = latents_of(kl=(3.0, 3.4), shares=((1.0, 0.0), (0.26, 0.0)), signal=signal)
     assert verdict(latents).startswith("Partly: of 2 factors, x has")
-    assert not any("not in one place" in sentence for sentence in complaints(latents=latents))
+    assert not any("not in one place" in sentence for sentence in problems(latents=latents))
 
 
 def test_a_factor_that_only_the_category_holds_is_not_lost():
     latents = latents_of(shares=((0.7, 0.0), (0.0, 0.05)))
-    (lost,) = complaints(latents=latents)
+    (lost,) = problems(latents=latents)
     assert lost.startswith("No latent holds y")
-    assert (
-        complaints(latents=dataclasses.replace(latents, category_shares=np.array([0, 0.8]))) == []
-    )
+    assert problems(latents=dataclasses.replace(latents, category_shares=np.array([0, 0.8]))) == []
     both = dataclasses.replace(latents, category_shares=np.array([0.9, 0.8]))
-    assert complaints(latents=both) == [
+    assert problems(latents=both) == [
         "2 latents hold x: the category and z0 (90 % and 70 % of its entropy). It is not in one "
         "place."
     ]
 
 
 def test_an_exploded_divergence():
-    (sentence,) = complaints(latents=latents_of(kl=(3.0, 4321.0)))
+    (sentence,) = problems(latents=latents_of(kl=(3.0, 4321.0)))
     assert sentence.startswith("The KL divergence has exploded: z1 has 4,321 nats")
     # A fitted decomposition has no pressure to raise.
-    assert complaints("pca", latents=latents_of(kl=(3.0, 4321.0))) == []
+    assert problems("pca", latents=latents_of(kl=(3.0, 4321.0))) == []
 
 
 def test_codes_that_are_the_same_for_all_images():
-    none, sentence = complaints(latents=latents_of(signal=(0.02, 0.0)))
+    none, sentence = problems(latents=latents_of(signal=(0.02, 0.0)))
     assert none.startswith("No latent dimension is active: the most that one passes on of the")
     assert sentence.startswith("z0 and z1 differ from the prior, but in the same way for all")
     # Weak is not dead.
-    weak = complaints(latents=latents_of(kl=(3.0, 0.61), signal=(3.0, 0.36)))
+    weak = problems(latents=latents_of(kl=(3.0, 0.61), signal=(3.0, 0.36)))
     assert not any("differ" in sentence for sentence in weak)
 
 
 def test_no_latent_is_active():
-    (sentence,) = complaints(latents=latents_of(kl=(0.3, 0.1)))
+    (sentence,) = problems(latents=latents_of(kl=(0.3, 0.1)))
     assert sentence.startswith(
         "No latent dimension is active: the most that one passes on of the images is 0.30 nats"
     )
@@ -150,26 +148,26 @@ def test_no_latent_is_active():
 
 def test_numbers_that_are_not_finite():
     scores = [{"layer": 0, "mig.score": math.nan, "kl.total": 3.0}]
-    loss, score = complaints(last={"loss": math.nan}, scores=scores)
+    loss, score = problems(last={"loss": math.nan}, scores=scores)
     assert loss.startswith("The loss was not a finite number at step 1,000")
     assert score.startswith("Not a finite number: mig.score")
     # A layer that no step of an epoch drew has no losses, which is no fault.
-    assert complaints(last={"kl_loss_layer_2": math.nan}) == []
+    assert problems(last={"kl_loss_layer_2": math.nan}) == []
 
 
 def test_a_run_that_stopped_early():
-    (sentence,) = complaints(last={"step": 300}, is_trained=False)
+    (sentence,) = problems(last={"step": 300}, is_trained=False)
     assert sentence.startswith("Training stopped early, at step 300 of 1,000")
     # A target that moves has not come to its end then, which is no fault.
     last = {"step": 300, "kl_loss": 1.0, "capacity": 20.0}
     options = {"capacity_max": 25.0}
-    (sentence,) = complaints("annealed_vae", options, last, is_trained=False)
+    (sentence,) = problems("annealed_vae", options, last, is_trained=False)
     assert sentence.endswith("keras-devae train --resume RUN")
 
 
 def test_a_run_that_goes_on_is_left_alone():
     history = [{"step": 300, "loss": 10.0}]
     config = RunConfig(model="vae", steps=1000)
-    (sentence,) = complaints_of(config, history, latents_of(), (), False, goes_on=True)
+    (sentence,) = find_problems(config, history, latents_of(), (), False, in_progress=True)
     assert sentence.startswith("Training is going on, at step 300 of 1,000")
     assert "--resume" not in sentence

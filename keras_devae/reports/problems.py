@@ -6,8 +6,8 @@ from keras_devae.callbacks.kl import COLLAPSED_KL
 from keras_devae.evaluation.latents import CATEGORY
 from keras_devae.models.declarations import MODEL_CATALOGUE
 from keras_devae.models.layer_advice import layer_advice, losses_of
-from keras_devae.reports.findings import holder_name, rivals, told
-from keras_devae.reports.words import counted, listed, percent
+from keras_devae.reports.formatting import counted, listed, percent
+from keras_devae.reports.summary import holder_name, rivals, told
 from keras_devae.runs.folder import RunDirectory
 
 #: Nats of a single dimension that no decoder can use: they tell more than 10^8 values apart.
@@ -28,7 +28,7 @@ _TARGETS = {
 _NAMED = 8
 
 
-def complaints_of(config, history, latents, scores, is_trained=True, run="RUN", goes_on=False):
+def find_problems(config, history, latents, scores, is_trained=True, run="RUN", in_progress=False):
     """Says what is wrong with a run, apart from what its model says of itself.
 
     Args:
@@ -38,14 +38,14 @@ def complaints_of(config, history, latents, scores, is_trained=True, run="RUN", 
         scores: List of dictionaries of flat scores, one for each layer; may be empty.
         is_trained: Whether training reached its last step.
         run: Folder of the run, to go on with.
-        goes_on: Whether a process is training it now.
+        in_progress: Whether a process is training it now.
 
     Returns:
         List of sentences, empty if nothing is wrong.
     """
     last = history[-1] if history else {}
     return [
-        *_unfinished(config, last, is_trained, run, goes_on),
+        *_unfinished(config, last, is_trained, run, in_progress),
         *_not_finite(history, scores),
         *(_missed_targets(config, last) if is_trained else ()),
         *_useless_codes(config, latents),
@@ -55,11 +55,11 @@ def complaints_of(config, history, latents, scores, is_trained=True, run="RUN", 
     ]
 
 
-def _unfinished(config, last, is_trained, run, goes_on):
+def _unfinished(config, last, is_trained, run, in_progress):
     if is_trained:
         return []
     place = f"at step {last.get('step', 0):,} of {config.steps:,}"
-    if goes_on:
+    if in_progress:
         return [
             f"Training is going on, {place} by now: all that follows is of the newest checkpoint."
         ]

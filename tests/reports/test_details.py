@@ -1,6 +1,6 @@
 """Where a run's images are from, and when it ran."""
 
-from keras_devae.reports.facts import facts_of, provenance_text
+from keras_devae.reports.details import describe_provenance, run_details
 from keras_devae.runs import RunConfig, RunDirectory
 
 OFFICIAL = {
@@ -23,37 +23,39 @@ RECORD = {
 
 
 def test_an_official_file_is_named_with_its_hash():
-    text = provenance_text(OFFICIAL)
+    text = describe_provenance(OFFICIAL)
     assert text.startswith("The published file. Its hash is the published one.")
     assert "file dsprites.npz" in text and "sha256 ab12" in text
-    assert "another one" in provenance_text({**OFFICIAL, "matches_published": False})
-    assert "published one" not in provenance_text({**OFFICIAL, "matches_published": None})
+    assert "another one" in describe_provenance({**OFFICIAL, "matches_published": False})
+    assert "published one" not in describe_provenance({**OFFICIAL, "matches_published": None})
 
 
 def test_a_renderer_is_named_with_its_version():
-    text = provenance_text(RECORD["data"])
+    text = describe_provenance(RECORD["data"])
     assert text.startswith("Drawn by this package") and "renderer version 1" in text
 
 
 def test_long_lists_are_cut():
-    text = provenance_text({"source": "folder", "skipped": [f"picture{i}.png" for i in range(999)]})
+    text = describe_provenance(
+        {"source": "folder", "skipped": [f"picture{i}.png" for i in range(999)]}
+    )
     assert text.startswith("folder.") and len(text) <= 400 and text.endswith("…")
 
 
 def test_facts_of_a_run():
     times = {"begun": "2023-11-14T22:13:20+00:00", "trained": "2023-11-14T22:15:25+00:00"}
     config, record = RunConfig(model="beta_vae", seed=3), {**RECORD, "times": times}
-    facts = dict(facts_of(config, record, "dsprites: drawn"))
+    facts = dict(run_details(config, record, "dsprites: drawn"))
     assert facts["Begun"] == "2023-11-14 22:13 UTC"
     assert facts["Trained in"] == "2 min 5 s, interruptions included"
     assert "backend jax" in facts["Machine"] and "torch" not in facts["Versions"]
     assert "Higgins" in facts["Paper"] and "seed 3" in facts["Training"]
     # A run that is interrupted has no end, and the dates of files stand for nothing.
     begun = {**RECORD, "times": {"begun": times["begun"]}}
-    assert "Trained in" not in dict(facts_of(config, begun, "x"))
-    assert "Begun" not in dict(facts_of(config, RECORD, "x"))
+    assert "Trained in" not in dict(run_details(config, begun, "x"))
+    assert "Begun" not in dict(run_details(config, RECORD, "x"))
     assert "Backends" not in facts
-    moved = dict(facts_of(config, {**RECORD, "backends": ["jax", "tensorflow"]}, "x"))
+    moved = dict(run_details(config, {**RECORD, "backends": ["jax", "tensorflow"]}, "x"))
     assert moved["Backends"] == "jax, then tensorflow"
 
 

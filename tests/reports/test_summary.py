@@ -9,11 +9,11 @@ from keras_devae.metrics import (
     mutual_information_matrix,
     signal_per_dimension,
 )
-from keras_devae.reports.findings import (
+from keras_devae.reports.summary import (
     OWN_RULE,
+    constant_factors,
     has_own,
     summary,
-    unvarying,
     verdict,
 )
 
@@ -165,10 +165,14 @@ def test_a_category_can_hold_a_factor():
 
 def test_factors_that_do_not_vary_are_named():
     latents = latents_of([3, 2, 1], np.zeros((3, 3)))
-    assert unvarying(latents, ("color", "scale", "x", "y")) == [
+    assert constant_factors(latents, ("color", "scale", "x", "y")) == [
         "color does not vary in these images and is left out."
     ]
-    assert unvarying(latents, ("scale", "x", "y")) == unvarying(latents_of([1]), None) == []
+    assert (
+        constant_factors(latents, ("scale", "x", "y"))
+        == constant_factors(latents_of([1]), None)
+        == []
+    )
 
 
 def test_without_factors_nothing_is_claimed():

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from keras_devae import metrics
-from keras_devae.comparison import selection as selection_module
+from keras_devae.comparison import model_selection
 from keras_devae.comparison.groups import compare_runs
-from keras_devae.comparison.selection import select_by_udr
+from keras_devae.comparison.model_selection import select_by_udr
 from keras_devae.comparison.tables import (
     selection_cells,
     selection_dict,
@@ -69,7 +69,7 @@ def selection(runs, watched):
         return model
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(selection_module, "load_trained", load)
+        patch.setattr(model_selection, "load_trained", load)
         return select_by_udr(
             compare_runs([runs]),
             images=150,

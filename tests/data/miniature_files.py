@@ -1,10 +1,10 @@
 """Write miniatures of the published data set files, to try out whatever reads them.
 
-Run from the repository: python examples/miniature_files.py FOLDER
+Run from the repository: python tests/data/miniature_files.py FOLDER
 
 Each file has the name, the members, the types, the order and the compression of the published one
 and a small part of its images. Those of dSprites and 3D Shapes are drawn by the package's own
-renderers; the others are stand-ins of a few polygons, in which each factor can be seen, too.
+renderers; the others are stand-ins made of a few polygons, in which each factor shows as well.
 """
 
 import gzip

@@ -10,10 +10,10 @@ from keras_devae.comparison.tables import (
     shown_metrics,
 )
 from keras_devae.files import write_text
-from keras_devae.reports.comparison_pictures import drawn_pictures, pictures_of_runs
+from keras_devae.reports.comparison_figures import choose_traversals, draw_comparison_figures
+from keras_devae.reports.formatting import counted, listed, number, setting
 from keras_devae.reports.meanings import RECONSTRUCTION, meaning_of
 from keras_devae.reports.page import rendered
-from keras_devae.reports.words import counted, listed, number, setting
 
 _SECTIONS = (
     ("summary", "In short"),
@@ -58,7 +58,7 @@ def comparison_page(comparison, output):
         comparison: A `keras_devae.comparison.groups.Comparison`.
         output: The file that it will be in, which links are relative to.
     """
-    traversals, left_out = pictures_of_runs(comparison)
+    traversals, left_out = choose_traversals(comparison)
     cells = comparison_cells(comparison)
     # Names and numbers of runs come first.
     end = cells[0][2:]
@@ -77,7 +77,7 @@ def comparison_page(comparison, output):
         meanings=[(title, meaning_of(name)) for name, title in titles.items()],
         correlations=correlation_cells(comparison),
         not_ranked=_not_ranked(comparison, titles),
-        pictures=drawn_pictures(comparison, titles),
+        pictures=draw_comparison_figures(comparison, titles),
         traversals=traversals,
         left_out=left_out,
     )

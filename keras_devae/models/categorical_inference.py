@@ -5,7 +5,7 @@ from keras import ops
 
 from keras_devae.checks import at_least
 from keras_devae.errors import UsageError
-from keras_devae.models.sources import arrays_of
+from keras_devae.models.images import arrays_of
 from keras_devae.process.randomness import random_generator
 
 
