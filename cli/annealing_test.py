@@ -100,7 +100,7 @@ def _new(context, named, runs_dir, name, overwrite, quiet):
     defaults = {"dataset": "dsprites", "learning_rate": 5e-4}
     config = annealing_config(named.get("steps", 20_000), **{**defaults, **settings})
     ends = {name: named.get(name) for name in ("beta_start", "beta_end")}
-    default_name = f"annealing-{config.dataset.split(':')[0]}-seed{config.seed}"
+    default_name = f"annealing-{config.data.dataset.split(':')[0]}-seed{config.training.seed}"
     with progress_bars(quiet) as progress:
         return Run.new(
             config,
@@ -118,7 +118,9 @@ def _carry_out(context, run, quiet):
 
     if not quiet:
         click.echo(f"Data     {run.dataset.description}")
-        click.echo(f"Run      {run.folder.path}  ({run.config.backend}, seed {run.config.seed})")
+        click.echo(
+            f"Run      {run.folder.path}  ({run.config.compute.backend}, seed {run.config.training.seed})"
+        )
     with resumable(context, run):
         test = train_test(run, progress=not quiet)
         files = write_test(test, run.folder)
@@ -134,7 +136,7 @@ def _show(test, config, files):
         shown = row["state"] if point is None else f"{point:.3g}"
         rows.append((row["factor"], shown, f"{row['final_share']:.0%}"))
     print_table(titles, rows, right=titles[1:], width=100)
-    size = f"{config.image_size}x{config.image_size}"
+    size = f"{config.data.image_size}x{config.data.image_size}"
     if test.suggested:
         betas = ",".join(f"{beta:g}" for beta in test.suggested)
         click.echo(f"Suggested for DeVAE at {size} pixels: --betas {betas}")

@@ -103,7 +103,7 @@ def _print_cells(titles, rows):
 
 
 def _select(context, comparison, images):
-    choose_backend(context, comparison.runs[0].config.backend)
+    choose_backend(context, comparison.runs[0].config.compute.backend)
 
     from keras_devae.comparison.model_selection import select_by_udr
 

@@ -1,6 +1,5 @@
 """`keras-devae evaluate`."""
 
-from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -123,14 +122,14 @@ def _of_run(context, run, output, given, status):
         chosen["metrics"] = names_from(given["metrics"])
     if given["images"] is not None:
         chosen["evaluation_images"] = given["images"]
-    config = replace(run.config, **chosen)
+    config = run.config.replace(**chosen)
     layers = _layers(given["layer"])
-    choose_backend(context, config.backend)
+    choose_backend(context, config.compute.backend)
 
     dataset = folder.load_dataset(_variants(given["variants"]), given["factors"])
     scores = run.score(
         dataset,
-        replace(config, metrics=config.resolved(dataset).metrics),
+        config.replace(metrics=config.resolved(dataset).metrics),
         layers=layers,
         repeats=given["repeats"],
         representation=given["representation"],

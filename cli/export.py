@@ -35,7 +35,7 @@ def export(context, run, path, format_name, layer):
     check_new(path)
     run = Run.open(run)
     run.folder.trained_model_file()
-    choose_backend(context, run.config.backend)
+    choose_backend(context, run.config.compute.backend)
 
     from keras_devae.export import check_export, export_model
     from keras_devae.runs.trained_model import scored_losses

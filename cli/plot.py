@@ -56,7 +56,7 @@ def plot(context, kind, runs, files, active_only, **given):
     information.
     """
     from keras_devae.comparison.groups import directories_of
-    from keras_devae.reports.plots import COMPARISONS, PICTURES, check_request, draw
+    from keras_devae.reports.plots import COMPARISONS, MODEL_FIGURES, check_request, draw
     from keras_devae.runs.folder import RunDirectory
 
     options = {name: value for name, value in given.items() if value is not None}
@@ -65,7 +65,7 @@ def plot(context, kind, runs, files, active_only, **given):
     several = kind in COMPARISONS
     directories = directories_of(runs) if several else [RunDirectory.open(run) for run in runs]
     check_request(kind, directories, options, files)
-    if kind in PICTURES:
-        choose_backend(context, directories[0].read_config().backend)
+    if kind in MODEL_FIGURES:
+        choose_backend(context, directories[0].read_config().compute.backend)
     for path in draw(kind, directories, options, files):
         click.echo(path)

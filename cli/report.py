@@ -49,7 +49,7 @@ def _of_one(context, directory, output, status):
     run = Run.open(directory.path)
     run.check_trained()
     status("loading model and data")
-    choose_backend(context, run.config.backend)
+    choose_backend(context, run.config.compute.backend)
     run.load()
     status("drawing")
     run.report(output)

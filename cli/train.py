@@ -227,8 +227,10 @@ def _introduce(run, note):
     config = run.config
     click.echo(f"Data     {run.dataset.description}")
     click.echo(f"Model    {_describe(config)}{note}")
-    click.echo(f"Run      {run.folder.path}  ({config.backend}, seed {config.seed})")
-    if not MODEL_CATALOGUE[config.model].fitted:
+    click.echo(
+        f"Run      {run.folder.path}  ({config.compute.backend}, seed {config.training.seed})"
+    )
+    if not MODEL_CATALOGUE[config.model.name].fitted:
         click.echo(f"Compute  {describe_compute(config)}")
     if run.folder.is_trained():
         click.echo("Training is done already; the evaluation follows.")
@@ -250,9 +252,9 @@ def _carry_out(run, quiet):
 
 def _scaling_note(given, config):
     """Says which defaults were scaled, and by what."""
-    options = MODEL_CATALOGUE[config.model].options
-    factors = scaling_factors((config.image_size,) * 2, config.steps)
-    size = f"{config.image_size}x{config.image_size} pixels"
+    options = MODEL_CATALOGUE[config.model.name].options
+    factors = scaling_factors((config.data.image_size,) * 2, config.training.steps)
+    size = f"{config.data.image_size}x{config.data.image_size} pixels"
     reasons = {"pixels": size, "steps": "run length", "rate": "run length"}
     scaled = {reason: [] for reason in reasons.values()}
     for name, option in options.items():
@@ -265,12 +267,12 @@ def _scaling_note(given, config):
 
 
 def _describe(config):
-    options = "".join(f", {name} {_plain(value)}" for name, value in config.model_options.items())
-    if MODEL_CATALOGUE[config.model].fitted:
-        return f"{config.model}{options}; {config.latent_dim} components"
+    options = "".join(f", {name} {_plain(value)}" for name, value in config.model.options.items())
+    if MODEL_CATALOGUE[config.model.name].fitted:
+        return f"{config.model.name}{options}; {config.model.latent_dim} components"
     return (
-        f"{config.model}{options}; {config.likelihood} likelihood, "
-        f"{config.latent_dim} latent dimensions, {config.steps} steps of {config.batch_size} images"
+        f"{config.model.name}{options}; {config.model.likelihood} likelihood, "
+        f"{config.model.latent_dim} latent dimensions, {config.training.steps} steps of {config.training.batch_size} images"
     )
 
 

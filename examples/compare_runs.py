@@ -25,7 +25,7 @@ def rows(folder):
     for run in find_runs(folder):
         scores = run.read_metrics()
         for layer in scores["layers"] if scores else []:
-            name = run.read_config().model
+            name = run.read_config().model.name
             label = f"{name}, layer {layer['layer']}" if len(scores["layers"]) > 1 else name
             cells = (f"{layer[key]:{digits}}" for key, digits in COLUMNS.values())
             yield [label, *cells]

@@ -60,13 +60,17 @@ def main(folder="runs/paper", **settings):
 
         config, machine = run.config, describe_machine()
         print(f"{accelerator_facts()[0] or machine['processor']}; {machine['versions']}")
-        print(f"{run.dataset.description}; {config.steps} steps of {config.batch_size} images")
+        print(
+            f"{run.dataset.description}; {config.training.steps} steps of {config.training.batch_size} images"
+        )
         print(f"{chosen_backend()}: {describe_compute(config)}", flush=True)
         run.train()
         rates = speeds(run)
         middle = statistics.median(rates) if rates else None
         if rates:
-            print(f"{middle:.1f} steps/s, {middle * config.batch_size:,.0f} images/s (median)")
+            print(
+                f"{middle:.1f} steps/s, {middle * config.training.batch_size:,.0f} images/s (median)"
+            )
         else:
             print("The run was too short to time: give it more --steps than one call compiles.")
         scores = run.evaluate()

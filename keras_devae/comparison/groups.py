@@ -17,6 +17,7 @@ from keras_devae.metrics.spread import Spread, spread_of
 from keras_devae.models.declarations import MODEL_CATALOGUE
 from keras_devae.runs.config.flat_settings import setting_names
 from keras_devae.runs.config.run_config import RunConfig
+from keras_devae.runs.config.settings import declarations
 from keras_devae.runs.folder import RunDirectory
 from keras_devae.runs.listing import find_runs
 from keras_devae.runs.records import run_names
@@ -77,7 +78,7 @@ class Group:
     @property
     def seeds(self):
         """The seed of each run, a tuple."""
-        return tuple(run.config.seed for run in self.runs)
+        return tuple(run.config.training.seed for run in self.runs)
 
     def values(self, metric):
         """Returns a metric's value of each run that has it, a list."""
@@ -264,7 +265,7 @@ def _settings(config):
     """Returns all settings side by side, in a form that can be compared; options come early."""
     settings = config.to_dict()
     options = settings.pop("model_options")
-    fitted = MODEL_CATALOGUE[config.model].fitted
+    fitted = MODEL_CATALOGUE[config.model.name].fitted
     kept = {n: v for n, v in settings.items() if not (fitted and n in _OF_TRAINING)}
     first = {name: kept.pop(name) for name in _PLAIN}
     return {name: _comparable(value) for name, value in {**first, **options, **kept}.items()}
@@ -294,7 +295,7 @@ def _groups(runs, by):
     groups = []
     for key, group in members.values():
         settings = {name: key[name] for name in shown if name in key}
-        group = tuple(sorted(group, key=lambda run: (run.config.seed, run.name)))
+        group = tuple(sorted(group, key=lambda run: (run.config.training.seed, run.name)))
         groups.append(Group(_name(settings), settings, group, _spreads(group)))
     return tuple(sorted(groups, key=lambda group: _in_order(group.name)))
 
@@ -314,7 +315,7 @@ def _differing(keys):
     for name in dict.fromkeys(name for key in keys for name in key):
         values = {}
         for key in keys:
-            if name in RunConfig.__dataclass_fields__:
+            if name in declarations():
                 values.setdefault(None, set()).update([key[name]] if name in key else [])
             else:
                 values.setdefault(key["model"], set()).add(key.get(name))
@@ -344,7 +345,7 @@ def _spreads(runs):
 def _remarks(groups):
     runs = [run for group in groups for run in group.runs]
     for what, name in (("data sets", "dataset"), ("image sizes", "image_size")):
-        values = sorted({str(getattr(run.config, name)) for run in runs})
+        values = sorted({str(run.config.to_dict()[name]) for run in runs})
         if len(values) > 1:
             yield f"These runs are of different {what}: {', '.join(values)}."
     repeated = [group.name for group in groups if len(set(group.seeds)) < len(group.seeds)]

@@ -132,7 +132,7 @@ def selection_rows(selection, comparison):
             "rank": ranked.rank,
             "run": ranked.run.name,
             "group": ranked.group,
-            "seed": ranked.run.config.seed,
+            "seed": ranked.run.config.training.seed,
             "udr": ranked.udr,
             **{name: ranked.run.scores.get(name) for name in comparison.metrics},
         }

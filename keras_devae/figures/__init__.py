@@ -19,7 +19,7 @@ _MODULES = {
     "information_over_layers": "information_maps",
     "kl_bars": "divergence_bars",
     "kl_per_latent": "latent_curves",
-    "learning_curves": "curves",
+    "learning_curves": "panels",
     "note_below": "notes",
     "pixels_of": "animations",
     "reconstructions": "reconstruction_rows",
@@ -33,6 +33,8 @@ __all__ = list(_MODULES)
 
 
 def __getattr__(name):
+    if name == "of_models":
+        return importlib.import_module("keras_devae.figures.of_models")
     if name not in _MODULES:
         raise AttributeError(f"module 'keras_devae.figures' has no attribute {name!r}")
     return getattr(importlib.import_module(f"keras_devae.figures.{_MODULES[name]}"), name)

@@ -10,7 +10,7 @@ from keras_devae.checks import flag
 from keras_devae.errors import UsageError
 from keras_devae.figures.arguments import check_mapping, real_numbers
 from keras_devae.figures.canvas import FONT_SIZE, TITLE_SIZE, new_figure
-from keras_devae.figures.curves import COLORS, columns_of
+from keras_devae.figures.panels import COLORS, columns_of
 
 BOX_WIDTH = 0.55
 #: Two columns of a journal.

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from keras_devae.errors import UsageError
 from keras_devae.figures.arguments import check_labels, check_text, real_numbers
 from keras_devae.figures.canvas import FONT_SIZE, TITLE_SIZE, legend_beside, new_figure
-from keras_devae.figures.curves import COLORS
+from keras_devae.figures.panels import COLORS
 
 BAR_INCHES = 0.13
 GROUP_WIDTH = 0.8

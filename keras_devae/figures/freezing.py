@@ -10,7 +10,7 @@ from keras_devae import checks
 from keras_devae.errors import UsageError
 from keras_devae.figures.arguments import check_labels, real_numbers
 from keras_devae.figures.canvas import FONT_SIZE, TITLE_SIZE, legend_beside, new_figure
-from keras_devae.figures.curves import line_look
+from keras_devae.figures.panels import line_look
 
 
 def freezing_curves(

@@ -9,7 +9,7 @@ from keras_devae.checks import shown
 from keras_devae.errors import UsageError
 from keras_devae.figures.arguments import check_labels, check_text, real_numbers
 from keras_devae.figures.canvas import FONT_SIZE, TITLE_SIZE, legend_beside, new_figure
-from keras_devae.figures.curves import COLORS, draw_line, empty_panels, finish_panel
+from keras_devae.figures.panels import COLORS, draw_line, empty_panels, finish_panel
 
 CELL_INCHES = (0.34, 0.22)
 # Two columns of a journal, less the names and the scale.

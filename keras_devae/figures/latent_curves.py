@@ -9,7 +9,7 @@ from keras_devae.checks import shown
 from keras_devae.errors import UsageError
 from keras_devae.figures.arguments import check_labels, real_numbers, steps_of
 from keras_devae.figures.canvas import FONT_SIZE, legend_beside
-from keras_devae.figures.curves import COLORS, draw_line, empty_panels, finish_panel
+from keras_devae.figures.panels import COLORS, draw_line, empty_panels, finish_panel
 
 BACKGROUND = "#BBBBBB"
 # Nats below which a latent dimension is told apart from none in no picture.

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from keras_devae.errors import UsageError
 from keras_devae.figures.arguments import check_labels, check_mapping, real_numbers, steps_of
 from keras_devae.figures.canvas import FONT_SIZE
-from keras_devae.figures.curves import COLORS, draw_line, empty_panels, finish_panel
+from keras_devae.figures.panels import COLORS, draw_line, empty_panels, finish_panel
 
 STYLES = ("-", "--", "-.", ":")
 

@@ -9,7 +9,7 @@ from matplotlib.ticker import MaxNLocator
 from keras_devae.errors import UsageError
 from keras_devae.figures.arguments import check_labels, check_text, real_numbers
 from keras_devae.figures.canvas import FONT_SIZE, legend_beside
-from keras_devae.figures.curves import COLORS, empty_panels, finish_panel
+from keras_devae.figures.panels import COLORS, empty_panels, finish_panel
 
 # As many shapes as have no common divisor with the colours: 56 groups differ.
 SHAPES = "osD^vP*X"

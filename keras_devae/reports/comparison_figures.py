@@ -6,7 +6,7 @@ import math
 from keras_devae import figures
 from keras_devae.errors import FailureError
 from keras_devae.figures.canvas import take_texts_literally
-from keras_devae.figures.curves import draw_line, empty_panels, finish_panel, line_look
+from keras_devae.figures.panels import draw_line, empty_panels, finish_panel, line_look
 from keras_devae.reports.formatting import listed
 from keras_devae.reports.meanings import RECONSTRUCTION
 from keras_devae.reports.page import picture_data, png_data

@@ -137,11 +137,11 @@ def _link(run, output):
     path = None
     if report.is_file():
         path = Path(os.path.relpath(report.resolve(), output.resolve().parent)).as_posix()
-    return {"name": run.name, "seed": run.config.seed, "report": path}
+    return {"name": run.name, "seed": run.config.training.seed, "report": path}
 
 
 def _same_settings(comparison):
     """Returns what all runs have in common of the settings that say most, a list of pairs."""
     names = ("model", "dataset", "image_size", "latent_dim", "steps", "batch_size", "learning_rate")
-    values = {name: {getattr(run.config, name) for run in comparison.runs} for name in names}
+    values = {name: {run.config.to_dict()[name] for run in comparison.runs} for name in names}
     return [(name, setting(*found)) for name, found in values.items() if len(found) == 1]

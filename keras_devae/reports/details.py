@@ -24,9 +24,9 @@ def run_details(config, record, description):
     Returns:
         List of pairs of strings, what and its value.
     """
-    entry, environment = MODEL_CATALOGUE[config.model], record.get("environment", {})
+    entry, environment = MODEL_CATALOGUE[config.model.name], record.get("environment", {})
     return [
-        ("Model", f"{config.model}: {entry.objective}"),
+        ("Model", f"{config.model.name}: {entry.objective}"),
         ("Paper", entry.paper),
         ("Data", description),
         ("Origin of the data", describe_provenance(record["data"])),
@@ -64,12 +64,13 @@ def describe_provenance(provenance):
 
 
 def _training(config, is_fitted):
+    model, training = config.model, config.training
     if is_fitted:
-        return f"Fitted in one go; {config.latent_dim} components; seed {config.seed}"
+        return f"Fitted in one go; {model.latent_dim} components; seed {training.seed}"
     return (
-        f"{config.steps:,} steps of {config.batch_size} images; learning rate "
-        f"{config.learning_rate:g}; {config.latent_dim} latent dimensions; {config.network} "
-        f"networks; {config.likelihood} likelihood; seed {config.seed}"
+        f"{training.steps:,} steps of {training.batch_size} images; learning rate "
+        f"{training.learning_rate:g}; {model.latent_dim} latent dimensions; {model.network} "
+        f"networks; {model.likelihood} likelihood; seed {training.seed}"
     )
 
 

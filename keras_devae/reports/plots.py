@@ -10,7 +10,7 @@ import numpy as np
 from keras_devae import figures
 from keras_devae.errors import FailureError, UsageError, unknown_name
 from keras_devae.evaluation.information_file import read_information_file
-from keras_devae.figures.of_models import PICTURES, check_picture, traversal_animation
+from keras_devae.figures.of_models import MODEL_FIGURES, check_model_figure, traversal_animation
 from keras_devae.files import check_writable, is_there, read_table
 
 _ANIMATION = ".gif"
@@ -117,7 +117,7 @@ def mig_reconstruction_figure(runs, layer=0):
     return figures.score_scatter(
         [score[_RECONSTRUCTION] for score in scores],
         [score[_GAP] for score in scores],
-        [run.read_config().model for run in runs],
+        [run.read_config().model.name for run in runs],
         "reconstruction error in nats",
         "mutual information gap",
     )
@@ -132,7 +132,7 @@ TABLES = {
 #: Name -> function of several runs.
 COMPARISONS = {"mig-reconstruction": mig_reconstruction_figure}
 #: Name of every figure -> the function that draws it.
-KINDS = {**PICTURES, **TABLES, **COMPARISONS}
+KINDS = {**MODEL_FIGURES, **TABLES, **COMPARISONS}
 
 
 def check_request(kind, runs, options, files):
@@ -206,7 +206,7 @@ def _sources(kind, runs):
     if kind in TABLES:
         return (run,)
     dataset = run.load_dataset()
-    check_picture(kind, dataset)
+    check_model_figure(kind, dataset)
     # Imported only now: tables are drawn without Keras.
     from keras_devae.runs.trained_model import load_trained
 

@@ -58,7 +58,7 @@ def find_problems(config, history, latents, scores, is_trained=True, run="RUN", 
 def _unfinished(config, last, is_trained, run, in_progress):
     if is_trained:
         return []
-    place = f"at step {last.get('step', 0):,} of {config.steps:,}"
+    place = f"at step {last.get('step', 0):,} of {config.training.steps:,}"
     if in_progress:
         return [
             f"Training is going on, {place} by now: all that follows is of the newest checkpoint."
@@ -90,10 +90,10 @@ def _missed_targets(config, last):
 
 def _missed(config, name, target, reached, end_option, steps_option, weight_option):
     what, option = name.replace("_", " ").replace("kl", "KL"), end_option.replace("_", "-")
-    end = config.model_options.get(end_option)
+    end = config.model.options.get(end_option)
     if end is not None and name == "categorical_capacity":
         # The divergence of a category from the uniform one ends there.
-        end = min(end, math.log(config.model_options["num_categories"]))
+        end = min(end, math.log(config.model.options["num_categories"]))
     if end is not None and target < 0.95 * end:
         yield (
             f"The {what} had come to {target:.1f} nats when training ended, of {end:g}: the run is "
@@ -128,7 +128,7 @@ def _useless_codes(config, latents):
             "for all images: such a code costs KL divergence and carries nothing."
         )
     exploded = [d for d in latents.order if not latents.kl[d] < EXPLODED_KL]
-    if exploded and not MODEL_CATALOGUE[config.model].fitted:
+    if exploded and not MODEL_CATALOGUE[config.model.name].fitted:
         yield (
             f"The KL divergence has exploded: {_names(exploded)} "
             f"{'has' if len(exploded) == 1 else 'have'} {latents.kl[exploded].max():,.0f} nats, "

@@ -54,14 +54,14 @@ def write_report(run, model, config, dataset, scores, output=None):
 
 def _write(run, model, config, dataset, scores, output, folder):
     # Those of the evaluation, which are encoded already.
-    chosen = (config.evaluation_images, config.seed)
+    chosen = (config.evaluation.images, config.training.seed)
     with warnings.catch_warnings(), run_encoding(model, run, dataset) as encoding:
         # The page names the factors that do not vary.
         warnings.simplefilter("ignore", MetricWarning)
         latents = measure_latents(model, dataset, None, *chosen, encoding)
         history = run.read_history()
         pictures = draw_run_figures(
-            run, folder, model, dataset, latents, history, config.seed, encoding
+            run, folder, model, dataset, latents, history, config.training.seed, encoding
         )
     page = report_page(run, model, config, dataset, scores, latents, history, pictures)
     write_text(output, page)
@@ -126,7 +126,7 @@ def _scores_of_another_model(model, run, scores):
 
 def _measuring(run, config):
     """Returns the command that measures a run without scores."""
-    if run.is_trained() and not config.metrics:
+    if run.is_trained() and not config.evaluation.metrics:
         return f"{_evaluating(run)} --metrics mig,kl,reconstruction_error"
     return run.resume_command()
 

@@ -1,9 +1,27 @@
-"""Runs: their configuration, their folder, training and what follows it."""
+"""Runs: their configuration, their folder, training and what follows it.
 
-from keras_devae.runs.config.presets import PRESETS
-from keras_devae.runs.config.run_config import RunConfig
-from keras_devae.runs.folder import RunDirectory
-from keras_devae.runs.listing import find_runs
-from keras_devae.runs.run import Run
+The contents are imported when they are asked for: the settings, which the command line reads for
+its help, come without them.
+"""
 
-__all__ = ["PRESETS", "Run", "RunConfig", "RunDirectory", "find_runs"]
+import importlib
+
+_MODULES = {
+    "PRESETS": "config.presets",
+    "Run": "run",
+    "RunConfig": "config.run_config",
+    "RunDirectory": "folder",
+    "find_runs": "listing",
+}
+
+__all__ = sorted(_MODULES)
+
+
+def __getattr__(name):
+    if name not in _MODULES:
+        raise AttributeError(f"module 'keras_devae.runs' has no attribute {name!r}")
+    return getattr(importlib.import_module(f"keras_devae.runs.{_MODULES[name]}"), name)
+
+
+def __dir__():
+    return sorted(__all__)

@@ -1,6 +1,5 @@
 """How the steps of a run are computed: in what precision, compiled how, and on which devices."""
 
-import dataclasses
 import math
 
 import keras
@@ -46,70 +45,50 @@ def completed_config(config: RunConfig, dataset: Dataset) -> RunConfig:
     """
     backend = keras.backend.backend()
     config = _with_supported_distribution(config, backend)
-    steps = config.steps_per_execution
+    asked = config.compute
+    steps = asked.steps_per_execution
     if backend == "torch" and (steps or 1) > 1:
         raise UsageError(f"On PyTorch `steps_per_execution` must be 1. Received: {steps}.")
-    return dataclasses.replace(
-        config,
+    return config.replace(
         backend=backend,
-        mixed_precision=config.mixed_precision or _precision(config),
-        jit_compile=_compiles(config) if config.jit_compile is None else config.jit_compile,
+        mixed_precision=asked.mixed_precision or _precision(config),
+        jit_compile=_compiles(config) if asked.jit_compile is None else asked.jit_compile,
         steps_per_execution=steps or _steps_per_execution(config),
-        resident=_fits(config, dataset) if config.resident is None else config.resident,
+        resident=_fits(config, dataset) if asked.resident is None else asked.resident,
     )
 
 
 def _with_supported_distribution(config, backend):
-    """Fills in what TensorFlow's devices leave no choice of, see `check_distribution`."""
-    with replicas.scope(config.distribute) as devices:
+    """Fills in what TensorFlow's devices leave no choice of, once `check_distribution` passed."""
+    asked = config.compute
+    with replicas.scope(asked.distribute) as devices:
         if devices == 1 or backend != "tensorflow":
             return config
-    return dataclasses.replace(
-        config,
-        jit_compile=bool(config.jit_compile),
-        mixed_precision=config.mixed_precision or "off",
-        steps_per_execution=config.steps_per_execution or 1,
-        resident=bool(config.resident),
+    return config.replace(
+        jit_compile=bool(asked.jit_compile),
+        mixed_precision=asked.mixed_precision or "off",
+        steps_per_execution=asked.steps_per_execution or 1,
+        resident=bool(asked.resident),
     )
-
-
-def check_distribution(config: RunConfig) -> None:
-    """Checks that the devices that are here can train a run.
-
-    Raises:
-        UsageError: If they cannot, or on PyTorch.
-    """
-    if config.distribute is None:
-        return
-    with replicas.scope(config.distribute) as devices:
-        if devices > 1:
-            replicas.check_batch_size(config.batch_size, devices)
-            replicas.check_model(
-                MODELS[config.model],
-                config.jit_compile,
-                config.mixed_precision == "float16",
-                config.steps_per_execution or 1,
-                bool(config.resident),
-            )
 
 
 def describe_compute(config: RunConfig) -> str:
     """Says in one line how a run with a completed configuration computes in this process."""
-    precision = "float32" if config.mixed_precision == "off" else f"mixed {config.mixed_precision}"
-    steps = config.steps_per_execution
+    compute, precision = config.compute, config.compute.mixed_precision
+    steps = compute.steps_per_execution
     parts = (
         "accelerator" if has_accelerator() else "CPU",
-        precision,
-        f"XLA {'on' if config.jit_compile else 'off'}",
+        "float32" if precision == "off" else f"mixed {precision}",
+        f"XLA {'on' if compute.jit_compile else 'off'}",
         f"{steps} step{'s' * (steps > 1)} per call",
-        "images on the device" if config.resident else "images from the host",
+        "images on the device" if compute.resident else "images from the host",
     )
     return f"{', '.join(parts)}; {computing_text(describe_computing())}"
 
 
 def _precision(config):
     # What is fitted in one go is as exact as scikit-learn makes it.
-    if MODEL_CATALOGUE[config.model].fitted:
+    if MODEL_CATALOGUE[config.model.name].fitted:
         return "off"
     if has_accelerator():
         return "float16"
@@ -118,7 +97,7 @@ def _precision(config):
 
 def _compiles(config):
     """Tells whether XLA suits the backend, the device and the model."""
-    calls_host = MODELS[config.model].calls_host and keras.backend.backend() == "tensorflow"
+    calls_host = MODELS[config.model.name].calls_host and keras.backend.backend() == "tensorflow"
     return compiles_with_xla() and not calls_host
 
 
@@ -126,8 +105,8 @@ def _steps_per_execution(config):
     """Returns the most steps per call that end where a checkpoint or measurement is due."""
     if keras.backend.backend() == "torch" or not has_accelerator():
         return 1
-    tracked = (config.track_every,) if config.track else ()
-    length = math.gcd(config.steps, config.checkpoint_every, *tracked)
+    tracked = (config.evaluation.track_every,) if config.evaluation.track else ()
+    length = math.gcd(config.training.steps, config.training.checkpoint_every, *tracked)
     return max(n for n in range(1, MOST_STEPS_PER_EXECUTION + 1) if length % n == 0)
 
 
@@ -135,7 +114,8 @@ def _fits(config, dataset):
     """Tells whether keeping the images on the device is possible and worthwhile."""
     memory = device_memory() if has_accelerator() else None
     # Several devices take parts of batches of images.
-    if memory is None or config.distribute or MODEL_CATALOGUE[config.model].fitted:
+    if memory is None or config.compute.distribute or MODEL_CATALOGUE[config.model.name].fitted:
         return False
     size = math.prod(stored_shape(dataset, dataset.image_shape))
-    return size <= RESIDENT_SHARE * memory and config.steps * config.batch_size >= len(dataset)
+    seen = config.training.steps * config.training.batch_size
+    return size <= RESIDENT_SHARE * memory and seen >= len(dataset)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import datetime
 import json
 import logging
@@ -22,6 +21,7 @@ from keras_devae.files import (
     write_table,
 )
 from keras_devae.runs.config.run_config import RunConfig, load_dataset
+from keras_devae.runs.config.versions import VERSION, in_present_form
 from keras_devae.runs.layout import FOLDERS, RunLayout
 from keras_devae.runs.records import RunRecord, Scores, read_record
 from keras_devae.runs.run_lock import LOCK_NAME, RunLock
@@ -130,7 +130,8 @@ class RunDirectory(RunLayout):
             return f"its config.json is not the configuration of a run ({reason})."
         # Other programs write settings, too, and those may be empty.
         written = isinstance(record.get("environment"), dict) and isinstance(record["data"], dict)
-        if not (written and {"model", "dataset"} <= set(record["settings"])):
+        settings = record["settings"]
+        if not (written and "name" in settings["model"] and "dataset" in settings["data"]):
             return "its config.json is not the configuration of a run."
         return None
 
@@ -179,12 +180,19 @@ class RunDirectory(RunLayout):
             )
 
     def read_record(self) -> RunRecord:
-        """Returns what `config.json` holds.
+        """Returns what `config.json` holds, in the form that the present version writes.
 
         Raises:
-            FailureError: If it is damaged.
+            FailureError: If it is damaged, or a newer version wrote it.
         """
-        return read_record(self.config_file, RunRecord, "Train the run again.")
+        remedy = "Train the run again."
+        record = read_record(self.config_file, RunRecord, remedy)
+        try:
+            return in_present_form(record)
+        except UsageError as error:
+            raise FailureError(
+                f"{self.config_file} does not hold the settings of a run: {error} {remedy}"
+            ) from None
 
     def read_config(self) -> RunConfig:
         """Returns the configuration of the run.
@@ -193,7 +201,7 @@ class RunDirectory(RunLayout):
             FailureError: If `config.json` is damaged.
         """
         try:
-            return RunConfig.from_dict(self.read_record()["settings"])
+            return RunConfig.from_nested(self.read_record()["settings"])
         except UsageError as error:
             raise FailureError(
                 f"{self.config_file} does not hold the settings of a run: {error} Train the run "
@@ -220,7 +228,7 @@ class RunDirectory(RunLayout):
         config = self.read_config()
         given = {"variants": variants, "factors": factors}
         given = {name: value for name, value in given.items() if value is not None}
-        config = dataclasses.replace(config, **given)
+        config = config.replace(**given)
         dataset = load_dataset(config, fetch=False, progress=progress)
         recorded, found = self.read_record()["data"], json.loads(json.dumps(dataset.provenance))
         if given:
@@ -243,7 +251,13 @@ class RunDirectory(RunLayout):
             data: Provenance of the data set.
             environment: Versions and machine.
         """
-        record = {"settings": config.to_dict(), "data": data, "environment": environment}
+        settings = config.to_nested()
+        record = {
+            "version": VERSION,
+            "settings": settings,
+            "data": data,
+            "environment": environment,
+        }
         write_json(self.config_file, record, durable=True)
 
     def record_time(self, event: str) -> None:
@@ -269,9 +283,9 @@ class RunDirectory(RunLayout):
             FailureError: If `config.json` is damaged.
         """
         record = self.read_record()
-        before = record.get("backends", [record["settings"]["backend"]])
+        before = record.get("backends", [record["settings"]["compute"]["backend"]])
         record["backends"] = [*before, backend]
-        record["settings"]["backend"] = backend
+        record["settings"]["compute"]["backend"] = backend
         write_json(self.config_file, record, durable=True)
 
     def read_metrics(self) -> Scores | None:
@@ -316,7 +330,7 @@ class RunDirectory(RunLayout):
     def resume_command(self) -> str:
         """Returns the command that resumes the run, for a shell."""
         try:
-            is_test = self.read_config().is_annealing_test
+            is_test = self.read_config().kind == "annealing test"
         except (UsageError, FailureError):
             # The command itself says what is wrong with the configuration.
             is_test = False

@@ -5,13 +5,8 @@ Keras is imported only after everything that can be checked without it.
 
 from __future__ import annotations
 
-import atexit
-import dataclasses
-import functools
 import logging
 import os
-import shutil
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -19,9 +14,15 @@ from typing import TYPE_CHECKING, Any, Self
 from keras_devae.backend import replicas, start_backend
 from keras_devae.backend.choosing import chosen_backend, preferred_backend, select_backend
 from keras_devae.data import Dataset
-from keras_devae.errors import FailureError, UsageError, ran_out_of_memory
+from keras_devae.errors import UsageError
 from keras_devae.process.interruption import Interruption
 from keras_devae.runs.config.run_config import RunConfig, check_before_loading, load_dataset
+from keras_devae.runs.distribution import (
+    check_distribution,
+    copy_of_worker,
+    folder_of_worker,
+    is_chief,
+)
 from keras_devae.runs.folder import RunDirectory
 from keras_devae.runs.layout import unused_path
 from keras_devae.runs.tracking import check_tensorboard
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+_PathLike = str | os.PathLike[str]
 _Progress = Callable[..., Any] | None
 
 
@@ -41,7 +43,7 @@ class Run:
     other process trains the run; the `with` statement ends the claim.
 
     Where several processes train the run together, each has a `Run` of its own. The chief's writes
-    the folder; that of a worker writes a copy that goes when its process ends, and neither
+    the folder. A worker's writes a copy that is removed when its process ends, and neither
     evaluates nor reports. At the end of the `with` they wait for one another.
 
     Attributes:
@@ -59,8 +61,6 @@ class Run:
         ...     model = run.train(progress=False)
         ...     scores = run.evaluate()
         ...     files = run.report()
-        >>> [layer["layer"] for layer in scores["layers"]]
-        [0]
         >>> run.folder.report_file.is_file()
         True
     """
@@ -73,21 +73,22 @@ class Run:
         model: VAE | None = None,
         *,
         is_chief: bool = True,
+        is_claimed: bool = False,
     ):
         self.folder = folder
         self.config = config
         self.is_chief = is_chief
+        self._is_claimed = is_claimed
         self._dataset = dataset
         self._model = model
-        self._scores: dict[str, Any] | None = None
         self._is_new = model is not None
-        self._is_claimed = True
+        self._scores: dict[str, Any] | None = None
 
     @classmethod
     def new(
         cls,
         config: RunConfig,
-        path: str | os.PathLike[str],
+        path: _PathLike,
         *,
         backend: str | None = None,
         overwrite: bool = False,
@@ -117,38 +118,33 @@ class Run:
                 the settings, the images, the model and the devices do not go together.
             FailureError: If a file is damaged, or the memory is too small for the model.
         """
-        folder = unused_path(path) if numbered else Path(path)
-        select_backend(backend or config.backend)
+        folder, compute = unused_path(path) if numbered else Path(path), config.compute
+        backend = backend or compute.backend
+        select_backend(backend)
         check_tensorboard(config)
-        is_chief = _is_chief(config)
-        if is_chief:
+        is_ours = is_chief(config)
+        if is_ours:
             RunDirectory(folder).check_free(overwrite)
-        start = functools.partial(
-            start_backend, backend or config.backend, deterministic=config.deterministic
-        )
-        if config.distribute is not None:
-            start()
-            _check_distribution(config)
+        if compute.distribute is not None:
+            start_backend(backend, deterministic=compute.deterministic)
+            check_distribution(config)
         check_before_loading(config)
         dataset = load_dataset(config, progress=progress)
         config = (config if adapt is None else adapt(config, dataset)).resolved(dataset)
-        start()
+        start_backend(backend, deterministic=compute.deterministic)
 
         from keras_devae.runs.compute import completed_config
+        from keras_devae.runs.training import build_model
 
         config = completed_config(config, dataset)
-        model = _built(config, dataset)
-        folder = folder if is_chief else _path_of_worker(folder)
+        model = build_model(config, dataset)
+        folder = folder if is_ours else folder_of_worker(folder)
         directory = _created(folder, overwrite, path if numbered else None)
-        return cls(directory, config, dataset, model, is_chief=is_chief)
+        return cls(directory, config, dataset, model, is_chief=is_ours, is_claimed=True)
 
     @classmethod
     def resume(
-        cls,
-        path: str | os.PathLike[str],
-        *,
-        backend: str | None = None,
-        progress: _Progress = None,
+        cls, path: _PathLike, *, backend: str | None = None, progress: _Progress = None
     ) -> Self:
         """Resumes an interrupted run: claims its folder and loads its data set.
 
@@ -171,45 +167,47 @@ class Run:
         folder = RunDirectory.open(path)
         config = folder.read_config()
         folder.check_places()
-        select_backend(preferred_backend(backend, config.backend))
-        is_chief = _is_chief(config)
-        if is_chief:
+        recorded = config.compute.backend
+        select_backend(preferred_backend(backend, recorded))
+        is_ours = is_chief(config)
+        if is_ours:
             folder.claim()
         try:
             dataset = folder.load_dataset(progress=progress)
-            start_backend(backend, config.backend, config.deterministic)
-            _check_distribution(config)
+            start_backend(backend, recorded, config.compute.deterministic)
+            check_distribution(config)
         except BaseException:
             folder.release()
             raise
-        if not is_chief:
-            folder = _copy_of_worker(folder)
+        if not is_ours:
+            folder = copy_of_worker(folder)
         active = chosen_backend()
-        if config.backend not in (None, active):
+        if recorded not in (None, active):
             logger.warning(
                 "The run was begun on %s and resumes with %s: it will not end with the same "
                 "numbers. To keep to %s, give --backend %s before the command, or unset "
                 "KERAS_BACKEND.",
-                *(config.backend, active, config.backend, config.backend),
+                *(recorded, active, recorded, recorded),
             )
             folder.record_backend(active)
-            config = dataclasses.replace(config, backend=active)
-        return cls(folder, config, dataset, is_chief=is_chief)
+            config = config.replace(backend=active)
+        return cls(folder, config, dataset, is_chief=is_ours, is_claimed=True)
 
     @classmethod
-    def open(cls, path: str | os.PathLike[str]) -> Self:
+    def open(cls, path: _PathLike) -> Self:
         """Opens a run to score it, draw it or take its model, without claiming its folder.
 
         Its data set and its model are loaded when they are asked for.
+
+        Args:
+            path: The folder of the run.
 
         Raises:
             UsageError: If there is no run.
             FailureError: If its configuration is damaged.
         """
         folder = RunDirectory.open(path)
-        run = cls(folder, folder.read_config())
-        run._is_claimed = False
-        return run
+        return cls(folder, folder.read_config())
 
     def __enter__(self) -> Self:
         return self
@@ -218,7 +216,7 @@ class Run:
         try:
             if kind is None:
                 # TensorFlow takes a process that ends before the others for a failure of all.
-                replicas.wait_for_all_processes(self.config.distribute)
+                replicas.wait_for_all_processes(self.config.compute.distribute)
         finally:
             self.folder.release()
 
@@ -231,7 +229,7 @@ class Run:
 
     @property
     def model(self) -> VAE:
-        """The model: as it was built or trained here, else the trained one, else a checkpoint."""
+        """The model as it was built or trained here, else the trained one of the folder."""
         if self._model is None:
             from keras_devae.runs.trained_model import load_trained
 
@@ -240,22 +238,8 @@ class Run:
 
     @property
     def scores(self) -> dict[str, Any] | None:
-        """The scores from `evaluate`, else those in the run's folder, if there are any."""
+        """The scores from `evaluate`, else those in the folder, or `None` without any."""
         return self.folder.read_metrics() if self._scores is None else self._scores
-
-    def check_trained(self) -> None:
-        """Checks that there are a model and scores to report on, before Keras is needed.
-
-        Raises:
-            UsageError: If there is neither a model nor a checkpoint.
-            FailureError: If the scores are damaged.
-        """
-        self.folder.trained_model_file()
-        self.folder.read_metrics()
-
-    def load(self) -> None:
-        """Loads the model and the data set now, and not when they are first asked for."""
-        _ = self.model, self.dataset
 
     def train(self, progress: bool = True) -> VAE:
         """Trains the run to its last step, from the newest checkpoint if there is one.
@@ -298,7 +282,7 @@ class Run:
             encoding_progress: Called with the numbers of images encoded and to encode.
 
         Returns:
-            As `score`; in a worker nothing.
+            As `keras_devae.evaluation.evaluate`; empty in a worker.
 
         Raises:
             UsageError: If the run is not trained.
@@ -315,68 +299,43 @@ class Run:
                     encoding_progress=_interruptible(interruption, encoding_progress),
                 )
                 interruption.check()
-            # A report beside scores says that a run is done: it must not be that of an earlier
-            # model.
+            # Scores and a report make a run a finished one: a report on an earlier model must not
+            # stand beside new scores.
             self.folder.report_file.unlink(missing_ok=True)
             self.folder.write_metrics(scores)
         self._scores = scores
         return scores
 
     def score(
-        self,
-        dataset: Dataset | None = None,
-        config: RunConfig | None = None,
-        *,
-        encoding_progress: _Progress = None,
-        **options: Any,
+        self, dataset: Dataset | None = None, config: RunConfig | None = None, **options: Any
     ) -> dict[str, Any]:
         """Scores the trained model and writes nothing but its codes, which the folder keeps.
 
         Args:
             dataset: A data set in place of the run's own.
             config: Settings of the evaluation in place of the run's own.
-            encoding_progress: Called with the numbers of images encoded and to encode.
-            **options: Further arguments of `keras_devae.evaluation.evaluate`.
+            **options: `encoding_progress`, and further arguments of
+                `keras_devae.evaluation.evaluate`.
 
         Returns:
-            As `keras_devae.evaluation.evaluate`; the settings hold the hash of the model's file
-            too.
+            As `keras_devae.evaluation.evaluate`.
 
         Raises:
             UsageError: If the run is not trained, or the images have another shape than its own.
         """
-        from keras_devae.evaluation import evaluate
-        from keras_devae.runs.trained_model import model_hash, run_encoding
+        from keras_devae.runs.trained_model import score_model
 
-        dataset, config = dataset or self.dataset, config or self.config
-        if dataset.image_shape != self.model.image_shape:
-            raise UsageError(
-                f"The run {self.folder.path} was made with images of shape "
-                f"{self.model.image_shape}, and these have {dataset.image_shape}. Repeat the "
-                f"variants of the run that change it: {', '.join(self.config.variants)}."
-            )
-        with run_encoding(self.model, self.folder, dataset, encoding_progress) as encoding:
-            scores = evaluate(
-                self.model,
-                dataset,
-                config.metrics,
-                config.evaluation_images,
-                config.seed,
-                settings=config.metric_settings,
-                encoding=encoding,
-                **options,
-            )
-        scores["settings"]["model_sha256"] = model_hash(self.model, self.folder)
-        return scores
+        session = (self.model, self.folder, dataset or self.dataset, config or self.config)
+        return score_model(*session, **options)
 
-    def report(self, output: str | os.PathLike[str] | None = None) -> dict[str, Path]:
+    def report(self, output: _PathLike | None = None) -> dict[str, Path]:
         """Writes the page that reports on the run, and its figures.
 
         Args:
             output: File of the page; default `report.html` in the run's folder.
 
         Returns:
-            Name of each figure -> its file; in a worker nothing.
+            Name of each figure -> its file; empty in a worker.
 
         Raises:
             UsageError: If the run is not trained.
@@ -393,35 +352,8 @@ class Run:
             return write_report(self.folder, *page, output)
 
 
-def _is_chief(config):
-    """Tells whether this process, of those that train together, writes what the run leaves."""
-    return config.distribute is None or replicas.process()[0] == 0
-
-
-def _check_distribution(config):
-    """Checks that a run fits the devices that are here, which takes Keras."""
-    if config.distribute is not None:
-        from keras_devae.runs.compute import check_distribution
-
-        check_distribution(config)
-
-
-def _built(config, dataset):
-    from keras_devae.runs.training import build_model
-
-    try:
-        return build_model(config, dataset)
-    except Exception as error:
-        if not ran_out_of_memory(error):
-            raise
-        raise FailureError(
-            "The memory of this machine is too small for the model. Choose a smaller --latent-dim "
-            "or fewer --network-units."
-        ) from error
-
-
 def _created(path, overwrite, wanted):
-    """Makes the folder of a run; with another number behind `wanted` if somebody was faster."""
+    """Makes the folder of a run; with another number after `wanted` if somebody was faster."""
     while True:
         try:
             return RunDirectory.create(path, overwrite)
@@ -432,28 +364,8 @@ def _created(path, overwrite, wanted):
             path = free
 
 
-def _path_of_worker(path):
-    """Returns where a worker writes a run: in a folder that goes when its process ends.
-
-    All that reads the devices' state has to happen in every process, writing checkpoints too.
-    """
-    folder = tempfile.mkdtemp(prefix="keras-devae-")
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    return Path(folder) / Path(path).name
-
-
-def _copy_of_worker(folder):
-    """Returns the claimed copy of a run that a worker resumes."""
-    path = _path_of_worker(folder.path)
-    # The chief clears what an earlier process left half written, at the same time.
-    shutil.copytree(folder.path, path, ignore=shutil.ignore_patterns(".*"))
-    copy = RunDirectory(path)
-    copy.claim()
-    return copy
-
-
 def _interruptible(interruption, report):
-    """Returns a function that reports progress, and looks for an interruption before."""
+    """Returns a function that checks for an interruption before it reports progress."""
 
     def check_and_report(*arguments):
         interruption.check()

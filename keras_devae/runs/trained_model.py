@@ -5,9 +5,11 @@ import logging
 import weakref
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 from keras_devae.data import Dataset
-from keras_devae.errors import FailureError
+from keras_devae.errors import FailureError, UsageError
+from keras_devae.evaluation import evaluate
 from keras_devae.evaluation.encoding import Encoding, encoding_file
 from keras_devae.files import DiskFullError, file_hash
 from keras_devae.files.reading import reason_of
@@ -50,12 +52,12 @@ def load_run_model(path: Path, config: RunConfig) -> VAE:
         UnreadableModelError: If the file is damaged, or holds the model of another run.
     """
     model = load_saved(path)
-    expected = MODELS[config.model]
-    if type(model) is not expected or model.latent_dim != config.latent_dim:
+    expected = MODELS[config.model.name]
+    if type(model) is not expected or model.latent_dim != config.model.latent_dim:
         raise UnreadableModelError(
             f"{path} belongs to another run: it holds a {type(model).__name__} with "
             f"{model.latent_dim} latent dimensions, and the run a {expected.__name__} with "
-            f"{config.latent_dim}."
+            f"{config.model.latent_dim}."
         )
     if getattr(model, "optimizer", None) is None:
         raise UnreadableModelError(f"{path} is damaged: its model is not compiled.")
@@ -113,3 +115,48 @@ def run_encoding(
             encoding.save(file)
         except (OSError, DiskFullError) as error:
             logger.warning("The codes are not kept. %s", error)
+
+
+def score_model(
+    model: VAE,
+    run: RunDirectory,
+    dataset: Dataset,
+    config: RunConfig,
+    encoding_progress: Callable[[int, int], None] | None = None,
+    **options: Any,
+) -> dict[str, Any]:
+    """Scores a run's model, with the codes that the run's folder keeps.
+
+    Args:
+        model: The trained model.
+        run: The run's folder.
+        dataset: The data set.
+        config: What is measured, and on how many images.
+        encoding_progress: Called with the numbers of images encoded and to encode.
+        **options: Further arguments of `keras_devae.evaluation.evaluate`.
+
+    Returns:
+        What `evaluate` returns; its settings also hold the hash of the model's file.
+
+    Raises:
+        UsageError: If the images have another shape than those of the run.
+    """
+    if dataset.image_shape != model.image_shape:
+        raise UsageError(
+            f"The run {run.path} was made with images of shape {model.image_shape}, and these have "
+            f"{dataset.image_shape}. Repeat the variants of the run that change it: "
+            f"{', '.join(config.data.variants)}."
+        )
+    with run_encoding(model, run, dataset, encoding_progress) as encoding:
+        scores = evaluate(
+            model,
+            dataset,
+            config.evaluation.metrics,
+            config.evaluation.images,
+            config.training.seed,
+            settings=config.evaluation.metric_settings,
+            encoding=encoding,
+            **options,
+        )
+    scores["settings"]["model_sha256"] = model_hash(model, run)
+    return scores

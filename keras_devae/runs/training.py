@@ -2,6 +2,7 @@
 
 import contextlib
 import logging
+import math
 import shutil
 from collections.abc import Callable, Iterator
 
@@ -60,33 +61,50 @@ def build_model(config: RunConfig, dataset: Dataset) -> VAE:
 
     Raises:
         UsageError: If the networks do not take such images.
+        FailureError: If the memory is too small.
     """
-    keras.utils.set_random_seed(config.seed)
-    widths = {} if config.network_units is None else {"network_units": config.network_units}
-    with _dtype_policy(config.mixed_precision), replicas.scope(config.distribute):
-        model = MODELS[config.model].for_images(
-            dataset.image_shape,
-            latent_dim=config.latent_dim,
-            network=config.network,
-            likelihood=_likelihood(config),
-            seed=config.seed,
-            **widths,
-            **config.model_options,
-        )
-        some = dataset.images(range(min(len(dataset), config.batch_size)))
-        check_images(some, model.image_shape, model.likelihood.bounded)
-        model.compile(
-            optimizer=keras.optimizers.Adam(config.learning_rate),
-            steps_per_execution=config.steps_per_execution,
-            jit_compile="auto" if config.jit_compile is None else config.jit_compile,
-        )
+    keras.utils.set_random_seed(config.training.seed)
+    try:
+        with (
+            _dtype_policy(config.compute.mixed_precision),
+            replicas.scope(config.compute.distribute),
+        ):
+            return _compiled_model(config, dataset)
+    except Exception as error:
+        if not ran_out_of_memory(error):
+            raise
+        raise FailureError(
+            "The memory of this machine is too small for the model. Choose a smaller --latent-dim "
+            "or fewer --network-units."
+        ) from error
+
+
+def _compiled_model(config, dataset):
+    chosen, compute = config.model, config.compute
+    widths = {} if chosen.network_units is None else {"network_units": chosen.network_units}
+    model = MODELS[chosen.name].for_images(
+        dataset.image_shape,
+        latent_dim=chosen.latent_dim,
+        network=chosen.network,
+        likelihood=_likelihood(chosen),
+        seed=config.training.seed,
+        **widths,
+        **chosen.options,
+    )
+    some = dataset.images(range(min(len(dataset), config.training.batch_size)))
+    check_images(some, model.image_shape, model.likelihood.bounded)
+    model.compile(
+        optimizer=keras.optimizers.Adam(config.training.learning_rate),
+        steps_per_execution=compute.steps_per_execution,
+        jit_compile="auto" if compute.jit_compile is None else compute.jit_compile,
+    )
     return model
 
 
-def _likelihood(config):
-    if config.likelihood_sigma is None:
-        return config.likelihood
-    return GaussianLikelihood(sigma=config.likelihood_sigma)
+def _likelihood(chosen):
+    if chosen.likelihood_sigma is None:
+        return chosen.likelihood
+    return GaussianLikelihood(sigma=chosen.likelihood_sigma)
 
 
 @contextlib.contextmanager
@@ -146,7 +164,7 @@ def resume(config: RunConfig, run: RunDirectory, dataset: Dataset, progress: boo
     run.remove_leftovers()
     if run.is_trained():
         return load_trained(run)
-    with replicas.scope(config.distribute):
+    with replicas.scope(config.compute.distribute):
         model, step = _load_newest_checkpoint(run, config)
     if model is None:
         return train(build_model(config, dataset), config, run, dataset, progress)
@@ -155,10 +173,11 @@ def resume(config: RunConfig, run: RunDirectory, dataset: Dataset, progress: boo
 
 def _load_newest_checkpoint(run, config):
     steps = run.checkpoint_steps()
-    if steps and steps[0] > config.steps:
+    if steps and steps[0] > config.training.steps:
         raise FailureError(
             f"{run.checkpoint_file(steps[0])} belongs to a step after the run's last, "
-            f"{config.steps}. Move it away, or have it renamed with: {run.repair_command()}"
+            f"{config.training.steps}. Move it away, or have it renamed with: "
+            f"{run.repair_command()}"
         )
     for number, step in enumerate(steps):
         file = run.checkpoint_file(step)
@@ -178,48 +197,55 @@ def _load_newest_checkpoint(run, config):
 
 
 def _fit(model, config, run, dataset, start_step, progress):
-    history = [row for row in run.read_history() if row["step"] <= start_step]
+    training, distribute = config.training, config.compute.distribute
     interruption = Interruption()
-    # Of several processes, each would have to be interrupted at the same step.
-    alone = config.distribute is None or replicas.process()[1] == 1
-    lengths = (config.steps, history, config.checkpoint_every)
-    recorder = RunRecorder(run, start_step, *lengths, interruption, config.keep, postpones=alone)
-    report = ProgressReport(config.steps, start_step)
+    recorder = RunRecorder(
+        run,
+        start_step,
+        training.steps,
+        [row for row in run.read_history() if row["step"] <= start_step],
+        training.checkpoint_every,
+        interruption,
+        training.keep,
+        # Of several processes, each would have to be interrupted at the same step.
+        postpones=distribute is None or replicas.process()[1] == 1,
+    )
+    report = ProgressReport(training.steps, start_step)
     callbacks = [*tracking_callbacks(config, run, dataset, start_step), recorder]
     callbacks += [report] if progress else []
-    with (
-        failures_explained(run, lambda: f"Training stopped after step {recorder.step}"),
-        interruption,
-    ):
-        if start_step < config.steps:
-            with replicas.scope(config.distribute), _closing(recorder, report):
+    stopped = failures_explained(run, lambda: f"Training stopped after step {recorder.step}")
+    with stopped, interruption:
+        if start_step < training.steps:
+            with replicas.scope(distribute), _closing(recorder, report):
                 _fit_in_parts(model, config, dataset, start_step, callbacks)
         interruption.postponed = False
         run.record_time("trained")
-        _keep_as_trained(run, config.steps)
+        with replacing(run.model_file, durable=True) as temporary:
+            shutil.copyfile(run.checkpoint_file(training.steps), temporary)
         interruption.check()
     # What follows is for one device.
-    return model if config.distribute is None else load_trained(run)
+    return model if distribute is None else load_trained(run)
 
 
 def _fit_in_parts(model, config, dataset, start_step, callbacks):
     """Trains to the end, beginning with the rest of an epoch that was broken off."""
-    left = -start_step % config.checkpoint_every
-    whole = config.steps - start_step - left
-    parts = [(left, 1)] if left else []
-    parts += [(config.checkpoint_every, -(-whole // config.checkpoint_every))] if whole > 0 else []
-    training = OneTraining(start_step, callbacks)
+    training, every = config.training, config.training.checkpoint_every
+    rest = -start_step % every
+    whole = training.steps - start_step - rest
+    parts = [(rest, 1)] if rest else []
+    parts += [(every, math.ceil(whole / every))] if whole > 0 else []
+    guard = OneTraining(start_step, callbacks)
     for steps, epochs in parts:
-        training.is_last = (steps, epochs) == parts[-1]
+        guard.is_last = (steps, epochs) == parts[-1]
         batches = Batches(
             dataset,
-            config.batch_size,
+            training.batch_size,
             steps,
-            config.seed,
+            training.seed,
             start_step,
-            resident=config.resident,
+            resident=config.compute.resident,
         )
-        model.fit(batches, epochs=epochs, verbose=0, callbacks=[training])
+        model.fit(batches, epochs=epochs, verbose=0, callbacks=[guard])
         start_step += steps * epochs
 
 
@@ -242,9 +268,3 @@ def _closing(recorder, report):
         raise
     report.progress.stop()
     recorder.close()
-
-
-def _keep_as_trained(run, step):
-    """Makes the checkpoint of the last step the run's trained model."""
-    with replacing(run.model_file, durable=True) as temporary:
-        shutil.copyfile(run.checkpoint_file(step), temporary)

@@ -77,12 +77,12 @@ def carry_out(run: StudyRun) -> None:
     """
     folder = run.directory
     if folder.config_file.is_file():
-        owner = Run.resume(folder.path, backend=folder.read_config().backend)
+        owner = Run.resume(folder.path, backend=folder.read_config().compute.backend)
     else:
         _, config = run.read_settings()
         owner = Run.new(config, folder.path)
     with owner:
-        print(f"{owner.dataset.description}; {owner.config.backend}", flush=True)
+        print(f"{owner.dataset.description}; {owner.config.compute.backend}", flush=True)
         owner.train()
         owner.evaluate()
         owner.report()

@@ -123,7 +123,7 @@ def test_scores_of_several_runs_are_compared(folder, tmp_path, capsys):
     other = tmp_path / "other"
     shutil.copytree(folder / "plain", other)
     record, scores = read_json(other / "config.json"), read_json(other / "metrics.json")
-    record["settings"].update(model="beta_vae", model_options={"beta": 2.0})
+    record["settings"]["model"].update(name="beta_vae", options={"beta": 2.0})
     scores["layers"][1].update(
         {"mig.score": 0.75, "reconstruction_error.negative_log_likelihood": 12.5}
     )

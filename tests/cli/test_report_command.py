@@ -60,7 +60,7 @@ def copy_of(place, name, seed):
     source, copy = place / "runs/one", place / "runs" / name
     copy.mkdir(exist_ok=True)
     config = json.loads((source / "config.json").read_text())
-    config["settings"]["seed"] = seed
+    config["settings"]["training"]["seed"] = seed
     (copy / "config.json").write_text(json.dumps(config))
     (copy / "metrics.json").write_bytes((source / "metrics.json").read_bytes())
 

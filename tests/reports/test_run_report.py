@@ -1,6 +1,5 @@
 """The page about a run: what it says, shows and links to, whatever the run has or lacks."""
 
-import dataclasses
 import html
 import itertools
 import re
@@ -95,7 +94,7 @@ def test_texts_of_users_are_escaped(report):
 
 def test_it_says_what_the_latents_hold(report, made):
     text, (_, model, config, dataset) = report[0], made
-    latents = measure_latents(model, dataset, 0, 64, config.seed)
+    latents = measure_latents(model, dataset, 0, 64, config.training.seed)
     assert len(latents.active) == 3
     assert f"{latents.kl.sum():.1f}</dd>" in text
     assert "is 0.31, between 0 and 1" in text
@@ -105,7 +104,7 @@ def test_it_says_what_the_latents_hold(report, made):
 
 def test_tables_maps_and_sentences_tell_of_one_estimate(report, made, read_page):
     text, (_, model, config, dataset) = report[0], made
-    latents = measure_latents(model, dataset, 0, 64, config.seed)
+    latents = measure_latents(model, dataset, 0, 64, config.training.seed)
     alts = [html.unescape(image["alt"]) for image in read_page(text).images]
     (told,) = [alt for alt in alts if alt.startswith("A table of shades")]
     rows = dict(re.findall(r'<th scope="row">(z\d)</th><td>yes</td>(.*?)</tr>', text, re.DOTALL))
@@ -162,7 +161,7 @@ def test_more_latents_than_the_table_has_rows(monkeypatch, made, tmp_path):
 
 def test_what_is_encoded_already_is_not_encoded_again(made, monkeypatch, tmp_path):
     run, model, config, dataset = made
-    Run(run, dataclasses.replace(config, metrics=("kl",)), dataset, model).score()
+    Run(run, config.replace(metrics=("kl",)), dataset, model).score()
     counts = []
     encode = type(model).encoder_posterior
 

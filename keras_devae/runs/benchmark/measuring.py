@@ -1,6 +1,5 @@
 """The measurements of one training configuration, in a process of its own."""
 
-import dataclasses
 import time
 
 import keras
@@ -67,18 +66,19 @@ class Bench:
         self.choices = describe_compute(completed_config(_without_choices(config), dataset))
         if precision == "mixed":
             precision = "float16" if has_accelerator() else "bfloat16"
-        self.config = completed_config(
-            dataclasses.replace(config, mixed_precision=precision), dataset
-        )
+        self.config = completed_config(config.replace(mixed_precision=precision), dataset)
         self.left_out = 0
-        if self.config.resident and len(dataset) > _RESIDENT_IMAGES:
+        if self.config.compute.resident and len(dataset) > _RESIDENT_IMAGES:
             self.left_out = len(dataset) - _RESIDENT_IMAGES
-            variants = (*config.variants, f"subset:{_RESIDENT_IMAGES}")
-            dataset = load_dataset(dataclasses.replace(config, variants=variants), fetch=False)
+            variants = (*config.data.variants, f"subset:{_RESIDENT_IMAGES}")
+            dataset = load_dataset(config.replace(variants=variants), fetch=False)
         self.dataset = dataset
         self.model = build_model(self.config, dataset)
         self.batches = BenchBatches(
-            dataset, config.batch_size, steps=config.steps, resident=self.config.resident
+            dataset,
+            config.training.batch_size,
+            steps=config.training.steps,
+            resident=self.config.compute.resident,
         )
         self._position = 0
         self._matrix = None
@@ -107,7 +107,7 @@ class Bench:
             The pair of the rate and the minor page faults a step, `None` on Windows.
         """
         self.batches.repeated = repeated
-        steps, start = self.config.steps_per_execution, time.perf_counter()
+        steps, start = self.config.compute.steps_per_execution, time.perf_counter()
         # What was read ahead before goes first.
         for _ in range(-(-_READ_AHEAD // steps)):
             yield
@@ -123,12 +123,12 @@ class Bench:
 
     def data_rate(self):
         """Measures images a second that `Batches` reads, with nothing else going on."""
-        batches = Batches(self.dataset, self.config.batch_size)
+        batches = Batches(self.dataset, self.config.training.batch_size)
         count, start = 0, time.perf_counter()
         while (passed := time.perf_counter() - start) < self.seconds:
             batches.images(self._position)
             self._position += 1
-            count += self.config.batch_size
+            count += self.config.training.batch_size
         return count / passed
 
     def encoding_rate(self):
@@ -177,7 +177,7 @@ class Bench:
             "images_left_out": self.left_out,
             "memory_megabytes": peak_memory(),
             "device_memory_megabytes": memory,
-            "step_gigaflop": training_flops(self.model, self.config.batch_size) / 1e9,
+            "step_gigaflop": training_flops(self.model, self.config.training.batch_size) / 1e9,
         }
 
 
@@ -196,7 +196,7 @@ class _Interrupting(keras.callbacks.Callback):
 def _without_choices(config):
     """Returns a configuration with everything open that depends on backend and device."""
     names = ("mixed_precision", "jit_compile", "steps_per_execution", "resident")
-    return dataclasses.replace(config, **dict.fromkeys(names), **RUN_LENGTH)
+    return config.replace(**dict.fromkeys(names), **RUN_LENGTH)
 
 
 def _product_seconds(matrix):
