@@ -118,9 +118,8 @@ def _carry_out(context, run, quiet):
 
     if not quiet:
         click.echo(f"Data     {run.dataset.description}")
-        click.echo(
-            f"Run      {run.folder.path}  ({run.config.compute.backend}, seed {run.config.training.seed})"
-        )
+        where = f"{run.config.compute.backend}, seed {run.config.training.seed}"
+        click.echo(f"Run      {run.folder.path}  ({where})")
     with resumable(context, run):
         test = train_test(run, progress=not quiet)
         files = write_test(test, run.folder)

@@ -227,9 +227,8 @@ def _introduce(run, note):
     config = run.config
     click.echo(f"Data     {run.dataset.description}")
     click.echo(f"Model    {_describe(config)}{note}")
-    click.echo(
-        f"Run      {run.folder.path}  ({config.compute.backend}, seed {config.training.seed})"
-    )
+    where = f"{config.compute.backend}, seed {config.training.seed}"
+    click.echo(f"Run      {run.folder.path}  ({where})")
     if not MODEL_CATALOGUE[config.model.name].fitted:
         click.echo(f"Compute  {describe_compute(config)}")
     if run.folder.is_trained():
@@ -267,12 +266,13 @@ def _scaling_note(given, config):
 
 
 def _describe(config):
-    options = "".join(f", {name} {_plain(value)}" for name, value in config.model.options.items())
-    if MODEL_CATALOGUE[config.model.name].fitted:
-        return f"{config.model.name}{options}; {config.model.latent_dim} components"
+    model, training = config.model, config.training
+    options = "".join(f", {name} {_plain(value)}" for name, value in model.options.items())
+    if MODEL_CATALOGUE[model.name].fitted:
+        return f"{model.name}{options}; {model.latent_dim} components"
     return (
-        f"{config.model.name}{options}; {config.model.likelihood} likelihood, "
-        f"{config.model.latent_dim} latent dimensions, {config.training.steps} steps of {config.training.batch_size} images"
+        f"{model.name}{options}; {model.likelihood} likelihood, {model.latent_dim} latent "
+        f"dimensions, {training.steps} steps of {training.batch_size} images"
     )
 
 

@@ -58,19 +58,15 @@ def main(folder="runs/paper", **settings):
         from keras_devae.runs.compute import describe_compute
         from keras_devae.runs.environment import describe_machine
 
-        config, machine = run.config, describe_machine()
+        machine, training = describe_machine(), run.config.training
         print(f"{accelerator_facts()[0] or machine['processor']}; {machine['versions']}")
-        print(
-            f"{run.dataset.description}; {config.training.steps} steps of {config.training.batch_size} images"
-        )
-        print(f"{chosen_backend()}: {describe_compute(config)}", flush=True)
+        print(f"{run.dataset.description}; {training.steps} steps of {training.batch_size} images")
+        print(f"{chosen_backend()}: {describe_compute(run.config)}", flush=True)
         run.train()
         rates = speeds(run)
         middle = statistics.median(rates) if rates else None
         if rates:
-            print(
-                f"{middle:.1f} steps/s, {middle * config.training.batch_size:,.0f} images/s (median)"
-            )
+            print(f"{middle:.1f} steps/s, {middle * training.batch_size:,.0f} images/s (median)")
         else:
             print("The run was too short to time: give it more --steps than one call compiles.")
         scores = run.evaluate()

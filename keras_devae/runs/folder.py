@@ -251,13 +251,8 @@ class RunDirectory(RunLayout):
             data: Provenance of the data set.
             environment: Versions and machine.
         """
-        settings = config.to_nested()
-        record = {
-            "version": VERSION,
-            "settings": settings,
-            "data": data,
-            "environment": environment,
-        }
+        settings = {"version": VERSION, "settings": config.to_nested()}
+        record = {**settings, "data": data, "environment": environment}
         write_json(self.config_file, record, durable=True)
 
     def record_time(self, event: str) -> None:
