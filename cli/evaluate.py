@@ -129,7 +129,7 @@ def _of_run(context, run, output, given, status):
     dataset = folder.load_dataset(_variants(given["variants"]), given["factors"])
     scores = run.score(
         dataset,
-        config.replace(metrics=config.resolved(dataset).metrics),
+        config.replace(metrics=config.resolved(dataset).evaluation.metrics),
         layers=layers,
         repeats=given["repeats"],
         representation=given["representation"],
