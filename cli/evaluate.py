@@ -156,14 +156,13 @@ def _variants(given):
 
 def _of_codes(file, given, status):
     from keras_devae.evaluation.codes_file import read_codes_file
-    from keras_devae.metrics import evaluate as evaluate_codes
-    from keras_devae.metrics.suite import scores_of
+    from keras_devae.metrics import score_codes
 
     for name in ("images", "layer", "variants", "factors", "representation"):
         if given[name] not in (None, "all", "mean"):
             raise UsageError(f"{option_name(name)} goes with a run, not with --codes.")
     arrays = read_codes_file(file)
-    scores = evaluate_codes(
+    scores = score_codes(
         **arrays,
         metrics=names_from(given["metrics"]),
         settings=given["metric_settings"] or "paper",
@@ -174,7 +173,7 @@ def _of_codes(file, given, status):
         discretizer=given["discretizer"],
         progress=status,
     )
-    return scores, lambda: print_score_columns(["codes"], [scores_of(scores)], [scores["details"]])
+    return scores, lambda: print_score_columns(["codes"], [scores.numbers], [scores.details])
 
 
 def _layers(text):

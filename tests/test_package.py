@@ -76,13 +76,40 @@ def part(name):
     return longer if longer in LEVELS else parts[1]
 
 
-def test_one_file_names_the_backends():
+def test_one_module_imports_each_backend():
     naming = {
+        (module, root)
+        for module, tree in TREES.items()
+        for name in imported(ast.walk(tree))
+        if (root := name.split(".")[0]) in BACKENDS
+    }
+    assert naming == {
+        (f"keras_devae.backend.{name}", name) for name in ("tensorflow", "jax", "torch")
+    }
+
+
+def test_no_backend_is_imported_before_it_is_used():
+    for name in ("tensorflow", "jax", "torch"):
+        names = set(imported(TREES[f"keras_devae.backend.{name}"].body))
+        assert not {name.split(".")[0] for name in names} & BACKENDS
+
+
+def named_backends(node):
+    """The names of backends that a comparison, or the case of a match, looks for."""
+    parts = [node.pattern] if isinstance(node, ast.match_case) else [node.left, *node.comparators]
+    values = (part for each in parts for part in ast.walk(each) if isinstance(part, ast.Constant))
+    return [value.value for value in values if value.value in BACKENDS]
+
+
+def test_only_the_backends_know_their_names():
+    comparing = {
         module
         for module, tree in TREES.items()
-        if any(name.split(".")[0] in BACKENDS for name in imported(ast.walk(tree)))
+        for node in ast.walk(tree)
+        if isinstance(node, (ast.Compare, ast.match_case)) and named_backends(node)
     }
-    assert naming == {"keras_devae.backend"}
+    assert {module for module in comparing if part(module) != "backend"} == set()
+    assert named_backends(ast.parse("backend in ('jax', 'mine')").body[0].value) == ["jax"]
 
 
 @pytest.mark.parametrize("name", ["data", "metrics"])

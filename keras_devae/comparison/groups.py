@@ -13,7 +13,7 @@ import scipy.stats
 from keras_devae.checks import usable_path
 from keras_devae.errors import FailureError, UsageError, unknown_name
 from keras_devae.files import is_there
-from keras_devae.metrics.spread import Spread, spread_of
+from keras_devae.metrics.estimators.spread import Spread, spread_of
 from keras_devae.models.declarations import MODEL_CATALOGUE
 from keras_devae.runs.config.flat_settings import setting_names
 from keras_devae.runs.config.run_config import RunConfig

@@ -13,7 +13,7 @@ from scipy.stats import rankdata
 from keras_devae import checks, metrics
 from keras_devae.comparison.groups import ComparedRun
 from keras_devae.errors import UsageError
-from keras_devae.metrics.suite import draw_sample
+from keras_devae.metrics.rows import draw_sample
 from keras_devae.runs.trained_model import load_trained, run_encoding
 
 

@@ -19,7 +19,7 @@ from keras_devae.data.own.user_files import (
     read_members,
 )
 from keras_devae.errors import UsageError
-from keras_devae.files.npz_member import member_header
+from keras_devae.files.archives import member_header
 
 
 class OutlinedDataset(Dataset):

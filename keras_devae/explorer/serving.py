@@ -15,7 +15,7 @@ import webbrowser
 from collections.abc import Iterator
 from typing import Any, Literal
 
-from keras_devae.checks import has_extra
+from keras_devae.checks import require_extra
 from keras_devae.errors import UsageError
 from keras_devae.explorer.call_validation import call_checker
 from keras_devae.explorer.page import make_page, system_theme
@@ -29,7 +29,7 @@ PORTS = range(7860, 7960)
 
 def check_gradio():
     """Raises a `UsageError` unless Gradio is installed here."""
-    has_extra("The explorer", "gradio", "explore")
+    require_extra("The explorer", "gradio", "explore")
 
 
 def listen(host: str = "127.0.0.1", port: int | None = None) -> socket.socket:

@@ -12,7 +12,7 @@ from keras_devae.errors import UsageError
 from keras_devae.figures.arguments import check_figure
 from keras_devae.figures.canvas import take_texts_literally
 from keras_devae.files import replacing
-from keras_devae.metrics.matrices import numeric_array
+from keras_devae.metrics.arrays import numeric_array
 
 BORDER = 6
 #: Browsers slow down what is meant to be faster.

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 
 from keras_devae.checks import listed, shown
 from keras_devae.errors import UsageError
-from keras_devae.metrics.matrices import numeric_array
+from keras_devae.metrics.arrays import numeric_array
 
 
 def real_numbers(name: str, values: Any) -> np.ndarray:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from keras_devae.errors import UsageError
-from keras_devae.metrics.matrices import numeric_array
+from keras_devae.metrics.arrays import numeric_array
 
 CELL = 112
 LARGEST_SIDE = 2400

@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-from keras_devae.backend import with_dense_gradient
+from keras_devae.backend.replicas import with_dense_gradient
 from keras_devae.checks import at_least
 from keras_devae.process.randomness import checked_seed
 

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_devae.backend import on_host
+from keras_devae.backend import on_host, xla_calls_host
 from keras_devae.checks import at_least, finite_at_least
 from keras_devae.errors import UsageError
 from keras_devae.losses import balanced_assignment
@@ -81,14 +81,13 @@ class CascadeVAE(CategoricalInference, VAE):
         Raises:
             UsageError: If `jit_compile` is true on TensorFlow, whose XLA cannot call the host.
         """
-        on_tensorflow = keras.backend.backend() == "tensorflow"
-        if on_tensorflow and jit_compile is True:
+        if jit_compile is True and not xla_calls_host():
             raise UsageError(
                 "CascadeVAE assigns categories on the host, which XLA on TensorFlow cannot "
                 "call. Leave `jit_compile` out. Received: jit_compile=True."
             )
         super().compile(*args, jit_compile=jit_compile, **kwargs)
-        if on_tensorflow:
+        if not xla_calls_host():
             self.jit_compile = False
 
     def call(self, images, training=False):

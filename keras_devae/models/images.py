@@ -11,7 +11,7 @@ from keras_devae.checks import check_channels_last
 from keras_devae.data.own.value_range import warn_of_range
 from keras_devae.errors import UsageError
 from keras_devae.input.batches import Batches
-from keras_devae.metrics.matrices import is_masked
+from keras_devae.metrics.arrays import is_masked
 
 #: The part of a dictionary that holds the images, as in TensorFlow Datasets.
 IMAGE = "image"

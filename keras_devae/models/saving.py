@@ -9,7 +9,7 @@ from pathlib import Path
 
 import keras
 
-from keras_devae.backend import hide_accelerators_from_tensorflow
+from keras_devae.backend import reserve_accelerators
 from keras_devae.checks import flag
 from keras_devae.errors import FailureError, UsageError, ran_out_of_memory
 from keras_devae.files.reading import DAMAGED_ARCHIVE, check_size, opened, reason_of
@@ -102,7 +102,7 @@ class Files:
         """
         hint = " `export_encoder` writes a SavedModel or ONNX."
         check_suffix("A model is saved in", filepath, MODEL_FILES, hint)
-        hide_accelerators_from_tensorflow()
+        reserve_accelerators()
         super().save(filepath, overwrite=overwrite, **kwargs)
 
     def save_weights(self, filepath, *args, **kwargs):

@@ -6,7 +6,7 @@ from keras_devae.backend import (
     compiles_with_xla,
     steps_in_one_call,
 )
-from keras_devae.backend.replicas import check_parts, shared_out
+from keras_devae.backend.replicas import check_parts, own_parts_of
 from keras_devae.checks import at_least, flag
 from keras_devae.errors import UsageError
 from keras_devae.input.batches import Batches
@@ -165,7 +165,7 @@ class Training:
         if isinstance(source, Batches):
             # They are in their own, repeatable order; Keras would shuffle them once more.
             how["shuffle"] = False
-            source, more = shared_out(self, source)
+            source, more = own_parts_of(self, source)
             callbacks += more.pop("callbacks", [])
             how.update(more)
         with kept_on_device(self, batches, "train_function"):

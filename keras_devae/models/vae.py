@@ -6,7 +6,7 @@ import keras
 from keras import ops
 
 from keras_devae.backend import compiles_with_xla
-from keras_devae.backend.replicas import mean_over_batch, reducible, share_of_loss
+from keras_devae.backend.replicas import averageable_logs, mean_over_batch, share_of_loss
 from keras_devae.errors import UsageError
 from keras_devae.layers import GaussianSampling
 from keras_devae.losses import gaussian_kl, get_likelihood
@@ -223,7 +223,7 @@ class VAE(Construction, Inference, Training, Files, keras.Model):
         Returns:
             Dictionary of the values of the metrics.
         """
-        return reducible(super().compute_metrics(x, y, y_pred, sample_weight))
+        return averageable_logs(super().compute_metrics(x, y, y_pred, sample_weight))
 
     @property
     def metrics(self):

@@ -6,7 +6,7 @@ from pathlib import Path
 from keras_devae import figures
 from keras_devae.figures.of_models import reconstruction_figure, sample_figure, traversal_figure
 from keras_devae.figures.of_models.factor_information import map_of, over_layers_of
-from keras_devae.metrics.suite import draw_sample
+from keras_devae.metrics.rows import draw_sample
 from keras_devae.reports.formatting import counted, listed, percent
 from keras_devae.reports.plots import history_figure
 

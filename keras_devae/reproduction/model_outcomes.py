@@ -10,8 +10,8 @@ from keras_devae.evaluation.latents import information_of_layers, measure_latent
 from keras_devae.figures.mosaics import to_rgb
 from keras_devae.figures.of_models import traversed
 from keras_devae.files import read_json, write_json
-from keras_devae.metrics.spread import spread_of
-from keras_devae.metrics.suite import draw_sample
+from keras_devae.metrics.estimators.spread import spread_of
+from keras_devae.metrics.rows import draw_sample
 from keras_devae.reproduction.outcomes import Outcome, shown
 from keras_devae.runs.trained_model import load_trained, run_encoding
 

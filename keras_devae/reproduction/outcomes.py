@@ -7,7 +7,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from keras_devae import figures
-from keras_devae.metrics.spread import spread_of
+from keras_devae.metrics.estimators.spread import spread_of
 from keras_devae.reports.plots import read_information
 from keras_devae.reproduction import paper
 from keras_devae.reproduction.results import SCORE_NAMES, compared

@@ -6,7 +6,7 @@ import math
 import numpy as np
 
 from keras_devae.errors import FailureError
-from keras_devae.metrics.spread import spread_of
+from keras_devae.metrics.estimators.spread import spread_of
 from keras_devae.runs.config.run_config import RunConfig
 from keras_devae.runs.environment import environment_text
 from keras_devae.runs.folder import RunDirectory

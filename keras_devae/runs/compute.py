@@ -2,14 +2,15 @@
 
 import math
 
-import keras
-
 from keras_devae.backend import (
+    chosen_backend,
+    compiles_several_steps,
     compiles_with_xla,
     device_memory,
     has_accelerator,
     prefers_bfloat16,
     replicas,
+    xla_calls_host,
 )
 from keras_devae.data import Dataset
 from keras_devae.errors import UsageError
@@ -43,14 +44,13 @@ def completed_config(config: RunConfig, dataset: Dataset) -> RunConfig:
     Raises:
         UsageError: If the backend cannot run several steps per call.
     """
-    backend = keras.backend.backend()
-    config = _with_supported_distribution(config, backend)
+    config = _with_supported_distribution(config)
     asked = config.compute
     steps = asked.steps_per_execution
-    if backend == "torch" and (steps or 1) > 1:
+    if (steps or 1) > 1 and not compiles_several_steps():
         raise UsageError(f"On PyTorch `steps_per_execution` must be 1. Received: {steps}.")
     return config.replace(
-        backend=backend,
+        backend=chosen_backend(),
         mixed_precision=asked.mixed_precision or _precision(config),
         jit_compile=_compiles(config) if asked.jit_compile is None else asked.jit_compile,
         steps_per_execution=steps or _steps_per_execution(config),
@@ -58,11 +58,11 @@ def completed_config(config: RunConfig, dataset: Dataset) -> RunConfig:
     )
 
 
-def _with_supported_distribution(config, backend):
-    """Fills in what TensorFlow's devices leave no choice of, once `check_distribution` passed."""
+def _with_supported_distribution(config):
+    """Fills in what devices that split batches leave no choice of, see `check_distribution`."""
     asked = config.compute
     with replicas.scope(asked.distribute) as devices:
-        if devices == 1 or backend != "tensorflow":
+        if devices == 1 or not replicas.splits_batches():
             return config
     return config.replace(
         jit_compile=bool(asked.jit_compile),
@@ -97,13 +97,13 @@ def _precision(config):
 
 def _compiles(config):
     """Tells whether XLA suits the backend, the device and the model."""
-    calls_host = MODELS[config.model.name].calls_host and keras.backend.backend() == "tensorflow"
-    return compiles_with_xla() and not calls_host
+    calls_host = MODELS[config.model.name].calls_host
+    return compiles_with_xla() and (xla_calls_host() or not calls_host)
 
 
 def _steps_per_execution(config):
     """Returns the most steps per call that end where a checkpoint or measurement is due."""
-    if keras.backend.backend() == "torch" or not has_accelerator():
+    if not (compiles_several_steps() and has_accelerator()):
         return 1
     tracked = (config.evaluation.track_every,) if config.evaluation.track else ()
     length = math.gcd(config.training.steps, config.training.checkpoint_every, *tracked)

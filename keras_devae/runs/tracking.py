@@ -1,7 +1,7 @@
 """What a run measures while it trains."""
 
 from keras_devae import metrics
-from keras_devae.checks import has_extra
+from keras_devae.checks import require_extra
 from keras_devae.errors import UsageError, unknown_name
 
 #: What can be tracked besides the metrics.
@@ -42,7 +42,7 @@ def check_tensorboard(config):
             "TensorBoard is given what is measured while training, and nothing is. Say what with "
             "--track, or leave out --tensorboard."
         )
-    has_extra("Writing for TensorBoard", "tensorboardX", "tensorboard")
+    require_extra("Writing for TensorBoard", "tensorboardX", "tensorboard")
 
 
 def tracking_callbacks(config, run, dataset, start_step=0):

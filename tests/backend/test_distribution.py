@@ -12,6 +12,7 @@ from keras import ops
 from several_processes import environment_of, free_ports, in_processes
 
 from keras_devae.backend import replicas as distribution
+from keras_devae.backend.interface import active
 from keras_devae.errors import UsageError
 from keras_devae.layers import GaussianSampling
 from keras_devae.losses import gumbel_softmax
@@ -167,7 +168,7 @@ def test_what_devices_cannot_share_is_refused(images, tmp_path):
 def test_one_device_is_as_ever(monkeypatch, caplog):
     if BACKEND == "torch":
         pytest.skip("PyTorch trains on one device")
-    monkeypatch.setattr(distribution, "distribution_over", lambda count: (1, None))
+    monkeypatch.setattr(active(), "distribution_over", lambda count: (1, None))
     distribution._over_all_devices.cache_clear()
     with distribution.data_parallel() as devices:
         assert devices == 1

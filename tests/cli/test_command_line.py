@@ -85,7 +85,6 @@ CHOOSING = {
 UP_TO_THE_CHOICE = """
 import sys
 
-sys.argv[0] = "keras-devae"
 import keras_devae.backend
 from keras_devae.cli import main
 
@@ -150,7 +149,6 @@ AT_ONCE = {
 IN_TURN = """
 import importlib, itertools, json, sys
 
-sys.argv[0] = "keras-devae"
 import click
 from keras_devae.cli import main
 from keras_devae.cli.main import cli

@@ -2,8 +2,9 @@ import keras
 import numpy as np
 import pytest
 
-import keras_devae.backend
 from keras_devae import data
+from keras_devae.backend import devices
+from keras_devae.backend.interface import backend_named
 from keras_devae.errors import UsageError
 from keras_devae.runs import RunConfig, compute
 from keras_devae.runs.compute import completed_config, describe_compute
@@ -57,14 +58,17 @@ def test_what_is_fitted_in_one_go_is_fitted_in_float32(grey, accelerator):
         (True, None, "tensorflow", False),
         (True, True, "torch", False),
         (True, None, "jax", False),
-        (True, True, None, False),
+        (True, True, "an accelerator", False),
     ],
 )
 def test_where_bfloat16_is_preferred(instructions, with_onednn, backend, expected, monkeypatch):
-    monkeypatch.setattr(keras_devae.backend, "computes_bfloat16", lambda: instructions)
-    monkeypatch.setattr(keras_devae.backend, "computes_with_onednn", lambda: with_onednn)
-    monkeypatch.setattr(keras_devae.backend, "backend_on_cpu", lambda: backend)
-    assert keras_devae.backend.prefers_bfloat16() is expected
+    on_cpu = backend != "an accelerator"
+    active = backend_named(backend if on_cpu else "tensorflow")
+    monkeypatch.setattr(devices, "computes_bfloat16", lambda: instructions)
+    monkeypatch.setattr(devices, "computes_with_onednn", lambda: with_onednn)
+    monkeypatch.setattr(devices, "active", lambda: active)
+    monkeypatch.setattr(devices, "has_accelerator", lambda: not on_cpu)
+    assert devices.prefers_bfloat16() is expected
 
 
 def test_on_an_accelerator(grey, accelerator):
@@ -129,7 +133,7 @@ def test_a_model_that_calls_the_host_runs_without_xla_on_tensorflow(grey, accele
 
 
 def test_pytorch_takes_one_step_at_a_time(grey, accelerator, monkeypatch):
-    monkeypatch.setattr(compute.keras.backend, "backend", lambda: "torch")
+    monkeypatch.setattr(compute, "compiles_several_steps", lambda: False)
     assert completed(grey).compute.steps_per_execution == 1
     with pytest.raises(UsageError, match=r"must be 1\. Received: 10"):
         completed(grey, steps_per_execution=10)

@@ -10,7 +10,7 @@ import numpy as np
 from keras_devae.data.builtin.dsprites import DSpritesRenderer
 from keras_devae.data.own.factor_classes import complete_grid, ranks
 from keras_devae.errors import FailureError
-from keras_devae.files.npz_member import opened_archive, read_header
+from keras_devae.files.archives import opened_archive, read_header
 
 _ROWS_AT_ONCE = 4096
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from keras_devae.data.factor_grid import FactorGrid
 from keras_devae.errors import FailureError
-from keras_devae.files.npz_member import opened_archive, read_header
+from keras_devae.files.archives import opened_archive, read_header
 
 _MEMBER = "images.npy"
 _ROWS_AT_ONCE = 512

@@ -11,7 +11,7 @@ from keras_devae.data.own.binning import class_numbers
 from keras_devae.data.own.factor_classes import complete_grid, distinct_counts
 from keras_devae.data.own.value_range import row_slices, warn_of_range
 from keras_devae.errors import UsageError
-from keras_devae.metrics.matrices import is_masked
+from keras_devae.metrics.arrays import is_masked
 
 
 class ArrayDataset(Dataset):

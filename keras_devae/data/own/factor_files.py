@@ -11,7 +11,7 @@ from keras_devae.checks import path_of
 from keras_devae.data.own.arrays import checked_factors, checked_names
 from keras_devae.data.own.binning import class_numbers
 from keras_devae.errors import FailureError, UsageError
-from keras_devae.files.npz_member import UNREADABLE
+from keras_devae.files.archives import UNREADABLE
 
 #: The files that are looked for beside the pictures of a folder.
 CSV_NAME, NPY_NAME = "factors.csv", "factors.npy"

@@ -32,7 +32,7 @@ from keras_devae.data.own.image_files import (
 from keras_devae.data.own.left_out import left_out_of, pages_left_out, warn_of_left_out
 from keras_devae.data.own.value_range import warn_of_range
 from keras_devae.errors import FailureError, UsageError
-from keras_devae.files.npz_member import check_is_archive, read_arrays
+from keras_devae.files.archives import check_is_archive, read_arrays
 
 __all__ = [
     "PICTURE_SUFFIXES",

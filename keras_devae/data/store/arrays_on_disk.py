@@ -20,7 +20,7 @@ from keras_devae.data.own.factor_classes import complete_grid, distinct_counts
 from keras_devae.data.resizing import resized
 from keras_devae.data.store.file_facts import FileFacts, file_facts
 from keras_devae.errors import FailureError, UsageError
-from keras_devae.files.npz_member import UNREADABLE
+from keras_devae.files.archives import UNREADABLE
 
 FORMAT_VERSION = 2
 IMAGES, FACTORS, RECORD = "images.npy", "factors.npy", "store.json"

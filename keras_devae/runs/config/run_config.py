@@ -160,7 +160,7 @@ class RunConfig:
         if dataset.factor_names is None:
             return chosen
         # Imported where it is needed: what is refused before comes at once.
-        from keras_devae.metrics.variation import check_factors_vary, factors_vary
+        from keras_devae.metrics.rows import check_factors_vary, factors_vary
 
         seen = (dataset, self.evaluation.images, self.training.seed)
         named = self.evaluation.metrics not in (None, ("all",))

@@ -7,7 +7,7 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from keras_devae.checks import at_least, finite_at_least, has_extra, positive
+from keras_devae.checks import at_least, finite_at_least, positive, require_extra
 from keras_devae.errors import FailureError, UsageError
 from keras_devae.studies.engines.base import EndedRun, Engine
 from keras_devae.studies.engines.processes import start_worker
@@ -127,7 +127,7 @@ def _run_on_node(
 
 
 def _connect(address: str | None) -> Any:
-    has_extra("This engine", "ray", "ray")
+    require_extra("This engine", "ray", "ray")
     import ray
 
     # Ray installs a handler of SIGTERM that exits at once and would leave the runs behind.

@@ -347,7 +347,6 @@ def test_warns_of_a_binary_npy(tmp_path):
 OPEN_A_LARGE_FILE = """
 import sys
 import numpy as np
-sys.argv[0] = "keras-devae"  # answers without a backend, as the command line does
 from keras_devae.data.own.user_files import from_npy
 
 def resident():
@@ -375,7 +374,6 @@ def test_does_not_read_a_large_npy_as_a_whole(tmp_path, brightest):
 
 DECODE_LARGE_PICTURES = """
 import sys
-sys.argv[0] = "keras-devae"  # answers without a backend, as the command line does
 from keras_devae.data.own.user_files import from_folder
 
 def peak():
