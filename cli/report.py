@@ -47,7 +47,9 @@ def _of_one(context, directory, output, status):
     from keras_devae.runs import Run
 
     run = Run.open(directory.path)
-    run.check_trained()
+    run.folder.trained_model_file()
+    # Damaged scores are refused before Keras is imported.
+    run.folder.read_metrics()
     status("loading model and data")
     choose_backend(context, run.config.compute.backend)
     run.load()

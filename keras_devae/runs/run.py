@@ -15,7 +15,6 @@ from keras_devae.backend import replicas, start_backend
 from keras_devae.backend.choosing import chosen_backend, preferred_backend, select_backend
 from keras_devae.data import Dataset
 from keras_devae.errors import UsageError
-from keras_devae.process.interruption import Interruption
 from keras_devae.runs.config.run_config import RunConfig, check_before_loading, load_dataset
 from keras_devae.runs.distribution import (
     check_distribution,
@@ -42,9 +41,8 @@ class Run:
     Make one with `Run.new`, `Run.resume` or `Run.open`. The first two claim the folder, so that no
     other process trains the run; the `with` statement ends the claim.
 
-    Where several processes train the run together, each has a `Run` of its own. The chief's writes
-    the folder. A worker's writes a copy that is removed when its process ends, and neither
-    evaluates nor reports. At the end of the `with` they wait for one another.
+    Where several processes train the run together, each has a `Run` of its own, and they wait for
+    one another at the end of the `with`. Only the chief's writes the folder, evaluates and reports.
 
     Attributes:
         folder: The `RunDirectory`.
@@ -101,14 +99,12 @@ class Run:
         Args:
             config: The configuration.
             path: The folder of the run.
-            backend: Keras backend to use; default that of `config`, else what
-                `keras_devae.backend.select_backend` takes.
+            backend: Keras backend; default that of `config`, else as for `select_backend`.
             overwrite: Whether a run that is there already is replaced; default false.
             numbered: Whether a number is appended to `path` where it is taken; default false.
-            adapt: Returns the configuration to use, from the given one and its data set; default
-                the given one.
-            progress: Called with what is done, what is to do, and what it is, while the data set is
-                loaded.
+            adapt: Makes the configuration to use from the given one and its data set; default: as
+                given.
+            progress: Called with what is done, what is to do, and what it is, while images load.
 
         Returns:
             The `Run`, to be used in a `with` statement.
@@ -152,8 +148,7 @@ class Run:
 
         Args:
             path: The folder of the run.
-            backend: Keras backend to use; default `KERAS_BACKEND`, else the run's own where it is
-                installed.
+            backend: Keras backend; default `KERAS_BACKEND`, else the run's own if installed.
             progress: As for `new`.
 
         Returns:
@@ -241,6 +236,10 @@ class Run:
         """The scores from `evaluate`, else those in the folder, or `None` without any."""
         return self.folder.read_metrics() if self._scores is None else self._scores
 
+    def load(self) -> None:
+        """Loads the model and the data set now, and not when they are first asked for."""
+        _ = self.model, self.dataset
+
     def train(self, progress: bool = True) -> VAE:
         """Trains the run to its last step, from the newest checkpoint if there is one.
 
@@ -293,12 +292,7 @@ class Run:
         from keras_devae.runs.training import failures_explained
 
         with failures_explained(self.folder, lambda: "The run stopped"):
-            with Interruption() as interruption:
-                scores = self.score(
-                    progress=_interruptible(interruption, progress),
-                    encoding_progress=_interruptible(interruption, encoding_progress),
-                )
-                interruption.check()
+            scores = self.score(progress=progress, encoding_progress=encoding_progress)
             # Scores and a report make a run a finished one: a report on an earlier model must not
             # stand beside new scores.
             self.folder.report_file.unlink(missing_ok=True)
@@ -362,14 +356,3 @@ def _created(path, overwrite, wanted):
             if free == path:
                 raise
             path = free
-
-
-def _interruptible(interruption, report):
-    """Returns a function that checks for an interruption before it reports progress."""
-
-    def check_and_report(*arguments):
-        interruption.check()
-        if report is not None:
-            report(*arguments)
-
-    return check_and_report

@@ -16,6 +16,7 @@ from keras_devae.files.reading import reason_of
 from keras_devae.models import MODELS, VAE
 from keras_devae.models.layer_advice import losses_of
 from keras_devae.models.saving import UnreadableModelError, load_saved
+from keras_devae.process.interruption import Interruption
 from keras_devae.runs.config.run_config import RunConfig
 from keras_devae.runs.folder import RunDirectory
 
@@ -122,6 +123,7 @@ def score_model(
     run: RunDirectory,
     dataset: Dataset,
     config: RunConfig,
+    progress: Callable[[int, str], None] | None = None,
     encoding_progress: Callable[[int, int], None] | None = None,
     **options: Any,
 ) -> dict[str, Any]:
@@ -132,6 +134,7 @@ def score_model(
         run: The run's folder.
         dataset: The data set.
         config: What is measured, and on how many images.
+        progress: Called with the number of the layer and the name of each metric.
         encoding_progress: Called with the numbers of images encoded and to encode.
         **options: Further arguments of `keras_devae.evaluation.evaluate`.
 
@@ -147,7 +150,12 @@ def score_model(
             f"{dataset.image_shape}. Repeat the variants of the run that change it: "
             f"{', '.join(config.data.variants)}."
         )
-    with run_encoding(model, run, dataset, encoding_progress) as encoding:
+    with (
+        Interruption() as interruption,
+        run_encoding(
+            model, run, dataset, _interruptible(interruption, encoding_progress)
+        ) as encoding,
+    ):
         scores = evaluate(
             model,
             dataset,
@@ -156,7 +164,20 @@ def score_model(
             config.training.seed,
             settings=config.evaluation.metric_settings,
             encoding=encoding,
+            progress=_interruptible(interruption, progress),
             **options,
         )
+        interruption.check()
     scores["settings"]["model_sha256"] = model_hash(model, run)
     return scores
+
+
+def _interruptible(interruption, report):
+    """Returns a function that checks for an interruption before it reports progress."""
+
+    def check_and_report(*arguments):
+        interruption.check()
+        if report is not None:
+            report(*arguments)
+
+    return check_and_report

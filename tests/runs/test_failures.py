@@ -13,7 +13,7 @@ import pytest
 from keras_devae.cli import main
 from keras_devae.errors import FailureError, ran_out_of_memory
 from keras_devae.files import DiskFullError
-from keras_devae.runs import Run, RunDirectory
+from keras_devae.runs import Run, RunDirectory, trained_model
 from keras_devae.runs.checkpoints import CheckpointWriter
 from keras_devae.runs.recorder import RunRecorder
 from keras_devae.runs.trained_model import load_trained
@@ -199,7 +199,7 @@ def test_an_interrupt_that_is_swallowed_while_evaluating_is_not_lost(words, tmp_
             os.kill(os.getpid(), signal.SIGTERM)
         progress(0, "kl")
 
-    monkeypatch.setattr(Run, "score", swallow)
+    monkeypatch.setattr(trained_model, "evaluate", swallow)
     assert call(words) == 143
     assert RunDirectory(tmp_path / "r").read_metrics() is None
 
