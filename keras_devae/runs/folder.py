@@ -188,7 +188,7 @@ class RunDirectory(RunLayout):
         remedy = "Train the run again."
         record = read_record(self.config_file, RunRecord, remedy)
         try:
-            return in_present_form(record)
+            return in_present_form(record, self.config_file)
         except UsageError as error:
             raise FailureError(
                 f"{self.config_file} does not hold the settings of a run: {error} {remedy}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import TYPE_CHECKING, Any
 
 from keras_devae.checks import one_of
@@ -23,6 +23,7 @@ class Setting:
         metavar: What stands for the value in `--help`, or `None`: the name of its type.
         name: What users call it, where the attribute has another name.
         option: The command-line option, where the name does not say it; empty: there is none.
+        repeatable: Whether the option is given once for each entry of a list.
         changes_result: Whether model or scores depend on it.
         needs_training: Whether it means nothing to a model that is fitted in one go.
     """
@@ -32,6 +33,7 @@ class Setting:
     metavar: str | None = None
     name: str | None = None
     option: str | None = None
+    repeatable: bool = False
     changes_result: bool = True
     needs_training: bool = False
 
@@ -61,7 +63,7 @@ class Check:
         return core_schema.with_info_after_validator_function(check, handler(source))
 
 
-def one_of_names(kind: str, names: Callable[[], tuple[str, ...]]) -> Check:
+def one_of_names(kind: str, names: Callable[[], Collection[str]]) -> Check:
     """Returns the check of a name.
 
     Args:

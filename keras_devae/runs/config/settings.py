@@ -6,6 +6,7 @@ configuration, the keys of studies, the groups of a comparison and the table in 
 
 import dataclasses
 import functools
+import types
 import typing
 from typing import Annotated, Any
 
@@ -113,6 +114,7 @@ class DataSettings:
             "Variant of the data set, e.g. noise or subset:1000; repeatable. See the README.",
             metavar="VARIANT",
             option="--variant",
+            repeatable=True,
         ),
     ] = ()
     factors_file: Annotated[
@@ -293,6 +295,22 @@ class Declaration:
     type: Any
     default: Any
     setting: Setting
+
+    @property
+    def value_type(self) -> Any:
+        """Its type where it is given: without `None` and ranges; paths are `PathText`."""
+        kind = self.type.__origin__
+        if isinstance(kind, types.UnionType) or typing.get_origin(kind) is typing.Union:
+            (kind,) = (part for part in typing.get_args(kind) if part is not types.NoneType)
+        is_range = typing.get_origin(kind) is Annotated and kind != PathText
+        return kind.__origin__ if is_range else kind
+
+    @property
+    def default_text(self) -> str:
+        """Its default in words, empty where there is nothing to say."""
+        if self.setting.default_help or self.default in (None, (), {}) or self.default is False:
+            return self.setting.default_help
+        return f"{self.default:g}" if isinstance(self.default, float) else str(self.default)
 
 
 @functools.cache

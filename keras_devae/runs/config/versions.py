@@ -4,27 +4,32 @@ from __future__ import annotations
 
 from typing import Any
 
-from keras_devae.errors import UsageError
+from keras_devae.errors import FailureError
 from keras_devae.runs.config.settings import grouped
 
-#: Version of the form that is written. The first, of release 0.1.0, has no number in the file, its
+#: Number of the form that is written. The first, of release 0.1.0, has no number in the file, its
 #: settings stand side by side, and it does not say what kind of run it is.
 VERSION = 2
 
 
-def in_present_form(record: dict[str, Any]) -> dict[str, Any]:
+def in_present_form(record: dict[str, Any], path: object) -> dict[str, Any]:
     """Returns the content of a `config.json` as the present version writes it.
 
+    Args:
+        record: The content.
+        path: The file, for messages.
+
     Raises:
-        UsageError: If a newer version wrote it, or a setting is unknown.
+        FailureError: If a newer version wrote it.
+        UsageError: If a setting is unknown.
     """
     version = record.get("version", 1)
     if version == VERSION:
         return record
     if version != 1:
-        raise UsageError(
-            f"it is of version {version}, and this keras-devae reads up to {VERSION}. Upgrade "
-            "keras-devae."
+        raise FailureError(
+            f"{path} has the form {version}, and this version of keras-devae reads forms up to "
+            f"{VERSION}: upgrade keras-devae."
         )
     settings = record["settings"]
     return {
