@@ -8,54 +8,38 @@ from keras_devae.cli.options import (
     PATH,
     RUN_NAME,
     json_option,
-    names_from,
     print_json,
     progress_bars,
     runs_folder_option,
-    variants_option,
 )
+from keras_devae.cli.setting_options import setting_options
 from keras_devae.cli.tables import print_table
 from keras_devae.errors import UsageError
 
-_SETTINGS = (
-    "dataset",
-    "source",
-    "data_dir",
-    "image_size",
-    "factors",
-    "variants",
-    "factors_file",
-    "readings",
-    "latent_dim",
-    "network",
-    "batch_size",
-    "learning_rate",
-    "seed",
-)
+#: Setting -> its default in words, where it is not the one of `train`.
+_DEFAULTS = {
+    "dataset": "dsprites",
+    "source": None,
+    "data_dir": None,
+    "image_size": "64",
+    "factors": None,
+    "variants": None,
+    "factors_file": None,
+    "latent_dim": None,
+    "network": None,
+    "batch_size": None,
+    "learning_rate": "0.0005",
+    "seed": None,
+}
+_SETTINGS = (*_DEFAULTS, "readings")
 
 
 @click.command("annealing-test")
-@click.option("--dataset", help="As for `train`.  [default: dsprites]")
-@click.option("--source", help="auto, official or rendered.  [default: auto]")
-@click.option("--data-dir", type=PATH, metavar="FOLDER", help="Folder of the prepared data sets.")
-@click.option("--image-size", type=int, help="Pixels a side.  [default: 64]")
-@click.option(
-    "--factors",
-    callback=lambda context, parameter, text: names_from(text),
-    metavar="NAMES",
-    help="Factors that vary, as for `train`.  [default: all]",
-)
-@variants_option
-@click.option("--factors-file", type=PATH, metavar="FILE", help="Factors of your own images.")
+@setting_options(_DEFAULTS)
 @click.option("--beta-start", type=float, help="[default: 200 for 64x64 pixels, in proportion]")
 @click.option("--beta-end", type=float, help="[default: 1 for 64x64 pixels, in proportion]")
-@click.option("--steps", type=int, help="Steps from one to the other.  [default: 20000]")
-@click.option("--readings", type=int, help="Times information is read.  [default: 50]")
-@click.option("--latent-dim", type=int, help="Latent dimensions.  [default: 10]")
-@click.option("--network", help="convolutional or mlp.  [default: convolutional]")
-@click.option("--batch-size", type=int, help="Images a step.  [default: 64]")
-@click.option("--learning-rate", type=float, help="Of Adam.  [default: 5e-4]")
-@click.option("--seed", type=int, help="Seed of everything random.  [default: 0]")
+@click.option("--steps", type=int, help="Steps from the first beta to the last.  [default: 20000]")
+@click.option("--readings", type=int, help="Times the information is read.  [default: 50]")
 @click.option("--run", type=RUN_NAME, metavar="NAME", help="[default: annealing-DATASET-seedSEED]")
 @runs_folder_option
 @click.option(
@@ -99,7 +83,7 @@ def _new(context, named, runs_dir, name, overwrite, quiet):
     config = annealing_config(named.get("steps", 20_000), **{**defaults, **settings})
     label = None
     if name is None:
-        label = f"annealing-{config.dataset.split(':')[0]}-seed{config.seed}"
+        label = f"annealing-{config.data.dataset.split(':')[0]}-seed{config.training.seed}"
         path = unused_path(runs_dir, label)
     else:
         path = os.path.join(runs_dir, name)
@@ -131,7 +115,7 @@ def _run(context, session, quiet):
     function, run, config, dataset = session
     if not quiet:
         click.echo(f"Data     {dataset.description}")
-        click.echo(f"Run      {run.path}  ({config.backend}, seed {config.seed})")
+        click.echo(f"Run      {run.path}  ({config.compute.backend}, seed {config.training.seed})")
     try:
         with Interruption():
             test = carry_out(function, run, config, dataset, progress=not quiet)
@@ -152,7 +136,7 @@ def _show(test, config, files):
         shown = row["state"] if point is None else f"{point:.3g}"
         rows.append((row["factor"], shown, f"{row['final_share']:.0%}"))
     print_table(titles, rows, right=titles[1:], width=100)
-    size = f"{config.image_size}x{config.image_size}"
+    size = f"{config.data.image_size}x{config.data.image_size}"
     if test.suggested:
         betas = ",".join(f"{beta:g}" for beta in test.suggested)
         click.echo(f"Suggested for DeVAE at {size} pixels: --betas {betas}")

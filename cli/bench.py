@@ -6,57 +6,66 @@ from keras_devae.cli.options import (
     PATH,
     json_option,
     list_of,
-    names_from,
+    parse_names,
     print_json,
     status_line,
 )
+from keras_devae.cli.setting_options import setting_options
 from keras_devae.cli.tables import print_table
 from keras_devae.errors import UsageError
 
+#: Setting -> its default in words, where it is not the one of `train`.
+_DATA_AND_NETWORK = {
+    "model": None,
+    "dataset": "dsprites",
+    "source": None,
+    "image_size": None,
+    "network": None,
+}
+_COMPUTE = {
+    "resident": "as `train` chooses",
+    "steps_per_execution": "as `train` chooses",
+    "jit_compile": None,
+}
+
 
 @click.command()
-@click.option("--model", help="See `keras-devae models`.  [default: devae]")
-@click.option("--dataset", help="As for `train`.  [default: dsprites]")
-@click.option("--source", help="auto, official or rendered.  [default: auto]")
-@click.option("--image-size", type=int, help="Pixels a side: 32, 64 or 128 where drawn.")
-@click.option("--network", help="convolutional or mlp.  [default: convolutional]")
+@setting_options(
+    {"model": None, "dataset": "dsprites", "source": None, "image_size": None, "network": None}
+)
 @click.option(
     "--batch-sizes",
     callback=list_of(int, "whole numbers"),
     metavar="NUMBERS",
-    help="Images a step, with commas.  [default: 64,256]",
+    help="Batch sizes, with commas.  [default: 64,256]",
 )
 @click.option(
     "--precisions",
-    callback=lambda context, parameter, text: names_from(text),
+    callback=parse_names,
     metavar="NAMES",
-    help="off (float32), float16, bfloat16 or mixed, with commas.  [default: off,mixed, which is "
-    "float16 on a GPU and bfloat16 else]",
+    help="off (float32), float16, bfloat16 or mixed (float16 on a GPU, else bfloat16), with "
+    "commas.  [default: off,mixed]",
 )
-@click.option("--seconds", type=float, help="Of each measurement, at least.  [default: 1]")
+@click.option("--seconds", type=float, help="Minimum length of each measurement.  [default: 1]")
 @click.option("--rounds", type=int, help="Repetitions of each measurement.  [default: 5]")
-@click.option(
-    "--resident/--no-resident",
-    default=None,
-    help="Keep the images on the device.  [default: as `train` chooses]",
+@setting_options(
+    {
+        **dict.fromkeys(("resident", "steps_per_execution"), "as `train` chooses"),
+        "jit_compile": None,
+    }
 )
-@click.option(
-    "--steps-per-execution", type=int, help="Steps a compiled call.  [default: as `train` chooses]"
-)
-@click.option("--jit-compile/--no-jit-compile", default=None, help="XLA.  [default: by device]")
-@click.option("--output", type=PATH, metavar="FILE", help="Write the figures to a JSON file too.")
+@click.option("--output", type=PATH, metavar="FILE", help="Also write the figures to a JSON file.")
 @json_option
 @click.pass_context
 def bench(context, as_json, output, **given):
     """Measure how fast training, encoding and data are on this machine, backend by backend.
 
-    Takes some minutes a backend; all that are installed are measured unless --backend names one.
-    Medians and quartiles. Data: batches read with nothing else going on. Waiting for data: the part
-    of a step's time that goes when one batch is used again and again. Memory: the peak of the
-    process in training; where images are kept on the device, at most 16,384 of them are. Page
-    faults: how often a step has the kernel make a page of memory for it. Of peak:
-    what a step's matrix products and convolutions reach beside a product of large matrices in the
-    same precision.
+    Takes some minutes per backend; all installed ones are measured unless --backend names one.
+    Medians and quartiles. Data: batches read while nothing else runs. Waiting for data: the part of
+    a step's time that is saved when one batch is used again and again. Memory: the peak of the
+    process in training, with at most 16,384 images on the device. Page faults: how often a step
+    makes the kernel provide a page of memory. Of peak: the speed of a step's matrix products and
+    convolutions, relative to a product of large matrices in the same precision.
 
     The exit code is 1 if nothing could be measured.
     """

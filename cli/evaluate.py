@@ -1,6 +1,5 @@
 """`keras-devae evaluate`."""
 
-from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -10,14 +9,13 @@ from keras_devae.cli.options import (
     choose_backend,
     evaluation_progress,
     json_option,
-    metric_settings_option,
     names_from,
     option_name,
     print_json,
     say_of_layers,
     status_line,
-    variants_option,
 )
+from keras_devae.cli.setting_options import setting_option
 from keras_devae.cli.tables import print_score_columns, print_scores
 from keras_devae.errors import UsageError
 from keras_devae.files import check_writable, write_json
@@ -35,15 +33,10 @@ from keras_devae.models.layer_advice import losses_of
 )
 @click.option("--metrics", help="Names with commas, or all.  [default: those of the run]")
 @click.option("--layer", default="all", show_default=True, help="Number of a latent layer, or all.")
-@metric_settings_option("that of the run; paper with --codes")
+@setting_option("metric_settings", "that of the run; paper with --codes")
 @click.option("--images", type=click.IntRange(2), help="Images to encode.  [default: the run's]")
-@variants_option
-@click.option(
-    "--factors",
-    callback=lambda context, parameter, text: names_from(text),
-    metavar="NAMES",
-    help="Factors that vary, and NAME=VALUE to hold others, as for `train`.  [default: the run's]",
-)
+@setting_option("variants", "the run's")
+@setting_option("factors", "the run's")
 @click.option(
     "--repeats",
     type=click.IntRange(1, MOST_REPEATS),
@@ -93,7 +86,7 @@ def evaluate(context, run, codes, as_json, output, **given):
         check_writable(output)
     with status_line() as status:
         if run is None:
-            scores, show = _of_codes(codes, given, status)
+            scores, show = _of_codes(context, codes, given, status)
         else:
             scores, show = _of_run(context, run, output, given, status)
     if output:
@@ -122,9 +115,9 @@ def _of_run(context, run, output, given, status):
         chosen["metrics"] = names_from(given["metrics"])
     if given["images"] is not None:
         chosen["evaluation_images"] = given["images"]
-    config = replace(config, **chosen)
+    config = config.replace(**chosen)
     layers = _layers(given["layer"])
-    choose_backend(context, config.backend)
+    choose_backend(context, config.compute.backend)
 
     from keras_devae.runs.finishing import evaluate_run
     from keras_devae.runs.trained_model import load_trained
@@ -134,11 +127,11 @@ def _of_run(context, run, output, given, status):
         load_trained(directory),
         directory,
         dataset,
-        config.resolved(dataset).metrics,
-        config.evaluation_images,
-        config.seed,
+        config.resolved(dataset).evaluation.metrics,
+        config.evaluation.images,
+        config.training.seed,
         layers=layers,
-        settings=config.metric_settings,
+        settings=config.evaluation.metric_settings,
         repeats=given["repeats"],
         representation=given["representation"],
         workers=given["workers"],
@@ -162,16 +155,15 @@ def _variants(given):
     return given
 
 
-def _of_codes(file, given, status):
+def _of_codes(context, file, given, status):
     from keras_devae.evaluation.codes_file import read_codes_file
-    from keras_devae.metrics import evaluate as evaluate_codes
-    from keras_devae.metrics.suite import scores_of
+    from keras_devae.metrics import score_codes
 
     for name in ("images", "layer", "variants", "factors", "representation"):
         if given[name] not in (None, "all", "mean"):
-            raise UsageError(f"{option_name(name)} goes with a run, not with --codes.")
+            raise UsageError(f"{option_name(context, name)} goes with a run, not with --codes.")
     arrays = read_codes_file(file)
-    scores = evaluate_codes(
+    scores = score_codes(
         **arrays,
         metrics=names_from(given["metrics"]),
         settings=given["metric_settings"] or "paper",
@@ -182,7 +174,7 @@ def _of_codes(file, given, status):
         discretizer=given["discretizer"],
         progress=status,
     )
-    return scores, lambda: print_score_columns(["codes"], [scores_of(scores)], [scores["details"]])
+    return scores, lambda: print_score_columns(["codes"], [scores.numbers], [scores.details])
 
 
 def _layers(text):

@@ -90,7 +90,7 @@ def explore(context, run, host, port, browser, images, seed, auth, no_password):
     wanted = _credentials(auth, no_password)
     with Interruption(), listen(host, port) as listener, private_folder():
         credentials = choose_credentials(listener, wanted)
-        choose_backend(context, config.backend)
+        choose_backend(context, config.compute.backend)
 
         from keras_devae.explorer.page import make_page
         from keras_devae.explorer.session import Session

@@ -35,7 +35,7 @@ def export(context, run, path, format_name, layer):
     check_new(path)
     directory = RunDirectory.open(run)
     directory.trained_model_file()
-    choose_backend(context, directory.read_config().backend)
+    choose_backend(context, directory.read_config().compute.backend)
 
     from keras_devae.export import check_export, export_model
     from keras_devae.runs.trained_model import load_trained, scored_losses

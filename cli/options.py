@@ -56,11 +56,10 @@ def say_of_layers(losses, layer=0):
         click.echo(advice, err=True)
 
 
-def option_name(parameter, value=None):
+def option_name(context, name, value=None):
     """Returns the option that a user types for a parameter, that of a flag being off for false."""
-    if value is False:
-        parameter = f"no_{parameter}"
-    return {"variants": "--variant"}.get(parameter, f"--{parameter.replace('_', '-')}")
+    (option,) = (each for each in context.command.params if each.name == name)
+    return (option.secondary_opts if value is False else option.opts)[0]
 
 
 def names_from(text):
@@ -69,6 +68,11 @@ def names_from(text):
     if names is not None and not all(names):
         raise click.BadParameter(f"Names are set apart by commas, none is empty. Got {text!r}.")
     return names
+
+
+def parse_names(context, parameter, text):
+    """Splits names at commas, see `names_from`; the callback of an option."""
+    return names_from(text)
 
 
 def list_of(convert, what):
@@ -199,22 +203,6 @@ def progress_bars(quiet=False):
     finally:
         if errors.is_terminal:
             bars.stop()
-
-
-variants_option = click.option(
-    "--variant",
-    "variants",
-    multiple=True,
-    callback=lambda context, parameter, values: values or None,
-    metavar="VARIANT",
-    help="Variant of the data set, e.g. noise or subset:1000; repeatable. See the README.",
-)
-
-
-def metric_settings_option(default):
-    """Makes the option `--metric-settings`, in whose help the default is `default`."""
-    words = f"paper or fast.  [default: {default}]"
-    return click.option("--metric-settings", metavar="NAME", help=words)
 
 
 runs_folder_option = click.option(

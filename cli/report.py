@@ -25,9 +25,9 @@ def report(context, runs, output):
     them. The page of one run needs its images, that of several only what is in their folders. Both
     are single files that need no network.
     """
-    from keras_devae.comparison.groups import directories_of
+    from keras_devae.comparison.comparing import find_all_runs
 
-    directories = directories_of(runs)
+    directories = find_all_runs(runs)
     is_one = len(directories) == 1
     default = directories[0].report_file
     if not is_one:
@@ -47,7 +47,7 @@ def _of_one(context, directory, output, status):
     config, scores = directory.read_config(), directory.read_metrics()
     directory.trained_model_file()
     status("loading model and data")
-    choose_backend(context, config.backend)
+    choose_backend(context, config.compute.backend)
 
     from keras_devae.reports import write_report
     from keras_devae.runs.trained_model import load_trained

@@ -112,7 +112,7 @@ def _refuse_engines(options, name):
 
 
 def _train(reproduction, engine, retry_failed):
-    from keras_devae.studies.progress import study_progress
+    from keras_devae.studies.progress import show_progress
     from keras_devae.studies.scheduler import carry_out_study
 
     if reproduction.study is None:
@@ -123,7 +123,7 @@ def _train(reproduction, engine, retry_failed):
         f"{reproduction.scale.description}",
         err=True,
     )
-    with study_progress() as report:
+    with show_progress() as report:
         return carry_out_study(reproduction.study, engine, report, retry_failed)
 
 

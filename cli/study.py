@@ -16,7 +16,7 @@ study_argument = click.argument("study", type=PATH, metavar="FILE|FOLDER")
 
 @click.group()
 def study():
-    """Run, watch and tabulate many runs that one file describes."""
+    """Carry out, watch and tabulate the runs that a file describes."""
 
 
 @study.command("run")
@@ -26,37 +26,37 @@ def study():
     "--workers",
     type=int,
     help="Runs at a time; on this machine all share its first GPU, that is the first of "
-    "CUDA_VISIBLE_DEVICES.  [default: 1; on Ray what the cluster has room for]",
+    "CUDA_VISIBLE_DEVICES.  [default: 1; on Ray as many as the cluster has room for]",
 )
-@click.option("--ray-address", metavar="ADDRESS", help="Of the Ray cluster; auto finds it.")
+@click.option("--ray-address", metavar="ADDRESS", help="Address of the Ray cluster; auto finds it.")
 @click.option(
     "--cpus-per-run",
     type=float,
-    help="On Ray: processors of a run, or a part of one.  [default: 1]",
+    help="On Ray: processors per run, or a fraction of one.  [default: 1]",
 )
 @click.option(
-    "--gpus-per-run", type=float, help="On Ray: GPUs of a run, or a part of one.  [default: 0]"
+    "--gpus-per-run", type=float, help="On Ray: GPUs per run, or a fraction of one.  [default: 0]"
 )
-@click.option("--retry-failed", is_flag=True, help="Try runs again that failed before.")
+@click.option("--retry-failed", is_flag=True, help="Retry runs that failed before.")
 @runs_folder_option
 @click.pass_context
 def run_study(context, file, engine, workers, retry_failed, runs_dir, **ray_options):
     """Carry out all runs of a study file that are not done yet.
 
-    The file (TOML or YAML) has a name, settings of every run, and a sweep. Everything lands in
-    RUNS-DIR/NAME: a folder for each run, and logs/. Interrupted runs go on where they were; failed
-    ones do not stop the others.
+    The file (TOML or YAML) has a name, settings of every run, and a sweep. Results are written to
+    RUNS-DIR/NAME: a folder for each run, and logs/. Interrupted runs are resumed; failed ones do
+    not stop the others.
     """
     from keras_devae.backend.choosing import select_backend
     from keras_devae.process.interruption import exit_status
     from keras_devae.studies.engines import make_engine
-    from keras_devae.studies.progress import study_progress, summary
+    from keras_devae.studies.progress import show_progress, summarize_progress
     from keras_devae.studies.scheduler import carry_out_study
     from keras_devae.studies.study import Study
 
     opened = Study.from_file(file, runs_dir)
-    # The processes of the runs take the choice over from the environment. The nodes of a cluster
-    # have defaults of their own.
+    # The processes of the runs inherit the choice through the environment. The nodes of a cluster
+    # have their own defaults.
     if engine != "ray" or context.obj["backend"]:
         select_backend(context.obj["backend"])
     chosen = make_engine(engine, workers, ray_options)
@@ -69,18 +69,18 @@ def run_study(context, file, engine, workers, retry_failed, runs_dir, **ray_opti
         )
     again = same_command(context, without=("retry_failed",))
     try:
-        with study_progress() as report:
-            standing = carry_out_study(opened, chosen, report, retry_failed)
+        with show_progress() as report:
+            progress = carry_out_study(opened, chosen, report, retry_failed)
     except KeyboardInterrupt as ending:
-        click.echo(f"Interrupted. Go on with: {again}", err=True)
+        click.echo(f"Interrupted. Resume with: {again}", err=True)
         context.exit(exit_status(ending))
-    click.echo(f"Study    {summary(standing)}")
-    for run in opened.runs if standing.failed else ():
-        if reason := run.reason():
-            click.echo(f"Failed   {run.name}: {reason}")
-    if standing.failed:
-        click.echo(f"Try what failed again with: {again} --retry-failed")
-    context.exit(1 if standing.failed else 0)
+    click.echo(f"Study    {summarize_progress(progress)}")
+    if progress.failed:
+        for run in opened.runs:
+            if reason := run.reason():
+                click.echo(f"Failed   {run.name}: {reason}")
+        click.echo(f"Retry failed runs with: {again} --retry-failed")
+    context.exit(1 if progress.failed else 0)
 
 
 @study.command()
@@ -106,7 +106,7 @@ def status(study, runs_dir, as_json):
     print_table(titles, [[row[title] for title in titles] for row in texts], width=200)
     click.echo(", ".join(f"{number} {state}" for state, number in counts.items()))
     if counts["failed"]:
-        click.echo("Try what failed again with: keras-devae study run FILE --retry-failed")
+        click.echo("Retry failed runs with: keras-devae study run FILE --retry-failed")
 
 
 @study.command()
@@ -115,7 +115,7 @@ def status(study, runs_dir, as_json):
 @click.option("--output", type=PATH, metavar="FILE", help="CSV file to write.  [default: print it]")
 @json_option
 def table(study, runs_dir, output, as_json):
-    """Collect all results: a row for each run, latent layer and metric, with every setting."""
+    """Collect all results: a row per run, latent layer and metric, with every setting."""
     from keras_devae.comparison.tables import csv_text
     from keras_devae.files import check_writable, write_text
     from keras_devae.studies.study import Study

@@ -10,17 +10,14 @@ from keras_devae.cli.options import (
     evaluation_progress,
     is_typed,
     json_option,
-    list_of,
-    metric_settings_option,
-    names_from,
     option_name,
     print_json,
     progress_bars,
     runs_folder_option,
     say_of_layers,
     status_line,
-    variants_option,
 )
+from keras_devae.cli.setting_options import ALL_SETTINGS, model_options, setting_options
 from keras_devae.cli.tables import print_scores
 from keras_devae.errors import UsageError
 from keras_devae.models.declarations import (
@@ -30,132 +27,17 @@ from keras_devae.models.declarations import (
 )
 from keras_devae.models.layer_advice import losses_of
 
-
-def _counts(context, parameter, text):
-    if text is None:
-        return None
-    pairs = [part.partition("=") for part in names_from(text)]
-    if not all(name and count.isdecimal() for name, _, count in pairs):
-        raise click.BadParameter(f"Expected NAME=COUNT with commas. Received: {text}.")
-    return {name: int(count) for name, _, count in pairs}
-
-
-_KINDS = {
-    "number": {"type": float},
-    "whole": {"type": int},
-    "text": {},
-    "flag": {"is_flag": True, "default": None},
-    "numbers": {"callback": list_of(float, "numbers"), "metavar": "NUMBERS"},
-    "wholes": {"callback": list_of(int, "whole numbers"), "metavar": "NUMBERS"},
-}
-
-
-def _model_options(command):
-    """Adds the options of all models to a command, each once."""
-    takers = {}
-    for model, entry in MODEL_CATALOGUE.items():
-        for name, option in entry.options.items():
-            takers.setdefault(name, {})[model] = option
-    for name, options in sorted(takers.items(), reverse=True):
-        flag = f"--{name.replace('_', '-')}"
-        kinds, texts = {o.kind for o in options.values()}, {o.help for o in options.values()}
-        text = texts.pop() if len(texts) == 1 else "See `keras-devae models`."
-        click.option(flag, help=f"{', '.join(options)}: {text}", **_KINDS[kinds.pop()])(command)
-    return command
-
-
 _NOT_SETTINGS = ("run", "runs_dir", "resume_run", "overwrite", "as_json")
 
 
 @click.command()
 @click.option("--preset", metavar="NAME", help="Settings to start from: quick, small or paper.")
-@click.option("--model", help="See `keras-devae models`.  [default: devae]")
-@click.option(
-    "--dataset",
-    help="See `keras-devae data list`; or npz:PATH, npy:PATH, folder:PATH.  [default: shapes3d]",
-)
-@click.option("--source", help="auto, official or rendered.  [default: auto]")
-@click.option("--data-dir", type=PATH, metavar="FOLDER", help="Folder of the prepared data sets.")
-@click.option("--image-size", type=int, help="Pixels a side: 32, 64 or 128 where drawn.")
-@click.option(
-    "--drop-duplicate-orientation", is_flag=True, default=None, help="dSprites without its 40th."
-)
-@click.option(
-    "--factors",
-    callback=lambda context, parameter, text: names_from(text),
-    metavar="NAMES",
-    help="Factors that vary, and NAME=VALUE to hold others, with commas.  [default: all vary]",
-)
-@variants_option
-@click.option(
-    "--factors-file", type=PATH, metavar="FILE", help="Factors of your own images: CSV or .npy."
-)
-@click.option(
-    "--bins",
-    callback=_counts,
-    metavar="NAME=COUNT",
-    help="Bins for continuous factors of your own images, with commas.",
-)
-@click.option(
-    "--skip-damaged", is_flag=True, default=None, help="Leave out damaged pictures of a folder."
-)
-@click.option(
-    "--resident/--no-resident",
-    default=None,
-    help="Keep the whole data set on the device.  [default: on an accelerator, if it fits]",
-)
-@click.option("--latent-dim", type=int, help="Latent dimensions.  [default: 10]")
-@click.option("--network", help="convolutional or mlp.  [default: convolutional]")
-@click.option("--likelihood", help="bernoulli or gaussian.  [default: by the number of channels]")
-@click.option(
-    "--network-units",
-    callback=list_of(int, "whole numbers"),
-    metavar="NUMBERS",
-    help="Widths of the hidden layers of mlp, with commas.  [default: 1200,1200]",
-)
-@click.option(
-    "--likelihood-sigma",
-    type=float,
-    help="Standard deviation of gaussian pixels.  [default: the plain squared error]",
-)
-@click.option("--batch-size", type=int, help="Images a step.  [default: 64]")
-@click.option("--steps", type=int, help="Steps in all.  [default: 20000]")
-@click.option("--learning-rate", type=float, help="Of Adam.  [default: 1e-4]")
-@click.option("--seed", type=int, help="Seed of everything random.  [default: 0]")
-@click.option("--checkpoint-every", type=int, help="Steps between checkpoints.  [default: 500]")
-@click.option("--keep", type=int, help="Checkpoints to keep, the newest ones.  [default: 2]")
-@click.option("--steps-per-execution", type=int, help="Steps a call.  [default: by device]")
-@click.option("--jit-compile/--no-jit-compile", default=None, help="XLA.  [default: by device]")
-@click.option(
-    "--deterministic", is_flag=True, default=None, help="The same bits every time, if slower."
-)
-@click.option(
-    "--mixed-precision",
-    help="off, float16 or bfloat16.  [default: float16 on a GPU; on TensorFlow, bfloat16 on a CPU "
-    "with instructions for it; else off]",
-)
-@click.option("--distribute", help="data-parallel: on all devices.  [default: on one]")
-@click.option(
-    "--metrics",
-    callback=lambda context, parameter, text: names_from(text),
-    help="Names with commas, or all.  [default: mig, active_variables, kl, reconstruction_error]",
-)
-@metric_settings_option("paper")
-@click.option(
-    "--track",
-    callback=lambda context, parameter, text: names_from(text),
-    metavar="NAMES",
-    help="Measure while training: names of metrics, information, sampled-information, kl, "
-    "traversal or speed, with commas.",
-)
-@click.option("--track-every", type=int, help="Steps between these.  [default: 1000]")
-@click.option("--tensorboard", is_flag=True, default=None, help="Also write them for TensorBoard.")
-@click.option("--evaluation-images", type=int, help="Images for the metrics.  [default: 10000]")
+@setting_options(ALL_SETTINGS)
 @click.option(
     "--run", type=RUN_NAME, metavar="NAME", help="Name of the run.  [default: from the settings]"
 )
 @runs_folder_option
-@_model_options
+@model_options
 @click.option(
     "--resume", "resume_run", type=PATH, metavar="RUN", help="Go on with an interrupted run."
 )
@@ -208,7 +90,7 @@ def _resumed(context, given):
     if others:
         raise UsageError(
             "A resumed run keeps its name and settings: leave out "
-            f"{', '.join(option_name(name, given[name]) for name in others)}."
+            f"{', '.join(option_name(context, name, given[name]) for name in others)}."
         )
     run = RunDirectory.open(given["resume_run"])
     with progress_bars(given["as_json"]) as progress:
@@ -217,9 +99,9 @@ def _resumed(context, given):
 
 def _scaling_note(given, config):
     """Says which defaults were scaled, and by what."""
-    options = MODEL_CATALOGUE[config.model].options
-    factors = scaling_factors((config.image_size,) * 2, config.steps)
-    size = f"{config.image_size}x{config.image_size} pixels"
+    options = MODEL_CATALOGUE[config.model.name].options
+    factors = scaling_factors((config.data.image_size,) * 2, config.training.steps)
+    size = f"{config.data.image_size}x{config.data.image_size} pixels"
     reasons = {"pixels": size, "steps": "run length", "rate": "run length"}
     scaled = {reason: [] for reason in reasons.values()}
     for name, option in options.items():
@@ -241,8 +123,8 @@ def _run(context, function, run, config, dataset, quiet, note=""):
     if not quiet:
         click.echo(f"Data     {dataset.description}")
         click.echo(f"Model    {_describe(config)}{note}")
-        click.echo(f"Run      {run.path}  ({config.backend}, seed {config.seed})")
-        if not MODEL_CATALOGUE[config.model].fitted:
+        click.echo(f"Run      {run.path}  ({config.compute.backend}, seed {config.training.seed})")
+        if not MODEL_CATALOGUE[config.model.name].fitted:
             click.echo(f"Compute  {describe_choices(config)}")
     try:
         with Interruption():
@@ -270,22 +152,23 @@ def _carry_out(function, run, config, dataset, quiet):
     with explained(run, lambda: "The run stopped"):
         model = function(config, run, dataset, progress=not quiet)
         if is_worker(config):
-            wait_for_all_processes(config.distribute)
+            wait_for_all_processes(config.compute.distribute)
             return {}, {}
         with status_line(quiet) as status:
             progress = evaluation_progress(status, passing=True)
             outcome = finish(model, config, run, dataset, **progress)
-        wait_for_all_processes(config.distribute)
+        wait_for_all_processes(config.compute.distribute)
         return outcome
 
 
 def _describe(config):
-    options = "".join(f", {name} {_plain(value)}" for name, value in config.model_options.items())
-    if MODEL_CATALOGUE[config.model].fitted:
-        return f"{config.model}{options}; {config.latent_dim} components"
+    options = "".join(f", {name} {_plain(value)}" for name, value in config.model.options.items())
+    if MODEL_CATALOGUE[config.model.name].fitted:
+        return f"{config.model.name}{options}; {config.model.latent_dim} components"
+    model, training = config.model, config.training
     return (
-        f"{config.model}{options}; {config.likelihood} likelihood, "
-        f"{config.latent_dim} latent dimensions, {config.steps} steps of {config.batch_size} images"
+        f"{model.name}{options}; {model.likelihood} likelihood, {model.latent_dim} latent "
+        f"dimensions, {training.steps} steps of {training.batch_size} images"
     )
 
 

@@ -1,6 +1,6 @@
-"""Put the scores of finished runs side by side, each layer of each, as a Markdown table.
+"""Put the scores of finished runs side by side, layer by layer, as a Markdown table.
 
-`keras-devae compare` has the mean and the spread over seeds of one layer.
+`keras-devae compare` shows the mean and the spread over seeds of one layer.
 
 python examples/compare_runs.py runs table.md
 """
@@ -25,7 +25,7 @@ def rows(folder):
     for run in find_runs(folder):
         scores = run.read_metrics()
         for layer in scores["layers"] if scores else []:
-            name = run.read_config().model
+            name = run.read_config().model.name
             label = f"{name}, layer {layer['layer']}" if len(scores["layers"]) > 1 else name
             cells = (f"{layer[key]:{digits}}" for key, digits in COLUMNS.values())
             yield [label, *cells]

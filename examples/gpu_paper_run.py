@@ -66,16 +66,18 @@ def main(folder="runs/paper", **settings):
 
     machine = describe_machine()
     print(f"{accelerator_facts()[0] or machine['processor']}; {machine['versions']}")
-    print(f"{data.description}; {config.steps} steps of {config.batch_size} images")
+    print(
+        f"{data.description}; {config.training.steps} steps of {config.training.batch_size} images"
+    )
     print(f"{chosen_backend()}: {describe_choices(config)}", flush=True)
     model = train(config, run, data)
     rates = speeds(run)
     middle = statistics.median(rates) if rates else None
     if rates:
-        print(f"{middle:.1f} steps/s, {middle * config.batch_size:,.0f} images/s (median)")
+        print(f"{middle:.1f} steps/s, {middle * config.training.batch_size:,.0f} images/s (median)")
     else:
         print("The run was too short to time: it takes more --steps than one compiled call has.")
-    scores = evaluate(model, data, ["mig"], config.evaluation_images, config.seed)
+    scores = evaluate(model, data, ["mig"], config.evaluation.images, config.training.seed)
     run.write_metrics(scores)
     for layer in scores["layers"]:
         print(f"layer {layer['layer']}: MIG {layer['mig.score']:.3f}")

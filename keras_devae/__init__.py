@@ -1,20 +1,18 @@
 """Disentangled representation learning on images with Keras 3.
 
-`import keras_devae` registers every model and layer with Keras, so that saved models load without
-further ado. The command line is the exception, and so are the processes of a study: they answer
-`--help` and choose the backend before any is imported, and so find this package's contents where
-they first use them.
+`import keras_devae` imports no backend. Every model and layer is registered with Keras as soon as
+both are imported, in either order, so that `keras.models.load_model` loads saved models without
+further ado.
 """
 
 import importlib
-import os
 import sys
-import warnings
 
-from keras_devae.process.startup import prepare_process, warn_if_slow
+from keras_devae.backend.starting import enable_onednn, is_started, warn_if_slow
+from keras_devae.models.declarations import MODEL_CATALOGUE
+from keras_devae.process.allocator import allocator
+from keras_devae.process.imports import CallOnceImported, FormerModule, warn_of_former_name
 from keras_devae.version import __version__
-
-prepare_process()
 
 _SUBMODULES = (
     "backend",
@@ -38,32 +36,16 @@ _SUBMODULES = (
     "schedules",
     "studies",
 )
-_MODELS = (
-    "DEFT",
-    "DIPVAE",
-    "ICA",
-    "PCA",
-    "VAE",
-    "AnnealedVAE",
-    "BetaTCVAE",
-    "BetaVAE",
-    "CascadeVAE",
-    "CascadeVAEC",
-    "ControlVAE",
-    "DeVAE",
-    "DeVAELinear",
-    "DeVAEParallel",
-    "DeVAESingle",
-    "DynamicVAE",
-    "FactorVAE",
-    "JointVAE",
-)
-
-#: Names of version 0.1.0 -> where their contents are now.
+_MODELS = tuple(declaration.class_name for declaration in MODEL_CATALOGUE.values())
+#: Name of a module in version 0.1.0 -> its present name.
 _FORMER = {
     "distribution": "backend.replicas",
     "encoding": "evaluation.encoding",
     "experiments": "runs",
+    "experiments.benchmark": "runs.benchmark",
+    "experiments.report": "reports",
+    "experiments.reproduction": "reproduction",
+    "experiments.studies": "studies",
     "latents": "evaluation.latents",
     "pictures": "figures.of_models",
     "pipeline": "input.batches",
@@ -72,32 +54,35 @@ _FORMER = {
 __all__ = ["__version__", *_MODELS, *_SUBMODULES]
 
 
-def __getattr__(name):
+def __getattr__(name: str) -> object:
     if name in _MODELS:
         return getattr(importlib.import_module("keras_devae.models"), name)
     if name in _SUBMODULES:
         return importlib.import_module(f"keras_devae.{name}")
     if name in _FORMER:
-        now = f"keras_devae.{_FORMER[name]}"
-        warnings.warn(
-            f"keras_devae.{name} is now {now}; the old name goes with the next version.",
-            DeprecationWarning,
-            stacklevel=2,
-        )
-        return importlib.import_module(now)
+        present = f"keras_devae.{_FORMER[name]}"
+        warn_of_former_name(f"keras_devae.{name}", present)
+        return importlib.import_module(present)
     raise AttributeError(f"module 'keras_devae' has no attribute {name!r}")
 
 
-def __dir__():
+def __dir__() -> list[str]:
     return sorted(__all__)
 
 
-_program = os.path.basename(sys.argv[0]) if sys.argv else ""
-_is_command = _program in ("keras-devae", "keras-devae.exe", "keras-devae-script.py")
-# While `python -m keras_devae.cli` looks for its module, Python's argv[0] is "-m".
-_modules_run = ("keras_devae.cli", "keras_devae.studies.worker")
-_is_command |= _program == "-m" and any(module in sys.orig_argv for module in _modules_run)
-if not _is_command:
-    # Registers every class with Keras.
+def _register_models() -> None:
+    """Imports all models, which registers them and their layers with Keras."""
     _ = importlib.import_module("keras_devae.models").MODELS
+
+
+for _former, _present in _FORMER.items():
+    sys.modules[f"keras_devae.{_former}"] = FormerModule(
+        f"keras_devae.{_former}", f"keras_devae.{_present}"
+    )
+enable_onednn()
+allocator()
+if is_started():
+    _register_models()
     warn_if_slow(importlib.import_module("keras_devae.backend").computes_with_onednn())
+else:
+    CallOnceImported("keras", "keras_devae", _register_models)

@@ -1,14 +1,16 @@
 """Checks that the library and the command line share; they import nothing heavy."""
 
+from __future__ import annotations
+
 import importlib.util
 import math
 import numbers
 import os
 import re
 import reprlib
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping, Sized
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from keras_devae.errors import UsageError, unknown_name
 
@@ -17,22 +19,28 @@ if TYPE_CHECKING:
 
 #: A NumPy array; shapes and dtypes are in the docstrings.
 Array: TypeAlias = "np.ndarray[Any, np.dtype[Any]]"
+#: A path, which `pathlib.Path` takes.
+AnyPath: TypeAlias = "str | os.PathLike[str]"
 #: A tensor of whichever backend Keras uses.
 Tensor: TypeAlias = Any
 
-#: What a run, or a study, may be called: a folder of that name can be made everywhere, and typed.
+_T = TypeVar("_T")
+_Function = TypeVar("_Function", bound=Callable[..., Any] | None)
+_Sized = TypeVar("_Sized", bound=Sized)
+
+#: Names of runs and studies: a folder of that name can be made on any system, and typed.
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
-#: Longest name of a run: a number or a suffix behind it has to fit too.
+#: Longest name of a run: a number or a suffix has to fit behind it.
 _NAME_LENGTH = 200
 #: Longest name of a file, in bytes, on nearly all file systems, and longest path.
 _FILE_NAME_BYTES, _PATH_BYTES = 255, 4096
 #: Units, and latent dimensions, of one layer beyond which no machine has the memory.
 MOST_UNITS = 1_000_000
-#: Layers that a model may have; the largest published ones have a tenth of it.
+#: Most entries of a list of betas or widths; the largest published models have a tenth of that.
 _MOST_PARTS = 100
 #: The first number that 64 bits with a sign do not hold.
 _TOO_LARGE = 2**63
-#: Writes values as Python does; what is nested deeply cannot be written by Python itself.
+#: Writes values as Python does, but also those that are nested too deeply for Python.
 _SHORT = reprlib.Repr()
 _SHORT.maxlevel, _SHORT.maxstring, _SHORT.maxother, _SHORT.maxlong = 3, 200, 200, 80
 #: Pixels a side of the images that the convolutional networks take.
@@ -41,19 +49,16 @@ CONVOLUTIONAL_SIZES = (32, 64, 128)
 _MOST_CHANNELS_FIRST = 5
 
 
-def run_name(what, name):
-    """Checks the name of a run or a study, which becomes that of its folder.
+def run_name(what: str, name: object) -> str:
+    """Checks and returns the name of a run or a study, which becomes the name of its folder.
 
     Args:
         what: What was given, for the message, e.g. `"--run"`.
         name: What was received.
 
-    Returns:
-        The name.
-
     Raises:
-        UsageError: If it is anything but letters, digits, dots, dashes and underscores, begins with
-            another character than a letter or a digit, or is longer than 200.
+        UsageError: If it does not consist of up to 200 letters, digits, dots, dashes and
+            underscores, or does not begin with a letter or a digit.
     """
     if not (isinstance(name, str) and len(name) <= _NAME_LENGTH and _NAME.fullmatch(name)):
         raise UsageError(
@@ -63,19 +68,16 @@ def run_name(what, name):
     return name
 
 
-def usable_path(what, path):
-    """Checks a path that somebody has given; whether anything is there is not asked.
+def usable_path(what: str, path: object) -> Path:
+    """Checks and returns a path, whether or not anything exists there.
 
     Args:
         what: What was given, the beginning of a sentence, e.g. `"--data-dir"`.
-        path: What was received: a text or a `pathlib.Path`.
-
-    Returns:
-        The `pathlib.Path`.
+        path: What was received: a string or a `pathlib.Path`.
 
     Raises:
-        UsageError: If it is empty, as an unset variable of a shell is, or no path at all, or no
-            file system could hold it, or it cannot be printed.
+        UsageError: If it is no path, is empty, as an unset variable of a shell is, cannot be
+            printed, or no file system could hold it.
     """
     if not isinstance(path, (str, os.PathLike)) or isinstance(os.fspath(path), bytes):
         raise UsageError(f"{what} must be a path. Received: {shown(path)}.")
@@ -83,7 +85,7 @@ def usable_path(what, path):
     if not text.strip():
         raise UsageError(
             f"{what} must not be empty. Received: {text!r}. Is a variable of the shell not set? "
-            "The present folder is '.'."
+            "The current folder is '.'."
         )
     reason = _unusable(text)
     if reason is not None:
@@ -91,40 +93,37 @@ def usable_path(what, path):
     return Path(path)
 
 
-def expanded_path(what, path):
-    """Checks a path, see `usable_path`, and puts the home folder in place of a `~`."""
+def expanded_path(what: str, path: object) -> Path:
+    """Checks a path, see `usable_path`, and expands a leading `~` to the home folder."""
     try:
         return usable_path(what, path).expanduser()
     except RuntimeError:
         raise UsageError(
-            f"{what} begins with the home folder of a user who is not known here. Received: "
+            f"{what} begins with the home folder of a user who does not exist here. Received: "
             f"{shown(path)}."
         ) from None
 
 
-def _unusable(text):
-    """Says what keeps a text from being a path, or returns `None`."""
+def _unusable(text: str) -> str | None:
+    """Says what keeps a string from being a path, or returns `None`."""
     if any(ord(character) < 32 or ord(character) == 127 for character in text):
-        return "holds a control character, such as the end of a line"
+        return "contains a control character, such as the end of a line"
     try:
         sizes = [len(part.encode("utf-8")) for part in text.split("/")]
     except UnicodeEncodeError:
-        return "holds a character that is not text"
+        return "contains a character that is not text"
     if max(sizes) > _FILE_NAME_BYTES or sum(sizes) + len(sizes) > _PATH_BYTES:
         return f"is too long: a name has at most {_FILE_NAME_BYTES} bytes, a path {_PATH_BYTES}"
     return None
 
 
-def at_least(name, value, least):
-    """Checks an integer.
+def at_least(name: str, value: int, least: int) -> int:
+    """Checks and returns an integer.
 
     Args:
-        name: The argument's name, for the message.
+        name: Name of the argument, for the message.
         value: What was received.
         least: The smallest value allowed.
-
-    Returns:
-        The value.
 
     Raises:
         UsageError: If it is smaller, or not a whole number.
@@ -138,14 +137,14 @@ def at_least(name, value, least):
     return value
 
 
-def finite(name, value):
+def finite(name: str, value: float) -> float:
     """Checks a finite number and returns it as a float, see `at_least`."""
     if not _is_finite(value):
         raise UsageError(f"`{name}` must be a finite number. Received: {shown(value)}.")
     return float(value)
 
 
-def finite_at_least(name, value, least=0.0):
+def finite_at_least(name: str, value: float, least: float = 0.0) -> float:
     """Checks a finite number, see `at_least`; `least` itself is allowed, default 0."""
     if not (_is_finite(value) and value >= least):
         raise UsageError(
@@ -155,7 +154,7 @@ def finite_at_least(name, value, least=0.0):
     return value
 
 
-def positive(name, value):
+def positive(name: str, value: float) -> float:
     """Checks a finite number above 0, see `at_least`."""
     if not (_is_finite(value) and value > 0):
         raise UsageError(
@@ -164,26 +163,26 @@ def positive(name, value):
     return value
 
 
-def one_of(kind, value, known):
-    """Checks a name, see `keras_devae.errors.unknown_name` for the arguments, and returns it."""
+def one_of(kind: str, value: object, known: Iterable[str]) -> str:
+    """Checks and returns a name, see `keras_devae.errors.unknown_name` for the arguments."""
     if not isinstance(value, str) or value not in known:
         raise unknown_name(kind, value if isinstance(value, str) else shown(value), known)
     return value
 
 
-def flag(name, value):
+def flag(name: str, value: object) -> bool:
     """Checks a switch, true or false, see `at_least`."""
     if type(value).__name__ not in ("bool", "bool_"):
         raise UsageError(f"`{name}` must be true or false. Received: {shown(value)}.")
     return bool(value)
 
 
-def listed(name, values, what):
+def listed(name: str, values: Iterable[_T], what: str) -> tuple[_T, ...]:
     """Checks a list and returns it as a tuple.
 
     Args:
-        name: The argument's name, for the message.
-        values: What was received: anything that can be gone through, but texts and dictionaries.
+        name: Name of the argument, for the message.
+        values: What was received: any iterable but strings and dictionaries.
         what: What it must be a list of, e.g. `"numbers"`.
 
     Raises:
@@ -192,13 +191,13 @@ def listed(name, values, what):
     try:
         if not isinstance(values, (str, bytes, Mapping)):
             return tuple(values)
-    except TypeError:  # Arrays without an axis say that they can be gone through.
+    except TypeError:  # Arrays without an axis claim to be iterable.
         pass
     raise UsageError(f"`{name}` must be a list of {what}. Received: {shown(values)}.")
 
 
-def _few(name, values):
-    """Refuses a list with a part of a model for each entry that no machine could build."""
+def _few(name: str, values: _Sized) -> _Sized:
+    """Refuses a list with so many parts of a model that no machine could build it."""
     if len(values) > _MOST_PARTS:
         raise UsageError(
             f"`{name}` must have at most {_MOST_PARTS} entries. Received: {len(values):,}."
@@ -206,38 +205,29 @@ def _few(name, values):
     return values
 
 
-def pressures(name, values):
-    """Checks a list of beta values and returns it as a tuple of floats, see `at_least`."""
-    values = _few(name, listed(name, values, "numbers"))
-    values = tuple(finite_at_least(name, value) for value in values)
-    if not values:
+def pressures(name: str, values: Iterable[float]) -> tuple[float, ...]:
+    """Checks a list of betas and returns it as a tuple of floats, see `at_least`."""
+    checked = _few(name, listed(name, values, "numbers"))
+    if not checked:
         raise UsageError(f"`{name}` must hold at least one number. Received none.")
-    return tuple(float(value) for value in values)
+    return tuple(float(finite_at_least(name, value)) for value in checked)
 
 
-def widths(name, values):
+def widths(name: str, values: Iterable[int]) -> tuple[int, ...]:
     """Checks a list of widths of layers and returns it as a tuple of integers, see `at_least`."""
-    values = _few(name, listed(name, values, "whole numbers"))
-    for value in values:
+    checked = _few(name, listed(name, values, "whole numbers"))
+    for value in checked:
         if at_least(name, value, 1) > MOST_UNITS:
             raise UsageError(f"`{name}` must be at most {MOST_UNITS:,} each. Received: {value:,}.")
-    return tuple(map(int, values))
+    return tuple(map(int, checked))
 
 
-def path_of(name, value):
-    """Checks the name of a file or folder and returns it as a `Path`, `~` expanded.
-
-    Args:
-        name: The argument's name, for the message.
-        value: What was received: a text or a path.
-
-    Raises:
-        UsageError: See `usable_path`.
-    """
+def path_of(name: str, value: object) -> Path:
+    """Checks an argument that is a path, see `usable_path`, and returns it with `~` expanded."""
     return expanded_path(f"`{name}`", value)
 
 
-def texts(name, values):
+def texts(name: str, values: Iterable[str]) -> tuple[str, ...]:
     """Checks a list of texts and returns it as a tuple, see `at_least`."""
     checked = listed(name, values, "texts")
     if not all(isinstance(value, str) for value in checked):
@@ -245,7 +235,7 @@ def texts(name, values):
     return checked
 
 
-def check_printable(name, values):
+def check_printable(name: str, values: Iterable[str]) -> None:
     """Raises a `UsageError` for a text that would move the cursor or colour a terminal."""
     for value in values:
         if not value.isprintable():
@@ -254,24 +244,25 @@ def check_printable(name, values):
             )
 
 
-def function_or_none(name, value):
+def function_or_none(name: str, value: _Function) -> _Function:
     """Checks a function that may be left out, see `at_least`."""
     if value is not None and not callable(value):
         raise UsageError(f"`{name}` must be a function or None. Received: {shown(value)}.")
     return value
 
 
-def image_shape_of(value):
+def image_shape_of(value: Iterable[int]) -> tuple[int, int, int]:
     """Checks `image_shape` and returns it as a tuple of three integers, see `at_least`."""
     sides = listed("image_shape", value, "three whole numbers, (height, width, channels)")
     if len(sides) != 3 or not all(_is_whole(side) and side >= 1 for side in sides):
         raise UsageError(
             f"`image_shape` must be (height, width, channels). Received: {shown(value)}."
         )
-    return tuple(map(int, sides))
+    height, width, channels = map(int, sides)
+    return height, width, channels
 
 
-def check_dataset(dataset):
+def check_dataset(dataset: object) -> None:
     """Raises a `UsageError` unless it has what every data set of this package has."""
     if not all(hasattr(dataset, name) for name in ("images", "factors", "factor_names")):
         raise UsageError(
@@ -280,27 +271,21 @@ def check_dataset(dataset):
         )
 
 
-def check_model(model):
+def check_model(model: object) -> None:
     """Raises a `UsageError` unless it has what every model of this package has."""
     if not hasattr(model, "layer_posterior"):
         raise UsageError(
             "`model` must be a model of this package. Received: a value of type "
             f"{type(model).__name__}; scores of codes from elsewhere are "
-            "`keras_devae.metrics.evaluate(codes, factors)`."
+            "`keras_devae.metrics.score_codes(codes, factors)`."
         )
 
 
-def check_channels_last(image_shape):
-    """Checks that the shape of an image is not (channels, height, width), as PyTorch has it.
+def check_channels_last(image_shape: tuple[int, ...]) -> None:
+    """Raises a `UsageError` for the shape of an image with the channels first, as PyTorch has it.
 
-    Only a shape that can hardly be meant otherwise counts as such: at most 5 channels, and more
-    pixels than that both ways. Small and narrow images with few channels pass.
-
-    Args:
-        image_shape: Shape of one image, of three dimensions.
-
-    Raises:
-        UsageError: If the channels come first.
+    Only a shape that can hardly mean anything else is refused: at most 5 channels, and more than 5
+    pixels both ways. Small and narrow images with few channels pass.
     """
     first, *others = image_shape
     if all(isinstance(side, numbers.Integral) for side in image_shape) and (
@@ -313,15 +298,8 @@ def check_channels_last(image_shape):
         )
 
 
-def check_convolutional_size(image_shape):
-    """Checks that the convolutional networks take images of some shape.
-
-    Args:
-        image_shape: `(height, width, channels)`.
-
-    Raises:
-        UsageError: If they are not squares of `CONVOLUTIONAL_SIZES` pixels.
-    """
+def check_convolutional_size(image_shape: tuple[int, ...]) -> None:
+    """Raises a `UsageError` unless images are squares of `CONVOLUTIONAL_SIZES` pixels."""
     height, width = image_shape[:2]
     if height != width or height not in CONVOLUTIONAL_SIZES:
         raise UsageError(
@@ -330,11 +308,11 @@ def check_convolutional_size(image_shape):
         )
 
 
-def shown(value, spell=_SHORT.repr):
-    """Returns what was received in one line, as short as a sentence bears.
+def shown(value: object, spell: Callable[[object], str] = _SHORT.repr) -> str:
+    """Returns what was received in one line that is short enough for a message.
 
     Args:
-        value: What was received, nested however deep.
+        value: What was received.
         spell: Function that makes it text; by default as Python writes it, cut in length and depth.
     """
     if isinstance(value, int) and value.bit_length() > 256:
@@ -343,13 +321,13 @@ def shown(value, spell=_SHORT.repr):
     return text if len(text) <= 80 else f"{text[:60]}... ({type(value).__name__})"
 
 
-def has_extra(what, module, extra):
+def require_extra(what: str, module: str, extra: str) -> None:
     """Raises a `UsageError` unless a module of one of the package's extras is installed.
 
     Args:
-        what: What needs it, the beginning of a sentence.
+        what: What needs the module, the beginning of a sentence.
         module: Name of the module.
-        extra: Name of the extra that brings it.
+        extra: Name of the extra that installs it.
     """
     if importlib.util.find_spec(module) is None:
         raise UsageError(
@@ -358,11 +336,11 @@ def has_extra(what, module, extra):
         )
 
 
-def _is_whole(value):
+def _is_whole(value: object) -> bool:
     return isinstance(value, numbers.Integral) and not isinstance(value, bool)
 
 
-def _is_finite(value):
+def _is_finite(value: object) -> bool:
     if not isinstance(value, numbers.Real) or isinstance(value, bool):
         return False
     try:

@@ -1,31 +1,53 @@
-"""Encoder and decoder for use without this package: SavedModel and ONNX."""
+"""Exports encoder and decoder for use without this package: SavedModel and ONNX."""
+
+from __future__ import annotations
 
 import contextlib
 import functools
 import importlib.util
 import os
-import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
 
 import keras
 import numpy as np
 from keras import ops
 
-from keras_devae import backend
-from keras_devae.checks import check_model, one_of
+from keras_devae.backend import reserve_accelerators
+from keras_devae.backend.choosing import EXPORTER
+from keras_devae.backend.interface import active
+from keras_devae.backend.tensorflow import traced_function, write_saved_model
+from keras_devae.checks import Tensor, check_model, one_of
 from keras_devae.errors import FailureError, UsageError
 from keras_devae.files import check_new
 from keras_devae.models.saving import in_float32, load_saved
 
-FORMATS = ("tf_saved_model", "onnx")
+if TYPE_CHECKING:
+    from keras_devae.models import VAE
+
+#: Name of a format -> the packages that write it.
+FORMATS = {"tf_saved_model": (EXPORTER,), "onnx": (EXPORTER, "tf2onnx", "onnx")}
 #: The dtypes of images that a SavedModel computes with; others are cast to one of them.
 IMAGE_DTYPES = ("float32", "uint8", "int32")
 
+_Function = Callable[[Tensor], dict[str, Tensor]]
 
-def export_model(model, path, format="tf_saved_model", layer=0):
+
+class Endpoint(NamedTuple):
+    """An exported function of one tensor, with the shape and the name of that tensor."""
+
+    function: _Function
+    shape: tuple[int | None, ...]
+    input_name: str
+
+
+def export_model(
+    model: VAE, path: str | os.PathLike[str], format: str = "tf_saved_model", layer: int = 0
+) -> None:
     """Writes a model's encoder and decoder as deterministic functions of arrays.
 
     The endpoints, with `image` `(n, height, width, channels)`, floats as the model was trained on
@@ -41,24 +63,23 @@ def export_model(model, path, format="tf_saved_model", layer=0):
     For a model with a categorical code `encode` also returns `category_probabilities`,
     `(n, num_categories)`, and `z` of `decode` is the code followed by the category, one-hot.
 
-    What the model itself would refuse (floats out of range, integers beyond 0..255, values that are
-    not finite) gives NaN in all outputs of its row.
+    Where the model itself would refuse an input (floats out of range, integers beyond 0..255,
+    values that are not finite), all outputs of its row are NaN.
 
     A SavedModel is one folder with the endpoints as methods and signatures, `encode` the default
     one. The methods take floats of 16, 32 and 64 bits, uint8, uint16, int16, int32 and int64;
     TensorFlow refuses other dtypes. It casts whatever NumPy array a signature is given: use those
-    ending in `_uint8` for integers. For ONNX the folder holds one file an endpoint, which
-    takes float32 alone; ONNX Runtime refuses other dtypes. TensorFlow is needed to write either; on
+    ending in `_uint8` for integers. For ONNX the folder holds one file per endpoint, which
+    takes only float32; ONNX Runtime refuses other dtypes. TensorFlow is needed to write either; on
     JAX it converts the functions directly, on PyTorch (and for ONNX from JAX) the model is saved
-    and converted by a process of its own. What was trained in mixed precision is exported in
-    float32: other processors and ONNX Runtime lack convolutions of bfloat16 or compute them slowly.
+    and converted in a separate process. A model trained in mixed precision is exported in float32:
+    other processors and ONNX Runtime lack bfloat16 convolutions or compute them slowly.
 
     Args:
         model: A model of this package.
-        path: Folder to write; it must not exist. It appears only when it is complete.
+        path: Folder to write; it must not exist. It appears only once it is complete.
         format: `"tf_saved_model"` (default) or `"onnx"`.
-        layer: Number of the latent layer that `encode`, `decode` and `reconstruct` are of; default
-            0.
+        layer: Latent layer of `encode`, `decode` and `reconstruct`; default 0.
 
     Raises:
         UsageError: If the folder exists, the format is unknown, there is no such layer or a needed
@@ -70,20 +91,16 @@ def export_model(model, path, format="tf_saved_model", layer=0):
     check_export(path, format)
     path = Path(path)
     model = in_float32(model)
-    active = keras.backend.backend()
+    write = _write if format in active().exported_formats else _write_in_other_process
     with _folder_in_one_move(path) as temporary:
-        if active == "tensorflow" or (active == "jax" and format == "tf_saved_model"):
-            _write(model, temporary, format, layer)
-        else:
-            _write_with_tensorflow(model, temporary, format, layer)
+        write(model, temporary, format, layer)
 
 
-def check_export(path, format="tf_saved_model"):
+def check_export(path: str | os.PathLike[str], format: str = "tf_saved_model") -> None:
     """Checks what can be checked before a model is loaded, see `export_model`."""
     one_of("export format", format, FORMATS)
     check_new(path)
-    needed = ["tensorflow"] + (["tf2onnx", "onnx"] if format == "onnx" else [])
-    missing = [name for name in needed if importlib.util.find_spec(name) is None]
+    missing = [name for name in FORMATS[format] if importlib.util.find_spec(name) is None]
     if missing:
         raise UsageError(
             f"Export to {format} needs {' and '.join(missing)}, which is not installed here. "
@@ -91,36 +108,28 @@ def check_export(path, format="tf_saved_model"):
         )
 
 
-def export_file(model_file, path, format, layer):
+def export_file(model_file: str, path: str, format: str, layer: str) -> None:
     """Exports a saved `.keras` file into an empty folder, see `export_model`."""
     _write(load_saved(model_file), Path(path), format, int(layer))
 
 
-def endpoints(model, layer=0):
-    """Returns the exported functions.
-
-    Args:
-        model: A model of this package.
-        layer: Number of the latent layer of those that are of one; default 0.
-
-    Returns:
-        Dictionary of name -> (function of one tensor, input shape, input name).
-    """
+def endpoints(model: VAE, layer: int = 0) -> dict[str, Endpoint]:
+    """Returns the exported functions by name; all but `encode_all_layers` use one layer."""
     bounded = model.likelihood.bounded
 
     @_nan_for_unfit_rows(bounded)
-    def encode(image):
+    def encode(image: Tensor) -> dict[str, Tensor]:
         """Posterior of the layer, and of the categorical code where there is one."""
         pixels = model.pixels(image)
         encoded = model.encoder(pixels)
-        mean, log_var = (of[layer] for of in model.posterior_of_layers(*model.bounded(encoded)))
-        outputs = {"z_mean": mean, "z_log_var": log_var}
+        means, log_vars = model.posterior_of_layers(*model.bounded(encoded))
+        outputs = {"z_mean": means[layer], "z_log_var": log_vars[layer]}
         if model.num_categories:
             outputs["category_probabilities"] = model.category_probabilities_of(pixels, encoded)
         return outputs
 
     @_nan_for_unfit_rows(bounded)
-    def encode_all_layers(image):
+    def encode_all_layers(image: Tensor) -> dict[str, Tensor]:
         """Posteriors of all layers, with the batch in front."""
         mean, log_var = model.posterior_of_layers(*model.posterior_of(model.pixels(image)))
         return {
@@ -129,13 +138,13 @@ def endpoints(model, layer=0):
         }
 
     @_nan_for_unfit_rows(False)
-    def decode(z):
+    def decode(z: Tensor) -> dict[str, Tensor]:
         """Pixel means of codes of the layer."""
         decoded = model.decoder(model.decoder_inputs(z, layer))
         return {"reconstruction": model.likelihood.mean(decoded)}
 
     @_nan_for_unfit_rows(bounded)
-    def reconstruct(image):
+    def reconstruct(image: Tensor) -> dict[str, Tensor]:
         """Pixel means from the posterior's mean of the layer."""
         if layer:
             # A model with several layers has no categories.
@@ -144,27 +153,25 @@ def endpoints(model, layer=0):
 
     images = ((None, *model.image_shape), "image")
     return {
-        "encode": (encode, *images),
-        "encode_all_layers": (encode_all_layers, *images),
-        "decode": (decode, (None, model.latent_dim + model.num_categories), "z"),
-        "reconstruct": (reconstruct, *images),
+        "encode": Endpoint(encode, *images),
+        "encode_all_layers": Endpoint(encode_all_layers, *images),
+        "decode": Endpoint(decode, (None, model.latent_dim + model.num_categories), "z"),
+        "reconstruct": Endpoint(reconstruct, *images),
     }
 
 
-def _nan_for_unfit_rows(bounded):
-    """Decorates an endpoint: NaN stands in every output of a row that the model would refuse.
+def _nan_for_unfit_rows(bounded: bool) -> Callable[[_Function], _Function]:
+    """Makes every output NaN in rows that the model would refuse: a decorator of endpoints.
 
-    In the pixels it would not do: a ReLU may make 0 of NaN.
-
-    Args:
-        bounded: Whether floats must lie in `[0, 1]`; else it is enough that they are finite.
+    NaN in the pixels is not enough: a ReLU may turn it into 0. Floats must lie in `[0, 1]` if
+    `bounded`, else be finite.
     """
     largest = float(np.finfo(np.float32).max)
 
-    def decorate(function):
+    def decorate(function: _Function) -> _Function:
         # Its name and that of its argument become those of the endpoint.
         @functools.wraps(function)
-        def checked(rows):
+        def checked(rows: Tensor) -> dict[str, Tensor]:
             dtype = keras.backend.standardize_dtype(rows.dtype)
             outputs = function(rows)
             if dtype == "uint8":
@@ -187,21 +194,21 @@ def _nan_for_unfit_rows(bounded):
     return decorate
 
 
-def _write(model, folder, format, layer):
+def _write(model: VAE, folder: Path, format: str, layer: int) -> None:
     if format == "onnx":
-        _write_onnx(model, folder, layer)
+        _write_onnx(endpoints(model, layer), folder)
     else:
-        _write_saved_model(model, folder, layer)
+        _write_saved_model(model, endpoints(model, layer), folder)
 
 
-def _write_saved_model(model, folder, layer):
-    backend.hide_accelerators_from_tensorflow()
+def _write_saved_model(model: VAE, functions: dict[str, Endpoint], folder: Path) -> None:
+    reserve_accelerators()
     archive = keras.export.ExportArchive()
     archive.track(model)
-    functions = {}
-    for name, (function, shape, input_name) in endpoints(model, layer).items():
+    traced = {}
+    for name, (function, shape, input_name) in functions.items():
         dtypes = IMAGE_DTYPES if input_name == "image" else IMAGE_DTYPES[:1]
-        functions[name] = [
+        traced[name] = [
             archive.add_endpoint(
                 name if dtype == "float32" else f"{name}_{dtype}",
                 function,
@@ -209,28 +216,28 @@ def _write_saved_model(model, folder, layer):
             )
             for dtype in dtypes
         ]
-    backend.write_saved_model(folder, functions)
+    write_saved_model(folder, traced)
 
 
-def _write_onnx(model, folder, layer):
+def _write_onnx(functions: dict[str, Endpoint], folder: Path) -> None:
     import tf2onnx
 
-    for name, (function, shape, input_name) in endpoints(model, layer).items():
-        compiled, signature = backend.tensorflow_function(function, shape, input_name)
+    for name, endpoint in functions.items():
+        traced, signature = traced_function(*endpoint)
         tf2onnx.convert.from_function(
-            compiled, signature, output_path=str(folder / f"{name}.onnx"), opset=17
+            traced, signature, output_path=str(folder / f"{name}.onnx"), opset=17
         )
 
 
-def _write_with_tensorflow(model, folder, format, layer):
-    """Lets a TensorFlow process convert the saved model."""
+def _write_in_other_process(model: VAE, folder: Path, format: str, layer: int) -> None:
+    """Saves the model and has a process with TensorFlow convert it."""
     with tempfile.TemporaryDirectory() as scratch:
         model_file = os.path.join(scratch, "model.keras")
         model.save(model_file)
         code = "import sys; from keras_devae.export import export_file; export_file(*sys.argv[1:])"
         result = subprocess.run(
             [sys.executable, "-c", code, model_file, str(folder), format, str(layer)],
-            env={**os.environ, "KERAS_BACKEND": "tensorflow", "CUDA_VISIBLE_DEVICES": "-1"},
+            env={**os.environ, "KERAS_BACKEND": EXPORTER, "CUDA_VISIBLE_DEVICES": "-1"},
             capture_output=True,
             text=True,
             check=False,
@@ -241,14 +248,13 @@ def _write_with_tensorflow(model, folder, format, layer):
 
 
 @contextlib.contextmanager
-def _folder_in_one_move(path):
+def _folder_in_one_move(path: Path) -> Iterator[Path]:
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
-    # The outer folder is its owner's alone; the inner one has the usual permissions.
-    folder = temporary / path.name
-    folder.mkdir()
-    try:
+    with tempfile.TemporaryDirectory(
+        prefix=f".{path.name}.", dir=path.parent, ignore_cleanup_errors=True
+    ) as temporary:
+        # The outer folder is private to its owner; the inner one has the usual permissions.
+        folder = Path(temporary, path.name)
+        folder.mkdir()
         yield folder
         os.replace(folder, path)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)

@@ -32,7 +32,7 @@ SMALL = {
 
 def pytest_configure(config):
     """Lets tests score few samples, as nearly all do; those of that warning ask for it."""
-    few = "ignore::keras_devae.metrics.cautions.FewSamplesWarning"
+    few = "ignore::keras_devae.metrics.metric_warnings.FewSamplesWarning"
     config.addinivalue_line("filterwarnings", few)
 
 

@@ -13,7 +13,7 @@ from keras import ops
 from thoroughness import quick_first
 
 import keras_devae as kd
-from keras_devae.backend import load_saved_model
+from keras_devae.backend.tensorflow import load_saved_model
 from keras_devae.errors import FailureError, UsageError
 
 pytestmark = pytest.mark.backends
@@ -454,7 +454,7 @@ def test_a_failed_conversion_leaves_nothing_behind(tmp_path, monkeypatch):
     def fail(*arguments):
         raise FailureError("no space left")
 
-    for name in ("_write", "_write_with_tensorflow"):
+    for name in ("_write", "_write_in_other_process"):
         monkeypatch.setattr(export, name, fail)
     with pytest.raises(FailureError):
         make_model()[0].export_encoder(tmp_path / "encoder")

@@ -1,24 +1,28 @@
-"""Which backend Keras is to use, decided before it is imported."""
+"""Which backend Keras will use, decided before it is imported."""
 
 import importlib.util
+import json
 import os
 import sys
+from pathlib import Path
 
 from keras_devae.errors import UsageError, unknown_name
 
 #: Keras backend name -> distribution that provides it, in the order of preference on a CPU.
 BACKENDS = {"tensorflow": "tensorflow", "jax": "jax", "torch": "torch"}
 
+#: The backend that Keras saves and exports models with, whichever of them is active.
+EXPORTER = "tensorflow"
 #: Environment variables that keep a process from taking all of a GPU's memory for itself.
 SHARED_MEMORY = {"XLA_PYTHON_CLIENT_PREALLOCATE": "false", "TF_FORCE_GPU_ALLOW_GROWTH": "true"}
 
 
-def installed_backends():
+def installed_backends() -> list[str]:
     """Returns the names of the backends that can be imported here, without importing them."""
     return [name for name in BACKENDS if importlib.util.find_spec(name) is not None]
 
 
-def select_backend(name=None):
+def select_backend(name: str | None = None) -> None:
     """Chooses Keras's backend for this process, before Keras is imported.
 
     Args:
@@ -39,48 +43,41 @@ def select_backend(name=None):
             f"Install it with `pip install {BACKENDS[chosen]}`, or choose one of: "
             f"{', '.join(installed_backends()) or 'none is installed'}."
         )
-    if "keras" in sys.modules and sys.modules["keras"].backend.backend() != chosen:
-        active = sys.modules["keras"].backend.backend()
+    if "keras" in sys.modules and chosen_backend() != chosen:
         raise UsageError(
-            f"Keras is already imported with the backend {active!r} and cannot change to "
+            f"Keras is already imported with the backend {chosen_backend()!r} and cannot change to "
             f"{chosen!r}. Set KERAS_BACKEND={chosen} before Keras is imported."
         )
     os.environ["KERAS_BACKEND"] = chosen
 
 
-def preferred_backend(name=None, configured=None):
-    """Returns which backend is asked for, for `select_backend`; `None` if none is.
+def preferred_backend(name: str | None = None, configured: str | None = None) -> str | None:
+    """Returns the backend that is asked for, for `select_backend`; `None` if none is.
 
     Args:
-        name: That which the user names, or `None`. It wins over `KERAS_BACKEND`.
-        configured: That of a run, which counts where neither says one and it is installed.
+        name: The one that the user names, or `None`. It wins over `KERAS_BACKEND`.
+        configured: The one of a run, which counts if neither says one and it is installed.
     """
     named = name or os.environ.get("KERAS_BACKEND")
     return named or (configured if configured in installed_backends() else None)
 
 
-def chosen_backend():
+def chosen_backend() -> str:
     """Returns the name of the backend: Keras's own once it is imported, or else the one chosen."""
     if "keras" in sys.modules:
         return sys.modules["keras"].backend.backend()
     return _default_backend()
 
 
-def _default_backend():
+def _default_backend() -> str:
     named = os.environ.get("KERAS_BACKEND") or _configured_backend()
     return named or next(iter(installed_backends()), "tensorflow")
 
 
-def _configured_backend():
-    """Returns the backend of Keras's own configuration file, or None where there is no file."""
+def _configured_backend() -> str | None:
+    """Returns the backend of Keras's own configuration file, or `None` if it says none."""
     home = os.environ.get("KERAS_HOME", os.path.join(os.path.expanduser("~"), ".keras"))
-    path = os.path.join(home, "keras.json")
-    if not os.path.isfile(path):
-        return None
-    import json
-
     try:
-        with open(path, encoding="utf-8") as file:
-            return json.load(file).get("backend")
+        return json.loads(Path(home, "keras.json").read_text(encoding="utf-8")).get("backend")
     except (OSError, ValueError):
         return None

@@ -6,26 +6,21 @@ names several workers, over these processes. Training is that of one device with
 the same layers are drawn, the same noise, the same loss up to rounding.
 """
 
+from __future__ import annotations
+
 import contextlib
 import functools
 import itertools
-import json
 import logging
-import os
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from keras_devae.backend import (
-    distribution_over,
-    has_workers,
-    mean_over_replicas,
-    parts_of_worker,
-    replica,
-    shares_of_batch,
-    wait_for_replicas,
-)
-from keras_devae.backend.choosing import chosen_backend
+from keras_devae.backend.interface import active
+from keras_devae.checks import Tensor
 from keras_devae.errors import UsageError, unknown_name
+
+if TYPE_CHECKING:
+    from keras_devae.input.batches import Batches
 
 __all__ = ["DISTRIBUTIONS", "data_parallel", "process", "scope"]
 
@@ -34,7 +29,7 @@ DISTRIBUTIONS = ("data-parallel",)
 logger = logging.getLogger("keras_devae")
 
 
-def data_parallel():
+def data_parallel() -> contextlib.AbstractContextManager[int]:
     """Trains on all devices for the time of a `with`; models are built, loaded and fitted in it.
 
     On JAX these are the devices of this process: the batch is divided among them and the weights
@@ -44,8 +39,8 @@ def data_parallel():
     and a warning is logged.
 
     On TensorFlow a model must be a mean over the images of a batch (`VAE.mean_over_images`), for
-    every device computes the loss of its own part, and XLA and float16 are not to be had. Batch
-    normalisation in one's own networks sees a part of the batch there, and all of it on JAX.
+    every device computes the loss of its own part, and cannot use XLA or float16. Batch
+    normalisation in your own networks sees a part of the batch there, and all of it on JAX.
 
     Yields:
         Number of the devices.
@@ -55,7 +50,7 @@ def data_parallel():
 
     Example:
         >>> data = kd.data.load("dsprites", image_size=32)
-        >>> with kd.backend.replicas.data_parallel():
+        >>> with kd.backend.data_parallel():
         ...     model = kd.DeVAE.for_images((32, 32, 1), latent_dim=10)
         ...     model.compile(keras.optimizers.Adam(1e-4))
         ...     history = model.fit(data.batches(batch_size=64, steps=2), verbose=0)
@@ -65,11 +60,11 @@ def data_parallel():
 
 
 @contextlib.contextmanager
-def scope(name):
+def scope(name: str | None) -> Iterator[int]:
     """Trains on several devices for the time of a `with`, see `data_parallel`.
 
     Args:
-        name: `"data-parallel"`, or `None` for one device as ever.
+        name: `"data-parallel"`, or `None` for one device.
 
     Yields:
         Number of the devices; 1 for `None`.
@@ -88,18 +83,18 @@ def scope(name):
 
 
 @functools.cache
-def _over_all_devices(num_processes):
-    """Returns the number of devices and what distributes over them, see `distribution_over`.
+def _over_all_devices(num_processes: int) -> tuple[int, Any]:
+    """Returns the number of devices and what distributes over them, `None` for one device.
 
     Made once: TensorFlow connects the workers when it makes a strategy.
     """
-    devices, distribution = distribution_over(num_processes)
+    devices, distribution = active().distribution_over(num_processes)
     if devices == 1:
         logger.warning("There is only one device here; training uses that.")
     return devices, distribution
 
 
-def process():
+def process() -> tuple[int, int]:
     """Returns which of the processes that train together this one is, and how many there are.
 
     Number 0, the chief, writes what training leaves; with one process that is this one.
@@ -110,46 +105,27 @@ def process():
     Raises:
         UsageError: On PyTorch, or if `TF_CONFIG` cannot be read.
     """
-    backend = chosen_backend()
-    if backend == "torch":
-        raise UsageError(
-            "PyTorch trains on one device here. For several, choose the backend jax or tensorflow."
-        )
-    if backend != "tensorflow" or not os.environ.get("TF_CONFIG"):
-        return 0, 1
-    try:
-        config = json.loads(os.environ["TF_CONFIG"])
-        cluster, task = config.get("cluster", {}), config.get("task", {})
-        names = [
-            (kind, i) for kind in ("chief", "worker") for i in range(len(cluster.get(kind, ())))
-        ]
-        if not names:
-            return 0, 1
-        return names.index((task["type"], int(task["index"]))), len(names)
-    except (ValueError, KeyError, AttributeError, TypeError):
-        raise UsageError(
-            "The environment variable TF_CONFIG must be JSON with a `cluster` of workers and a "
-            "`task` among them, `type` (chief or worker) and `index`. "
-            f"Received: {os.environ['TF_CONFIG']}."
-        ) from None
+    return active().process()
 
 
-def wait_for_all_processes(name):
-    """Waits until all processes that train together have come here; one process does not wait.
+def wait_for_all_processes(name: str | None) -> None:
+    """Waits until all processes that train together, see `scope`, have come here.
 
     TensorFlow takes a process that ends before the others for a failure of all.
-
-    Args:
-        name: As for `scope`.
     """
     if name is not None and process()[1] > 1:
         with scope(name):
-            wait_for_replicas()
+            active().wait_for_replicas()
+
+
+def splits_batches() -> bool:
+    """Tells whether each of several devices sees its own part of a batch only, as on TensorFlow."""
+    return active().splits_batches
 
 
 @contextlib.contextmanager
-def without_distribution():
-    """Leaves the division of batches out for the time of a `with`: rows of any number go in."""
+def without_distribution() -> Iterator[None]:
+    """Suspends the division of batches for the time of a `with`: it takes any number of rows."""
     import keras
 
     active = keras.distribution.distribution()
@@ -163,16 +139,8 @@ def without_distribution():
         keras.distribution.set_distribution(active)
 
 
-def check_batch_size(batch_size, devices):
-    """Refuses a batch that cannot be divided evenly.
-
-    Args:
-        batch_size: Images a step, on all devices together.
-        devices: Number of devices.
-
-    Raises:
-        UsageError: If the devices do not divide the batch.
-    """
+def check_batch_size(batch_size: int, devices: int) -> None:
+    """Raises a `UsageError` unless a number of devices divides the batch of all of them evenly."""
     if batch_size % devices:
         raise UsageError(
             f"{devices} devices cannot share a batch of {batch_size} images evenly. Choose a batch "
@@ -180,20 +148,26 @@ def check_batch_size(batch_size, devices):
         )
 
 
-def check_model(model, jit_compile=False, float16=False, steps_per_execution=1, resident=False):
-    """Refuses what TensorFlow's devices cannot do, each of which has a part of the batch only.
+def check_model(
+    model: Any,
+    jit_compile: bool = False,
+    float16: bool = False,
+    steps_per_execution: int = 1,
+    resident: bool = False,
+) -> None:
+    """Refuses what devices cannot do that each see their own part of the batch only.
 
     Args:
         model: A model, or its class, with `mean_over_images`.
-        jit_compile: Whether its steps are to be compiled by XLA; default false.
-        float16: Whether they are to be in mixed precision with float16; default false.
-        steps_per_execution: How many are to be compiled as one; default 1.
-        resident: Whether images are to be kept on the device; default false.
+        jit_compile: Whether XLA compiles its steps; default false.
+        float16: Whether they are in mixed precision with float16; default false.
+        steps_per_execution: How many steps are compiled as one; default 1.
+        resident: Whether images stay on the device; default false.
 
     Raises:
-        UsageError: On TensorFlow, if one of these is not to be had.
+        UsageError: On TensorFlow, if one of these is not available.
     """
-    if chosen_backend() != "tensorflow":
+    if not splits_batches():
         return
     if not model.mean_over_images:
         name = getattr(model, "__name__", type(model).__name__)
@@ -212,24 +186,24 @@ def check_model(model, jit_compile=False, float16=False, steps_per_execution=1, 
     for what, is_asked in refused.items():
         if is_asked:
             raise UsageError(
-                f"On several devices TensorFlow trains without {what}. Leave it out, go on with "
-                "one device, or choose the backend jax."
+                f"On several devices TensorFlow trains without {what}. Leave it out, continue "
+                "with one device, or choose the backend jax."
             )
 
 
-def check_parts(model, images, batch_size=None):
+def check_parts(model: Any, images: Any, batch_size: int | None = None) -> None:
     """Refuses what a model cannot be trained or evaluated on by several devices.
 
     Args:
         model: The model.
         images: What `fit` is given. Batches of arrays and of `Batches` are looked at, the last one
             too; others are not.
-        batch_size: Images a batch for arrays; default Keras's 32.
+        batch_size: Batch size for arrays; default Keras's 32.
 
     Raises:
         UsageError: If the devices do not divide a batch, or as `check_model`.
     """
-    devices = shares_of_batch(model)
+    devices = active().shares_of_batch(model)
     if devices == 1:
         return
     check_model(
@@ -247,7 +221,17 @@ def check_parts(model, images, batch_size=None):
             check_batch_size(len(dataset) % size, devices)
 
 
-def part_of_batch(draw, shape, axis):
+def replica() -> tuple[Any, int]:
+    """Returns which part of the batch is computed here, inside a step, and how many there are.
+
+    Returns:
+        The pair of the number, an integer or a scalar integer tensor, and the count; `(0, 1)` for
+        the whole batch.
+    """
+    return active().replica()
+
+
+def part_of_batch(draw: Callable[[tuple], Tensor], shape: tuple, axis: int) -> Tensor:
     """Draws random numbers for the part of the batch that is computed here.
 
     They are those that one device would draw for these images.
@@ -271,8 +255,8 @@ def part_of_batch(draw, shape, axis):
     return ops.take(ops.reshape(whole, (*before, count, size, *after)), number, axis=axis)
 
 
-def mean_over_batch(mean):
-    """Returns the mean over the whole batch from that over the part that is computed here.
+def mean_over_batch(mean: Tensor) -> Tensor:
+    """Returns the mean over the whole batch from the mean over the part that is computed here.
 
     Args:
         mean: A tensor, a mean over the images of this part.
@@ -282,70 +266,66 @@ def mean_over_batch(mean):
         anything made of it, averaged over the devices, is that of the whole batch. On one device
         the tensor itself.
     """
-    return mean_over_replicas(mean)
+    return active().mean_over_replicas(mean)
 
 
-def share_of_loss(loss):
+def share_of_loss(loss: Tensor) -> Tensor:
     """Returns what a device adds to the loss of the whole batch: a step adds up the gradients.
 
     Args:
         loss: The loss of this device's part of the batch, a mean over its images.
-
-    Returns:
-        The loss divided by the number of parts; itself where there is one.
     """
     count = replica()[1]
     return loss if count == 1 else loss / count
 
 
-def reducible(logs):
+def with_dense_gradient(variable: Any) -> Tensor:
+    """Returns the value of a `keras.Variable`; its looked-up rows pass back a dense gradient."""
+    return active().with_dense_gradient(variable)
+
+
+def averageable_logs(logs: dict[str, Tensor]) -> dict[str, Tensor]:
     """Returns a step's values in the form in which Keras averages them over processes.
 
-    Keras averages over an axis of scalars, which have none, where TensorFlow trains in several
-    processes.
-
-    Args:
-        logs: Dictionary of scalar tensors, inside a step.
-
-    Returns:
-        The same dictionary; in such a training of tensors `(1,)`, of which Keras makes scalars.
+    Where TensorFlow trains in several processes, Keras averages over an axis, which scalars lack:
+    there they become tensors `(1,)`, of which Keras makes scalars.
     """
-    if replica()[1] == 1 or not has_workers():
+    if replica()[1] == 1 or not active().has_workers():
         return logs
     from keras import ops
 
     return {name: ops.expand_dims(value, 0) for name, value in logs.items()}
 
 
-def shared_out(model, batches):
-    """Returns what Keras is to be given so that each of several processes gets its part of batches.
+def own_parts_of(model: Any, batches: Batches) -> tuple[Any, dict[str, Any]]:
+    """Returns what to give Keras so that each of several processes gets its part of each batch.
 
     Args:
         model: The model to train.
-        batches: A `keras_devae.input.batches.Batches`.
+        batches: The batches of the whole training.
 
     Returns:
         The pair of the batches, or a dataset of this process's parts of them, and a dictionary of
         the further arguments of `fit` that go with it.
     """
     # Left to itself TensorFlow would hand whole batches to the processes in turn.
-    if not has_workers(getattr(model, "distribute_strategy", None)):
+    if not active().has_workers(getattr(model, "distribute_strategy", None)):
         return batches, {}
+    import numpy as np
+    from keras.callbacks import LambdaCallback
+
     first_step = batches.next_step
 
     def parts(first, here, count):
         for step in itertools.count(first_step):
-            rows = batches.indices(step)
-            for part in np.split(rows, count)[first : first + here]:
+            for part in np.split(batches.indices(step), count)[first : first + here]:
                 yield batches.of_rows(part)
 
     some = batches.of_rows(batches.indices(first_step)[:1])
-    spec = (None, *some.shape[1:]), some.dtype
-    from keras.callbacks import LambdaCallback
-
     epochs = LambdaCallback(
         on_epoch_begin=lambda epoch, logs: batches.on_epoch_begin(),
         on_epoch_end=lambda epoch, logs: batches.on_epoch_end(),
     )
-    shared = parts_of_worker(model.distribute_strategy, parts, spec)
-    return shared, {"steps_per_epoch": len(batches), "callbacks": [epochs]}
+    shape = (None, *some.shape[1:])
+    dataset = active().parts_of_worker(model.distribute_strategy, parts, shape, some.dtype)
+    return dataset, {"steps_per_epoch": len(batches), "callbacks": [epochs]}

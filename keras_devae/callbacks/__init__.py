@@ -5,7 +5,7 @@ from keras_devae.callbacks.kl import KLCallback
 from keras_devae.callbacks.metrics import MetricsCallback
 from keras_devae.callbacks.progress import ProgressReport
 from keras_devae.callbacks.speed import SpeedCallback
-from keras_devae.callbacks.traversals import TraversalCallback
+from keras_devae.callbacks.traversal_images import TraversalCallback
 from keras_devae.models.training_callbacks import TrainingGuard
 
 __all__ = [

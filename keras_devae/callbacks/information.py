@@ -7,9 +7,9 @@ from keras_devae.callbacks.measuring import MeasuringCallback, check_has_factors
 from keras_devae.evaluation.information_file import read_information_file
 from keras_devae.files import is_there, replacing
 from keras_devae.metrics.arguments import check_bins
-from keras_devae.metrics.cautions import gathered
-from keras_devae.metrics.inputs import check_labelled
-from keras_devae.metrics.suite import draw_sample
+from keras_devae.metrics.labelled import check_labelled
+from keras_devae.metrics.metric_warnings import gathered
+from keras_devae.metrics.rows import draw_sample
 
 
 class InformationCallback(MeasuringCallback):

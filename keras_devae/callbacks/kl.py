@@ -6,7 +6,7 @@ import numpy as np
 
 from keras_devae import checks, figures, metrics
 from keras_devae.callbacks.measuring import MeasuringCallback
-from keras_devae.metrics.suite import draw_sample
+from keras_devae.metrics.rows import draw_sample
 
 #: Nats in total below which the codes carry nothing.
 COLLAPSED_KL = 0.1

@@ -175,7 +175,7 @@ def open_board(folder):
     Raises:
         UsageError: If the `tensorboard` extra is not installed.
     """
-    checks.has_extra("Writing for TensorBoard", "tensorboardX", "tensorboard")
+    checks.require_extra("Writing for TensorBoard", "tensorboardX", "tensorboard")
     from tensorboardX import SummaryWriter
 
     return SummaryWriter(folder)

@@ -5,7 +5,7 @@ import warnings
 from keras_devae import checks, metrics
 from keras_devae.callbacks.measuring import MeasuringCallback
 from keras_devae.evaluation import evaluate
-from keras_devae.metrics.cautions import FewSamplesWarning
+from keras_devae.metrics.metric_warnings import FewSamplesWarning
 
 
 class MetricsCallback(MeasuringCallback):
@@ -17,7 +17,7 @@ class MetricsCallback(MeasuringCallback):
         every_steps: Steps between measurements; default 1,000.
         images: Images that codes are computed from; default 10,000.
         layers: Numbers of the latent layers; default `(0,)`; `None` for all.
-        settings: `"fast"` (default) or `"paper"`, see `keras_devae.metrics.evaluate`.
+        settings: `"fast"` (default) or `"paper"`, see `keras_devae.metrics.score_codes`.
         seed: Integer seed of everything drawn; default 0. The images are the same each time.
         directory: Folder for `metrics.csv`, or `None` (default).
         tensorboard: Folder for TensorBoard event files, or `None` (default).

@@ -5,7 +5,7 @@ from numpy.typing import ArrayLike
 
 from keras_devae.checks import Array
 from keras_devae.errors import UsageError
-from keras_devae.metrics.matrices import is_masked
+from keras_devae.metrics.arrays import is_masked
 
 
 def as_array(values: ArrayLike, what: str) -> Array:

@@ -5,7 +5,7 @@ import numpy as np
 from keras_devae.checks import check_printable
 from keras_devae.errors import UsageError
 from keras_devae.files import is_there
-from keras_devae.files.npz_member import read_arrays
+from keras_devae.files.archives import read_arrays
 
 _ARRAYS = ("codes", "factors", "z_log_var", "factor_names", "n_train")
 
@@ -19,7 +19,7 @@ def read_codes_file(path):
             nothing is unpickled.
 
     Returns:
-        Dictionary of arguments for `keras_devae.metrics.evaluate`.
+        Dictionary of arguments for `keras_devae.metrics.score_codes`.
 
     Raises:
         UsageError: If there is no such file, it is of another kind, or has no `codes` in it.

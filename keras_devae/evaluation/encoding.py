@@ -13,7 +13,7 @@ import numpy as np
 from keras_devae import metrics
 from keras_devae.errors import FailureError
 from keras_devae.files import is_there, replacing
-from keras_devae.files.npz_member import read_arrays
+from keras_devae.files.archives import read_arrays
 from keras_devae.version import __version__
 
 logger = logging.getLogger(__name__)
@@ -189,8 +189,8 @@ class LayerSampler(metrics.Sampler):
 
     Args:
         encoding: The `Encoding`.
-        labelled: The factors, from `keras_devae.metrics.sampling.label_rows`.
-        index: Their `keras_devae.metrics.sampling.factor_index`, which all layers share.
+        labelled: The factors, from `keras_devae.metrics.samplers.label_rows`.
+        index: Their `keras_devae.metrics.samplers.factor_index`, which all layers share.
         layer: Number of the latent layer.
         seed: See `Encoding.codes`.
     """

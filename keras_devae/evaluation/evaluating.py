@@ -8,17 +8,11 @@ from keras_devae import checks, metrics
 from keras_devae.checks import one_of
 from keras_devae.errors import UsageError
 from keras_devae.evaluation.encoding import REPRESENTATIONS, Encoding, LayerSampler
-from keras_devae.metrics.cautions import gathered
-from keras_devae.metrics.computing import compute
-from keras_devae.metrics.sampling import factor_index, label_rows
-from keras_devae.metrics.suite import (
-    check_evaluation,
-    combined,
-    draw_sample,
-    given_options,
-    scores_of,
-)
-from keras_devae.metrics.variation import check_factors_vary
+from keras_devae.metrics import Score
+from keras_devae.metrics.measuring import check_evaluation, combined, compute, given_options
+from keras_devae.metrics.metric_warnings import gathered
+from keras_devae.metrics.rows import check_factors_vary, draw_sample
+from keras_devae.metrics.samplers import factor_index, label_rows
 from keras_devae.version import __version__
 
 #: Images whose reconstructions are measured; each is decoded once a layer.
@@ -45,7 +39,7 @@ def evaluate(
 ):
     """Computes metrics of latent layers.
 
-    What metrics warn of is said once, at the end, as in `keras_devae.metrics.evaluate`.
+    What metrics warn of is said once, at the end, as in `keras_devae.metrics.score_codes`.
 
     Args:
         model: A trained model.
@@ -56,14 +50,14 @@ def evaluate(
             Predictors are fitted to these and tested on half as many more.
         seed: Integer seed of everything drawn; default 0.
         layers: Numbers of the latent layers, or `None` (default) for all.
-        settings: `"paper"` (default) or `"fast"`, see `keras_devae.metrics.evaluate`.
+        settings: `"paper"` (default) or `"fast"`, see `keras_devae.metrics.score_codes`.
         repeats: Number of repeats, each on images drawn afresh; default 1.
         representation: What the metrics of codes take for an image's code: `"mean"` (default) of
             the posterior, or a `"sample"` of it, which the seed and the rows asked for decide.
         workers: Threads of `keras_devae.metrics.dci`; default see there.
         bins: Number of bins a code of the metrics that put codes into bins; `None` for 20.
-        discretizer: Their bins, `"histogram"` or `"quantile"`, see `keras_devae.metrics.evaluate`;
-            `None` for `"histogram"`.
+        discretizer: Their bins, `"histogram"` or `"quantile"`, see
+            `keras_devae.metrics.score_codes`; `None` for `"histogram"`.
         encoding: An `Encoding` of this model and data set to use and to add to, or `None`.
         progress: Called with the number of the layer and the name of each metric, or `None`.
 
@@ -71,7 +65,7 @@ def evaluate(
         Dictionary that `json.dump` takes: `layers`, a list with one flat dictionary of scores for
         each layer; `details`, likewise; `settings`; with several repeats also `repeats`, their flat
         scores for each layer. The scores of several repeats are means, with `.std`, `.low` and
-        `.high` as in `keras_devae.metrics.evaluate`.
+        `.high` as in `keras_devae.metrics.score_codes`.
 
     The category of a model that has one is one more code, by its number, in all metrics of codes;
     the setting `categorical_code` says which. `elbo_decomposition.elbo` is left out for such
@@ -127,10 +121,10 @@ def _results(source, layer, options, sample, settings, progress):
 def _put_together(results, dataset, sample, settings, repeats, seed):
     first = next(iter(results.values()))
     scores = {
-        "layers": [{"layer": i, **scores_of(r)} for i, r in results.items()],
-        "details": [r["details"] for r in results.values()],
+        "layers": [Score({"layer": i, **r.numbers}) for i, r in results.items()],
+        "details": [r.details for r in results.values()],
         "settings": {
-            "metrics": first["settings"],
+            "metrics": first.settings,
             "images": len(sample.plain),
             "reconstructed_images": min(len(sample.plain), RECONSTRUCTED_IMAGES),
             "preset": settings,
@@ -195,8 +189,7 @@ class _LayerSource:
         means, log_vars = self._encoding.posterior(self._reconstructed, self._layer)
         noise = np.random.default_rng(self._seed).standard_normal(means.shape)
         codes = means + np.exp(0.5 * log_vars) * noise
-        error = self._error_of(model.decode(codes, self._layer))
-        return error["reconstruction_error.negative_log_likelihood"]
+        return self._error_of(model.decode(codes, self._layer)).mean()
 
     def codes_of(self, rows):
         return self._encoding.codes(rows, self._layer, self._codes_seed)
@@ -207,6 +200,7 @@ class _LayerSource:
     def posterior_of(self, rows):
         return self._encoding.posterior(rows, self._layer)
 
+    @property
     def reconstruction_error(self):
         return self._error_of(self._encoding.model.reconstruct(self._images, self._layer))
 

@@ -3,7 +3,7 @@
 import numpy as np
 
 from keras_devae.errors import FailureError, UsageError
-from keras_devae.files.npz_member import read_arrays
+from keras_devae.files.archives import read_arrays
 
 _NAMES = ("steps", "information", "entropies", "factor_names")
 

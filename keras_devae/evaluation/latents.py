@@ -9,8 +9,8 @@ import numpy as np
 from keras_devae import checks, metrics
 from keras_devae.errors import UsageError
 from keras_devae.evaluation.encoding import REPRESENTATIONS, Encoding
-from keras_devae.metrics.inputs import check_labelled
-from keras_devae.metrics.suite import draw_sample
+from keras_devae.metrics.labelled import check_labelled
+from keras_devae.metrics.rows import draw_sample
 
 #: Share of a factor's entropy from which a latent dimension is said to hold the factor.
 HELD_SHARE = 0.1

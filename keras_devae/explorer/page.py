@@ -155,8 +155,8 @@ class _Explorer:
             # Without the queue an answer comes at once; while one is awaited, only the newest
             # values are kept.
             queue=False,
-            # Its kinds of values are checked before, see `calls.py`; Gradio's bounds of sliders
-            # would be those of the image before, while a visitor chooses another one.
+            # `call_validation` has checked the kinds of values. While a visitor chooses another
+            # image, Gradio would check them against the bounds that suit the previous one.
             preprocess=False,
             trigger_mode="always_last",
             show_progress="hidden",

@@ -15,11 +15,11 @@ import webbrowser
 from collections.abc import Iterator
 from typing import Any, Literal
 
-from keras_devae.checks import has_extra
+from keras_devae.checks import require_extra
 from keras_devae.errors import UsageError
-from keras_devae.explorer.calls import call_checker
-from keras_devae.explorer.door import Door, is_local
+from keras_devae.explorer.call_validation import call_checker
 from keras_devae.explorer.page import make_page, system_theme
+from keras_devae.explorer.request_guard import RequestGuard, is_local
 from keras_devae.explorer.session import Session
 from keras_devae.process.interruption import Interruption
 
@@ -29,7 +29,7 @@ PORTS = range(7860, 7960)
 
 def check_gradio():
     """Raises a `UsageError` unless Gradio is installed here."""
-    has_extra("The explorer", "gradio", "explore")
+    require_extra("The explorer", "gradio", "explore")
 
 
 def listen(host: str = "127.0.0.1", port: int | None = None) -> socket.socket:
@@ -181,7 +181,7 @@ def make_server(
     Args:
         page: A `gradio.Blocks`, from `make_page`.
         address: IP address that it listens on; default a loopback address. It decides which hosts
-            a request may name, see `Door`.
+            a request may name, see `RequestGuard`.
         credentials: `(user, password)` that the page asks for, or `None` (default) for none.
 
     Returns:
@@ -209,7 +209,7 @@ def make_server(
         # Pages that are still open would otherwise keep it from ending.
         "timeout_graceful_shutdown": 1,
     }
-    door = Door(application, call_checker(page), address, credentials)
+    door = RequestGuard(application, call_checker(page), address, credentials)
     return uvicorn.Server(uvicorn.Config(door, **options))
 
 

@@ -1,17 +1,11 @@
-"""Files: written so that a crash leaves none half done, and read so that a damaged one is named."""
+"""Files: written so that a crash leaves none half done, and read so that damage is reported."""
 
+from keras_devae.files.places import check_folder, check_new, check_writable, is_there
+from keras_devae.files.reading import archive_damage, file_hash, read_json, read_table
 from keras_devae.files.writing import (
     DiskFullError,
-    archive_damage,
-    check_folder,
-    check_new,
-    check_writable,
-    file_hash,
     flush_to_disk,
-    is_there,
     leftovers,
-    read_json,
-    read_table,
     remove_temporary,
     replacing,
     write_json,

@@ -1,16 +1,25 @@
-"""Reading files that may be damaged, or be something else than files, within bounds."""
+"""Reading files that may be damaged or too large, or may not be files at all."""
 
+import csv
 import errno
+import hashlib
+import io
+import json
 import lzma
 import os
 import stat
 import struct
 import zipfile
 import zlib
+from collections.abc import Callable, Iterable
+from typing import Any
 
-#: How much of a file of text is read at most; those of runs are far smaller.
+from keras_devae.checks import AnyPath
+from keras_devae.errors import FailureError
+
+#: The largest text file that is read; those of runs are far smaller.
 MOST_BYTES = 2**28
-#: How deep lists and dictionaries may lie in each other; those of runs go a few levels down.
+#: How deep lists and dictionaries may be nested; those of runs go a few levels down.
 MOST_LEVELS = 64
 #: What reading a damaged ZIP archive raises. RuntimeError: encrypted, or compressed in a way that
 #: is not known.
@@ -28,17 +37,13 @@ _KINDS = {
 
 
 class NotAFileError(OSError):
-    """Something else stands where a file belongs."""
+    """Something other than a file stands where a file belongs."""
 
 
-def opened(path):
-    """Opens a file to read its bytes, and nothing that could make the reader wait forever.
+def opened(path: AnyPath) -> io.BufferedReader:
+    """Opens a file, or a link to one, to read its bytes.
 
-    Args:
-        path: The file; a link to one will do.
-
-    Returns:
-        The open binary file.
+    Never opens anything that could make the reader wait forever.
 
     Raises:
         NotAFileError: If a folder, a named pipe, a socket or a device stands in its place.
@@ -56,19 +61,19 @@ def opened(path):
     return os.fdopen(descriptor, "rb")
 
 
-def _check_is_file(facts, path):
+def _check_is_file(facts: os.stat_result, path: AnyPath) -> None:
     kind = stat.S_IFMT(facts.st_mode)
     if kind != stat.S_IFREG:
         found = _KINDS.get(kind, "something else")
         raise NotAFileError(errno.EINVAL, f"{found} stands where a file belongs", str(path))
 
 
-def read_text(path, most_bytes=MOST_BYTES):
+def read_text(path: AnyPath, most_bytes: int = MOST_BYTES) -> str:
     """Returns the text of a UTF-8 file.
 
     Args:
         path: The file.
-        most_bytes: How large it may be; default 256 MiB.
+        most_bytes: Its largest size in bytes; default 256 MiB.
 
     Raises:
         NotAFileError: See `opened`.
@@ -82,25 +87,21 @@ def read_text(path, most_bytes=MOST_BYTES):
     return content.decode("utf-8")
 
 
-def reason_of(error):
-    """Returns in words why a file could not be read, on one line and without its path.
-
-    Args:
-        error: The exception.
-    """
+def reason_of(error: BaseException) -> str:
+    """Returns in words why a file could not be read, on one line and without its path."""
     if isinstance(error, UnicodeDecodeError):
         return "it is not text in UTF-8"
     words = getattr(error, "strerror", None) or str(error) or type(error).__name__
     return " ".join(words.split())
 
 
-def check_size(value, levels=MOST_LEVELS, entries=10**7):
-    """Checks what a file of JSON, TOML or YAML holds, before anything descends into it.
+def check_size(value: object, levels: int = MOST_LEVELS, entries: int = 10**7) -> None:
+    """Checks the content of a JSON, TOML or YAML file, before anything descends into it.
 
     Args:
-        value: What was read. A part that stands in several places counts in each of them.
-        levels: How deep lists and dictionaries may lie in each other.
-        entries: How many entries they may have on one level, all together.
+        value: The content. A part that occurs in several places counts in each of them.
+        levels: How deep lists and dictionaries may be nested.
+        entries: How many entries one level may have in total.
 
     Raises:
         ValueError: If it is deeper or larger.
@@ -116,5 +117,84 @@ def check_size(value, levels=MOST_LEVELS, entries=10**7):
     raise ValueError(f"it is nested deeper than {levels} levels")
 
 
-def _entries(container):
+def _entries(container: dict | list) -> Iterable[object]:
     return container.values() if isinstance(container, dict) else container
+
+
+def read_json(path: AnyPath) -> Any:
+    """Returns the content of a JSON file; raises a `FailureError` if it cannot be read."""
+    try:
+        value = json.loads(read_text(path))
+        check_size(value)
+        return value
+    except (OSError, ValueError, RecursionError) as error:
+        raise FailureError(f"{path} cannot be read: {reason_of(error)}.") from None
+
+
+def archive_damage(path: AnyPath) -> str | None:
+    """Reads a ZIP archive, such as a `.keras` or `.npz` file, and compares all its checksums.
+
+    Returns:
+        What is wrong with its content, or `None` if it is whole.
+
+    Raises:
+        OSError: If it cannot be read, which says nothing about its content.
+        NotAFileError: If it is no file.
+    """
+    try:
+        with opened(path) as file, zipfile.ZipFile(file) as archive:
+            broken = archive.testzip()
+    except NotAFileError:
+        raise
+    except OSError as error:
+        # A number in the file can point to before its beginning.
+        if error.errno != errno.EINVAL:
+            raise
+        return str(error)
+    except DAMAGED_ARCHIVE as error:
+        return str(error) or type(error).__name__
+    return f"its part {broken} has another checksum" if broken else None
+
+
+def read_table(path: AnyPath, number: Callable[[str], Any] = float) -> list[dict[str, Any]]:
+    """Reads a CSV file of numbers, one of whose columns is `step`.
+
+    Args:
+        path: The file.
+        number: Function that makes a number of its text; default `float`.
+
+    Returns:
+        List of dictionaries; `step` is an integer.
+
+    Raises:
+        ValueError: If it is damaged.
+    """
+    try:
+        table = csv.DictReader(io.StringIO(read_text(path), newline=""))
+        rows = [{name: number(text) for name, text in row.items()} for row in table]
+        columns = table.fieldnames or ()
+        if "step" not in columns:
+            raise ValueError("it has no column step")
+        if len(set(columns)) < len(columns):
+            raise ValueError("it has two columns of the same name")
+        return [{**row, "step": step} for row, step in zip(rows, _steps(rows), strict=True)]
+    except OSError as error:
+        raise ValueError(reason_of(error)) from None
+    except (TypeError, KeyError, OverflowError, csv.Error) as error:
+        raise ValueError(str(error)) from None
+
+
+def _steps(rows: list[dict[str, Any]]) -> list[int]:
+    """Returns the steps of a table as integers; raises a `ValueError` if they cannot be steps."""
+    steps = [int(row["step"]) for row in rows]
+    if any(step != row["step"] for step, row in zip(steps, rows, strict=True)):
+        raise ValueError("a step is not a whole number")
+    if steps != sorted(steps) or min(steps, default=0) < 0:
+        raise ValueError("its steps do not ascend from 0")
+    return steps
+
+
+def file_hash(path: AnyPath) -> str:
+    """Returns the SHA-256 of a file in hexadecimal."""
+    with opened(path) as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,18 +1,25 @@
 """The convolution and its transpose, in the form that backend and device compute fastest."""
 
 import functools
+from collections.abc import Callable
 
 import keras
 from keras import ops
 
-from keras_devae.backend import backend_on_cpu, differentiated_as, torch_convolution
+from keras_devae.backend import differentiated_as, has_accelerator
+from keras_devae.backend.interface import Backend, active
+from keras_devae.backend.torch import channels_last_convolution
+from keras_devae.checks import Tensor
 from keras_devae.layers import convolution_forms
 
+#: Computes a layer from its inputs, kernel and bias, which may be `None`.
+_Form = Callable[[Tensor, Tensor, Tensor | None], Tensor]
 
-class _InFastestForm:
-    """Mixed into a convolution of Keras's, computes it as `_form` says."""
 
-    def call(self, inputs):
+class _InFastestForm(keras.layers.Layer):
+    """Mixed into a convolution of Keras's, computes it on a CPU as `_form` says."""
+
+    def call(self, inputs: Tensor) -> Tensor:
         """Convolves.
 
         Args:
@@ -21,19 +28,14 @@ class _InFastestForm:
         Returns:
             Tensor `(batch, new height, new width, filters)`.
         """
-        form = self._form(tuple(inputs.shape), backend_on_cpu())
+        form = None if has_accelerator() else self._form(tuple(inputs.shape), active())
         if form is None:
             return super().call(inputs)
         bias = ops.convert_to_tensor(self.bias) if self.use_bias else None
         return self.activation(form(inputs, ops.convert_to_tensor(self.kernel), bias))
 
-    def _form(self, shape, backend):
-        """Returns the function of inputs, kernel and bias that computes this layer, or `None`.
-
-        Args:
-            shape: Shape of the inputs.
-            backend: Name of the backend on a CPU, `None` on anything else.
-        """
+    def _form(self, shape: tuple[int | None, ...], backend: Backend) -> _Form | None:
+        """Returns what computes this layer for inputs of some shape, `None` for Keras's way."""
         if self.data_format != "channels_last" or set(self.dilation_rate) != {1}:
             return None
         if getattr(self, "groups", 1) != 1 or None in shape[1:]:
@@ -41,12 +43,12 @@ class _InFastestForm:
         return self._form_by_sizes(shape, backend)
 
     @property
-    def _is_published(self):
+    def _is_published(self) -> bool:
         """Whether it is 4x4 with stride 2, as in the networks of the field."""
         return (self.kernel_size, self.strides, self.padding) == ((4, 4), (2, 2), "same")
 
     @property
-    def _is_plain(self):
+    def _is_plain(self) -> bool:
         """Whether it has no stride and no padding."""
         return (self.strides, self.padding) == ((1, 1), "valid")
 
@@ -67,13 +69,19 @@ class Convolution(_InFastestForm, keras.layers.Conv2D):
     Args:
         *args: Arguments of `keras.layers.Conv2D`.
         **kwargs: Arguments of `keras.layers.Conv2D`.
+
+    Example:
+        >>> layer = Convolution(32, 4, strides=2, padding="same")
+        >>> ops.shape(layer(ops.ones((8, 64, 64, 3))))
+        (8, 32, 32, 32)
     """
 
-    def _form_by_sizes(self, shape, backend):
+    def _form_by_sizes(self, shape: tuple[int, ...], backend: Backend) -> _Form | None:
         halves = self._is_published and shape[1] % 2 == 0 and shape[2] % 2 == 0
-        if backend == "torch" and (halves or self._is_plain):
-            return functools.partial(torch_convolution, stride=self.strides, padding=int(halves))
-        if backend == "jax" and halves:
+        if backend.copies_images_to_convolve and (halves or self._is_plain):
+            options = {"stride": self.strides, "padding": int(halves)}
+            return functools.partial(channels_last_convolution, **options)
+        if backend.has_slow_convolution_gradients and halves:
             return _and_bias(convolution_forms.convolved)
         return None
 
@@ -98,28 +106,33 @@ class TransposedConvolution(_InFastestForm, keras.layers.Conv2DTranspose):
     Args:
         *args: Arguments of `keras.layers.Conv2DTranspose`.
         **kwargs: Arguments of `keras.layers.Conv2DTranspose`.
+
+    Example:
+        >>> layer = TransposedConvolution(3, 4, strides=2, padding="same")
+        >>> ops.shape(layer(ops.ones((8, 32, 32, 32))))
+        (8, 64, 64, 3)
     """
 
-    def _form_by_sizes(self, shape, backend):
+    def _form_by_sizes(self, shape: tuple[int, ...], backend: Backend) -> _Form | None:
         if self.output_padding is not None:
             return None
-        if backend == "torch" and (self._is_published or self._is_plain):
+        if backend.copies_images_to_convolve and (self._is_published or self._is_plain):
             options = {"stride": self.strides, "padding": int(self._is_published)}
-            return functools.partial(torch_convolution, transposed=True, **options)
-        if self._is_published and self.filters == 1 and backend in ("tensorflow", "jax"):
+            return functools.partial(channels_last_convolution, transposed=True, **options)
+        if self._is_published and self.filters == 1 and backend.has_slow_single_filters:
             overlap = convolution_forms.transposed_by_overlap
             return _and_bias(differentiated_as(overlap, convolution_forms.transposed_as_keras))
-        if self._is_published and backend == "jax":
+        if self._is_published and backend.has_slow_convolution_gradients:
             return _and_bias(convolution_forms.transposed)
-        if self._is_plain and backend == "jax" and shape[1:3] == (1, 1):
+        if self._is_plain and backend.has_slow_convolution_gradients and shape[1:3] == (1, 1):
             return _and_bias(convolution_forms.from_one_pixel)
         return None
 
 
-def _and_bias(form):
-    """Returns a function like one of inputs and kernel that adds a bias, if there is one."""
+def _and_bias(form: Callable[[Tensor, Tensor], Tensor]) -> _Form:
+    """Adds a bias, if there is one, to the results of a function of inputs and kernel."""
 
-    def with_bias(inputs, kernel, bias):
+    def with_bias(inputs: Tensor, kernel: Tensor, bias: Tensor | None) -> Tensor:
         outputs = form(inputs, kernel)
         return outputs if bias is None else outputs + bias
 

@@ -1,46 +1,51 @@
 """Measures of representations: functions of NumPy arrays that know nothing of Keras.
 
-Every metric returns a dictionary that `json.dump` takes: flat keys such as `mig.score`, `details`
-with what lies behind them, and `settings` with all that is needed to trace and repeat them.
-`evaluate` computes many at once.
+Every metric returns a `Score`: a dictionary that `json.dump` takes, with flat keys such as
+`mig.score`, `details` with what lies behind them, and `settings` with all that is needed to trace
+and repeat them. `score_codes` computes many at once.
 
-Names and settings of metrics are known at once; the functions, and with them SciPy and
-scikit-learn, are imported when the first of them is asked for.
+The functions, and with them SciPy and scikit-learn, are imported when they are first asked for.
 """
 
 import importlib
+import warnings
+from typing import Any
 
-from keras_devae.metrics.registry import (
+from keras_devae.metrics.base import (
     DEFAULT_METRICS,
     METRICS,
+    NAMES,
     SETTINGS,
     Metric,
+    Number,
+    Score,
     check_names,
     check_settings,
+    meaning_of,
+    number_of,
     possible_metrics,
     resolved_names,
 )
 
-#: Function or class -> the module that holds it. No module has the name of a function: importing
-#: it would put it in the function's place.
+#: Function or class that is no metric by itself -> the module that holds it. No module has the name
+#: of a function: importing it would put it in the function's place.
 _MODULES = {
-    "ACTIVE_NATS": "posterior",
-    **{name: metric.module for name, metric in METRICS.items()},
-    "DISCRETIZERS": "discretization",
-    "CodeTable": "sampling",
-    "EncodedDataset": "sampling",
-    "FewSamplesWarning": "cautions",
-    "MetricWarning": "cautions",
-    "Sampler": "sampling",
-    "active_dimensions": "posterior",
-    "entropy": "mutual_information",
-    "evaluate": "suite",
-    "histogram_discretize": "discretization",
-    "kl_per_dimension": "posterior",
-    "modularity_of": "modularity_and_explicitness",
-    "mutual_information_matrix": "mutual_information",
-    "quantile_discretize": "discretization",
-    "signal_per_dimension": "posterior",
+    "ACTIVE_NATS": "estimators.posterior",
+    "DISCRETIZERS": "estimators.discretization",
+    "CodeTable": "samplers",
+    "EncodedDataset": "samplers",
+    "FewSamplesWarning": "metric_warnings",
+    "MetricWarning": "metric_warnings",
+    "Sampler": "samplers",
+    "active_dimensions": "estimators.posterior",
+    "entropy": "estimators.mutual_information",
+    "histogram_discretize": "estimators.discretization",
+    "kl_per_dimension": "estimators.posterior",
+    "modularity_of": "scores.modularity_explicitness",
+    "mutual_information_matrix": "estimators.mutual_information",
+    "quantile_discretize": "estimators.discretization",
+    "score_codes": "measuring",
+    "signal_per_dimension": "estimators.posterior",
     "udr": "unsupervised_disentanglement_ranking",
 }
 
@@ -49,19 +54,34 @@ __all__ = [
     "METRICS",
     "SETTINGS",
     "Metric",
+    "Number",
+    "Score",
     "check_names",
     "check_settings",
+    "meaning_of",
+    "number_of",
     "possible_metrics",
     "resolved_names",
+    *NAMES,
     *_MODULES,
 ]
 
 
-def __getattr__(name):
-    if name not in _MODULES:
-        raise AttributeError(f"module 'keras_devae.metrics' has no attribute {name!r}")
-    return getattr(importlib.import_module(f"keras_devae.metrics.{_MODULES[name]}"), name)
+def __getattr__(name: str) -> Any:
+    if name == "evaluate":
+        warnings.warn(
+            "`keras_devae.metrics.evaluate` is called `score_codes` now; the old name will be "
+            "removed in the next version.",
+            DeprecationWarning,
+            stacklevel=2,
+        )
+        name = "score_codes"
+    if name in _MODULES:
+        return getattr(importlib.import_module(f"keras_devae.metrics.{_MODULES[name]}"), name)
+    if name in NAMES:
+        return METRICS[name].function
+    raise AttributeError(f"module 'keras_devae.metrics' has no attribute {name!r}")
 
 
-def __dir__():
+def __dir__() -> list[str]:
     return sorted(__all__)

@@ -1,36 +1,46 @@
 """How far models trained alike agree on their codes: a ranking without factors."""
 
+from __future__ import annotations
+
 import warnings
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from scipy.stats import rankdata
 from sklearn.linear_model import Lasso
 
 from keras_devae import checks
-from keras_devae.checks import one_of
+from keras_devae.checks import Array, flag, listed, one_of
 from keras_devae.errors import UsageError
-from keras_devae.metrics.arguments import check_flag, check_recorded_seed, listed
-from keras_devae.metrics.cautions import caution_of_few
-from keras_devae.metrics.fitting import run_quietly
-from keras_devae.metrics.inputs import MetricWarning
-from keras_devae.metrics.matrices import check_codes, numeric_array
-from keras_devae.metrics.results import result
-from keras_devae.metrics.standardization import standardized
+from keras_devae.metrics.arguments import check_recorded_seed
+from keras_devae.metrics.arrays import check_codes, numeric_array
+from keras_devae.metrics.base import Metric, Number, Score
+from keras_devae.metrics.estimators.fitting import run_quietly
+from keras_devae.metrics.estimators.scaling import standardized
+from keras_devae.metrics.metric_warnings import MetricWarning, caution_of_few
 
 KINDS = ("spearman", "lasso")
 
+# It takes several models, so that it is none of `METRICS`.
+METRIC = Metric(
+    "udr",
+    takes="models",
+    description="agreement of models trained alike (Duan et al. 2020)",
+    numbers={"score": Number("How far models agree on their latents, to compare models with.")},
+)
+
 
 def udr(
-    codes: np.ndarray | Sequence[np.ndarray],
-    kl: np.ndarray | Sequence[np.ndarray],
+    codes: Array | Sequence[Array],
+    kl: Array | Sequence[Array],
     *,
     kind: str = "spearman",
     kl_threshold: float = 0.01,
     lasso_alpha: float = 0.1,
     pooled: bool = False,
     seed: int | None = 0,
-) -> dict:
+) -> Score:
     """Unsupervised disentanglement ranking (Duan et al. 2020), as in disentanglement_lib.
 
     Two models of the same images agree if each informative latent of one goes with a single latent
@@ -54,7 +64,7 @@ def udr(
         pooled: Whether a pair's score is the mean over the latents of both models together, not
             the mean of the two models' means (default). They differ for models with different
             numbers of informative latents.
-        seed: The seed that the samples were drawn with, to be recorded; nothing here is random.
+        seed: Seed that the samples were drawn with; it is only recorded, as nothing here is random.
 
     Returns:
         `udr.score`, the mean of the models' scores. `details`: `model_scores`, a list of m;
@@ -72,7 +82,7 @@ def udr(
             penalty 0).
     """
     one_of("kind of udr", kind, KINDS)
-    check_flag("pooled", pooled)
+    flag("pooled", pooled)
     check_recorded_seed(seed)
     checks.finite_at_least("kl_threshold", kl_threshold)
     checks.positive("lasso_alpha", lasso_alpha)
@@ -111,10 +121,10 @@ def udr(
         "seed": seed,
     }
     libraries = ("scipy", "scikit-learn")
-    return result("udr", {"score": np.mean(scores)}, details, settings, libraries)
+    return METRIC.score({"score": np.mean(scores)}, details, settings, libraries)
 
 
-def relative_strength(matrix: np.ndarray, pooled: bool = False) -> float:
+def relative_strength(matrix: Array, pooled: bool = False) -> float:
     """How far the correlations of two models' latents are one to one.
 
     For each row and each column the square of the largest value over the sum, 0 if the sum is 0;
@@ -137,13 +147,13 @@ def relative_strength(matrix: np.ndarray, pooled: bool = False) -> float:
     return float((rows.mean() + columns.mean()) / 2)
 
 
-def _strengths(matrix):
+def _strengths(matrix: Array) -> Array:
     sums = matrix.sum(axis=1)
     return np.where(sums > 0, matrix.max(axis=1) ** 2 / np.where(sums > 0, sums, 1.0), 0.0)
 
 
-def _correlations(columns, alpha):
-    """Matrix by ordered pair of models, by lasso or, without a penalty given, by rank."""
+def _correlations(columns: list[Array], alpha: float | None) -> dict[tuple[int, int], Array]:
+    """Returns a matrix for each ordered pair of models, by lasso or, without a penalty, by rank."""
     if alpha is None:
         columns = [standardized(rankdata(model, axis=0)) for model in columns]
     pairs = [(i, j) for i in range(len(columns)) for j in range(len(columns)) if i != j]
@@ -160,7 +170,7 @@ def _correlations(columns, alpha):
     return matrices
 
 
-def _check_models(codes, kl):
+def _check_models(codes: Any, kl: Any) -> tuple[list[Array], list[Array]]:
     codes = listed("codes", codes, "arrays, one a model")
     kl = listed("kl", kl, "arrays, one a model")
     models = [check_codes(model, f"codes[{i}]") for i, model in enumerate(codes)]
@@ -189,8 +199,8 @@ def _check_models(codes, kl):
     return models, divergences
 
 
-def _informative(models, divergences, threshold):
-    """Indices of each model's informative latents; warns of models without any."""
+def _informative(models: list[Array], divergences: list[Array], threshold: float) -> list[Array]:
+    """Returns the indices of each model's informative latents; warns of models without any."""
     informative = [
         np.flatnonzero((divergence > threshold) & np.any(model != model[0], axis=0))
         for model, divergence in zip(models, divergences, strict=True)

@@ -176,7 +176,9 @@ def annealing_config(steps, readings=50, **settings):
     checks.at_least("steps", steps, 2)
     every = max(1, steps // checks.at_least("readings", readings, 2))
     tracking = {"track": ("sampled-information",), "track_every": every}
-    return RunConfig(model="beta_vae", steps=steps, metrics=(), **tracking, **settings)
+    return RunConfig(
+        kind="annealing test", model="beta_vae", steps=steps, metrics=(), **tracking, **settings
+    )
 
 
 def with_falling_beta(config, dataset, beta_start=None, beta_end=None):
@@ -204,10 +206,10 @@ def with_falling_beta(config, dataset, beta_start=None, beta_end=None):
     beta = {
         "module": "keras_devae.schedules.functions",
         "class_name": "GeometricSchedule",
-        "config": {"start": float(start), "end": float(end), "steps": config.steps},
+        "config": {"start": float(start), "end": float(end), "steps": config.training.steps},
         "registered_name": "keras_devae>GeometricSchedule",
     }
-    return dataclasses.replace(config, model_options={"beta": beta})
+    return config.replace(model_options={"beta": beta})
 
 
 def carry_out(function, run, config, dataset, progress=True):
@@ -252,18 +254,18 @@ def read_test(run):
     told, names = information.max(axis=1), names.tolist()
     # The first reading is of a model that is not trained at all.
     trained = steps > 0
-    betas = start * (end / start) ** np.minimum(1, steps / config.steps)
+    betas = start * (end / start) ** np.minimum(1, steps / config.training.steps)
     shares = told / entropies
     return AnnealingTest(steps[trained], betas[trained], shares[trained], tuple(names), start, end)
 
 
 def _range_of(run, config):
-    if not config.is_annealing_test:
+    if config.kind != "annealing test":
         raise UsageError(
             f"The run {run.path} is none of an annealing test. Train one with: keras-devae "
-            f"annealing-test --dataset {config.dataset}"
+            f"annealing-test --dataset {config.data.dataset}"
         )
-    ends = config.model_options["beta"]["config"]
+    ends = config.model.options["beta"]["config"]
     return tuple(positive(f"{name} of the betas", ends.get(name)) for name in ("start", "end"))
 
 

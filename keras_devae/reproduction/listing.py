@@ -4,7 +4,7 @@ from pathlib import Path
 
 from keras_devae.reproduction.catalogue import EXPERIMENTS, plans_of
 from keras_devae.runs.config.flat_settings import config_from_settings
-from keras_devae.studies.keys import run_key, run_name
+from keras_devae.studies.run_keys import run_key, run_name
 from keras_devae.studies.study_run import StudyRun
 
 
@@ -35,7 +35,7 @@ def _planned(name, scale, folder, seeds):
 
 
 def _seconds_a_step(runs, scale):
-    done = [(run.seconds(), config.steps) for run, config in runs.items() if run.is_done()]
+    done = [(run.seconds(), config.training.steps) for run, config in runs.items() if run.is_done()]
     if not any(seconds for seconds, _ in done):
         return scale.core_seconds, False
     return sum(seconds for seconds, _ in done) / sum(steps for _, steps in done), True
@@ -54,7 +54,7 @@ def _described(name, runs, a_step, measured):
             "process_hours": None,
         }
     done = sum(run.is_done() for run in runs)
-    hours = sum(c.steps for run, c in runs.items() if not run.is_done()) * a_step / 3600
+    hours = sum(c.training.steps for run, c in runs.items() if not run.is_done()) * a_step / 3600
     return {
         **row,
         "trains": _models(runs.values()),
@@ -67,9 +67,9 @@ def _described(name, runs, a_step, measured):
 
 def _models(configs):
     configs = list(configs)
-    models = ", ".join(dict.fromkeys(config.model for config in configs))
-    sets = " and ".join(dict.fromkeys(config.dataset for config in configs))
-    return f"{len(configs)} runs of {configs[0].steps:,} steps: {models} on {sets}"
+    models = ", ".join(dict.fromkeys(config.model.name for config in configs))
+    sets = " and ".join(dict.fromkeys(config.data.dataset for config in configs))
+    return f"{len(configs)} runs of {configs[0].training.steps:,} steps: {models} on {sets}"
 
 
 def _duration(hours, measured):

@@ -7,7 +7,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from keras_devae import figures
-from keras_devae.metrics.spread import spread_of
+from keras_devae.metrics.estimators.spread import spread_of
 from keras_devae.reports.plots import read_information
 from keras_devae.reproduction import paper
 from keras_devae.reproduction.results import SCORE_NAMES, compared
@@ -104,7 +104,7 @@ def ablation_outcome(results):
         f"{_percent(paper.ABLATION['DeVAE'][0][0] / paper.ABLATION[group][0][0] - 1)}."
         for group, ours, theirs in _against(results, "DeVAE", MIG)
     ]
-    factor = (PAPER_IMAGE_SIZE / next(iter(results)).config.image_size) ** 2
+    factor = (PAPER_IMAGE_SIZE / next(iter(results)).config.data.image_size) ** 2
     if factor != 1:
         remarks.append(f"The paper's reconstruction is of images with {factor:g} times the pixels.")
     return layer_outcome(results, paper.ABLATION, remarks)
@@ -187,7 +187,7 @@ def diffusion_outcome(results):
             means = [shown(spread_of(column)) for column in columns]
             rows.append([group, name, str(len(stacked)), *means])
         for result, curve in zip(results.of(group), curves[group], strict=True):
-            tidy += _tidy_curve(group, result.config.seed, steps, curve, names)
+            tidy += _tidy_curve(group, result.config.training.seed, steps, curve, names)
     header = ["", "factor", "seeds", "largest share", "share at the end", "lost on the way"]
     figure = figures.information_curves(steps, curves, names)
     remarks = [

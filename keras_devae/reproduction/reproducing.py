@@ -12,7 +12,7 @@ from keras_devae.checks import usable_path
 from keras_devae.comparison.tables import markdown
 from keras_devae.errors import FailureError
 from keras_devae.files import write_table, write_text
-from keras_devae.reproduction import outcomes, pictures
+from keras_devae.reproduction import model_outcomes, outcomes
 from keras_devae.reproduction.catalogue import experiment_named, plans_of
 from keras_devae.reproduction.discriminator_estimates import (
     BATCH_SIZE,
@@ -46,7 +46,7 @@ _OF_BASES = (
 
 
 def _active_outcome(results):
-    added = Results([pictures.with_top_k(result) for result in results])
+    added = Results([model_outcomes.with_top_k(result) for result in results])
     return outcomes.method_outcome(added, _ACTIVE, favourite=None)
 
 
@@ -58,12 +58,12 @@ OUTCOMES = {
     "bounds": functools.partial(outcomes.method_outcome, scores=_BOUNDS),
     "diffusion": outcomes.diffusion_outcome,
     "layers": outcomes.layer_outcome,
-    "layer_samples": pictures.layer_sample_outcome,
-    "layer_traversals": pictures.layer_traversal_outcome,
+    "layer_samples": model_outcomes.layer_sample_outcome,
+    "layer_traversals": model_outcomes.layer_traversal_outcome,
     "methods": functools.partial(outcomes.method_outcome, scores=_COMPARED),
-    "over_layers": pictures.over_layers_outcome,
-    "samples": pictures.sample_outcome,
-    "traversals": pictures.traversal_outcome,
+    "over_layers": model_outcomes.over_layers_outcome,
+    "samples": model_outcomes.sample_outcome,
+    "traversals": model_outcomes.traversal_outcome,
     "widths": functools.partial(outcomes.method_outcome, scores=_WIDTHS, favourite=None),
 }
 #: Scale -> arguments of `estimate_table`.

@@ -6,7 +6,7 @@ import math
 import numpy as np
 
 from keras_devae.errors import FailureError
-from keras_devae.metrics.spread import spread_of
+from keras_devae.metrics.estimators.spread import spread_of
 from keras_devae.runs.config.run_config import RunConfig
 from keras_devae.runs.environment import environment_text
 from keras_devae.runs.folder import RunDirectory
@@ -80,17 +80,17 @@ class Results:
 
     def on(self, dataset):
         """Returns the `Results` on one data set."""
-        return Results([result for result in self if result.config.dataset == dataset])
+        return Results([result for result in self if result.config.data.dataset == dataset])
 
     @property
     def data_sets(self):
         """Names of the data sets, in order."""
-        return list(dict.fromkeys(result.config.dataset for result in self))
+        return list(dict.fromkeys(result.config.data.dataset for result in self))
 
     @property
     def sources(self):
         """Where the images of each data set are from, a sorted list of texts."""
-        return sorted({f"{result.config.dataset} {result.source}" for result in self})
+        return sorted({f"{result.config.data.dataset} {result.source}" for result in self})
 
     def mixtures(self):
         """Warns of data sets whose runs read images of several sources, a list of sentences."""
@@ -124,11 +124,11 @@ class Results:
         return [
             {
                 "group": result.group,
-                "model": result.config.model,
-                "dataset": result.config.dataset,
-                "source": result.config.source,
-                "latent_dim": result.config.latent_dim,
-                "seed": result.config.seed,
+                "model": result.config.model.name,
+                "dataset": result.config.data.dataset,
+                "source": result.config.data.source,
+                "latent_dim": result.config.model.latent_dim,
+                "seed": result.config.training.seed,
                 "run": result.directory.name,
                 "layer": layer["layer"],
                 "metric": name,

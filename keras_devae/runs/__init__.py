@@ -1,10 +1,27 @@
 """Runs: their configuration, folder, training and what follows it.
 
-`training` and `finishing` are imported by name, because they need Keras.
+The contents are imported when they are asked for: the settings, which the command line reads for
+its help, come without them. `training` and `finishing` are imported by name, because they need
+Keras.
 """
 
-from keras_devae.runs.config.presets import PRESETS
-from keras_devae.runs.config.run_config import RunConfig
-from keras_devae.runs.folder import RunDirectory, find_runs
+import importlib
 
-__all__ = ["PRESETS", "RunConfig", "RunDirectory", "find_runs"]
+_MODULES = {
+    "PRESETS": "config.presets",
+    "RunConfig": "config.run_config",
+    "RunDirectory": "folder",
+    "find_runs": "folder",
+}
+
+__all__ = sorted(_MODULES)
+
+
+def __getattr__(name):
+    if name not in _MODULES:
+        raise AttributeError(f"module 'keras_devae.runs' has no attribute {name!r}")
+    return getattr(importlib.import_module(f"keras_devae.runs.{_MODULES[name]}"), name)
+
+
+def __dir__():
+    return sorted(__all__)

@@ -1,11 +1,16 @@
 """What a run leaves to the machine: how its steps are compiled, grouped and fed."""
 
-import dataclasses
 import math
 
-import keras
-
-from keras_devae.backend import compiles_with_xla, device_memory, has_accelerator, prefers_bfloat16
+from keras_devae.backend import (
+    chosen_backend,
+    compiles_several_steps,
+    compiles_with_xla,
+    device_memory,
+    has_accelerator,
+    prefers_bfloat16,
+    xla_calls_host,
+)
 from keras_devae.errors import UsageError
 from keras_devae.input.resident import stored_shape
 from keras_devae.models import MODELS
@@ -38,17 +43,19 @@ def completed_config(config, dataset):
     Raises:
         UsageError: If the backend cannot run several steps at a time.
     """
-    backend = keras.backend.backend()
-    steps = config.steps_per_execution
-    if backend == "torch" and (steps or 1) > 1:
+    steps = config.compute.steps_per_execution
+    if (steps or 1) > 1 and not compiles_several_steps():
         raise UsageError(f"On PyTorch `steps_per_execution` must be 1. Received: {steps}.")
-    return dataclasses.replace(
-        config,
-        backend=backend,
-        mixed_precision=config.mixed_precision or _precision(config),
-        jit_compile=_compiles(config) if config.jit_compile is None else config.jit_compile,
+    return config.replace(
+        backend=chosen_backend(),
+        mixed_precision=config.compute.mixed_precision or _precision(config),
+        jit_compile=_compiles(config)
+        if config.compute.jit_compile is None
+        else config.compute.jit_compile,
         steps_per_execution=steps or _steps_per_execution(config),
-        resident=_fits(config, dataset) if config.resident is None else config.resident,
+        resident=_fits(config, dataset)
+        if config.compute.resident is None
+        else config.compute.resident,
     )
 
 
@@ -58,21 +65,25 @@ def describe_choices(config):
     Args:
         config: A completed `RunConfig`.
     """
-    precision = "float32" if config.mixed_precision == "off" else f"mixed {config.mixed_precision}"
-    steps = config.steps_per_execution
+    precision = (
+        "float32"
+        if config.compute.mixed_precision == "off"
+        else f"mixed {config.compute.mixed_precision}"
+    )
+    steps = config.compute.steps_per_execution
     choices = (
         "accelerator" if has_accelerator() else "CPU",
         precision,
-        f"XLA {'on' if config.jit_compile else 'off'}",
+        f"XLA {'on' if config.compute.jit_compile else 'off'}",
         f"{steps} step{'s' * (steps > 1)} a call",
-        "images on the device" if config.resident else "images from the host",
+        "images on the device" if config.compute.resident else "images from the host",
     )
     return f"{', '.join(choices)}; {computing_text(describe_computing())}"
 
 
 def _precision(config):
     # What is fitted in one go is as exact as scikit-learn makes it.
-    if MODEL_CATALOGUE[config.model].fitted:
+    if MODEL_CATALOGUE[config.model.name].fitted:
         return "off"
     if has_accelerator():
         return "float16"
@@ -81,16 +92,16 @@ def _precision(config):
 
 def _compiles(config):
     """Tells whether XLA suits the backend, the device and the model."""
-    out_of_reach = MODELS[config.model].calls_host and keras.backend.backend() == "tensorflow"
-    return compiles_with_xla() and not out_of_reach
+    calls_host = MODELS[config.model.name].calls_host
+    return compiles_with_xla() and (xla_calls_host() or not calls_host)
 
 
 def _steps_per_execution(config):
     """Returns the most steps in one call that end where something else is to happen."""
-    if keras.backend.backend() == "torch" or not has_accelerator():
+    if not (compiles_several_steps() and has_accelerator()):
         return 1
-    tracked = (config.track_every,) if config.track else ()
-    length = math.gcd(config.steps, config.checkpoint_every, *tracked)
+    tracked = (config.evaluation.track_every,) if config.evaluation.track else ()
+    length = math.gcd(config.training.steps, config.training.checkpoint_every, *tracked)
     return max(n for n in range(1, MOST_STEPS_PER_EXECUTION + 1) if length % n == 0)
 
 
@@ -98,7 +109,10 @@ def _fits(config, dataset):
     """Tells whether keeping the images on the device is possible and worth the while."""
     memory = device_memory() if has_accelerator() else None
     # Several devices take parts of batches of images.
-    if memory is None or config.distribute or MODEL_CATALOGUE[config.model].fitted:
+    if memory is None or config.compute.distribute or MODEL_CATALOGUE[config.model.name].fitted:
         return False
     size = math.prod(stored_shape(dataset, dataset.image_shape))
-    return size <= RESIDENT_SHARE * memory and config.steps * config.batch_size >= len(dataset)
+    return (
+        size <= RESIDENT_SHARE * memory
+        and config.training.steps * config.training.batch_size >= len(dataset)
+    )

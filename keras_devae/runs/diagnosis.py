@@ -164,8 +164,8 @@ class _Examination:
             )
         for step in self.run.checkpoint_steps():
             file = self.run.checkpoint_file(step)
-            if step > self.config.steps:
-                found = f"It is of a step after the run's last, {self.config.steps}."
+            if step > self.config.training.steps:
+                found = f"It is of a step after the run's last, {self.config.training.steps}."
                 yield self._set_aside(file, found)
             elif (yield from self._archive(file, f"The checkpoint of step {step} is damaged")):
                 good.append(step)
@@ -185,7 +185,7 @@ class _Examination:
         steps = [step for step, _ in rows]
         bad = [step for step, row in rows if not math.isfinite(float(row.get("loss", 0)))]
         # Rows come before their checkpoint; those beyond it are written again.
-        newest = self.config.steps if self.run.is_trained() else max(good, default=0)
+        newest = self.config.training.steps if self.run.is_trained() else max(good, default=0)
         beyond = [] if self.in_use else [step for step in steps if step > newest]
         missing = self._missing(newest, steps)
         if missing:
@@ -208,8 +208,8 @@ class _Examination:
 
     def _missing(self, newest, steps):
         """Returns steps without a row of history up to a newest one, the first few in order."""
-        every, present = self.config.checkpoint_every, set(steps)
-        end = [newest] if newest == self.config.steps and newest % every else []
+        every, present = self.config.training.checkpoint_every, set(steps)
+        end = [newest] if newest == self.config.training.steps and newest % every else []
         grid = itertools.chain(range(every, newest + 1, every), end)
         return list(itertools.islice((step for step in grid if step not in present), _FEW + 1))
 
@@ -230,7 +230,7 @@ class _Examination:
         )
 
     def _tracked(self, good):
-        newest = self.config.steps if self.run.is_trained() else max(good, default=0)
+        newest = self.config.training.steps if self.run.is_trained() else max(good, default=0)
         tables = [self.run.tracking / f"{name}.csv" for name in (*TRACKED, "metrics")]
         for file in filter(Path.is_file, tables):
             what = f"tracking/{file.name}"
@@ -274,7 +274,7 @@ class _Examination:
             yield Finding("metrics.json", "ok", "It is whole.")
 
     def _data(self):
-        kind, colon, path = self.config.dataset.partition(":")
+        kind, colon, path = self.config.data.dataset.partition(":")
         try:
             if kind in OWN_KINDS and colon:
                 return self._own_data(kind, path)
@@ -286,7 +286,7 @@ class _Examination:
     def _own_data(self, kind, path):
         # To compare the content is as much work as to read it all, and done before training.
         is_right = Path.is_dir if kind == "folder" else Path.is_file
-        factors = self.config.factors_file
+        factors = self.config.data.factors_file
         missing = [] if is_right(Path(path)) else [path]
         missing += [factors] if factors and not Path(factors).is_file() else []
         if missing:
@@ -299,7 +299,7 @@ class _Examination:
         free = shutil.disk_usage(self.run.path).free
         size = max((_size_of(self.run.checkpoint_file(step)) for step in good), default=0)
         # All that are kept, the one that is being written, and the model.
-        needed = (self.config.keep + 2) * size
+        needed = (self.config.training.keep + 2) * size
         sentence = f"{free / 1e9:.1f} GB are free, {needed / 1e9:.2f} GB at most are needed."
         if free < needed and not self._is_finished():
             return Finding("disk", "problem", f"{sentence} Make room before you go on.")
@@ -307,12 +307,12 @@ class _Examination:
 
     def _is_finished(self):
         # An annealing test ends with its freezing points, and has no scores.
-        is_test = self.config.is_annealing_test
+        is_test = self.config.kind == "annealing test"
         last = self.run.freezing_file if is_test else self.run.metrics_file
         return self.run.is_trained() and last.is_file()
 
     def _progress(self, good):
-        steps, done = self.config.steps, max(good, default=0)
+        steps, done = self.config.training.steps, max(good, default=0)
         if self.in_use:
             sentence = f"A process is training the run, {done} of {steps} steps are saved."
             return Finding("progress", "ok", sentence)

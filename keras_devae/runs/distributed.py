@@ -1,13 +1,11 @@
 """Runs that are trained on several devices, and by several processes."""
 
 import atexit
-import dataclasses
 import shutil
 import tempfile
 from pathlib import Path
 
 from keras_devae.backend import replicas as distribution
-from keras_devae.backend.choosing import chosen_backend
 
 
 def check_distributed(config):
@@ -19,19 +17,19 @@ def check_distributed(config):
     Raises:
         UsageError: If it does not, or on PyTorch.
     """
-    if config.distribute is None:
+    if config.compute.distribute is None:
         return
     from keras_devae.models import MODELS
 
-    with distribution.scope(config.distribute) as devices:
+    with distribution.scope(config.compute.distribute) as devices:
         if devices > 1:
-            distribution.check_batch_size(config.batch_size, devices)
+            distribution.check_batch_size(config.training.batch_size, devices)
             distribution.check_model(
-                MODELS[config.model],
-                config.jit_compile,
-                config.mixed_precision == "float16",
-                config.steps_per_execution or 1,
-                bool(config.resident),
+                MODELS[config.model.name],
+                config.compute.jit_compile,
+                config.compute.mixed_precision == "float16",
+                config.compute.steps_per_execution or 1,
+                bool(config.compute.resident),
             )
 
 
@@ -41,15 +39,14 @@ def without_the_refused(config):
     Args:
         config: A `RunConfig`, checked by `check_distributed`.
     """
-    with distribution.scope(config.distribute) as devices:
-        if devices == 1 or chosen_backend() != "tensorflow":
+    with distribution.scope(config.compute.distribute) as devices:
+        if devices == 1 or not distribution.splits_batches():
             return config
-    return dataclasses.replace(
-        config,
-        jit_compile=bool(config.jit_compile),
-        mixed_precision=config.mixed_precision or "off",
-        steps_per_execution=config.steps_per_execution or 1,
-        resident=bool(config.resident),
+    return config.replace(
+        jit_compile=bool(config.compute.jit_compile),
+        mixed_precision=config.compute.mixed_precision or "off",
+        steps_per_execution=config.compute.steps_per_execution or 1,
+        resident=bool(config.compute.resident),
     )
 
 
@@ -59,7 +56,7 @@ def is_worker(config):
     Args:
         config: The `RunConfig`.
     """
-    return config.distribute is not None and distribution.process()[0] > 0
+    return config.compute.distribute is not None and distribution.process()[0] > 0
 
 
 def own_path(config, path):

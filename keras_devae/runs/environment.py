@@ -11,6 +11,7 @@ from keras_devae.backend import (
     has_accelerator,
     installed_backends,
 )
+from keras_devae.process.allocator import allocator
 from keras_devae.process.machine import (
     installed_versions,
     instruction_sets,
@@ -19,7 +20,6 @@ from keras_devae.process.machine import (
     total_memory,
     usable_cores,
 )
-from keras_devae.process.startup import allocator
 from keras_devae.version import __version__
 
 

@@ -33,10 +33,10 @@ def finish(model, config, run, dataset, **progress):
             model,
             run,
             dataset,
-            config.metrics,
-            config.evaluation_images,
-            config.seed,
-            settings=config.metric_settings,
+            config.evaluation.metrics,
+            config.evaluation.images,
+            config.training.seed,
+            settings=config.evaluation.metric_settings,
             **_interruptible(interruption, progress),
         )
         interruption.check()
@@ -92,7 +92,7 @@ def evaluate_run(model, run, dataset, metrics, images, seed, encoding_progress=N
         raise UsageError(
             f"The run {run.path} was made with images of shape {model.image_shape}, and these have "
             f"{dataset.image_shape}. Repeat the variants of the run that change it: "
-            f"{', '.join(run.read_config().variants)}."
+            f"{', '.join(run.read_config().data.variants)}."
         )
     with run_encoding(model, run, dataset, encoding_progress) as encoding:
         scores = evaluate(model, dataset, metrics, images, seed, encoding=encoding, **options)

@@ -1,6 +1,5 @@
 """The folder that holds all of a run."""
 
-import dataclasses
 import datetime
 import json
 import logging
@@ -23,6 +22,7 @@ from keras_devae.files import (
 from keras_devae.files.reading import reason_of
 from keras_devae.runs import checkpoint_files
 from keras_devae.runs.config.run_config import RunConfig, load_dataset
+from keras_devae.runs.config.versions import VERSION, in_present_form
 from keras_devae.runs.records import RunRecord, Scores, read_record
 from keras_devae.runs.run_files import FOLDERS, files_of_a_run, irreplaceable, strangers
 from keras_devae.runs.run_lock import LOCK_NAME, RunLock
@@ -133,12 +133,19 @@ class RunDirectory:
         return run
 
     def read_record(self):
-        """Returns what `config.json` holds, a `RunRecord`.
+        """Returns what `config.json` holds, a `RunRecord`, in the form of the present version.
 
         Raises:
-            FailureError: If it is damaged.
+            FailureError: If it is damaged, or a newer version wrote it.
         """
-        return read_record(self.config_file, RunRecord, "Train the run again.")
+        remedy = "Train the run again."
+        record = read_record(self.config_file, RunRecord, remedy)
+        try:
+            return in_present_form(record, self.config_file)
+        except UsageError as error:
+            raise FailureError(
+                f"{self.config_file} does not hold the settings of a run: {error} {remedy}"
+            ) from None
 
     def read_config(self):
         """Returns the run's `RunConfig`.
@@ -147,7 +154,7 @@ class RunDirectory:
             FailureError: If `config.json` is damaged.
         """
         try:
-            return RunConfig.from_dict(self.read_record()["settings"])
+            return RunConfig.from_nested(self.read_record()["settings"])
         except UsageError as error:
             raise FailureError(
                 f"{self.config_file} does not hold the settings of a run: {error} Train the run "
@@ -169,7 +176,7 @@ class RunDirectory:
         config = self.read_config()
         given = {"variants": variants, "factors": factors}
         given = {name: value for name, value in given.items() if value is not None}
-        config = dataclasses.replace(config, **given)
+        config = config.replace(**given)
         dataset = load_dataset(config, fetch=False, progress=progress)
         recorded, found = self.read_record()["data"], json.loads(json.dumps(dataset.provenance))
         if given:
@@ -190,7 +197,13 @@ class RunDirectory:
             data: Provenance of the data set, a dictionary.
             environment: Versions and machine, a dictionary.
         """
-        record = {"settings": config.to_dict(), "data": data, "environment": environment}
+        settings = config.to_nested()
+        record = {
+            "version": VERSION,
+            "settings": settings,
+            "data": data,
+            "environment": environment,
+        }
         write_json(self.config_file, record, durable=True)
 
     def record_time(self, what):
@@ -216,9 +229,9 @@ class RunDirectory:
             FailureError: If `config.json` is damaged.
         """
         record = self.read_record()
-        before = record.get("backends", [record["settings"]["backend"]])
+        before = record.get("backends", [record["settings"]["compute"]["backend"]])
         record["backends"] = [*before, backend]
-        record["settings"]["backend"] = backend
+        record["settings"]["compute"]["backend"] = backend
         write_json(self.config_file, record, durable=True)
 
     def read_metrics(self):
@@ -349,7 +362,7 @@ class RunDirectory:
 def resume_command(path):
     """Returns the command that goes on with the run in a folder, for a shell."""
     try:
-        is_test = RunDirectory(path).read_config().is_annealing_test
+        is_test = RunDirectory(path).read_config().kind == "annealing test"
     except (UsageError, FailureError):
         # Whoever gives the command is told what is wrong with the configuration.
         is_test = False
@@ -407,7 +420,8 @@ def _why_not_a_run(run):
         return f"its config.json is not the configuration of a run ({str(error).rstrip('.')})."
     # Others write settings, too, and of anything there may be none.
     written = isinstance(record.get("environment"), dict) and isinstance(record["data"], dict)
-    if not (written and {"model", "dataset"} <= set(record["settings"])):
+    settings = record["settings"]
+    if not (written and "name" in settings["model"] and "dataset" in settings["data"]):
         return "its config.json is not the configuration of a run."
     return None
 

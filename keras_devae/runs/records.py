@@ -2,12 +2,14 @@
 
 import datetime
 from pathlib import Path
-from typing import Any, NotRequired, TypedDict
+from typing import Any, NotRequired
+
+from typing_extensions import TypedDict
 
 from keras_devae import checks
 from keras_devae.errors import FailureError, UsageError
 from keras_devae.files import read_json
-from keras_devae.runs.config.kinds import misfit
+from keras_devae.runs.config.validation import validated
 
 
 class Provenance(TypedDict, total=False):
@@ -35,8 +37,9 @@ class Environment(TypedDict, total=False):
 
 
 class RunRecord(TypedDict):
-    """`config.json`; the settings are looked at by `RunConfig.from_dict`."""
+    """`config.json`; the settings are checked by `RunConfig`."""
 
+    version: NotRequired[int]
     settings: dict[str, Any]
     data: Provenance
     environment: NotRequired[Environment]
@@ -111,33 +114,37 @@ def read_record(path, kind, remedy):
         content = read_json(path)
     except FailureError as error:
         raise FailureError(f"{error} {remedy}") from None
-    wrong = misfit("", content, kind) or (kind in _CHECKS and _CHECKS[kind](content))
-    if wrong:
-        raise FailureError(f"{path} is damaged: {wrong} {remedy}")
+    try:
+        validated(kind, content)
+        _CHECKS.get(kind, lambda content: None)(content)
+    except UsageError as error:
+        raise FailureError(f"{path} is damaged: {error} {remedy}") from None
     return content
 
 
-def _wrong_times(record):
+def _check_times(record):
     for what, moment in record.get("times", {}).items():
         try:
             has_zone = datetime.datetime.fromisoformat(moment).tzinfo is not None
         except ValueError:
             has_zone = False
         if not has_zone:
-            return f"`times.{what}` must be a moment in UTC by ISO 8601. Received: {moment[:50]!r}."
-    return None
+            raise UsageError(
+                f"`times.{what}` must be a moment in UTC by ISO 8601. Received: {moment[:50]!r}."
+            )
 
 
-def _wrong_layers(scores):
+def _check_layers(scores):
     numbers = [layer.get("layer") for layer in scores["layers"]]
     if not numbers or not all(isinstance(n, int) and n >= 0 for n in numbers):
-        return "`layers` must hold the scores of latent layers, each with the number `layer`."
+        raise UsageError(
+            "`layers` must hold the scores of latent layers, each with the number `layer`."
+        )
     if len(set(numbers)) < len(numbers):
-        return f"`layers` holds a layer twice. Received: {numbers}."
-    return None
+        raise UsageError(f"`layers` holds a layer twice. Received: {numbers}.")
 
 
-_CHECKS = {RunRecord: _wrong_times, Scores: _wrong_layers}
+_CHECKS = {RunRecord: _check_times, Scores: _check_layers}
 
 
 def run_names(folder):

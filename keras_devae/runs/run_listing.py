@@ -41,7 +41,7 @@ def list_of_runs(folder, condition=None):
     for run in find_runs(folder):
         try:
             config = run.read_config()
-            settings = {**config.to_dict(), **config.model_options}
+            settings = {**config.to_dict(), **config.model.options}
             if all(_equal(settings.get(k), v) for k, v in (condition or {}).items()):
                 rows.append(_row(run, config))
         except (FailureError, UsageError) as error:
@@ -59,13 +59,15 @@ def _equal(value, text):
 def _row(run, config):
     scores = run.read_metrics()
     first = next((row for row in scores["layers"] if row["layer"] == 0), {}) if scores else {}
-    done = config.steps if run.model_file.is_file() else next(iter(run.checkpoint_steps()), 0)
+    done = (
+        config.training.steps if run.model_file.is_file() else next(iter(run.checkpoint_steps()), 0)
+    )
     return {
         "run": run.name,
-        "model": config.model,
-        "dataset": config.dataset,
-        "seed": config.seed,
-        "steps": f"{done}/{config.steps}",
+        "model": config.model.name,
+        "dataset": config.data.dataset,
+        "seed": config.training.seed,
+        "steps": f"{done}/{config.training.steps}",
         "mig": _rounded(first.get("mig.score")),
         "kl": _rounded(first.get("kl.total")),
         "active": first.get("active_variables.count"),

@@ -3,7 +3,6 @@
 Keras is imported only after all that can be checked without it has been.
 """
 
-import dataclasses
 import functools
 import logging
 from pathlib import Path
@@ -40,12 +39,12 @@ def check_start(path, config, backend=None, overwrite=False):
             what it is to write for TensorBoard cannot be, or the run does not fit the devices that
             it is distributed over.
     """
-    select_backend(backend or config.backend)
+    select_backend(backend or config.compute.backend)
     check_tensorboard(config)
     if not is_worker(config):
         check_free(path, overwrite)
-    if config.distribute is not None:
-        start_backend(backend or config.backend, deterministic=config.deterministic)
+    if config.compute.distribute is not None:
+        start_backend(backend or config.compute.backend, deterministic=config.compute.deterministic)
         check_distributed(config)
 
 
@@ -69,7 +68,7 @@ def start_new(path, config, dataset, backend=None, overwrite=False, default_name
         UsageError: If the model and the images do not go together, or the folder is taken.
     """
     config = config.resolved(dataset)
-    start_backend(backend or config.backend, deterministic=config.deterministic)
+    start_backend(backend or config.compute.backend, deterministic=config.compute.deterministic)
 
     from keras_devae.runs.choices import completed_config
     from keras_devae.runs.training import build_model, train
@@ -119,12 +118,12 @@ def start_again(run, backend=None, progress=None):
     """
     config = run.read_config()
     check_places(run)
-    select_backend(preferred_backend(backend, config.backend))
+    select_backend(preferred_backend(backend, config.compute.backend))
     if not is_worker(config):
         run.claim()
     try:
         dataset = run.load_dataset(progress=progress)
-        start_backend(backend, config.backend, config.deterministic)
+        start_backend(backend, config.compute.backend, config.compute.deterministic)
         check_distributed(config)
     except BaseException:
         run.release()
@@ -133,14 +132,14 @@ def start_again(run, backend=None, progress=None):
     run = own_copy(config, run)
     run.claim()
     active = chosen_backend()
-    if config.backend not in (None, active):
+    if config.compute.backend not in (None, active):
         logger.warning(
             "The run was begun on %s and goes on with %s: it will not end with the same numbers. "
             "To keep to %s, give --backend %s before the command, or unset KERAS_BACKEND.",
-            *(config.backend, active, config.backend, config.backend),
+            *(config.compute.backend, active, config.compute.backend, config.compute.backend),
         )
         run.record_backend(active)
-        config = dataclasses.replace(config, backend=active)
+        config = config.replace(backend=active)
 
     from keras_devae.runs.training import resume
 

@@ -1,7 +1,7 @@
 """What a run measures while it trains."""
 
 from keras_devae import metrics
-from keras_devae.checks import has_extra
+from keras_devae.checks import require_extra
 from keras_devae.errors import UsageError, unknown_name
 
 #: What can be tracked besides the metrics.
@@ -35,14 +35,14 @@ def check_tensorboard(config):
     Raises:
         UsageError: If nothing is tracked that could be written, or the extra is not installed.
     """
-    if not config.tensorboard:
+    if not config.evaluation.tensorboard:
         return
-    if not config.track:
+    if not config.evaluation.track:
         raise UsageError(
             "TensorBoard is given what is measured while training, and nothing is. Say what with "
             "--track, or leave out --tensorboard."
         )
-    has_extra("Writing for TensorBoard", "tensorboardX", "tensorboard")
+    require_extra("Writing for TensorBoard", "tensorboardX", "tensorboard")
 
 
 def tracking_callbacks(config, run, dataset, start_step=0):
@@ -66,17 +66,17 @@ def tracking_callbacks(config, run, dataset, start_step=0):
         "traversal": callbacks.TraversalCallback,
     }
     common = {
-        "every_steps": config.track_every,
+        "every_steps": config.evaluation.track_every,
         "directory": run.tracking,
-        "tensorboard": run.tracking / "tensorboard" if config.tensorboard else None,
+        "tensorboard": run.tracking / "tensorboard" if config.evaluation.tensorboard else None,
     }
-    seen = {**common, "seed": config.seed}
-    made = [kinds[name](dataset, **seen) for name in config.track if name in kinds]
-    scored = [name for name in config.track if name not in TRACKED]
+    seen = {**common, "seed": config.training.seed}
+    made = [kinds[name](dataset, **seen) for name in config.evaluation.track if name in kinds]
+    scored = [name for name in config.evaluation.track if name not in TRACKED]
     if scored:
-        images = config.evaluation_images
+        images = config.evaluation.images
         made.append(callbacks.MetricsCallback(dataset, scored, images=images, **seen))
-    if "speed" in config.track:
+    if "speed" in config.evaluation.track:
         made.append(callbacks.SpeedCallback(**common))
     for callback in made:
         callback.start_step = start_step

@@ -57,11 +57,11 @@ def load_run_model(path, config):
         UnreadableModelError: If the file is damaged, or the model is none of that run.
     """
     model = load_saved(path)
-    wanted = MODELS[config.model]
-    if type(model) is not wanted or model.latent_dim != config.latent_dim:
+    wanted = MODELS[config.model.name]
+    if type(model) is not wanted or model.latent_dim != config.model.latent_dim:
         raise UnreadableModelError(
             f"{path} is of another run: it holds a {type(model).__name__} with {model.latent_dim} "
-            f"latent dimensions, and the run a {wanted.__name__} with {config.latent_dim}."
+            f"latent dimensions, and the run a {wanted.__name__} with {config.model.latent_dim}."
         )
     if getattr(model, "optimizer", None) is None:
         raise UnreadableModelError(f"{path} is damaged: its model is not compiled.")

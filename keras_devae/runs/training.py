@@ -39,35 +39,42 @@ def build_model(config, dataset):
     Raises:
         UsageError: If the networks do not take such images.
     """
-    keras.utils.set_random_seed(config.seed)
-    with _dtype_policy(config.mixed_precision), distribution.scope(config.distribute):
-        model = MODELS[config.model].for_images(
+    keras.utils.set_random_seed(config.training.seed)
+    with (
+        _dtype_policy(config.compute.mixed_precision),
+        distribution.scope(config.compute.distribute),
+    ):
+        model = MODELS[config.model.name].for_images(
             dataset.image_shape,
-            latent_dim=config.latent_dim,
-            network=config.network,
+            latent_dim=config.model.latent_dim,
+            network=config.model.network,
             likelihood=_likelihood(config),
-            seed=config.seed,
+            seed=config.training.seed,
             **_of_networks(config),
-            **config.model_options,
+            **config.model.options,
         )
-        some = dataset.images(range(min(len(dataset), config.batch_size)))
+        some = dataset.images(range(min(len(dataset), config.training.batch_size)))
         check_images(some, model.image_shape, model.likelihood.bounded)
         model.compile(
-            optimizer=keras.optimizers.Adam(config.learning_rate),
-            steps_per_execution=config.steps_per_execution,
-            jit_compile="auto" if config.jit_compile is None else config.jit_compile,
+            optimizer=keras.optimizers.Adam(config.training.learning_rate),
+            steps_per_execution=config.compute.steps_per_execution,
+            jit_compile="auto"
+            if config.compute.jit_compile is None
+            else config.compute.jit_compile,
         )
     return model
 
 
 def _likelihood(config):
-    if config.likelihood_sigma is None:
-        return config.likelihood
-    return GaussianLikelihood(sigma=config.likelihood_sigma)
+    if config.model.likelihood_sigma is None:
+        return config.model.likelihood
+    return GaussianLikelihood(sigma=config.model.likelihood_sigma)
 
 
 def _of_networks(config):
-    return {} if config.network_units is None else {"network_units": config.network_units}
+    return (
+        {} if config.model.network_units is None else {"network_units": config.model.network_units}
+    )
 
 
 @contextlib.contextmanager
@@ -125,7 +132,7 @@ def resume(config, run, dataset, progress=True):
     run.remove_leftovers()
     if run.is_trained():
         return load_trained(run)
-    with distribution.scope(config.distribute):
+    with distribution.scope(config.compute.distribute):
         model, step = _load_newest_checkpoint(run, config)
     if model is None:
         return train(build_model(config, dataset), config, run, dataset, progress)
@@ -134,10 +141,11 @@ def resume(config, run, dataset, progress=True):
 
 def _load_newest_checkpoint(run, config):
     steps = run.checkpoint_steps()
-    if steps and steps[0] > config.steps:
+    if steps and steps[0] > config.training.steps:
         raise FailureError(
-            f"{run.checkpoint_file(steps[0])} is of a step after the run's last, {config.steps}. "
-            f"Move it away, or have it renamed with: {repair_command(run.path)}"
+            f"{run.checkpoint_file(steps[0])} is of a step after the run's last, "
+            f"{config.training.steps}. Move it away, or have it renamed with: "
+            f"{repair_command(run.path)}"
         )
     for number, step in enumerate(steps):
         file = run.checkpoint_file(step)
@@ -160,40 +168,46 @@ def _fit(model, config, run, dataset, start_step, progress):
     history = [row for row in run.read_history() if row["step"] <= start_step]
     interruption = Interruption()
     # Of several processes, each would have to be interrupted at the same step.
-    alone = config.distribute is None or distribution.process()[1] == 1
-    lengths = (config.steps, history, config.checkpoint_every)
-    recorder = RunRecorder(run, start_step, *lengths, interruption, config.keep, postpones=alone)
-    report = ProgressReport(config.steps, start_step)
+    alone = config.compute.distribute is None or distribution.process()[1] == 1
+    lengths = (config.training.steps, history, config.training.checkpoint_every)
+    recorder = RunRecorder(
+        run, start_step, *lengths, interruption, config.training.keep, postpones=alone
+    )
+    report = ProgressReport(config.training.steps, start_step)
     callbacks = [*tracking_callbacks(config, run, dataset, start_step), recorder]
     callbacks += [report] if progress else []
     with explained(run, lambda: f"Training stopped after step {recorder.step}"), interruption:
-        if start_step < config.steps:
-            with distribution.scope(config.distribute), _closing(recorder, report):
+        if start_step < config.training.steps:
+            with distribution.scope(config.compute.distribute), _closing(recorder, report):
                 _fit_in_parts(model, config, dataset, start_step, callbacks)
         interruption.postponed = False
         run.record_time("trained")
-        _keep_as_trained(run, config.steps)
+        _keep_as_trained(run, config.training.steps)
         interruption.check()
     # What follows is for one device.
-    return model if config.distribute is None else load_trained(run)
+    return model if config.compute.distribute is None else load_trained(run)
 
 
 def _fit_in_parts(model, config, dataset, start_step, callbacks):
     """Trains to the end: first what is left of an epoch that was broken off, if there is one."""
-    left = -start_step % config.checkpoint_every
-    whole = config.steps - start_step - left
+    left = -start_step % config.training.checkpoint_every
+    whole = config.training.steps - start_step - left
     parts = [(left, 1)] if left else []
-    parts += [(config.checkpoint_every, -(-whole // config.checkpoint_every))] if whole > 0 else []
+    parts += (
+        [(config.training.checkpoint_every, -(-whole // config.training.checkpoint_every))]
+        if whole > 0
+        else []
+    )
     training = OneTraining(start_step, callbacks)
     for steps, epochs in parts:
         training.is_last = (steps, epochs) == parts[-1]
         batches = Batches(
             dataset,
-            config.batch_size,
+            config.training.batch_size,
             steps,
-            config.seed,
+            config.training.seed,
             start_step,
-            resident=config.resident,
+            resident=config.compute.resident,
         )
         model.fit(batches, epochs=epochs, verbose=0, callbacks=[training])
         start_step += steps * epochs

@@ -1,15 +1,18 @@
-"""How far a study is, on the standard error: a bar in a terminal, a line a run elsewhere."""
+"""Shows how far a study is, on the standard error: a bar in a terminal, else a line per run."""
 
 import contextlib
 import datetime
+from collections.abc import Callable, Iterator
+
+from keras_devae.studies.scheduler import StudyProgress
 
 
 @contextlib.contextmanager
-def study_progress():
+def show_progress() -> Iterator[Callable[[StudyProgress], None]]:
     """Shows how far a study is.
 
     Yields:
-        Function of a `keras_devae.studies.scheduler.Standing`.
+        Function of a `StudyProgress` that shows it.
     """
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn
@@ -17,17 +20,16 @@ def study_progress():
     console = Console(stderr=True, markup=False, emoji=False)
     columns = (TextColumn("runs"), BarColumn(), TextColumn("{task.description}"))
     bar = Progress(*columns, console=console, disable=not console.is_terminal)
-    task, begun = bar.add_task("", total=None), False
+    task, is_first = bar.add_task("", total=None), True
 
-    def report(standing):
-        nonlocal begun
-        over = standing.done + standing.failed
-        bar.update(task, description=summary(standing), completed=over, total=standing.total)
-        lines = list(standing.ended)
+    def report(progress: StudyProgress) -> None:
+        nonlocal is_first
+        text, ended = summarize_progress(progress), progress.done + progress.failed
+        bar.update(task, description=text, completed=ended, total=progress.total)
+        lines = list(progress.ended)
         if not console.is_terminal:
-            lines = [f"{line}  ({summary(standing)})" for line in lines]
-            lines += [] if begun else [summary(standing)]
-        begun = True
+            lines = [f"{line}  ({text})" for line in lines] + ([text] if is_first else [])
+        is_first = False
         for line in lines:
             console.print(line, highlight=False, soft_wrap=True)
 
@@ -35,16 +37,12 @@ def study_progress():
         yield report
 
 
-def summary(standing):
-    """Says in one line how far a study is.
-
-    Args:
-        standing: A `Standing`.
-    """
-    counts = [f"{standing.done}/{standing.total} done"]
+def summarize_progress(progress: StudyProgress) -> str:
+    """Says in one line how far a study is."""
+    counts = [f"{progress.done}/{progress.total} done"]
     for what in ("running", "failed", "waiting"):
-        if number := getattr(standing, what):
+        if number := getattr(progress, what):
             counts.append(f"{number} {what}")
-    if standing.seconds_left and (standing.running or standing.waiting):
-        counts.append(f"about {datetime.timedelta(seconds=round(standing.seconds_left))} left")
+    if progress.seconds_left and (progress.running or progress.waiting):
+        counts.append(f"about {datetime.timedelta(seconds=round(progress.seconds_left))} left")
     return ", ".join(counts)

@@ -1,56 +1,95 @@
-"""Carrying a study out: which run is next, and what follows when one ends."""
+"""Carries out a study: decides which run is next, and what follows when one ends."""
 
 import collections
 import contextlib
 import signal
 import time
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 from keras_devae.process.interruption import INTERRUPTED, TERMINATED, Interruption
-from keras_devae.studies.estimate import seconds_left
+from keras_devae.studies.engines.base import Engine
+from keras_devae.studies.study import Study
+from keras_devae.studies.study_run import StudyRun
 from keras_devae.studies.worker import BUSY
 
-#: How many times in one go a run is taken up again whose process was killed.
+#: How often a run whose process was killed is restarted by one study process.
 RESTARTS = 2
 _PAUSE_SECONDS = 0.2
 #: Seconds between looks at runs that another study process is working on, and at steps done.
 _LOOK_SECONDS = 2.0
 #: Exit statuses of processes that were ended from outside.
-_ENDED_FROM_OUTSIDE = (None, INTERRUPTED, TERMINATED)
+_ENDED_FROM_OUTSIDE = (INTERRUPTED, TERMINATED)
 
 
-def carry_out_study(study, engine, report, retry_failed=False):
-    """Carries out all runs of a study that are neither done nor failed.
+class StudyProgress(NamedTuple):
+    """How far a study is: numbers of runs, and a line for each that ended since the last report."""
 
-    Interrupted runs go on. A run that fails does not keep the others from running. One whose
-    process is killed is taken up again after those that wait, twice at most. A run that another
-    process is working on is left to it, and taken over if that one dies.
+    done: int
+    running: int
+    failed: int
+    waiting: int
+    seconds_left: float | None
+    ended: tuple[str, ...] = ()
+
+    @property
+    def total(self) -> int:
+        """Number of runs."""
+        return self.done + self.running + self.failed + self.waiting
+
+
+def carry_out_study(
+    study: Study,
+    engine: Engine,
+    report: Callable[[StudyProgress], object],
+    retry_failed: bool = False,
+) -> StudyProgress:
+    """Carries out all runs of a study, written to disk, that are neither done nor failed.
+
+    Interrupted runs are resumed. A failed run does not stop the others. A run whose process is
+    killed is restarted after those that wait, twice at most. A run that another process is working
+    on is left to it, and taken over if that process dies. After Ctrl-C or SIGTERM the runs are
+    ended so that they can be resumed.
 
     Args:
-        study: The `Study`, written to disk.
-        engine: A `LocalEngine` or `RayEngine`.
-        report: Called with a `Standing` when a run has ended, and every two seconds.
+        study: The study.
+        engine: The engine, which is closed at the end.
+        report: Called when a run has ended, and every two seconds.
         retry_failed: Whether failed runs are tried again; default false.
 
     Returns:
-        The last `Standing`.
-
-    Raises:
-        KeyboardInterrupt: After Ctrl-C or, as `Termination`, SIGTERM. The runs are ended, to be
-            gone on with.
+        How far the study has come.
     """
     schedule = _Schedule(study, engine, retry_failed)
     with Interruption(), engine:
         while not schedule.is_over():
-            schedule.start_what_can_be()
-            report(schedule.standing())
+            schedule.start_runs()
+            report(schedule.progress())
             while not (schedule.take_ended() or schedule.look_elsewhere()):
                 time.sleep(_PAUSE_SECONDS)
-        standing = schedule.standing()
-    report(standing)
-    return standing
+        progress = schedule.progress()
+    report(progress)
+    return progress
 
 
-def _ending(status):
+def estimate_seconds_left(
+    finished: Sequence[tuple[int, float]], steps_left: Sequence[int], workers: int
+) -> float | None:
+    """Estimates the seconds that the other runs take, `None` before any run is done.
+
+    A step is taken to cost what it did on average in the runs that are done, given by their steps
+    and seconds (0 if unknown), including everything before and after training.
+    """
+    known = [(steps, seconds) for steps, seconds in finished if seconds > 0]
+    if not known:
+        return None
+    step_seconds = sum(seconds for _, seconds in known) / sum(steps for steps, _ in known)
+    costs = [steps * step_seconds for steps in steps_left]
+    # A run is not divided among workers.
+    return max(sum(costs) / max(workers, 1), max(costs, default=0))
+
+
+def _describe_ending(status: int | None) -> str:
     """Says how a process ended that did not end by itself."""
     if status is None:
         return "its process or machine was lost"
@@ -58,41 +97,31 @@ def _ending(status):
         return "it was interrupted from outside"
     with contextlib.suppress(ValueError):
         name = signal.Signals(-status).name
-        hint = ", for want of memory perhaps" if name == "SIGKILL" else ""
+        hint = ", perhaps for lack of memory" if name == "SIGKILL" else ""
         return f"its process was killed by {name}{hint}"
     return f"its process was killed by signal {-status}"
 
 
-class Standing(
-    collections.namedtuple(
-        "Standing", "done running failed waiting seconds_left ended", defaults=[()]
-    )
-):
-    """How far a study is: numbers of runs, seconds left or `None`, and a line a run ended since."""
-
-    @property
-    def total(self):
-        """Number of runs."""
-        return self.done + self.running + self.failed + self.waiting
-
-
 class _Schedule:
-    def __init__(self, study, engine, retry_failed):
+    def __init__(self, study: Study, engine: Engine, retry_failed: bool) -> None:
         self._study, self._engine = study, engine
-        self._waiting, self._elsewhere = collections.deque(), []
-        self._done, self._failed, self._restarts = set(), set(), collections.Counter()
-        self._told, self._looked, self._costs = [], 0.0, {}
+        self._waiting: collections.deque[StudyRun] = collections.deque()
+        self._elsewhere: list[StudyRun] = []
+        self._done: set[StudyRun] = set()
+        self._failed: set[StudyRun] = set()
+        self._restarts: collections.Counter[StudyRun] = collections.Counter()
+        self._ended_lines: list[str] = []
+        self._costs: dict[StudyRun, tuple[int, float]] = {}
+        self._looked = 0.0
         for run in study.runs:
-            state = run.state()
-            if state == "failed" and retry_failed:
+            if retry_failed and run.state() == "failed":
                 run.failure_file.unlink(missing_ok=True)
-                state = run.state()
-            self._sort_in(run, state)
+            self._sort_in(run, run.state())
 
-    def is_over(self):
-        return not (self._waiting or self._elsewhere or self._engine.at_work)
+    def is_over(self) -> bool:
+        return not (self._waiting or self._elsewhere or self._engine.running)
 
-    def start_what_can_be(self):
+    def start_runs(self) -> None:
         while self._waiting and self._engine.has_room():
             run = self._waiting.popleft()
             state = run.state()
@@ -101,20 +130,20 @@ class _Schedule:
             else:
                 self._sort_in(run, state)
 
-    def take_ended(self):
-        """Takes in what has ended, and tells whether anything has."""
-        ended = self._engine.ended()
+    def take_ended(self) -> bool:
+        """Processes the runs that have ended, and returns whether there were any."""
+        ended = self._engine.take_ended()
         for run, status, seconds in ended:
             if status == BUSY:
                 self._elsewhere.append(run)
-            elif status in _ENDED_FROM_OUTSIDE or status < 0:
+            elif status is None or status in _ENDED_FROM_OUTSIDE or status < 0:
                 self._take_killed(run, status, seconds)
             else:
                 self._take_finished(run, status)
         return bool(ended)
 
-    def look_elsewhere(self):
-        """Looks, now and then, at the runs that others are working on; tells whether it did."""
+    def look_elsewhere(self) -> bool:
+        """Looks, now and then, at the runs of other processes; returns whether it did."""
         if time.monotonic() - self._looked < _LOOK_SECONDS:
             return False
         self._looked = time.monotonic()
@@ -123,20 +152,19 @@ class _Schedule:
             self._sort_in(run, run.state())
         return True
 
-    def standing(self):
-        """Returns how far it is, with what has ended since the last call."""
-        ended, self._told = tuple(self._told), []
-        running = len(self._engine.at_work) + len(self._elsewhere)
-        return Standing(
-            len(self._done),
-            running,
-            len(self._failed),
-            len(self._waiting),
-            self._seconds_left(),
-            ended,
+    def progress(self) -> StudyProgress:
+        """Returns how far the study is, with what has ended since the last call."""
+        ended, self._ended_lines = tuple(self._ended_lines), []
+        return StudyProgress(
+            done=len(self._done),
+            running=len(self._engine.running) + len(self._elsewhere),
+            failed=len(self._failed),
+            waiting=len(self._waiting),
+            seconds_left=self._seconds_left(),
+            ended=ended,
         )
 
-    def _sort_in(self, run, state):
+    def _sort_in(self, run: StudyRun, state: str) -> None:
         match state:
             case "done":
                 self._done.add(run)
@@ -145,29 +173,29 @@ class _Schedule:
             case "running":
                 self._elsewhere.append(run)
             case "interrupted":
-                # First what has been begun.
+                # What has been begun comes first.
                 self._waiting.appendleft(run)
             case _:
                 self._waiting.append(run)
 
-    def _take_killed(self, run, status, seconds):
+    def _take_killed(self, run: StudyRun, status: int | None, seconds: float) -> None:
         if status is not None and status < 0:
             run.note_end(status, seconds)
         if run.is_done():
             self._take_finished(run, 0)
         elif self._restarts[run] < RESTARTS:
             self._restarts[run] += 1
-            self._told.append(f"{run.name}: {_ending(status)}, taken up again")
-            # Behind the others: what killed it, full memory perhaps, is over by then.
+            self._ended_lines.append(f"{run.name}: {_describe_ending(status)}, restarted")
+            # After the others: what killed it, full memory perhaps, may be over by then.
             self._waiting.append(run)
         else:
-            run.fail(f"{RESTARTS + 1} times {_ending(status)}.", status)
+            run.fail(f"{RESTARTS + 1} times {_describe_ending(status)}.", status)
             self._take_finished(run, status)
 
-    def _take_finished(self, run, status):
+    def _take_finished(self, run: StudyRun, status: int | None) -> None:
         if status == 0:
             self._done.add(run)
-            self._told.append(f"{run.name}: done in {run.seconds():.0f} s")
+            self._ended_lines.append(f"{run.name}: done in {run.seconds():.0f} s")
             return
         failure = run.failure()
         if failure is None:
@@ -176,19 +204,16 @@ class _Schedule:
         else:
             reason = failure["reason"]
         self._failed.add(run)
-        self._told.append(f"{run.name}: failed: {reason}")
+        self._ended_lines.append(f"{run.name}: failed: {reason}")
 
-    def _seconds_left(self):
-        done = [self._cost(run) for run in self._done]
-        at_work = set(self._engine.at_work)
-        open_runs = [r for r in self._study.runs if r not in self._done and r not in self._failed]
-        left = [
-            self._study.steps(run) - (run.steps_done() if run.name in at_work else 0)
-            for run in open_runs
-        ]
-        return seconds_left(done, left, self._engine.workers)
-
-    def _cost(self, run):
-        if run not in self._costs:
+    def _seconds_left(self) -> float | None:
+        for run in self._done - self._costs.keys():
             self._costs[run] = (self._study.steps(run), run.seconds())
-        return self._costs[run]
+        running = set(self._engine.running)
+        left = [
+            self._study.steps(run) - (run.steps_done() if run.name in running else 0)
+            for run in self._study.runs
+            if run not in self._done | self._failed
+        ]
+        finished = [self._costs[run] for run in self._done]
+        return estimate_seconds_left(finished, left, self._engine.workers)

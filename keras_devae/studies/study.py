@@ -1,7 +1,8 @@
 """A study: many runs in one folder."""
 
-import dataclasses
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any, Self
 
 from keras_devae import checks, data
 from keras_devae.checks import usable_path
@@ -10,79 +11,83 @@ from keras_devae.errors import FailureError, UsageError, unknown_name
 from keras_devae.files import check_writable, is_there, write_json
 from keras_devae.models.declarations import MODEL_CATALOGUE
 from keras_devae.runs.config.flat_settings import config_from_settings
-from keras_devae.runs.config.run_config import absolute_paths
+from keras_devae.runs.config.run_config import RunConfig, absolute_paths
 from keras_devae.runs.folder import find_runs
 from keras_devae.runs.records import run_names
 from keras_devae.runs.tracking import check_tensorboard
-from keras_devae.studies.keys import run_key, run_name
+from keras_devae.studies.run_keys import run_key, run_name
 from keras_devae.studies.study_file import read_study_file
 from keras_devae.studies.study_run import StudyRun, count_states
 from keras_devae.studies.sweep import check_count
 
 
 class Study:
-    """Many runs in one folder: `RUNS-DIR/NAME/`.
+    """Many runs in one folder, `RUNS-DIR/NAME/`.
 
-    In there is a folder for each run, as `keras-devae train` makes it; `logs/`; `records/`, what
-    the study notes of each run; and `study.json`, its list of runs.
+    It holds a folder for each run, as `keras-devae train` makes it; `logs/`; `records/`, what the
+    study notes about each run; and `study.json`, its list of runs.
 
     Args:
         folder: The folder.
         plan: Name of each run -> pair of its key and its `RunConfig`.
+
+    Example:
+        >>> settings = {"model": "beta_vae", "dataset": "dsprites", "beta": 4}
+        >>> study = Study.from_settings("runs/betas", [{**settings, "seed": 0}])
+        >>> study.counts()["waiting"]
+        1
     """
 
-    def __init__(self, folder, plan):
+    def __init__(self, folder: str | Path, plan: Mapping[str, tuple[str, RunConfig]]) -> None:
         self.folder = Path(folder)
         self.name = self.folder.name
         self.plan = plan
         self.runs = [StudyRun(self.folder, name) for name in plan]
 
     @classmethod
-    def from_file(cls, path, runs_dir="runs"):
-        """Reads and checks a study file; touches nothing.
+    def from_file(cls, path: str | Path, runs_dir: str | Path = "runs") -> Self:
+        """Reads and checks a study file; writes nothing.
 
         Args:
             path: The file, see `keras_devae.studies.study_file.read_study_file`.
             runs_dir: Folder of the study's folder; default `"runs"`.
 
         Raises:
-            UsageError: If something is wrong with the file or with any of its runs, or two of them
+            UsageError: If something is wrong with the file or with one of its runs, or two of them
                 are the same.
         """
         name, runs = read_study_file(path)
         return cls.from_settings(usable_path("The folder of the runs", runs_dir) / name, runs)
 
     @classmethod
-    def from_settings(cls, folder, runs):
-        """Makes a study of runs that are given one by one; touches nothing.
+    def from_settings(cls, folder: str | Path, runs: Sequence[Mapping[str, Any]]) -> Self:
+        """Makes a study of runs that are given one by one; writes nothing.
 
         Args:
             folder: The study's folder.
-            runs: List of the flat settings of each run, see
+            runs: The flat settings of each run, see
                 `keras_devae.runs.config.flat_settings.config_from_settings`.
 
         Raises:
             UsageError: If something is wrong with a run, or two of them are the same.
         """
-        return cls(usable_path("The folder of a study", folder), _planned(runs))
+        return cls(usable_path("The folder of a study", folder), _plan(runs))
 
     @classmethod
-    def from_folder(cls, folder):
+    def from_folder(cls, folder: str | Path) -> Self:
         """Opens the folder of a study that has been run.
 
         Raises:
             UsageError: If there is no study.
             FailureError: If its list of runs, or the settings of one, cannot be read.
         """
-        folder = usable_path("The folder of a study", folder)
-        file = folder / "study.json"
-        if not is_there(file):
-            raise UsageError(f"There is no study in {folder}: it has no study.json.")
-        names = run_names(folder)
-        return cls(folder, {name: StudyRun(folder, name).read_settings() for name in names})
+        path = usable_path("The folder of a study", folder)
+        if not is_there(path / "study.json"):
+            raise UsageError(f"There is no study in {path}: it has no study.json.")
+        return cls(path, {name: StudyRun(path, name).read_settings() for name in run_names(path)})
 
     @classmethod
-    def open(cls, path, runs_dir="runs"):
+    def open(cls, path: str | Path, runs_dir: str | Path = "runs") -> Self:
         """Opens a study by its file or by its folder.
 
         Args:
@@ -93,15 +98,15 @@ class Study:
             UsageError: As for `from_file` and `from_folder`.
             FailureError: As for `from_folder`.
         """
-        path = usable_path("A study", path)
-        return cls.from_folder(path) if path.is_dir() else cls.from_file(path, runs_dir)
+        place = usable_path("A study", path)
+        return cls.from_folder(place) if place.is_dir() else cls.from_file(place, runs_dir)
 
-    def write(self, beside_others=False):
-        """Makes the folder and notes what each run is. Runs that are there already stay.
+    def write(self, beside_others: bool = False) -> None:
+        """Makes the folder and notes what each run is; runs that are there already stay.
 
         Args:
-            beside_others: Whether the list of runs keeps those that another study has put into the
-                same folder; default false: it names this one's only.
+            beside_others: Whether the list of runs keeps those of other studies in the same folder;
+                default false: it names only the runs of this study.
 
         Raises:
             UsageError: If something else is there, or nothing can be written.
@@ -109,7 +114,7 @@ class Study:
         """
         file = self.folder / "study.json"
         check_writable(file)
-        if self._holds_something() and not self._is_a_study():
+        if self._holds_anything() and not self._is_study():
             raise UsageError(
                 f"{self.folder} exists and is not a study. Choose another `name` in the study file "
                 "or another folder with --runs-dir."
@@ -124,8 +129,8 @@ class Study:
         # Last: whoever finds it finds the settings of every run that it names.
         write_json(file, {"name": self.name, "runs": names})
 
-    def _is_a_study(self):
-        """Tells whether the folder has the list of a study, or its notes where that is damaged."""
+    def _is_study(self) -> bool:
+        """Returns whether the folder has the list of a study, or its notes if that is damaged."""
         if any(self.folder.glob("records/*/settings.json")):
             return True
         try:
@@ -133,38 +138,34 @@ class Study:
         except FailureError:
             return False
 
-    def _holds_something(self):
-        # What a process leaves that is killed before it has written the list of runs.
+    def _holds_anything(self) -> bool:
+        # What a process leaves behind that is killed before it has written the list of runs.
         beginnings = ("logs", "records")
         names = [entry.name for entry in self.folder.iterdir()] if self.folder.is_dir() else ()
         return any(not name.startswith(".") and name not in beginnings for name in names)
 
-    def others(self):
-        """Returns the names of the runs in the folder that are none of the study's, a list."""
+    def others(self) -> list[str]:
+        """Returns the names of the runs in the folder that do not belong to the study."""
         return [run.name for run in find_runs(self.folder) if run.name not in self.plan]
 
-    def steps(self, run):
-        """Returns how many steps a run has in all: one for a model that is fitted in one go.
-
-        Args:
-            run: One of `runs`.
-        """
+    def steps(self, run: StudyRun) -> int:
+        """Returns the number of training steps of a run; 1 for a model that is fitted in one go."""
         config = self.plan[run.name][1]
-        return 1 if MODEL_CATALOGUE[config.model].fitted else config.steps
+        return 1 if MODEL_CATALOGUE[config.model.name].fitted else config.training.steps
 
-    def counts(self):
-        """Returns how many runs are in each of the states, a dictionary in their order."""
+    def counts(self) -> dict[str, int]:
+        """Returns the number of runs in each of the `STATES`, in their order."""
         return count_states(run.state() for run in self.runs)
 
-    def status(self):
-        """Returns a dictionary for each run: name, state, steps, seconds and reason of failure.
+    def status(self) -> list[dict[str, Any]]:
+        """Returns name, state, steps, seconds and reason of failure of each run.
 
         Raises:
             FailureError: If the reason of a failure cannot be read.
         """
         return [self._status_of(run) for run in self.runs]
 
-    def _status_of(self, run):
+    def _status_of(self, run: StudyRun) -> dict[str, Any]:
         state, steps = run.state(), self.steps(run)
         return {
             "run": run.name,
@@ -176,9 +177,10 @@ class Study:
         }
 
 
-def _planned(runs):
+def _plan(runs: Sequence[Mapping[str, Any]]) -> dict[str, tuple[str, RunConfig]]:
     check_count(len(runs), "The study")
-    plan, numbers = {}, {}
+    plan: dict[str, tuple[str, RunConfig]] = {}
+    numbers: dict[str, int] = {}
     for number, settings in enumerate(runs, start=1):
         try:
             config = config_from_settings(settings)
@@ -186,36 +188,38 @@ def _planned(runs):
             check_tensorboard(config)
         except UsageError as error:
             raise UsageError(
-                f"In run {number} of {len(runs)} ({_brief(settings)}): {error}"
+                f"In run {number} of {len(runs)} ({_abbreviate(settings)}): {error}"
             ) from None
         key = run_key(config)
         name = run_name(config, key)
         if name in plan:
             raise UsageError(
-                f"The runs {numbers[name]} and {number} of the study are the same ({name}). Leave "
-                "one of them out."
+                f"Runs {numbers[name]} and {number} of the study are the same ({name}). Leave one "
+                "of them out."
             )
-        plan[name] = (key, dataclasses.replace(config, **absolute_paths(config)))
+        plan[name] = (key, config.replace(**absolute_paths(config)))
         numbers[name] = number
     return plan
 
 
-def _check_data(config):
-    kind, colon, path = config.dataset.partition(":")
-    if not colon and config.dataset not in data.names():
-        raise unknown_name("data set", config.dataset, data.names())
+def _check_data(config: RunConfig) -> None:
+    kind, colon, path = config.data.dataset.partition(":")
+    if not colon and config.data.dataset not in data.names():
+        raise unknown_name("data set", config.data.dataset, data.names())
     if colon and kind not in OWN_KINDS:
         raise unknown_name("kind of data", kind, OWN_KINDS)
     if colon and not Path(path).expanduser().exists():
         raise UsageError(f"There is nothing at {path}, where `dataset` looks for images.")
-    if config.factors_file and not Path(config.factors_file).expanduser().is_file():
-        raise UsageError(f"There is no file {config.factors_file}, which `factors_file` names.")
-    if config.data_dir and not Path(config.data_dir).expanduser().is_dir():
+    if config.data.factors_file and not Path(config.data.factors_file).expanduser().is_file():
         raise UsageError(
-            f"There is no folder {config.data_dir}, which `data_dir` names. Make it, or leave "
+            f"There is no file {config.data.factors_file}, which `factors_file` names."
+        )
+    if config.data.data_dir and not Path(config.data.data_dir).expanduser().is_dir():
+        raise UsageError(
+            f"There is no folder {config.data.data_dir}, which `data_dir` names. Make it, or leave "
             "`data_dir` out."
         )
 
 
-def _brief(settings):
+def _abbreviate(settings: Mapping[str, Any]) -> str:
     return ", ".join(f"{name}={checks.shown(value)}" for name, value in settings.items())

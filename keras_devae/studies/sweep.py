@@ -1,7 +1,9 @@
-"""The algebra of sweeps: a nested description of many runs, and the flat settings of each."""
+"""Sweeps: nested descriptions of many runs, expanded to the flat settings of each."""
 
 import itertools
 import math
+from collections.abc import Callable, Iterable
+from typing import Any, TypeAlias
 
 from keras_devae.checks import shown
 from keras_devae.errors import UsageError
@@ -9,29 +11,31 @@ from keras_devae.errors import UsageError
 #: Most runs of a study; the largest published one of this field has 12,600.
 MOST_RUNS = 20_000
 
+#: Settings of a run by name.
+Settings: TypeAlias = dict[str, Any]
 
-def expand(node, where="sweep"):
+
+def expand(node: dict[str, Any], where: str = "sweep") -> list[Settings]:
     """Lists the runs that a sweep describes.
 
     Args:
-        node: Dictionary. A key is the name of a setting, with its value, which may be a list; or
-            one of three operators:
+        node: Names of settings with their values, which may be lists, and any of three operators:
 
-            `"product"`: a dictionary of settings and lists of values, of which every combination
-            is a run; or a list of nodes, of whose runs every combination is one.
-            `"zip"`: the same with equally many values or runs, of which the first go together,
+            `"product"`: a dictionary of settings and lists of values, every combination of which
+            is a run; or a list of nodes, every combination of whose runs is one.
+            `"zip"`: the same with equally many values or runs, of which the first are combined,
             then the second, and so on.
             `"list"`: a list of nodes, whose runs follow one another.
 
-            What stands side by side in a node is combined as in a product.
+            The entries of a node are combined as in a product.
         where: What the node is called in errors; default `"sweep"`.
 
     Returns:
-        List of dictionaries of settings. The first that is named varies slowest.
+        The settings of each run. The setting that is named first varies slowest.
 
     Raises:
-        UsageError: If a part has the wrong form, is empty, sets what another has set already, or
-            there are more than `MOST_RUNS` runs.
+        UsageError: If a part has the wrong form, is empty or sets what another part sets, or there
+            are more than `MOST_RUNS` runs.
 
     Example:
         >>> expand({"model": "vae", "product": {"seed": [0, 1]}})
@@ -39,49 +43,57 @@ def expand(node, where="sweep"):
     """
     if not isinstance(node, dict):
         raise UsageError(f"`{where}` must be a table of settings. Received: {shown(node)}.")
-    parts = [[{name: value for name, value in node.items() if name not in OPERATORS}]]
+    plain = {name: value for name, value in node.items() if name not in OPERATORS}
+    parts: list[list[Settings]] = [[plain]]
     for operator, runs_of in OPERATORS.items():
         if operator in node:
             parts.append(runs_of(node[operator], f"{where}.{operator}"))
-    check_count(math.prod(map(len, parts)), f"`{where}`")
-    return [_merged(parts, where) for parts in itertools.product(*parts)]
+    return _combine(parts, where)
 
 
-def _product(part, where):
-    columns = _columns(part, where)
+def _combine(columns: list[list[Settings]], where: str) -> list[Settings]:
+    """Returns every combination of an alternative from each column."""
     check_count(math.prod(map(len, columns)), f"`{where}`")
-    return [_merged(parts, where) for parts in itertools.product(*columns)]
+    return [_merge(parts, where) for parts in itertools.product(*columns)]
 
 
-def _zip(part, where):
+def _product(part: Any, where: str) -> list[Settings]:
+    return _combine(_columns(part, where), where)
+
+
+def _zip(part: Any, where: str) -> list[Settings]:
     columns = _columns(part, where)
     lengths = [len(column) for column in columns]
     if len(set(lengths)) > 1:
         raise UsageError(
-            f"What `{where}` goes through together must be equally long. Received lengths: "
+            f"The parts of `{where}` must be equally long. Received lengths: "
             f"{', '.join(str(length) for length in lengths)}."
         )
-    return [_merged(parts, where) for parts in zip(*columns, strict=True)]
+    return [_merge(parts, where) for parts in zip(*columns, strict=True)]
 
 
-def _list(part, where):
+def _list(part: Any, where: str) -> list[Settings]:
     if not isinstance(part, list) or not part:
         raise UsageError(
             f"`{where}` must be a list of tables of settings. Received: {shown(part)}."
         )
-    runs = list(itertools.chain(*_runs_of_nodes(part, where)))
+    runs = list(itertools.chain(*_expand_each(part, where)))
     check_count(len(runs), f"`{where}`")
     return runs
 
 
-#: Operator -> function of what stands behind it that lists its runs.
-OPERATORS = {"product": _product, "zip": _zip, "list": _list}
+#: Operator -> function that lists the runs that its value describes.
+OPERATORS: dict[str, Callable[[Any, str], list[Settings]]] = {
+    "product": _product,
+    "zip": _zip,
+    "list": _list,
+}
 
 
-def _columns(part, where):
+def _columns(part: Any, where: str) -> list[list[Settings]]:
     """Returns, for each setting or node of a product or zip, the list of its alternatives."""
     if isinstance(part, list) and part:
-        return _runs_of_nodes(part, where)
+        return _expand_each(part, where)
     if not isinstance(part, dict) or not part:
         raise UsageError(
             f"`{where}` must be a table of settings and lists of their values, or a list of "
@@ -90,8 +102,8 @@ def _columns(part, where):
     for name, values in part.items():
         if name in OPERATORS:
             raise UsageError(
-                f"`{where}` holds settings and their values. Received: the operator {name!r}; put "
-                "it beside, or make a list of tables."
+                f"`{where}` takes settings and their values. Received: the operator {name!r}; put "
+                "it beside `product` or `zip`, or use a list of tables."
             )
         if not isinstance(values, list) or not values:
             raise UsageError(
@@ -100,26 +112,21 @@ def _columns(part, where):
     return [[{name: value} for value in values] for name, values in part.items()]
 
 
-def _runs_of_nodes(nodes, where):
+def _expand_each(nodes: list[Any], where: str) -> list[list[Settings]]:
     return [expand(node, f"{where}[{i}]") for i, node in enumerate(nodes)]
 
 
-def check_count(count, where):
-    """Raises a `UsageError` if there are more runs than a study may have, before they are made.
-
-    Args:
-        count: How many runs there are.
-        where: What describes them, the beginning of a sentence.
-    """
+def check_count(count: int, where: str) -> None:
+    """Raises a `UsageError` if there are more runs than a study may have."""
     if count > MOST_RUNS:
         raise UsageError(
-            f"{where} describes {count:,} runs, and a study has {MOST_RUNS:,} at most. Leave out "
-            "values, or make several studies."
+            f"{where} describes {count:,} runs, but a study has at most {MOST_RUNS:,}. Leave out "
+            "values, or split the study."
         )
 
 
-def _merged(parts, where):
-    run = {}
+def _merge(parts: Iterable[Settings], where: str) -> Settings:
+    run: Settings = {}
     for part in parts:
         for name, value in part.items():
             if name in run:

@@ -86,14 +86,14 @@ def carry_out(run):
     directory = run.directory
     if directory.config_file.is_file():
         config = directory.read_config()
-        begun = start_again(directory, config.backend)
+        begun = start_again(directory, config.compute.backend)
     else:
         begun = _begin(run)
     function, directory, config, dataset = begun
 
     from keras_devae.runs.finishing import finish
 
-    print(f"{dataset.description}; {config.backend}", flush=True)
+    print(f"{dataset.description}; {config.compute.backend}", flush=True)
     try:
         with explained(directory, lambda: "The run stopped"):
             model = function(config, directory, dataset)

@@ -2,9 +2,6 @@
 
 import json
 import os
-import socket
-import subprocess
-import sys
 from pathlib import Path
 
 import keras
@@ -12,8 +9,10 @@ import numpy as np
 import pytest
 from distributed_training import trained
 from keras import ops
+from several_processes import environment_of, free_ports, in_processes
 
 from keras_devae.backend import replicas as distribution
+from keras_devae.backend.interface import active
 from keras_devae.errors import UsageError
 from keras_devae.layers import GaussianSampling
 from keras_devae.losses import gumbel_softmax
@@ -22,7 +21,7 @@ from keras_devae.runs import RunConfig
 
 pytestmark = pytest.mark.backends
 
-PROGRAM = Path(__file__).with_name("distributed_training.py")
+PROGRAM = Path(__file__).parent.parent / "distributed_training.py"
 BACKEND = keras.backend.backend()
 on_several = pytest.mark.skipif(BACKEND == "torch", reason="PyTorch trains on one device")
 on_tensorflow = pytest.mark.skipif(BACKEND != "tensorflow", reason="TensorFlow's own way")
@@ -50,45 +49,6 @@ def images(tmp_path_factory, blobs):
     factors = np.stack(np.unravel_index(np.arange(64), (8, 8)), axis=1)
     np.savez(path, images=blobs(64), factors=factors)
     return path
-
-
-def environment_of(number, ports):
-    """The environment of one of several processes of TensorFlow's."""
-    cluster = {"worker": [f"127.0.0.1:{port}" for port in ports]}
-    task = {"type": "worker", "index": number}
-    return {**os.environ, "TF_CONFIG": json.dumps({"cluster": cluster, "task": task})}
-
-
-def free_ports(count):
-    sockets = [socket.socket() for _ in range(count)]
-    for one in sockets:
-        one.bind(("127.0.0.1", 0))
-    ports = [one.getsockname()[1] for one in sockets]
-    for one in sockets:
-        one.close()
-    return ports
-
-
-def in_processes(commands):
-    """Runs commands (words, environment) at the same time, and returns their output."""
-    started = [
-        subprocess.Popen(
-            [sys.executable, *map(str, words)],
-            env=environment,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        for words, environment in commands
-    ]
-    try:
-        ended = [process.communicate(timeout=1500) for process in started]
-    finally:
-        for process in started:
-            process.kill()
-    for process, (_, errors) in zip(started, ended, strict=True):
-        assert process.returncode == 0, errors
-    return [output for output, _ in ended]
 
 
 def on_devices(folder, images, trainings, processes=1):
@@ -208,7 +168,7 @@ def test_what_devices_cannot_share_is_refused(images, tmp_path):
 def test_one_device_is_as_ever(monkeypatch, caplog):
     if BACKEND == "torch":
         pytest.skip("PyTorch trains on one device")
-    monkeypatch.setattr(distribution, "distribution_over", lambda count: (1, None))
+    monkeypatch.setattr(active(), "distribution_over", lambda count: (1, None))
     distribution._over_all_devices.cache_clear()
     with distribution.data_parallel() as devices:
         assert devices == 1

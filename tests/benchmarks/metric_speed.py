@@ -28,7 +28,7 @@ from keras_devae import data, metrics
 from keras_devae.callbacks import MetricsCallback
 from keras_devae.evaluation import evaluate
 from keras_devae.evaluation.encoding import Encoding
-from keras_devae.metrics.suite import draw_sample
+from keras_devae.metrics.rows import draw_sample
 
 TRAIN, TEST, BATCH = 10_000, 5_000, 64
 

@@ -117,7 +117,7 @@ def timed(step):
 
 def _environment(threads, allocator):
     """Returns the environment variables by which both sides get their threads and allocator."""
-    from keras_devae.process.startup import MALLOC_SETTINGS
+    from keras_devae.process.allocator import MALLOC_SETTINGS
 
     limits = dict.fromkeys(("TF_NUM_INTRAOP_THREADS", "OMP_NUM_THREADS"), str(threads))
     if allocator == "default":

@@ -51,7 +51,7 @@ def bare(config, dataset, images):
     model = training.build_model(config, dataset)
     watch = Stopwatch()
     keras.Model.fit(
-        model, images, batch_size=config.batch_size, epochs=1, verbose=0, callbacks=[watch]
+        model, images, batch_size=config.training.batch_size, epochs=1, verbose=0, callbacks=[watch]
     )
     return watch.rate
 
@@ -95,7 +95,7 @@ def main():
         ratios.append(rates[1] / rates[0])
         print(f"round {number}: bare {rates[0]:.2f}, train {rates[1]:.2f}, {ratios[-1]:.3f}")
     print(
-        f"{config.backend}, {given.dataset}, batch {given.batch_size}: train keeps "
+        f"{config.compute.backend}, {given.dataset}, batch {given.batch_size}: train keeps "
         f"{statistics.median(ratios):.3f} of the bare loop (median of {given.rounds})"
     )
 

@@ -6,7 +6,7 @@ from PIL import Image
 from running import run
 from thoroughness import quick_first
 
-from keras_devae.figures.of_models import PICTURES
+from keras_devae.figures.of_models import MODEL_FIGURES
 from keras_devae.runs import RunDirectory
 
 
@@ -32,7 +32,7 @@ def trained(request, tmp_path_factory):
     return folder / "run"
 
 
-@pytest.mark.parametrize("kind", PICTURES)
+@pytest.mark.parametrize("kind", MODEL_FIGURES)
 def test_every_picture_of_a_model_is_drawn(trained, kind, tmp_path):
     assert run("plot", kind, trained, "--out", tmp_path / "a.png") == 0
     with Image.open(tmp_path / "a.png") as picture:

@@ -86,7 +86,6 @@ CHOOSING = {
 UP_TO_THE_CHOICE = """
 import sys
 
-sys.argv[0] = "keras-devae"
 import keras_devae.backend
 from keras_devae.cli import main
 
@@ -151,7 +150,6 @@ AT_ONCE = {
 IN_TURN = """
 import importlib, itertools, json, sys
 
-sys.argv[0] = "keras-devae"
 import click
 from keras_devae.cli import main
 from keras_devae.cli.main import cli
@@ -217,10 +215,12 @@ def test_a_command_finds_the_classes_of_a_model_by_itself(trained, command, fres
 def test_config_names_all_that_made_the_run(trained):
     record = json.loads((trained / "tiny" / "config.json").read_text())
     settings = record["settings"]
-    assert settings["seed"] == 7 and settings["steps"] == 12 and settings["image_size"] == 32
-    assert settings["likelihood"] == "bernoulli"
+    assert record["version"] == 2 and settings["kind"] == "training"
+    assert settings["training"]["seed"] == 7 and settings["training"]["steps"] == 12
+    assert settings["data"]["image_size"] == 32
+    assert settings["model"]["likelihood"] == "bernoulli"
     # The published pressures for 64x64 pixels, times a quarter for 32x32.
-    assert settings["model_options"]["betas"] == [0.25, 2.5, 10.0]
+    assert settings["model"]["options"]["betas"] == [0.25, 2.5, 10.0]
     assert record["data"]["source"] == "rendered"
     assert record["environment"]["packages"]["keras"]
 
@@ -518,11 +518,11 @@ def test_a_run_that_goes_on_with_another_backend_says_so(trained, tmp_path, capl
     directory = RunDirectory(tmp_path / "moved")
     record, active = directory.read_record(), keras.backend.backend()
     other = "jax" if active != "jax" else "torch"
-    record["settings"]["backend"] = other
+    record["settings"]["compute"]["backend"] = other
     directory.config_file.write_text(json.dumps(record))
     *_, config, _ = start_again(directory)
     directory.release()
-    assert config.backend == directory.read_config().backend == active
+    assert config.compute.backend == directory.read_config().compute.backend == active
     assert directory.read_record()["backends"] == [other, active]
     assert f"begun on {other} and goes on with {active}" in caplog.text
     assert f"--backend {other}" in caplog.text

@@ -101,7 +101,7 @@ def test_train_on_a_prepared_set_with_variants(cars, tmp_path, capsys):
     said = capsys.readouterr().out
     assert "cars3d: official file" in said and "60 images" in said
     record = json.loads((tmp_path / "runs" / "r" / "config.json").read_text())
-    assert record["settings"]["variants"] == ["held-out:azimuth=3+4", "subset:60"]
+    assert record["settings"]["data"]["variants"] == ["held-out:azimuth=3+4", "subset:60"]
     dataset = RunDirectory.open(tmp_path / "runs" / "r").load_dataset()
     factors = dataset.factors(range(60))
     assert dataset.factor_names == ("azimuth", "object_type") and not {3, 4} & set(factors[:, 0])

@@ -7,7 +7,7 @@ import keras
 import numpy as np
 import pytest
 from running import run
-from test_distribution import environment_of, free_ports, in_processes
+from several_processes import environment_of, free_ports, in_processes
 
 from keras_devae.backend import replicas as distribution
 from keras_devae.runs import RunDirectory
@@ -98,7 +98,7 @@ def assert_same_run(found, expected):
 def test_a_run_on_two_devices_is_that_of_one(words, one, tmp_path):
     keras_devae(*words, *DISTRIBUTED, "--run", "two", "--runs-dir", tmp_path)
     two = RunDirectory.open(tmp_path / "two")
-    assert two.read_config().distribute == "data-parallel"
+    assert two.read_config().compute.distribute == "data-parallel"
     assert_same_run(two, one)
 
 

@@ -137,7 +137,7 @@ def test_factors_that_vary_can_be_chosen(trained, capsys):
     assert scores["settings"]["metrics"]["mig"]["factor_names"] == ["shape", "position_x"]
     assert scores["settings"]["metrics"]["mig"]["factor_sizes"] == [3, 32]
     assert scores["settings"]["metrics"]["mig"]["sample_count"] == 96
-    assert RunDirectory(trained).read_config().factors is None
+    assert RunDirectory(trained).read_config().data.factors is None
 
 
 @pytest.mark.filterwarnings("default::keras_devae.metrics.MetricWarning")

@@ -79,10 +79,10 @@ def test_limits_of_a_controller_are_kept_with_the_run(workplace, capsys):
     data = ("--dataset", "npz:images.npz", "--metrics", "kl", "--evaluation-images", "50")
     assert run("train", *data, *given.split(), "--run", "limited") == 0
     config = RunDirectory.open("runs/limited").read_config()
-    options = config.model_options
+    options = config.model.options
     assert (options["beta_init"], options["beta_max"]) == (3, 4)
     assert (options["kl_target_stairs"], options["kl_target_rest"]) == (2, 0.5)
-    assert (config.network_units, config.likelihood_sigma) == ((8,), 0.5)
+    assert (config.model.network_units, config.model.likelihood_sigma) == ((8,), 0.5)
     assert run("train", "--resume", "runs/limited") == 0
 
 

@@ -60,7 +60,7 @@ def copy_of(place, name, seed):
     source, copy = place / "runs/one", place / "runs" / name
     copy.mkdir(exist_ok=True)
     config = json.loads((source / "config.json").read_text())
-    config["settings"]["seed"] = seed
+    config["settings"]["training"]["seed"] = seed
     (copy / "config.json").write_text(json.dumps(config))
     (copy / "metrics.json").write_bytes((source / "metrics.json").read_bytes())
 
@@ -85,7 +85,7 @@ def test_a_study_stands_for_its_runs(place, capsys):
     study = Study.from_file("study.toml")
     study.write()
     for each in study.runs:
-        copy_of(place, f"both/{each.name}", study.plan[each.name][1].seed)
+        copy_of(place, f"both/{each.name}", study.plan[each.name][1].training.seed)
     assert run("report", "runs/both") == 0
     assert capsys.readouterr().out.strip() == "runs/both/comparison.html"
     assert "2 runs in 1 group;" in (place / "runs/both/comparison.html").read_text()

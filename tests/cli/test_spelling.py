@@ -9,7 +9,7 @@ from PIL import Image
 from running import run
 
 from keras_devae.cli.spelling import in_options
-from keras_devae.metrics.suite import draw_sample
+from keras_devae.metrics.rows import draw_sample
 
 COMMAND = click.Command(
     "train",

@@ -10,8 +10,8 @@ import pytest
 from running import run
 
 from keras_devae.studies import Study, engines, scheduler
-from keras_devae.studies.progress import study_progress
-from keras_devae.studies.scheduler import Standing
+from keras_devae.studies.progress import show_progress
+from keras_devae.studies.scheduler import StudyProgress
 
 STUDY = """
 name = "tiny"
@@ -55,7 +55,7 @@ def test_four_runs_of_which_one_fails(study_file, capsys):
     assert printed.err.count(": done in ") == 3 and printed.err.count(": failed: ") == 1
     assert "left" in printed.err
     again = f"keras-devae study run {study_file} --workers 2 --retry-failed"
-    assert printed.out.endswith(f"Try what failed again with: {again}\n")
+    assert printed.out.endswith(f"Retry failed runs with: {again}\n")
 
     assert run("study", "status", study_file, "--json") == 0
     status = json.loads(capsys.readouterr().out)
@@ -131,7 +131,7 @@ def test_the_command_to_go_on_is_the_one_that_was_typed(study_file, capsys, inte
     assert run(*words, "--retry-failed", "--runs-dir", "my runs") == 130
     words[4] = "'a study.toml'"
     command = " ".join(["keras-devae", *words, "--runs-dir 'my runs'"])
-    assert capsys.readouterr().err == f"Interrupted. Go on with: {command}\n"
+    assert capsys.readouterr().err == f"Interrupted. Resume with: {command}\n"
 
 
 def test_the_nodes_of_a_cluster_have_a_default_backend_of_their_own(
@@ -162,8 +162,8 @@ def test_brackets_in_a_reason_are_printed_as_they_are(study_file, capsys, interr
     study.runs[0].fail("CUDA error on [/a], of shape [batch, 64] :cat:", 1)
     assert run("study", "status", study_file) == 0
     assert "[/a], of shape [batch, 64] :cat:" in capsys.readouterr().out
-    with study_progress() as report:
-        report(Standing(0, 0, 1, 4, None, ("x: failed: [/a] [batch, 64]",)))
+    with show_progress() as report:
+        report(StudyProgress(0, 0, 1, 4, None, ("x: failed: [/a] [batch, 64]",)))
     assert "x: failed: [/a] [batch, 64]  (0/5 done" in capsys.readouterr().err
 
 

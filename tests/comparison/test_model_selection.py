@@ -8,7 +8,7 @@ import pytest
 
 from keras_devae import metrics
 from keras_devae.comparison import model_selection
-from keras_devae.comparison.groups import compare_runs
+from keras_devae.comparison.comparing import compare_runs
 from keras_devae.comparison.model_selection import select_by_udr
 from keras_devae.comparison.tables import (
     selection_cells,
@@ -102,7 +102,7 @@ def test_scores_are_those_of_the_metric(runs, selection):
     codes, log_vars = zip(*(model.posterior(images) for model in models), strict=True)
     kl = [metrics.kl_per_dimension(*pair) for pair in zip(codes, log_vars, strict=True)]
     expected = metrics.udr(codes, kl)["details"]["model_scores"]
-    found = {ranked.run.config.seed: ranked.udr for ranked in selection.ranking}
+    found = {ranked.run.config.training.seed: ranked.udr for ranked in selection.ranking}
     np.testing.assert_allclose([found[seed] for seed in range(3)], expected, atol=1e-4)
 
 
@@ -137,7 +137,7 @@ def test_groups_of_other_images_are_ranked_one_by_one(runs, tmp_path, tiny, blob
     pairs = [ranked for ranked in found.ranking if ranked.run.name.startswith("other")]
     assert [ranked.rank for ranked in pairs] == [1, 1]
     single, pair, apart = found.remarks
-    assert "latent_dim=5" in single and "cannot be told apart" in pair and "one by one" in apart
+    assert "latent_dim=5" in single and "cannot be ranked" in pair and "one by one" in apart
     with pytest.raises(UsageError, match="made with different images"):
         select_by_udr(compare_runs([runs, tmp_path], by=["model"]))
 

@@ -7,7 +7,7 @@ import keras
 import numpy as np
 import pytest
 
-from keras_devae import backend
+from keras_devae.backend import compilation
 from keras_devae.errors import FailureError, UsageError
 from keras_devae.input import resident
 from keras_devae.input.batches import Batches
@@ -143,7 +143,7 @@ def test_an_execution_is_one_call_on_an_accelerator(
         return scan(step, carry, batches)
 
     monkeypatch.setattr(jax.lax, "scan", counting)
-    monkeypatch.setattr(backend, "has_accelerator", lambda: True)
+    monkeypatch.setattr(compilation, "has_accelerator", lambda: True)
     # The last execution of an epoch has two steps.
     together, same_losses = trained(tiny, method, BINARY, True, steps_per_execution=4)
     # Traced once, for all executions.

@@ -4,7 +4,8 @@ import pytest
 from half_precision import needs_half_precision
 from keras import ops
 
-from keras_devae.layers import Convolution, TransposedConvolution
+from keras_devae.backend.interface import backend_named
+from keras_devae.layers import Convolution, TransposedConvolution, convolution
 
 pytestmark = pytest.mark.backends
 
@@ -68,9 +69,17 @@ def test_results_and_gradients_are_those_of_keras(kind, shape, arguments, filter
 def test_other_forms_are_taken_where_they_are_meant():
     for kind, shape, arguments, filters, expected in CASES:
         layer = kind(filters, *arguments)
-        found = tuple(name for name in BACKENDS if layer._form(shape, name) is not None)
+        forms = {name: layer._form(shape, backend_named(name)) for name in BACKENDS}
+        found = tuple(name for name, form in forms.items() if form is not None)
         assert found == expected, (kind, shape, arguments, filters)
-        assert layer._form(shape, None) is None
+
+
+def test_keras_computes_on_an_accelerator(monkeypatch):
+    monkeypatch.setattr(convolution, "has_accelerator", lambda: True)
+    for kind, shape, arguments, filters, _ in CASES:
+        layer = kind(filters, *arguments)
+        monkeypatch.setattr(layer, "_form", lambda *given: pytest.fail("another form"))
+        layer(np.zeros(shape, "float32"))
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
@@ -88,7 +97,7 @@ def test_other_forms_are_taken_where_they_are_meant():
     ],
 )
 def test_what_is_out_of_the_ordinary_is_left_to_keras(layer, shape, backend):
-    assert layer._form(shape, backend) is None
+    assert layer._form(shape, backend_named(backend)) is None
 
 
 @needs_half_precision

@@ -95,7 +95,7 @@ def test_a_suite_warns_once_of_everything():
 
     def evaluate():
         scores.update(
-            metrics.evaluate(
+            metrics.score_codes(
                 codes, factors, names, settings="fast", repeats=3, z_log_var=LOG_VAR[:300]
             )
         )
@@ -114,7 +114,7 @@ def test_a_suite_that_fails_says_only_why():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         with pytest.raises(UsageError, match="n_train=600 for 300 rows"):
-            metrics.evaluate(CODES[:300], FACTORS[:300], ["sap"], n_train=600)
+            metrics.score_codes(CODES[:300], FACTORS[:300], ["sap"], n_train=600)
     assert said(lambda: SCORES["mig"](200))[0][0] is FewSamplesWarning
 
 
@@ -185,13 +185,13 @@ BINNED = {
     "mutual_information_matrix": lambda codes, **given: metrics.mutual_information_matrix(
         codes, FACTORS, **given
     ),
-    "evaluate": lambda codes, **given: metrics.evaluate(codes, FACTORS, ["mig"], **given),
+    "score_codes": lambda codes, **given: metrics.score_codes(codes, FACTORS, ["mig"], **given),
 }
 
 
 def test_every_score_on_bins_is_tried():
     declared = {name for name, metric in metrics.METRICS.items() if metric.is_binned}
-    assert declared | {"infomec", "mutual_information_matrix", "evaluate"} == set(BINNED)
+    assert declared | {"infomec", "mutual_information_matrix", "score_codes"} == set(BINNED)
 
 
 @pytest.mark.parametrize("name", BINNED)

@@ -6,10 +6,10 @@ from sklearn.ensemble import GradientBoostingClassifier
 from thoroughness import quick_first
 
 from keras_devae.errors import UsageError
-from keras_devae.metrics import boosting
-from keras_devae.metrics.boosting import boost
-from keras_devae.metrics.disentanglement_completeness_informativeness import dci
-from keras_devae.metrics.inputs import check_labelled, split_rows
+from keras_devae.metrics.estimators import boosting
+from keras_devae.metrics.estimators.boosting import boost
+from keras_devae.metrics.labelled import check_labelled, split_rows
+from keras_devae.metrics.scores.dci import dci
 
 FAST = ["a_perfect_dead", "b_rotated", "c_mixed", "d_noise", "k_nonlinear"]
 SLOW = ["f_hidim64", "h_dsprites_like"]
@@ -60,13 +60,6 @@ def test_number_of_workers_changes_nothing(split):
     one, two = (boost(split, seed=0, workers=workers, stages=15) for workers in (1, 2))
     for left, right in zip(one, two, strict=True):
         np.testing.assert_array_equal(left, right)
-
-
-def test_boosting_does_without_the_private_losses(split, monkeypatch):
-    known = boost(split, seed=0, stages=3)
-    monkeypatch.setitem(sys.modules, "sklearn._loss", None)
-    own = boost(split, seed=0, stages=3)
-    np.testing.assert_allclose(own.importances, known.importances, atol=0.01)
 
 
 def test_tiny_and_huge_codes_have_the_importances_of_ordinary_ones(split):

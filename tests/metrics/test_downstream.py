@@ -3,11 +3,12 @@ import json
 import numpy as np
 import pytest
 import threadpoolctl
+from sklearn.linear_model import LogisticRegression
 
 from keras_devae.errors import UsageError
-from keras_devae.metrics import downstream as module
-from keras_devae.metrics.downstream import downstream_accuracy
-from keras_devae.metrics.inputs import MetricWarning
+from keras_devae.metrics.metric_warnings import MetricWarning
+from keras_devae.metrics.scores import downstream_accuracy as module
+from keras_devae.metrics.scores.downstream_accuracy import downstream_accuracy
 
 LOGISTIC = {"predictors": "logistic_regression"}
 BOOSTING = {"predictors": "gradient_boosting"}
@@ -124,8 +125,7 @@ def test_threads_do_not_matter(predictor):
 
 
 def test_regression_that_does_not_converge_warns(monkeypatch):
-    predictors = {"logistic_regression": lambda seed: module.LogisticRegression(max_iter=1)}
-    monkeypatch.setattr(module, "PREDICTORS", predictors)
+    monkeypatch.setattr(module, "_predictor", lambda name, seed: LogisticRegression(max_iter=1))
     with pytest.warns(MetricWarning, match="downstream_accuracy did not converge") as record:
         downstream_accuracy(*separable(), **LOGISTIC, train_sizes=[100])
     assert record[0].filename == __file__

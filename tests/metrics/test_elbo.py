@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 
 from keras_devae.errors import UsageError
-from keras_devae.metrics import elbo as module
-from keras_devae.metrics.elbo import elbo_decomposition
-from keras_devae.metrics.inputs import MetricWarning
+from keras_devae.metrics.metric_warnings import MetricWarning
+from keras_devae.metrics.scores import elbo_decomposition as module
+from keras_devae.metrics.scores.elbo_decomposition import elbo_decomposition
 
 TERMS = ("mutual_information", "total_correlation", "dimension_wise_kl", "kl_sampled")
 

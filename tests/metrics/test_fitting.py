@@ -3,7 +3,7 @@ import warnings
 import pytest
 from sklearn.exceptions import ConvergenceWarning
 
-from keras_devae.metrics.fitting import run_quietly
+from keras_devae.metrics.estimators.fitting import run_quietly
 
 
 def test_what_the_function_returns_is_returned():

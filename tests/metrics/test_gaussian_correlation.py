@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 
 from keras_devae.errors import UsageError
-from keras_devae.metrics.gaussian_correlation import (
-    gaussian_total_correlation,
+from keras_devae.metrics.estimators.gaussian import (
     gaussian_total_correlation_of,
-    wasserstein_correlation,
     wasserstein_correlation_of,
 )
-from keras_devae.metrics.inputs import MetricWarning
+from keras_devae.metrics.metric_warnings import MetricWarning
+from keras_devae.metrics.scores.gaussian_total_correlation import gaussian_total_correlation
+from keras_devae.metrics.scores.wasserstein_correlation import wasserstein_correlation
 
 VARYING = [
     "a_perfect_dead",

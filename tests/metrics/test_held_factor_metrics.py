@@ -8,14 +8,14 @@ from scipy.linalg import hadamard
 
 from keras_devae.errors import UsageError
 from keras_devae.metrics import MetricWarning
-from keras_devae.metrics.beta_vae import beta_vae_score, mean_differences
-from keras_devae.metrics.factor_vae import (
+from keras_devae.metrics.samplers import CodeTable
+from keras_devae.metrics.scores.beta_vae_score import beta_vae_score, mean_differences
+from keras_devae.metrics.scores.factor_vae_score import (
     factor_vae_score,
     least_varying,
     standard_deviations,
     vote_accuracies,
 )
-from keras_devae.metrics.sampling import CodeTable
 
 SIZES = (4, 3, 5, 6)
 VOTES = {"n_train": 1000, "n_test": 500, "n_variance": 1000}

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from keras_devae.metrics.importance import (
+from keras_devae.metrics.estimators.importance import (
     completeness_of,
     completeness_per_factor,
     disentanglement_of,

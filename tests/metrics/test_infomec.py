@@ -5,13 +5,13 @@ import numpy as np
 import pytest
 
 from keras_devae.errors import UsageError
-from keras_devae.metrics import info_modularity_explicitness_compactness as module
-from keras_devae.metrics.info_modularity_explicitness_compactness import (
+from keras_devae.metrics.metric_warnings import MetricWarning
+from keras_devae.metrics.scores import infomec as module
+from keras_devae.metrics.scores.infomec import (
     ESTIMATORS,
     concentration,
     infomec,
 )
-from keras_devae.metrics.inputs import MetricWarning
 
 CASES = ["a_perfect_dead", "b_rotated", "c_mixed", "d_noise", "h_dsprites_like", "k_nonlinear"]
 

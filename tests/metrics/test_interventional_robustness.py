@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from keras_devae.errors import UsageError
-from keras_devae.metrics.interventional_robustness import irs
+from keras_devae.metrics.scores.irs import irs
 
 CASES = ["a_perfect_dead", "b_rotated", "c_mixed", "d_noise", "h_dsprites_like", "k_nonlinear"]
 

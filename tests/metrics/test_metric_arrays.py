@@ -6,7 +6,7 @@ import scipy.sparse
 
 from keras_devae import metrics
 from keras_devae.errors import UsageError
-from keras_devae.metrics.matrices import check_codes, check_factors
+from keras_devae.metrics.arrays import check_codes, check_factors
 
 RNG = np.random.default_rng(0)
 FACTORS = RNG.integers(0, [2, 3], size=(60, 2))
@@ -39,7 +39,7 @@ OF_CODES = {
     "histogram_discretize": metrics.histogram_discretize,
     "quantile_discretize": metrics.quantile_discretize,
     "CodeTable": lambda codes: metrics.CodeTable(codes, FACTORS),
-    "evaluate": lambda codes: metrics.evaluate(codes, FACTORS, ["mig"]),
+    "score_codes": lambda codes: metrics.score_codes(codes, FACTORS, ["mig"]),
 }
 OF_FACTORS = {
     "mig": lambda factors: metrics.mig(CODES, factors),
@@ -57,7 +57,7 @@ OF_FACTORS = {
     ),
     "mutual_information_matrix": lambda factors: metrics.mutual_information_matrix(CODES, factors),
     "entropy": metrics.entropy,
-    "evaluate": lambda factors: metrics.evaluate(CODES, factors, ["mig"]),
+    "score_codes": lambda factors: metrics.score_codes(CODES, factors, ["mig"]),
 }
 
 

@@ -13,9 +13,9 @@ from keras_devae.metrics import (
     MetricWarning,
     entropy,
     mig,
-    mutual_information,
     mutual_information_matrix,
 )
+from keras_devae.metrics.estimators import mutual_information
 
 VARYING = ["a_perfect_dead", "b_rotated", "c_mixed", "d_noise", "h_dsprites_like", "k_nonlinear"]
 CASES = [*VARYING, "e_collapsed", "j_constant_factor"]

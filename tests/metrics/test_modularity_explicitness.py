@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from keras_devae.metrics import MetricWarning
-from keras_devae.metrics.modularity_and_explicitness import (
+from keras_devae.metrics.scores.modularity_explicitness import (
     modularity_explicitness,
     modularity_of,
     modularity_per_code,
@@ -67,13 +67,13 @@ def test_missing_values_are_left_out_with_a_warning():
 
 
 def test_solver_that_stops_early_is_a_warning_that_names_the_metric(monkeypatch):
-    from keras_devae.metrics import logistic
+    from keras_devae.metrics.estimators import fitting
 
-    class Hasty(logistic.LogisticRegression):
+    class Hasty(fitting.LogisticRegression):
         def __init__(self):
             super().__init__(max_iter=1)
 
-    monkeypatch.setattr(logistic, "LogisticRegression", Hasty)
+    monkeypatch.setattr(fitting, "LogisticRegression", Hasty)
     factors = np.arange(30)[:, None] % 3
     codes = factors + np.random.default_rng(0).normal(size=(30, 3))
     with pytest.warns(MetricWarning, match=f"{NAME}: the logistic regression .*factor_0") as record:

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 from keras_devae.errors import UsageError
-from keras_devae.metrics.importance import completeness_of, disentanglement_of
-from keras_devae.metrics.mutual_information_disentanglement import med, top_k_codes
+from keras_devae.metrics.estimators.importance import completeness_of, disentanglement_of
+from keras_devae.metrics.scores.med import med, top_k_codes
 
 CASES = ["a_perfect_dead", "b_rotated", "c_mixed", "d_noise", "h_dsprites_like", "k_nonlinear"]
 

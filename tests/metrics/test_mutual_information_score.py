@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 from keras_devae.errors import UsageError
-from keras_devae.metrics.inputs import MetricWarning
-from keras_devae.metrics.pairwise_mutual_information import BLOCK, mutual_information_score
+from keras_devae.metrics.metric_warnings import MetricWarning
+from keras_devae.metrics.scores.mutual_information_score import BLOCK, mutual_information_score
 
 KEY = "mutual_information_score.score"
 VARYING = ["a_perfect_dead", "b_rotated", "c_mixed", "d_noise", "f_hidim64", "h_dsprites_like"]

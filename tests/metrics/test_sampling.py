@@ -3,7 +3,7 @@ import pytest
 
 from keras_devae.errors import UsageError
 from keras_devae.metrics import MetricWarning
-from keras_devae.metrics.sampling import (
+from keras_devae.metrics.samplers import (
     CodeTable,
     EncodedDataset,
     GridIndex,

@@ -10,7 +10,6 @@ PROGRAM = """
 import pathlib
 import sys
 import numpy as np
-sys.argv[0] = "keras-devae"
 from keras_devae import metrics
 
 rng = np.random.default_rng(0)

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 from sklearn.svm import LinearSVC
 
-from keras_devae.metrics.linear_svm import fit_lines, sort_code
-from keras_devae.metrics.separated_attribute_predictability import sap
+from keras_devae.metrics.estimators.linear_svm import fit_lines, sort_code
+from keras_devae.metrics.scores.sap import sap
 
 CASES = ["a_perfect_dead", "b_rotated", "c_mixed", "d_noise", "h_dsprites_like", "k_nonlinear"]
 CASES += ["f_hidim64"]

@@ -5,7 +5,7 @@ import pytest
 import scipy.stats
 
 from keras_devae.errors import UsageError
-from keras_devae.metrics.spread import Spread, spread_of
+from keras_devae.metrics.estimators.spread import Spread, spread_of
 
 
 @pytest.mark.parametrize("count", [2, 3, 5, 40])

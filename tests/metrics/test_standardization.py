@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from keras_devae.metrics.standardization import FARTHEST, standardized
+from keras_devae.metrics.estimators.scaling import FARTHEST, standardized
 
 
 @pytest.mark.parametrize("scale", [1e-300, 1e-20, 1.0, 1e20, 1e300])

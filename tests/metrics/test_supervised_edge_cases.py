@@ -7,11 +7,11 @@ import pytest
 
 from keras_devae.errors import UsageError
 from keras_devae.metrics import MetricWarning
-from keras_devae.metrics.disentanglement_completeness_informativeness import dci
-from keras_devae.metrics.interventional_robustness import irs
-from keras_devae.metrics.modularity_and_explicitness import modularity_explicitness
-from keras_devae.metrics.mutual_information_disentanglement import med
-from keras_devae.metrics.separated_attribute_predictability import sap
+from keras_devae.metrics.scores.dci import dci
+from keras_devae.metrics.scores.irs import irs
+from keras_devae.metrics.scores.med import med
+from keras_devae.metrics.scores.modularity_explicitness import modularity_explicitness
+from keras_devae.metrics.scores.sap import sap
 
 METRICS = {
     function.__name__: function for function in (sap, modularity_explicitness, dci, irs, med)

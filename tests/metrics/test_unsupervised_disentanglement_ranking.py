@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from keras_devae.errors import UsageError
-from keras_devae.metrics.inputs import MetricWarning
+from keras_devae.metrics.metric_warnings import MetricWarning
 from keras_devae.metrics.unsupervised_disentanglement_ranking import relative_strength, udr
 
 TOLERANCE = {"spearman": 1e-6, "lasso": 1e-4}

@@ -8,15 +8,13 @@ import numpy as np
 import pytest
 
 from keras_devae.errors import UsageError
-from keras_devae.metrics.downstream import downstream_accuracy
-from keras_devae.metrics.elbo import elbo_decomposition
-from keras_devae.metrics.gaussian_correlation import (
-    gaussian_total_correlation,
-    wasserstein_correlation,
-)
-from keras_devae.metrics.info_modularity_explicitness_compactness import infomec
-from keras_devae.metrics.inputs import MetricWarning
-from keras_devae.metrics.pairwise_mutual_information import mutual_information_score
+from keras_devae.metrics.metric_warnings import MetricWarning
+from keras_devae.metrics.scores.downstream_accuracy import downstream_accuracy
+from keras_devae.metrics.scores.elbo_decomposition import elbo_decomposition
+from keras_devae.metrics.scores.gaussian_total_correlation import gaussian_total_correlation
+from keras_devae.metrics.scores.infomec import infomec
+from keras_devae.metrics.scores.mutual_information_score import mutual_information_score
+from keras_devae.metrics.scores.wasserstein_correlation import wasserstein_correlation
 from keras_devae.metrics.unsupervised_disentanglement_ranking import udr
 
 

@@ -70,7 +70,7 @@ RIGHT = {
     "quantile_discretize": {"codes": CODES},
     "CodeTable": LABELLED,
     "EncodedDataset": {"dataset": Squares(), "encode": lambda images: images},
-    "evaluate": {**LABELLED, "metrics": ["mig"], "settings": "fast"},
+    "score_codes": {**LABELLED, "metrics": ["mig"], "settings": "fast"},
     "check_names": {"names": ["mig"], "has_factors": True},
     "check_settings": {"settings": "fast"},
     "resolved_names": {"names": ["mig"], "has_factors": True},
@@ -139,8 +139,8 @@ def test_every_public_function_is_tried():
     functions = {
         name for name in metrics.__all__ if callable(getattr(metrics, name)) and name not in RIGHT
     }
-    no_functions = {"Metric", "MetricWarning", "FewSamplesWarning", "Sampler"}
-    assert functions == no_functions | {"possible_metrics"}
+    classes = {"Metric", "Number", "Score", "MetricWarning", "FewSamplesWarning", "Sampler"}
+    assert functions == classes | {"possible_metrics", "meaning_of", "number_of"}
     for name in RIGHT:
         call(name)
 
@@ -180,7 +180,7 @@ def test_a_wrong_argument_is_a_sentence_or_has_a_result(name, parameter):
         ("dci", {"workers": 0}, "`workers` must be a whole number of at least 1. Received: 0"),
         ("infomec", {"seed": 2**32}, "`seed` must be a whole number from 0 to 4,294,967,295"),
         ("irs", {"quantile": "a"}, "`quantile` must be a number between 0 and 1. Received: 'a'"),
-        ("med", {"informativeness": "no"}, "`informativeness` must be True or False"),
+        ("med", {"informativeness": "no"}, "`informativeness` must be true or false"),
         ("beta_vae_score", {"n_train": 10**9}, "must ask for at most 100,000,000 samples"),
         ("udr", {"codes": 5}, "`codes` must be a list of arrays, one a model. Received: 5"),
         (
@@ -188,14 +188,18 @@ def test_a_wrong_argument_is_a_sentence_or_has_a_result(name, parameter):
             {"train_sizes": 5},
             "`train_sizes` must be a list of whole numbers",
         ),
-        ("evaluate", {"metrics": 5}, "`metrics` must be a list of names. Received: 5"),
-        ("evaluate", {"metrics": [5]}, "Unknown metric '5'"),
-        ("evaluate", {"samples": 0}, "`samples` must be a whole number of at least 2"),
-        ("evaluate", {"samples": -3}, "`samples` must be a whole number of at least 2"),
-        ("evaluate", {"workers": 0}, "`workers` must be a whole number of at least 1"),
-        ("evaluate", {"progress": 5}, "`progress` must be a function or None. Received: 5"),
-        ("evaluate", {"bins": 1}, "`bins` must be a whole number from 2 to 10,000. Received: 1"),
-        ("evaluate", {"metrics": ["irs"], "bins": 5}, "The settings bins are for metrics that put"),
+        ("score_codes", {"metrics": 5}, "`metrics` must be a list of names. Received: 5"),
+        ("score_codes", {"metrics": [5]}, "Unknown metric '5'"),
+        ("score_codes", {"samples": 0}, "`samples` must be a whole number of at least 2"),
+        ("score_codes", {"samples": -3}, "`samples` must be a whole number of at least 2"),
+        ("score_codes", {"workers": 0}, "`workers` must be a whole number of at least 1"),
+        ("score_codes", {"progress": 5}, "`progress` must be a function or None. Received: 5"),
+        ("score_codes", {"bins": 1}, "`bins` must be a whole number from 2 to 10,000. Received: 1"),
+        (
+            "score_codes",
+            {"metrics": ["irs"], "bins": 5},
+            "The settings bins are for metrics that",
+        ),
         ("EncodedDataset", {"encode": 5}, "`encode` must be a function of images"),
         ("EncodedDataset", {"dataset": CODES}, "`dataset` must be a data set with factors"),
         ("modularity_of", {"matrix": -np.eye(2)}, "at least 0. Received: -1"),
@@ -221,6 +225,6 @@ def test_codes_of_another_form_than_an_encoders_are_refused(encode, message):
 
 
 def test_names_of_factors_may_be_a_generator():
-    scores = call("evaluate", metrics=["mig", "sap"], factor_names=(name for name in "ab"))
+    scores = call("score_codes", metrics=["mig", "sap"], factor_names=(name for name in "ab"))
     assert list(scores["details"]["mig"]["per_factor"]) == ["a", "b"]
     assert list(scores["details"]["sap"]["per_factor"]) == ["a", "b"]

@@ -70,7 +70,6 @@ def test_the_inner_of_two_takes_the_signal_and_hands_it_back():
 def test_a_process_started_to_ignore_signals_heeds_them(fresh_python):
     code = """
 import signal, sys
-sys.argv[0] = "keras-devae"
 from keras_devae.process.interruption import heed_signals
 for number in (signal.SIGINT, signal.SIGTERM):
     signal.signal(number, signal.SIG_IGN)

@@ -68,4 +68,4 @@ def test_times_stay_with_a_run(tmp_path):
     record = run.read_record()
     assert set(record["times"]) == {"begun", "trained"} and record["times"]["begun"] == begun
     assert record["times"]["trained"] >= begun and begun.endswith("+00:00")
-    assert run.read_config().seed == 3 and record["environment"] == {"python": "3.12.0"}
+    assert run.read_config().training.seed == 3 and record["environment"] == {"python": "3.12.0"}

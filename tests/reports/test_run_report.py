@@ -94,7 +94,7 @@ def test_texts_of_users_are_escaped(report):
 
 def test_it_says_what_the_latents_hold(report, made):
     text, (_, model, config, dataset) = report[0], made
-    latents = measure_latents(model, dataset, 0, 64, config.seed)
+    latents = measure_latents(model, dataset, 0, 64, config.training.seed)
     assert len(latents.active) == 3
     assert f"{latents.kl.sum():.1f}</dd>" in text
     assert "is 0.31, between 0 and 1" in text
@@ -104,11 +104,11 @@ def test_it_says_what_the_latents_hold(report, made):
 
 def test_tables_maps_and_sentences_tell_of_one_estimate(report, made, read_page):
     text, (_, model, config, dataset) = report[0], made
-    latents = measure_latents(model, dataset, 0, 64, config.seed)
+    latents = measure_latents(model, dataset, 0, 64, config.training.seed)
     alts = [html.unescape(image["alt"]) for image in read_page(text).images]
     (told,) = [alt for alt in alts if alt.startswith("A table of shades")]
     rows = dict(re.findall(r'<th scope="row">(z\d)</th><td>yes</td>(.*?)</tr>', text, re.DOTALL))
-    said = re.findall(r"(z\d) tells (\d+ %) of ([^,.]+?)(?=,| and|\.)", told)
+    said = re.findall(r"(z\d) carries (\d+ %) of ([^,.]+?)(?=,| and|\.)", told)
     assert len(said) == sum(latents.factor_of(d) is not None for d in latents.active) > 0
     for name, share, factor in said:
         assert share == percent(latents.share_of(int(name[1:]), factor))
@@ -161,7 +161,7 @@ def test_more_latents_than_the_table_has_rows(monkeypatch, made, tmp_path):
 
 def test_what_is_encoded_already_is_not_encoded_again(made, monkeypatch, tmp_path):
     run, model, config, dataset = made
-    evaluate_run(model, run, dataset, ["kl"], config.evaluation_images, config.seed)
+    evaluate_run(model, run, dataset, ["kl"], config.evaluation.images, config.training.seed)
     counts = []
     encode = type(model).encoder_posterior
 
@@ -203,7 +203,7 @@ def test_a_run_that_lacks_nearly_all(make_run, tmp_path, read_page):
     assert f"Measure it with: <code>{command}</code>" in html.unescape(text)
     run.claim()
     text, _ = report_on(made)
-    assert "Training is going on" in text and "Training stopped early" not in text
+    assert "Training is in progress" in text and "Training stopped early" not in text
 
 
 def test_a_run_that_asks_for_no_scores(make_run, tmp_path):

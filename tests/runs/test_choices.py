@@ -2,8 +2,9 @@ import keras
 import numpy as np
 import pytest
 
-import keras_devae.backend
 from keras_devae import data
+from keras_devae.backend import devices
+from keras_devae.backend.interface import backend_named
 from keras_devae.errors import UsageError
 from keras_devae.runs import RunConfig, choices
 from keras_devae.runs.choices import completed_config, describe_choices
@@ -34,14 +35,18 @@ def completed(dataset, **settings):
 def test_on_a_cpu(grey, in_bfloat16, precision, words, monkeypatch):
     monkeypatch.setattr(choices, "prefers_bfloat16", lambda: in_bfloat16)
     config = completed(grey)
-    assert (config.steps_per_execution, config.resident, config.jit_compile) == (1, False, False)
-    assert config.mixed_precision == precision and config.backend == "tensorflow"
+    assert (
+        config.compute.steps_per_execution,
+        config.compute.resident,
+        config.compute.jit_compile,
+    ) == (1, False, False)
+    assert config.compute.mixed_precision == precision and config.compute.backend == "tensorflow"
     expected = f"CPU, {words}, XLA off, 1 step a call, images from the host; "
     assert describe_choices(config).startswith(expected)
 
 
 def test_what_is_fitted_in_one_go_is_fitted_in_float32(grey, accelerator):
-    assert completed(grey, model="pca").mixed_precision == "off"
+    assert completed(grey, model="pca").compute.mixed_precision == "off"
 
 
 @pytest.mark.parametrize(
@@ -53,19 +58,26 @@ def test_what_is_fitted_in_one_go_is_fitted_in_float32(grey, accelerator):
         (True, None, "tensorflow", False),
         (True, True, "torch", False),
         (True, None, "jax", False),
-        (True, True, None, False),
+        (True, True, "an accelerator", False),
     ],
 )
 def test_where_bfloat16_is_preferred(instructions, with_onednn, backend, expected, monkeypatch):
-    monkeypatch.setattr(keras_devae.backend, "computes_bfloat16", lambda: instructions)
-    monkeypatch.setattr(keras_devae.backend, "computes_with_onednn", lambda: with_onednn)
-    monkeypatch.setattr(keras_devae.backend, "backend_on_cpu", lambda: backend)
-    assert keras_devae.backend.prefers_bfloat16() is expected
+    on_cpu = backend != "an accelerator"
+    active = backend_named(backend if on_cpu else "tensorflow")
+    monkeypatch.setattr(devices, "computes_bfloat16", lambda: instructions)
+    monkeypatch.setattr(devices, "computes_with_onednn", lambda: with_onednn)
+    monkeypatch.setattr(devices, "active", lambda: active)
+    monkeypatch.setattr(devices, "has_accelerator", lambda: not on_cpu)
+    assert devices.prefers_bfloat16() is expected
 
 
 def test_on_an_accelerator(grey, accelerator):
     config = completed(grey)
-    assert (config.steps_per_execution, config.resident, config.jit_compile) == (100, True, True)
+    assert (
+        config.compute.steps_per_execution,
+        config.compute.resident,
+        config.compute.jit_compile,
+    ) == (100, True, True)
     expected = "accelerator, mixed float16, XLA on, 100 steps a call, images on the device; "
     assert describe_choices(config).startswith(expected)
 
@@ -78,7 +90,7 @@ def test_what_is_set_by_hand_stays(grey, accelerator):
         "mixed_precision": "off",
     }
     config = completed(grey, **by_hand)
-    assert {name: getattr(config, name) for name in by_hand} == by_hand
+    assert {name: config.to_dict()[name] for name in by_hand} == by_hand
 
 
 @pytest.mark.parametrize(
@@ -92,37 +104,37 @@ def test_what_is_set_by_hand_stays(grey, accelerator):
     ],
 )
 def test_calls_end_where_something_else_is_to_happen(settings, expected, grey, accelerator):
-    assert completed(grey, **settings).steps_per_execution == expected
+    assert completed(grey, **settings).compute.steps_per_execution == expected
 
 
 def test_images_stay_on_the_host_where_they_are_too_many_or_the_run_too_short(grey, accelerator):
     more = data.from_arrays(np.zeros((91, 32, 32, 1), np.uint8))
-    assert completed(grey, batch_size=10, steps=9).resident
-    assert not completed(more, batch_size=10, steps=1000).resident
-    assert not completed(grey, batch_size=10, steps=8, checkpoint_every=8).resident
+    assert completed(grey, batch_size=10, steps=9).compute.resident
+    assert not completed(more, batch_size=10, steps=1000).compute.resident
+    assert not completed(grey, batch_size=10, steps=8, checkpoint_every=8).compute.resident
 
 
 def test_binary_images_take_a_bit_a_pixel(accelerator, monkeypatch):
     sprites = data.load("dsprites", source="rendered", image_size=32)
     monkeypatch.setattr(choices, "device_memory", lambda: 4 * 737_280 * 32 * 32 // 8)
-    assert completed(sprites).resident
+    assert completed(sprites).compute.resident
     monkeypatch.setattr(choices, "device_memory", lambda: 4 * 737_280 * 32 * 32 // 8 - 4)
-    assert not completed(sprites).resident
+    assert not completed(sprites).compute.resident
 
 
 def test_memory_of_unknown_size_is_left_alone(grey, accelerator, monkeypatch):
     monkeypatch.setattr(choices, "device_memory", lambda: None)
-    assert not completed(grey).resident
+    assert not completed(grey).compute.resident
 
 
 def test_a_model_that_calls_the_host_runs_without_xla_on_tensorflow(grey, accelerator):
     for model, expected in (("vae", True), ("cascade_vae", False)):
-        assert completed(grey, model=model).jit_compile is expected
+        assert completed(grey, model=model).compute.jit_compile is expected
 
 
 def test_pytorch_takes_one_step_at_a_time(grey, accelerator, monkeypatch):
-    monkeypatch.setattr(choices.keras.backend, "backend", lambda: "torch")
-    assert completed(grey).steps_per_execution == 1
+    monkeypatch.setattr(choices, "compiles_several_steps", lambda: False)
+    assert completed(grey).compute.steps_per_execution == 1
     with pytest.raises(UsageError, match=r"must be 1\. Received: 10"):
         completed(grey, steps_per_execution=10)
 

@@ -162,7 +162,7 @@ def test_history_that_is_lost_before_a_checkpoint(run):
 
 def test_what_only_the_user_can_mend(run, finished):
     record = json.loads(run.config_file.read_text())
-    record["settings"]["dataset"] = "npz:/nowhere/own.npz"
+    record["settings"]["data"]["dataset"] = "npz:/nowhere/own.npz"
     run.config_file.write_text(json.dumps(record))
     scores = json.loads(run.metrics_file.read_text())
     scores["settings"]["model_sha256"] = "0" * 64

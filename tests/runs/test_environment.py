@@ -5,8 +5,8 @@ import json
 import pytest
 
 from keras_devae.backend import compute_threads
+from keras_devae.process.allocator import allocator
 from keras_devae.process.machine import instruction_sets, processor_name
-from keras_devae.process.startup import allocator
 from keras_devae.runs.environment import (
     computing_text,
     describe_computing,

@@ -13,6 +13,7 @@ from keras_devae.data.variants.specification import VARIANTS
 from keras_devae.models.declarations import MODEL_CATALOGUE
 from keras_devae.runs import RunConfig
 from keras_devae.runs.config.flat_settings import setting_names
+from keras_devae.runs.config.settings import declarations
 from keras_devae.runs.training import build_model
 
 PIXELS = "from the images, the seed or another part"
@@ -126,7 +127,7 @@ def test_every_argument_of_a_part_is_reached_or_named_with_a_reason(name):
     assert not {*reached} & {*others}
     options = {option for entry in MODEL_CATALOGUE.values() for option in entry.options}
     for setting in reached.values():
-        assert setting in options or setting in RunConfig.__dataclass_fields__
+        assert setting in options or setting in declarations()
         assert setting in setting_names()
     assert all(len(reason) > 10 for reason in others.values())
 
@@ -222,7 +223,7 @@ def test_every_argument_that_loads_data_is_a_setting_of_a_run():
     progress = {"fetch", "progress"}
     named_otherwise = {"name": "dataset", "path": "dataset"}
     for argument in set(inspect.signature(data.load).parameters) - progress:
-        assert named_otherwise.get(argument, argument) in RunConfig.__dataclass_fields__
+        assert named_otherwise.get(argument, argument) in declarations()
 
 
 #: Arguments of the callbacks of `--track` that the command line leaves at their defaults: whoever

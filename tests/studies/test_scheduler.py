@@ -3,39 +3,36 @@
 import pytest
 
 from keras_devae.studies import scheduler
-from keras_devae.studies.scheduler import carry_out_study
+from keras_devae.studies.engines.base import EndedRun, Engine
+from keras_devae.studies.scheduler import carry_out_study, estimate_seconds_left
 from keras_devae.studies.worker import BUSY
 
 
-class ScriptedEngine:
+class ScriptedEngine(Engine):
     """Ends runs as a script says: for each seed the exit statuses of its processes, default 0."""
+
+    workers = property(lambda self: self.places)
 
     def __init__(self, study, finish_run, script=None, workers=2):
         self.study, self.finish_run, self.script = study, finish_run, script or {}
-        self.workers, self.started, self.running = workers, [], []
-
-    def __enter__(self):
-        return self
+        self.places, self.started, self.begun = workers, [], []
 
     def __exit__(self, *error):
         # Nothing can be asked of it any more.
-        del self.workers
+        del self.places
 
     @property
-    def at_work(self):
-        return [run.name for run in self.running]
-
-    def has_room(self):
-        return len(self.running) < self.workers
+    def running(self):
+        return [run.name for run in self.begun]
 
     def start(self, run):
         assert self.has_room()
         self.started.append(self.seed(run))
-        self.running.append(run)
+        self.begun.append(run)
 
-    def ended(self):
-        runs, self.running = self.running, []
-        return [(run, self.end(run), 1.0) for run in runs]
+    def take_ended(self):
+        runs, self.begun = self.begun, []
+        return [EndedRun(run, self.end(run), 1.0) for run in runs]
 
     def seed(self, run):
         return self.study.plan[run.name][1].seed
@@ -163,3 +160,19 @@ def test_what_has_been_begun_comes_first(make_study, finish_run):
     engine = ScriptedEngine(study, finish_run)
     carry_out_study(study, engine, lambda standing: None)
     assert engine.started == [2, 0, 1, 3]
+
+
+def test_nothing_is_said_before_anything_is_known():
+    assert estimate_seconds_left([], [10, 10], 1) is None
+    assert estimate_seconds_left([(10, 0.0)], [10], 1) is None
+
+
+def test_steps_cost_what_they_did_and_are_shared_among_the_workers():
+    # Two seconds a step; 40 steps to go.
+    assert estimate_seconds_left([(10, 20.0), (5, 10.0)], [10, 10, 20], 2) == pytest.approx(40)
+    assert estimate_seconds_left([(10, 20.0), (99, 0.0)], [10, 10, 20], 1) == pytest.approx(80)
+
+
+def test_the_last_run_is_not_shared():
+    assert estimate_seconds_left([(1, 1.0)], [30], 4) == pytest.approx(30)
+    assert estimate_seconds_left([(1, 1.0)], [], 4) == 0

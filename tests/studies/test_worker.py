@@ -11,8 +11,7 @@ from keras_devae.process.interruption import INTERRUPTED
 from keras_devae.runs import RunDirectory
 from keras_devae.runs.recorder import RunRecorder
 from keras_devae.studies import worker
-from keras_devae.studies.engines.local_engine import LocalEngine
-from keras_devae.studies.engines.processes import start_worker
+from keras_devae.studies.engines.processes import ProcessEngine, start_worker
 
 
 @pytest.fixture
@@ -160,4 +159,4 @@ def test_workers_on_one_gpu_share_its_memory(recorded_environment, monkeypatch):
 
 def test_the_number_of_workers_is_checked():
     with pytest.raises(UsageError, match="`workers` must be a whole number of at least 1"):
-        LocalEngine(0)
+        ProcessEngine(0)

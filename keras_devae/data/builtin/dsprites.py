@@ -15,7 +15,7 @@ from keras_devae.data.builtin.rendered import Renderer
 from keras_devae.data.dataset import Dataset, DerivedDataset
 from keras_devae.data.factor_grid import FactorGrid, complete_grid, ranks
 from keras_devae.errors import FailureError, UsageError
-from keras_devae.files.npz_member import opened_archive, read_header
+from keras_devae.files.archives import opened_archive, read_header
 
 SQUARE, ELLIPSE, HEART = range(3)
 

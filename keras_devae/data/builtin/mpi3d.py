@@ -16,7 +16,7 @@ from keras_devae.data.builtin.declaration import (
 from keras_devae.data.builtin.file_format import FileFormat, row_blocks
 from keras_devae.data.factor_grid import FactorGrid
 from keras_devae.errors import FailureError
-from keras_devae.files.npz_member import opened_archive, read_header
+from keras_devae.files.archives import opened_archive, read_header
 
 _MEMBER = "images.npy"
 _ROWS_AT_ONCE = 512

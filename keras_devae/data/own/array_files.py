@@ -21,7 +21,7 @@ from keras_devae.data.own.arrays import (
 from keras_devae.data.own.factor_files import read_factors
 from keras_devae.data.own.factor_values import Factors, checked_factors
 from keras_devae.errors import UsageError
-from keras_devae.files.npz_member import check_is_archive, member_header, read_arrays
+from keras_devae.files.archives import check_is_archive, member_header, read_arrays
 
 
 def from_npz(

@@ -17,7 +17,7 @@ from keras_devae.data.indexing import as_array
 from keras_devae.data.own.factor_values import checked_factors
 from keras_devae.data.own.value_range import row_slices, warn_of_range
 from keras_devae.errors import FailureError, UsageError
-from keras_devae.files.npz_member import UNREADABLE
+from keras_devae.files.archives import UNREADABLE
 
 
 class MappedImages:

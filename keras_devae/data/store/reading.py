@@ -22,7 +22,7 @@ from keras_devae.data.dataset import Dataset
 from keras_devae.data.factor_grid import complete_grid, distinct_counts
 from keras_devae.data.store.identity import FileIdentity, identify
 from keras_devae.errors import FailureError, UsageError
-from keras_devae.files.npz_member import UNREADABLE
+from keras_devae.files.archives import UNREADABLE
 
 FORMAT_VERSION = 2
 IMAGES, FACTORS, RECORD = "images.npy", "factors.npy", "store.json"

@@ -1,17 +1,14 @@
 """Settings as users name them: those of the run and those of its model side by side."""
 
-import dataclasses
-
 from keras_devae import data, metrics
 from keras_devae.errors import unknown_name
 from keras_devae.models.declarations import MODEL_CATALOGUE
 from keras_devae.runs.config.presets import PRESETS
 from keras_devae.runs.config.run_config import RunConfig
+from keras_devae.runs.config.settings import declarations
 from keras_devae.runs.tracking import check_tracked
 
-_RUN_SETTINGS = tuple(
-    field.name for field in dataclasses.fields(RunConfig) if field.name != "model_options"
-)
+_RUN_SETTINGS = tuple(name for name in declarations() if name != "model_options")
 _MODEL_SETTINGS = frozenset(name for entry in MODEL_CATALOGUE.values() for name in entry.options)
 
 
@@ -51,8 +48,8 @@ def config_from_settings(settings):
 
 def default_name(config, preset=None):
     """Returns a name for a run: model, data set, preset and seed."""
-    dataset = config.dataset.split(":")[0]
-    parts = [config.model, dataset, preset, f"seed{config.seed}"]
+    dataset = config.data.dataset.split(":")[0]
+    parts = [config.model.name, dataset, preset, f"seed{config.training.seed}"]
     return "-".join(part for part in parts if part)
 
 
@@ -63,7 +60,7 @@ def without_defaults(config):
 
 
 def _check_labelled(config):
-    labelled = data.has_factors(config.dataset, config.factors_file)
-    if config.metrics is not None:
-        metrics.check_names(config.metrics, labelled)
-    check_tracked(config.track, labelled)
+    labelled = data.has_factors(config.data.dataset, config.data.factors_file)
+    if config.evaluation.metrics is not None:
+        metrics.check_names(config.evaluation.metrics, labelled)
+    check_tracked(config.evaluation.track, labelled)

@@ -75,8 +75,9 @@ def expected_scores(preset, model, dataset, table=None):
 
     Returns:
         List of dictionaries, empty where nothing was measured: `source` of the images, `metric`,
-        `count` of seeds, `mean`, `std`, `low` and `high` as in `keras_devae.metrics.spread.Spread`,
-        and `measured`, when and with what, in words.
+        `count` of seeds, `mean`, `std`, `low` and `high` as in
+        `keras_devae.metrics.estimators.spread.Spread`, and `measured`, when and with what, in
+        words.
     """
     with open(EXPECTED_SCORES if table is None else table, newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))

@@ -1,27 +1,27 @@
-"""What carries the runs of a study out, by name."""
+"""Engines, which carry out the runs of a study."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 from keras_devae.errors import UsageError, unknown_name
+
+if TYPE_CHECKING:
+    from keras_devae.studies.engines.base import Engine
 
 ENGINES = ("local", "inline", "ray")
 
 
-def make_engine(name, workers=None, ray_options=None):
-    """Makes an engine.
+def make_engine(
+    name: str, workers: int | None = None, ray_options: Mapping[str, Any] | None = None
+) -> Engine:
+    """Makes the engine of a name from `ENGINES`, or raises an error that says why it cannot.
 
     Args:
-        name: One of `ENGINES`.
-        workers: How many runs at a time, or `None`: 1, or on Ray what the cluster has room for.
-            `"inline"`, in this process, does one.
-        ray_options: Dictionary of `ray_address`, `cpus_per_run` and `gpus_per_run`, each `None`
-            where it is not given.
-
-    Returns:
-        A `LocalEngine`, an `InlineEngine` or a `RayEngine`.
-
-    Raises:
-        UsageError: If the name is unknown, an option belongs to another engine or is out of range,
-            or Ray is not installed.
-        FailureError: If the Ray cluster is not found.
+        name: `"local"`, processes of this machine; `"inline"`, this process; or `"ray"`.
+        workers: How many runs at a time, or `None`: 1, or as many as the Ray cluster has room for.
+        ray_options: `ray_address`, `cpus_per_run` and `gpus_per_run`, each `None` if not given.
     """
     given = {name: value for name, value in (ray_options or {}).items() if value is not None}
     if name not in ENGINES:
@@ -38,8 +38,8 @@ def make_engine(name, workers=None, ray_options=None):
         from keras_devae.studies.engines.inline_engine import InlineEngine
 
         if workers not in (None, 1):
-            raise UsageError(f"--engine inline does one run at a time. Received: {workers}.")
+            raise UsageError(f"--engine inline carries out one run at a time. Received: {workers}.")
         return InlineEngine()
-    from keras_devae.studies.engines.local_engine import LocalEngine
+    from keras_devae.studies.engines.processes import ProcessEngine
 
-    return LocalEngine(1 if workers is None else workers)
+    return ProcessEngine(1 if workers is None else workers)

@@ -6,44 +6,32 @@ import time
 import keras
 
 from keras_devae.process.interruption import INTERRUPTED, TERMINATED, Termination
+from keras_devae.studies.engines.base import EndedRun, Engine
+from keras_devae.studies.study_run import StudyRun
 from keras_devae.studies.worker import work
 
 
-class InlineEngine:
-    """Carries each run out in this process: for short runs, and to debug one.
+class InlineEngine(Engine):
+    """Carries out each run in this process: for short runs, and to debug one.
 
     A run that crashes Python takes the study with it; the other engines give each a process.
     """
 
     workers = 1
 
-    def __init__(self):
-        self._over = []
+    def __init__(self) -> None:
+        self._ended: list[EndedRun] = []
 
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *error):
-        return None
+    def __exit__(self, *error: object) -> None:
+        """Does nothing: no run outlives `start`."""
 
     @property
-    def at_work(self):
-        """The names of the runs that have ended since the last look."""
-        return [run.name for run, _, _ in self._over]
+    def running(self) -> list[str]:
+        """The names of the runs that have ended since the last call of `take_ended`."""
+        return [ended.run.name for ended in self._ended]
 
-    def has_room(self):
-        """Tells whether it can take another run: the last one has been looked at."""
-        return not self._over
-
-    def start(self, run):
-        """Carries a run out; what it prints goes to the run's log.
-
-        Args:
-            run: The `StudyRun`.
-
-        Raises:
-            KeyboardInterrupt: After Ctrl-C or, as `Termination`, SIGTERM.
-        """
+    def start(self, run: StudyRun) -> None:
+        """Carries out a run; what it prints goes to the run's log."""
         began = time.monotonic()
         with (
             run.log_file.open("a", encoding="utf-8", buffering=1) as log,
@@ -57,9 +45,9 @@ class InlineEngine:
             raise KeyboardInterrupt
         if status == TERMINATED:
             raise Termination
-        self._over.append((run, status, time.monotonic() - began))
+        self._ended.append(EndedRun(run, status, time.monotonic() - began))
 
-    def ended(self):
-        """Returns the runs that have ended since the last call, as `LocalEngine.ended`."""
-        over, self._over = self._over, []
-        return over
+    def take_ended(self) -> list[EndedRun]:
+        """Returns the runs that have ended since the last call."""
+        ended, self._ended = self._ended, []
+        return ended

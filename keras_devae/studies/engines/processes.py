@@ -1,30 +1,36 @@
-"""The process of a worker, as the engines start it."""
+"""Runs as processes of this machine."""
 
 import os
 import subprocess
 import sys
+import time
+from collections.abc import Mapping
 
 from keras_devae.backend.choosing import SHARED_MEMORY
+from keras_devae.checks import at_least
+from keras_devae.process.machine import usable_cores
+from keras_devae.studies.engines.base import EndedRun, Engine
+from keras_devae.studies.study_run import StudyRun
 
 #: Variables that say how many threads the libraries use.
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS")
-#: What a worker must not take over: where its starter draws, and what its terminal can show.
+#: What a worker must not inherit: where its parent draws, and what its parent's terminal can show.
 _OWN = {"PYTHONUNBUFFERED": "1", "PYTHONIOENCODING": "utf-8", "MPLBACKEND": "agg"}
 _WORKER = "keras_devae.studies.worker"
+#: How long a worker may take to end its step and write a checkpoint before it is killed.
+_PATIENCE_SECONDS = 30
 
 
-def start_worker(run, threads, environment=None, share_gpu=False):
-    """Starts the process that carries a run out; what it prints goes to the run's log.
+def start_worker(
+    run: StudyRun,
+    threads: int,
+    environment: Mapping[str, str] | None = None,
+    share_gpu: bool = False,
+) -> subprocess.Popen[bytes]:
+    """Starts the process that carries out a run; it ends when its standard input is closed.
 
-    Args:
-        run: The `StudyRun`.
-        threads: Number of threads it should use, where the environment does not say.
-        environment: Further environment variables, or `None`.
-        share_gpu: Whether other processes may compute on the same GPU, so that it should take no
-            more of its memory than it needs; default false.
-
-    Returns:
-        A `subprocess.Popen`.
+    What it prints goes to the run's log. `threads` holds where the environment does not say
+    otherwise; with `share_gpu` it takes no more memory of the GPU than it needs.
     """
     limits = {name: str(threads) for name in THREAD_VARIABLES}
     limits |= SHARED_MEMORY if share_gpu else {}
@@ -36,6 +42,57 @@ def start_worker(run, threads, environment=None, share_gpu=False):
             stdout=log,
             stderr=subprocess.STDOUT,
             env={**limits, **os.environ, **(environment or {}), **_OWN},
-            # Ctrl-C in the terminal is the study's affair, which then ends its workers.
+            # Ctrl-C in the terminal is for the study, which then ends its workers.
             start_new_session=True,
         )
+
+
+class ProcessEngine(Engine):
+    """Starts a fresh process for each run.
+
+    Args:
+        workers: How many at a time; default 1. They share the cores evenly, and on a machine with
+            GPUs all share the first one that `CUDA_VISIBLE_DEVICES` leaves them.
+    """
+
+    workers = 1
+
+    def __init__(self, workers: int = 1) -> None:
+        self.workers = at_least("workers", workers, 1)
+        self._threads = max(usable_cores() // workers, 1)
+        self._processes: dict[StudyRun, tuple[subprocess.Popen[bytes], float]] = {}
+
+    @property
+    def running(self) -> list[str]:
+        """The names of the runs whose processes have not been seen to end."""
+        return [run.name for run in self._processes]
+
+    def start(self, run: StudyRun) -> None:
+        """Starts the process of a run."""
+        process = start_worker(run, self._threads, share_gpu=self.workers > 1)
+        self._processes[run] = (process, time.monotonic())
+
+    def take_ended(self) -> list[EndedRun]:
+        """Returns the runs whose processes have ended since the last call."""
+        statuses = [(run, process.poll()) for run, (process, _) in self._processes.items()]
+        ended = [(run, status) for run, status in statuses if status is not None]
+        return [EndedRun(run, status, self._forget(run)) for run, status in ended]
+
+    def _forget(self, run: StudyRun) -> float:
+        process, began = self._processes.pop(run)
+        if process.stdin is not None:
+            process.stdin.close()
+        return time.monotonic() - began
+
+    def __exit__(self, *error: object) -> None:
+        for process, _ in self._processes.values():
+            process.terminate()
+        for run, (process, _) in list(self._processes.items()):
+            try:
+                process.wait(_PATIENCE_SECONDS)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+            status, seconds = process.returncode, self._forget(run)
+            if status < 0:
+                run.note_end(status, seconds)

@@ -214,7 +214,6 @@ def test_finds_one_bright_pixel_among_dark_ones():
 BATCHES_OF_A_LARGE_ARRAY = """
 import sys
 import numpy as np
-sys.argv[0] = "keras-devae"  # answers without a backend, as the command line does
 from keras_devae.data import from_arrays
 
 def peak():

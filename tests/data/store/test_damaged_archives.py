@@ -10,8 +10,8 @@ import pytest
 from keras_devae.data import from_npz
 from keras_devae.errors import FailureError, UsageError
 from keras_devae.evaluation.codes_file import read_codes_file
-from keras_devae.files import npz_member
-from keras_devae.files.npz_member import read_arrays
+from keras_devae.files import archives
+from keras_devae.files.archives import read_arrays
 
 CODES = np.random.default_rng(0).normal(size=(50, 3))
 
@@ -126,7 +126,7 @@ def test_what_is_no_file_is_refused_at_once(put, tmp_path):
 
 
 def test_what_does_not_fit_into_memory_is_refused_before_it_is_read(tmp_path, monkeypatch):
-    monkeypatch.setattr(npz_member, "available_memory", lambda: 1)
+    monkeypatch.setattr(archives, "available_memory", lambda: 1)
     np.savez_compressed(tmp_path / "bomb.npz", codes=np.zeros((200, 1000)))
     with pytest.raises(UsageError, match=r"unpacks to 0\.0 GB.* Save fewer rows"):
         read_codes_file(tmp_path / "bomb.npz")

@@ -75,7 +75,6 @@ def test_load_official_converts_a_file_put_there_by_hand(shapes3d_h5, root):
 
 STOPPED = """
 import os, sys
-sys.argv[0] = "keras-devae"  # answers without a backend, as the command line does
 from keras_devae.data import prepare
 from keras_devae.data.store import conversion
 from keras_devae.data.builtin import shapes3d
@@ -131,7 +130,6 @@ def test_a_conversion_killed_before_its_first_note_starts_again(shapes3d_h5, roo
 
 PREPARING = """
 import sys
-sys.argv[0] = "keras-devae"
 from keras_devae.data import load, prepare
 said = []
 prepare("shapes3d", sys.argv[1], sys.argv[2], progress=lambda *call: said.append(call[2]))
@@ -199,7 +197,6 @@ def test_says_that_the_disk_is_full(shapes3d_h5, root, monkeypatch):
 
 LIMITED = """
 import resource, sys
-sys.argv[0] = "keras-devae"
 from keras_devae.data import prepare
 from keras_devae.data.store import conversion
 from keras_devae.errors import FailureError

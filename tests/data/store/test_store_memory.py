@@ -12,7 +12,6 @@ SHAPE = (480_000, 64, 64, 3)
 SCRIPT = """
 import sys
 import numpy as np
-sys.argv[0] = "keras-devae"  # answers without a backend, as the command line does
 from keras_devae.data import load
 from keras_devae.input.shuffling import EndlessOrder
 

@@ -272,7 +272,6 @@ def test_pixels_are_frozen(name, folder):
 ANOTHER_PROCESS = """
 import hashlib, sys
 import numpy as np
-sys.argv[0] = "keras-devae"  # answers without a backend, as the command line does
 from keras_devae.data import from_arrays
 from keras_devae.data.variants import noise
 

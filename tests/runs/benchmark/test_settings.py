@@ -32,6 +32,9 @@ def test_open_choices_stay_open_and_repetitions_go():
     settings = BenchmarkSettings(("jax", "jax"), batch_sizes=(64, 64, 2))
     assert settings.backends == ("jax",) and settings.batch_sizes == (64, 2)
     config = settings.run_config(2)
-    assert config.batch_size == 2 and config.steps_per_execution is config.resident is None
+    assert (
+        config.training.batch_size == 2
+        and config.compute.steps_per_execution is config.compute.resident is None
+    )
     given = BenchmarkSettings(("jax",), steps_per_execution=7, resident=True).run_config(64)
-    assert given.steps_per_execution == 7 and given.resident is True
+    assert given.compute.steps_per_execution == 7 and given.compute.resident is True

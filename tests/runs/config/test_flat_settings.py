@@ -43,7 +43,7 @@ def test_train_takes_every_setting_as_an_option():
         ({"model_options": {}}, "Unknown setting 'model_options'"),
         ({"model": 3}, "`model` must be a text. Received: 3"),
         ({"seed": 1.5}, "`seed` must be a whole number"),
-        ({"track": [1]}, "`track` must be a list of texts"),
+        ({"track": [1]}, r"`track\[0\]` must be a text"),
         ({"jit_compile": "on"}, "`jit_compile` must be true or false"),
         ({"model": "vae", "beta": 4}, "Unknown option of vae 'beta'"),
         ({"dataset": "npy:images.npy", "metrics": ["mig"]}, "factors"),

@@ -19,7 +19,7 @@ def test_options_are_those_that_a_run_gets(preset, model):
     dataset = data.load("dsprites", source="rendered", image_size=settings.get("image_size"))
     resolved = RunConfig(model=model, dataset="dsprites", **settings).resolved(dataset)
     found = preset_for(preset, model, "dsprites")
-    assert found["options"] == resolved.model_options
+    assert found["options"] == resolved.model.options
     assert tuple(found["image_shape"]) == dataset.image_shape
     assert found["unavailable"] is None and json.loads(json.dumps(found))
 

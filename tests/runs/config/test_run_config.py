@@ -16,7 +16,6 @@ from keras_devae.models.declarations import (
     check_options,
     default_options,
 )
-from keras_devae.models.devae import OBJECTIVES
 from keras_devae.runs import PRESETS, RunConfig, RunDirectory, find_runs
 from keras_devae.runs.folder import unused_path
 
@@ -38,8 +37,6 @@ def test_names_known_without_keras_are_those_of_the_registries():
     assert set(MODEL_CATALOGUE) == set(models.MODELS)
     assert set(NETWORK_NAMES) == set(networks.NETWORKS)
     assert set(LIKELIHOOD_NAMES) == set(losses.LIKELIHOODS)
-    for objective in OBJECTIVES:
-        check_options("devae", {"objective": objective})
     for estimator in losses.ESTIMATORS:
         check_options("beta_tc_vae", {"estimator": estimator})
     for kind in losses.DIP_KINDS:
@@ -107,7 +104,11 @@ def test_the_close_match_of_an_option_is_named():
 def test_baselines_have_networks_and_a_likelihood_of_their_own():
     grey = data.from_arrays(np.full((9, 16, 12, 1), 200, np.uint8))
     config = RunConfig(model="pca").resolved(grey)
-    assert (config.network, config.likelihood, config.steps) == ("linear", "gaussian", 1)
+    assert (config.model.network, config.model.likelihood, config.training.steps) == (
+        "linear",
+        "gaussian",
+        1,
+    )
     with pytest.raises(UsageError, match="Gaussian likelihood"):
         RunConfig(model="ica", likelihood="bernoulli")
     with pytest.raises(UsageError, match="network"):
@@ -126,20 +127,20 @@ def test_unknown_settings_name_the_close_match():
 
 @pytest.mark.parametrize("name", PRESETS)
 def test_presets_are_configurations(name):
-    assert RunConfig(**PRESETS[name][1]).steps > 0
+    assert RunConfig(**PRESETS[name][1]).training.steps > 0
 
 
 def test_resolving_fills_in_what_the_data_decide():
     grey = data.from_arrays(np.full((9, 32, 32, 1), 200, np.uint8))
     config = RunConfig().resolved(grey)
-    assert config.likelihood == "bernoulli" and config.image_size == 32
-    assert set(config.metrics) == {"active_variables", "kl", "reconstruction_error"}
-    assert config.model_options["betas"] == (0.25, 2.5, 10)
+    assert config.model.likelihood == "bernoulli" and config.data.image_size == 32
+    assert set(config.evaluation.metrics) == {"active_variables", "kl", "reconstruction_error"}
+    assert config.model.options["betas"] == (0.25, 2.5, 10)
     coloured = data.load("shapes3d", source="rendered")
-    assert RunConfig().resolved(coloured).likelihood == "gaussian"
-    assert "mig" in RunConfig().resolved(coloured).metrics
+    assert RunConfig().resolved(coloured).model.likelihood == "gaussian"
+    assert "mig" in RunConfig().resolved(coloured).evaluation.metrics
     own = RunConfig(model_options={"betas": [2, 3]}).resolved(grey)
-    assert own.model_options["betas"] == (2, 3)
+    assert own.model.options["betas"] == (2, 3)
 
 
 def test_the_newest_checkpoints_are_kept(tmp_path):

@@ -1,0 +1,103 @@
+"""The command-line options that follow from what settings and models declare."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import click
+
+from keras_devae.cli.options import PATH, list_of, parse_names
+from keras_devae.models.declarations import MODEL_CATALOGUE
+from keras_devae.runs.config.settings import PathText, declarations
+
+
+def _parse_counts(context, parameter, text):
+    if text is None:
+        return None
+    pairs = [part.partition("=") for part in parse_names(context, parameter, text)]
+    if not all(name and count.isdecimal() for name, _, count in pairs):
+        raise click.BadParameter(f"Expected NAME=COUNT with commas. Received: {text}.")
+    return {name: int(count) for name, _, count in pairs}
+
+
+#: Type of a value -> what its option is made with.
+_ARGUMENTS: dict[Any, dict[str, Any]] = {
+    str: {},
+    int: {"type": int},
+    float: {"type": float},
+    bool: {"is_flag": True, "default": None},
+    PathText: {"type": PATH},
+    tuple[str, ...]: {"callback": parse_names},
+    tuple[int, ...]: {"callback": list_of(int, "whole numbers")},
+    tuple[float, ...]: {"callback": list_of(float, "numbers")},
+    dict[str, int]: {"callback": _parse_counts},
+}
+_REPEATED = {"multiple": True, "callback": lambda context, parameter, values: values or None}
+#: What `train` has an option for, with the defaults that are declared.
+ALL_SETTINGS = {name: None for name, d in declarations().items() if d.setting.option != ""}
+#: Kind of an option of a model -> its type.
+_TYPES = {
+    "number": float,
+    "whole": int,
+    "text": str,
+    "flag": bool,
+    "numbers": tuple[float, ...],
+    "wholes": tuple[int, ...],
+}
+
+
+def setting_option(name: str, default: str | None = None) -> Callable[[Any], Any]:
+    """Returns the option of a setting, a decorator of commands.
+
+    What is not typed is `None`, so that a preset or the configuration decides.
+
+    Args:
+        name: Name of the setting.
+        default: Default in words, or `None`: the one that is declared.
+    """
+    declared = declarations()[name]
+    setting, default = declared.setting, default or declared.default_text
+    arguments = {**_ARGUMENTS[declared.value_type], "metavar": setting.metavar}
+    if setting.repeatable:
+        arguments |= _REPEATED
+    option = setting.option or _flag(name)
+    if declared.value_type is bool and declared.default is None:
+        option = f"{option}/--no-{option.removeprefix('--')}"
+    text = f"{setting.help}  [default: {default}]" if default else setting.help
+    return click.option(option, name, help=text, **arguments)
+
+
+def setting_options(defaults: Mapping[str, str | None]) -> Callable[[Any], Any]:
+    """Returns the options of several settings, a decorator of commands.
+
+    Args:
+        defaults: Name of each setting -> its default, see `setting_option`.
+    """
+
+    def add(command: Any) -> Any:
+        for name, default in reversed(defaults.items()):
+            command = setting_option(name, default)(command)
+        return command
+
+    return add
+
+
+def model_options(command: Any) -> Any:
+    """Adds the options of all models to a command, each once."""
+    takers: dict[str, dict[str, Any]] = {}
+    for model, entry in MODEL_CATALOGUE.items():
+        for name, option in entry.options.items():
+            takers.setdefault(name, {})[model] = option
+    for name, options in sorted(takers.items(), reverse=True):
+        kind = next(iter(options.values())).kind
+        texts = {option.help for option in options.values()}
+        text = texts.pop() if len(texts) == 1 else "See `keras-devae models`."
+        metavar = "NUMBERS" if kind in ("numbers", "wholes") else None
+        arguments = {**_ARGUMENTS[_TYPES[kind]], "metavar": metavar}
+        click.option(_flag(name), help=f"{', '.join(options)}: {text}", **arguments)(command)
+    return command
+
+
+def _flag(name):
+    return f"--{name.replace('_', '-')}"

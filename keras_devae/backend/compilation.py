@@ -1,0 +1,97 @@
+"""How the active backend compiles the steps of training, and what they may contain."""
+
+from collections.abc import Callable
+from typing import Any
+
+from keras_devae.backend.devices import has_accelerator
+from keras_devae.backend.interface import active
+from keras_devae.checks import Array, Tensor
+
+
+def compiles_with_xla() -> bool:
+    """Tells whether Keras's `jit_compile="auto"` should mean XLA."""
+    return active().compiles_with_xla()
+
+
+def xla_calls_host() -> bool:
+    """Tells whether a step that XLA compiled can call functions on the host."""
+    return active().xla_calls_host
+
+
+def compiles_several_steps() -> bool:
+    """Tells whether one compiled call can run several training steps."""
+    return active().compiles_several_steps
+
+
+def steps_in_one_call(model: Any, one_by_one: Callable) -> Callable:
+    """Makes a train function that computes the steps of an execution in one compiled call.
+
+    On a CPU, XLA computes convolutions in a loop with one thread, many times slower than outside of
+    it.
+
+    Args:
+        model: A compiled model that is trained on batches of row numbers.
+        one_by_one: Keras's train function, of the training state and an iterator of batches, which
+            returns logs and the new state.
+
+    Returns:
+        Such a function; the same one where there is nothing to gain.
+    """
+    if model.steps_per_execution == 1 or not has_accelerator():
+        return one_by_one
+    return active().steps_in_one_call(model, one_by_one)
+
+
+def on_host(
+    function: Callable[[Array], Array],
+    tensor: Tensor,
+    shape: tuple[int | None, ...],
+    dtype: str,
+) -> Tensor:
+    """Calls a NumPy function from inside a compiled step.
+
+    Args:
+        function: Takes one NumPy array and returns one.
+        tensor: Its input; no gradient flows through the call.
+        shape: Shape of the result, as far as it is known while the step is traced.
+        dtype: Name of the result's dtype.
+
+    Returns:
+        A tensor.
+    """
+    import numpy as np
+
+    def call(array):
+        return np.asarray(function(np.asarray(array)), dtype)
+
+    return active().on_host(call, tensor, shape, dtype)
+
+
+def take_rows(variable: Any, rows: Tensor) -> Tensor:
+    """Looks up rows of a `keras.Variable` without copying the variable.
+
+    Args:
+        variable: The variable.
+        rows: Row numbers, an integer tensor `(batch,)`.
+
+    Returns:
+        A tensor `(batch, ...)` of the variable's dtype.
+    """
+    return active().take_rows(variable, rows)
+
+
+def differentiated_as(function: Callable, equal_function: Callable) -> Callable:
+    """Gives a function of tensors the gradient of an equal one in a form whose gradient is faster.
+
+    Backends without need of that return the function itself.
+    """
+    return active().differentiated_as(function, equal_function)
+
+
+def computed_first(tensor: Tensor) -> Tensor:
+    """Has a tensor computed before what uses it, and laid out in memory in its own order.
+
+    Returns:
+        An equal tensor; the same one where the backend does so anyway.
+    """
+    return active().computed_first(tensor)

@@ -1,0 +1,172 @@
+"""What the package asks of Keras's backends, whichever of them is active."""
+
+from __future__ import annotations
+
+import abc
+import contextlib
+import functools
+import importlib
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from keras_devae.backend.choosing import BACKENDS, chosen_backend
+from keras_devae.checks import Array, Tensor
+from keras_devae.errors import unknown_name
+
+
+class Backend(abc.ABC):
+    """Answers and does what differs between the backends.
+
+    The methods here do what needs nothing special. Each subclass has a module of its own and
+    imports its backend only inside its methods.
+    """
+
+    #: Whether a step that XLA compiled can call functions on the host.
+    xla_calls_host = True
+    #: Whether one compiled call can run several training steps.
+    compiles_several_steps = True
+    #: Whether training in bfloat16 on a CPU was measured to be as good as in float32, and faster.
+    trains_well_in_bfloat16 = False
+    #: Whether each of several devices runs a step of its own on its part of the batch. Otherwise
+    #: one program sees the whole batch.
+    splits_batches = False
+    #: Formats of `keras_devae.export` that it writes without saving the model first.
+    exported_formats: tuple[str, ...] = ()
+    #: Whether gradients of convolutions take it far longer on a CPU than convolutions and products.
+    has_slow_convolution_gradients = False
+    #: Whether a transposed convolution to one filter takes it as long on a CPU as one to many.
+    has_slow_single_filters = False
+    #: Whether Keras copies images around its convolutions to change the order of their axes.
+    copies_images_to_convolve = False
+
+    @abc.abstractmethod
+    def has_accelerator(self) -> bool:
+        """Tells whether there is something faster than the CPU."""
+
+    @abc.abstractmethod
+    def accelerator_facts(self) -> tuple[str | None, int | None]:
+        """Returns the name of the accelerator and the peak of its memory in bytes, if known."""
+
+    @abc.abstractmethod
+    def device_memory(self) -> int | None:
+        """Returns the bytes of memory of the first accelerator, or `None` if unknown."""
+
+    @abc.abstractmethod
+    def compute_threads(self) -> int:
+        """Returns the number of threads that compute one operation on the CPU."""
+
+    @abc.abstractmethod
+    def compiles_with_xla(self) -> bool:
+        """Tells whether `jit_compile="auto"` should mean XLA."""
+
+    def computes_with_onednn(self) -> bool | None:
+        """Tells whether the CPU computes with oneDNN; `None` if that is not known."""
+        return None
+
+    def use_deterministic_operations(self) -> None:
+        """Makes all that follows in this process give the same bits every time."""
+        return
+
+    def on_cpu(self) -> contextlib.AbstractContextManager[Any]:
+        """Returns a context manager that places what is made in it on the CPU."""
+        import keras
+
+        return keras.device("cpu")
+
+    def on_host(
+        self,
+        function: Callable[[Array], Array],
+        tensor: Tensor,
+        shape: tuple[int | None, ...],
+        dtype: str,
+    ) -> Tensor:
+        """Calls a NumPy function, see `keras_devae.backend.on_host`."""
+        from keras import ops
+
+        return ops.convert_to_tensor(function(ops.convert_to_numpy(tensor)))
+
+    def steps_in_one_call(self, model: Any, one_by_one: Callable) -> Callable:
+        """Compiles several steps as one, see `keras_devae.backend.steps_in_one_call`."""
+        return one_by_one
+
+    def take_rows(self, variable: Any, rows: Tensor) -> Tensor:
+        """Looks up rows of a variable without copying the variable."""
+        from keras import ops
+
+        return ops.take(variable, rows, axis=0)
+
+    def differentiated_as(self, function: Callable, equal_function: Callable) -> Callable:
+        """Gives a function another's gradient, see `keras_devae.backend.differentiated_as`."""
+        return function
+
+    def computed_first(self, tensor: Tensor) -> Tensor:
+        """Has a tensor computed before its use, see `keras_devae.backend.computed_first`."""
+        return tensor
+
+    def hide_accelerators(self) -> None:
+        """Keeps this backend from taking accelerators while another one is active."""
+        return
+
+    def process(self) -> tuple[int, int]:
+        """Returns the number of this process among those that train together, and their count."""
+        return 0, 1
+
+    def distribution_over(self, num_processes: int) -> tuple[int, Any]:
+        """Returns the number of devices and what distributes over them; `None` for one device."""
+        import keras
+
+        devices = keras.distribution.list_devices()
+        if len(devices) == 1:
+            return 1, None
+        return len(devices), keras.distribution.DataParallel(devices=devices)
+
+    def shares_of_batch(self, model: Any) -> int:
+        """Returns the number of devices that share each batch of a model's training."""
+        return 1
+
+    def replica(self) -> tuple[Any, int]:
+        """Returns, inside a step, which part of the batch it computes, and the number of parts."""
+        return 0, 1
+
+    def mean_over_replicas(self, tensor: Tensor) -> Tensor:
+        """Returns the mean of a tensor over all parts, with the gradient of this part."""
+        return tensor
+
+    def with_dense_gradient(self, variable: Any) -> Tensor:
+        """Returns a variable's value; its looked-up rows pass back a gradient for all rows."""
+        return variable
+
+    def has_workers(self, strategy: Any = None) -> bool:
+        """Tells whether several processes train together, by a strategy or the current one."""
+        return False
+
+    def wait_for_replicas(self) -> None:
+        """Waits until every process that trains with this one has called this."""
+        return
+
+    def parts_of_worker(
+        self,
+        strategy: Any,
+        parts: Callable[[int, int, int], Iterable[Array]],
+        shape: tuple[int | None, ...],
+        dtype: Any,
+    ) -> Any:
+        """Makes an endless dataset of this process's parts of each batch.
+
+        `parts` takes the number of this process's first part, the number of its parts and that of
+        all parts; it returns an endless iterable of arrays of some shape and dtype, part by part.
+        """
+        raise NotImplementedError
+
+
+@functools.cache
+def backend_named(name: str) -> Backend:
+    """Returns the `Backend` of a name; the backend itself is not imported."""
+    if name not in BACKENDS:
+        raise unknown_name("backend", name, BACKENDS)
+    return importlib.import_module(f"keras_devae.backend.{name}").BACKEND
+
+
+def active() -> Backend:
+    """Returns the `Backend` that Keras uses or, before Keras is imported, will use."""
+    return backend_named(chosen_backend())

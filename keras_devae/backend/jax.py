@@ -1,0 +1,120 @@
+"""What JAX does for the package; it is imported when it is first used."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import os
+from collections.abc import Callable
+from typing import Any
+
+from keras_devae.backend.interface import Backend
+from keras_devae.checks import Array, Tensor
+from keras_devae.process.machine import usable_cores
+
+
+class JAX(Backend):
+    """Computes with JAX, which compiles everything by XLA and has kernels of its own."""
+
+    exported_formats = ("tf_saved_model",)
+    has_slow_convolution_gradients = True
+    has_slow_single_filters = True
+
+    def has_accelerator(self) -> bool:
+        """Tells whether JAX's default device is another than the CPU."""
+        import jax
+
+        return jax.default_backend() != "cpu"
+
+    def accelerator_facts(self) -> tuple[str | None, int | None]:
+        """Returns the device's kind and peak of memory, which not every kind counts."""
+        import jax
+
+        device = jax.devices()[0]
+        return device.device_kind, (device.memory_stats() or {}).get("peak_bytes_in_use")
+
+    def device_memory(self) -> int | None:
+        """Returns the limit of the first device's memory."""
+        import jax
+
+        return (jax.local_devices()[0].memory_stats() or {}).get("bytes_limit")
+
+    def compute_threads(self) -> int:
+        """Returns the number of threads of XLA's pool."""
+        return int(os.environ.get("NPROC") or 0) or usable_cores()
+
+    def compiles_with_xla(self) -> bool:
+        """Returns true: there is no other way to compile."""
+        return True
+
+    def on_cpu(self) -> contextlib.AbstractContextManager[Any]:
+        """Returns a context manager for the CPU; it does nothing where JAX must not use that."""
+        import jax
+
+        try:
+            jax.devices("cpu")
+        except RuntimeError:
+            return contextlib.nullcontext()
+        return super().on_cpu()
+
+    def on_host(
+        self,
+        function: Callable[[Array], Array],
+        tensor: Tensor,
+        shape: tuple[int | None, ...],
+        dtype: str,
+    ) -> Tensor:
+        """Calls a NumPy function from a compiled step."""
+        import jax
+
+        return jax.pure_callback(function, jax.ShapeDtypeStruct(shape, dtype), tensor)
+
+    def steps_in_one_call(self, model: Any, one_by_one: Callable) -> Callable:
+        """Scans over the steps of an execution.
+
+        Keras calls its compiled step once for each of them, which takes the host about as long as a
+        step takes a fast GPU.
+        """
+        import keras
+
+        eager = model.run_eagerly or not model.jit_compile
+        if eager or keras.distribution.distribution() is not None:
+            return one_by_one
+        import jax
+
+        def step(state, batch):
+            return tuple(reversed(model.train_step(state, batch)))
+
+        def steps(state, batches):
+            stacked = jax.tree.map(lambda *parts: jax.numpy.stack(parts), *batches)
+            state, logs = jax.lax.scan(step, state, stacked)
+            return jax.tree.map(lambda values: values[-1], logs), state
+
+        # Like Keras's own, it may overwrite the old state.
+        compiled = jax.jit(steps, donate_argnums=0)
+        count = model.steps_per_execution
+
+        def all_at_once(state, iterator):
+            batches = list(itertools.islice(iterator, count))
+            shapes = {array.shape for array in jax.tree.leaves(batches)}
+            if len(batches) < count or len(shapes) > 1:
+                return one_by_one(state, iter(batches))
+            return compiled(state, batches)
+
+        return all_at_once
+
+    def computed_first(self, tensor: Tensor) -> Tensor:
+        """Keeps XLA from making a tensor anew at every use, or reading it across its rows."""
+        import jax
+
+        return jax.lax.optimization_barrier(tensor)
+
+    def shares_of_batch(self, model: Any) -> int:
+        """Returns the number of devices of Keras's distribution."""
+        import keras
+
+        distribution = keras.distribution.distribution()
+        return 1 if distribution is None else distribution.device_mesh.devices.size
+
+
+BACKEND = JAX()

@@ -1,0 +1,328 @@
+"""What TensorFlow does for the package; it is imported when it is first used."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+from keras_devae.backend.interface import Backend
+from keras_devae.checks import Array, Tensor
+from keras_devae.errors import UsageError
+from keras_devae.process.machine import usable_cores
+
+
+class TensorFlow(Backend):
+    """Computes with TensorFlow: on a CPU without XLA, on several devices by `tf.distribute`."""
+
+    xla_calls_host = False
+    trains_well_in_bfloat16 = True
+    splits_batches = True
+    exported_formats = ("tf_saved_model", "onnx")
+    has_slow_single_filters = True
+
+    def has_accelerator(self) -> bool:
+        """Tells whether there is a GPU."""
+        import tensorflow
+
+        return bool(tensorflow.config.list_physical_devices("GPU"))
+
+    def accelerator_facts(self) -> tuple[str | None, int | None]:
+        """Returns the GPU's name and peak of memory."""
+        import tensorflow
+
+        gpu = tensorflow.config.list_physical_devices("GPU")[0]
+        name = tensorflow.config.experimental.get_device_details(gpu).get("device_name")
+        return name, tensorflow.config.experimental.get_memory_info("GPU:0")["peak"]
+
+    def device_memory(self) -> int | None:
+        """Returns the limit of the first GPU's memory."""
+        from tensorflow.python.client import device_lib
+
+        devices = device_lib.list_local_devices()
+        return next((each.memory_limit for each in devices if each.device_type == "GPU"), None)
+
+    def compute_threads(self) -> int:
+        """Returns the number of threads within one operation."""
+        import tensorflow
+
+        asked = tensorflow.config.threading.get_intra_op_parallelism_threads()
+        return asked or int(os.environ.get("TF_NUM_INTRAOP_THREADS") or 0) or usable_cores()
+
+    def compiles_with_xla(self) -> bool:
+        """Tells whether there is one GPU: on a CPU these networks run three times faster without.
+
+        Several devices train without XLA.
+        """
+        import tensorflow
+
+        return self.has_accelerator() and not tensorflow.distribute.has_strategy()
+
+    def computes_with_onednn(self) -> bool | None:
+        """Asks what TensorFlow's own tests ask, as the public interface has nothing."""
+        try:
+            from tensorflow.python.util import _pywrap_util_port
+        except ImportError:
+            return None
+        return _pywrap_util_port.IsMklEnabled()
+
+    def use_deterministic_operations(self) -> None:
+        """Turns on TensorFlow's own switch."""
+        import tensorflow
+
+        tensorflow.config.experimental.enable_op_determinism()
+
+    def on_host(
+        self,
+        function: Callable[[Array], Array],
+        tensor: Tensor,
+        shape: tuple[int | None, ...],
+        dtype: str,
+    ) -> Tensor:
+        """Calls a NumPy function from a graph."""
+        import tensorflow
+
+        result = tensorflow.numpy_function(function, [tensor], dtype)
+        result.set_shape(shape)
+        return result
+
+    def take_rows(self, variable: Any, rows: Tensor) -> Tensor:
+        """Looks up rows in the variable itself, which `keras.ops.take` would read first.
+
+        Without XLA, TensorFlow cannot look up uint8 in what was read on a GPU: it would copy the
+        whole variable to the host.
+        """
+        import tensorflow
+
+        return tensorflow.gather(variable.value, rows)
+
+    def differentiated_as(self, function: Callable, equal_function: Callable) -> Callable:
+        """Gives a function the gradient of an equal one."""
+        import tensorflow
+
+        @tensorflow.custom_gradient
+        def differentiated(*tensors):
+            def gradient(upstream):
+                with tensorflow.GradientTape() as tape:
+                    tape.watch(tensors)
+                    # The gradient of a convolution does not need its value: a compiled step never
+                    # computes this one.
+                    value = equal_function(*tensors)
+                return tape.gradient(value, tensors, upstream)
+
+            return function(*tensors), gradient
+
+        # A variable itself would ask for a gradient of its own kind.
+        return lambda *values: differentiated(*map(tensorflow.convert_to_tensor, values))
+
+    def hide_accelerators(self) -> None:
+        """Hides the GPUs; has no effect once TensorFlow has used them."""
+        import tensorflow
+
+        with contextlib.suppress(RuntimeError):
+            tensorflow.config.set_visible_devices([], "GPU")
+
+    def process(self) -> tuple[int, int]:
+        """Reads the place of this process from the environment variable `TF_CONFIG`."""
+        text = os.environ.get("TF_CONFIG")
+        if not text:
+            return 0, 1
+        try:
+            config = json.loads(text)
+            cluster, task = config.get("cluster", {}), config.get("task", {})
+            names = [
+                (kind, i) for kind in ("chief", "worker") for i in range(len(cluster.get(kind, ())))
+            ]
+            if not names:
+                return 0, 1
+            return names.index((task["type"], int(task["index"]))), len(names)
+        except (ValueError, KeyError, AttributeError, TypeError):
+            raise UsageError(
+                "The environment variable TF_CONFIG must be JSON with a `cluster` of workers and a "
+                "`task` among them, `type` (chief or worker) and `index`. "
+                f"Received: {text}."
+            ) from None
+
+    def distribution_over(self, num_processes: int) -> tuple[int, Any]:
+        """Makes a strategy over the GPUs, or the logical CPUs where there are none."""
+        import tensorflow
+
+        if num_processes > 1:
+            # Before anything asks for devices: it has to be there when TensorFlow starts.
+            strategy = tensorflow.distribute.MultiWorkerMirroredStrategy()
+            return strategy.num_replicas_in_sync, strategy
+        kinds = (tensorflow.config.list_logical_devices(kind) for kind in ("GPU", "CPU"))
+        devices = [device.name for device in next(filter(None, kinds))]
+        if len(devices) == 1:
+            return 1, None
+        return len(devices), tensorflow.distribute.MirroredStrategy(devices)
+
+    def shares_of_batch(self, model: Any) -> int:
+        """Returns the number of replicas of the model's strategy."""
+        return model.distribute_strategy.num_replicas_in_sync
+
+    def replica(self) -> tuple[Any, int]:
+        """Returns the number of the current replica, a tensor, and the number of replicas."""
+        import tensorflow
+
+        context = tensorflow.distribute.get_replica_context()
+        if context is None or context.num_replicas_in_sync == 1:
+            return 0, 1
+        return context.replica_id_in_sync_group, context.num_replicas_in_sync
+
+    def mean_over_replicas(self, tensor: Tensor) -> Tensor:
+        """Returns the mean over the replicas, with the gradient of this one."""
+        if self.replica()[1] == 1:
+            return tensor
+        import tensorflow
+
+        own = tensorflow.stop_gradient(tensor)
+        mean = tensorflow.distribute.get_replica_context().all_reduce("MEAN", own)
+        return tensor + (mean - own)
+
+    def with_dense_gradient(self, variable: Any) -> Tensor:
+        """Makes the gradient of a variable's rows one for all rows, where there are replicas.
+
+        Each replica would otherwise add gradients of the same rows, and optimizers would square
+        them one by one.
+        """
+        if self.replica()[1] == 1:
+            return variable
+        import tensorflow
+
+        @tensorflow.custom_gradient
+        def identity(value):
+            return tensorflow.identity(value), tensorflow.convert_to_tensor
+
+        return identity(tensorflow.convert_to_tensor(variable.value))
+
+    def has_workers(self, strategy: Any = None) -> bool:
+        """Tells whether a strategy, or the current one, spans several processes."""
+        import tensorflow
+
+        several = tensorflow.distribute.MultiWorkerMirroredStrategy
+        return isinstance(strategy or tensorflow.distribute.get_strategy(), several)
+
+    def wait_for_replicas(self) -> None:
+        """Adds up a number over all replicas of the current strategy."""
+        import tensorflow
+
+        strategy = tensorflow.distribute.get_strategy()
+
+        @tensorflow.function
+        def count():
+            return strategy.reduce("SUM", strategy.run(lambda: tensorflow.ones(())), axis=None)
+
+        count().numpy()
+
+    def parts_of_worker(
+        self,
+        strategy: Any,
+        parts: Callable[[int, int, int], Iterable[Array]],
+        shape: tuple[int | None, ...],
+        dtype: Any,
+    ) -> Any:
+        """Makes a `tf.distribute.DistributedDataset` without end."""
+        import tensorflow
+
+        def dataset(context):
+            count = context.num_replicas_in_sync
+            here = count // context.num_input_pipelines
+            made = tensorflow.data.Dataset.from_generator(
+                lambda: ((part,) for part in parts(here * context.input_pipeline_id, here, count)),
+                output_signature=(tensorflow.TensorSpec(shape, dtype),),
+            )
+            endless = tensorflow.data.INFINITE_CARDINALITY
+            made = made.apply(tensorflow.data.experimental.assert_cardinality(endless))
+            return made.prefetch(tensorflow.data.AUTOTUNE)
+
+        return strategy.distribute_datasets_from_function(dataset)
+
+
+BACKEND = TensorFlow()
+
+#: Dtypes of the arrays that a SavedModel's methods take.
+_TAKEN = ("float32", "uint8", "float64", "float16", "bfloat16", "int64", "int32", "int16", "uint16")
+
+
+def load_saved_model(path: str | Path) -> Any:
+    """Loads a SavedModel with plain TensorFlow; its endpoints are the methods of the result."""
+    import tensorflow
+
+    return tensorflow.saved_model.load(str(path))
+
+
+def write_saved_model(folder: Path, functions: dict[str, list[Any]]) -> None:
+    """Writes a SavedModel whose methods take arrays of several dtypes, and keep what they need.
+
+    A method is an object of its own with the variables as parts, as TensorFlow's functions hold
+    theirs weakly: `tf.saved_model.load(folder).encode(images)` would find them deleted.
+
+    Args:
+        folder: The folder, empty.
+        functions: Name -> list of `tf.function`s of one array, each of a dtype of its own, the
+            first of float32, which becomes the signature of that name. Arrays of any other dtype
+            are cast: integers to int32 where there is such a function.
+    """
+    import tensorflow
+
+    root, signatures = tensorflow.Module(), {}
+    for name, each in functions.items():
+        method = tensorflow.Module()
+        setattr(root, name, method)
+        concrete = {f.input_signature[0].dtype.name: f.get_concrete_function() for f in each}
+        kept = {v.ref(): v for function in concrete.values() for v in function.variables}
+        method.variables_of_function = list(kept.values())
+        method.__call__ = _polymorphic(each)
+        signatures[name] = each[0]
+        if "uint8" in concrete:
+            signatures[f"{name}_uint8"] = each[list(concrete).index("uint8")]
+    signatures["serving_default"] = next(iter(functions.values()))[0]
+    tensorflow.saved_model.save(root, str(folder), signatures=signatures)
+
+
+def _polymorphic(functions: list[Any]) -> Any:
+    """Makes one `tf.function` of several of one array, traced for all dtypes."""
+    import tensorflow
+
+    by_dtype = {function.input_signature[0].dtype.name: function for function in functions}
+    spec = functions[0].input_signature[0]
+
+    def dispatch(array):
+        dtype = array.dtype
+        if dtype.name in by_dtype:
+            return by_dtype[dtype.name](array)
+        if dtype.is_integer and "int32" in by_dtype:
+            # Numbers beyond 32 bits must not come back from the other end.
+            array = tensorflow.clip_by_value(array, -1, 256) if dtype.name == "int64" else array
+            return by_dtype["int32"](tensorflow.cast(array, "int32"))
+        return by_dtype["float32"](tensorflow.cast(array, "float32"))
+
+    # The name of the argument is that of the method's.
+    arguments = {"image": lambda image: dispatch(image), "z": lambda z: dispatch(z)}
+    method = tensorflow.function(arguments[spec.name], autograph=False)
+    for dtype in _TAKEN:
+        method.get_concrete_function(tensorflow.TensorSpec(spec.shape, dtype, name=spec.name))
+    return method
+
+
+def traced_function(
+    function: Callable[[Tensor], dict[str, Tensor]], shape: tuple[int | None, ...], name: str
+) -> tuple[Any, list[Any]]:
+    """Wraps a function of one float32 array as a `tf.function` with a fixed signature.
+
+    Args:
+        function: Takes one tensor, returns a dictionary of tensors.
+        shape: Shape of the input, `None` for free dimensions.
+        name: Name of the input.
+
+    Returns:
+        The pair of the `tf.function` and its list of one `tf.TensorSpec`.
+    """
+    import tensorflow
+
+    signature = [tensorflow.TensorSpec(shape, "float32", name=name)]
+    return tensorflow.function(function, input_signature=signature), signature

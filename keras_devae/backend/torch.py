@@ -1,0 +1,98 @@
+"""What PyTorch does for the package; it is imported when it is first used."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from keras_devae.backend.interface import Backend
+from keras_devae.checks import Tensor
+from keras_devae.errors import UsageError
+
+
+class Torch(Backend):
+    """Computes with PyTorch, step by step and on one device."""
+
+    compiles_several_steps = False
+    copies_images_to_convolve = True
+
+    def has_accelerator(self) -> bool:
+        """Tells whether there is a GPU."""
+        import torch
+
+        return torch.cuda.is_available()
+
+    def accelerator_facts(self) -> tuple[str | None, int | None]:
+        """Returns the GPU's name and peak of memory."""
+        import torch
+
+        return torch.cuda.get_device_name(), torch.cuda.max_memory_allocated()
+
+    def device_memory(self) -> int | None:
+        """Returns the memory of the GPU."""
+        import torch
+
+        return torch.cuda.mem_get_info()[1] if torch.cuda.is_available() else None
+
+    def compute_threads(self) -> int:
+        """Returns the number of threads within one operation."""
+        import torch
+
+        return torch.get_num_threads()
+
+    def compiles_with_xla(self) -> bool:
+        """Returns false: PyTorch's equivalent is never chosen by itself."""
+        return False
+
+    def computes_with_onednn(self) -> bool | None:
+        """Tells whether PyTorch was built with oneDNN."""
+        import torch
+
+        return torch.backends.mkldnn.is_available()
+
+    def use_deterministic_operations(self) -> None:
+        """Turns on PyTorch's own switches."""
+        import torch
+
+        torch.use_deterministic_algorithms(True)
+        torch.backends.cudnn.benchmark = False
+
+    def process(self) -> tuple[int, int]:
+        """Refuses: only one device trains here."""
+        raise UsageError(
+            "PyTorch trains on one device here. For several, choose the backend jax or tensorflow."
+        )
+
+
+BACKEND = Torch()
+
+
+def channels_last_convolution(
+    inputs: Tensor,
+    kernel: Tensor,
+    bias: Tensor | None,
+    stride: tuple[int, int],
+    padding: int,
+    transposed: bool = False,
+) -> Any:
+    """Convolves in PyTorch's channels-last format, without copies of the images.
+
+    Args:
+        inputs: Tensor `(batch, height, width, channels)`.
+        kernel: Tensor `(height, width, channels, filters)`; for a transposed convolution with
+            filters before channels.
+        bias: Tensor `(filters,)` or `None`.
+        stride: Pair of the strides.
+        padding: Pixels of padding all round.
+        transposed: Whether the convolution is transposed; default false.
+
+    Returns:
+        Tensor `(batch, new height, new width, filters)`.
+    """
+    import torch
+
+    convolve = torch.nn.functional.conv_transpose2d if transposed else torch.nn.functional.conv2d
+    # Other order of the axes, same order in memory. The kernel tells PyTorch which order is meant,
+    # as images of one channel have both.
+    kernel = kernel.permute(3, 2, 0, 1).contiguous(memory_format=torch.channels_last)
+    outputs = convolve(inputs.permute(0, 3, 1, 2), kernel, bias, stride=stride, padding=padding)
+    return outputs.permute(0, 2, 3, 1)

@@ -1,0 +1,257 @@
+"""The explorer's door: who may ask the page's server for what.
+
+A server on a developer's machine is within reach of every web page that its browser opens: they may
+send requests to loopback addresses, and names of their own can be made to lead there. So a request
+must name this machine as its host, come from the page itself, ask for one of the few things that
+the page needs, and be small.
+"""
+
+import base64
+import binascii
+import dataclasses
+import ipaddress
+import json
+import re
+import secrets
+import socket
+from collections.abc import Callable
+from http import HTTPStatus
+from typing import Any
+
+from keras_devae.errors import UsageError
+
+#: Bytes of a request at most; the page's own stay below a thousandth of it.
+MOST_BYTES = 1_000_000
+#: Where the page sends what its visitor did.
+CALL_PATH = "/gradio_api/run/predict"
+
+_FILE = r"[\w.@+~-]+(?:/[\w.@+~-]+)*"
+_READ_PATHS = re.compile(
+    rf"/|/theme\.css|/favicon\.ico|/(?:assets|static)/{_FILE}|/gradio_api/heartbeat/\w+", re.ASCII
+)
+_HOST = re.compile(r"(\[[0-9a-f:.]+\]|[a-z0-9._-]+)(?::\d{1,5})?", re.ASCII)
+_COUNT = re.compile(r"[0-9]{1,12}")
+# Gradio builds addresses from them, and no proxy stands before it.
+_OF_PROXIES = ("forwarded", "x-forwarded-", "x-direct-url", "x-gradio-server")
+_SAFETY = (
+    (b"content-security-policy", b"frame-ancestors 'self'"),
+    (b"cross-origin-resource-policy", b"same-origin"),
+    (b"referrer-policy", b"same-origin"),
+    (b"x-content-type-options", b"nosniff"),
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class _Refusal(Exception):
+    status: HTTPStatus
+    sentence: str
+    headers: tuple[tuple[bytes, bytes], ...] = ()
+
+
+class RequestGuard:
+    """An ASGI application before another one, which lets in only what the explorer's page needs.
+
+    All else is answered here, in one sentence: 403 for a foreign host or origin, 401 without the
+    password, 404 for other routes (those that take files among them), 405 for other methods, 413
+    for a request that is too long, 415 for a call that is no JSON, and 422 for one that the page
+    cannot have made. No other origin may read an answer, and web sockets are closed.
+
+    Args:
+        application: The ASGI application behind the door.
+        check_call: Takes the bytes of a call of the page, returns them as they are handed on, or
+            raises `UsageError`.
+        address: IP address that the server listens on; at a loopback address only names of this
+            machine itself are its host.
+        credentials: `(user, password)` to ask for, or `None` (default) for nobody's.
+    """
+
+    def __init__(
+        self,
+        application: Callable[..., Any],
+        check_call: Callable[[bytes], bytes],
+        address: str = "127.0.0.1",
+        credentials: tuple[str, str] | None = None,
+    ):
+        self.application = application
+        self.check_call = check_call
+        self.local = is_local(address)
+        self.names = _names_of_this_machine(self.local)
+        self.secret = None if credentials is None else ":".join(credentials).encode()
+
+    async def __call__(self, scope, receive, send):
+        """Hands a request on, or answers with the reason why not."""
+        if scope["type"] == "lifespan":
+            await self.application(scope, receive, send)
+        elif scope["type"] != "http":
+            await send({"type": "websocket.close", "code": 1008})
+        else:
+            try:
+                self._check(scope)
+                if scope["method"] == "POST":
+                    scope, receive = await self._checked_call(scope, receive)
+            except _Refusal as refusal:
+                await _answer(refusal, scope, send)
+                return
+            await self.application(_without_proxies(scope), receive, _guarded(send))
+
+    def _check(self, scope):
+        host = _only(scope, "host")
+        if host is None or not self._is_this_machine(host):
+            raise _Refusal(
+                HTTPStatus.FORBIDDEN,
+                "The explorer answers only under the address that it printed: the request names "
+                "another host.",
+            )
+        origins = _all(scope, "origin")
+        if origins and origins != [f"http://{host}"]:
+            raise _Refusal(HTTPStatus.FORBIDDEN, "The explorer takes no requests of other pages.")
+        # What sends no origin, as pictures and scripts of other pages do, may say where it stands.
+        site, mode = _all(scope, "sec-fetch-site"), _all(scope, "sec-fetch-mode")
+        if not {*site} <= {"same-origin", "none"} and mode != ["navigate"]:
+            raise _Refusal(HTTPStatus.FORBIDDEN, "The explorer takes no requests of other pages.")
+        self._check_password(scope)
+        _check_route(scope)
+
+    def _is_this_machine(self, host):
+        found = _HOST.fullmatch(host)
+        if found is None:
+            return False
+        name = found.group(1).strip("[]")
+        try:
+            # A page of a numeric address came from there itself: only names can be led elsewhere.
+            return ipaddress.ip_address(name).is_loopback or not self.local
+        except ValueError:
+            return name in self.names
+
+    def _check_password(self, scope):
+        if self.secret is None:
+            return
+        given = _only(scope, "authorization", lower=False) or ""
+        kind, _, encoded = given.partition(" ")
+        try:
+            received = base64.b64decode(encoded, validate=True)
+        except (binascii.Error, ValueError):
+            received = b""
+        if kind.lower() != "basic" or not secrets.compare_digest(received, self.secret):
+            challenge = b'Basic realm="keras-devae explorer", charset="UTF-8"'
+            raise _Refusal(
+                HTTPStatus.UNAUTHORIZED,
+                "The explorer asks for the user and the password that it was started with.",
+                ((b"www-authenticate", challenge),),
+            )
+
+    async def _checked_call(self, scope, receive):
+        if _only(scope, "content-type", "").partition(";")[0].strip() != "application/json":
+            raise _Refusal(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "A call must be JSON.")
+        body = await _body(scope, receive)
+        try:
+            body = self.check_call(body)
+        except UsageError as error:
+            raise _Refusal(HTTPStatus.UNPROCESSABLE_ENTITY, str(error)) from None
+        messages = [{"type": "http.request", "body": body, "more_body": False}]
+
+        async def receive_checked():
+            return messages.pop() if messages else await receive()
+
+        headers = [pair for pair in scope["headers"] if pair[0] != b"content-length"]
+        headers.append((b"content-length", str(len(body)).encode()))
+        return {**scope, "headers": headers}, receive_checked
+
+
+def is_local(address: str) -> bool:
+    """Tells whether only this machine reaches an IP address."""
+    return ipaddress.ip_address(address.partition("%")[0]).is_loopback
+
+
+def _names_of_this_machine(local):
+    return {"localhost"} | (
+        set() if local else {_lower(socket.gethostname), _lower(socket.getfqdn)}
+    )
+
+
+def _lower(name):
+    return name().lower()
+
+
+def _all(scope, name, lower=True):
+    values = [value.decode("latin-1") for key, value in scope["headers"] if key == name.encode()]
+    return [value.lower() for value in values] if lower else values
+
+
+def _only(scope, name, default=None, lower=True):
+    """Returns the value of a header, or the default where there is none, or more than one."""
+    values = _all(scope, name, lower)
+    return values[0] if len(values) == 1 else default
+
+
+def _check_route(scope):
+    path, method = scope["path"], scope["method"]
+    if path == CALL_PATH:
+        methods = ("POST",)
+    elif _READ_PATHS.fullmatch(path) and ".." not in path.split("/"):
+        methods = ("GET", "HEAD")
+    else:
+        raise _Refusal(HTTPStatus.NOT_FOUND, "The explorer has no such page.")
+    if method not in methods:
+        raise _Refusal(
+            HTTPStatus.METHOD_NOT_ALLOWED,
+            f"The explorer takes only {' and '.join(methods)} here.",
+            ((b"allow", ", ".join(methods).encode()),),
+        )
+
+
+async def _body(scope, receive):
+    """Reads a request's body, as far as it may go."""
+    too_long = _Refusal(
+        HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"A call has at most {MOST_BYTES:,} bytes."
+    )
+    announced = _only(scope, "content-length", "0")
+    if not _COUNT.fullmatch(announced) or int(announced) > MOST_BYTES:
+        raise too_long
+    body, more = b"", True
+    while more:
+        message = await receive()
+        body += message.get("body", b"")
+        more = message.get("more_body", False)
+        if len(body) > MOST_BYTES:
+            raise too_long
+    return body
+
+
+def _without_proxies(scope):
+    headers = [
+        pair for pair in scope["headers"] if not pair[0].decode("latin-1").startswith(_OF_PROXIES)
+    ]
+    return {**scope, "headers": headers}
+
+
+def _guarded(send):
+    """Takes permissions for other origins out of an answer."""
+
+    async def send_guarded(message):
+        if message["type"] == "http.response.start":
+            kept = [
+                pair
+                for pair in message.get("headers", [])
+                if not pair[0].lower().startswith(b"access-control-")
+            ]
+            message = {**message, "headers": [*kept, *_SAFETY]}
+        await send(message)
+
+    return send_guarded
+
+
+async def _answer(refusal, scope, send):
+    # The page shows the sentence of a call that was refused; a browser shows plain text.
+    is_call = scope["path"] == CALL_PATH
+    text = json.dumps({"error": refusal.sentence}) if is_call else f"{refusal.sentence}\n"
+    kind = b"application/json" if is_call else b"text/plain; charset=utf-8"
+    body = text.encode()
+    headers = [
+        (b"content-type", kind),
+        (b"content-length", str(len(body)).encode()),
+        *refusal.headers,
+        *_SAFETY,
+    ]
+    await send({"type": "http.response.start", "status": refusal.status.value, "headers": headers})
+    await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else body})

@@ -1,0 +1,66 @@
+"""Which latent dimensions are drawn where there are too many for a page."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+
+import numpy as np
+
+from keras_devae.checks import Array
+from keras_devae.evaluation.latents import Latents
+
+
+def strongest(latents: Latents, most: int) -> tuple[Array, str]:
+    """Chooses at most `most` latent dimensions: active ones first, each by falling KL divergence.
+
+    Returns:
+        Pair of their numbers, in the order of `Latents.order`, and a text that says how many were
+        left out, empty for none.
+    """
+    count = len(latents.kl)
+    if count <= most:
+        return latents.order, ""
+    return latents.order[:most], f"the {count - most:,} weakest of {count:,} latents left out"
+
+
+def active_or_strongest(latents: Latents, most: int) -> tuple[Array, str]:
+    """Chooses the active latent dimensions, or the `strongest` ones where none is active."""
+    if not len(latents.active):
+        chosen, left_out = strongest(latents, most)
+        return chosen, join_nonempty("no latent is active", left_out)
+    if len(latents.active) > most:
+        return strongest(latents, most)
+    left, count = len(latents.kl) - len(latents.active), len(latents.kl)
+    return latents.active, f"{left:,} of {count:,} latents, not active, left out" if left else ""
+
+
+def strongest_of_layers(layers: Sequence[Latents]) -> Latents:
+    """Combines the latents of several layers, to choose from the dimensions of any of them.
+
+    Returns:
+        The latents of the first layer, with the largest KL divergence and the largest signal of
+        each dimension in any layer. The same number may mean another latent in each layer, as in
+        DeVAE's parallel ablation.
+    """
+    largest = {
+        name: np.max([getattr(latents, name) for latents in layers], axis=0)
+        for name in ("kl", "signal")
+    }
+    return dataclasses.replace(layers[0], **largest)
+
+
+def common_name(layers: Sequence[Latents], dimension: int) -> str:
+    """Returns a dimension's name with the factor that it holds, e.g. `"z3 scale"`.
+
+    It is the number alone where layers differ in the factor; layers where it holds none do not
+    count.
+    """
+    held = [latents for latents in layers if latents.factor_of(dimension) is not None]
+    names = {latents.name_of(dimension) for latents in held}
+    return names.pop() if len(names) == 1 else f"z{dimension}"
+
+
+def join_nonempty(*parts: str) -> str:
+    """Joins the parts of a title that are not empty."""
+    return "; ".join(filter(None, parts))

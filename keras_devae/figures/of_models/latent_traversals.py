@@ -1,0 +1,224 @@
+"""What each latent dimension does to an image."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from matplotlib.figure import Figure
+from scipy.special import ndtri
+
+from keras_devae import checks, figures
+from keras_devae.checks import Array
+from keras_devae.errors import UsageError
+from keras_devae.evaluation.latents import Latents, measure_to_name
+from keras_devae.figures.of_models.drawn_latents import (
+    active_or_strongest,
+    join_nonempty,
+    strongest,
+)
+from keras_devae.metrics import ACTIVE_NATS
+
+#: Images on which latent dimensions are measured.
+_IMAGES = 2000
+#: Most rows on a page, and panels on a screen.
+_MOST_ROWS, _MOST_PANELS = 20, 15
+_PANEL_COLUMNS = 5
+#: Part of the prior that the quantiles leave out on either side.
+_TAIL = 0.025
+SPANS = ("range", "quantiles")
+
+
+def traversal_figure(
+    model: Any,
+    dataset: Any,
+    layer: int = 0,
+    steps: int = 9,
+    limit: float = 2.0,
+    seed: int = 0,
+    index: int | None = None,
+    span: str = "range",
+    active_only: bool = False,
+    latents: Latents | None = None,
+) -> Figure:
+    """Draws what each latent dimension does to one image.
+
+    Active dimensions come first, each by its KL divergence, which is written beside the row with
+    the factor that the dimension holds; 20 rows at most. A categorical code has the last row, its
+    categories from left to right; where there are more categories than columns, some are left out.
+
+    Args:
+        model: A trained model.
+        dataset: The data set, with or without factors.
+        layer: Number of the latent layer; default 0.
+        steps: Columns, at least 2; default 9.
+        limit: The dimension runs from `-limit` to `limit`, above 0; default 2, as in the DeVAE
+            paper.
+        seed: Seed of the images that the KL divergences are computed from; default 0.
+        index: Row of the image to start from; by default one drawn with the seed.
+        span: `"range"` (default): values from `-limit` to `limit` in equal steps. `"quantiles"`:
+            quantiles of the prior, a standard normal, in equal steps from 2.5 % to 97.5 %.
+        active_only: Whether inactive dimensions are left out, as in Figures 3, 6 and 7 of the
+            paper; default false.
+        latents: The `keras_devae.evaluation.Latents` of the layer, or `None` (default) to measure
+            them on 2,000 images.
+
+    Returns:
+        The figure.
+
+    Raises:
+        UsageError: If an argument is out of range, or only active dimensions are asked for and
+            there are none.
+    """
+    values = _values(steps, limit, span)
+    image, latents = _start(model, dataset, layer, seed, index, latents)
+    if checks.flag("active_only", active_only):
+        _check_active(latents)
+    choose = active_or_strongest if active_only else strongest
+    dimensions, left_out = choose(latents, _MOST_ROWS)
+    rows = traversed(model, image, layer, dimensions, values)
+    labels = [f"{latents.name_of(d)}  KL {latents.kl[d]:.2f}" for d in dimensions]
+    if model.num_categories:
+        row, label = _categories_row(model, image, layer, steps)
+        rows, labels = np.concatenate([rows, row]), [*labels, label]
+    title = f"{type(model).__name__}, layer {layer}: latent traversals on {dataset.name}"
+    return figures.traversal(rows, values, labels, join_nonempty(title, left_out))
+
+
+def traversal_animation(
+    model: Any,
+    dataset: Any,
+    layer: int = 0,
+    steps: int = 16,
+    limit: float = 2.0,
+    seed: int = 0,
+    index: int | None = None,
+    span: str = "range",
+    active_only: bool | None = None,
+) -> Array:
+    """Draws the frames of an animation in which all active latent dimensions move.
+
+    Each has a panel, at most 15 ordered by KL divergence, that changes its dimension of the same
+    image. They move from one end to the other and back, so that the animation does not jump where
+    it starts over. A line above them says which dimensions were left out.
+
+    Args:
+        model: A trained model.
+        dataset: The data set, with or without factors.
+        layer: Number of the latent layer; default 0.
+        steps: Values of each dimension, at least 2; default 16.
+        limit: As for `traversal_figure`.
+        seed: As for `traversal_figure`.
+        index: As for `traversal_figure`.
+        span: As for `traversal_figure`.
+        active_only: Whether inactive dimensions are left out. `None` (default): they are, unless
+            none is active.
+
+    Returns:
+        Uint8 array `(2 * steps - 2, height, width, 3)`, for `keras_devae.figures.save_animation`.
+
+    Raises:
+        UsageError: If an argument is out of range, or only active dimensions are asked for and
+            there are none.
+    """
+    values = _values(steps, limit, span)
+    image, latents = _start(model, dataset, layer, seed, index)
+    if active_only is not None and checks.flag("active_only", active_only):
+        _check_active(latents)
+    choose = strongest if active_only is False else active_or_strongest
+    dimensions, left_out = choose(latents, _MOST_PANELS)
+    rows = traversed(model, image, layer, dimensions, values)
+    labels = [_panel_label(latents, d) for d in dimensions]
+    columns = min(_PANEL_COLUMNS, len(dimensions))
+    forward = [
+        figures.pixels_of(figures.contact_sheet(panels, columns, labels, title=left_out or None))
+        for panels in rows.swapaxes(0, 1)
+    ]
+    return np.stack(forward + forward[-2:0:-1])
+
+
+def traversed(
+    model: Any,
+    image: Array,
+    layer: int,
+    dimensions: Sequence[int] | Array,
+    values: Sequence[float] | Array,
+) -> Array:
+    """Decodes the code of an image with each of some dimensions set to each of the values in turn.
+
+    Args:
+        model: A trained model.
+        image: `(1, height, width, channels)`, uint8 or float. Its category, if the model has
+            categories, is kept.
+        layer: Number of the latent layer.
+        dimensions: `(rows,)` numbers of latent dimensions.
+        values: `(steps,)` values that each is set to.
+
+    Returns:
+        Pixel means, float32 array `(rows, steps, height, width, channels)`.
+
+    Raises:
+        UsageError: If the image does not fit the model or there is no such layer.
+    """
+    code = model.encode(image, layer)[0]
+    codes = np.tile(code, (len(dimensions), len(values), 1))
+    for row, dimension in enumerate(dimensions):
+        codes[row, :, dimension] = values
+    flat, options = codes.reshape(-1, len(code)), {}
+    if model.num_categories:
+        options["categories"] = np.repeat(model.encode_categories(image), len(flat))
+    return model.decode(flat, layer, **options).reshape(*codes.shape[:2], *model.image_shape)
+
+
+def _panel_label(latents, dimension):
+    factor = latents.factor_of(dimension)
+    label = f"z{dimension}  KL {latents.kl[dimension]:.2f}"
+    return label if factor is None else f"{label}\n{factor}"
+
+
+def _values(steps, limit, span):
+    checks.at_least("steps", steps, 2)
+    checks.positive("limit", limit)
+    checks.one_of("span", span, SPANS)
+    if span == "quantiles":
+        return ndtri(np.linspace(_TAIL, 1 - _TAIL, steps))
+    return np.linspace(-limit, limit, steps)
+
+
+def _check_active(latents):
+    if not len(latents.active):
+        raise UsageError(
+            f"Only active latents were asked for, and none of layer {latents.layer} passes on "
+            f"{ACTIVE_NATS:g} nats (the most: {latents.signal.max():.2g}). Draw all of them."
+        )
+
+
+def _start(model, dataset, layer, seed, index, latents=None):
+    """Returns the image to start from, `(1, height, width, channels)`, and the latents."""
+    checks.check_model(model)
+    model.check_layer(layer)
+    checks.check_dataset(dataset)
+    checks.at_least("seed", seed, 0)
+    if not (latents is None or isinstance(latents, Latents)):
+        raise UsageError(
+            f"`latents` must be what `measure_latents` returns. Received: {checks.shown(latents)}."
+        )
+    if index is None:
+        index = np.random.default_rng(seed).integers(len(dataset))
+    image = dataset.images([index])
+    return image, latents or measure_to_name(model, dataset, layer, _IMAGES, seed)
+
+
+def _categories_row(model, image, layer, steps):
+    """Decodes an image's code with each category: `(1, steps, height, width, channels)`, label."""
+    count = model.num_categories
+    label = f"category 0 to {count - 1}"
+    if count > steps:
+        # The first, the last, and categories spread evenly between them.
+        categories = np.round(np.linspace(0, count - 1, steps)).astype(int)
+        label = f"{label}\n({steps} of {count})"
+    else:
+        categories = np.arange(steps) * count // steps
+    code = np.repeat(model.encode(image, layer), steps, axis=0)
+    return model.decode(code, layer, categories=categories)[None], label

@@ -1,0 +1,314 @@
+"""What a metric is, what it gives, and all metrics by name.
+
+A metric is declared in its file in `keras_devae.metrics.scores`. What is here imports neither NumPy
+nor what scores compute with.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import importlib.metadata
+import pkgutil
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from keras_devae.checks import flag, listed, one_of, shown
+from keras_devae.errors import UsageError, unknown_name
+from keras_devae.version import __version__
+
+#: `"paper"`: the published study's settings, which are the functions' defaults; `"fast"`: minutes
+#: become seconds, see `Metric.fast`.
+SETTINGS = ("paper", "fast")
+#: What is computed where nothing else is asked for: seconds in all.
+DEFAULT_METRICS = ("mig", "active_variables", "kl", "reconstruction_error")
+
+_SCORES = "keras_devae.metrics.scores"
+#: Names of all metrics, which are those of the files in `scores`; nothing is imported for them.
+NAMES = tuple(
+    module.name for module in pkgutil.iter_modules([str(Path(__file__).with_name("scores"))])
+)
+#: Keys of a `Score` that are no numbers, and the number of the layer that it may be of.
+_NOT_NUMBERS = ("details", "settings", "repeats", "layer")
+
+
+@dataclass(frozen=True)
+class Number:
+    """A number that a metric gives.
+
+    Attributes:
+        meaning: What it means, in a sentence. It is between 0 and 1 where nothing else is said.
+        title: What tables and figures call it; `""` for its key.
+        unit: Its unit, e.g. `"nats"`.
+        lower_is_better: Whether less of it is better.
+    """
+
+    meaning: str
+    title: str = ""
+    unit: str = ""
+    lower_is_better: bool = False
+
+
+class Score(dict[str, Any]):
+    """What one or more metrics gave: a dictionary that `json.dump` takes as it is.
+
+    Its flat keys, such as `"mig.score"`, hold floats. `"details"` holds what lies behind them and
+    `"settings"` all that is needed to repeat them, of each metric by name if there are several.
+    Over several repeats a flat key holds the mean, and beside it stand `"mig.score.std"` (standard
+    deviation, with n - 1 in the denominator) and `"mig.score.low"` and `"mig.score.high"` (95 %
+    interval of the mean by Student's t); `"repeats"` lists the flat keys of each repeat.
+
+    Example:
+        >>> random = np.random.default_rng(0)
+        >>> factors = random.integers(0, 4, (2000, 2))
+        >>> score = kd.metrics.mig(factors + random.normal(0, 0.1, (2000, 2)), factors)
+        >>> score.mean() == score["mig.score"]
+        True
+        >>> score.interval("mig.score") == (score.mean(), score.mean())
+        True
+    """
+
+    @property
+    def numbers(self) -> dict[str, float]:
+        """The flat keys."""
+        return {key: value for key, value in self.items() if key not in _NOT_NUMBERS}
+
+    @property
+    def details(self) -> dict[str, Any]:
+        """What lies behind the numbers."""
+        return self["details"]
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """What is needed to trace and repeat the numbers."""
+        return self["settings"]
+
+    def mean(self, key: str | None = None) -> float:
+        """Returns the number of a flat key, the mean over repeats; default the first key's."""
+        return self[self._key(key)]
+
+    def deviation(self, key: str | None = None) -> float:
+        """Returns its standard deviation over repeats, 0 for a single one."""
+        return self.get(f"{self._key(key)}.std", 0.0)
+
+    def interval(self, key: str | None = None) -> tuple[float, float]:
+        """Returns the 95 % interval of its mean; both ends are the number itself for one repeat."""
+        key = self._key(key)
+        return self.get(f"{key}.low", self[key]), self.get(f"{key}.high", self[key])
+
+    def _key(self, key: str | None) -> str:
+        return next(iter(self.numbers)) if key is None else key
+
+
+@dataclass(frozen=True)
+class Metric:
+    """The declaration of a metric.
+
+    Attributes:
+        name: Its name, which its file and its function have too.
+        takes: `"labels"` (codes and factors), `"split"` (codes and factors, of which the rows
+            before `n_train` fit a predictor), `"sampler"` (a `Sampler`), `"codes"`, `"posterior"`
+            (means and log-variances), `"elbo"` (those and the reconstruction term, where it is
+            known) or `"images"` (images and reconstructions).
+        description: One line for lists and help texts.
+        numbers: The `Number`s that it gives by name, the most important one first.
+        fast: Arguments of the setting `"fast"`, where they differ from the defaults.
+        fast_rows: Rows that the setting `"fast"` is content with; `None` for as many as `"paper"`.
+        per_factor: What `details["per_factor"]` holds, where it is not the score itself.
+        is_binned: Whether it puts codes into bins, and takes `bins` and `discretizer`.
+        takes_workers: Whether it takes `workers`, a number of threads.
+        place: Its place in lists; metrics with the same one are in the order of their names.
+    """
+
+    name: str
+    takes: str
+    description: str
+    numbers: Mapping[str, Number]
+    fast: Mapping[str, Any] = field(default_factory=dict)
+    fast_rows: int | None = None
+    per_factor: str = ""
+    is_binned: bool = False
+    takes_workers: bool = False
+    place: int = 1000
+
+    @property
+    def function(self) -> Callable[..., Score]:
+        """The metric itself."""
+        return getattr(importlib.import_module(f"{_SCORES}.{self.name}"), self.name)
+
+    @property
+    def needs_factors(self) -> bool:
+        """Whether it compares codes with ground-truth factors."""
+        return self.takes in ("labels", "split", "sampler")
+
+    def key(self, number: str | None = None) -> str:
+        """Returns the flat key of one of its numbers, e.g. `"mig.score"`; default the first."""
+        number = next(iter(self.numbers)) if number is None else number
+        if number not in self.numbers:
+            raise unknown_name(f"number of {self.name}", number, self.numbers)
+        return f"{self.name}.{number}"
+
+    def score(
+        self,
+        values: Mapping[str, Any],
+        details: dict[str, Any],
+        settings: Mapping[str, Any],
+        libraries: tuple[str, ...] = (),
+    ) -> Score:
+        """Puts a result together.
+
+        Args:
+            values: Name of each number to its value.
+            details: What lies behind the numbers, as plain Python values.
+            settings: What was used; the metric's name and the versions of this package and of NumPy
+                are added.
+            libraries: Other distributions that computed it, e.g. `"scikit-learn"`; their versions
+                are added as `scikit_learn_version`.
+        """
+        versions = {
+            f"{name.replace('-', '_')}_version": importlib.metadata.version(name)
+            for name in ("numpy", *libraries)
+        }
+        return Score(
+            {f"{self.name}.{key}": float(value) for key, value in values.items()},
+            details=details,
+            settings={
+                "metric": self.name,
+                "package_version": __version__,
+                **versions,
+                **{name: _plain(value) for name, value in settings.items()},
+            },
+        )
+
+
+def _plain(value: Any) -> Any:
+    """Turns a NumPy scalar, such as a seed from `numpy.arange`, into Python's own."""
+    return value.item() if hasattr(value, "item") else value
+
+
+class _Metrics(Mapping[str, Metric]):
+    """The declarations in `keras_devae/metrics/scores/`, which are read when first asked for."""
+
+    @functools.cached_property
+    def _declared(self) -> dict[str, Metric]:
+        declared = [importlib.import_module(f"{_SCORES}.{name}").METRIC for name in NAMES]
+        return {one.name: one for one in sorted(declared, key=lambda one: (one.place, one.name))}
+
+    def __getitem__(self, name: str) -> Metric:
+        return self._declared[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._declared)
+
+    def __len__(self) -> int:
+        return len(self._declared)
+
+
+#: Name -> `Metric`.
+METRICS: Mapping[str, Metric] = _Metrics()
+
+
+def number_of(key: str) -> Number | None:
+    """Returns the `Number` that a flat key such as `"mig.score"` stands for, or `None`."""
+    name, _, number = key.partition(".")
+    return METRICS[name].numbers.get(number) if name in METRICS else None
+
+
+def meaning_of(key: str) -> str:
+    """Returns what the number of a flat key means, in a sentence; `""` for an unknown key."""
+    number = number_of(key)
+    return "" if number is None else number.meaning
+
+
+def possible_metrics(
+    has_factors: bool, has_posterior: bool = True, has_images: bool = True
+) -> tuple[str, ...]:
+    """Returns the names of the metrics that can be computed from what there is.
+
+    Args:
+        has_factors: Whether there are ground-truth factors.
+        has_posterior: Whether there are log-variances beside the codes.
+        has_images: Whether there are images and reconstructions.
+    """
+    missing = _missing(has_factors, has_posterior, has_images)
+    return tuple(name for name, metric in METRICS.items() if metric.takes not in missing)
+
+
+def resolved_names(names: Iterable[str] | None, **present: bool) -> tuple[str, ...]:
+    """Returns the names that are meant: `None` is the default ones, `"all"` all possible ones.
+
+    Args:
+        names: Names of metrics, `("all",)`, or `None`.
+        **present: The arguments of `possible_metrics`.
+
+    Raises:
+        UsageError: See `check_names`.
+    """
+    possible = possible_metrics(**present)
+    if names is None:
+        return tuple(name for name in DEFAULT_METRICS if name in possible)
+    names = _as_names(names)
+    if names == ("all",):
+        return possible
+    check_names(names, **present)
+    return names
+
+
+def check_names(
+    names: Iterable[str], has_factors: bool, has_posterior: bool = True, has_images: bool = True
+) -> None:
+    """Checks that the metrics exist and that there is what they need.
+
+    Args:
+        names: Names of metrics, keys of `METRICS`, or `("all",)`.
+        has_factors: Whether there are ground-truth factors.
+        has_posterior: Whether there are log-variances beside the codes; default true.
+        has_images: Whether there are images and reconstructions; default true.
+
+    Raises:
+        UsageError: If a name is unknown (with the close matches), or a metric needs what is not
+            there (with the metrics that do not).
+    """
+    names = _as_names(names)
+    if names == ("all",):
+        return
+    for name in names:
+        if name not in METRICS:
+            one_of("metric", name, [*METRICS, "all"])
+            raise UsageError("'all' stands for all metrics; give it alone.")
+    missing = _missing(has_factors, has_posterior, has_images)
+    refused = [name for name in names if METRICS[name].takes in missing]
+    if refused:
+        reasons = sorted({missing[METRICS[name].takes] for name in refused})
+        others = ", ".join(possible_metrics(has_factors, has_posterior, has_images))
+        raise UsageError(
+            f"Cannot compute {', '.join(refused)}: there are no {' and no '.join(reasons)}. "
+            f"Metrics that can be computed: {others}."
+        )
+
+
+def check_settings(settings: str) -> None:
+    """Raises a `UsageError` unless the name is one of `SETTINGS`."""
+    one_of("settings", settings, SETTINGS)
+
+
+def _as_names(names: Iterable[str]) -> tuple[str, ...]:
+    names = (names,) if isinstance(names, str) else tuple(listed("metrics", names, "names"))
+    for name in names:
+        if not isinstance(name, str):
+            raise unknown_name("metric", shown(name), [*METRICS, "all"])
+    return names
+
+
+def _missing(has_factors: bool, has_posterior: bool, has_images: bool) -> dict[str, str]:
+    """Returns the kinds of `Metric.takes` that are not there, and what each of them lacks."""
+    missing = {}
+    if not flag("has_factors", has_factors):
+        missing.update(dict.fromkeys(("labels", "split", "sampler"), "ground-truth factors"))
+    if not flag("has_posterior", has_posterior):
+        missing.update(dict.fromkeys(("posterior", "elbo"), "log-variances of the posterior"))
+    if not flag("has_images", has_images):
+        missing["images"] = "images"
+    return missing

@@ -1,0 +1,1 @@
+"""What scores compute with: bins and information, predictors, importances, spreads."""

@@ -1,0 +1,155 @@
+"""Boosted trees that predict each factor from all codes, and how important each code was."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, NamedTuple
+
+import numpy as np
+from sklearn.ensemble import GradientBoostingClassifier
+
+from keras_devae.checks import Array
+from keras_devae.errors import UsageError
+from keras_devae.metrics.estimators.fitting import run_quietly
+from keras_devae.metrics.estimators.scaling import column_exponents
+from keras_devae.metrics.labelled import Split
+from keras_devae.process.machine import usable_cores
+
+# The defaults of GradientBoostingClassifier.
+STAGES = 100
+LEARNING_RATE = 0.1
+DEPTH = 3
+# Columns are brought next to 1 where float32, or the trees, could not tell their values apart:
+# scikit-learn's trees take values closer than 1e-7 as equal.
+SMALL, LARGE = -20, 100
+
+
+class Boosted(NamedTuple):
+    """What predicting each factor by boosted trees gave.
+
+    Attributes:
+        importances: `(d, f)`, each column with sum 1, or 0 where no tree has a split.
+        train_accuracies: `(f,)`.
+        test_accuracies: `(f,)`.
+    """
+
+    importances: Array
+    train_accuracies: Array
+    test_accuracies: Array
+
+
+def boost(split: Split, seed: int, workers: int | None = None, stages: int = STAGES) -> Boosted:
+    """Fits and tests scikit-learn's `GradientBoostingClassifier()` for each factor, in threads.
+
+    Args:
+        split: The samples; codes of any finite size.
+        seed: `random_state` of every factor's classifier; it breaks ties between splits.
+        workers: Number of threads, or `None` for as many as there are usable processors. The result
+            is the same with any number.
+        stages: Number of trees for each value.
+    """
+    train, test = float32_codes(split.train_codes, split.test_codes)
+
+    def fitted(labels: Array) -> tuple[Array, Callable[[Array], Array]]:
+        model = GradientBoostingClassifier(n_estimators=stages, random_state=seed)
+        model.fit(train, labels)
+        trees = (tree.tree_ for tree in model.estimators_.ravel())
+        # `feature_importances_` takes the mean of these first, which changes the last digit.
+        gains = sum(tree.compute_feature_importances(normalize=False) for tree in trees)
+        return gains / (gains.sum() or 1.0), model.predict
+
+    # Those with most values take longest, and start first.
+    sizes = [-len(np.unique(column)) for column in split.train_factors.T]
+    order = np.argsort(sizes, kind="stable")
+    with ThreadPoolExecutor(workers or usable_cores()) as pool:
+        models, _ = run_quietly(lambda: list(pool.map(fitted, split.train_factors.T[order])))
+    return _tested([models[place] for place in np.argsort(order)], split, train, test)
+
+
+def boost_with_lightgbm(split: Split, seed: int, workers: int | None = None) -> Boosted:
+    """Fits and tests a classifier of each factor, with as many and as deep trees as `boost`.
+
+    LightGBM bins codes first and takes a fraction of the time; importances are gains.
+
+    Args:
+        split: The samples; codes of any finite size.
+        seed: Seed of every factor's classifier.
+        workers: Number of threads, or `None` for one: beside other work, more of them spend most of
+            their time waiting for each other. The result is the same with any number.
+
+    Raises:
+        UsageError: If LightGBM is not installed.
+    """
+    lightgbm = _import_lightgbm()
+    train, test = float32_codes(split.train_codes, split.test_codes)
+    # More than there are processors only wait for each other, and too many are not to be had.
+    threads = min(workers or 1, usable_cores())
+    fixed = {
+        "max_depth": DEPTH,
+        "num_leaves": 2**DEPTH,
+        "learning_rate": LEARNING_RATE,
+        "deterministic": True,
+        "force_row_wise": True,
+        "num_threads": threads,
+        "verbosity": -1,
+        "seed": seed % 2**31,
+        # With its default of 20 rows it finds no tree in a small sample.
+        "min_data_in_leaf": min(20, max(1, len(train) // 100)),
+    }
+
+    def fitted(column: Array) -> tuple[Array, Callable[[Array], Array]]:
+        values, labels = np.unique(column, return_inverse=True)
+        task = {"objective": "binary"}
+        if len(values) > 2:
+            task = {"objective": "multiclass", "num_class": len(values)}
+        data = lightgbm.Dataset(train, labels, params={"verbosity": -1})
+        model = lightgbm.train({**fixed, **task}, data, STAGES)
+        gains = model.feature_importance("gain")
+
+        def predict(codes: Array) -> Array:
+            return values[_classes(model.predict(codes, num_threads=threads))]
+
+        return gains / (gains.sum() or 1.0), predict
+
+    return _tested([fitted(column) for column in split.train_factors.T], split, train, test)
+
+
+def float32_codes(train: Array, test: Array) -> tuple[Array, Array]:
+    """Returns finite codes `(n, d)` and `(m, d)` as trees take them, float32.
+
+    Columns whose largest value is beyond 2^100 or below 2^-20 are multiplied by a power of two.
+    """
+    codes = np.concatenate([train, test]).astype(np.float64, copy=False)
+    exponents = column_exponents(codes)
+    exponents = np.where((exponents > LARGE) | (exponents < SMALL), exponents, 0)
+    codes = np.ldexp(codes, -exponents).astype(np.float32)
+    return codes[: len(train)], codes[len(train) :]
+
+
+def _tested(
+    models: list[tuple[Array, Callable[[Array], Array]]], split: Split, train: Array, test: Array
+) -> Boosted:
+    """Puts importances together with the accuracies of what predicts each factor."""
+    accuracies = [
+        [np.mean(predict(codes) == column) for (_, predict), column in zip(models, of, strict=True)]
+        for codes, of in ((train, split.train_factors.T), (test, split.test_factors.T))
+    ]
+    return Boosted(np.stack([found for found, _ in models], axis=1), *map(np.array, accuracies))
+
+
+def _classes(probabilities: Array) -> Array:
+    if probabilities.ndim == 1:
+        return (probabilities > 0.5).astype(np.int64)
+    return probabilities.argmax(axis=1)
+
+
+def _import_lightgbm() -> Any:
+    try:
+        import lightgbm
+    except ImportError as error:
+        raise UsageError(
+            "The predictor 'lightgbm' needs LightGBM, which is not installed: "
+            "`pip install lightgbm`, or use predictor='gradient_boosting'."
+        ) from error
+    return lightgbm

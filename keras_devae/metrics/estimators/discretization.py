@@ -1,0 +1,221 @@
+"""From real-valued codes to the discrete ones that information is counted on."""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from keras_devae.checks import one_of
+from keras_devae.errors import UsageError
+from keras_devae.metrics.arguments import check_bins
+from keras_devae.metrics.arrays import check_codes
+from keras_devae.metrics.metric_warnings import caution, named
+
+# Codes are transposed in blocks of this size: within it, memory that is read once is used whole.
+ROWS, COLUMNS = 128, 64
+#: Share of a code's points in one of its bins above which the histogram tells nothing of it.
+CROWDED = 0.95
+# Columns are brought next to 1 where their ranges, or the widths of bins, could leave float64.
+SMALLEST, LARGEST = -900, 1000
+
+
+def histogram_discretize(codes: np.ndarray, bins: int = 20) -> np.ndarray:
+    """Numbers the equal-width bins that codes fall in, for each dimension over its own range.
+
+    The discretiser of disentanglement_lib (Locatello et al. 2019): the edges of `numpy.histogram`
+    from the smallest to the largest value, a value on an inner edge in the bin above, the largest
+    value in the last bin. A constant dimension is all in one bin, the middle one.
+
+    A single far value takes nearly all of the range for itself. A `MetricWarning` names the codes
+    that have more than 95 % of their points in one bin, unless nearly all of those are equal.
+
+    Args:
+        codes: `(n, d)` real or integer codes.
+        bins: Number of bins a dimension, 2 to 10,000; the field's results are with 20.
+
+    Returns:
+        Int64 array `(n, d)` of bin numbers, 1 to `bins`.
+
+    Raises:
+        UsageError: If the codes are not a finite matrix or `bins` is out of range.
+    """
+    return discretize(codes, bins, "histogram")
+
+
+def quantile_discretize(codes: np.ndarray, bins: int = 20) -> np.ndarray:
+    """Numbers bins that hold equally many codes each, for each dimension by itself.
+
+    A code's place among the n sorted ones decides, so that far values do no harm. Equal values are
+    in one bin, that of the middle of their places. A dimension with at most `bins` different values
+    has one bin for each.
+
+    Args:
+        codes: `(n, d)` real or integer codes.
+        bins: Number of bins a dimension, 2 to 10,000; default 20.
+
+    Returns:
+        Int64 array `(n, d)` of bin numbers, 1 to `bins`.
+
+    Raises:
+        UsageError: If the codes are not a finite matrix or `bins` is out of range.
+    """
+    return discretize(codes, bins, "quantile")
+
+
+def identity_discretize(codes: np.ndarray, bins: int | None = None) -> np.ndarray:
+    """Returns codes that are discrete already as they are.
+
+    Args:
+        codes: `(n, d)` integer codes.
+        bins: Not used: every integer is its own bin.
+
+    Returns:
+        Int64 array `(n, d)`.
+
+    Raises:
+        UsageError: If the codes are not of an integer type. With real codes every sample would be
+            a bin of its own, and a good code would score near 0.
+    """
+    del bins
+    return discretize(codes, None, "identity")
+
+
+DISCRETIZERS = {
+    "histogram": histogram_discretize,
+    "quantile": quantile_discretize,
+    "identity": identity_discretize,
+}
+
+
+def discretize(
+    codes: np.ndarray, bins: int | None = 20, discretizer: str = "histogram"
+) -> np.ndarray:
+    """Discretises codes by the named method.
+
+    Args:
+        codes: `(n, d)` codes.
+        bins: Number of bins a dimension; not used by `"identity"`.
+        discretizer: `"histogram"` (default), `"quantile"` or `"identity"`.
+
+    Returns:
+        Int64 array `(n, d)`.
+
+    Raises:
+        UsageError: If the method is unknown or the codes do not suit it.
+    """
+    return np.stack(list(discretized_columns(codes, bins, discretizer)), axis=1)
+
+
+def discretized_columns(
+    codes: np.ndarray, bins: int | None = 20, discretizer: str = "histogram"
+) -> Iterator[np.ndarray]:
+    """Discretises codes one dimension after the other, without a copy of all of them.
+
+    Args:
+        codes: `(n, d)` codes.
+        bins: Number of bins a dimension; not used by `"identity"`.
+        discretizer: `"histogram"` (default), `"quantile"` or `"identity"`.
+
+    Returns:
+        Iterator over d int64 arrays `(n,)`.
+
+    Raises:
+        UsageError: If the method is unknown or the codes do not suit it.
+    """
+    one_of("discretizer", discretizer, DISCRETIZERS)
+    codes = check_codes(codes)
+    if discretizer == "histogram":
+        return _histogram_columns(codes, check_bins(bins))
+    if discretizer == "quantile":
+        bins = check_bins(bins)
+        columns = _contiguous_columns(codes, np.float64)
+        return (_quantile_discretize_column(column, bins) for column in columns)
+    if codes.dtype.kind == "f":
+        raise UsageError(
+            "The discretizer 'identity' is for integer codes. Received: codes of a floating dtype; "
+            "use discretizer='histogram', or pass integers."
+        )
+    return _contiguous_columns(codes, np.int64)
+
+
+def bins_used(bins: int, discretizer: str) -> int | None:
+    """Returns the number of bins as a result records it: `None` for `"identity"`."""
+    return None if discretizer == "identity" else int(bins)
+
+
+def _histogram_columns(codes, bins):
+    # Memory that is used again costs less than memory that is asked for anew each time.
+    work = np.empty((2, len(codes)))
+    crowded = []
+    for code, column in enumerate(_contiguous_columns(codes, np.float64)):
+        numbers = _histogram_discretize_column(column, bins, work)
+        if _is_crowded(column, numbers):
+            crowded.append(code)
+        yield numbers
+    if crowded:
+        noun, verb = ("Code", "has") if len(crowded) == 1 else ("Codes", "have")
+        caution(
+            f"{noun} {named(crowded)} {verb} more than {100 * CROWDED:g} % of the points in one "
+            f"of {bins} bins of equal width, or in two neighbours, so that information may not be "
+            "counted: look for outliers, or use discretizer='quantile'."
+        )
+
+
+def _is_crowded(column, numbers):
+    """Tells whether two bins hold nearly all points of a code, and those have several values.
+
+    Two, as an edge may go through the middle of the points that outliers press together.
+    """
+    counts, allowed = np.bincount(numbers), (1 - CROWDED) * len(column)
+    pairs = np.append(counts, 0)[1:] + counts
+    first = pairs.argmax()
+    if len(column) - pairs[first] >= allowed:
+        return False
+    # A code of a few values, such as a number of a class, is well counted.
+    _, equal = np.unique(column[(numbers == first) | (numbers == first + 1)], return_counts=True)
+    return pairs[first] - np.sort(equal)[-2:].sum() > allowed
+
+
+def _quantile_discretize_column(column, bins):
+    values, labels, counts = np.unique(column, return_inverse=True, return_counts=True)
+    if len(values) > bins:
+        # Twice the middle of the places of equal values, among twice as many places as rows.
+        middles = 2 * np.cumsum(counts) - counts
+        labels = (middles * bins // (2 * len(column)))[labels]
+    return labels + 1
+
+
+def _contiguous_columns(codes, dtype):
+    count, width = codes.shape
+    for left in range(0, width, COLUMNS):
+        block = np.empty((min(COLUMNS, width - left), count), dtype)
+        for top in range(0, count, ROWS):
+            block[:, top : top + ROWS] = codes[top : top + ROWS, left : left + COLUMNS].T
+        yield from block
+
+
+def _histogram_discretize_column(column, bins, work):
+    low, high = column.min(), column.max()
+    if low == high:
+        return np.full(len(column), bins // 2 + 1)
+    exponent = int(np.frexp(max(-low, high))[1])
+    if not SMALLEST <= exponent <= LARGEST:
+        # Scaling by a power of two moves no value across an edge.
+        column, low, high = (np.ldexp(part, -exponent) for part in (column, low, high))
+    # numpy.histogram has these edges but refuses a range of only a few representable numbers.
+    edges = np.linspace(low, high, bins + 1)
+    step = (high - low) / bins
+    place, edge = work
+    np.subtract(column, low, out=place)
+    place /= step
+    numbers = place.astype(np.int64)
+    numbers += 1
+    np.minimum(numbers, bins, out=numbers)
+    # The division places all but the values next to an inner edge; those are compared with it.
+    np.rint(place, out=edge)
+    place -= edge
+    doubtful = 16 * np.finfo(np.float64).eps * (max(abs(low), abs(high)) / step + bins)
+    near = np.abs(place, out=place) <= doubtful
+    near &= (edge > 0) & (edge < bins)
+    if near.any():
+        numbers[near] = np.digitize(column[near], edges[:-1])
+    return numbers

@@ -1,0 +1,125 @@
+"""From a matrix of importances, or other scores of codes for factors, to numbers in `[0, 1]`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+
+from keras_devae.checks import Array
+from keras_devae.metrics.labelled import per_factor
+
+
+def disentanglement_per_code(matrix: Array) -> Array:
+    """Returns how far each code is about one factor only: 1 minus the entropy of its row.
+
+    The entropy is that of the row's importances as probabilities, with the number of factors as
+    the base of the logarithm.
+
+    Args:
+        matrix: `(d, f)` importances of at least 0, a row a code and a column a factor.
+
+    Returns:
+        Float64 array `(d,)` in `[0, 1]`; 0 for a row of zeros. With one factor, where that base is
+        1 and the entropy 0/0, 1 for every other row: the code is about nothing else.
+    """
+    matrix = np.asarray(matrix, dtype=np.float64)
+    totals = matrix.sum(axis=1)
+    shares = matrix / np.where(totals > 0, totals, 1.0)[:, None]
+    entropies = -np.sum(shares * np.log(np.where(shares > 0, shares, 1.0)), axis=1)
+    base = np.log(matrix.shape[1]) if matrix.shape[1] > 1 else 1.0
+    return np.where(totals > 0, np.clip(1.0 - entropies / base, 0.0, 1.0), 0.0)
+
+
+def completeness_per_factor(matrix: Array) -> Array:
+    """Returns how far each factor is in one code only: 1 minus the entropy of its column.
+
+    Args:
+        matrix: `(d, f)` importances of at least 0, a row a code and a column a factor.
+
+    Returns:
+        Float64 array `(f,)` in `[0, 1]`; 0 for a column of zeros. With one code, 1 for every other
+        column.
+    """
+    return disentanglement_per_code(np.transpose(matrix))
+
+
+def disentanglement_of(matrix: Array) -> float:
+    """Returns the disentanglement of codes, each weighted by its share of all importance.
+
+    Args:
+        matrix: `(d, f)` importances of at least 0, a row a code and a column a factor.
+
+    Returns:
+        A number in `[0, 1]`; 0 where no code has any importance.
+    """
+    matrix = np.asarray(matrix, dtype=np.float64)
+    return _weighted_mean(disentanglement_per_code(matrix), matrix.sum(axis=1))
+
+
+def completeness_of(matrix: Array) -> float:
+    """Returns the completeness of factors, each weighted by its share of all importance.
+
+    The weights are those of disentanglement_lib. The authors' own code takes the plain mean; the
+    two are equal where every factor's importances have the same sum.
+
+    Args:
+        matrix: `(d, f)` importances of at least 0, a row a code and a column a factor.
+
+    Returns:
+        A number in `[0, 1]`; 0 where no code has any importance.
+    """
+    matrix = np.asarray(matrix, dtype=np.float64)
+    return _weighted_mean(completeness_per_factor(matrix), matrix.sum(axis=0))
+
+
+def importance_scores(
+    matrix: Array, names: Iterable[str], constant_codes: Iterable[int]
+) -> tuple[dict, dict]:
+    """Scores a matrix of importances, without the rows of constant codes.
+
+    Constant codes do not count among the codes, which are the base of completeness: appending some
+    changes nothing.
+
+    Args:
+        matrix: `(d, f)` importances of at least 0, a row a code and a column a factor.
+        names: Names of the `f` factors.
+        constant_codes: Indices of rows to leave out.
+
+    Returns:
+        The scores `disentanglement` and `completeness`, and the details `importance_matrix`
+        `(d, f)`, `per_code`, `per_factor` and `constant_codes`. Constant codes have 0.
+    """
+    constant_codes = list(constant_codes)
+    varying = np.delete(matrix, constant_codes, axis=0)
+    scores = {
+        "disentanglement": disentanglement_of(varying),
+        "completeness": completeness_of(varying),
+    }
+    details = {
+        "importance_matrix": matrix.tolist(),
+        "per_code": disentanglement_per_code(matrix).tolist(),
+        "per_factor": per_factor(names, completeness_per_factor(varying)),
+        "constant_codes": constant_codes,
+    }
+    return scores, details
+
+
+def _weighted_mean(values, weights):
+    total = weights.sum()
+    return float(np.sum(values * weights) / total) if total > 0 else 0.0
+
+
+def gap_of_best_two(scores: Array) -> Array:
+    """Returns, for each column, how far the largest value is above the second largest.
+
+    Args:
+        scores: `(d, f)` values of at least 0, one row per code and one column per factor. With one
+            row the second largest value is 0.
+
+    Returns:
+        Array `(f,)`.
+    """
+    padded = np.concatenate([scores, np.zeros((1, scores.shape[1]))])
+    ranked = np.sort(padded, axis=0)
+    return ranked[-1] - ranked[-2]

@@ -1,0 +1,69 @@
+"""Brings codes of any magnitude to one that squares, sums and float32 can hold."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from keras_devae.checks import Array
+
+# Predictors that square codes, or hold them in float32, take columns below this power of two.
+LARGE_EXPONENT = 100
+# No code that fits a predictor is this many deviations out; beyond, predictors overflow.
+FARTHEST = 1e6
+
+
+def column_exponents(codes: Array) -> Array:
+    """Returns, for each column of finite codes `(n, d)`, the least e with all |values| below 2^e.
+
+    Int64 `(d,)`; 0 for a column of zeros.
+    """
+    largest = np.abs(np.asarray(codes, dtype=np.float64)).max(axis=0)
+    return np.frexp(largest)[1].astype(np.int64)
+
+
+def unit_scaled(codes: Array) -> tuple[Array, Array]:
+    """Divides each column by the power of two that brings its largest value next to 1.
+
+    The division is exact, except for values so far below the largest that they are lost in any sum
+    with it. What is computed of the result must not depend on the scale of a column.
+
+    Returns:
+        The scaled codes, float64 `(n, d)` within `[-1, 1]`, and the exponents of two `(d,)` that
+        they were divided by.
+    """
+    exponents = column_exponents(codes)
+    return np.ldexp(np.asarray(codes, dtype=np.float64), -exponents), exponents
+
+
+def scaled_down(codes: Array) -> Array:
+    """Divides columns with values beyond 2^100 by the power of two that brings them next to 1."""
+    exponents = column_exponents(codes)
+    too_large = np.where(exponents > LARGE_EXPONENT, exponents, 0)
+    return np.ldexp(np.asarray(codes, dtype=np.float64), -too_large)
+
+
+def standardized(codes: Array, rows: int | None = None) -> Array:
+    """Shifts and scales each code to mean 0 and deviation 1 over the first rows.
+
+    Codes of any finite size are exact to rounding: each is first divided by a power of two.
+
+    Args:
+        codes: `(n, d)` finite codes.
+        rows: Number of rows, from the first, whose means and deviations (with `ddof` 0) are used;
+            `None` for all.
+
+    Returns:
+        Float64 array `(n, d)`. A code that is constant over those rows is 0 everywhere, and values
+        are limited to 10^6 deviations either way, which only other rows can exceed.
+    """
+    codes = np.asarray(codes, dtype=np.float64)
+    varies = np.any(codes[:rows] != codes[0], axis=0)
+    scaled, _ = unit_scaled(codes)
+    scaled -= scaled[:rows].mean(axis=0)
+    # Divide twice: the squares of a code with a small spread would be 0.
+    spread = np.abs(scaled[:rows]).max(axis=0)
+    used = varies & (spread > 0)
+    limits = np.where(used, spread, 1.0) * FARTHEST
+    scaled = np.clip(scaled, -limits, limits) / np.where(used, spread, 1.0)
+    deviations = np.where(used, scaled[:rows].std(axis=0), 1.0)
+    return np.where(used, np.clip(scaled / deviations, -FARTHEST, FARTHEST), 0.0)

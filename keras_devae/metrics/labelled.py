@@ -1,0 +1,208 @@
+"""Codes with their factors, checked, and divided into rows that train and rows that test."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterable
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from keras_devae.checks import Array, one_of, shown
+from keras_devae.errors import UsageError
+from keras_devae.metrics.arguments import check_factor_names, is_whole
+from keras_devae.metrics.arrays import check_codes, check_factors, check_finite, value_counts
+from keras_devae.metrics.metric_warnings import MetricWarning, caution_of_few, named
+
+
+class LabelledCodes(NamedTuple):
+    """Checked codes with those of their factors that vary.
+
+    Attributes:
+        codes: `(n, d)`, integer or float64; or as given.
+        factors: `(n, f)`, int64; every column takes at least two values.
+        names: Names of the `f` factors.
+        constant_codes: Indices of codes with a single value.
+        settings: What every result records of its data: `sample_count`, `code_count`,
+            `factor_names` and `factor_sizes` (of all factors; a size is the number of different
+            values in these samples), `dropped_factors`.
+    """
+
+    codes: Array
+    factors: Array
+    names: tuple[str, ...]
+    constant_codes: list[int]
+    settings: dict[str, Any]
+
+
+class Split(NamedTuple):
+    """Labelled codes in a part to fit predictors on and a part to test them on.
+
+    Attributes:
+        train_codes: `(n_train, d)`.
+        train_factors: `(n_train, f)`; every column takes at least two values.
+        test_codes: `(n - n_train, d)`.
+        test_factors: `(n - n_train, f)`.
+        names: Names of the `f` factors.
+        constant_codes: Indices of codes with a single value.
+        settings: Those of `LabelledCodes`, with `n_train`.
+    """
+
+    train_codes: Array
+    train_factors: Array
+    test_codes: Array
+    test_factors: Array
+    names: tuple[str, ...]
+    constant_codes: list[int]
+    settings: dict[str, Any]
+
+
+def check_labelled(
+    codes: Array,
+    factors: Array,
+    factor_names: Iterable[str] | None = None,
+    stacklevel: int = 3,
+    as_given: bool = False,
+) -> LabelledCodes:
+    """Checks codes and factors, and leaves out factors with a single value.
+
+    A factor without entropy has no score; every metric is computed without it, with a
+    `MetricWarning` that names it. Constant codes are named in a warning too, and stay. Few samples,
+    and factors that look continuous, are warned of.
+
+    Args:
+        codes: `(n, d)` codes.
+        factors: `(n, f)` whole-number factors.
+        factor_names: A name for each factor, or `None`.
+        stacklevel: Where warnings point to, as for `warnings.warn`; 3 is the caller's caller.
+        as_given: Whether codes keep their floating dtype, which saves copying a large table.
+
+    Raises:
+        UsageError: If the arrays are malformed, not finite or of different lengths, or no factor
+            varies.
+    """
+    codes = check_finite(codes) if as_given else check_codes(codes)
+    factors = check_factors(factors)
+    check_same_length(codes, factors)
+    names = check_factor_names(factor_names, factors.shape[1])
+    counts = dict(zip(names, map(value_counts, factors.T), strict=True))
+    sizes = [len(found) for found in counts.values()]
+    varies = np.array(sizes) > 1
+    kept, dropped = _kept_and_dropped(names, varies, "these samples", stacklevel + 1)
+    varying = factors if varies.all() else factors[:, varies]
+    constant_codes = find_constant_codes(codes, stacklevel + 1)
+    caution_of_few(len(codes), {name: counts[name] for name in kept})
+    settings = {
+        "sample_count": len(codes),
+        "code_count": codes.shape[1],
+        "factor_names": list(names),
+        "factor_sizes": sizes,
+        "dropped_factors": dropped,
+    }
+    return LabelledCodes(codes, varying, kept, constant_codes, settings)
+
+
+def split_rows(labelled: LabelledCodes, n_train: int | None, stacklevel: int = 3) -> Split:
+    """Divides samples: the rows before `n_train` train, the rest test.
+
+    Args:
+        labelled: The samples.
+        n_train: Number of rows that train, or `None` for two thirds of them, rounded down.
+        stacklevel: Where warnings point to, as for `warnings.warn`; 3 is the caller's caller.
+
+    Returns:
+        The `Split`, without the factors that do not vary among the training rows.
+
+    Raises:
+        UsageError: If `n_train` does not leave at least one row on either side, or no factor
+            varies among the training rows.
+    """
+    n_train = check_n_train(n_train, len(labelled.codes))
+    train = labelled.factors[:n_train]
+    varies = ~_is_constant(train)
+    where = f"the first {n_train} rows, which train"
+    names, dropped = _kept_and_dropped(labelled.names, varies, where, stacklevel + 1)
+    settings = dict(labelled.settings, n_train=n_train)
+    settings["dropped_factors"] = settings["dropped_factors"] + dropped
+    return Split(
+        labelled.codes[:n_train],
+        train[:, varies],
+        labelled.codes[n_train:],
+        labelled.factors[n_train:, varies],
+        names,
+        labelled.constant_codes,
+        settings,
+    )
+
+
+def check_n_train(n_train: int | None, count: int) -> int:
+    """Checks how many of `count` rows train a predictor; `None` is two thirds, rounded down."""
+    chosen = 2 * count // 3 if n_train is None else n_train
+    if not is_whole(chosen) or not 1 <= chosen < count:
+        raise UsageError(
+            "`n_train` must leave at least one row to train on and one to test on. Received: "
+            f"n_train={shown(n_train)} for {count} rows."
+        )
+    return int(chosen)
+
+
+def check_counted_rows(name: str, rows: str | None, n_train: int | None) -> str:
+    """Checks which rows information is counted on, `"all"` or `"train"`.
+
+    `None` is all rows unless `n_train` says which ones train. `name` is the argument's name.
+    """
+    if rows is None:
+        return "all" if n_train is None else "train"
+    return one_of(f"value of `{name}`", rows, ("all", "train"))
+
+
+def find_constant_codes(codes: Array, stacklevel: int = 3) -> list[int]:
+    """Returns the indices of codes with a single value, and warns of them."""
+    constant = np.flatnonzero(_is_constant(codes)).tolist()
+    if len(constant) == codes.shape[1]:
+        message = f"There is no active latent dimension: all {len(constant)} codes are constant."
+        warnings.warn(message, MetricWarning, stacklevel=stacklevel)
+    elif constant:
+        message = (
+            f"{len(constant)} of {codes.shape[1]} codes are constant and carry no information: "
+            f"{named(constant)}."
+        )
+        warnings.warn(message, MetricWarning, stacklevel=stacklevel)
+    return constant
+
+
+def per_factor(names: Iterable[str], values: Iterable[float]) -> dict[str, float]:
+    """Puts one number for each factor under its name, for a result's details."""
+    return {name: float(value) for name, value in zip(names, values, strict=True)}
+
+
+def check_same_length(codes: Array, factors: Array) -> None:
+    """Raises a `UsageError` unless both arrays have one row per sample."""
+    if len(codes) != len(factors):
+        raise UsageError(
+            "Codes and factors must have one row for each sample. Received: "
+            f"{len(codes)} rows of codes and {len(factors)} rows of factors."
+        )
+
+
+def _is_constant(columns: Array) -> Array:
+    """Tells which columns have a single value; the first rows settle it for most of them."""
+    constant = np.all(columns[:1000] == columns[0], axis=0)
+    for i in np.flatnonzero(constant):
+        constant[i] = np.all(columns[:, i] == columns[0, i])
+    return constant
+
+
+def _kept_and_dropped(
+    names: tuple[str, ...], varies: Array, where: str, stacklevel: int
+) -> tuple[tuple[str, ...], list[str]]:
+    dropped = [name for name, varied in zip(names, varies, strict=True) if not varied]
+    if len(dropped) == len(names):
+        raise UsageError(
+            f"At least one factor must take two values. Received: {', '.join(dropped)}, which "
+            f"never vary in {where}; pass more samples."
+        )
+    if dropped:
+        message = f"Dropped factors with a single value in {where}: {', '.join(dropped)}."
+        warnings.warn(message, MetricWarning, stacklevel=stacklevel)
+    return tuple(name for name, varied in zip(names, varies, strict=True) if varied), dropped

@@ -1,0 +1,336 @@
+"""Many metrics of the same codes, with their uncertainty over fresh samples."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from functools import cached_property
+from typing import Any, Protocol
+
+import numpy as np
+
+from keras_devae import checks
+from keras_devae.checks import Array, function_or_none, one_of
+from keras_devae.errors import UsageError
+from keras_devae.metrics.arguments import (
+    MOST_REPEATS,
+    check_bins,
+    check_factor_names,
+    check_seed,
+    check_whole,
+)
+from keras_devae.metrics.arrays import check_codes, check_factors, value_counts
+from keras_devae.metrics.base import METRICS, Score, check_settings, resolved_names
+from keras_devae.metrics.estimators.discretization import DISCRETIZERS
+from keras_devae.metrics.estimators.posterior import check_same_shape
+from keras_devae.metrics.labelled import check_same_length
+from keras_devae.metrics.metric_warnings import gathered
+from keras_devae.metrics.rows import Sample, draw_samples
+from keras_devae.metrics.samplers import CodeTable, Sampler
+
+
+@gathered()
+def score_codes(
+    codes: Array,
+    factors: Array | None = None,
+    metrics: Iterable[str] | None = None,
+    *,
+    settings: str = "paper",
+    seed: int = 0,
+    repeats: int = 1,
+    samples: int | None = None,
+    n_train: int | None = None,
+    factor_names: Iterable[str] | None = None,
+    z_log_var: Array | None = None,
+    workers: int | None = None,
+    bins: int | None = None,
+    discretizer: str | None = None,
+    progress: Callable[[str], None] | None = None,
+) -> Score:
+    """Computes metrics of codes, from wherever they come.
+
+    What metrics warn of is said once, at the end: few samples (a `FewSamplesWarning`), factors that
+    look continuous, codes whose outliers empty the histogram.
+
+    Args:
+        codes: `(n, d)` codes, e.g. posterior means.
+        factors: `(n, f)` whole-number factors, or `None`.
+        metrics: Names of metrics, keys of `METRICS`; `["all"]` for all that can be computed;
+            `None` for those of `DEFAULT_METRICS` that can.
+        settings: `"paper"` (default) or `"fast"`.
+        seed: Seed of everything random; default 0.
+        repeats: Number of repeats, each on rows drawn afresh; default 1.
+        samples: Rows of a repeat. Default: all of them in their order for one repeat; for several,
+            half of them, drawn without repetition, at most 15,000.
+        n_train: Rows that train a predictor, the rest test it; default two thirds. If a repeat has
+            fewer rows than there are, this number is reduced in proportion.
+        factor_names: A name for each factor; `None` for `factor_0`, `factor_1`, ...
+        z_log_var: `(n, d)` log-variances of the posterior whose means the codes are, or `None`.
+        workers: Threads of `dci`; default see there. The numbers do not depend on it.
+        bins: Number of bins per code, for the metrics that put codes into bins; `None` for 20.
+        discretizer: Their bins: `"histogram"` (equal widths), `"quantile"` (equal numbers of
+            samples) or `"identity"` (integer codes); `None` for `"histogram"`.
+        progress: Called with the name of each metric before it is computed.
+
+    Returns:
+        A `Score`. Its `details` are by metric, see each; those of the first repeat, but for
+        `per_factor`, which is the mean. Its `settings` are by metric, likewise of the first.
+        `repeats` has the flat keys of each repeat, if there are several.
+
+    Raises:
+        UsageError: If a name or a setting is wrong, `bins` or `discretizer` is given and no metric
+            puts codes into bins, or the arrays are malformed.
+
+    Example:
+        >>> random = np.random.default_rng(0)
+        >>> factors = random.integers(0, 4, (2000, 2))
+        >>> codes = factors + random.normal(0, 0.1, (2000, 2))
+        >>> scores = kd.metrics.score_codes(codes, factors, ["mig"], repeats=5)
+        >>> round(scores.mean("mig.score"), 3)
+        0.987
+        >>> [round(end, 3) for end in scores.interval("mig.score")]
+        [0.986, 0.989]
+    """
+    check_evaluation(settings, repeats, seed, workers, progress)
+    present = {
+        "has_factors": factors is not None,
+        "has_posterior": z_log_var is not None,
+        "has_images": False,
+    }
+    names = resolved_names(metrics, **present)
+    options = given_options(names, bins, discretizer, workers)
+    source = _ArraySource(codes, factors, factor_names, z_log_var)
+    drawn = draw_samples(len(source.codes), samples, n_train, seed, repeats)
+    results = [
+        {n: compute(n, source, sample, settings, options[n], progress) for n in names}
+        for sample in drawn
+    ]
+    return combined(results)
+
+
+def check_evaluation(
+    settings: str,
+    repeats: int,
+    seed: int,
+    workers: int | None,
+    progress: Callable[..., None] | None,
+) -> None:
+    """Checks the arguments that evaluations of codes and of models share."""
+    check_settings(settings)
+    check_whole("repeats", repeats, 1, MOST_REPEATS)
+    check_seed(seed)
+    if workers is not None:
+        checks.at_least("workers", workers, 1)
+    function_or_none("progress", progress)
+
+
+def given_options(
+    names: Iterable[str], bins: int | None, discretizer: str | None, workers: int | None
+) -> dict[str, dict[str, Any]]:
+    """Returns the arguments that the user chose for metrics, by the metrics' names.
+
+    Raises:
+        UsageError: If one of them is wrong, or bins are chosen and no metric has any.
+    """
+    binning: dict[str, Any] = {} if bins is None else {"bins": check_bins(bins)}
+    if discretizer is not None:
+        binning["discretizer"] = one_of("discretizer", discretizer, DISCRETIZERS)
+    if binning and not any(METRICS[name].is_binned for name in names):
+        known = ", ".join(name for name, metric in METRICS.items() if metric.is_binned)
+        raise UsageError(
+            f"The settings {' and '.join(binning)} are for metrics that put codes into bins: "
+            f"{known}. Received: {', '.join(names)}."
+        )
+    return {
+        name: {
+            **(binning if METRICS[name].is_binned else {}),
+            **({"workers": workers} if METRICS[name].takes_workers else {}),
+        }
+        for name in names
+    }
+
+
+class Source(Protocol):
+    """What metrics are computed from: a table of which rows can be asked for.
+
+    Attributes:
+        factor_names: A name for each factor, or `None`.
+        factor_sizes: The number of values of each factor, or `None`.
+    """
+
+    factor_names: tuple[str, ...] | None
+    factor_sizes: tuple[int, ...] | None
+
+    @property
+    def sampler(self) -> Sampler:
+        """A `Sampler` over the whole table."""
+
+    @property
+    def negative_log_likelihood(self) -> float | None:
+        """The reconstruction term in nats, or `None` if it is unknown."""
+
+    @property
+    def reconstruction_error(self) -> Score | None:
+        """The result of `keras_devae.metrics.reconstruction_error`, or `None` without images."""
+
+    def codes_of(self, rows: Array) -> Array:
+        """Returns the codes `(n, d)` of rows."""
+
+    def factors_of(self, rows: Array) -> Array:
+        """Returns the factors `(n, f)` of rows."""
+
+    def posterior_of(self, rows: Array) -> tuple[Array, Array]:
+        """Returns the means and log-variances `(n, d)` of rows."""
+
+
+def compute(
+    name: str,
+    source: Source,
+    sample: Sample,
+    settings: str,
+    options: Mapping[str, Any],
+    progress: Callable[[str], None] | None = None,
+) -> Score:
+    """Computes one metric of one sample.
+
+    Args:
+        name: A key of `METRICS`.
+        source: The codes.
+        sample: The rows.
+        settings: `"paper"` or `"fast"`; the result's settings have it as `"preset"`.
+        options: Further arguments of the metric, see `given_options`.
+        progress: Called with the metric's name.
+    """
+    if progress is not None:
+        progress(name)
+    metric = METRICS[name]
+    limit = None
+    if settings == "fast":
+        options, limit = {**metric.fast, **options}, metric.fast_rows
+    score = _APPLY[metric.takes](metric.function, source, sample, limit, options)
+    known: dict[str, Any] = {"preset": settings, "seed": sample.seed}
+    for key in ("factor_names", "factor_sizes"):
+        known[key] = getattr(source, key) and list(getattr(source, key))
+    return Score({**score, "settings": {**known, **score.settings}})
+
+
+def _from_labels(function, source, sample, limit, options):
+    rows = sample.plain[:limit]
+    codes, factors = source.codes_of(rows), source.factors_of(rows)
+    named = {"factor_names": source.factor_names, "seed": sample.seed}
+    return function(codes, factors, **named, **options)
+
+
+def _from_split(function, source, sample, limit, options):
+    rows, n_train = sample.rows, sample.n_train
+    if limit is not None and limit < n_train:
+        rows = np.concatenate([rows[:limit], rows[n_train : n_train + limit // 2]])
+        n_train = limit
+    codes, factors = source.codes_of(rows), source.factors_of(rows)
+    named = {"factor_names": source.factor_names, "seed": sample.seed}
+    return function(codes, factors, n_train=n_train, **named, **options)
+
+
+def _from_sampler(function, source, sample, limit, options):
+    return function(source.sampler, seed=sample.seed, **options)
+
+
+def _from_codes(function, source, sample, limit, options):
+    return function(source.codes_of(sample.plain[:limit]), seed=sample.seed, **options)
+
+
+def _from_posterior(function, source, sample, limit, options):
+    return function(*source.posterior_of(sample.plain[:limit]), **options)
+
+
+def _from_elbo(function, source, sample, limit, options):
+    posterior = source.posterior_of(sample.plain[:limit])
+    error = source.negative_log_likelihood
+    return function(*posterior, negative_log_likelihood=error, seed=sample.seed, **options)
+
+
+def _from_images(function, source, sample, limit, options):
+    return source.reconstruction_error
+
+
+#: `Metric.takes` -> what calls a metric that takes it.
+_APPLY: Mapping[str, Callable[..., Score]] = {
+    "labels": _from_labels,
+    "split": _from_split,
+    "sampler": _from_sampler,
+    "codes": _from_codes,
+    "posterior": _from_posterior,
+    "elbo": _from_elbo,
+    "images": _from_images,
+}
+
+
+def combined(repeats: list[dict[str, Score]]) -> Score:
+    """Puts the results of several metrics together, for each repeat by name, see `score_codes`."""
+    flat = [{k: v for score in r.values() for k, v in score.numbers.items()} for r in repeats]
+    first, several = repeats[0], len(repeats) > 1
+    numbers = dict(flat[0]) if not several else {}
+    for key in flat[0] if several else ():
+        numbers.update(_spread(key, [values[key] for values in flat if key in values]))
+    return Score(
+        numbers,
+        details={name: _details([r[name].details for r in repeats]) for name in first},
+        settings={name: score.settings for name, score in first.items()},
+        **({"repeats": flat} if several else {}),
+    )
+
+
+def _details(repeats: list[dict[str, Any]]) -> dict[str, Any]:
+    """Returns those of the first repeat, with the mean scores of factors that all repeats have."""
+    first = repeats[0]
+    if len(repeats) == 1 or "per_factor" not in first:
+        return first
+    common = [name for name in first["per_factor"] if all(name in r["per_factor"] for r in repeats)]
+    means = {name: float(np.mean([r["per_factor"][name] for r in repeats])) for name in common}
+    return {**first, "per_factor": means}
+
+
+def _spread(key: str, values: list[float]) -> dict[str, float]:
+    from keras_devae.metrics.estimators.spread import spread_of
+
+    spread = spread_of(values)
+    return {
+        key: spread.mean,
+        f"{key}.std": spread.std,
+        f"{key}.low": spread.low,
+        f"{key}.high": spread.high,
+    }
+
+
+class _ArraySource:
+    """Codes and factors in memory."""
+
+    negative_log_likelihood = reconstruction_error = None
+
+    def __init__(self, codes, factors, factor_names, z_log_var):
+        self.codes = check_codes(codes)
+        self.factors = self.z_log_var = self.factor_names = self.factor_sizes = None
+        if factors is not None:
+            self.factors = check_factors(factors)
+            check_same_length(self.codes, self.factors)
+            self.factor_names = check_factor_names(factor_names, self.factors.shape[1])
+            self.factor_sizes = tuple(len(value_counts(column)) for column in self.factors.T)
+        elif factor_names is not None:
+            raise UsageError(
+                "`factor_names` name the columns of `factors`. Received: names without factors."
+            )
+        if z_log_var is not None:
+            self.z_log_var = check_codes(z_log_var, "z_log_var")
+            check_same_shape(self.codes, self.z_log_var)
+
+    @cached_property
+    def sampler(self) -> Sampler:
+        return CodeTable(self.codes, self.factors, self.factor_names)
+
+    def codes_of(self, rows: Array) -> Array:
+        return self.codes[rows]
+
+    def factors_of(self, rows: Array) -> Array:
+        return self.factors[rows]
+
+    def posterior_of(self, rows: Array) -> tuple[Array, Array]:
+        return self.codes[rows], self.z_log_var[rows]

@@ -1,0 +1,191 @@
+"""Which rows metrics are computed from, and whether factors vary there."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from keras_devae import checks
+from keras_devae.checks import Array
+from keras_devae.errors import UsageError
+from keras_devae.metrics.base import METRICS
+from keras_devae.metrics.labelled import check_n_train
+from keras_devae.metrics.metric_warnings import MetricWarning
+from keras_devae.metrics.samplers import LabelledImages
+
+#: The published study's number of samples; predictors are tested on half as many more.
+SAMPLES = 10_000
+
+
+class Sample(NamedTuple):
+    """The rows of one repeat.
+
+    Attributes:
+        rows: Row numbers; those before `n_train` train, the rest test.
+        n_train: How many train.
+        plain: Row numbers for the metrics that train nothing.
+        seed: Seed of what metrics draw themselves.
+    """
+
+    rows: Array
+    n_train: int
+    plain: Array
+    seed: int
+
+
+def draw_sample(
+    row_count: int, images: int, seed: int, repeat: int = 0, repeats: int = 1
+) -> Sample:
+    """Draws the rows of one repeat from a large table.
+
+    Args:
+        row_count: Rows of the table.
+        images: Rows that train, and rows for the metrics that train nothing; half as many more
+            test. If there are fewer, all are used, two thirds of them to train.
+        seed: Seed of the draw.
+        repeat: Number of the repeat.
+        repeats: Number of repeats. Each of several draws at most half of the rows, so that they
+            differ.
+    """
+    checks.at_least("images", images, 2)
+    checks.at_least("seed", seed, 0)
+    if repeats > 1:
+        images = min(images, max(2, row_count // 2))
+    rng = np.random.default_rng(seed if repeat == 0 else [seed, repeat])
+    plain = (
+        np.arange(row_count)
+        if images >= row_count
+        else rng.choice(row_count, images, replace=False)
+    )
+    tested = images // 2
+    if images + tested <= row_count:
+        others = np.delete(np.arange(row_count), plain)
+        rows = np.concatenate([plain, rng.choice(others, tested, replace=False)])
+        n_train = images
+    else:
+        rows, n_train = rng.permutation(row_count), 2 * row_count // 3
+    return Sample(rows, n_train, plain, _seed_of(seed, repeat))
+
+
+def draw_samples(
+    row_count: int, samples: int | None, n_train: int | None, seed: int, repeats: int
+) -> list[Sample]:
+    """Draws the rows of all repeats from codes in memory, whose order says which rows train.
+
+    Args:
+        row_count: Rows of the codes.
+        samples: Rows of a repeat; `None` for all of them for one repeat, else for half of them, at
+            most 15,000.
+        n_train: Rows of the codes that train, the first ones; `None` for two thirds.
+        seed: Seed of the draws.
+        repeats: Number of repeats.
+    """
+    if samples is None:
+        samples = row_count if repeats == 1 else min(SAMPLES * 3 // 2, max(2, row_count // 2))
+    checks.at_least("samples", samples, 2)
+    samples = min(samples, row_count)
+    n_train = check_n_train(n_train, row_count) * samples // row_count
+    n_train = check_n_train(n_train, samples)
+    drawn = []
+    for repeat in range(repeats):
+        rows = np.arange(row_count)
+        if samples < row_count:
+            rng = np.random.default_rng([seed, repeat])
+            rows = rng.choice(row_count, samples, replace=False)
+        drawn.append(Sample(rows, n_train, rows, _seed_of(seed, repeat)))
+    return drawn
+
+
+def _seed_of(seed: int, repeat: int) -> int:
+    """Returns the seed of a repeat's metrics: for the first the given one, if they can take it."""
+    if repeat == 0 and seed < 2**31:
+        return seed
+    return int(np.random.default_rng([seed, repeat]).integers(2**31))
+
+
+def factors_vary(dataset: LabelledImages) -> bool:
+    """Tells whether a data set has a factor with more than one value."""
+    return dataset.factor_names is not None and _vary(dataset, np.arange(len(dataset)))
+
+
+def check_factors_vary(
+    names: Iterable[str],
+    dataset: LabelledImages,
+    images: int,
+    seed: int = 0,
+    repeats: int = 1,
+    *,
+    chosen: bool,
+    argument: str = "images",
+    stacklevel: int = 3,
+) -> tuple[str, ...]:
+    """Checks, before anything is encoded, that a factor varies where each metric looks.
+
+    Args:
+        names: Names of metrics, keys of `METRICS`.
+        dataset: The data set.
+        images: Number of images, as `draw_sample` takes it.
+        seed: Seed of their choice.
+        repeats: Number of repeats.
+        chosen: Whether the user named these metrics. If not, those that cannot be computed are left
+            out with a `MetricWarning`; if so, they are a `UsageError`.
+        argument: Name of the caller's argument that gives the number of images.
+        stacklevel: See `warnings.warn`.
+
+    Returns:
+        The names that remain.
+    """
+    names = tuple(names)
+    lost = [] if dataset.factor_names is None else _lost(names, dataset, images, seed, repeats)
+    if not lost:
+        return names
+    remedy = (
+        f"Take more images with `{argument}`"
+        if factors_vary(dataset)
+        else "Give each factor more than one value"
+    )
+    reason = (
+        f"no factor has more than one value among the {min(images, len(dataset)):,} of "
+        f"{len(dataset):,} images that are measured"
+    )
+    if chosen:
+        raise UsageError(
+            f"Cannot compute {', '.join(lost)}: {reason}. {remedy}, or choose metrics that need "
+            "no factors."
+        )
+    warnings.warn(
+        f"Left out: {', '.join(lost)}, because {reason}. {remedy}.",
+        MetricWarning,
+        stacklevel=stacklevel,
+    )
+    return tuple(name for name in names if name not in lost)
+
+
+def _lost(
+    names: Sequence[str], dataset: LabelledImages, images: int, seed: int, repeats: int
+) -> list[str]:
+    """Returns the names of the metrics for which no factor varies."""
+    kinds = {METRICS[name].takes for name in names}
+    samples = [draw_sample(len(dataset), images, seed, i, repeats) for i in range(repeats)]
+    lost = {
+        kind
+        for kind in kinds & {"labels", "split"}
+        if not all(_vary(dataset, _rows(kind, sample)) for sample in samples)
+    }
+    if "sampler" in kinds and not factors_vary(dataset):
+        lost.add("sampler")
+    return [name for name in names if METRICS[name].takes in lost]
+
+
+def _rows(kind: str, sample: Sample) -> Array:
+    return sample.rows[: sample.n_train] if kind == "split" else sample.plain
+
+
+def _vary(dataset: LabelledImages, rows: Array) -> bool:
+    if len(rows) < 2:
+        return False
+    factors = dataset.factors(rows)
+    return bool((factors != factors[0]).any())

@@ -1,0 +1,318 @@
+"""Where the metrics that choose factors themselves get their codes from."""
+
+import abc
+import math
+from collections.abc import Callable, Iterable
+from typing import Protocol
+
+import numpy as np
+
+from keras_devae import checks
+from keras_devae.errors import UsageError
+from keras_devae.metrics.arrays import check_codes
+from keras_devae.metrics.labelled import LabelledCodes, check_labelled
+
+
+class LabelledImages(Protocol):
+    """A data set with factors, such as `keras_devae.data.Dataset`."""
+
+    name: str
+    factor_names: tuple[str, ...] | None
+
+    def __len__(self) -> int: ...
+
+    def images(self, indices) -> np.ndarray:
+        """Returns images `(n, height, width, channels)` by row number."""
+
+    def factors(self, indices) -> np.ndarray:
+        """Returns whole-number factors `(n, f)` by row number."""
+
+
+class FactorIndex(abc.ABC):
+    """Finds rows of a labelled table that share the value of a factor.
+
+    Args:
+        row_count: Rows of the table.
+        factor_count: Number of factors.
+    """
+
+    def __init__(self, row_count: int, factor_count: int):
+        self.row_count, self.factor_count = row_count, factor_count
+
+    def draw(self, rng: np.random.Generator, shape) -> np.ndarray:
+        """Draws rows uniformly, with repetition."""
+        return rng.integers(self.row_count, size=shape)
+
+    def draw_sharing(
+        self, rng: np.random.Generator, rows: np.ndarray, factors: np.ndarray, count: int
+    ) -> np.ndarray:
+        """Draws, for each row, others that share the value of one factor with it.
+
+        Args:
+            rng: The source of randomness.
+            rows: `(m,)` row numbers.
+            factors: `(m,)` numbers of the factor that each of them shares.
+            count: Rows to draw for each.
+
+        Returns:
+            Int64 array `(m, count)`, with repetition; the rows themselves may be among them.
+        """
+        drawn = np.empty((len(rows), count), np.int64)
+        for factor in range(self.factor_count):
+            chosen = np.flatnonzero(factors == factor)
+            drawn[chosen] = self._draw_sharing(rng, rows[chosen], factor, count)
+        return drawn
+
+    @abc.abstractmethod
+    def _draw_sharing(self, rng, rows, factor, count):
+        """Does the same for rows that all share one factor."""
+
+
+class TableIndex(FactorIndex):
+    """The index of any table: it may lack combinations of factors, or have some several times.
+
+    Args:
+        factors: `(n, f)` int64 factors.
+    """
+
+    def __init__(self, factors: np.ndarray):
+        super().__init__(*factors.shape)
+        self._columns = [_IndexedColumn(column) for column in factors.T]
+
+    def _draw_sharing(self, rng, rows, factor, count):
+        return self._columns[factor].draw_sharing(rng, rows, count)
+
+
+class GridIndex(FactorIndex):
+    """The index of a table that lists all combinations of factors in C order.
+
+    Args:
+        sizes: Number of values of each factor.
+    """
+
+    def __init__(self, sizes: tuple[int, ...]):
+        super().__init__(math.prod(sizes), len(sizes))
+        self._sizes = sizes
+        self._strides = [math.prod(sizes[i + 1 :]) for i in range(len(sizes))]
+
+    def _draw_sharing(self, rng, rows, factor, count):
+        size, stride = self._sizes[factor], self._strides[factor]
+        drawn = self.draw(rng, (len(rows), count))
+        # All of a row drawn at random stays, but for the one factor.
+        drawn += ((rows // stride % size)[:, None] - drawn // stride % size) * stride
+        return drawn
+
+
+def factor_index(factors: np.ndarray) -> FactorIndex:
+    """Makes the index of a table: that of a grid costs nothing, where it is one.
+
+    Args:
+        factors: `(n, f)` int64 factors.
+    """
+    sizes = tuple(int(largest) + 1 for largest in factors.max(axis=0))
+    if factors.min() == 0 and math.prod(sizes) == len(factors) and _is_grid(factors, sizes):
+        return GridIndex(sizes)
+    return TableIndex(factors)
+
+
+def _is_grid(factors, sizes):
+    for axis, size in enumerate(sizes):
+        values = np.arange(size).reshape((-1,) + (1,) * (len(sizes) - axis - 1))
+        if not np.array_equal(factors[:, axis].reshape(sizes), np.broadcast_to(values, sizes)):
+            return False
+    return True
+
+
+class Sampler(abc.ABC):
+    """A labelled table whose codes can be asked for by row number.
+
+    Args:
+        labelled: Checked factors.
+        index: Their `FactorIndex` where it is there already, or `None`.
+
+    Attributes:
+        index: The `FactorIndex` of the factors that vary.
+        names: Their names.
+        settings: What every result records of its data.
+    """
+
+    def __init__(self, labelled: LabelledCodes, index: FactorIndex | None = None):
+        self.index = index or factor_index(labelled.factors)
+        self.names = labelled.names
+        # How many codes there are is not known before the first of them is asked for.
+        self.settings = {k: v for k, v in labelled.settings.items() if k != "code_count"}
+
+    def prepare(self, rows: np.ndarray) -> None:
+        """Learns which rows will be asked for, so that they can be made ready in one pass."""
+        del rows
+
+    @abc.abstractmethod
+    def codes_of(self, rows: np.ndarray) -> np.ndarray:
+        """Returns the codes `(..., d)` of row numbers of any shape."""
+
+    def columns_of(self, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
+        """Returns some of the codes, code by code, `(len(columns), ...)`."""
+        return np.moveaxis(self.codes_of(rows)[..., columns], -1, 0)
+
+
+class CodeTable(Sampler):
+    """Codes of a labelled table, complete or not.
+
+    Args:
+        codes: `(n, d)` codes.
+        factors: `(n, f)` whole-number factors.
+        factor_names: A name for each factor; `None` for `factor_0`, `factor_1`, ...
+
+    Raises:
+        UsageError: If the arrays are malformed, not finite or of different lengths, or no factor
+            varies.
+    """
+
+    def __init__(
+        self,
+        codes: np.ndarray,
+        factors: np.ndarray,
+        factor_names: Iterable[str] | None = None,
+    ):
+        labelled = check_labelled(codes, factors, factor_names, as_given=True)
+        super().__init__(labelled)
+        self._codes = labelled.codes
+        self._columns = {}
+
+    def codes_of(self, rows):
+        """Returns the codes `(..., d)` of row numbers of any shape."""
+        return self._codes[rows]
+
+    def columns_of(self, rows, columns):
+        """Returns some of the codes, code by code, `(len(columns), ...)`."""
+        for column in columns:
+            if column not in self._columns:
+                # Drawn from side by side, a column stays in the processor's cache.
+                self._columns[column] = np.ascontiguousarray(self._codes[:, column])
+        return np.stack([self._columns[column][rows] for column in columns])
+
+
+class EncodedDataset(Sampler):
+    """A data set with factors, each image of which is encoded when it is first asked for.
+
+    Args:
+        dataset: Data set with factors, e.g. from `keras_devae.data.load`.
+        encode: Function of images `(n, height, width, channels)` to codes `(n, d)`, e.g.
+            `model.encode`.
+        chunk: Images encoded at a time; default 1,024.
+
+    Raises:
+        UsageError: If the data set has no factors, or none that varies; if an argument is of
+            another kind; or, when codes are asked for, if there is not one row of them an image.
+    """
+
+    def __init__(
+        self,
+        dataset: LabelledImages,
+        encode: Callable[[np.ndarray], np.ndarray],
+        chunk: int = 1024,
+    ):
+        if not callable(encode):
+            raise UsageError(
+                "`encode` must be a function of images that returns codes (n, d), e.g. "
+                f"`model.encode`. Received: a value of type {type(encode).__name__}."
+            )
+        checks.at_least("chunk", chunk, 1)
+        super().__init__(label_rows(dataset))
+        self._dataset, self._encode, self._chunk = dataset, encode, chunk
+        self._places = np.full(len(dataset), -1)
+        self._codes = None
+
+    def prepare(self, rows):
+        """Encodes the rows that are not yet."""
+        new = np.unique(rows)
+        new = new[self._places[new] < 0]
+        chunks = (new[start : start + self._chunk] for start in range(0, len(new), self._chunk))
+        parts = [self._encoded(chunk) for chunk in chunks]
+        if not parts:
+            return
+        known = 0 if self._codes is None else len(self._codes)
+        parts = parts if self._codes is None else [self._codes, *parts]
+        widths = sorted({part.shape[1] for part in parts})
+        if len(widths) > 1:
+            raise UsageError(
+                "`encode` must return the same number of codes for all images. Received: "
+                f"{' and '.join(map(str, widths))}."
+            )
+        self._places[new] = np.arange(known, known + len(new))
+        self._codes = np.concatenate(parts)
+
+    def _encoded(self, rows):
+        codes = check_codes(self._encode(self._dataset.images(rows)), "encode(images)")
+        if len(codes) != len(rows):
+            raise UsageError(
+                f"`encode` must return one row of codes an image. Received: {len(codes)} rows for "
+                f"{len(rows)} images."
+            )
+        return codes
+
+    def codes_of(self, rows):
+        """Returns the codes `(..., d)` of row numbers of any shape."""
+        self.prepare(rows)
+        return self._codes[self._places[rows]]
+
+
+def as_sampler(sampler: Sampler | np.ndarray, factors: np.ndarray | None) -> Sampler:
+    """Makes a `CodeTable` of codes and factors, and leaves a `Sampler` as it is.
+
+    Raises:
+        UsageError: If it is neither.
+    """
+    if isinstance(sampler, Sampler) and factors is None:
+        return sampler
+    if isinstance(sampler, Sampler) or factors is None:
+        raise UsageError(
+            "Pass codes and factors, or a `CodeTable` of them, or an `EncodedDataset` of a data "
+            f"set and a function that encodes its images. Received: {type(sampler).__name__} and "
+            f"{type(factors).__name__}."
+        )
+    return CodeTable(sampler, factors)
+
+
+def label_rows(dataset: LabelledImages) -> LabelledCodes:
+    """Returns the factors of all rows of a data set, with row numbers in place of codes.
+
+    Args:
+        dataset: Data set with factors.
+
+    Raises:
+        UsageError: If it has no factors, or none that varies.
+    """
+    if not hasattr(dataset, "factor_names") or not callable(getattr(dataset, "factors", None)):
+        raise UsageError(
+            "`dataset` must be a data set with factors, e.g. from `keras_devae.data.load`. "
+            f"Received: a value of type {type(dataset).__name__}; of arrays make one with "
+            "`keras_devae.data.from_arrays`."
+        )
+    if dataset.factor_names is None:
+        raise UsageError(
+            f"The data set {dataset.name!r} has no ground-truth factors to choose from."
+        )
+    rows = np.arange(len(dataset))
+    return check_labelled(rows[:, None], dataset.factors(rows), dataset.factor_names, stacklevel=4)
+
+
+class _IndexedColumn:
+    """The rows of a table ordered by one factor."""
+
+    def __init__(self, column):
+        low, high = column.min(), column.max()
+        # Sorting short integers takes a fraction of the time.
+        span = int(high) - int(low)
+        if span < np.iinfo(np.uint16).max:
+            self._labels = (column - low).astype(np.min_scalar_type(span))
+        else:
+            self._labels = np.unique(column, return_inverse=True)[1]
+        self._order = np.argsort(self._labels, kind="stable")
+        self._counts = np.bincount(self._labels)
+        self._starts = np.cumsum(self._counts) - self._counts
+
+    def draw_sharing(self, rng, rows, count):
+        labels = self._labels[rows][:, None]
+        places = (rng.random((len(rows), count)) * self._counts[labels]).astype(np.int64)
+        return self._order[self._starts[labels] + places]

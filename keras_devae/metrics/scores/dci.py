@@ -1,0 +1,128 @@
+"""Disentanglement, completeness and informativeness, from the importances of boosted trees."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from keras_devae import checks
+from keras_devae.checks import Array, one_of
+from keras_devae.metrics.arguments import MOST_SEED_OF_A_FIT, check_seed
+from keras_devae.metrics.base import Metric, Number, Score
+from keras_devae.metrics.estimators.importance import importance_scores
+from keras_devae.metrics.labelled import Split, check_labelled, per_factor, split_rows
+
+if TYPE_CHECKING:
+    from keras_devae.metrics.estimators.boosting import Boosted
+
+#: Predictor -> the distributions that compute it.
+PREDICTORS = {
+    "gradient_boosting": ("scikit-learn",),
+    "lightgbm": ("scikit-learn", "lightgbm"),
+}
+
+METRIC = Metric(
+    "dci",
+    takes="split",
+    description="disentanglement, completeness, informativeness (Eastwood and Williams 2018)",
+    numbers={
+        "disentanglement": Number(
+            "1 if each latent matters for one factor only.", title="DCI disentanglement"
+        ),
+        "completeness": Number("1 if each factor is predicted from one latent only."),
+        "informativeness_train": Number(
+            "Accuracy of predicting the factors from the codes, on the images that the predictor "
+            "was fitted to."
+        ),
+        "informativeness_test": Number(
+            "Accuracy of predicting the factors from the codes, on other images. Higher: the codes "
+            "hold more of the factors, in whatever form."
+        ),
+    },
+    fast={"predictor": "lightgbm"},
+    per_factor="completeness",
+    takes_workers=True,
+    place=40,
+)
+
+
+def dci(
+    codes: Array,
+    factors: Array,
+    *,
+    predictor: str = "gradient_boosting",
+    n_train: int | None = None,
+    factor_names: Iterable[str] | None = None,
+    seed: int = 0,
+    workers: int | None = None,
+) -> Score:
+    """Disentanglement, completeness, informativeness (Eastwood and Williams 2018).
+
+    As computed by disentanglement_lib: boosted trees predict each factor from all codes. How
+    important each code was to each factor gives disentanglement (a code is important to one factor
+    only) and completeness (a factor has one important code), weighted by importance.
+    Informativeness is the accuracy of the predictions; the paper's is an error.
+
+    `"gradient_boosting"` is scikit-learn's `GradientBoostingClassifier()` with `random_state=seed`,
+    its trees grown in parallel. With 10,000 training rows it takes about a second for each value of
+    each factor and processor. `"lightgbm"` is about 40 times as fast; on the reference cases of
+    the tests it differs by at most 0.02 in disentanglement and 0.03 in completeness. On a trained
+    model, none of whose codes was pure, its disentanglement was 0.04 higher.
+
+    Constant codes are left out and count neither as codes nor in the base of completeness:
+    appending some changes nothing. Where every code is constant, disentanglement and completeness
+    are 0 and informativeness is the share of the most frequent value. With one factor each
+    important code has disentanglement 1; with one code each factor has completeness 1.
+
+    Args:
+        codes: `(n, d)` codes, usually posterior means. Trees compare them in float32.
+        factors: `(n, f)` whole-number factors.
+        predictor: `"gradient_boosting"` (default) or `"lightgbm"`.
+        n_train: Number of rows that train, the first ones; `None` for two thirds.
+        factor_names: A name for each factor; `None` for `factor_0`, `factor_1`, ...
+        seed: Seed of the predictor, from 0 to 2^32 - 1.
+        workers: Number of threads; `None` for as many as there are usable processors, or one with
+            LightGBM, whose threads wait for each other where others work too. The result does not
+            depend on it.
+
+    Returns:
+        `dci.disentanglement`, `dci.completeness`, `dci.informativeness_train`,
+        `dci.informativeness_test`. `details`: `importance_matrix` `(d, varying factors)` and
+        `per_code` as lists, `per_factor`, `informativeness_train` and `informativeness_test` by
+        factor name, `constant_codes`. `settings`: `predictor`, `n_train`, `seed`, and what every
+        metric records.
+
+    Raises:
+        UsageError: If the arrays are malformed, not finite or of different lengths, if no factor
+            varies, a setting is wrong, or LightGBM is asked for and not installed.
+    """
+    libraries = PREDICTORS[one_of("predictor", predictor, PREDICTORS)]
+    check_seed(seed, MOST_SEED_OF_A_FIT)
+    if workers is not None:
+        checks.at_least("workers", workers, 1)
+    split = split_rows(check_labelled(codes, factors, factor_names), n_train)
+    varying = np.delete(np.arange(split.train_codes.shape[1]), split.constant_codes)
+    # Trees need a code, if only one that tells nothing.
+    used = varying if len(varying) else [0]
+    fitted = split._replace(
+        train_codes=split.train_codes[:, used], test_codes=split.test_codes[:, used]
+    )
+    boosted = _boosted(predictor, fitted, seed, workers)
+    matrix = np.zeros((split.train_codes.shape[1], len(split.names)))
+    matrix[used] = boosted.importances
+    values, details = importance_scores(matrix, split.names, split.constant_codes)
+    values["informativeness_train"] = boosted.train_accuracies.mean()
+    values["informativeness_test"] = boosted.test_accuracies.mean()
+    details["informativeness_train"] = per_factor(split.names, boosted.train_accuracies)
+    details["informativeness_test"] = per_factor(split.names, boosted.test_accuracies)
+    settings = {"predictor": predictor, "seed": seed, **split.settings}
+    return METRIC.score(values, details, settings, libraries)
+
+
+def _boosted(predictor: str, split: Split, seed: int, workers: int | None) -> Boosted:
+    from keras_devae.metrics.estimators.boosting import boost, boost_with_lightgbm
+
+    chosen = boost if predictor == "gradient_boosting" else boost_with_lightgbm
+    return chosen(split, seed, workers)

@@ -1,0 +1,204 @@
+"""The KL divergence of the posterior, taken apart over the aggregate posterior."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from keras_devae import checks
+from keras_devae.checks import Array
+from keras_devae.metrics.arguments import check_rows_drawn, check_seed
+from keras_devae.metrics.base import Metric, Number, Score
+from keras_devae.metrics.estimators.posterior import check_posterior, kl_per_dimension
+from keras_devae.metrics.labelled import find_constant_codes
+from keras_devae.metrics.metric_warnings import caution_of_few
+
+# Beyond these the squares of the terms may not be finite in float64. No decoder can use such z.
+# Densities are computed for this many pairs of a draw and a posterior at a time: a cache's worth.
+PAIRS = 2**17
+
+METRIC = Metric(
+    "elbo_decomposition",
+    takes="elbo",
+    description="the KL divergence as mutual information, total correlation and dimension-wise KL",
+    numbers={
+        "kl": Number("Nats of the code in all, on the images decomposed here.", unit="nats"),
+        "mutual_information": Number(
+            "The part of these nats that tells images apart, at most the logarithm of their "
+            "number.",
+            unit="nats",
+        ),
+        "total_correlation": Number(
+            "The part that the latents share. Lower: they are more independent.",
+            unit="nats",
+            lower_is_better=True,
+        ),
+        "dimension_wise_kl": Number(
+            "The part by which single latents differ from the prior, whatever the image.",
+            unit="nats",
+        ),
+        "kl_sampled": Number(
+            "The sum of these three parts; near the exact number if the sample was large enough.",
+            unit="nats",
+        ),
+        "elbo": Number(
+            "Lower bound of the images' log-likelihood, in nats per image. Higher is better.",
+            title="ELBO",
+            unit="nats",
+        ),
+    },
+    fast={"evaluated": 500},
+    fast_rows=2000,
+    place=160,
+)
+
+
+def elbo_decomposition(
+    z_mean: Array,
+    z_log_var: Array,
+    *,
+    samples: int = 1,
+    evaluated: int = 2000,
+    negative_log_likelihood: float | None = None,
+    dataset_size: int | None = None,
+    seed: int = 0,
+) -> Score:
+    """Index-code information, total correlation and dimension-wise KL (Chen et al. 2018).
+
+    `KL(q(z|x) || p(z)) = I(x; z) + KL(q(z) || prod q(z_j)) + sum KL(q(z_j) || p(z_j))` in the mean
+    over data, for diagonal Gaussian posteriors and a standard normal prior. q(z) is the mean of the
+    n posteriors given: exact for these images, with neither a minibatch estimator nor its
+    constants. The expectations are over draws of z. The three sum to `kl_sampled` by construction,
+    and to `kl`, which is analytic, but for the error of the draws; near 0 each of them can come out
+    slightly negative.
+
+    The information is at most log(n), whatever the model knows: of more images it is more. In many
+    informative dimensions n posteriors do not overlap, and the total correlation is then what the
+    information leaves of the sum.
+
+    The time grows with evaluated x samples x n x d: about 1 s for 2000 draws, 10,000 posteriors and
+    10 dimensions, 1 minute for 1024 dimensions; memory grows with n x d only.
+
+    Posteriors that are the same for all images are named in a `MetricWarning`; they have no
+    information.
+
+    Args:
+        z_mean: Posterior means `(n, d)`, up to 10^30.
+        z_log_var: Logarithms of the posterior variances `(n, d)`, between -100 and 100.
+        samples: Draws of z from each evaluated posterior.
+        evaluated: Number of posteriors drawn from, at random without repetition, at most n. All n
+            make up q(z).
+        negative_log_likelihood: Mean reconstruction loss of these images, in nats, or `None`.
+        dataset_size: Number of images in the data set that the n are from, to be recorded.
+        seed: Seed of the draws.
+
+    Returns:
+        `elbo_decomposition.kl`, `.mutual_information`, `.total_correlation`,
+        `.dimension_wise_kl`, `.kl_sampled`, in nats, and, with a negative log-likelihood,
+        `.elbo`, minus the sum of it and `kl`. `details`: `dimension_wise_kl`, `kl`, lists of d;
+        `standard_errors` of the sampled terms, which do not cover the choice of the n images;
+        `mutual_information_bound`, log(n). `settings`: `samples`, `evaluated`,
+        `negative_log_likelihood`, `dataset_size`, `sample_count`, `code_count`, `seed`, and what
+        every metric records.
+
+    Raises:
+        UsageError: If the arrays are not finite matrices of one shape, or are beyond those limits;
+            if a number is not a positive integer; if the data set is smaller than n; if the
+            negative log-likelihood is not finite.
+    """
+    z_mean, z_log_var = check_posterior(z_mean, z_log_var)
+    samples = int(checks.at_least("samples", samples, 1))
+    evaluated = int(checks.at_least("evaluated", evaluated, 1))
+    if dataset_size is not None:
+        dataset_size = int(checks.at_least("dataset_size", dataset_size, len(z_mean)))
+    drawn = samples * min(evaluated, len(z_mean)) * z_mean.shape[1]
+    check_rows_drawn(drawn, "`samples` and `evaluated`")
+    check_seed(seed)
+    caution_of_few(len(z_mean))
+    divergences = kl_per_dimension(z_mean, z_log_var)
+    # A dimension carries nothing only if both numbers of its posterior are always the same.
+    fixed_mean = np.all(z_mean == z_mean[0], axis=0)
+    find_constant_codes(np.where(fixed_mean, z_log_var, z_mean))
+    random = np.random.default_rng(seed)
+    rows = random.permutation(len(z_mean))[:evaluated]
+    terms, by_dimension = _terms(z_mean, z_log_var, rows, samples, random)
+    values = {"kl": divergences.sum(), **{name: term.mean() for name, term in terms.items()}}
+    if negative_log_likelihood is not None:
+        negative_log_likelihood = checks.finite("negative_log_likelihood", negative_log_likelihood)
+        values["elbo"] = -(negative_log_likelihood + values["kl"])
+    details = {
+        "kl": divergences.tolist(),
+        "dimension_wise_kl": by_dimension.tolist(),
+        "standard_errors": {
+            name: float(term.std() / math.sqrt(len(term))) for name, term in terms.items()
+        },
+        "mutual_information_bound": math.log(len(z_mean)),
+    }
+    settings = {
+        "samples": samples,
+        "evaluated": len(rows),
+        "negative_log_likelihood": negative_log_likelihood,
+        "dataset_size": dataset_size,
+        "sample_count": len(z_mean),
+        "code_count": z_mean.shape[1],
+        "seed": seed,
+    }
+    return METRIC.score(values, details, settings)
+
+
+def _terms(z_mean, z_log_var, rows, samples, random):
+    """The sampled terms, a value a draw, and the mean dimension-wise KL by dimension."""
+    draws = [_log_densities(z_mean, z_log_var, rows, random) for _ in range(samples)]
+    of_posterior, of_aggregate, of_marginals, of_prior = (
+        np.concatenate(parts) for parts in zip(*draws, strict=True)
+    )
+    terms = {
+        "mutual_information": of_posterior - of_aggregate,
+        "total_correlation": of_aggregate - of_marginals.sum(axis=1),
+        "dimension_wise_kl": (of_marginals - of_prior).sum(axis=1),
+        "kl_sampled": of_posterior - of_prior.sum(axis=1),
+    }
+    return terms, (of_marginals - of_prior).mean(axis=0)
+
+
+def _log_densities(z_mean, z_log_var, rows, random):
+    """Log-densities of a draw from the posterior of each of the rows.
+
+    Under its posterior `(rows,)`, under the aggregate `(rows,)`, and by dimension under the
+    aggregate's marginals and the prior `(rows, d)`.
+    """
+    noise = random.normal(size=(len(rows), z_mean.shape[1]))
+    z = z_mean[rows] + np.exp(0.5 * z_log_var[rows]) * noise
+    constant = -0.5 * math.log(2 * math.pi)
+    # Not the noise itself, of which adding a large mean leaves less.
+    deviations = (z - z_mean[rows]) * np.exp(-0.5 * z_log_var[rows])
+    of_posterior = (constant - 0.5 * (np.square(deviations) + z_log_var[rows])).sum(axis=1)
+    of_aggregate, of_marginals = np.empty(len(rows)), np.empty_like(z)
+    # A row a dimension: each is read as a whole.
+    means = np.ascontiguousarray(z_mean.T)
+    precisions = np.exp(-0.5 * np.ascontiguousarray(z_log_var.T))
+    offsets = constant + np.log(precisions)
+    step = max(1, PAIRS // len(z_mean))
+    for start in range(0, len(rows), step):
+        chunk = slice(start, start + step)
+        joint = np.zeros((len(z[chunk]), len(z_mean)))
+        densities = np.empty_like(joint)
+        for j, (mean, precision, offset) in enumerate(zip(means, precisions, offsets, strict=True)):
+            np.subtract(z[chunk, j, None], mean, out=densities)
+            densities *= precision
+            np.square(densities, out=densities)
+            densities *= -0.5
+            densities += offset
+            joint += densities
+            of_marginals[chunk, j] = _log_mean(densities)
+        of_aggregate[chunk] = _log_mean(joint)
+    return of_posterior, of_aggregate, of_marginals, constant - 0.5 * np.square(z)
+
+
+def _log_mean(log_values):
+    """Logarithm of the mean over the last axis of what the logarithms are of; overwrites them."""
+    largest = log_values.max(axis=1, keepdims=True)
+    log_values -= largest
+    np.exp(log_values, out=log_values)
+    return largest[:, 0] + np.log(log_values.mean(axis=1))

@@ -1,0 +1,254 @@
+"""The FactorVAE metric: which code varies least where a factor is held."""
+
+from __future__ import annotations
+
+import warnings
+from typing import NamedTuple
+
+import numpy as np
+
+from keras_devae import checks
+from keras_devae.checks import Array
+from keras_devae.metrics.arguments import check_rows_drawn, check_seed
+from keras_devae.metrics.base import Metric, Number, Score
+from keras_devae.metrics.estimators.scaling import unit_scaled
+from keras_devae.metrics.labelled import per_factor
+from keras_devae.metrics.metric_warnings import MetricWarning
+from keras_devae.metrics.samplers import FactorIndex, Sampler, as_sampler
+
+# Codes gathered at a time.
+CHUNK = 200_000
+# Codes are limited to so many deviations, so that their squares are finite.
+FARTHEST = 1e100
+
+METRIC = Metric(
+    "factor_vae_score",
+    takes="sampler",
+    description=(
+        "accuracy of telling the held factor from the least varying code (Kim and Mnih 2018)"
+    ),
+    numbers={
+        "score": Number(
+            "How often the factor that was held still is recognised by the latent that varies "
+            "least. Higher is better; chance is one over the number of factors.",
+            title="FactorVAE score",
+        ),
+        "train_accuracy": Number(
+            "The same on the votes that the classifier was made of; if it is well above the score, "
+            "there were too few votes."
+        ),
+        "active_codes": Number("Number of latents that vary enough to take part in the votes."),
+    },
+    fast={"n_train": 1000, "n_test": 1000},
+    place=20,
+)
+
+
+class FactorVAERows(NamedTuple):
+    """The rows of a table that the metric looks at.
+
+    Attributes:
+        variance: `(n_variance,)` rows that the variance of each code is estimated from.
+        factors: `(votes,)` the factor that each vote holds.
+        votes: `(votes, batch_size)` rows that share the value of that factor.
+    """
+
+    variance: Array
+    factors: Array
+    votes: Array
+
+
+def factor_vae_rows(
+    index: FactorIndex,
+    *,
+    n_train: int = 10_000,
+    n_test: int = 5_000,
+    n_variance: int = 10_000,
+    batch_size: int = 64,
+    seed: int = 0,
+) -> FactorVAERows:
+    """Draws the rows of the metric; the arguments are those of `factor_vae_score`."""
+    rng = np.random.default_rng(seed)
+    variance = index.draw(rng, n_variance)
+    factors = rng.integers(index.factor_count, size=n_train + n_test)
+    first = index.draw(rng, len(factors))
+    return FactorVAERows(variance, factors, index.draw_sharing(rng, first, factors, batch_size))
+
+
+def factor_vae_score(
+    sampler: Sampler | Array,
+    factors: Array | None = None,
+    *,
+    n_train: int = 10_000,
+    n_test: int = 5_000,
+    n_variance: int = 10_000,
+    batch_size: int = 64,
+    threshold: float = 0.05,
+    seed: int = 0,
+) -> Score:
+    """Accuracy of telling the held factor from the code that varies least (Kim and Mnih 2018).
+
+    A vote is a batch of samples that share the value of one factor, drawn at random. The code whose
+    variance over the batch, divided by its variance over the data, is smallest votes for that
+    factor; a majority-vote classifier is counted from the training votes. Chance is one over the
+    number of factors.
+
+    Codes whose standard deviation over the data is below the threshold do not vote, as in the
+    published study's configuration. The code of disentanglement_lib has a default threshold of 0,
+    with which a constant code divides 0 by 0 and wins every vote. Where no code is left, the score
+    is 0. A constant code never votes, whatever the threshold. Constant factors are left out with a
+    `MetricWarning`.
+
+    Args:
+        sampler: A `CodeTable` or an `EncodedDataset`; or codes `(n, d)`, with their factors.
+        factors: `(n, f)` whole-number factors, where codes are given; they make a `CodeTable`.
+        n_train: Votes that the classifier is made of; default 10,000.
+        n_test: Votes that it is tested on; default 5,000.
+        n_variance: Samples for the variance over the data, at least 2; default 10,000.
+        batch_size: Samples a vote, at least 2; default 64.
+        threshold: Standard deviation below which a code is left out; default 0.05.
+        seed: Seed of everything drawn; default 0.
+
+    Returns:
+        `factor_vae_score.score` (accuracy on the test votes, in `[0, 1]`),
+        `factor_vae_score.train_accuracy`, `factor_vae_score.active_codes` (how many vote).
+        `details`: `per_factor` (test accuracy by factor; a factor without test votes is left out),
+        `train_votes` and `test_votes` `(factors, d)`, `active` (indices of codes),
+        `standard_deviations` `(d,)`. `settings`: all arguments, and what every metric records.
+
+    Raises:
+        UsageError: If a count, the threshold or the seed is out of range, or a code is not finite.
+    """
+    _check(n_train, n_test, n_variance, batch_size, threshold)
+    check_seed(seed)
+    counts = {
+        "n_train": n_train,
+        "n_test": n_test,
+        "n_variance": n_variance,
+        "batch_size": batch_size,
+    }
+    sampler = as_sampler(sampler, factors)
+    rows = factor_vae_rows(sampler.index, **counts, seed=seed)
+    sampler.prepare(np.concatenate([rows.variance, rows.votes.ravel()]))
+    of_scaled, exponents = standard_deviations(sampler.codes_of(rows.variance))
+    deviations = np.ldexp(of_scaled, exponents)
+    active = np.flatnonzero((deviations >= threshold) & (of_scaled > 0))
+    shape = (sampler.index.factor_count, len(deviations))
+    votes = np.zeros((2, *shape), np.int64)
+    if not len(active):
+        message = (
+            "No code takes part in the votes: none has a standard deviation of at least "
+            f"{threshold:g}, and factor_vae_score is 0."
+        )
+        warnings.warn(message, MetricWarning, stacklevel=2)
+    else:
+        scales = of_scaled[active], exponents[active]
+        ballots = active[_least_varying(sampler, rows.votes, active, *scales)]
+        is_test = np.arange(len(ballots)) >= n_train
+        np.add.at(votes, (is_test.astype(int), rows.factors, ballots), 1)
+    accuracies = vote_accuracies(*votes)
+    values = {
+        "score": accuracies[1],
+        "train_accuracy": accuracies[0],
+        "active_codes": len(active),
+    }
+    details = {
+        "per_factor": _per_factor(sampler.names, *votes),
+        "train_votes": votes[0].tolist(),
+        "test_votes": votes[1].tolist(),
+        "active": active.tolist(),
+        "standard_deviations": deviations.tolist(),
+    }
+    settings = {
+        **counts,
+        "threshold": float(threshold),
+        "seed": seed,
+        "code_count": len(deviations),
+        **sampler.settings,
+    }
+    return METRIC.score(values, details, settings)
+
+
+def standard_deviations(codes: Array) -> tuple[Array, Array]:
+    """Returns the standard deviation of each code, with the divisor n - 1, in two parts.
+
+    Args:
+        codes: `(n, d)` finite codes of any size.
+
+    Returns:
+        The deviations `(d,)` of the codes divided by powers of two, 0 for a constant code, and the
+        exponents of those `(d,)`.
+    """
+    scaled, exponents = unit_scaled(codes)
+    # That of a constant would be above 0 where its mean is rounded.
+    varies = np.any(scaled != scaled[0], axis=0)
+    return np.where(varies, scaled.std(axis=0, ddof=1), 0.0), exponents
+
+
+def vote_accuracies(train_votes: Array, test_votes: Array) -> tuple[float, float]:
+    """Returns the accuracy of the majority-vote classifier on training and test votes.
+
+    Args:
+        train_votes: `(factors, d)` counts of votes for each code while each factor was held.
+        test_votes: The same of the test votes.
+
+    Returns:
+        Pair of accuracies; 0 where there are no votes.
+    """
+    factor_of_code = train_votes.argmax(axis=0)
+    codes = np.arange(train_votes.shape[1])
+    train, test = (
+        float(votes[factor_of_code, codes].sum() / max(1, votes.sum()))
+        for votes in (train_votes, test_votes)
+    )
+    return train, test
+
+
+def least_varying(batches: Array, deviations: Array, exponents: Array | int = 0) -> Array:
+    """Returns the code that varies least within each batch.
+
+    Args:
+        batches: `(d, votes, batch_size)` codes.
+        deviations: `(d,)` standard deviations over the data, above 0, of the codes divided by
+            powers of two.
+        exponents: `(d,)` exponents of those; default 0.
+
+    Returns:
+        Int64 array `(votes,)` of indices of codes.
+    """
+    # NumPy's ldexp of small floats keeps their dtype, whose range is too small.
+    batches = np.asarray(batches, np.float64)
+    with np.errstate(over="ignore"):
+        normalized = np.ldexp(batches, -np.reshape(exponents, (-1, 1, 1)))
+        normalized /= deviations[:, None, None]
+    np.clip(normalized, -FARTHEST, FARTHEST, out=normalized)
+    normalized -= normalized.mean(axis=2, keepdims=True)
+    return np.einsum("dvb,dvb->dv", normalized, normalized).argmin(axis=0)
+
+
+def _least_varying(sampler, rows, active, deviations, exponents):
+    size = max(1, CHUNK // (rows.shape[1] * len(active)))
+    parts = [
+        least_varying(sampler.columns_of(rows[start : start + size], active), deviations, exponents)
+        for start in range(0, len(rows), size)
+    ]
+    return np.concatenate(parts)
+
+
+def _per_factor(names, train_votes, test_votes):
+    factor_of_code = train_votes.argmax(axis=0)
+    is_right = factor_of_code == np.arange(len(names))[:, None]
+    totals = test_votes.sum(axis=1)
+    voted = np.flatnonzero(totals)
+    accuracies = (test_votes * is_right).sum(axis=1)[voted] / totals[voted]
+    return per_factor([names[i] for i in voted], accuracies)
+
+
+def _check(n_train, n_test, n_variance, batch_size, threshold):
+    checks.at_least("n_train", n_train, 1)
+    checks.at_least("n_test", n_test, 1)
+    checks.at_least("n_variance", n_variance, 2)
+    checks.at_least("batch_size", batch_size, 2)
+    checks.finite_at_least("threshold", threshold, 0)
+    check_rows_drawn(n_variance, "`n_variance`")
+    check_rows_drawn((n_train + n_test) * batch_size, "`n_train`, `n_test` and `batch_size`")

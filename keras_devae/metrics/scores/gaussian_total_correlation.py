@@ -1,0 +1,78 @@
+"""The total correlation of a Gaussian with the covariance of the codes."""
+
+from __future__ import annotations
+
+import warnings
+
+import numpy as np
+
+from keras_devae.checks import Array
+from keras_devae.metrics.arguments import check_recorded_seed
+from keras_devae.metrics.arrays import check_codes
+from keras_devae.metrics.base import Metric, Number, Score
+from keras_devae.metrics.estimators.gaussian import (
+    correlation_eigenvalues,
+    least_eigenvalue,
+    total_correlation,
+)
+from keras_devae.metrics.estimators.scaling import standardized
+from keras_devae.metrics.labelled import find_constant_codes
+from keras_devae.metrics.metric_warnings import MetricWarning, caution_of_few
+
+METRIC = Metric(
+    "gaussian_total_correlation",
+    takes="codes",
+    description="total correlation of a Gaussian fitted to the codes",
+    numbers={
+        "score": Number(
+            "Nats that the latents share, if they were Gaussian. 0: they are uncorrelated.",
+            unit="nats",
+            lower_is_better=True,
+        )
+    },
+    place=110,
+)
+
+
+def gaussian_total_correlation(codes: Array, *, seed: int | None = None) -> Score:
+    """Total correlation of a Gaussian with the codes' covariance (Locatello et al. 2019).
+
+    The KL divergence of that Gaussian from the product of its marginals, 0 for uncorrelated codes.
+    It is computed from the correlation matrix, so that the scale of a code does not matter. It sees
+    linear dependence only.
+
+    Codes that depend on each other linearly, which d codes of fewer than d + 1 samples always do,
+    have an infinite total correlation. The eigenvalues of the correlation matrix are taken as at
+    least d times the float64 epsilon, with a `MetricWarning`: each of those that are 0 counts about
+    17 nats, and the score is finite. Constant codes are left out, with a `MetricWarning`; where
+    every code is constant, or all but one, the score is 0.
+
+    Args:
+        codes: `(n, d)` codes, usually posterior means.
+        seed: Seed that the samples were drawn with; it is only recorded, as nothing here is random.
+
+    Returns:
+        `gaussian_total_correlation.score` in nats. `details`: `constant_codes`, and
+        `dependent_directions`, the number of eigenvalues that were too small. `settings`:
+        `sample_count`, `code_count`, `seed`, and what every metric records.
+
+    Raises:
+        UsageError: If the codes are not a finite matrix.
+    """
+    check_recorded_seed(seed)
+    codes = check_codes(codes)
+    caution_of_few(len(codes))
+    constant = find_constant_codes(codes)
+    columns = standardized(np.delete(codes, constant, axis=1))
+    eigenvalues = correlation_eigenvalues(columns.T @ columns) if columns.size else np.ones(1)
+    dependent = int(np.sum(eigenvalues < least_eigenvalue(eigenvalues)))
+    if dependent:
+        message = (
+            "Codes are linearly dependent, so that their total correlation is infinite: "
+            f"gaussian_total_correlation counts {dependent} directions as far as float64 goes."
+        )
+        warnings.warn(message, MetricWarning, stacklevel=2)
+    details = {"constant_codes": constant, "dependent_directions": dependent}
+    values = {"score": total_correlation(eigenvalues)}
+    settings = {"sample_count": len(codes), "code_count": codes.shape[1], "seed": seed}
+    return METRIC.score(values, details, settings)

@@ -1,0 +1,209 @@
+"""Disentanglement and completeness by mutual information, also for codes of many dimensions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+
+from keras_devae import checks
+from keras_devae.checks import Array, flag
+from keras_devae.metrics.arguments import check_recorded_seed
+from keras_devae.metrics.base import Metric, Number, Score
+from keras_devae.metrics.estimators.discretization import bins_used
+from keras_devae.metrics.estimators.importance import (
+    completeness_of,
+    disentanglement_of,
+    disentanglement_per_code,
+    importance_scores,
+)
+from keras_devae.metrics.estimators.mutual_information import mutual_information_matrix
+from keras_devae.metrics.labelled import (
+    LabelledCodes,
+    Split,
+    check_counted_rows,
+    check_labelled,
+    per_factor,
+    split_rows,
+)
+
+METRIC = Metric(
+    "med",
+    takes="split",
+    description="disentanglement and completeness by mutual information (Cao et al. 2022)",
+    numbers={
+        "disentanglement": Number(
+            "1 if each latent is informative about one factor only, by mutual information.",
+            title="MED disentanglement",
+        ),
+        "completeness": Number(
+            "1 if only one latent is informative about each factor, by mutual information."
+        ),
+        "informativeness_train": Number(
+            "Accuracy of a logistic regression of the factors on the codes, on the images that it "
+            "was fitted to."
+        ),
+        "informativeness_test": Number(
+            "Accuracy of a logistic regression of the factors on the codes, on other images. "
+            "Higher is better."
+        ),
+        "top_k_disentanglement": Number(
+            "As med.disentanglement, of the few most informative latents.",
+            title="top-1 MED disentanglement",
+        ),
+        "top_k_completeness": Number(
+            "As med.completeness, of the few most informative latents.",
+            title="top-1 MED completeness",
+        ),
+    },
+    fast={"informativeness": False},
+    per_factor="completeness",
+    is_binned=True,
+    place=80,
+)
+
+
+def med(
+    codes: Array,
+    factors: Array,
+    *,
+    top_k: int | None = None,
+    bins: int = 20,
+    discretizer: str = "histogram",
+    informativeness: bool = True,
+    importance_rows: str | None = None,
+    n_train: int | None = None,
+    factor_names: Iterable[str] | None = None,
+    seed: int | None = 0,
+) -> Score:
+    """Mutual information based entropy disentanglement (Cao et al. 2022).
+
+    DCI's disentanglement and completeness, with the mutual information of codes and factors in
+    place of the importances of a predictor: nothing is fitted, and it takes seconds for 1000 codes.
+    Each factor's information is divided by its sum over codes. With `top_k`, both scores are also
+    given for fewer codes: each code belongs to the factor about which it is most informative, and
+    each factor keeps the k most disentangled ones. Their importances are not divided by a new
+    sum.
+
+    Finite samples give every code a little information, so many dead codes lower both scores;
+    `top_k` is for that. Constant codes are left out and count neither as codes nor in the base of
+    completeness; where every code is constant both scores are 0.
+
+    Informativeness is the accuracy of a logistic regression from all standardised codes to each
+    factor. With 1000 codes that takes most of the time; `informativeness=False` leaves it out.
+
+    Args:
+        codes: `(n, d)` codes, usually posterior means.
+        factors: `(n, f)` whole-number factors.
+        top_k: Number of codes to keep for each factor, or `None` for no top-k scores.
+        bins: Number of bins per code, 2 to 10,000; the field's results are with 20.
+        discretizer: `"histogram"` (default, equal widths, as in the field's results),
+            `"quantile"` (equal numbers of samples, which outliers do not disturb), or `"identity"`
+            for integer codes.
+        informativeness: Whether to compute informativeness.
+        importance_rows: Rows that information is counted on, `"all"` or `"train"`; `None` for all
+            if `n_train` is `None`, and the training rows (as the authors' code does) otherwise.
+        n_train: Number of rows that train, the first ones; `None` for two thirds.
+        factor_names: A name for each factor; `None` for `factor_0`, `factor_1`, ...
+        seed: Seed that the samples were drawn with; it is only recorded, as nothing here is random.
+
+    Returns:
+        `med.disentanglement`, `med.completeness`; unless it was left out,
+        `med.informativeness_train`, `med.informativeness_test`; with `top_k`,
+        `med.top_k_disentanglement`, `med.top_k_completeness`. `details`: `importance_matrix`
+        `(d, varying factors)` and `per_code` as lists, `per_factor` by name, `constant_codes`,
+        `top_k_codes` (`None` without `top_k`), and `informativeness_train` and
+        `informativeness_test` by name. `settings`: `bins` (`None` with `"identity"`),
+        `discretizer`, `top_k`, `importance_rows`, `predictor`, `n_train`, `seed`, and what every
+        metric records.
+
+    Raises:
+        UsageError: If the arrays are malformed, not finite or of different lengths; if real codes
+            meet `"identity"`; if no factor varies; if a setting is wrong.
+    """
+    importance_rows = check_counted_rows("importance_rows", importance_rows, n_train)
+    flag("informativeness", informativeness)
+    check_recorded_seed(seed)
+    top_k = None if top_k is None else int(checks.at_least("top_k", top_k, 1))
+    labelled = check_labelled(codes, factors, factor_names)
+    splits = informativeness or importance_rows == "train"
+    split = split_rows(labelled, n_train) if splits else None
+    matrix, names = _importances(labelled, split, importance_rows, bins, discretizer)
+    values, details = importance_scores(matrix, names, labelled.constant_codes)
+    details["top_k_codes"] = None
+    if top_k is not None:
+        varying = np.delete(np.arange(len(matrix)), labelled.constant_codes)
+        picked = varying[top_k_codes(matrix[varying], top_k)].tolist()
+        values["top_k_disentanglement"] = disentanglement_of(matrix[picked])
+        values["top_k_completeness"] = completeness_of(matrix[picked])
+        details["top_k_codes"] = picked
+    if informativeness:
+        accuracies = _accuracies(split)
+        values.update({key: np.mean(list(by.values())) for key, by in accuracies.items()})
+        details.update(accuracies)
+    settings = {
+        "bins": bins_used(bins, discretizer),
+        "discretizer": discretizer,
+        "top_k": top_k,
+        "importance_rows": importance_rows,
+        "predictor": "logistic_regression" if informativeness else None,
+        "n_train": None,
+        "seed": seed,
+        **(split or labelled).settings,
+    }
+    libraries = ("scikit-learn",) if informativeness else ()
+    return METRIC.score(values, details, settings, libraries)
+
+
+def top_k_codes(matrix: Array, k: int) -> list[int]:
+    """Picks, for each factor, the k most disentangled of the codes most informative about it.
+
+    Args:
+        matrix: `(d, f)` importances of at least 0, one row per code and one column per factor.
+        k: Number of codes for each factor, at least 1; among equal codes the first ones.
+
+    Returns:
+        Sorted indices of rows. A factor that is no code's most important one has none.
+    """
+    best = np.argmax(matrix, axis=1)
+    ranked = np.argsort(-disentanglement_per_code(matrix), kind="stable")
+    picked = [ranked[best[ranked] == factor][:k] for factor in range(matrix.shape[1])]
+    return sorted(np.concatenate(picked).tolist())
+
+
+def _importances(
+    labelled: LabelledCodes,
+    split: Split | None,
+    importance_rows: str,
+    bins: int,
+    discretizer: str,
+) -> tuple[Array, tuple[str, ...]]:
+    """Returns each factor's information divided by its sum over codes, and the factors' names."""
+    if importance_rows == "all":
+        codes, factors, names = labelled.codes, labelled.factors, labelled.names
+    else:
+        codes, factors, names = split.train_codes, split.train_factors, split.names
+    information = mutual_information_matrix(codes, factors, bins=bins, discretizer=discretizer)
+    totals = information.sum(axis=0)
+    return information / np.where(totals > 0, totals, 1.0), names
+
+
+def _accuracies(split: Split) -> dict[str, dict[str, float]]:
+    """Returns the accuracy by factor name, on the training and on the test rows."""
+    from keras_devae.metrics.estimators.fitting import fit_factors
+
+    fitted = fit_factors(split, "med", stacklevel=4)
+    parts = {
+        "informativeness_train": (fitted.train, split.train_factors),
+        "informativeness_test": (fitted.test, split.test_factors),
+    }
+    return {
+        key: per_factor(
+            split.names,
+            [
+                np.mean(model.predict(codes) == column)
+                for model, column in zip(fitted.models, factors.T, strict=True)
+            ],
+        )
+        for key, (codes, factors) in parts.items()
+    }

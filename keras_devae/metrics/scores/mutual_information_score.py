@@ -1,0 +1,96 @@
+"""How much codes tell of each other."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from keras_devae.checks import Array
+from keras_devae.metrics.arguments import check_recorded_seed
+from keras_devae.metrics.arrays import check_codes
+from keras_devae.metrics.base import Metric, Number, Score
+from keras_devae.metrics.estimators.discretization import bins_used, discretize
+from keras_devae.metrics.estimators.mutual_information import mutual_information_matrix
+from keras_devae.metrics.labelled import find_constant_codes
+from keras_devae.metrics.metric_warnings import caution_of_few
+
+# Pairs are counted for this many codes at a time with all that follow: half of the full matrix.
+BLOCK = 64
+
+METRIC = Metric(
+    "mutual_information_score",
+    takes="codes",
+    description="mean mutual information of pairs of codes",
+    numbers={
+        "score": Number(
+            "Nats that two latents share, in the mean over pairs. Lower: they are more "
+            "independent.",
+            unit="nats",
+            lower_is_better=True,
+        )
+    },
+    is_binned=True,
+    place=130,
+)
+
+
+def mutual_information_score(
+    codes: Array,
+    *,
+    bins: int = 20,
+    discretizer: str = "histogram",
+    seed: int | None = None,
+) -> Score:
+    """Mean mutual information of two different codes (Locatello et al. 2019), in nats.
+
+    The mean over all pairs of codes, discretised as for `mig`; 0 for independent codes, but for the
+    upward bias of the estimate of about `(bins - 1)^2 / 2n`. A constant code tells nothing of any
+    other: it makes the mean smaller, with a `MetricWarning`. With one code, or where every code is
+    constant, the score is 0.
+
+    The time grows with the square of the number of codes that vary: about 20 s on one core for
+    1024 of them and 10,000 samples.
+
+    Args:
+        codes: `(n, d)` codes, usually posterior means.
+        bins: Number of bins per code, 2 to 10,000; the field's results are with 20.
+        discretizer: `"histogram"` (default, equal widths, as in the field's results),
+            `"quantile"` (equal numbers of samples, which outliers do not disturb), or `"identity"`
+            for integer codes.
+        seed: Seed that the samples were drawn with; it is only recorded, as nothing here is random.
+
+    Returns:
+        `mutual_information_score.score`. `details`: `constant_codes`. `settings`: `bins` (`None`
+        with `"identity"`), `discretizer`, `sample_count`, `code_count`, `seed`, and what every
+        metric records.
+
+    Raises:
+        UsageError: If the codes are not a finite matrix; if real codes meet `"identity"`; if a
+            setting is wrong.
+    """
+    check_recorded_seed(seed)
+    codes = check_codes(codes)
+    caution_of_few(len(codes))
+    constant = find_constant_codes(codes)
+    count = codes.shape[1]
+    labels = np.delete(discretize(codes, bins, discretizer), constant, axis=1)
+    pairs = count * (count - 1) / 2
+    score = _sum_over_pairs(labels) / pairs if labels.shape[1] > 1 else 0.0
+    settings = {
+        "bins": bins_used(bins, discretizer),
+        "discretizer": discretizer,
+        "sample_count": len(codes),
+        "code_count": count,
+        "seed": seed,
+    }
+    details = {"constant_codes": constant}
+    return METRIC.score({"score": score}, details, settings)
+
+
+def _sum_over_pairs(labels):
+    total = 0.0
+    for start in range(0, labels.shape[1], BLOCK):
+        block, rest = labels[:, start : start + BLOCK], labels[:, start:]
+        information = mutual_information_matrix(rest, block, discretizer="identity")
+        # A row is a code after the column's, below the diagonal: every pair once.
+        total += np.tril(information, -1).sum()
+    return total

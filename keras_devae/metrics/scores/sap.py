@@ -1,0 +1,129 @@
+"""Separated attribute predictability: how far the best code for a factor is above the next."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+
+from keras_devae.checks import Array, flag
+from keras_devae.metrics.arguments import check_recorded_seed
+from keras_devae.metrics.base import Metric, Number, Score
+from keras_devae.metrics.estimators.importance import gap_of_best_two
+from keras_devae.metrics.estimators.linear_svm import fit_lines, sort_code
+from keras_devae.metrics.estimators.scaling import column_exponents, unit_scaled
+from keras_devae.metrics.labelled import Split, check_labelled, per_factor, split_rows
+
+# disentanglement_lib's settings: the weight of the loss, and the variance of a dead code.
+PENALTY = 0.01
+DEAD_VARIANCE = 1e-12
+
+METRIC = Metric(
+    "sap",
+    takes="split",
+    description="separated attribute predictability (Kumar et al. 2018)",
+    numbers={
+        "score": Number(
+            "How much better the best latent predicts a factor than the second best does. Higher "
+            "is better; even a perfect code reaches about 0.5."
+        )
+    },
+    place=50,
+)
+
+
+def sap(
+    codes: Array,
+    factors: Array,
+    *,
+    continuous_factors: bool = False,
+    n_train: int | None = None,
+    factor_names: Iterable[str] | None = None,
+    seed: int | None = 0,
+) -> Score:
+    """Separated attribute predictability (Kumar et al. 2018), as computed by disentanglement_lib.
+
+    Each factor is predicted from each code alone; the score is the mean over factors of the gap
+    between the two codes that predict it best, in `[0, 1]`. A factor's values are predicted by a
+    linear support vector machine, one value against the rest (C 0.01, balanced weights), which is
+    scored by its accuracy on the test rows. It is solved exactly, in a fraction of a second; the
+    accuracies are those of scikit-learn's `LinearSVC` where that converges.
+
+    A line on one code cannot single out a middle value: a perfect code scores about 0.5, not 1.
+    The weight C is fixed, so the scale and the offset of a code matter a little. Constant codes
+    predict the same value for every row. With one code the second best is taken as 0; where every
+    code is constant the score is 0.
+
+    Args:
+        codes: `(n, d)` codes, usually posterior means.
+        factors: `(n, f)` whole-number factors.
+        continuous_factors: Whether factors are quantities. They are then scored by the squared
+            correlation with each code over the training rows; a code whose variance is at most
+            1e-12 has 0, and a perfect code scores about 1.
+        n_train: Number of rows that train, the first ones; `None` for two thirds.
+        factor_names: A name for each factor; `None` for `factor_0`, `factor_1`, ...
+        seed: Seed that the samples were drawn with; it is only recorded, as nothing here is random.
+
+    Returns:
+        `sap.score`. `details`: `per_factor` and `best_codes` by factor name, `score_matrix`
+        `(d, varying factors)` as nested lists, `constant_codes`. `settings`: `continuous_factors`,
+        `predictor`, `penalty`, `n_train`, `seed`, and what every metric records.
+
+    Raises:
+        UsageError: If the arrays are malformed, not finite or of different lengths, if no factor
+            varies, or `n_train` does not leave rows on both sides.
+    """
+    flag("continuous_factors", continuous_factors)
+    check_recorded_seed(seed)
+    split = split_rows(check_labelled(codes, factors, factor_names), n_train)
+    scores = _squared_correlations(split) if continuous_factors else _accuracies(split)
+    collapsed = len(split.constant_codes) == scores.shape[0]
+    gaps = np.zeros(scores.shape[1]) if collapsed else gap_of_best_two(scores)
+    details = {
+        "per_factor": per_factor(split.names, gaps),
+        "best_codes": dict(zip(split.names, scores.argmax(axis=0).tolist(), strict=True)),
+        "score_matrix": scores.tolist(),
+        "constant_codes": split.constant_codes,
+    }
+    settings = {
+        "continuous_factors": bool(continuous_factors),
+        "predictor": "squared_correlation" if continuous_factors else "linear_svm",
+        "penalty": None if continuous_factors else PENALTY,
+        "seed": seed,
+        **split.settings,
+    }
+    return METRIC.score({"score": gaps.mean()}, details, settings)
+
+
+def _accuracies(split: Split) -> Array:
+    """Test accuracy `(d, f)` of each factor's value predicted from each code."""
+    train = np.asarray(split.train_codes, dtype=np.float64)
+    test = np.asarray(split.test_codes, dtype=np.float64)
+    exponents = np.maximum(column_exponents(train), column_exponents(test))
+    values = [np.unique(column, return_inverse=True) for column in split.train_factors.T]
+    scores = np.empty((train.shape[1], len(values)))
+    for i in range(len(scores)):
+        code = sort_code(train[:, i], exponents[i])
+        tested = code.transform(test[:, i])
+        for j, (classes, labels) in enumerate(values):
+            lines = fit_lines(code, labels, len(classes), PENALTY)
+            predicted = classes[lines.predict(tested)]
+            scores[i, j] = np.mean(predicted == split.test_factors[:, j])
+    return scores
+
+
+def _squared_correlations(split: Split) -> Array:
+    """Squared correlation `(d, f)` of codes and factors over the training rows."""
+    scaled, exponents = unit_scaled(split.train_codes)
+    codes = scaled - scaled.mean(axis=0)
+    # Counted from the least value first: float64 may not hold large numbers and their distances.
+    above = split.train_factors.view(np.uint64) - split.train_factors.min(axis=0).view(np.uint64)
+    factors = above.astype(np.float64) - above.astype(np.float64).mean(axis=0)
+    count = max(1, len(codes) - 1)
+    variances = np.sum(np.square(codes), axis=0) / count
+    of_factors = np.sum(np.square(factors), axis=0) / count
+    with np.errstate(over="ignore"):
+        alive = np.ldexp(np.sqrt(variances), exponents) > np.sqrt(DEAD_VARIANCE)
+    covariances = codes.T @ factors / count
+    products = np.where(alive, variances, 1.0)[:, None] * of_factors
+    return np.where(alive[:, None], np.square(covariances) / products, 0.0)

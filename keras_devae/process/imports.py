@@ -1,0 +1,96 @@
+"""Imports: what follows from one, and modules under their former names."""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import importlib.abc
+import importlib.machinery
+import sys
+import threading
+import types
+import warnings
+from collections.abc import Callable, Sequence
+
+
+class CallOnceImported(importlib.abc.MetaPathFinder):
+    """Calls a function once a module has been imported, while no module of a package is half done.
+
+    The function can then import anything from the package, even where one of the package's own
+    modules was the first to import the other one.
+
+    Args:
+        name: Name of the module, which is not imported yet.
+        package: Name of the package.
+        function: The function, which is called once.
+    """
+
+    def __init__(self, name: str, package: str, function: Callable[[], object]):
+        self._name = name
+        self._package = package
+        self._function = function
+        self._under_way = threading.local()
+        sys.meta_path.insert(0, self)
+
+    def find_spec(
+        self,
+        fullname: str,
+        path: Sequence[str] | None,
+        target: types.ModuleType | None = None,
+    ) -> importlib.machinery.ModuleSpec | None:
+        """Finds what the other finders find, and watches the modules concerned being executed."""
+        if fullname != self._name and not fullname.startswith(f"{self._package}."):
+            return None
+        others = (finder for finder in sys.meta_path if finder is not self)
+        found = (finder.find_spec(fullname, path, target) for finder in others)
+        spec = next(filter(None, found), None)
+        if spec is not None and spec.loader is not None:
+            execute = functools.partial(self._execute, spec.loader.exec_module)
+            # Each module has a loader of its own.
+            setattr(spec.loader, "exec_module", execute)  # noqa: B010
+        return spec
+
+    def _execute(
+        self, execute: Callable[[types.ModuleType], None], module: types.ModuleType
+    ) -> None:
+        depth = getattr(self._under_way, "depth", 0)
+        self._under_way.depth = depth + 1
+        try:
+            execute(module)
+        finally:
+            self._under_way.depth = depth
+        if depth == 0 and self._name in sys.modules:
+            try:
+                sys.meta_path.remove(self)
+            except ValueError:  # Another thread has called the function.
+                return
+            self._function()
+
+
+class FormerModule(types.ModuleType):
+    """Stands under a module's former name, warns when it is used, and gives what is asked for.
+
+    Args:
+        former: Full name that the module had.
+        present: Full name that it has now.
+    """
+
+    def __init__(self, former: str, present: str):
+        super().__init__(former, f"The former name of `{present}`.")
+        self._present = present
+
+    def __getattr__(self, name: str) -> object:
+        if name.startswith("_"):
+            raise AttributeError(f"module {self.__name__!r} has no attribute {name!r}")
+        found = getattr(importlib.import_module(self._present), name)
+        warn_of_former_name(self.__name__, self._present)
+        return found
+
+
+def warn_of_former_name(former: str, present: str) -> None:
+    """Warns whoever called the `__getattr__` that calls this of a module's former name."""
+    warnings.warn(
+        f"{former} is now {present}; the old name will be removed in the next version.",
+        DeprecationWarning,
+        stacklevel=3,
+    )

@@ -1,0 +1,232 @@
+"""Experiments whose outcome is pictures of models: traversals, samples, layers."""
+
+import dataclasses
+
+import numpy as np
+from sklearn.neighbors import NearestNeighbors
+
+from keras_devae import figures, metrics
+from keras_devae.evaluation.latents import information_of_layers, measure_latents
+from keras_devae.figures.mosaics import to_rgb
+from keras_devae.figures.of_models import traversed
+from keras_devae.files import read_json, write_json
+from keras_devae.metrics.estimators.spread import spread_of
+from keras_devae.metrics.rows import draw_sample
+from keras_devae.reproduction.outcomes import Outcome, shown
+from keras_devae.runs.run_encoding import run_encoding
+from keras_devae.runs.trained_model import load_trained
+
+#: Values that a latent dimension goes through.
+VALUES = np.linspace(-2.0, 2.0, 9)
+#: Samples in a row, and samples whose distance to the data is measured.
+SHOWN, SAMPLED = 10, 256
+#: Images that samples are compared with.
+NEIGHBOURS = 10_000
+#: Latent dimensions a factor keeps in the top-k MED: with one, all others are spared.
+TOP_K = 1
+OF_THE_FIRST_SEED = "The picture and the table are of the first seed of each."
+
+
+def traversal_outcome(results):
+    """Figures 3, 6 and 7: what each active latent dimension does to an image, by method.
+
+    Args:
+        results: `Results`; the first run of each group on each data set is drawn.
+    """
+    return _traversals([(r.group, r, 0) for r in first_of_each(results)])
+
+
+def layer_traversal_outcome(results):
+    """The same for every latent layer of the first run."""
+    first = first_of_each(results)[0]
+    return _traversals([(f"layer {i}", first, i) for i in range(len(first.layers))])
+
+
+def first_of_each(results):
+    """Returns the first run of each group on each data set, a list of `Result`."""
+    parts = [results.on(dataset) for dataset in results.data_sets]
+    return [part.of(group)[0] for part in parts for group in part.groups]
+
+
+def _traversals(drawn):
+    images, labels, rows = [], [], []
+    for name, result, layer, model, dataset in _with_models(drawn):
+        latents = measure_latents(model, dataset, layer, seed=result.config.training.seed)
+        # A model without active ones is shown by its strongest.
+        dimensions = latents.active if len(latents.active) else latents.order[:1]
+        start = _start(dataset, result)
+        images.append(to_rgb(traversed(model, start, layer, dimensions, VALUES)))
+        for d in dimensions:
+            labels.append(f"{name}\n{latents.name_of(d)}")
+            held = latents.factor_of(d)
+            share = f"{latents.shares[d].max():.2f}" if held else "-"
+            kl = f"{latents.kl[d]:.2f}"
+            rows.append([name, result.config.data.dataset, f"z{d}", kl, held or "-", share])
+    header = ["", "data set", "latent", "KL, nats", "factor held", "share of its entropy"]
+    remarks = [
+        f"Active latent dimensions (they pass on {metrics.ACTIVE_NATS} nats or more), the largest "
+        "KL divergence first, from -2 to 2.",
+        OF_THE_FIRST_SEED,
+    ]
+    figure = figures.traversal(np.concatenate(images), VALUES, labels)
+    return Outcome(header, rows, figure, remarks, _tidy(header, rows))
+
+
+def _start(dataset, result):
+    row = np.random.default_rng(result.config.training.seed).integers(len(dataset))
+    return dataset.images([row])
+
+
+def sample_outcome(results):
+    """Figures 8 and 10: images decoded from the prior, by method."""
+    return _samples([(r.group, r, 0) for r in first_of_each(results)])
+
+
+def layer_sample_outcome(results):
+    """Figure 9: images decoded from the prior in every latent layer of the first run."""
+    first = first_of_each(results)[0]
+    return _samples([(f"layer {i}", first, i) for i in range(len(first.layers))])
+
+
+def _samples(drawn):
+    images, labels, rows, before = [], [], [], None
+    for name, result, layer, model, dataset in _with_models(drawn):
+        if before is None or dataset.name != before.name:
+            before, known = dataset, known_images(dataset)
+        samples = model.sample(SAMPLED, layer, seed=result.config.training.seed)
+        images.append(to_rgb(samples[:SHOWN]))
+        labels.append(name)
+        decoded = (samples, model.reconstruct(_rows(dataset, SAMPLED, 1), layer))
+        errors = [nearest_error(pictures, known) for pictures in decoded]
+        rows.append([name, result.config.data.dataset, *(f"{error:.1f}" for error in errors)])
+    header = ["", "data set", "samples: squared error", "reconstructions: squared error"]
+    remarks = [
+        f"Squared error: to the nearest of {NEIGHBOURS:,} images of the data set, summed over "
+        f"pixels, mean over {SAMPLED} images decoded from the prior, and over as many "
+        "reconstructions for comparison.",
+        OF_THE_FIRST_SEED,
+    ]
+    figure = figures.contact_sheet(np.concatenate(images), columns=SHOWN, row_labels=labels)
+    return Outcome(header, rows, figure, remarks, _tidy(header, rows))
+
+
+def _tidy(header, rows):
+    titles = [title or "group" for title in header]
+    return [dict(zip(titles, row, strict=True)) for row in rows]
+
+
+def known_images(dataset):
+    """Returns scikit-learn's search for the nearest of 10,000 images of a data set."""
+    return NearestNeighbors(n_neighbors=1).fit(_flat(_rows(dataset, NEIGHBOURS, 0)))
+
+
+def nearest_error(images, known):
+    """Returns the mean squared error of images to the nearest known ones.
+
+    Args:
+        images: `(n, height, width, channels)` float in `[0, 1]`.
+        known: What `known_images` returned.
+
+    Returns:
+        Squared error summed over pixels and channels, a float.
+    """
+    distances, _ = known.kneighbors(_flat(images))
+    return float((distances**2).mean())
+
+
+def _flat(images):
+    pixels = images.reshape(len(images), -1).astype(np.float32)
+    return pixels / np.float32(255) if images.dtype == np.uint8 else pixels
+
+
+def _rows(dataset, count, seed):
+    return dataset.images(draw_sample(len(dataset), count, seed).plain)
+
+
+def over_layers_outcome(results):
+    """Figure 11: the information about each factor over the latent layers of DeVAE."""
+    rows, measured = [], [_kept(result, "layers", _shares_by_layer) for result in results]
+    shares = np.array([of_run["shares"] for of_run in measured])
+    names, entropies = measured[0]["factors"], np.array(measured[0]["entropies"])
+    for factor, name in enumerate(names):
+        by_layer = [shown(spread_of(shares[:, i, factor])) for i in range(shares.shape[1])]
+        falls = np.mean(np.all(np.diff(shares[:, :, factor], axis=1) <= 0, axis=1))
+        rows.append([name, str(len(shares)), *by_layer, f"{100 * falls:.0f} %"])
+    layers = [f"layer {i}, share" for i in range(shares.shape[1])]
+    header = ["factor", "seeds", *layers, "seeds in which it falls"]
+    remarks = [
+        "Share: mutual information of the factor with the latent dimension that has most of it, "
+        "over the factor's entropy, from samples of the posterior; with 95 % intervals. Posterior "
+        "means would give every layer the same: a scaling does not change how values fall into "
+        "bins. The paper says of its figure 11 that the information decreases over the layers.",
+    ]
+    figure = figures.information_over_layers(
+        (shares.mean(axis=0) * entropies)[:, np.newaxis], entropies, names
+    )
+    tidy = [
+        {
+            "seed": result.config.training.seed,
+            "layer": i,
+            "factor": name,
+            "share": float(of_run[i, f]),
+        }
+        for result, of_run in zip(results, shares, strict=True)
+        for i in range(len(of_run))
+        for f, name in enumerate(names)
+    ]
+    return Outcome(header, rows, figure, remarks, tidy)
+
+
+def _shares_by_layer(result):
+    information, entropies, names = information_of_layers(*_loaded(result))
+    return {
+        "shares": (information.max(axis=1) / entropies).tolist(),
+        "entropies": entropies.tolist(),
+        "factors": list(names),
+    }
+
+
+def with_top_k(result):
+    """Adds MED and top-k MED to the scores of a run's layer 0.
+
+    Args:
+        result: A `Result`.
+
+    Returns:
+        A `Result`; top-k MED keeps one latent dimension a factor, see `keras_devae.metrics.med`.
+    """
+    added = _kept(result, "top_k", _top_k)
+    return dataclasses.replace(result, layers=[{**result.layers[0], **added}, *result.layers[1:]])
+
+
+def _top_k(result):
+    model, dataset = _loaded(result)
+    rows = draw_sample(
+        len(dataset), result.config.evaluation.images, result.config.training.seed
+    ).plain
+    with run_encoding(model, result.directory, dataset) as encoding:
+        codes = encoding.codes(rows, 0)
+    scores = metrics.med(codes, dataset.factors(rows), top_k=TOP_K, informativeness=False)
+    return {name: value for name, value in scores.items() if name.startswith("med.")}
+
+
+def _kept(result, name, measure):
+    """Measures something of a run once: what was found stays in the run's folder."""
+    file = result.directory.path / "reproduction" / f"{name}.json"
+    if not file.is_file():
+        write_json(file, measure(result))
+    return read_json(file)
+
+
+def _with_models(drawn):
+    """Adds model and data set to names, results and layers; layers of a run share its model."""
+    before = None
+    for name, result, layer in drawn:
+        if result is not before:
+            model, dataset = _loaded(result)
+        before = result
+        yield name, result, layer, model, dataset
+
+
+def _loaded(result):
+    return load_trained(result.directory), result.directory.load_dataset()

@@ -1,0 +1,49 @@
+"""The key of a run: a hash of its configuration, by which runs that are done are recognised."""
+
+import hashlib
+import json
+from typing import Any
+
+from keras_devae.runs.config.flat_settings import default_name, without_defaults
+from keras_devae.runs.config.run_config import RunConfig, absolute_paths
+
+#: Digits of the key in the name of a run.
+KEY_DIGITS = 12
+
+
+def run_key(config: RunConfig) -> str:
+    """Returns the key of a configuration.
+
+    It is the SHA-256 of the settings that differ from the defaults, as JSON with sorted keys and
+    absolute paths. So it depends neither on where and how a file states a value (1 or 1.0, TOML or
+    YAML) nor on settings that a later version adds.
+
+    Every setting is part of it, those of the evaluation too: with other `metrics`,
+    `evaluation_images` or `track`, a run is a different one and is trained again. The exception is
+    `data_dir`, the place of prepared data. The backend is part of it where the configuration names
+    one, not where the command line or `KERAS_BACKEND` does.
+
+    Args:
+        config: The configuration as given, not resolved for its data set.
+
+    Returns:
+        64 hexadecimal digits.
+    """
+    located = {**absolute_paths(config), "data_dir": None}
+    settings = without_defaults(config.replace(**located))
+    text = json.dumps(_plain(settings), sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode("utf-8")).hexdigest()
+
+
+def run_name(config: RunConfig, key: str) -> str:
+    """Returns the name of a run: its model, data set and seed, and the first digits of its key."""
+    return f"{default_name(config)}-{key[:KEY_DIGITS]}"
+
+
+def _plain(value: Any) -> Any:
+    """Returns a value with equal numbers written alike, and tuples as lists."""
+    if isinstance(value, dict):
+        return {str(name): _plain(part) for name, part in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(part) for part in value]
+    return int(value) if isinstance(value, float) and value.is_integer() else value
