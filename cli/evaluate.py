@@ -108,7 +108,7 @@ def _of_run(context, run, output, given, status):
     if replaces and not folder.is_trained():
         raise UsageError(
             f"The run {folder.path} is not trained to its end, and {output} would make it look "
-            f"finished. Resume with: {folder.resume_command()}, or choose another file for "
+            f"finished. Resume it with: {folder.resume_command()}, or choose another file for "
             "--output."
         )
     chosen = {k: given[k] for k in ("metric_settings", "seed") if given[k] is not None}

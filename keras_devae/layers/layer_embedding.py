@@ -23,7 +23,7 @@ class LayerEmbedding(keras.layers.Layer):
         UsageError: If `num_layers` is below 1.
 
     Example:
-        >>> ops.shape(LayerEmbedding(3, seed=0)(ops.ones((8, 10)), 1))
+        >>> ops.shape(LayerEmbedding(3, seed=0)(ops.ones((8, 10)), index=1))
         (8, 20)
     """
 

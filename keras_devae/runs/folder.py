@@ -347,7 +347,7 @@ class RunDirectory(RunLayout):
             saved = f"The last checkpoint is from step {steps[0]}"
         else:
             saved = "There is no checkpoint yet"
-        return f"{saved}. Resume with: {self.resume_command()}"
+        return f"{saved}. Resume it with: {self.resume_command()}"
 
 
 def _listed(paths):

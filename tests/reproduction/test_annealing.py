@@ -170,7 +170,7 @@ def test_resumed_test_is_the_whole_one(words, tmp_path, capsys):
     run = RunDirectory(tmp_path / "whole")
     run.model_file.unlink()
     words = ["annealing-test", "--resume", str(run.path)]
-    assert run.how_to_resume().endswith(f"Resume with: {shlex.join(['keras-devae', *words])}")
+    assert run.how_to_resume().endswith(f"Resume it with: {shlex.join(['keras-devae', *words])}")
     assert call(*words, "--json") == 0
     assert json.loads(capsys.readouterr().out) == whole
     assert whole["beta_end"] == 2 and whole["factors"][0]["factor"] == "wide"

@@ -70,7 +70,7 @@ def test_out_of_memory_is_one_sentence(act, words, tmp_path, monkeypatch, capsys
     assert "--batch-size" in sentence and "--no-resident" in sentence
     go_on = ["train", "--resume", str(tmp_path / "r")]
     assert sentence.endswith(
-        f"The last checkpoint is from step 6. Resume with: keras-devae {shlex.join(go_on)}"
+        f"The last checkpoint is from step 6. Resume it with: keras-devae {shlex.join(go_on)}"
     )
     assert call(go_on) == 0
     assert RunDirectory(tmp_path / "r").read_history()[-1]["step"] == 12
@@ -184,7 +184,7 @@ def test_an_interrupt_while_evaluating_leaves_only_that(words, tmp_path, monkeyp
     with monkeypatch.context() as patch:
         patch.setattr(Run, "score", end_process)
         assert call(words) == 143
-    assert "only the evaluation is left. Resume with:" in capsys.readouterr().err
+    assert "only the evaluation is left. Resume it with:" in capsys.readouterr().err
     run = RunDirectory(tmp_path / "r")
     model = run.model_file.read_bytes()
     monkeypatch.setattr(RunRecorder, "on_train_begin", lambda self, logs=None: pytest.fail())
