@@ -165,7 +165,7 @@ def test_what_went_wrong_first_is_what_is_said(words, tmp_path, monkeypatch, cap
     monkeypatch.setattr(RunRecorder, "_secure", no_room)
     monkeypatch.setattr(CheckpointWriter, "check", lambda self: None)
     assert call(words) == 143
-    assert "Resume with" in capsys.readouterr().err
+    assert "Resume it with" in capsys.readouterr().err
     assert "There is no room" in caplog.text
 
 
