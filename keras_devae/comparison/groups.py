@@ -22,9 +22,9 @@ from keras_devae.runs.folder import RunDirectory, find_runs
 from keras_devae.runs.records import run_names
 
 #: Settings that say how a run was carried out, and change neither model nor scores.
-IRRELEVANT = frozenset(n for n, d in declarations().items() if not d.setting.changes_result)
+IRRELEVANT = frozenset(n for n, d in declarations().items() if not d.changes_result)
 #: Settings that a model fitted in one go does not have, or has no choice in.
-_OF_TRAINING = frozenset(n for n, d in declarations().items() if d.setting.needs_training)
+_OF_TRAINING = frozenset(n for n, d in declarations().items() if d.needs_training)
 #: Settings that go without their name in the name of a group.
 _PLAIN = ("model", "dataset")
 #: Fewest runs that ranks are correlated over.
