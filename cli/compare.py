@@ -21,9 +21,9 @@ _TEXTS = ("group", "run", "rank correlation")
 @click.argument("runs", type=PATH, metavar="RUN...", nargs=-1, required=True)
 @click.option("--layer", type=click.IntRange(0), default=0, show_default=True, help="Latent layer.")
 @click.option("--metrics", help="Names with commas, e.g. mig.score,dci; or all.  [default: a few]")
-@click.option("--by", metavar="NAME,...", help="Settings that make groups.  [default: all]")
+@click.option("--by", metavar="NAME,...", help="Settings to group runs by.  [default: all]")
 @click.option("--select", type=click.Choice(["udr"]), help="Rank the models, without factors.")
-@click.option("--images", type=click.IntRange(2), help="Images that UDR encodes.  [default: 2000]")
+@click.option("--images", type=click.IntRange(2), help="Images to encode for UDR.  [default: 2000]")
 @json_option
 @click.option(
     "--output", type=PATH, metavar="FILE", help="Also write the table, to a .csv or .md file."
@@ -33,18 +33,18 @@ def compare(context, runs, layer, metrics, by, select, images, as_json, output):
     """Compare finished runs: mean and spread over seeds, and rank correlations between metrics.
 
     RUN is the folder of a run, or of a study or any other folder of runs, which stands for all of
-    them. Runs that differ in the seed only are a group.
+    them. Runs that differ only in the seed form a group.
 
-    With --select udr, every model encodes the same images, and those that agree with others trained
-    alike come first (unsupervised disentanglement ranking; Duan et al. 2020).
+    With --select udr, every model encodes the same images, and models that agree most with those
+    trained alike come first (unsupervised disentanglement ranking; Duan et al. 2020).
     """
     from keras_devae.comparison import tables
-    from keras_devae.comparison.groups import compare_runs
+    from keras_devae.comparison.comparing import compare_runs
 
     if output:
         tables.check_table_file(output)
     if images is not None and select is None:
-        raise UsageError("--images goes with --select udr.")
+        raise UsageError("--images needs --select udr.")
     found = tables.shown_metrics(compare_runs(runs, names_from(by), layer), names_from(metrics))
     selection = None if select is None else _select(context, found, images or 2000)
     result = tables.comparison_dict(found)
@@ -83,7 +83,7 @@ def _print_remarks(comparison, selection):
 
 
 def _print_reasons(what, reason_of):
-    from keras_devae.comparison.groups import names_by_reason
+    from keras_devae.comparison.comparing import names_by_reason
 
     for reason, names in names_by_reason(reason_of).items():
         click.echo(f"{what} ({reason}): {', '.join(names)}")

@@ -55,7 +55,7 @@ def plot(context, kind, runs, files, active_only, **given):
     --steps, --index, --span and --active-only belong to traversals, --representation to the maps of
     information.
     """
-    from keras_devae.comparison.groups import directories_of
+    from keras_devae.comparison.comparing import find_all_runs
     from keras_devae.reports.plots import COMPARISONS, MODEL_FIGURES, check_request, draw
     from keras_devae.runs.folder import RunDirectory
 
@@ -63,7 +63,7 @@ def plot(context, kind, runs, files, active_only, **given):
     if active_only:
         options["active_only"] = True
     several = kind in COMPARISONS
-    directories = directories_of(runs) if several else [RunDirectory.open(run) for run in runs]
+    directories = find_all_runs(runs) if several else [RunDirectory.open(run) for run in runs]
     check_request(kind, directories, options, files)
     if kind in MODEL_FIGURES:
         choose_backend(context, directories[0].read_config().compute.backend)

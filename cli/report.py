@@ -25,9 +25,9 @@ def report(context, runs, output):
     them. The page of one run needs its images, that of several only what is in their folders. Both
     are single files that need no network.
     """
-    from keras_devae.comparison.groups import directories_of
+    from keras_devae.comparison.comparing import find_all_runs
 
-    directories = directories_of(runs)
+    directories = find_all_runs(runs)
     is_one = len(directories) == 1
     default = directories[0].report_file
     if not is_one:

@@ -9,6 +9,7 @@ import importlib
 import sys
 
 from keras_devae.backend.starting import enable_onednn, is_started, warn_if_slow
+from keras_devae.models.declarations import MODEL_CATALOGUE
 from keras_devae.process.allocator import allocator
 from keras_devae.process.imports import CallOnceImported, FormerModule, warn_of_former_name
 from keras_devae.version import __version__
@@ -35,26 +36,7 @@ _SUBMODULES = (
     "schedules",
     "studies",
 )
-_MODELS = (
-    "DEFT",
-    "DIPVAE",
-    "ICA",
-    "PCA",
-    "VAE",
-    "AnnealedVAE",
-    "BetaTCVAE",
-    "BetaVAE",
-    "CascadeVAE",
-    "CascadeVAEC",
-    "ControlVAE",
-    "DeVAE",
-    "DeVAELinear",
-    "DeVAEParallel",
-    "DeVAESingle",
-    "DynamicVAE",
-    "FactorVAE",
-    "JointVAE",
-)
+_MODELS = tuple(declaration.class_name for declaration in MODEL_CATALOGUE.values())
 #: Name of a module in version 0.1.0 -> its present name.
 _FORMER = {
     "distribution": "backend.replicas",

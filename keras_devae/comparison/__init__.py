@@ -1,1 +1,1 @@
-"""Finished runs side by side: groups, selection without factors, and tables."""
+"""Finished runs side by side: groups, model selection without factors, and tables."""

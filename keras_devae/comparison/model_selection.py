@@ -1,21 +1,29 @@
-"""Which of many models to take where there are no factors to measure it by.
+"""Selection of a model among many where there are no factors to measure by.
 
-Needs Keras; `keras_devae.comparison.groups` does not.
+Needs Keras; the other modules of `keras_devae.comparison` do not.
 """
 
 import dataclasses
 import functools
 import gc
 import itertools
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, TypeAlias
 
 from scipy.stats import rankdata
 
 from keras_devae import checks, metrics
-from keras_devae.comparison.groups import ComparedRun
+from keras_devae.checks import Array
+from keras_devae.comparison.comparing import Comparison
+from keras_devae.comparison.groups import ComparedRun, Group
+from keras_devae.data import Dataset
 from keras_devae.errors import UsageError
 from keras_devae.metrics.rows import draw_sample
 from keras_devae.runs.run_encoding import run_encoding
 from keras_devae.runs.trained_model import load_trained
+
+#: Called with the name of a run, and the numbers of its images encoded and to encode.
+Progress: TypeAlias = Callable[[str, int, int], object]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -23,11 +31,11 @@ class RankedRun:
     """A run with its score.
 
     Attributes:
-        run: The `ComparedRun`.
+        run: The run.
         group: Name of its group.
         udr: Its unsupervised disentanglement ranking among the runs of its group, in [0, 1].
         rank: Its place by that score among all runs, or those of its group where `Selection.common`
-            is false; 1 is the best, and equal scores have the same.
+            is false; 1 is the best, and equal scores have the same rank.
     """
 
     run: ComparedRun
@@ -38,13 +46,12 @@ class RankedRun:
 
 @dataclasses.dataclass(frozen=True)
 class Selection:
-    """What `select_by_udr` found.
+    """The result of `select_by_udr`.
 
     Attributes:
-        ranking: The `RankedRun`s: the best first, or, where `common` is false, group by group and
-            in each the best first.
+        ranking: The runs, the best first; where `common` is false, group by group.
         common: Whether all groups are of the same images, so that their scores can be compared.
-        remarks: Sentences on what to bear in mind, a tuple.
+        remarks: Sentences on what to bear in mind.
     """
 
     ranking: tuple[RankedRun, ...]
@@ -52,32 +59,37 @@ class Selection:
     remarks: tuple[str, ...]
 
     @property
-    def best(self):
-        """The `RankedRun`s to choose from: those of rank 1, a tuple."""
+    def best(self) -> tuple[RankedRun, ...]:
+        """The runs to choose from: those of rank 1."""
         return tuple(ranked for ranked in self.ranking if ranked.rank == 1)
 
 
-def select_by_udr(comparison, images=2000, seed=0, kind="spearman", progress=None):
-    """Ranks trained models by how far they agree with those trained alike (Duan et al. 2020).
+def select_by_udr(
+    comparison: Comparison,
+    images: int = 2000,
+    seed: int = 0,
+    kind: str = "spearman",
+    progress: Progress | None = None,
+) -> Selection:
+    """Ranks trained models by their agreement with models trained alike (Duan et al. 2020).
 
-    The score of a model is that of `keras_devae.metrics.udr` among the runs of its group: those
-    with the same settings and other seeds. As in the paper, models of different groups are compared
-    by these scores too, if all were trained on the same images.
+    Each model has its `keras_devae.metrics.udr` score among the runs of its group, which have the
+    same settings and other seeds. As in the paper, models of different groups are compared by these
+    scores too, if all were trained on the same images.
 
     All models encode the same images, one model after another; the codes stay in the runs' folders.
-    A categorical code is none of those compared.
+    A categorical code is not compared.
 
     Args:
-        comparison: From `keras_devae.comparison.groups.compare_runs`; its layer is the one
-            that is encoded.
-        images: Images that are encoded, each once; default 2,000, or all if there are fewer.
+        comparison: From `keras_devae.comparison.comparing.compare_runs`; the layer that it compares
+            is encoded.
+        images: Number of images to encode; default 2,000, or all if there are fewer.
         seed: Integer seed of their choice; default 0.
         kind: `"spearman"` (default) or `"lasso"`, see `keras_devae.metrics.udr`.
-        progress: Called with the name of the run, and the numbers of its images encoded and to
-            encode, or `None`.
+        progress: Called after each batch of images, see `Progress`.
 
     Returns:
-        A `Selection`. Groups of one run are left out.
+        The ranking, without groups of one run.
 
     Raises:
         UsageError: If no group has two runs, or runs of a group were made with different images, or
@@ -89,32 +101,38 @@ def select_by_udr(comparison, images=2000, seed=0, kind="spearman", progress=Non
     if not groups:
         raise UsageError(
             "UDR compares models that were trained alike with different seeds, two or more of "
-            f"each. Received: one run each of {_listed(g.name for g in comparison.groups)}. Train "
-            "them with other seeds, or say with `by` what makes a group."
+            f"each. Received: one run each of {_join(g.name for g in comparison.groups)}. Train "
+            "them with other seeds, or name with `by` the settings that make a group."
         )
     data = [_data_of(group) for group in groups]
-    scored = []
+    scored: list[tuple[ComparedRun, str, float]] = []
     for group in groups:
         scores = _scores(group, comparison.layer, images, seed, kind, progress)
         scored += zip(group.runs, [group.name] * len(scores), scores, strict=True)
-    common = all(facts == data[0] for facts in data)
+    common = all(provenance == data[0] for provenance in data)
     return Selection(_ranking(scored, common), common, tuple(_remarks(comparison, common)))
 
 
-def _data_of(group):
-    """Returns the provenance of the images of a group's runs, which is the same for all."""
+def _data_of(group: Group) -> Any:
+    """Returns the provenance of the images of a group's runs, which must be the same for all."""
     records = [run.directory.read_record()["data"] for run in group.runs]
     for run, record in zip(group.runs, records, strict=True):
         if record != records[0]:
             raise UsageError(
-                f"The runs of the group {group.name} were made with different images, those of "
-                f"{group.runs[0].name} and of {run.name}. Leave out either, or make groups by "
-                "more settings."
+                f"Runs of the group {group.name} were made with different images: "
+                f"{group.runs[0].name} and {run.name}. Leave out either, or group by more settings."
             )
     return records[0]
 
 
-def _scores(group, layer, images, seed, kind, progress):
+def _scores(
+    group: Group,
+    layer: int,
+    images: int,
+    seed: int,
+    kind: str,
+    progress: Progress | None,
+) -> list[float]:
     dataset = group.runs[0].directory.load_dataset()
     rows = draw_sample(len(dataset), images, seed).plain
     codes, divergences = [], []
@@ -122,46 +140,49 @@ def _scores(group, layer, images, seed, kind, progress):
         means, log_vars = _posterior(run, dataset, rows, layer, progress)
         codes.append(means)
         divergences.append(metrics.kl_per_dimension(means, log_vars))
-        # A model refers to itself, and so stays until cycles are looked for.
+        # A model refers to itself, so only a search for cycles frees its memory.
         gc.collect()
     result = metrics.udr(codes, divergences, kind=kind, seed=seed)
     return result["details"]["model_scores"]
 
 
-def _posterior(run, dataset, rows, layer, progress):
-    """Encodes rows with the model of a run, which is forgotten again."""
+def _posterior(
+    run: ComparedRun,
+    dataset: Dataset,
+    rows: Array,
+    layer: int,
+    progress: Progress | None,
+) -> tuple[Array, Array]:
+    """Encodes rows with the model of a run, which is not kept."""
     directory = run.directory
     report = None if progress is None else functools.partial(progress, run.name)
     with run_encoding(load_trained(directory), directory, dataset, report) as encoding:
         return encoding.posterior(rows, layer)
 
 
-def _ranking(scored, common):
-    """Returns the `RankedRun`s of triples of a run, its group and its score."""
-    ranked = []
-    for part in [scored] if common else _by_group(scored):
-        # Scores that are equal but for how sums are rounded have the same rank.
+def _ranking(scored: list[tuple[ComparedRun, str, float]], common: bool) -> tuple[RankedRun, ...]:
+    """Ranks triples of a run, the name of its group and its score."""
+    groups = itertools.groupby(scored, key=lambda entry: None if common else entry[1])
+    ranked: list[RankedRun] = []
+    for part in [list(part) for _, part in groups]:
+        # Scores that are equal up to rounding have the same rank.
         ranks = rankdata([-round(score, 9) for _, _, score in part], method="min")
-        of_part = [RankedRun(*facts, int(rank)) for facts, rank in zip(part, ranks, strict=True)]
-        ranked += sorted(of_part, key=lambda entry: entry.rank)
+        runs = [RankedRun(*entry, int(rank)) for entry, rank in zip(part, ranks, strict=True)]
+        ranked += sorted(runs, key=lambda run: run.rank)
     return tuple(ranked)
 
 
-def _by_group(scored):
-    return [list(part) for _, part in itertools.groupby(scored, key=lambda facts: facts[1])]
-
-
-def _remarks(comparison, common):
+def _remarks(comparison: Comparison, common: bool) -> Iterator[str]:
     sizes = {group.name: len(group.runs) for group in comparison.groups}
     single = [name for name, size in sizes.items() if size == 1]
     if single:
-        yield f"Without a second seed there is no UDR: {_listed(single)}."
+        yield f"Without a second seed there is no UDR: {_join(single)}."
     pairs = [name for name, size in sizes.items() if size == 2]
     if pairs:
-        yield f"Two runs agree with each other alike and cannot be told apart: {_listed(pairs)}."
+        yield f"Two runs agree with each other equally and cannot be ranked: {_join(pairs)}."
     if not common:
         yield "The groups are of different images and are ranked one by one."
 
 
-def _listed(names):
+def _join(names: Iterable[str]) -> str:
     return "; ".join(names)

@@ -1,15 +1,30 @@
 """Comparisons and selections of runs as tables: to read, as Markdown, and as CSV."""
 
+from __future__ import annotations
+
 import csv
 import dataclasses
 import io
 import json
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeAlias
 
+from keras_devae.comparison.comparing import Comparison
+from keras_devae.comparison.groups import Group
 from keras_devae.errors import UsageError
 from keras_devae.files import check_writable, write_text
+from keras_devae.metrics.estimators.spread import Spread
 
-#: Metrics that are shown where nothing else is asked for -> their titles.
+if TYPE_CHECKING:
+    from keras_devae.comparison.model_selection import Selection
+
+#: A table for machines: rows with the same columns.
+Rows: TypeAlias = list[dict[str, Any]]
+#: A table to read: titles of the columns, and rows of texts.
+Cells: TypeAlias = tuple[list[str], list[list[str]]]
+
+#: Metrics that are shown by default -> their titles.
 SHOWN = {
     "mig.score": "mig",
     "dci.disentanglement": "dci\ndisentanglement",
@@ -20,32 +35,29 @@ SHOWN = {
 }
 
 
-def shown_metrics(comparison, names=None):
-    """Returns a comparison of the metrics that are asked for.
+def shown_metrics(comparison: Comparison, names: Iterable[str] | None = None) -> Comparison:
+    """Returns a comparison restricted to the metrics that are asked for.
 
     Args:
-        comparison: A `keras_devae.comparison.groups.Comparison`.
-        names: Names as `Comparison.restricted` takes them, `("all",)`, or `None`: those of `SHOWN`
-            that there are, or all if there are none of them.
+        comparison: The comparison.
+        names: Names as `Comparison.restricted` takes them, or `("all",)`; default: those of `SHOWN`
+            that the runs have, or all if they have none of these.
 
     Raises:
         UsageError: If no run has one of them.
     """
     if names is None:
         names = [name for name in SHOWN if name in comparison.metrics]
-    return comparison if not names or tuple(names) == ("all",) else comparison.restricted(names)
+    names = tuple(names)
+    return comparison if names in ((), ("all",)) else comparison.restricted(names)
 
 
-def comparison_rows(comparison):
-    """Returns a comparison for machines, a row a group.
+def comparison_rows(comparison: Comparison) -> Rows:
+    """Returns a comparison for machines, a row per group.
 
-    Args:
-        comparison: The `Comparison`.
-
-    Returns:
-        List of dictionaries with the same keys: `group`; a column for each setting that tells
-        groups apart; `runs`, how many; `seeds`; and for each metric `NAME`, its mean, `NAME.std`,
-        `NAME.low`, `NAME.high` and `NAME.count`. What a group lacks is `None`.
+    The columns are `group`; the settings that differ between groups; `runs`, their number; `seeds`;
+    and for each metric `NAME` its mean, `NAME.std`, `NAME.low`, `NAME.high` and `NAME.count`. What
+    a group lacks is `None`.
     """
     settings = dict.fromkeys(name for group in comparison.groups for name in group.settings)
     return [
@@ -60,8 +72,8 @@ def comparison_rows(comparison):
     ]
 
 
-def comparison_dict(comparison):
-    """Returns all of a comparison as a dictionary that `json.dump` takes."""
+def comparison_dict(comparison: Comparison) -> dict[str, Any]:
+    """Returns a whole comparison as a dictionary that `json.dump` takes."""
     matrix, names = comparison.rank_correlations
     return {
         "layer": comparison.layer,
@@ -77,12 +89,11 @@ def comparison_dict(comparison):
     }
 
 
-def comparison_cells(comparison):
-    """Returns a comparison to read, a row a group.
+def comparison_cells(comparison: Comparison) -> Cells:
+    """Returns a comparison to read, a row per group.
 
-    Returns:
-        Pair of the titles of the columns and the list of rows of texts. Several runs of a group
-        have the mean ± standard deviation and, in a second line, the 95 % interval of the mean.
+    Where a group has several runs, a cell holds the mean ± standard deviation and, in a second
+    line, the 95 % interval of the mean.
     """
     titles = ["group", "runs", *(_title(name) for name in comparison.metrics)]
     rows = [
@@ -96,8 +107,8 @@ def comparison_cells(comparison):
     return titles, rows
 
 
-def correlation_cells(comparison):
-    """Returns the rank correlations of a comparison to read: titles and rows of texts."""
+def correlation_cells(comparison: Comparison) -> Cells:
+    """Returns the rank correlations of a comparison to read."""
     matrix, names = comparison.rank_correlations
     titles = ["rank correlation", *(_title(name) for name in names)]
     return titles, [
@@ -106,8 +117,8 @@ def correlation_cells(comparison):
     ]
 
 
-def selection_dict(selection, comparison):
-    """Returns a selection as a dictionary that `json.dump` takes; arguments as `selection_rows`."""
+def selection_dict(selection: Selection, comparison: Comparison) -> dict[str, Any]:
+    """Returns a selection as a dictionary that `json.dump` takes."""
     return {
         "take": [str(ranked.run.directory.path) for ranked in selection.best],
         "common": selection.common,
@@ -116,23 +127,18 @@ def selection_dict(selection, comparison):
     }
 
 
-def selection_rows(selection, comparison):
-    """Returns a selection for machines, a row a run, the best first.
+def selection_rows(selection: Selection, comparison: Comparison) -> Rows:
+    """Returns a selection for machines, a row per run, the best first.
 
-    Args:
-        selection: A `keras_devae.comparison.model_selection.Selection`.
-        comparison: The `Comparison` whose metrics are to stand beside.
-
-    Returns:
-        List of dictionaries with the same keys: `rank`, `run`, `group`, `seed`, `udr`, and each
-        metric, `None` where the run lacks it.
+    The columns are `rank`, `run`, `group`, `seed`, `udr`, and each metric of the comparison, `None`
+    where the run lacks it.
     """
     return [
         {
             "rank": ranked.rank,
             "run": ranked.run.name,
             "group": ranked.group,
-            "seed": ranked.run.config.training.seed,
+            "seed": ranked.run.seed,
             "udr": ranked.udr,
             **{name: ranked.run.scores.get(name) for name in comparison.metrics},
         }
@@ -140,8 +146,8 @@ def selection_rows(selection, comparison):
     ]
 
 
-def selection_cells(selection, comparison):
-    """Returns a selection to read: titles and rows of texts; arguments as `selection_rows`."""
+def selection_cells(selection: Selection, comparison: Comparison) -> Cells:
+    """Returns a selection to read, with the columns of `selection_rows`."""
     rows = selection_rows(selection, comparison)
     return [_title(name) for name in rows[0]], [
         [_number(v) if isinstance(v, float) or v is None else str(v) for v in row.values()]
@@ -149,7 +155,7 @@ def selection_cells(selection, comparison):
     ]
 
 
-def check_table_file(path):
+def check_table_file(path: str | Path) -> None:
     """Checks, before long work, that a table can be written to a file.
 
     Raises:
@@ -160,34 +166,28 @@ def check_table_file(path):
     check_writable(path)
 
 
-def write_table_file(path, rows, cells):
-    """Writes a table as CSV or Markdown, whichever the file's name ends in.
-
-    Args:
-        path: The file.
-        rows: The table for machines.
-        cells: The table to read, pair of titles and rows.
-    """
+def write_table_file(path: str | Path, rows: Rows, cells: Cells) -> None:
+    """Writes a table: `rows` as CSV or `cells` as Markdown, by the suffix of the file."""
     is_csv = Path(path).suffix == ".csv"
     write_text(path, csv_text(rows) if is_csv else markdown(*cells))
 
 
-def markdown(titles, rows):
+def markdown(titles: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     """Returns a table of texts in Markdown."""
     lines = [titles, ["---"] * len(titles), *rows]
     texts = [" | ".join(_one_line(cell) for cell in line) for line in lines]
     return "\n".join(f"| {text} |" for text in texts) + "\n"
 
 
-def _one_line(cell):
+def _one_line(cell: str) -> str:
     return cell.replace("\n", " ").replace("|", "\\|")
 
 
-def _title(metric):
+def _title(metric: str) -> str:
     return SHOWN.get(metric) or metric.removesuffix(".score").replace(".", "\n", 1)
 
 
-def _group_dict(group, metrics):
+def _group_dict(group: Group, metrics: Sequence[str]) -> dict[str, Any]:
     return {
         "name": group.name,
         "settings": group.settings,
@@ -197,13 +197,13 @@ def _group_dict(group, metrics):
     }
 
 
-def _numbers(group, name):
+def _numbers(group: Group, name: str) -> dict[str, Any]:
     spread = group.scores.get(name)
     parts = {"": "mean", ".std": "std", ".low": "low", ".high": "high", ".count": "count"}
     return {f"{name}{end}": spread and getattr(spread, part) for end, part in parts.items()}
 
 
-def _spread_text(spread):
+def _spread_text(spread: Spread | None) -> str:
     if spread is None:
         return ""
     if spread.count == 1:
@@ -215,25 +215,24 @@ def _spread_text(spread):
     return f"{mean} ± {std}\n[{low}, {high}]"
 
 
-def _number(value):
+def _number(value: float | None) -> str:
     return "" if value is None else f"{value:.{_digits(value)}f}"
 
 
-def _digits(value):
-    """Digits behind the point that leave a number about four in all."""
+def _digits(value: float) -> int:
+    """Returns the number of decimals that leaves a number about four digits in all."""
     return 3 if abs(value) < 10 else 2 if abs(value) < 100 else 1
 
 
-def csv_text(rows, empty=()):
-    """Writes a table as CSV, of which every column has one type.
+def csv_text(rows: Sequence[Mapping[str, Any]], empty: Sequence[str] = ()) -> str:
+    """Returns a table as CSV, each column of which has one type.
+
+    Lists and dictionaries are JSON, truth values `true` and `false`, `None` is an empty cell, and
+    in a column with a fraction every number has a decimal point.
 
     Args:
-        rows: List of dictionaries with the same keys.
+        rows: Rows with the same columns.
         empty: Columns of a table without rows.
-
-    Returns:
-        The text. Lists and tables are JSON, truth values `true` and `false`, nothing is empty, and
-        in a column with a fraction every number has a decimal point.
     """
     text = io.StringIO()
     columns = list(rows[0]) if rows else list(empty)
@@ -245,7 +244,7 @@ def csv_text(rows, empty=()):
     return text.getvalue()
 
 
-def _cell(value, fractional):
+def _cell(value: Any, fractional: bool) -> Any:
     match value:
         case None:
             return ""

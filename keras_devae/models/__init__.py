@@ -1,34 +1,17 @@
-"""The models: one file a method, each the objective and nothing else.
+"""The models: one file per method, each the objective and nothing else.
 
 Classes are imported, and Keras with them, when they are first asked for: the declarations of models
 need neither.
 """
 
 import importlib
+from typing import Any
 
-#: Name on the command line, which is its module -> class.
-_CLASSES = {
-    "annealed_vae": "AnnealedVAE",
-    "beta_tc_vae": "BetaTCVAE",
-    "beta_vae": "BetaVAE",
-    "cascade_vae": "CascadeVAE",
-    "cascade_vae_c": "CascadeVAEC",
-    "control_vae": "ControlVAE",
-    "deft": "DEFT",
-    "devae": "DeVAE",
-    "devae_linear": "DeVAELinear",
-    "devae_parallel": "DeVAEParallel",
-    "devae_single": "DeVAESingle",
-    "dip_vae": "DIPVAE",
-    "dynamic_vae": "DynamicVAE",
-    "factor_vae": "FactorVAE",
-    "ica": "ICA",
-    "joint_vae": "JointVAE",
-    "pca": "PCA",
-    "vae": "VAE",
-}
+from keras_devae.models.declarations import MODEL_CATALOGUE
+
+#: Class -> its module, which for a model has the name of the command line.
 _MODULES = {
-    **{class_name: name for name, class_name in _CLASSES.items()},
+    **{declaration.class_name: name for name, declaration in MODEL_CATALOGUE.items()},
     "LossTerms": "loss_terms",
     "TrainingGuard": "training_callbacks",
 }
@@ -36,10 +19,10 @@ _MODULES = {
 __all__ = ["MODELS", *_MODULES]
 
 
-def __getattr__(name):
+def __getattr__(name: str) -> Any:
     if name == "MODELS":
         # Name on the command line -> class.
-        models = {model: __getattr__(class_name) for model, class_name in _CLASSES.items()}
+        models = {key: __getattr__(entry.class_name) for key, entry in MODEL_CATALOGUE.items()}
         globals()["MODELS"] = models
         return models
     if name not in _MODULES:
@@ -47,5 +30,5 @@ def __getattr__(name):
     return getattr(importlib.import_module(f"keras_devae.models.{_MODULES[name]}"), name)
 
 
-def __dir__():
+def __dir__() -> list[str]:
     return sorted(__all__)

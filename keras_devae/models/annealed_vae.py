@@ -1,9 +1,13 @@
 """AnnealedVAE: a capacity that grows."""
 
+from typing import Any
+
 import keras
 from keras import ops
 
-from keras_devae.checks import at_least, finite_at_least
+from keras_devae.checks import Tensor
+from keras_devae.models.declarations import MODEL_CATALOGUE
+from keras_devae.models.loss_terms import LossTerms
 from keras_devae.models.vae import VAE
 from keras_devae.schedules import LinearSchedule
 
@@ -13,9 +17,10 @@ class AnnealedVAE(VAE):
     """AnnealedVAE (Burgess et al. 2018): minimises `reconstruction + gamma * |KL - C|`.
 
     The capacity C grows linearly with the steps of training (their equation 8). The absolute
-    value is of the batch mean of the KL divergence. `fit` shows `capacity`, and `capacity_loss`,
-    the distance to it. A capacity that grows faster than the decoder learns can be met by codes
-    that are shifted all alike and carry nothing: lower gamma, or let it grow more slowly.
+    value is that of the batch mean of the KL divergence. `fit` shows `capacity`, and
+    `capacity_loss`, the distance to it. A capacity that grows faster than the decoder learns can be
+    met by codes that are all shifted alike and carry nothing: lower gamma, or let it grow more
+    slowly.
 
     Args:
         encoder: See `VAE`.
@@ -29,29 +34,40 @@ class AnnealedVAE(VAE):
 
     Raises:
         UsageError: If an argument is out of range.
+
+    Example:
+        >>> images = kd.data.load("dsprites", image_size=32).images(range(64))
+        >>> model = kd.AnnealedVAE.for_images((32, 32, 1), gamma=250.0, capacity_steps=100)
+        >>> model.compile("adam")
+        >>> history = model.fit(images, batch_size=64, verbose=0).history
+        >>> history["capacity"]  # before the first step
+        [0.0]
     """
 
+    declaration = MODEL_CATALOGUE["annealed_vae"]
     penalty_names = ("capacity",)
     state_names = ("capacity",)
 
     def __init__(
         self,
-        encoder,
-        decoder,
-        gamma=1000.0,
-        capacity_max=25.0,
-        capacity_steps=100_000,
-        capacity_start=0.0,
-        **kwargs,
-    ):
+        encoder: keras.Model,
+        decoder: keras.Model,
+        gamma: float = declaration.defaults["gamma"],
+        capacity_max: float = declaration.defaults["capacity_max"],
+        capacity_steps: int = declaration.defaults["capacity_steps"],
+        capacity_start: float = declaration.defaults["capacity_start"],
+        **kwargs: Any,
+    ) -> None:
         super().__init__(encoder, decoder, **kwargs)
-        self.gamma = finite_at_least("gamma", gamma)
-        self.capacity_max = finite_at_least("capacity_max", capacity_max)
-        self.capacity_steps = at_least("capacity_steps", capacity_steps, 1)
-        self.capacity_start = finite_at_least("capacity_start", capacity_start)
+        self.set_options(
+            gamma=gamma,
+            capacity_max=capacity_max,
+            capacity_steps=capacity_steps,
+            capacity_start=capacity_start,
+        )
         self._capacity = LinearSchedule(capacity_start, capacity_max, capacity_steps)
 
-    def loss_terms(self, pixels, outputs, training):
+    def loss_terms(self, pixels: Tensor, outputs: dict[str, Tensor], training: bool) -> LossTerms:
         """Computes the loss of one batch, see the class."""
         terms = super().loss_terms(pixels, outputs, training)
         capacity = self._capacity(self.steps.step)
@@ -59,8 +75,3 @@ class AnnealedVAE(VAE):
         return terms.replace(
             penalties={"capacity": (self.gamma, distance)}, state={"capacity": capacity}
         )
-
-    def get_config(self):
-        """Returns the constructor's arguments."""
-        names = ("gamma", "capacity_max", "capacity_steps", "capacity_start")
-        return {**super().get_config(), **{name: getattr(self, name) for name in names}}

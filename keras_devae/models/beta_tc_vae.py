@@ -1,12 +1,16 @@
 """beta-TCVAE."""
 
+from typing import Any
+
 import keras
 from keras import ops
 
-from keras_devae.checks import at_least, finite_at_least, flag, one_of
+from keras_devae.checks import Tensor, at_least
 from keras_devae.errors import UsageError
-from keras_devae.losses import ESTIMATORS, decompose_kl
-from keras_devae.models.images import as_source, count_images
+from keras_devae.losses import decompose_kl
+from keras_devae.models.declarations import MODEL_CATALOGUE
+from keras_devae.models.images import count_images
+from keras_devae.models.loss_terms import LossTerms
 from keras_devae.models.vae import VAE
 
 
@@ -21,7 +25,7 @@ class BetaTCVAE(VAE):
     the batch, see `keras_devae.losses.decompose_kl`. `kl_loss`, shown beside them, is the closed
     form. With the weighted estimator the logged total correlation lies about
     `(latent_dim - 1) * log(dataset_size)` too high and the dimension-wise KL as much too low; a
-    negative value is no fault, and the gradient does not notice.
+    negative value is no fault, and the gradient is not affected.
 
     Args:
         encoder: See `VAE`.
@@ -34,39 +38,49 @@ class BetaTCVAE(VAE):
         dataset_size: Number of images trained on, at least 1, or `None` (default): taken from what
             `fit` is given.
         reference_compat: With true, the stratified estimator's weights lie in the first column, as
-            in the published code, in place of the diagonal; default false.
+            in the published code, instead of on the diagonal; default false.
         **kwargs: `likelihood`, `seed` of `VAE`; `name`, `dtype`, `trainable` of `keras.Model`.
 
     Raises:
         UsageError: If an argument is out of range, or from `fit` and `evaluate` if the number of
-            images is neither given nor to be found.
+            images is neither given nor known.
+
+    Example:
+        >>> images = kd.data.load("dsprites", image_size=32).images(range(64))
+        >>> model = kd.BetaTCVAE.for_images((32, 32, 1), latent_dim=10, beta=3.0)
+        >>> model.compile("adam")
+        >>> history = model.fit(images, verbose=0).history
+        >>> "total_correlation_loss" in history
+        True
     """
 
+    declaration = MODEL_CATALOGUE["beta_tc_vae"]
     mean_over_images = False
     penalty_names = ("mutual_information", "total_correlation", "dimension_wise_kl")
 
     def __init__(
         self,
-        encoder,
-        decoder,
-        beta=12.0,
-        alpha=1.0,
-        gamma=1.0,
-        estimator="weighted",
-        dataset_size=None,
-        reference_compat=False,
-        **kwargs,
-    ):
+        encoder: keras.Model,
+        decoder: keras.Model,
+        beta: float = declaration.defaults["beta"],
+        alpha: float = declaration.defaults["alpha"],
+        gamma: float = declaration.defaults["gamma"],
+        estimator: str = declaration.defaults["estimator"],
+        dataset_size: int | None = None,
+        reference_compat: bool = declaration.defaults["reference_compat"],
+        **kwargs: Any,
+    ) -> None:
         super().__init__(encoder, decoder, **kwargs)
-        one_of("estimator", estimator, ESTIMATORS)
-        self.beta = finite_at_least("beta", beta)
-        self.alpha = finite_at_least("alpha", alpha)
-        self.gamma = finite_at_least("gamma", gamma)
-        self.estimator = estimator
+        self.set_options(
+            beta=beta,
+            alpha=alpha,
+            gamma=gamma,
+            estimator=estimator,
+            reference_compat=reference_compat,
+        )
         if dataset_size is not None:
             at_least("dataset_size", dataset_size, 1)
         self.dataset_size = dataset_size
-        self.reference_compat = flag("reference_compat", reference_compat)
         # A variable, so that a compiled step sees a change and a saved model knows it.
         self.images_trained_on = self.add_weight(
             (),
@@ -76,7 +90,7 @@ class BetaTCVAE(VAE):
             name="images_trained_on",
         )
 
-    def loss_terms(self, pixels, outputs, training):
+    def loss_terms(self, pixels: Tensor, outputs: dict[str, Tensor], training: bool) -> LossTerms:
         """Computes the loss of one batch, see the class."""
         terms = super().loss_terms(pixels, outputs, training)
         parts = decompose_kl(
@@ -92,27 +106,19 @@ class BetaTCVAE(VAE):
             penalties=dict(zip(self.penalty_names, zip(weights, parts, strict=True), strict=True))
         )
 
-    def note_images(self, images, share):
-        """Takes the number of images from what `fit` is given."""
-        if self.dataset_size is None:
-            self.images_trained_on.assign(int(self._count(images) * share))
-
-    def evaluate(self, x=None, *args, **kwargs):
-        """Computes the losses of images, see `VAE.evaluate`."""
-        if not float(ops.convert_to_numpy(self.images_trained_on)):
-            self.images_trained_on.assign(self._count(as_source(x)))
-        return super().evaluate(x, *args, **kwargs)
-
-    def _count(self, images):
+    def note_images(self, images: Any, share: float = 1.0, training: bool = True) -> None:
+        """Takes the number of images trained on, or evaluated before any training."""
+        is_known = float(ops.convert_to_numpy(self.images_trained_on)) > 0
+        if self.dataset_size is not None if training else is_known:
+            return
         count = count_images(images)
         if count is None:
             raise UsageError(
                 "The estimators of the total correlation need the number of images, which cannot "
                 f"be told from a {type(images).__name__}. Pass it as `dataset_size`."
             )
-        return count
+        self.images_trained_on.assign(int(count * share))
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         """Returns the constructor's arguments."""
-        names = ("beta", "alpha", "gamma", "estimator", "dataset_size", "reference_compat")
-        return {**super().get_config(), **{name: getattr(self, name) for name in names}}
+        return {**super().get_config(), "dataset_size": self.dataset_size}

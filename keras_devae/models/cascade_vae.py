@@ -1,14 +1,17 @@
 """CascadeVAE: dimensions released one after another, then a categorical code by matching."""
 
+from typing import Any
+
 import keras
 import numpy as np
 from keras import ops
 
-from keras_devae.backend import on_host, xla_calls_host
-from keras_devae.checks import at_least, finite_at_least
-from keras_devae.errors import UsageError
+from keras_devae.backend import on_host
+from keras_devae.checks import Array, Tensor
 from keras_devae.losses import balanced_assignment
 from keras_devae.models.categorical_inference import CategoricalInference
+from keras_devae.models.declarations import MODEL_CATALOGUE
+from keras_devae.models.loss_terms import LossTerms
 from keras_devae.models.vae import VAE
 from keras_devae.schedules import StageSchedule, released_pressures
 
@@ -21,8 +24,8 @@ class CascadeVAE(CategoricalInference, VAE):
 
     Until the stage `matching_stage` the decoder's input for the category is zero, and one more
     latent dimension is released every stage, beginning with one. From then on every step first
-    assigns the images of its batch to categories, so that the reconstruction costs and a cost that
-    grows with the number of images in a category are smallest in all
+    assigns the images of its batch to categories, so that the sum of the reconstruction costs and
+    of a cost that grows with the number of images in a category is smallest
     (`keras_devae.losses.balanced_assignment`), and then takes a gradient step with the categories
     held fixed. As in the authors' code the first stage with matching releases no dimension.
 
@@ -39,7 +42,7 @@ class CascadeVAE(CategoricalInference, VAE):
         beta_min: Pressure on the dimensions released, at least 0; default 1 (the authors' code has
             0.1).
         beta_max: Pressure on the others, at least 0; default 10.
-        stage_steps: Steps a stage, at least 1; default 20,000.
+        stage_steps: Steps per stage, at least 1; default 20,000.
         matching_stage: Stage in which the categorical code begins, at least 0; default 4.
         pairwise_cost: Cost, in nats, by which the n-th image of a category costs more than the one
             before it, at least 0; default 0.001. It and the betas refer to sums over 64x64 pixels.
@@ -47,50 +50,46 @@ class CascadeVAE(CategoricalInference, VAE):
 
     Raises:
         UsageError: If an argument is out of range.
+
+    Example:
+        >>> images = kd.data.load("dsprites", image_size=32).images(range(64))
+        >>> model = kd.CascadeVAE.for_images((32, 32, 1), num_categories=3, matching_stage=0)
+        >>> model.compile("adam")
+        >>> history = model.fit(images, verbose=0)
+        >>> model.encode_categories(images).shape
+        (64,)
     """
 
+    declaration = MODEL_CATALOGUE["cascade_vae"]
     mean_over_images = False
     state_names = ("stage",)
     calls_host = True
 
     def __init__(
         self,
-        encoder,
-        decoder,
-        num_categories=3,
-        beta_min=1.0,
-        beta_max=10.0,
-        stage_steps=20_000,
-        matching_stage=4,
-        pairwise_cost=0.001,
-        **kwargs,
-    ):
+        encoder: keras.Model,
+        decoder: keras.Model,
+        num_categories: int = declaration.defaults["num_categories"],
+        beta_min: float = declaration.defaults["beta_min"],
+        beta_max: float = declaration.defaults["beta_max"],
+        stage_steps: int = declaration.defaults["stage_steps"],
+        matching_stage: int = declaration.defaults["matching_stage"],
+        pairwise_cost: float = declaration.defaults["pairwise_cost"],
+        **kwargs: Any,
+    ) -> None:
         # The width of the decoder depends on the number of categories.
-        self.num_categories = at_least("num_categories", num_categories, 2)
+        self.set_options(num_categories=num_categories)
         super().__init__(encoder, decoder, **kwargs)
-        self.beta_min = finite_at_least("beta_min", beta_min)
-        self.beta_max = finite_at_least("beta_max", beta_max)
-        self.stage_steps = at_least("stage_steps", stage_steps, 1)
-        self.matching_stage = at_least("matching_stage", matching_stage, 0)
-        self.pairwise_cost = finite_at_least("pairwise_cost", pairwise_cost)
+        self.set_options(
+            beta_min=beta_min,
+            beta_max=beta_max,
+            stage_steps=stage_steps,
+            matching_stage=matching_stage,
+            pairwise_cost=pairwise_cost,
+        )
         self._stage = StageSchedule(stage_steps, max(self.latent_dim, matching_stage) + 1)
 
-    def compile(self, *args, jit_compile="auto", **kwargs):
-        """Configures training, see `VAE.compile`.
-
-        Raises:
-            UsageError: If `jit_compile` is true on TensorFlow, whose XLA cannot call the host.
-        """
-        if jit_compile is True and not xla_calls_host():
-            raise UsageError(
-                "CascadeVAE assigns categories on the host, which XLA on TensorFlow cannot "
-                "call. Leave `jit_compile` out. Received: jit_compile=True."
-            )
-        super().compile(*args, jit_compile=jit_compile, **kwargs)
-        if not xla_calls_host():
-            self.jit_compile = False
-
-    def call(self, images, training=False):
+    def call(self, images: Any, training: bool = False) -> dict[str, Tensor]:
         """Encodes, chooses categories and decodes.
 
         Args:
@@ -99,7 +98,7 @@ class CascadeVAE(CategoricalInference, VAE):
 
         Returns:
             The dictionary of `VAE.call`, with `category`, `(batch, num_categories)`: one-hot, or
-            zero before the matching begins.
+            zero before the matching begins. The keys are the same in training and outside of it.
         """
         pixels = self.pixels(images)
         z_mean, z_log_var = self.posterior_of(pixels, training)
@@ -125,9 +124,9 @@ class CascadeVAE(CategoricalInference, VAE):
 
         return ops.cond(self._is_matching(), matched, none)
 
-    def _match(self, costs):
-        # An error raised inside a compiled step would not come out of it as the one it was. A
-        # category whose cost is not finite is the last choice; if all are, the loss is NaN too,
+    def _match(self, costs: Array) -> Array:
+        # An error raised inside a compiled step would come out of it as another one. A category
+        # whose cost is not finite is the last choice; if no cost is finite, the loss is NaN too,
         # and the training guard says so.
         costs = np.nan_to_num(costs, nan=_LARGEST_COST, posinf=_LARGEST_COST)
         return balanced_assignment(costs, self.pairwise_cost)
@@ -143,7 +142,7 @@ class CascadeVAE(CategoricalInference, VAE):
             columns.append(self.likelihood.negative_log_likelihood(pixels, decoded))
         return ops.stack(columns, axis=1)
 
-    def loss_terms(self, pixels, outputs, training):
+    def loss_terms(self, pixels: Tensor, outputs: dict[str, Tensor], training: bool) -> LossTerms:
         """Computes the loss of one batch, see the class."""
         terms = super().loss_terms(pixels, outputs, training)
         stage = self._stage(self.steps.step)
@@ -151,14 +150,14 @@ class CascadeVAE(CategoricalInference, VAE):
         betas = released_pressures(released, self.latent_dim, self.beta_min, self.beta_max)
         return terms.replace(penalties={"kl": (betas, terms.kl)}, state={"stage": stage})
 
-    def category_probabilities_of(self, pixels, encoded):
+    def category_probabilities_of(self, pixels: Tensor, encoded: dict[str, Tensor]) -> Tensor:
         """Returns the softmax of the negative costs; uniform before the matching begins."""
         z_mean, _ = self.bounded(encoded)
         weights = [v.value for v in self.decoder.trainable_variables]
         probabilities = ops.softmax(-self._costs(pixels, z_mean, weights), axis=-1)
         return ops.where(self._is_matching(), probabilities, 1 / self.num_categories)
 
-    def decoder_inputs(self, z, layer):
+    def decoder_inputs(self, z: Any, layer: int) -> Tensor:
         """Returns what the decoder takes; the category is zero before the matching begins."""
         inputs = super().decoder_inputs(z, layer)
         is_category = np.arange(inputs.shape[-1]) >= self.latent_dim
@@ -168,15 +167,3 @@ class CascadeVAE(CategoricalInference, VAE):
     def _is_matching(self):
         # A tensor, because a compiled step and an exported function are traced.
         return self._stage(self.steps.step) >= self.matching_stage
-
-    def get_config(self):
-        """Returns the constructor's arguments."""
-        names = (
-            "num_categories",
-            "beta_min",
-            "beta_max",
-            "stage_steps",
-            "matching_stage",
-            "pairwise_cost",
-        )
-        return {**super().get_config(), **{name: getattr(self, name) for name in names}}

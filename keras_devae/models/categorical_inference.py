@@ -1,32 +1,38 @@
-"""What the models with a categorical code beside the continuous one have in common."""
+"""Inference with a categorical code beside the continuous one."""
+
+from typing import Any, ClassVar
 
 import numpy as np
 from keras import ops
 
-from keras_devae.checks import at_least
+from keras_devae.checks import Array, Tensor, at_least
 from keras_devae.errors import UsageError
+from keras_devae.models.declarations import ModelDeclaration
 from keras_devae.models.images import arrays_of
+from keras_devae.models.inference import Inference
 from keras_devae.process.randomness import random_generator
 
 
-class CategoricalInference:
-    """The inference half of JointVAE and CascadeVAE, in front of `Inference` among their bases.
+class CategoricalInference(Inference):
+    """What JointVAE and CascadeVAE answer; it stands before `VAE` among their bases.
 
     The decoder takes the continuous code followed by the category, one-hot.
     """
 
-    @classmethod
-    def decoder_input_dim(cls, latent_dim, num_categories=3, **options):
-        """Returns the number of latent dimensions and categories together."""
-        del options
-        return latent_dim + num_categories
+    declaration: ClassVar[ModelDeclaration]
 
-    def network_options(self):
-        """Returns the arguments of the class that the networks depend on, a dictionary."""
+    @classmethod
+    def decoder_input_dim(cls, latent_dim: int, **options: Any) -> int:
+        """Returns the number of latent dimensions and categories together."""
+        default = cls.declaration.defaults["num_categories"]
+        return latent_dim + options.get("num_categories", default)
+
+    def network_options(self) -> dict[str, Any]:
+        """Returns the arguments of the class that the networks depend on."""
         return {"num_categories": self.num_categories}
 
-    def category_probabilities(self, images, batch_size=256):
-        """Returns how much each category speaks for an image.
+    def category_probabilities(self, images: Any, batch_size: int = 256) -> Array:
+        """Returns the probability of each category for every image.
 
         Args:
             images: As in `posterior`.
@@ -37,7 +43,7 @@ class CategoricalInference:
         """
         return self.over_images(self._category_chunk, images, batch_size)["probabilities"]
 
-    def category_probabilities_of(self, pixels, encoded):
+    def category_probabilities_of(self, pixels: Tensor, encoded: dict[str, Tensor]) -> Tensor:
         """Returns what `category_probabilities` does, as a tensor.
 
         Args:
@@ -46,7 +52,7 @@ class CategoricalInference:
         """
         raise NotImplementedError
 
-    def encode_categories(self, images, batch_size=256):
+    def encode_categories(self, images: Any, batch_size: int = 256) -> Array:
         """Returns the most probable category of every image.
 
         Args:
@@ -58,7 +64,9 @@ class CategoricalInference:
         """
         return np.argmax(self.category_probabilities(images, batch_size), axis=1)
 
-    def decode(self, z, layer=0, batch_size=256, categories=None):
+    def decode(
+        self, z: Any, layer: int = 0, batch_size: int = 256, categories: Any = None
+    ) -> Array:
         """Returns the images of codes.
 
         Args:
@@ -79,7 +87,7 @@ class CategoricalInference:
         inputs = ops.convert_to_numpy(self.decoder_inputs(ops.convert_to_tensor(inputs), layer))
         return self._decode_inputs(inputs, batch_size)
 
-    def reconstruct(self, images, layer=0, batch_size=256):
+    def reconstruct(self, images: Any, layer: int = 0, batch_size: int = 256) -> Array:
         """Returns the reconstructions of images, each in its most probable category.
 
         Args:
@@ -98,7 +106,7 @@ class CategoricalInference:
         # Part by part: batches may come in another order when they are asked for again.
         return np.concatenate(list(map(reconstructed, arrays_of(images))))
 
-    def sample(self, n, layer=0, seed=None):
+    def sample(self, n: int, layer: int = 0, seed: int | None = None) -> Array:
         """Decodes n codes drawn from the prior, with categories drawn uniformly.
 
         Args:
@@ -114,9 +122,8 @@ class CategoricalInference:
         z = generator.standard_normal((n, self.latent_dim), dtype=np.float32)
         return self.decode(z, layer, categories=generator.integers(self.num_categories, size=n))
 
-    def decoder_inputs(self, z, layer):
+    def decoder_inputs(self, z: Any, layer: int) -> Tensor:
         """Returns what the decoder takes: `z` may hold the category, or category 0 is appended."""
-        del layer
         if z.shape[-1] == self.latent_dim + self.num_categories:
             return z
         first = ops.one_hot(ops.zeros((ops.shape(z)[0],), "int32"), self.num_categories)

@@ -1,18 +1,14 @@
 """What ControlVAE and DynamicVAE have in common."""
 
+from typing import Any
+
+import keras
 from keras import ops
 
-from keras_devae.checks import at_least, finite_at_least
+from keras_devae.checks import Tensor
+from keras_devae.models.loss_terms import LossTerms
 from keras_devae.models.vae import VAE
 from keras_devae.schedules import LinearSchedule
-
-_TARGET = (
-    "kl_target",
-    "kl_target_start",
-    "kl_target_steps",
-    "kl_target_stairs",
-    "kl_target_rest",
-)
 
 
 class ControlledVAE(VAE):
@@ -22,11 +18,7 @@ class ControlledVAE(VAE):
         encoder: See `VAE`.
         decoder: See `VAE`.
         controller: A layer with the variable `beta` and the method `update(kl, target)`.
-        kl_target: Set point of the KL divergence at the end, in nats, at least 0.
-        kl_target_start: Set point at the start, at least 0.
-        kl_target_steps: Steps from one to the other, at least 1.
-        kl_target_stairs: Stairs on the way, or `None` for a straight line.
-        kl_target_rest: Part of each stair for which the set point rests, see `LinearSchedule`.
+        options: The options that the class declares, by name.
         **kwargs: `likelihood`, `seed` of `VAE`; `name`, `dtype`, `trainable` of `keras.Model`.
 
     Raises:
@@ -34,33 +26,25 @@ class ControlledVAE(VAE):
     """
 
     state_names = ("beta", "kl_target")
-    #: Arguments of the class that are the controller's.
-    controller_options = ()
 
     def __init__(
         self,
-        encoder,
-        decoder,
-        controller,
-        kl_target,
-        kl_target_start,
-        kl_target_steps,
-        kl_target_stairs,
-        kl_target_rest,
-        **kwargs,
-    ):
+        encoder: keras.Model,
+        decoder: keras.Model,
+        controller: keras.layers.Layer,
+        options: dict[str, Any],
+        /,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(encoder, decoder, **kwargs)
         self.controller = controller
-        self.kl_target = finite_at_least("kl_target", kl_target)
-        self.kl_target_start = finite_at_least("kl_target_start", kl_target_start)
-        self.kl_target_steps = at_least("kl_target_steps", kl_target_steps, 1)
-        self.kl_target_stairs = kl_target_stairs
-        self.kl_target_rest = kl_target_rest
-        self._target = LinearSchedule(
-            kl_target_start, kl_target, kl_target_steps, kl_target_stairs, kl_target_rest
-        )
+        way = ("kl_target_start", "kl_target", "kl_target_steps")
+        self.set_options(**{name: options[name] for name in way})
+        stairs, rest = options["kl_target_stairs"], options["kl_target_rest"]
+        self._target = LinearSchedule(*(options[name] for name in way), stairs, rest)
+        self.set_options(**options)
 
-    def loss_terms(self, pixels, outputs, training):
+    def loss_terms(self, pixels: Tensor, outputs: dict[str, Tensor], training: bool) -> LossTerms:
         """Computes the loss of one batch; in training the controller first takes a step."""
         terms = super().loss_terms(pixels, outputs, training)
         target = self._target(self.steps.step)
@@ -71,11 +55,3 @@ class ControlledVAE(VAE):
         return terms.replace(
             penalties={"kl": (beta, terms.total_kl)}, state={"beta": beta, "kl_target": target}
         )
-
-    def get_config(self):
-        """Returns the constructor's arguments."""
-        return {
-            **super().get_config(),
-            **{name: getattr(self, name) for name in _TARGET},
-            **{name: getattr(self.controller, name) for name in self.controller_options},
-        }

@@ -1,19 +1,33 @@
-"""The models with their options, known without importing Keras."""
+"""The models with their options, known without importing Keras.
+
+A model is declared here once. Its class takes its defaults and the checks of its options from here;
+the command line, its help, scaled defaults and `keras_devae.models` are derived from it too.
+"""
 
 import dataclasses
-import functools
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
-from keras_devae.checks import at_least, finite_at_least, flag, positive, pressures, widths
+from keras_devae.checks import positive
 from keras_devae.errors import unknown_name
 from keras_devae.models.options import (
-    check_limits,
-    check_set_point,
-    one_of,
-    or_none,
+    PIXELS,
+    RATE,
+    STEPS,
+    Option,
+    check_controller,
+    choice,
+    flag,
+    number,
+    optional_number,
+    optional_whole,
+    pressures,
     share,
+    steps,
+    weight,
     weight_or_schedule,
+    whole,
+    widths,
 )
 
 NETWORK_NAMES = ("convolutional", "mlp")
@@ -21,323 +35,288 @@ LIKELIHOOD_NAMES = ("bernoulli", "gaussian")
 #: Length of the training runs that the published numbers of steps belong to.
 PUBLISHED_STEPS = 300_000
 
-_PIXELS, _STEPS, _RATE = "pixels", "steps", "rate"
-
 
 @dataclasses.dataclass(frozen=True)
-class Option:
-    """An option of a model.
-
-    Attributes:
-        kind: `"number"`, `"whole"`, `"numbers"`, `"wholes"`, `"text"` or `"flag"`.
-        default: Value where none is given, for 64x64 images and 300,000 steps.
-        help: What it is, in a few words.
-        check: Takes the option's name and a value, returns the value or raises `UsageError`.
-        scales: What the default goes with: `"pixels"`, because reconstruction is a sum over them
-            and a weight keeps its meaning only in proportion; `"steps"`, the length of the run; or
-            `"rate"`, its inverse, for what is added up step by step.
-    """
-
-    kind: str
-    default: Any
-    help: str
-    check: Callable[[str, Any], Any]
-    scales: tuple[str, ...] = ()
-
-
-@dataclasses.dataclass(frozen=True)
-class ModelEntry:
+class ModelDeclaration:
     """A model.
 
     Attributes:
+        class_name: Name of its class.
         objective: What it minimises, in one line.
-        paper: Where it is from.
+        paper: Where it comes from.
         options: Name -> `Option`.
         fitted: Whether scikit-learn fits it in one go, with linear networks and a Gaussian
-            likelihood, in place of training by steps.
+            likelihood, instead of training by steps.
+        check_together: Checks options that were checked one by one against each other; raises
+            `UsageError`.
     """
 
+    class_name: str
     objective: str
     paper: str
     options: dict[str, Option] = dataclasses.field(default_factory=dict)
     fitted: bool = False
+    check_together: Callable[[Mapping[str, Any]], None] = lambda options: None
+
+    @property
+    def defaults(self) -> dict[str, Any]:
+        """Option names and defaults, for 64x64 images and 300,000 steps."""
+        return {name: option.default for name, option in self.options.items()}
 
 
-def _weight(default, help, *scales):
-    return Option("number", default, help, finite_at_least, scales or (_PIXELS,))
-
-
-def _nats(default, help):
-    return Option("number", default, help, finite_at_least)
-
-
-def _optional_number(help):
-    return Option("number", None, help, or_none(finite_at_least))
-
-
-def _steps(default, help):
-    return Option("whole", default, help, functools.partial(at_least, least=1), (_STEPS,))
-
-
-def _whole(default, help, least):
-    return Option("whole", default, help, functools.partial(at_least, least=least))
-
-
-_COMPAT = Option("flag", False, "Repeat a known fault of the published code.", flag)
+_COMPAT = flag("Repeat a known fault of the published code.")
 _DEVAE = {
-    "betas": Option(
-        "numbers", (1.0, 10.0, 40.0), "Pressure of each latent layer.", pressures, (_PIXELS,)
+    "betas": pressures((1.0, 10.0, 40.0), "Pressure of each latent layer."),
+    "objective": choice(
+        "sampled", "sampled draws one layer per step, summed adds them up.", "sampled", "summed"
     ),
-    "objective": Option(
-        "text",
-        "sampled",
-        "sampled draws a layer a step, summed adds them.",
-        one_of("sampled", "summed"),
-    ),
-    "layer_weight_base": Option("number", 1.0, "s: layer i has the weight s^i.", finite_at_least),
+    "layer_weight_base": number(1.0, "s: layer i has the weight s^i."),
 }
 _TARGET = {
-    "kl_target_steps": _steps(300_000, "Steps of the set point's way."),
-    "kl_target_stairs": Option(
-        "whole",
-        None,
-        "Stairs on that way; a straight line without.",
-        or_none(functools.partial(at_least, least=1)),
+    "kl_target_steps": steps(300_000, "Steps over which the set point moves."),
+    "kl_target_stairs": optional_whole("Stairs on the way; without, a straight line.", 1),
+    "kl_target_rest": number(
+        1.0, "Share of each stair before the climb to the next one; 1 jumps.", share
     ),
-    "kl_target_rest": Option(
-        "number", 1.0, "Part of each stair before the climb to the next; 1 jumps.", share
-    ),
-    "beta_max": _optional_number("Upper limit of beta; none without."),
-    "proportional_gain": _weight(0.01, "Kp of the controller."),
-    "integral_gain": _weight(0.001, "Ki of the controller.", _PIXELS, _RATE),
+    "beta_max": optional_number("Upper limit of beta; without, none."),
+    "proportional_gain": weight(0.01, "Kp of the controller."),
+    "integral_gain": weight(0.001, "Ki of the controller.", PIXELS, RATE),
 }
-_FIT_IMAGES = {"fit_images": _whole(5000, "Images to fit.", 2)}
+_FIT_IMAGES = {"fit_images": whole(5000, "Number of images to fit.", 2)}
 _RELEASE = {
-    "beta_min": _weight(1.0, "Pressure on released dimensions."),
-    "beta_max": _weight(10.0, "Pressure on the others."),
-    "stage_steps": _steps(20_000, "Steps a stage."),
+    "beta_min": weight(1.0, "Pressure on released dimensions."),
+    "beta_max": weight(10.0, "Pressure on the others."),
+    "stage_steps": steps(20_000, "Steps per stage."),
 }
 _DEVAE_PAPER = (
     "Variational Autoencoders with Decremental Information Bottleneck for Disentanglement"
 )
 
-#: Name on the command line -> `ModelEntry`.
+#: Name on the command line -> `ModelDeclaration`. The module of a model's class has the same name.
 MODEL_CATALOGUE = {
-    "annealed_vae": ModelEntry(
+    "annealed_vae": ModelDeclaration(
+        "AnnealedVAE",
         "reconstruction + gamma |KL - C(t)|",
         "Burgess et al. 2018, Understanding disentangling in beta-VAE",
         {
-            "gamma": _weight(1000.0, "Weight of the distance to the capacity."),
-            "capacity_max": _nats(25.0, "Capacity at the end, nats."),
-            "capacity_steps": _steps(100_000, "Steps until then."),
-            "capacity_start": _nats(0.0, "Capacity at the start, nats."),
+            "gamma": weight(1000.0, "Weight of the distance to the capacity."),
+            "capacity_max": number(25.0, "Capacity at the end, in nats."),
+            "capacity_steps": steps(100_000, "Steps until the capacity at the end."),
+            "capacity_start": number(0.0, "Capacity at the start, in nats."),
         },
     ),
-    "beta_tc_vae": ModelEntry(
+    "beta_tc_vae": ModelDeclaration(
+        "BetaTCVAE",
         "reconstruction + alpha mutual information + beta total correlation + gamma rest of the KL",
         "Chen et al. 2018, Isolating Sources of Disentanglement in Variational Autoencoders",
         {
-            "beta": _weight(12.0, "Weight of the total correlation."),
-            "alpha": _weight(1.0, "Weight of the mutual information."),
-            "gamma": _weight(1.0, "Weight of the dimension-wise KL."),
-            "estimator": Option(
-                "text",
+            "beta": weight(12.0, "Weight of the total correlation."),
+            "alpha": weight(1.0, "Weight of the mutual information."),
+            "gamma": weight(1.0, "Weight of the dimension-wise KL."),
+            "estimator": choice(
                 "weighted",
                 "weighted or stratified sampling of the batch.",
-                one_of("weighted", "stratified"),
+                "weighted",
+                "stratified",
             ),
             "reference_compat": _COMPAT,
         },
     ),
-    "beta_vae": ModelEntry(
+    "beta_vae": ModelDeclaration(
+        "BetaVAE",
         "reconstruction + beta KL",
         "Higgins et al. 2017, beta-VAE",
-        {"beta": Option("number", 6.0, "Weight of the KL.", weight_or_schedule, (_PIXELS,))},
+        {"beta": Option("number", 6.0, "Weight of the KL.", weight_or_schedule, (PIXELS,))},
     ),
-    "cascade_vae": ModelEntry(
+    "cascade_vae": ModelDeclaration(
+        "CascadeVAE",
         "reconstruction + sum_d beta_d KL_d, and a categorical code assigned by matching",
         "Jeong and Song 2019, Learning Discrete and Continuous Factors of Data via Alternating "
         "Disentanglement",
         {
-            "num_categories": _whole(3, "Categories.", 2),
+            "num_categories": whole(3, "Number of categories.", 2),
             **_RELEASE,
-            "matching_stage": _whole(4, "Stage in which the matching begins.", 0),
-            "pairwise_cost": _weight(0.001, "Cost of sharing a category, nats."),
+            "matching_stage": whole(4, "Stage in which the matching begins, from 0.", 0),
+            "pairwise_cost": weight(0.001, "Cost of sharing a category, in nats."),
         },
     ),
-    "cascade_vae_c": ModelEntry(
-        "reconstruction + sum_d beta_d KL_d, dimensions released one a stage",
+    "cascade_vae_c": ModelDeclaration(
+        "CascadeVAEC",
+        "reconstruction + sum_d beta_d KL_d, one dimension released per stage",
         "Jeong and Song 2019, the continuous part of CascadeVAE",
         _RELEASE,
     ),
-    "control_vae": ModelEntry(
-        "reconstruction + beta(t) KL, beta by a PI controller",
+    "control_vae": ModelDeclaration(
+        "ControlVAE",
+        "reconstruction + beta(t) KL, beta set by a PI controller",
         "Shao et al. 2020, ControlVAE",
         {
-            "kl_target": _nats(18.0, "Set point at the end, nats."),
-            "kl_target_start": _nats(0.5, "Set point at the start, nats."),
+            "kl_target": number(18.0, "Set point of the KL at the end, in nats."),
+            "kl_target_start": number(0.5, "Set point of the KL at the start, in nats."),
             **_TARGET,
-            "beta_init": _optional_number("Beta at the start; beta_min without."),
-            "beta_min": _weight(1.0, "Lower limit of beta."),
+            "beta_init": optional_number("Beta at the start; without, beta_min."),
+            "beta_min": weight(1.0, "Lower limit of beta."),
             "reference_compat": _COMPAT,
         },
+        check_together=check_controller,
     ),
-    "deft": ModelEntry(
-        "reconstruction + beta_s KL, one group of latents learning a stage",
+    "deft": ModelDeclaration(
+        "DEFT",
+        "reconstruction + beta_s KL, one group of latents learns per stage",
         "Wu et al. 2022, DEFT: distilling entangled factors by preventing information diffusion",
         {
-            "betas": Option(
-                "numbers", (70.0, 30.0, 15.0, 1.0), "Pressure of each stage.", pressures, (_PIXELS,)
-            ),
-            "stage_steps": _steps(50_000, "Steps a stage."),
-            "gradient_scale": Option(
-                "number", 0.0, "Factor of the other groups' gradients.", finite_at_least
-            ),
+            "betas": pressures((70.0, 30.0, 15.0, 1.0), "Pressure of each stage."),
+            "stage_steps": steps(50_000, "Steps per stage."),
+            "gradient_scale": number(0.0, "Factor of the other groups' gradients."),
         },
     ),
-    "devae": ModelEntry(
+    "devae": ModelDeclaration(
+        "DeVAE",
         "reconstruction + beta_i KL_i of one of K layers, each a scaling of the one before",
         _DEVAE_PAPER,
         _DEVAE,
     ),
-    "devae_linear": ModelEntry(
+    "devae_linear": ModelDeclaration(
+        "DeVAELinear",
         "as devae, with arbitrary linear maps in place of the diagonal scalings",
         f"{_DEVAE_PAPER}, table 2",
         _DEVAE,
     ),
-    "devae_parallel": ModelEntry(
+    "devae_parallel": ModelDeclaration(
+        "DeVAEParallel",
         "as devae, with independent latent spaces in place of the hierarchy",
         f"{_DEVAE_PAPER}, table 2",
         _DEVAE,
     ),
-    "devae_single": ModelEntry(
-        "reconstruction + beta_i KL of one latent space, one of K pressures drawn a step",
+    "devae_single": ModelDeclaration(
+        "DeVAESingle",
+        "reconstruction + beta_i KL of one latent space, one of K pressures drawn per step",
         f"{_DEVAE_PAPER}, table 2",
         _DEVAE,
     ),
-    "dip_vae": ModelEntry(
+    "dip_vae": ModelDeclaration(
+        "DIPVAE",
         "reconstruction + KL + lambda_od C_ij^2 + lambda_d (C_ii - 1)^2, C a covariance of codes",
         "Kumar et al. 2018, Variational Inference of Disentangled Latent Concepts from Unlabeled "
         "Observations",
         {
-            "kind": Option("text", "i", "i, of the means, or ii, of the codes.", one_of("i", "ii")),
-            "lambda_od": _weight(10.0, "Weight off the diagonal."),
-            "lambda_d": _optional_number(
-                "Weight on the diagonal; 10 lambda_od (i) or lambda_od (ii) without."
+            "kind": choice("i", "i, of the means, or ii, of the codes.", "i", "ii"),
+            "lambda_od": weight(10.0, "Weight off the diagonal."),
+            "lambda_d": optional_number(
+                "Weight on the diagonal; without, 10 lambda_od (i) or lambda_od (ii)."
             ),
         },
     ),
-    "dynamic_vae": ModelEntry(
-        "reconstruction + beta(t) KL, beta moved step by step by a PI controller",
+    "dynamic_vae": ModelDeclaration(
+        "DynamicVAE",
+        "reconstruction + beta(t) KL, beta adjusted step by step by a PI controller",
         "Shao et al. 2022, Rethinking Controllable Variational Autoencoders",
         {
-            "kl_target": _nats(20.0, "Set point at the end, nats."),
-            "kl_target_start": _nats(0.0, "Set point at the start, nats."),
+            "kl_target": number(20.0, "Set point of the KL at the end, in nats."),
+            "kl_target_start": number(0.0, "Set point of the KL at the start, in nats."),
             **_TARGET,
-            "beta_init": _weight(150.0, "Beta at the start."),
-            "beta_min": _weight(0.1, "Lower limit of beta."),
-            "window": _whole(5, "Steps that the KL is averaged over.", 1),
+            "beta_init": weight(150.0, "Beta at the start."),
+            "beta_min": weight(0.1, "Lower limit of beta."),
+            "window": whole(5, "Steps over which the KL is averaged.", 1),
             "reference_compat": _COMPAT,
         },
+        check_together=check_controller,
     ),
-    "factor_vae": ModelEntry(
+    "factor_vae": ModelDeclaration(
+        "FactorVAE",
         "reconstruction + KL + gamma total correlation, by a discriminator",
         "Kim and Mnih 2018, Disentangling by Factorising",
         {
-            "gamma": _weight(35.0, "Weight of the total correlation."),
-            "discriminator_units": Option(
-                "wholes", (1000,) * 6, "Widths of the discriminator's layers.", widths
-            ),
+            "gamma": weight(35.0, "Weight of the total correlation."),
+            "discriminator_units": widths((1000,) * 6, "Widths of the discriminator's layers."),
         },
     ),
-    "ica": ModelEntry(
+    "ica": ModelDeclaration(
+        "ICA",
         "independent components (scikit-learn), a linear baseline",
         "Hyvarinen and Oja 2000, Independent component analysis: algorithms and applications",
         _FIT_IMAGES,
         fitted=True,
     ),
-    "joint_vae": ModelEntry(
+    "joint_vae": ModelDeclaration(
+        "JointVAE",
         "reconstruction + gamma |KL_z - C_z(t)| + categorical_gamma |KL_c - C_c(t)|",
         "Dupont 2018, Learning Disentangled Joint Continuous and Discrete Representations",
         {
-            "num_categories": _whole(3, "Categories.", 2),
-            "gamma": _weight(150.0, "Weight of the continuous code's distance."),
-            "capacity_max": _nats(40.0, "Capacity of the continuous code at the end, nats."),
-            "categorical_gamma": _weight(150.0, "Weight of the categorical code's distance."),
-            "categorical_capacity_max": _nats(1.1, "Capacity of the categorical code, nats."),
-            "capacity_steps": _steps(300_000, "Steps until both."),
-            "temperature": Option("number", 0.67, "Of the Gumbel-softmax.", positive),
-            "capacity_start": _nats(0.0, "Capacity at the start, nats."),
-            "categorical_capacity_start": _nats(0.0, "Categorical capacity at the start, nats."),
+            "num_categories": whole(3, "Number of categories.", 2),
+            "gamma": weight(150.0, "Weight of the continuous code's distance."),
+            "capacity_max": number(40.0, "Capacity of the continuous code at the end, in nats."),
+            "categorical_gamma": weight(150.0, "Weight of the categorical code's distance."),
+            "categorical_capacity_max": number(
+                1.1, "Capacity of the categorical code at the end, in nats."
+            ),
+            "capacity_steps": steps(300_000, "Steps until both capacities at the end."),
+            "temperature": number(0.67, "Temperature of the Gumbel-softmax.", positive),
+            "capacity_start": number(0.0, "Capacity at the start, in nats."),
+            "categorical_capacity_start": number(
+                0.0, "Capacity of the categorical code at the start, in nats."
+            ),
         },
     ),
-    "pca": ModelEntry(
+    "pca": ModelDeclaration(
+        "PCA",
         "principal components (scikit-learn), a linear baseline",
         "Tipping and Bishop 1999, Probabilistic Principal Component Analysis",
         _FIT_IMAGES,
         fitted=True,
     ),
-    "vae": ModelEntry(
-        "reconstruction + KL", "Kingma and Welling 2014, Auto-Encoding Variational Bayes"
+    "vae": ModelDeclaration(
+        "VAE", "reconstruction + KL", "Kingma and Welling 2014, Auto-Encoding Variational Bayes"
     ),
 }
 
 
-def check_options(model, options):
+def check_options(model: str, options: Mapping[str, Any]) -> dict[str, Any]:
     """Checks the options of a model.
 
     Args:
         model: Name of the model.
-        options: Dictionary of option names and values.
+        options: Option names and values.
 
     Returns:
         The options with their values in standard form.
 
     Raises:
-        UsageError: If a name is unknown or a value out of range.
+        UsageError: If a name is unknown or a value is out of range.
     """
     if model not in MODEL_CATALOGUE:
         raise unknown_name("model", model, MODEL_CATALOGUE)
-    known = MODEL_CATALOGUE[model].options
+    declaration = MODEL_CATALOGUE[model]
     for name in options:
-        if name not in known:
-            raise unknown_name(f"option of {model}", name, known)
-    checked = {name: known[name].check(name, value) for name, value in options.items()}
-    if "kl_target" in known:
-        check_set_point(checked)
-        check_limits(checked)
+        if name not in declaration.options:
+            raise unknown_name(f"option of {model}", name, declaration.options)
+    checked = {name: declaration.options[name].check(name, v) for name, v in options.items()}
+    declaration.check_together(checked)
     return checked
 
 
-def default_options(model, image_shape, steps):
-    """Returns the defaults of a model's options for images of some size and a run of some length.
+def default_options(model: str, image_shape: tuple[int, ...], steps: int) -> dict[str, Any]:
+    """Returns the defaults of a model's options, scaled to the size of images and the run's length.
 
     Args:
         model: Name of the model.
         image_shape: `(height, width, channels)`.
-        steps: Steps of the run.
+        steps: Number of steps of the run.
 
     Returns:
-        Dictionary of option names and values: the published ones, for 64x64 images and 300,000
-        steps, in proportion.
+        Option names and values: the published ones, for 64x64 images and 300,000 steps, in
+        proportion.
     """
     factors = scaling_factors(image_shape, steps)
-    return {name: _scaled(o, factors) for name, o in MODEL_CATALOGUE[model].options.items()}
+    options = MODEL_CATALOGUE[model].options
+    return {name: option.scaled_default(factors) for name, option in options.items()}
 
 
-def scaling_factors(image_shape, steps):
-    """Returns what defaults are multiplied by: a dictionary of `pixels`, `steps` and `rate`."""
+def scaling_factors(image_shape: tuple[int, ...], steps: int) -> dict[str, float]:
+    """Returns the factors of defaults: a dictionary of `pixels`, `steps` and `rate`."""
     length = steps / PUBLISHED_STEPS
     return {
-        _PIXELS: image_shape[0] * image_shape[1] / 64**2,
-        _STEPS: length,
-        _RATE: 1 / length,
+        PIXELS: image_shape[0] * image_shape[1] / 64**2,
+        STEPS: length,
+        RATE: 1 / length,
     }
-
-
-def _scaled(option, factors):
-    value = option.default
-    for scale in option.scales:
-        factor = factors[scale]
-        value = tuple(factor * v for v in value) if isinstance(value, tuple) else factor * value
-    return max(round(value), 1) if option.scales == (_STEPS,) else value

@@ -1,11 +1,16 @@
 """DEFT: pressure in stages, one group of latents after another."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import keras
 import numpy as np
 from keras import ops
 
-from keras_devae.checks import at_least, finite_at_least, pressures
+from keras_devae.checks import Tensor, pressures
 from keras_devae.layers import DiTStack
+from keras_devae.models.declarations import MODEL_CATALOGUE
+from keras_devae.models.loss_terms import LossTerms
 from keras_devae.models.vae import VAE
 from keras_devae.networks.building_blocks import group_sizes
 from keras_devae.schedules import StageSchedule
@@ -35,30 +40,37 @@ class DEFT(VAE):
         decoder: See `VAE`.
         betas: The pressure of each stage, at least 0; default `(70, 30, 15, 1)`. They refer to sums
             over 64x64 pixels.
-        stage_steps: Steps a stage, at least 1; default 50,000. The last stage has no end.
+        stage_steps: Steps per stage, at least 1; default 50,000. The last stage has no end.
         gradient_scale: Factor of the gradients of the other groups' encoders, at least 0; default
             0.
         **kwargs: `likelihood`, `seed` of `VAE`; `name`, `dtype`, `trainable` of `keras.Model`.
 
     Raises:
         UsageError: If an argument is out of range.
+
+    Example:
+        >>> images = kd.data.load("dsprites", image_size=32).images(range(64))
+        >>> model = kd.DEFT.for_images((32, 32, 1), latent_dim=8, betas=(20, 5, 1), stage_steps=100)
+        >>> model.compile("adam")
+        >>> history = model.fit(images, verbose=0).history
+        >>> history["stage"], history["beta"]
+        ([0.0], [20.0])
     """
 
+    declaration = MODEL_CATALOGUE["deft"]
     state_names = ("beta", "stage")
 
     def __init__(
         self,
-        encoder,
-        decoder,
-        betas=(70.0, 30.0, 15.0, 1.0),
-        stage_steps=50_000,
-        gradient_scale=0.0,
-        **kwargs,
-    ):
+        encoder: keras.Model,
+        decoder: keras.Model,
+        betas: Sequence[float] = declaration.defaults["betas"],
+        stage_steps: int = declaration.defaults["stage_steps"],
+        gradient_scale: float = declaration.defaults["gradient_scale"],
+        **kwargs: Any,
+    ) -> None:
         super().__init__(encoder, decoder, **kwargs)
-        self.betas = pressures("betas", betas)
-        self.stage_steps = at_least("stage_steps", stage_steps, 1)
-        self.gradient_scale = finite_at_least("gradient_scale", gradient_scale)
+        self.set_options(betas=betas, stage_steps=stage_steps, gradient_scale=gradient_scale)
         sizes = group_sizes(self.latent_dim, len(self.betas))
         self._group_of_dimension = np.repeat(np.arange(len(sizes)), sizes)
         self._num_groups = len(sizes)
@@ -67,12 +79,13 @@ class DEFT(VAE):
         self.scaling.build((None, self.latent_dim))
 
     @classmethod
-    def encoder_options(cls, latent_dim, betas=(70.0, 30.0, 15.0, 1.0), **options):
-        """Returns the arguments of the encoder's function: one group a stage."""
-        del options
+    def encoder_options(
+        cls, latent_dim: int, betas: Any = declaration.defaults["betas"], **options: Any
+    ) -> dict[str, Any]:
+        """Returns the arguments of the function that builds the encoder: one group per stage."""
         return {"latent_dim": latent_dim, "groups": len(pressures("betas", betas))}
 
-    def posterior_of(self, pixels, training=False):
+    def posterior_of(self, pixels: Tensor, training: bool = False) -> tuple[Tensor, Tensor]:
         """Returns the encoder's mean and log-variance; in training with scaled gradients."""
         posterior = super().posterior_of(pixels, training)
         if not training:
@@ -80,14 +93,16 @@ class DEFT(VAE):
         active = ops.minimum(self._stage(self.steps.step), self._num_groups - 1)
         factor = ops.where(self._group_of_dimension == active, 1.0, self.gradient_scale)
         factor = ops.cast(factor, "float32")
-        return tuple(factor * x + ops.stop_gradient((1 - factor) * x) for x in posterior)
+        mean, log_var = (factor * x + ops.stop_gradient((1 - factor) * x) for x in posterior)
+        return mean, log_var
 
-    def posterior_of_layers(self, mean, log_var):
+    def posterior_of_layers(self, mean: Any, log_var: Any) -> tuple[Tensor, Tensor]:
         """Returns the posterior with the learned scales, `(1, batch, latent_dim)`, as tensors."""
         mean, log_var = ops.convert_to_tensor(mean), ops.convert_to_tensor(log_var)
-        return tuple(ops.expand_dims(x, 0) for x in self.scaling(mean, log_var, index=1))
+        mean, log_var = self.scaling(mean, log_var, index=1)
+        return ops.expand_dims(mean, 0), ops.expand_dims(log_var, 0)
 
-    def loss_terms(self, pixels, outputs, training):
+    def loss_terms(self, pixels: Tensor, outputs: dict[str, Tensor], training: bool) -> LossTerms:
         """Computes the loss of one batch, see the class."""
         terms = super().loss_terms(pixels, outputs, training)
         stage = self._stage(self.steps.step)
@@ -96,15 +111,6 @@ class DEFT(VAE):
             penalties={"kl": (beta, terms.total_kl)}, state={"beta": beta, "stage": stage}
         )
 
-    def training_warnings(self, logs):
+    def training_warnings(self, logs: dict[str, Any]) -> list[str]:
         """Adds a sentence about scales that have run into their bound."""
         return super().training_warnings(logs) + self.scaling.complaints()
-
-    def get_config(self):
-        """Returns the constructor's arguments."""
-        return {
-            **super().get_config(),
-            "betas": list(self.betas),
-            "stage_steps": self.stage_steps,
-            "gradient_scale": self.gradient_scale,
-        }

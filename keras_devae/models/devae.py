@@ -1,15 +1,18 @@
 """DeVAE: a VAE with latent layers of decreasing information bottleneck."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import keras
 import numpy as np
 from keras import ops
 
-from keras_devae.checks import finite_at_least, one_of, pressures
+from keras_devae.checks import Tensor
 from keras_devae.layers import DiTStack, LayerDraw, LayerEmbedding, derived_seeds
 from keras_devae.losses import gaussian_kl
-from keras_devae.models.vae import VAE, LossTerms
-
-OBJECTIVES = ("sampled", "summed")
+from keras_devae.models.declarations import MODEL_CATALOGUE
+from keras_devae.models.loss_terms import LossTerms
+from keras_devae.models.vae import VAE
 
 
 @keras.saving.register_keras_serializable(package="keras_devae")
@@ -23,12 +26,12 @@ class DeVAE(VAE):
         L_i = reconstruction(x, decoder([z_i, v_i])) + beta_i * KL_i
 
     Layer 0, under the weakest pressure, is the representation and reconstructs well; the layers
-    behind it press the latents apart, and because the scalings neither mix nor reorder dimensions
-    the disentanglement they find holds in layer 0 too.
+    after it press the latents apart, and because the scalings neither mix nor reorder dimensions
+    the disentanglement that they find holds in layer 0 too.
 
     `fit` shows the losses of each layer, averaged over the steps that drew it; 0 where none did.
     In validation the loss is that of all layers with their weights (`sum_i p_i L_i`, or
-    `sum_i s^i L_i` for the summed objective), with posterior means in place of samples.
+    `sum_i s^i L_i` for the summed objective), with posterior means instead of samples.
 
     Args:
         encoder: See `VAE`.
@@ -44,29 +47,34 @@ class DeVAE(VAE):
 
     Raises:
         UsageError: If an argument is out of range.
+
+    Example:
+        >>> images = kd.data.load("dsprites", image_size=32).images(range(64))
+        >>> model = kd.DeVAE.for_images((32, 32, 1), latent_dim=10, betas=(1, 10, 40))
+        >>> model.compile("adam")
+        >>> history = model.fit(images, verbose=0)
+        >>> model.encode(images).shape, model.encode(images, layer=None).shape
+        ((64, 10), (3, 64, 10))
     """
+
+    declaration = MODEL_CATALOGUE["devae"]
 
     def __init__(
         self,
-        encoder,
-        decoder,
-        betas=(1.0, 10.0, 40.0),
-        objective="sampled",
-        layer_weight_base=1.0,
-        **kwargs,
-    ):
-        one_of("objective", objective, OBJECTIVES)
+        encoder: keras.Model,
+        decoder: keras.Model,
+        betas: Sequence[float] = declaration.defaults["betas"],
+        objective: str = declaration.defaults["objective"],
+        layer_weight_base: float = declaration.defaults["layer_weight_base"],
+        **kwargs: Any,
+    ) -> None:
         # The widths of the networks depend on the number of layers.
-        self.betas = pressures("betas", betas)
+        self.set_options(betas=betas)
         self.num_layers = len(self.betas)
         super().__init__(encoder, decoder, **kwargs)
-        self.objective = objective
-        self.layer_weight_base = finite_at_least("layer_weight_base", layer_weight_base)
-        self._make_layers()
-
-    def _make_layers(self):
+        self.set_options(objective=objective, layer_weight_base=layer_weight_base)
         draw_seed, vector_seed = derived_seeds(self.seed, 2, purpose=1)
-        self.stack = self._make_stack()
+        self.stack = self.make_stack()
         self.layer_embedding = LayerEmbedding(self.num_layers, seed=vector_seed)
         self.layer_embedding.build((None, self.latent_dim))
         self.layer_draw = LayerDraw(self.num_layers, self.layer_weight_base, seed=draw_seed)
@@ -76,31 +84,31 @@ class DeVAE(VAE):
             for term in ("reconstruction", "kl")
         ]
 
-    def _make_stack(self):
-        """Returns the layer, built, that makes the posteriors of all layers from the encoder's."""
+    def make_stack(self) -> keras.layers.Layer:
+        """Builds the layer that computes the posteriors of all layers from the encoder's."""
         stack = DiTStack(self.num_layers)
         stack.build((None, self.latent_dim))
         return stack
 
     @classmethod
-    def decoder_input_dim(cls, latent_dim, **options):
+    def decoder_input_dim(cls, latent_dim: int, **options: Any) -> int:
         """Returns twice the number of latent dimensions: a code and its layer's vector."""
-        del options
         return 2 * latent_dim
 
-    def call(self, images, training=False):
+    def call(self, images: Any, training: bool = False) -> dict[str, Tensor]:
         """Encodes and decodes through layer 0.
 
         Args:
             images: `(batch, height, width, channels)`.
-            training: With true only the posterior is computed: which layer is sampled and decoded
-                is the objective's choice.
+            training: With true only the posterior is computed: the objective chooses which layer
+                it samples and decodes.
 
         Returns:
-            The dictionary of `VAE.call`; in training `z_mean` and `z_log_var` of layer 0 only.
+            The dictionary of `VAE.call`. In training, where nothing is decoded, it holds only
+            `z_mean` and `z_log_var`, `(batch, latent_dim)`, and what `posterior_outputs` adds.
         """
         encoded = self.posterior_of(self.pixels(images), training)
-        posterior = self._posterior_outputs(*encoded)
+        posterior = self.posterior_outputs(*encoded)
         if training:
             return posterior
         posterior["z"] = posterior["z_mean"]
@@ -108,18 +116,18 @@ class DeVAE(VAE):
             posterior, self.layer_embedding(posterior["z"], index=0), training
         )
 
-    def _posterior_outputs(self, mean, log_var):
-        """Returns the part of `call`'s outputs that the objective reads."""
+    def posterior_outputs(self, mean: Tensor, log_var: Tensor) -> dict[str, Tensor]:
+        """Returns what `call` gives the objective: here the encoder's own posterior, of layer 0."""
         return {"z_mean": mean, "z_log_var": log_var}
 
-    def _encoded(self, outputs):
+    def encoded(self, outputs: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
         """Returns the encoder's means and log-variances from the outputs of `call`."""
         return outputs["z_mean"], outputs["z_log_var"]
 
-    def loss_terms(self, pixels, outputs, training):
+    def loss_terms(self, pixels: Tensor, outputs: dict[str, Tensor], training: bool) -> LossTerms:
         """Computes the loss of one batch, see the class."""
         layers, weights = self._layers_of_step(training)
-        mean, log_var = self.stack(*self._encoded(outputs), index=layers)
+        mean, log_var = self.stack(*self.encoded(outputs), index=layers)
         z = self.sampling(mean, log_var) if training else mean
         decoded = self._decode_layers(z, layers, training)
         reconstruction = ops.mean(self.likelihood.negative_log_likelihood(pixels, decoded), axis=1)
@@ -148,8 +156,8 @@ class DeVAE(VAE):
         decoded = self.decoder(ops.reshape(inputs, (-1, inputs.shape[-1])), training=training)
         return ops.reshape(decoded, (n, -1, *self.image_shape))
 
-    def track(self, terms, batch_size):
-        """Adds a step's terms to the metrics, in all and for each layer."""
+    def track(self, terms: LossTerms, batch_size: Tensor) -> None:
+        """Adds a step's terms to the metrics, in total and for each layer."""
         super().track(terms, batch_size)
         values = (terms.reconstruction, ops.sum(terms.kl, axis=-1))
         for i in range(self.num_layers):
@@ -158,12 +166,12 @@ class DeVAE(VAE):
             for value, tracker in zip(values, self.layer_trackers[2 * i : 2 * i + 2], strict=True):
                 tracker.update_state(ops.sum(seen * value), sample_weight=weight)
 
-    def metrics_not_updated(self):
+    def metrics_not_updated(self) -> set[str]:
         """Returns the names of the metrics of layers that no step of this epoch drew."""
         return {t.name for t in self.layer_trackers if not float(ops.convert_to_numpy(t.count))}
 
-    def layer_losses(self):
-        """Returns the reconstruction loss of each layer seen last, see `Inference.layer_losses`."""
+    def layer_losses(self) -> dict[int, float]:
+        """Returns the latest reconstruction loss of each layer, see `Inference.layer_losses`."""
         not_updated = self.metrics_not_updated()
         return {
             i: float(ops.convert_to_numpy(tracker.result()))
@@ -171,27 +179,17 @@ class DeVAE(VAE):
             if tracker.name not in not_updated
         }
 
-    def training_warnings(self, logs):
+    def training_warnings(self, logs: dict[str, Any]) -> list[str]:
         """Adds a sentence about scalings that have run into their bound."""
         if logs.get("reconstruction_loss_layer_0") == 0:
             # No step of the epoch drew layer 0: its metrics are empty, which is no collapse.
             logs = {**logs, "kl_loss_layer_0": np.inf}
-        sentences = super().training_warnings(logs)
-        return sentences + self.stack.complaints()
+        return super().training_warnings(logs) + self.stack.complaints()
 
-    def decoder_inputs(self, z, layer):
+    def decoder_inputs(self, z: Any, layer: int) -> Tensor:
         """Returns codes with the layer's vector appended."""
         return self.layer_embedding(ops.convert_to_tensor(z), index=layer)
 
-    def posterior_of_layers(self, mean, log_var):
+    def posterior_of_layers(self, mean: Any, log_var: Any) -> tuple[Tensor, Tensor]:
         """Returns the posterior of all K layers, each `(K, batch, latent_dim)`, as tensors."""
         return self.stack(ops.convert_to_tensor(mean), ops.convert_to_tensor(log_var))
-
-    def get_config(self):
-        """Returns the constructor's arguments."""
-        return {
-            **super().get_config(),
-            "betas": list(self.betas),
-            "objective": self.objective,
-            "layer_weight_base": self.layer_weight_base,
-        }

@@ -1,8 +1,9 @@
-"""DeVAE with arbitrary linear maps in place of the diagonal scalings, an ablation."""
+"""DeVAE with arbitrary linear maps instead of the diagonal scalings, an ablation."""
 
 import keras
 
 from keras_devae.layers import LinearStack
+from keras_devae.models.declarations import MODEL_CATALOGUE
 from keras_devae.models.devae import DeVAE
 
 
@@ -13,9 +14,20 @@ class DeVAELinear(DeVAE):
     A hierarchy as in `DeVAE`, but nothing keeps a layer from mixing the dimensions of the one
     before it (`keras_devae.layers.LinearStack`): what the strong layers find need not hold in layer
     0. Arguments are those of `DeVAE`.
+
+    Example:
+        >>> images = kd.data.load("dsprites", image_size=32).images(range(64))
+        >>> model = kd.DeVAELinear.for_images((32, 32, 1), latent_dim=10, objective="summed")
+        >>> model.compile("adam")
+        >>> history = model.fit(images, verbose=0)
+        >>> model.encode(images, layer=2).shape
+        (64, 10)
     """
 
-    def _make_stack(self):
+    declaration = MODEL_CATALOGUE["devae_linear"]
+
+    def make_stack(self) -> keras.layers.Layer:
+        """Builds the layer with the linear maps."""
         stack = LinearStack(self.num_layers)
         stack.build((None, self.latent_dim))
         return stack

@@ -1,10 +1,13 @@
-"""DeVAE with independent latent spaces in place of a hierarchy, an ablation."""
+"""DeVAE with independent latent spaces instead of a hierarchy, an ablation."""
+
+from typing import Any
 
 import keras
 
-from keras_devae.checks import pressures
+from keras_devae.checks import Tensor, pressures
 from keras_devae.errors import UsageError
 from keras_devae.layers import ParallelStack
+from keras_devae.models.declarations import MODEL_CATALOGUE
 from keras_devae.models.devae import DeVAE
 
 
@@ -12,30 +15,43 @@ from keras_devae.models.devae import DeVAE
 class DeVAEParallel(DeVAE):
     """DeVAE whose K latent spaces are independent (DeVAE paper, table 2, row b).
 
-    Every space has heads of its own on the shared encoder; the decoder is shared too, and is told
-    which space a code is from. Arguments are those of `DeVAE`, but for the encoder, whose `z_mean`
-    and `z_log_var` are `(batch, K * latent_dim)`, layer after layer.
+    Every space has heads of its own on the shared encoder; the decoder is shared too, and its input
+    says which space a code comes from. Arguments are those of `DeVAE`, except that the `z_mean` and
+    `z_log_var` of the encoder are `(batch, K * latent_dim)`, layer after layer.
+
+    Example:
+        >>> images = kd.data.load("dsprites", image_size=32).images(range(64))
+        >>> model = kd.DeVAEParallel.for_images((32, 32, 1), latent_dim=10, betas=(1, 40))
+        >>> model.compile("adam")
+        >>> history = model.fit(images, verbose=0)
+        >>> model.encode(images, layer=None).shape
+        (2, 64, 10)
     """
 
+    declaration = MODEL_CATALOGUE["devae_parallel"]
+
     @classmethod
-    def encoder_options(cls, latent_dim, betas=(1.0, 10.0, 40.0), **options):
-        """Returns the arguments of the encoder's function: K times the latent dimensions."""
-        del options
+    def encoder_options(
+        cls, latent_dim: int, betas: Any = declaration.defaults["betas"], **options: Any
+    ) -> dict[str, Any]:
+        """Returns the arguments of the function that builds the encoder: K times the dimensions."""
         return {"latent_dim": latent_dim * len(pressures("betas", betas))}
 
-    def latent_dim_of(self, encoder_width):
+    def latent_dim_of(self, encoder_width: int) -> int:
         """Returns the number of dimensions of one latent space."""
         if encoder_width % self.num_layers:
             raise UsageError(
                 f"The encoder must return `z_mean` of a multiple of {self.num_layers} numbers, one "
-                f"part a latent layer. Received: {encoder_width}."
+                f"part per latent layer. Received: {encoder_width}."
             )
         return encoder_width // self.num_layers
 
-    def _make_stack(self):
+    def make_stack(self) -> keras.layers.Layer:
+        """Builds the layer that separates the latent spaces."""
         return ParallelStack(self.num_layers)
 
-    def _posterior_outputs(self, mean, log_var):
+    def posterior_outputs(self, mean: Tensor, log_var: Tensor) -> dict[str, Tensor]:
+        """Adds `encoder_mean` and `encoder_log_var`, `(batch, K * latent_dim)`, of all layers."""
         first_mean, first_log_var = self.stack(mean, log_var, index=0)
         return {
             "z_mean": first_mean,
@@ -44,5 +60,6 @@ class DeVAEParallel(DeVAE):
             "encoder_log_var": log_var,
         }
 
-    def _encoded(self, outputs):
+    def encoded(self, outputs: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
+        """Returns the encoder's means and log-variances of all layers."""
         return outputs["encoder_mean"], outputs["encoder_log_var"]

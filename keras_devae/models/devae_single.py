@@ -1,12 +1,16 @@
 """DeVAE with one latent space under changing pressure, an ablation."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import keras
 import numpy as np
 from keras import ops
 
-from keras_devae.checks import finite_at_least, one_of, pressures
+from keras_devae.checks import Tensor
 from keras_devae.layers import LayerDraw, derived_seeds
-from keras_devae.models.devae import OBJECTIVES
+from keras_devae.models.declarations import MODEL_CATALOGUE
+from keras_devae.models.loss_terms import LossTerms
 from keras_devae.models.vae import VAE
 
 
@@ -19,11 +23,11 @@ class DeVAESingle(VAE):
         reconstruction(x, decoder(z)) + beta_i * KL
 
     There are neither scalings nor layers' vectors: the space is the only layer, number 0. In
-    expectation this is beta-VAE with the mean of the pressures, whose gradient the draw makes
+    expectation this is beta-VAE under the mean of the pressures; the draw makes its gradient
     noisier.
 
     `fit` shows the mean of the drawn pressures as `beta`. In validation the loss is the expectation
-    over the draw, or that of the summed objective, with posterior means in place of samples.
+    over the draw, or the summed objective, with posterior means instead of samples.
 
     Args:
         encoder: See `VAE`.
@@ -39,27 +43,33 @@ class DeVAESingle(VAE):
 
     Raises:
         UsageError: If an argument is out of range.
+
+    Example:
+        >>> images = kd.data.load("dsprites", image_size=32).images(range(64))
+        >>> model = kd.DeVAESingle.for_images((32, 32, 1), betas=(1, 4), objective="summed")
+        >>> model.compile("adam")
+        >>> model.fit(images, verbose=0).history["beta"]
+        [2.5]
     """
+
+    declaration = MODEL_CATALOGUE["devae_single"]
 
     def __init__(
         self,
-        encoder,
-        decoder,
-        betas=(1.0, 10.0, 40.0),
-        objective="sampled",
-        layer_weight_base=1.0,
-        **kwargs,
-    ):
-        one_of("objective", objective, OBJECTIVES)
+        encoder: keras.Model,
+        decoder: keras.Model,
+        betas: Sequence[float] = declaration.defaults["betas"],
+        objective: str = declaration.defaults["objective"],
+        layer_weight_base: float = declaration.defaults["layer_weight_base"],
+        **kwargs: Any,
+    ) -> None:
         super().__init__(encoder, decoder, **kwargs)
-        self.betas = pressures("betas", betas)
-        self.objective = objective
-        self.layer_weight_base = finite_at_least("layer_weight_base", layer_weight_base)
+        self.set_options(betas=betas, objective=objective, layer_weight_base=layer_weight_base)
         (draw_seed,) = derived_seeds(self.seed, 1, purpose=1)
         self.pressure_draw = LayerDraw(len(self.betas), self.layer_weight_base, seed=draw_seed)
         self.beta_tracker = keras.metrics.Mean("beta")
 
-    def loss_terms(self, pixels, outputs, training):
+    def loss_terms(self, pixels: Tensor, outputs: dict[str, Tensor], training: bool) -> LossTerms:
         """Computes the loss of one batch, see the class."""
         terms = super().loss_terms(pixels, outputs, training)
         weight, beta = self._weight_and_beta(training)
@@ -80,17 +90,8 @@ class DeVAESingle(VAE):
         total = weights.sum() if self.objective == "summed" else 1.0
         return ops.convert_to_tensor(total, "float32"), ops.convert_to_tensor(beta, "float32")
 
-    def track(self, terms, batch_size):
+    def track(self, terms: LossTerms, batch_size: Tensor) -> None:
         """Adds a step's terms and its pressure to the metrics."""
-        # What is drawn anew in every step is shown by its mean, not by the latest value.
+        # A quantity that every step draws anew is shown by its mean, not by its latest value.
         super().track(terms.replace(state={}), batch_size)
         self.beta_tracker.update_state(terms.state["beta"], sample_weight=batch_size)
-
-    def get_config(self):
-        """Returns the constructor's arguments."""
-        return {
-            **super().get_config(),
-            "betas": list(self.betas),
-            "objective": self.objective,
-            "layer_weight_base": self.layer_weight_base,
-        }

@@ -1,9 +1,13 @@
 """DIP-VAE."""
 
+from typing import Any
+
 import keras
 
-from keras_devae.checks import finite_at_least, one_of
-from keras_devae.losses import DIP_KINDS, dip_penalties
+from keras_devae.checks import Tensor
+from keras_devae.losses import dip_penalties
+from keras_devae.models.declarations import MODEL_CATALOGUE
+from keras_devae.models.loss_terms import LossTerms
 from keras_devae.models.vae import VAE
 
 
@@ -13,8 +17,8 @@ class DIPVAE(VAE):
 
         reconstruction + KL + lambda_od * sum_{i != j} C_ij^2 + lambda_d * sum_i (C_ii - 1)^2
 
-    C is the covariance of the posterior means over the batch (kind I), or with the mean of the
-    posterior variances on its diagonal that of the codes (kind II).
+    C is the covariance of the posterior means over the batch (kind I), or the covariance of the
+    codes, which has the mean of the posterior variances on its diagonal in addition (kind II).
 
     Args:
         encoder: See `VAE`.
@@ -28,18 +32,33 @@ class DIPVAE(VAE):
 
     Raises:
         UsageError: If an argument is out of range.
+
+    Example:
+        >>> images = kd.data.load("dsprites", image_size=32).images(range(64))
+        >>> model = kd.DIPVAE.for_images((32, 32, 1), kind="ii", lambda_od=2.5)
+        >>> model.compile("adam")
+        >>> history = model.fit(images, verbose=0).history
+        >>> "covariance_diagonal_loss" in history
+        True
     """
 
+    declaration = MODEL_CATALOGUE["dip_vae"]
     mean_over_images = False
     penalty_names = ("covariance_off_diagonal", "covariance_diagonal")
 
-    def __init__(self, encoder, decoder, kind="i", lambda_od=10.0, lambda_d=None, **kwargs):
+    def __init__(
+        self,
+        encoder: keras.Model,
+        decoder: keras.Model,
+        kind: str = declaration.defaults["kind"],
+        lambda_od: float = declaration.defaults["lambda_od"],
+        lambda_d: float | None = declaration.defaults["lambda_d"],
+        **kwargs: Any,
+    ) -> None:
         super().__init__(encoder, decoder, **kwargs)
-        self.kind = one_of("kind", kind, DIP_KINDS)
-        self.lambda_od = finite_at_least("lambda_od", lambda_od)
-        self.lambda_d = None if lambda_d is None else finite_at_least("lambda_d", lambda_d)
+        self.set_options(kind=kind, lambda_od=lambda_od, lambda_d=lambda_d)
 
-    def loss_terms(self, pixels, outputs, training):
+    def loss_terms(self, pixels: Tensor, outputs: dict[str, Tensor], training: bool) -> LossTerms:
         """Computes the loss of one batch, see the class."""
         terms = super().loss_terms(pixels, outputs, training)
         off_diagonal, diagonal = dip_penalties(outputs["z_mean"], outputs["z_log_var"], self.kind)
@@ -52,8 +71,3 @@ class DIPVAE(VAE):
                 "covariance_diagonal": (lambda_d, diagonal),
             }
         )
-
-    def get_config(self):
-        """Returns the constructor's arguments."""
-        names = ("kind", "lambda_od", "lambda_d")
-        return {**super().get_config(), **{name: getattr(self, name) for name in names}}

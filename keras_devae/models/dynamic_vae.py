@@ -1,8 +1,11 @@
-"""DynamicVAE: a controller moves beta step by step."""
+"""DynamicVAE: a controller adjusts beta step by step."""
+
+from typing import Any
 
 import keras
 
 from keras_devae.models.controlled_vae import ControlledVAE
+from keras_devae.models.declarations import MODEL_CATALOGUE
 from keras_devae.schedules import IncrementalPIController
 
 
@@ -10,7 +13,7 @@ from keras_devae.schedules import IncrementalPIController
 class DynamicVAE(ControlledVAE):
     """DynamicVAE (Shao et al. 2022): minimises `reconstruction + beta(t) * KL`.
 
-    Beta starts high, where the latents are pressed apart, and an incremental PI controller
+    Beta starts high, where it presses the latents apart, and an incremental PI controller
     (`keras_devae.schedules.IncrementalPIController`) lowers it so that the moving average of the KL
     divergence follows a set point that climbs from 0. `fit` shows `beta` and `kl_target`.
 
@@ -22,7 +25,7 @@ class DynamicVAE(ControlledVAE):
         kl_target_steps: Steps from one to the other, at least 1; default 300,000.
         kl_target_stairs: Stairs on the way, 1 to `kl_target_steps`, or `None`
             (default) for a straight line.
-        kl_target_rest: Part of each stair for which the set point rests before it climbs to the
+        kl_target_rest: Share of each stair for which the set point rests before it climbs to the
             next one on a line, 0 to 1; default 1: it jumps. Only with stairs.
         proportional_gain: Kp, at least 0; default 0.01.
         integral_gain: Ki, at least 0; default 0.001, the paper's comparison.
@@ -30,43 +33,43 @@ class DynamicVAE(ControlledVAE):
         beta_min: Lower limit of beta, at least 0; default 0.1.
         beta_max: Upper limit of beta, above `beta_min`, or `None` (default) for none. The limits,
             `beta_init` and the gains refer to sums over 64x64 pixels.
-        window: Steps that the moving average goes over, at least 1; default 5.
+        window: Steps that the moving average spans, at least 1; default 5.
         reference_compat: With true, the published code's way of holding the integral, which can
-            lock beta at its limit for ever; default false.
+            lock beta at its limit forever; default false.
         **kwargs: `likelihood`, `seed` of `VAE`; `name`, `dtype`, `trainable` of `keras.Model`.
 
     Raises:
         UsageError: If an argument is out of range.
+
+    Example:
+        >>> images = kd.data.load("dsprites", image_size=32).images(range(64))
+        >>> model = kd.DynamicVAE.for_images((32, 32, 1), kl_target=8.0, beta_init=40.0)
+        >>> model.compile("adam")
+        >>> history = model.fit(images, verbose=0).history
+        >>> sorted(history)
+        ['beta', 'kl_loss', 'kl_target', 'loss', 'reconstruction_loss']
     """
 
-    controller_options = (
-        "proportional_gain",
-        "integral_gain",
-        "beta_init",
-        "beta_min",
-        "beta_max",
-        "window",
-        "reference_compat",
-    )
+    declaration = MODEL_CATALOGUE["dynamic_vae"]
 
     def __init__(
         self,
-        encoder,
-        decoder,
-        kl_target=20.0,
-        kl_target_start=0.0,
-        kl_target_steps=300_000,
-        kl_target_stairs=None,
-        proportional_gain=0.01,
-        integral_gain=0.001,
-        beta_init=150.0,
-        beta_min=0.1,
-        window=5,
-        reference_compat=False,
-        beta_max=None,
-        kl_target_rest=1.0,
-        **kwargs,
-    ):
+        encoder: keras.Model,
+        decoder: keras.Model,
+        kl_target: float = declaration.defaults["kl_target"],
+        kl_target_start: float = declaration.defaults["kl_target_start"],
+        kl_target_steps: int = declaration.defaults["kl_target_steps"],
+        kl_target_stairs: int | None = declaration.defaults["kl_target_stairs"],
+        proportional_gain: float = declaration.defaults["proportional_gain"],
+        integral_gain: float = declaration.defaults["integral_gain"],
+        beta_init: float = declaration.defaults["beta_init"],
+        beta_min: float = declaration.defaults["beta_min"],
+        window: int = declaration.defaults["window"],
+        reference_compat: bool = declaration.defaults["reference_compat"],
+        beta_max: float | None = declaration.defaults["beta_max"],
+        kl_target_rest: float = declaration.defaults["kl_target_rest"],
+        **kwargs: Any,
+    ) -> None:
         controller = IncrementalPIController(
             proportional_gain,
             integral_gain,
@@ -77,14 +80,18 @@ class DynamicVAE(ControlledVAE):
             reference_compat=reference_compat,
             name="controller",
         )
-        super().__init__(
-            encoder,
-            decoder,
-            controller,
-            kl_target,
-            kl_target_start,
-            kl_target_steps,
-            kl_target_stairs,
-            kl_target_rest,
-            **kwargs,
-        )
+        options = {
+            "kl_target": kl_target,
+            "kl_target_start": kl_target_start,
+            "kl_target_steps": kl_target_steps,
+            "kl_target_stairs": kl_target_stairs,
+            "proportional_gain": proportional_gain,
+            "integral_gain": integral_gain,
+            "beta_init": beta_init,
+            "beta_min": beta_min,
+            "window": window,
+            "reference_compat": reference_compat,
+            "beta_max": beta_max,
+            "kl_target_rest": kl_target_rest,
+        }
+        super().__init__(encoder, decoder, controller, options, **kwargs)

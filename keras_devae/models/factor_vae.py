@@ -1,17 +1,22 @@
 """FactorVAE: a discriminator estimates the total correlation."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import keras
 from keras import ops
 from keras.optimizers import LossScaleOptimizer, MultiOptimizer, OptimizerMap
 
-from keras_devae.checks import finite_at_least, widths
+from keras_devae.checks import Tensor
 from keras_devae.layers import RandomState, derived_seeds
 from keras_devae.losses import (
     density_ratio_total_correlation,
     discriminator_loss,
     permute_dimensions,
 )
+from keras_devae.models.declarations import MODEL_CATALOGUE
 from keras_devae.models.keras_arguments import get_optimizer
+from keras_devae.models.loss_terms import LossTerms
 from keras_devae.models.vae import VAE
 from keras_devae.networks import discriminator
 
@@ -40,31 +45,52 @@ class FactorVAE(VAE):
 
     Raises:
         UsageError: If an argument is out of range.
+
+    Example:
+        >>> images = kd.data.load("dsprites", image_size=32).images(range(64))
+        >>> model = kd.FactorVAE.for_images((32, 32, 1), gamma=10.0, discriminator_units=(64, 64))
+        >>> model.compile("adam", discriminator_optimizer="adam")
+        >>> history = model.fit(images, verbose=0).history
+        >>> "total_correlation_loss" in history and "discriminator_loss" in history
+        True
     """
 
+    declaration = MODEL_CATALOGUE["factor_vae"]
     mean_over_images = False
     penalty_names = ("total_correlation",)
     opponent_names = ("discriminator",)
 
-    def __init__(self, encoder, decoder, gamma=35.0, discriminator_units=(1000,) * 6, **kwargs):
+    def __init__(
+        self,
+        encoder: keras.Model,
+        decoder: keras.Model,
+        gamma: float = declaration.defaults["gamma"],
+        discriminator_units: Sequence[int] = declaration.defaults["discriminator_units"],
+        **kwargs: Any,
+    ) -> None:
         super().__init__(encoder, decoder, **kwargs)
-        self.gamma = finite_at_least("gamma", gamma)
-        self.discriminator_units = widths("discriminator_units", discriminator_units)
+        self.set_options(gamma=gamma, discriminator_units=discriminator_units)
         network_seed, permutation_seed = derived_seeds(self.seed, 2, purpose=2)
-        # That of the model: one that is loaded must compute as it did, whatever the global one is.
+        # Use the model's dtype policy, so that a loaded model computes as it did when it was saved.
         self.discriminator = discriminator(
             self.latent_dim, self.discriminator_units, network_seed, self.dtype_policy
         )
         self.permutations = RandomState(permutation_seed)
 
-    def compile(self, optimizer="adam", *args, discriminator_optimizer=None, **kwargs):
+    def compile(
+        self,
+        optimizer: Any = "adam",
+        *args: Any,
+        discriminator_optimizer: Any = None,
+        **kwargs: Any,
+    ) -> None:
         """Configures training, see `VAE.compile`.
 
         Args:
-            optimizer: That of encoder and decoder.
+            optimizer: Optimizer of encoder and decoder; default `"adam"`.
             *args: Arguments of `keras.Model.compile`.
-            discriminator_optimizer: That of the discriminator; default Adam 1e-4 (0.5, 0.9), the
-                published one. Keras's callbacks that set the learning rate set it for both.
+            discriminator_optimizer: Optimizer of the discriminator; default Adam 1e-4 (0.5, 0.9),
+                the published one. Keras's callbacks that set the learning rate set it for both.
             **kwargs: See `VAE.compile`.
         """
         optimizer = get_optimizer(optimizer)
@@ -75,12 +101,12 @@ class FactorVAE(VAE):
         super().compile(_both(optimizer, discriminator_optimizer), *args, **kwargs)
 
     @property
-    def discriminator_optimizer(self):
+    def discriminator_optimizer(self) -> keras.optimizers.Optimizer:
         """The optimizer of the discriminator, once the model is compiled."""
         both = self.optimizer
         return getattr(both, "inner_optimizer", both).optimizers[0]
 
-    def loss_terms(self, pixels, outputs, training):
+    def loss_terms(self, pixels: Tensor, outputs: dict[str, Tensor], training: bool) -> LossTerms:
         """Computes the losses of one batch, see the class."""
         terms = super().loss_terms(pixels, outputs, training)
         z = outputs["z"]
@@ -99,11 +125,6 @@ class FactorVAE(VAE):
     def _frozen_discriminator(self, z):
         weights = [ops.stop_gradient(v.value) for v in self.discriminator.trainable_variables]
         return self.discriminator.stateless_call(weights, [], z)[0]
-
-    def get_config(self):
-        """Returns the constructor's arguments."""
-        units = list(self.discriminator_units)
-        return {**super().get_config(), "gamma": self.gamma, "discriminator_units": units}
 
 
 def _both(optimizer, discriminator_optimizer):

@@ -6,6 +6,8 @@ import warnings
 import keras
 import numpy as np
 
+from keras_devae.checks import Array
+from keras_devae.models.declarations import MODEL_CATALOGUE
 from keras_devae.models.linear_baseline import LinearBaseline
 from keras_devae.models.pca import principal_components
 
@@ -18,10 +20,21 @@ class ICA(LinearBaseline):
 
     The images are first reduced to their principal components, of which FastICA (Hyvarinen & Oja
     2000) finds the rotation with the least Gaussian codes, of variance 1 each. Their order and
-    signs carry no meaning. Arguments are those of `LinearBaseline`.
+    signs carry no meaning. Arguments are those of
+    `keras_devae.models.linear_baseline.LinearBaseline`.
+
+    Example:
+        >>> images = kd.data.load("dsprites", image_size=32).images(range(0, 100_000, 500))
+        >>> model = kd.ICA.for_images((32, 32, 1), latent_dim=2, seed=0)
+        >>> model.compile()
+        >>> history = model.fit(images)
+        >>> model.reconstruct(images).shape
+        (200, 32, 32, 1)
     """
 
-    def decompose(self, flat_images):
+    declaration = MODEL_CATALOGUE["ica"]
+
+    def decompose(self, flat_images: Array) -> tuple[Array, Array, Array]:
         """Fits `sklearn.decomposition.FastICA`, see `LinearBaseline.decompose`."""
         from sklearn.decomposition import FastICA
         from sklearn.exceptions import ConvergenceWarning
@@ -30,12 +43,12 @@ class ICA(LinearBaseline):
         scores = (flat_images - mean) @ (components / deviations[:, None]).T
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always", ConvergenceWarning)
-            # The scores are white already, but for directions without any variance.
+            # The scores are white already, except in directions without any variance.
             fitted = FastICA(whiten=False, random_state=self.seed, max_iter=1000, tol=1e-4).fit(
                 scores
             )
         if any(issubclass(warning.category, ConvergenceWarning) for warning in caught):
-            logger.warning("FastICA did not converge: the components are the last ones it had.")
+            logger.warning("FastICA did not converge: the components are those of its last step.")
         encoding = fitted.components_ @ (components / deviations[:, None])
         decoding = fitted.mixing_.T @ (components * deviations[:, None])
         return mean, encoding.astype(np.float32), decoding.astype(np.float32)

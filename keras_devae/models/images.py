@@ -1,13 +1,13 @@
-"""What images come in: arrays, batches, data sets, the dictionaries of TensorFlow Datasets."""
+"""The images that models are given: what they come in, and checks before any long work starts."""
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import keras
 import numpy as np
 
-from keras_devae.checks import check_channels_last
+from keras_devae.checks import Tensor, check_channels_last
 from keras_devae.data.own.value_range import warn_of_range
 from keras_devae.errors import UsageError
 from keras_devae.input.batches import Batches
@@ -16,20 +16,21 @@ from keras_devae.metrics.arrays import is_masked
 #: The part of a dictionary that holds the images, as in TensorFlow Datasets.
 IMAGE = "image"
 #: Images read from a data set at a time, and images checked at a time.
-_ROWS, _CHECKED_ROWS = 1024, 4096
+_ROWS_READ, _ROWS_CHECKED = 1024, 4096
 _SOURCES = (
     "an array (n, height, width, channels), batches of such arrays, a data set of this package, a "
     "`tf.data.Dataset`, a `keras.utils.PyDataset` or a `torch.utils.data.DataLoader`"
 )
+_MASKED = "Images cannot be masked. Fill what is masked, e.g. with `images.filled(0)`."
 
 
 def is_array(images: Any) -> bool:
-    """Tells an array or tensor from batches of them."""
+    """Returns whether these are an array or tensor, as opposed to batches of them."""
     return hasattr(images, "shape") and hasattr(images, "dtype")
 
 
 def is_dataset(images: Any) -> bool:
-    """Tells a data set of this package, which gives images by row number."""
+    """Returns whether this is a data set of this package, which gives images by row number."""
     return (
         callable(getattr(images, "images", None))
         and hasattr(images, "__len__")
@@ -37,8 +38,13 @@ def is_dataset(images: Any) -> bool:
     )
 
 
+def are_floats(images: Any) -> bool:
+    """Returns whether pixels are floats, as opposed to integers, which are read as 0..255."""
+    return keras.backend.is_float_dtype(keras.backend.standardize_dtype(images.dtype))
+
+
 def images_in(batch: Any) -> Any:
-    """Returns the images of a batch: of a dictionary `image`, of a tuple the first part."""
+    """Returns the images of a batch: `image` of a dictionary, the first part of a tuple."""
     if isinstance(batch, dict):
         if IMAGE not in batch:
             raise UsageError(
@@ -56,15 +62,15 @@ def as_source(images: Any, batch_size: int | None = None, shuffle: bool = False)
 
     Args:
         images: Any of the sources named in `arrays_of`, or a generator of batches.
-        batch_size: Images a batch; `None` (default) for the 64 of `dataset.batches()`.
+        batch_size: Images per batch; `None` (default) for the 64 of `dataset.batches()`.
         shuffle: Whether a data set of this package is shuffled; default false.
 
     Returns:
-        The images themselves where Keras takes them; of a dictionary `image`; of a list an array;
-        and of a data set its batches.
+        The images themselves where Keras takes them; `image` of a dictionary; an array for a list;
+        and the batches of a data set.
 
     Raises:
-        UsageError: If it is none of these, or a size of batches is given beside batches.
+        UsageError: If it is none of these, or a batch size is given beside batches.
     """
     if isinstance(images, dict):
         images = images_in(images)
@@ -87,7 +93,7 @@ def as_source(images: Any, batch_size: int | None = None, shuffle: bool = False)
         images_in(images.element_spec)
         return images.map(lambda batch: batch[IMAGE])
     if hasattr(images, "__next__"):
-        # Keras takes generators of tuples alone.
+        # Keras takes only generators of tuples.
         return (batch if isinstance(batch, tuple) else (images_in(batch),) for batch in images)
     return images
 
@@ -101,32 +107,32 @@ def arrays_of(images: Any) -> Iterator[Any]:
             `keras.utils.PyDataset`, a `torch.utils.data.DataLoader`.
 
     Raises:
-        UsageError: If it is none of these, or without end.
+        UsageError: If it is none of these, or may have no end.
     """
     source = as_source(images)
     if is_array(source):
         yield source
     elif is_dataset(images):
-        for start in range(0, len(images), _ROWS):
-            yield images.images(np.arange(start, min(start + _ROWS, len(images))))
+        for start in range(0, len(images), _ROWS_READ):
+            yield images.images(np.arange(start, min(start + _ROWS_READ, len(images))))
     elif isinstance(source, Batches):
         yield from map(source.images, range(len(source)))
     else:
-        yield from map(images_in, _finite(source))
+        yield from map(images_in, _one_pass(source))
 
 
-def _finite(source):
+def _one_pass(source):
     """Returns an iterable of the batches of one pass."""
     if isinstance(source, keras.utils.PyDataset):
         count = source.num_batches
         if count is not None:
             return map(source.__getitem__, range(count))
         endless = True
+    elif _is_tf_data(source):
+        # -1 is an infinite number of batches.
+        endless = int(source.cardinality()) == -1
     else:
         endless = hasattr(source, "__next__")
-        if _is_tf_data(source):
-            # -1 is an infinite number of batches.
-            endless = int(source.cardinality()) == -1
     if endless:
         raise UsageError(
             f"A {type(source).__name__} may have no end. Pass {_SOURCES}, of one pass over the "
@@ -142,12 +148,10 @@ def _is_tf_data(images):
 def _array_of(images):
     """Returns a list of images, or of nested numbers, as one array."""
     if any(is_masked(image) for image in images):
-        raise UsageError(
-            "Images cannot be masked. Fill what is masked, e.g. with `images.filled(0)`."
-        )
+        raise UsageError(_MASKED)
     try:
         arrays = [keras.ops.convert_to_numpy(image) for image in images]
-        # Batches in a list are the images of all of them.
+        # Of batches in a list, all images are joined.
         in_batches = bool(arrays) and all(array.ndim == 4 for array in arrays)
         array = np.concatenate(arrays) if in_batches else np.asarray(arrays)
     except (ValueError, TypeError) as error:
@@ -163,7 +167,9 @@ def _no_images(images):
     return UsageError(f"Images must be {_SOURCES}. Received: {type(images).__name__} {shown}.")
 
 
-def check_images(images, image_shape, bounded, trains=True):
+def check_images(
+    images: Any, image_shape: Sequence[int], bounded: bool, trains: bool = True
+) -> None:
     """Checks an array, or what can be seen of a data set without using it up.
 
     Args:
@@ -172,8 +178,8 @@ def check_images(images, image_shape, bounded, trains=True):
             checked. Generators are not touched.
         image_shape: The `(height, width, channels)` that the model takes.
         bounded: Whether float pixels must lie in `[0, 1]`.
-        trains: Whether images of 0 and 1 as integers are refused, as they are for training and its
-            losses (default), or warned of: a few pictures may be that dark.
+        trains: Whether integer images of 0 and 1 are refused, as they are for training and its
+            losses (default), or warned about: a few pictures may be that dark.
 
     Raises:
         UsageError: If the shape is wrong, a value is not finite, or the range does not fit.
@@ -194,30 +200,14 @@ def check_images(images, image_shape, bounded, trains=True):
             break
 
 
-def check_held_out_images(validation_data, image_shape, bounded):
-    """Checks images for validation as `check_images` does, and that they are not resident.
-
-    Args:
-        validation_data: The images, as `check_images` takes them, or `None`.
-        image_shape: See `check_images`.
-        bounded: See `check_images`.
-
-    Raises:
-        UsageError: See `check_images`; or if they are resident `Batches`.
-    """
-    if validation_data is None:
-        return
-    if isinstance(validation_data, Batches) and validation_data.resident:
+def check_validation_images(images: Any, image_shape: Sequence[int], bounded: bool) -> None:
+    """Checks images for validation as `check_images` does, and that they are not resident."""
+    if isinstance(images, Batches) and images.resident:
         raise UsageError(
             "Only the images for training can be resident. Make the batches for validation "
             "without `resident`."
         )
-    check_images(validation_data, image_shape, bounded)
-
-
-def are_floats(images):
-    """Tells floats from integers, which are read as 0..255."""
-    return keras.backend.is_float_dtype(keras.backend.standardize_dtype(images.dtype))
+    check_images(images, image_shape, bounded)
 
 
 def _check_array(images, image_shape, bounded, trains=True):
@@ -230,8 +220,8 @@ def _check_array(images, image_shape, bounded, trains=True):
             f"Received: {tuple(images.shape)}."
         )
     extremes = []
-    for start in range(0, len(images), _CHECKED_ROWS):
-        rows = keras.ops.convert_to_numpy(images[start : start + _CHECKED_ROWS])
+    for start in range(0, len(images), _ROWS_CHECKED):
+        rows = keras.ops.convert_to_numpy(images[start : start + _ROWS_CHECKED])
         if keras.backend.is_float_dtype(rows.dtype.name):
             _check_floats(rows, start, bounded)
         else:
@@ -248,9 +238,7 @@ def _check_kind(images):
             f"Received: {type(images).__name__}."
         )
     if isinstance(images, np.ma.MaskedArray):
-        raise UsageError(
-            "Images cannot be masked. Fill what is masked, e.g. with `images.filled(0)`."
-        )
+        raise UsageError(_MASKED)
     try:
         dtype = keras.backend.standardize_dtype(images.dtype)
     except ValueError:
@@ -290,23 +278,22 @@ def _check_integers(lowest, highest, trains):
         warnings.warn(sentence, stacklevel=4)
 
 
-def nan_outside_unit_range(pixels):
+def nan_outside_unit_range(pixels: Tensor) -> Tensor:
     """Returns float pixels with NaN in place of those outside `[0, 1]`.
 
-    Of a generator or a data set no more than the first batch is seen before training. What comes
-    later must not train to a loss that means nothing: this one stops the training.
+    Only the first batch of a generator or a data set is seen before training. Later ones must not
+    train to a loss that means nothing: NaN stops the training.
     """
     outside = keras.ops.logical_or(pixels < 0, pixels > 1)
     return keras.ops.where(outside, float("nan"), pixels)
 
 
-def count_images(images):
-    """Returns the number of images in what `fit` was given, or `None` where it cannot be told.
+def count_images(images: Any) -> int | None:
+    """Returns the number of images in what `fit` was given, or `None` where it is not known.
 
-    Args:
-        images: An array or tensor; or an object that holds its data set as `dataset`, such as
-            `keras_devae.input.Batches` or a `torch.utils.data.DataLoader`. The lengths of other
-            sources are numbers of batches, the last of which may be smaller.
+    It is known of arrays, and of objects that hold their data set as `dataset`, such as
+    `keras_devae.input.Batches` or a `torch.utils.data.DataLoader`. The lengths of other sources are
+    numbers of batches, the last of which may be smaller.
     """
     if is_array(images):
         return int(images.shape[0])

@@ -1,6 +1,9 @@
-"""What a trained model is asked for: NumPy arrays in, NumPy arrays out, in chunks."""
+"""What a trained model answers: NumPy arrays in, NumPy arrays out, in chunks."""
 
 import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
@@ -8,7 +11,7 @@ from keras import ops
 
 from keras_devae.backend import compiles_with_xla
 from keras_devae.backend.replicas import without_distribution
-from keras_devae.checks import at_least, flag, shown
+from keras_devae.checks import Array, Tensor, at_least, flag, shown
 from keras_devae.errors import UsageError
 from keras_devae.models.images import arrays_of, check_images
 from keras_devae.models.layer_advice import layer_advice
@@ -19,15 +22,25 @@ LOG_VAR_LIMIT = 20.0
 
 
 class Inference:
-    """The inference half of a model; `keras_devae.VAE` is the other half.
+    """The part of `keras_devae.VAE` that answers for images and codes.
 
     Everything is deterministic unless a sample is asked for.
     """
 
+    encoder: keras.Model
+    decoder: keras.Model
+    likelihood: Any
+    image_shape: tuple[int, ...]
+    latent_dim: int
+    pixels: Callable[[Any], Tensor]
+    #: Number of latent layers.
+    num_layers = 1
     #: Number of categories of a categorical code beside the continuous one; 0 for none.
     num_categories = 0
 
-    def posterior(self, images, layer=0, batch_size=256):
+    def posterior(
+        self, images: Any, layer: int | None = 0, batch_size: int = 256
+    ) -> tuple[Array, Array]:
         """Returns the parameters of the posterior.
 
         Args:
@@ -48,8 +61,8 @@ class Inference:
             self.check_layer(layer)
         return self.layer_posterior(*self.encoder_posterior(images, batch_size), layer)
 
-    def encoder_posterior(self, images, batch_size=256):
-        """Returns what the encoder itself says, of which every latent layer's posterior is made.
+    def encoder_posterior(self, images: Any, batch_size: int = 256) -> tuple[Array, Array]:
+        """Returns the encoder's own outputs, from which every latent layer's posterior is computed.
 
         Args:
             images: As in `posterior`.
@@ -65,13 +78,15 @@ class Inference:
         log_var = np.clip(outputs["z_log_var"], -LOG_VAR_LIMIT, LOG_VAR_LIMIT)
         return outputs["z_mean"], log_var
 
-    def over_images(self, function, images, batch_size):
-        """Maps a function of chunks over images, checked, and joins what it returns by name.
+    def over_images(
+        self, function: Callable[[Any], dict[str, Any]], images: Any, batch_size: int
+    ) -> dict[str, Array]:
+        """Checks images, maps a function over chunks of them, and joins what it returns by name.
 
         Args:
             function: Takes an array of images, returns a dictionary of arrays.
             images: As in `posterior`.
-            batch_size: Images in a chunk.
+            batch_size: Images per chunk.
 
         Raises:
             UsageError: If the images do not fit the model, or are none.
@@ -80,13 +95,15 @@ class Inference:
         parts = []
         for part in arrays_of(images):
             check_images(part, self.image_shape, self.likelihood.bounded, trains=False)
-            parts.append(in_chunks(function, part, batch_size))
+            parts.append(_in_chunks(function, part, batch_size))
         if not parts:
             raise UsageError(f"The {type(images).__name__} holds no images.")
         return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
-    def layer_posterior(self, mean, log_var, layer=0):
-        """Returns the parameters of a layer's posterior from what the encoder said.
+    def layer_posterior(
+        self, mean: Array, log_var: Array, layer: int | None = 0
+    ) -> tuple[Array, Array]:
+        """Returns the parameters of a layer's posterior from the encoder's outputs.
 
         Args:
             mean: Means from `encoder_posterior`.
@@ -97,16 +114,23 @@ class Inference:
             As `posterior`.
         """
         all_layers = self.posterior_of_layers(mean, log_var)
-        means, log_vars = (keras.ops.convert_to_numpy(tensor) for tensor in all_layers)
+        means, log_vars = (ops.convert_to_numpy(tensor) for tensor in all_layers)
         return (means, log_vars) if layer is None else (means[layer], log_vars[layer])
 
-    def encode(self, images, layer=0, sample=False, seed=None, batch_size=256):
+    def encode(
+        self,
+        images: Any,
+        layer: int | None = 0,
+        sample: bool = False,
+        seed: int | None = None,
+        batch_size: int = 256,
+    ) -> Array:
         """Returns the codes of images: the means of the posterior.
 
         Args:
             images: As in `posterior`.
             layer: Number of the latent layer, default 0; or `None` for all K of them.
-            sample: With true, a sample of the posterior in place of its mean.
+            sample: With true, a sample of the posterior instead of its mean.
             seed: Integer seed of that sample, or `None` (default).
             batch_size: Images encoded at a time; default 256.
 
@@ -125,7 +149,7 @@ class Inference:
         noise = generator.standard_normal(mean.shape, dtype=np.float32)
         return mean + np.exp(0.5 * log_var) * noise
 
-    def decode(self, z, layer=0, batch_size=256):
+    def decode(self, z: Any, layer: int = 0, batch_size: int = 256) -> Array:
         """Returns the images of codes.
 
         Args:
@@ -142,10 +166,10 @@ class Inference:
         """
         at_least("batch_size", batch_size, 1)
         z = self.checked_codes(z, layer)
-        inputs = keras.ops.convert_to_numpy(self.decoder_inputs(z, layer))
+        inputs = ops.convert_to_numpy(self.decoder_inputs(z, layer))
         return self._decode_inputs(inputs, batch_size)
 
-    def reconstruct(self, images, layer=0, batch_size=256):
+    def reconstruct(self, images: Any, layer: int = 0, batch_size: int = 256) -> Array:
         """Returns the reconstructions of images from the means of the posterior.
 
         Args:
@@ -158,7 +182,7 @@ class Inference:
         """
         return self.decode(self.encode(images, layer, batch_size=batch_size), layer, batch_size)
 
-    def sample(self, n, layer=0, seed=None):
+    def sample(self, n: int, layer: int = 0, seed: int | None = None) -> Array:
         """Decodes n codes drawn from the prior.
 
         Args:
@@ -173,26 +197,28 @@ class Inference:
         z = random_generator(seed).standard_normal((n, self.latent_dim), dtype=np.float32)
         return self.decode(z, layer)
 
-    def layer_losses(self):
+    def layer_losses(self) -> dict[int, float]:
         """Returns the reconstruction loss of each latent layer that `fit` or `evaluate` saw last.
 
         Returns:
-            Dictionary of the layer's number to nats an image; empty for a model that tells no
-            layers apart, or that was loaded and not trained since.
+            Number of the layer -> nats per image; empty for a model that has no layers of its own,
+            or that was loaded and not trained since.
         """
         return {}
 
-    def export_encoder(self, path, format="tf_saved_model", layer=0):
+    def export_encoder(
+        self, path: str | Path, format: str = "tf_saved_model", layer: int = 0
+    ) -> None:
         """Writes encoder and decoder for use without this package, see `keras_devae.export`.
 
         Args:
             path: Folder to write; it must not exist.
             format: `"tf_saved_model"` (default) or `"onnx"`.
-            layer: Number of the latent layer that `encode`, `decode` and `reconstruct` are of;
+            layer: Number of the latent layer that `encode`, `decode` and `reconstruct` use;
                 default 0.
 
         Warns:
-            UserWarning: Where another layer reconstructs clearly better, by `layer_losses`.
+            UserWarning: If another layer reconstructs clearly better, by `layer_losses`.
         """
         from keras_devae.export import export_model
 
@@ -201,16 +227,15 @@ class Inference:
             warnings.warn(advice, UserWarning, stacklevel=2)
         export_model(self, path, format, layer)
 
-    def decoder_inputs(self, z, layer):
+    def decoder_inputs(self, z: Any, layer: int) -> Tensor:
         """Returns what the decoder takes for codes of one layer: here the codes themselves."""
-        del layer
         return z
 
-    def posterior_of_layers(self, mean, log_var):
+    def posterior_of_layers(self, mean: Any, log_var: Any) -> tuple[Tensor, Tensor]:
         """Returns the posterior of all K layers, each `(K, batch, latent_dim)`, as tensors."""
         return ops.expand_dims(mean, 0), ops.expand_dims(log_var, 0)
 
-    def check_layer(self, layer):
+    def check_layer(self, layer: int) -> None:
         """Raises a `UsageError` unless there is a latent layer of that number."""
         whole = isinstance(layer, (int, np.integer)) and not isinstance(layer, bool)
         if not whole or layer not in range(self.num_layers):
@@ -219,7 +244,7 @@ class Inference:
                 f"{shown(layer, str)}."
             )
 
-    def checked_codes(self, z, layer):
+    def checked_codes(self, z: Any, layer: int) -> Array:
         """Returns codes of a layer as a float32 array.
 
         Args:
@@ -227,7 +252,7 @@ class Inference:
             layer: Number of the latent layer.
 
         Raises:
-            UsageError: If they are none, or there is no such layer.
+            UsageError: If they are not codes of this model, or there is no such layer.
         """
         self.check_layer(layer)
         expected = f"Expected codes of shape (n, {self.latent_dim})"
@@ -246,7 +271,7 @@ class Inference:
         return z
 
     def _decode_inputs(self, inputs, batch_size):
-        return in_chunks(self._decode_chunk, inputs, batch_size)["reconstruction"]
+        return _in_chunks(self._decode_chunk, inputs, batch_size)["reconstruction"]
 
     def _encode_chunk(self, images):
         # Keras would save an attribute of its own kind as a part of the model.
@@ -256,11 +281,11 @@ class Inference:
 
     def _decode_chunk(self, inputs):
         decoded = self.decoder.predict_on_batch(inputs)
-        return {"reconstruction": keras.ops.convert_to_numpy(self.likelihood.mean(decoded))}
+        return {"reconstruction": ops.convert_to_numpy(self.likelihood.mean(decoded))}
 
 
 class _ImageEncoder(keras.Model):
-    """The encoder with the division of pixels in front, compiled as one: the device casts."""
+    """The division of pixels and the encoder, compiled as one, so that the device casts."""
 
     def __init__(self, model):
         super().__init__(name="image_encoder", autocast=False, dtype=model.dtype_policy)
@@ -272,11 +297,11 @@ class _ImageEncoder(keras.Model):
         return self.model.encoder(self.model.pixels(images), training=training)
 
 
-def in_chunks(function, rows, batch_size):
+def _in_chunks(function, rows, batch_size):
     """Maps a function over chunks of rows and joins what it returns, float32 arrays by name.
 
-    The last chunk is filled up with zeros, and few rows to the next power of two, so that few
-    compiled shapes serve all calls. Where there are no rows, one of zeros gives the shapes.
+    The last chunk is padded with zeros, and few rows to the next power of two, so that few compiled
+    shapes serve all calls. Where there are no rows, one of zeros gives the shapes.
     """
     size = min(batch_size, 1 << max(len(rows) - 1, 0).bit_length())
     parts = []

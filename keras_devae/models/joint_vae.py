@@ -1,14 +1,18 @@
 """JointVAE: a continuous and a categorical code."""
 
+from typing import Any
+
 import keras
 import numpy as np
 from keras import ops
 
 from keras_devae.backend.replicas import mean_over_batch
-from keras_devae.checks import at_least, finite_at_least, positive
+from keras_devae.checks import Tensor
 from keras_devae.layers import RandomState, derived_seeds
 from keras_devae.losses import categorical_kl, gumbel_softmax
 from keras_devae.models.categorical_inference import CategoricalInference
+from keras_devae.models.declarations import MODEL_CATALOGUE
+from keras_devae.models.loss_terms import LossTerms
 from keras_devae.models.vae import VAE
 from keras_devae.schedules import LinearSchedule
 
@@ -26,7 +30,7 @@ class JointVAE(CategoricalInference, VAE):
     `categorical_capacity`), the distances to them (`capacity_loss`, `categorical_capacity_loss`)
     and the two divergences (`kl_loss`, `categorical_kl_loss`).
 
-    A capacity that grows faster than the decoder learns can be met by codes that are shifted all
+    A capacity that grows faster than the decoder learns can be met by codes that are all shifted
     alike and carry nothing: the reconstruction then stays at the mean image. Lower both gammas, or
     let the capacities grow more slowly.
 
@@ -47,40 +51,47 @@ class JointVAE(CategoricalInference, VAE):
 
     Raises:
         UsageError: If an argument is out of range.
+
+    Example:
+        >>> images = kd.data.load("dsprites", image_size=32).images(range(64))
+        >>> model = kd.JointVAE.for_images((32, 32, 1), latent_dim=6, num_categories=3)
+        >>> model.compile("adam")
+        >>> history = model.fit(images, verbose=0)
+        >>> model.category_probabilities(images).shape
+        (64, 3)
     """
 
+    declaration = MODEL_CATALOGUE["joint_vae"]
     penalty_names = ("capacity", "categorical_capacity", "categorical_kl")
     state_names = ("capacity", "categorical_capacity")
 
     def __init__(
         self,
-        encoder,
-        decoder,
-        num_categories=3,
-        gamma=150.0,
-        capacity_max=40.0,
-        categorical_gamma=150.0,
-        categorical_capacity_max=1.1,
-        capacity_steps=300_000,
-        temperature=0.67,
-        capacity_start=0.0,
-        categorical_capacity_start=0.0,
-        **kwargs,
-    ):
+        encoder: keras.Model,
+        decoder: keras.Model,
+        num_categories: int = declaration.defaults["num_categories"],
+        gamma: float = declaration.defaults["gamma"],
+        capacity_max: float = declaration.defaults["capacity_max"],
+        categorical_gamma: float = declaration.defaults["categorical_gamma"],
+        categorical_capacity_max: float = declaration.defaults["categorical_capacity_max"],
+        capacity_steps: int = declaration.defaults["capacity_steps"],
+        temperature: float = declaration.defaults["temperature"],
+        capacity_start: float = declaration.defaults["capacity_start"],
+        categorical_capacity_start: float = declaration.defaults["categorical_capacity_start"],
+        **kwargs: Any,
+    ) -> None:
         # The widths of the networks depend on the number of categories.
-        self.num_categories = at_least("num_categories", num_categories, 2)
+        self.set_options(num_categories=num_categories)
         super().__init__(encoder, decoder, **kwargs)
-        self.gamma = finite_at_least("gamma", gamma)
-        self.capacity_max = finite_at_least("capacity_max", capacity_max)
-        self.categorical_gamma = finite_at_least("categorical_gamma", categorical_gamma)
-        self.categorical_capacity_max = finite_at_least(
-            "categorical_capacity_max", categorical_capacity_max
-        )
-        self.capacity_steps = at_least("capacity_steps", capacity_steps, 1)
-        self.temperature = positive("temperature", temperature)
-        self.capacity_start = finite_at_least("capacity_start", capacity_start)
-        self.categorical_capacity_start = finite_at_least(
-            "categorical_capacity_start", categorical_capacity_start
+        self.set_options(
+            gamma=gamma,
+            capacity_max=capacity_max,
+            categorical_gamma=categorical_gamma,
+            categorical_capacity_max=categorical_capacity_max,
+            capacity_steps=capacity_steps,
+            temperature=temperature,
+            capacity_start=capacity_start,
+            categorical_capacity_start=categorical_capacity_start,
         )
         self._capacity = LinearSchedule(capacity_start, capacity_max, capacity_steps)
         self._categorical_capacity = LinearSchedule(
@@ -89,12 +100,16 @@ class JointVAE(CategoricalInference, VAE):
         self.gumbel = RandomState(derived_seeds(self.seed, 1, purpose=3)[0])
 
     @classmethod
-    def encoder_options(cls, latent_dim, num_categories=3, **options):
-        """Returns the arguments of the encoder's function."""
-        del options
+    def encoder_options(
+        cls,
+        latent_dim: int,
+        num_categories: int = declaration.defaults["num_categories"],
+        **options: Any,
+    ) -> dict[str, Any]:
+        """Returns the arguments of the function that builds the encoder."""
         return {"latent_dim": latent_dim, "num_categories": num_categories}
 
-    def call(self, images, training=False):
+    def call(self, images: Any, training: bool = False) -> dict[str, Tensor]:
         """Encodes and decodes.
 
         Args:
@@ -104,7 +119,7 @@ class JointVAE(CategoricalInference, VAE):
 
         Returns:
             The dictionary of `VAE.call`, with `category_logits` and `category`, both
-            `(batch, num_categories)`.
+            `(batch, num_categories)`. The keys are the same in training and outside of it.
         """
         encoded = self.encoder(self.pixels(images), training=training)
         z_mean, z_log_var = self.bounded(encoded)
@@ -126,7 +141,7 @@ class JointVAE(CategoricalInference, VAE):
         }
         return self.with_reconstruction(posterior, ops.concatenate([z, category], axis=1), training)
 
-    def loss_terms(self, pixels, outputs, training):
+    def loss_terms(self, pixels: Tensor, outputs: dict[str, Tensor], training: bool) -> LossTerms:
         """Computes the loss of one batch, see the class."""
         terms = super().loss_terms(pixels, outputs, training)
         divergence = mean_over_batch(ops.mean(categorical_kl(outputs["category_logits"])))
@@ -145,22 +160,6 @@ class JointVAE(CategoricalInference, VAE):
             state={"capacity": capacity, "categorical_capacity": categorical_capacity},
         )
 
-    def category_probabilities_of(self, pixels, encoded):
+    def category_probabilities_of(self, pixels: Tensor, encoded: dict[str, Tensor]) -> Tensor:
         """Returns the posterior of the category, see `CategoricalInference`."""
-        del pixels
         return ops.softmax(encoded["category_logits"], axis=-1)
-
-    def get_config(self):
-        """Returns the constructor's arguments."""
-        names = (
-            "num_categories",
-            "gamma",
-            "capacity_max",
-            "categorical_gamma",
-            "categorical_capacity_max",
-            "capacity_steps",
-            "temperature",
-            "capacity_start",
-            "categorical_capacity_start",
-        )
-        return {**super().get_config(), **{name: getattr(self, name) for name in names}}

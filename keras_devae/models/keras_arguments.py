@@ -1,4 +1,4 @@
-"""What Keras takes beside images, and a model that learns from images alone does not."""
+"""Checks of what Keras takes beside images, and models that learn from images alone do not."""
 
 import inspect
 import warnings
@@ -29,13 +29,9 @@ IGNORED = ("loss", "loss_weights", "metrics", "weighted_metrics")
 
 
 def refuse(**given: Any) -> None:
-    """Refuses what the model would otherwise ignore.
+    """Raises a `UsageError` for arguments of Keras's methods that the model would ignore.
 
-    Args:
-        **given: Arguments of Keras's methods by name. `None` and empty lists say nothing.
-
-    Raises:
-        UsageError: At the first that says something.
+    `None` and empty lists count as not given.
     """
     for name, value in given.items():
         if value is None or (isinstance(value, (list, tuple, dict)) and not value):
@@ -45,18 +41,10 @@ def refuse(**given: Any) -> None:
 
 
 def check_labels(labels: Any, sample_weight: Any, image_shape: tuple[int, ...]) -> None:
-    """Checks what comes behind the images of a batch.
+    """Checks the second and third part of a batch, behind the images; either may be `None`.
 
-    Labels there are passed over with a warning, since data sets bring them along unasked; images
-    are targets, which would be ignored.
-
-    Args:
-        labels: The second part of a batch, or `None`.
-        sample_weight: The third part of a batch, or `None`.
-        image_shape: The model's `(height, width, channels)`.
-
-    Raises:
-        UsageError: If they are images, or there are sample weights.
+    Labels are ignored with a warning, since data sets bring them along unasked. Images there would
+    be targets, and are refused like sample weights.
     """
     refuse(sample_weight=sample_weight)
     if labels is None:
@@ -68,12 +56,8 @@ def check_labels(labels: Any, sample_weight: Any, image_shape: tuple[int, ...]) 
     )
 
 
-def held_out_images(validation_data: Any) -> Any:
-    """Returns the images of what `fit` of Keras takes as `validation_data`.
-
-    Raises:
-        UsageError: If there are labels or sample weights beside them.
-    """
+def validation_images(validation_data: Any) -> Any:
+    """Returns the images in Keras's `validation_data`; refuses labels and weights beside them."""
     if not isinstance(validation_data, tuple):
         return validation_data
     images, labels, weights = (*validation_data, None, None, None)[:3]
@@ -81,21 +65,18 @@ def held_out_images(validation_data: Any) -> Any:
     return images
 
 
-def check_names(method: str, given: Any, known: tuple[str, ...]) -> None:
-    """Raises a `UsageError` for an argument that a method of Keras's does not have."""
-    for name in given:
-        one_of(f"argument of `{method}`", name, known)
-
-
-def check_callbacks(callbacks: Any) -> None:
-    """Raises a `UsageError` unless all are callbacks of Keras."""
+def callbacks_of(callbacks: Any) -> list[keras.callbacks.Callback]:
+    """Returns the callbacks that a method of Keras was given as a list, checked."""
+    found = list(callbacks) if isinstance(callbacks, (list, tuple)) else [callbacks]
+    found = [callback for callback in found if callback is not None]
     kinds = (keras.callbacks.Callback, keras.callbacks.CallbackList)
-    for callback in callbacks:
+    for callback in found:
         if not isinstance(callback, kinds):
             raise UsageError(
                 "`callbacks` must be keras.callbacks.Callback objects. Received: "
                 f"{shown(callback)}."
             )
+    return found
 
 
 def check_verbose(verbose: Any) -> None:
@@ -105,27 +86,19 @@ def check_verbose(verbose: Any) -> None:
         raise UsageError(f"`verbose` must be 'auto', 0, 1 or 2. Received: {shown(verbose)}.")
 
 
-def check_fit(batch_size: Any, epochs: Any, initial_epoch: Any, callbacks: Any, **steps: Any):
-    """Checks the numbers and callbacks that `fit` takes.
+def check_counts(**counts: Any) -> None:
+    """Checks numbers of images, batches or steps, each at least 1 or `None`.
 
-    Raises:
-        UsageError: If a number is not whole or too small, or a callback is none.
+    `validation_freq` may also be a list of epochs, which is left to Keras.
     """
-    at_least("epochs", epochs, 0)
-    at_least("initial_epoch", initial_epoch, 0)
-    for name, value in {"batch_size": batch_size, **steps}.items():
-        if value is not None:
+    for name, value in counts.items():
+        is_list = name == "validation_freq" and isinstance(value, (list, tuple))
+        if value is not None and not is_list:
             at_least(name, value, 1)
-    check_callbacks(callbacks)
 
 
 def check_split(validation_split: Any, validation_data: Any, images: Any) -> None:
-    """Checks the share of the images that is held out.
-
-    Raises:
-        UsageError: If it is not at least 0 and below 1, or the images are not an array, or there
-            are others for validation.
-    """
+    """Checks the share of an array of images that is held out, from 0 to below 1."""
     share = finite_at_least("validation_split", validation_split or 0)
     if share >= 1:
         raise UsageError(f"`validation_split` must be below 1. Received: {share}.")
@@ -148,11 +121,7 @@ def check_split(validation_split: Any, validation_data: Any, images: Any) -> Non
 
 
 def check_compile(steps_per_execution: Any, jit_compile: Any, run_eagerly: Any) -> None:
-    """Checks how training is compiled.
-
-    Raises:
-        UsageError: If a value is none that Keras knows.
-    """
+    """Checks how training is compiled."""
     at_least("steps_per_execution", steps_per_execution, 1)
     flag("run_eagerly", run_eagerly)
     is_auto = isinstance(jit_compile, str) and jit_compile == "auto"
@@ -161,11 +130,7 @@ def check_compile(steps_per_execution: Any, jit_compile: Any, run_eagerly: Any) 
 
 
 def get_optimizer(optimizer: Any, name: str = "optimizer") -> keras.optimizers.Optimizer:
-    """Turns a name or a configuration into an optimizer.
-
-    Raises:
-        UsageError: If Keras knows no such optimizer.
-    """
+    """Turns a name or a configuration into an optimizer; refuses what Keras does not know."""
     known = isinstance(optimizer, (str, dict, keras.optimizers.Optimizer))
     try:
         return keras.optimizers.get(optimizer if known else "")
@@ -176,16 +141,12 @@ def get_optimizer(optimizer: Any, name: str = "optimizer") -> keras.optimizers.O
         ) from error
 
 
-def check_settings(policy: Any = None) -> None:
+def check_keras_settings(policy: Any = None) -> None:
     """Checks Keras's global settings, which the networks and the loss would not follow.
 
-    Args:
-        policy: The model's dtype policy, its name or its configuration; `None` (default) for
-            Keras's global one.
-
-    Raises:
-        UsageError: If images are to come channels first, or numbers are not float32, alone or
-            mixed with a half precision.
+    Images come channels last, and numbers are float32, alone or mixed with a half precision.
+    `policy` is the model's dtype policy, its name or its configuration; `None` (default) for
+    Keras's global one.
     """
     if keras.config.image_data_format() != "channels_last":
         raise UsageError(
@@ -210,16 +171,8 @@ def check_settings(policy: Any = None) -> None:
         )
 
 
-def check_options(model_class: type, options: dict[str, Any]) -> None:
-    """Checks the names of a model's options.
-
-    Args:
-        model_class: The class.
-        options: Arguments by name, of the class or of a base.
-
-    Raises:
-        UsageError: If one is unknown, with the close matches, or no argument for `keras.Model`.
-    """
+def check_option_names(model_class: type, options: dict[str, Any]) -> None:
+    """Checks the names of arguments of a model's class or its bases, and those of `keras.Model`."""
     known = {"name", "dtype", "trainable", *option_names(model_class)}
     for name in options:
         one_of(f"option of {model_class.__name__}", name, known)
@@ -235,6 +188,5 @@ def option_names(model_class: type) -> set[str]:
         if base.__module__.startswith("keras.") or "__init__" not in vars(base):
             continue
         parameters = inspect.signature(base.__init__).parameters.values()
-        plain = (p for p in parameters if p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL))
-        names |= {parameter.name for parameter in plain}
-    return names - {"self", "encoder", "decoder", "controller"}
+        names |= {p.name for p in parameters if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)}
+    return names - {"self", "encoder", "decoder"}

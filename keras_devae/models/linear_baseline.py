@@ -2,36 +2,38 @@
 
 import itertools
 import math
+from collections.abc import Sequence
+from typing import Any, Self
 
 import keras
 import numpy as np
 
-from keras_devae.checks import at_least
+from keras_devae.checks import Array
 from keras_devae.errors import UsageError
 from keras_devae.input.batches import Batches
 from keras_devae.losses import GaussianLikelihood
+from keras_devae.models.declarations import MODEL_CATALOGUE
 from keras_devae.models.images import as_source, check_images, images_in, is_array
 from keras_devae.models.keras_arguments import (
-    check_fit,
-    check_options,
-    check_settings,
-    held_out_images,
+    callbacks_of,
+    check_keras_settings,
+    check_option_names,
     refuse,
+    validation_images,
 )
-from keras_devae.models.training import callbacks_of
 from keras_devae.models.vae import VAE
 from keras_devae.networks import linear_decoder, linear_encoder
 
 
 class LinearBaseline(VAE):
-    """Base of PCA and ICA: linear encoder and decoder, not trained but fitted in one go.
+    """Base of PCA and ICA: a linear VAE that is not trained but fitted in one go.
 
     Codes have mean 0 and variance 1 over the images fitted. The posterior's variance, which a
-    linear decomposition does not have, is that of its reconstruction's noise carried through the
-    encoder: `noise * sum of squares of the encoder's row`, with the noise the mean squared error a
-    pixel. For PCA this is the posterior of probabilistic PCA (Tipping & Bishop 1999) with that
-    noise, where they average over the directions left out. KL divergences and active variables thus
-    mean what they mean elsewhere.
+    linear decomposition does not have, is the variance of its reconstruction's noise carried
+    through the encoder: `noise * sum of squares of the encoder's row`, with the mean squared error
+    per pixel as the noise. For PCA this is the posterior of probabilistic PCA (Tipping & Bishop
+    1999) with that noise, where they average over the directions left out. KL divergences and
+    active variables thus mean what they mean elsewhere.
 
     Args:
         encoder: A linear network, see `for_images`.
@@ -45,7 +47,16 @@ class LinearBaseline(VAE):
         UsageError: If an argument is out of range.
     """
 
-    def __init__(self, encoder, decoder, fit_images=5000, likelihood=None, **kwargs):
+    declaration = MODEL_CATALOGUE["pca"]
+
+    def __init__(
+        self,
+        encoder: keras.Model,
+        decoder: keras.Model,
+        fit_images: int = declaration.defaults["fit_images"],
+        likelihood: GaussianLikelihood | None = None,
+        **kwargs: Any,
+    ) -> None:
         if likelihood is None:
             likelihood = GaussianLikelihood(output="linear")
         if getattr(likelihood, "output", None) != "linear":
@@ -54,20 +65,26 @@ class LinearBaseline(VAE):
                 f"out. Received: {likelihood!r}."
             )
         super().__init__(encoder, decoder, likelihood=likelihood, **kwargs)
-        self.fit_images = at_least("fit_images", fit_images, 2)
+        self.set_options(fit_images=fit_images)
         self.trainable = False
 
     @classmethod
     def for_images(
-        cls, image_shape, latent_dim=10, seed=None, likelihood=None, network=None, **options
-    ):
+        cls,
+        image_shape: Sequence[int],
+        latent_dim: int = 10,
+        seed: int | None = None,
+        likelihood: str | None = None,
+        network: str | None = None,
+        **options: Any,
+    ) -> Self:
         """Builds the model, with zero weights until `fit`.
 
         Args:
             image_shape: `(height, width, channels)`, any size.
             latent_dim: Number of components; default 10.
             seed: Integer seed of the decomposition's random start, or `None` (default).
-            likelihood: Only a Gaussian one; `None` (default) is `GaussianLikelihood` with linear
+            likelihood: Only `"gaussian"`, or `None` (default): `GaussianLikelihood` with linear
                 output.
             network: Only `"linear"`, or `None` (default).
             **options: Further arguments of the class.
@@ -78,17 +95,14 @@ class LinearBaseline(VAE):
         Raises:
             UsageError: If another likelihood or network is asked for.
         """
-        check_settings()
-        check_options(cls, options)
-        plain = all(
-            value is None or (isinstance(value, str) and value == name)
-            for value, name in ((network, "linear"), (likelihood, "gaussian"))
-        )
-        if not plain:
-            raise UsageError(
-                f"{cls.__name__} is linear and has a Gaussian likelihood. Leave both out. "
-                f"Received: network={network!r}, likelihood={likelihood!r}."
-            )
+        check_keras_settings()
+        check_option_names(cls, options)
+        for value, known in ((network, "linear"), (likelihood, "gaussian")):
+            if value is not None and not (isinstance(value, str) and value == known):
+                raise UsageError(
+                    f"{cls.__name__} is linear and has a Gaussian likelihood. Leave both out. "
+                    f"Received: network={network!r}, likelihood={likelihood!r}."
+                )
         return cls(
             linear_encoder(image_shape, latent_dim),
             linear_decoder(latent_dim, image_shape),
@@ -96,40 +110,59 @@ class LinearBaseline(VAE):
             **options,
         )
 
-    def decompose(self, flat_images):
+    def decompose(self, flat_images: Array) -> tuple[Array, Array, Array]:
         """Fits the decomposition.
 
         Args:
             flat_images: Float32 array `(n, pixels)`.
 
         Returns:
-            The triple of the mean image `(pixels,)`, the encoder's matrix `(latent_dim, pixels)`
-            and the decoder's matrix, of the same shape.
+            The mean image `(pixels,)`, the encoder's matrix `(latent_dim, pixels)` and the
+            decoder's matrix, of the same shape.
         """
         raise NotImplementedError
 
     def fit(
         self,
-        x=None,
-        y=None,
-        *args,
-        callbacks=None,
-        validation_data=None,
-        class_weight=None,
-        sample_weight=None,
-        **kwargs,
-    ):
+        x: Any = None,
+        y: Any = None,
+        batch_size: int | None = None,
+        epochs: int = 1,
+        verbose: int | str = "auto",
+        callbacks: Any = None,
+        validation_split: float = 0.0,
+        validation_data: Any = None,
+        shuffle: bool = True,
+        class_weight: Any = None,
+        sample_weight: Any = None,
+        initial_epoch: int = 0,
+        steps_per_epoch: int | None = None,
+        validation_steps: int | None = None,
+        validation_batch_size: int | None = None,
+        validation_freq: int | Sequence[int] = 1,
+    ) -> keras.callbacks.History:
         """Fits the decomposition to the first `fit_images` images, in one go.
+
+        Of Keras's arguments those that divide training into batches, steps and epochs have no
+        effect, so that a model's class can be exchanged alone.
 
         Args:
             x: Images: an array, a data set or batches as in `VAE.fit`.
             y: Refused, like `class_weight` and `sample_weight`.
-            *args: Ignored, here for those who change the model's class only.
+            batch_size: No effect.
+            epochs: No effect.
+            verbose: No effect.
             callbacks: Keras callbacks; they see one epoch of one step.
+            validation_split: No effect.
             validation_data: Images; their losses appear with `val_`.
+            shuffle: No effect.
             class_weight: Refused.
             sample_weight: Refused.
-            **kwargs: Ignored, like `epochs` and `verbose`.
+            initial_epoch: No effect.
+            steps_per_epoch: No effect.
+            validation_steps: No effect.
+            validation_batch_size: No effect.
+            validation_freq: No effect.
 
         Returns:
             Keras's `History`, with the losses of the images fitted.
@@ -142,8 +175,7 @@ class LinearBaseline(VAE):
         self._check_weights()
         self._check_compiled("fit")
         callbacks = callbacks_of(callbacks)
-        check_fit(None, 1, 0, callbacks)
-        held_out = held_out_images(validation_data)
+        held_out = validation_images(validation_data)
         source = as_source(x)
         check_images(source, self.image_shape, self.likelihood.bounded)
         images = _first_images(source, self.fit_images)
@@ -181,6 +213,7 @@ class LinearBaseline(VAE):
         self.decoder.set_weights([decoding, mean])
 
     def _report(self, images, callbacks, held_out):
+        """Shows callbacks the fit as one epoch of one step; returns the history."""
         callbacks = keras.callbacks.CallbackList(
             callbacks, add_history=True, add_progbar=False, model=self, epochs=1, steps=1, verbose=0
         )
@@ -196,10 +229,6 @@ class LinearBaseline(VAE):
         callbacks.on_train_end(logs)
         return self.history
 
-    def get_config(self):
-        """Returns the constructor's arguments."""
-        return {**super().get_config(), "fit_images": self.fit_images}
-
 
 def _first_images(source, count):
     """Returns the first images of an array or of batches, as an array."""
@@ -207,7 +236,7 @@ def _first_images(source, count):
         return keras.ops.convert_to_numpy(source[:count])
     batches = source
     if isinstance(source, Batches):
-        # They go on beyond the end of an epoch, and begin anew after the last image.
+        # They continue beyond the end of an epoch, and begin anew after the last image.
         count = min(count, len(source.dataset))
         batches = map(source.images, itertools.count())
     elif isinstance(source, keras.utils.PyDataset):

@@ -1,15 +1,17 @@
-"""The record of what a step's loss consists of, and the metrics that show it."""
+"""The record of what the loss of a step consists of, and the metrics that show it."""
 
 import dataclasses
-from typing import Any
+from typing import Any, Self
 
 import keras
 from keras import ops
 
+from keras_devae.checks import Tensor
+
 
 @dataclasses.dataclass(frozen=True)
 class LossTerms:
-    """What one step's loss consists of. All tensors are float32, means over the batch, in nats.
+    """What the loss of one step consists of. All tensors are float32, batch means, in nats.
 
     The total is the sum of `weights * reconstruction` and of `weight * value` of every penalty.
 
@@ -22,20 +24,26 @@ class LossTerms:
         weights: `(n,)`, the weight of each layer's reconstruction in the total.
         state: Name -> scalar that moves during training and is shown beside the losses, such as
             `beta` or `capacity`.
-        opponents: Name -> scalar loss that other variables minimise beside the total, such as that
-            of a discriminator. They do not count in the total.
+        opponents: Name -> scalar loss that other variables minimise beside the total, such as a
+            discriminator's. They do not count in the total.
+
+    Example:
+        >>> ones = keras.ops.ones((1,))
+        >>> terms = LossTerms(90 * ones, keras.ops.ones((1, 5)), {"kl": (2.0, 5.0)}, 0 * ones, ones)
+        >>> float(terms.total)
+        100.0
     """
 
-    reconstruction: Any
-    kl: Any
+    reconstruction: Tensor
+    kl: Tensor
     penalties: dict[str, tuple[Any, Any]]
-    layers: Any
-    weights: Any
-    state: dict[str, Any] = dataclasses.field(default_factory=dict)
-    opponents: dict[str, Any] = dataclasses.field(default_factory=dict)
+    layers: Tensor
+    weights: Tensor
+    state: dict[str, Tensor] = dataclasses.field(default_factory=dict)
+    opponents: dict[str, Tensor] = dataclasses.field(default_factory=dict)
 
     @property
-    def total(self):
+    def total(self) -> Tensor:
         """Scalar, what the model minimises."""
         total = ops.sum(self.weights * self.reconstruction)
         for weight, value in self.penalties.values():
@@ -43,35 +51,29 @@ class LossTerms:
         return total
 
     @property
-    def total_kl(self):
+    def total_kl(self) -> Tensor:
         """Scalar, the KL divergence summed over the latent dimensions of all layers evaluated."""
         return ops.sum(self.kl)
 
-    def replace(self, **changes):
+    def replace(self, **changes: Any) -> Self:
         """Returns a copy with other penalties, state or opponents."""
         return dataclasses.replace(self, **changes)
 
 
 @keras.saving.register_keras_serializable(package="keras_devae")
 class LatestValue(keras.metrics.Metric):
-    """The last value of a quantity that moves during training; a mean of it would be of no use.
+    """The last value of a quantity that moves during training, whose mean would be of no use."""
 
-    Args:
-        name: Name of the metric.
-        **kwargs: Arguments of `keras.metrics.Metric`.
-    """
-
-    def __init__(self, name, **kwargs):
+    def __init__(self, name: str, **kwargs: Any) -> None:
         super().__init__(name=name, **kwargs)
-        # It is the same on all devices; Keras would add them up.
+        # It is the same on all devices; Keras would add the copies up.
         self.latest = self.add_variable((), "zeros", aggregation="mean", name="latest")
 
-    def update_state(self, value, sample_weight=None):
+    def update_state(self, value: Tensor, sample_weight: Any = None) -> None:
         """Takes a scalar; the weight is ignored."""
-        del sample_weight
         self.latest.assign(ops.cast(value, self.latest.dtype))
 
-    def result(self):
+    def result(self) -> Tensor:
         """Returns the scalar."""
         # A copy: on TensorFlow and PyTorch the variable itself would go into the logs of an epoch,
         # and validation, which comes after it, would change them.
@@ -81,13 +83,15 @@ class LatestValue(keras.metrics.Metric):
 class TermTrackers:
     """The metrics of a model's terms: means of the losses, latest values of the state.
 
-    Args:
-        penalties: Names of the penalties, without `kl`.
-        opponents: Names of the opponents.
-        state: Names of the state.
+    `penalties` are the names of those beside `kl`.
     """
 
-    def __init__(self, penalties=(), opponents=(), state=()):
+    def __init__(
+        self,
+        penalties: tuple[str, ...] = (),
+        opponents: tuple[str, ...] = (),
+        state: tuple[str, ...] = (),
+    ) -> None:
         self._penalties = penalties
         self.reconstruction = keras.metrics.Mean("reconstruction_loss")
         self.kl = keras.metrics.Mean("kl_loss")
@@ -95,17 +99,12 @@ class TermTrackers:
         self._state = {name: LatestValue(name) for name in state}
 
     @property
-    def metrics(self):
-        """All metrics, a list."""
+    def metrics(self) -> list[keras.metrics.Metric]:
+        """All metrics."""
         return [self.reconstruction, self.kl, *self._means.values(), *self._state.values()]
 
-    def update(self, terms, batch_size):
-        """Adds a step's terms.
-
-        Args:
-            terms: A `LossTerms`.
-            batch_size: Number of images that they are the mean of.
-        """
+    def update(self, terms: LossTerms, batch_size: Tensor) -> None:
+        """Adds the terms of a step, which are means over `batch_size` images."""
         shares = terms.weights / ops.sum(terms.weights)
         kl = ops.sum(shares * ops.sum(terms.kl, axis=-1))
         self.reconstruction.update_state(

@@ -1,22 +1,25 @@
-"""What networks can return at all, whatever their weights: are their last layers the right ones?"""
+"""Checks of encoders and decoders: their shapes, and what their last layers can return at all."""
 
 import math
+from collections.abc import Sequence
+from typing import Any
 
 import keras
 import numpy as np
 from keras import layers, ops
 
+from keras_devae.checks import check_channels_last, widths
 from keras_devae.errors import UsageError
 from keras_devae.layers import Convolution, TransposedConvolution
 
 #: Share of a likelihood's pixel means, at either end, that a decoder need not reach.
 _MARGIN = 0.1
-#: How far below and above zero the heads of an encoder must reach, but for rounding.
+#: How far below and above zero the heads of an encoder must reach, apart from rounding.
 _REACH = 1e-3
 _LARGE = 1e6
 #: Draws of weights, each with both signs: one alone may have a last scale that is negative.
 _DRAWS = 4
-_LINEAR_WHERE_NOT_ACTIVATED = (
+_LINEAR_UNLESS_ACTIVATED = (
     layers.Dense,
     layers.Conv2D,
     layers.Conv2DTranspose,
@@ -26,7 +29,64 @@ _LINEAR_WHERE_NOT_ACTIVATED = (
 _VARIANCES = ("moving_mean", "moving_variance")
 
 
-def check_decoder_reach(decoder, likelihood):
+def sizes_of_network(network: str, units: Sequence[int] | None) -> dict[str, Any]:
+    """Returns the arguments of a pair of networks that say how large they are.
+
+    Raises:
+        UsageError: If `units` are given for another network than `"mlp"`, or are no widths.
+    """
+    if units is None:
+        return {}
+    if network != "mlp" or not widths("network_units", units):
+        raise UsageError(
+            "`network_units` are at least one width of the network 'mlp'. Received: "
+            f"{units!r}, network={network!r}."
+        )
+    return {"units": widths("network_units", units)}
+
+
+def check_encoder(encoder: keras.Model) -> int:
+    """Checks the shapes of an encoder and returns the width of its `z_mean`."""
+    output = getattr(encoder, "output", None)
+    shapes = {k: v.shape for k, v in output.items()} if isinstance(output, dict) else {}
+    mean_shape = shapes.get("z_mean", ())
+    if (
+        len(mean_shape) != 2
+        or shapes.get("z_log_var") != mean_shape
+        or len(encoder.input_shape) != 4
+    ):
+        raise UsageError(
+            "The encoder must be a functional keras.Model from images (batch, height, width, "
+            "channels) to a dictionary of `z_mean` and `z_log_var`, both (batch, latent_dim). "
+            f"Received: {encoder!r} with output {output}."
+        )
+    check_channels_last(encoder.input_shape[1:])
+    return mean_shape[-1]
+
+
+def check_decoder(
+    decoder: keras.Model, image_shape: Sequence[int], latent_dim: int, input_dim: int
+) -> None:
+    """Checks that a decoder takes codes of `input_dim` numbers and returns images."""
+    shape = getattr(decoder, "input_shape", ())
+    if tuple(shape[1:]) != (input_dim,):
+        raise UsageError(
+            f"The decoder must be a functional keras.Model of {input_dim} numbers for "
+            f"{latent_dim} latent dimensions. Received: {decoder!r} of input shape {shape}."
+        )
+    if isinstance(decoder.output_shape, dict):
+        raise UsageError(
+            "The decoder must return images, one tensor. Received: a dictionary of "
+            f"{', '.join(decoder.output_shape)}."
+        )
+    if tuple(decoder.output_shape[1:]) != tuple(image_shape):
+        raise UsageError(
+            "The decoder must return the encoder's images. Received: encoder input "
+            f"{image_shape}, decoder output {decoder.output_shape[1:]}."
+        )
+
+
+def check_decoder_reach(decoder: keras.Model, likelihood: Any) -> None:
     """Refuses a decoder that squashes its output for a likelihood that squashes it too.
 
     A sigmoid of a sigmoid lies between 0.5 and 0.73, a sigmoid of a ReLU above 0.5: such a model
@@ -34,13 +94,9 @@ def check_decoder_reach(decoder, likelihood):
     Gaussian one of linear output does, any last layer may be right: sigmoid for pixels in [0, 1],
     tanh for [-1, 1], ReLU for pixels without an upper limit.
 
-    Args:
-        decoder: A functional model from codes to images.
-        likelihood: The likelihood.
-
     Raises:
-        UsageError: If the decoder's outputs cannot make the likelihood's pixel means come near
-            their lowest and highest value.
+        UsageError: If the decoder's outputs cannot bring the likelihood's pixel means near their
+            lowest and highest value.
     """
     extremes = np.full((2, *decoder.output_shape[1:]), _LARGE, np.float32)
     extremes[0] *= -1
@@ -61,16 +117,13 @@ def check_decoder_reach(decoder, likelihood):
         )
 
 
-def check_encoder_reach(encoder):
+def check_encoder_reach(encoder: keras.Model) -> None:
     """Refuses an encoder whose posterior lies on one side of the prior, whatever its weights.
 
     The prior's mean is 0 and its log-variance 0. Means that are never negative (ReLU, sigmoid,
     softplus, softmax) cannot follow it, and a log-variance that is never negative (the same, often
     where a standard deviation was meant) leaves every code noisier than the prior. A tanh on
     either, or a negative log-variance, is a choice.
-
-    Args:
-        encoder: A functional model from images to `z_mean` and `z_log_var`.
 
     Raises:
         UsageError: If one of the two does not reach where it must.
@@ -83,7 +136,7 @@ def check_encoder_reach(encoder):
         values = outputs[name]
         lowest, highest = np.nanmin(values), np.nanmax(values)
         if name == "z_log_var" and lowest == highest:
-            continue  # A variance that is fixed is a choice.
+            continue  # A fixed variance is a choice.
         if lowest >= -_REACH or (name == "z_mean" and highest <= _REACH):
             meant = "" if name == "z_mean" else ", the logarithm of the variance,"
             raise UsageError(
@@ -94,14 +147,14 @@ def check_encoder_reach(encoder):
 
 
 def _ends_linearly(tensor):
-    """Tells whether a symbolic output plainly is a linear map's; if in doubt, no."""
+    """Returns whether a symbolic output plainly is that of a linear map; if in doubt, false."""
     layer = tensor._keras_history.operation
     kind = type(layer)
-    if kind in _LINEAR_WHERE_NOT_ACTIVATED:
+    if kind in _LINEAR_UNLESS_ACTIVATED:
         return layer.activation is keras.activations.linear
     is_linear = kind is layers.Activation and layer.activation is keras.activations.linear
     if is_linear or kind in (layers.Reshape, layers.Flatten, layers.Concatenate):
-        # A layer that is used several times has no one input.
+        # A layer that is used several times has more than one input.
         inputs = layer.input if len(layer._inbound_nodes) == 1 else None
         inputs = inputs if isinstance(inputs, (list, tuple)) else [inputs]
         return all(x is not None and _ends_linearly(x) for x in inputs)
@@ -112,7 +165,7 @@ def _outputs_of_random_weights(network):
     """Returns what a network makes of noise with large random weights, NumPy arrays.
 
     Its own weights may be zero, or its layers frozen; what its activations make of the results is
-    the same. Nothing of the network is changed, and no seed is used up.
+    the same. Nothing in the network is changed, and no seed is used up.
     """
     draws = [
         _outputs_of_a_draw(network, np.random.default_rng(seed), sign)
@@ -138,7 +191,7 @@ def _random_weight(random, variable, sign):
     is_float = keras.backend.is_float_dtype(keras.backend.standardize_dtype(variable.dtype))
     if not is_float or variable.name in _VARIANCES:
         return ops.convert_to_tensor(variable)
-    # Kernels of this scale make the values of a layer four times those of the one before.
+    # Kernels of this scale make the values of a layer four times those of the layer before.
     scale = 4 / math.sqrt(math.prod(variable.shape[:-1]) or 1)
     values = sign * random.normal(0, scale, tuple(variable.shape)).astype(np.float32)
     return ops.cast(ops.convert_to_tensor(values), variable.dtype)

@@ -1,22 +1,103 @@
-"""Checks of models' options: of each alone, and of those that must fit together."""
+"""Options of models: what each is, which values it takes, and how its default scales."""
 
+import dataclasses
+import functools
 import itertools
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from keras_devae import checks
 from keras_devae.errors import UsageError
 
+Check = Callable[[str, Any], Any]
 
-def one_of(*known):
-    """Makes the check of a text that is one of a few."""
-    return lambda name, value: checks.one_of(name, value, known)
+PIXELS, STEPS, RATE = "pixels", "steps", "rate"
 
 
-def or_none(check):
-    """Makes a check that takes `None` too."""
+@dataclasses.dataclass(frozen=True)
+class Option:
+    """An option of a model.
+
+    Attributes:
+        kind: `"number"`, `"whole"`, `"numbers"`, `"wholes"`, `"text"` or `"flag"`.
+        default: Value where none is given, for 64x64 images and 300,000 steps.
+        help: What it is, in a few words.
+        check: Takes the option's name and a value, returns the value or raises `UsageError`.
+        scales: What the default is proportional to: `"pixels"`, because the reconstruction is a
+            sum over them and a weight keeps its meaning only in proportion; `"steps"`, the length
+            of the run; or `"rate"`, its inverse, for what accumulates step by step.
+    """
+
+    kind: str
+    default: Any
+    help: str
+    check: Check
+    scales: tuple[str, ...] = ()
+
+    def scaled_default(self, factors: Mapping[str, float]) -> Any:
+        """Returns the default multiplied by the factors of what it scales with."""
+        value = self.default
+        for scale in self.scales:
+            factor = factors[scale]
+            value = tuple(factor * v for v in value) if isinstance(value, tuple) else factor * value
+        return max(round(value), 1) if self.scales == (STEPS,) else value
+
+
+def weight(default: float, help: str, *scales: str) -> Option:
+    """Declares a weight in the loss, at least 0, which scales with the pixels by default."""
+    return Option("number", default, help, checks.finite_at_least, scales or (PIXELS,))
+
+
+def pressures(default: tuple[float, ...], help: str) -> Option:
+    """Declares a list of weights of the KL divergence, which scale with the pixels."""
+    return Option("numbers", default, help, checks.pressures, (PIXELS,))
+
+
+def number(default: float, help: str, check: Check = checks.finite_at_least) -> Option:
+    """Declares a number, at least 0 unless there is another check, that does not scale."""
+    return Option("number", default, help, check)
+
+
+def optional_number(help: str) -> Option:
+    """Declares a number, at least 0, or `None` (the default)."""
+    return Option("number", None, help, _or_none(checks.finite_at_least))
+
+
+def steps(default: int, help: str) -> Option:
+    """Declares a number of steps, at least 1, which scales with the length of the run."""
+    return Option("whole", default, help, functools.partial(checks.at_least, least=1), (STEPS,))
+
+
+def whole(default: int, help: str, least: int) -> Option:
+    """Declares a whole number that does not scale."""
+    return Option("whole", default, help, functools.partial(checks.at_least, least=least))
+
+
+def optional_whole(help: str, least: int) -> Option:
+    """Declares a whole number or `None` (the default)."""
+    return Option("whole", None, help, _or_none(functools.partial(checks.at_least, least=least)))
+
+
+def widths(default: tuple[int, ...], help: str) -> Option:
+    """Declares a list of widths of layers."""
+    return Option("wholes", default, help, checks.widths)
+
+
+def choice(default: str, help: str, *known: str) -> Option:
+    """Declares a choice among a few names."""
+    return Option("text", default, help, lambda name, value: checks.one_of(name, value, known))
+
+
+def flag(help: str) -> Option:
+    """Declares a switch that is off by default."""
+    return Option("flag", False, help, checks.flag)
+
+
+def _or_none(check: Check) -> Check:
     return lambda name, value: None if value is None else check(name, value)
 
 
-def weight_or_schedule(name, value):
+def weight_or_schedule(name: str, value: Any) -> Any:
     """Checks a weight; the configuration of a schedule is left to the model."""
     if not isinstance(value, dict):
         return checks.finite_at_least(name, value)
@@ -28,15 +109,18 @@ def weight_or_schedule(name, value):
     )
 
 
-def share(name, value):
-    """Checks a part of a whole, a number from 0 to 1, and returns it."""
+def share(name: str, value: Any) -> Any:
+    """Checks a share, a number from 0 to 1, and returns it."""
     if checks.finite_at_least(name, value) > 1:
         raise UsageError(f"`{name}` must be a number from 0 to 1. Received: {value}.")
     return value
 
 
-def check_set_point(options):
-    """Checks the options of a set point's way against each other, as far as they are given."""
+def check_controller(options: Mapping[str, Any]) -> None:
+    """Checks the options of a controller against each other, as far as they are given.
+
+    These are the set point's stairs, and the limits of beta with its first value between them.
+    """
     stairs, steps = options.get("kl_target_stairs"), options.get("kl_target_steps")
     if stairs is not None and steps is not None and stairs > steps:
         raise UsageError(
@@ -49,10 +133,6 @@ def check_set_point(options):
             "`kl_target_rest` is a part of each stair: set `kl_target_stairs` too. Received: "
             f"{rest}."
         )
-
-
-def check_limits(options):
-    """Checks a controller's beta at the start and its limits, as far as they are given."""
     names = [n for n in ("beta_min", "beta_init", "beta_max") if options.get(n) is not None]
     for lower, upper in itertools.pairwise(names):
         low, high = options[lower], options[upper]

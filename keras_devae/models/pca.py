@@ -3,6 +3,8 @@
 import keras
 import numpy as np
 
+from keras_devae.checks import Array
+from keras_devae.models.declarations import MODEL_CATALOGUE
 from keras_devae.models.linear_baseline import LinearBaseline
 
 
@@ -10,27 +12,34 @@ from keras_devae.models.linear_baseline import LinearBaseline
 class PCA(LinearBaseline):
     """Principal component analysis by scikit-learn, whitened; a linear baseline.
 
-    Codes are the components' scores with variance 1, in the order of the variance that they
-    explain. Arguments are those of `LinearBaseline`.
+    Codes are the components' scores with variance 1, ordered by the variance that they explain.
+    Arguments are those of `keras_devae.models.linear_baseline.LinearBaseline`.
+
+    Example:
+        >>> images = kd.data.load("dsprites", image_size=32).images(range(0, 100_000, 500))
+        >>> model = kd.PCA.for_images((32, 32, 1), latent_dim=4)
+        >>> model.compile()
+        >>> history = model.fit(images)
+        >>> model.encode(images).std(axis=0).round(1).tolist()
+        [1.0, 1.0, 1.0, 1.0]
     """
 
-    def decompose(self, flat_images):
+    declaration = MODEL_CATALOGUE["pca"]
+
+    def decompose(self, flat_images: Array) -> tuple[Array, Array, Array]:
         """Fits `sklearn.decomposition.PCA`, see `LinearBaseline.decompose`."""
         mean, components, deviations = principal_components(flat_images, self.latent_dim, self.seed)
         return mean, components / deviations[:, None], components * deviations[:, None]
 
 
-def principal_components(flat_images, count, seed):
-    """Finds principal components.
-
-    Args:
-        flat_images: Float32 array `(n, pixels)`.
-        count: Number of components.
-        seed: Integer seed of the randomised solver, or `None`.
+def principal_components(
+    flat_images: Array, count: int, seed: int | None
+) -> tuple[Array, Array, Array]:
+    """Finds the first `count` principal components of images `(n, pixels)`.
 
     Returns:
-        The triple of the mean `(pixels,)`, the components `(count, pixels)` and their standard
-        deviations `(count,)`.
+        The mean `(pixels,)`, the components `(count, pixels)` and their standard deviations
+        `(count,)`.
     """
     from sklearn.decomposition import PCA as Decomposition
 

@@ -1,11 +1,12 @@
-"""Files of models and weights. What is read fits as a whole, or the model stays as it was."""
+"""Files of models and weights: written, loaded whole or not at all, and copied in float32."""
 
 import contextlib
 import json
 import warnings
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import keras
 
@@ -15,26 +16,18 @@ from keras_devae.errors import FailureError, UsageError, ran_out_of_memory
 from keras_devae.files.reading import DAMAGED_ARCHIVE, check_size, opened, reason_of
 
 #: What `save`, `save_weights` and `load_weights` of Keras can do with these models.
-MODEL_FILES = (".keras",)
-WRITTEN_WEIGHTS = (".weights.h5", ".weights.json")
-READ_WEIGHTS = (".weights.h5", ".weights.json", ".keras")
+_MODEL_FILES = (".keras",)
+_WRITTEN_WEIGHTS = (".weights.h5", ".weights.json")
+_READ_WEIGHTS = (".weights.h5", ".weights.json", ".keras")
+_PARTS = ("config.json", "metadata.json", "model.weights.h5")
+#: What Keras raises for a damaged model, which it does not check.
+_UNREADABLE = (*DAMAGED_ARCHIVE, OSError, TypeError, AttributeError, IndexError, ImportError)
+#: Characters of Keras's own message that are passed on.
+_LONGEST = 500
 
 
-def check_suffix(what: str, file: str | Path, suffixes: tuple[str, ...], hint: str = "") -> str:
-    """Checks the end of a file's name.
-
-    Args:
-        what: What the file holds, the beginning of a sentence.
-        file: The name.
-        suffixes: The ends that are allowed.
-        hint: A further sentence for the message.
-
-    Returns:
-        The name as text.
-
-    Raises:
-        UsageError: If it ends in none of them.
-    """
+def _check_suffix(what, file, suffixes, hint=""):
+    """Checks the end of a file's name and returns the name as text."""
     if not isinstance(file, (str, Path)) or not str(file).endswith(suffixes):
         names = " or ".join(f"*{suffix}" for suffix in suffixes)
         raise UsageError(f"{what} a file named {names}.{hint} Received: {str(file)!r}.")
@@ -42,13 +35,10 @@ def check_suffix(what: str, file: str | Path, suffixes: tuple[str, ...], hint: s
 
 
 @contextlib.contextmanager
-def unchanged_if_refused(model: keras.Model) -> Iterator[None]:
-    """Puts a model's variables back, its optimizer's too, if what is done in a `with` fails.
+def _unchanged_on_failure(model):
+    """Puts a model's variables back, its optimizer's too, if the body of a `with` fails.
 
     Keras assigns weight after weight, and stops at the first that does not fit.
-
-    Args:
-        model: A built model.
     """
     # Keras sets the attribute in `compile`.
     optimizer = getattr(model, "optimizer", None)
@@ -63,7 +53,7 @@ def unchanged_if_refused(model: keras.Model) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def refused_in_words(file: str) -> Iterator[None]:
+def _errors_in_one_sentence(file):
     """Turns what Keras, HDF5 and ZIP raise for a file of weights into one sentence."""
     if "://" not in file and not Path(file).is_file():
         raise UsageError(f"There is no file {file}.")
@@ -81,16 +71,16 @@ def refused_in_words(file: str) -> Iterator[None]:
 
 
 def _gist(error):
-    """Returns a message of Keras's on one line, without what follows its first paragraphs."""
+    """Returns a message on one line, cut to 400 characters."""
     text = " ".join(str(error).split()) or type(error).__name__
     return text if len(text) <= 400 else f"{text[:397]}..."
 
 
-class Files:
-    """The part of `keras_devae.VAE` that Keras saves and loads."""
+class Saving(keras.Model):
+    """The part of `keras_devae.VAE` that is saved and loaded."""
 
-    def save(self, filepath, overwrite=True, **kwargs):
-        """Saves the model, see `keras.Model.save`; TensorFlow is kept off another's GPU.
+    def save(self, filepath: str | Path, overwrite: bool = True, **kwargs: Any) -> None:
+        """Saves the model, see `keras.Model.save`; keeps TensorFlow off another backend's GPU.
 
         Args:
             filepath: A file named `*.keras`.
@@ -101,16 +91,29 @@ class Files:
             UsageError: If the file has another name.
         """
         hint = " `export_encoder` writes a SavedModel or ONNX."
-        check_suffix("A model is saved in", filepath, MODEL_FILES, hint)
+        _check_suffix("A model is saved in", filepath, _MODEL_FILES, hint)
         reserve_accelerators()
         super().save(filepath, overwrite=overwrite, **kwargs)
 
-    def save_weights(self, filepath, *args, **kwargs):
-        """Saves the weights, see `keras.Model.save_weights`; a `UsageError` for another name."""
-        check_suffix("Weights are saved in", filepath, WRITTEN_WEIGHTS)
-        super().save_weights(filepath, *args, **kwargs)
+    def save_weights(
+        self, filepath: str | Path, overwrite: bool = True, max_shard_size: float | None = None
+    ) -> None:
+        """Saves the weights, see `keras.Model.save_weights`.
 
-    def load_weights(self, filepath, skip_mismatch=False, **kwargs):
+        Args:
+            filepath: A file named `*.weights.h5` or `*.weights.json`.
+            overwrite: As in Keras; default true.
+            max_shard_size: As in Keras.
+
+        Raises:
+            UsageError: If the file has another name.
+        """
+        _check_suffix("Weights are saved in", filepath, _WRITTEN_WEIGHTS)
+        super().save_weights(filepath, overwrite, max_shard_size)
+
+    def load_weights(
+        self, filepath: str | Path, skip_mismatch: bool = False, **kwargs: Any
+    ) -> None:
         """Loads weights, see `keras.Model.load_weights`; all of them, or the model stays as it was.
 
         Args:
@@ -122,15 +125,15 @@ class Files:
             UsageError: If there is no such file, or it holds the weights of another model.
             FailureError: If it cannot be read.
         """
-        file = check_suffix("Weights are loaded from", filepath, READ_WEIGHTS)
+        file = _check_suffix("Weights are loaded from", filepath, _READ_WEIGHTS)
         flag("skip_mismatch", skip_mismatch)
-        with refused_in_words(file), unchanged_if_refused(self), warnings.catch_warnings():
+        with _errors_in_one_sentence(file), _unchanged_on_failure(self), warnings.catch_warnings():
             if not skip_mismatch:
                 # Keras only warns of whole layers that the file lacks.
                 warnings.filterwarnings("error", message="Skipping nested container")
             super().load_weights(filepath, skip_mismatch=skip_mismatch, **kwargs)
 
-    def set_weights(self, weights):
+    def set_weights(self, weights: Sequence[Any]) -> None:
         """Sets all weights, see `keras.Model.set_weights`; all, or the model stays as it was.
 
         Args:
@@ -149,8 +152,10 @@ class Files:
             )
         super().set_weights(weights)
 
-    def export(self, filepath=None, format="tf_saved_model", **kwargs):
-        """Refused: `export_encoder` writes encoder and decoder, which Keras would not part.
+    def export(
+        self, filepath: str | Path | None = None, format: str = "tf_saved_model", **kwargs: Any
+    ) -> None:
+        """Refuses: `export_encoder` writes encoder and decoder, which Keras would not separate.
 
         Raises:
             UsageError: Always.
@@ -162,22 +167,15 @@ class Files:
         )
 
 
-_PARTS = ("config.json", "metadata.json", "model.weights.h5")
-#: What Keras raises for a model whose parts are not what they should be: it reads them untyped.
-_UNREADABLE = (*DAMAGED_ARCHIVE, OSError, TypeError, AttributeError, IndexError, ImportError)
-#: Letters of Keras's own message that are passed on.
-_LONGEST = 500
-
-
 class UnreadableModelError(FailureError):
     """A file holds no model of this package that could be loaded."""
 
 
-def load_saved(file):
+def load_saved(file: str | Path) -> Any:
     """Loads a model of this package.
 
-    Keras finds the classes of a file only if they are imported. The command line imports none
-    before it needs it; importing this module imports them all.
+    Keras finds the classes of a file only if they are imported, so this imports them all: the
+    command line has imported none before.
 
     Args:
         file: Path of a `.keras` file.
@@ -191,17 +189,17 @@ def load_saved(file):
     """
     try:
         _check_parts(file)
+        from keras_devae.models import MODELS
+
         model = keras.models.load_model(file)
     except _UNREADABLE as error:
         if ran_out_of_memory(error):
             raise
-        # Keras puts the configuration of the whole model before and behind what is wrong.
-        said = reason_of(error).rpartition("Exception encountered: ")[2]
-        reason = said.partition(" Full object config")[0][:_LONGEST]
+        # Keras puts the configuration of the whole model before and after what is wrong.
+        message = reason_of(error).rpartition("Exception encountered: ")[2]
+        reason = message.partition(" Full object config")[0][:_LONGEST]
         raise UnreadableModelError(f"{file} cannot be loaded: {reason}.") from error
-    from keras_devae.models import VAE
-
-    if not isinstance(model, VAE):
+    if not isinstance(model, MODELS["vae"]):
         raise UnreadableModelError(
             f"{file} cannot be loaded: it holds a {type(model).__name__}, no model of this package."
         )
@@ -209,7 +207,7 @@ def load_saved(file):
 
 
 def _check_parts(file):
-    """Raises an error unless the parts of an archive are there, and its configuration is one."""
+    """Raises an error unless an archive has its parts, and its configuration describes a model."""
     with opened(file) as stream, zipfile.ZipFile(stream) as archive:
         if missing := [name for name in _PARTS if name not in archive.namelist()]:
             raise ValueError(f"it lacks {missing[0]}")
@@ -223,14 +221,10 @@ def _check_parts(file):
         raise ValueError("its config.json describes no model")
 
 
-def in_float32(model):
-    """Returns a model with the same weights that computes in float32 throughout.
+def in_float32(model: Any) -> Any:
+    """Returns a copy of a model, not compiled, that computes in float32 throughout.
 
-    Args:
-        model: A model of this package.
-
-    Returns:
-        A copy, not compiled; the model itself where its dtype policy is float32 already.
+    It is the model itself where its dtype policy is float32 already.
     """
     if model.dtype_policy.name == "float32":
         return model

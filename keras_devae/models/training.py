@@ -1,52 +1,53 @@
-"""Keras's own training loop, with the package's checks in front of it."""
+"""Keras's own `compile`, `fit`, `evaluate` and `predict`, with the package's checks in front."""
+
+from collections.abc import Sequence
+from typing import Any
 
 import keras
 
-from keras_devae.backend import (
-    compiles_with_xla,
-    steps_in_one_call,
-)
+from keras_devae.backend import compiles_with_xla, steps_in_one_call, xla_calls_host
 from keras_devae.backend.replicas import check_parts, own_parts_of
 from keras_devae.checks import at_least, flag
 from keras_devae.errors import UsageError
 from keras_devae.input.batches import Batches
 from keras_devae.input.resident import kept_on_device
-from keras_devae.models.images import as_source, check_held_out_images, check_images
+from keras_devae.models.images import as_source, check_images, check_validation_images
 from keras_devae.models.keras_arguments import (
     IGNORED,
-    check_callbacks,
+    callbacks_of,
     check_compile,
-    check_fit,
-    check_names,
+    check_counts,
     check_split,
     check_verbose,
     get_optimizer,
-    held_out_images,
     refuse,
+    validation_images,
 )
 from keras_devae.models.training_callbacks import StepSynchronization, TrainingGuard
-
-#: Arguments that are handed on to Keras's `fit`, `evaluate` and `compile`.
-_STEPS = ("steps_per_epoch", "validation_steps", "validation_batch_size", "validation_freq")
-_HOW = ("steps", "callbacks", "return_dict")
-_COMPILE = ("auto_scale_loss",)
+from keras_devae.models.training_step import TrainingStep
 
 
-class Training:
-    """The part of `keras_devae.VAE` that Keras trains and evaluates."""
+class Training(TrainingStep):
+    """The part of `keras_devae.VAE` that is trained and evaluated.
+
+    Adds checks to Keras's methods, and images that stay on the device during training.
+    """
+
+    #: Whether training calls functions on the host, which XLA on TensorFlow cannot.
+    calls_host = False
 
     def compile(
         self,
-        optimizer="rmsprop",
-        loss=None,
-        loss_weights=None,
-        metrics=None,
-        weighted_metrics=None,
-        run_eagerly=False,
-        steps_per_execution=1,
-        jit_compile="auto",
-        **kwargs,
-    ):
+        optimizer: Any = "rmsprop",
+        loss: Any = None,
+        loss_weights: Any = None,
+        metrics: Any = None,
+        weighted_metrics: Any = None,
+        run_eagerly: bool = False,
+        steps_per_execution: int = 1,
+        jit_compile: bool | str = "auto",
+        auto_scale_loss: bool = True,
+    ) -> None:
         """Configures training, see `keras.Model.compile`.
 
         Args:
@@ -60,13 +61,19 @@ class Training:
             steps_per_execution: As in Keras; default 1.
             jit_compile: As in Keras, but `"auto"` (default) leaves XLA off on TensorFlow on a CPU,
                 where it is slower.
-            **kwargs: Further arguments of `keras.Model.compile`.
+            auto_scale_loss: As in Keras; default true.
 
         Raises:
-            UsageError: If something is given that the model would ignore, or that is out of range.
+            UsageError: If something is given that the model would ignore, or that is out of range,
+                or if `jit_compile` is true for a model that calls the host where XLA cannot.
         """
-        check_names("compile", kwargs, _COMPILE)
         check_compile(steps_per_execution, jit_compile, run_eagerly)
+        can_use_xla = not self.calls_host or xla_calls_host()
+        if jit_compile is True and not can_use_xla:
+            raise UsageError(
+                f"{type(self).__name__} calls functions on the host, which XLA cannot do on this "
+                "backend. Leave `jit_compile` out. Received: jit_compile=True."
+            )
         refuse(
             loss=loss, loss_weights=loss_weights, metrics=metrics, weighted_metrics=weighted_metrics
         )
@@ -75,15 +82,15 @@ class Training:
             run_eagerly=run_eagerly,
             steps_per_execution=steps_per_execution,
             jit_compile=jit_compile,
-            **kwargs,
+            auto_scale_loss=auto_scale_loss,
         )
         self._requested_jit_compile = jit_compile
         if jit_compile == "auto":
-            self.jit_compile = compiles_with_xla()
+            self.jit_compile = compiles_with_xla() and can_use_xla
         # Keras would wait for the first step, and a model saved before it could not be resumed.
         self.optimizer.build(self.trainable_variables)
 
-    def get_compile_config(self):
+    def get_compile_config(self) -> dict[str, Any] | None:
         """Returns the arguments of `compile`, with `jit_compile` as it was given.
 
         A model trained on one backend and loaded on another chooses anew what `"auto"` means.
@@ -91,37 +98,41 @@ class Training:
         config = super().get_compile_config()
         return config and {**config, "jit_compile": self._requested_jit_compile}
 
-    def compile_from_config(self, config):
+    def compile_from_config(self, config: dict[str, Any]) -> None:
         """Configures training as a saved model was, optimizer state included."""
         config = keras.saving.deserialize_keras_object(config)
-        # What a model saved by an earlier version was given, and ignored, must not keep it closed.
+        # Earlier versions accepted and ignored some arguments; such a model must still load.
         self.compile(**{name: value for name, value in config.items() if name not in IGNORED})
 
     def fit(
         self,
-        x=None,
-        y=None,
-        batch_size=None,
-        epochs=1,
-        verbose="auto",
-        callbacks=None,
-        validation_split=0.0,
-        validation_data=None,
-        shuffle=True,
-        class_weight=None,
-        sample_weight=None,
-        initial_epoch=0,
-        **steps,
-    ):
+        x: Any = None,
+        y: Any = None,
+        batch_size: int | None = None,
+        epochs: int = 1,
+        verbose: int | str = "auto",
+        callbacks: Any = None,
+        validation_split: float = 0.0,
+        validation_data: Any = None,
+        shuffle: bool = True,
+        class_weight: Any = None,
+        sample_weight: Any = None,
+        initial_epoch: int = 0,
+        steps_per_epoch: int | None = None,
+        validation_steps: int | None = None,
+        validation_batch_size: int | None = None,
+        validation_freq: int | Sequence[int] = 1,
+    ) -> keras.callbacks.History:
         """Trains the model, see `keras.Model.fit`.
 
         Args:
             x: Images: an array, a data set of this package, a `tf.data.Dataset`, a
                 `keras.utils.PyDataset` (such as `dataset.batches()`), a
-                `torch.utils.data.DataLoader` or a generator; of dictionaries `image` counts. Those
-                of `dataset.batches(resident=True)` are all kept on the device meanwhile.
+                `torch.utils.data.DataLoader` or a generator; in dictionaries the entry `image`
+                counts. The images of `dataset.batches(resident=True)` are kept on the device
+                meanwhile.
             y: Refused: the images are their own targets.
-            batch_size: Images a batch of an array or data set; default 32 for arrays, 64 for data
+            batch_size: Images per batch of an array or data set; default 32 for arrays, 64 for data
                 sets of this package.
             epochs: As in Keras; default 1.
             verbose: As in Keras.
@@ -132,8 +143,10 @@ class Training:
             class_weight: Refused.
             sample_weight: Refused.
             initial_epoch: As in Keras; default 0.
-            **steps: `steps_per_epoch`, `validation_steps`, `validation_batch_size` and
-                `validation_freq` of `keras.Model.fit`.
+            steps_per_epoch: As in Keras.
+            validation_steps: As in Keras.
+            validation_batch_size: As in Keras.
+            validation_freq: As in Keras; default 1.
 
         Returns:
             Keras's `History`.
@@ -141,33 +154,38 @@ class Training:
         Raises:
             UsageError: If the images do not fit the model, those for validation are resident, or
                 something is given that the model would ignore.
-            FailureError: If a loss becomes NaN or infinite, which that of float images outside
-                `[0, 1]` is for the Bernoulli likelihood; or resident images do not fit in memory.
+            FailureError: If a loss becomes NaN or infinite, as it does for float images outside
+                `[0, 1]` under the Bernoulli likelihood; or resident images do not fit in memory.
         """
         refuse(sample_weight=sample_weight, class_weight=class_weight, y=y)
         self._check_compiled("fit")
-        check_names("fit", steps, _STEPS)
         check_verbose(verbose)
         flag("shuffle", shuffle)
-        callbacks = callbacks_of(callbacks)
-        check_fit(batch_size, epochs, initial_epoch, callbacks, **_counts(steps))
+        callbacks = [StepSynchronization(), *callbacks_of(callbacks)]
+        if not any(isinstance(callback, TrainingGuard) for callback in callbacks):
+            callbacks.insert(1, TrainingGuard())
+        at_least("epochs", epochs, 0)
+        at_least("initial_epoch", initial_epoch, 0)
+        steps = {
+            "steps_per_epoch": steps_per_epoch,
+            "validation_steps": validation_steps,
+            "validation_batch_size": validation_batch_size,
+            "validation_freq": validation_freq,
+        }
+        check_counts(batch_size=batch_size, **steps)
         source = as_source(x, batch_size, shuffle)
-        held_out = self._held_out(validation_data, steps, batch_size)
+        held_out = self._held_out(validation_data, validation_batch_size, batch_size)
         check_split(validation_split, held_out, source)
         check_images(source, self.image_shape, self.likelihood.bounded)
         check_parts(self, source, batch_size)
         self.note_images(source, 1 - (validation_split or 0))
-        callbacks = [StepSynchronization(), *callbacks]
-        if not any(isinstance(callback, TrainingGuard) for callback in callbacks):
-            callbacks.insert(1, TrainingGuard())
-        how = {"shuffle": shuffle, **steps}
         batches = source
         if isinstance(source, Batches):
             # They are in their own, repeatable order; Keras would shuffle them once more.
-            how["shuffle"] = False
-            source, more = own_parts_of(self, source)
-            callbacks += more.pop("callbacks", [])
-            how.update(more)
+            shuffle = False
+            source, further = own_parts_of(self, source)
+            callbacks += further.pop("callbacks", [])
+            steps.update(further)
         with kept_on_device(self, batches, "train_function"):
             return super().fit(
                 source,
@@ -177,38 +195,42 @@ class Training:
                 callbacks=callbacks,
                 validation_split=validation_split or 0.0,
                 validation_data=held_out,
+                shuffle=shuffle,
                 initial_epoch=initial_epoch,
-                **how,
+                **steps,
             )
 
-    def _held_out(self, validation_data, steps, batch_size):
+    def _held_out(self, validation_data, validation_batch_size, batch_size):
         """Returns the images for validation, checked, as Keras takes them."""
-        images = held_out_images(validation_data)
+        images = validation_images(validation_data)
         if images is None:
             return None
-        size = steps.get("validation_batch_size")
-        images = as_source(images, size)
-        check_held_out_images(images, self.image_shape, self.likelihood.bounded)
-        check_parts(self, images, size or batch_size)
+        images = as_source(images, validation_batch_size)
+        check_validation_images(images, self.image_shape, self.likelihood.bounded)
+        check_parts(self, images, validation_batch_size or batch_size)
         return images
 
-    def note_images(self, images, share):
-        """Called by `fit` before it trains, for models that need to know of the images.
-
-        Args:
-            images: The images, as Keras takes them.
-            share: The share of them that is trained on.
-        """
-
-    def make_train_function(self, force=False):
-        """Makes what computes an execution, see `keras.Model.make_train_function`."""
+    def make_train_function(self, force: bool = False) -> None:
+        """Builds the function that runs one execution, see `keras.Model.make_train_function`."""
         if self.train_function is not None and not force:
             return
         super().make_train_function(force=force)
         if self.resident_images is not None:
             self.train_function = steps_in_one_call(self, self.train_function)
 
-    def evaluate(self, x=None, y=None, batch_size=None, verbose="auto", sample_weight=None, **how):
+    def evaluate(
+        self,
+        x: Any = None,
+        y: Any = None,
+        batch_size: int | None = None,
+        verbose: int | str = "auto",
+        sample_weight: Any = None,
+        steps: int | None = None,
+        callbacks: Any = None,
+        return_dict: bool = False,
+        *,
+        _use_cached_eval_dataset: bool = False,
+    ) -> Any:
         """Computes the losses of images, see `keras.Model.evaluate`.
 
         Args:
@@ -217,29 +239,39 @@ class Training:
             batch_size: As in `fit`.
             verbose: As in Keras.
             sample_weight: Refused.
-            **how: `steps`, `callbacks` and `return_dict` of `keras.Model.evaluate`.
+            steps: As in Keras.
+            callbacks: As in Keras.
+            return_dict: As in Keras; default false.
 
         Returns:
-            As `keras.Model.evaluate`; deterministic, with the posterior mean in place of a sample.
+            As `keras.Model.evaluate`; deterministic, with the posterior mean instead of a sample.
 
         Raises:
             UsageError: If the images do not fit the model, or something is given that it would
                 ignore.
         """
-        if how.get("_use_cached_eval_dataset"):
-            # From within `fit`, which has checked them.
-            return super().evaluate(x, y, batch_size, verbose, sample_weight, **how)
+        how = {"verbose": verbose, "steps": steps, "callbacks": callbacks}
+        if _use_cached_eval_dataset:
+            # From within `fit`, which has checked the arguments.
+            return super().evaluate(
+                x, y, batch_size, return_dict=return_dict, _use_cached_eval_dataset=True, **how
+            )
         refuse(sample_weight=sample_weight, y=y)
         self._check_compiled("evaluate")
-        check_names("evaluate", how, _HOW)
-        check_verbose(verbose)
-        check_callbacks(callbacks_of(how.get("callbacks")))
-        source = self._checked_source(x, batch_size, how.get("steps"))
+        source = self._checked_source(x, batch_size, True, **how)
+        self.note_images(source, training=False)
         with kept_on_device(self, source, "test_function"):
             size = batch_size if hasattr(source, "shape") else None
-            return super().evaluate(source, batch_size=size, verbose=verbose, **how)
+            return super().evaluate(source, batch_size=size, return_dict=return_dict, **how)
 
-    def predict(self, x, batch_size=None, verbose="auto", steps=None, callbacks=None):
+    def predict(
+        self,
+        x: Any,
+        batch_size: int | None = None,
+        verbose: int | str = "auto",
+        steps: int | None = None,
+        callbacks: Any = None,
+    ) -> dict[str, Any]:
         """Returns what `call` returns for images, see `keras.Model.predict`.
 
         Args:
@@ -255,41 +287,47 @@ class Training:
         Raises:
             UsageError: If the images do not fit the model.
         """
-        check_verbose(verbose)
-        check_callbacks(callbacks_of(callbacks))
-        source = self._checked_source(x, batch_size, steps, trains=False)
+        how = {"verbose": verbose, "steps": steps, "callbacks": callbacks}
+        source = self._checked_source(x, batch_size, False, **how)
         size = batch_size if hasattr(source, "shape") else None
-        return super().predict(
-            source, batch_size=size, verbose=verbose, steps=steps, callbacks=callbacks
-        )
+        return super().predict(source, batch_size=size, **how)
 
-    def _checked_source(self, images, batch_size, steps, trains=True):
-        for name, value in {"batch_size": batch_size, "steps": steps}.items():
-            if value is not None:
-                at_least(name, value, 1)
+    def _checked_source(self, images, batch_size, trains, *, verbose, steps, callbacks):
+        check_verbose(verbose)
+        callbacks_of(callbacks)
+        check_counts(batch_size=batch_size, steps=steps)
         source = as_source(images, batch_size)
         check_images(source, self.image_shape, self.likelihood.bounded, trains=trains)
         check_parts(self, source, batch_size)
         return source
 
-    def train_on_batch(self, x, y=None, sample_weight=None, class_weight=None, return_dict=False):
+    def train_on_batch(
+        self,
+        x: Any,
+        y: Any = None,
+        sample_weight: Any = None,
+        class_weight: Any = None,
+        return_dict: bool = False,
+    ) -> Any:
         """Makes one training step, see `keras.Model.train_on_batch`; images alone are taken."""
         refuse(sample_weight=sample_weight, class_weight=class_weight, y=y)
         self._check_compiled("train_on_batch")
         return super().train_on_batch(self._checked_batch(x), return_dict=return_dict)
 
-    def test_on_batch(self, x, y=None, sample_weight=None, return_dict=False):
+    def test_on_batch(
+        self, x: Any, y: Any = None, sample_weight: Any = None, return_dict: bool = False
+    ) -> Any:
         """Computes losses of one batch, see `keras.Model.test_on_batch`; of images alone."""
         refuse(sample_weight=sample_weight, y=y)
         self._check_compiled("test_on_batch")
         return super().test_on_batch(self._checked_batch(x), return_dict=return_dict)
 
-    def predict_on_batch(self, x):
+    def predict_on_batch(self, x: Any) -> dict[str, Any]:
         """Returns what `call` returns for one batch, see `keras.Model.predict_on_batch`."""
         return super().predict_on_batch(self._checked_batch(x, trains=False))
 
     def _checked_batch(self, images, trains=True):
-        """Returns one batch of images, or of row numbers where images are resident, as it is."""
+        """Returns one batch of images; row numbers of resident images as they are."""
         source = as_source(images)
         if not hasattr(source, "shape"):
             raise UsageError(
@@ -304,18 +342,7 @@ class Training:
             raise UsageError(f"Call `compile` before `{method}`, e.g. model.compile('adam').")
 
     def _maybe_symbolic_build(self, *args, **kwargs):
-        """Leaves out what Keras does on several devices of TensorFlow's before it trains.
+        """Leaves out what Keras does on several devices of TensorFlow before it trains.
 
         It would use up a batch, and an epoch of `Batches`, to build what is built already.
         """
-
-
-def callbacks_of(callbacks):
-    """Returns what `fit` of Keras takes as callbacks as a list."""
-    callbacks = list(callbacks) if isinstance(callbacks, (list, tuple)) else [callbacks]
-    return [callback for callback in callbacks if callback is not None]
-
-
-def _counts(steps):
-    """Returns the arguments that are numbers; `validation_freq` may be a list of epochs."""
-    return {name: value for name, value in steps.items() if not isinstance(value, (list, tuple))}

@@ -1,7 +1,8 @@
-"""What `fit` of every model does beside training: it counts, watches and reports."""
+"""The callbacks that `fit` of every model adds: one keeps count, one watches and reports."""
 
 import logging
 import math
+from typing import Any
 
 import keras
 
@@ -10,18 +11,18 @@ from keras_devae.errors import FailureError
 logger = logging.getLogger("keras_devae")
 
 
-def steps_done(model):
-    """Returns the number of training steps done, an integer, on several devices too.
+def steps_done(model: keras.Model) -> int:
+    """Returns the number of training steps done, on several devices too.
 
-    It is the optimizer's count of updates; or, with gradient accumulation, that of batches, by
-    which Keras's schedules of the learning rate go too.
+    It is the optimizer's count of updates; or, with gradient accumulation, the number of batches,
+    which Keras's schedules of the learning rate follow too.
     """
     optimizer = getattr(model.optimizer, "inner_optimizer", model.optimizer)
     updates = int(keras.ops.convert_to_numpy(model.optimizer.iterations))
     batches = optimizer.gradient_accumulation_steps
     if not batches:
         return updates
-    # Keras tells the whole updates only, the model's own count the batches on the way to the next.
+    # Keras counts whole updates only, the model itself also the batches on the way to the next.
     counted = int(keras.ops.convert_to_numpy(model.steps.step))
     return counted if counted // batches == updates else updates * batches
 
@@ -34,7 +35,7 @@ class StepSynchronization(keras.callbacks.Callback):
     anew, and after steps that a loss-scaling optimizer skipped.
     """
 
-    def on_epoch_begin(self, epoch, logs=None):
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         """Takes over the optimizer's count."""
         self.model.steps.set(steps_done(self.model))
 
@@ -45,24 +46,31 @@ class TrainingGuard(keras.callbacks.Callback):
     `fit` of every model adds one by itself, unless it is given one.
 
     Args:
-        start_step: Steps done before, or `None` (default) for those of the optimizer, which does
-            not count steps that it left out because a float16 gradient overflowed.
+        start_step: Steps done before, or `None` (default) for the optimizer's count, which leaves
+            out steps that were skipped because a float16 gradient overflowed.
 
     Raises:
         FailureError: From `fit`, at the end of the compiled execution in which a loss became NaN or
             infinite, naming the step and the component.
+
+    Example:
+        >>> images = kd.data.load("dsprites", image_size=32).images(range(64))
+        >>> model = kd.BetaVAE.for_images((32, 32, 1), beta=2.0, seed=0)
+        >>> model.compile("adam")
+        >>> guard = kd.callbacks.TrainingGuard(start_step=1000)  # messages count from there
+        >>> history = model.fit(images, callbacks=[guard], verbose=0)
     """
 
-    def __init__(self, start_step=None):
+    def __init__(self, start_step: int | None = None) -> None:
         super().__init__()
         self._start_step = start_step
 
-    def on_train_begin(self, logs=None):
+    def on_train_begin(self, logs: Any = None) -> None:
         """Notes the step that training starts from."""
         start, self._start_step = self._start_step, None
         self._step = self._epoch_start = steps_done(self.model) if start is None else start
 
-    def on_train_batch_end(self, batch, logs=None):
+    def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         """Checks the running means; one non-finite step is enough to spoil them."""
         first, self._step = self._step + 1, self._epoch_start + batch + 1
         values = {name: float(value) for name, value in (logs or {}).items()}
@@ -77,15 +85,15 @@ class TrainingGuard(keras.callbacks.Callback):
             raise FailureError(
                 f"Training stopped {where}: {component} became {values[component]}. "
                 "Begin anew with a lower learning rate (--learning-rate), or check the images for "
-                f"{suspects}. To go on from a checkpoint would end in the same way, but those "
+                f"{suspects}. Resuming from a checkpoint would end in the same way, but those "
                 "written before this step are good to look at."
             )
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         """Moves the start of the epoch."""
         self._epoch_start = self._step
 
-    def on_train_end(self, logs=None):
-        """Says in words what the model finds wrong with its own state."""
+    def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
+        """Logs what the model finds wrong with its own state."""
         for sentence in self.model.training_warnings(logs or {}):
             logger.warning("%s", sentence)

@@ -1,33 +1,46 @@
-"""The variational autoencoder, base of every model."""
+"""The variational autoencoder, base of every model: its networks, forward pass and objective.
+
+What `fit` and `evaluate` add is in `training`, what a trained model answers in `inference`.
+"""
 
 import copy
+from collections.abc import Sequence
+from typing import Any, Self
 
 import keras
 from keras import ops
 
 from keras_devae.backend import compiles_with_xla
-from keras_devae.backend.replicas import averageable_logs, mean_over_batch, share_of_loss
+from keras_devae.backend.replicas import mean_over_batch
+from keras_devae.checks import Tensor, at_least, check_channels_last, image_shape_of, one_of
 from keras_devae.errors import UsageError
-from keras_devae.layers import GaussianSampling
+from keras_devae.layers import GaussianSampling, derived_seeds
 from keras_devae.losses import gaussian_kl, get_likelihood
-from keras_devae.models.construction import Construction
-from keras_devae.models.images import are_floats, images_in, nan_outside_unit_range
+from keras_devae.models.declarations import MODEL_CATALOGUE
+from keras_devae.models.images import are_floats, images_in
 from keras_devae.models.inference import LOG_VAR_LIMIT, Inference
-from keras_devae.models.keras_arguments import check_labels, check_options, check_settings
+from keras_devae.models.keras_arguments import check_keras_settings, check_option_names
 from keras_devae.models.loss_terms import LossTerms, TermTrackers
-from keras_devae.models.network_checks import check_decoder_reach, check_encoder_reach
-from keras_devae.models.saving import Files
+from keras_devae.models.network_checks import (
+    check_decoder,
+    check_decoder_reach,
+    check_encoder,
+    check_encoder_reach,
+    sizes_of_network,
+)
+from keras_devae.models.saving import Saving
 from keras_devae.models.training import Training
+from keras_devae.networks import NETWORKS
 from keras_devae.process.randomness import checked_seed
 from keras_devae.schedules import StepCounter
 
 
 @keras.saving.register_keras_serializable(package="keras_devae")
-class VAE(Construction, Inference, Training, Files, keras.Model):
+class VAE(Inference, Training, Saving, keras.Model):
     """Variational autoencoder (Kingma & Welling 2014).
 
     Minimises `reconstruction + KL`, each summed over pixels or latent dimensions and averaged over
-    the batch, in nats. The siblings change `loss_terms` and nothing else.
+    the batch, in nats. The siblings change `loss_terms` and little else.
 
     Images may be uint8 of 0..255, which the model divides by 255 itself, or floats, which it takes
     as they are. Training uses a sample of the posterior; validation and inference use its mean and
@@ -55,23 +68,28 @@ class VAE(Construction, Inference, Training, Files, keras.Model):
         (128, 10)
     """
 
-    #: Number of latent layers.
-    num_layers = 1
-    #: Whether training calls functions on the host, which XLA on TensorFlow cannot.
-    calls_host = False
+    #: What is declared of the class: its options with defaults and checks.
+    declaration = MODEL_CATALOGUE["vae"]
     #: Whether the loss is made of means over the images of a batch, so that devices can compute it
     #: from their parts: linear in what is not a `keras_devae.backend.replicas.mean_over_batch`.
     mean_over_images = True
     #: Names of the penalties besides `kl`, of opponents and of the state: see `LossTerms`.
-    penalty_names = opponent_names = state_names = ()
-    #: The `ResidentImages` of a training with resident batches, `None` at all other times.
-    resident_images = None
+    penalty_names: tuple[str, ...] = ()
+    opponent_names: tuple[str, ...] = ()
+    state_names: tuple[str, ...] = ()
 
-    def __init__(self, encoder, decoder, likelihood="bernoulli", seed=None, **kwargs):
-        check_options(type(self), kwargs)
-        check_settings(kwargs.get("dtype"))
+    def __init__(
+        self,
+        encoder: keras.Model,
+        decoder: keras.Model,
+        likelihood: Any = "bernoulli",
+        seed: int | None = None,
+        **kwargs: Any,
+    ) -> None:
+        check_option_names(type(self), kwargs)
+        check_keras_settings(kwargs.get("dtype"))
         super().__init__(**kwargs)
-        latent_dim = self.check_networks(encoder, decoder)
+        latent_dim = self._checked_latent_dim(encoder, decoder)
         self.encoder = encoder
         self.decoder = decoder
         self.likelihood = get_likelihood(likelihood)
@@ -85,17 +103,128 @@ class VAE(Construction, Inference, Training, Files, keras.Model):
         self.trackers = TermTrackers(self.penalty_names, self.opponent_names, self.state_names)
         for network in (encoder, decoder):
             network.jit_compile = compiles_with_xla()
-        # The networks are built already. Setting the flag, in place of calling `build`, leaves
-        # the siblings free to add layers of their own.
+        # The networks are built already. Setting the flag instead of calling `build` leaves the
+        # siblings free to add layers of their own.
         self.built = True
+
+    def set_options(self, **values: Any) -> None:
+        """Checks options that the class declares and keeps each as an attribute of its name.
+
+        Args:
+            **values: Options by name.
+
+        Raises:
+            UsageError: If a value is out of range.
+        """
+        for name, value in values.items():
+            setattr(self, name, self.declaration.options[name].check(name, value))
+
+    # The networks.
+
+    @classmethod
+    def for_images(
+        cls,
+        image_shape: Sequence[int],
+        latent_dim: int = 10,
+        network: str = "convolutional",
+        likelihood: Any = "bernoulli",
+        seed: int | None = None,
+        network_units: Sequence[int] | None = None,
+        **options: Any,
+    ) -> Self:
+        """Builds the model with one of the package's pairs of networks.
+
+        Args:
+            image_shape: `(height, width, channels)`.
+            latent_dim: Number of latent dimensions; default 10.
+            network: `"convolutional"` (default) or `"mlp"`.
+            likelihood: See the class.
+            seed: Integer seed of initial weights and noise, or `None` (default).
+            network_units: Widths of the hidden layers of encoder and decoder with `"mlp"`, or
+                `None` (default): 1200 and 1200.
+            **options: Further arguments of the class.
+
+        Returns:
+            The model, built and ready for `compile`.
+
+        Raises:
+            UsageError: If a name is unknown or a size not supported.
+        """
+        check_keras_settings()
+        one_of("network", network, NETWORKS)
+        image_shape = image_shape_of(image_shape)
+        check_channels_last(image_shape)
+        at_least("latent_dim", latent_dim, 1)
+        check_option_names(cls, options)
+        make_encoder, make_decoder = NETWORKS[network]
+        sizes = sizes_of_network(network, network_units)
+        encoder_seed, decoder_seed = derived_seeds(seed, 2)
+        encoder_options = cls.encoder_options(latent_dim, **options)
+        width = cls.decoder_input_dim(latent_dim, **options)
+        return cls(
+            make_encoder(image_shape, seed=encoder_seed, **sizes, **encoder_options),
+            make_decoder(width, image_shape, seed=decoder_seed, **sizes),
+            likelihood=likelihood,
+            seed=seed,
+            **options,
+        )
+
+    @classmethod
+    def encoder_options(cls, latent_dim: int, **options: Any) -> dict[str, Any]:
+        """Returns the arguments of the function that builds the encoder.
+
+        Args:
+            latent_dim: Number of latent dimensions.
+            **options: Arguments of the class.
+        """
+        return {"latent_dim": latent_dim}
+
+    @classmethod
+    def decoder_input_dim(cls, latent_dim: int, **options: Any) -> int:
+        """Returns the width of the decoder's input.
+
+        Args:
+            latent_dim: Number of latent dimensions.
+            **options: Arguments of the class.
+        """
+        return latent_dim
+
+    def network_options(self) -> dict[str, Any]:
+        """Returns the arguments of the class that the networks depend on."""
+        return {}
+
+    def latent_dim_of(self, encoder_width: int) -> int:
+        """Returns the number of latent dimensions for the width of the encoder's `z_mean`."""
+        return encoder_width
+
+    def _checked_latent_dim(self, encoder, decoder):
+        """Checks that encoder and decoder fit together; returns the number of latent dimensions."""
+        options = self.network_options()
+        latent_dim = self.latent_dim_of(check_encoder(encoder))
+        categories = self.encoder_options(latent_dim, **options).get("num_categories", 0)
+        if categories and getattr(encoder.output.get("category_logits"), "shape", None) != (
+            None,
+            categories,
+        ):
+            raise UsageError(
+                f"The encoder must also return `category_logits` (batch, {categories}). "
+                f"Received: {encoder!r} with output {encoder.output}."
+            )
+        width = self.decoder_input_dim(latent_dim, **options)
+        check_decoder(decoder, encoder.input_shape[1:], latent_dim, width)
+        return latent_dim
 
     # The forward pass and the objective: tensors in, tensors out.
 
-    def pixels(self, images):
+    def pixels(self, images: Any) -> Tensor:
         """Turns images into float32 pixels: integers are divided by 255, floats left alone.
 
-        Row numbers, `(batch,)`, stand for resident images while there are any; of a dictionary
-        `image` counts.
+        Args:
+            images: `(batch, height, width, channels)`; row numbers `(batch,)` of resident images,
+                while there are any; or a dictionary with either as `image`.
+
+        Returns:
+            Float32 tensor `(batch, height, width, channels)`.
         """
         images = ops.convert_to_tensor(images_in(images))
         if len(images.shape) == 1:
@@ -109,7 +238,7 @@ class VAE(Construction, Inference, Training, Files, keras.Model):
             return ops.cast(images, "float32") / 255.0
         return ops.cast(images, "float32")
 
-    def call(self, images, training=False):
+    def call(self, images: Any, training: bool = False) -> dict[str, Tensor]:
         """Encodes and decodes.
 
         Args:
@@ -118,34 +247,37 @@ class VAE(Construction, Inference, Training, Files, keras.Model):
 
         Returns:
             Dictionary of `z_mean`, `z_log_var`, `z`, `(batch, latent_dim)`; `decoded`, the
-            decoder's output; and `reconstruction`, the pixel means.
+            decoder's output, and `reconstruction`, the pixel means, both `(batch, height, width,
+            channels)`. The keys are the same in training and outside of it.
         """
         z_mean, z_log_var = self.first_layer(*self.posterior_of(self.pixels(images), training))
         z = self.sampling(z_mean, z_log_var) if training else z_mean
         posterior = {"z_mean": z_mean, "z_log_var": z_log_var, "z": z}
         return self.with_reconstruction(posterior, z, training)
 
-    def with_reconstruction(self, posterior, decoder_inputs, training):
+    def with_reconstruction(
+        self, posterior: dict[str, Tensor], decoder_inputs: Tensor, training: bool
+    ) -> dict[str, Tensor]:
         """Decodes, and adds `decoded` and `reconstruction` to a dictionary of outputs."""
         decoded = self.decoder(decoder_inputs, training=training)
         return {**posterior, "decoded": decoded, "reconstruction": self.likelihood.mean(decoded)}
 
-    def posterior_of(self, pixels, training=False):
+    def posterior_of(self, pixels: Tensor, training: bool = False) -> tuple[Tensor, Tensor]:
         """Returns the encoder's mean and log-variance of pixels, the latter clipped to +-20."""
         return self.bounded(self.encoder(pixels, training=training))
 
-    def bounded(self, posterior):
+    def bounded(self, posterior: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
         """Returns mean and log-variance from the encoder's outputs, in float32 and clipped."""
         return (
             ops.cast(posterior["z_mean"], "float32"),
             ops.clip(ops.cast(posterior["z_log_var"], "float32"), -LOG_VAR_LIMIT, LOG_VAR_LIMIT),
         )
 
-    def first_layer(self, mean, log_var):
+    def first_layer(self, mean: Tensor, log_var: Tensor) -> tuple[Tensor, ...]:
         """Returns the posterior of layer 0 from the encoder's mean and log-variance."""
         return tuple(layers[0] for layers in self.posterior_of_layers(mean, log_var))
 
-    def loss_terms(self, pixels, outputs, training):
+    def loss_terms(self, pixels: Tensor, outputs: dict[str, Tensor], training: bool) -> LossTerms:
         """Computes the loss of one batch.
 
         Args:
@@ -154,13 +286,13 @@ class VAE(Construction, Inference, Training, Files, keras.Model):
             training: Whether this is a training step.
 
         Returns:
-            A `LossTerms`.
+            The terms, whose `total` the model minimises.
         """
         negative_log_likelihood = self.likelihood.negative_log_likelihood(
             pixels, outputs["decoded"]
         )
         kl = ops.mean(gaussian_kl(outputs["z_mean"], outputs["z_log_var"]), axis=0, keepdims=True)
-        # Of all images, for the siblings whose loss is not linear in it.
+        # Over all images, for the siblings whose loss is not linear in it.
         kl = mean_over_batch(kl)
         return LossTerms(
             reconstruction=ops.mean(negative_log_likelihood, axis=0, keepdims=True),
@@ -170,106 +302,22 @@ class VAE(Construction, Inference, Training, Files, keras.Model):
             weights=ops.ones((1,), "float32"),
         )
 
-    def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
-        """Computes the objective for Keras's own training loop.
+    # The configuration.
 
-        Args:
-            x: Images.
-            y: Labels that came with the images, which are warned of and not used.
-            y_pred: What `call` returned.
-            sample_weight: Not supported.
-            training: Whether this is a training step.
-
-        Returns:
-            The scalar loss. Regularisers of the networks and losses that their layers add count in.
-
-        Raises:
-            UsageError: If sample weights are given, or images as labels.
-        """
-        check_labels(y, sample_weight, self.image_shape)
-        x = images_in(x)
-        pixels = self.pixels(x)
-        if self.likelihood.bounded and are_floats(x):
-            pixels = nan_outside_unit_range(pixels)
-        terms = self.loss_terms(pixels, y_pred, training)
-        self.track(terms, ops.shape(x)[0])
-        if training:
-            self.steps.advance()
-        total = terms.total
-        for loss in terms.opponents.values():
-            # Its gradient counts, its value does not.
-            total = total + (loss - ops.stop_gradient(loss))
-        total = sum((ops.sum(ops.cast(loss, "float32")) for loss in self.losses), total)
-        return share_of_loss(total)
-
-    def track(self, terms, batch_size):
-        """Adds a step's terms to the metrics that `fit` shows.
-
-        Args:
-            terms: A `LossTerms`.
-            batch_size: Number of images they are the mean of.
-        """
-        self.trackers.update(terms, batch_size)
-
-    def compute_metrics(self, x, y, y_pred, sample_weight=None):
-        """Returns what `fit` shows after a step, see `keras.Model.compute_metrics`.
-
-        Args:
-            x: Images.
-            y: Ignored.
-            y_pred: What `call` returned.
-            sample_weight: Ignored.
-
-        Returns:
-            Dictionary of the values of the metrics.
-        """
-        return averageable_logs(super().compute_metrics(x, y, y_pred, sample_weight))
-
-    @property
-    def metrics(self):
-        """The metrics that `fit` shows, a list; the losses of the terms come after `loss`."""
-        return [*super().metrics, *self.trackers.metrics]
-
-    @property
-    def non_trainable_variables(self):
-        """The state that no optimizer changes, a list; resident images are part of it.
-
-        The compiled step on JAX gets these, and would make a constant of any other array. What is
-        saved and counted follows from other attributes.
-        """
-        resident = self.resident_images
-        return [*super().non_trainable_variables, *([resident.variable] if resident else [])]
-
-    def metrics_not_updated(self):
-        """Returns the names of the metrics that no step of this epoch has updated."""
-        return set()
-
-    def training_warnings(self, logs):
-        """Returns sentences about what is wrong with the trained state, empty if nothing is.
-
-        Args:
-            logs: Metrics of the last epoch.
-        """
-        kl = float(logs.get("kl_loss_layer_0", logs.get("kl_loss", float("inf"))))
-        if kl < 0.1:
-            return [
-                f"The posterior has collapsed: its KL divergence is {kl:.3f} nats in all, so the "
-                "codes carry almost nothing of the images. Lower beta, or train for longer."
-            ]
-        return []
-
-    def get_config(self):
-        """Returns the constructor's arguments."""
+    def get_config(self) -> dict[str, Any]:
+        """Returns the constructor's arguments, the options that the class declares among them."""
+        options = {name: getattr(self, name) for name in self.declaration.options}
         return {
             **super().get_config(),
             "encoder": keras.saving.serialize_keras_object(self.encoder),
             "decoder": keras.saving.serialize_keras_object(self.decoder),
             "likelihood": keras.saving.serialize_keras_object(self.likelihood),
             "seed": self.seed,
+            **{n: list(v) if isinstance(v, tuple) else v for n, v in options.items()},
         }
 
     @classmethod
-    def from_config(cls, config):
+    def from_config(cls, config: dict[str, Any]) -> Self:
         """Rebuilds the model from `get_config`."""
         nested = ("encoder", "decoder", "likelihood")
         # Keras empties the dictionaries that it deserialises.

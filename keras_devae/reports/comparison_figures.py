@@ -21,7 +21,7 @@ def choose_traversals(comparison):
     """Chooses traversals to stand side by side, of one run of each group, as far as there is room.
 
     Args:
-        comparison: A `keras_devae.comparison.groups.Comparison`.
+        comparison: A `keras_devae.comparison.comparing.Comparison`.
 
     Returns:
         List of dictionaries `name`, `source` and `alt`, and the names of the groups left out.

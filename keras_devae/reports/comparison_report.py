@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from keras_devae.comparison.groups import compare_runs
+from keras_devae.comparison.comparing import compare_runs
 from keras_devae.comparison.tables import (
     comparison_cells,
     correlation_cells,
@@ -43,7 +43,7 @@ def write_comparison(folders, output, layer=0):
         The path.
 
     Raises:
-        UsageError: See `keras_devae.comparison.groups.compare_runs`.
+        UsageError: See `keras_devae.comparison.comparing.compare_runs`.
     """
     output = Path(output)
     comparison = shown_metrics(compare_runs(folders, layer=layer))
@@ -55,7 +55,7 @@ def comparison_page(comparison, output):
     """Returns the page.
 
     Args:
-        comparison: A `keras_devae.comparison.groups.Comparison`.
+        comparison: A `keras_devae.comparison.comparing.Comparison`.
         output: The file that it will be in, which links are relative to.
     """
     traversals, left_out = choose_traversals(comparison)

@@ -1,7 +1,7 @@
 """The file that describes a study."""
 
 import tomllib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -48,13 +48,12 @@ def read_study_file(path: str | Path) -> tuple[str, list[Settings]]:
 
 
 def _parse(path: Path) -> Any:
-    readers = {".toml": tomllib.loads, ".yaml": _read_yaml, ".yml": _read_yaml}
-    if path.suffix not in readers:
+    if path.suffix not in _READERS:
         raise UsageError(f"A study file ends in .toml, .yaml or .yml. Received: {path}.")
     if not is_there(path):
         raise UsageError(f"There is no study file {path}.")
     try:
-        content = readers[path.suffix](read_text(path, _MOST_BYTES))
+        content = _READERS[path.suffix](read_text(path, _MOST_BYTES))
         check_size(content, _MOST_LEVELS, _MOST_ENTRIES)
         return content
     except RecursionError:
@@ -63,7 +62,7 @@ def _parse(path: Path) -> Any:
         raise UsageError(f"{path} cannot be read: {reason_of(error)}.") from None
 
 
-def _read_yaml(text: str) -> Any:
+def _yaml(text: str) -> Any:
     # YAML 1.2, in which 1e-4 is a number and `off` a text, unlike in YAML 1.1.
     from ruamel.yaml import YAML, YAMLError
 
@@ -77,6 +76,13 @@ def _read_yaml(text: str) -> Any:
     except (KeyError, TypeError, AttributeError, IndexError) as error:
         # Raised by the constructors of values for an explicit tag that does not fit.
         raise ValueError(f"a value does not fit its tag ({error})") from None
+
+
+_READERS: dict[str, Callable[[str], Any]] = {
+    ".toml": tomllib.loads,
+    ".yaml": _yaml,
+    ".yml": _yaml,
+}
 
 
 def _check_events(events: Iterable[Any]) -> None:

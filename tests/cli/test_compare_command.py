@@ -58,7 +58,7 @@ def test_selection_by_udr(runs, tmp_path, capsys):
     table = tmp_path / "ranking.csv"
     assert run("compare", runs, "--select", "udr", "--images", "50", "--output", table) == 0
     printed = capsys.readouterr()
-    assert f"Take {runs}/beta" in printed.out and "cannot be told apart" in printed.out
+    assert f"Take {runs}/beta" in printed.out and "cannot be ranked" in printed.out
     assert "beta4-0: encoding 50 of 50 images" in printed.err
     with table.open(newline="") as file:
         ranking = list(csv.DictReader(file))
@@ -83,7 +83,7 @@ def test_one_run_a_group_has_no_spread(runs, capsys):
         (("--layer", "2"), "no scores of layer 2"),
         (("--output", "table.txt"), "written as .csv or .md"),
         (("--output", "/dev/null/table.md"), "Cannot write"),
-        (("--images", "50"), "goes with --select udr"),
+        (("--images", "50"), "needs --select udr"),
         (("--select", "uda"), "'udr'"),
     ],
 )

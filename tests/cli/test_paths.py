@@ -17,7 +17,7 @@ from keras_devae import callbacks, data, figures
 from keras_devae.checks import expanded_path, run_name, usable_path
 from keras_devae.cli.main import cli
 from keras_devae.cli.options import PATH, RUN_NAME
-from keras_devae.comparison.groups import directories_of
+from keras_devae.comparison.comparing import find_all_runs
 from keras_devae.errors import UsageError
 from keras_devae.files import check_writable
 from keras_devae.runs import RunDirectory
@@ -117,7 +117,7 @@ TAKERS = {
     "RunDirectory.create": RunDirectory.create,
     "RunDirectory.open": RunDirectory.open,
     "find_runs": find_runs,
-    "directories_of": lambda path: directories_of([path]),
+    "find_all_runs": lambda path: find_all_runs([path]),
     "Study.from_settings": lambda path: Study.from_settings(path, [{"dataset": "dsprites"}]),
     "Study.open": Study.open,
     "RunConfig data_dir": lambda path: RunConfig(data_dir=path),

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import scipy.stats
 
-from keras_devae.comparison.groups import compare_runs
+from keras_devae.comparison.comparing import compare_runs
 from keras_devae.comparison.tables import (
     comparison_cells,
     comparison_dict,

@@ -16,7 +16,6 @@ from keras_devae.models.declarations import (
     check_options,
     default_options,
 )
-from keras_devae.models.devae import OBJECTIVES
 from keras_devae.runs import PRESETS, RunConfig, RunDirectory, find_runs
 from keras_devae.runs.folder import unused_path
 
@@ -38,8 +37,6 @@ def test_names_known_without_keras_are_those_of_the_registries():
     assert set(MODEL_CATALOGUE) == set(models.MODELS)
     assert set(NETWORK_NAMES) == set(networks.NETWORKS)
     assert set(LIKELIHOOD_NAMES) == set(losses.LIKELIHOODS)
-    for objective in OBJECTIVES:
-        check_options("devae", {"objective": objective})
     for estimator in losses.ESTIMATORS:
         check_options("beta_tc_vae", {"estimator": estimator})
     for kind in losses.DIP_KINDS:

@@ -1,0 +1,216 @@
+"""Finished runs side by side, with the spread over seeds and rank correlations of metrics."""
+
+import collections
+import dataclasses
+import functools
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple, Self
+
+import numpy as np
+
+from keras_devae.checks import Array, usable_path
+from keras_devae.comparison.groups import ComparedRun, Group, group_runs
+from keras_devae.errors import FailureError, UsageError, unknown_name
+from keras_devae.files import is_there
+from keras_devae.runs.config.flat_settings import setting_names
+from keras_devae.runs.folder import RunDirectory, find_runs
+from keras_devae.runs.records import run_names
+
+#: Fewest runs over which ranks are correlated.
+FEWEST_RUNS = 3
+_SPREAD_KEYS = (".std", ".low", ".high")
+
+
+class RankCorrelations(NamedTuple):
+    """Rank correlations between metrics.
+
+    Attributes:
+        matrix: `(m, m)` Spearman correlations over all runs, float64 in [-1, 1].
+        names: Names of the m metrics.
+    """
+
+    matrix: Array
+    names: tuple[str, ...]
+
+
+@dataclasses.dataclass(frozen=True)
+class Comparison:
+    """The result of `compare_runs`.
+
+    Attributes:
+        groups: The groups, ordered by name.
+        metrics: Names of the metrics that any run has, e.g. `"mig.score"`.
+        layer: Number of the latent layer.
+        left_out: Name of each run that is left out, or its path where others have that name -> why.
+        remarks: Sentences on what to bear in mind.
+    """
+
+    groups: tuple[Group, ...]
+    metrics: tuple[str, ...]
+    layer: int
+    left_out: dict[str, str]
+    remarks: tuple[str, ...]
+
+    @property
+    def runs(self) -> tuple[ComparedRun, ...]:
+        """All runs compared, group by group."""
+        return tuple(run for group in self.groups for run in group.runs)
+
+    def restricted(self, names: Iterable[str]) -> Self:
+        """Returns the comparison of some metrics only.
+
+        Args:
+            names: Names from `metrics`, or of whole metrics: `"dci"` stands for all that begin with
+                `dci.`. Their order is kept.
+
+        Raises:
+            UsageError: If no run has one of them.
+        """
+        chosen: list[str] = []
+        for name in names:
+            found = [m for m in self.metrics if m == name or m.startswith(f"{name}.")]
+            if not found:
+                whole = {metric.split(".")[0] for metric in self.metrics}
+                raise unknown_name("metric of these runs", name, {*self.metrics, *whole})
+            chosen += found
+        return dataclasses.replace(self, metrics=tuple(dict.fromkeys(chosen)))
+
+    @functools.cached_property
+    def not_ranked(self) -> dict[str, str]:
+        """Why a metric has no rank correlation, by name; all have one if it is empty."""
+        return {name: reason for name in self.metrics if (reason := self._unrankable(name))}
+
+    @functools.cached_property
+    def rank_correlations(self) -> RankCorrelations:
+        """Rank correlations of the metrics over all runs; none with fewer than three runs.
+
+        Metrics that are constant or that some runs lack are left out, see `not_ranked`.
+        """
+        # Imported only now: what is refused before is refused at once.
+        from scipy.stats import rankdata
+
+        names = tuple(name for name in self.metrics if name not in self.not_ranked)
+        if not names:
+            return RankCorrelations(np.zeros((0, 0)), ())
+        values = np.array([[run.scores[name] for name in names] for run in self.runs])
+        matrix = np.atleast_2d(np.corrcoef(rankdata(values, axis=0), rowvar=False))
+        return RankCorrelations(np.clip(matrix, -1.0, 1.0), names)
+
+    def _unrankable(self, name: str) -> str | None:
+        values = [run.scores[name] for run in self.runs if name in run.scores]
+        if len(self.runs) < FEWEST_RUNS:
+            return f"{len(self.runs)} of the {FEWEST_RUNS} runs that it takes"
+        if len(values) < len(self.runs):
+            return "not in every run"
+        return "the same in all runs" if min(values) == max(values) else None
+
+
+def compare_runs(
+    folders: Iterable[str | Path], by: Sequence[str] | None = None, layer: int = 0
+) -> Comparison:
+    """Puts the scores of finished runs side by side.
+
+    Args:
+        folders: Folders of runs, of studies (all their runs), or of any number of runs, such as
+            `runs`. A run that is named twice counts once.
+        by: Names of the settings (of runs, or options of models) whose values make the groups;
+            default: all that change model or scores, except the seed.
+        layer: Number of the latent layer; default 0.
+
+    Returns:
+        The comparison. Runs that are not finished, are damaged or lack the layer are left out.
+
+    Raises:
+        UsageError: If a folder holds no run, a setting is unknown, or no run is left.
+    """
+    known = [name for name in setting_names() if name != "preset"]
+    for name in by or ():
+        if name not in known:
+            raise unknown_name("setting", name, known)
+    runs: list[ComparedRun] = []
+    left_out: dict[str, str] = {}
+    directories = find_all_runs(folders)
+    names = collections.Counter(directory.name for directory in directories)
+    for directory in directories:
+        try:
+            runs.append(_read_run(directory, layer))
+        except (FailureError, UsageError) as error:
+            name = directory.name
+            left_out[name if names[name] == 1 else str(directory.path)] = str(error)
+    if not runs:
+        reasons = "; ".join(
+            f"{', '.join(names)} ({reason})" for reason, names in names_by_reason(left_out).items()
+        )
+        raise UsageError(f"There is no run to compare. Left out: {reasons}.")
+    groups = group_runs(runs, by)
+    metrics = dict.fromkeys(name for run in runs for name in run.scores)
+    return Comparison(groups, tuple(metrics), layer, left_out, tuple(_remarks(groups)))
+
+
+def find_all_runs(folders: Iterable[str | Path]) -> list[RunDirectory]:
+    """Returns the runs in folders of runs and studies, each once, in their order.
+
+    Args:
+        folders: As for `compare_runs`.
+
+    Raises:
+        UsageError: If one of them holds no run.
+    """
+    found = [directory for folder in folders for directory in _runs_in(folder)]
+    return list({directory.path.resolve(): directory for directory in found}.values())
+
+
+def names_by_reason(reasons: Mapping[str, str]) -> dict[str, list[str]]:
+    """Turns reasons by name into the names that each reason applies to."""
+    names: dict[str, list[str]] = {}
+    for name, reason in reasons.items():
+        names.setdefault(reason, []).append(name)
+    return names
+
+
+def _runs_in(folder: str | Path) -> list[RunDirectory]:
+    path = usable_path("The folder of a run", folder)
+    if is_there(path / "config.json"):
+        return [RunDirectory(path)]
+    if is_there(path / "study.json"):
+        return [RunDirectory(path / name) for name in run_names(path)]
+    runs = find_runs(path)
+    if not runs:
+        raise UsageError(f"There is no run in {path}: neither config.json nor folders with one.")
+    return runs
+
+
+def _read_run(directory: RunDirectory, layer: int) -> ComparedRun:
+    """Reads a run, or raises an error that says why it is left out."""
+    if not is_there(directory.metrics_file):
+        raise UsageError("not finished")
+    config, content = directory.read_config(), directory.read_metrics()
+    layers = {scores["layer"]: scores for scores in content["layers"]}
+    if layer not in layers:
+        raise UsageError(f"no scores of layer {layer}")
+    scores = {
+        name: float(value)
+        for name, value in layers[layer].items()
+        if name != "layer" and value is not None and not name.endswith(_SPREAD_KEYS)
+    }
+    finite = {name: value for name, value in scores.items() if math.isfinite(value)}
+    return ComparedRun(directory, config, finite)
+
+
+def _remarks(groups: Iterable[Group]) -> Iterator[str]:
+    groups = tuple(groups)
+    data = [run.config.data for group in groups for run in group.runs]
+    for what, found in (
+        ("data sets", {settings.dataset for settings in data}),
+        ("image sizes", {str(settings.image_size) for settings in data}),
+    ):
+        if len(found) > 1:
+            yield f"These runs are of different {what}: {', '.join(sorted(found))}."
+    repeated = [group.name for group in groups if len(set(group.seeds)) < len(group.seeds)]
+    if repeated:
+        yield (
+            "Runs with the same seed are not independent, and the interval is too narrow: "
+            f"{'; '.join(repeated)}."
+        )

@@ -1,0 +1,112 @@
+"""What Keras calls in every step of training and evaluation: the loss, and the metrics shown."""
+
+from typing import Any
+
+import keras
+from keras import ops
+
+from keras_devae.backend.replicas import averageable_logs, share_of_loss
+from keras_devae.checks import Tensor
+from keras_devae.input.resident import ResidentImages
+from keras_devae.models.images import are_floats, images_in, nan_outside_unit_range
+from keras_devae.models.keras_arguments import check_labels
+from keras_devae.models.loss_terms import LossTerms, TermTrackers
+
+
+class TrainingStep(keras.Model):
+    """The step of a model whose objective is `loss_terms`."""
+
+    #: The images of a training with resident batches, `None` at all other times.
+    resident_images: ResidentImages | None = None
+    trackers: TermTrackers
+
+    def compute_loss(
+        self,
+        x: Any = None,
+        y: Any = None,
+        y_pred: Any = None,
+        sample_weight: Any = None,
+        training: bool = True,
+    ) -> Tensor:
+        """Computes the objective for Keras's own training loop.
+
+        Args:
+            x: Images.
+            y: Labels that came with the images, which are warned about and not used.
+            y_pred: What `call` returned.
+            sample_weight: Not supported.
+            training: Whether this is a training step.
+
+        Returns:
+            The scalar loss. Regularisers of the networks and losses that their layers add count in.
+
+        Raises:
+            UsageError: If sample weights are given, or images as labels.
+        """
+        check_labels(y, sample_weight, self.image_shape)
+        x = images_in(x)
+        pixels = self.pixels(x)
+        if self.likelihood.bounded and are_floats(x):
+            pixels = nan_outside_unit_range(pixels)
+        terms = self.loss_terms(pixels, y_pred, training)
+        self.track(terms, ops.shape(x)[0])
+        if training:
+            self.steps.advance()
+        total = terms.total
+        for loss in terms.opponents.values():
+            # Its gradient counts, its value does not.
+            total = total + (loss - ops.stop_gradient(loss))
+        total = sum((ops.sum(ops.cast(loss, "float32")) for loss in self.losses), total)
+        return share_of_loss(total)
+
+    def track(self, terms: LossTerms, batch_size: Tensor) -> None:
+        """Adds a step's terms, means over `batch_size` images, to the metrics that `fit` shows."""
+        self.trackers.update(terms, batch_size)
+
+    def compute_metrics(
+        self, x: Any, y: Any, y_pred: Any, sample_weight: Any = None
+    ) -> dict[str, Tensor]:
+        """Returns what `fit` shows after a step, see `keras.Model.compute_metrics`."""
+        return averageable_logs(super().compute_metrics(x, y, y_pred, sample_weight))
+
+    @property
+    def metrics(self) -> list[keras.metrics.Metric]:
+        """The metrics that `fit` shows; the losses of the terms come after `loss`."""
+        return [*super().metrics, *self.trackers.metrics]
+
+    @property
+    def non_trainable_variables(self) -> list[keras.Variable]:
+        """The state that no optimizer changes; resident images are part of it.
+
+        The compiled step on JAX gets these, and would make a constant of any other array. What is
+        saved and counted follows from other attributes.
+        """
+        resident = self.resident_images
+        return [*super().non_trainable_variables, *([resident.variable] if resident else [])]
+
+    def metrics_not_updated(self) -> set[str]:
+        """Returns the names of the metrics that no step of this epoch has updated."""
+        return set()
+
+    def training_warnings(self, logs: dict[str, Any]) -> list[str]:
+        """Returns sentences about what is wrong with the trained state, none if nothing is.
+
+        Args:
+            logs: Metrics of the last epoch.
+        """
+        kl = float(logs.get("kl_loss_layer_0", logs.get("kl_loss", float("inf"))))
+        if kl < 0.1:
+            return [
+                f"The posterior has collapsed: its KL divergence is {kl:.3f} nats in all, so the "
+                "codes carry almost nothing of the images. Lower beta, or train for longer."
+            ]
+        return []
+
+    def note_images(self, images: Any, share: float = 1.0, training: bool = True) -> None:
+        """Tells a model about the images before `fit` and `evaluate`; it may need their number.
+
+        Args:
+            images: The images, as Keras takes them.
+            share: The share of them that is used; default 1.
+            training: Whether they will be trained on; default true.
+        """
