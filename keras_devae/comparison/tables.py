@@ -14,6 +14,7 @@ from keras_devae.comparison.comparing import Comparison
 from keras_devae.comparison.groups import Group
 from keras_devae.errors import UsageError
 from keras_devae.files import check_writable, write_text
+from keras_devae.metrics import METRICS
 from keras_devae.metrics.estimators.spread import Spread
 
 if TYPE_CHECKING:
@@ -26,12 +27,12 @@ Cells: TypeAlias = tuple[list[str], list[list[str]]]
 
 #: Metrics that are shown by default -> their titles.
 SHOWN = {
-    "mig.score": "mig",
-    "dci.disentanglement": "dci\ndisentanglement",
-    "factor_vae_score.score": "factor_vae_score",
-    "reconstruction_error.negative_log_likelihood": "reconstruction\n(nats)",
-    "kl.total": "kl\n(nats)",
-    "active_variables.count": "active\nvariables",
+    METRICS["mig"].key(): "mig",
+    METRICS["dci"].key("disentanglement"): "dci\ndisentanglement",
+    METRICS["factor_vae_score"].key(): "factor_vae_score",
+    METRICS["reconstruction_error"].key(): "reconstruction\n(nats)",
+    METRICS["kl"].key(): "kl\n(nats)",
+    METRICS["active_variables"].key(): "active\nvariables",
 }
 
 

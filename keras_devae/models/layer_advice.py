@@ -2,8 +2,6 @@
 
 #: Share of a layer's loss by which another must be lower to be worth a word: seeds move as much.
 WORTH_A_WORD = 0.01
-#: Flat key of the score that is called the reconstruction.
-RECONSTRUCTION = "reconstruction_error.negative_log_likelihood"
 
 
 def losses_of(layers):
@@ -12,7 +10,10 @@ def losses_of(layers):
     Args:
         layers: List of dictionaries of flat scores, one for each layer, as `evaluate` returns.
     """
-    return {layer["layer"]: layer.get(RECONSTRUCTION) for layer in layers}
+    from keras_devae.metrics import METRICS
+
+    key = METRICS["reconstruction_error"].key()
+    return {layer["layer"]: layer.get(key) for layer in layers}
 
 
 def layer_advice(losses, layer=0):

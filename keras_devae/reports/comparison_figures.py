@@ -7,8 +7,8 @@ from keras_devae import figures
 from keras_devae.errors import FailureError
 from keras_devae.figures.canvas import take_texts_literally
 from keras_devae.figures.panels import draw_line, empty_panels, finish_panel, line_look
+from keras_devae.metrics import METRICS
 from keras_devae.reports.formatting import listed
-from keras_devae.reports.meanings import RECONSTRUCTION
 from keras_devae.reports.page import picture_data, png_data
 
 #: Bytes of the pictures of single runs that a page holds at most.
@@ -88,11 +88,12 @@ def _widened(figure, comparison):
 
 
 def _scatter(comparison):
+    error, gap = METRICS["reconstruction_error"].key(), METRICS["mig"].key()
     points = [
-        (run.scores[RECONSTRUCTION], run.scores["mig.score"], group.name)
+        (run.scores[error], run.scores[gap], group.name)
         for group in comparison.groups
         for run in group.runs
-        if {RECONSTRUCTION, "mig.score"} <= set(run.scores)
+        if {error, gap} <= set(run.scores)
     ]
     if len(points) < 2:
         return None

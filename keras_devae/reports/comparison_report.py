@@ -10,9 +10,9 @@ from keras_devae.comparison.tables import (
     shown_metrics,
 )
 from keras_devae.files import write_text
+from keras_devae.metrics import METRICS, meaning_of, number_of
 from keras_devae.reports.comparison_figures import choose_traversals, draw_comparison_figures
 from keras_devae.reports.formatting import counted, listed, number, setting
-from keras_devae.reports.meanings import RECONSTRUCTION, meaning_of
 from keras_devae.reports.page import rendered
 
 _SECTIONS = (
@@ -23,12 +23,12 @@ _SECTIONS = (
     ("training", "Training"),
     ("traversals", "Traversals"),
 )
-#: Score -> whether more of it is better, and how it is called in a sentence.
-_RANKED = {
-    "mig.score": (True, "MIG"),
-    "dci.disentanglement": (True, "DCI disentanglement"),
-    RECONSTRUCTION: (False, "reconstruction (nats)"),
-}
+#: Scores that groups are ranked by.
+_RANKED = (
+    METRICS["mig"].key(),
+    METRICS["dci"].key("disentanglement"),
+    METRICS["reconstruction_error"].key(),
+)
 
 
 def write_comparison(folders, output, layer=0):
@@ -91,13 +91,16 @@ def _summary(comparison):
     )
     if not comparison.metrics:
         yield "There is no score to compare."
-    for metric, (more_is_better, title) in _RANKED.items():
+    for metric in _RANKED:
         measured = [group for group in groups if metric in group.scores]
         if len(measured) > 1:
-            yield _best(measured, metric, more_is_better, title)
+            yield _best(measured, metric)
 
 
-def _best(groups, metric, more_is_better, title):
+def _best(groups, metric):
+    declared = number_of(metric)
+    title = f"{declared.title} ({declared.unit})" if declared.unit else declared.title
+    more_is_better = not declared.lower_is_better
     ranked = sorted(groups, key=lambda group: group.scores[metric].mean, reverse=more_is_better)
     first, second = (group.scores[metric] for group in ranked[:2])
     text = f"Best {title} in the mean: {ranked[0].name} ({number(first.mean)}), before "

@@ -12,11 +12,12 @@ from keras_devae.errors import FailureError, UsageError, unknown_name
 from keras_devae.evaluation.information_file import read_information_file
 from keras_devae.figures.of_models import MODEL_FIGURES, check_model_figure, traversal_animation
 from keras_devae.files import check_writable, is_there, read_table
+from keras_devae.metrics import METRICS
 from keras_devae.runs.folder import repair_command, resume_command
 
 _ANIMATION = ".gif"
-_RECONSTRUCTION = "reconstruction_error.negative_log_likelihood"
-_GAP = "mig.score"
+_RECONSTRUCTION = METRICS["reconstruction_error"].key()
+_GAP = METRICS["mig"].key()
 
 
 def learning_curves_figure(run):

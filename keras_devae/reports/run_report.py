@@ -8,10 +8,9 @@ from pathlib import Path
 from keras_devae.evaluation.evaluating import RECONSTRUCTED_IMAGES
 from keras_devae.evaluation.latents import CATEGORY, HELD_SHARE, measure_latents
 from keras_devae.files import write_text
-from keras_devae.metrics import MetricWarning
+from keras_devae.metrics import METRICS, SPREAD, MetricWarning, meaning_of, number_of
 from keras_devae.reports.details import run_details
 from keras_devae.reports.formatting import percent
-from keras_devae.reports.meanings import RECONSTRUCTION, meaning_of
 from keras_devae.reports.page import rendered
 from keras_devae.reports.problems import find_problems
 from keras_devae.reports.run_figures import draw_run_figures
@@ -145,11 +144,10 @@ def _tiles(latents, layers):
     if latents.factor_names:
         held = sum(bool(holders) for holders in latents.holders(with_category=True).values())
         tiles.append(("Factors held", f"{held} of {len(latents.factor_names)}"))
-    if "mig.score" in first:
-        tiles.append(("MIG", f"{first['mig.score']:.2f}"))
-    if "dci.disentanglement" in first:
-        tiles.append(("DCI disentanglement", f"{first['dci.disentanglement']:.2f}"))
-    error = first.get(RECONSTRUCTION)
+    for key in (METRICS["mig"].key(), METRICS["dci"].key("disentanglement")):
+        if key in first:
+            tiles.append((number_of(key).title, f"{first[key]:.2f}"))
+    error = first.get(METRICS["reconstruction_error"].key())
     if error is not None:
         tiles.append(("Reconstruction, nats", f"{error:,.1f}"))
     tiles.append(("KL, nats", f"{latents.kl.sum():.1f}"))
@@ -195,7 +193,7 @@ def score_rows(layers):
     return [
         {"key": key, "cells": [layer.get(key) for layer in layers], "meaning": meaning_of(key)}
         for key in keys
-        if not key.endswith((".std", ".low", ".high"))
+        if not key.endswith(SPREAD)
     ]
 
 

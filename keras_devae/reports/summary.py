@@ -3,10 +3,11 @@
 import math
 
 from keras_devae.evaluation.latents import CATEGORY
-from keras_devae.metrics import ACTIVE_NATS
+from keras_devae.metrics import ACTIVE_NATS, METRICS
 from keras_devae.reports.formatting import counted, listed, percent
-from keras_devae.reports.meanings import RECONSTRUCTION
 
+_GAP = METRICS["mig"].key()
+_RECONSTRUCTION = METRICS["reconstruction_error"].key()
 #: Share of a factor's entropy from which the latent that tells most of it can be its own.
 OWN_SHARE = 0.3
 #: A factor that a second latent tells this part of, beside the first, is in two places.
@@ -106,9 +107,9 @@ def summary(latents, scores, image_shape):
     """
     first = scores[0] if scores else {}
     sentences = [_active(latents[0]), *_held(latents[0])]
-    if "mig.score" in first:
-        sentences.append(_mig(first["mig.score"]))
-    if RECONSTRUCTION in first:
+    if _GAP in first:
+        sentences.append(_mig(first[_GAP]))
+    if _RECONSTRUCTION in first:
         sentences.append(_reconstruction(scores, math.prod(image_shape)))
     return sentences
 
@@ -169,11 +170,11 @@ def _mig(score):
 
 
 def _reconstruction(scores, pixels):
-    text = f"An image decoded from its own code loses {scores[0][RECONSTRUCTION]:,.1f} nats"
-    squared = scores[0].get("reconstruction_error.squared_error")
+    text = f"An image decoded from its own code loses {scores[0][_RECONSTRUCTION]:,.1f} nats"
+    squared = scores[0].get(METRICS["reconstruction_error"].key("squared_error"))
     if squared is not None:
         text += f" (squared error {squared / pixels:.4f} in the mean over pixels and channels)"
     if len(scores) > 1:
         last = scores[-1]
-        text += f"; through the last layer, {last['layer']}, {last[RECONSTRUCTION]:,.1f} nats"
+        text += f"; through the last layer, {last['layer']}, {last[_RECONSTRUCTION]:,.1f} nats"
     return f"{text}."
