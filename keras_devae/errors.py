@@ -1,23 +1,23 @@
-"""The two ways in which a request can end badly, and the sentence for an unknown name."""
+"""The two ways in which a request can fail, and the message for an unknown name."""
 
 import difflib
 from collections.abc import Iterable
 
 
 class UsageError(ValueError):
-    """The request itself is wrong: a name, a range, a shape or a path. The command line exits 2."""
+    """The request itself is wrong: a name, a range, a shape or a path. Commands exit with 2."""
 
 
 class FailureError(RuntimeError):
     """The request was right but could not be carried out: a damaged file, the network, a NaN.
 
-    The command line exits 1.
+    Commands exit with 1.
     """
 
 
-#: Letters of an unknown name that a message repeats.
+#: How many letters of an unknown name a message repeats.
 _LONGEST_NAME = 60
-#: What the backends, NumPy and the operating system call it.
+#: How the backends, NumPy and the operating system report it.
 _OUT_OF_MEMORY = (
     "out of memory",
     "outofmemory",
@@ -32,19 +32,16 @@ _OUT_OF_MEMORY = (
 
 
 def ran_out_of_memory(error: BaseException) -> bool:
-    """Tells whether an error says that memory was too small, of the host or of a device.
+    """Tells whether an error means that the memory of the host or of a device was too small.
 
-    Every backend has an error of its own for that; all of them say so in words.
-
-    Args:
-        error: Any exception.
+    Every backend has an error of its own for that, with one of a few phrases in its message.
     """
     said = f"{type(error).__name__} {error}".lower()
     return isinstance(error, MemoryError) or any(words in said for words in _OUT_OF_MEMORY)
 
 
 def unknown_name(kind: str, name: object, known: Iterable[str]) -> UsageError:
-    """Makes the error for a name that is not known, with the close matches.
+    """Makes the error for an unknown name, which suggests close matches.
 
     Args:
         kind: What the name stands for, in the singular, e.g. `"dataset"`.

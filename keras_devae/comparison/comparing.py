@@ -16,7 +16,8 @@ from keras_devae.errors import FailureError, UsageError, unknown_name
 from keras_devae.files import is_there
 from keras_devae.metrics import SPREAD
 from keras_devae.runs.config.flat_settings import setting_names
-from keras_devae.runs.folder import RunDirectory, find_runs
+from keras_devae.runs.folder import RunDirectory
+from keras_devae.runs.listing import find_runs
 from keras_devae.runs.records import run_names
 
 #: Fewest runs over which ranks are correlated.

@@ -25,14 +25,17 @@ Rows: TypeAlias = list[dict[str, Any]]
 #: A table to read: titles of the columns, and rows of texts.
 Cells: TypeAlias = tuple[list[str], list[list[str]]]
 
-#: Metrics that are shown by default -> their titles.
-SHOWN = {
-    METRICS["mig"].key(): "mig",
-    METRICS["dci"].key("disentanglement"): "dci\ndisentanglement",
-    METRICS["factor_vae_score"].key(): "factor_vae_score",
-    METRICS["reconstruction_error"].key(): "reconstruction\n(nats)",
-    METRICS["kl"].key(): "kl\n(nats)",
-    METRICS["active_variables"].key(): "active\nvariables",
+#: Keys of the scores that comparisons and reports single out.
+MIG, DCI, RECONSTRUCTION, KL, ACTIVE = (
+    METRICS[name].key() for name in ("mig", "dci", "reconstruction_error", "kl", "active_variables")
+)
+#: Scores that are shown by default.
+SHOWN = (MIG, DCI, METRICS["factor_vae_score"].key(), RECONSTRUCTION, KL, ACTIVE)
+#: Titles of columns that do not follow from the key.
+_TITLES = {
+    RECONSTRUCTION: "reconstruction\n(nats)",
+    KL: "kl\n(nats)",
+    ACTIVE: "active\nvariables",
 }
 
 
@@ -185,7 +188,7 @@ def _one_line(cell: str) -> str:
 
 
 def _title(metric: str) -> str:
-    return SHOWN.get(metric) or metric.removesuffix(".score").replace(".", "\n", 1)
+    return _TITLES.get(metric) or metric.removesuffix(".score").replace(".", "\n", 1)
 
 
 def _group_dict(group: Group, metrics: Sequence[str]) -> dict[str, Any]:

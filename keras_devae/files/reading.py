@@ -12,7 +12,7 @@ import struct
 import zipfile
 import zlib
 from collections.abc import Callable, Iterable
-from typing import Any, BinaryIO
+from typing import Any
 
 from keras_devae.checks import AnyPath
 from keras_devae.errors import FailureError
@@ -40,7 +40,7 @@ class NotAFileError(OSError):
     """Something other than a file stands where a file belongs."""
 
 
-def opened(path: AnyPath) -> BinaryIO:
+def opened(path: AnyPath) -> io.BufferedReader:
     """Opens a file, or a link to one, to read its bytes.
 
     Never opens anything that could make the reader wait forever.

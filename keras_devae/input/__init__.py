@@ -1,4 +1,4 @@
-"""What a training step is fed with: batches, their order, and images that stay on the device."""
+"""The input of training steps: batches, their order, and images that stay on the device."""
 
 from keras_devae.input.batches import Batches
 

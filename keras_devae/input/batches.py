@@ -1,51 +1,65 @@
 """Batches of a data set, as Keras's training loop takes them."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
 import keras
 import numpy as np
 
-from keras_devae.checks import at_least, flag
+from keras_devae.checks import Array, at_least, flag
 from keras_devae.errors import UsageError, unknown_name
 from keras_devae.input.shuffling import EndlessOrder
 
+if TYPE_CHECKING:
+    from keras_devae.data import Dataset
+
 
 class Batches(keras.utils.PyDataset):
-    """Batches of uint8 images of a data set, in an order that follows from the seed alone.
+    """Batches of uint8 images of a data set, in an order that depends on the seed alone.
 
     Shuffled batches walk through one permutation of the data set after another, without end: batch
-    t is the same whatever was asked for before it, whatever the backend and however many workers
-    fetch batches. A run that was interrupted after t steps goes on with `start_step=t`. Unshuffled
-    batches walk through the rows in order, once an epoch.
+    t is the same whatever was requested before it, whatever the backend and however many workers
+    fetch batches. A run that was interrupted after t steps continues with `start_step=t`.
+    Unshuffled batches walk through the rows in order, once per epoch.
 
     Rows that the data set reads together (its attribute `chunk_rows`) stay near each other, see
     `keras_devae.input.shuffling`.
 
     Args:
         dataset: A `keras_devae.data.Dataset`.
-        batch_size: Images a batch; default 64.
-        steps: Batches an epoch; default one pass over the data set. Each epoch goes on where the
-            one before it ended.
+        batch_size: Number of images per batch; default 64.
+        steps: Number of batches per epoch; default one pass over the data set. Each epoch continues
+            where the one before it ended.
         seed: Whole number of at least 0, the seed of the order; default 0.
         start_step: Number of batches to skip at the start; default 0.
         shuffle: Whether to shuffle; default true.
-        resident: With true, the batches are row numbers, int32 `(batch_size,)`, and `fit` and
-            `evaluate` of a model of this package keep all images on the device and look them up
-            there; for data sets that fit. Training comes out the same. Default false.
+        resident: Whether the batches are row numbers, int32 `(batch_size,)`, which `fit` and
+            `evaluate` of a model of this package look up in images that they keep on the device;
+            for data sets that fit there. The result of training is the same. Default false.
         **kwargs: `workers`, `use_multiprocessing`, `max_queue_size` of `keras.utils.PyDataset`.
 
     Raises:
         UsageError: If `batch_size` or `steps` is below 1, or `start_step` or `seed` below 0.
+
+    Example:
+        >>> images = np.zeros((100, 32, 32, 1), np.uint8)
+        >>> images[::2] = 255
+        >>> batches = Batches(kd.data.from_arrays(images), batch_size=16, steps=10)
+        >>> len(batches), batches[0][0].shape
+        (10, (16, 32, 32, 1))
     """
 
     def __init__(
         self,
-        dataset,
-        batch_size=64,
-        steps=None,
-        seed=0,
-        start_step=0,
-        shuffle=True,
-        resident=False,
-        **kwargs,
+        dataset: Dataset,
+        batch_size: int = 64,
+        steps: int | None = None,
+        seed: int = 0,
+        start_step: int = 0,
+        shuffle: bool = True,
+        resident: bool = False,
+        **kwargs: Any,
     ):
         super().__init__(**_checked_options(kwargs))
         if not (hasattr(dataset, "images") and hasattr(dataset, "__len__")):
@@ -65,25 +79,25 @@ class Batches(keras.utils.PyDataset):
         self._steps = self._batches_of_a_pass if steps is None else at_least("steps", steps, 1)
         self._order = EndlessOrder(len(dataset), self.seed, getattr(dataset, "chunk_rows", 1))
 
-    def __len__(self):
+    def __len__(self) -> int:
         return self._steps
 
-    def __getitem__(self, index):
+    def __getitem__(self, index: int) -> tuple[Array]:
         return (self.of_rows(self._rows_of(index)),)
 
-    def of_rows(self, rows):
-        """Returns what stands for rows of the data set in a batch.
+    def of_rows(self, rows: Array) -> Array:
+        """Returns what a batch contains for rows of the data set.
 
         Args:
             rows: Row numbers, int64 `(n,)`.
 
         Returns:
-            Uint8 images `(n, height, width, channels)`; the rows, int32, if these are resident.
+            Uint8 images `(n, height, width, channels)`; the rows, int32, if images are resident.
         """
         return rows.astype(np.int32) if self.resident else self.dataset.images(rows)
 
-    def images(self, index):
-        """Returns the images of a batch of this epoch, of resident batches too.
+    def images(self, index: int) -> Array:
+        """Returns the images of a batch of this epoch, also of resident batches.
 
         Args:
             index: Number of the batch within the epoch, from 0.
@@ -93,33 +107,33 @@ class Batches(keras.utils.PyDataset):
         """
         return self.dataset.images(self._rows_of(index))
 
-    def _rows_of(self, index):
+    def _rows_of(self, index: int) -> Array:
         return self.indices(self.next_step + index)
 
     @property
-    def next_step(self):
-        """Number of the first batch of this epoch, since the beginning of training."""
+    def next_step(self) -> int:
+        """Number of the first batch of this epoch, counted from the beginning of training."""
         return self.start_step + self._epoch * self._steps
 
-    def on_epoch_begin(self):
-        """Notes the beginning of an epoch; one that was broken off counts as ended."""
+    def on_epoch_begin(self) -> None:
+        """Notes the beginning of an epoch; one that was interrupted counts as ended."""
         self.on_epoch_end()
         self._within_epoch = True
 
-    def on_epoch_end(self):
+    def on_epoch_end(self) -> None:
         """Moves on to the batches of the next epoch.
 
-        Keras also calls this before the first epoch, and fetches batches in other threads while it
-        calls `on_epoch_begin`; here they are at rest.
+        Keras also calls this before the first epoch. While it calls `on_epoch_begin`, its threads
+        fetch batches; here they are idle.
         """
         self._epoch += self._within_epoch
         self._within_epoch = False
 
-    def indices(self, step):
+    def indices(self, step: int) -> Array:
         """Returns the rows of the batch of a step.
 
         Args:
-            step: Number of the batch since the beginning of training, from 0.
+            step: Number of the batch, counted from the beginning of training, from 0.
 
         Returns:
             Int64 array `(batch_size,)`; shorter only for the last batch of an unshuffled pass.
@@ -131,8 +145,8 @@ class Batches(keras.utils.PyDataset):
         return self._order(np.arange(first, first + self.batch_size, dtype=np.int64))
 
 
-def _checked_options(options):
-    """Returns the options of `keras.utils.PyDataset`, of which each is one that it has."""
+def _checked_options(options: dict[str, Any]) -> dict[str, Any]:
+    """Checks and returns options of `keras.utils.PyDataset`."""
     checks = {
         "workers": lambda name, value: at_least(name, value, 0),
         "use_multiprocessing": flag,

@@ -1,15 +1,23 @@
-"""A whole data set on the device, where training looks images up by their row number."""
+"""A whole data set on the device, where training looks up images by their row numbers."""
+
+from __future__ import annotations
 
 import contextlib
 import gc
 import math
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
 
 import keras
 import numpy as np
 from keras import ops
 
 from keras_devae.backend import take_rows
+from keras_devae.checks import Array, Tensor
 from keras_devae.errors import FailureError, ran_out_of_memory
+
+if TYPE_CHECKING:
+    from keras_devae.data import Dataset
 
 #: Images read from the data set at a time.
 _ROWS = 4096
@@ -17,14 +25,14 @@ _HIGHEST_BIT_FIRST = np.arange(7, -1, -1, dtype=np.uint8)
 
 
 class ResidentImages:
-    """All images of a data set on the device: a byte a value, or a bit where it `is_binary`.
+    """All images of a data set on the device: a byte per value, or a bit where it `is_binary`.
 
     A plain object, so that a model that has one as an attribute neither saves nor counts it.
 
     Args:
         dataset: A `keras_devae.data.Dataset`.
         progress: Called as `progress(done, total, what)` with numbers of images while they are
-            read. Default: nothing is called.
+            read; default `None`.
 
     Attributes:
         dataset: The data set.
@@ -35,20 +43,20 @@ class ResidentImages:
         FailureError: If memory is too small for the images.
     """
 
-    def __init__(self, dataset, progress=None):
+    def __init__(self, dataset: Dataset, progress: Callable[[int, int, str], object] | None = None):
         self.dataset = dataset
         self._packed = bool(getattr(dataset, "is_binary", False))
         self._image_shape = _read(dataset, 0, 1).shape[1:]
         shape = stored_shape(dataset, self._image_shape)
-        with _out_of_memory_in_words(math.prod(shape)):
+        with _memory_failure(math.prod(shape)):
             stored = np.empty(shape, np.uint8)
         self._fill(stored, progress or (lambda *_: None))
-        with _out_of_memory_in_words(stored.nbytes):
+        with _memory_failure(stored.nbytes):
             self.variable = keras.Variable(
                 stored, dtype="uint8", trainable=False, name="resident_images"
             )
 
-    def _fill(self, stored, progress):
+    def _fill(self, stored: Array, progress: Callable[[int, int, str], object]) -> None:
         total = len(stored)
         for start in range(0, total, _ROWS):
             stop = min(start + _ROWS, total)
@@ -57,8 +65,8 @@ class ResidentImages:
             stored[start:stop] = packed
             progress(stop, total, "images to the device")
 
-    def __call__(self, rows):
-        """Returns images, from inside a compiled step or outside of one.
+    def __call__(self, rows: Tensor) -> Tensor:
+        """Looks up images, inside or outside of a compiled step.
 
         Args:
             rows: Row numbers, an integer tensor `(batch,)`, each in `[0, len(dataset))`.
@@ -69,7 +77,7 @@ class ResidentImages:
         images = take_rows(self.variable, rows)
         if not self._packed:
             return images
-        # Seen as numbers, an array of NumPy's would make another dtype of uint8 on some backends.
+        # An array of NumPy's would turn uint8 into another dtype on some backends.
         shifts = ops.convert_to_tensor(_HIGHEST_BIT_FIRST, "uint8")
         bits = ops.right_shift(ops.expand_dims(images, -1), shifts)
         bits = ops.bitwise_and(bits, ops.ones_like(bits)) * ops.full_like(bits, 255)
@@ -77,28 +85,23 @@ class ResidentImages:
         return ops.reshape(flat[:, : math.prod(self._image_shape)], (-1, *self._image_shape))
 
 
-def stored_shape(dataset, image_shape):
-    """Returns the shape of what is kept of a data set, bytes of packed bits where it is binary.
-
-    Args:
-        dataset: The data set.
-        image_shape: `(height, width, channels)`.
-    """
+def stored_shape(dataset: Dataset, image_shape: tuple[int, int, int]) -> tuple[int, ...]:
+    """Returns the shape of what is kept of a data set, bytes of packed bits if it is binary."""
     if getattr(dataset, "is_binary", False):
         return len(dataset), -(-math.prod(image_shape) // 8)
     return len(dataset), *image_shape
 
 
 @contextlib.contextmanager
-def kept_on_device(model, batches, function):
+def kept_on_device(model: Any, batches: Any, function: str) -> Iterator[None]:
     """Gives a model the images of resident batches for the time of a `with`.
 
     Args:
         model: A model with an attribute `resident_images`, which is `None` or a `ResidentImages`.
-        batches: What the model is trained or evaluated on. Nothing happens unless these are
-            batches with a true attribute `resident`.
+        batches: What the model is trained or evaluated on. Nothing happens unless its attribute
+            `resident` is true.
         function: Name of the model's attribute with Keras's compiled function, `"train_function"`
-            or `"test_function"`. It would hold on to the images, and is made anew by Keras.
+            or `"test_function"`. It would keep the images alive; Keras rebuilds it.
 
     Raises:
         FailureError: If memory is too small for the images.
@@ -119,19 +122,19 @@ def kept_on_device(model, batches, function):
             gc.collect()
 
 
-def _hold(model, images, function):
-    # Past Keras's own `__setattr__`, which looks for something to track.
+def _hold(model: Any, images: ResidentImages | None, function: str) -> None:
+    # Bypasses Keras's own `__setattr__`, which looks for something to track.
     object.__setattr__(model, "resident_images", images)
     setattr(model, function, None)
 
 
-def _read(dataset, start, stop):
+def _read(dataset: Dataset, start: int, stop: int) -> Array:
     return dataset.images(np.arange(start, stop))
 
 
 @contextlib.contextmanager
-def _out_of_memory_in_words(size):
-    """Turns the error of whichever backend ran out of memory into one sentence."""
+def _memory_failure(size: int) -> Iterator[None]:
+    """Turns the error of any backend that ran out of memory into a `FailureError`."""
     try:
         yield
     except Exception as error:

@@ -16,7 +16,7 @@ from keras_devae.layers import convolution_forms
 _Form = Callable[[Tensor, Tensor, Tensor | None], Tensor]
 
 
-class _InFastestForm:
+class _InFastestForm(keras.layers.Layer):
     """Mixed into a convolution of Keras's, computes it on a CPU as `_form` says."""
 
     def call(self, inputs: Tensor) -> Tensor:

@@ -1,21 +1,22 @@
 """The convolutions of the networks, in the forms that a backend computes fastest on a CPU.
 
 All but `from_one_pixel` convolve 4x4 with stride 2 and padding "same", or transposed. Such a
-convolution is also one of 2x2 with stride 1 between blocks: pixels are padded by one all round and
-each 2x2 of them becomes a pixel with four times the channels (`_to_blocks`).
+convolution is also a 2x2 one with stride 1 between blocks: images are padded by one pixel all round
+and each 2x2 pixels become one with four times the channels (`_to_blocks`).
 """
 
 from keras import ops
 
 from keras_devae.backend import computed_first
+from keras_devae.checks import Tensor
 
-#: Up to so many channels, all values of the images that a kernel meets are laid side by side.
+#: Up to this many channels, all values of the images that a kernel meets are laid side by side.
 _FEW_CHANNELS = 2
 
 
 @ops.custom_gradient
-def convolved(images, kernel):
-    """Convolves 4x4, stride 2, "same", with gradients in forms that suit XLA.
+def convolved(images: Tensor, kernel: Tensor) -> Tensor:
+    """Computes a 4x4 convolution with stride 2, "same", with gradients in forms that suit XLA.
 
     Args:
         images: Tensor `(batch, height, width, channels)`, height and width even.
@@ -33,8 +34,8 @@ def convolved(images, kernel):
 
 
 @ops.custom_gradient
-def transposed(inputs, kernel):
-    """Convolves 4x4, stride 2, "same", transposed, in forms that suit XLA.
+def transposed(inputs: Tensor, kernel: Tensor) -> Tensor:
+    """Computes a transposed 4x4 convolution with stride 2, "same", in forms that suit XLA.
 
     Args:
         inputs: Tensor `(batch, height, width, channels)`.
@@ -51,21 +52,21 @@ def transposed(inputs, kernel):
     return _enlarged(inputs, kernel), gradient
 
 
-def from_one_pixel(inputs, kernel):
-    """Convolves images of one pixel, transposed: a product with the kernel as a matrix."""
+def from_one_pixel(inputs: Tensor, kernel: Tensor) -> Tensor:
+    """Computes the transposed convolution of images of one pixel: a product with a matrix."""
     height, width, filters, channels = kernel.shape
     matrix = ops.reshape(ops.transpose(kernel, (3, 0, 1, 2)), (channels, -1))
     product = ops.matmul(ops.reshape(inputs, (-1, channels)), matrix)
     return ops.reshape(product, (-1, height, width, filters))
 
 
-def transposed_as_keras(inputs, kernel):
-    """Convolves as `transposed` does, in Keras's form."""
+def transposed_as_keras(inputs: Tensor, kernel: Tensor) -> Tensor:
+    """Computes what `transposed` computes, in Keras's form."""
     return ops.conv_transpose(inputs, kernel, strides=2, padding="same")
 
 
-def transposed_by_overlap(inputs, kernel):
-    """Convolves as `transposed` does, to one filter, by a product whose results overlap.
+def transposed_by_overlap(inputs: Tensor, kernel: Tensor) -> Tensor:
+    """Computes what `transposed` computes, for one filter, by a product whose results overlap.
 
     The product gives the 16 values that each input pixel adds to the output.
     """
@@ -79,15 +80,10 @@ def transposed_by_overlap(inputs, kernel):
     return ops.reshape(places, (-1, 2 * height, 2 * width, 1))
 
 
-def _overlapped(products, axis):
-    """Adds what falls on the even and on the odd places of one axis.
+def _overlapped(products: Tensor, axis: int) -> list[Tensor]:
+    """Adds what falls on the even and on the odd places of one axis, counted without the first.
 
-    Args:
-        products: `(4, ...)`, by place in the kernel along this axis.
-        axis: The axis, counted without the first one.
-
-    Returns:
-        List of two tensors, the first axis gone.
+    The first axis of the products, of size 4, is the place in the kernel along that axis.
     """
     return [
         products[1] + _moved(products[3], axis, 1),
@@ -95,7 +91,7 @@ def _overlapped(products, axis):
     ]
 
 
-def _moved(values, axis, by):
+def _moved(values: Tensor, axis: int, by: int) -> Tensor:
     """Moves values by one place along an axis, zeros behind them."""
     size = values.shape[axis]
     kept = slice(0, size - 1) if by == 1 else slice(1, size)
@@ -104,12 +100,12 @@ def _moved(values, axis, by):
     return ops.pad(values[(slice(None),) * axis + (kept,)], padding)
 
 
-def _reduced(images, kernel):
+def _reduced(images: Tensor, kernel: Tensor) -> Tensor:
     return ops.conv(images, kernel, strides=2, padding="same")
 
 
-def _enlarged(inputs, kernel):
-    """Convolves transposed, as one convolution of 2x2 to the blocks of the output."""
+def _enlarged(inputs: Tensor, kernel: Tensor) -> Tensor:
+    """Computes the transposed convolution as a 2x2 one to the blocks of the output."""
     _, height, width, _ = inputs.shape
     channels = kernel.shape[2]
     of_blocks = ops.transpose(ops.flip(_of_blocks(kernel), axis=(0, 1)), (0, 1, 3, 2))
@@ -121,15 +117,12 @@ def _enlarged(inputs, kernel):
     return pixels[:, 1:-1, 1:-1]
 
 
-def _kernel_gradient(images, outputs):
-    """Returns the gradient of the kernel between images and the outputs half as large.
+def _kernel_gradient(images: Tensor, outputs: Tensor) -> Tensor:
+    """Returns the gradient `(4, 4, channels, filters)` of the kernel.
 
     Args:
         images: Tensor `(batch, 2 * height, 2 * width, channels)`, or its gradient.
-        outputs: Tensor `(batch, height, width, filters)`, the other one of value and gradient.
-
-    Returns:
-        Tensor `(4, 4, channels, filters)`.
+        outputs: Tensor `(batch, height, width, filters)`, the gradient or else the value.
     """
     channels, filters = images.shape[-1], outputs.shape[-1]
     product = _side_by_side if channels <= _FEW_CHANNELS else _by_moved_outputs
@@ -137,7 +130,7 @@ def _kernel_gradient(images, outputs):
     return ops.reshape(ops.transpose(gradient, (0, 2, 1, 3, 4, 5)), (4, 4, channels, filters))
 
 
-def _side_by_side(images, outputs):
+def _side_by_side(images: Tensor, outputs: Tensor) -> Tensor:
     _, height, width, filters = outputs.shape
     blocks = _to_blocks(images)
     met = [blocks[:, i : i + height, j : j + width] for i in range(2) for j in range(2)]
@@ -145,7 +138,7 @@ def _side_by_side(images, outputs):
     return ops.matmul(ops.transpose(met), ops.reshape(outputs, (-1, filters)))
 
 
-def _by_moved_outputs(images, outputs):
+def _by_moved_outputs(images: Tensor, outputs: Tensor) -> Tensor:
     # XLA multiplies many times faster where the few rows of the left matrix lie in memory as they
     # are used, and where nothing is left to compute of either matrix.
     _, height, width, filters = outputs.shape
@@ -163,8 +156,8 @@ def _by_moved_outputs(images, outputs):
     return ops.transpose(product, (0, 2, 1))
 
 
-def _to_blocks(images):
-    """Pads images by one and makes one pixel of each 2x2 of theirs."""
+def _to_blocks(images: Tensor) -> Tensor:
+    """Pads images by one pixel and makes one pixel of each 2x2."""
     _, height, width, channels = images.shape
     padded = ops.pad(images, ((0, 0), (1, 1), (1, 1), (0, 0)))
     height, width = height // 2 + 1, width // 2 + 1
@@ -172,8 +165,8 @@ def _to_blocks(images):
     return ops.reshape(ops.transpose(blocks, (0, 1, 3, 2, 4, 5)), (-1, height, width, 4 * channels))
 
 
-def _of_blocks(kernel):
-    """Makes the kernel 2x2 of blocks from one of 4x4 of pixels."""
+def _of_blocks(kernel: Tensor) -> Tensor:
+    """Turns the 4x4 kernel of pixels into the 2x2 kernel of blocks."""
     channels, filters = kernel.shape[2:]
     kernel = ops.reshape(kernel, (2, 2, 2, 2, channels, filters))
     return ops.reshape(ops.transpose(kernel, (0, 2, 1, 3, 4, 5)), (2, 2, 4 * channels, filters))

@@ -1,43 +1,51 @@
 """The hierarchy of latent layers: each a learned diagonal exp-scaling of the one before."""
 
+from typing import Any
+
 import keras
 import numpy as np
 from keras import ops
 
-from keras_devae.checks import at_least, positive
+from keras_devae.checks import Tensor, positive
 from keras_devae.errors import UsageError
+from keras_devae.layers.latent_stack import LatentStack
 
 
 @keras.saving.register_keras_serializable(package="keras_devae")
-class DiTStack(keras.layers.Layer):
+class DiTStack(LatentStack):
     """K latent layers, linked by disentanglement-invariant transformations (DiT).
 
-    Layer i scales layer 0 by cumulated diagonal factors (DeVAE paper, equations 4 and 5):
+    Layer i scales layer 0 by cumulative diagonal factors (DeVAE paper, equations 4 and 5):
 
         mean_i    = exp(S1_i) * mean_0             S1_i = sum of the first i rows of mean_log_scale
         log_var_i = log_var_0 + 2 * S2_i           S2_i = sum of the first i rows of std_log_scale
 
     Scaling a dimension by a positive number neither mixes nor reorders dimensions, so every layer
-    is exactly as disentangled as layer 0. Computed in float32. The cumulated log-scales are clipped
-    to `[-log_scale_limit, log_scale_limit]`, so that no stack of layers can overflow.
+    is exactly as disentangled as layer 0. Computed in float32. The cumulative log-scales are
+    clipped to `[-log_scale_limit, log_scale_limit]`, so that no stack of layers can overflow.
 
     Args:
         num_layers: K, at least 1. With 1 the stack holds no weights.
-        log_scale_limit: Bound of the cumulated log-scales; default 10, a factor of 22,026.
+        log_scale_limit: Bound of the cumulative log-scales; default 10, a factor of 22,026.
         **kwargs: Arguments of `keras.layers.Layer`.
 
     Raises:
         UsageError: If an argument is out of range.
+
+    Example:
+        >>> stack = DiTStack(3)
+        >>> means, log_vars = stack(ops.ones((8, 10)), ops.zeros((8, 10)))
+        >>> ops.shape(means)
+        (3, 8, 10)
     """
 
-    def __init__(self, num_layers, log_scale_limit=10.0, **kwargs):
-        super().__init__(**{"dtype": "float32", **kwargs})
+    def __init__(self, num_layers: int, log_scale_limit: float = 10.0, **kwargs: Any):
+        super().__init__(num_layers, **kwargs)
         if positive("log_scale_limit", log_scale_limit) > 20:
             raise UsageError(f"`log_scale_limit` must lie in (0, 20]. Received: {log_scale_limit}.")
-        self.num_layers = at_least("num_layers", num_layers, 1)
         self.log_scale_limit = log_scale_limit
 
-    def build(self, mean_shape, log_var_shape=None):
+    def build(self, mean_shape: tuple, log_var_shape: tuple | None = None) -> None:
         """Creates `mean_log_scale` and `std_log_scale`, both `(K - 1, latent_dim)`, at zero."""
         del log_var_shape
         self.latent_dim = mean_shape[-1]
@@ -47,7 +55,7 @@ class DiTStack(keras.layers.Layer):
             self.std_log_scale = self.add_weight(shape, "zeros", name="std_log_scale")
         self.built = True
 
-    def cumulated_log_scales(self, clip=True):
+    def cumulated_log_scales(self, clip: bool = True) -> tuple[Tensor, Tensor]:
         """Returns `(S1, S2)`, float32 tensors `(K, latent_dim)`; rows of layer 0 are zero.
 
         Args:
@@ -57,13 +65,14 @@ class DiTStack(keras.layers.Layer):
         if self.num_layers == 1:
             return first, first
         limit = self.log_scale_limit if clip else float("inf")
-        return tuple(
+        mean_log_scale, std_log_scale = (
             ops.concatenate([first, ops.clip(ops.cumsum(weight, axis=0), -limit, limit)], axis=0)
             for weight in (self.mean_log_scale, self.std_log_scale)
         )
+        return mean_log_scale, std_log_scale
 
-    def complaints(self):
-        """Returns sentences about scalings that have run into their bound, empty if none has."""
+    def warnings(self) -> list[str]:
+        """Returns a sentence if a scaling has reached its bound."""
         log_scales = self.cumulated_log_scales(clip=False)
         if max(np.abs(ops.convert_to_numpy(s)).max() for s in log_scales) <= self.log_scale_limit:
             return []
@@ -72,36 +81,29 @@ class DiTStack(keras.layers.Layer):
             "betas lie too far apart, or there are too many layers."
         ]
 
-    def scales(self):
-        """Returns the cumulated factors of mean and standard deviation, each `(K, latent_dim)`."""
-        return tuple(ops.exp(log_scale) for log_scale in self.cumulated_log_scales())
+    def scales(self) -> tuple[Tensor, Tensor]:
+        """Returns the cumulative factors of mean and standard deviation, each `(K, latent_dim)`."""
+        mean_log_scale, std_log_scale = self.cumulated_log_scales()
+        return ops.exp(mean_log_scale), ops.exp(std_log_scale)
 
-    def call(self, mean, log_var, index=None):
-        """Returns the posterior of one, some or all layers.
-
-        Args:
-            mean: Means of layer 0, `(batch, latent_dim)`.
-            log_var: Log-variances of layer 0, of the same shape.
-            index: An integer or an integer scalar tensor for one layer, an integer tensor `(n,)`
-                for n layers, or `None` (default) for all K.
-
-        Returns:
-            A pair (means, log-variances), float32: `(batch, latent_dim)` for one layer, else
-            `(n, batch, latent_dim)`.
-        """
+    def call(
+        self, mean: Tensor, log_var: Tensor, index: Tensor | int | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """Returns the posterior of one, some or all layers, see `LatentStack.call`."""
         mean_log_scale, std_log_scale = (
             ops.expand_dims(log_scale if index is None else ops.take(log_scale, index, axis=0), -2)
             for log_scale in self.cumulated_log_scales()
         )
         return mean * ops.exp(mean_log_scale), log_var + 2.0 * std_log_scale
 
-    def compute_output_spec(self, mean, log_var, index=None):
+    def compute_output_spec(
+        self, mean: Tensor, log_var: Tensor, index: Tensor | int | None = None
+    ) -> tuple[keras.KerasTensor, keras.KerasTensor]:
         """Returns the specs of means and log-variances."""
         leading = (self.num_layers,) if index is None else tuple(getattr(index, "shape", ()))
         spec = keras.KerasTensor((*leading, *mean.shape), dtype="float32")
         return spec, keras.KerasTensor(spec.shape, dtype="float32")
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         """Returns the constructor's arguments."""
-        config = {"num_layers": self.num_layers, "log_scale_limit": self.log_scale_limit}
-        return {**super().get_config(), **config}
+        return {**super().get_config(), "log_scale_limit": self.log_scale_limit}

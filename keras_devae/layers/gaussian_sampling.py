@@ -1,9 +1,12 @@
 """Reparameterised samples of a diagonal Gaussian."""
 
+from typing import Any
+
 import keras
 from keras import ops
 
 from keras_devae.backend.replicas import part_of_batch
+from keras_devae.checks import Tensor
 from keras_devae.layers.seeded import SeededLayer
 
 
@@ -17,12 +20,17 @@ class GaussianSampling(SeededLayer):
     Args:
         seed: Integer seed of the noise, or `None` (default) for a random one.
         **kwargs: Arguments of `keras.layers.Layer`.
+
+    Example:
+        >>> z = GaussianSampling(seed=0)(ops.zeros((8, 10)), ops.zeros((8, 10)))
+        >>> ops.shape(z)
+        (8, 10)
     """
 
-    def __init__(self, seed=None, **kwargs):
+    def __init__(self, seed: int | None = None, **kwargs: Any):
         super().__init__(seed=seed, **{"dtype": "float32", **kwargs})
 
-    def call(self, mean, log_var):
+    def call(self, mean: Tensor, log_var: Tensor) -> Tensor:
         """Draws one sample for every row.
 
         Args:
@@ -35,10 +43,10 @@ class GaussianSampling(SeededLayer):
         noise = part_of_batch(self._noise, ops.shape(mean), axis=len(mean.shape) - 2)
         return mean + ops.exp(0.5 * log_var) * noise
 
-    def _noise(self, shape):
+    def _noise(self, shape: tuple) -> Tensor:
         return keras.random.normal(shape, dtype="float32", seed=self.seed_generator)
 
-    def compute_output_shape(self, mean_shape, log_var_shape):
+    def compute_output_shape(self, mean_shape: tuple, log_var_shape: tuple) -> tuple:
         """Returns the shape of the means."""
         del log_var_shape
         return mean_shape

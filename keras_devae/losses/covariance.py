@@ -1,7 +1,8 @@
-"""Moments of the aggregate posterior, matched to the prior's."""
+"""Terms that match moments of the aggregate posterior with those of the prior."""
 
 from keras import ops
 
+from keras_devae.checks import Tensor
 from keras_devae.errors import unknown_name
 
 DIP_KINDS = ("i", "ii")
@@ -10,14 +11,14 @@ DIP_KINDS = ("i", "ii")
 LARGEST_LOG_VAR = 40.0
 
 
-def dip_penalties(mean, log_var, kind):
-    """Squared differences between the codes' covariance and the identity, Kumar et al. (2018).
+def dip_penalties(mean: Tensor, log_var: Tensor, kind: str) -> tuple[Tensor, Tensor]:
+    """Computes squared differences of the codes' covariance from the identity, Kumar et al. (2018).
 
     The covariance is over the batch, divided by its size: of the means with `"i"` (equation 6), and
-    with `"ii"` (equation 7) that plus the average posterior variance on the diagonal, which is the
+    with `"ii"` (equation 7) also the average posterior variance on the diagonal, which gives the
     covariance of the samples. The objective adds `lambda_od * off_diagonal + lambda_d * diagonal`.
 
-    For `"ii"` log-variances above 40 count as 40, without a gradient, for their squared variances
+    For `"ii"` log-variances above 40 count as 40, without a gradient, as their squared variances
     would overflow. Means are not bounded; their covariance overflows from about 1e9.
 
     Args:
@@ -43,6 +44,6 @@ def dip_penalties(mean, log_var, kind):
     if kind == "ii":
         log_var = ops.minimum(ops.cast(log_var, "float32"), LARGEST_LOG_VAR)
         variances = variances + ops.mean(ops.exp(log_var), axis=0)
-    # Masked, for the difference of two sums would drown small covariances in rounding.
+    # Masked, as the difference of two sums would drown small covariances in rounding.
     off_diagonal = covariance * (1 - ops.eye(mean.shape[-1], dtype="float32"))
     return ops.sum(ops.square(off_diagonal)), ops.sum(ops.square(variances - 1))

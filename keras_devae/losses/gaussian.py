@@ -2,9 +2,11 @@
 
 from keras import ops
 
+from keras_devae.checks import Tensor
 
-def gaussian_kl(mean, log_var):
-    """Kullback-Leibler divergence of a diagonal Gaussian from the standard normal, per dimension.
+
+def gaussian_kl(mean: Tensor, log_var: Tensor) -> Tensor:
+    """Computes the KL divergence of a diagonal Gaussian from the standard normal, per dimension.
 
     `1/2 (mean^2 + exp(log_var) - 1 - log_var)`, the positive divergence of Kingma & Welling (2014),
     appendix B. Computed in float32 whatever the inputs are: the exponential overflows float16 from

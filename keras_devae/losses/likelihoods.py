@@ -7,21 +7,23 @@ Higgins et al. (2017).
 """
 
 import math
+from typing import Any
 
 import keras
 from keras import ops
 
-from keras_devae.checks import one_of, positive
+from keras_devae.checks import Tensor, one_of, positive
 from keras_devae.errors import UsageError, unknown_name
 
 OUTPUTS = ("sigmoid", "linear")
 
 
-def bernoulli_negative_log_likelihood(images, logits):
-    """Binary cross-entropy between images and decoder logits, summed over each image.
+def bernoulli_negative_log_likelihood(images: Tensor, logits: Tensor) -> Tensor:
+    """Computes the binary cross-entropy of images and decoder logits, summed over each image.
 
-    The stable form `max(l, 0) - l x + log(1 + exp(-|l|))`, finite for any finite logit. For images
-    that are not binary it is not a proper likelihood and its minimum is the images' entropy, not 0.
+    Uses the stable form `max(l, 0) - l x + log(1 + exp(-|l|))`, finite for any finite logit. For
+    images that are not binary it is not a proper likelihood, and its minimum is not 0 but the
+    entropy of the images.
 
     Args:
         images: Values in `[0, 1]`, `(..., height, width, channels)`.
@@ -34,7 +36,7 @@ def bernoulli_negative_log_likelihood(images, logits):
 
 
 @ops.custom_gradient
-def _cross_entropy(images, logits):
+def _cross_entropy(images: Tensor, logits: Tensor) -> Tensor:
     # Left to themselves, relu, abs, exp and log1p each leave a gradient to compute; together theirs
     # is the difference of mean and pixel, right at logit 0 too, where relu and abs have none.
     def gradient(*arguments, upstream=None):
@@ -51,16 +53,18 @@ def _cross_entropy(images, logits):
     return ops.sum(cross_entropy, axis=(-3, -2, -1)), gradient
 
 
-def gaussian_negative_log_likelihood(images, mean, sigma=None):
-    """Squared error between images and means, summed over each image.
+def gaussian_negative_log_likelihood(
+    images: Tensor, mean: Tensor, sigma: float | None = None
+) -> Tensor:
+    """Computes the squared error of images and means, summed over each image.
 
     Args:
         images: Pixel values, `(..., height, width, channels)`.
         mean: Means of the same shape or with further leading axes.
         sigma: Standard deviation of every pixel. With a number the result is the full negative
-            log-density, `1/2 (error / sigma)^2 + log(sigma) + 1/2 log(2 pi)` summed. With `None`
-            (the default) it is the plain sum of squared errors of the published implementations,
-            which equals the density of `sigma = sqrt(1/2)` but for the constant.
+            log-density, the sum of `1/2 (error / sigma)^2 + log(sigma) + 1/2 log(2 pi)`. With
+            `None` (default) it is the plain sum of squared errors of the published
+            implementations, which differs by a constant from that of `sigma = sqrt(1/2)`.
 
     Returns:
         Float32 tensor of the leading axes' shape, in nats.
@@ -73,45 +77,60 @@ def gaussian_negative_log_likelihood(images, mean, sigma=None):
 
 @keras.saving.register_keras_serializable(package="keras_devae")
 class BernoulliLikelihood:
-    """Pixels as independent coin flips, given by logits; for binary images above all."""
+    """Models pixels as independent coin flips, given by logits; mainly for binary images.
+
+    Example:
+        >>> likelihood = BernoulliLikelihood()
+        >>> images, logits = ops.ones((8, 64, 64, 1)), ops.zeros((8, 64, 64, 1))
+        >>> ops.shape(likelihood.negative_log_likelihood(images, logits))
+        (8,)
+        >>> float(likelihood.mean(logits)[0, 0, 0, 0])
+        0.5
+    """
 
     name = "bernoulli"
     bounded = True
 
-    def negative_log_likelihood(self, images, decoded):
-        """Negative log-likelihood, see `bernoulli_negative_log_likelihood`."""
+    def negative_log_likelihood(self, images: Tensor, decoded: Tensor) -> Tensor:
+        """Returns the negative log-likelihood, see `bernoulli_negative_log_likelihood`."""
         return bernoulli_negative_log_likelihood(images, decoded)
 
-    def mean(self, decoded):
-        """Pixel means in `[0, 1]` of a decoder output, float32."""
+    def mean(self, decoded: Tensor) -> Tensor:
+        """Returns the pixel means in `[0, 1]` of a decoder output, float32."""
         return ops.sigmoid(ops.cast(decoded, "float32"))
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         """Returns the constructor's arguments."""
         return {}
 
     @classmethod
-    def from_config(cls, config):
+    def from_config(cls, config: dict[str, Any]) -> "BernoulliLikelihood":
         """Rebuilds the likelihood."""
         return cls(**config)
 
 
 @keras.saving.register_keras_serializable(package="keras_devae")
 class GaussianLikelihood:
-    """Pixels as independent normal variables of one fixed standard deviation.
+    """Models pixels as independent normal variables with one fixed standard deviation.
 
     Args:
         sigma: Standard deviation, or `None` (default) for the plain squared error.
-        output: `"sigmoid"` (default) squashes the decoder's output into `[0, 1]`; `"linear"` takes
-            it as it is, for data on any other range.
+        output: `"sigmoid"` (default) squashes the decoder's output into `[0, 1]`; `"linear"` leaves
+            it unchanged, for data in any other range.
 
     Raises:
         UsageError: If `sigma` is not positive or `output` is unknown.
+
+    Example:
+        >>> likelihood = GaussianLikelihood(sigma=0.1, output="linear")
+        >>> images = ops.ones((8, 64, 64, 3))
+        >>> ops.shape(likelihood.negative_log_likelihood(images, images))
+        (8,)
     """
 
     name = "gaussian"
 
-    def __init__(self, sigma=None, output="sigmoid"):
+    def __init__(self, sigma: float | None = None, output: str = "sigmoid"):
         if sigma is not None:
             positive("sigma", sigma)
         one_of("output of the Gaussian likelihood", output, OUTPUTS)
@@ -119,25 +138,25 @@ class GaussianLikelihood:
         self.output = output
 
     @property
-    def bounded(self):
-        """Whether pixels must lie in `[0, 1]`: behind a sigmoid no others can be returned."""
+    def bounded(self) -> bool:
+        """Whether pixels must lie in `[0, 1]`: a sigmoid can return no others."""
         return self.output == "sigmoid"
 
-    def negative_log_likelihood(self, images, decoded):
-        """Negative log-likelihood, see `gaussian_negative_log_likelihood`."""
+    def negative_log_likelihood(self, images: Tensor, decoded: Tensor) -> Tensor:
+        """Returns the negative log-likelihood, see `gaussian_negative_log_likelihood`."""
         return gaussian_negative_log_likelihood(images, self.mean(decoded), self.sigma)
 
-    def mean(self, decoded):
-        """Pixel means of a decoder output, float32."""
+    def mean(self, decoded: Tensor) -> Tensor:
+        """Returns the pixel means of a decoder output, float32."""
         decoded = ops.cast(decoded, "float32")
         return ops.sigmoid(decoded) if self.output == "sigmoid" else decoded
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         """Returns the constructor's arguments."""
         return {"sigma": self.sigma, "output": self.output}
 
     @classmethod
-    def from_config(cls, config):
+    def from_config(cls, config: dict[str, Any]) -> "GaussianLikelihood":
         """Rebuilds the likelihood."""
         return cls(**config)
 
@@ -147,7 +166,7 @@ _MEMBERS = ("negative_log_likelihood", "mean", "get_config", "name", "bounded")
 LIKELIHOODS = {"bernoulli": BernoulliLikelihood, "gaussian": GaussianLikelihood}
 
 
-def get_likelihood(identifier):
+def get_likelihood(identifier: Any) -> Any:
     """Turns a name or an object into a likelihood.
 
     Args:
@@ -158,7 +177,7 @@ def get_likelihood(identifier):
         The likelihood object.
 
     Raises:
-        UsageError: If the name is unknown, or it is no such object.
+        UsageError: If the name is unknown, or the object lacks one of these.
     """
     if isinstance(identifier, str):
         if identifier not in LIKELIHOODS:

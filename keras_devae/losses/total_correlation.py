@@ -1,11 +1,12 @@
 """The dependence between latents: the decomposed divergence, and the density-ratio estimate."""
 
 import math
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import keras
 from keras import ops
 
+from keras_devae.checks import Tensor
 from keras_devae.errors import unknown_name
 
 ESTIMATORS = ("weighted", "stratified")
@@ -19,22 +20,31 @@ class KLDecomposition(NamedTuple):
     """The three parts of the average divergence from the prior, float32 scalars in nats.
 
     Attributes:
-        mutual_information: Of data and code, `KL(q(z, x) || q(z) p(x))`.
+        mutual_information: Mutual information of data and code, `KL(q(z, x) || q(z) p(x))`.
         total_correlation: `KL(q(z) || prod_d q(z_d))`.
         dimension_wise_kl: `sum_d KL(q(z_d) || p(z_d))`.
+
+    Example:
+        >>> z = ops.ones((64, 10))
+        >>> parts = decompose_kl(z, z, ops.zeros((64, 10)), dataset_size=1000)
+        >>> ops.shape(parts.total_correlation)
+        ()
     """
 
-    mutual_information: Any
-    total_correlation: Any
-    dimension_wise_kl: Any
+    mutual_information: Tensor
+    total_correlation: Tensor
+    dimension_wise_kl: Tensor
 
 
-def stratified_log_weights(batch_size, dataset_size, reference_compat=False):
-    """Logarithms of the weights of minibatch-stratified sampling, Chen et al. (2018), appendix C.2.
+def stratified_log_weights(
+    batch_size: Tensor | int, dataset_size: Tensor | float, reference_compat: bool = False
+) -> Tensor:
+    """Returns the log-weights of minibatch-stratified sampling, Chen et al. (2018), appendix C.2.
 
     With `N` the size of the data set, `B` that of the batch and `M = B - 1`, a row's own posterior
     weighs `1/N`, exactly one other posterior `(N - M) / (N M)` and the rest `1/M`, so that each row
-    sums to 1. Which other one is free; here it is the next of the batch, the first for the last.
+    sums to 1. Which other one can be chosen freely; here it is the next one of the batch, for the
+    last one the first.
 
     Args:
         batch_size: Rows of the batch, an integer or a scalar integer tensor.
@@ -60,21 +70,28 @@ def stratified_log_weights(batch_size, dataset_size, reference_compat=False):
     return _place_weights(places, batch_size, dataset_size)
 
 
-def decompose_kl(z, mean, log_var, dataset_size, estimator="weighted", reference_compat=False):
-    """Splits the divergence from the prior as Chen et al. (2018), equation 2, from one minibatch.
+def decompose_kl(
+    z: Tensor,
+    mean: Tensor,
+    log_var: Tensor,
+    dataset_size: Tensor | float,
+    estimator: str = "weighted",
+    reference_compat: bool = False,
+) -> KLDecomposition:
+    """Decomposes the divergence from the prior, Chen et al. (2018), equation 2, on one minibatch.
 
     The parts add up to the batch's average of `log q(z|x) - log p(z)` with any estimator of `q(z)`
-    and `q(z_d)`, for these cancel.
+    and `q(z_d)`, as these cancel.
 
     - `"weighted"`, minibatch-weighted sampling (equation 3), the estimator of the published
       comparisons: `q(z)` is the sum of the batch's posterior densities over `B N`. It expects one
       of the `N` posteriors to matter; if all are alike, it is too small by a factor `N`, which
       makes the total correlation `(latent_dim - 1) log N` too large, the mutual information
       `log N` too large and the last part `latent_dim log N` too small. Such constants leave the
-      gradient alone. Codes that leave out `B N` log a total correlation that is smaller by
-      `(latent_dim - 1) log(B N)`, hence mostly negative.
+      gradient unchanged. Implementations that leave out `B N` report a total correlation that is
+      smaller by `(latent_dim - 1) log(B N)`, hence mostly negative.
     - `"stratified"`, minibatch-stratified sampling, see `stratified_log_weights`. It has no such
-      offset; single batches may well give negative values.
+      offset; single batches may give negative values.
 
     Finite, and with finite gradients, for log-variances within +-100 and codes below 1e15.
 
@@ -84,9 +101,9 @@ def decompose_kl(z, mean, log_var, dataset_size, estimator="weighted", reference
         log_var: Log-variances of the same shape.
         dataset_size: Images in the data set, a number or a scalar tensor.
         estimator: `"weighted"` (default) or `"stratified"`.
-        reference_compat: Whether `"stratified"` takes the weights of the authors' released code,
-            see `stratified_log_weights`; only to reproduce numbers made with it. Default `False`;
-            without effect on `"weighted"`.
+        reference_compat: Whether `"stratified"` uses the weights of the authors' released code,
+            see `stratified_log_weights`; only to reproduce its numbers. Default `False`; no effect
+            on `"weighted"`.
 
     Returns:
         A `KLDecomposition`.
@@ -113,8 +130,8 @@ def decompose_kl(z, mean, log_var, dataset_size, estimator="weighted", reference
     )
 
 
-def permute_dimensions(z, seed):
-    """Permutes every column by itself: samples of `q(z)` become samples of `prod_d q(z_d)`.
+def permute_dimensions(z: Tensor, seed: keras.random.SeedGenerator | int) -> Tensor:
+    """Permutes each column independently: samples of `q(z)` become samples of `prod_d q(z_d)`.
 
     Algorithm 1 of Kim & Mnih (2018). Give it samples, not means.
 
@@ -126,13 +143,13 @@ def permute_dimensions(z, seed):
         Float32 tensor of the same shape, each column with the values it had.
     """
     z = ops.cast(z, "float32")
-    # Sorting noise is the one way to permute columns apart that compiles on every backend.
+    # Sorting noise is the only way to permute columns separately that compiles on every backend.
     order = ops.argsort(keras.random.uniform(ops.shape(z), dtype="float32", seed=seed), axis=0)
     return ops.take_along_axis(z, order, axis=0)
 
 
-def density_ratio_total_correlation(logits):
-    """Total correlation as a discriminator sees it, Kim & Mnih (2018), equation 3.
+def density_ratio_total_correlation(logits: Tensor) -> Tensor:
+    """Estimates the total correlation from a discriminator, Kim & Mnih (2018), equation 3.
 
     The discriminator tells samples of `q(z)`, class 0, from permuted ones, class 1; where it is
     optimal, the difference of its logits is `log q(z) - log prod_d q(z_d)`. As an estimate from one
@@ -148,8 +165,8 @@ def density_ratio_total_correlation(logits):
     return ops.mean(logits[:, 0] - logits[:, 1])
 
 
-def discriminator_loss(logits, permuted_logits):
-    """What the discriminator minimises, Kim & Mnih (2018), algorithm 2: mean cross-entropy.
+def discriminator_loss(logits: Tensor, permuted_logits: Tensor) -> Tensor:
+    """Computes the discriminator's mean cross-entropy, Kim & Mnih (2018), algorithm 2.
 
     Args:
         logits: Logits for samples of `q(z)`, which are class 0, `(batch, 2)`.
@@ -166,8 +183,13 @@ def discriminator_loss(logits, permuted_logits):
     return 0.5 * (joint + permuted)
 
 
-def _log_weights(estimator, batch_size, dataset_size, reference_compat):
-    """Log-weights that broadcast to (samples, posteriors)."""
+def _log_weights(
+    estimator: str,
+    batch_size: Tensor | int,
+    dataset_size: Tensor | float,
+    reference_compat: bool,
+) -> Tensor:
+    """Returns log-weights that broadcast to (samples, posteriors)."""
     if estimator == "weighted":
         sizes = ops.log(ops.cast(batch_size, "float32")) + ops.log(
             ops.cast(dataset_size, "float32")
@@ -176,7 +198,9 @@ def _log_weights(estimator, batch_size, dataset_size, reference_compat):
     return stratified_log_weights(batch_size, dataset_size, reference_compat)
 
 
-def _place_weights(places, batch_size, dataset_size):
+def _place_weights(
+    places: Tensor, batch_size: Tensor | int, dataset_size: Tensor | float
+) -> Tensor:
     """Puts the own weight where `places` is 0, the stratified one where it is 1, else the rest."""
     batch = ops.cast(batch_size, "float32")
     dataset = ops.maximum(ops.cast(dataset_size, "float32"), batch)
@@ -188,8 +212,8 @@ def _place_weights(places, batch_size, dataset_size):
     return ops.where(ops.equal(places, 0), own, ops.where(ops.equal(places, 1), stratified, rest))
 
 
-def _log_density(x, mean, log_var):
-    """Log-density of a normal distribution, elementwise."""
+def _log_density(x: Tensor, mean: Tensor, log_var: Tensor) -> Tensor:
+    """Computes the log-density of a normal distribution, elementwise."""
     distance = (x - mean) * ops.exp(-0.5 * log_var)
     distance = ops.clip(distance, -DISTANCE_LIMIT, DISTANCE_LIMIT)
     return -0.5 * (ops.square(distance) + log_var + math.log(2 * math.pi))

@@ -113,4 +113,4 @@ class DEFT(VAE):
 
     def training_warnings(self, logs: dict[str, Any]) -> list[str]:
         """Adds a sentence about scales that have run into their bound."""
-        return super().training_warnings(logs) + self.scaling.complaints()
+        return super().training_warnings(logs) + self.scaling.warnings()

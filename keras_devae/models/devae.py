@@ -184,7 +184,7 @@ class DeVAE(VAE):
         if logs.get("reconstruction_loss_layer_0") == 0:
             # No step of the epoch drew layer 0: its metrics are empty, which is no collapse.
             logs = {**logs, "kl_loss_layer_0": np.inf}
-        return super().training_warnings(logs) + self.stack.complaints()
+        return super().training_warnings(logs) + self.stack.warnings()
 
     def decoder_inputs(self, z: Any, layer: int) -> Tensor:
         """Returns codes with the layer's vector appended."""

@@ -1,1 +1,1 @@
-"""This process: what it may use of the machine, how it starts and how it is interrupted."""
+"""This process: its processor and memory, signals, random numbers and imports."""

@@ -1,9 +1,13 @@
-"""Ctrl-C and SIGTERM that are not lost on the way."""
+"""Ctrl-C and SIGTERM, neither of which may be lost."""
+
+from __future__ import annotations
 
 import contextlib
 import os
 import signal
 import threading
+from types import FrameType
+from typing import Any
 
 #: Exit statuses after Ctrl-C and after SIGTERM, as shells give them.
 INTERRUPTED = 130
@@ -11,27 +15,29 @@ TERMINATED = 143
 
 
 class Termination(KeyboardInterrupt):
-    """The process was asked to end by SIGTERM, as schedulers do before they kill it."""
+    """SIGTERM asked the process to end, as schedulers do before they kill it."""
 
 
-def exit_status(ending):
-    """Returns the exit status that belongs to a `KeyboardInterrupt`: `INTERRUPTED`, `TERMINATED`.
-
-    Args:
-        ending: The exception.
-    """
+def exit_status(ending: BaseException) -> int:
+    """Returns the exit status for a `KeyboardInterrupt`: `INTERRUPTED` or `TERMINATED`."""
     return TERMINATED if isinstance(ending, Termination) else INTERRUPTED
 
 
-_ENDINGS = {signal.SIGINT: KeyboardInterrupt, signal.SIGTERM: Termination}
-_DEFAULTS = {signal.SIGINT: signal.default_int_handler, signal.SIGTERM: signal.SIG_DFL}
+_ENDINGS: dict[int, type[KeyboardInterrupt]] = {
+    signal.SIGINT: KeyboardInterrupt,
+    signal.SIGTERM: Termination,
+}
+_DEFAULTS: dict[signal.Signals, Any] = {
+    signal.SIGINT: signal.default_int_handler,
+    signal.SIGTERM: signal.SIG_DFL,
+}
 
 
-def heed_signals():
-    """Has Ctrl-C and SIGTERM end this process even where it was started so as to ignore them.
+def heed_signals() -> None:
+    """Lets Ctrl-C and SIGTERM end this process even if it was started to ignore them.
 
-    Shells without job control start what runs in the background so, under nohup or not, and
-    `kill -INT` would be lost on it. For programs of this package only: what a user's own program
+    Shells without job control start background processes that way, with or without nohup, and
+    `kill -INT` would have no effect. Only for programs of this package: what a user's own program
     ignores stays ignored.
     """
     for number, default in _DEFAULTS.items():
@@ -42,25 +48,25 @@ def heed_signals():
 class Interruption:
     """Remembers that Ctrl-C or SIGTERM came while the block ran.
 
-    The exception that is raised then can vanish: while NumPy waits for a JAX array, for one, it
+    The exception that is raised then can vanish: while NumPy waits for a JAX array, for example, it
     takes every exception for a failed conversion and tries another. `check`, called between steps,
-    raises it again. One may stand inside another.
+    raises it again. Interruptions can be nested.
 
     Attributes:
         requested: The signal that came first, or `None`.
         postponed: Whether that signal is only noted, so that `check` raises its exception where
             nothing is half done; default false. A second Ctrl-C is raised at once.
-        hurried: Whether that second one came: nothing more is to be done then.
+        hurried: Whether that second one came, after which nothing more should be done.
     """
 
-    def __init__(self):
-        self.requested = None
+    def __init__(self) -> None:
+        self.requested: int | None = None
         self.postponed = self.hurried = False
 
-    def __enter__(self):
-        # Where a signal is ignored (nohup) or somebody else's affair, it stays so; other threads
-        # than the main one may set no handler.
-        self._previous = {}
+    def __enter__(self) -> Interruption:
+        # A signal that is ignored (nohup) or handled by other code stays so; only the main thread
+        # may set handlers.
+        self._previous: dict[signal.Signals, Any] = {}
         if threading.current_thread() is threading.main_thread():
             for number, default in _DEFAULTS.items():
                 previous = signal.getsignal(number)
@@ -70,19 +76,19 @@ class Interruption:
                     signal.signal(number, self._note)
         return self
 
-    def __exit__(self, *error):
+    def __exit__(self, *error: object) -> None:
         for number, previous in self._previous.items():
             signal.signal(number, previous)
 
-    def check(self):
+    def check(self) -> None:
         """Raises `KeyboardInterrupt` if Ctrl-C came, `Termination` if SIGTERM did."""
         if self.requested is not None:
             raise _ENDINGS[self.requested]
 
-    def _note(self, number, frame):
+    def _note(self, number: int, frame: FrameType | None) -> None:
         is_first = self.requested is None
         self.requested = self.requested or number
-        # Schedulers may send SIGTERM again and again; only a person is in a hurry.
+        # Schedulers may send SIGTERM repeatedly; only a person is in a hurry.
         if self.postponed and (is_first or number == signal.SIGTERM):
             if number == signal.SIGINT:
                 _say("Ending with a checkpoint. Ctrl-C once more ends at once.")
@@ -91,7 +97,7 @@ class Interruption:
         raise _ENDINGS[number]
 
 
-def _say(sentence):
-    """Writes to the standard error, which the interrupted code may be about to write to as well."""
+def _say(sentence: str) -> None:
+    """Writes to the standard error past its buffer, which the interrupted code may be using."""
     with contextlib.suppress(OSError):
         os.write(2, f"\n{sentence}\n".encode())

@@ -1,13 +1,14 @@
-"""What this process may use of the machine, and what is installed; it imports nothing heavy."""
+"""What this process may use of the machine, and what is installed; imports nothing heavy."""
 
 import functools
 import importlib.metadata
 import os
 import platform
+from collections.abc import Iterable
 from pathlib import Path
 
-#: Flag of a processor in `/proc/cpuinfo` -> name of the instruction set, of those that decide how
-#: fast the networks are computed.
+#: Flag of a processor in `/proc/cpuinfo` -> name of the instruction set, for those that decide how
+#: fast networks are computed.
 _INSTRUCTION_SETS = {
     "avx2": "AVX2",
     "avx_vnni": "AVX_VNNI",
@@ -35,7 +36,7 @@ def usable_cores() -> int:
 def processor_name() -> str:
     """Returns the processor's name, on Linux with its family and model.
 
-    Clouds give different processors one name; the numbers tell them apart.
+    Clouds give different processors the same name; these numbers distinguish them.
     """
     facts = _processor_facts()
     name = facts.get("model name") or platform.processor() or platform.machine()
@@ -49,7 +50,7 @@ def instruction_sets() -> tuple[str, ...]:
     """Returns the instruction sets of the processor that decide how fast networks are.
 
     Returns:
-        Names such as `"AVX2"` and `"AVX512_BF16"`; none where the system is not Linux.
+        Names such as `"AVX2"` and `"AVX512_BF16"`; none on other systems than Linux.
     """
     facts = _processor_facts()
     flags = set((facts.get("flags") or facts.get("Features") or "").split())
@@ -57,20 +58,20 @@ def instruction_sets() -> tuple[str, ...]:
 
 
 def onednn_limit() -> str | None:
-    """Returns the most of the processor that oneDNN may use, by `ONEDNN_MAX_CPU_ISA`; or `None`."""
+    """Returns the instruction set that `ONEDNN_MAX_CPU_ISA` limits oneDNN to, or `None`."""
     limit = os.environ.get("ONEDNN_MAX_CPU_ISA", "").upper()
     return None if limit in ("", "DEFAULT", "ALL") else limit
 
 
 def computes_bfloat16() -> bool:
-    """Tells whether oneDNN computes bfloat16 by instructions of the processor: AVX512_BF16, AMX."""
+    """Tells whether oneDNN computes bfloat16 with the processor's AVX512_BF16 or AMX_BF16."""
     has_it = {"AVX512_BF16", "AMX_BF16"} & set(instruction_sets())
     return bool(has_it) and onednn_limit() not in _WITHOUT_BFLOAT16
 
 
 @functools.cache
-def _processor_facts():
-    """Returns what `/proc/cpuinfo` says of the first processor, by name; nothing elsewhere."""
+def _processor_facts() -> dict[str, str]:
+    """Returns the entries of `/proc/cpuinfo` for the first processor; none on other systems."""
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").split("\n\n")[0].splitlines()
     except OSError:
@@ -84,19 +85,19 @@ def total_memory() -> int | None:
 
 
 def available_memory() -> int | None:
-    """Returns how many MB could still be used without swapping; `None` if not on Linux."""
+    """Returns how many MB can still be used without swapping; `None` if not on Linux."""
     return _megabytes("/proc/meminfo", "MemAvailable")
 
 
 def peak_memory() -> int | None:
-    """Returns the most memory that this process has held so far, in MB; `None` if not on Linux.
+    """Returns the peak of this process's memory so far, in MB; `None` if not on Linux.
 
-    `ru_maxrss` would begin with the peak of the process that started this one.
+    `ru_maxrss` would start from the peak of the process that started this one.
     """
     return _megabytes("/proc/self/status", "VmHWM")
 
 
-def _megabytes(file, field):
+def _megabytes(file: str, field: str) -> int | None:
     try:
         lines = Path(file).read_text(encoding="utf-8").splitlines()
     except OSError:
@@ -106,7 +107,7 @@ def _megabytes(file, field):
 
 
 def minor_page_faults() -> int | None:
-    """Returns how often this process has had a page of memory made for it, `None` on Windows."""
+    """Returns how many pages of memory the kernel has made for this process; `None` on Windows."""
     try:
         import resource
     except ImportError:
@@ -115,21 +116,13 @@ def minor_page_faults() -> int | None:
 
 
 def installed_version(name: str) -> str | None:
-    """Returns the version of an installed distribution, or `None`.
-
-    Args:
-        name: Name of the distribution, e.g. `"scikit-learn"`.
-    """
+    """Returns the version of an installed distribution, e.g. `"scikit-learn"`, or `None`."""
     try:
         return importlib.metadata.version(name)
     except importlib.metadata.PackageNotFoundError:
         return None
 
 
-def installed_versions(names) -> dict[str, str]:
-    """Returns the versions of those distributions that are installed, by name.
-
-    Args:
-        names: Names of distributions.
-    """
+def installed_versions(names: Iterable[str]) -> dict[str, str]:
+    """Returns the versions of those distributions that are installed, by name."""
     return {name: version for name in names if (version := installed_version(name))}

@@ -1,4 +1,4 @@
-"""Random numbers on the host, which follow from Keras's global seed where none is given."""
+"""Random numbers on the host, which depend on Keras's global seed where no seed is given."""
 
 import random
 
@@ -11,14 +11,11 @@ SEED_LIMIT = 2**32
 
 
 def checked_seed(seed: int | None, name: str = "seed") -> int | None:
-    """Checks a seed.
+    """Checks a seed and returns it as a plain integer, or `None`.
 
     Args:
         seed: What was received.
-        name: The argument's name, for the message; default `"seed"`.
-
-    Returns:
-        The seed, a plain integer, or `None`.
+        name: Name of the argument, for the message; default `"seed"`.
 
     Raises:
         UsageError: If it is neither `None` nor a whole number from 0 to 4,294,967,295.
@@ -42,7 +39,7 @@ def random_generator(seed: int | None = None) -> np.random.Generator:
             as Keras does for its own layers: `keras.utils.set_random_seed` then determines it.
 
     Raises:
-        UsageError: If the seed is not one.
+        UsageError: See `checked_seed`.
     """
     seed = checked_seed(seed)
     return np.random.default_rng(random.getrandbits(32) if seed is None else seed)

@@ -13,8 +13,7 @@ from keras_devae.files import read_json, write_json
 from keras_devae.metrics.estimators.spread import spread_of
 from keras_devae.metrics.rows import draw_sample
 from keras_devae.reproduction.outcomes import Outcome, shown
-from keras_devae.runs.run_encoding import run_encoding
-from keras_devae.runs.trained_model import load_trained
+from keras_devae.runs.trained_model import load_trained, run_encoding
 
 #: Values that a latent dimension goes through.
 VALUES = np.linspace(-2.0, 2.0, 9)

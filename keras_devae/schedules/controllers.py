@@ -1,17 +1,25 @@
 """Controllers that move the weight of the KL term so that the KL divergence meets a set point."""
 
+from typing import Any
+
 import keras
 from keras import ops
 
-from keras_devae.checks import at_least, finite_at_least, flag
+from keras_devae.checks import Tensor, at_least, finite_at_least, flag
 from keras_devae.errors import UsageError
 
 
 class _PIController(keras.layers.Layer):
-    """What the controllers share: gains, limits and float32 scalars that survive a checkpoint."""
+    """What the controllers share: gains, limits and float32 scalars that checkpoints keep."""
 
     def __init__(
-        self, proportional_gain, integral_gain, beta_min, beta_max, reference_compat, **kwargs
+        self,
+        proportional_gain: float,
+        integral_gain: float,
+        beta_min: float,
+        beta_max: float | None,
+        reference_compat: bool,
+        **kwargs: Any,
     ):
         super().__init__(**{"dtype": "float32", **kwargs})
         self.proportional_gain = float(finite_at_least("proportional_gain", proportional_gain))
@@ -24,7 +32,7 @@ class _PIController(keras.layers.Layer):
             )
         self.reference_compat = flag("reference_compat", reference_compat)
 
-    def _first_beta(self, beta_init):
+    def _first_beta(self, beta_init: float) -> float:
         """Returns the beta before the first step, if it lies between the limits."""
         beta_init = float(finite_at_least("beta_init", beta_init, self.beta_min))
         if self.beta_max is not None and beta_init > self.beta_max:
@@ -34,7 +42,7 @@ class _PIController(keras.layers.Layer):
             )
         return beta_init
 
-    def _add_state(self, name, value, shape=()):
+    def _add_state(self, name: str, value: float, shape: tuple = ()) -> keras.Variable:
         """Adds a float32 variable, float32 under mixed precision too."""
         return self.add_weight(
             shape=shape,
@@ -45,11 +53,11 @@ class _PIController(keras.layers.Layer):
             name=name,
         )
 
-    def _clamp(self, value):
+    def _clamp(self, value: Tensor) -> Tensor:
         value = ops.maximum(value, self.beta_min)
         return value if self.beta_max is None else ops.minimum(value, self.beta_max)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         """Returns the constructor's arguments."""
         config = {
             "proportional_gain": self.proportional_gain,
@@ -63,7 +71,7 @@ class _PIController(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable(package="keras_devae")
 class PositionPIController(_PIController):
-    """The controller of ControlVAE (Shao et al. 2020): beta itself is the sum of two terms.
+    """Controls beta as ControlVAE does (Shao et al. 2020): beta is the sum of two terms.
 
     With the error `e = target - KL`:
 
@@ -75,20 +83,20 @@ class PositionPIController(_PIController):
     integral gain has the opposite sign.
 
     Departure from the authors' code: theirs holds the integral in every step after one whose
-    `beta_min + P + I` lay below `beta_min`, whichever way the error points. If it is held below
+    `beta_min + P + I` was below `beta_min`, whichever sign the error has. Once it is held below
     `-proportional_gain`, for which one step with a large error is enough, beta stays at its minimum
-    for ever, whatever KL does. Here the integral is held only if the last output was at a limit or
-    beyond it and the error would push it further there.
+    forever, whatever KL does. Here the integral is held only if the last output was at a limit or
+    beyond it and the error would push it further.
 
     Args:
         proportional_gain: At least 0; default 0.01.
         integral_gain: At least 0; default 0.001.
         beta_min: The base of the sum and the smallest beta, at least 0; default 1.
         beta_max: The largest beta, above `beta_min`; `None` (default) for no limit.
-        reference_compat: With true the authors' rule holds, lock-up included, and nothing stops the
-            integral at `beta_max`; default false.
+        reference_compat: Whether to follow the authors' rule, lock-up included, where nothing stops
+            the integral at `beta_max`; default false.
         beta_init: Beta before the first step, between the limits; the integral starts at its
-            distance to `beta_min`. `None` (default) for `beta_min`.
+            distance from `beta_min`. `None` (default) for `beta_min`.
         **kwargs: Arguments of `keras.layers.Layer`.
 
     Attributes:
@@ -98,30 +106,36 @@ class PositionPIController(_PIController):
 
     Raises:
         UsageError: If an argument is out of range.
+
+    Example:
+        >>> controller = PositionPIController()
+        >>> betas = [float(controller.update(kl=20.0, target=18.0)) for _ in range(3)]
+        >>> betas == sorted(betas)  # KL is above its target: beta rises
+        True
     """
 
     def __init__(
         self,
-        proportional_gain=0.01,
-        integral_gain=0.001,
-        beta_min=1.0,
-        beta_max=None,
-        reference_compat=False,
-        beta_init=None,
-        **kwargs,
+        proportional_gain: float = 0.01,
+        integral_gain: float = 0.001,
+        beta_min: float = 1.0,
+        beta_max: float | None = None,
+        reference_compat: bool = False,
+        beta_init: float | None = None,
+        **kwargs: Any,
     ):
         super().__init__(
             proportional_gain, integral_gain, beta_min, beta_max, reference_compat, **kwargs
         )
-        self.beta_init = None if beta_init is None else self._first_beta(beta_init)
-        first = self.beta_min if beta_init is None else self.beta_init
+        first = self.beta_min if beta_init is None else self._first_beta(beta_init)
+        self.beta_init = None if beta_init is None else first
         self.beta = self._add_state("beta", first)
         self.integral = self._add_state("integral", first - self.beta_min)
         self.stored = self._add_state("stored", first)
         self.built = True
 
-    def update(self, kl, target):
-        """Makes one step of the controller.
+    def update(self, kl: Tensor | float, target: Tensor | float) -> Tensor:
+        """Takes one step of the controller.
 
         Args:
             kl: The step's KL divergence in nats, scalar tensor of any float dtype.
@@ -151,14 +165,14 @@ class PositionPIController(_PIController):
         self.beta.assign(beta)
         return beta
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         """Returns the constructor's arguments."""
         return {**super().get_config(), "beta_init": self.beta_init}
 
 
 @keras.saving.register_keras_serializable(package="keras_devae")
 class IncrementalPIController(_PIController):
-    """The controller of DynamicVAE (Shao et al. 2022): beta moves by the sum of two terms.
+    """Controls beta as DynamicVAE does (Shao et al. 2022): beta moves by the sum of two terms.
 
     With the error `e = target - mean of the last KLs` and `e = 0` before the first step:
 
@@ -166,14 +180,14 @@ class IncrementalPIController(_PIController):
         I = -integral_gain e
         beta = clip(beta_previous + P + I, beta_min, beta_max)
 
-    so that beta rises while KL lies above the target. The mean is that of the authors' code, over a
+    so that beta rises while KL lies above the target. As in the authors' code, the mean is over a
     buffer that starts with zeros. The gains are positive here; the authors' integral gain has the
     opposite sign.
 
-    Departure from the authors' code: theirs carries `beta_previous + P + I` on as it was before
-    clamping and leaves I out while this lies below `beta_min`. Once there, P alone, which over time
-    sums to `proportional_gain` at most, has to lift it, and beta can stay at its minimum for ever,
-    whatever KL does. Here the clamped beta is carried on.
+    Departure from the authors' code: theirs keeps `beta_previous + P + I` as it was before clamping
+    and leaves I out while this is below `beta_min`. Then P alone, which sums to at most
+    `proportional_gain` over time, has to lift it, and beta can stay at its minimum forever,
+    whatever KL does. Here the clamped beta is kept.
 
     The state is float32: at a beta of 150, increments below 7.6e-6 are lost.
 
@@ -183,9 +197,9 @@ class IncrementalPIController(_PIController):
         beta_init: Beta before the first step, between the limits; default 150.
         beta_min: The smallest beta, at least 0; default 0.1.
         beta_max: The largest beta, above `beta_min`; `None` (default) for no limit.
-        window: Number of steps that the mean of the KL divergence is taken over, at least 1, which
-            means no smoothing; default 5.
-        reference_compat: With true the authors' rule holds, lock-up included; default false.
+        window: Number of steps over which the KL divergence is averaged, at least 1, which means no
+            smoothing; default 5.
+        reference_compat: Whether to follow the authors' rule, lock-up included; default false.
         **kwargs: Arguments of `keras.layers.Layer`.
 
     Attributes:
@@ -197,18 +211,25 @@ class IncrementalPIController(_PIController):
 
     Raises:
         UsageError: If an argument is out of range.
+
+    Example:
+        >>> controller = IncrementalPIController()
+        >>> for _ in range(10):
+        ...     beta = controller.update(kl=5.0, target=18.0)
+        >>> float(beta) < 150  # KL is below its target: beta falls
+        True
     """
 
     def __init__(
         self,
-        proportional_gain=0.01,
-        integral_gain=0.001,
-        beta_init=150.0,
-        beta_min=0.1,
-        beta_max=None,
-        window=5,
-        reference_compat=False,
-        **kwargs,
+        proportional_gain: float = 0.01,
+        integral_gain: float = 0.001,
+        beta_init: float = 150.0,
+        beta_min: float = 0.1,
+        beta_max: float | None = None,
+        window: int = 5,
+        reference_compat: bool = False,
+        **kwargs: Any,
     ):
         super().__init__(
             proportional_gain, integral_gain, beta_min, beta_max, reference_compat, **kwargs
@@ -221,8 +242,8 @@ class IncrementalPIController(_PIController):
         self.recent_kl = self._add_state("recent_kl", 0.0, (self.window,))
         self.built = True
 
-    def update(self, kl, target):
-        """Makes one step of the controller, see `PositionPIController.update`."""
+    def update(self, kl: Tensor | float, target: Tensor | float) -> Tensor:
+        """Takes one step of the controller, see `PositionPIController.update`."""
         kl = ops.reshape(_scalar("kl", kl), (1,))
         recent_kl = ops.concatenate([ops.convert_to_tensor(self.recent_kl)[1:], kl])
         error = _scalar("target", target) - ops.mean(recent_kl)
@@ -240,13 +261,13 @@ class IncrementalPIController(_PIController):
         self.beta.assign(beta)
         return beta
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         """Returns the constructor's arguments."""
         return {**super().get_config(), "beta_init": self.beta_init, "window": self.window}
 
 
-def _scalar(name, value):
-    """Returns a float32 scalar tensor that passes no gradient on."""
+def _scalar(name: str, value: Tensor | float) -> Tensor:
+    """Returns a float32 scalar tensor without a gradient."""
     value = ops.stop_gradient(ops.cast(value, "float32"))
     if tuple(value.shape) != ():
         raise UsageError(f"`{name}` must be a scalar. Received: shape {tuple(value.shape)}.")

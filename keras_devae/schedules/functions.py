@@ -1,12 +1,15 @@
-"""Schedules: numbers that follow from the training step alone."""
+"""Schedules: numbers that depend on the training step alone."""
+
+from __future__ import annotations
 
 import numbers
+from typing import Any, cast
 
 import keras
 import numpy as np
 from keras import ops
 
-from keras_devae.checks import at_least, finite_at_least, positive
+from keras_devae.checks import Tensor, at_least, finite_at_least, positive
 from keras_devae.errors import UsageError
 
 
@@ -14,19 +17,29 @@ from keras_devae.errors import UsageError
 class Schedule:
     """Base of the schedules: a pure function of the training step, without state.
 
-    Since it has no state it needs no place in a checkpoint: whoever knows the step knows the value.
-    Pass a variable such as `StepCounter.step`, not a Python number, where the call is compiled; a
-    Python number would be frozen at its value of the first step.
+    Having no state, it needs no place in a checkpoint: the step determines the value. Where the
+    call is compiled, pass a variable such as `StepCounter.step`, not a Python number, which would
+    be frozen at its value in the first step.
 
-    Two schedules are equal if class and arguments are.
+    Two schedules are equal if their classes and arguments are.
+
+    Example:
+        >>> class Halving(Schedule):
+        ...     def value_at(self, step: Tensor) -> Tensor:
+        ...         return 0.5 ** ops.cast(step, "float32")
+        >>> float(Halving()(2))
+        0.25
     """
 
-    def __call__(self, step):
+    #: Names of the constructor's arguments, which are attributes.
+    _arguments: tuple[str, ...] = ()
+
+    def __call__(self, step: Tensor | int) -> Tensor:
         """Evaluates the schedule.
 
         Args:
-            step: Number of training steps done before this one: a whole number, or a scalar tensor
-                or variable of an integer dtype. Numbers below 0 count as 0.
+            step: Number of training steps completed before this one: a whole number, or a scalar
+                tensor or variable of an integer dtype. Numbers below 0 count as 0.
 
         Returns:
             Float32 scalar tensor; int32 from a `StageSchedule`.
@@ -50,52 +63,56 @@ class Schedule:
             )
         return self.value_at(ops.maximum(ops.cast(step, "int32"), 0))
 
-    def value_at(self, step):
-        """Computes the value at an int32 scalar tensor of at least 0; the subclasses' part."""
+    def value_at(self, step: Tensor) -> Tensor:
+        """Computes the value at an int32 scalar tensor of at least 0; subclasses override it."""
         raise NotImplementedError
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         """Returns the constructor's arguments."""
-        return {}
+        return {name: getattr(self, name) for name in self._arguments}
 
     @classmethod
-    def from_config(cls, config):
+    def from_config(cls, config: dict[str, Any]) -> Schedule:
         """Rebuilds the schedule from `get_config`."""
         return cls(**config)
 
-    def __eq__(self, other):
-        return type(self) is type(other) and self.get_config() == other.get_config()
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Schedule) or type(self) is not type(other):
+            return False
+        return self.get_config() == other.get_config()
 
-    def __hash__(self):
+    def __hash__(self) -> int:
         return hash((type(self), *self.get_config().items()))
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         arguments = ", ".join(f"{name}={value!r}" for name, value in self.get_config().items())
         return f"{type(self).__name__}({arguments})"
 
 
 @keras.saving.register_keras_serializable(package="keras_devae")
 class ConstantSchedule(Schedule):
-    """The same value at every step.
+    """Has the same value at every step.
 
     Args:
         value: A finite number of at least 0.
 
     Raises:
         UsageError: If the argument is out of range.
+
+    Example:
+        >>> float(ConstantSchedule(4)(1000))
+        4.0
     """
 
-    def __init__(self, value):
+    _arguments = ("value",)
+
+    def __init__(self, value: float):
         self.value = float(finite_at_least("value", value))
 
-    def value_at(self, step):
+    def value_at(self, step: Tensor) -> Tensor:
         """Returns the value, whatever the step."""
         del step
         return ops.convert_to_tensor(self.value, dtype="float32")
-
-    def get_config(self):
-        """Returns the constructor's arguments."""
-        return {"value": self.value}
 
 
 @keras.saving.register_keras_serializable(package="keras_devae")
@@ -119,9 +136,18 @@ class LinearSchedule(Schedule):
 
     Raises:
         UsageError: If an argument is out of range.
+
+    Example:
+        >>> schedule = LinearSchedule(start=0, end=25, steps=100_000)
+        >>> float(schedule(50_000)), float(schedule(200_000))
+        (12.5, 25.0)
     """
 
-    def __init__(self, start, end, steps, stairs=None, rest=1.0):
+    _arguments = ("start", "end", "steps", "stairs", "rest")
+
+    def __init__(
+        self, start: float, end: float, steps: int, stairs: int | None = None, rest: float = 1.0
+    ):
         self.start = float(finite_at_least("start", start))
         self.end = float(finite_at_least("end", end))
         self.steps = int(at_least("steps", steps, 1))
@@ -137,14 +163,14 @@ class LinearSchedule(Schedule):
                 f"rest={rest}, stairs={stairs}."
             )
 
-    def value_at(self, step):
+    def value_at(self, step: Tensor) -> Tensor:
         """Computes the value."""
         if self.stairs is None:
             done, of = ops.minimum(step, self.steps), self.steps
             fraction = ops.cast(done, "float32") / float(of)
         else:
             # Stair k begins at step ceil(k steps / stairs). Python computes these steps exactly;
-            # `step * stairs` would overflow int32, and a quotient in float32 can miss a stair.
+            # `step * stairs` could overflow int32, and a quotient in float32 could miss a stair.
             first_steps = [-(-k * self.steps // self.stairs) for k in range(self.stairs + 1)]
             reached = step >= ops.convert_to_tensor(np.asarray(first_steps[1:], "int32"))
             done, of = ops.sum(ops.cast(reached, "int32")), self.stairs
@@ -153,8 +179,8 @@ class LinearSchedule(Schedule):
         # XLA's quotient of a number by itself need not be 1.
         return ops.where(done < of, value, self.end)
 
-    def _climbed(self, step, done, first_steps):
-        """Returns which part of the way from its stair to the next one a step has behind it."""
+    def _climbed(self, step: Tensor, done: Tensor, first_steps: list[int]) -> Tensor | float:
+        """Returns the part of the way from its stair to the next one that a step has completed."""
         if self.rest == 1:
             return 0.0
         widths = ops.convert_to_tensor(np.append(np.diff(first_steps), 1).astype("float32"))
@@ -162,53 +188,52 @@ class LinearSchedule(Schedule):
         passed = ops.cast(step - begun, "float32") / ops.take(widths, done)
         return ops.clip((passed - self.rest) / (1 - self.rest), 0.0, 1.0)
 
-    def get_config(self):
-        """Returns the constructor's arguments."""
-        names = ("start", "end", "steps", "stairs", "rest")
-        return {name: getattr(self, name) for name in names}
-
 
 @keras.saving.register_keras_serializable(package="keras_devae")
 class ExponentialSchedule(Schedule):
     """Grows exponentially to `end`, which it reaches `steps` steps after the warm-up, and stays.
 
     `clip(end exp(temperature ((step - warmup_steps) / steps - 1)), start, end)`: the KL weight of
-    the annealing test of DEFT (Wu et al. 2022), which shows at which weight each factor's
-    information freezes.
+    the annealing test of DEFT (Wu et al. 2022), which shows at which weight the information about
+    each factor freezes.
 
     Args:
         end: The largest value, at least `start`.
         steps: Number of steps of the growth, at least 1.
         start: The smallest value, at least 0; default 1.
         temperature: Logarithm of the growth over `steps` steps, above 0; default 6.
-        warmup_steps: Number of steps by which the growth is put off, at least 0; default 0.
+        warmup_steps: Number of steps by which the growth is delayed, at least 0; default 0.
 
     Raises:
         UsageError: If an argument is out of range.
+
+    Example:
+        >>> schedule = ExponentialSchedule(end=100, steps=10_000)
+        >>> float(schedule(0)), float(schedule(10_000))
+        (1.0, 100.0)
     """
 
-    def __init__(self, end, steps, start=1.0, temperature=6.0, warmup_steps=0):
+    _arguments = ("end", "steps", "start", "temperature", "warmup_steps")
+
+    def __init__(
+        self,
+        end: float,
+        steps: int,
+        start: float = 1.0,
+        temperature: float = 6.0,
+        warmup_steps: int = 0,
+    ):
         self.start = float(finite_at_least("start", start))
         self.end = float(finite_at_least("end", end, self.start))
         self.steps = int(at_least("steps", steps, 1))
         self.temperature = float(positive("temperature", temperature))
         self.warmup_steps = int(at_least("warmup_steps", warmup_steps, 0))
 
-    def value_at(self, step):
+    def value_at(self, step: Tensor) -> Tensor:
         """Computes the value."""
         done = ops.minimum(step - self.warmup_steps, self.steps)
         exponent = self.temperature * (ops.cast(done, "float32") / float(self.steps) - 1.0)
         return ops.clip(self.end * ops.exp(exponent), self.start, self.end)
-
-    def get_config(self):
-        """Returns the constructor's arguments."""
-        return {
-            "end": self.end,
-            "steps": self.steps,
-            "start": self.start,
-            "temperature": self.temperature,
-            "warmup_steps": self.warmup_steps,
-        }
 
 
 @keras.saving.register_keras_serializable(package="keras_devae")
@@ -224,30 +249,33 @@ class GeometricSchedule(Schedule):
 
     Raises:
         UsageError: If an argument is out of range.
+
+    Example:
+        >>> schedule = GeometricSchedule(start=1, end=100, steps=10)
+        >>> round(float(schedule(5)), 3), float(schedule(10))
+        (10.0, 100.0)
     """
 
-    def __init__(self, start, end, steps):
+    _arguments = ("start", "end", "steps")
+
+    def __init__(self, start: float, end: float, steps: int):
         self.start = float(positive("start", start))
         self.end = float(positive("end", end))
         self.steps = int(at_least("steps", steps, 1))
 
-    def value_at(self, step):
+    def value_at(self, step: Tensor) -> Tensor:
         """Computes the value."""
         fraction = ops.cast(ops.minimum(step, self.steps), "float32") / float(self.steps)
         value = self.start * ops.exp(fraction * (np.log(self.end) - np.log(self.start)))
         return ops.where(step < self.steps, value, self.end)
 
-    def get_config(self):
-        """Returns the constructor's arguments."""
-        return {"start": self.start, "end": self.end, "steps": self.steps}
-
 
 @keras.saving.register_keras_serializable(package="keras_devae")
 class StageSchedule(Schedule):
-    """Numbers the stages of a training in stages: 0, 1, ... and the last one for ever.
+    """Numbers the stages of training: 0, 1, ... up to the last one, which never ends.
 
-    The one schedule whose values are int32. CascadeVAE (Jeong & Song 2019) releases one latent
-    dimension a stage.
+    The only schedule whose values are int32. CascadeVAE (Jeong & Song 2019) releases one latent
+    dimension per stage.
 
     Args:
         stage_steps: Number of steps of every stage but the last, at least 1.
@@ -255,23 +283,26 @@ class StageSchedule(Schedule):
 
     Raises:
         UsageError: If an argument is out of range.
+
+    Example:
+        >>> schedule = StageSchedule(stage_steps=100, num_stages=3)
+        >>> [int(schedule(step)) for step in (99, 100, 1000)]
+        [0, 1, 2]
     """
 
-    def __init__(self, stage_steps, num_stages):
+    _arguments = ("stage_steps", "num_stages")
+
+    def __init__(self, stage_steps: int, num_stages: int):
         self.stage_steps = int(at_least("stage_steps", stage_steps, 1))
         self.num_stages = int(at_least("num_stages", num_stages, 1))
 
-    def value_at(self, step):
-        """Computes the stage's number."""
+    def value_at(self, step: Tensor) -> Tensor:
+        """Computes the number of the stage."""
         return ops.minimum(ops.floor_divide(step, self.stage_steps), self.num_stages - 1)
 
-    def get_config(self):
-        """Returns the constructor's arguments."""
-        return {"stage_steps": self.stage_steps, "num_stages": self.num_stages}
 
-
-def get_schedule(value, name="schedule"):
-    """Turns what a model accepts for a schedule into one.
+def get_schedule(value: Any, name: str = "schedule") -> Schedule:
+    """Turns what a model accepts as a schedule into one.
 
     Args:
         value: A number, which becomes a `ConstantSchedule`; a `Schedule`, which is returned; or the
@@ -288,7 +319,7 @@ def get_schedule(value, name="schedule"):
     if isinstance(value, Schedule):
         return value
     if isinstance(value, numbers.Real) and not isinstance(value, bool):
-        return ConstantSchedule(finite_at_least(name, value))
+        return ConstantSchedule(finite_at_least(name, cast(float, value)))
     if isinstance(value, dict):
         try:
             schedule = keras.saving.deserialize_keras_object(value)

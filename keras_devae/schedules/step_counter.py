@@ -1,5 +1,7 @@
 """The number of training steps done, as a variable of the model."""
 
+from typing import Any
+
 import keras
 
 from keras_devae.checks import at_least
@@ -10,38 +12,37 @@ class StepCounter(keras.layers.Layer):
     """Counts training steps in a variable that a compiled step can read.
 
     The model advances it once in every training step and so keeps it equal to
-    `optimizer.iterations`, or with gradient accumulation to the number of batches. That one cannot
-    take its place: the compiled training step on JAX computes the loss with the model's variables
-    at hand, but not the optimizer's. The counter is saved with the model's weights, and schedules
-    go on where an interrupted training stopped.
+    `optimizer.iterations`, or with gradient accumulation to the number of batches. The optimizer's
+    count cannot replace it: on JAX, the compiled training step has the model's variables at hand
+    when it computes the loss, but not the optimizer's. The counter is saved with the model's
+    weights, so that schedules continue where an interrupted training stopped.
 
     Attributes:
         step: The number of steps done, a non-trainable scalar variable. Of the dtype that Keras
             gives `optimizer.iterations`: int64 on TensorFlow, which keeps int32 variables off the
-            GPU and so out of the reach of a step compiled by XLA; int32 on JAX, which has no int64.
+            GPU and so out of reach of a step compiled by XLA; int32 on JAX, which has no int64.
 
     Args:
         **kwargs: Arguments of `keras.layers.Layer`.
+
+    Example:
+        >>> counter = StepCounter()
+        >>> counter.advance()
+        >>> int(counter.step)
+        1
     """
 
-    def __init__(self, **kwargs):
+    def __init__(self, **kwargs: Any):
         super().__init__(**kwargs)
         self.step = self.add_weight(
             shape=(), initializer="zeros", dtype="int", trainable=False, name="step"
         )
         self.built = True
 
-    def advance(self):
-        """Counts one step more."""
+    def advance(self) -> None:
+        """Counts one more step."""
         self.step.assign_add(1)
 
-    def set(self, value):
-        """Sets the number of steps done.
-
-        Args:
-            value: A whole number of at least 0.
-
-        Raises:
-            UsageError: If it is not.
-        """
+    def set(self, value: int) -> None:
+        """Sets the number of steps done; a `UsageError` unless it is a whole number from 0 on."""
         self.step.assign(int(at_least("value", value, 0)))

@@ -124,7 +124,7 @@ def test_stacks_round_trip(stack_class):
     assert config["registered_name"] == f"keras_devae>{stack_class.__name__}"
     again = keras.saving.deserialize_keras_object(config)
     assert (again.num_layers, again.name) == (4, "stack")
-    assert again.complaints() == []
+    assert again.warnings() == []
     with pytest.raises(UsageError, match="`num_layers` must be a whole number of at least 1"):
         stack_class(0)
 
