@@ -206,7 +206,7 @@ def _top_k(result):
     with run_encoding(model, result.directory, dataset) as encoding:
         codes = encoding.codes(rows, 0)
     scores = metrics.med(codes, dataset.factors(rows), top_k=TOP_K, informativeness=False)
-    return {name: value for name, value in scores.items() if name.startswith("med.")}
+    return scores.numbers
 
 
 def _kept(result, name, measure):

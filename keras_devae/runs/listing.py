@@ -79,6 +79,8 @@ def _equal(value, text):
 
 
 def _row(run, config):
+    from keras_devae.metrics import METRICS
+
     scores = run.read_metrics()
     first = next((row for row in scores["layers"] if row["layer"] == 0), {}) if scores else {}
     done = (
@@ -90,9 +92,9 @@ def _row(run, config):
         "dataset": config.data.dataset,
         "seed": config.training.seed,
         "steps": f"{done}/{config.training.steps}",
-        "mig": _rounded(first.get("mig.score")),
-        "kl": _rounded(first.get("kl.total")),
-        "active": first.get("active_variables.count"),
+        "mig": _rounded(first.get(METRICS["mig"].key())),
+        "kl": _rounded(first.get(METRICS["kl"].key())),
+        "active": first.get(METRICS["active_variables"].key()),
     }
 
 
