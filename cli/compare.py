@@ -32,8 +32,8 @@ _TEXTS = ("group", "run", "rank correlation")
 def compare(context, runs, layer, metrics, by, select, images, as_json, output):
     """Compare finished runs: mean and spread over seeds, and rank correlations between metrics.
 
-    RUN is the folder of a run, or of a study or any other folder of runs, which stands for all of
-    them. Runs that differ only in the seed form a group.
+    RUN is the folder of a run, or a study or another folder of runs, all of which are compared.
+    Runs that differ only in the seed form a group.
 
     With --select udr, every model encodes the same images, and models that agree most with those
     trained alike come first (unsupervised disentanglement ranking; Duan et al. 2020).
