@@ -71,7 +71,7 @@ def group_runs(runs: Iterable[ComparedRun], by: Sequence[str] | None) -> tuple[G
     groups: dict[tuple[Any, ...], tuple[dict[str, Any], list[ComparedRun]]] = {}
     for run in runs:
         settings = _comparable_settings(run.config)
-        names = _that_change_the_result(settings) if by is None else by
+        names = grouping_settings(settings) if by is None else by
         chosen = {name: settings[name] for name in names if name in settings}
         groups.setdefault(tuple(sorted(chosen.items())), (chosen, []))[1].append(run)
     shown = _differing([chosen for chosen, _ in groups.values()]) if by is None else by
@@ -94,9 +94,7 @@ def _comparable_settings(config: RunConfig) -> dict[str, Any]:
     settings = config.to_dict()
     options = settings.pop("model_options")
     if MODEL_CATALOGUE[config.model.name].fitted:
-        settings = {
-            n: v for n, v in settings.items() if not declarations()[n].setting.needs_training
-        }
+        settings = {n: v for n, v in settings.items() if not declarations()[n].needs_training}
     first = {name: settings.pop(name) for name in _UNNAMED}
     return {name: _comparable(value) for name, value in {**first, **options, **settings}.items()}
 
@@ -110,13 +108,13 @@ def _comparable(value: Any) -> Any:
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
-def _that_change_the_result(names: Iterable[str]) -> list[str]:
-    """Returns the names without the seed and the settings that change neither model nor scores."""
+def grouping_settings(names: Iterable[str]) -> list[str]:
+    """Returns the names of settings that change model or scores, the seed excepted."""
     declared = declarations()
     return [
         name
         for name in names
-        if name != "seed" and (name not in declared or declared[name].setting.changes_result)
+        if name != "seed" and (name not in declared or declared[name].changes_result)
     ]
 
 

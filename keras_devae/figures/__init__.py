@@ -1,38 +1,42 @@
 """Figures: functions that take arrays and return a `matplotlib.figure.Figure`.
 
 None of them uses pyplot: they need no display and change no global state. matplotlib is imported
-when the first of them is asked for, so that training goes without it.
+when the first of them is used, so that training does without it. Figures of a model and a data set
+are in `keras_devae.figures.of_models`.
 """
 
+from __future__ import annotations
+
 import importlib
+from typing import Any
 
 #: Function -> the module that holds it.
 _MODULES = {
     "box_plots": "boxes",
     "check_file": "saving",
-    "contact_sheet": "contact_sheets",
+    "contact_sheet": "image_grids",
     "factor_scatter": "scatter_plots",
     "freezing_curves": "freezing",
-    "information_curves": "method_curves",
+    "information_curves": "latent_curves",
     "information_diffusion": "latent_curves",
     "information_map": "information_maps",
     "information_over_layers": "information_maps",
     "kl_bars": "divergence_bars",
     "kl_per_latent": "latent_curves",
-    "learning_curves": "panels",
-    "note_below": "notes",
-    "pixels_of": "animations",
-    "reconstructions": "reconstruction_rows",
+    "learning_curves": "history_curves",
+    "note_below": "canvas",
+    "pixels_of": "saving",
+    "reconstructions": "image_grids",
     "save": "saving",
-    "save_animation": "animations",
+    "save_animation": "saving",
     "score_scatter": "scatter_plots",
-    "traversal": "traversals",
+    "traversal": "image_grids",
 }
 
 __all__ = list(_MODULES)
 
 
-def __getattr__(name):
+def __getattr__(name: str) -> Any:
     if name == "of_models":
         return importlib.import_module("keras_devae.figures.of_models")
     if name not in _MODULES:
@@ -40,5 +44,5 @@ def __getattr__(name):
     return getattr(importlib.import_module(f"keras_devae.figures.{_MODULES[name]}"), name)
 
 
-def __dir__():
+def __dir__() -> list[str]:
     return sorted(__all__)

@@ -1,34 +1,25 @@
 """Checks of what figures are drawn from, before anything is drawn."""
 
+from __future__ import annotations
+
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
 
-from keras_devae.checks import listed, shown
+from keras_devae.checks import Array, listed, shown
 from keras_devae.errors import UsageError
 from keras_devae.metrics.arrays import numeric_array
 
 
-def real_numbers(name: str, values: Any) -> np.ndarray:
-    """Reads numbers of any shape.
-
-    Args:
-        name: What the argument is called in the error.
-        values: What was passed.
-
-    Returns:
-        Float64 array.
-
-    Raises:
-        UsageError: If it is not an array of real numbers.
-    """
+def real_numbers(name: str, values: Any) -> Array:
+    """Returns real numbers of any shape as float64; `name` is the argument's, for the error."""
     return numeric_array(values, name, "real numbers", axes=None).astype(np.float64)
 
 
-def steps_of(values: Any) -> np.ndarray:
-    """Reads the training steps that curves are drawn over, `(t,)`; raises a `UsageError`."""
+def check_steps(values: Any) -> Array:
+    """Returns the training steps that curves are drawn over, `(t,)`, finite."""
     steps = real_numbers("steps", values)
     if steps.ndim != 1 or not np.isfinite(steps).all():
         raise UsageError(
@@ -37,28 +28,41 @@ def steps_of(values: Any) -> np.ndarray:
     return steps
 
 
-def check_mapping(name: str, values: Mapping, holds: str) -> Mapping:
-    """Checks a dictionary; the error says what it `holds`."""
+def check_entropies(values: Any, count: int) -> Array:
+    """Returns the entropies of `count` factors, each above 0."""
+    entropies = real_numbers("entropies", values)
+    if entropies.shape != (count,) or not (entropies > 0).all():
+        raise UsageError(
+            f"`entropies` must be {count} numbers above 0, one for each factor. "
+            f"Received: {shown(entropies.tolist())}; leave out factors that do not vary."
+        )
+    return entropies
+
+
+def check_mapping(name: str, values: Any, holds: str) -> Mapping[str, Any]:
+    """Returns a dictionary with texts as keys; the error says what it `holds`."""
     if not isinstance(values, Mapping) or not all(isinstance(key, str) for key in values):
         raise UsageError(f"`{name}` must be a dictionary of {holds}. Received: {shown(values)}.")
     return values
 
 
-def check_figure(figure: Figure) -> Figure:
+def check_figure(figure: Any) -> Figure:
     """Raises a `UsageError` for anything but a matplotlib figure."""
     if not isinstance(figure, Figure):
         raise UsageError(f"`figure` must be a matplotlib figure. Received: {shown(figure)}.")
     return figure
 
 
-def check_text(name: str, text: str | None, optional: bool = False) -> str | None:
-    """Raises a `UsageError` for anything but a text, or `None` where that is `optional`."""
-    if not isinstance(text, str) and not (optional and text is None):
+def check_text(name: str, text: Any) -> str:
+    """Raises a `UsageError` for anything but a text."""
+    if not isinstance(text, str):
         raise UsageError(f"`{name}` must be a text. Received: {shown(text)}.")
     return text
 
 
-def check_labels(labels: Iterable, count: int, name: str, counted: str) -> list[str]:
+def check_labels(
+    labels: Iterable[Any] | None, count: int, name: str, counted: str, default: str | None = None
+) -> list[str]:
     """Checks that there is one label for each of the things labelled.
 
     Args:
@@ -66,17 +70,13 @@ def check_labels(labels: Iterable, count: int, name: str, counted: str) -> list[
         count: How many there should be.
         name: What the argument is called in the error.
         counted: What is labelled, in the singular.
-
-    Returns:
-        The labels as strings.
-
-    Raises:
-        UsageError: If they are not a list, or there is another number of them.
+        default: Form of the labels in place of `None`, such as `"z{}"`.
     """
-    labels = listed(name, labels, f"labels, one for each {counted}")
-    labels = [str(label) for label in labels]
-    if len(labels) != count:
+    if labels is None and default is not None:
+        return [default.format(number) for number in range(count)]
+    texts = [str(label) for label in listed(name, labels, f"labels, one for each {counted}")]
+    if len(texts) != count:
         raise UsageError(
-            f"`{name}` must have one entry for each {counted}, {count}. Received: {len(labels)}."
+            f"`{name}` must have one entry for each {counted}, {count}. Received: {len(texts)}."
         )
-    return labels
+    return texts

@@ -1,5 +1,7 @@
 """Distributions of scores by group."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -9,16 +11,16 @@ from matplotlib.ticker import MaxNLocator
 from keras_devae.checks import flag
 from keras_devae.errors import UsageError
 from keras_devae.figures.arguments import check_mapping, real_numbers
-from keras_devae.figures.canvas import FONT_SIZE, TITLE_SIZE, new_figure
-from keras_devae.figures.panels import COLORS, columns_of
+from keras_devae.figures.canvas import panel_grid, set_title_and_ticks
+from keras_devae.figures.panels import COLORS, GRID, columns_of
 
-BOX_WIDTH = 0.55
+_BOX_WIDTH = 0.55
 #: Two columns of a journal.
-PAGE_INCHES = 7.2
+_PAGE_INCHES = 7.2
 # How far the outermost points stand from the middle of their box.
-SPREAD = 0.16
+_SPREAD = 0.16
 #: Letters in all names of a panel from which on they stand upright.
-LONG_NAMES = 18
+_LONG_NAMES = 18
 
 
 def box_plots(
@@ -33,9 +35,10 @@ def box_plots(
 
     Args:
         values: Title of a panel to a mapping of the name of a group to its finite numbers.
-        horizontal: Whether the boxes lie, which leaves room for long names; default false.
-        references: Title of a panel to a mapping of the name of a group to a number to compare its
-            own with, drawn as a white diamond; or `None` (default).
+        horizontal: Whether the boxes lie on their side, which leaves room for long names; default
+            false.
+        references: Title of a panel to a mapping of the name of a group to a number to compare it
+            with, drawn as a white diamond; or `None` (default).
 
     Returns:
         The figure. A group has the same colour and place in all panels, and leaves its place empty
@@ -44,7 +47,7 @@ def box_plots(
     Raises:
         UsageError: If there is nothing to draw, or a number is not finite.
     """
-    panels_of = "of panels by title, each one of numbers by group"
+    panels_of = "panels by title, each one of numbers by group"
     values = {
         title: _checked(title, check_mapping("values", groups, panels_of))
         for title, groups in check_mapping("values", values, panels_of).items()
@@ -91,15 +94,9 @@ def _panels(titles, groups, horizontal):
     # No title reaches into the next panel.
     width = max(2.0 if horizontal else max(1.3, 0.5 * len(groups)) + 0.35, 0.09 * letters)
     height = max(1.0, 0.5 + 0.28 * len(groups)) if horizontal else 2.3
-    columns = max(1, min(columns_of(count), int(PAGE_INCHES / width)))
-    rows = -(-count // columns)
-    figure = new_figure()
-    figure.set_layout_engine("constrained")
-    figure.set_size_inches(columns * width + (0.9 if horizontal else 0), rows * height)
-    panels = figure.subplots(rows, columns, squeeze=False, sharey=horizontal).ravel()
-    for unused in panels[count:]:
-        unused.remove()
-    return figure, panels[:count]
+    columns = max(1, min(columns_of(count), int(_PAGE_INCHES / width)))
+    inches = (columns * width + (0.9 if horizontal else 0), -(-count // columns) * height)
+    return panel_grid(count, columns, inches, sharey=horizontal)
 
 
 def _draw_box(axes, place, numbers, color, horizontal):
@@ -107,7 +104,7 @@ def _draw_box(axes, place, numbers, color, horizontal):
     axes.boxplot(
         numbers,
         positions=[place],
-        widths=BOX_WIDTH,
+        widths=_BOX_WIDTH,
         orientation="horizontal" if horizontal else "vertical",
         showfliers=False,
         manage_ticks=False,
@@ -118,22 +115,20 @@ def _draw_box(axes, place, numbers, color, horizontal):
         capprops=line,
     )
     # Beside each other in the order given, so that equal numbers are seen to be several.
-    places = place + (np.linspace(-SPREAD, SPREAD, len(numbers)) if len(numbers) > 1 else 0)
+    places = place + (np.linspace(-_SPREAD, _SPREAD, len(numbers)) if len(numbers) > 1 else 0)
     where = (numbers, places) if horizontal else (places, numbers)
     axes.scatter(*np.broadcast_arrays(*where), s=9, color="black", linewidths=0, zorder=3)
 
 
 def _finish(axes, title, groups, horizontal):
-    axes.set_title(title, fontsize=TITLE_SIZE, loc="left")
-    axes.tick_params(labelsize=FONT_SIZE - 1, length=2)
-    axes.spines[["top", "right"]].set_visible(False)
+    set_title_and_ticks(axes, title)
     named, numbered = (axes.yaxis, axes.xaxis) if horizontal else (axes.xaxis, axes.yaxis)
-    upright = not horizontal and sum(map(len, groups)) >= LONG_NAMES
+    upright = not horizontal and sum(map(len, groups)) >= _LONG_NAMES
     turned = {"rotation": 35, "ha": "right", "rotation_mode": "anchor"} if upright else {}
     named.set_ticks(np.arange(len(groups)), groups, **turned)
     named.set_tick_params(length=0)
     numbered.set_major_locator(MaxNLocator(nbins=4 if horizontal else 5))
-    numbered.grid(color="#E5E5E5", linewidth=0.6)
+    numbered.grid(**GRID)
     axes.set_axisbelow(True)
     limits = (-0.6, len(groups) - 0.4)
     if horizontal:

@@ -1,63 +1,79 @@
 """Figures without pyplot: no display, no global state, and exact pixels."""
 
-import math
+from __future__ import annotations
 
-import numpy as np
+import math
+import textwrap
+from collections.abc import Sequence
+from typing import Any
+
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
-from keras_devae.figures.arguments import check_text
+from keras_devae.checks import Array
+from keras_devae.figures.arguments import check_figure, check_text
 
 # A power of two: sizes in inches are then exact fractions, and no pixel is lost in rounding.
 DPI = 128
 FONT_SIZE = 8
 TITLE_SIZE = 9
 # Agg makes an image one pixel too wide where its box is a rounding error wider than whole pixels.
-SLACK = 1e-6
+_SLACK = 1e-6
+#: Approximate width of a character of a note, in inches.
+_CHARACTER = 0.052
 
 
-def new_figure() -> Figure:
-    """Makes an empty figure that draws to memory."""
-    figure = Figure(dpi=DPI)
+def panel_grid(
+    count: int, columns: int, inches: tuple[float, float], **options: Any
+) -> tuple[Figure, list[Axes]]:
+    """Makes a figure, `inches` wide and high, of panels that make room for each other's texts.
+
+    `options` are those of `matplotlib.figure.Figure.subplots`.
+    """
+    figure = Figure(figsize=inches, dpi=DPI, layout="constrained")
     FigureCanvasAgg(figure)
-    return figure
+    rows = -(-count // columns)
+    panels = figure.subplots(rows, columns, squeeze=False, **options).ravel().tolist()
+    for unused in panels[count:]:
+        unused.remove()
+    return figure, panels[:count]
 
 
-def draw_image(pixels: np.ndarray, title: str | None = None) -> tuple[Figure, Axes]:
-    """Makes a figure of an image alone, without frame or ticks.
+def set_title_and_ticks(axes: Axes, title: str, **options: Any) -> None:
+    """Gives axes their title and the look of all charts; `options` are those of the title."""
+    axes.set_title(title, fontsize=TITLE_SIZE, loc="left", **options)
+    axes.tick_params(labelsize=FONT_SIZE - 1, length=2)
+    axes.spines[["top", "right"]].set_visible(False)
+
+
+def legend_beside(axes: Axes, gap: float = 0.0) -> None:
+    """Writes the legend to the right of the axes; `gap` is a share of their width."""
+    axes.legend(fontsize=FONT_SIZE, frameon=False, loc="upper left", bbox_to_anchor=(1 + gap, 1))
+
+
+def draw_image(pixels: Array, title: str | None = None) -> tuple[Figure, Axes]:
+    """Makes a figure of nothing but an image; the units of its axes are the image's pixels.
 
     Args:
         pixels: Uint8 array `(height, width, 3)`.
         title: Text above it.
-
-    Returns:
-        The figure and its axes, whose units are the image's pixels.
     """
-    figure = new_figure()
+    figure = Figure(dpi=DPI)
+    FigureCanvasAgg(figure)
     axes = figure.add_axes((0, 0, 1, 1))
     axes.imshow(pixels, interpolation="nearest", aspect="auto")
     axes.set_xticks([])
     axes.set_yticks([])
     axes.tick_params(length=0, pad=4, labelsize=FONT_SIZE)
     axes.spines[:].set_visible(False)
-    if check_text("title", title, optional=True) is not None:
-        axes.set_title(title, fontsize=TITLE_SIZE, loc="left", pad=6)
+    if title is not None:
+        axes.set_title(check_text("title", title), fontsize=TITLE_SIZE, loc="left", pad=6)
     return figure, axes
 
 
-def legend_beside(axes: Axes, gap: float = 0.0) -> None:
-    """Writes the legend to the right of the axes, where it covers nothing.
-
-    Args:
-        axes: The axes.
-        gap: Space between, as a share of the width of the axes; default none.
-    """
-    axes.legend(fontsize=FONT_SIZE, frameon=False, loc="upper left", bbox_to_anchor=(1 + gap, 1))
-
-
-def label_rows(axes: Axes, centers: np.ndarray, labels: list[str]) -> None:
+def label_rows(axes: Axes, centers: Array, labels: Sequence[str]) -> None:
     """Writes a label to the left of each row."""
     axes.set_yticks(centers, labels=labels, linespacing=1.3)
 
@@ -69,7 +85,7 @@ def take_texts_literally(figure: Figure) -> None:
 
 
 def fit(figure: Figure) -> None:
-    """Gives the figure's image one figure pixel for each of its own, and its texts the room around.
+    """Gives each pixel of the image one pixel of the figure, and the texts room around it.
 
     Args:
         figure: A figure made by `draw_image`, with all its texts.
@@ -78,7 +94,7 @@ def fit(figure: Figure) -> None:
     take_texts_literally(figure)
     height, width = axes.images[0].get_size()
     figure.set_size_inches(width / DPI, height / DPI)
-    box = axes.get_tightbbox()
+    box: Any = axes.get_tightbbox()
     left, bottom = math.ceil(max(0, -box.x0)), math.ceil(max(0, -box.y0))
     total_width = left + width + math.ceil(max(0, box.x1 - width))
     total_height = bottom + height + math.ceil(max(0, box.y1 - height))
@@ -87,7 +103,41 @@ def fit(figure: Figure) -> None:
         (
             left / total_width,
             bottom / total_height,
-            (width - SLACK) / total_width,
-            (height - SLACK) / total_height,
+            (width - _SLACK) / total_width,
+            (height - _SLACK) / total_height,
         )
     )
+
+
+def note_below(figure: Figure, text: str) -> Figure:
+    """Writes a note below everything that a figure shows.
+
+    Args:
+        figure: The figure, which is changed.
+        text: The note, which is broken into lines as wide as the figure.
+
+    Returns:
+        The figure.
+
+    Raises:
+        UsageError: If `figure` is not a matplotlib figure, or `text` is not a text.
+    """
+    check_text("text", text)
+    check_figure(figure)
+    # Where the panels end is known only once they are laid out.
+    figure.draw_without_rendering()
+    width, height = figure.get_size_inches()
+    box = figure.get_tightbbox()
+    lines = textwrap.wrap(text, max(30, int((box.x1 - max(box.x0, 0)) / _CHARACTER)))
+    figure.text(
+        max(box.x0, 0) / width,
+        (box.y0 - 0.08) / height,
+        "\n".join(lines),
+        fontsize=FONT_SIZE - 1,
+        verticalalignment="top",
+        color="#444444",
+        parse_math=False,
+    )
+    # The panels stay where they are: a new layout would make room for the note.
+    figure.set_layout_engine("none")
+    return figure

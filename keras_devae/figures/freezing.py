@@ -1,4 +1,6 @@
-"""At which pressure a model lets each factor through."""
+"""The pressure at which a model lets each factor through."""
+
+from __future__ import annotations
 
 from collections.abc import Sequence
 
@@ -6,16 +8,16 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
-from keras_devae import checks
+from keras_devae.checks import Array, listed, positive
 from keras_devae.errors import UsageError
 from keras_devae.figures.arguments import check_labels, real_numbers
-from keras_devae.figures.canvas import FONT_SIZE, TITLE_SIZE, legend_beside, new_figure
-from keras_devae.figures.panels import line_look
+from keras_devae.figures.canvas import FONT_SIZE, legend_beside, panel_grid, set_title_and_ticks
+from keras_devae.figures.panels import GRID, line_look
 
 
 def freezing_curves(
-    betas: Sequence[float],
-    shares: np.ndarray,
+    betas: Sequence[float] | Array,
+    shares: Array,
     factor_names: Sequence[str],
     points: Sequence[float | None],
     suggested: Sequence[float] = (),
@@ -43,14 +45,11 @@ def freezing_curves(
         )
     names = check_labels(factor_names, shares.shape[1], "factor_names", "factor")
     check_labels(points, shares.shape[1], "points", "factor")
-    points = [None if point is None else checks.positive("points", point) for point in points]
-    suggested = checks.listed("suggested", suggested, "numbers")
-    figure = new_figure()
-    figure.set_layout_engine("constrained")
-    figure.set_size_inches(5.6, 3.2)
-    axes = figure.subplots()
+    points = [None if point is None else positive("points", point) for point in points]
+    suggested = listed("suggested", suggested, "numbers")
+    figure, (axes,) = panel_grid(1, 1, (5.6, 3.2))
     for beta in suggested:
-        checks.positive("suggested", beta)
+        positive("suggested", beta)
         axes.axvline(beta, color="#999999", linewidth=0.8, linestyle=(0, (4, 3)), zorder=1)
     for number, (name, point) in enumerate(zip(names, points, strict=True)):
         _draw_factor(axes, betas, shares[:, number], name, point, number)
@@ -74,15 +73,12 @@ def _finish(axes, betas, suggested):
     axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda beta, place: f"{beta:g}"))
     axes.xaxis.set_minor_formatter(NullFormatter())
-    axes.tick_params(labelsize=FONT_SIZE - 1, length=2)
     axes.set_xlabel("beta, falling", fontsize=FONT_SIZE)
     axes.set_ylabel("information, share of entropy", fontsize=FONT_SIZE)
-    axes.set_title("Information freezing points", fontsize=TITLE_SIZE, loc="left", pad=14)
-    axes.grid(color="#E5E5E5", linewidth=0.6)
-    axes.spines[["top", "right"]].set_visible(False)
+    set_title_and_ticks(axes, "Information freezing points", pad=14)
+    axes.grid(**GRID)
     legend_beside(axes)
     for beta in suggested:
-        checks.positive("suggested", beta)
         axes.annotate(
             f"{beta:g}",
             (beta, 1),

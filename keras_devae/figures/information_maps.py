@@ -1,33 +1,40 @@
-"""How much each latent dimension tells of each factor: maps, and their course over the layers."""
+"""How informative latent dimensions are about factors: maps, and curves over the layers."""
+
+from __future__ import annotations
 
 from collections.abc import Sequence
 
 import numpy as np
 from matplotlib.figure import Figure
 
-from keras_devae.checks import shown
+from keras_devae.checks import Array
 from keras_devae.errors import UsageError
-from keras_devae.figures.arguments import check_labels, check_text, real_numbers
-from keras_devae.figures.canvas import FONT_SIZE, TITLE_SIZE, legend_beside, new_figure
+from keras_devae.figures.arguments import (
+    check_entropies,
+    check_labels,
+    check_text,
+    real_numbers,
+)
+from keras_devae.figures.canvas import FONT_SIZE, TITLE_SIZE, legend_beside, panel_grid
 from keras_devae.figures.panels import COLORS, draw_line, empty_panels, finish_panel
 
-CELL_INCHES = (0.34, 0.22)
+_CELL_INCHES = (0.34, 0.22)
 # Two columns of a journal, less the names and the scale.
-WIDTH_INCHES = 5.6
+_WIDTH_INCHES = 5.6
 # Around the cells of a panel: the names of the factors below, and its title.
-BESIDE_INCHES, BELOW_INCHES, ABOVE_INCHES = 0.15, 0.75, 0.3
-SCALE_INCHES, NAMES_INCHES = 0.7, 1.0
+_BESIDE_INCHES, _BELOW_INCHES, _ABOVE_INCHES = 0.15, 0.75, 0.3
+_SCALE_INCHES, _NAMES_INCHES = 0.7, 1.0
 #: Share from which a cell is so dark that its number is written in white.
-DARK = 0.55
+_DARK = 0.55
 #: Share from which a cell has a number.
-TOLD = 0.05
-LINES = ("-", "--", ":")
-MARKERS = "os^Dv<>"
+_NUMBERED = 0.05
+_LINES = ("-", "--", ":")
+_MARKERS = "os^Dv<>"
 
 
 def information_map(
-    information: np.ndarray,
-    entropies: np.ndarray,
+    information: Array,
+    entropies: Sequence[float] | Array,
     factor_names: Sequence[str],
     latent_names: Sequence[str] | None = None,
     layer_names: Sequence[str] | None = None,
@@ -36,7 +43,7 @@ def information_map(
     """Draws the mutual information of latent dimensions with factors as a table of shaded cells.
 
     A row for each latent dimension, a column for each factor, a panel for each layer. The shade,
-    which has one scale in all panels, and the number say the share of the factor's entropy; below
+    on the same scale in all panels, and the number are the share of the factor's entropy; below
     0.05 there is no number.
 
     Args:
@@ -57,9 +64,9 @@ def information_map(
     shares = _shares(information, entropies)
     count, rows, columns = shares.shape
     factors = check_labels(factor_names, columns, "factor_names", "factor")
-    latents = [f"z{d}" for d in range(rows)] if latent_names is None else latent_names
-    latents = check_labels(latents, rows, "latent_names", "latent dimension")
-    titles = _layer_names(layer_names, count)
+    latents = check_labels(latent_names, rows, "latent_names", "latent dimension", "z{}")
+    default = "layer {}" if count > 1 else ""
+    titles = check_labels(layer_names, count, "layer_names", "layer", default)
     figure, panels = _map_panels(count, rows, columns)
     for number, (axes, panel_title) in enumerate(zip(panels, titles, strict=True)):
         drawn = _draw_cells(axes, shares[number])
@@ -70,22 +77,22 @@ def information_map(
         first = axes.get_subplotspec().is_first_col()
         axes.set_yticks(np.arange(rows), latents if first else [])
     _add_scale(figure, panels, drawn)
-    if check_text("title", title, optional=True) is not None:
-        figure.suptitle(title, fontsize=TITLE_SIZE, x=0.01, ha="left")
+    if title is not None:
+        figure.suptitle(check_text("title", title), fontsize=TITLE_SIZE, x=0.01, ha="left")
     return figure
 
 
 def information_over_layers(
-    information: np.ndarray,
-    entropies: np.ndarray,
+    information: Array,
+    entropies: Sequence[float] | Array,
     factor_names: Sequence[str],
     layer_names: Sequence[str] | None = None,
     title: str = "Information by factor",
 ) -> Figure:
     """Draws how much is left of each factor from layer to layer (Figure 11 of the DeVAE paper).
 
-    A line for each factor: the share of its entropy that the latent dimension tells which, in that
-    layer, tells most of it. A sum over dimensions would count twice what two of them share.
+    A line for each factor: the share of its entropy that the most informative latent dimension of
+    that layer holds. A sum over dimensions would count twice what two of them share.
 
     Args:
         information: `(K, d, f)` mutual information in nats.
@@ -108,16 +115,14 @@ def information_over_layers(
         )
     best = _shares(information, entropies).max(axis=1)
     factors = check_labels(factor_names, best.shape[1], "factor_names", "factor")
-    names = range(len(best)) if layer_names is None else layer_names
-    names = check_labels(names, len(best), "layer_names", "layer")
-    figure, (axes,) = empty_panels(1)
-    figure.set_size_inches(4.6, 2.8)
+    names = check_labels(layer_names, len(best), "layer_names", "layer", "{}")
+    figure, (axes,) = empty_panels(1, (4.6, 2.8))
     layers = np.arange(len(best))
     for number, (name, values) in enumerate(zip(factors, best.T, strict=True)):
-        color, style = COLORS[number % len(COLORS)], LINES[number // len(COLORS) % len(LINES)]
+        color, style = COLORS[number % len(COLORS)], _LINES[number // len(COLORS) % len(_LINES)]
         draw_line(axes, layers, values, name, color, style)
-        axes.lines[-1].set(marker=MARKERS[number % len(MARKERS)], markersize=4, clip_on=False)
-    finish_panel(axes, check_text("title", title), "latent layer", 1)
+        axes.lines[-1].set(marker=_MARKERS[number % len(_MARKERS)], markersize=4, clip_on=False)
+    finish_panel(axes, check_text("title", title), "latent layer")
     axes.set_xticks(layers, names)
     axes.set_ylim(0, 1.0)
     axes.set_ylabel("share of entropy, best latent", fontsize=FONT_SIZE)
@@ -128,39 +133,23 @@ def information_over_layers(
 def _shares(information, entropies):
     """Checks the arrays; returns the information as shares of entropy, `(K, d, f)`."""
     information = real_numbers("information", information)
-    entropies = real_numbers("entropies", entropies)
     if information.ndim not in (2, 3) or not information.size:
         raise UsageError(
             "`information` must be (latent dimensions, factors), or (layers, latent dimensions, "
             f"factors), and not empty. Received: shape {information.shape}."
         )
-    if entropies.shape != information.shape[-1:] or not (entropies > 0).all():
-        raise UsageError(
-            f"`entropies` must be {information.shape[-1]} numbers above 0, one for each factor. "
-            f"Received: {shown(entropies.tolist())}; leave out factors that do not vary."
-        )
+    entropies = check_entropies(entropies, information.shape[-1])
     return information.reshape(-1, *information.shape[-2:]) / entropies
-
-
-def _layer_names(names, count):
-    if names is None:
-        names = [f"layer {i}" for i in range(count)] if count > 1 else [""]
-    return check_labels(names, count, "layer_names", "layer")
 
 
 def _map_panels(count, rows, columns):
     """Makes the panels, as many side by side as a page is wide."""
-    width = min(CELL_INCHES[0], max(0.26, WIDTH_INCHES / columns)) * columns + BESIDE_INCHES
-    across = max(1, min(count, int(WIDTH_INCHES / width)))
+    width = min(_CELL_INCHES[0], max(0.26, _WIDTH_INCHES / columns)) * columns + _BESIDE_INCHES
+    across = max(1, min(count, int(_WIDTH_INCHES / width)))
     down = -(-count // across)
-    height = rows * CELL_INCHES[1] + BELOW_INCHES + ABOVE_INCHES
-    figure = new_figure()
-    figure.set_layout_engine("constrained")
-    figure.set_size_inches(NAMES_INCHES + across * width + SCALE_INCHES, down * height + 0.3)
-    panels = figure.subplots(down, across, squeeze=False).ravel()
-    for unused in panels[count:]:
-        unused.remove()
-    return figure, panels[:count]
+    height = rows * _CELL_INCHES[1] + _BELOW_INCHES + _ABOVE_INCHES
+    inches = (_NAMES_INCHES + across * width + _SCALE_INCHES, down * height + 0.3)
+    return panel_grid(count, across, inches)
 
 
 def _draw_cells(axes, shares):
@@ -169,7 +158,7 @@ def _draw_cells(axes, shares):
     drawn = axes.pcolormesh(
         *places, shares, cmap="Blues", vmin=0, vmax=1, edgecolors="white", linewidth=0.8
     )
-    for row, column in np.argwhere(shares >= TOLD):
+    for row, column in np.argwhere(shares >= _NUMBERED):
         share = shares[row, column]
         number = axes.text(
             column,
@@ -178,7 +167,7 @@ def _draw_cells(axes, shares):
             ha="center",
             va="center_baseline",
             fontsize=FONT_SIZE - 2,
-            color="white" if share >= DARK else "black",
+            color="white" if share >= _DARK else "black",
         )
         # It stays within its cell, and measuring it takes longer than drawing it.
         number.set_in_layout(False)
@@ -189,7 +178,7 @@ def _draw_cells(axes, shares):
 
 
 def _add_scale(figure, panels, drawn):
-    scale = figure.colorbar(drawn, ax=list(panels), fraction=0.05, pad=0.02, aspect=16)
+    scale = figure.colorbar(drawn, ax=panels, fraction=0.05, pad=0.02, aspect=16)
     scale.set_label("share of entropy", fontsize=FONT_SIZE)
     scale.ax.tick_params(labelsize=FONT_SIZE - 1, length=2)
     scale.outline.set_visible(False)

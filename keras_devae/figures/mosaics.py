@@ -1,21 +1,24 @@
 """Many images put together into one, enlarged without any smoothing."""
 
+from __future__ import annotations
+
 import math
 from dataclasses import dataclass
 
 import numpy as np
 
+from keras_devae.checks import Array
 from keras_devae.errors import UsageError
 from keras_devae.metrics.arrays import numeric_array
 
-CELL = 112
-LARGEST_SIDE = 2400
+_CELL = 112
+_LARGEST_SIDE = 2400
 GAP = 3
 WHITE = 255
-#: Between the channels of one image, and what they leave of its place: no image has it around.
-GREY = 160
+#: Between the channels of one image, and what they leave of its place.
+_GREY = 160
 #: Channels that stand in one row.
-ROW_OF_CHANNELS = 5
+_CHANNELS_IN_A_ROW = 5
 
 
 @dataclass(frozen=True)
@@ -24,35 +27,28 @@ class Mosaic:
 
     Attributes:
         pixels: Uint8 array `(height, width, 3)`; one pixel is one pixel of the figure.
-        column_centers: Where the columns' centres are, in pixels `(columns,)`.
-        row_centers: Where the rows' centres are, in pixels `(rows,)`.
-        row_ends: Where the rows' lower edges are, in pixels `(rows,)`.
+        column_centers: `(columns,)` centres of the columns, in pixels.
+        row_centers: `(rows,)` centres of the rows, in pixels.
+        row_ends: `(rows,)` lower edges of the rows, in pixels.
     """
 
-    pixels: np.ndarray
-    column_centers: np.ndarray
-    row_centers: np.ndarray
-    row_ends: np.ndarray
+    pixels: Array
+    column_centers: Array
+    row_centers: Array
+    row_ends: Array
 
 
-def to_rgb(images: np.ndarray, name: str = "images") -> np.ndarray:
-    """Turns images of either number type into RGB bytes: all drawing of images begins here.
+def to_rgb(images: Array, name: str = "images") -> Array:
+    """Turns images of either number type into RGB bytes, uint8 `(..., height, width, 3)`.
 
-    One channel is grey, three are red, green and blue. Of any other number each channel is a grey
-    panel, and the panels are put together, a grey line between them: side by side up to 5, in a
-    grid of several rows where there are more.
+    One channel is grey, three are red, green and blue. Of any other number each channel becomes a
+    grey panel of one larger image, with a grey line between them: side by side up to 5, in a grid
+    of several rows where there are more.
 
     Args:
         images: `(..., height, width, channels)`, uint8 or float in `[0, 1]`. Floats outside are
             clipped: the mean of a Gaussian decoder may stray.
         name: What the array is called in the error.
-
-    Returns:
-        Uint8 array `(..., height, width, 3)`, higher and wider than the images where there are
-        panels.
-
-    Raises:
-        UsageError: If there is no image, another number type, or a NaN.
     """
     images = numeric_array(images, name, "images", axes=None)
     if images.ndim < 3 or not images.size:
@@ -67,35 +63,39 @@ def to_rgb(images: np.ndarray, name: str = "images") -> np.ndarray:
     return np.broadcast_to(images, (*images.shape[:-1], 3))
 
 
+def _to_bytes(images, name):
+    if images.dtype.kind not in "fb" or np.isnan(images).any():
+        problem = "NaN" if images.dtype.kind == "f" else f"dtype {images.dtype}"
+        raise UsageError(f"`{name}` must be uint8, or floats in [0, 1]. Received: {problem}.")
+    return np.round(np.clip(images.astype(np.float32), 0, 1) * 255).astype(np.uint8)
+
+
 def _panels(images):
     """Puts the channels of images beside each other, `(..., height, width, 1)`."""
     *_, height, width, channels = images.shape
-    columns = channels if channels <= ROW_OF_CHANNELS else math.ceil(math.sqrt(channels))
+    columns = channels if channels <= _CHANNELS_IN_A_ROW else math.ceil(math.sqrt(channels))
     rows = -(-channels // columns)
     shape = (rows * (height + 1) - 1, columns * (width + 1) - 1)
-    panels = np.full((*images.shape[:-3], *shape, 1), GREY, np.uint8)
+    panels = np.full((*images.shape[:-3], *shape, 1), _GREY, np.uint8)
     for channel in range(channels):
         top, left = (height + 1) * (channel // columns), (width + 1) * (channel % columns)
         panels[..., top : top + height, left : left + width, 0] = images[..., channel]
     return panels
 
 
-def mosaic(images: np.ndarray, row_gap: int = GAP, largest_cell: int = CELL) -> Mosaic:
-    """Puts a grid of images together.
+def mosaic(images: Array, row_gap: int = GAP) -> Mosaic:
+    """Puts a grid of images together, each enlarged by the same whole number.
 
-    Every image is enlarged by the same whole number, by repeating pixels.
+    The longer side of an enlarged image has about 112 pixels, or fewer where the whole would be
+    wider or higher than 2400 pixels. Images are never made smaller.
 
     Args:
         images: Uint8 RGB images `(rows, columns, height, width, 3)`.
         row_gap: White pixels between two rows.
-        largest_cell: About how many pixels the longer side of an enlarged image has; fewer where
-            the whole would be wider or higher than 2400 pixels. Images are never made smaller.
-
-    Returns:
-        A `Mosaic`.
     """
     rows, columns, height, width, _ = images.shape
-    factor = _enlargement(rows, columns, height, width, largest_cell)
+    fitting = min(_LARGEST_SIDE // (columns * width), _LARGEST_SIDE // (rows * height))
+    factor = max(1, min(round(_CELL / max(height, width)), fitting))
     height, width = height * factor, width * factor
     tops = np.arange(rows) * (height + row_gap)
     lefts = np.arange(columns) * (width + GAP)
@@ -107,16 +107,3 @@ def mosaic(images: np.ndarray, row_gap: int = GAP, largest_cell: int = CELL) -> 
     # Matplotlib counts from the middle of the first pixel.
     middle = (height - 1) / 2
     return Mosaic(pixels, lefts + (width - 1) / 2, tops + middle, tops + height - 0.5)
-
-
-def _to_bytes(images, name):
-    if images.dtype.kind not in "fb" or np.isnan(images).any():
-        problem = "NaN" if images.dtype.kind == "f" else f"dtype {images.dtype}"
-        raise UsageError(f"`{name}` must be uint8, or floats in [0, 1]. Received: {problem}.")
-    return np.round(np.clip(images.astype(np.float32), 0, 1) * 255).astype(np.uint8)
-
-
-def _enlargement(rows, columns, height, width, largest_cell):
-    wanted = round(largest_cell / max(height, width))
-    fitting = min(LARGEST_SIDE // (columns * width), LARGEST_SIDE // (rows * height))
-    return max(1, min(wanted, fitting))

@@ -1,32 +1,45 @@
-"""Writing a figure to a file, whole or not at all."""
+"""Figures as files and as pixels; files are written whole or not at all."""
+
+from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
 import matplotlib
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.transforms import Bbox
+from PIL import Image
 
-from keras_devae.checks import usable_path
+from keras_devae.checks import Array, finite_at_least, shown, usable_path
 from keras_devae.errors import UsageError
 from keras_devae.figures.arguments import check_figure
 from keras_devae.figures.canvas import DPI, take_texts_literally
 from keras_devae.files import replacing
+from keras_devae.metrics.arrays import numeric_array
 
-MARGIN = 6
+#: White pixels around all that is drawn.
+_MARGIN = 6
 #: Letters that can be searched and edited, in place of their outlines.
-TEXT_AS_TEXT = {"svg.fonttype": "none", "pdf.fonttype": 42, "svg.hashsalt": "keras_devae"}
+_TEXT_AS_TEXT: dict[Any, Any] = {
+    "svg.fonttype": "none",
+    "pdf.fonttype": 42,
+    "svg.hashsalt": "keras_devae",
+}
 #: Without the time of writing, so that the same figure gives the same file.
-TIMELESS = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}
+_TIMELESS = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}
+#: Seconds that a frame of an animation is shown: browsers slow down what is faster, and a GIF
+#: counts hundredths in 16 bits.
+_SHORTEST, _LONGEST = 0.02, 655.0
 
 
-def save(figure: Figure, path: str | os.PathLike) -> Path:
-    """Writes a figure, cut to what is drawn, with every image's pixels exact.
+def save(figure: Figure, path: str | os.PathLike[str]) -> Path:
+    """Writes a figure, cropped to what is drawn, with every image's pixels exact.
 
-    The file is written beside its place under a temporary name and then moved there: whoever reads
-    it meanwhile finds the old one or the new one. Missing folders are made.
+    The file is written under a temporary name and then moved: whoever reads it meanwhile finds the
+    old one or the new one. Missing folders are made.
 
     Args:
         figure: The figure.
@@ -42,13 +55,17 @@ def save(figure: Figure, path: str | os.PathLike) -> Path:
     kind = check_file(path)
     path = Path(path)
     # Only for the time of writing: this is a setting of the whole process.
-    with replacing(path) as partial, matplotlib.rc_context(TEXT_AS_TEXT):
-        box = _prepared(figure)
-        figure.savefig(partial, format=kind, dpi=DPI, bbox_inches=box, metadata=TIMELESS.get(kind))
+    with replacing(path) as partial, matplotlib.rc_context(_TEXT_AS_TEXT):
+        take_texts_literally(figure)
+        box = _tight_box(figure)
+        # Nothing moves any more, and solving the layout again takes as long as drawing.
+        figure.set_layout_engine("none")
+        options = {"bbox_inches": box, "metadata": _TIMELESS.get(kind)}
+        figure.savefig(partial, format=kind, dpi=DPI, **options)
     return path
 
 
-def check_file(path: str | os.PathLike) -> str:
+def check_file(path: str | os.PathLike[str]) -> str:
     """Checks, before there is a figure, that the suffix of its file names a format.
 
     Args:
@@ -70,15 +87,6 @@ def check_file(path: str | os.PathLike) -> str:
     return kind
 
 
-def _prepared(figure):
-    """Returns the box of a figure, laid out for the last time."""
-    take_texts_literally(figure)
-    box = _tight_box(figure)
-    # Nothing moves any more, and solving the layout again takes as long as drawing.
-    figure.set_layout_engine("none")
-    return box
-
-
 def _tight_box(figure):
     """The box of all that is drawn, with a margin, in inches that are whole pixels.
 
@@ -86,6 +94,68 @@ def _tight_box(figure):
     """
     figure.draw_without_rendering()
     box = figure.get_tightbbox()
-    low = np.floor(box.min * DPI) - MARGIN
-    high = np.ceil(box.max * DPI) + MARGIN
+    low = np.floor(box.min * DPI) - _MARGIN
+    high = np.ceil(box.max * DPI) + _MARGIN
     return Bbox([low / DPI, high / DPI])
+
+
+def pixels_of(figure: Figure) -> Array:
+    """Draws a figure into memory.
+
+    Args:
+        figure: The figure.
+
+    Returns:
+        Uint8 array `(height, width, 3)`, with a white border.
+
+    Raises:
+        UsageError: If `figure` is not a matplotlib figure.
+    """
+    take_texts_literally(check_figure(figure))
+    canvas: Any = figure.canvas
+    canvas.draw()
+    drawn = np.asarray(canvas.buffer_rgba())[..., :3]
+    border = (_MARGIN, _MARGIN)
+    return np.pad(drawn, (border, border, (0, 0)), constant_values=255)
+
+
+def save_animation(frames: Array, path: str | os.PathLike[str], seconds: float = 0.1) -> Path:
+    """Writes frames as an animated GIF that repeats for ever, whole or not at all.
+
+    Args:
+        frames: Uint8 array `(t, height, width, 3)`.
+        path: The file, with the suffix `.gif`. Missing folders are made.
+        seconds: How long each frame is shown, from 0.02 to 655, in hundredths; default 0.1.
+
+    Returns:
+        The path.
+
+    Raises:
+        UsageError: If the frames are no such array, the file has another suffix, or the time is
+            out of range.
+    """
+    frames = numeric_array(frames, "frames", "a uint8 array", axes=None)
+    file = usable_path("The file of an animation", path)
+    if frames.ndim != 4 or frames.shape[-1] != 3 or frames.dtype != np.uint8 or not frames.size:
+        raise UsageError(
+            "`frames` must be a uint8 array (frames, height, width, 3). Received: shape "
+            f"{frames.shape}, dtype {frames.dtype}."
+        )
+    if file.suffix.lower() != ".gif":
+        raise UsageError(f"An animation's file must end in .gif. Received: {str(file)!r}.")
+    if finite_at_least("seconds", seconds, _SHORTEST) > _LONGEST:
+        raise UsageError(
+            f"`seconds` must be at most {_LONGEST:g}, which a GIF can hold. Received: "
+            f"{shown(seconds)}."
+        )
+    first, *others = (Image.fromarray(frame) for frame in frames)
+    with replacing(file) as partial:
+        first.save(
+            partial,
+            format="GIF",
+            save_all=True,
+            append_images=others,
+            duration=round(100 * seconds) * 10,
+            loop=0,
+        )
+    return file

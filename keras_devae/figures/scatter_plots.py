@@ -1,23 +1,26 @@
 """Points: latent dimensions against factors, and scores of runs against each other."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 
 import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from keras_devae.checks import Array
 from keras_devae.errors import UsageError
 from keras_devae.figures.arguments import check_labels, check_text, real_numbers
 from keras_devae.figures.canvas import FONT_SIZE, legend_beside
 from keras_devae.figures.panels import COLORS, empty_panels, finish_panel
 
-# As many shapes as have no common divisor with the colours: 56 groups differ.
-SHAPES = "osD^vP*X"
+# Their number has no common divisor with that of the colours: 56 groups differ.
+_SHAPES = "osD^vP*X"
 
 
 def factor_scatter(
-    codes: np.ndarray,
-    factors: np.ndarray,
+    codes: Array,
+    factors: Array,
     latent_names: Sequence[str],
     factor_names: Sequence[str],
 ) -> Figure:
@@ -52,14 +55,18 @@ def factor_scatter(
         values = np.unique(factor)
         means = [code[factor == value].mean() for value in values]
         axes.plot(values, means, "o-", color=COLORS[1], linewidth=1.2, markersize=2.5)
-        finish_panel(axes, f"{name}: {latent}", name, 1)
+        finish_panel(axes, f"{name}: {latent}", name)
         axes.set_ylabel(latent, fontsize=FONT_SIZE)
         axes.set_axisbelow(True)
     return figure
 
 
 def score_scatter(
-    x: Sequence[float], y: Sequence[float], groups: Sequence[str], x_name: str, y_name: str
+    x: Sequence[float] | Array,
+    y: Sequence[float] | Array,
+    groups: Sequence[str],
+    x_name: str,
+    y_name: str,
 ) -> Figure:
     """Draws one score of runs against another.
 
@@ -67,8 +74,8 @@ def score_scatter(
         x: `(n,)` finite numbers.
         y: `(n,)` finite numbers.
         groups: `(n,)` names; points of a group have one colour and one shape.
-        x_name: What x is.
-        y_name: What y is.
+        x_name: What x measures.
+        y_name: What y measures.
 
     Returns:
         The figure, with the groups in the order in which they come first.
@@ -84,16 +91,24 @@ def score_scatter(
             f"shapes {x.shape} and {y.shape} of the first two."
         )
     names = check_labels(groups, len(x), "groups", "point")
-    check_text("x_name", x_name), check_text("y_name", y_name)
+    check_text("x_name", x_name)
+    check_text("y_name", y_name)
     if not np.isfinite([x, y]).all():
         raise UsageError("`x` and `y` must be finite. Received: a NaN or an infinity.")
-    figure, (axes,) = empty_panels(1)
-    figure.set_size_inches(4.8, 2.8)
+    figure, (axes,) = empty_panels(1, (4.8, 2.8))
     for number, name in enumerate(dict.fromkeys(names)):
         points = [i for i, group in enumerate(names) if group == name]
-        look = {"color": COLORS[number % len(COLORS)], "marker": SHAPES[number % len(SHAPES)]}
-        axes.scatter(x[points], y[points], s=24, linewidths=0, alpha=0.85, label=name, **look)
-    finish_panel(axes, f"{y_name} by {x_name}", x_name, 1)
+        axes.scatter(
+            x[points],
+            y[points],
+            s=24,
+            color=COLORS[number % len(COLORS)],
+            marker=_SHAPES[number % len(_SHAPES)],
+            linewidths=0,
+            alpha=0.85,
+            label=name,
+        )
+    finish_panel(axes, f"{y_name} by {x_name}", x_name)
     axes.xaxis.set_major_locator(MaxNLocator(nbins=5))
     axes.set_ylabel(y_name, fontsize=FONT_SIZE)
     axes.set_axisbelow(True)

@@ -185,7 +185,7 @@ def test_scores_of_an_unfinished_run_are_not_computed_on_the_way(
     shutil.copytree(folder / "plain", killed)
     for name in ("metrics.json", "model.keras"):
         (killed / name).unlink()
-    resume = f"Go on with: keras-devae train --resume {shlex.quote(str(killed))}"
+    resume = f"with: keras-devae train --resume {shlex.quote(str(killed))}"
     assert resume in refused("mig-reconstruction", killed)
     assert run("evaluate", killed, "--output", killed / "metrics.json") == 2
     assert resume in capsys.readouterr().err and not (killed / "metrics.json").exists()
@@ -193,7 +193,7 @@ def test_scores_of_an_unfinished_run_are_not_computed_on_the_way(
     words = ["--metrics", "mig", "--output", tmp_path / "apart.json"]
     assert run("evaluate", killed, *words) == 0
     # What is measured is a checkpoint.
-    assert f"{killed} is not trained to its end. The last checkpoint is of step" in caplog.text
+    assert f"{killed} is not trained to its end. The last checkpoint is from step" in caplog.text
 
 
 @pytest.mark.parametrize("name", ["information.npz", "kl.csv"])
@@ -220,7 +220,7 @@ def test_a_damaged_table_is_named_with_its_mending(name, folder, tmp_path, capsy
         (["traversal", "RUN", "--layer", "9"], "layers 0 to 2. Received: 9"),
         (["traversal", "RUN", "RUN"], "of one run. Received: 2 runs"),
         (["traversal", "RUN", "--out", "a.doc"], "suffix"),
-        (["samples", "RUN", "--out", "a.gif"], "Only a traversal moves"),
+        (["samples", "RUN", "--out", "a.gif"], "Only a traversal can be animated"),
         (["traversal", "RUN/nowhere"], "There is no run in"),
         (["traversal"], "RUN"),
     ],
@@ -239,7 +239,7 @@ def test_factors_are_missed_before_a_model_is_looked_for(tmp_path, monkeypatch, 
     config, directory = RunConfig(dataset="npz:own.npz"), RunDirectory(tmp_path / "own")
     directory.write_record(config, load_dataset(config).provenance, {})
     said = refused("factor-scatter", "own")
-    assert "needs factors" in said and "Without factors there are: traversal" in said
+    assert "needs factors" in said and "Figures without factors: traversal" in said
     assert "neither a model nor a checkpoint" in refused("traversal", "own")
 
 

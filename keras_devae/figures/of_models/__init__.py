@@ -1,6 +1,9 @@
-"""The figures of a trained model: functions of a model and a data set that return a figure."""
+"""Figures of a trained model: functions of a model and a data set."""
+
+from __future__ import annotations
 
 import warnings
+from typing import Any
 
 from keras_devae import checks
 from keras_devae.errors import UsageError
@@ -42,32 +45,10 @@ MODEL_FIGURES = {
     "factor-scatter": factor_scatter_figure,
     "kl": kl_figure,
 }
-#: Names of those that compare latent dimensions with factors.
+#: Names of the figures that compare latent dimensions with factors.
 FACTOR_FIGURES = ("information-map", "information-over-layers", "factor-scatter")
 
-
-def check_model_figure(name, dataset=None):
-    """Checks the name of a figure.
-
-    Args:
-        name: The name.
-        dataset: The data set that it is to be drawn from, or `None` (default) if not known yet.
-
-    Raises:
-        UsageError: If it is unknown, or needs factors that the data set lacks.
-    """
-    checks.one_of("figure", name, MODEL_FIGURES)
-    if dataset is not None:
-        checks.check_dataset(dataset)
-    if name in FACTOR_FIGURES and dataset is not None and dataset.factor_names is None:
-        others = ", ".join(other for other in MODEL_FIGURES if other not in FACTOR_FIGURES)
-        raise UsageError(
-            f"The figure {name!r} needs factors, and the data set {dataset.name!r} has none. "
-            f"Without factors there are: {others}."
-        )
-
-
-#: Names of version 0.1.0 -> those of now.
+#: Names of version 0.1.0 -> present names.
 _FORMER = {
     "NEED_FACTORS": "FACTOR_FIGURES",
     "PICTURES": "MODEL_FIGURES",
@@ -75,7 +56,29 @@ _FORMER = {
 }
 
 
-def __getattr__(name):
+def check_model_figure(name: str, dataset: Any = None) -> None:
+    """Checks the name of a figure.
+
+    Args:
+        name: The name, a key of `MODEL_FIGURES`.
+        dataset: The data set that it will be drawn from, or `None` (default) if not known yet.
+
+    Raises:
+        UsageError: If the name is unknown, or the figure needs factors that the data set lacks.
+    """
+    checks.one_of("figure", name, MODEL_FIGURES)
+    if dataset is None:
+        return
+    checks.check_dataset(dataset)
+    if name in FACTOR_FIGURES and dataset.factor_names is None:
+        others = ", ".join(other for other in MODEL_FIGURES if other not in FACTOR_FIGURES)
+        raise UsageError(
+            f"The figure {name!r} needs factors, and the data set {dataset.name!r} has none. "
+            f"Figures without factors: {others}."
+        )
+
+
+def __getattr__(name: str) -> Any:
     if name not in _FORMER:
         raise AttributeError(f"module 'keras_devae.figures.of_models' has no attribute {name!r}")
     warnings.warn(

@@ -1,24 +1,32 @@
-"""What a model makes of images, and of nothing."""
+"""Images that a model decodes: reconstructions, and samples of the prior."""
+
+from __future__ import annotations
+
+from typing import Any
 
 import numpy as np
+from matplotlib.figure import Figure
 
 from keras_devae import checks, figures, metrics
 
-_SHOWN = 10
+#: Images that are reconstructed, and samples drawn.
+_IMAGES, _SAMPLES = 10, 64
 
 
-def reconstruction_figure(model, dataset, layer=None, seed=0):
+def reconstruction_figure(
+    model: Any, dataset: Any, layer: int | None = None, seed: int = 0
+) -> Figure:
     """Draws images above their reconstructions, layer by layer.
 
     Args:
         model: A trained model.
         dataset: The data set.
         layer: Number of one layer, or `None` (default) for all.
-        seed: Integer seed of the choice of images.
+        seed: Seed of the choice of images; default 0.
 
     Returns:
-        A `matplotlib.figure.Figure`; beside each row is the squared error of an image, summed over
-        pixels and channels, in the mean over the images drawn.
+        The figure; beside each row is the squared error per image, summed over pixels and channels
+        and averaged over the images drawn.
 
     Raises:
         UsageError: If there is no such layer.
@@ -26,13 +34,13 @@ def reconstruction_figure(model, dataset, layer=None, seed=0):
     checks.check_model(model)
     checks.check_dataset(dataset)
     checks.at_least("seed", seed, 0)
-    rows = np.random.default_rng(seed).integers(len(dataset), size=_SHOWN)
+    rows = np.random.default_rng(seed).integers(len(dataset), size=_IMAGES)
     images = dataset.images(rows)
     layers = range(model.num_layers) if layer is None else [layer]
     reconstructions = [model.reconstruct(images, i) for i in layers]
     errors = [
         metrics.reconstruction_error(images, reconstruction, likelihood="gaussian")[
-            "reconstruction_error.squared_error"
+            metrics.METRICS["reconstruction_error"].key("squared_error")
         ]
         for reconstruction in reconstructions
     ]
@@ -40,21 +48,21 @@ def reconstruction_figure(model, dataset, layer=None, seed=0):
     return figures.reconstructions(images, reconstructions, titles)
 
 
-def sample_figure(model, dataset, layer=0, seed=0):
+def sample_figure(model: Any, dataset: Any, layer: int = 0, seed: int = 0) -> Figure:
     """Draws images decoded from the prior.
 
     Args:
         model: A trained model.
         dataset: Not used; here so that all figures are called alike.
         layer: Number of the latent layer; default 0.
-        seed: Integer seed of the codes.
+        seed: Seed of the codes; default 0.
 
     Returns:
-        A `matplotlib.figure.Figure`.
+        The figure, 64 images in rows of 8.
 
     Raises:
         UsageError: If there is no such layer.
     """
     del dataset
     checks.check_model(model)
-    return figures.contact_sheet(model.sample(64, layer, seed), columns=8)
+    return figures.contact_sheet(model.sample(_SAMPLES, layer, seed), columns=8)

@@ -1,16 +1,18 @@
 """Which latent dimensions are drawn where there are too many for a page."""
 
+from __future__ import annotations
+
 import dataclasses
+from collections.abc import Sequence
 
 import numpy as np
 
+from keras_devae.checks import Array
+from keras_devae.evaluation.latents import Latents
 
-def strongest(latents, most):
-    """Chooses the active latent dimensions first, and then those with the largest KL divergence.
 
-    Args:
-        latents: A `keras_devae.evaluation.Latents`.
-        most: How many there may be.
+def strongest(latents: Latents, most: int) -> tuple[Array, str]:
+    """Chooses at most `most` latent dimensions: active ones first, each by falling KL divergence.
 
     Returns:
         Pair of their numbers, in the order of `Latents.order`, and a text that says how many were
@@ -22,57 +24,43 @@ def strongest(latents, most):
     return latents.order[:most], f"the {count - most:,} weakest of {count:,} latents left out"
 
 
-def active_or_strongest(latents, most):
-    """Chooses the active latent dimensions, or the strongest where none is active.
-
-    Args:
-        latents: A `keras_devae.evaluation.Latents`.
-        most: How many there may be.
-
-    Returns:
-        As `strongest`.
-    """
+def active_or_strongest(latents: Latents, most: int) -> tuple[Array, str]:
+    """Chooses the active latent dimensions, or the `strongest` ones where none is active."""
     if not len(latents.active):
-        chosen, said = strongest(latents, most)
-        return chosen, "; ".join(part for part in ("no latent is active", said) if part)
+        chosen, left_out = strongest(latents, most)
+        return chosen, join_nonempty("no latent is active", left_out)
     if len(latents.active) > most:
         return strongest(latents, most)
     left, count = len(latents.kl) - len(latents.active), len(latents.kl)
-    said = f"{left:,} of {count:,} latents, not active, left out" if left else ""
-    return latents.active, said
+    return latents.active, f"{left:,} of {count:,} latents, not active, left out" if left else ""
 
 
-def over_layers(measured):
-    """Puts the latents of several layers together, to choose from dimensions of any of them.
-
-    Args:
-        measured: List of `keras_devae.evaluation.Latents`, one for each layer.
+def strongest_of_layers(layers: Sequence[Latents]) -> Latents:
+    """Combines the latents of several layers, to choose from the dimensions of any of them.
 
     Returns:
-        Those of the first layer, with the largest KL divergence and the largest signal of each
-        dimension in any layer. The same number may mean another latent in each: that of DeVAE's
-        parallel ablation does.
+        The latents of the first layer, with the largest KL divergence and the largest signal of
+        each dimension in any layer. The same number may mean another latent in each layer, as in
+        DeVAE's parallel ablation.
     """
     largest = {
-        name: np.max([getattr(one, name) for one in measured], axis=0) for name in ("kl", "signal")
+        name: np.max([getattr(latents, name) for latents in layers], axis=0)
+        for name in ("kl", "signal")
     }
-    return dataclasses.replace(measured[0], **largest)
+    return dataclasses.replace(layers[0], **largest)
 
 
-def common_name(measured, dimension):
-    """Returns a dimension's number with the factor that it holds in all layers where it holds one.
+def common_name(layers: Sequence[Latents], dimension: int) -> str:
+    """Returns a dimension's name with the factor that it holds, e.g. `"z3 scale"`.
 
-    Args:
-        measured: List of `keras_devae.evaluation.Latents`, one for each layer.
-        dimension: Number of the dimension.
-
-    Returns:
-        E.g. `"z3 scale"`; the number alone where layers differ in what it holds.
+    It is the number alone where layers differ in the factor; layers where it holds none do not
+    count.
     """
-    names = {one.name_of(dimension) for one in measured if one.factor_of(dimension) is not None}
+    held = [latents for latents in layers if latents.factor_of(dimension) is not None]
+    names = {latents.name_of(dimension) for latents in held}
     return names.pop() if len(names) == 1 else f"z{dimension}"
 
 
-def titled(*parts):
+def join_nonempty(*parts: str) -> str:
     """Joins the parts of a title that are not empty."""
-    return "; ".join(part for part in parts if part)
+    return "; ".join(filter(None, parts))

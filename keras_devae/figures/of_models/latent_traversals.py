@@ -1,17 +1,28 @@
 """What each latent dimension does to an image."""
 
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
+from matplotlib.figure import Figure
 from scipy.special import ndtri
 
 from keras_devae import checks, figures
+from keras_devae.checks import Array
 from keras_devae.errors import UsageError
 from keras_devae.evaluation.latents import Latents, measure_to_name
-from keras_devae.figures.of_models.drawn_latents import active_or_strongest, strongest, titled
+from keras_devae.figures.of_models.drawn_latents import (
+    active_or_strongest,
+    join_nonempty,
+    strongest,
+)
 from keras_devae.metrics import ACTIVE_NATS
 
-#: Images that the KL divergences and what each dimension holds are computed from.
+#: Images on which latent dimensions are measured.
 _IMAGES = 2000
-#: Rows that can be told apart on a page, and panels on a screen.
+#: Most rows on a page, and panels on a screen.
 _MOST_ROWS, _MOST_PANELS = 20, 15
 _PANEL_COLUMNS = 5
 #: Part of the prior that the quantiles leave out on either side.
@@ -20,22 +31,22 @@ SPANS = ("range", "quantiles")
 
 
 def traversal_figure(
-    model,
-    dataset,
-    layer=0,
-    steps=9,
-    limit=2.0,
-    seed=0,
-    index=None,
-    span="range",
-    active_only=False,
-    latents=None,
-):
+    model: Any,
+    dataset: Any,
+    layer: int = 0,
+    steps: int = 9,
+    limit: float = 2.0,
+    seed: int = 0,
+    index: int | None = None,
+    span: str = "range",
+    active_only: bool = False,
+    latents: Latents | None = None,
+) -> Figure:
     """Draws what each latent dimension does to one image.
 
     Active dimensions come first, each by its KL divergence, which is written beside the row with
-    the factor that the dimension holds; 20 rows at most. A categorical code has the last
-    row, its categories from left to right; of more than there are columns, some are left out.
+    the factor that the dimension holds; 20 rows at most. A categorical code has the last row, its
+    categories from left to right; where there are more categories than columns, some are left out.
 
     Args:
         model: A trained model.
@@ -44,21 +55,21 @@ def traversal_figure(
         steps: Columns, at least 2; default 9.
         limit: The dimension runs from `-limit` to `limit`, above 0; default 2, as in the DeVAE
             paper.
-        seed: Integer seed of the images that the KL divergences are computed from.
-        index: Row of the image to start from; default one drawn with the seed.
+        seed: Seed of the images that the KL divergences are computed from; default 0.
+        index: Row of the image to start from; by default one drawn with the seed.
         span: `"range"` (default): values from `-limit` to `limit` in equal steps. `"quantiles"`:
             quantiles of the prior, a standard normal, in equal steps from 2.5 % to 97.5 %.
-        active_only: Whether dimensions that are not active are left out, as in Figures 3, 6 and 7
-            of the paper; default false.
+        active_only: Whether inactive dimensions are left out, as in Figures 3, 6 and 7 of the
+            paper; default false.
         latents: The `keras_devae.evaluation.Latents` of the layer, or `None` (default) to measure
             them on 2,000 images.
 
     Returns:
-        A `matplotlib.figure.Figure`.
+        The figure.
 
     Raises:
-        UsageError: If an argument is out of range, or no dimension is active and only such are
-            asked for.
+        UsageError: If an argument is out of range, or only active dimensions are asked for and
+            there are none.
     """
     values = _values(steps, limit, span)
     image, latents = _start(model, dataset, layer, seed, index, latents)
@@ -72,25 +83,25 @@ def traversal_figure(
         row, label = _categories_row(model, image, layer, steps)
         rows, labels = np.concatenate([rows, row]), [*labels, label]
     title = f"{type(model).__name__}, layer {layer}: latent traversals on {dataset.name}"
-    return figures.traversal(rows, values, labels, titled(title, left_out))
+    return figures.traversal(rows, values, labels, join_nonempty(title, left_out))
 
 
 def traversal_animation(
-    model,
-    dataset,
-    layer=0,
-    steps=16,
-    limit=2.0,
-    seed=0,
-    index=None,
-    span="range",
-    active_only=None,
-):
+    model: Any,
+    dataset: Any,
+    layer: int = 0,
+    steps: int = 16,
+    limit: float = 2.0,
+    seed: int = 0,
+    index: int | None = None,
+    span: str = "range",
+    active_only: bool | None = None,
+) -> Array:
     """Draws the frames of an animation in which all active latent dimensions move.
 
-    A panel for each of them, at most 15, ordered by KL divergence, changes its dimension of the
-    same image. They go from one end to the other and back, so that the animation has no jump where
-    it begins anew. A line above them says which dimensions were left out.
+    Each has a panel, at most 15 ordered by KL divergence, that changes its dimension of the same
+    image. They move from one end to the other and back, so that the animation does not jump where
+    it starts over. A line above them says which dimensions were left out.
 
     Args:
         model: A trained model.
@@ -101,15 +112,15 @@ def traversal_animation(
         seed: As for `traversal_figure`.
         index: As for `traversal_figure`.
         span: As for `traversal_figure`.
-        active_only: Whether dimensions that are not active stay away. `None` (default): they do,
-            unless none is active.
+        active_only: Whether inactive dimensions are left out. `None` (default): they are, unless
+            none is active.
 
     Returns:
         Uint8 array `(2 * steps - 2, height, width, 3)`, for `keras_devae.figures.save_animation`.
 
     Raises:
-        UsageError: If an argument is out of range, or no dimension is active and only such are
-            asked for.
+        UsageError: If an argument is out of range, or only active dimensions are asked for and
+            there are none.
     """
     values = _values(steps, limit, span)
     image, latents = _start(model, dataset, layer, seed, index)
@@ -120,20 +131,26 @@ def traversal_animation(
     rows = traversed(model, image, layer, dimensions, values)
     labels = [_panel_label(latents, d) for d in dimensions]
     columns = min(_PANEL_COLUMNS, len(dimensions))
-    there = [
+    forward = [
         figures.pixels_of(figures.contact_sheet(panels, columns, labels, title=left_out or None))
         for panels in rows.swapaxes(0, 1)
     ]
-    return np.stack(there + there[-2:0:-1])
+    return np.stack(forward + forward[-2:0:-1])
 
 
-def traversed(model, image, layer, dimensions, values):
-    """Decodes the code of an image with each of some dimensions at each of the values in turn.
+def traversed(
+    model: Any,
+    image: Array,
+    layer: int,
+    dimensions: Sequence[int] | Array,
+    values: Sequence[float] | Array,
+) -> Array:
+    """Decodes the code of an image with each of some dimensions set to each of the values in turn.
 
     Args:
         model: A trained model.
         image: `(1, height, width, channels)`, uint8 or float. Its category, if the model has
-            categories, stays.
+            categories, is kept.
         layer: Number of the latent layer.
         dimensions: `(rows,)` numbers of latent dimensions.
         values: `(steps,)` values that each is set to.
@@ -178,7 +195,7 @@ def _check_active(latents):
 
 
 def _start(model, dataset, layer, seed, index, latents=None):
-    """Returns the image to start from, `(1, height, width, channels)`, and what latents hold."""
+    """Returns the image to start from, `(1, height, width, channels)`, and the latents."""
     checks.check_model(model)
     model.check_layer(layer)
     checks.check_dataset(dataset)
@@ -194,15 +211,11 @@ def _start(model, dataset, layer, seed, index, latents=None):
 
 
 def _categories_row(model, image, layer, steps):
-    """Decodes the code of an image with one category after the other.
-
-    Returns:
-        Pair of the images `(1, steps, height, width, channels)` and what to write beside them.
-    """
+    """Decodes an image's code with each category: `(1, steps, height, width, channels)`, label."""
     count = model.num_categories
     label = f"category 0 to {count - 1}"
     if count > steps:
-        # The first, the last, and as evenly as can be between them.
+        # The first, the last, and categories spread evenly between them.
         categories = np.round(np.linspace(0, count - 1, steps)).astype(int)
         label = f"{label}\n({steps} of {count})"
     else:

@@ -1,0 +1,254 @@
+"""A user's factors as whole numbers with names; continuous ones are put into bins."""
+
+from __future__ import annotations
+
+import operator
+import warnings
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from keras_devae.checks import Array, check_printable, shown, texts
+from keras_devae.data.indexing import as_array
+from keras_devae.errors import UsageError
+
+# A factor looks continuous if it has more values than this, and few rows for each of them.
+_MANY_VALUES = 1000
+_FEW_ROWS_EACH = 10
+_MOST_BINS = 1_000_000
+
+
+class Factors(NamedTuple):
+    """Factors of a user's images, or `None` twice.
+
+    Attributes:
+        values: int64 array of shape `(n, number of factors)`.
+        names: A name for each column.
+        notes: What to note in the provenance.
+    """
+
+    values: Array | None
+    names: tuple[str, ...] | None
+    notes: dict[str, Any]
+
+
+def checked_factors(
+    factors: ArrayLike | None,
+    factor_names: Iterable[str] | None,
+    length: int,
+    bins: Mapping[str, int] | None = None,
+) -> Factors:
+    """Returns the factors of `length` images; see `from_arrays` for what is accepted."""
+    if factors is None:
+        if factor_names is not None:
+            raise UsageError(
+                f"Factor names were given without factors. Received: {shown(factor_names)}."
+            )
+        return no_factors(bins)
+    values = as_array(factors, "Factors")
+    if values.ndim != 2 or len(values) != length or not values.shape[1]:
+        raise UsageError(
+            f"Factors must have shape ({length}, number of factors), one row for each image. "
+            f"Received: shape {values.shape}."
+        )
+    names = checked_names(factor_names, values.shape[1])
+    return class_numbers(list(values.T), names, bins)
+
+
+def no_factors(bins: Mapping[str, int] | None) -> Factors:
+    """Returns the factors of images that have none; raises `UsageError` if there are bins."""
+    if bins is not None and not (isinstance(bins, Mapping) and not bins):
+        raise UsageError(
+            f"Bins were given for images without factors. Received: bins={bins!r}; give the "
+            "factors too."
+        )
+    return Factors(None, None, {})
+
+
+def checked_names(factor_names: Iterable[str] | None, count: int) -> tuple[str, ...]:
+    """Returns a distinct name for each of `count` factors, `factor_0` ... if none are given."""
+    if factor_names is None:
+        return tuple(f"factor_{column}" for column in range(count))
+    if isinstance(factor_names, np.ndarray):
+        factor_names = factor_names.tolist()
+    names = texts("factor_names", factor_names)
+    check_printable("factor_names", names)
+    if len(names) != count or len(set(names)) < len(names):
+        raise UsageError(
+            f"There must be a distinct name for each of the {count} factors. "
+            f"Received: {shown(list(names))}."
+        )
+    return names
+
+
+def binned(values: ArrayLike, count: int) -> Array:
+    """Numbers values by bins of equal width between the smallest and the largest of them.
+
+    Each bin holds its lower edge but not its upper one; the last holds both.
+
+    Args:
+        values: Finite numbers of shape `(n,)`, at least two of them distinct.
+        count: Number of bins, at least 2.
+
+    Returns:
+        int64 array of shape `(n,)` with values in `0..count-1`.
+
+    Raises:
+        UsageError: If the values are not such numbers, or `count` is not from 2 to 1,000,000.
+
+    Example:
+        >>> binned(np.array([0.0, 1.0, 2.5, 10.0]), 4)
+        array([0, 0, 1, 3])
+    """
+    if np.ma.isMaskedArray(values) and np.ma.getmaskarray(values).any():
+        raise UsageError(
+            "`values` must have a number everywhere. Received: masked ones; leave those rows out."
+        )
+    values = np.asarray(values)
+    if values.ndim != 1 or not values.size or values.dtype.kind not in "biuf":
+        raise UsageError(
+            "`values` must be an array of numbers of shape (n,), the values of one factor. "
+            f"Received: shape {values.shape}, dtype {values.dtype}."
+        )
+    if _bin_count(count, "values") > _MOST_BINS:
+        raise UsageError(f"There can be at most {_MOST_BINS:,} bins. Received: {count}.")
+    _ends(values, "values", count, "row {}".format)
+    values = values.astype(np.float64)
+    inner_edges = np.linspace(values.min(), values.max(), count + 1)[1:-1]
+    return np.searchsorted(inner_edges, values, side="right").astype(np.int64)
+
+
+def class_numbers(
+    columns: Sequence[Array],
+    names: tuple[str, ...],
+    bins: Mapping[str, int] | None = None,
+    place: Callable[[int], str] = "row {}".format,
+    categories: Collection[str] = (),
+) -> Factors:
+    """Returns the factors as whole numbers: those in `bins` as numbers of bins, others as given.
+
+    Warns of a factor that is not in `bins` and looks continuous, because it has more than 1,000
+    different values and fewer than 10 rows for each.
+
+    Args:
+        columns: The values of each factor, an array of shape `(n,)` of integers or floats each.
+        names: A name for each column.
+        bins: Number of bins, at least 2, by the name of a factor. Default: none.
+        place: Says in words where a row is found. Default: `"row 3"`.
+        categories: Names of factors whose values are known to be classes. Default: none.
+
+    Returns:
+        The factors, whose notes hold the ends of the bins as floats, if there are any:
+        `{"factor_bins": {name: {"min": ..., "max": ..., "count": ...}}}`.
+
+    Raises:
+        UsageError: If `bins` names no factor, or one of `categories`, or a number below 2; or if
+            a value is not finite, or neither a whole number within int64 nor in `bins`; or if a
+            factor to be put into bins has one value only.
+    """
+    counts = _checked_bins(bins, names)
+    classes, edges = [], {}
+    for name, column in zip(names, columns, strict=True):
+        if column.dtype.kind not in "iuf":
+            raise UsageError(
+                f"Factors must be integers, or floats that are whole or put into bins. "
+                f"Received: dtype {column.dtype} for {name!r}."
+            )
+        if name in counts and name in categories:
+            raise UsageError(
+                f"Factor {name!r} consists of words, which are classes already; leave it out of "
+                f"the bins. Received: bins={bins!r}."
+            )
+        if name in counts:
+            edges[name] = _ends(column, name, counts[name], place)
+            classes.append(binned(column, counts[name]))
+        else:
+            classes.append(_whole_numbers(column, name, place))
+            if name not in categories:
+                _warn_if_continuous(classes[-1], name)
+    return Factors(np.stack(classes, axis=1), names, {"factor_bins": edges} if edges else {})
+
+
+def _checked_bins(bins: Mapping[str, int] | None, names: tuple[str, ...]) -> dict[str, int]:
+    if bins is None:
+        return {}
+    if not isinstance(bins, Mapping):
+        raise UsageError(
+            f"Bins are a number for each factor's name, e.g. {{{names[0]!r}: 20}}. "
+            f"Received: {bins!r}."
+        )
+    checked = {}
+    for name, count in bins.items():
+        if name not in names:
+            raise UsageError(
+                f"There is no factor {name!r} to put into bins. Known: {', '.join(names)}."
+            )
+        checked[name] = _bin_count(count, name)
+    return checked
+
+
+def _bin_count(count: Any, name: str) -> int:
+    try:
+        number = 0 if isinstance(count, bool) else operator.index(count)
+    except TypeError:
+        number = 0
+    if number < 2:
+        raise UsageError(
+            "The number of bins of a factor must be an integer of at least 2. "
+            f"Received: {shown(count)} for {shown(name)}."
+        )
+    return number
+
+
+def _ends(column: Array, name: str, count: int, place: Callable[[int], str]) -> dict[str, float]:
+    """Checks a column for bins and returns the note of them."""
+    wrong = np.flatnonzero(~np.isfinite(column))
+    if len(wrong):
+        raise UsageError(
+            f"Factor {name!r} has a value that fits into no bin. Received: {column[wrong[0]]} in "
+            f"{place(wrong[0])}; leave that image out or give it a number."
+        )
+    low, high = float(column.min()), float(column.max())
+    if low == high:
+        raise UsageError(
+            f"Factor {name!r} has the same value {low:g} everywhere, which makes no bins; leave "
+            "it out of the bins or out of the factors."
+        )
+    if not np.isfinite(high - low):
+        raise UsageError(
+            f"Factor {name!r} spans more than a float can hold. Received: {low:g} to {high:g}; "
+            "rescale it."
+        )
+    return {"min": low, "max": high, "count": count}
+
+
+def _whole_numbers(column: Array, name: str, place: Callable[[int], str]) -> Array:
+    # Beyond int64 the conversion would invent numbers; infinities are beyond it, too.
+    if column.dtype.kind == "f":
+        # Beyond this limit the dtype cannot tell a whole number from the next.
+        limit = column.dtype.type(2) ** min(np.finfo(column.dtype).nmant + 1, 63)
+        whole = (column == np.rint(column)) & (np.abs(column) < limit)
+    else:
+        whole = column <= np.iinfo(np.int64).max
+    wrong = np.flatnonzero(~whole)
+    if len(wrong):
+        raise UsageError(
+            "Factors must be whole numbers, because every measure here treats them as classes. "
+            f"Received: {column[wrong[0]]} for factor {name!r} in {place(wrong[0])}; group its "
+            f"values with bins={{{name!r}: 20}} if it is continuous, or number them 0, 1, 2 ..."
+        )
+    return column.astype(np.int64, copy=False)
+
+
+def _warn_if_continuous(classes: Array, name: str) -> None:
+    distinct = len(np.unique(classes))
+    if distinct > _MANY_VALUES and len(classes) < _FEW_ROWS_EACH * distinct:
+        warnings.warn(
+            f"Factor {name!r} has {distinct:,} different values in {len(classes):,} rows and looks "
+            "continuous, but every measure here treats each value as a class of its own; group "
+            f"them with bins={{{name!r}: 20}}.",
+            UserWarning,
+            stacklevel=4,
+        )

@@ -1,0 +1,145 @@
+"""What a folder of pictures holds: the pictures that are read, and whatever is not."""
+
+import collections
+import os
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+
+from keras_devae.errors import UsageError
+
+PICTURE_SUFFIXES = frozenset(
+    (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".pgm", ".ppm")
+)
+# Suffixes of files that are no pictures, so that nobody misses them.
+_OTHER_SUFFIXES = frozenset(
+    (
+        *(".txt", ".md", ".rst", ".pdf", ".html", ".htm", ".tex", ".log", ".doc", ".docx"),
+        *(".csv", ".tsv", ".json", ".jsonl", ".xml", ".yaml", ".yml", ".toml", ".ini", ".cfg"),
+        *(".xls", ".xlsx", ".ods", ".parquet", ".npy", ".npz", ".h5", ".hdf5", ".mat", ".pkl"),
+        *(".zip", ".tar", ".gz", ".tgz", ".7z", ".rar", ".db", ".sqlite", ".lock", ".bak"),
+        *(".py", ".ipynb", ".sh", ".bat", ".m", ".r", ".js", ".css", ".url", ".lnk", ".xmp"),
+    )
+)
+_OTHER_NAMES = frozenset(("readme", "license", "licence", "copying", "notice", "makefile"))
+# Counting further would say nothing more, and a large tree takes long.
+_MOST_COUNTED = 10_000
+
+
+def picture_files(folder: Path) -> list[Path]:
+    """Returns the pictures of a folder, sorted by name, hidden ones and folders inside left out.
+
+    Raises:
+        UsageError: If there is no such folder or no picture in it.
+    """
+    if not folder.is_dir():
+        raise UsageError(f"There is no folder {folder}.")
+    # A broken link counts, so that it is reported and not silently left out.
+    files = sorted(file for file in folder.iterdir() if _is_picture(file) and not file.is_dir())
+    if not files:
+        suffixes = ", ".join(sorted(PICTURE_SUFFIXES))
+        raise UsageError(
+            f"There are no pictures ({suffixes}) in the folder {folder}{_hint_at_folders(folder)}."
+        )
+    return files
+
+
+def _is_picture(file: Path) -> bool:
+    return file.suffix.lower() in PICTURE_SUFFIXES and not file.name.startswith(".")
+
+
+def _is_shown_folder(path: Path) -> bool:
+    return path.is_dir() and not path.name.startswith((".", "__"))
+
+
+def _hint_at_folders(folder: Path) -> str:
+    inner = sorted(path for path in folder.iterdir() if _is_shown_folder(path))
+    for path in inner:
+        if any(_is_picture(file) for file in path.glob("*")):
+            return (
+                f" itself, but there are some in {path.name!r} inside it, and folders inside are "
+                f"not searched; give {path} or move the pictures up"
+            )
+    others = left_out_of(folder, ())
+    return f"; it holds {' and '.join(others)}" if others else ""
+
+
+def left_out_of(folder: Path, files: Sequence[Path]) -> list[str]:
+    """Describes files of a folder, likely pictures, that are not among those read.
+
+    Returns phrases such as `"40 files with another suffix (.heic)"`, often none.
+    """
+    read = {file.name for file in files}
+    others: collections.Counter[str] = collections.Counter()
+    hidden = 0
+    for entry in os.scandir(folder):
+        suffix = Path(entry.name).suffix.lower()
+        if entry.name in read or entry.is_dir():
+            continue
+        if entry.name.startswith("."):
+            # A Mac puts a file "._x.png" beside each x.png on the disks of others.
+            hidden += suffix in PICTURE_SUFFIXES and not entry.name.startswith("._")
+        elif suffix not in _OTHER_SUFFIXES and not _is_known_name(entry.name):
+            others[suffix or "none"] += 1
+    phrases = []
+    if others:
+        shown = ", ".join(sorted(others, key=lambda suffix: (-others[suffix], suffix))[:5])
+        phrases.append(f"{_counted(others.total(), 'file')} with another suffix ({shown})")
+    if hidden:
+        phrases.append(_counted(hidden, "hidden picture"))
+    return phrases + _inside(folder)
+
+
+def pages_left_out(pages: dict[str, int]) -> list[str]:
+    """Describes the unread pages or frames of pictures, from the number of pages by file name."""
+    several = {name: count for name, count in pages.items() if count > 1}
+    if not several:
+        return []
+    name = max(several, key=several.__getitem__)
+    more = sum(several.values()) - len(several)
+    files = _counted(len(several), "file")
+    return [
+        f"{_counted(more, 'page')} or frames after the first of {files} ({name} has "
+        f"{several[name]:,})"
+    ]
+
+
+def warn_of_left_out(folder: Path, read: int, phrases: Sequence[str], stacklevel: int = 3) -> None:
+    """Warns in one sentence of what is not read of a folder, if there is anything."""
+    if phrases:
+        warnings.warn(
+            f"Of {folder} {_counted(read, 'picture')} {'is' if read == 1 else 'are'} read and "
+            f"these are left out: {'; '.join(phrases)}. Save what you want to use as PNG or JPEG, "
+            "one picture a file, in the folder itself.",
+            UserWarning,
+            stacklevel=stacklevel,
+        )
+
+
+def _inside(folder: Path) -> list[str]:
+    """Counts the pictures in folders inside, except hidden ones."""
+    count, first = 0, None
+    for place, folders, names in os.walk(folder):
+        folders[:] = sorted(name for name in folders if not name.startswith((".", "__")))
+        if Path(place) == folder:
+            continue
+        found = sum(
+            Path(name).suffix.lower() in PICTURE_SUFFIXES for name in names if name[0] != "."
+        )
+        if found and first is None:
+            first = os.path.relpath(place, folder)
+        count += found
+        if count >= _MOST_COUNTED:
+            break
+    if not count:
+        return []
+    more = "at least " if count >= _MOST_COUNTED else ""
+    return [f"{more}{_counted(count, 'picture')} in folders inside ({first!r})"]
+
+
+def _is_known_name(name: str) -> bool:
+    return Path(name).stem.lower() in _OTHER_NAMES or name in ("Thumbs.db", "desktop.ini")
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"

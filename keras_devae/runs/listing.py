@@ -1,0 +1,102 @@
+"""The runs below a folder, and the table of them."""
+
+from __future__ import annotations
+
+import logging
+import os
+from typing import Any
+
+from keras_devae.checks import usable_path
+from keras_devae.errors import FailureError, UsageError
+from keras_devae.files import is_there
+from keras_devae.files.reading import reason_of
+from keras_devae.runs.folder import RunDirectory
+
+logger = logging.getLogger("keras_devae")
+
+
+def find_runs(folder: str | os.PathLike[str]) -> list[RunDirectory]:
+    """Returns the runs below a folder, ordered by name.
+
+    Args:
+        folder: A folder such as `runs`; it may be missing.
+
+    Raises:
+        UsageError: If it cannot be read.
+    """
+    folder = usable_path("The folder of the runs", folder)
+    try:
+        entries = sorted(folder.iterdir())
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        raise UsageError(f"The folder {folder} cannot be read: {reason_of(error)}.") from None
+    return [RunDirectory(entry) for entry in entries if is_there(entry / "config.json")]
+
+
+def parse_condition(text: str | None) -> dict[str, str]:
+    """Parses `name=value,name=value`; nothing gives no conditions.
+
+    Raises:
+        UsageError: If a part has no equals sign.
+    """
+    parts = [part.split("=", 1) for part in text.split(",")] if text else []
+    if any(len(part) != 2 for part in parts):
+        raise UsageError(f"A filter reads name=value,name=value. Received: {text}.")
+    return {name.strip(): value.strip() for name, value in parts}
+
+
+def list_of_runs(
+    folder: str | os.PathLike[str], condition: dict[str, str] | None = None
+) -> list[dict[str, Any]]:
+    """Describes the runs below a folder, a dictionary each.
+
+    Args:
+        folder: Folder of the runs.
+        condition: Values that settings of the run, or options of its model, must have.
+
+    Returns:
+        Dictionaries of name, model, dataset, seed, steps done and asked for, and the scores of
+        layer 0. Damaged runs are left out and logged.
+    """
+    rows = []
+    for run in find_runs(folder):
+        try:
+            config = run.read_config()
+            settings = {**config.to_dict(), **config.model.options}
+            if all(_equal(settings.get(k), v) for k, v in (condition or {}).items()):
+                rows.append(_row(run, config))
+        except (FailureError, UsageError) as error:
+            logger.warning("Leaving out the run %s: %s", run.name, error)
+    return rows
+
+
+def _equal(value, text):
+    try:
+        return value is not None and float(value) == float(text)
+    except (TypeError, ValueError):
+        return str(value) == text
+
+
+def _row(run, config):
+    from keras_devae.metrics import METRICS
+
+    scores = run.read_metrics()
+    first = next((row for row in scores["layers"] if row["layer"] == 0), {}) if scores else {}
+    done = (
+        config.training.steps if run.model_file.is_file() else next(iter(run.checkpoint_steps()), 0)
+    )
+    return {
+        "run": run.name,
+        "model": config.model.name,
+        "dataset": config.data.dataset,
+        "seed": config.training.seed,
+        "steps": f"{done}/{config.training.steps}",
+        "mig": _rounded(first.get(METRICS["mig"].key())),
+        "kl": _rounded(first.get(METRICS["kl"].key())),
+        "active": first.get(METRICS["active_variables"].key()),
+    }
+
+
+def _rounded(value):
+    return None if value is None else round(value, 3)
