@@ -1,4 +1,4 @@
-"""Checks of what Keras takes beside images, and models that learn from images alone do not."""
+"""Checks of the arguments of Keras's methods: models that learn from images alone refuse some."""
 
 import inspect
 import warnings
@@ -41,7 +41,7 @@ def refuse(**given: Any) -> None:
 
 
 def check_labels(labels: Any, sample_weight: Any, image_shape: tuple[int, ...]) -> None:
-    """Checks the second and third part of a batch, behind the images; either may be `None`.
+    """Checks the second and third part of a batch, after the images; either may be `None`.
 
     Labels are ignored with a warning, since data sets bring them along unasked. Images there would
     be targets, and are refused like sample weights.
