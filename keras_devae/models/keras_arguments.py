@@ -52,7 +52,7 @@ def check_labels(labels: Any, sample_weight: Any, image_shape: tuple[int, ...]) 
     if tuple(getattr(labels, "shape", ())[1:]) == tuple(image_shape):
         refuse(y=labels)
     warnings.warn(
-        "The batches hold labels behind the images, which the model does not use.", stacklevel=3
+        "The batches hold labels after the images, which the model does not use.", stacklevel=3
     )
 
 
