@@ -68,13 +68,16 @@ def compare(
     With --select udr, every model encodes the same images, and models that agree most with those
     trained alike come first (unsupervised disentanglement ranking; Duan et al. 2020).
     """
+    from keras_devae.comparison.table_files import check_table_file, write_table_file
+
+    if output:
+        check_table_file(output)
+    if images is not None and select is None:
+        raise UsageError("--images needs --select udr.")
+
     from keras_devae.comparison import tables
     from keras_devae.comparison.comparing import compare_runs
 
-    if output:
-        tables.check_table_file(output)
-    if images is not None and select is None:
-        raise UsageError("--images needs --select udr.")
     found = tables.shown_metrics(compare_runs(runs, by, layer), metrics)
     selection = None if select is None else _select(context, found, images or 2000)
     result = tables.comparison_dict(found)
@@ -84,7 +87,7 @@ def compare(
         result["selection"] = tables.selection_dict(selection, found)
         rows, cells = result["selection"]["ranking"], tables.selection_cells(selection, found)
     if output:
-        tables.write_table_file(output, rows, cells)
+        write_table_file(output, rows, cells)
     if as_json:
         print_json(result)
         return

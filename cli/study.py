@@ -127,7 +127,7 @@ def status(study: Path, runs_dir: Path, as_json: bool) -> None:
 @json_option
 def table(study: Path, runs_dir: Path, output: Path | None, as_json: bool) -> None:
     """Collect all results: a row per run, latent layer and metric, with every setting."""
-    from keras_devae.comparison.tables import csv_text
+    from keras_devae.comparison.table_files import csv_text
     from keras_devae.files import check_writable, write_text
     from keras_devae.studies.study import Study
     from keras_devae.studies.table import COLUMNS, result_rows
