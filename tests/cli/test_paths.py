@@ -215,6 +215,7 @@ def test_a_place_that_cannot_be_written_is_found_before_the_work(
         raise AssertionError("The work has begun.")
 
     monkeypatch.setattr(data.Dataset, "images", never)
+    monkeypatch.setattr("keras_devae.runs.run.start_backend", never)
     monkeypatch.setattr("keras_devae.backend.start_backend", never)
     assert run(*WRITING[command].format(folder=folder).split()) == 2
     lines = [line for line in capsys.readouterr().err.splitlines() if "Error" in line]
