@@ -80,7 +80,7 @@ def test_a_path_that_is_none_is_refused(words, option, value, tmp_path, monkeypa
         if isinstance(option, click.Option)
         else option.human_readable_name.strip("[]")
     )
-    expected = "must not be empty" if not value.strip() else "holds a control character"
+    expected = "must not be empty" if not value.strip() else "contains a control character"
     assert f"Error: {name} {expected}" in error
     assert list(tmp_path.iterdir()) == []
 
@@ -141,7 +141,7 @@ TAKERS = {
 @pytest.mark.parametrize("path", ["", " ", "a\nb", "a\0b", "a" * 256, 7])
 def test_python_takes_no_such_path_either(taker, path, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(UsageError, match=r"not be empty|holds a|too long|must be a (path|text)"):
+    with pytest.raises(UsageError, match=r"not be empty|contains a|too long|must be a (path|text)"):
         TAKERS[taker](path)
     assert list(tmp_path.iterdir()) == []
 
