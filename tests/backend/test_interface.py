@@ -35,7 +35,7 @@ def test_the_active_backend_is_that_of_keras():
 
 
 def test_names_are_checked():
-    with pytest.raises(UsageError, match="Unknown backend 'tensorflwo'.*'tensorflow'"):
+    with pytest.raises(UsageError, match=r"Unknown backend 'tensorflwo'.*'tensorflow'"):
         backend_named("tensorflwo")
 
 
