@@ -60,7 +60,7 @@ LEVELS = {
 UPWARD = {("keras_devae.models.inference", "export"), ("keras_devae.runs.finishing", "reports")}
 #: Rooms that are not yet held to the lengths and annotations below.
 UNFINISHED = {
-    *("callbacks", "cli", "data", "evaluation", "explorer", "figures", "metrics", "models"),
+    *("callbacks", "cli", "evaluation", "explorer", "figures", "metrics", "models"),
     *("networks", "reports", "reproduction", "runs", "studies"),
 }
 #: Special methods whose signatures callers see.
