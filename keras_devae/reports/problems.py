@@ -11,7 +11,7 @@ from keras_devae.models.layer_advice import layer_advice, losses_of
 from keras_devae.reports.formatting import counted, listed, percent
 from keras_devae.reports.summary import Holder, carriers, holder_name, rivals
 from keras_devae.runs.config.run_config import RunConfig
-from keras_devae.runs.folder import resume_command
+from keras_devae.runs.folder import RunDirectory
 
 #: Nats of a single dimension that no decoder can use: they distinguish more than 10^8 values.
 EXPLODED_KL = 20.0
@@ -74,7 +74,7 @@ def _unfinished(config: RunConfig, last: Mapping[str, float], run: Any, in_progr
         return f"Training is in progress, {place}: all that follows is of the newest checkpoint."
     return (
         f"Training stopped early, {place}: all that follows is of the newest checkpoint. Resume "
-        f"with: {resume_command(run)}"
+        f"with: {RunDirectory(run).resume_command()}"
     )
 
 
@@ -94,20 +94,13 @@ def _not_finite(
 
 
 def _missed_targets(config: RunConfig, last: Mapping[str, float]) -> Iterator[str]:
-    for target, (reached, *options) in _TARGETS.items():
-        if target in last and reached in last:
-            yield from _missed(config, target, last[target], last[reached], *options)
+    for name, (loss, *_) in _TARGETS.items():
+        if name in last and loss in last:
+            yield from _missed(config, name, last[name], last[loss])
 
 
-def _missed(
-    config: RunConfig,
-    name: str,
-    target: float,
-    reached: float,
-    end_option: str,
-    steps_option: str,
-    weight_option: str | None,
-) -> Iterator[str]:
+def _missed(config: RunConfig, name: str, target: float, reached: float) -> Iterator[str]:
+    _, end_option, steps_option, weight_option = _TARGETS[name]
     what = name.replace("_", " ").replace("kl", "KL")
     end = config.model.options.get(end_option)
     if end is not None and name == "categorical_capacity":

@@ -24,7 +24,7 @@ from keras_devae.checks import positive
 from keras_devae.errors import UsageError
 from keras_devae.evaluation.information_file import read_information_file
 from keras_devae.files import write_json, write_table
-from keras_devae.runs.config.run_config import RunConfig
+from keras_devae.runs import Run, RunConfig
 
 #: The default range, at 64x64 pixels.
 BETA_START, BETA_END = 200.0, 1.0
@@ -212,25 +212,19 @@ def with_falling_beta(config, dataset, beta_start=None, beta_end=None):
     return config.replace(model_options={"beta": beta})
 
 
-def carry_out(function, run, config, dataset, progress=True):
+def train_test(run: Run, progress: bool = True) -> AnnealingTest:
     """Trains under the falling pressure, and reads what was tracked.
 
     Args:
-        function: What `starting.start_new` or `starting.start_again` returned.
-        run: The `RunDirectory`.
-        config: Its completed `RunConfig`.
-        dataset: The data set.
+        run: The test's run.
         progress: Whether to show progress; default true.
 
-    Returns:
-        The `AnnealingTest`.
-
     Raises:
-        UsageError: If the run is none of an annealing test.
+        UsageError: If the run is not that of an annealing test.
     """
-    _range_of(run, config)
-    function(config, run, dataset, progress=progress)
-    return read_test(run)
+    _range_of(run.folder, run.config)
+    run.train(progress)
+    return read_test(run.folder)
 
 
 def read_test(run):

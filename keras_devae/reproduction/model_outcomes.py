@@ -13,8 +13,7 @@ from keras_devae.files import read_json, write_json
 from keras_devae.metrics.estimators.spread import spread_of
 from keras_devae.metrics.rows import draw_sample
 from keras_devae.reproduction.outcomes import Outcome, shown
-from keras_devae.runs.run_encoding import run_encoding
-from keras_devae.runs.trained_model import load_trained
+from keras_devae.runs.trained_model import load_trained, run_encoding
 
 #: Values that a latent dimension goes through.
 VALUES = np.linspace(-2.0, 2.0, 9)
@@ -207,7 +206,7 @@ def _top_k(result):
     with run_encoding(model, result.directory, dataset) as encoding:
         codes = encoding.codes(rows, 0)
     scores = metrics.med(codes, dataset.factors(rows), top_k=TOP_K, informativeness=False)
-    return {name: value for name, value in scores.items() if name.startswith("med.")}
+    return scores.numbers
 
 
 def _kept(result, name, measure):

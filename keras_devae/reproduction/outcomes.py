@@ -7,13 +7,14 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from keras_devae import figures
+from keras_devae.metrics import METRICS, number_of
 from keras_devae.metrics.estimators.spread import spread_of
 from keras_devae.reports.plots import read_information
 from keras_devae.reproduction import paper
 from keras_devae.reproduction.results import SCORE_NAMES, compared
 
-MIG = "mig.score"
-RECONSTRUCTION = "reconstruction_error.negative_log_likelihood"
+MIG = METRICS["mig"].key()
+RECONSTRUCTION = METRICS["reconstruction_error"].key()
 PAPER_IMAGE_SIZE = 64
 #: Nats between two estimates of the total correlation that count as none.
 CLOSE = 0.15
@@ -166,7 +167,7 @@ def _ordering(results, dataset, scores, favourite):
 
 def _chain(results, dataset, score):
     means = {g: np.mean(v) for g in results.groups if (v := results.values(g, score))}
-    lowest_first = score == RECONSTRUCTION
+    lowest_first = number_of(score).lower_is_better
     order = sorted(means, key=means.get, reverse=not lowest_first)
     chain = ", ".join(f"{group} {_number(means[group])}" for group in order)
     which = "lowest" if lowest_first else "highest"

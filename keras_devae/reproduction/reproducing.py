@@ -9,9 +9,10 @@ import jinja2
 
 from keras_devae import figures
 from keras_devae.checks import usable_path
-from keras_devae.comparison.tables import markdown
+from keras_devae.comparison.table_files import markdown
 from keras_devae.errors import FailureError
 from keras_devae.files import write_table, write_text
+from keras_devae.metrics import METRICS
 from keras_devae.reproduction import model_outcomes, outcomes
 from keras_devae.reproduction.catalogue import experiment_named, plans_of
 from keras_devae.reproduction.discriminator_estimates import (
@@ -24,19 +25,19 @@ from keras_devae.reproduction.discriminator_estimates import (
 from keras_devae.reproduction.results import Results, read_result
 from keras_devae.studies.study import Study
 
-_BOUNDS = (outcomes.RECONSTRUCTION, outcomes.MIG, "elbo_decomposition.elbo")
+_BOUNDS = (outcomes.RECONSTRUCTION, outcomes.MIG, METRICS["elbo_decomposition"].key("elbo"))
 _COMPARED = (
     outcomes.MIG,
-    "factor_vae_score.score",
-    "dci.disentanglement",
+    METRICS["factor_vae_score"].key(),
+    METRICS["dci"].key("disentanglement"),
     outcomes.RECONSTRUCTION,
 )
-_WIDTHS = (outcomes.MIG, outcomes.RECONSTRUCTION, "kl.total")
+_WIDTHS = (outcomes.MIG, outcomes.RECONSTRUCTION, METRICS["kl"].key())
 _ACTIVE = (
-    "active_variables.varying_means",
-    "med.disentanglement",
-    "med.top_k_disentanglement",
-    "med.top_k_completeness",
+    METRICS["active_variables"].key("varying_means"),
+    METRICS["med"].key("disentanglement"),
+    METRICS["med"].key("top_k_disentanglement"),
+    METRICS["med"].key("top_k_completeness"),
 )
 
 _OF_BASES = (

@@ -6,6 +6,7 @@ import math
 import numpy as np
 
 from keras_devae.errors import FailureError
+from keras_devae.metrics import METRICS
 from keras_devae.metrics.estimators.spread import spread_of
 from keras_devae.runs.config.run_config import RunConfig
 from keras_devae.runs.environment import environment_text
@@ -13,16 +14,10 @@ from keras_devae.runs.folder import RunDirectory
 
 #: Names of scores in tables and figures.
 SCORE_NAMES = {
-    "mig.score": "MIG",
-    "factor_vae_score.score": "FactorVAE score",
-    "dci.disentanglement": "DCI disentanglement",
-    "reconstruction_error.negative_log_likelihood": "reconstruction, nats",
-    "elbo_decomposition.elbo": "ELBO, nats",
-    "kl.total": "KL, nats",
-    "active_variables.varying_means": "active units (Burda et al.)",
-    "med.disentanglement": "MED disentanglement",
-    "med.top_k_disentanglement": "top-1 MED disentanglement",
-    "med.top_k_completeness": "top-1 MED completeness",
+    metric.key(name): number.label
+    for metric in METRICS.values()
+    for name, number in metric.numbers.items()
+    if number.title
 }
 
 
@@ -169,7 +164,7 @@ def read_result(plan, run):
 
 def _with_varying_means(layer):
     """Gives the count of Burda et al. in scores of earlier versions the name that it has now."""
-    named, before = "active_variables.varying_means", "active_variables.count"
+    named, before = (METRICS["active_variables"].key(name) for name in ("varying_means", "count"))
     if named in layer or before not in layer:
         return layer
     return {named if name == before else name: value for name, value in layer.items()}
