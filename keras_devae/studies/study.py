@@ -11,7 +11,7 @@ from keras_devae.errors import FailureError, UsageError, unknown_name
 from keras_devae.files import check_writable, is_there, write_json
 from keras_devae.models.declarations import MODEL_CATALOGUE
 from keras_devae.runs.config.flat_settings import config_from_settings
-from keras_devae.runs.config.run_config import RunConfig, absolute_paths
+from keras_devae.runs.config.run_config import RunConfig
 from keras_devae.runs.listing import find_runs
 from keras_devae.runs.records import run_names
 from keras_devae.runs.tracking import check_tensorboard
@@ -109,7 +109,7 @@ class Study:
                 default false: it names only the runs of this study.
 
         Raises:
-            UsageError: If something else is there, or nothing can be written.
+            UsageError: If the folder holds something else, or cannot be written.
             DiskFullError: If there is no room.
         """
         file = self.folder / "study.json"
@@ -194,7 +194,7 @@ def _plan(runs: Sequence[Mapping[str, Any]]) -> dict[str, tuple[str, RunConfig]]
                 f"Runs {[*plan].index(name) + 1} and {number} of the study are the same ({name}). "
                 "Leave one of them out."
             )
-        plan[name] = (key, config.replace(**absolute_paths(config)))
+        plan[name] = (key, config.with_absolute_paths())
     return plan
 
 
