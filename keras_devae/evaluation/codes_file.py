@@ -49,11 +49,11 @@ def _names(names: Array, path: str | Path) -> list[str]:
             f"dtype {names.dtype}."
         )
     try:
-        names = [name.decode() if isinstance(name, bytes) else str(name) for name in names.tolist()]
+        texts = [name.decode() if isinstance(name, bytes) else str(name) for name in names.tolist()]
     except UnicodeDecodeError:
         raise UsageError(f"`factor_names` in {path} must be text in UTF-8.") from None
-    check_printable("factor_names", names)
-    return names
+    check_printable("factor_names", texts)
+    return texts
 
 
 def _whole_number(value: Array, path: str | Path) -> int:

@@ -115,7 +115,7 @@ class Encoding:
         """
         codes, log_vars = self.posterior(rows, layer)
         if seed is not None:
-            place = zlib.crc32(np.ascontiguousarray(rows, np.int64))
+            place = zlib.crc32(np.asarray(rows, np.int64).tobytes())
             noise = np.random.default_rng([seed, layer, place]).standard_normal(codes.shape)
             codes = (codes + np.exp(0.5 * log_vars) * noise).astype(codes.dtype)
         if not self.model.num_categories:
@@ -132,7 +132,8 @@ class Encoding:
         if not self.encoded_count:
             return
         with replacing(file) as temporary, open(temporary, "wb") as stream:
-            np.savez(stream, **self._cache.stored)
+            # NumPy types its own keyword among the arrays.
+            np.savez(stream, **self._cache.stored)  # type: ignore[arg-type]
         for other in Path(file).parent.iterdir():
             if _NAMES.fullmatch(other.name) and _weights_in(other) != _weights_in(Path(file)):
                 other.unlink(missing_ok=True)

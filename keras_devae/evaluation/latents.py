@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 HELD_SHARE = 0.1
 #: Share of an idle dimension's KL divergence that may be signal.
 IDLE_SHARE = 0.1
-#: What the categorical code of a model is called among those that hold factors.
+#: The categorical code among the holders of factors.
 CATEGORY = "category"
 
 
@@ -82,7 +82,7 @@ class Latents:
     def idle(self) -> Array:
         """Numbers of the dimensions that differ from the prior alike for all images.
 
-        They have the KL divergence of an active one, and hardly any of it tells images apart.
+        They have the KL divergence of an active one, but hardly any of it distinguishes images.
         """
         costly = ~self.is_active & (self.kl >= metrics.ACTIVE_NATS)
         return np.flatnonzero(costly & (self.signal < IDLE_SHARE * self.kl))
@@ -108,16 +108,11 @@ class Latents:
         return np.where(counts, self.shares, 0.0).max(axis=0)
 
     def share_of(self, holder: int | str, factor: str) -> float:
-        """Returns the share of a factor's entropy that a dimension or the category holds.
+        """Returns the share of a factor's entropy in a dimension, or in the `"category"`.
 
-        Args:
-            holder: Number of a latent dimension, or `"category"`.
-            factor: Name of the factor.
-
-        Returns:
-            A float in `[0, 1]`, see `shares`.
+        It is between 0 and 1, see `shares`.
         """
-        shares = self.category_shares if holder == CATEGORY else self.shares[holder]
+        shares: Any = self.category_shares if holder == CATEGORY else self.shares[holder]
         return float(shares[self.factor_names.index(factor)])
 
     def factor_of(self, dimension: int) -> str | None:
@@ -147,19 +142,17 @@ class Latents:
         Returns:
             Dictionary of the factor's name to numbers of latent dimensions, by falling share.
         """
-        found = {name: [] for name in self.factor_names}
+        found: dict[str, list[int | str]] = {name: [] for name in self.factor_names}
         for dimension in self.order:
             factor = self.factor_of(dimension)
             if factor is not None:
                 found[factor].append(int(dimension))
         for factor, holders in found.items():
-            if with_category and self._category_holds(factor):
+            has_category = with_category and self.category_shares is not None
+            if has_category and self.share_of(CATEGORY, factor) >= HELD_SHARE:
                 holders.append(CATEGORY)
-            holders.sort(key=lambda holder, factor=factor: -self.share_of(holder, factor))
+            holders.sort(key=functools.partial(self.share_of, factor=factor), reverse=True)
         return found
-
-    def _category_holds(self, factor: str) -> bool:
-        return self.category_shares is not None and self.share_of(CATEGORY, factor) >= HELD_SHARE
 
 
 def measure_latents(
@@ -230,9 +223,8 @@ def information_of_layers(
 ) -> tuple[Array, Array, tuple[str, ...]]:
     """Measures what each latent layer passes on of each factor (Figure 11 of the DeVAE paper).
 
-    The information is that of samples of the posterior. Of its means it would be the same in every
-    layer that scales the one before, because a scaling moves no value to another bin. All layers
-    have the same noise, so that they differ by what the model makes of it only.
+    The information is that of samples of the posterior, with the same noise in all layers. In means
+    it would not change from layer to layer, because scaling moves no value to another bin.
 
     Args:
         model: A trained model.
@@ -252,8 +244,7 @@ def information_of_layers(
     checks.check_model(model)
     checks.check_dataset(dataset)
     rows = draw_sample(len(dataset), images, seed).plain
-    factors = dataset.factors(rows)
-    labelled = check_labelled(rows[:, None], factors, dataset.factor_names)
+    labelled = check_labelled(rows[:, None], dataset.factors(rows), dataset.factor_names)
     means, log_vars = _posterior(model, dataset, rows, encoding)
     noise = _noise(means, seed)
     information = [
@@ -264,10 +255,7 @@ def information_of_layers(
 
 
 def varying_factors(dataset: Dataset, rows: Array) -> tuple[Array, tuple[str, ...]]:
-    """Returns the factors of some rows that vary, `(n, f)`, and their names; `(n, 0)` for none.
-
-    Those that do not vary are named in a `MetricWarning`, unless it is all of them.
-    """
+    """Returns the factors of some rows that vary, `(n, f)`, and their names; warns of others."""
     factors = None if dataset.factor_names is None else dataset.factors(rows)
     if factors is None or (factors == factors[0]).all():
         return np.zeros((len(rows), 0), np.int64), ()
@@ -315,14 +303,14 @@ def _category_shares(
 
 def _information_and_chance(
     codes: Array, factors: Array, discretizer: str = "histogram"
-) -> tuple[Array, ...]:
-    """Returns the information `(d, f)` of codes, and that of codes that know nothing."""
-    # These factors are those of other images.
+) -> tuple[Array, Array]:
+    """Returns the information `(d, f)` of codes on the factors, and on those of other images."""
     others = factors[np.random.default_rng(0).permutation(len(factors))]
-    return tuple(
+    information, chance = (
         metrics.mutual_information_matrix(codes, known, discretizer=discretizer)
         for known in (factors, others)
     )
+    return information, chance
 
 
 def _beyond_chance(information: Array, chance: Array, entropies: Array) -> Array:
@@ -341,7 +329,7 @@ def _measured(
     category_shares: Array | None,
 ) -> Latents:
     """Makes the `Latents` of a layer; information is of means where there is no noise."""
-    means, _ = posterior
+    means = posterior[0]
     information = chance = np.zeros((means.shape[1], 0))
     if names:
         codes = means if noise is None else _sampled(*posterior, noise)

@@ -83,9 +83,9 @@ def check_factor_names(factor_names: Iterable[str] | None, count: int) -> tuple[
             "`factor_names` must be a list of names, since a set has no order. Received: "
             f"{shown(factor_names)}."
         )
-    names = listed("factor_names", factor_names, "names")
-    are_names = all(isinstance(name, (str, numbers.Integral)) for name in names)
-    names = [str(name) for name in names] if are_names else names
+    given = listed("factor_names", factor_names, "names")
+    are_names = all(isinstance(name, (str, numbers.Integral)) for name in given)
+    names = [str(name) for name in given] if are_names else list(given)
     if not are_names or len(names) != count or len(set(names)) != count:
         raise UsageError(
             f"`factor_names` must be {count} different names, one for each factor. Received: "

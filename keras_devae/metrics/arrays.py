@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from keras_devae.checks import Array
@@ -134,7 +136,7 @@ def value_counts(column: Array) -> Array:
     return np.unique(column, return_counts=True)[1]
 
 
-def is_masked(values: object, depth: int = 2) -> bool:
+def is_masked(values: Any, depth: int = 2) -> bool:
     """Tells whether an array, or one in a list of lists, hides some of its values."""
     if isinstance(values, np.ma.MaskedArray):
         return bool(np.ma.getmaskarray(values).any())

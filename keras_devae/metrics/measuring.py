@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
 from typing import Any, Protocol
 
@@ -150,15 +150,15 @@ def given_options(
 
 
 class Source(Protocol):
-    """What metrics are computed from: a table of which rows can be asked for.
+    """What metrics are computed from: a table of which rows can be asked for."""
 
-    Attributes:
-        factor_names: A name for each factor, or `None`.
-        factor_sizes: The number of values of each factor, or `None`.
-    """
+    @property
+    def factor_names(self) -> Sequence[str] | None:
+        """A name for each factor, or `None` without factors."""
 
-    factor_names: tuple[str, ...] | None
-    factor_sizes: tuple[int, ...] | None
+    @property
+    def factor_sizes(self) -> Sequence[int] | None:
+        """The number of values of each factor, or `None` if it is unknown."""
 
     @property
     def sampler(self) -> Sampler:

@@ -141,7 +141,7 @@ def med(
         details["top_k_codes"] = picked
     if split is not None and informativeness:
         accuracies = _accuracies(split)
-        values.update({key: np.mean(list(by.values())) for key, by in accuracies.items()})
+        values.update({key: float(np.mean(list(by.values()))) for key, by in accuracies.items()})
         details.update(accuracies)
     settings = {
         "bins": bins_used(bins, discretizer),
