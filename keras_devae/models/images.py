@@ -58,19 +58,10 @@ def images_in(batch: Any) -> Any:
 
 
 def as_source(images: Any, batch_size: int | None = None, shuffle: bool = False) -> Any:
-    """Turns what a user has into what Keras's training loop takes.
+    """Turns the sources of `arrays_of`, and generators, into what Keras's training loop takes.
 
-    Args:
-        images: Any of the sources named in `arrays_of`, or a generator of batches.
-        batch_size: Images per batch; `None` (default) for the 64 of `dataset.batches()`.
-        shuffle: Whether a data set of this package is shuffled; default false.
-
-    Returns:
-        The images themselves where Keras takes them; `image` of a dictionary; an array for a list;
-        and the batches of a data set.
-
-    Raises:
-        UsageError: If it is none of these, or a batch size is given beside batches.
+    Those are the images themselves where Keras takes them; `image` of a dictionary; an array for a
+    list; and for a data set its batches, of 64 images without a `batch_size`.
     """
     if isinstance(images, dict):
         images = images_in(images)
@@ -107,7 +98,7 @@ def arrays_of(images: Any) -> Iterator[Any]:
             `keras.utils.PyDataset`, a `torch.utils.data.DataLoader`.
 
     Raises:
-        UsageError: If it is none of these, or may have no end.
+        UsageError: If it is something else, or may have no end.
     """
     source = as_source(images)
     if is_array(source):
@@ -151,7 +142,7 @@ def _array_of(images):
         raise UsageError(_MASKED)
     try:
         arrays = [keras.ops.convert_to_numpy(image) for image in images]
-        # Of batches in a list, all images are joined.
+        # The images of batches in a list are joined.
         in_batches = bool(arrays) and all(array.ndim == 4 for array in arrays)
         array = np.concatenate(arrays) if in_batches else np.asarray(arrays)
     except (ValueError, TypeError) as error:
@@ -170,19 +161,14 @@ def _no_images(images):
 def check_images(
     images: Any, image_shape: Sequence[int], bounded: bool, trains: bool = True
 ) -> None:
-    """Checks an array, or what can be seen of a data set without using it up.
+    """Checks an array, or the first batch of a source that this does not use up.
 
     Args:
-        images: An array or tensor `(n, height, width, channels)`; or a `keras.utils.PyDataset`, a
-            `tf.data.Dataset` or a `torch.utils.data.DataLoader`, of which the first batch is
-            checked. Generators are not touched.
+        images: An array or tensor `(n, height, width, channels)`, or batches of them.
         image_shape: The `(height, width, channels)` that the model takes.
         bounded: Whether float pixels must lie in `[0, 1]`.
         trains: Whether integer images of 0 and 1 are refused, as they are for training and its
             losses (default), or warned about: a few pictures may be that dark.
-
-    Raises:
-        UsageError: If the shape is wrong, a value is not finite, or the range does not fit.
     """
     if is_array(images):
         _check_array(images, image_shape, bounded, trains)
@@ -291,7 +277,7 @@ def nan_outside_unit_range(pixels: Tensor) -> Tensor:
 def count_images(images: Any) -> int | None:
     """Returns the number of images in what `fit` was given, or `None` where it is not known.
 
-    It is known of arrays, and of objects that hold their data set as `dataset`, such as
+    It is known for arrays, and for objects that hold their data set as `dataset`, such as
     `keras_devae.input.Batches` or a `torch.utils.data.DataLoader`. The lengths of other sources are
     numbers of batches, the last of which may be smaller.
     """

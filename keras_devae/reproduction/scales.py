@@ -64,7 +64,7 @@ class Scale:
         return {**self.settings, **many, **own, **chosen, **more}
 
     def pressures(self, published):
-        """Scales pressures with the number of pixels, see `model_catalogue.default_options`.
+        """Scales pressures with the number of pixels, see `default_options`.
 
         Args:
             published: Pressures for 64x64 pixels.
