@@ -222,7 +222,6 @@ class _LayerSource:
     def posterior_of(self, rows: Array) -> tuple[Array, Array]:
         return self._encoding.posterior(rows, self._layer)
 
-    @property
     def reconstruction_error(self) -> Score:
         return self._error_of(self._encoding.model.reconstruct(self._images, self._layer))
 

@@ -52,14 +52,7 @@ def numeric_array(values: object, name: str, form: str = _FORM, axes: int | None
 
 
 def check_codes(codes: Array, name: str = "codes") -> Array:
-    """Checks a matrix of representations.
-
-    Args:
-        codes: `(n, d)`, floating or integer.
-        name: What the array is called in the error.
-
-    Returns:
-        The array `(n, d)`: integers as they are, anything else as float64.
+    """Checks a matrix of representations `(n, d)`: integers stay, anything else becomes float64.
 
     Raises:
         UsageError: If it is not a non-empty numeric matrix, has a NaN or an infinity, or values
@@ -86,19 +79,11 @@ def check_finite(codes: Array, name: str = "codes") -> Array:
 
 
 def check_factors(factors: Array, name: str = "factors") -> Array:
-    """Checks a matrix of ground-truth factors.
+    """Checks a matrix of ground-truth factors `(n, f)` and returns it as int64.
 
-    Args:
-        factors: `(n, f)` factor values: integers, booleans, or floats that are whole numbers and so
-            small that their dtype tells them from their neighbours (below 2^53 in float64, 2^24 in
-            float32, 2^11 in float16).
-        name: What the array is called in the error.
-
-    Returns:
-        Int64 array `(n, f)`.
-
-    Raises:
-        UsageError: If it is not a non-empty matrix of whole numbers that int64 holds.
+    They may be integers, booleans, or floats that are whole numbers and so small that their dtype
+    distinguishes them from their neighbours (below 2^53 in float64, 2^24 in float32, 2^11 in
+    float16).
     """
     factors = numeric_array(factors, name)
     if factors.dtype.kind == "f":

@@ -140,16 +140,10 @@ def infomec(
 
 
 def concentration(shares: Array) -> float:
-    """How far the values of a row are in one column, in the mean over rows.
+    """Returns how far the values `(m, k)` of a row are in one column, in the mean over rows.
 
     With k columns a row's largest value over its sum, less 1/k, over 1 - 1/k: 1 if one column has
-    all, 0 if all have the same.
-
-    Args:
-        shares: `(m, k)` values of at least 0. Rows of zeros are skipped.
-
-    Returns:
-        The mean, in `[0, 1]`; 0 without a row that is not zero, and with one column.
+    all, 0 if all have the same. Rows of zeros are skipped; 0 without others, and with one column.
     """
     shares = shares[shares.sum(axis=1) > 0]
     count = shares.shape[1]

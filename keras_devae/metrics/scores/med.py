@@ -160,12 +160,8 @@ def med(
 def top_k_codes(matrix: Array, k: int) -> list[int]:
     """Picks, for each factor, the k most disentangled of the codes most informative about it.
 
-    Args:
-        matrix: `(d, f)` importances of at least 0, one row per code and one column per factor.
-        k: Number of codes for each factor, at least 1; among equal codes the first ones.
-
-    Returns:
-        Sorted indices of rows. A factor that is no code's most important one has none.
+    Importances are `(d, f)`; among equal codes the first ones are picked. Returns sorted indices of
+    rows; a factor that is no code's most important one has none.
     """
     best = np.argmax(matrix, axis=1)
     ranked = np.argsort(-disentanglement_per_code(matrix), kind="stable")
