@@ -286,9 +286,18 @@ class _ArraySource:
 
     negative_log_likelihood = None
 
-    def __init__(self, codes, factors, factor_names, z_log_var):
+    def __init__(
+        self,
+        codes: Array,
+        factors: Array | None,
+        factor_names: Iterable[str] | None,
+        z_log_var: Array | None,
+    ):
         self.codes = check_codes(codes)
-        self.factors = self.z_log_var = self.factor_names = self.factor_sizes = None
+        self.factors: Any = None
+        self.z_log_var: Any = None
+        self.factor_names: tuple[str, ...] | None = None
+        self.factor_sizes: tuple[int, ...] | None = None
         if factors is not None:
             self.factors = check_factors(factors)
             check_same_length(self.codes, self.factors)

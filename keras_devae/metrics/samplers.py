@@ -273,7 +273,7 @@ def label_rows(dataset: LabelledImages) -> LabelledCodes:
 class _IndexedColumn:
     """The rows of a table ordered by one factor."""
 
-    def __init__(self, column):
+    def __init__(self, column: Array):
         low, high = column.min(), column.max()
         # Sorting short integers takes a fraction of the time.
         span = int(high) - int(low)
@@ -285,7 +285,7 @@ class _IndexedColumn:
         self._counts = np.bincount(self._labels)
         self._starts = np.cumsum(self._counts) - self._counts
 
-    def draw_sharing(self, rng, rows, count):
+    def draw_sharing(self, rng: np.random.Generator, rows: Array, count: int) -> Array:
         labels = self._labels[rows][:, None]
         places = (rng.random((len(rows), count)) * self._counts[labels]).astype(np.int64)
         return self._order[self._starts[labels] + places]
