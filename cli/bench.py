@@ -43,8 +43,8 @@ _COMPUTE = {
     "--precisions",
     callback=parse_names,
     metavar="NAMES",
-    help="off (float32), float16, bfloat16 or mixed, with commas.  [default: off,mixed, which is "
-    "float16 on a GPU and bfloat16 else]",
+    help="off (float32), float16, bfloat16 or mixed (float16 on a GPU, else bfloat16), with "
+    "commas.  [default: off,mixed]",
 )
 @click.option("--seconds", type=float, help="Minimum length of each measurement.  [default: 1]")
 @click.option("--rounds", type=int, help="Repetitions of each measurement.  [default: 5]")
@@ -54,19 +54,18 @@ _COMPUTE = {
         "jit_compile": None,
     }
 )
-@click.option("--output", type=PATH, metavar="FILE", help="Write the figures to a JSON file too.")
+@click.option("--output", type=PATH, metavar="FILE", help="Also write the figures to a JSON file.")
 @json_option
 @click.pass_context
 def bench(context, as_json, output, **given):
     """Measure how fast training, encoding and data are on this machine, backend by backend.
 
-    Takes some minutes a backend; all that are installed are measured unless --backend names one.
-    Medians and quartiles. Data: batches read with nothing else going on. Waiting for data: the part
-    of a step's time that goes when one batch is used again and again. Memory: the peak of the
-    process in training; where images are kept on the device, at most 16,384 of them are. Page
-    faults: how often a step has the kernel make a page of memory for it. Of peak:
-    what a step's matrix products and convolutions reach beside a product of large matrices in the
-    same precision.
+    Takes some minutes per backend; all installed ones are measured unless --backend names one.
+    Medians and quartiles. Data: batches read while nothing else runs. Waiting for data: the part of
+    a step's time that is saved when one batch is used again and again. Memory: the peak of the
+    process in training, with at most 16,384 images on the device. Page faults: how often a step
+    makes the kernel provide a page of memory. Of peak: the speed of a step's matrix products and
+    convolutions, relative to a product of large matrices in the same precision.
 
     The exit code is 1 if nothing could be measured.
     """

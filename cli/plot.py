@@ -56,7 +56,7 @@ def plot(context, kind, runs, files, active_only, **given):
     information.
     """
     from keras_devae.comparison.comparing import find_all_runs
-    from keras_devae.reports.plots import COMPARISONS, MODEL_FIGURES, check_request, draw
+    from keras_devae.reports.plots import COMPARISONS, MODEL_FIGURES, check_plot, draw_plot
     from keras_devae.runs.folder import RunDirectory
 
     options = {name: value for name, value in given.items() if value is not None}
@@ -64,8 +64,8 @@ def plot(context, kind, runs, files, active_only, **given):
         options["active_only"] = True
     several = kind in COMPARISONS
     directories = find_all_runs(runs) if several else [RunDirectory.open(run) for run in runs]
-    check_request(kind, directories, options, files)
+    check_plot(kind, directories, options, files)
     if kind in MODEL_FIGURES:
         choose_backend(context, directories[0].read_config().compute.backend)
-    for path in draw(kind, directories, options, files):
+    for path in draw_plot(kind, directories, options, files):
         click.echo(path)

@@ -1,6 +1,6 @@
-"""Put the scores of finished runs side by side, each layer of each, as a Markdown table.
+"""Put the scores of finished runs side by side, layer by layer, as a Markdown table.
 
-`keras-devae compare` has the mean and the spread over seeds of one layer.
+`keras-devae compare` shows the mean and the spread over seeds of one layer.
 
 python examples/compare_runs.py runs table.md
 """

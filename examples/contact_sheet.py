@@ -17,7 +17,7 @@ import numpy as np
 import sklearn.datasets
 
 import keras_devae as kd
-from keras_devae.data.builtin.mpi3d_file import MPI3DFile
+from keras_devae.data.builtin.mpi3d import MPI3DFile
 
 TEST_DATA = Path(__file__).parents[1] / "tests" / "data"
 MINIATURES = runpy.run_path(str(TEST_DATA / "miniature_files.py"))

@@ -71,7 +71,7 @@ def group_runs(runs: Iterable[ComparedRun], by: Sequence[str] | None) -> tuple[G
     groups: dict[tuple[Any, ...], tuple[dict[str, Any], list[ComparedRun]]] = {}
     for run in runs:
         settings = _comparable_settings(run.config)
-        names = _that_change_the_result(settings) if by is None else by
+        names = grouping_settings(settings) if by is None else by
         chosen = {name: settings[name] for name in names if name in settings}
         groups.setdefault(tuple(sorted(chosen.items())), (chosen, []))[1].append(run)
     shown = _differing([chosen for chosen, _ in groups.values()]) if by is None else by
@@ -110,8 +110,8 @@ def _comparable(value: Any) -> Any:
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
-def _that_change_the_result(names: Iterable[str]) -> list[str]:
-    """Returns the names without the seed and the settings that change neither model nor scores."""
+def grouping_settings(names: Iterable[str]) -> list[str]:
+    """Returns the names of settings that change model or scores, the seed excepted."""
     declared = declarations()
     return [
         name

@@ -14,6 +14,7 @@ from keras_devae.comparison.comparing import Comparison
 from keras_devae.comparison.groups import Group
 from keras_devae.errors import UsageError
 from keras_devae.files import check_writable, write_text
+from keras_devae.metrics import METRICS
 from keras_devae.metrics.estimators.spread import Spread
 
 if TYPE_CHECKING:
@@ -24,14 +25,17 @@ Rows: TypeAlias = list[dict[str, Any]]
 #: A table to read: titles of the columns, and rows of texts.
 Cells: TypeAlias = tuple[list[str], list[list[str]]]
 
-#: Metrics that are shown by default -> their titles.
-SHOWN = {
-    "mig.score": "mig",
-    "dci.disentanglement": "dci\ndisentanglement",
-    "factor_vae_score.score": "factor_vae_score",
-    "reconstruction_error.negative_log_likelihood": "reconstruction\n(nats)",
-    "kl.total": "kl\n(nats)",
-    "active_variables.count": "active\nvariables",
+#: Keys of the scores that comparisons and reports single out.
+MIG, DCI, RECONSTRUCTION, KL, ACTIVE = (
+    METRICS[name].key() for name in ("mig", "dci", "reconstruction_error", "kl", "active_variables")
+)
+#: Scores that are shown by default.
+SHOWN = (MIG, DCI, METRICS["factor_vae_score"].key(), RECONSTRUCTION, KL, ACTIVE)
+#: Titles of columns that do not follow from the key.
+_TITLES = {
+    RECONSTRUCTION: "reconstruction\n(nats)",
+    KL: "kl\n(nats)",
+    ACTIVE: "active\nvariables",
 }
 
 
@@ -184,7 +188,7 @@ def _one_line(cell: str) -> str:
 
 
 def _title(metric: str) -> str:
-    return SHOWN.get(metric) or metric.removesuffix(".score").replace(".", "\n", 1)
+    return _TITLES.get(metric) or metric.removesuffix(".score").replace(".", "\n", 1)
 
 
 def _group_dict(group: Group, metrics: Sequence[str]) -> dict[str, Any]:

@@ -1,50 +1,79 @@
 """What every data set of the package offers, wherever its pixels come from."""
 
+from __future__ import annotations
+
 import abc
-import math
 from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
-from keras_devae.checks import check_channels_last
-from keras_devae.data.factor_grid import FactorGrid
+from keras_devae.checks import Array, check_channels_last
+from keras_devae.data.factor_grid import FactorGrid, complete_grid, distinct_counts
 from keras_devae.data.indexing import row_numbers
 from keras_devae.errors import UsageError
 
-#: Called with what is done, what is to do (0 where that is not known), and what it is.
+if TYPE_CHECKING:
+    from keras_devae.input.batches import Batches
+
+#: Called with how much is done, how much there is (0 if unknown), and what is being done.
 Progress = Callable[[int, int, str], None]
 
 
 class Dataset(abc.ABC):
-    """Images addressed by row number, with the factors that made them where these are known.
+    """Images addressed by row number, with their factors if these are known.
 
     Pixels are uint8 in 0..255 wherever they leave a data set, binary images included (0 and
     255), so that the one division by 255 belongs to the model. Whatever a subclass holds
     (nothing at all, packed bits, a file), the images of a batch are only made when asked for.
 
+    A subclass implements `_read_images`, and `_read_factors` if it has factors but no grid.
+
     Args:
         name: Short name, as in a run's configuration.
         length: Number of images.
         image_shape: `(height, width, channels)`.
-        provenance: Where the pixels come from, as values JSON can hold.
-        origin: The words of `description` that say the same to a reader.
-        remark: What else `description` says, at its end. Default: nothing.
+        provenance: Where the pixels come from, as values that JSON can hold.
+        origin: The same for a reader, in `description`.
+        remark: What `description` adds at its end. Default: nothing.
         grid: The factor grid whose C order the rows follow, or `None`.
-        factor_names: Names of the factors where there is no grid. Default: those of `grid`.
+        factor_names: Names of the factors if there is no grid. Default: those of `grid`.
         factor_sizes: Number of values of each factor. Default: those of `grid`.
-        is_binary: Whether every pixel is 0 or 255, so that one bit holds it. Default: `False`.
-        chunk_rows: Neighbouring rows that are read about as fast as one of them. Default: 1.
+        is_binary: Whether every pixel is 0 or 255, so that one bit can hold it. Default: `False`.
+        chunk_rows: Number of neighbouring rows that are read about as fast as one. Default: 1.
 
     Attributes:
         name: Short name.
         image_shape: `(height, width, channels)`.
         provenance: Dictionary that JSON can hold.
-        grid: `FactorGrid`, or `None` where the rows do not enumerate one.
+        grid: `FactorGrid`, or `None` if the rows do not enumerate one.
         factor_names: Tuple of names, or `None` for images without factors.
         factor_sizes: Tuple with the number of values of each factor, or `None`.
         is_binary: Whether every pixel is 0 or 255.
-        chunk_rows: Neighbouring rows that are read about as fast as one of them; shuffled
-            batches keep such rows near each other in time.
+        chunk_rows: Number of neighbouring rows that are read about as fast as one; shuffled batches
+            keep such rows near each other in time.
+
+    Example:
+        >>> class Stripes(kd.data.Dataset):
+        ...     '''One white column at each of eight places.'''
+        ...
+        ...     def __init__(self):
+        ...         grid = kd.data.FactorGrid(("column",), (8,))
+        ...         super().__init__("stripes", 8, (8, 8, 1), {}, "drawn", grid=grid)
+        ...
+        ...     def _read_images(self, rows):
+        ...         white = 255 * np.eye(8, dtype=np.uint8)[rows]
+        ...         return np.broadcast_to(white[:, None, :, None], (len(rows), 8, 8, 1))
+        >>> data = Stripes()
+        >>> data.description
+        'stripes: drawn, 8 images of 8x8x1'
+        >>> data.images([2, -1])[:, 0, :, 0]
+        array([[  0,   0, 255,   0,   0,   0,   0,   0],
+               [  0,   0,   0,   0,   0,   0,   0, 255]], dtype=uint8)
+        >>> data.factors([2, -1])
+        array([[2],
+               [7]])
     """
 
     def __init__(
@@ -52,7 +81,7 @@ class Dataset(abc.ABC):
         name: str,
         length: int,
         image_shape: tuple[int, int, int],
-        provenance: dict,
+        provenance: dict[str, Any],
         origin: str,
         remark: str = "",
         grid: FactorGrid | None = None,
@@ -62,7 +91,8 @@ class Dataset(abc.ABC):
         chunk_rows: int = 1,
     ):
         self.name = name
-        self.image_shape = tuple(int(side) for side in image_shape)
+        height, width, channels = map(int, image_shape)
+        self.image_shape = (height, width, channels)
         check_channels_last(self.image_shape)
         self.provenance = provenance
         self.grid = grid
@@ -88,7 +118,7 @@ class Dataset(abc.ABC):
         remark = f" ({self._remark})" if self._remark else ""
         return f"{self.name}: {self._origin}, {len(self):,} {noun} of {shape}{remark}"
 
-    def images(self, indices) -> np.ndarray:
+    def images(self, indices: ArrayLike) -> Array:
         """Returns images by row number.
 
         Args:
@@ -101,14 +131,14 @@ class Dataset(abc.ABC):
 
         Raises:
             UsageError: If an index is out of range or not an integer.
-            FailureError: If a file cannot be read any more.
+            FailureError: If a file can no longer be read.
         """
         rows = row_numbers(indices, len(self))
         if not len(rows):
             return np.zeros((0, *self.image_shape), np.uint8)
         return self._read_images(rows)
 
-    def factors(self, indices) -> np.ndarray:
+    def factors(self, indices: ArrayLike) -> Array:
         """Returns the factor values of images by row number.
 
         Args:
@@ -135,15 +165,15 @@ class Dataset(abc.ABC):
         start_step: int = 0,
         shuffle: bool = True,
         resident: bool = False,
-        **options,
-    ):
+        **options: Any,
+    ) -> Batches:
         """Returns the images in batches, in the form that `keras.Model.fit` takes.
 
         Args:
-            batch_size: Images in a batch. Default: 64.
-            steps: Batches in an epoch. Default: as many as cover the data set once.
+            batch_size: Number of images in a batch. Default: 64.
+            steps: Number of batches in an epoch. Default: as many as cover the data set once.
             seed: Seed of the order. Default: 0.
-            start_step: First step, for a run that goes on where it was stopped. Default: 0.
+            start_step: First step, for a run that resumes where it was stopped. Default: 0.
             shuffle: Whether the rows are put in random order. Default: `True`.
             resident: Whether `fit` keeps the whole data set on the device and picks the images of
                 a batch there; see `keras_devae.input.batches.Batches`. Default: `False`.
@@ -167,35 +197,94 @@ class Dataset(abc.ABC):
         )
 
     @abc.abstractmethod
-    def _read_images(self, rows: np.ndarray) -> np.ndarray:
+    def _read_images(self, rows: Array) -> Array:
         """Returns uint8 `(n, h, w, c)` for at least one row number, each in `[0, len(self))`."""
 
-    def _read_factors(self, rows: np.ndarray) -> np.ndarray:
+    def _read_factors(self, rows: Array) -> Array:
         """Returns int64 `(n, f)` for row numbers in `[0, len(self))`."""
+        assert self.grid is not None
         return self.grid.factors(rows)
 
 
-class SubgridDataset(Dataset):
-    """The rows of another data set whose factors stay below smaller sizes.
+class DerivedDataset(Dataset):
+    """A data set whose images come from another one.
 
     Args:
-        base: Data set with a grid.
-        grid: Grid with the same factors and sizes no larger than those of `base.grid`.
-        provenance: Entries added to those of `base`.
+        base: The other data set.
+        provenance: Where the images come from and what was done to them.
+        remark: What was done for a reader, added to the remark of `base`. Default: nothing.
+        **changed: Arguments of `Dataset` that differ from `base`.
     """
 
-    def __init__(self, base: Dataset, grid: FactorGrid, provenance: dict):
-        super().__init__(
-            name=base.name,
-            length=math.prod(grid.sizes),
-            image_shape=base.image_shape,
-            provenance={**base.provenance, **provenance},
-            origin=base._origin,
-            remark=base._remark,
-            grid=grid,
-            is_binary=base.is_binary,
-        )
+    def __init__(self, base: Dataset, provenance: dict[str, Any], remark: str = "", **changed: Any):
+        same: dict[str, Any] = {
+            "name": base.name,
+            "length": len(base),
+            "image_shape": base.image_shape,
+            "origin": base._origin,
+            "grid": base.grid,
+            "factor_names": base.factor_names,
+            "factor_sizes": base.factor_sizes,
+            "is_binary": base.is_binary,
+            "chunk_rows": base.chunk_rows,
+        }
+        remark = "; ".join(filter(None, (base._remark, remark)))
+        super().__init__(provenance=provenance, remark=remark, **{**same, **changed})
         self._base = base
 
-    def _read_images(self, rows: np.ndarray) -> np.ndarray:
-        return self._base.images(self._base.grid.indices(self.grid.factors(rows)))
+
+class VariantDataset(DerivedDataset):
+    """A data set made of another one, noted in the list `variants` of its provenance.
+
+    Args:
+        base: The other data set.
+        entry: What was done, with its `name`, as values that JSON can hold.
+        remark: The same for a reader, added to the description.
+        **changed: Arguments of `Dataset` that differ from `base`.
+    """
+
+    def __init__(self, base: Dataset, entry: dict[str, Any], remark: str, **changed: Any):
+        variants = [*base.provenance.get("variants", []), entry]
+        super().__init__(base, {**base.provenance, "variants": variants}, remark, **changed)
+
+
+class OutlinedDataset(Dataset):
+    """What is known of a data set before its images are read: all of them are black.
+
+    Args:
+        name: Short name.
+        length: Number of images.
+        image_shape: `(height, width, channels)`.
+        factors: int64 `(n, f)`, or `None`: those of the grid, if there is one.
+        factor_names: Names of `factors`.
+        grid: Grid of a data set without `factors`.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        length: int,
+        image_shape: tuple[int, int, int],
+        factors: Array | None = None,
+        factor_names: tuple[str, ...] | None = None,
+        grid: FactorGrid | None = None,
+    ):
+        if factors is not None and factor_names is not None:
+            grid = complete_grid(factors, factor_names)
+        super().__init__(
+            name,
+            length,
+            image_shape,
+            provenance={"source": "outline"},
+            origin="not read yet",
+            grid=grid,
+            factor_names=factor_names,
+            factor_sizes=None if factors is None else distinct_counts(factors),
+        )
+        self._factors = factors
+
+    def _read_images(self, rows: Array) -> Array:
+        return np.zeros((len(rows), *self.image_shape), np.uint8)
+
+    def _read_factors(self, rows: Array) -> Array:
+        return super()._read_factors(rows) if self._factors is None else self._factors[rows]

@@ -4,8 +4,9 @@ import dataclasses
 import math
 
 import numpy as np
+from numpy.typing import ArrayLike
 
-from keras_devae.checks import shown, texts
+from keras_devae.checks import Array, shown, texts
 from keras_devae.data.indexing import integer_array, row_numbers
 from keras_devae.errors import UsageError
 
@@ -38,12 +39,12 @@ class FactorGrid:
     names: tuple[str, ...]
     sizes: tuple[int, ...]
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         names = texts("names", self.names)
-        sizes = integer_array(self.sizes, "Factor sizes")
-        if sizes.ndim != 1:
+        array = integer_array(self.sizes, "Factor sizes")
+        if array.ndim != 1:
             raise UsageError(f"Factor sizes must be a list. Received: {shown(self.sizes)}.")
-        sizes = tuple(sizes.tolist())
+        sizes = tuple(array.tolist())
         if not names or len(names) != len(sizes):
             raise UsageError(
                 "A factor grid needs one size for each name and at least one of them. "
@@ -59,7 +60,7 @@ class FactorGrid:
     def __len__(self) -> int:
         return math.prod(self.sizes)
 
-    def factors(self, indices) -> np.ndarray:
+    def factors(self, indices: ArrayLike) -> Array:
         """Returns the factor values of rows.
 
         Args:
@@ -74,7 +75,7 @@ class FactorGrid:
         rows = row_numbers(indices, len(self))
         return np.stack(np.unravel_index(rows, self.sizes), axis=-1).astype(np.int64, copy=False)
 
-    def indices(self, factors) -> np.ndarray:
+    def indices(self, factors: ArrayLike) -> Array:
         """Returns the rows that hold given factor values: the inverse of `factors`.
 
         Args:
@@ -97,7 +98,7 @@ class FactorGrid:
         self._check_range(values)
         return np.ravel_multi_index(tuple(values.T), self.sizes).astype(np.int64, copy=False)
 
-    def _check_range(self, values: np.ndarray) -> None:
+    def _check_range(self, values: Array) -> None:
         outside = (values < 0) | (values >= np.array(self.sizes))
         if outside.any():
             row, column = np.argwhere(outside)[0]
@@ -105,3 +106,24 @@ class FactorGrid:
                 f"Factor {self.names[column]!r} takes the values 0 to {self.sizes[column] - 1}. "
                 f"Received: {values[row, column]}."
             )
+
+
+def ranks(values: Array) -> Array:
+    """Numbers the distinct values of each column of `(n, f)` values 0, 1, 2 ... in order."""
+    columns = [np.unique(column, return_inverse=True)[1] for column in values.T]
+    return np.stack(columns, axis=1).astype(np.int64, copy=False)
+
+
+def distinct_counts(factors: Array) -> tuple[int, ...]:
+    """Returns the number of distinct values in each column of `(n, f)` factors."""
+    return tuple(len(np.unique(column)) for column in factors.T)
+
+
+def complete_grid(factors: Array, names: tuple[str, ...]) -> FactorGrid | None:
+    """Returns the grid whose C order the rows of `(n, f)` factors follow, or `None`."""
+    sizes = distinct_counts(factors)
+    # The length of the grid may be more than `len` can return.
+    if math.prod(sizes) != len(factors):
+        return None
+    grid = FactorGrid(names, sizes)
+    return grid if np.array_equal(grid.factors(np.arange(len(grid))), factors) else None

@@ -1,23 +1,31 @@
-"""The one reading of "indices" that the whole data package shares."""
+"""The one reading of row numbers and other arrays that the whole data package shares."""
 
 import numpy as np
+from numpy.typing import ArrayLike
 
+from keras_devae.checks import Array
 from keras_devae.errors import UsageError
+from keras_devae.metrics.arrays import is_masked
 
 
-def integer_array(values, what: str) -> np.ndarray:
-    """Returns `values` as an int64 array, refusing anything that is not made of integers.
+def as_array(values: ArrayLike, what: str) -> Array:
+    """Returns values, named `what` in the error, as an array; raises `UsageError` for others."""
+    if is_masked(values):
+        raise UsageError(
+            f"{what} must have a value everywhere. Received: masked values; leave those rows out, "
+            "or fill them."
+        )
+    try:
+        return np.asarray(values)
+    except (TypeError, ValueError) as error:
+        raise UsageError(f"{what} must be one array, rows all of one shape: {error}.") from None
 
-    Args:
-        values: Array-like of integers of any shape. An empty one is accepted whatever its dtype.
-        what: What the values stand for, in the plural, for the error, e.g. `"Indices"`.
 
-    Returns:
-        Array of int64.
+def integer_array(values: ArrayLike, what: str) -> Array:
+    """Returns `values` as an int64 array; raises `UsageError` for anything but integers.
 
-    Raises:
-        UsageError: If the values are not integers. Boolean masks are refused as well, because
-            they would silently be read as rows 0 and 1.
+    An empty array is accepted whatever its dtype. Boolean masks are refused, because they would
+    silently be read as rows 0 and 1. `what` names the values in the plural, e.g. `"Indices"`.
     """
     try:
         array = np.asarray(values)
@@ -30,15 +38,8 @@ def integer_array(values, what: str) -> np.ndarray:
     return array.astype(np.int64, copy=False)
 
 
-def row_numbers(indices, length: int) -> np.ndarray:
-    """Resolves indices as NumPy does: any order, repeats, negative ones counted from the end.
-
-    Args:
-        indices: Integers of shape `(n,)`; may be empty.
-        length: Number of rows.
-
-    Returns:
-        int64 array of shape `(n,)` with values in `[0, length)`.
+def row_numbers(indices: ArrayLike, length: int) -> Array:
+    """Returns indices `(n,)` as int64 row numbers in `[0, length)`, negative ones from the end.
 
     Raises:
         UsageError: If `indices` is not one-dimensional, not integer, or out of range.

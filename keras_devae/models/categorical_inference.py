@@ -1,6 +1,6 @@
 """Inference with a categorical code beside the continuous one."""
 
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 from keras import ops
@@ -19,7 +19,7 @@ class CategoricalInference(Inference):
     The decoder takes the continuous code followed by the category, one-hot.
     """
 
-    declaration: ClassVar[ModelDeclaration]
+    declaration: ModelDeclaration
 
     @classmethod
     def decoder_input_dim(cls, latent_dim: int, **options: Any) -> int:

@@ -38,10 +38,15 @@ class ControlledVAE(VAE):
     ) -> None:
         super().__init__(encoder, decoder, **kwargs)
         self.controller = controller
-        way = ("kl_target_start", "kl_target", "kl_target_steps")
-        self.set_options(**{name: options[name] for name in way})
-        stairs, rest = options["kl_target_stairs"], options["kl_target_rest"]
-        self._target = LinearSchedule(*(options[name] for name in way), stairs, rest)
+        set_point = ("kl_target", "kl_target_start", "kl_target_steps")
+        self.set_options(**{name: options[name] for name in set_point})
+        self._target = LinearSchedule(
+            options["kl_target_start"],
+            options["kl_target"],
+            options["kl_target_steps"],
+            options["kl_target_stairs"],
+            options["kl_target_rest"],
+        )
         self.set_options(**options)
 
     def loss_terms(self, pixels: Tensor, outputs: dict[str, Tensor], training: bool) -> LossTerms:

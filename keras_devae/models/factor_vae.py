@@ -40,7 +40,7 @@ class FactorVAE(VAE):
         decoder: See `VAE`.
         gamma: Weight of the total correlation, at least 0; default 35. It refers to sums over 64x64
             pixels.
-        discriminator_units: Widths of the discriminator's hidden layers; default six of 1000.
+        discriminator_units: Widths of the discriminator's hidden layers; default `(1000,) * 6`.
         **kwargs: `likelihood`, `seed` of `VAE`; `name`, `dtype`, `trainable` of `keras.Model`.
 
     Raises:
@@ -103,8 +103,8 @@ class FactorVAE(VAE):
     @property
     def discriminator_optimizer(self) -> keras.optimizers.Optimizer:
         """The optimizer of the discriminator, once the model is compiled."""
-        both = self.optimizer
-        return getattr(both, "inner_optimizer", both).optimizers[0]
+        joined: Any = getattr(self.optimizer, "inner_optimizer", self.optimizer)
+        return joined.optimizers[0]
 
     def loss_terms(self, pixels: Tensor, outputs: dict[str, Tensor], training: bool) -> LossTerms:
         """Computes the losses of one batch, see the class."""

@@ -81,16 +81,7 @@ class Inference:
     def over_images(
         self, function: Callable[[Any], dict[str, Any]], images: Any, batch_size: int
     ) -> dict[str, Array]:
-        """Checks images, maps a function over chunks of them, and joins what it returns by name.
-
-        Args:
-            function: Takes an array of images, returns a dictionary of arrays.
-            images: As in `posterior`.
-            batch_size: Images per chunk.
-
-        Raises:
-            UsageError: If the images do not fit the model, or are none.
-        """
+        """Checks images, maps a function over chunks of them, and joins its arrays by name."""
         at_least("batch_size", batch_size, 1)
         parts = []
         for part in arrays_of(images):
@@ -103,16 +94,7 @@ class Inference:
     def layer_posterior(
         self, mean: Array, log_var: Array, layer: int | None = 0
     ) -> tuple[Array, Array]:
-        """Returns the parameters of a layer's posterior from the encoder's outputs.
-
-        Args:
-            mean: Means from `encoder_posterior`.
-            log_var: Log-variances from `encoder_posterior`.
-            layer: Number of the latent layer, default 0; or `None` for all K of them.
-
-        Returns:
-            As `posterior`.
-        """
+        """Returns what `posterior` does, from the results of `encoder_posterior`."""
         all_layers = self.posterior_of_layers(mean, log_var)
         means, log_vars = (ops.convert_to_numpy(tensor) for tensor in all_layers)
         return (means, log_vars) if layer is None else (means[layer], log_vars[layer])
@@ -245,15 +227,7 @@ class Inference:
             )
 
     def checked_codes(self, z: Any, layer: int) -> Array:
-        """Returns codes of a layer as a float32 array.
-
-        Args:
-            z: Codes `(n, latent_dim)`, an array, a tensor or nested lists.
-            layer: Number of the latent layer.
-
-        Raises:
-            UsageError: If they are not codes of this model, or there is no such layer.
-        """
+        """Checks codes `(n, latent_dim)` of a layer and returns them as a float32 array."""
         self.check_layer(layer)
         expected = f"Expected codes of shape (n, {self.latent_dim})"
         try:

@@ -183,10 +183,10 @@ def check_option_names(model_class: type, options: dict[str, Any]) -> None:
 
 def option_names(model_class: type) -> set[str]:
     """Returns the names of the arguments of a model's class and of its bases in this package."""
-    names = set()
+    names: set[str] = set()
     for base in model_class.__mro__:
         if base.__module__.startswith("keras.") or "__init__" not in vars(base):
             continue
-        parameters = inspect.signature(base.__init__).parameters.values()
+        parameters = inspect.signature(vars(base)["__init__"]).parameters.values()
         names |= {p.name for p in parameters if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)}
     return names - {"self", "encoder", "decoder"}

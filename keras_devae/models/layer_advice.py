@@ -1,42 +1,42 @@
-"""Which latent layer reconstructs best: said wherever another than the best one is taken away."""
+"""Advice where another latent layer than the exported one reconstructs best."""
 
-#: Share of a layer's loss by which another must be lower to be worth a word: seeds move as much.
-WORTH_A_WORD = 0.01
+import math
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+#: Share of a layer's loss by which another must be lower to be mentioned: seeds move as much.
+_MENTIONED = 0.01
 #: Flat key of the score that is called the reconstruction.
 RECONSTRUCTION = "reconstruction_error.negative_log_likelihood"
 
 
-def losses_of(layers):
-    """Returns what `layer_advice` takes from scores.
-
-    Args:
-        layers: List of dictionaries of flat scores, one for each layer, as `evaluate` returns.
-    """
+def losses_of(layers: Iterable[Mapping[str, Any]]) -> dict[int, float | None]:
+    """Returns the reconstruction loss of each layer from its flat scores."""
     return {layer["layer"]: layer.get(RECONSTRUCTION) for layer in layers}
 
 
-def layer_advice(losses, layer=0):
-    """Says so if another latent layer than the one exported reconstructs clearly better.
+def layer_advice(losses: Mapping[int, float | None], layer: int = 0) -> str | None:
+    """Returns advice if another latent layer than the exported one reconstructs clearly better.
 
     Args:
-        losses: Number of each layer measured -> its reconstruction loss in nats an image.
+        losses: Number of each layer measured -> its reconstruction loss in nats per image.
         layer: Number of the layer that is exported; default 0, as `export` does.
 
     Returns:
-        The sentence, with what to do; `None` where the layer is the best one, or as good but for
-        1 %, or was not measured.
+        A sentence with what to do; `None` where the layer is the best one, or within 1 % of it, or
+        was not measured.
     """
-    losses = {number: loss for number, loss in losses.items() if loss is not None and loss == loss}
-    if layer not in losses:
+    known = {n: loss for n, loss in losses.items() if loss is not None and not math.isnan(loss)}
+    if layer not in known:
         return None
-    best = min(losses, key=losses.get)
-    if losses[layer] - losses[best] <= WORTH_A_WORD * abs(losses[layer]):
+    best = min(known, key=known.__getitem__)
+    if known[layer] - known[best] <= _MENTIONED * abs(known[layer]):
         return None
-    numbers, values = zip(*sorted(losses.items()), strict=True)
+    numbers, values = zip(*sorted(known.items()), strict=True)
     return (
         f"Layer {layer}, the one that is exported{'' if layer else ' unless another is named'}, is "
         f"not the best: layers {' / '.join(map(str, numbers))} lose "
-        f"{' / '.join(f'{value:,.1f}' for value in values)} nats an image. Train for longer, or "
+        f"{' / '.join(f'{value:,.1f}' for value in values)} nats per image. Train for longer, or "
         f"export layer {best}: keras-devae export RUN FOLDER --layer {best}, in Python "
         f"model.export_encoder(folder, layer={best})."
     )

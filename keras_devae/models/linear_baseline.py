@@ -69,7 +69,7 @@ class LinearBaseline(VAE):
         self.trainable = False
 
     @classmethod
-    def for_images(
+    def for_images(  # type: ignore[override]  # Here `seed` comes before `network`.
         cls,
         image_shape: Sequence[int],
         latent_dim: int = 10,
@@ -143,26 +143,10 @@ class LinearBaseline(VAE):
     ) -> keras.callbacks.History:
         """Fits the decomposition to the first `fit_images` images, in one go.
 
-        Of Keras's arguments those that divide training into batches, steps and epochs have no
-        effect, so that a model's class can be exchanged alone.
-
-        Args:
-            x: Images: an array, a data set or batches as in `VAE.fit`.
-            y: Refused, like `class_weight` and `sample_weight`.
-            batch_size: No effect.
-            epochs: No effect.
-            verbose: No effect.
-            callbacks: Keras callbacks; they see one epoch of one step.
-            validation_split: No effect.
-            validation_data: Images; their losses appear with `val_`.
-            shuffle: No effect.
-            class_weight: Refused.
-            sample_weight: Refused.
-            initial_epoch: No effect.
-            steps_per_epoch: No effect.
-            validation_steps: No effect.
-            validation_batch_size: No effect.
-            validation_freq: No effect.
+        `x` are images as in `VAE.fit`; `callbacks` see one epoch of one step; and the losses of
+        `validation_data`, images too, appear with `val_`. `y`, `class_weight` and `sample_weight`
+        are refused. The other arguments, which divide training into batches, steps and epochs, have
+        no effect, so that nothing but the model's class need be exchanged.
 
         Returns:
             Keras's `History`, with the losses of the images fitted.

@@ -35,6 +35,7 @@ class Training(TrainingStep):
 
     #: Whether training calls functions on the host, which XLA on TensorFlow cannot.
     calls_host = False
+    train_function: Any
 
     def compile(
         self,

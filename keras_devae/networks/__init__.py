@@ -1,5 +1,9 @@
 """Encoders and decoders: functions returning `keras.Model`."""
 
+from collections.abc import Callable
+
+import keras
+
 from keras_devae.checks import CONVOLUTIONAL_SIZES as IMAGE_SIZES
 from keras_devae.networks.convolutional import convolutional_decoder, convolutional_encoder
 from keras_devae.networks.discriminator import discriminator
@@ -7,7 +11,7 @@ from keras_devae.networks.linear import linear_decoder, linear_encoder
 from keras_devae.networks.mlp import mlp_decoder, mlp_encoder
 
 #: Name -> (encoder, decoder) of the pairs that models and the command line know by name.
-NETWORKS = {
+NETWORKS: dict[str, tuple[Callable[..., keras.Model], Callable[..., keras.Model]]] = {
     "convolutional": (convolutional_encoder, convolutional_decoder),
     "mlp": (mlp_encoder, mlp_decoder),
 }

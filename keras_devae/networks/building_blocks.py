@@ -1,5 +1,8 @@
 """What the encoders and decoders have in common."""
 
+from collections.abc import Callable, Iterator
+from typing import Any
+
 import keras
 import numpy as np
 from keras import layers
@@ -8,24 +11,27 @@ from keras_devae.checks import at_least
 from keras_devae.process.randomness import random_generator
 
 
-def encoder_outputs(trunk, latent_dim, kernels, num_categories=0, groups=1):
+def encoder_outputs(
+    trunk: Callable[[int], Any],
+    latent_dim: int,
+    kernels: Iterator[keras.initializers.Initializer],
+    num_categories: int = 0,
+    groups: int = 1,
+) -> dict[str, keras.KerasTensor]:
     """Puts the linear heads of the posterior on one or more trunks, in float32.
 
     Args:
         trunk: Function of a divisor of the widths that returns features `(batch, width)`; called
             once for every group.
         latent_dim: Number of latent dimensions, at least 1.
-        kernels: Iterator of kernel initialisers.
+        kernels: Kernel initialisers.
         num_categories: Number of categories of a categorical code; default 0, none.
         groups: Number of trunks, each with its share of the latent dimensions and of the widths;
             default 1. No more than there are latent dimensions are built.
 
     Returns:
-        Dictionary of `z_mean` and `z_log_var`, symbolic `(batch, latent_dim)`, and with categories
+        `z_mean` and `z_log_var`, symbolic `(batch, latent_dim)`, and with categories
         `category_logits`, `(batch, num_categories)`.
-
-    Raises:
-        UsageError: If `latent_dim` or `groups` is below 1, or `num_categories` below 0.
     """
     at_least("latent_dim", latent_dim, 1)
     at_least("groups", groups, 1)
@@ -49,8 +55,8 @@ def encoder_outputs(trunk, latent_dim, kernels, num_categories=0, groups=1):
     return outputs
 
 
-def group_sizes(latent_dim, groups):
-    """Returns how many latent dimensions each of at most `groups` groups has, a list.
+def group_sizes(latent_dim: int, groups: int) -> list[int]:
+    """Returns how many latent dimensions each of at most `groups` groups has.
 
     They differ by one at most, the larger ones first.
     """
@@ -66,19 +72,14 @@ def _head(features, width, kernels, name):
 def _joined(tensors, name):
     if len(tensors) == 1:
         return tensors[0]
-    # Under the policy of the other layers it would round what the heads computed.
+    # Under the dtype policy of the other layers it would round what the heads computed.
     return layers.Concatenate(dtype="float32", name=name)(tensors)
 
 
-def seeded_kernels(seed=None):
+def seeded_kernels(seed: int | None = None) -> Iterator[keras.initializers.GlorotUniform]:
     """Yields Glorot-uniform initialisers (Keras's default), each with a seed derived from one.
 
-    Args:
-        seed: Integer seed, or `None` (default) for random ones, which follow from
-            `keras.utils.set_random_seed`.
-
-    Yields:
-        `keras.initializers.GlorotUniform` objects.
+    Without a seed they are random, and follow from `keras.utils.set_random_seed`.
     """
     generator = random_generator(seed)
     while True:

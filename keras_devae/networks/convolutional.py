@@ -1,6 +1,7 @@
 """The field's convolutional pair (Locatello et al. 2019; DeVAE paper, table 5)."""
 
 import math
+from collections.abc import Sequence
 
 import keras
 from keras import layers
@@ -13,16 +14,22 @@ _CHANNELS = (32, 32, 32, 64, 64)
 
 
 def _strided_channels(image_shape):
-    """Channels of the stride-2 convolutions that bring the image down to 4x4.
+    """Returns the channels of the stride-2 convolutions that bring the image down to 4x4.
 
-    64x64 images get the published 32, 32, 64, 64; smaller and larger ones have one layer of 32
-    less or more.
+    64x64 images get the published 32, 32, 64, 64; smaller ones have one layer of 32 fewer, larger
+    ones one more.
     """
     check_convolutional_size(image_shape)
     return _CHANNELS[-int(math.log2(image_shape[0] // 4)) :]
 
 
-def convolutional_encoder(image_shape, latent_dim, seed=None, num_categories=0, groups=1):
+def convolutional_encoder(
+    image_shape: Sequence[int],
+    latent_dim: int,
+    seed: int | None = None,
+    num_categories: int = 0,
+    groups: int = 1,
+) -> keras.Model:
     """Builds the convolutional encoder.
 
     Stride-2 4x4 convolutions with 32, 32, 64, 64 channels, a valid 4x4 convolution with 256, and
@@ -64,7 +71,9 @@ def _convolution(channels, kernels, **options):
     )
 
 
-def convolutional_decoder(input_dim, image_shape, seed=None):
+def convolutional_decoder(
+    input_dim: int, image_shape: Sequence[int], seed: int | None = None
+) -> keras.Model:
     """Builds the convolutional decoder, the mirror image of the encoder.
 
     Dense 256, a valid 4x4 transposed convolution with 64 channels, stride-2 4x4 transposed

@@ -1,5 +1,8 @@
 """FactorVAE's discriminator."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import keras
 from keras import layers
 
@@ -7,7 +10,12 @@ from keras_devae.checks import at_least, widths
 from keras_devae.networks.building_blocks import seeded_kernels
 
 
-def discriminator(latent_dim, units=(1000,) * 6, seed=None, dtype=None):
+def discriminator(
+    latent_dim: int,
+    units: Sequence[int] = (1000,) * 6,
+    seed: int | None = None,
+    dtype: Any = None,
+) -> keras.Model:
     """Builds the discriminator of Kim & Mnih (2018), appendix A.
 
     Six layers of 1000 units with leaky ReLU of slope 0.2, and two logits: class 0 for codes of the
@@ -17,7 +25,7 @@ def discriminator(latent_dim, units=(1000,) * 6, seed=None, dtype=None):
         latent_dim: Number of latent dimensions.
         units: Widths of the hidden layers.
         seed: Integer seed of the initial weights, or `None` (default).
-        dtype: Dtype policy of the hidden layers, or `None` (default): the global one.
+        dtype: Dtype policy of the hidden layers, or `None` (default) for the global one.
 
     Returns:
         A `keras.Model` from codes `(batch, latent_dim)` to float32 logits `(batch, 2)`.

@@ -1,6 +1,7 @@
 """A pair of linear maps, for the baselines that are not trained by gradient."""
 
 import math
+from collections.abc import Sequence
 
 import keras
 from keras import layers
@@ -8,7 +9,7 @@ from keras import layers
 from keras_devae.checks import at_least, image_shape_of
 
 
-def linear_encoder(image_shape, latent_dim):
+def linear_encoder(image_shape: Sequence[int], latent_dim: int) -> keras.Model:
     """Builds a linear encoder with zero weights.
 
     Args:
@@ -20,7 +21,7 @@ def linear_encoder(image_shape, latent_dim):
         of `z_mean` and `z_log_var`, float32 `(batch, latent_dim)`.
 
     Raises:
-        UsageError: If `latent_dim` is below 1, or the shape is none.
+        UsageError: If `latent_dim` is below 1, or the shape is not one of images.
     """
     at_least("latent_dim", latent_dim, 1)
     images = keras.Input(image_shape_of(image_shape), name="image")
@@ -29,7 +30,7 @@ def linear_encoder(image_shape, latent_dim):
     return keras.Model(images, heads, name="encoder")
 
 
-def linear_decoder(input_dim, image_shape):
+def linear_decoder(input_dim: int, image_shape: Sequence[int]) -> keras.Model:
     """Builds a linear decoder with zero weights.
 
     Args:
@@ -41,7 +42,7 @@ def linear_decoder(input_dim, image_shape):
         `(batch, height, width, channels)`.
 
     Raises:
-        UsageError: If `input_dim` is below 1, or the shape is none.
+        UsageError: If `input_dim` is below 1, or the shape is not one of images.
     """
     at_least("input_dim", input_dim, 1)
     image_shape = image_shape_of(image_shape)

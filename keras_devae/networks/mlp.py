@@ -1,6 +1,7 @@
 """A pair of multilayer perceptrons, for images of any size and for quick experiments."""
 
 import math
+from collections.abc import Sequence
 
 import keras
 from keras import layers
@@ -9,7 +10,14 @@ from keras_devae.checks import at_least, image_shape_of, widths
 from keras_devae.networks.building_blocks import encoder_outputs, seeded_kernels
 
 
-def mlp_encoder(image_shape, latent_dim, units=(1200, 1200), seed=None, num_categories=0, groups=1):
+def mlp_encoder(
+    image_shape: Sequence[int],
+    latent_dim: int,
+    units: Sequence[int] = (1200, 1200),
+    seed: int | None = None,
+    num_categories: int = 0,
+    groups: int = 1,
+) -> keras.Model:
     """Builds the fully connected encoder (the default is the one of Higgins et al. 2017).
 
     Args:
@@ -42,7 +50,12 @@ def mlp_encoder(image_shape, latent_dim, units=(1200, 1200), seed=None, num_cate
     return keras.Model(images, outputs, name="encoder")
 
 
-def mlp_decoder(input_dim, image_shape, units=(1200, 1200), seed=None):
+def mlp_decoder(
+    input_dim: int,
+    image_shape: Sequence[int],
+    units: Sequence[int] = (1200, 1200),
+    seed: int | None = None,
+) -> keras.Model:
     """Builds the fully connected decoder.
 
     Args:

@@ -1,71 +1,76 @@
 """The figures of a page that compares runs."""
 
+from __future__ import annotations
+
 import io
 import math
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, TypeAlias
 
 from keras_devae import figures
+from keras_devae.comparison.comparing import Comparison
+from keras_devae.comparison.groups import ComparedRun
+from keras_devae.comparison.tables import MIG, RECONSTRUCTION
 from keras_devae.errors import FailureError
 from keras_devae.figures.canvas import take_texts_literally
 from keras_devae.figures.panels import draw_line, empty_panels, finish_panel, line_look
 from keras_devae.reports.formatting import listed
-from keras_devae.reports.meanings import RECONSTRUCTION
-from keras_devae.reports.page import picture_data, png_data
+from keras_devae.reports.page import image_data, image_file_data
 
-#: Bytes of the pictures of single runs that a page holds at most.
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+#: A figure, its caption and its description.
+_Drawn: TypeAlias = "tuple[Figure, str, str]"
+#: Bytes of the traversals of single runs that a page holds at most.
 _MOST_BYTES = 2_500_000
 _INCHES_PER_CHARACTER = 0.06
 _CURVES = {"reconstruction_loss": "reconstruction, nats", "kl_loss": "KL divergence, nats"}
 
 
-def choose_traversals(comparison):
-    """Chooses traversals to stand side by side, of one run of each group, as far as there is room.
+def choose_traversals(comparison: Comparison) -> tuple[list[dict[str, str]], list[str]]:
+    """Returns a traversal of each group, as far as there is room, and the groups left out.
 
-    Args:
-        comparison: A `keras_devae.comparison.comparing.Comparison`.
-
-    Returns:
-        List of dictionaries `name`, `source` and `alt`, and the names of the groups left out.
+    A traversal is a dictionary of `name`, `source` and `alt`.
     """
-    shown, left_out, size = [], [], 0
+    shown: list[dict[str, str]] = []
+    left_out: list[str] = []
+    size = 0
     for group in comparison.groups:
         drawn = [(run.name, run.directory.figures / "traversal.png") for run in group.runs]
-        run, file = next((pair for pair in drawn if pair[1].is_file()), (None, None))
+        run, file = next((pair for pair in drawn if pair[1].is_file()), ("", None))
         if file is None or size + file.stat().st_size > _MOST_BYTES:
             left_out.append(group.name)
             continue
         size += file.stat().st_size
         alt = f"A row of images for each latent dimension of {run}."
-        shown.append({"name": f"{group.name}: {run}", "source": picture_data(file), "alt": alt})
+        shown.append({"name": f"{group.name}: {run}", "source": image_file_data(file), "alt": alt})
     return shown, left_out
 
 
-def draw_comparison_figures(comparison, titles):
-    """Draws what compares the runs.
+def draw_comparison_figures(
+    comparison: Comparison, titles: Mapping[str, str]
+) -> dict[str, dict[str, str]]:
+    """Draws those of the figures `boxes`, `scatter` and `curves` that the runs have data for.
 
-    Args:
-        comparison: The `Comparison`.
-        titles: What its metrics are called, by name.
-
-    Returns:
-        Dictionary of `boxes`, `scatter` and `curves`, those that can be drawn: each a dictionary
-        of `source`, `caption` and `alt`.
+    Each is a dictionary of `source`, `caption` and `alt`; `titles` are those of the metrics.
     """
     drawn = {
         "boxes": _boxes(comparison, titles),
         "scatter": _scatter(comparison),
         "curves": _curves(comparison),
     }
-    return {name: _picture(*what) for name, what in drawn.items() if what is not None}
+    return {name: _embedded(*parts) for name, parts in drawn.items() if parts is not None}
 
 
-def _picture(figure, caption, alt):
+def _embedded(figure: Figure, caption: str, alt: str) -> dict[str, str]:
     stream = io.BytesIO()
     take_texts_literally(figure)
     figure.savefig(stream, format="png", bbox_inches="tight")
-    return {"source": png_data(stream.getvalue()), "caption": caption, "alt": alt}
+    return {"source": image_data(stream.getvalue()), "caption": caption, "alt": alt}
 
 
-def _boxes(comparison, titles):
+def _boxes(comparison: Comparison, titles: Mapping[str, str]) -> _Drawn | None:
     if not comparison.metrics or max(len(group.runs) for group in comparison.groups) == 1:
         return None
     values = {
@@ -80,19 +85,19 @@ def _boxes(comparison, titles):
     return _widened(figures.box_plots(values, horizontal=True), comparison), caption, alt
 
 
-def _widened(figure, comparison):
-    """Gives the names of the groups, which may be long, room beside the panels."""
+def _widened(figure: Figure, comparison: Comparison) -> Figure:
+    """Makes room beside the panels for the names of the groups, which may be long."""
     longest = max(len(group.name) for group in comparison.groups)
     figure.set_figwidth(figure.get_figwidth() + _INCHES_PER_CHARACTER * longest)
     return figure
 
 
-def _scatter(comparison):
+def _scatter(comparison: Comparison) -> _Drawn | None:
     points = [
-        (run.scores[RECONSTRUCTION], run.scores["mig.score"], group.name)
+        (run.scores[RECONSTRUCTION], run.scores[MIG], group.name)
         for group in comparison.groups
         for run in group.runs
-        if {RECONSTRUCTION, "mig.score"} <= set(run.scores)
+        if {RECONSTRUCTION, MIG} <= set(run.scores)
     ]
     if len(points) < 2:
         return None
@@ -105,8 +110,8 @@ def _scatter(comparison):
     return figure, caption, alt
 
 
-def _curves(comparison):
-    """Draws losses of all runs, a colour or a style of line a group."""
+def _curves(comparison: Comparison) -> _Drawn | None:
+    """Draws losses of all runs, with a colour or a line style for each group."""
     histories = [
         (number, group.name, history)
         for number, group in enumerate(comparison.groups)
@@ -133,16 +138,18 @@ def _curves(comparison):
     options = {"loc": "outside lower left", "fontsize": 8, "frameon": False, "ncols": 2}
     figure.legend(handles, names_of_groups, **options)
     caption = (
-        f"A line for each run, a colour or a style of line for each group. Losses of layer "
+        f"A line for each run, a colour or a line style for each group. Losses of layer "
         f"{comparison.layer} where the run kept those of every layer."
     )
     return figure, caption, f"Curves by training step of {listed([_CURVES[n] for n in names])}."
 
 
-def _points(history, name, layer):
+def _points(
+    history: Sequence[Mapping[str, float]], name: str, layer: int
+) -> tuple[list[float], list[float]]:
     """Returns the steps and values of a loss, of one layer where layers have losses of their own.
 
-    A model that draws its layers has the mean over those drawn under the name alone.
+    The column without a layer is the mean over the layers drawn.
     """
     own = f"{name}_layer_{layer}"
     column = own if own in history[0] else name
@@ -150,7 +157,7 @@ def _points(history, name, layer):
     return [step for step, _ in points], [value for _, value in points]
 
 
-def _history(run):
+def _history(run: ComparedRun) -> Sequence[Mapping[str, float]]:
     try:
         return run.directory.read_history()
     except FailureError:

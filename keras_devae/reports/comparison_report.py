@@ -1,19 +1,25 @@
 """The page that compares several runs."""
 
 import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
-from keras_devae.comparison.comparing import compare_runs
+from keras_devae.comparison.comparing import Comparison, compare_runs, names_by_reason
+from keras_devae.comparison.groups import ComparedRun, Group
 from keras_devae.comparison.tables import (
+    DCI,
+    MIG,
+    RECONSTRUCTION,
     comparison_cells,
     correlation_cells,
     shown_metrics,
 )
 from keras_devae.files import write_text
+from keras_devae.metrics import meaning_of, number_of
 from keras_devae.reports.comparison_figures import choose_traversals, draw_comparison_figures
-from keras_devae.reports.formatting import counted, listed, number, setting
-from keras_devae.reports.meanings import RECONSTRUCTION, meaning_of
-from keras_devae.reports.page import rendered
+from keras_devae.reports.formatting import counted, format_number, format_setting, listed
+from keras_devae.reports.page import render_page
 
 _SECTIONS = (
     ("summary", "In short"),
@@ -23,19 +29,25 @@ _SECTIONS = (
     ("training", "Training"),
     ("traversals", "Traversals"),
 )
-#: Score -> whether more of it is better, and how it is called in a sentence.
-_RANKED = {
-    "mig.score": (True, "MIG"),
-    "dci.disentanglement": (True, "DCI disentanglement"),
-    RECONSTRUCTION: (False, "reconstruction (nats)"),
-}
+#: Scores of which the summary names the best groups.
+_RANKED = (MIG, DCI, RECONSTRUCTION)
+#: The settings that say most, named where all runs have them in common.
+_MAIN_SETTINGS = (
+    "model",
+    "dataset",
+    "image_size",
+    "latent_dim",
+    "steps",
+    "batch_size",
+    "learning_rate",
+)
 
 
-def write_comparison(folders, output, layer=0):
+def write_comparison(folders: Iterable[str | Path], output: str | Path, layer: int = 0) -> Path:
     """Writes a page that compares finished runs, from what is in their folders.
 
     Args:
-        folders: Folders of runs, of studies, or of any number of runs, see `compare_runs`.
+        folders: Folders of runs, of studies, or of any number of runs.
         output: The file.
         layer: Number of the latent layer whose scores are compared; default 0.
 
@@ -43,7 +55,7 @@ def write_comparison(folders, output, layer=0):
         The path.
 
     Raises:
-        UsageError: See `keras_devae.comparison.comparing.compare_runs`.
+        UsageError: As for `keras_devae.comparison.comparing.compare_runs`.
     """
     output = Path(output)
     comparison = shown_metrics(compare_runs(folders, layer=layer))
@@ -51,19 +63,14 @@ def write_comparison(folders, output, layer=0):
     return output
 
 
-def comparison_page(comparison, output):
-    """Returns the page.
-
-    Args:
-        comparison: A `keras_devae.comparison.comparing.Comparison`.
-        output: The file that it will be in, which links are relative to.
-    """
+def comparison_page(comparison: Comparison, output: Path) -> str:
+    """Returns the page, with links relative to the file that it will be in."""
     traversals, left_out = choose_traversals(comparison)
     cells = comparison_cells(comparison)
-    # Names and numbers of runs come first.
+    # The first two columns are names and numbers of runs.
     end = cells[0][2:]
     titles = {m: t.replace("\n", " ") for m, t in zip(comparison.metrics, end, strict=True)}
-    return rendered(
+    return render_page(
         "comparison.html",
         sections=_SECTIONS,
         title=f"{counted(len(comparison.runs), 'run')} compared",
@@ -77,71 +84,74 @@ def comparison_page(comparison, output):
         meanings=[(title, meaning_of(name)) for name, title in titles.items()],
         correlations=correlation_cells(comparison),
         not_ranked=_not_ranked(comparison, titles),
-        pictures=draw_comparison_figures(comparison, titles),
+        figures=draw_comparison_figures(comparison, titles),
         traversals=traversals,
         left_out=left_out,
     )
 
 
-def _summary(comparison):
+def _summary(comparison: Comparison) -> Iterator[str]:
     groups = comparison.groups
     yield (
         f"{counted(len(comparison.runs), 'run')} in {counted(len(groups), 'group')}; the runs of a "
-        "group differ in the seed only."
+        "group differ only in the seed."
     )
     if not comparison.metrics:
         yield "There is no score to compare."
-    for metric, (more_is_better, title) in _RANKED.items():
+    for metric in _RANKED:
         measured = [group for group in groups if metric in group.scores]
         if len(measured) > 1:
-            yield _best(measured, metric, more_is_better, title)
+            yield _best(measured, metric)
 
 
-def _best(groups, metric, more_is_better, title):
+def _best(groups: Sequence[Group], metric: str) -> str:
+    number = number_of(metric)
+    more_is_better = not number.lower_is_better
+    title = f"{number.title} ({number.unit})" if number.unit else number.title
     ranked = sorted(groups, key=lambda group: group.scores[metric].mean, reverse=more_is_better)
     first, second = (group.scores[metric] for group in ranked[:2])
-    text = f"Best {title} in the mean: {ranked[0].name} ({number(first.mean)}), before "
-    text += f"{ranked[1].name} ({number(second.mean)})."
-    if min(first.count, second.count) < 2:
-        return f"{text} A single run tells nothing of the spread over seeds."
-    apart = first.low > second.high if more_is_better else first.high < second.low
-    return text + (
-        " Their 95 % intervals do not overlap." if apart else " Their 95 % intervals overlap."
+    text = (
+        f"Best mean {title}: {ranked[0].name} ({format_number(first.mean)}), before "
+        f"{ranked[1].name} ({format_number(second.mean)})."
     )
+    if min(first.count, second.count) < 2:
+        return f"{text} A single run says nothing about the spread over seeds."
+    apart = first.low > second.high if more_is_better else first.high < second.low
+    return f"{text} Their 95 % intervals {'do not ' if apart else ''}overlap."
 
 
-def _remarks(comparison):
+def _remarks(comparison: Comparison) -> list[str]:
     left_out = [f"{name} is left out: {reason}." for name, reason in comparison.left_out.items()]
     return [*comparison.remarks, *left_out]
 
 
-def _not_ranked(comparison, titles):
+def _not_ranked(comparison: Comparison, titles: Mapping[str, str]) -> list[str]:
     """Says why scores have no rank correlation: a sentence for each reason."""
-    reasons = {}
-    for name, reason in comparison.not_ranked.items():
-        reasons.setdefault(reason, []).append(titles[name])
-    return [f"None for {listed(names)}: {reason}." for reason, names in reasons.items()]
+    return [
+        f"None for {listed([titles[name] for name in names])}: {reason}."
+        for reason, names in names_by_reason(comparison.not_ranked).items()
+    ]
 
 
-def _group_row(group, output):
+def _group_row(group: Group, output: Path) -> dict[str, Any]:
     return {
         "name": group.name,
-        "settings": {name: setting(value) for name, value in group.settings.items()},
+        "settings": {name: format_setting(value) for name, value in group.settings.items()},
         "runs": [_link(run, output) for run in group.runs],
     }
 
 
-def _link(run, output):
-    """Returns a run's name, seed, and the way to its report, `None` where it has none."""
+def _link(run: ComparedRun, output: Path) -> dict[str, Any]:
+    """Returns a run's name, its seed, and the path of its report, `None` where it has none."""
     report = run.directory.report_file
     path = None
     if report.is_file():
         path = Path(os.path.relpath(report.resolve(), output.resolve().parent)).as_posix()
-    return {"name": run.name, "seed": run.config.training.seed, "report": path}
+    return {"name": run.name, "seed": run.seed, "report": path}
 
 
-def _same_settings(comparison):
-    """Returns what all runs have in common of the settings that say most, a list of pairs."""
-    names = ("model", "dataset", "image_size", "latent_dim", "steps", "batch_size", "learning_rate")
-    values = {name: {run.config.to_dict()[name] for run in comparison.runs} for name in names}
-    return [(name, setting(*found)) for name, found in values.items() if len(found) == 1]
+def _same_settings(comparison: Comparison) -> list[tuple[str, str]]:
+    """Returns those of the main settings that all runs have in common."""
+    settings = [run.config.to_dict() for run in comparison.runs]
+    values = {name: {one[name] for one in settings} for name in _MAIN_SETTINGS}
+    return [(name, format_setting(*found)) for name, found in values.items() if len(found) == 1]

@@ -1,9 +1,12 @@
 """What was trained on what, where and when."""
 
 import datetime
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 from keras_devae.models.declarations import MODEL_CATALOGUE
-from keras_devae.reports.formatting import duration, setting
+from keras_devae.reports.formatting import format_duration, format_setting
+from keras_devae.runs.config.run_config import RunConfig
 from keras_devae.runs.environment import computing_text
 
 _LONGEST = 400
@@ -13,18 +16,21 @@ _SOURCES = {
 }
 
 
-def run_details(config, record, description):
+def run_details(
+    config: RunConfig, record: Mapping[str, Any], description: str
+) -> list[tuple[str, str]]:
     """Says what was trained on what, where and when.
 
     Args:
-        config: The `RunConfig` of the run.
-        record: What its `config.json` holds, see `RunDirectory.read_record`.
+        config: The configuration of the run.
+        record: Content of its `config.json`, see `RunDirectory.read_record`.
         description: The data set in one line.
 
     Returns:
-        List of pairs of strings, what and its value.
+        Pairs of a heading and a text.
     """
-    entry, environment = MODEL_CATALOGUE[config.model.name], record.get("environment", {})
+    entry = MODEL_CATALOGUE[config.model.name]
+    environment, backends = record.get("environment", {}), record.get("backends", [])
     return [
         ("Model", f"{config.model.name}: {entry.objective}"),
         ("Paper", entry.paper),
@@ -33,37 +39,28 @@ def run_details(config, record, description):
         ("Training", _training(config, entry.fitted)),
         ("Machine", _machine(environment)),
         ("Versions", _versions(environment)),
-        *_backends(record.get("backends", [])),
+        # Only a run that was resumed with another backend has them.
+        *([("Backends", ", then ".join(backends))] if backends else []),
         *_times(record.get("times", {})),
     ]
 
 
-def _backends(names):
-    # Only a run that went on with another one has them.
-    return [("Backends", ", then ".join(names))] if names else []
-
-
-def describe_provenance(provenance):
-    """Says where images come from.
-
-    Args:
-        provenance: That of a data set, see `keras_devae.data.Dataset`.
-
-    Returns:
-        One line: the source, then everything else that is known, e.g. the file and its hash.
-    """
+def describe_provenance(provenance: Mapping[str, Any]) -> str:
+    """Says in one line where images come from: the source, then all else that is known of it."""
     known = dict(provenance)
     source = known.pop("source", "unknown")
     text = _SOURCES.get(source, f"{source}.")
     matches = known.pop("matches_published", None)
     if matches is not None:
         text += " Its hash is the published one." if matches else " Its hash is another one."
-    parts = [f"{k.replace('_', ' ')} {setting(v)}" for k, v in known.items() if v is not None]
+    parts = [
+        f"{k.replace('_', ' ')} {format_setting(v)}" for k, v in known.items() if v is not None
+    ]
     text = f"{text} {'; '.join(parts)}".strip()
     return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
 
 
-def _training(config, is_fitted):
+def _training(config: RunConfig, is_fitted: bool) -> str:
     model, training = config.model, config.training
     if is_fitted:
         return f"Fitted in one go; {model.latent_dim} components; seed {training.seed}"
@@ -74,23 +71,24 @@ def _training(config, is_fitted):
     )
 
 
-def _machine(environment):
-    backend = environment.get("backend", "unknown")
-    device, platform = environment.get("device", "unknown"), environment.get("platform", "unknown")
+def _machine(environment: Mapping[str, Any]) -> str:
+    backend, device, platform = (
+        environment.get(name, "unknown") for name in ("backend", "device", "platform")
+    )
     parts = f"backend {backend}", f"device {device}", computing_text(environment), platform
     return "; ".join(part for part in parts if part)
 
 
-def _versions(environment):
+def _versions(environment: Mapping[str, Any]) -> str:
     first = {name: environment.get(name, "unknown") for name in ("keras_devae", "python")}
     versions = {**first, **environment.get("packages", {})}
     return ", ".join(f"{name} {version}" for name, version in versions.items() if version)
 
 
-def _times(times):
+def _times(times: Mapping[str, str]) -> Iterator[tuple[str, str]]:
     moments = {what: datetime.datetime.fromisoformat(time) for what, time in times.items()}
     if "begun" in moments:
         yield "Begun", f"{moments['begun']:%Y-%m-%d %H:%M} UTC"
     if {"begun", "trained"} <= set(moments):
         seconds = (moments["trained"] - moments["begun"]).total_seconds()
-        yield "Trained in", f"{duration(seconds)}, interruptions included"
+        yield "Trained in", f"{format_duration(seconds)}, interruptions included"

@@ -1,29 +1,27 @@
-"""Numbers and lists as people write them."""
+"""Numbers, lists and settings as people write them."""
 
 import math
+from collections.abc import Sequence
+from typing import Any
 
 
-def listed(words):
-    """Joins words: `"a"`, `"a and b"`, `"a, b and c"`.
-
-    Args:
-        words: Sequence of strings, not empty.
-    """
+def listed(words: Sequence[str]) -> str:
+    """Joins words, at least one: `"a"`, `"a and b"`, `"a, b and c"`."""
     *first, last = words
     return f"{', '.join(first)} and {last}" if first else last
 
 
-def counted(count, noun, plural=None):
+def counted(count: int, noun: str, plural: str | None = None) -> str:
     """Returns a number with its noun, e.g. `"1 factor"` and `"3 factors"`."""
     return f"{count:,} {noun if count == 1 else plural or noun + 's'}"
 
 
-def percent(share):
+def percent(share: float) -> str:
     """Returns a share as a whole percentage, e.g. `"36 %"`."""
     return f"{100 * share:.0f} %"
 
 
-def number(value):
+def format_number(value: float | None) -> str:
     """Returns a number for a table: three decimals where it is small, fewer where it is large."""
     if value is None:
         return ""
@@ -33,11 +31,11 @@ def number(value):
         return f"{value:,.0f}"
     if abs(value) >= 100:
         return f"{value:,.1f}"
-    # Below that three decimals would read 0.
+    # With three decimals, a smaller number would read 0.
     return f"{value:.3f}" if abs(value) >= 0.0005 else f"{value:.1e}"
 
 
-def duration(seconds):
+def format_duration(seconds: float) -> str:
     """Returns a time in the two largest units, e.g. `"1 h 12 min"`."""
     seconds = round(seconds)
     if seconds < 60:
@@ -47,15 +45,15 @@ def duration(seconds):
     return f"{seconds // 3600} h {seconds % 3600 // 60} min"
 
 
-def setting(value):
+def format_setting(value: Any) -> str:
     """Returns the value of a setting, e.g. `"1, 10, 40"` of a list and `"yes"` of `True`."""
     if value is None:
         return "none"
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, (list, tuple)):
-        return ", ".join(setting(part) for part in value) or "none"
+        return ", ".join(format_setting(part) for part in value) or "none"
     if isinstance(value, dict):
-        return ", ".join(f"{name} = {setting(part)}" for name, part in value.items()) or "none"
-    # With every digit: the run can be repeated from them.
+        return ", ".join(f"{k} = {format_setting(part)}" for k, part in value.items()) or "none"
+    # With every digit, so that the run can be repeated from them.
     return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)

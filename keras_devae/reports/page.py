@@ -1,23 +1,17 @@
 """Pages of HTML that need no other file."""
 
 import base64
+from pathlib import Path
+from typing import Any
 
 import jinja2
 
-from keras_devae.reports.formatting import number, setting
+from keras_devae.reports.formatting import format_number, format_setting
 from keras_devae.version import __version__
 
 
-def rendered(template, **values):
-    """Fills a template of `keras_devae/experiments/templates`; all texts are escaped.
-
-    Args:
-        template: Name of its file.
-        **values: What it shows.
-
-    Returns:
-        The page, a string.
-    """
+def render_page(template: str, **values: Any) -> str:
+    """Fills a template of `keras_devae/reports/templates`; all texts are escaped."""
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("keras_devae.reports"),
         autoescape=True,
@@ -25,15 +19,17 @@ def rendered(template, **values):
         lstrip_blocks=True,
         undefined=jinja2.StrictUndefined,
     )
-    environment.filters.update(number=number, setting=setting, picture_data=picture_data)
+    environment.filters.update(
+        number=format_number, setting=format_setting, image_data=image_file_data
+    )
     return environment.get_template(template).render(version=__version__, **values)
 
 
-def picture_data(file):
-    """Returns a PNG file as an address that holds it."""
-    return png_data(file.read_bytes())
+def image_file_data(file: Path) -> str:
+    """Returns a data URL with a PNG file."""
+    return image_data(file.read_bytes())
 
 
-def png_data(content):
-    """Returns the content of a PNG file as an address that holds it."""
+def image_data(content: bytes) -> str:
+    """Returns a data URL with the content of a PNG file."""
     return f"data:image/png;base64,{base64.b64encode(content).decode('ascii')}"

@@ -1,93 +1,63 @@
-"""Every figure that can be drawn of runs: of their models, their tables and their scores."""
+"""Every figure that `keras-devae plot` draws: of models, of tables, and of scores of runs."""
+
+from __future__ import annotations
 
 import inspect
 import re
 import shlex
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from keras_devae import figures
+from keras_devae.checks import Array
+from keras_devae.comparison.tables import MIG, RECONSTRUCTION
 from keras_devae.errors import FailureError, UsageError, unknown_name
 from keras_devae.evaluation.information_file import read_information_file
 from keras_devae.figures.of_models import MODEL_FIGURES, check_model_figure, traversal_animation
 from keras_devae.files import check_writable, is_there, read_table
-from keras_devae.runs.folder import repair_command, resume_command
+from keras_devae.runs.folder import RunDirectory, repair_command, resume_command
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 _ANIMATION = ".gif"
-_RECONSTRUCTION = "reconstruction_error.negative_log_likelihood"
-_GAP = "mig.score"
 
 
-def learning_curves_figure(run):
-    """Draws the losses of a run by step, see `keras_devae.figures.learning_curves`.
-
-    Args:
-        run: The `RunDirectory`.
-
-    Returns:
-        A `matplotlib.figure.Figure`.
-
-    Raises:
-        UsageError: If the run has no history yet.
-        FailureError: If it is damaged.
-    """
+def learning_curves_figure(run: RunDirectory) -> Figure:
+    """Draws the losses of a run by step, see `keras_devae.figures.learning_curves`."""
     return history_figure(run.read_history())
 
 
-def history_figure(rows):
-    """Draws the rows of a history, see `learning_curves_figure` and `RunDirectory.read_history`."""
+def history_figure(rows: Sequence[Mapping[str, float]]) -> Figure:
+    """Draws the rows of a history, see `RunDirectory.read_history`."""
     names = rows[0] if rows else ()
     return figures.learning_curves({name: [row[name] for row in rows] for name in names})
 
 
-def information_diffusion_figure(run):
-    """Draws which latent tells how much of each factor by step (Figure 4 of the DeVAE paper).
+def information_diffusion_figure(run: RunDirectory) -> Figure:
+    """Draws the information of each latent about each factor by step (Figure 4 of the paper).
 
-    Args:
-        run: The `RunDirectory` of a run that tracked `information`.
-
-    Returns:
-        A `matplotlib.figure.Figure`.
-
-    Raises:
-        UsageError: If the run did not track it.
-        FailureError: If its file is damaged.
+    The run must have tracked `information`.
     """
     return figures.information_diffusion(*read_information(run))
 
 
-def read_information(run):
-    """Reads what a run tracked of information.
-
-    Args:
-        run: The `RunDirectory`.
+def read_information(run: RunDirectory) -> tuple[Array, Array, Array, Array]:
+    """Reads the information that a run tracked, or raises an error that says why it cannot.
 
     Returns:
-        Tuple of steps `(t,)`, mutual information `(t, d, f)` and entropies `(f,)` in nats, and
-        names of the factors `(f,)`.
-
-    Raises:
-        UsageError: If the run did not track it.
-        FailureError: If its file is damaged.
+        Steps `(t,)`, mutual information `(t, d, f)` and entropies `(f,)` in nats, and names of the
+        factors `(f,)`.
     """
     file = _tracked_file(run, "information", "npz")
     return read_information_file(file, f"Mend the run with: {repair_command(run.path)}")
 
 
-def kl_diffusion_figure(run):
-    """Draws the KL divergence of every latent dimension by step.
-
-    Args:
-        run: The `RunDirectory` of a run that tracked `kl`.
-
-    Returns:
-        A `matplotlib.figure.Figure`.
-
-    Raises:
-        UsageError: If the run did not track it.
-        FailureError: If its file is damaged.
-    """
+def kl_diffusion_figure(run: RunDirectory) -> Figure:
+    """Draws the KL divergence of every latent dimension by step; the run must have tracked `kl`."""
     file = _tracked_file(run, "kl", "csv")
     try:
         rows = read_table(file)
@@ -96,28 +66,21 @@ def kl_diffusion_figure(run):
         if not values.size:
             raise ValueError("it has no KL divergences of latents")
     except ValueError as error:
-        raise _damaged(run, file, error) from None
+        raise FailureError(
+            f"{file} is damaged ({error}). Mend the run with: {repair_command(run.path)}"
+        ) from None
     return figures.kl_per_latent([row["step"] for row in rows], values)
 
 
-def mig_reconstruction_figure(runs, layer=0):
+def mig_reconstruction_figure(runs: Sequence[RunDirectory], layer: int = 0) -> Figure:
     """Draws the mutual information gap of runs against their reconstruction error.
 
-    Args:
-        runs: List of `RunDirectory`; those of one model have one colour.
-        layer: Number of the latent layer that both are of; default 0.
-
-    Returns:
-        A `matplotlib.figure.Figure`.
-
-    Raises:
-        UsageError: If a run lacks one of the scores, or the layer.
-        FailureError: If the scores are damaged.
+    Runs of one model have one colour; a run without the scores of the layer is refused.
     """
     scores = [_scores_of(run, layer) for run in runs]
     return figures.score_scatter(
-        [score[_RECONSTRUCTION] for score in scores],
-        [score[_GAP] for score in scores],
+        [score[RECONSTRUCTION] for score in scores],
+        [score[MIG] for score in scores],
         [run.read_config().model.name for run in runs],
         "reconstruction error in nats",
         "mutual information gap",
@@ -125,25 +88,24 @@ def mig_reconstruction_figure(runs, layer=0):
 
 
 #: Name -> function of one run.
-TABLES = {
+TABLES: dict[str, Callable[[RunDirectory], Figure]] = {
     "learning-curves": learning_curves_figure,
     "information-diffusion": information_diffusion_figure,
     "kl-diffusion": kl_diffusion_figure,
 }
 #: Name -> function of several runs.
-COMPARISONS = {"mig-reconstruction": mig_reconstruction_figure}
+COMPARISONS: dict[str, Callable[..., Figure]] = {"mig-reconstruction": mig_reconstruction_figure}
 #: Name of every figure -> the function that draws it.
-KINDS = {**MODEL_FIGURES, **TABLES, **COMPARISONS}
+KINDS: dict[str, Callable[..., Figure]] = {**MODEL_FIGURES, **TABLES, **COMPARISONS}
 
 
-def check_request(kind, runs, options, files):
-    """Checks what is to be drawn, before anything is loaded.
-
-    Args:
-        kind: Name of the figure.
-        runs: List of `RunDirectory`.
-        options: Arguments of the figure, a dictionary.
-        files: Paths to write it to; their suffixes choose the formats.
+def check_plot(
+    kind: str,
+    runs: Sequence[RunDirectory],
+    options: Mapping[str, Any],
+    files: Sequence[str | Path],
+) -> None:
+    """Checks the arguments of `draw_plot` before anything is loaded.
 
     Raises:
         UsageError: If the name is unknown, an option does not belong to the figure, there are too
@@ -156,51 +118,58 @@ def check_request(kind, runs, options, files):
     _check_options(kind, options)
     for file in map(Path, files or [_default_file(kind, runs, options)]):
         if _is_animation(file) and kind != "traversal":
-            raise UsageError(f"Only a traversal moves. Received: {file} for {kind!r}; use .png.")
+            raise UsageError(
+                f"Only a traversal can be animated. Received: {file} for {kind!r}; use .png."
+            )
         if not _is_animation(file):
             figures.check_file(file)
         check_writable(file)
 
 
-def draw(kind, runs, options, files=()):
-    """Draws a figure and writes it; see `check_request`, which comes first.
+def draw_plot(
+    kind: str,
+    runs: Sequence[RunDirectory],
+    options: Mapping[str, Any],
+    files: Iterable[str | Path] = (),
+) -> list[Path]:
+    """Draws a figure that `check_plot` has accepted, and writes it.
 
     Args:
         kind: Name of the figure.
-        runs: List of `RunDirectory`.
-        options: Arguments of the figure, a dictionary.
-        files: Paths to write it to; default `figures/<kind>.png` in the folder of the first run,
-            with the options in its name: without any it is the report's own. A traversal is an
-            animation in a `.gif`.
+        runs: The runs.
+        options: Arguments of the figure.
+        files: Paths to write it to, whose suffixes choose the formats: a traversal is animated in a
+            `.gif`. Default: `figures/<kind>.png` in the folder of the first run, with the options
+            in its name; without options that is the figure of the report.
 
     Returns:
-        List of the paths.
+        The paths.
 
     Raises:
         UsageError: If the runs lack what the figure is made of.
         FailureError: If a file of theirs is damaged.
     """
-    files = [Path(file) for file in files] or [_default_file(kind, runs, options)]
+    paths = [Path(file) for file in files] or [_default_file(kind, runs, options)]
     sources = _sources(kind, runs)
-    still = [file for file in files if not _is_animation(file)]
+    still = [path for path in paths if not _is_animation(path)]
     if still:
         figure = KINDS[kind](*sources, **options)
-        for file in still:
-            figures.save(figure, file)
-    if len(still) < len(files):
+        for path in still:
+            figures.save(figure, path)
+    if len(still) < len(paths):
         frames = traversal_animation(*sources, **options)
-        for file in set(files) - set(still):
-            figures.save_animation(frames, file)
-    return files
+        for path in set(paths) - set(still):
+            figures.save_animation(frames, path)
+    return paths
 
 
-def _default_file(kind, runs, options):
+def _default_file(kind: str, runs: Sequence[RunDirectory], options: Mapping[str, Any]) -> Path:
     given = "".join(f"-{name.replace('_', '-')}-{value}" for name, value in options.items())
     return runs[0].figures / f"{kind}{given}.png"
 
 
-def _sources(kind, runs):
-    """Returns what the function of a figure takes first."""
+def _sources(kind: str, runs: Sequence[RunDirectory]) -> tuple[Any, ...]:
+    """Returns the first arguments of the function of a figure."""
     if kind in COMPARISONS:
         return (runs,)
     (run,) = runs
@@ -214,7 +183,7 @@ def _sources(kind, runs):
     return load_trained(run), dataset
 
 
-def _check_options(kind, options):
+def _check_options(kind: str, options: Iterable[str]) -> None:
     taken = inspect.signature(KINDS[kind]).parameters
     wrong = [name for name in options if name not in taken]
     if wrong:
@@ -225,19 +194,19 @@ def _check_options(kind, options):
         )
 
 
-#: Arguments that can be typed.
+#: Arguments that are options of the command line.
 _OPTIONS = ("layer", "seed", "steps", "index", "span", "active_only", "representation")
 
 
-def _typed(name):
+def _typed(name: str) -> str:
     return f"--{name.replace('_', '-')}"
 
 
-def _is_animation(file):
+def _is_animation(file: Path) -> bool:
     return file.suffix.lower() == _ANIMATION
 
 
-def _tracked_file(run, what, suffix):
+def _tracked_file(run: RunDirectory, what: str, suffix: str) -> Path:
     file = run.tracking / f"{what}.{suffix}"
     if not is_there(file):
         raise UsageError(
@@ -247,25 +216,19 @@ def _tracked_file(run, what, suffix):
     return file
 
 
-def _damaged(run, file, error):
-    return FailureError(
-        f"{file} is damaged ({error}). Mend the run with: {repair_command(run.path)}"
-    )
-
-
-def _scores_of(run, layer):
+def _scores_of(run: RunDirectory, layer: int) -> Mapping[str, Any]:
     scores = run.read_metrics()
     if scores is None and not run.is_trained():
         raise UsageError(
-            f"The run {run.path} is not finished. Go on with: {resume_command(run.path)}"
+            f"The run {run.path} is not finished. Resume it with: {resume_command(run.path)}"
         )
     rows = {row["layer"]: row for row in scores["layers"]} if scores else {}
     if rows and layer not in rows:
         numbers = ", ".join(map(str, rows))
         raise UsageError(f"{run.metrics_file} has no layer {layer}. Received: layers {numbers}.")
-    missing = [name for name in (_GAP, _RECONSTRUCTION) if name not in rows.get(layer, {})]
+    missing = [name for name in (MIG, RECONSTRUCTION) if name not in rows.get(layer, {})]
     if missing:
-        # The file is replaced: what it holds is asked for again.
+        # The command replaces the file, so it asks for what the file holds as well.
         metrics = [name.split(".")[0] for name in (*rows.get(layer, {}), *missing)]
         chosen = ",".join(dict.fromkeys(name for name in metrics if name != "layer"))
         raise UsageError(

@@ -1,23 +1,48 @@
 """The figures of a run's report."""
 
 import dataclasses
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any, TypeAlias
 
 from keras_devae import figures
+from keras_devae.data import Dataset
+from keras_devae.evaluation.encoding import Encoding
+from keras_devae.evaluation.latents import Latents
 from keras_devae.figures.of_models import reconstruction_figure, sample_figure, traversal_figure
 from keras_devae.figures.of_models.factor_information import map_of, over_layers_of
 from keras_devae.metrics.rows import draw_sample
+from keras_devae.models import VAE
 from keras_devae.reports.formatting import counted, listed, percent
 from keras_devae.reports.plots import history_figure
+from keras_devae.runs.folder import RunDirectory
 
 #: Latent dimensions that a figure shows at most.
 SHOWN = 12
-#: Images that a scatter of a code against a factor shows.
+#: Images that a scatter plot of a code against a factor shows.
 _POINTS = 1000
+#: Name, title, caption and description of the figures that are drawn while a run trains.
+_TRACKED = (
+    (
+        "information",
+        "Information while training",
+        "Mutual information of the posterior means of each latent dimension with each factor, as a "
+        "share of the factor's entropy, chance included.",
+        "A panel for each factor, with a line for each latent dimension by training step.",
+    ),
+    (
+        "kl",
+        "KL divergence while training",
+        "KL divergence of each latent dimension from the prior.",
+        "A line for each latent dimension by training step.",
+    ),
+)
+#: Name of a figure, the figure, its title, its caption and its description.
+_Drawn: TypeAlias = tuple[str, Any, str, str, str]
 
 
 @dataclasses.dataclass(frozen=True)
-class Picture:
+class ReportFigure:
     """A figure with its words.
 
     Attributes:
@@ -25,7 +50,7 @@ class Picture:
         file: The PNG file.
         title: Heading above it.
         caption: Sentence below it.
-        alt: What it shows, for those who cannot see it.
+        alt: Description for those who cannot see it.
     """
 
     name: str
@@ -35,37 +60,46 @@ class Picture:
     alt: str
 
 
-def draw_run_figures(run, folder, model, dataset, latents, history, seed, encoding):
-    """Draws the figures of a run.
+def draw_run_figures(
+    run: RunDirectory,
+    folder: str | Path,
+    model: VAE,
+    dataset: Dataset,
+    latents: Sequence[Latents],
+    history: Sequence[Mapping[str, float]],
+    seed: int,
+    encoding: Encoding,
+) -> list[ReportFigure]:
+    """Draws the figures of a run in the order of the report.
 
     Args:
-        run: The `RunDirectory`.
+        run: The folder of the run.
         folder: Folder to write them to.
         model: Its model.
         dataset: Its data set, with or without factors.
-        latents: List of `keras_devae.evaluation.latents.Latents`, one for each layer.
+        latents: The latents of each layer.
         history: Rows of its history; without any, there are no learning curves.
         seed: Integer seed of the images shown.
-        encoding: The `keras_devae.evaluation.encoding.Encoding` of the data set.
-
-    Returns:
-        List of `Picture`, in the order of the report.
+        encoding: The codes of the data set.
     """
     drawn = [
         _traversal(model, dataset, latents[0], seed),
         *_information(dataset, latents, seed, encoding),
         _reconstructions(model, dataset, seed),
         _samples(model, dataset, seed),
-        *_learning_curves(history),
+        *([_learning_curves(history)] if history else []),
     ]
-    pictures = []
-    for name, figure, *words in drawn:
-        file = figures.save(figure, Path(folder) / f"{name}.png")
-        pictures.append(Picture(name, file, *words))
-    return pictures + _tracked(run)
+    saved = [
+        ReportFigure(name, figures.save(figure, Path(folder) / f"{name}.png"), *words)
+        for name, figure, *words in drawn
+    ]
+    tracked = [
+        ReportFigure(name, run.tracking / f"{name}.png", *words) for name, *words in _TRACKED
+    ]
+    return saved + [figure for figure in tracked if figure.file.is_file()]
 
 
-def _traversal(model, dataset, latents, seed):
+def _traversal(model: VAE, dataset: Dataset, latents: Latents, seed: int) -> _Drawn:
     figure = traversal_figure(model, dataset, seed=seed, latents=latents)
     caption = (
         "Each row changes one latent dimension of the same image, from -2 to 2, and leaves the "
@@ -73,42 +107,42 @@ def _traversal(model, dataset, latents, seed):
     )
     if model.num_categories:
         caption += " The last row goes through the categories instead."
-    # What is beside the rows, with as many of them as were drawn.
+    # The labels of the rows, of which the figure may show fewer than there are latents.
     labels = [label.get_text() for label in figure.axes[0].get_yticklabels()]
     names = [" ".join(label.split()) for label in labels]
     alt = f"A row of images for each latent, from the top: {listed(names)}."
     return "traversal", figure, "Latent traversals", caption, alt
 
 
-def _reconstructions(model, dataset, seed):
+def _reconstructions(model: VAE, dataset: Dataset, seed: int) -> _Drawn:
     figure = reconstruction_figure(model, dataset, seed=seed)
-    caption = "Images of the data set, and what each latent layer makes of them."
+    caption = "Images of the data set, and their reconstructions by each latent layer."
     layers = counted(model.num_layers, "row of reconstructions", "rows of reconstructions")
     alt = f"A row of ten images, and below it {layers}, one for each latent layer."
     return "reconstructions", figure, "Reconstructions", caption, alt
 
 
-def _samples(model, dataset, seed):
+def _samples(model: VAE, dataset: Dataset, seed: int) -> _Drawn:
     caption = "Decoded from codes drawn from the prior: what the model takes for such images."
     alt = "A square of eight by eight images made by the decoder."
     return "samples", sample_figure(model, dataset, seed=seed), "Samples", caption, alt
 
 
-def _learning_curves(history):
-    if not history:
-        return []
+def _learning_curves(history: Sequence[Mapping[str, float]]) -> _Drawn:
     first, last = (row.get("loss") for row in (history[0], history[-1]))
     alt = "Curves of the losses by training step."
     if first is not None:
         alt += f" The loss goes from {first:,.1f} to {last:,.1f}."
     caption = (
-        "Losses in nats an image, each the mean since the point before; settings that move, such "
+        "Losses in nats per image, each averaged since the point before; settings that move, such "
         "as beta, as they were at that step."
     )
-    return [("learning-curves", history_figure(history), "Learning curves", caption, alt)]
+    return "learning-curves", history_figure(history), "Learning curves", caption, alt
 
 
-def _information(dataset, latents, seed, encoding):
+def _information(
+    dataset: Dataset, latents: Sequence[Latents], seed: int, encoding: Encoding
+) -> list[_Drawn]:
     first = latents[0]
     if not first.factor_names or not len(first.active):
         return []
@@ -116,10 +150,10 @@ def _information(dataset, latents, seed, encoding):
     if len(latents) > 1:
         drawn.append(_over_layers(latents))
     pairs = [(d, f) for d in first.active if (f := first.factor_of(d)) is not None]
-    return drawn + ([_scatter(encoding, dataset, first, pairs[:6], seed)] if pairs else [])
+    return drawn + ([_scatter(encoding, dataset, pairs[:6], seed)] if pairs else [])
 
 
-def _information_map(latents):
+def _information_map(latents: Sequence[Latents]) -> _Drawn:
     first, count = latents[0], len(latents[0].active)
     shown = first.active[:SHOWN]
     which = "each active latent dimension"
@@ -130,28 +164,22 @@ def _information_map(latents):
         f"the posterior {first.representation}s and beyond chance, as in the table. Disentangled: "
         "one dark cell for each factor, in rows of their own."
     )
-    held = [_pair(first, d) for d in shown if first.factor_of(d) is not None]
+    held = [
+        f"z{d} carries {percent(first.share_of(d, factor))} of {factor}"
+        for d in shown
+        if (factor := first.factor_of(d)) is not None
+    ]
     alt = f"A table of shades. In layer 0, {listed(held)}." if held else "A table of pale shades."
-    return (
-        "information-map",
-        map_of(latents, shown),
-        "Which latent holds which factor",
-        caption,
-        alt,
-    )
+    title = "Which latent holds which factor"
+    return "information-map", map_of(latents, shown), title, caption, alt
 
 
-def _pair(latents, dimension):
-    factor = latents.factor_of(dimension)
-    return f"z{dimension} tells {percent(latents.share_of(dimension, factor))} of {factor}"
-
-
-def _over_layers(latents):
+def _over_layers(latents: Sequence[Latents]) -> _Drawn:
     first, last = latents[0], latents[-1]
     caption = (
-        "What the best active latent dimension of each layer tells of each factor, of the "
+        "Information of the best active latent dimension of each layer about each factor, of the "
         f"posterior {first.representation}s, as in the table. Layers that only scale the code, "
-        "as DeVAE's do, tell the same as long as the latent is active there. How much their noise "
+        "as DeVAE's do, carry the same as long as the latent is active there. How much their noise "
         "hides: keras-devae plot information-over-layers RUN --representation sample."
     )
     best = (first.best_shares, last.best_shares)
@@ -164,7 +192,9 @@ def _over_layers(latents):
     return "information-over-layers", over_layers_of(latents), title, caption, alt
 
 
-def _scatter(encoding, dataset, latents, pairs, seed):
+def _scatter(
+    encoding: Encoding, dataset: Dataset, pairs: Sequence[tuple[int, str]], seed: int
+) -> _Drawn:
     rows = draw_sample(len(dataset), min(_POINTS, len(dataset)), seed).plain
     columns = [dataset.factor_names.index(factor) for _, factor in pairs]
     figure = figures.factor_scatter(
@@ -176,24 +206,3 @@ def _scatter(encoding, dataset, latents, pairs, seed):
     caption = "Codes of images against the factor that the latent dimension holds most of."
     alt = f"A panel each for {listed([f'z{d} against {factor}' for d, factor in pairs])}."
     return "factor-scatter", figure, "Codes against factors", caption, alt
-
-
-def _tracked(run):
-    """Returns the figures that were drawn while the run trained."""
-    known = (
-        (
-            "information",
-            "Information while training",
-            "What the posterior means of each latent dimension tell of each factor, as a share of "
-            "the factor's entropy, chance included.",
-            "A panel for each factor, with a line for each latent dimension by training step.",
-        ),
-        (
-            "kl",
-            "KL divergence while training",
-            "KL divergence of each latent dimension from the prior.",
-            "A line for each latent dimension by training step.",
-        ),
-    )
-    files = {name: run.tracking / f"{name}.png" for name, *_ in known}
-    return [Picture(name, files[name], *words) for name, *words in known if files[name].is_file()]

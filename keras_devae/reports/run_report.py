@@ -3,20 +3,25 @@
 import shlex
 import tempfile
 import warnings
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
+from keras_devae.comparison.tables import DCI, MIG, RECONSTRUCTION
+from keras_devae.data import Dataset
 from keras_devae.evaluation.evaluating import RECONSTRUCTED_IMAGES
-from keras_devae.evaluation.latents import CATEGORY, HELD_SHARE, measure_latents
+from keras_devae.evaluation.latents import CATEGORY, HELD_SHARE, Latents, measure_latents
 from keras_devae.files import write_text
-from keras_devae.metrics import MetricWarning
+from keras_devae.metrics import MetricWarning, meaning_of, number_of
+from keras_devae.models import VAE
 from keras_devae.reports.details import run_details
 from keras_devae.reports.formatting import percent
-from keras_devae.reports.meanings import RECONSTRUCTION, meaning_of
-from keras_devae.reports.page import rendered
+from keras_devae.reports.page import render_page
 from keras_devae.reports.problems import find_problems
-from keras_devae.reports.run_figures import draw_run_figures
-from keras_devae.reports.summary import constant_factors, summary, verdict
-from keras_devae.runs.folder import resume_command
+from keras_devae.reports.run_figures import ReportFigure, draw_run_figures
+from keras_devae.reports.summary import Holder, constant_factors, summarize, verdict
+from keras_devae.runs.config.run_config import RunConfig
+from keras_devae.runs.folder import RunDirectory, resume_command
 from keras_devae.runs.run_encoding import run_encoding
 from keras_devae.runs.trained_model import model_hash
 
@@ -32,20 +37,27 @@ _SECTIONS = (
 )
 
 
-def write_report(run, model, config, dataset, scores, output=None):
+def write_report(
+    run: RunDirectory,
+    model: VAE,
+    config: RunConfig,
+    dataset: Dataset,
+    scores: Mapping[str, Any] | None,
+    output: str | Path | None = None,
+) -> dict[str, Path]:
     """Draws the figures of a run and writes its `report.html`, last of all.
 
     Args:
-        run: The `RunDirectory`.
+        run: The folder of the run.
         model: Its model.
-        config: Its completed `RunConfig`.
+        config: Its completed configuration.
         dataset: Its data set, with or without factors.
         scores: What `keras_devae.evaluation.evaluate` returned, or `None` if it was not called.
-        output: File to write in place of `report.html`, or `None`. The figures are in the page
-            alone then, and nothing in the run's folder changes but its codes.
+        output: File to write instead of `report.html`. The figures are then only in the page, and
+            nothing in the run's folder changes but its codes.
 
     Returns:
-        Dictionary of the figures' files in the run's folder by name.
+        The files of the figures in the run's folder by name.
     """
     if output is None or Path(output).resolve() == run.report_file.resolve():
         return _write(run, model, config, dataset, scores, run.report_file, run.figures)
@@ -54,26 +66,43 @@ def write_report(run, model, config, dataset, scores, output=None):
     return {}
 
 
-def _write(run, model, config, dataset, scores, output, folder):
-    # Those of the evaluation, which are encoded already.
+def _write(
+    run: RunDirectory,
+    model: VAE,
+    config: RunConfig,
+    dataset: Dataset,
+    scores: Mapping[str, Any] | None,
+    output: str | Path,
+    folder: str | Path,
+) -> dict[str, Path]:
+    # The images of the evaluation, which are encoded already.
     chosen = (config.evaluation.images, config.training.seed)
     with warnings.catch_warnings(), run_encoding(model, run, dataset) as encoding:
         # The page names the factors that do not vary.
         warnings.simplefilter("ignore", MetricWarning)
         latents = measure_latents(model, dataset, None, *chosen, encoding)
         history = run.read_history()
-        pictures = draw_run_figures(
+        figures = draw_run_figures(
             run, folder, model, dataset, latents, history, config.training.seed, encoding
         )
-    page = report_page(run, model, config, dataset, scores, latents, history, pictures)
+    page = report_page(run, model, config, dataset, scores, latents, history, figures)
     write_text(output, page)
-    return {picture.name: picture.file for picture in pictures}
+    return {figure.name: figure.file for figure in figures}
 
 
-def report_page(run, model, config, dataset, scores, latents, history, pictures):
-    """Returns the page: see `write_report`, `measure_latents` and `draw_run_figures`."""
+def report_page(
+    run: RunDirectory,
+    model: VAE,
+    config: RunConfig,
+    dataset: Dataset,
+    scores: Mapping[str, Any] | None,
+    latents: Sequence[Latents],
+    history: Sequence[Mapping[str, float]],
+    figures: Sequence[ReportFigure],
+) -> str:
+    """Returns the page; arguments as for `write_report` and `draw_run_figures`."""
     layers = scores["layers"] if scores else []
-    # What comes first is of layer 0, and the scores may be of another one alone.
+    # The page begins with layer 0, and the scores may be of another layer alone.
     headline = layers if layers and layers[0]["layer"] == 0 else []
     last = history[-1] if history else {}
     problems = [
@@ -83,7 +112,7 @@ def report_page(run, model, config, dataset, scores, latents, history, pictures)
             config, history, latents[0], layers, run.is_trained(), run.path, run.is_claimed()
         ),
     ]
-    return rendered(
+    return render_page(
         "report.html",
         sections=_SECTIONS,
         name=run.name,
@@ -91,7 +120,7 @@ def report_page(run, model, config, dataset, scores, latents, history, pictures)
         verdict=verdict(latents[0]),
         tiles=_tiles(latents[0], headline),
         summary=[
-            *summary(latents, headline, dataset.image_shape),
+            *summarize(latents, headline, dataset.image_shape),
             *constant_factors(latents[0], dataset.factor_names),
         ],
         problems=problems,
@@ -102,53 +131,54 @@ def report_page(run, model, config, dataset, scores, latents, history, pictures)
         representation=latents[0].representation,
         has_category=latents[0].category_shares is not None,
         reconstructed=RECONSTRUCTED_IMAGES,
-        pictures=pictures,
+        figures=figures,
         scores=layers,
         score_rows=score_rows(layers),
         images=scores and scores.get("settings", {}).get("images"),
         facts=run_details(config, run.read_record(), dataset.description),
         settings=_settings(config),
-        measure_with=_measuring(run, config),
+        measure_with=_measuring_command(run, config),
         path_literal=repr(str(run.path)),
         path_word=shlex.quote(str(run.path)),
         image_count=min(100, len(dataset)),
     )
 
 
-def _scores_of_another_model(model, run, scores):
-    """Says so if the scores are of other weights than those drawn: a list with a sentence."""
+def _scores_of_another_model(
+    model: VAE, run: RunDirectory, scores: Mapping[str, Any] | None
+) -> list[str]:
+    """Says so if the scores are of other weights than the figures: one sentence, or none."""
     measured = scores and scores.get("settings", {}).get("model_sha256")
     if not measured or measured == model_hash(model, run):
         return []
     return [
         "The scores are of other weights than all else on this page: the model has changed since. "
-        f"Measure it again with: {_evaluating(run)}"
+        f"Measure it again with: {_evaluate_command(run)}"
     ]
 
 
-def _measuring(run, config):
+def _measuring_command(run: RunDirectory, config: RunConfig) -> str:
     """Returns the command that measures a run without scores."""
     if run.is_trained() and not config.evaluation.metrics:
-        return f"{_evaluating(run)} --metrics mig,kl,reconstruction_error"
+        return f"{_evaluate_command(run)} --metrics mig,kl,reconstruction_error"
     return resume_command(run.path)
 
 
-def _evaluating(run):
+def _evaluate_command(run: RunDirectory) -> str:
     path, file = shlex.quote(str(run.path)), shlex.quote(str(run.metrics_file))
     return f"keras-devae evaluate {path} --output {file}"
 
 
-def _tiles(latents, layers):
-    """The few numbers that come first."""
+def _tiles(latents: Latents, layers: Sequence[Mapping[str, Any]]) -> list[tuple[str, str]]:
+    """Returns the few numbers that come first."""
     first = layers[0] if layers else {}
     tiles = [("Active latents", f"{len(latents.active)} of {len(latents.kl)}")]
     if latents.factor_names:
         held = sum(bool(holders) for holders in latents.holders(with_category=True).values())
         tiles.append(("Factors held", f"{held} of {len(latents.factor_names)}"))
-    if "mig.score" in first:
-        tiles.append(("MIG", f"{first['mig.score']:.2f}"))
-    if "dci.disentanglement" in first:
-        tiles.append(("DCI disentanglement", f"{first['dci.disentanglement']:.2f}"))
+    for key in (MIG, DCI):
+        if key in first:
+            tiles.append((number_of(key).title, f"{first[key]:.2f}"))
     error = first.get(RECONSTRUCTION)
     if error is not None:
         tiles.append(("Reconstruction, nats", f"{error:,.1f}"))
@@ -156,7 +186,7 @@ def _tiles(latents, layers):
     return tiles
 
 
-def _latent_rows(latents):
+def _latent_rows(latents: Sequence[Latents]) -> list[dict[str, Any]]:
     first = latents[0]
     rows = [
         _latent_row(first, f"z{d}", d, first.factor_of(d), [layer.kl[d] for layer in latents])
@@ -169,7 +199,9 @@ def _latent_rows(latents):
     return [*rows, _latent_row(first, CATEGORY, CATEGORY, held, [None] * len(latents))]
 
 
-def _latent_row(latents, name, holder, factor, kl):
+def _latent_row(
+    latents: Latents, name: str, holder: Holder, factor: str | None, kl: Sequence[float | None]
+) -> dict[str, Any]:
     active = "" if holder == CATEGORY else "yes" if latents.is_active[holder] else "no"
     row = {"name": name, "active": active, "kl": kl, "factor": "", "share": "", "besides": ""}
     if factor is None:
@@ -182,15 +214,8 @@ def _latent_row(latents, name, holder, factor, kl):
     return row
 
 
-def score_rows(layers):
-    """Arranges scores for a table.
-
-    Args:
-        layers: List of dictionaries of flat scores, one for each layer; may be empty.
-
-    Returns:
-        List of dictionaries: `key`, `cells` (a number for each layer) and `meaning`.
-    """
+def score_rows(layers: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Returns a row per score for a table: `key`, `cells` (one per layer) and `meaning`."""
     keys = [key for key in (layers[0] if layers else {}) if key != "layer"]
     return [
         {"key": key, "cells": [layer.get(key) for layer in layers], "meaning": meaning_of(key)}
@@ -199,7 +224,7 @@ def score_rows(layers):
     ]
 
 
-def _settings(config):
+def _settings(config: RunConfig) -> list[tuple[str, Any]]:
     settings = config.to_dict()
     options = settings.pop("model_options")
     return [*settings.items(), *((f"model_options.{name}", v) for name, v in options.items())]

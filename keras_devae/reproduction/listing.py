@@ -69,7 +69,7 @@ def _models(configs):
     configs = list(configs)
     models = ", ".join(dict.fromkeys(config.model.name for config in configs))
     sets = " and ".join(dict.fromkeys(config.data.dataset for config in configs))
-    return f"{len(configs)} runs of {configs[0].steps:,} steps: {models} on {sets}"
+    return f"{len(configs)} runs of {configs[0].training.steps:,} steps: {models} on {sets}"
 
 
 def _duration(hours, measured):

@@ -6,7 +6,7 @@ from running import run
 from keras_devae.runs import RunDirectory
 
 LOSS = "reconstruction_error.negative_log_likelihood"
-SAID = "layers 0 / 1 / 2 lose 309.6 / 258.8 / 271.8 nats an image"
+SAID = "layers 0 / 1 / 2 lose 309.6 / 258.8 / 271.8 nats per image"
 
 
 def test_a_better_layer_is_named_and_can_be_exported(workplace, monkeypatch, capsys):

@@ -185,7 +185,7 @@ def test_scores_of_an_unfinished_run_are_not_computed_on_the_way(
     shutil.copytree(folder / "plain", killed)
     for name in ("metrics.json", "model.keras"):
         (killed / name).unlink()
-    resume = f"Go on with: keras-devae train --resume {shlex.quote(str(killed))}"
+    resume = f"with: keras-devae train --resume {shlex.quote(str(killed))}"
     assert resume in refused("mig-reconstruction", killed)
     assert run("evaluate", killed, "--output", killed / "metrics.json") == 2
     assert resume in capsys.readouterr().err and not (killed / "metrics.json").exists()
@@ -220,7 +220,7 @@ def test_a_damaged_table_is_named_with_its_mending(name, folder, tmp_path, capsy
         (["traversal", "RUN", "--layer", "9"], "layers 0 to 2. Received: 9"),
         (["traversal", "RUN", "RUN"], "of one run. Received: 2 runs"),
         (["traversal", "RUN", "--out", "a.doc"], "suffix"),
-        (["samples", "RUN", "--out", "a.gif"], "Only a traversal moves"),
+        (["samples", "RUN", "--out", "a.gif"], "Only a traversal can be animated"),
         (["traversal", "RUN/nowhere"], "There is no run in"),
         (["traversal"], "RUN"),
     ],

@@ -85,7 +85,7 @@ def test_a_study_stands_for_its_runs(place, capsys):
     study = Study.from_file("study.toml")
     study.write()
     for each in study.runs:
-        copy_of(place, f"both/{each.name}", study.plan[each.name][1].seed)
+        copy_of(place, f"both/{each.name}", study.plan[each.name][1].training.seed)
     assert run("report", "runs/both") == 0
     assert capsys.readouterr().out.strip() == "runs/both/comparison.html"
     assert "2 runs in 1 group;" in (place / "runs/both/comparison.html").read_text()

@@ -9,10 +9,10 @@ import pytest
 from PIL import Image
 from running import run
 
+from keras_devae import reports
 from keras_devae.callbacks.measuring import MeasuringCallback
 from keras_devae.reproduction.catalogue import EXPERIMENTS, plans_of
 from keras_devae.reproduction.scales import SCALES
-from keras_devae.runs import finishing
 
 
 @pytest.fixture(scope="module")
@@ -27,7 +27,7 @@ def alike_pictures_once():
 
     The runs differ in their pressures; what is drawn of them for an experiment is always drawn.
     """
-    drawn, report, show = set(), finishing.write_report, MeasuringCallback._show
+    drawn, report, show = set(), reports.write_report, MeasuringCallback._show
 
     def is_new(kind):
         return not (kind in drawn or drawn.add(kind))
@@ -44,7 +44,7 @@ def alike_pictures_once():
             show(callback, figure)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(finishing, "write_report", report_one)
+        patch.setattr(reports, "write_report", report_one)
         patch.setattr(MeasuringCallback, "_show", show_one)
         # Garbage is collected anyway, and among that of other tests it takes a second a run.
         clear = functools.partial(keras.utils.clear_session, free_memory=False)

@@ -86,9 +86,9 @@ def pictures(tmp_path, monkeypatch):
 def test_what_follows_from_headers_is_refused_before_pictures_are_decoded(
     pictures, capsys, monkeypatch, words, said
 ):
-    from keras_devae.data.own import user_files
+    from keras_devae.data.own import folder
 
-    monkeypatch.setattr(user_files, "decode_squares", lambda *_: pytest.fail("decoded"))
+    monkeypatch.setattr(folder, "decode_squares", lambda *_: pytest.fail("decoded"))
     assert run("train", "--dataset", f"folder:{pictures}", "--run", "r", *words) == 2
     error = capsys.readouterr().err
     assert said in error and error.count("\n") == 1
@@ -107,13 +107,13 @@ def test_what_follows_from_headers_is_refused_before_pictures_are_decoded(
     ],
 )
 def test_headers_of_arrays_are_read_first(tmp_path, monkeypatch, capsys, kind, shape, words, said):
-    from keras_devae.data.own import user_files
+    from keras_devae.data.own import array_files
 
     monkeypatch.chdir(tmp_path)
     images = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
     np.savez("x.npz", images=images)
     np.save("x.npy", images)
-    monkeypatch.setattr(user_files, "as_pixels", lambda *_, **__: pytest.fail("read"))
+    monkeypatch.setattr(array_files, "as_pixels", lambda *_, **__: pytest.fail("read"))
     assert run("train", "--dataset", f"{kind}:x.{kind}", *words) == 2
     assert said in capsys.readouterr().err
 
@@ -136,10 +136,10 @@ def make_constant(pictures):
     ],
 )
 def test_constant_factors_are_known_before_training(pictures, capsys, monkeypatch, words, said):
-    from keras_devae.data.own import user_files
+    from keras_devae.data.own import folder
 
     make_constant(pictures)
-    monkeypatch.setattr(user_files, "decode_squares", lambda *_: pytest.fail("decoded"))
+    monkeypatch.setattr(folder, "decode_squares", lambda *_: pytest.fail("decoded"))
     dataset = ["--dataset", f"folder:{pictures}", "--image-size", 32]
     assert run("train", *dataset, *words) == 2
     assert said in capsys.readouterr().err

@@ -8,7 +8,7 @@ import h5py
 import numpy as np
 import pytest
 
-from keras_devae.data.builtin.official import OFFICIAL_SETS
+from keras_devae.data.builtin.catalogue import BUILTIN_SETS
 
 DSPRITES_FILE = "dsprites_ndarray_co1sh3sc6or40x32y32_64x64.npz"
 
@@ -17,7 +17,7 @@ DSPRITES_FILE = "dsprites_ndarray_co1sh3sc6or40x32y32_64x64.npz"
 def _private_data_folder(tmp_path, monkeypatch):
     """Keeps every test away from the user's own data and from the network."""
     monkeypatch.setenv("KERAS_DEVAE_DATA", str(tmp_path / "data"))
-    for name in OFFICIAL_SETS:
+    for name in BUILTIN_SETS:
         monkeypatch.setenv(f"KERAS_DEVAE_{name.upper()}_URL", "http://127.0.0.1:9/nothing")
     monkeypatch.setenv("NO_PROXY", "*")
 

@@ -9,9 +9,9 @@ import pytest
 from PIL import Image
 
 from keras_devae.data import from_arrays, from_folder, from_npy, from_npz, load, prepare, variants
-from keras_devae.data.builtin.mpi3d_file import MPI3DFile
-from keras_devae.data.builtin.official import OFFICIAL_SETS, official_set
-from keras_devae.data.store.arrays_on_disk import open_files
+from keras_devae.data.builtin.catalogue import BUILTIN_SETS, builtin_set
+from keras_devae.data.builtin.mpi3d import MPI3DFile
+from keras_devae.data.store.reading import open_files
 from keras_devae.input.batches import Batches
 
 ROWS = [3, 0, 3, 5]
@@ -49,7 +49,7 @@ def folder(tmp_path_factory):
 
 def streamed(path):
     """3D Shapes read from the file chunk by chunk, after some of them have been kept."""
-    official = official_set("shapes3d")
+    official = builtin_set("shapes3d")
     with pytest.warns(UserWarning, match="slow"):
         dataset = open_files(official, [path], 64, memory_limit=1)
     dataset.images([0])
@@ -134,5 +134,5 @@ def test_a_mapped_file_travels_by_its_name(tmp_path):
 
 def test_every_published_set_is_tried():
     assert {"dsprites", "shapes3d", "cars3d", "smallnorb"} | {
-        name for name in OFFICIAL_SETS if official_set(name).file_format is MPI3DFile
-    } == set(OFFICIAL_SETS)
+        name for name in BUILTIN_SETS if builtin_set(name).file_format is MPI3DFile
+    } == set(BUILTIN_SETS)

@@ -28,7 +28,7 @@ def test_a_better_layer_is_named_with_what_to_do(losses, layer, best):
 
 def test_all_losses_are_named():
     advice = layer_advice({0: 309.6, 1: 258.8, 2: 271.8})
-    assert "layers 0 / 1 / 2 lose 309.6 / 258.8 / 271.8 nats an image" in advice
+    assert "layers 0 / 1 / 2 lose 309.6 / 258.8 / 271.8 nats per image" in advice
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,13 @@ import math
 
 import pytest
 
-from keras_devae.reports.formatting import counted, duration, listed, number, setting
+from keras_devae.reports.formatting import (
+    counted,
+    format_duration,
+    format_number,
+    format_setting,
+    listed,
+)
 
 
 @pytest.mark.parametrize(
@@ -22,7 +28,7 @@ from keras_devae.reports.formatting import counted, duration, listed, number, se
     ],
 )
 def test_numbers(value, text):
-    assert number(value) == text
+    assert format_number(value) == text
 
 
 def test_lists():
@@ -36,12 +42,16 @@ def test_lists():
     ("seconds", "text"), [(12.4, "12 s"), (125, "2 min 5 s"), (7500, "2 h 5 min")]
 )
 def test_times(seconds, text):
-    assert duration(seconds) == text
+    assert format_duration(seconds) == text
 
 
 def test_settings():
-    assert setting((1.0, 2.5, 40)) == "1, 2.5, 40"
-    assert setting({"x": [1, 2], "y": None}) == "x = 1, 2, y = none"
+    assert format_setting((1.0, 2.5, 40)) == "1, 2.5, 40"
+    assert format_setting({"x": [1, 2], "y": None}) == "x = 1, 2, y = none"
     # The run can be repeated from these digits.
-    assert setting(0.123456789) == "0.123456789"
-    assert setting(True) == "yes" and setting(()) == "none" and setting(1e-4) == "0.0001"
+    assert format_setting(0.123456789) == "0.123456789"
+    assert (
+        format_setting(True) == "yes"
+        and format_setting(()) == "none"
+        and format_setting(1e-4) == "0.0001"
+    )

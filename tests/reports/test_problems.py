@@ -82,24 +82,24 @@ def test_two_latents_of_one_factor_and_a_factor_of_none():
     shared, lost = problems(latents=latents_of(shares=((0.7, 0.3), (0.5, 0.05))))
     assert shared.startswith("2 latents hold x: z0 and z1 (70 % and 50 % of its entropy)")
     assert lost == (
-        "No latent holds y: the most that a latent tells of it is 30 % of its entropy (z0, which "
-        "holds x)."
+        "No latent holds y: the most that a latent carries is 30 % of its entropy (z0, which holds "
+        "x)."
     )
 
 
 def test_a_factor_that_the_latent_of_another_tells_too():
     (sentence,) = problems(latents=latents_of(shares=((0.7, 0.0), (0.5, 0.6))))
     assert sentence == (
-        "x is not in one place: of its entropy z0, which holds x, tells 70 % and z1, which holds "
-        "y, tells 50 %."
+        "x is not in one place: of its entropy z0, which holds x, carries 70 % and z1, which holds "
+        "y, carries 50 %."
     )
 
 
 def test_a_factor_that_the_latent_of_another_tells_best():
     (sentence,) = problems(latents=latents_of(shares=((0.2, 0.0), (0.5, 0.6))))
     assert sentence == (
-        "x is not in one place: of its entropy z1, which holds y, tells 50 % and z0, which holds "
-        "x, tells 20 %."
+        "x is not in one place: of its entropy z1, which holds y, carries 50 % and z0, which holds "
+        "x, carries 20 %."
     )
 
 
@@ -169,5 +169,5 @@ def test_a_run_that_goes_on_is_left_alone():
     history = [{"step": 300, "loss": 10.0}]
     config = RunConfig(model="vae", steps=1000)
     (sentence,) = find_problems(config, history, latents_of(), (), False, in_progress=True)
-    assert sentence.startswith("Training is going on, at step 300 of 1,000")
+    assert sentence.startswith("Training is in progress, at step 300 of 1,000")
     assert "--resume" not in sentence

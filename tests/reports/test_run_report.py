@@ -108,7 +108,7 @@ def test_tables_maps_and_sentences_tell_of_one_estimate(report, made, read_page)
     alts = [html.unescape(image["alt"]) for image in read_page(text).images]
     (told,) = [alt for alt in alts if alt.startswith("A table of shades")]
     rows = dict(re.findall(r'<th scope="row">(z\d)</th><td>yes</td>(.*?)</tr>', text, re.DOTALL))
-    said = re.findall(r"(z\d) tells (\d+ %) of ([^,.]+?)(?=,| and|\.)", told)
+    said = re.findall(r"(z\d) carries (\d+ %) of ([^,.]+?)(?=,| and|\.)", told)
     assert len(said) == sum(latents.factor_of(d) is not None for d in latents.active) > 0
     for name, share, factor in said:
         assert share == percent(latents.share_of(int(name[1:]), factor))
@@ -203,7 +203,7 @@ def test_a_run_that_lacks_nearly_all(make_run, tmp_path, read_page):
     assert f"Measure it with: <code>{command}</code>" in html.unescape(text)
     run.claim()
     text, _ = report_on(made)
-    assert "Training is going on" in text and "Training stopped early" not in text
+    assert "Training is in progress" in text and "Training stopped early" not in text
 
 
 def test_a_run_that_asks_for_no_scores(make_run, tmp_path):

@@ -13,7 +13,7 @@ from keras_devae.reports.summary import (
     OWN_RULE,
     constant_factors,
     has_own,
-    summary,
+    summarize,
     verdict,
 )
 
@@ -48,14 +48,14 @@ def latents_of(kl, shares=None, names=("scale", "x", "y"), signal=None, category
 def test_each_factor_in_a_latent_of_its_own():
     latents = latents_of([3, 2, 1, 0], [[0.7, 0, 0], [0, 0.6, 0], [0, 0.1, 0.5], [0, 0, 0]])
     assert verdict(latents) == "Yes: each of 3 factors has a latent dimension of its own."
-    active, held, *_ = summary([latents], [], (8, 8, 1))
+    active, held, *_ = summarize([latents], [], (8, 8, 1))
     assert active == (
-        "Of 4 latent dimensions, 3 are active (the spread of their means over the images, beside "
-        "the posterior's deviation, makes 0.5 nats or more), with 6.0 nats of KL divergence "
-        "together."
+        "Of 4 latent dimensions, 3 are active (the spread of their means over the images, "
+        "relative to the posterior's deviation, amounts to 0.5 nats or more), with 6.0 nats of KL "
+        "divergence together."
     )
     assert held.startswith("z0 holds scale (70 %), z1 holds x (60 %) and z2 holds y (50 %).")
-    assert "share of the factor's entropy that the posterior means tell" in held
+    assert "share of the factor's entropy that the posterior means carry" in held
     assert held.endswith(OWN_RULE) and "at least 30 %" in OWN_RULE and "half as much" in OWN_RULE
 
 
@@ -70,7 +70,7 @@ def test_each_factor_in_a_latent_of_its_own():
             "Partly: of 3 factors, scale and x have a latent",
         ),
         ([[0.2, 0, 0], [0, 0.05, 0], [0, 0, 0.2]], "No: no factor has a latent"),
-        # z1 holds x, and tells more than half as much of scale as z0.
+        # z1 holds x, and carries more than half as much of scale as z0.
         ([[0.7, 0, 0], [0.5, 0.6, 0], [0, 0, 0.5]], "Partly: of 3 factors, x and y have"),
     ],
 )
@@ -84,7 +84,7 @@ def test_a_code_that_carries_nothing():
         "No: no latent dimension is active. The most that one passes on of the images is 0.20 "
         "nats, and an active one 0.5 or more."
     )
-    (sentence,) = summary([latents], [], (8, 8, 1))
+    (sentence,) = summarize([latents], [], (8, 8, 1))
     assert sentence.startswith("None of 2 latent dimensions is active (the spread of their means")
 
 
@@ -111,10 +111,10 @@ NAMES = ("color", "shape")
         # Dead ones do not count, whatever their means tell.
         ([[1.0, 0], [0.9, 0], [0.8, 0]], [3, 0.02, 0.02], ["color"]),
         ([[0.0, 0], [0.9, 0], [0, 0.8]], [3, 0.02, 3], ["shape"]),
-        # A latent of both factors is that of the one it tells more of, or of none.
+        # A latent of both factors is that of the one it carries more of, or of none.
         ([[0.9, 0.8], [0, 0], [0, 0]], [3, 3, 3], ["color"]),
         ([[0.9, 0.9], [0, 0], [0, 0]], [3, 3, 3], []),
-        # The latent that tells most of a factor is the one that counts, not the one that holds it.
+        # The latent that carries most of a factor counts, not the one that holds it.
         ([[0.2, 0], [0.6, 0.8], [0, 0]], [3, 3, 3], ["shape"]),
     ],
 )
@@ -153,7 +153,7 @@ def test_a_category_can_hold_a_factor():
     shares = [[0.7, 0, 0], [0, 0.6, 0], [0, 0, 0.02]]
     own = latents_of([3, 2, 1], shares, category=[0.01, 0.0, 0.9])
     assert verdict(own) == "Yes: each of 3 factors has a latent dimension or category of its own."
-    _, held = summary([own], [], (8, 8, 1))
+    _, held = summarize([own], [], (8, 8, 1))
     assert "z1 holds x (60 %) and the category holds y (90 %)." in held
     # A factor that is in a latent and in the category too is not in one place.
     both = latents_of([3, 2, 1], shares, category=[0.6, 0.0, 0.0])
@@ -177,24 +177,24 @@ def test_factors_that_do_not_vary_are_named():
 
 def test_without_factors_nothing_is_claimed():
     latents = latents_of([3, 0])
-    assert verdict(latents).startswith("That cannot be told")
-    (active,) = summary([latents], [], (8, 8, 1))
+    assert verdict(latents).startswith("That is unknown")
+    (active,) = summarize([latents], [], (8, 8, 1))
     assert active.startswith("Of 2 latent dimensions, 1 is active")
 
 
 def test_scores_in_words():
     latents, second = latents_of([3]), {**SCORES, "layer": 1}
     second["reconstruction_error.negative_log_likelihood"] = 44.0
-    *_, mig, reconstruction = summary([latents] * 2, [SCORES, second], (8, 8, 2))
+    *_, mig, reconstruction = summarize([latents] * 2, [SCORES, second], (8, 8, 2))
     assert "is 0.36" in mig and "36 % of its entropy ahead" in mig
     # 12.8 over the 128 numbers of an image.
     assert reconstruction == (
-        "An image decoded from its own code loses 21.3 nats (squared error 0.1000 in the mean over "
-        "pixels and channels); through the last layer, 1, 44.0 nats."
+        "An image decoded from its own code loses 21.3 nats (squared error 0.1000 on average "
+        "over pixels and channels); through the last layer, 1, 44.0 nats."
     )
 
 
 def test_many_latents_are_not_all_listed():
     shares = np.full((20, 1), 0.2)
-    (_, held) = summary([latents_of(np.ones(20), shares, names=("x",))], [], (8, 8, 1))
+    (_, held) = summarize([latents_of(np.ones(20), shares, names=("x",))], [], (8, 8, 1))
     assert "z7 holds x (20 %) and 12 more hold factors" in held and "z8" not in held

@@ -1,10 +1,10 @@
 """Data sets that are drawn when their images are asked for, and never stored."""
 
+import abc
 import numbers
-from typing import ClassVar, Protocol
+from typing import ClassVar
 
-import numpy as np
-
+from keras_devae.checks import Array
 from keras_devae.data.dataset import Dataset
 from keras_devae.data.factor_grid import FactorGrid
 from keras_devae.errors import UsageError
@@ -12,45 +12,65 @@ from keras_devae.errors import UsageError
 IMAGE_SIZES = (32, 64, 128)
 
 
-class Renderer(Protocol):
+class Renderer(abc.ABC):
     """Draws images from factor values.
+
+    Args:
+        image_size: Height and width in pixels: 32, 64 or 128. Default: 64.
 
     Attributes:
         name: Name of the data set.
         version: Raised by one whenever a pixel changes, so that runs can be told apart.
         grid: Factors of the data set.
-        is_binary: Whether every pixel is 0 or 255.
+        channels: Number of channels of an image.
+        is_binary: Whether every pixel is 0 or 255. Default: `False`.
         image_shape: `(height, width, channels)`.
+
+    Raises:
+        UsageError: If the renderers do not draw that size.
     """
 
     name: ClassVar[str]
     version: ClassVar[int]
     grid: ClassVar[FactorGrid]
-    is_binary: ClassVar[bool]
+    channels: ClassVar[int]
+    is_binary: ClassVar[bool] = False
     image_shape: tuple[int, int, int]
 
-    def render(self, factors: np.ndarray) -> np.ndarray:
-        """Returns uint8 `(n, h, w, c)` for int64 factor values `(n, f)` of the grid."""
-        ...
+    def __init__(self, image_size: int = 64):
+        if not isinstance(image_size, numbers.Integral) or image_size not in IMAGE_SIZES:
+            raise UsageError(
+                f"The built-in renderers draw images of {', '.join(map(str, IMAGE_SIZES))} pixels "
+                f"a side. Received: image_size={image_size!r}."
+            )
+        self.image_shape = (int(image_size), int(image_size), self.channels)
 
+    @abc.abstractmethod
+    def render(self, factors: Array) -> Array:
+        """Draws images.
 
-def check_image_size(image_size: int) -> int:
-    """Returns `image_size` if the renderers draw it; raises `UsageError` otherwise."""
-    if not isinstance(image_size, numbers.Integral) or image_size not in IMAGE_SIZES:
-        raise UsageError(
-            f"The built-in renderers draw images of {', '.join(map(str, IMAGE_SIZES))} pixels a "
-            f"side. Received: image_size={image_size!r}."
-        )
-    return int(image_size)
+        Args:
+            factors: int64 array of shape `(n, f)`, columns in the order of `grid.names`.
+
+        Returns:
+            uint8 array of shape `(n, *image_shape)`.
+        """
 
 
 class RenderedDataset(Dataset):
     """A data set whose images are drawn by a renderer from their factor values.
 
     Args:
-        renderer: Draws the images.
-        remark: What `description` says at its end, e.g. why no official file is used.
+        renderer: Draws the images, see `Renderer`.
+        remark: Added at the end of `description`, e.g. why no official file is used. Default: none.
+
+    Example:
+        >>> data = kd.data.load("dsprites", source="rendered", image_size=32)
+        >>> isinstance(data, kd.data.RenderedDataset), data.images([0]).shape
+        (True, (1, 32, 32, 1))
     """
+
+    grid: FactorGrid
 
     def __init__(self, renderer: Renderer, remark: str = ""):
         super().__init__(
@@ -70,5 +90,5 @@ class RenderedDataset(Dataset):
         )
         self._renderer = renderer
 
-    def _read_images(self, rows: np.ndarray) -> np.ndarray:
+    def _read_images(self, rows: Array) -> Array:
         return self._renderer.render(self.grid.factors(rows))

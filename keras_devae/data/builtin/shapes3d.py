@@ -1,13 +1,25 @@
-"""The 3D Shapes images, drawn from their scene."""
+"""3D Shapes: the images drawn from their scene, and the published file, 5.9 GB in 268 MB."""
 
+import contextlib
+import functools
 import threading
-from typing import ClassVar
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, ClassVar
 
 import numpy as np
 
-from keras_devae.data.builtin.rendered import check_image_size
+from keras_devae.checks import Array
+from keras_devae.data.builtin.declaration import (
+    BuiltinSet,
+    PublishedFile,
+    google_storage_address,
+)
+from keras_devae.data.builtin.file_format import FileFormat
+from keras_devae.data.builtin.rendered import Renderer
 from keras_devae.data.builtin.shapes3d_scene import MAPS, Scene
-from keras_devae.data.factor_grid import FactorGrid
+from keras_devae.data.factor_grid import FactorGrid, complete_grid, ranks
+from keras_devae.errors import FailureError
 
 SCALES = np.linspace(0.75, 1.25, 8)
 ANGLES = np.radians(np.linspace(-30, 30, 15))
@@ -15,8 +27,14 @@ SKY = (153, 226, 249)
 # Larger matrices would be multiplied by several threads, which compete with those that train.
 _PIXELS_AT_ONCE = 4096
 
+_ROWS_AT_ONCE = 1024
+#: Shuffled batches go back and forth between 8 chunks, and then between the next 8.
+_CHUNKS_KEPT = 9
+_MOST_KEPT_BYTES = 2**29
+_HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
 
-class Shapes3DRenderer:
+
+class Shapes3DRenderer(Renderer):
     """Draws 3D Shapes: a coloured solid in a coloured room.
 
     Rays are cast once for each of the 480 geometries (scale, shape, orientation), when it is
@@ -26,25 +44,19 @@ class Shapes3DRenderer:
     lens.
 
     Safe to call from several threads.
-
-    Args:
-        image_size: Pixels a side: 32, 64 or 128. Default: 64.
-
-    Raises:
-        UsageError: If the renderers do not draw that size.
     """
 
-    name: ClassVar[str] = "shapes3d"
-    version: ClassVar[int] = 1
-    is_binary: ClassVar[bool] = False
-    grid: ClassVar[FactorGrid] = FactorGrid(
+    name = "shapes3d"
+    version = 1
+    channels = 3
+    grid = FactorGrid(
         ("floor_hue", "wall_hue", "object_hue", "scale", "shape", "orientation"),
         (10, 10, 10, 8, 4, 15),
     )
 
     def __init__(self, image_size: int = 64):
-        size = check_image_size(image_size)
-        self.image_shape = (size, size, 3)
+        super().__init__(image_size)
+        size = self.image_shape[0]
         self._scene = Scene(size)
         self._geometries = FactorGrid(self.grid.names[3:], self.grid.sizes[3:])
         pixels = min(size * size, _PIXELS_AT_ONCE)
@@ -54,19 +66,12 @@ class Shapes3DRenderer:
         self._is_cast = np.zeros(len(self._geometries), bool)
         self._lock = threading.Lock()
 
-    def __reduce__(self):
-        # Neither the lock nor the maps travel to another process, which casts its own.
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Neither the lock nor the maps travel to another process, which casts its own rays.
         return type(self), (self.image_shape[0],)
 
-    def render(self, factors: np.ndarray) -> np.ndarray:
-        """Draws images.
-
-        Args:
-            factors: Integers of shape `(n, 6)`, in the order of `grid.names`.
-
-        Returns:
-            uint8 array of shape `(n, image_size, image_size, 3)`.
-        """
+    def render(self, factors: Array) -> Array:
+        """Draws images; see `Renderer.render`."""
         geometries = self._geometries.indices(factors[:, 3:])
         self._cast(np.unique(geometries))
         mixing = mixing_matrices(factors[:, :3])
@@ -81,7 +86,7 @@ class Shapes3DRenderer:
             image[:] = brightness
         return images
 
-    def _cast(self, geometries: np.ndarray) -> None:
+    def _cast(self, geometries: Array) -> None:
         """Fills the maps of the geometries that have not been asked for before."""
         if self._is_cast[geometries].all():
             return
@@ -96,14 +101,10 @@ class Shapes3DRenderer:
                 self._is_cast[geometry] = True
 
 
-def mixing_matrices(hues: np.ndarray) -> np.ndarray:
-    """Weights of the eight brightness maps in the three colour channels.
+def mixing_matrices(hues: Array) -> Array:
+    """Returns the weights `(n, 8, 3)` of the brightness maps in the colours, in 0..255, as float32.
 
-    Args:
-        hues: Integers of shape `(n, 3)` in 0..9: floor, wall and object, in tenths of the circle.
-
-    Returns:
-        float32 array of shape `(n, 8, 3)`, in grey levels of 0..255.
+    `hues` are integers of shape `(n, 3)` in 0..9: floor, wall and object, in tenths of the circle.
     """
     colours = saturated_colours(np.arange(10) / 10)[hues]
     full = colours == 1
@@ -117,14 +118,139 @@ def mixing_matrices(hues: np.ndarray) -> np.ndarray:
     return mixing * np.float32(255)
 
 
-def saturated_colours(hues: np.ndarray) -> np.ndarray:
-    """Converts hues in [0, 1) at full saturation and value to RGB in [0, 1].
-
-    Args:
-        hues: Array of shape `(n,)`.
-
-    Returns:
-        Array of shape `(n, 3)`.
-    """
+def saturated_colours(hues: Array) -> Array:
+    """Converts hues `(n,)` in [0, 1), at full saturation and value, to RGB `(n, 3)` in [0, 1]."""
     sector = (6 * hues[:, np.newaxis] + np.array([5, 3, 1])) % 6
     return 1 - np.clip(np.minimum(sector, 4 - sector), 0, 1)
+
+
+class Shapes3DFile(FileFormat):
+    """Reads a file in the format of `3dshapes.h5`.
+
+    Its data sets are `images` (uint8 `(n, 64, 64, 3)`) and `labels` (floats `(n, 6)`).
+
+    `factors` are the labels, the values of each factor numbered 0, 1, 2 ... in ascending order.
+    """
+
+    factor_names: ClassVar = Shapes3DRenderer.grid.names
+    image_shape: ClassVar = (64, 64, 3)
+
+    def __init__(self, path: Path):
+        self.path = path
+        self._check_complete()
+        with self._opened() as file:
+            self._check_members(file)
+            self.chunk_rows = file["images"].chunks[0] if file["images"].chunks else 1
+            self.factors = ranks(file["labels"][:])
+        self.grid = complete_grid(self.factors, self.factor_names)
+        self.can_stream = _CHUNKS_KEPT * self.chunk_rows * 64 * 64 * 3 <= _MOST_KEPT_BYTES
+        self._chunk = functools.lru_cache(_CHUNKS_KEPT)(self._decode_chunk)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # The cached chunks do not travel to another process, which decodes its own.
+        return type(self), (self.path,)
+
+    def chunks(self, start: int = 0) -> Iterator[Array]:
+        """Yields the images in order; see `FileFormat.chunks`."""
+        # Whole chunks of the file, so that none is decoded twice.
+        rows = self.chunk_rows * max(1, _ROWS_AT_ONCE // self.chunk_rows)
+        with self._opened() as file:
+            images = file["images"]
+            while start < len(self):
+                end = min(start - start % rows + rows, len(self))
+                yield images[start:end]
+                start = end
+
+    def read_rows(self, rows: Array) -> Array:
+        """Returns images `(n, 64, 64, 3)` by row number, in any order, from the file.
+
+        HDF5 decodes a whole chunk for any row of it, so the last decoded chunks are kept.
+        """
+        images = np.empty((len(rows), *self.image_shape), np.uint8)
+        numbers = rows // self.chunk_rows
+        for number in np.unique(numbers).tolist():
+            places = np.flatnonzero(numbers == number)
+            images[places] = self._chunk(number)[rows[places] % self.chunk_rows]
+        return images
+
+    def _decode_chunk(self, number: int) -> Array:
+        start = number * self.chunk_rows
+        with self._opened() as file:
+            return file["images"][start : start + self.chunk_rows]
+
+    @contextlib.contextmanager
+    def _opened(self) -> Iterator[Any]:
+        """Opens the file anew, and turns every way in which reading it fails into one error.
+
+        No handle is shared between threads or processes.
+        """
+        # Imported here because most runs read no HDF5.
+        import h5py
+
+        try:
+            with h5py.File(self.path, "r") as file:
+                yield file
+        except FailureError:
+            raise
+        except (OSError, KeyError, RuntimeError) as error:
+            raise FailureError(
+                f"{self.path} ({self.path.stat().st_size:,} bytes) is damaged: {error}. "
+                "Download it again."
+            ) from None
+
+    def _check_members(self, file: Any) -> None:
+        for member in ("images", "labels"):
+            if member not in file or not hasattr(file[member], "shape"):
+                raise self._wrong(f"it has no data set {member!r}")
+        images, labels = file["images"], file["labels"]
+        if images.dtype != np.uint8 or images.shape[1:] != (64, 64, 3) or not images.shape[0]:
+            raise self._wrong(
+                f"'images' is {images.dtype} {images.shape} and not uint8 (n, 64, 64, 3)"
+            )
+        if labels.dtype.kind not in "iuf" or labels.shape != (len(images), 6):
+            raise self._wrong(
+                f"'labels' is {labels.dtype} {labels.shape} and not numbers ({len(images)}, 6)"
+            )
+
+    def _check_complete(self) -> None:
+        """Compares the size of the file with the one that its header states."""
+        with self.path.open("rb") as file:
+            start = file.read(48)
+        if not start.startswith(_HDF5_SIGNATURE) or len(start) < 48:
+            raise self._wrong(f"its {self.path.stat().st_size:,} bytes are not HDF5")
+        # End-of-file address: its place depends on the version of the superblock.
+        place = 40 if start[8] < 2 else 28
+        expected = int.from_bytes(start[place : place + 8], "little")
+        actual = self.path.stat().st_size
+        if actual < expected:
+            raise FailureError(
+                f"{self.path} is truncated: it has {actual:,} bytes, and {expected:,} were "
+                "expected. Download it again."
+            )
+
+    def _wrong(self, what: str) -> FailureError:
+        return FailureError(f"{self.path} is not a 3D Shapes file: {what}. Download it again.")
+
+
+_HOMEPAGE = "https://github.com/google-deepmind/3d-shapes"
+
+SHAPES3D = BuiltinSet(
+    name=Shapes3DRenderer.name,
+    title="3D Shapes",
+    grid=Shapes3DRenderer.grid,
+    licence="Apache-2.0",
+    citation=f"Chris Burgess and Hyunjik Kim. 3D Shapes Dataset. 2018. {_HOMEPAGE}",
+    homepage=_HOMEPAGE,
+    files=(
+        PublishedFile(
+            "3dshapes.h5",
+            "https://storage.googleapis.com/3d-shapes/3dshapes.h5",
+            267_573_662,
+            # As listed in the checksums of TensorFlow Datasets.
+            sha256="0a0f6ed98baff276a50f3a081a7434d788da63cb135a98189b2a5b5769be1785",
+            mirrors=(google_storage_address("3d-shapes", "3dshapes.h5"),),
+        ),
+    ),
+    file_format=Shapes3DFile,
+    renderer=Shapes3DRenderer,
+)

@@ -288,7 +288,7 @@ def _stain(along, height, lean) -> np.ndarray:
 def _honeycomb(a, b, pitch: float, strengths: tuple[float, ...], turn: float = 0.0) -> np.ndarray:
     """Three plane waves at 60 degrees to each other."""
     wave_number = 4 * np.pi / (pitch * np.sqrt(3))
-    total = np.float32(0)
+    total = np.zeros((), np.float32)
     for wave, (cosine, sine) in enumerate(zip(strengths[::2], strengths[1::2], strict=True)):
         direction = turn + wave * np.pi / 3
         phase = np.float32(wave_number * np.cos(direction)) * a

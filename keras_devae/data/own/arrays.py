@@ -1,21 +1,73 @@
-"""Images and factors that are already in memory as arrays."""
+"""Images and factors in arrays, in memory or in a .npy file."""
+
+from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
-from keras_devae.checks import check_channels_last, check_printable, shown, texts
+from keras_devae.checks import Array, check_channels_last
 from keras_devae.data.dataset import Dataset
-from keras_devae.data.own.binning import class_numbers
-from keras_devae.data.own.factor_classes import complete_grid, distinct_counts
+from keras_devae.data.factor_grid import complete_grid, distinct_counts
+from keras_devae.data.indexing import as_array
+from keras_devae.data.own.factor_values import checked_factors
 from keras_devae.data.own.value_range import row_slices, warn_of_range
-from keras_devae.errors import UsageError
-from keras_devae.metrics.arrays import is_masked
+from keras_devae.errors import FailureError, UsageError
+from keras_devae.files.archives import UNREADABLE
+
+
+class MappedImages:
+    """The images of a .npy file, which stay there; another process opens the file anew.
+
+    Args:
+        path: The file, with a uint8 array `(n, height, width)` or `(n, height, width, channels)`.
+
+    Attributes:
+        shape: `(n, height, width, channels)`.
+    """
+
+    def __init__(self, path: Path):
+        images = mapped_array(path)
+        self._path = path
+        self._images = images[..., np.newaxis] if images.ndim == 3 else images
+        self.shape = self._images.shape
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self._path.resolve(),)
+
+    def __len__(self) -> int:
+        return len(self._images)
+
+    def __getitem__(self, rows: Array) -> Array:
+        return self._images[rows]
+
+
+def mapped_array(file: Path) -> Array:
+    """Opens a .npy file as a read-only array whose bytes stay in the file until they are used.
+
+    Raises:
+        UsageError: If there is no such file, or it holds Python objects.
+        FailureError: If it is no .npy file or not a whole one.
+    """
+    if not file.is_file():
+        raise UsageError(f"There is no file {file}.")
+    try:
+        return np.asarray(np.lib.format.open_memmap(file, mode="r"))
+    except UNREADABLE as error:
+        if "Python objects" in str(error):
+            raise UsageError(
+                f"{file} holds Python objects, which are not read because unpickling runs code; "
+                "save it as an array of numbers."
+            ) from None
+        raise FailureError(f"{file} is not a .npy file, or not a whole one: {error}.") from None
 
 
 class ArrayDataset(Dataset):
-    """Images held in memory.
+    """Images in an array.
 
     Args:
         images: uint8 array of shape `(n, height, width, channels)`; not copied.
@@ -24,22 +76,21 @@ class ArrayDataset(Dataset):
         name: Short name. Default: `"arrays"`.
         provenance: Where the images come from. Default: `{"source": "arrays"}`.
         origin: The same in words. Default: `"arrays in memory"`.
-        remark: What else `description` says. Default: whether there are factors.
     """
 
     def __init__(
         self,
-        images: np.ndarray,
-        factors: np.ndarray | None = None,
+        images: Array | MappedImages,
+        factors: Array | None = None,
         factor_names: tuple[str, ...] | None = None,
         name: str = "arrays",
-        provenance: dict | None = None,
+        provenance: dict[str, Any] | None = None,
         origin: str = "arrays in memory",
-        remark: str | None = None,
     ):
-        if remark is None:
-            remark = "without factors" if factors is None else f"factors {', '.join(factor_names)}"
-        sizes = None if factors is None else distinct_counts(factors)
+        remark, grid, sizes = "without factors", None, None
+        if factors is not None and factor_names is not None:
+            remark = f"factors {', '.join(factor_names)}"
+            grid, sizes = complete_grid(factors, factor_names), distinct_counts(factors)
         super().__init__(
             name=name,
             length=len(images),
@@ -47,22 +98,27 @@ class ArrayDataset(Dataset):
             provenance=provenance or {"source": "arrays"},
             origin=origin,
             remark=remark,
-            grid=None if factors is None else complete_grid(factors, factor_names),
+            grid=grid,
             factor_names=factor_names,
             factor_sizes=sizes,
         )
         self._images = images
         self._factors = factors
 
-    def _read_images(self, rows: np.ndarray) -> np.ndarray:
+    def _read_images(self, rows: Array) -> Array:
         return self._images[rows]
 
-    def _read_factors(self, rows: np.ndarray) -> np.ndarray:
+    def _read_factors(self, rows: Array) -> Array:
+        assert self._factors is not None
         return self._factors[rows]
 
 
 def from_arrays(
-    images, factors=None, factor_names=None, name: str = "arrays", bins=None
+    images: ArrayLike,
+    factors: ArrayLike | None = None,
+    factor_names: Iterable[str] | None = None,
+    name: str = "arrays",
+    bins: Mapping[str, int] | None = None,
 ) -> Dataset:
     """Makes a data set of images, and optionally their factors, that are in memory.
 
@@ -70,13 +126,13 @@ def from_arrays(
         images: Array of shape `(n, height, width)` or `(n, height, width, channels)`. uint8
             pixels in 0..255 are kept as they are, without a copy. Float pixels must lie in
             [0, 1] and become the nearest of the 256 grey levels, `rint(255 * pixel)`.
-        factors: Integers of shape `(n, number of factors)`; floats are accepted where every value
-            of a factor is a whole number, or the factor is in `bins`. Default: no factors.
+        factors: Integers of shape `(n, number of factors)`; floats are accepted if every value of
+            a factor is a whole number, or the factor is in `bins`. Default: no factors.
         factor_names: A distinct name for each factor. Default: `factor_0`, `factor_1` ...
         name: Short name. Default: `"arrays"`.
         bins: For continuous factors, the number of bins, at least 2, by factor name, e.g.
             `{"angle": 20}`. The bins have equal width between the smallest and the largest value
-            and are numbered from 0; the last holds its upper edge too. Default: none.
+            and are numbered from 0; the last also holds its upper edge. Default: none.
 
     Returns:
         A `Dataset`. Its `grid` is set if the rows of `factors` enumerate all combinations of
@@ -95,19 +151,19 @@ def from_arrays(
         (64, 64, 1)
     """
     pixels = as_pixels(images)
-    factors, names, notes = checked_factors(factors, factor_names, len(pixels), bins)
-    return ArrayDataset(pixels, factors, names, name=name, provenance={"source": "arrays", **notes})
+    values, names, notes = checked_factors(factors, factor_names, len(pixels), bins)
+    return ArrayDataset(pixels, values, names, name=name, provenance={"source": "arrays", **notes})
 
 
-def content_hash(images: np.ndarray, factors: np.ndarray | None, all_rows: bool = True) -> str:
-    """Returns what tells images and factors from any others, a SHA-256 in hexadecimal digits.
+def content_hash(images: Array, factors: Array | None, all_rows: bool = True) -> str:
+    """Returns a SHA-256 of images and factors in hexadecimal digits.
 
     Args:
         images: uint8 `(n, height, width, channels)`.
         factors: int64 `(n, f)`, or `None`.
         all_rows: Whether all images count, or only parts of them, as suits a file. Default: `True`.
     """
-    digest = hashlib.sha256(repr((images.shape, np.shape(factors))).encode())
+    digest = hashlib.sha256(repr((images.shape, () if factors is None else factors.shape)).encode())
     for rows in row_slices(images, all_rows):
         digest.update(np.ascontiguousarray(images[rows]).data)
     if factors is not None:
@@ -115,20 +171,20 @@ def content_hash(images: np.ndarray, factors: np.ndarray | None, all_rows: bool 
     return digest.hexdigest()
 
 
-def as_pixels(images, all_rows: bool = True, name: str = "this array") -> np.ndarray:
+def as_pixels(images: Any, all_rows: bool = True, name: str = "this array") -> Array:
     """Returns images as uint8 `(n, h, w, c)`; see `from_arrays` for what is accepted.
 
     Args:
         images: The images.
-        all_rows: Whether all images may be read to see what range they fill, or only parts of
-            them, as suits a file. Default: `True`.
-        name: Where they come from, for a warning of that range. Default: `"this array"`.
+        all_rows: Whether all images may be read to check their grey levels, or only parts of them,
+            as suits a file. Default: `True`.
+        name: Where they come from, for a warning. Default: `"this array"`.
     """
     if images is None or isinstance(images, (str, bytes, Mapping)):
-        shown = f"a dictionary of {list(images)}" if isinstance(images, Mapping) else repr(images)
-        raise UsageError(f"Images must be an array. Received: {shown}.")
+        given = f"a dictionary of {list(images)}" if isinstance(images, Mapping) else repr(images)
+        raise UsageError(f"Images must be an array. Received: {given}.")
     images = as_array(images, "Images")
-    image_shape_of(images.shape)
+    checked_image_shape(images.shape)
     if images.dtype.kind == "f":
         images = _quantised(images)
     elif images.dtype != np.uint8:
@@ -142,11 +198,11 @@ def as_pixels(images, all_rows: bool = True, name: str = "this array") -> np.nda
     return images
 
 
-def image_shape_of(shape: tuple[int, ...]) -> tuple[int, int, int]:
+def checked_image_shape(shape: tuple[int, ...]) -> tuple[int, int, int]:
     """Returns `(height, width, channels)` for the shape of an array of images; see `from_arrays`.
 
     Raises:
-        UsageError: If it is none of images, or the channels come first.
+        UsageError: If images do not have such a shape, or the channels come first.
     """
     if len(shape) not in (3, 4) or 0 in shape:
         raise UsageError(
@@ -155,71 +211,10 @@ def image_shape_of(shape: tuple[int, ...]) -> tuple[int, int, int]:
         )
     if len(shape) == 4:
         check_channels_last(shape[1:])
-    return (*shape[1:3], 1 if len(shape) == 3 else shape[3])
+    return (shape[1], shape[2], 1 if len(shape) == 3 else shape[3])
 
 
-def as_array(values, what: str) -> np.ndarray:
-    """Returns values as an array; raises `UsageError` where they do not make one."""
-    if is_masked(values):
-        raise UsageError(
-            f"{what} must have a value everywhere. Received: masked values; leave those rows out, "
-            "or fill them."
-        )
-    try:
-        return np.asarray(values)
-    except (TypeError, ValueError) as error:
-        raise UsageError(f"{what} must be one array, rows all of one shape: {error}.") from None
-
-
-def checked_factors(factors, factor_names, length: int, bins=None):
-    """Returns factors as int64 `(length, f)`, their names, and what to note in the provenance.
-
-    See `from_arrays` for what is accepted. Without factors the result is `(None, None, {})`.
-    """
-    if factors is None:
-        if factor_names is not None:
-            raise UsageError(
-                f"Factor names were given without factors. Received: {shown(factor_names)}."
-            )
-        refuse_bins(bins)
-        return None, None, {}
-    factors = as_array(factors, "Factors")
-    if factors.ndim != 2 or len(factors) != length or not factors.shape[1]:
-        raise UsageError(
-            f"Factors must have shape ({length}, number of factors), one row for each image. "
-            f"Received: shape {factors.shape}."
-        )
-    names = checked_names(factor_names, factors.shape[1])
-    values, notes = class_numbers(list(factors.T), names, bins)
-    return values, names, notes
-
-
-def checked_names(factor_names, count: int) -> tuple[str, ...]:
-    """Returns a distinct name for each of `count` factors, `factor_0` ... if none are given."""
-    if factor_names is None:
-        return tuple(f"factor_{column}" for column in range(count))
-    if isinstance(factor_names, np.ndarray):
-        factor_names = factor_names.tolist()
-    names = texts("factor_names", factor_names)
-    check_printable("factor_names", names)
-    if len(names) != count or len(set(names)) < len(names):
-        raise UsageError(
-            f"There must be a distinct name for each of the {count} factors. "
-            f"Received: {shown(list(names))}."
-        )
-    return names
-
-
-def refuse_bins(bins) -> None:
-    """Raises if there are bins, for images that have no factors."""
-    if bins is not None and not (isinstance(bins, Mapping) and not bins):
-        raise UsageError(
-            f"Bins were given for images without factors. Received: bins={bins!r}; give the "
-            "factors too."
-        )
-
-
-def _quantised(images: np.ndarray) -> np.ndarray:
+def _quantised(images: Array) -> Array:
     pixels = np.empty(images.shape, np.uint8)
     for rows in row_slices(images):
         part = images[rows]
@@ -229,8 +224,8 @@ def _quantised(images: np.ndarray) -> np.ndarray:
     return pixels
 
 
-def _refuse_floats(images: np.ndarray, start: int) -> None:
-    """Raises for float images of which the rows from `start` hold the first wrong value."""
+def _refuse_floats(images: Array, start: int) -> None:
+    """Raises for float images whose first wrong value is in row `start` or later."""
     for row in range(start, len(images)):
         if np.isnan(images[row]).any():
             raise UsageError(f"Image {row} contains NaN.")
@@ -240,7 +235,7 @@ def _refuse_floats(images: np.ndarray, start: int) -> None:
     )
 
 
-def _range_of(images: np.ndarray) -> str:
+def _range_of(images: Array) -> str:
     if images.dtype.kind not in "biuf":
         return ""
     return f" with minimum {images.min():g} and maximum {images.max():g}"

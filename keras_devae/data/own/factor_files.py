@@ -1,26 +1,27 @@
-"""Factors that stand in a file of their own, a CSV or a .npy file."""
+"""Factors in a file of their own, a CSV or a .npy file."""
 
 import csv
 import re
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TypeAlias
 
 import numpy as np
 
-from keras_devae.checks import path_of
-from keras_devae.data.own.arrays import checked_factors, checked_names
-from keras_devae.data.own.binning import class_numbers
+from keras_devae.checks import Array, path_of
+from keras_devae.data.own.arrays import mapped_array
+from keras_devae.data.own.factor_values import (
+    Factors,
+    checked_factors,
+    checked_names,
+    class_numbers,
+)
 from keras_devae.errors import FailureError, UsageError
-from keras_devae.files.archives import UNREADABLE
+
+_Bins: TypeAlias = Mapping[str, int] | None
 
 #: The files that are looked for beside the pictures of a folder.
 CSV_NAME, NPY_NAME = "factors.csv", "factors.npy"
-
-
-def has_factor_file(folder: str | Path) -> bool:
-    """Tells whether a folder of pictures holds `factors.csv` or `factors.npy`."""
-    folder = path_of("folder", folder)
-    return (folder / CSV_NAME).is_file() or (folder / NPY_NAME).is_file()
 
 
 def factor_file_in(folder: Path) -> Path | None:
@@ -43,18 +44,17 @@ def read_factors(
     length: int,
     pictures: list[str] | None = None,
     bins: Mapping[str, int] | None = None,
-) -> tuple[np.ndarray, tuple[str, ...], dict]:
+) -> Factors:
     """Reads the factors of images from a file.
 
     A .npy file holds an array of shape `(length, number of factors)`, one row for each image in
     order; the factors are called `factor_0`, `factor_1` ... It is never unpickled. Pictures whose
-    names have another order by their numbers (`img_2`, `img_10`) need a CSV file.
+    names sort differently by their numbers (`img_2`, `img_10`) need a CSV file.
 
     A CSV file has a header with a name for each factor and then a line for each image. For
     pictures the header begins with `file`, each line with the name of a picture, and the lines
     may be in any order; otherwise the lines are in the order of the images. Cells are numbers. If
-    no cell of a factor is a number, its words are classes, numbered from 0 in ascending order
-    of the words.
+    no cell of a factor is a number, its words are classes, numbered from 0 in ascending order.
 
     Args:
         file: Path of the file, ending in `.csv` or `.npy`.
@@ -63,32 +63,32 @@ def read_factors(
         bins: Number of bins by factor name; see `from_arrays`. Default: none.
 
     Returns:
-        int64 array of shape `(length, number of factors)`, their names, and what to note in the
-        provenance: `factors_file` with the path, `factor_bins` as in `class_numbers` if there
-        are any, and `factor_classes`, the list of the words by factor name, if there are any.
+        The factors, whose notes hold `factors_file`, the path; `factor_bins` as in
+        `class_numbers` if there are any; and `factor_classes`, the list of the words by factor
+        name, if there are any.
 
     Raises:
         UsageError: If there is no such file or it does not fit the images.
         FailureError: If it is damaged.
     """
-    file = path_of("factors_file", file)
-    if file.suffix.lower() not in (".csv", ".npy"):
-        raise UsageError(f"Factors are read from a .csv or a .npy file. Received: {file}.")
-    if not file.is_file():
-        raise UsageError(f"There is no file {file} to read factors from.")
-    if file.suffix.lower() == ".npy":
+    path = path_of("factors_file", file)
+    if path.suffix.lower() not in (".csv", ".npy"):
+        raise UsageError(f"Factors are read from a .csv or a .npy file. Received: {path}.")
+    if not path.is_file():
+        raise UsageError(f"There is no file {path} to read factors from.")
+    if path.suffix.lower() == ".npy":
         if pictures is not None:
-            _refuse_ambiguous_order(pictures, file)
-        values, names, notes = _read_npy(file, length, bins)
+            _refuse_ambiguous_order(pictures, path)
+        values, names, notes = _read_npy(path, length, bins)
     else:
-        values, names, notes = _read_csv(file, length, pictures, bins)
-    return values, names, {"factors_file": str(file.resolve()), **notes}
+        values, names, notes = _read_csv(path, length, pictures, bins)
+    return Factors(values, names, {"factors_file": str(path.resolve()), **notes})
 
 
 def _refuse_ambiguous_order(pictures: list[str], file: Path) -> None:
-    """Raises unless the names of pictures, which are sorted, have one order only.
+    """Raises unless the names of pictures, which are sorted, have only one order.
 
-    People and programs also count `img_2` before `img_10`, and `b` before `C`.
+    People and programs also put `img_2` before `img_10`, and `b` before `C`.
     """
     for order in (_natural, str.casefold, lambda name: _natural(name.casefold())):
         other = sorted(pictures, key=order)
@@ -103,59 +103,13 @@ def _refuse_ambiguous_order(pictures: list[str], file: Path) -> None:
             )
 
 
-def _natural(name: str) -> list:
-    """Returns what sorts names as a person would: their numbers by value."""
+def _natural(name: str) -> list[str | int]:
+    """Returns the key that sorts names as a person would, their numbers by value."""
     parts = re.split(r"([0-9]+)", name)
     return [int(part) if i % 2 else part for i, part in enumerate(parts)]
 
 
-def mapped_array(file: Path) -> np.ndarray:
-    """Opens a .npy file as a read-only array whose bytes stay in the file until they are used.
-
-    Raises:
-        UsageError: If there is no such file, or it holds Python objects.
-        FailureError: If it is no .npy file or not a whole one.
-    """
-    if not file.is_file():
-        raise UsageError(f"There is no file {file}.")
-    try:
-        return np.asarray(np.lib.format.open_memmap(file, mode="r"))
-    except UNREADABLE as error:
-        if "Python objects" in str(error):
-            raise UsageError(
-                f"{file} holds Python objects, which are not read because unpickling runs code; "
-                "save it as an array of numbers."
-            ) from None
-        raise FailureError(f"{file} is not a .npy file, or not a whole one: {error}.") from None
-
-
-class MappedImages:
-    """The images of a .npy file, which stay there; another process opens the file anew.
-
-    Args:
-        path: The file, with a uint8 array `(n, height, width)` or `(n, height, width, channels)`.
-
-    Attributes:
-        shape: `(n, height, width, channels)`.
-    """
-
-    def __init__(self, path: Path):
-        images = mapped_array(path)
-        self._path = path
-        self._images = images[..., np.newaxis] if images.ndim == 3 else images
-        self.shape = self._images.shape
-
-    def __reduce__(self):
-        return type(self), (self._path.resolve(),)
-
-    def __len__(self) -> int:
-        return len(self._images)
-
-    def __getitem__(self, rows: np.ndarray) -> np.ndarray:
-        return self._images[rows]
-
-
-def _read_npy(file: Path, length: int, bins):
+def _read_npy(file: Path, length: int, bins: _Bins) -> Factors:
     factors = mapped_array(file)
     if factors.ndim != 2 or len(factors) != length or not factors.shape[1]:
         raise UsageError(
@@ -165,7 +119,7 @@ def _read_npy(file: Path, length: int, bins):
     return checked_factors(np.array(factors), None, length, bins)
 
 
-def _read_csv(file: Path, length: int, pictures: list[str] | None, bins):
+def _read_csv(file: Path, length: int, pictures: list[str] | None, bins: _Bins) -> Factors:
     header, lines, rows = _csv_rows(file)
     first = 0 if pictures is None else 1
     _check_header(header, first, file)
@@ -189,7 +143,8 @@ def _read_csv(file: Path, length: int, pictures: list[str] | None, bins):
 
 def _csv_rows(file: Path) -> tuple[list[str], list[int], list[list[str]]]:
     """Returns the header, and the number and the cells of every line that is not empty."""
-    lines, rows = [], []
+    lines: list[int] = []
+    rows: list[list[str]] = []
     try:
         with file.open(newline="", encoding="utf-8-sig") as text:
             reader = csv.reader(text)
@@ -220,7 +175,7 @@ def _check_header(header: list[str], first: int, file: Path) -> None:
 
 def _order_of(pictures: list[str], listed: list[str], lines: list[int], file: Path) -> list[int]:
     """Returns, for each picture, the row that belongs to it."""
-    row_of = {}
+    row_of: dict[str, int] = {}
     for row, name in enumerate(listed):
         if name in row_of:
             raise UsageError(
@@ -238,8 +193,11 @@ def _order_of(pictures: list[str], listed: list[str], lines: list[int], file: Pa
     return [row_of[name] for name in pictures]
 
 
-def _classes(cells, names: tuple[str, ...], bins, lines: list[int], file: Path):
-    columns, words = [], {}
+def _classes(
+    cells: list[tuple[str, ...]], names: tuple[str, ...], bins: _Bins, lines: list[int], file: Path
+) -> Factors:
+    columns: list[Array] = []
+    words: dict[str, Array] = {}
     for name, column in zip(names, cells, strict=True):
         numbers = [_number(cell) for cell in column]
         if any(number is not None for number in numbers) or "" in column:
@@ -247,15 +205,21 @@ def _classes(cells, names: tuple[str, ...], bins, lines: list[int], file: Path):
         else:
             words[name], classes = np.unique(np.array(column), return_inverse=True)
             columns.append(classes)
-    values, notes = class_numbers(
+    factors = class_numbers(
         columns, names, bins, lambda row: f"line {lines[row]} of {file}", categories=words
     )
     if words:
-        notes["factor_classes"] = {name: found.tolist() for name, found in words.items()}
-    return values, names, notes
+        factors.notes["factor_classes"] = {name: found.tolist() for name, found in words.items()}
+    return factors
 
 
-def _numeric_column(numbers, column, name: str, lines: list[int], file: Path) -> np.ndarray:
+def _numeric_column(
+    numbers: list[int | float | None],
+    column: tuple[str, ...],
+    name: str,
+    lines: list[int],
+    file: Path,
+) -> Array:
     if None in numbers:
         # Without any number the column holds words, and only its empty cell is wrong.
         some = any(number is not None for number in numbers)
@@ -270,7 +234,7 @@ def _numeric_column(numbers, column, name: str, lines: list[int], file: Path) ->
 
 
 def _number(cell: str) -> int | float | None:
-    # Python would read 1_000 as a number; no other program does.
+    # Python reads 1_000 as a number; no other program does.
     if "_" in cell:
         return None
     try:

@@ -1,36 +1,35 @@
-"""What range of grey levels images fill, looked at once for every source of images."""
+"""The range of grey levels that images fill, checked for every source of images."""
 
 import warnings
 
 import numpy as np
 
+from keras_devae.checks import Array
+
 #: A darkest and a brightest pixel less than this apart leave three quarters of the range unused: 12
 #: bits read as 16 fill 16 levels, 14 bits fill 64.
 NARROW = 64
 
-# Looked at together, so that no check makes a second copy of a large array.
+# Checked at once, so that no check makes a second copy of a large array.
 _BYTES_AT_ONCE = 2**22
-# Compared together, which makes as many truth values.
+# Compared at once, which makes as many truth values.
 _BYTES_COMPARED = 2**16
-# Looked at where the images stay in a file, which is not to be read as a whole.
+# Checked if the images stay in a file, which is not read as a whole.
 _SLICES_OF_A_FILE = 8
 
 
-def row_slices(images: np.ndarray, all_rows: bool = True) -> list[slice]:
-    """Cuts the rows of images into slices of few bytes each.
+def row_slices(images: Array, all_rows: bool = True) -> list[slice]:
+    """Cuts the rows of images, at least one, into slices of few bytes each.
 
-    Args:
-        images: Array `(n, ...)` with at least one row.
-        all_rows: Whether the slices cover all rows, or only parts of them, as suits a file.
-            Default: `True`.
+    The slices cover all rows, or else only a few parts, as suits images that stay in a file.
     """
     rows = max(1, _BYTES_AT_ONCE // max(1, images[0].nbytes))
     slices = [slice(start, start + rows) for start in range(0, len(images), rows)]
     return slices if all_rows else slices[:: -(-len(slices) // _SLICES_OF_A_FILE)]
 
 
-def fault_of_range(images: np.ndarray, all_rows: bool = True) -> str | None:
-    """Says in words what is odd about the grey levels of images, or returns `None`.
+def range_problem(images: Array, all_rows: bool = True) -> str | None:
+    """Describes what is odd about the grey levels of images, or returns `None`.
 
     Args:
         images: uint8 array `(n, height, width, channels)` with at least one row.
@@ -53,7 +52,7 @@ def fault_of_range(images: np.ndarray, all_rows: bool = True) -> str | None:
             lowest = np.minimum(lowest, part.min(axis=(0, 1, 2)))
             highest = np.maximum(highest, part.max(axis=(0, 1, 2)))
             is_wide = int((highest - lowest).max()) >= NARROW
-        # Most sets are cleared by their first rows; only flat ones are read on.
+        # The first rows clear most sets; only flat ones are read further.
         if differ and is_wide:
             return None
     if not differ:
@@ -63,35 +62,35 @@ def fault_of_range(images: np.ndarray, all_rows: bool = True) -> str | None:
 
 
 def warn_of_range(
-    images: np.ndarray, name: str, hint: str = "", all_rows: bool = True, stacklevel: int = 3
+    images: Array, name: str, hint: str = "", all_rows: bool = True, stacklevel: int = 3
 ) -> None:
     """Warns of images that are all equal or fill few grey levels, and says what to do.
 
     Args:
-        images: See `fault_of_range`.
-        name: Where they come from, as the warning names it.
-        hint: What to do in place of the usual advice. Default: `""`, the usual advice.
+        images: See `range_problem`.
+        name: Where they come from, for the warning.
+        hint: Advice that replaces the usual one. Default: `""`, the usual one.
         all_rows: See `row_slices`.
         stacklevel: See `warnings.warn`. Default: the caller of the caller.
     """
-    fault = fault_of_range(images, all_rows)
-    if fault is not None:
+    problem = range_problem(images, all_rows)
+    if problem is not None:
         advice = hint or (
             "check how they were read, and stretch them to 0..255 first if they hold classes, "
             "zeros and ones, or fewer bits: `images * (255 // images.max())`"
         )
         warnings.warn(
-            f"The images of {name} {fault}; {advice}.", UserWarning, stacklevel=stacklevel
+            f"The images of {name} {problem}; {advice}.", UserWarning, stacklevel=stacklevel
         )
 
 
-def _any_differs(images: np.ndarray, first: np.ndarray) -> bool:
+def _any_differs(images: Array, first: Array) -> bool:
     rows = max(1, _BYTES_COMPARED // max(1, first.nbytes))
     slices = (images[start : start + rows] for start in range(0, len(images), rows))
     return any(bool((part != first).any()) for part in slices)
 
 
-def _narrowness(lowest: np.ndarray, highest: np.ndarray) -> str:
+def _narrowness(lowest: Array, highest: Array) -> str:
     spread = int((highest - lowest).max())
     if spread == 0:
         values = ", ".join(map(str, lowest.tolist()))

@@ -1,1 +1,1 @@
-"""Published images on this machine: downloaded, converted once, checked and removed."""
+"""Published images on this machine: downloaded, converted once, verified and removed."""

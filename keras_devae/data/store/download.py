@@ -2,7 +2,7 @@
 
 import contextlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from keras_devae.data.dataset import Progress
@@ -10,12 +10,12 @@ from keras_devae.errors import FailureError
 from keras_devae.files import write_json
 
 _TIMEOUT_SECONDS = 30
-#: What a connection that breaks off may lose.
+#: The most that a broken connection can lose.
 _CHUNK_BYTES = 2**16
 
 
 class UnwritableError(FailureError):
-    """What was fetched could not be written; another address would not help."""
+    """The downloaded bytes could not be written; another address would not help."""
 
 
 def download(
@@ -24,16 +24,16 @@ def download(
     check: Callable[[Path], object],
     progress: Progress | None = None,
 ) -> None:
-    """Downloads a file; one that broke off goes on where it stopped, if the server can.
+    """Downloads a file, resuming an interrupted download if the server can.
 
-    What has arrived lies beside the destination under a hidden name until it is whole and checked.
+    The bytes lie beside the destination under a hidden name until they are complete and checked.
 
     Args:
         url: Address, `http` or `https`.
         destination: File to make or to replace; its folder exists.
-        check: Called with the downloaded file before it gets its name; raises if it is not right.
-        progress: Called with the bytes done, all bytes (0 where the server does not say), and
-            what is being done.
+        check: Called with the downloaded file before it gets its name; raises if it is wrong.
+        progress: Called with the bytes done, all bytes (0 if the server does not say), and what is
+            being done.
 
     Raises:
         UnwritableError: If the disk is full, or the file cannot be written.
@@ -57,15 +57,15 @@ def download(
     _record(part).unlink(missing_ok=True)
 
 
-def _is_of_server(error: Exception) -> bool:
-    """Tells what the network or the server did from what the disk did, both of them `OSError`."""
+def _is_of_server(error: OSError | ValueError) -> bool:
+    """Tells errors of the network or the server from errors of the disk, all of them `OSError`."""
     from requests import exceptions
 
     return isinstance(error, (exceptions.RequestException, ValueError)) or error.errno is None
 
 
 def _reason(error: Exception) -> str:
-    """Returns in words what the HTTP library puts in nested representations of objects."""
+    """Returns in words what the HTTP library says with nested representations of objects."""
     from requests import exceptions
 
     if isinstance(error, exceptions.ChunkedEncodingError):
@@ -83,7 +83,7 @@ def partial_download(destination: Path) -> Path:
 
 
 def discard(part: Path) -> None:
-    """Removes what has arrived of a file."""
+    """Removes the bytes that have arrived of a file."""
     part.unlink(missing_ok=True)
     _record(part).unlink(missing_ok=True)
 
@@ -93,7 +93,7 @@ def _record(part: Path) -> Path:
 
 
 def _fetch(url: str, part: Path, what: str, progress: Progress | None) -> None:
-    # Imported where it is needed: it takes a fifth of a second.
+    # Imported here because it takes a fifth of a second.
     import requests
 
     headers = {"Accept-Encoding": "identity", **_resuming_headers(url, part)}
@@ -104,13 +104,13 @@ def _fetch(url: str, part: Path, what: str, progress: Progress | None) -> None:
             discard(part)
         response.raise_for_status()
         if response.headers.get("Content-Type", "").startswith("text/html"):
-            # What has arrived from another address stays.
+            # Bytes from another address are kept.
             raise OSError("the server sent a web page in place of the file")
-        goes_on = response.status_code == requests.codes.partial_content
-        done = part.stat().st_size if goes_on else 0
+        resumes = response.status_code == requests.codes.partial_content
+        done = part.stat().st_size if resumes else 0
         total = done + int(response.headers.get("Content-Length", -done))
         write_json(_record(part), {"url": url, "validator": _validator(response.headers)})
-        with part.open("ab" if goes_on else "wb") as file:
+        with part.open("ab" if resumes else "wb") as file:
             for chunk in response.iter_content(_CHUNK_BYTES):
                 file.write(chunk)
                 done += len(chunk)
@@ -120,8 +120,8 @@ def _fetch(url: str, part: Path, what: str, progress: Progress | None) -> None:
             raise OSError(f"{done:,} of {total:,} bytes arrived")
 
 
-def _validator(headers) -> str | None:
-    """Returns what tells this content from any other; a weak entity tag does not."""
+def _validator(headers: Mapping[str, str]) -> str | None:
+    """Returns what identifies this content; a weak entity tag does not."""
     tag = headers.get("ETag", "W/")
     return headers.get("Last-Modified") if tag.startswith("W/") else tag
 

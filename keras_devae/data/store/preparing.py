@@ -1,24 +1,80 @@
-"""Getting a published data set onto this machine, once; checking it and removing it."""
+"""Getting a published data set onto this machine, once; describing, verifying and removing it."""
 
-import functools
+import dataclasses
 import os
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
-from keras_devae.checks import path_of
-from keras_devae.data.builtin.official import (
-    OfficialSet,
-    PublishedFile,
-    data_directory,
-    listed,
-    official_set,
-)
+from keras_devae.checks import expanded_path, path_of
+from keras_devae.data.builtin.catalogue import builtin_set
+from keras_devae.data.builtin.declaration import BuiltinSet, PublishedFile, enumeration
 from keras_devae.data.dataset import Progress
-from keras_devae.data.store.arrays_on_disk import facts_of, has_store, store_record
 from keras_devae.data.store.conversion import locked, remove_store, write_store
-from keras_devae.data.store.download import UnwritableError, discard, download, partial_download
-from keras_devae.data.store.file_facts import checked_hash, file_facts, file_hashes, hash_title
+from keras_devae.data.store.download import discard, partial_download
+from keras_devae.data.store.identity import checked_hash, file_hashes, identify
+from keras_devae.data.store.published_files import find_files, local_files
+from keras_devae.data.store.reading import has_store, recorded_identity, store_record
 from keras_devae.errors import FailureError, UsageError
+
+DATA_DIR_VARIABLE = "KERAS_DEVAE_DATA"
+
+
+def data_directory(data_dir: str | Path | None = None) -> Path:
+    """Returns the folder that holds prepared and downloaded data.
+
+    Args:
+        data_dir: The folder. Default: the environment variable `KERAS_DEVAE_DATA`, else
+            `keras_devae` in the user's cache folder.
+    """
+    if data_dir is not None:
+        return path_of("data_dir", data_dir)
+    # A variable that is set to nothing counts as unset.
+    if chosen := os.environ.get(DATA_DIR_VARIABLE):
+        return expanded_path(DATA_DIR_VARIABLE, chosen)
+    import platformdirs
+
+    return Path(platformdirs.user_cache_dir("keras_devae"))
+
+
+def info(name: str, data_dir: str | Path | None = None) -> dict[str, Any]:
+    """Describes a built-in data set.
+
+    Args:
+        name: One of `names()`.
+        data_dir: Where prepared data is looked for; see `prepare`.
+
+    Returns:
+        A dictionary with `name`, `title`, `factors` (name to number of values), `images`,
+        `image_shape`, `image_sizes` (heights and widths that it can be prepared in), `drawn`
+        (whether the package can draw it), `licence`, `citation`, `homepage`, `files` (of each
+        published file `name`, `url`, `num_bytes`, `sha256` and `md5`, `None` if unknown),
+        `prepared` (the path of each size that is prepared here, with what it was made from) and
+        `path` (where it is or would be prepared).
+
+    Raises:
+        UsageError: If the name is unknown.
+    """
+    declaration = builtin_set(name)
+    root = data_directory(data_dir)
+    return {
+        "name": name,
+        "title": declaration.title,
+        "factors": dict(zip(declaration.grid.names, declaration.grid.sizes, strict=True)),
+        "images": len(declaration.grid),
+        "image_shape": declaration.image_shape(declaration.image_sizes[0]),
+        "image_sizes": declaration.image_sizes,
+        "drawn": declaration.renderer is not None,
+        "licence": declaration.licence,
+        "citation": declaration.citation,
+        "homepage": declaration.homepage,
+        "files": [dataclasses.asdict(file) for file in declaration.files],
+        "prepared": {
+            str(store): dataclasses.asdict(recorded_identity(store_record(store)))
+            for store in _stores(declaration, root)
+        },
+        "path": str(declaration.store(root)),
+    }
 
 
 def prepare(
@@ -35,26 +91,25 @@ def prepare(
     The published files land in `<data_dir>/` and their conversion in `<data_dir>/<name>/`: 380 MB
     for dSprites, 5.9 GB for 3D Shapes, 220 MB for Cars3D, 200 MB for SmallNORB, 12.7 GB for each
     of MPI3D. Both are written under hidden names and renamed when complete, so that an interrupted
-    call leaves nothing behind that looks finished, and the next one goes on where it stopped. Of
-    two processes that prepare the same set, one waits for the other. A second call finds the
-    conversion, does nothing and touches no network.
+    call leaves nothing behind that looks finished, and the next one resumes it. Of two processes
+    that prepare the same set, one waits for the other. A second call finds the conversion, does
+    nothing and uses no network.
 
     Args:
-        name: `"dsprites"`, `"shapes3d"`, `"cars3d"`, `"smallnorb"`, `"mpi3d_toy"`,
-            `"mpi3d_realistic"` or `"mpi3d_real"`.
-        from_file: The published file, or a folder with it or with them, if obtained in another
-            way. A part of the set in the same format is accepted as well. Default: what lies in
-            `<data_dir>`; what is missing is downloaded.
+        name: One of `names()`.
+        from_file: The published file, or the folder of the published files, if obtained in another
+            way. A part of the set in the same format is accepted as well. Default: the files in
+            `<data_dir>`; missing ones are downloaded.
         data_dir: Where to put it. Default: the environment variable `KERAS_DEVAE_DATA`, else
             `keras_devae` in the user's cache folder.
         url: Where to download from; for SmallNORB, the folder of its six files. Default: the
             environment variable `KERAS_DEVAE_<NAME>_URL`, else the addresses of its
             authors and mirrors, in turn.
         force: Whether to download and convert again what is already here. Default: `False`.
-        image_size: Pixels a side. Default: 64, to which Cars3D and SmallNORB are reduced (Lanczos)
-            as in the field's comparisons; 128 and 96 keep them as published.
+        image_size: Height and width in pixels. Default: 64, to which Cars3D and SmallNORB are
+            reduced (Lanczos) as in the field's comparisons; 128 and 96 keep them as published.
         progress: Called as `progress(done, total, what)` with bytes while downloading and checking
-            and images while converting; `total` is 0 where it is not known.
+            and images while converting; `total` is 0 if unknown.
 
     Returns:
         The folder with the conversion.
@@ -65,29 +120,29 @@ def prepare(
         FailureError: If the download fails, a file is truncated, damaged or in another format, or
             the disk is full.
     """
-    official = official_set(name)
-    size = official.check_size(image_size)
+    declaration = builtin_set(name)
+    size = declaration.check_size(image_size)
     if from_file is not None and url is not None:
         raise UsageError("A file is either here or fetched. Received both `from_file` and `url`.")
     if url is not None and not (isinstance(url, str) and url.strip()):
         raise UsageError(f"`url` must be an address. Received: {url!r}.")
     root = data_directory(data_dir)
-    store = official.store(root, size)
-    sources = None if from_file is None else find_files(official, from_file)
-    # A second look follows under the lock; the first spares those who only read a lock file.
+    store = declaration.store(root, size)
+    sources = None if from_file is None else find_files(declaration, from_file)
+    # Checked again under the lock; the first check spares readers the lock file.
     if has_store(store) and not force and sources is None:
         return store
     with locked(store, progress):
         if has_store(store) and not force:
             if sources is not None:
-                _check_same_files(official, sources, store)
+                _check_same_files(declaration, sources, store)
             return store
         if sources is not None:
-            write_store(official, sources, store, size, force, progress)
+            write_store(declaration, sources, store, size, force, progress)
         else:
-            files = _local_files(official, root, store, url, force, progress)
+            files = local_files(declaration, root, store, url, force, progress)
             try:
-                write_store(official, files, store, size, force, progress)
+                write_store(declaration, files, store, size, force, progress)
             except FailureError as error:
                 how = "Download it again with force=True"
                 raise FailureError(str(error).replace("Download it again", how)) from None
@@ -97,7 +152,7 @@ def prepare(
 def verify(
     name: str, data_dir: str | Path | None = None, progress: Progress | None = None
 ) -> dict[str, str]:
-    """Reads all that is here of a published data set and compares it with the recorded hashes.
+    """Reads everything that is here of a published data set and checks it against its hashes.
 
     Args:
         name: As for `prepare`.
@@ -111,18 +166,19 @@ def verify(
         UsageError: If the name is unknown or nothing is here.
         FailureError: If a file is damaged.
     """
-    official = official_set(name)
+    declaration = builtin_set(name)
     root = data_directory(data_dir)
     found = {}
-    paths = [root / file.name for file in official.files]
-    for file, path in zip(official.files, paths, strict=True):
+    paths = [root / file.name for file in declaration.files]
+    for file, path in zip(declaration.files, paths, strict=True):
         if path.is_file():
             found[str(path)] = _published_state(file, path, progress)
-    if len(found) == len(paths) and "as published" not in found.values():
-        # No hash tells; opening it does, at least for what is truncated.
-        official.file_format(*paths)
-    for store in _stores(official, root):
-        for path, expected in _recorded_hashes(store).items():
+    if found and len(found) == len(paths) and "as published" not in found.values():
+        # No hash decides; opening the files at least shows truncated ones.
+        declaration.reader(*paths)
+    for store in _stores(declaration, root):
+        for file_name, expected in store_record(store)["hashes"].items():
+            path = store / file_name
             if not path.is_file() or file_hashes(path, ("sha256",), progress)[0] != expected:
                 raise FailureError(
                     f"{path} is damaged: its SHA-256 is not the recorded one. Prepare {name} again "
@@ -131,7 +187,7 @@ def verify(
             found[str(path)] = "as it was prepared"
     if not found:
         raise UsageError(
-            f"{official.title} is not in {root}, so that there is nothing to verify. Prepare it "
+            f"{declaration.title} is not in {root}, so that there is nothing to verify. Prepare it "
             f"with `keras-devae data prepare {name}`."
         )
     return found
@@ -149,7 +205,7 @@ def remove(
         name: As for `prepare`.
         data_dir: As for `prepare`.
         downloads: Whether the published files in the data folder go as well. Default: `False`.
-        progress: Told when there is another process to wait for.
+        progress: Called when another process has to be waited for.
 
     Returns:
         What was removed.
@@ -158,134 +214,32 @@ def remove(
         UsageError: If the name is unknown.
         FailureError: If something cannot be removed.
     """
-    official = official_set(name)
+    declaration = builtin_set(name)
     root = data_directory(data_dir)
     removed = []
     try:
-        for size in official.image_sizes:
-            store = official.store(root, size)
+        for size in declaration.image_sizes:
+            store = declaration.store(root, size)
             if root.is_dir():
                 with locked(store, progress):
                     removed += remove_store(store)
-        for file in official.files if downloads else ():
+        for file in declaration.files if downloads else ():
             path = root / file.name
             discard(partial_download(path))
             if path.exists():
                 path.unlink()
                 removed.append(path)
     except OSError as error:
-        raise FailureError(f"{official.title} could not be removed: {error}.") from None
+        raise FailureError(f"{declaration.title} could not be removed: {error}.") from None
     return removed
 
 
-def find_files(official: OfficialSet, path: str | Path) -> list[Path]:
-    """Returns the published files at a path: the file itself, or those in that folder.
-
-    Raises:
-        UsageError: If they are not there; names every path tried and where the files come from.
-    """
-    path = path_of("from_file", path)
-    names = [file.name for file in official.files]
-    single = [[path]] if len(names) == 1 else []
-    folders = [[folder / name for name in names] for folder in (path, path / official.name)]
-    published = [file.url.rpartition("/")[2] for file in official.files]
-    if published != names:
-        folders.append([path / name for name in published])
-    tried = [*single, *folders]
-    for candidates in tried:
-        if all(candidate.is_file() for candidate in candidates):
-            return candidates
-    missing = [next(c for c in candidates if not c.is_file()) for candidates in tried]
-    what = "Its file is" if len(names) == 1 else "Its files are"
-    raise UsageError(
-        f"{official.title} is not at {listed(missing, 'or')}. {what} {official.file_names}, "
-        f"published at {official.files[0].url if len(names) == 1 else official.homepage}."
-    )
-
-
-def _local_files(
-    official: OfficialSet,
-    root: Path,
-    store: Path,
-    url: str | None,
-    force: bool,
-    progress: Progress | None,
-) -> list[Path]:
-    """Returns the published files in the data folder, downloading what is missing."""
-    paths = [root / file.name for file in official.files]
-    for file, path in zip(official.files, paths, strict=True):
-        if force:
-            discard(partial_download(path))
-        if force or not path.exists():
-            _fetch(official, file, path, _addresses(official, file, url), store, progress)
-    return paths
-
-
-def _addresses(official: OfficialSet, file: PublishedFile, url: str | None) -> tuple[str, ...]:
-    """Returns where a file is fetched from, in the order to try."""
-    if url is None:
-        url = os.environ.get(official.url_variable)
-    if not url:
-        return file.addresses
-    return (url if len(official.files) == 1 else f"{url.rstrip('/')}/{file.name}",)
-
-
-def _fetch(
-    official: OfficialSet,
-    file: PublishedFile,
-    destination: Path,
-    addresses: Sequence[str],
-    store: Path,
-    progress: Progress | None,
-) -> None:
-    """Downloads one published file; the error of a failure says how to do it by hand."""
-    reasons = []
-    for url in addresses:
-        check = functools.partial(_check_download, official, file, url)
-        try:
-            return download(url, destination, check, progress)
-        except UnwritableError as error:
-            # Nor could it be written from anywhere else.
-            reasons = [str(error).rstrip(".")]
-            break
-        except FailureError as error:
-            reasons.append(str(error).rstrip("."))
-    raise FailureError(
-        f"{official.title} is not at {store} or {destination}, and {'; '.join(reasons)}. Try "
-        f"again, or do it by hand: get {file.name} from {listed(file.addresses, 'or')} and put it "
-        f"at {destination}, or prepare it with `keras-devae data prepare {official.name} --from "
-        f"{'FILE' if len(official.files) == 1 else 'FOLDER'}`."
-    )
-
-
-def _check_download(official: OfficialSet, file: PublishedFile, url: str, path: Path) -> None:
-    """Checks what can be told of one file alone; the conversion looks at all of it."""
-    num_bytes = path.stat().st_size
-    if url in file.addresses:
-        if file.num_bytes not in (None, num_bytes):
-            raise FailureError(
-                f"{url} gave {num_bytes:,} bytes where {file.num_bytes:,} were expected."
-            )
-        if file.algorithm is not None and not file.was_replaced:
-            (digest,) = file_hashes(path, (file.algorithm,))
-            if digest != getattr(file, file.algorithm):
-                raise FailureError(
-                    f"{url} gave a file whose {hash_title(file.algorithm)} is {digest} and not the "
-                    f"published {getattr(file, file.algorithm)}."
-                )
-    check = official.file_format if len(official.files) == 1 else official.file_format.check_file
-    try:
-        check(path)
-    except FailureError as error:
-        raise FailureError(str(error).replace(str(path), f"what {url} gave")) from None
-
-
-def _check_same_files(official: OfficialSet, sources: Sequence[Path], store: Path) -> None:
-    prepared = facts_of(store_record(store))
-    if file_facts(official, sources).sha256 != prepared.sha256:
+def _check_same_files(declaration: BuiltinSet, sources: Sequence[Path], store: Path) -> None:
+    prepared = recorded_identity(store_record(store))
+    if identify(declaration, sources).sha256 != prepared.sha256:
         raise UsageError(
             f"{store} was prepared from another file ({prepared.file}, {prepared.bytes:,} bytes) "
-            f"than {listed(sources, 'and')}. Replace it with force=True."
+            f"than {enumeration(sources, 'and')}. Replace it with force=True."
         )
 
 
@@ -300,10 +254,6 @@ def _published_state(file: PublishedFile, path: Path, progress: Progress | None)
     return "not the published file"
 
 
-def _stores(official: OfficialSet, root: Path) -> list[Path]:
-    stores = [official.store(root, size) for size in official.image_sizes]
+def _stores(declaration: BuiltinSet, root: Path) -> list[Path]:
+    stores = [declaration.store(root, size) for size in declaration.image_sizes]
     return [store for store in stores if has_store(store)]
-
-
-def _recorded_hashes(store: Path) -> dict[Path, str]:
-    return {store / name: digest for name, digest in store_record(store)["hashes"].items()}

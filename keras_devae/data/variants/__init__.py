@@ -1,18 +1,12 @@
 """Variants: data sets made of other data sets, by choosing rows or by changing pixels.
 
-Each function takes a `Dataset` and returns one, so that they can be chained in any order. What
-is random is fixed by a seed and by the number of the row, never by what was asked for before.
+Each function takes a `Dataset` and returns one, so that they can be chained in any order. A seed
+and the number of the row determine what is random, never what was asked for before.
 """
 
 from keras_devae.data.variants.appearance import TransformedDataset, background, colour, noise
-from keras_devae.data.variants.selection import (
-    SelectedDataset,
-    correlated,
-    held_out,
-    hidden,
-    select_factors,
-    subset,
-)
+from keras_devae.data.variants.factors import hidden, select_factors
+from keras_devae.data.variants.rows import SelectedDataset, correlated, held_out, subset
 from keras_devae.data.variants.specification import VARIANTS, apply, canonical, check
 
 __all__ = [

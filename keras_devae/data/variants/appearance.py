@@ -4,15 +4,15 @@ import functools
 import hashlib
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from keras_devae.checks import path_of
-from keras_devae.data.dataset import Dataset
-from keras_devae.data.own.left_out import left_out_of, warn_of_left_out
-from keras_devae.data.own.user_files import PICTURE_SUFFIXES, decode_picture, picture_files
-from keras_devae.data.variants.arguments import checked_dataset
-from keras_devae.data.variants.drawing import (
+from keras_devae.checks import Array, check_dataset, path_of
+from keras_devae.data.dataset import Dataset, VariantDataset
+from keras_devae.data.own.decoding import decode_picture
+from keras_devae.data.own.folder_contents import left_out_of, picture_files, warn_of_left_out
+from keras_devae.data.variants.random_numbers import (
     BACKGROUND,
     COLOUR,
     NOISE,
@@ -20,11 +20,10 @@ from keras_devae.data.variants.drawing import (
     random_words,
     uniform,
 )
-from keras_devae.data.variants.selection import extended_provenance, extended_remark
 from keras_devae.errors import FailureError, UsageError
 
 
-class TransformedDataset(Dataset):
+class TransformedDataset(VariantDataset):
     """The images of another data set, each changed by itself.
 
     The factors, and the grid if there is one, are those of `base`.
@@ -35,54 +34,49 @@ class TransformedDataset(Dataset):
             uint8 array `(height, width, new channels)` to be filled. It may be called from
             several threads at once.
         channels: The number of new channels.
-        entry: What was changed, with its `name`, as values JSON can hold; added to the list
+        entry: What was changed, with its `name`, as values that JSON can hold; added to the list
             `variants` of the provenance.
         remark: The same for a reader, added to the description.
+
+    Example:
+        >>> data = kd.data.load("dsprites", source="rendered")
+        >>> data = kd.data.variants.colour(data)
+        >>> isinstance(data, kd.data.variants.TransformedDataset), data.image_shape
+        (True, (64, 64, 3))
     """
 
     def __init__(
         self,
         base: Dataset,
-        change: Callable[[int, np.ndarray, np.ndarray], None],
+        change: Callable[[int, Array, Array], None],
         channels: int,
-        entry: dict,
+        entry: dict[str, Any],
         remark: str,
     ):
-        super().__init__(
-            name=base.name,
-            length=len(base),
-            image_shape=(*base.image_shape[:2], channels),
-            provenance=extended_provenance(base, entry),
-            origin=base._origin,
-            remark=extended_remark(base, remark),
-            grid=base.grid,
-            factor_names=base.factor_names,
-            factor_sizes=base.factor_sizes,
-            chunk_rows=base.chunk_rows,
-        )
-        self._base = base
+        image_shape = (*base.image_shape[:2], channels)
+        super().__init__(base, entry, remark, image_shape=image_shape, is_binary=False)
         self._change = change
 
-    def _read_images(self, rows: np.ndarray) -> np.ndarray:
+    def _read_images(self, rows: Array) -> Array:
         changed = np.empty((len(rows), *self.image_shape), np.uint8)
-        # One by one they stay in the processor's cache, which is faster than the whole batch.
+        # One by one, images stay in the processor's cache, which is faster than the whole batch.
         images = self._base.images(rows)
         for position, row in enumerate(rows.tolist()):
             self._change(row, images[position], changed[position])
         return changed
 
-    def _read_factors(self, rows: np.ndarray) -> np.ndarray:
+    def _read_factors(self, rows: Array) -> Array:
         return self._base.factors(rows)
 
 
 def colour(dataset: Dataset, seed: int = 0) -> Dataset:
     """Gives the white of each image a random colour.
 
-    The images become RGB: each is multiplied by a colour of its own, whose three channels are
-    uniform in [0.5, 1]. Of dSprites that makes the Color-dSprites of Locatello et al. (2019),
+    The images become RGB: each is multiplied by its own colour, whose three channels are uniform
+    in [0.5, 1]. dSprites becomes the Color-dSprites of Locatello et al. (2019),
     "Challenging Common Assumptions in the Unsupervised Learning of Disentangled
     Representations". Their disentanglement_lib draws a new colour at each access; here an image
-    has the same one always.
+    always has the same one.
 
     Args:
         dataset: Data set of one-channel images.
@@ -104,21 +98,22 @@ def colour(dataset: Dataset, seed: int = 0) -> Dataset:
 def noise(dataset: Dataset, seed: int = 0) -> Dataset:
     """Adds noise to each image.
 
-    To each pixel and channel a number is added that is uniform in [0, 1], and sums above 1
-    become 1; one channel becomes RGB first. Of dSprites that makes the Noisy-dSprites of Locatello
-    et al. (2019), "Challenging Common Assumptions in the Unsupervised Learning of Disentangled
-    Representations". Their disentanglement_lib draws new noise at each access; here an image has
-    the same noise always. All 256 levels of the noise are equally likely.
+    A number that is uniform in [0, 1] is added to each pixel and channel, and sums above 1 become
+    1; one channel becomes RGB first. dSprites becomes the Noisy-dSprites of Locatello et al.
+    (2019), "Challenging Common Assumptions in the Unsupervised Learning of Disentangled
+    Representations". Their disentanglement_lib draws new noise at each access; here an image
+    always has the same noise. All 256 levels of the noise are equally likely.
 
     Args:
         dataset: Data set of images with any number of channels.
         seed: Seed of the noise. Default: 0.
 
     Returns:
-        A `Dataset` with images of shape `(height, width, 3)`, or of as many channels as there
-        were if there were several, and the same factors.
+        A `Dataset` with images of shape `(height, width, 3)`, or with as many channels as before
+        if there were several, and the same factors.
     """
-    channels = checked_dataset(dataset).image_shape[-1]
+    check_dataset(dataset)
+    channels = dataset.image_shape[-1]
     channels = 3 if channels == 1 else channels
     change = functools.partial(_add_noise_to_one, _key(dataset, "noise", seed, NOISE))
     entry = {"name": "noise", "seed": int(seed)}
@@ -131,16 +126,16 @@ def background(dataset: Dataset, folder: str | Path, seed: int = 0) -> Dataset:
     The images become RGB. Each gets a random crop of one of the pictures, mixed with a random
     colour: `background = (crop + colour) / 2`, with the colour uniform in [0, 1] for each
     channel. Where the image is white (255), it is `1 - background`, and `background` elsewhere.
-    Of dSprites and one picture that makes what Locatello et al. (2019), "Challenging Common
+    With one picture, dSprites becomes what Locatello et al. (2019), "Challenging Common
     Assumptions in the Unsupervised Learning of Disentangled Representations", call
-    Scream-dSprites. Their disentanglement_lib draws anew at each access; here an image looks the
-    same always.
+    Scream-dSprites. Their disentanglement_lib draws anew at each access; here an image always
+    looks the same.
 
     Args:
         dataset: Data set of one-channel images, white on black.
-        folder: Folder with pictures, none of them smaller than the images. They are held in
-            memory as they are, so shrink very large ones beforehand; also because a crop of them
-            shows few details.
+        folder: Folder with pictures, none of them smaller than the images. They are held in memory
+            at full size, so shrink very large ones beforehand; a crop of them would also show few
+            details.
         seed: Seed of the crops and colours. Default: 0.
 
     Returns:
@@ -154,29 +149,29 @@ def background(dataset: Dataset, folder: str | Path, seed: int = 0) -> Dataset:
     """
     _check_one_channel(dataset, "background")
     key = _key(dataset, "background", seed, BACKGROUND)
-    folder = path_of("folder", folder)
-    files = picture_files(folder)
-    warn_of_left_out(folder, len(files), left_out_of(folder, files, PICTURE_SUFFIXES))
+    path = path_of("folder", folder)
+    files = picture_files(path)
+    warn_of_left_out(path, len(files), left_out_of(path, files))
     height, width, _ = dataset.image_shape
     pictures = [_large_picture(file, height, width) for file in files]
     change = functools.partial(_put_one_before, pictures, key)
     entry = {
         "name": "background",
-        "folder": str(folder.resolve()),
+        "folder": str(path.resolve()),
         "pictures": [file.name for file in files],
         "sha256": _sha256(files),
         "seed": int(seed),
     }
     noun = "picture" if len(files) == 1 else "pictures"
-    remark = f"background of {len(files):,} {noun} in {folder}, seed {seed}"
+    remark = f"background of {len(files):,} {noun} in {path}, seed {seed}"
     return TransformedDataset(dataset, change, 3, entry, remark)
 
 
-# Functions of the module, so that a data set can be sent to another process. Each gets a row
-# number, its image and the array to fill.
+# Functions of the module, so that data sets can be pickled. Each gets a row number, its image and
+# the array to fill.
 
 
-def _colour_one(key: tuple[int, int], row: int, image: np.ndarray, changed: np.ndarray) -> None:
+def _colour_one(key: tuple[int, int], row: int, image: Array, changed: Array) -> None:
     tint = (0.5 + uniform(random_words(key, 3, row)) / 2).astype(np.float32)
     grey = image[..., 0].astype(np.float32)
     # NumPy is several times slower where the innermost loop runs over three channels.
@@ -184,9 +179,7 @@ def _colour_one(key: tuple[int, int], row: int, image: np.ndarray, changed: np.n
         changed[..., channel] = np.rint(grey * tint[channel])
 
 
-def _add_noise_to_one(
-    key: tuple[int, int], row: int, image: np.ndarray, changed: np.ndarray
-) -> None:
+def _add_noise_to_one(key: tuple[int, int], row: int, image: Array, changed: Array) -> None:
     words = random_words(key, -(-changed.size // 8), row).astype("<u8", copy=False)
     added = words.view(np.uint8)[: changed.size].reshape(changed.shape)
     # ~added is 255 - added: what there is room for.
@@ -194,11 +187,11 @@ def _add_noise_to_one(
 
 
 def _put_one_before(
-    pictures: list[np.ndarray],
+    pictures: list[Array],
     key: tuple[int, int],
     row: int,
-    image: np.ndarray,
-    changed: np.ndarray,
+    image: Array,
+    changed: Array,
 ) -> None:
     height, width, _ = image.shape
     draws = uniform(random_words(key, 6, row))
@@ -214,7 +207,8 @@ def _put_one_before(
 
 
 def _check_one_channel(dataset: Dataset, variant: str) -> None:
-    if checked_dataset(dataset).image_shape[-1] != 1:
+    check_dataset(dataset)
+    if dataset.image_shape[-1] != 1:
         raise UsageError(
             f"The variant {variant!r} needs images with one channel, white on black. Received: "
             f"{dataset.description}."
@@ -222,17 +216,16 @@ def _check_one_channel(dataset: Dataset, variant: str) -> None:
 
 
 def _key(dataset: Dataset, name: str, seed: int, purpose: int) -> tuple[int, int]:
-    """Returns the key of a variant's random numbers.
+    """Returns the key of a variant's random numbers, another one each time a variant repeats.
 
-    A variant on top of the same one gets other numbers: twice the same noise would not be the sum
-    of two.
+    Twice the same noise would not be the sum of two noises.
     """
     variants = dataset.provenance.get("variants", [])
     repeats = sum(variant["name"] == name for variant in variants)
     return checked_seed(seed), purpose + 256 * repeats
 
 
-def _fill_mixed(mixed: np.ndarray, crop: np.ndarray, tint: np.ndarray) -> None:
+def _fill_mixed(mixed: Array, crop: Array, tint: Array) -> None:
     """Fills uint8 `mixed` with `(crop + tint) / 2`, rounded half up; `tint` lies in [0, 255)."""
     # As `crop` is whole, that is `(crop + addend) >> 1`, here written without an overflow.
     addend = (tint + 1).astype(np.uint8).tobytes() * crop.shape[1]
@@ -240,7 +233,7 @@ def _fill_mixed(mixed: np.ndarray, crop: np.ndarray, tint: np.ndarray) -> None:
     np.add(crop & addend, (crop ^ addend) >> 1, out=mixed)
 
 
-def _large_picture(file: Path, height: int, width: int) -> np.ndarray:
+def _large_picture(file: Path, height: int, width: int) -> Array:
     """Returns a picture as uint8 `(height or more, width or more, 3)`."""
     pixels = np.asarray(decode_picture(file))
     if pixels.shape[0] < height or pixels.shape[1] < width:

@@ -1,26 +1,17 @@
-"""Checks of what the variants are called with, which need no data set."""
+"""Checks of the arguments of the variants."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
 from keras_devae.checks import positive, shown
 from keras_devae.data.dataset import Dataset
 from keras_devae.data.indexing import integer_array
-from keras_devae.errors import UsageError
+from keras_devae.errors import UsageError, unknown_name
 
 
-def checked_dataset(dataset) -> Dataset:
-    """Returns a data set; raises `UsageError` for anything else."""
-    if not isinstance(dataset, Dataset):
-        raise UsageError(
-            "`dataset` must be a data set, from `load` or `from_arrays`. Received: "
-            f"{type(dataset).__name__}."
-        )
-    return dataset
-
-
-def checked_pairs(pairs) -> list[tuple[str, str, float]]:
+def checked_pairs(pairs: Any) -> list[tuple[str, str, float]]:
     """Returns pairs of factors as `correlated` takes them; raises `UsageError` for others."""
     checked = []
     for pair in checked_list(pairs, "pairs"):
@@ -35,7 +26,7 @@ def checked_pairs(pairs) -> list[tuple[str, str, float]]:
     return checked
 
 
-def checked_combinations(combinations) -> list[dict[str, list[int]]]:
+def checked_combinations(combinations: Any) -> list[dict[str, list[int]]]:
     """Returns combinations as `held_out` takes them, each value in a list."""
     if isinstance(combinations, Mapping):
         raise UsageError(
@@ -55,7 +46,7 @@ def checked_combinations(combinations) -> list[dict[str, list[int]]]:
     return checked
 
 
-def _checked_values(name: str, values) -> list[int]:
+def _checked_values(name: str, values: Any) -> list[int]:
     array = np.atleast_1d(integer_array(values, f"Values of the factor {name!r}"))
     if array.ndim > 1 or not array.size:
         raise UsageError(
@@ -64,8 +55,20 @@ def _checked_values(name: str, values) -> list[int]:
     return array.tolist()
 
 
-def checked_list(values, name: str) -> list:
+def checked_list(values: Any, name: str) -> list[Any]:
     """Returns a list or tuple that is not empty as a list; raises `UsageError` for others."""
     if isinstance(values, str) or not isinstance(values, Sequence) or not values:
         raise UsageError(f"`{name}` must be a list and not empty. Received: {shown(values)}.")
     return list(values)
+
+
+def column_of(dataset: Dataset, name: str) -> int:
+    """Returns the position of a factor; raises `UsageError` if the data set has no such factor."""
+    if dataset.factor_names is None:
+        raise UsageError(
+            f"Data set {dataset.name!r} has no factors, so {name!r} is none of them; choose "
+            "variants that need images alone."
+        )
+    if name not in dataset.factor_names:
+        raise unknown_name("factor", name, dataset.factor_names)
+    return dataset.factor_names.index(name)

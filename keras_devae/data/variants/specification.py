@@ -1,7 +1,7 @@
-"""Variants as texts, as they are typed after `--variant` and noted in a run's configuration.
+"""Variants as texts, as typed after `--variant` and noted in a run's configuration.
 
-A text is the name of a variant, then, if there is something to say, a colon and its arguments.
-Options come last, after a comma (or after the colon where there is nothing else):
+A text is the name of a variant, then a colon and its arguments, if there are any. Options come
+last, after a comma (or after the colon if there is nothing else):
 
     colour                                  colour:seed=3
     noise                                   noise:seed=3
@@ -16,45 +16,42 @@ In `held-out`, commas join what must hold together, a semicolon separates combin
 values of a factor.
 """
 
-import dataclasses
 import re
 from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
 
-from keras_devae.checks import at_least, path_of, texts
+from keras_devae.checks import at_least, check_dataset, path_of, texts
 from keras_devae.data.dataset import Dataset
 from keras_devae.data.variants.appearance import background, colour, noise
-from keras_devae.data.variants.arguments import (
-    checked_combinations,
-    checked_dataset,
-    checked_pairs,
-)
-from keras_devae.data.variants.drawing import checked_seed
-from keras_devae.data.variants.selection import correlated, held_out, hidden, subset
+from keras_devae.data.variants.arguments import checked_combinations, checked_pairs
+from keras_devae.data.variants.factors import hidden
+from keras_devae.data.variants.random_numbers import checked_seed
+from keras_devae.data.variants.rows import correlated, held_out, subset
 from keras_devae.errors import UsageError, unknown_name
 
 
-@dataclasses.dataclass(frozen=True)
-class _Kind:
+class _Kind(NamedTuple):
     """How a variant is written.
 
     Attributes:
         make: Called with a data set, what `read` returns, and the options as keywords.
-        read: Turns the arguments into a tuple of further positions; raises `UsageError`.
+        read: Turns the text of the arguments into positional arguments; raises `UsageError`.
         usage: An example, for errors.
         options: Names of the options, each a whole number.
     """
 
     make: Callable[..., Dataset]
-    read: Callable[[str], tuple]
+    read: Callable[[str], tuple[Any, ...]]
     usage: str
     options: tuple[str, ...] = ("seed",)
 
 
-@dataclasses.dataclass(frozen=True)
-class _Specification:
+class _Specification(NamedTuple):
+    """A text that has been read."""
+
     kind: _Kind
     name: str
-    arguments: tuple
+    arguments: tuple[Any, ...]
     options: dict[str, int]
 
 
@@ -73,14 +70,14 @@ def apply(dataset: Dataset, specifications: Sequence[str]) -> Dataset:
         UsageError: If a text is wrong, or does not suit the data set.
         FailureError: If a picture of a background is damaged.
     """
-    checked_dataset(dataset)
+    check_dataset(dataset)
     for each in _parsed(specifications):
         dataset = each.kind.make(dataset, *each.arguments, **each.options)
     return dataset
 
 
 def check(specifications: Sequence[str]) -> None:
-    """Checks names, arguments and options, as far as that goes without the data set.
+    """Checks names, arguments and options, as far as possible without the data set.
 
     Args:
         specifications: As for `apply`.
@@ -98,7 +95,7 @@ def canonical(specifications: Sequence[str]) -> tuple[str, ...]:
         specifications: As for `apply`.
 
     Returns:
-        Tuple of the texts, in which folders have become absolute.
+        Tuple of the texts with absolute folders.
 
     Raises:
         UsageError: As for `check`.
@@ -133,21 +130,17 @@ def _parse(text: str) -> _Specification:
             checked_seed(value) if option == "seed" else at_least(option, value, 1)
         arguments = kind.read(rest)
     except UsageError as error:
+        message = str(error)
         raise UsageError(
-            f"The variant {text!r} is not understood: {_begun_small(error)} It is written like "
-            f"{kind.usage!r}."
+            f"The variant {text!r} is not understood: {message[0].lower()}{message[1:]} It is "
+            f"written like {kind.usage!r}."
         ) from error
     return _Specification(kind, name, arguments, options)
 
 
-def _begun_small(error: UsageError) -> str:
-    sentence = str(error)
-    return sentence[0].lower() + sentence[1:]
-
-
 def _split_options(rest: str, names: tuple[str, ...]) -> tuple[str, dict[str, int]]:
     """Splits `NAME=NUMBER` off the end, as long as there is one with a known name."""
-    options = {}
+    options: dict[str, int] = {}
     pattern = re.compile(rf"(?:(.*),)?({'|'.join(names)})=([0-9]+)", re.DOTALL)
     while names and (match := pattern.fullmatch(rest)) and match[2] not in options:
         rest = match[1] or ""
@@ -155,37 +148,37 @@ def _split_options(rest: str, names: tuple[str, ...]) -> tuple[str, dict[str, in
     return rest, dict(reversed(options.items()))
 
 
-def _read_nothing(rest: str) -> tuple:
+def _read_nothing(rest: str) -> tuple[Any, ...]:
     if rest:
         raise UsageError(f"It takes no arguments. Received: {rest!r}.")
     return ()
 
 
-def _read_folder(rest: str) -> tuple:
+def _read_folder(rest: str) -> tuple[Any, ...]:
     if not rest.strip():
         raise UsageError("It needs a folder of pictures. Received: none.")
     return (path_of("folder", rest),)
 
 
-def _read_count(rest: str) -> tuple:
+def _read_count(rest: str) -> tuple[Any, ...]:
     if not re.fullmatch(r"[0-9]+", rest):
         raise UsageError(f"It needs a number of images. Received: {rest!r}.")
     return (at_least("count", int(rest), 1),)
 
 
-def _read_names(rest: str) -> tuple:
+def _read_names(rest: str) -> tuple[Any, ...]:
     names = [name.strip() for name in rest.split(",")]
     if not all(names):
         raise UsageError(f"It needs names of factors, separated by commas. Received: {rest!r}.")
     return (names,)
 
 
-def _read_pairs(rest: str) -> tuple:
-    pairs = []
+def _read_pairs(rest: str) -> tuple[Any, ...]:
+    pairs: list[tuple[Any, ...]] = []
     for part in rest.split(";"):
-        *names, sigma = (word.strip() for word in part.split(","))
+        *names, last = (word.strip() for word in part.split(","))
         try:
-            sigma = float(sigma)
+            sigma = float(last)
         except ValueError:
             names = []
         if len(names) != 2 or not all(names):
@@ -196,12 +189,12 @@ def _read_pairs(rest: str) -> tuple:
     return (checked_pairs(pairs),)
 
 
-def _read_combinations(rest: str) -> tuple:
+def _read_combinations(rest: str) -> tuple[Any, ...]:
     return (checked_combinations([_read_combination(part) for part in rest.split(";")]),)
 
 
 def _read_combination(text: str) -> dict[str, list[int]]:
-    combination = {}
+    combination: dict[str, list[int]] = {}
     for part in text.split(","):
         match = re.fullmatch(r"\s*([^=]*[^=\s])\s*=\s*(-?[0-9]+(?:\+-?[0-9]+)*)\s*", part)
         if not match or match[1] in combination:
@@ -213,7 +206,7 @@ def _read_combination(text: str) -> dict[str, list[int]]:
     return combination
 
 
-def _held_out_only(dataset: Dataset, combinations: list[dict]) -> Dataset:
+def _held_out_only(dataset: Dataset, combinations: list[dict[str, list[int]]]) -> Dataset:
     return held_out(dataset, combinations, complement=True)
 
 

@@ -1,4 +1,4 @@
-"""How fast training, encoding and data are on this machine, and what limits them.
+"""Measures how fast training, encoding and data are on this machine, and what limits them.
 
 `measuring` and `worker` are imported by name, because they need Keras.
 """

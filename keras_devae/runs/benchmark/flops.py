@@ -1,47 +1,39 @@
-"""How many floating-point operations a training step needs, counted from the layers."""
+"""The floating-point operations of a training step, counted from the layers."""
 
 import math
+from typing import Any
 
 import keras
 
-#: Layers whose products are counted: all but a thousandth part of the work is theirs.
+#: Layers whose products are counted: they do all but a thousandth of the work.
 _COUNTED = (keras.layers.Dense, keras.layers.Conv2D, keras.layers.Conv2DTranspose)
 
 
-def multiply_adds(layer):
+def multiply_adds(layer: keras.Layer) -> int:
     """Returns the multiplications of a layer for one example, each with an addition.
 
     Every value of the kernel meets every place of the output once, or of the input, where the
-    convolution is transposed. Places in the padding count, as is usual.
-
-    Args:
-        layer: A layer of a functional `keras.Model`.
-
-    Returns:
-        The number; 0 for layers that are no dense layer or convolution of images.
+    convolution is transposed. Places in the padding count, as is usual. Layers other than dense
+    ones and convolutions of images count 0.
     """
     if not isinstance(layer, _COUNTED):
         return 0
     places = layer.input if isinstance(layer, keras.layers.Conv2DTranspose) else layer.output
-    spatial = places.shape[1:-1]
-    if getattr(layer, "data_format", None) == "channels_first":
-        spatial = places.shape[2:]
+    is_channels_first = getattr(layer, "data_format", None) == "channels_first"
+    spatial = places.shape[2:] if is_channels_first else places.shape[1:-1]
     return math.prod(layer.kernel.shape) * math.prod(spatial)
 
 
-def training_flops(model, batch_size):
+def training_flops(model: Any, batch_size: int) -> int:
     """Returns the operations of a training step: two for each multiplication with its addition.
 
     The backward pass takes twice the forward pass, a product for the gradient of the weights and
     one for that of the input, which the layers that see the images go without. Encoder and decoder
-    count once each; what a model computes besides (a discriminator, further decodings) does not.
+    count once each; further computations of a model (a discriminator, further decodings) do not.
 
     Args:
         model: A model with functional `encoder` and `decoder`.
-        batch_size: Images a step.
-
-    Returns:
-        Number of floating-point operations.
+        batch_size: Batch size.
     """
     images = model.encoder.inputs[0]
     products = 0
@@ -52,8 +44,8 @@ def training_flops(model, batch_size):
     return 2 * products * batch_size
 
 
-def _is_copy(tensor, images):
-    """Tells whether a symbolic tensor holds the images themselves, perhaps in another shape."""
+def _is_copy(tensor: Any, images: Any) -> bool:
+    """Returns whether a symbolic tensor holds the images themselves, perhaps reshaped."""
     while tensor is not images:
         layer = tensor._keras_history.operation
         if not isinstance(layer, (keras.layers.Flatten, keras.layers.Reshape)):

@@ -1,6 +1,8 @@
 """The measurements of one training configuration, in a process of its own."""
 
 import time
+from collections.abc import Generator, Iterator
+from typing import Any
 
 import keras
 import numpy as np
@@ -13,7 +15,7 @@ from keras_devae.process.machine import minor_page_faults, peak_memory
 from keras_devae.runs.benchmark.flops import training_flops
 from keras_devae.runs.benchmark.settings import RUN_LENGTH
 from keras_devae.runs.choices import completed_config, describe_choices
-from keras_devae.runs.config.run_config import load_dataset
+from keras_devae.runs.config.run_config import RunConfig, load_dataset
 from keras_devae.runs.training import build_model
 
 #: Batches that Keras's loops may have read ahead, at most.
@@ -27,15 +29,11 @@ _LARGEST_MATRIX = 8192
 
 
 class BenchBatches(Batches):
-    """Batches as training takes them, or one of them again and again.
-
-    Attributes:
-        repeated: Whether the same batch is returned every time.
-    """
+    """Batches as training takes them or, where `repeated` is set, one of them again and again."""
 
     repeated = False
 
-    def __getitem__(self, index):
+    def __getitem__(self, index: int) -> Any:
         if not self.repeated:
             return super().__getitem__(index)
         if not hasattr(self, "_batch"):
@@ -47,19 +45,12 @@ class Bench:
     """A model that is trained and measured in turn.
 
     Args:
-        config: The `RunConfig`; its precision does not count.
+        config: The configuration, apart from its precision.
         precision: A name of `PRECISION_NAMES`.
         seconds: Shortest time of a measurement.
-
-    Attributes:
-        config: The completed `RunConfig` that is measured.
-        choices: What `train` would choose here by itself, a sentence.
-        model: The model.
-        batches: What it is trained on.
-        left_out: How many images `train` would keep on the device besides those that are there.
     """
 
-    def __init__(self, config, precision, seconds):
+    def __init__(self, config: RunConfig, precision: str, seconds: float) -> None:
         self.seconds = seconds
         dataset = load_dataset(config, fetch=False)
         config = config.resolved(dataset)
@@ -84,31 +75,19 @@ class Bench:
         self._matrix = None
         self._encodings = 0
 
-    def train(self, script):
-        """Trains in Keras's loop, which the script interrupts; returns when the script ends.
-
-        Args:
-            script: An iterator that is advanced after every execution.
-        """
+    def train(self, script: Iterator[Any]) -> None:
+        """Trains in Keras's loop until the script ends, which is advanced after every execution."""
         self.model.fit(self.batches, epochs=_ENDLESS, verbose=0, callbacks=[_Interrupting(script)])
 
-    def training_rate(self, repeated):
-        """Measures training steps a second, and the memory they ask the kernel for.
+    def training_rate(self, repeated: bool) -> Generator[None, None, tuple[float, float | None]]:
+        """Measures steps per second, and minor page faults per step (`None` on Windows).
 
-        To be run through by a script of `train`.
-
-        Args:
-            repeated: Whether the same batch is used every time.
-
-        Yields:
-            Nothing, once for every execution.
-
-        Returns:
-            The pair of the rate and the minor page faults a step, `None` on Windows.
+        It is part of a script of `train`: it yields once per execution. With `repeated`, the same
+        batch is used every time.
         """
         self.batches.repeated = repeated
         steps, start = self.config.compute.steps_per_execution, time.perf_counter()
-        # What was read ahead before goes first.
+        # Uses up the batches that were read ahead before.
         for _ in range(-(-_READ_AHEAD // steps)):
             yield
             if time.perf_counter() - start > self.seconds:
@@ -121,8 +100,8 @@ class Bench:
             faults = (minor_page_faults() - faults) / (executions * steps)
         return executions * steps / passed, faults
 
-    def data_rate(self):
-        """Measures images a second that `Batches` reads, with nothing else going on."""
+    def data_rate(self) -> float:
+        """Measures the images per second that `Batches` reads while nothing else runs."""
         batches = Batches(self.dataset, self.config.training.batch_size)
         count, start = 0, time.perf_counter()
         while (passed := time.perf_counter() - start) < self.seconds:
@@ -131,8 +110,8 @@ class Bench:
             count += self.config.training.batch_size
         return count / passed
 
-    def encoding_rate(self):
-        """Measures images a second that are read and encoded, as the metrics have it done."""
+    def encoding_rate(self) -> float:
+        """Measures the images per second that are read and encoded as for metrics."""
         rows = np.random.default_rng(self._encodings)
         if not self._encodings:
             # Compiles.
@@ -145,8 +124,8 @@ class Bench:
             count += encoding.encoded_count
         return count / passed
 
-    def product_rate(self):
-        """Measures the operations a second of products of large matrices, the best of several."""
+    def product_rate(self) -> float:
+        """Measures the operations per second of products of large matrices, the best of several."""
         if self._matrix is None:
             self._matrix = self._large_matrix()
         best, start = np.inf, time.perf_counter()
@@ -154,7 +133,7 @@ class Bench:
             best = min(best, _product_seconds(self._matrix))
         return 2 * self._matrix.shape[0] ** 3 / best
 
-    def _large_matrix(self):
+    def _large_matrix(self) -> Any:
         """Returns a matrix large enough to be multiplied at full speed, in the layers' dtype."""
         dtype, side = self.model.dtype_policy.compute_dtype, 256
         while True:
@@ -165,8 +144,8 @@ class Bench:
                 return matrix
             side *= 2
 
-    def facts(self):
-        """Returns what is known once the first steps are done, a dictionary for `json.dump`."""
+    def facts(self) -> dict[str, Any]:
+        """Returns what is known after the first steps, a dictionary that `json.dump` takes."""
         name, memory = accelerator_facts()
         return {
             "precision": self.model.dtype_policy.name,
@@ -184,24 +163,24 @@ class Bench:
 class _Interrupting(keras.callbacks.Callback):
     """Advances an iterator after every execution, and ends training with it."""
 
-    def __init__(self, script):
+    def __init__(self, script: Iterator[Any]) -> None:
         super().__init__()
         self._script = script
 
-    def on_train_batch_end(self, batch, logs=None):
+    def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         if next(self._script, self) is self:
             self.model.stop_training = True
 
 
-def _without_choices(config):
-    """Returns a configuration with everything open that depends on backend and device."""
+def _without_choices(config: RunConfig) -> RunConfig:
+    """Returns a configuration without the settings that depend on backend and device."""
     names = ("mixed_precision", "jit_compile", "steps_per_execution", "resident")
     return config.replace(**dict.fromkeys(names), **RUN_LENGTH)
 
 
-def _product_seconds(matrix):
+def _product_seconds(matrix: Any) -> float:
     start = time.perf_counter()
     product = ops.matmul(matrix, matrix)
-    # Waits for the product. NumPy takes no single bfloat16 from TensorFlow, but an array of them.
+    # Waits for the product. From TensorFlow, NumPy takes arrays of bfloat16 but no scalar.
     ops.convert_to_numpy(product[:1, :1])
     return time.perf_counter() - start

@@ -1,7 +1,10 @@
-"""The results of a benchmark as a person reads them."""
+"""The results of a benchmark as texts to read."""
 
-#: Heading of a column -> how its cell is made from a row that was measured.
-_COLUMNS = {
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+#: Heading of a column -> function of a measured row that returns its cell.
+_COLUMNS: dict[str, Callable[[Mapping[str, Any]], str]] = {
     "steps/s": lambda row: _spread(row["steps_per_second"], "{:.3g}"),
     "first step s": lambda row: f"{row['first_step_seconds']:.1f}",
     "encoding images/s": lambda row: _median(row.get("encoding_images_per_second"), "{:,.0f}"),
@@ -14,15 +17,10 @@ _COLUMNS = {
 }
 
 
-def table_rows(report):
-    """Returns a table of the measurements.
+def table_rows(report: Mapping[str, Any]) -> tuple[list[str], list[list[str]]]:
+    """Returns headings and rows of the measurements, from the result of `run_benchmark`.
 
-    Args:
-        report: What `run_benchmark` returned.
-
-    Returns:
-        The pair of the headings and a list of rows of texts; those of a configuration that could
-        not be measured are shorter.
+    The row of a configuration that could not be measured is shorter.
     """
     headings = ["backend", "batch", "precision", *_COLUMNS]
     rows = []
@@ -35,15 +33,8 @@ def table_rows(report):
     return headings, rows
 
 
-def report_text(report):
-    """Returns what stands above and below the table.
-
-    Args:
-        report: What `run_benchmark` returned.
-
-    Returns:
-        The pair of two texts.
-    """
+def report_text(report: Mapping[str, Any]) -> tuple[str, str]:
+    """Returns the texts above and below the table, from the result of `run_benchmark`."""
     machine, settings = report["machine"], report["settings"]
     versions = ", ".join(f"{name} {version}" for name, version in machine["versions"].items())
     memory = machine["memory_megabytes"]
@@ -57,21 +48,21 @@ def report_text(report):
     return above, "\n".join(_below(report))
 
 
-def _below(report):
+def _below(report: Mapping[str, Any]) -> Iterator[str]:
     machine = report["machine"]
     if (machine["load"] or 0) > 0.5 * machine["cores"]:
         yield (
-            f"The machine was busy with something else before (load {machine['load']:.1f} on "
-            f"{machine['cores']} cores): these figures are not what it can do."
+            f"The machine was busy before (load {machine['load']:.1f} on {machine['cores']} "
+            "cores): these figures are not what it can do."
         )
     if any(row.get("peak_share", 0) > 1 for row in report["rows"]):
         yield (
-            "More than 100% of the peak was reached: something else slowed the product of "
-            "matrices down. These figures are unreliable; measure again on an idle machine."
+            "More than 100% of the peak was reached: something else slowed down the product of "
+            "matrices. These figures are unreliable; measure again on an idle machine."
         )
     left_out = max((row.get("images_left_out", 0) for row in report["rows"]), default=0)
     if left_out:
-        yield f"Memory lacks {left_out:,} of the images that train keeps on the device."
+        yield f"Memory excludes {left_out:,} of the images that train keeps on the device."
     for row in report["rows"]:
         if "failure" in row:
             name = f"{row['backend']}, batch {row['batch_size']}, {_precision(row['precision'])}"
@@ -86,20 +77,19 @@ def _below(report):
         )
 
 
-def _precision(name):
+def _precision(name: str) -> str:
     return {"off": "float32"}.get(name, name).removeprefix("mixed_")
 
 
-def _median(values, form):
+def _median(values: Mapping[str, float] | None, form: str) -> str:
     return "" if values is None else form.format(values["median"])
 
 
-def _spread(values, form):
+def _spread(values: Mapping[str, float], form: str) -> str:
     median, low, high = (form.format(values[name]) for name in ("median", "low", "high"))
     return f"{median} [{low}, {high}]"
 
 
-def _memory(row):
-    memory, device = row["memory_megabytes"], row["device_memory_megabytes"]
-    parts = [] if memory is None else [f"{memory:,}"]
-    return " + ".join([*parts, *([] if device is None else [f"{device:,} device"])])
+def _memory(row: Mapping[str, Any]) -> str:
+    forms = {"memory_megabytes": "{:,}", "device_memory_megabytes": "{:,} device"}
+    return " + ".join(form.format(row[n]) for n, form in forms.items() if row[n] is not None)

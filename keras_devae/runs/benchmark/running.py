@@ -6,43 +6,49 @@ import os
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 
 from keras_devae.backend.choosing import SHARED_MEMORY
+from keras_devae.runs.benchmark.settings import BenchmarkSettings
 from keras_devae.runs.config.run_config import load_dataset
 from keras_devae.runs.environment import describe_machine
 
 _WORKER = "keras_devae.runs.benchmark.worker"
 
 
-def run_benchmark(settings, progress=None):
+def run_benchmark(
+    settings: BenchmarkSettings, progress: Callable[[str], object] = lambda text: None
+) -> dict[str, Any]:
     """Measures every backend, batch size and precision.
 
-    Each of these configurations has a process of its own, which only waits while another one
-    measures. The configurations of a backend take turns in rounds, so that a time in which the
-    machine is slow does not meet one of them alone.
+    Each of these configurations has its own process, which only waits while another one measures.
+    The configurations of a backend take turns in rounds, so that a time in which the machine is
+    slow does not affect only one of them.
 
     Args:
-        settings: A `BenchmarkSettings`.
-        progress: Called with a text that says what is being done, or `None`.
+        settings: What to measure.
+        progress: Called with a text that says what is being done.
 
     Returns:
-        Dictionary, ready for `json.dump`, of `machine`; `settings`; `data`, a sentence; `choices`,
-        what `train` would choose on each backend; `fastest`, the row with the most images a second,
-        or `None`; and `rows`, a dictionary for each configuration. What is measured in rounds is
-        there as `median` and quartiles, `low` and `high`. A configuration that could not be
-        measured has a `failure`, a sentence.
+        A dictionary that `json.dump` takes, of `machine`; `settings`; `data`, a sentence;
+        `choices`, what `train` would choose on each backend; `fastest`, the row with the most
+        images per second, or `None`; and `rows`, a dictionary for each configuration. What is
+        measured in rounds has `median` and quartiles, `low` and `high`. A configuration that could
+        not be measured has a `failure`, a sentence.
 
     Raises:
         UsageError: If the data set is wrong.
         FailureError: If its file is damaged.
     """
-    progress = progress or (lambda text: None)
     # Before anything adds to the load of the machine.
     machine = describe_machine()
     dataset = load_dataset(settings.run_config(settings.batch_sizes[0]), fetch=False)
-    rows, choices, accelerator = [], {}, None
+    rows: list[dict[str, Any]] = []
+    choices: dict[str, str] = {}
+    accelerator = None
     for backend in settings.backends:
         measured = _measure_backend(backend, settings, progress)
         for row in measured:
@@ -59,7 +65,9 @@ def run_benchmark(settings, progress=None):
     }
 
 
-def _measure_backend(backend, settings, progress):
+def _measure_backend(
+    backend: str, settings: BenchmarkSettings, progress: Callable[[str], object]
+) -> list[dict[str, Any]]:
     """Returns the rows of a backend's configurations."""
     with contextlib.ExitStack() as stack:
         workers = []
@@ -80,25 +88,24 @@ def _measure_backend(backend, settings, progress):
 
 
 class _Worker:
-    """The process of one configuration.
+    """The process of one configuration."""
 
-    Args:
-        backend: Name of the backend.
-        batch_size: Images a step.
-        precision: A name of `PRECISION_NAMES`.
-        settings: The `BenchmarkSettings`.
-    """
-
-    def __init__(self, backend, batch_size, precision, settings):
+    def __init__(
+        self, backend: str, batch_size: int, precision: str, settings: BenchmarkSettings
+    ) -> None:
         self.name = f"{backend}, batch {batch_size}, {precision}"
-        self._row = {"backend": backend, "batch_size": batch_size, "precision": precision}
-        self._answers = []
+        self._row: dict[str, Any] = {
+            "backend": backend,
+            "batch_size": batch_size,
+            "precision": precision,
+        }
+        self._answers: list[dict[str, float]] = []
         given = {
             "config": settings.run_config(batch_size).to_dict(),
             "precision": precision,
             "seconds": settings.seconds,
         }
-        # Open for as long as the process: a pipe would fill up and stop it.
+        # A file, open as long as the process: a pipe would fill up and block it.
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115
         self._process = subprocess.Popen(
             [sys.executable, "-P", "-m", _WORKER, json.dumps(given)],
@@ -110,15 +117,15 @@ class _Worker:
             encoding="utf-8",
         )
 
-    def tell(self, word):
+    def tell(self, word: str) -> None:
         """Writes a word to the process, if it is still there."""
         if "failure" in self._row:
             return
         with contextlib.suppress(OSError):
             print(word, file=self._process.stdin, flush=True)
 
-    def listen(self):
-        """Waits for an answer and returns it; what becomes of a process that fails is noted."""
+    def listen(self) -> None:
+        """Waits for an answer and keeps it, or notes how the process failed."""
         line = self._process.stdout.readline()
         answer = json.loads(line) if line else {"failure": self._last_words()}
         if "failure" in answer:
@@ -128,34 +135,34 @@ class _Worker:
         else:
             self._answers.append(answer)
 
-    def ask(self, word):
-        """Has the process do one thing."""
+    def ask(self, word: str) -> None:
+        """Writes a word and waits for its answer."""
         self.tell(word)
         if "failure" not in self._row:
             self.listen()
 
-    def row(self):
+    def row(self) -> dict[str, Any]:
         """Returns what was measured."""
         row = dict(self._row)
         for name in dict.fromkeys(name for answer in self._answers for name in answer):
             values = [answer[name] for answer in self._answers if name in answer]
             row[name] = _quartiles(values)
         if "steps_per_second" in row:
-            # The peak is the best that was ever reached.
+            # The peak is the best of all rounds.
             peak = row["peak_gigaflops"] = max(a.get("peak_gigaflops", 0) for a in self._answers)
             reached = row["step_gigaflop"] * row["steps_per_second"]["median"]
             row["peak_share"] = reached / peak
         return row
 
-    def end(self):
+    def end(self) -> None:
         """Ends the process."""
         self._process.kill()
-        # What a process did not live to be told is sent again when its input is closed.
+        # Closing its input flushes words that a dead process has not read.
         with contextlib.suppress(OSError), self._process:
             pass
         self._errors.close()
 
-    def _last_words(self):
+    def _last_words(self) -> str:
         code = self._process.wait()
         self._errors.seek(0)
         lines = self._errors.read().decode(errors="replace").split("\n")
@@ -164,13 +171,13 @@ class _Worker:
         return how or f"ended with code {code}"
 
 
-def _quartiles(values):
+def _quartiles(values: Sequence[float]) -> dict[str, float]:
     low, median, high = np.percentile(values, [25, 50, 75])
     return {"median": float(median), "low": float(low), "high": float(high)}
 
 
-def _fastest(rows):
-    """Returns which configuration trains on the most images a second."""
+def _fastest(rows: Sequence[dict[str, Any]]) -> dict[str, Any] | None:
+    """Returns the configuration that trains on the most images per second."""
     measured = [row for row in rows if "steps_per_second" in row]
     if not measured:
         return None

@@ -1,6 +1,7 @@
-"""What a benchmark measures."""
+"""The settings of a benchmark."""
 
 import dataclasses
+from typing import Any
 
 from keras_devae import checks
 from keras_devae.backend.choosing import BACKENDS
@@ -8,7 +9,7 @@ from keras_devae.errors import UsageError, unknown_name
 from keras_devae.models.declarations import MODEL_CATALOGUE
 from keras_devae.runs.config.presets import PRESETS
 from keras_devae.runs.config.run_config import RunConfig
-from keras_devae.runs.config.settings import PRECISIONS
+from keras_devae.runs.config.settings import PRECISIONS, declarations
 
 #: `"mixed"` stands for float16 on an accelerator and bfloat16 on a CPU.
 PRECISION_NAMES = (*PRECISIONS, "mixed")
@@ -18,22 +19,14 @@ RUN_LENGTH = {name: PRESETS["paper"][1][name] for name in ("steps", "checkpoint_
 
 @dataclasses.dataclass(frozen=True)
 class BenchmarkSettings:
-    """The settings of a benchmark.
+    """The settings of a benchmark; those that are not explained are settings of a `RunConfig`.
 
     Attributes:
         backends: Names of the backends.
-        model: Name of a model.
-        dataset: As for `RunConfig`.
-        source: As for `RunConfig`.
-        image_size: As for `RunConfig`.
-        network: As for `RunConfig`.
-        batch_sizes: Numbers of images a training step.
+        batch_sizes: Batch sizes.
         precisions: Names of `PRECISION_NAMES`.
         seconds: Shortest time of each measurement.
         rounds: How often each measurement is repeated, all others in between.
-        resident: As for `RunConfig`, or `None`: what `train` would choose.
-        steps_per_execution: As for `RunConfig`, or `None`: what `train` would choose.
-        jit_compile: As for `RunConfig`.
 
     Raises:
         UsageError: If a name is unknown, a number out of range, or the model is not trained by
@@ -54,13 +47,10 @@ class BenchmarkSettings:
     steps_per_execution: int | None = None
     jit_compile: bool | None = None
 
-    def __post_init__(self):
-        for name, values in (
-            ("backends", self.backends),
-            ("batch_sizes", self.batch_sizes),
-            ("precisions", self.precisions),
-        ):
-            object.__setattr__(self, name, tuple(dict.fromkeys(values)))
+    def __post_init__(self) -> None:
+        for name in ("backends", "batch_sizes", "precisions"):
+            values = tuple(dict.fromkeys(getattr(self, name)))
+            object.__setattr__(self, name, values)
             if not values:
                 raise UsageError(f"`{name}` must hold at least one. Received none.")
         for kind, values, known in (
@@ -79,36 +69,16 @@ class BenchmarkSettings:
         for batch_size in self.batch_sizes:
             self.run_config(batch_size)
 
-    def run_config(self, batch_size):
-        """Returns the `RunConfig` of a training with these settings, in the default precision.
-
-        Args:
-            batch_size: Images a step.
-
-        Raises:
-            UsageError: If a setting is wrong.
-        """
-        given = {
-            "image_size": self.image_size,
-            "network": self.network,
-            "resident": self.resident,
-            "steps_per_execution": self.steps_per_execution,
-            "jit_compile": self.jit_compile,
-        }
+    def run_config(self, batch_size: int) -> RunConfig:
+        """Returns the configuration of a training with these settings, in the default precision."""
+        given = {n: v for n, v in self.to_dict().items() if n in declarations() and v is not None}
         length = RUN_LENGTH
         if self.steps_per_execution is not None:
             checks.at_least("steps_per_execution", self.steps_per_execution, 1)
-            # Any number divides these.
+            # It must divide the length.
             length = dict.fromkeys(length, 1000 * self.steps_per_execution)
-        return RunConfig(
-            model=self.model,
-            dataset=self.dataset,
-            source=self.source,
-            batch_size=batch_size,
-            **length,
-            **{name: value for name, value in given.items() if value is not None},
-        )
+        return RunConfig(batch_size=batch_size, **length, **given)
 
-    def to_dict(self):
+    def to_dict(self) -> dict[str, Any]:
         """Returns the settings as a dictionary that `json.dump` takes."""
         return dataclasses.asdict(self)

@@ -9,15 +9,22 @@ import json
 import os
 import sys
 import time
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+if TYPE_CHECKING:
+    from keras_devae.runs.benchmark.measuring import Bench
+
+_Answer: TypeAlias = Callable[[dict[str, Any]], None]
 
 
-def main():
+def main() -> None:
     """Runs the process."""
-    # The answers have a channel of their own; whatever else is printed goes to the errors.
+    # The answers have their own channel; whatever else is printed goes to the errors.
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
 
-    def answer(facts):
+    def answer(facts: dict[str, Any]) -> None:
         print(json.dumps(facts), file=answers, flush=True)
 
     try:
@@ -27,7 +34,7 @@ def main():
         answer({"failure": f"{type(error).__name__}: {message}"[:300]})
 
 
-def _measure(given, answer):
+def _measure(given: dict[str, Any], answer: _Answer) -> None:
     from keras_devae.runs.benchmark.measuring import Bench
     from keras_devae.runs.config.run_config import RunConfig
 
@@ -37,11 +44,8 @@ def _measure(given, answer):
         answer({"encoding_images_per_second": bench.encoding_rate()})
 
 
-def _training(bench, answer, start):
-    """Measures training while it goes on: the `script` of `Bench.train`.
-
-    It is advanced for the first time after the first execution.
-    """
+def _training(bench: "Bench", answer: _Answer, start: float) -> Iterator[None]:
+    """Measures training as the `script` of `Bench.train`; begins after the first execution."""
     first_step = time.perf_counter() - start
     # Warms up.
     yield from bench.training_rate(repeated=False)
@@ -62,14 +66,14 @@ def _training(bench, answer, start):
         )
 
 
-def _words(expected):
-    """Yields the words of the standard input up to `stop`; all before must be the expected one."""
+def _words(expected: str) -> Iterator[str]:
+    """Yields the words of the standard input up to `stop`; all must be the expected one."""
     for word in map(str.strip, sys.stdin):
         if word == "stop":
             return
         if word != expected:
             # Whoever waits for an answer gets one.
-            raise ValueError(f"Told to {word} where {expected} or stop is due.")
+            raise ValueError(f"Received {word!r} where {expected!r} or 'stop' is expected.")
         yield word
 
 

@@ -3,7 +3,8 @@
 import csv
 from pathlib import Path
 
-from keras_devae.data.builtin.official import IMAGE_SIZE, official_set
+from keras_devae.data.builtin.catalogue import builtin_set
+from keras_devae.data.builtin.declaration import IMAGE_SIZE
 from keras_devae.errors import UsageError, unknown_name
 from keras_devae.models.declarations import MODEL_CATALOGUE, default_options
 
@@ -49,7 +50,7 @@ def preset_for(preset, model, dataset):
     if model not in MODEL_CATALOGUE:
         raise unknown_name("model", model, MODEL_CATALOGUE)
     purpose, settings = PRESETS[preset]
-    official = official_set(dataset)
+    official = builtin_set(dataset)
     size = settings.get("image_size", IMAGE_SIZE)
     shape = official.image_shape(size)
     return {

@@ -8,8 +8,8 @@ import pytest
 import scipy.io
 from PIL import Image
 
-from keras_devae.data.builtin.cars3d_file import Cars3DFile
-from keras_devae.data.resizing import resized
+from keras_devae.data.builtin.cars3d import Cars3DFile
+from keras_devae.data.store.reading import resized
 from keras_devae.errors import FailureError
 
 LIST = "data/cars/list.txt"
@@ -57,7 +57,7 @@ def refuses(path, *words):
 
 def test_reads_every_image_and_factor(three_cars):
     reader = Cars3DFile(three_cars.paths[0])
-    assert len(reader) == 288 and reader.row_shape == reader.image_shape == (128, 128, 3)
+    assert len(reader) == 288 and reader.stored_shape(128) == reader.image_shape == (128, 128, 3)
     assert reader.grid.names == ("elevation", "azimuth", "object_type")
     assert reader.grid.sizes == (4, 24, 3)
     assert reader.factors.dtype == np.int64

@@ -8,8 +8,8 @@ from data_folder import visible
 from PIL import Image
 
 from keras_devae.data import FactorGrid, info, load, names, prepare, verify
-from keras_devae.data.builtin import official
-from keras_devae.data.builtin.mpi3d_file import MPI3DFile
+from keras_devae.data.builtin import catalogue
+from keras_devae.data.builtin.mpi3d import MPI3DFile
 from keras_devae.errors import FailureError, UsageError
 
 MPI3D_SIZES = (2, 3, 2, 2, 2, 4, 3)
@@ -39,8 +39,8 @@ def written(request, miniature, tmp_path, monkeypatch):
         options = {}
         if name.startswith("mpi3d"):
             options = {"name": f"{name}.npz"}
-            small = dataclasses.replace(official.official_set(name), file_format=SmallMPI3DFile)
-            monkeypatch.setitem(official.OFFICIAL_SETS, name, small)
+            small = dataclasses.replace(catalogue.builtin_set(name), file_format=SmallMPI3DFile)
+            monkeypatch.setitem(catalogue.BUILTIN_SETS, name, small)
         return folder, getattr(miniature, WRITERS[name][0])(folder, **options)
 
     return write

@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 from keras_devae.data import FactorGrid
-from keras_devae.data.builtin import mpi3d_file
-from keras_devae.data.builtin.mpi3d_file import MPI3DFile
+from keras_devae.data.builtin import mpi3d
+from keras_devae.data.builtin.mpi3d import MPI3DFile
 from keras_devae.errors import FailureError
 
 SIZES = (2, 3, 1, 2, 2, 3, 2)
@@ -58,7 +58,7 @@ def test_knows_the_published_grid():
 
 def test_reads_every_image_and_factor(arms):
     reader = SmallMPI3DFile(arms.paths[0])
-    assert len(reader) == LENGTH and reader.row_shape == reader.image_shape == (64, 64, 3)
+    assert len(reader) == LENGTH and reader.stored_shape(64) == reader.image_shape == (64, 64, 3)
     assert reader.factors.dtype == np.int64
     np.testing.assert_array_equal(reader.factors, arms.factors)
     np.testing.assert_array_equal(reader.grid.indices(reader.factors), np.arange(LENGTH))
@@ -67,7 +67,7 @@ def test_reads_every_image_and_factor(arms):
 
 @pytest.mark.parametrize("start", [0, 1, 19, 20, 33, 140, 143])
 def test_starts_at_any_image(arms, monkeypatch, start):
-    monkeypatch.setattr(mpi3d_file, "_ROWS_AT_ONCE", 20)
+    monkeypatch.setattr(mpi3d, "_ROWS_AT_ONCE", 20)
     chunks = list(SmallMPI3DFile(arms.paths[0]).chunks(start))
     assert all(chunk.dtype == np.uint8 and chunk.flags.c_contiguous for chunk in chunks)
     assert max(map(len, chunks)) <= 20

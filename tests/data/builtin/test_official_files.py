@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from keras_devae.data import FactorGrid, load
-from keras_devae.data.builtin import official, shapes3d_file
-from keras_devae.data.builtin.shapes3d_file import Shapes3DFile
-from keras_devae.data.store.arrays_on_disk import open_files
+from keras_devae.data.builtin import catalogue, shapes3d
+from keras_devae.data.builtin.shapes3d import Shapes3DFile
+from keras_devae.data.store.reading import open_files
 from keras_devae.errors import FailureError, UsageError
 
 ROWS = [5, 2, 2, -1, 0, -32]
@@ -51,7 +51,7 @@ def test_reads_shapes3d_in_any_order(shapes3d_h5):
 def test_reads_large_shapes3d_from_the_file(shapes3d_h5):
     path, images, numbers = shapes3d_h5()
     with pytest.warns(UserWarning, match="prepare it once"):
-        dataset = open_files(official.official_set("shapes3d"), [path], 64, memory_limit=0)
+        dataset = open_files(catalogue.builtin_set("shapes3d"), [path], 64, memory_limit=0)
     rows = np.random.default_rng(0).integers(-32, 32, 70)
     np.testing.assert_array_equal(dataset.images(rows), images[rows])
     np.testing.assert_array_equal(dataset.factors(rows), numbers[rows])
@@ -68,7 +68,7 @@ def test_shuffled_batches_decode_each_chunk_of_a_file_about_once(shapes3d_h5, mo
         Shapes3DFile, "_decode_chunk", lambda *args: decoded.append(args[1]) or decode(*args)
     )
     with pytest.warns(UserWarning, match="prepare it once"):
-        dataset = open_files(official.official_set("shapes3d"), [path], 64, memory_limit=0)
+        dataset = open_files(catalogue.builtin_set("shapes3d"), [path], 64, memory_limit=0)
     batches = dataset.batches(16)
     seen = np.concatenate([batches.indices(step) for step in range(len(batches))])
     for step in range(len(batches)):
@@ -81,14 +81,14 @@ def test_shuffled_batches_decode_each_chunk_of_a_file_about_once(shapes3d_h5, mo
 def test_refuses_to_hold_a_large_set_in_memory(dsprites_npz):
     path, _, _ = dsprites_npz()
     with pytest.raises(UsageError, match="data prepare dsprites --from"):
-        open_files(official.official_set("dsprites"), [path], 64, memory_limit=100)
+        open_files(catalogue.builtin_set("dsprites"), [path], 64, memory_limit=100)
 
 
 def test_refuses_to_read_a_file_whose_chunks_are_too_large_to_keep(shapes3d_h5, monkeypatch):
-    monkeypatch.setattr(shapes3d_file, "_MOST_KEPT_BYTES", 9 * 5 * 64 * 64 * 3 - 1)
+    monkeypatch.setattr(shapes3d, "_MOST_KEPT_BYTES", 9 * 5 * 64 * 64 * 3 - 1)
     path, _, _ = shapes3d_h5()
     with pytest.raises(UsageError, match="data prepare shapes3d --from"):
-        open_files(official.official_set("shapes3d"), [path], 64, memory_limit=100)
+        open_files(catalogue.builtin_set("shapes3d"), [path], 64, memory_limit=100)
 
 
 def test_numbers_labels_that_are_no_grid(shapes3d_h5):
@@ -170,10 +170,10 @@ def test_names_every_path_tried(tmp_path):
 
 def test_refuses_a_damaged_file_of_the_published_size(shapes3d_h5, monkeypatch):
     path, _, _ = shapes3d_h5()
-    known = official.official_set("shapes3d")
+    known = catalogue.builtin_set("shapes3d")
     file = dataclasses.replace(known.files[0], num_bytes=path.stat().st_size)
     known = dataclasses.replace(known, files=(file,))
-    monkeypatch.setitem(official.OFFICIAL_SETS, "shapes3d", known)
+    monkeypatch.setitem(catalogue.BUILTIN_SETS, "shapes3d", known)
     with pytest.raises(FailureError, match="SHA-256"):
         load("shapes3d", path=path)
 

@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from keras_devae.data.builtin import small_norb_file
-from keras_devae.data.builtin.small_norb_file import SmallNORBFile
-from keras_devae.data.resizing import resized
+from keras_devae.data.builtin import small_norb
+from keras_devae.data.builtin.small_norb import SmallNORBFile
+from keras_devae.data.store.reading import resized
 from keras_devae.errors import FailureError, UsageError
 
 DAT, CAT, INFO, TEST_DAT, TEST_CAT, TEST_INFO = range(6)
@@ -29,7 +29,7 @@ def copies(toys, tmp_path):
 
 @pytest.fixture
 def small_chunks(monkeypatch):
-    monkeypatch.setattr(small_norb_file, "_ROWS_AT_ONCE", 7)
+    monkeypatch.setattr(small_norb, "_ROWS_AT_ONCE", 7)
 
 
 def refuses(paths, named, *words):
@@ -50,7 +50,7 @@ def unpacks_to(packed, content):
 
 def test_reads_every_image_and_factor(toys):
     reader = SmallNORBFile(*toys.paths)
-    assert len(reader) == 72 and reader.row_shape == reader.image_shape == (96, 96, 1)
+    assert len(reader) == 72 and reader.stored_shape(96) == reader.image_shape == (96, 96, 1)
     names = ("category", "instance", "elevation", "azimuth", "lighting")
     assert reader.grid.names == names and reader.grid.sizes == (2, 2, 2, 3, 3)
     assert reader.factors.dtype == np.int64

@@ -5,7 +5,7 @@ import pytest
 from sklearn.preprocessing import KBinsDiscretizer
 
 from keras_devae.data import from_arrays
-from keras_devae.data.own.binning import binned
+from keras_devae.data.own.factor_values import binned
 from keras_devae.errors import UsageError
 
 

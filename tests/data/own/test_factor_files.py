@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from keras_devae.data.own.factor_files import has_factor_file
-from keras_devae.data.own.user_files import from_folder, from_npy, from_npz
+from keras_devae.data import from_folder, from_npy, from_npz
+from keras_devae.data.own.folder import folder_has_factors
 from keras_devae.errors import FailureError, UsageError
 
 # Not in the order of the file system or of their making.
@@ -37,11 +37,11 @@ def every_factor(dataset):
 
 
 def test_tells_whether_there_are_factors(folder):
-    assert not has_factor_file(folder)
+    assert not folder_has_factors(folder)
     np.save(folder / "factors.npy", np.zeros((4, 1), int))
-    assert has_factor_file(str(folder))
+    assert folder_has_factors(folder)
     (folder / "factors.npy").rename(folder / "factors.csv")
-    assert has_factor_file(folder)
+    assert folder_has_factors(folder)
 
 
 def test_reads_npy_in_the_order_of_the_names(folder):

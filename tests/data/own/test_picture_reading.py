@@ -9,8 +9,8 @@ import pytest
 from PIL import Image, TiffImagePlugin
 
 from keras_devae.data import from_arrays, from_folder
-from keras_devae.data.own.sixteen_bits import eight_bits, used_bits
-from keras_devae.data.own.user_files import decode_picture
+from keras_devae.data.own.bit_depth import eight_bits, used_bits
+from keras_devae.data.own.decoding import decode_picture
 from keras_devae.errors import FailureError, UsageError
 
 COUNT = 4

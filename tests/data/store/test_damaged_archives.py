@@ -7,7 +7,7 @@ import zipfile
 import numpy as np
 import pytest
 
-from keras_devae.data.own.user_files import from_npz
+from keras_devae.data import from_npz
 from keras_devae.errors import FailureError, UsageError
 from keras_devae.evaluation.codes_file import read_codes_file
 from keras_devae.files import archives

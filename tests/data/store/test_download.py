@@ -6,7 +6,8 @@ import pytest
 from data_folder import unfinished, visible
 
 from keras_devae.data import info, load, prepare
-from keras_devae.data.builtin import official
+from keras_devae.data.builtin import catalogue
+from keras_devae.data.builtin.declaration import PublishedFile
 from keras_devae.errors import FailureError
 
 
@@ -133,16 +134,16 @@ def test_refuses_a_download_that_is_not_the_published_file(
 ):
     path, images, _ = shapes3d_h5()
     monkeypatch.delenv("KERAS_DEVAE_SHAPES3D_URL")
-    known = official.official_set("shapes3d")
+    known = catalogue.builtin_set("shapes3d")
     facts = {
         "sha256": {"sha256": "0" * 64},
         "md5": {"md5": "0" * 32},
         "num_bytes": {"num_bytes": 9},
     }
     for wrong, message in ((facts[fact], "and not the published|were expected"), ({}, None)):
-        file = official.PublishedFile("3dshapes.h5", server.url, **wrong)
+        file = PublishedFile("3dshapes.h5", server.url, **wrong)
         changed = dataclasses.replace(known, files=(file,))
-        monkeypatch.setitem(official.OFFICIAL_SETS, "shapes3d", changed)
+        monkeypatch.setitem(catalogue.BUILTIN_SETS, "shapes3d", changed)
         server.answers = [(200, path.read_bytes())]
         if message:
             with pytest.raises(FailureError, match=message):

@@ -9,8 +9,8 @@ import pytest
 from data_folder import unfinished, visible
 
 from keras_devae.data import FactorGrid, info, load, prepare, verify
-from keras_devae.data.builtin import official
-from keras_devae.data.builtin.mpi3d_file import MPI3DFile
+from keras_devae.data.builtin import catalogue
+from keras_devae.data.builtin.mpi3d import MPI3DFile
 from keras_devae.errors import FailureError
 
 SIZES = (2, 3, 2, 2, 2, 4, 3)
@@ -73,10 +73,10 @@ def arms(miniature, tmp_path, mirrors, monkeypatch):
 
     def use(*paths, **facts):
         first, *others = (path if "://" in path else mirrors.url + path for path in paths)
-        known = official.official_set("mpi3d_real")
+        known = catalogue.builtin_set("mpi3d_real")
         file = dataclasses.replace(known.files[0], url=first, mirrors=tuple(others), **facts)
         changed = dataclasses.replace(known, files=(file,), file_format=SmallMPI3DFile)
-        monkeypatch.setitem(official.OFFICIAL_SETS, "mpi3d_real", changed)
+        monkeypatch.setitem(catalogue.BUILTIN_SETS, "mpi3d_real", changed)
         monkeypatch.delenv("KERAS_DEVAE_MPI3D_REAL_URL", raising=False)
         return written
 
@@ -123,7 +123,7 @@ def test_an_address_of_ones_own_has_no_mirrors(arms, mirrors, root):
 
 def test_a_replaced_file_is_accepted_by_what_it_holds(arms, root):
     arms("/good")
-    assert official.official_set("mpi3d_real").files[0].md5 is not None
+    assert catalogue.builtin_set("mpi3d_real").files[0].md5 is not None
     store = prepare("mpi3d_real", data_dir=root)
     assert info("mpi3d_real", root)["prepared"][str(store)]["matches_published"] is None
     state = verify("mpi3d_real", root)[str(root / "mpi3d_real.npz")]

@@ -15,7 +15,8 @@ import pytest
 from data_folder import unfinished, visible
 
 from keras_devae.data import info, load, prepare
-from keras_devae.data.builtin import official, shapes3d_file
+from keras_devae.data.builtin import catalogue, shapes3d
+from keras_devae.data.builtin.declaration import PublishedFile
 from keras_devae.data.store import conversion
 from keras_devae.errors import FailureError, UsageError
 
@@ -76,8 +77,8 @@ STOPPED = """
 import os, sys
 from keras_devae.data import prepare
 from keras_devae.data.store import conversion
-from keras_devae.data.builtin import shapes3d_file
-conversion.NOTE_EVERY = shapes3d_file._ROWS_AT_ONCE = 1
+from keras_devae.data.builtin import shapes3d
+conversion.NOTE_EVERY = shapes3d._ROWS_AT_ONCE = 1
 
 def stop(done, total, what):
     if what.startswith("Converting") and done >= int(sys.argv[3]):
@@ -89,7 +90,7 @@ prepare("shapes3d", sys.argv[1], sys.argv[2], progress=stop)
 
 @pytest.mark.parametrize("how", ["os.kill(os.getpid(), 9)", "raise KeyboardInterrupt"])
 def test_a_stopped_conversion_goes_on_where_it_was(shapes3d_h5, root, how, monkeypatch):
-    monkeypatch.setattr(shapes3d_file, "_ROWS_AT_ONCE", 1)
+    monkeypatch.setattr(shapes3d, "_ROWS_AT_ONCE", 1)
     path, images, numbers = shapes3d_h5()
     code = [sys.executable, "-c", STOPPED.format(how=how), path, root, "12"]
     stopped = subprocess.run(code, check=False, capture_output=True)
@@ -170,11 +171,11 @@ def test_says_that_it_waits_for_another_process(shapes3d_h5, root):
 
 def test_recognises_the_published_file(shapes3d_h5, root, monkeypatch):
     path, _, _ = shapes3d_h5()
-    known = official.official_set("shapes3d")
+    known = catalogue.builtin_set("shapes3d")
     digest = hashlib.md5(path.read_bytes()).hexdigest()
-    file = official.PublishedFile("3dshapes.h5", "http://nowhere", md5=digest)
+    file = PublishedFile("3dshapes.h5", "http://nowhere", md5=digest)
     changed = dataclasses.replace(known, files=(file,))
-    monkeypatch.setitem(official.OFFICIAL_SETS, "shapes3d", changed)
+    monkeypatch.setitem(catalogue.BUILTIN_SETS, "shapes3d", changed)
     prepare("shapes3d", path, root)
     dataset = load("shapes3d", data_dir=root)
     assert dataset.provenance["matches_published"] is True
@@ -299,7 +300,7 @@ def test_force_does_not_go_on_with_unfinished_work(shapes3d_h5, root):
 
 
 def test_a_wrong_file_leaves_unfinished_work_alone(shapes3d_h5, root, tmp_path, monkeypatch):
-    monkeypatch.setattr(shapes3d_file, "_ROWS_AT_ONCE", 1)
+    monkeypatch.setattr(shapes3d, "_ROWS_AT_ONCE", 1)
     path, _, _ = shapes3d_h5()
     code = [sys.executable, "-c", STOPPED.format(how="os.kill(os.getpid(), 9)"), path, root, "12"]
     subprocess.run(code, check=False)

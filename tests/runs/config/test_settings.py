@@ -12,7 +12,7 @@ from keras_devae.backend import BACKENDS
 from keras_devae.backend.replicas import DISTRIBUTIONS
 from keras_devae.cli.setting_options import setting_option
 from keras_devae.cli.train import train
-from keras_devae.comparison.groups import IRRELEVANT
+from keras_devae.comparison.groups import grouping_settings
 from keras_devae.errors import UsageError
 from keras_devae.metrics import SETTINGS
 from keras_devae.models.declarations import LIKELIHOOD_NAMES, NETWORK_NAMES
@@ -158,7 +158,8 @@ def test_a_setting_more_is_one_declaration(another_setting):
 def test_names_everywhere_are_those_that_are_declared():
     flat = {name for name in declarations() if name != "model_options"}
     assert flat <= set(setting_names()) and flat < set(RunConfig().to_dict())
-    assert {d.name for d in declarations().values() if not d.setting.changes_result} == IRRELEVANT
+    matter = {d.name for d in declarations().values() if d.setting.changes_result}
+    assert {*grouping_settings(RunConfig().to_dict()), "seed"} == matter
     for name in flat:
         default = declarations()[name].default
         assert config_from_settings({name: default}) == RunConfig()

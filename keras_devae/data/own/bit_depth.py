@@ -1,28 +1,27 @@
-"""16-bit grey pictures, many of which hold fewer bits: those of a camera, or classes."""
+"""16-bit grey pictures, many of which use fewer bits, e.g. those of cameras, or classes."""
 
 import struct
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-#: How many bits cameras and programs put into 16.
+from keras_devae.checks import Array
+
+#: How many of the 16 bits cameras and programs use.
 _USUAL_BITS = (8, 10, 12, 14, 16)
 _PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 # Tags of TIFF.
 _BITS_PER_SAMPLE, _MAX_SAMPLE_VALUE = 258, 281
 
 
-def holds_many_bits(picture) -> bool:
+def holds_many_bits(picture: Any) -> bool:
     """Tells whether a `PIL.Image.Image` is grey with more than 8 bits, or with floats."""
     return picture.mode == "F" or picture.mode.startswith("I")
 
 
-def grey_values(picture) -> np.ndarray:
-    """Returns the values of a grey picture of at most 16 bits, an array of integers.
-
-    Raises:
-        ValueError: If they are floats, or lie beyond 16 bits.
-    """
+def grey_values(picture: Any) -> Array:
+    """Returns the integer values of a grey picture; raises `ValueError` for floats and 32 bits."""
     if picture.mode == "F":
         raise ValueError("its pixels are floats, of which the range is not known")
     values = np.asarray(picture)
@@ -31,14 +30,10 @@ def grey_values(picture) -> np.ndarray:
     return values
 
 
-def stated_bits(picture, file: Path) -> int | None:
-    """Returns how many of the 16 bits of a picture its file says it uses, or `None`.
+def stated_bits(picture: Any, file: Path) -> int | None:
+    """Returns how many of the 16 bits of an opened picture its file says it uses, or `None`.
 
-    That is `sBIT` in a PNG, `BitsPerSample` or `MaxSampleValue` in a TIFF.
-
-    Args:
-        picture: The opened `PIL.Image.Image`.
-        file: Its file.
+    A PNG says so in `sBIT`, a TIFF in `BitsPerSample` or `MaxSampleValue`.
     """
     if picture.format == "PNG":
         return _significant_bits(file)
@@ -55,22 +50,22 @@ def used_bits(largest: int, stated: int | None = None) -> int:
 
     Args:
         largest: The largest value of all the pictures that belong together.
-        stated: What their files say, if they say it. A PNG that keeps to its format spreads the
-            bits that it states over all 16, so that its values may be beyond them. Default: `None`.
+        stated: What their files say, if anything. A PNG that follows its specification spreads the
+            bits that it states over all 16, so its values may exceed them. Default: `None`.
     """
     if stated is not None:
         return stated if largest < 2**stated else 16
     return next(bits for bits in _USUAL_BITS if largest < 2**bits)
 
 
-def eight_bits(values: np.ndarray, bits: int) -> np.ndarray:
-    """Returns values of so many bits, the lowest of 16, as uint8."""
+def eight_bits(values: Array, bits: int) -> Array:
+    """Scales values that use the lowest `bits` of 16 to uint8."""
     spread = values >> (bits - 8) if bits >= 8 else values * 255 // (2**bits - 1)
     return np.minimum(spread, 255).astype(np.uint8)
 
 
 def _significant_bits(file: Path) -> int | None:
-    """Returns the number in the chunk `sBIT`, which stands before the pixels."""
+    """Returns the number in the chunk `sBIT`, which precedes the pixels."""
     with file.open("rb") as content:
         if content.read(8) != _PNG_SIGNATURE:
             return None

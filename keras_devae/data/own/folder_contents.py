@@ -1,4 +1,4 @@
-"""What a folder of pictures holds that is not read, counted and said."""
+"""What a folder of pictures holds: the pictures that are read, and whatever is not."""
 
 import collections
 import os
@@ -6,7 +6,12 @@ import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
-# What is known not to be a picture, so that nobody misses it.
+from keras_devae.errors import UsageError
+
+PICTURE_SUFFIXES = frozenset(
+    (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".pgm", ".ppm")
+)
+# Suffixes of files that are no pictures, so that nobody misses them.
 _OTHER_SUFFIXES = frozenset(
     (
         *(".txt", ".md", ".rst", ".pdf", ".html", ".htm", ".tex", ".log", ".doc", ".docx"),
@@ -17,30 +22,63 @@ _OTHER_SUFFIXES = frozenset(
     )
 )
 _OTHER_NAMES = frozenset(("readme", "license", "licence", "copying", "notice", "makefile"))
-# Beyond that many nothing is learnt from counting on, and a large tree takes long.
+# Counting further would say nothing more, and a large tree takes long.
 _MOST_COUNTED = 10_000
 
 
-def left_out_of(folder: Path, files: Sequence[Path], suffixes: frozenset[str]) -> list[str]:
-    """Says in words which files of a folder, likely pictures, are not among those read.
+def picture_files(folder: Path) -> list[Path]:
+    """Returns the pictures of a folder, sorted by name, hidden ones and folders inside left out.
 
-    Args:
-        folder: The folder.
-        files: The pictures that are read.
-        suffixes: Those by which pictures are known, in small letters.
+    Raises:
+        UsageError: If there is no such folder or no picture in it.
+    """
+    if not folder.is_dir():
+        raise UsageError(f"There is no folder {folder}.")
+    # A broken link counts, so that it is reported and not silently left out.
+    files = sorted(file for file in folder.iterdir() if _is_picture(file) and not file.is_dir())
+    if not files:
+        suffixes = ", ".join(sorted(PICTURE_SUFFIXES))
+        raise UsageError(
+            f"There are no pictures ({suffixes}) in the folder {folder}{_hint_at_folders(folder)}."
+        )
+    return files
 
-    Returns:
-        A list of phrases such as `"40 files with another suffix (.heic)"`, often empty.
+
+def _is_picture(file: Path) -> bool:
+    return file.suffix.lower() in PICTURE_SUFFIXES and not file.name.startswith(".")
+
+
+def _is_shown_folder(path: Path) -> bool:
+    return path.is_dir() and not path.name.startswith((".", "__"))
+
+
+def _hint_at_folders(folder: Path) -> str:
+    inner = sorted(path for path in folder.iterdir() if _is_shown_folder(path))
+    for path in inner:
+        if any(_is_picture(file) for file in path.glob("*")):
+            return (
+                f" itself, but there are some in {path.name!r} inside it, and folders inside are "
+                f"not searched; give {path} or move the pictures up"
+            )
+    others = left_out_of(folder, ())
+    return f"; it holds {' and '.join(others)}" if others else ""
+
+
+def left_out_of(folder: Path, files: Sequence[Path]) -> list[str]:
+    """Describes files of a folder, likely pictures, that are not among those read.
+
+    Returns phrases such as `"40 files with another suffix (.heic)"`, often none.
     """
     read = {file.name for file in files}
-    others, hidden = collections.Counter(), 0
+    others: collections.Counter[str] = collections.Counter()
+    hidden = 0
     for entry in os.scandir(folder):
         suffix = Path(entry.name).suffix.lower()
         if entry.name in read or entry.is_dir():
             continue
         if entry.name.startswith("."):
             # A Mac puts a file "._x.png" beside each x.png on the disks of others.
-            hidden += suffix in suffixes and not entry.name.startswith("._")
+            hidden += suffix in PICTURE_SUFFIXES and not entry.name.startswith("._")
         elif suffix not in _OTHER_SUFFIXES and not _is_known_name(entry.name):
             others[suffix or "none"] += 1
     phrases = []
@@ -49,19 +87,15 @@ def left_out_of(folder: Path, files: Sequence[Path], suffixes: frozenset[str]) -
         phrases.append(f"{_counted(others.total(), 'file')} with another suffix ({shown})")
     if hidden:
         phrases.append(_counted(hidden, "hidden picture"))
-    return phrases + _inside(folder, suffixes)
+    return phrases + _inside(folder)
 
 
 def pages_left_out(pages: dict[str, int]) -> list[str]:
-    """Says in words which pictures have more pages or frames than the one that is read.
-
-    Args:
-        pages: Number of pages by the name of the file.
-    """
+    """Describes the unread pages or frames of pictures, from the number of pages by file name."""
     several = {name: count for name, count in pages.items() if count > 1}
     if not several:
         return []
-    name = max(several, key=several.get)
+    name = max(several, key=several.__getitem__)
     more = sum(several.values()) - len(several)
     files = _counted(len(several), "file")
     return [
@@ -71,7 +105,7 @@ def pages_left_out(pages: dict[str, int]) -> list[str]:
 
 
 def warn_of_left_out(folder: Path, read: int, phrases: Sequence[str], stacklevel: int = 3) -> None:
-    """Warns in one sentence of what is not read of a folder; of nothing, not at all."""
+    """Warns in one sentence of what is not read of a folder, if there is anything."""
     if phrases:
         warnings.warn(
             f"Of {folder} {_counted(read, 'picture')} {'is' if read == 1 else 'are'} read and "
@@ -82,14 +116,16 @@ def warn_of_left_out(folder: Path, read: int, phrases: Sequence[str], stacklevel
         )
 
 
-def _inside(folder: Path, suffixes: frozenset[str]) -> list[str]:
-    """Counts the pictures in folders inside, hidden ones aside."""
+def _inside(folder: Path) -> list[str]:
+    """Counts the pictures in folders inside, except hidden ones."""
     count, first = 0, None
     for place, folders, names in os.walk(folder):
         folders[:] = sorted(name for name in folders if not name.startswith((".", "__")))
         if Path(place) == folder:
             continue
-        found = sum(Path(name).suffix.lower() in suffixes for name in names if name[0] != ".")
+        found = sum(
+            Path(name).suffix.lower() in PICTURE_SUFFIXES for name in names if name[0] != "."
+        )
         if found and first is None:
             first = os.path.relpath(place, folder)
         count += found

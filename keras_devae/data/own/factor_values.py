@@ -1,12 +1,17 @@
-"""Whole-number classes out of the values of factors, continuous ones being put into bins."""
+"""A user's factors as whole numbers with names; continuous ones are put into bins."""
+
+from __future__ import annotations
 
 import operator
 import warnings
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import ArrayLike
 
-from keras_devae.checks import shown
+from keras_devae.checks import Array, check_printable, shown, texts
+from keras_devae.data.indexing import as_array
 from keras_devae.errors import UsageError
 
 # A factor looks continuous if it has more values than this, and few rows for each of them.
@@ -15,7 +20,70 @@ _FEW_ROWS_EACH = 10
 _MOST_BINS = 1_000_000
 
 
-def binned(values: np.ndarray, count: int) -> np.ndarray:
+class Factors(NamedTuple):
+    """Factors of a user's images, or `None` twice.
+
+    Attributes:
+        values: int64 array of shape `(n, number of factors)`.
+        names: A name for each column.
+        notes: What to note in the provenance.
+    """
+
+    values: Array | None
+    names: tuple[str, ...] | None
+    notes: dict[str, Any]
+
+
+def checked_factors(
+    factors: ArrayLike | None,
+    factor_names: Iterable[str] | None,
+    length: int,
+    bins: Mapping[str, int] | None = None,
+) -> Factors:
+    """Returns the factors of `length` images; see `from_arrays` for what is accepted."""
+    if factors is None:
+        if factor_names is not None:
+            raise UsageError(
+                f"Factor names were given without factors. Received: {shown(factor_names)}."
+            )
+        return no_factors(bins)
+    values = as_array(factors, "Factors")
+    if values.ndim != 2 or len(values) != length or not values.shape[1]:
+        raise UsageError(
+            f"Factors must have shape ({length}, number of factors), one row for each image. "
+            f"Received: shape {values.shape}."
+        )
+    names = checked_names(factor_names, values.shape[1])
+    return class_numbers(list(values.T), names, bins)
+
+
+def no_factors(bins: Mapping[str, int] | None) -> Factors:
+    """Returns the factors of images that have none; raises `UsageError` if there are bins."""
+    if bins is not None and not (isinstance(bins, Mapping) and not bins):
+        raise UsageError(
+            f"Bins were given for images without factors. Received: bins={bins!r}; give the "
+            "factors too."
+        )
+    return Factors(None, None, {})
+
+
+def checked_names(factor_names: Iterable[str] | None, count: int) -> tuple[str, ...]:
+    """Returns a distinct name for each of `count` factors, `factor_0` ... if none are given."""
+    if factor_names is None:
+        return tuple(f"factor_{column}" for column in range(count))
+    if isinstance(factor_names, np.ndarray):
+        factor_names = factor_names.tolist()
+    names = texts("factor_names", factor_names)
+    check_printable("factor_names", names)
+    if len(names) != count or len(set(names)) < len(names):
+        raise UsageError(
+            f"There must be a distinct name for each of the {count} factors. "
+            f"Received: {shown(list(names))}."
+        )
+    return names
+
+
+def binned(values: ArrayLike, count: int) -> Array:
     """Numbers values by bins of equal width between the smallest and the largest of them.
 
     Each bin holds its lower edge but not its upper one; the last holds both.
@@ -53,12 +121,12 @@ def binned(values: np.ndarray, count: int) -> np.ndarray:
 
 
 def class_numbers(
-    columns: Sequence[np.ndarray],
+    columns: Sequence[Array],
     names: tuple[str, ...],
     bins: Mapping[str, int] | None = None,
     place: Callable[[int], str] = "row {}".format,
     categories: Collection[str] = (),
-) -> tuple[np.ndarray, dict]:
+) -> Factors:
     """Returns the factors as whole numbers: those in `bins` as numbers of bins, others as given.
 
     Warns of a factor that is not in `bins` and looks continuous, because it has more than 1,000
@@ -69,19 +137,18 @@ def class_numbers(
         names: A name for each column.
         bins: Number of bins, at least 2, by the name of a factor. Default: none.
         place: Says in words where a row is found. Default: `"row 3"`.
-        categories: Names of factors whose values are classes for certain. Default: none.
+        categories: Names of factors whose values are known to be classes. Default: none.
 
     Returns:
-        int64 array of shape `(n, number of factors)`, and what to note in the provenance: `{}`,
-        or `{"factor_bins": {name: {"min": ..., "max": ..., "count": ...}}}`, the ends of the
-        bins as floats.
+        The factors, whose notes hold the ends of the bins as floats, if there are any:
+        `{"factor_bins": {name: {"min": ..., "max": ..., "count": ...}}}`.
 
     Raises:
         UsageError: If `bins` names no factor, or one of `categories`, or a number below 2; or if
             a value is not finite, or neither a whole number within int64 nor in `bins`; or if a
             factor to be put into bins has one value only.
     """
-    bins = _checked_bins(bins, names)
+    counts = _checked_bins(bins, names)
     classes, edges = [], {}
     for name, column in zip(names, columns, strict=True):
         if column.dtype.kind not in "iuf":
@@ -89,19 +156,19 @@ def class_numbers(
                 f"Factors must be integers, or floats that are whole or put into bins. "
                 f"Received: dtype {column.dtype} for {name!r}."
             )
-        if name in bins and name in categories:
+        if name in counts and name in categories:
             raise UsageError(
                 f"Factor {name!r} consists of words, which are classes already; leave it out of "
                 f"the bins. Received: bins={bins!r}."
             )
-        if name in bins:
-            edges[name] = _ends(column, name, bins[name], place)
-            classes.append(binned(column, bins[name]))
+        if name in counts:
+            edges[name] = _ends(column, name, counts[name], place)
+            classes.append(binned(column, counts[name]))
         else:
             classes.append(_whole_numbers(column, name, place))
             if name not in categories:
                 _warn_if_continuous(classes[-1], name)
-    return np.stack(classes, axis=1), {"factor_bins": edges} if edges else {}
+    return Factors(np.stack(classes, axis=1), names, {"factor_bins": edges} if edges else {})
 
 
 def _checked_bins(bins: Mapping[str, int] | None, names: tuple[str, ...]) -> dict[str, int]:
@@ -122,7 +189,7 @@ def _checked_bins(bins: Mapping[str, int] | None, names: tuple[str, ...]) -> dic
     return checked
 
 
-def _bin_count(count, name: str) -> int:
+def _bin_count(count: Any, name: str) -> int:
     try:
         number = 0 if isinstance(count, bool) else operator.index(count)
     except TypeError:
@@ -135,8 +202,8 @@ def _bin_count(count, name: str) -> int:
     return number
 
 
-def _ends(column: np.ndarray, name: str, count: int, place: Callable[[int], str]) -> dict:
-    """Checks a column that is to be put into bins and returns the note of them."""
+def _ends(column: Array, name: str, count: int, place: Callable[[int], str]) -> dict[str, float]:
+    """Checks a column for bins and returns the note of them."""
     wrong = np.flatnonzero(~np.isfinite(column))
     if len(wrong):
         raise UsageError(
@@ -157,10 +224,10 @@ def _ends(column: np.ndarray, name: str, count: int, place: Callable[[int], str]
     return {"min": low, "max": high, "count": count}
 
 
-def _whole_numbers(column: np.ndarray, name: str, place: Callable[[int], str]) -> np.ndarray:
-    # Beyond int64 the conversion would make up numbers; infinities are beyond it too.
+def _whole_numbers(column: Array, name: str, place: Callable[[int], str]) -> Array:
+    # Beyond int64 the conversion would invent numbers; infinities are beyond it, too.
     if column.dtype.kind == "f":
-        # From there on the dtype does not tell a whole number from the next.
+        # Beyond this limit the dtype cannot tell a whole number from the next.
         limit = column.dtype.type(2) ** min(np.finfo(column.dtype).nmant + 1, 63)
         whole = (column == np.rint(column)) & (np.abs(column) < limit)
     else:
@@ -175,7 +242,7 @@ def _whole_numbers(column: np.ndarray, name: str, place: Callable[[int], str]) -
     return column.astype(np.int64, copy=False)
 
 
-def _warn_if_continuous(classes: np.ndarray, name: str) -> None:
+def _warn_if_continuous(classes: Array, name: str) -> None:
     distinct = len(np.unique(classes))
     if distinct > _MANY_VALUES and len(classes) < _FEW_ROWS_EACH * distinct:
         warnings.warn(

@@ -1,30 +1,30 @@
-"""Random numbers that depend on a seed and a row alone, and draws of rows made with them."""
+"""Random numbers that depend only on a seed and a row, and draws of rows made with them."""
 
 import numpy as np
 
-from keras_devae.checks import at_least
+from keras_devae.checks import Array, at_least
 from keras_devae.errors import UsageError
 
-# Second words of the keys, so that one seed serves independent draws.
+# Second words of the keys, which make draws with one seed independent.
 SUBSET, CORRELATED, COLOUR, NOISE, BACKGROUND = range(1, 6)
 _LARGEST_WORD = 2**64 - 1
 
 
 def checked_seed(seed: int) -> int:
-    """Returns a seed that random numbers can have as a key; raises `UsageError` for others."""
+    """Returns a seed that can be a key of random numbers; raises `UsageError` for others."""
     if at_least("seed", seed, 0) > _LARGEST_WORD:
         raise UsageError(f"`seed` must be below 2**64. Received: {seed}.")
     return int(seed)
 
 
-def random_words(key: tuple[int, int], count: int, row: int = 0) -> np.ndarray:
-    """Returns the random numbers that belong to a key and a row, whatever was drawn before.
+def random_words(key: tuple[int, int], count: int, row: int = 0) -> Array:
+    """Returns the random numbers of a key and a row, whatever was drawn before.
 
-    They are Philox's (Salmon et al., 2011, "Parallel Random Numbers: As Easy as 1, 2, 3") raw
-    output, which NumPy promises never to change, unlike what its `Generator` makes of it.
+    They are the raw output of Philox (Salmon et al., 2011, "Parallel Random Numbers: As Easy as 1,
+    2, 3"), which NumPy promises never to change, unlike what its `Generator` makes of it.
 
     Args:
-        key: A seed and the number of what it is used for, each in `[0, 2**64)`.
+        key: A seed and the number of its purpose, each in `[0, 2**64)`.
         count: How many.
         row: Row number. Default: 0.
 
@@ -35,17 +35,17 @@ def random_words(key: tuple[int, int], count: int, row: int = 0) -> np.ndarray:
     return np.random.Philox(key=np.array(key, np.uint64), counter=counter).random_raw(count)
 
 
-def uniform(words: np.ndarray) -> np.ndarray:
-    """Returns a float64 in [0, 1) for each uint64, of its upper 53 bits."""
+def uniform(words: Array) -> Array:
+    """Returns a float64 in [0, 1) for each uint64, made of its upper 53 bits."""
     return (words >> np.uint64(11)) * 2.0**-53
 
 
-def shuffled_rows(length: int, key: tuple[int, int]) -> np.ndarray:
+def shuffled_rows(length: int, key: tuple[int, int]) -> Array:
     """Returns the row numbers `0..length-1` in random order, as int64."""
     return np.argsort(random_words(key, length), kind="stable")
 
 
-def drawn_rows(weights: np.ndarray, length: int, key: tuple[int, int]) -> np.ndarray:
+def drawn_rows(weights: Array, length: int, key: tuple[int, int]) -> Array:
     """Draws rows with given weights by systematic resampling.
 
     Args:
@@ -54,17 +54,17 @@ def drawn_rows(weights: np.ndarray, length: int, key: tuple[int, int]) -> np.nda
         key: See `random_words`.
 
     Returns:
-        int64 array of shape `(length,)` with ascending row numbers. Row `i` is there
+        int64 array of shape `(length,)` with ascending row numbers. Row `i` occurs
         `length * weights[i] / sum(weights)` times, rounded down or up.
     """
     # Without the shuffle, equally spaced draws would keep step with the factors of a grid: at 1.5
-    # draws for each row, every other value of the last factor would be there twice as often.
+    # draws per row, every other value of the last factor would occur twice as often.
     order = shuffled_rows(len(weights), key)
     edges = np.cumsum(weights[order])
     edges *= length / edges[-1]
     start = uniform(random_words(key, 1, row=1))[0]
     upto = np.clip(np.ceil(edges - start), 0, length).astype(np.int64)
-    # Rounding errors of the sum may not cost the last draw.
+    # Rounding errors of the sum must not lose the last draw.
     upto[-1] = length
     counts = np.empty(len(weights), np.int64)
     counts[order] = np.diff(upto, prepend=0)

@@ -1,0 +1,211 @@
+"""A user's own images as arrays, in an .npz or a .npy file."""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+
+from keras_devae.checks import Array, at_least, path_of
+from keras_devae.data.dataset import Dataset, OutlinedDataset
+from keras_devae.data.own.arrays import (
+    ArrayDataset,
+    MappedImages,
+    as_pixels,
+    checked_image_shape,
+    content_hash,
+    mapped_array,
+)
+from keras_devae.data.own.factor_files import read_factors
+from keras_devae.data.own.factor_values import Factors, checked_factors
+from keras_devae.errors import UsageError
+from keras_devae.files.archives import check_is_archive, member_header, read_arrays
+
+
+def from_npz(
+    path: str | Path,
+    image_size: int | None = None,
+    factors_file: str | Path | None = None,
+    bins: Mapping[str, int] | None = None,
+) -> Dataset:
+    """Reads a data set from an .npz file.
+
+    Args:
+        path: File with a member `images` (or `imgs`), and optionally `factors` and
+            `factor_names`, each as `from_arrays` takes them. Other members are ignored, and nothing
+            is ever unpickled.
+        image_size: Height and width that the images must have. Default: any.
+        factors_file: A .csv or .npy file with the factors, which replaces the members `factors` and
+            `factor_names`; see `from_npy`. Default: none.
+        bins: Number of bins by the name of a continuous factor; see `from_arrays`. Default: none.
+
+    Returns:
+        A `Dataset` in memory.
+
+    Raises:
+        UsageError: If there is no such file or its members are not as described.
+        FailureError: If a file is damaged.
+    """
+    file = path_of("path", path)
+    factor_members = () if factors_file is not None else ("factors", "factor_names")
+    members = _members(file, ("images", "imgs", *factor_members))
+    images = members.get("images", members.get("imgs"))
+    if images is None:
+        raise UsageError(f"{file} has no member 'images' (or 'imgs').")
+    pixels = as_pixels(images, name=str(file))
+    _check_size(pixels.shape, image_size, file)
+    factors = _factors(members, len(pixels), factors_file, bins)
+    return _dataset("npz", file, pixels, pixels, factors)
+
+
+def from_npy(
+    path: str | Path,
+    image_size: int | None = None,
+    factors_file: str | Path | None = None,
+    bins: Mapping[str, int] | None = None,
+) -> Dataset:
+    """Opens a data set in a .npy file, whose images stay in the file until they are asked for.
+
+    Args:
+        path: File with a uint8 array of shape `(n, height, width)` or
+            `(n, height, width, channels)`.
+        image_size: Height and width that the images must have. Default: any.
+        factors_file: File with the factors: a .npy file with an array of shape
+            `(n, number of factors)`, or a .csv file with a line of factor names and then a line
+            for each image in order. If no value of a factor is a number, its words are classes,
+            numbered in ascending order and noted in the provenance as `factor_classes`.
+            Default: no factors.
+        bins: Number of bins by the name of a continuous factor; see `from_arrays`. Default: none.
+
+    Returns:
+        A `Dataset` whose images are read from the file batch by batch; leave the file where it
+        is. The hash in its provenance is that of a few slices of the images, and of the factors.
+
+    Raises:
+        UsageError: If there is no such file, or an array or the factors are not as described.
+        FailureError: If a file is damaged.
+    """
+    file = path_of("path", path)
+    images = mapped_array(file)
+    if images.dtype.kind == "f":
+        raise UsageError(
+            f"The images of a .npy file must be uint8, because they stay in the file. "
+            f"Received: {images.dtype} in {file}; save them as "
+            "`np.rint(images * 255).astype('uint8')` if they lie in [0, 1]."
+        )
+    if images.dtype != np.uint8:
+        raise UsageError(
+            f"The images of a .npy file must be uint8 in 0..255. Received: {images.dtype} in "
+            f"{file}; save them as uint8."
+        )
+    pixels = as_pixels(images, all_rows=False, name=str(file))
+    _check_size(pixels.shape, image_size, file)
+    factors = _factors({}, len(pixels), factors_file, bins)
+    return _dataset("npy", file, pixels, MappedImages(file), factors)
+
+
+def outline_of_npz(
+    path: Path,
+    image_size: int | None,
+    factors_file: str | Path | None,
+    bins: Mapping[str, int] | None,
+) -> OutlinedDataset | None:
+    """Returns the outline of an .npz file, or `None` if its headers do not suffice."""
+    _check_npz(path)
+    header = member_header(path, "images") or member_header(path, "imgs")
+    if header is None or header[1].hasobject:
+        return None
+    wanted = () if factors_file is not None else ("factors", "factor_names")
+    members = _members(path, wanted) if wanted else {}
+    return _outline("npz", path, header[0], members, image_size, factors_file, bins)
+
+
+def outline_of_npy(
+    path: Path,
+    image_size: int | None,
+    factors_file: str | Path | None,
+    bins: Mapping[str, int] | None,
+) -> OutlinedDataset:
+    """Returns the outline of a .npy file."""
+    return _outline("npy", path, mapped_array(path).shape, {}, image_size, factors_file, bins)
+
+
+def npz_has_factors(path: Path) -> bool:
+    """Tells whether there is an .npz file with factors."""
+    if not zipfile.is_zipfile(path):
+        return False
+    with zipfile.ZipFile(path) as archive:
+        return "factors.npy" in archive.namelist()
+
+
+def _outline(
+    kind: str,
+    path: Path,
+    shape: tuple[int, ...],
+    members: Mapping[str, Array],
+    image_size: int | None,
+    factors_file: str | Path | None,
+    bins: Mapping[str, int] | None,
+) -> OutlinedDataset:
+    image_shape = checked_image_shape(shape)
+    _check_size(shape, image_size, path)
+    values, names, _ = _factors(members, shape[0], factors_file, bins)
+    return OutlinedDataset(f"{kind}:{path}", shape[0], image_shape, values, names)
+
+
+def _factors(
+    members: Mapping[str, Array],
+    length: int,
+    factors_file: str | Path | None,
+    bins: Mapping[str, int] | None,
+) -> Factors:
+    """Returns the factors in another file, or those among the members of the archive."""
+    if factors_file is not None:
+        return read_factors(factors_file, length, bins=bins)
+    return checked_factors(members.get("factors"), members.get("factor_names"), length, bins)
+
+
+def _dataset(
+    kind: str, path: Path, pixels: Array, images: Array | MappedImages, factors: Factors
+) -> Dataset:
+    is_whole = kind == "npz"
+    return ArrayDataset(
+        images,
+        factors.values,
+        factors.names,
+        name=f"{kind}:{path}",
+        provenance={
+            "source": kind,
+            "file": str(path.resolve()),
+            "sha256": content_hash(pixels, factors.values, all_rows=is_whole),
+            **factors.notes,
+        },
+        origin="arrays of that file" if is_whole else "array of that file",
+    )
+
+
+def _check_size(shape: tuple[int, ...], image_size: int | None, path: Path) -> None:
+    """Raises `UsageError` if images `(n, h, w ...)` have another size than the one asked for."""
+    if image_size is None:
+        return
+    at_least("image_size", image_size, 1)
+    if shape[1:3] != (image_size, image_size):
+        raise UsageError(
+            f"The images of {path} have {shape[1]}x{shape[2]} pixels and are not resized. "
+            f"Received: image_size={image_size}."
+        )
+
+
+def _check_npz(path: Path) -> None:
+    """Raises `UsageError` unless there is a file that begins as an archive does."""
+    if not path.is_file():
+        raise UsageError(f"There is no file {path}.")
+    check_is_archive(path)
+
+
+def _members(path: Path, wanted: tuple[str, ...]) -> dict[str, Array]:
+    """Reads those arrays of an .npz file that it has, and never unpickles."""
+    _check_npz(path)
+    return read_arrays(path, wanted)

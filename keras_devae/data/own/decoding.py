@@ -1,0 +1,247 @@
+"""Decoding pictures to 8-bit RGB."""
+
+import contextlib
+import dataclasses
+import os
+import warnings
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from keras_devae.checks import Array
+from keras_devae.data.dataset import Progress
+from keras_devae.data.own.bit_depth import (
+    eight_bits,
+    grey_values,
+    holds_many_bits,
+    stated_bits,
+    used_bits,
+)
+from keras_devae.data.own.value_range import range_problem
+from keras_devae.errors import FailureError
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+# In this format of telephones a preview or a depth map follows the picture, no other page.
+_NO_PAGES = ("MPO",)
+
+# Each thread holds one decoded picture, so that few threads keep the memory small.
+_MOST_THREADS = 4
+# White drawings on white are nowhere darker than this.
+_ALMOST_WHITE = 240
+
+
+class _Conversion(NamedTuple):
+    """How pictures become 8-bit RGB.
+
+    `bits` is how many of the 16 bits of a grey picture are used (`None`: what its file says, or
+    16), `ground` the colour that transparent pictures are put on.
+    """
+
+    bits: int | None = None
+    ground: str = "white"
+
+
+@dataclasses.dataclass(frozen=True)
+class _Decoded:
+    """One file as it was read.
+
+    Attributes:
+        picture: An image of mode RGB, or `None` if it cannot be decoded.
+        reason: Why it cannot be, or `None`.
+        pages: Number of pages or frames in the file.
+        largest: The largest value of 16-bit grey, or `None` for other pictures.
+        stated: How many bits the file says that these use, or `None`.
+        is_transparent: Whether it was put on a ground.
+    """
+
+    picture: "Image.Image | None" = None
+    reason: str | None = None
+    pages: int = 1
+    largest: int | None = None
+    stated: int | None = None
+    is_transparent: bool = False
+
+
+class Squares(NamedTuple):
+    """Decoded pictures.
+
+    Attributes:
+        images: uint8 array `(n, image_size, image_size, 3)`; rows in `reasons` are undefined.
+        reasons: Why pictures could not be decoded, by row.
+        pages: Number of pages or frames in the files, by name.
+        remarks: Sentences about ambiguous files, to warn with.
+    """
+
+    images: Array
+    reasons: dict[int, str]
+    pages: dict[str, int]
+    remarks: tuple[str, ...]
+
+
+def decode_picture(file: Path) -> "Image.Image":
+    """Decodes one picture at its full size, as an image of mode RGB with its file closed.
+
+    It is turned upright as its EXIF data say, put on white where it is transparent, and converted
+    to 8-bit RGB; 16 bits of grey, or as many as the file says it uses, are scaled, not clipped. Of
+    several frames the first is taken. It is neither cropped nor resized.
+
+    Pillow's warnings are silenced through Python's list of filters, which all threads share: call
+    it from one thread at a time.
+
+    Raises:
+        FailureError: If it cannot be decoded, or has more pixels than Pillow's limit
+            (`PIL.Image.MAX_IMAGE_PIXELS`); it names the file and the reason.
+    """
+    with _without_warnings():
+        decoded = _decoded(file, _Conversion())
+    if decoded.picture is None:
+        raise FailureError(f"The picture {file} cannot be decoded: {decoded.reason}.")
+    return decoded.picture
+
+
+def decode_squares(
+    files: Sequence[Path], image_size: int, progress: Progress | None = None, what: str = "Decoding"
+) -> Squares:
+    """Decodes pictures in a few threads, cropped to the square in their middle and resized.
+
+    16-bit grey pictures are read as all of them together allow: as 12 bits if no value exceeds
+    4095. Transparent pictures that would be white on white are put on black.
+
+    Args:
+        files: Paths of the pictures.
+        image_size: Height and width of the squares.
+        progress: Called with the pictures done, all pictures, and `what`. Default: nothing.
+        what: What is being done. Default: `"Decoding"`.
+
+    Returns:
+        The `Squares`, in the order of `files`.
+    """
+    images = np.empty((len(files), image_size, image_size, 3), np.uint8)
+    decoded = [_Decoded()] * len(files)
+
+    def decode_rows(
+        rows: Sequence[int], conversion: _Conversion, target: Array, words: str
+    ) -> None:
+        def decode_one(place: int) -> None:
+            found = _decoded(files[rows[place]], conversion)
+            if found.picture is not None:
+                target[place] = _middle_square(found.picture, image_size)
+            # Only the small square outlives the call, not the picture.
+            decoded[rows[place]] = dataclasses.replace(found, picture=None)
+
+        threads = min(_MOST_THREADS, os.cpu_count() or 1)
+        with _without_warnings(), ThreadPoolExecutor(threads) as pool:
+            for done, _ in enumerate(pool.map(decode_one, range(len(rows)))):
+                if progress is not None:
+                    progress(done + 1, len(rows), words)
+
+    decode_rows(range(len(files)), _Conversion(), images, what)
+    remarks = []
+    for rows, conversion, remark in _better_conversions(decoded, images):
+        again = np.empty((len(rows), *images.shape[1:]), np.uint8)
+        decode_rows(rows, conversion, again, f"{what} again")
+        if conversion.bits is not None or range_problem(again) is None:
+            images[rows] = again
+            remarks += [remark] if remark else []
+    reasons = {row: each.reason for row, each in enumerate(decoded) if each.reason is not None}
+    pages = {file.name: each.pages for file, each in zip(files, decoded, strict=True)}
+    return Squares(images, reasons, pages, tuple(remarks))
+
+
+def _better_conversions(
+    decoded: Sequence[_Decoded], images: Array
+) -> Iterator[tuple[list[int], _Conversion, str]]:
+    """Yields the rows to read again, how, and what to say about it, possibly nothing."""
+    deep = {row: each.largest for row, each in enumerate(decoded) if each.largest is not None}
+    if deep:
+        largest = max(deep.values())
+        stated = {decoded[row].stated for row in deep}
+        said = stated.pop() if len(stated) == 1 else None
+        bits = used_bits(largest, said)
+        wrong = [row for row in deep if _bits_read(deep[row], decoded[row].stated) != bits]
+        if wrong and largest:
+            remark = (
+                f"{len(deep):,} pictures with 16 bits hold values up to {largest:,} and are read "
+                f"as {bits} bits, 0..{2**bits - 1:,}; save them with 8 bits if that is wrong"
+            )
+            yield wrong, _Conversion(bits=bits), "" if said else remark
+    put_on_white = [row for row, each in enumerate(decoded) if each.is_transparent]
+    if put_on_white and all(images[row].min() >= _ALMOST_WHITE for row in put_on_white):
+        count = len(put_on_white)
+        yield (
+            put_on_white,
+            _Conversion(ground="black"),
+            f"{count:,} transparent pictures are put on black, because on white nothing is seen of "
+            "them; put them on a colour yourself if that is wrong",
+        )
+
+
+def _bits_read(largest: int, stated: int | None) -> int:
+    """Returns how many bits a 16-bit picture is taken to use by itself."""
+    return 16 if stated is None else used_bits(largest, stated)
+
+
+def _middle_square(picture: "Image.Image", image_size: int) -> Array:
+    # Imported here and below because most runs read no pictures.
+    from PIL import ImageOps
+
+    return np.asarray(ImageOps.fit(picture, (image_size, image_size)))
+
+
+@contextlib.contextmanager
+def _without_warnings() -> Iterator[None]:
+    """Turns Pillow's warning of a very large picture into an error and silences its others."""
+    from PIL import Image
+
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", module=r"PIL\.")
+        warnings.simplefilter("error", Image.DecompressionBombWarning)
+        yield
+
+
+def _decoded(file: Path, conversion: _Conversion) -> _Decoded:
+    from PIL import Image, UnidentifiedImageError
+
+    try:
+        return _upright_rgb(file, conversion)
+    except MemoryError:
+        raise
+    except UnidentifiedImageError:
+        reason = "it is not a picture in a format that is known"
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning):
+        reason = f"it has more pixels than Pillow's limit of {Image.MAX_IMAGE_PIXELS:,}"
+    except Exception as error:
+        # Pillow's readers raise all kinds of errors for damaged bytes: OSError, SyntaxError,
+        # struct.error, KeyError ...
+        reason = str(error).rstrip(".") or type(error).__name__
+    return _Decoded(reason=reason)
+
+
+def _upright_rgb(file: Path, conversion: _Conversion) -> _Decoded:
+    from PIL import Image, ImageOps
+
+    largest = stated = None
+    with Image.open(file) as opened:
+        if holds_many_bits(opened):
+            stated = stated_bits(opened, file)
+        picture: Image.Image = ImageOps.exif_transpose(opened)
+        # Counted last, because counting may move to another page.
+        pages = 1 if opened.format in _NO_PAGES else getattr(opened, "n_frames", 1)
+    if holds_many_bits(picture):
+        values = grey_values(picture)
+        largest = int(values.max())
+        bits = conversion.bits or _bits_read(largest, stated)
+        picture = Image.fromarray(eight_bits(values, bits))
+    is_transparent = False
+    if picture.has_transparency_data:
+        picture = picture.convert("RGBA")
+        is_transparent = bool(np.asarray(picture.getchannel("A")).min() < 255)
+        ground = Image.new("RGBA", picture.size, conversion.ground)
+        picture = Image.alpha_composite(ground, picture)
+    picture = picture if picture.mode == "RGB" else picture.convert("RGB")
+    return _Decoded(picture, None, pages, largest, stated, is_transparent)

@@ -1,0 +1,184 @@
+"""A user's own images as a folder of pictures."""
+
+import warnings
+from collections.abc import Mapping
+from pathlib import Path
+
+from keras_devae.checks import Array, at_least, flag, function_or_none, path_of
+from keras_devae.data.dataset import Dataset, OutlinedDataset, Progress
+from keras_devae.data.own.arrays import ArrayDataset, content_hash
+from keras_devae.data.own.decoding import Squares, decode_squares
+from keras_devae.data.own.factor_files import CSV_NAME, NPY_NAME, factor_file_in, read_factors
+from keras_devae.data.own.factor_values import Factors, no_factors
+from keras_devae.data.own.folder_contents import (
+    left_out_of,
+    pages_left_out,
+    picture_files,
+    warn_of_left_out,
+)
+from keras_devae.data.own.value_range import warn_of_range
+from keras_devae.errors import FailureError, UsageError
+
+# Number of names of damaged pictures in a message; the provenance has all of them.
+_NAMES_SHOWN = 5
+# Larger squares do not fit into memory in any number.
+_LARGEST_SIDE = 2**14
+
+
+def from_folder(
+    path: str | Path,
+    image_size: int | None,
+    factors_file: str | Path | None = None,
+    bins: Mapping[str, int] | None = None,
+    skip_damaged: bool = False,
+    progress: Progress | None = None,
+) -> Dataset:
+    """Reads a data set from the pictures of a folder.
+
+    Pictures are taken in the order of their names, turned upright, put on white where they are
+    transparent (on black if all are white), converted to RGB, cropped to the largest square in
+    their middle and resized with a bicubic filter. They are decoded once and held in memory as
+    uint8. Folders inside are not searched. 16-bit grey is read as 12 bits (or 8, 10, 14) if no
+    value of any picture needs more, with a warning.
+
+    Args:
+        path: Folder of PNG, JPEG, BMP, GIF (first frame), TIFF, WebP, PGM or PPM files. A file
+            `factors.csv` or `factors.npy` beside them gives their factors.
+        image_size: Height and width of the images to make.
+        factors_file: Another file with the factors: a .csv file with the header `file` and then
+            a name for each factor, and a line for each picture in any order; or a .npy file
+            with an array of shape `(n, number of factors)` in the order of the names, which must
+            be unambiguous: `img_2`, `img_10` sort differently by their numbers. If no value of a
+            factor in a .csv file is a number, its words are classes, numbered in ascending order
+            and noted in the provenance as `factor_classes`. Default: `factors.csv` or
+            `factors.npy` in the folder, if there is one.
+        bins: Number of bins by the name of a continuous factor; see `from_arrays`. Default: none.
+        skip_damaged: Whether pictures that cannot be decoded are left out, with a warning and a
+            list `skipped` of their names in the provenance. Default: `False`, they are an error.
+            The factors must still list them, and bins and classes are made from all pictures.
+        progress: Called after each picture with the number done, the number of all, and what is
+            being done. Default: nothing.
+
+    Returns:
+        A `Dataset` in memory with images of shape `(image_size, image_size, 3)`.
+
+    Raises:
+        UsageError: If there is no such folder, nothing in it, no image size, or the factors do
+            not fit the pictures.
+        FailureError: If pictures cannot be decoded; it names them and counts the others.
+
+    Warns:
+        UserWarning: If pictures, pages of them or other files are left out; if pictures are not
+            read as their files say; if the images are all equal or almost constant.
+    """
+    folder = path_of("path", path)
+    flag("skip_damaged", skip_damaged)
+    function_or_none("progress", progress)
+    size = _checked_size(folder, image_size)
+    files = picture_files(folder)
+    assert size is not None
+    # Read first, because a mistake in them should not show after minutes of decoding.
+    factors, names, notes = _factors(folder, files, factors_file, bins)
+    squares = decode_squares(files, size, progress, f"Decoding {folder.name}")
+    images, reasons = squares.images, squares.reasons
+    if reasons:
+        _report_damaged(files, reasons, skip_damaged)
+        kept = [row for row in range(len(files)) if row not in reasons]
+        images = _moved_up(images, kept)
+        factors = None if factors is None else factors[kept]
+        notes["skipped"] = [files[row].name for row in sorted(reasons)]
+    _warn_of_reading(folder, files, squares, images)
+    provenance = {
+        "source": "folder",
+        "folder": str(folder.resolve()),
+        "image_size": image_size,
+        "sha256": content_hash(images, factors),
+    }
+    left_out = f", {len(reasons)} damaged left out" if reasons else ""
+    return ArrayDataset(
+        images,
+        factors,
+        names,
+        name=f"folder:{folder}",
+        provenance={**provenance, **notes},
+        origin=f"pictures of that folder{left_out}",
+    )
+
+
+def outline_of_folder(
+    path: Path,
+    image_size: int | None,
+    factors_file: str | Path | None,
+    bins: Mapping[str, int] | None,
+) -> OutlinedDataset:
+    """Returns the outline of a folder of pictures, none of which is opened."""
+    size = _checked_size(path, image_size)
+    files = picture_files(path)
+    assert size is not None
+    values, names, _ = _factors(path, files, factors_file, bins)
+    return OutlinedDataset(f"folder:{path}", len(files), (size, size, 3), values, names)
+
+
+def folder_has_factors(path: Path) -> bool:
+    """Tells whether a folder of pictures holds `factors.csv` or `factors.npy`."""
+    return (path / CSV_NAME).is_file() or (path / NPY_NAME).is_file()
+
+
+def _checked_size(path: Path, image_size: int | None) -> int | None:
+    """Returns the size that the pictures get, or `None` if there is no such folder."""
+    if image_size is None and path.is_dir():
+        raise UsageError(
+            "A folder of pictures needs an image size to resize them to, e.g. image_size=64."
+        )
+    if image_size is not None and at_least("image_size", image_size, 1) > _LARGEST_SIDE:
+        raise UsageError(f"`image_size` must be at most {_LARGEST_SIDE}. Received: {image_size}.")
+    return image_size
+
+
+def _factors(
+    path: Path,
+    files: list[Path],
+    factors_file: str | Path | None,
+    bins: Mapping[str, int] | None,
+) -> Factors:
+    factors_file = factor_file_in(path) if factors_file is None else factors_file
+    if factors_file is None:
+        return no_factors(bins)
+    return read_factors(factors_file, len(files), [file.name for file in files], bins)
+
+
+def _warn_of_reading(path: Path, files: list[Path], squares: Squares, images: Array) -> None:
+    """Warns of what was left out, of ambiguous files, and of images that are flat."""
+    others = left_out_of(path, files)
+    warn_of_left_out(path, len(images), others + pages_left_out(squares.pages), stacklevel=4)
+    for remark in squares.remarks:
+        warnings.warn(f"Of {path} {remark}.", UserWarning, stacklevel=4)
+    hint = (
+        "look at a few of them, and stretch the pictures to 0..255 first if they hold classes, "
+        "zeros and ones, or colours of fewer bits than their file says"
+    )
+    warn_of_range(images, str(path), hint, stacklevel=4)
+
+
+def _report_damaged(files: list[Path], reasons: dict[int, str], skip_damaged: bool) -> None:
+    """Raises for the damaged pictures, or warns if they are left out and others remain."""
+    damaged = [files[row].name for row in sorted(reasons)]
+    first = f"{damaged[0]}: {reasons[min(reasons)]}"
+    remaining = len(files) - len(damaged)
+    shown = ", ".join(damaged[:_NAMES_SHOWN]) + (" ..." if len(damaged) > _NAMES_SHOWN else "")
+    sentence = f"{len(damaged)} of the {len(files)} pictures in {files[0].parent} cannot be decoded"
+    if not remaining:
+        raise FailureError(f"{sentence}, so none is left: {shown} ({first}).")
+    if not skip_damaged:
+        raise FailureError(
+            f"{sentence}: {shown} ({first}). The other {remaining} are fine; repair or remove "
+            "those, or leave them out with skip_damaged=True."
+        )
+    warnings.warn(f"{sentence} and are left out: {shown} ({first}).", UserWarning, stacklevel=3)
+
+
+def _moved_up(images: Array, kept: list[int]) -> Array:
+    """Moves the rows to keep to the front in place: a selection would be a second copy."""
+    for target, row in enumerate(kept):
+        images[target] = images[row]
+    return images[: len(kept)]
