@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -78,7 +79,7 @@ class InformationCallback(MeasuringCallback):
         checks.at_least("images", images, 2)
         check_bins(bins)
         super().__init__(every_steps, directory, tensorboard)
-        self.dataset, self.layer, self.bins = dataset, layer, bins
+        self.dataset, self.layer, self.bins, self.seed = dataset, layer, bins, seed
         self._rows = draw_sample(len(dataset), images, seed).plain
         factors = dataset.factors(self._rows)
         labelled = check_labelled(self._rows[:, None], factors, dataset.factor_names)
@@ -124,10 +125,10 @@ class InformationCallback(MeasuringCallback):
             self._steps, self.information, self.entropies, self.factor_names
         )
 
-    def write(self) -> None:
+    def write(self, directory: Path) -> None:
         """Writes the table and the matrices."""
-        super().write()
-        with replacing(self._file) as temporary, open(temporary, "wb") as stream:
+        super().write(directory)
+        with replacing(directory / self._file) as temporary, open(temporary, "wb") as stream:
             np.savez(
                 stream,
                 steps=np.array(self._steps),
@@ -137,15 +138,16 @@ class InformationCallback(MeasuringCallback):
             )
 
     @property
-    def _file(self) -> Path:
-        return self.directory / f"{self.name}.npz"
+    def _file(self) -> str:
+        return f"{self.name}.npz"
 
     def _read_matrices(self):
         if self.directory is None:
             return self._matrices
-        if not is_there(self._file):
+        file = self.directory / self._file
+        if not is_there(file):
             return {}
-        steps, information, *_ = read_information_file(self._file, how_to_repair(self._file))
+        steps, information, *_ = read_information_file(file, how_to_repair(file))
         return dict(zip(steps.tolist(), information, strict=True))
 
 
@@ -169,16 +171,15 @@ class SampledInformationCallback(InformationCallback):
 
     name = "sampled-information"
 
-    def __init__(self, dataset: Any, *args: Any, seed: int = 0, **kwargs: Any) -> None:
-        super().__init__(dataset, *args, seed=seed, **kwargs)
-        self._seed = seed
-        self._shuffled = np.random.default_rng(seed).permutation(self._factors)
+    @functools.cached_property
+    def _shuffled(self):
+        return np.random.default_rng(self.seed).permutation(self._factors)
 
     def matrix(self, model: Any) -> Array:
         """Returns the mutual information of samples with factors, `(d, f)` in nats."""
         images = self.dataset.images(self._rows)
         # The noise is the same in every measurement.
-        codes = model.encode(images, self.layer, sample=True, seed=self._seed)
+        codes = model.encode(images, self.layer, sample=True, seed=self.seed)
         shown, by_chance = (
             metrics.mutual_information_matrix(codes, factors, bins=self.bins)
             for factors in (self._factors, self._shuffled)

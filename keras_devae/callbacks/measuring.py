@@ -108,7 +108,7 @@ class MeasuringCallback(keras.callbacks.Callback):
             if figure is not None:
                 self.show(figure, f"{self.name}.png")
         if self.directory is not None:
-            self.write()
+            self.write(self.directory)
 
     def _show_scalars(self, row):
         if self._board is None:
@@ -126,9 +126,9 @@ class MeasuringCallback(keras.callbacks.Callback):
         if self.directory is not None:
             figures.save(figure, self.directory / file_name)
 
-    def write(self) -> None:
-        """Writes the table of everything that was measured into the directory."""
-        write_table(self.directory / f"{self.name}.csv", self.rows)
+    def write(self, directory: Path) -> None:
+        """Writes the table of everything that was measured."""
+        write_table(directory / f"{self.name}.csv", self.rows)
 
     def _read(self):
         file = None if self.directory is None else self.directory / f"{self.name}.csv"

@@ -116,7 +116,8 @@ def ablation_outcome(results: Results) -> Outcome:
         f"{_percent(paper.ABLATION['DeVAE'][0][0] / paper.ABLATION[group][0][0] - 1)}."
         for group, ours, theirs in _against(results, "DeVAE", MIG)
     ]
-    factor = (_PAPER_IMAGE_SIZE / results[0].config.data.image_size) ** 2
+    size: Any = results[0].config.data.image_size
+    factor = (_PAPER_IMAGE_SIZE / size) ** 2
     if factor != 1:
         remarks.append(f"The paper's reconstruction is of images with {factor:g} times the pixels.")
     return layer_outcome(results, paper.ABLATION, remarks)

@@ -218,7 +218,8 @@ class EstimatesReproduction(Reproduction):
     @property
     def setting(self) -> str:
         """The trials, and the discriminators that they train."""
-        options = {"steps": STEPS, "batch_size": BATCH_SIZE, "units": UNITS} | self._options
+        options: dict[str, Any] = {"steps": STEPS, "batch_size": BATCH_SIZE, "units": UNITS}
+        options |= self._options
         return (
             f"Scale {self.scale.name}: {options['trials']} trials; discriminators of "
             f"{len(options['units'])} layers of {options['units'][0]} units, {options['steps']:,} "
