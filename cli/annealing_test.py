@@ -1,5 +1,6 @@
 """`keras-devae annealing-test`."""
 
+import functools
 import os
 
 import click
@@ -12,6 +13,7 @@ from keras_devae.cli.options import (
     progress_bars,
     runs_folder_option,
 )
+from keras_devae.cli.running import resumable, resumed
 from keras_devae.cli.setting_options import setting_options
 from keras_devae.cli.tables import print_table
 from keras_devae.errors import UsageError
@@ -43,7 +45,7 @@ _SETTINGS = (*_DEFAULTS, "readings")
 @click.option("--run", type=RUN_NAME, metavar="NAME", help="[default: annealing-DATASET-seedSEED]")
 @runs_folder_option
 @click.option(
-    "--resume", "resume_run", type=PATH, metavar="RUN", help="Go on with an interrupted test."
+    "--resume", "resume_run", type=PATH, metavar="RUN", help="Resume an interrupted test."
 )
 @click.option("--overwrite", is_flag=True, help="Replace a run of the same name.")
 @json_option
@@ -60,71 +62,52 @@ def annealing_test(context, runs_dir, run, resume_run, overwrite, as_json, **giv
     """
     named = {name: value for name, value in given.items() if value is not None}
     if resume_run is None:
-        session = _new(context, named, runs_dir, run, overwrite, as_json)
+        owner = _new(context, named, runs_dir, run, overwrite, as_json)
+    elif named or run is not None or overwrite:
+        raise UsageError("A resumed test keeps its name and settings: leave out the other options.")
     else:
-        session = _resumed(context, named, resume_run, run, overwrite, as_json)
-    test, files = _run(context, session, as_json)
+        owner = resumed(context, resume_run, as_json)
+    test, files = _carry_out(context, owner, as_json)
     if as_json:
         from keras_devae.reproduction.annealing_test import summary
 
-        print_json({"run": str(session[1].path), **summary(test)})
+        print_json({"run": str(owner.folder.path), **summary(test)})
     else:
-        _show(test, session[2], files)
+        _show(test, owner.config, files)
 
 
 def _new(context, named, runs_dir, name, overwrite, quiet):
     from keras_devae.reproduction.annealing_test import annealing_config, with_falling_beta
-    from keras_devae.runs.config.run_config import check_before_loading, load_dataset
-    from keras_devae.runs.folder import unused_path
-    from keras_devae.runs.starting import check_start, start_new
+    from keras_devae.runs import Run
 
     settings = {key: value for key, value in named.items() if key in _SETTINGS}
     defaults = {"dataset": "dsprites", "learning_rate": 5e-4}
     config = annealing_config(named.get("steps", 20_000), **{**defaults, **settings})
-    label = None
-    if name is None:
-        label = f"annealing-{config.data.dataset.split(':')[0]}-seed{config.training.seed}"
-        path = unused_path(runs_dir, label)
-    else:
-        path = os.path.join(runs_dir, name)
-    backend = context.obj["backend"]
-    check_start(path, config, backend, overwrite)
-    check_before_loading(config)
+    ends = {name: named.get(name) for name in ("beta_start", "beta_end")}
+    default_name = f"annealing-{config.data.dataset.split(':')[0]}-seed{config.training.seed}"
     with progress_bars(quiet) as progress:
-        dataset = load_dataset(config, progress=progress)
-    config = with_falling_beta(config, dataset, named.get("beta_start"), named.get("beta_end"))
-    return start_new(path, config, dataset, backend, overwrite, label)
+        return Run.new(
+            config,
+            os.path.join(runs_dir, name or default_name),
+            backend=context.obj["backend"],
+            overwrite=overwrite,
+            numbered=name is None,
+            adapt=functools.partial(with_falling_beta, **ends),
+            progress=progress,
+        )
 
 
-def _resumed(context, named, resume_run, name, overwrite, quiet):
-    from keras_devae.runs.folder import RunDirectory
-    from keras_devae.runs.starting import start_again
+def _carry_out(context, run, quiet):
+    from keras_devae.reproduction.annealing_test import train_test, write_test
 
-    if named or name is not None or overwrite:
-        raise UsageError("A resumed test keeps its name and settings: leave out the other options.")
-    run = RunDirectory.open(resume_run)
-    with progress_bars(quiet) as progress:
-        return start_again(run, context.obj["backend"], progress)
-
-
-def _run(context, session, quiet):
-    from keras_devae.process.interruption import Interruption, exit_status
-    from keras_devae.reproduction.annealing_test import carry_out, write_test
-    from keras_devae.runs.faults import how_to_go_on
-
-    function, run, config, dataset = session
     if not quiet:
-        click.echo(f"Data     {dataset.description}")
-        click.echo(f"Run      {run.path}  ({config.compute.backend}, seed {config.training.seed})")
-    try:
-        with Interruption():
-            test = carry_out(function, run, config, dataset, progress=not quiet)
-            return test, write_test(test, run)
-    except KeyboardInterrupt as ending:
-        click.echo(f"Interrupted. {how_to_go_on(run)}", err=True)
-        context.exit(exit_status(ending))
-    finally:
-        run.release()
+        click.echo(f"Data     {run.dataset.description}")
+        where = f"{run.config.compute.backend}, seed {run.config.training.seed}"
+        click.echo(f"Run      {run.folder.path}  ({where})")
+    with resumable(context, run):
+        test = train_test(run, progress=not quiet)
+        files = write_test(test, run.folder)
+    return test, files
 
 
 def _show(test, config, files):

@@ -100,38 +100,31 @@ def evaluate(context, run, codes, as_json, output, **given):
 
 
 def _of_run(context, run, output, given, status):
-    from keras_devae.runs.folder import RunDirectory, resume_command
+    from keras_devae.runs import Run
 
-    directory = RunDirectory.open(run)
-    replaces = output and Path(output).resolve() == directory.metrics_file.resolve()
-    if replaces and not directory.is_trained():
+    run = Run.open(run)
+    folder = run.folder
+    replaces = output and Path(output).resolve() == folder.metrics_file.resolve()
+    if replaces and not folder.is_trained():
         raise UsageError(
-            f"The run {run} is not trained to its end, and {output} would make it look finished. "
-            f"Go on with: {resume_command(run)}, or choose another file for --output."
+            f"The run {folder.path} is not trained to its end, and {output} would make it look "
+            f"finished. Resume it with: {folder.resume_command()}, or choose another file for "
+            "--output."
         )
-    config = directory.read_config()
     chosen = {k: given[k] for k in ("metric_settings", "seed") if given[k] is not None}
     if given["metrics"]:
         chosen["metrics"] = names_from(given["metrics"])
     if given["images"] is not None:
         chosen["evaluation_images"] = given["images"]
-    config = config.replace(**chosen)
+    config = run.config.replace(**chosen)
     layers = _layers(given["layer"])
     choose_backend(context, config.compute.backend)
 
-    from keras_devae.runs.finishing import evaluate_run
-    from keras_devae.runs.trained_model import load_trained
-
-    dataset = directory.load_dataset(_variants(given["variants"]), given["factors"])
-    scores = evaluate_run(
-        load_trained(directory),
-        directory,
+    dataset = folder.load_dataset(_variants(given["variants"]), given["factors"])
+    scores = run.score(
         dataset,
-        config.resolved(dataset).evaluation.metrics,
-        config.evaluation.images,
-        config.training.seed,
+        config.replace(metrics=config.resolved(dataset).evaluation.metrics),
         layers=layers,
-        settings=config.evaluation.metric_settings,
         repeats=given["repeats"],
         representation=given["representation"],
         workers=given["workers"],

@@ -81,26 +81,24 @@ def explore(context, run, host, port, browser, images, seed, auth, no_password):
         serve,
     )
     from keras_devae.process.interruption import Interruption
-    from keras_devae.runs.folder import RunDirectory
+    from keras_devae.runs import Run
 
     check_gradio()
-    directory = RunDirectory.open(run)
-    config = directory.read_config()
-    directory.trained_model_file()
+    run = Run.open(run)
+    run.folder.trained_model_file()
     wanted = _credentials(auth, no_password)
     with Interruption(), listen(host, port) as listener, private_folder():
         credentials = choose_credentials(listener, wanted)
-        choose_backend(context, config.compute.backend)
+        choose_backend(context, run.config.compute.backend)
 
         from keras_devae.explorer.page import make_page
         from keras_devae.explorer.session import Session
-        from keras_devae.runs.trained_model import load_trained
 
         with status_line() as status:
             status("loading the model and its data set")
-            model, dataset = load_trained(directory), directory.load_dataset()
+            run.load()
             status("measuring the latents")
-            page = make_page(Session(model, dataset, images, seed))
+            page = make_page(Session(run.model, run.dataset, images, seed))
         for line in announcement(listener, credentials, chosen=wanted is not None):
             click.echo(line)
         serve(page, listener, browser, credentials)

@@ -30,18 +30,17 @@ def export(context, run, path, format_name, layer):
     reconstruct.
     """
     from keras_devae.files import check_new
-    from keras_devae.runs.folder import RunDirectory
+    from keras_devae.runs import Run
 
     check_new(path)
-    directory = RunDirectory.open(run)
-    directory.trained_model_file()
-    choose_backend(context, directory.read_config().compute.backend)
+    run = Run.open(run)
+    run.folder.trained_model_file()
+    choose_backend(context, run.config.compute.backend)
 
     from keras_devae.export import check_export, export_model
-    from keras_devae.runs.trained_model import load_trained, scored_losses
+    from keras_devae.runs.trained_model import scored_losses
 
     check_export(path, format_name)
-    model = load_trained(directory)
-    export_model(model, path, format_name, layer)
-    say_of_layers(scored_losses(model, directory), layer)
+    export_model(run.model, path, format_name, layer)
+    say_of_layers(scored_losses(run.model, run.folder), layer)
     click.echo(path)

@@ -10,7 +10,7 @@ from keras_devae.models.declarations import MODEL_CATALOGUE
 @click.command()
 @click.argument("names", metavar="[MODEL]...", nargs=-1)
 @json_option
-def models(names, as_json):
+def models(names: tuple[str, ...], as_json: bool) -> None:
     """List the models: what each minimises, its options with their defaults, and its paper.
 
     Defaults are those published for 64x64 images and 300,000 steps. `train` scales the ones marked

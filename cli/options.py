@@ -164,7 +164,7 @@ def status_line(quiet=False):
 
 
 def evaluation_progress(status, passing=False):
-    """Returns the arguments of `evaluate_run` that report to a `status_line`."""
+    """Returns the arguments of `Run.evaluate` that report to a `status_line`."""
     return {
         "progress": lambda layer, name: status(f"layer {layer}: {name}", passing),
         "encoding_progress": lambda done, total: status(

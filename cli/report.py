@@ -44,17 +44,17 @@ def report(context, runs, output):
 
 
 def _of_one(context, directory, output, status):
-    config, scores = directory.read_config(), directory.read_metrics()
-    directory.trained_model_file()
+    from keras_devae.runs import Run
+
+    run = Run.open(directory.path)
+    run.folder.trained_model_file()
+    # Damaged scores are refused before Keras is imported.
+    run.folder.read_metrics()
     status("loading model and data")
-    choose_backend(context, config.compute.backend)
-
-    from keras_devae.reports import write_report
-    from keras_devae.runs.trained_model import load_trained
-
-    model, dataset = load_trained(directory), directory.load_dataset()
+    choose_backend(context, run.config.compute.backend)
+    run.load()
     status("drawing")
-    write_report(directory, model, config, dataset, scores, output)
+    run.report(output)
 
 
 def _of_several(directories, output, status):

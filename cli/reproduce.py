@@ -89,7 +89,7 @@ def _reproduce(context, name, scale, seeds, runs_dir, output, as_json, options):
                 lambda done, total: progress(done, total, "trials"), only_done=no_train
             )
     except KeyboardInterrupt as ending:
-        click.echo(f"Interrupted. Go on with: {command}", err=True)
+        click.echo(f"Interrupted. Resume it with: {command}", err=True)
         context.exit(exit_status(ending))
     files = reproduction.write(outcome, provenance, folder, command)
     if as_json:

@@ -17,7 +17,7 @@ def runs():
 @json_option
 def list_runs(runs_dir, condition, as_json):
     """List the runs in a folder: settings, progress and scores of layer 0."""
-    from keras_devae.runs.run_listing import list_of_runs, parse_condition
+    from keras_devae.runs.listing import list_of_runs, parse_condition
 
     rows = list_of_runs(runs_dir, parse_condition(condition))
     if as_json:

@@ -35,7 +35,7 @@ _ARGUMENTS: dict[Any, dict[str, Any]] = {
 }
 _REPEATED = {"multiple": True, "callback": lambda context, parameter, values: values or None}
 #: What `train` has an option for, with the defaults that are declared.
-ALL_SETTINGS = {name: None for name, d in declarations().items() if d.setting.option != ""}
+ALL_SETTINGS = {name: None for name, d in declarations().items() if d.option != ""}
 #: Kind of an option of a model -> its type.
 _TYPES = {
     "number": float,
@@ -57,14 +57,14 @@ def setting_option(name: str, default: str | None = None) -> Callable[[Any], Any
         default: Default in words, or `None`: the one that is declared.
     """
     declared = declarations()[name]
-    setting, default = declared.setting, default or declared.default_text
-    arguments = {**_ARGUMENTS[declared.value_type], "metavar": setting.metavar}
-    if setting.repeatable:
+    default = default or declared.default_text
+    arguments = {**_ARGUMENTS[declared.value_type], "metavar": declared.metavar}
+    if declared.repeatable:
         arguments |= _REPEATED
-    option = setting.option or _flag(name)
+    option = declared.option or _flag(name)
     if declared.value_type is bool and declared.default is None:
         option = f"{option}/--no-{option.removeprefix('--')}"
-    text = f"{setting.help}  [default: {default}]" if default else setting.help
+    text = f"{declared.help}  [default: {default}]" if default else declared.help
     return click.option(option, name, help=text, **arguments)
 
 

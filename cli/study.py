@@ -72,7 +72,7 @@ def run_study(context, file, engine, workers, retry_failed, runs_dir, **ray_opti
         with show_progress() as report:
             progress = carry_out_study(opened, chosen, report, retry_failed)
     except KeyboardInterrupt as ending:
-        click.echo(f"Interrupted. Resume with: {again}", err=True)
+        click.echo(f"Interrupted. Resume it with: {again}", err=True)
         context.exit(exit_status(ending))
     click.echo(f"Study    {summarize_progress(progress)}")
     if progress.failed:

@@ -50,9 +50,9 @@ def print_score_columns(titles, columns, details):
 
 
 def _rows(columns, details):
-    from keras_devae.metrics import METRICS
+    from keras_devae.metrics import METRICS, SPREAD
 
-    names = [key for key in columns[0] if key != "layer" and not key.endswith(_SPREAD)]
+    names = [key for key in columns[0] if key != "layer" and not key.endswith(SPREAD)]
     for i, name in enumerate(names):
         yield name, [_score(column, name) for column in columns]
         metric = name.split(".")[0]
@@ -62,9 +62,6 @@ def _rows(columns, details):
             what = " ".join(part for part in (metric, METRICS[metric].per_factor) if part)
             for factor in by_factor[0]:
                 yield f"  {what}: {factor}", [_number(f.get(factor)) for f in by_factor]
-
-
-_SPREAD = (".std", ".low", ".high")
 
 
 def _score(column, name):

@@ -17,6 +17,7 @@ from keras_devae.cli.options import (
     say_of_layers,
     status_line,
 )
+from keras_devae.cli.running import resumable, resumed
 from keras_devae.cli.setting_options import ALL_SETTINGS, model_options, setting_options
 from keras_devae.cli.tables import print_scores
 from keras_devae.errors import UsageError
@@ -27,6 +28,12 @@ from keras_devae.models.declarations import (
 )
 from keras_devae.models.layer_advice import losses_of
 
+#: Figures that are named at the end of training -> what they are called there.
+_NAMED_FIGURES = {
+    "traversal": "Traversals",
+    "reconstructions": "Reconstructions",
+    "learning-curves": "Learning curves",
+}
 _NOT_SETTINGS = ("run", "runs_dir", "resume_run", "overwrite", "as_json")
 
 
@@ -38,9 +45,7 @@ _NOT_SETTINGS = ("run", "runs_dir", "resume_run", "overwrite", "as_json")
 )
 @runs_folder_option
 @model_options
-@click.option(
-    "--resume", "resume_run", type=PATH, metavar="RUN", help="Go on with an interrupted run."
-)
+@click.option("--resume", "resume_run", type=PATH, metavar="RUN", help="Resume an interrupted run.")
 @click.option("--overwrite", is_flag=True, help="Replace a run of the same name.")
 @json_option
 @click.pass_context
@@ -50,41 +55,42 @@ def train(context, **given):
     Everything lands in RUNS-DIR/NAME: config.json, history.csv, metrics.json, model.keras,
     checkpoints/, figures/ and report.html.
     """
-    session = (_resumed if given["resume_run"] else _new)(context, given)
-    note = "" if given["resume_run"] else _scaling_note(given, session[2])
-    scores = _run(context, *session, quiet=given["as_json"], note=note)
-    if given["as_json"] and scores:
-        print_json({"run": str(session[1].path), **scores})
-    if scores:
-        say_of_layers(losses_of(scores["layers"]))
+    quiet = given["as_json"]
+    run = _resumed(context, given) if given["resume_run"] else _new(context, given)
+    with resumable(context, run):
+        if run.is_chief and not quiet:
+            _introduce(run, "" if given["resume_run"] else _scaling_note(given, run.config))
+        scores, files = _carry_out(run, quiet or not run.is_chief)
+    if not run.is_chief:
+        return
+    if quiet:
+        print_json({"run": str(run.folder.path), **scores})
+    else:
+        print_scores(scores)
+        for what, path in files.items():
+            click.echo(f"{what:<16} {path}")
+    say_of_layers(losses_of(scores["layers"]))
 
 
 def _new(context, given):
+    from keras_devae.runs import Run
     from keras_devae.runs.config.flat_settings import config_from_settings, default_name
-    from keras_devae.runs.config.run_config import check_before_loading, load_dataset
-    from keras_devae.runs.folder import unused_path
-    from keras_devae.runs.starting import check_start, start_new
 
     named = {k: v for k, v in given.items() if v is not None and k not in _NOT_SETTINGS}
     config = config_from_settings(named)
-    label = None
-    if given["run"] is None:
-        label = default_name(config, given["preset"])
-        path = unused_path(given["runs_dir"], label)
-    else:
-        path = os.path.join(given["runs_dir"], given["run"])
-    backend, overwrite = context.obj["backend"], given["overwrite"]
-    check_start(path, config, backend, overwrite)
-    check_before_loading(config)
+    name = given["run"] or default_name(config, given["preset"])
     with progress_bars(given["as_json"]) as progress:
-        dataset = load_dataset(config, progress=progress)
-    return start_new(path, config, dataset, backend, overwrite, label)
+        return Run.new(
+            config,
+            os.path.join(given["runs_dir"], name),
+            backend=context.obj["backend"],
+            overwrite=given["overwrite"],
+            numbered=given["run"] is None,
+            progress=progress,
+        )
 
 
 def _resumed(context, given):
-    from keras_devae.runs.folder import RunDirectory
-    from keras_devae.runs.starting import start_again
-
     kept = ("resume_run", "as_json", "runs_dir")
     others = [name for name in given if is_typed(context, name) and name not in kept]
     if others:
@@ -92,9 +98,35 @@ def _resumed(context, given):
             "A resumed run keeps its name and settings: leave out "
             f"{', '.join(option_name(context, name, given[name]) for name in others)}."
         )
-    run = RunDirectory.open(given["resume_run"])
-    with progress_bars(given["as_json"]) as progress:
-        return start_again(run, context.obj["backend"], progress)
+    return resumed(context, given["resume_run"], given["as_json"])
+
+
+def _introduce(run, note):
+    from keras_devae.runs.compute import describe_compute
+
+    config = run.config
+    click.echo(f"Data     {run.dataset.description}")
+    click.echo(f"Model    {_describe(config)}{note}")
+    where = f"{config.compute.backend}, seed {config.training.seed}"
+    click.echo(f"Run      {run.folder.path}  ({where})")
+    if not MODEL_CATALOGUE[config.model.name].fitted:
+        click.echo(f"Compute  {describe_compute(config)}")
+    if run.folder.is_trained():
+        click.echo("Training is done already; the evaluation follows.")
+
+
+def _carry_out(run, quiet):
+    """Trains, scores and reports; returns the scores, and what to name of the files written."""
+    run.train(progress=not quiet)
+    with status_line(quiet) as status:
+        scores = run.evaluate(**evaluation_progress(status, passing=True))
+        figures = run.report()
+    return scores, {
+        "Report": run.folder.report_file,
+        **{title: figures[name] for name, title in _NAMED_FIGURES.items() if name in figures},
+        "Scores": run.folder.metrics_file,
+        "Model": run.folder.model_file,
+    }
 
 
 def _scaling_note(given, config):
@@ -113,59 +145,11 @@ def _scaling_note(given, config):
     return f" (defaults {published} scaled: {'; '.join(notes)})" if notes else ""
 
 
-def _run(context, function, run, config, dataset, quiet, note=""):
-    from keras_devae.process.interruption import Interruption, exit_status
-    from keras_devae.runs.choices import describe_choices
-    from keras_devae.runs.distributed import is_worker
-    from keras_devae.runs.faults import how_to_go_on
-
-    quiet = quiet or is_worker(config)
-    if not quiet:
-        click.echo(f"Data     {dataset.description}")
-        click.echo(f"Model    {_describe(config)}{note}")
-        click.echo(f"Run      {run.path}  ({config.compute.backend}, seed {config.training.seed})")
-        if not MODEL_CATALOGUE[config.model.name].fitted:
-            click.echo(f"Compute  {describe_choices(config)}")
-    try:
-        with Interruption():
-            scores, written = _carry_out(function, run, config, dataset, quiet)
-    except KeyboardInterrupt as ending:
-        click.echo(f"Interrupted. {how_to_go_on(run)}", err=True)
-        context.exit(exit_status(ending))
-    finally:
-        run.release()
-    if not quiet:
-        print_scores(scores)
-        for what, path in written.items():
-            click.echo(f"{what:<16} {path}")
-    return scores
-
-
-def _carry_out(function, run, config, dataset, quiet):
-    from keras_devae.backend.replicas import wait_for_all_processes
-    from keras_devae.runs.distributed import is_worker
-    from keras_devae.runs.faults import explained
-    from keras_devae.runs.finishing import finish
-
-    if run.is_trained() and not quiet:
-        click.echo("Training is done already; the evaluation follows.")
-    with explained(run, lambda: "The run stopped"):
-        model = function(config, run, dataset, progress=not quiet)
-        if is_worker(config):
-            wait_for_all_processes(config.compute.distribute)
-            return {}, {}
-        with status_line(quiet) as status:
-            progress = evaluation_progress(status, passing=True)
-            outcome = finish(model, config, run, dataset, **progress)
-        wait_for_all_processes(config.compute.distribute)
-        return outcome
-
-
 def _describe(config):
-    options = "".join(f", {name} {_plain(value)}" for name, value in config.model.options.items())
-    if MODEL_CATALOGUE[config.model.name].fitted:
-        return f"{config.model.name}{options}; {config.model.latent_dim} components"
     model, training = config.model, config.training
+    options = "".join(f", {name} {_plain(value)}" for name, value in model.options.items())
+    if MODEL_CATALOGUE[model.name].fitted:
+        return f"{model.name}{options}; {model.latent_dim} components"
     return (
         f"{model.name}{options}; {model.likelihood} likelihood, {model.latent_dim} latent "
         f"dimensions, {training.steps} steps of {training.batch_size} images"

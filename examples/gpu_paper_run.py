@@ -6,7 +6,7 @@
 
 That is all it needs, no TensorFlow and no matplotlib. The images stay on the device; the host sends
 row numbers. The draw of the layer, the noise and the schedules are part of the compiled step. On a
-GPU it computes in mixed precision, many steps a call. The same command goes on with a run that was
+GPU it computes in mixed precision, many steps per call. The same command resumes a run that was
 stopped. `keras-devae evaluate`, `plot` and `export` take the folder like that of any other run.
 """
 
@@ -19,28 +19,24 @@ import click
 
 os.environ.setdefault("KERAS_BACKEND", "jax")
 
-from keras_devae.runs import PRESETS, RunConfig, RunDirectory
-from keras_devae.runs.config.run_config import load_dataset
-from keras_devae.runs.starting import check_start, start_again, start_new
+from keras_devae.runs import PRESETS, Run, RunConfig, RunDirectory
 
 PAPER = PRESETS["paper"][1]
 
 
 def begin(folder, **settings):
-    """Starts a run, or takes one up that is there: what trains it, folder, settings and data."""
-    run = RunDirectory(folder)
-    if run.config_file.is_file():
-        print(f"Going on with {folder}, whose settings stay; those given now do not count.")
-        return start_again(run)
-    settings = {**PAPER, "dataset": "dsprites", "resident": True, "track": ("speed",), **settings}
-    config = RunConfig(model="devae", **settings)
-    check_start(folder, config)
-    return start_new(folder, config, load_dataset(config))
+    """Begins a run, or resumes the one that is there."""
+    if RunDirectory(folder).config_file.is_file():
+        print(f"Resuming {folder}, whose settings stay; those given now do not count.")
+        return Run.resume(folder)
+    fixed = {"model": "devae", "dataset": "dsprites", "resident": True}
+    measured = {"track": ("speed",), "metrics": ("mig",)}
+    return Run.new(RunConfig(**{**PAPER, **fixed, **measured, **settings}), folder)
 
 
 def speeds(run):
-    """Returns the steps a second of each stretch of a run, those of the warm-up left out."""
-    table = run.tracking / "speed.csv"
+    """Returns the steps per second of each stretch of a run, without the warm-up."""
+    table = run.folder.tracking / "speed.csv"
     if not table.is_file():
         return []
     with open(table, newline="", encoding="utf-8") as file:
@@ -49,36 +45,31 @@ def speeds(run):
 
 
 def main(folder="runs/paper", **settings):
-    """Trains and scores one run; returns the median of its steps a second, or `None`, and scores.
+    """Trains and scores one run; returns its median steps per second, or `None`, and its scores.
 
     Args:
         folder: Folder of the run.
         **settings: Settings of `RunConfig` in place of the paper's.
     """
-    train, run, config, data = begin(folder, **settings)
+    with begin(folder, **settings) as run:
+        # These import Keras, which must not be before the backend is chosen.
+        from keras_devae.backend import accelerator_facts
+        from keras_devae.backend.choosing import chosen_backend
+        from keras_devae.runs.compute import describe_compute
+        from keras_devae.runs.environment import describe_machine
 
-    # These import Keras, which must not be before the backend is chosen.
-    from keras_devae.backend import accelerator_facts
-    from keras_devae.backend.choosing import chosen_backend
-    from keras_devae.evaluation import evaluate
-    from keras_devae.runs.choices import describe_choices
-    from keras_devae.runs.environment import describe_machine
-
-    machine = describe_machine()
-    print(f"{accelerator_facts()[0] or machine['processor']}; {machine['versions']}")
-    print(
-        f"{data.description}; {config.training.steps} steps of {config.training.batch_size} images"
-    )
-    print(f"{chosen_backend()}: {describe_choices(config)}", flush=True)
-    model = train(config, run, data)
-    rates = speeds(run)
-    middle = statistics.median(rates) if rates else None
-    if rates:
-        print(f"{middle:.1f} steps/s, {middle * config.training.batch_size:,.0f} images/s (median)")
-    else:
-        print("The run was too short to time: it takes more --steps than one compiled call has.")
-    scores = evaluate(model, data, ["mig"], config.evaluation.images, config.training.seed)
-    run.write_metrics(scores)
+        machine, training = describe_machine(), run.config.training
+        print(f"{accelerator_facts()[0] or machine['processor']}; {machine['versions']}")
+        print(f"{run.dataset.description}; {training.steps} steps of {training.batch_size} images")
+        print(f"{chosen_backend()}: {describe_compute(run.config)}", flush=True)
+        run.train()
+        rates = speeds(run)
+        middle = statistics.median(rates) if rates else None
+        if rates:
+            print(f"{middle:.1f} steps/s, {middle * training.batch_size:,.0f} images/s (median)")
+        else:
+            print("The run was too short to time: give it more --steps than one call compiles.")
+        scores = run.evaluate()
     for layer in scores["layers"]:
         print(f"layer {layer['layer']}: MIG {layer['mig.score']:.3f}")
     return middle, scores
@@ -99,7 +90,7 @@ def command(folder, **given):
     try:
         main(folder, **given)
     except KeyboardInterrupt:
-        print("Interrupted. The same command goes on with the run.", file=sys.stderr)
+        print("Interrupted. The same command resumes the run.", file=sys.stderr)
         sys.exit(130)
 
 

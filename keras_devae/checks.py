@@ -37,7 +37,7 @@ _FILE_NAME_BYTES, _PATH_BYTES = 255, 4096
 #: Units, and latent dimensions, of one layer beyond which no machine has the memory.
 MOST_UNITS = 1_000_000
 #: Most entries of a list of betas or widths; the largest published models have a tenth of that.
-_MOST_PARTS = 100
+MOST_PARTS = 100
 #: The first number that 64 bits with a sign do not hold.
 _TOO_LARGE = 2**63
 #: Writes values as Python does, but also those that are nested too deeply for Python.
@@ -198,9 +198,9 @@ def listed(name: str, values: Iterable[_T], what: str) -> tuple[_T, ...]:
 
 def _few(name: str, values: _Sized) -> _Sized:
     """Refuses a list with so many parts of a model that no machine could build it."""
-    if len(values) > _MOST_PARTS:
+    if len(values) > MOST_PARTS:
         raise UsageError(
-            f"`{name}` must have at most {_MOST_PARTS} entries. Received: {len(values):,}."
+            f"`{name}` must have at most {MOST_PARTS} entries. Received: {len(values):,}."
         )
     return values
 

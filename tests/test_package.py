@@ -57,7 +57,7 @@ LEVELS = {
     "cli": 16,
 }
 #: Imports within functions that point upwards: a model exports itself, a finished run reports.
-UPWARD = {("keras_devae.models.inference", "export"), ("keras_devae.runs.finishing", "reports")}
+UPWARD = {("keras_devae.models.inference", "export"), ("keras_devae.runs.run", "reports")}
 #: Rooms that are not yet held to the lengths and annotations below.
 UNFINISHED = {
     *("callbacks", "cli", "data", "evaluation", "explorer", "figures", "metrics", "models"),

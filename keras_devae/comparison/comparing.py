@@ -14,13 +14,14 @@ from keras_devae.checks import Array, usable_path
 from keras_devae.comparison.groups import ComparedRun, Group, group_runs
 from keras_devae.errors import FailureError, UsageError, unknown_name
 from keras_devae.files import is_there
+from keras_devae.metrics import SPREAD
 from keras_devae.runs.config.flat_settings import setting_names
-from keras_devae.runs.folder import RunDirectory, find_runs
+from keras_devae.runs.folder import RunDirectory
+from keras_devae.runs.listing import find_runs
 from keras_devae.runs.records import run_names
 
 #: Fewest runs over which ranks are correlated.
 FEWEST_RUNS = 3
-_SPREAD_KEYS = (".std", ".low", ".high")
 
 
 class RankCorrelations(NamedTuple):
@@ -193,7 +194,7 @@ def _read_run(directory: RunDirectory, layer: int) -> ComparedRun:
     scores = {
         name: float(value)
         for name, value in layers[layer].items()
-        if name != "layer" and value is not None and not name.endswith(_SPREAD_KEYS)
+        if name != "layer" and value is not None and not name.endswith(SPREAD)
     }
     finite = {name: value for name, value in scores.items() if math.isfinite(value)}
     return ComparedRun(directory, config, finite)

@@ -94,9 +94,7 @@ def _comparable_settings(config: RunConfig) -> dict[str, Any]:
     settings = config.to_dict()
     options = settings.pop("model_options")
     if MODEL_CATALOGUE[config.model.name].fitted:
-        settings = {
-            n: v for n, v in settings.items() if not declarations()[n].setting.needs_training
-        }
+        settings = {n: v for n, v in settings.items() if not declarations()[n].needs_training}
     first = {name: settings.pop(name) for name in _UNNAMED}
     return {name: _comparable(value) for name, value in {**first, **options, **settings}.items()}
 
@@ -116,7 +114,7 @@ def grouping_settings(names: Iterable[str]) -> list[str]:
     return [
         name
         for name in names
-        if name != "seed" and (name not in declared or declared[name].setting.changes_result)
+        if name != "seed" and (name not in declared or declared[name].changes_result)
     ]
 
 

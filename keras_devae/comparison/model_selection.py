@@ -19,8 +19,7 @@ from keras_devae.comparison.groups import ComparedRun, Group
 from keras_devae.data import Dataset
 from keras_devae.errors import UsageError
 from keras_devae.metrics.rows import draw_sample
-from keras_devae.runs.run_encoding import run_encoding
-from keras_devae.runs.trained_model import load_trained
+from keras_devae.runs.trained_model import load_trained, run_encoding
 
 #: Called with the name of a run, and the numbers of its images encoded and to encode.
 Progress: TypeAlias = Callable[[str, int, int], object]

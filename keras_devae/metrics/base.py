@@ -25,6 +25,9 @@ SETTINGS = ("paper", "fast")
 #: What is computed where nothing else is asked for: seconds in all.
 DEFAULT_METRICS = ("mig", "active_variables", "kl", "reconstruction_error")
 
+#: What the keys of a number's deviation and interval over repeats add to its own.
+SPREAD = (".std", ".low", ".high")
+
 _SCORES = "keras_devae.metrics.scores"
 #: Names of all metrics, which are those of the files in `scores`; nothing is imported for them.
 NAMES = tuple(
@@ -49,6 +52,11 @@ class Number:
     title: str = ""
     unit: str = ""
     lower_is_better: bool = False
+
+    @property
+    def label(self) -> str:
+        """Its title and unit, e.g. `"KL, nats"`."""
+        return ", ".join(part for part in (self.title, self.unit) if part)
 
 
 class Score(dict[str, Any]):

@@ -272,14 +272,7 @@ MODEL_CATALOGUE = {
 
 
 def check_options(model: str, options: Mapping[str, Any]) -> dict[str, Any]:
-    """Checks the options of a model.
-
-    Args:
-        model: Name of the model.
-        options: Option names and values.
-
-    Returns:
-        The options with their values in standard form.
+    """Checks the options of a model by name and returns them with values in standard form.
 
     Raises:
         UsageError: If a name is unknown or a value is out of range.
@@ -298,14 +291,7 @@ def check_options(model: str, options: Mapping[str, Any]) -> dict[str, Any]:
 def default_options(model: str, image_shape: tuple[int, ...], steps: int) -> dict[str, Any]:
     """Returns the defaults of a model's options, scaled to the size of images and the run's length.
 
-    Args:
-        model: Name of the model.
-        image_shape: `(height, width, channels)`.
-        steps: Number of steps of the run.
-
-    Returns:
-        Option names and values: the published ones, for 64x64 images and 300,000 steps, in
-        proportion.
+    The published ones, for 64x64 images and 300,000 steps, are taken in proportion.
     """
     factors = scaling_factors(image_shape, steps)
     options = MODEL_CATALOGUE[model].options

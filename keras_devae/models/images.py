@@ -58,19 +58,10 @@ def images_in(batch: Any) -> Any:
 
 
 def as_source(images: Any, batch_size: int | None = None, shuffle: bool = False) -> Any:
-    """Turns what a user has into what Keras's training loop takes.
+    """Turns the sources of `arrays_of`, and generators, into what Keras's training loop takes.
 
-    Args:
-        images: Any of the sources named in `arrays_of`, or a generator of batches.
-        batch_size: Images per batch; `None` (default) for the 64 of `dataset.batches()`.
-        shuffle: Whether a data set of this package is shuffled; default false.
-
-    Returns:
-        The images themselves where Keras takes them; `image` of a dictionary; an array for a list;
-        and the batches of a data set.
-
-    Raises:
-        UsageError: If it is none of these, or a batch size is given beside batches.
+    Those are the images themselves where Keras takes them; `image` of a dictionary; an array for a
+    list; and for a data set its batches, of 64 images without a `batch_size`.
     """
     if isinstance(images, dict):
         images = images_in(images)
@@ -170,19 +161,14 @@ def _no_images(images):
 def check_images(
     images: Any, image_shape: Sequence[int], bounded: bool, trains: bool = True
 ) -> None:
-    """Checks an array, or what can be seen of a data set without using it up.
+    """Checks an array, or the first batch of a source that this does not use up.
 
     Args:
-        images: An array or tensor `(n, height, width, channels)`; or a `keras.utils.PyDataset`, a
-            `tf.data.Dataset` or a `torch.utils.data.DataLoader`, of which the first batch is
-            checked. Generators are not touched.
+        images: An array or tensor `(n, height, width, channels)`, or batches of them.
         image_shape: The `(height, width, channels)` that the model takes.
         bounded: Whether float pixels must lie in `[0, 1]`.
         trains: Whether integer images of 0 and 1 are refused, as they are for training and its
             losses (default), or warned about: a few pictures may be that dark.
-
-    Raises:
-        UsageError: If the shape is wrong, a value is not finite, or the range does not fit.
     """
     if is_array(images):
         _check_array(images, image_shape, bounded, trains)

@@ -28,20 +28,10 @@ class TrainingStep(keras.Model):
         sample_weight: Any = None,
         training: bool = True,
     ) -> Tensor:
-        """Computes the objective for Keras's own training loop.
+        """Computes the objective, a scalar, see `keras.Model.compute_loss`.
 
-        Args:
-            x: Images.
-            y: Labels that came with the images, which are warned about and not used.
-            y_pred: What `call` returned.
-            sample_weight: Not supported.
-            training: Whether this is a training step.
-
-        Returns:
-            The scalar loss. Regularisers of the networks and losses that their layers add count in.
-
-        Raises:
-            UsageError: If sample weights are given, or images as labels.
+        Regularisers of the networks and losses that their layers add count in. Labels that came
+        with the images are warned about and not used; sample weights are refused.
         """
         check_labels(y, sample_weight, self.image_shape)
         x = images_in(x)
@@ -103,10 +93,4 @@ class TrainingStep(keras.Model):
         return []
 
     def note_images(self, images: Any, share: float = 1.0, training: bool = True) -> None:
-        """Tells a model about the images before `fit` and `evaluate`; it may need their number.
-
-        Args:
-            images: The images, as Keras takes them.
-            share: The share of them that is used; default 1.
-            training: Whether they will be trained on; default true.
-        """
+        """Tells a model about the images, of which `share` is used, before `fit` and `evaluate`."""

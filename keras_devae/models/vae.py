@@ -108,14 +108,7 @@ class VAE(Inference, Training, Saving, keras.Model):
         self.built = True
 
     def set_options(self, **values: Any) -> None:
-        """Checks options that the class declares and keeps each as an attribute of its name.
-
-        Args:
-            **values: Options by name.
-
-        Raises:
-            UsageError: If a value is out of range.
-        """
+        """Checks options that the class declares and keeps each as an attribute of its name."""
         for name, value in values.items():
             setattr(self, name, self.declaration.options[name].check(name, value))
 
@@ -171,22 +164,12 @@ class VAE(Inference, Training, Saving, keras.Model):
 
     @classmethod
     def encoder_options(cls, latent_dim: int, **options: Any) -> dict[str, Any]:
-        """Returns the arguments of the function that builds the encoder.
-
-        Args:
-            latent_dim: Number of latent dimensions.
-            **options: Arguments of the class.
-        """
+        """Returns arguments of the function that builds the encoder, from those of the class."""
         return {"latent_dim": latent_dim}
 
     @classmethod
     def decoder_input_dim(cls, latent_dim: int, **options: Any) -> int:
-        """Returns the width of the decoder's input.
-
-        Args:
-            latent_dim: Number of latent dimensions.
-            **options: Arguments of the class.
-        """
+        """Returns the width of the decoder's input, from arguments of the class."""
         return latent_dim
 
     def network_options(self) -> dict[str, Any]:

@@ -1,6 +1,20 @@
-"""Pages that people read: the report of a run, and the comparison of several."""
+"""Pages that people read: the report of a run, and the comparison of several.
 
-from keras_devae.reports.comparison_report import write_comparison
-from keras_devae.reports.run_report import write_report
+The functions are imported when they are asked for, because they need Keras.
+"""
 
-__all__ = ["write_comparison", "write_report"]
+import importlib
+
+_MODULES = {"write_comparison": "comparison_report", "write_report": "run_report"}
+
+__all__ = sorted(_MODULES)
+
+
+def __getattr__(name):
+    if name not in _MODULES:
+        raise AttributeError(f"module 'keras_devae.reports' has no attribute {name!r}")
+    return getattr(importlib.import_module(f"keras_devae.reports.{_MODULES[name]}"), name)
+
+
+def __dir__():
+    return sorted(__all__)

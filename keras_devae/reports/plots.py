@@ -18,7 +18,7 @@ from keras_devae.errors import FailureError, UsageError, unknown_name
 from keras_devae.evaluation.information_file import read_information_file
 from keras_devae.figures.of_models import MODEL_FIGURES, check_model_figure, traversal_animation
 from keras_devae.files import check_writable, is_there, read_table
-from keras_devae.runs.folder import RunDirectory, repair_command, resume_command
+from keras_devae.runs.folder import RunDirectory
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -53,7 +53,7 @@ def read_information(run: RunDirectory) -> tuple[Array, Array, Array, Array]:
         factors `(f,)`.
     """
     file = _tracked_file(run, "information", "npz")
-    return read_information_file(file, f"Mend the run with: {repair_command(run.path)}")
+    return read_information_file(file, f"Mend the run with: {run.repair_command()}")
 
 
 def kl_diffusion_figure(run: RunDirectory) -> Figure:
@@ -67,7 +67,7 @@ def kl_diffusion_figure(run: RunDirectory) -> Figure:
             raise ValueError("it has no KL divergences of latents")
     except ValueError as error:
         raise FailureError(
-            f"{file} is damaged ({error}). Mend the run with: {repair_command(run.path)}"
+            f"{file} is damaged ({error}). Mend the run with: {run.repair_command()}"
         ) from None
     return figures.kl_per_latent([row["step"] for row in rows], values)
 
@@ -220,7 +220,7 @@ def _scores_of(run: RunDirectory, layer: int) -> Mapping[str, Any]:
     scores = run.read_metrics()
     if scores is None and not run.is_trained():
         raise UsageError(
-            f"The run {run.path} is not finished. Resume it with: {resume_command(run.path)}"
+            f"The run {run.path} is not finished. Resume it with: {run.resume_command()}"
         )
     rows = {row["layer"]: row for row in scores["layers"]} if scores else {}
     if rows and layer not in rows:

@@ -11,7 +11,7 @@ from keras_devae.models.layer_advice import layer_advice, losses_of
 from keras_devae.reports.formatting import counted, listed, percent
 from keras_devae.reports.summary import Holder, carriers, holder_name, rivals
 from keras_devae.runs.config.run_config import RunConfig
-from keras_devae.runs.folder import resume_command
+from keras_devae.runs.folder import RunDirectory
 
 #: Nats of a single dimension that no decoder can use: they distinguish more than 10^8 values.
 EXPLODED_KL = 20.0
@@ -74,7 +74,7 @@ def _unfinished(config: RunConfig, last: Mapping[str, float], run: Any, in_progr
         return f"Training is in progress, {place}: all that follows is of the newest checkpoint."
     return (
         f"Training stopped early, {place}: all that follows is of the newest checkpoint. Resume "
-        f"with: {resume_command(run)}"
+        f"with: {RunDirectory(run).resume_command()}"
     )
 
 

@@ -21,9 +21,8 @@ from keras_devae.reports.problems import find_problems
 from keras_devae.reports.run_figures import ReportFigure, draw_run_figures
 from keras_devae.reports.summary import Holder, constant_factors, summarize, verdict
 from keras_devae.runs.config.run_config import RunConfig
-from keras_devae.runs.folder import RunDirectory, resume_command
-from keras_devae.runs.run_encoding import run_encoding
-from keras_devae.runs.trained_model import model_hash
+from keras_devae.runs.folder import RunDirectory
+from keras_devae.runs.trained_model import model_hash, run_encoding
 
 _ROWS = 50
 _SECTIONS = (
@@ -161,7 +160,7 @@ def _measuring_command(run: RunDirectory, config: RunConfig) -> str:
     """Returns the command that measures a run without scores."""
     if run.is_trained() and not config.evaluation.metrics:
         return f"{_evaluate_command(run)} --metrics mig,kl,reconstruction_error"
-    return resume_command(run.path)
+    return run.resume_command()
 
 
 def _evaluate_command(run: RunDirectory) -> str:

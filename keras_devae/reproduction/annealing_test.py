@@ -28,7 +28,7 @@ from keras_devae.checks import Array, positive
 from keras_devae.errors import UsageError
 from keras_devae.evaluation.information_file import read_information_file
 from keras_devae.files import write_json, write_table
-from keras_devae.runs.config.run_config import RunConfig
+from keras_devae.runs import Run, RunConfig
 
 #: The default range, at 64x64 pixels.
 BETA_START, BETA_END = 200.0, 1.0
@@ -44,8 +44,8 @@ _ABOVE, _MEASURED, _BELOW = "above the start", "measured", "below the end"
 RULE = (
     f"Freezing points within a factor of {GROUP_FACTOR:g} form a group. Layer 0 has the beta at "
     "the end of the test, where every factor that was learned is known; every gap between two "
-    "groups gives a layer the beta in its (geometric) middle, which lets through what freezes above "
-    f"it; with a single group, layer 1 has {JUST_UNDER:g} times its lowest point."
+    "groups gives a layer the beta in its (geometric) middle, which lets through what freezes "
+    f"above it; with a single group, layer 1 has {JUST_UNDER:g} times its lowest point."
 )
 
 
@@ -202,25 +202,19 @@ def with_falling_beta(
     return config.replace(model_options={"beta": beta})
 
 
-def carry_out(function, run, config, dataset, progress=True):
+def train_test(run: Run, progress: bool = True) -> AnnealingTest:
     """Trains under the falling pressure, and reads what was tracked.
 
     Args:
-        function: What `starting.start_new` or `starting.start_again` returned.
-        run: The `RunDirectory`.
-        config: Its completed `RunConfig`.
-        dataset: The data set.
+        run: The test's run.
         progress: Whether to show progress; default true.
 
-    Returns:
-        The `AnnealingTest`.
-
     Raises:
-        UsageError: If the run is none of an annealing test.
+        UsageError: If the run is not that of an annealing test.
     """
-    _range_of(run, config)
-    function(config, run, dataset, progress=progress)
-    return read_test(run)
+    _range_of(run.folder, run.config)
+    run.train(progress)
+    return read_test(run.folder)
 
 
 def read_test(run):

@@ -18,8 +18,7 @@ from keras_devae.metrics.estimators.spread import spread_of
 from keras_devae.metrics.rows import draw_sample
 from keras_devae.reproduction.outcomes import Outcome, interval_text
 from keras_devae.reproduction.results import Result, Results
-from keras_devae.runs.run_encoding import run_encoding
-from keras_devae.runs.trained_model import load_trained
+from keras_devae.runs.trained_model import load_trained, run_encoding
 
 #: Values that a latent dimension is set to.
 _VALUES = np.linspace(-2.0, 2.0, 9)

@@ -11,6 +11,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from keras_devae import figures
+from keras_devae.metrics import number_of
 from keras_devae.metrics.estimators.spread import Spread, spread_of
 from keras_devae.reports.plots import read_information
 from keras_devae.reproduction import paper
@@ -180,7 +181,7 @@ def _ordering(results, dataset, scores, favourite):
 
 def _chain(results, dataset, score):
     means = {g: np.mean(v) for g in results.groups if (v := results.values(g, score))}
-    lowest_first = score == RECONSTRUCTION
+    lowest_first = number_of(score).lower_is_better
     order = sorted(means, key=means.get, reverse=not lowest_first)
     chain = ", ".join(f"{group} {_number(means[group])}" for group in order)
     which = "lowest" if lowest_first else "highest"

@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from keras_devae.errors import FailureError
-from keras_devae.metrics import METRICS
-from keras_devae.metrics.base import number_of
+from keras_devae.metrics import METRICS, number_of
 from keras_devae.metrics.estimators.spread import Spread, spread_of
 from keras_devae.runs.config.run_config import RunConfig
 from keras_devae.runs.environment import environment_text
@@ -29,9 +28,7 @@ _VARYING_MEANS = METRICS["active_variables"].key("varying_means")
 def score_title(key: str) -> str:
     """Returns what tables and figures call a score, with its unit."""
     number = number_of(key)
-    if number is None:
-        return key
-    return ", ".join(filter(None, (number.title or key, number.unit)))
+    return key if number is None else number.label
 
 
 @dataclasses.dataclass(frozen=True)

@@ -1,17 +1,17 @@
-"""Runs: their configuration, folder, training and what follows it.
+"""Runs: their configuration, their folder, training and what follows it.
 
 The contents are imported when they are asked for: the settings, which the command line reads for
-its help, come without them. `training` and `finishing` are imported by name, because they need
-Keras.
+its help, come without them.
 """
 
 import importlib
 
 _MODULES = {
     "PRESETS": "config.presets",
+    "Run": "run",
     "RunConfig": "config.run_config",
     "RunDirectory": "folder",
-    "find_runs": "folder",
+    "find_runs": "listing",
 }
 
 __all__ = sorted(_MODULES)

@@ -1,7 +1,9 @@
 """What is wrong with the folder of a run, and what to do about it. Needs no backend."""
 
 import contextlib
+import csv
 import dataclasses
+import io
 import itertools
 import math
 import shlex
@@ -11,12 +13,8 @@ from pathlib import Path
 from keras_devae.data.loading import OWN_KINDS
 from keras_devae.errors import FailureError, UsageError
 from keras_devae.files import archive_damage, file_hash, write_table
-from keras_devae.files.reading import NotAFileError
-from keras_devae.runs import checkpoint_files
-from keras_devae.runs.faults import how_to_go_on
-from keras_devae.runs.folder import RunDirectory, repair_command
-from keras_devae.runs.placement import misplaced
-from keras_devae.runs.table_repair import readable_rows
+from keras_devae.files.reading import NotAFileError, opened
+from keras_devae.runs.folder import RunDirectory
 from keras_devae.runs.tracking import TRACKED
 
 #: What becomes of lines that cannot be read.
@@ -105,7 +103,7 @@ class _Examination:
         if self.repair:
             mend()
             return Finding(what, "repaired", f"{found} {done}")
-        mend_it = f"Mend it with: {repair_command(self.run.path)}"
+        mend_it = f"Mend it with: {self.run.repair_command()}"
         return Finding(what, "problem", f"{found} {mend_it}")
 
     def _set_aside(self, file, found):
@@ -122,7 +120,7 @@ class _Examination:
             write_table(file, rows, durable=True)
 
     def _misplaced(self):
-        for path in misplaced(self.run):
+        for path in self.run.misplaced():
             yield self._set_aside(path, "Something else stands in its place.")
 
     def _archive(self, file, found):
@@ -155,7 +153,7 @@ class _Examination:
 
     def _checkpoints(self):
         good = []
-        for file in checkpoint_files.strange_in(self.run.checkpoints):
+        for file in self.run.misnamed_checkpoints():
             yield Finding(
                 f"checkpoints/{file.name}",
                 "problem",
@@ -181,7 +179,7 @@ class _Examination:
     def _history(self, good):
         if not self.run.history_file.is_file() and not any(good):
             return
-        rows, unreadable = readable_rows(self.run.history_file)
+        rows, unreadable = _readable_rows(self.run.history_file)
         steps = [step for step, _ in rows]
         bad = [step for step, row in rows if not math.isfinite(float(row.get("loss", 0)))]
         # Rows come before their checkpoint; those beyond it are written again.
@@ -234,7 +232,7 @@ class _Examination:
         tables = [self.run.tracking / f"{name}.csv" for name in (*TRACKED, "metrics")]
         for file in filter(Path.is_file, tables):
             what = f"tracking/{file.name}"
-            rows, unreadable = readable_rows(file)
+            rows, unreadable = _readable_rows(file)
             if unreadable:
                 keep = [row for step, row in rows if step <= newest]
                 yield self._mended(
@@ -319,7 +317,7 @@ class _Examination:
         if self._is_finished():
             return Finding("progress", "ok", f"The run is finished, all {steps} steps.")
         saved = "" if self.run.is_trained() else f"{done} of {steps} steps are saved. "
-        return Finding("progress", "problem", f"{saved}{how_to_go_on(self.run)}")
+        return Finding("progress", "problem", f"{saved}{self.run.how_to_resume()}")
 
 
 def _size_of(file):
@@ -331,3 +329,34 @@ def _size_of(file):
 
 def _listed(steps):
     return ", ".join(map(str, steps[:_FEW])) + (", ..." if len(steps) > _FEW else "")
+
+
+def _readable_rows(file):
+    """Returns the good rows of a table, (step, row), up to the first bad line, and how many follow.
+
+    A row is good if it has all columns, all numbers, and a whole step not below the last.
+    """
+    try:
+        with opened(file) as stream:
+            text = stream.read().decode("utf-8", errors="replace")
+        lines = list(csv.reader(io.StringIO(text)))
+    except (FileNotFoundError, NotAFileError):
+        return [], 0
+    except (OSError, csv.Error):
+        return [], 1
+    header, *body = lines or [[]]
+    if "step" not in header or len(set(header)) < len(header) or "\ufffd" in str(header):
+        return [], max(1, len(body))
+    rows, last = [], 0
+    for number, values in enumerate(body):
+        try:
+            row = dict(zip(header, values, strict=True))
+            [float(value) for value in values]
+            step = int(float(row["step"]))
+        except (ValueError, KeyError, OverflowError):
+            return rows, len(body) - number
+        if step < last or step != float(row["step"]):
+            return rows, len(body) - number
+        rows.append((step, row))
+        last = step
+    return rows, 0

@@ -2,10 +2,14 @@
 
 import logging
 import math
+from typing import Any
 
 import keras
 
+from keras_devae.errors import FailureError
+from keras_devae.files import flush_to_disk, read_json, write_json
 from keras_devae.models.training_callbacks import TrainingGuard
+from keras_devae.process.interruption import Interruption
 from keras_devae.runs.checkpoints import (
     CheckpointWriter,
     check_finite,
@@ -13,8 +17,12 @@ from keras_devae.runs.checkpoints import (
     save_model,
     state_variables,
 )
+from keras_devae.runs.folder import RunDirectory
 
 logger = logging.getLogger("keras_devae")
+
+_LOST_MEANS = "The losses of the first epoch are means over its last steps only"
+_Logs = dict[str, Any] | None
 
 
 class RunRecorder(keras.callbacks.Callback):
@@ -25,27 +33,27 @@ class RunRecorder(keras.callbacks.Callback):
     checkpoint or beyond it.
 
     Args:
-        run: The `RunDirectory`.
+        run: The run's folder.
         start_step: Steps done before.
         total_steps: Steps at the end of training.
         history: Rows of the history up to `start_step`.
-        epoch_steps: Steps of an epoch, which ends where its multiples are.
-        interruption: An `Interruption`, looked at after every step.
-        keep: Checkpoints to keep, the newest ones; default 2.
-        postpones: Whether what interrupts training waits for the end of the step, so that
+        epoch_steps: Steps per epoch; epochs end at its multiples.
+        interruption: Checked after every step.
+        keep: Number of newest checkpoints to keep; default 2.
+        postpones: Whether an interruption waits for the end of the step, so that
             `keep_last_step` can write a checkpoint; default true.
     """
 
     def __init__(
         self,
-        run,
-        start_step,
-        total_steps,
-        history,
-        epoch_steps,
-        interruption,
-        keep=2,
-        postpones=True,
+        run: RunDirectory,
+        start_step: int,
+        total_steps: int,
+        history: list[dict[str, Any]],
+        epoch_steps: int,
+        interruption: Interruption,
+        keep: int = 2,
+        postpones: bool = True,
     ):
         super().__init__()
         self.run = run
@@ -59,28 +67,26 @@ class RunRecorder(keras.callbacks.Callback):
         self._writer = None
         # Whether the model is as the last step left it: neither in a step nor before the first one.
         self._is_between = False
-        self._begun_epoch = (
-            run.read_begun_epoch(start_step) if self._is_within(start_step) else None
-        )
+        self._begun_epoch = self._read_begun_epoch() if self._is_within(start_step) else None
 
-    def on_train_begin(self, logs=None):
-        """Makes sure that there is something to resume from."""
+    def on_train_begin(self, logs: _Logs = None) -> None:
+        """Makes sure that there is a checkpoint to resume from."""
         file = self.run.checkpoint_file(self.step)
         if not file.is_file():
             save_model(self.model, file)
         self._writer = CheckpointWriter(file)
 
-    def on_epoch_begin(self, epoch, logs=None):
-        """Goes on with the means over an epoch that was broken off."""
+    def on_epoch_begin(self, epoch: int, logs: _Logs = None) -> None:
+        """Restores the means over an epoch that was broken off."""
         if self._begun_epoch is not None:
-            self._take_up(**self._begun_epoch)
+            self._restore_means(**self._begun_epoch)
             self._begun_epoch = None
 
-    def on_train_batch_begin(self, batch, logs=None):
+    def on_train_batch_begin(self, batch: int, logs: _Logs = None) -> None:
         """Notes that the model begins to change."""
         self._is_between = False
 
-    def on_train_batch_end(self, batch, logs=None):
+    def on_train_batch_end(self, batch: int, logs: _Logs = None) -> None:
         """Counts, and ends training at the last step, or where it is interrupted."""
         self._writer.check()
         self.step = self._epoch_start + batch + 1
@@ -90,8 +96,8 @@ class RunRecorder(keras.callbacks.Callback):
         elif self._is_within(self.step) or not self.postpones:
             self.interruption.check()
 
-    def on_epoch_end(self, epoch, logs=None):
-        """Writes history, then the checkpoint that it belongs to, while training goes on."""
+    def on_epoch_end(self, epoch: int, logs: _Logs = None) -> None:
+        """Writes history and then its checkpoint, while training continues."""
         self._epoch_start = self.step
         not_updated = self.model.metrics_not_updated()
         losses = {k: math.nan if k in not_updated else float(v) for k, v in (logs or {}).items()}
@@ -103,7 +109,7 @@ class RunRecorder(keras.callbacks.Callback):
             self._writer.write(self.model, self.step, file, before, after)
             self.interruption.check()
 
-    def on_train_end(self, logs=None):
+    def on_train_end(self, logs: _Logs = None) -> None:
         """Writes the last checkpoint, after what other callbacks measure at the end."""
         self._writer.wait()
         names = [variable.path for variable in state_variables(self.model)]
@@ -112,10 +118,11 @@ class RunRecorder(keras.callbacks.Callback):
         save_model(self.model, self.run.checkpoint_file(self.step))
         self._remove_old()
 
-    def keep_last_step(self):
-        """Writes a checkpoint of an epoch that is broken off, if there is a step to keep.
+    def keep_last_step(self) -> None:
+        """Writes a checkpoint inside an epoch that is broken off, if there is a step to keep.
 
-        The means over its steps lie beside it, so that the epoch can go on. Call it after `close`.
+        The means over its steps are written beside it, so that the epoch can be continued. Call it
+        after `close`.
 
         Raises:
             FailureError: If a weight is not finite, or there is no room.
@@ -128,7 +135,8 @@ class RunRecorder(keras.callbacks.Callback):
         self._secure(self.history)
         means = [float(value) for value in self.model.metrics_variables]
         count = int(keras.ops.convert_to_numpy(self.model.steps.step))
-        self.run.write_begun_epoch(self.step, {"count": count, "means": means})
+        file = self.run.begun_epoch_file(self.step)
+        write_json(file, {"count": count, "means": means}, durable=True)
         save_model(self.model, self.run.checkpoint_file(self.step))
         self._remove_old()
 
@@ -136,87 +144,96 @@ class RunRecorder(keras.callbacks.Callback):
         """Tells whether a step lies inside an epoch, and not at its end."""
         return step % self.epoch_steps != 0 and step < self.total_steps
 
-    def _take_up(self, count, means):
+    def _read_begun_epoch(self):
+        """Returns what `keep_last_step` wrote, or `None` where it is missing or damaged."""
+        try:
+            state = read_json(self.run.begun_epoch_file(self.step))
+            means = [float(value) for value in state["means"]]
+            return {"count": int(state["count"]), "means": means}
+        except (FailureError, KeyError, TypeError, ValueError) as error:
+            logger.warning("%s: %s", _LOST_MEANS, error)
+            return None
+
+    def _restore_means(self, count, means):
         variables = self.model.metrics_variables
         if len(variables) != len(means):
-            logger.warning("The losses of the first epoch are means over its last steps only.")
+            logger.warning("%s.", _LOST_MEANS)
             return
         for variable, value in zip(variables, means, strict=True):
             variable.assign(value)
         self.model.steps.set(count)
 
-    def close(self):
-        """Waits until all that training has handed over is written.
-
-        Raises:
-            Exception: What went wrong with it.
-        """
+    def close(self) -> None:
+        """Waits until all checkpoints are written, and raises what went wrong with them."""
         if self._writer is not None:
             self._writer.close()
 
     def _secure(self, rows):
+        """Waits until the history and the tables of other callbacks are on the disk."""
         # There are none before the first epoch is over.
         if rows:
             self.run.write_history(rows)
-        self.run.flush_tracking()
+        for suffix in ("csv", "npz"):
+            for file in self.run.tracking.glob(f"[!.]*.{suffix}"):
+                flush_to_disk(file)
 
     def _remove_old(self):
         self.run.remove_old_checkpoints(self.keep)
 
 
 class OneTraining(TrainingGuard):
-    """Guards a training that several calls of `fit` carry out: it begins and ends but once.
+    """Lets several calls of `fit` be one training, which begins and ends only once.
 
     Args:
         start_step: Steps done before.
-        callbacks: List of the other callbacks, which are called after the guard.
+        callbacks: The other callbacks, which are called after the guard.
 
     Attributes:
-        is_last: Whether the call of `fit` is the last one.
+        is_last: Whether this call of `fit` is the last one.
     """
 
-    def __init__(self, start_step, callbacks):
+    def __init__(self, start_step: int, callbacks: list[keras.callbacks.Callback]):
         super().__init__(start_step)
         self.is_last = False
         self._others = keras.callbacks.CallbackList(callbacks)
         self._has_begun = False
 
-    def set_params(self, params):
+    def set_params(self, params: dict[str, Any]) -> None:
         """Hands the parameters on."""
         super().set_params(params)
         self._others.set_params(params)
 
-    def set_model(self, model):
+    def set_model(self, model: keras.Model) -> None:
         """Hands the model on."""
         super().set_model(model)
         self._others.set_model(model)
 
-    def on_train_begin(self, logs=None):
+    def on_train_begin(self, logs: _Logs = None) -> None:
         """Begins, the first time."""
         if not self._has_begun:
             self._has_begun = True
             super().on_train_begin(logs)
             self._others.on_train_begin(logs)
 
-    def on_epoch_begin(self, epoch, logs=None):
+    def on_epoch_begin(self, epoch: int, logs: _Logs = None) -> None:
         """Hands the event on."""
         self._others.on_epoch_begin(epoch, logs)
 
-    def on_train_batch_begin(self, batch, logs=None):
+    def on_train_batch_begin(self, batch: int, logs: _Logs = None) -> None:
         """Hands the event on."""
         self._others.on_train_batch_begin(batch, logs)
 
-    def on_train_batch_end(self, batch, logs=None):
+    def on_train_batch_end(self, batch: int, logs: _Logs = None) -> None:
         """Hands the event on if all is finite."""
         super().on_train_batch_end(batch, logs)
         self._others.on_train_batch_end(batch, logs)
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(self, epoch: int, logs: _Logs = None) -> None:
         """Hands the event on."""
         super().on_epoch_end(epoch, logs)
         self._others.on_epoch_end(epoch, logs)
 
-    def on_train_end(self, logs=None):
+    def on_train_end(self, logs: _Logs = None) -> None:
         """Ends, the last time."""
         if self.is_last:
             super().on_train_end(logs)

@@ -1,31 +1,34 @@
-"""The trained model of a run, and which file it is."""
+"""The trained model of a run, which file it is, and the codes that the run's folder keeps of it."""
 
+import contextlib
 import logging
 import weakref
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
 
-from keras_devae.errors import FailureError
-from keras_devae.files import file_hash
+from keras_devae.data import Dataset
+from keras_devae.errors import FailureError, UsageError
+from keras_devae.evaluation import evaluate
+from keras_devae.evaluation.encoding import Encoding, encoding_file
+from keras_devae.files import DiskFullError, file_hash
 from keras_devae.files.reading import reason_of
-from keras_devae.models import MODELS
+from keras_devae.models import MODELS, VAE
 from keras_devae.models.layer_advice import losses_of
 from keras_devae.models.saving import UnreadableModelError, load_saved
-from keras_devae.runs.faults import how_to_go_on
+from keras_devae.process.interruption import Interruption
+from keras_devae.runs.config.run_config import RunConfig
+from keras_devae.runs.folder import RunDirectory
 
-logger = logging.getLogger(__name__)
+logger = logging.getLogger("keras_devae")
 
 #: Model -> SHA-256 of the file that it was loaded from. While a run trains, a newer file may be
 #: there by the time that somebody asks.
-_HASHES = weakref.WeakKeyDictionary()
+_HASHES: weakref.WeakKeyDictionary[VAE, str] = weakref.WeakKeyDictionary()
 
 
-def load_trained(run):
-    """Loads the model of a run: the finished one, or else its newest checkpoint, and says so then.
-
-    Args:
-        run: The `RunDirectory`.
-
-    Returns:
-        The model.
+def load_trained(run: RunDirectory) -> VAE:
+    """Loads the finished model of a run, or else its newest checkpoint, and says so then.
 
     Raises:
         UsageError: If there is none yet.
@@ -33,7 +36,7 @@ def load_trained(run):
     """
     path = run.trained_model_file()
     if path != run.model_file:
-        logger.warning("%s is not trained to its end. %s", run.path, how_to_go_on(run))
+        logger.warning("%s is not trained to its end. %s", run.path, run.how_to_resume())
     try:
         digest = file_hash(path)
     except OSError as error:
@@ -43,41 +46,37 @@ def load_trained(run):
     return model
 
 
-def load_run_model(path, config):
-    """Loads a model or checkpoint of a run.
-
-    Args:
-        path: The file.
-        config: The run's `RunConfig`.
-
-    Returns:
-        The model, compiled.
+def load_run_model(path: Path, config: RunConfig) -> VAE:
+    """Loads a model or checkpoint of a run with this configuration, compiled.
 
     Raises:
-        UnreadableModelError: If the file is damaged, or the model is none of that run.
+        UnreadableModelError: If the file is damaged, or holds the model of another run.
     """
     model = load_saved(path)
-    wanted = MODELS[config.model.name]
-    if type(model) is not wanted or model.latent_dim != config.model.latent_dim:
+    expected = MODELS[config.model.name]
+    if type(model) is not expected or model.latent_dim != config.model.latent_dim:
         raise UnreadableModelError(
-            f"{path} is of another run: it holds a {type(model).__name__} with {model.latent_dim} "
-            f"latent dimensions, and the run a {wanted.__name__} with {config.model.latent_dim}."
+            f"{path} belongs to another run: it holds a {type(model).__name__} with "
+            f"{model.latent_dim} latent dimensions, and the run a {expected.__name__} with "
+            f"{config.model.latent_dim}."
         )
     if getattr(model, "optimizer", None) is None:
         raise UnreadableModelError(f"{path} is damaged: its model is not compiled.")
     return model
 
 
-def scored_losses(model, run):
-    """Returns the reconstruction loss of each latent layer in a run's scores.
+def model_hash(model: VAE, run: RunDirectory) -> str:
+    """Returns the SHA-256 of the file that holds a run's model, as loaded or as trained."""
+    if model not in _HASHES:
+        _HASHES[model] = file_hash(run.trained_model_file())
+    return _HASHES[model]
 
-    Args:
-        model: From `load_trained`.
-        run: The `RunDirectory`.
 
-    Returns:
-        Dictionary of the layer's number to nats an image; empty where the scores are missing, of
-        other weights, or damaged, which is no hindrance to using the model.
+def scored_losses(model: VAE, run: RunDirectory) -> dict[int, float]:
+    """Returns the reconstruction loss of each latent layer, in nats per image, by its number.
+
+    Empty where the scores of the run are missing, of other weights, or damaged, which does not keep
+    anybody from using the model.
     """
     try:
         scores = run.read_metrics()
@@ -89,13 +88,96 @@ def scored_losses(model, run):
     return losses_of(scores["layers"])
 
 
-def model_hash(model, run):
-    """Returns the SHA-256 of the file that holds a run's model.
+@contextlib.contextmanager
+def run_encoding(
+    model: VAE,
+    run: RunDirectory,
+    dataset: Dataset,
+    progress: Callable[[int, int], None] | None = None,
+) -> Iterator[Encoding]:
+    """Opens the codes of a data set by a run's model; codes that are added stay in the folder.
+
+    Where the folder cannot be written, a warning is logged and they are computed again next time.
 
     Args:
-        model: From `load_trained`, or the run's model as training left it.
-        run: The `RunDirectory`.
+        model: The trained model.
+        run: The run's folder.
+        dataset: The data set.
+        progress: Called with the numbers of images encoded and to encode.
     """
-    if model not in _HASHES:
-        _HASHES[model] = file_hash(run.trained_model_file())
-    return _HASHES[model]
+    file = encoding_file(run.codes, model_hash(model, run), dataset.provenance)
+    encoding = Encoding(model, dataset, progress)
+    encoding.load(file)
+    try:
+        yield encoding
+    finally:
+        # What was encoded before a failure or Ctrl-C need not be encoded again.
+        try:
+            encoding.save(file)
+        except (OSError, DiskFullError) as error:
+            logger.warning("The codes are not kept. %s", error)
+
+
+def score_model(
+    model: VAE,
+    run: RunDirectory,
+    dataset: Dataset,
+    config: RunConfig,
+    progress: Callable[[int, str], None] | None = None,
+    encoding_progress: Callable[[int, int], None] | None = None,
+    **options: Any,
+) -> dict[str, Any]:
+    """Scores a run's model, with the codes that the run's folder keeps.
+
+    Args:
+        model: The trained model.
+        run: The run's folder.
+        dataset: The data set.
+        config: What is measured, and on how many images.
+        progress: Called with the number of the layer and the name of each metric.
+        encoding_progress: Called with the numbers of images encoded and to encode.
+        **options: Further arguments of `keras_devae.evaluation.evaluate`.
+
+    Returns:
+        What `evaluate` returns; its settings also hold the hash of the model's file.
+
+    Raises:
+        UsageError: If the images have another shape than those of the run.
+    """
+    if dataset.image_shape != model.image_shape:
+        raise UsageError(
+            f"The run {run.path} was made with images of shape {model.image_shape}, and these have "
+            f"{dataset.image_shape}. Repeat the variants of the run that change it: "
+            f"{', '.join(config.data.variants)}."
+        )
+    with (
+        Interruption() as interruption,
+        run_encoding(
+            model, run, dataset, _interruptible(interruption, encoding_progress)
+        ) as encoding,
+    ):
+        scores = evaluate(
+            model,
+            dataset,
+            config.evaluation.metrics,
+            config.evaluation.images,
+            config.training.seed,
+            settings=config.evaluation.metric_settings,
+            encoding=encoding,
+            progress=_interruptible(interruption, progress),
+            **options,
+        )
+        interruption.check()
+    scores["settings"]["model_sha256"] = model_hash(model, run)
+    return scores
+
+
+def _interruptible(interruption, report):
+    """Returns a function that checks for an interruption before it reports progress."""
+
+    def check_and_report(*arguments):
+        interruption.check()
+        if report is not None:
+            report(*arguments)
+
+    return check_and_report

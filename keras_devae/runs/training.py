@@ -1,24 +1,27 @@
-"""Training of a run: from its configuration to a trained model in the run's folder."""
+"""Trains a run: builds its model and leaves history, checkpoints and model in its folder."""
 
 import contextlib
 import logging
+import math
 import shutil
+from collections.abc import Callable, Iterator
 
 import keras
 
-from keras_devae.backend import replicas as distribution
+from keras_devae.backend import replicas
 from keras_devae.callbacks import ProgressReport
-from keras_devae.errors import FailureError
-from keras_devae.files import archive_damage, replacing
+from keras_devae.data import Dataset
+from keras_devae.errors import FailureError, ran_out_of_memory
+from keras_devae.files import DiskFullError, archive_damage, replacing
 from keras_devae.input.batches import Batches
 from keras_devae.losses import GaussianLikelihood
-from keras_devae.models import MODELS
+from keras_devae.models import MODELS, VAE
 from keras_devae.models.images import check_images
 from keras_devae.models.saving import UnreadableModelError
 from keras_devae.process.interruption import Interruption
+from keras_devae.runs.config.run_config import RunConfig
 from keras_devae.runs.environment import describe_environment
-from keras_devae.runs.faults import explained
-from keras_devae.runs.folder import repair_command
+from keras_devae.runs.folder import RunDirectory
 from keras_devae.runs.recorder import OneTraining, RunRecorder
 from keras_devae.runs.tracking import tracking_callbacks
 from keras_devae.runs.trained_model import load_run_model, load_trained
@@ -26,55 +29,82 @@ from keras_devae.runs.trained_model import load_run_model, load_trained
 logger = logging.getLogger("keras_devae")
 
 
-def build_model(config, dataset):
-    """Builds and compiles the model of a run, and checks that the images fit it.
+@contextlib.contextmanager
+def failures_explained(run: RunDirectory, what: Callable[[], str]) -> Iterator[None]:
+    """Turns the errors of a full memory or disk into one sentence that says how to resume.
 
     Args:
-        config: A completed `RunConfig`.
-        dataset: Its data set.
+        run: The run's folder.
+        what: Returns what was being done, e.g. `"Training stopped at step 3"`.
 
-    Returns:
-        The model, ready for `fit`.
+    Raises:
+        FailureError: In place of these errors; others pass.
+    """
+    try:
+        yield
+    except DiskFullError as error:
+        raise FailureError(f"{what()}. {error} {run.how_to_resume()}") from error
+    except FailureError:
+        raise
+    except Exception as error:
+        if not ran_out_of_memory(error):
+            raise
+        raise FailureError(
+            f"{what()}: out of memory ({type(error).__name__}). Free memory that other programs "
+            "use, or begin a new run with a smaller --batch-size or with --no-resident. "
+            f"{run.how_to_resume()}"
+        ) from error
+
+
+def build_model(config: RunConfig, dataset: Dataset) -> VAE:
+    """Builds and compiles the model of a completed configuration, and checks that images fit it.
 
     Raises:
         UsageError: If the networks do not take such images.
+        FailureError: If the memory is too small.
     """
     keras.utils.set_random_seed(config.training.seed)
-    with (
-        _dtype_policy(config.compute.mixed_precision),
-        distribution.scope(config.compute.distribute),
-    ):
-        model = MODELS[config.model.name].for_images(
-            dataset.image_shape,
-            latent_dim=config.model.latent_dim,
-            network=config.model.network,
-            likelihood=_likelihood(config),
-            seed=config.training.seed,
-            **_of_networks(config),
-            **config.model.options,
-        )
-        some = dataset.images(range(min(len(dataset), config.training.batch_size)))
-        check_images(some, model.image_shape, model.likelihood.bounded)
-        model.compile(
-            optimizer=keras.optimizers.Adam(config.training.learning_rate),
-            steps_per_execution=config.compute.steps_per_execution,
-            jit_compile="auto"
-            if config.compute.jit_compile is None
-            else config.compute.jit_compile,
-        )
+    try:
+        with (
+            _dtype_policy(config.compute.mixed_precision),
+            replicas.scope(config.compute.distribute),
+        ):
+            return _compiled_model(config, dataset)
+    except Exception as error:
+        if not ran_out_of_memory(error):
+            raise
+        raise FailureError(
+            "The memory of this machine is too small for the model. Choose a smaller --latent-dim "
+            "or fewer --network-units."
+        ) from error
+
+
+def _compiled_model(config, dataset):
+    chosen, compute = config.model, config.compute
+    widths = {} if chosen.network_units is None else {"network_units": chosen.network_units}
+    model = MODELS[chosen.name].for_images(
+        dataset.image_shape,
+        latent_dim=chosen.latent_dim,
+        network=chosen.network,
+        likelihood=_likelihood(chosen),
+        seed=config.training.seed,
+        **widths,
+        **chosen.options,
+    )
+    some = dataset.images(range(min(len(dataset), config.training.batch_size)))
+    check_images(some, model.image_shape, model.likelihood.bounded)
+    model.compile(
+        optimizer=keras.optimizers.Adam(config.training.learning_rate),
+        steps_per_execution=compute.steps_per_execution,
+        jit_compile="auto" if compute.jit_compile is None else compute.jit_compile,
+    )
     return model
 
 
-def _likelihood(config):
-    if config.model.likelihood_sigma is None:
-        return config.model.likelihood
-    return GaussianLikelihood(sigma=config.model.likelihood_sigma)
-
-
-def _of_networks(config):
-    return (
-        {} if config.model.network_units is None else {"network_units": config.model.network_units}
-    )
+def _likelihood(chosen):
+    if chosen.likelihood_sigma is None:
+        return chosen.likelihood
+    return GaussianLikelihood(sigma=chosen.likelihood_sigma)
 
 
 @contextlib.contextmanager
@@ -88,13 +118,15 @@ def _dtype_policy(precision):
         keras.config.set_dtype_policy(before)
 
 
-def train(model, config, run, dataset, progress=True):
+def train(
+    model: VAE, config: RunConfig, run: RunDirectory, dataset: Dataset, progress: bool = True
+) -> VAE:
     """Trains a new run, and leaves history, checkpoints and model in its folder.
 
     Args:
         model: The model, from `build_model`.
-        config: A completed `RunConfig`.
-        run: The `RunDirectory`, empty.
+        config: A completed configuration.
+        run: The run's folder, empty.
         dataset: The data set.
         progress: Whether to show progress; default true.
 
@@ -102,7 +134,7 @@ def train(model, config, run, dataset, progress=True):
         The trained model.
 
     Raises:
-        UsageError: If another process trains the run.
+        ClaimedError: If another process trains the run.
         FailureError: If a loss becomes NaN or infinite, or memory or disk are too small.
     """
     run.claim()
@@ -111,12 +143,12 @@ def train(model, config, run, dataset, progress=True):
     return _fit(model, config, run, dataset, 0, progress)
 
 
-def resume(config, run, dataset, progress=True):
-    """Goes on with an interrupted run from its newest good checkpoint, unless it is trained.
+def resume(config: RunConfig, run: RunDirectory, dataset: Dataset, progress: bool = True) -> VAE:
+    """Resumes a run from its newest good checkpoint, unless it is trained.
 
     Args:
-        config: The run's `RunConfig`.
-        run: The `RunDirectory`.
+        config: The run's configuration.
+        run: The run's folder.
         dataset: The data set.
         progress: Whether to show progress; default true.
 
@@ -124,7 +156,7 @@ def resume(config, run, dataset, progress=True):
         The trained model.
 
     Raises:
-        UsageError: If another process trains the run.
+        ClaimedError: If another process trains the run.
         FailureError: If no checkpoint can be read, a loss becomes NaN or infinite, or memory or
             disk are too small.
     """
@@ -132,7 +164,7 @@ def resume(config, run, dataset, progress=True):
     run.remove_leftovers()
     if run.is_trained():
         return load_trained(run)
-    with distribution.scope(config.compute.distribute):
+    with replicas.scope(config.compute.distribute):
         model, step = _load_newest_checkpoint(run, config)
     if model is None:
         return train(build_model(config, dataset), config, run, dataset, progress)
@@ -143,9 +175,9 @@ def _load_newest_checkpoint(run, config):
     steps = run.checkpoint_steps()
     if steps and steps[0] > config.training.steps:
         raise FailureError(
-            f"{run.checkpoint_file(steps[0])} is of a step after the run's last, "
+            f"{run.checkpoint_file(steps[0])} belongs to a step after the run's last, "
             f"{config.training.steps}. Move it away, or have it renamed with: "
-            f"{repair_command(run.path)}"
+            f"{run.repair_command()}"
         )
     for number, step in enumerate(steps):
         file = run.checkpoint_file(step)
@@ -165,57 +197,61 @@ def _load_newest_checkpoint(run, config):
 
 
 def _fit(model, config, run, dataset, start_step, progress):
-    history = [row for row in run.read_history() if row["step"] <= start_step]
+    training, distribute = config.training, config.compute.distribute
     interruption = Interruption()
-    # Of several processes, each would have to be interrupted at the same step.
-    alone = config.compute.distribute is None or distribution.process()[1] == 1
-    lengths = (config.training.steps, history, config.training.checkpoint_every)
     recorder = RunRecorder(
-        run, start_step, *lengths, interruption, config.training.keep, postpones=alone
+        run,
+        start_step,
+        training.steps,
+        [row for row in run.read_history() if row["step"] <= start_step],
+        training.checkpoint_every,
+        interruption,
+        training.keep,
+        # Of several processes, each would have to be interrupted at the same step.
+        postpones=distribute is None or replicas.process()[1] == 1,
     )
-    report = ProgressReport(config.training.steps, start_step)
+    report = ProgressReport(training.steps, start_step)
     callbacks = [*tracking_callbacks(config, run, dataset, start_step), recorder]
     callbacks += [report] if progress else []
-    with explained(run, lambda: f"Training stopped after step {recorder.step}"), interruption:
-        if start_step < config.training.steps:
-            with distribution.scope(config.compute.distribute), _closing(recorder, report):
+    stopped = failures_explained(run, lambda: f"Training stopped after step {recorder.step}")
+    with stopped, interruption:
+        if start_step < training.steps:
+            with replicas.scope(distribute), _closing(recorder, report):
                 _fit_in_parts(model, config, dataset, start_step, callbacks)
         interruption.postponed = False
         run.record_time("trained")
-        _keep_as_trained(run, config.training.steps)
+        with replacing(run.model_file, durable=True) as temporary:
+            shutil.copyfile(run.checkpoint_file(training.steps), temporary)
         interruption.check()
     # What follows is for one device.
-    return model if config.compute.distribute is None else load_trained(run)
+    return model if distribute is None else load_trained(run)
 
 
 def _fit_in_parts(model, config, dataset, start_step, callbacks):
-    """Trains to the end: first what is left of an epoch that was broken off, if there is one."""
-    left = -start_step % config.training.checkpoint_every
-    whole = config.training.steps - start_step - left
-    parts = [(left, 1)] if left else []
-    parts += (
-        [(config.training.checkpoint_every, -(-whole // config.training.checkpoint_every))]
-        if whole > 0
-        else []
-    )
-    training = OneTraining(start_step, callbacks)
+    """Trains to the end, beginning with the rest of an epoch that was broken off."""
+    training, every = config.training, config.training.checkpoint_every
+    rest = -start_step % every
+    whole = training.steps - start_step - rest
+    parts = [(rest, 1)] if rest else []
+    parts += [(every, math.ceil(whole / every))] if whole > 0 else []
+    guard = OneTraining(start_step, callbacks)
     for steps, epochs in parts:
-        training.is_last = (steps, epochs) == parts[-1]
+        guard.is_last = (steps, epochs) == parts[-1]
         batches = Batches(
             dataset,
-            config.training.batch_size,
+            training.batch_size,
             steps,
-            config.training.seed,
+            training.seed,
             start_step,
             resident=config.compute.resident,
         )
-        model.fit(batches, epochs=epochs, verbose=0, callbacks=[training])
+        model.fit(batches, epochs=epochs, verbose=0, callbacks=[guard])
         start_step += steps * epochs
 
 
 @contextlib.contextmanager
 def _closing(recorder, report):
-    """Ends what goes on beside training; what went wrong first is what is raised.
+    """Ends the progress bar and the writing of checkpoints; raises what went wrong first.
 
     Where training was interrupted, the last step is kept.
     """
@@ -228,13 +264,7 @@ def _closing(recorder, report):
             if isinstance(reason, KeyboardInterrupt):
                 recorder.keep_last_step()
         except Exception as error:
-            logger.warning("Nor could the last checkpoint be written. %s", error)
+            logger.warning("The last checkpoint could not be written either. %s", error)
         raise
     report.progress.stop()
     recorder.close()
-
-
-def _keep_as_trained(run, step):
-    """Makes the checkpoint of the last step the run's trained model."""
-    with replacing(run.model_file, durable=True) as temporary:
-        shutil.copyfile(run.checkpoint_file(step), temporary)

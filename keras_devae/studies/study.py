@@ -12,7 +12,7 @@ from keras_devae.files import check_writable, is_there, write_json
 from keras_devae.models.declarations import MODEL_CATALOGUE
 from keras_devae.runs.config.flat_settings import config_from_settings
 from keras_devae.runs.config.run_config import RunConfig, absolute_paths
-from keras_devae.runs.folder import find_runs
+from keras_devae.runs.listing import find_runs
 from keras_devae.runs.records import run_names
 from keras_devae.runs.tracking import check_tensorboard
 from keras_devae.studies.run_keys import run_key, run_name

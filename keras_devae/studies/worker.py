@@ -1,7 +1,7 @@
-"""A process that carries one run out: `python -m keras_devae.studies.worker STUDY RUN`.
+"""A process that executes one run: `python -m keras_devae.studies.worker STUDY RUN`.
 
-Its standard input is a pipe from whoever started it. When that closes, the starter is gone, and the
-process ends, so that nothing goes on that nobody knows of.
+Its standard input is a pipe from the process that started it. When that closes, the starter is gone
+and the worker ends, so that no training continues unnoticed.
 """
 
 import logging
@@ -14,23 +14,18 @@ from pathlib import Path
 
 from keras_devae.errors import FailureError, UsageError
 from keras_devae.process.interruption import INTERRUPTED, Interruption, exit_status, heed_signals
-from keras_devae.runs.config.run_config import check_before_loading, load_dataset
-from keras_devae.runs.faults import explained
+from keras_devae.runs import Run
 from keras_devae.runs.run_lock import ClaimedError
-from keras_devae.runs.starting import check_start, start_again, start_new
 from keras_devae.studies.study_run import StudyRun
 
-#: Exit status of a worker on whose run another process is working.
+#: Exit status of a worker whose run another process is working on.
 BUSY = 75
-#: How long a worker waits for a lock that somebody only looks at, or that a dying one still holds.
+#: How long a worker waits for a lock that is only being tested, or that a dying worker still holds.
 LOCK_SECONDS = 10
 
 
-def work(run):
-    """Carries a run out: begins it or goes on with it, trains, measures, and notes how it ended.
-
-    Args:
-        run: The `StudyRun`.
+def work(run: StudyRun) -> int:
+    """Executes a run: begins or resumes it, trains, measures, and notes how it ended.
 
     Returns:
         Exit status: 0 if it is done, 1 or 2 if it failed, `BUSY`, or that of an interruption.
@@ -43,7 +38,7 @@ def work(run):
     try:
         if run.is_done():
             return 0
-        # It may be trained by hand, too.
+        # It may also be trained by hand.
         return BUSY if run.directory.is_claimed() else _attempt(run)
     finally:
         lock.release()
@@ -59,7 +54,7 @@ def _attempt(run):
     except KeyboardInterrupt as ending:
         status = exit_status(ending)
     except ClaimedError:
-        # Somebody began to train it by hand just now.
+        # Somebody has just begun to train it by hand.
         status = BUSY
     except (UsageError, FailureError) as error:
         status = 2 if isinstance(error, UsageError) else 1
@@ -72,42 +67,25 @@ def _attempt(run):
     return status
 
 
-def carry_out(run):
+def carry_out(run: StudyRun) -> None:
     """Trains and measures a run, from its beginning or from its newest checkpoint.
-
-    Args:
-        run: The `StudyRun`.
 
     Raises:
         UsageError: If its settings and its data do not go together.
         ClaimedError: If another process has just begun to train it.
         FailureError: If it cannot be done.
     """
-    directory = run.directory
-    if directory.config_file.is_file():
-        config = directory.read_config()
-        begun = start_again(directory, config.compute.backend)
+    folder = run.directory
+    if folder.config_file.is_file():
+        owner = Run.resume(folder.path, backend=folder.read_config().compute.backend)
     else:
-        begun = _begin(run)
-    function, directory, config, dataset = begun
-
-    from keras_devae.runs.finishing import finish
-
-    print(f"{dataset.description}; {config.compute.backend}", flush=True)
-    try:
-        with explained(directory, lambda: "The run stopped"):
-            model = function(config, directory, dataset)
-            finish(model, config, directory, dataset)
-    finally:
-        directory.release()
-
-
-def _begin(run):
-    _, config = run.read_settings()
-    path = run.directory.path
-    check_start(path, config)
-    check_before_loading(config)
-    return start_new(path, config, load_dataset(config))
+        _, config = run.read_settings()
+        owner = Run.new(config, folder.path)
+    with owner:
+        print(f"{owner.dataset.description}; {owner.config.compute.backend}", flush=True)
+        owner.train()
+        owner.evaluate()
+        owner.report()
 
 
 def _fail(run, reason, status):
@@ -115,7 +93,7 @@ def _fail(run, reason, status):
     run.fail(reason, status)
 
 
-def watch_starter():
+def watch_starter() -> None:
     """Ends this process when the one that started it is gone."""
 
     def wait():
@@ -127,12 +105,8 @@ def watch_starter():
     threading.Thread(target=wait, daemon=True).start()
 
 
-def main(arguments):
-    """Runs the process.
-
-    Args:
-        arguments: Folder of the study and name of the run.
-    """
+def main(arguments: list[str]) -> None:
+    """Runs the process, given the folder of the study and the name of the run."""
     heed_signals()
     logging.basicConfig(format="%(message)s", level=logging.WARNING)
     folder, name = arguments

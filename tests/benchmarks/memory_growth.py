@@ -17,7 +17,7 @@ import numpy as np
 from keras_devae import DeVAE
 from keras_devae.networks import mlp_decoder, mlp_encoder
 from keras_devae.runs import RunConfig, RunDirectory, training
-from keras_devae.runs.choices import completed_config
+from keras_devae.runs.compute import completed_config
 from keras_devae.runs.config.run_config import load_dataset
 from keras_devae.runs.recorder import RunRecorder
 

@@ -18,7 +18,7 @@ import keras
 import numpy as np
 
 from keras_devae.runs import RunConfig, RunDirectory, training
-from keras_devae.runs.choices import completed_config
+from keras_devae.runs.compute import completed_config
 from keras_devae.runs.config.run_config import load_dataset
 
 

@@ -48,7 +48,7 @@ def test_a_bar_in_a_terminal():
 def test_an_interrupted_bar_gives_the_cursor_back(tmp_path, monkeypatch):
     from keras_devae import data
     from keras_devae.runs import RunConfig, RunDirectory, training
-    from keras_devae.runs.choices import completed_config
+    from keras_devae.runs.compute import completed_config
     from keras_devae.runs.recorder import RunRecorder
 
     text = io.StringIO()

@@ -19,11 +19,10 @@ from thoroughness import quick_first
 from keras_devae import data
 from keras_devae.cli import main
 from keras_devae.files import read_table
-from keras_devae.runs import RunDirectory
-from keras_devae.runs.config import run_config
+from keras_devae.runs import Run, RunDirectory
+from keras_devae.runs import run as run_module
 from keras_devae.runs.diagnosis import examine
 from keras_devae.runs.recorder import RunRecorder
-from keras_devae.runs.starting import start_again
 from keras_devae.runs.trained_model import load_trained
 
 pytestmark = pytest.mark.backends
@@ -323,12 +322,10 @@ def test_a_damaged_run_is_left_out_of_the_list(trained, tmp_path, capsys):
 
 
 def test_an_unforeseen_error_is_one_sentence(trained, capsys, monkeypatch):
-    from keras_devae.runs import finishing
-
     def fail(*arguments, **options):
         raise ZeroDivisionError("division\nby zero")
 
-    monkeypatch.setattr(finishing, "evaluate_run", fail)
+    monkeypatch.setattr(Run, "score", fail)
     assert run("evaluate", trained / "tiny") == 1
     error = capsys.readouterr().err
     assert "ZeroDivisionError: division by zero" in error and "Traceback" not in error
@@ -392,7 +389,7 @@ def test_interrupted_and_resumed_equals_uninterrupted(how, trained, tmp_path, ca
     tiny = RunDirectory(tmp_path / "tiny")
     assert tiny.checkpoint_steps() == steps and tiny.leftovers() == []
     error = capsys.readouterr().err
-    assert f"of step {steps[0]}. " in error and f"--resume {shlex.quote(str(tiny.path))}" in error
+    assert f"from step {steps[0]}. " in error and f"--resume {shlex.quote(str(tiny.path))}" in error
     assert load_trained(tiny).optimizer.iterations == steps[0]
     assert "history.csv" not in str([f for f in examine(tiny.path) if f.state == "problem"])
 
@@ -450,7 +447,7 @@ def test_a_process_ended_from_outside_resumes_to_the_same_end(end, code, ignored
     assert process.returncode == code and "Traceback" not in errors
     step = directory.checkpoint_steps()[0]
     assert 0 < step < 400 and load_trained(directory).optimizer.iterations == step
-    assert f"The last checkpoint is of step {step}. " in errors
+    assert f"The last checkpoint is from step {step}. " in errors
 
     assert run("train", "--resume", directory.path) == 0
     assert run(*words, "--runs-dir", tmp_path, "--run", "whole") == 0
@@ -520,23 +517,23 @@ def test_a_run_that_goes_on_with_another_backend_says_so(trained, tmp_path, capl
     other = "jax" if active != "jax" else "torch"
     record["settings"]["compute"]["backend"] = other
     directory.config_file.write_text(json.dumps(record))
-    *_, config, _ = start_again(directory)
-    directory.release()
-    assert config.compute.backend == directory.read_config().compute.backend == active
+    with Run.resume(directory.path) as resumed:
+        assert resumed.is_chief
+    assert resumed.config.compute.backend == directory.read_config().compute.backend == active
     assert directory.read_record()["backends"] == [other, active]
-    assert f"begun on {other} and goes on with {active}" in caplog.text
+    assert f"begun on {other} and resumes with {active}" in caplog.text
     assert f"--backend {other}" in caplog.text
 
 
 def test_a_name_that_another_process_takes_meanwhile_is_numbered(tmp_path, monkeypatch):
-    load = run_config.load_dataset
+    load = run_module.load_dataset
 
     def slowly(*arguments, **options):
         (tmp_path / "vae-dsprites-seed0").mkdir()
         (tmp_path / "vae-dsprites-seed0" / "config.json").write_text("{}")
         return load(*arguments, **options)
 
-    monkeypatch.setattr(run_config, "load_dataset", slowly)
+    monkeypatch.setattr(run_module, "load_dataset", slowly)
     words = ["--model", "vae", "--network", "mlp", "--steps", "2", "--metrics", "kl"]
     assert run("train", *TINY, *words, "--runs-dir", tmp_path) == 0
     assert (tmp_path / "vae-dsprites-seed0-2" / "model.keras").is_file()

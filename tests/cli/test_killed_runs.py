@@ -62,5 +62,5 @@ def test_a_full_disk_costs_no_checkpoint(tmp_path):
     (sentence,) = [line for line in errors.splitlines() if line.startswith("Error: ")]
     assert "step-00000024.keras" in sentence and "no room" in sentence
     command = shlex.join(["keras-devae", "train", "--resume", str(run.path)])
-    assert f"The last checkpoint is of step 16. Go on with: {command}" in sentence
+    assert f"The last checkpoint is from step 16. Resume it with: {command}" in sentence
     assert [row["step"] for row in run.read_history()] == [8, 16, 24, 32, 40]

@@ -3,7 +3,7 @@
 import pytest
 from running import run
 
-from keras_devae.runs import RunDirectory
+from keras_devae.runs import Run, RunDirectory
 
 LOSS = "reconstruction_error.negative_log_likelihood"
 SAID = "layers 0 / 1 / 2 lose 309.6 / 258.8 / 271.8 nats per image"
@@ -44,9 +44,7 @@ def test_scores_end_with_a_word_on_the_layers(words, workplace, monkeypatch, cap
     given = ["--dataset", "npz:images.npz", "--network", "mlp", "--latent-dim", "2"]
     given += ["--steps", "2", "--batch-size", "16", "--metrics", "reconstruction_error"]
     assert run("train", *given, "--run", "a") == 0
-    from keras_devae.runs import finishing
-
-    measure = finishing.evaluate_run
+    measure = Run.score
 
     def with_losses(*arguments, **options):
         scores = measure(*arguments, **options)
@@ -54,7 +52,7 @@ def test_scores_end_with_a_word_on_the_layers(words, workplace, monkeypatch, cap
             layer[LOSS] = loss
         return scores
 
-    monkeypatch.setattr(finishing, "evaluate_run", with_losses)
+    monkeypatch.setattr(Run, "score", with_losses)
     capsys.readouterr()
     assert run(*words, "runs/a") == 0
     assert SAID in capsys.readouterr().err

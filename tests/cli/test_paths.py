@@ -22,7 +22,7 @@ from keras_devae.errors import UsageError
 from keras_devae.files import check_writable
 from keras_devae.runs import RunDirectory
 from keras_devae.runs.config.run_config import RunConfig
-from keras_devae.runs.folder import find_runs
+from keras_devae.runs.listing import find_runs
 from keras_devae.studies.study import Study
 
 RUN_LIKE = {"settings": RunConfig().to_dict(), "data": {}, "environment": {}}

@@ -193,7 +193,7 @@ def test_scores_of_an_unfinished_run_are_not_computed_on_the_way(
     words = ["--metrics", "mig", "--output", tmp_path / "apart.json"]
     assert run("evaluate", killed, *words) == 0
     # What is measured is a checkpoint.
-    assert f"{killed} is not trained to its end. The last checkpoint is of step" in caplog.text
+    assert f"{killed} is not trained to its end. The last checkpoint is from step" in caplog.text
 
 
 @pytest.mark.parametrize("name", ["information.npz", "kl.csv"])

@@ -131,7 +131,7 @@ def test_the_command_to_go_on_is_the_one_that_was_typed(study_file, capsys, inte
     assert run(*words, "--retry-failed", "--runs-dir", "my runs") == 130
     words[4] = "'a study.toml'"
     command = " ".join(["keras-devae", *words, "--runs-dir 'my runs'"])
-    assert capsys.readouterr().err == f"Interrupted. Resume with: {command}\n"
+    assert capsys.readouterr().err == f"Interrupted. Resume it with: {command}\n"
 
 
 def test_the_nodes_of_a_cluster_have_a_default_backend_of_their_own(

@@ -101,7 +101,7 @@ def test_gpu_paper_run_goes_on_where_it_stopped(tmp_path, capsys, monkeypatch):
     run.checkpoint_file(8).unlink()
     run.model_file.unlink()
     script(tmp_path / "run")
-    assert f"Going on with {tmp_path / 'run'}" in capsys.readouterr().out
+    assert f"Resuming {tmp_path / 'run'}" in capsys.readouterr().out
     assert run.model_file.is_file()
     # A layer that was not drawn has NaN.
     np.testing.assert_equal(run.read_history(), finished)
@@ -124,7 +124,7 @@ def test_gpu_paper_run_is_interrupted_in_a_line(monkeypatch, capsys):
         command([])
     assert ending.value.code == 130
     (line,) = capsys.readouterr().err.splitlines()
-    assert "The same command goes on" in line
+    assert "The same command resumes" in line
 
 
 @pytest.mark.backends

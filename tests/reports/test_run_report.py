@@ -15,7 +15,7 @@ from keras_devae.reports import run_report, write_report
 from keras_devae.reports.formatting import percent
 from keras_devae.reports.plots import KINDS
 from keras_devae.reports.problems import find_problems
-from keras_devae.runs.finishing import evaluate_run
+from keras_devae.runs import Run
 
 FIGURES = {
     *("traversal", "information-map", "information-over-layers", "factor-scatter"),
@@ -161,7 +161,7 @@ def test_more_latents_than_the_table_has_rows(monkeypatch, made, tmp_path):
 
 def test_what_is_encoded_already_is_not_encoded_again(made, monkeypatch, tmp_path):
     run, model, config, dataset = made
-    evaluate_run(model, run, dataset, ["kl"], config.evaluation.images, config.training.seed)
+    Run(run, config.replace(metrics=("kl",)), dataset, model).score()
     counts = []
     encode = type(model).encoder_posterior
 

@@ -19,7 +19,6 @@ from keras_devae.reproduction.annealing_test import (
 )
 from keras_devae.runs import RunDirectory
 from keras_devae.runs.diagnosis import examine
-from keras_devae.runs.faults import how_to_go_on
 
 BETAS = np.geomspace(256, 1, 9)
 
@@ -171,7 +170,7 @@ def test_resumed_test_is_the_whole_one(words, tmp_path, capsys):
     run = RunDirectory(tmp_path / "whole")
     run.model_file.unlink()
     words = ["annealing-test", "--resume", str(run.path)]
-    assert how_to_go_on(run).endswith(f"Go on with: {shlex.join(['keras-devae', *words])}")
+    assert run.how_to_resume().endswith(f"Resume it with: {shlex.join(['keras-devae', *words])}")
     assert call(*words, "--json") == 0
     assert json.loads(capsys.readouterr().out) == whole
     assert whole["beta_end"] == 2 and whole["factors"][0]["factor"] == "wide"

@@ -11,7 +11,7 @@ from keras_devae.reports.plots import KINDS
 from keras_devae.runs import RunDirectory
 from keras_devae.runs.config.run_config import RunConfig
 from keras_devae.runs.diagnosis import examine
-from keras_devae.runs.run_files import FIGURES, files_of_a_run, strangers
+from keras_devae.runs.layout import FIGURES
 from keras_devae.studies.study import Study
 
 #: No process has this number.
@@ -62,7 +62,9 @@ def folder(tmp_path):
 
 
 def test_overwriting_removes_what_a_run_writes(folder):
-    assert {str(file.relative_to(folder)) for file in files_of_a_run(folder)} == set(WRITTEN)
+    assert {str(file.relative_to(folder)) for file in RunDirectory(folder).own_files()} == set(
+        WRITTEN
+    )
     RunDirectory.create(folder, overwrite=True).release()
     assert [entry.name for entry in folder.iterdir()] == [".lock"]
 
@@ -194,6 +196,6 @@ def test_a_study_whose_list_is_damaged_writes_it_again(tmp_path):
 
 def test_what_is_no_runs_is_listed(folder):
     put(folder, FOREIGN)
-    listed = {str(path) for path in strangers(folder)}
+    listed = {str(path) for path in RunDirectory(folder).foreign_files()}
     assert {"thesis.tex", "data", ".git", "figures/thesis.pdf", "checkpoints/mine"} <= listed
     assert not listed & set(WRITTEN)

@@ -127,7 +127,7 @@ def test_stopping_a_study_ends_its_workers_and_says_how_to_go_on(
     process.send_signal(number)
     _, errors = process.communicate()
     assert process.returncode == status
-    assert b"Resume with: keras-devae study run" in errors
+    assert b"Resume it with: keras-devae study run" in errors
     assert not workers_of(study)
     counts = study.counts()
     assert counts["interrupted"] >= 1 and counts["running"] == counts["failed"] == 0

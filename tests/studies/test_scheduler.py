@@ -35,7 +35,7 @@ class ScriptedEngine(Engine):
         return [EndedRun(run, self.end(run), 1.0) for run in runs]
 
     def seed(self, run):
-        return self.study.plan[run.name][1].seed
+        return self.study.plan[run.name][1].training.seed
 
     def end(self, run):
         statuses = self.script.get(self.seed(run), [0])

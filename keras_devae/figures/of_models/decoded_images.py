@@ -42,7 +42,7 @@ def reconstruction_figure(
     reconstructions = [model.reconstruct(images, i) for i in layers]
     errors = [
         metrics.reconstruction_error(images, reconstruction, likelihood="gaussian")[
-            "reconstruction_error.squared_error"
+            metrics.METRICS["reconstruction_error"].key("squared_error")
         ]
         for reconstruction in reconstructions
     ]

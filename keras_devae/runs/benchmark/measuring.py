@@ -14,7 +14,7 @@ from keras_devae.input.batches import Batches
 from keras_devae.process.machine import minor_page_faults, peak_memory
 from keras_devae.runs.benchmark.flops import training_flops
 from keras_devae.runs.benchmark.settings import RUN_LENGTH
-from keras_devae.runs.choices import completed_config, describe_choices
+from keras_devae.runs.compute import completed_config, describe_compute
 from keras_devae.runs.config.run_config import RunConfig, load_dataset
 from keras_devae.runs.training import build_model
 
@@ -54,7 +54,7 @@ class Bench:
         self.seconds = seconds
         dataset = load_dataset(config, fetch=False)
         config = config.resolved(dataset)
-        self.choices = describe_choices(completed_config(_without_choices(config), dataset))
+        self.choices = describe_compute(completed_config(_without_choices(config), dataset))
         if precision == "mixed":
             precision = "float16" if has_accelerator() else "bfloat16"
         self.config = completed_config(config.replace(mixed_precision=precision), dataset)
@@ -151,7 +151,7 @@ class Bench:
             "precision": self.model.dtype_policy.name,
             "accelerator": name,
             "choices": self.choices,
-            "settings": describe_choices(self.config),
+            "settings": describe_compute(self.config),
             "data": self.dataset.description,
             "images_left_out": self.left_out,
             "memory_megabytes": peak_memory(),

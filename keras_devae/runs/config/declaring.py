@@ -1,10 +1,12 @@
-"""How a setting of a run is declared: what its type is annotated with."""
+"""How a setting of a run is declared."""
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Collection
-from typing import TYPE_CHECKING, Any
+import pkgutil
+import types
+import typing
+from typing import TYPE_CHECKING, Annotated, Any
 
 from keras_devae.checks import one_of
 
@@ -13,11 +15,49 @@ if TYPE_CHECKING:
     from pydantic_core import CoreSchema
 
 
+class Check:
+    """A check of a value beyond its type and range, which pydantic makes.
+
+    Args:
+        function: `"module:function"`, imported when the first value is checked; it takes the value
+            and raises a `UsageError`.
+        **arguments: Further arguments of the function.
+    """
+
+    def __init__(self, function: str, **arguments: Any) -> None:
+        self.function, self.arguments = function, arguments
+
+    def __call__(self, value: Any) -> Any:
+        """Returns the value if it passes."""
+        pkgutil.resolve_name(self.function)(value, **self.arguments)
+        return value
+
+    def __get_pydantic_core_schema__(
+        self, source: Any, handler: GetCoreSchemaHandler
+    ) -> CoreSchema:
+        from pydantic_core import core_schema
+
+        return core_schema.no_info_after_validator_function(self, handler(source))
+
+
+class OneOf(Check):
+    """A check of a name; `kind` is what it stands for, and `names` `"module:NAMES"`."""
+
+    def __init__(self, kind: str, names: str) -> None:
+        super().__init__(names)
+        self.kind = kind
+
+    def __call__(self, value: Any) -> Any:
+        """Returns the value if it is one of the names."""
+        return one_of(self.kind, value, pkgutil.resolve_name(self.function))
+
+
 @dataclasses.dataclass(frozen=True)
 class Setting:
-    """What a declaration says besides type, range and default.
+    """All that is known of a setting; group, attribute and type follow from where it is declared.
 
     Attributes:
+        default: Its default.
         help: What it is, for `--help` and documentation.
         default_help: The default in words, where the value does not say it.
         metavar: What stands for the value in `--help`, or `None`: the name of its type.
@@ -26,48 +66,48 @@ class Setting:
         repeatable: Whether the option is given once for each entry of a list.
         changes_result: Whether model or scores depend on it.
         needs_training: Whether it means nothing to a model that is fitted in one go.
+        group: Name of its group.
+        attribute: Its name within the group.
+        type: Its type, with ranges and checks.
     """
 
+    default: Any
     help: str
     default_help: str = ""
     metavar: str | None = None
-    name: str | None = None
+    name: str = ""
     option: str | None = None
     repeatable: bool = False
     changes_result: bool = True
     needs_training: bool = False
+    group: str = ""
+    attribute: str = ""
+    type: Any = None
+
+    @property
+    def value_type(self) -> Any:
+        """The type of a value that is given, without `None`, ranges and checks."""
+        return _plain(self.type)
+
+    @property
+    def default_text(self) -> str:
+        """The default in words, empty where there is nothing to say."""
+        if self.default_help or self.default in (None, (), {}) or self.default is False:
+            return self.default_help
+        return f"{self.default:g}" if isinstance(self.default, float) else str(self.default)
 
 
-@dataclasses.dataclass(frozen=True)
-class Check:
-    """A check of a value that is given, beyond its type.
-
-    Attributes:
-        function: Takes the setting's name and the value, and raises a `UsageError`. It imports
-            what it needs when it is called, so that a declaration costs nothing.
-    """
-
-    function: Callable[[str, Any], object]
-
-    def __get_pydantic_core_schema__(
-        self, source: Any, handler: GetCoreSchemaHandler
-    ) -> CoreSchema:
-        """Has pydantic call the function once the type is right."""
-        from pydantic_core import core_schema
-
-        def check(value, info):
-            if value is not None:
-                self.function(info.field_name, value)
-            return value
-
-        return core_schema.with_info_after_validator_function(check, handler(source))
+def _plain(kind):
+    if isinstance(kind, types.UnionType) or typing.get_origin(kind) is typing.Union:
+        (kind,) = (part for part in typing.get_args(kind) if part is not types.NoneType)
+    if typing.get_origin(kind) is Annotated:
+        return _plain(kind.__origin__)
+    return tuple[_plain(kind.__args__[0]), ...] if typing.get_origin(kind) is tuple else kind
 
 
-def one_of_names(kind: str, names: Callable[[], Collection[str]]) -> Check:
-    """Returns the check of a name.
-
-    Args:
-        kind: What the name stands for, for the message.
-        names: Returns the names that are known.
-    """
-    return Check(lambda _, value: one_of(kind, value, names()))
+def setting(default: Any, *args: Any, **facts: Any) -> Any:
+    """Declares a field of a group of settings; the arguments are those of `Setting`."""
+    metadata = {"setting": Setting(default, *args, **facts)}
+    if isinstance(default, dict):
+        return dataclasses.field(default_factory=dict, metadata=metadata)
+    return dataclasses.field(default=default, metadata=metadata)

@@ -24,6 +24,7 @@ from keras_devae.runs.config.settings import (
     DataSettings,
     EvaluationSettings,
     ModelSettings,
+    PathText,
     TrainingSettings,
     declarations,
     grouped,
@@ -77,12 +78,22 @@ class RunConfig:
         for group, values in grouped(validated(_settings_type(), listed)).items():
             object.__setattr__(self, group, GROUPS[group](**values))
         object.__setattr__(self, "kind", checks.one_of("kind of run", kind, KINDS))
+        self._check_paths()
         options = check_options(self.model.name, self.model.options)
         object.__setattr__(self, "model", dataclasses.replace(self.model, options=options))
         if MODEL_CATALOGUE[self.model.name].fitted:
             self._check_fitted()
         self._check_network()
         self._check_steps_per_execution()
+
+    def _check_paths(self):
+        paths = {
+            n: v for n, v in self.to_dict().items() if declarations()[n].value_type == PathText
+        }
+        dataset = self.data.dataset
+        for name, path in {**paths, "dataset": dataset.partition(":")[2] or dataset}.items():
+            if path is not None:
+                checks.path_of(name, path)
 
     def _check_fitted(self):
         """Checks what a model that scikit-learn fits has no choice in."""

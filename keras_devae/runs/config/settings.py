@@ -6,264 +6,173 @@ configuration, the keys of studies, the groups of a comparison and the table in 
 
 import dataclasses
 import functools
-import types
 import typing
 from typing import Annotated, Any
 
-from annotated_types import Ge, Gt, Le, Lt
+from annotated_types import Ge, Gt, Le, Lt, MaxLen
 
-from keras_devae.checks import MOST_UNITS, expanded_path, shown, widths
+from keras_devae.checks import MOST_PARTS, MOST_UNITS, shown
 from keras_devae.errors import UsageError, unknown_name
-from keras_devae.models.declarations import LIKELIHOOD_NAMES
-from keras_devae.runs.config.declaring import Check, Setting, one_of_names
+from keras_devae.runs.config.declaring import Check, OneOf, Setting, setting
 
-#: Most precise to least; the second and third beside weights in float32.
 PRECISIONS = ("off", "float16", "bfloat16")
-
-
-def _path(name, value):
-    expanded_path(f"`{name}`", value)
-
-
-def _dataset(name, value):
-    _path(name, value.partition(":")[2] or value)
-
-
-def _sources():
-    from keras_devae import data
-
-    return data.SOURCES
-
-
-def _variants(name, value):
-    from keras_devae import data
-
-    data.variants.check(value)
-
-
-def _distributions():
-    from keras_devae.backend.replicas import DISTRIBUTIONS
-
-    return DISTRIBUTIONS
-
-
-def _backends():
-    from keras_devae.backend import BACKENDS
-
-    return BACKENDS
-
-
-def _metrics(name, value):
-    from keras_devae import metrics
-
-    metrics.check_names(value, has_factors=True)
-
-
-def _metric_settings(name, value):
-    from keras_devae import metrics
-
-    metrics.check_settings(value)
-
-
-def _tracked(name, value):
-    from keras_devae.runs.tracking import check_tracked
-
-    check_tracked(value, has_factors=True)
-
 
 #: A number of steps, images and the like, which 64 bits hold.
 Count = Annotated[int, Ge(1), Lt(2**63)]
+#: Units of a layer.
+Width = Annotated[int, Ge(1), Le(MOST_UNITS)]
 #: A number above 0; all numbers are finite.
 Positive = Annotated[float, Gt(0)]
 #: The path of a file or folder.
-PathText = Annotated[str, Check(_path)]
+PathText = typing.NewType("PathText", str)
 
 
 @dataclasses.dataclass(frozen=True)
 class DataSettings:
     """The images and their factors."""
 
-    dataset: Annotated[
-        str,
-        Check(_dataset),
-        Setting("See `keras-devae data list`; or npz:PATH, npy:PATH, folder:PATH."),
-    ] = "shapes3d"
-    source: Annotated[
-        str, one_of_names("source", _sources), Setting("auto, official or rendered.")
-    ] = "auto"
-    data_dir: Annotated[
-        PathText | None,
-        Setting("Folder of the prepared data sets.", metavar="FOLDER", changes_result=False),
-    ] = None
-    image_size: Annotated[
-        int | None, Setting("Height and width in pixels: 32, 64 or 128 for rendered data sets.")
-    ] = None
-    drop_duplicate_orientation: Annotated[
-        bool, Setting("Leave out the 40th orientation of dSprites, which repeats the first.")
-    ] = False
-    factors: Annotated[
-        tuple[str, ...] | None,
-        Setting(
-            "Factors that vary, and NAME=VALUE to hold others, with commas.", "all vary", "NAMES"
-        ),
-    ] = None
-    variants: Annotated[
-        tuple[str, ...],
-        Check(_variants),
-        Setting(
-            "Variant of the data set, e.g. noise or subset:1000; repeatable. See the README.",
-            metavar="VARIANT",
-            option="--variant",
-            repeatable=True,
-        ),
-    ] = ()
-    factors_file: Annotated[
-        PathText | None, Setting("Factors of your own images: CSV or .npy.", metavar="FILE")
-    ] = None
-    bins: Annotated[
-        dict[str, int] | None,
-        Setting(
-            "Bins for continuous factors of your own images, with commas.", metavar="NAME=COUNT"
-        ),
-    ] = None
-    skip_damaged: Annotated[bool, Setting("Leave out damaged images of a folder.")] = False
+    dataset: str = setting(
+        "shapes3d", "See `keras-devae data list`; or npz:PATH, npy:PATH, folder:PATH."
+    )
+    source: Annotated[str, OneOf("source", "keras_devae.data:SOURCES")] = setting(
+        "auto", "auto, official or rendered."
+    )
+    data_dir: PathText | None = setting(
+        None, "Folder of the prepared data sets.", metavar="FOLDER", changes_result=False
+    )
+    image_size: int | None = setting(
+        None, "Height and width in pixels: 32, 64 or 128 for rendered data sets."
+    )
+    drop_duplicate_orientation: bool = setting(
+        False, "Leave out the 40th orientation of dSprites, which repeats the first."
+    )
+    factors: tuple[str, ...] | None = setting(
+        None, "Factors that vary, and NAME=VALUE to hold others, with commas.", "all vary", "NAMES"
+    )
+    variants: Annotated[tuple[str, ...], Check("keras_devae.data.variants:check")] = setting(
+        (),
+        "Variant of the data set, e.g. noise or subset:1000; repeatable. See the README.",
+        metavar="VARIANT",
+        option="--variant",
+        repeatable=True,
+    )
+    factors_file: PathText | None = setting(
+        None, "Factors of your own images: CSV or .npy.", metavar="FILE"
+    )
+    bins: dict[str, int] | None = setting(
+        None,
+        "Bins for continuous factors of your own images, with commas.",
+        metavar="NAME=COUNT",
+    )
+    skip_damaged: bool = setting(False, "Leave out damaged images of a folder.")
 
 
 @dataclasses.dataclass(frozen=True)
 class ModelSettings:
     """The model with its networks."""
 
-    name: Annotated[str, Setting("See `keras-devae models`.", name="model")] = "devae"
-    options: Annotated[
-        dict[str, Any], Setting("Options of the model.", name="model_options", option="")
-    ] = dataclasses.field(default_factory=dict)
-    latent_dim: Annotated[int, Ge(1), Le(MOST_UNITS), Setting("Number of latent dimensions.")] = 10
-    network: Annotated[
-        str | None, Setting("convolutional or mlp.", "convolutional", needs_training=True)
-    ] = None
-    likelihood: Annotated[
-        str | None,
-        one_of_names("likelihood", lambda: LIKELIHOOD_NAMES),
-        Setting("bernoulli or gaussian.", "by the number of channels", needs_training=True),
-    ] = None
-    network_units: Annotated[
-        tuple[int, ...] | None,
-        Check(widths),
-        Setting("Widths of the hidden layers of mlp, with commas.", "1200,1200", "NUMBERS"),
-    ] = None
-    likelihood_sigma: Annotated[
-        Positive | None,
-        Setting("Standard deviation of gaussian pixels.", "the plain squared error"),
-    ] = None
+    name: str = setting("devae", "See `keras-devae models`.", name="model")
+    options: dict[str, Any] = setting({}, "Options of the model.", name="model_options", option="")
+    latent_dim: Width = setting(10, "Number of latent dimensions.")
+    network: str | None = setting(
+        None, "convolutional or mlp.", "convolutional", needs_training=True
+    )
+    likelihood: (
+        Annotated[str, OneOf("likelihood", "keras_devae.models.declarations:LIKELIHOOD_NAMES")]
+        | None
+    ) = setting(None, "bernoulli or gaussian.", "by the number of channels", needs_training=True)
+    network_units: Annotated[tuple[Width, ...], MaxLen(MOST_PARTS)] | None = setting(
+        None, "Widths of the hidden layers of mlp, with commas.", "1200,1200", "NUMBERS"
+    )
+    likelihood_sigma: Positive | None = setting(
+        None, "Standard deviation of gaussian pixels.", "the plain squared error"
+    )
 
 
 @dataclasses.dataclass(frozen=True)
 class TrainingSettings:
     """How the model is trained."""
 
-    batch_size: Annotated[Count, Setting("Batch size.", needs_training=True)] = 64
-    steps: Annotated[Count, Setting("Training steps in total.", needs_training=True)] = 20_000
-    learning_rate: Annotated[Positive, Setting("Adam learning rate.", needs_training=True)] = 1e-4
-    seed: Annotated[
-        int,
-        Ge(0),
-        Le(2**32 - 1),
-        Setting("Seed of weights, noise, layer draws, data order and evaluation."),
-    ] = 0
-    checkpoint_every: Annotated[
-        Count,
-        Setting("Steps between checkpoints and rows of the history.", changes_result=False),
-    ] = 500
-    keep: Annotated[
-        Count,
-        Setting("Number of checkpoints to keep, the newest ones.", changes_result=False),
-    ] = 2
+    batch_size: Count = setting(64, "Batch size.", needs_training=True)
+    steps: Count = setting(20_000, "Training steps in total.", needs_training=True)
+    learning_rate: Positive = setting(1e-4, "Adam learning rate.", needs_training=True)
+    seed: Annotated[int, Ge(0), Le(2**32 - 1)] = setting(
+        0, "Seed of weights, noise, layer draws, data order and evaluation."
+    )
+    checkpoint_every: Count = setting(
+        500, "Steps between checkpoints and rows of the history.", changes_result=False
+    )
+    keep: Count = setting(
+        2, "Number of checkpoints to keep, the newest ones.", changes_result=False
+    )
 
 
 @dataclasses.dataclass(frozen=True)
 class ComputeSettings:
-    """What the run computes with; none of it changes what is computed, up to rounding."""
+    """What the run computes with."""
 
-    resident: Annotated[
-        bool | None,
-        Setting(
-            "Keep the whole data set on the device.",
-            "on an accelerator, if it fits",
-            changes_result=False,
-        ),
-    ] = None
-    steps_per_execution: Annotated[
-        Count | None,
-        Setting(
-            "Steps per compiled call; must divide the other step counts.",
-            "by device",
-            changes_result=False,
-        ),
-    ] = None
-    jit_compile: Annotated[
-        bool | None, Setting("Compile with XLA.", "by device", changes_result=False)
-    ] = None
-    mixed_precision: Annotated[
-        str | None,
-        one_of_names("mixed precision", lambda: PRECISIONS),
-        Setting(
-            "off, float16 or bfloat16.",
-            "float16 on a GPU; on TensorFlow, bfloat16 on a CPU with instructions for it; else off",
-        ),
-    ] = None
-    deterministic: Annotated[
-        bool, Setting("Compute the same bits every time, if slower.", changes_result=False)
-    ] = False
-    distribute: Annotated[
-        str | None,
-        one_of_names("distribution", _distributions),
-        Setting("data-parallel: train on all devices.", "on one", changes_result=False),
-    ] = None
-    backend: Annotated[
-        str | None,
-        one_of_names("backend", _backends),
-        Setting("tensorflow, jax or torch.", "the active one", option="", changes_result=False),
-    ] = None
+    resident: bool | None = setting(
+        None,
+        "Keep the whole data set on the device.",
+        "on an accelerator, if it fits",
+        changes_result=False,
+    )
+    steps_per_execution: Count | None = setting(
+        None,
+        "Steps per compiled call; must divide the other step counts.",
+        "by device",
+        changes_result=False,
+    )
+    jit_compile: bool | None = setting(None, "Compile with XLA.", "by device", changes_result=False)
+    mixed_precision: (
+        Annotated[str, OneOf("mixed precision", "keras_devae.runs.config.settings:PRECISIONS")]
+        | None
+    ) = setting(
+        None,
+        "off, float16 or bfloat16.",
+        "float16 on a GPU; on TensorFlow, bfloat16 on a CPU with instructions for it; else off",
+    )
+    deterministic: bool = setting(
+        False, "Compute the same bits every time, if slower.", changes_result=False
+    )
+    distribute: (
+        Annotated[str, OneOf("distribution", "keras_devae.backend.replicas:DISTRIBUTIONS")] | None
+    ) = setting(None, "data-parallel: train on all devices.", "on one", changes_result=False)
+    backend: Annotated[str, OneOf("backend", "keras_devae.backend:BACKENDS")] | None = setting(
+        None, "tensorflow, jax or torch.", "the active one", option="", changes_result=False
+    )
 
 
 @dataclasses.dataclass(frozen=True)
 class EvaluationSettings:
     """What is measured while training and at the end."""
 
-    metrics: Annotated[
-        tuple[str, ...] | None,
-        Check(_metrics),
-        Setting(
-            "Names with commas, or all.",
-            "mig, active_variables, kl, reconstruction_error",
-            changes_result=False,
-        ),
-    ] = None
-    metric_settings: Annotated[
-        str, Check(_metric_settings), Setting("paper or fast.", metavar="NAME")
-    ] = "paper"
-    images: Annotated[
-        int,
-        Ge(2),
-        Lt(2**63),
-        Setting("Number of images for the metrics.", name="evaluation_images"),
-    ] = 10_000
+    metrics: (
+        Annotated[tuple[str, ...], Check("keras_devae.metrics:check_names", has_factors=True)]
+        | None
+    ) = setting(
+        None,
+        "Names with commas, or all.",
+        "mig, active_variables, kl, reconstruction_error",
+        changes_result=False,
+    )
+    metric_settings: Annotated[str, Check("keras_devae.metrics:check_settings")] = setting(
+        "paper", "paper or fast.", metavar="NAME"
+    )
+    images: Annotated[int, Ge(2), Lt(2**63)] = setting(
+        10_000, "Number of images for the metrics.", name="evaluation_images"
+    )
     track: Annotated[
-        tuple[str, ...],
-        Check(_tracked),
-        Setting(
-            "Measure while training: names of metrics, information, sampled-information, kl, "
-            "traversal or speed, with commas.",
-            metavar="NAMES",
-            changes_result=False,
-        ),
-    ] = ()
-    track_every: Annotated[
-        Count, Setting("Steps between these measurements.", changes_result=False)
-    ] = 1000
-    tensorboard: Annotated[
-        bool, Setting("Also write them for TensorBoard.", changes_result=False)
-    ] = False
+        tuple[str, ...], Check("keras_devae.runs.tracking:check_tracked", has_factors=True)
+    ] = setting(
+        (),
+        "Measure while training: names of metrics, information, sampled-information, kl, "
+        "traversal or speed, with commas.",
+        metavar="NAMES",
+        changes_result=False,
+    )
+    track_every: Count = setting(1000, "Steps between these measurements.", changes_result=False)
+    tensorboard: bool = setting(False, "Also write them for TensorBoard.", changes_result=False)
 
 
 #: Attribute of a `RunConfig` -> its class.
@@ -276,54 +185,17 @@ GROUPS = {
 }
 
 
-@dataclasses.dataclass(frozen=True)
-class Declaration:
-    """A declared setting.
-
-    Attributes:
-        name: What users call it.
-        group: Name of the group that it belongs to.
-        attribute: Its name within the group.
-        type: Its type, with all that it is annotated with.
-        default: Its default.
-        setting: The `Setting` that it is annotated with.
-    """
-
-    name: str
-    group: str
-    attribute: str
-    type: Any
-    default: Any
-    setting: Setting
-
-    @property
-    def value_type(self) -> Any:
-        """Its type where it is given: without `None` and ranges; paths are `PathText`."""
-        kind = self.type.__origin__
-        if isinstance(kind, types.UnionType) or typing.get_origin(kind) is typing.Union:
-            (kind,) = (part for part in typing.get_args(kind) if part is not types.NoneType)
-        is_range = typing.get_origin(kind) is Annotated and kind != PathText
-        return kind.__origin__ if is_range else kind
-
-    @property
-    def default_text(self) -> str:
-        """Its default in words, empty where there is nothing to say."""
-        if self.setting.default_help or self.default in (None, (), {}) or self.default is False:
-            return self.setting.default_help
-        return f"{self.default:g}" if isinstance(self.default, float) else str(self.default)
-
-
 @functools.cache
-def declarations() -> dict[str, Declaration]:
-    """Returns every declared setting by the name that users give it, the model first."""
+def declarations() -> dict[str, Setting]:
+    """Returns every setting by the name that users give it, the model first."""
     found = {}
     for group, cls in GROUPS.items():
-        hints, defaults = typing.get_type_hints(cls, include_extras=True), cls()
+        hints = typing.get_type_hints(cls, include_extras=True)
         for field in dataclasses.fields(cls):
-            hint, default = hints[field.name], getattr(defaults, field.name)
-            (setting,) = (part for part in hint.__metadata__ if isinstance(part, Setting))
-            name = setting.name or field.name
-            found[name] = Declaration(name, group, field.name, hint, default, setting)
+            declared: Setting = field.metadata["setting"]
+            where = {"group": group, "attribute": field.name, "type": hints[field.name]}
+            name = declared.name or field.name
+            found[name] = dataclasses.replace(declared, name=name, **where)
     return {"model": found["model"], "model_options": found["model_options"], **found}
 
 
@@ -359,8 +231,7 @@ def ungrouped(groups: dict[str, dict[str, Any]]) -> dict[str, Any]:
             raise UsageError(f"`{group}` must be a table. Received: {shown(values)}.")
         for attribute, value in values.items():
             if (group, attribute) not in names:
-                raise unknown_name(
-                    f"{group} setting", attribute, [a for g, a in names if g == group]
-                )
+                known = [a for g, a in names if g == group]
+                raise unknown_name(f"{group} setting", attribute, known)
             settings[names[group, attribute]] = value
     return {name: settings[name] for name in declarations() if name in settings}

@@ -23,6 +23,7 @@ _WANTED = {
     "finite_number": "a finite number",
     "less_than_equal": "at most {le:,}",
     "less_than": "below {lt:,}",
+    "too_long": "a list of at most {max_length} entries",
 }
 
 

@@ -17,7 +17,7 @@ from keras_devae.models.declarations import (
     default_options,
 )
 from keras_devae.runs import PRESETS, RunConfig, RunDirectory, find_runs
-from keras_devae.runs.folder import unused_path
+from keras_devae.runs.layout import unused_path
 
 #: Arguments of the models that are settings of a run, or that training data decide.
 NOT_OPTIONS = {"encoder", "decoder", "likelihood", "seed", "kwargs", "dataset_size"}
@@ -168,6 +168,6 @@ def test_a_damaged_configuration_is_reported(tmp_path):
 
 
 def test_default_names_count_up(tmp_path):
-    assert unused_path(tmp_path, "run") == tmp_path / "run"
+    assert unused_path(tmp_path / "run") == tmp_path / "run"
     (tmp_path / "run").mkdir()
-    assert unused_path(tmp_path, "run") == tmp_path / "run-2"
+    assert unused_path(tmp_path / "run") == tmp_path / "run-2"

@@ -2,7 +2,6 @@
 
 import dataclasses
 import hashlib
-from typing import Annotated
 
 import click
 import pytest
@@ -18,7 +17,7 @@ from keras_devae.metrics import SETTINGS
 from keras_devae.models.declarations import LIKELIHOOD_NAMES, NETWORK_NAMES
 from keras_devae.runs import RunConfig
 from keras_devae.runs.config import run_config
-from keras_devae.runs.config.declaring import Setting
+from keras_devae.runs.config.declaring import setting
 from keras_devae.runs.config.flat_settings import config_from_settings, setting_names
 from keras_devae.runs.config.settings import (
     GROUPS,
@@ -45,16 +44,16 @@ CHOICES = {
 @pytest.mark.parametrize("name", declarations())
 def test_a_declaration_is_whole(name):
     declared = declarations()[name]
-    assert declared.setting.help.endswith((".", ":"))
+    assert declared.help.endswith((".", ":"))
     assert getattr(getattr(RunConfig(), declared.group), declared.attribute) == declared.default
-    assert all(choice in declared.setting.help for choice in CHOICES.get(name, ()))
+    assert all(choice in declared.help for choice in CHOICES.get(name, ()))
 
 
-@pytest.mark.parametrize("name", [n for n, d in declarations().items() if d.setting.option != ""])
+@pytest.mark.parametrize("name", [n for n, d in declarations().items() if d.option != ""])
 def test_an_option_of_train_has_help_type_and_default_of_the_declaration(name):
     declared = declarations()[name]
     (option,) = (each for each in train.params if each.name == name)
-    assert option.help.startswith(declared.setting.help)
+    assert option.help.startswith(declared.help)
     assert declared.default_text in option.help
     # What is not typed is left to presets.
     assert train.make_context("train", []).params[name] is None
@@ -81,7 +80,8 @@ def test_close_matches_of_names_are_named(name):
         ({"learning_rate": float("inf")}, "`learning_rate` must be a finite number."),
         ({"learning_rate": float("nan")}, "`learning_rate` must be a finite number."),
         ({"evaluation_images": 1}, "`evaluation_images` must be a whole number of at least 2."),
-        ({"network_units": [8, 0]}, "`network_units` must be a whole number of at least 1."),
+        ({"network_units": [8, 0]}, "`network_units[1]` must be a whole number of at least 1."),
+        ({"network_units": [8] * 101}, "`network_units` must be a list of at most 100 entries."),
         ({"bins": {1: 2}}, "`bins` must be a table with texts for names."),
         ({"model_options": 3}, "`model_options` must be a table. Received: 3."),
     ],
@@ -123,7 +123,7 @@ def test_wrong_groups_are_refused(settings, message):
 class WithAnother(TrainingSettings):
     """A group with a setting more."""
 
-    warmup_steps: Annotated[Count | None, Setting("Steps of warm-up.", "none")] = None
+    warmup_steps: Count | None = setting(None, "Steps of warm-up.", "none")
 
 
 @pytest.fixture
@@ -158,7 +158,7 @@ def test_a_setting_more_is_one_declaration(another_setting):
 def test_names_everywhere_are_those_that_are_declared():
     flat = {name for name in declarations() if name != "model_options"}
     assert flat <= set(setting_names()) and flat < set(RunConfig().to_dict())
-    matter = {d.name for d in declarations().values() if d.setting.changes_result}
+    matter = {d.name for d in declarations().values() if d.changes_result}
     assert {*grouping_settings(RunConfig().to_dict()), "seed"} == matter
     for name in flat:
         default = declarations()[name].default

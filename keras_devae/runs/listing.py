@@ -1,21 +1,41 @@
-"""The table of runs."""
+"""The runs below a folder, and the table of them."""
+
+from __future__ import annotations
 
 import logging
+import os
+from typing import Any
 
+from keras_devae.checks import usable_path
 from keras_devae.errors import FailureError, UsageError
-from keras_devae.runs.folder import find_runs
+from keras_devae.files import is_there
+from keras_devae.files.reading import reason_of
+from keras_devae.runs.folder import RunDirectory
 
 logger = logging.getLogger("keras_devae")
 
 
-def parse_condition(text):
-    """Parses `name=value,name=value`.
+def find_runs(folder: str | os.PathLike[str]) -> list[RunDirectory]:
+    """Returns the runs below a folder, ordered by name.
 
     Args:
-        text: The condition, or `None` for none.
+        folder: A folder such as `runs`; it may be missing.
 
-    Returns:
-        Dictionary of strings.
+    Raises:
+        UsageError: If it cannot be read.
+    """
+    folder = usable_path("The folder of the runs", folder)
+    try:
+        entries = sorted(folder.iterdir())
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        raise UsageError(f"The folder {folder} cannot be read: {reason_of(error)}.") from None
+    return [RunDirectory(entry) for entry in entries if is_there(entry / "config.json")]
+
+
+def parse_condition(text: str | None) -> dict[str, str]:
+    """Parses `name=value,name=value`; nothing gives no conditions.
 
     Raises:
         UsageError: If a part has no equals sign.
@@ -26,16 +46,18 @@ def parse_condition(text):
     return {name.strip(): value.strip() for name, value in parts}
 
 
-def list_of_runs(folder, condition=None):
-    """Describes the runs in a folder, one dictionary each.
+def list_of_runs(
+    folder: str | os.PathLike[str], condition: dict[str, str] | None = None
+) -> list[dict[str, Any]]:
+    """Describes the runs below a folder, a dictionary each.
 
     Args:
         folder: Folder of the runs.
-        condition: Dictionary of settings (of the run or of its model) that must have these values.
+        condition: Values that settings of the run, or options of its model, must have.
 
     Returns:
-        List of dictionaries: name, model, dataset, seed, steps done and asked for, and the scores
-        of layer 0. Damaged runs are left out and logged.
+        Dictionaries of name, model, dataset, seed, steps done and asked for, and the scores of
+        layer 0. Damaged runs are left out and logged.
     """
     rows = []
     for run in find_runs(folder):
@@ -57,6 +79,8 @@ def _equal(value, text):
 
 
 def _row(run, config):
+    from keras_devae.metrics import METRICS
+
     scores = run.read_metrics()
     first = next((row for row in scores["layers"] if row["layer"] == 0), {}) if scores else {}
     done = (
@@ -68,9 +92,9 @@ def _row(run, config):
         "dataset": config.data.dataset,
         "seed": config.training.seed,
         "steps": f"{done}/{config.training.steps}",
-        "mig": _rounded(first.get("mig.score")),
-        "kl": _rounded(first.get("kl.total")),
-        "active": first.get("active_variables.count"),
+        "mig": _rounded(first.get(METRICS["mig"].key())),
+        "kl": _rounded(first.get(METRICS["kl"].key())),
+        "active": first.get(METRICS["active_variables"].key()),
     }
 
 

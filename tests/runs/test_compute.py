@@ -6,8 +6,8 @@ from keras_devae import data
 from keras_devae.backend import devices
 from keras_devae.backend.interface import backend_named
 from keras_devae.errors import UsageError
-from keras_devae.runs import RunConfig, choices
-from keras_devae.runs.choices import completed_config, describe_choices
+from keras_devae.runs import RunConfig, compute
+from keras_devae.runs.compute import completed_config, describe_compute
 from keras_devae.runs.training import build_model
 
 
@@ -19,9 +19,9 @@ def grey():
 @pytest.fixture
 def accelerator(monkeypatch):
     """An accelerator with room for the images of `grey`, which take 92,160 bytes, and no more."""
-    monkeypatch.setattr(choices, "has_accelerator", lambda: True)
-    monkeypatch.setattr(choices, "compiles_with_xla", lambda: True)
-    monkeypatch.setattr(choices, "device_memory", lambda: 4 * 92_160)
+    monkeypatch.setattr(compute, "has_accelerator", lambda: True)
+    monkeypatch.setattr(compute, "compiles_with_xla", lambda: True)
+    monkeypatch.setattr(compute, "device_memory", lambda: 4 * 92_160)
 
 
 def completed(dataset, **settings):
@@ -33,7 +33,7 @@ def completed(dataset, **settings):
     [(False, "off", "float32"), (True, "bfloat16", "mixed bfloat16")],
 )
 def test_on_a_cpu(grey, in_bfloat16, precision, words, monkeypatch):
-    monkeypatch.setattr(choices, "prefers_bfloat16", lambda: in_bfloat16)
+    monkeypatch.setattr(compute, "prefers_bfloat16", lambda: in_bfloat16)
     config = completed(grey)
     assert (
         config.compute.steps_per_execution,
@@ -41,8 +41,8 @@ def test_on_a_cpu(grey, in_bfloat16, precision, words, monkeypatch):
         config.compute.jit_compile,
     ) == (1, False, False)
     assert config.compute.mixed_precision == precision and config.compute.backend == "tensorflow"
-    expected = f"CPU, {words}, XLA off, 1 step a call, images from the host; "
-    assert describe_choices(config).startswith(expected)
+    expected = f"CPU, {words}, XLA off, 1 step per call, images from the host; "
+    assert describe_compute(config).startswith(expected)
 
 
 def test_what_is_fitted_in_one_go_is_fitted_in_float32(grey, accelerator):
@@ -78,8 +78,8 @@ def test_on_an_accelerator(grey, accelerator):
         config.compute.resident,
         config.compute.jit_compile,
     ) == (100, True, True)
-    expected = "accelerator, mixed float16, XLA on, 100 steps a call, images on the device; "
-    assert describe_choices(config).startswith(expected)
+    expected = "accelerator, mixed float16, XLA on, 100 steps per call, images on the device; "
+    assert describe_compute(config).startswith(expected)
 
 
 def test_what_is_set_by_hand_stays(grey, accelerator):
@@ -116,14 +116,14 @@ def test_images_stay_on_the_host_where_they_are_too_many_or_the_run_too_short(gr
 
 def test_binary_images_take_a_bit_a_pixel(accelerator, monkeypatch):
     sprites = data.load("dsprites", source="rendered", image_size=32)
-    monkeypatch.setattr(choices, "device_memory", lambda: 4 * 737_280 * 32 * 32 // 8)
+    monkeypatch.setattr(compute, "device_memory", lambda: 4 * 737_280 * 32 * 32 // 8)
     assert completed(sprites).compute.resident
-    monkeypatch.setattr(choices, "device_memory", lambda: 4 * 737_280 * 32 * 32 // 8 - 4)
+    monkeypatch.setattr(compute, "device_memory", lambda: 4 * 737_280 * 32 * 32 // 8 - 4)
     assert not completed(sprites).compute.resident
 
 
 def test_memory_of_unknown_size_is_left_alone(grey, accelerator, monkeypatch):
-    monkeypatch.setattr(choices, "device_memory", lambda: None)
+    monkeypatch.setattr(compute, "device_memory", lambda: None)
     assert not completed(grey).compute.resident
 
 
@@ -133,7 +133,7 @@ def test_a_model_that_calls_the_host_runs_without_xla_on_tensorflow(grey, accele
 
 
 def test_pytorch_takes_one_step_at_a_time(grey, accelerator, monkeypatch):
-    monkeypatch.setattr(choices, "compiles_several_steps", lambda: False)
+    monkeypatch.setattr(compute, "compiles_several_steps", lambda: False)
     assert completed(grey).compute.steps_per_execution == 1
     with pytest.raises(UsageError, match=r"must be 1\. Received: 10"):
         completed(grey, steps_per_execution=10)

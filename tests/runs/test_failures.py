@@ -13,9 +13,8 @@ import pytest
 from keras_devae.cli import main
 from keras_devae.errors import FailureError, ran_out_of_memory
 from keras_devae.files import DiskFullError
-from keras_devae.runs import RunDirectory
+from keras_devae.runs import Run, RunDirectory, trained_model
 from keras_devae.runs.checkpoints import CheckpointWriter
-from keras_devae.runs.faults import how_to_go_on
 from keras_devae.runs.recorder import RunRecorder
 from keras_devae.runs.trained_model import load_trained
 
@@ -71,7 +70,7 @@ def test_out_of_memory_is_one_sentence(act, words, tmp_path, monkeypatch, capsys
     assert "--batch-size" in sentence and "--no-resident" in sentence
     go_on = ["train", "--resume", str(tmp_path / "r")]
     assert sentence.endswith(
-        f"The last checkpoint is of step 6. Go on with: keras-devae {shlex.join(go_on)}"
+        f"The last checkpoint is from step 6. Resume it with: keras-devae {shlex.join(go_on)}"
     )
     assert call(go_on) == 0
     assert RunDirectory(tmp_path / "r").read_history()[-1]["step"] == 12
@@ -166,28 +165,26 @@ def test_what_went_wrong_first_is_what_is_said(words, tmp_path, monkeypatch, cap
     monkeypatch.setattr(RunRecorder, "_secure", no_room)
     monkeypatch.setattr(CheckpointWriter, "check", lambda self: None)
     assert call(words) == 143
-    assert "Go on with" in capsys.readouterr().err
+    assert "Resume it with" in capsys.readouterr().err
     assert "There is no room" in caplog.text
 
 
 def test_before_there_is_a_configuration_the_same_command_goes_on(tmp_path):
     run = RunDirectory(tmp_path / "my run")
-    assert how_to_go_on(run).endswith("Give the same command again.")
+    assert run.how_to_resume().endswith("Give the same command again.")
     run.path.mkdir()
     run.config_file.write_text("{}")
-    assert how_to_go_on(run).endswith(f"keras-devae train --resume '{run.path}'")
+    assert run.how_to_resume().endswith(f"keras-devae train --resume '{run.path}'")
 
 
 def test_an_interrupt_while_evaluating_leaves_only_that(words, tmp_path, monkeypatch, capsys):
-    from keras_devae.runs import finishing
-
     def end_process(*arguments, **options):
         os.kill(os.getpid(), signal.SIGTERM)
 
     with monkeypatch.context() as patch:
-        patch.setattr(finishing, "evaluate_run", end_process)
+        patch.setattr(Run, "score", end_process)
         assert call(words) == 143
-    assert "only the evaluation is left. Go on with:" in capsys.readouterr().err
+    assert "only the evaluation is left. Resume it with:" in capsys.readouterr().err
     run = RunDirectory(tmp_path / "r")
     model = run.model_file.read_bytes()
     monkeypatch.setattr(RunRecorder, "on_train_begin", lambda self, logs=None: pytest.fail())
@@ -197,14 +194,12 @@ def test_an_interrupt_while_evaluating_leaves_only_that(words, tmp_path, monkeyp
 
 
 def test_an_interrupt_that_is_swallowed_while_evaluating_is_not_lost(words, tmp_path, monkeypatch):
-    from keras_devae.runs import finishing
-
     def swallow(*arguments, progress, **options):
         with contextlib.suppress(KeyboardInterrupt):
             os.kill(os.getpid(), signal.SIGTERM)
         progress(0, "kl")
 
-    monkeypatch.setattr(finishing, "evaluate_run", swallow)
+    monkeypatch.setattr(trained_model, "evaluate", swallow)
     assert call(words) == 143
     assert RunDirectory(tmp_path / "r").read_metrics() is None
 

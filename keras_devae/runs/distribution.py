@@ -1,0 +1,58 @@
+"""Runs that are trained on several devices, and by several processes."""
+
+import atexit
+import shutil
+import tempfile
+from pathlib import Path
+
+from keras_devae.backend import replicas
+from keras_devae.runs.config.run_config import RunConfig
+from keras_devae.runs.folder import RunDirectory
+
+
+def is_chief(config: RunConfig) -> bool:
+    """Tells whether this process, of those that train together, writes what the run leaves."""
+    return config.compute.distribute is None or replicas.process()[0] == 0
+
+
+def check_distribution(config: RunConfig) -> None:
+    """Checks that the devices that are here can train a run, and imports Keras for that.
+
+    Raises:
+        UsageError: If they cannot, or on PyTorch.
+    """
+    compute = config.compute
+    if compute.distribute is None:
+        return
+    from keras_devae.models import MODELS
+
+    with replicas.scope(compute.distribute) as devices:
+        if devices > 1:
+            replicas.check_batch_size(config.training.batch_size, devices)
+            replicas.check_model(
+                MODELS[config.model.name],
+                compute.jit_compile,
+                compute.mixed_precision == "float16",
+                compute.steps_per_execution or 1,
+                bool(compute.resident),
+            )
+
+
+def folder_of_worker(path: Path) -> Path:
+    """Returns where a worker writes a run: a folder that is removed when its process ends.
+
+    Whatever reads the devices' state has to happen in every process, writing checkpoints too.
+    """
+    folder = tempfile.mkdtemp(prefix="keras-devae-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return Path(folder) / path.name
+
+
+def copy_of_worker(run: RunDirectory) -> RunDirectory:
+    """Returns a copy of a run for a worker to resume, claimed."""
+    path = folder_of_worker(run.path)
+    # The chief removes what an earlier process left half written, at the same time.
+    shutil.copytree(run.path, path, ignore=shutil.ignore_patterns(".*"))
+    copy = RunDirectory(path)
+    copy.claim()
+    return copy

@@ -1,0 +1,202 @@
+"""Which files and folders a run has, and what they are called."""
+
+import os
+import re
+from pathlib import Path
+
+from keras_devae.checks import usable_path
+from keras_devae.errors import UsageError
+from keras_devae.files import is_there, leftovers, remove_temporary
+from keras_devae.runs.run_lock import LOCK_NAME
+from keras_devae.runs.tracking import TRACKED
+
+#: The folders that a run makes, each after the one that it is in.
+FOLDERS = (
+    *("checkpoints", "codes", "figures", "reproduction", "tracking", "tracking/tensorboard"),
+)
+#: The figures in `figures/`: those of a report, and those that `plot` draws.
+FIGURES = (
+    *("traversal", "information-map", "information-over-layers", "factor-scatter", "samples"),
+    *("reconstructions", "kl", "learning-curves", "information-diffusion", "kl-diffusion"),
+    *("mig-reconstruction", "freezing"),
+)
+#: What `plot` appends to the name of a figure that was drawn with options.
+_OPTIONS = r"(-(layer|seed|steps|index)--?\d+|-span-(range|quantiles)|-active-only-True)*"
+#: The files, by the folder that they are in.
+_FILES = {
+    ".": r"(config|metrics|freezing)\.json|(history|freezing)\.csv|model\.keras|report\.html",
+    "checkpoints": r"step-\d{8,}\.(keras|json)",
+    "codes": r"codes-[0-9a-f]{12}-[0-9a-f]{16}\.npz",
+    "figures": rf"({'|'.join(FIGURES)}){_OPTIONS}\.png",
+    "reproduction": r"(layers|top_k)\.json",
+    "tracking": rf"({'|'.join(TRACKED)}|metrics)\.(csv|png|npz)|traversal-step-\d{{8,}}\.png",
+    "tracking/tensorboard": r"events\.out\.tfevents\..+",
+}
+#: What is appended to the name of a file that was found damaged and renamed.
+SET_ASIDE = ".damaged"
+_SET_ASIDE = rf"({re.escape(SET_ASIDE)}(-\d+)?)?"
+
+
+class RunLayout:
+    """Names, finds and removes what stands in the folder of a run, and reads none of it.
+
+    Args:
+        path: The folder.
+    """
+
+    def __init__(self, path: str | os.PathLike[str]):
+        self.path: Path = usable_path("The folder of a run", path)
+        self.config_file = self.path / "config.json"
+        self.history_file = self.path / "history.csv"
+        self.metrics_file = self.path / "metrics.json"
+        self.model_file = self.path / "model.keras"
+        self.report_file = self.path / "report.html"
+        self.freezing_file = self.path / "freezing.json"
+        self.checkpoints = self.path / "checkpoints"
+        self.figures = self.path / "figures"
+        self.codes = self.path / "codes"
+        self.tracking = self.path / "tracking"
+
+    @property
+    def name(self) -> str:
+        """Name of the folder, also where the path is one like `.`."""
+        return self.path.resolve().name
+
+    def checkpoint_file(self, step: int) -> Path:
+        """Returns the path of the checkpoint of a step."""
+        return self.checkpoints / f"step-{step:08d}.keras"
+
+    def begun_epoch_file(self, step: int) -> Path:
+        """Returns the path of the means over an epoch that was broken off at a step."""
+        return self.checkpoint_file(step).with_suffix(".json")
+
+    def checkpoint_steps(self) -> list[int]:
+        """Returns the steps of the checkpoints, newest first."""
+        return sorted((s for _, s in self._checkpoint_names() if s is not None), reverse=True)
+
+    def misnamed_checkpoints(self) -> list[Path]:
+        """Returns what is named almost like a checkpoint, or stands in a checkpoint's place.
+
+        Programs that synchronise folders write `step-00000060 (1).keras` beside
+        `step-00000060.keras`. Nothing here reads, renames or removes these.
+        """
+        return sorted(file for file, step in self._checkpoint_names() if step is None)
+
+    def _checkpoint_names(self):
+        """Yields paths that begin as the names of checkpoints do, and their steps or `None`."""
+        for file in self.checkpoints.glob("step-*"):
+            match = re.fullmatch(r"step-([0-9]{8,19})\.keras", file.name)
+            step = None if match is None else int(match[1])
+            if step is not None and file == self.checkpoint_file(step) and file.is_file():
+                yield file, step
+            elif SET_ASIDE not in file.name:
+                yield file, None
+
+    def is_trained(self) -> bool:
+        """Tells whether training is done, and at most the evaluation is left."""
+        return is_there(self.model_file)
+
+    def trained_model_file(self) -> Path:
+        """Returns the finished model, or else the newest checkpoint.
+
+        Raises:
+            UsageError: If there is neither.
+        """
+        if self.is_trained():
+            return self.model_file
+        steps = self.checkpoint_steps()
+        if not steps:
+            raise UsageError(f"The run {self.path} has neither a model nor a checkpoint yet.")
+        return self.checkpoint_file(steps[0])
+
+    def leftovers(self) -> list[Path]:
+        """Returns the temporary files of killed processes.
+
+        Files being written by a training process count too, unless the run is claimed first.
+        """
+        folders = (self.path, *(self.path / folder for folder in FOLDERS))
+        return sorted(file for folder in folders for file in leftovers(folder))
+
+    def remove_leftovers(self) -> None:
+        """Removes what `leftovers` returns."""
+        for file in self.leftovers():
+            remove_temporary(file)
+
+    def set_aside(self, file: Path) -> None:
+        """Appends `.damaged` to the name of a damaged file, and a number where that is taken."""
+        file.rename(unused_path(file.with_name(f"{file.name}{SET_ASIDE}")))
+
+    def misplaced(self) -> list[Path]:
+        """Returns what is no file, or no folder, although a run has one of that name.
+
+        A link to a file counts as a file; a broken link does not.
+        """
+        files = (
+            *(self.history_file, self.metrics_file, self.model_file),
+            *(self.report_file, self.freezing_file),
+        )
+        folders = (self.checkpoints, self.figures, self.codes, self.tracking)
+        return [
+            *(file for file in files if is_there(file) and not file.is_file()),
+            *(folder for folder in folders if is_there(folder) and not folder.is_dir()),
+        ]
+
+    def own_files(self) -> list[Path]:
+        """Returns the files in the folder that a run writes, and no others."""
+        return [entry for entry in self._named() if _is_file(entry)]
+
+    def foreign_files(self) -> list[Path]:
+        """Returns what no run writes, of the folder and those that a run makes, relative to it."""
+        own = {self.path / LOCK_NAME, *(self.path / folder for folder in FOLDERS), *self._named()}
+        found = [entry for folder in self._folders() for entry in sorted(folder.iterdir())]
+        return [entry.relative_to(self.path) for entry in found if entry not in own]
+
+    def irreplaceable(self) -> list[Path]:
+        """Returns what has the name of something that a run writes and is something else.
+
+        Examples are a link in place of a folder, whose files would be another folder's, and a
+        folder in place of a file. The paths are relative to the run's folder.
+        """
+        places = [self.path / folder for folder in FOLDERS if os.path.lexists(self.path / folder)]
+        wrong = [place for place in places if place.is_symlink() or not place.is_dir()]
+        wrong += [entry for entry in self._named() if not _is_file(entry)]
+        return [entry.relative_to(self.path) for entry in wrong]
+
+    def _named(self):
+        """Returns what has the name of a file that a run writes."""
+        patterns = {
+            folder: f"({_FILES[folder.relative_to(self.path).as_posix()]}){_SET_ASIDE}"
+            for folder in self._folders()
+        }
+        return [
+            entry
+            for folder, pattern in patterns.items()
+            for entry in sorted(folder.iterdir())
+            if re.fullmatch(pattern, entry.name)
+        ]
+
+    def _folders(self):
+        """Returns the folders of the run that are there, except links.
+
+        A link would lead to files that are not in the run's folder.
+        """
+        below = (self.path / folder for folder in FOLDERS)
+        return [self.path, *(f for f in below if f.is_dir() and not self._is_linked(f))]
+
+    def _is_linked(self, folder):
+        ways = (folder, *folder.parents)
+        return any(way.is_symlink() for way in ways if self.path in way.parents)
+
+
+def _is_file(entry):
+    # A link to a file can be removed like a file, and what it leads to stays.
+    return entry.is_symlink() or entry.is_file()
+
+
+def unused_path(path: str | os.PathLike[str]) -> Path:
+    """Returns a path, or where it is taken the first free one with a number appended."""
+    path = candidate = Path(path)
+    number = 2
+    while is_there(candidate):
+        candidate, number = path.with_name(f"{path.name}-{number}"), number + 1
+    return candidate

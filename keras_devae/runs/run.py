@@ -1,0 +1,358 @@
+"""A run and its owner: from its configuration to a trained model, its scores and its report.
+
+Keras is imported only after everything that can be checked without it.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+from keras_devae.backend import replicas, start_backend
+from keras_devae.backend.choosing import chosen_backend, preferred_backend, select_backend
+from keras_devae.data import Dataset
+from keras_devae.errors import UsageError
+from keras_devae.runs.config.run_config import RunConfig, check_before_loading, load_dataset
+from keras_devae.runs.distribution import (
+    check_distribution,
+    copy_of_worker,
+    folder_of_worker,
+    is_chief,
+)
+from keras_devae.runs.folder import RunDirectory
+from keras_devae.runs.layout import unused_path
+from keras_devae.runs.tracking import check_tensorboard
+
+if TYPE_CHECKING:
+    from keras_devae.models import VAE
+
+logger = logging.getLogger(__name__)
+
+_PathLike = str | os.PathLike[str]
+_Progress = Callable[..., Any] | None
+
+
+class Run:
+    """Owns a run: its folder, the claim on it, its configuration, data set and model.
+
+    Make one with `Run.new`, `Run.resume` or `Run.open`. The first two claim the folder, so that no
+    other process trains the run; the `with` statement ends the claim.
+
+    Where several processes train the run together, each has a `Run` of its own, and they wait for
+    one another at the end of the `with`. Only the chief's writes the folder, evaluates and reports.
+
+    Attributes:
+        folder: The `RunDirectory`.
+        config: The complete `RunConfig`.
+        is_chief: Whether this process writes what the run leaves; true where it is the only one.
+
+    Example:
+        >>> config = kd.runs.RunConfig(
+        ...     model="beta_vae", dataset="dsprites", source="rendered", image_size=32,
+        ...     network="mlp", network_units=(8,), variants=("subset:200",), steps=4,
+        ...     checkpoint_every=2, batch_size=8, metrics=("kl",), evaluation_images=50,
+        ... )
+        >>> with kd.runs.Run.new(config, "runs/first") as run:
+        ...     model = run.train(progress=False)
+        ...     scores = run.evaluate()
+        ...     files = run.report()
+        >>> run.folder.report_file.is_file()
+        True
+    """
+
+    def __init__(
+        self,
+        folder: RunDirectory,
+        config: RunConfig,
+        dataset: Dataset | None = None,
+        model: VAE | None = None,
+        *,
+        is_chief: bool = True,
+        is_claimed: bool = False,
+    ):
+        self.folder = folder
+        self.config = config
+        self.is_chief = is_chief
+        self._is_claimed = is_claimed
+        self._dataset = dataset
+        self._model = model
+        self._is_new = model is not None
+        self._scores: dict[str, Any] | None = None
+
+    @classmethod
+    def new(
+        cls,
+        config: RunConfig,
+        path: _PathLike,
+        *,
+        backend: str | None = None,
+        overwrite: bool = False,
+        numbered: bool = False,
+        adapt: Callable[[RunConfig, Dataset], RunConfig] | None = None,
+        progress: _Progress = None,
+    ) -> Self:
+        """Begins a run: checks it, loads its data set, builds its model and claims its folder.
+
+        Args:
+            config: The configuration.
+            path: The folder of the run.
+            backend: Keras backend; default that of `config`, else as for `select_backend`.
+            overwrite: Whether a run that is there already is replaced; default false.
+            numbered: Whether a number is appended to `path` where it is taken; default false.
+            adapt: Makes the configuration to use from the given one and its data set; default: as
+                given.
+            progress: Called with what is done, what is to do, and what it is, while images load.
+
+        Returns:
+            The `Run`, to be used in a `with` statement.
+
+        Raises:
+            UsageError: If the backend is not there; the folder is taken or cannot be written; or
+                the settings, the images, the model and the devices do not go together.
+            FailureError: If a file is damaged, or the memory is too small for the model.
+        """
+        folder, compute = unused_path(path) if numbered else Path(path), config.compute
+        backend = backend or compute.backend
+        select_backend(backend)
+        check_tensorboard(config)
+        is_ours = is_chief(config)
+        if is_ours:
+            RunDirectory(folder).check_free(overwrite)
+        if compute.distribute is not None:
+            start_backend(backend, deterministic=compute.deterministic)
+            check_distribution(config)
+        check_before_loading(config)
+        dataset = load_dataset(config, progress=progress)
+        config = (config if adapt is None else adapt(config, dataset)).resolved(dataset)
+        start_backend(backend, deterministic=compute.deterministic)
+
+        from keras_devae.runs.compute import completed_config
+        from keras_devae.runs.training import build_model
+
+        config = completed_config(config, dataset)
+        model = build_model(config, dataset)
+        folder = folder if is_ours else folder_of_worker(folder)
+        directory = _created(folder, overwrite, path if numbered else None)
+        return cls(directory, config, dataset, model, is_chief=is_ours, is_claimed=True)
+
+    @classmethod
+    def resume(
+        cls, path: _PathLike, *, backend: str | None = None, progress: _Progress = None
+    ) -> Self:
+        """Resumes an interrupted run: claims its folder and loads its data set.
+
+        A backend other than the run's own is warned of, and recorded.
+
+        Args:
+            path: The folder of the run.
+            backend: Keras backend; default `KERAS_BACKEND`, else the run's own if installed.
+            progress: As for `new`.
+
+        Returns:
+            The `Run`, to be used in a `with` statement.
+
+        Raises:
+            UsageError: If there is no run, or the backend or the data set is not there.
+            ClaimedError: If another process is training the run.
+            FailureError: If the folder is damaged, or the images are not those of the run.
+        """
+        folder = RunDirectory.open(path)
+        config = folder.read_config()
+        folder.check_places()
+        recorded = config.compute.backend
+        select_backend(preferred_backend(backend, recorded))
+        is_ours = is_chief(config)
+        if is_ours:
+            folder.claim()
+        try:
+            dataset = folder.load_dataset(progress=progress)
+            start_backend(backend, recorded, config.compute.deterministic)
+            check_distribution(config)
+        except BaseException:
+            folder.release()
+            raise
+        if not is_ours:
+            folder = copy_of_worker(folder)
+        active = chosen_backend()
+        if recorded not in (None, active):
+            logger.warning(
+                "The run was begun on %s and resumes with %s: it will not end with the same "
+                "numbers. To keep to %s, give --backend %s before the command, or unset "
+                "KERAS_BACKEND.",
+                *(recorded, active, recorded, recorded),
+            )
+            folder.record_backend(active)
+            config = config.replace(backend=active)
+        return cls(folder, config, dataset, is_chief=is_ours, is_claimed=True)
+
+    @classmethod
+    def open(cls, path: _PathLike) -> Self:
+        """Opens a run to score it, draw it or take its model, without claiming its folder.
+
+        Its data set and its model are loaded when they are asked for.
+
+        Args:
+            path: The folder of the run.
+
+        Raises:
+            UsageError: If there is no run.
+            FailureError: If its configuration is damaged.
+        """
+        folder = RunDirectory.open(path)
+        return cls(folder, folder.read_config())
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *error: object) -> None:
+        try:
+            if kind is None:
+                # TensorFlow takes a process that ends before the others for a failure of all.
+                replicas.wait_for_all_processes(self.config.compute.distribute)
+        finally:
+            self.folder.release()
+
+    @property
+    def dataset(self) -> Dataset:
+        """The data set that the run was made with."""
+        if self._dataset is None:
+            self._dataset = self.folder.load_dataset()
+        return self._dataset
+
+    @property
+    def model(self) -> VAE:
+        """The model as it was built or trained here, else the trained one of the folder."""
+        if self._model is None:
+            from keras_devae.runs.trained_model import load_trained
+
+            self._model = load_trained(self.folder)
+        return self._model
+
+    @property
+    def scores(self) -> dict[str, Any] | None:
+        """The scores from `evaluate`, else those in the folder, or `None` without any."""
+        return self.folder.read_metrics() if self._scores is None else self._scores
+
+    def load(self) -> None:
+        """Loads the model and the data set now, and not when they are first asked for."""
+        _ = self.model, self.dataset
+
+    def train(self, progress: bool = True) -> VAE:
+        """Trains the run to its last step, from the newest checkpoint if there is one.
+
+        History, checkpoints and the trained model are written to the run's folder meanwhile.
+
+        Args:
+            progress: Whether to show progress; default true.
+
+        Returns:
+            The trained model.
+
+        Raises:
+            UsageError: If the run comes from `Run.open`.
+            FailureError: If no checkpoint can be read, a loss becomes NaN or infinite, or memory or
+                disk are too small.
+        """
+        if not self._is_claimed:
+            raise UsageError(
+                f"The run {self.folder.path} was opened to be read. Train it with Run.resume."
+            )
+        from keras_devae.runs import training
+
+        with training.failures_explained(self.folder, lambda: "The run stopped"):
+            session = (self.config, self.folder, self.dataset, progress)
+            if self._is_new:
+                self._is_new = False
+                self._model = training.train(self.model, *session)
+            else:
+                self._model = training.resume(*session)
+        return self.model
+
+    def evaluate(
+        self, progress: _Progress = None, encoding_progress: _Progress = None
+    ) -> dict[str, Any]:
+        """Scores the trained model by the settings of the run, and writes `metrics.json`.
+
+        Args:
+            progress: Called with the number of the layer and the name of each metric.
+            encoding_progress: Called with the numbers of images encoded and to encode.
+
+        Returns:
+            As `keras_devae.evaluation.evaluate`; empty in a worker.
+
+        Raises:
+            UsageError: If the run is not trained.
+            FailureError: If memory or disk are too small.
+        """
+        if not self.is_chief:
+            return {}
+        from keras_devae.runs.training import failures_explained
+
+        with failures_explained(self.folder, lambda: "The run stopped"):
+            scores = self.score(progress=progress, encoding_progress=encoding_progress)
+            # Scores and a report make a run a finished one: a report on an earlier model must not
+            # stand beside new scores.
+            self.folder.report_file.unlink(missing_ok=True)
+            self.folder.write_metrics(scores)
+        self._scores = scores
+        return scores
+
+    def score(
+        self, dataset: Dataset | None = None, config: RunConfig | None = None, **options: Any
+    ) -> dict[str, Any]:
+        """Scores the trained model and writes nothing but its codes, which the folder keeps.
+
+        Args:
+            dataset: A data set in place of the run's own.
+            config: Settings of the evaluation in place of the run's own.
+            **options: `encoding_progress`, and further arguments of
+                `keras_devae.evaluation.evaluate`.
+
+        Returns:
+            As `keras_devae.evaluation.evaluate`.
+
+        Raises:
+            UsageError: If the run is not trained, or the images have another shape than its own.
+        """
+        from keras_devae.runs.trained_model import score_model
+
+        session = (self.model, self.folder, dataset or self.dataset, config or self.config)
+        return score_model(*session, **options)
+
+    def report(self, output: _PathLike | None = None) -> dict[str, Path]:
+        """Writes the page that reports on the run, and its figures.
+
+        Args:
+            output: File of the page; default `report.html` in the run's folder.
+
+        Returns:
+            Name of each figure -> its file; empty in a worker.
+
+        Raises:
+            UsageError: If the run is not trained.
+            FailureError: If memory or disk are too small.
+        """
+        if not self.is_chief:
+            return {}
+        # Reports stand above runs; this one is asked for from below.
+        from keras_devae.reports import write_report
+        from keras_devae.runs.training import failures_explained
+
+        with failures_explained(self.folder, lambda: "The run stopped"):
+            page = (self.model, self.config, self.dataset, self.scores)
+            return write_report(self.folder, *page, output)
+
+
+def _created(path, overwrite, wanted):
+    """Makes the folder of a run; with another number after `wanted` if somebody was faster."""
+    while True:
+        try:
+            return RunDirectory.create(path, overwrite)
+        except UsageError:
+            free = path if wanted is None else unused_path(wanted)
+            if free == path:
+                raise
+            path = free
