@@ -12,7 +12,7 @@ from keras_devae.cli.options import (
     names_from,
     option_name,
     print_json,
-    say_of_layers,
+    print_layer_advice,
     status_line,
 )
 from keras_devae.cli.setting_options import setting_option
@@ -96,7 +96,7 @@ def evaluate(context, run, codes, as_json, output, **given):
     else:
         show()
     if run is not None:
-        say_of_layers(losses_of(scores["layers"]))
+        print_layer_advice(losses_of(scores["layers"]))
 
 
 def _of_run(context, run, output, given, status):

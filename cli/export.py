@@ -2,7 +2,7 @@
 
 import click
 
-from keras_devae.cli.options import PATH, choose_backend, run_argument, say_of_layers
+from keras_devae.cli.options import PATH, choose_backend, print_layer_advice, run_argument
 
 
 @click.command()
@@ -42,5 +42,5 @@ def export(context, run, path, format_name, layer):
 
     check_export(path, format_name)
     export_model(run.model, path, format_name, layer)
-    say_of_layers(scored_losses(run.model, run.folder), layer)
+    print_layer_advice(scored_losses(run.model, run.folder), layer)
     click.echo(path)

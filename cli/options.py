@@ -1,53 +1,55 @@
-"""What the commands share."""
+"""Options, parsers and output that the commands share."""
+
+from __future__ import annotations
 
 import contextlib
 import json
 import shlex
+from collections.abc import Callable, Collection, Iterator, Mapping
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from keras_devae.checks import expanded_path, run_name
 
+if TYPE_CHECKING:
+    from rich.console import Console
+
 
 class _Checked(click.ParamType):
-    """A text that a function checks, which is told the option's name and the text."""
+    """A text that is checked by a function of the option's name and the text."""
 
-    def __init__(self, name, check):
+    def __init__(self, name: str, check: Callable[[str, str], object]) -> None:
         self.name, self._check = name, check
 
     def convert(self, value, parameter, context):
-        """Returns the text; what is wrong with it is a `UsageError`."""
+        """Returns the text, or raises a `UsageError`."""
         is_option = isinstance(parameter, click.Option)
         name = parameter.opts[0] if is_option else parameter.human_readable_name.strip("[]")
         checked = self._check(name, value)
-        # Quotes keep a shell from doing so.
+        # A shell does not expand `~` inside quotes.
         return str(checked) if value.startswith("~") else value
 
 
-#: Of every option and argument that is a path.
+#: Type of every option and argument that is a path.
 PATH = _Checked("path", expanded_path)
-#: Of every option that is the name of a run.
+#: Type of every option that is the name of a run.
 RUN_NAME = _Checked("name", run_name)
 
 
-def choose_backend(context, configured=None):
-    """Sets Keras's backend, then imports Keras without its backend's start-up notices.
-
-    Args:
-        context: The click context.
-        configured: Backend to use where the user names none, e.g. that of a run.
-    """
+def choose_backend(context: click.Context, configured: str | None = None) -> None:
+    """Imports Keras with the backend that the user names, or else with the configured one."""
     from keras_devae.backend import start_backend
 
     start_backend(context.obj["backend"], configured)
 
 
-def say_of_layers(losses, layer=0):
-    """Says so on the error stream if another latent layer is the better one to export.
+def print_layer_advice(losses: Mapping[int, float], layer: int = 0) -> None:
+    """Prints to the error stream if another latent layer is the better one to export.
 
     Args:
-        losses: Number of each layer -> its reconstruction loss in nats an image.
-        layer: Number of the layer that is exported; default 0.
+        losses: Reconstruction loss in nats per image, by number of the layer.
+        layer: Number of the layer that is exported.
     """
     from keras_devae.models.layer_advice import layer_advice
 
@@ -56,30 +58,32 @@ def say_of_layers(losses, layer=0):
         click.echo(advice, err=True)
 
 
-def option_name(context, name, value=None):
-    """Returns the option that a user types for a parameter, that of a flag being off for false."""
+def option_name(context: click.Context, name: str, value: Any = None) -> str:
+    """Returns the option that a user types for a parameter; with false, the one for off."""
     (option,) = (each for each in context.command.params if each.name == name)
     return (option.secondary_opts if value is False else option.opts)[0]
 
 
-def names_from(text):
-    """Splits names at commas; nothing at all gives `None`."""
+def names_from(text: str | None) -> tuple[str, ...] | None:
+    """Splits names at commas; `None` stays `None`."""
     names = None if text is None else tuple(part.strip() for part in text.split(","))
     if names is not None and not all(names):
-        raise click.BadParameter(f"Names are set apart by commas, none is empty. Got {text!r}.")
+        raise click.BadParameter(f"Expected names with commas, none empty. Received: {text!r}.")
     return names
 
 
-def parse_names(context, parameter, text):
-    """Splits names at commas, see `names_from`; the callback of an option."""
+def parse_names(
+    context: click.Context, parameter: click.Parameter, text: str | None
+) -> tuple[str, ...] | None:
+    """Splits names at commas, as the callback of an option."""
     return names_from(text)
 
 
-def list_of(convert, what):
-    """Returns a callback of an option that takes several values with commas.
+def list_of(convert: Callable[[str], Any], what: str) -> Callable[..., Any]:
+    """Returns the callback of an option that takes several values with commas.
 
     Args:
-        convert: Function that makes a value from its text; raises `ValueError` for a wrong one.
+        convert: Makes a value from its text, or raises `ValueError`.
         what: What the values are, for the message, e.g. `"numbers"`.
     """
 
@@ -94,14 +98,9 @@ def list_of(convert, what):
     return parse
 
 
-def same_command(context, without=()):
-    """Returns the command that was typed, with its words in quotes where a shell needs them.
-
-    Args:
-        context: The click context.
-        without: Names of parameters to leave out; default none.
-    """
-    words = []
+def same_command(context: click.Context | None, without: Collection[str] = ()) -> str:
+    """Returns the command that was typed, quoted for a shell, without some of its parameters."""
+    words: list[str] = []
     while context is not None:
         typed = [
             word
@@ -114,8 +113,8 @@ def same_command(context, without=()):
     return shlex.join(words)
 
 
-def is_typed(context, name):
-    """Tells whether a parameter was given on the command line, be it with its default."""
+def is_typed(context: click.Context, name: str) -> bool:
+    """Tells whether a parameter was given on the command line, even if with its default value."""
     return context.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE
 
 
@@ -126,31 +125,28 @@ def _typed(parameter, value):
     return [option] if parameter.is_flag else [option, str(value)]
 
 
-def console(**options):
+def console(**options: Any) -> Console:
     """Makes a `rich.console.Console` that prints texts as they are.
 
-    File names, factors and reasons of failures may hold brackets and colons, which it would
-    otherwise take for styles and pictures.
-
-    Args:
-        **options: Further arguments of `rich.console.Console`.
+    File names, factors and error messages may contain brackets and colons, which it would otherwise
+    take for styles and emoji.
     """
     from rich.console import Console
 
     return Console(markup=False, emoji=False, **options)
 
 
-def print_json(value):
-    """Prints a value for machines."""
+def print_json(value: Any) -> None:
+    """Prints a value as JSON."""
     click.echo(json.dumps(value, indent=2))
 
 
 @contextlib.contextmanager
-def status_line(quiet=False):
-    """Says on the standard error what is being done: a line that changes, or lines in a log.
+def status_line(quiet: bool = False) -> Iterator[Callable[..., object]]:
+    """Shows on the error stream what is being done: a line that changes, or lines in a log.
 
     Yields:
-        Function that takes a text, and `passing=True` for what is not worth a line in a log.
+        Function of a text, with `passing=True` where it does not deserve a line in a log.
     """
     from rich.text import Text
 
@@ -159,11 +155,13 @@ def status_line(quiet=False):
         yield lambda text, passing=False: passing or errors.print(text, highlight=False)
         return
     with errors.status("loading") as status:
-        # A spinner reads styles from a text whatever its console does.
+        # A spinner interprets styles in a string even where its console does not.
         yield lambda text, passing=False: status.update(Text(text))
 
 
-def evaluation_progress(status, passing=False):
+def evaluation_progress(
+    status: Callable[..., object], passing: bool = False
+) -> dict[str, Callable[..., object]]:
     """Returns the arguments of `Run.evaluate` that report to a `status_line`."""
     return {
         "progress": lambda layer, name: status(f"layer {layer}: {name}", passing),
@@ -174,29 +172,27 @@ def evaluation_progress(status, passing=False):
 
 
 @contextlib.contextmanager
-def progress_bars(quiet=False):
-    """Says on the standard error how far long work on data is.
-
-    A bar for each of its stages; in a log, a line when it begins.
+def progress_bars(quiet: bool = False) -> Iterator[Callable[[int, int, str], None]]:
+    """Shows the progress of long work on data: a bar for each stage, or a line in a log.
 
     Yields:
-        Function of what is done, what is to do (0 where that is not known), and what it is.
+        Function of the amount done, the total (0 where it is unknown) and the stage.
     """
     from rich.markup import escape
     from rich.progress import Progress
 
-    errors, tasks = console(stderr=True, quiet=quiet), {}
-    bars = Progress(console=errors, transient=True)
+    errors = console(stderr=True, quiet=quiet)
+    bars, tasks = Progress(console=errors, transient=True), {}
 
-    def update(done, total, what):
-        if what not in tasks:
-            tasks[what] = bars.add_task(escape(what))
+    def update(done: int, total: int, stage: str) -> None:
+        if stage not in tasks:
+            tasks[stage] = bars.add_task(escape(stage))
             if not errors.is_terminal:
-                errors.print(what, highlight=False)
+                errors.print(stage, highlight=False)
         if errors.is_terminal:
-            # Started only now: what is quick shows nothing.
+            # Started late, so that quick work shows nothing.
             bars.start()
-            bars.update(tasks[what], completed=done, total=total or None)
+            bars.update(tasks[stage], completed=done, total=total or None)
 
     try:
         yield update
@@ -214,4 +210,4 @@ runs_folder_option = click.option(
     help="Folder of the runs.",
 )
 run_argument = click.argument("run", metavar="RUN", type=PATH)
-json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON for machines.")
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")

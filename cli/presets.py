@@ -5,21 +5,20 @@ import itertools
 import click
 
 from keras_devae.cli.options import json_option, print_json
+from keras_devae.cli.setting_options import flag_of
+from keras_devae.runs.config.presets import PRESETS, preset_for
 
 
 @click.command()
-@click.option("--model", help="Show its options, scaled.  [default with --dataset: devae]")
-@click.option("--dataset", help="Whose images they are for.  [default with --model: shapes3d]")
+@click.option("--model", help="Show its scaled options.  [default with --dataset: devae]")
+@click.option("--dataset", help="Scale for its images.  [default with --model: shapes3d]")
 @json_option
-def presets(model, dataset, as_json):
+def presets(model: str | None, dataset: str | None, as_json: bool) -> None:
     """Show the presets of `train` and what they set.
 
-    With --model or --dataset also the options of the model as each preset scales them, and the
-    scores to expect: mean, standard deviation over seeds and 95 % interval of the mean.
+    With --model or --dataset, also shows the options of the model as each preset scales them, and
+    the scores to expect: mean, standard deviation over seeds and 95 % interval of the mean.
     """
-    from keras_devae.runs import PRESETS
-    from keras_devae.runs.config.presets import preset_for
-
     if model or dataset:
         names = (model or "devae", dataset or "shapes3d")
         found = {preset: preset_for(preset, *names) for preset in PRESETS}
@@ -35,21 +34,21 @@ def presets(model, dataset, as_json):
             _print_scaled(*names, preset)
     if model or dataset:
         click.echo(
-            "Weights stand beside a reconstruction term that is a sum over pixels. Scores vary "
-            "much with the seed: train several, and compare them with `keras-devae compare`."
+            "Weights are relative to a reconstruction term that is a sum over pixels. Scores vary "
+            "much with the seed: train several runs and compare them with `keras-devae compare`."
         )
     else:
         click.echo(
-            "Options of a model that are not given go with the size of the images and the length "
-            "of the run; `keras-devae models` shows them, `keras-devae presets --model NAME "
-            "--dataset NAME` scales them."
+            "Options of a model that are not given scale with the image size and the length of the "
+            "run; `keras-devae models` shows them, and `keras-devae presets --model NAME --dataset "
+            "NAME` scales them."
         )
 
 
 def _print_options(options):
     for name, value in options.items():
         if value is not None and value is not False:
-            click.echo(f"    --{name.replace('_', '-')} {_text(value)}")
+            click.echo(f"    {flag_of(name)} {_text(value)}")
 
 
 def _print_scaled(model, dataset, preset):

@@ -61,7 +61,7 @@ def setting_option(name: str, default: str | None = None) -> Callable[[Any], Any
     arguments = {**_ARGUMENTS[declared.value_type], "metavar": declared.metavar}
     if declared.repeatable:
         arguments |= _REPEATED
-    option = declared.option or _flag(name)
+    option = flag_of(name)
     if declared.value_type is bool and declared.default is None:
         option = f"{option}/--no-{option.removeprefix('--')}"
     text = f"{declared.help}  [default: {default}]" if default else declared.help
@@ -95,9 +95,11 @@ def model_options(command: Any) -> Any:
         text = texts.pop() if len(texts) == 1 else "See `keras-devae models`."
         metavar = "NUMBERS" if kind in ("numbers", "wholes") else None
         arguments = {**_ARGUMENTS[_TYPES[kind]], "metavar": metavar}
-        click.option(_flag(name), help=f"{', '.join(options)}: {text}", **arguments)(command)
+        click.option(flag_of(name), help=f"{', '.join(options)}: {text}", **arguments)(command)
     return command
 
 
-def _flag(name):
-    return f"--{name.replace('_', '-')}"
+def flag_of(name: str) -> str:
+    """Returns the command-line option of a setting, or of an option of a model."""
+    declared = declarations().get(name)
+    return (declared and declared.option) or f"--{name.replace('_', '-')}"

@@ -12,9 +12,9 @@ from keras_devae.cli.options import (
     json_option,
     option_name,
     print_json,
+    print_layer_advice,
     progress_bars,
     runs_folder_option,
-    say_of_layers,
     status_line,
 )
 from keras_devae.cli.running import resumable, resumed
@@ -27,6 +27,7 @@ from keras_devae.models.declarations import (
     scaling_factors,
 )
 from keras_devae.models.layer_advice import losses_of
+from keras_devae.runs.config.presets import PRESETS
 
 #: Figures that are named at the end of training -> what they are called there.
 _NAMED_FIGURES = {
@@ -38,7 +39,7 @@ _NOT_SETTINGS = ("run", "runs_dir", "resume_run", "overwrite", "as_json")
 
 
 @click.command()
-@click.option("--preset", metavar="NAME", help="Settings to start from: quick, small or paper.")
+@click.option("--preset", metavar="NAME", help=f"Settings to start from: {', '.join(PRESETS)}.")
 @setting_options(ALL_SETTINGS)
 @click.option(
     "--run", type=RUN_NAME, metavar="NAME", help="Name of the run.  [default: from the settings]"
@@ -69,7 +70,7 @@ def train(context, **given):
         print_scores(scores)
         for what, path in files.items():
             click.echo(f"{what:<16} {path}")
-    say_of_layers(losses_of(scores["layers"]))
+    print_layer_advice(losses_of(scores["layers"]))
 
 
 def _new(context, given):

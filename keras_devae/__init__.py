@@ -7,12 +7,12 @@ further ado.
 
 import importlib
 import sys
+from typing import Any
 
 from keras_devae.backend.starting import enable_onednn, is_started, warn_if_slow
-from keras_devae.models.declarations import MODEL_CATALOGUE
 from keras_devae.process.allocator import allocator
 from keras_devae.process.imports import CallOnceImported, FormerModule, warn_of_former_name
-from keras_devae.version import __version__
+from keras_devae.version import __version__ as __version__
 
 _SUBMODULES = (
     "backend",
@@ -36,7 +36,6 @@ _SUBMODULES = (
     "schedules",
     "studies",
 )
-_MODELS = tuple(declaration.class_name for declaration in MODEL_CATALOGUE.values())
 #: Name of a module in version 0.1.0 -> its present name.
 _FORMER = {
     "distribution": "backend.replicas",
@@ -51,14 +50,20 @@ _FORMER = {
     "pipeline": "input.batches",
 }
 
-__all__ = ["__version__", *_MODELS, *_SUBMODULES]
+
+def _models() -> list[str]:
+    # Only when they are asked for: the package's import has to be quick.
+    catalogue = importlib.import_module("keras_devae.models.declarations").MODEL_CATALOGUE
+    return [declaration.class_name for declaration in catalogue.values()]
 
 
-def __getattr__(name: str) -> object:
-    if name in _MODELS:
-        return getattr(importlib.import_module("keras_devae.models"), name)
+def __getattr__(name: str) -> Any:
+    if name == "__all__":
+        return ["__version__", *_models(), *_SUBMODULES]
     if name in _SUBMODULES:
         return importlib.import_module(f"keras_devae.{name}")
+    if not name.startswith("_") and name in _models():
+        return getattr(importlib.import_module("keras_devae.models"), name)
     if name in _FORMER:
         present = f"keras_devae.{_FORMER[name]}"
         warn_of_former_name(f"keras_devae.{name}", present)
@@ -67,7 +72,7 @@ def __getattr__(name: str) -> object:
 
 
 def __dir__() -> list[str]:
-    return sorted(__all__)
+    return sorted(__getattr__("__all__"))
 
 
 def _register_models() -> None:

@@ -1,60 +1,47 @@
 """Keras's backends: which one is active, what it can do, and training on several devices.
 
-Only this package names TensorFlow, JAX and PyTorch. None of them is imported before it is used.
+Only this package names TensorFlow, JAX and PyTorch. None of them is imported before it is used, and
+the names here are imported when they are first asked for.
 """
 
-from keras_devae.backend.choosing import (
-    BACKENDS,
-    chosen_backend,
-    installed_backends,
-    preferred_backend,
-    select_backend,
-)
-from keras_devae.backend.compilation import (
-    compiles_several_steps,
-    compiles_with_xla,
-    computed_first,
-    differentiated_as,
-    on_host,
-    steps_in_one_call,
-    take_rows,
-    xla_calls_host,
-)
-from keras_devae.backend.devices import (
-    accelerator_facts,
-    compute_threads,
-    computes_with_onednn,
-    device_memory,
-    has_accelerator,
-    on_cpu,
-    prefers_bfloat16,
-    reserve_accelerators,
-)
-from keras_devae.backend.replicas import data_parallel
-from keras_devae.backend.starting import start_backend
+import importlib
+from typing import Any
 
-__all__ = [
-    "BACKENDS",
-    "accelerator_facts",
-    "chosen_backend",
-    "compiles_several_steps",
-    "compiles_with_xla",
-    "compute_threads",
-    "computed_first",
-    "computes_with_onednn",
-    "data_parallel",
-    "device_memory",
-    "differentiated_as",
-    "has_accelerator",
-    "installed_backends",
-    "on_cpu",
-    "on_host",
-    "preferred_backend",
-    "prefers_bfloat16",
-    "reserve_accelerators",
-    "select_backend",
-    "start_backend",
-    "steps_in_one_call",
-    "take_rows",
-    "xla_calls_host",
-]
+#: Name -> the module that holds it.
+_MODULES = {
+    "BACKENDS": "choosing",
+    "accelerator_facts": "devices",
+    "chosen_backend": "choosing",
+    "compiles_several_steps": "compilation",
+    "compiles_with_xla": "compilation",
+    "compute_threads": "devices",
+    "computed_first": "compilation",
+    "computes_with_onednn": "devices",
+    "data_parallel": "replicas",
+    "device_memory": "devices",
+    "differentiated_as": "compilation",
+    "has_accelerator": "devices",
+    "installed_backends": "choosing",
+    "on_cpu": "devices",
+    "on_host": "compilation",
+    "preferred_backend": "choosing",
+    "prefers_bfloat16": "devices",
+    "reserve_accelerators": "devices",
+    "select_backend": "choosing",
+    "start_backend": "starting",
+    "steps_in_one_call": "compilation",
+    "take_rows": "compilation",
+    "xla_calls_host": "compilation",
+}
+
+__all__ = list(_MODULES)
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _MODULES:
+        raise AttributeError(f"module 'keras_devae.backend' has no attribute {name!r}")
+    return getattr(importlib.import_module(f"keras_devae.backend.{_MODULES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,7 +1,6 @@
 """Which backend Keras will use, decided before it is imported."""
 
 import importlib.util
-import json
 import os
 import sys
 from pathlib import Path
@@ -76,6 +75,8 @@ def _default_backend() -> str:
 
 def _configured_backend() -> str | None:
     """Returns the backend of Keras's own configuration file, or `None` if it says none."""
+    import json
+
     home = os.environ.get("KERAS_HOME", os.path.join(os.path.expanduser("~"), ".keras"))
     try:
         return json.loads(Path(home, "keras.json").read_text(encoding="utf-8")).get("backend")

@@ -4,9 +4,6 @@ import os
 import sys
 import warnings
 
-from keras_devae.backend.choosing import preferred_backend, select_backend
-from keras_devae.backend.devices import has_accelerator
-from keras_devae.backend.interface import active
 from keras_devae.process.machine import instruction_sets
 
 #: Environment variable that tells TensorFlow whether to compute with oneDNN.
@@ -62,6 +59,10 @@ def start_backend(
     Raises:
         UsageError: See `select_backend`.
     """
+    # Only now: the package's import has to be quick.
+    from keras_devae.backend.choosing import preferred_backend, select_backend
+    from keras_devae.backend.interface import active
+
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     if deterministic:
         # Both are read when the GPU is first used, XLA's flags by JAX and the other by PyTorch.
@@ -87,6 +88,8 @@ def _import_quietly() -> None:
     os.dup2(silence, 2)
     try:
         import keras  # noqa: F401
+
+        from keras_devae.backend.devices import has_accelerator
 
         has_accelerator()
     finally:

@@ -7,16 +7,14 @@ import dataclasses
 import functools
 import gc
 import itertools
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, TypeAlias
 
 from scipy.stats import rankdata
 
 from keras_devae import checks, metrics
-from keras_devae.checks import Array
 from keras_devae.comparison.comparing import Comparison
 from keras_devae.comparison.groups import ComparedRun, Group
-from keras_devae.data import Dataset
 from keras_devae.errors import UsageError
 from keras_devae.metrics.rows import draw_sample
 from keras_devae.runs.trained_model import load_trained, run_encoding
@@ -100,8 +98,8 @@ def select_by_udr(
     if not groups:
         raise UsageError(
             "UDR compares models that were trained alike with different seeds, two or more of "
-            f"each. Received: one run each of {_join(g.name for g in comparison.groups)}. Train "
-            "them with other seeds, or name with `by` the settings that make a group."
+            f"each. Received: one run each of {'; '.join(g.name for g in comparison.groups)}. "
+            "Train them with other seeds, or name with `by` the settings that make a group."
         )
     data = [_data_of(group) for group in groups]
     scored: list[tuple[ComparedRun, str, float]] = []
@@ -125,38 +123,23 @@ def _data_of(group: Group) -> Any:
 
 
 def _scores(
-    group: Group,
-    layer: int,
-    images: int,
-    seed: int,
-    kind: str,
-    progress: Progress | None,
+    group: Group, layer: int, images: int, seed: int, kind: str, progress: Progress | None
 ) -> list[float]:
     dataset = group.runs[0].directory.load_dataset()
     rows = draw_sample(len(dataset), images, seed).plain
     codes, divergences = [], []
     for run in group.runs:
-        means, log_vars = _posterior(run, dataset, rows, layer, progress)
+        report = None if progress is None else functools.partial(progress, run.name)
+        model = load_trained(run.directory)
+        with run_encoding(model, run.directory, dataset, report) as encoding:
+            means, log_vars = encoding.posterior(rows, layer)
         codes.append(means)
         divergences.append(metrics.kl_per_dimension(means, log_vars))
         # A model refers to itself, so only a search for cycles frees its memory.
+        del model, encoding
         gc.collect()
     result = metrics.udr(codes, divergences, kind=kind, seed=seed)
     return result["details"]["model_scores"]
-
-
-def _posterior(
-    run: ComparedRun,
-    dataset: Dataset,
-    rows: Array,
-    layer: int,
-    progress: Progress | None,
-) -> tuple[Array, Array]:
-    """Encodes rows with the model of a run, which is not kept."""
-    directory = run.directory
-    report = None if progress is None else functools.partial(progress, run.name)
-    with run_encoding(load_trained(directory), directory, dataset, report) as encoding:
-        return encoding.posterior(rows, layer)
 
 
 def _ranking(scored: list[tuple[ComparedRun, str, float]], common: bool) -> tuple[RankedRun, ...]:
@@ -175,13 +158,9 @@ def _remarks(comparison: Comparison, common: bool) -> Iterator[str]:
     sizes = {group.name: len(group.runs) for group in comparison.groups}
     single = [name for name, size in sizes.items() if size == 1]
     if single:
-        yield f"Without a second seed there is no UDR: {_join(single)}."
+        yield f"Without a second seed there is no UDR: {'; '.join(single)}."
     pairs = [name for name, size in sizes.items() if size == 2]
     if pairs:
-        yield f"Two runs agree with each other equally and cannot be ranked: {_join(pairs)}."
+        yield f"Two runs agree with each other equally and cannot be ranked: {'; '.join(pairs)}."
     if not common:
         yield "The groups are of different images and are ranked one by one."
-
-
-def _join(names: Iterable[str]) -> str:
-    return "; ".join(names)

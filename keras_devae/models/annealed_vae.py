@@ -17,7 +17,7 @@ class AnnealedVAE(VAE):
     """AnnealedVAE (Burgess et al. 2018): minimises `reconstruction + gamma * |KL - C|`.
 
     The capacity C grows linearly with the steps of training (their equation 8). The absolute
-    value is that of the batch mean of the KL divergence. `fit` shows `capacity`, and
+    value is taken of the batch mean of the KL divergence. `fit` shows `capacity`, and
     `capacity_loss`, the distance to it. A capacity that grows faster than the decoder learns can be
     met by codes that are all shifted alike and carry nothing: lower gamma, or let it grow more
     slowly.

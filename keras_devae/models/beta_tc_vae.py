@@ -108,8 +108,11 @@ class BetaTCVAE(VAE):
 
     def note_images(self, images: Any, share: float = 1.0, training: bool = True) -> None:
         """Takes the number of images trained on, or evaluated before any training."""
-        is_known = float(ops.convert_to_numpy(self.images_trained_on)) > 0
-        if self.dataset_size is not None if training else is_known:
+        if training:
+            is_known = self.dataset_size is not None
+        else:
+            is_known = float(ops.convert_to_numpy(self.images_trained_on)) > 0
+        if is_known:
             return
         count = count_images(images)
         if count is None:

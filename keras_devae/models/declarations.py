@@ -74,11 +74,11 @@ _DEVAE = {
 }
 _TARGET = {
     "kl_target_steps": steps(300_000, "Steps over which the set point moves."),
-    "kl_target_stairs": optional_whole("Stairs on the way; without, a straight line.", 1),
+    "kl_target_stairs": optional_whole("Stairs on the way; a straight line by default.", 1),
     "kl_target_rest": number(
         1.0, "Share of each stair before the climb to the next one; 1 jumps.", share
     ),
-    "beta_max": optional_number("Upper limit of beta; without, none."),
+    "beta_max": optional_number("Upper limit of beta; no limit by default."),
     "proportional_gain": weight(0.01, "Kp of the controller."),
     "integral_gain": weight(0.001, "Ki of the controller.", PIXELS, RATE),
 }
@@ -154,7 +154,7 @@ MODEL_CATALOGUE = {
             "kl_target": number(18.0, "Set point of the KL at the end, in nats."),
             "kl_target_start": number(0.5, "Set point of the KL at the start, in nats."),
             **_TARGET,
-            "beta_init": optional_number("Beta at the start; without, beta_min."),
+            "beta_init": optional_number("Beta at the start; beta_min by default."),
             "beta_min": weight(1.0, "Lower limit of beta."),
             "reference_compat": _COMPAT,
         },
@@ -178,13 +178,13 @@ MODEL_CATALOGUE = {
     ),
     "devae_linear": ModelDeclaration(
         "DeVAELinear",
-        "as devae, with arbitrary linear maps in place of the diagonal scalings",
+        "as devae, with arbitrary linear maps instead of the diagonal scalings",
         f"{_DEVAE_PAPER}, table 2",
         _DEVAE,
     ),
     "devae_parallel": ModelDeclaration(
         "DeVAEParallel",
-        "as devae, with independent latent spaces in place of the hierarchy",
+        "as devae, with independent latent spaces instead of the hierarchy",
         f"{_DEVAE_PAPER}, table 2",
         _DEVAE,
     ),
@@ -203,7 +203,7 @@ MODEL_CATALOGUE = {
             "kind": choice("i", "i, of the means, or ii, of the codes.", "i", "ii"),
             "lambda_od": weight(10.0, "Weight off the diagonal."),
             "lambda_d": optional_number(
-                "Weight on the diagonal; without, 10 lambda_od (i) or lambda_od (ii)."
+                "Weight on the diagonal; 10 lambda_od (i) or lambda_od (ii) by default."
             ),
         },
     ),

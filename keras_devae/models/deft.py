@@ -35,8 +35,8 @@ class DEFT(VAE):
     counts from 0.
 
     Args:
-        encoder: See `VAE`. One that `for_images` builds keeps the groups apart; of your own,
-            `z_mean` and `z_log_var` hold the groups one after another, the larger ones first.
+        encoder: See `VAE`. One that `for_images` builds keeps the groups apart; in one of your
+            own, `z_mean` and `z_log_var` hold the groups one after another, the larger ones first.
         decoder: See `VAE`.
         betas: The pressure of each stage, at least 0; default `(70, 30, 15, 1)`. They refer to sums
             over 64x64 pixels.

@@ -30,7 +30,7 @@ class DeVAE(VAE):
     the disentanglement that they find holds in layer 0 too.
 
     `fit` shows the losses of each layer, averaged over the steps that drew it; 0 where none did.
-    In validation the loss is that of all layers with their weights (`sum_i p_i L_i`, or
+    In validation the loss counts all layers with their weights (`sum_i p_i L_i`, or
     `sum_i s^i L_i` for the summed objective), with posterior means instead of samples.
 
     Args:

@@ -98,7 +98,7 @@ def arrays_of(images: Any) -> Iterator[Any]:
             `keras.utils.PyDataset`, a `torch.utils.data.DataLoader`.
 
     Raises:
-        UsageError: If it is none of these, or may have no end.
+        UsageError: If it is something else, or may have no end.
     """
     source = as_source(images)
     if is_array(source):
@@ -142,7 +142,7 @@ def _array_of(images):
         raise UsageError(_MASKED)
     try:
         arrays = [keras.ops.convert_to_numpy(image) for image in images]
-        # Of batches in a list, all images are joined.
+        # The images of batches in a list are joined.
         in_batches = bool(arrays) and all(array.ndim == 4 for array in arrays)
         array = np.concatenate(arrays) if in_batches else np.asarray(arrays)
     except (ValueError, TypeError) as error:
@@ -277,7 +277,7 @@ def nan_outside_unit_range(pixels: Tensor) -> Tensor:
 def count_images(images: Any) -> int | None:
     """Returns the number of images in what `fit` was given, or `None` where it is not known.
 
-    It is known of arrays, and of objects that hold their data set as `dataset`, such as
+    It is known for arrays, and for objects that hold their data set as `dataset`, such as
     `keras_devae.input.Batches` or a `torch.utils.data.DataLoader`. The lengths of other sources are
     numbers of batches, the last of which may be smaller.
     """

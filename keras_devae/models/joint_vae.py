@@ -24,7 +24,7 @@ class JointVAE(CategoricalInference, VAE):
         reconstruction + gamma * |KL_z - C_z| + categorical_gamma * |KL_c - C_c|
 
     The encoder also gives a categorical code c, sampled in training with the Gumbel-softmax
-    relaxation; elsewhere its most probable category counts. KL_c is its divergence from the uniform
+    relaxation; otherwise its most probable category counts. KL_c is its divergence from the uniform
     distribution. Both capacities grow linearly; C_c stops at the logarithm of the number of
     categories, which KL_c cannot exceed. `fit` shows both capacities (`capacity`,
     `categorical_capacity`), the distances to them (`capacity_loss`, `categorical_capacity_loss`)

@@ -1,4 +1,4 @@
-"""Checks of what Keras takes beside images, and models that learn from images alone do not."""
+"""Checks of the arguments of Keras's methods: models that learn from images alone refuse some."""
 
 import inspect
 import warnings
@@ -41,7 +41,7 @@ def refuse(**given: Any) -> None:
 
 
 def check_labels(labels: Any, sample_weight: Any, image_shape: tuple[int, ...]) -> None:
-    """Checks the second and third part of a batch, behind the images; either may be `None`.
+    """Checks the second and third part of a batch, after the images; either may be `None`.
 
     Labels are ignored with a warning, since data sets bring them along unasked. Images there would
     be targets, and are refused like sample weights.
@@ -52,7 +52,7 @@ def check_labels(labels: Any, sample_weight: Any, image_shape: tuple[int, ...]) 
     if tuple(getattr(labels, "shape", ())[1:]) == tuple(image_shape):
         refuse(y=labels)
     warnings.warn(
-        "The batches hold labels behind the images, which the model does not use.", stacklevel=3
+        "The batches hold labels after the images, which the model does not use.", stacklevel=3
     )
 
 

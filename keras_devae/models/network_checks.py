@@ -17,7 +17,7 @@ _MARGIN = 0.1
 #: How far below and above zero the heads of an encoder must reach, apart from rounding.
 _REACH = 1e-3
 _LARGE = 1e6
-#: Draws of weights, each with both signs: one alone may have a last scale that is negative.
+#: Draws of weights, each with both signs: a single one may have a negative scale at the end.
 _DRAWS = 4
 _LINEAR_UNLESS_ACTIVATED = (
     layers.Dense,
@@ -147,7 +147,7 @@ def check_encoder_reach(encoder: keras.Model) -> None:
 
 
 def _ends_linearly(tensor):
-    """Returns whether a symbolic output plainly is that of a linear map; if in doubt, false."""
+    """Returns whether a symbolic output certainly comes from a linear map."""
     layer = tensor._keras_history.operation
     kind = type(layer)
     if kind in _LINEAR_UNLESS_ACTIVATED:
@@ -164,8 +164,8 @@ def _ends_linearly(tensor):
 def _outputs_of_random_weights(network):
     """Returns what a network makes of noise with large random weights, NumPy arrays.
 
-    Its own weights may be zero, or its layers frozen; what its activations make of the results is
-    the same. Nothing in the network is changed, and no seed is used up.
+    Its own weights may be zero, or its layers frozen; its activations act on the results alike.
+    Nothing in the network is changed, and no seed is used up.
     """
     draws = [
         _outputs_of_a_draw(network, np.random.default_rng(seed), sign)

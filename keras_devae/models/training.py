@@ -310,7 +310,7 @@ class Training(TrainingStep):
         class_weight: Any = None,
         return_dict: bool = False,
     ) -> Any:
-        """Makes one training step, see `keras.Model.train_on_batch`; images alone are taken."""
+        """Makes one training step, see `keras.Model.train_on_batch`; takes images only."""
         refuse(sample_weight=sample_weight, class_weight=class_weight, y=y)
         self._check_compiled("train_on_batch")
         return super().train_on_batch(self._checked_batch(x), return_dict=return_dict)
@@ -318,7 +318,7 @@ class Training(TrainingStep):
     def test_on_batch(
         self, x: Any, y: Any = None, sample_weight: Any = None, return_dict: bool = False
     ) -> Any:
-        """Computes losses of one batch, see `keras.Model.test_on_batch`; of images alone."""
+        """Computes losses of one batch, see `keras.Model.test_on_batch`; takes images only."""
         refuse(sample_weight=sample_weight, y=y)
         self._check_compiled("test_on_batch")
         return super().test_on_batch(self._checked_batch(x), return_dict=return_dict)

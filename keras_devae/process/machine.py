@@ -1,9 +1,10 @@
-"""What this process may use of the machine, and what is installed; imports nothing heavy."""
+"""What this process may use of the machine, and what is installed.
+
+Every process imports this module: what takes long to import is imported inside the functions.
+"""
 
 import functools
-import importlib.metadata
 import os
-import platform
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -39,6 +40,8 @@ def processor_name() -> str:
     Clouds give different processors the same name; these numbers distinguish them.
     """
     facts = _processor_facts()
+    import platform
+
     name = facts.get("model name") or platform.processor() or platform.machine()
     if "cpu family" in facts and "model" in facts:
         return f"{name} (family {facts['cpu family']}, model {facts['model']})"
@@ -117,6 +120,8 @@ def minor_page_faults() -> int | None:
 
 def installed_version(name: str) -> str | None:
     """Returns the version of an installed distribution, e.g. `"scikit-learn"`, or `None`."""
+    import importlib.metadata
+
     try:
         return importlib.metadata.version(name)
     except importlib.metadata.PackageNotFoundError:

@@ -7,6 +7,8 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, TypeAlias
 
+import numpy as np
+
 from keras_devae import figures
 from keras_devae.comparison.comparing import Comparison
 from keras_devae.comparison.groups import ComparedRun
@@ -18,6 +20,7 @@ from keras_devae.reports.formatting import listed
 from keras_devae.reports.page import image_data, image_file_data
 
 if TYPE_CHECKING:
+    from matplotlib.artist import Artist
     from matplotlib.figure import Figure
 
 #: A figure, its caption and its description.
@@ -122,12 +125,12 @@ def _curves(comparison: Comparison) -> _Drawn | None:
     if not names:
         return None
     figure, panels = empty_panels(len(names))
-    drawn = {}
+    drawn: dict[str, Artist] = {}
     for axes, name in zip(panels, names, strict=True):
         for number, group, history in histories:
             steps, values = _points(history, name, comparison.layer)
             if steps:
-                draw_line(axes, steps, values, group, *line_look(number))
+                draw_line(axes, np.array(steps), np.array(values), group, *line_look(number))
         finish_panel(axes, _CURVES[name], "step", 1)
         handles, labels = axes.get_legend_handles_labels()
         drawn.update(zip(labels, handles, strict=True))
@@ -135,8 +138,9 @@ def _curves(comparison: Comparison) -> _Drawn | None:
     # A group may have a line in the last panel only.
     names_of_groups = [group.name for group in comparison.groups if group.name in drawn]
     handles = [drawn[name] for name in names_of_groups]
-    options = {"loc": "outside lower left", "fontsize": 8, "frameon": False, "ncols": 2}
-    figure.legend(handles, names_of_groups, **options)
+    figure.legend(
+        handles, names_of_groups, loc="outside lower left", fontsize=8, frameon=False, ncols=2
+    )
     caption = (
         f"A line for each run, a colour or a line style for each group. Losses of layer "
         f"{comparison.layer} where the run kept those of every layer."

@@ -8,15 +8,12 @@ from typing import Any
 from keras_devae.comparison.comparing import Comparison, compare_runs, names_by_reason
 from keras_devae.comparison.groups import ComparedRun, Group
 from keras_devae.comparison.tables import (
-    DCI,
-    MIG,
-    RECONSTRUCTION,
     comparison_cells,
     correlation_cells,
     shown_metrics,
 )
 from keras_devae.files import write_text
-from keras_devae.metrics import meaning_of, number_of
+from keras_devae.metrics import METRICS, Number, meaning_of
 from keras_devae.reports.comparison_figures import choose_traversals, draw_comparison_figures
 from keras_devae.reports.formatting import counted, format_number, format_setting, listed
 from keras_devae.reports.page import render_page
@@ -29,8 +26,8 @@ _SECTIONS = (
     ("training", "Training"),
     ("traversals", "Traversals"),
 )
-#: Scores of which the summary names the best groups.
-_RANKED = (MIG, DCI, RECONSTRUCTION)
+#: Metrics of which the summary names the best groups.
+_RANKED = ("mig", "dci", "reconstruction_error")
 #: The settings that say most, named where all runs have them in common.
 _MAIN_SETTINGS = (
     "model",
@@ -99,17 +96,17 @@ def _summary(comparison: Comparison) -> Iterator[str]:
     if not comparison.metrics:
         yield "There is no score to compare."
     for metric in _RANKED:
-        measured = [group for group in groups if metric in group.scores]
+        key = METRICS[metric].key()
+        measured = [group for group in groups if key in group.scores]
         if len(measured) > 1:
-            yield _best(measured, metric)
+            yield _best(measured, key, next(iter(METRICS[metric].numbers.values())))
 
 
-def _best(groups: Sequence[Group], metric: str) -> str:
-    number = number_of(metric)
+def _best(groups: Sequence[Group], key: str, number: Number) -> str:
     more_is_better = not number.lower_is_better
     title = f"{number.title} ({number.unit})" if number.unit else number.title
-    ranked = sorted(groups, key=lambda group: group.scores[metric].mean, reverse=more_is_better)
-    first, second = (group.scores[metric] for group in ranked[:2])
+    ranked = sorted(groups, key=lambda group: group.scores[key].mean, reverse=more_is_better)
+    first, second = (group.scores[key] for group in ranked[:2])
     text = (
         f"Best mean {title}: {ranked[0].name} ({format_number(first.mean)}), before "
         f"{ranked[1].name} ({format_number(second.mean)})."

@@ -94,20 +94,13 @@ def _not_finite(
 
 
 def _missed_targets(config: RunConfig, last: Mapping[str, float]) -> Iterator[str]:
-    for target, (reached, *options) in _TARGETS.items():
-        if target in last and reached in last:
-            yield from _missed(config, target, last[target], last[reached], *options)
+    for name, (loss, *_) in _TARGETS.items():
+        if name in last and loss in last:
+            yield from _missed(config, name, last[name], last[loss])
 
 
-def _missed(
-    config: RunConfig,
-    name: str,
-    target: float,
-    reached: float,
-    end_option: str,
-    steps_option: str,
-    weight_option: str | None,
-) -> Iterator[str]:
+def _missed(config: RunConfig, name: str, target: float, reached: float) -> Iterator[str]:
+    _, end_option, steps_option, weight_option = _TARGETS[name]
     what = name.replace("_", " ").replace("kl", "KL")
     end = config.model.options.get(end_option)
     if end is not None and name == "categorical_capacity":

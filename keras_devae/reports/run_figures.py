@@ -196,7 +196,8 @@ def _scatter(
     encoding: Encoding, dataset: Dataset, pairs: Sequence[tuple[int, str]], seed: int
 ) -> _Drawn:
     rows = draw_sample(len(dataset), min(_POINTS, len(dataset)), seed).plain
-    columns = [dataset.factor_names.index(factor) for _, factor in pairs]
+    names = list(dataset.factor_names or ())
+    columns = [names.index(factor) for _, factor in pairs]
     figure = figures.factor_scatter(
         encoding.codes(rows, 0)[:, [d for d, _ in pairs]],
         dataset.factors(rows)[:, columns],

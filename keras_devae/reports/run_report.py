@@ -7,12 +7,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from keras_devae.comparison.tables import DCI, MIG, RECONSTRUCTION
+from keras_devae.comparison.tables import RECONSTRUCTION
 from keras_devae.data import Dataset
 from keras_devae.evaluation.evaluating import RECONSTRUCTED_IMAGES
 from keras_devae.evaluation.latents import CATEGORY, HELD_SHARE, Latents, measure_latents
 from keras_devae.files import write_text
-from keras_devae.metrics import MetricWarning, meaning_of, number_of
+from keras_devae.metrics import METRICS, MetricWarning, meaning_of
 from keras_devae.models import VAE
 from keras_devae.reports.details import run_details
 from keras_devae.reports.formatting import percent
@@ -58,35 +58,23 @@ def write_report(
     Returns:
         The files of the figures in the run's folder by name.
     """
-    if output is None or Path(output).resolve() == run.report_file.resolve():
-        return _write(run, model, config, dataset, scores, run.report_file, run.figures)
-    with tempfile.TemporaryDirectory() as folder:
-        _write(run, model, config, dataset, scores, output, folder)
-    return {}
-
-
-def _write(
-    run: RunDirectory,
-    model: VAE,
-    config: RunConfig,
-    dataset: Dataset,
-    scores: Mapping[str, Any] | None,
-    output: str | Path,
-    folder: str | Path,
-) -> dict[str, Path]:
+    output = Path(output or run.report_file)
+    is_own = output.resolve() == run.report_file.resolve()
     # The images of the evaluation, which are encoded already.
-    chosen = (config.evaluation.images, config.training.seed)
-    with warnings.catch_warnings(), run_encoding(model, run, dataset) as encoding:
+    images, seed = config.evaluation.images, config.training.seed
+    with (
+        tempfile.TemporaryDirectory() as elsewhere,
+        warnings.catch_warnings(),
+        run_encoding(model, run, dataset) as encoding,
+    ):
         # The page names the factors that do not vary.
         warnings.simplefilter("ignore", MetricWarning)
-        latents = measure_latents(model, dataset, None, *chosen, encoding)
-        history = run.read_history()
-        figures = draw_run_figures(
-            run, folder, model, dataset, latents, history, config.training.seed, encoding
-        )
-    page = report_page(run, model, config, dataset, scores, latents, history, figures)
+        latents = measure_latents(model, dataset, None, images, seed, encoding)
+        history, folder = run.read_history(), run.figures if is_own else elsewhere
+        figures = draw_run_figures(run, folder, model, dataset, latents, history, seed, encoding)
+        page = report_page(run, model, config, dataset, scores, latents, history, figures)
     write_text(output, page)
-    return {figure.name: figure.file for figure in figures}
+    return {figure.name: figure.file for figure in figures} if is_own else {}
 
 
 def report_page(
@@ -175,9 +163,10 @@ def _tiles(latents: Latents, layers: Sequence[Mapping[str, Any]]) -> list[tuple[
     if latents.factor_names:
         held = sum(bool(holders) for holders in latents.holders(with_category=True).values())
         tiles.append(("Factors held", f"{held} of {len(latents.factor_names)}"))
-    for key in (MIG, DCI):
-        if key in first:
-            tiles.append((number_of(key).title, f"{first[key]:.2f}"))
+    for metric in (METRICS["mig"], METRICS["dci"]):
+        if metric.key() in first:
+            (number, *_) = metric.numbers.values()
+            tiles.append((number.title, f"{first[metric.key()]:.2f}"))
     error = first.get(RECONSTRUCTION)
     if error is not None:
         tiles.append(("Reconstruction, nats", f"{error:,.1f}"))
@@ -208,7 +197,7 @@ def _latent_row(
     shares = {name: latents.share_of(holder, name) for name in latents.factor_names}
     row.update(factor=factor, share=percent(shares.pop(factor)))
     if shares:
-        second = max(shares, key=shares.get)
+        second = max(shares, key=shares.__getitem__)
         row["besides"] = f"{second} ({percent(shares[second])})"
     return row
 

@@ -1,35 +1,34 @@
-"""Checkpoints: the whole state of a training, copied at once and written while it goes on."""
+"""Checkpoints: the whole state of a training, copied at once and written while it continues."""
 
 import concurrent.futures
+from collections.abc import Callable, Iterable
+from pathlib import Path
 
 import keras
 import numpy as np
 
 from keras_devae.backend import on_cpu
+from keras_devae.checks import Array
 from keras_devae.errors import FailureError, UsageError
 from keras_devae.files import replacing
 from keras_devae.models.saving import load_saved
 
 
-def state_variables(model):
-    """Returns all variables that go on changing as a model trains, a list in a fixed order.
+def state_variables(model: keras.Model) -> list[keras.Variable]:
+    """Returns all variables that change while a model trains, in a fixed order.
 
-    These are the weights, the states of its random generators and what moves by the step, and all
-    that its optimizers hold.
+    These are its weights, the states of its random generators, its schedules, and everything that
+    its optimizers hold.
     """
     return [*model.variables, *model.optimizer.variables]
 
 
-def copy_state(model, into=None):
-    """Copies the state of a model to the host.
+def copy_state(model: keras.Model, into: list[Array] | None = None) -> list[Array]:
+    """Copies the state of a compiled model to the host; no memory is shared.
 
     Args:
-        model: A compiled model.
-        into: List of arrays of an earlier copy, to be overwritten; that is twice as fast as new
-            ones. Default: new ones.
-
-    Returns:
-        List of NumPy arrays that share no memory with the model.
+        model: The model.
+        into: Arrays of an earlier copy to overwrite, which is twice as fast as making new ones.
     """
     arrays = (keras.ops.convert_to_numpy(value) for value in state_variables(model))
     if into is None:
@@ -39,13 +38,8 @@ def copy_state(model, into=None):
     return into
 
 
-def check_finite(names, arrays, step):
-    """Refuses a state that holds a NaN or an infinity.
-
-    Args:
-        names: Names of the variables.
-        arrays: Their values.
-        step: The step that they are of.
+def check_finite(names: Iterable[str], arrays: Iterable[Array], step: int) -> None:
+    """Checks that the variables with these names have finite values after a step.
 
     Raises:
         FailureError: If a value is not finite, naming its variable.
@@ -54,28 +48,23 @@ def check_finite(names, arrays, step):
         if not _is_finite(array):
             raise FailureError(
                 f"Training stopped at step {step}: {name} is not finite. Begin anew with a lower "
-                "learning rate (--learning-rate). To go on from the checkpoint before would end "
-                "in the same way, but it is good to look at."
+                "learning rate (--learning-rate). Resuming from the checkpoint before would end "
+                "in the same way, but that checkpoint is good to look at."
             )
 
 
 def _is_finite(array):
-    # One sum is enough, and five times faster than looking at every value. Where it overflows
-    # although all are finite, they are looked at.
+    # One sum is enough, and five times faster than a check of every value. Those are checked only
+    # where the sum is not finite, as it may overflow.
     if not np.issubdtype(array.dtype, np.floating):
         return True
     with np.errstate(all="ignore"):
         return bool(np.isfinite(array.sum()) or np.isfinite(array).all())
 
 
-def save_model(model, path):
-    """Writes a model in one move, optimizer and random state included.
-
-    Args:
-        model: The model.
-        path: File to write, ending in `.keras`.
-    """
-    # Where memory is short, Keras writes a file of its own beside the one that it is given.
+def save_model(model: keras.Model, path: Path) -> None:
+    """Writes a model to a `.keras` file in one move, with its optimizer and random state."""
+    # Where memory is short, Keras writes a second file beside the one that it is given.
     with replacing(path, durable=True, alone=True) as temporary:
         model.save(temporary)
 
@@ -86,9 +75,9 @@ def _load_on_cpu(file):
 
 
 class CheckpointWriter:
-    """Writes checkpoints in a thread of its own; at most one is under way.
+    """Writes checkpoints in a thread of its own, one at a time.
 
-    Keras saves a model, not a copy of its state. So the thread has a model of its own, on the CPU,
+    Keras saves a model, not a copy of its state. So the thread has a second model, on the CPU,
     which it loads once from a checkpoint, gives the copied state, and saves.
 
     Args:
@@ -98,14 +87,14 @@ class CheckpointWriter:
         UsageError: If the model has parts that Keras cannot load again.
     """
 
-    def __init__(self, file):
+    def __init__(self, file: Path):
         self._state = self._writing = None
         self._thread = concurrent.futures.ThreadPoolExecutor(1, thread_name_prefix="checkpoints")
         try:
             self._twin = self._thread.submit(_load_on_cpu, file).result()
         except BaseException as error:
             self._thread.shutdown()
-            # What Keras raises for a class that it does not know, and for a lambda.
+            # Keras raises these for a class that it does not know, and for a lambda.
             if not isinstance(error.__cause__, (ValueError, TypeError)):
                 raise
             raise UsageError(
@@ -114,18 +103,25 @@ class CheckpointWriter:
                 f"{error}"
             ) from error
 
-    def write(self, model, step, path, before, after):
-        """Copies the state of a model, and starts to write it; waits for the one before it.
+    def write(
+        self,
+        model: keras.Model,
+        step: int,
+        path: Path,
+        before: Callable[[], None],
+        after: Callable[[], None],
+    ) -> None:
+        """Waits for the previous checkpoint, copies the state of a model, and starts to write it.
 
         Args:
             model: The model.
-            step: The step that the checkpoint is of.
+            step: The step of the checkpoint.
             path: File to write, ending in `.keras`.
-            before: Function that writes what has to be on the disk before the checkpoint is.
-            after: Function that is called when the checkpoint is written.
+            before: Writes what has to be on the disk before the checkpoint is.
+            after: Called when the checkpoint is written.
 
         Raises:
-            Exception: What went wrong with the one before, such as a `FailureError` because its
+            Exception: What went wrong with the previous one, such as a `FailureError` because its
                 state was not finite; then neither it nor what belongs before it is written.
         """
         self.wait()
@@ -142,13 +138,13 @@ class CheckpointWriter:
             save_model(self._twin, path)
         after()
 
-    def check(self):
-        """Raises what went wrong with the last checkpoint, if it is known already."""
+    def check(self) -> None:
+        """Raises what went wrong with the last checkpoint, if that is known already."""
         if self._writing is not None and self._writing.done():
             self.wait()
 
-    def wait(self):
-        """Waits until all is written, and raises what went wrong."""
+    def wait(self) -> None:
+        """Waits until everything is written, and raises what went wrong."""
         writing, self._writing = self._writing, None
         if writing is not None:
             try:
@@ -157,7 +153,7 @@ class CheckpointWriter:
                 self._writing = writing
                 raise
 
-    def close(self):
+    def close(self) -> None:
         """Waits, and ends the thread."""
         try:
             self.wait()

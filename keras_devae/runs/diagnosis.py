@@ -1,11 +1,14 @@
 """What is wrong with the folder of a run, and what to do about it. Needs no backend."""
 
+from __future__ import annotations
+
 import contextlib
 import csv
 import dataclasses
 import io
 import itertools
 import math
+import os
 import shlex
 import shutil
 from pathlib import Path
@@ -18,15 +21,15 @@ from keras_devae.runs.folder import RunDirectory
 from keras_devae.runs.tracking import TRACKED
 
 #: What becomes of lines that cannot be read.
-_KEPT = "They are dropped, and the table as it was is kept with .damaged behind its name;"
+_KEPT = "They are dropped, and the old table is kept with .damaged appended to its name;"
 STATES = ("ok", "repaired", "problem")
-#: Steps that a sentence names at most.
+#: How many steps a sentence names at most.
 _FEW = 5
 
 
 @dataclasses.dataclass(frozen=True)
 class Finding:
-    """One thing that was looked at.
+    """One thing that was examined.
 
     Attributes:
         what: The file or the matter.
@@ -39,22 +42,19 @@ class Finding:
     sentence: str
 
 
-def examine(path, repair=False):
-    """Looks a run over.
+def examine(path: str | os.PathLike[str], repair: bool = False) -> list[Finding]:
+    """Examines a run.
 
     Args:
         path: The run's folder.
-        repair: Whether to mend what can be mended: temporary files are removed, damaged files get
-            `.damaged` behind their names; tables lose lines that cannot be read, which stay in a
-            `.damaged` copy, and rows that training will write again. Default false: nothing is
-            changed.
-
-    Returns:
-        List of `Finding`.
+        repair: Whether to mend what can be mended: temporary files are removed, and damaged files
+            get `.damaged` appended to their names; tables lose lines that cannot be read, which
+            stay in a `.damaged` copy, and rows that training will write again. Default false:
+            nothing is changed.
 
     Raises:
-        UsageError: If there is no run, or another process trains the one to be repaired, or that
-            cannot be found out.
+        UsageError: If there is no run, or it cannot be repaired because another process trains it,
+            or may train it.
     """
     run = RunDirectory.open(path)
     if not repair:
@@ -81,12 +81,13 @@ class _Examination:
         try:
             self.config = self.run.read_config()
         except FailureError as error:
-            yield Finding(
-                "config.json", "problem", f"{error} Without it the run cannot go on: begin it anew."
+            yield _problem(
+                "config.json", f"{error} Without it the run cannot resume: begin it anew."
             )
             return
-        yield Finding("config.json", "ok", "It is whole.")
-        yield from self._misplaced()
+        yield Finding("config.json", "ok", "It is intact.")
+        for path in self.run.misplaced():
+            yield self._set_aside(path, "Something else stands in its place.")
         yield from self._leftovers()
         good = yield from self._checkpoints()
         yield from self._model()
@@ -100,11 +101,10 @@ class _Examination:
 
     def _mended(self, what, found, done, mend):
         """Mends a thing, or says that it could be."""
-        if self.repair:
-            mend()
-            return Finding(what, "repaired", f"{found} {done}")
-        mend_it = f"Mend it with: {self.run.repair_command()}"
-        return Finding(what, "problem", f"{found} {mend_it}")
+        if not self.repair:
+            return _problem(what, f"{found} Mend it with: {self.run.repair_command()}")
+        mend()
+        return Finding(what, "repaired", f"{found} {done}")
 
     def _set_aside(self, file, found):
         what = str(file.relative_to(self.run.path))
@@ -119,23 +119,15 @@ class _Examination:
         if rows:
             write_table(file, rows, durable=True)
 
-    def _misplaced(self):
-        for path in self.run.misplaced():
-            yield self._set_aside(path, "Something else stands in its place.")
-
     def _archive(self, file, found):
-        """Yields what is wrong with an archive, and returns whether it is whole."""
+        """Yields what is wrong with an archive, and returns whether it is intact."""
         try:
             reason = archive_damage(file)
-        except FileNotFoundError:
-            # Training has removed it meanwhile.
-            return False
-        except NotAFileError:
-            # Told already.
+        except (FileNotFoundError, NotAFileError):
+            # Training has removed it meanwhile, or it is reported already.
             return False
         except OSError as error:
-            what = str(file.relative_to(self.run.path))
-            yield Finding(what, "problem", f"It cannot be read: {error}.")
+            yield _problem(str(file.relative_to(self.run.path)), f"It cannot be read: {error}.")
             return False
         if reason is not None:
             yield self._set_aside(file, f"{found}: {reason}.")
@@ -154,27 +146,25 @@ class _Examination:
     def _checkpoints(self):
         good = []
         for file in self.run.misnamed_checkpoints():
-            yield Finding(
+            yield _problem(
                 f"checkpoints/{file.name}",
-                "problem",
-                "It is no checkpoint by its name, or no file, and is left alone. Remove it if you "
-                "do not need it.",
+                "Its name is not that of a checkpoint, or it is not a file, and it is left alone. "
+                "Remove it if you do not need it.",
             )
         for step in self.run.checkpoint_steps():
             file = self.run.checkpoint_file(step)
             if step > self.config.training.steps:
-                found = f"It is of a step after the run's last, {self.config.training.steps}."
+                found = f"It belongs to a step after the run's last, {self.config.training.steps}."
                 yield self._set_aside(file, found)
             elif (yield from self._archive(file, f"The checkpoint of step {step} is damaged")):
                 good.append(step)
-        if good:
-            steps = ", ".join(map(str, good))
-            yield Finding("checkpoints", "ok", f"Those of the steps {steps} are whole.")
+        if steps := ", ".join(map(str, good)):
+            yield Finding("checkpoints", "ok", f"Those of the steps {steps} are intact.")
         return good
 
     def _model(self):
         if (yield from self._archive(self.run.model_file, "The trained model is damaged")):
-            yield Finding("model.keras", "ok", "It is whole.")
+            yield Finding("model.keras", "ok", "It is intact.")
 
     def _history(self, good):
         if not self.run.history_file.is_file() and not any(good):
@@ -183,15 +173,13 @@ class _Examination:
         steps = [step for step, _ in rows]
         bad = [step for step, row in rows if not math.isfinite(float(row.get("loss", 0)))]
         # Rows come before their checkpoint; those beyond it are written again.
-        newest = self.config.training.steps if self.run.is_trained() else max(good, default=0)
+        newest = self._newest(good)
         beyond = [] if self.in_use else [step for step in steps if step > newest]
         missing = self._missing(newest, steps)
         if missing:
             yield self._lost_history(missing, steps, good)
         if bad:
-            yield Finding(
-                "history.csv", "problem", f"The loss is not finite at the steps {_listed(bad)}."
-            )
+            yield _problem("history.csv", f"The loss is not finite at the steps {_listed(bad)}.")
         if unreadable or beyond:
             keep = [row for step, row in rows if step <= newest]
             yield self._mended(
@@ -203,6 +191,10 @@ class _Examination:
             )
         elif not (missing or bad):
             yield Finding("history.csv", "ok", f"It has {len(rows)} rows.")
+
+    def _newest(self, good):
+        """Returns the step up to which there have to be rows."""
+        return self.config.training.steps if self.run.is_trained() else max(good, default=0)
 
     def _missing(self, newest, steps):
         """Returns steps without a row of history up to a newest one, the first few in order."""
@@ -216,19 +208,17 @@ class _Examination:
         whole = [step for step in good if not self._missing(step, steps)]
         ahead = [step for step in good if step > max(whole, default=math.inf)]
         if self.run.is_trained() or not ahead:
-            return Finding(
-                "history.csv", "problem", f"{found} They are lost; train anew to have them."
-            )
+            return _problem("history.csv", f"{found} They are lost; train anew to have them.")
         files = [self.run.checkpoint_file(step) for step in ahead]
         return self._mended(
             "history.csv",
             found,
-            f"Training goes on from step {whole[0]} and writes them again.",
+            f"Training resumes from step {whole[0]} and writes them again.",
             lambda: [self.run.set_aside(file) for file in files],
         )
 
     def _tracked(self, good):
-        newest = self.config.training.steps if self.run.is_trained() else max(good, default=0)
+        newest = self._newest(good)
         tables = [self.run.tracking / f"{name}.csv" for name in (*TRACKED, "metrics")]
         for file in filter(Path.is_file, tables):
             what = f"tracking/{file.name}"
@@ -262,14 +252,12 @@ class _Examination:
         made_of = scores.get("settings", {}).get("model_sha256")
         values = [value for layer in scores["layers"] for value in layer.values()]
         if not all(value is None or math.isfinite(value) for value in values):
-            yield Finding("metrics.json", "problem", f"A score is not finite. {again}")
+            yield _problem("metrics.json", f"A score is not finite. {again}")
             return
         if made_of and model.is_file() and made_of != file_hash(model):
-            yield Finding(
-                "metrics.json", "problem", f"The scores are those of another model. {again}"
-            )
+            yield _problem("metrics.json", f"The scores are those of another model. {again}")
         else:
-            yield Finding("metrics.json", "ok", "It is whole.")
+            yield Finding("metrics.json", "ok", "It is intact.")
 
     def _data(self):
         kind, colon, path = self.config.data.dataset.partition(":")
@@ -278,7 +266,7 @@ class _Examination:
                 return self._own_data(kind, path)
             dataset = self.run.load_dataset()
         except (FailureError, UsageError) as error:
-            return Finding("data set", "problem", str(error))
+            return _problem("data set", str(error))
         return Finding("data set", "ok", f"It is here: {dataset.description}.")
 
     def _own_data(self, kind, path):
@@ -288,19 +276,21 @@ class _Examination:
         missing = [] if is_right(Path(path)) else [path]
         missing += [factors] if factors and not Path(factors).is_file() else []
         if missing:
-            return Finding(
-                "data set", "problem", f"{', '.join(missing)} is missing. Put it back there."
-            )
+            return _problem("data set", f"{', '.join(missing)} is missing. Put it back there.")
         return Finding("data set", "ok", f"The {kind} {path} is there.")
 
     def _space(self, good):
         free = shutil.disk_usage(self.run.path).free
-        size = max((_size_of(self.run.checkpoint_file(step)) for step in good), default=0)
-        # All that are kept, the one that is being written, and the model.
-        needed = (self.config.training.keep + 2) * size
+        sizes = [0]
+        for step in good:
+            # Training may have removed it meanwhile.
+            with contextlib.suppress(FileNotFoundError):
+                sizes.append(self.run.checkpoint_file(step).stat().st_size)
+        # The checkpoints that are kept, the one that is being written, and the model.
+        needed = (self.config.training.keep + 2) * max(sizes)
         sentence = f"{free / 1e9:.1f} GB are free, {needed / 1e9:.2f} GB at most are needed."
         if free < needed and not self._is_finished():
-            return Finding("disk", "problem", f"{sentence} Make room before you go on.")
+            return _problem("disk", f"{sentence} Make room before you resume.")
         return Finding("disk", "ok", sentence)
 
     def _is_finished(self):
@@ -317,14 +307,11 @@ class _Examination:
         if self._is_finished():
             return Finding("progress", "ok", f"The run is finished, all {steps} steps.")
         saved = "" if self.run.is_trained() else f"{done} of {steps} steps are saved. "
-        return Finding("progress", "problem", f"{saved}{self.run.how_to_resume()}")
+        return _problem("progress", f"{saved}{self.run.how_to_resume()}")
 
 
-def _size_of(file):
-    # Training may have removed it meanwhile.
-    with contextlib.suppress(FileNotFoundError):
-        return file.stat().st_size
-    return 0
+def _problem(what, sentence):
+    return Finding(what, "problem", sentence)
 
 
 def _listed(steps):
@@ -351,11 +338,11 @@ def _readable_rows(file):
     for number, values in enumerate(body):
         try:
             row = dict(zip(header, values, strict=True))
-            [float(value) for value in values]
-            step = int(float(row["step"]))
-        except (ValueError, KeyError, OverflowError):
+            numbers = {name: float(value) for name, value in row.items()}
+            step = int(numbers["step"])
+        except (ValueError, OverflowError):
             return rows, len(body) - number
-        if step < last or step != float(row["step"]):
+        if not last <= step == numbers["step"]:
             return rows, len(body) - number
         rows.append((step, row))
         last = step

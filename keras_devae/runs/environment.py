@@ -1,7 +1,9 @@
-"""What a run ran on."""
+"""The software and the machine that a run uses."""
 
 import os
 import platform
+from collections.abc import Mapping
+from typing import Any
 
 from keras_devae.backend import (
     BACKENDS,
@@ -23,9 +25,9 @@ from keras_devae.process.machine import (
 from keras_devae.version import __version__
 
 
-def describe_environment():
+def describe_environment() -> dict[str, Any]:
     """Returns versions, backend and machine as a dictionary that `json.dump` takes."""
-    # Imported only now: reading what others ran on needs no backend.
+    # Imported only now: reading what other runs used needs no backend.
     import keras
 
     packages = ("keras", *BACKENDS.values(), "numpy", "h5py", "scikit-learn", "matplotlib")
@@ -40,11 +42,11 @@ def describe_environment():
     }
 
 
-def describe_machine():
+def describe_machine() -> dict[str, Any]:
     """Returns processor, cores, load, memory and versions as a dictionary that `json.dump` takes.
 
-    It imports no backend. The cores are those that this process may use. The load is the number of
-    processes that have wanted to compute in the last minute.
+    It imports no backend. The cores are those that this process may use. The load is the mean
+    number of processes that wanted to compute in the last minute.
     """
     packages = ("keras", "numpy", *(BACKENDS[name] for name in installed_backends()))
     return {
@@ -58,14 +60,14 @@ def describe_machine():
     }
 
 
-def describe_computing():
+def describe_computing() -> dict[str, Any]:
     """Returns what decides how fast this process computes, as a dictionary that `json.dump` takes.
 
     Returns:
         `processor`; `instruction_sets`, a list; `onednn`, whether the backend computes with it, and
-        `onednn_limit`, the most of the processor that it may use, each `None` where that is not
-        known or said; `threads`; `allocator`, of memory, in words; and `accelerator`, its name or
-        `None`.
+        `onednn_limit`, the newest instructions that it may use, each `None` where that is not
+        known or set; `threads`; `allocator`, the memory allocator in words; and `accelerator`, its
+        name or `None`.
     """
     return {
         **_describe_processor(),
@@ -84,12 +86,8 @@ def _describe_processor():
     }
 
 
-def computing_text(computing):
-    """Returns in words what `describe_computing` returned.
-
-    Args:
-        computing: The dictionary; what an older version did not record is left out.
-    """
+def computing_text(computing: Mapping[str, Any]) -> str:
+    """Puts what `describe_computing` returned into words; what is missing is left out."""
     if computing.get("accelerator"):
         return computing["accelerator"]
     sets, threads = computing.get("instruction_sets"), computing.get("threads")
@@ -103,15 +101,10 @@ def computing_text(computing):
     return "; ".join(part for part in parts if part)
 
 
-def onednn_text(computing):
-    """Says whether oneDNN computes.
+def onednn_text(computing: Mapping[str, Any]) -> str | None:
+    """Says whether oneDNN computes, `"on"` or `"off"`, and up to which instructions if limited.
 
-    Args:
-        computing: What `describe_computing` returned, or an older version.
-
-    Returns:
-        `"on"`, with the most of the processor that it may use where that is limited, or `"off"`;
-        `None` where it is not known, and of a backend that has nothing to do with it.
+    `None` where that is not known, and for a backend that does not use it.
     """
     if computing.get("onednn") is None:
         return None
@@ -120,12 +113,8 @@ def onednn_text(computing):
     return f"on{up_to}" if computing["onednn"] else "off"
 
 
-def environment_text(environment):
-    """Returns in words what `describe_environment` returned.
-
-    Args:
-        environment: The dictionary; what is missing in one of an older version is left out.
-    """
+def environment_text(environment: Mapping[str, Any]) -> str:
+    """Puts what `describe_environment` returned into words; what is missing is left out."""
     packages, backend = environment.get("packages", {}), environment.get("backend")
     parts = [
         f"Keras {packages.get('keras')} on {backend} {packages.get(backend)}",

@@ -74,14 +74,7 @@ class RunDirectory(RunLayout):
 
     @classmethod
     def open(cls, path: str | os.PathLike[str]) -> RunDirectory:
-        """Opens the folder of a run.
-
-        Args:
-            path: The folder.
-
-        Raises:
-            UsageError: If there is no run.
-        """
+        """Opens the folder of a run, or raises a `UsageError` if there is no run."""
         run = cls(path)
         if not is_there(run.config_file):
             raise UsageError(f"There is no run in {run.path}: it has no config.json.")

@@ -1,6 +1,7 @@
 """What the JSON files in the folder of a run or a study hold, checked when they are read."""
 
 import datetime
+import os
 from pathlib import Path
 from typing import Any, NotRequired
 
@@ -13,7 +14,7 @@ from keras_devae.runs.config.validation import validated
 
 
 class Provenance(TypedDict, total=False):
-    """Where images come from; every data set adds facts of its own."""
+    """Where images come from; each data set adds its own entries."""
 
     source: str
 
@@ -48,7 +49,7 @@ class RunRecord(TypedDict):
 
 
 class ScoreSettings(TypedDict, total=False):
-    """What scores were computed with, as far as anything depends on it."""
+    """What scores were computed with, as far as it is read again."""
 
     model_sha256: str | None
     images: int | None
@@ -96,16 +97,13 @@ class Trial(TypedDict):
     environment: Environment
 
 
-def read_record(path, kind, remedy):
-    """Reads a JSON file.
+def read_record(path: Path, kind: Any, remedy: str) -> Any:
+    """Reads a JSON file that holds one of the kinds above.
 
     Args:
         path: The file.
-        kind: One of the kinds above.
-        remedy: A sentence: what to do where it is damaged.
-
-    Returns:
-        What it holds.
+        kind: The kind.
+        remedy: A sentence that says what to do where the file is damaged.
 
     Raises:
         FailureError: If it cannot be read, or holds something else.
@@ -147,11 +145,11 @@ def _check_layers(scores):
 _CHECKS = {RunRecord: _check_times, Scores: _check_layers}
 
 
-def run_names(folder):
+def run_names(folder: str | os.PathLike[str]) -> list[str]:
     """Returns the names of the runs that `study.json` lists in the folder of a study.
 
     Raises:
-        FailureError: If the list cannot be read, or a name is none.
+        FailureError: If the list cannot be read, or a name is not one of a run.
     """
     file = Path(folder) / "study.json"
     names = read_record(file, StudyList, "Run the study's file again.")["runs"]

@@ -15,13 +15,8 @@ from keras_devae.backend import replicas, start_backend
 from keras_devae.backend.choosing import chosen_backend, preferred_backend, select_backend
 from keras_devae.data import Dataset
 from keras_devae.errors import UsageError
+from keras_devae.runs import distribution
 from keras_devae.runs.config.run_config import RunConfig, check_before_loading, load_dataset
-from keras_devae.runs.distribution import (
-    check_distribution,
-    copy_of_worker,
-    folder_of_worker,
-    is_chief,
-)
 from keras_devae.runs.folder import RunDirectory
 from keras_devae.runs.layout import unused_path
 from keras_devae.runs.tracking import check_tensorboard
@@ -107,7 +102,7 @@ class Run:
             progress: Called with what is done, what is to do, and what it is, while images load.
 
         Returns:
-            The `Run`, to be used in a `with` statement.
+            The `Run`, for a `with` statement.
 
         Raises:
             UsageError: If the backend is not there; the folder is taken or cannot be written; or
@@ -118,12 +113,12 @@ class Run:
         backend = backend or compute.backend
         select_backend(backend)
         check_tensorboard(config)
-        is_ours = is_chief(config)
+        is_ours = distribution.is_chief(config)
         if is_ours:
             RunDirectory(folder).check_free(overwrite)
         if compute.distribute is not None:
             start_backend(backend, deterministic=compute.deterministic)
-            check_distribution(config)
+            distribution.check_distribution(config)
         check_before_loading(config)
         dataset = load_dataset(config, progress=progress)
         config = (config if adapt is None else adapt(config, dataset)).resolved(dataset)
@@ -134,7 +129,7 @@ class Run:
 
         config = completed_config(config, dataset)
         model = build_model(config, dataset)
-        folder = folder if is_ours else folder_of_worker(folder)
+        folder = folder if is_ours else distribution.folder_of_worker(folder)
         directory = _created(folder, overwrite, path if numbered else None)
         return cls(directory, config, dataset, model, is_chief=is_ours, is_claimed=True)
 
@@ -152,7 +147,7 @@ class Run:
             progress: As for `new`.
 
         Returns:
-            The `Run`, to be used in a `with` statement.
+            The `Run`, for a `with` statement.
 
         Raises:
             UsageError: If there is no run, or the backend or the data set is not there.
@@ -164,18 +159,18 @@ class Run:
         folder.check_places()
         recorded = config.compute.backend
         select_backend(preferred_backend(backend, recorded))
-        is_ours = is_chief(config)
+        is_ours = distribution.is_chief(config)
         if is_ours:
             folder.claim()
         try:
             dataset = folder.load_dataset(progress=progress)
             start_backend(backend, recorded, config.compute.deterministic)
-            check_distribution(config)
+            distribution.check_distribution(config)
         except BaseException:
             folder.release()
             raise
         if not is_ours:
-            folder = copy_of_worker(folder)
+            folder = distribution.copy_of_worker(folder)
         active = chosen_backend()
         if recorded not in (None, active):
             logger.warning(
@@ -193,9 +188,6 @@ class Run:
         """Opens a run to score it, draw it or take its model, without claiming its folder.
 
         Its data set and its model are loaded when they are asked for.
-
-        Args:
-            path: The folder of the run.
 
         Raises:
             UsageError: If there is no run.
@@ -243,8 +235,6 @@ class Run:
     def train(self, progress: bool = True) -> VAE:
         """Trains the run to its last step, from the newest checkpoint if there is one.
 
-        History, checkpoints and the trained model are written to the run's folder meanwhile.
-
         Args:
             progress: Whether to show progress; default true.
 
@@ -256,10 +246,9 @@ class Run:
             FailureError: If no checkpoint can be read, a loss becomes NaN or infinite, or memory or
                 disk are too small.
         """
+        path = self.folder.path
         if not self._is_claimed:
-            raise UsageError(
-                f"The run {self.folder.path} was opened to be read. Train it with Run.resume."
-            )
+            raise UsageError(f"The run {path} was opened to be read. Train it with Run.resume.")
         from keras_devae.runs import training
 
         with training.failures_explained(self.folder, lambda: "The run stopped"):
@@ -281,7 +270,7 @@ class Run:
             encoding_progress: Called with the numbers of images encoded and to encode.
 
         Returns:
-            As `keras_devae.evaluation.evaluate`; empty in a worker.
+            As from `keras_devae.evaluation.evaluate`; nothing in a worker.
 
         Raises:
             UsageError: If the run is not trained.
@@ -308,19 +297,18 @@ class Run:
         Args:
             dataset: A data set in place of the run's own.
             config: Settings of the evaluation in place of the run's own.
-            **options: `encoding_progress`, and further arguments of
-                `keras_devae.evaluation.evaluate`.
+            **options: `encoding_progress`, and arguments of `keras_devae.evaluation.evaluate`.
 
         Returns:
-            As `keras_devae.evaluation.evaluate`.
+            As from `keras_devae.evaluation.evaluate`.
 
         Raises:
             UsageError: If the run is not trained, or the images have another shape than its own.
         """
         from keras_devae.runs.trained_model import score_model
 
-        session = (self.model, self.folder, dataset or self.dataset, config or self.config)
-        return score_model(*session, **options)
+        given = (dataset or self.dataset, config or self.config)
+        return score_model(self.model, self.folder, *given, **options)
 
     def report(self, output: _PathLike | None = None) -> dict[str, Path]:
         """Writes the page that reports on the run, and its figures.
@@ -329,7 +317,7 @@ class Run:
             output: File of the page; default `report.html` in the run's folder.
 
         Returns:
-            Name of each figure -> its file; empty in a worker.
+            The file of each figure by its name; nothing in a worker.
 
         Raises:
             UsageError: If the run is not trained.

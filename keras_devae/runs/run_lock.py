@@ -1,4 +1,4 @@
-"""One process at a time trains a run."""
+"""The claim of one process on a run."""
 
 import logging
 import os
@@ -7,9 +7,9 @@ from pathlib import Path
 from keras_devae.errors import FailureError, UsageError
 from keras_devae.files.reading import reason_of
 
-#: File in the run's folder that the claim is on; that it is there means nothing.
+#: File in the run's folder that is locked; its presence means nothing.
 LOCK_NAME = ".lock"
-#: How long a claim waits, so that somebody who only looks at it does not refuse it.
+#: How long a claim waits, so that a process that only tests the lock does not get in its way.
 _PATIENCE_SECONDS = 1
 
 logger = logging.getLogger("keras_devae")
@@ -22,25 +22,25 @@ class ClaimedError(UsageError):
 class RunLock:
     """The claim of a process on a run.
 
-    The operating system holds it, and lets go of it when the process ends, even by `kill -9`.
+    The operating system holds it, and releases it when the process ends, even by `kill -9`.
 
     Args:
-        file: The file that the claim is on, in a folder that is the run's alone.
+        file: The file to lock, in a folder that is the run's alone.
     """
 
-    def __init__(self, file):
+    def __init__(self, file: str | os.PathLike[str]):
         self._file = Path(file)
         self._lock = None
 
-    def acquire(self, timeout=_PATIENCE_SECONDS):
+    def acquire(self, timeout: float = _PATIENCE_SECONDS) -> None:
         """Takes the claim, unless this object has it.
 
         Args:
-            timeout: Seconds to wait for somebody else to give it up; default 1.
+            timeout: Seconds to wait for another process to release it; default 1.
 
         Raises:
-            ClaimedError: If somebody else has it.
-            UsageError: If something that is no such lock has its name.
+            ClaimedError: If another process has it.
+            UsageError: If a file that is not such a lock has its name.
             FailureError: If the file cannot be written.
         """
         try:
@@ -50,27 +50,27 @@ class RunLock:
                 f"Another process is training the run {self._file.parent}. Wait until it has ended."
             ) from None
         except ModuleNotFoundError:
-            # Training does with few distributions, this is not among them.
+            # Training needs few distributions; this is not among them.
             logger.warning(
-                "filelock is not installed: see to it that no other process trains %s.",
+                "filelock is not installed: make sure that no other process trains %s.",
                 self._file.parent,
             )
         except OSError as error:
             raise FailureError(f"{self._file} cannot be locked: {reason_of(error)}.") from None
         except NotImplementedError:
             logger.warning(
-                "The file system of %s has no locks: see to it that no other process trains it.",
+                "The file system of %s has no locks: make sure that no other process trains it.",
                 self._file.parent,
             )
 
-    def release(self):
-        """Gives the claim up, if there is one."""
+    def release(self) -> None:
+        """Releases the claim, if there is one."""
         if self._lock is not None:
             self._lock.release()
             self._lock = None
 
-    def is_held(self):
-        """Tells whether this object or anybody else has the claim."""
+    def is_held(self) -> bool:
+        """Tells whether this object or another process has the claim."""
         if self._lock is not None:
             return True
         if not (self._file.is_file() and self._is_free_or_ours()):
@@ -80,7 +80,7 @@ class RunLock:
         except TimeoutError:
             return True
         except (ModuleNotFoundError, NotImplementedError, OSError):
-            # Nobody can hold it, or the folder may only be read.
+            # No process can hold it, or the folder is read-only.
             return False
         self.release()
         return False

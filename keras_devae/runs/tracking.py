@@ -1,22 +1,28 @@
 """What a run measures while it trains."""
 
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
 from keras_devae import metrics
 from keras_devae.checks import require_extra
 from keras_devae.errors import UsageError, unknown_name
+
+if TYPE_CHECKING:
+    from keras_devae.data import Dataset
+    from keras_devae.runs.config.run_config import RunConfig
+    from keras_devae.runs.folder import RunDirectory
 
 #: What can be tracked besides the metrics.
 TRACKED = ("information", "sampled-information", "kl", "traversal", "speed")
 
 
-def check_tracked(names, has_factors):
-    """Checks what is to be tracked.
-
-    Args:
-        names: Names of `TRACKED` or of metrics.
-        has_factors: Whether the data set has ground-truth factors.
+def check_tracked(names: Iterable[str], has_factors: bool) -> None:
+    """Checks that names are of `TRACKED` or of metrics, and can be measured.
 
     Raises:
-        UsageError: If a name is unknown, or needs factors that the data set lacks.
+        UsageError: If a name is unknown, or needs ground-truth factors that the data set lacks.
     """
     for name in names:
         if name not in TRACKED and name not in metrics.METRICS:
@@ -26,11 +32,8 @@ def check_tracked(names, has_factors):
     metrics.check_names([name for name in needed if name in metrics.METRICS], has_factors)
 
 
-def check_tensorboard(config):
-    """Checks that what a run writes for TensorBoard can be written.
-
-    Args:
-        config: The `RunConfig`.
+def check_tensorboard(config: RunConfig) -> None:
+    """Checks that a run can write for TensorBoard, if that is asked for.
 
     Raises:
         UsageError: If nothing is tracked that could be written, or the extra is not installed.
@@ -39,23 +42,22 @@ def check_tensorboard(config):
         return
     if not config.evaluation.track:
         raise UsageError(
-            "TensorBoard is given what is measured while training, and nothing is. Say what with "
-            "--track, or leave out --tensorboard."
+            "TensorBoard shows what is measured while training, and nothing is. Choose something "
+            "with --track, or leave out --tensorboard."
         )
     require_extra("Writing for TensorBoard", "tensorboardX", "tensorboard")
 
 
-def tracking_callbacks(config, run, dataset, start_step=0):
-    """Makes the callbacks of a run.
+def tracking_callbacks(
+    config: RunConfig, run: RunDirectory, dataset: Dataset, start_step: int = 0
+) -> list[Any]:
+    """Makes the Keras callbacks that measure, and write to the run's folder `tracking`.
 
     Args:
-        config: The run's completed `RunConfig`.
-        run: The `RunDirectory`.
+        config: The run's completed configuration.
+        run: The run's folder.
         dataset: The data set.
-        start_step: Steps done before.
-
-    Returns:
-        List of Keras callbacks, which write to the run's folder `tracking`.
+        start_step: Steps done before; default none.
     """
     from keras_devae import callbacks
 

@@ -162,7 +162,7 @@ def score_model(
             config.evaluation.metrics,
             config.evaluation.images,
             config.training.seed,
-            settings=config.evaluation.metric_settings,
+            settings=config.evaluation.metric_preset,
             encoding=encoding,
             progress=_interruptible(interruption, progress),
             **options,

@@ -5,7 +5,7 @@ import json
 from typing import Any
 
 from keras_devae.runs.config.flat_settings import default_name, without_defaults
-from keras_devae.runs.config.run_config import RunConfig, absolute_paths
+from keras_devae.runs.config.run_config import RunConfig
 
 #: Digits of the key in the name of a run.
 KEY_DIGITS = 12
@@ -29,8 +29,7 @@ def run_key(config: RunConfig) -> str:
     Returns:
         64 hexadecimal digits.
     """
-    located = {**absolute_paths(config), "data_dir": None}
-    settings = without_defaults(config.replace(**located))
+    settings = without_defaults(config.with_absolute_paths().replace(data_dir=None))
     text = json.dumps(_plain(settings), sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode("utf-8")).hexdigest()
 

@@ -11,7 +11,7 @@ from keras_devae.errors import FailureError, UsageError, unknown_name
 from keras_devae.files import check_writable, is_there, write_json
 from keras_devae.models.declarations import MODEL_CATALOGUE
 from keras_devae.runs.config.flat_settings import config_from_settings
-from keras_devae.runs.config.run_config import RunConfig, absolute_paths
+from keras_devae.runs.config.run_config import RunConfig
 from keras_devae.runs.listing import find_runs
 from keras_devae.runs.records import run_names
 from keras_devae.runs.tracking import check_tensorboard
@@ -163,63 +163,54 @@ class Study:
         Raises:
             FailureError: If the reason of a failure cannot be read.
         """
-        return [self._status_of(run) for run in self.runs]
-
-    def _status_of(self, run: StudyRun) -> dict[str, Any]:
-        state, steps = run.state(), self.steps(run)
-        return {
-            "run": run.name,
-            "state": state,
-            "step": steps if state == "done" else run.steps_done(),
-            "steps": steps,
-            "seconds": round(run.seconds(), 1),
-            "reason": run.reason(state),
-        }
+        return [
+            {
+                "run": run.name,
+                "state": (state := run.state()),
+                "step": self.steps(run) if state == "done" else run.steps_done(),
+                "steps": self.steps(run),
+                "seconds": round(run.seconds(), 1),
+                "reason": run.reason(state),
+            }
+            for run in self.runs
+        ]
 
 
 def _plan(runs: Sequence[Mapping[str, Any]]) -> dict[str, tuple[str, RunConfig]]:
     check_count(len(runs), "The study")
     plan: dict[str, tuple[str, RunConfig]] = {}
-    numbers: dict[str, int] = {}
     for number, settings in enumerate(runs, start=1):
         try:
             config = config_from_settings(settings)
             _check_data(config)
             check_tensorboard(config)
         except UsageError as error:
-            raise UsageError(
-                f"In run {number} of {len(runs)} ({_abbreviate(settings)}): {error}"
-            ) from None
+            given = ", ".join(f"{name}={checks.shown(value)}" for name, value in settings.items())
+            raise UsageError(f"In run {number} of {len(runs)} ({given}): {error}") from None
         key = run_key(config)
         name = run_name(config, key)
         if name in plan:
             raise UsageError(
-                f"Runs {numbers[name]} and {number} of the study are the same ({name}). Leave one "
-                "of them out."
+                f"Runs {[*plan].index(name) + 1} and {number} of the study are the same ({name}). "
+                "Leave one of them out."
             )
-        plan[name] = (key, config.replace(**absolute_paths(config)))
-        numbers[name] = number
+        plan[name] = (key, config.with_absolute_paths())
     return plan
 
 
 def _check_data(config: RunConfig) -> None:
-    kind, colon, path = config.data.dataset.partition(":")
-    if not colon and config.data.dataset not in data.names():
-        raise unknown_name("data set", config.data.dataset, data.names())
+    settings = config.data
+    kind, colon, path = settings.dataset.partition(":")
+    if not colon and kind not in data.names():
+        raise unknown_name("data set", kind, data.names())
     if colon and kind not in OWN_KINDS:
         raise unknown_name("kind of data", kind, OWN_KINDS)
     if colon and not Path(path).expanduser().exists():
         raise UsageError(f"There is nothing at {path}, where `dataset` looks for images.")
-    if config.data.factors_file and not Path(config.data.factors_file).expanduser().is_file():
+    if settings.factors_file and not Path(settings.factors_file).expanduser().is_file():
+        raise UsageError(f"There is no file {settings.factors_file}, which `factors_file` names.")
+    if settings.data_dir and not Path(settings.data_dir).expanduser().is_dir():
         raise UsageError(
-            f"There is no file {config.data.factors_file}, which `factors_file` names."
-        )
-    if config.data.data_dir and not Path(config.data.data_dir).expanduser().is_dir():
-        raise UsageError(
-            f"There is no folder {config.data.data_dir}, which `data_dir` names. Make it, or leave "
+            f"There is no folder {settings.data_dir}, which `data_dir` names. Make it, or leave "
             "`data_dir` out."
         )
-
-
-def _abbreviate(settings: Mapping[str, Any]) -> str:
-    return ", ".join(f"{name}={checks.shown(value)}" for name, value in settings.items())

@@ -80,7 +80,7 @@ def test_a_path_that_is_none_is_refused(words, option, value, tmp_path, monkeypa
         if isinstance(option, click.Option)
         else option.human_readable_name.strip("[]")
     )
-    expected = "must not be empty" if not value.strip() else "holds a control character"
+    expected = "must not be empty" if not value.strip() else "contains a control character"
     assert f"Error: {name} {expected}" in error
     assert list(tmp_path.iterdir()) == []
 
@@ -141,7 +141,7 @@ TAKERS = {
 @pytest.mark.parametrize("path", ["", " ", "a\nb", "a\0b", "a" * 256, 7])
 def test_python_takes_no_such_path_either(taker, path, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(UsageError, match=r"not be empty|holds a|too long|must be a (path|text)"):
+    with pytest.raises(UsageError, match=r"not be empty|contains a|too long|must be a (path|text)"):
         TAKERS[taker](path)
     assert list(tmp_path.iterdir()) == []
 
@@ -215,6 +215,7 @@ def test_a_place_that_cannot_be_written_is_found_before_the_work(
         raise AssertionError("The work has begun.")
 
     monkeypatch.setattr(data.Dataset, "images", never)
+    monkeypatch.setattr("keras_devae.runs.run.start_backend", never)
     monkeypatch.setattr("keras_devae.backend.start_backend", never)
     assert run(*WRITING[command].format(folder=folder).split()) == 2
     lines = [line for line in capsys.readouterr().err.splitlines() if "Error" in line]

@@ -108,7 +108,7 @@ def pairs(images, *more):
 
 def test_labels_that_come_along_are_warned_of(tiny, blobs):
     model = tiny("vae", compile_options={"run_eagerly": True})
-    with pytest.warns(UserWarning, match="hold labels behind the images"):
+    with pytest.warns(UserWarning, match="hold labels after the images"):
         model.fit(pairs(blobs(8), LABELS), steps_per_epoch=2, shuffle=False, verbose=0)
     assert int(model.steps.step) == 2
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable
 from typing import Any
 
 from keras_devae import checks
@@ -36,7 +37,7 @@ __all__ = [
 ]
 
 #: Name -> function of (model, dataset, seed=, ...); most take `layer` too.
-MODEL_FIGURES = {
+MODEL_FIGURES: dict[str, Callable[..., Any]] = {
     "traversal": traversal_figure,
     "reconstructions": reconstruction_figure,
     "samples": sample_figure,

@@ -72,7 +72,7 @@ class Bench:
             resident=self.config.compute.resident,
         )
         self._position = 0
-        self._matrix = None
+        self._matrix: Any = None
         self._encodings = 0
 
     def train(self, script: Iterator[Any]) -> None:
@@ -96,9 +96,10 @@ class Bench:
         while (passed := time.perf_counter() - start) < self.seconds or not executions:
             yield
             executions += 1
-        if faults is not None:
-            faults = (minor_page_faults() - faults) / (executions * steps)
-        return executions * steps / passed, faults
+        count, faults_after = executions * steps, minor_page_faults()
+        if faults is None or faults_after is None:
+            return count / passed, None
+        return count / passed, (faults_after - faults) / count
 
     def data_rate(self) -> float:
         """Measures the images per second that `Batches` reads while nothing else runs."""

@@ -99,7 +99,7 @@ class _Worker:
             "batch_size": batch_size,
             "precision": precision,
         }
-        self._answers: list[dict[str, float]] = []
+        self._answers: list[dict[str, Any]] = []
         given = {
             "config": settings.run_config(batch_size).to_dict(),
             "precision": precision,
@@ -126,8 +126,9 @@ class _Worker:
 
     def listen(self) -> None:
         """Waits for an answer and keeps it, or notes how the process failed."""
+        assert self._process.stdout is not None
         line = self._process.stdout.readline()
-        answer = json.loads(line) if line else {"failure": self._last_words()}
+        answer: dict[str, Any] = json.loads(line) if line else {"failure": self._last_words()}
         if "failure" in answer:
             self._row["failure"] = answer["failure"]
         elif "settings" in answer:

@@ -72,7 +72,7 @@ class BenchmarkSettings:
     def run_config(self, batch_size: int) -> RunConfig:
         """Returns the configuration of a training with these settings, in the default precision."""
         given = {n: v for n, v in self.to_dict().items() if n in declarations() and v is not None}
-        length = RUN_LENGTH
+        length: dict[str, Any] = RUN_LENGTH
         if self.steps_per_execution is not None:
             checks.at_least("steps_per_execution", self.steps_per_execution, 1)
             # It must divide the length.

@@ -1,66 +1,57 @@
-"""Settings as users name them: those of the run and those of its model side by side."""
+"""Settings as users give them: those of the run and those of its model side by side."""
+
+from collections.abc import Mapping
+from typing import Any
 
 from keras_devae import data, metrics
-from keras_devae.errors import unknown_name
+from keras_devae.checks import one_of
 from keras_devae.models.declarations import MODEL_CATALOGUE
 from keras_devae.runs.config.presets import PRESETS
 from keras_devae.runs.config.run_config import RunConfig
 from keras_devae.runs.config.settings import declarations
 from keras_devae.runs.tracking import check_tracked
 
-_RUN_SETTINGS = tuple(name for name in declarations() if name != "model_options")
 _MODEL_SETTINGS = frozenset(name for entry in MODEL_CATALOGUE.values() for name in entry.options)
 
 
-def setting_names():
+def setting_names() -> tuple[str, ...]:
     """Returns the names of all settings: `preset`, those of runs, and the options of all models."""
-    return ("preset", *_RUN_SETTINGS, *sorted(_MODEL_SETTINGS))
+    of_runs = (name for name in declarations() if name != "model_options")
+    return ("preset", *of_runs, *sorted(_MODEL_SETTINGS))
 
 
-def config_from_settings(settings):
+def config_from_settings(settings: Mapping[str, Any]) -> RunConfig:
     """Makes the configuration of a run from settings that stand side by side.
 
     Args:
-        settings: Dictionary of the names of `RunConfig`'s attributes and of options of the model,
-            and `preset`, the name of settings to start from, e.g.
-            `{"model": "beta_vae", "beta": 4, "preset": "quick"}`.
-
-    Returns:
-        A `RunConfig`.
+        settings: Settings of the run, options of its model, and `preset`, the name of settings to
+            start from, e.g. `{"model": "beta_vae", "beta": 4, "preset": "quick"}`.
 
     Raises:
         UsageError: If a name is unknown, the model has no such option, a value is of the wrong
-            kind or out of range, or a metric needs factors that the data set lacks.
+            type or out of range, or a metric needs factors that the data set lacks.
     """
-    preset = settings.get("preset")
-    if preset is not None and not (isinstance(preset, str) and preset in PRESETS):
-        raise unknown_name("preset", preset, PRESETS)
-    options = {name: value for name, value in settings.items() if name in _MODEL_SETTINGS}
-    others = {name: v for name, v in settings.items() if name not in ("preset", *options)}
-    for name in others:
-        if name not in _RUN_SETTINGS:
-            raise unknown_name("setting", name, setting_names())
-    start = PRESETS[preset][1] if preset is not None else {}
-    config = RunConfig(**{**start, **others, "model_options": options})
-    _check_labelled(config)
+    known = setting_names()
+    given = {one_of("setting", name, known): value for name, value in settings.items()}
+    preset = given.pop("preset", None)
+    start = {} if preset is None else PRESETS[one_of("preset", preset, PRESETS)][1]
+    options = {name: given.pop(name) for name in list(given) if name in _MODEL_SETTINGS}
+    config = RunConfig(**{**start, **given, "model_options": options})
+    labelled = data.has_factors(config.data.dataset, config.data.factors_file)
+    if config.evaluation.metrics is not None:
+        metrics.check_names(config.evaluation.metrics, labelled)
+    check_tracked(config.evaluation.track, labelled)
     return config
 
 
-def default_name(config, preset=None):
+def default_name(config: RunConfig, preset: str | None = None) -> str:
     """Returns a name for a run: model, data set, preset and seed."""
     dataset = config.data.dataset.split(":")[0]
     parts = [config.model.name, dataset, preset, f"seed{config.training.seed}"]
     return "-".join(part for part in parts if part)
 
 
-def without_defaults(config):
-    """Returns the settings of a configuration that are not those of `RunConfig()`, a dictionary."""
+def without_defaults(config: RunConfig) -> dict[str, Any]:
+    """Returns the settings that differ from their defaults, by name."""
     defaults = RunConfig().to_dict()
     return {name: value for name, value in config.to_dict().items() if value != defaults[name]}
-
-
-def _check_labelled(config):
-    labelled = data.has_factors(config.data.dataset, config.data.factors_file)
-    if config.evaluation.metrics is not None:
-        metrics.check_names(config.evaluation.metrics, labelled)
-    check_tracked(config.evaluation.track, labelled)

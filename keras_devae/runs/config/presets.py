@@ -1,17 +1,22 @@
-"""Named settings of a training run, and what they lead to."""
+"""Named settings to start a training run from, and the scores that they lead to."""
+
+from __future__ import annotations
 
 import csv
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from keras_devae.data.builtin.catalogue import builtin_set
-from keras_devae.data.builtin.declaration import IMAGE_SIZE
-from keras_devae.errors import UsageError, unknown_name
+from keras_devae.checks import one_of
+from keras_devae.errors import UsageError
 from keras_devae.models.declarations import MODEL_CATALOGUE, default_options
 
-#: Preset -> what it is for, and the settings that it changes.
-PRESETS = {
+if TYPE_CHECKING:
+    from keras_devae.data.builtin.declaration import BuiltinSet
+
+#: Preset -> its purpose, and the settings that it changes.
+PRESETS: dict[str, tuple[str, dict[str, Any]]] = {
     "quick": (
-        "a few minutes on two cores: shows that everything works, and what the model begins to see",
+        "a few minutes on two cores: shows that everything works, and what the model learns first",
         {"steps": 4500, "batch_size": 64, "learning_rate": 1e-3},
     ),
     "small": (
@@ -24,32 +29,28 @@ PRESETS = {
     ),
 }
 
-#: Scores of real runs, a row for each preset, model, data set, source and metric.
+#: Scores of real runs, one row for each preset, model, data set, source and metric.
 EXPECTED_SCORES = Path(__file__).with_name("expected_scores.csv")
 
 
-def preset_for(preset, model, dataset):
+def preset_for(preset: str, model: str, dataset: str) -> dict[str, Any]:
     """Returns what a preset means for a model and a built-in data set, without loading either.
-
-    Args:
-        preset: Name of a preset.
-        model: Name of a model.
-        dataset: Name of a built-in data set.
 
     Returns:
         Dictionary that `json.dump` takes: `purpose`, `settings`, `image_shape`; `options`, those of
-        the model in proportion to the images and the length of the run, where weights stand beside
-        a reconstruction term that is a sum over pixels; `expected`, see `expected_scores`; and
-        `unavailable`, why the data set does not go with the preset, or `None`.
+        the model scaled with the image size and the length of the run; `expected`, see
+        `expected_scores`; and `unavailable`, the reason why the data set does not come in the
+        preset's image size, or `None`.
 
     Raises:
         UsageError: If a name is unknown.
     """
-    if preset not in PRESETS:
-        raise unknown_name("preset", preset, PRESETS)
-    if model not in MODEL_CATALOGUE:
-        raise unknown_name("model", model, MODEL_CATALOGUE)
-    purpose, settings = PRESETS[preset]
+    # Imported late: help names the presets, and has no use for data.
+    from keras_devae.data.builtin.catalogue import builtin_set
+    from keras_devae.data.builtin.declaration import IMAGE_SIZE
+
+    purpose, settings = PRESETS[one_of("preset", preset, PRESETS)]
+    one_of("model", model, MODEL_CATALOGUE)
     official = builtin_set(dataset)
     size = settings.get("image_size", IMAGE_SIZE)
     shape = official.image_shape(size)
@@ -63,25 +64,24 @@ def preset_for(preset, model, dataset):
     }
 
 
-def expected_scores(preset, model, dataset, table=None):
+def expected_scores(
+    preset: str, model: str, dataset: str, table: Path | None = None
+) -> list[dict[str, Any]]:
     """Returns the scores that runs of a preset had, with their spread over seeds.
 
     Args:
         preset: Name of a preset.
         model: Name of a model.
         dataset: Name of a built-in data set.
-        table: A CSV file with the columns preset, model, dataset, source, metric, count, mean, std,
-            low, high and measured; default `EXPECTED_SCORES`.
+        table: A CSV file with the columns of `EXPECTED_SCORES`, which is the default.
 
     Returns:
         List of dictionaries, empty where nothing was measured: `source` of the images, `metric`,
         `count` of seeds, `mean`, `std`, `low` and `high` as in
-        `keras_devae.metrics.estimators.spread.Spread`, and `measured`, when and with what, in
-        words.
+        `keras_devae.metrics.estimators.spread.Spread`, and `measured`: when and on what machine.
     """
-    with open(EXPECTED_SCORES if table is None else table, newline="", encoding="utf-8") as file:
+    with open(table or EXPECTED_SCORES, newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
-    wanted = {"preset": preset, "model": model, "dataset": dataset}
     return [
         {
             **{name: row[name] for name in ("source", "metric", "measured")},
@@ -89,11 +89,11 @@ def expected_scores(preset, model, dataset, table=None):
             **{name: float(row[name]) for name in ("mean", "std", "low", "high")},
         }
         for row in rows
-        if all(row[name] == value for name, value in wanted.items())
+        if (row["preset"], row["model"], row["dataset"]) == (preset, model, dataset)
     ]
 
 
-def _unavailable(official, size):
+def _unavailable(official: BuiltinSet, size: int) -> str | None:
     if official.renderer is not None:
         return None
     try:

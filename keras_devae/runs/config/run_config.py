@@ -5,8 +5,9 @@ from __future__ import annotations
 import dataclasses
 import functools
 import warnings
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import typing_extensions
 
@@ -33,6 +34,10 @@ from keras_devae.runs.config.settings import (
 from keras_devae.runs.config.validation import validated
 from keras_devae.runs.tracking import check_tracked
 
+if TYPE_CHECKING:
+    from keras_devae.data.dataset import Dataset
+
+_PATHS = frozenset(n for n, declared in declarations().items() if declared.value_type == PathText)
 #: What a run may be.
 KINDS = ("training", "annealing test")
 
@@ -130,11 +135,11 @@ class RunConfig:
                     f"steps_per_execution={steps_per_execution}, {name}={steps}."
                 )
 
-    def resolved(self, dataset):
-        """Returns the configuration with all that depends on the data set filled in.
+    def resolved(self, dataset: Dataset) -> RunConfig:
+        """Returns the configuration with everything that depends on the data set filled in.
 
         Args:
-            dataset: The `keras_devae.data.Dataset` that the run trains on.
+            dataset: The data set that the run trains on.
 
         Raises:
             UsageError: If a metric needs factors that the data set lacks, or that do not vary.
@@ -148,29 +153,31 @@ class RunConfig:
         chosen = self._with_varying_factors(chosen, dataset)
         fitted = MODEL_CATALOGUE[self.model.name].fitted
         binary = dataset.image_shape[-1] == 1 and not fitted
-        # What is fitted in one go has one step.
+        # A model that is fitted in one go has one step.
         network = self.model.network or _networks(self.model.name)[0]
         if network == "convolutional":
             checks.check_convolutional_size(dataset.image_shape)
         length = {"steps": 1, "checkpoint_every": 1, "steps_per_execution": 1} if fitted else {}
-        return self.replace(
+        # The names of official and rendered images are sources; those of files are not.
+        source = dataset.provenance["source"]
+        return self.with_absolute_paths().replace(
             **length,
+            source=source if source in data.SOURCES else self.data.source,
             model_options={
                 **default_options(self.model.name, dataset.image_shape, self.training.steps),
                 **self.model.options,
             },
             network=network,
             likelihood=self.model.likelihood or ("bernoulli" if binary else "gaussian"),
-            **_pinned(self, dataset.provenance),
             image_size=dataset.image_shape[0],
             metrics=chosen,
         )
 
     def _with_varying_factors(self, chosen, dataset):
-        """Returns the metrics for which a factor varies, and refuses others that were named."""
+        """Returns the metrics for which some factor varies; refuses others that were named."""
         if dataset.factor_names is None:
             return chosen
-        # Imported where it is needed: what is refused before comes at once.
+        # Imported late, so that what is refused earlier is refused at once.
         from keras_devae.metrics.rows import check_factors_vary, factors_vary
 
         seen = (dataset, self.evaluation.images, self.training.seed)
@@ -185,6 +192,17 @@ class RunConfig:
             )
         return check_factors_vary(
             chosen, *seen, chosen=named, argument="evaluation_images", stacklevel=5
+        )
+
+    def with_absolute_paths(self) -> RunConfig:
+        """Returns the configuration with files and folders named so from any other folder."""
+        given = self.to_dict()
+        paths = {n: given[n] for n in _PATHS if given[n] is not None}
+        kind, colon, path = self.data.dataset.partition(":")
+        return self.replace(
+            **{name: _absolute(path) for name, path in paths.items()},
+            dataset=f"{kind}:{_absolute(path)}" if colon else kind,
+            variants=data.variants.canonical(self.data.variants),
         )
 
     def replace(self, **settings: Any) -> RunConfig:
@@ -226,69 +244,38 @@ def _settings_type():
     return kind
 
 
-def _networks(model):
-    return ("linear",) if MODEL_CATALOGUE[model].fitted else NETWORK_NAMES
-
-
-def _pinned(config, provenance):
-    """Returns the settings that say where the images come from, good from any other folder."""
-    if ":" in config.data.dataset:
-        return absolute_paths(config)
-    source = provenance["source"]
-    return {
-        **absolute_paths(config),
-        "source": source if source in data.SOURCES else config.data.source,
-    }
-
-
-def absolute_paths(config):
-    """Returns the settings that name files or folders, good from any other folder.
-
-    Args:
-        config: A `RunConfig`.
-
-    Returns:
-        Dictionary of settings for `dataclasses.replace`.
-    """
-    kind, colon, path = config.data.dataset.partition(":")
-    return {
-        "dataset": f"{kind}:{_absolute(path)}" if colon else config.data.dataset,
-        "variants": data.variants.canonical(config.data.variants),
-        "factors_file": config.data.factors_file and _absolute(config.data.factors_file),
-        "data_dir": config.data.data_dir and _absolute(config.data.data_dir),
-    }
-
-
 def _absolute(path):
     return str(Path(path).expanduser().resolve())
 
 
-def check_before_loading(config):
-    """Checks all of a new run that follows from its settings and from the headers of its files.
+def _networks(model):
+    return ("linear",) if MODEL_CATALOGUE[model].fitted else NETWORK_NAMES
 
-    Args:
-        config: The `RunConfig`.
+
+def check_before_loading(config: RunConfig) -> None:
+    """Checks a new run as far as its settings and the headers of its files allow.
 
     Raises:
-        UsageError: If the settings, the files and the networks do not go together.
+        UsageError: If the settings, the files and the networks do not fit together.
         FailureError: If a file is damaged.
     """
     with warnings.catch_warnings():
-        # They come again with the images.
+        # The same warnings come with the images.
         warnings.simplefilter("ignore")
         config.resolved(data.outline(config.data.dataset, **_loading(config)))
 
 
-def load_dataset(config, fetch=True, progress=None):
+def load_dataset(
+    config: RunConfig,
+    fetch: bool = True,
+    progress: Callable[[int, int, str], None] | None = None,
+) -> Dataset:
     """Loads the data set of a run.
 
     Args:
-        config: The `RunConfig`.
-        fetch: Whether an official set that is not here may be fetched; default true.
-        progress: Called with what is done, what is to do, and what it is, if that takes long.
-
-    Returns:
-        A `keras_devae.data.Dataset`.
+        config: The configuration of the run.
+        fetch: Whether an official set that is missing on this machine may be fetched; default true.
+        progress: Called during long work with the amount done, the total and what it is.
 
     Raises:
         UsageError: If the name or a path is wrong.
@@ -298,7 +285,7 @@ def load_dataset(config, fetch=True, progress=None):
 
 
 def _loading(config):
-    """Returns the arguments of `keras_devae.data.load` and `outline` that the settings give."""
+    """Returns the arguments of `keras_devae.data.load` and `outline` besides the name."""
     arguments = dataclasses.asdict(config.data)
     del arguments["dataset"]
     return arguments

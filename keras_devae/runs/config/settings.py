@@ -156,8 +156,8 @@ class EvaluationSettings:
         "mig, active_variables, kl, reconstruction_error",
         changes_result=False,
     )
-    metric_settings: Annotated[str, Check("keras_devae.metrics:check_settings")] = setting(
-        "paper", "paper or fast.", metavar="NAME"
+    metric_preset: Annotated[str, Check("keras_devae.metrics:check_settings")] = setting(
+        "paper", "paper or fast.", metavar="NAME", name="metric_settings"
     )
     images: Annotated[int, Ge(2), Lt(2**63)] = setting(
         10_000, "Number of images for the metrics.", name="evaluation_images"
