@@ -15,10 +15,10 @@ and so hold information that samples, which are all that the decoder sees, do no
 from __future__ import annotations
 
 import dataclasses
-import functools
 import itertools
 import math
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -28,7 +28,7 @@ from keras_devae.checks import Array, positive
 from keras_devae.errors import UsageError
 from keras_devae.evaluation.information_file import read_information_file
 from keras_devae.files import write_json, write_table
-from keras_devae.runs import Run, RunConfig
+from keras_devae.runs import Run, RunConfig, RunDirectory
 
 #: The default range, at 64x64 pixels.
 BETA_START, BETA_END = 200.0, 1.0
@@ -203,32 +203,17 @@ def with_falling_beta(
 
 
 def train_test(run: Run, progress: bool = True) -> AnnealingTest:
-    """Trains under the falling pressure, and reads what was tracked.
-
-    Args:
-        run: The test's run.
-        progress: Whether to show progress; default true.
-
-    Raises:
-        UsageError: If the run is not that of an annealing test.
-    """
+    """Trains the run of a test under the falling pressure, and reads what was tracked."""
     _range_of(run.folder, run.config)
     run.train(progress)
     return read_test(run.folder)
 
 
-def read_test(run):
+def read_test(run: RunDirectory) -> AnnealingTest:
     """Reads the annealing test of a run from what it tracked.
 
-    Args:
-        run: The `RunDirectory`.
-
-    Returns:
-        The `AnnealingTest`.
-
-    Raises:
-        UsageError: If the run is none of an annealing test.
-        FailureError: If what it tracked is missing or damaged.
+    It raises a `UsageError` if the run is not an annealing test, and a `FailureError` if what it
+    tracked is missing or damaged.
     """
     config = run.read_config()
     start, end = _range_of(run, config)
@@ -253,24 +238,18 @@ def _range_of(run, config):
     return tuple(positive(f"{name} of the betas", ends.get(name)) for name in ("start", "end"))
 
 
-def write_test(test, run):
-    """Writes the figure, the curves and the suggestion into the run's folder.
-
-    Args:
-        test: The `AnnealingTest`.
-        run: The `RunDirectory`.
-
-    Returns:
-        Dictionary of what was written where.
-    """
+def write_test(test: AnnealingTest, run: RunDirectory) -> dict[str, Path]:
+    """Writes the figure, the curves and the suggestion; returns the file of each."""
     files = {
         "Figure": run.figures / "freezing.png",
         "Curves": run.path / "freezing.csv",
         "Points": run.freezing_file,
     }
     points = [row["freezing_point"] for row in test.rows()]
-    draw = functools.partial(figures.freezing_curves, test.betas, test.shares, test.factor_names)
-    figures.save(draw(points, test.suggested), files["Figure"])
+    figure = figures.freezing_curves(
+        test.betas, test.shares, test.factor_names, points, test.suggested
+    )
+    figures.save(figure, files["Figure"])
     columns = zip(test.steps.tolist(), test.betas.tolist(), test.shares.tolist(), strict=True)
     curves = [
         {"step": step, "beta": beta, **dict(zip(test.factor_names, shares, strict=True))}
