@@ -1,5 +1,8 @@
 """`keras-devae bench`."""
 
+from pathlib import Path
+from typing import Any
+
 import click
 
 from keras_devae.cli.options import (
@@ -57,7 +60,7 @@ _COMPUTE = {
 @click.option("--output", type=PATH, metavar="FILE", help="Also write the figures to a JSON file.")
 @json_option
 @click.pass_context
-def bench(context, as_json, output, **given):
+def bench(context: click.Context, as_json: bool, output: Path | None, **given: Any) -> None:
     """Measure how fast training, encoding and data are on this machine, backend by backend.
 
     Takes some minutes per backend; all installed ones are measured unless --backend names one.
@@ -87,7 +90,7 @@ def bench(context, as_json, output, **given):
     context.exit(0 if report["fastest"] else 1)
 
 
-def _backends(name):
+def _backends(name: str | None) -> tuple[str, ...]:
     from keras_devae.backend.choosing import installed_backends, select_backend
 
     if name is not None:
@@ -98,7 +101,7 @@ def _backends(name):
     return tuple(installed_backends())
 
 
-def _print(report):
+def _print(report: dict[str, Any]) -> None:
     from keras_devae.runs.benchmark import report_text, table_rows
 
     above, below = report_text(report)

@@ -1,17 +1,28 @@
 """`keras-devae compare`."""
 
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
 import click
 
 from keras_devae.cli.options import (
     PATH,
     choose_backend,
     json_option,
-    names_from,
+    parse_names,
     print_json,
     status_line,
 )
 from keras_devae.cli.tables import print_table
 from keras_devae.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from keras_devae.comparison.comparing import Comparison
+    from keras_devae.comparison.model_selection import RankedRun, Selection
 
 #: Titles of the columns that hold words.
 _TEXTS = ("group", "run", "rank correlation")
@@ -20,8 +31,17 @@ _TEXTS = ("group", "run", "rank correlation")
 @click.command()
 @click.argument("runs", type=PATH, metavar="RUN...", nargs=-1, required=True)
 @click.option("--layer", type=click.IntRange(0), default=0, show_default=True, help="Latent layer.")
-@click.option("--metrics", help="Names with commas, e.g. mig.score,dci; or all.  [default: a few]")
-@click.option("--by", metavar="NAME,...", help="Settings to group runs by.  [default: all]")
+@click.option(
+    "--metrics",
+    callback=parse_names,
+    help="Names with commas, e.g. mig.score,dci; or all.  [default: a few]",
+)
+@click.option(
+    "--by",
+    callback=parse_names,
+    metavar="NAME,...",
+    help="Settings to group runs by.  [default: all]",
+)
 @click.option("--select", type=click.Choice(["udr"]), help="Rank the models, without factors.")
 @click.option("--images", type=click.IntRange(2), help="Images to encode for UDR.  [default: 2000]")
 @json_option
@@ -29,23 +49,36 @@ _TEXTS = ("group", "run", "rank correlation")
     "--output", type=PATH, metavar="FILE", help="Also write the table, to a .csv or .md file."
 )
 @click.pass_context
-def compare(context, runs, layer, metrics, by, select, images, as_json, output):
+def compare(
+    context: click.Context,
+    runs: tuple[Path, ...],
+    layer: int,
+    metrics: tuple[str, ...] | None,
+    by: tuple[str, ...] | None,
+    select: str | None,
+    images: int | None,
+    as_json: bool,
+    output: Path | None,
+) -> None:
     """Compare finished runs: mean and spread over seeds, and rank correlations between metrics.
 
-    RUN is the folder of a run, or of a study or any other folder of runs, which stands for all of
-    them. Runs that differ only in the seed form a group.
+    RUN is the folder of a run, or a study or another folder of runs, all of which are compared.
+    Runs that differ only in the seed form a group.
 
     With --select udr, every model encodes the same images, and models that agree most with those
     trained alike come first (unsupervised disentanglement ranking; Duan et al. 2020).
     """
+    from keras_devae.comparison.table_files import check_table_file, write_table_file
+
+    if output:
+        check_table_file(output)
+    if images is not None and select is None:
+        raise UsageError("--images needs --select udr.")
+
     from keras_devae.comparison import tables
     from keras_devae.comparison.comparing import compare_runs
 
-    if output:
-        tables.check_table_file(output)
-    if images is not None and select is None:
-        raise UsageError("--images needs --select udr.")
-    found = tables.shown_metrics(compare_runs(runs, names_from(by), layer), names_from(metrics))
+    found = tables.shown_metrics(compare_runs(runs, by, layer), metrics)
     selection = None if select is None else _select(context, found, images or 2000)
     result = tables.comparison_dict(found)
     if selection is None:
@@ -54,7 +87,7 @@ def compare(context, runs, layer, metrics, by, select, images, as_json, output):
         result["selection"] = tables.selection_dict(selection, found)
         rows, cells = result["selection"]["ranking"], tables.selection_cells(selection, found)
     if output:
-        tables.write_table_file(output, rows, cells)
+        write_table_file(output, rows, cells)
     if as_json:
         print_json(result)
         return
@@ -66,7 +99,7 @@ def compare(context, runs, layer, metrics, by, select, images, as_json, output):
     _print_remarks(found, selection)
 
 
-def _print_correlations(comparison):
+def _print_correlations(comparison: Comparison) -> None:
     from keras_devae.comparison.tables import correlation_cells
 
     if comparison.rank_correlations.names:
@@ -74,7 +107,7 @@ def _print_correlations(comparison):
     _print_reasons("No rank correlation", comparison.not_ranked)
 
 
-def _print_remarks(comparison, selection):
+def _print_remarks(comparison: Comparison, selection: Selection | None) -> None:
     _print_reasons("Left out", comparison.left_out)
     for remark in (*comparison.remarks, *(selection.remarks if selection else ())):
         click.echo(remark)
@@ -82,27 +115,27 @@ def _print_remarks(comparison, selection):
         _print_best(selection)
 
 
-def _print_reasons(what, reason_of):
+def _print_reasons(what: str, reasons: Mapping[str, str]) -> None:
     from keras_devae.comparison.comparing import names_by_reason
 
-    for reason, names in names_by_reason(reason_of).items():
+    for reason, names in names_by_reason(reasons).items():
         click.echo(f"{what} ({reason}): {', '.join(names)}")
 
 
-def _print_best(selection):
-    alike = {}
+def _print_best(selection: Selection) -> None:
+    equals: dict[str | None, list[RankedRun]] = {}
     for ranked in selection.best:
-        alike.setdefault(None if selection.common else ranked.group, []).append(ranked)
-    for best in alike.values():
+        equals.setdefault(None if selection.common else ranked.group, []).append(ranked)
+    for best in equals.values():
         paths = " or ".join(str(ranked.run.directory.path) for ranked in best)
         click.echo(f"Take {paths}: UDR {best[0].udr:.3f}, group {best[0].group}")
 
 
-def _print_cells(titles, rows):
+def _print_cells(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     print_table(titles, rows, right=set(titles) - set(_TEXTS), width=200)
 
 
-def _select(context, comparison, images):
+def _select(context: click.Context, comparison: Comparison, images: int) -> Selection:
     choose_backend(context, comparison.runs[0].config.compute.backend)
 
     from keras_devae.comparison.model_selection import select_by_udr

@@ -1,5 +1,8 @@
 """`keras-devae study`."""
 
+from pathlib import Path
+from typing import Any
+
 import click
 
 from keras_devae.cli.options import (
@@ -15,7 +18,7 @@ study_argument = click.argument("study", type=PATH, metavar="FILE|FOLDER")
 
 
 @click.group()
-def study():
+def study() -> None:
     """Carry out, watch and tabulate the runs that a file describes."""
 
 
@@ -40,7 +43,15 @@ def study():
 @click.option("--retry-failed", is_flag=True, help="Retry runs that failed before.")
 @runs_folder_option
 @click.pass_context
-def run_study(context, file, engine, workers, retry_failed, runs_dir, **ray_options):
+def run_study(
+    context: click.Context,
+    file: Path,
+    engine: str,
+    workers: int | None,
+    retry_failed: bool,
+    runs_dir: Path,
+    **ray_options: Any,
+) -> None:
     """Carry out all runs of a study file that are not done yet.
 
     The file (TOML or YAML) has a name, settings of every run, and a sweep. Results are written to
@@ -87,7 +98,7 @@ def run_study(context, file, engine, workers, retry_failed, runs_dir, **ray_opti
 @study_argument
 @runs_folder_option
 @json_option
-def status(study, runs_dir, as_json):
+def status(study: Path, runs_dir: Path, as_json: bool) -> None:
     """Show the runs of a study: which are done, how far the others are, why some failed."""
     from keras_devae.studies.study import Study
     from keras_devae.studies.study_run import count_states
@@ -114,9 +125,9 @@ def status(study, runs_dir, as_json):
 @runs_folder_option
 @click.option("--output", type=PATH, metavar="FILE", help="CSV file to write.  [default: print it]")
 @json_option
-def table(study, runs_dir, output, as_json):
+def table(study: Path, runs_dir: Path, output: Path | None, as_json: bool) -> None:
     """Collect all results: a row per run, latent layer and metric, with every setting."""
-    from keras_devae.comparison.tables import csv_text
+    from keras_devae.comparison.table_files import csv_text
     from keras_devae.files import check_writable, write_text
     from keras_devae.studies.study import Study
     from keras_devae.studies.table import COLUMNS, result_rows

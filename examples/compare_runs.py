@@ -8,7 +8,7 @@ python examples/compare_runs.py runs table.md
 import sys
 from pathlib import Path
 
-from keras_devae.comparison.tables import markdown
+from keras_devae.comparison.table_files import markdown
 from keras_devae.runs import find_runs
 
 COLUMNS = {

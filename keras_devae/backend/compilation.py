@@ -5,7 +5,7 @@ from typing import Any
 
 from keras_devae.backend.devices import has_accelerator
 from keras_devae.backend.interface import active
-from keras_devae.checks import Array, Tensor
+from keras_devae.checks import Tensor
 
 
 def compiles_with_xla() -> bool:
@@ -31,33 +31,18 @@ def steps_in_one_call(model: Any, one_by_one: Callable) -> Callable:
 
     Args:
         model: A compiled model that is trained on batches of row numbers.
-        one_by_one: Keras's train function, of the training state and an iterator of batches, which
-            returns logs and the new state.
-
-    Returns:
-        Such a function; the same one where there is nothing to gain.
+        one_by_one: Keras's train function, which is returned where there is nothing to gain.
     """
     if model.steps_per_execution == 1 or not has_accelerator():
         return one_by_one
     return active().steps_in_one_call(model, one_by_one)
 
 
-def on_host(
-    function: Callable[[Array], Array],
-    tensor: Tensor,
-    shape: tuple[int | None, ...],
-    dtype: str,
-) -> Tensor:
-    """Calls a NumPy function from inside a compiled step.
+def on_host(function: Callable, tensor: Tensor, shape: tuple, dtype: str) -> Tensor:
+    """Calls a function of one NumPy array that returns one from inside a compiled step.
 
-    Args:
-        function: Takes one NumPy array and returns one.
-        tensor: Its input; no gradient flows through the call.
-        shape: Shape of the result, as far as it is known while the step is traced.
-        dtype: Name of the result's dtype.
-
-    Returns:
-        A tensor.
+    No gradient flows through the call. Shape and dtype are those of the result, as far as they are
+    known while the step is traced.
     """
     import numpy as np
 
@@ -68,15 +53,7 @@ def on_host(
 
 
 def take_rows(variable: Any, rows: Tensor) -> Tensor:
-    """Looks up rows of a `keras.Variable` without copying the variable.
-
-    Args:
-        variable: The variable.
-        rows: Row numbers, an integer tensor `(batch,)`.
-
-    Returns:
-        A tensor `(batch, ...)` of the variable's dtype.
-    """
+    """Looks up rows, by an integer tensor `(batch,)`, of a `keras.Variable` without copying it."""
     return active().take_rows(variable, rows)
 
 
@@ -89,9 +66,5 @@ def differentiated_as(function: Callable, equal_function: Callable) -> Callable:
 
 
 def computed_first(tensor: Tensor) -> Tensor:
-    """Has a tensor computed before what uses it, and laid out in memory in its own order.
-
-    Returns:
-        An equal tensor; the same one where the backend does so anyway.
-    """
+    """Has a tensor computed before what uses it, and laid out in memory in its own order."""
     return active().computed_first(tensor)

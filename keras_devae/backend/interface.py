@@ -6,11 +6,11 @@ import abc
 import contextlib
 import functools
 import importlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any
 
 from keras_devae.backend.choosing import BACKENDS, chosen_backend
-from keras_devae.checks import Array, Tensor
+from keras_devae.checks import Tensor
 from keras_devae.errors import unknown_name
 
 
@@ -73,13 +73,7 @@ class Backend(abc.ABC):
 
         return keras.device("cpu")
 
-    def on_host(
-        self,
-        function: Callable[[Array], Array],
-        tensor: Tensor,
-        shape: tuple[int | None, ...],
-        dtype: str,
-    ) -> Tensor:
+    def on_host(self, function: Callable, tensor: Tensor, shape: tuple, dtype: str) -> Tensor:
         """Calls a NumPy function, see `keras_devae.backend.on_host`."""
         from keras import ops
 
@@ -144,13 +138,7 @@ class Backend(abc.ABC):
         """Waits until every process that trains with this one has called this."""
         return
 
-    def parts_of_worker(
-        self,
-        strategy: Any,
-        parts: Callable[[int, int, int], Iterable[Array]],
-        shape: tuple[int | None, ...],
-        dtype: Any,
-    ) -> Any:
+    def parts_of_worker(self, strategy: Any, parts: Callable, shape: tuple, dtype: Any) -> Any:
         """Makes an endless dataset of this process's parts of each batch.
 
         `parts` takes the number of this process's first part, the number of its parts and that of

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 from keras_devae.backend.interface import Backend
-from keras_devae.checks import Array, Tensor
+from keras_devae.checks import Tensor
 from keras_devae.process.machine import usable_cores
 
 
@@ -57,13 +57,7 @@ class JAX(Backend):
             return contextlib.nullcontext()
         return super().on_cpu()
 
-    def on_host(
-        self,
-        function: Callable[[Array], Array],
-        tensor: Tensor,
-        shape: tuple[int | None, ...],
-        dtype: str,
-    ) -> Tensor:
+    def on_host(self, function: Callable, tensor: Tensor, shape: tuple, dtype: str) -> Tensor:
         """Calls a NumPy function from a compiled step."""
         import jax
 

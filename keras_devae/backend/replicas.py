@@ -222,28 +222,18 @@ def check_parts(model: Any, images: Any, batch_size: int | None = None) -> None:
 
 
 def replica() -> tuple[Any, int]:
-    """Returns which part of the batch is computed here, inside a step, and how many there are.
-
-    Returns:
-        The pair of the number, an integer or a scalar integer tensor, and the count; `(0, 1)` for
-        the whole batch.
-    """
+    """Returns which part of the batch is computed here, inside a step, and how many there are."""
     return active().replica()
 
 
 def part_of_batch(draw: Callable[[tuple], Tensor], shape: tuple, axis: int) -> Tensor:
-    """Draws random numbers for the part of the batch that is computed here.
-
-    They are those that one device would draw for these images.
+    """Draws the random numbers that one device would draw for this part of the batch.
 
     Args:
         draw: Function of a shape that returns random numbers, from a generator that is in the same
             state on all devices.
         shape: Shape of the numbers for this part, a tuple of integers and integer tensors.
         axis: Axis of the images, counted from the front.
-
-    Returns:
-        A tensor of that shape.
     """
     number, count = replica()
     if count == 1:
@@ -258,13 +248,8 @@ def part_of_batch(draw: Callable[[tuple], Tensor], shape: tuple, axis: int) -> T
 def mean_over_batch(mean: Tensor) -> Tensor:
     """Returns the mean over the whole batch from the mean over the part that is computed here.
 
-    Args:
-        mean: A tensor, a mean over the images of this part.
-
-    Returns:
-        A tensor: the mean over all parts, with the gradient of this part, so that the gradient of
-        anything made of it, averaged over the devices, is that of the whole batch. On one device
-        the tensor itself.
+    It has the gradient of this part, so that the gradient of anything computed from it, averaged
+    over the devices, is that of the whole batch.
     """
     return active().mean_over_replicas(mean)
 
@@ -299,10 +284,6 @@ def averageable_logs(logs: dict[str, Tensor]) -> dict[str, Tensor]:
 
 def own_parts_of(model: Any, batches: Batches) -> tuple[Any, dict[str, Any]]:
     """Returns what to give Keras so that each of several processes gets its part of each batch.
-
-    Args:
-        model: The model to train.
-        batches: The batches of the whole training.
 
     Returns:
         The pair of the batches, or a dataset of this process's parts of them, and a dictionary of

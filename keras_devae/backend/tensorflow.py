@@ -5,12 +5,12 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from keras_devae.backend.interface import Backend
-from keras_devae.checks import Array, Tensor
+from keras_devae.checks import Tensor
 from keras_devae.errors import UsageError
 from keras_devae.process.machine import usable_cores
 
@@ -75,13 +75,7 @@ class TensorFlow(Backend):
 
         tensorflow.config.experimental.enable_op_determinism()
 
-    def on_host(
-        self,
-        function: Callable[[Array], Array],
-        tensor: Tensor,
-        shape: tuple[int | None, ...],
-        dtype: str,
-    ) -> Tensor:
+    def on_host(self, function: Callable, tensor: Tensor, shape: tuple, dtype: str) -> Tensor:
         """Calls a NumPy function from a graph."""
         import tensorflow
 
@@ -218,13 +212,7 @@ class TensorFlow(Backend):
 
         count().numpy()
 
-    def parts_of_worker(
-        self,
-        strategy: Any,
-        parts: Callable[[int, int, int], Iterable[Array]],
-        shape: tuple[int | None, ...],
-        dtype: Any,
-    ) -> Any:
+    def parts_of_worker(self, strategy: Any, parts: Callable, shape: tuple, dtype: Any) -> Any:
         """Makes a `tf.distribute.DistributedDataset` without end."""
         import tensorflow
 

@@ -1,29 +1,19 @@
-"""Comparisons and selections of runs as tables: to read, as Markdown, and as CSV."""
+"""Comparisons and selections of runs as tables: for people, and for machines."""
 
 from __future__ import annotations
 
-import csv
 import dataclasses
-import io
-import json
-from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
 
 from keras_devae.comparison.comparing import Comparison
 from keras_devae.comparison.groups import Group
-from keras_devae.errors import UsageError
-from keras_devae.files import check_writable, write_text
+from keras_devae.comparison.table_files import Cells, Rows, one_line
 from keras_devae.metrics import METRICS
 from keras_devae.metrics.estimators.spread import Spread
 
 if TYPE_CHECKING:
     from keras_devae.comparison.model_selection import Selection
-
-#: A table for machines: rows with the same columns.
-Rows: TypeAlias = list[dict[str, Any]]
-#: A table to read: titles of the columns, and rows of texts.
-Cells: TypeAlias = tuple[list[str], list[list[str]]]
 
 #: Keys of the scores that comparisons and reports single out.
 MIG, DCI, RECONSTRUCTION, KL, ACTIVE = (
@@ -116,7 +106,7 @@ def correlation_cells(comparison: Comparison) -> Cells:
     matrix, names = comparison.rank_correlations
     titles = ["rank correlation", *(_title(name) for name in names)]
     return titles, [
-        [_one_line(_title(name)), *(f"{value:.2f}" for value in row)]
+        [one_line(_title(name)), *(f"{value:.2f}" for value in row)]
         for name, row in zip(names, matrix, strict=True)
     ]
 
@@ -159,34 +149,6 @@ def selection_cells(selection: Selection, comparison: Comparison) -> Cells:
     ]
 
 
-def check_table_file(path: str | Path) -> None:
-    """Checks, before long work, that a table can be written to a file.
-
-    Raises:
-        UsageError: If its name ends in neither `.csv` nor `.md`, or it cannot be written.
-    """
-    if Path(path).suffix not in (".csv", ".md"):
-        raise UsageError(f"A table is written as .csv or .md. Received: {path}.")
-    check_writable(path)
-
-
-def write_table_file(path: str | Path, rows: Rows, cells: Cells) -> None:
-    """Writes a table: `rows` as CSV or `cells` as Markdown, by the suffix of the file."""
-    is_csv = Path(path).suffix == ".csv"
-    write_text(path, csv_text(rows) if is_csv else markdown(*cells))
-
-
-def markdown(titles: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """Returns a table of texts in Markdown."""
-    lines = [titles, ["---"] * len(titles), *rows]
-    texts = [" | ".join(_one_line(cell) for cell in line) for line in lines]
-    return "\n".join(f"| {text} |" for text in texts) + "\n"
-
-
-def _one_line(cell: str) -> str:
-    return cell.replace("\n", " ").replace("|", "\\|")
-
-
 def _title(metric: str) -> str:
     return _TITLES.get(metric) or metric.removesuffix(".score").replace(".", "\n", 1)
 
@@ -226,36 +188,3 @@ def _number(value: float | None) -> str:
 def _digits(value: float) -> int:
     """Returns the number of decimals that leaves a number about four digits in all."""
     return 3 if abs(value) < 10 else 2 if abs(value) < 100 else 1
-
-
-def csv_text(rows: Sequence[Mapping[str, Any]], empty: Sequence[str] = ()) -> str:
-    """Returns a table as CSV, each column of which has one type.
-
-    Lists and dictionaries are JSON, truth values `true` and `false`, `None` is an empty cell, and
-    in a column with a fraction every number has a decimal point.
-
-    Args:
-        rows: Rows with the same columns.
-        empty: Columns of a table without rows.
-    """
-    text = io.StringIO()
-    columns = list(rows[0]) if rows else list(empty)
-    fractional = {name for name in columns if any(isinstance(r[name], float) for r in rows)}
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(columns)
-    for row in rows:
-        writer.writerow([_cell(value, name in fractional) for name, value in row.items()])
-    return text.getvalue()
-
-
-def _cell(value: Any, fractional: bool) -> Any:
-    match value:
-        case None:
-            return ""
-        case bool():
-            return "true" if value else "false"
-        case dict() | list() | tuple():
-            return json.dumps(value)
-        case int() | float():
-            return repr(float(value)) if fractional else str(value)
-    return value

@@ -86,9 +86,7 @@ class DiTStack(LatentStack):
         mean_log_scale, std_log_scale = self.cumulated_log_scales()
         return ops.exp(mean_log_scale), ops.exp(std_log_scale)
 
-    def call(
-        self, mean: Tensor, log_var: Tensor, index: Tensor | int | None = None
-    ) -> tuple[Tensor, Tensor]:
+    def call(self, mean: Tensor, log_var: Tensor, index: Tensor = None) -> tuple[Tensor, Tensor]:
         """Returns the posterior of one, some or all layers, see `LatentStack.call`."""
         mean_log_scale, std_log_scale = (
             ops.expand_dims(log_scale if index is None else ops.take(log_scale, index, axis=0), -2)
@@ -97,7 +95,7 @@ class DiTStack(LatentStack):
         return mean * ops.exp(mean_log_scale), log_var + 2.0 * std_log_scale
 
     def compute_output_spec(
-        self, mean: Tensor, log_var: Tensor, index: Tensor | int | None = None
+        self, mean: Tensor, log_var: Tensor, index: Tensor = None
     ) -> tuple[keras.KerasTensor, keras.KerasTensor]:
         """Returns the specs of means and log-variances."""
         leading = (self.num_layers,) if index is None else tuple(getattr(index, "shape", ()))

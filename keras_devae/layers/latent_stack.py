@@ -22,9 +22,7 @@ class LatentStack(keras.layers.Layer):
         super().__init__(**{"dtype": "float32", **kwargs})
         self.num_layers = at_least("num_layers", num_layers, 1)
 
-    def call(
-        self, mean: Tensor, log_var: Tensor, index: Tensor | int | None = None
-    ) -> tuple[Tensor, Tensor]:
+    def call(self, mean: Tensor, log_var: Tensor, index: Tensor = None) -> tuple[Tensor, Tensor]:
         """Returns the posterior of one, some or all layers.
 
         Args:

@@ -45,9 +45,7 @@ class LinearStack(LatentStack):
             self.log_var_biases.append(self.add_weight((width,), "zeros", name=f"log_var_bias_{i}"))
         self.built = True
 
-    def call(
-        self, mean: Tensor, log_var: Tensor, index: Tensor | int | None = None
-    ) -> tuple[Tensor, Tensor]:
+    def call(self, mean: Tensor, log_var: Tensor, index: Tensor = None) -> tuple[Tensor, Tensor]:
         """Returns the posterior of one, some or all layers, see `LatentStack.call`."""
         means, log_vars = [mean], [log_var]
         maps = zip(self.mean_maps, self.log_var_maps, self.log_var_biases, strict=True)

@@ -32,13 +32,11 @@ class ParallelStack(LatentStack):
         super().__init__(num_layers, **kwargs)
         self.built = True
 
-    def call(
-        self, mean: Tensor, log_var: Tensor, index: Tensor | int | None = None
-    ) -> tuple[Tensor, Tensor]:
+    def call(self, mean: Tensor, log_var: Tensor, index: Tensor = None) -> tuple[Tensor, Tensor]:
         """Returns the posterior of one, some or all layers, see `LatentStack.call`."""
         return self._part(mean, index), self._part(log_var, index)
 
-    def _part(self, x: Tensor, index: Tensor | int | None) -> Tensor:
+    def _part(self, x: Tensor, index: Tensor) -> Tensor:
         layers = ops.reshape(x, (-1, self.num_layers, x.shape[-1] // self.num_layers))
         layers = ops.transpose(layers, (1, 0, 2))
         return layers if index is None else ops.take(layers, index, axis=0)

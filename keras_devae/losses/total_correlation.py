@@ -184,10 +184,7 @@ def discriminator_loss(logits: Tensor, permuted_logits: Tensor) -> Tensor:
 
 
 def _log_weights(
-    estimator: str,
-    batch_size: Tensor | int,
-    dataset_size: Tensor | float,
-    reference_compat: bool,
+    estimator: str, batch_size: Tensor, dataset_size: Tensor, reference_compat: bool
 ) -> Tensor:
     """Returns log-weights that broadcast to (samples, posteriors)."""
     if estimator == "weighted":
@@ -198,9 +195,7 @@ def _log_weights(
     return stratified_log_weights(batch_size, dataset_size, reference_compat)
 
 
-def _place_weights(
-    places: Tensor, batch_size: Tensor | int, dataset_size: Tensor | float
-) -> Tensor:
+def _place_weights(places: Tensor, batch_size: Tensor, dataset_size: Tensor) -> Tensor:
     """Puts the own weight where `places` is 0, the stratified one where it is 1, else the rest."""
     batch = ops.cast(batch_size, "float32")
     dataset = ops.maximum(ops.cast(dataset_size, "float32"), batch)

@@ -46,7 +46,7 @@ class ReportFigure:
     """A figure with its words.
 
     Attributes:
-        name: Short name; that of its file without the suffix.
+        name: Name of its file without the suffix.
         file: The PNG file.
         title: Heading above it.
         caption: Sentence below it.

@@ -9,7 +9,7 @@ import jinja2
 
 from keras_devae import figures
 from keras_devae.checks import usable_path
-from keras_devae.comparison.tables import markdown
+from keras_devae.comparison.table_files import markdown
 from keras_devae.errors import FailureError
 from keras_devae.files import write_table, write_text
 from keras_devae.metrics import METRICS

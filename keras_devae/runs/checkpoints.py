@@ -88,7 +88,8 @@ class CheckpointWriter:
     """
 
     def __init__(self, file: Path):
-        self._state = self._writing = None
+        self._state: list[Array] | None = None
+        self._writing: concurrent.futures.Future[None] | None = None
         self._thread = concurrent.futures.ThreadPoolExecutor(1, thread_name_prefix="checkpoints")
         try:
             self._twin = self._thread.submit(_load_on_cpu, file).result()

@@ -75,7 +75,7 @@ def _with_supported_distribution(config):
 def describe_compute(config: RunConfig) -> str:
     """Says in one line how a run with a completed configuration computes in this process."""
     compute, precision = config.compute, config.compute.mixed_precision
-    steps = compute.steps_per_execution
+    steps = compute.steps_per_execution or 1
     parts = (
         "accelerator" if has_accelerator() else "CPU",
         "float32" if precision == "off" else f"mixed {precision}",

@@ -31,7 +31,7 @@ def check_distribution(config: RunConfig) -> None:
             replicas.check_batch_size(config.training.batch_size, devices)
             replicas.check_model(
                 MODELS[config.model.name],
-                compute.jit_compile,
+                bool(compute.jit_compile),
                 compute.mixed_precision == "float16",
                 compute.steps_per_execution or 1,
                 bool(compute.resident),

@@ -8,7 +8,7 @@ import logging
 import os
 import shlex
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, cast
 
 from keras_devae.data import Dataset
 from keras_devae.errors import FailureError, UsageError
@@ -178,14 +178,11 @@ class RunDirectory(RunLayout):
         Raises:
             FailureError: If it is damaged, or a newer version wrote it.
         """
-        remedy = "Train the run again."
-        record = read_record(self.config_file, RunRecord, remedy)
+        record = read_record(self.config_file, RunRecord, "Train the run again.")
         try:
-            return in_present_form(record, self.config_file)
+            return cast(RunRecord, in_present_form(record, self.config_file))
         except UsageError as error:
-            raise FailureError(
-                f"{self.config_file} does not hold the settings of a run: {error} {remedy}"
-            ) from None
+            raise self._unusable(error) from None
 
     def read_config(self) -> RunConfig:
         """Returns the configuration of the run.
@@ -196,10 +193,12 @@ class RunDirectory(RunLayout):
         try:
             return RunConfig.from_nested(self.read_record()["settings"])
         except UsageError as error:
-            raise FailureError(
-                f"{self.config_file} does not hold the settings of a run: {error} Train the run "
-                "again."
-            ) from None
+            raise self._unusable(error) from None
+
+    def _unusable(self, error):
+        return FailureError(
+            f"{self.config_file} does not hold the settings of a run: {error} Train the run again."
+        )
 
     def load_dataset(
         self,
@@ -223,7 +222,8 @@ class RunDirectory(RunLayout):
         given = {name: value for name, value in given.items() if value is not None}
         config = config.replace(**given)
         dataset = load_dataset(config, fetch=False, progress=progress)
-        recorded, found = self.read_record()["data"], json.loads(json.dumps(dataset.provenance))
+        recorded: Any = self.read_record()["data"]
+        found = json.loads(json.dumps(dataset.provenance))
         if given:
             # Both are among the variants of the record.
             recorded, found = ({**data, "variants": None} for data in (recorded, found))

@@ -64,7 +64,7 @@ class RunRecorder(keras.callbacks.Callback):
         self.history = history
         self.interruption = interruption
         self.keep = keep
-        self._writer = None
+        self._writer: Any = None
         # Whether the model is as the last step left it: neither in a step nor before the first one.
         self._is_between = False
         self._begun_epoch = self._read_begun_epoch() if self._is_within(start_step) else None

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -75,7 +75,7 @@ class Run:
         self._dataset = dataset
         self._model = model
         self._is_new = model is not None
-        self._scores: dict[str, Any] | None = None
+        self._scores: Mapping[str, Any] | None = None
 
     @classmethod
     def new(
@@ -224,7 +224,7 @@ class Run:
         return self._model
 
     @property
-    def scores(self) -> dict[str, Any] | None:
+    def scores(self) -> Mapping[str, Any] | None:
         """The scores from `evaluate`, else those in the folder, or `None` without any."""
         return self.folder.read_metrics() if self._scores is None else self._scores
 

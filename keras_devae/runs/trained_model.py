@@ -72,7 +72,7 @@ def model_hash(model: VAE, run: RunDirectory) -> str:
     return _HASHES[model]
 
 
-def scored_losses(model: VAE, run: RunDirectory) -> dict[int, float]:
+def scored_losses(model: VAE, run: RunDirectory) -> dict[int, float | None]:
     """Returns the reconstruction loss of each latent layer, in nats per image, by its number.
 
     Empty where the scores of the run are missing, of other weights, or damaged, which does not keep

@@ -109,7 +109,7 @@ class Study:
                 default false: it names only the runs of this study.
 
         Raises:
-            UsageError: If something else is there, or nothing can be written.
+            UsageError: If the folder holds something else, or cannot be written.
             DiskFullError: If there is no room.
         """
         file = self.folder / "study.json"

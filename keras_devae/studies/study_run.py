@@ -58,11 +58,6 @@ class StudyRun:
         return self.study / "logs" / f"{self.name}.log"
 
     @property
-    def lock_file(self) -> Path:
-        """Lock of the process that carries it out; outside the folder that a run may replace."""
-        return self._records / "lock"
-
-    @property
     def settings_file(self) -> Path:
         """Its key and settings."""
         return self._records / "settings.json"
@@ -105,7 +100,8 @@ class StudyRun:
 
     def lock(self) -> RunLock:
         """Returns the lock of the run, not yet acquired."""
-        return RunLock(self.lock_file)
+        # Outside the folder that a run may replace.
+        return RunLock(self._records / "lock")
 
     def is_held(self) -> bool:
         """Returns whether a process, here or elsewhere, is working on it."""

@@ -8,13 +8,12 @@ import pytest
 import scipy.stats
 
 from keras_devae.comparison.comparing import compare_runs
+from keras_devae.comparison.table_files import markdown, write_table_file
 from keras_devae.comparison.tables import (
     comparison_cells,
     comparison_dict,
     comparison_rows,
-    markdown,
     shown_metrics,
-    write_table_file,
 )
 from keras_devae.errors import UsageError
 from keras_devae.runs import RunConfig, RunDirectory

@@ -85,9 +85,8 @@ def test_the_former_name_of_score_codes_still_works():
 
 
 def test_metrics_and_figures_import_no_backend_and_no_display():
-    # Under the command line's name the package itself imports no backend, so what shows is ours.
     program = (
-        "import keras_devae.metrics, keras_devae.figures; "
+        "import sys, keras_devae.metrics, keras_devae.figures; "
         "print([name for name in ('keras', 'tensorflow', 'jax', 'torch', 'matplotlib.pyplot') "
         "if name in sys.modules])"
     )

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from keras_devae.comparison.tables import csv_text
+from keras_devae.comparison.table_files import csv_text
 from keras_devae.studies import result_rows
 
 LAYERS = (

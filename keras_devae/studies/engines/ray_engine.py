@@ -23,7 +23,7 @@ class RayEngine(Engine):
     The study's folder must be at the same path on all nodes, on storage that they share.
 
     Args:
-        address: Address of the cluster, `"auto"`, or `None`: that of the environment variable
+        address: Address of the cluster, `"auto"`, or `None`: the environment variable
             `RAY_ADDRESS`, else a cluster of this machine alone that ends with the study.
         cpus_per_run: Processors per run; default 1. Above 1, Ray takes whole numbers only.
         gpus_per_run: GPUs per run, or a fraction of one; default 0. Likewise.
