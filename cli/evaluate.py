@@ -48,7 +48,9 @@ from keras_devae.models.layer_advice import losses_of
     type=click.IntRange(0, MOST_SEED_OF_A_FIT),
     help="Seed of their choice.  [default: the run's]",
 )
-@click.option("--workers", type=click.IntRange(1), help="Threads that grow DCI's trees.")
+@click.option(
+    "--workers", type=click.IntRange(1), help="Threads that fit DCI's predictors, one each."
+)
 @click.option(
     "--bins",
     type=click.IntRange(2, MOST_BINS),
