@@ -1,6 +1,7 @@
 """`keras-devae explore`."""
 
 import sys
+from pathlib import Path
 
 import click
 
@@ -70,7 +71,17 @@ def _typed_password(user):
 )
 @click.option("--no-password", is_flag=True, help="Ask for no password, even with another --host.")
 @click.pass_context
-def explore(context, run, host, port, browser, images, seed, auth, no_password):
+def explore(
+    context: click.Context,
+    run: Path,
+    host: str,
+    port: int | None,
+    browser: bool,
+    images: int,
+    seed: int,
+    auth: str | None,
+    no_password: bool,
+) -> None:
     """Move the latents of the run in folder RUN and watch the image change, on a local page.
 
     Only this machine reaches the page; with --host 0.0.0.0 others do too, and need the password.
@@ -88,21 +99,21 @@ def explore(context, run, host, port, browser, images, seed, auth, no_password):
     from keras_devae.runs import Run
 
     check_gradio()
-    run = Run.open(run)
-    run.folder.trained_model_file()
+    trained = Run.open(run)
+    trained.folder.trained_model_file()
     wanted = _credentials(auth, no_password)
     with Interruption(), listen(host, port) as listener, private_folder():
         credentials = choose_credentials(listener, wanted)
-        choose_backend(context, run.config.compute.backend)
+        choose_backend(context, trained.config.compute.backend)
 
         from keras_devae.explorer.page import make_page
         from keras_devae.explorer.session import Session
 
         with status_line() as status:
             status("loading the model and its data set")
-            run.load()
+            trained.load()
             status("measuring the latents")
-            page = make_page(Session(run.model, run.dataset, images, seed))
+            page = make_page(Session(trained.model, trained.dataset, images, seed))
         for line in announcement(listener, credentials, chosen=wanted is not None):
             click.echo(line)
         serve(page, listener, browser, credentials)
