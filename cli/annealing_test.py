@@ -2,6 +2,7 @@
 
 import functools
 import os
+from typing import Any
 
 import click
 
@@ -50,13 +51,22 @@ _SETTINGS = (*_DEFAULTS, "readings")
 @click.option("--overwrite", is_flag=True, help="Replace a run of the same name.")
 @json_option
 @click.pass_context
-def annealing_test(context, runs_dir, run, resume_run, overwrite, as_json, **given):
+def annealing_test(
+    context: click.Context,
+    runs_dir: str,
+    run: str | None,
+    resume_run: str | None,
+    overwrite: bool,
+    as_json: bool,
+    **given: Any,
+) -> None:
     """Find out which betas suit a data set.
 
-    Trains a beta-VAE while beta falls from where everything is collapsed, and reads along the way
-    what the latents tell of each factor. A factor's freezing point is the beta at which that rises
-    above 10 % of the factor's entropy. From the points it suggests betas for DeVAE. Betas go with
-    the number of pixels: use them at the image size of the test, or scale them.
+    Trains a beta-VAE while beta falls from a value at which everything is collapsed, and measures
+    on the way how much information the latents hold about each factor. A factor's freezing point is
+    the beta at which that rises above 10 % of the factor's entropy. From these points it suggests
+    betas for DeVAE. Betas are proportional to the number of pixels: use them at the image size of
+    the test, or scale them.
 
     Everything lands in RUNS-DIR/NAME: the run, figures/freezing.png, freezing.csv, freezing.json.
     """

@@ -23,7 +23,7 @@ from keras_devae.cli.options import PATH, choose_backend, print_layer_advice, ru
     help="Latent layer of encode, decode and reconstruct.",
 )
 @click.pass_context
-def export(context, run, path, format_name, layer):
+def export(context: click.Context, run: str, path: str, format_name: str, layer: int) -> None:
     """Write encoder and decoder of the run in folder RUN to FOLDER.
 
     The result needs neither this package nor Keras. Endpoints: encode, encode_all_layers, decode,
