@@ -62,13 +62,12 @@ def annealing_test(
 ) -> None:
     """Find out which betas suit a data set.
 
-    Trains a beta-VAE while beta falls from a value at which everything is collapsed, and measures
-    on the way how much information the latents hold about each factor. A factor's freezing point is
-    the beta at which that rises above 10 % of the factor's entropy. From these points it suggests
-    betas for DeVAE. Betas are proportional to the number of pixels: use them at the image size of
-    the test, or scale them.
+    Trains a beta-VAE while beta falls from where everything is collapsed, and reads along the way
+    how informative the latents are about each factor. A factor's freezing point is the beta at
+    which that rises above 10 % of the factor's entropy. The points suggest betas for DeVAE. Betas
+    are proportional to the number of pixels: use them at the image size of the test, or scale them.
 
-    Everything lands in RUNS-DIR/NAME: the run, figures/freezing.png, freezing.csv, freezing.json.
+    RUNS-DIR/NAME holds everything: the run, figures/freezing.png, freezing.csv, freezing.json.
     """
     named = {name: value for name, value in given.items() if value is not None}
     if resume_run is None:
@@ -135,8 +134,8 @@ def _show(test, config, files):
         click.echo(f"Suggested for DeVAE at {size} pixels: --betas {betas}")
     else:
         click.echo(
-            "No betas follow: no factor began to be known on the way with room below. Lower "
-            "--beta-end, or give it more --steps."
+            "No betas follow: no factor became known early enough to leave room below. Lower "
+            "--beta-end, or raise --steps."
         )
     if any(row["state"] == "above the start" for row in test.rows()):
         click.echo(

@@ -1,5 +1,8 @@
 """`keras-devae data`."""
 
+from collections.abc import Iterator
+from typing import Any
+
 import click
 
 from keras_devae.cli.options import PATH, json_option, print_json, progress_bars
@@ -7,19 +10,19 @@ from keras_devae.cli.options import PATH, json_option, print_json, progress_bars
 _data_dir = click.option(
     "--data-dir", type=PATH, metavar="FOLDER", help="Folder of the prepared data sets."
 )
-_force = "Fetch it again, unless --from is given, and convert it again."
+_force = "Download it again, unless --from is given, and convert it again."
 
 
 @click.group()
-def data():
+def data() -> None:
     """List, describe, prepare, verify and remove data sets."""
 
 
 @data.command("list")
 @_data_dir
 @json_option
-def list_data(data_dir, as_json):
-    """List the data sets and where their images come from here."""
+def list_data(data_dir: str | None, as_json: bool) -> None:
+    """List the data sets and where their images come from on this machine."""
     from keras_devae.data import info, names
 
     rows = [info(name, data_dir) for name in names()]
@@ -35,7 +38,7 @@ def list_data(data_dir, as_json):
     click.echo("folder:PATH      pictures of your own (with --image-size)")
 
 
-def _source(facts):
+def _source(facts: dict[str, Any]) -> str:
     if facts["prepared"]:
         return f"official, {', '.join(facts['prepared'])}"
     if facts["drawn"]:
@@ -47,8 +50,8 @@ def _source(facts):
 @click.argument("name")
 @_data_dir
 @json_option
-def show_info(name, data_dir, as_json):
-    """Show what is known of the data set NAME: factors, licence, citation, files, hashes."""
+def show_info(name: str, data_dir: str | None, as_json: bool) -> None:
+    """Show the factors, licence, citation, files and hashes of the data set NAME."""
     from keras_devae.data import info
 
     facts = info(name, data_dir)
@@ -59,16 +62,14 @@ def show_info(name, data_dir, as_json):
         click.echo(f"{key:<18} {value}")
 
 
-def _lines(facts):
-    """Yields what a reader wants to know, a name and a text a line."""
+def _lines(facts: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """Yields the name and the text of each line of the description."""
     yield "name", f"{facts['name']} ({facts['title']})"
     shape = "x".join(map(str, facts["image_shape"]))
     yield "images", f"{facts['images']:,} of {shape}"
     yield "factors", ", ".join(f"{name} ({count})" for name, count in facts["factors"].items())
-    yield (
-        "prepared with",
-        " or ".join(f"{size}" for size in facts["image_sizes"]) + " pixels a side",
-    )
+    if facts["files"]:
+        yield "prepared with", " or ".join(map(str, facts["image_sizes"])) + " pixels a side"
     yield "built-in renderer", "yes" if facts["drawn"] else "no"
     for key in ("licence", "citation", "homepage"):
         yield key, facts[key]
@@ -87,7 +88,7 @@ def _lines(facts):
         matches = {True: "as published", False: "not the published one", None: "no hash to compare"}
         yield "prepared at", path
         yield "  from", f"{made_from['file']} ({matches[made_from['matches_published']]})"
-    if not facts["prepared"]:
+    if facts["files"] and not facts["prepared"]:
         yield "prepared at", f"not yet; would be {facts['path']}"
 
 
@@ -98,16 +99,23 @@ def _lines(facts):
     "from_file",
     type=PATH,
     metavar="FILE",
-    help="Official file, or its folder, if here.",
+    help="Official file, or its folder, if already here.",
 )
-@click.option("--url", help="Address to fetch it from, in place of the published one.")
-@click.option("--image-size", type=int, help="Pixels a side.  [default: 64]")
+@click.option("--url", help="Address to download it from, instead of the published one.")
+@click.option("--image-size", type=int, help="Height and width in pixels.  [default: 64]")
 @click.option("--force-download", is_flag=True, help=_force)
 @_data_dir
-def prepare_data(name, from_file, url, image_size, force_download, data_dir):
-    """Fetch the official files of the data set NAME, verify and convert them for fast reading.
+def prepare_data(
+    name: str,
+    from_file: str | None,
+    url: str | None,
+    image_size: int | None,
+    force_download: bool,
+    data_dir: str | None,
+) -> None:
+    """Download the official files of the data set NAME, verify and convert them for fast reading.
 
-    What is interrupted goes on where it was when the command is given again.
+    An interrupted command resumes where it was when it is given again.
     """
     from keras_devae.data import info, prepare
 
@@ -126,8 +134,8 @@ def prepare_data(name, from_file, url, image_size, force_download, data_dir):
 @click.argument("name")
 @_data_dir
 @json_option
-def verify_data(name, data_dir, as_json):
-    """Read all that is here of the data set NAME and compare it with the recorded hashes."""
+def verify_data(name: str, data_dir: str | None, as_json: bool) -> None:
+    """Check all files of the data set NAME on this machine against the recorded hashes."""
     from keras_devae.data import verify
 
     with progress_bars(as_json) as progress:
@@ -141,10 +149,10 @@ def verify_data(name, data_dir, as_json):
 
 @data.command("remove")
 @click.argument("name")
-@click.option("--downloads", is_flag=True, help="The downloaded official files as well.")
+@click.option("--downloads", is_flag=True, help="Also remove the downloaded official files.")
 @_data_dir
-def remove_data(name, downloads, data_dir):
-    """Remove what was prepared of the data set NAME, finished or not."""
+def remove_data(name: str, downloads: bool, data_dir: str | None) -> None:
+    """Remove the prepared data of the data set NAME, finished or not."""
     from keras_devae.data import remove
 
     with progress_bars() as progress:

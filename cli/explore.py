@@ -100,21 +100,21 @@ def explore(
     from keras_devae.runs import Run
 
     check_gradio()
-    run = Run.open(run)
-    run.folder.trained_model_file()
+    opened = Run.open(run)
+    opened.folder.trained_model_file()
     wanted = _credentials(auth, no_password)
     with Interruption(), listen(host, port) as listener, private_folder():
         credentials = choose_credentials(listener, wanted)
-        choose_backend(context, run.config.compute.backend)
+        choose_backend(context, opened.config.compute.backend)
 
         from keras_devae.explorer.page import make_page
         from keras_devae.explorer.session import Session
 
         with status_line() as status:
             status("loading the model and its data set")
-            run.load()
+            opened.load()
             status("measuring the latents")
-            page = make_page(Session(run.model, run.dataset, images, seed))
+            page = make_page(Session(opened.model, opened.dataset, images, seed))
         for line in announcement(listener, credentials, chosen=wanted is not None):
             click.echo(line)
         serve(page, listener, browser, credentials)

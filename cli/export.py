@@ -33,14 +33,14 @@ def export(context: click.Context, run: str, path: str, format_name: str, layer:
     from keras_devae.runs import Run
 
     check_new(path)
-    run = Run.open(run)
-    run.folder.trained_model_file()
-    choose_backend(context, run.config.compute.backend)
+    opened = Run.open(run)
+    opened.folder.trained_model_file()
+    choose_backend(context, opened.config.compute.backend)
 
     from keras_devae.export import check_export, export_model
     from keras_devae.runs.trained_model import scored_losses
 
     check_export(path, format_name)
-    export_model(run.model, path, format_name, layer)
-    print_layer_advice(scored_losses(run.model, run.folder), layer)
+    export_model(opened.model, path, format_name, layer)
+    print_layer_advice(scored_losses(opened.model, opened.folder), layer)
     click.echo(path)

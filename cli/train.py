@@ -54,7 +54,7 @@ _NOT_SETTINGS = ("run", "runs_dir", "resume_run", "overwrite", "as_json")
 def train(context: click.Context, **given: Any) -> None:
     """Train a model, measure it layer by layer and draw what it learned.
 
-    Everything lands in RUNS-DIR/NAME: config.json, history.csv, metrics.json, model.keras,
+    RUNS-DIR/NAME holds everything: config.json, history.csv, metrics.json, model.keras,
     checkpoints/, figures/ and report.html.
     """
     quiet = given["as_json"]

@@ -251,13 +251,7 @@ class VariantDataset(DerivedDataset):
 class OutlinedDataset(Dataset):
     """What is known of a data set before its images are read: all of them are black.
 
-    Args:
-        name: Short name.
-        length: Number of images.
-        image_shape: `(height, width, channels)`.
-        factors: int64 `(n, f)`, or `None`: those of the grid, if there is one.
-        factor_names: Names of `factors`.
-        grid: Grid of a data set without `factors`.
+    It has either `factors`, int64 `(n, f)`, with their names, or a grid, or neither.
     """
 
     def __init__(

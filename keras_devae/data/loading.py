@@ -103,19 +103,8 @@ def load(
         >>> load("dsprites", source="rendered").description
         'dsprites: built-in renderer, version 1, 737,280 images of 64x64x1'
     """
-    request = _Request(
-        name=name,
-        source=source,
-        data_dir=data_dir,
-        path=path,
-        image_size=image_size,
-        drop_duplicate_orientation=drop_duplicate_orientation,
-        factors=factors,
-        variants=variants,
-        factors_file=factors_file,
-        bins=bins,
-        skip_damaged=skip_damaged,
-    )
+    builtin = (source, data_dir, path, image_size, drop_duplicate_orientation)
+    request = _Request(name, *builtin, factors, variants, factors_file, bins, skip_damaged)
     function_or_none("progress", progress)
     if not request.kind:
         return request.changed(_load_builtin(builtin_set(name), request, fetch, progress))

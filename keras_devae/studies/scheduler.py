@@ -119,9 +119,11 @@ class _Schedule:
             self._sort_in(run, run.state())
 
     def is_over(self) -> bool:
+        """Returns whether no run is left to start or to wait for."""
         return not (self._waiting or self._elsewhere or self._engine.running)
 
     def start_runs(self) -> None:
+        """Starts runs while the engine has room."""
         while self._waiting and self._engine.has_room():
             run = self._waiting.popleft()
             state = run.state()

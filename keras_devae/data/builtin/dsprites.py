@@ -158,13 +158,7 @@ class DSpritesFile(FileFormat):
 
 
 class SubgridDataset(DerivedDataset):
-    """The rows of another data set whose factors stay below smaller sizes.
-
-    Args:
-        base: Data set with a grid.
-        grid: Grid with the same factors and sizes no larger than those of `base.grid`.
-        provenance: Entries added to those of `base`.
-    """
+    """The rows of a data set with a grid whose factors stay below those of a smaller grid."""
 
     grid: FactorGrid
 

@@ -89,12 +89,8 @@ def row_blocks(
 ) -> Iterator[Array]:
     """Yields rows of equal size from a stream that stands at row 0.
 
-    Args:
-        file: The stream.
-        rows: Rows to read.
-        shape: Shape of one row of uint8.
-        block_rows: Rows per array.
-        wrong: Makes the error for a stream that ends too early.
+    They leave as uint8 arrays of `block_rows` rows of a shape. `wrong` makes the error for a stream
+    that ends too early.
     """
     row_bytes = int(np.prod(shape))
     file.seek(rows.start * row_bytes, 1)

@@ -9,7 +9,8 @@ import functools
 
 import numpy as np
 
-from keras_devae.data.builtin.solids import SOLIDS
+from keras_devae.checks import Array
+from keras_devae.data.builtin.solids import SOLIDS, Solid, Triple
 
 HALF_ROOM = 3.5
 WALL_HEIGHT = 2.0
@@ -58,7 +59,7 @@ class Room:
 
     Args:
         angle: How far the camera has circled around the room, in radians.
-        samples: Rays along each side of the image; even.
+        samples: Number of rays along each side of the image; even.
 
     Attributes:
         wall: Brightness of the walls, float32 `(samples, samples)`, 0 elsewhere.
@@ -86,7 +87,7 @@ class Room:
         self._see_floor()
 
     def _see_walls(self) -> None:
-        """A ray leaves the room through exactly one wall, which depends on its column alone."""
+        """Sees the walls: the column of a ray determines the one wall through which it leaves."""
         dx, dy = self.columns
         to_back = (HALF_ROOM - self.camera[1]) / dy
         to_side = (np.copysign(np.float32(HALF_ROOM), dx) - self.camera[0]) / dx
@@ -116,14 +117,11 @@ class Room:
 
 
 class Scene:
-    """A room with a solid: everything about an image but its colours.
+    """A room with a solid: everything about an image except its colours.
 
     The result is eight brightness maps, from which `Shapes3DRenderer` mixes an image of any
-    colours. Where a colour channel is 1 the published images clip at full brightness before they
+    colours. Where a colour channel is 1, the published images clip at full brightness before they
     are shrunk; hence the maps limited to 1.
-
-    Args:
-        image_size: Pixels a side.
     """
 
     def __init__(self, image_size: int):
@@ -133,16 +131,10 @@ class Scene:
         # The rooms of the fifteen orientations take 8 MB at 64 x 64.
         self._room = functools.cache(functools.partial(Room, samples=self._samples))
 
-    def maps(self, scale: float, shape: int, angle: float) -> np.ndarray:
-        """Returns the maps of one geometry.
+    def maps(self, scale: float, shape: int, angle: float) -> Array:
+        """Returns the maps of one geometry, float32 `(image_size * image_size, 8)`; see `MAPS`.
 
-        Args:
-            scale: Factor on the size of the solid.
-            shape: Index into `SOLIDS`.
-            angle: How far the camera has circled around the room, in radians.
-
-        Returns:
-            float32 array of shape `(image_size * image_size, 8)`, columns as in `MAPS`.
+        `shape` is an index into `SOLIDS`, `angle` how far the camera has circled, in radians.
         """
         with np.errstate(invalid="ignore", divide="ignore"):
             sampled = self._sampled_maps(self._room(angle), SOLIDS[shape](scale))
@@ -150,7 +142,7 @@ class Scene:
         shrunk = shrink(shrunk_rows.swapaxes(1, 2), self._weights, SUPERSAMPLING)
         return shrunk.transpose(2, 1, 0).reshape(-1, len(MAPS))
 
-    def _sampled_maps(self, room: Room, solid) -> np.ndarray:
+    def _sampled_maps(self, room: Room, solid: Solid) -> Array:
         maps = np.zeros((len(MAPS), self._samples, self._samples), np.float32)
         floor, _, wall, _, body, highlight, shiny, sky = maps
         x, y = room.floor_points
@@ -169,12 +161,11 @@ class Scene:
         return maps
 
 
-def see_solid(room: Room, solid) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+def see_solid(room: Room, solid: Solid) -> tuple[Array, Array, Array, Array]:
     """Returns the samples at which the solid is seen and its brightness there.
 
-    Returns:
-        Row numbers, column numbers, brightness of the coloured surface and of the white
-        highlight on it, each of shape `(n,)`.
+    These are row numbers, column numbers, brightness of the coloured surface and of the white
+    highlight on it, each of shape `(n,)`.
     """
     dx, dy = room.columns
     passes_axis_at = np.abs(room.camera[0] * dy - room.camera[1] * dx) / np.hypot(dx, dy)
@@ -183,26 +174,19 @@ def see_solid(room: Room, solid) -> tuple[np.ndarray, np.ndarray, np.ndarray, np
     rows, columns = np.nonzero(np.isfinite(distance))
     distance, columns = distance[rows, columns], near[columns]
     direction = (dx[columns], dy[columns], room.rows[rows, 0])
-    point = tuple(
-        start + distance * step for start, step in zip(room.camera, direction, strict=True)
-    )
-    normal = solid.normal(*point)
+    x, y, z = (start + distance * step for start, step in zip(room.camera, direction, strict=True))
+    normal = solid.normal(x, y, z)
     facing = normal[0] * room.forward[0] + normal[1] * room.forward[1]
-    light, cosine = lamplight(point, normal)
+    light, cosine = lamplight((x, y, z), normal)
     body = AMBIENT + HEADLIGHT * np.maximum(-facing, 0) + light
     highlight = HIGHLIGHT * np.clip(cosine / HIGHLIGHT_EDGE + 0.5, 0, 1)
     return rows, columns, body, highlight
 
 
-def lamplight(point, normal) -> tuple[np.ndarray, np.ndarray]:
-    """Brightness that the lamp, a spot pointing straight down, gives to a surface.
+def lamplight(point: Triple, normal: Triple) -> tuple[Array, Array]:
+    """Returns the brightness that the lamp, a spot pointing straight down, gives to a surface.
 
-    Args:
-        point: x, y and z of the surface.
-        normal: x, y and z of its outward unit normal.
-
-    Returns:
-        The brightness, and the cosine between the normal and the direction of the lamp.
+    With it comes the cosine between the outward unit normal and the direction of the lamp.
     """
     toward = tuple(lamp - coordinate for lamp, coordinate in zip(LAMP, point, strict=True))
     distance = np.sqrt(toward[0] ** 2 + toward[1] ** 2 + toward[2] ** 2)
@@ -211,12 +195,8 @@ def lamplight(point, normal) -> tuple[np.ndarray, np.ndarray]:
     return LAMPLIGHT * spot * np.maximum(cosine, 0), cosine
 
 
-def lanczos_matrix(size: int, factor: int) -> np.ndarray:
-    """Matrix that shrinks a line of `size * factor` samples to `size` pixels.
-
-    Returns:
-        float32 array of shape `(size, size * factor)`; rows sum to 1.
-    """
+def lanczos_matrix(size: int, factor: int) -> Array:
+    """Returns the matrix that shrinks `size * factor` samples to `size` pixels, float32."""
     samples = (np.arange(size * factor) + 0.5) / factor
     offset = samples - (np.arange(size)[:, np.newaxis] + 0.5)
     weights = np.sinc(offset) * np.sinc(offset / LANCZOS_LOBES)
@@ -224,16 +204,13 @@ def lanczos_matrix(size: int, factor: int) -> np.ndarray:
     return (weights / weights.sum(axis=1, keepdims=True)).astype(np.float32)
 
 
-def lanczos_blocks(size: int, factor: int) -> np.ndarray:
-    """The parts of `lanczos_matrix` that are not zero, for blocks of pixels.
+def lanczos_blocks(size: int, factor: int) -> Array:
+    """Returns the nonzero parts of `lanczos_matrix` for blocks of pixels.
 
-    A pixel depends on a few samples around it only. Beside the fewer products, matrices this
+    A pixel depends only on a few samples around it. Besides needing fewer products, matrices this
     small are multiplied by one thread: waiting for a second one, on a processor that is busy
-    training, would take many times longer.
-
-    Returns:
-        float32 array of shape `(size / 8, 8, samples)`, in which `samples` are those of the block
-        and three pixels more on either side.
+    training, would take many times longer. The shape is `(size / 8, 8, samples)`, where the samples
+    are those of the block and of three pixels on either side.
     """
     margin = LANCZOS_LOBES * factor
     matrix = np.pad(lanczos_matrix(size, factor), ((0, 0), (margin, margin)))
@@ -247,16 +224,10 @@ def lanczos_blocks(size: int, factor: int) -> np.ndarray:
     )
 
 
-def shrink(maps: np.ndarray, weights: np.ndarray, factor: int) -> np.ndarray:
-    """Shrinks maps along their rows.
+def shrink(maps: Array, weights: Array, factor: int) -> Array:
+    """Shrinks maps `(maps, size * factor, columns)` with `lanczos_blocks(size, factor)`.
 
-    Args:
-        maps: float32 array of shape `(maps, size * factor, columns)`.
-        weights: What `lanczos_blocks(size, factor)` returns.
-        factor: How many samples become a pixel.
-
-    Returns:
-        float32 array of shape `(maps, size, columns)`.
+    Returns a float32 array of shape `(maps, size, columns)`.
     """
     margin = LANCZOS_LOBES * factor
     padded = np.pad(maps, ((0, 0), (margin, margin), (0, 0)))
@@ -265,7 +236,7 @@ def shrink(maps: np.ndarray, weights: np.ndarray, factor: int) -> np.ndarray:
     return np.matmul(weights, blocks).reshape(len(maps), -1, maps.shape[2])
 
 
-def _wall_texture(along, height, back, right) -> np.ndarray:
+def _wall_texture(along, height, back, right) -> Array:
     waves_of_back = _honeycomb(along, height, *BACK_WALL_WAVES)
     waves_of_side = _honeycomb(along, height, *SIDE_WALL_WAVES)
     waves = np.where(back, waves_of_back, waves_of_side)
@@ -276,8 +247,8 @@ def _wall_texture(along, height, back, right) -> np.ndarray:
     return waves - STAIN_DEPTH * _stain(along - position, height - STAIN_HEIGHT, lean)
 
 
-def _stain(along, height, lean) -> np.ndarray:
-    """One slanted Gaussian blot in every two units of wall."""
+def _stain(along, height, lean) -> Array:
+    """Returns one slanted Gaussian blot in every two units of wall."""
     along = (along + 1) % 2 - 1
     across_blot = (along + lean * height) / np.sqrt(2)
     along_blot = (along - lean * height) / np.sqrt(2)
@@ -285,8 +256,8 @@ def _stain(along, height, lean) -> np.ndarray:
     return np.exp(-exponent / 2)
 
 
-def _honeycomb(a, b, pitch: float, strengths: tuple[float, ...], turn: float = 0.0) -> np.ndarray:
-    """Three plane waves at 60 degrees to each other."""
+def _honeycomb(a, b, pitch: float, strengths: tuple[float, ...], turn: float = 0.0) -> Array:
+    """Returns the sum of three plane waves at 60 degrees to each other."""
     wave_number = 4 * np.pi / (pitch * np.sqrt(3))
     total = np.zeros((), np.float32)
     for wave, (cosine, sine) in enumerate(zip(strengths[::2], strengths[1::2], strict=True)):

@@ -167,15 +167,23 @@ def _wrong(path: Path, what: str) -> FailureError:
 
 
 _HOMEPAGE = "https://cs.nyu.edu/~ylclab/data/norb-v1.0-small/"
-_TRAINING = "46789x9x18x6x2x96x96-training"
-_TESTING = "01235x9x18x6x2x96x96-testing"
+# Published loaders also use the longer name of the host.
+_MIRROR = "http://www.cs.nyu.edu/~ylclab/data/norb-v1.0-small/"
+_HALVES = {"training": "5x46789x9x18x6x2x96x96", "testing": "5x01235x9x18x6x2x96x96"}
+# Bytes and SHA-256 as listed in the checksums of TensorFlow Datasets.
+_HASHES = {
+    "training-dat": (131896188, "5ffd6272a07d32695ee1082a26a41a93a37aab8c28da047f8c34ed348d214873"),
+    "training-cat": (348, "2784e542c1922060691090952b6cd6278879a216c90f81476f0f00256d42cdaa"),
+    "training-info": (71052, "de7eb932ebe7a4ee16217fead60660d0eb3d23632c2f4d1c51f88c501c17bf32"),
+    "testing-dat": (130799817, "cf7104eed3e51174d2f65b66d1e5878b9da233b886f161b0d88f4510ba2c7474"),
+    "testing-cat": (347, "ecaf6d5bb8c3bc5eab9cf0258f6d2198dd474e016e374836fc097f2e5ff509ff"),
+    "testing-info": (10428, "16adf314226327ee006d1a44db8cfef52773c06c829951d5653a9f6f310248a2"),
+}
 
 
-def _published(part: str, num_bytes: int, sha256: str) -> PublishedFile:
-    name = f"smallnorb-5x{part}.mat.gz"
-    # Published loaders also use the longer name of the host.
-    mirror = f"http://www.cs.nyu.edu/~ylclab/data/norb-v1.0-small/{name}"
-    return PublishedFile(name, _HOMEPAGE + name, num_bytes, sha256, mirrors=(mirror,))
+def _published(part: str) -> PublishedFile:
+    name = f"smallnorb-{_HALVES[part.partition('-')[0]]}-{part}.mat.gz"
+    return PublishedFile(name, _HOMEPAGE + name, *_HASHES[part], mirrors=(_MIRROR + name,))
 
 
 SMALL_NORB = BuiltinSet(
@@ -188,39 +196,7 @@ SMALL_NORB = BuiltinSet(
         "Recognition with Invariance to Pose and Lighting. CVPR 2004."
     ),
     homepage=_HOMEPAGE,
-    # Sizes and hashes as listed in the checksums of TensorFlow Datasets.
-    files=(
-        _published(
-            f"{_TRAINING}-dat",
-            131_896_188,
-            "5ffd6272a07d32695ee1082a26a41a93a37aab8c28da047f8c34ed348d214873",
-        ),
-        _published(
-            f"{_TRAINING}-cat",
-            348,
-            "2784e542c1922060691090952b6cd6278879a216c90f81476f0f00256d42cdaa",
-        ),
-        _published(
-            f"{_TRAINING}-info",
-            71_052,
-            "de7eb932ebe7a4ee16217fead60660d0eb3d23632c2f4d1c51f88c501c17bf32",
-        ),
-        _published(
-            f"{_TESTING}-dat",
-            130_799_817,
-            "cf7104eed3e51174d2f65b66d1e5878b9da233b886f161b0d88f4510ba2c7474",
-        ),
-        _published(
-            f"{_TESTING}-cat",
-            347,
-            "ecaf6d5bb8c3bc5eab9cf0258f6d2198dd474e016e374836fc097f2e5ff509ff",
-        ),
-        _published(
-            f"{_TESTING}-info",
-            10_428,
-            "16adf314226327ee006d1a44db8cfef52773c06c829951d5653a9f6f310248a2",
-        ),
-    ),
+    files=tuple(map(_published, _HASHES)),
     file_format=SmallNORBFile,
     image_sizes=(64, 96),
 )

@@ -67,16 +67,7 @@ def mapped_array(file: Path) -> Array:
 
 
 class ArrayDataset(Dataset):
-    """Images in an array.
-
-    Args:
-        images: uint8 array of shape `(n, height, width, channels)`; not copied.
-        factors: int64 array of shape `(n, number of factors)`, or `None`.
-        factor_names: A name for each column of `factors`, or `None`.
-        name: Short name. Default: `"arrays"`.
-        provenance: Where the images come from. Default: `{"source": "arrays"}`.
-        origin: The same in words. Default: `"arrays in memory"`.
-    """
+    """Images in a uint8 array `(n, h, w, channels)`, with int64 factors `(n, f)` or `None`."""
 
     def __init__(
         self,
@@ -158,10 +149,7 @@ def from_arrays(
 def content_hash(images: Array, factors: Array | None, all_rows: bool = True) -> str:
     """Returns a SHA-256 of images and factors in hexadecimal digits.
 
-    Args:
-        images: uint8 `(n, height, width, channels)`.
-        factors: int64 `(n, f)`, or `None`.
-        all_rows: Whether all images count, or only parts of them, as suits a file. Default: `True`.
+    Of images in a file only some parts count, unless `all_rows`.
     """
     digest = hashlib.sha256(repr((images.shape, () if factors is None else factors.shape)).encode())
     for rows in row_slices(images, all_rows):
@@ -174,11 +162,7 @@ def content_hash(images: Array, factors: Array | None, all_rows: bool = True) ->
 def as_pixels(images: Any, all_rows: bool = True, name: str = "this array") -> Array:
     """Returns images as uint8 `(n, h, w, c)`; see `from_arrays` for what is accepted.
 
-    Args:
-        images: The images.
-        all_rows: Whether all images may be read to check their grey levels, or only parts of them,
-            as suits a file. Default: `True`.
-        name: Where they come from, for a warning. Default: `"this array"`.
+    Warns of odd grey levels, for which only some images in a file are read, unless `all_rows`.
     """
     if images is None or isinstance(images, (str, bytes, Mapping)):
         given = f"a dictionary of {list(images)}" if isinstance(images, Mapping) else repr(images)

@@ -48,10 +48,9 @@ def stated_bits(picture: Any, file: Path) -> int | None:
 def used_bits(largest: int, stated: int | None = None) -> int:
     """Returns how many bits the values of 16-bit pictures use.
 
-    Args:
-        largest: The largest value of all the pictures that belong together.
-        stated: What their files say, if anything. A PNG that follows its specification spreads the
-            bits that it states over all 16, so its values may exceed them. Default: `None`.
+    `largest` is the largest value of all the pictures that belong together, `stated` what their
+    files say. A PNG that follows its specification spreads the bits that it states over all 16, so
+    its values may exceed them.
     """
     if stated is not None:
         return stated if largest < 2**stated else 16

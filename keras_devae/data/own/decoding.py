@@ -111,15 +111,6 @@ def decode_squares(
 
     16-bit grey pictures are read as all of them together allow: as 12 bits if no value exceeds
     4095. Transparent pictures that would be white on white are put on black.
-
-    Args:
-        files: Paths of the pictures.
-        image_size: Height and width of the squares.
-        progress: Called with the pictures done, all pictures, and `what`. Default: nothing.
-        what: What is being done. Default: `"Decoding"`.
-
-    Returns:
-        The `Squares`, in the order of `files`.
     """
     images = np.empty((len(files), image_size, image_size, 3), np.uint8)
     decoded = [_Decoded()] * len(files)

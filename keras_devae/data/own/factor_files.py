@@ -56,16 +56,8 @@ def read_factors(
     may be in any order; otherwise the lines are in the order of the images. Cells are numbers. If
     no cell of a factor is a number, its words are classes, numbered from 0 in ascending order.
 
-    Args:
-        file: Path of the file, ending in `.csv` or `.npy`.
-        length: Number of images.
-        pictures: The names of the pictures in order. Default: the images have no names.
-        bins: Number of bins by factor name; see `from_arrays`. Default: none.
-
-    Returns:
-        The factors, whose notes hold `factors_file`, the path; `factor_bins` as in
-        `class_numbers` if there are any; and `factor_classes`, the list of the words by factor
-        name, if there are any.
+    `pictures` are the names of the pictures in order, if they have names. The notes hold
+    `factors_file`, the path, and `factor_classes`, the words by factor name, if there are any.
 
     Raises:
         UsageError: If there is no such file or it does not fit the images.

@@ -21,13 +21,7 @@ _MOST_BINS = 1_000_000
 
 
 class Factors(NamedTuple):
-    """Factors of a user's images, or `None` twice.
-
-    Attributes:
-        values: int64 array of shape `(n, number of factors)`.
-        names: A name for each column.
-        notes: What to note in the provenance.
-    """
+    """Factors of a user's images, int64 `(n, f)` or `None`, their names, and provenance notes."""
 
     values: Array | None
     names: tuple[str, ...] | None
@@ -132,16 +126,9 @@ def class_numbers(
     Warns of a factor that is not in `bins` and looks continuous, because it has more than 1,000
     different values and fewer than 10 rows for each.
 
-    Args:
-        columns: The values of each factor, an array of shape `(n,)` of integers or floats each.
-        names: A name for each column.
-        bins: Number of bins, at least 2, by the name of a factor. Default: none.
-        place: Says in words where a row is found. Default: `"row 3"`.
-        categories: Names of factors whose values are known to be classes. Default: none.
-
-    Returns:
-        The factors, whose notes hold the ends of the bins as floats, if there are any:
-        `{"factor_bins": {name: {"min": ..., "max": ..., "count": ...}}}`.
+    `place` says in words where a row is found, and `categories` names factors whose values are
+    known to be classes. The notes hold the ends of the bins as floats, if there are any:
+    `{"factor_bins": {name: {"min": ..., "max": ..., "count": ...}}}`.
 
     Raises:
         UsageError: If `bins` names no factor, or one of `categories`, or a number below 2; or if

@@ -31,13 +31,8 @@ def row_slices(images: Array, all_rows: bool = True) -> list[slice]:
 def range_problem(images: Array, all_rows: bool = True) -> str | None:
     """Describes what is odd about the grey levels of images, or returns `None`.
 
-    Args:
-        images: uint8 array `(n, height, width, channels)` with at least one row.
-        all_rows: See `row_slices`.
-
-    Returns:
-        The rest of a sentence that begins with "The images", or `None` if they are not all equal
-        and `NARROW` lies between the darkest and the brightest pixel of some channel.
+    The result is the rest of a sentence that begins with "The images". It is `None` if they are not
+    all equal and `NARROW` lies between the darkest and the brightest pixel of some channel.
     """
     slices = row_slices(images, all_rows)
     differ = len(images) == 1
@@ -66,12 +61,7 @@ def warn_of_range(
 ) -> None:
     """Warns of images that are all equal or fill few grey levels, and says what to do.
 
-    Args:
-        images: See `range_problem`.
-        name: Where they come from, for the warning.
-        hint: Advice that replaces the usual one. Default: `""`, the usual one.
-        all_rows: See `row_slices`.
-        stacklevel: See `warnings.warn`. Default: the caller of the caller.
+    `name` says where they come from, `hint` replaces the usual advice.
     """
     problem = range_problem(images, all_rows)
     if problem is not None:

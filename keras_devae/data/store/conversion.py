@@ -50,13 +50,8 @@ def write_store(
 ) -> None:
     """Converts published files to a store; the caller holds the lock of `folder`.
 
-    Args:
-        declaration: Which built-in set.
-        paths: Its files, in the order of the declaration.
-        folder: The store to make; an existing store is replaced, but nothing else is.
-        image_size: Height and width of the images to store.
-        anew: Whether unfinished work is discarded and not resumed. Default: `False`.
-        progress: Called with how much is done, how much there is, and what is being done.
+    An existing store is replaced, but nothing else is. Unfinished work is resumed, or discarded if
+    `anew`.
 
     Raises:
         UsageError: If `folder` exists and is not a store, or holds other files.
@@ -87,13 +82,8 @@ def write_store(
 def remove_store(folder: Path) -> list[Path]:
     """Removes a store and what unfinished work on it has left; the caller holds the lock.
 
-    The store loses its name before anything else. Another folder of that name stays.
-
-    Returns:
-        The folders that were there.
-
-    Raises:
-        UsageError: If the store holds files that were not prepared.
+    The store loses its name before anything else. Another folder of that name stays. Returns the
+    folders that were there; raises `UsageError` if the store holds files that were not prepared.
     """
     _refuse_other_files(folder)
     old = _old_folder(folder)

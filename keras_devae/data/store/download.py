@@ -28,12 +28,7 @@ def download(
 
     The bytes lie beside the destination under a hidden name until they are complete and checked.
 
-    Args:
-        url: Address, `http` or `https`.
-        destination: File to make or to replace; its folder exists.
-        check: Called with the downloaded file before it gets its name; raises if it is wrong.
-        progress: Called with the bytes done, all bytes (0 if the server does not say), and what is
-            being done.
+    `check` is called with the downloaded file before it gets its name, and raises if it is wrong.
 
     Raises:
         UnwritableError: If the disk is full, or the file cannot be written.

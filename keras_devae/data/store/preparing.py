@@ -167,13 +167,14 @@ def verify(
         FailureError: If a file is damaged.
     """
     declaration = builtin_set(name)
+    declaration.check_published()
     root = data_directory(data_dir)
     found = {}
     paths = [root / file.name for file in declaration.files]
     for file, path in zip(declaration.files, paths, strict=True):
         if path.is_file():
             found[str(path)] = _published_state(file, path, progress)
-    if found and len(found) == len(paths) and "as published" not in found.values():
+    if len(found) == len(paths) and "as published" not in found.values():
         # No hash decides; opening the files at least shows truncated ones.
         declaration.reader(*paths)
     for store in _stores(declaration, root):

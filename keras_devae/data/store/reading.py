@@ -31,13 +31,7 @@ IMAGES, FACTORS, RECORD = "images.npy", "factors.npy", "store.json"
 class OfficialDataset(Dataset):
     """Images of a published file, or of its store.
 
-    Args:
-        declaration: Which built-in set.
-        identity: Which files.
-        factors: Integers of shape `(n, f)`.
-        read_rows: Returns the stored rows, uint8, for int64 row numbers of shape `(n,)`.
-        image_size: Height and width of the images.
-        chunk_rows: See `Dataset`.
+    `factors` are integers `(n, f)`; `read_rows` returns the stored rows for row numbers `(n,)`.
     """
 
     def __init__(
@@ -125,9 +119,7 @@ def has_store(folder: Path) -> bool:
 def store_record(folder: Path) -> dict[str, Any]:
     """Returns what a store records about itself.
 
-    Raises:
-        OSError: If there is no record.
-        ValueError: If it is damaged, or of another version of the package.
+    Raises `OSError` if there is no record, `ValueError` if it is damaged or of another version.
     """
     record = json.loads((folder / RECORD).read_text())
     identity = {field.name for field in dataclasses.fields(FileIdentity)}
@@ -170,17 +162,9 @@ def open_files(
 ) -> OfficialDataset:
     """Opens published files without preparing them.
 
-    Args:
-        declaration: Which built-in set.
-        paths: Its files, in the order of the declaration.
-        image_size: Height and width of the images.
-        memory_limit: Up to this many bytes of images are decoded once and held in memory, because
-            every single row of a compressed file costs the decoding of many. Default: 512 MiB.
-            Beyond that 3D Shapes is read from the file, with a warning, if that has small chunks.
-
-    Raises:
-        UsageError: If the images are too large for memory and cannot be read from the file.
-        FailureError: If a file is truncated, damaged or in another format.
+    Up to `memory_limit` bytes of images are decoded once and held in memory, because every single
+    row of a compressed file costs the decoding of many. Beyond that 3D Shapes is read from the
+    file, with a warning, if that has small chunks; other sets raise `UsageError`.
     """
     source = declaration.reader(*paths)
     identity = identify(declaration, paths)
@@ -226,14 +210,9 @@ def stored_chunks(source: FileFormat, image_size: int, start: int = 0) -> Iterat
 
 
 def resized(images: Array, size: int) -> Array:
-    """Resamples images with Pillow's Lanczos filter, as `disentanglement_lib` does.
+    """Resamples uint8 `(n, h, w, 1 or 3)` with Pillow's Lanczos filter, as disentanglement_lib.
 
-    Args:
-        images: uint8 array of shape `(n, h, w, c)`, where `c` is 1 or 3.
-        size: New height and width.
-
-    Returns:
-        uint8 array of shape `(n, size, size, c)`; `images` itself if it already has that shape.
+    Images that already have that size are returned as they are.
     """
     length, height, width, channels = images.shape
     if height == width == size:

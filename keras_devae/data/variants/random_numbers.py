@@ -23,13 +23,8 @@ def random_words(key: tuple[int, int], count: int, row: int = 0) -> Array:
     They are the raw output of Philox (Salmon et al., 2011, "Parallel Random Numbers: As Easy as 1,
     2, 3"), which NumPy promises never to change, unlike what its `Generator` makes of it.
 
-    Args:
-        key: A seed and the number of its purpose, each in `[0, 2**64)`.
-        count: How many.
-        row: Row number. Default: 0.
-
-    Returns:
-        uint64 array of shape `(count,)`, the same on machines of either byte order.
+    `key` is a seed and the number of its purpose. The uint64 array is the same on machines of
+    either byte order.
     """
     counter = np.array([0, 0, row, 0], np.uint64)
     return np.random.Philox(key=np.array(key, np.uint64), counter=counter).random_raw(count)
@@ -48,14 +43,8 @@ def shuffled_rows(length: int, key: tuple[int, int]) -> Array:
 def drawn_rows(weights: Array, length: int, key: tuple[int, int]) -> Array:
     """Draws rows with given weights by systematic resampling.
 
-    Args:
-        weights: float64 array of shape `(n,)`, none negative and not all 0.
-        length: Number of draws.
-        key: See `random_words`.
-
-    Returns:
-        int64 array of shape `(length,)` with ascending row numbers. Row `i` occurs
-        `length * weights[i] / sum(weights)` times, rounded down or up.
+    No weight is negative, and not all are 0. The row numbers are int64 and ascend; row `i` occurs
+    `length * weights[i] / sum(weights)` times, rounded down or up.
     """
     # Without the shuffle, equally spaced draws would keep step with the factors of a grid: at 1.5
     # draws per row, every other value of the last factor would occur twice as often.

@@ -169,6 +169,7 @@ class _Interrupting(keras.callbacks.Callback):
         self._script = script
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+        """Advances the script, and ends training with it."""
         if next(self._script, self) is self:
             self.model.stop_training = True
 
