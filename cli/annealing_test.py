@@ -2,6 +2,8 @@
 
 import functools
 import os
+from pathlib import Path
+from typing import Any
 
 import click
 
@@ -50,7 +52,15 @@ _SETTINGS = (*_DEFAULTS, "readings")
 @click.option("--overwrite", is_flag=True, help="Replace a run of the same name.")
 @json_option
 @click.pass_context
-def annealing_test(context, runs_dir, run, resume_run, overwrite, as_json, **given):
+def annealing_test(
+    context: click.Context,
+    runs_dir: Path,
+    run: str | None,
+    resume_run: Path | None,
+    overwrite: bool,
+    as_json: bool,
+    **given: Any,
+) -> None:
     """Find out which betas suit a data set.
 
     Trains a beta-VAE while beta falls from where everything is collapsed, and reads along the way

@@ -1,6 +1,8 @@
 """`keras-devae reproduce`."""
 
 import os
+from pathlib import Path
+from typing import Any
 
 import click
 
@@ -39,7 +41,16 @@ from keras_devae.cli.tables import print_table
 @runs_folder_option
 @json_option
 @click.pass_context
-def reproduce(context, name, scale, seeds, runs_dir, output, as_json, **options):
+def reproduce(
+    context: click.Context,
+    name: str,
+    scale: str,
+    seeds: int | None,
+    runs_dir: Path,
+    output: Path | None,
+    as_json: bool,
+    **options: Any,
+) -> None:
     """Train the runs that a table or figure of the DeVAE paper needs, and make it.
 
     `list` shows every NAME, with what it trains, how long that takes, and the paper's numbers. The
