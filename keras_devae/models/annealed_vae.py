@@ -23,14 +23,12 @@ class AnnealedVAE(VAE):
     slowly.
 
     Args:
-        encoder: See `VAE`.
-        decoder: See `VAE`.
+        encoder, decoder, **kwargs: Arguments of `VAE`.
         gamma: Weight of the distance, at least 0; default 1000. It refers to sums over 64x64
             pixels.
         capacity_max: C at the end, in nats, at least 0; default 25.
         capacity_steps: Steps until then, at least 1; default 100,000.
         capacity_start: C at the start, in nats, at least 0; default 0.
-        **kwargs: `likelihood`, `seed` of `VAE`; `name`, `dtype`, `trainable` of `keras.Model`.
 
     Raises:
         UsageError: If an argument is out of range.

@@ -28,8 +28,7 @@ class BetaTCVAE(VAE):
     negative value is no fault, and the gradient is not affected.
 
     Args:
-        encoder: See `VAE`.
-        decoder: See `VAE`.
+        encoder, decoder, **kwargs: Arguments of `VAE`.
         beta: Weight of the total correlation, at least 0; default 12. Like alpha and gamma it
             refers to sums over 64x64 pixels.
         alpha: Weight of the mutual information of images and codes, at least 0; default 1.
@@ -39,7 +38,6 @@ class BetaTCVAE(VAE):
             `fit` is given.
         reference_compat: With true, the stratified estimator's weights lie in the first column, as
             in the published code, instead of on the diagonal; default false.
-        **kwargs: `likelihood`, `seed` of `VAE`; `name`, `dtype`, `trainable` of `keras.Model`.
 
     Raises:
         UsageError: If an argument is out of range, or from `fit` and `evaluate` if the number of

@@ -16,12 +16,10 @@ class BetaVAE(VAE):
     """beta-VAE (Higgins et al. 2017): minimises `reconstruction + beta * KL`.
 
     Args:
-        encoder: See `VAE`.
-        decoder: See `VAE`.
+        encoder, decoder, **kwargs: Arguments of `VAE`.
         beta: Weight of the KL term, at least 0, or a `keras_devae.schedules.Schedule` of it;
             default 6. It refers to sums over pixels and latent dimensions: at another image size
             multiply it by the ratio of the pixel numbers.
-        **kwargs: `likelihood`, `seed` of `VAE`; `name`, `dtype`, `trainable` of `keras.Model`.
 
     Raises:
         UsageError: If `beta` is negative or not finite.

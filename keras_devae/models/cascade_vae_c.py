@@ -20,14 +20,12 @@ class CascadeVAEC(VAE):
     which counts from 0.
 
     Args:
-        encoder: See `VAE`.
-        decoder: See `VAE`.
+        encoder, decoder, **kwargs: Arguments of `VAE`.
         beta_min: Pressure on the dimensions released, at least 0; default 1 (the authors' code has
             0.1).
         beta_max: Pressure on the others, at least 0; default 10. Both refer to sums over 64x64
             pixels.
         stage_steps: Steps per stage, at least 1; default 20,000.
-        **kwargs: `likelihood`, `seed` of `VAE`; `name`, `dtype`, `trainable` of `keras.Model`.
 
     Raises:
         UsageError: If an argument is out of range.

@@ -17,8 +17,7 @@ class ControlVAE(ControlledVAE):
     divergence follows a set point, which climbs in stairs. `fit` shows `beta` and `kl_target`.
 
     Args:
-        encoder: See `VAE`.
-        decoder: See `VAE`.
+        encoder, decoder, **kwargs: Arguments of `VAE`.
         kl_target: Set point at the end, in nats, at least 0; default 18.
         kl_target_start: Set point at the start, at least 0; default 0.5.
         kl_target_steps: Steps from one to the other, at least 1; default 300,000.
@@ -35,7 +34,6 @@ class ControlVAE(ControlledVAE):
             `beta_init` and the gains refer to sums over 64x64 pixels.
         reference_compat: With true, the published code's way of holding the integral, which can
             lock beta at its limit forever; default false.
-        **kwargs: `likelihood`, `seed` of `VAE`; `name`, `dtype`, `trainable` of `keras.Model`.
 
     Raises:
         UsageError: If an argument is out of range.
@@ -68,15 +66,6 @@ class ControlVAE(ControlledVAE):
         kl_target_rest: float = declaration.defaults["kl_target_rest"],
         **kwargs: Any,
     ) -> None:
-        controller = PositionPIController(
-            proportional_gain,
-            integral_gain,
-            beta_min=beta_min,
-            beta_max=beta_max,
-            reference_compat=reference_compat,
-            beta_init=beta_init,
-            name="controller",
-        )
         options = {
             "kl_target": kl_target,
             "kl_target_start": kl_target_start,
@@ -90,4 +79,4 @@ class ControlVAE(ControlledVAE):
             "beta_max": beta_max,
             "kl_target_rest": kl_target_rest,
         }
-        super().__init__(encoder, decoder, controller, options, **kwargs)
+        super().__init__(encoder, decoder, PositionPIController, options, **kwargs)

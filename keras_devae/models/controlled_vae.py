@@ -15,11 +15,10 @@ class ControlledVAE(VAE):
     """Minimises `reconstruction + beta(t) * KL`, where a controller sets beta.
 
     Args:
-        encoder: See `VAE`.
-        decoder: See `VAE`.
-        controller: A layer with the variable `beta` and the method `update(kl, target)`.
+        encoder, decoder, **kwargs: Arguments of `VAE`.
+        controller_class: A layer with the variable `beta` and the method `update(kl, target)`. Its
+            arguments are the options that do not concern the set point.
         options: The options that the class declares, by name.
-        **kwargs: `likelihood`, `seed` of `VAE`; `name`, `dtype`, `trainable` of `keras.Model`.
 
     Raises:
         UsageError: If an argument is out of range.
@@ -31,11 +30,13 @@ class ControlledVAE(VAE):
         self,
         encoder: keras.Model,
         decoder: keras.Model,
-        controller: keras.layers.Layer,
+        controller_class: type[keras.layers.Layer],
         options: dict[str, Any],
         /,
         **kwargs: Any,
     ) -> None:
+        gains_and_limits = {k: v for k, v in options.items() if not k.startswith("kl_target")}
+        controller = controller_class(**gains_and_limits, name="controller")
         super().__init__(encoder, decoder, **kwargs)
         self.controller = controller
         set_point = ("kl_target", "kl_target_start", "kl_target_steps")

@@ -30,8 +30,7 @@ class DeVAESingle(VAE):
     over the draw, or the summed objective, with posterior means instead of samples.
 
     Args:
-        encoder: See `VAE`.
-        decoder: See `VAE`.
+        encoder, decoder, **kwargs: Arguments of `VAE`.
         betas: The K pressures, each at least 0; default `(1, 10, 40)`. They refer to sums over
             64x64 pixels: at another size scale them with the number of pixels.
         objective: `"sampled"` (default): every step draws one pressure with
@@ -39,7 +38,6 @@ class DeVAESingle(VAE):
             `sum_i s^i (reconstruction + beta_i * KL)`.
         layer_weight_base: The s of these formulas, at least 0; default 1, all pressures alike. 0
             keeps the first.
-        **kwargs: `likelihood`, `seed` of `VAE`; `name`, `dtype`, `trainable` of `keras.Model`.
 
     Raises:
         UsageError: If an argument is out of range.

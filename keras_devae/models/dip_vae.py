@@ -21,14 +21,12 @@ class DIPVAE(VAE):
     codes, which has the mean of the posterior variances on its diagonal in addition (kind II).
 
     Args:
-        encoder: See `VAE`.
-        decoder: See `VAE`.
+        encoder, decoder, **kwargs: Arguments of `VAE`.
         kind: `"i"` (default) or `"ii"`.
         lambda_od: Weight off the diagonal, at least 0; default 10. Like `lambda_d` it refers to
             sums over 64x64 pixels.
         lambda_d: Weight on the diagonal, at least 0, or `None` (default): `10 * lambda_od` for kind
             I and `lambda_od` for kind II.
-        **kwargs: `likelihood`, `seed` of `VAE`; `name`, `dtype`, `trainable` of `keras.Model`.
 
     Raises:
         UsageError: If an argument is out of range.

@@ -18,8 +18,7 @@ class DynamicVAE(ControlledVAE):
     divergence follows a set point that climbs from 0. `fit` shows `beta` and `kl_target`.
 
     Args:
-        encoder: See `VAE`.
-        decoder: See `VAE`.
+        encoder, decoder, **kwargs: Arguments of `VAE`.
         kl_target: Set point at the end, in nats, at least 0; default 20.
         kl_target_start: Set point at the start, at least 0; default 0.
         kl_target_steps: Steps from one to the other, at least 1; default 300,000.
@@ -36,7 +35,6 @@ class DynamicVAE(ControlledVAE):
         window: Steps that the moving average spans, at least 1; default 5.
         reference_compat: With true, the published code's way of holding the integral, which can
             lock beta at its limit forever; default false.
-        **kwargs: `likelihood`, `seed` of `VAE`; `name`, `dtype`, `trainable` of `keras.Model`.
 
     Raises:
         UsageError: If an argument is out of range.
@@ -70,16 +68,6 @@ class DynamicVAE(ControlledVAE):
         kl_target_rest: float = declaration.defaults["kl_target_rest"],
         **kwargs: Any,
     ) -> None:
-        controller = IncrementalPIController(
-            proportional_gain,
-            integral_gain,
-            beta_init=beta_init,
-            beta_min=beta_min,
-            beta_max=beta_max,
-            window=window,
-            reference_compat=reference_compat,
-            name="controller",
-        )
         options = {
             "kl_target": kl_target,
             "kl_target_start": kl_target_start,
@@ -94,4 +82,4 @@ class DynamicVAE(ControlledVAE):
             "beta_max": beta_max,
             "kl_target_rest": kl_target_rest,
         }
-        super().__init__(encoder, decoder, controller, options, **kwargs)
+        super().__init__(encoder, decoder, IncrementalPIController, options, **kwargs)

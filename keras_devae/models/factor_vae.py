@@ -36,12 +36,10 @@ class FactorVAE(VAE):
     of `loss`.
 
     Args:
-        encoder: See `VAE`.
-        decoder: See `VAE`.
+        encoder, decoder, **kwargs: Arguments of `VAE`.
         gamma: Weight of the total correlation, at least 0; default 35. It refers to sums over 64x64
             pixels.
         discriminator_units: Widths of the discriminator's hidden layers; default `(1000,) * 6`.
-        **kwargs: `likelihood`, `seed` of `VAE`; `name`, `dtype`, `trainable` of `keras.Model`.
 
     Raises:
         UsageError: If an argument is out of range.

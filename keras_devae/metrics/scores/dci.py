@@ -104,7 +104,7 @@ def dci(
         checks.at_least("workers", workers, 1)
     split = split_rows(check_labelled(codes, factors, factor_names), n_train)
     varying = np.delete(np.arange(split.train_codes.shape[1]), split.constant_codes)
-    # Trees need a code, if only one that tells nothing.
+    # Trees need a code, even if it is a constant one.
     used = varying if len(varying) else [0]
     fitted = split._replace(
         train_codes=split.train_codes[:, used], test_codes=split.test_codes[:, used]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -158,8 +159,10 @@ def _accuracies(
             for factor, known, asked in zip(
                 split.names, split.train_factors.T, split.test_factors.T, strict=True
             ):
-                arguments = (_predictor(name, seed), train, known[:size], test, asked)
-                accuracy, early = run_quietly(lambda given=arguments: _accuracy(*given))
+                predictor = _predictor(name, seed)
+                accuracy, early = run_quietly(
+                    partial(_accuracy, predictor, train, known[:size], test, asked)
+                )
                 accuracies[name][size].append(accuracy)
                 failed.update({factor: True} if early else {})
     return accuracies
@@ -181,9 +184,9 @@ def _predictor(name: str, seed: int) -> Any:
 
 
 def _values(accuracies: dict[str, dict[int, list[float]]]) -> dict[str, float]:
-    values = {}
+    values: dict[str, float] = {}
     for name, by_size in accuracies.items():
-        means = {size: np.mean(one) for size, one in by_size.items()}
+        means = {size: float(np.mean(one)) for size, one in by_size.items()}
         values.update({f"{name}_{size}": mean for size, mean in means.items()})
         if FEW in means and MANY in means:
             # No sample right out of many is no efficiency either.
