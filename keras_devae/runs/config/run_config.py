@@ -46,8 +46,13 @@ KINDS = ("training", "annealing test")
 class RunConfig:
     """The settings of a run, complete enough to repeat it.
 
-    They are given side by side, under the names of the options of `keras-devae train`, and read
-    group by group: `RunConfig(model="beta_vae", steps=100).training.steps`.
+    They are given side by side, by the names of the options of `keras-devae train`, and read group
+    by group. Each is declared in `keras_devae.runs.config.settings`.
+
+    Example:
+        >>> config = RunConfig(model="beta_vae", model_options={"beta": 4}, steps=100)
+        >>> config.model.name, config.training.steps
+        ('beta_vae', 100)
 
     Attributes:
         data: The `DataSettings`.
@@ -66,13 +71,12 @@ class RunConfig:
     kind: str
 
     def __init__(self, *, kind: str = "training", **settings: Any) -> None:
-        """Makes a configuration; what is left out has its default.
+        """Makes a configuration; settings that are left out have their defaults.
 
         Args:
             kind: What the run is, one of `KINDS`; default `"training"`.
-            **settings: Settings by name, see `keras_devae.runs.config.settings`; `model_options`
-                is the dictionary of the model's own options, of which `resolved` fills in what is
-                missing.
+            **settings: Settings by name. `model_options` is the dictionary of the model's own
+                options; `resolved` fills in the missing ones.
 
         Raises:
             UsageError: If a setting is unknown, of the wrong type or out of range.
@@ -194,8 +198,20 @@ class RunConfig:
             chosen, *seen, chosen=named, argument="evaluation_images", stacklevel=5
         )
 
+    if not TYPE_CHECKING:  # Type checkers shall know the groups only.
+
+        def __getattr__(self, name: str) -> Any:
+            """Returns a setting by the name that it had as an attribute in version 0.1.0."""
+            declared = declarations().get(name)
+            if declared is None or name in GROUPS:
+                raise AttributeError(f"'RunConfig' object has no attribute {name!r}")
+            place = f"{declared.group}.{declared.attribute}"
+            message = f"`RunConfig.{name}` is deprecated; read `RunConfig.{place}` instead."
+            warnings.warn(message, DeprecationWarning, stacklevel=2)
+            return getattr(getattr(self, declared.group), declared.attribute)
+
     def with_absolute_paths(self) -> RunConfig:
-        """Returns the configuration with files and folders named so from any other folder."""
+        """Returns a copy whose paths are valid from any working directory."""
         given = self.to_dict()
         paths = {n: given[n] for n in _PATHS if given[n] is not None}
         kind, colon, path = self.data.dataset.partition(":")
@@ -206,7 +222,7 @@ class RunConfig:
         )
 
     def replace(self, **settings: Any) -> RunConfig:
-        """Returns a copy with other values of some settings, given as to the constructor."""
+        """Returns a copy in which some settings have other values."""
         return RunConfig(kind=self.kind, **{**self.to_dict(), **settings})
 
     def to_dict(self) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """The settings of a run, each declared once: type, range, default, help and what it changes.
 
-Whatever else knows of settings follows from here: the options of `train`, the checks of a
-configuration, the keys of studies, the groups of a comparison and the table in a report.
+Everything else is derived from here: the options of `train`, the checks of a configuration, the
+keys of studies, the groups of a comparison and the table of settings in a report.
 """
 
 import dataclasses
@@ -11,8 +11,8 @@ from typing import Annotated, Any
 
 from annotated_types import Ge, Gt, Le, Lt, MaxLen
 
-from keras_devae.checks import MOST_PARTS, MOST_UNITS, shown
-from keras_devae.errors import UsageError, unknown_name
+from keras_devae.checks import MOST_PARTS, MOST_UNITS, one_of, shown
+from keras_devae.errors import UsageError
 from keras_devae.runs.config.declaring import Check, OneOf, Setting, setting
 
 PRECISIONS = ("off", "float16", "bfloat16")
@@ -200,38 +200,27 @@ def declarations() -> dict[str, Setting]:
 
 
 def grouped(settings: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    """Turns settings side by side into those of each group.
-
-    Args:
-        settings: Values by the names that users give them.
-
-    Returns:
-        The values of every group, by attribute.
+    """Turns values by the names that users give them into the values of each group, by attribute.
 
     Raises:
         UsageError: If a name is unknown.
     """
     groups: dict[str, dict[str, Any]] = {group: {} for group in GROUPS}
     for name, value in settings.items():
-        if name not in declarations():
-            raise unknown_name("setting", name, declarations())
-        declared = declarations()[name]
+        declared = declarations()[one_of("setting", name, declarations())]
         groups[declared.group][declared.attribute] = value
     return groups
 
 
 def ungrouped(groups: dict[str, dict[str, Any]]) -> dict[str, Any]:
-    """Turns the settings of each group into settings side by side, see `grouped`."""
+    """Turns the values of each group into values by name, the inverse of `grouped`."""
     names = {(d.group, d.attribute): name for name, d in declarations().items()}
     settings = {}
     for group, values in groups.items():
-        if group not in GROUPS:
-            raise unknown_name("group of settings", group, GROUPS)
+        one_of("group of settings", group, GROUPS)
         if not isinstance(values, dict):
             raise UsageError(f"`{group}` must be a table. Received: {shown(values)}.")
         for attribute, value in values.items():
-            if (group, attribute) not in names:
-                known = [a for g, a in names if g == group]
-                raise unknown_name(f"{group} setting", attribute, known)
+            one_of(f"{group} setting", attribute, [a for g, a in names if g == group])
             settings[names[group, attribute]] = value
     return {name: settings[name] for name in declarations() if name in settings}

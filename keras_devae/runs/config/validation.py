@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from keras_devae.checks import shown
 from keras_devae.errors import UsageError
+
+if TYPE_CHECKING:
+    import pydantic
+    from pydantic_core import ErrorDetails
 
 #: Kind of error of pydantic -> what it wants, with the limits of the declaration.
 _WANTED = {
@@ -28,50 +31,44 @@ _WANTED = {
 
 
 def validated(kind: Any, value: Any) -> Any:
-    """Validates a value against a type.
+    """Returns a value that has a type, or raises a `UsageError` about its first part that has not.
 
-    An integer is a number too, a truth value is none, and entries that a `TypedDict` does not name
-    may be there.
+    Integers count as numbers, truth values do not. A `TypedDict` may hold entries that it does not
+    name.
 
     Args:
         kind: The type, with `annotated_types` for ranges.
         value: The value.
-
-    Returns:
-        The value, in the form that the type has.
-
-    Raises:
-        UsageError: If it does not fit; a sentence on the first part that does not.
     """
-    # Imported where something is validated: help and lists come without it.
+    # Imported late, because help does without it.
     import pydantic
 
     try:
         return _adapter(kind).validate_python(value, strict=True)
     except pydantic.ValidationError as error:
         first = error.errors(include_url=False)[0]
-    raise _usage_error(first["type"], first["loc"], first["input"], first.get("ctx", {}))
+    raise _usage_error(first)
 
 
 @functools.cache
-def _adapter(kind):
+def _adapter(kind: Any) -> pydantic.TypeAdapter[Any]:
     import pydantic
 
     return pydantic.TypeAdapter(kind)
 
 
-def _usage_error(kind: str, place: Sequence[str | int], value: Any, limits: dict[str, Any]):
-    if kind == "value_error":  # From a check of this package.
+def _usage_error(error: ErrorDetails) -> Exception:
+    kind, place, limits = error["type"], error["loc"], error.get("ctx", {})
+    if kind == "value_error":  # A check of this package raised it.
         return limits["error"]
     if kind == "missing":
         return UsageError(f"{_name(place[:-1])} lacks `{place[-1]}`.")
+    wanted = _WANTED.get(kind, "as its type says: {msg}").format_map(
+        {"msg": error["msg"], **limits}
+    )
     if place and place[-1] == "[key]":
-        return UsageError(
-            f"{_name(place[:-2])} must be a table with texts for names. Received the name: "
-            f"{shown(value)}."
-        )
-    wanted = _WANTED[kind].format_map(limits)
-    return UsageError(f"{_name(place)} must be {wanted}. Received: {shown(value)}.")
+        place, wanted = place[:-2], "a table with texts for names"
+    return UsageError(f"{_name(place)} must be {wanted}. Received: {shown(error['input'])}.")
 
 
 def _name(place):

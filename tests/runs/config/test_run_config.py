@@ -1,7 +1,9 @@
 """Configurations, run directories and presets."""
 
+import copy
 import inspect
 import json
+import pickle
 
 import numpy as np
 import pytest
@@ -171,3 +173,16 @@ def test_default_names_count_up(tmp_path):
     assert unused_path(tmp_path / "run") == tmp_path / "run"
     (tmp_path / "run").mkdir()
     assert unused_path(tmp_path / "run") == tmp_path / "run-2"
+
+
+def test_attributes_of_version_0_1_0_are_read_with_a_warning():
+    config = RunConfig(steps=7, evaluation_images=9)
+    for name, place, value in (
+        ("steps", "training.steps", 7),
+        ("evaluation_images", "evaluation.images", 9),
+    ):
+        with pytest.warns(DeprecationWarning, match=f"read `RunConfig.{place}` instead"):
+            assert getattr(config, name) == value
+    with pytest.raises(AttributeError, match="no attribute 'stepz'"):
+        _ = config.stepz
+    assert pickle.loads(pickle.dumps(config)) == copy.deepcopy(config) == config

@@ -57,6 +57,13 @@ def test_a_run_of_the_first_form_that_resumes_is_of_the_present_one(run):
     assert run.read_config() == RunConfig(model="vae", backend="torch")
 
 
+@pytest.mark.parametrize("settings", [{"track": 5}, {"model_options": 3}, {"track": None}])
+def test_wrong_settings_of_the_first_form_are_named(run, settings):
+    write(run, settings=settings)
+    with pytest.raises(FailureError, match=f"`{next(iter(settings))}` must be a"):
+        run.read_config()
+
+
 def test_a_newer_form_is_refused(run):
     write(run, version=3, settings={})
     with pytest.raises(FailureError, match=r"config\.json has the form 3, .* upgrade keras-devae"):
