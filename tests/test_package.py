@@ -266,7 +266,7 @@ def test_files_and_functions_stay_short():
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))
         and (lines := body_lines(node)) > MOST_BODY_LINES
     }
-    assert (files, functions) == (set(), set())
+    assert (files, functions) == ({}, {})
 
 
 def test_packages_of_the_distribution():
