@@ -2,6 +2,7 @@
 
 import functools
 import os
+from pathlib import Path
 from typing import Any
 
 import click
@@ -53,9 +54,9 @@ _SETTINGS = (*_DEFAULTS, "readings")
 @click.pass_context
 def annealing_test(
     context: click.Context,
-    runs_dir: str,
+    runs_dir: Path,
     run: str | None,
-    resume_run: str | None,
+    resume_run: Path | None,
     overwrite: bool,
     as_json: bool,
     **given: Any,

@@ -1,6 +1,7 @@
 """`keras-devae explore`."""
 
 import sys
+from pathlib import Path
 
 import click
 
@@ -74,7 +75,7 @@ def _typed_password(user):
 @click.pass_context
 def explore(
     context: click.Context,
-    run: str,
+    run: Path,
     host: str,
     port: int | None,
     browser: bool,
@@ -100,21 +101,21 @@ def explore(
     from keras_devae.runs import Run
 
     check_gradio()
-    opened = Run.open(run)
-    opened.folder.trained_model_file()
+    trained = Run.open(run)
+    trained.folder.trained_model_file()
     wanted = _credentials(auth, no_password)
     with Interruption(), listen(host, port) as listener, private_folder():
         credentials = choose_credentials(listener, wanted)
-        choose_backend(context, opened.config.compute.backend)
+        choose_backend(context, trained.config.compute.backend)
 
         from keras_devae.explorer.page import make_page
         from keras_devae.explorer.session import Session
 
         with status_line() as status:
             status("loading the model and its data set")
-            opened.load()
+            trained.load()
             status("measuring the latents")
-            page = make_page(Session(opened.model, opened.dataset, images, seed))
+            page = make_page(Session(trained.model, trained.dataset, images, seed))
         for line in announcement(listener, credentials, chosen=wanted is not None):
             click.echo(line)
         serve(page, listener, browser, credentials)

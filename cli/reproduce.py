@@ -1,6 +1,7 @@
 """`keras-devae reproduce`."""
 
 import os
+from pathlib import Path
 from typing import Any
 
 import click
@@ -45,8 +46,8 @@ def reproduce(
     name: str,
     scale: str,
     seeds: int | None,
-    runs_dir: str,
-    output: str | None,
+    runs_dir: Path,
+    output: Path | None,
     as_json: bool,
     **options: Any,
 ) -> None:
