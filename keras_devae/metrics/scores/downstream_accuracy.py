@@ -17,7 +17,7 @@ from keras_devae.metrics.arguments import (
     check_seed,
     is_whole,
 )
-from keras_devae.metrics.base import Metric, Number
+from keras_devae.metrics.base import Metric, Number, Score
 from keras_devae.metrics.estimators.scaling import standardized
 from keras_devae.metrics.labelled import Split, check_labelled, per_factor, split_rows
 from keras_devae.metrics.metric_warnings import MetricWarning
@@ -70,7 +70,7 @@ def downstream_accuracy(
     n_train: int | None = None,
     factor_names: Iterable[str] | None = None,
     seed: int = 0,
-) -> dict:
+) -> Score:
     """Accuracy of predicting each factor from all codes (Locatello et al. 2019).
 
     Predictors are trained on the first 10, 100, ... rows and tested on the rows from `n_train` on;
