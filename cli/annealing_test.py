@@ -2,6 +2,8 @@
 
 import functools
 import os
+from pathlib import Path
+from typing import Any
 
 import click
 
@@ -50,15 +52,23 @@ _SETTINGS = (*_DEFAULTS, "readings")
 @click.option("--overwrite", is_flag=True, help="Replace a run of the same name.")
 @json_option
 @click.pass_context
-def annealing_test(context, runs_dir, run, resume_run, overwrite, as_json, **given):
+def annealing_test(
+    context: click.Context,
+    runs_dir: Path,
+    run: str | None,
+    resume_run: Path | None,
+    overwrite: bool,
+    as_json: bool,
+    **given: Any,
+) -> None:
     """Find out which betas suit a data set.
 
     Trains a beta-VAE while beta falls from where everything is collapsed, and reads along the way
-    what the latents tell of each factor. A factor's freezing point is the beta at which that rises
-    above 10 % of the factor's entropy. From the points it suggests betas for DeVAE. Betas go with
-    the number of pixels: use them at the image size of the test, or scale them.
+    how informative the latents are about each factor. A factor's freezing point is the beta at
+    which that rises above 10 % of the factor's entropy. The points suggest betas for DeVAE. Betas
+    are proportional to the number of pixels: use them at the image size of the test, or scale them.
 
-    Everything lands in RUNS-DIR/NAME: the run, figures/freezing.png, freezing.csv, freezing.json.
+    RUNS-DIR/NAME holds everything: the run, figures/freezing.png, freezing.csv, freezing.json.
     """
     named = {name: value for name, value in given.items() if value is not None}
     if resume_run is None:
@@ -125,8 +135,8 @@ def _show(test, config, files):
         click.echo(f"Suggested for DeVAE at {size} pixels: --betas {betas}")
     else:
         click.echo(
-            "No betas follow: no factor began to be known on the way with room below. Lower "
-            "--beta-end, or give it more --steps."
+            "No betas follow: no factor became known early enough to leave room below. Lower "
+            "--beta-end, or raise --steps."
         )
     if any(row["state"] == "above the start" for row in test.rows()):
         click.echo(

@@ -17,10 +17,10 @@ from keras_devae.version import __version__
 @click.option("--repair", is_flag=True, help="Mend what can be mended in RUN.")
 @json_option
 @click.pass_context
-def doctor(context, run, repair, as_json):
+def doctor(context: click.Context, run: str | None, repair: bool, as_json: bool) -> None:
     """Show what is installed on this machine and what is missing; with RUN, what is wrong with it.
 
-    With RUN the exit code is 0 if the run is whole, 1 if something is left to do.
+    With RUN the exit code is 0 if the run is intact, 1 if something is left to do.
     """
     if run is not None:
         _report(context, run, repair, as_json)

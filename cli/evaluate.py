@@ -1,6 +1,7 @@
 """`keras-devae evaluate`."""
 
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -29,7 +30,7 @@ from keras_devae.models.layer_advice import losses_of
     "--codes",
     type=PATH,
     metavar="FILE",
-    help="Instead of a run: an .npz with codes and factors.",
+    help="Codes and factors in an .npz, in place of a run.",
 )
 @click.option("--metrics", help="Names with commas, or all.  [default: those of the run]")
 @click.option("--layer", default="all", show_default=True, help="Number of a latent layer, or all.")
@@ -41,23 +42,23 @@ from keras_devae.models.layer_advice import losses_of
     "--repeats",
     type=click.IntRange(1, MOST_REPEATS),
     default=1,
-    help="Fresh samples.  [default: 1]",
+    help="Number of repeats, each on new samples.  [default: 1]",
 )
 @click.option(
     "--seed",
     type=click.IntRange(0, MOST_SEED_OF_A_FIT),
-    help="Seed of their choice.  [default: the run's]",
+    help="Seed of the samples.  [default: the run's]",
 )
-@click.option("--workers", type=click.IntRange(1), help="Threads that grow DCI's trees.")
+@click.option("--workers", type=click.IntRange(1), help="Number of threads for the trees of DCI.")
 @click.option(
     "--bins",
     type=click.IntRange(2, MOST_BINS),
-    help="Bins a code, for scores that count in bins.  [default: 20]",
+    help="Bins per code, for metrics that discretize codes.  [default: 20]",
 )
 @click.option(
     "--discretizer",
     type=click.Choice(["histogram", "quantile", "identity"]),
-    help="Their bins: of equal widths, of equal counts (outliers do no harm), or a bin an integer."
+    help="Bins of equal widths, of equal counts (robust to outliers), or one per integer."
     "  [default: histogram]",
 )
 @click.option(
@@ -65,17 +66,24 @@ from keras_devae.models.layer_advice import losses_of
     type=click.Choice(["mean", "sample"]),
     default="mean",
     show_default=True,
-    help="Of the posterior: what counts as an image's code.",
+    help="Code of an image: the mean of its posterior, or a sample of it.",
 )
 @json_option
 @click.option("--output", type=PATH, metavar="FILE", help="Also write the JSON to a file.")
 @click.pass_context
-def evaluate(context, run, codes, as_json, output, **given):
+def evaluate(
+    context: click.Context,
+    run: str | None,
+    codes: str | None,
+    as_json: bool,
+    output: str | None,
+    **given: Any,
+) -> None:
     """Compute the scores of the run in folder RUN, layer by layer, or of codes from elsewhere.
 
-    With --variant, the variants given take the place of those that the run was trained on, e.g. to
-    measure on combinations of factors that were held out; `--variant none` takes all off. With
-    --factors, the images are those on which the factors given vary.
+    With --variant, the given variants replace those that the run was trained on, e.g. to measure
+    on combinations of factors that were held out; `--variant none` removes all. With --factors,
+    only the given factors vary in the images.
 
     FILE holds the arrays `codes` (n, d) and `factors` (n, f), and may hold `factor_names`,
     `z_log_var` (n, d) and `n_train`, the number of rows that train predictors.
@@ -143,7 +151,7 @@ def _of_run(context, run, output, given, status):
 def _variants(given):
     if given and "none" in given:
         if len(given) > 1:
-            raise UsageError("--variant none takes all variants off; give it alone.")
+            raise UsageError("--variant none removes all variants; give it alone.")
         return ()
     return given
 

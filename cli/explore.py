@@ -1,6 +1,7 @@
 """`keras-devae explore`."""
 
 import sys
+from pathlib import Path
 
 import click
 
@@ -9,7 +10,7 @@ from keras_devae.errors import UsageError
 
 
 def _credentials(auth, no_password):
-    """Returns what `choose_credentials` takes; a password that was left out is asked for."""
+    """Returns the argument of `choose_credentials`, and asks for a password that was left out."""
     if no_password:
         if auth is not None:
             raise UsageError(
@@ -21,7 +22,7 @@ def _credentials(auth, no_password):
         return None
     user, colon, password = auth.partition(":")
     if not user or (colon and not password):
-        # Nothing at all, as of a shell's variable that is not set, is not to mean no password.
+        # An empty text, as from a shell's variable that is not set, must not mean no password.
         raise UsageError("--auth must be USER or USER:PASSWORD, neither of them empty.")
     if not colon:
         password = _typed_password(user)
@@ -46,31 +47,47 @@ def _typed_password(user):
     help="Address to listen on; 0.0.0.0 lets other machines in.",
 )
 @click.option("--port", type=click.IntRange(1, 65535), help="[default: first free from 7860]")
-@click.option("--browser/--no-browser", default=True, help="Open the browser, or only say where.")
+@click.option(
+    "--browser/--no-browser",
+    default=True,
+    help="Open the page in the browser, or only print its address.",
+)
 @click.option(
     "--images",
     type=click.IntRange(2),
     default=5000,
     show_default=True,
-    help="Images that the latents are measured on.",
+    help="Number of images that the latents are measured on.",
 )
-@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Of the images.")
+@click.option(
+    "--seed", type=click.IntRange(0), default=0, show_default=True, help="Seed of the images."
+)
 @click.option(
     "--auth",
     metavar="USER[:PASSWORD]",
     envvar="KERAS_DEVAE_AUTH",
     show_envvar=True,
-    help="User and password that the page asks for. A password left out is typed, or read from the "
-    "standard input; one on the command line is seen in the list of processes.  [default with "
+    help="User and password that the page asks for. Without PASSWORD it is typed, or read from the "
+    "standard input; on the command line it can be seen in the list of processes.  [default with "
     "another --host: explore and a random password, which is printed]",
 )
-@click.option("--no-password", is_flag=True, help="Ask for no password with another --host either.")
+@click.option("--no-password", is_flag=True, help="Ask for no password, even with another --host.")
 @click.pass_context
-def explore(context, run, host, port, browser, images, seed, auth, no_password):
+def explore(
+    context: click.Context,
+    run: Path,
+    host: str,
+    port: int | None,
+    browser: bool,
+    images: int,
+    seed: int,
+    auth: str | None,
+    no_password: bool,
+) -> None:
     """Move the latents of the run in folder RUN and watch the image change, on a local page.
 
-    Only this machine reaches the page; with --host 0.0.0.0 others do, too, and need the password.
-    Ctrl-C ends it.
+    Only this machine reaches the page; with --host 0.0.0.0 others do too, and need the password.
+    Ctrl-C stops it.
     """
     from keras_devae.explorer.serving import (
         announcement,
@@ -84,21 +101,21 @@ def explore(context, run, host, port, browser, images, seed, auth, no_password):
     from keras_devae.runs import Run
 
     check_gradio()
-    run = Run.open(run)
-    run.folder.trained_model_file()
+    trained = Run.open(run)
+    trained.folder.trained_model_file()
     wanted = _credentials(auth, no_password)
     with Interruption(), listen(host, port) as listener, private_folder():
         credentials = choose_credentials(listener, wanted)
-        choose_backend(context, run.config.compute.backend)
+        choose_backend(context, trained.config.compute.backend)
 
         from keras_devae.explorer.page import make_page
         from keras_devae.explorer.session import Session
 
         with status_line() as status:
             status("loading the model and its data set")
-            run.load()
+            trained.load()
             status("measuring the latents")
-            page = make_page(Session(run.model, run.dataset, images, seed))
+            page = make_page(Session(trained.model, trained.dataset, images, seed))
         for line in announcement(listener, credentials, chosen=wanted is not None):
             click.echo(line)
         serve(page, listener, browser, credentials)

@@ -23,7 +23,7 @@ from keras_devae.cli.options import PATH, choose_backend, print_layer_advice, ru
     help="Latent layer of encode, decode and reconstruct.",
 )
 @click.pass_context
-def export(context, run, path, format_name, layer):
+def export(context: click.Context, run: str, path: str, format_name: str, layer: int) -> None:
     """Write encoder and decoder of the run in folder RUN to FOLDER.
 
     The result needs neither this package nor Keras. Endpoints: encode, encode_all_layers, decode,
@@ -33,14 +33,14 @@ def export(context, run, path, format_name, layer):
     from keras_devae.runs import Run
 
     check_new(path)
-    run = Run.open(run)
-    run.folder.trained_model_file()
-    choose_backend(context, run.config.compute.backend)
+    opened = Run.open(run)
+    opened.folder.trained_model_file()
+    choose_backend(context, opened.config.compute.backend)
 
     from keras_devae.export import check_export, export_model
     from keras_devae.runs.trained_model import scored_losses
 
     check_export(path, format_name)
-    export_model(run.model, path, format_name, layer)
-    print_layer_advice(scored_losses(run.model, run.folder), layer)
+    export_model(opened.model, path, format_name, layer)
+    print_layer_advice(scored_losses(opened.model, opened.folder), layer)
     click.echo(path)

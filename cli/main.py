@@ -1,4 +1,4 @@
-"""The group of commands, and the way in which they end."""
+"""The group of all commands, and how they end."""
 
 import errno
 import importlib
@@ -6,6 +6,8 @@ import logging
 import os
 import sys
 import warnings
+from collections.abc import Sequence
+from typing import Any
 
 import click
 
@@ -23,44 +25,44 @@ COMMANDS = {
     "data": "List, describe and prepare data sets.",
     "doctor": "Show what is installed on this machine; examine a run and mend it.",
     "evaluate": "Compute the scores of a run, layer by layer.",
-    "explore": "Move the latents of a run and watch the image, on a local page.",
+    "explore": "Move the latents of a run and watch the image change, on a local page.",
     "export": "Write encoder and decoder as a SavedModel or as ONNX.",
     "metrics": "List the metrics and what they are computed from.",
     "models": "List the models with their options, defaults and papers.",
     "plot": "Draw a figure of a run.",
     "presets": "Show the presets of `train`.",
     "reproduce": "Make a table or figure of the DeVAE paper.",
-    "report": "Make the page about a run anew, or one that compares several.",
+    "report": "Write the page about a run again, or one that compares several.",
     "runs": "List runs.",
-    "study": "Run many runs that one file describes, and tabulate them.",
+    "study": "Train the many runs that one file describes, and tabulate them.",
     "train": "Train a model and measure it.",
 }
 
 
 class LazyGroup(click.Group):
-    """A group whose commands are imported when they are run, so that help comes at once."""
+    """A group whose commands are imported when they are run, so that its help is immediate."""
 
-    def list_commands(self, ctx):
+    def list_commands(self, ctx: click.Context) -> list[str]:
         """Returns the names of the commands."""
         return sorted(COMMANDS)
 
-    def get_command(self, ctx, name):
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
         """Imports a command."""
         if name not in COMMANDS:
             return None
         module = name.replace("-", "_")
         return getattr(importlib.import_module(f"keras_devae.cli.{module}"), module)
 
-    def resolve_command(self, ctx, args):
-        """Names the close matches of an unknown command."""
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
+        """Finds a command; the error for an unknown one names its close matches."""
         if args and args[0] not in COMMANDS:
             from keras_devae.errors import unknown_name
 
             raise click.UsageError(str(unknown_name("command", args[0], COMMANDS)))
         return super().resolve_command(ctx, args)
 
-    def invoke(self, ctx):
-        """Runs a command; errors name its options in place of the library's arguments."""
+    def invoke(self, ctx: click.Context) -> Any:
+        """Runs a command, and names its options in errors in place of the library's arguments."""
         try:
             return super().invoke(ctx)
         except (UsageError, FailureError) as error:
@@ -69,7 +71,7 @@ class LazyGroup(click.Group):
                 error.args = (_in_options(str(error), command),)
             raise
 
-    def format_commands(self, ctx, formatter):
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Lists the commands without importing them."""
         with formatter.section("Commands"):
             formatter.write_dl(sorted(COMMANDS.items()))
@@ -80,7 +82,7 @@ class LazyGroup(click.Group):
 @click.option("--debug", is_flag=True, help="Show the traceback of an error.")
 @click.version_option(__version__, prog_name="keras-devae")
 @click.pass_context
-def cli(context, backend, debug):
+def cli(context: click.Context, backend: str | None, debug: bool) -> None:
     """Disentangled representation learning on images.
 
     The backend is --backend, else KERAS_BACKEND, else Keras's configuration file, else the first
@@ -90,7 +92,7 @@ def cli(context, backend, debug):
 
 
 def _show_warning(message, *where, **more):
-    """Prints a warning without the line of code that it came from."""
+    """Prints a warning without the line of code that raised it."""
     context = click.get_current_context(silent=True)
     text = _in_options(str(message), context.command) if context else message
     click.echo(f"Warning: {text}", err=True)
@@ -103,23 +105,23 @@ def _in_options(message, command):
 
 
 def _sentence(error):
-    """Returns the message of an error, named where it is not one of this package's own."""
+    """Returns the message of an error, with its type where it is not one of this package."""
     if isinstance(error, (UsageError, FailureError)):
         return error
     if isinstance(error, OSError) and error.errno == errno.ENOSPC and error.filename is None:
-        # Writes of the package itself say which file there is no room for.
+        # Where the package itself writes a file, the error names it.
         return f"The output cannot be written: {error.strerror}."
     message = " ".join(str(error).split())
     return f"{type(error).__name__}: {message} (--debug shows where)"
 
 
-def main(arguments=None):
+def main(arguments: Sequence[str] | None = None) -> None:
     """Runs the command line and exits.
 
     The status is 0, 2 for wrong use, 1 for a failure, 130 after Ctrl-C, or 143 after SIGTERM.
 
     Args:
-        arguments: List of words, default those of the process.
+        arguments: The words of the command; default those of the process.
     """
     with plain_surroundings():
         status = _run(sys.argv[1:] if arguments is None else list(arguments))
@@ -146,7 +148,7 @@ def _run(arguments):
     except Exception as error:
         if debug:
             raise
-        # Whoever closed the pipe, as `head` does, has read enough.
+        # A reader that closed the pipe, such as `head`, has read enough.
         if not isinstance(error, BrokenPipeError):
             click.echo(f"Error: {_sentence(error)}", err=True)
         status = 2 if isinstance(error, UsageError) else 1
@@ -154,15 +156,14 @@ def _run(arguments):
 
 
 def _is_written():
-    """Writes what is left of the standard output, and tells whether it could be.
+    """Flushes the standard output, and tells whether that succeeded.
 
-    Python would say the rest of it at the very end, with a traceback.
+    Otherwise Python would try it at the very end, and fail with a traceback.
     """
     try:
         if sys.stdout is not None:
             sys.stdout.flush()
     except BrokenPipeError:
-        # Whoever read it has read enough.
         _leave_output()
         return False
     except OSError as error:
@@ -173,7 +174,7 @@ def _is_written():
 
 
 def _leave_output():
-    """Keeps what is left of the standard output from being tried again at the end."""
+    """Keeps Python from flushing the rest of the standard output again at the end."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, sys.stdout.fileno())
     os.close(nowhere)

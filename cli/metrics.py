@@ -7,7 +7,7 @@ from keras_devae.cli.options import json_option, print_json
 
 @click.command()
 @json_option
-def metrics(as_json):
+def metrics(as_json: bool) -> None:
     """List the metrics, what each is computed from, and its definition."""
     from keras_devae.metrics import METRICS
 

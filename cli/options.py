@@ -22,7 +22,7 @@ class _Checked(click.ParamType):
     def __init__(self, name: str, check: Callable[[str, str], object]) -> None:
         self.name, self._check = name, check
 
-    def convert(self, value, parameter, context):
+    def convert(self, value: str, parameter: Any, context: Any) -> str:
         """Returns the text, or raises a `UsageError`."""
         is_option = isinstance(parameter, click.Option)
         name = parameter.opts[0] if is_option else parameter.human_readable_name.strip("[]")

@@ -1,19 +1,21 @@
 """`keras-devae plot`."""
 
+from typing import Any
+
 import click
 
 from keras_devae.cli.options import PATH, choose_backend
 
-# The character keeps click from filling the lines up.
+# The first character keeps click from wrapping the lines.
 _KINDS = """\b
 KIND is one of
   traversal                what each latent does to an image; .gif: animated
   reconstructions          images and what each layer makes of them
   samples                  images decoded from the prior
   kl                       KL divergence of each latent
-  information-map          which latent tells of which factor, by layer
-  information-over-layers  what the layers pass on of each factor
-  factor-scatter           each factor against the latent that holds it
+  information-map          which latent is informative about which factor, by layer
+  information-over-layers  information about each factor, by layer
+  factor-scatter           each factor against its most informative latent
   learning-curves          losses by step
   information-diffusion    information of factors by step (--track information)
   kl-diffusion             KL divergence by step (--track kl)
@@ -25,9 +27,11 @@ KIND is one of
 @click.argument("kind", metavar="KIND")
 @click.argument("runs", type=PATH, metavar="RUN...", nargs=-1, required=True)
 @click.option("--layer", type=int, help="Latent layer.  [default: 0, or all where several fit]")
-@click.option("--seed", type=click.IntRange(0), help="Of the images.  [default: 0]")
-@click.option("--steps", type=click.IntRange(2), help="Values of a latent.  [default: 9; GIF 16]")
-@click.option("--index", type=int, help="Row of the image that a traversal starts from.")
+@click.option("--seed", type=click.IntRange(0), help="Seed of the images.  [default: 0]")
+@click.option(
+    "--steps", type=click.IntRange(2), help="Number of values of a latent.  [default: 9; GIF 16]"
+)
+@click.option("--index", type=int, help="Index of the image that a traversal starts from.")
 @click.option(
     "--span",
     type=click.Choice(["range", "quantiles"]),
@@ -37,7 +41,8 @@ KIND is one of
 @click.option(
     "--representation",
     type=click.Choice(["mean", "sample"]),
-    help="What information is of: posterior means, or samples of it.  [default: mean]",
+    help="Codes that the information is measured on: means of the posterior, or samples of it."
+    "  [default: mean]",
 )
 @click.option(
     "--out",
@@ -45,15 +50,22 @@ KIND is one of
     type=PATH,
     multiple=True,
     metavar="FILE",
-    help="Where to, in the format of its suffix; repeatable.  [default: RUN/figures/KIND.png, "
-    "with the options in its name]",
+    help="File to write, in the format of its suffix; repeatable.  [default: "
+    "RUN/figures/KIND.png, with the options in its name]",
 )
 @click.pass_context
-def plot(context, kind, runs, files, active_only, **given):
-    """Draw a figure of the run in folder RUN, or one that compares runs or those of a study.
+def plot(
+    context: click.Context,
+    kind: str,
+    runs: tuple[str, ...],
+    files: tuple[str, ...],
+    active_only: bool,
+    **given: Any,
+) -> None:
+    """Draw a figure of the run in folder RUN, or one that compares several runs or a study's.
 
-    --steps, --index, --span and --active-only belong to traversals, --representation to the maps of
-    information.
+    --steps, --index, --span and --active-only belong to traversals, --representation to the figures
+    of information.
     """
     from keras_devae.comparison.comparing import find_all_runs
     from keras_devae.reports.plots import COMPARISONS, MODEL_FIGURES, check_plot, draw_plot

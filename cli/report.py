@@ -18,12 +18,12 @@ from keras_devae.files import check_writable
     help="[default: RUN/report.html; of several, comparison.html beside the first]",
 )
 @click.pass_context
-def report(context, runs, output):
-    """Make the page that reports on a run anew, or a page that compares several.
+def report(context: click.Context, runs: tuple[str, ...], output: str | None) -> None:
+    """Write the page that reports on a run again, or a page that compares several runs.
 
-    RUN is the folder of a run, or of a study or any other folder of runs, which stands for all of
-    them. The page of one run needs its images, that of several only what is in their folders. Both
-    are single files that need no network.
+    RUN is the folder of a run, or a folder of runs such as a study's, which stands for all of them.
+    The page about one run needs its images, the page about several only their folders. Either page
+    is a single file that needs no network.
     """
     from keras_devae.comparison.comparing import find_all_runs
 
@@ -31,7 +31,7 @@ def report(context, runs, output):
     is_one = len(directories) == 1
     default = directories[0].report_file
     if not is_one:
-        # Beside the runs of a study, where its other results are; the run may be given as ".".
+        # Beside the runs of a study, like its other results; the run may be given as ".".
         default = os.path.normpath(directories[0].path / ".." / "comparison.html")
     output = Path(output or default)
     check_writable(output)

@@ -1,6 +1,8 @@
 """`keras-devae reproduce`."""
 
 import os
+from pathlib import Path
+from typing import Any
 
 import click
 
@@ -25,11 +27,11 @@ from keras_devae.cli.tables import print_table
     "--engine", help="local, inline or ray, see `study run`.  [default: local; inline for smoke]"
 )
 @click.option("--workers", type=int, help="Runs at a time.  [default: 1]")
-@click.option("--ray-address", metavar="ADDRESS", help="Of the Ray cluster; auto finds it.")
-@click.option("--cpus-per-run", type=float, help="On Ray: processors of a run.  [default: 1]")
-@click.option("--gpus-per-run", type=float, help="On Ray: GPUs of a run.  [default: 0]")
-@click.option("--retry-failed", is_flag=True, help="Try runs again that failed before.")
-@click.option("--no-train", is_flag=True, help="Use the runs that are done; train none.")
+@click.option("--ray-address", metavar="ADDRESS", help="Address of the Ray cluster; auto finds it.")
+@click.option("--cpus-per-run", type=float, help="On Ray: processors per run.  [default: 1]")
+@click.option("--gpus-per-run", type=float, help="On Ray: GPUs per run.  [default: 0]")
+@click.option("--retry-failed", is_flag=True, help="Retry runs that failed before.")
+@click.option("--no-train", is_flag=True, help="Use the runs that are done; train no others.")
 @click.option(
     "--output",
     type=PATH,
@@ -39,14 +41,23 @@ from keras_devae.cli.tables import print_table
 @runs_folder_option
 @json_option
 @click.pass_context
-def reproduce(context, name, scale, seeds, runs_dir, output, as_json, **options):
-    """Train what a table or figure of the DeVAE paper needs, and make it.
+def reproduce(
+    context: click.Context,
+    name: str,
+    scale: str,
+    seeds: int | None,
+    runs_dir: Path,
+    output: Path | None,
+    as_json: bool,
+    **options: Any,
+) -> None:
+    """Train the runs that a table or figure of the DeVAE paper needs, and make it.
 
-    NAME is one of those that `list` shows, with what each trains, how long that takes, and the
-    paper's numbers. It ends in NAME.csv, NAME.md, NAME.png and NAME.svg. The runs lie in
-    RUNS-DIR/reproduce/SCALE, where experiments share them; after Ctrl-C or kill -9 the same command
-    goes on. With --scale paper they are the paper's (300,000 steps of 256 images, 10 seeds), small
-    is for two cores, smoke a check.
+    `list` shows every NAME, with what it trains, how long that takes, and the paper's numbers. The
+    results are NAME.csv, NAME.md, NAME.png and NAME.svg. The runs lie in RUNS-DIR/reproduce/SCALE,
+    where experiments share them; after Ctrl-C or kill -9 the same command resumes them. --scale
+    paper is the paper's (300,000 steps of 256 images, 10 seeds), small is for two cores, smoke is a
+    check.
     """
     from keras_devae.reproduction.scales import scale_named
 
@@ -83,7 +94,7 @@ def _reproduce(context, name, scale, seeds, runs_dir, output, as_json, options):
     try:
         standing = None if no_train else _train(reproduction, carrier, retry)
         if standing is not None and standing.failed:
-            _tell_failures(reproduction.study, command)
+            _show_failures(reproduction.study, command)
         with progress_bars() as progress:
             outcome, provenance = reproduction.outcome(
                 lambda done, total: progress(done, total, "trials"), only_done=no_train
@@ -106,8 +117,8 @@ def _refuse_engines(options, name):
     given = [f"--{option.replace('_', '-')}" for option, value in options.items() if value]
     if given:
         raise UsageError(
-            f"{name} trains no runs that an engine could carry out: it works in this process. "
-            f"Leave out what was received: {', '.join(given)}."
+            f"{name} trains no runs for an engine to carry out: it works in this process. "
+            f"Leave out: {', '.join(given)}."
         )
 
 
@@ -135,11 +146,11 @@ def _show(outcome, files):
         click.echo(f"Written  {file}")
 
 
-def _tell_failures(study, command):
+def _show_failures(study, command):
     for run in study.runs:
         if reason := run.reason():
             click.echo(f"Failed   {run.name}: {reason}", err=True)
-    click.echo(f"Try what failed again with: {command} --retry-failed", err=True)
+    click.echo(f"Retry what failed with: {command} --retry-failed", err=True)
 
 
 def _list(scale, runs_dir, seeds, as_json):

@@ -7,7 +7,7 @@ from keras_devae.cli.tables import print_table
 
 
 @click.group()
-def runs():
+def runs() -> None:
     """List runs."""
 
 
@@ -15,7 +15,7 @@ def runs():
 @runs_folder_option
 @click.option("--filter", "condition", metavar="NAME=VALUE,...", help="E.g. model=devae,seed=1.")
 @json_option
-def list_runs(runs_dir, condition, as_json):
+def list_runs(runs_dir: str, condition: str | None, as_json: bool) -> None:
     """List the runs in a folder: settings, progress and scores of layer 0."""
     from keras_devae.runs.listing import list_of_runs, parse_condition
 

@@ -1,17 +1,17 @@
-"""Messages in the spelling of the command line, whatever the library calls an argument."""
+"""Translates the library's names of arguments in messages into options of the command line."""
 
 import re
 
 import click
 
-#: Arguments of the library that an option sets and that have another name than that option's.
+#: Arguments of the library whose option has another name.
 _OTHER_NAMES = {
     "force": "force_download",
     "max_images": "evaluation_images",
 }
 
 
-def in_options(message, command):
+def in_options(message: str, command: click.Command) -> str:
     """Returns a message in which arguments are named as the options of a command.
 
     A name in backticks, a name with its value (`image_size=96`) and a name that no prose holds
@@ -19,14 +19,14 @@ def in_options(message, command):
 
     Args:
         message: The text of an error or a warning.
-        command: The click command, or a group, whose commands' options count.
+        command: The command that was run, or a group: then the options of all its commands count.
     """
     options = _options(command)
     if not options:
         return message
     names = "|".join(sorted(map(re.escape, options), key=len, reverse=True))
     value = r"(?:=('[^']*'|\"[^\"]*\"|\{[^{}]*\}|\[[^\[\]]*\]|\([^()]*\)|[\w.+-]*\w))?"
-    # Not inside a path, a name or a text of the user's.
+    # Not inside a path, a name or a text of the user.
     pattern = rf"`({names}){value}`|(?<![\w./:,'\"=`-])({names}){value}(?![\w/'\"`]|[.-]\w)"
     return re.sub(pattern, lambda match: _spelled(match, options), message)
 
@@ -34,7 +34,7 @@ def in_options(message, command):
 def _spelled(match, options):
     name, value = match[1] or match[3], match[2] or match[4]
     if value is None:
-        # A word of English stays one, unless it is marked as a name.
+        # A word of English stays as it is, unless it is marked as a name.
         return options[name].opts[0] if match[1] or "_" in name else match[0]
     option = options[name]
     if isinstance(option, click.Option) and option.is_flag:
@@ -44,7 +44,7 @@ def _spelled(match, options):
 
 
 def _typed(value):
-    """Returns a value as it is typed behind an option, from Python's notation."""
+    """Returns a value in Python's notation as it is typed after an option."""
     if value.startswith("{"):
         return re.sub(r"'([^']*)': ", r"\1=", value[1:-1]).replace(", ", ",")
     if value[0] in "[(":
@@ -53,7 +53,7 @@ def _typed(value):
 
 
 def _options(command):
-    """Returns the options of a command by the names that the library has for them."""
+    """Returns the options of a command by the library's names for them."""
     commands = [command]
     if isinstance(command, click.Group):
         commands += [command.commands[name] for name in command.commands]

@@ -1,33 +1,36 @@
-"""What a command finds around it and must live with: a notebook's backend, a poor terminal."""
+"""Adapts to where a command was started: a notebook's backend, a terminal without some letters."""
 
 import codecs
 import contextlib
 import os
 import sys
+from collections.abc import Iterator
 
-#: Name of the handler of letters that the terminal cannot show.
-_HANDLER = "keras_devae_spelt_out"
-#: Letters of our own sentences and tables -> what stands for them in plain ASCII.
-_SPELT = str.maketrans({"±": "+/-", "…": "...", "\N{EN DASH}": "-", "\N{MULTIPLICATION SIGN}": "x"})
+#: Name of the handler of characters that the terminal cannot show.
+_HANDLER = "keras_devae_replaced"
+#: Characters of this package's sentences and tables -> their replacements in ASCII.
+_REPLACEMENTS = str.maketrans(
+    {"±": "+/-", "…": "...", "\N{EN DASH}": "-", "\N{MULTIPLICATION SIGN}": "x"}
+)
 
 
-def _spelt_out(error):
+def _replaced(error):
     if not isinstance(error, UnicodeEncodeError):
         raise error
-    letters = error.object[error.start : error.end].translate(_SPELT)
+    letters = error.object[error.start : error.end].translate(_REPLACEMENTS)
     return letters.encode("ascii", "backslashreplace").decode("ascii"), error.end
 
 
-codecs.register_error(_HANDLER, _spelt_out)
+codecs.register_error(_HANDLER, _replaced)
 
 
 @contextlib.contextmanager
-def plain_surroundings():
-    """Lets a command draw and print wherever it was started; afterwards all is as before.
+def plain_surroundings() -> Iterator[None]:
+    """Lets a command draw and print wherever it was started, and restores everything afterwards.
 
-    Figures are drawn to files, and `MPLBACKEND` may name what is not installed here: a process that
-    a notebook starts inherits the notebook's. Letters that a terminal cannot show, those of names
-    of files among them, are spelt out.
+    Figures are drawn to files, but `MPLBACKEND` may name a backend that is not installed here: a
+    process that a notebook starts inherits the notebook's. Characters that a terminal cannot show,
+    such as those of file names, are replaced or escaped.
     """
     before = os.environ.get("MPLBACKEND")
     os.environ["MPLBACKEND"] = "agg"

@@ -1,18 +1,26 @@
 """Tables on the terminal."""
 
 import os
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Any
 
 from keras_devae.cli.options import console
 
 
-def print_table(titles, rows, right=(), width=160, lines=False):
+def print_table(
+    titles: Sequence[str],
+    rows: Iterable[Sequence[str]],
+    right: Collection[str] = (),
+    width: int = 160,
+    lines: bool = False,
+) -> None:
     """Prints a table.
 
     Args:
         titles: Headings of the columns.
-        rows: For each row, texts, one a column.
-        right: Those of the headings whose columns stand at the right.
-        width: Columns of text where the output is no terminal, which has a width of its own.
+        rows: The texts of each row, one per column.
+        right: Headings of the columns to align at the right.
+        width: Characters per line where the output is not a terminal, which has its own width.
         lines: Whether to draw a line between rows; default false.
     """
     from rich import box
@@ -27,18 +35,18 @@ def print_table(titles, rows, right=(), width=160, lines=False):
     console(width=None if os.isatty(1) else width).print(table)
 
 
-def print_scores(scores):
-    """Prints a table of scores: a row a score, a column a latent layer, then factor by factor.
-
-    Args:
-        scores: What `keras_devae.evaluation.evaluate` returned.
-    """
+def print_scores(scores: Mapping[str, Any]) -> None:
+    """Prints what `evaluate` returned: a row per score and factor, a column per latent layer."""
     titles = [f"layer {layer['layer']}" for layer in scores["layers"]]
     print_score_columns(titles, scores["layers"], scores["details"])
 
 
-def print_score_columns(titles, columns, details):
-    """Prints scores, and below each metric's own those of the factors.
+def print_score_columns(
+    titles: Sequence[str],
+    columns: Sequence[Mapping[str, Any]],
+    details: Sequence[Mapping[str, Any]],
+) -> None:
+    """Prints scores, and below those of each metric its scores of the factors.
 
     Args:
         titles: Headings of the columns.

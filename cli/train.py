@@ -1,6 +1,7 @@
 """`keras-devae train`."""
 
 import os
+from typing import Any
 
 import click
 
@@ -50,10 +51,10 @@ _NOT_SETTINGS = ("run", "runs_dir", "resume_run", "overwrite", "as_json")
 @click.option("--overwrite", is_flag=True, help="Replace a run of the same name.")
 @json_option
 @click.pass_context
-def train(context, **given):
+def train(context: click.Context, **given: Any) -> None:
     """Train a model, measure it layer by layer and draw what it learned.
 
-    Everything lands in RUNS-DIR/NAME: config.json, history.csv, metrics.json, model.keras,
+    RUNS-DIR/NAME holds everything: config.json, history.csv, metrics.json, model.keras,
     checkpoints/, figures/ and report.html.
     """
     quiet = given["as_json"]
@@ -117,7 +118,7 @@ def _introduce(run, note):
 
 
 def _carry_out(run, quiet):
-    """Trains, scores and reports; returns the scores, and what to name of the files written."""
+    """Trains, scores and reports; returns the scores, and the files to print by their titles."""
     run.train(progress=not quiet)
     with status_line(quiet) as status:
         scores = run.evaluate(**evaluation_progress(status, passing=True))

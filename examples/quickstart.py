@@ -20,9 +20,7 @@ def main(steps=1000, epochs=3, image_size=64, picture="traversal.png"):
     scores = kd.metrics.mig(codes, factors, factor_names=data.factor_names)
     print(f"MIG {scores['mig.score']:.3f}")
 
-    from keras_devae.figures.of_models import traversal_figure
-
-    kd.figures.save(traversal_figure(model, data), picture)
+    kd.figures.save(kd.figures.of_models.traversal_figure(model, data), picture)
     return scores["mig.score"]
 
 

@@ -1,26 +1,32 @@
 """The KL divergence of every latent dimension, while a model trains."""
 
+from __future__ import annotations
+
 import warnings
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from keras_devae import checks, figures, metrics
-from keras_devae.callbacks.measuring import MeasuringCallback
+from keras_devae.callbacks.measuring import Folder, MeasuringCallback
 from keras_devae.metrics.rows import draw_sample
 
-#: Nats in total below which the codes carry nothing.
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+#: Total of nats below which the codes count as carrying nothing.
 COLLAPSED_KL = 0.1
 
 
 class KLCallback(MeasuringCallback):
-    """Computes KL divergence by latent dimension and counts active ones; warns of a collapse.
+    """Computes the KL divergence of each latent dimension, and warns of a posterior collapse.
 
     Args:
         dataset: The data set; it needs no factors.
         every_steps: Steps between measurements; default 1,000.
         images: Images that codes are computed from; default 2,000.
         layer: Number of the latent layer; default 0.
-        seed: Integer seed of the choice of images; default 0. They are the same each time.
+        seed: Seed of the choice of images; default 0. They are the same each time.
         directory: Folder for `kl.csv` and `kl.png`, or `None` (default).
         tensorboard: Folder for TensorBoard event files, or `None` (default).
 
@@ -29,32 +35,41 @@ class KLCallback(MeasuringCallback):
             `keras_devae.metrics.active_dimensions`), and `z0`, `z1`, ... (nats).
 
     Warns:
-        UserWarning: Once, where the total is below 0.1 nats in two measurements one after the
-            other after training has begun: many models pass through so little at the start.
+        UserWarning: Once, where the total is below 0.1 nats in two consecutive measurements after
+            step 0: many models start with as little.
 
     Raises:
         UsageError: If a setting is out of range.
+
+    Example:
+        >>> data = kd.data.load("dsprites", image_size=32)
+        >>> model = kd.BetaVAE.for_images((32, 32, 1), beta=1)
+        >>> model.compile("adam")
+        >>> kl = kd.callbacks.KLCallback(data, every_steps=10, images=100)
+        >>> history = model.fit(data.batches(64, steps=10), callbacks=[kl], verbose=0)
+        >>> [row["step"] for row in kl.rows]
+        [0, 10]
     """
 
     name = "kl"
 
     def __init__(
         self,
-        dataset,
-        every_steps=1000,
-        images=2000,
-        layer=0,
-        seed=0,
-        directory=None,
-        tensorboard=None,
-    ):
+        dataset: Any,
+        every_steps: int = 1000,
+        images: int = 2000,
+        layer: int = 0,
+        seed: int = 0,
+        directory: Folder = None,
+        tensorboard: Folder = None,
+    ) -> None:
         checks.check_dataset(dataset)
         super().__init__(every_steps, directory, tensorboard)
         self.dataset, self.layer = dataset, layer
         self._rows = draw_sample(len(dataset), images, seed).plain
         self._low = self._warned = False
 
-    def measure(self, model, step):
+    def measure(self, model: Any, step: int) -> list[dict[str, Any]]:
         """Returns one row."""
         posterior = model.posterior(self.dataset.images(self._rows), self.layer)
         kl = metrics.kl_per_dimension(*posterior)
@@ -68,7 +83,7 @@ class KLCallback(MeasuringCallback):
             }
         ]
 
-    def draw(self):
+    def draw(self) -> Figure:
         """Draws the KL divergence of every dimension by step."""
         names = [name for name in self.rows[0] if name[0] == "z"]
         values = np.array([[row[name] for name in names] for row in self.rows])

@@ -1,7 +1,12 @@
 """What the callbacks that measure a model every so many steps have in common."""
 
+from __future__ import annotations
+
 import functools
+import os
 import shlex
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import keras
 
@@ -10,12 +15,18 @@ from keras_devae.errors import FailureError, UsageError
 from keras_devae.files import check_folder, is_there, read_table, write_table
 from keras_devae.models.training_callbacks import steps_done
 
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+#: A folder as users name it.
+Folder = str | os.PathLike[str] | None
+
 
 class MeasuringCallback(keras.callbacks.Callback):
     """Measures a model before training, every so many steps, also within an epoch, and at the end.
 
-    What was measured is in `rows`, and in `<directory>/<name>.csv`, which is written anew, in one
-    move, each time. Training that goes on from a checkpoint goes on with the rows up to its step.
+    What was measured is in `rows`, and in `<directory>/<name>.csv`, which is rewritten atomically
+    each time. Training that resumes from a checkpoint keeps the rows up to its step.
 
     Args:
         every_steps: Steps between measurements.
@@ -32,59 +43,52 @@ class MeasuringCallback(keras.callbacks.Callback):
 
     #: Name of the files.
     name = "measurements"
-    #: Steps done before the next `fit`, or `None` for those of the optimizer, which does not count
-    #: steps that it left out because a float16 gradient overflowed.
-    start_step = None
+    #: Steps done before the next `fit`, or `None` for the optimizer's count, which leaves out steps
+    #: that were skipped because a float16 gradient overflowed.
+    start_step: int | None = None
 
-    def __init__(self, every_steps, directory=None, tensorboard=None):
+    def __init__(
+        self, every_steps: int, directory: Folder = None, tensorboard: Folder = None
+    ) -> None:
         super().__init__()
         self.every_steps = checks.at_least("every_steps", every_steps, 1)
         self.directory = None if directory is None else _folder("directory", directory)
-        self.rows = []
+        self.rows: list[dict[str, Any]] = []
         board = None if tensorboard is None else _folder("tensorboard", tensorboard)
         self._board = None if board is None else open_board(str(board.resolve()))
 
-    def measure(self, model, step):
-        """Measures the model.
-
-        Args:
-            model: The model.
-            step: Steps done.
-
-        Returns:
-            List of rows, dictionaries without `step`.
-        """
+    def measure(self, model: Any, step: int) -> list[dict[str, Any]]:
+        """Returns the rows of one measurement, without `step`; `step` steps are done."""
         raise NotImplementedError
 
-    def draw(self):
-        """Returns the picture of all that was measured, or `None` for none."""
+    def draw(self) -> Figure | None:
+        """Draws everything that was measured, or returns `None` for no figure."""
         return None
 
-    def on_train_begin(self, logs=None):
-        """Measures the model as it is, unless this is a run that goes on."""
-        optimizer = getattr(self.model, "optimizer", None)
+    def on_train_begin(self, logs: Any = None) -> None:
+        """Measures the model as it is, unless training resumes."""
         start, self.start_step = self.start_step, None
-        goes_on = bool(start)
+        resumes = bool(start)
         if start is None:
-            start = 0 if optimizer is None else steps_done(self.model)
-        self._step = self._epoch_start = start
+            has_optimizer = getattr(self.model, "optimizer", None) is not None
+            start = steps_done(self.model) if has_optimizer else 0
+        self._step = self._epoch_start = self._measured = start
         self.rows = [row for row in self._read() if row["step"] <= start] if start else []
-        self._measured = start
-        # A run that goes on gets the rows of one that was never stopped.
-        if not (self.rows or goes_on):
+        # A run that resumes gets the rows of one that was never stopped.
+        if not (self.rows or resumes):
             self._measure()
 
-    def on_epoch_begin(self, epoch, logs=None):
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         """Notes where the epoch begins: Keras counts batches from there."""
         self._epoch_start = self._step
 
-    def on_train_batch_end(self, batch, logs=None):
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
         """Measures where a multiple of `every_steps` was reached or passed."""
         before, self._step = self._step, self._epoch_start + batch + 1
         if self._step // self.every_steps > before // self.every_steps:
             self._measure()
 
-    def on_train_end(self, logs=None):
+    def on_train_end(self, logs: Any = None) -> None:
         """Measures the trained model."""
         if self._measured != self._step:
             self._measure()
@@ -97,17 +101,14 @@ class MeasuringCallback(keras.callbacks.Callback):
         self.rows += [{"step": self._step, **row} for row in measured]
         for row in measured:
             self._show_scalars(row)
-        if self.rows and (self.directory is not None or self._board is not None):
-            self._show(self.draw())
-        if self.rows and self.directory is not None:
-            self.write()
-
-    def _show(self, figure):
-        if figure is None:
+        if not self.rows:
             return
-        self.show_image(figure)
+        if self.directory is not None or self._board is not None:
+            figure = self.draw()
+            if figure is not None:
+                self.show(figure, f"{self.name}.png")
         if self.directory is not None:
-            figures.save(figure, self.directory / f"{self.name}.png")
+            self.write(self.directory)
 
     def _show_scalars(self, row):
         if self._board is None:
@@ -117,15 +118,17 @@ class MeasuringCallback(keras.callbacks.Callback):
             if name != "layer" and isinstance(value, (int, float)):
                 self._board.add_scalar(f"{self.name}/{layer}{name}", value, self._step)
 
-    def show_image(self, figure):
-        """Gives TensorBoard a picture, where it is asked for."""
+    def show(self, figure: Figure, file_name: str) -> None:
+        """Gives a figure to TensorBoard and saves it in the directory, as far as they are given."""
         if self._board is not None:
             pixels = figures.pixels_of(figure)
             self._board.add_image(self.name, pixels, self._step, dataformats="HWC")
+        if self.directory is not None:
+            figures.save(figure, self.directory / file_name)
 
-    def write(self):
-        """Writes the table of all that was measured into the directory."""
-        write_table(self.directory / f"{self.name}.csv", self.rows)
+    def write(self, directory: Path) -> None:
+        """Writes the table of everything that was measured."""
+        write_table(directory / f"{self.name}.csv", self.rows)
 
     def _read(self):
         file = None if self.directory is None else self.directory / f"{self.name}.csv"
@@ -134,29 +137,25 @@ class MeasuringCallback(keras.callbacks.Callback):
         try:
             return read_table(file, _number)
         except ValueError as error:
-            raise FailureError(f"{file} is damaged ({error}). {how_to_mend(file)}") from None
+            raise FailureError(f"{file} is damaged ({error}). {how_to_repair(file)}") from None
 
 
-def _folder(name, path):
+def _folder(name: str, path: Any) -> Path:
     """Checks a folder for files, before there are any to write."""
     path = checks.usable_path(f"`{name}`", path)
     check_folder(path, f"Choose another `{name}`.")
     return path
 
 
-def how_to_mend(file):
-    """Says what to do about a damaged file of measurements, in a sentence.
-
-    Args:
-        file: Its path; where it is of a run, in the folder `tracking` there.
-    """
+def how_to_repair(file: Path) -> str:
+    """Says what to do about a damaged file of measurements, which may be in a run's `tracking`."""
     return (
-        "Remove it, or mend the run that it is of with: keras-devae doctor "
+        "Remove it, or repair the run that it belongs to with: keras-devae doctor "
         f"{shlex.quote(str(file.parent.parent))} --repair"
     )
 
 
-def check_has_factors(dataset, what):
+def check_has_factors(dataset: Any, what: str) -> None:
     """Raises a `UsageError` if a data set has no ground-truth factors."""
     checks.check_dataset(dataset)
     if dataset.factor_names is None:
@@ -166,15 +165,8 @@ def check_has_factors(dataset, what):
 
 
 @functools.cache
-def open_board(folder):
-    """Opens a TensorBoard event file, the same one for all who name the same folder.
-
-    Args:
-        folder: Absolute path.
-
-    Raises:
-        UsageError: If the `tensorboard` extra is not installed.
-    """
+def open_board(folder: str) -> Any:
+    """Opens a TensorBoard event file in an absolute folder, one for all callbacks that name it."""
     checks.require_extra("Writing for TensorBoard", "tensorboardX", "tensorboard")
     from tensorboardX import SummaryWriter
 

@@ -1,10 +1,15 @@
 """Metrics while a model trains."""
 
-import warnings
+from __future__ import annotations
 
-from keras_devae import checks, metrics
-from keras_devae.callbacks.measuring import MeasuringCallback
+import warnings
+from collections.abc import Sequence
+from typing import Any
+
+from keras_devae import checks
+from keras_devae.callbacks.measuring import Folder, MeasuringCallback
 from keras_devae.evaluation import evaluate
+from keras_devae.metrics import check_names, check_settings
 from keras_devae.metrics.metric_warnings import FewSamplesWarning
 
 
@@ -18,7 +23,7 @@ class MetricsCallback(MeasuringCallback):
         images: Images that codes are computed from; default 10,000.
         layers: Numbers of the latent layers; default `(0,)`; `None` for all.
         settings: `"fast"` (default) or `"paper"`, see `keras_devae.metrics.score_codes`.
-        seed: Integer seed of everything drawn; default 0. The images are the same each time.
+        seed: Seed of everything drawn; default 0. The images are the same each time.
         directory: Folder for `metrics.csv`, or `None` (default).
         tensorboard: Folder for TensorBoard event files, or `None` (default).
 
@@ -45,19 +50,21 @@ class MetricsCallback(MeasuringCallback):
 
     def __init__(
         self,
-        dataset,
-        metrics=("mig",),
-        every_steps=1000,
-        images=10_000,
-        layers=(0,),
-        settings="fast",
-        seed=0,
-        directory=None,
-        tensorboard=None,
-    ):
-        is_name = isinstance(metrics, str)
-        names = (metrics,) if is_name else checks.texts("metrics", metrics)
-        self._check(dataset, names, images, settings)
+        dataset: Any,
+        metrics: str | Sequence[str] = ("mig",),
+        every_steps: int = 1000,
+        images: int = 10_000,
+        layers: Sequence[int] | None = (0,),
+        settings: str = "fast",
+        seed: int = 0,
+        directory: Folder = None,
+        tensorboard: Folder = None,
+    ) -> None:
+        names = (metrics,) if isinstance(metrics, str) else checks.texts("metrics", metrics)
+        checks.check_dataset(dataset)
+        check_names(names, has_factors=dataset.factor_names is not None)
+        check_settings(settings)
+        checks.at_least("images", images, 2)
         checks.at_least("seed", seed, 0)
         if layers is not None:
             layers = checks.listed("layers", layers, "numbers of latent layers, or None for all")
@@ -65,18 +72,11 @@ class MetricsCallback(MeasuringCallback):
         self.dataset, self.metrics, self.images = dataset, names, images
         self.layers, self.settings, self.seed = layers, settings, seed
 
-    @staticmethod
-    def _check(dataset, names, images, settings):
-        checks.check_dataset(dataset)
-        metrics.check_names(names, has_factors=dataset.factor_names is not None)
-        metrics.check_settings(settings)
-        checks.at_least("images", images, 2)
-
-    def measure(self, model, step):
+    def measure(self, model: Any, step: int) -> list[dict[str, Any]]:
         """Returns a row of scores for each layer."""
         with warnings.catch_warnings():
             if self.rows:
-                # It was said at the first measurement, and the images are the same each time.
+                # The first measurement warned, and the images are the same each time.
                 warnings.simplefilter("ignore", FewSamplesWarning)
             scores = evaluate(
                 model,

@@ -1,5 +1,9 @@
 """Progress of long training: a bar in a terminal, a line now and then elsewhere."""
 
+from __future__ import annotations
+
+from typing import Any
+
 import keras
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -9,15 +13,27 @@ from keras_devae.errors import UsageError
 
 
 class ProgressReport(keras.callbacks.Callback):
-    """Shows step, steps per second, time left, the running losses and what schedules move.
+    """Shows the step, steps per second, time left, running losses and what schedules change.
 
     Args:
         total_steps: Steps at the end of training.
         start_step: Steps done before; default 0.
-        console: A `rich.console.Console`; default one on the standard error.
+        console: A `rich.console.Console`; by default one on the standard error.
+
+    Raises:
+        UsageError: If an argument is out of range, or `console` is not a rich console.
+
+    Example:
+        >>> data = kd.data.load("dsprites", image_size=32)
+        >>> model = kd.BetaVAE.for_images((32, 32, 1), beta=1)
+        >>> model.compile("adam")
+        >>> progress = kd.callbacks.ProgressReport(total_steps=2)
+        >>> history = model.fit(data.batches(64, steps=2), callbacks=[progress], verbose=0)
     """
 
-    def __init__(self, total_steps, start_step=0, console=None):
+    def __init__(
+        self, total_steps: int, start_step: int = 0, console: Console | None = None
+    ) -> None:
         super().__init__()
         checks.at_least("total_steps", total_steps, 1)
         checks.at_least("start_step", start_step, 0)
@@ -39,7 +55,7 @@ class ProgressReport(keras.callbacks.Callback):
             disable=not self.console.is_terminal,
         )
 
-    def on_train_begin(self, logs=None):
+    def on_train_begin(self, logs: Any = None) -> None:
         """Starts the bar."""
         self._epoch_start = self.start_step
         self._task = self.progress.add_task(
@@ -47,7 +63,7 @@ class ProgressReport(keras.callbacks.Callback):
         )
         self.progress.start()
 
-    def on_train_batch_end(self, batch, logs=None):
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
         """Moves the bar."""
         self.progress.update(
             self._task,
@@ -56,8 +72,8 @@ class ProgressReport(keras.callbacks.Callback):
             losses=_main_losses(logs),
         )
 
-    def on_epoch_end(self, epoch, logs=None):
-        """Prints a line where there is no terminal to draw in."""
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        """Prints a line where there is no terminal."""
         task = self.progress.tasks[self._task]
         self._epoch_start = int(task.completed)
         if not self.console.is_terminal:
@@ -70,7 +86,7 @@ class ProgressReport(keras.callbacks.Callback):
                 soft_wrap=True,
             )
 
-    def on_train_end(self, logs=None):
+    def on_train_end(self, logs: Any = None) -> None:
         """Closes the bar."""
         self.progress.stop()
 
@@ -81,7 +97,7 @@ class ProgressReport(keras.callbacks.Callback):
 
 def _main_losses(logs):
     losses = {"loss": "loss", "reconstruction": "reconstruction_loss", "kl": "kl_loss"}
-    # What schedules and controllers move.
+    # What schedules and controllers change.
     state = {"beta": "beta", "capacity": "capacity", "stage": "stage", "target": "kl_target"}
     logs = logs or {}
     shown = [f"{label} {float(logs[k]):.1f}" for label, k in losses.items() if k in logs]

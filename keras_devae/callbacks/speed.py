@@ -1,19 +1,21 @@
 """How fast a model trains."""
 
-import time
+from __future__ import annotations
 
-from keras_devae.callbacks.measuring import MeasuringCallback
+import time
+from typing import Any
+
+from keras_devae.callbacks.measuring import Folder, MeasuringCallback
 
 
 class SpeedCallback(MeasuringCallback):
-    """Notes the training steps a second of each stretch of so many steps.
+    """Records the training steps per second of each stretch of so many steps.
 
-    The clock starts after the first execution, which compiles. Whatever else happens between the
-    steps, such as checkpoints and other measurements, takes its time in the stretch in which it
-    happens.
+    The clock starts after the first execution, which compiles. Everything else that happens between
+    the steps, such as checkpoints and other measurements, counts in its stretch.
 
     Args:
-        every_steps: Steps a stretch; default 1,000.
+        every_steps: Steps per stretch; default 1,000.
         directory: Folder for `speed.csv`, or `None` (default).
         tensorboard: Folder for TensorBoard event files, or `None` (default).
 
@@ -22,26 +24,37 @@ class SpeedCallback(MeasuringCallback):
 
     Raises:
         UsageError: If `every_steps` is below 1.
+
+    Example:
+        >>> data = kd.data.load("dsprites", image_size=32)
+        >>> model = kd.BetaVAE.for_images((32, 32, 1), beta=1)
+        >>> model.compile("adam")
+        >>> speed = kd.callbacks.SpeedCallback(every_steps=2)
+        >>> history = model.fit(data.batches(64, steps=4), callbacks=[speed], verbose=0)
+        >>> speed.rows[-1]["steps_per_second"] > 0
+        True
     """
 
     name = "speed"
 
-    def __init__(self, every_steps=1000, directory=None, tensorboard=None):
+    def __init__(
+        self, every_steps: int = 1000, directory: Folder = None, tensorboard: Folder = None
+    ) -> None:
         super().__init__(every_steps, directory, tensorboard)
-        self._start = None
+        self._start: tuple[int, float] | None = None
 
-    def on_train_begin(self, logs=None):
+    def on_train_begin(self, logs: Any = None) -> None:
         """Waits for the first execution."""
         self._start = None
         super().on_train_begin(logs)
 
-    def on_train_batch_end(self, batch, logs=None):
-        """Starts the clock, or looks at it."""
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        """Starts the clock, or reads it."""
         super().on_train_batch_end(batch, logs)
         if self._start is None:
             self._start = self._step, time.perf_counter()
 
-    def measure(self, model, step):
+    def measure(self, model: Any, step: int) -> list[dict[str, Any]]:
         """Returns one row, or none where no stretch has begun."""
         if self._start is None or self._start[0] == step:
             return []

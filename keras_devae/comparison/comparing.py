@@ -185,9 +185,9 @@ def _runs_in(folder: str | Path) -> list[RunDirectory]:
 
 def _read_run(directory: RunDirectory, layer: int) -> ComparedRun:
     """Reads a run, or raises an error that says why it is left out."""
-    if not is_there(directory.metrics_file):
+    content = directory.read_metrics()
+    if content is None:
         raise UsageError("not finished")
-    config, content = directory.read_config(), directory.read_metrics()
     layers = {scores["layer"]: scores for scores in content["layers"]}
     if layer not in layers:
         raise UsageError(f"no scores of layer {layer}")
@@ -197,7 +197,7 @@ def _read_run(directory: RunDirectory, layer: int) -> ComparedRun:
         if name != "layer" and value is not None and not name.endswith(SPREAD)
     }
     finite = {name: value for name, value in scores.items() if math.isfinite(value)}
-    return ComparedRun(directory, config, finite)
+    return ComparedRun(directory, directory.read_config(), finite)
 
 
 def _remarks(groups: Iterable[Group]) -> Iterator[str]:

@@ -20,7 +20,7 @@ from keras_devae.metrics.rows import draw_sample
 from keras_devae.runs.trained_model import load_trained, run_encoding
 
 #: Called with the name of a run, and the numbers of its images encoded and to encode.
-Progress: TypeAlias = Callable[[str, int, int], object]
+Progress: TypeAlias = Callable[[str, int, int], None]
 
 
 @dataclasses.dataclass(frozen=True)

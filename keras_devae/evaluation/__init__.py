@@ -4,6 +4,7 @@ Names are imported when they are first asked for, as they bring NumPy and SciPy 
 """
 
 import importlib
+from typing import Any
 
 #: Name -> the module that holds it.
 _MODULES = {
@@ -17,11 +18,11 @@ _MODULES = {
 __all__ = list(_MODULES)
 
 
-def __getattr__(name):
+def __getattr__(name: str) -> Any:
     if name not in _MODULES:
         raise AttributeError(f"module 'keras_devae.evaluation' has no attribute {name!r}")
     return getattr(importlib.import_module(f"keras_devae.evaluation.{_MODULES[name]}"), name)
 
 
-def __dir__():
+def __dir__() -> list[str]:
     return sorted(__all__)

@@ -1,8 +1,13 @@
 """Codes made elsewhere, in a file."""
 
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
 import numpy as np
 
-from keras_devae.checks import check_printable
+from keras_devae.checks import Array, check_printable
 from keras_devae.errors import UsageError
 from keras_devae.files import is_there
 from keras_devae.files.archives import read_arrays
@@ -10,7 +15,7 @@ from keras_devae.files.archives import read_arrays
 _ARRAYS = ("codes", "factors", "z_log_var", "factor_names", "n_train")
 
 
-def read_codes_file(path):
+def read_codes_file(path: str | Path) -> dict[str, Any]:
     """Reads codes and their labels.
 
     Args:
@@ -27,7 +32,7 @@ def read_codes_file(path):
     """
     if not is_there(path):
         raise UsageError(f"{path} cannot be opened: No such file or directory.")
-    found = read_arrays(path, _ARRAYS)
+    found: dict[str, Any] = read_arrays(path, _ARRAYS)
     if "codes" not in found:
         raise UsageError(f"{path} must hold an array called 'codes'.")
     if "factor_names" in found:
@@ -37,21 +42,21 @@ def read_codes_file(path):
     return found
 
 
-def _names(names, path):
+def _names(names: Array, path: str | Path) -> list[str]:
     if names.ndim != 1 or names.dtype.kind not in "US":
         raise UsageError(
             f"`factor_names` in {path} must be a list of strings. Received: shape {names.shape}, "
             f"dtype {names.dtype}."
         )
     try:
-        names = [name.decode() if isinstance(name, bytes) else str(name) for name in names.tolist()]
+        texts = [name.decode() if isinstance(name, bytes) else str(name) for name in names.tolist()]
     except UnicodeDecodeError:
         raise UsageError(f"`factor_names` in {path} must be text in UTF-8.") from None
-    check_printable("factor_names", names)
-    return names
+    check_printable("factor_names", texts)
+    return texts
 
 
-def _whole_number(value, path):
+def _whole_number(value: Array, path: str | Path) -> int:
     is_number = not value.ndim and value.dtype.kind in "iuf" and np.isfinite(value)
     if not is_number or value != np.floor(value):
         raise UsageError(f"`n_train` in {path} must be a whole number. Received: {value!r}.")

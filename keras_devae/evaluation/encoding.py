@@ -1,20 +1,32 @@
 """The codes of a data set's images, each encoded once and kept in the run's folder."""
 
+from __future__ import annotations
+
 import hashlib
 import json
 import logging
 import re
 import zlib
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from keras_devae import metrics
+from keras_devae.checks import Array
 from keras_devae.errors import FailureError
 from keras_devae.files import is_there, replacing
 from keras_devae.files.archives import read_arrays
+from keras_devae.metrics.labelled import LabelledCodes
+from keras_devae.metrics.row_cache import RowCache
+from keras_devae.metrics.samplers import FactorIndex
 from keras_devae.version import __version__
+
+if TYPE_CHECKING:
+    from keras_devae.data import Dataset
+    from keras_devae.models import VAE
 
 logger = logging.getLogger(__name__)
 
@@ -31,7 +43,7 @@ REPRESENTATIONS = ("mean", "sample")
 
 
 class Encoding:
-    """What the encoder says of the images of a data set, computed for each image once.
+    """The posterior of each image of a data set, encoded when it is first asked for, and once.
 
     Args:
         model: The model.
@@ -41,38 +53,42 @@ class Encoding:
     Attributes:
         model: The model.
         dataset: The data set.
-        encoded_count: Images encoded so far; those read from a file are not counted.
+        encoded_count: Images encoded so far, not counting those read from a file.
+
+    Example:
+        >>> data = kd.data.load("shapes3d")
+        >>> model = kd.DeVAE.for_images((64, 64, 3), latent_dim=10)
+        >>> encoding = kd.evaluation.Encoding(model, data)
+        >>> encoding.codes(np.arange(4), layer=0).shape
+        (4, 10)
     """
 
-    def __init__(self, model, dataset, progress=None):
+    def __init__(
+        self, model: VAE, dataset: Dataset, progress: Callable[[int, int], None] | None = None
+    ):
         self.model = model
         self.dataset = dataset
         self.encoded_count = 0
         self._progress = progress
-        self._places = np.full(len(dataset), -1, np.int64)
-        self._stored = None
+        self._cache = RowCache(len(dataset))
 
-    def prepare(self, rows):
+    def prepare(self, rows: Array) -> None:
         """Encodes the images of the rows that are not encoded yet.
 
         Args:
             rows: Row numbers of any shape.
         """
         # Row order, because data sets read neighbours faster.
-        wanted = np.zeros(len(self._places), bool)
-        wanted[np.ravel(rows)] = True
-        new = np.flatnonzero(wanted & (self._places < 0))
-        chunks = [new[start : start + CHUNK] for start in range(0, len(new), CHUNK)]
+        chunks = self._cache.missing(rows, CHUNK)
         parts, before = [], self.encoded_count
-        for rows, images in zip(chunks, self._read_ahead(chunks), strict=True):
-            parts.append(self._encode(rows, images))
-            self.encoded_count += len(rows)
+        for chunk, images in zip(chunks, self._read_ahead(chunks), strict=True):
+            parts.append(self._encode(chunk, images))
+            self.encoded_count += len(chunk)
             if self._progress is not None:
-                self._progress(self.encoded_count - before, len(new))
-        if parts:
-            self._add(parts)
+                self._progress(self.encoded_count - before, sum(map(len, chunks)))
+        self._cache.add(parts)
 
-    def posterior(self, rows, layer):
+    def posterior(self, rows: Array, layer: int | None) -> tuple[Array, Array]:
         """Returns means and log-variances `(..., latent_dim)` of a layer, encoding what is missing.
 
         Args:
@@ -80,14 +96,14 @@ class Encoding:
             layer: Number of the latent layer, or `None` for all K, which come first.
         """
         self.prepare(rows)
-        places = self._places[np.ravel(rows)]
+        flat = np.ravel(rows)
         means, log_vars = self.model.layer_posterior(
-            self._stored["means"][places], self._stored["log_vars"][places], layer
+            self._cache.take("means", flat), self._cache.take("log_vars", flat), layer
         )
         shape = (*means.shape[:-2], *np.shape(rows), means.shape[-1])
         return means.reshape(shape), log_vars.reshape(shape)
 
-    def codes(self, rows, layer, seed=None):
+    def codes(self, rows: Array, layer: int, seed: int | None = None) -> Array:
         """Returns the codes `(..., d)` of a layer; a categorical code is one more column.
 
         Args:
@@ -99,15 +115,15 @@ class Encoding:
         """
         codes, log_vars = self.posterior(rows, layer)
         if seed is not None:
-            place = zlib.crc32(np.ascontiguousarray(rows, np.int64))
+            place = zlib.crc32(np.asarray(rows, np.int64).tobytes())
             noise = np.random.default_rng([seed, layer, place]).standard_normal(codes.shape)
             codes = (codes + np.exp(0.5 * log_vars) * noise).astype(codes.dtype)
         if not self.model.num_categories:
             return codes
-        categories = self._stored["categories"][self._places[np.ravel(rows)]]
-        return np.concatenate([codes, categories.reshape(*np.shape(rows), 1)], axis=-1)
+        categories = self._cache.take("categories", np.asarray(rows))
+        return np.concatenate([codes, categories[..., None]], axis=-1)
 
-    def save(self, file):
+    def save(self, file: str | Path) -> None:
         """Writes all that is encoded in one move, and removes what other weights encoded.
 
         Args:
@@ -116,12 +132,13 @@ class Encoding:
         if not self.encoded_count:
             return
         with replacing(file) as temporary, open(temporary, "wb") as stream:
-            np.savez(stream, **self._stored)
+            # NumPy types its own keyword among the arrays.
+            np.savez(stream, **self._cache.stored)  # type: ignore[arg-type]
         for other in Path(file).parent.iterdir():
             if _NAMES.fullmatch(other.name) and _weights_in(other) != _weights_in(Path(file)):
                 other.unlink(missing_ok=True)
 
-    def load(self, file):
+    def load(self, file: str | Path) -> None:
         """Reads what `save` wrote. A file that is missing or damaged is passed over.
 
         Args:
@@ -130,35 +147,35 @@ class Encoding:
         if not is_there(file):
             return
         try:
-            parts = read_arrays(file, ("rows", "means", "log_vars", "categories"))
-            self._check(parts)
+            part = read_arrays(file, ("rows", "means", "log_vars", "categories"))
+            self._check(part)
         except (FailureError, ValueError) as error:
             logger.warning("Passing over the damaged %s: %s", file, error)
             return
-        self._add([parts])
+        self._cache.add([part])
 
-    def _check(self, parts):
+    def _check(self, part: Mapping[str, Array]) -> None:
         """Raises a `ValueError` unless the arrays are what `_encode` returns."""
         names = {"rows", "means", "log_vars"} | (
             {"categories"} if self.model.num_categories else set()
         )
-        lengths = {values.shape[:1] for values in parts.values()}
-        if set(parts) != names or len(lengths) != 1 or () in lengths:
+        lengths = {values.shape[:1] for values in part.values()}
+        if set(part) != names or len(lengths) != 1 or () in lengths:
             raise ValueError("it does not hold the codes of this model")
-        rows, (length,) = parts["rows"], lengths.pop()
-        codes = means, log_vars = parts["means"], parts["log_vars"]
+        rows, (length,) = part["rows"], lengths.pop()
+        codes = means, log_vars = part["means"], part["log_vars"]
         if means.shape != log_vars.shape or means.shape[-1] != self.model.latent_dim:
             raise ValueError("its codes have another shape than those of this model")
         if any(array.dtype.kind != "f" or not np.isfinite(array).all() for array in codes):
             raise ValueError("its codes are not finite numbers")
-        if "categories" in parts and parts["categories"].shape != (length,):
+        if "categories" in part and part["categories"].shape != (length,):
             raise ValueError("its categories have another shape than those of this model")
         if not np.issubdtype(rows.dtype, np.integer) or rows.min(initial=0) < 0:
             raise ValueError("its rows are no row numbers")
         if rows.max(initial=0) >= len(self.dataset):
             raise ValueError("its rows are beyond the data set")
 
-    def _read_ahead(self, chunks):
+    def _read_ahead(self, chunks: list[Array]) -> Iterator[Array]:
         """Reads the images of each chunk while those before are being encoded."""
         with ThreadPoolExecutor(1) as reader:
             waiting = [reader.submit(self.dataset.images, rows) for rows in chunks[:AHEAD]]
@@ -167,8 +184,8 @@ class Encoding:
                 if i + AHEAD < len(chunks):
                     waiting.append(reader.submit(self.dataset.images, chunks[i + AHEAD]))
 
-    def _encode(self, rows, images):
-        # Always in batches of one size: what is computed for an image then depends on no other.
+    def _encode(self, rows: Array, images: Array) -> dict[str, Array]:
+        # All batches have one size, so that what is computed for an image depends on no other.
         missing = -len(rows) % BATCH
         filled = np.concatenate([images, np.zeros((missing, *images.shape[1:]), images.dtype)])
         means, log_vars = self.model.encoder_posterior(filled, BATCH)
@@ -177,53 +194,43 @@ class Encoding:
             encoded["categories"] = self.model.encode_categories(filled, BATCH)
         return {"rows": rows, **{name: values[: len(rows)] for name, values in encoded.items()}}
 
-    def _add(self, parts):
-        if self._stored is not None:
-            parts = [self._stored, *parts]
-        self._stored = {k: np.concatenate([part[k] for part in parts]) for k in parts[0]}
-        self._places[self._stored["rows"]] = np.arange(len(self._stored["rows"]))
-
 
 class LayerSampler(metrics.Sampler):
-    """One latent layer of an `Encoding`, as the metrics that choose factors take it.
+    """One latent layer of an `Encoding`, for the metrics that choose factors themselves.
 
-    Args:
-        encoding: The `Encoding`.
-        labelled: The factors, from `keras_devae.metrics.samplers.label_rows`.
-        index: Their `keras_devae.metrics.samplers.factor_index`, which all layers share.
-        layer: Number of the latent layer.
-        seed: See `Encoding.codes`.
+    All layers share `labelled` and `index`. `seed` is that of `Encoding.codes`.
     """
 
-    def __init__(self, encoding, labelled, index, layer, seed=None):
+    def __init__(
+        self,
+        encoding: Encoding,
+        labelled: LabelledCodes,
+        index: FactorIndex,
+        layer: int,
+        seed: int | None = None,
+    ):
         super().__init__(labelled, index)
         self._encoding, self._layer, self._seed = encoding, layer, seed
 
-    def prepare(self, rows):
-        """Encodes the rows that are not yet."""
+    def prepare(self, rows: Array) -> None:
+        """Encodes the rows that are not encoded yet."""
         self._encoding.prepare(rows)
 
-    def codes_of(self, rows):
+    def codes_of(self, rows: Array) -> Array:
         """Returns the codes `(..., d)` of row numbers of any shape."""
         return self._encoding.codes(rows, self._layer, self._seed)
 
 
-def _weights_in(file):
+def _weights_in(file: Path) -> str:
     """Returns the part of a name of `encoding_file` that all codes of some weights share."""
     return file.stem.rpartition("-")[0]
 
 
-def encoding_file(folder, weights_hash, provenance):
-    """Returns where the codes of a model and a data set are kept.
+def encoding_file(folder: str | Path, weights_hash: str, provenance: dict[str, Any]) -> Path:
+    """Returns the file for the codes of a model, by the SHA-256 of its file, and a data set.
 
-    Args:
-        folder: Folder of such files.
-        weights_hash: SHA-256 of the model's file.
-        provenance: Provenance of the data set, a dictionary.
-
-    Returns:
-        The path, whose name begins with the weights. Backend and version of the package are part of
-        it too; the precision is part of the model's file.
+    The name begins with the weights. Backend and version of the package are part of it too; the
+    precision is part of the model's file.
     """
     # Imported only now: figures of tables need no backend, and others choose it first.
     import keras

@@ -1,43 +1,52 @@
 """Scores of a trained model, layer by layer, each image encoded once."""
 
+from __future__ import annotations
+
 import functools
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from keras_devae import checks, metrics
-from keras_devae.checks import one_of
+from keras_devae.checks import Array, one_of
 from keras_devae.errors import UsageError
 from keras_devae.evaluation.encoding import REPRESENTATIONS, Encoding, LayerSampler
 from keras_devae.metrics import Score
+from keras_devae.metrics.labelled import LabelledCodes
 from keras_devae.metrics.measuring import check_evaluation, combined, compute, given_options
 from keras_devae.metrics.metric_warnings import gathered
-from keras_devae.metrics.rows import check_factors_vary, draw_sample
-from keras_devae.metrics.samplers import factor_index, label_rows
+from keras_devae.metrics.rows import Sample, check_factors_vary, draw_sample
+from keras_devae.metrics.samplers import FactorIndex, factor_index, label_rows
 from keras_devae.version import __version__
 
-#: Images whose reconstructions are measured; each is decoded once a layer.
+if TYPE_CHECKING:
+    from keras_devae.data import Dataset
+    from keras_devae.models import VAE
+
+#: Images whose reconstructions are measured; each is decoded once per layer.
 RECONSTRUCTED_IMAGES = 2000
 
 
 @gathered()
 def evaluate(
-    model,
-    dataset,
-    names=None,
-    images=10_000,
-    seed=0,
+    model: VAE,
+    dataset: Dataset,
+    names: Iterable[str] | None = None,
+    images: int = 10_000,
+    seed: int = 0,
     *,
-    layers=None,
-    settings="paper",
-    repeats=1,
-    representation="mean",
-    workers=None,
-    bins=None,
-    discretizer=None,
-    encoding=None,
-    progress=None,
-):
-    """Computes metrics of latent layers.
+    layers: Iterable[int] | None = None,
+    settings: str = "paper",
+    repeats: int = 1,
+    representation: str = "mean",
+    workers: int | None = None,
+    bins: int | None = None,
+    discretizer: str | None = None,
+    encoding: Encoding | None = None,
+    progress: Callable[[int, str], None] | None = None,
+) -> dict[str, Any]:
+    """Computes metrics of a model's latent layers.
 
     What metrics warn of is said once, at the end, as in `keras_devae.metrics.score_codes`.
 
@@ -52,29 +61,28 @@ def evaluate(
         layers: Numbers of the latent layers, or `None` (default) for all.
         settings: `"paper"` (default) or `"fast"`, see `keras_devae.metrics.score_codes`.
         repeats: Number of repeats, each on images drawn afresh; default 1.
-        representation: What the metrics of codes take for an image's code: `"mean"` (default) of
-            the posterior, or a `"sample"` of it, which the seed and the rows asked for decide.
+        representation: What counts as an image's code: the `"mean"` of the posterior (default), or
+            a `"sample"` of it, which depends on the seed and the rows asked for.
         workers: Threads of `keras_devae.metrics.dci`; default see there.
-        bins: Number of bins a code of the metrics that put codes into bins; `None` for 20.
+        bins: Number of bins per code, for the metrics that put codes into bins; `None` for 20.
         discretizer: Their bins, `"histogram"` or `"quantile"`, see
             `keras_devae.metrics.score_codes`; `None` for `"histogram"`.
         encoding: An `Encoding` of this model and data set to use and to add to, or `None`.
         progress: Called with the number of the layer and the name of each metric, or `None`.
 
     Returns:
-        Dictionary that `json.dump` takes: `layers`, a list with one flat dictionary of scores for
-        each layer; `details`, likewise; `settings`; with several repeats also `repeats`, their flat
-        scores for each layer. The scores of several repeats are means, with `.std`, `.low` and
-        `.high` as in `keras_devae.metrics.score_codes`.
+        Dictionary that `json.dump` takes: `layers`, a list with the flat scores of each layer, a
+        `keras_devae.metrics.Score`; `details`, likewise; `settings`; with several repeats also
+        `repeats`, their flat scores for each layer. The scores of several repeats are means, with
+        `.std`, `.low` and `.high` as in `keras_devae.metrics.score_codes`.
 
-    The category of a model that has one is one more code, by its number, in all metrics of codes;
+    In all metrics of codes, the number of the category of a model that has one is one more code;
     the setting `categorical_code` says which. `elbo_decomposition.elbo` is left out for such
-    models; for others its reconstruction term is that of one sample of the posterior for each of
-    the reconstructed images.
+    models; for others its reconstruction term is that of one sample of the posterior per image.
 
     Raises:
-        UsageError: If a name, a setting or a layer is wrong, settings of bins meet no metric that
-            has some, or a metric needs factors that the data set lacks.
+        UsageError: If a name, a setting or a layer is wrong, `bins` or `discretizer` is given and
+            no metric puts codes into bins, or a metric needs factors that the data set lacks.
     """
     chosen = names not in (None, ("all",), ["all"], "all")
     checks.check_model(model)
@@ -99,7 +107,7 @@ def evaluate(
     return scores
 
 
-def _checked_layers(model, layers):
+def _checked_layers(model: VAE, layers: Iterable[int] | None) -> tuple[int, ...]:
     """Returns the numbers of the latent layers that are meant."""
     if layers is None:
         return tuple(range(model.num_layers))
@@ -112,15 +120,29 @@ def _checked_layers(model, layers):
     return layers
 
 
-def _results(source, layer, options, sample, settings, progress):
+def _results(
+    source: _Source,
+    layer: int,
+    options: dict[str, dict[str, Any]],
+    sample: Sample,
+    settings: str,
+    progress: Callable[[int, str], None] | None,
+) -> dict[str, Score]:
     of_layer = _LayerSource(source, layer, sample)
     step = None if progress is None else functools.partial(progress, layer)
     return {n: compute(n, of_layer, sample, settings, o, step) for n, o in options.items()}
 
 
-def _put_together(results, dataset, sample, settings, repeats, seed):
+def _put_together(
+    results: dict[int, Score],
+    dataset: Dataset,
+    sample: Sample,
+    settings: str,
+    repeats: int,
+    seed: int,
+) -> dict[str, Any]:
     first = next(iter(results.values()))
-    scores = {
+    scores: dict[str, Any] = {
         "layers": [Score({"layer": i, **r.numbers}) for i, r in results.items()],
         "details": [r.details for r in results.values()],
         "settings": {
@@ -141,8 +163,8 @@ def _put_together(results, dataset, sample, settings, repeats, seed):
     return scores
 
 
-def _factor_sizes(dataset):
-    """Returns how many values each factor has, or `None` where the data set does not tell."""
+def _factor_sizes(dataset: Dataset) -> list[int] | None:
+    """Returns how many values each factor has, or `None` if the data set does not say."""
     sizes = getattr(dataset, "factor_sizes", None)
     return sizes and list(sizes)
 
@@ -150,22 +172,22 @@ def _factor_sizes(dataset):
 class _Source:
     """What the layers share."""
 
-    def __init__(self, encoding, representation):
+    def __init__(self, encoding: Encoding, representation: str):
         self.encoding, self.representation = encoding, representation
 
     @functools.cached_property
-    def labelled(self):
+    def labelled(self) -> LabelledCodes:
         return label_rows(self.encoding.dataset)
 
     @functools.cached_property
-    def index(self):
+    def index(self) -> FactorIndex:
         return factor_index(self.labelled.factors)
 
 
 class _LayerSource:
     """What the metrics of one layer and one repeat are computed from."""
 
-    def __init__(self, source, layer, sample):
+    def __init__(self, source: _Source, layer: int, sample: Sample):
         self._source, self._encoding, self._layer = source, source.encoding, layer
         self._reconstructed, self._seed = sample.plain[:RECONSTRUCTED_IMAGES], sample.seed
         self._codes_seed = sample.seed if source.representation == "sample" else None
@@ -173,13 +195,13 @@ class _LayerSource:
         self.factor_sizes = _factor_sizes(self._encoding.dataset)
 
     @functools.cached_property
-    def sampler(self):
+    def sampler(self) -> LayerSampler:
         known = self._source.labelled, self._source.index
         return LayerSampler(self._encoding, *known, self._layer, self._codes_seed)
 
     @functools.cached_property
-    def negative_log_likelihood(self):
-        """The ELBO's reconstruction term, one sample of the posterior an image.
+    def negative_log_likelihood(self) -> float | None:
+        """The ELBO's reconstruction term, with one sample of the posterior per image.
 
         `None` for models with a categorical code, whose KL divergence is not in the decomposition.
         """
@@ -191,24 +213,23 @@ class _LayerSource:
         codes = means + np.exp(0.5 * log_vars) * noise
         return self._error_of(model.decode(codes, self._layer)).mean()
 
-    def codes_of(self, rows):
+    def codes_of(self, rows: Array) -> Array:
         return self._encoding.codes(rows, self._layer, self._codes_seed)
 
-    def factors_of(self, rows):
+    def factors_of(self, rows: Array) -> Array:
         return self._encoding.dataset.factors(rows)
 
-    def posterior_of(self, rows):
+    def posterior_of(self, rows: Array) -> tuple[Array, Array]:
         return self._encoding.posterior(rows, self._layer)
 
-    @property
-    def reconstruction_error(self):
+    def reconstruction_error(self) -> Score:
         return self._error_of(self._encoding.model.reconstruct(self._images, self._layer))
 
     @functools.cached_property
-    def _images(self):
+    def _images(self) -> Array:
         return self._encoding.dataset.images(self._reconstructed)
 
-    def _error_of(self, reconstructions):
+    def _error_of(self, reconstructions: Array) -> Score:
         likelihood = self._encoding.model.likelihood
         return metrics.reconstruction_error(
             self._images,

@@ -1,14 +1,19 @@
-"""The file in which training keeps how much every latent tells of every factor."""
+"""The file in which training keeps how informative each latent is about each factor."""
+
+from __future__ import annotations
+
+from pathlib import Path
 
 import numpy as np
 
+from keras_devae.checks import Array
 from keras_devae.errors import FailureError, UsageError
 from keras_devae.files.archives import read_arrays
 
 _NAMES = ("steps", "information", "entropies", "factor_names")
 
 
-def read_information_file(file, remedy):
+def read_information_file(file: str | Path, remedy: str) -> tuple[Array, Array, Array, Array]:
     """Reads what `keras_devae.callbacks.InformationCallback` wrote.
 
     Args:
@@ -28,11 +33,12 @@ def read_information_file(file, remedy):
         raise FailureError(f"{error} {remedy}") from None
     if wrong := _misfit(stored):
         raise FailureError(f"{file} is damaged: {wrong}. {remedy}")
-    return tuple(stored[name] for name in _NAMES)
+    steps, information, entropies, names = (stored[name] for name in _NAMES)
+    return steps, information, entropies, names
 
 
-def _misfit(stored):
-    """Says what does not fit in words, or returns `None`."""
+def _misfit(stored: dict[str, Array]) -> str | None:
+    """Says what is wrong with the arrays, or returns `None`."""
     if missing := [name for name in _NAMES if name not in stored]:
         return f"it lacks the array {missing[0]!r}"
     steps, information, entropies, names = (stored[name] for name in _NAMES)

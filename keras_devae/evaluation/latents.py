@@ -1,22 +1,30 @@
 """What each latent dimension of a trained model holds."""
 
+from __future__ import annotations
+
 import dataclasses
 import functools
 import warnings
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from keras_devae import checks, metrics
+from keras_devae.checks import Array
 from keras_devae.errors import UsageError
 from keras_devae.evaluation.encoding import REPRESENTATIONS, Encoding
 from keras_devae.metrics.labelled import check_labelled
 from keras_devae.metrics.rows import draw_sample
 
+if TYPE_CHECKING:
+    from keras_devae.data import Dataset
+    from keras_devae.models import VAE
+
 #: Share of a factor's entropy from which a latent dimension is said to hold the factor.
 HELD_SHARE = 0.1
 #: Share of an idle dimension's KL divergence that may be signal.
 IDLE_SHARE = 0.1
-#: What the categorical code of a model is called among those that hold factors.
+#: The categorical code among the holders of factors.
 CATEGORY = "category"
 
 
@@ -37,50 +45,50 @@ class Latents:
         chance: `(d, f)` what of it a count of so few images finds where there is none, in nats.
         entropies: `(f,)` entropies of the factors in nats, above 0.
         factor_names: Names of the `f` factors that vary.
-        category_shares: `(f,)` what the categorical code tells of each factor, as `shares`; `None`
-            for a model without.
+        category_shares: `(f,)` what the categorical code knows about each factor, as `shares`;
+            `None` for a model without one.
         representation: `"mean"` or `"sample"`: whether information is that of the means of the
             posterior or of samples of it.
     """
 
     layer: int
-    kl: np.ndarray
-    signal: np.ndarray
-    low: np.ndarray
-    high: np.ndarray
-    information: np.ndarray
-    chance: np.ndarray
-    entropies: np.ndarray
+    kl: Array
+    signal: Array
+    low: Array
+    high: Array
+    information: Array
+    chance: Array
+    entropies: Array
     factor_names: tuple[str, ...]
-    category_shares: np.ndarray | None = None
+    category_shares: Array | None = None
     representation: str = "mean"
 
     @functools.cached_property
-    def is_active(self):
+    def is_active(self) -> Array:
         """Which dimensions are active, `(d,)`, see `keras_devae.metrics.active_dimensions`."""
         return metrics.active_dimensions(self.signal)
 
     @property
-    def order(self):
+    def order(self) -> Array:
         """Numbers of the dimensions, `(d,)`: the active ones first, each by falling KL."""
         return np.lexsort((-self.kl, ~self.is_active))
 
     @property
-    def active(self):
+    def active(self) -> Array:
         """Numbers of the active dimensions, in the same order."""
         return self.order[: self.is_active.sum()]
 
     @property
-    def idle(self):
+    def idle(self) -> Array:
         """Numbers of the dimensions that differ from the prior alike for all images.
 
-        They have the KL divergence of an active one, and hardly any of it tells images apart.
+        They have the KL divergence of an active one, but hardly any of it distinguishes images.
         """
         costly = ~self.is_active & (self.kl >= metrics.ACTIVE_NATS)
         return np.flatnonzero(costly & (self.signal < IDLE_SHARE * self.kl))
 
     @functools.cached_property
-    def shares(self):
+    def shares(self) -> Array:
         """Mutual information as a share of each factor's entropy, `(d, f)`, in `[0, 1]`.
 
         It is adjusted for chance, as Vinh et al. (2010, Information Theoretic Measures for
@@ -90,33 +98,28 @@ class Latents:
         return _beyond_chance(self.information, self.chance, self.entropies)
 
     @property
-    def best_shares(self):
-        """Largest share of each factor's entropy that a dimension tells, `(f,)`.
+    def best_shares(self) -> Array:
+        """Largest share of each factor's entropy in a dimension, `(f,)`.
 
-        Of means, only active dimensions count: noise hides what the means of others tell. Samples
+        Of means, only active dimensions count: noise hides what the means of others hold. Samples
         have that noise in them.
         """
         counts = self.is_active[:, None] | (self.representation == "sample")
         return np.where(counts, self.shares, 0.0).max(axis=0)
 
-    def share_of(self, holder, factor):
-        """Returns the share of a factor's entropy that something tells.
+    def share_of(self, holder: int | str, factor: str) -> float:
+        """Returns the share of a factor's entropy in a dimension, or in the `"category"`.
 
-        Args:
-            holder: Number of a latent dimension, or `"category"`.
-            factor: Name of the factor.
-
-        Returns:
-            A float in `[0, 1]`, see `shares`.
+        It is between 0 and 1, see `shares`.
         """
-        shares = self.category_shares if holder == CATEGORY else self.shares[holder]
+        shares: Any = self.category_shares if holder == CATEGORY else self.shares[holder]
         return float(shares[self.factor_names.index(factor)])
 
-    def factor_of(self, dimension):
+    def factor_of(self, dimension: int) -> str | None:
         """Returns the name of the factor that a dimension holds, or `None`.
 
-        It is the one of whose entropy the dimension tells the largest share, if that is at least
-        `HELD_SHARE`; there is none for a dimension that is not active.
+        It is the one of whose entropy the dimension has the largest share, if that is at least
+        `HELD_SHARE`; a dimension that is not active holds none.
         """
         if not self.factor_names or not self.is_active[dimension]:
             return None
@@ -124,39 +127,43 @@ class Latents:
         best = int(shares.argmax())
         return self.factor_names[best] if shares[best] >= HELD_SHARE else None
 
-    def name_of(self, dimension):
+    def name_of(self, dimension: int) -> str:
         """Returns the dimension's number with the factor that it holds, e.g. `"z3 scale"`."""
         factor = self.factor_of(dimension)
         return f"z{dimension}" if factor is None else f"z{dimension} {factor}"
 
-    def holders(self, with_category=False):
+    def holders(self, with_category: bool = False) -> dict[str, list[int | str]]:
         """Finds what holds each factor.
 
         Args:
-            with_category: Whether the categorical code, `"category"`, is among them where it tells
-                at least `HELD_SHARE` of the factor's entropy; default false. See `share_of`.
+            with_category: Whether the categorical code, `"category"`, is among them if it has at
+                least `HELD_SHARE` of the factor's entropy; default false. See `share_of`.
 
         Returns:
             Dictionary of the factor's name to numbers of latent dimensions, by falling share.
         """
-        found = {name: [] for name in self.factor_names}
+        found: dict[str, list[int | str]] = {name: [] for name in self.factor_names}
         for dimension in self.order:
             factor = self.factor_of(dimension)
             if factor is not None:
                 found[factor].append(int(dimension))
         for factor, holders in found.items():
-            if with_category and self._category_holds(factor):
+            has_category = with_category and self.category_shares is not None
+            if has_category and self.share_of(CATEGORY, factor) >= HELD_SHARE:
                 holders.append(CATEGORY)
-            holders.sort(key=lambda holder, factor=factor: -self.share_of(holder, factor))
+            holders.sort(key=functools.partial(self.share_of, factor=factor), reverse=True)
         return found
-
-    def _category_holds(self, factor):
-        return self.category_shares is not None and self.share_of(CATEGORY, factor) >= HELD_SHARE
 
 
 def measure_latents(
-    model, dataset, layer=0, images=5000, seed=0, encoding=None, representation="mean"
-):
+    model: VAE,
+    dataset: Dataset,
+    layer: int | None = 0,
+    images: int = 5000,
+    seed: int = 0,
+    encoding: Encoding | None = None,
+    representation: str = "mean",
+) -> Any:
     """Measures what the latent dimensions of a layer hold.
 
     Args:
@@ -165,12 +172,12 @@ def measure_latents(
         layer: Number of the latent layer, default 0; or `None` for all of them.
         images: Images that are encoded, each once; default 5,000, or all if there are fewer.
         seed: Integer seed of their choice; default 0.
-        encoding: The `keras_devae.evaluation.Encoding` of the data set, which spares what it has
-            encoded already, or `None`.
+        encoding: The `keras_devae.evaluation.Encoding` of the data set, so that nothing is encoded
+            twice, or `None`.
         representation: What information is measured of: the `"mean"` of the posterior (default),
             as in the mutual information gap, or a `"sample"` of it, with the same noise in all
-            layers. A layer that scales the one before tells the same in its means, and less in its
-            samples.
+            layers. A layer that scales the one before holds the same information in its means, and
+            less in its samples.
 
     Returns:
         A `Latents`, or for `layer=None` a list with one for each layer. Information is counted in
@@ -197,31 +204,27 @@ def measure_latents(
     return measured if layer is None else measured[0]
 
 
-def measure_to_name(model, dataset, layer=0, images=5000, seed=0, encoding=None):
-    """Measures latent dimensions where factors serve as their names only.
+def measure_to_name(model: VAE, dataset: Dataset, *args: Any, **options: Any) -> Any:
+    """Measures latents as `measure_latents` does, where factors only serve as their names.
 
-    Args:
-        model: As for `measure_latents`.
-        dataset: As there.
-        layer: As there.
-        images: As there.
-        seed: As there.
-        encoding: As there.
-
-    Returns:
-        As there, without a word on factors that do not vary: nothing is missing from what is shown.
+    Factors that do not vary are not warned of: nothing is missing from what is shown.
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", metrics.MetricWarning)
-        return measure_latents(model, dataset, layer, images, seed, encoding)
+        return measure_latents(model, dataset, *args, **options)
 
 
-def information_of_layers(model, dataset, images=5000, seed=0, encoding=None):
+def information_of_layers(
+    model: VAE,
+    dataset: Dataset,
+    images: int = 5000,
+    seed: int = 0,
+    encoding: Encoding | None = None,
+) -> tuple[Array, Array, tuple[str, ...]]:
     """Measures what each latent layer passes on of each factor (Figure 11 of the DeVAE paper).
 
-    The information is that of samples of the posterior. Of its means it would be the same in every
-    layer that scales the one before, because a scaling moves no value to another bin. All layers
-    have the same noise, so that they differ by what the model makes of it only.
+    The information is that of samples of the posterior, with the same noise in all layers. In means
+    it would not change from layer to layer, because scaling moves no value to another bin.
 
     Args:
         model: A trained model.
@@ -241,8 +244,7 @@ def information_of_layers(model, dataset, images=5000, seed=0, encoding=None):
     checks.check_model(model)
     checks.check_dataset(dataset)
     rows = draw_sample(len(dataset), images, seed).plain
-    factors = dataset.factors(rows)
-    labelled = check_labelled(rows[:, None], factors, dataset.factor_names)
+    labelled = check_labelled(rows[:, None], dataset.factors(rows), dataset.factor_names)
     means, log_vars = _posterior(model, dataset, rows, encoding)
     noise = _noise(means, seed)
     information = [
@@ -252,11 +254,8 @@ def information_of_layers(model, dataset, images=5000, seed=0, encoding=None):
     return np.stack(information), metrics.entropy(labelled.factors), labelled.names
 
 
-def varying_factors(dataset, rows):
-    """Returns the factors of some rows that vary, `(n, f)`, and their names; `(n, 0)` for none.
-
-    Those that do not vary are named in a `MetricWarning`, unless it is all of them.
-    """
+def varying_factors(dataset: Dataset, rows: Array) -> tuple[Array, tuple[str, ...]]:
+    """Returns the factors of some rows that vary, `(n, f)`, and their names; warns of others."""
     factors = None if dataset.factor_names is None else dataset.factors(rows)
     if factors is None or (factors == factors[0]).all():
         return np.zeros((len(rows), 0), np.int64), ()
@@ -264,7 +263,9 @@ def varying_factors(dataset, rows):
     return labelled.factors, tuple(labelled.names)
 
 
-def _posterior(model, dataset, rows, encoding):
+def _posterior(
+    model: VAE, dataset: Dataset, rows: Array, encoding: Encoding | None
+) -> tuple[Array, Array]:
     """Returns means and log-variances of all layers, `(K, n, d)`."""
     if not (encoding is None or isinstance(encoding, Encoding)):
         raise UsageError(
@@ -276,17 +277,19 @@ def _posterior(model, dataset, rows, encoding):
     return encoding.posterior(rows, None)
 
 
-def _noise(means, seed):
+def _noise(means: Array, seed: int) -> Array:
     """Returns the noise of all layers' samples, `(n, d)`."""
     return np.random.default_rng(seed).standard_normal(means.shape[1:], dtype=np.float32)
 
 
-def _sampled(mean, log_var, noise):
+def _sampled(mean: Array, log_var: Array, noise: Array) -> Array:
     return mean + np.exp(0.5 * log_var) * noise
 
 
-def _category_shares(model, dataset, rows, factors, encoding):
-    """Returns what the categorical code tells of each factor, `(f,)`, or `None` without one."""
+def _category_shares(
+    model: VAE, dataset: Dataset, rows: Array, factors: Array, encoding: Encoding | None
+) -> Array | None:
+    """Returns the shares of the factors' entropies in the categorical code, `(f,)`, if any."""
     if not model.num_categories:
         return None
     if encoding is None:
@@ -298,26 +301,35 @@ def _category_shares(model, dataset, rows, factors, encoding):
     return _beyond_chance(*counted, metrics.entropy(factors))[0]
 
 
-def _information_and_chance(codes, factors, discretizer="histogram"):
-    """Returns the information `(d, f)` of codes, and that of codes that know nothing."""
-    # These factors are those of other images.
+def _information_and_chance(
+    codes: Array, factors: Array, discretizer: str = "histogram"
+) -> tuple[Array, Array]:
+    """Returns the information `(d, f)` of codes on the factors, and on those of other images."""
     others = factors[np.random.default_rng(0).permutation(len(factors))]
-    return tuple(
+    information, chance = (
         metrics.mutual_information_matrix(codes, known, discretizer=discretizer)
         for known in (factors, others)
     )
+    return information, chance
 
 
-def _beyond_chance(information, chance, entropies):
+def _beyond_chance(information: Array, chance: Array, entropies: Array) -> Array:
     """Returns information as a share of entropy, from 0 for what chance finds, see `shares`."""
     room = entropies - chance
     found = np.maximum(information - chance, 0)
     return np.divide(found, room, out=np.zeros_like(found), where=room > 0)
 
 
-def _measured(layer, posterior, noise, factors, names, category_shares):
+def _measured(
+    layer: int,
+    posterior: tuple[Array, Array],
+    noise: Array | None,
+    factors: Array,
+    names: tuple[str, ...],
+    category_shares: Array | None,
+) -> Latents:
     """Makes the `Latents` of a layer; information is of means where there is no noise."""
-    means, _ = posterior
+    means = posterior[0]
     information = chance = np.zeros((means.shape[1], 0))
     if names:
         codes = means if noise is None else _sampled(*posterior, noise)

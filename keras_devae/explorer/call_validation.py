@@ -1,8 +1,10 @@
 """Calls of the explorer's page, checked before Gradio takes them apart.
 
-Gradio prints a traceback with what it received where a call does not fit its components, be that
-50 MB. What does not fit never gets there.
+Where a call does not fit its components, Gradio prints a traceback with all that it received, even
+50 MB. Such calls never reach it.
 """
+
+from __future__ import annotations
 
 import json
 import numbers
@@ -13,28 +15,24 @@ from typing import Any
 
 from keras_devae.errors import UsageError
 
-#: Size of a number at most: far beyond every code, and exact as a float.
-MOST = 2**53
+#: Largest size of a number: far beyond every code, and exact as a float.
+_MOST = 2**53
 _SESSION = re.compile(r"\w{1,64}", re.ASCII)
 
 
 def call_checker(page: Any) -> Callable[[bytes], bytes]:
-    """Makes the function that checks the calls of a page.
+    """Builds the function that checks the calls of a page, a complete `gradio.Blocks`.
 
-    Args:
-        page: A `gradio.Blocks`, complete.
-
-    Returns:
-        Function of the JSON of a call. It returns the same call with nothing in it that a call does
-        not need, or raises `UsageError`: where it is no JSON, names no function of the page, or its
-        values are too few, too many, or none that their components can have.
+    It takes the JSON of a call and returns the same call without anything that a call does not
+    need. It raises `UsageError` where it receives no JSON, the call names no function of the page,
+    or its values are too few, too many, or such as their components cannot have.
     """
 
-    def check(body):
+    def check(body: bytes) -> bytes:
         call = _parsed(body)
         number, values = call.get("fn_index"), call.get("data")
         if not _is_whole(number) or number not in page.fns:
-            raise UsageError(f"The page has no such function. Received: {_short(number)}.")
+            raise UsageError(f"The page has no such function. Received: {_as_json(number)}.")
         inputs = page.fns[number].inputs
         if not isinstance(values, list) or len(values) != len(inputs):
             count = len(values) if isinstance(values, list) else "no list"
@@ -64,19 +62,19 @@ def _refuse_constant(name):
 
 
 def _origin(call):
-    """Returns what says which visitor did what."""
+    """Returns the parts of a call that identify the visitor and the component that was used."""
     session, trigger = call.get("session_hash"), call.get("trigger_id")
     if not (session is None or (isinstance(session, str) and _SESSION.fullmatch(session))):
-        raise UsageError(f"There is no such session. Received: {_short(session)}.")
-    if not (trigger is None or (_is_whole(trigger) and abs(trigger) <= MOST)):
-        raise UsageError(f"There is no such trigger. Received: {_short(trigger)}.")
+        raise UsageError(f"There is no such session. Received: {_as_json(session)}.")
+    if not (trigger is None or (_is_whole(trigger) and abs(trigger) <= _MOST)):
+        raise UsageError(f"There is no such trigger. Received: {_as_json(trigger)}.")
     return {"session_hash": session, "trigger_id": trigger}
 
 
-def _check_kept(component, value):
-    # What the server keeps for the visitor; the page has no say in it.
+def _check_state(component, value):
+    # The server keeps it for the visitor; the page does not set it.
     if value is not None:
-        raise UsageError("The image that is shown is kept here: it must be null.")
+        raise UsageError("The image shown is kept by the server: it must be null.")
 
 
 def _check_field(component, value):
@@ -85,25 +83,25 @@ def _check_field(component, value):
 
 
 def _check_number(component, value):
-    if not _is_real(value) or not abs(value) <= MOST:
-        raise UsageError(f"{component.label!r} must be a finite number. Received: {_short(value)}.")
+    is_real = isinstance(value, numbers.Real) and not isinstance(value, bool)
+    if not is_real or not abs(value) <= _MOST:
+        raise _wrong(component, "a finite number", value)
 
 
 def _check_choice(component, value):
     choices = [choice for _, choice in component.choices]
     # Without choices it is hidden, and empty.
     if not (_is_whole(value) and value in choices) and (choices or value is not None):
-        known = f"0 to {len(choices) - 1}" if choices else "null"
-        raise UsageError(f"{component.label!r} must be {known}. Received: {_short(value)}.")
+        raise _wrong(component, f"0 to {len(choices) - 1}" if choices else "null", value)
 
 
 def _check_box(component, value):
     if not isinstance(value, bool):
-        raise UsageError(f"{component.label!r} must be true or false. Received: {_short(value)}.")
+        raise _wrong(component, "true or false", value)
 
 
 _CHECKS = {
-    "state": _check_kept,
+    "state": _check_state,
     "number": _check_field,
     "slider": _check_number,
     "radio": _check_choice,
@@ -111,18 +109,18 @@ _CHECKS = {
 }
 
 
+def _wrong(component, expected, value):
+    return UsageError(f"{component.label!r} must be {expected}. Received: {_as_json(value)}.")
+
+
 def _is_whole(value):
     return isinstance(value, int) and not isinstance(value, bool)
 
 
-def _is_real(value):
-    return isinstance(value, numbers.Real) and not isinstance(value, bool)
-
-
-def _short(value):
-    """Returns a value as JSON writes it, the beginning of it where it is long."""
+def _as_json(value):
+    """Returns a value as JSON writes it, shortened where it is long."""
     if isinstance(value, (dict, list)):
         return "an object" if isinstance(value, dict) else "a list"
-    if _is_whole(value) and abs(value) > MOST:
+    if _is_whole(value) and abs(value) > _MOST:
         return "a number that is too large"
     return json.dumps(reprlib.repr(value)[1:-1] if isinstance(value, str) else value)

@@ -1,18 +1,21 @@
 """The explorer's page, built on Gradio, which is imported only when a page is made."""
 
+from __future__ import annotations
+
 import base64
 import functools
 import html
 import io
 import os
+from typing import Any
 
 from PIL import Image
 
 from keras_devae.errors import UsageError
-from keras_devae.explorer.session import reach_of
+from keras_devae.explorer.session import Session, reach_of
 
 _STEP = 0.05
-# A part of the page itself: so it looks the same wherever the page is mounted.
+# Part of the page itself, so that the page looks the same wherever it is mounted.
 _STYLE = """<style>
 @media (min-width: 820px) {
   .explorer-pictures { position: sticky; top: 0.5rem; align-self: flex-start; }
@@ -34,13 +37,13 @@ _STYLE = """<style>
 </style>"""
 
 
-def make_page(session):
+def make_page(session: Session) -> Any:
     """Makes the page of a session.
 
     Nothing on it comes from other hosts, and Gradio's telemetry is switched off in this process.
 
     Args:
-        session: A `Session`.
+        session: The session.
 
     Returns:
         A `gradio.Blocks`, for `serve`, or to mount in an application with
@@ -54,8 +57,8 @@ def make_page(session):
     return page
 
 
-def system_theme():
-    """Returns Gradio's default theme with fonts of the system in place of its own."""
+def system_theme() -> Any:
+    """Returns Gradio's default theme with the system's fonts."""
     return _gradio().themes.Default(
         primary_hue="blue",
         neutral_hue="slate",
@@ -65,7 +68,7 @@ def system_theme():
 
 
 def _gradio():
-    # It looks for these when it is imported and when it serves.
+    # It reads these when it is imported and when it serves.
     os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
     os.environ["GRADIO_RUN_HISTORY"] = "False"
     os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
@@ -75,16 +78,13 @@ def _gradio():
 
 
 class _Explorer:
-    """The components of the page and what happens when they are used.
-
-    What a visitor has chosen is in the components: visitors do not disturb each other.
-    """
+    """The components of the page, which hold what a visitor chose, and what their use does."""
 
     def __init__(self, gradio, session):
         self.gradio = gradio
         self.session = session
         row, layer = session.random_row(), 0
-        # The image that is shown; the field may be empty, or hold what there is not.
+        # The row that is shown; the field may be empty, or hold a row that does not exist.
         self.shown = gradio.State(row)
         with gradio.Row():
             with gradio.Column(scale=3, min_width=420, elem_classes="explorer-pictures"):
@@ -125,7 +125,7 @@ class _Explorer:
         gradio, sliders = self.gradio, self.session.sliders(layer)
         self.summary = gradio.Markdown(self.session.summary(layer))
         none_active = not any(slider.active for slider in sliders)
-        label = "Show latents that are not active, too"
+        label = "Show inactive latents too"
         self.show_all = gradio.Checkbox(none_active, label=label)
         self.sliders = [
             gradio.Slider(
@@ -152,8 +152,8 @@ class _Explorer:
             self._refusing(function),
             inputs,
             outputs,
-            # Without the queue an answer comes at once; while one is awaited, only the newest
-            # values are kept.
+            # Without the queue an answer comes at once; while the page waits for it, it keeps
+            # only the newest values.
             queue=False,
             # `call_validation` has checked the kinds of values. While a visitor chooses another
             # image, Gradio would check them against the bounds that suit the previous one.
@@ -164,7 +164,7 @@ class _Explorer:
         )
 
     def _refusing(self, function):
-        """Has the page show what a function refuses, and the terminal nothing of it."""
+        """Shows the function's `UsageError` on the page and not in the terminal."""
 
         @functools.wraps(function)
         def refusing(*values):
@@ -176,18 +176,18 @@ class _Explorer:
         return refusing
 
     def _choose(self, row, layer, show_all):
-        """Begins with the image in the field, or the nearest that there is."""
+        """Starts from the row in the field, or the nearest one that exists."""
         if row is None:
             return self.gradio.skip()
         nearest = min(max(int(row), 0), len(self.session.dataset) - 1)
         parts = self._begin(nearest, layer, show_all)
         if nearest == row:
-            # More may have been typed meanwhile.
+            # The visitor may have typed more in the meantime.
             parts[1] = self.gradio.skip()
         return parts
 
     def _draw(self, layer, show_all):
-        """Begins with an image drawn at random."""
+        """Starts from an image drawn at random."""
         return self._begin(self.session.random_row(), layer, show_all)
 
     def _begin(self, row, layer, show_all):
@@ -238,7 +238,7 @@ class _Explorer:
 
 
 def _figure(image, alternative, caption):
-    """Returns an image in HTML, with its pixels in it."""
+    """Returns HTML that contains the pixels of an image."""
     file = io.BytesIO()
     Image.fromarray(image).save(file, "png")
     pixels = base64.b64encode(file.getvalue()).decode()

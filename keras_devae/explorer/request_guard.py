@@ -1,10 +1,15 @@
-"""The explorer's door: who may ask the page's server for what.
+"""Which requests reach the explorer's page.
 
 A server on a developer's machine is within reach of every web page that its browser opens: they may
-send requests to loopback addresses, and names of their own can be made to lead there. So a request
-must name this machine as its host, come from the page itself, ask for one of the few things that
-the page needs, and be small.
+send requests to loopback addresses, and their own names can be made to resolve to these. So a
+request must name this machine as its host, come from the page itself, ask for one of the few things
+that the page needs, and be small.
+
+Starlette's `TrustedHostMiddleware` does not replace this: it compares names with a fixed list,
+reads no IPv6 address, and ignores repeated `Host` headers, origins and the length of bodies.
 """
+
+from __future__ import annotations
 
 import base64
 import binascii
@@ -14,15 +19,19 @@ import json
 import re
 import secrets
 import socket
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, MutableMapping
 from http import HTTPStatus
-from typing import Any
+from typing import Any, TypeAlias
 
 from keras_devae.errors import UsageError
 
-#: Bytes of a request at most; the page's own stay below a thousandth of it.
+_Message: TypeAlias = MutableMapping[str, Any]
+_Receive: TypeAlias = Callable[[], Awaitable[_Message]]
+_Send: TypeAlias = Callable[[_Message], Awaitable[None]]
+
+#: Most bytes of a request; the page's own stay below a thousandth of it.
 MOST_BYTES = 1_000_000
-#: Where the page sends what its visitor did.
+#: Where the page sends what a visitor did.
 CALL_PATH = "/gradio_api/run/predict"
 
 _FILE = r"[\w.@+~-]+(?:/[\w.@+~-]+)*"
@@ -31,9 +40,9 @@ _READ_PATHS = re.compile(
 )
 _HOST = re.compile(r"(\[[0-9a-f:.]+\]|[a-z0-9._-]+)(?::\d{1,5})?", re.ASCII)
 _COUNT = re.compile(r"[0-9]{1,12}")
-# Gradio builds addresses from them, and no proxy stands before it.
-_OF_PROXIES = ("forwarded", "x-forwarded-", "x-direct-url", "x-gradio-server")
-_SAFETY = (
+# Headers of proxies, from which Gradio builds addresses; there is no proxy before it.
+_PROXY_HEADERS = ("forwarded", "x-forwarded-", "x-direct-url", "x-gradio-server")
+_SAFETY_HEADERS = (
     (b"content-security-policy", b"frame-ancestors 'self'"),
     (b"cross-origin-resource-policy", b"same-origin"),
     (b"referrer-policy", b"same-origin"),
@@ -49,20 +58,20 @@ class _Refusal(Exception):
 
 
 class RequestGuard:
-    """An ASGI application before another one, which lets in only what the explorer's page needs.
+    """ASGI middleware that passes on only the requests that the explorer's page needs.
 
-    All else is answered here, in one sentence: 403 for a foreign host or origin, 401 without the
+    All others are answered here, in one sentence: 403 for a foreign host or origin, 401 without the
     password, 404 for other routes (those that take files among them), 405 for other methods, 413
-    for a request that is too long, 415 for a call that is no JSON, and 422 for one that the page
+    for a request that is too long, 415 for a call that is not JSON, and 422 for one that the page
     cannot have made. No other origin may read an answer, and web sockets are closed.
 
     Args:
-        application: The ASGI application behind the door.
-        check_call: Takes the bytes of a call of the page, returns them as they are handed on, or
+        application: The ASGI application to protect.
+        check_call: Takes the bytes of a call of the page and returns the bytes to pass on, or
             raises `UsageError`.
-        address: IP address that the server listens on; at a loopback address only names of this
-            machine itself are its host.
-        credentials: `(user, password)` to ask for, or `None` (default) for nobody's.
+        address: IP address that the server listens on; at a loopback address only loopback
+            addresses and `localhost` are accepted as hosts.
+        credentials: `(user, password)` to ask for, or `None` (default) for no password.
     """
 
     def __init__(
@@ -71,15 +80,17 @@ class RequestGuard:
         check_call: Callable[[bytes], bytes],
         address: str = "127.0.0.1",
         credentials: tuple[str, str] | None = None,
-    ):
+    ) -> None:
         self.application = application
         self.check_call = check_call
         self.local = is_local(address)
-        self.names = _names_of_this_machine(self.local)
+        self.names = {"localhost"}
+        if not self.local:
+            self.names |= {socket.gethostname().lower(), socket.getfqdn().lower()}
         self.secret = None if credentials is None else ":".join(credentials).encode()
 
-    async def __call__(self, scope, receive, send):
-        """Hands a request on, or answers with the reason why not."""
+    async def __call__(self, scope: _Message, receive: _Receive, send: _Send) -> None:
+        """Passes a request on, or answers why it does not."""
         if scope["type"] == "lifespan":
             await self.application(scope, receive, send)
         elif scope["type"] != "http":
@@ -104,11 +115,11 @@ class RequestGuard:
             )
         origins = _all(scope, "origin")
         if origins and origins != [f"http://{host}"]:
-            raise _Refusal(HTTPStatus.FORBIDDEN, "The explorer takes no requests of other pages.")
-        # What sends no origin, as pictures and scripts of other pages do, may say where it stands.
+            raise _Refusal(HTTPStatus.FORBIDDEN, "The explorer takes no requests from other pages.")
+        # Images and scripts of other pages send no origin, but these headers of the browser.
         site, mode = _all(scope, "sec-fetch-site"), _all(scope, "sec-fetch-mode")
         if not {*site} <= {"same-origin", "none"} and mode != ["navigate"]:
-            raise _Refusal(HTTPStatus.FORBIDDEN, "The explorer takes no requests of other pages.")
+            raise _Refusal(HTTPStatus.FORBIDDEN, "The explorer takes no requests from other pages.")
         self._check_password(scope)
         _check_route(scope)
 
@@ -118,7 +129,7 @@ class RequestGuard:
             return False
         name = found.group(1).strip("[]")
         try:
-            # A page of a numeric address came from there itself: only names can be led elsewhere.
+            # A page at a numeric address came from that address: only names can be redirected.
             return ipaddress.ip_address(name).is_loopback or not self.local
         except ValueError:
             return name in self.names
@@ -159,18 +170,8 @@ class RequestGuard:
 
 
 def is_local(address: str) -> bool:
-    """Tells whether only this machine reaches an IP address."""
+    """Returns whether only this machine reaches an IP address."""
     return ipaddress.ip_address(address.partition("%")[0]).is_loopback
-
-
-def _names_of_this_machine(local):
-    return {"localhost"} | (
-        set() if local else {_lower(socket.gethostname), _lower(socket.getfqdn)}
-    )
-
-
-def _lower(name):
-    return name().lower()
 
 
 def _all(scope, name, lower=True):
@@ -179,7 +180,7 @@ def _all(scope, name, lower=True):
 
 
 def _only(scope, name, default=None, lower=True):
-    """Returns the value of a header, or the default where there is none, or more than one."""
+    """Returns the value of a header that is there exactly once, or the default."""
     values = _all(scope, name, lower)
     return values[0] if len(values) == 1 else default
 
@@ -201,7 +202,7 @@ def _check_route(scope):
 
 
 async def _body(scope, receive):
-    """Reads a request's body, as far as it may go."""
+    """Reads a request's body, unless it is too long."""
     too_long = _Refusal(
         HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"A call has at most {MOST_BYTES:,} bytes."
     )
@@ -220,13 +221,15 @@ async def _body(scope, receive):
 
 def _without_proxies(scope):
     headers = [
-        pair for pair in scope["headers"] if not pair[0].decode("latin-1").startswith(_OF_PROXIES)
+        pair
+        for pair in scope["headers"]
+        if not pair[0].decode("latin-1").startswith(_PROXY_HEADERS)
     ]
     return {**scope, "headers": headers}
 
 
 def _guarded(send):
-    """Takes permissions for other origins out of an answer."""
+    """Removes permissions for other origins from an answer, and adds the headers of safety."""
 
     async def send_guarded(message):
         if message["type"] == "http.response.start":
@@ -235,14 +238,14 @@ def _guarded(send):
                 for pair in message.get("headers", [])
                 if not pair[0].lower().startswith(b"access-control-")
             ]
-            message = {**message, "headers": [*kept, *_SAFETY]}
+            message = {**message, "headers": [*kept, *_SAFETY_HEADERS]}
         await send(message)
 
     return send_guarded
 
 
 async def _answer(refusal, scope, send):
-    # The page shows the sentence of a call that was refused; a browser shows plain text.
+    # The page shows the sentence in answer to a call, the browser in answer to other requests.
     is_call = scope["path"] == CALL_PATH
     text = json.dumps({"error": refusal.sentence}) if is_call else f"{refusal.sentence}\n"
     kind = b"application/json" if is_call else b"text/plain; charset=utf-8"
@@ -251,7 +254,7 @@ async def _answer(refusal, scope, send):
         (b"content-type", kind),
         (b"content-length", str(len(body)).encode()),
         *refusal.headers,
-        *_SAFETY,
+        *_SAFETY_HEADERS,
     ]
     await send({"type": "http.response.start", "status": refusal.status.value, "headers": headers})
     await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else body})

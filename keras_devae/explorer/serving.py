@@ -1,4 +1,6 @@
-"""Serving the explorer's page, unless asked otherwise to this machine only."""
+"""Serving the explorer's page, by default to this machine only."""
+
+from __future__ import annotations
 
 import asyncio
 import concurrent.futures
@@ -13,7 +15,7 @@ import tempfile
 import threading
 import webbrowser
 from collections.abc import Iterator
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias
 
 from keras_devae.checks import require_extra
 from keras_devae.errors import UsageError
@@ -23,31 +25,35 @@ from keras_devae.explorer.request_guard import RequestGuard, is_local
 from keras_devae.explorer.session import Session
 from keras_devae.process.interruption import Interruption
 
-#: The ports that are tried where none is asked for.
+#: The ports that are tried by default.
 PORTS = range(7860, 7960)
 
+#: `(user, password)`; `False` for none; `None`: none where only this machine reaches the page, else
+#: a random password.
+Auth: TypeAlias = tuple[str, str] | Literal[False] | None
 
-def check_gradio():
-    """Raises a `UsageError` unless Gradio is installed here."""
+
+def check_gradio() -> None:
+    """Raises a `UsageError` unless Gradio is installed."""
     require_extra("The explorer", "gradio", "explore")
 
 
 def listen(host: str = "127.0.0.1", port: int | None = None) -> socket.socket:
-    """Takes a port, before anything else is done.
+    """Opens a port, before the slow work begins.
 
     Args:
-        host: Address to listen on; default that which only this machine reaches. `"0.0.0.0"` is
+        host: Address to listen on; by default one that only this machine reaches. `"0.0.0.0"` is
             every address of this machine.
-        port: Number of the port; default the first free one from 7860 on. 0 is any free one.
+        port: Number of the port; by default the first free one from 7860. 0 is any free one.
 
     Returns:
-        A `socket.socket` that listens.
+        The listening socket.
 
     Raises:
-        UsageError: If the port is taken, or there is no such address or port here.
+        UsageError: If the port is taken, or this machine has no such address or port.
     """
     if not isinstance(host, str) or not host.strip():
-        # Nothing at all, as of a shell's variable that is not set, would be every address.
+        # An empty address, as from an unset variable of the shell, would be every address.
         raise UsageError(
             f"`host` must be an address of this machine, 0.0.0.0 for all. Received: {host!r}."
         )
@@ -55,14 +61,15 @@ def listen(host: str = "127.0.0.1", port: int | None = None) -> socket.socket:
         raise UsageError(f"`port` must be a whole number from 0 to 65535. Received: {port!r}.")
     for candidate in PORTS if port is None else [port]:
         try:
-            return socket.create_server((host, candidate), family=_family(host, candidate))
+            family = socket.getaddrinfo(host, candidate, type=socket.SOCK_STREAM)[0][0]
+            return socket.create_server((host, candidate), family=family)
         except OSError as error:
             if port is None and error.errno == errno.EADDRINUSE:
                 continue
             reason = (error.strerror or str(error)).partition(" (while")[0]
             raise _cannot_listen(host, candidate, reason) from None
         except ValueError:
-            # What is no name at all, with a NUL or a part of more than 63 letters.
+            # A text with a NUL or a part of more than 63 letters is not a name.
             raise _cannot_listen(host, candidate, "That is no address") from None
     raise UsageError(
         f"The ports {PORTS[0]} to {PORTS[-1]} are all taken. Choose another one with --port."
@@ -83,48 +90,30 @@ def address_of(listener: socket.socket) -> str:
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
-def choose_credentials(
-    listener: socket.socket, auth: tuple[str, str] | Literal[False] | None = None
-) -> tuple[str, str] | None:
-    """Returns the user and the password that a page asks for.
-
-    Args:
-        listener: A socket, from `listen`.
-        auth: `(user, password)`; `False` for none; or `None` (default): none where only this
-            machine reaches the page, else the user `explore` and a random password.
-
-    Returns:
-        `(user, password)`, or `None` for none.
-
-    Raises:
-        UsageError: If `auth` is something else, the user or the password is empty, or the user has
-            a colon in it.
-    """
+def choose_credentials(listener: socket.socket, auth: Auth = None) -> tuple[str, str] | None:
+    """Returns the user and the password that a page asks for, or `None`, see `Auth`."""
     if auth is False or (auth is None and is_local(listener.getsockname()[0])):
         return None
     if auth is None:
         return "explore", secrets.token_urlsafe(12)
     is_pair = isinstance(auth, (tuple, list)) and len(auth) == 2
     if not is_pair or not all(isinstance(part, str) and part for part in auth) or ":" in auth[0]:
-        # What was received may hold a password.
+        # What was received is not repeated: it may hold a password.
         raise UsageError(
             "`auth` must be a user without a colon and a password, neither of them empty, or False."
         )
-    return tuple(auth)
+    return auth[0], auth[1]
 
 
 def announcement(
     listener: socket.socket, credentials: tuple[str, str] | None, chosen: bool
 ) -> list[str]:
-    """Says where a page is, and who else reaches it.
+    """Returns lines that say where a page is, and who else reaches it.
 
     Args:
-        listener: A socket, from `listen`.
-        credentials: What the page asks for, from `choose_credentials`.
-        chosen: Whether the user chose the password, who then knows it.
-
-    Returns:
-        Lines of text.
+        listener: The socket, from `listen`.
+        credentials: The user and the password, from `choose_credentials`.
+        chosen: Whether the user chose the password: it is not shown then.
     """
     lines = [f"The page is at {address_of(listener)} until Ctrl-C."]
     if credentials is not None:
@@ -137,7 +126,7 @@ def announcement(
             "WARNING: no password. Whoever reaches this machine over the network sees this page, "
             "images of the data set included, and may use this machine's time."
         )
-    lines.append("Other machines reach it, too; what goes over the network is not encrypted.")
+    lines.append("Other machines reach it too; what goes over the network is not encrypted.")
     return lines
 
 
@@ -151,20 +140,20 @@ def serve(
 
     Args:
         page: A `gradio.Blocks`, from `make_page`.
-        listener: A socket, from `listen`; it is closed at the end.
+        listener: The socket, from `listen`; it is closed at the end.
         browser: Whether to open the page in the browser, where there is a screen; default true.
         credentials: `(user, password)` that the page asks for, or `None` (default) for none.
 
     Raises:
-        KeyboardInterrupt: After Ctrl-C, when the server has ended; `Termination`, which is one,
-            after SIGTERM.
+        KeyboardInterrupt: After Ctrl-C, when the server has ended; its subclass `Termination` after
+            SIGTERM.
     """
     with listener:
         server = make_server(page, listener.getsockname()[0], credentials)
         if browser and _has_screen():
             # The socket listens already: the browser waits for what follows.
             webbrowser.open(address_of(listener))
-        # In a thread it has an event loop to itself, and signals stay this program's affair.
+        # In a thread the server has its own event loop, and this program handles the signals.
         with _interruptible(), concurrent.futures.ThreadPoolExecutor(1) as threads:
             serving = threads.submit(server.run, sockets=[listener])
             try:
@@ -176,16 +165,10 @@ def serve(
 def make_server(
     page: Any, address: str = "127.0.0.1", credentials: tuple[str, str] | None = None
 ) -> Any:
-    """Makes the server of a page, which calls no other host and keeps no history.
+    """Makes the `uvicorn.Server` of a page, which calls no other host and keeps no history.
 
-    Args:
-        page: A `gradio.Blocks`, from `make_page`.
-        address: IP address that it listens on; default a loopback address. It decides which hosts
-            a request may name, see `RequestGuard`.
-        credentials: `(user, password)` that the page asks for, or `None` (default) for none.
-
-    Returns:
-        A `uvicorn.Server`.
+    `address`, the IP address that it listens on, decides which hosts a request may name, see
+    `RequestGuard`.
     """
     import fastapi
     import gradio
@@ -201,26 +184,24 @@ def make_server(
         mcp_server=False,
         pwa=False,
     )
-    options = {
+    options: dict[str, Any] = {
         "log_level": "critical",
         "ws": "none",
         "proxy_headers": False,
         "server_header": False,
-        # Pages that are still open would otherwise keep it from ending.
+        # Otherwise pages that are still open would keep the server running.
         "timeout_graceful_shutdown": 1,
     }
-    door = RequestGuard(application, call_checker(page), address, credentials)
-    return uvicorn.Server(uvicorn.Config(door, **options))
+    guarded = RequestGuard(application, call_checker(page), address, credentials)
+    return uvicorn.Server(uvicorn.Config(guarded, **options))
 
 
 @contextlib.contextmanager
 def private_folder() -> Iterator[str]:
     """Gives Gradio a folder for temporary files that nobody else may read, and removes it.
 
-    Its own choice is one that all users of a machine share. A page must be made and served inside.
-
-    Yields:
-        The path of the folder.
+    Gradio's default is a folder that all users of a machine share. A page must be made and served
+    inside the block.
     """
     before = os.environ.get("GRADIO_TEMP_DIR")
     prefix = "keras-devae-explorer-"
@@ -242,26 +223,26 @@ def explore(
     browser: bool = True,
     images: int = 5000,
     seed: int = 0,
-    auth: tuple[str, str] | Literal[False] | None = None,
+    auth: Auth = None,
 ) -> None:
     """Opens a page with a slider for each latent dimension of a model, until Ctrl-C.
 
-    Of many dimensions the 20 with the largest KL divergence have one. In a notebook the cell runs
-    until the kernel is interrupted.
+    At most 20 dimensions have a slider, those with the largest KL divergence. In a notebook the
+    cell runs until the kernel is interrupted.
 
     Args:
         model: A trained model.
         dataset: The data set, with or without factors.
-        host: Address to listen on, see `listen`; default this machine only.
-        port: Number of the port; default the first free one from 7860 on.
+        host: Address to listen on, see `listen`; by default this machine only.
+        port: Number of the port; by default the first free one from 7860.
         browser: Whether to open the page in the browser, where there is a screen; default true.
         images: Images that the latents are measured on; default 5,000, or all if there are fewer.
-        seed: Integer seed of these images and of random ones; default 0.
+        seed: Seed of these images and of random ones; default 0.
         auth: `(user, password)` that the page asks for; `False` for none; or `None` (default):
             none where only this machine reaches the page, else a random password, which is printed.
 
     Raises:
-        UsageError: If Gradio is not installed here, the port is taken, or `auth` is no such pair.
+        UsageError: If Gradio is not installed, the port is taken, or `auth` is invalid.
         KeyboardInterrupt: After Ctrl-C, when the server has ended.
     """
     check_gradio()
@@ -275,9 +256,9 @@ def explore(
 
 @contextlib.contextmanager
 def _interruptible():
-    """Has Ctrl-C and SIGTERM raise exceptions here, so that what was begun is ended in order."""
+    """Makes Ctrl-C and SIGTERM raise exceptions here, so that everything is closed in order."""
     before = signal.getsignal(signal.SIGINT)
-    # `asyncio.run` has Ctrl-C cancel a task, which would wait for what is done here to end.
+    # Under `asyncio.run` Ctrl-C cancels a task, but only after this function has returned.
     taken = _in_event_loop() and before not in (None, signal.SIG_IGN, signal.default_int_handler)
     if taken:
         signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -290,7 +271,7 @@ def _interruptible():
 
 
 def _in_event_loop():
-    """Tells whether this is the main thread and runs an event loop."""
+    """Returns whether this is the main thread and runs an event loop."""
     try:
         asyncio.get_running_loop()
     except RuntimeError:
@@ -298,10 +279,6 @@ def _in_event_loop():
     return threading.current_thread() is threading.main_thread()
 
 
-def _family(host, port):
-    return socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
-
-
 def _has_screen():
-    # Elsewhere a browser of the terminal might take it over.
+    # Without a screen, a browser of the terminal might take the terminal over.
     return sys.platform != "linux" or bool({"DISPLAY", "WAYLAND_DISPLAY"} & set(os.environ))

@@ -1,39 +1,43 @@
-"""What the explorer shows, apart from the page that shows it: images, codes and sliders."""
+"""What the explorer's page shows: images, codes and sliders."""
+
+from __future__ import annotations
 
 import dataclasses
 import threading
+from collections.abc import Sequence
 from numbers import Real
+from typing import Any
 
 import numpy as np
 
-from keras_devae.checks import at_least
+from keras_devae.checks import Array, at_least
 from keras_devae.errors import UsageError
 from keras_devae.evaluation.latents import measure_to_name
 from keras_devae.figures.mosaics import to_rgb
 
-#: Sliders at most: beyond them latent dimensions keep what the starting image has.
+#: Most sliders: further latent dimensions keep the values of the starting image.
 MOST_SLIDERS = 20
 #: Standard deviations of the prior to either side; more where the starting image lies outside.
-REACH = 3.0
+_REACH = 3.0
 _MOST = float(np.finfo(np.float32).max)
 
 
 @dataclasses.dataclass(frozen=True)
 class Start:
-    """An image of the data set and its posterior, from which the sliders set out.
+    """An image of the data set and its posterior, at which the sliders start.
 
     Attributes:
         row: Row number of the image.
         layer: Number of the latent layer.
         image: The image itself, uint8 `(height, width, 3)`.
         code: Means of the posterior, float32 `(latent_dim,)`, rounded to two decimals.
-        category: The most probable category, or `None` for a model without.
+        category: The most probable category, or `None` for a model without categories.
     """
 
     row: int
     layer: int
-    image: np.ndarray
-    code: np.ndarray
+    image: Array
+    code: Array
     category: int | None
 
 
@@ -43,8 +47,8 @@ class Slider:
 
     Attributes:
         dimension: Number of the latent dimension.
-        name: It with the factor that it holds, e.g. `"z3 scale"`.
-        remark: Its KL divergence in nats, and the share of the factor's entropy that it tells.
+        name: The dimension's name with the factor that it holds, e.g. `"z3 scale"`.
+        remark: Its KL divergence in nats, and its share of the factor's entropy.
         active: Whether the dimension is active.
     """
 
@@ -57,53 +61,60 @@ class Slider:
 class Session:
     """A trained model and a data set, ready to decode one code at a time.
 
-    It keeps no state but the last starting image, so that several pages can share it.
+    Its only state is the last starting image, so that several pages can share it.
 
     Args:
         model: A trained model.
         dataset: The data set, with or without factors.
         images: Images that the latents are measured on; default 5,000, or all if there are fewer.
-        seed: Integer seed of these images and of random ones; default 0.
+        seed: Seed of these images and of random ones; default 0.
 
     Raises:
         UsageError: If the images do not fit the model or `images` is below 2.
+
+    Example:
+        >>> data = kd.data.load("dsprites", image_size=32)
+        >>> model = kd.BetaVAE.for_images((32, 32, 1), beta=1)
+        >>> session = kd.explorer.Session(model, data, images=100)
+        >>> session.decode(row=0, layer=0, values=[1.5, -0.5]).shape
+        (32, 32, 3)
     """
 
-    def __init__(self, model, dataset, images=5000, seed=0):
+    def __init__(self, model: Any, dataset: Any, images: int = 5000, seed: int = 0) -> None:
         self.model = model
         self.dataset = dataset
         self.latents = measure_to_name(model, dataset, None, images, seed)
         self._random = np.random.default_rng(seed)
         # The pages of several browsers are served by threads.
         self._lock = threading.Lock()
-        self._latest = None
-        # Keras compiles on first use, which the first move of a slider would have to wait for.
+        self._latest: Start | None = None
+        # Keras compiles on first use; otherwise the first move of a slider would wait for it.
         for layer in range(self.num_layers):
             self.decode(0, layer, [])
 
     @property
-    def num_layers(self):
+    def num_layers(self) -> int:
         """Number of latent layers."""
         return len(self.latents)
 
     @property
-    def num_categories(self):
-        """Number of categories of the categorical code, 0 for a model without."""
+    def num_categories(self) -> int:
+        """Number of categories of the categorical code, 0 for a model without one."""
         return self.model.num_categories
 
-    def random_row(self):
+    def random_row(self) -> int:
         """Returns the row number of an image drawn at random."""
         with self._lock:
             return int(self._random.integers(len(self.dataset)))
 
-    def sliders(self, layer):
-        """Returns what the sliders of a layer move, active ones first, each by falling KL.
+    def sliders(self, layer: int) -> list[Slider]:
+        """Returns the sliders of a layer: active dimensions first, each by falling KL divergence.
 
         Args:
             layer: Number of the latent layer.
 
         Returns:
-            At most `MOST_SLIDERS` of `Slider`.
+            At most `MOST_SLIDERS` sliders.
         """
         latents = self.latents[self._check_layer(layer)]
         active = set(latents.active.tolist())
@@ -112,7 +123,7 @@ class Session:
             for d in latents.order[:MOST_SLIDERS].tolist()
         ]
 
-    def code_of(self, row, layer=0):
+    def code_of(self, row: int, layer: int = 0) -> Start:
         """Encodes an image of the data set.
 
         Args:
@@ -120,7 +131,7 @@ class Session:
             layer: Number of the latent layer; default 0.
 
         Returns:
-            A `Start`.
+            The image and its posterior.
 
         Raises:
             UsageError: If there is no such row or layer.
@@ -146,22 +157,25 @@ class Session:
             self._latest = Start(row, layer, to_rgb(image)[0], code, category)
         return self._latest
 
-    def decode(self, row, layer, values, category=None):
-        """Decodes the code of an image with some of its dimensions set anew.
+    def decode(
+        self, row: int, layer: int, values: Sequence[float], category: int | None = None
+    ) -> Array:
+        """Decodes the code of an image with some of its dimensions changed.
 
         Args:
             row: Row number of the image.
             layer: Number of the latent layer.
-            values: Values of the first dimensions in the order of `sliders`; the others keep those
-                of the image.
-            category: Category, default that of the image; ignored by a model without.
+            values: Values of the first dimensions in the order of `sliders`; the others keep the
+                values of the image.
+            category: The category, by default the one of the image; ignored by a model without
+                categories.
 
         Returns:
             Pixel means as an image, uint8 `(height, width, 3)`.
 
         Raises:
-            UsageError: If there is no such row, layer or category, if there are more values than
-                sliders, one is not finite, or the decoder makes no finite image of them.
+            UsageError: If there is no such row, layer or category, there are more values than
+                sliders, a value is not finite, or the decoded image is not.
         """
         with self._lock:
             start = self._code_of(row, layer)
@@ -185,15 +199,15 @@ class Session:
             )
         return category
 
-    def factors_of(self, row):
-        """Returns the factor values of an image under their names; empty without factors."""
+    def factors_of(self, row: int) -> dict[str, int]:
+        """Returns the factor values of an image by name; empty without factors."""
         names = self.dataset.factor_names
         if names is None:
             return {}
         return dict(zip(names, self.dataset.factors([row])[0].tolist(), strict=True))
 
-    def summary(self, layer):
-        """Returns a sentence on how many latent dimensions of a layer are active."""
+    def summary(self, layer: int) -> str:
+        """Returns a sentence about how many latent dimensions of a layer are active."""
         latents = self.latents[self._check_layer(layer)]
         count = len(latents.active)
         verb = "is" if count == 1 else "are"
@@ -206,24 +220,20 @@ class Session:
         return f"{sentence} {MOST_SLIDERS} of them have sliders, the active ones first."
 
 
-def reach_of(value):
-    """Returns how far a slider goes to either side, so that a value lies on it."""
-    return float(max(REACH, np.ceil(abs(value))))
+def reach_of(value: float) -> float:
+    """Returns how far a slider reaches to either side, so that a value lies on it."""
+    return float(max(_REACH, np.ceil(abs(value))))
 
 
 def _checked_values(values, most):
     """Returns the values of sliders as float32."""
     if len(values) > most:
         raise UsageError(f"There are {most} sliders. Received: {len(values)} values.")
-    numbers = [_checked_value(value) for value in values]
-    return np.array(numbers, np.float32)
-
-
-def _checked_value(value):
-    is_number = isinstance(value, Real) and not isinstance(value, bool)
-    if not is_number or not abs(value) <= _MOST:
-        raise UsageError(f"A slider's value must be a finite number. Received: {value!r}.")
-    return value
+    for value in values:
+        is_number = isinstance(value, Real) and not isinstance(value, bool)
+        if not is_number or not abs(value) <= _MOST:
+            raise UsageError(f"A slider's value must be a finite number. Received: {value!r}.")
+    return np.array(values, np.float32)
 
 
 def _remark(latents, dimension):
@@ -231,4 +241,4 @@ def _remark(latents, dimension):
     factor = latents.factor_of(dimension)
     if factor is None:
         return remark
-    return f"{remark}, tells {latents.share_of(dimension, factor):.0%} of {factor}"
+    return f"{remark}, holds {latents.share_of(dimension, factor):.0%} of {factor}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -61,12 +61,12 @@ def check_text(name: str, text: Any) -> str:
 
 
 def check_labels(
-    labels: Iterable[Any] | None, count: int, name: str, counted: str, default: str | None = None
+    labels: Any, count: int, name: str, counted: str, default: str | None = None
 ) -> list[str]:
     """Checks that there is one label for each of the things labelled.
 
     Args:
-        labels: The labels.
+        labels: The labels, or `None` for the default ones.
         count: How many there should be.
         name: What the argument is called in the error.
         counted: What is labelled, in the singular.

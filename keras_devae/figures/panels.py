@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from matplotlib.axes import Axes
@@ -42,7 +43,12 @@ def line_look(number: int) -> tuple[str, str]:
 
 
 def draw_line(
-    axes: Axes, steps: Array, values: Array, label: str | None, color: str, style: str
+    axes: Axes,
+    steps: Sequence[float] | Array,
+    values: Sequence[float] | Array,
+    label: str | None,
+    color: str,
+    style: str,
 ) -> None:
     """Draws one line of a panel."""
     # A single point makes no line, and would not be seen.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numbers
 from collections.abc import Iterable
+from typing import TypeGuard
 
 from keras_devae.checks import listed, one_of, shown
 from keras_devae.errors import UsageError
@@ -18,12 +19,12 @@ MOST_REPEATS = 10_000
 MOST_ROWS = 10**8
 
 
-def is_whole(value: object) -> bool:
+def is_whole(value: object) -> TypeGuard[int]:
     """Tells whether a value is a whole number, which true and false are not."""
     return isinstance(value, numbers.Integral) and not isinstance(value, bool)
 
 
-def check_whole(name: str, value: int, least: int, most: int) -> int:
+def check_whole(name: str, value: int | None, least: int, most: int) -> int:
     """Checks a whole number from `least` to `most`, and returns it as Python's own."""
     if not is_whole(value) or not least <= value <= most:
         raise UsageError(
@@ -32,7 +33,7 @@ def check_whole(name: str, value: int, least: int, most: int) -> int:
     return int(value)
 
 
-def check_bins(bins: int) -> int:
+def check_bins(bins: int | None) -> int:
     """Checks a number of bins, from 2 to 10,000."""
     return check_whole("bins", bins, 2, MOST_BINS)
 
@@ -82,9 +83,9 @@ def check_factor_names(factor_names: Iterable[str] | None, count: int) -> tuple[
             "`factor_names` must be a list of names, since a set has no order. Received: "
             f"{shown(factor_names)}."
         )
-    names = listed("factor_names", factor_names, "names")
-    are_names = all(isinstance(name, (str, numbers.Integral)) for name in names)
-    names = [str(name) for name in names] if are_names else names
+    given = listed("factor_names", factor_names, "names")
+    are_names = all(isinstance(name, (str, numbers.Integral)) for name in given)
+    names = [str(name) for name in given] if are_names else list(given)
     if not are_names or len(names) != count or len(set(names)) != count:
         raise UsageError(
             f"`factor_names` must be {count} different names, one for each factor. Received: "

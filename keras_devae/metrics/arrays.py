@@ -1,30 +1,31 @@
-"""The one reading of arrays that all metrics share: exact, or refused in a sentence."""
+"""How all metrics read arrays: exactly, or with a refusal in one sentence."""
+
+from __future__ import annotations
+
+from typing import Any
 
 import numpy as np
 
+from keras_devae.checks import Array
 from keras_devae.errors import UsageError
 
 #: Whole numbers up to this size are exact in float64, which everything is computed in.
 EXACT = 2**53
 _INT64 = np.iinfo(np.int64)
-_FORM = "a numeric array with one row a sample and one column a variable, neither of them empty"
+_FORM = "a numeric array with one row per sample and one column per variable, not empty"
 # What an object that holds no numbers raises when NumPy asks it for some: ragged lists a
 # ValueError, tensors of other libraries that are symbolic or need a gradient the others.
 _UNREADABLE = (TypeError, ValueError, RuntimeError, OverflowError)
 
 
-def numeric_array(values: object, name: str, form: str = _FORM, axes: int | None = 2) -> np.ndarray:
-    """Reads an array of real numbers.
+def numeric_array(values: object, name: str, form: str = _FORM, axes: int | None = 2) -> Array:
+    """Reads an array of real numbers: boolean, integer or floating, in the machine's byte order.
 
     Args:
         values: What the caller passed.
         name: What the array is called in the error.
         form: What it must be, for the error.
-        axes: How many axes it must have; default 2. `None`: any number, and empty arrays
-            too.
-
-    Returns:
-        The array, of a boolean, integer or floating dtype in the machine's byte order, not empty.
+        axes: How many axes it must have; `None` for any number, and for empty arrays too.
 
     Raises:
         UsageError: If it is something else: masked, ragged, sparse, complex, of objects or words,
@@ -50,15 +51,8 @@ def numeric_array(values: object, name: str, form: str = _FORM, axes: int | None
     return array.astype(array.dtype.newbyteorder("="), copy=False)
 
 
-def check_codes(codes: np.ndarray, name: str = "codes") -> np.ndarray:
-    """Checks a matrix of representations.
-
-    Args:
-        codes: `(n, d)`, floating or integer.
-        name: What the array is called in the error.
-
-    Returns:
-        The array `(n, d)`: integers as they are, anything else as float64.
+def check_codes(codes: Array, name: str = "codes") -> Array:
+    """Checks a matrix of representations `(n, d)`: integers stay, anything else becomes float64.
 
     Raises:
         UsageError: If it is not a non-empty numeric matrix, has a NaN or an infinity, or values
@@ -68,7 +62,7 @@ def check_codes(codes: np.ndarray, name: str = "codes") -> np.ndarray:
     return codes if codes.dtype.kind in "biu" else codes.astype(np.float64, copy=False)
 
 
-def check_finite(codes: np.ndarray, name: str = "codes") -> np.ndarray:
+def check_finite(codes: Array, name: str = "codes") -> Array:
     """Checks a matrix of representations, see `check_codes`, and keeps its floating dtype."""
     codes = numeric_array(codes, name)
     if codes.dtype.kind == "f":
@@ -84,20 +78,12 @@ def check_finite(codes: np.ndarray, name: str = "codes") -> np.ndarray:
     return codes
 
 
-def check_factors(factors: np.ndarray, name: str = "factors") -> np.ndarray:
-    """Checks a matrix of ground-truth factors.
+def check_factors(factors: Array, name: str = "factors") -> Array:
+    """Checks a matrix of ground-truth factors `(n, f)` and returns it as int64.
 
-    Args:
-        factors: `(n, f)` factor values: integers, booleans, or floats that are whole numbers and so
-            small that their dtype tells them from their neighbours (below 2^53 in float64, 2^24 in
-            float32, 2^11 in float16).
-        name: What the array is called in the error.
-
-    Returns:
-        Int64 array `(n, f)`.
-
-    Raises:
-        UsageError: If it is not a non-empty matrix of whole numbers that int64 holds.
+    They may be integers, booleans, or floats that are whole numbers and so small that their dtype
+    distinguishes them from their neighbours (below 2^53 in float64, 2^24 in float32, 2^11 in
+    float16).
     """
     factors = numeric_array(factors, name)
     if factors.dtype.kind == "f":
@@ -126,7 +112,7 @@ def check_factors(factors: np.ndarray, name: str = "factors") -> np.ndarray:
     return factors.astype(np.int64, copy=False)
 
 
-def value_counts(column: np.ndarray) -> np.ndarray:
+def value_counts(column: Array) -> Array:
     """Returns how many rows each value of a column of whole numbers has, `(values,)`."""
     low, high = int(column.min()), int(column.max())
     if high - low < 4 * len(column):
@@ -135,7 +121,7 @@ def value_counts(column: np.ndarray) -> np.ndarray:
     return np.unique(column, return_counts=True)[1]
 
 
-def is_masked(values, depth=2):
+def is_masked(values: Any, depth: int = 2) -> bool:
     """Tells whether an array, or one in a list of lists, hides some of its values."""
     if isinstance(values, np.ma.MaskedArray):
         return bool(np.ma.getmaskarray(values).any())
@@ -143,7 +129,7 @@ def is_masked(values, depth=2):
     return nested and any(is_masked(value, depth - 1) for value in values)
 
 
-def _at_most_float64(codes, name):
+def _at_most_float64(codes: Array, name: str) -> Array:
     if codes.dtype.itemsize <= 8:
         return codes
     with np.errstate(over="ignore", under="ignore"):
@@ -156,7 +142,7 @@ def _at_most_float64(codes, name):
     return rounded
 
 
-def _not_finite(codes, name):
+def _not_finite(codes: Array, name: str) -> UsageError:
     bad = np.argwhere(~np.isfinite(codes))
     row, column = bad[0]
     return UsageError(
@@ -166,7 +152,7 @@ def _not_finite(codes, name):
     )
 
 
-def _refuse_at(wrong, factors, must, remedy):
+def _refuse_at(wrong: Array, factors: Array, must: str, remedy: str) -> None:
     """Raises a `UsageError` that names the first value that is wrong."""
     if wrong.any():
         row, column = np.argwhere(wrong)[0]
@@ -175,7 +161,7 @@ def _refuse_at(wrong, factors, must, remedy):
         )
 
 
-def _unreadable(values, error):
+def _unreadable(values: object, error: Exception) -> str:
     """Says what NumPy could not read, the end of a sentence."""
     if isinstance(values, (list, tuple)):
         lengths = sorted({len(row) for row in values if hasattr(row, "__len__")})
@@ -185,7 +171,7 @@ def _unreadable(values, error):
     return f"a value of type {type(values).__name__} that is no array ({reason})."
 
 
-def _described(values, array, axes):
+def _described(values: object, array: Array, axes: int | None) -> str:
     """Says what came in place of an array, with the remedy where there is one."""
     if hasattr(values, "toarray"):
         return f"a sparse {type(values).__name__}; pass its `.toarray()`"

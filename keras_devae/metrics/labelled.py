@@ -64,7 +64,7 @@ def check_labelled(
     stacklevel: int = 3,
     as_given: bool = False,
 ) -> LabelledCodes:
-    """Checks codes and factors, and leaves out factors with a single value.
+    """Checks codes `(n, d)` and factors `(n, f)`, and leaves out factors with a single value.
 
     A factor without entropy has no score; every metric is computed without it, with a
     `MetricWarning` that names it. Constant codes are named in a warning too, and stay. Few samples,
@@ -76,10 +76,6 @@ def check_labelled(
         factor_names: A name for each factor, or `None`.
         stacklevel: Where warnings point to, as for `warnings.warn`; 3 is the caller's caller.
         as_given: Whether codes keep their floating dtype, which saves copying a large table.
-
-    Raises:
-        UsageError: If the arrays are malformed, not finite or of different lengths, or no factor
-            varies.
     """
     codes = check_finite(codes) if as_given else check_codes(codes)
     factors = check_factors(factors)
@@ -103,19 +99,9 @@ def check_labelled(
 
 
 def split_rows(labelled: LabelledCodes, n_train: int | None, stacklevel: int = 3) -> Split:
-    """Divides samples: the rows before `n_train` train, the rest test.
+    """Divides samples: the rows before `n_train` train (`None`: two thirds), the rest test.
 
-    Args:
-        labelled: The samples.
-        n_train: Number of rows that train, or `None` for two thirds of them, rounded down.
-        stacklevel: Where warnings point to, as for `warnings.warn`; 3 is the caller's caller.
-
-    Returns:
-        The `Split`, without the factors that do not vary among the training rows.
-
-    Raises:
-        UsageError: If `n_train` does not leave at least one row on either side, or no factor
-            varies among the training rows.
+    Factors that do not vary among the training rows are left out. `stacklevel` is as above.
     """
     n_train = check_n_train(n_train, len(labelled.codes))
     train = labelled.factors[:n_train]

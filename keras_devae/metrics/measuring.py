@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
 from typing import Any, Protocol
 
@@ -19,7 +19,7 @@ from keras_devae.metrics.arguments import (
     check_whole,
 )
 from keras_devae.metrics.arrays import check_codes, check_factors, value_counts
-from keras_devae.metrics.base import METRICS, Score, check_settings, resolved_names
+from keras_devae.metrics.base import METRICS, Metric, Score, check_settings, resolved_names
 from keras_devae.metrics.estimators.discretization import DISCRETIZERS
 from keras_devae.metrics.estimators.posterior import check_same_shape
 from keras_devae.metrics.labelled import check_same_length
@@ -150,15 +150,15 @@ def given_options(
 
 
 class Source(Protocol):
-    """What metrics are computed from: a table of which rows can be asked for.
+    """What metrics are computed from: a table of which rows can be asked for."""
 
-    Attributes:
-        factor_names: A name for each factor, or `None`.
-        factor_sizes: The number of values of each factor, or `None`.
-    """
+    @property
+    def factor_names(self) -> Sequence[str] | None:
+        """A name for each factor, or `None` without factors."""
 
-    factor_names: tuple[str, ...] | None
-    factor_sizes: tuple[int, ...] | None
+    @property
+    def factor_sizes(self) -> Sequence[int] | None:
+        """The number of values of each factor, or `None` if it is unknown."""
 
     @property
     def sampler(self) -> Sampler:
@@ -168,9 +168,8 @@ class Source(Protocol):
     def negative_log_likelihood(self) -> float | None:
         """The reconstruction term in nats, or `None` if it is unknown."""
 
-    @property
-    def reconstruction_error(self) -> Score | None:
-        """The result of `keras_devae.metrics.reconstruction_error`, or `None` without images."""
+    def reconstruction_error(self) -> Score:
+        """Returns the result of `keras_devae.metrics.reconstruction_error`."""
 
     def codes_of(self, rows: Array) -> Array:
         """Returns the codes `(n, d)` of rows."""
@@ -206,62 +205,43 @@ def compute(
     limit = None
     if settings == "fast":
         options, limit = {**metric.fast, **options}, metric.fast_rows
-    score = _APPLY[metric.takes](metric.function, source, sample, limit, options)
+    score = _apply(metric, source, sample, limit, options)
     known: dict[str, Any] = {"preset": settings, "seed": sample.seed}
     for key in ("factor_names", "factor_sizes"):
         known[key] = getattr(source, key) and list(getattr(source, key))
     return Score({**score, "settings": {**known, **score.settings}})
 
 
-def _from_labels(function, source, sample, limit, options):
-    rows = sample.plain[:limit]
-    codes, factors = source.codes_of(rows), source.factors_of(rows)
-    named = {"factor_names": source.factor_names, "seed": sample.seed}
-    return function(codes, factors, **named, **options)
+def _apply(
+    metric: Metric, source: Source, sample: Sample, limit: int | None, options: Mapping[str, Any]
+) -> Score:
+    """Calls a metric with what it takes; `limit` is its `fast_rows`, or `None` for all rows."""
+    rows, seeded = sample.plain[:limit], {**options, "seed": sample.seed}
+    labelled = {**seeded, "factor_names": source.factor_names}
+    match metric.takes:
+        case "labels":
+            return metric.function(source.codes_of(rows), source.factors_of(rows), **labelled)
+        case "split":
+            rows, n_train = _train_and_test(sample, limit)
+            given = source.codes_of(rows), source.factors_of(rows)
+            return metric.function(*given, n_train=n_train, **labelled)
+        case "sampler":
+            return metric.function(source.sampler, **seeded)
+        case "codes":
+            return metric.function(source.codes_of(rows), **seeded)
+        case "posterior":
+            return metric.function(*source.posterior_of(rows), **options)
+        case "elbo":
+            posterior, error = source.posterior_of(rows), source.negative_log_likelihood
+            return metric.function(*posterior, negative_log_likelihood=error, **seeded)
+    return source.reconstruction_error()
 
 
-def _from_split(function, source, sample, limit, options):
+def _train_and_test(sample: Sample, limit: int | None) -> tuple[Array, int]:
     rows, n_train = sample.rows, sample.n_train
-    if limit is not None and limit < n_train:
-        rows = np.concatenate([rows[:limit], rows[n_train : n_train + limit // 2]])
-        n_train = limit
-    codes, factors = source.codes_of(rows), source.factors_of(rows)
-    named = {"factor_names": source.factor_names, "seed": sample.seed}
-    return function(codes, factors, n_train=n_train, **named, **options)
-
-
-def _from_sampler(function, source, sample, limit, options):
-    return function(source.sampler, seed=sample.seed, **options)
-
-
-def _from_codes(function, source, sample, limit, options):
-    return function(source.codes_of(sample.plain[:limit]), seed=sample.seed, **options)
-
-
-def _from_posterior(function, source, sample, limit, options):
-    return function(*source.posterior_of(sample.plain[:limit]), **options)
-
-
-def _from_elbo(function, source, sample, limit, options):
-    posterior = source.posterior_of(sample.plain[:limit])
-    error = source.negative_log_likelihood
-    return function(*posterior, negative_log_likelihood=error, seed=sample.seed, **options)
-
-
-def _from_images(function, source, sample, limit, options):
-    return source.reconstruction_error
-
-
-#: `Metric.takes` -> what calls a metric that takes it.
-_APPLY: Mapping[str, Callable[..., Score]] = {
-    "labels": _from_labels,
-    "split": _from_split,
-    "sampler": _from_sampler,
-    "codes": _from_codes,
-    "posterior": _from_posterior,
-    "elbo": _from_elbo,
-    "images": _from_images,
-}
+    if limit is None or limit >= n_train:
+        return rows, n_train
+    return np.concatenate([rows[:limit], rows[n_train : n_train + limit // 2]]), limit
 
 
 def combined(repeats: list[dict[str, Score]]) -> Score:
@@ -304,11 +284,20 @@ def _spread(key: str, values: list[float]) -> dict[str, float]:
 class _ArraySource:
     """Codes and factors in memory."""
 
-    negative_log_likelihood = reconstruction_error = None
+    negative_log_likelihood = None
 
-    def __init__(self, codes, factors, factor_names, z_log_var):
+    def __init__(
+        self,
+        codes: Array,
+        factors: Array | None,
+        factor_names: Iterable[str] | None,
+        z_log_var: Array | None,
+    ):
         self.codes = check_codes(codes)
-        self.factors = self.z_log_var = self.factor_names = self.factor_sizes = None
+        self.factors: Any = None
+        self.z_log_var: Any = None
+        self.factor_names: tuple[str, ...] | None = None
+        self.factor_sizes: tuple[int, ...] | None = None
         if factors is not None:
             self.factors = check_factors(factors)
             check_same_length(self.codes, self.factors)
@@ -334,3 +323,6 @@ class _ArraySource:
 
     def posterior_of(self, rows: Array) -> tuple[Array, Array]:
         return self.codes[rows], self.z_log_var[rows]
+
+    def reconstruction_error(self) -> Score:
+        raise NotImplementedError("There are no images.")

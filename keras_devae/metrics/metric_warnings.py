@@ -1,23 +1,25 @@
 """What metrics warn of: each caution once, however many scores it concerns."""
 
+from __future__ import annotations
+
 import contextlib
 import contextvars
 import sys
 import warnings
 from collections.abc import Iterable, Iterator, Mapping
-from types import MappingProxyType
+from types import FrameType, MappingProxyType
 
-import numpy as np
+from keras_devae.checks import Array
 
 #: Scores of fewer rows than this, or with fewer rows of a factor's value, come with a caution.
 ENOUGH_ROWS = 1000
 ENOUGH_ROWS_OF_A_VALUE = 10
-# A factor looks continuous if so much of its rows have a value of their own; or if it has more
-# values than that, with too few rows for each of them.
+# A factor looks continuous if this share of its rows have a value of their own, or if it has more
+# values than `MANY_VALUES`, with too few rows for each of them.
 UNIQUE_SHARE, UNIQUE_ROWS = 0.9, 20
 MANY_VALUES = 1000
-NOTHING: Mapping[str, np.ndarray] = MappingProxyType({})
-# As many names of codes or factors as one reads in a warning.
+NOTHING: Mapping[str, Array] = MappingProxyType({})
+# At most this many names of codes or factors are listed in a warning.
 NAMED = 10
 
 
@@ -32,10 +34,13 @@ class FewSamplesWarning(MetricWarning):
 class _Gathered:
     """The cautions of several scores."""
 
-    def __init__(self):
-        self.messages, self.rows, self.rarest = {}, [], {}
+    def __init__(self) -> None:
+        self.messages: dict[str, str] = {}
+        self.rows: list[int] = []
+        self.rarest: dict[str, int] = {}
 
-    def issue(self):
+    def issue(self) -> None:
+        """Issues each of them."""
         for message in self.messages.values():
             warn(message)
         if self.rows:
@@ -49,10 +54,10 @@ _GATHERED: contextvars.ContextVar[_Gathered | None] = contextvars.ContextVar(
 
 @contextlib.contextmanager
 def gathered() -> Iterator[None]:
-    """Puts the cautions of all scores computed inside together, and issues each once at the end.
+    """Collects the cautions of all scores computed inside, and issues each once at the end.
 
-    Few samples are one warning, whatever number of scores. Inside another `gathered` it leaves all
-    to that one.
+    Few samples are one warning, whatever the number of scores. Inside another `gathered` it leaves
+    all to the outer one.
     """
     if _GATHERED.get() is not None:
         yield
@@ -75,12 +80,7 @@ def warn(message: str, category: type[Warning] = MetricWarning) -> None:
 
 
 def caution(message: str, about: str | None = None) -> None:
-    """Issues a `MetricWarning`, inside `gathered` at its end and once.
-
-    Args:
-        message: What to say.
-        about: What it is about, of which the first message is enough; default the message itself.
-    """
+    """Issues a `MetricWarning`; inside `gathered`, at its end and once for what it is `about`."""
     found = _GATHERED.get()
     if found is None:
         warn(message)
@@ -88,12 +88,10 @@ def caution(message: str, about: str | None = None) -> None:
         found.messages.setdefault(about or message, message)
 
 
-def caution_of_few(rows: int, counts: Mapping[str, np.ndarray] = NOTHING) -> None:
+def caution_of_few(rows: int, counts: Mapping[str, Array] = NOTHING) -> None:
     """Warns of few samples, in one `FewSamplesWarning`, and of factors that look continuous.
 
-    Args:
-        rows: Number of rows that a score is computed from.
-        counts: By the name of a factor, how many rows each of its values has. Default: no factors.
+    `counts` has, by the name of a factor, how many of the rows each of its values has.
     """
     continuous = {name: len(found) for name, found in counts.items() if _is_continuous(found, rows)}
     for name, distinct in continuous.items():
@@ -121,11 +119,11 @@ def caution_of_few(rows: int, counts: Mapping[str, np.ndarray] = NOTHING) -> Non
 
 def named(names: Iterable[object]) -> str:
     """Lists the first names with commas, and says that there are more."""
-    names = [str(name) for name in names]
-    return ", ".join(names[:NAMED]) + (", ..." if len(names) > NAMED else "")
+    texts = [str(name) for name in names]
+    return ", ".join(texts[:NAMED]) + (", ..." if len(texts) > NAMED else "")
 
 
-def _is_continuous(counts, rows):
+def _is_continuous(counts: Array, rows: int) -> bool:
     distinct = len(counts)
     unique = rows >= UNIQUE_ROWS and distinct >= UNIQUE_SHARE * rows
     return unique or (distinct > MANY_VALUES and rows < ENOUGH_ROWS_OF_A_VALUE * distinct)
@@ -148,6 +146,6 @@ def _warn_of_few(rows: int, rarest: Mapping[str, int]) -> None:
     warn(f"Few samples: {'; '.join(reasons)}. The scores may be far off.", FewSamplesWarning)
 
 
-def _is_inside(frame):
+def _is_inside(frame: FrameType) -> bool:
     module = frame.f_globals.get("__name__", "")
     return module == "contextlib" or module.partition(".")[0] == "keras_devae"

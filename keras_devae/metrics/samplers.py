@@ -1,5 +1,7 @@
 """Where the metrics that choose factors themselves get their codes from."""
 
+from __future__ import annotations
+
 import abc
 import math
 from collections.abc import Callable, Iterable
@@ -8,9 +10,11 @@ from typing import Protocol
 import numpy as np
 
 from keras_devae import checks
+from keras_devae.checks import Array
 from keras_devae.errors import UsageError
 from keras_devae.metrics.arrays import check_codes
 from keras_devae.metrics.labelled import LabelledCodes, check_labelled
+from keras_devae.metrics.row_cache import RowCache
 
 
 class LabelledImages(Protocol):
@@ -21,31 +25,26 @@ class LabelledImages(Protocol):
 
     def __len__(self) -> int: ...
 
-    def images(self, indices) -> np.ndarray:
+    def images(self, indices: Array) -> Array:
         """Returns images `(n, height, width, channels)` by row number."""
 
-    def factors(self, indices) -> np.ndarray:
+    def factors(self, indices: Array) -> Array:
         """Returns whole-number factors `(n, f)` by row number."""
 
 
 class FactorIndex(abc.ABC):
-    """Finds rows of a labelled table that share the value of a factor.
-
-    Args:
-        row_count: Rows of the table.
-        factor_count: Number of factors.
-    """
+    """Finds rows of a labelled table that share the value of a factor."""
 
     def __init__(self, row_count: int, factor_count: int):
         self.row_count, self.factor_count = row_count, factor_count
 
-    def draw(self, rng: np.random.Generator, shape) -> np.ndarray:
+    def draw(self, rng: np.random.Generator, shape: int | tuple[int, ...]) -> Array:
         """Draws rows uniformly, with repetition."""
         return rng.integers(self.row_count, size=shape)
 
     def draw_sharing(
-        self, rng: np.random.Generator, rows: np.ndarray, factors: np.ndarray, count: int
-    ) -> np.ndarray:
+        self, rng: np.random.Generator, rows: Array, factors: Array, count: int
+    ) -> Array:
         """Draws, for each row, others that share the value of one factor with it.
 
         Args:
@@ -64,18 +63,16 @@ class FactorIndex(abc.ABC):
         return drawn
 
     @abc.abstractmethod
-    def _draw_sharing(self, rng, rows, factor, count):
-        """Does the same for rows that all share one factor."""
+    def _draw_sharing(
+        self, rng: np.random.Generator, rows: Array, factor: int, count: int
+    ) -> Array:
+        """Does the same for rows that all share the same factor."""
 
 
 class TableIndex(FactorIndex):
-    """The index of any table: it may lack combinations of factors, or have some several times.
+    """The index of any table: it may lack combinations of factors, or have some several times."""
 
-    Args:
-        factors: `(n, f)` int64 factors.
-    """
-
-    def __init__(self, factors: np.ndarray):
+    def __init__(self, factors: Array):
         super().__init__(*factors.shape)
         self._columns = [_IndexedColumn(column) for column in factors.T]
 
@@ -84,11 +81,7 @@ class TableIndex(FactorIndex):
 
 
 class GridIndex(FactorIndex):
-    """The index of a table that lists all combinations of factors in C order.
-
-    Args:
-        sizes: Number of values of each factor.
-    """
+    """The index of a table that lists all combinations of factors in C order."""
 
     def __init__(self, sizes: tuple[int, ...]):
         super().__init__(math.prod(sizes), len(sizes))
@@ -103,19 +96,15 @@ class GridIndex(FactorIndex):
         return drawn
 
 
-def factor_index(factors: np.ndarray) -> FactorIndex:
-    """Makes the index of a table: that of a grid costs nothing, where it is one.
-
-    Args:
-        factors: `(n, f)` int64 factors.
-    """
+def factor_index(factors: Array) -> FactorIndex:
+    """Makes the index of a table of int64 factors `(n, f)`; that of a grid costs nothing."""
     sizes = tuple(int(largest) + 1 for largest in factors.max(axis=0))
     if factors.min() == 0 and math.prod(sizes) == len(factors) and _is_grid(factors, sizes):
         return GridIndex(sizes)
     return TableIndex(factors)
 
 
-def _is_grid(factors, sizes):
+def _is_grid(factors: Array, sizes: tuple[int, ...]) -> bool:
     for axis, size in enumerate(sizes):
         values = np.arange(size).reshape((-1,) + (1,) * (len(sizes) - axis - 1))
         if not np.array_equal(factors[:, axis].reshape(sizes), np.broadcast_to(values, sizes)):
@@ -142,15 +131,15 @@ class Sampler(abc.ABC):
         # How many codes there are is not known before the first of them is asked for.
         self.settings = {k: v for k, v in labelled.settings.items() if k != "code_count"}
 
-    def prepare(self, rows: np.ndarray) -> None:
+    def prepare(self, rows: Array) -> None:
         """Learns which rows will be asked for, so that they can be made ready in one pass."""
         del rows
 
     @abc.abstractmethod
-    def codes_of(self, rows: np.ndarray) -> np.ndarray:
+    def codes_of(self, rows: Array) -> Array:
         """Returns the codes `(..., d)` of row numbers of any shape."""
 
-    def columns_of(self, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
+    def columns_of(self, rows: Array, columns: Array) -> Array:
         """Returns some of the codes, code by code, `(len(columns), ...)`."""
         return np.moveaxis(self.codes_of(rows)[..., columns], -1, 0)
 
@@ -170,20 +159,20 @@ class CodeTable(Sampler):
 
     def __init__(
         self,
-        codes: np.ndarray,
-        factors: np.ndarray,
+        codes: Array,
+        factors: Array,
         factor_names: Iterable[str] | None = None,
     ):
         labelled = check_labelled(codes, factors, factor_names, as_given=True)
         super().__init__(labelled)
         self._codes = labelled.codes
-        self._columns = {}
+        self._columns: dict[int, Array] = {}
 
-    def codes_of(self, rows):
+    def codes_of(self, rows: Array) -> Array:
         """Returns the codes `(..., d)` of row numbers of any shape."""
         return self._codes[rows]
 
-    def columns_of(self, rows, columns):
+    def columns_of(self, rows: Array, columns: Array) -> Array:
         """Returns some of the codes, code by code, `(len(columns), ...)`."""
         for column in columns:
             if column not in self._columns:
@@ -203,13 +192,13 @@ class EncodedDataset(Sampler):
 
     Raises:
         UsageError: If the data set has no factors, or none that varies; if an argument is of
-            another kind; or, when codes are asked for, if there is not one row of them an image.
+            another kind; or, when codes are asked for, if there is not one row of them per image.
     """
 
     def __init__(
         self,
         dataset: LabelledImages,
-        encode: Callable[[np.ndarray], np.ndarray],
+        encode: Callable[[Array], Array],
         chunk: int = 1024,
     ):
         if not callable(encode):
@@ -220,49 +209,40 @@ class EncodedDataset(Sampler):
         checks.at_least("chunk", chunk, 1)
         super().__init__(label_rows(dataset))
         self._dataset, self._encode, self._chunk = dataset, encode, chunk
-        self._places = np.full(len(dataset), -1)
-        self._codes = None
+        self._cache = RowCache(len(dataset))
 
-    def prepare(self, rows):
-        """Encodes the rows that are not yet."""
-        new = np.unique(rows)
-        new = new[self._places[new] < 0]
-        chunks = (new[start : start + self._chunk] for start in range(0, len(new), self._chunk))
-        parts = [self._encoded(chunk) for chunk in chunks]
-        if not parts:
-            return
-        known = 0 if self._codes is None else len(self._codes)
-        parts = parts if self._codes is None else [self._codes, *parts]
-        widths = sorted({part.shape[1] for part in parts})
+    def prepare(self, rows: Array) -> None:
+        """Encodes the rows that are not yet encoded."""
+        parts = [
+            {"rows": new, "codes": self._encoded(new)}
+            for new in self._cache.missing(rows, self._chunk)
+        ]
+        known = [self._cache.stored] if self._cache.stored else []
+        widths = sorted({part["codes"].shape[1] for part in [*known, *parts]})
         if len(widths) > 1:
             raise UsageError(
                 "`encode` must return the same number of codes for all images. Received: "
                 f"{' and '.join(map(str, widths))}."
             )
-        self._places[new] = np.arange(known, known + len(new))
-        self._codes = np.concatenate(parts)
+        self._cache.add(parts)
 
-    def _encoded(self, rows):
+    def _encoded(self, rows: Array) -> Array:
         codes = check_codes(self._encode(self._dataset.images(rows)), "encode(images)")
         if len(codes) != len(rows):
             raise UsageError(
-                f"`encode` must return one row of codes an image. Received: {len(codes)} rows for "
+                f"`encode` must return one row of codes per image. Received: {len(codes)} rows for "
                 f"{len(rows)} images."
             )
         return codes
 
-    def codes_of(self, rows):
+    def codes_of(self, rows: Array) -> Array:
         """Returns the codes `(..., d)` of row numbers of any shape."""
         self.prepare(rows)
-        return self._codes[self._places[rows]]
+        return self._cache.take("codes", rows)
 
 
-def as_sampler(sampler: Sampler | np.ndarray, factors: np.ndarray | None) -> Sampler:
-    """Makes a `CodeTable` of codes and factors, and leaves a `Sampler` as it is.
-
-    Raises:
-        UsageError: If it is neither.
-    """
+def as_sampler(sampler: Sampler | Array, factors: Array | None) -> Sampler:
+    """Makes a `CodeTable` of codes and factors, and leaves a `Sampler` as it is."""
     if isinstance(sampler, Sampler) and factors is None:
         return sampler
     if isinstance(sampler, Sampler) or factors is None:
@@ -275,14 +255,7 @@ def as_sampler(sampler: Sampler | np.ndarray, factors: np.ndarray | None) -> Sam
 
 
 def label_rows(dataset: LabelledImages) -> LabelledCodes:
-    """Returns the factors of all rows of a data set, with row numbers in place of codes.
-
-    Args:
-        dataset: Data set with factors.
-
-    Raises:
-        UsageError: If it has no factors, or none that varies.
-    """
+    """Returns the factors of all rows of a data set, with row numbers in place of codes."""
     if not hasattr(dataset, "factor_names") or not callable(getattr(dataset, "factors", None)):
         raise UsageError(
             "`dataset` must be a data set with factors, e.g. from `keras_devae.data.load`. "
@@ -300,7 +273,7 @@ def label_rows(dataset: LabelledImages) -> LabelledCodes:
 class _IndexedColumn:
     """The rows of a table ordered by one factor."""
 
-    def __init__(self, column):
+    def __init__(self, column: Array):
         low, high = column.min(), column.max()
         # Sorting short integers takes a fraction of the time.
         span = int(high) - int(low)
@@ -312,7 +285,7 @@ class _IndexedColumn:
         self._counts = np.bincount(self._labels)
         self._starts = np.cumsum(self._counts) - self._counts
 
-    def draw_sharing(self, rng, rows, count):
+    def draw_sharing(self, rng: np.random.Generator, rows: Array, count: int) -> Array:
         labels = self._labels[rows][:, None]
         places = (rng.random((len(rows), count)) * self._counts[labels]).astype(np.int64)
         return self._order[self._starts[labels] + places]

@@ -125,18 +125,11 @@ def udr(
 
 
 def relative_strength(matrix: Array, pooled: bool = False) -> float:
-    """How far the correlations of two models' latents are one to one.
+    """Returns how far the absolute correlations `(a, b)` of two models' latents are one to one.
 
     For each row and each column the square of the largest value over the sum, 0 if the sum is 0;
-    of these, the mean of the rows' mean and the columns' mean.
-
-    Args:
-        matrix: `(a, b)` absolute correlations.
-        pooled: Whether to take one mean over all rows and columns instead.
-
-    Returns:
-        The score, in `[0, 1]` for correlations up to 1: 1 for a permutation matrix, 0 for an empty
-        or zero matrix.
+    of these, the mean of the rows' mean and the columns' mean, or, if `pooled`, of all of them. It
+    is 1 for a permutation matrix, 0 for an empty or zero matrix.
     """
     matrix = np.asarray(matrix, dtype=np.float64)
     if not matrix.size:

@@ -68,7 +68,7 @@ def as_source(images: Any, batch_size: int | None = None, shuffle: bool = False)
     if isinstance(images, (list, tuple)):
         images = _array_of(images)
     if is_dataset(images):
-        size = {} if batch_size is None else {"batch_size": batch_size}
+        size: dict[str, Any] = {} if batch_size is None else {"batch_size": batch_size}
         return Batches(images, shuffle=shuffle, **size)
     if is_array(images):
         return images

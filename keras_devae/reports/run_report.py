@@ -12,7 +12,7 @@ from keras_devae.data import Dataset
 from keras_devae.evaluation.evaluating import RECONSTRUCTED_IMAGES
 from keras_devae.evaluation.latents import CATEGORY, HELD_SHARE, Latents, measure_latents
 from keras_devae.files import write_text
-from keras_devae.metrics import METRICS, MetricWarning, meaning_of
+from keras_devae.metrics import METRICS, SPREAD, MetricWarning, meaning_of
 from keras_devae.models import VAE
 from keras_devae.reports.details import run_details
 from keras_devae.reports.formatting import percent
@@ -208,7 +208,7 @@ def score_rows(layers: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     return [
         {"key": key, "cells": [layer.get(key) for layer in layers], "meaning": meaning_of(key)}
         for key in keys
-        if not key.endswith((".std", ".low", ".high"))
+        if not key.endswith(SPREAD)
     ]
 
 

@@ -1,90 +1,88 @@
-"""The annealing test: at which pressure a data set's factors get through, and betas from that.
+"""The annealing test: at which pressures a data set's factors are learned, and betas from them.
 
-After the annealing test of DEFT (Wu et al. 2022), by which the DeVAE paper chooses its betas too. A
-beta-VAE is trained while its beta falls from where everything is collapsed, by the same factor at
-every step. A factor's information freezing point is the beta at which the model begins to tell of
-it. DEFT lets beta grow and watches the information vanish; here it falls, as in what both methods
-do with the points, and since learning takes time the points lie a little low: the more steps, the
-less.
+After the annealing test of DEFT (Wu et al. 2022), by which the DeVAE paper also chooses its betas.
+A beta-VAE is trained while its beta falls, by the same factor at every step, from a value at which
+everything is collapsed. A factor's information freezing point is the beta at which the model begins
+to be informative about it. DEFT lets beta grow and watches the information vanish; here it falls,
+as it does where both methods use the points. Since learning takes time, the points lie a little
+low: the more steps, the less.
 
-What is known of a factor is the mutual information of samples of the latent dimension that tells
-most of it. Posterior means would mislead: under a strong pressure they are tiny, but free of noise,
-and tell much of what samples, all that the decoder sees, do not.
+What is known about a factor is the mutual information of samples of the most informative latent
+dimension. Posterior means would mislead: under a strong pressure they are tiny but free of noise,
+and so hold information that samples, which are all that the decoder sees, do not.
 """
 
+from __future__ import annotations
+
 import dataclasses
-import functools
 import itertools
 import math
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from keras_devae import checks, figures
-from keras_devae.checks import positive
+from keras_devae.checks import Array, positive
 from keras_devae.errors import UsageError
 from keras_devae.evaluation.information_file import read_information_file
 from keras_devae.files import write_json, write_table
-from keras_devae.runs import Run, RunConfig
+from keras_devae.runs import Run, RunConfig, RunDirectory
 
 #: The default range, at 64x64 pixels.
 BETA_START, BETA_END = 200.0, 1.0
 #: Share of a factor's entropy from which it counts as known.
 KNOWN_SHARE = 0.1
-#: Freezing points that lie closer than by this factor make one group.
+#: Freezing points closer together than this factor form one group.
 GROUP_FACTOR = 1.5
-#: The pressure just under a freezing point, as a share of it.
+#: The pressure just below a freezing point, as a share of it.
 JUST_UNDER = 0.9
-#: What can be said of a factor's freezing point.
+#: Where a factor's freezing point lies.
 _ABOVE, _MEASURED, _BELOW = "above the start", "measured", "below the end"
 
 RULE = (
-    f"Freezing points within a factor of {GROUP_FACTOR:g} make a group. Layer 0 has the beta at "
-    "the end of the test, where all that was seen is known; every gap between two groups gives a "
-    "layer the beta in its (geometric) middle, which lets through what freezes above it; with a "
-    f"single group, layer 1 has {JUST_UNDER:g} times its lowest point."
+    f"Freezing points within a factor of {GROUP_FACTOR:g} form a group. Layer 0 has the beta at "
+    "the end of the test, where every factor that was learned is known; every gap between two "
+    "groups gives a layer the beta in its (geometric) middle, which lets through what freezes "
+    f"above it; with a single group, layer 1 has {JUST_UNDER:g} times its lowest point."
 )
 
 
 @dataclasses.dataclass(frozen=True)
 class AnnealingTest:
-    """What an annealing test found.
+    """The result of an annealing test.
 
     Attributes:
         steps: `(t,)` training steps at which information was read.
-        betas: `(t,)` pressures then.
+        betas: `(t,)` pressures at these steps.
         shares: `(t, f)` information of the best latent dimension as a share of the entropy.
         factor_names: Names of the `f` factors.
         beta_start: Pressure at the start.
         beta_end: Pressure at the end.
     """
 
-    steps: np.ndarray
-    betas: np.ndarray
-    shares: np.ndarray
+    steps: Array
+    betas: Array
+    shares: Array
     factor_names: tuple[str, ...]
     beta_start: float
     beta_end: float
 
     @property
-    def points(self):
-        """Factor -> its freezing point.
-
-        Infinite where it is known from the first reading on, `None` where it stays frozen.
-        """
+    def points(self) -> dict[str, float | None]:
+        """Factor -> its `freezing_point`."""
         columns = zip(self.factor_names, self.shares.T, strict=True)
         return {name: freezing_point(self.betas, shares) for name, shares in columns}
 
     @property
-    def suggested(self):
-        """The betas for DeVAE, a list in ascending order; empty if no point was measured."""
+    def suggested(self) -> list[float]:
+        """The betas for DeVAE in ascending order; empty if no point was measured."""
         points = [p for p in self.points.values() if p is not None and math.isfinite(p)]
         return suggest_betas(points, self.beta_end)
 
-    def rows(self):
-        """Returns a dictionary for each factor.
-
-        Its keys are `factor`, `freezing_point` (`None` without), `state` and `final_share`.
-        """
+    def rows(self) -> list[dict[str, Any]]:
+        """Returns `factor`, `freezing_point`, `state` and `final_share` of each factor."""
         states = {None: _BELOW, math.inf: _ABOVE}
         return [
             {
@@ -97,17 +95,17 @@ class AnnealingTest:
         ]
 
 
-def freezing_point(betas, shares, threshold=KNOWN_SHARE):
+def freezing_point(betas: Array, shares: Array, threshold: float = KNOWN_SHARE) -> float | None:
     """Finds the pressure at which a factor begins to be known.
 
     That is where its share crosses the threshold and is above it in the next reading too, so that
-    one noisy reading does not count; the last reading stands for itself. Between readings it is
-    found on a line over the logarithm of beta.
+    one noisy reading does not count; the last reading needs no confirmation. Between readings the
+    point is interpolated linearly over the logarithm of beta.
 
     Args:
         betas: `(t,)` falling pressures, above 0.
-        shares: `(t,)` what is known of the factor then, as a share of its entropy.
-        threshold: The share from which it counts as known; default 0.1.
+        shares: `(t,)` what is known about the factor at each, as a share of its entropy.
+        threshold: The share from which it counts as known.
 
     Returns:
         The pressure; infinity if the factor is known from the first reading on; `None` if it
@@ -124,7 +122,7 @@ def freezing_point(betas, shares, threshold=KNOWN_SHARE):
     return float(np.exp(np.interp(threshold, shares[first - 1 : first + 1], log_betas)))
 
 
-def suggest_betas(points, beta_end):
+def suggest_betas(points: Iterable[float], beta_end: float) -> list[float]:
     """Suggests the pressures of DeVAE's layers from freezing points, see `RULE`.
 
     Args:
@@ -132,8 +130,8 @@ def suggest_betas(points, beta_end):
         beta_end: Pressure at the end of the test, below all of them.
 
     Returns:
-        List of pressures in strictly ascending order, of two digits; empty if there are no points,
-        or they leave no room for a pressure above `beta_end`.
+        Pressures in strictly ascending order, of two digits; empty if there are no points, or they
+        leave no room for a pressure above `beta_end`.
     """
     falling = sorted(points, reverse=True)
     gaps = [
@@ -143,35 +141,29 @@ def suggest_betas(points, beta_end):
     ]
     if not falling:
         return []
-    behind = gaps or [JUST_UNDER * falling[-1]]
-    betas = [_two_digits(beta) for beta in (beta_end, *reversed(behind))]
-    # Layers under the same pressure would be one and the same.
+    others = gaps or [JUST_UNDER * falling[-1]]
+    betas = [float(f"{beta:.2g}") for beta in (beta_end, *reversed(others))]
+    # Layers under the same pressure would be identical.
     return betas if all(a < b for a, b in itertools.pairwise(betas)) else []
 
 
-def _two_digits(value):
-    return float(f"{value:.2g}")
-
-
-def default_range(image_shape):
+def default_range(image_shape: Sequence[int]) -> tuple[float, float]:
     """Returns the pressures at start and end for images of some shape.
 
-    Reconstruction is a sum over pixels, so both go with their number: 200 and 1 for 64x64.
+    Reconstruction is a sum over pixels, so both are proportional to their number: 200 and 1 for
+    64x64.
     """
     scale = image_shape[0] * image_shape[1] / 64**2
     return BETA_START * scale, BETA_END * scale
 
 
-def annealing_config(steps, readings=50, **settings):
-    """Makes the configuration of the test's run, but for its pressure.
+def annealing_config(steps: int, readings: int = 50, **settings: Any) -> RunConfig:
+    """Makes the configuration of the test's run, without its pressure.
 
     Args:
         steps: Steps from the first pressure to the last.
         readings: Times the information is read along the way, at least 2; default 50.
-        **settings: Further attributes of `RunConfig`.
-
-    Raises:
-        UsageError: If a setting is out of range.
+        **settings: Further settings of `RunConfig`.
     """
     checks.at_least("steps", steps, 2)
     every = max(1, steps // checks.at_least("readings", readings, 2))
@@ -181,21 +173,19 @@ def annealing_config(steps, readings=50, **settings):
     )
 
 
-def with_falling_beta(config, dataset, beta_start=None, beta_end=None):
-    """Returns the configuration with its pressure.
+def with_falling_beta(
+    config: RunConfig,
+    dataset: Any,
+    beta_start: float | None = None,
+    beta_end: float | None = None,
+) -> RunConfig:
+    """Adds the falling pressure to an `annealing_config`; the defaults are `default_range`.
 
-    Args:
-        config: From `annealing_config`.
-        dataset: The data set.
-        beta_start: Pressure at the start, or `None`: see `default_range`.
-        beta_end: Pressure at the end, or `None`.
-
-    Raises:
-        UsageError: If the data set has no factors, or the pressure does not fall.
+    It raises a `UsageError` if the data set has no factors, or the pressure does not fall.
     """
     if dataset.factor_names is None:
         raise UsageError(
-            f"The annealing test reads the information of factors, and the data set "
+            "The annealing test reads the information about factors, and the data set "
             f"{dataset.name!r} has none."
         )
     start, end = default_range(dataset.image_shape)
@@ -213,74 +203,53 @@ def with_falling_beta(config, dataset, beta_start=None, beta_end=None):
 
 
 def train_test(run: Run, progress: bool = True) -> AnnealingTest:
-    """Trains under the falling pressure, and reads what was tracked.
-
-    Args:
-        run: The test's run.
-        progress: Whether to show progress; default true.
-
-    Raises:
-        UsageError: If the run is not that of an annealing test.
-    """
+    """Trains the run of a test under the falling pressure, and reads what was tracked."""
     _range_of(run.folder, run.config)
     run.train(progress)
     return read_test(run.folder)
 
 
-def read_test(run):
+def read_test(run: RunDirectory) -> AnnealingTest:
     """Reads the annealing test of a run from what it tracked.
 
-    Args:
-        run: The `RunDirectory`.
-
-    Returns:
-        The `AnnealingTest`.
-
-    Raises:
-        UsageError: If the run is none of an annealing test.
-        FailureError: If what it tracked is missing or damaged.
+    It raises a `UsageError` if the run is not an annealing test, and a `FailureError` if what it
+    tracked is missing or damaged.
     """
     config = run.read_config()
     start, end = _range_of(run, config)
     steps, information, entropies, names = read_information_file(
         run.tracking / "sampled-information.npz", "What the annealing test measured is lost."
     )
-    told, names = information.max(axis=1), names.tolist()
     # The first reading is of a model that is not trained at all.
     trained = steps > 0
     betas = start * (end / start) ** np.minimum(1, steps / config.training.steps)
-    shares = told / entropies
-    return AnnealingTest(steps[trained], betas[trained], shares[trained], tuple(names), start, end)
+    shares = information.max(axis=1) / entropies
+    factor_names = tuple(names.tolist())
+    return AnnealingTest(steps[trained], betas[trained], shares[trained], factor_names, start, end)
 
 
 def _range_of(run, config):
     if config.kind != "annealing test":
         raise UsageError(
-            f"The run {run.path} is none of an annealing test. Train one with: keras-devae "
+            f"The run {run.path} is not an annealing test. Train one with: keras-devae "
             f"annealing-test --dataset {config.data.dataset}"
         )
     ends = config.model.options["beta"]["config"]
     return tuple(positive(f"{name} of the betas", ends.get(name)) for name in ("start", "end"))
 
 
-def write_test(test, run):
-    """Writes the figure, the curves and the suggestion into the run's folder.
-
-    Args:
-        test: The `AnnealingTest`.
-        run: The `RunDirectory`.
-
-    Returns:
-        Dictionary of what was written where.
-    """
+def write_test(test: AnnealingTest, run: RunDirectory) -> dict[str, Path]:
+    """Writes the figure, the curves and the suggestion; returns the file of each."""
     files = {
         "Figure": run.figures / "freezing.png",
         "Curves": run.path / "freezing.csv",
         "Points": run.freezing_file,
     }
     points = [row["freezing_point"] for row in test.rows()]
-    draw = functools.partial(figures.freezing_curves, test.betas, test.shares, test.factor_names)
-    figures.save(draw(points, test.suggested), files["Figure"])
+    figure = figures.freezing_curves(
+        test.betas, test.shares, test.factor_names, points, test.suggested
+    )
+    figures.save(figure, files["Figure"])
     columns = zip(test.steps.tolist(), test.betas.tolist(), test.shares.tolist(), strict=True)
     curves = [
         {"step": step, "beta": beta, **dict(zip(test.factor_names, shares, strict=True))}
@@ -291,8 +260,8 @@ def write_test(test, run):
     return files
 
 
-def summary(test):
-    """Returns the points and the suggestion as a dictionary for machines."""
+def summary(test: AnnealingTest) -> dict[str, Any]:
+    """Returns the points and the suggestion as a dictionary for JSON."""
     return {
         "beta_start": test.beta_start,
         "beta_end": test.beta_end,

@@ -1,11 +1,15 @@
 """The paper's tables and figures: what each trains, and what is made of it."""
 
+from __future__ import annotations
+
 import dataclasses
 import functools
 from collections.abc import Callable
+from typing import Any
 
 from keras_devae.errors import unknown_name
 from keras_devae.reproduction import paper
+from keras_devae.reproduction.scales import Scale
 
 #: Methods of the paper's comparison, by their names in tables.
 METHODS = {
@@ -29,12 +33,12 @@ class Plan:
     """A run of an experiment.
 
     Attributes:
-        group: What it is called in tables; runs of a group differ in their seeds.
+        group: Its name in tables; the runs of a group differ in their seeds.
         settings: Its flat settings.
     """
 
     group: str
-    settings: dict
+    settings: dict[str, Any]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -44,15 +48,16 @@ class Experiment:
     Attributes:
         title: What it shows.
         known: The paper's numbers or statement, or that they are not known.
-        plans: Function of a `Scale` and a number of seeds that lists the `Plan`s of its runs; or
-            `None` for the one that trains no models of images.
-        outcome: Name of what makes the table and the figure, see `reproducing.OUTCOMES`.
-        seeds: Name of a scale -> number of seeds, where it is not that of the scale.
+        plans: Function of a scale and a number of seeds that plans its runs; `None` for the
+            experiment that trains no models of images.
+        outcome: Name of the function that makes the table and the figure, see
+            `reproducing.OUTCOMES`.
+        seeds: Name of a scale -> number of seeds, where it differs from the scale's.
     """
 
     title: str
     known: str
-    plans: Callable | None
+    plans: Callable[[Scale, int], list[Plan]] | None
     outcome: str
     seeds: dict[str, int] = dataclasses.field(default_factory=dict)
 
@@ -69,7 +74,7 @@ def _every_method(scale, seeds, methods=METHODS, data_sets=None):
 def _every_beta(scale, seeds):
     plans = []
     for published in ((1, 10, 20, 40, 80), (1, 10, 40), (1, 10)):
-        # The default ones are left out: such runs are those of the other experiments.
+        # The defaults are left out, so that the runs are shared with other experiments.
         own = {} if published == _DEFAULT_BETAS else {"betas": scale.pressures(published)}
         name = "betas " + ", ".join(str(beta) for beta in published)
         plans += [Plan(name, scale.run("devae", seed, **own)) for seed in range(seeds)]
@@ -85,21 +90,13 @@ def _every_base(scale, seeds):
 
 
 def _every_width(scale, seeds):
-    methods = {name: METHODS[name] for name in ("beta-VAE", "DeVAE")}
-    few = [
-        Plan(f"{group}, D = 10", scale.run(model, seed))
+    many = scale.many_dimensions
+    return [
+        Plan(f"{group}, D = {width}", scale.run(METHODS[group], seed, **own))
+        for width, own in ((10, {}), (many, {"latent_dim": many}))
         for seed in range(seeds)
-        for group, model in methods.items()
+        for group in ("beta-VAE", "DeVAE")
     ]
-    many = [
-        Plan(
-            f"{group}, D = {scale.many_dimensions}",
-            scale.run(model, seed, latent_dim=scale.many_dimensions),
-        )
-        for seed in range(seeds)
-        for group, model in methods.items()
-    ]
-    return few + many
 
 
 def _only(model, scale, seeds):
@@ -112,7 +109,7 @@ _DEVAE = functools.partial(_only, "devae")
 _ONE = {"paper": 1, "small": 1, "smoke": 1}
 _TWO = {"small": 2}
 
-#: Name on the command line -> `Experiment`.
+#: Name on the command line -> experiment.
 EXPERIMENTS = {
     "table1": Experiment(
         "Total correlation of Gaussians as FactorVAE's discriminator estimates it, and the truth",
@@ -221,28 +218,15 @@ EXPERIMENTS = {
 }
 
 
-def experiment_named(name):
-    """Returns an experiment by its name.
-
-    Raises:
-        UsageError: If the name is unknown.
-    """
+def experiment_named(name: str) -> Experiment:
+    """Returns an experiment by its name; raises a `UsageError` if it is unknown."""
     if name not in EXPERIMENTS:
         raise unknown_name("experiment", name, EXPERIMENTS)
     return EXPERIMENTS[name]
 
 
-def plans_of(name, scale, seeds=None):
-    """Lists the runs of an experiment.
-
-    Args:
-        name: Name of the experiment.
-        scale: The `Scale`.
-        seeds: Number of seeds, or `None`: that of the experiment at that scale.
-
-    Returns:
-        List of `Plan`; empty for the experiment that trains no models of images.
-    """
+def plans_of(name: str, scale: Scale, seeds: int | None = None) -> list[Plan]:
+    """Plans the runs of an experiment; `None` stands for its own number of seeds at that scale."""
     experiment = experiment_named(name)
     if experiment.plans is None:
         return []

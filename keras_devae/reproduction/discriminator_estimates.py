@@ -1,16 +1,20 @@
 """How far a discriminator's estimate of the total correlation can be trusted: table 1."""
 
+from __future__ import annotations
+
 import inspect
 import itertools
 import math
 import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
 from keras import ops
 
-from keras_devae.checks import at_least, positive, widths
+from keras_devae.checks import Tensor, at_least, positive, widths
 from keras_devae.errors import UsageError
 from keras_devae.files import write_json, write_table
 from keras_devae.layers import RandomState, derived_seeds
@@ -26,19 +30,15 @@ from keras_devae.runs.records import Trial, read_record
 DIMENSIONS = (10, 100, 1000)
 CORRELATIONS = (0.3, 0.6, 0.9)
 STEPS, BATCH_SIZE, UNITS = 2000, 64, (1000,) * 6
-#: Samples that are scored at a time.
+#: Samples per batch of an estimate.
 _CHUNK = 1000
 
 
-def true_total_correlation(dimensions, correlation):
+def true_total_correlation(dimensions: int, correlation: float) -> float:
     """Returns the total correlation of normal variables that are correlated in pairs, in nats.
 
-    Args:
-        dimensions: Their even number, D.
-        correlation: That of each pair, rho.
-
-    Returns:
-        `-D/4 log(1 - rho^2)`: half that logarithm for each of the D/2 pairs.
+    It is `-D/4 log(1 - rho^2)` for D dimensions and correlation rho: half that logarithm for each
+    of the D/2 pairs.
     """
     return -dimensions / 4 * math.log1p(-(correlation**2))
 
@@ -47,18 +47,13 @@ class DiscriminatorGame(keras.Model):
     """FactorVAE's discriminator, trained on samples of a known distribution.
 
     Every call draws new samples, standard normal and correlated in pairs, and permutes the
-    dimensions of the same samples, as the published code does. The rows of its input say only how
-    many steps there are.
-
-    Args:
-        dimensions: Even number of dimensions, at least 2.
-        correlation: That of each pair, above -1 and below 1.
-        batch_size: Samples a step, at least 2.
-        units: Widths of the discriminator's hidden layers.
-        seed: Integer seed of weights and samples.
+    dimensions of the same samples, as the published code does. The rows of its input only set the
+    number of steps.
     """
 
-    def __init__(self, dimensions, correlation, batch_size, units, seed):
+    def __init__(
+        self, dimensions: int, correlation: float, batch_size: int, units: Sequence[int], seed: int
+    ) -> None:
         super().__init__()
         weights_seed, draws_seed = derived_seeds(seed, 2, purpose=3)
         self.dimensions, self.correlation = dimensions, correlation
@@ -67,7 +62,7 @@ class DiscriminatorGame(keras.Model):
         self.random = RandomState(draws_seed)
         self.built = True
 
-    def draw(self, count):
+    def draw(self, count: int) -> Tensor:
         """Draws samples, float32 `(count, dimensions)`; dimensions 2i and 2i + 1 are a pair."""
         seed = self.random.seed_generator
         pairs = keras.random.normal((count, self.dimensions // 2, 2), dtype="float32", seed=seed)
@@ -75,24 +70,27 @@ class DiscriminatorGame(keras.Model):
         second = self.correlation * first + math.sqrt(1 - self.correlation**2) * own
         return ops.reshape(ops.concatenate([first, second], axis=-1), (count, self.dimensions))
 
-    def call(self, steps, training=False):
-        """Returns the logits of a batch, `(2 * batch_size, 2)`, those of permuted samples last."""
+    def call(self, steps: Tensor, training: bool = False) -> Tensor:
+        """Returns logits `(2 * batch_size, 2)` of a batch and of its permuted samples."""
         del steps
         z = self.draw(self.batch_size)
         permuted = permute_dimensions(z, self.random.seed_generator)
         return self.discriminator(ops.concatenate([z, permuted], axis=0), training=training)
 
-    def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
+    def compute_loss(
+        self,
+        x: Tensor = None,
+        y: Tensor = None,
+        y_pred: Tensor = None,
+        sample_weight: Tensor = None,
+        training: bool = True,
+    ) -> Tensor:
         """Returns the cross-entropy of the batch."""
         del x, y, sample_weight, training
         return discriminator_loss(y_pred[: self.batch_size], y_pred[self.batch_size :])
 
-    def estimate(self, samples):
-        """Returns the total correlation in nats, the mean over new samples.
-
-        Args:
-            samples: Their number, rounded up to whole thousands.
-        """
+    def estimate(self, samples: int) -> float:
+        """Returns the mean total correlation in nats of so many new samples, in whole thousands."""
         chunks = [
             density_ratio_total_correlation(self.discriminator(self.draw(_CHUNK)))
             for _ in range(math.ceil(samples / _CHUNK))
@@ -101,34 +99,33 @@ class DiscriminatorGame(keras.Model):
 
 
 def estimate_total_correlation(
-    dimensions,
-    correlation,
-    steps=STEPS,
-    batch_size=BATCH_SIZE,
-    samples=10_000,
-    seed=0,
-    units=UNITS,
-    learning_rate=1e-4,
-):
-    """Trains FactorVAE's discriminator on samples of known total correlation, and asks it for that.
+    dimensions: int,
+    correlation: float,
+    steps: int = STEPS,
+    batch_size: int = BATCH_SIZE,
+    samples: int = 10_000,
+    seed: int = 0,
+    units: Sequence[int] = UNITS,
+    learning_rate: float = 1e-4,
+) -> float:
+    """Trains FactorVAE's discriminator on samples of known total correlation, and estimates it.
 
     After table 1 of "Variational Autoencoders with Decremental Information Bottleneck for
-    Disentanglement". The optimizer is that of Kim & Mnih (2018), Adam with betas 0.5 and 0.9. The
+    Disentanglement". As in Kim & Mnih (2018), the optimizer is Adam with betas 0.5 and 0.9. The
     batch size of the paper is not known; 64 is Kim & Mnih's.
 
     Args:
         dimensions: Even number of dimensions, at least 2.
-        correlation: That of each pair of dimensions, above -1 and below 1.
+        correlation: Correlation of each pair of dimensions, above -1 and below 1.
         steps: Training steps, at least 1; default 2,000.
-        batch_size: Samples a step, at least 2; default 64.
-        samples: New samples that the estimate is the mean of, rounded up to whole thousands;
-            default 10,000.
-        seed: Integer seed of weights and samples; default 0.
+        batch_size: Samples per step, at least 2; default 64.
+        samples: New samples for the estimate, rounded up to whole thousands; default 10,000.
+        seed: Seed of weights and samples; default 0.
         units: Widths of the discriminator's hidden layers; default six of 1000.
-        learning_rate: Default 1e-4.
+        learning_rate: Adam learning rate; default 1e-4.
 
     Returns:
-        The estimate in nats; see `true_total_correlation` for the truth.
+        The estimate in nats; `true_total_correlation` is the truth.
 
     Raises:
         UsageError: If an argument is out of range.
@@ -149,7 +146,8 @@ def _check_cell(dimensions, correlation):
     at_least("dimensions", dimensions, 2)
     if dimensions % 2:
         raise UsageError(
-            f"`dimensions` must be even, for they are correlated in pairs. Received: {dimensions}."
+            "`dimensions` must be even, because they are correlated in pairs. Received: "
+            f"{dimensions}."
         )
     if not -1 < correlation < 1:
         raise UsageError(
@@ -158,32 +156,32 @@ def _check_cell(dimensions, correlation):
 
 
 def estimate_table(
-    folder,
-    dimensions=DIMENSIONS,
-    correlations=CORRELATIONS,
-    trials=10,
-    progress=None,
-    only_done=False,
-    **options,
-):
+    folder: str | Path,
+    dimensions: Sequence[int] = DIMENSIONS,
+    correlations: Sequence[float] = CORRELATIONS,
+    trials: int = 10,
+    progress: Callable[[int, int], None] | None = None,
+    only_done: bool = False,
+    **options: Any,
+) -> list[dict[str, Any]]:
     """Estimates the total correlation for all dimensions and correlations, several times each.
 
-    Each trial that is done is a file in the folder's `trials`, and is not done again: a second
-    call goes on where the first ended. Processes that work on different cells may share the folder.
+    Each trial that is done is a file in the folder's `trials`, and is not repeated: a second call
+    resumes where the first ended. Processes that work on different cells may share the folder.
 
     Args:
         folder: Where trials and `estimates.csv` are kept.
         dimensions: Numbers of dimensions.
         correlations: Correlations of the pairs.
-        trials: Trials of each, with the seeds 0, 1, ...; default 10.
-        progress: Called with the numbers of trials done and to do, or `None` (default).
-        only_done: Whether to return the trials that are done, and do no others; default false.
+        trials: Trials of each cell, with the seeds 0, 1, ...; default 10.
+        progress: Called with the number of trials done and the number of all, or `None` (default).
+        only_done: Whether to return only the trials that are done; default false.
         **options: `steps`, `batch_size`, `samples`, `units` and `learning_rate` of
             `estimate_total_correlation`.
 
     Returns:
         List of dictionaries, also in `estimates.csv`, one for each trial: `dimensions`,
-        `correlation`, `trial` (its seed), `estimate` and `truth` in nats, `seconds` it took.
+        `correlation`, `trial` (its seed), `estimate` and `truth` in nats, and its `seconds`.
 
     Raises:
         UsageError: If an argument is out of range, or the folder has trials with other options.
@@ -195,7 +193,7 @@ def estimate_table(
     work = [(*cell, seed) for cell in cells for seed in range(trials)]
     if only_done:
         work = [trial for trial in work if _trial_file(Path(folder), *trial).is_file()]
-    rows = []
+    rows: list[dict[str, Any]] = []
     for trial in work:
         rows.append(_row(*trial, _trial(Path(folder), *trial, options)))
         if progress is not None:
@@ -205,15 +203,8 @@ def estimate_table(
     return rows
 
 
-def environments_of(folder):
-    """Returns what the trials in a folder of `estimate_table` ran on.
-
-    Args:
-        folder: The folder.
-
-    Returns:
-        List of texts without repetitions, see `environment_text`.
-    """
+def environments_of(folder: str | Path) -> list[str]:
+    """Returns what the trials of `estimate_table` ran on, see `environment_text`, each once."""
     # A process that was killed may have left a file behind under a temporary name.
     trials = sorted((Path(folder) / "trials").glob("dimensions*.json"))
     texts = [environment_text(_read_trial(trial)["environment"]) for trial in trials]
@@ -237,14 +228,14 @@ def _trial_file(folder, dimensions, correlation, seed):
 
 
 def _trial(folder, dimensions, correlation, seed, options):
-    """Returns what the file of a trial holds, done before or now."""
+    """Returns the contents of a trial's file, after doing the trial if it is not done."""
     file = _trial_file(folder, dimensions, correlation, seed)
     settings = _settings(dimensions, correlation, seed, options)
     if file.is_file():
         kept = _read_trial(file)
         if kept["settings"] != settings:
             raise UsageError(
-                f"{file} is of a trial with other settings: {kept['settings']}. Choose another "
+                f"{file} holds a trial with other settings: {kept['settings']}. Choose another "
                 f"folder, or the same settings. Received: {settings}."
             )
         return kept
@@ -265,7 +256,7 @@ def _read_trial(file):
 
 
 def _settings(dimensions, correlation, seed, options):
-    """Returns all arguments of a trial with their defaults, as JSON gives them back."""
+    """Returns all arguments of a trial with their defaults, as read back from JSON."""
     signature = inspect.signature(estimate_total_correlation)
     arguments = signature.bind(dimensions, correlation, seed=seed, **options)
     arguments.apply_defaults()

@@ -1,20 +1,25 @@
-"""The experiments there are, and how long they take."""
+"""Which experiments there are, and how long they take."""
+
+from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from keras_devae.reproduction.catalogue import EXPERIMENTS, plans_of
+from keras_devae.reproduction.scales import Scale
 from keras_devae.runs.config.flat_settings import config_from_settings
 from keras_devae.studies.run_keys import run_key, run_name
 from keras_devae.studies.study_run import StudyRun
 
 
-def list_experiments(scale, runs_dir="runs", seeds=None):
+def list_experiments(
+    scale: Scale, runs_dir: str | Path = "runs", seeds: int | None = None
+) -> list[dict[str, Any]]:
     """Describes all experiments at a scale.
 
     Args:
-        scale: The `Scale`.
-        runs_dir: Folder of all runs; default `"runs"`. Those done in there tell how long a step
-            takes.
+        scale: The scale.
+        runs_dir: Folder of all runs. The runs that are done there show how long a step takes.
         seeds: Number of seeds, or `None`: each experiment's own.
 
     Returns:
@@ -24,8 +29,8 @@ def list_experiments(scale, runs_dir="runs", seeds=None):
     folder = Path(runs_dir) / "reproduce" / scale.name
     planned = {name: _planned(name, scale, folder, seeds) for name in EXPERIMENTS}
     every = {run: config for runs in planned.values() for run, config in runs.items()}
-    a_step, measured = _seconds_a_step(every, scale)
-    return [_described(name, planned[name], a_step, measured) for name in EXPERIMENTS]
+    step_seconds, measured = _seconds_per_step(every, scale)
+    return [_described(name, planned[name], step_seconds, measured) for name in EXPERIMENTS]
 
 
 def _planned(name, scale, folder, seeds):
@@ -34,27 +39,28 @@ def _planned(name, scale, folder, seeds):
     return {StudyRun(folder, name): c for name, c in zip(names, configs, strict=True)}
 
 
-def _seconds_a_step(runs, scale):
+def _seconds_per_step(runs, scale):
     done = [(run.seconds(), config.training.steps) for run, config in runs.items() if run.is_done()]
     if not any(seconds for seconds, _ in done):
         return scale.core_seconds, False
     return sum(seconds for seconds, _ in done) / sum(steps for _, steps in done), True
 
 
-def _described(name, runs, a_step, measured):
+def _described(name, runs, step_seconds, measured):
     experiment = EXPERIMENTS[name]
     row = {"name": name, "what": experiment.title, "known": experiment.known}
     if not runs:
         return {
             **row,
             "trains": "discriminators, no images",
-            "takes": "at scale paper 3 minutes of one core a trial, of 90",
+            "takes": "at scale paper 3 minutes of one core for each of 90 trials",
             "runs": 0,
             "done": 0,
             "process_hours": None,
         }
     done = sum(run.is_done() for run in runs)
-    hours = sum(c.training.steps for run, c in runs.items() if not run.is_done()) * a_step / 3600
+    hours = sum(c.training.steps for run, c in runs.items() if not run.is_done())
+    hours *= step_seconds / 3600
     return {
         **row,
         "trains": _models(runs.values()),

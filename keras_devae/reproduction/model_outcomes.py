@@ -1,48 +1,52 @@
-"""Experiments whose outcome is pictures of models: traversals, samples, layers."""
+"""Experiments that look into trained models: traversals, samples, layers."""
+
+from __future__ import annotations
 
 import dataclasses
+from typing import Any
 
 import numpy as np
 from sklearn.neighbors import NearestNeighbors
 
 from keras_devae import figures, metrics
+from keras_devae.checks import Array
 from keras_devae.evaluation.latents import information_of_layers, measure_latents
 from keras_devae.figures.mosaics import to_rgb
 from keras_devae.figures.of_models import traversed
 from keras_devae.files import read_json, write_json
 from keras_devae.metrics.estimators.spread import spread_of
 from keras_devae.metrics.rows import draw_sample
-from keras_devae.reproduction.outcomes import Outcome, shown
+from keras_devae.reproduction.outcomes import Outcome, interval_text
+from keras_devae.reproduction.results import Result, Results
 from keras_devae.runs.trained_model import load_trained, run_encoding
 
-#: Values that a latent dimension goes through.
-VALUES = np.linspace(-2.0, 2.0, 9)
+#: Values that a latent dimension is set to.
+_VALUES = np.linspace(-2.0, 2.0, 9)
 #: Samples in a row, and samples whose distance to the data is measured.
-SHOWN, SAMPLED = 10, 256
+_SHOWN, _SAMPLED = 10, 256
 #: Images that samples are compared with.
-NEIGHBOURS = 10_000
-#: Latent dimensions a factor keeps in the top-k MED: with one, all others are spared.
-TOP_K = 1
-OF_THE_FIRST_SEED = "The picture and the table are of the first seed of each."
+_NEIGHBOURS = 10_000
+#: Latent dimensions per factor in the top-k MED.
+_TOP_K = 1
+_FIRST_SEED = "The figure and the table are of the first seed of each."
 
 
-def traversal_outcome(results):
+def traversal_outcome(results: Results) -> Outcome:
     """Figures 3, 6 and 7: what each active latent dimension does to an image, by method.
 
-    Args:
-        results: `Results`; the first run of each group on each data set is drawn.
+    The first run of each group on each data set is drawn.
     """
     return _traversals([(r.group, r, 0) for r in first_of_each(results)])
 
 
-def layer_traversal_outcome(results):
+def layer_traversal_outcome(results: Results) -> Outcome:
     """The same for every latent layer of the first run."""
     first = first_of_each(results)[0]
     return _traversals([(f"layer {i}", first, i) for i in range(len(first.layers))])
 
 
-def first_of_each(results):
-    """Returns the first run of each group on each data set, a list of `Result`."""
+def first_of_each(results: Results) -> list[Result]:
+    """Returns the first run of each group on each data set."""
     parts = [results.on(dataset) for dataset in results.data_sets]
     return [part.of(group)[0] for part in parts for group in part.groups]
 
@@ -51,10 +55,11 @@ def _traversals(drawn):
     images, labels, rows = [], [], []
     for name, result, layer, model, dataset in _with_models(drawn):
         latents = measure_latents(model, dataset, layer, seed=result.config.training.seed)
-        # A model without active ones is shown by its strongest.
+        # A model without active dimensions is shown by its strongest one.
         dimensions = latents.active if len(latents.active) else latents.order[:1]
-        start = _start(dataset, result)
-        images.append(to_rgb(traversed(model, start, layer, dimensions, VALUES)))
+        seed = result.config.training.seed
+        start = dataset.images([np.random.default_rng(seed).integers(len(dataset))])
+        images.append(to_rgb(traversed(model, start, layer, dimensions, _VALUES)))
         for d in dimensions:
             labels.append(f"{name}\n{latents.name_of(d)}")
             held = latents.factor_of(d)
@@ -65,23 +70,18 @@ def _traversals(drawn):
     remarks = [
         f"Active latent dimensions (they pass on {metrics.ACTIVE_NATS} nats or more), the largest "
         "KL divergence first, from -2 to 2.",
-        OF_THE_FIRST_SEED,
+        _FIRST_SEED,
     ]
-    figure = figures.traversal(np.concatenate(images), VALUES, labels)
+    figure = figures.traversal(np.concatenate(images), _VALUES, labels)
     return Outcome(header, rows, figure, remarks, _tidy(header, rows))
 
 
-def _start(dataset, result):
-    row = np.random.default_rng(result.config.training.seed).integers(len(dataset))
-    return dataset.images([row])
-
-
-def sample_outcome(results):
+def sample_outcome(results: Results) -> Outcome:
     """Figures 8 and 10: images decoded from the prior, by method."""
     return _samples([(r.group, r, 0) for r in first_of_each(results)])
 
 
-def layer_sample_outcome(results):
+def layer_sample_outcome(results: Results) -> Outcome:
     """Figure 9: images decoded from the prior in every latent layer of the first run."""
     first = first_of_each(results)[0]
     return _samples([(f"layer {i}", first, i) for i in range(len(first.layers))])
@@ -92,20 +92,20 @@ def _samples(drawn):
     for name, result, layer, model, dataset in _with_models(drawn):
         if before is None or dataset.name != before.name:
             before, known = dataset, known_images(dataset)
-        samples = model.sample(SAMPLED, layer, seed=result.config.training.seed)
-        images.append(to_rgb(samples[:SHOWN]))
+        samples = model.sample(_SAMPLED, layer, seed=result.config.training.seed)
+        images.append(to_rgb(samples[:_SHOWN]))
         labels.append(name)
-        decoded = (samples, model.reconstruct(_rows(dataset, SAMPLED, 1), layer))
-        errors = [nearest_error(pictures, known) for pictures in decoded]
+        decoded = (samples, model.reconstruct(_rows(dataset, _SAMPLED, 1), layer))
+        errors = [nearest_error(part, known) for part in decoded]
         rows.append([name, result.config.data.dataset, *(f"{error:.1f}" for error in errors)])
     header = ["", "data set", "samples: squared error", "reconstructions: squared error"]
     remarks = [
-        f"Squared error: to the nearest of {NEIGHBOURS:,} images of the data set, summed over "
-        f"pixels, mean over {SAMPLED} images decoded from the prior, and over as many "
+        f"Squared error: to the nearest of {_NEIGHBOURS:,} images of the data set, summed over "
+        f"pixels, mean over {_SAMPLED} images decoded from the prior, and over as many "
         "reconstructions for comparison.",
-        OF_THE_FIRST_SEED,
+        _FIRST_SEED,
     ]
-    figure = figures.contact_sheet(np.concatenate(images), columns=SHOWN, row_labels=labels)
+    figure = figures.contact_sheet(np.concatenate(images), columns=_SHOWN, row_labels=labels)
     return Outcome(header, rows, figure, remarks, _tidy(header, rows))
 
 
@@ -114,20 +114,15 @@ def _tidy(header, rows):
     return [dict(zip(titles, row, strict=True)) for row in rows]
 
 
-def known_images(dataset):
+def known_images(dataset: Any) -> NearestNeighbors:
     """Returns scikit-learn's search for the nearest of 10,000 images of a data set."""
-    return NearestNeighbors(n_neighbors=1).fit(_flat(_rows(dataset, NEIGHBOURS, 0)))
+    return NearestNeighbors(n_neighbors=1).fit(_flat(_rows(dataset, _NEIGHBOURS, 0)))
 
 
-def nearest_error(images, known):
-    """Returns the mean squared error of images to the nearest known ones.
+def nearest_error(images: Array, known: NearestNeighbors) -> float:
+    """Returns the squared error of images to the nearest `known_images`, summed over pixels.
 
-    Args:
-        images: `(n, height, width, channels)` float in `[0, 1]`.
-        known: What `known_images` returned.
-
-    Returns:
-        Squared error summed over pixels and channels, a float.
+    The images are `(n, height, width, channels)`, float in `[0, 1]`; the error is their mean.
     """
     distances, _ = known.kneighbors(_flat(images))
     return float((distances**2).mean())
@@ -142,22 +137,23 @@ def _rows(dataset, count, seed):
     return dataset.images(draw_sample(len(dataset), count, seed).plain)
 
 
-def over_layers_outcome(results):
+def over_layers_outcome(results: Results) -> Outcome:
     """Figure 11: the information about each factor over the latent layers of DeVAE."""
     rows, measured = [], [_kept(result, "layers", _shares_by_layer) for result in results]
     shares = np.array([of_run["shares"] for of_run in measured])
     names, entropies = measured[0]["factors"], np.array(measured[0]["entropies"])
     for factor, name in enumerate(names):
-        by_layer = [shown(spread_of(shares[:, i, factor])) for i in range(shares.shape[1])]
+        by_layer = [interval_text(spread_of(shares[:, i, factor])) for i in range(shares.shape[1])]
         falls = np.mean(np.all(np.diff(shares[:, :, factor], axis=1) <= 0, axis=1))
         rows.append([name, str(len(shares)), *by_layer, f"{100 * falls:.0f} %"])
     layers = [f"layer {i}, share" for i in range(shares.shape[1])]
     header = ["factor", "seeds", *layers, "seeds in which it falls"]
     remarks = [
-        "Share: mutual information of the factor with the latent dimension that has most of it, "
-        "over the factor's entropy, from samples of the posterior; with 95 % intervals. Posterior "
-        "means would give every layer the same: a scaling does not change how values fall into "
-        "bins. The paper says of its figure 11 that the information decreases over the layers.",
+        "Share: mutual information of the factor with the most informative latent dimension, over "
+        "the factor's entropy, from samples of the posterior; with 95 % intervals. Posterior "
+        "means would give every layer the same share: a scaling does not change how values fall "
+        "into bins. The paper says of its figure 11 that the information decreases over the "
+        "layers.",
     ]
     figure = figures.information_over_layers(
         (shares.mean(axis=0) * entropies)[:, np.newaxis], entropies, names
@@ -185,32 +181,23 @@ def _shares_by_layer(result):
     }
 
 
-def with_top_k(result):
-    """Adds MED and top-k MED to the scores of a run's layer 0.
-
-    Args:
-        result: A `Result`.
-
-    Returns:
-        A `Result`; top-k MED keeps one latent dimension a factor, see `keras_devae.metrics.med`.
-    """
+def with_top_k(result: Result) -> Result:
+    """Adds MED and top-k MED, with one latent dimension per factor, to the scores of layer 0."""
     added = _kept(result, "top_k", _top_k)
     return dataclasses.replace(result, layers=[{**result.layers[0], **added}, *result.layers[1:]])
 
 
 def _top_k(result):
     model, dataset = _loaded(result)
-    rows = draw_sample(
-        len(dataset), result.config.evaluation.images, result.config.training.seed
-    ).plain
+    images, seed = result.config.evaluation.images, result.config.training.seed
+    rows = draw_sample(len(dataset), images, seed).plain
     with run_encoding(model, result.directory, dataset) as encoding:
         codes = encoding.codes(rows, 0)
-    scores = metrics.med(codes, dataset.factors(rows), top_k=TOP_K, informativeness=False)
-    return scores.numbers
+    return metrics.med(codes, dataset.factors(rows), top_k=_TOP_K, informativeness=False).numbers
 
 
 def _kept(result, name, measure):
-    """Measures something of a run once: what was found stays in the run's folder."""
+    """Measures something of a run once, and keeps it in the run's folder."""
     file = result.directory.path / "reproduction" / f"{name}.json"
     if not file.is_file():
         write_json(file, measure(result))
@@ -218,7 +205,7 @@ def _kept(result, name, measure):
 
 
 def _with_models(drawn):
-    """Adds model and data set to names, results and layers; layers of a run share its model."""
+    """Adds model and data set to names, results and layers; consecutive ones share a model."""
     before = None
     for name, result, layer in drawn:
         if result is not before:

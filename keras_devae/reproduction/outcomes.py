@@ -1,48 +1,56 @@
 """Tables and figures of experiments, from the runs that are done."""
 
+from __future__ import annotations
+
 import dataclasses
 import itertools
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
 
 from keras_devae import figures
-from keras_devae.metrics import METRICS, number_of
-from keras_devae.metrics.estimators.spread import spread_of
+from keras_devae.metrics import number_of
+from keras_devae.metrics.estimators.spread import Spread, spread_of
 from keras_devae.reports.plots import read_information
 from keras_devae.reproduction import paper
-from keras_devae.reproduction.results import SCORE_NAMES, compared
+from keras_devae.reproduction.results import (
+    MIG,
+    RECONSTRUCTION,
+    Results,
+    compared,
+    score_title,
+)
 
-MIG = METRICS["mig"].key()
-RECONSTRUCTION = METRICS["reconstruction_error"].key()
-PAPER_IMAGE_SIZE = 64
-#: Nats between two estimates of the total correlation that count as none.
-CLOSE = 0.15
-OF_SEVERAL = "Numbers are means, with the 95 % interval of the mean by Student's t in brackets."
+_PAPER_IMAGE_SIZE = 64
+#: Nats by which estimates of the total correlation that count as close may differ.
+_CLOSE = 0.15
+_INTERVALS = "Numbers are means, with the 95 % interval of the mean by Student's t in brackets."
 
 
 @dataclasses.dataclass(frozen=True)
 class Outcome:
-    """What an experiment came to.
+    """The outcome of an experiment.
 
     Attributes:
         header: Titles of the table's columns.
-        rows: Its rows, lists of texts.
+        rows: Its rows.
         figure: The figure.
-        remarks: Sentences, those about the paper's numbers among them.
-        tidy: Rows of the CSV file, dictionaries with the same keys: every number by itself.
-        caption: What the figure's marks mean, below it; default nothing.
+        remarks: Sentences, also about the paper's numbers.
+        tidy: Rows of the CSV file, with the same keys: every number by itself.
+        caption: What the figure's marks mean.
     """
 
     header: list[str]
     rows: list[list[str]]
     figure: Figure
     remarks: list[str]
-    tidy: list[dict]
+    tidy: list[dict[str, Any]]
     caption: str = ""
 
 
-def shown(spread):
+def interval_text(spread: Spread | None) -> str:
     """Writes a mean with its 95 % interval, e.g. `"0.301 [0.250, 0.352]"`; `"-"` for `None`."""
     if spread is None:
         return "-"
@@ -61,51 +69,56 @@ def _number(value, like=None):
     return f"{value:z.{decimals}f}"
 
 
-def layer_outcome(results, published=None, remarks=()):
+def layer_outcome(
+    results: Results,
+    published: Mapping[str, Sequence[tuple[float, float]]] | None = None,
+    remarks: Iterable[str] = (),
+) -> Outcome:
     """Makes a table of gap and reconstruction of every layer of every group.
 
-    Args:
-        results: `Results`.
-        published: Group -> pairs of gap and reconstruction in the paper by layer, or `None`.
-        remarks: Sentences to add.
+    `published` holds the pairs of gap and reconstruction in the paper by group and layer.
     """
-    header = ["", "layer", "seeds", SCORE_NAMES[MIG], SCORE_NAMES[RECONSTRUCTION]]
+    header = ["", "layer", "seeds", score_title(MIG), score_title(RECONSTRUCTION)]
     header += ["MIG in the paper", "reconstruction in the paper"] if published else []
-    rows, panels = [], {SCORE_NAMES[MIG]: {}, SCORE_NAMES[RECONSTRUCTION]: {}}
-    for group, layer in _layers(results):
-        cells = [shown(results.spread(group, name, layer)) for name in (MIG, RECONSTRUCTION)]
+    rows: list[list[str]] = []
+    panels: dict[str, dict[str, list[float]]] = {
+        score_title(MIG): {},
+        score_title(RECONSTRUCTION): {},
+    }
+    layers = [(group, i) for group in results.groups for i in range(results.layer_count(group))]
+    for group, layer in layers:
+        cells = [
+            interval_text(results.spread(group, name, layer)) for name in (MIG, RECONSTRUCTION)
+        ]
         rows.append([group, str(layer), str(len(results.of(group))), *cells])
         if published:
             numbers = published.get(group, ())
-            known = numbers[layer] if layer < len(numbers) else ("-", "-")
+            known: tuple[Any, Any] = numbers[layer] if layer < len(numbers) else ("-", "-")
             rows[-1] += [str(number) for number in known]
         for name in (MIG, RECONSTRUCTION):
-            panels[SCORE_NAMES[name]][f"{group}, {layer}"] = results.values(group, name, layer)
+            panels[score_title(name)][f"{group}, {layer}"] = results.values(group, name, layer)
     return Outcome(
         header,
         rows,
         figures.box_plots(panels, horizontal=True),
         [
             *remarks,
-            "Reconstruction is the negative log-likelihood of an image, in nats.",
-            OF_SEVERAL,
+            "Reconstruction is the negative log-likelihood per image, in nats.",
+            _INTERVALS,
         ],
         results.tidy(),
     )
 
 
-def _layers(results):
-    return [(group, i) for group in results.groups for i in range(results.layer_count(group))]
-
-
-def ablation_outcome(results):
+def ablation_outcome(results: Results) -> Outcome:
     """Table 2: one latent space, parallel ones, arbitrary maps, and DeVAE."""
     remarks = [
         f"MIG of layer 0, DeVAE against {group}: {compared(ours, theirs)}; in the paper "
         f"{_percent(paper.ABLATION['DeVAE'][0][0] / paper.ABLATION[group][0][0] - 1)}."
         for group, ours, theirs in _against(results, "DeVAE", MIG)
     ]
-    factor = (PAPER_IMAGE_SIZE / next(iter(results)).config.data.image_size) ** 2
+    size: Any = results[0].config.data.image_size
+    factor = (_PAPER_IMAGE_SIZE / size) ** 2
     if factor != 1:
         remarks.append(f"The paper's reconstruction is of images with {factor:g} times the pixels.")
     return layer_outcome(results, paper.ABLATION, remarks)
@@ -124,33 +137,34 @@ def _percent(share):
     return f"{100 * share:+.0f} %"
 
 
-def method_outcome(results, scores, favourite="DeVAE"):
+def method_outcome(
+    results: Results, scores: Sequence[str], favourite: str | None = "DeVAE"
+) -> Outcome:
     """Makes a table of scores of layer 0 by method and data set, and box plots of them.
 
-    Args:
-        results: `Results`.
-        scores: Names of scores.
-        favourite: The method that the others are compared with.
+    The other methods are compared with the favourite.
     """
     several = len(results.data_sets) > 1
-    rows, panels, remarks = [], {}, []
+    rows: list[list[str]] = []
+    panels: dict[str, dict[str, list[float]]] = {}
+    remarks: list[str] = []
     for dataset in results.data_sets:
         part = results.on(dataset)
         for group in part.groups:
-            cells = [shown(part.spread(group, name)) for name in scores]
+            cells = [interval_text(part.spread(group, name)) for name in scores]
             rows.append([group, dataset, str(len(part.of(group))), *cells])
         for name in scores:
-            title = f"{SCORE_NAMES[name]}, {dataset}" if several else SCORE_NAMES[name]
+            title = f"{score_title(name)}, {dataset}" if several else score_title(name)
             values = {group: part.values(group, name) for group in part.groups}
             if any(values.values()):
                 panels[title] = values
         remarks += _ordering(part, dataset, scores, favourite)
-    header = ["", "data set", "seeds", *(SCORE_NAMES[name] for name in scores)]
-    return Outcome(header, rows, figures.box_plots(panels), [*remarks, OF_SEVERAL], results.tidy())
+    header = ["", "data set", "seeds", *map(score_title, scores)]
+    return Outcome(header, rows, figures.box_plots(panels), [*remarks, _INTERVALS], results.tidy())
 
 
 def _ordering(results, dataset, scores, favourite):
-    """Says in which order the groups come, and how far the favourite is from each other one."""
+    """Says in which order the groups come, and how the favourite compares with the others."""
     sentences = [_chain(results, dataset, scores[0])]
     for name, claim in ((MIG, "disentanglement"), (RECONSTRUCTION, "reconstruction")):
         if name not in scores:
@@ -159,7 +173,7 @@ def _ordering(results, dataset, scores, favourite):
             known = paper.ADVANTAGE.get(group) if dataset == "dsprites" else None
             said = f"; the paper says {_percent(known[claim])} of {claim}" if known else ""
             sentences.append(
-                f"{dataset}, {SCORE_NAMES[name]}, {favourite} against {group}: "
+                f"{dataset}, {score_title(name)}, {favourite} against {group}: "
                 f"{compared(ours, theirs)}{said}."
             )
     return sentences
@@ -171,10 +185,10 @@ def _chain(results, dataset, score):
     order = sorted(means, key=means.get, reverse=not lowest_first)
     chain = ", ".join(f"{group} {_number(means[group])}" for group in order)
     which = "lowest" if lowest_first else "highest"
-    return f"{dataset}, {SCORE_NAMES[score]}, {which} mean first: {chain}."
+    return f"{dataset}, {score_title(score)}, {which} mean first: {chain}."
 
 
-def diffusion_outcome(results):
+def diffusion_outcome(results: Results) -> Outcome:
     """Figure 4: the information about each factor while models train, by method."""
     curves, rows, tidy, lost_by_group = {}, [], [], {}
     for group in results.groups:
@@ -185,18 +199,18 @@ def diffusion_outcome(results):
         largest, final = stacked.max(axis=1), stacked[:, -1]
         lost_by_group[group] = (largest - final).mean(axis=1)
         for name, *columns in zip(names, largest.T, final.T, (largest - final).T, strict=True):
-            means = [shown(spread_of(column)) for column in columns]
+            means = [interval_text(spread_of(column)) for column in columns]
             rows.append([group, name, str(len(stacked)), *means])
         for result, curve in zip(results.of(group), curves[group], strict=True):
             tidy += _tidy_curve(group, result.config.training.seed, steps, curve, names)
     header = ["", "factor", "seeds", "largest share", "share at the end", "lost on the way"]
     figure = figures.information_curves(steps, curves, names)
     remarks = [
-        "Share: mutual information of the factor with the latent dimension that has most of it, "
-        "over the factor's entropy, of posterior means. Lost: the largest share of a run less the "
+        "Share: mutual information of the factor with the most informative latent dimension, over "
+        "the factor's entropy, of posterior means. Lost: the largest share of a run less the "
         "share at its end. The paper says of its figure 4 that DynamicVAE loses information late "
         "in training and DeVAE does not.",
-        OF_SEVERAL,
+        _INTERVALS,
         _losses(lost_by_group),
     ]
     caption = "Lines: means over seeds; bands: from the lowest to the highest seed."
@@ -204,8 +218,10 @@ def diffusion_outcome(results):
 
 
 def _losses(lost_by_group):
-    told = ", ".join(f"{group} {shown(spread_of(lost))}" for group, lost in lost_by_group.items())
-    return f"Lost on the way, mean over the factors: {told}."
+    losses = ", ".join(
+        f"{group} {interval_text(spread_of(lost))}" for group, lost in lost_by_group.items()
+    )
+    return f"Lost on the way, mean over the factors: {losses}."
 
 
 def _tidy_curve(group, seed, steps, curve, names):
@@ -217,33 +233,34 @@ def _tidy_curve(group, seed, steps, curve, names):
 
 
 def _learned_shares(result):
-    """Returns steps, shares of the factors that the best dimension tells, and factors' names."""
+    """Returns steps, shares of the most informative dimensions, and the factors' names."""
     steps, information, entropies, names = read_information(result.directory)
-    # At step 0 nothing has been learned that could be lost: an untrained network tells a little.
+    # At step 0 nothing is learned that could be lost: an untrained network is a little informative.
     trained = steps > 0
     shares = information[trained].max(axis=1) / entropies
     return steps[trained], shares, [str(name) for name in names]
 
 
-def estimate_outcome(rows):
+def estimate_outcome(rows: list[dict[str, Any]]) -> Outcome:
     """Table 1: the discriminator's estimates of the total correlation beside the truth.
 
-    Args:
-        rows: Dictionaries of `dimensions`, `correlation`, `trial`, `estimate` and `truth`.
+    `rows` are those of `discriminator_estimates.estimate_table`.
     """
-    cells, panels, known_shares, remarks = [], {}, {}, []
+    cells: list[list[str]] = []
+    panels: dict[str, dict[str, list[float]]] = {}
+    known_shares: dict[str, dict[str, float]] = {}
     by_cell = itertools.groupby(rows, lambda row: (row["dimensions"], row["correlation"]))
-    for (dimensions, correlation), trials in by_cell:
-        trials = list(trials)
+    for (dimensions, correlation), group_of_trials in by_cell:
+        trials = list(group_of_trials)
         spread, truth = spread_of([row["estimate"] for row in trials]), trials[0]["truth"]
-        known = paper.TOTAL_CORRELATION.get((dimensions, correlation), ("-", "-"))[0]
+        known: Any = paper.TOTAL_CORRELATION.get((dimensions, correlation), ("-",))[0]
         cells.append(
             [
                 str(dimensions),
                 str(correlation),
                 str(spread.count),
                 f"{truth:.2f}",
-                shown(spread),
+                interval_text(spread),
                 str(known),
                 _verdict(spread.mean, known),
             ]
@@ -253,10 +270,10 @@ def estimate_outcome(rows):
         if known != "-":
             known_shares.setdefault(title, {})[group] = known / truth
     header = ["D", "rho", "trials", "truth, nats", "estimate, nats", "paper's estimate", "close"]
-    remarks += [
-        f"Close: within {CLOSE} nats or 10 % of the paper's estimate. The figure shows estimates "
+    remarks = [
+        f"Close: within {_CLOSE} nats or 10 % of the paper's estimate. The figure shows estimates "
         "as a share of the truth, the paper's as diamonds.",
-        OF_SEVERAL,
+        _INTERVALS,
     ]
     figure = figures.box_plots(panels, references=known_shares)
     return Outcome(header, cells, figure, remarks, rows)
@@ -265,4 +282,4 @@ def estimate_outcome(rows):
 def _verdict(estimate, known):
     if known == "-":
         return "-"
-    return "yes" if abs(estimate - known) <= max(CLOSE, 0.1 * known) else "no"
+    return "yes" if abs(estimate - known) <= max(_CLOSE, 0.1 * known) else "no"

@@ -1,7 +1,7 @@
 """Numbers of the DeVAE paper, as far as they are known here.
 
-From "Variational Autoencoders with Decremental Information Bottleneck for Disentanglement", its
-tables 1 and 2 and the text of its figure 2; the numbers of the others were not at hand.
+They are from "Variational Autoencoders with Decremental Information Bottleneck for
+Disentanglement", tables 1 and 2 and the text of figure 2; no other numbers were at hand.
 """
 
 #: (latent dimensions, correlation) -> the discriminator's estimate and the truth, in nats. Table 1.
@@ -25,8 +25,8 @@ ABLATION = {
     "DeVAE": ((0.35, 43.29), (0.35, 75.11), (0.35, 175.99)),
 }
 
-#: Method -> by which share DeVAE's disentanglement is above it, by a score that is not named, and
-#: by which its reconstruction error is below, on dSprites. Text of figure 2.
+#: Method -> relative difference of DeVAE's disentanglement, by a score that is not named, and of
+#: its reconstruction error, on dSprites. Text of figure 2.
 ADVANTAGE = {
     "beta-TCVAE": {"disentanglement": 0.08, "reconstruction": -0.02},
     "beta-VAE": {"disentanglement": 0.47, "reconstruction": -0.30},

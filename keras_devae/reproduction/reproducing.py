@@ -1,9 +1,13 @@
-"""Carrying an experiment out: its runs, its table, its figure."""
+"""Carrying out an experiment: its runs, its table, its figure."""
+
+from __future__ import annotations
 
 import abc
 import dataclasses
 import functools
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any, TypeAlias
 
 import jinja2
 
@@ -22,38 +26,41 @@ from keras_devae.reproduction.discriminator_estimates import (
     environments_of,
     estimate_table,
 )
-from keras_devae.reproduction.results import Results, read_result
+from keras_devae.reproduction.outcomes import Outcome
+from keras_devae.reproduction.results import MIG, RECONSTRUCTION, Results, read_result
+from keras_devae.reproduction.scales import Scale
 from keras_devae.studies.study import Study
 
-_BOUNDS = (outcomes.RECONSTRUCTION, outcomes.MIG, METRICS["elbo_decomposition"].key("elbo"))
+#: Numbers of trials done and of all.
+_Progress: TypeAlias = Callable[[int, int], None]
+
+_BOUNDS = (RECONSTRUCTION, MIG, METRICS["elbo_decomposition"].key("elbo"))
 _COMPARED = (
-    outcomes.MIG,
+    MIG,
     METRICS["factor_vae_score"].key(),
     METRICS["dci"].key("disentanglement"),
-    outcomes.RECONSTRUCTION,
+    RECONSTRUCTION,
 )
-_WIDTHS = (outcomes.MIG, outcomes.RECONSTRUCTION, METRICS["kl"].key())
+_WIDTHS = (MIG, RECONSTRUCTION, METRICS["kl"].key("total"))
 _ACTIVE = (
     METRICS["active_variables"].key("varying_means"),
-    METRICS["med"].key("disentanglement"),
-    METRICS["med"].key("top_k_disentanglement"),
-    METRICS["med"].key("top_k_completeness"),
+    *map(METRICS["med"].key, ("disentanglement", "top_k_disentanglement", "top_k_completeness")),
 )
 
-_OF_BASES = (
+_ABOUT_BASES = (
     "Layer i is drawn with a weight of s to the power of i: with s = 0 the first is trained alone, "
     "and the rows of the others show scalings as they were at the start."
 )
 
 
 def _active_outcome(results):
-    added = Results([model_outcomes.with_top_k(result) for result in results])
+    added = Results(map(model_outcomes.with_top_k, results))
     return outcomes.method_outcome(added, _ACTIVE, favourite=None)
 
 
-#: Name in the catalogue -> function of the `Results` that returns an `Outcome`.
-OUTCOMES = {
-    "bases": functools.partial(outcomes.layer_outcome, remarks=[_OF_BASES]),
+#: Name in the catalogue -> function that makes the outcome.
+OUTCOMES: dict[str, Callable[[Results], Outcome]] = {
+    "bases": functools.partial(outcomes.layer_outcome, remarks=[_ABOUT_BASES]),
     "ablation": outcomes.ablation_outcome,
     "active": _active_outcome,
     "bounds": functools.partial(outcomes.method_outcome, scores=_BOUNDS),
@@ -68,7 +75,7 @@ OUTCOMES = {
     "widths": functools.partial(outcomes.method_outcome, scores=_WIDTHS, favourite=None),
 }
 #: Scale -> arguments of `estimate_table`.
-_ESTIMATES = {
+_ESTIMATES: dict[str, dict[str, Any]] = {
     "paper": {"trials": 10},
     "small": {"dimensions": (10, 100), "trials": 2},
     "smoke": {
@@ -83,11 +90,11 @@ _ESTIMATES = {
 
 @dataclasses.dataclass(frozen=True)
 class Provenance:
-    """What an outcome was made of.
+    """What an outcome was made from.
 
     Attributes:
         carried_out: The number of runs or trials, as text.
-        seconds: What they took in all.
+        seconds: Their total duration.
         sources: Where the images are from, a text for each data set.
         environments: What they ran on, a text for each machine and its versions.
     """
@@ -99,54 +106,36 @@ class Provenance:
 
 
 class Reproduction(abc.ABC):
-    """An experiment at a scale.
+    """An experiment at a scale, whose runs or trials lie in `folder`.
 
-    Attributes:
-        name: Name of the experiment.
-        scale: The `Scale`.
-        experiment: The `Experiment`.
-        study: The `Study` of its runs, or `None`: it trains no models of images.
+    `study` holds its runs; it is `None` for the experiment that trains no models of images.
     """
 
-    study = None
+    study: Study | None = None
 
-    def __init__(self, name, scale):
+    def __init__(self, name: str, scale: Scale, runs_dir: str | Path, folder: str) -> None:
         self.name, self.scale = name, scale
         self.experiment = experiment_named(name)
+        self.folder = usable_path("The folder of the runs", runs_dir) / "reproduce" / folder
 
     @property
     @abc.abstractmethod
-    def setting(self):
-        """What the numbers are of, in a sentence or two."""
+    def setting(self) -> str:
+        """How the numbers were obtained, in a sentence or two."""
 
     @abc.abstractmethod
-    def outcome(self, progress=None, only_done=False):
-        """Makes the table and the figure.
+    def outcome(
+        self, progress: _Progress | None = None, only_done: bool = False
+    ) -> tuple[Outcome, Provenance]:
+        """Makes the table and the figure; raises a `FailureError` if nothing is done.
 
-        Args:
-            progress: Function of the numbers of trials done and to do, called by the experiment
-                that trains no models of images; or `None`.
-            only_done: Whether that one leaves out the trials that are not done; default false.
-
-        Returns:
-            The pair of the `Outcome` and its `Provenance`.
-
-        Raises:
-            FailureError: If nothing is done.
+        Trials that are not done are done first, unless `only_done`, and reported to `progress`.
         """
 
-    def write(self, outcome, provenance, output, command):
-        """Writes the numbers, the table and the figure.
-
-        Args:
-            outcome: The `Outcome`.
-            provenance: Its `Provenance`.
-            output: Folder.
-            command: The command that makes them, to be written beside.
-
-        Returns:
-            List of the files: CSV, Markdown, PNG and SVG.
-        """
+    def write(
+        self, outcome: Outcome, provenance: Provenance, output: str | Path, command: str
+    ) -> list[Path]:
+        """Writes CSV, Markdown with the `command` that made it, PNG and SVG; returns the files."""
         files = {kind: Path(output) / f"{self.name}.{kind}" for kind in ("csv", "md", "png", "svg")}
         write_table(files["csv"], outcome.tidy)
         write_text(files["md"], self._page(outcome, provenance, command))
@@ -179,37 +168,29 @@ class RunsReproduction(Reproduction):
 
     Its runs lie in `RUNS-DIR/reproduce/SCALE/`, one study that all experiments of a scale share: a
     run that several of them need is trained once.
-
-    Args:
-        name: Name of the experiment.
-        scale: The `Scale`.
-        runs_dir: Folder of all runs; default `"runs"`.
-        seeds: Number of seeds, or `None`: the experiment's own.
-
-    Raises:
-        UsageError: If the name is unknown, or something is wrong with a run's settings.
     """
 
-    def __init__(self, name, scale, runs_dir="runs", seeds=None):
-        super().__init__(name, scale)
-        self.folder = usable_path("The folder of the runs", runs_dir) / "reproduce" / scale.name
+    study: Study
+
+    def __init__(
+        self, name: str, scale: Scale, runs_dir: str | Path = "runs", seeds: int | None = None
+    ) -> None:
+        super().__init__(name, scale, runs_dir, scale.name)
         self.plans = plans_of(name, scale, seeds)
         self.study = Study.from_settings(self.folder, [plan.settings for plan in self.plans])
 
     @property
-    def setting(self):
+    def setting(self) -> str:
         """The description of the scale."""
         return self.scale.description
 
-    def results(self):
-        """Returns the `Results` of the runs that are done."""
-        runs = zip(self.plans, self.study.runs, strict=True)
-        return Results([read_result(plan, run) for plan, run in runs if run.is_done()])
-
-    def outcome(self, progress=None, only_done=False):
+    def outcome(
+        self, progress: _Progress | None = None, only_done: bool = False
+    ) -> tuple[Outcome, Provenance]:
         """Makes the table and the figure of the runs that are done."""
-        results = self.results()
-        if not len(results):
+        runs = zip(self.plans, self.study.runs, strict=True)
+        results = Results(read_result(plan, run) for plan, run in runs if run.is_done())
+        if not results:
             raise FailureError(f"No run of {self.name} is done in {self.folder}.")
         outcome = OUTCOMES[self.experiment.outcome](results)
         remarks = [*results.mixtures(), *outcome.remarks]
@@ -226,35 +207,30 @@ class EstimatesReproduction(Reproduction):
     """The experiment that trains discriminators on samples of known distributions.
 
     Its trials lie in `RUNS-DIR/reproduce/SCALE-NAME/`, beside the study of the others.
-
-    Args:
-        name: Name of the experiment.
-        scale: The `Scale`.
-        runs_dir: Folder of all runs; default `"runs"`.
-        trials: Number of trials of each cell, or `None`: that of the scale.
     """
 
-    def __init__(self, name, scale, runs_dir="runs", trials=None):
-        super().__init__(name, scale)
-        self.folder = (
-            usable_path("The folder of the runs", runs_dir) / "reproduce" / f"{scale.name}-{name}"
-        )
+    def __init__(
+        self, name: str, scale: Scale, runs_dir: str | Path = "runs", trials: int | None = None
+    ) -> None:
+        super().__init__(name, scale, runs_dir, f"{scale.name}-{name}")
         self._options = _ESTIMATES[scale.name] | ({"trials": trials} if trials else {})
 
     @property
-    def setting(self):
+    def setting(self) -> str:
         """The trials, and the discriminators that they train."""
-        options = {"steps": STEPS, "batch_size": BATCH_SIZE, "units": UNITS} | self._options
+        options: dict[str, Any] = {"steps": STEPS, "batch_size": BATCH_SIZE, "units": UNITS}
+        options |= self._options
         return (
             f"Scale {self.scale.name}: {options['trials']} trials; discriminators of "
             f"{len(options['units'])} layers of {options['units'][0]} units, {options['steps']:,} "
             f"steps of {options['batch_size']} samples, Adam 1e-4 (0.5, 0.9)."
         )
 
-    def outcome(self, progress=None, only_done=False):
+    def outcome(
+        self, progress: _Progress | None = None, only_done: bool = False
+    ) -> tuple[Outcome, Provenance]:
         """Does the trials that are not done, and makes the table and the figure."""
-        options = {"progress": progress, "only_done": only_done}
-        rows = estimate_table(self.folder, **self._options, **options)
+        rows = estimate_table(self.folder, progress=progress, only_done=only_done, **self._options)
         if not rows:
             raise FailureError(f"No trial of {self.name} is done in {self.folder}.")
         provenance = Provenance(
@@ -266,17 +242,13 @@ class EstimatesReproduction(Reproduction):
         return outcomes.estimate_outcome(rows), provenance
 
 
-def reproduction_of(name, scale, runs_dir="runs", seeds=None):
-    """Returns the `Reproduction` of an experiment at a scale.
+def reproduction_of(
+    name: str, scale: Scale, runs_dir: str | Path = "runs", seeds: int | None = None
+) -> Reproduction:
+    """Returns the reproduction of an experiment; `None` stands for its own number of seeds.
 
-    Args:
-        name: Name of the experiment.
-        scale: The `Scale`.
-        runs_dir: Folder of all runs; default `"runs"`.
-        seeds: Number of seeds, or of trials, or `None`: the experiment's own.
-
-    Raises:
-        UsageError: If the name is unknown, or something is wrong with a run's settings.
+    It raises a `UsageError` if the name is unknown, or a run's settings are wrong.
     """
-    kind = EstimatesReproduction if experiment_named(name).plans is None else RunsReproduction
+    trains_models = experiment_named(name).plans is not None
+    kind = RunsReproduction if trains_models else EstimatesReproduction
     return kind(name, scale, runs_dir, seeds)

@@ -1,24 +1,34 @@
-"""What the runs of an experiment came to."""
+"""The scores of the runs of an experiment."""
+
+from __future__ import annotations
 
 import dataclasses
 import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from keras_devae.errors import FailureError
-from keras_devae.metrics import METRICS
-from keras_devae.metrics.estimators.spread import spread_of
+from keras_devae.metrics import METRICS, number_of
+from keras_devae.metrics.estimators.spread import Spread, spread_of
 from keras_devae.runs.config.run_config import RunConfig
 from keras_devae.runs.environment import environment_text
 from keras_devae.runs.folder import RunDirectory
 
-#: Names of scores in tables and figures.
-SCORE_NAMES = {
-    metric.key(name): number.label
-    for metric in METRICS.values()
-    for name, number in metric.numbers.items()
-    if number.title
-}
+if TYPE_CHECKING:
+    from keras_devae.reproduction.catalogue import Plan
+    from keras_devae.studies.study_run import StudyRun
+
+MIG = METRICS["mig"].key()
+RECONSTRUCTION = METRICS["reconstruction_error"].key("negative_log_likelihood")
+_VARYING_MEANS = METRICS["active_variables"].key("varying_means")
+
+
+def score_title(key: str) -> str:
+    """Returns what tables and figures call a score, with its unit."""
+    number = number_of(key)
+    return key if number is None else number.label
 
 
 @dataclasses.dataclass(frozen=True)
@@ -27,10 +37,10 @@ class Result:
 
     Attributes:
         group: See `catalogue.Plan`.
-        directory: Its `RunDirectory`.
-        config: Its `RunConfig`.
+        directory: Its folder.
+        config: Its configuration.
         layers: Its scores, a dictionary for each latent layer.
-        seconds: How long it was worked on.
+        seconds: How long it took.
         source: Where its images are from, in words.
         environment: What it ran on, see `environment_text`.
     """
@@ -38,84 +48,71 @@ class Result:
     group: str
     directory: RunDirectory
     config: RunConfig
-    layers: list[dict]
+    layers: list[dict[str, Any]]
     seconds: float
     source: str
     environment: str
 
-    def score(self, name, layer=0):
+    def score(self, name: str, layer: int = 0) -> float | None:
         """Returns a score of a layer, or `None` where it was not computed."""
         return self.layers[layer].get(name)
 
 
-class Results:
-    """The runs of an experiment that are done, in the experiment's order.
-
-    Args:
-        results: List of `Result`.
-    """
-
-    def __init__(self, results):
-        self._results = results
-
-    def __iter__(self):
-        return iter(self._results)
-
-    def __len__(self):
-        return len(self._results)
+class Results(list[Result]):
+    """The runs of an experiment that are done, in the experiment's order."""
 
     @property
-    def groups(self):
+    def groups(self) -> list[str]:
         """Names of the groups, in order."""
         return list(dict.fromkeys(result.group for result in self))
 
-    def of(self, group):
-        """Returns the results of one group, a list."""
+    def of(self, group: str) -> list[Result]:
+        """Returns the results of one group."""
         return [result for result in self if result.group == group]
 
-    def on(self, dataset):
-        """Returns the `Results` on one data set."""
-        return Results([result for result in self if result.config.data.dataset == dataset])
+    def on(self, dataset: str) -> Results:
+        """Returns the results on one data set."""
+        return Results(result for result in self if result.config.data.dataset == dataset)
 
     @property
-    def data_sets(self):
+    def data_sets(self) -> list[str]:
         """Names of the data sets, in order."""
         return list(dict.fromkeys(result.config.data.dataset for result in self))
 
     @property
-    def sources(self):
-        """Where the images of each data set are from, a sorted list of texts."""
+    def sources(self) -> list[str]:
+        """Where the images of each data set are from, sorted."""
         return sorted({f"{result.config.data.dataset} {result.source}" for result in self})
 
-    def mixtures(self):
-        """Warns of data sets whose runs read images of several sources, a list of sentences."""
+    def mixtures(self) -> list[str]:
+        """Returns a warning for each data set whose runs read images of several sources."""
         return [
-            f"The runs on {dataset} are of images of several sources ({', '.join(sources)}): do "
+            f"The runs on {dataset} used images of several sources ({', '.join(sources)}): do "
             "not compare their scores. Remove the runs of one source and reproduce again."
             for dataset in self.data_sets
             if len(sources := sorted({result.source for result in self.on(dataset)})) > 1
         ]
 
-    def environments(self):
-        """Returns what the runs ran on, see `environment_text`; a list without repetitions."""
+    def environments(self) -> list[str]:
+        """Returns what the runs ran on, see `environment_text`, without repetitions."""
         return list(dict.fromkeys(result.environment for result in self))
 
-    def layer_count(self, group):
+    def layer_count(self, group: str) -> int:
         """Returns the number of latent layers of a group."""
         return len(self.of(group)[0].layers)
 
-    def values(self, group, name, layer=0):
-        """Returns a score of each run of a group that has it, a list."""
+    def values(self, group: str, name: str, layer: int = 0) -> list[float]:
+        """Returns a score of each run of a group that has it."""
         values = [result.score(name, layer) for result in self.of(group)]
         return [value for value in values if value is not None and math.isfinite(value)]
 
-    def spread(self, group, name, layer=0):
+    def spread(self, group: str, name: str, layer: int = 0) -> Spread | None:
         """Returns the `Spread` of a score over the seeds, or `None` where no run has it."""
         values = self.values(group, name, layer)
         return spread_of(values) if values else None
 
-    def tidy(self):
-        """Returns a row for each run, latent layer and score: a list of dictionaries."""
+    def tidy(self) -> list[dict[str, Any]]:
+        """Returns a row for each run, latent layer and score."""
         return [
             {
                 "group": result.group,
@@ -136,16 +133,8 @@ class Results:
         ]
 
 
-def read_result(plan, run):
-    """Reads what a run came to.
-
-    Args:
-        plan: The `catalogue.Plan`.
-        run: The `StudyRun`, done.
-
-    Raises:
-        FailureError: If its files are damaged.
-    """
+def read_result(plan: Plan, run: StudyRun) -> Result:
+    """Reads the result of a run that is done."""
     record, scores = run.directory.read_record(), run.directory.read_metrics()
     if scores is None:
         raise FailureError(
@@ -163,11 +152,11 @@ def read_result(plan, run):
 
 
 def _with_varying_means(layer):
-    """Gives the count of Burda et al. in scores of earlier versions the name that it has now."""
-    named, before = (METRICS["active_variables"].key(name) for name in ("varying_means", "count"))
-    if named in layer or before not in layer:
+    """Renames the count of Burda et al. in scores of version 0.1.0."""
+    before = "active_variables.count"
+    if _VARYING_MEANS in layer or before not in layer:
         return layer
-    return {named if name == before else name: value for name, value in layer.items()}
+    return {_VARYING_MEANS if name == before else name: value for name, value in layer.items()}
 
 
 def _source(provenance):
@@ -176,16 +165,11 @@ def _source(provenance):
     return f"read from the {provenance.get('source')} file"
 
 
-def compared(first, second):
-    """Says by how much the mean of one sample is above that of another.
+def compared(first: Sequence[float], second: Sequence[float]) -> str:
+    """Says by how much the mean of one sample exceeds the mean of another, by Welch's t.
 
-    Args:
-        first: Numbers.
-        second: Numbers.
-
-    Returns:
-        Text such as `"+12 % (difference 0.030, 95 % interval -0.010 to 0.070)"`, by Welch's t;
-        without the interval where a sample has a single number.
+    For example `"+12 % (difference 0.030, 95 % interval -0.010 to 0.070)"`; without the interval
+    where a sample has a single number.
     """
     difference = float(np.mean(first) - np.mean(second))
     share = difference / abs(float(np.mean(second))) if np.mean(second) else float("nan")

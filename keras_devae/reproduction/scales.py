@@ -1,6 +1,9 @@
 """How large an experiment is: the paper's setting, one for two cores, and one for tests."""
 
+from __future__ import annotations
+
 import dataclasses
+from collections.abc import Sequence
 from typing import Any
 
 from keras_devae.errors import unknown_name
@@ -16,7 +19,7 @@ _SCORES = (
     "kl",
     "active_variables",
 )
-#: Of a thousand codes: no predictor, no density, and no line for each of them over training.
+#: For a thousand codes: no predictor, no density, and no line for each of them over training.
 _OF_MANY_CODES = {
     "metrics": ("mig", "reconstruction_error", "kl", "active_variables"),
     "track": (),
@@ -30,13 +33,13 @@ class Scale:
 
     Attributes:
         name: Its name on the command line.
-        description: What it means, in a sentence that goes under every table and figure.
+        description: What it means, a sentence for every table and figure.
         settings: Settings of every run, see `flat_settings.config_from_settings`.
         data_sets: Data sets in place of the paper's two.
         seeds: Number of seeds where the experiment does not say.
         image_size: Pixels a side.
-        core_seconds: Seconds of one core that a step takes, the evaluation included: measured on
-            the 2-core x86-64 machine of the README, for estimates before any run is done.
+        core_seconds: Seconds of one core per step, the evaluation included: measured on the 2-core
+            x86-64 machine of the README, for estimates before any run is done.
         many_dimensions: Latent dimensions in place of the paper's 1024.
     """
 
@@ -49,33 +52,19 @@ class Scale:
     core_seconds: float
     many_dimensions: int = 1024
 
-    def run(self, model, seed, dataset="dsprites", **more):
-        """Returns the settings of one run, a dictionary.
-
-        Args:
-            model: Name of the model.
-            seed: Integer seed.
-            dataset: Name of the data set; default `"dsprites"`.
-            **more: Further settings, options of the model among them.
-        """
+    def run(self, model: str, seed: int, dataset: str = "dsprites", **more: Any) -> dict[str, Any]:
+        """Returns the flat settings of one run; `more` may hold options of the model."""
         many = _OF_MANY_CODES if "latent_dim" in more else {}
         own = _SMOKE_OPTIONS.get(model, {}) if self.name == "smoke" else {}
         chosen = {"model": model, "dataset": dataset, "seed": seed}
         return {**self.settings, **many, **own, **chosen, **more}
 
-    def pressures(self, published):
-        """Scales pressures with the number of pixels, see `default_options`.
-
-        Args:
-            published: Pressures for 64x64 pixels.
-
-        Returns:
-            List of floats.
-        """
+    def pressures(self, published: Sequence[float]) -> list[float]:
+        """Scales pressures for 64x64 pixels with the number of pixels, see `default_options`."""
         return [beta * (self.image_size / 64) ** 2 for beta in published]
 
 
-_SMOKE_OPTIONS = {"factor_vae": {"discriminator_units": (16, 16)}}
+_SMOKE_OPTIONS: dict[str, dict[str, Any]] = {"factor_vae": {"discriminator_units": (16, 16)}}
 
 SCALES = {
     scale.name: scale
@@ -132,12 +121,8 @@ SCALES = {
 }
 
 
-def scale_named(name):
-    """Returns a scale by its name.
-
-    Raises:
-        UsageError: If the name is unknown.
-    """
+def scale_named(name: str) -> Scale:
+    """Returns a scale by its name; raises a `UsageError` if it is unknown."""
     if name not in SCALES:
         raise unknown_name("scale", name, SCALES)
     return SCALES[name]

@@ -70,7 +70,8 @@ def _described(run: StudyRun, config: RunConfig, record: Mapping[str, Any]) -> d
 
 
 def _scores(run: StudyRun) -> Iterator[dict[str, Any]]:
-    for layer in run.directory.read_metrics()["layers"]:
+    metrics = run.directory.read_metrics()
+    for layer in metrics["layers"] if metrics else ():
         for name, value in layer.items():
             if name != "layer" and value is not None:
                 yield {"layer": layer["layer"], "metric": name, "value": float(value)}

@@ -27,7 +27,7 @@ def alike_pictures_once():
 
     The runs differ in their pressures; what is drawn of them for an experiment is always drawn.
     """
-    drawn, report, show = set(), reports.write_report, MeasuringCallback._show
+    drawn, report, show = set(), reports.write_report, MeasuringCallback.show
 
     def is_new(kind):
         return not (kind in drawn or drawn.add(kind))
@@ -39,13 +39,13 @@ def alike_pictures_once():
         run.report_file.write_text("a report")
         return {}
 
-    def show_one(callback, figure):
+    def show_one(callback, figure, file_name):
         if is_new(type(callback)):
-            show(callback, figure)
+            show(callback, figure, file_name)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(reports, "write_report", report_one)
-        patch.setattr(MeasuringCallback, "_show", show_one)
+        patch.setattr(MeasuringCallback, "show", show_one)
         # Garbage is collected anyway, and among that of other tests it takes a second a run.
         clear = functools.partial(keras.utils.clear_session, free_memory=False)
         patch.setattr(keras.utils, "clear_session", clear)

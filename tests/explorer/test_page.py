@@ -140,12 +140,12 @@ def test_a_layer_brings_its_own_latents(visit, address):
 
 def test_latents_that_are_not_active_are_shown_on_demand(visit, address):
     page = visit(address)
-    page.get_by_label("Show latents that are not active").check()
+    page.get_by_label("Show inactive latents too").check()
     slider(page, "z1").wait_for()
     assert names_of_sliders(page) == ["z2 left", "z0 right", "z1", "z3"]
     page.get_by_label("number input for z1").fill("1")
     wait_for(page, "decoded", halves, 255, 255)
-    page.get_by_label("Show latents that are not active").uncheck()
+    page.get_by_label("Show inactive latents too").uncheck()
     slider(page, "z1").wait_for(state="hidden")
     choose(page, 0)
     wait_for(page, "decoded", halves, 0, 0)

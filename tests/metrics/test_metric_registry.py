@@ -22,7 +22,7 @@ def test_every_metric_is_a_public_function_with_a_description():
 def test_every_file_of_a_score_is_found():
     folder = Path(scores.__file__).parent
     assert set(METRICS) == {file.stem for file in folder.glob("[a-z]*.py")}
-    assert next(iter(METRICS)) == "mig" and list(METRICS)[-1] == "reconstruction_error"
+    assert next(iter(METRICS)) == "mig"
 
 
 def test_a_number_that_is_not_declared_is_refused():
@@ -68,7 +68,7 @@ def test_all_and_default_names_depend_on_what_there_is():
 
 def test_lists_and_checks_of_names_import_nothing_heavy():
     program = (
-        "import sys; sys.argv[0] = 'keras-devae'; from keras_devae import metrics; "
+        "import sys; from keras_devae import metrics; "
         "metrics.check_names(['mig', 'dci'], has_factors=True); "
         "print([metric.description for metric in metrics.METRICS.values()][0]); "
         "print([name for name in ('scipy', 'sklearn', 'lightgbm', 'keras') if name in sys.modules])"

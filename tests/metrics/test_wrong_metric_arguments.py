@@ -213,7 +213,7 @@ def test_what_to_pass_is_said(name, arguments, message):
 @pytest.mark.parametrize(
     ("encode", "message"),
     [
-        (lambda images: images[:-1], "one row of codes an image. Received: 59 rows for 60 images"),
+        (lambda images: images[:-1], "one row of codes per image. Received: 59 rows for 60 images"),
         (lambda images: images[:, 0], "`encode\\(images\\)` must be a numeric array"),
         (lambda images: None, "`encode\\(images\\)` must be.*Received: a value of type NoneType"),
     ],

@@ -200,5 +200,5 @@ def test_other_runs_and_data_without_factors(tmp_path, capsys):
     assert "no ground-truth factors" in capsys.readouterr().err
     settings = {"settings": {"model": "vae"}, "data": {}}
     (tmp_path / "config.json").write_text(json.dumps(settings))
-    with pytest.raises(UsageError, match="none of an annealing test"):
+    with pytest.raises(UsageError, match="not an annealing test"):
         read_test(RunDirectory(tmp_path))

@@ -19,7 +19,7 @@ from keras_devae.data.own.arrays import (
     mapped_array,
 )
 from keras_devae.data.own.factor_files import read_factors
-from keras_devae.data.own.factor_values import Factors, checked_factors
+from keras_devae.data.own.factor_values import Bins, Factors, FactorsFile, checked_factors
 from keras_devae.errors import UsageError
 from keras_devae.files.archives import check_is_archive, member_header, read_arrays
 
@@ -107,10 +107,7 @@ def from_npy(
 
 
 def outline_of_npz(
-    path: Path,
-    image_size: int | None,
-    factors_file: str | Path | None,
-    bins: Mapping[str, int] | None,
+    path: Path, image_size: int | None, factors_file: FactorsFile, bins: Bins
 ) -> OutlinedDataset | None:
     """Returns the outline of an .npz file, or `None` if its headers do not suffice."""
     _check_npz(path)
@@ -123,10 +120,7 @@ def outline_of_npz(
 
 
 def outline_of_npy(
-    path: Path,
-    image_size: int | None,
-    factors_file: str | Path | None,
-    bins: Mapping[str, int] | None,
+    path: Path, image_size: int | None, factors_file: FactorsFile, bins: Bins
 ) -> OutlinedDataset:
     """Returns the outline of a .npy file."""
     return _outline("npy", path, mapped_array(path).shape, {}, image_size, factors_file, bins)
@@ -146,8 +140,8 @@ def _outline(
     shape: tuple[int, ...],
     members: Mapping[str, Array],
     image_size: int | None,
-    factors_file: str | Path | None,
-    bins: Mapping[str, int] | None,
+    factors_file: FactorsFile,
+    bins: Bins,
 ) -> OutlinedDataset:
     image_shape = checked_image_shape(shape)
     _check_size(shape, image_size, path)
@@ -156,10 +150,7 @@ def _outline(
 
 
 def _factors(
-    members: Mapping[str, Array],
-    length: int,
-    factors_file: str | Path | None,
-    bins: Mapping[str, int] | None,
+    members: Mapping[str, Array], length: int, factors_file: FactorsFile, bins: Bins
 ) -> Factors:
     """Returns the factors in another file, or those among the members of the archive."""
     if factors_file is not None:

@@ -2,23 +2,20 @@
 
 import csv
 import re
-from collections.abc import Mapping
 from pathlib import Path
-from typing import TypeAlias
 
 import numpy as np
 
 from keras_devae.checks import Array, path_of
 from keras_devae.data.own.arrays import mapped_array
 from keras_devae.data.own.factor_values import (
+    Bins,
     Factors,
     checked_factors,
     checked_names,
     class_numbers,
 )
 from keras_devae.errors import FailureError, UsageError
-
-_Bins: TypeAlias = Mapping[str, int] | None
 
 #: The files that are looked for beside the pictures of a folder.
 CSV_NAME, NPY_NAME = "factors.csv", "factors.npy"
@@ -43,7 +40,7 @@ def read_factors(
     file: str | Path,
     length: int,
     pictures: list[str] | None = None,
-    bins: Mapping[str, int] | None = None,
+    bins: Bins = None,
 ) -> Factors:
     """Reads the factors of images from a file.
 
@@ -101,7 +98,7 @@ def _natural(name: str) -> list[str | int]:
     return [int(part) if i % 2 else part for i, part in enumerate(parts)]
 
 
-def _read_npy(file: Path, length: int, bins: _Bins) -> Factors:
+def _read_npy(file: Path, length: int, bins: Bins) -> Factors:
     factors = mapped_array(file)
     if factors.ndim != 2 or len(factors) != length or not factors.shape[1]:
         raise UsageError(
@@ -111,7 +108,7 @@ def _read_npy(file: Path, length: int, bins: _Bins) -> Factors:
     return checked_factors(np.array(factors), None, length, bins)
 
 
-def _read_csv(file: Path, length: int, pictures: list[str] | None, bins: _Bins) -> Factors:
+def _read_csv(file: Path, length: int, pictures: list[str] | None, bins: Bins) -> Factors:
     header, lines, rows = _csv_rows(file)
     first = 0 if pictures is None else 1
     _check_header(header, first, file)
@@ -186,7 +183,7 @@ def _order_of(pictures: list[str], listed: list[str], lines: list[int], file: Pa
 
 
 def _classes(
-    cells: list[tuple[str, ...]], names: tuple[str, ...], bins: _Bins, lines: list[int], file: Path
+    cells: list[tuple[str, ...]], names: tuple[str, ...], bins: Bins, lines: list[int], file: Path
 ) -> Factors:
     columns: list[Array] = []
     words: dict[str, Array] = {}

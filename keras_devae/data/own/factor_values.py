@@ -5,7 +5,8 @@ from __future__ import annotations
 import operator
 import warnings
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from typing import Any, NamedTuple
+from pathlib import Path
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -13,6 +14,10 @@ from numpy.typing import ArrayLike
 from keras_devae.checks import Array, check_printable, shown, texts
 from keras_devae.data.indexing import as_array
 from keras_devae.errors import UsageError
+
+#: Number of bins by the name of a continuous factor, and a file with factors.
+Bins: TypeAlias = Mapping[str, int] | None
+FactorsFile: TypeAlias = str | Path | None
 
 # A factor looks continuous if it has more values than this, and few rows for each of them.
 _MANY_VALUES = 1000
@@ -32,7 +37,7 @@ def checked_factors(
     factors: ArrayLike | None,
     factor_names: Iterable[str] | None,
     length: int,
-    bins: Mapping[str, int] | None = None,
+    bins: Bins = None,
 ) -> Factors:
     """Returns the factors of `length` images; see `from_arrays` for what is accepted."""
     if factors is None:
@@ -51,7 +56,7 @@ def checked_factors(
     return class_numbers(list(values.T), names, bins)
 
 
-def no_factors(bins: Mapping[str, int] | None) -> Factors:
+def no_factors(bins: Bins) -> Factors:
     """Returns the factors of images that have none; raises `UsageError` if there are bins."""
     if bins is not None and not (isinstance(bins, Mapping) and not bins):
         raise UsageError(
@@ -117,7 +122,7 @@ def binned(values: ArrayLike, count: int) -> Array:
 def class_numbers(
     columns: Sequence[Array],
     names: tuple[str, ...],
-    bins: Mapping[str, int] | None = None,
+    bins: Bins = None,
     place: Callable[[int], str] = "row {}".format,
     categories: Collection[str] = (),
 ) -> Factors:
@@ -158,7 +163,7 @@ def class_numbers(
     return Factors(np.stack(classes, axis=1), names, {"factor_bins": edges} if edges else {})
 
 
-def _checked_bins(bins: Mapping[str, int] | None, names: tuple[str, ...]) -> dict[str, int]:
+def _checked_bins(bins: Bins, names: tuple[str, ...]) -> dict[str, int]:
     if bins is None:
         return {}
     if not isinstance(bins, Mapping):

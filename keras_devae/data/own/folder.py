@@ -9,7 +9,7 @@ from keras_devae.data.dataset import Dataset, OutlinedDataset, Progress
 from keras_devae.data.own.arrays import ArrayDataset, content_hash
 from keras_devae.data.own.decoding import Squares, decode_squares
 from keras_devae.data.own.factor_files import CSV_NAME, NPY_NAME, factor_file_in, read_factors
-from keras_devae.data.own.factor_values import Factors, no_factors
+from keras_devae.data.own.factor_values import Bins, Factors, FactorsFile, no_factors
 from keras_devae.data.own.folder_contents import (
     left_out_of,
     pages_left_out,
@@ -106,10 +106,7 @@ def from_folder(
 
 
 def outline_of_folder(
-    path: Path,
-    image_size: int | None,
-    factors_file: str | Path | None,
-    bins: Mapping[str, int] | None,
+    path: Path, image_size: int | None, factors_file: FactorsFile, bins: Bins
 ) -> OutlinedDataset:
     """Returns the outline of a folder of pictures, none of which is opened."""
     size = _checked_size(path, image_size)
@@ -135,12 +132,7 @@ def _checked_size(path: Path, image_size: int | None) -> int | None:
     return image_size
 
 
-def _factors(
-    path: Path,
-    files: list[Path],
-    factors_file: str | Path | None,
-    bins: Mapping[str, int] | None,
-) -> Factors:
+def _factors(path: Path, files: list[Path], factors_file: FactorsFile, bins: Bins) -> Factors:
     factors_file = factor_file_in(path) if factors_file is None else factors_file
     if factors_file is None:
         return no_factors(bins)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from matplotlib.figure import Figure
 
 from keras_devae import checks, figures, metrics
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 #: Images that are reconstructed, and samples drawn.
 _IMAGES, _SAMPLES = 10, 64

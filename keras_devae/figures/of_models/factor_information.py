@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from matplotlib.figure import Figure
 
 from keras_devae import checks, figures
 from keras_devae.checks import Array
@@ -20,6 +19,9 @@ from keras_devae.figures.of_models.drawn_latents import (
     strongest,
     strongest_of_layers,
 )
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 _IMAGES = 5000
 #: Points in a panel.

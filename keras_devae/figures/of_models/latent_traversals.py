@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from matplotlib.figure import Figure
 from scipy.special import ndtri
 
 from keras_devae import checks, figures
@@ -19,6 +18,9 @@ from keras_devae.figures.of_models.drawn_latents import (
     strongest,
 )
 from keras_devae.metrics import ACTIVE_NATS
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 #: Images on which latent dimensions are measured.
 _IMAGES = 2000

@@ -100,7 +100,7 @@ def boost_with_lightgbm(split: Split, seed: int, workers: int | None = None) -> 
 
     def fitted(column: Array) -> tuple[Array, Callable[[Array], Array]]:
         values, labels = np.unique(column, return_inverse=True)
-        task = {"objective": "binary"}
+        task: dict[str, Any] = {"objective": "binary"}
         if len(values) > 2:
             task = {"objective": "multiclass", "num_class": len(values)}
         data = lightgbm.Dataset(train, labels, params={"verbosity": -1})

@@ -1,10 +1,12 @@
 """From real-valued codes to the discrete ones that information is counted on."""
 
+from __future__ import annotations
+
 from collections.abc import Iterator
 
 import numpy as np
 
-from keras_devae.checks import one_of
+from keras_devae.checks import Array, one_of
 from keras_devae.errors import UsageError
 from keras_devae.metrics.arguments import check_bins
 from keras_devae.metrics.arrays import check_codes
@@ -12,13 +14,13 @@ from keras_devae.metrics.metric_warnings import caution, named
 
 # Codes are transposed in blocks of this size: within it, memory that is read once is used whole.
 ROWS, COLUMNS = 128, 64
-#: Share of a code's points in one of its bins above which the histogram tells nothing of it.
+#: Share of a code's points in one of its bins above which the histogram is uninformative.
 CROWDED = 0.95
 # Columns are brought next to 1 where their ranges, or the widths of bins, could leave float64.
 SMALLEST, LARGEST = -900, 1000
 
 
-def histogram_discretize(codes: np.ndarray, bins: int = 20) -> np.ndarray:
+def histogram_discretize(codes: Array, bins: int = 20) -> Array:
     """Numbers the equal-width bins that codes fall in, for each dimension over its own range.
 
     The discretiser of disentanglement_lib (Locatello et al. 2019): the edges of `numpy.histogram`
@@ -30,7 +32,7 @@ def histogram_discretize(codes: np.ndarray, bins: int = 20) -> np.ndarray:
 
     Args:
         codes: `(n, d)` real or integer codes.
-        bins: Number of bins a dimension, 2 to 10,000; the field's results are with 20.
+        bins: Number of bins per dimension, 2 to 10,000; the field's results are with 20.
 
     Returns:
         Int64 array `(n, d)` of bin numbers, 1 to `bins`.
@@ -41,7 +43,7 @@ def histogram_discretize(codes: np.ndarray, bins: int = 20) -> np.ndarray:
     return discretize(codes, bins, "histogram")
 
 
-def quantile_discretize(codes: np.ndarray, bins: int = 20) -> np.ndarray:
+def quantile_discretize(codes: Array, bins: int = 20) -> Array:
     """Numbers bins that hold equally many codes each, for each dimension by itself.
 
     A code's place among the n sorted ones decides, so that far values do no harm. Equal values are
@@ -50,7 +52,7 @@ def quantile_discretize(codes: np.ndarray, bins: int = 20) -> np.ndarray:
 
     Args:
         codes: `(n, d)` real or integer codes.
-        bins: Number of bins a dimension, 2 to 10,000; default 20.
+        bins: Number of bins per dimension, 2 to 10,000; default 20.
 
     Returns:
         Int64 array `(n, d)` of bin numbers, 1 to `bins`.
@@ -61,19 +63,11 @@ def quantile_discretize(codes: np.ndarray, bins: int = 20) -> np.ndarray:
     return discretize(codes, bins, "quantile")
 
 
-def identity_discretize(codes: np.ndarray, bins: int | None = None) -> np.ndarray:
-    """Returns codes that are discrete already as they are.
+def identity_discretize(codes: Array, bins: int | None = None) -> Array:
+    """Returns integer codes `(n, d)` as they are, int64: every integer is its own bin.
 
-    Args:
-        codes: `(n, d)` integer codes.
-        bins: Not used: every integer is its own bin.
-
-    Returns:
-        Int64 array `(n, d)`.
-
-    Raises:
-        UsageError: If the codes are not of an integer type. With real codes every sample would be
-            a bin of its own, and a good code would score near 0.
+    Real codes are a `UsageError`: every sample would be a bin of its own, and a good code would
+    score near 0.
     """
     del bins
     return discretize(codes, None, "identity")
@@ -86,49 +80,26 @@ DISCRETIZERS = {
 }
 
 
-def discretize(
-    codes: np.ndarray, bins: int | None = 20, discretizer: str = "histogram"
-) -> np.ndarray:
-    """Discretises codes by the named method.
-
-    Args:
-        codes: `(n, d)` codes.
-        bins: Number of bins a dimension; not used by `"identity"`.
-        discretizer: `"histogram"` (default), `"quantile"` or `"identity"`.
-
-    Returns:
-        Int64 array `(n, d)`.
-
-    Raises:
-        UsageError: If the method is unknown or the codes do not suit it.
-    """
+def discretize(codes: Array, bins: int | None = 20, discretizer: str = "histogram") -> Array:
+    """Discretises codes by the named method: int64 `(n, d)`."""
     return np.stack(list(discretized_columns(codes, bins, discretizer)), axis=1)
 
 
 def discretized_columns(
-    codes: np.ndarray, bins: int | None = 20, discretizer: str = "histogram"
-) -> Iterator[np.ndarray]:
-    """Discretises codes one dimension after the other, without a copy of all of them.
+    codes: Array, bins: int | None = 20, discretizer: str = "histogram"
+) -> Iterator[Array]:
+    """Discretises codes dimension by dimension, int64 `(n,)` each, without copying all of them.
 
-    Args:
-        codes: `(n, d)` codes.
-        bins: Number of bins a dimension; not used by `"identity"`.
-        discretizer: `"histogram"` (default), `"quantile"` or `"identity"`.
-
-    Returns:
-        Iterator over d int64 arrays `(n,)`.
-
-    Raises:
-        UsageError: If the method is unknown or the codes do not suit it.
+    `bins` is not used by `"identity"`, which refuses codes of a floating dtype.
     """
     one_of("discretizer", discretizer, DISCRETIZERS)
     codes = check_codes(codes)
     if discretizer == "histogram":
         return _histogram_columns(codes, check_bins(bins))
     if discretizer == "quantile":
-        bins = check_bins(bins)
+        count = check_bins(bins)
         columns = _contiguous_columns(codes, np.float64)
-        return (_quantile_discretize_column(column, bins) for column in columns)
+        return (_quantile_discretize_column(column, count) for column in columns)
     if codes.dtype.kind == "f":
         raise UsageError(
             "The discretizer 'identity' is for integer codes. Received: codes of a floating dtype; "
@@ -142,7 +113,7 @@ def bins_used(bins: int, discretizer: str) -> int | None:
     return None if discretizer == "identity" else int(bins)
 
 
-def _histogram_columns(codes, bins):
+def _histogram_columns(codes: Array, bins: int) -> Iterator[Array]:
     # Memory that is used again costs less than memory that is asked for anew each time.
     work = np.empty((2, len(codes)))
     crowded = []
@@ -160,7 +131,7 @@ def _histogram_columns(codes, bins):
         )
 
 
-def _is_crowded(column, numbers):
+def _is_crowded(column: Array, numbers: Array) -> bool:
     """Tells whether two bins hold nearly all points of a code, and those have several values.
 
     Two, as an edge may go through the middle of the points that outliers press together.
@@ -175,7 +146,7 @@ def _is_crowded(column, numbers):
     return pairs[first] - np.sort(equal)[-2:].sum() > allowed
 
 
-def _quantile_discretize_column(column, bins):
+def _quantile_discretize_column(column: Array, bins: int) -> Array:
     values, labels, counts = np.unique(column, return_inverse=True, return_counts=True)
     if len(values) > bins:
         # Twice the middle of the places of equal values, among twice as many places as rows.
@@ -184,7 +155,7 @@ def _quantile_discretize_column(column, bins):
     return labels + 1
 
 
-def _contiguous_columns(codes, dtype):
+def _contiguous_columns(codes: Array, dtype: type) -> Iterator[Array]:
     count, width = codes.shape
     for left in range(0, width, COLUMNS):
         block = np.empty((min(COLUMNS, width - left), count), dtype)
@@ -193,7 +164,7 @@ def _contiguous_columns(codes, dtype):
         yield from block
 
 
-def _histogram_discretize_column(column, bins, work):
+def _histogram_discretize_column(column: Array, bins: int, work: Array) -> Array:
     low, high = column.min(), column.max()
     if low == high:
         return np.full(len(column), bins // 2 + 1)

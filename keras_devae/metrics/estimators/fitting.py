@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
+from functools import partial
 from typing import NamedTuple, TypeVar
 
 import numpy as np
@@ -67,7 +68,7 @@ def fit_factors(split: Split, metric: str, stacklevel: int = 3) -> FactorModels:
     models, stopped = [], []
     for name, column in zip(split.names, split.train_factors.T, strict=True):
         model = LogisticRegression()
-        _, early = run_quietly(lambda model=model, column=column: model.fit(codes[:rows], column))
+        _, early = run_quietly(partial(model.fit, codes[:rows], column))
         models.append(model)
         stopped += [name] if early else []
     if stopped:

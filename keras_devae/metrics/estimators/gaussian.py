@@ -10,19 +10,10 @@ from keras_devae.metrics.arrays import check_codes
 
 
 def gaussian_total_correlation_of(covariance: Array) -> float:
-    """Total correlation of a Gaussian with this covariance, in nats.
+    """Returns the total correlation of a Gaussian with this covariance `(d, d)`, in nats.
 
     Minus half the log-determinant of its correlation matrix, whose eigenvalues are taken as at
-    least d times the float64 epsilon.
-
-    Args:
-        covariance: `(d, d)`, symmetric, with variances above 0.
-
-    Returns:
-        The total correlation, at least 0.
-
-    Raises:
-        UsageError: If it is not such a matrix.
+    least d times the float64 epsilon. Variances must be above 0.
     """
     covariance = _check_covariance(covariance)
     if np.any(np.diag(covariance) == 0):
@@ -31,19 +22,10 @@ def gaussian_total_correlation_of(covariance: Array) -> float:
 
 
 def wasserstein_correlation_of(covariance: Array) -> float:
-    """Squared Wasserstein-2 distance between N(0, C) and N(0, D), where D is the diagonal of C.
+    """Returns the squared Wasserstein-2 distance between N(0, C) and N(0, D), D the diagonal of C.
 
     With C and D of the same trace it is `2 trace(C) - 2 trace((D^1/2 C D^1/2)^1/2)`; the second
     trace is the sum of the roots of eigenvalues, which is right for a singular C too.
-
-    Args:
-        covariance: C, `(d, d)`, symmetric, with variances of at least 0.
-
-    Returns:
-        The distance, at least 0.
-
-    Raises:
-        UsageError: If it is not such a matrix.
     """
     covariance = _check_covariance(covariance)
     deviations = np.sqrt(np.diag(covariance))

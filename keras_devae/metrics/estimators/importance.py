@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
 
@@ -11,17 +12,11 @@ from keras_devae.metrics.labelled import per_factor
 
 
 def disentanglement_per_code(matrix: Array) -> Array:
-    """Returns how far each code is about one factor only: 1 minus the entropy of its row.
+    """Returns how far each code is about one factor only, `(d,)`: 1 minus the entropy of its row.
 
-    The entropy is that of the row's importances as probabilities, with the number of factors as
-    the base of the logarithm.
-
-    Args:
-        matrix: `(d, f)` importances of at least 0, a row a code and a column a factor.
-
-    Returns:
-        Float64 array `(d,)` in `[0, 1]`; 0 for a row of zeros. With one factor, where that base is
-        1 and the entropy 0/0, 1 for every other row: the code is about nothing else.
+    The entropy is that of the row's importances `(d, f)` as probabilities, with the number of
+    factors as the base of the logarithm. A row of zeros has 0. With one factor, where that base is
+    1 and the entropy 0/0, every other row has 1: the code is about nothing else.
     """
     matrix = np.asarray(matrix, dtype=np.float64)
     totals = matrix.sum(axis=1)
@@ -34,12 +29,7 @@ def disentanglement_per_code(matrix: Array) -> Array:
 def completeness_per_factor(matrix: Array) -> Array:
     """Returns how far each factor is in one code only: 1 minus the entropy of its column.
 
-    Args:
-        matrix: `(d, f)` importances of at least 0, a row a code and a column a factor.
-
-    Returns:
-        Float64 array `(f,)` in `[0, 1]`; 0 for a column of zeros. With one code, 1 for every other
-        column.
+    `(f,)`, see `disentanglement_per_code`; with one code, 1 for every column that is not 0.
     """
     return disentanglement_per_code(np.transpose(matrix))
 
@@ -47,11 +37,7 @@ def completeness_per_factor(matrix: Array) -> Array:
 def disentanglement_of(matrix: Array) -> float:
     """Returns the disentanglement of codes, each weighted by its share of all importance.
 
-    Args:
-        matrix: `(d, f)` importances of at least 0, a row a code and a column a factor.
-
-    Returns:
-        A number in `[0, 1]`; 0 where no code has any importance.
+    It is 0 if no code has any importance.
     """
     matrix = np.asarray(matrix, dtype=np.float64)
     return _weighted_mean(disentanglement_per_code(matrix), matrix.sum(axis=1))
@@ -61,13 +47,7 @@ def completeness_of(matrix: Array) -> float:
     """Returns the completeness of factors, each weighted by its share of all importance.
 
     The weights are those of disentanglement_lib. The authors' own code takes the plain mean; the
-    two are equal where every factor's importances have the same sum.
-
-    Args:
-        matrix: `(d, f)` importances of at least 0, a row a code and a column a factor.
-
-    Returns:
-        A number in `[0, 1]`; 0 where no code has any importance.
+    two are equal if every factor's importances have the same sum. It is 0 without any importance.
     """
     matrix = np.asarray(matrix, dtype=np.float64)
     return _weighted_mean(completeness_per_factor(matrix), matrix.sum(axis=0))
@@ -75,16 +55,11 @@ def completeness_of(matrix: Array) -> float:
 
 def importance_scores(
     matrix: Array, names: Iterable[str], constant_codes: Iterable[int]
-) -> tuple[dict, dict]:
-    """Scores a matrix of importances, without the rows of constant codes.
+) -> tuple[dict[str, float], dict[str, Any]]:
+    """Scores a matrix of importances `(d, f)`, without the rows of constant codes.
 
     Constant codes do not count among the codes, which are the base of completeness: appending some
     changes nothing.
-
-    Args:
-        matrix: `(d, f)` importances of at least 0, a row a code and a column a factor.
-        names: Names of the `f` factors.
-        constant_codes: Indices of rows to leave out.
 
     Returns:
         The scores `disentanglement` and `completeness`, and the details `importance_matrix`
@@ -105,20 +80,15 @@ def importance_scores(
     return scores, details
 
 
-def _weighted_mean(values, weights):
+def _weighted_mean(values: Array, weights: Array) -> float:
     total = weights.sum()
     return float(np.sum(values * weights) / total) if total > 0 else 0.0
 
 
 def gap_of_best_two(scores: Array) -> Array:
-    """Returns, for each column, how far the largest value is above the second largest.
+    """Returns, for each column of scores `(d, f)`, the largest value minus the second largest.
 
-    Args:
-        scores: `(d, f)` values of at least 0, one row per code and one column per factor. With one
-            row the second largest value is 0.
-
-    Returns:
-        Array `(f,)`.
+    With one row the second largest value is 0.
     """
     padded = np.concatenate([scores, np.zeros((1, scores.shape[1]))])
     ranked = np.sort(padded, axis=0)

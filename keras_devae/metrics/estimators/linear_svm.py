@@ -1,5 +1,8 @@
 """The linear support vector machine of one variable, solved exactly and fast.
 
+With 10,000 x 10 codes and 57 values of factors it takes a tenth of the time of `LinearSVC`, which
+also stops short of the minimum for some of them and then depends on its random state.
+
 The problem is that of scikit-learn's `LinearSVC`, that is of liblinear (Fan et al. 2008): squared
 hinge loss, the intercept penalised like the slope, one class against the rest, and with balanced
 class weights. Its objective is convex and quadratic between kinks, so that Newton's method ends on
@@ -7,9 +10,13 @@ the minimum after a few steps. With one variable the samples within the margin a
 last ones of a class in sorted order, and a step looks up sums over them instead of adding them.
 """
 
+from __future__ import annotations
+
 from typing import NamedTuple
 
 import numpy as np
+
+from keras_devae.checks import Array
 
 # Newton's method takes about ten steps; this only bounds what rounding could prolong.
 STEPS = 100
@@ -31,29 +38,24 @@ class SortedCode(NamedTuple):
         sums: `(3, n + 1)`, sums of 1, value and squared value over the first 0, 1, ..., n values.
     """
 
-    order: np.ndarray
-    values: np.ndarray
+    order: Array
+    values: Array
     centre: float
     exponent: int
-    sums: np.ndarray
+    sums: Array
 
-    def transform(self, values: np.ndarray) -> np.ndarray:
+    def transform(self, values: Array) -> Array:
         """Divides and centres other values of the code in the same way."""
         return np.ldexp(values, -self.exponent) - self.centre
 
 
 class Lines(NamedTuple):
-    """Decision functions `slope * value + intercept` of transformed values, one for each problem.
+    """Decision functions `slope * value + intercept`, `(p,)`: one per class, 1 for two classes."""
 
-    Attributes:
-        slopes: `(p,)`, with p the number of classes, or 1 for two classes.
-        intercepts: `(p,)`.
-    """
+    slopes: Array
+    intercepts: Array
 
-    slopes: np.ndarray
-    intercepts: np.ndarray
-
-    def predict(self, values: np.ndarray) -> np.ndarray:
+    def predict(self, values: Array) -> Array:
         """Returns the class `(m,)` of each transformed value `(m,)`."""
         if len(self.slopes) == 1:
             return (self.slopes[0] * values + self.intercepts[0] > 0).astype(np.int64)
@@ -61,16 +63,11 @@ class Lines(NamedTuple):
         return decisions.argmax(axis=0)
 
 
-def sort_code(values: np.ndarray, exponent: int) -> SortedCode:
-    """Prepares a code for `fit_lines`.
+def sort_code(values: Array, exponent: int) -> SortedCode:
+    """Prepares the training values `(n,)` of a code for `fit_lines`.
 
-    Args:
-        values: `(n,)` float64.
-        exponent: Every value, also those to predict for, is below 2^exponent in size; a negative
-            one counts as 0, since small values do no harm.
-
-    Returns:
-        The `SortedCode`.
+    Every value, also those to predict for, must be below 2^exponent in size; a negative exponent
+    counts as 0, since small values do no harm.
     """
     exponent = max(0, int(exponent))
     order = np.argsort(values, kind="stable")
@@ -80,7 +77,7 @@ def sort_code(values: np.ndarray, exponent: int) -> SortedCode:
     return SortedCode(order, scaled, centre, exponent, _sums(scaled))
 
 
-def fit_lines(code: SortedCode, labels: np.ndarray, class_count: int, penalty: float) -> Lines:
+def fit_lines(code: SortedCode, labels: Array, class_count: int, penalty: float) -> Lines:
     """Fits one class against the rest, for every class.
 
     Args:
@@ -90,9 +87,6 @@ def fit_lines(code: SortedCode, labels: np.ndarray, class_count: int, penalty: f
         class_count: Number of classes, at least 2.
         penalty: Weight C of the loss against the squared slope and intercept; a class's is
             multiplied by n / (classes * samples of the class).
-
-    Returns:
-        The `Lines`, in terms of the code's transformed values.
     """
     problem = _problem(code, labels[code.order], class_count, penalty)
     point = np.zeros((2, len(problem.classes)))
@@ -115,16 +109,16 @@ class _Problem(NamedTuple):
     """What the objective of every class is computed from."""
 
     code: SortedCode
-    classes: np.ndarray
-    keys: np.ndarray
-    starts: np.ndarray
-    class_sums: np.ndarray
-    class_totals: np.ndarray
-    positive: np.ndarray
-    negative: np.ndarray
+    classes: Array
+    keys: Array
+    starts: Array
+    class_sums: Array
+    class_totals: Array
+    positive: Array
+    negative: Array
 
 
-def _problem(code, sorted_labels, class_count, penalty):
+def _problem(code: SortedCode, sorted_labels: Array, class_count: int, penalty: float) -> _Problem:
     count = len(sorted_labels)
     # Short integers are sorted in a fraction of the time.
     by_class = np.argsort(sorted_labels.astype(np.min_scalar_type(class_count)), kind="stable")
@@ -147,7 +141,7 @@ def _problem(code, sorted_labels, class_count, penalty):
     )
 
 
-def _evaluate(problem, point):
+def _evaluate(problem: _Problem, point: Array) -> tuple[Array, Array]:
     """Returns each problem's objective at a point, and where its Newton step leads from there."""
     slope, intercept = point
     centre, ridge = problem.code.centre, np.ldexp(1.0, -2 * min(problem.code.exponent, NEGLIGIBLE))
@@ -169,7 +163,7 @@ def _evaluate(problem, point):
     return value, np.array(target) / determinant
 
 
-def _within_margin(problem, slope, intercept):
+def _within_margin(problem: _Problem, slope: Array, intercept: Array) -> tuple[Array, Array]:
     """Sums `(3, p)` over the samples of the class and of the rest that have a loss."""
     rising = slope >= 0
     # Far thresholds are all the same; a slope of 0 has them at infinity.
@@ -185,13 +179,13 @@ def _within_margin(problem, slope, intercept):
     return inside, np.where(rising, rest_totals - of_rest, of_rest)
 
 
-def _class_sums(problem, ranks):
+def _class_sums(problem: _Problem, ranks: Array) -> Array:
     """Sums `(3, p)` over each problem's class among its first `ranks` samples."""
     width = len(problem.code.values) + 1
     places = np.searchsorted(problem.keys, problem.classes * width + ranks)
     return problem.class_sums[:, places] - problem.starts
 
 
-def _sums(values):
+def _sums(values: Array) -> Array:
     terms = np.stack([np.ones_like(values), values, np.square(values)])
     return np.concatenate([np.zeros((3, 1)), np.cumsum(terms, axis=1)], axis=1)

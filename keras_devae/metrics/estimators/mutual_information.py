@@ -1,10 +1,14 @@
 """Entropy and mutual information of discrete variables, counted in float64, in nats."""
 
+from __future__ import annotations
+
 import math
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
 
+from keras_devae.checks import Array
 from keras_devae.metrics.arrays import check_codes, check_factors
 from keras_devae.metrics.estimators.discretization import discretized_columns
 from keras_devae.metrics.labelled import check_same_length
@@ -15,7 +19,7 @@ COMBINED_VALUES = 256
 LARGEST_TABLE = 2**24
 
 
-def entropy(values: np.ndarray) -> np.ndarray:
+def entropy(values: Array) -> Array:
     """Entropy of each column's empirical distribution.
 
     Args:
@@ -32,12 +36,12 @@ def entropy(values: np.ndarray) -> np.ndarray:
 
 
 def mutual_information_matrix(
-    codes: np.ndarray,
-    factors: np.ndarray,
+    codes: Array,
+    factors: Array,
     *,
     bins: int = 20,
     discretizer: str = "histogram",
-) -> np.ndarray:
+) -> Array:
     """Mutual information of each discretised code with each factor.
 
     The plug-in estimate from joint counts, as in disentanglement_lib. Its bias is upwards, by
@@ -46,7 +50,7 @@ def mutual_information_matrix(
     Args:
         codes: `(n, d)` codes.
         factors: `(n, f)` whole-number factors. They are not binned, however many values they have.
-        bins: Number of bins a code.
+        bins: Number of bins per code.
         discretizer: `"histogram"` (default, equal widths), `"quantile"` (equal numbers of
             samples), or `"identity"` for integer codes.
 
@@ -74,18 +78,18 @@ class _FactorCounter:
     long as their combined values stay few: one joint count costs less than one for each of them.
     """
 
-    def __init__(self, factors):
+    def __init__(self, factors: Array) -> None:
         labels = [_labels(column) for column in factors.T]
         self._groups = _grouped(labels)
         self._xlogx = _xlogx_table(len(factors))
         self._of_factors = np.array([self._xlogx[np.bincount(v)].sum() for v in labels])
         self._pairs = np.empty(len(factors), np.int64)
-        self._scaled = (0, [])
+        self._scaled: tuple[int, list[Array]] = (0, [])
         self._order = np.argsort([i for group in self._groups for i in group.members])
         sizes = [size for group in self._groups for size in group.sizes]
         self._starts = np.concatenate([[0], np.cumsum(sizes)[:-1]])
 
-    def information_of(self, code, width):
+    def information_of(self, code: Array, width: int) -> Array:
         """Returns the mutual information `(f,)` of labels below `width` with each factor."""
         if width * max(math.prod(group.sizes) for group in self._groups) > LARGEST_TABLE:
             joint, of_code = self._terms_of_pairs(code, width), np.bincount(code)
@@ -100,7 +104,7 @@ class _FactorCounter:
         shared += self._xlogx[len(code)] - self._xlogx[of_code].sum()
         return np.maximum(shared / len(code), 0.0)
 
-    def _terms_of_pairs(self, code, width):
+    def _terms_of_pairs(self, code: Array, width: int) -> Array:
         """Sums c log c over the joint counts with each factor, in the groups' order."""
         terms = []
         for group in self._groups:
@@ -109,7 +113,7 @@ class _FactorCounter:
                 terms.append(self._xlogx[counts].sum())
         return np.array(terms)
 
-    def _joint_counts(self, code, width):
+    def _joint_counts(self, code: Array, width: int) -> Iterator[Array]:
         """Counts the labels with each factor, each `(values, width)`, in the groups' order."""
         for group, labels in zip(self._groups, self._labels_times(width), strict=True):
             pairs = np.add(code, labels, out=self._pairs)
@@ -119,7 +123,7 @@ class _FactorCounter:
             for axis in axes:
                 yield counts.sum(axis=tuple(i for i in axes if i != axis))
 
-    def _labels_times(self, width):
+    def _labels_times(self, width: int) -> list[Array]:
         if self._scaled[0] != width:
             self._scaled = (width, [width * group.labels for group in self._groups])
         return self._scaled[1]
@@ -130,12 +134,12 @@ class _Group(NamedTuple):
 
     members: list[int]
     sizes: list[int]
-    labels: np.ndarray
+    labels: Array
 
 
-def _grouped(factor_labels):
+def _grouped(factor_labels: list[Array]) -> list[_Group]:
     """Puts factors together, those with most values first."""
-    groups = []
+    groups: list[_Group] = []
     sizes = [int(labels.max()) + 1 for labels in factor_labels]
     for i in sorted(range(len(sizes)), key=lambda i: -sizes[i]):
         fitting = [g for g in groups if math.prod(g.sizes) * sizes[i] <= COMBINED_VALUES]
@@ -149,12 +153,12 @@ def _grouped(factor_labels):
     return groups
 
 
-def _xlogx_table(largest):
+def _xlogx_table(largest: int) -> Array:
     counts = np.arange(1, largest + 1)
     return np.concatenate([[0.0], counts * np.log(counts)])
 
 
-def _labels(column):
+def _labels(column: Array) -> Array:
     """Numbers the values of a column of whole numbers from 0."""
     low, high = column.min(), column.max()
     if int(high) - int(low) < 4 * len(column):
@@ -162,6 +166,6 @@ def _labels(column):
     return np.unique(column, return_inverse=True)[1]
 
 
-def _entropy(counts):
+def _entropy(counts: Array) -> float:
     probabilities = counts[counts > 0] / counts.sum()
     return max(0.0, -np.sum(probabilities * np.log(probabilities)))

@@ -1,4 +1,4 @@
-"""The BetaVAE metric: which factor was held, told from differences of codes."""
+"""The BetaVAE metric: recognising the factor that was held from differences of codes."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ def beta_vae_score(
         factors: `(n, f)` whole-number factors, where codes are given; they make a `CodeTable`.
         n_train: Points to fit on; default 10,000.
         n_test: Points to test on; default 5,000.
-        batch_size: Pairs a point; default 64.
+        batch_size: Pairs per point; default 64.
         seed: Seed of everything drawn; default 0.
 
     Returns:
@@ -138,7 +138,7 @@ def mean_differences(first: Array, second: Array) -> Array:
     return np.abs(first / count - second / count).sum(axis=1)
 
 
-def _mean_differences(sampler, rows):
+def _mean_differences(sampler: Sampler, rows: BetaVAERows) -> Array:
     width = sampler.codes_of(rows.first[:1]).shape[-1]
     size = max(1, CHUNK // (rows.first.shape[1] * width))
     parts = []

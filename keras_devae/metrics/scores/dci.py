@@ -66,10 +66,11 @@ def dci(
     Informativeness is the accuracy of the predictions; the paper's is an error.
 
     `"gradient_boosting"` is scikit-learn's `GradientBoostingClassifier()` with `random_state=seed`,
-    its trees grown in parallel. With 10,000 training rows it takes about a second for each value of
-    each factor and processor. `"lightgbm"` is about 40 times as fast; on the reference cases of
-    the tests it differs by at most 0.02 in disentanglement and 0.03 in completeness. On a trained
-    model, none of whose codes was pure, its disentanglement was 0.04 higher.
+    with one factor per thread. With 10,000 training rows it takes one to three seconds per value of
+    each factor, divided by the number of threads. `"lightgbm"` is about 40 times as fast; on
+    the reference cases of the tests it differs by at most 0.02 in disentanglement and 0.03 in
+    completeness. On a trained model, none of whose codes was pure, its disentanglement was 0.04
+    higher.
 
     Constant codes are left out and count neither as codes nor in the base of completeness:
     appending some changes nothing. Where every code is constant, disentanglement and completeness
@@ -104,7 +105,7 @@ def dci(
         checks.at_least("workers", workers, 1)
     split = split_rows(check_labelled(codes, factors, factor_names), n_train)
     varying = np.delete(np.arange(split.train_codes.shape[1]), split.constant_codes)
-    # Trees need a code, if only one that tells nothing.
+    # Trees need a code, even if it is a constant one.
     used = varying if len(varying) else [0]
     fitted = split._replace(
         train_codes=split.train_codes[:, used], test_codes=split.test_codes[:, used]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,7 @@ from keras_devae.metrics.arguments import (
     check_seed,
     is_whole,
 )
-from keras_devae.metrics.base import Metric, Number
+from keras_devae.metrics.base import Metric, Number, Score
 from keras_devae.metrics.estimators.scaling import standardized
 from keras_devae.metrics.labelled import Split, check_labelled, per_factor, split_rows
 from keras_devae.metrics.metric_warnings import MetricWarning
@@ -69,7 +70,7 @@ def downstream_accuracy(
     n_train: int | None = None,
     factor_names: Iterable[str] | None = None,
     seed: int = 0,
-) -> dict:
+) -> Score:
     """Accuracy of predicting each factor from all codes (Locatello et al. 2019).
 
     Predictors are trained on the first 10, 100, ... rows and tested on the rows from `n_train` on;
@@ -158,8 +159,10 @@ def _accuracies(
             for factor, known, asked in zip(
                 split.names, split.train_factors.T, split.test_factors.T, strict=True
             ):
-                arguments = (_predictor(name, seed), train, known[:size], test, asked)
-                accuracy, early = run_quietly(lambda given=arguments: _accuracy(*given))
+                predictor = _predictor(name, seed)
+                accuracy, early = run_quietly(
+                    partial(_accuracy, predictor, train, known[:size], test, asked)
+                )
                 accuracies[name][size].append(accuracy)
                 failed.update({factor: True} if early else {})
     return accuracies
@@ -181,9 +184,9 @@ def _predictor(name: str, seed: int) -> Any:
 
 
 def _values(accuracies: dict[str, dict[int, list[float]]]) -> dict[str, float]:
-    values = {}
+    values: dict[str, float] = {}
     for name, by_size in accuracies.items():
-        means = {size: np.mean(one) for size, one in by_size.items()}
+        means = {size: float(np.mean(one)) for size, one in by_size.items()}
         values.update({f"{name}_{size}": mean for size, mean in means.items()})
         if FEW in means and MANY in means:
             # No sample right out of many is no efficiency either.

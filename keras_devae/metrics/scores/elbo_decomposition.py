@@ -14,7 +14,6 @@ from keras_devae.metrics.estimators.posterior import check_posterior, kl_per_dim
 from keras_devae.metrics.labelled import find_constant_codes
 from keras_devae.metrics.metric_warnings import caution_of_few
 
-# Beyond these the squares of the terms may not be finite in float64. No decoder can use such z.
 # Densities are computed for this many pairs of a draw and a posterior at a time: a cache's worth.
 PAIRS = 2**17
 
@@ -147,8 +146,10 @@ def elbo_decomposition(
     return METRIC.score(values, details, settings)
 
 
-def _terms(z_mean, z_log_var, rows, samples, random):
-    """The sampled terms, a value a draw, and the mean dimension-wise KL by dimension."""
+def _terms(
+    z_mean: Array, z_log_var: Array, rows: Array, samples: int, random: np.random.Generator
+) -> tuple[dict[str, Array], Array]:
+    """Returns the sampled terms, a value per draw, and the mean dimension-wise KL by dimension."""
     draws = [_log_densities(z_mean, z_log_var, rows, random) for _ in range(samples)]
     of_posterior, of_aggregate, of_marginals, of_prior = (
         np.concatenate(parts) for parts in zip(*draws, strict=True)
@@ -162,8 +163,10 @@ def _terms(z_mean, z_log_var, rows, samples, random):
     return terms, (of_marginals - of_prior).mean(axis=0)
 
 
-def _log_densities(z_mean, z_log_var, rows, random):
-    """Log-densities of a draw from the posterior of each of the rows.
+def _log_densities(
+    z_mean: Array, z_log_var: Array, rows: Array, random: np.random.Generator
+) -> tuple[Array, Array, Array, Array]:
+    """Returns log-densities of a draw from the posterior of each of the rows.
 
     Under its posterior `(rows,)`, under the aggregate `(rows,)`, and by dimension under the
     aggregate's marginals and the prior `(rows, d)`.
@@ -175,7 +178,7 @@ def _log_densities(z_mean, z_log_var, rows, random):
     deviations = (z - z_mean[rows]) * np.exp(-0.5 * z_log_var[rows])
     of_posterior = (constant - 0.5 * (np.square(deviations) + z_log_var[rows])).sum(axis=1)
     of_aggregate, of_marginals = np.empty(len(rows)), np.empty_like(z)
-    # A row a dimension: each is read as a whole.
+    # One row per dimension: each is read as a whole.
     means = np.ascontiguousarray(z_mean.T)
     precisions = np.exp(-0.5 * np.ascontiguousarray(z_log_var.T))
     offsets = constant + np.log(precisions)
@@ -196,8 +199,8 @@ def _log_densities(z_mean, z_log_var, rows, random):
     return of_posterior, of_aggregate, of_marginals, constant - 0.5 * np.square(z)
 
 
-def _log_mean(log_values):
-    """Logarithm of the mean over the last axis of what the logarithms are of; overwrites them."""
+def _log_mean(log_values: Array) -> Array:
+    """Returns the logarithm of the mean of exponentials over the last axis; overwrites them."""
     largest = log_values.max(axis=1, keepdims=True)
     log_values -= largest
     np.exp(log_values, out=log_values)

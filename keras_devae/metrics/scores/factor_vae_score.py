@@ -105,7 +105,7 @@ def factor_vae_score(
         n_train: Votes that the classifier is made of; default 10,000.
         n_test: Votes that it is tested on; default 5,000.
         n_variance: Samples for the variance over the data, at least 2; default 10,000.
-        batch_size: Samples a vote, at least 2; default 64.
+        batch_size: Samples per vote, at least 2; default 64.
         threshold: Standard deviation below which a code is left out; default 0.05.
         seed: Seed of everything drawn; default 0.
 
@@ -133,8 +133,7 @@ def factor_vae_score(
     of_scaled, exponents = standard_deviations(sampler.codes_of(rows.variance))
     deviations = np.ldexp(of_scaled, exponents)
     active = np.flatnonzero((deviations >= threshold) & (of_scaled > 0))
-    shape = (sampler.index.factor_count, len(deviations))
-    votes = np.zeros((2, *shape), np.int64)
+    votes = np.zeros((2, sampler.index.factor_count, len(deviations)), np.int64)
     if not len(active):
         message = (
             "No code takes part in the votes: none has a standard deviation of at least "
@@ -146,12 +145,8 @@ def factor_vae_score(
         ballots = active[_least_varying(sampler, rows.votes, active, *scales)]
         is_test = np.arange(len(ballots)) >= n_train
         np.add.at(votes, (is_test.astype(int), rows.factors, ballots), 1)
-    accuracies = vote_accuracies(*votes)
-    values = {
-        "score": accuracies[1],
-        "train_accuracy": accuracies[0],
-        "active_codes": len(active),
-    }
+    train, test = vote_accuracies(*votes)
+    values = {"score": test, "train_accuracy": train, "active_codes": len(active)}
     details = {
         "per_factor": _per_factor(sampler.names, *votes),
         "train_votes": votes[0].tolist(),
@@ -170,14 +165,10 @@ def factor_vae_score(
 
 
 def standard_deviations(codes: Array) -> tuple[Array, Array]:
-    """Returns the standard deviation of each code, with the divisor n - 1, in two parts.
+    """Returns the standard deviation of each of codes `(n, d)`, with n - 1, in two parts.
 
-    Args:
-        codes: `(n, d)` finite codes of any size.
-
-    Returns:
-        The deviations `(d,)` of the codes divided by powers of two, 0 for a constant code, and the
-        exponents of those `(d,)`.
+    The parts are the deviations `(d,)` of the codes divided by powers of two, 0 for a constant
+    code, and the exponents `(d,)` of those.
     """
     scaled, exponents = unit_scaled(codes)
     # That of a constant would be above 0 where its mean is rounded.
@@ -186,14 +177,9 @@ def standard_deviations(codes: Array) -> tuple[Array, Array]:
 
 
 def vote_accuracies(train_votes: Array, test_votes: Array) -> tuple[float, float]:
-    """Returns the accuracy of the majority-vote classifier on training and test votes.
+    """Returns the accuracies of the majority-vote classifier; 0 without votes.
 
-    Args:
-        train_votes: `(factors, d)` counts of votes for each code while each factor was held.
-        test_votes: The same of the test votes.
-
-    Returns:
-        Pair of accuracies; 0 where there are no votes.
+    Votes are counts `(factors, d)` for each code while each factor was held.
     """
     factor_of_code = train_votes.argmax(axis=0)
     codes = np.arange(train_votes.shape[1])
@@ -205,16 +191,13 @@ def vote_accuracies(train_votes: Array, test_votes: Array) -> tuple[float, float
 
 
 def least_varying(batches: Array, deviations: Array, exponents: Array | int = 0) -> Array:
-    """Returns the code that varies least within each batch.
+    """Returns the code that varies least within each batch: int64 `(votes,)`.
 
     Args:
         batches: `(d, votes, batch_size)` codes.
         deviations: `(d,)` standard deviations over the data, above 0, of the codes divided by
             powers of two.
-        exponents: `(d,)` exponents of those; default 0.
-
-    Returns:
-        Int64 array `(votes,)` of indices of codes.
+        exponents: `(d,)` exponents of those.
     """
     # NumPy's ldexp of small floats keeps their dtype, whose range is too small.
     batches = np.asarray(batches, np.float64)
@@ -226,7 +209,9 @@ def least_varying(batches: Array, deviations: Array, exponents: Array | int = 0)
     return np.einsum("dvb,dvb->dv", normalized, normalized).argmin(axis=0)
 
 
-def _least_varying(sampler, rows, active, deviations, exponents):
+def _least_varying(
+    sampler: Sampler, rows: Array, active: Array, deviations: Array, exponents: Array
+) -> Array:
     size = max(1, CHUNK // (rows.shape[1] * len(active)))
     parts = [
         least_varying(sampler.columns_of(rows[start : start + size], active), deviations, exponents)
@@ -235,7 +220,7 @@ def _least_varying(sampler, rows, active, deviations, exponents):
     return np.concatenate(parts)
 
 
-def _per_factor(names, train_votes, test_votes):
+def _per_factor(names: tuple[str, ...], train_votes: Array, test_votes: Array) -> dict[str, float]:
     factor_of_code = train_votes.argmax(axis=0)
     is_right = factor_of_code == np.arange(len(names))[:, None]
     totals = test_votes.sum(axis=1)
@@ -244,7 +229,7 @@ def _per_factor(names, train_votes, test_votes):
     return per_factor([names[i] for i in voted], accuracies)
 
 
-def _check(n_train, n_test, n_variance, batch_size, threshold):
+def _check(n_train: int, n_test: int, n_variance: int, batch_size: int, threshold: float) -> None:
     checks.at_least("n_train", n_train, 1)
     checks.at_least("n_test", n_test, 1)
     checks.at_least("n_variance", n_variance, 2)

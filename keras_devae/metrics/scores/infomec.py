@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -66,9 +67,9 @@ def infomec(
     of a code matters; discrete ones if they vary. An active code without estimated information on
     any factor, and a factor without any from an active code, have no share and are skipped. What is
     left of codes that are pure noise can then still have a high InfoM and InfoC: read them together
-    with InfoE. With one factor InfoM is 0, with one code InfoC is 0: nothing is told apart.
-    Constant factors are dropped, with a `MetricWarning`; where every code is constant all three are
-    0, with a `MetricWarning`.
+    with InfoE. With one factor InfoM is 0 and with one code InfoC is 0, as there is nothing
+    to distinguish. Constant factors are dropped, with a `MetricWarning`; if every code is constant
+    all three are 0, with a `MetricWarning`.
 
     The k-NN estimate takes about 50 ms for each active code and factor of 10,000 samples. Where
     codes separate a factor's values perfectly there is no best regression; InfoE ends near 1.
@@ -139,16 +140,10 @@ def infomec(
 
 
 def concentration(shares: Array) -> float:
-    """How far the values of a row are in one column, in the mean over rows.
+    """Returns how far the values `(m, k)` of a row are in one column, in the mean over rows.
 
     With k columns a row's largest value over its sum, less 1/k, over 1 - 1/k: 1 if one column has
-    all, 0 if all have the same.
-
-    Args:
-        shares: `(m, k)` values of at least 0. Rows of zeros are skipped.
-
-    Returns:
-        The mean, in `[0, 1]`; 0 without a row that is not zero, and with one column.
+    all, 0 if all have the same. Rows of zeros are skipped; 0 without others, and with one column.
     """
     shares = shares[shares.sum(axis=1) > 0]
     count = shares.shape[1]
@@ -211,7 +206,7 @@ def _explicitness(predictors: Any, labelled: LabelledCodes) -> list[float]:
 
     losses, failed = [], []
     for name, factor in zip(labelled.names, labelled.factors.T, strict=True):
-        loss, early = run_quietly(lambda factor=factor: _balanced_log_loss(predictors, factor))
+        loss, early = run_quietly(partial(_balanced_log_loss, predictors, factor))
         losses.append(loss)
         failed += [name] if early else []
     if failed:

@@ -101,14 +101,14 @@ def irs(
     return METRIC.score(values, details, settings)
 
 
-def _mean_deviations(codes, factors, quantile):
-    """Mean over a factor's values of the quantile of distances, for each code and factor."""
+def _mean_deviations(codes: Array, factors: Array, quantile: float) -> Array:
+    """Averages the quantile of distances over a factor's values, for each code and factor."""
     columns = [_deviations(codes, factor, quantile).mean(axis=1) for factor in factors.T]
     return np.stack(columns, axis=1)
 
 
-def _deviations(codes, factor, quantile):
-    """Quantile `(d, values)` of each code's distances from its mean at each value of a factor."""
+def _deviations(codes: Array, factor: Array, quantile: float) -> Array:
+    """Returns the quantile `(d, values)` of codes' distances from their means at each value."""
     order = np.argsort(factor, kind="stable")
     ordered = factor[order]
     # Not by their differences, which int64 may not hold.
@@ -121,8 +121,8 @@ def _deviations(codes, factor, quantile):
     return np.stack([_quantile(group, quantile) for group in groups], axis=1)
 
 
-def _quantile(values, quantile):
-    """Linearly interpolated quantile of each row."""
+def _quantile(values: Array, quantile: float) -> Array:
+    """Returns the linearly interpolated quantile of each row."""
     place = quantile * (values.shape[1] - 1)
     below = min(int(place), values.shape[1] - 1)
     above = min(below + 1, values.shape[1] - 1)
@@ -131,7 +131,7 @@ def _quantile(values, quantile):
     return low + (high - low) * (place - below)
 
 
-def _unscaled(values, exponents):
+def _unscaled(values: Array, exponents: Array) -> Array:
     """Multiplies by powers of two; what a float64 cannot hold becomes its largest number."""
     with np.errstate(over="ignore", under="ignore"):
         return np.minimum(np.ldexp(values, exponents), np.finfo(np.float64).max)

@@ -19,7 +19,6 @@ from keras_devae.metrics.estimators.importance import (
 )
 from keras_devae.metrics.estimators.mutual_information import mutual_information_matrix
 from keras_devae.metrics.labelled import (
-    LabelledCodes,
     Split,
     check_counted_rows,
     check_labelled,
@@ -128,8 +127,11 @@ def med(
     labelled = check_labelled(codes, factors, factor_names)
     splits = informativeness or importance_rows == "train"
     split = split_rows(labelled, n_train) if splits else None
-    matrix, names = _importances(labelled, split, importance_rows, bins, discretizer)
-    values, details = importance_scores(matrix, names, labelled.constant_codes)
+    counted = (labelled.codes, labelled.factors, labelled.names)
+    if split is not None and importance_rows == "train":
+        counted = (split.train_codes, split.train_factors, split.names)
+    matrix = _importances(*counted[:2], bins, discretizer)
+    values, details = importance_scores(matrix, counted[2], labelled.constant_codes)
     details["top_k_codes"] = None
     if top_k is not None:
         varying = np.delete(np.arange(len(matrix)), labelled.constant_codes)
@@ -137,9 +139,9 @@ def med(
         values["top_k_disentanglement"] = disentanglement_of(matrix[picked])
         values["top_k_completeness"] = completeness_of(matrix[picked])
         details["top_k_codes"] = picked
-    if informativeness:
+    if split is not None and informativeness:
         accuracies = _accuracies(split)
-        values.update({key: np.mean(list(by.values())) for key, by in accuracies.items()})
+        values.update({key: float(np.mean(list(by.values()))) for key, by in accuracies.items()})
         details.update(accuracies)
     settings = {
         "bins": bins_used(bins, discretizer),
@@ -158,12 +160,8 @@ def med(
 def top_k_codes(matrix: Array, k: int) -> list[int]:
     """Picks, for each factor, the k most disentangled of the codes most informative about it.
 
-    Args:
-        matrix: `(d, f)` importances of at least 0, one row per code and one column per factor.
-        k: Number of codes for each factor, at least 1; among equal codes the first ones.
-
-    Returns:
-        Sorted indices of rows. A factor that is no code's most important one has none.
+    Importances are `(d, f)`; among equal codes the first ones are picked. Returns sorted indices of
+    rows; a factor that is no code's most important one has none.
     """
     best = np.argmax(matrix, axis=1)
     ranked = np.argsort(-disentanglement_per_code(matrix), kind="stable")
@@ -171,21 +169,11 @@ def top_k_codes(matrix: Array, k: int) -> list[int]:
     return sorted(np.concatenate(picked).tolist())
 
 
-def _importances(
-    labelled: LabelledCodes,
-    split: Split | None,
-    importance_rows: str,
-    bins: int,
-    discretizer: str,
-) -> tuple[Array, tuple[str, ...]]:
-    """Returns each factor's information divided by its sum over codes, and the factors' names."""
-    if importance_rows == "all":
-        codes, factors, names = labelled.codes, labelled.factors, labelled.names
-    else:
-        codes, factors, names = split.train_codes, split.train_factors, split.names
+def _importances(codes: Array, factors: Array, bins: int, discretizer: str) -> Array:
+    """Returns each factor's information divided by its sum over codes, `(d, f)`."""
     information = mutual_information_matrix(codes, factors, bins=bins, discretizer=discretizer)
     totals = information.sum(axis=0)
-    return information / np.where(totals > 0, totals, 1.0), names
+    return information / np.where(totals > 0, totals, 1.0)
 
 
 def _accuracies(split: Split) -> dict[str, dict[str, float]]:

@@ -42,10 +42,10 @@ def mig(
 ) -> Score:
     """Mutual information gap (Chen et al. 2018), as computed by disentanglement_lib.
 
-    For each factor, the gap between the two codes that tell most about it, divided by the factor's
-    entropy; the score is the mean over factors, in `[0, 1]`. Binning limits it: with 20 bins a
-    perfect code scores 1.000 on the factors of Shapes3D but 0.902 on those of dSprites, whose
-    40-valued and 32-valued factors do not fit in 20 bins.
+    For each factor, the gap between the two codes most informative about it, divided by the
+    factor's entropy; the score is the mean over factors, in `[0, 1]`. Binning limits it: with 20
+    bins a perfect code scores 1.000 on the factors of Shapes3D but 0.902 on those of dSprites,
+    whose 40-valued and 32-valued factors do not fit in 20 bins.
 
     Constant factors are dropped and constant codes count as uninformative, each with a
     `MetricWarning`; where every code is constant the score is 0. With one code the second best is

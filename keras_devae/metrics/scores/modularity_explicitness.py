@@ -133,16 +133,11 @@ def modularity_explicitness(
 
 
 def modularity_per_code(matrix: Array) -> Array:
-    """Returns how far each code is informative about one factor only.
+    """Returns how far each code is informative about one factor only, `(d,)` in `[0, 1]`.
 
-    1 minus the squared values of the other factors, as a share of what they would be if all were as
-    large as the largest.
-
-    Args:
-        matrix: `(d, f)` mutual information of at least 0, one row per code, one column per factor.
-
-    Returns:
-        Float64 array `(d,)` in `[0, 1]`; 0 for a row of zeros. With one factor, 1 for other rows.
+    1 minus the squared values of the other factors in its row of the mutual information `(d, f)`,
+    as a share of what they would be if all were as large as the largest. A row of zeros has 0; with
+    one factor, other rows have 1.
     """
     matrix = np.asarray(matrix, dtype=np.float64)
     largest = matrix.max(axis=1, keepdims=True)

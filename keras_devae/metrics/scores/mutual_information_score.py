@@ -1,4 +1,4 @@
-"""How much codes tell of each other."""
+"""How much information codes share."""
 
 from __future__ import annotations
 
@@ -43,9 +43,9 @@ def mutual_information_score(
     """Mean mutual information of two different codes (Locatello et al. 2019), in nats.
 
     The mean over all pairs of codes, discretised as for `mig`; 0 for independent codes, but for the
-    upward bias of the estimate of about `(bins - 1)^2 / 2n`. A constant code tells nothing of any
-    other: it makes the mean smaller, with a `MetricWarning`. With one code, or where every code is
-    constant, the score is 0.
+    upward bias of the estimate of about `(bins - 1)^2 / 2n`. A constant code carries no
+    information: it makes the mean smaller, with a `MetricWarning`. With one code, or if every code
+    is constant, the score is 0.
 
     The time grows with the square of the number of codes that vary: about 20 s on one core for
     1024 of them and 10,000 samples.
@@ -86,7 +86,7 @@ def mutual_information_score(
     return METRIC.score({"score": score}, details, settings)
 
 
-def _sum_over_pairs(labels):
+def _sum_over_pairs(labels: Array) -> float:
     total = 0.0
     for start in range(0, labels.shape[1], BLOCK):
         block, rest = labels[:, start : start + BLOCK], labels[:, start:]

@@ -110,7 +110,7 @@ def reconstruction_error(
     )
 
 
-def _check_images(images, reconstructions):
+def _check_images(images: Array, reconstructions: Array) -> tuple[Array, Array]:
     form = "a numeric array of shape (n, height, width, channels), not empty"
     images = numeric_array(images, "images", form, axes=4)
     reconstructions = numeric_array(reconstructions, "reconstructions", form, axes=4)
@@ -122,7 +122,7 @@ def _check_images(images, reconstructions):
     return images, reconstructions
 
 
-def _pixels(values, name, bounded):
+def _pixels(values: Array, name: str, bounded: bool) -> Array:
     if values.dtype == np.uint8:
         return values / 255.0
     values = values.astype(np.float64)
@@ -142,6 +142,6 @@ def _pixels(values, name, bounded):
     return values
 
 
-def _cross_entropy(image, probability):
+def _cross_entropy(image: Array, probability: Array) -> float:
     probability = np.clip(probability, PROBABILITY_FLOOR, 1 - PROBABILITY_FLOOR)
     return -np.sum(image * np.log(probability) + (1 - image) * np.log1p(-probability))

@@ -69,7 +69,7 @@ class Bench:
             dataset,
             config.training.batch_size,
             steps=config.training.steps,
-            resident=self.config.compute.resident,
+            resident=bool(self.config.compute.resident),
         )
         self._position = 0
         self._matrix: Any = None
@@ -86,7 +86,7 @@ class Bench:
         batch is used every time.
         """
         self.batches.repeated = repeated
-        steps, start = self.config.compute.steps_per_execution, time.perf_counter()
+        steps, start = self.config.compute.steps_per_execution or 1, time.perf_counter()
         # Uses up the batches that were read ahead before.
         for _ in range(-(-_READ_AHEAD // steps)):
             yield
