@@ -114,16 +114,9 @@ class CheckpointWriter:
     ) -> None:
         """Waits for the previous checkpoint, copies the state of a model, and starts to write it.
 
-        Args:
-            model: The model.
-            step: The step of the checkpoint.
-            path: File to write, ending in `.keras`.
-            before: Writes what has to be on the disk before the checkpoint is.
-            after: Called when the checkpoint is written.
-
-        Raises:
-            Exception: What went wrong with the previous one, such as a `FailureError` because its
-                state was not finite; then neither it nor what belongs before it is written.
+        `before` writes what has to be on the disk before the checkpoint is, `after` is called then.
+        What went wrong with the previous one is raised, such as a `FailureError` because its state
+        was not finite; then neither it nor what belongs before it is written.
         """
         self.wait()
         self._state = copy_state(model, self._state)

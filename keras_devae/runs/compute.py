@@ -28,7 +28,7 @@ RESIDENT_SHARE = 0.25
 
 
 def completed_config(config: RunConfig, dataset: Dataset) -> RunConfig:
-    """Fills in what depends on the backend and the device.
+    """Fills in what a resolved configuration leaves to the backend and the device.
 
     On a CPU, every step is a call of its own, on batches from the host, without XLA where there is
     a choice; in bfloat16 where that is faster and as good, else in float32. On an accelerator,
@@ -36,10 +36,6 @@ def completed_config(config: RunConfig, dataset: Dataset) -> RunConfig:
     `MOST_STEPS_PER_EXECUTION` per call (one on PyTorch), and images lie on the device if they
     take at most `RESIDENT_SHARE` of its memory and the run sees each of them at least once. Several
     devices of TensorFlow get what they support.
-
-    Args:
-        config: A configuration, resolved for its data set.
-        dataset: The data set.
 
     Raises:
         UsageError: If the backend cannot run several steps per call.

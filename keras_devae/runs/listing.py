@@ -49,11 +49,7 @@ def parse_condition(text: str | None) -> dict[str, str]:
 def list_of_runs(
     folder: str | os.PathLike[str], condition: dict[str, str] | None = None
 ) -> list[dict[str, Any]]:
-    """Describes the runs below a folder, a dictionary each.
-
-    Args:
-        folder: Folder of the runs.
-        condition: Values that settings of the run, or options of its model, must have.
+    """Describes the runs whose settings, or options of the model, have the values of a condition.
 
     Returns:
         Dictionaries of name, model, dataset, seed, steps done and asked for, and the scores of

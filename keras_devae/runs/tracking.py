@@ -51,14 +51,7 @@ def check_tensorboard(config: RunConfig) -> None:
 def tracking_callbacks(
     config: RunConfig, run: RunDirectory, dataset: Dataset, start_step: int = 0
 ) -> list[Any]:
-    """Makes the Keras callbacks that measure, and write to the run's folder `tracking`.
-
-    Args:
-        config: The run's completed configuration.
-        run: The run's folder.
-        dataset: The data set.
-        start_step: Steps done before; default none.
-    """
+    """Makes the Keras callbacks that measure, and write to the run's folder `tracking`."""
     from keras_devae import callbacks
 
     kinds = {
@@ -67,7 +60,7 @@ def tracking_callbacks(
         "kl": callbacks.KLCallback,
         "traversal": callbacks.TraversalCallback,
     }
-    common = {
+    common: dict[str, Any] = {
         "every_steps": config.evaluation.track_every,
         "directory": run.tracking,
         "tensorboard": run.tracking / "tensorboard" if config.evaluation.tensorboard else None,

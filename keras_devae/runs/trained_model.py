@@ -98,12 +98,7 @@ def run_encoding(
     """Opens the codes of a data set by a run's model; codes that are added stay in the folder.
 
     Where the folder cannot be written, a warning is logged and they are computed again next time.
-
-    Args:
-        model: The trained model.
-        run: The run's folder.
-        dataset: The data set.
-        progress: Called with the numbers of images encoded and to encode.
+    `progress` is called with the numbers of images encoded and to encode.
     """
     file = encoding_file(run.codes, model_hash(model, run), dataset.provenance)
     encoding = Encoding(model, dataset, progress)
@@ -127,16 +122,7 @@ def score_model(
     encoding_progress: Callable[[int, int], None] | None = None,
     **options: Any,
 ) -> dict[str, Any]:
-    """Scores a run's model, with the codes that the run's folder keeps.
-
-    Args:
-        model: The trained model.
-        run: The run's folder.
-        dataset: The data set.
-        config: What is measured, and on how many images.
-        progress: Called with the number of the layer and the name of each metric.
-        encoding_progress: Called with the numbers of images encoded and to encode.
-        **options: Further arguments of `keras_devae.evaluation.evaluate`.
+    """Scores a run's model, with the codes that the run's folder keeps; see `Run.score`.
 
     Returns:
         What `evaluate` returns; its settings also hold the hash of the model's file.

@@ -31,14 +31,9 @@ logger = logging.getLogger("keras_devae")
 
 @contextlib.contextmanager
 def failures_explained(run: RunDirectory, what: Callable[[], str]) -> Iterator[None]:
-    """Turns the errors of a full memory or disk into one sentence that says how to resume.
+    """Turns the errors of a full memory or disk into a `FailureError` that says how to resume.
 
-    Args:
-        run: The run's folder.
-        what: Returns what was being done, e.g. `"Training stopped at step 3"`.
-
-    Raises:
-        FailureError: In place of these errors; others pass.
+    It begins with what `what` returns, e.g. `"Training stopped at step 3"`. Other errors pass.
     """
     try:
         yield
@@ -121,17 +116,7 @@ def _dtype_policy(precision):
 def train(
     model: VAE, config: RunConfig, run: RunDirectory, dataset: Dataset, progress: bool = True
 ) -> VAE:
-    """Trains a new run, and leaves history, checkpoints and model in its folder.
-
-    Args:
-        model: The model, from `build_model`.
-        config: A completed configuration.
-        run: The run's folder, empty.
-        dataset: The data set.
-        progress: Whether to show progress; default true.
-
-    Returns:
-        The trained model.
+    """Trains the model of a new run, and leaves history, checkpoints and model in its folder.
 
     Raises:
         ClaimedError: If another process trains the run.
@@ -144,21 +129,10 @@ def train(
 
 
 def resume(config: RunConfig, run: RunDirectory, dataset: Dataset, progress: bool = True) -> VAE:
-    """Resumes a run from its newest good checkpoint, unless it is trained.
-
-    Args:
-        config: The run's configuration.
-        run: The run's folder.
-        dataset: The data set.
-        progress: Whether to show progress; default true.
-
-    Returns:
-        The trained model.
+    """Resumes a run from its newest good checkpoint, unless it is trained; returns the model.
 
     Raises:
-        ClaimedError: If another process trains the run.
-        FailureError: If no checkpoint can be read, a loss becomes NaN or infinite, or memory or
-            disk are too small.
+        FailureError: If no checkpoint can be read; and as `train`.
     """
     run.claim()
     run.remove_leftovers()
