@@ -41,11 +41,12 @@ JUST_UNDER = 0.9
 #: Where a factor's freezing point lies.
 _ABOVE, _MEASURED, _BELOW = "above the start", "measured", "below the end"
 
+#: Part of the recorded result, so its wording does not change.
 RULE = (
-    f"Freezing points within a factor of {GROUP_FACTOR:g} form a group. Layer 0 has the beta at "
-    "the end of the test, where every factor that was learned is known; every gap between two "
-    "groups gives a layer the beta in its (geometric) middle, which lets through what freezes "
-    f"above it; with a single group, layer 1 has {JUST_UNDER:g} times its lowest point."
+    f"Freezing points within a factor of {GROUP_FACTOR:g} make a group. Layer 0 has the beta at "
+    "the end of the test, where all that was seen is known; every gap between two groups gives a "
+    "layer the beta in its (geometric) middle, which lets through what freezes above it; with a "
+    f"single group, layer 1 has {JUST_UNDER:g} times its lowest point."
 )
 
 
