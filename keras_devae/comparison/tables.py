@@ -22,11 +22,7 @@ MIG, DCI, RECONSTRUCTION, KL, ACTIVE = (
 #: Scores that are shown by default.
 SHOWN = (MIG, DCI, METRICS["factor_vae_score"].key(), RECONSTRUCTION, KL, ACTIVE)
 #: Titles of columns that do not follow from the key.
-_TITLES = {
-    RECONSTRUCTION: "reconstruction\n(nats)",
-    KL: "kl\n(nats)",
-    ACTIVE: "active\nvariables",
-}
+_TITLES = {RECONSTRUCTION: "reconstruction\n(nats)", KL: "kl\n(nats)", ACTIVE: "active\nvariables"}
 
 
 def shown_metrics(comparison: Comparison, names: Iterable[str] | None = None) -> Comparison:

@@ -100,10 +100,7 @@ KINDS: dict[str, Callable[..., Figure]] = {**MODEL_FIGURES, **TABLES, **COMPARIS
 
 
 def check_plot(
-    kind: str,
-    runs: Sequence[RunDirectory],
-    options: Mapping[str, Any],
-    files: Sequence[str | Path],
+    kind: str, runs: Sequence[RunDirectory], options: Mapping[str, Any], files: Sequence[str | Path]
 ) -> None:
     """Checks the arguments of `draw_plot` before anything is loaded.
 

@@ -78,11 +78,7 @@ def _yaml(text: str) -> Any:
         raise ValueError(f"a value does not fit its tag ({error})") from None
 
 
-_READERS: dict[str, Callable[[str], Any]] = {
-    ".toml": tomllib.loads,
-    ".yaml": _yaml,
-    ".yml": _yaml,
-}
+_READERS: dict[str, Callable[[str], Any]] = {".toml": tomllib.loads, ".yaml": _yaml, ".yml": _yaml}
 
 
 def _check_events(events: Iterable[Any]) -> None:

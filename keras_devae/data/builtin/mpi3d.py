@@ -8,11 +8,7 @@ from typing import ClassVar
 import numpy as np
 
 from keras_devae.checks import Array
-from keras_devae.data.builtin.declaration import (
-    BuiltinSet,
-    PublishedFile,
-    google_storage_address,
-)
+from keras_devae.data.builtin.declaration import BuiltinSet, PublishedFile, google_storage_address
 from keras_devae.data.builtin.file_format import FileFormat, row_blocks
 from keras_devae.data.factor_grid import FactorGrid
 from keras_devae.errors import FailureError

@@ -10,11 +10,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from keras_devae.checks import Array
-from keras_devae.data.builtin.declaration import (
-    BuiltinSet,
-    PublishedFile,
-    google_storage_address,
-)
+from keras_devae.data.builtin.declaration import BuiltinSet, PublishedFile, google_storage_address
 from keras_devae.data.builtin.file_format import FileFormat
 from keras_devae.data.builtin.rendered import Renderer
 from keras_devae.data.builtin.shapes3d_scene import MAPS, Scene

@@ -37,10 +37,7 @@ def factor_file_in(folder: Path) -> Path | None:
 
 
 def read_factors(
-    file: str | Path,
-    length: int,
-    pictures: list[str] | None = None,
-    bins: Bins = None,
+    file: str | Path, length: int, pictures: list[str] | None = None, bins: Bins = None
 ) -> Factors:
     """Reads the factors of images from a file.
 

@@ -34,10 +34,7 @@ class Factors(NamedTuple):
 
 
 def checked_factors(
-    factors: ArrayLike | None,
-    factor_names: Iterable[str] | None,
-    length: int,
-    bins: Bins = None,
+    factors: ArrayLike | None, factor_names: Iterable[str] | None, length: int, bins: Bins = None
 ) -> Factors:
     """Returns the factors of `length` images; see `from_arrays` for what is accepted."""
     if factors is None:

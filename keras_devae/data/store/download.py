@@ -19,10 +19,7 @@ class UnwritableError(FailureError):
 
 
 def download(
-    url: str,
-    destination: Path,
-    check: Callable[[Path], object],
-    progress: Progress | None = None,
+    url: str, destination: Path, check: Callable[[Path], object], progress: Progress | None = None
 ) -> None:
     """Downloads a file, resuming an interrupted download if the server can.
 

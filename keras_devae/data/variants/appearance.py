@@ -187,11 +187,7 @@ def _add_noise_to_one(key: tuple[int, int], row: int, image: Array, changed: Arr
 
 
 def _put_one_before(
-    pictures: list[Array],
-    key: tuple[int, int],
-    row: int,
-    image: Array,
-    changed: Array,
+    pictures: list[Array], key: tuple[int, int], row: int, image: Array, changed: Array
 ) -> None:
     height, width, _ = image.shape
     draws = uniform(random_words(key, 6, row))

@@ -136,10 +136,7 @@ def correlated(
     entry = {"name": "correlated", "pairs": [list(pair) for pair in named]}
     shown = ", ".join(f"{first} with {second} ({sigma:g})" for first, second, sigma in named)
     return SelectedDataset(
-        dataset,
-        rows,
-        {**entry, "seed": int(seed), "length": int(length)},
-        f"correlated: {shown}",
+        dataset, rows, {**entry, "seed": int(seed), "length": int(length)}, f"correlated: {shown}"
     )
 
 

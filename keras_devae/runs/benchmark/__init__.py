@@ -7,10 +7,4 @@ from keras_devae.runs.benchmark.report import report_text, table_rows
 from keras_devae.runs.benchmark.running import run_benchmark
 from keras_devae.runs.benchmark.settings import PRECISION_NAMES, BenchmarkSettings
 
-__all__ = [
-    "PRECISION_NAMES",
-    "BenchmarkSettings",
-    "report_text",
-    "run_benchmark",
-    "table_rows",
-]
+__all__ = ["PRECISION_NAMES", "BenchmarkSettings", "report_text", "run_benchmark", "table_rows"]
