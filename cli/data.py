@@ -69,7 +69,7 @@ def _lines(facts: dict[str, Any]) -> Iterator[tuple[str, str]]:
     yield "images", f"{facts['images']:,} of {shape}"
     yield "factors", ", ".join(f"{name} ({count})" for name, count in facts["factors"].items())
     if facts["files"]:
-        yield "prepared with", " or ".join(map(str, facts["image_sizes"])) + " pixels a side"
+        yield "prepared with", " or ".join(map(str, facts["image_sizes"])) + " pixels per side"
     yield "built-in renderer", "yes" if facts["drawn"] else "no"
     for key in ("licence", "citation", "homepage"):
         yield key, facts[key]

@@ -19,40 +19,34 @@ if TYPE_CHECKING:
 
 #: Called with how much is done, how much there is (0 if unknown), and what is being done.
 Progress = Callable[[int, int, str], None]
+#: Arguments that a derived data set takes from its base.
+_INHERITED = ("image_shape", "grid", "factor_names", "factor_sizes", "is_binary", "chunk_rows")
 
 
 class Dataset(abc.ABC):
     """Images addressed by row number, with their factors if these are known.
 
-    Pixels are uint8 in 0..255 wherever they leave a data set, binary images included (0 and
-    255), so that the one division by 255 belongs to the model. Whatever a subclass holds
-    (nothing at all, packed bits, a file), the images of a batch are only made when asked for.
+    Pixels are uint8 in 0..255 wherever they leave a data set, binary images included (0 and 255),
+    so that the one division by 255 belongs to the model. Whatever a subclass holds (nothing at
+    all, packed bits, a file), the images of a batch are made only when they are asked for.
 
-    A subclass implements `_read_images`, and `_read_factors` if it has factors but no grid.
+    A subclass implements `_read_images`, and `_read_factors` if it has factors but no grid. All
+    arguments except `length` (see `len`), `origin` and `remark` are attributes, too.
 
     Args:
         name: Short name, as in a run's configuration.
         length: Number of images.
         image_shape: `(height, width, channels)`.
-        provenance: Where the pixels come from, as values that JSON can hold.
-        origin: The same for a reader, in `description`.
-        remark: What `description` adds at its end. Default: nothing.
-        grid: The factor grid whose C order the rows follow, or `None`.
-        factor_names: Names of the factors if there is no grid. Default: those of `grid`.
-        factor_sizes: Number of values of each factor. Default: those of `grid`.
+        provenance: Where the pixels come from, as a dictionary that JSON can hold.
+        origin: The same in words, for `description`.
+        remark: Text that `description` adds at its end. Default: nothing.
+        grid: The `FactorGrid` whose C order the rows follow. Default: `None`, they follow none.
+        factor_names: Names of the factors if there is no grid. Default: those of `grid`, or `None`
+            for images without factors.
+        factor_sizes: Number of values of each factor. Default: as for `factor_names`.
         is_binary: Whether every pixel is 0 or 255, so that one bit can hold it. Default: `False`.
-        chunk_rows: Number of neighbouring rows that are read about as fast as one. Default: 1.
-
-    Attributes:
-        name: Short name.
-        image_shape: `(height, width, channels)`.
-        provenance: Dictionary that JSON can hold.
-        grid: `FactorGrid`, or `None` if the rows do not enumerate one.
-        factor_names: Tuple of names, or `None` for images without factors.
-        factor_sizes: Tuple with the number of values of each factor, or `None`.
-        is_binary: Whether every pixel is 0 or 255.
         chunk_rows: Number of neighbouring rows that are read about as fast as one; shuffled batches
-            keep such rows near each other in time.
+            keep such rows near each other in time. Default: 1.
 
     Example:
         >>> class Stripes(kd.data.Dataset):
@@ -126,8 +120,7 @@ class Dataset(abc.ABC):
                 from the end; may be empty.
 
         Returns:
-            uint8 array of shape `(n, height, width, channels)` with values in 0..255, row `i`
-            belonging to `indices[i]`.
+            uint8 array of shape `(n, height, width, channels)` with values in 0..255.
 
         Raises:
             UsageError: If an index is out of range or not an integer.
@@ -145,15 +138,15 @@ class Dataset(abc.ABC):
             indices: As for `images`.
 
         Returns:
-            int64 array of shape `(n, number of factors)`, row `i` belonging to `indices[i]`.
+            int64 array of shape `(n, number of factors)`.
 
         Raises:
             UsageError: If the data set has no factors, or an index is wrong.
         """
         if self.factor_names is None:
             raise UsageError(
-                f"Data set {self.name!r} has no factors: only what needs images alone can be "
-                "computed on it."
+                f"Data set {self.name!r} has no factors, so only what needs nothing but images can "
+                "be computed on it."
             )
         return self._read_factors(row_numbers(indices, len(self)))
 
@@ -186,14 +179,7 @@ class Dataset(abc.ABC):
         from keras_devae.input.batches import Batches
 
         return Batches(
-            self,
-            batch_size=batch_size,
-            steps=steps,
-            seed=seed,
-            start_step=start_step,
-            shuffle=shuffle,
-            resident=resident,
-            **options,
+            self, batch_size, steps, seed, start_step, shuffle=shuffle, resident=resident, **options
         )
 
     @abc.abstractmethod
@@ -207,40 +193,24 @@ class Dataset(abc.ABC):
 
 
 class DerivedDataset(Dataset):
-    """A data set whose images come from another one.
+    """A data set whose images come from `base`; `changed` are the arguments that differ from it.
 
-    Args:
-        base: The other data set.
-        provenance: Where the images come from and what was done to them.
-        remark: What was done for a reader, added to the remark of `base`. Default: nothing.
-        **changed: Arguments of `Dataset` that differ from `base`.
+    `remark`, which says what was done, is added to that of `base`.
     """
 
     def __init__(self, base: Dataset, provenance: dict[str, Any], remark: str = "", **changed: Any):
-        same: dict[str, Any] = {
-            "name": base.name,
-            "length": len(base),
-            "image_shape": base.image_shape,
-            "origin": base._origin,
-            "grid": base.grid,
-            "factor_names": base.factor_names,
-            "factor_sizes": base.factor_sizes,
-            "is_binary": base.is_binary,
-            "chunk_rows": base.chunk_rows,
-        }
+        arguments: dict[str, Any] = {name: getattr(base, name) for name in _INHERITED}
+        arguments |= {"name": base.name, "length": len(base), "origin": base._origin, **changed}
         remark = "; ".join(filter(None, (base._remark, remark)))
-        super().__init__(provenance=provenance, remark=remark, **{**same, **changed})
+        super().__init__(provenance=provenance, remark=remark, **arguments)
         self._base = base
 
 
 class VariantDataset(DerivedDataset):
-    """A data set made of another one, noted in the list `variants` of its provenance.
+    """A data set made from another one.
 
-    Args:
-        base: The other data set.
-        entry: What was done, with its `name`, as values that JSON can hold.
-        remark: The same for a reader, added to the description.
-        **changed: Arguments of `Dataset` that differ from `base`.
+    `entry`, which JSON can hold, describes what was done and has a `name`; it is appended to the
+    list `variants` of the provenance. `remark` says the same in words.
     """
 
     def __init__(self, base: Dataset, entry: dict[str, Any], remark: str, **changed: Any):

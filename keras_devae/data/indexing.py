@@ -1,4 +1,4 @@
-"""The one reading of row numbers and other arrays that the whole data package shares."""
+"""How the data package reads row numbers and other arrays."""
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -9,7 +9,7 @@ from keras_devae.metrics.arrays import is_masked
 
 
 def as_array(values: ArrayLike, what: str) -> Array:
-    """Returns values, named `what` in the error, as an array; raises `UsageError` for others."""
+    """Returns values, named `what` in errors, as an array; raises `UsageError` for others."""
     if is_masked(values):
         raise UsageError(
             f"{what} must have a value everywhere. Received: masked values; leave those rows out, "
@@ -22,10 +22,9 @@ def as_array(values: ArrayLike, what: str) -> Array:
 
 
 def integer_array(values: ArrayLike, what: str) -> Array:
-    """Returns `values` as an int64 array; raises `UsageError` for anything but integers.
+    """Returns `values`, named `what` in errors (`"Indices"`), as int64; refuses all but integers.
 
-    An empty array is accepted whatever its dtype. Boolean masks are refused, because they would
-    silently be read as rows 0 and 1. `what` names the values in the plural, e.g. `"Indices"`.
+    An empty array may have any dtype. Boolean masks, which would be read as rows 0 and 1, may not.
     """
     try:
         array = np.asarray(values)
@@ -39,11 +38,7 @@ def integer_array(values: ArrayLike, what: str) -> Array:
 
 
 def row_numbers(indices: ArrayLike, length: int) -> Array:
-    """Returns indices `(n,)` as int64 row numbers in `[0, length)`, negative ones from the end.
-
-    Raises:
-        UsageError: If `indices` is not one-dimensional, not integer, or out of range.
-    """
+    """Returns indices `(n,)` as int64 row numbers in `[0, length)`, negative ones from the end."""
     rows = integer_array(indices, "Indices")
     if rows.ndim != 1:
         raise UsageError(f"Indices must have shape (n,). Received: shape {rows.shape}.")

@@ -153,7 +153,7 @@ def has_factors(name: str, factors_file: str | Path | None = None) -> bool:
         factors_file: As in `load`.
     """
     if not isinstance(name, str):
-        raise UsageError(f"A data set is named by a text. Received: {name!r}.")
+        raise UsageError(f"The name of a data set must be a string. Received: {name!r}.")
     kind, colon, file = name.partition(":")
     if not colon or factors_file is not None:
         return True
@@ -162,11 +162,9 @@ def has_factors(name: str, factors_file: str | Path | None = None) -> bool:
 
 @dataclasses.dataclass
 class _Request:
-    """Which data set is asked for, checked as far as possible without files; see `load`.
+    """The data set asked for, see `load`, checked as far as possible without reading files.
 
-    Attributes:
-        kind: The kind of a user's own images, empty for a built-in set.
-        file: The file or folder of these.
+    `kind` and `file` are the parts of the name of a user's own images, `kind` is empty for others.
     """
 
     name: str
@@ -186,7 +184,7 @@ class _Request:
             raise unknown_name("data source", self.source, SOURCES)
         if not isinstance(self.name, str):
             raise UsageError(
-                "A data set is named by a text, e.g. 'dsprites' or 'folder:PATH'. "
+                "The name of a data set must be a string, e.g. 'dsprites' or 'folder:PATH'. "
                 f"Received: {self.name!r}."
             )
         flag("drop_duplicate_orientation", self.drop_duplicate_orientation)

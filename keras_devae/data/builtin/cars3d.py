@@ -36,14 +36,11 @@ class _Car(NamedTuple):
 class Cars3DFile(FileFormat):
     """Reads a file in the format of `nips2015-analogy-data.tar.gz`.
 
-    Only `data/cars/car_*_mesh.mat`, each with 96 views of a car (`im`, uint8
-    `(128, 128, 3, 24, 4)`), and `data/cars/list.txt`, which orders the cars, are used; the archive
-    also holds sprites and shapes. The images leave in the archive's order of the cars, so that it
-    is unpacked from start to end, once when it is opened and once for the images, and never to
-    disk.
-
-    The `object_type` in `factors` is the place of a car's name in the list, or among the sorted
-    names if there is no list.
+    Of its members, only `data/cars/car_*_mesh.mat`, each with 96 views of a car (`im`, uint8
+    `(128, 128, 3, 24, 4)`), and `data/cars/list.txt`, which orders the cars, are used. The images
+    leave in the archive's order of the cars, so that it is unpacked from start to end, once when it
+    is opened and once for the images, and never to disk. The `object_type` in `factors` is the
+    place of a car's name in the list, or among the sorted names if there is no list.
     """
 
     factor_names: ClassVar = ("elevation", "azimuth", "object_type")
@@ -138,7 +135,7 @@ class Cars3DFile(FileFormat):
             yield
         except Exception as error:
             raise FailureError(
-                f"{self.path} is damaged: its member {name!r} is no readable MATLAB file "
+                f"{self.path} is damaged: its member {name!r} is not a readable MATLAB file "
                 f"({error or type(error).__name__}). Download it again."
             ) from None
 

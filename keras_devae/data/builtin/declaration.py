@@ -1,4 +1,4 @@
-"""How a built-in data set is declared: once, beside its renderer or the reader of its files."""
+"""How a built-in data set is declared, beside its renderer or the reader of its files."""
 
 import dataclasses
 import numbers
@@ -16,17 +16,10 @@ IMAGE_SIZE = 64
 
 @dataclasses.dataclass(frozen=True)
 class PublishedFile:
-    """A file as its authors published it.
+    """A file as its authors published it; what is unknown is `None`.
 
-    Attributes:
-        name: Its name.
-        url: Where it is published.
-        num_bytes: Its size, or `None` if unknown.
-        sha256: Its SHA-256, or `None` if unknown.
-        md5: Its MD5, or `None` if unknown.
-        mirrors: Further addresses of the same file, tried in turn if the first one fails.
-        was_replaced: Whether its authors may have replaced it since the hash was noted. A file with
-            another hash is then accepted if its content is right. Default: `False`.
+    `mirrors` are further addresses, tried in turn. Where `was_replaced`, its authors may have
+    replaced it since the hash was noted, so that another hash is accepted if the content is right.
     """
 
     name: str
@@ -52,9 +45,7 @@ class PublishedFile:
 
 @dataclasses.dataclass(frozen=True)
 class BuiltinSet:
-    """The one declaration of a built-in data set, from which everything else follows.
-
-    A set has published files with a format, or a renderer, or both.
+    """The one declaration of a built-in data set, with published files, a renderer, or both.
 
     Attributes:
         name: Name by which the package knows it.
@@ -121,7 +112,7 @@ class BuiltinSet:
             sizes = enumeration(self.image_sizes, "or")
             drawn = "; others can only be drawn, with source='rendered'" if self.renderer else ""
             raise UsageError(
-                f"The published images of {self.title} come with {sizes} pixels a side{drawn}. "
+                f"The published images of {self.title} come with {sizes} pixels per side{drawn}. "
                 f"Received: image_size={image_size!r}."
             )
         return int(image_size)
@@ -150,8 +141,5 @@ def enumeration(things: Iterable[object], conjunction: str) -> str:
 
 
 def google_storage_address(bucket: str, name: str) -> str:
-    """Returns the address of a file in the JSON interface of Google Cloud Storage.
-
-    It may answer where a network blocks the plain address.
-    """
+    """Returns a Google Cloud Storage address that may work where a network blocks the plain one."""
     return f"https://storage.googleapis.com/storage/v1/b/{bucket}/o/{name}?alt=media"

@@ -37,17 +37,14 @@ _ROWS_AT_ONCE = 4096
 class DSpritesRenderer(Renderer):
     """Draws dSprites: one white square, ellipse or heart on black.
 
-    A pixel is white exactly when its centre lies inside the outline: no anti-aliasing. Outlines
-    are scaled by 0.5 to 1, turned counter-clockwise by `2 pi orientation / 39` and centred on
+    A pixel is white exactly when its centre lies inside the outline: no anti-aliasing. Outlines are
+    scaled by 0.5 to 1, turned counter-clockwise by `2 pi orientation / 39` and centred on
     `16 + 32 position / 31` pixels from the left (`position_x`) and from the top (`position_y`),
-    never rounded. As in the published set, the last orientation repeats the first one.
-
-    At another image size the same outlines are sampled at the pixel centres of that size, i.e.
-    every length is multiplied by `image_size / 64`; nothing is resized afterwards.
+    never rounded. Another image size samples the same outlines at its own pixel centres.
 
     The outlines were fitted to the frames that the data set's authors published (Matthey et al.,
-    "dSprites: Disentanglement testing Sprites dataset", 2017). About one image in ten differs
-    from the published one, by about one pixel on the outline.
+    "dSprites: Disentanglement testing Sprites dataset", 2017). About one image in ten differs from
+    the published one, by about one pixel on the outline.
     """
 
     name = "dsprites"
@@ -104,9 +101,8 @@ class DSpritesRenderer(Renderer):
 class DSpritesFile(FileFormat):
     """Reads a file in the format of `dsprites_ndarray_co1sh3sc6or40x32y32_64x64.npz`.
 
-    Only the members `imgs` (uint8 `(n, 64, 64)` of 0 and 1), `latents_classes` (integers
-    `(n, 6)`, colour first) and `latents_values` are used. The member `metadata` is a pickle of
-    Python 2 and is never read. `factors` leave out the colour, of which there is one.
+    The member `imgs` is uint8 `(n, 64, 64)` of 0 and 1; `factors` are `latents_classes`, integers
+    `(n, 6)`, without the first, the only colour. `metadata`, a pickle, is never read.
     """
 
     factor_names: ClassVar = DSpritesRenderer.grid.names
@@ -172,16 +168,12 @@ class SubgridDataset(DerivedDataset):
 
 
 def without_duplicate_orientation(dataset: Dataset) -> Dataset:
-    """Leaves out the last orientation of dSprites, which repeats the first.
-
-    Raises:
-        UsageError: If the data set is not dSprites with all 40 orientations.
-    """
+    """Leaves out the last orientation of dSprites, which repeats the first; refuses other data."""
     grid = dataset.grid
     sizes = {} if grid is None else dict(zip(grid.names, grid.sizes, strict=True))
     if dataset.name != DSPRITES.name or sizes.get("orientation") != 40:
         raise UsageError(
-            "Only dSprites with all its 40 orientations has one to leave out. "
+            "Only dSprites with all its 40 orientations has a duplicate to leave out. "
             f"Received: {dataset.description}."
         )
     smaller = FactorGrid(tuple(sizes), tuple((sizes | {"orientation": 39}).values()))

@@ -19,18 +19,18 @@ from keras_devae.errors import FailureError
 class FileFormat(abc.ABC):
     """Reads the published files of a data set.
 
-    A subclass is called with the path of every file, in the order of the declaration. It checks the
-    files, raises a `FailureError` that names the file if one is truncated, damaged or in another
-    format, and sets `factors` and `grid`.
+    A subclass is called with the path of every file, in the order of the declaration. It checks
+    them, raises a `FailureError` that names the file if one is damaged or in another format, and
+    sets `factors` and `grid`.
 
     Attributes:
         factor_names: Names of the factors, the columns of `factors`.
         image_shape: `(height, width, channels)` as published.
-        is_packed: Whether images are binary and leave as packed bits. Default: `False`.
+        is_packed: Whether `chunks` yields binary images as packed bits. Default: `False`.
         factors: int64 array of shape `(n, f)`, in the order of the files.
         grid: Grid that the images fill, in whatever order, or `None`.
         can_stream: Whether `read_rows` can serve shuffled batches from the file. Default: `False`.
-        chunk_rows: Images that the file compresses together. Default: 1.
+        chunk_rows: Number of images that the file compresses together. Default: 1.
     """
 
     factor_names: ClassVar[tuple[str, ...]]
@@ -60,10 +60,7 @@ class FileFormat(abc.ABC):
 
     @abc.abstractmethod
     def chunks(self, start: int = 0) -> Iterator[Array]:
-        """Yields the images from row `start` on, in the order of the files.
-
-        Each chunk is a uint8 array of shape `(rows, *image_shape)`, or of packed bits.
-        """
+        """Yields uint8 images `(rows, *image_shape)` or packed bits, from row `start` on."""
 
     def read_rows(self, rows: Array) -> Array:
         """Returns images by row number, in any order, if `can_stream` is true."""
@@ -87,10 +84,9 @@ def row_blocks(
     block_rows: int,
     wrong: Callable[[str], FailureError],
 ) -> Iterator[Array]:
-    """Yields rows of equal size from a stream that stands at row 0.
+    """Yields rows of a stream that stands at row 0 as uint8 `(block_rows, *shape)`, the last fewer.
 
-    They leave as uint8 arrays of `block_rows` rows of a shape. `wrong` makes the error for a stream
-    that ends too early.
+    `wrong` makes the error for a stream that ends too early.
     """
     row_bytes = int(np.prod(shape))
     file.seek(rows.start * row_bytes, 1)
@@ -118,5 +114,5 @@ def opened_gzip(path: Path, kind: str = "gzip") -> Iterator[gzip.GzipFile]:
                 "end there. Download it again."
             ) from None
         raise FailureError(
-            f"{path} ({size:,} bytes) is damaged or no {kind} file: {error}. Download it again."
+            f"{path} ({size:,} bytes) is damaged or not a {kind} file: {error}. Download it again."
         ) from None

@@ -21,20 +21,14 @@ _ROWS_AT_ONCE = 512
 class MPI3DFile(FileFormat):
     """Reads a file in the format of `mpi3d_toy.npz`, `mpi3d_realistic.npz` or `mpi3d_real.npz`.
 
-    Its only member is `images` (uint8 `(n, 64, 64, 3)`). There are no labels: only the number of a
-    row says what its image shows, so a file with fewer or more rows than the grid is refused. A
-    subclass with a smaller `grid` reads the files of that grid.
+    Its only member is `images` (uint8 `(n, 64, 64, 3)`). Only the number of a row says what its
+    image shows, so a file with fewer or more rows than the grid is refused.
     """
 
     grid = FactorGrid(
         (
-            "object_color",
-            "object_shape",
-            "object_size",
-            "camera_height",
-            "background_color",
-            "horizontal_axis",
-            "vertical_axis",
+            *("object_color", "object_shape", "object_size", "camera_height", "background_color"),
+            *("horizontal_axis", "vertical_axis"),
         ),
         (6, 6, 2, 3, 3, 40, 40),
     )

@@ -13,10 +13,7 @@ IMAGE_SIZES = (32, 64, 128)
 
 
 class Renderer(abc.ABC):
-    """Draws images from factor values.
-
-    Args:
-        image_size: Height and width in pixels: 32, 64 or 128. Default: 64.
+    """Draws images, `image_size` (32, 64 or 128) pixels high and wide, from factor values.
 
     Attributes:
         name: Name of the data set.
@@ -25,9 +22,6 @@ class Renderer(abc.ABC):
         channels: Number of channels of an image.
         is_binary: Whether every pixel is 0 or 255. Default: `False`.
         image_shape: `(height, width, channels)`.
-
-    Raises:
-        UsageError: If the renderers do not draw that size.
     """
 
     name: ClassVar[str]
@@ -41,20 +35,13 @@ class Renderer(abc.ABC):
         if not isinstance(image_size, numbers.Integral) or image_size not in IMAGE_SIZES:
             raise UsageError(
                 f"The built-in renderers draw images of {', '.join(map(str, IMAGE_SIZES))} pixels "
-                f"a side. Received: image_size={image_size!r}."
+                f"per side. Received: image_size={image_size!r}."
             )
         self.image_shape = (int(image_size), int(image_size), self.channels)
 
     @abc.abstractmethod
     def render(self, factors: Array) -> Array:
-        """Draws images.
-
-        Args:
-            factors: int64 array of shape `(n, f)`, columns in the order of `grid.names`.
-
-        Returns:
-            uint8 array of shape `(n, *image_shape)`.
-        """
+        """Draws int64 factors `(n, f)`, columns as in `grid`, as uint8 `(n, *image_shape)`."""
 
 
 class RenderedDataset(Dataset):

@@ -31,15 +31,12 @@ _HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
 
 
 class Shapes3DRenderer(Renderer):
-    """Draws 3D Shapes: a coloured solid in a coloured room.
+    """Draws 3D Shapes: a coloured solid in a coloured room; safe to call from several threads.
 
-    Rays are cast once for each of the 480 geometries (scale, shape, orientation), when it is
-    first asked for; an image then mixes the eight brightness maps of its geometry with its three
-    hues. The maps of all geometries take 63 MB and about a second at 64 x 64 pixels, 16 MB at
-    32 x 32 and 252 MB at 128 x 128. Another image size shows the same scene through the same
-    lens.
-
-    Safe to call from several threads.
+    Rays are cast once for each of the 480 geometries (scale, shape, orientation), when it is first
+    asked for; an image then mixes the eight brightness maps of its geometry with its three hues.
+    The maps of all geometries take 63 MB and about a second at 64 x 64 pixels, 16 MB at 32 x 32 and
+    252 MB at 128 x 128. Another image size shows the same scene through the same lens.
     """
 
     name = "shapes3d"
@@ -100,7 +97,7 @@ class Shapes3DRenderer(Renderer):
 def mixing_matrices(hues: Array) -> Array:
     """Returns the weights `(n, 8, 3)` of the brightness maps in the colours, in 0..255, as float32.
 
-    `hues` are integers of shape `(n, 3)` in 0..9: floor, wall and object, in tenths of the circle.
+    `hues` are integers `(n, 3)` in 0..9: floor, wall and object, in tenths of the circle.
     """
     colours = saturated_colours(np.arange(10) / 10)[hues]
     full = colours == 1
@@ -121,11 +118,9 @@ def saturated_colours(hues: Array) -> Array:
 
 
 class Shapes3DFile(FileFormat):
-    """Reads a file in the format of `3dshapes.h5`.
+    """Reads a file in the format of `3dshapes.h5`: `images`, uint8 `(n, 64, 64, 3)`, and `labels`.
 
-    Its data sets are `images` (uint8 `(n, 64, 64, 3)`) and `labels` (floats `(n, 6)`).
-
-    `factors` are the labels, the values of each factor numbered 0, 1, 2 ... in ascending order.
+    `factors` are the labels `(n, 6)`, the values of each numbered 0, 1, 2 ... in ascending order.
     """
 
     factor_names: ClassVar = Shapes3DRenderer.grid.names

@@ -55,11 +55,7 @@ MAPS = (
 
 
 class Room:
-    """The empty room as the camera sees it from one side, one ray for each sample.
-
-    Args:
-        angle: How far the camera has circled around the room, in radians.
-        samples: Number of rays along each side of the image; even.
+    """The empty room seen by the camera, `angle` radians around it, with `samples` rays per side.
 
     Attributes:
         wall: Brightness of the walls, float32 `(samples, samples)`, 0 elsewhere.
@@ -117,11 +113,10 @@ class Room:
 
 
 class Scene:
-    """A room with a solid: everything about an image except its colours.
+    """A room with a solid: everything about an image except its colours, as eight brightness maps.
 
-    The result is eight brightness maps, from which `Shapes3DRenderer` mixes an image of any
-    colours. Where a colour channel is 1, the published images clip at full brightness before they
-    are shrunk; hence the maps limited to 1.
+    Where a colour channel is 1, the published images clip at full brightness before they are
+    shrunk; hence the maps limited to 1.
     """
 
     def __init__(self, image_size: int):
@@ -162,10 +157,9 @@ class Scene:
 
 
 def see_solid(room: Room, solid: Solid) -> tuple[Array, Array, Array, Array]:
-    """Returns the samples at which the solid is seen and its brightness there.
+    """Returns where the solid is seen and its brightness there, four arrays `(n,)`.
 
-    These are row numbers, column numbers, brightness of the coloured surface and of the white
-    highlight on it, each of shape `(n,)`.
+    These are row and column numbers, and the brightness of the coloured surface and its highlight.
     """
     dx, dy = room.columns
     passes_axis_at = np.abs(room.camera[0] * dy - room.camera[1] * dx) / np.hypot(dx, dy)
@@ -205,12 +199,11 @@ def lanczos_matrix(size: int, factor: int) -> Array:
 
 
 def lanczos_blocks(size: int, factor: int) -> Array:
-    """Returns the nonzero parts of `lanczos_matrix` for blocks of pixels.
+    """Returns the nonzero parts of `lanczos_matrix` for blocks of pixels, `(size / 8, 8, samples)`.
 
-    A pixel depends only on a few samples around it. Besides needing fewer products, matrices this
-    small are multiplied by one thread: waiting for a second one, on a processor that is busy
-    training, would take many times longer. The shape is `(size / 8, 8, samples)`, where the samples
-    are those of the block and of three pixels on either side.
+    The samples are those of the block and of three pixels on either side. Matrices this small are
+    multiplied by one thread: waiting for another, on a processor busy training, would take far
+    longer.
     """
     margin = LANCZOS_LOBES * factor
     matrix = np.pad(lanczos_matrix(size, factor), ((0, 0), (margin, margin)))
@@ -225,10 +218,7 @@ def lanczos_blocks(size: int, factor: int) -> Array:
 
 
 def shrink(maps: Array, weights: Array, factor: int) -> Array:
-    """Shrinks maps `(maps, size * factor, columns)` with `lanczos_blocks(size, factor)`.
-
-    Returns a float32 array of shape `(maps, size, columns)`.
-    """
+    """Shrinks `(maps, size * factor, columns)` to `(maps, size, columns)` by `lanczos_blocks`."""
     margin = LANCZOS_LOBES * factor
     padded = np.pad(maps, ((0, 0), (margin, margin), (0, 0)))
     windows = np.lib.stride_tricks.sliding_window_view(padded, weights.shape[2], axis=1)

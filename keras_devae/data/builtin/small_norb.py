@@ -40,18 +40,10 @@ class _Half(NamedTuple):
 class SmallNORBFile(FileFormat):
     """Reads files in the format of `smallnorb-5x46789x9x18x6x2x96x96-training-dat.mat.gz`.
 
-    There are two halves, training and testing, of three files each: `dat` (uint8
-    `(n, 2, 96, 96)`: two cameras, of which the first is used), `cat` (int32 `(n,)`: the category)
-    and `info` (int32 `(n, 4)`: instance, elevation, azimuth and lighting). The images
-    leave in the order of the files, the training half first. `factors` are the labels, the values
-    of each factor numbered 0, 1, 2 ... in ascending order over both halves.
-
-    Args:
-        *paths: The six files: `dat`, `cat` and `info` for training, then for testing.
-
-    Raises:
-        FailureError: If a file is truncated, damaged or in another format.
-        UsageError: If there are not six paths.
+    The six `paths` are `dat`, `cat` and `info` for training, then for testing: uint8
+    `(n, 2, 96, 96)`, two cameras, of which the first is used; int32 `(n,)`, the category; and int32
+    `(n, 4)`, instance, elevation, azimuth and lighting. The images leave in this order. `factors`
+    are the labels, the values of each numbered 0, 1, 2 ... in ascending order over both halves.
     """
 
     factor_names: ClassVar = ("category", "instance", "elevation", "azimuth", "lighting")
@@ -137,7 +129,7 @@ def _check_length(path: Path, kind: str, shape: tuple[int, ...], header_bytes: i
     if actual != expected % 2**32:
         raise FailureError(
             f"{path} ({path.stat().st_size:,} bytes) is truncated or damaged: it should unpack to "
-            f"{expected:,} bytes and does not end so. Download it again."
+            f"{expected:,} bytes and does not. Download it again."
         )
 
 

@@ -33,9 +33,8 @@ def from_npz(
     """Reads a data set from an .npz file.
 
     Args:
-        path: File with a member `images` (or `imgs`), and optionally `factors` and
-            `factor_names`, each as `from_arrays` takes them. Other members are ignored, and nothing
-            is ever unpickled.
+        path: File with a member `images` (or `imgs`), and optionally `factors` and `factor_names`,
+            each as `from_arrays` takes them. Other members are ignored, and nothing is unpickled.
         image_size: Height and width that the images must have. Default: any.
         factors_file: A .csv or .npy file with the factors, which replaces the members `factors` and
             `factor_names`; see `from_npy`. Default: none.
@@ -69,19 +68,17 @@ def from_npy(
     """Opens a data set in a .npy file, whose images stay in the file until they are asked for.
 
     Args:
-        path: File with a uint8 array of shape `(n, height, width)` or
-            `(n, height, width, channels)`.
+        path: File with a uint8 array `(n, height, width)` or `(n, height, width, channels)`.
         image_size: Height and width that the images must have. Default: any.
-        factors_file: File with the factors: a .npy file with an array of shape
-            `(n, number of factors)`, or a .csv file with a line of factor names and then a line
-            for each image in order. If no value of a factor is a number, its words are classes,
-            numbered in ascending order and noted in the provenance as `factor_classes`.
-            Default: no factors.
+        factors_file: File with the factors: a .npy file with an array `(n, number of factors)`,
+            or a .csv file with a line of factor names and then a line for each image in order.
+            If no value of a factor is a number, its words are classes, numbered in ascending
+            order and noted in the provenance as `factor_classes`. Default: no factors.
         bins: Number of bins by the name of a continuous factor; see `from_arrays`. Default: none.
 
     Returns:
-        A `Dataset` whose images are read from the file batch by batch; leave the file where it
-        is. The hash in its provenance is that of a few slices of the images, and of the factors.
+        A `Dataset` that reads its images from the file batch by batch, so the file must stay where
+        it is. The hash in its provenance is that of a few slices of the images, and of the factors.
 
     Raises:
         UsageError: If there is no such file, or an array or the factors are not as described.
@@ -91,9 +88,9 @@ def from_npy(
     images = mapped_array(file)
     if images.dtype.kind == "f":
         raise UsageError(
-            f"The images of a .npy file must be uint8, because they stay in the file. "
-            f"Received: {images.dtype} in {file}; save them as "
-            "`np.rint(images * 255).astype('uint8')` if they lie in [0, 1]."
+            f"The images of a .npy file must be uint8, because they stay in the file. Received: "
+            f"{images.dtype} in {file}; save `np.rint(images * 255).astype('uint8')` if they lie "
+            "in [0, 1]."
         )
     if images.dtype != np.uint8:
         raise UsageError(
@@ -110,12 +107,11 @@ def outline_of_npz(
     path: Path, image_size: int | None, factors_file: FactorsFile, bins: Bins
 ) -> OutlinedDataset | None:
     """Returns the outline of an .npz file, or `None` if its headers do not suffice."""
-    _check_npz(path)
+    wanted = () if factors_file is not None else ("factors", "factor_names")
+    members = _members(path, wanted)
     header = member_header(path, "images") or member_header(path, "imgs")
     if header is None or header[1].hasobject:
         return None
-    wanted = () if factors_file is not None else ("factors", "factor_names")
-    members = _members(path, wanted) if wanted else {}
     return _outline("npz", path, header[0], members, image_size, factors_file, bins)
 
 
@@ -189,14 +185,9 @@ def _check_size(shape: tuple[int, ...], image_size: int | None, path: Path) -> N
         )
 
 
-def _check_npz(path: Path) -> None:
-    """Raises `UsageError` unless there is a file that begins as an archive does."""
+def _members(path: Path, wanted: tuple[str, ...]) -> dict[str, Array]:
+    """Reads those of the wanted arrays that an .npz file has, and never unpickles."""
     if not path.is_file():
         raise UsageError(f"There is no file {path}.")
     check_is_archive(path)
-
-
-def _members(path: Path, wanted: tuple[str, ...]) -> dict[str, Array]:
-    """Reads those arrays of an .npz file that it has, and never unpickles."""
-    _check_npz(path)
     return read_arrays(path, wanted)

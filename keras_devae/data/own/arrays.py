@@ -21,13 +21,9 @@ from keras_devae.files.archives import UNREADABLE
 
 
 class MappedImages:
-    """The images of a .npy file, which stay there; another process opens the file anew.
+    """The images in a .npy file, uint8 `(n, height, width)` or `(n, height, width, channels)`.
 
-    Args:
-        path: The file, with a uint8 array `(n, height, width)` or `(n, height, width, channels)`.
-
-    Attributes:
-        shape: `(n, height, width, channels)`.
+    They stay in the file, which another process opens anew; `shape` always has four dimensions.
     """
 
     def __init__(self, path: Path):
@@ -49,9 +45,8 @@ class MappedImages:
 def mapped_array(file: Path) -> Array:
     """Opens a .npy file as a read-only array whose bytes stay in the file until they are used.
 
-    Raises:
-        UsageError: If there is no such file, or it holds Python objects.
-        FailureError: If it is no .npy file or not a whole one.
+    Raises `UsageError` if there is no such file or it holds Python objects, and `FailureError` if
+    it is damaged or not a .npy file.
     """
     if not file.is_file():
         raise UsageError(f"There is no file {file}.")
@@ -149,7 +144,7 @@ def from_arrays(
 def content_hash(images: Array, factors: Array | None, all_rows: bool = True) -> str:
     """Returns a SHA-256 of images and factors in hexadecimal digits.
 
-    Of images in a file only some parts count, unless `all_rows`.
+    Unless `all_rows`, only some slices of the images count, as for images that stay in a file.
     """
     digest = hashlib.sha256(repr((images.shape, () if factors is None else factors.shape)).encode())
     for rows in row_slices(images, all_rows):
@@ -162,7 +157,7 @@ def content_hash(images: Array, factors: Array | None, all_rows: bool = True) ->
 def as_pixels(images: Any, all_rows: bool = True, name: str = "this array") -> Array:
     """Returns images as uint8 `(n, h, w, c)`; see `from_arrays` for what is accepted.
 
-    Warns of odd grey levels, for which only some images in a file are read, unless `all_rows`.
+    Warns of odd grey levels; unless `all_rows`, only some of the images are read to find them.
     """
     if images is None or isinstance(images, (str, bytes, Mapping)):
         given = f"a dictionary of {list(images)}" if isinstance(images, Mapping) else repr(images)
@@ -183,11 +178,7 @@ def as_pixels(images: Any, all_rows: bool = True, name: str = "this array") -> A
 
 
 def checked_image_shape(shape: tuple[int, ...]) -> tuple[int, int, int]:
-    """Returns `(height, width, channels)` for the shape of an array of images; see `from_arrays`.
-
-    Raises:
-        UsageError: If images do not have such a shape, or the channels come first.
-    """
+    """Returns `(height, width, channels)` for the shape of an array of images, or refuses it."""
     if len(shape) not in (3, 4) or 0 in shape:
         raise UsageError(
             "Images must have shape (n, height, width) or (n, height, width, channels), none of "

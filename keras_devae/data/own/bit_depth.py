@@ -31,7 +31,7 @@ def grey_values(picture: Any) -> Array:
 
 
 def stated_bits(picture: Any, file: Path) -> int | None:
-    """Returns how many of the 16 bits of an opened picture its file says it uses, or `None`.
+    """Returns how many of its 16 bits a picture's file says it uses, or `None`.
 
     A PNG says so in `sBIT`, a TIFF in `BitsPerSample` or `MaxSampleValue`.
     """
@@ -46,11 +46,10 @@ def stated_bits(picture: Any, file: Path) -> int | None:
 
 
 def used_bits(largest: int, stated: int | None = None) -> int:
-    """Returns how many bits the values of 16-bit pictures use.
+    """Returns how many bits the values of 16-bit pictures that belong together use.
 
-    `largest` is the largest value of all the pictures that belong together, `stated` what their
-    files say. A PNG that follows its specification spreads the bits that it states over all 16, so
-    its values may exceed them.
+    `largest` is their largest value, `stated` what their files say. A PNG that follows its
+    specification spreads the bits that it states over all 16, so its values may exceed them.
     """
     if stated is not None:
         return stated if largest < 2**stated else 16

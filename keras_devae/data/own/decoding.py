@@ -48,15 +48,10 @@ class _Conversion(NamedTuple):
 
 @dataclasses.dataclass(frozen=True)
 class _Decoded:
-    """One file as it was read.
+    """One file as it was read: an RGB `picture`, or the `reason` why it cannot be decoded.
 
-    Attributes:
-        picture: An image of mode RGB, or `None` if it cannot be decoded.
-        reason: Why it cannot be, or `None`.
-        pages: Number of pages or frames in the file.
-        largest: The largest value of 16-bit grey, or `None` for other pictures.
-        stated: How many bits the file says that these use, or `None`.
-        is_transparent: Whether it was put on a ground.
+    `pages` counts pages or frames. For 16-bit grey, `largest` is the largest value and `stated` the
+    number of bits that the file says it uses. `is_transparent` if it was put on a ground.
     """
 
     picture: "Image.Image | None" = None
@@ -68,13 +63,10 @@ class _Decoded:
 
 
 class Squares(NamedTuple):
-    """Decoded pictures.
+    """Decoded pictures: uint8 `images` `(n, image_size, image_size, 3)`.
 
-    Attributes:
-        images: uint8 array `(n, image_size, image_size, 3)`; rows in `reasons` are undefined.
-        reasons: Why pictures could not be decoded, by row.
-        pages: Number of pages or frames in the files, by name.
-        remarks: Sentences about ambiguous files, to warn with.
+    `reasons` says by row why a picture could not be decoded, so that its row is undefined; `pages`
+    counts pages or frames by file name; `remarks` are warnings about ambiguous files.
     """
 
     images: Array
@@ -88,14 +80,11 @@ def decode_picture(file: Path) -> "Image.Image":
 
     It is turned upright as its EXIF data say, put on white where it is transparent, and converted
     to 8-bit RGB; 16 bits of grey, or as many as the file says it uses, are scaled, not clipped. Of
-    several frames the first is taken. It is neither cropped nor resized.
+    several frames the first is taken. Call it from one thread at a time: it silences Pillow's
+    warnings through Python's list of filters, which all threads share.
 
-    Pillow's warnings are silenced through Python's list of filters, which all threads share: call
-    it from one thread at a time.
-
-    Raises:
-        FailureError: If it cannot be decoded, or has more pixels than Pillow's limit
-            (`PIL.Image.MAX_IMAGE_PIXELS`); it names the file and the reason.
+    Raises `FailureError` if the picture cannot be decoded or has more than
+    `PIL.Image.MAX_IMAGE_PIXELS` pixels.
     """
     with _without_warnings():
         decoded = _decoded(file, _Conversion())
@@ -167,8 +156,8 @@ def _better_conversions(
         yield (
             put_on_white,
             _Conversion(ground="black"),
-            f"{count:,} transparent pictures are put on black, because on white nothing is seen of "
-            "them; put them on a colour yourself if that is wrong",
+            f"{count:,} transparent pictures are put on black, because on white they cannot be "
+            "seen; put them on a colour yourself if that is wrong",
         )
 
 

@@ -22,11 +22,7 @@ CSV_NAME, NPY_NAME = "factors.csv", "factors.npy"
 
 
 def factor_file_in(folder: Path) -> Path | None:
-    """Returns the `factors.csv` or `factors.npy` of a folder, or `None`.
-
-    Raises:
-        UsageError: If it holds both.
-    """
+    """Returns the `factors.csv` or `factors.npy` of a folder, or `None`; refuses both at once."""
     present = [folder / name for name in (CSV_NAME, NPY_NAME) if (folder / name).is_file()]
     if len(present) > 1:
         raise UsageError(
@@ -41,25 +37,20 @@ def read_factors(
 ) -> Factors:
     """Reads the factors of images from a file.
 
-    A .npy file holds an array of shape `(length, number of factors)`, one row for each image in
-    order; the factors are called `factor_0`, `factor_1` ... It is never unpickled. Pictures whose
-    names sort differently by their numbers (`img_2`, `img_10`) need a CSV file.
+    A .npy file holds an array of shape `(length, number of factors)`, one row per image in order;
+    the factors are called `factor_0`, `factor_1` ... Pictures whose names sort differently by their
+    numbers (`img_2`, `img_10`) need a CSV file.
 
     A CSV file has a header with a name for each factor and then a line for each image. For
-    pictures the header begins with `file`, each line with the name of a picture, and the lines
-    may be in any order; otherwise the lines are in the order of the images. Cells are numbers. If
+    `pictures`, given by their names, the header begins with `file` and each line with the name of a
+    picture, in any order; otherwise the lines are in the order of the images. Cells are numbers. If
     no cell of a factor is a number, its words are classes, numbered from 0 in ascending order.
 
-    `pictures` are the names of the pictures in order, if they have names. The notes hold
-    `factors_file`, the path, and `factor_classes`, the words by factor name, if there are any.
-
-    Raises:
-        UsageError: If there is no such file or it does not fit the images.
-        FailureError: If it is damaged.
+    The notes hold `factors_file`, the path, and `factor_classes`, the words by factor name, if any.
     """
     path = path_of("factors_file", file)
     if path.suffix.lower() not in (".csv", ".npy"):
-        raise UsageError(f"Factors are read from a .csv or a .npy file. Received: {path}.")
+        raise UsageError(f"Factors must be in a .csv or .npy file. Received: {path}.")
     if not path.is_file():
         raise UsageError(f"There is no file {path} to read factors from.")
     if path.suffix.lower() == ".npy":

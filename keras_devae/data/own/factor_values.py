@@ -126,16 +126,9 @@ def class_numbers(
     """Returns the factors as whole numbers: those in `bins` as numbers of bins, others as given.
 
     Warns of a factor that is not in `bins` and looks continuous, because it has more than 1,000
-    different values and fewer than 10 rows for each.
-
-    `place` says in words where a row is found, and `categories` names factors whose values are
-    known to be classes. The notes hold the ends of the bins as floats, if there are any:
-    `{"factor_bins": {name: {"min": ..., "max": ..., "count": ...}}}`.
-
-    Raises:
-        UsageError: If `bins` names no factor, or one of `categories`, or a number below 2; or if
-            a value is not finite, or neither a whole number within int64 nor in `bins`; or if a
-            factor to be put into bins has one value only.
+    different values and fewer than 10 rows for each. `place` says where a row is found, for errors;
+    `categories` names factors whose values are known to be classes. The notes hold the ends of the
+    bins, if any: `{"factor_bins": {name: {"min": ..., "max": ..., "count": ...}}}`.
     """
     counts = _checked_bins(bins, names)
     classes, edges = [], {}
@@ -165,7 +158,7 @@ def _checked_bins(bins: Bins, names: tuple[str, ...]) -> dict[str, int]:
         return {}
     if not isinstance(bins, Mapping):
         raise UsageError(
-            f"Bins are a number for each factor's name, e.g. {{{names[0]!r}: 20}}. "
+            f"`bins` must map names of factors to numbers, e.g. {{{names[0]!r}: 20}}. "
             f"Received: {bins!r}."
         )
     checked = {}
@@ -202,8 +195,8 @@ def _ends(column: Array, name: str, count: int, place: Callable[[int], str]) -> 
     low, high = float(column.min()), float(column.max())
     if low == high:
         raise UsageError(
-            f"Factor {name!r} has the same value {low:g} everywhere, which makes no bins; leave "
-            "it out of the bins or out of the factors."
+            f"Factor {name!r} has the same value {low:g} everywhere, so that nothing can be binned; "
+            "leave it out of the bins or out of the factors."
         )
     if not np.isfinite(high - low):
         raise UsageError(

@@ -44,7 +44,7 @@ def from_folder(
     Args:
         path: Folder of PNG, JPEG, BMP, GIF (first frame), TIFF, WebP, PGM or PPM files. A file
             `factors.csv` or `factors.npy` beside them gives their factors.
-        image_size: Height and width of the images to make.
+        image_size: Height and width of the images.
         factors_file: Another file with the factors: a .csv file with the header `file` and then
             a name for each factor, and a line for each picture in any order; or a .npy file
             with an array of shape `(n, number of factors)` in the order of the names, which must
@@ -144,7 +144,7 @@ def _warn_of_reading(path: Path, files: list[Path], squares: Squares, images: Ar
     others = left_out_of(path, files)
     warn_of_left_out(path, len(images), others + pages_left_out(squares.pages), stacklevel=4)
     for remark in squares.remarks:
-        warnings.warn(f"Of {path} {remark}.", UserWarning, stacklevel=4)
+        warnings.warn(f"In {path}, {remark}.", UserWarning, stacklevel=4)
     hint = (
         "look at a few of them, and stretch the pictures to 0..255 first if they hold classes, "
         "zeros and ones, or colours of fewer bits than their file says"

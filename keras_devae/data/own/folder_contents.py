@@ -1,4 +1,4 @@
-"""What a folder of pictures holds: the pictures that are read, and whatever is not."""
+"""What a folder of pictures holds: the pictures that are read, and everything else."""
 
 import collections
 import os
@@ -27,11 +27,7 @@ _MOST_COUNTED = 10_000
 
 
 def picture_files(folder: Path) -> list[Path]:
-    """Returns the pictures of a folder, sorted by name, hidden ones and folders inside left out.
-
-    Raises:
-        UsageError: If there is no such folder or no picture in it.
-    """
+    """Returns the pictures in a folder but hidden ones, sorted by name; raises if there is none."""
     if not folder.is_dir():
         raise UsageError(f"There is no folder {folder}.")
     # A broken link counts, so that it is reported and not silently left out.
@@ -65,7 +61,7 @@ def _hint_at_folders(folder: Path) -> str:
 
 
 def left_out_of(folder: Path, files: Sequence[Path]) -> list[str]:
-    """Describes files of a folder, likely pictures, that are not among those read.
+    """Describes the files of a folder that are likely pictures but not among those read.
 
     Returns phrases such as `"40 files with another suffix (.heic)"`, often none.
     """
@@ -108,9 +104,9 @@ def warn_of_left_out(folder: Path, read: int, phrases: Sequence[str], stacklevel
     """Warns in one sentence of what is not read of a folder, if there is anything."""
     if phrases:
         warnings.warn(
-            f"Of {folder} {_counted(read, 'picture')} {'is' if read == 1 else 'are'} read and "
+            f"In {folder}, {_counted(read, 'picture')} {'is' if read == 1 else 'are'} read and "
             f"these are left out: {'; '.join(phrases)}. Save what you want to use as PNG or JPEG, "
-            "one picture a file, in the folder itself.",
+            "one picture per file, in the folder itself.",
             UserWarning,
             stacklevel=stacklevel,
         )

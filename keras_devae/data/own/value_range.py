@@ -19,20 +19,17 @@ _SLICES_OF_A_FILE = 8
 
 
 def row_slices(images: Array, all_rows: bool = True) -> list[slice]:
-    """Cuts the rows of images, at least one, into slices of few bytes each.
-
-    The slices cover all rows, or else only a few parts, as suits images that stay in a file.
-    """
+    """Cuts the rows of images, at least one, into small slices: all, or a few from a large file."""
     rows = max(1, _BYTES_AT_ONCE // max(1, images[0].nbytes))
     slices = [slice(start, start + rows) for start in range(0, len(images), rows)]
     return slices if all_rows else slices[:: -(-len(slices) // _SLICES_OF_A_FILE)]
 
 
 def range_problem(images: Array, all_rows: bool = True) -> str | None:
-    """Describes what is odd about the grey levels of images, or returns `None`.
+    """Completes the sentence "The images ..." if their grey levels are odd, or returns `None`.
 
-    The result is the rest of a sentence that begins with "The images". It is `None` if they are not
-    all equal and `NARROW` lies between the darkest and the brightest pixel of some channel.
+    They are if all images are equal, or if no channel has `NARROW` levels between its darkest and
+    its brightest pixel.
     """
     slices = row_slices(images, all_rows)
     differ = len(images) == 1
@@ -59,10 +56,7 @@ def range_problem(images: Array, all_rows: bool = True) -> str | None:
 def warn_of_range(
     images: Array, name: str, hint: str = "", all_rows: bool = True, stacklevel: int = 3
 ) -> None:
-    """Warns of images that are all equal or fill few grey levels, and says what to do.
-
-    `name` says where they come from, `hint` replaces the usual advice.
-    """
+    """Warns of images that `range_problem` finds odd, and says what to do, or else `hint`."""
     problem = range_problem(images, all_rows)
     if problem is not None:
         advice = hint or (

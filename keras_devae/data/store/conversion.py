@@ -1,8 +1,7 @@
 """Converting published files to a store, losing and breaking nothing if interrupted.
 
-The work lies in a hidden folder beside the store and takes the store's name when it is complete.
-It is kept when the process is stopped or killed or finds the disk full, and the next one resumes
-it.
+The work lies in a hidden folder beside the store and takes the store's name when it is complete. It
+is kept when the process is stopped or killed or finds the disk full, and the next one resumes it.
 """
 
 import contextlib
@@ -50,12 +49,9 @@ def write_store(
 ) -> None:
     """Converts published files to a store; the caller holds the lock of `folder`.
 
-    An existing store is replaced, but nothing else is. Unfinished work is resumed, or discarded if
-    `anew`.
-
-    Raises:
-        UsageError: If `folder` exists and is not a store, or holds other files.
-        FailureError: If a file is truncated, damaged or in another format, or the disk is full.
+    An existing store is replaced, but any other folder is refused. Unfinished work is resumed, or
+    discarded if `anew`. Raises `FailureError` if a file is damaged or in another format, or the
+    disk is full.
     """
     if folder.exists() and not (folder / RECORD).exists():
         raise UsageError(f"{folder} exists and does not hold prepared data; it is left alone.")
@@ -74,16 +70,16 @@ def write_store(
         raise
     except OSError as error:
         raise FailureError(
-            f"{folder} could not be written: {error}. What is converted is kept: make room, or "
-            "mend that, and prepare it again to resume."
+            f"{folder} could not be written: {error}. What is converted is kept: solve the "
+            "problem and prepare it again to resume."
         ) from None
 
 
 def remove_store(folder: Path) -> list[Path]:
-    """Removes a store and what unfinished work on it has left; the caller holds the lock.
+    """Removes a store and unfinished work on it; the caller holds the lock.
 
-    The store loses its name before anything else. Another folder of that name stays. Returns the
-    folders that were there; raises `UsageError` if the store holds files that were not prepared.
+    Returns the folders that were there. Another folder of that name stays; a store with files that
+    were not prepared is refused.
     """
     _refuse_other_files(folder)
     old = _old_folder(folder)
@@ -119,7 +115,7 @@ def work_folder(folder: Path) -> Path:
 def locked(folder: Path, progress: Progress | None = None) -> Iterator[None]:
     """Holds the lock of a store, waiting for another process that does and reporting the wait.
 
-    The folder around the store is created; one that cannot be written to raises `UsageError`.
+    Creates the folder around the store; raises `UsageError` if it cannot be written to.
     """
     # Imported here because most runs prepare nothing.
     import filelock

@@ -23,13 +23,9 @@ def download(
 ) -> None:
     """Downloads a file, resuming an interrupted download if the server can.
 
-    The bytes lie beside the destination under a hidden name until they are complete and checked.
-
-    `check` is called with the downloaded file before it gets its name, and raises if it is wrong.
-
-    Raises:
-        UnwritableError: If the disk is full, or the file cannot be written.
-        FailureError: If the server cannot be reached, refuses, breaks off or sends a web page.
+    The bytes lie beside the destination under a hidden name until they are complete and `check`,
+    called with that file, has not raised. Raises `UnwritableError` if the file cannot be written,
+    and `FailureError` if the server cannot be reached, refuses, breaks off or sends a web page.
     """
     part = partial_download(destination)
     try:
@@ -97,7 +93,7 @@ def _fetch(url: str, part: Path, what: str, progress: Progress | None) -> None:
         response.raise_for_status()
         if response.headers.get("Content-Type", "").startswith("text/html"):
             # Bytes from another address are kept.
-            raise OSError("the server sent a web page in place of the file")
+            raise OSError("the server sent a web page instead of the file")
         resumes = response.status_code == requests.codes.partial_content
         done = part.stat().st_size if resumes else 0
         total = done + int(response.headers.get("Content-Length", -done))

@@ -17,11 +17,9 @@ HASH_TITLES = {"sha256": "SHA-256", "md5": "MD5"}
 class FileIdentity:
     """What identifies the file, or the files, that official images were read from.
 
-    Attributes:
-        file: Name; of several files, their names separated by commas.
-        bytes: Total size.
-        sha256: SHA-256; of several files, that of the lines that `sha256sum` prints for them.
-        matches_published: Whether each has the published hash; `None` if that is unknown.
+    Of several files, `file` are the names separated by commas, `bytes` is the sum, and `sha256`
+    that of the lines that `sha256sum` prints. `matches_published` says whether each has the
+    published hash, `None` if that is unknown. The fields are those of the store's record.
     """
 
     file: str
@@ -35,11 +33,8 @@ def identify(
 ) -> FileIdentity:
     """Hashes files, in the order of the declaration, and compares them with the published ones.
 
-    A file of another size is taken for another file of the same format (a part of the set, say) and
-    only marked as such.
-
-    Raises:
-        FailureError: If the size is that of the published file but the content is not.
+    A file of another size may be another one of the same format (a part of the set, say) and is
+    only marked as such; one of the published size with other content raises `FailureError`.
     """
     digests = [
         checked_hash(file, path, progress)

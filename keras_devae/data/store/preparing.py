@@ -23,9 +23,7 @@ DATA_DIR_VARIABLE = "KERAS_DEVAE_DATA"
 def data_directory(data_dir: str | Path | None = None) -> Path:
     """Returns the folder that holds prepared and downloaded data.
 
-    Args:
-        data_dir: The folder. Default: the environment variable `KERAS_DEVAE_DATA`, else
-            `keras_devae` in the user's cache folder.
+    It is `data_dir`, else `KERAS_DEVAE_DATA`, else `keras_devae` in the user's cache folder.
     """
     if data_dir is not None:
         return path_of("data_dir", data_dir)
@@ -123,7 +121,7 @@ def prepare(
     declaration = builtin_set(name)
     size = declaration.check_size(image_size)
     if from_file is not None and url is not None:
-        raise UsageError("A file is either here or fetched. Received both `from_file` and `url`.")
+        raise UsageError("Give either `from_file` or `url`. Received both.")
     if url is not None and not (isinstance(url, str) and url.strip()):
         raise UsageError(f"`url` must be an address. Received: {url!r}.")
     root = data_directory(data_dir)
@@ -160,7 +158,7 @@ def verify(
         progress: As for `prepare`.
 
     Returns:
-        For each file checked, its path and what was found, in words.
+        Path of each file checked -> what was found, in words.
 
     Raises:
         UsageError: If the name is unknown or nothing is here.

@@ -14,11 +14,7 @@ from keras_devae.errors import FailureError, UsageError
 
 
 def find_files(declaration: BuiltinSet, path: str | Path) -> list[Path]:
-    """Returns the published files at a path: the file itself, or those in that folder.
-
-    Raises:
-        UsageError: If they are not there; names every path tried and where the files come from.
-    """
+    """Returns the published files at a path, the file itself or a folder with them, or raises."""
     given = path_of("from_file", path)
     names = [file.name for file in declaration.files]
     single = [[given]] if len(names) == 1 else []

@@ -1,8 +1,8 @@
 """Reading official images: from a store, or straight from the published files.
 
-A store is a folder in the form that is read fastest. It holds `images.npy` (uint8; dSprites as
-packed bits), `factors.npy` and `store.json`, which says what file they come from. It is written
-elsewhere and moved to its place when complete, so a folder with a `store.json` is always whole.
+A store is a folder in the form that is read fastest: `images.npy` (uint8; dSprites as packed
+bits), `factors.npy` and `store.json`, which names their source. It is written elsewhere and moved
+to its place when complete, so a folder with a `store.json` is always whole.
 """
 
 import dataclasses
@@ -26,6 +26,7 @@ from keras_devae.files.archives import UNREADABLE
 
 FORMAT_VERSION = 2
 IMAGES, FACTORS, RECORD = "images.npy", "factors.npy", "store.json"
+_IDENTITY = tuple(field.name for field in dataclasses.fields(FileIdentity))
 
 
 class OfficialDataset(Dataset):
@@ -80,9 +81,8 @@ class OfficialDataset(Dataset):
 class RowFile:
     """Reads rows of an `.npy` file in C order, one by one.
 
-    The file is not mapped into memory: the pages of a map count as memory of the process, and one
-    epoch would touch all of them. It is opened anew for each call, so that threads and processes
-    share nothing. A file shorter than its header says raises `ValueError`.
+    It is not mapped: the pages of a map count as memory of the process, and one epoch touches all
+    of them. It is opened for each call, so that threads and processes share nothing.
     """
 
     def __init__(self, path: Path):
@@ -103,7 +103,7 @@ class RowFile:
                     if file.readinto(value.data) != size:
                         raise OSError("it has become shorter")
         except OSError as error:
-            raise FailureError(f"{self._path} cannot be read any more: {error}.") from None
+            raise FailureError(f"{self._path} can no longer be read: {error}.") from None
         return values
 
 
@@ -122,8 +122,7 @@ def store_record(folder: Path) -> dict[str, Any]:
     Raises `OSError` if there is no record, `ValueError` if it is damaged or of another version.
     """
     record = json.loads((folder / RECORD).read_text())
-    identity = {field.name for field in dataclasses.fields(FileIdentity)}
-    needed = identity | {"name", "image_size", "hashes", "format_version"}
+    needed = {*_IDENTITY, "name", "image_size", "hashes", "format_version"}
     if not isinstance(record, dict) or needed - set(record):
         raise ValueError(f"{RECORD} is not complete")
     if record["format_version"] != FORMAT_VERSION:
@@ -133,8 +132,7 @@ def store_record(folder: Path) -> dict[str, Any]:
 
 def recorded_identity(record: dict[str, Any]) -> FileIdentity:
     """Returns what a store's record says about the files that it was made from."""
-    names = [field.name for field in dataclasses.fields(FileIdentity)]
-    return FileIdentity(**{name: record[name] for name in names})
+    return FileIdentity(**{name: record[name] for name in _IDENTITY})
 
 
 def open_store(declaration: BuiltinSet, folder: Path) -> OfficialDataset:
@@ -162,9 +160,9 @@ def open_files(
 ) -> OfficialDataset:
     """Opens published files without preparing them.
 
-    Up to `memory_limit` bytes of images are decoded once and held in memory, because every single
-    row of a compressed file costs the decoding of many. Beyond that 3D Shapes is read from the
-    file, with a warning, if that has small chunks; other sets raise `UsageError`.
+    Up to `memory_limit` bytes of images are decoded once and held in memory, because a single row
+    of a compressed file costs the decoding of many. Larger sets are read from the file with a
+    warning if its chunks are small (3D Shapes), and otherwise refused.
     """
     source = declaration.reader(*paths)
     identity = identify(declaration, paths)
@@ -210,10 +208,7 @@ def stored_chunks(source: FileFormat, image_size: int, start: int = 0) -> Iterat
 
 
 def resized(images: Array, size: int) -> Array:
-    """Resamples uint8 `(n, h, w, 1 or 3)` with Pillow's Lanczos filter, as disentanglement_lib.
-
-    Images that already have that size are returned as they are.
-    """
+    """Resamples uint8 `(n, h, w, 1 or 3)` with Pillow's Lanczos filter, if the size differs."""
     length, height, width, channels = images.shape
     if height == width == size:
         return images

@@ -72,11 +72,10 @@ class TransformedDataset(VariantDataset):
 def colour(dataset: Dataset, seed: int = 0) -> Dataset:
     """Gives the white of each image a random colour.
 
-    The images become RGB: each is multiplied by its own colour, whose three channels are uniform
-    in [0.5, 1]. dSprites becomes the Color-dSprites of Locatello et al. (2019),
-    "Challenging Common Assumptions in the Unsupervised Learning of Disentangled
-    Representations". Their disentanglement_lib draws a new colour at each access; here an image
-    always has the same one.
+    The images become RGB: each is multiplied by its own colour, whose three channels are uniform in
+    [0.5, 1]. dSprites becomes the Color-dSprites of Locatello et al. (2019), "Challenging Common
+    Assumptions in the Unsupervised Learning of Disentangled Representations". Their
+    disentanglement_lib draws a new colour at each access; here an image always has the same one.
 
     Args:
         dataset: Data set of one-channel images.
@@ -124,12 +123,11 @@ def background(dataset: Dataset, folder: str | Path, seed: int = 0) -> Dataset:
     """Puts crops of natural pictures behind the objects.
 
     The images become RGB. Each gets a random crop of one of the pictures, mixed with a random
-    colour: `background = (crop + colour) / 2`, with the colour uniform in [0, 1] for each
-    channel. Where the image is white (255), it is `1 - background`, and `background` elsewhere.
-    With one picture, dSprites becomes what Locatello et al. (2019), "Challenging Common
-    Assumptions in the Unsupervised Learning of Disentangled Representations", call
-    Scream-dSprites. Their disentanglement_lib draws anew at each access; here an image always
-    looks the same.
+    colour: `background = (crop + colour) / 2`, with the colour uniform in [0, 1] for each channel.
+    Where the image is white (255), it is `1 - background`, and `background` elsewhere. With one
+    picture, dSprites becomes what Locatello et al. (2019), "Challenging Common Assumptions in the
+    Unsupervised Learning of Disentangled Representations", call Scream-dSprites. Their
+    disentanglement_lib draws anew at each access; here an image always looks the same.
 
     Args:
         dataset: Data set of one-channel images, white on black.
@@ -212,10 +210,8 @@ def _check_one_channel(dataset: Dataset, variant: str) -> None:
 
 
 def _key(dataset: Dataset, name: str, seed: int, purpose: int) -> tuple[int, int]:
-    """Returns the key of a variant's random numbers, another one each time a variant repeats.
-
-    Twice the same noise would not be the sum of two noises.
-    """
+    """Returns a variant's key of random numbers, another one each time the variant repeats."""
+    # Twice the same noise would not be the sum of two noises.
     variants = dataset.provenance.get("variants", [])
     repeats = sum(variant["name"] == name for variant in variants)
     return checked_seed(seed), purpose + 256 * repeats

@@ -31,7 +31,7 @@ def checked_combinations(combinations: Any) -> list[dict[str, list[int]]]:
     if isinstance(combinations, Mapping):
         raise UsageError(
             "The combinations must be a list of dictionaries. "
-            f"Received: the dictionary {dict(combinations)}; put it into a list."
+            f"Received: the dictionary {dict(combinations)}; put it in a list."
         )
     checked = []
     for combination in checked_list(combinations, "combinations"):
@@ -67,7 +67,7 @@ def column_of(dataset: Dataset, name: str) -> int:
     if dataset.factor_names is None:
         raise UsageError(
             f"Data set {dataset.name!r} has no factors, so {name!r} is none of them; choose "
-            "variants that need images alone."
+            "variants that need only images."
         )
     if name not in dataset.factor_names:
         raise unknown_name("factor", name, dataset.factor_names)

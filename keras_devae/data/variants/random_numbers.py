@@ -18,13 +18,11 @@ def checked_seed(seed: int) -> int:
 
 
 def random_words(key: tuple[int, int], count: int, row: int = 0) -> Array:
-    """Returns the random numbers of a key and a row, whatever was drawn before.
+    """Returns `count` uint64 random numbers that depend only on the key and the row.
 
     They are the raw output of Philox (Salmon et al., 2011, "Parallel Random Numbers: As Easy as 1,
-    2, 3"), which NumPy promises never to change, unlike what its `Generator` makes of it.
-
-    `key` is a seed and the number of its purpose. The uint64 array is the same on machines of
-    either byte order.
+    2, 3"), which NumPy promises never to change, unlike what its `Generator` makes of it. `key` is
+    a seed and the number of its purpose.
     """
     counter = np.array([0, 0, row, 0], np.uint64)
     return np.random.Philox(key=np.array(key, np.uint64), counter=counter).random_raw(count)
@@ -41,9 +39,9 @@ def shuffled_rows(length: int, key: tuple[int, int]) -> Array:
 
 
 def drawn_rows(weights: Array, length: int, key: tuple[int, int]) -> Array:
-    """Draws rows with given weights by systematic resampling.
+    """Draws rows with given weights, none negative and not all 0, by systematic resampling.
 
-    No weight is negative, and not all are 0. The row numbers are int64 and ascend; row `i` occurs
+    Returns int64 row numbers in ascending order; row `i` occurs
     `length * weights[i] / sum(weights)` times, rounded down or up.
     """
     # Without the shuffle, equally spaced draws would keep step with the factors of a grid: at 1.5

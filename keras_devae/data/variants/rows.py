@@ -86,13 +86,12 @@ def correlated(
 ) -> Dataset:
     """Draws rows so that pairs of factors are correlated.
 
-    Follows Träuble et al. (2021), "On Disentangled Representations Learned from Correlated
-    Data": a row has the weight `exp(-(a - alpha b)^2 / (2 sigma^2))`, with `alpha` the ratio of
-    the largest value of `a` to that of `b`, so that the ridge is the diagonal of the two
-    factors. Here, as in the code of Roth et al. (2023), each factor is first mapped to [0, 1]
-    (smallest value 0, largest 1), which makes `alpha` 1 and lets `sigma` mean the same whatever
-    the numbers of values. With several pairs the weights multiply. All other factors stay
-    uniform and independent.
+    Follows Träuble et al. (2021), "On Disentangled Representations Learned from Correlated Data": a
+    row has the weight `exp(-(a - alpha b)^2 / (2 sigma^2))`, with `alpha` the ratio of the largest
+    value of `a` to that of `b`, so that the ridge is the diagonal of the two factors. Here, as in
+    the code of Roth et al. (2023), each factor is first mapped to [0, 1] (smallest value 0, largest
+    1), which makes `alpha` 1 and lets `sigma` mean the same whatever the numbers of values. With
+    several pairs the weights multiply. All other factors stay uniform and independent.
 
     Each row occurs as often as expected, rounded down or up. So the rows are closer to the weights
     than independent draws would be, and unlike there, the same rows come in each epoch.
@@ -168,7 +167,7 @@ def held_out(
         matching |= _matching(dataset, factors, combination)
     if matching.all() or not matching.any():
         raise UsageError(
-            f"The combinations must match some rows and not all. Received: {checked}, which "
+            f"The combinations must match some rows but not all. Received: {checked}, which "
             f"match {int(matching.sum()):,} of {len(dataset):,}; give other combinations."
         )
     name = "held-out-only" if complement else "held-out"
@@ -199,7 +198,7 @@ def subset(dataset: Dataset, count: int, seed: int = 0) -> Dataset:
     at_least("count", count, 1)
     if count > len(dataset):
         raise UsageError(
-            f"A subset of {len(dataset):,} images has at most as many. Received: count={count}."
+            f"A subset of {len(dataset):,} images cannot be larger. Received: count={count}."
         )
     rows = np.sort(shuffled_rows(len(dataset), (checked_seed(seed), SUBSET))[:count])
     entry = {"name": "subset", "count": int(count), "seed": int(seed)}
@@ -227,7 +226,7 @@ def _matching(dataset: Dataset, factors: Array, combination: dict[str, list[int]
         for value in values:
             if value not in column:
                 raise UsageError(
-                    f"Factor {name!r} has values from {column.min()} to {column.max()}, and "
+                    f"Factor {name!r} has values from {column.min()} to {column.max()}, but "
                     f"not the one to hold out. Received: {value}."
                 )
         matching &= np.isin(column, values)

@@ -31,13 +31,10 @@ from keras_devae.errors import UsageError, unknown_name
 
 
 class _Kind(NamedTuple):
-    """How a variant is written.
+    """How a variant is written, `usage` being an example for errors.
 
-    Attributes:
-        make: Called with a data set, what `read` returns, and the options as keywords.
-        read: Turns the text of the arguments into positional arguments; raises `UsageError`.
-        usage: An example, for errors.
-        options: Names of the options, each a whole number.
+    `make` is called with a data set, what `read` returns, and the options (whole numbers) by name.
+    `read` turns the text of the arguments into positional arguments, or raises `UsageError`.
     """
 
     make: Callable[..., Dataset]
@@ -47,7 +44,7 @@ class _Kind(NamedTuple):
 
 
 class _Specification(NamedTuple):
-    """A text that has been read."""
+    """A parsed specification."""
 
     kind: _Kind
     name: str
@@ -113,8 +110,8 @@ def canonical(specifications: Sequence[str]) -> tuple[str, ...]:
 def _parsed(specifications: Sequence[str]) -> list[_Specification]:
     if isinstance(specifications, str):
         raise UsageError(
-            f"Variants must be a list of texts. Received: the text {specifications!r}; put it "
-            "into a list."
+            f"Variants must be a list of strings. Received: the string {specifications!r}; put "
+            "it in a list."
         )
     return [_parse(text) for text in texts("variants", specifications)]
 

@@ -154,6 +154,6 @@ def test_image_sizes_are_whole_numbers_that_there_are(written, tmp_path, size):
     if isinstance(size, np.integer):
         assert prepare("cars3d", folder, image_size=size).name == "cars3d-128"
         return
-    with pytest.raises(UsageError, match="64 or 128 pixels a side"):
+    with pytest.raises(UsageError, match="64 or 128 pixels per side"):
         prepare("cars3d", folder, tmp_path / "data", image_size=size)
     assert not (tmp_path / "data").exists()

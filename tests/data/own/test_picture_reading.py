@@ -218,7 +218,7 @@ def test_says_in_one_warning_what_is_left_out(tmp_path, add):
     fill(tmp_path)
     words = add(tmp_path)
     read = 4 if (list(tmp_path.glob("p.*"))) else 3
-    words = rf"Of {tmp_path} {read} pictures are read and these are left out: {words}\. Save"
+    words = rf"In {tmp_path}, {read} pictures are read and these are left out: {words}\. Save"
     with pytest.warns(UserWarning, match=words) as seen:
         assert len(from_folder(tmp_path, 8)) == read
     assert len(seen) == 1

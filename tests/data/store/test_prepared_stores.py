@@ -58,7 +58,7 @@ def test_says_that_a_store_has_gone(shapes3d_h5, root):
     store = prepare("shapes3d", from_file=path, data_dir=root)
     dataset = load("shapes3d", data_dir=root)
     (store / "images.npy").unlink()
-    with pytest.raises(FailureError, match="cannot be read any more"):
+    with pytest.raises(FailureError, match="can no longer be read"):
         dataset.images([0])
 
 
