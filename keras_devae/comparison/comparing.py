@@ -25,12 +25,7 @@ FEWEST_RUNS = 3
 
 
 class RankCorrelations(NamedTuple):
-    """Rank correlations between metrics.
-
-    Attributes:
-        matrix: `(m, m)` Spearman correlations over all runs, float64 in [-1, 1].
-        names: Names of the m metrics.
-    """
+    """Spearman correlations of metrics over all runs, `(m, m)` in [-1, 1], and the m names."""
 
     matrix: Array
     names: tuple[str, ...]
@@ -44,7 +39,7 @@ class Comparison:
         groups: The groups, ordered by name.
         metrics: Names of the metrics that any run has, e.g. `"mig.score"`.
         layer: Number of the latent layer.
-        left_out: Name of each run that is left out, or its path where others have that name -> why.
+        left_out: Name of each run that is left out, or its path where names repeat -> why.
         remarks: Sentences on what to bear in mind.
     """
 
@@ -60,14 +55,9 @@ class Comparison:
         return tuple(run for group in self.groups for run in group.runs)
 
     def restricted(self, names: Iterable[str]) -> Self:
-        """Returns the comparison of some metrics only.
+        """Returns the comparison of some metrics only, in the order of `names`.
 
-        Args:
-            names: Names from `metrics`, or of whole metrics: `"dci"` stands for all that begin with
-                `dci.`. Their order is kept.
-
-        Raises:
-            UsageError: If no run has one of them.
+        `"dci"` stands for all that begin with `dci.`; a name that no run has raises `UsageError`.
         """
         chosen: list[str] = []
         for name in names:
@@ -80,15 +70,12 @@ class Comparison:
 
     @functools.cached_property
     def not_ranked(self) -> dict[str, str]:
-        """Why a metric has no rank correlation, by name; all have one if it is empty."""
+        """Name of each metric without rank correlations, e.g. for want of runs -> why."""
         return {name: reason for name in self.metrics if (reason := self._unrankable(name))}
 
     @functools.cached_property
     def rank_correlations(self) -> RankCorrelations:
-        """Rank correlations of the metrics over all runs; none with fewer than three runs.
-
-        Metrics that are constant or that some runs lack are left out, see `not_ranked`.
-        """
+        """Rank correlations over all runs of the metrics that are not in `not_ranked`."""
         # Imported only now: what is refused before is refused at once.
         from scipy.stats import rankdata
 
@@ -116,8 +103,8 @@ def compare_runs(
     Args:
         folders: Folders of runs, of studies (all their runs), or of any number of runs, such as
             `runs`. A run that is named twice counts once.
-        by: Names of the settings (of runs, or options of models) whose values make the groups;
-            default: all that change model or scores, except the seed.
+        by: Names of the settings, or of options of models, whose values make the groups; default:
+            all that change model or scores, except the seed.
         layer: Number of the latent layer; default 0.
 
     Returns:
@@ -151,14 +138,7 @@ def compare_runs(
 
 
 def find_all_runs(folders: Iterable[str | Path]) -> list[RunDirectory]:
-    """Returns the runs in folders of runs and studies, each once, in their order.
-
-    Args:
-        folders: As for `compare_runs`.
-
-    Raises:
-        UsageError: If one of them holds no run.
-    """
+    """Returns the runs in folders as `compare_runs` takes them, each once, in their order."""
     found = [directory for folder in folders for directory in _runs_in(folder)]
     return list({directory.path.resolve(): directory for directory in found}.values())
 

@@ -1,4 +1,4 @@
-"""Groups of finished runs: those that differ in nothing that matters but the seed."""
+"""Groups of finished runs that differ in nothing that matters but the seed."""
 
 import dataclasses
 import re
@@ -17,13 +17,7 @@ _UNNAMED = ("model", "dataset")
 
 @dataclasses.dataclass(frozen=True)
 class ComparedRun:
-    """A finished run.
-
-    Attributes:
-        directory: Its folder.
-        config: Its configuration.
-        scores: Metric -> number, of the layer compared.
-    """
+    """A finished run, with the scores of the layer compared as numbers by metric."""
 
     directory: RunDirectory
     config: RunConfig
@@ -42,13 +36,11 @@ class ComparedRun:
 
 @dataclasses.dataclass(frozen=True)
 class Group:
-    """Runs that differ in nothing that matters but the seed.
+    """Runs that differ in nothing that matters but the seed, ordered by seed.
 
-    Attributes:
-        name: What distinguishes it from the other groups, e.g. `"beta_vae beta=4"`.
-        settings: The same as a dictionary, without settings that its model lacks.
-        runs: Its runs, ordered by seed.
-        scores: Metric -> `Spread` over the runs that have the metric.
+    `settings` are what distinguishes it from the other groups, as far as its model has them, and
+    `name` the same as text, e.g. `"beta_vae beta=4"`; `scores` hold the spread of each metric over
+    the runs that have it.
     """
 
     name: str

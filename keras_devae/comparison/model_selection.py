@@ -1,7 +1,4 @@
-"""Selection of a model among many where there are no factors to measure by.
-
-Needs Keras; the other modules of `keras_devae.comparison` do not.
-"""
+"""Selection of a model among many where there are no factors to measure by; needs Keras."""
 
 import dataclasses
 import functools
@@ -25,14 +22,10 @@ Progress: TypeAlias = Callable[[str, int, int], None]
 
 @dataclasses.dataclass(frozen=True)
 class RankedRun:
-    """A run with its score.
+    """A run with its unsupervised disentanglement ranking `udr` in its group, in [0, 1].
 
-    Attributes:
-        run: The run.
-        group: Name of its group.
-        udr: Its unsupervised disentanglement ranking among the runs of its group, in [0, 1].
-        rank: Its place by that score among all runs, or those of its group where `Selection.common`
-            is false; 1 is the best, and equal scores have the same rank.
+    `rank` is its place by that score among all runs, or those of its group where `Selection.common`
+    is false; 1 is the best, and equal scores have the same rank.
     """
 
     run: ComparedRun
@@ -43,12 +36,10 @@ class RankedRun:
 
 @dataclasses.dataclass(frozen=True)
 class Selection:
-    """The result of `select_by_udr`.
+    """The result of `select_by_udr`: the `ranking`, best first; group by group if not `common`.
 
-    Attributes:
-        ranking: The runs, the best first; where `common` is false, group by group.
-        common: Whether all groups are of the same images, so that their scores can be compared.
-        remarks: Sentences on what to bear in mind.
+    `common` says whether all groups are of the same images, so that their scores can be compared;
+    `remarks` are sentences on what to bear in mind.
     """
 
     ranking: tuple[RankedRun, ...]
@@ -70,23 +61,13 @@ def select_by_udr(
 ) -> Selection:
     """Ranks trained models by their agreement with models trained alike (Duan et al. 2020).
 
-    Each model has its `keras_devae.metrics.udr` score among the runs of its group, which have the
-    same settings and other seeds. As in the paper, models of different groups are compared by these
-    scores too, if all were trained on the same images.
+    Each model has its `keras_devae.metrics.udr` score, of `kind` `"spearman"` or `"lasso"`, among
+    the runs of its group, which have the same settings and other seeds. As in the paper, models of
+    different groups are compared by these scores too, if all were trained on the same images.
 
-    All models encode the same images, one model after another; the codes stay in the runs' folders.
-    A categorical code is not compared.
-
-    Args:
-        comparison: From `keras_devae.comparison.comparing.compare_runs`; the layer that it compares
-            is encoded.
-        images: Number of images to encode; default 2,000, or all if there are fewer.
-        seed: Integer seed of their choice; default 0.
-        kind: `"spearman"` (default) or `"lasso"`, see `keras_devae.metrics.udr`.
-        progress: Called after each batch of images, see `Progress`.
-
-    Returns:
-        The ranking, without groups of one run.
+    All models encode the same `images` (or all, if there are fewer), chosen by `seed`; the codes
+    stay in the runs' folders. A categorical code is not compared. The ranking omits groups of one
+    run.
 
     Raises:
         UsageError: If no group has two runs, or runs of a group were made with different images, or

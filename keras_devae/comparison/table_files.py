@@ -17,11 +17,7 @@ Cells: TypeAlias = tuple[list[str], list[list[str]]]
 
 
 def check_table_file(path: str | Path) -> None:
-    """Checks, before long work, that a table can be written to a file.
-
-    Raises:
-        UsageError: If its name ends in neither `.csv` nor `.md`, or it cannot be written.
-    """
+    """Checks, before long work, that a path ends in `.csv` or `.md` and can be written."""
     if Path(path).suffix not in (".csv", ".md"):
         raise UsageError(f"A table is written as .csv or .md. Received: {path}.")
     check_writable(path)
@@ -46,14 +42,10 @@ def one_line(cell: str) -> str:
 
 
 def csv_text(rows: Sequence[Mapping[str, Any]], empty: Sequence[str] = ()) -> str:
-    """Returns a table as CSV, each column of which has one type.
+    """Returns rows with the same columns as CSV; `empty` names the columns of a table without rows.
 
     Lists and dictionaries are JSON, truth values `true` and `false`, `None` is an empty cell, and
     in a column with a fraction every number has a decimal point.
-
-    Args:
-        rows: Rows with the same columns.
-        empty: Columns of a table without rows.
     """
     text = io.StringIO()
     columns = list(rows[0]) if rows else list(empty)

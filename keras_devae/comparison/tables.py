@@ -26,15 +26,9 @@ _TITLES = {RECONSTRUCTION: "reconstruction\n(nats)", KL: "kl\n(nats)", ACTIVE: "
 
 
 def shown_metrics(comparison: Comparison, names: Iterable[str] | None = None) -> Comparison:
-    """Returns a comparison restricted to the metrics that are asked for.
+    """Returns a comparison restricted to the metrics that `Comparison.restricted` finds by name.
 
-    Args:
-        comparison: The comparison.
-        names: Names as `Comparison.restricted` takes them, or `("all",)`; default: those of `SHOWN`
-            that the runs have, or all if they have none of these.
-
-    Raises:
-        UsageError: If no run has one of them.
+    `("all",)` keeps all; default: those of `SHOWN` that the runs have, or all if they have none.
     """
     if names is None:
         names = [name for name in SHOWN if name in comparison.metrics]
@@ -45,9 +39,8 @@ def shown_metrics(comparison: Comparison, names: Iterable[str] | None = None) ->
 def comparison_rows(comparison: Comparison) -> Rows:
     """Returns a comparison for machines, a row per group.
 
-    The columns are `group`; the settings that differ between groups; `runs`, their number; `seeds`;
-    and for each metric `NAME` its mean, `NAME.std`, `NAME.low`, `NAME.high` and `NAME.count`. What
-    a group lacks is `None`.
+    The columns are `group`; the settings that differ; `runs`, their number; `seeds`; and for each
+    metric `NAME` (mean), `NAME.std`, `NAME.low`, `NAME.high` and `NAME.count`, `None` if missing.
     """
     settings = dict.fromkeys(name for group in comparison.groups for name in group.settings)
     return [
@@ -82,8 +75,7 @@ def comparison_dict(comparison: Comparison) -> dict[str, Any]:
 def comparison_cells(comparison: Comparison) -> Cells:
     """Returns a comparison to read, a row per group.
 
-    Where a group has several runs, a cell holds the mean ± standard deviation and, in a second
-    line, the 95 % interval of the mean.
+    For several runs, a cell holds mean ± standard deviation above the 95 % interval of the mean.
     """
     titles = ["group", "runs", *(_title(name) for name in comparison.metrics)]
     rows = [
@@ -118,11 +110,7 @@ def selection_dict(selection: Selection, comparison: Comparison) -> dict[str, An
 
 
 def selection_rows(selection: Selection, comparison: Comparison) -> Rows:
-    """Returns a selection for machines, a row per run, the best first.
-
-    The columns are `rank`, `run`, `group`, `seed`, `udr`, and each metric of the comparison, `None`
-    where the run lacks it.
-    """
+    """Returns a selection for machines: a row per run, the best first, with its metrics."""
     return [
         {
             "rank": ranked.rank,

@@ -1,7 +1,4 @@
-"""Pages that people read: the report of a run, and the comparison of several.
-
-The functions are imported when they are asked for, because they need Keras.
-"""
+"""HTML pages: the report of a run, and the comparison of several; imported only when used."""
 
 import importlib
 

@@ -32,10 +32,7 @@ _CURVES = {"reconstruction_loss": "reconstruction, nats", "kl_loss": "KL diverge
 
 
 def choose_traversals(comparison: Comparison) -> tuple[list[dict[str, str]], list[str]]:
-    """Returns a traversal of each group, as far as there is room, and the groups left out.
-
-    A traversal is a dictionary of `name`, `source` and `alt`.
-    """
+    """Returns a traversal per group as `name`, `source` and `alt`, and the groups without room."""
     shown: list[dict[str, str]] = []
     left_out: list[str] = []
     size = 0

@@ -1,4 +1,4 @@
-"""What was trained on what, where and when."""
+"""Describes what was trained on what, where and when."""
 
 import datetime
 from collections.abc import Iterator, Mapping
@@ -19,15 +19,9 @@ _SOURCES = {
 def run_details(
     config: RunConfig, record: Mapping[str, Any], description: str
 ) -> list[tuple[str, str]]:
-    """Says what was trained on what, where and when.
+    """Describes what was trained on what, where and when, in pairs of a heading and a text.
 
-    Args:
-        config: The configuration of the run.
-        record: Content of its `config.json`, see `RunDirectory.read_record`.
-        description: The data set in one line.
-
-    Returns:
-        Pairs of a heading and a text.
+    `record` is from `RunDirectory.read_record`, `description` the data set in one line.
     """
     entry = MODEL_CATALOGUE[config.model.name]
     environment, backends = record.get("environment", {}), record.get("backends", [])
@@ -46,7 +40,7 @@ def run_details(
 
 
 def describe_provenance(provenance: Mapping[str, Any]) -> str:
-    """Says in one line where images come from: the source, then all else that is known of it."""
+    """Describes in one line where images come from: the source, then all else that is known."""
     known = dict(provenance)
     source = known.pop("source", "unknown")
     text = _SOURCES.get(source, f"{source}.")

@@ -38,19 +38,15 @@ def history_figure(rows: Sequence[Mapping[str, float]]) -> Figure:
 
 
 def information_diffusion_figure(run: RunDirectory) -> Figure:
-    """Draws the information of each latent about each factor by step (Figure 4 of the paper).
-
-    The run must have tracked `information`.
-    """
+    """Draws the information of each latent about each factor by step (the paper's Figure 4)."""
     return figures.information_diffusion(*read_information(run))
 
 
 def read_information(run: RunDirectory) -> tuple[Array, Array, Array, Array]:
     """Reads the information that a run tracked, or raises an error that says why it cannot.
 
-    Returns:
-        Steps `(t,)`, mutual information `(t, d, f)` and entropies `(f,)` in nats, and names of the
-        factors `(f,)`.
+    Returns steps `(t,)`, mutual information `(t, d, f)` and entropies `(f,)` in nats, and names of
+    the factors.
     """
     file = _tracked_file(run, "information", "npz")
     return read_information_file(file, f"Mend the run with: {run.repair_command()}")
@@ -73,10 +69,7 @@ def kl_diffusion_figure(run: RunDirectory) -> Figure:
 
 
 def mig_reconstruction_figure(runs: Sequence[RunDirectory], layer: int = 0) -> Figure:
-    """Draws the mutual information gap of runs against their reconstruction error.
-
-    Runs of one model have one colour; a run without the scores of the layer is refused.
-    """
+    """Draws the mutual information gap against the reconstruction error, a colour per model."""
     scores = [_scores_of(run, layer) for run in runs]
     return figures.score_scatter(
         [score[RECONSTRUCTION] for score in scores],
@@ -102,12 +95,7 @@ KINDS: dict[str, Callable[..., Figure]] = {**MODEL_FIGURES, **TABLES, **COMPARIS
 def check_plot(
     kind: str, runs: Sequence[RunDirectory], options: Mapping[str, Any], files: Sequence[str | Path]
 ) -> None:
-    """Checks the arguments of `draw_plot` before anything is loaded.
-
-    Raises:
-        UsageError: If the name is unknown, an option does not belong to the figure, there are too
-            many runs for it, or a file cannot be written.
-    """
+    """Checks the arguments of `draw_plot` before anything is loaded."""
     if kind not in KINDS:
         raise unknown_name("figure", kind, KINDS)
     if kind not in COMPARISONS and len(runs) > 1:
@@ -129,22 +117,11 @@ def draw_plot(
     options: Mapping[str, Any],
     files: Iterable[str | Path] = (),
 ) -> list[Path]:
-    """Draws a figure that `check_plot` has accepted, and writes it.
+    """Draws a figure that `check_plot` has accepted, and writes it to files.
 
-    Args:
-        kind: Name of the figure.
-        runs: The runs.
-        options: Arguments of the figure.
-        files: Paths to write it to, whose suffixes choose the formats: a traversal is animated in a
-            `.gif`. Default: `figures/<kind>.png` in the folder of the first run, with the options
-            in its name; without options that is the figure of the report.
-
-    Returns:
-        The paths.
-
-    Raises:
-        UsageError: If the runs lack what the figure is made of.
-        FailureError: If a file of theirs is damaged.
+    Their suffixes choose the formats: a traversal is animated in a `.gif`. Default:
+    `figures/<kind>.png` in the folder of the first run, with the options in its name; without
+    options that is the figure of the report.
     """
     paths = [Path(file) for file in files] or [_default_file(kind, runs, options)]
     sources = _sources(kind, runs)

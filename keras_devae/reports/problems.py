@@ -1,4 +1,4 @@
-"""What is wrong with a run, in sentences that say what to do."""
+"""Describes what is wrong with a run, in sentences that say what to do."""
 
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -41,19 +41,11 @@ def find_problems(
     run: Any = "RUN",
     in_progress: bool = False,
 ) -> list[str]:
-    """Says what is wrong with a run, apart from what its model says of itself.
+    """Describes in sentences what is wrong with a run, apart from what its model says of itself.
 
-    Args:
-        config: The run's completed configuration.
-        history: Rows of its history, see `RunDirectory.read_history`.
-        latents: The latents of layer 0.
-        scores: Flat scores of each layer; may be empty.
-        is_trained: Whether training reached its last step.
-        run: Folder of the run, to resume it.
-        in_progress: Whether a process is training it now.
-
-    Returns:
-        Sentences, none if nothing is wrong.
+    `history` are the rows of `RunDirectory.read_history`, `latents` those of layer 0, `scores` flat
+    ones of each layer or none. `run` is its folder, to resume it; `is_trained` says whether
+    training reached its last step, `in_progress` whether a process is training it now.
     """
     last = history[-1] if history else {}
     advice = layer_advice(losses_of(scores))

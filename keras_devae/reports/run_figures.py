@@ -43,14 +43,10 @@ _Drawn: TypeAlias = tuple[str, Any, str, str, str]
 
 @dataclasses.dataclass(frozen=True)
 class ReportFigure:
-    """A figure with its words.
+    """A figure in the report.
 
-    Attributes:
-        name: Name of its file without the suffix.
-        file: The PNG file.
-        title: Heading above it.
-        caption: Sentence below it.
-        alt: Description for those who cannot see it.
+    `name` is that of its PNG `file` without the suffix; `title` stands above it, `caption` below,
+    and `alt` describes it for those who cannot see it.
     """
 
     name: str
@@ -70,17 +66,10 @@ def draw_run_figures(
     seed: int,
     encoding: Encoding,
 ) -> list[ReportFigure]:
-    """Draws the figures of a run in the order of the report.
+    """Draws the figures of a run to `folder`, in the order of the report.
 
-    Args:
-        run: The folder of the run.
-        folder: Folder to write them to.
-        model: Its model.
-        dataset: Its data set, with or without factors.
-        latents: The latents of each layer.
-        history: Rows of its history; without any, there are no learning curves.
-        seed: Integer seed of the images shown.
-        encoding: The codes of the data set.
+    `latents` are those of each layer, `history` the rows of the run's history (without any, there
+    are no learning curves), and `seed` chooses the images shown.
     """
     drawn = [
         _traversal(model, dataset, latents[0], seed),

@@ -41,8 +41,8 @@ def holder_name(holder: Holder) -> str:
 def carriers(latents: Latents, factor: str) -> list[tuple[float, Holder]]:
     """Returns pairs of a share of a factor's entropy and what carries it, the largest share first.
 
-    These are the active latent dimensions, and the category of a model that has one. A dimension
-    that is not active carries nothing, whatever its means suggest: the decoder sees its noise.
+    These are the active latent dimensions, and the category of a model that has one. An inactive
+    dimension carries nothing, whatever its means suggest: the decoder sees its noise.
     """
     known = [*latents.active, *([CATEGORY] if latents.category_shares is not None else [])]
     return sorted(((latents.share_of(h, factor), h) for h in known), key=lambda pair: -pair[0])
@@ -67,8 +67,7 @@ def has_own(latents: Latents, factor: str) -> bool:
 def verdict(latents: Latents) -> str:
     """Says in one sentence whether the model disentangled, from the latents of layer 0.
 
-    It is about the factors that have a latent of their own by `has_own`. The category of a model
-    that has one counts as a latent.
+    It counts the factors that have a latent (or the category) of their own by `has_own`.
     """
     if not len(latents.active) and not any(
         CATEGORY in holders for holders in latents.holders(with_category=True).values()
@@ -97,12 +96,9 @@ def verdict(latents: Latents) -> str:
 def summarize(
     latents: Sequence[Latents], scores: Sequence[Scores], image_shape: Sequence[int]
 ) -> list[str]:
-    """Says in sentences what the code holds and how good it is.
+    """Describes in sentences what the code holds and how good it is.
 
-    Args:
-        latents: The latents of each layer.
-        scores: The flat scores of each layer, the first of layer 0; may be empty.
-        image_shape: `(height, width, channels)`.
+    `latents` and flat `scores` are those of each layer; there may be no scores.
     """
     first = scores[0] if scores else {}
     sentences = [_active(latents[0]), *_held(latents[0])]

@@ -1,4 +1,4 @@
-"""Many runs: a file that lists them, engines that carry them out, and a table of their results."""
+"""Many runs: the file that lists them, engines that carry them out, a table of their results."""
 
 from keras_devae.studies.study import Study
 from keras_devae.studies.sweep import expand

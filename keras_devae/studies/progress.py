@@ -1,4 +1,4 @@
-"""Shows how far a study is, on the standard error: a bar in a terminal, else a line per run."""
+"""Shows the progress of a study on standard error: a bar in a terminal, else a line per run."""
 
 import contextlib
 import datetime
@@ -9,11 +9,7 @@ from keras_devae.studies.scheduler import StudyProgress
 
 @contextlib.contextmanager
 def show_progress() -> Iterator[Callable[[StudyProgress], None]]:
-    """Shows how far a study is.
-
-    Yields:
-        Function of a `StudyProgress` that shows it.
-    """
+    """Yields a function that shows a `StudyProgress`."""
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn
 
@@ -38,7 +34,7 @@ def show_progress() -> Iterator[Callable[[StudyProgress], None]]:
 
 
 def summarize_progress(progress: StudyProgress) -> str:
-    """Says in one line how far a study is."""
+    """Describes the progress of a study in one line."""
     counts = [f"{progress.done}/{progress.total} done"]
     for what in ("running", "failed", "waiting"):
         if number := getattr(progress, what):

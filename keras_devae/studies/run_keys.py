@@ -1,4 +1,4 @@
-"""The key of a run: a hash of its configuration, by which runs that are done are recognised."""
+"""The key of a run: a hash of its configuration, by which finished runs are recognised."""
 
 import hashlib
 import json
@@ -12,22 +12,15 @@ KEY_DIGITS = 12
 
 
 def run_key(config: RunConfig) -> str:
-    """Returns the key of a configuration.
+    """Returns the key of a configuration, not resolved for its data set: 64 hexadecimal digits.
 
     It is the SHA-256 of the settings that differ from the defaults, as JSON with sorted keys and
-    absolute paths. So it depends neither on where and how a file states a value (1 or 1.0, TOML or
-    YAML) nor on settings that a later version adds.
+    absolute paths. So it depends neither on how a file states a value (1 or 1.0, TOML or YAML) nor
+    on settings that a later version adds.
 
-    Every setting is part of it, those of the evaluation too: with other `metrics`,
-    `evaluation_images` or `track`, a run is a different one and is trained again. The exception is
-    `data_dir`, the place of prepared data. The backend is part of it where the configuration names
-    one, not where the command line or `KERAS_BACKEND` does.
-
-    Args:
-        config: The configuration as given, not resolved for its data set.
-
-    Returns:
-        64 hexadecimal digits.
+    Every setting but `data_dir` counts, those of the evaluation too: with other `metrics`, a run is
+    a different one and is trained again. The backend counts where the configuration names one, not
+    where the command line or `KERAS_BACKEND` does.
     """
     settings = without_defaults(config.with_absolute_paths().replace(data_dir=None))
     text = json.dumps(_plain(settings), sort_keys=True, separators=(",", ":"))

@@ -23,7 +23,7 @@ _ENDED_FROM_OUTSIDE = (INTERRUPTED, TERMINATED)
 
 
 class StudyProgress(NamedTuple):
-    """How far a study is: numbers of runs, and a line for each that ended since the last report."""
+    """Progress of a study: numbers of runs, and a line for each that has ended since last time."""
 
     done: int
     running: int
@@ -56,9 +56,6 @@ def carry_out_study(
         engine: The engine, which is closed at the end.
         report: Called when a run has ended, and every two seconds.
         retry_failed: Whether failed runs are tried again; default false.
-
-    Returns:
-        How far the study has come.
     """
     schedule = _Schedule(study, engine, retry_failed)
     with Interruption(), engine:
@@ -77,8 +74,8 @@ def estimate_seconds_left(
 ) -> float | None:
     """Estimates the seconds that the other runs take, `None` before any run is done.
 
-    A step is taken to cost what it did on average in the runs that are done, given by their steps
-    and seconds (0 if unknown), including everything before and after training.
+    `finished` has steps and seconds (0 if unknown) of each run that is done, including all before
+    and after training; from these follows the mean cost of a step.
     """
     known = [(steps, seconds) for steps, seconds in finished if seconds > 0]
     if not known:
@@ -145,7 +142,7 @@ class _Schedule:
         return bool(ended)
 
     def look_elsewhere(self) -> bool:
-        """Looks, now and then, at the runs of other processes; returns whether it did."""
+        """Looks, now and then, at runs in other processes; returns whether it did."""
         if time.monotonic() - self._looked < _LOOK_SECONDS:
             return False
         self._looked = time.monotonic()

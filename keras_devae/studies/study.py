@@ -24,8 +24,8 @@ from keras_devae.studies.sweep import check_count
 class Study:
     """Many runs in one folder, `RUNS-DIR/NAME/`.
 
-    It holds a folder for each run, as `keras-devae train` makes it; `logs/`; `records/`, what the
-    study notes about each run; and `study.json`, its list of runs.
+    It holds a folder for each run, as `keras-devae train` makes it; `logs/`; `records/`, the
+    study's notes about each run; and `study.json`, its list of runs.
 
     Args:
         folder: The folder.

@@ -18,18 +18,11 @@ _TOO_DEEP = f"it is nested deeper than {_MOST_LEVELS} levels"
 
 
 def read_study_file(path: str | Path) -> tuple[str, list[Settings]]:
-    """Reads a study file.
+    """Reads the name of a study, and the flat settings of each run in the file's order.
 
-    Args:
-        path: A file ending in `.toml`, `.yaml` or `.yml` with three parts: `name`, by default the
-            file's name; `settings`, which every run has; and `sweep`, see
-            `keras_devae.studies.sweep.expand`, whose settings take precedence.
-
-    Returns:
-        The name of the study, and the flat settings of each run in the file's order.
-
-    Raises:
-        UsageError: If there is no such file, or it cannot be read, or it has another form.
+    The file ends in `.toml`, `.yaml` or `.yml` and has three parts: `name`, by default the file's
+    name; `settings`, which every run has; and `sweep`, see `keras_devae.studies.sweep.expand`,
+    whose settings take precedence. Any other file raises `UsageError`.
     """
     file = usable_path("The study file", path)
     content = _parse(file)

@@ -1,4 +1,4 @@
-"""A run of a study: its folder, and what the study notes about it beside that folder."""
+"""A run of a study: its folder, and the study's notes about it beside that folder."""
 
 import collections
 import dataclasses
@@ -35,13 +35,9 @@ def count_states(states: Iterable[str]) -> dict[str, int]:
 
 @dataclasses.dataclass(frozen=True)
 class StudyRun:
-    """A run of a study.
+    """The run `name`, in its own folder within that of the study.
 
     Its whole state is on disk, so that no process needs to remember anything.
-
-    Attributes:
-        study: Folder of the study.
-        name: Name of the run, and of its folder in there.
     """
 
     study: Path
@@ -163,10 +159,7 @@ class StudyRun:
             return None
 
     def reason(self, state: str | None = None) -> str | None:
-        """Returns why it failed, or `None` if it did not, or is running again.
-
-        `state` is what `state()` returned; default: call it now.
-        """
+        """Returns why it failed, or `None`; `state` is what `state()` returned, if known."""
         failure = self.failure() if (state or self.state()) == "failed" else None
         return failure and failure["reason"]
 

@@ -1,7 +1,7 @@
 """A process that executes one run: `python -m keras_devae.studies.worker STUDY RUN`.
 
-Its standard input is a pipe from the process that started it. When that closes, the starter is gone
-and the worker ends, so that no training continues unnoticed.
+It ends when its standard input, a pipe from the process that started it, closes, so that no
+training continues unnoticed.
 """
 
 import logging
@@ -25,11 +25,7 @@ LOCK_SECONDS = 10
 
 
 def work(run: StudyRun) -> int:
-    """Executes a run: begins or resumes it, trains, measures, and notes how it ended.
-
-    Returns:
-        Exit status: 0 if it is done, 1 or 2 if it failed, `BUSY`, or that of an interruption.
-    """
+    """Begins or resumes a run, trains, measures, notes how it ended, and returns an exit status."""
     lock = run.lock()
     try:
         lock.acquire(timeout=LOCK_SECONDS)
@@ -68,13 +64,7 @@ def _attempt(run):
 
 
 def carry_out(run: StudyRun) -> None:
-    """Trains and measures a run, from its beginning or from its newest checkpoint.
-
-    Raises:
-        UsageError: If its settings and its data do not go together.
-        ClaimedError: If another process has just begun to train it.
-        FailureError: If it cannot be done.
-    """
+    """Trains and measures a run, from its beginning or from its newest checkpoint."""
     folder = run.directory
     if folder.config_file.is_file():
         owner = Run.resume(folder.path, backend=folder.read_config().compute.backend)

@@ -195,7 +195,7 @@ def _ends(column: Array, name: str, count: int, place: Callable[[int], str]) -> 
     low, high = float(column.min()), float(column.max())
     if low == high:
         raise UsageError(
-            f"Factor {name!r} has the same value {low:g} everywhere, so that nothing can be binned; "
+            f"Factor {name!r} has the same value {low:g} everywhere, so it cannot be binned; "
             "leave it out of the bins or out of the factors."
         )
     if not np.isfinite(high - low):

@@ -11,7 +11,7 @@ from keras_devae.errors import UsageError
 PICTURE_SUFFIXES = frozenset(
     (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".pgm", ".ppm")
 )
-# Suffixes of files that are no pictures, so that nobody misses them.
+# Suffixes of files that are not pictures, so that nobody misses them.
 _OTHER_SUFFIXES = frozenset(
     (
         *(".txt", ".md", ".rst", ".pdf", ".html", ".htm", ".tex", ".log", ".doc", ".docx"),

@@ -1,7 +1,4 @@
-"""Measures how fast training, encoding and data are on this machine, and what limits them.
-
-`measuring` and `worker` are imported by name, because they need Keras.
-"""
+"""Measures how fast training, encoding and data are on this machine, and what limits them."""
 
 from keras_devae.runs.benchmark.report import report_text, table_rows
 from keras_devae.runs.benchmark.running import run_benchmark

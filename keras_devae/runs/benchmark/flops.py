@@ -10,11 +10,10 @@ _COUNTED = (keras.layers.Dense, keras.layers.Conv2D, keras.layers.Conv2DTranspos
 
 
 def multiply_adds(layer: keras.Layer) -> int:
-    """Returns the multiplications of a layer for one example, each with an addition.
+    """Returns the multiply-adds of a dense or 2D convolution layer for one example, 0 for others.
 
     Every value of the kernel meets every place of the output once, or of the input, where the
-    convolution is transposed. Places in the padding count, as is usual. Layers other than dense
-    ones and convolutions of images count 0.
+    convolution is transposed. Places in the padding count, as is usual.
     """
     if not isinstance(layer, _COUNTED):
         return 0
@@ -25,15 +24,11 @@ def multiply_adds(layer: keras.Layer) -> int:
 
 
 def training_flops(model: Any, batch_size: int) -> int:
-    """Returns the operations of a training step: two for each multiplication with its addition.
+    """Returns the operations of a training step of a model with functional `encoder` and `decoder`.
 
-    The backward pass takes twice the forward pass, a product for the gradient of the weights and
-    one for that of the input, which the layers that see the images go without. Encoder and decoder
-    count once each; further computations of a model (a discriminator, further decodings) do not.
-
-    Args:
-        model: A model with functional `encoder` and `decoder`.
-        batch_size: Batch size.
+    Each multiply-add counts two. The backward pass takes twice the forward pass, a product for the
+    gradient of the weights and one for that of the input, which layers that see the images do not
+    need. Further computations (a discriminator, further decodings) do not count.
     """
     images = model.encoder.inputs[0]
     products = 0

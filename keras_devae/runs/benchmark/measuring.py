@@ -42,12 +42,9 @@ class BenchBatches(Batches):
 
 
 class Bench:
-    """A model that is trained and measured in turn.
+    """A model, trained in a precision from `PRECISION_NAMES` that replaces that of `config`.
 
-    Args:
-        config: The configuration, apart from its precision.
-        precision: A name of `PRECISION_NAMES`.
-        seconds: Shortest time of a measurement.
+    Every measurement takes at least `seconds`.
     """
 
     def __init__(self, config: RunConfig, precision: str, seconds: float) -> None:

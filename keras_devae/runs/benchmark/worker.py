@@ -1,8 +1,8 @@
 """The process that measures one training configuration: a round each time it is told to.
 
-It is given its settings as JSON and reads words from the standard input: `train` any number of
-times, `stop`, `encode` any number of times, and `stop`. It answers `train`, `encode` and its own
-readiness with a line of JSON.
+It is given its settings as JSON and reads words from standard input: `train` any number of times,
+`stop`, `encode` any number of times, and `stop`. It answers `train`, `encode` and its own readiness
+with a line of JSON.
 """
 
 import json

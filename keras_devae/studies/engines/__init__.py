@@ -18,10 +18,8 @@ def make_engine(
 ) -> Engine:
     """Makes the engine of a name from `ENGINES`, or raises an error that says why it cannot.
 
-    Args:
-        name: `"local"`, processes of this machine; `"inline"`, this process; or `"ray"`.
-        workers: How many runs at a time, or `None`: 1, or as many as the Ray cluster has room for.
-        ray_options: `ray_address`, `cpus_per_run` and `gpus_per_run`, each `None` if not given.
+    `workers` is how many runs it carries out at a time, or `None`: 1, or as many as the Ray cluster
+    has room for. `ray_options` are arguments of `RayEngine`, `None` if not given.
     """
     given = {name: value for name, value in (ray_options or {}).items() if value is not None}
     if name not in ENGINES:

@@ -7,13 +7,10 @@ from keras_devae.studies.study_run import StudyRun
 
 
 class EndedRun(NamedTuple):
-    """A run that an engine has carried out, or tried to.
+    """A run that an engine has carried out, or tried to, in `seconds`, 0 if unknown.
 
-    Attributes:
-        run: The run.
-        status: Exit status of its process, negative for a signal, `None` where its machine was
-            lost.
-        seconds: How long it took, 0 where this is not known.
+    `status` is the exit status of its process, negative for a signal, `None` if its machine was
+    lost.
     """
 
     run: StudyRun

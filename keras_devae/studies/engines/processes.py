@@ -29,8 +29,8 @@ def start_worker(
 ) -> subprocess.Popen[bytes]:
     """Starts the process that carries out a run; it ends when its standard input is closed.
 
-    What it prints goes to the run's log. `threads` holds where the environment does not say
-    otherwise; with `share_gpu` it takes no more memory of the GPU than it needs.
+    Its output goes to the run's log. The environment takes precedence over `threads`; with
+    `share_gpu` it takes no more memory of the GPU than it needs.
     """
     limits = {name: str(threads) for name in THREAD_VARIABLES}
     limits |= SHARED_MEMORY if share_gpu else {}
@@ -48,11 +48,9 @@ def start_worker(
 
 
 class ProcessEngine(Engine):
-    """Starts a fresh process for each run.
+    """Starts a fresh process for each run, `workers` at a time.
 
-    Args:
-        workers: How many at a time; default 1. They share the cores evenly, and on a machine with
-            GPUs all share the first one that `CUDA_VISIBLE_DEVICES` leaves them.
+    They share the cores evenly, and the first GPU that `CUDA_VISIBLE_DEVICES` leaves them, if any.
     """
 
     workers = 1

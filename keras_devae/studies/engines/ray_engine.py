@@ -1,4 +1,4 @@
-"""Runs on a Ray cluster, each in a fresh process that a task of the cluster starts."""
+"""Runs on a Ray cluster, whose tasks start a fresh process for each."""
 
 import dataclasses
 import os
@@ -27,11 +27,7 @@ class RayEngine(Engine):
             `RAY_ADDRESS`, else a cluster of this machine alone that ends with the study.
         cpus_per_run: Processors per run; default 1. Above 1, Ray takes whole numbers only.
         gpus_per_run: GPUs per run, or a fraction of one; default 0. Likewise.
-        workers: How many runs at a time at most, or `None`: as many as the cluster has room for.
-
-    Raises:
-        UsageError: If Ray is not installed, a number is out of range, or no node is large enough.
-        FailureError: If there is no such cluster.
+        workers: Largest number of runs at a time, or `None`: as many as the cluster has room for.
     """
 
     def __init__(
@@ -87,11 +83,7 @@ class RayEngine(Engine):
         self._tasks[run] = self._task.remote(there, threads, environment, self._needs["GPU"] < 1)
 
     def take_ended(self) -> list[EndedRun]:
-        """Returns the runs that have ended since the last call.
-
-        Raises:
-            FailureError: If a node cannot start a run.
-        """
+        """Returns the runs that have ended since the last call, or says why none can start."""
         tasks = list(self._tasks.values())
         ready = set(self._ray.wait(tasks, num_returns=len(tasks), timeout=0)[0]) if tasks else ()
         ended = [run for run, task in self._tasks.items() if task in ready]

@@ -146,12 +146,12 @@ def test_refuses_other_matlab_files(one_car, tmp_path):
         (matlab(im=np.zeros((128, 128, 3, 24), np.uint8)), "(128, 128, 3, 24) and not uint8"),
         (matlab(im=np.zeros((2, 2), np.float64)), "double (2, 2)"),
         (matlab(im=np.array([{}], dtype=object)), "cell"),
-        (b"", "no readable MATLAB file"),
-        (b"MATLAB" * 40, "no readable MATLAB file"),
-        (b"\x89HDF\r\n\x1a\n" + bytes(2000), "no readable MATLAB file"),
-        (pickle.dumps({"im": 1}), "no readable MATLAB file"),
-        (whole[:200], "no readable MATLAB file"),
-        (whole[: len(whole) // 2], "no readable MATLAB file"),
+        (b"", "not a readable MATLAB file"),
+        (b"MATLAB" * 40, "not a readable MATLAB file"),
+        (b"\x89HDF\r\n\x1a\n" + bytes(2000), "not a readable MATLAB file"),
+        (pickle.dumps({"im": 1}), "not a readable MATLAB file"),
+        (whole[:200], "not a readable MATLAB file"),
+        (whole[: len(whole) // 2], "not a readable MATLAB file"),
     ):
         members[car] = content
         refuses(pack(path, members.items()), "car_001_mesh.mat", words)
