@@ -107,15 +107,15 @@ def load(
     request = _Request(name, *builtin, factors, variants, factors_file, bins, skip_damaged)
     function_or_none("progress", progress)
     if not request.kind:
-        return request.changed(_load_builtin(builtin_set(name), request, fetch, progress))
+        return request.apply_options_to(_load_builtin(builtin_set(name), request, fetch, progress))
     with warnings.catch_warnings():
         # The images raise each of them again.
         warnings.simplefilter("ignore")
         outlined = request.outline_own()
         if outlined is not None:
             # Variants that do not suit these images are refused before reading them.
-            request.changed(outlined)
-    return request.changed(request.load_own(progress))
+            request.apply_options_to(outlined)
+    return request.apply_options_to(request.load_own(progress))
 
 
 def outline(name: str, **options: Any) -> Dataset:
@@ -135,14 +135,14 @@ def outline(name: str, **options: Any) -> Dataset:
     request = _Request(name, **options)
     if request.kind:
         outlined = request.outline_own()
-        return request.changed(request.load_own(None) if outlined is None else outlined)
+        return request.apply_options_to(request.load_own(None) if outlined is None else outlined)
     declaration = builtin_set(name)
     if request.source != "official":
-        return request.changed(_load_builtin(declaration, request, False, None))
+        return request.apply_options_to(_load_builtin(declaration, request, False, None))
     size = declaration.check_size(request.image_size)
     grid = declaration.grid
     whole = OutlinedDataset(name, len(grid), declaration.image_shape(size), grid=grid)
-    return request.changed(whole)
+    return request.apply_options_to(whole)
 
 
 def has_factors(name: str, factors_file: str | Path | None = None) -> bool:
@@ -238,7 +238,7 @@ class _Request:
         kind = OWN_KINDS[self.kind]
         return kind.outline(path, self.image_size, self.factors_file, self.bins)
 
-    def changed(self, dataset: Dataset) -> Dataset:
+    def apply_options_to(self, dataset: Dataset) -> Dataset:
         """Applies the selection of factors and the variants."""
         if self.drop_duplicate_orientation:
             dataset = without_duplicate_orientation(dataset)

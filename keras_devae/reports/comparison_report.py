@@ -69,7 +69,10 @@ def comparison_page(comparison: Comparison, output: Path) -> str:
         title=f"{counted(len(comparison.runs), 'run')} compared",
         layer=comparison.layer,
         summary=_summary(comparison),
-        remarks=_remarks(comparison),
+        remarks=[
+            *comparison.remarks,
+            *(f"{name} is left out: {reason}." for name, reason in comparison.left_out.items()),
+        ],
         same=_same_settings(comparison),
         columns=list(dict.fromkeys(n for group in comparison.groups for n in group.settings)),
         groups=[_group_row(group, output) for group in comparison.groups],
@@ -111,11 +114,6 @@ def _best(groups: Sequence[Group], key: str, number: Number) -> str:
         return f"{text} A single run says nothing about the spread over seeds."
     apart = first.low > second.high if more_is_better else first.high < second.low
     return f"{text} Their 95 % intervals {'do not ' if apart else ''}overlap."
-
-
-def _remarks(comparison: Comparison) -> list[str]:
-    left_out = [f"{name} is left out: {reason}." for name, reason in comparison.left_out.items()]
-    return [*comparison.remarks, *left_out]
 
 
 def _not_ranked(comparison: Comparison, titles: Mapping[str, str]) -> list[str]:

@@ -49,7 +49,7 @@ def read_information(run: RunDirectory) -> tuple[Array, Array, Array, Array]:
     the factors.
     """
     file = _tracked_file(run, "information", "npz")
-    return read_information_file(file, f"Mend the run with: {run.repair_command()}")
+    return read_information_file(file, f"Repair the run with: {run.repair_command()}")
 
 
 def kl_diffusion_figure(run: RunDirectory) -> Figure:
@@ -63,7 +63,7 @@ def kl_diffusion_figure(run: RunDirectory) -> Figure:
             raise ValueError("it has no KL divergences of latents")
     except ValueError as error:
         raise FailureError(
-            f"{file} is damaged ({error}). Mend the run with: {run.repair_command()}"
+            f"{file} is damaged ({error}). Repair the run with: {run.repair_command()}"
         ) from None
     return figures.kl_per_latent([row["step"] for row in rows], values)
 

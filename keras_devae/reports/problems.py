@@ -86,35 +86,34 @@ def _not_finite(
 
 
 def _missed_targets(config: RunConfig, last: Mapping[str, float]) -> Iterator[str]:
-    for name, (loss, *_) in _TARGETS.items():
-        if name in last and loss in last:
-            yield from _missed(config, name, last[name], last[loss])
-
-
-def _missed(config: RunConfig, name: str, target: float, reached: float) -> Iterator[str]:
-    _, end_option, steps_option, weight_option = _TARGETS[name]
-    what = name.replace("_", " ").replace("kl", "KL")
-    end = config.model.options.get(end_option)
-    if end is not None and name == "categorical_capacity":
-        # The largest divergence of a category from the uniform distribution.
-        end = min(end, math.log(config.model.options["num_categories"]))
-    if end is not None and target < 0.95 * end:
-        yield (
-            f"The {what} had come to {target:.1f} nats when training ended, of {end:g}: the run is "
-            f"shorter than {_option(steps_option)}. Train for longer, or lower it."
+    for name, (loss, end_option, steps_option, weight_option) in _TARGETS.items():
+        if name not in last or loss not in last:
+            continue
+        target, reached = last[name], last[loss]
+        what = name.replace("_", " ").replace("kl", "KL")
+        end = config.model.options.get(end_option)
+        if end is not None and name == "categorical_capacity":
+            # The largest divergence of a category from the uniform distribution.
+            end = min(end, math.log(config.model.options["num_categories"]))
+        if end is not None and target < 0.95 * end:
+            yield (
+                f"The {what} had reached {target:.1f} nats of {end:g} when training ended: the run "
+                f"is shorter than {_option(steps_option)}. Train for longer, or lower it."
+            )
+        if abs(reached - target) <= max(_MISSED_SHARE * target, _MISSED_NATS):
+            continue
+        below = reached < target
+        advice = (
+            f"Lower {_option(end_option)}, or train for longer" if below else "Train for longer"
         )
-    if abs(reached - target) <= max(_MISSED_SHARE * target, _MISSED_NATS):
-        return
-    below = reached < target
-    advice = f"Lower {_option(end_option)}, or train for longer" if below else "Train for longer"
-    if weight_option is not None:
-        advice += f", or raise {_option(weight_option)}"
-    elif not below:
-        advice += ", or raise the controller's gains"
-    yield (
-        f"The {what} was not reached: the KL divergence ended at {reached:.1f} nats, "
-        f"{'below' if below else 'above'} the {target:.1f} that were asked for. {advice}."
-    )
+        if weight_option is not None:
+            advice += f", or raise {_option(weight_option)}"
+        elif not below:
+            advice += ", or raise the controller's gains"
+        yield (
+            f"The {what} was not reached: the KL divergence ended at {reached:.1f} nats, "
+            f"{'below' if below else 'above'} the {target:.1f} that were asked for. {advice}."
+        )
 
 
 def _option(name: str) -> str:

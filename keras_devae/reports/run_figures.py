@@ -194,5 +194,5 @@ def _scatter(
         [factor for _, factor in pairs],
     )
     caption = "Codes of images against the factor that the latent dimension holds most of."
-    alt = f"A panel each for {listed([f'z{d} against {factor}' for d, factor in pairs])}."
+    alt = f"One panel each for {listed([f'z{d} against {factor}' for d, factor in pairs])}."
     return "factor-scatter", figure, "Codes against factors", caption, alt

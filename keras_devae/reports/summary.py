@@ -77,7 +77,7 @@ def verdict(latents: Latents) -> str:
             f"{latents.signal.max():.2f} nats, and an active one {ACTIVE_NATS} or more."
         )
     if not latents.factor_names:
-        return "That is unknown: the data have no known factors that vary."
+        return "Unknown: the data have no known factors that vary."
     what = "latent dimension" if latents.category_shares is None else "latent dimension or category"
     total = len(latents.factor_names)
     own = [name for name in latents.factor_names if has_own(latents, name)]

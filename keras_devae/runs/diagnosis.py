@@ -102,7 +102,7 @@ class _Examination:
     def _mended(self, what, found, done, mend):
         """Mends a thing, or says that it could be."""
         if not self.repair:
-            return _problem(what, f"{found} Mend it with: {self.run.repair_command()}")
+            return _problem(what, f"{found} Repair it with: {self.run.repair_command()}")
         mend()
         return Finding(what, "repaired", f"{found} {done}")
 
@@ -246,7 +246,7 @@ class _Examination:
         try:
             scores = self.run.read_metrics()
         except FailureError as error:
-            found = str(error).partition(" Mend it with: ")[0]
+            found = str(error).partition(" Repair it with: ")[0]
             yield self._set_aside(file, found)
             return
         made_of = scores.get("settings", {}).get("model_sha256")

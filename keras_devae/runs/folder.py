@@ -284,7 +284,7 @@ class RunDirectory(RunLayout):
         """
         if not is_there(self.metrics_file):
             return None
-        return read_record(self.metrics_file, Scores, f"Mend it with: {self.repair_command()}")
+        return read_record(self.metrics_file, Scores, f"Repair it with: {self.repair_command()}")
 
     def write_metrics(self, scores: dict[str, Any]) -> None:
         """Writes `metrics.json`."""
@@ -302,7 +302,7 @@ class RunDirectory(RunLayout):
             return read_table(self.history_file)
         except ValueError as error:
             raise FailureError(
-                f"{self.history_file} is damaged ({error}). Mend it with: {self.repair_command()}"
+                f"{self.history_file} is damaged ({error}). Repair it with: {self.repair_command()}"
             ) from None
 
     def write_history(self, rows: list[dict[str, Any]]) -> None:

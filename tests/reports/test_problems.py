@@ -53,7 +53,7 @@ def test_a_good_run_has_none():
             "dynamic_vae",
             {"kl_target": 20.0},
             {"kl_loss": 10.1, "kl_target": 10.0},
-            "The KL target had come to 10.0 nats when training ended, of 20",
+            "The KL target had reached 10.0 nats of 20 when training ended",
         ),
     ],
 )
@@ -75,7 +75,7 @@ def test_a_category_tells_no_more_than_the_logarithm_of_their_number():
     last = {"categorical_kl_loss": 0.69, "categorical_capacity": math.log(2)}
     assert problems("joint_vae", options, last) == []
     (sentence,) = problems("joint_vae", {**options, "num_categories": 3}, last)
-    assert sentence.startswith("The categorical capacity had come to 0.7 nats")
+    assert sentence.startswith("The categorical capacity had reached 0.7 nats")
 
 
 def test_two_latents_of_one_factor_and_a_factor_of_none():

@@ -177,7 +177,7 @@ def test_factors_that_do_not_vary_are_named():
 
 def test_without_factors_nothing_is_claimed():
     latents = latents_of([3, 0])
-    assert verdict(latents).startswith("That is unknown")
+    assert verdict(latents).startswith("Unknown")
     (active,) = summarize([latents], [], (8, 8, 1))
     assert active.startswith("Of 2 latent dimensions, 1 is active")
 

@@ -59,7 +59,9 @@ class SmallNORBFile(FileFormat):
         self._halves = [half for half, _ in halves]
         self.factors = ranks(np.concatenate([labels for _, labels in halves]))
         grid = FactorGrid(self.factor_names, distinct_counts(self.factors))
-        self.grid = grid if _is_filled(grid, self.factors) else None
+        # Each combination exactly once, in whatever order.
+        is_filled = len(grid) == len(self.factors) == len(np.unique(grid.indices(self.factors)))
+        self.grid = grid if is_filled else None
 
     @classmethod
     def check_file(cls, path: Path) -> None:
@@ -143,13 +145,6 @@ def _read_header(path: Path, file: ByteStream) -> tuple[str, tuple[int, ...], in
     size_bytes = 4 * max(3, dimensions)
     sizes = np.frombuffer(file.read(size_bytes).ljust(size_bytes, b"\0"), "<i4").tolist()
     return _KINDS[magic], tuple(sizes[:dimensions]), 8 + size_bytes
-
-
-def _is_filled(grid: FactorGrid, factors: Array) -> bool:
-    """Whether the factors hold each combination of a grid exactly once, in whatever order."""
-    if len(grid) != len(factors):
-        return False
-    return len(np.unique(grid.indices(factors))) == len(grid)
 
 
 def _wrong(path: Path, what: str) -> FailureError:

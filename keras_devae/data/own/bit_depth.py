@@ -1,4 +1,4 @@
-"""16-bit grey pictures, many of which use fewer bits, e.g. those of cameras, or classes."""
+"""16-bit grey pictures, many of which use fewer bits, e.g. camera images and maps of classes."""
 
 import struct
 from pathlib import Path

@@ -26,7 +26,7 @@ from keras_devae.errors import FailureError
 if TYPE_CHECKING:
     from PIL import Image
 
-# In this format of telephones a preview or a depth map follows the picture, no other page.
+# In this format of phone cameras a preview or a depth map follows the picture, not a page.
 _NO_PAGES = ("MPO",)
 
 # Each thread holds one decoded picture, so that few threads keep the memory small.
@@ -101,6 +101,9 @@ def decode_squares(
     16-bit grey pictures are read as all of them together allow: as 12 bits if no value exceeds
     4095. Transparent pictures that would be white on white are put on black.
     """
+    # Imported here and below because most runs read no pictures.
+    from PIL import ImageOps
+
     images = np.empty((len(files), image_size, image_size, 3), np.uint8)
     decoded = [_Decoded()] * len(files)
 
@@ -110,7 +113,7 @@ def decode_squares(
         def decode_one(place: int) -> None:
             found = _decoded(files[rows[place]], conversion)
             if found.picture is not None:
-                target[place] = _middle_square(found.picture, image_size)
+                target[place] = np.asarray(ImageOps.fit(found.picture, (image_size, image_size)))
             # Only the small square outlives the call, not the picture.
             decoded[rows[place]] = dataclasses.replace(found, picture=None)
 
@@ -164,13 +167,6 @@ def _better_conversions(
 def _bits_read(largest: int, stated: int | None) -> int:
     """Returns how many bits a 16-bit picture is taken to use by itself."""
     return 16 if stated is None else used_bits(largest, stated)
-
-
-def _middle_square(picture: "Image.Image", image_size: int) -> Array:
-    # Imported here and below because most runs read no pictures.
-    from PIL import ImageOps
-
-    return np.asarray(ImageOps.fit(picture, (image_size, image_size)))
 
 
 @contextlib.contextmanager

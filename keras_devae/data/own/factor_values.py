@@ -185,7 +185,7 @@ def _bin_count(count: Any, name: str) -> int:
 
 
 def _ends(column: Array, name: str, count: int, place: Callable[[int], str]) -> dict[str, float]:
-    """Checks a column for bins and returns the note of them."""
+    """Checks that a column can be put into bins and returns the note on them."""
     wrong = np.flatnonzero(~np.isfinite(column))
     if len(wrong):
         raise UsageError(

@@ -84,7 +84,10 @@ def from_folder(
     if reasons:
         _report_damaged(files, reasons, skip_damaged)
         kept = [row for row in range(len(files)) if row not in reasons]
-        images = _moved_up(images, kept)
+        # Moved to the front in place, because a selection would be a second copy.
+        for target, row in enumerate(kept):
+            images[target] = images[row]
+        images = images[: len(kept)]
         factors = None if factors is None else factors[kept]
         notes["skipped"] = [files[row].name for row in sorted(reasons)]
     _warn_of_reading(folder, files, squares, images)
@@ -167,10 +170,3 @@ def _report_damaged(files: list[Path], reasons: dict[int, str], skip_damaged: bo
             "those, or leave them out with skip_damaged=True."
         )
     warnings.warn(f"{sentence} and are left out: {shown} ({first}).", UserWarning, stacklevel=3)
-
-
-def _moved_up(images: Array, kept: list[int]) -> Array:
-    """Moves the rows to keep to the front in place: a selection would be a second copy."""
-    for target, row in enumerate(kept):
-        images[target] = images[row]
-    return images[: len(kept)]

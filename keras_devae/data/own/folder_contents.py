@@ -44,14 +44,10 @@ def _is_picture(file: Path) -> bool:
     return file.suffix.lower() in PICTURE_SUFFIXES and not file.name.startswith(".")
 
 
-def _is_shown_folder(path: Path) -> bool:
-    return path.is_dir() and not path.name.startswith((".", "__"))
-
-
 def _hint_at_folders(folder: Path) -> str:
-    inner = sorted(path for path in folder.iterdir() if _is_shown_folder(path))
-    for path in inner:
-        if any(_is_picture(file) for file in path.glob("*")):
+    for path in sorted(path for path in folder.iterdir() if path.is_dir()):
+        is_shown = not path.name.startswith((".", "__"))
+        if is_shown and any(_is_picture(file) for file in path.glob("*")):
             return (
                 f" itself, but there are some in {path.name!r} inside it, and folders inside are "
                 f"not searched; give {path} or move the pictures up"
@@ -73,9 +69,9 @@ def left_out_of(folder: Path, files: Sequence[Path]) -> list[str]:
         if entry.name in read or entry.is_dir():
             continue
         if entry.name.startswith("."):
-            # A Mac puts a file "._x.png" beside each x.png on the disks of others.
+            # macOS puts a file "._x.png" beside each x.png on disks of other systems.
             hidden += suffix in PICTURE_SUFFIXES and not entry.name.startswith("._")
-        elif suffix not in _OTHER_SUFFIXES and not _is_known_name(entry.name):
+        elif suffix not in _OTHER_SUFFIXES and Path(entry.name).stem.lower() not in _OTHER_NAMES:
             others[suffix or "none"] += 1
     phrases = []
     if others:
@@ -131,10 +127,6 @@ def _inside(folder: Path) -> list[str]:
         return []
     more = "at least " if count >= _MOST_COUNTED else ""
     return [f"{more}{_counted(count, 'picture')} in folders inside ({first!r})"]
-
-
-def _is_known_name(name: str) -> bool:
-    return Path(name).stem.lower() in _OTHER_NAMES or name in ("Thumbs.db", "desktop.ini")
 
 
 def _counted(count: int, noun: str) -> str:

@@ -10,11 +10,11 @@ from keras_devae.checks import Array
 #: bits read as 16 fill 16 levels, 14 bits fill 64.
 NARROW = 64
 
-# Checked at once, so that no check makes a second copy of a large array.
+# Bytes checked at a time, so that no check makes a second copy of a large array.
 _BYTES_AT_ONCE = 2**22
-# Compared at once, which makes as many truth values.
+# Bytes compared at a time, which makes as many truth values.
 _BYTES_COMPARED = 2**16
-# Checked if the images stay in a file, which is not read as a whole.
+# Slices checked of images that stay in a file, which is not read as a whole.
 _SLICES_OF_A_FILE = 8
 
 

@@ -154,7 +154,9 @@ def _write_images(
     work_id = {"format_version": FORMAT_VERSION, "shape": shape, **dataclasses.asdict(identity)}
     done = _images_done(work, work_id)
     row_bytes = int(np.prod(shape[1:]))
-    _check_room(work, (shape[0] - done) * row_bytes)
+    needed, free = (shape[0] - done) * row_bytes, shutil.disk_usage(work.parent).free
+    if free < needed:
+        raise OSError(f"the disk is full: {needed:,} bytes are needed and {free:,} are free")
     if not done:
         _start(work, shape)
     recorded = done
@@ -205,12 +207,6 @@ def _write_rows(file: IO[bytes], offset: int, rows: Array, images: Array) -> Non
     for group, first in zip(np.split(images, breaks), rows[np.r_[0, breaks]], strict=True):
         file.seek(offset + int(first) * images[0].nbytes)
         file.write(np.ascontiguousarray(group).data)
-
-
-def _check_room(work: Path, num_bytes: int) -> None:
-    free = shutil.disk_usage(work.parent).free
-    if free < num_bytes:
-        raise OSError(f"the disk is full: {num_bytes:,} bytes are needed and {free:,} are free")
 
 
 def _write_factors_and_record(

@@ -36,7 +36,7 @@ class TransformedDataset(VariantDataset):
         channels: The number of new channels.
         entry: What was changed, with its `name`, as values that JSON can hold; added to the list
             `variants` of the provenance.
-        remark: The same for a reader, added to the description.
+        remark: The same in words, added to the description.
 
     Example:
         >>> data = kd.data.load("dsprites", source="rendered")

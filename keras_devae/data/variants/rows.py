@@ -30,7 +30,7 @@ class SelectedDataset(VariantDataset):
         rows: int64 array of shape `(n,)` with row numbers of `base`; repeats allowed.
         entry: What was selected, with its `name`, as values that JSON can hold; added to the list
             `variants` of the provenance.
-        remark: The same for a reader, added to the description.
+        remark: The same in words, added to the description.
         columns: Positions of the factors that are shown. Default: all.
         grid: Grid of the shown factors that the rows follow. Default: that of `base` if all rows
             are there once and all factors are shown, and `None` otherwise.

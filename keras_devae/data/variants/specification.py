@@ -16,6 +16,7 @@ In `held-out`, commas join what must hold together, a semicolon separates combin
 values of a factor.
 """
 
+import functools
 import re
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
@@ -203,10 +204,7 @@ def _read_combination(text: str) -> dict[str, list[int]]:
     return combination
 
 
-def _held_out_only(dataset: Dataset, combinations: list[dict[str, list[int]]]) -> Dataset:
-    return held_out(dataset, combinations, complement=True)
-
-
+_held_out_only = functools.partial(held_out, complement=True)
 VARIANTS = {
     "colour": _Kind(colour, _read_nothing, "colour:seed=3"),
     "noise": _Kind(noise, _read_nothing, "noise:seed=3"),

@@ -51,7 +51,10 @@ class Bench:
         self.seconds = seconds
         dataset = load_dataset(config, fetch=False)
         config = config.resolved(dataset)
-        self.choices = describe_compute(completed_config(_without_choices(config), dataset))
+        # Without the settings that depend on backend and device, which train would choose.
+        names = ("mixed_precision", "jit_compile", "steps_per_execution", "resident")
+        open_config = config.replace(**dict.fromkeys(names), **RUN_LENGTH)
+        self.choices = describe_compute(completed_config(open_config, dataset))
         if precision == "mixed":
             precision = "float16" if has_accelerator() else "bfloat16"
         self.config = completed_config(config.replace(mixed_precision=precision), dataset)
@@ -169,12 +172,6 @@ class _Interrupting(keras.callbacks.Callback):
         """Advances the script, and ends training with it."""
         if next(self._script, self) is self:
             self.model.stop_training = True
-
-
-def _without_choices(config: RunConfig) -> RunConfig:
-    """Returns a configuration without the settings that depend on backend and device."""
-    names = ("mixed_precision", "jit_compile", "steps_per_execution", "resident")
-    return config.replace(**dict.fromkeys(names), **RUN_LENGTH)
 
 
 def _product_seconds(matrix: Any) -> float:

@@ -147,7 +147,8 @@ class _Worker:
         row = dict(self._row)
         for name in dict.fromkeys(name for answer in self._answers for name in answer):
             values = [answer[name] for answer in self._answers if name in answer]
-            row[name] = _quartiles(values)
+            quartiles = np.percentile(values, [50, 25, 75]).tolist()
+            row[name] = dict(zip(("median", "low", "high"), quartiles, strict=True))
         if "steps_per_second" in row:
             # The peak is the best of all rounds.
             peak = row["peak_gigaflops"] = max(a.get("peak_gigaflops", 0) for a in self._answers)
@@ -170,11 +171,6 @@ class _Worker:
         last = next((line for line in reversed(lines) if line.strip()), "")
         how = f"ended by signal {-code}, perhaps for lack of memory" if code < 0 else last
         return how or f"ended with code {code}"
-
-
-def _quartiles(values: Sequence[float]) -> dict[str, float]:
-    low, median, high = np.percentile(values, [25, 50, 75])
-    return {"median": float(median), "low": float(low), "high": float(high)}
 
 
 def _fastest(rows: Sequence[dict[str, Any]]) -> dict[str, Any] | None:

@@ -96,7 +96,7 @@ class RayEngine(Engine):
             raise FailureError(
                 f"A node cannot start a run: {error.cause}. Is the study's folder at the same path "
                 "there, on storage that the nodes share, and keras-devae installed in the Python "
-                "that Ray runs there? Mend that and run the study again."
+                "that Ray runs there? Fix that and run the study again."
             ) from None
         except self._ray.exceptions.RayError:
             return None, 0
@@ -128,7 +128,7 @@ def _connect(address: str | None) -> Any:
         ray.init(address=address, log_to_driver=False, logging_level="ERROR")
     except (ConnectionError, ValueError, RuntimeError, ray.exceptions.RayError) as error:
         message = " ".join(str(error).split())
-        raise FailureError(f"Ray does not start or find its cluster: {message}") from None
+        raise FailureError(f"Ray could not start or find its cluster: {message}") from None
     finally:
         signal.signal(signal.SIGTERM, handler)
     return ray
