@@ -66,24 +66,24 @@ def load(
     Args:
         name: One of `names()`; or `"npz:PATH"`, `"npy:PATH"` or `"folder:PATH"` for your own
             images, see `from_npz`, `from_npy` and `from_folder`.
-        source: `"auto"` takes the published images if they have been prepared on this machine
-            and draws them otherwise (dSprites, 3D Shapes); `"official"` takes the published ones
-            and fetches them if necessary; `"rendered"` always draws them. Default: `"auto"`. The
-            data set's `description` says which it was.
-        data_dir: Where prepared and downloaded data is; see `prepare`.
+        source: `"auto"` takes the published images if they have been prepared on this machine and
+            draws them otherwise (dSprites, 3D Shapes); `"official"` takes the published ones and
+            fetches them if necessary; `"rendered"` always draws them. Default: `"auto"`. The data
+            set's `description` says which it was.
+        data_dir: Folder of prepared and downloaded data; see `prepare`.
         path: The published file, or a folder with it or with its conversion; read as it is, and
             never downloaded.
         image_size: Height and width in pixels. Default: 64. Drawn images may have 32, 64 or 128,
             published ones what `info(name)["image_sizes"]` lists; a folder of pictures needs a
             size, and arrays are not resized.
-        drop_duplicate_orientation: dSprites has 40 orientations of which the last is the first
-            again, after a full turn. `True` leaves the last out: sizes (3, 6, 39, 32, 32) and
-            718,848 images in the same order. Default: `False`, all 737,280.
+        drop_duplicate_orientation: Whether to omit the last of dSprites's 40 orientations, which
+            repeats the first after a full turn: sizes (3, 6, 39, 32, 32) and 718,848 images in the
+            same order. Default: `False`, all 737,280.
         factors: Factors that keep varying, and `"name=value"` for others held at a value; see
             `variants.select_factors`. Default: all vary.
         variants: Variants to apply, in order, as `variants.apply` takes them, e.g. `["colour"]`.
             Default: none.
-        factors_file: A file with the factors of your own images, see `from_folder`.
+        factors_file: File with the factors of your own images, see `from_folder`.
         bins: For continuous factors of your own images, name to number of bins.
         skip_damaged: Whether damaged pictures of a folder are left out, with a warning. Default:
             `False`, they are an error.
@@ -126,7 +126,7 @@ def outline(name: str, **options: Any) -> Dataset:
         **options: As for `load`, except `path`, `fetch` and `progress`.
 
     Returns:
-        A `Dataset` like the one that `load` returns, but black. Of a published set it is the whole.
+        A `Dataset` like the one that `load` returns, but black; a published set is complete.
 
     Raises:
         UsageError: As for `load`.
@@ -146,12 +146,7 @@ def outline(name: str, **options: Any) -> Dataset:
 
 
 def has_factors(name: str, factors_file: str | Path | None = None) -> bool:
-    """Tells whether a data set comes with factors, without reading its images.
-
-    Args:
-        name: A name as in `load`.
-        factors_file: As in `load`.
-    """
+    """Tells whether a data set, named as for `load`, has factors, without reading its images."""
     if not isinstance(name, str):
         raise UsageError(f"The name of a data set must be a string. Received: {name!r}.")
     kind, colon, file = name.partition(":")

@@ -16,8 +16,8 @@ from keras_devae.studies.worker import BUSY
 #: How often a run whose process was killed is restarted by one study process.
 RESTARTS = 2
 _PAUSE_SECONDS = 0.2
-#: Seconds between looks at runs that another study process is working on, and at steps done.
-_LOOK_SECONDS = 2.0
+#: Seconds between checks of the runs that other study processes work on, and of steps done.
+_CHECK_SECONDS = 2.0
 #: Exit statuses of processes that were ended from outside.
 _ENDED_FROM_OUTSIDE = (INTERRUPTED, TERMINATED)
 
@@ -62,7 +62,7 @@ def carry_out_study(
         while not schedule.is_over():
             schedule.start_runs()
             report(schedule.progress())
-            while not (schedule.take_ended() or schedule.look_elsewhere()):
+            while not (schedule.take_ended() or schedule.check_elsewhere()):
                 time.sleep(_PAUSE_SECONDS)
         progress = schedule.progress()
     report(progress)
@@ -109,11 +109,11 @@ class _Schedule:
         self._restarts: collections.Counter[StudyRun] = collections.Counter()
         self._ended_lines: list[str] = []
         self._costs: dict[StudyRun, tuple[int, float]] = {}
-        self._looked = 0.0
+        self._checked_at = 0.0
         for run in study.runs:
             if retry_failed and run.state() == "failed":
                 run.failure_file.unlink(missing_ok=True)
-            self._sort_in(run, run.state())
+            self._classify(run, run.state())
 
     def is_over(self) -> bool:
         """Returns whether no run is left to start or to wait for."""
@@ -127,7 +127,7 @@ class _Schedule:
             if state in ("waiting", "interrupted"):
                 self._engine.start(run)
             else:
-                self._sort_in(run, state)
+                self._classify(run, state)
 
     def take_ended(self) -> bool:
         """Processes the runs that have ended, and returns whether there were any."""
@@ -141,14 +141,14 @@ class _Schedule:
                 self._take_finished(run, status)
         return bool(ended)
 
-    def look_elsewhere(self) -> bool:
-        """Looks, now and then, at runs in other processes; returns whether it did."""
-        if time.monotonic() - self._looked < _LOOK_SECONDS:
+    def check_elsewhere(self) -> bool:
+        """Checks the runs of other processes every two seconds; returns whether it did now."""
+        if time.monotonic() - self._checked_at < _CHECK_SECONDS:
             return False
-        self._looked = time.monotonic()
+        self._checked_at = time.monotonic()
         elsewhere, self._elsewhere = self._elsewhere, []
         for run in elsewhere:
-            self._sort_in(run, run.state())
+            self._classify(run, run.state())
         return True
 
     def progress(self) -> StudyProgress:
@@ -163,7 +163,7 @@ class _Schedule:
             ended=ended,
         )
 
-    def _sort_in(self, run: StudyRun, state: str) -> None:
+    def _classify(self, run: StudyRun, state: str) -> None:
         match state:
             case "done":
                 self._done.add(run)

@@ -144,15 +144,15 @@ def _better_conversions(
     if deep:
         largest = max(deep.values())
         stated = {decoded[row].stated for row in deep}
-        said = stated.pop() if len(stated) == 1 else None
-        bits = used_bits(largest, said)
+        common = stated.pop() if len(stated) == 1 else None
+        bits = used_bits(largest, common)
         wrong = [row for row in deep if _bits_read(deep[row], decoded[row].stated) != bits]
         if wrong and largest:
             remark = (
                 f"{len(deep):,} pictures with 16 bits hold values up to {largest:,} and are read "
                 f"as {bits} bits, 0..{2**bits - 1:,}; save them with 8 bits if that is wrong"
             )
-            yield wrong, _Conversion(bits=bits), "" if said else remark
+            yield wrong, _Conversion(bits=bits), "" if common else remark
     put_on_white = [row for row, each in enumerate(decoded) if each.is_transparent]
     if put_on_white and all(images[row].min() >= _ALMOST_WHITE for row in put_on_white):
         count = len(put_on_white)

@@ -77,7 +77,7 @@ class Bench:
 
     def train(self, script: Iterator[Any]) -> None:
         """Trains in Keras's loop until the script ends, which is advanced after every execution."""
-        self.model.fit(self.batches, epochs=_ENDLESS, verbose=0, callbacks=[_Interrupting(script)])
+        self.model.fit(self.batches, epochs=_ENDLESS, verbose=0, callbacks=[_ScriptRunner(script)])
 
     def training_rate(self, repeated: bool) -> Generator[None, None, tuple[float, float | None]]:
         """Measures steps per second, and minor page faults per step (`None` on Windows).
@@ -161,7 +161,7 @@ class Bench:
         }
 
 
-class _Interrupting(keras.callbacks.Callback):
+class _ScriptRunner(keras.callbacks.Callback):
     """Advances an iterator after every execution, and ends training with it."""
 
     def __init__(self, script: Iterator[Any]) -> None:

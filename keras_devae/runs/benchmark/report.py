@@ -52,8 +52,8 @@ def _below(report: Mapping[str, Any]) -> Iterator[str]:
     machine = report["machine"]
     if (machine["load"] or 0) > 0.5 * machine["cores"]:
         yield (
-            f"The machine was busy before (load {machine['load']:.1f} on {machine['cores']} "
-            "cores): these figures are not what it can do."
+            f"The machine was busy beforehand (load {machine['load']:.1f} on {machine['cores']} "
+            "cores): it can do better than these figures."
         )
     if any(row.get("peak_share", 0) > 1 for row in report["rows"]):
         yield (

@@ -25,12 +25,12 @@ def run_benchmark(
     """Measures every backend, batch size and precision.
 
     Each of these configurations has its own process, which only waits while another one measures.
-    The configurations of a backend take turns in rounds, so that a time in which the machine is
-    slow does not affect only one of them.
+    The configurations of a backend take turns in rounds, so that a slow spell of the machine does
+    not affect only one of them.
 
     Args:
         settings: What to measure.
-        progress: Called with a text that says what is being done.
+        progress: Called with a description of what is being done.
 
     Returns:
         A dictionary that `json.dump` takes, of `machine`; `settings`; `data`, a sentence;
@@ -128,7 +128,7 @@ class _Worker:
         """Waits for an answer and keeps it, or notes how the process failed."""
         assert self._process.stdout is not None
         line = self._process.stdout.readline()
-        answer: dict[str, Any] = json.loads(line) if line else {"failure": self._last_words()}
+        answer: dict[str, Any] = json.loads(line) if line else {"failure": self._failure_text()}
         if "failure" in answer:
             self._row["failure"] = answer["failure"]
         elif "settings" in answer:
@@ -164,7 +164,7 @@ class _Worker:
             pass
         self._errors.close()
 
-    def _last_words(self) -> str:
+    def _failure_text(self) -> str:
         code = self._process.wait()
         self._errors.seek(0)
         lines = self._errors.read().decode(errors="replace").split("\n")

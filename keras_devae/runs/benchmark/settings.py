@@ -13,7 +13,7 @@ from keras_devae.runs.config.settings import PRECISIONS, declarations
 
 #: `"mixed"` stands for float16 on an accelerator and bfloat16 on a CPU.
 PRECISION_NAMES = (*PRECISIONS, "mixed")
-#: Length of the run that is measured a little of.
+#: Length of the run of which a small part is measured.
 RUN_LENGTH = {name: PRESETS["paper"][1][name] for name in ("steps", "checkpoint_every")}
 
 
@@ -24,9 +24,9 @@ class BenchmarkSettings:
     Attributes:
         backends: Names of the backends.
         batch_sizes: Batch sizes.
-        precisions: Names of `PRECISION_NAMES`.
+        precisions: Names from `PRECISION_NAMES`.
         seconds: Shortest time of each measurement.
-        rounds: How often each measurement is repeated, all others in between.
+        rounds: How often each measurement is repeated, with all others in between.
 
     Raises:
         UsageError: If a name is unknown, a number out of range, or the model is not trained by
@@ -52,7 +52,7 @@ class BenchmarkSettings:
             values = tuple(dict.fromkeys(getattr(self, name)))
             object.__setattr__(self, name, values)
             if not values:
-                raise UsageError(f"`{name}` must hold at least one. Received none.")
+                raise UsageError(f"`{name}` must not be empty. Received none.")
         for kind, values, known in (
             ("backend", self.backends, BACKENDS),
             ("precision", self.precisions, PRECISION_NAMES),
