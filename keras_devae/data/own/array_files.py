@@ -107,11 +107,12 @@ def outline_of_npz(
     path: Path, image_size: int | None, factors_file: FactorsFile, bins: Bins
 ) -> OutlinedDataset | None:
     """Returns the outline of an .npz file, or `None` if its headers do not suffice."""
-    wanted = () if factors_file is not None else ("factors", "factor_names")
-    members = _members(path, wanted)
+    _check_npz(path)
     header = member_header(path, "images") or member_header(path, "imgs")
     if header is None or header[1].hasobject:
         return None
+    wanted = () if factors_file is not None else ("factors", "factor_names")
+    members = _members(path, wanted) if wanted else {}
     return _outline("npz", path, header[0], members, image_size, factors_file, bins)
 
 
@@ -185,9 +186,14 @@ def _check_size(shape: tuple[int, ...], image_size: int | None, path: Path) -> N
         )
 
 
-def _members(path: Path, wanted: tuple[str, ...]) -> dict[str, Array]:
-    """Reads those of the wanted arrays that an .npz file has, and never unpickles."""
+def _check_npz(path: Path) -> None:
+    """Raises an error unless there is a file that begins as an archive does."""
     if not path.is_file():
         raise UsageError(f"There is no file {path}.")
     check_is_archive(path)
+
+
+def _members(path: Path, wanted: tuple[str, ...]) -> dict[str, Array]:
+    """Reads those of the wanted arrays that an .npz file has, and never unpickles."""
+    _check_npz(path)
     return read_arrays(path, wanted)

@@ -50,7 +50,7 @@ def read_factors(
     """
     path = path_of("factors_file", file)
     if path.suffix.lower() not in (".csv", ".npy"):
-        raise UsageError(f"Factors must be in a .csv or .npy file. Received: {path}.")
+        raise UsageError(f"Factors must be in a .csv or a .npy file. Received: {path}.")
     if not path.is_file():
         raise UsageError(f"There is no file {path} to read factors from.")
     if path.suffix.lower() == ".npy":

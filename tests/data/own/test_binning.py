@@ -60,7 +60,7 @@ def test_names_factor_row_and_remedy_of_a_float():
         ([0.5, 1, 2], {"angle": 1}, "at least 2.*1 for 'angle'"),
         ([0.5, 1, 2], {"angle": 2.5}, "at least 2.*2.5"),
         ([0.5, 1, 2], {"angle": True}, "at least 2.*True"),
-        ([0.5, 1, 2], 20, "number for each factor's name.*20"),
+        ([0.5, 1, 2], 20, "must map names of factors to numbers.*20"),
         ([0.5, np.nan, 2], {"angle": 3}, "'angle'.* nan in row 1"),
         ([0.5, 1, np.inf], {"angle": 3}, "'angle'.* inf in row 2"),
         ([0.5, 0.5, 0.5], {"angle": 3}, "'angle' has the same value 0.5"),

@@ -209,7 +209,7 @@ def test_held_out_says_what():
     ("combinations", "message"),
     [
         ([], "must be a list and not empty"),
-        ({"shape": 2}, "put it into a list"),
+        ({"shape": 2}, "put it in a list"),
         ([{}], "not empty"),
         (["shape"], "must be a dictionary"),
         ([{"shpe": 2}], "Did you mean 'shape'"),

@@ -158,7 +158,7 @@ def test_checks_texts_without_a_data_set(text, message, dataset):
 
 def test_refuses_a_single_text(dataset):
     for function in (check, canonical, lambda text: apply(dataset, text)):
-        with pytest.raises(UsageError, match="must be a list of strings"):
+        with pytest.raises(UsageError, match="must be a list of texts"):
             function("noise")
 
 
