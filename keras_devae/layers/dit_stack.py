@@ -29,9 +29,6 @@ class DiTStack(LatentStack):
         log_scale_limit: Bound of the cumulative log-scales; default 10, a factor of 22,026.
         **kwargs: Arguments of `keras.layers.Layer`.
 
-    Raises:
-        UsageError: If an argument is out of range.
-
     Example:
         >>> stack = DiTStack(3)
         >>> means, log_vars = stack(ops.ones((8, 10)), ops.zeros((8, 10)))
@@ -56,11 +53,7 @@ class DiTStack(LatentStack):
         self.built = True
 
     def cumulated_log_scales(self, clip: bool = True) -> tuple[Tensor, Tensor]:
-        """Returns `(S1, S2)`, float32 tensors `(K, latent_dim)`; rows of layer 0 are zero.
-
-        Args:
-            clip: Whether to apply `log_scale_limit`; default true.
-        """
+        """Returns `(S1, S2)`, float32 `(K, latent_dim)`; not clipped if `clip` is false."""
         first = ops.zeros((1, self.latent_dim), "float32")
         if self.num_layers == 1:
             return first, first

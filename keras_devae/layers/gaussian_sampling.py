@@ -31,15 +31,7 @@ class GaussianSampling(SeededLayer):
         super().__init__(seed=seed, **{"dtype": "float32", **kwargs})
 
     def call(self, mean: Tensor, log_var: Tensor) -> Tensor:
-        """Draws one sample for every row.
-
-        Args:
-            mean: Means `(batch, latent_dim)` or `(..., batch, latent_dim)`.
-            log_var: Log-variances of the same shape.
-
-        Returns:
-            Float32 samples of the same shape.
-        """
+        """Draws one float32 sample for every row of means `(batch, latent_dim)`, or of n layers."""
         noise = part_of_batch(self._noise, ops.shape(mean), axis=len(mean.shape) - 2)
         return mean + ops.exp(0.5 * log_var) * noise
 

@@ -13,9 +13,6 @@ class LatentStack(keras.layers.Layer):
     Args:
         num_layers: K, at least 1.
         **kwargs: Arguments of `keras.layers.Layer`.
-
-    Raises:
-        UsageError: If `num_layers` is below 1.
     """
 
     def __init__(self, num_layers: int, **kwargs: Any):

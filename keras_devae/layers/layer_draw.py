@@ -25,9 +25,6 @@ class LayerDraw(SeededLayer):
         seed: Integer seed, or `None` (default) for a random one.
         **kwargs: Arguments of `keras.layers.Layer`.
 
-    Raises:
-        UsageError: If an argument is out of range.
-
     Example:
         >>> LayerDraw(3, weight_base=0.5).probabilities
         array([0.57142857, 0.28571429, 0.14285714])

@@ -24,9 +24,6 @@ class LinearStack(LatentStack):
         num_layers: K, at least 1. With 1 the stack holds no weights.
         **kwargs: Arguments of `keras.layers.Layer`.
 
-    Raises:
-        UsageError: If `num_layers` is below 1.
-
     Example:
         >>> means, log_vars = LinearStack(3)(ops.ones((8, 10)), ops.zeros((8, 10)))
         >>> ops.shape(means)

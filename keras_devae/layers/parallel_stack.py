@@ -19,9 +19,6 @@ class ParallelStack(LatentStack):
         num_layers: K, at least 1.
         **kwargs: Arguments of `keras.layers.Layer`.
 
-    Raises:
-        UsageError: If `num_layers` is below 1.
-
     Example:
         >>> means, log_vars = ParallelStack(3)(ops.ones((8, 30)), ops.zeros((8, 30)))
         >>> ops.shape(means)

@@ -22,9 +22,6 @@ def derived_seeds(seed: int | None, count: int, purpose: int = 0) -> list[int | 
     Returns:
         List of integers below 2^31, which every backend takes. For `None`, a list of `None`, for
         which Keras draws seeds that follow from `keras.utils.set_random_seed`.
-
-    Raises:
-        UsageError: If the seed is not one.
     """
     seed = checked_seed(seed)
     if seed is None:

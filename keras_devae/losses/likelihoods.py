@@ -1,9 +1,7 @@
 """Reconstruction terms: the negative log-likelihood of images under the decoder's output.
 
 Every term is a sum over the pixels (and channels) of an image, in nats. The sum is what gives
-beta its published meaning: with a mean over the pixels, beta would act `pixels` times stronger.
-Dividing by the number of pixels gives the conversion `beta_norm = beta * latent_dim / pixels` of
-Higgins et al. (2017).
+beta its published meaning: `beta_norm = beta * latent_dim / pixels` of Higgins et al. (2017).
 """
 
 import math
@@ -114,12 +112,9 @@ class GaussianLikelihood:
     """Models pixels as independent normal variables with one fixed standard deviation.
 
     Args:
-        sigma: Standard deviation, or `None` (default) for the plain squared error.
+        sigma: Standard deviation, above 0, or `None` (default) for the plain squared error.
         output: `"sigmoid"` (default) squashes the decoder's output into `[0, 1]`; `"linear"` leaves
             it unchanged, for data in any other range.
-
-    Raises:
-        UsageError: If `sigma` is not positive or `output` is unknown.
 
     Example:
         >>> likelihood = GaussianLikelihood(sigma=0.1, output="linear")
@@ -172,9 +167,6 @@ def get_likelihood(identifier: Any) -> Any:
     Args:
         identifier: `"bernoulli"`, `"gaussian"`, or an object with `negative_log_likelihood`,
             `mean`, `get_config`, `name` and `bounded` (whether pixels must lie in `[0, 1]`).
-
-    Returns:
-        The likelihood object.
 
     Raises:
         UsageError: If the name is unknown, or the object lacks one of these.

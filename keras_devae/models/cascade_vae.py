@@ -48,9 +48,6 @@ class CascadeVAE(CategoricalInference, VAE):
             before it, at least 0; default 0.001. It and the betas refer to sums over 64x64 pixels.
         **kwargs: `likelihood`, `seed` of `VAE`; `name`, `dtype`, `trainable` of `keras.Model`.
 
-    Raises:
-        UsageError: If an argument is out of range.
-
     Example:
         >>> images = kd.data.load("dsprites", image_size=32).images(range(64))
         >>> model = kd.CascadeVAE.for_images((32, 32, 1), num_categories=3, matching_stage=0)
@@ -90,15 +87,10 @@ class CascadeVAE(CategoricalInference, VAE):
         self._stage = StageSchedule(stage_steps, max(self.latent_dim, matching_stage) + 1)
 
     def call(self, images: Any, training: bool = False) -> dict[str, Tensor]:
-        """Encodes, chooses categories and decodes.
+        """Encodes, chooses categories and decodes, see `VAE.call`.
 
-        Args:
-            images: `(batch, height, width, channels)`.
-            training: With true, `z` is a sample and categories are matched within the batch.
-
-        Returns:
-            The dictionary of `VAE.call`, with `category`, `(batch, num_categories)`: one-hot, or
-            zero before the matching begins. The keys are the same in training and outside of it.
+        The outputs include `category`, `(batch, num_categories)`: one-hot, in training matched
+        within the batch, or zero before the matching begins.
         """
         pixels = self.pixels(images)
         z_mean, z_log_var = self.posterior_of(pixels, training)

@@ -35,9 +35,6 @@ class ControlVAE(ControlledVAE):
         reference_compat: With true, the published code's way of holding the integral, which can
             lock beta at its limit forever; default false.
 
-    Raises:
-        UsageError: If an argument is out of range.
-
     Example:
         >>> images = kd.data.load("dsprites", image_size=32).images(range(64))
         >>> model = kd.ControlVAE.for_images((32, 32, 1), kl_target=8.0, kl_target_steps=1000)

@@ -47,8 +47,7 @@ class ModelDeclaration:
         options: Name -> `Option`.
         fitted: Whether scikit-learn fits it in one go, with linear networks and a Gaussian
             likelihood, instead of training by steps.
-        check_together: Checks options that were checked one by one against each other; raises
-            `UsageError`.
+        check_together: Raises a `UsageError` for options that do not fit each other.
     """
 
     class_name: str
@@ -272,11 +271,7 @@ MODEL_CATALOGUE = {
 
 
 def check_options(model: str, options: Mapping[str, Any]) -> dict[str, Any]:
-    """Checks the options of a model by name and returns them with values in standard form.
-
-    Raises:
-        UsageError: If a name is unknown or a value is out of range.
-    """
+    """Returns a model's options in standard form; a `UsageError` for a wrong name or value."""
     if model not in MODEL_CATALOGUE:
         raise unknown_name("model", model, MODEL_CATALOGUE)
     declaration = MODEL_CATALOGUE[model]
@@ -289,10 +284,7 @@ def check_options(model: str, options: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def default_options(model: str, image_shape: tuple[int, ...], steps: int) -> dict[str, Any]:
-    """Returns the defaults of a model's options, scaled to the size of images and the run's length.
-
-    The published ones, for 64x64 images and 300,000 steps, are taken in proportion.
-    """
+    """Returns a model's published defaults, scaled to the size of images and the run's length."""
     factors = scaling_factors(image_shape, steps)
     options = MODEL_CATALOGUE[model].options
     return {name: option.scaled_default(factors) for name, option in options.items()}

@@ -45,9 +45,6 @@ class DeVAE(VAE):
             trains layer 0 only.
         **kwargs: `likelihood`, `seed` of `VAE`; `name`, `dtype`, `trainable` of `keras.Model`.
 
-    Raises:
-        UsageError: If an argument is out of range.
-
     Example:
         >>> images = kd.data.load("dsprites", image_size=32).images(range(64))
         >>> model = kd.DeVAE.for_images((32, 32, 1), latent_dim=10, betas=(1, 10, 40))
@@ -96,16 +93,10 @@ class DeVAE(VAE):
         return 2 * latent_dim
 
     def call(self, images: Any, training: bool = False) -> dict[str, Tensor]:
-        """Encodes and decodes through layer 0.
+        """Encodes and decodes through layer 0, see `VAE.call`.
 
-        Args:
-            images: `(batch, height, width, channels)`.
-            training: With true only the posterior is computed: the objective chooses which layer
-                it samples and decodes.
-
-        Returns:
-            The dictionary of `VAE.call`. In training, where nothing is decoded, it holds only
-            `z_mean` and `z_log_var`, `(batch, latent_dim)`, and what `posterior_outputs` adds.
+        In training, where the objective chooses which layer it samples and decodes, the outputs are
+        only `z_mean` and `z_log_var`, `(batch, latent_dim)`, and what `posterior_outputs` adds.
         """
         encoded = self.posterior_of(self.pixels(images), training)
         posterior = self.posterior_outputs(*encoded)

@@ -49,9 +49,6 @@ class JointVAE(CategoricalInference, VAE):
         categorical_capacity_start: C_c at the start, in nats, at least 0; default 0.
         **kwargs: `likelihood`, `seed` of `VAE`; `name`, `dtype`, `trainable` of `keras.Model`.
 
-    Raises:
-        UsageError: If an argument is out of range.
-
     Example:
         >>> images = kd.data.load("dsprites", image_size=32).images(range(64))
         >>> model = kd.JointVAE.for_images((32, 32, 1), latent_dim=6, num_categories=3)
@@ -110,16 +107,10 @@ class JointVAE(CategoricalInference, VAE):
         return {"latent_dim": latent_dim, "num_categories": num_categories}
 
     def call(self, images: Any, training: bool = False) -> dict[str, Tensor]:
-        """Encodes and decodes.
+        """Encodes and decodes, see `VAE.call`.
 
-        Args:
-            images: `(batch, height, width, channels)`.
-            training: With true, `z` and `category` are samples, else the mean and the most probable
-                category.
-
-        Returns:
-            The dictionary of `VAE.call`, with `category_logits` and `category`, both
-            `(batch, num_categories)`. The keys are the same in training and outside of it.
+        The outputs include `category_logits` and `category`, `(batch, num_categories)`: in training
+        a relaxed sample, else the most probable category, one-hot.
         """
         encoded = self.encoder(self.pixels(images), training=training)
         z_mean, z_log_var = self.bounded(encoded)

@@ -81,10 +81,7 @@ class LatestValue(keras.metrics.Metric):
 
 
 class TermTrackers:
-    """The metrics of a model's terms: means of the losses, latest values of the state.
-
-    `penalties` are the names of those beside `kl`.
-    """
+    """The metrics of a model's terms: means of the losses, latest values of the state."""
 
     def __init__(
         self,

@@ -32,8 +32,7 @@ _VARIANCES = ("moving_mean", "moving_variance")
 def sizes_of_network(network: str, units: Sequence[int] | None) -> dict[str, Any]:
     """Returns the arguments of a pair of networks that say how large they are.
 
-    Raises:
-        UsageError: If `units` are given for another network than `"mlp"`, or are no widths.
+    A `UsageError` if `units` are given for another network than `"mlp"`, or are no widths.
     """
     if units is None:
         return {}
@@ -91,12 +90,7 @@ def check_decoder_reach(decoder: keras.Model, likelihood: Any) -> None:
 
     A sigmoid of a sigmoid lies between 0.5 and 0.73, a sigmoid of a ReLU above 0.5: such a model
     trains, and cannot draw a dark pixel. Where the likelihood takes the output as it is, as the
-    Gaussian one of linear output does, any last layer may be right: sigmoid for pixels in [0, 1],
-    tanh for [-1, 1], ReLU for pixels without an upper limit.
-
-    Raises:
-        UsageError: If the decoder's outputs cannot bring the likelihood's pixel means near their
-            lowest and highest value.
+    Gaussian one of linear output does, any last layer may be right.
     """
     extremes = np.full((2, *decoder.output_shape[1:]), _LARGE, np.float32)
     extremes[0] *= -1
@@ -120,13 +114,9 @@ def check_decoder_reach(decoder: keras.Model, likelihood: Any) -> None:
 def check_encoder_reach(encoder: keras.Model) -> None:
     """Refuses an encoder whose posterior lies on one side of the prior, whatever its weights.
 
-    The prior's mean is 0 and its log-variance 0. Means that are never negative (ReLU, sigmoid,
-    softplus, softmax) cannot follow it, and a log-variance that is never negative (the same, often
-    where a standard deviation was meant) leaves every code noisier than the prior. A tanh on
-    either, or a negative log-variance, is a choice.
-
-    Raises:
-        UsageError: If one of the two does not reach where it must.
+    Means that are never negative (ReLU, sigmoid, softplus, softmax) cannot follow the prior's 0,
+    and a log-variance that is never negative (the same, often where a standard deviation was meant)
+    leaves every code noisier than the prior. A tanh, or a negative log-variance, is a choice.
     """
     heads = {name: encoder.output[name] for name in ("z_mean", "z_log_var")}
     if all(map(_ends_linearly, heads.values())):
@@ -164,8 +154,7 @@ def _ends_linearly(tensor):
 def _outputs_of_random_weights(network):
     """Returns what a network makes of noise with large random weights, NumPy arrays.
 
-    Its own weights may be zero, or its layers frozen; its activations act on the results alike.
-    Nothing in the network is changed, and no seed is used up.
+    Its own weights may be zero, or frozen. Nothing is changed, and no seed is used up.
     """
     draws = [
         _outputs_of_a_draw(network, np.random.default_rng(seed), sign)

@@ -57,7 +57,8 @@ class VAE(Inference, Training, Saving, keras.Model):
     Raises:
         UsageError: If encoder and decoder do not fit together, or end in an activation that cannot
             be right: the likelihood applies its sigmoid to the decoder's output itself, and the
-            posterior must reach both sides of the prior.
+            posterior must reach both sides of the prior. In every model, if an argument is outside
+            the range that is named.
 
     Example:
         >>> images = kd.data.load("dsprites", image_size=32).images(range(128))
@@ -125,7 +126,7 @@ class VAE(Inference, Training, Saving, keras.Model):
         network_units: Sequence[int] | None = None,
         **options: Any,
     ) -> Self:
-        """Builds the model with one of the package's pairs of networks.
+        """Builds the model with one of the package's pairs of networks, ready for `compile`.
 
         Args:
             image_shape: `(height, width, channels)`.
@@ -136,9 +137,6 @@ class VAE(Inference, Training, Saving, keras.Model):
             network_units: Widths of the hidden layers of encoder and decoder with `"mlp"`, or
                 `None` (default): 1200 and 1200.
             **options: Further arguments of the class.
-
-        Returns:
-            The model, built and ready for `compile`.
 
         Raises:
             UsageError: If a name is unknown or a size not supported.
@@ -205,9 +203,6 @@ class VAE(Inference, Training, Saving, keras.Model):
         Args:
             images: `(batch, height, width, channels)`; row numbers `(batch,)` of resident images,
                 while there are any; or a dictionary with either as `image`.
-
-        Returns:
-            Float32 tensor `(batch, height, width, channels)`.
         """
         images = ops.convert_to_tensor(images_in(images))
         if len(images.shape) == 1:
@@ -222,16 +217,12 @@ class VAE(Inference, Training, Saving, keras.Model):
         return ops.cast(images, "float32")
 
     def call(self, images: Any, training: bool = False) -> dict[str, Tensor]:
-        """Encodes and decodes.
-
-        Args:
-            images: `(batch, height, width, channels)`.
-            training: With true, `z` is a sample of the posterior, else its mean.
+        """Encodes and decodes images `(batch, height, width, channels)`.
 
         Returns:
-            Dictionary of `z_mean`, `z_log_var`, `z`, `(batch, latent_dim)`; `decoded`, the
-            decoder's output, and `reconstruction`, the pixel means, both `(batch, height, width,
-            channels)`. The keys are the same in training and outside of it.
+            Dictionary of `z_mean`, `z_log_var` and `z`, in training a sample and else the mean, all
+            `(batch, latent_dim)`; `decoded`, the decoder's output, and `reconstruction`, the pixel
+            means, both of the images' shape. The keys are the same in training and outside of it.
         """
         z_mean, z_log_var = self.first_layer(*self.posterior_of(self.pixels(images), training))
         z = self.sampling(z_mean, z_log_var) if training else z_mean
@@ -261,15 +252,12 @@ class VAE(Inference, Training, Saving, keras.Model):
         return tuple(layers[0] for layers in self.posterior_of_layers(mean, log_var))
 
     def loss_terms(self, pixels: Tensor, outputs: dict[str, Tensor], training: bool) -> LossTerms:
-        """Computes the loss of one batch.
+        """Computes the terms of one batch's loss, whose `total` the model minimises.
 
         Args:
             pixels: Float32 images `(batch, height, width, channels)`.
             outputs: What `call` returned for them.
             training: Whether this is a training step.
-
-        Returns:
-            The terms, whose `total` the model minimises.
         """
         negative_log_likelihood = self.likelihood.negative_log_likelihood(
             pixels, outputs["decoded"]

@@ -28,10 +28,6 @@ def encoder_outputs(
         num_categories: Number of categories of a categorical code; default 0, none.
         groups: Number of trunks, each with its share of the latent dimensions and of the widths;
             default 1. No more than there are latent dimensions are built.
-
-    Returns:
-        `z_mean` and `z_log_var`, symbolic `(batch, latent_dim)`, and with categories
-        `category_logits`, `(batch, num_categories)`.
     """
     at_least("latent_dim", latent_dim, 1)
     at_least("groups", groups, 1)
@@ -56,10 +52,7 @@ def encoder_outputs(
 
 
 def group_sizes(latent_dim: int, groups: int) -> list[int]:
-    """Returns how many latent dimensions each of at most `groups` groups has.
-
-    They differ by one at most, the larger ones first.
-    """
+    """Returns the sizes of at most `groups` groups; by at most one, the larger ones come first."""
     return [len(part) for part in np.array_split(np.arange(latent_dim), groups) if len(part)]
 
 

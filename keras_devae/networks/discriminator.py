@@ -29,9 +29,6 @@ def discriminator(
 
     Returns:
         A `keras.Model` from codes `(batch, latent_dim)` to float32 logits `(batch, 2)`.
-
-    Raises:
-        UsageError: If a width is not a whole number of at least 1.
     """
     at_least("latent_dim", latent_dim, 1)
     units = widths("units", units)

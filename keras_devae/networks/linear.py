@@ -10,19 +10,7 @@ from keras_devae.checks import at_least, image_shape_of
 
 
 def linear_encoder(image_shape: Sequence[int], latent_dim: int) -> keras.Model:
-    """Builds a linear encoder with zero weights.
-
-    Args:
-        image_shape: `(height, width, channels)`, any size.
-        latent_dim: Number of latent dimensions, at least 1.
-
-    Returns:
-        A `keras.Model` from images in `[0, 1]`, `(batch, height, width, channels)`, to a dictionary
-        of `z_mean` and `z_log_var`, float32 `(batch, latent_dim)`.
-
-    Raises:
-        UsageError: If `latent_dim` is below 1, or the shape is not one of images.
-    """
+    """Builds a linear encoder with zero weights; arguments and model are as for `mlp_encoder`."""
     at_least("latent_dim", latent_dim, 1)
     images = keras.Input(image_shape_of(image_shape), name="image")
     pixels = layers.Flatten()(images)
@@ -31,19 +19,7 @@ def linear_encoder(image_shape: Sequence[int], latent_dim: int) -> keras.Model:
 
 
 def linear_decoder(input_dim: int, image_shape: Sequence[int]) -> keras.Model:
-    """Builds a linear decoder with zero weights.
-
-    Args:
-        input_dim: Number of latent dimensions.
-        image_shape: `(height, width, channels)`, any size.
-
-    Returns:
-        A `keras.Model` from `(batch, input_dim)` to float32 pixels
-        `(batch, height, width, channels)`.
-
-    Raises:
-        UsageError: If `input_dim` is below 1, or the shape is not one of images.
-    """
+    """Builds a linear decoder with zero weights; arguments and model are as for `mlp_decoder`."""
     at_least("input_dim", input_dim, 1)
     image_shape = image_shape_of(image_shape)
     z = keras.Input((input_dim,), name="z")

@@ -20,22 +20,8 @@ def mlp_encoder(
 ) -> keras.Model:
     """Builds the fully connected encoder (the default is the one of Higgins et al. 2017).
 
-    Args:
-        image_shape: `(height, width, channels)`, any size.
-        latent_dim: Number of latent dimensions.
-        units: Widths of the hidden layers; ReLU.
-        seed: Integer seed of the initial weights, or `None` (default).
-        num_categories: Number of categories of a categorical code; default 0, none.
-        groups: Number of encoders side by side, each with its share of the units and of the latent
-            dimensions; default 1.
-
-    Returns:
-        A `keras.Model` from images in `[0, 1]`, `(batch, height, width, channels)`, to a dictionary
-        of `z_mean` and `z_log_var`, float32 `(batch, latent_dim)`, and with categories
-        `category_logits`, `(batch, num_categories)`.
-
-    Raises:
-        UsageError: If a width or a side of the images is not a whole number of at least 1.
+    Arguments and model are those of `convolutional_encoder`, for images of any size; `units` are
+    the widths of the hidden layers, with ReLU, of which each of the `groups` has its share.
     """
     kernels = seeded_kernels(seed)
     units = widths("units", units)
@@ -56,20 +42,10 @@ def mlp_decoder(
     units: Sequence[int] = (1200, 1200),
     seed: int | None = None,
 ) -> keras.Model:
-    """Builds the fully connected decoder.
+    """Builds the fully connected decoder, the mirror image of the encoder, linear at the end.
 
-    Args:
-        input_dim: Width of the input, see `convolutional_decoder`.
-        image_shape: `(height, width, channels)`, any size.
-        units: Widths of the hidden layers; ReLU, linear at the end.
-        seed: Integer seed of the initial weights, or `None` (default).
-
-    Returns:
-        A `keras.Model` from `(batch, input_dim)` to float32 logits
-        `(batch, height, width, channels)`.
-
-    Raises:
-        UsageError: As `mlp_encoder`.
+    Arguments and model are those of `convolutional_decoder`, for images of any size; `units` are
+    the widths of the hidden layers, with ReLU.
     """
     at_least("input_dim", input_dim, 1)
     image_shape = image_shape_of(image_shape)

@@ -104,9 +104,6 @@ class PositionPIController(_PIController):
         integral: I, float32 scalar variable.
         stored: The last output before it was clamped, float32 scalar variable.
 
-    Raises:
-        UsageError: If an argument is out of range.
-
     Example:
         >>> controller = PositionPIController()
         >>> betas = [float(controller.update(kl=20.0, target=18.0)) for _ in range(3)]
@@ -144,9 +141,6 @@ class PositionPIController(_PIController):
 
         Returns:
             The new beta, float32 scalar tensor without a gradient.
-
-        Raises:
-            UsageError: If an argument is not a scalar.
         """
         error = _scalar("target", target) - _scalar("kl", kl)
         stored = ops.convert_to_tensor(self.stored)
@@ -208,9 +202,6 @@ class IncrementalPIController(_PIController):
             was clamped. Float32 scalar variable.
         previous_error: The last error, float32 scalar variable.
         recent_kl: The last KL divergences, the newest at the end, float32 variable `(window,)`.
-
-    Raises:
-        UsageError: If an argument is out of range.
 
     Example:
         >>> controller = IncrementalPIController()
