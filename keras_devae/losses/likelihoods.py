@@ -5,7 +5,7 @@ beta its published meaning: `beta_norm = beta * latent_dim / pixels` of Higgins 
 """
 
 import math
-from typing import Any
+from typing import Any, Self
 
 import keras
 from keras import ops
@@ -73,8 +73,21 @@ def gaussian_negative_log_likelihood(
     return ops.sum(error, axis=(-3, -2, -1))
 
 
+class _Configured:
+    """What Keras asks of an object that it saves."""
+
+    def get_config(self) -> dict[str, Any]:
+        """Returns the constructor's arguments."""
+        return {}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Self:
+        """Rebuilds the likelihood."""
+        return cls(**config)
+
+
 @keras.saving.register_keras_serializable(package="keras_devae")
-class BernoulliLikelihood:
+class BernoulliLikelihood(_Configured):
     """Models pixels as independent coin flips, given by logits; mainly for binary images.
 
     Example:
@@ -97,18 +110,9 @@ class BernoulliLikelihood:
         """Returns the pixel means in `[0, 1]` of a decoder output, float32."""
         return ops.sigmoid(ops.cast(decoded, "float32"))
 
-    def get_config(self) -> dict[str, Any]:
-        """Returns the constructor's arguments."""
-        return {}
-
-    @classmethod
-    def from_config(cls, config: dict[str, Any]) -> "BernoulliLikelihood":
-        """Rebuilds the likelihood."""
-        return cls(**config)
-
 
 @keras.saving.register_keras_serializable(package="keras_devae")
-class GaussianLikelihood:
+class GaussianLikelihood(_Configured):
     """Models pixels as independent normal variables with one fixed standard deviation.
 
     Args:
@@ -149,11 +153,6 @@ class GaussianLikelihood:
     def get_config(self) -> dict[str, Any]:
         """Returns the constructor's arguments."""
         return {"sigma": self.sigma, "output": self.output}
-
-    @classmethod
-    def from_config(cls, config: dict[str, Any]) -> "GaussianLikelihood":
-        """Rebuilds the likelihood."""
-        return cls(**config)
 
 
 _MEMBERS = ("negative_log_likelihood", "mean", "get_config", "name", "bounded")

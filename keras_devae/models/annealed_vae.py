@@ -54,12 +54,7 @@ class AnnealedVAE(VAE):
         **kwargs: Any,
     ) -> None:
         super().__init__(encoder, decoder, **kwargs)
-        self.set_options(
-            gamma=gamma,
-            capacity_max=capacity_max,
-            capacity_steps=capacity_steps,
-            capacity_start=capacity_start,
-        )
+        self.set_options(**self.declared(locals()))
         self._capacity = LinearSchedule(capacity_start, capacity_max, capacity_steps)
 
     def loss_terms(self, pixels: Tensor, outputs: dict[str, Tensor], training: bool) -> LossTerms:

@@ -96,10 +96,8 @@ class CategoricalInference(Inference):
     def _one_hot(self, categories, count):
         """Returns the category's part of the decoder's input, float32 `(n, num_categories)`."""
         categories = np.zeros(count, np.int64) if categories is None else np.asarray(categories)
-        if (
-            categories.shape != (count,)
-            or not np.isin(categories, range(self.num_categories)).all()
-        ):
+        exist = np.isin(categories, range(self.num_categories)).all()
+        if categories.shape != (count,) or not exist:
             raise UsageError(
                 f"Expected {count} categories from 0 to {self.num_categories - 1}. "
                 f"Received: {categories}."

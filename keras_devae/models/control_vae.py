@@ -63,17 +63,5 @@ class ControlVAE(ControlledVAE):
         kl_target_rest: float = declaration.defaults["kl_target_rest"],
         **kwargs: Any,
     ) -> None:
-        options = {
-            "kl_target": kl_target,
-            "kl_target_start": kl_target_start,
-            "kl_target_steps": kl_target_steps,
-            "kl_target_stairs": kl_target_stairs,
-            "proportional_gain": proportional_gain,
-            "integral_gain": integral_gain,
-            "beta_min": beta_min,
-            "reference_compat": reference_compat,
-            "beta_init": beta_init,
-            "beta_max": beta_max,
-            "kl_target_rest": kl_target_rest,
-        }
+        options = self.declared(locals())
         super().__init__(encoder, decoder, PositionPIController, options, **kwargs)

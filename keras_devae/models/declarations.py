@@ -5,6 +5,7 @@ the command line, its help, scaled defaults and `keras_devae.models` are derived
 """
 
 import dataclasses
+import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -67,7 +68,7 @@ _COMPAT = flag("Repeat a known fault of the published code.")
 _DEVAE = {
     "betas": pressures((1.0, 10.0, 40.0), "Pressure of each latent layer."),
     "objective": choice(
-        "sampled", "sampled draws one layer per step, summed adds them up.", "sampled", "summed"
+        "sampled draws one layer per step, summed adds them up.", "sampled", "summed"
     ),
     "layer_weight_base": number(1.0, "s: layer i has the weight s^i."),
 }
@@ -113,10 +114,7 @@ MODEL_CATALOGUE = {
             "alpha": weight(1.0, "Weight of the mutual information."),
             "gamma": weight(1.0, "Weight of the dimension-wise KL."),
             "estimator": choice(
-                "weighted",
-                "weighted or stratified sampling of the batch.",
-                "weighted",
-                "stratified",
+                "weighted or stratified sampling of the batch.", "weighted", "stratified"
             ),
             "reference_compat": _COMPAT,
         },
@@ -199,7 +197,7 @@ MODEL_CATALOGUE = {
         "Kumar et al. 2018, Variational Inference of Disentangled Latent Concepts from Unlabeled "
         "Observations",
         {
-            "kind": choice("i", "i, of the means, or ii, of the codes.", "i", "ii"),
+            "kind": choice("i, of the means, or ii, of the codes.", "i", "ii"),
             "lambda_od": weight(10.0, "Weight off the diagonal."),
             "lambda_d": optional_number(
                 "Weight on the diagonal; 10 lambda_od (i) or lambda_od (ii) by default."
@@ -293,8 +291,4 @@ def default_options(model: str, image_shape: tuple[int, ...], steps: int) -> dic
 def scaling_factors(image_shape: tuple[int, ...], steps: int) -> dict[str, float]:
     """Returns the factors of defaults: a dictionary of `pixels`, `steps` and `rate`."""
     length = steps / PUBLISHED_STEPS
-    return {
-        PIXELS: image_shape[0] * image_shape[1] / 64**2,
-        STEPS: length,
-        RATE: 1 / length,
-    }
+    return {PIXELS: math.prod(image_shape[:2]) / 64**2, STEPS: length, RATE: 1 / length}

@@ -55,6 +55,8 @@ class DeVAE(VAE):
     """
 
     declaration = MODEL_CATALOGUE["devae"]
+    #: The layer that computes the posteriors of all latent layers from the encoder's.
+    stack_class: type[keras.layers.Layer] = DiTStack
 
     def __init__(
         self,
@@ -71,7 +73,9 @@ class DeVAE(VAE):
         super().__init__(encoder, decoder, **kwargs)
         self.set_options(objective=objective, layer_weight_base=layer_weight_base)
         draw_seed, vector_seed = derived_seeds(self.seed, 2, purpose=1)
-        self.stack = self.make_stack()
+        self.stack = self.stack_class(self.num_layers)
+        if not self.stack.built:
+            self.stack.build((None, self.latent_dim))
         self.layer_embedding = LayerEmbedding(self.num_layers, seed=vector_seed)
         self.layer_embedding.build((None, self.latent_dim))
         self.layer_draw = LayerDraw(self.num_layers, self.layer_weight_base, seed=draw_seed)
@@ -80,12 +84,6 @@ class DeVAE(VAE):
             for i in range(self.num_layers)
             for term in ("reconstruction", "kl")
         ]
-
-    def make_stack(self) -> keras.layers.Layer:
-        """Builds the layer that computes the posteriors of all layers from the encoder's."""
-        stack = DiTStack(self.num_layers)
-        stack.build((None, self.latent_dim))
-        return stack
 
     @classmethod
     def decoder_input_dim(cls, latent_dim: int, **options: Any) -> int:

@@ -60,8 +60,7 @@ def images_in(batch: Any) -> Any:
 def as_source(images: Any, batch_size: int | None = None, shuffle: bool = False) -> Any:
     """Turns the sources of `arrays_of`, and generators, into what Keras's training loop takes.
 
-    Those are the images themselves where Keras takes them; `image` of a dictionary; an array for a
-    list; and for a data set its batches, of 64 images without a `batch_size`.
+    Dictionaries and lists become arrays, data sets batches, of 64 images without a `batch_size`.
     """
     if isinstance(images, dict):
         images = images_in(images)

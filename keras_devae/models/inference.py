@@ -131,24 +131,11 @@ class Inference:
         return self._decode_inputs(inputs, batch_size)
 
     def reconstruct(self, images: Any, layer: int = 0, batch_size: int = 256) -> Array:
-        """Returns the reconstructions of images from the means of one layer's posterior.
-
-        They are pixel means, a float32 array `(n, height, width, channels)`. Arguments are those of
-        `posterior`.
-        """
+        """Returns the images of the posterior's means, see `posterior` and `decode`."""
         return self.decode(self.encode(images, layer, batch_size=batch_size), layer, batch_size)
 
     def sample(self, n: int, layer: int = 0, seed: int | None = None) -> Array:
-        """Decodes n codes drawn from the prior.
-
-        Args:
-            n: Number of images.
-            layer: Number of the latent layer; default 0.
-            seed: Integer seed of the draw, or `None` (default).
-
-        Returns:
-            Pixel means, float32 array `(n, height, width, channels)`.
-        """
+        """Decodes n codes drawn from the prior with an integer seed, or at random, see `decode`."""
         at_least("n", n, 0)
         z = random_generator(seed).standard_normal((n, self.latent_dim), dtype=np.float32)
         return self.decode(z, layer)

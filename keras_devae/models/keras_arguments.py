@@ -57,11 +57,7 @@ def refuse(**given: Any) -> None:
 
 
 def check_labels(labels: Any, sample_weight: Any, image_shape: tuple[int, ...]) -> None:
-    """Checks the second and third part of a batch, after the images; either may be `None`.
-
-    Labels are ignored with a warning, since data sets bring them along unasked. Images there would
-    be targets, and are refused like sample weights.
-    """
+    """Refuses images or weights after the images of a batch, and warns of labels there."""
     refuse(sample_weight=sample_weight)
     if labels is None:
         return

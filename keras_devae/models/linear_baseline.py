@@ -77,13 +77,10 @@ class LinearBaseline(VAE):
     ) -> Self:
         """Builds the model, ready for `compile` and `fit`, with zero weights until then.
 
-        Args:
-            image_shape: `(height, width, channels)`, any size.
-            latent_dim: Number of components; default 10.
-            seed: Integer seed of the decomposition's random start, or `None` (default).
-            likelihood: Only `"gaussian"`, with linear output, or `None` (default) for the same.
-            network: Only `"linear"`, or `None` (default).
-            **options: Further arguments of the class.
+        Images `(height, width, channels)` have any size; `latent_dim` is the number of components,
+        `seed`, an integer or `None`, for the decomposition's random start; `options` are further
+        arguments of the class. The likelihood can only be `"gaussian"`, with linear output, and the
+        network `"linear"`, which `None` stands for.
         """
         check_keras_settings()
         check_option_names(cls, options)
@@ -134,9 +131,6 @@ class LinearBaseline(VAE):
         `validation_data`, images too, appear with `val_`. `y`, `class_weight` and `sample_weight`
         are refused. The other arguments, which divide training into batches, steps and epochs, have
         no effect, so that nothing but the model's class need be exchanged.
-
-        Returns:
-            Keras's `History`, with the losses of the images fitted.
 
         Raises:
             UsageError: If the images do not fit the model, if images or pixels are fewer than the

@@ -19,13 +19,7 @@ _REACH = 1e-3
 _LARGE = 1e6
 #: Draws of weights, each with both signs: a single one may have a negative scale at the end.
 _DRAWS = 4
-_LINEAR_UNLESS_ACTIVATED = (
-    layers.Dense,
-    layers.Conv2D,
-    layers.Conv2DTranspose,
-    Convolution,
-    TransposedConvolution,
-)
+_CONVOLUTIONS = (layers.Conv2D, layers.Conv2DTranspose, Convolution, TransposedConvolution)
 _VARIANCES = ("moving_mean", "moving_variance")
 
 
@@ -49,11 +43,8 @@ def check_encoder(encoder: keras.Model) -> int:
     output = getattr(encoder, "output", None)
     shapes = {k: v.shape for k, v in output.items()} if isinstance(output, dict) else {}
     mean_shape = shapes.get("z_mean", ())
-    if (
-        len(mean_shape) != 2
-        or shapes.get("z_log_var") != mean_shape
-        or len(encoder.input_shape) != 4
-    ):
+    fits = len(mean_shape) == 2 and shapes.get("z_log_var") == mean_shape
+    if not fits or len(encoder.input_shape) != 4:
         raise UsageError(
             "The encoder must be a functional keras.Model from images (batch, height, width, "
             "channels) to a dictionary of `z_mean` and `z_log_var`, both (batch, latent_dim). "
@@ -140,7 +131,7 @@ def _ends_linearly(tensor):
     """Returns whether a symbolic output certainly comes from a linear map."""
     layer = tensor._keras_history.operation
     kind = type(layer)
-    if kind in _LINEAR_UNLESS_ACTIVATED:
+    if kind in (layers.Dense, *_CONVOLUTIONS):
         return layer.activation is keras.activations.linear
     is_linear = kind is layers.Activation and layer.activation is keras.activations.linear
     if is_linear or kind in (layers.Reshape, layers.Flatten, layers.Concatenate):

@@ -83,9 +83,9 @@ def widths(default: tuple[int, ...], help: str) -> Option:
     return Option("wholes", default, help, checks.widths)
 
 
-def choice(default: str, help: str, *known: str) -> Option:
-    """Declares a choice among a few names."""
-    return Option("text", default, help, lambda name, value: checks.one_of(name, value, known))
+def choice(help: str, *known: str) -> Option:
+    """Declares a choice among a few names, the first of which is the default."""
+    return Option("text", known[0], help, lambda name, value: checks.one_of(name, value, known))
 
 
 def flag(help: str) -> Option:

@@ -101,10 +101,7 @@ class Saving(keras.Model):
     ) -> None:
         """Loads weights, see `keras.Model.load_weights`; all of them, or the model stays as it was.
 
-        Args:
-            filepath: A file named `*.weights.h5`, `*.weights.json` or `*.keras`.
-            skip_mismatch: As in Keras; default false.
-            **kwargs: Arguments of `keras.Model.load_weights`.
+        `filepath` is a file named `*.weights.h5`, `*.weights.json` or `*.keras`.
 
         Raises:
             UsageError: If there is no such file, or it holds the weights of another model.

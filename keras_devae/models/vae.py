@@ -4,7 +4,7 @@ What `fit` and `evaluate` add is in `training`, what a trained model answers in 
 """
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Self
 
 import keras
@@ -104,14 +104,18 @@ class VAE(Inference, Training, Saving, keras.Model):
         self.trackers = TermTrackers(self.penalty_names, self.opponent_names, self.state_names)
         for network in (encoder, decoder):
             network.jit_compile = compiles_with_xla()
-        # The networks are built already. Setting the flag instead of calling `build` leaves the
-        # siblings free to add layers of their own.
+        # The networks are built already; `build` would keep siblings from adding layers.
         self.built = True
 
     def set_options(self, **values: Any) -> None:
         """Checks options that the class declares and keeps each as an attribute of its name."""
         for name, value in values.items():
             setattr(self, name, self.declaration.options[name].check(name, value))
+
+    @classmethod
+    def declared(cls, arguments: Mapping[str, Any]) -> dict[str, Any]:
+        """Returns the options that the class declares from the `locals()` of its constructor."""
+        return {n: arguments[n] for n in cls.declaration.options if n in arguments}
 
     # The networks.
 
@@ -183,10 +187,8 @@ class VAE(Inference, Training, Saving, keras.Model):
         options = self.network_options()
         latent_dim = self.latent_dim_of(check_encoder(encoder))
         categories = self.encoder_options(latent_dim, **options).get("num_categories", 0)
-        if categories and getattr(encoder.output.get("category_logits"), "shape", None) != (
-            None,
-            categories,
-        ):
+        logits_shape = getattr(encoder.output.get("category_logits"), "shape", None)
+        if categories and logits_shape != (None, categories):
             raise UsageError(
                 f"The encoder must also return `category_logits` (batch, {categories}). "
                 f"Received: {encoder!r} with output {encoder.output}."
@@ -259,14 +261,11 @@ class VAE(Inference, Training, Saving, keras.Model):
             outputs: What `call` returned for them.
             training: Whether this is a training step.
         """
-        negative_log_likelihood = self.likelihood.negative_log_likelihood(
-            pixels, outputs["decoded"]
-        )
+        errors = self.likelihood.negative_log_likelihood(pixels, outputs["decoded"])
         kl = ops.mean(gaussian_kl(outputs["z_mean"], outputs["z_log_var"]), axis=0, keepdims=True)
-        # Over all images, for the siblings whose loss is not linear in it.
-        kl = mean_over_batch(kl)
+        kl = mean_over_batch(kl)  # For the siblings whose loss is not linear in it.
         return LossTerms(
-            reconstruction=ops.mean(negative_log_likelihood, axis=0, keepdims=True),
+            reconstruction=ops.mean(errors, axis=0, keepdims=True),
             kl=kl,
             penalties={"kl": (1.0, ops.sum(kl))},
             layers=ops.zeros((1,), "int32"),

@@ -186,15 +186,12 @@ class IncrementalPIController(_PIController):
     The state is float32: at a beta of 150, increments below 7.6e-6 are lost.
 
     Args:
-        proportional_gain: At least 0; default 0.01.
-        integral_gain: At least 0; default 0.001.
+        proportional_gain, integral_gain, beta_max, **kwargs: As in `PositionPIController`.
         beta_init: Beta before the first step, between the limits; default 150.
         beta_min: The smallest beta, at least 0; default 0.1.
-        beta_max: The largest beta, above `beta_min`; `None` (default) for no limit.
         window: Number of steps over which the KL divergence is averaged, at least 1, which means no
             smoothing; default 5.
         reference_compat: Whether to follow the authors' rule, lock-up included; default false.
-        **kwargs: Arguments of `keras.layers.Layer`.
 
     Attributes:
         beta: The last output, float32 scalar variable; `beta_init` before the first step.
