@@ -1,8 +1,8 @@
 """The convolutions of the networks, in the forms that a backend computes fastest on a CPU.
 
-All but `from_one_pixel` convolve 4x4 with stride 2 and padding "same", or transposed. Such a
-convolution is also a 2x2 one with stride 1 between blocks: images are padded by one pixel all round
-and each 2x2 pixels become one with four times the channels (`_to_blocks`).
+All but `from_one_pixel` convolve 4x4 with stride 2 and padding "same", or transposed: a 2x2
+convolution with stride 1 between blocks, for which images are padded by one pixel all round and
+each 2x2 pixels become one with four times the channels (`_to_blocks`).
 """
 
 from keras import ops
@@ -77,10 +77,7 @@ def _overlapped(products: Tensor, axis: int) -> list[Tensor]:
 
     The first axis of the products, of size 4, is the place in the kernel along that axis.
     """
-    return [
-        products[1] + _moved(products[3], axis, 1),
-        products[2] + _moved(products[0], axis, -1),
-    ]
+    return [products[1] + _moved(products[3], axis, 1), products[2] + _moved(products[0], axis, -1)]
 
 
 def _moved(values: Tensor, axis: int, by: int) -> Tensor:

@@ -141,11 +141,7 @@ class LayerDraw(SeededLayer):
     """
 
     def __init__(
-        self,
-        num_layers: int,
-        weight_base: float = 1.0,
-        seed: int | None = None,
-        **kwargs: Any,
+        self, num_layers: int, weight_base: float = 1.0, seed: int | None = None, **kwargs: Any
     ):
         super().__init__(seed=seed, **{"dtype": "float32", **kwargs})
         self.num_layers = at_least("num_layers", num_layers, 1)

@@ -1,7 +1,6 @@
-"""The models with their options, known without importing Keras.
+"""The models with their options, declared once and without Keras.
 
-A model is declared here once. Its class takes its defaults and the checks of its options from here;
-the command line, its help, scaled defaults and `keras_devae.models` are derived from it too.
+Classes, the command line, its help, scaled defaults and `keras_devae.models` follow from this.
 """
 
 import dataclasses
@@ -289,6 +288,6 @@ def default_options(model: str, image_shape: tuple[int, ...], steps: int) -> dic
 
 
 def scaling_factors(image_shape: tuple[int, ...], steps: int) -> dict[str, float]:
-    """Returns the factors of defaults: a dictionary of `pixels`, `steps` and `rate`."""
+    """Returns the factors of defaults by what they scale with."""
     length = steps / PUBLISHED_STEPS
     return {PIXELS: math.prod(image_shape[:2]) / 64**2, STEPS: length, RATE: 1 / length}

@@ -16,10 +16,9 @@ def losses_of(layers: Iterable[Mapping[str, Any]]) -> dict[int, float | None]:
 
 
 def layer_advice(losses: Mapping[int, float | None], layer: int = 0) -> str | None:
-    """Returns a sentence on what to do if another layer than the exported one reconstructs best.
+    """Returns what to do if another layer than the exported one reconstructs best, else `None`.
 
-    `losses` are nats per image by layer, `layer` the one that is exported. `None` where that is the
-    best one, or within 1 % of it, or was not measured.
+    `losses` are nats per image by layer. Differences within 1 % do not count.
     """
     known = {n: loss for n, loss in losses.items() if loss is not None and not math.isnan(loss)}
     if layer not in known:

@@ -18,16 +18,10 @@ def encoder_outputs(
     num_categories: int = 0,
     groups: int = 1,
 ) -> dict[str, keras.KerasTensor]:
-    """Puts the linear heads of the posterior on one or more trunks, in float32.
+    """Puts the linear heads of the posterior on one or more trunks, symbolic and in float32.
 
-    Args:
-        trunk: Function of a divisor of the widths that returns features `(batch, width)`; called
-            once for every group.
-        latent_dim: Number of latent dimensions, at least 1.
-        kernels: Kernel initialisers.
-        num_categories: Number of categories of a categorical code; default 0, none.
-        groups: Number of trunks, each with its share of the latent dimensions and of the widths;
-            default 1. No more than there are latent dimensions are built.
+    `trunk` takes a divisor of the widths and returns features `(batch, width)`; it is called for
+    each of the `groups`, of which no more are built than there are latent dimensions.
     """
     at_least("latent_dim", latent_dim, 1)
     at_least("groups", groups, 1)

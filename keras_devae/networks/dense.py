@@ -88,10 +88,7 @@ def _zero_map(width, name):
 
 
 def discriminator(
-    latent_dim: int,
-    units: Sequence[int] = (1000,) * 6,
-    seed: int | None = None,
-    dtype: Any = None,
+    latent_dim: int, units: Sequence[int] = (1000,) * 6, seed: int | None = None, dtype: Any = None
 ) -> keras.Model:
     """Builds the discriminator of Kim & Mnih (2018), appendix A.
 

@@ -12,6 +12,10 @@ from keras_devae.errors import UsageError
 class _PIController(keras.layers.Layer):
     """What the controllers share: gains, limits and float32 scalars that checkpoints keep."""
 
+    #: Names of the constructor's arguments, which are attributes.
+    _arguments: tuple[str, ...] = ("proportional_gain", "integral_gain")
+    _arguments += ("beta_min", "beta_max", "reference_compat", "beta_init")
+
     def __init__(
         self,
         proportional_gain: float,
@@ -59,14 +63,7 @@ class _PIController(keras.layers.Layer):
 
     def get_config(self) -> dict[str, Any]:
         """Returns the constructor's arguments."""
-        config = {
-            "proportional_gain": self.proportional_gain,
-            "integral_gain": self.integral_gain,
-            "beta_min": self.beta_min,
-            "beta_max": self.beta_max,
-            "reference_compat": self.reference_compat,
-        }
-        return {**super().get_config(), **config}
+        return {**super().get_config(), **{name: getattr(self, name) for name in self._arguments}}
 
 
 @keras.saving.register_keras_serializable(package="keras_devae")
@@ -159,10 +156,6 @@ class PositionPIController(_PIController):
         self.beta.assign(beta)
         return beta
 
-    def get_config(self) -> dict[str, Any]:
-        """Returns the constructor's arguments."""
-        return {**super().get_config(), "beta_init": self.beta_init}
-
 
 @keras.saving.register_keras_serializable(package="keras_devae")
 class IncrementalPIController(_PIController):
@@ -208,6 +201,8 @@ class IncrementalPIController(_PIController):
         True
     """
 
+    _arguments = (*_PIController._arguments, "window")
+
     def __init__(
         self,
         proportional_gain: float = 0.01,
@@ -248,10 +243,6 @@ class IncrementalPIController(_PIController):
         self.stored.assign(stored if self.reference_compat else ops.copy(beta))
         self.beta.assign(beta)
         return beta
-
-    def get_config(self) -> dict[str, Any]:
-        """Returns the constructor's arguments."""
-        return {**super().get_config(), "beta_init": self.beta_init, "window": self.window}
 
 
 def _scalar(name: str, value: Tensor | float) -> Tensor:
