@@ -39,10 +39,13 @@ class CascadeVAE(CategoricalInference, VAE):
         encoder, **kwargs: See `VAE`.
         decoder: See `VAE`; it takes the code followed by the category, one-hot.
         num_categories: Number of categories, at least 2; default 3.
-        beta_min, beta_max, stage_steps: As in `CascadeVAEC`.
+        beta_min: Pressure on the dimensions released, at least 0; default 1 (the authors' code has
+            0.1).
+        beta_max: Pressure on the others, at least 0; default 10.
+        stage_steps: Steps per stage, at least 1; default 20,000.
         matching_stage: Stage in which the categorical code begins, at least 0; default 4.
         pairwise_cost: Cost, in nats, by which the n-th image of a category costs more than the one
-            before it, at least 0; default 0.001. It refers to sums over 64x64 pixels.
+            before it, at least 0; default 0.001. It and the betas refer to sums over 64x64 pixels.
 
     Example:
         >>> images = kd.data.load("dsprites", image_size=32).images(range(64))

@@ -31,7 +31,8 @@ class DeVAESingle(VAE):
 
     Args:
         encoder, decoder, **kwargs: Arguments of `VAE`.
-        betas: As in `DeVAE`, whose layers are the pressures here.
+        betas: The K pressures, each at least 0; default `(1, 10, 40)`. They refer to sums over
+            64x64 pixels.
         objective: `"sampled"` (default), as above with `p_i = s^i / sum_j s^j`. `"summed"`: every
             step minimises `sum_i s^i (reconstruction + beta_i * KL)`.
         layer_weight_base: The s of these formulas, at least 0; default 1, all pressures alike. 0

@@ -21,11 +21,17 @@ class DynamicVAE(ControlledVAE):
         encoder, decoder, **kwargs: Arguments of `VAE`.
         kl_target: Set point at the end, in nats, at least 0; default 20.
         kl_target_start: Set point at the start, at least 0; default 0.
+        kl_target_steps: Steps from one to the other, at least 1; default 300,000.
+        kl_target_stairs: As in `ControlVAE`, like the next one; default `None`.
+        kl_target_rest: Share of each stair for which the set point rests; default 1.
+        proportional_gain: Kp, at least 0; default 0.01.
+        integral_gain: Ki, at least 0; default 0.001, the paper's comparison.
         beta_init: Beta at the start, between the limits; default 150.
         beta_min: Lower limit of beta, at least 0; default 0.1.
+        beta_max: Upper limit of beta, above `beta_min`, or `None` (default) for none. The limits,
+            `beta_init` and the gains refer to sums over 64x64 pixels.
         window: Steps that the moving average spans, at least 1; default 5.
-        kl_target_steps, kl_target_stairs, kl_target_rest, proportional_gain, integral_gain,
-            beta_max, reference_compat: As in `ControlVAE`.
+        reference_compat: As in `ControlVAE`; default false.
 
     Example:
         >>> images = kd.data.load("dsprites", image_size=32).images(range(64))
