@@ -60,7 +60,7 @@ def tracking_callbacks(
         "kl": callbacks.KLCallback,
         "traversal": callbacks.TraversalCallback,
     }
-    common = {
+    common: dict[str, Any] = {
         "every_steps": config.evaluation.track_every,
         "directory": run.tracking,
         "tensorboard": run.tracking / "tensorboard" if config.evaluation.tensorboard else None,
