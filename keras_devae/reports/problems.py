@@ -139,9 +139,9 @@ def _useless_codes(config: RunConfig, latents: Latents) -> Iterator[str]:
         )
     if len(latents.idle):
         yield (
-            f"{_names(latents.idle)} differ{'s' if len(latents.idle) == 1 else ''} from the prior, "
-            "but in the same way for all images: such a code costs KL divergence and carries "
-            "nothing."
+            f"{_names(list(latents.idle))} differ{'s' if len(latents.idle) == 1 else ''} from the "
+            "prior, but in the same way for all images: such a code costs KL divergence and "
+            "carries nothing."
         )
     exploded = [d for d in latents.order if not latents.kl[d] < EXPLODED_KL]
     if exploded and not MODEL_CATALOGUE[config.model.name].fitted:
@@ -188,7 +188,7 @@ def _lost_factors(latents: Latents) -> Iterator[str]:
 
 
 def _with_factor(latents: Latents, holder: Holder) -> str:
-    factor = None if holder == CATEGORY else latents.factor_of(holder)
+    factor = None if holder == CATEGORY else latents.factor_of(int(holder))
     name = holder_name(holder)
     return name if factor is None else f"{name}, which holds {factor}"
 

@@ -63,12 +63,11 @@ def _usage_error(error: ErrorDetails) -> Exception:
         return limits["error"]
     if kind == "missing":
         return UsageError(f"{_name(place[:-1])} lacks `{place[-1]}`.")
-    wanted = _WANTED.get(kind, "as its type says: {msg}").format_map(
-        {"msg": error["msg"], **limits}
-    )
+    wanted = _WANTED.get(kind, "").format_map(limits)
     if place and place[-1] == "[key]":
         place, wanted = place[:-2], "a table with texts for names"
-    return UsageError(f"{_name(place)} must be {wanted}. Received: {shown(error['input'])}.")
+    fault = f"must be {wanted}" if wanted else f"does not fit ({error['msg']})"
+    return UsageError(f"{_name(place)} {fault}. Received: {shown(error['input'])}.")
 
 
 def _name(place):
