@@ -30,7 +30,7 @@ from keras_devae.models.layer_advice import losses_of
     "--codes",
     type=PATH,
     metavar="FILE",
-    help="Codes and factors in an .npz, in place of a run.",
+    help="Codes and factors in an .npz file, in place of a run.",
 )
 @click.option("--metrics", help="Names with commas, or all.  [default: those of the run]")
 @click.option("--layer", default="all", show_default=True, help="Number of a latent layer, or all.")
@@ -127,17 +127,13 @@ def _of_run(context, run, output, given, status):
     config = run.config.replace(**chosen)
     layers = _layers(given["layer"])
     choose_backend(context, config.compute.backend)
-
     dataset = folder.load_dataset(_variants(given["variants"]), given["factors"])
     scores = run.score(
         dataset,
         config.replace(metrics=config.resolved(dataset).evaluation.metrics),
         layers=layers,
-        repeats=given["repeats"],
         representation=given["representation"],
-        workers=given["workers"],
-        bins=given["bins"],
-        discretizer=given["discretizer"],
+        **_options_of_metrics(given),
         **evaluation_progress(status),
     )
 
@@ -169,13 +165,14 @@ def _of_codes(context, file, given, status):
         metrics=names_from(given["metrics"]),
         settings=given["metric_settings"] or "paper",
         seed=given["seed"] or 0,
-        repeats=given["repeats"],
-        workers=given["workers"],
-        bins=given["bins"],
-        discretizer=given["discretizer"],
         progress=status,
+        **_options_of_metrics(given),
     )
     return scores, lambda: print_score_columns(["codes"], [scores.numbers], [scores.details])
+
+
+def _options_of_metrics(given):
+    return {name: given[name] for name in ("repeats", "workers", "bins", "discretizer")}
 
 
 def _layers(text):

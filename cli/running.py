@@ -1,4 +1,4 @@
-"""What the commands that train a run share."""
+"""Shared by the commands that train a run."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 @contextlib.contextmanager
 def resumable(context: click.Context, run: Run) -> Iterator[None]:
-    """Ends the claim on a run; says how to resume it where Ctrl-C or SIGTERM interrupts it."""
+    """Enters a run, and says how to resume it if Ctrl-C or SIGTERM interrupts it."""
     from keras_devae.process.interruption import Interruption, exit_status
 
     try:
@@ -26,7 +26,7 @@ def resumable(context: click.Context, run: Run) -> Iterator[None]:
 
 
 def resumed(context: click.Context, path: str, quiet: bool) -> Run:
-    """Takes up the run that `--resume` names."""
+    """Resumes the run that `--resume` names."""
     from keras_devae.cli.options import progress_bars
     from keras_devae.runs import Run
 
