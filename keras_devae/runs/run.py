@@ -244,9 +244,7 @@ class Run:
                 disk are too small.
         """
         if not self._is_claimed:
-            raise UsageError(
-                f"{self.folder.path} was opened for reading. Train it with Run.resume."
-            )
+            raise UsageError(f"{self.folder.path} is open for reading. Train it with Run.resume.")
         from keras_devae.runs import training
 
         with self._failures_explained():
