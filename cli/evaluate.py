@@ -66,7 +66,7 @@ from keras_devae.models.layer_advice import losses_of
     type=click.Choice(["mean", "sample"]),
     default="mean",
     show_default=True,
-    help="Code of an image: the mean of its posterior, or a sample of it.",
+    help="Code of an image: the mean of its posterior, or a sample from it.",
 )
 @json_option
 @click.option("--output", type=PATH, metavar="FILE", help="Also write the JSON to a file.")
@@ -82,8 +82,8 @@ def evaluate(
     """Compute the scores of the run in folder RUN, layer by layer, or of codes from elsewhere.
 
     With --variant, the given variants replace those that the run was trained on, e.g. to measure
-    on combinations of factors that were held out; `--variant none` removes all. With --factors,
-    only the given factors vary in the images.
+    on held-out combinations of factors; `--variant none` removes all. With --factors, only the
+    given factors vary in the images.
 
     FILE holds the arrays `codes` (n, d) and `factors` (n, f), and may hold `factor_names`,
     `z_log_var` (n, d) and `n_train`, the number of rows that train predictors.

@@ -30,10 +30,10 @@ RESIDENT_SHARE = 0.25
 def completed_config(config: RunConfig, dataset: Dataset) -> RunConfig:
     """Fills in what a resolved configuration leaves to the backend and the device.
 
-    On a CPU, every step is a call of its own, on batches from the host, without XLA where there is
-    a choice; in bfloat16 where that is faster and as good, else in float32. On an accelerator,
-    steps are compiled by XLA (except on PyTorch), in float16 where that is safe, up to
-    `MOST_STEPS_PER_EXECUTION` per call (one on PyTorch), and images lie on the device if they
+    On a CPU, every step is a call of its own, on batches from the host, without XLA if there is a
+    choice; in bfloat16 if that is faster and as good, else in float32. On an accelerator, steps are
+    compiled by XLA (except on PyTorch), in float16 if that is safe, up to
+    `MOST_STEPS_PER_EXECUTION` per call (one on PyTorch), and images are kept on the device if they
     take at most `RESIDENT_SHARE` of its memory and the run sees each of them at least once. On
     several devices, TensorFlow gets what it supports there.
 

@@ -132,7 +132,7 @@ def resume(config: RunConfig, run: RunDirectory, dataset: Dataset, progress: boo
     """Resumes a run from its newest good checkpoint, unless it is trained; returns the model.
 
     Raises:
-        FailureError: If no checkpoint can be read; and as `train`.
+        FailureError: If no checkpoint can be read; and like `train`.
     """
     run.claim()
     run.remove_leftovers()
@@ -225,9 +225,9 @@ def _fit_in_parts(model, config, dataset, start_step, callbacks):
 
 @contextlib.contextmanager
 def _closing(recorder, report):
-    """Ends the progress bar and the writing of checkpoints; raises what went wrong first.
+    """Ends the progress bar and the writing of checkpoints; raises the first error.
 
-    Where training was interrupted, the last step is kept.
+    If training was interrupted, the last step is kept.
     """
     try:
         yield
