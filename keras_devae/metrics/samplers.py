@@ -157,12 +157,7 @@ class CodeTable(Sampler):
             varies.
     """
 
-    def __init__(
-        self,
-        codes: Array,
-        factors: Array,
-        factor_names: Iterable[str] | None = None,
-    ):
+    def __init__(self, codes: Array, factors: Array, factor_names: Iterable[str] | None = None):
         labelled = check_labelled(codes, factors, factor_names, as_given=True)
         super().__init__(labelled)
         self._codes = labelled.codes
@@ -196,10 +191,7 @@ class EncodedDataset(Sampler):
     """
 
     def __init__(
-        self,
-        dataset: LabelledImages,
-        encode: Callable[[Array], Array],
-        chunk: int = 1024,
+        self, dataset: LabelledImages, encode: Callable[[Array], Array], chunk: int = 1024
     ):
         if not callable(encode):
             raise UsageError(

@@ -36,11 +36,7 @@ def entropy(values: Array) -> Array:
 
 
 def mutual_information_matrix(
-    codes: Array,
-    factors: Array,
-    *,
-    bins: int = 20,
-    discretizer: str = "histogram",
+    codes: Array, factors: Array, *, bins: int = 20, discretizer: str = "histogram"
 ) -> Array:
     """Mutual information of each discretised code with each factor.
 

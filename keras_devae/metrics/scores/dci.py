@@ -18,10 +18,7 @@ if TYPE_CHECKING:
     from keras_devae.metrics.estimators.boosting import Boosted
 
 #: Predictor -> the distributions that compute it.
-PREDICTORS = {
-    "gradient_boosting": ("scikit-learn",),
-    "lightgbm": ("scikit-learn", "lightgbm"),
-}
+PREDICTORS = {"gradient_boosting": ("scikit-learn",), "lightgbm": ("scikit-learn", "lightgbm")}
 
 METRIC = Metric(
     "dci",

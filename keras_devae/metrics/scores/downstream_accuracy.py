@@ -11,12 +11,7 @@ import numpy as np
 
 from keras_devae.checks import Array, listed, shown
 from keras_devae.errors import UsageError
-from keras_devae.metrics.arguments import (
-    MOST_SEED_OF_A_FIT,
-    check_names_of,
-    check_seed,
-    is_whole,
-)
+from keras_devae.metrics.arguments import MOST_SEED_OF_A_FIT, check_names_of, check_seed, is_whole
 from keras_devae.metrics.base import Metric, Number, Score
 from keras_devae.metrics.estimators.scaling import standardized
 from keras_devae.metrics.labelled import Split, check_labelled, per_factor, split_rows
@@ -26,10 +21,7 @@ from keras_devae.metrics.metric_warnings import MetricWarning
 FEW, MANY = 100, 10_000
 SIZES = (10, FEW, 1000, MANY)
 #: Predictor -> what it is called in a sentence.
-PREDICTORS = {
-    "logistic_regression": "a logistic regression",
-    "gradient_boosting": "boosted trees",
-}
+PREDICTORS = {"logistic_regression": "a logistic regression", "gradient_boosting": "boosted trees"}
 
 METRIC = Metric(
     "downstream_accuracy",

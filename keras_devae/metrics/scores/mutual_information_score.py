@@ -34,11 +34,7 @@ METRIC = Metric(
 
 
 def mutual_information_score(
-    codes: Array,
-    *,
-    bins: int = 20,
-    discretizer: str = "histogram",
-    seed: int | None = None,
+    codes: Array, *, bins: int = 20, discretizer: str = "histogram", seed: int | None = None
 ) -> Score:
     """Mean mutual information of two different codes (Locatello et al. 2019), in nats.
 

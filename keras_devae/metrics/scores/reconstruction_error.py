@@ -42,10 +42,7 @@ METRIC = Metric(
 
 
 def reconstruction_error(
-    images: Array,
-    reconstructions: Array,
-    likelihood: str = "bernoulli",
-    sigma: float | None = None,
+    images: Array, reconstructions: Array, likelihood: str = "bernoulli", sigma: float | None = None
 ) -> Score:
     """Error of reconstructions, summed over the pixels of an image and averaged over images.
 
