@@ -5,14 +5,7 @@ from typing import Any
 
 import click
 
-from keras_devae.cli.options import (
-    PATH,
-    json_option,
-    list_of,
-    parse_names,
-    print_json,
-    status_line,
-)
+from keras_devae.cli.options import PATH, json_option, list_of, parse_names, print_json, status_line
 from keras_devae.cli.setting_options import setting_options
 from keras_devae.cli.tables import print_table
 from keras_devae.errors import UsageError

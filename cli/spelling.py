@@ -5,21 +5,14 @@ import re
 import click
 
 #: Arguments of the library whose option has another name.
-_OTHER_NAMES = {
-    "force": "force_download",
-    "max_images": "evaluation_images",
-}
+_OTHER_NAMES = {"force": "force_download", "max_images": "evaluation_images"}
 
 
 def in_options(message: str, command: click.Command) -> str:
-    """Returns a message in which arguments are named as the options of a command.
+    """Returns a message in which arguments are named as the options of a command, or of a group's.
 
     A name in backticks, a name with its value (`image_size=96`) and a name that no prose holds
     (`image_size`) become the option: `--image-size 96`.
-
-    Args:
-        message: The text of an error or a warning.
-        command: The command that was run, or a group: then the options of all its commands count.
     """
     options = _options(command)
     if not options:

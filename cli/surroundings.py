@@ -28,8 +28,7 @@ codecs.register_error(_HANDLER, _replaced)
 def plain_surroundings() -> Iterator[None]:
     """Lets a command draw and print wherever it was started, and restores everything afterwards.
 
-    Figures are drawn to files, but `MPLBACKEND` may name a backend that is not installed here: a
-    process that a notebook starts inherits the notebook's. Characters that a terminal cannot show,
+    A notebook's `MPLBACKEND` may not be installed here. Characters that a terminal cannot show,
     such as those of file names, are replaced or escaped.
     """
     before = os.environ.get("MPLBACKEND")

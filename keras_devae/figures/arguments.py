@@ -63,14 +63,9 @@ def check_text(name: str, text: Any) -> str:
 def check_labels(
     labels: Any, count: int, name: str, counted: str, default: str | None = None
 ) -> list[str]:
-    """Checks that there is one label for each of the things labelled.
+    """Returns `count` labels, one for each thing `counted`; for `None` the default ones.
 
-    Args:
-        labels: The labels, or `None` for the default ones.
-        count: How many there should be.
-        name: What the argument is called in the error.
-        counted: What is labelled, in the singular.
-        default: Form of the labels in place of `None`, such as `"z{}"`.
+    `name` is the argument's, for the error, and `default` the form of a label, such as `"z{}"`.
     """
     if labels is None and default is not None:
         return [default.format(number) for number in range(count)]

@@ -108,10 +108,7 @@ def reconstructions(
 
 
 def traversal(
-    images: Array,
-    values: Array,
-    row_labels: Iterable[str] | None = None,
-    title: str | None = None,
+    images: Array, values: Array, row_labels: Iterable[str] | None = None, title: str | None = None
 ) -> Figure:
     """Draws a row of images for each latent dimension, a column for each value it is set to.
 

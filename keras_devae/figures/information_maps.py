@@ -9,12 +9,7 @@ from matplotlib.figure import Figure
 
 from keras_devae.checks import Array
 from keras_devae.errors import UsageError
-from keras_devae.figures.arguments import (
-    check_entropies,
-    check_labels,
-    check_text,
-    real_numbers,
-)
+from keras_devae.figures.arguments import check_entropies, check_labels, check_text, real_numbers
 from keras_devae.figures.canvas import FONT_SIZE, TITLE_SIZE, legend_beside, panel_grid
 from keras_devae.figures.panels import COLORS, draw_line, empty_panels, finish_panel
 

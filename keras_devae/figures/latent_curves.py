@@ -94,9 +94,7 @@ def kl_per_latent(steps: Sequence[int] | Array, kl: Array) -> Figure:
 
 
 def information_curves(
-    steps: Sequence[int] | Array,
-    shares: Mapping[str, Sequence[Array]],
-    factor_names: Sequence[str],
+    steps: Sequence[int] | Array, shares: Mapping[str, Sequence[Array]], factor_names: Sequence[str]
 ) -> Figure:
     """Draws how informative each method is about each factor during training, a panel per factor.
 

@@ -88,10 +88,7 @@ def check_file(path: str | os.PathLike[str]) -> str:
 
 
 def _tight_box(figure):
-    """The box of all that is drawn, with a margin, in inches that are whole pixels.
-
-    Matplotlib's own tight box cuts between pixels, which moves images by a fraction of one.
-    """
+    """Returns the box of all that is drawn, with a margin, in inches that are whole pixels."""
     figure.draw_without_rendering()
     box = figure.get_tightbbox()
     low = np.floor(box.min * DPI) - _MARGIN

@@ -19,10 +19,7 @@ _SHAPES = "osD^vP*X"
 
 
 def factor_scatter(
-    codes: Array,
-    factors: Array,
-    latent_names: Sequence[str],
-    factor_names: Sequence[str],
+    codes: Array, factors: Array, latent_names: Sequence[str], factor_names: Sequence[str]
 ) -> Figure:
     """Draws latent dimensions against the factors that they are paired with.
 

@@ -32,10 +32,7 @@ _FIRST_SEED = "The figure and the table are of the first seed of each."
 
 
 def traversal_outcome(results: Results) -> Outcome:
-    """Figures 3, 6 and 7: what each active latent dimension does to an image, by method.
-
-    The first run of each group on each data set is drawn.
-    """
+    """Figures 3, 6 and 7: what active dimensions do, in each method's first run on a data set."""
     return _traversals([(r.group, r, 0) for r in first_of_each(results)])
 
 
@@ -120,10 +117,7 @@ def known_images(dataset: Any) -> NearestNeighbors:
 
 
 def nearest_error(images: Array, known: NearestNeighbors) -> float:
-    """Returns the squared error of images to the nearest `known_images`, summed over pixels.
-
-    The images are `(n, height, width, channels)`, float in `[0, 1]`; the error is their mean.
-    """
+    """Returns the mean squared error to the nearest `known_images`, summed over pixels."""
     distances, _ = known.kneighbors(_flat(images))
     return float((distances**2).mean())
 
@@ -153,7 +147,7 @@ def over_layers_outcome(results: Results) -> Outcome:
         "the factor's entropy, from samples of the posterior; with 95 % intervals. Posterior "
         "means would give every layer the same share: a scaling does not change how values fall "
         "into bins. The paper says of its figure 11 that the information decreases over the "
-        "layers.",
+        "layers."
     ]
     figure = figures.information_over_layers(
         (shares.mean(axis=0) * entropies)[:, np.newaxis], entropies, names

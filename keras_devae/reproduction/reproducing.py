@@ -90,14 +90,7 @@ _ESTIMATES: dict[str, dict[str, Any]] = {
 
 @dataclasses.dataclass(frozen=True)
 class Provenance:
-    """What an outcome was made from.
-
-    Attributes:
-        carried_out: The number of runs or trials, as text.
-        seconds: Their total duration.
-        sources: Where the images are from, a text for each data set.
-        environments: What they ran on, a text for each machine and its versions.
-    """
+    """How much was carried out, in how many seconds, from what images and on what machines."""
 
     carried_out: str
     seconds: float
@@ -106,10 +99,7 @@ class Provenance:
 
 
 class Reproduction(abc.ABC):
-    """An experiment at a scale, whose runs or trials lie in `folder`.
-
-    `study` holds its runs; it is `None` for the experiment that trains no models of images.
-    """
+    """An experiment with runs or trials in `folder`; `study` is `None` if it trains no models."""
 
     study: Study | None = None
 
@@ -127,10 +117,7 @@ class Reproduction(abc.ABC):
     def outcome(
         self, progress: _Progress | None = None, only_done: bool = False
     ) -> tuple[Outcome, Provenance]:
-        """Makes the table and the figure; raises a `FailureError` if nothing is done.
-
-        Trials that are not done are done first, unless `only_done`, and reported to `progress`.
-        """
+        """Makes table and figure; first does missing trials, unless `only_done`."""
 
     def write(
         self, outcome: Outcome, provenance: Provenance, output: str | Path, command: str
@@ -164,10 +151,9 @@ class Reproduction(abc.ABC):
 
 
 class RunsReproduction(Reproduction):
-    """An experiment that trains models.
+    """An experiment that trains models, with runs in `RUNS-DIR/reproduce/SCALE/`.
 
-    Its runs lie in `RUNS-DIR/reproduce/SCALE/`, one study that all experiments of a scale share: a
-    run that several of them need is trained once.
+    That is one study for all experiments of a scale: a run that several need is trained once.
     """
 
     study: Study
@@ -204,10 +190,7 @@ class RunsReproduction(Reproduction):
 
 
 class EstimatesReproduction(Reproduction):
-    """The experiment that trains discriminators on samples of known distributions.
-
-    Its trials lie in `RUNS-DIR/reproduce/SCALE-NAME/`, beside the study of the others.
-    """
+    """Trains discriminators, with trials in `RUNS-DIR/reproduce/SCALE-NAME/`."""
 
     def __init__(
         self, name: str, scale: Scale, runs_dir: str | Path = "runs", trials: int | None = None
@@ -245,10 +228,7 @@ class EstimatesReproduction(Reproduction):
 def reproduction_of(
     name: str, scale: Scale, runs_dir: str | Path = "runs", seeds: int | None = None
 ) -> Reproduction:
-    """Returns the reproduction of an experiment; `None` stands for its own number of seeds.
-
-    It raises a `UsageError` if the name is unknown, or a run's settings are wrong.
-    """
+    """Returns the reproduction of an experiment; `None` stands for its own number of seeds."""
     trains_models = experiment_named(name).plans is not None
     kind = RunsReproduction if trains_models else EstimatesReproduction
     return kind(name, scale, runs_dir, seeds)

@@ -20,10 +20,7 @@ _SCORES = (
     "active_variables",
 )
 #: For a thousand codes: no predictor, no density, and no line for each of them over training.
-_OF_MANY_CODES = {
-    "metrics": ("mig", "reconstruction_error", "kl", "active_variables"),
-    "track": (),
-}
+_OF_MANY_CODES = {"metrics": ("mig", "reconstruction_error", "kl", "active_variables"), "track": ()}
 _TRACKED = {"metrics": _SCORES, "track": ("information", "kl")}
 
 
@@ -32,7 +29,6 @@ class Scale:
     """How large the runs of an experiment are.
 
     Attributes:
-        name: Its name on the command line.
         description: What it means, a sentence for every table and figure.
         settings: Settings of every run, see `flat_settings.config_from_settings`.
         data_sets: Data sets in place of the paper's two.
@@ -83,12 +79,7 @@ SCALES = {
             "A small setting for two cores, not the paper's: 32x32 pixels drawn by the built-in "
             "renderer, 20,000 steps of 64 images, Adam 5e-4; weights of the KL divergence scaled "
             "by the number of pixels, a quarter of the published ones; fast settings of metrics.",
-            {
-                "preset": "small",
-                "source": "rendered",
-                "metric_settings": "fast",
-                **_TRACKED,
-            },
+            {"preset": "small", "source": "rendered", "metric_settings": "fast", **_TRACKED},
             data_sets=("dsprites",),
             seeds=3,
             image_size=32,

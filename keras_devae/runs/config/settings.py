@@ -60,9 +60,7 @@ class DataSettings:
         None, "Factors of your own images: CSV or .npy.", metavar="FILE"
     )
     bins: dict[str, int] | None = setting(
-        None,
-        "Bins for continuous factors of your own images, with commas.",
-        metavar="NAME=COUNT",
+        None, "Bins for continuous factors of your own images, with commas.", metavar="NAME=COUNT"
     )
     skip_damaged: bool = setting(False, "Leave out damaged images of a folder.")
 

@@ -15,9 +15,7 @@ VERSION = 2
 def in_present_form(record: dict[str, Any], path: object) -> dict[str, Any]:
     """Returns the content of a `config.json` as this version writes it, with every group there.
 
-    Raises:
-        FailureError: If a newer version wrote the file at `path`.
-        UsageError: If a setting is unknown.
+    It raises a `FailureError` if a newer version wrote it, a `UsageError` for an unknown setting.
     """
     version, settings = record.get("version", 1), record["settings"]
     if version not in (1, VERSION):
