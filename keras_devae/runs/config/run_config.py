@@ -184,9 +184,7 @@ class RunConfig:
                 f"Cannot track {', '.join(read)}: no factor has more than one value in "
                 f"{dataset.description}. Give each factor more than one value."
             )
-        return check_factors_vary(
-            chosen, *seen, chosen=named, argument="evaluation_images", stacklevel=5
-        )
+        return check_factors_vary(chosen, *seen, chosen=named, argument="evaluation_images")
 
     if not TYPE_CHECKING:  # Type checkers shall know the groups only.
 
