@@ -5,10 +5,7 @@ import re
 import click
 
 #: Arguments of the library whose option has another name.
-_OTHER_NAMES = {
-    "force": "force_download",
-    "max_images": "evaluation_images",
-}
+_OTHER_NAMES = {"force": "force_download", "max_images": "evaluation_images"}
 
 
 def in_options(message: str, command: click.Command) -> str:

@@ -15,10 +15,11 @@ from keras_devae.cli.options import (
     print_json,
     print_layer_advice,
     progress_bars,
+    resumable,
+    resumed,
     runs_folder_option,
     status_line,
 )
-from keras_devae.cli.running import resumable, resumed
 from keras_devae.cli.setting_options import ALL_SETTINGS, model_options, setting_options
 from keras_devae.cli.tables import print_scores
 from keras_devae.errors import UsageError

@@ -10,7 +10,8 @@ import sys
 import threading
 import types
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 
 class CallOnceImported(importlib.abc.MetaPathFinder):
@@ -60,6 +61,26 @@ class CallOnceImported(importlib.abc.MetaPathFinder):
             except ValueError:  # Another thread has called the function.
                 return
             self._function()
+
+
+def lazy_names(
+    package: str, modules: Mapping[str, str]
+) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
+    """Returns a package's `__getattr__` and `__dir__`, which import a name when it is asked for.
+
+    Args:
+        package: Full name of the package.
+        modules: Name -> the package's module that holds it, or `""` where it is a module itself.
+    """
+
+    def get(name: str) -> Any:
+        if name not in modules:
+            raise AttributeError(f"module {package!r} has no attribute {name!r}")
+        if not modules[name]:
+            return importlib.import_module(f"{package}.{name}")
+        return getattr(importlib.import_module(f"{package}.{modules[name]}"), name)
+
+    return get, lambda: sorted(modules)
 
 
 class FormerModule(types.ModuleType):
