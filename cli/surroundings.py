@@ -28,8 +28,8 @@ codecs.register_error(_HANDLER, _replaced)
 def plain_surroundings() -> Iterator[None]:
     """Lets a command draw and print wherever it was started, and restores everything afterwards.
 
-    A notebook's processes inherit its `MPLBACKEND`, which may not be installed here. Characters that
-    a terminal cannot show, such as those in file names, are replaced or escaped.
+    Processes of a notebook inherit its `MPLBACKEND`, which may not be installed here. Characters
+    that a terminal cannot show, such as those in file names, are replaced or escaped.
     """
     before = os.environ.get("MPLBACKEND")
     os.environ["MPLBACKEND"] = "agg"
