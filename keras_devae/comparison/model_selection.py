@@ -161,6 +161,6 @@ def _remarks(comparison: Comparison, common: bool) -> Iterator[str]:
         yield f"Without a second seed there is no UDR: {'; '.join(single)}."
     pairs = [name for name, size in sizes.items() if size == 2]
     if pairs:
-        yield f"Two runs agree with each other equally and cannot be ranked: {'; '.join(pairs)}."
+        yield f"Two runs agree with each other alike and cannot be told apart: {'; '.join(pairs)}."
     if not common:
         yield "The groups are of different images and are ranked one by one."

@@ -53,8 +53,8 @@ def evaluate(
     Args:
         model: A trained model.
         dataset: The data set.
-        names: Names of metrics, see `keras_devae.metrics.METRICS`; `("all",)` for all that the
-            data set allows, `None` for the default ones.
+        names: Names of metrics, see `keras_devae.metrics.METRICS`; `("all",)` for all that the data
+            set allows, `None` for the default ones.
         images: Number of images, drawn without repetition; all of them if there are fewer.
             Predictors are fitted to these and tested on half as many more.
         seed: Integer seed of everything drawn; default 0.
@@ -65,8 +65,7 @@ def evaluate(
             a `"sample"` of it, which depends on the seed and the rows asked for.
         workers: Threads of `keras_devae.metrics.dci`; default see there.
         bins: Number of bins per code, for the metrics that put codes into bins; `None` for 20.
-        discretizer: Their bins, `"histogram"` or `"quantile"`, see
-            `keras_devae.metrics.score_codes`; `None` for `"histogram"`.
+        discretizer: Their bins, `"histogram"` or `"quantile"`; `None` for `"histogram"`.
         encoding: An `Encoding` of this model and data set to use and to add to, or `None`.
         progress: Called with the number of the layer and the name of each metric, or `None`.
 

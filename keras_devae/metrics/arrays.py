@@ -21,15 +21,9 @@ _UNREADABLE = (TypeError, ValueError, RuntimeError, OverflowError)
 def numeric_array(values: object, name: str, form: str = _FORM, axes: int | None = 2) -> Array:
     """Reads an array of real numbers: boolean, integer or floating, in the machine's byte order.
 
-    Args:
-        values: What the caller passed.
-        name: What the array is called in the error.
-        form: What it must be, for the error.
-        axes: How many axes it must have; `None` for any number, and for empty arrays too.
-
-    Raises:
-        UsageError: If it is something else: masked, ragged, sparse, complex, of objects or words,
-            of another number of axes, or empty.
+    It must have so many axes and not be empty; `None` allows any number, and empty arrays. Anything
+    else (masked, ragged, sparse, complex, objects or words) is a `UsageError`, which calls it
+    `name` and says what `form` it must have.
     """
     if is_masked(values):
         raise UsageError(
@@ -54,9 +48,8 @@ def numeric_array(values: object, name: str, form: str = _FORM, axes: int | None
 def check_codes(codes: Array, name: str = "codes") -> Array:
     """Checks a matrix of representations `(n, d)`: integers stay, anything else becomes float64.
 
-    Raises:
-        UsageError: If it is not a non-empty numeric matrix, has a NaN or an infinity, or values
-            that float64 does not hold exactly.
+    What is not a non-empty numeric matrix, has a NaN or an infinity, or values that float64 does
+    not hold exactly is a `UsageError`.
     """
     codes = check_finite(codes, name)
     return codes if codes.dtype.kind in "biu" else codes.astype(np.float64, copy=False)

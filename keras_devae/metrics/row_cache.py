@@ -10,14 +10,10 @@ from keras_devae.checks import Array
 
 
 class RowCache:
-    """Keeps arrays by row number.
+    """Keeps arrays by row number of a table.
 
-    Args:
-        row_count: Rows of the table.
-
-    Attributes:
-        stored: Name -> values of the rows kept, in the order they were added; `"rows"` has their
-            numbers. Empty at first.
+    `stored` has, by name, the values of the rows kept, in the order they were added, and their
+    numbers as `"rows"`. It is empty at first.
     """
 
     def __init__(self, row_count: int):

@@ -45,16 +45,10 @@ class FactorIndex(abc.ABC):
     def draw_sharing(
         self, rng: np.random.Generator, rows: Array, factors: Array, count: int
     ) -> Array:
-        """Draws, for each row, others that share the value of one factor with it.
+        """Draws, for each row, `count` others that share the value of one factor with it.
 
-        Args:
-            rng: The source of randomness.
-            rows: `(m,)` row numbers.
-            factors: `(m,)` numbers of the factor that each of them shares.
-            count: Rows to draw for each.
-
-        Returns:
-            Int64 array `(m, count)`, with repetition; the rows themselves may be among them.
+        The rows, and the numbers of the factor that each of them shares, are `(m,)`; the result is
+        int64 `(m, count)`, with repetition, and may have the rows themselves among them.
         """
         drawn = np.empty((len(rows), count), np.int64)
         for factor in range(self.factor_count):
@@ -115,10 +109,6 @@ def _is_grid(factors: Array, sizes: tuple[int, ...]) -> bool:
 class Sampler(abc.ABC):
     """A labelled table whose codes can be asked for by row number.
 
-    Args:
-        labelled: Checked factors.
-        index: Their `FactorIndex` where it is there already, or `None`.
-
     Attributes:
         index: The `FactorIndex` of the factors that vary.
         names: Their names.
@@ -157,12 +147,7 @@ class CodeTable(Sampler):
             varies.
     """
 
-    def __init__(
-        self,
-        codes: Array,
-        factors: Array,
-        factor_names: Iterable[str] | None = None,
-    ):
+    def __init__(self, codes: Array, factors: Array, factor_names: Iterable[str] | None = None):
         labelled = check_labelled(codes, factors, factor_names, as_given=True)
         super().__init__(labelled)
         self._codes = labelled.codes
@@ -196,10 +181,7 @@ class EncodedDataset(Sampler):
     """
 
     def __init__(
-        self,
-        dataset: LabelledImages,
-        encode: Callable[[Array], Array],
-        chunk: int = 1024,
+        self, dataset: LabelledImages, encode: Callable[[Array], Array], chunk: int = 1024
     ):
         if not callable(encode):
             raise UsageError(
@@ -267,7 +249,7 @@ def label_rows(dataset: LabelledImages) -> LabelledCodes:
             f"The data set {dataset.name!r} has no ground-truth factors to choose from."
         )
     rows = np.arange(len(dataset))
-    return check_labelled(rows[:, None], dataset.factors(rows), dataset.factor_names, stacklevel=4)
+    return check_labelled(rows[:, None], dataset.factors(rows), dataset.factor_names)
 
 
 class _IndexedColumn:

@@ -48,17 +48,7 @@ def quantile_discretize(codes: Array, bins: int = 20) -> Array:
 
     A code's place among the n sorted ones decides, so that far values do no harm. Equal values are
     in one bin, that of the middle of their places. A dimension with at most `bins` different values
-    has one bin for each.
-
-    Args:
-        codes: `(n, d)` real or integer codes.
-        bins: Number of bins per dimension, 2 to 10,000; default 20.
-
-    Returns:
-        Int64 array `(n, d)` of bin numbers, 1 to `bins`.
-
-    Raises:
-        UsageError: If the codes are not a finite matrix or `bins` is out of range.
+    has one bin for each. Arguments, result and errors are as for `histogram_discretize`.
     """
     return discretize(codes, bins, "quantile")
 

@@ -53,14 +53,12 @@ def active_variables(z_mean: Array, z_log_var: Array, threshold: float = 0.01) -
 
     Returns:
         `active_variables.count`, of those active, and `active_variables.varying_means`, the count
-        of Burda et al.; `details` with `signal` in nats, `variance_of_mean` and
-        `mean_of_variance`, lists of `d` numbers (a collapsed dimension has about 0, 0 and 1), and
-        `active`, the indices; `settings`: `metric`, `package_version`, `numpy_version`,
-        `active_nats`, `threshold`, `sample_count`, `code_count`.
+        of Burda et al.; `details` with `signal` in nats, `variance_of_mean` and `mean_of_variance`,
+        lists of `d` numbers (a collapsed dimension has about 0, 0 and 1), and `active`, the
+        indices.
 
     Raises:
-        UsageError: If the arrays are not finite matrices of one shape or beyond the limits of
-            `kl_per_dimension`, or the threshold is negative.
+        UsageError: As `kl_per_dimension`, or if the threshold is negative.
     """
     z_mean, z_log_var = check_posterior(z_mean, z_log_var)
     checks.finite_at_least("threshold", threshold)

@@ -18,10 +18,7 @@ if TYPE_CHECKING:
     from keras_devae.metrics.estimators.boosting import Boosted
 
 #: Predictor -> the distributions that compute it.
-PREDICTORS = {
-    "gradient_boosting": ("scikit-learn",),
-    "lightgbm": ("scikit-learn", "lightgbm"),
-}
+PREDICTORS = {"gradient_boosting": ("scikit-learn",), "lightgbm": ("scikit-learn", "lightgbm")}
 
 METRIC = Metric(
     "dci",
@@ -67,8 +64,8 @@ def dci(
 
     `"gradient_boosting"` is scikit-learn's `GradientBoostingClassifier()` with `random_state=seed`,
     with one factor per thread. With 10,000 training rows it takes one to three seconds per value of
-    each factor, divided by the number of threads. `"lightgbm"` is about 40 times as fast; on
-    the reference cases of the tests it differs by at most 0.02 in disentanglement and 0.03 in
+    each factor, divided by the number of threads. `"lightgbm"` is about 40 times as fast; on the
+    reference cases of the tests it differs by at most 0.02 in disentanglement and 0.03 in
     completeness. On a trained model, none of whose codes was pure, its disentanglement was 0.04
     higher.
 
@@ -92,12 +89,11 @@ def dci(
         `dci.disentanglement`, `dci.completeness`, `dci.informativeness_train`,
         `dci.informativeness_test`. `details`: `importance_matrix` `(d, varying factors)` and
         `per_code` as lists, `per_factor`, `informativeness_train` and `informativeness_test` by
-        factor name, `constant_codes`. `settings`: `predictor`, `n_train`, `seed`, and what every
-        metric records.
+        factor name, `constant_codes`.
 
     Raises:
-        UsageError: If the arrays are malformed, not finite or of different lengths, if no factor
-            varies, a setting is wrong, or LightGBM is asked for and not installed.
+        UsageError: If an array or a setting is wrong, no factor varies, or LightGBM is asked for
+            and not installed.
     """
     libraries = PREDICTORS[one_of("predictor", predictor, PREDICTORS)]
     check_seed(seed, MOST_SEED_OF_A_FIT)

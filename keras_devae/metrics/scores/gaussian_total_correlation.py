@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
-
 import numpy as np
 
 from keras_devae.checks import Array
@@ -17,7 +15,7 @@ from keras_devae.metrics.estimators.gaussian import (
 )
 from keras_devae.metrics.estimators.scaling import standardized
 from keras_devae.metrics.labelled import find_constant_codes
-from keras_devae.metrics.metric_warnings import MetricWarning, caution_of_few
+from keras_devae.metrics.metric_warnings import caution_of_few, warn
 
 METRIC = Metric(
     "gaussian_total_correlation",
@@ -53,8 +51,7 @@ def gaussian_total_correlation(codes: Array, *, seed: int | None = None) -> Scor
 
     Returns:
         `gaussian_total_correlation.score` in nats. `details`: `constant_codes`, and
-        `dependent_directions`, the number of eigenvalues that were too small. `settings`:
-        `sample_count`, `code_count`, `seed`, and what every metric records.
+        `dependent_directions`, the number of eigenvalues that were too small.
 
     Raises:
         UsageError: If the codes are not a finite matrix.
@@ -67,11 +64,10 @@ def gaussian_total_correlation(codes: Array, *, seed: int | None = None) -> Scor
     eigenvalues = correlation_eigenvalues(columns.T @ columns) if columns.size else np.ones(1)
     dependent = int(np.sum(eigenvalues < least_eigenvalue(eigenvalues)))
     if dependent:
-        message = (
+        warn(
             "Codes are linearly dependent, so that their total correlation is infinite: "
             f"gaussian_total_correlation counts {dependent} directions as far as float64 goes."
         )
-        warnings.warn(message, MetricWarning, stacklevel=2)
     details = {"constant_codes": constant, "dependent_directions": dependent}
     values = {"score": total_correlation(eigenvalues)}
     settings = {"sample_count": len(codes), "code_count": codes.shape[1], "seed": seed}

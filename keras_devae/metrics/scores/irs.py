@@ -62,12 +62,10 @@ def irs(
         `irs.score` and `irs.active_codes`, the number of codes that are not constant. `details`:
         `irs_matrix` `(d, varying factors)` as nested lists (rows of 0 for constant codes; 1 minus
         the ratio as it is, which may be below 0), `parents`, the name of each code's best factor or
-        `None` for a constant code, `per_code`, `max_deviations`, `constant_codes`. `settings`:
-        `quantile`, `seed`, and what every metric records.
+        `None` for a constant code, `per_code`, `max_deviations`, `constant_codes`.
 
     Raises:
-        UsageError: If the arrays are malformed, not finite or of different lengths, if no factor
-            varies, or the quantile is outside `[0, 1]`.
+        UsageError: If an array or a setting is wrong, or no factor varies.
     """
     quantile = check_share("quantile", quantile)
     check_recorded_seed(seed)

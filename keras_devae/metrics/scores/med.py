@@ -81,8 +81,7 @@ def med(
     place of the importances of a predictor: nothing is fitted, and it takes seconds for 1000 codes.
     Each factor's information is divided by its sum over codes. With `top_k`, both scores are also
     given for fewer codes: each code belongs to the factor about which it is most informative, and
-    each factor keeps the k most disentangled ones. Their importances are not divided by a new
-    sum.
+    each factor keeps the k most disentangled ones. Their importances are not divided by a new sum.
 
     Finite samples give every code a little information, so many dead codes lower both scores;
     `top_k` is for that. Constant codes are left out and count neither as codes nor in the base of
@@ -95,10 +94,8 @@ def med(
         codes: `(n, d)` codes, usually posterior means.
         factors: `(n, f)` whole-number factors.
         top_k: Number of codes to keep for each factor, or `None` for no top-k scores.
-        bins: Number of bins per code, 2 to 10,000; the field's results are with 20.
-        discretizer: `"histogram"` (default, equal widths, as in the field's results),
-            `"quantile"` (equal numbers of samples, which outliers do not disturb), or `"identity"`
-            for integer codes.
+        bins: As for `mig`.
+        discretizer: As for `mig`.
         informativeness: Whether to compute informativeness.
         importance_rows: Rows that information is counted on, `"all"` or `"train"`; `None` for all
             if `n_train` is `None`, and the training rows (as the authors' code does) otherwise.
@@ -109,16 +106,14 @@ def med(
     Returns:
         `med.disentanglement`, `med.completeness`; unless it was left out,
         `med.informativeness_train`, `med.informativeness_test`; with `top_k`,
-        `med.top_k_disentanglement`, `med.top_k_completeness`. `details`: `importance_matrix`
-        `(d, varying factors)` and `per_code` as lists, `per_factor` by name, `constant_codes`,
+        `med.top_k_disentanglement`, `med.top_k_completeness`. `details`: `importance_matrix` `(d,
+        varying factors)` and `per_code` as lists, `per_factor` by name, `constant_codes`,
         `top_k_codes` (`None` without `top_k`), and `informativeness_train` and
-        `informativeness_test` by name. `settings`: `bins` (`None` with `"identity"`),
-        `discretizer`, `top_k`, `importance_rows`, `predictor`, `n_train`, `seed`, and what every
-        metric records.
+        `informativeness_test` by name.
 
     Raises:
-        UsageError: If the arrays are malformed, not finite or of different lengths; if real codes
-            meet `"identity"`; if no factor varies; if a setting is wrong.
+        UsageError: If an array or a setting is wrong, no factor varies, or real codes meet
+            `"identity"`.
     """
     importance_rows = check_counted_rows("importance_rows", importance_rows, n_train)
     flag("informativeness", informativeness)
@@ -180,18 +175,14 @@ def _accuracies(split: Split) -> dict[str, dict[str, float]]:
     """Returns the accuracy by factor name, on the training and on the test rows."""
     from keras_devae.metrics.estimators.fitting import fit_factors
 
-    fitted = fit_factors(split, "med", stacklevel=4)
+    fitted = fit_factors(split, "med")
     parts = {
         "informativeness_train": (fitted.train, split.train_factors),
         "informativeness_test": (fitted.test, split.test_factors),
     }
-    return {
-        key: per_factor(
-            split.names,
-            [
-                np.mean(model.predict(codes) == column)
-                for model, column in zip(fitted.models, factors.T, strict=True)
-            ],
-        )
-        for key, (codes, factors) in parts.items()
-    }
+    accuracies = {}
+    for key, (codes, factors) in parts.items():
+        found = zip(fitted.models, factors.T, strict=True)
+        rights = [np.mean(model.predict(codes) == column) for model, column in found]
+        accuracies[key] = per_factor(split.names, rights)
+    return accuracies

@@ -55,21 +55,20 @@ def mig(
         codes: `(n, d)` codes, usually posterior means.
         factors: `(n, f)` whole-number factors.
         bins: Number of bins per code, 2 to 10,000; the field's results are with 20.
-        discretizer: `"histogram"` (default, equal widths, as in the field's results),
-            `"quantile"` (equal numbers of samples, which outliers do not disturb), or `"identity"`
-            for integer codes.
+        discretizer: `"histogram"` (default, equal widths, as in the field's results), `"quantile"`
+            (equal numbers of samples, which outliers do not disturb), or `"identity"` for integer
+            codes.
         factor_names: A name for each factor; `None` for `factor_0`, `factor_1`, ...
         seed: Seed that the samples were drawn with; it is only recorded, as nothing here is random.
 
     Returns:
         `mig.score`. `details`: `per_factor`, `entropies` (nats) and `most_informative_codes` by
         factor name, `mutual_information` `(d, varying factors)` in nats as nested lists,
-        `constant_codes`. `settings`: `bins` (`None` with `"identity"`), `discretizer`, `seed`, and
-        what every metric records.
+        `constant_codes`. `settings`: `bins` is `None` with `"identity"`.
 
     Raises:
-        UsageError: If the arrays are malformed, not finite, or of different lengths; if real codes
-            meet `"identity"`; if no factor varies; if a setting is wrong.
+        UsageError: If an array or a setting is wrong, no factor varies, or real codes meet
+            `"identity"`.
     """
     check_recorded_seed(seed)
     labelled = check_labelled(codes, factors, factor_names)

@@ -34,11 +34,7 @@ METRIC = Metric(
 
 
 def mutual_information_score(
-    codes: Array,
-    *,
-    bins: int = 20,
-    discretizer: str = "histogram",
-    seed: int | None = None,
+    codes: Array, *, bins: int = 20, discretizer: str = "histogram", seed: int | None = None
 ) -> Score:
     """Mean mutual information of two different codes (Locatello et al. 2019), in nats.
 
@@ -47,25 +43,20 @@ def mutual_information_score(
     information: it makes the mean smaller, with a `MetricWarning`. With one code, or if every code
     is constant, the score is 0.
 
-    The time grows with the square of the number of codes that vary: about 20 s on one core for
-    1024 of them and 10,000 samples.
+    The time grows with the square of the number of codes that vary: about 20 s on one core for 1024
+    of them and 10,000 samples.
 
     Args:
         codes: `(n, d)` codes, usually posterior means.
-        bins: Number of bins per code, 2 to 10,000; the field's results are with 20.
-        discretizer: `"histogram"` (default, equal widths, as in the field's results),
-            `"quantile"` (equal numbers of samples, which outliers do not disturb), or `"identity"`
-            for integer codes.
+        bins: As for `mig`.
+        discretizer: As for `mig`.
         seed: Seed that the samples were drawn with; it is only recorded, as nothing here is random.
 
     Returns:
-        `mutual_information_score.score`. `details`: `constant_codes`. `settings`: `bins` (`None`
-        with `"identity"`), `discretizer`, `sample_count`, `code_count`, `seed`, and what every
-        metric records.
+        `mutual_information_score.score`. `details`: `constant_codes`.
 
     Raises:
-        UsageError: If the codes are not a finite matrix; if real codes meet `"identity"`; if a
-            setting is wrong.
+        UsageError: If the codes or a setting are wrong, or real codes meet `"identity"`.
     """
     check_recorded_seed(seed)
     codes = check_codes(codes)
