@@ -22,8 +22,8 @@ class DynamicVAE(ControlledVAE):
         kl_target: Set point at the end, in nats, at least 0; default 20.
         kl_target_start: Set point at the start, at least 0; default 0.
         kl_target_steps: Steps from one to the other, at least 1; default 300,000.
-        kl_target_stairs: As in `ControlVAE`, like the next one; default `None`.
-        kl_target_rest: Share of each stair for which the set point rests; default 1.
+        kl_target_stairs: Stairs on the way, or `None` (default) for a line, see `ControlVAE`.
+        kl_target_rest: Share of each stair for which the set point rests, 0 to 1; default 1.
         proportional_gain: Kp, at least 0; default 0.01.
         integral_gain: Ki, at least 0; default 0.001, the paper's comparison.
         beta_init: Beta at the start, between the limits; default 150.

@@ -98,7 +98,7 @@ class Inference:
         seed: int | None = None,
         batch_size: int = 256,
     ) -> Array:
-        """Returns the codes of images: the means of the posterior, see there for the arguments.
+        """Returns the codes of images: the means of the posterior, see `posterior` for the arguments.
 
         With `sample` they are samples of it instead, drawn with the integer `seed`, or at random.
 
@@ -143,7 +143,7 @@ class Inference:
     def layer_losses(self) -> dict[int, float]:
         """Returns the reconstruction loss of each latent layer that `fit` or `evaluate` saw last.
 
-        Number of the layer -> nats per image; empty for a model that has no layers of its own, or
+        Numbers of layers -> nats per image; empty for a model without layers of its own, or one
         that was loaded and not trained since.
         """
         return {}

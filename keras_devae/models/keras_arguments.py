@@ -33,7 +33,7 @@ IGNORED = ("loss", "loss_weights", "metrics", "weighted_metrics")
 
 
 def refuses_unknown_arguments(method: _Method) -> _Method:
-    """Lets a method answer arguments that it does not have with a `UsageError`."""
+    """Makes a method raise a `UsageError` for keywords that it does not know, not a `TypeError`."""
     names = [name for name in inspect.signature(method).parameters if name != "self"]
 
     @functools.wraps(method)
@@ -48,7 +48,7 @@ def refuses_unknown_arguments(method: _Method) -> _Method:
 
 
 def refuse(**given: Any) -> None:
-    """Raises a `UsageError` for arguments that the model would ignore; `None` and `[]` are none."""
+    """Raises a `UsageError` for arguments that the model would ignore, unless they are empty."""
     for name, value in given.items():
         if value is None or (isinstance(value, (list, tuple, dict)) and not value):
             continue
@@ -99,7 +99,10 @@ def check_verbose(verbose: Any) -> None:
 
 
 def check_counts(**counts: Any) -> None:
-    """Checks numbers of images, batches or steps, each at least 1 or `None`."""
+    """Checks numbers of images, batches or steps, each at least 1 or `None`.
+
+    `validation_freq` may also be a list of epochs, which is left to Keras.
+    """
     for name, value in counts.items():
         is_list = name == "validation_freq" and isinstance(value, (list, tuple))
         if value is not None and not is_list:

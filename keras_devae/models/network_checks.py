@@ -26,7 +26,7 @@ _VARIANCES = ("moving_mean", "moving_variance")
 def sizes_of_network(network: str, units: Sequence[int] | None) -> dict[str, Any]:
     """Returns the arguments of a pair of networks that say how large they are.
 
-    A `UsageError` if `units` are given for another network than `"mlp"`, or are no widths.
+    Raises a `UsageError` if `units` are for another network than `"mlp"`, or are no widths.
     """
     if units is None:
         return {}

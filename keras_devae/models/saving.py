@@ -36,7 +36,10 @@ def _check_suffix(what, file, suffixes, hint=""):
 
 @contextlib.contextmanager
 def _unchanged_on_failure(model):
-    """Puts a model's variables back, its optimizer's too, if the body of a `with` fails."""
+    """Puts a model's variables back, its optimizer's too, if the body of a `with` fails.
+
+    Keras assigns weight after weight, and stops at the first that does not fit.
+    """
     # Keras sets the attribute in `compile`.
     optimizer = getattr(model, "optimizer", None)
     variables = [*model.variables, *(optimizer.variables if optimizer else ())]
@@ -77,9 +80,9 @@ class Saving(keras.Model):
     """The part of `keras_devae.VAE` that is saved and loaded."""
 
     def save(self, filepath: str | Path, overwrite: bool = True, **kwargs: Any) -> None:
-        """Saves the model in `*.keras`, see `keras.Model.save`; a `UsageError` for another name.
+        """Saves the model, see `keras.Model.save`; keeps TensorFlow off another backend's GPU.
 
-        Keeps TensorFlow off another backend's GPU.
+        Raises a `UsageError` unless the file is named `*.keras`.
         """
         hint = " `export_encoder` writes a SavedModel or ONNX."
         _check_suffix("A model is saved in", filepath, _MODEL_FILES, hint)
@@ -91,7 +94,7 @@ class Saving(keras.Model):
     ) -> None:
         """Saves the weights, see `keras.Model.save_weights`.
 
-        A `UsageError` unless the file is named `*.weights.h5` or `*.weights.json`.
+        Raises a `UsageError` unless the file is named `*.weights.h5` or `*.weights.json`.
         """
         _check_suffix("Weights are saved in", filepath, _WRITTEN_WEIGHTS)
         super().save_weights(filepath, overwrite, max_shard_size)
@@ -118,7 +121,7 @@ class Saving(keras.Model):
     def set_weights(self, weights: Sequence[Any]) -> None:
         """Sets all weights, see `keras.Model.set_weights`; all, or the model stays as it was.
 
-        A `UsageError` unless they are arrays of the shapes of `get_weights`, in its order.
+        Raises a `UsageError` unless they are arrays of the shapes of `get_weights`, in its order.
         """
         expected = [tuple(variable.shape) for variable in self.weights]
         is_list = isinstance(weights, (list, tuple))
@@ -133,7 +136,7 @@ class Saving(keras.Model):
     def export(
         self, filepath: str | Path | None = None, format: str = "tf_saved_model", **kwargs: Any
     ) -> None:
-        """Refuses: `export_encoder` writes encoder and decoder, which Keras would not separate."""
+        """Raises a `UsageError`: `export_encoder` writes encoder and decoder, which Keras would not."""
         raise UsageError(
             "Keras's `export` cannot write these models. Call "
             f"`model.export_encoder({str(filepath)!r})`, which writes the endpoints encode, decode "

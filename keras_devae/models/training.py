@@ -216,8 +216,8 @@ class Training(TrainingStep):
     ) -> Any:
         """Computes the losses of images, see `keras.Model.evaluate`.
 
-        Deterministic, with the posterior mean instead of a sample. `x` and `batch_size` are as in
-        `fit`; `y` and `sample_weight` are refused.
+        The result is deterministic, with the posterior mean instead of a sample. `x` and
+        `batch_size` are as in `fit`; `y` and `sample_weight` are refused.
 
         Raises:
             UsageError: If the images do not fit the model, or something is given that it would

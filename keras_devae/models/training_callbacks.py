@@ -14,8 +14,8 @@ logger = logging.getLogger("keras_devae")
 def steps_done(model: keras.Model) -> int:
     """Returns the number of training steps done, on several devices too.
 
-    With gradient accumulation these are batches, which Keras's schedules of the learning rate
-    follow too, and else the optimizer's updates.
+    It is the optimizer's count of updates or, with gradient accumulation, the number of batches,
+    which Keras's schedules of the learning rate follow too.
     """
     optimizer = getattr(model.optimizer, "inner_optimizer", model.optimizer)
     updates = int(keras.ops.convert_to_numpy(model.optimizer.iterations))
