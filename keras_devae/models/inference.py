@@ -98,9 +98,9 @@ class Inference:
         seed: int | None = None,
         batch_size: int = 256,
     ) -> Array:
-        """Returns the codes of images: the means of the posterior, see `posterior` for the arguments.
+        """Returns the codes of images, the posterior means; arguments are as in `posterior`.
 
-        With `sample` they are samples of it instead, drawn with the integer `seed`, or at random.
+        With `sample` they are samples of the posterior, drawn with the integer `seed` or at random.
 
         Returns:
             Float32 array `(n, latent_dim)`, or `(K, n, latent_dim)` for `layer=None`.

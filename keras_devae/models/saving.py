@@ -136,7 +136,7 @@ class Saving(keras.Model):
     def export(
         self, filepath: str | Path | None = None, format: str = "tf_saved_model", **kwargs: Any
     ) -> None:
-        """Raises a `UsageError`: `export_encoder` writes encoder and decoder, which Keras would not."""
+        """Refuses: `export_encoder` writes encoder and decoder, which Keras would not separate."""
         raise UsageError(
             "Keras's `export` cannot write these models. Call "
             f"`model.export_encoder({str(filepath)!r})`, which writes the endpoints encode, decode "
