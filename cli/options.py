@@ -15,6 +15,8 @@ from keras_devae.checks import expanded_path, run_name
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from keras_devae.runs import Run
+
 
 class _Checked(click.ParamType):
     """A text that is checked by a function of the option's name and the text."""
@@ -186,6 +188,27 @@ def progress_bars(quiet: bool = False) -> Iterator[Callable[[int, int, str], Non
     finally:
         if errors.is_terminal:
             bars.stop()
+
+
+@contextlib.contextmanager
+def resumable(context: click.Context, run: Run) -> Iterator[None]:
+    """Enters a run, and says how to resume it if Ctrl-C or SIGTERM interrupts it."""
+    from keras_devae.process.interruption import Interruption, exit_status
+
+    try:
+        with Interruption(), run:
+            yield
+    except KeyboardInterrupt as ending:
+        click.echo(f"Interrupted. {run.folder.how_to_resume()}", err=True)
+        context.exit(exit_status(ending))
+
+
+def resumed(context: click.Context, path: str, quiet: bool) -> Run:
+    """Resumes the run that `--resume` names."""
+    from keras_devae.runs import Run
+
+    with progress_bars(quiet) as progress:
+        return Run.resume(path, backend=context.obj["backend"], progress=progress)
 
 
 runs_folder_option = click.option(

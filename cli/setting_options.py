@@ -95,3 +95,10 @@ def flag_of(name: str) -> str:
     """Returns the command-line option of a setting, or of an option of a model."""
     declared = declarations().get(name)
     return (declared and declared.option) or f"--{name.replace('_', '-')}"
+
+
+def value_text(value: Any) -> str:
+    """Returns the value of an option as it is typed; empty for `None`."""
+    if isinstance(value, tuple):
+        return ",".join(f"{part:g}" for part in value)
+    return f"{value:g}" if isinstance(value, float) else "" if value is None else str(value)

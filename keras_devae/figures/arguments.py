@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeAlias
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -11,6 +11,9 @@ from matplotlib.figure import Figure
 from keras_devae.checks import Array, listed, shown
 from keras_devae.errors import UsageError
 from keras_devae.metrics.arrays import numeric_array
+
+#: Numbers that a figure is drawn from, one for each step, factor or run.
+Numbers: TypeAlias = "Sequence[float] | Array"
 
 
 def real_numbers(name: str, values: Any) -> Array:

@@ -76,7 +76,7 @@ def take_texts_literally(figure: Figure) -> None:
         text.set_parse_math(False)
 
 
-def fit(figure: Figure) -> None:
+def fit(figure: Figure) -> Figure:
     """Gives each pixel of a `draw_image` figure's image one pixel, and the texts room around it."""
     (axes,) = figure.axes
     take_texts_literally(figure)
@@ -95,6 +95,7 @@ def fit(figure: Figure) -> None:
             (height - _SLACK) / total_height,
         )
     )
+    return figure
 
 
 def note_below(figure: Figure, text: str) -> Figure:

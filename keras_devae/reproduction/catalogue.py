@@ -7,7 +7,7 @@ import functools
 from collections.abc import Callable
 from typing import Any
 
-from keras_devae.errors import unknown_name
+from keras_devae.checks import one_of
 from keras_devae.reproduction import paper
 from keras_devae.reproduction.scales import Scale
 
@@ -212,9 +212,7 @@ EXPERIMENTS = {
 
 def experiment_named(name: str) -> Experiment:
     """Returns an experiment by its name; raises a `UsageError` if it is unknown."""
-    if name not in EXPERIMENTS:
-        raise unknown_name("experiment", name, EXPERIMENTS)
-    return EXPERIMENTS[name]
+    return EXPERIMENTS[one_of("experiment", name, EXPERIMENTS)]
 
 
 def plans_of(name: str, scale: Scale, seeds: int | None = None) -> list[Plan]:

@@ -14,7 +14,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_devae.checks import Tensor, at_least, positive, widths
+from keras_devae.checks import AnyPath, Tensor, at_least, positive, widths
 from keras_devae.errors import UsageError
 from keras_devae.files import write_json, write_table
 from keras_devae.layers import RandomState, derived_seeds
@@ -139,7 +139,7 @@ def _check_cell(dimensions, correlation):
 
 
 def estimate_table(
-    folder: str | Path,
+    folder: AnyPath,
     dimensions: Sequence[int] = DIMENSIONS,
     correlations: Sequence[float] = CORRELATIONS,
     trials: int = 10,
@@ -173,7 +173,7 @@ def estimate_table(
     return rows
 
 
-def environments_of(folder: str | Path) -> list[str]:
+def environments_of(folder: AnyPath) -> list[str]:
     """Returns what the trials of `estimate_table` ran on, see `environment_text`, each once."""
     # A process that was killed may have left a file behind under a temporary name.
     trials = sorted((Path(folder) / "trials").glob("dimensions*.json"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from keras_devae.checks import AnyPath
 from keras_devae.reproduction.catalogue import EXPERIMENTS, plans_of
 from keras_devae.reproduction.scales import Scale
 from keras_devae.runs.config.flat_settings import config_from_settings
@@ -13,7 +14,7 @@ from keras_devae.studies.study_run import StudyRun
 
 
 def list_experiments(
-    scale: Scale, runs_dir: str | Path = "runs", seeds: int | None = None
+    scale: Scale, runs_dir: AnyPath = "runs", seeds: int | None = None
 ) -> list[dict[str, Any]]:
     """Describes all experiments at a scale; runs done in `runs_dir` show how long a step takes.
 

@@ -12,7 +12,7 @@ from typing import Any, TypeAlias
 import jinja2
 
 from keras_devae import figures
-from keras_devae.checks import usable_path
+from keras_devae.checks import AnyPath, usable_path
 from keras_devae.comparison.table_files import markdown
 from keras_devae.errors import FailureError
 from keras_devae.files import write_table, write_text
@@ -66,8 +66,8 @@ OUTCOMES: dict[str, Callable[[Results], Outcome]] = {
     "bounds": functools.partial(outcomes.method_outcome, scores=_BOUNDS),
     "diffusion": outcomes.diffusion_outcome,
     "layers": outcomes.layer_outcome,
-    "layer_samples": model_outcomes.layer_sample_outcome,
-    "layer_traversals": model_outcomes.layer_traversal_outcome,
+    "layer_samples": functools.partial(model_outcomes.sample_outcome, by_layer=True),
+    "layer_traversals": functools.partial(model_outcomes.traversal_outcome, by_layer=True),
     "methods": functools.partial(outcomes.method_outcome, scores=_COMPARED),
     "over_layers": model_outcomes.over_layers_outcome,
     "samples": model_outcomes.sample_outcome,
@@ -103,7 +103,7 @@ class Reproduction(abc.ABC):
 
     study: Study | None = None
 
-    def __init__(self, name: str, scale: Scale, runs_dir: str | Path, folder: str) -> None:
+    def __init__(self, name: str, scale: Scale, runs_dir: AnyPath, folder: str) -> None:
         self.name, self.scale = name, scale
         self.experiment = experiment_named(name)
         self.folder = usable_path("The folder of the runs", runs_dir) / "reproduce" / folder
@@ -120,7 +120,7 @@ class Reproduction(abc.ABC):
         """Makes table and figure; first does missing trials, unless `only_done`."""
 
     def write(
-        self, outcome: Outcome, provenance: Provenance, output: str | Path, command: str
+        self, outcome: Outcome, provenance: Provenance, output: AnyPath, command: str
     ) -> list[Path]:
         """Writes CSV, Markdown with the `command` that made it, PNG and SVG; returns the files."""
         files = {kind: Path(output) / f"{self.name}.{kind}" for kind in ("csv", "md", "png", "svg")}
@@ -159,7 +159,7 @@ class RunsReproduction(Reproduction):
     study: Study
 
     def __init__(
-        self, name: str, scale: Scale, runs_dir: str | Path = "runs", seeds: int | None = None
+        self, name: str, scale: Scale, runs_dir: AnyPath = "runs", seeds: int | None = None
     ) -> None:
         super().__init__(name, scale, runs_dir, scale.name)
         self.plans = plans_of(name, scale, seeds)
@@ -193,7 +193,7 @@ class EstimatesReproduction(Reproduction):
     """Trains discriminators, with trials in `RUNS-DIR/reproduce/SCALE-NAME/`."""
 
     def __init__(
-        self, name: str, scale: Scale, runs_dir: str | Path = "runs", trials: int | None = None
+        self, name: str, scale: Scale, runs_dir: AnyPath = "runs", trials: int | None = None
     ) -> None:
         super().__init__(name, scale, runs_dir, f"{scale.name}-{name}")
         self._options = _ESTIMATES[scale.name] | ({"trials": trials} if trials else {})
@@ -226,7 +226,7 @@ class EstimatesReproduction(Reproduction):
 
 
 def reproduction_of(
-    name: str, scale: Scale, runs_dir: str | Path = "runs", seeds: int | None = None
+    name: str, scale: Scale, runs_dir: AnyPath = "runs", seeds: int | None = None
 ) -> Reproduction:
     """Returns the reproduction of an experiment; `None` stands for its own number of seeds."""
     trains_models = experiment_named(name).plans is not None

@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Sequence
 from typing import Any
 
-from keras_devae.errors import unknown_name
+from keras_devae.checks import one_of
 
 _SCORES = (
     "mig",
@@ -114,6 +114,4 @@ SCALES = {
 
 def scale_named(name: str) -> Scale:
     """Returns a scale by its name; raises a `UsageError` if it is unknown."""
-    if name not in SCALES:
-        raise unknown_name("scale", name, SCALES)
-    return SCALES[name]
+    return SCALES[one_of("scale", name, SCALES)]
