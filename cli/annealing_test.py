@@ -13,9 +13,10 @@ from keras_devae.cli.options import (
     json_option,
     print_json,
     progress_bars,
+    resumable,
+    resumed,
     runs_folder_option,
 )
-from keras_devae.cli.running import resumable, resumed
 from keras_devae.cli.setting_options import setting_options
 from keras_devae.cli.tables import print_table
 from keras_devae.errors import UsageError

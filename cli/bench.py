@@ -5,31 +5,10 @@ from typing import Any
 
 import click
 
-from keras_devae.cli.options import (
-    PATH,
-    json_option,
-    list_of,
-    parse_names,
-    print_json,
-    status_line,
-)
+from keras_devae.cli.options import PATH, json_option, list_of, parse_names, print_json, status_line
 from keras_devae.cli.setting_options import setting_options
 from keras_devae.cli.tables import print_table
 from keras_devae.errors import UsageError
-
-#: Setting -> its default in words, where it is not the one of `train`.
-_DATA_AND_NETWORK = {
-    "model": None,
-    "dataset": "dsprites",
-    "source": None,
-    "image_size": None,
-    "network": None,
-}
-_COMPUTE = {
-    "resident": "as `train` chooses",
-    "steps_per_execution": "as `train` chooses",
-    "jit_compile": None,
-}
 
 
 @click.command()

@@ -2,8 +2,9 @@
 
 import click
 
+from keras_devae.checks import one_of
 from keras_devae.cli.options import json_option, print_json
-from keras_devae.errors import unknown_name
+from keras_devae.cli.setting_options import flag_of, value_text
 from keras_devae.models.declarations import MODEL_CATALOGUE
 
 
@@ -16,10 +17,10 @@ def models(names: tuple[str, ...], as_json: bool) -> None:
     Defaults are those published for 64x64 images and 300,000 steps. `train` scales the ones marked
     with the number of pixels, the number of steps, or its inverse (rate).
     """
-    for name in names:
-        if name not in MODEL_CATALOGUE:
-            raise unknown_name("model", name, MODEL_CATALOGUE)
-    chosen = {name: MODEL_CATALOGUE[name] for name in names or MODEL_CATALOGUE}
+    chosen = {
+        name: MODEL_CATALOGUE[one_of("model", name, MODEL_CATALOGUE)]
+        for name in names or MODEL_CATALOGUE
+    }
     if as_json:
         print_json({name: _plain(entry) for name, entry in chosen.items()})
         return
@@ -27,8 +28,10 @@ def models(names: tuple[str, ...], as_json: bool) -> None:
         click.echo(click.style(name, bold=True) + f"  {entry.objective}")
         click.echo(f"    {entry.paper}")
         for option, details in entry.options.items():
-            flag = f"--{option.replace('_', '-')} {_value(details)}".rstrip()
-            click.echo(f"    {flag:<32}  {details.help}{_scales(details)}")
+            default = "" if details.kind == "flag" else value_text(details.default)
+            flag = f"{flag_of(option)} {default}".rstrip()
+            scales = f" [{' '.join(details.scales)}]" if details.scales else ""
+            click.echo(f"    {flag:<32}  {details.help}{scales}")
 
 
 def _plain(entry):
@@ -37,15 +40,3 @@ def _plain(entry):
         for name, o in entry.options.items()
     }
     return {"objective": entry.objective, "paper": entry.paper, "options": options}
-
-
-def _value(option):
-    if option.kind == "flag" or option.default is None:
-        return ""
-    if isinstance(option.default, tuple):
-        return ",".join(f"{value:g}" for value in option.default)
-    return f"{option.default:g}" if isinstance(option.default, float) else str(option.default)
-
-
-def _scales(option):
-    return f" [{' '.join(option.scales)}]" if option.scales else ""

@@ -15,6 +15,8 @@ from keras_devae.checks import expanded_path, run_name
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from keras_devae.runs import Run
+
 
 class _Checked(click.ParamType):
     """A text that is checked by a function of the option's name and the text."""
@@ -45,12 +47,7 @@ def choose_backend(context: click.Context, configured: str | None = None) -> Non
 
 
 def print_layer_advice(losses: Mapping[int, float], layer: int = 0) -> None:
-    """Prints to the error stream if another latent layer is the better one to export.
-
-    Args:
-        losses: Reconstruction loss in nats per image, by number of the layer.
-        layer: Number of the layer that is exported.
-    """
+    """Says on the error stream if another layer, by its loss per image, is better to export."""
     from keras_devae.models.layer_advice import layer_advice
 
     advice = layer_advice(losses, layer)
@@ -82,9 +79,7 @@ def parse_names(
 def list_of(convert: Callable[[str], Any], what: str) -> Callable[..., Any]:
     """Returns the callback of an option that takes several values with commas.
 
-    Args:
-        convert: Makes a value from its text, or raises `ValueError`.
-        what: What the values are, for the message, e.g. `"numbers"`.
+    `convert` makes a value from its text, or raises `ValueError`; `what` is for the message.
     """
 
     def parse(context, parameter, text):
@@ -126,11 +121,7 @@ def _typed(parameter, value):
 
 
 def console(**options: Any) -> Console:
-    """Makes a `rich.console.Console` that prints texts as they are.
-
-    File names, factors and error messages may contain brackets and colons, which it would otherwise
-    take for styles and emoji.
-    """
+    """Makes a console that prints texts as they are: file names may contain brackets and colons."""
     from rich.console import Console
 
     return Console(markup=False, emoji=False, **options)
@@ -145,8 +136,7 @@ def print_json(value: Any) -> None:
 def status_line(quiet: bool = False) -> Iterator[Callable[..., object]]:
     """Shows on the error stream what is being done: a line that changes, or lines in a log.
 
-    Yields:
-        Function of a text, with `passing=True` where it does not deserve a line in a log.
+    It yields a function of a text, with `passing=True` where that does not deserve a line in a log.
     """
     from rich.text import Text
 
@@ -175,8 +165,7 @@ def evaluation_progress(
 def progress_bars(quiet: bool = False) -> Iterator[Callable[[int, int, str], None]]:
     """Shows the progress of long work on data: a bar for each stage, or a line in a log.
 
-    Yields:
-        Function of the amount done, the total (0 where it is unknown) and the stage.
+    It yields a function of the amount done, the total (0 where it is unknown) and the stage.
     """
     from rich.markup import escape
     from rich.progress import Progress
@@ -199,6 +188,27 @@ def progress_bars(quiet: bool = False) -> Iterator[Callable[[int, int, str], Non
     finally:
         if errors.is_terminal:
             bars.stop()
+
+
+@contextlib.contextmanager
+def resumable(context: click.Context, run: Run) -> Iterator[None]:
+    """Enters a run, and says how to resume it if Ctrl-C or SIGTERM interrupts it."""
+    from keras_devae.process.interruption import Interruption, exit_status
+
+    try:
+        with Interruption(), run:
+            yield
+    except KeyboardInterrupt as ending:
+        click.echo(f"Interrupted. {run.folder.how_to_resume()}", err=True)
+        context.exit(exit_status(ending))
+
+
+def resumed(context: click.Context, path: str, quiet: bool) -> Run:
+    """Resumes the run that `--resume` names."""
+    from keras_devae.runs import Run
+
+    with progress_bars(quiet) as progress:
+        return Run.resume(path, backend=context.obj["backend"], progress=progress)
 
 
 runs_folder_option = click.option(

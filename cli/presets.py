@@ -5,7 +5,7 @@ import itertools
 import click
 
 from keras_devae.cli.options import json_option, print_json
-from keras_devae.cli.setting_options import flag_of
+from keras_devae.cli.setting_options import flag_of, value_text
 from keras_devae.runs.config.presets import PRESETS, preset_for
 
 
@@ -48,7 +48,7 @@ def presets(model: str | None, dataset: str | None, as_json: bool) -> None:
 def _print_options(options):
     for name, value in options.items():
         if value is not None and value is not False:
-            click.echo(f"    {flag_of(name)} {_text(value)}")
+            click.echo(f"    {flag_of(name)} {value_text(value)}")
 
 
 def _print_scaled(model, dataset, preset):
@@ -59,20 +59,11 @@ def _print_scaled(model, dataset, preset):
         return
     _print_options(preset["options"])
     # Scores of the same runs stand together in the table.
-    for about, rows in itertools.groupby(preset["expected"], _about):
+    about_run = "{count} seeds, {source} images, {measured}".format_map
+    for about, rows in itertools.groupby(preset["expected"], about_run):
         click.echo(f"    expected ({about}):")
         for row in rows:
             spread = "{mean:.3f} ± {std:.3f} [{low:.3f}, {high:.3f}]".format_map(row)
             click.echo(f"      {row['metric']} {spread}")
     if not preset["expected"]:
         click.echo("    expected mig.score: not measured")
-
-
-def _about(row):
-    return "{count} seeds, {source} images, {measured}".format_map(row)
-
-
-def _text(value):
-    if isinstance(value, tuple):
-        return ",".join(f"{part:g}" for part in value)
-    return f"{value:g}" if isinstance(value, float) else str(value)

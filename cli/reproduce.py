@@ -33,10 +33,7 @@ from keras_devae.cli.tables import print_table
 @click.option("--retry-failed", is_flag=True, help="Retry runs that failed before.")
 @click.option("--no-train", is_flag=True, help="Use the runs that are done; train no others.")
 @click.option(
-    "--output",
-    type=PATH,
-    metavar="FOLDER",
-    help="[default: RUNS-DIR/reproduce/results/SCALE]",
+    "--output", type=PATH, metavar="FOLDER", help="[default: RUNS-DIR/reproduce/results/SCALE]"
 )
 @runs_folder_option
 @json_option

@@ -48,13 +48,9 @@ _TYPES = {
 
 
 def setting_option(name: str, default: str | None = None) -> Callable[[Any], Any]:
-    """Returns the option of a setting, a decorator of commands.
+    """Returns the option of a setting, a decorator of commands; `default` is the default in words.
 
     What is not typed is `None`, so that a preset or the configuration decides.
-
-    Args:
-        name: Name of the setting.
-        default: Default in words, or `None`: the one that is declared.
     """
     declared = declarations()[name]
     default = default or declared.default_text
@@ -69,11 +65,7 @@ def setting_option(name: str, default: str | None = None) -> Callable[[Any], Any
 
 
 def setting_options(defaults: Mapping[str, str | None]) -> Callable[[Any], Any]:
-    """Returns the options of several settings, a decorator of commands.
-
-    Args:
-        defaults: Name of each setting -> its default, see `setting_option`.
-    """
+    """Returns the options of several settings, by name with the default of `setting_option`."""
 
     def add(command: Any) -> Any:
         for name, default in reversed(defaults.items()):
@@ -103,3 +95,10 @@ def flag_of(name: str) -> str:
     """Returns the command-line option of a setting, or of an option of a model."""
     declared = declarations().get(name)
     return (declared and declared.option) or f"--{name.replace('_', '-')}"
+
+
+def value_text(value: Any) -> str:
+    """Returns the value of an option as it is typed; empty for `None`."""
+    if isinstance(value, tuple):
+        return ",".join(f"{part:g}" for part in value)
+    return f"{value:g}" if isinstance(value, float) else "" if value is None else str(value)

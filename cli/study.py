@@ -5,13 +5,7 @@ from typing import Any
 
 import click
 
-from keras_devae.cli.options import (
-    PATH,
-    json_option,
-    print_json,
-    runs_folder_option,
-    same_command,
-)
+from keras_devae.cli.options import PATH, json_option, print_json, runs_folder_option, same_command
 from keras_devae.cli.tables import print_table
 
 study_argument = click.argument("study", type=PATH, metavar="FILE|FOLDER")

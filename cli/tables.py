@@ -14,14 +14,9 @@ def print_table(
     width: int = 160,
     lines: bool = False,
 ) -> None:
-    """Prints a table.
+    """Prints a table, with the columns that have the titles `right` aligned there.
 
-    Args:
-        titles: Headings of the columns.
-        rows: The texts of each row, one per column.
-        right: Headings of the columns to align at the right.
-        width: Characters per line where the output is not a terminal, which has its own width.
-        lines: Whether to draw a line between rows; default false.
+    `width` is in characters, where the output is not a terminal, which has its own width.
     """
     from rich import box
     from rich.table import Table
@@ -46,13 +41,7 @@ def print_score_columns(
     columns: Sequence[Mapping[str, Any]],
     details: Sequence[Mapping[str, Any]],
 ) -> None:
-    """Prints scores, and below those of each metric its scores of the factors.
-
-    Args:
-        titles: Headings of the columns.
-        columns: For each column, a dictionary of scores.
-        details: For each column, the details of each metric.
-    """
+    """Prints columns of scores, and below those of each metric its scores of the factors."""
     rows = [(label, *cells) for label, cells in _rows(columns, details)]
     print_table(["score", *titles], rows, right=titles, width=120)
 

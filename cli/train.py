@@ -15,10 +15,11 @@ from keras_devae.cli.options import (
     print_json,
     print_layer_advice,
     progress_bars,
+    resumable,
+    resumed,
     runs_folder_option,
     status_line,
 )
-from keras_devae.cli.running import resumable, resumed
 from keras_devae.cli.setting_options import ALL_SETTINGS, model_options, setting_options
 from keras_devae.cli.tables import print_scores
 from keras_devae.errors import UsageError
@@ -30,7 +31,7 @@ from keras_devae.models.declarations import (
 from keras_devae.models.layer_advice import losses_of
 from keras_devae.runs.config.presets import PRESETS
 
-#: Figures that are named at the end of training -> what they are called there.
+#: Figures that are listed at the end of training -> their titles there.
 _NAMED_FIGURES = {
     "traversal": "Traversals",
     "reconstructions": "Reconstructions",

@@ -1,11 +1,10 @@
 """Keras's backends: which one is active, what it can do, and training on several devices.
 
 Only this package names TensorFlow, JAX and PyTorch. None of them is imported before it is used, and
-the names here are imported when they are first asked for.
+the names here are imported on first use.
 """
 
-import importlib
-from typing import Any
+from keras_devae.process.imports import lazy_names
 
 #: Name -> the module that holds it.
 _MODULES = {
@@ -37,11 +36,4 @@ _MODULES = {
 __all__ = list(_MODULES)
 
 
-def __getattr__(name: str) -> Any:
-    if name not in _MODULES:
-        raise AttributeError(f"module 'keras_devae.backend' has no attribute {name!r}")
-    return getattr(importlib.import_module(f"keras_devae.backend.{_MODULES[name]}"), name)
-
-
-def __dir__() -> list[str]:
-    return sorted(__all__)
+__getattr__, __dir__ = lazy_names(__name__, _MODULES)

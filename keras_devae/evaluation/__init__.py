@@ -3,8 +3,7 @@
 Names are imported when they are first asked for, as they bring NumPy and SciPy along.
 """
 
-import importlib
-from typing import Any
+from keras_devae.process.imports import lazy_names
 
 #: Name -> the module that holds it.
 _MODULES = {
@@ -18,11 +17,4 @@ _MODULES = {
 __all__ = list(_MODULES)
 
 
-def __getattr__(name: str) -> Any:
-    if name not in _MODULES:
-        raise AttributeError(f"module 'keras_devae.evaluation' has no attribute {name!r}")
-    return getattr(importlib.import_module(f"keras_devae.evaluation.{_MODULES[name]}"), name)
-
-
-def __dir__() -> list[str]:
-    return sorted(__all__)
+__getattr__, __dir__ = lazy_names(__name__, _MODULES)

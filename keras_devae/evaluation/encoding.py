@@ -20,8 +20,7 @@ from keras_devae.errors import FailureError
 from keras_devae.files import is_there, replacing
 from keras_devae.files.archives import read_arrays
 from keras_devae.metrics.labelled import LabelledCodes
-from keras_devae.metrics.row_cache import RowCache
-from keras_devae.metrics.samplers import FactorIndex
+from keras_devae.metrics.samplers import FactorIndex, RowCache
 from keras_devae.version import __version__
 
 if TYPE_CHECKING:
@@ -73,11 +72,7 @@ class Encoding:
         self._cache = RowCache(len(dataset))
 
     def prepare(self, rows: Array) -> None:
-        """Encodes the images of the rows that are not encoded yet.
-
-        Args:
-            rows: Row numbers of any shape.
-        """
+        """Encodes the images of rows, numbers of any shape, that are not encoded yet."""
         # Row order, because data sets read neighbours faster.
         chunks = self._cache.missing(rows, CHUNK)
         parts, before = [], self.encoded_count
@@ -89,11 +84,10 @@ class Encoding:
         self._cache.add(parts)
 
     def posterior(self, rows: Array, layer: int | None) -> tuple[Array, Array]:
-        """Returns means and log-variances `(..., latent_dim)` of a layer, encoding what is missing.
+        """Returns means and log-variances `(..., latent_dim)`, encoding what is missing.
 
-        Args:
-            rows: Row numbers of any shape.
-            layer: Number of the latent layer, or `None` for all K, which come first.
+        `rows` are row numbers of any shape, `layer` is the number of the latent layer, or `None`
+        for all K, which come first.
         """
         self.prepare(rows)
         flat = np.ravel(rows)
@@ -106,12 +100,9 @@ class Encoding:
     def codes(self, rows: Array, layer: int, seed: int | None = None) -> Array:
         """Returns the codes `(..., d)` of a layer; a categorical code is one more column.
 
-        Args:
-            rows: Row numbers of any shape.
-            layer: Number of the latent layer.
-            seed: Integer seed of a sample of the posterior, which is the same for the same rows in
-                the same order; or `None` (default) for its mean. The category is the most probable
-                one either way.
+        `rows` are row numbers of any shape, `layer` is the number of the latent layer. An integer
+        `seed` makes it a sample of the posterior, the same for the same rows in the same order;
+        `None` (default) is its mean. The category is the most probable one either way.
         """
         codes, log_vars = self.posterior(rows, layer)
         if seed is not None:
@@ -124,10 +115,9 @@ class Encoding:
         return np.concatenate([codes, categories[..., None]], axis=-1)
 
     def save(self, file: str | Path) -> None:
-        """Writes all that is encoded in one move, and removes what other weights encoded.
+        """Writes all that is encoded to a file, and removes files of other weights beside it.
 
-        Args:
-            file: The file to write, see `encoding_file`.
+        It is written in one move; its name is that of `encoding_file`.
         """
         if not self.encoded_count:
             return
@@ -139,11 +129,7 @@ class Encoding:
                 other.unlink(missing_ok=True)
 
     def load(self, file: str | Path) -> None:
-        """Reads what `save` wrote. A file that is missing or damaged is passed over.
-
-        Args:
-            file: The file, see `encoding_file`.
-        """
+        """Reads a file that `save` wrote; one that is missing or damaged is passed over."""
         if not is_there(file):
             return
         try:

@@ -41,14 +41,11 @@ class Latents:
         low: `(d,)` 2.5 % quantile of the posterior means.
         high: `(d,)` 97.5 % quantile of the posterior means.
         information: `(d, f)` mutual information with each factor in nats; `(d, 0)` without factors.
-            Of what, says `representation`.
         chance: `(d, f)` what of it a count of so few images finds where there is none, in nats.
         entropies: `(f,)` entropies of the factors in nats, above 0.
         factor_names: Names of the `f` factors that vary.
-        category_shares: `(f,)` what the categorical code knows about each factor, as `shares`;
-            `None` for a model without one.
-        representation: `"mean"` or `"sample"`: whether information is that of the means of the
-            posterior or of samples of it.
+        category_shares: `(f,)` `shares` of the categorical code, `None` for a model without one.
+        representation: `"mean"` or `"sample"` of the posterior, which information is measured of.
     """
 
     layer: int
@@ -108,10 +105,7 @@ class Latents:
         return np.where(counts, self.shares, 0.0).max(axis=0)
 
     def share_of(self, holder: int | str, factor: str) -> float:
-        """Returns the share of a factor's entropy in a dimension, or in the `"category"`.
-
-        It is between 0 and 1, see `shares`.
-        """
+        """Returns the share, from 0 to 1, of a factor's entropy in a dimension or `"category"`."""
         shares: Any = self.category_shares if holder == CATEGORY else self.shares[holder]
         return float(shares[self.factor_names.index(factor)])
 
@@ -133,14 +127,10 @@ class Latents:
         return f"z{dimension}" if factor is None else f"z{dimension} {factor}"
 
     def holders(self, with_category: bool = False) -> dict[str, list[int | str]]:
-        """Finds what holds each factor.
+        """Returns the numbers of the latent dimensions that hold each factor, by falling share.
 
-        Args:
-            with_category: Whether the categorical code, `"category"`, is among them if it has at
-                least `HELD_SHARE` of the factor's entropy; default false. See `share_of`.
-
-        Returns:
-            Dictionary of the factor's name to numbers of latent dimensions, by falling share.
+        With the category, the categorical code, `"category"`, is among them if it has at least
+        `HELD_SHARE` of the factor's entropy, see `share_of`; default without.
         """
         found: dict[str, list[int | str]] = {name: [] for name in self.factor_names}
         for dimension in self.order:
@@ -172,17 +162,16 @@ def measure_latents(
         layer: Number of the latent layer, default 0; or `None` for all of them.
         images: Images that are encoded, each once; default 5,000, or all if there are fewer.
         seed: Integer seed of their choice; default 0.
-        encoding: The `keras_devae.evaluation.Encoding` of the data set, so that nothing is encoded
-            twice, or `None`.
-        representation: What information is measured of: the `"mean"` of the posterior (default),
-            as in the mutual information gap, or a `"sample"` of it, with the same noise in all
-            layers. A layer that scales the one before holds the same information in its means, and
-            less in its samples.
+        encoding: An `Encoding` of the data set, so that nothing is encoded twice, or `None`.
+        representation: What information is measured of: the `"mean"` of the posterior (default), as
+            in the mutual information gap, or a `"sample"` of it, with the same noise in all layers.
+            A layer that scales the one before holds the same information in its means, and less in
+            its samples.
 
     Returns:
         A `Latents`, or for `layer=None` a list with one for each layer. Information is counted in
-        20 equal-width bins, as in the mutual information gap; that of the most probable category
-        is the same in all layers.
+        20 equal-width bins, as in the mutual information gap; that of the most probable category is
+        the same in all layers.
 
     Raises:
         UsageError: If there is no such layer or representation, or `images` is below 2.
@@ -198,9 +187,8 @@ def measure_latents(
     category = _category_shares(model, dataset, rows, factors, encoding) if names else None
     layers = range(len(means)) if layer is None else [layer]
     noise = _noise(means, seed) if representation == "sample" else None
-    measured = [
-        _measured(i, (means[i], log_vars[i]), noise, factors, names, category) for i in layers
-    ]
+    known = noise, factors, names, category
+    measured = [_measured(i, (means[i], log_vars[i]), *known) for i in layers]
     return measured if layer is None else measured[0]
 
 
@@ -229,7 +217,7 @@ def information_of_layers(
     Args:
         model: A trained model.
         dataset: A data set with factors.
-        images: Images that are encoded, each once; default 5,000, or all if there are fewer.
+        images: As for `measure_latents`.
         seed: Integer seed of their choice and of the noise; default 0.
         encoding: As for `measure_latents`.
 

@@ -1,8 +1,4 @@
-"""Calls of the explorer's page, checked before Gradio takes them apart.
-
-Where a call does not fit its components, Gradio prints a traceback with all that it received, even
-50 MB. Such calls never reach it.
-"""
+"""Checks calls of the explorer's page before Gradio, which prints a whole bad call, even 50 MB."""
 
 from __future__ import annotations
 
@@ -23,9 +19,8 @@ _SESSION = re.compile(r"\w{1,64}", re.ASCII)
 def call_checker(page: Any) -> Callable[[bytes], bytes]:
     """Builds the function that checks the calls of a page, a complete `gradio.Blocks`.
 
-    It takes the JSON of a call and returns the same call without anything that a call does not
-    need. It raises `UsageError` where it receives no JSON, the call names no function of the page,
-    or its values are too few, too many, or such as their components cannot have.
+    It returns the JSON of a call without what the call does not need, and raises a `UsageError`
+    where the page has no such function, or its components cannot have such values.
     """
 
     def check(body: bytes) -> bytes:

@@ -1,11 +1,7 @@
 """Which requests reach the explorer's page.
 
-A server on a developer's machine is within reach of every web page that its browser opens: they may
-send requests to loopback addresses, and their own names can be made to resolve to these. So a
-request must name this machine as its host, come from the page itself, ask for one of the few things
-that the page needs, and be small.
-
-Starlette's `TrustedHostMiddleware` does not replace this: it compares names with a fixed list,
+Every web page that a browser on this machine opens may send requests to loopback addresses, and may
+make its own name resolve to these. Starlette's `TrustedHostMiddleware` does not replace this: it
 reads no IPv6 address, and ignores repeated `Host` headers, origins and the length of bodies.
 """
 
@@ -62,16 +58,10 @@ class RequestGuard:
 
     All others are answered here, in one sentence: 403 for a foreign host or origin, 401 without the
     password, 404 for other routes (those that take files among them), 405 for other methods, 413
-    for a request that is too long, 415 for a call that is not JSON, and 422 for one that the page
-    cannot have made. No other origin may read an answer, and web sockets are closed.
-
-    Args:
-        application: The ASGI application to protect.
-        check_call: Takes the bytes of a call of the page and returns the bytes to pass on, or
-            raises `UsageError`.
-        address: IP address that the server listens on; at a loopback address only loopback
-            addresses and `localhost` are accepted as hosts.
-        credentials: `(user, password)` to ask for, or `None` (default) for no password.
+    for a request that is too long, 415 for a call that is not JSON, and 422 for one that
+    `check_call` refuses with a `UsageError`. No other origin may read an answer, and web sockets
+    are closed. A server that listens at a loopback `address` accepts only loopback addresses and
+    `localhost` as hosts.
     """
 
     def __init__(

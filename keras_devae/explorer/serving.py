@@ -110,10 +110,7 @@ def announcement(
 ) -> list[str]:
     """Returns lines that say where a page is, and who else reaches it.
 
-    Args:
-        listener: The socket, from `listen`.
-        credentials: The user and the password, from `choose_credentials`.
-        chosen: Whether the user chose the password: it is not shown then.
+    A password that the user has `chosen` is not shown.
     """
     lines = [f"The page is at {address_of(listener)} until Ctrl-C."]
     if credentials is not None:
@@ -165,11 +162,7 @@ def serve(
 def make_server(
     page: Any, address: str = "127.0.0.1", credentials: tuple[str, str] | None = None
 ) -> Any:
-    """Makes the `uvicorn.Server` of a page, which calls no other host and keeps no history.
-
-    `address`, the IP address that it listens on, decides which hosts a request may name, see
-    `RequestGuard`.
-    """
+    """Makes the `uvicorn.Server` of a page, guarded for the address that it listens on."""
     import fastapi
     import gradio
     import uvicorn
@@ -200,8 +193,7 @@ def make_server(
 def private_folder() -> Iterator[str]:
     """Gives Gradio a folder for temporary files that nobody else may read, and removes it.
 
-    Gradio's default is a folder that all users of a machine share. A page must be made and served
-    inside the block.
+    A page must be made and served inside the block.
     """
     before = os.environ.get("GRADIO_TEMP_DIR")
     prefix = "keras-devae-explorer-"

@@ -24,14 +24,10 @@ _MOST = float(np.finfo(np.float32).max)
 
 @dataclasses.dataclass(frozen=True)
 class Start:
-    """An image of the data set and its posterior, at which the sliders start.
+    """An image of the data set, uint8 `(height, width, 3)`, at which the sliders start.
 
-    Attributes:
-        row: Row number of the image.
-        layer: Number of the latent layer.
-        image: The image itself, uint8 `(height, width, 3)`.
-        code: Means of the posterior, float32 `(latent_dim,)`, rounded to two decimals.
-        category: The most probable category, or `None` for a model without categories.
+    `code` are the means of its posterior, float32 `(latent_dim,)`, rounded to two decimals;
+    `category` is the most probable one, or `None` for a model without categories.
     """
 
     row: int
@@ -43,13 +39,9 @@ class Start:
 
 @dataclasses.dataclass(frozen=True)
 class Slider:
-    """What one slider moves.
+    """A latent dimension that a slider moves, named with its factor, e.g. `"z3 scale"`.
 
-    Attributes:
-        dimension: Number of the latent dimension.
-        name: The dimension's name with the factor that it holds, e.g. `"z3 scale"`.
-        remark: Its KL divergence in nats, and its share of the factor's entropy.
-        active: Whether the dimension is active.
+    `remark` is its KL divergence in nats, and its share of the factor's entropy.
     """
 
     dimension: int
@@ -108,14 +100,7 @@ class Session:
             return int(self._random.integers(len(self.dataset)))
 
     def sliders(self, layer: int) -> list[Slider]:
-        """Returns the sliders of a layer: active dimensions first, each by falling KL divergence.
-
-        Args:
-            layer: Number of the latent layer.
-
-        Returns:
-            At most `MOST_SLIDERS` sliders.
-        """
+        """Returns a layer's sliders: active dimensions first, each by falling KL divergence."""
         latents = self.latents[self._check_layer(layer)]
         active = set(latents.active.tolist())
         return [
@@ -124,18 +109,7 @@ class Session:
         ]
 
     def code_of(self, row: int, layer: int = 0) -> Start:
-        """Encodes an image of the data set.
-
-        Args:
-            row: Row number of the image.
-            layer: Number of the latent layer; default 0.
-
-        Returns:
-            The image and its posterior.
-
-        Raises:
-            UsageError: If there is no such row or layer.
-        """
+        """Encodes an image; raises a `UsageError` if there is no such row or layer."""
         with self._lock:
             return self._code_of(row, layer)
 

@@ -7,8 +7,7 @@ are in `keras_devae.figures.of_models`.
 
 from __future__ import annotations
 
-import importlib
-from typing import Any
+from keras_devae.process.imports import lazy_names
 
 #: Function -> the module that holds it.
 _MODULES = {
@@ -36,13 +35,4 @@ _MODULES = {
 __all__ = list(_MODULES)
 
 
-def __getattr__(name: str) -> Any:
-    if name == "of_models":
-        return importlib.import_module("keras_devae.figures.of_models")
-    if name not in _MODULES:
-        raise AttributeError(f"module 'keras_devae.figures' has no attribute {name!r}")
-    return getattr(importlib.import_module(f"keras_devae.figures.{_MODULES[name]}"), name)
-
-
-def __dir__() -> list[str]:
-    return sorted(__all__)
+__getattr__, __dir__ = lazy_names(__name__, {**_MODULES, "of_models": ""})

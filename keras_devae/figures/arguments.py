@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeAlias
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -11,6 +11,9 @@ from matplotlib.figure import Figure
 from keras_devae.checks import Array, listed, shown
 from keras_devae.errors import UsageError
 from keras_devae.metrics.arrays import numeric_array
+
+#: Numbers that a figure is drawn from, one for each step, factor or run.
+Numbers: TypeAlias = "Sequence[float] | Array"
 
 
 def real_numbers(name: str, values: Any) -> Array:
@@ -63,14 +66,9 @@ def check_text(name: str, text: Any) -> str:
 def check_labels(
     labels: Any, count: int, name: str, counted: str, default: str | None = None
 ) -> list[str]:
-    """Checks that there is one label for each of the things labelled.
+    """Returns `count` labels, one for each thing `counted`; for `None` the default ones.
 
-    Args:
-        labels: The labels, or `None` for the default ones.
-        count: How many there should be.
-        name: What the argument is called in the error.
-        counted: What is labelled, in the singular.
-        default: Form of the labels in place of `None`, such as `"z{}"`.
+    `name` is the argument's, for the error, and `default` the form of a label, such as `"z{}"`.
     """
     if labels is None and default is not None:
         return [default.format(number) for number in range(count)]

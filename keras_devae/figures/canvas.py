@@ -28,10 +28,7 @@ _CHARACTER = 0.052
 def panel_grid(
     count: int, columns: int, inches: tuple[float, float], **options: Any
 ) -> tuple[Figure, list[Axes]]:
-    """Makes a figure, `inches` wide and high, of panels that make room for each other's texts.
-
-    `options` are those of `matplotlib.figure.Figure.subplots`.
-    """
+    """Makes a figure, `inches` wide and high, of panels that make room for each other's texts."""
     figure = Figure(figsize=inches, dpi=DPI, layout="constrained")
     FigureCanvasAgg(figure)
     rows = -(-count // columns)
@@ -54,12 +51,7 @@ def legend_beside(axes: Axes, gap: float = 0.0) -> None:
 
 
 def draw_image(pixels: Array, title: str | None = None) -> tuple[Figure, Axes]:
-    """Makes a figure of nothing but an image; the units of its axes are the image's pixels.
-
-    Args:
-        pixels: Uint8 array `(height, width, 3)`.
-        title: Text above it.
-    """
+    """Makes a figure of an image alone, uint8 `(height, width, 3)`, in units of its pixels."""
     figure = Figure(dpi=DPI)
     FigureCanvasAgg(figure)
     axes = figure.add_axes((0, 0, 1, 1))
@@ -84,12 +76,8 @@ def take_texts_literally(figure: Figure) -> None:
         text.set_parse_math(False)
 
 
-def fit(figure: Figure) -> None:
-    """Gives each pixel of the image one pixel of the figure, and the texts room around it.
-
-    Args:
-        figure: A figure made by `draw_image`, with all its texts.
-    """
+def fit(figure: Figure) -> Figure:
+    """Gives each pixel of a `draw_image` figure's image one pixel, and the texts room around it."""
     (axes,) = figure.axes
     take_texts_literally(figure)
     height, width = axes.images[0].get_size()
@@ -107,6 +95,7 @@ def fit(figure: Figure) -> None:
             (height - _SLACK) / total_height,
         )
     )
+    return figure
 
 
 def note_below(figure: Figure, text: str) -> Figure:

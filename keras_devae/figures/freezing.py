@@ -10,13 +10,13 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from keras_devae.checks import Array, listed, positive
 from keras_devae.errors import UsageError
-from keras_devae.figures.arguments import check_labels, real_numbers
+from keras_devae.figures.arguments import Numbers, check_labels, real_numbers
 from keras_devae.figures.canvas import FONT_SIZE, legend_beside, panel_grid, set_title_and_ticks
 from keras_devae.figures.panels import GRID, line_look
 
 
 def freezing_curves(
-    betas: Sequence[float] | Array,
+    betas: Numbers,
     shares: Array,
     factor_names: Sequence[str],
     points: Sequence[float | None],

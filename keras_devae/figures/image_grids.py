@@ -70,8 +70,7 @@ def contact_sheet(
     if row_labels is not None:
         texts = check_labels(row_labels, len(grid), "row_labels", "row")
         label_rows(axes, tiles.row_centers, texts)
-    fit(figure)
-    return figure
+    return fit(figure)
 
 
 def reconstructions(
@@ -103,15 +102,11 @@ def reconstructions(
     tiles = mosaic(np.concatenate([originals[np.newaxis], layers]))
     figure, axes = draw_image(tiles.pixels)
     label_rows(axes, tiles.row_centers, ["original", *labels])
-    fit(figure)
-    return figure
+    return fit(figure)
 
 
 def traversal(
-    images: Array,
-    values: Array,
-    row_labels: Iterable[str] | None = None,
-    title: str | None = None,
+    images: Array, values: Array, row_labels: Iterable[str] | None = None, title: str | None = None
 ) -> Figure:
     """Draws a row of images for each latent dimension, a column for each value it is set to.
 
@@ -143,5 +138,4 @@ def traversal(
     if row_labels is not None:
         labels = check_labels(row_labels, len(images), "row_labels", "row")
         label_rows(axes, tiles.row_centers, labels)
-    fit(figure)
-    return figure
+    return fit(figure)

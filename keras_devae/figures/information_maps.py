@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from keras_devae.checks import Array
 from keras_devae.errors import UsageError
 from keras_devae.figures.arguments import (
+    Numbers,
     check_entropies,
     check_labels,
     check_text,
@@ -34,7 +35,7 @@ _MARKERS = "os^Dv<>"
 
 def information_map(
     information: Array,
-    entropies: Sequence[float] | Array,
+    entropies: Numbers,
     factor_names: Sequence[str],
     latent_names: Sequence[str] | None = None,
     layer_names: Sequence[str] | None = None,
@@ -84,7 +85,7 @@ def information_map(
 
 def information_over_layers(
     information: Array,
-    entropies: Sequence[float] | Array,
+    entropies: Numbers,
     factor_names: Sequence[str],
     layer_names: Sequence[str] | None = None,
     title: str = "Information by factor",

@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from keras_devae.checks import Array
 from keras_devae.errors import UsageError
 from keras_devae.figures.arguments import (
+    Numbers,
     check_entropies,
     check_labels,
     check_mapping,
@@ -32,10 +33,7 @@ _METHOD_STYLES = ("-", "--", "-.", ":")
 
 
 def information_diffusion(
-    steps: Sequence[int] | Array,
-    information: Array,
-    entropies: Sequence[float] | Array,
-    factor_names: Sequence[str],
+    steps: Numbers, information: Array, entropies: Numbers, factor_names: Sequence[str]
 ) -> Figure:
     """Draws how informative every latent dimension is about every factor during training.
 
@@ -67,7 +65,7 @@ def information_diffusion(
     return figure
 
 
-def kl_per_latent(steps: Sequence[int] | Array, kl: Array) -> Figure:
+def kl_per_latent(steps: Numbers, kl: Array) -> Figure:
     """Draws the KL divergence of every latent dimension during training.
 
     Args:
@@ -94,9 +92,7 @@ def kl_per_latent(steps: Sequence[int] | Array, kl: Array) -> Figure:
 
 
 def information_curves(
-    steps: Sequence[int] | Array,
-    shares: Mapping[str, Sequence[Array]],
-    factor_names: Sequence[str],
+    steps: Numbers, shares: Mapping[str, Sequence[Array]], factor_names: Sequence[str]
 ) -> Figure:
     """Draws how informative each method is about each factor during training, a panel per factor.
 

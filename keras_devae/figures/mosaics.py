@@ -23,13 +23,10 @@ _CHANNELS_IN_A_ROW = 5
 
 @dataclass(frozen=True)
 class Mosaic:
-    """A grid of images as one.
+    """A grid of images as one, uint8 `(height, width, 3)`.
 
-    Attributes:
-        pixels: Uint8 array `(height, width, 3)`; one pixel is one pixel of the figure.
-        column_centers: `(columns,)` centres of the columns, in pixels.
-        row_centers: `(rows,)` centres of the rows, in pixels.
-        row_ends: `(rows,)` lower edges of the rows, in pixels.
+    The centres of its columns `(columns,)`, and the centres and lower ends of its rows `(rows,)`,
+    are in pixels.
     """
 
     pixels: Array
@@ -41,14 +38,10 @@ class Mosaic:
 def to_rgb(images: Array, name: str = "images") -> Array:
     """Turns images of either number type into RGB bytes, uint8 `(..., height, width, 3)`.
 
-    One channel is grey, three are red, green and blue. Of any other number each channel becomes a
-    grey panel of one larger image, with a grey line between them: side by side up to 5, in a grid
-    of several rows where there are more.
-
-    Args:
-        images: `(..., height, width, channels)`, uint8 or float in `[0, 1]`. Floats outside are
-            clipped: the mean of a Gaussian decoder may stray.
-        name: What the array is called in the error.
+    They are `(..., height, width, channels)`, uint8 or float in `[0, 1]`; floats outside are
+    clipped, because the mean of a Gaussian decoder may stray. One channel is grey, three are red,
+    green and blue. Of any other number each channel becomes a grey panel of one larger image: side
+    by side up to 5, in a grid of several rows where there are more.
     """
     images = numeric_array(images, name, "images", axes=None)
     if images.ndim < 3 or not images.size:
@@ -84,14 +77,10 @@ def _panels(images):
 
 
 def mosaic(images: Array, row_gap: int = GAP) -> Mosaic:
-    """Puts a grid of images together, each enlarged by the same whole number.
+    """Puts images, uint8 `(rows, columns, height, width, 3)`, together; enlarges all alike.
 
-    The longer side of an enlarged image has about 112 pixels, or fewer where the whole would be
-    wider or higher than 2400 pixels. Images are never made smaller.
-
-    Args:
-        images: Uint8 RGB images `(rows, columns, height, width, 3)`.
-        row_gap: White pixels between two rows.
+    They are enlarged by a whole number: the longer side of an image has about 112 pixels, or fewer
+    where the whole would be wider or higher than 2400 pixels. Images are never made smaller.
     """
     rows, columns, height, width, _ = images.shape
     fitting = min(_LARGEST_SIDE // (columns * width), _LARGEST_SIDE // (rows * height))

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import EngFormatter, MaxNLocator
 
-from keras_devae.checks import Array
+from keras_devae.figures.arguments import Numbers
 from keras_devae.figures.canvas import FONT_SIZE, panel_grid, set_title_and_ticks
 
 # Okabe and Ito's colours, told apart under every common colour blindness; yellow is left out,
@@ -43,12 +42,7 @@ def line_look(number: int) -> tuple[str, str]:
 
 
 def draw_line(
-    axes: Axes,
-    steps: Sequence[float] | Array,
-    values: Sequence[float] | Array,
-    label: str | None,
-    color: str,
-    style: str,
+    axes: Axes, steps: Numbers, values: Numbers, label: str | None, color: str, style: str
 ) -> None:
     """Draws one line of a panel."""
     # A single point makes no line, and would not be seen.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.transforms import Bbox
 from PIL import Image
 
-from keras_devae.checks import Array, finite_at_least, shown, usable_path
+from keras_devae.checks import AnyPath, Array, finite_at_least, shown, usable_path
 from keras_devae.errors import UsageError
 from keras_devae.figures.arguments import check_figure
 from keras_devae.figures.canvas import DPI, take_texts_literally
@@ -35,7 +34,7 @@ _TIMELESS = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}
 _SHORTEST, _LONGEST = 0.02, 655.0
 
 
-def save(figure: Figure, path: str | os.PathLike[str]) -> Path:
+def save(figure: Figure, path: AnyPath) -> Path:
     """Writes a figure, cropped to what is drawn, with every image's pixels exact.
 
     The file is written under a temporary name and then moved: whoever reads it meanwhile finds the
@@ -65,7 +64,7 @@ def save(figure: Figure, path: str | os.PathLike[str]) -> Path:
     return path
 
 
-def check_file(path: str | os.PathLike[str]) -> str:
+def check_file(path: AnyPath) -> str:
     """Checks, before there is a figure, that the suffix of its file names a format.
 
     Args:
@@ -88,10 +87,7 @@ def check_file(path: str | os.PathLike[str]) -> str:
 
 
 def _tight_box(figure):
-    """The box of all that is drawn, with a margin, in inches that are whole pixels.
-
-    Matplotlib's own tight box cuts between pixels, which moves images by a fraction of one.
-    """
+    """Returns the box of all that is drawn, with a margin, in inches that are whole pixels."""
     figure.draw_without_rendering()
     box = figure.get_tightbbox()
     low = np.floor(box.min * DPI) - _MARGIN
@@ -119,7 +115,7 @@ def pixels_of(figure: Figure) -> Array:
     return np.pad(drawn, (border, border, (0, 0)), constant_values=255)
 
 
-def save_animation(frames: Array, path: str | os.PathLike[str], seconds: float = 0.1) -> Path:
+def save_animation(frames: Array, path: AnyPath, seconds: float = 0.1) -> Path:
     """Writes frames as an animated GIF that repeats for ever, whole or not at all.
 
     Args:

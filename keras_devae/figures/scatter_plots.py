@@ -10,7 +10,7 @@ from matplotlib.ticker import MaxNLocator
 
 from keras_devae.checks import Array
 from keras_devae.errors import UsageError
-from keras_devae.figures.arguments import check_labels, check_text, real_numbers
+from keras_devae.figures.arguments import Numbers, check_labels, check_text, real_numbers
 from keras_devae.figures.canvas import FONT_SIZE, legend_beside
 from keras_devae.figures.panels import COLORS, empty_panels, finish_panel
 
@@ -19,10 +19,7 @@ _SHAPES = "osD^vP*X"
 
 
 def factor_scatter(
-    codes: Array,
-    factors: Array,
-    latent_names: Sequence[str],
-    factor_names: Sequence[str],
+    codes: Array, factors: Array, latent_names: Sequence[str], factor_names: Sequence[str]
 ) -> Figure:
     """Draws latent dimensions against the factors that they are paired with.
 
@@ -62,11 +59,7 @@ def factor_scatter(
 
 
 def score_scatter(
-    x: Sequence[float] | Array,
-    y: Sequence[float] | Array,
-    groups: Sequence[str],
-    x_name: str,
-    y_name: str,
+    x: Numbers, y: Numbers, groups: Sequence[str], x_name: str, y_name: str
 ) -> Figure:
     """Draws one score of runs against another.
 

@@ -21,15 +21,9 @@ _UNREADABLE = (TypeError, ValueError, RuntimeError, OverflowError)
 def numeric_array(values: object, name: str, form: str = _FORM, axes: int | None = 2) -> Array:
     """Reads an array of real numbers: boolean, integer or floating, in the machine's byte order.
 
-    Args:
-        values: What the caller passed.
-        name: What the array is called in the error.
-        form: What it must be, for the error.
-        axes: How many axes it must have; `None` for any number, and for empty arrays too.
-
-    Raises:
-        UsageError: If it is something else: masked, ragged, sparse, complex, of objects or words,
-            of another number of axes, or empty.
+    It must have so many axes and not be empty; `None` allows any number, and empty arrays. Anything
+    else (masked, ragged, sparse, complex, objects or words) is a `UsageError`, which calls it
+    `name` and says what `form` it must have.
     """
     if is_masked(values):
         raise UsageError(
@@ -54,9 +48,8 @@ def numeric_array(values: object, name: str, form: str = _FORM, axes: int | None
 def check_codes(codes: Array, name: str = "codes") -> Array:
     """Checks a matrix of representations `(n, d)`: integers stay, anything else becomes float64.
 
-    Raises:
-        UsageError: If it is not a non-empty numeric matrix, has a NaN or an infinity, or values
-            that float64 does not hold exactly.
+    What is not a non-empty numeric matrix, has a NaN or an infinity, or values that float64 does
+    not hold exactly is a `UsageError`.
     """
     codes = check_finite(codes, name)
     return codes if codes.dtype.kind in "biu" else codes.astype(np.float64, copy=False)
@@ -67,7 +60,13 @@ def check_finite(codes: Array, name: str = "codes") -> Array:
     codes = numeric_array(codes, name)
     if codes.dtype.kind == "f":
         if not np.isfinite([codes.min(), codes.max()]).all():
-            raise _not_finite(codes, name)
+            bad = np.argwhere(~np.isfinite(codes))
+            row, column = bad[0]
+            raise UsageError(
+                f"`{name}` must be finite. Received: {codes[row, column]} at row {row}, column "
+                f"{column} ({len(np.unique(bad[:, 0]))} rows affected); check the encoder for NaN "
+                "weights or unscaled images."
+            )
         return _at_most_float64(codes, name)
     if codes.dtype.itemsize == 8 and (codes.max() > EXACT or codes.min() < -EXACT):
         raise UsageError(
@@ -140,16 +139,6 @@ def _at_most_float64(codes: Array, name: str) -> Array:
             f"{codes.dtype}, with digits beyond it; round them with `.astype(np.float64)`."
         )
     return rounded
-
-
-def _not_finite(codes: Array, name: str) -> UsageError:
-    bad = np.argwhere(~np.isfinite(codes))
-    row, column = bad[0]
-    return UsageError(
-        f"`{name}` must be finite. Received: {codes[row, column]} at row {row}, column "
-        f"{column} ({len(np.unique(bad[:, 0]))} rows affected); check the encoder for NaN "
-        "weights or unscaled images."
-    )
 
 
 def _refuse_at(wrong: Array, factors: Array, must: str, remedy: str) -> None:

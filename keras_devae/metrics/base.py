@@ -63,7 +63,9 @@ class Score(dict[str, Any]):
     """What one or more metrics gave: a dictionary that `json.dump` takes as it is.
 
     Its flat keys, such as `"mig.score"`, hold floats. `"details"` holds what lies behind them and
-    `"settings"` all that is needed to repeat them, of each metric by name if there are several.
+    `"settings"` all that is needed to repeat them: the arguments as they were used, the data's
+    `sample_count`, `code_count` and, with factors, `factor_names`, `factor_sizes` and
+    `dropped_factors`, and the versions of what computed it. Of several metrics both are by name.
     Over several repeats a flat key holds the mean, and beside it stand `"mig.score.std"` (standard
     deviation, with n - 1 in the denominator) and `"mig.score.low"` and `"mig.score.high"` (95 %
     interval of the mean by Student's t); `"repeats"` lists the flat keys of each repeat.
@@ -165,15 +167,9 @@ class Metric:
         settings: Mapping[str, Any],
         libraries: tuple[str, ...] = (),
     ) -> Score:
-        """Puts a result together.
+        """Puts a result together, with the metric's name and versions among its settings.
 
-        Args:
-            values: Name of each number to its value.
-            details: What lies behind the numbers, as plain Python values.
-            settings: What was used; the metric's name and the versions of this package and of NumPy
-                are added.
-            libraries: Other distributions that computed it, e.g. `"scikit-learn"`; their versions
-                are added as `scikit_learn_version`.
+        `libraries` are other distributions that computed it, e.g. `"scikit-learn"`.
         """
         versions = {
             f"{name.replace('-', '_')}_version": importlib.metadata.version(name)
@@ -235,24 +231,17 @@ def possible_metrics(
 ) -> tuple[str, ...]:
     """Returns the names of the metrics that can be computed from what there is.
 
-    Args:
-        has_factors: Whether there are ground-truth factors.
-        has_posterior: Whether there are log-variances beside the codes.
-        has_images: Whether there are images and reconstructions.
+    `has_factors`, `has_posterior` and `has_images` say whether there are ground-truth factors,
+    log-variances beside the codes, and images with their reconstructions.
     """
     missing = _missing(has_factors, has_posterior, has_images)
     return tuple(name for name, metric in METRICS.items() if metric.takes not in missing)
 
 
 def resolved_names(names: Iterable[str] | None, **present: bool) -> tuple[str, ...]:
-    """Returns the names that are meant: `None` is the default ones, `"all"` all possible ones.
+    """Returns the names that are meant: `None` is the default ones, `("all",)` all possible ones.
 
-    Args:
-        names: Names of metrics, `("all",)`, or `None`.
-        **present: The arguments of `possible_metrics`.
-
-    Raises:
-        UsageError: See `check_names`.
+    What is `present`, and the `UsageError` for other names, are those of `check_names`.
     """
     possible = possible_metrics(**present)
     if names is None:
@@ -267,13 +256,9 @@ def resolved_names(names: Iterable[str] | None, **present: bool) -> tuple[str, .
 def check_names(
     names: Iterable[str], has_factors: bool, has_posterior: bool = True, has_images: bool = True
 ) -> None:
-    """Checks that the metrics exist and that there is what they need.
+    """Checks that metrics exist and that there is what they need; see `possible_metrics`.
 
-    Args:
-        names: Names of metrics, keys of `METRICS`, or `("all",)`.
-        has_factors: Whether there are ground-truth factors.
-        has_posterior: Whether there are log-variances beside the codes; default true.
-        has_images: Whether there are images and reconstructions; default true.
+    `names` are keys of `METRICS`, or `("all",)`.
 
     Raises:
         UsageError: If a name is unknown (with the close matches), or a metric needs what is not

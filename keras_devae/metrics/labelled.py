@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
@@ -10,22 +9,17 @@ import numpy as np
 
 from keras_devae.checks import Array, one_of, shown
 from keras_devae.errors import UsageError
-from keras_devae.metrics.arguments import check_factor_names, is_whole
+from keras_devae.metrics.arguments import check_factor_names, check_recorded_seed, is_whole
 from keras_devae.metrics.arrays import check_codes, check_factors, check_finite, value_counts
-from keras_devae.metrics.metric_warnings import MetricWarning, caution_of_few, named
+from keras_devae.metrics.metric_warnings import caution_of_few, named, warn
 
 
 class LabelledCodes(NamedTuple):
     """Checked codes with those of their factors that vary.
 
-    Attributes:
-        codes: `(n, d)`, integer or float64; or as given.
-        factors: `(n, f)`, int64; every column takes at least two values.
-        names: Names of the `f` factors.
-        constant_codes: Indices of codes with a single value.
-        settings: What every result records of its data: `sample_count`, `code_count`,
-            `factor_names` and `factor_sizes` (of all factors; a size is the number of different
-            values in these samples), `dropped_factors`.
+    Codes `(n, d)` are integer or float64, or as given; factors are int64 `(n, f)` with `f` names.
+    `constant_codes` has the indices of codes with a single value; `settings` what every result
+    records of its data, of all factors.
     """
 
     codes: Array
@@ -36,16 +30,9 @@ class LabelledCodes(NamedTuple):
 
 
 class Split(NamedTuple):
-    """Labelled codes in a part to fit predictors on and a part to test them on.
+    """Labelled codes in a part to fit predictors on, the first `n_train` rows, and one to test on.
 
-    Attributes:
-        train_codes: `(n_train, d)`.
-        train_factors: `(n_train, f)`; every column takes at least two values.
-        test_codes: `(n - n_train, d)`.
-        test_factors: `(n - n_train, f)`.
-        names: Names of the `f` factors.
-        constant_codes: Indices of codes with a single value.
-        settings: Those of `LabelledCodes`, with `n_train`.
+    The factors are those that vary among the training rows; `settings` has `n_train` too.
     """
 
     train_codes: Array
@@ -61,21 +48,13 @@ def check_labelled(
     codes: Array,
     factors: Array,
     factor_names: Iterable[str] | None = None,
-    stacklevel: int = 3,
     as_given: bool = False,
 ) -> LabelledCodes:
     """Checks codes `(n, d)` and factors `(n, f)`, and leaves out factors with a single value.
 
-    A factor without entropy has no score; every metric is computed without it, with a
-    `MetricWarning` that names it. Constant codes are named in a warning too, and stay. Few samples,
-    and factors that look continuous, are warned of.
-
-    Args:
-        codes: `(n, d)` codes.
-        factors: `(n, f)` whole-number factors.
-        factor_names: A name for each factor, or `None`.
-        stacklevel: Where warnings point to, as for `warnings.warn`; 3 is the caller's caller.
-        as_given: Whether codes keep their floating dtype, which saves copying a large table.
+    A factor without entropy has no score; a `MetricWarning` names it. Another names constant codes,
+    which stay. Few samples, and factors that look continuous, are warned of. Codes `as_given` keep
+    their floating dtype, which saves copying a large table.
     """
     codes = check_finite(codes) if as_given else check_codes(codes)
     factors = check_factors(factors)
@@ -84,9 +63,9 @@ def check_labelled(
     counts = dict(zip(names, map(value_counts, factors.T), strict=True))
     sizes = [len(found) for found in counts.values()]
     varies = np.array(sizes) > 1
-    kept, dropped = _kept_and_dropped(names, varies, "these samples", stacklevel + 1)
+    kept, dropped = _kept_and_dropped(names, varies, "these samples")
     varying = factors if varies.all() else factors[:, varies]
-    constant_codes = find_constant_codes(codes, stacklevel + 1)
+    constant_codes = find_constant_codes(codes)
     caution_of_few(len(codes), {name: counts[name] for name in kept})
     settings = {
         "sample_count": len(codes),
@@ -98,16 +77,28 @@ def check_labelled(
     return LabelledCodes(codes, varying, kept, constant_codes, settings)
 
 
-def split_rows(labelled: LabelledCodes, n_train: int | None, stacklevel: int = 3) -> Split:
+def check_unlabelled(codes: Array, seed: int | None) -> tuple[Array, list[int], dict[str, Any]]:
+    """Checks codes `(n, d)` without factors, and the seed that they were drawn with.
+
+    Returns them, the indices of constant codes, and what a result records.
+    """
+    check_recorded_seed(seed)
+    codes = check_codes(codes)
+    caution_of_few(len(codes))
+    settings = {"sample_count": len(codes), "code_count": codes.shape[1], "seed": seed}
+    return codes, find_constant_codes(codes), settings
+
+
+def split_rows(labelled: LabelledCodes, n_train: int | None) -> Split:
     """Divides samples: the rows before `n_train` train (`None`: two thirds), the rest test.
 
-    Factors that do not vary among the training rows are left out. `stacklevel` is as above.
+    Factors that do not vary among the training rows are left out.
     """
     n_train = check_n_train(n_train, len(labelled.codes))
     train = labelled.factors[:n_train]
     varies = ~_is_constant(train)
     where = f"the first {n_train} rows, which train"
-    names, dropped = _kept_and_dropped(labelled.names, varies, where, stacklevel + 1)
+    names, dropped = _kept_and_dropped(labelled.names, varies, where)
     settings = dict(labelled.settings, n_train=n_train)
     settings["dropped_factors"] = settings["dropped_factors"] + dropped
     return Split(
@@ -142,18 +133,16 @@ def check_counted_rows(name: str, rows: str | None, n_train: int | None) -> str:
     return one_of(f"value of `{name}`", rows, ("all", "train"))
 
 
-def find_constant_codes(codes: Array, stacklevel: int = 3) -> list[int]:
+def find_constant_codes(codes: Array) -> list[int]:
     """Returns the indices of codes with a single value, and warns of them."""
     constant = np.flatnonzero(_is_constant(codes)).tolist()
     if len(constant) == codes.shape[1]:
-        message = f"There is no active latent dimension: all {len(constant)} codes are constant."
-        warnings.warn(message, MetricWarning, stacklevel=stacklevel)
+        warn(f"There is no active latent dimension: all {len(constant)} codes are constant.")
     elif constant:
-        message = (
+        warn(
             f"{len(constant)} of {codes.shape[1]} codes are constant and carry no information: "
             f"{named(constant)}."
         )
-        warnings.warn(message, MetricWarning, stacklevel=stacklevel)
     return constant
 
 
@@ -180,7 +169,7 @@ def _is_constant(columns: Array) -> Array:
 
 
 def _kept_and_dropped(
-    names: tuple[str, ...], varies: Array, where: str, stacklevel: int
+    names: tuple[str, ...], varies: Array, where: str
 ) -> tuple[tuple[str, ...], list[str]]:
     dropped = [name for name, varied in zip(names, varies, strict=True) if not varied]
     if len(dropped) == len(names):
@@ -189,6 +178,5 @@ def _kept_and_dropped(
             f"never vary in {where}; pass more samples."
         )
     if dropped:
-        message = f"Dropped factors with a single value in {where}: {', '.join(dropped)}."
-        warnings.warn(message, MetricWarning, stacklevel=stacklevel)
+        warn(f"Dropped factors with a single value in {where}: {', '.join(dropped)}.")
     return tuple(name for name, varied in zip(names, varies, strict=True) if varied), dropped

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property
 from typing import Any, Protocol
 
@@ -11,15 +11,9 @@ import numpy as np
 from keras_devae import checks
 from keras_devae.checks import Array, function_or_none, one_of
 from keras_devae.errors import UsageError
-from keras_devae.metrics.arguments import (
-    MOST_REPEATS,
-    check_bins,
-    check_factor_names,
-    check_seed,
-    check_whole,
-)
+from keras_devae.metrics import arguments
 from keras_devae.metrics.arrays import check_codes, check_factors, value_counts
-from keras_devae.metrics.base import METRICS, Metric, Score, check_settings, resolved_names
+from keras_devae.metrics.base import METRICS, SPREAD, Metric, Score, check_settings, resolved_names
 from keras_devae.metrics.estimators.discretization import DISCRETIZERS
 from keras_devae.metrics.estimators.posterior import check_same_shape
 from keras_devae.metrics.labelled import check_same_length
@@ -61,20 +55,19 @@ def score_codes(
         repeats: Number of repeats, each on rows drawn afresh; default 1.
         samples: Rows of a repeat. Default: all of them in their order for one repeat; for several,
             half of them, drawn without repetition, at most 15,000.
-        n_train: Rows that train a predictor, the rest test it; default two thirds. If a repeat has
-            fewer rows than there are, this number is reduced in proportion.
+        n_train: Rows that train a predictor, the rest test it; default two thirds. It shrinks in
+            proportion if a repeat has fewer rows than there are.
         factor_names: A name for each factor; `None` for `factor_0`, `factor_1`, ...
         z_log_var: `(n, d)` log-variances of the posterior whose means the codes are, or `None`.
         workers: Threads of `dci`; default see there. The numbers do not depend on it.
         bins: Number of bins per code, for the metrics that put codes into bins; `None` for 20.
-        discretizer: Their bins: `"histogram"` (equal widths), `"quantile"` (equal numbers of
-            samples) or `"identity"` (integer codes); `None` for `"histogram"`.
+        discretizer: Their bins, see `mig`; `None` for `"histogram"`.
         progress: Called with the name of each metric before it is computed.
 
     Returns:
-        A `Score`. Its `details` are by metric, see each; those of the first repeat, but for
-        `per_factor`, which is the mean. Its `settings` are by metric, likewise of the first.
-        `repeats` has the flat keys of each repeat, if there are several.
+        A `Score`. Its `details` are by metric, those of the first repeat, but for `per_factor`,
+        which is the mean. Its `settings` are by metric, likewise of the first. `repeats` has the
+        flat keys of each repeat, if there are several.
 
     Raises:
         UsageError: If a name or a setting is wrong, `bins` or `discretizer` is given and no metric
@@ -116,8 +109,8 @@ def check_evaluation(
 ) -> None:
     """Checks the arguments that evaluations of codes and of models share."""
     check_settings(settings)
-    check_whole("repeats", repeats, 1, MOST_REPEATS)
-    check_seed(seed)
+    arguments.check_whole("repeats", repeats, 1, arguments.MOST_REPEATS)
+    arguments.check_seed(seed)
     if workers is not None:
         checks.at_least("workers", workers, 1)
     function_or_none("progress", progress)
@@ -128,10 +121,9 @@ def given_options(
 ) -> dict[str, dict[str, Any]]:
     """Returns the arguments that the user chose for metrics, by the metrics' names.
 
-    Raises:
-        UsageError: If one of them is wrong, or bins are chosen and no metric has any.
+    A `UsageError` says that one of them is wrong, or that bins are chosen and no metric has any.
     """
-    binning: dict[str, Any] = {} if bins is None else {"bins": check_bins(bins)}
+    binning: dict[str, Any] = {} if bins is None else {"bins": arguments.check_bins(bins)}
     if discretizer is not None:
         binning["discretizer"] = one_of("discretizer", discretizer, DISCRETIZERS)
     if binning and not any(METRICS[name].is_binned for name in names):
@@ -150,15 +142,14 @@ def given_options(
 
 
 class Source(Protocol):
-    """What metrics are computed from: a table of which rows can be asked for."""
+    """What metrics are computed from: a table of which rows can be asked for.
 
-    @property
-    def factor_names(self) -> Sequence[str] | None:
-        """A name for each factor, or `None` without factors."""
+    Without factors `factor_names` is `None`; so is `factor_sizes`, their numbers of values, where
+    those are unknown.
+    """
 
-    @property
-    def factor_sizes(self) -> Sequence[int] | None:
-        """The number of values of each factor, or `None` if it is unknown."""
+    factor_names: tuple[str, ...] | None
+    factor_sizes: list[int] | None
 
     @property
     def sampler(self) -> Sampler:
@@ -189,15 +180,10 @@ def compute(
     options: Mapping[str, Any],
     progress: Callable[[str], None] | None = None,
 ) -> Score:
-    """Computes one metric of one sample.
+    """Computes one metric of the rows of one sample.
 
-    Args:
-        name: A key of `METRICS`.
-        source: The codes.
-        sample: The rows.
-        settings: `"paper"` or `"fast"`; the result's settings have it as `"preset"`.
-        options: Further arguments of the metric, see `given_options`.
-        progress: Called with the metric's name.
+    The result's settings have `settings`, `"paper"` or `"fast"`, as `"preset"`. `options` are those
+    of `given_options`; `progress` is called with the metric's name.
     """
     if progress is not None:
         progress(name)
@@ -222,7 +208,10 @@ def _apply(
         case "labels":
             return metric.function(source.codes_of(rows), source.factors_of(rows), **labelled)
         case "split":
-            rows, n_train = _train_and_test(sample, limit)
+            rows, n_train = sample.rows, sample.n_train
+            if limit is not None and limit < n_train:
+                rows = np.concatenate([rows[:limit], rows[n_train : n_train + limit // 2]])
+                n_train = limit
             given = source.codes_of(rows), source.factors_of(rows)
             return metric.function(*given, n_train=n_train, **labelled)
         case "sampler":
@@ -235,13 +224,6 @@ def _apply(
             posterior, error = source.posterior_of(rows), source.negative_log_likelihood
             return metric.function(*posterior, negative_log_likelihood=error, **seeded)
     return source.reconstruction_error()
-
-
-def _train_and_test(sample: Sample, limit: int | None) -> tuple[Array, int]:
-    rows, n_train = sample.rows, sample.n_train
-    if limit is None or limit >= n_train:
-        return rows, n_train
-    return np.concatenate([rows[:limit], rows[n_train : n_train + limit // 2]]), limit
 
 
 def combined(repeats: list[dict[str, Score]]) -> Score:
@@ -272,13 +254,9 @@ def _details(repeats: list[dict[str, Any]]) -> dict[str, Any]:
 def _spread(key: str, values: list[float]) -> dict[str, float]:
     from keras_devae.metrics.estimators.spread import spread_of
 
-    spread = spread_of(values)
-    return {
-        key: spread.mean,
-        f"{key}.std": spread.std,
-        f"{key}.low": spread.low,
-        f"{key}.high": spread.high,
-    }
+    found = spread_of(values)
+    keys = [key + suffix for suffix in ("", *SPREAD)]
+    return dict(zip(keys, (found.mean, found.std, found.low, found.high), strict=True))
 
 
 class _ArraySource:
@@ -297,12 +275,12 @@ class _ArraySource:
         self.factors: Any = None
         self.z_log_var: Any = None
         self.factor_names: tuple[str, ...] | None = None
-        self.factor_sizes: tuple[int, ...] | None = None
+        self.factor_sizes: list[int] | None = None
         if factors is not None:
             self.factors = check_factors(factors)
             check_same_length(self.codes, self.factors)
-            self.factor_names = check_factor_names(factor_names, self.factors.shape[1])
-            self.factor_sizes = tuple(len(value_counts(column)) for column in self.factors.T)
+            self.factor_names = arguments.check_factor_names(factor_names, self.factors.shape[1])
+            self.factor_sizes = [len(value_counts(column)) for column in self.factors.T]
         elif factor_names is not None:
             raise UsageError(
                 "`factor_names` name the columns of `factors`. Received: names without factors."

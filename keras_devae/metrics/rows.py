@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
@@ -13,7 +12,7 @@ from keras_devae.checks import Array
 from keras_devae.errors import UsageError
 from keras_devae.metrics.base import METRICS
 from keras_devae.metrics.labelled import check_n_train
-from keras_devae.metrics.metric_warnings import MetricWarning
+from keras_devae.metrics.metric_warnings import warn
 from keras_devae.metrics.samplers import LabelledImages
 
 #: The published study's number of samples; predictors are tested on half as many more.
@@ -21,13 +20,9 @@ SAMPLES = 10_000
 
 
 class Sample(NamedTuple):
-    """The rows of one repeat.
+    """The rows of one repeat: of `rows` those before `n_train` train and the rest test.
 
-    Attributes:
-        rows: Row numbers; those before `n_train` train, the rest test.
-        n_train: How many train.
-        plain: Row numbers for the metrics that train nothing.
-        seed: Seed of what metrics draw themselves.
+    `plain` are for the metrics that train nothing; `seed` is that of what metrics draw themselves.
     """
 
     rows: Array
@@ -41,25 +36,18 @@ def draw_sample(
 ) -> Sample:
     """Draws the rows of one repeat from a large table.
 
-    Args:
-        row_count: Rows of the table.
-        images: Rows that train, and rows for the metrics that train nothing; half as many more
-            test. If there are fewer, all are used, two thirds of them to train.
-        seed: Seed of the draw.
-        repeat: Number of the repeat.
-        repeats: Number of repeats. Each of several draws at most half of the rows, so that they
-            differ.
+    `images` rows train, and as many serve the metrics that train nothing; half as many more test.
+    If there are fewer, all are used, two thirds of them to train. Each of several repeats draws at
+    most half of the rows, so that they differ.
     """
     checks.at_least("images", images, 2)
     checks.at_least("seed", seed, 0)
     if repeats > 1:
         images = min(images, max(2, row_count // 2))
     rng = np.random.default_rng(seed if repeat == 0 else [seed, repeat])
-    plain = (
-        np.arange(row_count)
-        if images >= row_count
-        else rng.choice(row_count, images, replace=False)
-    )
+    plain = np.arange(row_count)
+    if images < row_count:
+        plain = rng.choice(row_count, images, replace=False)
     tested = images // 2
     if images + tested <= row_count:
         others = np.delete(np.arange(row_count), plain)
@@ -75,13 +63,8 @@ def draw_samples(
 ) -> list[Sample]:
     """Draws the rows of all repeats from codes in memory, whose order says which rows train.
 
-    Args:
-        row_count: Rows of the codes.
-        samples: Rows of a repeat; `None` for all of them for one repeat, else for half of them, at
-            most 15,000.
-        n_train: Rows of the codes that train, the first ones; `None` for two thirds.
-        seed: Seed of the draws.
-        repeats: Number of repeats.
+    `samples` is how many rows a repeat has; `None` for all of them for one repeat, else for half of
+    them, at most 15,000. Of the codes the first `n_train` rows train; `None` for two thirds.
     """
     if samples is None:
         samples = row_count if repeats == 1 else min(SAMPLES * 3 // 2, max(2, row_count // 2))
@@ -120,33 +103,20 @@ def check_factors_vary(
     *,
     chosen: bool,
     argument: str = "images",
-    stacklevel: int = 3,
 ) -> tuple[str, ...]:
     """Checks, before anything is encoded, that a factor varies where each metric looks.
 
-    Args:
-        names: Names of metrics, keys of `METRICS`.
-        dataset: The data set.
-        images: Number of images, as `draw_sample` takes it.
-        seed: Seed of their choice.
-        repeats: Number of repeats.
-        chosen: Whether the user named these metrics. If not, those that cannot be computed are left
-            out with a `MetricWarning`; if so, they are a `UsageError`.
-        argument: Name of the caller's argument that gives the number of images.
-        stacklevel: See `warnings.warn`.
-
-    Returns:
-        The names that remain.
+    The images are those of `draw_sample`. Returns the metrics that remain: those that cannot be
+    computed are a `UsageError` if the user has `chosen` them, and else left out with a
+    `MetricWarning`. `argument` is what the caller calls the number of images.
     """
     names = tuple(names)
     lost = [] if dataset.factor_names is None else _lost(names, dataset, images, seed, repeats)
     if not lost:
         return names
-    remedy = (
-        f"Take more images with `{argument}`"
-        if factors_vary(dataset)
-        else "Give each factor more than one value"
-    )
+    remedy = "Give each factor more than one value"
+    if factors_vary(dataset):
+        remedy = f"Take more images with `{argument}`"
     reason = (
         f"no factor has more than one value among the {min(images, len(dataset)):,} of "
         f"{len(dataset):,} images that are measured"
@@ -156,11 +126,7 @@ def check_factors_vary(
             f"Cannot compute {', '.join(lost)}: {reason}. {remedy}, or choose metrics that need "
             "no factors."
         )
-    warnings.warn(
-        f"Left out: {', '.join(lost)}, because {reason}. {remedy}.",
-        MetricWarning,
-        stacklevel=stacklevel,
-    )
+    warn(f"Left out: {', '.join(lost)}, because {reason}. {remedy}.")
     return tuple(name for name in names if name not in lost)
 
 
@@ -170,18 +136,17 @@ def _lost(
     """Returns the names of the metrics for which no factor varies."""
     kinds = {METRICS[name].takes for name in names}
     samples = [draw_sample(len(dataset), images, seed, i, repeats) for i in range(repeats)]
+    rows = {
+        "labels": [sample.plain for sample in samples],
+        "split": [sample.rows[: sample.n_train] for sample in samples],
+        "sampler": [np.arange(len(dataset))],
+    }
     lost = {
         kind
-        for kind in kinds & {"labels", "split"}
-        if not all(_vary(dataset, _rows(kind, sample)) for sample in samples)
+        for kind in kinds & rows.keys()
+        if not all(_vary(dataset, chosen) for chosen in rows[kind])
     }
-    if "sampler" in kinds and not factors_vary(dataset):
-        lost.add("sampler")
     return [name for name in names if METRICS[name].takes in lost]
-
-
-def _rows(kind: str, sample: Sample) -> Array:
-    return sample.rows[: sample.n_train] if kind == "split" else sample.plain
 
 
 def _vary(dataset: LabelledImages, rows: Array) -> bool:

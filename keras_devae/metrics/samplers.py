@@ -14,7 +14,6 @@ from keras_devae.checks import Array
 from keras_devae.errors import UsageError
 from keras_devae.metrics.arrays import check_codes
 from keras_devae.metrics.labelled import LabelledCodes, check_labelled
-from keras_devae.metrics.row_cache import RowCache
 
 
 class LabelledImages(Protocol):
@@ -45,16 +44,10 @@ class FactorIndex(abc.ABC):
     def draw_sharing(
         self, rng: np.random.Generator, rows: Array, factors: Array, count: int
     ) -> Array:
-        """Draws, for each row, others that share the value of one factor with it.
+        """Draws, for each row, `count` others that share the value of one factor with it.
 
-        Args:
-            rng: The source of randomness.
-            rows: `(m,)` row numbers.
-            factors: `(m,)` numbers of the factor that each of them shares.
-            count: Rows to draw for each.
-
-        Returns:
-            Int64 array `(m, count)`, with repetition; the rows themselves may be among them.
+        The rows, and the numbers of the factor that each of them shares, are `(m,)`; the result is
+        int64 `(m, count)`, with repetition, and may have the rows themselves among them.
         """
         drawn = np.empty((len(rows), count), np.int64)
         for factor in range(self.factor_count):
@@ -115,10 +108,6 @@ def _is_grid(factors: Array, sizes: tuple[int, ...]) -> bool:
 class Sampler(abc.ABC):
     """A labelled table whose codes can be asked for by row number.
 
-    Args:
-        labelled: Checked factors.
-        index: Their `FactorIndex` where it is there already, or `None`.
-
     Attributes:
         index: The `FactorIndex` of the factors that vary.
         names: Their names.
@@ -157,12 +146,7 @@ class CodeTable(Sampler):
             varies.
     """
 
-    def __init__(
-        self,
-        codes: Array,
-        factors: Array,
-        factor_names: Iterable[str] | None = None,
-    ):
+    def __init__(self, codes: Array, factors: Array, factor_names: Iterable[str] | None = None):
         labelled = check_labelled(codes, factors, factor_names, as_given=True)
         super().__init__(labelled)
         self._codes = labelled.codes
@@ -181,6 +165,36 @@ class CodeTable(Sampler):
         return np.stack([self._columns[column][rows] for column in columns])
 
 
+class RowCache:
+    """Keeps arrays by row number of a table.
+
+    `stored` has, by name, the values of the rows kept, in the order they were added, and their
+    numbers as `"rows"`. It is empty at first.
+    """
+
+    def __init__(self, row_count: int):
+        self.stored: dict[str, Array] = {}
+        self._places = np.full(row_count, -1, np.int64)
+
+    def missing(self, rows: Array, chunk: int) -> list[Array]:
+        """Returns the rows that are not kept yet, in order and in chunks, for rows of any shape."""
+        wanted = np.zeros(len(self._places), bool)
+        wanted[np.ravel(rows)] = True
+        new = np.flatnonzero(wanted & (self._places < 0))
+        return [new[start : start + chunk] for start in range(0, len(new), chunk)]
+
+    def add(self, parts: Iterable[dict[str, Array]]) -> None:
+        """Adds arrays of rows that are not kept yet, among them `"rows"`, their numbers."""
+        parts = [self.stored, *parts] if self.stored else list(parts)
+        if parts:
+            self.stored = {k: np.concatenate([part[k] for part in parts]) for k in parts[0]}
+            self._places[self.stored["rows"]] = np.arange(len(self.stored["rows"]))
+
+    def take(self, name: str, rows: Array) -> Array:
+        """Returns the values of rows of any shape, `(*rows.shape, ...)`, that are all kept."""
+        return self.stored[name][self._places[rows]]
+
+
 class EncodedDataset(Sampler):
     """A data set with factors, each image of which is encoded when it is first asked for.
 
@@ -196,10 +210,7 @@ class EncodedDataset(Sampler):
     """
 
     def __init__(
-        self,
-        dataset: LabelledImages,
-        encode: Callable[[Array], Array],
-        chunk: int = 1024,
+        self, dataset: LabelledImages, encode: Callable[[Array], Array], chunk: int = 1024
     ):
         if not callable(encode):
             raise UsageError(
@@ -267,7 +278,7 @@ def label_rows(dataset: LabelledImages) -> LabelledCodes:
             f"The data set {dataset.name!r} has no ground-truth factors to choose from."
         )
     rows = np.arange(len(dataset))
-    return check_labelled(rows[:, None], dataset.factors(rows), dataset.factor_names, stacklevel=4)
+    return check_labelled(rows[:, None], dataset.factors(rows), dataset.factor_names)
 
 
 class _IndexedColumn:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from typing import Any
 
@@ -18,7 +17,7 @@ from keras_devae.metrics.arrays import check_codes, numeric_array
 from keras_devae.metrics.base import Metric, Number, Score
 from keras_devae.metrics.estimators.fitting import run_quietly
 from keras_devae.metrics.estimators.scaling import standardized
-from keras_devae.metrics.metric_warnings import MetricWarning, caution_of_few
+from keras_devae.metrics.metric_warnings import caution_of_few, warn
 
 KINDS = ("spearman", "lasso")
 
@@ -61,9 +60,9 @@ def udr(
             coefficients of a lasso regression of one model's standardised codes on the other's.
         kl_threshold: Latents with a mean KL divergence up to this are uninformative.
         lasso_alpha: Penalty of the lasso.
-        pooled: Whether a pair's score is the mean over the latents of both models together, not
-            the mean of the two models' means (default). They differ for models with different
-            numbers of informative latents.
+        pooled: Whether a pair's score is the mean over the latents of both models together, not the
+            mean of the two models' means (default). They differ for models with different numbers
+            of informative latents.
         seed: Seed that the samples were drawn with; it is only recorded, as nothing here is random.
 
     Returns:
@@ -72,14 +71,11 @@ def udr(
         indices by model; `correlations`, for each ordered pair of models `models`, the indices, and
         `matrix`, a row for each informative latent of the first and a column for each of the
         second. For a lasso the second is predicted from the first, and a model's score is the
-        median over the predictions of its codes. `settings`: `kind`, `kl_threshold`,
-        `lasso_alpha` (`None` with `"spearman"`), `pooled`, `sample_count`, `model_count`,
-        `code_counts`, `seed`, and what every metric records.
+        median over the predictions of its codes. `settings`: `lasso_alpha` is `None` with
+        `"spearman"`.
 
     Raises:
-        UsageError: If there are fewer than two models, arrays are malformed, not finite or of
-            different lengths, the kind is unknown, or the threshold or penalty is negative (or the
-            penalty 0).
+        UsageError: If there are fewer than two models, or an array or a setting is wrong.
     """
     one_of("kind of udr", kind, KINDS)
     flag("pooled", pooled)
@@ -95,8 +91,7 @@ def udr(
     alpha = lasso_alpha if kind == "lasso" else None
     correlations, failed = run_quietly(lambda: _correlations(columns, alpha))
     if failed:
-        message = "A lasso of udr did not converge; its score may be off in the third digit."
-        warnings.warn(message, MetricWarning, stacklevel=2)
+        warn("A lasso of udr did not converge; its score may be off in the third digit.")
     pairwise = np.zeros((len(models), len(models)))
     for (i, j), matrix in correlations.items():
         pairwise[i, j] = relative_strength(matrix, pooled)
@@ -200,9 +195,8 @@ def _informative(models: list[Array], divergences: list[Array], threshold: float
     ]
     without = [str(i) for i, kept in enumerate(informative) if not len(kept)]
     if without:
-        message = (
+        warn(
             "There is no active latent dimension in some models, which score 0 in udr: "
             f"{', '.join(without)}."
         )
-        warnings.warn(message, MetricWarning, stacklevel=3)
     return informative

@@ -1,4 +1,4 @@
-"""Imports: what follows from one, and modules under their former names."""
+"""Calls a function after an import, and keeps modules importable by their former names."""
 
 from __future__ import annotations
 
@@ -10,19 +10,15 @@ import sys
 import threading
 import types
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 
 class CallOnceImported(importlib.abc.MetaPathFinder):
-    """Calls a function once a module has been imported, while no module of a package is half done.
+    """Calls a function once after a module's import, when no module of a package is half imported.
 
-    The function can then import anything from the package, even where one of the package's own
-    modules was the first to import the other one.
-
-    Args:
-        name: Name of the module, which is not imported yet.
-        package: Name of the package.
-        function: The function, which is called once.
+    The function can then import anything from the package, even if one of the package's own modules
+    was the first to import the other one, which must not be imported yet.
     """
 
     def __init__(self, name: str, package: str, function: Callable[[], object]):
@@ -38,7 +34,7 @@ class CallOnceImported(importlib.abc.MetaPathFinder):
         path: Sequence[str] | None,
         target: types.ModuleType | None = None,
     ) -> importlib.machinery.ModuleSpec | None:
-        """Finds what the other finders find, and watches the modules concerned being executed."""
+        """Finds what the other finders find, and tracks the execution of the modules concerned."""
         if fullname != self._name and not fullname.startswith(f"{self._package}."):
             return None
         others = (finder for finder in sys.meta_path if finder is not self)
@@ -67,13 +63,28 @@ class CallOnceImported(importlib.abc.MetaPathFinder):
             self._function()
 
 
-class FormerModule(types.ModuleType):
-    """Stands under a module's former name, warns when it is used, and gives what is asked for.
+def lazy_names(
+    package: str, modules: Mapping[str, str]
+) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
+    """Returns a package's `__getattr__` and `__dir__`, which import a name when it is asked for.
 
     Args:
-        former: Full name that the module had.
-        present: Full name that it has now.
+        package: Full name of the package.
+        modules: Name -> the package's module that holds it, or `""` where it is a module itself.
     """
+
+    def get(name: str) -> Any:
+        if name not in modules:
+            raise AttributeError(f"module {package!r} has no attribute {name!r}")
+        if not modules[name]:
+            return importlib.import_module(f"{package}.{name}")
+        return getattr(importlib.import_module(f"{package}.{modules[name]}"), name)
+
+    return get, lambda: sorted(modules)
+
+
+class FormerModule(types.ModuleType):
+    """Stands in for a module of full name `present` under its former name, with a warning."""
 
     def __init__(self, former: str, present: str):
         super().__init__(former, f"The former name of `{present}`.")
@@ -88,7 +99,7 @@ class FormerModule(types.ModuleType):
 
 
 def warn_of_former_name(former: str, present: str) -> None:
-    """Warns whoever called the `__getattr__` that calls this of a module's former name."""
+    """Warns the caller of the `__getattr__` that calls this about a module's former name."""
     warnings.warn(
         f"{former} is now {present}; the old name will be removed in the next version.",
         DeprecationWarning,

@@ -26,7 +26,7 @@ import numpy as np
 from keras_devae import checks, figures
 from keras_devae.checks import Array, positive
 from keras_devae.errors import UsageError
-from keras_devae.evaluation.information_file import read_information_file
+from keras_devae.evaluation.array_files import read_information_file
 from keras_devae.files import write_json, write_table
 from keras_devae.runs import Run, RunConfig, RunDirectory
 
@@ -54,13 +54,9 @@ RULE = (
 class AnnealingTest:
     """The result of an annealing test.
 
-    Attributes:
-        steps: `(t,)` training steps at which information was read.
-        betas: `(t,)` pressures at these steps.
-        shares: `(t, f)` information of the best latent dimension as a share of the entropy.
-        factor_names: Names of the `f` factors.
-        beta_start: Pressure at the start.
-        beta_end: Pressure at the end.
+    `steps` `(t,)` are those at which it was read, `betas` `(t,)` the pressures there, and `shares`
+    `(t, f)` are the information of the best latent dimension about each factor as a share of its
+    entropy.
     """
 
     steps: Array
@@ -97,20 +93,11 @@ class AnnealingTest:
 
 
 def freezing_point(betas: Array, shares: Array, threshold: float = KNOWN_SHARE) -> float | None:
-    """Finds the pressure at which a factor begins to be known.
+    """Finds the pressure at which a factor begins to be known; infinity: at once; `None`: never.
 
-    That is where its share crosses the threshold and is above it in the next reading too, so that
-    one noisy reading does not count; the last reading needs no confirmation. Between readings the
-    point is interpolated linearly over the logarithm of beta.
-
-    Args:
-        betas: `(t,)` falling pressures, above 0.
-        shares: `(t,)` what is known about the factor at each, as a share of its entropy.
-        threshold: The share from which it counts as known.
-
-    Returns:
-        The pressure; infinity if the factor is known from the first reading on; `None` if it
-        remains frozen.
+    That is where its share, `(t,)` like the falling betas, crosses the threshold and is above it in
+    the next reading too, so that one noisy reading does not count; the last reading needs no
+    confirmation. Between readings the point is interpolated linearly over the logarithm of beta.
     """
     known = np.asarray(shares) >= threshold
     lasting = known & np.append(known[1:], known[-1:])
@@ -126,13 +113,8 @@ def freezing_point(betas: Array, shares: Array, threshold: float = KNOWN_SHARE) 
 def suggest_betas(points: Iterable[float], beta_end: float) -> list[float]:
     """Suggests the pressures of DeVAE's layers from freezing points, see `RULE`.
 
-    Args:
-        points: Freezing points, in any order.
-        beta_end: Pressure at the end of the test, below all of them.
-
-    Returns:
-        Pressures in strictly ascending order, of two digits; empty if there are no points, or they
-        leave no room for a pressure above `beta_end`.
+    They ascend strictly and have two digits. There are none without points, or if the points leave
+    no room for a pressure above `beta_end`, the pressure at the end of the test.
     """
     falling = sorted(points, reverse=True)
     gaps = [
@@ -161,10 +143,8 @@ def default_range(image_shape: Sequence[int]) -> tuple[float, float]:
 def annealing_config(steps: int, readings: int = 50, **settings: Any) -> RunConfig:
     """Makes the configuration of the test's run, without its pressure.
 
-    Args:
-        steps: Steps from the first pressure to the last.
-        readings: Times the information is read along the way, at least 2; default 50.
-        **settings: Further settings of `RunConfig`.
+    From the first pressure to the last there are `steps`, and the information is read `readings`
+    times.
     """
     checks.at_least("steps", steps, 2)
     every = max(1, steps // checks.at_least("readings", readings, 2))
@@ -175,10 +155,7 @@ def annealing_config(steps: int, readings: int = 50, **settings: Any) -> RunConf
 
 
 def with_falling_beta(
-    config: RunConfig,
-    dataset: Any,
-    beta_start: float | None = None,
-    beta_end: float | None = None,
+    config: RunConfig, dataset: Any, beta_start: float | None = None, beta_end: float | None = None
 ) -> RunConfig:
     """Adds the falling pressure to an `annealing_config`; the defaults are `default_range`.
 

@@ -7,7 +7,7 @@ import functools
 from collections.abc import Callable
 from typing import Any
 
-from keras_devae.errors import unknown_name
+from keras_devae.checks import one_of
 from keras_devae.reproduction import paper
 from keras_devae.reproduction.scales import Scale
 
@@ -30,12 +30,7 @@ _DEFAULT_BETAS = (1, 10, 40)
 
 @dataclasses.dataclass(frozen=True)
 class Plan:
-    """A run of an experiment.
-
-    Attributes:
-        group: Its name in tables; the runs of a group differ in their seeds.
-        settings: Its flat settings.
-    """
+    """A run of an experiment; runs of a group, named in tables, differ in their seeds."""
 
     group: str
     settings: dict[str, Any]
@@ -46,12 +41,9 @@ class Experiment:
     """A table or figure of the paper.
 
     Attributes:
-        title: What it shows.
         known: The paper's numbers or statement, or that they are not known.
-        plans: Function of a scale and a number of seeds that plans its runs; `None` for the
-            experiment that trains no models of images.
-        outcome: Name of the function that makes the table and the figure, see
-            `reproducing.OUTCOMES`.
+        plans: Plans its runs; `None` for the experiment that trains no models of images.
+        outcome: Name in `reproducing.OUTCOMES` of the function that makes table and figure.
         seeds: Name of a scale -> number of seeds, where it differs from the scale's.
     """
 
@@ -220,9 +212,7 @@ EXPERIMENTS = {
 
 def experiment_named(name: str) -> Experiment:
     """Returns an experiment by its name; raises a `UsageError` if it is unknown."""
-    if name not in EXPERIMENTS:
-        raise unknown_name("experiment", name, EXPERIMENTS)
-    return EXPERIMENTS[name]
+    return EXPERIMENTS[one_of("experiment", name, EXPERIMENTS)]
 
 
 def plans_of(name: str, scale: Scale, seeds: int | None = None) -> list[Plan]:

@@ -14,7 +14,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_devae.checks import Tensor, at_least, positive, widths
+from keras_devae.checks import AnyPath, Tensor, at_least, positive, widths
 from keras_devae.errors import UsageError
 from keras_devae.files import write_json, write_table
 from keras_devae.layers import RandomState, derived_seeds
@@ -35,10 +35,9 @@ _CHUNK = 1000
 
 
 def true_total_correlation(dimensions: int, correlation: float) -> float:
-    """Returns the total correlation of normal variables that are correlated in pairs, in nats.
+    """Returns the total correlation of D normal variables that are correlated in pairs, in nats.
 
-    It is `-D/4 log(1 - rho^2)` for D dimensions and correlation rho: half that logarithm for each
-    of the D/2 pairs.
+    It is `-D/4 log(1 - rho^2)`: half that logarithm for each of the D/2 pairs.
     """
     return -dimensions / 4 * math.log1p(-(correlation**2))
 
@@ -46,9 +45,8 @@ def true_total_correlation(dimensions: int, correlation: float) -> float:
 class DiscriminatorGame(keras.Model):
     """FactorVAE's discriminator, trained on samples of a known distribution.
 
-    Every call draws new samples, standard normal and correlated in pairs, and permutes the
-    dimensions of the same samples, as the published code does. The rows of its input only set the
-    number of steps.
+    Every call draws new samples, and permutes the dimensions of the same samples, as the published
+    code does. The rows of its input only set the number of steps.
     """
 
     def __init__(
@@ -108,27 +106,12 @@ def estimate_total_correlation(
     units: Sequence[int] = UNITS,
     learning_rate: float = 1e-4,
 ) -> float:
-    """Trains FactorVAE's discriminator on samples of known total correlation, and estimates it.
+    """Trains FactorVAE's discriminator on samples of known total correlation; estimates it in nats.
 
-    After table 1 of "Variational Autoencoders with Decremental Information Bottleneck for
-    Disentanglement". As in Kim & Mnih (2018), the optimizer is Adam with betas 0.5 and 0.9. The
-    batch size of the paper is not known; 64 is Kim & Mnih's.
-
-    Args:
-        dimensions: Even number of dimensions, at least 2.
-        correlation: Correlation of each pair of dimensions, above -1 and below 1.
-        steps: Training steps, at least 1; default 2,000.
-        batch_size: Samples per step, at least 2; default 64.
-        samples: New samples for the estimate, rounded up to whole thousands; default 10,000.
-        seed: Seed of weights and samples; default 0.
-        units: Widths of the discriminator's hidden layers; default six of 1000.
-        learning_rate: Adam learning rate; default 1e-4.
-
-    Returns:
-        The estimate in nats; `true_total_correlation` is the truth.
-
-    Raises:
-        UsageError: If an argument is out of range.
+    After table 1 of the DeVAE paper. As in Kim & Mnih (2018), the optimizer is Adam with betas 0.5
+    and 0.9. The batch size of the paper is not known; 64 is Kim & Mnih's. The `samples` of the
+    estimate are new ones, rounded up to whole thousands. An argument out of range raises a
+    `UsageError`.
     """
     _check_cell(dimensions, correlation)
     at_least("steps", steps, 1)
@@ -156,7 +139,7 @@ def _check_cell(dimensions, correlation):
 
 
 def estimate_table(
-    folder: str | Path,
+    folder: AnyPath,
     dimensions: Sequence[int] = DIMENSIONS,
     correlations: Sequence[float] = CORRELATIONS,
     trials: int = 10,
@@ -168,23 +151,10 @@ def estimate_table(
 
     Each trial that is done is a file in the folder's `trials`, and is not repeated: a second call
     resumes where the first ended. Processes that work on different cells may share the folder.
-
-    Args:
-        folder: Where trials and `estimates.csv` are kept.
-        dimensions: Numbers of dimensions.
-        correlations: Correlations of the pairs.
-        trials: Trials of each cell, with the seeds 0, 1, ...; default 10.
-        progress: Called with the number of trials done and the number of all, or `None` (default).
-        only_done: Whether to return only the trials that are done; default false.
-        **options: `steps`, `batch_size`, `samples`, `units` and `learning_rate` of
-            `estimate_total_correlation`.
-
-    Returns:
-        List of dictionaries, also in `estimates.csv`, one for each trial: `dimensions`,
-        `correlation`, `trial` (its seed), `estimate` and `truth` in nats, and its `seconds`.
-
-    Raises:
-        UsageError: If an argument is out of range, or the folder has trials with other options.
+    `progress` is called with the number of trials done and the number of all; with `only_done` no
+    others are done. The options are those of `estimate_total_correlation`. The rows, also in
+    `estimates.csv`, hold `dimensions`, `correlation`, `trial` (its seed), `estimate` and `truth` in
+    nats, and `seconds`. A `UsageError` is raised if the folder has trials with other options.
     """
     at_least("trials", trials, 1)
     cells = list(itertools.product(dimensions, correlations))
@@ -203,7 +173,7 @@ def estimate_table(
     return rows
 
 
-def environments_of(folder: str | Path) -> list[str]:
+def environments_of(folder: AnyPath) -> list[str]:
     """Returns what the trials of `estimate_table` ran on, see `environment_text`, each once."""
     # A process that was killed may have left a file behind under a temporary name.
     trials = sorted((Path(folder) / "trials").glob("dimensions*.json"))

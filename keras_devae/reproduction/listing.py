@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from keras_devae.checks import AnyPath
 from keras_devae.reproduction.catalogue import EXPERIMENTS, plans_of
 from keras_devae.reproduction.scales import Scale
 from keras_devae.runs.config.flat_settings import config_from_settings
@@ -13,18 +14,12 @@ from keras_devae.studies.study_run import StudyRun
 
 
 def list_experiments(
-    scale: Scale, runs_dir: str | Path = "runs", seeds: int | None = None
+    scale: Scale, runs_dir: AnyPath = "runs", seeds: int | None = None
 ) -> list[dict[str, Any]]:
-    """Describes all experiments at a scale.
+    """Describes all experiments at a scale; runs done in `runs_dir` show how long a step takes.
 
-    Args:
-        scale: The scale.
-        runs_dir: Folder of all runs. The runs that are done there show how long a step takes.
-        seeds: Number of seeds, or `None`: each experiment's own.
-
-    Returns:
-        List of dictionaries of texts and numbers: `name`, `what` it shows, `trains`, `takes`,
-        `known` (the paper's numbers), `runs`, `done`, and `process_hours` left, or `None`.
+    Each has `name`, `what` it shows, `trains`, `takes`, `known` (the paper's numbers), `runs`,
+    `done`, and `process_hours` left, or `None`.
     """
     folder = Path(runs_dir) / "reproduce" / scale.name
     planned = {name: _planned(name, scale, folder, seeds) for name in EXPERIMENTS}

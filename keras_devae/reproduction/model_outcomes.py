@@ -31,29 +31,10 @@ _TOP_K = 1
 _FIRST_SEED = "The figure and the table are of the first seed of each."
 
 
-def traversal_outcome(results: Results) -> Outcome:
-    """Figures 3, 6 and 7: what each active latent dimension does to an image, by method.
-
-    The first run of each group on each data set is drawn.
-    """
-    return _traversals([(r.group, r, 0) for r in first_of_each(results)])
-
-
-def layer_traversal_outcome(results: Results) -> Outcome:
-    """The same for every latent layer of the first run."""
-    first = first_of_each(results)[0]
-    return _traversals([(f"layer {i}", first, i) for i in range(len(first.layers))])
-
-
-def first_of_each(results: Results) -> list[Result]:
-    """Returns the first run of each group on each data set."""
-    parts = [results.on(dataset) for dataset in results.data_sets]
-    return [part.of(group)[0] for part in parts for group in part.groups]
-
-
-def _traversals(drawn):
+def traversal_outcome(results: Results, by_layer: bool = False) -> Outcome:
+    """Figures 3, 6 and 7: what each active latent dimension does to an image, see `_first_runs`."""
     images, labels, rows = [], [], []
-    for name, result, layer, model, dataset in _with_models(drawn):
+    for name, result, layer, model, dataset in _first_runs(results, by_layer):
         latents = measure_latents(model, dataset, layer, seed=result.config.training.seed)
         # A model without active dimensions is shown by its strongest one.
         dimensions = latents.active if len(latents.active) else latents.order[:1]
@@ -76,20 +57,10 @@ def _traversals(drawn):
     return Outcome(header, rows, figure, remarks, _tidy(header, rows))
 
 
-def sample_outcome(results: Results) -> Outcome:
-    """Figures 8 and 10: images decoded from the prior, by method."""
-    return _samples([(r.group, r, 0) for r in first_of_each(results)])
-
-
-def layer_sample_outcome(results: Results) -> Outcome:
-    """Figure 9: images decoded from the prior in every latent layer of the first run."""
-    first = first_of_each(results)[0]
-    return _samples([(f"layer {i}", first, i) for i in range(len(first.layers))])
-
-
-def _samples(drawn):
+def sample_outcome(results: Results, by_layer: bool = False) -> Outcome:
+    """Figures 8, 9 and 10: images decoded from the prior, see `_first_runs`."""
     images, labels, rows, before = [], [], [], None
-    for name, result, layer, model, dataset in _with_models(drawn):
+    for name, result, layer, model, dataset in _first_runs(results, by_layer):
         if before is None or dataset.name != before.name:
             before, known = dataset, known_images(dataset)
         samples = model.sample(_SAMPLED, layer, seed=result.config.training.seed)
@@ -120,10 +91,7 @@ def known_images(dataset: Any) -> NearestNeighbors:
 
 
 def nearest_error(images: Array, known: NearestNeighbors) -> float:
-    """Returns the squared error of images to the nearest `known_images`, summed over pixels.
-
-    The images are `(n, height, width, channels)`, float in `[0, 1]`; the error is their mean.
-    """
+    """Returns the mean squared error to the nearest `known_images`, summed over pixels."""
     distances, _ = known.kneighbors(_flat(images))
     return float((distances**2).mean())
 
@@ -153,7 +121,7 @@ def over_layers_outcome(results: Results) -> Outcome:
         "the factor's entropy, from samples of the posterior; with 95 % intervals. Posterior "
         "means would give every layer the same share: a scaling does not change how values fall "
         "into bins. The paper says of its figure 11 that the information decreases over the "
-        "layers.",
+        "layers."
     ]
     figure = figures.information_over_layers(
         (shares.mean(axis=0) * entropies)[:, np.newaxis], entropies, names
@@ -204,14 +172,17 @@ def _kept(result, name, measure):
     return read_json(file)
 
 
-def _with_models(drawn):
-    """Adds model and data set to names, results and layers; consecutive ones share a model."""
-    before = None
-    for name, result, layer in drawn:
-        if result is not before:
-            model, dataset = _loaded(result)
-        before = result
-        yield name, result, layer, model, dataset
+def _first_runs(results, by_layer):
+    """Yields name, result, layer, model and data set of the first run of each group on each set.
+
+    `by_layer` yields every latent layer of the first of them instead.
+    """
+    parts = [results.on(dataset) for dataset in results.data_sets]
+    firsts = [part.of(group)[0] for part in parts for group in part.groups]
+    for first in firsts[:1] if by_layer else firsts:
+        model, dataset = _loaded(first)
+        for layer in range(len(first.layers) if by_layer else 1):
+            yield f"layer {layer}" if by_layer else first.group, first, layer, model, dataset
 
 
 def _loaded(result):

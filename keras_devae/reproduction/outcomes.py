@@ -15,13 +15,7 @@ from keras_devae.metrics import number_of
 from keras_devae.metrics.estimators.spread import Spread, spread_of
 from keras_devae.reports.plots import read_information
 from keras_devae.reproduction import paper
-from keras_devae.reproduction.results import (
-    MIG,
-    RECONSTRUCTION,
-    Results,
-    compared,
-    score_title,
-)
+from keras_devae.reproduction.results import MIG, RECONSTRUCTION, Results, compared, score_title
 
 _PAPER_IMAGE_SIZE = 64
 #: Nats by which estimates of the total correlation that count as close may differ.
@@ -31,15 +25,10 @@ _INTERVALS = "Numbers are means, with the 95 % interval of the mean by Student's
 
 @dataclasses.dataclass(frozen=True)
 class Outcome:
-    """The outcome of an experiment.
+    """A table with its `header` and `rows`, and a figure.
 
-    Attributes:
-        header: Titles of the table's columns.
-        rows: Its rows.
-        figure: The figure.
-        remarks: Sentences, also about the paper's numbers.
-        tidy: Rows of the CSV file, with the same keys: every number by itself.
-        caption: What the figure's marks mean.
+    `remarks` are sentences, also about the paper's numbers; `tidy` the rows of the CSV file, every
+    number by itself; `caption` says what the figure's marks mean.
     """
 
     header: list[str]
@@ -74,10 +63,7 @@ def layer_outcome(
     published: Mapping[str, Sequence[tuple[float, float]]] | None = None,
     remarks: Iterable[str] = (),
 ) -> Outcome:
-    """Makes a table of gap and reconstruction of every layer of every group.
-
-    `published` holds the pairs of gap and reconstruction in the paper by group and layer.
-    """
+    """Tabulates gap and reconstruction of every layer, beside the pairs `published`."""
     header = ["", "layer", "seeds", score_title(MIG), score_title(RECONSTRUCTION)]
     header += ["MIG in the paper", "reconstruction in the paper"] if published else []
     rows: list[list[str]] = []
@@ -101,11 +87,7 @@ def layer_outcome(
         header,
         rows,
         figures.box_plots(panels, horizontal=True),
-        [
-            *remarks,
-            "Reconstruction is the negative log-likelihood per image, in nats.",
-            _INTERVALS,
-        ],
+        [*remarks, "Reconstruction is the negative log-likelihood per image, in nats.", _INTERVALS],
         results.tidy(),
     )
 
@@ -140,10 +122,7 @@ def _percent(share):
 def method_outcome(
     results: Results, scores: Sequence[str], favourite: str | None = "DeVAE"
 ) -> Outcome:
-    """Makes a table of scores of layer 0 by method and data set, and box plots of them.
-
-    The other methods are compared with the favourite.
-    """
+    """Tabulates and draws scores of layer 0 by method and data set, and compares the favourite."""
     several = len(results.data_sets) > 1
     rows: list[list[str]] = []
     panels: dict[str, dict[str, list[float]]] = {}
@@ -242,10 +221,7 @@ def _learned_shares(result):
 
 
 def estimate_outcome(rows: list[dict[str, Any]]) -> Outcome:
-    """Table 1: the discriminator's estimates of the total correlation beside the truth.
-
-    `rows` are those of `discriminator_estimates.estimate_table`.
-    """
+    """Table 1: the estimates of `estimate_table` beside the true total correlation."""
     cells: list[list[str]] = []
     panels: dict[str, dict[str, list[float]]] = {}
     known_shares: dict[str, dict[str, float]] = {}

@@ -1,8 +1,4 @@
-"""Numbers of the DeVAE paper, as far as they are known here.
-
-They are from "Variational Autoencoders with Decremental Information Bottleneck for
-Disentanglement", tables 1 and 2 and the text of figure 2; no other numbers were at hand.
-"""
+"""Numbers of the DeVAE paper, as far as they are known here: tables 1 and 2, text of figure 2."""
 
 #: (latent dimensions, correlation) -> the discriminator's estimate and the truth, in nats. Table 1.
 TOTAL_CORRELATION = {

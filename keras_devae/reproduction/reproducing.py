@@ -12,7 +12,7 @@ from typing import Any, TypeAlias
 import jinja2
 
 from keras_devae import figures
-from keras_devae.checks import usable_path
+from keras_devae.checks import AnyPath, usable_path
 from keras_devae.comparison.table_files import markdown
 from keras_devae.errors import FailureError
 from keras_devae.files import write_table, write_text
@@ -66,8 +66,8 @@ OUTCOMES: dict[str, Callable[[Results], Outcome]] = {
     "bounds": functools.partial(outcomes.method_outcome, scores=_BOUNDS),
     "diffusion": outcomes.diffusion_outcome,
     "layers": outcomes.layer_outcome,
-    "layer_samples": model_outcomes.layer_sample_outcome,
-    "layer_traversals": model_outcomes.layer_traversal_outcome,
+    "layer_samples": functools.partial(model_outcomes.sample_outcome, by_layer=True),
+    "layer_traversals": functools.partial(model_outcomes.traversal_outcome, by_layer=True),
     "methods": functools.partial(outcomes.method_outcome, scores=_COMPARED),
     "over_layers": model_outcomes.over_layers_outcome,
     "samples": model_outcomes.sample_outcome,
@@ -90,14 +90,7 @@ _ESTIMATES: dict[str, dict[str, Any]] = {
 
 @dataclasses.dataclass(frozen=True)
 class Provenance:
-    """What an outcome was made from.
-
-    Attributes:
-        carried_out: The number of runs or trials, as text.
-        seconds: Their total duration.
-        sources: Where the images are from, a text for each data set.
-        environments: What they ran on, a text for each machine and its versions.
-    """
+    """How much was carried out, in how many seconds, from what images and on what machines."""
 
     carried_out: str
     seconds: float
@@ -106,14 +99,11 @@ class Provenance:
 
 
 class Reproduction(abc.ABC):
-    """An experiment at a scale, whose runs or trials lie in `folder`.
-
-    `study` holds its runs; it is `None` for the experiment that trains no models of images.
-    """
+    """An experiment with runs or trials in `folder`; `study` is `None` if it trains no models."""
 
     study: Study | None = None
 
-    def __init__(self, name: str, scale: Scale, runs_dir: str | Path, folder: str) -> None:
+    def __init__(self, name: str, scale: Scale, runs_dir: AnyPath, folder: str) -> None:
         self.name, self.scale = name, scale
         self.experiment = experiment_named(name)
         self.folder = usable_path("The folder of the runs", runs_dir) / "reproduce" / folder
@@ -127,13 +117,10 @@ class Reproduction(abc.ABC):
     def outcome(
         self, progress: _Progress | None = None, only_done: bool = False
     ) -> tuple[Outcome, Provenance]:
-        """Makes the table and the figure; raises a `FailureError` if nothing is done.
-
-        Trials that are not done are done first, unless `only_done`, and reported to `progress`.
-        """
+        """Makes table and figure; first does missing trials, unless `only_done`."""
 
     def write(
-        self, outcome: Outcome, provenance: Provenance, output: str | Path, command: str
+        self, outcome: Outcome, provenance: Provenance, output: AnyPath, command: str
     ) -> list[Path]:
         """Writes CSV, Markdown with the `command` that made it, PNG and SVG; returns the files."""
         files = {kind: Path(output) / f"{self.name}.{kind}" for kind in ("csv", "md", "png", "svg")}
@@ -164,16 +151,15 @@ class Reproduction(abc.ABC):
 
 
 class RunsReproduction(Reproduction):
-    """An experiment that trains models.
+    """An experiment that trains models, with runs in `RUNS-DIR/reproduce/SCALE/`.
 
-    Its runs lie in `RUNS-DIR/reproduce/SCALE/`, one study that all experiments of a scale share: a
-    run that several of them need is trained once.
+    That is one study for all experiments of a scale: a run that several need is trained once.
     """
 
     study: Study
 
     def __init__(
-        self, name: str, scale: Scale, runs_dir: str | Path = "runs", seeds: int | None = None
+        self, name: str, scale: Scale, runs_dir: AnyPath = "runs", seeds: int | None = None
     ) -> None:
         super().__init__(name, scale, runs_dir, scale.name)
         self.plans = plans_of(name, scale, seeds)
@@ -204,13 +190,10 @@ class RunsReproduction(Reproduction):
 
 
 class EstimatesReproduction(Reproduction):
-    """The experiment that trains discriminators on samples of known distributions.
-
-    Its trials lie in `RUNS-DIR/reproduce/SCALE-NAME/`, beside the study of the others.
-    """
+    """Trains discriminators, with trials in `RUNS-DIR/reproduce/SCALE-NAME/`."""
 
     def __init__(
-        self, name: str, scale: Scale, runs_dir: str | Path = "runs", trials: int | None = None
+        self, name: str, scale: Scale, runs_dir: AnyPath = "runs", trials: int | None = None
     ) -> None:
         super().__init__(name, scale, runs_dir, f"{scale.name}-{name}")
         self._options = _ESTIMATES[scale.name] | ({"trials": trials} if trials else {})
@@ -243,12 +226,9 @@ class EstimatesReproduction(Reproduction):
 
 
 def reproduction_of(
-    name: str, scale: Scale, runs_dir: str | Path = "runs", seeds: int | None = None
+    name: str, scale: Scale, runs_dir: AnyPath = "runs", seeds: int | None = None
 ) -> Reproduction:
-    """Returns the reproduction of an experiment; `None` stands for its own number of seeds.
-
-    It raises a `UsageError` if the name is unknown, or a run's settings are wrong.
-    """
+    """Returns the reproduction of an experiment; `None` stands for its own number of seeds."""
     trains_models = experiment_named(name).plans is not None
     kind = RunsReproduction if trains_models else EstimatesReproduction
     return kind(name, scale, runs_dir, seeds)

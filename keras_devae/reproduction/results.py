@@ -33,16 +33,10 @@ def score_title(key: str) -> str:
 
 @dataclasses.dataclass(frozen=True)
 class Result:
-    """A run that is done.
+    """A run that is done: its group, see `catalogue.Plan`, and its scores by latent layer.
 
-    Attributes:
-        group: See `catalogue.Plan`.
-        directory: Its folder.
-        config: Its configuration.
-        layers: Its scores, a dictionary for each latent layer.
-        seconds: How long it took.
-        source: Where its images are from, in words.
-        environment: What it ran on, see `environment_text`.
+    `source` says where its images are from, and `environment` what it ran on, see
+    `environment_text`.
     """
 
     group: str

@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Sequence
 from typing import Any
 
-from keras_devae.errors import unknown_name
+from keras_devae.checks import one_of
 
 _SCORES = (
     "mig",
@@ -20,10 +20,7 @@ _SCORES = (
     "active_variables",
 )
 #: For a thousand codes: no predictor, no density, and no line for each of them over training.
-_OF_MANY_CODES = {
-    "metrics": ("mig", "reconstruction_error", "kl", "active_variables"),
-    "track": (),
-}
+_OF_MANY_CODES = {"metrics": ("mig", "reconstruction_error", "kl", "active_variables"), "track": ()}
 _TRACKED = {"metrics": _SCORES, "track": ("information", "kl")}
 
 
@@ -32,7 +29,6 @@ class Scale:
     """How large the runs of an experiment are.
 
     Attributes:
-        name: Its name on the command line.
         description: What it means, a sentence for every table and figure.
         settings: Settings of every run, see `flat_settings.config_from_settings`.
         data_sets: Data sets in place of the paper's two.
@@ -83,12 +79,7 @@ SCALES = {
             "A small setting for two cores, not the paper's: 32x32 pixels drawn by the built-in "
             "renderer, 20,000 steps of 64 images, Adam 5e-4; weights of the KL divergence scaled "
             "by the number of pixels, a quarter of the published ones; fast settings of metrics.",
-            {
-                "preset": "small",
-                "source": "rendered",
-                "metric_settings": "fast",
-                **_TRACKED,
-            },
+            {"preset": "small", "source": "rendered", "metric_settings": "fast", **_TRACKED},
             data_sets=("dsprites",),
             seeds=3,
             image_size=32,
@@ -123,6 +114,4 @@ SCALES = {
 
 def scale_named(name: str) -> Scale:
     """Returns a scale by its name; raises a `UsageError` if it is unknown."""
-    if name not in SCALES:
-        raise unknown_name("scale", name, SCALES)
-    return SCALES[name]
+    return SCALES[one_of("scale", name, SCALES)]

@@ -1,10 +1,10 @@
 """Runs: their configuration, their folder, training and what follows it.
 
-The contents are imported when they are asked for: the settings, which the command line reads for
-its help, come without them.
+The contents are imported on first use, so that the command line can read the settings for its help
+without them.
 """
 
-import importlib
+from keras_devae.process.imports import lazy_names
 
 _MODULES = {
     "PRESETS": "config.presets",
@@ -17,11 +17,4 @@ _MODULES = {
 __all__ = sorted(_MODULES)
 
 
-def __getattr__(name):
-    if name not in _MODULES:
-        raise AttributeError(f"module 'keras_devae.runs' has no attribute {name!r}")
-    return getattr(importlib.import_module(f"keras_devae.runs.{_MODULES[name]}"), name)
-
-
-def __dir__():
-    return sorted(__all__)
+__getattr__, __dir__ = lazy_names(__name__, _MODULES)

@@ -14,9 +14,7 @@ from keras_devae.evaluation.latents import Latents
 def strongest(latents: Latents, most: int) -> tuple[Array, str]:
     """Chooses at most `most` latent dimensions: active ones first, each by falling KL divergence.
 
-    Returns:
-        Pair of their numbers, in the order of `Latents.order`, and a text that says how many were
-        left out, empty for none.
+    It also returns a text that says how many were left out, empty for none.
     """
     count = len(latents.kl)
     if count <= most:
@@ -36,12 +34,9 @@ def active_or_strongest(latents: Latents, most: int) -> tuple[Array, str]:
 
 
 def strongest_of_layers(layers: Sequence[Latents]) -> Latents:
-    """Combines the latents of several layers, to choose from the dimensions of any of them.
+    """Returns latents of the first layer with the largest KL divergence and signal of any layer.
 
-    Returns:
-        The latents of the first layer, with the largest KL divergence and the largest signal of
-        each dimension in any layer. The same number may mean another latent in each layer, as in
-        DeVAE's parallel ablation.
+    The same number may mean another latent in each layer, as in DeVAE's parallel ablation.
     """
     largest = {
         name: np.max([getattr(latents, name) for latents in layers], axis=0)
@@ -53,8 +48,7 @@ def strongest_of_layers(layers: Sequence[Latents]) -> Latents:
 def common_name(layers: Sequence[Latents], dimension: int) -> str:
     """Returns a dimension's name with the factor that it holds, e.g. `"z3 scale"`.
 
-    It is the number alone where layers differ in the factor; layers where it holds none do not
-    count.
+    It is `"z3"` where layers differ in the factor; layers where it holds none do not count.
     """
     held = [latents for latents in layers if latents.factor_of(dimension) is not None]
     names = {latents.name_of(dimension) for latents in held}

@@ -30,11 +30,7 @@ _MOST_LATENTS, _MOST_BARS = 15, 24
 
 
 def information_map_figure(
-    model: Any,
-    dataset: Any,
-    layer: int | None = None,
-    seed: int = 0,
-    representation: str = "mean",
+    model: Any, dataset: Any, layer: int | None = None, seed: int = 0, representation: str = "mean"
 ) -> Figure:
     """Draws the mutual information of the active latent dimensions with each factor.
 
@@ -74,11 +70,7 @@ def map_of(
 ) -> Figure:
     """Draws how informative latent dimensions are about each factor, one panel per layer.
 
-    Args:
-        layers: Latents of each layer, measured with factors.
-        dimensions: Numbers of the dimensions drawn.
-        labels: Text beside each dimension; default `z3`, ...
-        title: Text above the figure.
+    The layers must be measured with factors; `labels` are written beside the dimensions.
     """
     first = layers[0]
     return figures.information_map(

@@ -22,6 +22,8 @@ from keras_devae.metrics import ACTIVE_NATS
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+    from keras_devae.figures.arguments import Numbers
+
 #: Images on which latent dimensions are measured.
 _IMAGES = 2000
 #: Most rows on a page, and panels on a screen.
@@ -141,11 +143,7 @@ def traversal_animation(
 
 
 def traversed(
-    model: Any,
-    image: Array,
-    layer: int,
-    dimensions: Sequence[int] | Array,
-    values: Sequence[float] | Array,
+    model: Any, image: Array, layer: int, dimensions: Sequence[int] | Array, values: Numbers
 ) -> Array:
     """Decodes the code of an image with each of some dimensions set to each of the values in turn.
 

@@ -28,10 +28,8 @@ SMALL, LARGE = -20, 100
 class Boosted(NamedTuple):
     """What predicting each factor by boosted trees gave.
 
-    Attributes:
-        importances: `(d, f)`, each column with sum 1, or 0 where no tree has a split.
-        train_accuracies: `(f,)`.
-        test_accuracies: `(f,)`.
+    Each column of `importances` `(d, f)` has sum 1, or 0 where no tree has a split; accuracies are
+    `(f,)`.
     """
 
     importances: Array
@@ -42,12 +40,9 @@ class Boosted(NamedTuple):
 def boost(split: Split, seed: int, workers: int | None = None, stages: int = STAGES) -> Boosted:
     """Fits and tests scikit-learn's `GradientBoostingClassifier()` for each factor, in threads.
 
-    Args:
-        split: The samples; codes of any finite size.
-        seed: `random_state` of every factor's classifier; it breaks ties between splits.
-        workers: Number of threads, or `None` for as many as there are usable processors. The result
-            is the same with any number.
-        stages: Number of trees for each value.
+    The seed, every classifier's `random_state`, breaks ties between splits. `workers` is the number
+    of threads (`None`: of usable processors), on which the result does not depend; `stages` the
+    number of trees for each value.
     """
     train, test = float32_codes(split.train_codes, split.test_codes)
 
@@ -70,18 +65,17 @@ def boost(split: Split, seed: int, workers: int | None = None, stages: int = STA
 def boost_with_lightgbm(split: Split, seed: int, workers: int | None = None) -> Boosted:
     """Fits and tests a classifier of each factor, with as many and as deep trees as `boost`.
 
-    LightGBM bins codes first and takes a fraction of the time; importances are gains.
-
-    Args:
-        split: The samples; codes of any finite size.
-        seed: Seed of every factor's classifier.
-        workers: Number of threads, or `None` for one: beside other work, more of them spend most of
-            their time waiting for each other. The result is the same with any number.
-
-    Raises:
-        UsageError: If LightGBM is not installed.
+    LightGBM bins codes first and takes a fraction of the time; importances are gains. It works in
+    one thread by default: beside other work, more of them spend most of their time waiting for each
+    other. The result is the same with any number.
     """
-    lightgbm = _import_lightgbm()
+    try:
+        import lightgbm
+    except ImportError as error:
+        raise UsageError(
+            "The predictor 'lightgbm' needs LightGBM, which is not installed: "
+            "`pip install lightgbm`, or use predictor='gradient_boosting'."
+        ) from error
     train, test = float32_codes(split.train_codes, split.test_codes)
     # More than there are processors only wait for each other, and too many are not to be had.
     threads = min(workers or 1, usable_cores())
@@ -108,7 +102,9 @@ def boost_with_lightgbm(split: Split, seed: int, workers: int | None = None) -> 
         gains = model.feature_importance("gain")
 
         def predict(codes: Array) -> Array:
-            return values[_classes(model.predict(codes, num_threads=threads))]
+            found = np.asarray(model.predict(codes, num_threads=threads))
+            places = found > 0.5 if found.ndim == 1 else found.argmax(axis=1)
+            return values[places.astype(np.int64)]
 
         return gains / (gains.sum() or 1.0), predict
 
@@ -136,20 +132,3 @@ def _tested(
         for codes, of in ((train, split.train_factors.T), (test, split.test_factors.T))
     ]
     return Boosted(np.stack([found for found, _ in models], axis=1), *map(np.array, accuracies))
-
-
-def _classes(probabilities: Array) -> Array:
-    if probabilities.ndim == 1:
-        return (probabilities > 0.5).astype(np.int64)
-    return probabilities.argmax(axis=1)
-
-
-def _import_lightgbm() -> Any:
-    try:
-        import lightgbm
-    except ImportError as error:
-        raise UsageError(
-            "The predictor 'lightgbm' needs LightGBM, which is not installed: "
-            "`pip install lightgbm`, or use predictor='gradient_boosting'."
-        ) from error
-    return lightgbm

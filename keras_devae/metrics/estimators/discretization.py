@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 
@@ -48,17 +49,7 @@ def quantile_discretize(codes: Array, bins: int = 20) -> Array:
 
     A code's place among the n sorted ones decides, so that far values do no harm. Equal values are
     in one bin, that of the middle of their places. A dimension with at most `bins` different values
-    has one bin for each.
-
-    Args:
-        codes: `(n, d)` real or integer codes.
-        bins: Number of bins per dimension, 2 to 10,000; default 20.
-
-    Returns:
-        Int64 array `(n, d)` of bin numbers, 1 to `bins`.
-
-    Raises:
-        UsageError: If the codes are not a finite matrix or `bins` is out of range.
+    has one bin for each. Arguments, result and errors are as for `histogram_discretize`.
     """
     return discretize(codes, bins, "quantile")
 
@@ -108,9 +99,9 @@ def discretized_columns(
     return _contiguous_columns(codes, np.int64)
 
 
-def bins_used(bins: int, discretizer: str) -> int | None:
-    """Returns the number of bins as a result records it: `None` for `"identity"`."""
-    return None if discretizer == "identity" else int(bins)
+def binning_settings(bins: int, discretizer: str) -> dict[str, Any]:
+    """Returns bins as a result records them; their number is `None` for `"identity"`."""
+    return {"bins": None if discretizer == "identity" else int(bins), "discretizer": discretizer}
 
 
 def _histogram_columns(codes: Array, bins: int) -> Iterator[Array]:

@@ -15,7 +15,7 @@ from threadpoolctl import threadpool_limits
 from keras_devae.checks import Array
 from keras_devae.metrics.estimators.scaling import standardized
 from keras_devae.metrics.labelled import Split
-from keras_devae.metrics.metric_warnings import MetricWarning
+from keras_devae.metrics.metric_warnings import warn
 
 # Factors may have many values: the values are classes, however few samples each has.
 MANY_CLASSES = "The number of unique classes is greater than"
@@ -43,25 +43,18 @@ def run_quietly(function: Callable[[], _Value]) -> tuple[_Value, bool]:
 
 
 class FactorModels(NamedTuple):
-    """A fitted model for each factor, and the codes it takes.
-
-    Attributes:
-        models: `f` fitted estimators.
-        train: Standardised training codes `(n_train, d)`.
-        test: Test codes, shifted and scaled like the training codes.
-    """
+    """A fitted model for each factor, and the standardised codes `(n, d)` that it takes."""
 
     models: list[LogisticRegression]
     train: Array
     test: Array
 
 
-def fit_factors(split: Split, metric: str, stacklevel: int = 3) -> FactorModels:
+def fit_factors(split: Split, metric: str) -> FactorModels:
     """Fits scikit-learn's `LogisticRegression()` to each factor on standardised codes.
 
-    If a solver stops after its 100 iterations before it converges, a `MetricWarning` names the
-    metric and the factors, and the model is used as it is. A `stacklevel` of 3 points to the
-    caller's caller.
+    A `MetricWarning` names the metric and the factors whose solver stopped after its 100 iterations
+    before it converged; the model is used as it is.
     """
     rows = len(split.train_codes)
     codes = standardized(np.concatenate([split.train_codes, split.test_codes]), rows)
@@ -72,10 +65,8 @@ def fit_factors(split: Split, metric: str, stacklevel: int = 3) -> FactorModels:
         models.append(model)
         stopped += [name] if early else []
     if stopped:
-        warnings.warn(
+        warn(
             f"{metric}: the logistic regression stopped after {model.max_iter} iterations before "
-            f"it converged, for {', '.join(stopped)}; the scores are of what it had reached.",
-            MetricWarning,
-            stacklevel=stacklevel,
+            f"it converged, for {', '.join(stopped)}; the scores are of what it had reached."
         )
     return FactorModels(models, codes[:rows], codes[rows:])

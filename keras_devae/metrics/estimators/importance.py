@@ -27,18 +27,12 @@ def disentanglement_per_code(matrix: Array) -> Array:
 
 
 def completeness_per_factor(matrix: Array) -> Array:
-    """Returns how far each factor is in one code only: 1 minus the entropy of its column.
-
-    `(f,)`, see `disentanglement_per_code`; with one code, 1 for every column that is not 0.
-    """
+    """Returns how far each factor is in one code only, `(f,)`: 1 less the entropy of its column."""
     return disentanglement_per_code(np.transpose(matrix))
 
 
 def disentanglement_of(matrix: Array) -> float:
-    """Returns the disentanglement of codes, each weighted by its share of all importance.
-
-    It is 0 if no code has any importance.
-    """
+    """Returns the disentanglement of codes, weighted by their shares of importance, or 0."""
     matrix = np.asarray(matrix, dtype=np.float64)
     return _weighted_mean(disentanglement_per_code(matrix), matrix.sum(axis=1))
 
@@ -58,12 +52,8 @@ def importance_scores(
 ) -> tuple[dict[str, float], dict[str, Any]]:
     """Scores a matrix of importances `(d, f)`, without the rows of constant codes.
 
-    Constant codes do not count among the codes, which are the base of completeness: appending some
-    changes nothing.
-
-    Returns:
-        The scores `disentanglement` and `completeness`, and the details `importance_matrix`
-        `(d, f)`, `per_code`, `per_factor` and `constant_codes`. Constant codes have 0.
+    Constant codes, whose `per_code` is 0, do not count among the codes, which are the base of
+    completeness: appending some changes nothing. Returns scores and details by name.
     """
     constant_codes = list(constant_codes)
     varying = np.delete(matrix, constant_codes, axis=0)
@@ -86,10 +76,7 @@ def _weighted_mean(values: Array, weights: Array) -> float:
 
 
 def gap_of_best_two(scores: Array) -> Array:
-    """Returns, for each column of scores `(d, f)`, the largest value minus the second largest.
-
-    With one row the second largest value is 0.
-    """
+    """Returns each column's largest score minus the second largest; of one row, minus 0."""
     padded = np.concatenate([scores, np.zeros((1, scores.shape[1]))])
     ranked = np.sort(padded, axis=0)
     return ranked[-1] - ranked[-2]

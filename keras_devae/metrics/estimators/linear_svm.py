@@ -28,14 +28,10 @@ NEGLIGIBLE = 33
 
 
 class SortedCode(NamedTuple):
-    """One code's training values, sorted and centred.
+    """One code's `n` training values, sorted, divided by 2^exponent (at least 0), and centred.
 
-    Attributes:
-        order: `(n,)`, the row of each sorted value.
-        values: `(n,)`, sorted values, divided by 2^exponent, minus `centre`.
-        centre: Their centre before it was subtracted.
-        exponent: Power of two that the code was divided by, at least 0.
-        sums: `(3, n + 1)`, sums of 1, value and squared value over the first 0, 1, ..., n values.
+    `order` has the row of each value, `centre` what was subtracted, and `sums` `(3, n + 1)` the
+    sums of 1, value and squared value over the first 0, 1, ..., n values.
     """
 
     order: Array
@@ -80,13 +76,9 @@ def sort_code(values: Array, exponent: int) -> SortedCode:
 def fit_lines(code: SortedCode, labels: Array, class_count: int, penalty: float) -> Lines:
     """Fits one class against the rest, for every class.
 
-    Args:
-        code: The code's training values.
-        labels: `(n,)`, classes from 0 to `class_count - 1`, each of them present, in the order of
-            the rows.
-        class_count: Number of classes, at least 2.
-        penalty: Weight C of the loss against the squared slope and intercept; a class's is
-            multiplied by n / (classes * samples of the class).
+    Labels `(n,)`, in the order of the rows, are classes from 0 to `class_count - 1`, at least 2,
+    each of them present. The penalty C weighs the loss against the squared slope and intercept; a
+    class's is multiplied by n / (classes * samples of the class).
     """
     problem = _problem(code, labels[code.order], class_count, penalty)
     point = np.zeros((2, len(problem.classes)))

@@ -36,23 +36,18 @@ def entropy(values: Array) -> Array:
 
 
 def mutual_information_matrix(
-    codes: Array,
-    factors: Array,
-    *,
-    bins: int = 20,
-    discretizer: str = "histogram",
+    codes: Array, factors: Array, *, bins: int = 20, discretizer: str = "histogram"
 ) -> Array:
     """Mutual information of each discretised code with each factor.
 
-    The plug-in estimate from joint counts, as in disentanglement_lib. Its bias is upwards, by
-    about `(bins - 1) (factor values - 1) / 2n`: independent variables get a little above 0.
+    The plug-in estimate from joint counts, as in disentanglement_lib. Its bias is upwards, by about
+    `(bins - 1) (factor values - 1) / 2n`: independent variables get a little above 0.
 
     Args:
         codes: `(n, d)` codes.
         factors: `(n, f)` whole-number factors. They are not binned, however many values they have.
-        bins: Number of bins per code.
-        discretizer: `"histogram"` (default, equal widths), `"quantile"` (equal numbers of
-            samples), or `"identity"` for integer codes.
+        bins: As for `mig`.
+        discretizer: As for `mig`.
 
     Returns:
         Float64 array `(d, f)`, in nats; 0 for a constant code or factor, never below.

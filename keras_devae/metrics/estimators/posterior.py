@@ -58,15 +58,7 @@ def signal_per_dimension(z_mean: Array, z_log_var: Array) -> Array:
     Means that differ by no more than the rounding of float32 do not spread. Scores of codes alone
     (FactorVAE, IRS, InfoMEC) know no posterior, and leave codes out by the rules of their papers.
 
-    Args:
-        z_mean: Posterior means `(n, d)`.
-        z_log_var: Logarithms of the posterior variances `(n, d)`.
-
-    Returns:
-        Float64 array `(d,)`, in nats, never below 0.
-
-    Raises:
-        UsageError: As `kl_per_dimension`.
+    Arguments, result and errors are as for `kl_per_dimension`.
     """
     z_mean, z_log_var = check_posterior(z_mean, z_log_var)
     rounding = np.finfo(np.float32).eps * np.abs(z_mean).max(axis=0)
@@ -76,14 +68,7 @@ def signal_per_dimension(z_mean: Array, z_log_var: Array) -> Array:
 
 
 def active_dimensions(signal: Array) -> Array:
-    """Returns which latent dimensions are active.
-
-    Args:
-        signal: `(d,)` what `signal_per_dimension` returned.
-
-    Returns:
-        Boolean array `(d,)`.
-    """
+    """Returns which latent dimensions are active, boolean `(d,)`, by their signal `(d,)`."""
     signal = numeric_array(signal, "signal", "numbers, one for each dimension", axes=1)
     if np.isnan(signal).any():
         raise UsageError("`signal` must have a value for each dimension. Received: NaN.")
@@ -93,9 +78,7 @@ def active_dimensions(signal: Array) -> Array:
 def check_posterior(z_mean: Array, z_log_var: Array) -> tuple[Array, Array]:
     """Checks means and log-variances, and returns them as float64.
 
-    Raises:
-        UsageError: If they are not finite matrices of one shape, or beyond `LARGEST_MEAN` and
-            `LARGEST_LOG_VAR`.
+    They must be finite matrices of one shape within `LARGEST_MEAN` and `LARGEST_LOG_VAR`.
     """
     z_mean = check_codes(z_mean, "z_mean").astype(np.float64)
     z_log_var = check_codes(z_log_var, "z_log_var").astype(np.float64)

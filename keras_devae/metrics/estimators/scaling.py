@@ -13,9 +13,9 @@ FARTHEST = 1e6
 
 
 def column_exponents(codes: Array) -> Array:
-    """Returns, for each column of finite codes `(n, d)`, the least e with all |values| below 2^e.
+    """Returns the least e with all |values| of a column of finite codes below 2^e, int64 `(d,)`.
 
-    Int64 `(d,)`; 0 for a column of zeros.
+    It is 0 for a column of zeros.
     """
     largest = np.abs(np.asarray(codes, dtype=np.float64)).max(axis=0)
     return np.frexp(largest)[1].astype(np.int64)
@@ -24,12 +24,9 @@ def column_exponents(codes: Array) -> Array:
 def unit_scaled(codes: Array) -> tuple[Array, Array]:
     """Divides each column by the power of two that brings its largest value next to 1.
 
-    The division is exact, except for values so far below the largest that they are lost in any sum
-    with it. What is computed of the result must not depend on the scale of a column.
-
-    Returns:
-        The scaled codes, float64 `(n, d)` within `[-1, 1]`, and the exponents of two `(d,)` that
-        they were divided by.
+    Returns float64 codes `(n, d)` within `[-1, 1]` and the exponents `(d,)`. The division is exact,
+    except for values so far below the largest that they are lost in any sum with it. What is
+    computed of the result must not depend on the scale of a column.
     """
     exponents = column_exponents(codes)
     return np.ldexp(np.asarray(codes, dtype=np.float64), -exponents), exponents
@@ -43,18 +40,11 @@ def scaled_down(codes: Array) -> Array:
 
 
 def standardized(codes: Array, rows: int | None = None) -> Array:
-    """Shifts and scales each code to mean 0 and deviation 1 over the first rows.
+    """Shifts and scales each finite code to mean 0 and deviation 1 (`ddof` 0) over the first rows.
 
-    Codes of any finite size are exact to rounding: each is first divided by a power of two.
-
-    Args:
-        codes: `(n, d)` finite codes.
-        rows: Number of rows, from the first, whose means and deviations (with `ddof` 0) are used;
-            `None` for all.
-
-    Returns:
-        Float64 array `(n, d)`. A code that is constant over those rows is 0 everywhere, and values
-        are limited to 10^6 deviations either way, which only other rows can exceed.
+    `None` is all rows. Codes of any size are exact to rounding: each is first divided by a power of
+    two. The result is float64 `(n, d)`. A code that is constant over those rows is 0 everywhere,
+    and values are limited to 10^6 deviations either way, which only other rows can exceed.
     """
     codes = np.asarray(codes, dtype=np.float64)
     varies = np.any(codes[:rows] != codes[0], axis=0)

@@ -19,13 +19,9 @@ CONFIDENCE = 0.95
 class Spread:
     """What a few values of one score, e.g. those of several seeds, say about its mean.
 
-    Attributes:
-        mean: Their mean.
-        std: Their standard deviation, with n - 1 in the denominator; 0 for a single value.
-        low: Lower end of the 95 % interval of the mean by Student's t; a single value has no
-            interval, and `low` and `high` are the value itself.
-        high: Upper end.
-        count: How many values there are.
+    `std` has n - 1 in the denominator; `low` and `high` are the ends of the 95 % interval of the
+    mean by Student's t, and `count` is n. A single value has a `std` of 0 and no interval: both
+    ends are the value itself.
     """
 
     mean: float

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
-from typing import NamedTuple
-
 import numpy as np
 
 from keras_devae import checks
@@ -13,7 +10,7 @@ from keras_devae.metrics.arguments import check_rows_drawn, check_seed
 from keras_devae.metrics.base import Metric, Number, Score
 from keras_devae.metrics.estimators.scaling import scaled_down
 from keras_devae.metrics.labelled import per_factor
-from keras_devae.metrics.metric_warnings import MetricWarning
+from keras_devae.metrics.metric_warnings import warn
 from keras_devae.metrics.samplers import FactorIndex, Sampler, as_sampler
 
 # Codes gathered at a time.
@@ -34,38 +31,6 @@ METRIC = Metric(
     fast={"n_train": 1000, "n_test": 1000},
     place=30,
 )
-
-
-class BetaVAERows(NamedTuple):
-    """The rows of a table that the metric looks at.
-
-    Attributes:
-        factors: `(points,)` the factor that the pairs of each point share.
-        first: `(points, batch_size)` rows.
-        second: `(points, batch_size)` rows, each of which shares that factor's value with the row
-            at its place in `first`.
-    """
-
-    factors: Array
-    first: Array
-    second: Array
-
-
-def beta_vae_rows(
-    index: FactorIndex,
-    *,
-    n_train: int = 10_000,
-    n_test: int = 5_000,
-    batch_size: int = 64,
-    seed: int = 0,
-) -> BetaVAERows:
-    """Draws the rows of the metric; the arguments are those of `beta_vae_score`."""
-    rng = np.random.default_rng(seed)
-    factors = rng.integers(index.factor_count, size=n_train + n_test)
-    first = index.draw(rng, (len(factors), batch_size))
-    held = np.repeat(factors, batch_size)
-    second = index.draw_sharing(rng, first.ravel(), held, 1).reshape(first.shape)
-    return BetaVAERows(factors, first, second)
 
 
 def beta_vae_score(
@@ -99,7 +64,6 @@ def beta_vae_score(
         `beta_vae_score.score` (accuracy on the test points, in `[0, 1]`),
         `beta_vae_score.train_accuracy`, `beta_vae_score.chance` (one over the number of factors).
         `details`: `per_factor` (test accuracy by factor; a factor without test points is left out).
-        `settings`: all arguments, and what every metric records.
 
     Raises:
         UsageError: If a count or the seed is out of range, or a code is not finite.
@@ -110,12 +74,11 @@ def beta_vae_score(
     check_rows_drawn(2 * (n_train + n_test) * batch_size, "`n_train`, `n_test` and `batch_size`")
     check_seed(seed)
     sampler = as_sampler(sampler, factors)
-    rows = beta_vae_rows(sampler.index, **counts, seed=seed)
-    sampler.prepare(np.concatenate([rows.first.ravel(), rows.second.ravel()]))
-    features = scaled_down(_mean_differences(sampler, rows))
-    predicted = _predictions(features, rows.factors, n_train)
-    is_right = predicted == rows.factors
-    tested = rows.factors[n_train:]
+    held, first, second = _drawn_rows(sampler.index, n_train + n_test, batch_size, seed)
+    sampler.prepare(np.concatenate([first.ravel(), second.ravel()]))
+    features = scaled_down(_mean_differences(sampler, first, second))
+    is_right = _predictions(features, held, n_train) == held
+    tested = held[n_train:]
     present = np.unique(tested)
     by_factor = [is_right[n_train:][tested == factor].mean() for factor in present]
     return METRIC.score(
@@ -130,6 +93,18 @@ def beta_vae_score(
     )
 
 
+def _drawn_rows(
+    index: FactorIndex, points: int, batch_size: int, seed: int
+) -> tuple[Array, Array, Array]:
+    """Draws each point's shared factor, and the two rows `(points, batch_size)` of its pairs."""
+    rng = np.random.default_rng(seed)
+    factors = rng.integers(index.factor_count, size=points)
+    first = index.draw(rng, (points, batch_size))
+    held = np.repeat(factors, batch_size)
+    second = index.draw_sharing(rng, first.ravel(), held, 1).reshape(first.shape)
+    return factors, first, second
+
+
 def mean_differences(first: Array, second: Array) -> Array:
     """Returns the mean absolute difference over the batch of two `(points, batch_size, d)`."""
     # Divided before they are subtracted and added up, even huge codes stay finite.
@@ -138,12 +113,12 @@ def mean_differences(first: Array, second: Array) -> Array:
     return np.abs(first / count - second / count).sum(axis=1)
 
 
-def _mean_differences(sampler: Sampler, rows: BetaVAERows) -> Array:
-    width = sampler.codes_of(rows.first[:1]).shape[-1]
-    size = max(1, CHUNK // (rows.first.shape[1] * width))
+def _mean_differences(sampler: Sampler, first: Array, second: Array) -> Array:
+    width = sampler.codes_of(first[:1]).shape[-1]
+    size = max(1, CHUNK // (first.shape[1] * width))
     parts = []
-    for start in range(0, len(rows.factors), size):
-        pairs = (sampler.codes_of(side[start : start + size]) for side in (rows.first, rows.second))
+    for start in range(0, len(first), size):
+        pairs = (sampler.codes_of(side[start : start + size]) for side in (first, second))
         parts.append(mean_differences(*pairs))
     return np.concatenate(parts)
 
@@ -158,9 +133,8 @@ def _predictions(features: Array, factors: Array, n_train: int) -> Array:
     model = LogisticRegression()
     _, stopped = run_quietly(lambda: model.fit(features[:n_train], factors[:n_train]))
     if stopped:
-        message = (
+        warn(
             f"The logistic regression of beta_vae_score stopped after its {model.max_iter} "
             "iterations before it converged; the accuracies are those it had reached."
         )
-        warnings.warn(message, MetricWarning, stacklevel=3)
     return model.predict(features)

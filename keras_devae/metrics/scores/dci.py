@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -12,16 +11,10 @@ from keras_devae.checks import Array, one_of
 from keras_devae.metrics.arguments import MOST_SEED_OF_A_FIT, check_seed
 from keras_devae.metrics.base import Metric, Number, Score
 from keras_devae.metrics.estimators.importance import importance_scores
-from keras_devae.metrics.labelled import Split, check_labelled, per_factor, split_rows
-
-if TYPE_CHECKING:
-    from keras_devae.metrics.estimators.boosting import Boosted
+from keras_devae.metrics.labelled import check_labelled, per_factor, split_rows
 
 #: Predictor -> the distributions that compute it.
-PREDICTORS = {
-    "gradient_boosting": ("scikit-learn",),
-    "lightgbm": ("scikit-learn", "lightgbm"),
-}
+PREDICTORS = {"gradient_boosting": ("scikit-learn",), "lightgbm": ("scikit-learn", "lightgbm")}
 
 METRIC = Metric(
     "dci",
@@ -67,8 +60,8 @@ def dci(
 
     `"gradient_boosting"` is scikit-learn's `GradientBoostingClassifier()` with `random_state=seed`,
     with one factor per thread. With 10,000 training rows it takes one to three seconds per value of
-    each factor, divided by the number of threads. `"lightgbm"` is about 40 times as fast; on
-    the reference cases of the tests it differs by at most 0.02 in disentanglement and 0.03 in
+    each factor, divided by the number of threads. `"lightgbm"` is about 40 times as fast; on the
+    reference cases of the tests it differs by at most 0.02 in disentanglement and 0.03 in
     completeness. On a trained model, none of whose codes was pure, its disentanglement was 0.04
     higher.
 
@@ -92,13 +85,14 @@ def dci(
         `dci.disentanglement`, `dci.completeness`, `dci.informativeness_train`,
         `dci.informativeness_test`. `details`: `importance_matrix` `(d, varying factors)` and
         `per_code` as lists, `per_factor`, `informativeness_train` and `informativeness_test` by
-        factor name, `constant_codes`. `settings`: `predictor`, `n_train`, `seed`, and what every
-        metric records.
+        factor name, `constant_codes`.
 
     Raises:
-        UsageError: If the arrays are malformed, not finite or of different lengths, if no factor
-            varies, a setting is wrong, or LightGBM is asked for and not installed.
+        UsageError: If an array or a setting is wrong, no factor varies, or LightGBM is asked for
+            and not installed.
     """
+    from keras_devae.metrics.estimators.boosting import boost, boost_with_lightgbm
+
     libraries = PREDICTORS[one_of("predictor", predictor, PREDICTORS)]
     check_seed(seed, MOST_SEED_OF_A_FIT)
     if workers is not None:
@@ -110,7 +104,8 @@ def dci(
     fitted = split._replace(
         train_codes=split.train_codes[:, used], test_codes=split.test_codes[:, used]
     )
-    boosted = _boosted(predictor, fitted, seed, workers)
+    fit = boost if predictor == "gradient_boosting" else boost_with_lightgbm
+    boosted = fit(fitted, seed, workers)
     matrix = np.zeros((split.train_codes.shape[1], len(split.names)))
     matrix[used] = boosted.importances
     values, details = importance_scores(matrix, split.names, split.constant_codes)
@@ -120,10 +115,3 @@ def dci(
     details["informativeness_test"] = per_factor(split.names, boosted.test_accuracies)
     settings = {"predictor": predictor, "seed": seed, **split.settings}
     return METRIC.score(values, details, settings, libraries)
-
-
-def _boosted(predictor: str, split: Split, seed: int, workers: int | None) -> Boosted:
-    from keras_devae.metrics.estimators.boosting import boost, boost_with_lightgbm
-
-    chosen = boost if predictor == "gradient_boosting" else boost_with_lightgbm
-    return chosen(split, seed, workers)

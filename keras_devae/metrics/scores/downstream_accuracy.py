@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterable
 from functools import partial
 from typing import Any
@@ -11,25 +10,17 @@ import numpy as np
 
 from keras_devae.checks import Array, listed, shown
 from keras_devae.errors import UsageError
-from keras_devae.metrics.arguments import (
-    MOST_SEED_OF_A_FIT,
-    check_names_of,
-    check_seed,
-    is_whole,
-)
+from keras_devae.metrics.arguments import MOST_SEED_OF_A_FIT, check_names_of, check_seed, is_whole
 from keras_devae.metrics.base import Metric, Number, Score
 from keras_devae.metrics.estimators.scaling import standardized
 from keras_devae.metrics.labelled import Split, check_labelled, per_factor, split_rows
-from keras_devae.metrics.metric_warnings import MetricWarning
+from keras_devae.metrics.metric_warnings import warn
 
 # Those of the study: its efficiency compares a hundred labels with ten thousand.
 FEW, MANY = 100, 10_000
 SIZES = (10, FEW, 1000, MANY)
 #: Predictor -> what it is called in a sentence.
-PREDICTORS = {
-    "logistic_regression": "a logistic regression",
-    "gradient_boosting": "boosted trees",
-}
+PREDICTORS = {"logistic_regression": "a logistic regression", "gradient_boosting": "boosted trees"}
 
 METRIC = Metric(
     "downstream_accuracy",
@@ -79,11 +70,11 @@ def downstream_accuracy(
 
     The predictors are cheaper than the study's, and numbers close to but not the same as its:
     `"logistic_regression"` is scikit-learn's `LogisticRegression` (C = 1) on codes standardised by
-    the training rows, where the study chooses C by 10-fold cross-validation;
-    `"gradient_boosting"` is `HistGradientBoostingClassifier` (100 rounds, no early stopping), where
-    the study uses `GradientBoostingClassifier`. Boosting leaves have at least 20 samples, so that
-    from 10 samples it predicts the most common value. All four sizes take it about 35 s with the
-    113 values of the factors of dSprites and 10 codes, and more with more codes.
+    the training rows, where the study chooses C by 10-fold cross-validation; `"gradient_boosting"`
+    is `HistGradientBoostingClassifier` (100 rounds, no early stopping), where the study uses
+    `GradientBoostingClassifier`. Boosting leaves have at least 20 samples, so that from 10 samples
+    it predicts the most common value. All four sizes take it about 35 s with the 113 values of the
+    factors of dSprites and 10 codes, and more with more codes.
 
     Constant factors, and those constant over the first `n_train` rows, are dropped with a
     `MetricWarning`. A factor with a single value in the rows of a size is predicted to have it
@@ -102,15 +93,13 @@ def downstream_accuracy(
 
     Returns:
         For each predictor and size `downstream_accuracy.<predictor>_<size>`, and for each predictor
-        with both sizes `downstream_accuracy.<predictor>_sample_efficiency`. `details`:
-        `accuracies` by predictor, size (a string) and factor name;
-        `most_common_value`, by factor name, the accuracy of predicting the value that is most
-        common in the first `n_train` rows; `constant_codes`. `settings`: `predictors`,
-        `train_sizes`, those used, `n_train`, `seed`, and what every metric records.
+        with both sizes `downstream_accuracy.<predictor>_sample_efficiency`. `details`: `accuracies`
+        by predictor, size (a string) and factor name; `most_common_value`, by factor name, the
+        accuracy of predicting the value that is most common in the first `n_train` rows;
+        `constant_codes`. `settings`: `train_sizes` are those used.
 
     Raises:
-        UsageError: If the arrays are malformed, not finite, or of different lengths; if no factor
-            varies; if a predictor is unknown; if a size is no positive integer.
+        UsageError: If an array or a setting is wrong, or no factor varies.
     """
     predictors = check_names_of("predictor", predictors, PREDICTORS)
     sizes = _check_sizes(train_sizes)
@@ -118,15 +107,18 @@ def downstream_accuracy(
     split = split_rows(check_labelled(codes, factors, factor_names), n_train)
     n_train = split.settings["n_train"]
     used = [size for size in sizes if size <= n_train] or [n_train]
-    _warn_of_left_out(sizes, used, n_train)
+    if left_out := ", ".join(str(size) for size in sizes if size not in used):
+        warn(
+            f"downstream_accuracy leaves out train sizes above the {n_train} rows that train: "
+            f"{left_out}."
+        )
     failed: dict[str, bool] = {}
     accuracies = _accuracies(split, predictors, used, seed, failed)
     if failed:
-        message = (
+        warn(
             "The logistic regression of downstream_accuracy did not converge for "
             f"{', '.join(failed)}; its accuracy may be slightly off."
         )
-        warnings.warn(message, MetricWarning, stacklevel=2)
     details = {
         "accuracies": {
             name: {str(size): per_factor(split.names, one) for size, one in by_size.items()}
@@ -156,13 +148,11 @@ def _accuracies(
         train, test = columns[:size], columns[len(split.train_codes) :]
         for name in predictors:
             accuracies[name][size] = []
-            for factor, known, asked in zip(
-                split.names, split.train_factors.T, split.test_factors.T, strict=True
-            ):
+            labels = zip(split.names, split.train_factors.T, split.test_factors.T, strict=True)
+            for factor, known, asked in labels:
                 predictor = _predictor(name, seed)
-                accuracy, early = run_quietly(
-                    partial(_accuracy, predictor, train, known[:size], test, asked)
-                )
+                task = partial(_accuracy, predictor, train, known[:size], test, asked)
+                accuracy, early = run_quietly(task)
                 accuracies[name][size].append(accuracy)
                 failed.update({factor: True} if early else {})
     return accuracies
@@ -209,13 +199,3 @@ def _check_sizes(train_sizes: Iterable[int]) -> list[int]:
             f"`train_sizes` must be whole numbers of at least 1. Received: {shown(sizes)}."
         )
     return sorted({int(size) for size in sizes})
-
-
-def _warn_of_left_out(sizes: list[int], used: list[int], n_train: int) -> None:
-    left_out = ", ".join(str(size) for size in sizes if size not in used)
-    if left_out:
-        message = (
-            f"downstream_accuracy leaves out train sizes above the {n_train} rows that train: "
-            f"{left_out}."
-        )
-        warnings.warn(message, MetricWarning, stacklevel=3)

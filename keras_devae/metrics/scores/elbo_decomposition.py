@@ -93,18 +93,14 @@ def elbo_decomposition(
         seed: Seed of the draws.
 
     Returns:
-        `elbo_decomposition.kl`, `.mutual_information`, `.total_correlation`,
-        `.dimension_wise_kl`, `.kl_sampled`, in nats, and, with a negative log-likelihood,
-        `.elbo`, minus the sum of it and `kl`. `details`: `dimension_wise_kl`, `kl`, lists of d;
-        `standard_errors` of the sampled terms, which do not cover the choice of the n images;
-        `mutual_information_bound`, log(n). `settings`: `samples`, `evaluated`,
-        `negative_log_likelihood`, `dataset_size`, `sample_count`, `code_count`, `seed`, and what
-        every metric records.
+        `elbo_decomposition.kl`, `.mutual_information`, `.total_correlation`, `.dimension_wise_kl`,
+        `.kl_sampled`, in nats, and, with a negative log-likelihood, `.elbo`, minus the sum of it
+        and `kl`. `details`: `dimension_wise_kl`, `kl`, lists of d; `standard_errors` of the sampled
+        terms, which do not cover the choice of the n images; `mutual_information_bound`, log(n).
 
     Raises:
-        UsageError: If the arrays are not finite matrices of one shape, or are beyond those limits;
-            if a number is not a positive integer; if the data set is smaller than n; if the
-            negative log-likelihood is not finite.
+        UsageError: If the arrays are not finite matrices of one shape within those limits, the data
+            set is smaller than n, or another setting is wrong.
     """
     z_mean, z_log_var = check_posterior(z_mean, z_log_var)
     samples = int(checks.at_least("samples", samples, 1))

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
-from typing import NamedTuple
-
 import numpy as np
 
 from keras_devae import checks
@@ -13,8 +10,8 @@ from keras_devae.metrics.arguments import check_rows_drawn, check_seed
 from keras_devae.metrics.base import Metric, Number, Score
 from keras_devae.metrics.estimators.scaling import unit_scaled
 from keras_devae.metrics.labelled import per_factor
-from keras_devae.metrics.metric_warnings import MetricWarning
-from keras_devae.metrics.samplers import FactorIndex, Sampler, as_sampler
+from keras_devae.metrics.metric_warnings import warn
+from keras_devae.metrics.samplers import Sampler, as_sampler
 
 # Codes gathered at a time.
 CHUNK = 200_000
@@ -42,37 +39,6 @@ METRIC = Metric(
     fast={"n_train": 1000, "n_test": 1000},
     place=20,
 )
-
-
-class FactorVAERows(NamedTuple):
-    """The rows of a table that the metric looks at.
-
-    Attributes:
-        variance: `(n_variance,)` rows that the variance of each code is estimated from.
-        factors: `(votes,)` the factor that each vote holds.
-        votes: `(votes, batch_size)` rows that share the value of that factor.
-    """
-
-    variance: Array
-    factors: Array
-    votes: Array
-
-
-def factor_vae_rows(
-    index: FactorIndex,
-    *,
-    n_train: int = 10_000,
-    n_test: int = 5_000,
-    n_variance: int = 10_000,
-    batch_size: int = 64,
-    seed: int = 0,
-) -> FactorVAERows:
-    """Draws the rows of the metric; the arguments are those of `factor_vae_score`."""
-    rng = np.random.default_rng(seed)
-    variance = index.draw(rng, n_variance)
-    factors = rng.integers(index.factor_count, size=n_train + n_test)
-    first = index.draw(rng, len(factors))
-    return FactorVAERows(variance, factors, index.draw_sharing(rng, first, factors, batch_size))
 
 
 def factor_vae_score(
@@ -114,37 +80,37 @@ def factor_vae_score(
         `factor_vae_score.train_accuracy`, `factor_vae_score.active_codes` (how many vote).
         `details`: `per_factor` (test accuracy by factor; a factor without test votes is left out),
         `train_votes` and `test_votes` `(factors, d)`, `active` (indices of codes),
-        `standard_deviations` `(d,)`. `settings`: all arguments, and what every metric records.
+        `standard_deviations` `(d,)`.
 
     Raises:
         UsageError: If a count, the threshold or the seed is out of range, or a code is not finite.
     """
     _check(n_train, n_test, n_variance, batch_size, threshold)
     check_seed(seed)
-    counts = {
-        "n_train": n_train,
-        "n_test": n_test,
-        "n_variance": n_variance,
-        "batch_size": batch_size,
-    }
+    counts = {"n_train": n_train, "n_test": n_test}
+    counts |= {"n_variance": n_variance, "batch_size": batch_size}
     sampler = as_sampler(sampler, factors)
-    rows = factor_vae_rows(sampler.index, **counts, seed=seed)
-    sampler.prepare(np.concatenate([rows.variance, rows.votes.ravel()]))
-    of_scaled, exponents = standard_deviations(sampler.codes_of(rows.variance))
+    rng = np.random.default_rng(seed)
+    variance_rows = sampler.index.draw(rng, n_variance)
+    held = rng.integers(sampler.index.factor_count, size=n_train + n_test)
+    first = sampler.index.draw(rng, len(held))
+    # Each vote's rows share the value of its factor.
+    rows = sampler.index.draw_sharing(rng, first, held, batch_size)
+    sampler.prepare(np.concatenate([variance_rows, rows.ravel()]))
+    of_scaled, exponents = standard_deviations(sampler.codes_of(variance_rows))
     deviations = np.ldexp(of_scaled, exponents)
     active = np.flatnonzero((deviations >= threshold) & (of_scaled > 0))
     votes = np.zeros((2, sampler.index.factor_count, len(deviations)), np.int64)
     if not len(active):
-        message = (
+        warn(
             "No code takes part in the votes: none has a standard deviation of at least "
             f"{threshold:g}, and factor_vae_score is 0."
         )
-        warnings.warn(message, MetricWarning, stacklevel=2)
     else:
         scales = of_scaled[active], exponents[active]
-        ballots = active[_least_varying(sampler, rows.votes, active, *scales)]
+        ballots = active[_least_varying(sampler, rows, active, *scales)]
         is_test = np.arange(len(ballots)) >= n_train
-        np.add.at(votes, (is_test.astype(int), rows.factors, ballots), 1)
+        np.add.at(votes, (is_test.astype(int), held, ballots), 1)
     train, test = vote_accuracies(*votes)
     values = {"score": test, "train_accuracy": train, "active_codes": len(active)}
     details = {
@@ -154,21 +120,16 @@ def factor_vae_score(
         "active": active.tolist(),
         "standard_deviations": deviations.tolist(),
     }
-    settings = {
-        **counts,
-        "threshold": float(threshold),
-        "seed": seed,
-        "code_count": len(deviations),
-        **sampler.settings,
-    }
+    settings = {**counts, "threshold": float(threshold), "seed": seed}
+    settings |= {"code_count": len(deviations), **sampler.settings}
     return METRIC.score(values, details, settings)
 
 
 def standard_deviations(codes: Array) -> tuple[Array, Array]:
-    """Returns the standard deviation of each of codes `(n, d)`, with n - 1, in two parts.
+    """Returns the standard deviation of each of codes `(n, d)`, with n - 1, in two parts `(d,)`.
 
-    The parts are the deviations `(d,)` of the codes divided by powers of two, 0 for a constant
-    code, and the exponents `(d,)` of those.
+    The parts are the deviations of the codes divided by powers of two, 0 for a constant code, and
+    the exponents of those powers.
     """
     scaled, exponents = unit_scaled(codes)
     # That of a constant would be above 0 where its mean is rounded.
@@ -177,10 +138,7 @@ def standard_deviations(codes: Array) -> tuple[Array, Array]:
 
 
 def vote_accuracies(train_votes: Array, test_votes: Array) -> tuple[float, float]:
-    """Returns the accuracies of the majority-vote classifier; 0 without votes.
-
-    Votes are counts `(factors, d)` for each code while each factor was held.
-    """
+    """Returns both accuracies of the majority-vote classifier, 0 without votes `(factors, d)`."""
     factor_of_code = train_votes.argmax(axis=0)
     codes = np.arange(train_votes.shape[1])
     train, test = (
@@ -191,13 +149,9 @@ def vote_accuracies(train_votes: Array, test_votes: Array) -> tuple[float, float
 
 
 def least_varying(batches: Array, deviations: Array, exponents: Array | int = 0) -> Array:
-    """Returns the code that varies least within each batch: int64 `(votes,)`.
+    """Returns the code that varies least in each batch `(d, votes, batch_size)`: int64 `(votes,)`.
 
-    Args:
-        batches: `(d, votes, batch_size)` codes.
-        deviations: `(d,)` standard deviations over the data, above 0, of the codes divided by
-            powers of two.
-        exponents: `(d,)` exponents of those.
+    Deviations over the data, above 0, and their exponents are as from `standard_deviations`.
     """
     # NumPy's ldexp of small floats keeps their dtype, whose range is too small.
     batches = np.asarray(batches, np.float64)

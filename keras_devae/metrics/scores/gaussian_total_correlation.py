@@ -2,22 +2,14 @@
 
 from __future__ import annotations
 
-import warnings
-
 import numpy as np
 
 from keras_devae.checks import Array
-from keras_devae.metrics.arguments import check_recorded_seed
-from keras_devae.metrics.arrays import check_codes
 from keras_devae.metrics.base import Metric, Number, Score
-from keras_devae.metrics.estimators.gaussian import (
-    correlation_eigenvalues,
-    least_eigenvalue,
-    total_correlation,
-)
+from keras_devae.metrics.estimators import gaussian
 from keras_devae.metrics.estimators.scaling import standardized
-from keras_devae.metrics.labelled import find_constant_codes
-from keras_devae.metrics.metric_warnings import MetricWarning, caution_of_few
+from keras_devae.metrics.labelled import check_unlabelled
+from keras_devae.metrics.metric_warnings import warn
 
 METRIC = Metric(
     "gaussian_total_correlation",
@@ -53,26 +45,22 @@ def gaussian_total_correlation(codes: Array, *, seed: int | None = None) -> Scor
 
     Returns:
         `gaussian_total_correlation.score` in nats. `details`: `constant_codes`, and
-        `dependent_directions`, the number of eigenvalues that were too small. `settings`:
-        `sample_count`, `code_count`, `seed`, and what every metric records.
+        `dependent_directions`, the number of eigenvalues that were too small.
 
     Raises:
         UsageError: If the codes are not a finite matrix.
     """
-    check_recorded_seed(seed)
-    codes = check_codes(codes)
-    caution_of_few(len(codes))
-    constant = find_constant_codes(codes)
+    codes, constant, settings = check_unlabelled(codes, seed)
     columns = standardized(np.delete(codes, constant, axis=1))
-    eigenvalues = correlation_eigenvalues(columns.T @ columns) if columns.size else np.ones(1)
-    dependent = int(np.sum(eigenvalues < least_eigenvalue(eigenvalues)))
+    eigenvalues = np.ones(1)
+    if columns.size:
+        eigenvalues = gaussian.correlation_eigenvalues(columns.T @ columns)
+    dependent = int(np.sum(eigenvalues < gaussian.least_eigenvalue(eigenvalues)))
     if dependent:
-        message = (
+        warn(
             "Codes are linearly dependent, so that their total correlation is infinite: "
             f"gaussian_total_correlation counts {dependent} directions as far as float64 goes."
         )
-        warnings.warn(message, MetricWarning, stacklevel=2)
     details = {"constant_codes": constant, "dependent_directions": dependent}
-    values = {"score": total_correlation(eigenvalues)}
-    settings = {"sample_count": len(codes), "code_count": codes.shape[1], "seed": seed}
+    values = {"score": gaussian.total_correlation(eigenvalues)}
     return METRIC.score(values, details, settings)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterable
 from functools import partial
 from typing import Any
@@ -13,11 +12,11 @@ from keras_devae import checks
 from keras_devae.checks import Array, one_of
 from keras_devae.metrics.arguments import MOST_SEED_OF_A_FIT, check_bins, check_seed
 from keras_devae.metrics.base import Metric, Number, Score
-from keras_devae.metrics.estimators.discretization import DISCRETIZERS, bins_used, discretize
+from keras_devae.metrics.estimators.discretization import DISCRETIZERS, binning_settings, discretize
 from keras_devae.metrics.estimators.mutual_information import entropy, mutual_information_matrix
 from keras_devae.metrics.estimators.scaling import standardized
 from keras_devae.metrics.labelled import LabelledCodes, check_labelled, per_factor
-from keras_devae.metrics.metric_warnings import MetricWarning
+from keras_devae.metrics.metric_warnings import warn
 
 ESTIMATORS = ("continuous", "discrete")
 # A continuous code whose range is up to this part of the widest code's is inactive.
@@ -67,9 +66,9 @@ def infomec(
     of a code matters; discrete ones if they vary. An active code without estimated information on
     any factor, and a factor without any from an active code, have no share and are skipped. What is
     left of codes that are pure noise can then still have a high InfoM and InfoC: read them together
-    with InfoE. With one factor InfoM is 0 and with one code InfoC is 0, as there is nothing
-    to distinguish. Constant factors are dropped, with a `MetricWarning`; if every code is constant
-    all three are 0, with a `MetricWarning`.
+    with InfoE. With one factor InfoM is 0 and with one code InfoC is 0, as there is nothing to
+    distinguish. Constant factors are dropped, with a `MetricWarning`; if every code is constant all
+    three are 0, with a `MetricWarning`.
 
     The k-NN estimate takes about 50 ms for each active code and factor of 10,000 samples. Where
     codes separate a factor's values perfectly there is no best regression; InfoE ends near 1.
@@ -80,23 +79,20 @@ def infomec(
         estimator: `"continuous"` (default): k-NN (Ross 2014) for InfoM and InfoC, standardised
             codes for InfoE. `"discrete"`: codes in bins, counted, one-hot for InfoE.
         n_neighbors: Neighbours of the k-NN estimate.
-        bins: Number of bins per code for `"discrete"`, 2 to 10,000.
-        discretizer: Bins for `"discrete"`: `"histogram"` (default, equal widths), `"quantile"`
-            (equal numbers of samples), or `"identity"` for integer codes.
+        bins: As for `mig`, for `"discrete"`.
+        discretizer: As for `mig`, for `"discrete"`.
         factor_names: A name for each factor; `None` for `factor_0`, `factor_1`, ...
         seed: Seed of the noise, 10^-10 of a code's scale, that the k-NN estimate adds to break
             ties.
 
     Returns:
         `infomec.infom`, `infomec.infoe`, `infomec.infoc`. `details`: `per_factor`, InfoE;
-        `active_codes`, `used_codes`, `constant_codes`, indices; `normalized_information`
-        `(active codes, varying factors)` as nested lists, which the k-NN estimate can put slightly
-        above 1. `settings`: `estimator`, `n_neighbors`, `bins` and `discretizer` (`None` where not
-        used), `seed`, and what every metric records.
+        `active_codes`, `used_codes`, `constant_codes`, indices; `normalized_information` `(active
+        codes, varying factors)` as nested lists, which the k-NN estimate can put slightly above 1.
+        `settings`: what the estimator does not use is `None`.
 
     Raises:
-        UsageError: If the arrays are malformed, not finite, or of different lengths; if no factor
-            varies; if a setting is wrong.
+        UsageError: If an array or a setting is wrong, or no factor varies.
     """
     one_of("estimator", estimator, ESTIMATORS)
     one_of("discretizer", discretizer, DISCRETIZERS)
@@ -111,7 +107,12 @@ def infomec(
         predictors = standardized(labelled.codes)
     else:
         labels = discretize(labelled.codes, bins, discretizer)
-        information = _counted_information(labels[:, active], labelled.factors)
+        # Without an active code there is nothing to count.
+        information = np.zeros((0, len(labelled.names)))
+        if active:
+            information = mutual_information_matrix(
+                labels[:, active], labelled.factors, discretizer="identity"
+            )
         predictors = _one_hot(labels)
     information /= entropy(labelled.factors)
     explicitness = _explicitness(predictors, labelled) if active else [0.0] * len(labelled.names)
@@ -128,11 +129,11 @@ def infomec(
         "normalized_information": information.tolist(),
         "constant_codes": labelled.constant_codes,
     }
+    binning = binning_settings(bins, discretizer)
     settings = {
         "estimator": estimator,
         "n_neighbors": n_neighbors if continuous else None,
-        "bins": None if continuous else bins_used(bins, discretizer),
-        "discretizer": None if continuous else discretizer,
+        **(dict.fromkeys(binning) if continuous else binning),
         "seed": seed,
         **labelled.settings,
     }
@@ -175,23 +176,15 @@ def _neighbor_information(
         if np.unique(factor, return_counts=True)[1].max() < 2:
             alone.append(name)
         elif columns.size:
-            keywords = {"n_neighbors": n_neighbors, "random_state": seed}
             information[:, j] = mutual_info_classif(
-                columns, factor, discrete_features=False, **keywords
+                columns, factor, discrete_features=False, n_neighbors=n_neighbors, random_state=seed
             )
     if alone:
-        message = (
+        warn(
             "infomec cannot estimate information on factors each of whose values has one sample "
             f"only, and takes it as 0: {', '.join(alone)}."
         )
-        warnings.warn(message, MetricWarning, stacklevel=3)
     return information
-
-
-def _counted_information(labels: Array, factors: Array) -> Array:
-    if not labels.size:
-        return np.zeros((0, factors.shape[1]))
-    return mutual_information_matrix(labels, factors, discretizer="identity")
 
 
 def _one_hot(labels: Array) -> Any:
@@ -210,11 +203,10 @@ def _explicitness(predictors: Any, labelled: LabelledCodes) -> list[float]:
         losses.append(loss)
         failed += [name] if early else []
     if failed:
-        message = (
+        warn(
             f"The logistic regression of infomec did not converge for {', '.join(failed)}; infoe "
             "may be too low."
         )
-        warnings.warn(message, MetricWarning, stacklevel=3)
     # Balanced, a regression that knows nothing gives every value the same probability.
     ignorance = np.log([len(np.unique(factor)) for factor in labelled.factors.T])
     return np.maximum(0.0, 1 - np.array(losses) / ignorance).tolist()

@@ -33,12 +33,10 @@ def kl(z_mean: Array, z_log_var: Array) -> Score:
 
     Returns:
         `kl.total` in nats, the mean over data; `details` with `per_dimension`, a list of `d`
-        numbers; `settings`: `metric`, `package_version`, `numpy_version`, `sample_count`,
-        `code_count`.
+        numbers.
 
     Raises:
-        UsageError: If the arrays are not finite matrices of one shape, a mean is beyond 10^30 or a
-            log-variance beyond 100.
+        UsageError: As `kl_per_dimension`.
     """
     z_mean, z_log_var = check_posterior(z_mean, z_log_var)
     caution_of_few(len(z_mean))

@@ -10,13 +10,8 @@ from keras_devae import checks
 from keras_devae.checks import Array, flag
 from keras_devae.metrics.arguments import check_recorded_seed
 from keras_devae.metrics.base import Metric, Number, Score
-from keras_devae.metrics.estimators.discretization import bins_used
-from keras_devae.metrics.estimators.importance import (
-    completeness_of,
-    disentanglement_of,
-    disentanglement_per_code,
-    importance_scores,
-)
+from keras_devae.metrics.estimators import importance
+from keras_devae.metrics.estimators.discretization import binning_settings
 from keras_devae.metrics.estimators.mutual_information import mutual_information_matrix
 from keras_devae.metrics.labelled import (
     Split,
@@ -81,8 +76,7 @@ def med(
     place of the importances of a predictor: nothing is fitted, and it takes seconds for 1000 codes.
     Each factor's information is divided by its sum over codes. With `top_k`, both scores are also
     given for fewer codes: each code belongs to the factor about which it is most informative, and
-    each factor keeps the k most disentangled ones. Their importances are not divided by a new
-    sum.
+    each factor keeps the k most disentangled ones. Their importances are not divided by a new sum.
 
     Finite samples give every code a little information, so many dead codes lower both scores;
     `top_k` is for that. Constant codes are left out and count neither as codes nor in the base of
@@ -95,30 +89,26 @@ def med(
         codes: `(n, d)` codes, usually posterior means.
         factors: `(n, f)` whole-number factors.
         top_k: Number of codes to keep for each factor, or `None` for no top-k scores.
-        bins: Number of bins per code, 2 to 10,000; the field's results are with 20.
-        discretizer: `"histogram"` (default, equal widths, as in the field's results),
-            `"quantile"` (equal numbers of samples, which outliers do not disturb), or `"identity"`
-            for integer codes.
+        bins: As for `mig`.
+        discretizer: As for `mig`.
+        factor_names: As for `mig`.
+        seed: As for `mig`.
         informativeness: Whether to compute informativeness.
         importance_rows: Rows that information is counted on, `"all"` or `"train"`; `None` for all
             if `n_train` is `None`, and the training rows (as the authors' code does) otherwise.
         n_train: Number of rows that train, the first ones; `None` for two thirds.
-        factor_names: A name for each factor; `None` for `factor_0`, `factor_1`, ...
-        seed: Seed that the samples were drawn with; it is only recorded, as nothing here is random.
 
     Returns:
         `med.disentanglement`, `med.completeness`; unless it was left out,
         `med.informativeness_train`, `med.informativeness_test`; with `top_k`,
-        `med.top_k_disentanglement`, `med.top_k_completeness`. `details`: `importance_matrix`
-        `(d, varying factors)` and `per_code` as lists, `per_factor` by name, `constant_codes`,
+        `med.top_k_disentanglement`, `med.top_k_completeness`. `details`: `importance_matrix` `(d,
+        varying factors)` and `per_code` as lists, `per_factor` by name, `constant_codes`,
         `top_k_codes` (`None` without `top_k`), and `informativeness_train` and
-        `informativeness_test` by name. `settings`: `bins` (`None` with `"identity"`),
-        `discretizer`, `top_k`, `importance_rows`, `predictor`, `n_train`, `seed`, and what every
-        metric records.
+        `informativeness_test` by name.
 
     Raises:
-        UsageError: If the arrays are malformed, not finite or of different lengths; if real codes
-            meet `"identity"`; if no factor varies; if a setting is wrong.
+        UsageError: If an array or a setting is wrong, no factor varies, or real codes meet
+            `"identity"`.
     """
     importance_rows = check_counted_rows("importance_rows", importance_rows, n_train)
     flag("informativeness", informativeness)
@@ -131,21 +121,20 @@ def med(
     if split is not None and importance_rows == "train":
         counted = (split.train_codes, split.train_factors, split.names)
     matrix = _importances(*counted[:2], bins, discretizer)
-    values, details = importance_scores(matrix, counted[2], labelled.constant_codes)
+    values, details = importance.importance_scores(matrix, counted[2], labelled.constant_codes)
     details["top_k_codes"] = None
     if top_k is not None:
         varying = np.delete(np.arange(len(matrix)), labelled.constant_codes)
         picked = varying[top_k_codes(matrix[varying], top_k)].tolist()
-        values["top_k_disentanglement"] = disentanglement_of(matrix[picked])
-        values["top_k_completeness"] = completeness_of(matrix[picked])
+        values["top_k_disentanglement"] = importance.disentanglement_of(matrix[picked])
+        values["top_k_completeness"] = importance.completeness_of(matrix[picked])
         details["top_k_codes"] = picked
     if split is not None and informativeness:
         accuracies = _accuracies(split)
         values.update({key: float(np.mean(list(by.values()))) for key, by in accuracies.items()})
         details.update(accuracies)
     settings = {
-        "bins": bins_used(bins, discretizer),
-        "discretizer": discretizer,
+        **binning_settings(bins, discretizer),
         "top_k": top_k,
         "importance_rows": importance_rows,
         "predictor": "logistic_regression" if informativeness else None,
@@ -164,7 +153,7 @@ def top_k_codes(matrix: Array, k: int) -> list[int]:
     rows; a factor that is no code's most important one has none.
     """
     best = np.argmax(matrix, axis=1)
-    ranked = np.argsort(-disentanglement_per_code(matrix), kind="stable")
+    ranked = np.argsort(-importance.disentanglement_per_code(matrix), kind="stable")
     picked = [ranked[best[ranked] == factor][:k] for factor in range(matrix.shape[1])]
     return sorted(np.concatenate(picked).tolist())
 
@@ -180,18 +169,14 @@ def _accuracies(split: Split) -> dict[str, dict[str, float]]:
     """Returns the accuracy by factor name, on the training and on the test rows."""
     from keras_devae.metrics.estimators.fitting import fit_factors
 
-    fitted = fit_factors(split, "med", stacklevel=4)
+    fitted = fit_factors(split, "med")
     parts = {
         "informativeness_train": (fitted.train, split.train_factors),
         "informativeness_test": (fitted.test, split.test_factors),
     }
-    return {
-        key: per_factor(
-            split.names,
-            [
-                np.mean(model.predict(codes) == column)
-                for model, column in zip(fitted.models, factors.T, strict=True)
-            ],
-        )
-        for key, (codes, factors) in parts.items()
-    }
+    accuracies = {}
+    for key, (codes, factors) in parts.items():
+        found = zip(fitted.models, factors.T, strict=True)
+        rights = [np.mean(model.predict(codes) == column) for model, column in found]
+        accuracies[key] = per_factor(split.names, rights)
+    return accuracies

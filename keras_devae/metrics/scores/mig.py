@@ -9,7 +9,7 @@ import numpy as np
 from keras_devae.checks import Array
 from keras_devae.metrics.arguments import check_recorded_seed
 from keras_devae.metrics.base import Metric, Number, Score
-from keras_devae.metrics.estimators.discretization import bins_used
+from keras_devae.metrics.estimators.discretization import binning_settings
 from keras_devae.metrics.estimators.importance import gap_of_best_two
 from keras_devae.metrics.estimators.mutual_information import entropy, mutual_information_matrix
 from keras_devae.metrics.labelled import check_labelled, per_factor
@@ -55,21 +55,20 @@ def mig(
         codes: `(n, d)` codes, usually posterior means.
         factors: `(n, f)` whole-number factors.
         bins: Number of bins per code, 2 to 10,000; the field's results are with 20.
-        discretizer: `"histogram"` (default, equal widths, as in the field's results),
-            `"quantile"` (equal numbers of samples, which outliers do not disturb), or `"identity"`
-            for integer codes.
+        discretizer: `"histogram"` (default, equal widths, as in the field's results), `"quantile"`
+            (equal numbers of samples, which outliers do not disturb), or `"identity"` for integer
+            codes.
         factor_names: A name for each factor; `None` for `factor_0`, `factor_1`, ...
         seed: Seed that the samples were drawn with; it is only recorded, as nothing here is random.
 
     Returns:
         `mig.score`. `details`: `per_factor`, `entropies` (nats) and `most_informative_codes` by
         factor name, `mutual_information` `(d, varying factors)` in nats as nested lists,
-        `constant_codes`. `settings`: `bins` (`None` with `"identity"`), `discretizer`, `seed`, and
-        what every metric records.
+        `constant_codes`. `settings`: `bins` is `None` with `"identity"`.
 
     Raises:
-        UsageError: If the arrays are malformed, not finite, or of different lengths; if real codes
-            meet `"identity"`; if no factor varies; if a setting is wrong.
+        UsageError: If an array or a setting is wrong, no factor varies, or real codes meet
+            `"identity"`.
     """
     check_recorded_seed(seed)
     labelled = check_labelled(codes, factors, factor_names)
@@ -86,10 +85,5 @@ def mig(
         "mutual_information": information.tolist(),
         "constant_codes": labelled.constant_codes,
     }
-    settings = {
-        "bins": bins_used(bins, discretizer),
-        "discretizer": discretizer,
-        "seed": seed,
-        **labelled.settings,
-    }
+    settings = {**binning_settings(bins, discretizer), "seed": seed, **labelled.settings}
     return METRIC.score({"score": np.minimum(1.0, gaps).mean()}, details, settings)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterable
 
 import numpy as np
@@ -12,7 +11,7 @@ from keras_devae.errors import UsageError
 from keras_devae.metrics.arguments import check_recorded_seed
 from keras_devae.metrics.arrays import check_codes
 from keras_devae.metrics.base import Metric, Number, Score
-from keras_devae.metrics.estimators.discretization import bins_used
+from keras_devae.metrics.estimators.discretization import binning_settings
 from keras_devae.metrics.estimators.mutual_information import mutual_information_matrix
 from keras_devae.metrics.labelled import (
     Split,
@@ -21,7 +20,7 @@ from keras_devae.metrics.labelled import (
     per_factor,
     split_rows,
 )
-from keras_devae.metrics.metric_warnings import MetricWarning
+from keras_devae.metrics.metric_warnings import warn
 
 METRIC = Metric(
     "modularity_explicitness",
@@ -59,9 +58,9 @@ def modularity_explicitness(
     """Modularity and explicitness (Ridgeway and Mozer 2018), as in disentanglement_lib.
 
     Modularity is the mean over codes of how far each code is informative about one factor only, by
-    the mutual information. Explicitness is the area under the ROC curve of a logistic
-    regression from all standardised codes to a factor, the mean over its values, one against the
-    rest, and over factors; 0.5 is a guess.
+    the mutual information. Explicitness is the area under the ROC curve of a logistic regression
+    from all standardised codes to a factor, the mean over its values, one against the rest, and
+    over factors; 0.5 is a guess.
 
     Noise does not have modularity 0: finite samples give every code a little information, and its
     proportions count, not its amount. Independent codes score about 0.5, and dead ones that are not
@@ -75,37 +74,31 @@ def modularity_explicitness(
     Args:
         codes: `(n, d)` codes, usually posterior means.
         factors: `(n, f)` whole-number factors.
-        bins: Number of bins per code, 2 to 10,000; the field's results are with 20.
-        discretizer: `"histogram"` (default, equal widths, as in the field's results),
-            `"quantile"` (equal numbers of samples, which outliers do not disturb), or `"identity"`
-            for integer codes.
+        bins: As for `mig`.
+        discretizer: As for `mig`.
+        factor_names: As for `mig`.
+        seed: As for `mig`.
         information_rows: Rows that information is counted on, `"all"` or `"train"`; `None` for all
             if `n_train` is `None`, and the training rows (as the study does) otherwise.
         n_train: Number of rows that train the regressions, the first ones; `None` for two thirds.
-        factor_names: A name for each factor; `None` for `factor_0`, `factor_1`, ...
-        seed: Seed that the samples were drawn with; it is only recorded, as nothing here is random.
 
     Returns:
         `modularity_explicitness.modularity_score`, `.explicitness_score_train`,
-        `.explicitness_score_test`. `details`: `modularity_per_code`, `mutual_information`
-        `(d, varying factors)` in nats as nested lists, explicitness by factor name on the training
-        rows (`explicitness_train`) and the test rows (`per_factor`), `constant_codes`. `settings`:
-        `bins` (`None` with `"identity"`), `discretizer`, `information_rows`, `predictor`,
-        `n_train`, `seed`, and what every metric records.
+        `.explicitness_score_test`. `details`: `modularity_per_code`, `mutual_information` `(d,
+        varying factors)` in nats as nested lists, explicitness by factor name on the training rows
+        (`explicitness_train`) and the test rows (`per_factor`), `constant_codes`.
 
     Raises:
-        UsageError: If the arrays are malformed, not finite or of different lengths; if real codes
-            meet `"identity"`; if no factor varies; if a setting is wrong.
+        UsageError: If an array or a setting is wrong, no factor varies, or real codes meet
+            `"identity"`.
     """
     check_recorded_seed(seed)
     labelled = check_labelled(codes, factors, factor_names)
     rows = check_counted_rows("information_rows", information_rows, n_train)
     split = split_rows(labelled, n_train)
-    counted = (
-        (labelled.codes, labelled.factors)
-        if rows == "all"
-        else (split.train_codes, split.train_factors)
-    )
+    counted = labelled.codes, labelled.factors
+    if rows == "train":
+        counted = split.train_codes, split.train_factors
     information = mutual_information_matrix(*counted, bins=bins, discretizer=discretizer)
     train, test = _explicitness(split)
     details = {
@@ -116,8 +109,7 @@ def modularity_explicitness(
         "constant_codes": labelled.constant_codes,
     }
     settings = {
-        "bins": bins_used(bins, discretizer),
-        "discretizer": discretizer,
+        **binning_settings(bins, discretizer),
         "information_rows": rows,
         "predictor": "logistic_regression",
         "seed": seed,
@@ -171,7 +163,7 @@ def _explicitness(split: Split) -> list[list[float]]:
     """Returns the mean area over the values of each factor, on the training and the test rows."""
     from keras_devae.metrics.estimators.fitting import fit_factors
 
-    fitted = fit_factors(split, "modularity_explicitness", stacklevel=4)
+    fitted = fit_factors(split, "modularity_explicitness")
     parts = ((fitted.train, split.train_factors), (fitted.test, split.test_factors))
     areas = [
         [
@@ -180,19 +172,16 @@ def _explicitness(split: Split) -> list[list[float]]:
         ]
         for codes, factors in parts
     ]
+    tested = zip(split.names, areas[1], split.test_factors.T, fitted.models, strict=True)
     incomplete = [
         name
-        for name, known, tested, model in zip(
-            split.names, areas[1], split.test_factors.T, fitted.models, strict=True
-        )
-        if np.isnan(known).any() or not np.isin(tested, model.classes_).all()
+        for name, known, column, model in tested
+        if np.isnan(known).any() or not np.isin(column, model.classes_).all()
     ]
     if incomplete:
-        warnings.warn(
+        warn(
             "modularity_explicitness: left out values that are missing in the training or the test "
-            f"rows, of {', '.join(incomplete)}.",
-            MetricWarning,
-            stacklevel=3,
+            f"rows, of {', '.join(incomplete)}."
         )
     return [[_mean_area(known) for known in part] for part in areas]
 

@@ -5,13 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from keras_devae.checks import Array
-from keras_devae.metrics.arguments import check_recorded_seed
-from keras_devae.metrics.arrays import check_codes
 from keras_devae.metrics.base import Metric, Number, Score
-from keras_devae.metrics.estimators.discretization import bins_used, discretize
+from keras_devae.metrics.estimators.discretization import binning_settings, discretize
 from keras_devae.metrics.estimators.mutual_information import mutual_information_matrix
-from keras_devae.metrics.labelled import find_constant_codes
-from keras_devae.metrics.metric_warnings import caution_of_few
+from keras_devae.metrics.labelled import check_unlabelled
 
 # Pairs are counted for this many codes at a time with all that follow: half of the full matrix.
 BLOCK = 64
@@ -34,11 +31,7 @@ METRIC = Metric(
 
 
 def mutual_information_score(
-    codes: Array,
-    *,
-    bins: int = 20,
-    discretizer: str = "histogram",
-    seed: int | None = None,
+    codes: Array, *, bins: int = 20, discretizer: str = "histogram", seed: int | None = None
 ) -> Score:
     """Mean mutual information of two different codes (Locatello et al. 2019), in nats.
 
@@ -47,43 +40,28 @@ def mutual_information_score(
     information: it makes the mean smaller, with a `MetricWarning`. With one code, or if every code
     is constant, the score is 0.
 
-    The time grows with the square of the number of codes that vary: about 20 s on one core for
-    1024 of them and 10,000 samples.
+    The time grows with the square of the number of codes that vary: about 20 s on one core for 1024
+    of them and 10,000 samples.
 
     Args:
         codes: `(n, d)` codes, usually posterior means.
-        bins: Number of bins per code, 2 to 10,000; the field's results are with 20.
-        discretizer: `"histogram"` (default, equal widths, as in the field's results),
-            `"quantile"` (equal numbers of samples, which outliers do not disturb), or `"identity"`
-            for integer codes.
-        seed: Seed that the samples were drawn with; it is only recorded, as nothing here is random.
+        bins: As for `mig`.
+        discretizer: As for `mig`.
+        seed: As for `mig`.
 
     Returns:
-        `mutual_information_score.score`. `details`: `constant_codes`. `settings`: `bins` (`None`
-        with `"identity"`), `discretizer`, `sample_count`, `code_count`, `seed`, and what every
-        metric records.
+        `mutual_information_score.score`. `details`: `constant_codes`.
 
     Raises:
-        UsageError: If the codes are not a finite matrix; if real codes meet `"identity"`; if a
-            setting is wrong.
+        UsageError: If the codes or a setting are wrong, or real codes meet `"identity"`.
     """
-    check_recorded_seed(seed)
-    codes = check_codes(codes)
-    caution_of_few(len(codes))
-    constant = find_constant_codes(codes)
+    codes, constant, settings = check_unlabelled(codes, seed)
     count = codes.shape[1]
     labels = np.delete(discretize(codes, bins, discretizer), constant, axis=1)
     pairs = count * (count - 1) / 2
     score = _sum_over_pairs(labels) / pairs if labels.shape[1] > 1 else 0.0
-    settings = {
-        "bins": bins_used(bins, discretizer),
-        "discretizer": discretizer,
-        "sample_count": len(codes),
-        "code_count": count,
-        "seed": seed,
-    }
-    details = {"constant_codes": constant}
-    return METRIC.score({"score": score}, details, settings)
+    settings = {**binning_settings(bins, discretizer), **settings}
+    return METRIC.score({"score": score}, {"constant_codes": constant}, settings)
 
 
 def _sum_over_pairs(labels: Array) -> float:

@@ -42,10 +42,7 @@ METRIC = Metric(
 
 
 def reconstruction_error(
-    images: Array,
-    reconstructions: Array,
-    likelihood: str = "bernoulli",
-    sigma: float | None = None,
+    images: Array, reconstructions: Array, likelihood: str = "bernoulli", sigma: float | None = None
 ) -> Score:
     """Error of reconstructions, summed over the pixels of an image and averaged over images.
 
@@ -65,9 +62,7 @@ def reconstruction_error(
 
     Returns:
         `reconstruction_error.negative_log_likelihood` in nats and
-        `reconstruction_error.squared_error`; `details` with `squared_error_per_pixel`, the mean;
-        `settings`: `metric`, `package_version`, `numpy_version`, `likelihood`, `sigma`,
-        `probability_floor` (`None` for `"gaussian"`), `sample_count`, `image_shape`.
+        `reconstruction_error.squared_error`; `details` with `squared_error_per_pixel`, the mean.
 
     Raises:
         UsageError: If the shapes differ, a value is not finite or out of range, the likelihood is

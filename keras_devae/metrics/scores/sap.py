@@ -49,10 +49,10 @@ def sap(
     scored by its accuracy on the test rows. It is solved exactly, in a fraction of a second; the
     accuracies are those of scikit-learn's `LinearSVC` where that converges.
 
-    A line on one code cannot single out a middle value: a perfect code scores about 0.5, not 1.
-    The weight C is fixed, so the scale and the offset of a code matter a little. Constant codes
-    predict the same value for every row. With one code the second best is taken as 0; where every
-    code is constant the score is 0.
+    A line on one code cannot single out a middle value: a perfect code scores about 0.5, not 1. The
+    weight C is fixed, so the scale and the offset of a code matter a little. Constant codes predict
+    the same value for every row. With one code the second best is taken as 0; where every code is
+    constant the score is 0.
 
     Args:
         codes: `(n, d)` codes, usually posterior means.
@@ -61,17 +61,15 @@ def sap(
             correlation with each code over the training rows; a code whose variance is at most
             1e-12 has 0, and a perfect code scores about 1.
         n_train: Number of rows that train, the first ones; `None` for two thirds.
-        factor_names: A name for each factor; `None` for `factor_0`, `factor_1`, ...
-        seed: Seed that the samples were drawn with; it is only recorded, as nothing here is random.
+        factor_names: As for `mig`.
+        seed: As for `mig`.
 
     Returns:
-        `sap.score`. `details`: `per_factor` and `best_codes` by factor name, `score_matrix`
-        `(d, varying factors)` as nested lists, `constant_codes`. `settings`: `continuous_factors`,
-        `predictor`, `penalty`, `n_train`, `seed`, and what every metric records.
+        `sap.score`. `details`: `per_factor` and `best_codes` by factor name, `score_matrix` `(d,
+        varying factors)` as nested lists, `constant_codes`.
 
     Raises:
-        UsageError: If the arrays are malformed, not finite or of different lengths, if no factor
-            varies, or `n_train` does not leave rows on both sides.
+        UsageError: If an array or a setting is wrong, or no factor varies.
     """
     flag("continuous_factors", continuous_factors)
     check_recorded_seed(seed)

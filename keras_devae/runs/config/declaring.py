@@ -18,10 +18,8 @@ if TYPE_CHECKING:
 class Check:
     """A check of a value beyond its type and range, which pydantic makes.
 
-    Args:
-        function: `"module:function"`, imported when the first value is checked; it takes the value
-            and raises a `UsageError`.
-        **arguments: Further arguments of the function.
+    `function` is `"module:function"`, imported when the first value is checked; it takes the value
+    and `arguments`, and raises a `UsageError`.
     """
 
     def __init__(self, function: str, **arguments: Any) -> None:
@@ -57,8 +55,6 @@ class Setting:
     """All that is known of a setting; group, attribute and type follow from where it is declared.
 
     Attributes:
-        default: Its default.
-        help: What it is, for `--help` and documentation.
         default_help: The default in words, where the value does not say it.
         metavar: What stands for the value in `--help`, or `None`: the name of its type.
         name: What users call it, where the attribute has another name.
@@ -66,8 +62,6 @@ class Setting:
         repeatable: Whether the option is given once for each entry of a list.
         changes_result: Whether model or scores depend on it.
         needs_training: Whether it means nothing to a model that is fitted in one go.
-        group: Name of its group.
-        attribute: Its name within the group.
         type: Its type, with ranges and checks.
     """
 

@@ -21,15 +21,11 @@ def setting_names() -> tuple[str, ...]:
 
 
 def config_from_settings(settings: Mapping[str, Any]) -> RunConfig:
-    """Makes the configuration of a run from settings that stand side by side.
+    """Makes a configuration from settings of run and model, and `preset`, that stand side by side.
 
-    Args:
-        settings: Settings of the run, options of its model, and `preset`, the name of settings to
-            start from, e.g. `{"model": "beta_vae", "beta": 4, "preset": "quick"}`.
-
-    Raises:
-        UsageError: If a name is unknown, the model has no such option, a value is of the wrong
-            type or out of range, or a metric needs factors that the data set lacks.
+    For example `{"model": "beta_vae", "beta": 4, "preset": "quick"}`. It raises a `UsageError` for
+    what `RunConfig` refuses, an unknown option of the model, and a metric that needs missing
+    factors.
     """
     known = setting_names()
     given = {one_of("setting", name, known): value for name, value in settings.items()}

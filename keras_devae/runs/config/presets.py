@@ -36,14 +36,9 @@ EXPECTED_SCORES = Path(__file__).with_name("expected_scores.csv")
 def preset_for(preset: str, model: str, dataset: str) -> dict[str, Any]:
     """Returns what a preset means for a model and a built-in data set, without loading either.
 
-    Returns:
-        Dictionary that `json.dump` takes: `purpose`, `settings`, `image_shape`; `options`, those of
-        the model scaled with the image size and the length of the run; `expected`, see
-        `expected_scores`; and `unavailable`, the reason why the data set does not come in the
-        preset's image size, or `None`.
-
-    Raises:
-        UsageError: If a name is unknown.
+    The dictionary for JSON holds `purpose`, `settings`, `image_shape`; `options`, those of the
+    model scaled with the image size and the length of the run; `expected`, see `expected_scores`;
+    and `unavailable`, why the data set does not come in the preset's image size, or `None`.
     """
     # Imported late: help names the presets, and has no use for data.
     from keras_devae.data.builtin.catalogue import builtin_set
@@ -67,18 +62,11 @@ def preset_for(preset: str, model: str, dataset: str) -> dict[str, Any]:
 def expected_scores(
     preset: str, model: str, dataset: str, table: Path | None = None
 ) -> list[dict[str, Any]]:
-    """Returns the scores that runs of a preset had, with their spread over seeds.
+    """Returns the scores that runs of a preset had, and their spread, from a CSV `table`.
 
-    Args:
-        preset: Name of a preset.
-        model: Name of a model.
-        dataset: Name of a built-in data set.
-        table: A CSV file with the columns of `EXPECTED_SCORES`, which is the default.
-
-    Returns:
-        List of dictionaries, empty where nothing was measured: `source` of the images, `metric`,
-        `count` of seeds, `mean`, `std`, `low` and `high` as in
-        `keras_devae.metrics.estimators.spread.Spread`, and `measured`: when and on what machine.
+    Each has the `source` of the images, the `metric`, the `count` of seeds, `mean`, `std`, `low`
+    and `high` of a `Spread`, and `measured`: when and on what machine. Where nothing was, there are
+    none.
     """
     with open(table or EXPECTED_SCORES, newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))

@@ -47,20 +47,13 @@ class RunConfig:
     """The settings of a run, complete enough to repeat it.
 
     They are given side by side, by the names of the options of `keras-devae train`, and read group
-    by group. Each is declared in `keras_devae.runs.config.settings`.
+    by group: `data`, `model`, `training`, `compute` and `evaluation`. Each is declared in
+    `keras_devae.runs.config.settings`. `kind` is what the run is, one of `KINDS`.
 
     Example:
         >>> config = RunConfig(model="beta_vae", model_options={"beta": 4}, steps=100)
         >>> config.model.name, config.training.steps
         ('beta_vae', 100)
-
-    Attributes:
-        data: The `DataSettings`.
-        model: The `ModelSettings`.
-        training: The `TrainingSettings`.
-        compute: The `ComputeSettings`.
-        evaluation: The `EvaluationSettings`.
-        kind: What the run is, one of `KINDS`.
     """
 
     data: DataSettings
@@ -142,9 +135,6 @@ class RunConfig:
     def resolved(self, dataset: Dataset) -> RunConfig:
         """Returns the configuration with everything that depends on the data set filled in.
 
-        Args:
-            dataset: The data set that the run trains on.
-
         Raises:
             UsageError: If a metric needs factors that the data set lacks, or that do not vary.
 
@@ -194,9 +184,7 @@ class RunConfig:
                 f"Cannot track {', '.join(read)}: no factor has more than one value in "
                 f"{dataset.description}. Give each factor more than one value."
             )
-        return check_factors_vary(
-            chosen, *seen, chosen=named, argument="evaluation_images", stacklevel=5
-        )
+        return check_factors_vary(chosen, *seen, chosen=named, argument="evaluation_images")
 
     if not TYPE_CHECKING:  # Type checkers shall know the groups only.
 
@@ -235,11 +223,7 @@ class RunConfig:
 
     @classmethod
     def from_dict(cls, settings: dict[str, Any]) -> RunConfig:
-        """Rebuilds a configuration from `to_dict`.
-
-        Raises:
-            UsageError: If a setting is unknown, of the wrong type or out of range.
-        """
+        """Rebuilds a configuration from `to_dict`; raises a `UsageError` if it is invalid."""
         if not isinstance(settings, dict):
             raise UsageError(f"Settings must be a table. Received: {checks.shown(settings)}.")
         return cls(**settings)
@@ -271,9 +255,7 @@ def _networks(model):
 def check_before_loading(config: RunConfig) -> None:
     """Checks a new run as far as its settings and the headers of its files allow.
 
-    Raises:
-        UsageError: If the settings, the files and the networks do not fit together.
-        FailureError: If a file is damaged.
+    It raises a `UsageError` if they do not fit together, a `FailureError` if a file is damaged.
     """
     with warnings.catch_warnings():
         # The same warnings come with the images.
@@ -282,21 +264,9 @@ def check_before_loading(config: RunConfig) -> None:
 
 
 def load_dataset(
-    config: RunConfig,
-    fetch: bool = True,
-    progress: Callable[[int, int, str], None] | None = None,
+    config: RunConfig, fetch: bool = True, progress: Callable[[int, int, str], None] | None = None
 ) -> Dataset:
-    """Loads the data set of a run.
-
-    Args:
-        config: The configuration of the run.
-        fetch: Whether an official set that is missing on this machine may be fetched; default true.
-        progress: Called during long work with the amount done, the total and what it is.
-
-    Raises:
-        UsageError: If the name or a path is wrong.
-        FailureError: If a file is damaged or cannot be fetched.
-    """
+    """Loads the data set of a run; arguments and errors are those of `keras_devae.data.load`."""
     return data.load(config.data.dataset, **_loading(config), fetch=fetch, progress=progress)
 
 

@@ -12,7 +12,7 @@ from typing import Annotated, Any
 from annotated_types import Ge, Gt, Le, Lt, MaxLen
 
 from keras_devae.checks import MOST_PARTS, MOST_UNITS, one_of, shown
-from keras_devae.errors import UsageError
+from keras_devae.errors import FailureError, UsageError
 from keras_devae.runs.config.declaring import Check, OneOf, Setting, setting
 
 PRECISIONS = ("off", "float16", "bfloat16")
@@ -60,9 +60,7 @@ class DataSettings:
         None, "Factors of your own images: CSV or .npy.", metavar="FILE"
     )
     bins: dict[str, int] | None = setting(
-        None,
-        "Bins for continuous factors of your own images, with commas.",
-        metavar="NAME=COUNT",
+        None, "Bins for continuous factors of your own images, with commas.", metavar="NAME=COUNT"
     )
     skip_damaged: bool = setting(False, "Leave out damaged images of a folder.")
 
@@ -175,6 +173,9 @@ class EvaluationSettings:
     tensorboard: bool = setting(False, "Also write them for TensorBoard.", changes_result=False)
 
 
+#: Number of the form that is written. The first form, of release 0.1.0, has no number; its settings
+#: stand side by side, and it does not state the kind of the run.
+VERSION = 2
 #: Attribute of a `RunConfig` -> its class.
 GROUPS = {
     "data": DataSettings,
@@ -224,3 +225,28 @@ def ungrouped(groups: dict[str, dict[str, Any]]) -> dict[str, Any]:
             one_of(f"{group} setting", attribute, [a for g, a in names if g == group])
             settings[names[group, attribute]] = value
     return {name: settings[name] for name in declarations() if name in settings}
+
+
+def in_present_form(record: dict[str, Any], path: object) -> dict[str, Any]:
+    """Returns the content of a `config.json` as this version writes it, with every group there.
+
+    It raises a `FailureError` if a newer version wrote it, a `UsageError` for an unknown setting.
+    """
+    version, settings = record.get("version", 1), record["settings"]
+    if version not in (1, VERSION):
+        raise FailureError(
+            f"{path} has the form {version}, and this version of keras-devae reads forms up to "
+            f"{VERSION}: upgrade keras-devae."
+        )
+    if version == 1:
+        settings = {**grouped(settings), "kind": _kind_of(settings)}
+    return {**record, "version": VERSION, "settings": {**grouped({}), **settings}}
+
+
+def _kind_of(settings: dict[str, Any]) -> str:
+    """Derives the kind of a run: in an annealing test, beta falls and information is read."""
+    options, track = settings.get("model_options"), settings.get("track")
+    beta = options.get("beta") if isinstance(options, dict) else None
+    falls = isinstance(beta, dict) and beta.get("class_name") == "GeometricSchedule"
+    reads = isinstance(track, list) and "sampled-information" in track
+    return "annealing test" if falls and reads else "training"

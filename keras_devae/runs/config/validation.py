@@ -33,12 +33,8 @@ _WANTED = {
 def validated(kind: Any, value: Any) -> Any:
     """Returns a value that has a type, or raises a `UsageError` about its first part that has not.
 
-    Integers count as numbers, truth values do not. A `TypedDict` may hold entries that it does not
-    name.
-
-    Args:
-        kind: The type, with `annotated_types` for ranges.
-        value: The value.
+    `annotated_types` state ranges. Integers count as numbers, truth values do not. A `TypedDict`
+    may hold entries that it does not name.
     """
     # Imported late, because help does without it.
     import pydantic
