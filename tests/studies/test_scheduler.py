@@ -50,7 +50,7 @@ class ScriptedEngine(Engine):
 @pytest.fixture(autouse=True)
 def no_pauses(monkeypatch):
     monkeypatch.setattr(scheduler, "_PAUSE_SECONDS", 0)
-    monkeypatch.setattr(scheduler, "_LOOK_SECONDS", 0)
+    monkeypatch.setattr(scheduler, "_CHECK_SECONDS", 0)
 
 
 @pytest.fixture

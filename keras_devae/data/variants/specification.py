@@ -111,7 +111,7 @@ def canonical(specifications: Sequence[str]) -> tuple[str, ...]:
 def _parsed(specifications: Sequence[str]) -> list[_Specification]:
     if isinstance(specifications, str):
         raise UsageError(
-            f"Variants must be a list of strings. Received: the string {specifications!r}; put "
+            f"Variants must be a list of texts. Received: the text {specifications!r}; put "
             "it in a list."
         )
     return [_parse(text) for text in texts("variants", specifications)]
