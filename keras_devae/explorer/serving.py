@@ -108,10 +108,7 @@ def choose_credentials(listener: socket.socket, auth: Auth = None) -> tuple[str,
 def announcement(
     listener: socket.socket, credentials: tuple[str, str] | None, chosen: bool
 ) -> list[str]:
-    """Returns lines that say where a page is, and who else reaches it.
-
-    A password that the user has `chosen` is not shown.
-    """
+    """Returns lines that say where a page is, who else reaches it, and a password not `chosen`."""
     lines = [f"The page is at {address_of(listener)} until Ctrl-C."]
     if credentials is not None:
         password = "" if chosen else f" and the password {credentials[1]}"

@@ -75,16 +75,9 @@ class DiscriminatorGame(keras.Model):
         permuted = permute_dimensions(z, self.random.seed_generator)
         return self.discriminator(ops.concatenate([z, permuted], axis=0), training=training)
 
-    def compute_loss(
-        self,
-        x: Tensor = None,
-        y: Tensor = None,
-        y_pred: Tensor = None,
-        sample_weight: Tensor = None,
-        training: bool = True,
-    ) -> Tensor:
+    def compute_loss(self, y_pred: Tensor, **unused: Tensor) -> Tensor:
         """Returns the cross-entropy of the batch."""
-        del x, y, sample_weight, training
+        del unused
         return discriminator_loss(y_pred[: self.batch_size], y_pred[self.batch_size :])
 
     def estimate(self, samples: int) -> float:
