@@ -139,8 +139,7 @@ def serve(
         credentials: `(user, password)` that the page asks for, or `None` (default) for none.
 
     Raises:
-        KeyboardInterrupt: After Ctrl-C, when the server has ended; its subclass `Termination` after
-            SIGTERM.
+        KeyboardInterrupt: After Ctrl-C, at the end; its subclass `Termination` after SIGTERM.
     """
     with listener:
         server = make_server(page, listener.getsockname()[0], credentials)

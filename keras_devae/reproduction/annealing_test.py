@@ -51,8 +51,7 @@ class AnnealingTest:
     """The result of an annealing test.
 
     `steps` `(t,)` are those at which it was read, `betas` `(t,)` the pressures there, and `shares`
-    `(t, f)` are the information of the best latent dimension about each factor as a share of its
-    entropy.
+    `(t, f)` are the best dimension's information about each factor as a share of its entropy.
     """
 
     steps: Array
@@ -135,8 +134,7 @@ def default_range(image_shape: Sequence[int]) -> tuple[float, float]:
 def annealing_config(steps: int, readings: int = 50, **settings: Any) -> RunConfig:
     """Makes the configuration of the test's run, without its pressure.
 
-    From the first pressure to the last there are `steps`, and the information is read `readings`
-    times.
+    The information is read `readings` times in the `steps` from the first pressure to the last.
     """
     checks.at_least("steps", steps, 2)
     every = max(1, steps // checks.at_least("readings", readings, 2))

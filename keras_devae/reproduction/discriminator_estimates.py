@@ -75,9 +75,16 @@ class DiscriminatorGame(keras.Model):
         permuted = permute_dimensions(z, self.random.seed_generator)
         return self.discriminator(ops.concatenate([z, permuted], axis=0), training=training)
 
-    def compute_loss(self, y_pred: Tensor, **unused: Tensor) -> Tensor:
+    def compute_loss(
+        self,
+        x: Tensor = None,
+        y: Tensor = None,
+        y_pred: Tensor = None,
+        sample_weight: Tensor = None,
+        training: bool = True,
+    ) -> Tensor:
         """Returns the cross-entropy of the batch."""
-        del unused
+        del x, y, sample_weight, training
         return discriminator_loss(y_pred[: self.batch_size], y_pred[self.batch_size :])
 
     def estimate(self, samples: int) -> float:
@@ -103,8 +110,7 @@ def estimate_total_correlation(
 
     After table 1 of the DeVAE paper. As in Kim & Mnih (2018), the optimizer is Adam with betas 0.5
     and 0.9. The batch size of the paper is not known; 64 is Kim & Mnih's. The `samples` of the
-    estimate are new ones, rounded up to whole thousands. An argument out of range raises a
-    `UsageError`.
+    estimate are new ones, rounded up to whole thousands.
     """
     _check_cell(dimensions, correlation)
     at_least("steps", steps, 1)
