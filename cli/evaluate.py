@@ -30,7 +30,7 @@ from keras_devae.models.layer_advice import losses_of
     "--codes",
     type=PATH,
     metavar="FILE",
-    help="Codes and factors in an .npz, in place of a run.",
+    help="Codes and factors in an .npz file, in place of a run.",
 )
 @click.option("--metrics", help="Names with commas, or all.  [default: those of the run]")
 @click.option("--layer", default="all", show_default=True, help="Number of a latent layer, or all.")
@@ -66,7 +66,7 @@ from keras_devae.models.layer_advice import losses_of
     type=click.Choice(["mean", "sample"]),
     default="mean",
     show_default=True,
-    help="Code of an image: the mean of its posterior, or a sample of it.",
+    help="Code of an image: the mean of its posterior, or a sample from it.",
 )
 @json_option
 @click.option("--output", type=PATH, metavar="FILE", help="Also write the JSON to a file.")
@@ -82,8 +82,8 @@ def evaluate(
     """Compute the scores of the run in folder RUN, layer by layer, or of codes from elsewhere.
 
     With --variant, the given variants replace those that the run was trained on, e.g. to measure
-    on combinations of factors that were held out; `--variant none` removes all. With --factors,
-    only the given factors vary in the images.
+    on held-out combinations of factors; `--variant none` removes all. With --factors, only the
+    given factors vary in the images.
 
     FILE holds the arrays `codes` (n, d) and `factors` (n, f), and may hold `factor_names`,
     `z_log_var` (n, d) and `n_train`, the number of rows that train predictors.
@@ -127,17 +127,13 @@ def _of_run(context, run, output, given, status):
     config = run.config.replace(**chosen)
     layers = _layers(given["layer"])
     choose_backend(context, config.compute.backend)
-
     dataset = folder.load_dataset(_variants(given["variants"]), given["factors"])
     scores = run.score(
         dataset,
         config.replace(metrics=config.resolved(dataset).evaluation.metrics),
         layers=layers,
-        repeats=given["repeats"],
         representation=given["representation"],
-        workers=given["workers"],
-        bins=given["bins"],
-        discretizer=given["discretizer"],
+        **_options_of_metrics(given),
         **evaluation_progress(status),
     )
 
@@ -157,7 +153,7 @@ def _variants(given):
 
 
 def _of_codes(context, file, given, status):
-    from keras_devae.evaluation.codes_file import read_codes_file
+    from keras_devae.evaluation.array_files import read_codes_file
     from keras_devae.metrics import score_codes
 
     for name in ("images", "layer", "variants", "factors", "representation"):
@@ -169,13 +165,14 @@ def _of_codes(context, file, given, status):
         metrics=names_from(given["metrics"]),
         settings=given["metric_settings"] or "paper",
         seed=given["seed"] or 0,
-        repeats=given["repeats"],
-        workers=given["workers"],
-        bins=given["bins"],
-        discretizer=given["discretizer"],
         progress=status,
+        **_options_of_metrics(given),
     )
     return scores, lambda: print_score_columns(["codes"], [scores.numbers], [scores.details])
+
+
+def _options_of_metrics(given):
+    return {name: given[name] for name in ("repeats", "workers", "bins", "discretizer")}
 
 
 def _layers(text):

@@ -16,8 +16,8 @@ from keras_devae.errors import FailureError, UsageError
 from keras_devae.process.interruption import exit_status, heed_signals
 from keras_devae.version import __version__
 
-#: Command -> one line of help; the module of that name, with underscores, holds it and is imported
-#: when it is used.
+#: Command -> one line of help. It is in the module of its name with underscores, which is imported
+#: on use.
 COMMANDS = {
     "annealing-test": "Find out which betas suit a data set.",
     "bench": "Measure how fast this machine trains, encodes and reads data.",
@@ -40,7 +40,7 @@ COMMANDS = {
 
 
 class LazyGroup(click.Group):
-    """A group whose commands are imported when they are run, so that its help is immediate."""
+    """A group that imports its commands when they are run, so that its help is immediate."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Returns the names of the commands."""
@@ -54,7 +54,7 @@ class LazyGroup(click.Group):
         return getattr(importlib.import_module(f"keras_devae.cli.{module}"), module)
 
     def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
-        """Finds a command; the error for an unknown one names its close matches."""
+        """Finds a command; the error for an unknown one suggests close matches."""
         if args and args[0] not in COMMANDS:
             from keras_devae.errors import unknown_name
 
@@ -62,7 +62,7 @@ class LazyGroup(click.Group):
         return super().resolve_command(ctx, args)
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Runs a command, and names its options in errors in place of the library's arguments."""
+        """Runs a command; its errors name options instead of the library's arguments."""
         try:
             return super().invoke(ctx)
         except (UsageError, FailureError) as error:
@@ -105,23 +105,20 @@ def _in_options(message, command):
 
 
 def _sentence(error):
-    """Returns the message of an error, with its type where it is not one of this package."""
+    """Returns the message of an error, with its type if it is not one of this package's."""
     if isinstance(error, (UsageError, FailureError)):
         return error
     if isinstance(error, OSError) and error.errno == errno.ENOSPC and error.filename is None:
-        # Where the package itself writes a file, the error names it.
+        # If the package itself writes a file, the error names it.
         return f"The output cannot be written: {error.strerror}."
     message = " ".join(str(error).split())
     return f"{type(error).__name__}: {message} (--debug shows where)"
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Runs the command line and exits.
+    """Runs the command line, by default with the arguments of the process, and exits.
 
     The status is 0, 2 for wrong use, 1 for a failure, 130 after Ctrl-C, or 143 after SIGTERM.
-
-    Args:
-        arguments: The words of the command; default those of the process.
     """
     with plain_surroundings():
         status = _run(sys.argv[1:] if arguments is None else list(arguments))
@@ -143,12 +140,12 @@ def _run(arguments):
         status = error.exit_code
     except (KeyboardInterrupt, click.Abort) as ending:
         click.echo("Interrupted.", err=True)
-        # Click makes an `Abort` of every `KeyboardInterrupt`.
+        # Click turns every `KeyboardInterrupt` into an `Abort`.
         status = exit_status(ending.__cause__ or ending)
     except Exception as error:
         if debug:
             raise
-        # A reader that closed the pipe, such as `head`, has read enough.
+        # A reader such as `head` closes the pipe when it has read enough.
         if not isinstance(error, BrokenPipeError):
             click.echo(f"Error: {_sentence(error)}", err=True)
         status = 2 if isinstance(error, UsageError) else 1
@@ -158,7 +155,7 @@ def _run(arguments):
 def _is_written():
     """Flushes the standard output, and tells whether that succeeded.
 
-    Otherwise Python would try it at the very end, and fail with a traceback.
+    Otherwise Python would flush it at exit, and fail with a traceback.
     """
     try:
         if sys.stdout is not None:
@@ -174,7 +171,7 @@ def _is_written():
 
 
 def _leave_output():
-    """Keeps Python from flushing the rest of the standard output again at the end."""
+    """Keeps Python from flushing the rest of the standard output again at exit."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, sys.stdout.fileno())
     os.close(nowhere)

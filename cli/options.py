@@ -192,7 +192,7 @@ def progress_bars(quiet: bool = False) -> Iterator[Callable[[int, int, str], Non
 
 @contextlib.contextmanager
 def resumable(context: click.Context, run: Run) -> Iterator[None]:
-    """Ends the claim on a run; says how to resume it where Ctrl-C or SIGTERM interrupts it."""
+    """Enters a run, and says how to resume it if Ctrl-C or SIGTERM interrupts it."""
     from keras_devae.process.interruption import Interruption, exit_status
 
     try:
@@ -204,7 +204,7 @@ def resumable(context: click.Context, run: Run) -> Iterator[None]:
 
 
 def resumed(context: click.Context, path: str, quiet: bool) -> Run:
-    """Takes up the run that `--resume` names."""
+    """Resumes the run that `--resume` names."""
     from keras_devae.runs import Run
 
     with progress_bars(quiet) as progress:

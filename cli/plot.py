@@ -41,7 +41,7 @@ KIND is one of
 @click.option(
     "--representation",
     type=click.Choice(["mean", "sample"]),
-    help="Codes that the information is measured on: means of the posterior, or samples of it."
+    help="Codes that information is measured on: means of the posterior, or samples from it."
     "  [default: mean]",
 )
 @click.option(
@@ -64,8 +64,8 @@ def plot(
 ) -> None:
     """Draw a figure of the run in folder RUN, or one that compares several runs or a study's.
 
-    --steps, --index, --span and --active-only belong to traversals, --representation to the figures
-    of information.
+    --steps, --index, --span and --active-only apply to traversals, --representation to figures of
+    information.
     """
     from keras_devae.comparison.comparing import find_all_runs
     from keras_devae.reports.plots import COMPARISONS, MODEL_FIGURES, check_plot, draw_plot

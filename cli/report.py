@@ -23,7 +23,7 @@ def report(context: click.Context, runs: tuple[str, ...], output: str | None) ->
 
     RUN is the folder of a run, or a folder of runs such as a study's, which stands for all of them.
     The page about one run needs its images, the page about several only their folders. Either page
-    is a single file that needs no network.
+    is a single file that works offline.
     """
     from keras_devae.comparison.comparing import find_all_runs
 

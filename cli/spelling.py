@@ -9,10 +9,10 @@ _OTHER_NAMES = {"force": "force_download", "max_images": "evaluation_images"}
 
 
 def in_options(message: str, command: click.Command) -> str:
-    """Returns a message in which arguments are named as the options of a command, or of a group's.
+    """Replaces the names of arguments in a message by the options of a command or a group.
 
-    A name in backticks, a name with its value (`image_size=96`) and a name that no prose holds
-    (`image_size`) become the option: `--image-size 96`.
+    A name in backticks, a name with its value (`image_size=96`) and a name that is no word of
+    English (`image_size`) become the option: `--image-size 96`.
     """
     options = _options(command)
     if not options:
@@ -27,7 +27,7 @@ def in_options(message: str, command: click.Command) -> str:
 def _spelled(match, options):
     name, value = match[1] or match[3], match[2] or match[4]
     if value is None:
-        # A word of English stays as it is, unless it is marked as a name.
+        # An English word stays as it is, unless it is marked as a name.
         return options[name].opts[0] if match[1] or "_" in name else match[0]
     option = options[name]
     if isinstance(option, click.Option) and option.is_flag:
@@ -37,7 +37,7 @@ def _spelled(match, options):
 
 
 def _typed(value):
-    """Returns a value in Python's notation as it is typed after an option."""
+    """Turns a value in Python's notation into what is typed after an option."""
     if value.startswith("{"):
         return re.sub(r"'([^']*)': ", r"\1=", value[1:-1]).replace(", ", ",")
     if value[0] in "[(":
@@ -46,7 +46,7 @@ def _typed(value):
 
 
 def _options(command):
-    """Returns the options of a command by the library's names for them."""
+    """Returns the options of a command, or of all in a group, by the library's names for them."""
     commands = [command]
     if isinstance(command, click.Group):
         commands += [command.commands[name] for name in command.commands]

@@ -1,4 +1,4 @@
-"""Adapts to where a command was started: a notebook's backend, a terminal without some letters."""
+"""Adapts to where a command was started: a notebook, or a terminal that lacks some characters."""
 
 import codecs
 import contextlib
@@ -6,9 +6,9 @@ import os
 import sys
 from collections.abc import Iterator
 
-#: Name of the handler of characters that the terminal cannot show.
+#: Name of the error handler for characters that the terminal cannot show.
 _HANDLER = "keras_devae_replaced"
-#: Characters of this package's sentences and tables -> their replacements in ASCII.
+#: Characters in this package's sentences and tables -> their replacements in ASCII.
 _REPLACEMENTS = str.maketrans(
     {"±": "+/-", "…": "...", "\N{EN DASH}": "-", "\N{MULTIPLICATION SIGN}": "x"}
 )
@@ -28,8 +28,8 @@ codecs.register_error(_HANDLER, _replaced)
 def plain_surroundings() -> Iterator[None]:
     """Lets a command draw and print wherever it was started, and restores everything afterwards.
 
-    A notebook's `MPLBACKEND` may not be installed here. Characters that a terminal cannot show,
-    such as those of file names, are replaced or escaped.
+    Processes of a notebook inherit its `MPLBACKEND`, which may not be installed here. Characters
+    that a terminal cannot show, such as those in file names, are replaced or escaped.
     """
     before = os.environ.get("MPLBACKEND")
     os.environ["MPLBACKEND"] = "agg"

@@ -31,7 +31,7 @@ from keras_devae.models.declarations import (
 from keras_devae.models.layer_advice import losses_of
 from keras_devae.runs.config.presets import PRESETS
 
-#: Figures that are named at the end of training -> what they are called there.
+#: Figures that are listed at the end of training -> their titles there.
 _NAMED_FIGURES = {
     "traversal": "Traversals",
     "reconstructions": "Reconstructions",

@@ -1,4 +1,4 @@
-"""Checks that the library and the command line share; they import nothing heavy."""
+"""Checks shared by the library and the command line, without heavy imports."""
 
 from __future__ import annotations
 
@@ -21,44 +21,42 @@ if TYPE_CHECKING:
 Array: TypeAlias = "np.ndarray[Any, np.dtype[Any]]"
 #: A path, which `pathlib.Path` takes.
 AnyPath: TypeAlias = "str | os.PathLike[str]"
-#: A tensor of whichever backend Keras uses.
+#: A tensor of the active backend.
 Tensor: TypeAlias = Any
 
 _T = TypeVar("_T")
 _Function = TypeVar("_Function", bound=Callable[..., Any] | None)
 _Sized = TypeVar("_Sized", bound=Sized)
 
-#: Names of runs and studies: a folder of that name can be made on any system, and typed.
+#: Names of runs and studies: every system accepts them for folders, and they are easy to type.
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
-#: Longest name of a run: a number or a suffix has to fit behind it.
+#: Longest name of a run, which leaves room for a number or suffix.
 _NAME_LENGTH = 200
-#: Longest name of a file, in bytes, on nearly all file systems, and longest path.
+#: Most bytes in the name of a file, on nearly all file systems, and in a path.
 _FILE_NAME_BYTES, _PATH_BYTES = 255, 4096
-#: Units, and latent dimensions, of one layer beyond which no machine has the memory.
+#: Most units or latent dimensions of one layer; no machine has the memory for more.
 MOST_UNITS = 1_000_000
 #: Most entries of a list of betas or widths; the largest published models have a tenth of that.
 MOST_PARTS = 100
-#: The first number that 64 bits with a sign do not hold.
+#: The first number beyond signed integers of 64 bits.
 _TOO_LARGE = 2**63
-#: Writes values as Python does, but also those that are nested too deeply for Python.
+#: Writes values as Python does, also if they are nested too deeply for Python itself.
 _SHORT = reprlib.Repr()
 _SHORT.maxlevel, _SHORT.maxstring, _SHORT.maxother, _SHORT.maxlong = 3, 200, 200, 80
-#: Pixels a side of the images that the convolutional networks take.
+#: Height and width in pixels of the images that the convolutional networks take.
 CONVOLUTIONAL_SIZES = (32, 64, 128)
-#: An image whose first side is not longer than this, and whose others are, has channels there.
+#: An image whose first side has at most this length, and whose others are longer, has channels
+#: there.
 _MOST_CHANNELS_FIRST = 5
 
 
 def run_name(what: str, name: object) -> str:
     """Checks and returns the name of a run or a study, which becomes the name of its folder.
 
-    Args:
-        what: What was given, for the message, e.g. `"--run"`.
-        name: What was received.
-
     Raises:
         UsageError: If it does not consist of up to 200 letters, digits, dots, dashes and
-            underscores, or does not begin with a letter or a digit.
+            underscores, or does not begin with a letter or a digit; begins with `what`, e.g.
+            `"--run"`.
     """
     if not (isinstance(name, str) and len(name) <= _NAME_LENGTH and _NAME.fullmatch(name)):
         raise UsageError(
@@ -71,13 +69,9 @@ def run_name(what: str, name: object) -> str:
 def usable_path(what: str, path: object) -> Path:
     """Checks and returns a path, whether or not anything exists there.
 
-    Args:
-        what: What was given, the beginning of a sentence, e.g. `"--data-dir"`.
-        path: What was received: a string or a `pathlib.Path`.
-
     Raises:
         UsageError: If it is no path, is empty, as an unset variable of a shell is, cannot be
-            printed, or no file system could hold it.
+            printed, or is too long for file systems; begins with `what`, e.g. `"--data-dir"`.
     """
     if not isinstance(path, (str, os.PathLike)) or isinstance(os.fspath(path), bytes):
         raise UsageError(f"{what} must be a path. Received: {shown(path)}.")
@@ -122,7 +116,7 @@ def at_least(name: str, value: int, least: int) -> int:
 
     Args:
         name: Name of the argument, for the message.
-        value: What was received.
+        value: The value to check.
         least: The smallest value allowed.
 
     Raises:
@@ -178,15 +172,9 @@ def flag(name: str, value: object) -> bool:
 
 
 def listed(name: str, values: Iterable[_T], what: str) -> tuple[_T, ...]:
-    """Checks a list and returns it as a tuple.
+    """Checks a list of `what`, e.g. `"numbers"`, and returns it as a tuple, see `at_least`.
 
-    Args:
-        name: Name of the argument, for the message.
-        values: What was received: any iterable but strings and dictionaries.
-        what: What it must be a list of, e.g. `"numbers"`.
-
-    Raises:
-        UsageError: If it is no list.
+    Any iterable is one, except strings and dictionaries.
     """
     try:
         if not isinstance(values, (str, bytes, Mapping)):
@@ -197,7 +185,7 @@ def listed(name: str, values: Iterable[_T], what: str) -> tuple[_T, ...]:
 
 
 def _few(name: str, values: _Sized) -> _Sized:
-    """Refuses a list with so many parts of a model that no machine could build it."""
+    """Refuses a list of so many parts of a model that no machine could build it."""
     if len(values) > MOST_PARTS:
         raise UsageError(
             f"`{name}` must have at most {MOST_PARTS} entries. Received: {len(values):,}."
@@ -282,10 +270,10 @@ def check_model(model: object) -> None:
 
 
 def check_channels_last(image_shape: tuple[int, ...]) -> None:
-    """Raises a `UsageError` for the shape of an image with the channels first, as PyTorch has it.
+    """Raises a `UsageError` for the shape of an image with the channels first, as in PyTorch.
 
     Only a shape that can hardly mean anything else is refused: at most 5 channels, and more than 5
-    pixels both ways. Small and narrow images with few channels pass.
+    pixels in height and width. Small and narrow images pass.
     """
     first, *others = image_shape
     if all(isinstance(side, numbers.Integral) for side in image_shape) and (
@@ -309,11 +297,9 @@ def check_convolutional_size(image_shape: tuple[int, ...]) -> None:
 
 
 def shown(value: object, spell: Callable[[object], str] = _SHORT.repr) -> str:
-    """Returns what was received in one line that is short enough for a message.
+    """Returns a received value in one line that is short enough for a message.
 
-    Args:
-        value: What was received.
-        spell: Function that makes it text; by default as Python writes it, cut in length and depth.
+    `spell` makes it text; by default as Python writes it, cut in length and depth.
     """
     if isinstance(value, int) and value.bit_length() > 256:
         return "a number of more than 70 digits"
@@ -324,10 +310,7 @@ def shown(value: object, spell: Callable[[object], str] = _SHORT.repr) -> str:
 def require_extra(what: str, module: str, extra: str) -> None:
     """Raises a `UsageError` unless a module of one of the package's extras is installed.
 
-    Args:
-        what: What needs the module, the beginning of a sentence.
-        module: Name of the module.
-        extra: Name of the extra that installs it.
+    It begins with `what`, the thing that needs the module.
     """
     if importlib.util.find_spec(module) is None:
         raise UsageError(

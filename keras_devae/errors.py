@@ -1,11 +1,14 @@
-"""The two ways in which a request can fail, and the message for an unknown name."""
+"""The two kinds of errors, and the message for an unknown name."""
 
 import difflib
 from collections.abc import Iterable
 
 
 class UsageError(ValueError):
-    """The request itself is wrong: a name, a range, a shape or a path. Commands exit with 2."""
+    """The request itself is wrong: a name, a range, a shape or a path. Commands exit with 2.
+
+    Everything in the package raises it for an argument outside the range that its docstring names.
+    """
 
 
 class FailureError(RuntimeError):
@@ -15,9 +18,9 @@ class FailureError(RuntimeError):
     """
 
 
-#: How many letters of an unknown name a message repeats.
+#: How many characters of an unknown name a message repeats.
 _LONGEST_NAME = 60
-#: How the backends, NumPy and the operating system report it.
+#: Phrases of the backends, NumPy and the operating system.
 _OUT_OF_MEMORY = (
     "out of memory",
     "outofmemory",
@@ -32,10 +35,7 @@ _OUT_OF_MEMORY = (
 
 
 def ran_out_of_memory(error: BaseException) -> bool:
-    """Tells whether an error means that the memory of the host or of a device was too small.
-
-    Every backend has an error of its own for that, with one of a few phrases in its message.
-    """
+    """Tells whether an error of any backend means that host or device ran out of memory."""
     said = f"{type(error).__name__} {error}".lower()
     return isinstance(error, MemoryError) or any(words in said for words in _OUT_OF_MEMORY)
 
@@ -46,10 +46,7 @@ def unknown_name(kind: str, name: object, known: Iterable[str]) -> UsageError:
     Args:
         kind: What the name stands for, in the singular, e.g. `"dataset"`.
         name: The name that was received.
-        known: The names that would have been accepted.
-
-    Returns:
-        A `UsageError` to raise.
+        known: The accepted names.
     """
     known, name = sorted(known), str(name)
     name = name if len(name) <= _LONGEST_NAME else f"{name[:_LONGEST_NAME]}..."

@@ -1,4 +1,4 @@
-"""Exports encoder and decoder for use without this package: SavedModel and ONNX."""
+"""Exports encoder and decoder as SavedModel or ONNX, for use without this package."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 #: Name of a format -> the packages that write it.
 FORMATS = {"tf_saved_model": (EXPORTER,), "onnx": (EXPORTER, "tf2onnx", "onnx")}
-#: The dtypes of images that a SavedModel computes with; others are cast to one of them.
+#: Dtypes of images for which a SavedModel has functions; others are cast to one of these.
 IMAGE_DTYPES = ("float32", "uint8", "int32")
 
 _Function = Callable[[Tensor], dict[str, Tensor]]
@@ -63,21 +63,21 @@ def export_model(
     For a model with a categorical code `encode` also returns `category_probabilities`,
     `(n, num_categories)`, and `z` of `decode` is the code followed by the category, one-hot.
 
-    Where the model itself would refuse an input (floats out of range, integers beyond 0..255,
-    values that are not finite), all outputs of its row are NaN.
+    If the model itself would refuse an input (floats out of range, integers beyond 0..255, values
+    that are not finite), all outputs of its row are NaN.
 
     A SavedModel is one folder with the endpoints as methods and signatures, `encode` the default
     one. The methods take floats of 16, 32 and 64 bits, uint8, uint16, int16, int32 and int64;
-    TensorFlow refuses other dtypes. It casts whatever NumPy array a signature is given: use those
-    ending in `_uint8` for integers. For ONNX the folder holds one file per endpoint, which
-    takes only float32; ONNX Runtime refuses other dtypes. TensorFlow is needed to write either; on
-    JAX it converts the functions directly, on PyTorch (and for ONNX from JAX) the model is saved
-    and converted in a separate process. A model trained in mixed precision is exported in float32:
-    other processors and ONNX Runtime lack bfloat16 convolutions or compute them slowly.
+    TensorFlow refuses other dtypes. Signatures cast any NumPy array to float32: use those ending in
+    `_uint8` for integers. For ONNX the folder holds one file per endpoint, which takes only
+    float32; ONNX Runtime refuses other dtypes. Either needs TensorFlow: it converts the functions
+    of JAX directly; on PyTorch (and for ONNX from JAX) the model is saved and converted in a
+    separate process. A model trained in mixed precision is exported in float32: other processors
+    and ONNX Runtime lack bfloat16 convolutions or compute them slowly.
 
     Args:
         model: A model of this package.
-        path: Folder to write; it must not exist. It appears only once it is complete.
+        path: Folder to write, which must not exist. It appears only when it is complete.
         format: `"tf_saved_model"` (default) or `"onnx"`.
         layer: Latent layer of `encode`, `decode` and `reconstruct`; default 0.
 
@@ -130,7 +130,7 @@ def endpoints(model: VAE, layer: int = 0) -> dict[str, Endpoint]:
 
     @_nan_for_unfit_rows(bounded)
     def encode_all_layers(image: Tensor) -> dict[str, Tensor]:
-        """Posteriors of all layers, with the batch in front."""
+        """Posteriors of all layers, with the batch as the first axis."""
         mean, log_var = model.posterior_of_layers(*model.posterior_of(model.pixels(image)))
         return {
             "z_mean": ops.transpose(mean, (1, 0, 2)),
@@ -139,7 +139,7 @@ def endpoints(model: VAE, layer: int = 0) -> dict[str, Endpoint]:
 
     @_nan_for_unfit_rows(False)
     def decode(z: Tensor) -> dict[str, Tensor]:
-        """Pixel means of codes of the layer."""
+        """Pixel means from codes of the layer."""
         decoded = model.decoder(model.decoder_inputs(z, layer))
         return {"reconstruction": model.likelihood.mean(decoded)}
 
@@ -169,7 +169,7 @@ def _nan_for_unfit_rows(bounded: bool) -> Callable[[_Function], _Function]:
     largest = float(np.finfo(np.float32).max)
 
     def decorate(function: _Function) -> _Function:
-        # Its name and that of its argument become those of the endpoint.
+        # The endpoint takes its name and that of its argument from the function.
         @functools.wraps(function)
         def checked(rows: Tensor) -> dict[str, Tensor]:
             dtype = keras.backend.standardize_dtype(rows.dtype)
@@ -179,7 +179,7 @@ def _nan_for_unfit_rows(bounded: bool) -> Callable[[_Function], _Function]:
             low, high = (0, 1) if bounded else (-largest, largest)
             if not keras.backend.is_float_dtype(dtype):
                 low, high = 0, 255
-            # False for NaN, too.
+            # NaN compares as false, too.
             inside = ops.logical_and(rows >= low, rows <= high)
             fit = ops.all(inside, axis=tuple(range(1, len(rows.shape))))
 
@@ -253,7 +253,7 @@ def _folder_in_one_move(path: Path) -> Iterator[Path]:
     with tempfile.TemporaryDirectory(
         prefix=f".{path.name}.", dir=path.parent, ignore_cleanup_errors=True
     ) as temporary:
-        # The outer folder is private to its owner; the inner one has the usual permissions.
+        # The outer folder has private permissions, the inner one the usual ones.
         folder = Path(temporary, path.name)
         folder.mkdir()
         yield folder

@@ -1,7 +1,7 @@
 """Keras's backends: which one is active, what it can do, and training on several devices.
 
 Only this package names TensorFlow, JAX and PyTorch. None of them is imported before it is used, and
-the names here are imported when they are first asked for.
+the names here are imported on first use.
 """
 
 from keras_devae.process.imports import lazy_names

@@ -1,4 +1,4 @@
-"""Which backend Keras will use, decided before it is imported."""
+"""Chooses Keras's backend before Keras is imported."""
 
 import importlib.util
 import os
@@ -7,10 +7,10 @@ from pathlib import Path
 
 from keras_devae.errors import UsageError, unknown_name
 
-#: Keras backend name -> distribution that provides it, in the order of preference on a CPU.
+#: Name of a Keras backend -> distribution that provides it, in order of preference on a CPU.
 BACKENDS = {"tensorflow": "tensorflow", "jax": "jax", "torch": "torch"}
 
-#: The backend that Keras saves and exports models with, whichever of them is active.
+#: The backend that Keras saves and exports models with, whichever is active.
 EXPORTER = "tensorflow"
 #: Environment variables that keep a process from taking all of a GPU's memory for itself.
 SHARED_MEMORY = {"XLA_PYTHON_CLIENT_PREALLOCATE": "false", "TF_FORCE_GPU_ALLOW_GROWTH": "true"}
@@ -25,9 +25,9 @@ def select_backend(name: str | None = None) -> None:
     """Chooses Keras's backend for this process, before Keras is imported.
 
     Args:
-        name: `"tensorflow"`, `"jax"` or `"torch"`. It wins over the environment variable
-            `KERAS_BACKEND`, which wins over Keras's configuration file. With `None` (default) and
-            neither of these, the first installed one of the three is taken.
+        name: `"tensorflow"`, `"jax"` or `"torch"`. It takes precedence over the environment
+            variable `KERAS_BACKEND`, and that over Keras's configuration file. Without any of them
+            (`name` is `None` by default) the first installed one of the three is taken.
 
     Raises:
         UsageError: If the backend is unknown or not installed, or if Keras is already imported with
@@ -51,18 +51,18 @@ def select_backend(name: str | None = None) -> None:
 
 
 def preferred_backend(name: str | None = None, configured: str | None = None) -> str | None:
-    """Returns the backend that is asked for, for `select_backend`; `None` if none is.
+    """Returns the backend to pass to `select_backend`, `None` for its default.
 
     Args:
-        name: The one that the user names, or `None`. It wins over `KERAS_BACKEND`.
-        configured: The one of a run, which counts if neither says one and it is installed.
+        name: The one that the user names, or `None`. It takes precedence over `KERAS_BACKEND`.
+        configured: That of a run, which is used if it is installed and neither names one.
     """
     named = name or os.environ.get("KERAS_BACKEND")
     return named or (configured if configured in installed_backends() else None)
 
 
 def chosen_backend() -> str:
-    """Returns the name of the backend: Keras's own once it is imported, or else the one chosen."""
+    """Returns the name of the backend: Keras's once it is imported, else the chosen one."""
     if "keras" in sys.modules:
         return sys.modules["keras"].backend.backend()
     return _default_backend()
@@ -74,7 +74,7 @@ def _default_backend() -> str:
 
 
 def _configured_backend() -> str | None:
-    """Returns the backend of Keras's own configuration file, or `None` if it says none."""
+    """Returns the backend that Keras's configuration file names, or `None`."""
     import json
 
     home = os.environ.get("KERAS_HOME", os.path.join(os.path.expanduser("~"), ".keras"))

@@ -1,4 +1,4 @@
-"""How the active backend compiles the steps of training, and what they may contain."""
+"""How the active backend compiles training steps, and what they may contain."""
 
 from collections.abc import Callable
 from typing import Any
@@ -14,7 +14,7 @@ def compiles_with_xla() -> bool:
 
 
 def xla_calls_host() -> bool:
-    """Tells whether a step that XLA compiled can call functions on the host."""
+    """Tells whether steps compiled by XLA can call functions on the host."""
     return active().xla_calls_host
 
 
@@ -26,12 +26,9 @@ def compiles_several_steps() -> bool:
 def steps_in_one_call(model: Any, one_by_one: Callable) -> Callable:
     """Makes a train function that computes the steps of an execution in one compiled call.
 
-    On a CPU, XLA computes convolutions in a loop with one thread, many times slower than outside of
-    it.
-
-    Args:
-        model: A compiled model that is trained on batches of row numbers.
-        one_by_one: Keras's train function, which is returned where there is nothing to gain.
+    Returns Keras's own, `one_by_one`, where there is nothing to gain. On a CPU, XLA computes
+    convolutions inside a loop with one thread, many times slower than outside. The compiled model
+    is trained on batches of row numbers.
     """
     if model.steps_per_execution == 1 or not has_accelerator():
         return one_by_one
@@ -39,10 +36,10 @@ def steps_in_one_call(model: Any, one_by_one: Callable) -> Callable:
 
 
 def on_host(function: Callable, tensor: Tensor, shape: tuple, dtype: str) -> Tensor:
-    """Calls a function of one NumPy array that returns one from inside a compiled step.
+    """Calls a function from one NumPy array to another from inside a compiled step.
 
-    No gradient flows through the call. Shape and dtype are those of the result, as far as they are
-    known while the step is traced.
+    No gradient flows through the call. `shape` and `dtype` are those of the result, as far as known
+    while the step is traced.
     """
     import numpy as np
 
@@ -58,13 +55,13 @@ def take_rows(variable: Any, rows: Tensor) -> Tensor:
 
 
 def differentiated_as(function: Callable, equal_function: Callable) -> Callable:
-    """Gives a function of tensors the gradient of an equal one in a form whose gradient is faster.
+    """Gives a function of tensors the gradient of an equal one whose gradient is faster.
 
-    Backends without need of that return the function itself.
+    Backends that do not need it return the function itself.
     """
     return active().differentiated_as(function, equal_function)
 
 
 def computed_first(tensor: Tensor) -> Tensor:
-    """Has a tensor computed before what uses it, and laid out in memory in its own order."""
+    """Makes a step compute a tensor before what uses it, in memory in the order of its axes."""
     return active().computed_first(tensor)

@@ -1,4 +1,4 @@
-"""What the active backend computes on."""
+"""The devices that the active backend computes on."""
 
 import contextlib
 import functools
@@ -13,17 +13,15 @@ from keras_devae.process.machine import computes_bfloat16
 def has_accelerator() -> bool:
     """Tells whether the active backend computes on something faster than the CPU.
 
-    Asked once: layers want to know it at every step that is not compiled.
+    Cached, as layers ask at every step that is not compiled.
     """
     return active().has_accelerator()
 
 
 def accelerator_facts() -> tuple[str | None, int | None]:
-    """Returns what computes in place of the CPU.
+    """Returns the accelerator's name and its peak memory use so far, in MB, each `None` if unknown.
 
-    Returns:
-        The pair of its name and the peak of its memory so far, in MB; `(None, None)` where the
-        active backend computes on the CPU.
+    Both are `None` if the active backend computes on the CPU.
     """
     if not has_accelerator():
         return None, None
@@ -32,12 +30,12 @@ def accelerator_facts() -> tuple[str | None, int | None]:
 
 
 def device_memory() -> int | None:
-    """Returns the bytes of memory of the first accelerator, or `None` if unknown."""
+    """Returns the memory of the first accelerator in bytes, or `None` if unknown."""
     return active().device_memory()
 
 
 def compute_threads() -> int:
-    """Returns with how many threads the active backend computes one operation on the CPU."""
+    """Returns the number of threads that compute one operation on the CPU."""
     return active().compute_threads()
 
 
@@ -49,8 +47,8 @@ def computes_with_onednn() -> bool | None:
 def prefers_bfloat16() -> bool:
     """Tells whether the CPU trains faster in mixed bfloat16 than in float32, and as well.
 
-    That was measured for TensorFlow on a processor with instructions for bfloat16. On JAX it is
-    slower; for PyTorch the quality was not compared.
+    This was measured for TensorFlow on a processor with bfloat16 instructions. JAX is slower in
+    bfloat16; for PyTorch the quality was not compared.
     """
     on_cpu = active().trains_well_in_bfloat16 and not has_accelerator()
     return on_cpu and computes_bfloat16() and bool(computes_with_onednn())
@@ -59,7 +57,7 @@ def prefers_bfloat16() -> bool:
 def on_cpu() -> contextlib.AbstractContextManager[Any]:
     """Returns a context manager that places what is made in it on the CPU.
 
-    It does nothing where JAX was told to leave the CPU alone.
+    It does nothing if JAX was told not to use the CPU.
     """
     return active().on_cpu()
 
@@ -67,8 +65,8 @@ def on_cpu() -> contextlib.AbstractContextManager[Any]:
 def reserve_accelerators() -> None:
     """Keeps the accelerators for the active backend.
 
-    Keras imports an installed TensorFlow when it saves a model, and exports with it. Nothing
-    happens where TensorFlow is active or missing, or once it has used an accelerator.
+    Keras imports TensorFlow, if installed, when it saves a model, and exports with it. Nothing
+    happens if TensorFlow is active or missing, or once it has used an accelerator.
     """
     if EXPORTER in installed_backends() and active() is not backend_named(EXPORTER):
         backend_named(EXPORTER).hide_accelerators()

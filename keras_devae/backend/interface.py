@@ -1,4 +1,4 @@
-"""What the package asks of Keras's backends, whichever of them is active."""
+"""The interface to Keras's backends, whichever of them is active."""
 
 from __future__ import annotations
 
@@ -15,26 +15,25 @@ from keras_devae.errors import unknown_name
 
 
 class Backend(abc.ABC):
-    """Answers and does what differs between the backends.
+    """What differs between the backends; the methods here are the defaults.
 
-    The methods here do what needs nothing special. Each subclass has a module of its own and
-    imports its backend only inside its methods.
+    Each subclass has a module of its own and imports its backend only inside its methods.
     """
 
-    #: Whether a step that XLA compiled can call functions on the host.
+    #: Whether steps compiled by XLA can call functions on the host.
     xla_calls_host = True
     #: Whether one compiled call can run several training steps.
     compiles_several_steps = True
-    #: Whether training in bfloat16 on a CPU was measured to be as good as in float32, and faster.
+    #: Whether measurements show training in bfloat16 on a CPU to be as good as float32, and faster.
     trains_well_in_bfloat16 = False
     #: Whether each of several devices runs a step of its own on its part of the batch. Otherwise
     #: one program sees the whole batch.
     splits_batches = False
-    #: Formats of `keras_devae.export` that it writes without saving the model first.
+    #: Formats of `keras_devae.export` that it writes from the model itself, not from a saved one.
     exported_formats: tuple[str, ...] = ()
-    #: Whether gradients of convolutions take it far longer on a CPU than convolutions and products.
+    #: Whether gradients of convolutions are far slower on a CPU than convolutions and products.
     has_slow_convolution_gradients = False
-    #: Whether a transposed convolution to one filter takes it as long on a CPU as one to many.
+    #: Whether a transposed convolution to one filter is as slow on a CPU as one to many.
     has_slow_single_filters = False
     #: Whether Keras copies images around its convolutions to change the order of their axes.
     copies_images_to_convolve = False
@@ -45,11 +44,11 @@ class Backend(abc.ABC):
 
     @abc.abstractmethod
     def accelerator_facts(self) -> tuple[str | None, int | None]:
-        """Returns the name of the accelerator and the peak of its memory in bytes, if known."""
+        """Returns the accelerator's name and its peak memory use in bytes, if known."""
 
     @abc.abstractmethod
     def device_memory(self) -> int | None:
-        """Returns the bytes of memory of the first accelerator, or `None` if unknown."""
+        """Returns the memory of the first accelerator in bytes, or `None` if unknown."""
 
     @abc.abstractmethod
     def compute_threads(self) -> int:
@@ -64,7 +63,7 @@ class Backend(abc.ABC):
         return None
 
     def use_deterministic_operations(self) -> None:
-        """Makes all that follows in this process give the same bits every time."""
+        """Makes every later computation in this process reproducible to the bit."""
         return
 
     def on_cpu(self) -> contextlib.AbstractContextManager[Any]:
@@ -94,7 +93,7 @@ class Backend(abc.ABC):
         return function
 
     def computed_first(self, tensor: Tensor) -> Tensor:
-        """Has a tensor computed before its use, see `keras_devae.backend.computed_first`."""
+        """Computes a tensor before its use, see `keras_devae.backend.computed_first`."""
         return tensor
 
     def hide_accelerators(self) -> None:
@@ -119,7 +118,7 @@ class Backend(abc.ABC):
         return 1
 
     def replica(self) -> tuple[Any, int]:
-        """Returns, inside a step, which part of the batch it computes, and the number of parts."""
+        """Returns, inside a step, which part of the batch it computes, and how many there are."""
         return 0, 1
 
     def mean_over_replicas(self, tensor: Tensor) -> Tensor:
@@ -131,25 +130,25 @@ class Backend(abc.ABC):
         return variable
 
     def has_workers(self, strategy: Any = None) -> bool:
-        """Tells whether several processes train together, by a strategy or the current one."""
+        """Tells whether a strategy, or the current one, spans several processes."""
         return False
 
     def wait_for_replicas(self) -> None:
-        """Waits until every process that trains with this one has called this."""
+        """Waits until all processes that train together have called this."""
         return
 
     def parts_of_worker(self, strategy: Any, parts: Callable, shape: tuple, dtype: Any) -> Any:
         """Makes an endless dataset of this process's parts of each batch.
 
-        `parts` takes the number of this process's first part, the number of its parts and that of
-        all parts; it returns an endless iterable of arrays of some shape and dtype, part by part.
+        `parts` takes the index of this process's first part, the number of its parts and that of
+        all parts; it returns an endless iterable of arrays of this shape and dtype, one per part.
         """
         raise NotImplementedError
 
 
 @functools.cache
 def backend_named(name: str) -> Backend:
-    """Returns the `Backend` of a name; the backend itself is not imported."""
+    """Returns the `Backend` of this name; the backend itself is not imported."""
     if name not in BACKENDS:
         raise unknown_name("backend", name, BACKENDS)
     return importlib.import_module(f"keras_devae.backend.{name}").BACKEND

@@ -1,4 +1,4 @@
-"""What JAX does for the package; it is imported when it is first used."""
+"""The package's interface to JAX, which is imported on first use."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from keras_devae.process.machine import usable_cores
 
 
 class JAX(Backend):
-    """Computes with JAX, which compiles everything by XLA and has kernels of its own."""
+    """Computes with JAX, which compiles everything with XLA."""
 
     exported_formats = ("tf_saved_model",)
     has_slow_convolution_gradients = True
@@ -27,14 +27,14 @@ class JAX(Backend):
         return jax.default_backend() != "cpu"
 
     def accelerator_facts(self) -> tuple[str | None, int | None]:
-        """Returns the device's kind and peak of memory, which not every kind counts."""
+        """Returns the device's kind and peak memory use, which not every kind counts."""
         import jax
 
         device = jax.devices()[0]
         return device.device_kind, (device.memory_stats() or {}).get("peak_bytes_in_use")
 
     def device_memory(self) -> int | None:
-        """Returns the limit of the first device's memory."""
+        """Returns the memory limit of the first device."""
         import jax
 
         return (jax.local_devices()[0].memory_stats() or {}).get("bytes_limit")
@@ -48,7 +48,7 @@ class JAX(Backend):
         return True
 
     def on_cpu(self) -> contextlib.AbstractContextManager[Any]:
-        """Returns a context manager for the CPU; it does nothing where JAX must not use that."""
+        """Returns a context manager for the CPU; it does nothing if JAX was told not to use it."""
         import jax
 
         try:
@@ -67,7 +67,7 @@ class JAX(Backend):
         """Scans over the steps of an execution.
 
         Keras calls its compiled step once for each of them, which takes the host about as long as a
-        step takes a fast GPU.
+        fast GPU takes for a step.
         """
         import keras
 
@@ -84,7 +84,7 @@ class JAX(Backend):
             state, logs = jax.lax.scan(step, state, stacked)
             return jax.tree.map(lambda values: values[-1], logs), state
 
-        # Like Keras's own, it may overwrite the old state.
+        # Like Keras's train function, it may overwrite the old state.
         compiled = jax.jit(steps, donate_argnums=0)
         count = model.steps_per_execution
 
@@ -98,7 +98,7 @@ class JAX(Backend):
         return all_at_once
 
     def computed_first(self, tensor: Tensor) -> Tensor:
-        """Keeps XLA from making a tensor anew at every use, or reading it across its rows."""
+        """Keeps XLA from recomputing a tensor at every use, or reading it across its rows."""
         import jax
 
         return jax.lax.optimization_barrier(tensor)

@@ -1,9 +1,9 @@
 """Training on several devices at once: every device computes its part of each batch.
 
-On JAX with `keras.distribution.DataParallel`, over the devices of one process; on TensorFlow with
-`tf.distribute`, over the devices of one process or, where the environment variable `TF_CONFIG`
-names several workers, over these processes. Training is that of one device with the same batches:
-the same layers are drawn, the same noise, the same loss up to rounding.
+JAX uses `keras.distribution.DataParallel`, over the devices of one process; TensorFlow uses
+`tf.distribute`, over the devices of one process or, if the environment variable `TF_CONFIG` names
+several workers, over these processes. The result is that of one device with the same batches: the
+same layers and noise are drawn, and the loss is the same up to rounding.
 """
 
 from __future__ import annotations
@@ -30,17 +30,18 @@ logger = logging.getLogger("keras_devae")
 
 
 def data_parallel() -> contextlib.AbstractContextManager[int]:
-    """Trains on all devices for the time of a `with`; models are built, loaded and fitted in it.
+    """Trains on all devices for the time of a `with`; build, load and fit models inside it.
 
-    On JAX these are the devices of this process: the batch is divided among them and the weights
-    are on each. On TensorFlow they are this process's GPUs, or its logical CPUs where it has none;
-    or those of all workers that `TF_CONFIG` names, each of which runs the same program. The batch
-    size is that of all devices together, which must divide it. On a single device nothing changes,
-    and a warning is logged.
+    On JAX these are the devices of this process: the batch is divided among them and each has all
+    weights. On TensorFlow they are this process's GPUs, or its logical CPUs if it has none; or
+    those of all workers that `TF_CONFIG` names, each of which runs the same program. The batch size
+    is that of all devices together, whose number must divide it. On a single device nothing
+    changes, and a warning is logged.
 
-    On TensorFlow a model must be a mean over the images of a batch (`VAE.mean_over_images`), for
-    every device computes the loss of its own part, and cannot use XLA or float16. Batch
-    normalisation in your own networks sees a part of the batch there, and all of it on JAX.
+    On TensorFlow the loss of a model must be a mean over the images of a batch
+    (`VAE.mean_over_images`), as every device computes the loss of its own part, and the model
+    cannot use XLA or float16. Batch normalisation in your own networks sees a part of the batch
+    there, and all of it on JAX.
 
     Yields:
         Number of the devices.
@@ -86,21 +87,18 @@ def scope(name: str | None) -> Iterator[int]:
 def _over_all_devices(num_processes: int) -> tuple[int, Any]:
     """Returns the number of devices and what distributes over them, `None` for one device.
 
-    Made once: TensorFlow connects the workers when it makes a strategy.
+    Cached, as TensorFlow connects the workers when it makes a strategy.
     """
     devices, distribution = active().distribution_over(num_processes)
     if devices == 1:
-        logger.warning("There is only one device here; training uses that.")
+        logger.warning("There is only one device here; training uses it.")
     return devices, distribution
 
 
 def process() -> tuple[int, int]:
-    """Returns which of the processes that train together this one is, and how many there are.
+    """Returns the number of this process among those that train together, and their count.
 
-    Number 0, the chief, writes what training leaves; with one process that is this one.
-
-    Returns:
-        The pair of the number, from 0, and the count.
+    Number 0, the chief, writes the results of training; a single process is the chief.
 
     Raises:
         UsageError: On PyTorch, or if `TF_CONFIG` cannot be read.
@@ -109,9 +107,9 @@ def process() -> tuple[int, int]:
 
 
 def wait_for_all_processes(name: str | None) -> None:
-    """Waits until all processes that train together, see `scope`, have come here.
+    """Waits until all processes that train together, see `scope`, have called this.
 
-    TensorFlow takes a process that ends before the others for a failure of all.
+    TensorFlow treats a process that ends before the others as a failure of all.
     """
     if name is not None and process()[1] > 1:
         with scope(name):
@@ -119,13 +117,13 @@ def wait_for_all_processes(name: str | None) -> None:
 
 
 def splits_batches() -> bool:
-    """Tells whether each of several devices sees its own part of a batch only, as on TensorFlow."""
+    """Tells whether each of several devices sees only its part of a batch, as on TensorFlow."""
     return active().splits_batches
 
 
 @contextlib.contextmanager
 def without_distribution() -> Iterator[None]:
-    """Suspends the division of batches for the time of a `with`: it takes any number of rows."""
+    """Suspends the division of batches inside a `with`, where they can have any number of rows."""
     import keras
 
     active = keras.distribution.distribution()
@@ -155,28 +153,25 @@ def check_model(
     steps_per_execution: int = 1,
     resident: bool = False,
 ) -> None:
-    """Refuses what devices cannot do that each see their own part of the batch only.
+    """Raises a `UsageError` for what devices cannot do that see only their part of the batch.
 
     Args:
         model: A model, or its class, with `mean_over_images`.
         jit_compile: Whether XLA compiles its steps; default false.
         float16: Whether they are in mixed precision with float16; default false.
-        steps_per_execution: How many steps are compiled as one; default 1.
+        steps_per_execution: Number of steps per call; default 1.
         resident: Whether images stay on the device; default false.
-
-    Raises:
-        UsageError: On TensorFlow, if one of these is not available.
     """
     if not splits_batches():
         return
     if not model.mean_over_images:
         name = getattr(model, "__name__", type(model).__name__)
         raise UsageError(
-            f"{name} compares the images of a batch with each other, of which each of TensorFlow's "
-            "devices has a part only. Choose the backend jax to train it on several devices."
+            f"{name} compares the images of a batch with each other, but each of TensorFlow's "
+            "devices has only part of them. Choose the backend jax to train it on several devices."
         )
-    # Keras looks for float16's overflow in the gradients of the first device alone, and several
-    # steps at a time fail there for any model; TensorFlow sends no bytes between processes.
+    # Keras looks for overflows of float16 in the gradients of the first device only, several steps
+    # per call fail there for any model, and TensorFlow sends no uint8 between processes.
     refused = {
         "jit_compile": jit_compile,
         "mixed_precision float16": float16,
@@ -186,18 +181,18 @@ def check_model(
     for what, is_asked in refused.items():
         if is_asked:
             raise UsageError(
-                f"On several devices TensorFlow trains without {what}. Leave it out, continue "
-                "with one device, or choose the backend jax."
+                f"On several devices TensorFlow trains without {what}. Leave it out, use one "
+                "device, or choose the backend jax."
             )
 
 
 def check_parts(model: Any, images: Any, batch_size: int | None = None) -> None:
-    """Refuses what a model cannot be trained or evaluated on by several devices.
+    """Refuses images that several devices cannot train or evaluate a model on.
 
     Args:
         model: The model.
-        images: What `fit` is given. Batches of arrays and of `Batches` are looked at, the last one
-            too; others are not.
+        images: The argument of `fit`. The batches of arrays and of `Batches` are checked, including
+            the last one; others are not.
         batch_size: Batch size for arrays; default Keras's 32.
 
     Raises:
@@ -222,7 +217,7 @@ def check_parts(model: Any, images: Any, batch_size: int | None = None) -> None:
 
 
 def replica() -> tuple[Any, int]:
-    """Returns which part of the batch is computed here, inside a step, and how many there are."""
+    """Returns, inside a step, which part of the batch it computes, and how many there are."""
     return active().replica()
 
 
@@ -230,10 +225,10 @@ def part_of_batch(draw: Callable[[tuple], Tensor], shape: tuple, axis: int) -> T
     """Draws the random numbers that one device would draw for this part of the batch.
 
     Args:
-        draw: Function of a shape that returns random numbers, from a generator that is in the same
-            state on all devices.
+        draw: Returns random numbers of a given shape, from a generator that is in the same state on
+            all devices.
         shape: Shape of the numbers for this part, a tuple of integers and integer tensors.
-        axis: Axis of the images, counted from the front.
+        axis: Axis of the images, at least 0.
     """
     number, count = replica()
     if count == 1:
@@ -246,7 +241,7 @@ def part_of_batch(draw: Callable[[tuple], Tensor], shape: tuple, axis: int) -> T
 
 
 def mean_over_batch(mean: Tensor) -> Tensor:
-    """Returns the mean over the whole batch from the mean over the part that is computed here.
+    """Returns the mean over the whole batch from the mean over this device's part.
 
     It has the gradient of this part, so that the gradient of anything computed from it, averaged
     over the devices, is that of the whole batch.
@@ -255,10 +250,9 @@ def mean_over_batch(mean: Tensor) -> Tensor:
 
 
 def share_of_loss(loss: Tensor) -> Tensor:
-    """Returns what a device adds to the loss of the whole batch: a step adds up the gradients.
+    """Returns a device's share of the loss of the whole batch, as a step sums the gradients.
 
-    Args:
-        loss: The loss of this device's part of the batch, a mean over its images.
+    `loss` is the mean over the images of this device's part of the batch.
     """
     count = replica()[1]
     return loss if count == 1 else loss / count
@@ -272,8 +266,8 @@ def with_dense_gradient(variable: Any) -> Tensor:
 def averageable_logs(logs: dict[str, Tensor]) -> dict[str, Tensor]:
     """Returns a step's values in the form in which Keras averages them over processes.
 
-    Where TensorFlow trains in several processes, Keras averages over an axis, which scalars lack:
-    there they become tensors `(1,)`, of which Keras makes scalars.
+    If TensorFlow trains in several processes, Keras averages over an axis, which scalars lack:
+    they become tensors `(1,)` then, which Keras turns into scalars again.
     """
     if replica()[1] == 1 or not active().has_workers():
         return logs
@@ -285,11 +279,10 @@ def averageable_logs(logs: dict[str, Tensor]) -> dict[str, Tensor]:
 def own_parts_of(model: Any, batches: Batches) -> tuple[Any, dict[str, Any]]:
     """Returns what to give Keras so that each of several processes gets its part of each batch.
 
-    Returns:
-        The pair of the batches, or a dataset of this process's parts of them, and a dictionary of
-        the further arguments of `fit` that go with it.
+    That is the batches, or a dataset of this process's parts of them, and the arguments of `fit`
+    that go with it.
     """
-    # Left to itself TensorFlow would hand whole batches to the processes in turn.
+    # By itself, TensorFlow would give whole batches to the processes in turn.
     if not active().has_workers(getattr(model, "distribute_strategy", None)):
         return batches, {}
     import numpy as np

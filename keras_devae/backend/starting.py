@@ -1,4 +1,4 @@
-"""How a process starts its backend: fast, quietly and, if asked to, deterministically."""
+"""Starts a process's backend: fast, quietly and, if asked to, deterministically."""
 
 import os
 import sys
@@ -14,9 +14,9 @@ _DETERMINISTIC_XLA = "--xla_gpu_deterministic_ops=true"
 def enable_onednn() -> None:
     """Turns on TensorFlow's oneDNN where it is faster, unless the environment says otherwise.
 
-    TensorFlow leaves oneDNN off on processors with AVX2 that lack newer instructions, and runs the
-    networks there at less than half their speed. Once it is imported, it is too late:
-    `warn_if_slow` says so once Keras is there. Losses change by rounding only, as from one
+    TensorFlow leaves oneDNN off on processors with AVX2 but no newer instructions, and runs the
+    networks there at less than half their speed. Once TensorFlow is imported it is too late, and
+    `warn_if_slow` says so after Keras's import. Losses change by rounding only, as from one
     processor to another.
     """
     if "AVX2" in instruction_sets() and "tensorflow" not in sys.modules:
@@ -24,22 +24,21 @@ def enable_onednn() -> None:
 
 
 def is_started() -> bool:
-    """Tells whether Keras, or TensorFlow, is already imported."""
+    """Tells whether Keras or TensorFlow is already imported."""
     return not {"keras", "tensorflow"}.isdisjoint(sys.modules)
 
 
 def warn_if_slow(uses_onednn: bool | None) -> None:
-    """Warns where TensorFlow was imported too early to be told to compute with oneDNN.
+    """Warns if TensorFlow was imported too early to be told to compute with oneDNN.
 
-    Args:
-        uses_onednn: Whether it computes with oneDNN; `None` if that is not known.
+    `uses_onednn` tells whether it does; `None` if unknown.
     """
     if uses_onednn is False and ONEDNN not in os.environ and "AVX2" in instruction_sets():
         warnings.warn(
             "TensorFlow was imported before keras_devae and computes without oneDNN, at less than "
             "half its speed on this processor. Import keras_devae first, or set "
             f"{ONEDNN}=1 in the environment.",
-            # The line that imports this package.
+            # Points to the line that imports this package.
             stacklevel=3,
         )
 
@@ -51,21 +50,21 @@ def start_backend(
 
     Args:
         name: See `select_backend`.
-        configured: Backend to use, if it is installed, where neither `name` nor `KERAS_BACKEND`
-            says one, e.g. that of a run; or `None` (default).
-        deterministic: Whether all that follows in this process must give the same bits every time;
-            default false. Random operations need a seed then.
+        configured: Backend to use if it is installed and neither `name` nor `KERAS_BACKEND` names
+            one, e.g. that of a run; default `None`.
+        deterministic: Whether every later computation in this process must be reproducible to the
+            bit; default false. Random operations then need a seed.
 
     Raises:
         UsageError: See `select_backend`.
     """
-    # Only now: the package's import has to be quick.
+    # Imported here to keep the package's own import fast.
     from keras_devae.backend.choosing import preferred_backend, select_backend
     from keras_devae.backend.interface import active
 
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     if deterministic:
-        # Both are read when the GPU is first used, XLA's flags by JAX and the other by PyTorch.
+        # Both are read when the GPU is first used: XLA's flags by JAX, the other by PyTorch.
         flags = os.environ.get("XLA_FLAGS", "")
         if _DETERMINISTIC_XLA not in flags:
             os.environ["XLA_FLAGS"] = f"{flags} {_DETERMINISTIC_XLA}".strip()
@@ -79,8 +78,7 @@ def start_backend(
 def _import_quietly() -> None:
     """Imports Keras with its backend, without the notices that TensorFlow's libraries print.
 
-    They write to the standard error from C++ and no setting turns them off; an error that stops the
-    import is still raised.
+    They write to the standard error from C++, which no setting turns off. Errors are still raised.
     """
     sys.stderr.flush()
     kept = os.dup(2)

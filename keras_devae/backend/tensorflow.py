@@ -1,4 +1,4 @@
-"""What TensorFlow does for the package; it is imported when it is first used."""
+"""The package's interface to TensorFlow, which is imported on first use."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from keras_devae.process.machine import usable_cores
 
 
 class TensorFlow(Backend):
-    """Computes with TensorFlow: on a CPU without XLA, on several devices by `tf.distribute`."""
+    """Computes with TensorFlow: on a CPU without XLA, on several devices with `tf.distribute`."""
 
     xla_calls_host = False
     trains_well_in_bfloat16 = True
@@ -31,7 +31,7 @@ class TensorFlow(Backend):
         return bool(tensorflow.config.list_physical_devices("GPU"))
 
     def accelerator_facts(self) -> tuple[str | None, int | None]:
-        """Returns the GPU's name and peak of memory."""
+        """Returns the GPU's name and peak memory use."""
         import tensorflow
 
         gpu = tensorflow.config.list_physical_devices("GPU")[0]
@@ -39,7 +39,7 @@ class TensorFlow(Backend):
         return name, tensorflow.config.experimental.get_memory_info("GPU:0")["peak"]
 
     def device_memory(self) -> int | None:
-        """Returns the limit of the first GPU's memory."""
+        """Returns the memory limit of the first GPU."""
         from tensorflow.python.client import device_lib
 
         devices = device_lib.list_local_devices()
@@ -53,7 +53,7 @@ class TensorFlow(Backend):
         return asked or int(os.environ.get("TF_NUM_INTRAOP_THREADS") or 0) or usable_cores()
 
     def compiles_with_xla(self) -> bool:
-        """Tells whether there is one GPU: on a CPU these networks run three times faster without.
+        """Tells whether one GPU trains: on a CPU these networks are three times faster without XLA.
 
         Several devices train without XLA.
         """
@@ -62,7 +62,7 @@ class TensorFlow(Backend):
         return self.has_accelerator() and not tensorflow.distribute.has_strategy()
 
     def computes_with_onednn(self) -> bool | None:
-        """Asks what TensorFlow's own tests ask, as the public interface has nothing."""
+        """Calls what TensorFlow's own tests call, as it has no public interface."""
         try:
             from tensorflow.python.util import _pywrap_util_port
         except ImportError:
@@ -70,7 +70,7 @@ class TensorFlow(Backend):
         return _pywrap_util_port.IsMklEnabled()
 
     def use_deterministic_operations(self) -> None:
-        """Turns on TensorFlow's own switch."""
+        """Turns on TensorFlow's switch."""
         import tensorflow
 
         tensorflow.config.experimental.enable_op_determinism()
@@ -86,8 +86,8 @@ class TensorFlow(Backend):
     def take_rows(self, variable: Any, rows: Tensor) -> Tensor:
         """Looks up rows in the variable itself, which `keras.ops.take` would read first.
 
-        Without XLA, TensorFlow cannot look up uint8 in what was read on a GPU: it would copy the
-        whole variable to the host.
+        Without XLA, TensorFlow has no lookup of uint8 in a tensor on a GPU: it would copy the whole
+        variable to the host.
         """
         import tensorflow
 
@@ -102,14 +102,14 @@ class TensorFlow(Backend):
             def gradient(upstream):
                 with tensorflow.GradientTape() as tape:
                     tape.watch(tensors)
-                    # The gradient of a convolution does not need its value: a compiled step never
-                    # computes this one.
+                    # The gradient of a convolution does not need its value, so a compiled step
+                    # never computes it.
                     value = equal_function(*tensors)
                 return tape.gradient(value, tensors, upstream)
 
             return function(*tensors), gradient
 
-        # A variable itself would ask for a gradient of its own kind.
+        # TensorFlow's custom gradients treat variables differently from tensors.
         return lambda *values: differentiated(*map(tensorflow.convert_to_tensor, values))
 
     def hide_accelerators(self) -> None:
@@ -145,7 +145,7 @@ class TensorFlow(Backend):
         import tensorflow
 
         if num_processes > 1:
-            # Before anything asks for devices: it has to be there when TensorFlow starts.
+            # It has to be made before TensorFlow starts, which asking for devices does.
             strategy = tensorflow.distribute.MultiWorkerMirroredStrategy()
             return strategy.num_replicas_in_sync, strategy
         kinds = (tensorflow.config.list_logical_devices(kind) for kind in ("GPU", "CPU"))
@@ -178,9 +178,9 @@ class TensorFlow(Backend):
         return tensor + (mean - own)
 
     def with_dense_gradient(self, variable: Any) -> Tensor:
-        """Makes the gradient of a variable's rows one for all rows, where there are replicas.
+        """Makes the gradient of looked-up rows dense if there are replicas.
 
-        Each replica would otherwise add gradients of the same rows, and optimizers would square
+        Otherwise each replica would add gradients of the same rows, and optimizers would square
         them one by one.
         """
         if self.replica()[1] == 1:
@@ -201,7 +201,7 @@ class TensorFlow(Backend):
         return isinstance(strategy or tensorflow.distribute.get_strategy(), several)
 
     def wait_for_replicas(self) -> None:
-        """Adds up a number over all replicas of the current strategy."""
+        """Sums a number over all replicas of the current strategy."""
         import tensorflow
 
         strategy = tensorflow.distribute.get_strategy()
@@ -213,7 +213,7 @@ class TensorFlow(Backend):
         count().numpy()
 
     def parts_of_worker(self, strategy: Any, parts: Callable, shape: tuple, dtype: Any) -> Any:
-        """Makes a `tf.distribute.DistributedDataset` without end."""
+        """Makes an endless `tf.distribute.DistributedDataset`."""
         import tensorflow
 
         def dataset(context):
@@ -244,16 +244,16 @@ def load_saved_model(path: str | Path) -> Any:
 
 
 def write_saved_model(folder: Path, functions: dict[str, list[Any]]) -> None:
-    """Writes a SavedModel whose methods take arrays of several dtypes, and keep what they need.
+    """Writes a SavedModel whose methods take arrays of several dtypes.
 
-    A method is an object of its own with the variables as parts, as TensorFlow's functions hold
+    A method is an object of its own that owns its variables, as TensorFlow's functions refer to
     theirs weakly: `tf.saved_model.load(folder).encode(images)` would find them deleted.
 
     Args:
-        folder: The folder, empty.
-        functions: Name -> list of `tf.function`s of one array, each of a dtype of its own, the
-            first of float32, which becomes the signature of that name. Arrays of any other dtype
-            are cast: integers to int32 where there is such a function.
+        folder: An empty folder.
+        functions: Name -> list of `tf.function`s of one array, each for another dtype. The first is
+            for float32 and becomes the signature of that name. Arrays of any other dtype are cast,
+            integers to int32 if there is a function for it.
     """
     import tensorflow
 
@@ -273,7 +273,7 @@ def write_saved_model(folder: Path, functions: dict[str, list[Any]]) -> None:
 
 
 def _polymorphic(functions: list[Any]) -> Any:
-    """Makes one `tf.function` of several of one array, traced for all dtypes."""
+    """Combines `tf.function`s of one array into one that is traced for all dtypes."""
     import tensorflow
 
     by_dtype = {function.input_signature[0].dtype.name: function for function in functions}
@@ -284,12 +284,12 @@ def _polymorphic(functions: list[Any]) -> Any:
         if dtype.name in by_dtype:
             return by_dtype[dtype.name](array)
         if dtype.is_integer and "int32" in by_dtype:
-            # Numbers beyond 32 bits must not come back from the other end.
+            # Numbers beyond 32 bits must not wrap around.
             array = tensorflow.clip_by_value(array, -1, 256) if dtype.name == "int64" else array
             return by_dtype["int32"](tensorflow.cast(array, "int32"))
         return by_dtype["float32"](tensorflow.cast(array, "float32"))
 
-    # The name of the argument is that of the method's.
+    # The argument's name becomes that of the method's argument.
     arguments = {"image": lambda image: dispatch(image), "z": lambda z: dispatch(z)}
     method = tensorflow.function(arguments[spec.name], autograph=False)
     for dtype in _TAKEN:
@@ -300,15 +300,9 @@ def _polymorphic(functions: list[Any]) -> Any:
 def traced_function(
     function: Callable[[Tensor], dict[str, Tensor]], shape: tuple[int | None, ...], name: str
 ) -> tuple[Any, list[Any]]:
-    """Wraps a function of one float32 array as a `tf.function` with a fixed signature.
+    """Returns a function of one float32 array as a `tf.function`, and its list of one `TensorSpec`.
 
-    Args:
-        function: Takes one tensor, returns a dictionary of tensors.
-        shape: Shape of the input, `None` for free dimensions.
-        name: Name of the input.
-
-    Returns:
-        The pair of the `tf.function` and its list of one `tf.TensorSpec`.
+    `shape` has `None` for free dimensions; `name` is that of the array.
     """
     import tensorflow
 

@@ -1,4 +1,4 @@
-"""What PyTorch does for the package; it is imported when it is first used."""
+"""The package's interface to PyTorch, which is imported on first use."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Torch(Backend):
         return torch.cuda.is_available()
 
     def accelerator_facts(self) -> tuple[str | None, int | None]:
-        """Returns the GPU's name and peak of memory."""
+        """Returns the GPU's name and peak memory use."""
         import torch
 
         return torch.cuda.get_device_name(), torch.cuda.max_memory_allocated()
@@ -40,7 +40,7 @@ class Torch(Backend):
         return torch.get_num_threads()
 
     def compiles_with_xla(self) -> bool:
-        """Returns false: PyTorch's equivalent is never chosen by itself."""
+        """Returns false: PyTorch's equivalent is never chosen automatically."""
         return False
 
     def computes_with_onednn(self) -> bool | None:
@@ -50,14 +50,14 @@ class Torch(Backend):
         return torch.backends.mkldnn.is_available()
 
     def use_deterministic_operations(self) -> None:
-        """Turns on PyTorch's own switches."""
+        """Turns on PyTorch's switches."""
         import torch
 
         torch.use_deterministic_algorithms(True)
         torch.backends.cudnn.benchmark = False
 
     def process(self) -> tuple[int, int]:
-        """Refuses: only one device trains here."""
+        """Refuses: PyTorch trains on one device here."""
         raise UsageError(
             "PyTorch trains on one device here. For several, choose the backend jax or tensorflow."
         )
@@ -74,15 +74,15 @@ def channels_last_convolution(
     padding: int,
     transposed: bool = False,
 ) -> Any:
-    """Convolves in PyTorch's channels-last format, without copies of the images.
+    """Convolves in PyTorch's channels-last format, without copying the images.
 
     Args:
         inputs: Tensor `(batch, height, width, channels)`.
         kernel: Tensor `(height, width, channels, filters)`; for a transposed convolution with
             filters before channels.
         bias: Tensor `(filters,)` or `None`.
-        stride: Pair of the strides.
-        padding: Pixels of padding all round.
+        stride: Strides `(height, width)`.
+        padding: Pixels of padding on each side.
         transposed: Whether the convolution is transposed; default false.
 
     Returns:
@@ -91,8 +91,8 @@ def channels_last_convolution(
     import torch
 
     convolve = torch.nn.functional.conv_transpose2d if transposed else torch.nn.functional.conv2d
-    # Other order of the axes, same order in memory. The kernel tells PyTorch which order is meant,
-    # as images of one channel have both.
+    # The order of the axes changes, that in memory does not. The kernel tells PyTorch which of the
+    # orders is meant, as images of one channel have both.
     kernel = kernel.permute(3, 2, 0, 1).contiguous(memory_format=torch.channels_last)
     outputs = convolve(inputs.permute(0, 3, 1, 2), kernel, bias, stride=stride, padding=padding)
     return outputs.permute(0, 2, 3, 1)

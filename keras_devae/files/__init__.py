@@ -1,4 +1,4 @@
-"""Files: written so that a crash leaves none half done, and read so that damage is reported."""
+"""Writes files so that a crash leaves none incomplete, and reports damaged ones on reading."""
 
 from keras_devae.files.places import check_folder, check_new, check_writable, is_there
 from keras_devae.files.reading import archive_damage, file_hash, read_json, read_table

@@ -1,4 +1,4 @@
-"""Arrays in .npz archives: whole, too large to read at once, or damaged."""
+"""Reads .npz archives of arrays, which may be damaged or too large to read at once."""
 
 import contextlib
 import math
@@ -16,14 +16,14 @@ from keras_devae.errors import FailureError, UsageError
 from keras_devae.files.reading import DAMAGED_ARCHIVE, opened, reason_of
 from keras_devae.process.machine import available_memory
 
-#: What reading a damaged array or archive of arrays raises. The last two come from a damaged header
-#: of an array, which is written in Python's notation.
+#: Errors from reading a damaged array or archive of arrays. The last two come from a damaged header
+#: of an array, which is in Python's notation.
 UNREADABLE = (*DAMAGED_ARCHIVE, OSError, TypeError, SyntaxError, tokenize.TokenError)
 _ENCRYPTED = 1
 
 
 class ForeignObjectsError(UsageError):
-    """An array contains Python objects, and reading those would run code."""
+    """An array contains Python objects, and reading them would run code."""
 
 
 def read_arrays(path: AnyPath, names: Iterable[str]) -> dict[str, Array]:
@@ -31,10 +31,10 @@ def read_arrays(path: AnyPath, names: Iterable[str]) -> dict[str, Array]:
 
     Args:
         path: The archive.
-        names: Names of the arrays to read; others are not touched.
+        names: Names of the arrays to read.
 
     Returns:
-        Those that exist, by name.
+        The existing ones by name.
 
     Raises:
         UsageError: If the file is of another kind or too large for this machine, or an array holds
@@ -62,7 +62,7 @@ def read_arrays(path: AnyPath, names: Iterable[str]) -> dict[str, Array]:
 
 
 def check_is_archive(path: AnyPath) -> None:
-    """Raises a `UsageError` for another kind of file, a `FailureError` if it cannot be opened."""
+    """Raises a `UsageError` for another kind of file, and a `FailureError` if it cannot be read."""
     try:
         with opened(path) as file:
             _check_start(file, path)
@@ -88,7 +88,7 @@ def _member(archive: zipfile.ZipFile, name: str, path: AnyPath) -> zipfile.ZipIn
 
 
 def _check_memory(members: Iterable[zipfile.ZipInfo], path: AnyPath) -> None:
-    """Refuses what would unpack to more than the free memory, as a ZIP bomb does."""
+    """Refuses arrays that would unpack to more than the free memory, as a ZIP bomb does."""
     needed, there = sum(info.file_size for info in members), available_memory()
     if there is not None and needed > there * 10**6:
         raise UsageError(
@@ -104,11 +104,11 @@ def _array(archive: zipfile.ZipFile, info: zipfile.ZipInfo, name: str) -> Array:
         if dtype.hasobject:
             raise ForeignObjectsError(
                 f"{name!r} contains Python objects, which are not read, as unpickling runs code; "
-                "save plain arrays of numbers or of strings."
+                "save plain arrays of numbers or strings."
             )
         if min(shape, default=0) < 0 or info.file_size != member.tell() + size:
             raise ValueError(
-                f"{name!r} has a header for shape {shape} and dtype {dtype}, and not as many bytes"
+                f"{name!r} has a header for shape {shape} and dtype {dtype}, but not as many bytes"
             )
         member.seek(0)
         return np.lib.format.read_array(member, allow_pickle=False)
@@ -116,7 +116,7 @@ def _array(archive: zipfile.ZipFile, info: zipfile.ZipInfo, name: str) -> Array:
 
 @contextlib.contextmanager
 def opened_archive(path: Path) -> Iterator[zipfile.ZipFile]:
-    """Opens an archive; a `FailureError` says why it cannot be read, is truncated or damaged."""
+    """Opens an archive; raises a `FailureError` if it cannot be read, is truncated or damaged."""
     try:
         with zipfile.ZipFile(path) as archive:
             yield archive
@@ -127,11 +127,7 @@ def opened_archive(path: Path) -> Iterator[zipfile.ZipFile]:
 
 
 def read_header(file: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype]:
-    """Reads the header of an array from the start of an opened member, and nothing else.
-
-    Returns:
-        Its shape, whether its order is Fortran's, and its dtype.
-    """
+    """Returns shape, whether the order is Fortran's, and dtype from an opened member's header."""
     version = np.lib.format.read_magic(file)
     if version == (1, 0):
         return np.lib.format.read_array_header_1_0(file)
@@ -139,10 +135,7 @@ def read_header(file: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype]:
 
 
 def member_header(path: Path, member: str) -> tuple[tuple[int, ...], np.dtype] | None:
-    """Returns shape and dtype of an array in an archive without reading its content.
-
-    Returns:
-        `None` if the archive has no such array.
+    """Returns shape and dtype of an array in an archive, or `None` if it has no such array.
 
     Raises:
         FailureError: If the archive cannot be read, is truncated or damaged.
@@ -156,7 +149,7 @@ def member_header(path: Path, member: str) -> tuple[tuple[int, ...], np.dtype] |
 
 
 def least_bytes(path: Path) -> int | None:
-    """Returns the size that the members of a ZIP archive announce, as far as they can be followed.
+    """Returns the least size of a ZIP archive in bytes by the headers of its members, if any.
 
     The directory of an archive is at its end, so that a truncated archive has none; but a header
     with the size precedes each member.
@@ -167,8 +160,8 @@ def least_bytes(path: Path) -> int | None:
             compressed, full, name_length, extra_length = struct.unpack("<18xIIHH", header)
             file.seek(name_length, 1)
             extra = file.read(extra_length)
-            # Sizes of 4 GB and more, and those of any file that might have become so large, are
-            # in an extra field instead: identifier 1, length, full size, compressed size.
+            # The sizes of files that are, or might have become, 4 GB or larger are in an extra
+            # field instead: identifier 1, length, full size, compressed size.
             if compressed == full == 0xFFFFFFFF and extra.startswith(b"\x01\x00"):
                 compressed = int.from_bytes(extra[12:20], "little")
             directory += 46 + name_length

@@ -1,4 +1,4 @@
-"""Whether files and folders can be made, checked before long work."""
+"""Checks before long work whether files and folders can be made."""
 
 import os
 import tempfile
@@ -16,8 +16,8 @@ def is_there(path: AnyPath) -> bool:
 def check_writable(path: AnyPath) -> None:
     """Raises a `UsageError` unless a file can be written; its folder may be missing."""
     path = usable_path("The file to write", path)
-    # Renaming a file to the name of a device, a pipe or a link to one would replace that. Where
-    # /dev/stdout leads depends on the shell: it may be a file.
+    # Renaming a file to the name of a device, a pipe or a link to one would replace it. /dev/stdout
+    # may lead to a file.
     is_file = os.path.isfile(path) and os.path.realpath(path.parent) != "/dev"
     if os.path.exists(path) and not is_file:
         what = "is a folder" if os.path.isdir(path) else "is not a file"
@@ -26,10 +26,7 @@ def check_writable(path: AnyPath) -> None:
 
 
 def check_new(path: AnyPath) -> None:
-    """Raises a `UsageError` if a name is taken or nothing can be written there.
-
-    The folder that will contain it may be missing.
-    """
+    """Raises a `UsageError` unless a folder can be made; its parent may be missing."""
     path = usable_path("The folder to write", path)
     if is_there(path):
         raise UsageError(f"{path} exists. Choose another folder, or remove it first.")
@@ -37,11 +34,9 @@ def check_new(path: AnyPath) -> None:
 
 
 def check_folder(folder: AnyPath, remedy: str = "Choose another folder.") -> None:
-    """Raises a `UsageError` unless files can be written into a folder, which may be missing.
+    """Raises a `UsageError` that ends with `remedy` unless files can be written into a folder.
 
-    Args:
-        folder: The folder.
-        remedy: What to do otherwise, a sentence.
+    The folder may be missing.
     """
     _check_place(folder, folder, remedy)
 
@@ -53,10 +48,10 @@ def _check_place(path: AnyPath, folder: AnyPath, remedy: str) -> None:
 
 
 def _why_not_writable(folder: AnyPath) -> str | None:
-    """Says what keeps files from being written into a folder, or the nearest one that exists.
+    """Says what keeps files from being written into a folder, or the nearest existing one.
 
-    Tries it, and leaves nothing behind: permissions do not tell, neither those of root nor those on
-    a file system such as /proc.
+    It tries and leaves nothing behind, as permissions say little for root, and on file systems such
+    as /proc.
     """
     try:
         folder = Path(os.path.realpath(folder))

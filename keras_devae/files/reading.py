@@ -1,4 +1,4 @@
-"""Reading files that may be damaged or too large, or may not be files at all."""
+"""Reads files that may be damaged or too large, or may not be files at all."""
 
 import csv
 import errno
@@ -17,12 +17,12 @@ from typing import Any
 from keras_devae.checks import AnyPath
 from keras_devae.errors import FailureError
 
-#: The largest text file that is read; those of runs are far smaller.
+#: Size of the largest text file that is read; those of runs are far smaller.
 MOST_BYTES = 2**28
 #: How deep lists and dictionaries may be nested; those of runs go a few levels down.
 MOST_LEVELS = 64
-#: What reading a damaged ZIP archive raises. RuntimeError: encrypted, or compressed in a way that
-#: is not known.
+#: Errors from reading a damaged ZIP archive. RuntimeError: it is encrypted, or compressed in an
+#: unknown way.
 DAMAGED_ARCHIVE = (
     *(ValueError, KeyError, OverflowError, RuntimeError, EOFError),
     *(zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error),
@@ -37,20 +37,18 @@ _KINDS = {
 
 
 class NotAFileError(OSError):
-    """Something other than a file stands where a file belongs."""
+    """Something other than a file is in the place of a file."""
 
 
 def opened(path: AnyPath) -> io.BufferedReader:
-    """Opens a file, or a link to one, to read its bytes.
-
-    Never opens anything that could make the reader wait forever.
+    """Opens a file, or a link to one, to read its bytes, and nothing that could block forever.
 
     Raises:
-        NotAFileError: If a folder, a named pipe, a socket or a device stands in its place.
+        NotAFileError: If a folder, a named pipe, a socket or a device is in its place.
         OSError: If it is missing or cannot be opened.
     """
     _check_is_file(os.stat(path), path)
-    # What is there now may be a named pipe, and one without a writer blocks.
+    # It may have become a named pipe since, and one without a writer blocks.
     flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
     descriptor = os.open(path, flags)
     try:
@@ -88,7 +86,7 @@ def read_text(path: AnyPath, most_bytes: int = MOST_BYTES) -> str:
 
 
 def reason_of(error: BaseException) -> str:
-    """Returns in words why a file could not be read, on one line and without its path."""
+    """Says why a file could not be read, on one line and without its path."""
     if isinstance(error, UnicodeDecodeError):
         return "it is not text in UTF-8"
     words = getattr(error, "strerror", None) or str(error) or type(error).__name__
@@ -98,13 +96,9 @@ def reason_of(error: BaseException) -> str:
 def check_size(value: object, levels: int = MOST_LEVELS, entries: int = 10**7) -> None:
     """Checks the content of a JSON, TOML or YAML file, before anything descends into it.
 
-    Args:
-        value: The content. A part that occurs in several places counts in each of them.
-        levels: How deep lists and dictionaries may be nested.
-        entries: How many entries one level may have in total.
-
     Raises:
-        ValueError: If it is deeper or larger.
+        ValueError: If lists and dictionaries are nested more than `levels` deep, or have more than
+            `entries` entries on one level. What occurs in several places counts in each.
     """
     level = [value]
     for _ in range(levels + 1):
@@ -132,10 +126,10 @@ def read_json(path: AnyPath) -> Any:
 
 
 def archive_damage(path: AnyPath) -> str | None:
-    """Reads a ZIP archive, such as a `.keras` or `.npz` file, and compares all its checksums.
+    """Says what is wrong with a ZIP archive, such as a `.keras` or `.npz` file, by its checksums.
 
     Returns:
-        What is wrong with its content, or `None` if it is whole.
+        `None` if it is whole.
 
     Raises:
         OSError: If it cannot be read, which says nothing about its content.
@@ -147,7 +141,7 @@ def archive_damage(path: AnyPath) -> str | None:
     except NotAFileError:
         raise
     except OSError as error:
-        # A number in the file can point to before its beginning.
+        # Damage can make an offset in the file point before its beginning.
         if error.errno != errno.EINVAL:
             raise
         return str(error)
@@ -157,14 +151,9 @@ def archive_damage(path: AnyPath) -> str | None:
 
 
 def read_table(path: AnyPath, number: Callable[[str], Any] = float) -> list[dict[str, Any]]:
-    """Reads a CSV file of numbers, one of whose columns is `step`.
+    """Reads a CSV file of numbers, which `number` parses, into dictionaries.
 
-    Args:
-        path: The file.
-        number: Function that makes a number of its text; default `float`.
-
-    Returns:
-        List of dictionaries; `step` is an integer.
+    One of its columns is `step`, an integer in the result.
 
     Raises:
         ValueError: If it is damaged.

@@ -1,4 +1,4 @@
-"""Writing files so that a crash never leaves half of one under its name."""
+"""Writes files so that a crash never leaves half of one under its name."""
 
 import contextlib
 import csv
@@ -17,11 +17,11 @@ from typing import Any
 from keras_devae.checks import AnyPath
 from keras_devae.errors import FailureError
 
-#: Why nothing more can be written: the disk is full, a quota used up, a file over its limit.
+#: Errors when nothing more can be written: a full disk, a used-up quota, a file at its limit.
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-#: The names that `_temporary_name` makes, and no other program does.
+#: The names that `_temporary_name` makes, and no other program.
 _TEMPORARY = re.compile(r"\..+\.keras-devae-(\d+)-[0-9a-f]{16}(\.\w+)?")
-#: How much of a file's name is in that of its temporary one, which has to fit on a disk too.
+#: How many letters of a file's name its temporary one repeats, as the file system limits names.
 _STEM_LENGTH, _SUFFIX_LENGTH = 40, 10
 
 
@@ -31,18 +31,16 @@ class DiskFullError(FailureError):
 
 @contextlib.contextmanager
 def replacing(path: AnyPath, durable: bool = False, alone: bool = False) -> Iterator[Path]:
-    """Gives a temporary path beside a file, and puts it in the file's place at the end.
+    """Yields a temporary path beside a file, and renames it to the file at the end.
+
+    If the block raises, it is removed and the file stays as it was.
 
     Args:
-        path: The file to write. Its folder is created.
+        path: The file to write. Its folder is created; its suffix is that of the temporary path.
         durable: Whether the content reaches the disk before the file gets its name, so that it
             also survives a power failure; default false.
-        alone: Whether the temporary path lies in an otherwise empty folder, for writers that put
+        alone: Whether the temporary path is in an otherwise empty folder, for writers that put
             files of their own beside it; default false.
-
-    Yields:
-        The temporary path, with the same suffix. If the block raises, it is removed and the file
-        stays as it was.
 
     Raises:
         DiskFullError: If there is no room for the file.
@@ -84,8 +82,8 @@ def remove_temporary(path: Path) -> None:
 
 
 def _is_full(error: BaseException | None) -> bool:
-    # HDF5 gives the number of the error in its message only, and closing an unfinished archive
-    # hides the error behind another one.
+    # HDF5 has the error's number only in its message, and closing an unfinished archive hides the
+    # error behind another one.
     while error is not None:
         said = re.search(r"errno = (\d+)", str(error))
         number = getattr(error, "errno", None) or (said and int(said.group(1)))
@@ -96,10 +94,7 @@ def _is_full(error: BaseException | None) -> bool:
 
 
 def flush_to_disk(path: Path) -> None:
-    """Waits until a file, or the list of names in a folder, is on the disk.
-
-    On Windows, which cannot flush folders, nothing happens with a folder.
-    """
+    """Waits until a file, or the list of names in a folder (except on Windows), is on the disk."""
     is_folder = os.path.isdir(path)
     if is_folder and os.name == "nt":
         return
@@ -111,14 +106,11 @@ def flush_to_disk(path: Path) -> None:
 
 
 def leftovers(folder: AnyPath) -> list[Path]:
-    """Finds the temporary files that `replacing` left in a folder because its process was killed.
+    """Finds the temporary files in a folder that `replacing` left because its process was killed.
 
-    Args:
-        folder: The folder, which may be missing; its subfolders are not searched.
-
-    Returns:
-        List of paths, of a folder for a file written `alone`. Files of processes that are still
-        running are left out, and so is every name that `replacing` does not make.
+    The folder may be missing; its subfolders are not searched. A file written `alone` is found as a
+    folder. Files of running processes are left out, and so is any name that `replacing` does not
+    make.
     """
     folder = Path(folder)
     entries = sorted(folder.iterdir()) if folder.is_dir() else []
@@ -131,7 +123,7 @@ def leftovers(folder: AnyPath) -> list[Path]:
 
 
 def _is_alive(process: int) -> bool:
-    # On Windows, asking would send a signal: there, leftovers stay.
+    # On Windows, asking would send a signal, so leftovers stay there.
     if process == os.getpid() or os.name == "nt":
         return True
     try:
@@ -155,7 +147,7 @@ def write_json(path: AnyPath, value: Any, durable: bool = False) -> None:
 
 
 def write_table(path: AnyPath, rows: Iterable[Mapping[str, Any]], durable: bool = False) -> None:
-    """Writes rows as a CSV file in one move, NaN for what a row lacks; see `replacing`."""
+    """Writes rows as a CSV file in one move, with NaN for missing values; see `replacing`."""
     rows = list(rows)
     text = io.StringIO()
     columns = list(dict.fromkeys(name for row in rows for name in row))

@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 class Batches(keras.utils.PyDataset):
     """Batches of uint8 images of a data set, in an order that depends on the seed alone.
 
-    Shuffled batches walk through one permutation of the data set after another, without end: batch
-    t is the same whatever was requested before it, whatever the backend and however many workers
+    Shuffled batches go through one permutation of the data set after another, without end: batch t
+    is the same whatever was requested before, whatever the backend and the number of workers that
     fetch batches. A run that was interrupted after t steps continues with `start_step=t`.
-    Unshuffled batches walk through the rows in order, once per epoch.
+    Unshuffled batches go through the rows in order, once per epoch.
 
     Rows that the data set reads together (its attribute `chunk_rows`) stay near each other, see
     `keras_devae.input.shuffling`.
@@ -86,10 +86,7 @@ class Batches(keras.utils.PyDataset):
         return (self.of_rows(self._rows_of(index)),)
 
     def of_rows(self, rows: Array) -> Array:
-        """Returns what a batch contains for rows of the data set.
-
-        Args:
-            rows: Row numbers, int64 `(n,)`.
+        """Returns a batch of the data set's rows, int64 `(n,)`.
 
         Returns:
             Uint8 images `(n, height, width, channels)`; the rows, int32, if images are resident.
@@ -97,7 +94,7 @@ class Batches(keras.utils.PyDataset):
         return rows.astype(np.int32) if self.resident else self.dataset.images(rows)
 
     def images(self, index: int) -> Array:
-        """Returns the images of a batch of this epoch, also of resident batches.
+        """Returns the images of a batch of this epoch, also if batches are resident.
 
         Args:
             index: Number of the batch within the epoch, from 0.
@@ -116,15 +113,15 @@ class Batches(keras.utils.PyDataset):
         return self.start_step + self._epoch * self._steps
 
     def on_epoch_begin(self) -> None:
-        """Notes the beginning of an epoch; one that was interrupted counts as ended."""
+        """Begins an epoch; an interrupted one counts as ended."""
         self.on_epoch_end()
         self._within_epoch = True
 
     def on_epoch_end(self) -> None:
         """Moves on to the batches of the next epoch.
 
-        Keras also calls this before the first epoch. While it calls `on_epoch_begin`, its threads
-        fetch batches; here they are idle.
+        Keras also calls this before the first epoch. Its threads fetch batches during
+        `on_epoch_begin`, and are idle during this call.
         """
         self._epoch += self._within_epoch
         self._within_epoch = False
@@ -136,7 +133,7 @@ class Batches(keras.utils.PyDataset):
             step: Number of the batch, counted from the beginning of training, from 0.
 
         Returns:
-            Int64 array `(batch_size,)`; shorter only for the last batch of an unshuffled pass.
+            Int64 array `(batch_size,)`; only the last batch of an unshuffled pass may be shorter.
         """
         if not self.shuffle:
             first = step % self._batches_of_a_pass * self.batch_size

@@ -1,4 +1,4 @@
-"""A whole data set on the device, where training looks up images by their row numbers."""
+"""A whole data set on the device, where training looks up images by row number."""
 
 from __future__ import annotations
 
@@ -25,14 +25,10 @@ _HIGHEST_BIT_FIRST = np.arange(7, -1, -1, dtype=np.uint8)
 
 
 class ResidentImages:
-    """All images of a data set on the device: a byte per value, or a bit where it `is_binary`.
+    """All images of a data set on the device: a byte per value, or a bit if it `is_binary`.
 
     A plain object, so that a model that has one as an attribute neither saves nor counts it.
-
-    Args:
-        dataset: A `keras_devae.data.Dataset`.
-        progress: Called as `progress(done, total, what)` with numbers of images while they are
-            read; default `None`.
+    `progress` is called as `progress(done, total, what)` with numbers of images.
 
     Attributes:
         dataset: The data set.
@@ -66,18 +62,18 @@ class ResidentImages:
             progress(stop, total, "images to the device")
 
     def __call__(self, rows: Tensor) -> Tensor:
-        """Looks up images, inside or outside of a compiled step.
+        """Looks up `dataset.images(rows)`, inside or outside of a compiled step.
 
         Args:
             rows: Row numbers, an integer tensor `(batch,)`, each in `[0, len(dataset))`.
 
         Returns:
-            Uint8 tensor `(batch, height, width, channels)`, equal to `dataset.images(rows)`.
+            Uint8 tensor `(batch, height, width, channels)`.
         """
         images = take_rows(self.variable, rows)
         if not self._packed:
             return images
-        # An array of NumPy's would turn uint8 into another dtype on some backends.
+        # A NumPy array would turn uint8 into another dtype on some backends.
         shifts = ops.convert_to_tensor(_HIGHEST_BIT_FIRST, "uint8")
         bits = ops.right_shift(ops.expand_dims(images, -1), shifts)
         bits = ops.bitwise_and(bits, ops.ones_like(bits)) * ops.full_like(bits, 255)
@@ -86,7 +82,7 @@ class ResidentImages:
 
 
 def stored_shape(dataset: Dataset, image_shape: tuple[int, int, int]) -> tuple[int, ...]:
-    """Returns the shape of what is kept of a data set, bytes of packed bits if it is binary."""
+    """Returns the shape in which a data set is stored, of packed bits if it is binary."""
     if getattr(dataset, "is_binary", False):
         return len(dataset), -(-math.prod(image_shape) // 8)
     return len(dataset), *image_shape
@@ -94,14 +90,11 @@ def stored_shape(dataset: Dataset, image_shape: tuple[int, int, int]) -> tuple[i
 
 @contextlib.contextmanager
 def kept_on_device(model: Any, batches: Any, function: str) -> Iterator[None]:
-    """Gives a model the images of resident batches for the time of a `with`.
+    """Sets `model.resident_images` to the images of resident batches for the time of a `with`.
 
-    Args:
-        model: A model with an attribute `resident_images`, which is `None` or a `ResidentImages`.
-        batches: What the model is trained or evaluated on. Nothing happens unless its attribute
-            `resident` is true.
-        function: Name of the model's attribute with Keras's compiled function, `"train_function"`
-            or `"test_function"`. It would keep the images alive; Keras rebuilds it.
+    Nothing happens unless `batches` has a true attribute `resident`. `function` names the model's
+    attribute with Keras's compiled function, `"train_function"` or `"test_function"`, which would
+    keep the images alive; Keras rebuilds it.
 
     Raises:
         FailureError: If memory is too small for the images.
@@ -123,7 +116,7 @@ def kept_on_device(model: Any, batches: Any, function: str) -> Iterator[None]:
 
 
 def _hold(model: Any, images: ResidentImages | None, function: str) -> None:
-    # Bypasses Keras's own `__setattr__`, which looks for something to track.
+    # Bypasses Keras's `__setattr__`, which looks for variables to track.
     object.__setattr__(model, "resident_images", images)
     setattr(model, function, None)
 

@@ -8,11 +8,11 @@ import numpy as np
 
 from keras_devae.checks import Array
 
-#: Blocks of neighbouring rows among which rows are shuffled, where a data set has such blocks.
+#: Number of neighbouring blocks among which rows are shuffled, if a data set has blocks.
 WINDOW = 8
 #: Half rounds of a permutation; the smallest halves (2 and 3 values) need this many to look random.
 ROUNDS = 12
-_MULTIPLIER = np.uint64(0xD6E8FEB86659FD93)  # Of Pelle Evensen's rrmxmx mixer; odd.
+_MULTIPLIER = np.uint64(0xD6E8FEB86659FD93)  # From Pelle Evensen's rrmxmx mixer; odd.
 _SHIFT = np.uint64(32)
 
 
@@ -20,10 +20,9 @@ class Permutation:
     """A pseudo-random permutation of `range(size)` that computes any of its values directly.
 
     A Feistel network with keyed round functions permutes the numbers below `high * low`, the
-    smallest product of two sides of about equal length that reaches `size`. A number that lands at
-    or beyond `size` is permuted again until it falls below; since the product exceeds `size` by
-    less than `sqrt(size) + 1`, that is rare. Memory and time grow with the number of positions
-    alone.
+    smallest product of two about equal sides that reaches `size`. A number that becomes `size` or
+    more is permuted again until it is below; since the product exceeds `size` by less than
+    `sqrt(size) + 1`, that is rare. Memory and time depend only on the number of positions.
 
     The keys come from `numpy.random.SeedSequence`, whose results NumPy promises to keep.
 
@@ -74,7 +73,7 @@ class Permutation:
 
 
 def _mixed(values: Array, key: Array) -> Array:
-    """Returns 32 random-looking bits of each of some numbers, as uint64."""
+    """Returns 32 random-looking bits for each number, as uint64."""
     mixed = (values ^ key[0]) * _MULTIPLIER
     mixed = (mixed ^ (mixed >> _SHIFT) ^ key[1]) * _MULTIPLIER
     mixed = (mixed ^ (mixed >> _SHIFT)) * _MULTIPLIER
@@ -84,9 +83,9 @@ def _mixed(values: Array, key: Array) -> Array:
 class EndlessOrder:
     """The rows of a data set in one random order after another, without end.
 
-    Each pass contains every row once, in an order of its own. Where neighbouring rows are read
-    together, as from a file of compressed chunks, whole blocks of them are shuffled, and rows only
-    within windows of `WINDOW` blocks, so that one pass reads each block about once.
+    Each pass contains every row once, in an order of its own. If neighbouring rows are read
+    together, as from a file of compressed chunks, whole blocks are shuffled, and rows only within
+    windows of `WINDOW` blocks, so that one pass reads each block about once.
 
     Args:
         size: Number of rows, at least 1.
@@ -147,7 +146,7 @@ class EndlessOrder:
 
 
 def _by_group(groups: Array, values: Array, function: Callable[[int, Array], Array]) -> Array:
-    """Joins `function(group, values of the group)` over the groups, in the order of the values."""
+    """Returns `function(group, values of the group)` for all groups, in the order of the values."""
     result = np.empty_like(values)
     for group in np.unique(groups):
         chosen = groups == group

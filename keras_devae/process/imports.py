@@ -1,4 +1,4 @@
-"""Imports: what follows from one, and modules under their former names."""
+"""Calls a function after an import, and keeps modules importable by their former names."""
 
 from __future__ import annotations
 
@@ -15,15 +15,10 @@ from typing import Any
 
 
 class CallOnceImported(importlib.abc.MetaPathFinder):
-    """Calls a function once a module has been imported, while no module of a package is half done.
+    """Calls a function once after a module's import, when no module of a package is half imported.
 
-    The function can then import anything from the package, even where one of the package's own
-    modules was the first to import the other one.
-
-    Args:
-        name: Name of the module, which is not imported yet.
-        package: Name of the package.
-        function: The function, which is called once.
+    The function can then import anything from the package, even if one of the package's own modules
+    was the first to import the other one, which must not be imported yet.
     """
 
     def __init__(self, name: str, package: str, function: Callable[[], object]):
@@ -39,7 +34,7 @@ class CallOnceImported(importlib.abc.MetaPathFinder):
         path: Sequence[str] | None,
         target: types.ModuleType | None = None,
     ) -> importlib.machinery.ModuleSpec | None:
-        """Finds what the other finders find, and watches the modules concerned being executed."""
+        """Finds what the other finders find, and tracks the execution of the modules concerned."""
         if fullname != self._name and not fullname.startswith(f"{self._package}."):
             return None
         others = (finder for finder in sys.meta_path if finder is not self)
@@ -89,12 +84,7 @@ def lazy_names(
 
 
 class FormerModule(types.ModuleType):
-    """Stands under a module's former name, warns when it is used, and gives what is asked for.
-
-    Args:
-        former: Full name that the module had.
-        present: Full name that it has now.
-    """
+    """Stands in for a module of full name `present` under its former name, with a warning."""
 
     def __init__(self, former: str, present: str):
         super().__init__(former, f"The former name of `{present}`.")
@@ -109,7 +99,7 @@ class FormerModule(types.ModuleType):
 
 
 def warn_of_former_name(former: str, present: str) -> None:
-    """Warns whoever called the `__getattr__` that calls this of a module's former name."""
+    """Warns the caller of the `__getattr__` that calls this about a module's former name."""
     warnings.warn(
         f"{former} is now {present}; the old name will be removed in the next version.",
         DeprecationWarning,

@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM, neither of which may be lost."""
+"""Handles Ctrl-C and SIGTERM so that neither is lost."""
 
 from __future__ import annotations
 
@@ -36,8 +36,8 @@ _DEFAULTS: dict[signal.Signals, Any] = {
 def heed_signals() -> None:
     """Lets Ctrl-C and SIGTERM end this process even if it was started to ignore them.
 
-    Shells without job control start background processes that way, with or without nohup, and
-    `kill -INT` would have no effect. Only for programs of this package: what a user's own program
+    Shells without job control start background processes that way, with or without nohup, so that
+    `kill -INT` would have no effect. For this package's commands only: what a user's own program
     ignores stays ignored.
     """
     for number, default in _DEFAULTS.items():
@@ -46,16 +46,16 @@ def heed_signals() -> None:
 
 
 class Interruption:
-    """Remembers that Ctrl-C or SIGTERM came while the block ran.
+    """Remembers that Ctrl-C or SIGTERM came during a `with`.
 
     The exception that is raised then can vanish: while NumPy waits for a JAX array, for example, it
     takes every exception for a failed conversion and tries another. `check`, called between steps,
     raises it again. Interruptions can be nested.
 
     Attributes:
-        requested: The signal that came first, or `None`.
-        postponed: Whether that signal is only noted, so that `check` raises its exception where
-            nothing is half done; default false. A second Ctrl-C is raised at once.
+        requested: The first signal that came, or `None`.
+        postponed: Whether that signal is only recorded, so that `check` can raise its exception
+            when nothing is half done; default false. A second Ctrl-C is raised at once.
         hurried: Whether that second one came, after which nothing more should be done.
     """
 
@@ -64,7 +64,7 @@ class Interruption:
         self.postponed = self.hurried = False
 
     def __enter__(self) -> Interruption:
-        # A signal that is ignored (nohup) or handled by other code stays so; only the main thread
+        # A signal that is ignored (nohup) or that other code handles stays so; only the main thread
         # may set handlers.
         self._previous: dict[signal.Signals, Any] = {}
         if threading.current_thread() is threading.main_thread():

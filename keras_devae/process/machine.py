@@ -1,6 +1,6 @@
-"""What this process may use of the machine, and what is installed.
+"""The part of the machine that this process may use, and the installed distributions.
 
-Every process imports this module: what takes long to import is imported inside the functions.
+Every process imports this module, so that slow imports are inside its functions.
 """
 
 import functools
@@ -8,8 +8,7 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
-#: Flag of a processor in `/proc/cpuinfo` -> name of the instruction set, for those that decide how
-#: fast networks are computed.
+#: Flag in `/proc/cpuinfo` -> name of an instruction set that decides the speed of networks.
 _INSTRUCTION_SETS = {
     "avx2": "AVX2",
     "avx_vnni": "AVX_VNNI",
@@ -21,7 +20,7 @@ _INSTRUCTION_SETS = {
     "sve": "SVE",
     "bf16": "BF16",
 }
-#: The most that `ONEDNN_MAX_CPU_ISA` may leave oneDNN of an x86 processor without bfloat16.
+#: Values of `ONEDNN_MAX_CPU_ISA` that keep oneDNN from using bfloat16 on x86 processors.
 _WITHOUT_BFLOAT16 = (
     *("SSE41", "AVX", "AVX2", "AVX2_VNNI", "AVX2_VNNI_2", "AVX512_CORE", "AVX512_CORE_VNNI"),
 )
@@ -37,7 +36,7 @@ def usable_cores() -> int:
 def processor_name() -> str:
     """Returns the processor's name, on Linux with its family and model.
 
-    Clouds give different processors the same name; these numbers distinguish them.
+    Different processors in clouds have the same name; these numbers distinguish them.
     """
     facts = _processor_facts()
     import platform
@@ -50,11 +49,7 @@ def processor_name() -> str:
 
 @functools.cache
 def instruction_sets() -> tuple[str, ...]:
-    """Returns the instruction sets of the processor that decide how fast networks are.
-
-    Returns:
-        Names such as `"AVX2"` and `"AVX512_BF16"`; none on other systems than Linux.
-    """
+    """Returns the processor's instruction sets that decide the speed of networks, if on Linux."""
     facts = _processor_facts()
     flags = set((facts.get("flags") or facts.get("Features") or "").split())
     return tuple(name for flag, name in _INSTRUCTION_SETS.items() if flag in flags)
@@ -110,7 +105,7 @@ def _megabytes(file: str, field: str) -> int | None:
 
 
 def minor_page_faults() -> int | None:
-    """Returns how many pages of memory the kernel has made for this process; `None` on Windows."""
+    """Returns how many memory pages the kernel has made for this process; `None` on Windows."""
     try:
         import resource
     except ImportError:

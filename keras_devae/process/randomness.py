@@ -1,4 +1,4 @@
-"""Random numbers on the host, which depend on Keras's global seed where no seed is given."""
+"""Random numbers on the host, which depend on Keras's global seed if no seed is given."""
 
 import random
 
@@ -6,19 +6,16 @@ import numpy as np
 
 from keras_devae.errors import UsageError
 
-#: Seeds lie below this: what every backend and NumPy's global generator take.
+#: Seeds are below this, as every backend and NumPy's global generator require.
 SEED_LIMIT = 2**32
 
 
 def checked_seed(seed: int | None, name: str = "seed") -> int | None:
     """Checks a seed and returns it as a plain integer, or `None`.
 
-    Args:
-        seed: What was received.
-        name: Name of the argument, for the message; default `"seed"`.
-
     Raises:
-        UsageError: If it is neither `None` nor a whole number from 0 to 4,294,967,295.
+        UsageError: If it is neither `None` nor a whole number from 0 to 4,294,967,295; names the
+            argument `name`.
     """
     if seed is None:
         return None
@@ -35,8 +32,8 @@ def random_generator(seed: int | None = None) -> np.random.Generator:
     """Makes a NumPy generator.
 
     Args:
-        seed: Whole number of at least 0, or `None` (default) for one that Python's `random` draws,
-            as Keras does for its own layers: `keras.utils.set_random_seed` then determines it.
+        seed: Whole number of at least 0. If `None` (default), Python's `random` draws one, as for
+            Keras's own layers, so that `keras.utils.set_random_seed` determines it.
 
     Raises:
         UsageError: See `checked_seed`.

@@ -1,7 +1,7 @@
 """Runs: their configuration, their folder, training and what follows it.
 
-The contents are imported when they are asked for: the settings, which the command line reads for
-its help, come without them.
+The contents are imported on first use, so that the command line can read the settings for its help
+without them.
 """
 
 from keras_devae.process.imports import lazy_names

@@ -1,4 +1,4 @@
-"""Checkpoints: the whole state of a training, copied at once and written while it continues."""
+"""Checkpoints: the whole state of training, copied at once and written while it continues."""
 
 import concurrent.futures
 from collections.abc import Callable, Iterable
@@ -38,24 +38,26 @@ def copy_state(model: keras.Model, into: list[Array] | None = None) -> list[Arra
     return into
 
 
-def check_finite(names: Iterable[str], arrays: Iterable[Array], step: int) -> None:
-    """Checks that the variables with these names have finite values after a step.
+def check_state(model: keras.Model, step: int) -> None:
+    """Raises a `FailureError` if a value in a model's state is not finite after a step."""
+    names = [variable.path for variable in state_variables(model)]
+    check_finite(names, copy_state(model), step)
 
-    Raises:
-        FailureError: If a value is not finite, naming its variable.
-    """
+
+def check_finite(names: Iterable[str], arrays: Iterable[Array], step: int) -> None:
+    """Raises a `FailureError` with the variable's name if a value is not finite after a step."""
     for name, array in zip(names, arrays, strict=True):
         if not _is_finite(array):
             raise FailureError(
                 f"Training stopped at step {step}: {name} is not finite. Begin anew with a lower "
-                "learning rate (--learning-rate). Resuming from the checkpoint before would end "
-                "in the same way, but that checkpoint is good to look at."
+                "learning rate (--learning-rate): resuming from the last checkpoint would end in "
+                "the same way, although the checkpoint itself can be inspected."
             )
 
 
 def _is_finite(array):
-    # One sum is enough, and five times faster than a check of every value. Those are checked only
-    # where the sum is not finite, as it may overflow.
+    # One sum is five times faster than a check of every value, which is made only if the sum is
+    # not finite, as it may overflow.
     if not np.issubdtype(array.dtype, np.floating):
         return True
     with np.errstate(all="ignore"):
@@ -64,7 +66,7 @@ def _is_finite(array):
 
 def save_model(model: keras.Model, path: Path) -> None:
     """Writes a model to a `.keras` file in one move, with its optimizer and random state."""
-    # Where memory is short, Keras writes a second file beside the one that it is given.
+    # If memory is short, Keras writes a second file beside the given one.
     with replacing(path, durable=True, alone=True) as temporary:
         model.save(temporary)
 
@@ -77,11 +79,11 @@ def _load_on_cpu(file):
 class CheckpointWriter:
     """Writes checkpoints in a thread of its own, one at a time.
 
-    Keras saves a model, not a copy of its state. So the thread has a second model, on the CPU,
-    which it loads once from a checkpoint, gives the copied state, and saves.
+    Keras saves a model, not a copy of its state. So the thread has a second model on the CPU,
+    loaded once from a checkpoint, to which it assigns the copied state before it saves it.
 
     Args:
-        file: Checkpoint of the model that is trained.
+        file: A checkpoint of the trained model.
 
     Raises:
         UsageError: If the model has parts that Keras cannot load again.
@@ -114,9 +116,9 @@ class CheckpointWriter:
     ) -> None:
         """Waits for the previous checkpoint, copies the state of a model, and starts to write it.
 
-        `before` writes what has to be on the disk before the checkpoint is, `after` is called then.
-        What went wrong with the previous one is raised, such as a `FailureError` because its state
-        was not finite; then neither it nor what belongs before it is written.
+        `before` writes what has to be on the disk before the checkpoint; `after` is called at the
+        end. Raises the error of the previous checkpoint, such as a `FailureError` if its state was
+        not finite, in which case neither it nor what `before` writes was written.
         """
         self.wait()
         self._state = copy_state(model, self._state)
@@ -133,12 +135,12 @@ class CheckpointWriter:
         after()
 
     def check(self) -> None:
-        """Raises what went wrong with the last checkpoint, if that is known already."""
+        """Raises the error of the last checkpoint, if it has ended with one already."""
         if self._writing is not None and self._writing.done():
             self.wait()
 
     def wait(self) -> None:
-        """Waits until everything is written, and raises what went wrong."""
+        """Waits until everything is written, and raises the error of the last checkpoint."""
         writing, self._writing = self._writing, None
         if writing is not None:
             try:

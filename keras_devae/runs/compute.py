@@ -30,12 +30,12 @@ RESIDENT_SHARE = 0.25
 def completed_config(config: RunConfig, dataset: Dataset) -> RunConfig:
     """Fills in what a resolved configuration leaves to the backend and the device.
 
-    On a CPU, every step is a call of its own, on batches from the host, without XLA where there is
-    a choice; in bfloat16 where that is faster and as good, else in float32. On an accelerator,
-    steps are compiled by XLA (except on PyTorch), in float16 where that is safe, up to
-    `MOST_STEPS_PER_EXECUTION` per call (one on PyTorch), and images lie on the device if they
-    take at most `RESIDENT_SHARE` of its memory and the run sees each of them at least once. Several
-    devices of TensorFlow get what they support.
+    On a CPU, every step is a call of its own, on batches from the host, without XLA if there is a
+    choice; in bfloat16 if that is faster and as good, else in float32. On an accelerator, steps are
+    compiled by XLA (except on PyTorch), in float16 if that is safe, up to
+    `MOST_STEPS_PER_EXECUTION` per call (one on PyTorch), and images are kept on the device if they
+    take at most `RESIDENT_SHARE` of its memory and the run sees each of them at least once. On
+    several devices, TensorFlow gets what it supports there.
 
     Raises:
         UsageError: If the backend cannot run several steps per call.
@@ -55,7 +55,7 @@ def completed_config(config: RunConfig, dataset: Dataset) -> RunConfig:
 
 
 def _with_supported_distribution(config):
-    """Fills in what devices that split batches leave no choice of, see `check_distribution`."""
+    """Fills in the only choice that `check_distribution` allows devices that split batches."""
     asked = config.compute
     with replicas.scope(asked.distribute) as devices:
         if devices == 1 or not replicas.splits_batches():
@@ -83,7 +83,7 @@ def describe_compute(config: RunConfig) -> str:
 
 
 def _precision(config):
-    # What is fitted in one go is as exact as scikit-learn makes it.
+    # Models that are fitted in one go are as exact as scikit-learn makes them.
     if MODEL_CATALOGUE[config.model.name].fitted:
         return "off"
     if has_accelerator():
@@ -98,7 +98,7 @@ def _compiles(config):
 
 
 def _steps_per_execution(config):
-    """Returns the most steps per call that end where a checkpoint or measurement is due."""
+    """Returns the most steps per call with which calls end where checkpoints or measurements do."""
     if not (compiles_several_steps() and has_accelerator()):
         return 1
     tracked = (config.evaluation.track_every,) if config.evaluation.track else ()

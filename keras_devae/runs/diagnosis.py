@@ -1,4 +1,4 @@
-"""What is wrong with the folder of a run, and what to do about it. Needs no backend."""
+"""Finds out what is wrong with the folder of a run, and what to do about it, without a backend."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from keras_devae.files.reading import NotAFileError, opened
 from keras_devae.runs.folder import RunDirectory
 from keras_devae.runs.tracking import TRACKED
 
-#: What becomes of lines that cannot be read.
+#: What happens to lines that cannot be read.
 _KEPT = "They are dropped, and the old table is kept with .damaged appended to its name;"
 STATES = ("ok", "repaired", "problem")
 #: How many steps a sentence names at most.
@@ -32,9 +32,9 @@ class Finding:
     """One thing that was examined.
 
     Attributes:
-        what: The file or the matter.
+        what: The file, or `"data set"`, `"disk"`, `"progress"` or `"temporary files"`.
         state: `"ok"`, `"repaired"`, or `"problem"`: something is left to do.
-        sentence: How it is, and what to do.
+        sentence: What was found, and what to do.
     """
 
     what: str
@@ -49,8 +49,8 @@ def examine(path: str | os.PathLike[str], repair: bool = False) -> list[Finding]
         path: The run's folder.
         repair: Whether to mend what can be mended: temporary files are removed, and damaged files
             get `.damaged` appended to their names; tables lose lines that cannot be read, which
-            stay in a `.damaged` copy, and rows that training will write again. Default false:
-            nothing is changed.
+            stay in a `.damaged` copy, and rows that training will write again. Default false, which
+            changes nothing.
 
     Raises:
         UsageError: If there is no run, or it cannot be repaired because another process trains it,
@@ -100,7 +100,7 @@ class _Examination:
         yield self._progress(good)
 
     def _mended(self, what, found, done, mend):
-        """Mends a thing, or says that it could be."""
+        """Mends something with `mend` if asked to, else says how to."""
         if not self.repair:
             return _problem(what, f"{found} Mend it with: {self.run.repair_command()}")
         mend()
@@ -124,7 +124,7 @@ class _Examination:
         try:
             reason = archive_damage(file)
         except (FileNotFoundError, NotAFileError):
-            # Training has removed it meanwhile, or it is reported already.
+            # Training has just removed it, or it is reported already.
             return False
         except OSError as error:
             yield _problem(str(file.relative_to(self.run.path)), f"It cannot be read: {error}.")
@@ -148,8 +148,8 @@ class _Examination:
         for file in self.run.misnamed_checkpoints():
             yield _problem(
                 f"checkpoints/{file.name}",
-                "Its name is not that of a checkpoint, or it is not a file, and it is left alone. "
-                "Remove it if you do not need it.",
+                "It is not a file with the name of a checkpoint, and is left alone. Remove it if "
+                "you do not need it.",
             )
         for step in self.run.checkpoint_steps():
             file = self.run.checkpoint_file(step)
@@ -159,7 +159,7 @@ class _Examination:
             elif (yield from self._archive(file, f"The checkpoint of step {step} is damaged")):
                 good.append(step)
         if steps := ", ".join(map(str, good)):
-            yield Finding("checkpoints", "ok", f"Those of the steps {steps} are intact.")
+            yield Finding("checkpoints", "ok", f"Those of steps {steps} are intact.")
         return good
 
     def _model(self):
@@ -179,13 +179,13 @@ class _Examination:
         if missing:
             yield self._lost_history(missing, steps, good)
         if bad:
-            yield _problem("history.csv", f"The loss is not finite at the steps {_listed(bad)}.")
+            yield _problem("history.csv", f"The loss is not finite at steps {_listed(bad)}.")
         if unreadable or beyond:
             keep = [row for step, row in rows if step <= newest]
             yield self._mended(
                 "history.csv",
-                f"{unreadable} lines cannot be read, and {len(beyond)} rows are of steps after the "
-                f"newest checkpoint, {newest}.",
+                f"{unreadable} lines cannot be read, and {len(beyond)} rows belong to steps after "
+                f"the newest checkpoint, {newest}.",
                 f"{_KEPT if unreadable else 'They are dropped;'} training writes the steps again.",
                 lambda: self._rewrite(self.run.history_file, keep, unreadable),
             )
@@ -193,18 +193,18 @@ class _Examination:
             yield Finding("history.csv", "ok", f"It has {len(rows)} rows.")
 
     def _newest(self, good):
-        """Returns the step up to which there have to be rows."""
+        """Returns the step up to which there must be rows."""
         return self.config.training.steps if self.run.is_trained() else max(good, default=0)
 
     def _missing(self, newest, steps):
-        """Returns steps without a row of history up to a newest one, the first few in order."""
+        """Returns the first few steps up to the newest one that lack a row of history."""
         every, present = self.config.training.checkpoint_every, set(steps)
         end = [newest] if newest == self.config.training.steps and newest % every else []
         grid = itertools.chain(range(every, newest + 1, every), end)
         return list(itertools.islice((step for step in grid if step not in present), _FEW + 1))
 
     def _lost_history(self, missing, steps, good):
-        found = f"It lacks the rows of the steps {_listed(missing)}."
+        found = f"It lacks the rows of steps {_listed(missing)}."
         whole = [step for step in good if not self._missing(step, steps)]
         ahead = [step for step in good if step > max(whole, default=math.inf)]
         if self.run.is_trained() or not ahead:
@@ -255,7 +255,7 @@ class _Examination:
             yield _problem("metrics.json", f"A score is not finite. {again}")
             return
         if made_of and model.is_file() and made_of != file_hash(model):
-            yield _problem("metrics.json", f"The scores are those of another model. {again}")
+            yield _problem("metrics.json", f"The scores belong to another model. {again}")
         else:
             yield Finding("metrics.json", "ok", "It is intact.")
 
@@ -267,10 +267,10 @@ class _Examination:
             dataset = self.run.load_dataset()
         except (FailureError, UsageError) as error:
             return _problem("data set", str(error))
-        return Finding("data set", "ok", f"It is here: {dataset.description}.")
+        return Finding("data set", "ok", f"It is available: {dataset.description}.")
 
     def _own_data(self, kind, path):
-        # To compare the content is as much work as to read it all, and done before training.
+        # Comparing the content means reading all of it, which is done before training.
         is_right = Path.is_dir if kind == "folder" else Path.is_file
         factors = self.config.data.factors_file
         missing = [] if is_right(Path(path)) else [path]
@@ -283,10 +283,10 @@ class _Examination:
         free = shutil.disk_usage(self.run.path).free
         sizes = [0]
         for step in good:
-            # Training may have removed it meanwhile.
+            # Training may have just removed it.
             with contextlib.suppress(FileNotFoundError):
                 sizes.append(self.run.checkpoint_file(step).stat().st_size)
-        # The checkpoints that are kept, the one that is being written, and the model.
+        # The checkpoints to keep, the one being written, and the model.
         needed = (self.config.training.keep + 2) * max(sizes)
         sentence = f"{free / 1e9:.1f} GB are free, {needed / 1e9:.2f} GB at most are needed."
         if free < needed and not self._is_finished():
@@ -319,9 +319,9 @@ def _listed(steps):
 
 
 def _readable_rows(file):
-    """Returns the good rows of a table, (step, row), up to the first bad line, and how many follow.
+    """Returns the rows, (step, row), before the first bad line, and how many lines come from there.
 
-    A row is good if it has all columns, all numbers, and a whole step not below the last.
+    A line is good if it has all columns, only numbers, and a whole step not below the last one.
     """
     try:
         with opened(file) as stream:

@@ -11,12 +11,12 @@ from keras_devae.runs.folder import RunDirectory
 
 
 def is_chief(config: RunConfig) -> bool:
-    """Tells whether this process, of those that train together, writes what the run leaves."""
+    """Tells whether this process, among those that train together, writes the run's files."""
     return config.compute.distribute is None or replicas.process()[0] == 0
 
 
 def check_distribution(config: RunConfig) -> None:
-    """Checks that the devices that are here can train a run, and imports Keras for that.
+    """Checks that this machine's devices can train a run, and imports Keras for that.
 
     Raises:
         UsageError: If they cannot, or on PyTorch.
@@ -41,7 +41,7 @@ def check_distribution(config: RunConfig) -> None:
 def folder_of_worker(path: Path) -> Path:
     """Returns where a worker writes a run: a folder that is removed when its process ends.
 
-    Whatever reads the devices' state has to happen in every process, writing checkpoints too.
+    Reading the state of the devices, as for checkpoints, takes all processes.
     """
     folder = tempfile.mkdtemp(prefix="keras-devae-")
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
@@ -49,7 +49,7 @@ def folder_of_worker(path: Path) -> Path:
 
 
 def copy_of_worker(run: RunDirectory) -> RunDirectory:
-    """Returns a copy of a run for a worker to resume, claimed."""
+    """Copies a run for a worker to resume, and claims the copy."""
     path = folder_of_worker(run.path)
     # The chief removes what an earlier process left half written, at the same time.
     shutil.copytree(run.path, path, ignore=shutil.ignore_patterns(".*"))

@@ -45,8 +45,8 @@ def describe_environment() -> dict[str, Any]:
 def describe_machine() -> dict[str, Any]:
     """Returns processor, cores, load, memory and versions as a dictionary that `json.dump` takes.
 
-    It imports no backend. The cores are those that this process may use. The load is the mean
-    number of processes that wanted to compute in the last minute.
+    It imports no backend. Cores are those that this process may use; the load is the mean number of
+    processes ready to run in the last minute.
     """
     packages = ("keras", "numpy", *(BACKENDS[name] for name in installed_backends()))
     return {
@@ -63,11 +63,9 @@ def describe_machine() -> dict[str, Any]:
 def describe_computing() -> dict[str, Any]:
     """Returns what decides how fast this process computes, as a dictionary that `json.dump` takes.
 
-    Returns:
-        `processor`; `instruction_sets`, a list; `onednn`, whether the backend computes with it, and
-        `onednn_limit`, the newest instructions that it may use, each `None` where that is not
-        known or set; `threads`; `allocator`, the memory allocator in words; and `accelerator`, its
-        name or `None`.
+    Its keys are `processor`; `instruction_sets`, a list; `onednn`, whether the backend computes
+    with it, and `onednn_limit`, the newest instructions that it may use, each `None` if unknown or
+    not set; `threads`; `allocator`, in words; and `accelerator`, its name or `None`.
     """
     return {
         **_describe_processor(),
@@ -87,7 +85,7 @@ def _describe_processor():
 
 
 def computing_text(computing: Mapping[str, Any]) -> str:
-    """Puts what `describe_computing` returned into words; what is missing is left out."""
+    """Describes in words what `describe_computing` returned, leaving out what is missing."""
     if computing.get("accelerator"):
         return computing["accelerator"]
     sets, threads = computing.get("instruction_sets"), computing.get("threads")
@@ -104,7 +102,7 @@ def computing_text(computing: Mapping[str, Any]) -> str:
 def onednn_text(computing: Mapping[str, Any]) -> str | None:
     """Says whether oneDNN computes, `"on"` or `"off"`, and up to which instructions if limited.
 
-    `None` where that is not known, and for a backend that does not use it.
+    `None` if unknown, and for a backend that does not use it.
     """
     if computing.get("onednn") is None:
         return None
@@ -114,7 +112,7 @@ def onednn_text(computing: Mapping[str, Any]) -> str | None:
 
 
 def environment_text(environment: Mapping[str, Any]) -> str:
-    """Puts what `describe_environment` returned into words; what is missing is left out."""
+    """Describes in words what `describe_environment` returned, leaving out what is missing."""
     packages, backend = environment.get("packages", {}), environment.get("backend")
     parts = [
         f"Keras {packages.get('keras')} on {backend} {packages.get(backend)}",

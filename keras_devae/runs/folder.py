@@ -1,4 +1,4 @@
-"""The folder that holds all of a run."""
+"""The folder of a run."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _MOST_LISTED = 5
 class RunDirectory(RunLayout):
     """`runs/<name>/`: `config.json`, `history.csv`, `metrics.json`, `model.keras`, ...
 
-    Every file is written under a temporary name and renamed, so that what stands there is whole.
+    Every file is written under a temporary name and renamed, so that none is ever incomplete.
 
     Args:
         path: The folder.
@@ -51,7 +51,7 @@ class RunDirectory(RunLayout):
 
         Args:
             path: The folder.
-            overwrite: Whether a run that is there already may be removed; default false.
+            overwrite: Whether an existing run may be removed; default false.
 
         Returns:
             The `RunDirectory`, empty and claimed.
@@ -64,7 +64,7 @@ class RunDirectory(RunLayout):
         run.path.mkdir(parents=True, exist_ok=True)
         run.claim()
         try:
-            # Another process may have come first, and be done already.
+            # Another process may have been faster, and have ended already.
             run.check_free(overwrite)
             run._empty()
         except BaseException:
@@ -84,14 +84,14 @@ class RunDirectory(RunLayout):
         """Checks that a new run may take the folder, and touches nothing.
 
         Args:
-            overwrite: Whether a run that is there already may be replaced; default false.
+            overwrite: Whether an existing run may be replaced; default false.
 
         Raises:
             UsageError: If something else is there, or a run and `overwrite` is false, or the folder
                 cannot be written.
         """
         check_folder(self.path, "Choose another folder with --runs-dir.")
-        # What a process leaves that is killed before it writes the configuration.
+        # Left by a process that was killed before it wrote the configuration.
         beginnings = {*leftovers(self.path), self.path / LOCK_NAME}
         if not self.path.exists() or set(self.path.iterdir()) <= beginnings:
             return
@@ -121,7 +121,7 @@ class RunDirectory(RunLayout):
         except (FailureError, UsageError) as error:
             reason = str(error).rstrip(".")
             return f"its config.json is not the configuration of a run ({reason})."
-        # Other programs write settings, too, and those may be empty.
+        # The config.json of another program may hold settings, too, or be empty.
         written = isinstance(record.get("environment"), dict) and isinstance(record["data"], dict)
         settings = record["settings"]
         if not (written and "name" in settings["model"] and "dataset" in settings["data"]):
@@ -131,7 +131,7 @@ class RunDirectory(RunLayout):
     def _empty(self):
         """Removes what a run writes, and nothing else."""
         self.remove_leftovers()
-        # The configuration last: what is left of a run when this is broken off is a run.
+        # The configuration comes last: if this is broken off, the rest is still a run.
         for file in sorted(self.own_files(), key=lambda file: file == self.config_file):
             file.unlink(missing_ok=True)
         for folder in reversed(FOLDERS):
@@ -141,12 +141,12 @@ class RunDirectory(RunLayout):
             logger.warning("Left in %s, as no run wrote it: %s", self.path, _listed(others))
 
     def claim(self) -> None:
-        """Takes the run for this process, which keeps others from training it meanwhile.
+        """Claims the run for this process, so that no other one trains it.
 
         The claim ends with `release`, with this object, or with the process, however that ends.
 
         Raises:
-            ClaimedError: If another process, or another object of this one, has it.
+            ClaimedError: If another process, or another object in this one, has claimed it.
             UsageError: If nothing can be written into the run's folder.
         """
         check_folder(self.path, "Make the run's folder writable, or copy it to one that is.")
@@ -173,7 +173,7 @@ class RunDirectory(RunLayout):
             )
 
     def read_record(self) -> RunRecord:
-        """Returns what `config.json` holds, in the form that the present version writes.
+        """Returns the content of `config.json` in the form that the present version writes.
 
         Raises:
             FailureError: If it is damaged, or a newer version wrote it.
@@ -209,13 +209,13 @@ class RunDirectory(RunLayout):
         """Loads the data set that the run was made with.
 
         Args:
-            variants: Variants in place of the run's own; default the run's own.
-            factors: Factors that vary, in place of the run's own; default the run's own.
-            progress: As for `keras_devae.runs.config.run_config.load_dataset`.
+            variants: Variants; default the run's own.
+            factors: Factors that vary; default the run's own.
+            progress: Called as `progress(done, total, what)` while images load.
 
         Raises:
-            UsageError: If an official set is not here any more.
-            FailureError: If another one is found in its place.
+            UsageError: If an official data set is no longer there.
+            FailureError: If its images are not those of the run.
         """
         config = self.read_config()
         given = {"variants": variants, "factors": factors}
@@ -225,7 +225,7 @@ class RunDirectory(RunLayout):
         recorded: Any = self.read_record()["data"]
         found = json.loads(json.dumps(dataset.provenance))
         if given:
-            # Both are among the variants of the record.
+            # The record lists both among the variants.
             recorded, found = ({**data, "variants": None} for data in (recorded, found))
         if found != recorded:
             raise FailureError(
@@ -237,24 +237,15 @@ class RunDirectory(RunLayout):
     def write_record(
         self, config: RunConfig, data: dict[str, Any], environment: dict[str, Any]
     ) -> None:
-        """Writes `config.json`.
-
-        Args:
-            config: The configuration.
-            data: Provenance of the data set.
-            environment: Versions and machine.
-        """
+        """Writes `config.json`: settings, provenance of the data, versions and machine."""
         settings = {"version": VERSION, "settings": config.to_nested()}
         record = {**settings, "data": data, "environment": environment}
         write_json(self.config_file, record, durable=True)
 
     def record_time(self, event: str) -> None:
-        """Adds the present moment to the `times` of `config.json`, in UTC by ISO 8601.
+        """Adds the present time to the `times` of `config.json`, in UTC by ISO 8601.
 
-        The dates of files would not do: those of a copied folder are the dates of the copy.
-
-        Args:
-            event: `"begun"` or `"trained"`.
+        `event` is `"begun"` or `"trained"`. Dates of files would not do: copying changes them.
 
         Raises:
             FailureError: If `config.json` is damaged.
@@ -265,7 +256,7 @@ class RunDirectory(RunLayout):
         write_json(self.config_file, record, durable=True)
 
     def record_backend(self, backend: str) -> None:
-        """Notes in `config.json` that the run resumes with another backend than before.
+        """Records in `config.json` that the run resumes with another backend than before.
 
         Raises:
             FailureError: If `config.json` is damaged.
@@ -277,7 +268,7 @@ class RunDirectory(RunLayout):
         write_json(self.config_file, record, durable=True)
 
     def read_metrics(self) -> Scores | None:
-        """Returns what `metrics.json` holds, or `None` before it is written.
+        """Returns the content of `metrics.json`, or `None` if there is none yet.
 
         Raises:
             FailureError: If it is damaged.
@@ -291,7 +282,7 @@ class RunDirectory(RunLayout):
         write_json(self.metrics_file, scores)
 
     def read_history(self) -> list[dict[str, Any]]:
-        """Returns the rows of `history.csv`: dictionaries of floats, and of the integer `step`.
+        """Returns the rows of `history.csv`: dictionaries of floats, and the integer `step`.
 
         Raises:
             FailureError: If it is damaged.
@@ -306,7 +297,7 @@ class RunDirectory(RunLayout):
             ) from None
 
     def write_history(self, rows: list[dict[str, Any]]) -> None:
-        """Writes `history.csv` from dictionaries with the same keys, safe from power failures."""
+        """Writes `history.csv` so that it survives a power failure."""
         write_table(self.history_file, rows, durable=True)
 
     def remove_old_checkpoints(self, keep: int = 2) -> None:
@@ -316,21 +307,21 @@ class RunDirectory(RunLayout):
             self.begun_epoch_file(step).unlink(missing_ok=True)
 
     def resume_command(self) -> str:
-        """Returns the command that resumes the run, for a shell."""
+        """Returns the shell command that resumes the run."""
         try:
             is_test = self.read_config().kind == "annealing test"
         except (UsageError, FailureError):
-            # The command itself says what is wrong with the configuration.
+            # The command itself will say what is wrong with the configuration.
             is_test = False
         command = "annealing-test" if is_test else "train"
         return f"keras-devae {command} --resume {shlex.quote(str(self.path))}"
 
     def repair_command(self) -> str:
-        """Returns the command that mends the run, for a shell."""
+        """Returns the shell command that mends the run."""
         return f"keras-devae doctor {shlex.quote(str(self.path))} --repair"
 
     def how_to_resume(self) -> str:
-        """Returns sentences that say what of the run is saved, and how to resume it."""
+        """Says in sentences what is saved of the run, and how to resume it."""
         if not self.config_file.is_file():
             return "Nothing is saved yet. Give the same command again."
         steps = self.checkpoint_steps()

@@ -1,4 +1,4 @@
-"""Which files and folders a run has, and what they are called."""
+"""The files and folders of a run, and their names."""
 
 import os
 import re
@@ -10,19 +10,17 @@ from keras_devae.files import is_there, leftovers, remove_temporary
 from keras_devae.runs.run_lock import LOCK_NAME
 from keras_devae.runs.tracking import TRACKED
 
-#: The folders that a run makes, each after the one that it is in.
-FOLDERS = (
-    *("checkpoints", "codes", "figures", "reproduction", "tracking", "tracking/tensorboard"),
-)
-#: The figures in `figures/`: those of a report, and those that `plot` draws.
+#: The subfolders that a run makes, each after the one that contains it.
+FOLDERS = ("checkpoints", "codes", "figures", "reproduction", "tracking", "tracking/tensorboard")
+#: Names of the files in `figures/`, from reports and from `plot`.
 FIGURES = (
     *("traversal", "information-map", "information-over-layers", "factor-scatter", "samples"),
     *("reconstructions", "kl", "learning-curves", "information-diffusion", "kl-diffusion"),
     *("mig-reconstruction", "freezing"),
 )
-#: What `plot` appends to the name of a figure that was drawn with options.
+#: What `plot` appends to the name of a figure for its options.
 _OPTIONS = r"(-(layer|seed|steps|index)--?\d+|-span-(range|quantiles)|-active-only-True)*"
-#: The files, by the folder that they are in.
+#: Subfolder -> pattern of the names of its files.
 _FILES = {
     ".": r"(config|metrics|freezing)\.json|(history|freezing)\.csv|model\.keras|report\.html",
     "checkpoints": r"step-\d{8,}\.(keras|json)",
@@ -32,13 +30,13 @@ _FILES = {
     "tracking": rf"({'|'.join(TRACKED)}|metrics)\.(csv|png|npz)|traversal-step-\d{{8,}}\.png",
     "tracking/tensorboard": r"events\.out\.tfevents\..+",
 }
-#: What is appended to the name of a file that was found damaged and renamed.
+#: Appended to the name of a damaged file.
 SET_ASIDE = ".damaged"
 _SET_ASIDE = rf"({re.escape(SET_ASIDE)}(-\d+)?)?"
 
 
 class RunLayout:
-    """Names, finds and removes what stands in the folder of a run, and reads none of it.
+    """Names, finds and removes the files in a run's folder, without reading them.
 
     Args:
         path: The folder.
@@ -59,7 +57,7 @@ class RunLayout:
 
     @property
     def name(self) -> str:
-        """Name of the folder, also where the path is one like `.`."""
+        """Name of the folder, also if the path is `.`."""
         return self.path.resolve().name
 
     def checkpoint_file(self, step: int) -> Path:
@@ -67,7 +65,7 @@ class RunLayout:
         return self.checkpoints / f"step-{step:08d}.keras"
 
     def begun_epoch_file(self, step: int) -> Path:
-        """Returns the path of the means over an epoch that was broken off at a step."""
+        """Returns the path of the means over an epoch that ended early, at a step."""
         return self.checkpoint_file(step).with_suffix(".json")
 
     def checkpoint_steps(self) -> list[int]:
@@ -75,7 +73,7 @@ class RunLayout:
         return sorted((s for _, s in self._checkpoint_names() if s is not None), reverse=True)
 
     def misnamed_checkpoints(self) -> list[Path]:
-        """Returns what is named almost like a checkpoint, or stands in a checkpoint's place.
+        """Returns whatever is named almost like a checkpoint, or named like one but not a file.
 
         Programs that synchronise folders write `step-00000060 (1).keras` beside
         `step-00000060.keras`. Nothing here reads, renames or removes these.
@@ -83,7 +81,7 @@ class RunLayout:
         return sorted(file for file, step in self._checkpoint_names() if step is None)
 
     def _checkpoint_names(self):
-        """Yields paths that begin as the names of checkpoints do, and their steps or `None`."""
+        """Yields paths that begin like checkpoints, and their steps, `None` for the misnamed."""
         for file in self.checkpoints.glob("step-*"):
             match = re.fullmatch(r"step-([0-9]{8,19})\.keras", file.name)
             step = None if match is None else int(match[1])
@@ -93,7 +91,7 @@ class RunLayout:
                 yield file, None
 
     def is_trained(self) -> bool:
-        """Tells whether training is done, and at most the evaluation is left."""
+        """Tells whether training has ended, so that at most the evaluation is left."""
         return is_there(self.model_file)
 
     def trained_model_file(self) -> Path:
@@ -127,14 +125,12 @@ class RunLayout:
         file.rename(unused_path(file.with_name(f"{file.name}{SET_ASIDE}")))
 
     def misplaced(self) -> list[Path]:
-        """Returns what is no file, or no folder, although a run has one of that name.
+        """Returns what has the name of a file or folder of the run, and is something else.
 
         A link to a file counts as a file; a broken link does not.
         """
-        files = (
-            *(self.history_file, self.metrics_file, self.model_file),
-            *(self.report_file, self.freezing_file),
-        )
+        files = [self.history_file, self.metrics_file, self.model_file]
+        files += [self.report_file, self.freezing_file]
         folders = (self.checkpoints, self.figures, self.codes, self.tracking)
         return [
             *(file for file in files if is_there(file) and not file.is_file()),
@@ -142,20 +138,20 @@ class RunLayout:
         ]
 
     def own_files(self) -> list[Path]:
-        """Returns the files in the folder that a run writes, and no others."""
+        """Returns the files that a run writes, and no others."""
         return [entry for entry in self._named() if _is_file(entry)]
 
     def foreign_files(self) -> list[Path]:
-        """Returns what no run writes, of the folder and those that a run makes, relative to it."""
+        """Returns what no run writes, in the folder and its subfolders, as relative paths."""
         own = {self.path / LOCK_NAME, *(self.path / folder for folder in FOLDERS), *self._named()}
         found = [entry for folder in self._folders() for entry in sorted(folder.iterdir())]
         return [entry.relative_to(self.path) for entry in found if entry not in own]
 
     def irreplaceable(self) -> list[Path]:
-        """Returns what has the name of something that a run writes and is something else.
+        """Returns what has a name that a run uses, and must not be removed, as relative paths.
 
         Examples are a link in place of a folder, whose files would be another folder's, and a
-        folder in place of a file. The paths are relative to the run's folder.
+        folder in place of a file.
         """
         places = [self.path / folder for folder in FOLDERS if os.path.lexists(self.path / folder)]
         wrong = [place for place in places if place.is_symlink() or not place.is_dir()]
@@ -164,22 +160,14 @@ class RunLayout:
 
     def _named(self):
         """Returns what has the name of a file that a run writes."""
-        patterns = {
-            folder: f"({_FILES[folder.relative_to(self.path).as_posix()]}){_SET_ASIDE}"
-            for folder in self._folders()
-        }
-        return [
-            entry
-            for folder, pattern in patterns.items()
-            for entry in sorted(folder.iterdir())
-            if re.fullmatch(pattern, entry.name)
-        ]
+        found = []
+        for folder in self._folders():
+            pattern = f"({_FILES[folder.relative_to(self.path).as_posix()]}){_SET_ASIDE}"
+            found += [e for e in sorted(folder.iterdir()) if re.fullmatch(pattern, e.name)]
+        return found
 
     def _folders(self):
-        """Returns the folders of the run that are there, except links.
-
-        A link would lead to files that are not in the run's folder.
-        """
+        """Returns the existing folders of the run, except links, which lead out of it."""
         below = (self.path / folder for folder in FOLDERS)
         return [self.path, *(f for f in below if f.is_dir() and not self._is_linked(f))]
 
@@ -189,12 +177,12 @@ class RunLayout:
 
 
 def _is_file(entry):
-    # A link to a file can be removed like a file, and what it leads to stays.
+    # A link can be removed like a file; what it leads to stays.
     return entry.is_symlink() or entry.is_file()
 
 
 def unused_path(path: str | os.PathLike[str]) -> Path:
-    """Returns a path, or where it is taken the first free one with a number appended."""
+    """Returns a path or, if it is taken, the first free one with a number appended."""
     path = candidate = Path(path)
     number = 2
     while is_there(candidate):

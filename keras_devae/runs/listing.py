@@ -1,4 +1,4 @@
-"""The runs below a folder, and the table of them."""
+"""The runs in a folder, and the table of them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ logger = logging.getLogger("keras_devae")
 
 
 def find_runs(folder: str | os.PathLike[str]) -> list[RunDirectory]:
-    """Returns the runs below a folder, ordered by name.
+    """Returns the runs in a folder, ordered by name.
 
     Args:
         folder: A folder such as `runs`; it may be missing.
@@ -49,11 +49,11 @@ def parse_condition(text: str | None) -> dict[str, str]:
 def list_of_runs(
     folder: str | os.PathLike[str], condition: dict[str, str] | None = None
 ) -> list[dict[str, Any]]:
-    """Describes the runs whose settings, or options of the model, have the values of a condition.
+    """Describes the runs whose settings or model options have the values of a condition.
 
     Returns:
-        Dictionaries of name, model, dataset, seed, steps done and asked for, and the scores of
-        layer 0. Damaged runs are left out and logged.
+        Dictionaries of name, model, data set, seed, steps done and planned, and the scores of
+        layer 0. Damaged runs are left out, with a warning.
     """
     rows = []
     for run in find_runs(folder):
@@ -79,15 +79,14 @@ def _row(run, config):
 
     scores = run.read_metrics()
     first = next((row for row in scores["layers"] if row["layer"] == 0), {}) if scores else {}
-    done = (
-        config.training.steps if run.model_file.is_file() else next(iter(run.checkpoint_steps()), 0)
-    )
+    steps = config.training.steps
+    done = steps if run.model_file.is_file() else next(iter(run.checkpoint_steps()), 0)
     return {
         "run": run.name,
         "model": config.model.name,
         "dataset": config.data.dataset,
         "seed": config.training.seed,
-        "steps": f"{done}/{config.training.steps}",
+        "steps": f"{done}/{steps}",
         "mig": _rounded(first.get(METRICS["mig"].key())),
         "kl": _rounded(first.get(METRICS["kl"].key())),
         "active": first.get(METRICS["active_variables"].key()),

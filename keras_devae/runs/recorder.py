@@ -10,13 +10,7 @@ from keras_devae.errors import FailureError
 from keras_devae.files import flush_to_disk, read_json, write_json
 from keras_devae.models.training_callbacks import TrainingGuard
 from keras_devae.process.interruption import Interruption
-from keras_devae.runs.checkpoints import (
-    CheckpointWriter,
-    check_finite,
-    copy_state,
-    save_model,
-    state_variables,
-)
+from keras_devae.runs.checkpoints import CheckpointWriter, check_state, save_model
 from keras_devae.runs.folder import RunDirectory
 
 logger = logging.getLogger("keras_devae")
@@ -65,7 +59,7 @@ class RunRecorder(keras.callbacks.Callback):
         self.interruption = interruption
         self.keep = keep
         self._writer: Any = None
-        # Whether the model is as the last step left it: neither in a step nor before the first one.
+        # Whether the model is as the last step left it, not inside a step or before the first one.
         self._is_between = False
         self._begun_epoch = self._read_begun_epoch() if self._is_within(start_step) else None
 
@@ -87,7 +81,7 @@ class RunRecorder(keras.callbacks.Callback):
         self._is_between = False
 
     def on_train_batch_end(self, batch: int, logs: _Logs = None) -> None:
-        """Counts, and ends training at the last step, or where it is interrupted."""
+        """Counts steps, and ends training at the last one or when it is interrupted."""
         self._writer.check()
         self.step = self._epoch_start + batch + 1
         self._is_between, self.interruption.postponed = True, self.postpones
@@ -112,8 +106,7 @@ class RunRecorder(keras.callbacks.Callback):
     def on_train_end(self, logs: _Logs = None) -> None:
         """Writes the last checkpoint, after what other callbacks measure at the end."""
         self._writer.wait()
-        names = [variable.path for variable in state_variables(self.model)]
-        check_finite(names, copy_state(self.model), self.step)
+        check_state(self.model, self.step)
         self._secure(self.history)
         save_model(self.model, self.run.checkpoint_file(self.step))
         self._remove_old()
@@ -121,8 +114,8 @@ class RunRecorder(keras.callbacks.Callback):
     def keep_last_step(self) -> None:
         """Writes a checkpoint inside an epoch that is broken off, if there is a step to keep.
 
-        The means over its steps are written beside it, so that the epoch can be continued. Call it
-        after `close`.
+        Beside it go the means over the epoch's steps, so that it can be continued. Call it after
+        `close`.
 
         Raises:
             FailureError: If a weight is not finite, or there is no room.
@@ -130,8 +123,7 @@ class RunRecorder(keras.callbacks.Callback):
         is_whole = self._is_between and self._is_within(self.step)
         if not (is_whole and self.postpones) or self.interruption.hurried:
             return
-        names = [variable.path for variable in state_variables(self.model)]
-        check_finite(names, copy_state(self.model), self.step)
+        check_state(self.model, self.step)
         self._secure(self.history)
         means = [float(value) for value in self.model.metrics_variables]
         count = int(keras.ops.convert_to_numpy(self.model.steps.step))
@@ -164,7 +156,7 @@ class RunRecorder(keras.callbacks.Callback):
         self.model.steps.set(count)
 
     def close(self) -> None:
-        """Waits until all checkpoints are written, and raises what went wrong with them."""
+        """Waits until all checkpoints are written, and raises their error."""
         if self._writer is not None:
             self._writer.close()
 
@@ -199,42 +191,42 @@ class OneTraining(TrainingGuard):
         self._has_begun = False
 
     def set_params(self, params: dict[str, Any]) -> None:
-        """Hands the parameters on."""
+        """Forwards the parameters."""
         super().set_params(params)
         self._others.set_params(params)
 
     def set_model(self, model: keras.Model) -> None:
-        """Hands the model on."""
+        """Forwards the model."""
         super().set_model(model)
         self._others.set_model(model)
 
     def on_train_begin(self, logs: _Logs = None) -> None:
-        """Begins, the first time."""
+        """Forwards the first event."""
         if not self._has_begun:
             self._has_begun = True
             super().on_train_begin(logs)
             self._others.on_train_begin(logs)
 
     def on_epoch_begin(self, epoch: int, logs: _Logs = None) -> None:
-        """Hands the event on."""
+        """Forwards the event."""
         self._others.on_epoch_begin(epoch, logs)
 
     def on_train_batch_begin(self, batch: int, logs: _Logs = None) -> None:
-        """Hands the event on."""
+        """Forwards the event."""
         self._others.on_train_batch_begin(batch, logs)
 
     def on_train_batch_end(self, batch: int, logs: _Logs = None) -> None:
-        """Hands the event on if all is finite."""
+        """Forwards the event if the loss is finite."""
         super().on_train_batch_end(batch, logs)
         self._others.on_train_batch_end(batch, logs)
 
     def on_epoch_end(self, epoch: int, logs: _Logs = None) -> None:
-        """Hands the event on."""
+        """Forwards the event."""
         super().on_epoch_end(epoch, logs)
         self._others.on_epoch_end(epoch, logs)
 
     def on_train_end(self, logs: _Logs = None) -> None:
-        """Ends, the last time."""
+        """Forwards the last event."""
         if self.is_last:
             super().on_train_end(logs)
             self._others.on_train_end(logs)

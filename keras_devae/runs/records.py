@@ -20,7 +20,7 @@ class Provenance(TypedDict, total=False):
 
 
 class Environment(TypedDict, total=False):
-    """What a run ran on; older versions recorded less."""
+    """The software and machine of a run; older versions recorded less."""
 
     keras_devae: str | None
     python: str | None
@@ -49,7 +49,7 @@ class RunRecord(TypedDict):
 
 
 class ScoreSettings(TypedDict, total=False):
-    """What scores were computed with, as far as it is read again."""
+    """The settings of scores that are read again."""
 
     model_sha256: str | None
     images: int | None
@@ -69,7 +69,7 @@ class StudyList(TypedDict):
 
 
 class RunNote(TypedDict):
-    """`settings.json`, what a study notes of a run."""
+    """`settings.json`, what a study records about a run."""
 
     key: str
     settings: dict[str, Any]
@@ -89,7 +89,7 @@ class Attempt(TypedDict, total=False):
 
 
 class Trial(TypedDict):
-    """The file of a discriminator's trial."""
+    """The file of one trial of a discriminator."""
 
     settings: dict[str, Any]
     estimate: float
@@ -98,15 +98,11 @@ class Trial(TypedDict):
 
 
 def read_record(path: Path, kind: Any, remedy: str) -> Any:
-    """Reads a JSON file that holds one of the kinds above.
-
-    Args:
-        path: The file.
-        kind: The kind.
-        remedy: A sentence that says what to do where the file is damaged.
+    """Reads a JSON file of one of the kinds above.
 
     Raises:
-        FailureError: If it cannot be read, or holds something else.
+        FailureError: If it cannot be read, or holds something else; it ends with `remedy`, a
+            sentence that says what to do.
     """
     try:
         content = read_json(path)
@@ -128,7 +124,7 @@ def _check_times(record):
             has_zone = False
         if not has_zone:
             raise UsageError(
-                f"`times.{what}` must be a moment in UTC by ISO 8601. Received: {moment[:50]!r}."
+                f"`times.{what}` must be a time in UTC by ISO 8601. Received: {moment[:50]!r}."
             )
 
 

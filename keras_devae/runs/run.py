@@ -5,6 +5,7 @@ Keras is imported only after everything that can be checked without it.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 from collections.abc import Callable, Mapping
@@ -37,7 +38,7 @@ class Run:
     other process trains the run; the `with` statement ends the claim.
 
     Where several processes train the run together, each has a `Run` of its own, and they wait for
-    one another at the end of the `with`. Only the chief's writes the folder, evaluates and reports.
+    one another at the end of the `with`. Only the chief writes the folder, evaluates and reports.
 
     Attributes:
         folder: The `RunDirectory`.
@@ -95,26 +96,26 @@ class Run:
             config: The configuration.
             path: The folder of the run.
             backend: Keras backend; default that of `config`, else as for `select_backend`.
-            overwrite: Whether a run that is there already is replaced; default false.
-            numbered: Whether a number is appended to `path` where it is taken; default false.
-            adapt: Makes the configuration to use from the given one and its data set; default: as
-                given.
-            progress: Called with what is done, what is to do, and what it is, while images load.
+            overwrite: Whether an existing run is replaced; default false.
+            numbered: Whether a number is appended to `path` if it is taken; default false.
+            adapt: Called with the configuration and its data set; returns the configuration to
+                use. Default: the given one.
+            progress: Called as `progress(done, total, what)` while images load.
 
         Returns:
             The `Run`, for a `with` statement.
 
         Raises:
-            UsageError: If the backend is not there; the folder is taken or cannot be written; or
-                the settings, the images, the model and the devices do not go together.
+            UsageError: If the backend is not installed; the folder is taken or cannot be written;
+                or the settings, the images, the model and the devices do not go together.
             FailureError: If a file is damaged, or the memory is too small for the model.
         """
         folder, compute = unused_path(path) if numbered else Path(path), config.compute
         backend = backend or compute.backend
         select_backend(backend)
         check_tensorboard(config)
-        is_ours = distribution.is_chief(config)
-        if is_ours:
+        is_chief = distribution.is_chief(config)
+        if is_chief:
             RunDirectory(folder).check_free(overwrite)
         if compute.distribute is not None:
             start_backend(backend, deterministic=compute.deterministic)
@@ -129,9 +130,9 @@ class Run:
 
         config = completed_config(config, dataset)
         model = build_model(config, dataset)
-        folder = folder if is_ours else distribution.folder_of_worker(folder)
-        directory = _created(folder, overwrite, path if numbered else None)
-        return cls(directory, config, dataset, model, is_chief=is_ours, is_claimed=True)
+        folder = folder if is_chief else distribution.folder_of_worker(folder)
+        directory = _created(folder, overwrite, path if numbered and is_chief else None)
+        return cls(directory, config, dataset, model, is_chief=is_chief, is_claimed=True)
 
     @classmethod
     def resume(
@@ -139,7 +140,7 @@ class Run:
     ) -> Self:
         """Resumes an interrupted run: claims its folder and loads its data set.
 
-        A backend other than the run's own is warned of, and recorded.
+        A backend other than the run's own is recorded, and a warning is logged.
 
         Args:
             path: The folder of the run.
@@ -150,7 +151,7 @@ class Run:
             The `Run`, for a `with` statement.
 
         Raises:
-            UsageError: If there is no run, or the backend or the data set is not there.
+            UsageError: If there is no run, or its backend or its data set is missing.
             ClaimedError: If another process is training the run.
             FailureError: If the folder is damaged, or the images are not those of the run.
         """
@@ -159,8 +160,8 @@ class Run:
         folder.check_places()
         recorded = config.compute.backend
         select_backend(preferred_backend(backend, recorded))
-        is_ours = distribution.is_chief(config)
-        if is_ours:
+        is_chief = distribution.is_chief(config)
+        if is_chief:
             folder.claim()
         try:
             dataset = folder.load_dataset(progress=progress)
@@ -169,7 +170,7 @@ class Run:
         except BaseException:
             folder.release()
             raise
-        if not is_ours:
+        if not is_chief:
             folder = distribution.copy_of_worker(folder)
         active = chosen_backend()
         if recorded not in (None, active):
@@ -181,13 +182,13 @@ class Run:
             )
             folder.record_backend(active)
             config = config.replace(backend=active)
-        return cls(folder, config, dataset, is_chief=is_ours, is_claimed=True)
+        return cls(folder, config, dataset, is_chief=is_chief, is_claimed=True)
 
     @classmethod
     def open(cls, path: _PathLike) -> Self:
-        """Opens a run to score it, draw it or take its model, without claiming its folder.
+        """Opens a run for scores, figures or its model, without claiming its folder.
 
-        Its data set and its model are loaded when they are asked for.
+        Its data set and its model are loaded on first use.
 
         Raises:
             UsageError: If there is no run.
@@ -202,7 +203,6 @@ class Run:
     def __exit__(self, kind: type[BaseException] | None, *error: object) -> None:
         try:
             if kind is None:
-                # TensorFlow takes a process that ends before the others for a failure of all.
                 replicas.wait_for_all_processes(self.config.compute.distribute)
         finally:
             self.folder.release()
@@ -216,7 +216,7 @@ class Run:
 
     @property
     def model(self) -> VAE:
-        """The model as it was built or trained here, else the trained one of the folder."""
+        """The model that was built or trained here, else the one in the folder."""
         if self._model is None:
             from keras_devae.runs.trained_model import load_trained
 
@@ -225,33 +225,29 @@ class Run:
 
     @property
     def scores(self) -> Mapping[str, Any] | None:
-        """The scores from `evaluate`, else those in the folder, or `None` without any."""
+        """The scores from `evaluate`, else those in the folder, or `None` if there are none."""
         return self.folder.read_metrics() if self._scores is None else self._scores
 
     def load(self) -> None:
-        """Loads the model and the data set now, and not when they are first asked for."""
+        """Loads the model and the data set now instead of on first use."""
         _ = self.model, self.dataset
 
     def train(self, progress: bool = True) -> VAE:
-        """Trains the run to its last step, from the newest checkpoint if there is one.
+        """Trains the run to its end, from the newest checkpoint if any, and returns the model.
 
         Args:
             progress: Whether to show progress; default true.
-
-        Returns:
-            The trained model.
 
         Raises:
             UsageError: If the run comes from `Run.open`.
             FailureError: If no checkpoint can be read, a loss becomes NaN or infinite, or memory or
                 disk are too small.
         """
-        path = self.folder.path
         if not self._is_claimed:
-            raise UsageError(f"The run {path} was opened to be read. Train it with Run.resume.")
+            raise UsageError(f"{self.folder.path} is open for reading. Train it with Run.resume.")
         from keras_devae.runs import training
 
-        with training.failures_explained(self.folder, lambda: "The run stopped"):
+        with self._failures_explained():
             session = (self.config, self.folder, self.dataset, progress)
             if self._is_new:
                 self._is_new = False
@@ -263,27 +259,25 @@ class Run:
     def evaluate(
         self, progress: _Progress = None, encoding_progress: _Progress = None
     ) -> dict[str, Any]:
-        """Scores the trained model by the settings of the run, and writes `metrics.json`.
+        """Scores the trained model with the settings of the run, and writes `metrics.json`.
 
         Args:
             progress: Called with the number of the layer and the name of each metric.
             encoding_progress: Called with the numbers of images encoded and to encode.
 
         Returns:
-            As from `keras_devae.evaluation.evaluate`; nothing in a worker.
+            The result of `keras_devae.evaluation.evaluate`; empty in a worker.
 
         Raises:
-            UsageError: If the run is not trained.
+            UsageError: If the run has neither a model nor a checkpoint yet.
             FailureError: If memory or disk are too small.
         """
         if not self.is_chief:
             return {}
-        from keras_devae.runs.training import failures_explained
-
-        with failures_explained(self.folder, lambda: "The run stopped"):
+        with self._failures_explained():
             scores = self.score(progress=progress, encoding_progress=encoding_progress)
-            # Scores and a report make a run a finished one: a report on an earlier model must not
-            # stand beside new scores.
+            # Scores with a report mean that a run is finished: a report on an earlier model must
+            # not remain beside new scores.
             self.folder.report_file.unlink(missing_ok=True)
             self.folder.write_metrics(scores)
         self._scores = scores
@@ -300,15 +294,16 @@ class Run:
             **options: `encoding_progress`, and arguments of `keras_devae.evaluation.evaluate`.
 
         Returns:
-            As from `keras_devae.evaluation.evaluate`.
+            The result of `evaluate`.
 
         Raises:
-            UsageError: If the run is not trained, or the images have another shape than its own.
+            UsageError: If the run has neither a model nor a checkpoint yet, or the images differ
+                in shape from its own.
         """
         from keras_devae.runs.trained_model import score_model
 
-        given = (dataset or self.dataset, config or self.config)
-        return score_model(self.model, self.folder, *given, **options)
+        dataset, config = dataset or self.dataset, config or self.config
+        return score_model(self.model, self.folder, dataset, config, **options)
 
     def report(self, output: _PathLike | None = None) -> dict[str, Path]:
         """Writes the page that reports on the run, and its figures.
@@ -317,25 +312,32 @@ class Run:
             output: File of the page; default `report.html` in the run's folder.
 
         Returns:
-            The file of each figure by its name; nothing in a worker.
+            The file of each figure by its name; empty in a worker.
 
         Raises:
-            UsageError: If the run is not trained.
+            UsageError: If the run has neither a model nor a checkpoint yet.
             FailureError: If memory or disk are too small.
         """
         if not self.is_chief:
             return {}
-        # Reports stand above runs; this one is asked for from below.
+        # Reports are a layer above runs: the only import upwards.
         from keras_devae.reports import write_report
-        from keras_devae.runs.training import failures_explained
 
-        with failures_explained(self.folder, lambda: "The run stopped"):
+        with self._failures_explained():
             page = (self.model, self.config, self.dataset, self.scores)
             return write_report(self.folder, *page, output)
 
+    def _failures_explained(self):
+        """Says how to resume the run if memory or disk are too small; not if it is only read."""
+        if not self._is_claimed:
+            return contextlib.nullcontext()
+        from keras_devae.runs.training import failures_explained
+
+        return failures_explained(self.folder, lambda: "The run stopped")
+
 
 def _created(path, overwrite, wanted):
-    """Makes the folder of a run; with another number after `wanted` if somebody was faster."""
+    """Makes the folder of a run; the next free one after `wanted` if another process was faster."""
     while True:
         try:
             return RunDirectory.create(path, overwrite)

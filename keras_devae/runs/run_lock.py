@@ -22,7 +22,8 @@ class ClaimedError(UsageError):
 class RunLock:
     """The claim of a process on a run.
 
-    The operating system holds it, and releases it when the process ends, even by `kill -9`.
+    It is a lock of the operating system, which releases it when the process ends, even by
+    `kill -9`.
 
     Args:
         file: The file to lock, in a folder that is the run's alone.
@@ -33,10 +34,7 @@ class RunLock:
         self._lock = None
 
     def acquire(self, timeout: float = _PATIENCE_SECONDS) -> None:
-        """Takes the claim, unless this object has it.
-
-        Args:
-            timeout: Seconds to wait for another process to release it; default 1.
+        """Takes the claim, unless this object has it; waits some seconds for another process.
 
         Raises:
             ClaimedError: If another process has it.

@@ -1,4 +1,4 @@
-"""What a run measures while it trains."""
+"""Measurements while a run trains."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ if TYPE_CHECKING:
     from keras_devae.runs.config.run_config import RunConfig
     from keras_devae.runs.folder import RunDirectory
 
-#: What can be tracked besides the metrics.
+#: What can be tracked besides metrics.
 TRACKED = ("information", "sampled-information", "kl", "traversal", "speed")
 
 
 def check_tracked(names: Iterable[str], has_factors: bool) -> None:
-    """Checks that names are of `TRACKED` or of metrics, and can be measured.
+    """Checks that names are among `TRACKED` or the metrics, and can be measured.
 
     Raises:
         UsageError: If a name is unknown, or needs ground-truth factors that the data set lacks.
@@ -27,23 +27,23 @@ def check_tracked(names: Iterable[str], has_factors: bool) -> None:
     for name in names:
         if name not in TRACKED and name not in metrics.METRICS:
             raise unknown_name("thing to track", name, {*TRACKED, *metrics.METRICS})
-    # The information of factors needs what a metric of factors needs.
+    # Information about factors needs what MIG needs.
     needed = ["mig" if name.endswith("information") else name for name in names]
     metrics.check_names([name for name in needed if name in metrics.METRICS], has_factors)
 
 
 def check_tensorboard(config: RunConfig) -> None:
-    """Checks that a run can write for TensorBoard, if that is asked for.
+    """Checks that a run can write for TensorBoard, if it is asked to.
 
     Raises:
-        UsageError: If nothing is tracked that could be written, or the extra is not installed.
+        UsageError: If nothing is tracked, or the extra is not installed.
     """
     if not config.evaluation.tensorboard:
         return
     if not config.evaluation.track:
         raise UsageError(
-            "TensorBoard shows what is measured while training, and nothing is. Choose something "
-            "with --track, or leave out --tensorboard."
+            "TensorBoard shows what is tracked while training, and nothing is tracked. Choose "
+            "something with --track, or leave out --tensorboard."
         )
     require_extra("Writing for TensorBoard", "tensorboardX", "tensorboard")
 
@@ -51,7 +51,7 @@ def check_tensorboard(config: RunConfig) -> None:
 def tracking_callbacks(
     config: RunConfig, run: RunDirectory, dataset: Dataset, start_step: int = 0
 ) -> list[Any]:
-    """Makes the Keras callbacks that measure, and write to the run's folder `tracking`."""
+    """Makes the Keras callbacks that measure and write to the folder `tracking` of a run."""
     from keras_devae import callbacks
 
     kinds = {

@@ -1,4 +1,4 @@
-"""The trained model of a run, which file it is, and the codes that the run's folder keeps of it."""
+"""The trained model of a run: its file, its codes and its scores."""
 
 import contextlib
 import logging
@@ -22,13 +22,12 @@ from keras_devae.runs.folder import RunDirectory
 
 logger = logging.getLogger("keras_devae")
 
-#: Model -> SHA-256 of the file that it was loaded from. While a run trains, a newer file may be
-#: there by the time that somebody asks.
+#: Model -> SHA-256 of the file that it was loaded from, which training may have replaced since.
 _HASHES: weakref.WeakKeyDictionary[VAE, str] = weakref.WeakKeyDictionary()
 
 
 def load_trained(run: RunDirectory) -> VAE:
-    """Loads the finished model of a run, or else its newest checkpoint, and says so then.
+    """Loads the finished model of a run, or else its newest checkpoint, with a warning.
 
     Raises:
         UsageError: If there is none yet.
@@ -66,7 +65,7 @@ def load_run_model(path: Path, config: RunConfig) -> VAE:
 
 
 def model_hash(model: VAE, run: RunDirectory) -> str:
-    """Returns the SHA-256 of the file that holds a run's model, as loaded or as trained."""
+    """Returns the SHA-256 of the file that a run's model was loaded from or saved to."""
     if model not in _HASHES:
         _HASHES[model] = file_hash(run.trained_model_file())
     return _HASHES[model]
@@ -75,8 +74,8 @@ def model_hash(model: VAE, run: RunDirectory) -> str:
 def scored_losses(model: VAE, run: RunDirectory) -> dict[int, float | None]:
     """Returns the reconstruction loss of each latent layer, in nats per image, by its number.
 
-    Empty where the scores of the run are missing, of other weights, or damaged, which does not keep
-    anybody from using the model.
+    Empty if the run's scores are missing, belong to other weights, or are damaged: none of these
+    keeps anybody from using the model.
     """
     try:
         scores = run.read_metrics()
@@ -95,9 +94,9 @@ def run_encoding(
     dataset: Dataset,
     progress: Callable[[int, int], None] | None = None,
 ) -> Iterator[Encoding]:
-    """Opens the codes of a data set by a run's model; codes that are added stay in the folder.
+    """Opens the codes of a data set by a run's model, and saves added ones in the run's folder.
 
-    Where the folder cannot be written, a warning is logged and they are computed again next time.
+    If the folder cannot be written, a warning is logged and they are computed again next time.
     `progress` is called with the numbers of images encoded and to encode.
     """
     file = encoding_file(run.codes, model_hash(model, run), dataset.provenance)
@@ -106,7 +105,7 @@ def run_encoding(
     try:
         yield encoding
     finally:
-        # What was encoded before a failure or Ctrl-C need not be encoded again.
+        # Codes from before a failure or Ctrl-C need not be computed again.
         try:
             encoding.save(file)
         except (OSError, DiskFullError) as error:
@@ -136,12 +135,9 @@ def score_model(
             f"{dataset.image_shape}. Repeat the variants of the run that change it: "
             f"{', '.join(config.data.variants)}."
         )
-    with (
-        Interruption() as interruption,
-        run_encoding(
-            model, run, dataset, _interruptible(interruption, encoding_progress)
-        ) as encoding,
-    ):
+    interruption = Interruption()
+    encoded = _interruptible(interruption, encoding_progress)
+    with interruption, run_encoding(model, run, dataset, encoded) as encoding:
         scores = evaluate(
             model,
             dataset,

@@ -33,7 +33,7 @@ logger = logging.getLogger("keras_devae")
 def failures_explained(run: RunDirectory, what: Callable[[], str]) -> Iterator[None]:
     """Turns the errors of a full memory or disk into a `FailureError` that says how to resume.
 
-    It begins with what `what` returns, e.g. `"Training stopped at step 3"`. Other errors pass.
+    Its message begins with what `what` returns, e.g. `"Training stopped at step 3"`.
     """
     try:
         yield
@@ -52,7 +52,7 @@ def failures_explained(run: RunDirectory, what: Callable[[], str]) -> Iterator[N
 
 
 def build_model(config: RunConfig, dataset: Dataset) -> VAE:
-    """Builds and compiles the model of a completed configuration, and checks that images fit it.
+    """Builds and compiles the model of a completed configuration, and checks that images fit.
 
     Raises:
         UsageError: If the networks do not take such images.
@@ -132,7 +132,7 @@ def resume(config: RunConfig, run: RunDirectory, dataset: Dataset, progress: boo
     """Resumes a run from its newest good checkpoint, unless it is trained; returns the model.
 
     Raises:
-        FailureError: If no checkpoint can be read; and as `train`.
+        FailureError: If no checkpoint can be read; and like `train`.
     """
     run.claim()
     run.remove_leftovers()
@@ -159,7 +159,7 @@ def _load_newest_checkpoint(run, config):
             model = load_run_model(file, config)
         except UnreadableModelError as error:
             if archive_damage(file) is None:
-                raise FailureError(f"It is whole, but: {error}") from error
+                raise FailureError(f"A checkpoint is whole, but unusable: {error}") from error
             logger.warning("Skipping the damaged checkpoint of step %d: %s", step, error)
             continue
         for damaged in steps[:number]:
@@ -197,7 +197,7 @@ def _fit(model, config, run, dataset, start_step, progress):
         with replacing(run.model_file, durable=True) as temporary:
             shutil.copyfile(run.checkpoint_file(training.steps), temporary)
         interruption.check()
-    # What follows is for one device.
+    # What follows training runs on one device.
     return model if distribute is None else load_trained(run)
 
 
@@ -225,9 +225,9 @@ def _fit_in_parts(model, config, dataset, start_step, callbacks):
 
 @contextlib.contextmanager
 def _closing(recorder, report):
-    """Ends the progress bar and the writing of checkpoints; raises what went wrong first.
+    """Ends the progress bar and the writing of checkpoints; raises the first error.
 
-    Where training was interrupted, the last step is kept.
+    If training was interrupted, the last step is kept.
     """
     try:
         yield

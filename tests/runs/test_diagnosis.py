@@ -180,7 +180,7 @@ def test_history_that_is_gone(run):
     run.history_file.unlink()
     for repair in (False, True):
         (found,) = [f for f in examine(run.path, repair) if f.what == "history.csv"]
-        assert found.state == "problem" and "lacks the rows of the steps 3, 6, 9" in found.sentence
+        assert found.state == "problem" and "lacks the rows of steps 3, 6, 9" in found.sentence
 
 
 def test_a_table_of_zeros_is_no_table(run):

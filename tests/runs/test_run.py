@@ -4,7 +4,8 @@ import sys
 
 import pytest
 
-from keras_devae.errors import UsageError
+from keras_devae.errors import FailureError, UsageError
+from keras_devae.files import DiskFullError
 from keras_devae.runs import Run, RunConfig, RunDirectory
 from keras_devae.runs.run_lock import ClaimedError
 
@@ -65,6 +66,19 @@ def test_a_run_that_is_opened_is_not_trained(tmp_path):
     with pytest.raises(UsageError, match=r"Run\.resume"):
         opened.train()
     assert opened.scores is None and opened.dataset.image_shape == opened.model.image_shape
+
+
+def test_only_a_claimed_run_says_how_it_resumes(tmp_path, monkeypatch):
+    def full(*_):
+        raise DiskFullError("There is no room.")
+
+    monkeypatch.setattr("keras_devae.reports.write_report", full)
+    with Run.new(config(), tmp_path / "run") as run:
+        run.train(progress=False)
+        with pytest.raises(FailureError, match=r"^The run stopped\. .* Resume it with: "):
+            run.report()
+    with pytest.raises(DiskFullError, match=r"^There is no room\.$"):
+        Run.open(tmp_path / "run").report()
 
 
 def test_a_run_without_a_model_is_not_scored(tmp_path):
