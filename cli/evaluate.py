@@ -153,7 +153,7 @@ def _variants(given):
 
 
 def _of_codes(context, file, given, status):
-    from keras_devae.evaluation.codes_file import read_codes_file
+    from keras_devae.evaluation.array_files import read_codes_file
     from keras_devae.metrics import score_codes
 
     for name in ("images", "layer", "variants", "factors", "representation"):

@@ -16,7 +16,7 @@ from keras_devae.callbacks.measuring import (
     how_to_repair,
 )
 from keras_devae.checks import Array
-from keras_devae.evaluation.information_file import read_information_file
+from keras_devae.evaluation.array_files import read_information_file
 from keras_devae.files import is_there, replacing
 from keras_devae.metrics.arguments import check_bins
 from keras_devae.metrics.labelled import check_labelled

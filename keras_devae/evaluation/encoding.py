@@ -20,8 +20,7 @@ from keras_devae.errors import FailureError
 from keras_devae.files import is_there, replacing
 from keras_devae.files.archives import read_arrays
 from keras_devae.metrics.labelled import LabelledCodes
-from keras_devae.metrics.row_cache import RowCache
-from keras_devae.metrics.samplers import FactorIndex
+from keras_devae.metrics.samplers import FactorIndex, RowCache
 from keras_devae.version import __version__
 
 if TYPE_CHECKING:

@@ -59,13 +59,13 @@ def evaluate(
             Predictors are fitted to these and tested on half as many more.
         seed: Integer seed of everything drawn; default 0.
         layers: Numbers of the latent layers, or `None` (default) for all.
-        settings: `"paper"` (default) or `"fast"`, see `keras_devae.metrics.score_codes`.
+        settings: As for `keras_devae.metrics.score_codes`.
+        workers: As for `keras_devae.metrics.score_codes`.
+        bins: As for `keras_devae.metrics.score_codes`.
+        discretizer: As for `keras_devae.metrics.score_codes`.
         repeats: Number of repeats, each on images drawn afresh; default 1.
         representation: What counts as an image's code: the `"mean"` of the posterior (default), or
             a `"sample"` of it, which depends on the seed and the rows asked for.
-        workers: Threads of `keras_devae.metrics.dci`; default see there.
-        bins: Number of bins per code, for the metrics that put codes into bins; `None` for 20.
-        discretizer: Their bins, `"histogram"` or `"quantile"`; `None` for `"histogram"`.
         encoding: An `Encoding` of this model and data set to use and to add to, or `None`.
         progress: Called with the number of the layer and the name of each metric, or `None`.
 
@@ -95,10 +95,13 @@ def evaluate(
     names = check_factors_vary(names, dataset, images, seed, repeats, chosen=chosen)
     source = _Source(encoding or Encoding(model, dataset), representation)
     samples = [draw_sample(len(dataset), images, seed, i, repeats) for i in range(repeats)]
-    results = {
-        layer: combined([_results(source, layer, options, s, settings, progress) for s in samples])
-        for layer in layers
-    }
+    results = {}
+    for layer in layers:
+        step = None if progress is None else functools.partial(progress, layer)
+        drawn = [(_LayerSource(source, layer, sample), sample, settings) for sample in samples]
+        results[layer] = combined(
+            [{n: compute(n, *of, options[n], step) for n in names} for of in drawn]
+        )
     scores = _put_together(results, dataset, samples[0], settings, repeats, seed)
     scores["settings"]["representation"] = representation
     # Which of the codes is the number of a category, whose order means nothing.
@@ -117,19 +120,6 @@ def _checked_layers(model: VAE, layers: Iterable[int] | None) -> tuple[int, ...]
         checks.at_least("layers", layer, 0)
         model.check_layer(layer)
     return layers
-
-
-def _results(
-    source: _Source,
-    layer: int,
-    options: dict[str, dict[str, Any]],
-    sample: Sample,
-    settings: str,
-    progress: Callable[[int, str], None] | None,
-) -> dict[str, Score]:
-    of_layer = _LayerSource(source, layer, sample)
-    step = None if progress is None else functools.partial(progress, layer)
-    return {n: compute(n, of_layer, sample, settings, o, step) for n, o in options.items()}
 
 
 def _put_together(

@@ -20,14 +20,7 @@ class _InFastestForm(keras.layers.Layer):
     """Mixed into a convolution of Keras's, computes it on a CPU as `_form` says."""
 
     def call(self, inputs: Tensor) -> Tensor:
-        """Convolves.
-
-        Args:
-            inputs: Tensor `(batch, height, width, channels)`.
-
-        Returns:
-            Tensor `(batch, new height, new width, filters)`.
-        """
+        """Convolves `(batch, height, width, channels)`, see `keras.layers.Conv2D`."""
         form = None if has_accelerator() else self._form(tuple(inputs.shape), active())
         if form is None:
             return super().call(inputs)
@@ -64,12 +57,6 @@ class Convolution(_InFastestForm, keras.layers.Conv2D):
     - the same, and with stride 1 and no padding, on PyTorch: Keras changes the order of the axes
       there and back by copies.
 
-    Everywhere else this is Keras's layer.
-
-    Args:
-        *args: Arguments of `keras.layers.Conv2D`.
-        **kwargs: Arguments of `keras.layers.Conv2D`.
-
     Example:
         >>> layer = Convolution(32, 4, strides=2, padding="same")
         >>> ops.shape(layer(ops.ones((8, 64, 64, 3))))
@@ -100,12 +87,6 @@ class TransposedConvolution(_InFastestForm, keras.layers.Conv2DTranspose):
     - with a single input pixel and stride 1, on JAX: a matrix product;
     - with kernel 4, stride 2, padding "same", and with stride 1 and no padding, on PyTorch: without
       the copies by which Keras changes the order of the axes there and back.
-
-    Everywhere else this is Keras's layer.
-
-    Args:
-        *args: Arguments of `keras.layers.Conv2DTranspose`.
-        **kwargs: Arguments of `keras.layers.Conv2DTranspose`.
 
     Example:
         >>> layer = TransposedConvolution(3, 4, strides=2, padding="same")

@@ -1,8 +1,8 @@
 """The convolutions of the networks, in the forms that a backend computes fastest on a CPU.
 
-All but `from_one_pixel` convolve 4x4 with stride 2 and padding "same", or transposed. Such a
-convolution is also a 2x2 one with stride 1 between blocks: images are padded by one pixel all round
-and each 2x2 pixels become one with four times the channels (`_to_blocks`).
+All but `from_one_pixel` convolve 4x4 with stride 2 and padding "same", or transposed: a 2x2
+convolution with stride 1 between blocks, for which images are padded by one pixel all round and
+each 2x2 pixels become one with four times the channels (`_to_blocks`).
 """
 
 from keras import ops
@@ -18,12 +18,8 @@ _FEW_CHANNELS = 2
 def convolved(images: Tensor, kernel: Tensor) -> Tensor:
     """Computes a 4x4 convolution with stride 2, "same", with gradients in forms that suit XLA.
 
-    Args:
-        images: Tensor `(batch, height, width, channels)`, height and width even.
-        kernel: Tensor `(4, 4, channels, filters)`.
-
-    Returns:
-        Tensor `(batch, height / 2, width / 2, filters)`.
+    Images `(batch, height, width, channels)`, of even sides, and a kernel `(4, 4, channels,
+    filters)` give `(batch, height / 2, width / 2, filters)`.
     """
 
     def gradient(*arguments, upstream=None):
@@ -37,12 +33,8 @@ def convolved(images: Tensor, kernel: Tensor) -> Tensor:
 def transposed(inputs: Tensor, kernel: Tensor) -> Tensor:
     """Computes a transposed 4x4 convolution with stride 2, "same", in forms that suit XLA.
 
-    Args:
-        inputs: Tensor `(batch, height, width, channels)`.
-        kernel: Tensor `(4, 4, filters, channels)`.
-
-    Returns:
-        Tensor `(batch, 2 * height, 2 * width, filters)`.
+    Inputs `(batch, height, width, channels)` and a kernel `(4, 4, filters, channels)` give
+    `(batch, 2 * height, 2 * width, filters)`.
     """
 
     def gradient(*arguments, upstream=None):
@@ -85,10 +77,7 @@ def _overlapped(products: Tensor, axis: int) -> list[Tensor]:
 
     The first axis of the products, of size 4, is the place in the kernel along that axis.
     """
-    return [
-        products[1] + _moved(products[3], axis, 1),
-        products[2] + _moved(products[0], axis, -1),
-    ]
+    return [products[1] + _moved(products[3], axis, 1), products[2] + _moved(products[0], axis, -1)]
 
 
 def _moved(values: Tensor, axis: int, by: int) -> Tensor:
@@ -120,9 +109,8 @@ def _enlarged(inputs: Tensor, kernel: Tensor) -> Tensor:
 def _kernel_gradient(images: Tensor, outputs: Tensor) -> Tensor:
     """Returns the gradient `(4, 4, channels, filters)` of the kernel.
 
-    Args:
-        images: Tensor `(batch, 2 * height, 2 * width, channels)`, or its gradient.
-        outputs: Tensor `(batch, height, width, filters)`, the gradient or else the value.
+    It takes images `(batch, 2 * height, 2 * width, channels)` and outputs `(batch, height, width,
+    filters)`, of which either is a gradient.
     """
     channels, filters = images.shape[-1], outputs.shape[-1]
     product = _side_by_side if channels <= _FEW_CHANNELS else _by_moved_outputs

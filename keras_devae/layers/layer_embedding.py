@@ -19,9 +19,6 @@ class LayerEmbedding(keras.layers.Layer):
         seed: Integer seed of the initial vectors, or `None` (default) for a random one.
         **kwargs: Arguments of `keras.layers.Layer`.
 
-    Raises:
-        UsageError: If `num_layers` is below 1.
-
     Example:
         >>> ops.shape(LayerEmbedding(3, seed=0)(ops.ones((8, 10)), index=1))
         (8, 20)
@@ -45,9 +42,6 @@ class LayerEmbedding(keras.layers.Layer):
         Args:
             z: Codes `(batch, latent_dim)`, or `(n, batch, latent_dim)` of n layers.
             index: An integer or integer scalar tensor, or an integer tensor `(n,)`.
-
-        Returns:
-            Float32 `(batch, 2 latent_dim)` or `(n, batch, 2 latent_dim)`.
         """
         vectors = ops.expand_dims(ops.take(with_dense_gradient(self.vectors), index, axis=0), -2)
         return ops.concatenate([z, ops.broadcast_to(vectors, ops.shape(z))], axis=-1)

@@ -1,9 +1,6 @@
 """Pure tensor functions: the terms that the models' objectives are made of."""
 
 from keras_devae.losses.assignment import balanced_assignment
-from keras_devae.losses.categorical import categorical_kl, gumbel_softmax
-from keras_devae.losses.covariance import DIP_KINDS, dip_penalties
-from keras_devae.losses.gaussian import gaussian_kl
 from keras_devae.losses.likelihoods import (
     LIKELIHOODS,
     BernoulliLikelihood,
@@ -11,6 +8,13 @@ from keras_devae.losses.likelihoods import (
     bernoulli_negative_log_likelihood,
     gaussian_negative_log_likelihood,
     get_likelihood,
+)
+from keras_devae.losses.posteriors import (
+    DIP_KINDS,
+    categorical_kl,
+    dip_penalties,
+    gaussian_kl,
+    gumbel_softmax,
 )
 from keras_devae.losses.total_correlation import (
     ESTIMATORS,

@@ -1,13 +1,11 @@
 """Reconstruction terms: the negative log-likelihood of images under the decoder's output.
 
 Every term is a sum over the pixels (and channels) of an image, in nats. The sum is what gives
-beta its published meaning: with a mean over the pixels, beta would act `pixels` times stronger.
-Dividing by the number of pixels gives the conversion `beta_norm = beta * latent_dim / pixels` of
-Higgins et al. (2017).
+beta its published meaning: `beta_norm = beta * latent_dim / pixels` of Higgins et al. (2017).
 """
 
 import math
-from typing import Any
+from typing import Any, Self
 
 import keras
 from keras import ops
@@ -75,8 +73,21 @@ def gaussian_negative_log_likelihood(
     return ops.sum(error, axis=(-3, -2, -1))
 
 
+class _Configured:
+    """What Keras asks of an object that it saves."""
+
+    def get_config(self) -> dict[str, Any]:
+        """Returns the constructor's arguments."""
+        return {}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Self:
+        """Rebuilds the likelihood."""
+        return cls(**config)
+
+
 @keras.saving.register_keras_serializable(package="keras_devae")
-class BernoulliLikelihood:
+class BernoulliLikelihood(_Configured):
     """Models pixels as independent coin flips, given by logits; mainly for binary images.
 
     Example:
@@ -99,27 +110,15 @@ class BernoulliLikelihood:
         """Returns the pixel means in `[0, 1]` of a decoder output, float32."""
         return ops.sigmoid(ops.cast(decoded, "float32"))
 
-    def get_config(self) -> dict[str, Any]:
-        """Returns the constructor's arguments."""
-        return {}
-
-    @classmethod
-    def from_config(cls, config: dict[str, Any]) -> "BernoulliLikelihood":
-        """Rebuilds the likelihood."""
-        return cls(**config)
-
 
 @keras.saving.register_keras_serializable(package="keras_devae")
-class GaussianLikelihood:
+class GaussianLikelihood(_Configured):
     """Models pixels as independent normal variables with one fixed standard deviation.
 
     Args:
-        sigma: Standard deviation, or `None` (default) for the plain squared error.
+        sigma: Standard deviation, above 0, or `None` (default) for the plain squared error.
         output: `"sigmoid"` (default) squashes the decoder's output into `[0, 1]`; `"linear"` leaves
             it unchanged, for data in any other range.
-
-    Raises:
-        UsageError: If `sigma` is not positive or `output` is unknown.
 
     Example:
         >>> likelihood = GaussianLikelihood(sigma=0.1, output="linear")
@@ -155,11 +154,6 @@ class GaussianLikelihood:
         """Returns the constructor's arguments."""
         return {"sigma": self.sigma, "output": self.output}
 
-    @classmethod
-    def from_config(cls, config: dict[str, Any]) -> "GaussianLikelihood":
-        """Rebuilds the likelihood."""
-        return cls(**config)
-
 
 _MEMBERS = ("negative_log_likelihood", "mean", "get_config", "name", "bounded")
 
@@ -172,9 +166,6 @@ def get_likelihood(identifier: Any) -> Any:
     Args:
         identifier: `"bernoulli"`, `"gaussian"`, or an object with `negative_log_likelihood`,
             `mean`, `get_config`, `name` and `bounded` (whether pixels must lie in `[0, 1]`).
-
-    Returns:
-        The likelihood object.
 
     Raises:
         UsageError: If the name is unknown, or the object lacks one of these.

@@ -104,12 +104,6 @@ def decompose_kl(
         reference_compat: Whether `"stratified"` uses the weights of the authors' released code,
             see `stratified_log_weights`; only to reproduce its numbers. Default `False`; no effect
             on `"weighted"`.
-
-    Returns:
-        A `KLDecomposition`.
-
-    Raises:
-        UsageError: If the estimator is unknown.
     """
     if estimator not in ESTIMATORS:
         raise unknown_name("estimator", estimator, ESTIMATORS)

@@ -60,7 +60,13 @@ def check_finite(codes: Array, name: str = "codes") -> Array:
     codes = numeric_array(codes, name)
     if codes.dtype.kind == "f":
         if not np.isfinite([codes.min(), codes.max()]).all():
-            raise _not_finite(codes, name)
+            bad = np.argwhere(~np.isfinite(codes))
+            row, column = bad[0]
+            raise UsageError(
+                f"`{name}` must be finite. Received: {codes[row, column]} at row {row}, column "
+                f"{column} ({len(np.unique(bad[:, 0]))} rows affected); check the encoder for NaN "
+                "weights or unscaled images."
+            )
         return _at_most_float64(codes, name)
     if codes.dtype.itemsize == 8 and (codes.max() > EXACT or codes.min() < -EXACT):
         raise UsageError(
@@ -133,16 +139,6 @@ def _at_most_float64(codes: Array, name: str) -> Array:
             f"{codes.dtype}, with digits beyond it; round them with `.astype(np.float64)`."
         )
     return rounded
-
-
-def _not_finite(codes: Array, name: str) -> UsageError:
-    bad = np.argwhere(~np.isfinite(codes))
-    row, column = bad[0]
-    return UsageError(
-        f"`{name}` must be finite. Received: {codes[row, column]} at row {row}, column "
-        f"{column} ({len(np.unique(bad[:, 0]))} rows affected); check the encoder for NaN "
-        "weights or unscaled images."
-    )
 
 
 def _refuse_at(wrong: Array, factors: Array, must: str, remedy: str) -> None:

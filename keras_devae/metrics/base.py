@@ -63,12 +63,12 @@ class Score(dict[str, Any]):
     """What one or more metrics gave: a dictionary that `json.dump` takes as it is.
 
     Its flat keys, such as `"mig.score"`, hold floats. `"details"` holds what lies behind them and
-    `"settings"` all that is needed to repeat them: the arguments, the data's `sample_count`,
-    `code_count` and, with factors, `factor_names`, `factor_sizes` and `dropped_factors`, and the
-    versions of what computed it. Of several metrics both are by name. Over several repeats a flat
-    key holds the mean, and beside it stand `"mig.score.std"` (standard deviation, with n - 1 in the
-    denominator) and `"mig.score.low"` and `"mig.score.high"` (95 % interval of the mean by
-    Student's t); `"repeats"` lists the flat keys of each repeat.
+    `"settings"` all that is needed to repeat them: the arguments as they were used, the data's
+    `sample_count`, `code_count` and, with factors, `factor_names`, `factor_sizes` and
+    `dropped_factors`, and the versions of what computed it. Of several metrics both are by name.
+    Over several repeats a flat key holds the mean, and beside it stand `"mig.score.std"` (standard
+    deviation, with n - 1 in the denominator) and `"mig.score.low"` and `"mig.score.high"` (95 %
+    interval of the mean by Student's t); `"repeats"` lists the flat keys of each repeat.
 
     Example:
         >>> random = np.random.default_rng(0)
@@ -256,13 +256,9 @@ def resolved_names(names: Iterable[str] | None, **present: bool) -> tuple[str, .
 def check_names(
     names: Iterable[str], has_factors: bool, has_posterior: bool = True, has_images: bool = True
 ) -> None:
-    """Checks that metrics exist and that there is what they need.
+    """Checks that metrics exist and that there is what they need; see `possible_metrics`.
 
-    Args:
-        names: Names of metrics, keys of `METRICS`, or `("all",)`.
-        has_factors: As for `possible_metrics`, like the others.
-        has_posterior: Default true.
-        has_images: Default true.
+    `names` are keys of `METRICS`, or `("all",)`.
 
     Raises:
         UsageError: If a name is unknown (with the close matches), or a metric needs what is not

@@ -9,7 +9,7 @@ import numpy as np
 
 from keras_devae.checks import Array, one_of, shown
 from keras_devae.errors import UsageError
-from keras_devae.metrics.arguments import check_factor_names, is_whole
+from keras_devae.metrics.arguments import check_factor_names, check_recorded_seed, is_whole
 from keras_devae.metrics.arrays import check_codes, check_factors, check_finite, value_counts
 from keras_devae.metrics.metric_warnings import caution_of_few, named, warn
 
@@ -52,7 +52,7 @@ def check_labelled(
 ) -> LabelledCodes:
     """Checks codes `(n, d)` and factors `(n, f)`, and leaves out factors with a single value.
 
-    A factor without entropy has no score; a `MetricWarning` names it, and another constant codes,
+    A factor without entropy has no score; a `MetricWarning` names it. Another names constant codes,
     which stay. Few samples, and factors that look continuous, are warned of. Codes `as_given` keep
     their floating dtype, which saves copying a large table.
     """
@@ -75,6 +75,18 @@ def check_labelled(
         "dropped_factors": dropped,
     }
     return LabelledCodes(codes, varying, kept, constant_codes, settings)
+
+
+def check_unlabelled(codes: Array, seed: int | None) -> tuple[Array, list[int], dict[str, Any]]:
+    """Checks codes `(n, d)` without factors, and the seed that they were drawn with.
+
+    Returns them, the indices of constant codes, and what a result records.
+    """
+    check_recorded_seed(seed)
+    codes = check_codes(codes)
+    caution_of_few(len(codes))
+    settings = {"sample_count": len(codes), "code_count": codes.shape[1], "seed": seed}
+    return codes, find_constant_codes(codes), settings
 
 
 def split_rows(labelled: LabelledCodes, n_train: int | None) -> Split:

@@ -11,13 +11,7 @@ import numpy as np
 from keras_devae import checks
 from keras_devae.checks import Array, function_or_none, one_of
 from keras_devae.errors import UsageError
-from keras_devae.metrics.arguments import (
-    MOST_REPEATS,
-    check_bins,
-    check_factor_names,
-    check_seed,
-    check_whole,
-)
+from keras_devae.metrics import arguments
 from keras_devae.metrics.arrays import check_codes, check_factors, value_counts
 from keras_devae.metrics.base import METRICS, SPREAD, Metric, Score, check_settings, resolved_names
 from keras_devae.metrics.estimators.discretization import DISCRETIZERS
@@ -115,8 +109,8 @@ def check_evaluation(
 ) -> None:
     """Checks the arguments that evaluations of codes and of models share."""
     check_settings(settings)
-    check_whole("repeats", repeats, 1, MOST_REPEATS)
-    check_seed(seed)
+    arguments.check_whole("repeats", repeats, 1, arguments.MOST_REPEATS)
+    arguments.check_seed(seed)
     if workers is not None:
         checks.at_least("workers", workers, 1)
     function_or_none("progress", progress)
@@ -129,7 +123,7 @@ def given_options(
 
     A `UsageError` says that one of them is wrong, or that bins are chosen and no metric has any.
     """
-    binning: dict[str, Any] = {} if bins is None else {"bins": check_bins(bins)}
+    binning: dict[str, Any] = {} if bins is None else {"bins": arguments.check_bins(bins)}
     if discretizer is not None:
         binning["discretizer"] = one_of("discretizer", discretizer, DISCRETIZERS)
     if binning and not any(METRICS[name].is_binned for name in names):
@@ -214,7 +208,10 @@ def _apply(
         case "labels":
             return metric.function(source.codes_of(rows), source.factors_of(rows), **labelled)
         case "split":
-            rows, n_train = _train_and_test(sample, limit)
+            rows, n_train = sample.rows, sample.n_train
+            if limit is not None and limit < n_train:
+                rows = np.concatenate([rows[:limit], rows[n_train : n_train + limit // 2]])
+                n_train = limit
             given = source.codes_of(rows), source.factors_of(rows)
             return metric.function(*given, n_train=n_train, **labelled)
         case "sampler":
@@ -227,13 +224,6 @@ def _apply(
             posterior, error = source.posterior_of(rows), source.negative_log_likelihood
             return metric.function(*posterior, negative_log_likelihood=error, **seeded)
     return source.reconstruction_error()
-
-
-def _train_and_test(sample: Sample, limit: int | None) -> tuple[Array, int]:
-    rows, n_train = sample.rows, sample.n_train
-    if limit is None or limit >= n_train:
-        return rows, n_train
-    return np.concatenate([rows[:limit], rows[n_train : n_train + limit // 2]]), limit
 
 
 def combined(repeats: list[dict[str, Score]]) -> Score:
@@ -289,7 +279,7 @@ class _ArraySource:
         if factors is not None:
             self.factors = check_factors(factors)
             check_same_length(self.codes, self.factors)
-            self.factor_names = check_factor_names(factor_names, self.factors.shape[1])
+            self.factor_names = arguments.check_factor_names(factor_names, self.factors.shape[1])
             self.factor_sizes = [len(value_counts(column)) for column in self.factors.T]
         elif factor_names is not None:
             raise UsageError(

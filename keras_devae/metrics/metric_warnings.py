@@ -7,6 +7,7 @@ import contextvars
 import sys
 import warnings
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from types import FrameType, MappingProxyType
 
 from keras_devae.checks import Array
@@ -31,20 +32,13 @@ class FewSamplesWarning(MetricWarning):
     """A score was computed from so few samples that it may be far off."""
 
 
+@dataclass
 class _Gathered:
     """The cautions of several scores."""
 
-    def __init__(self) -> None:
-        self.messages: dict[str, str] = {}
-        self.rows: list[int] = []
-        self.rarest: dict[str, int] = {}
-
-    def issue(self) -> None:
-        """Issues each of them."""
-        for message in self.messages.values():
-            warn(message)
-        if self.rows:
-            _warn_of_few(min(self.rows), self.rarest)
+    messages: dict[str, str] = field(default_factory=dict)
+    rows: list[int] = field(default_factory=list)
+    rarest: dict[str, int] = field(default_factory=dict)
 
 
 _GATHERED: contextvars.ContextVar[_Gathered | None] = contextvars.ContextVar(
@@ -68,7 +62,10 @@ def gathered() -> Iterator[None]:
         yield
     finally:
         _GATHERED.reset(token)
-    found.issue()
+    for message in found.messages.values():
+        warn(message)
+    if found.rows:
+        _warn_of_few(min(found.rows), found.rarest)
 
 
 def warn(message: str, category: type[Warning] = MetricWarning) -> None:

@@ -1,7 +1,6 @@
 """The models: one file per method, each the objective and nothing else.
 
-Classes are imported, and Keras with them, when they are first asked for: the declarations of models
-need neither.
+Classes are imported, and Keras with them, when they are first asked for.
 """
 
 import importlib

@@ -30,9 +30,6 @@ class AnnealedVAE(VAE):
         capacity_steps: Steps until then, at least 1; default 100,000.
         capacity_start: C at the start, in nats, at least 0; default 0.
 
-    Raises:
-        UsageError: If an argument is out of range.
-
     Example:
         >>> images = kd.data.load("dsprites", image_size=32).images(range(64))
         >>> model = kd.AnnealedVAE.for_images((32, 32, 1), gamma=250.0, capacity_steps=100)
@@ -57,12 +54,7 @@ class AnnealedVAE(VAE):
         **kwargs: Any,
     ) -> None:
         super().__init__(encoder, decoder, **kwargs)
-        self.set_options(
-            gamma=gamma,
-            capacity_max=capacity_max,
-            capacity_steps=capacity_steps,
-            capacity_start=capacity_start,
-        )
+        self.set_options(**self.declared(locals()))
         self._capacity = LinearSchedule(capacity_start, capacity_max, capacity_steps)
 
     def loss_terms(self, pixels: Tensor, outputs: dict[str, Tensor], training: bool) -> LossTerms:

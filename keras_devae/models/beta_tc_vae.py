@@ -69,13 +69,7 @@ class BetaTCVAE(VAE):
         **kwargs: Any,
     ) -> None:
         super().__init__(encoder, decoder, **kwargs)
-        self.set_options(
-            beta=beta,
-            alpha=alpha,
-            gamma=gamma,
-            estimator=estimator,
-            reference_compat=reference_compat,
-        )
+        self.set_options(**self.declared(locals()))
         if dataset_size is not None:
             at_least("dataset_size", dataset_size, 1)
         self.dataset_size = dataset_size

@@ -36,7 +36,7 @@ class CascadeVAE(CategoricalInference, VAE):
     each category: they take a few times longer. On TensorFlow the model runs without XLA.
 
     Args:
-        encoder: See `VAE`.
+        encoder, **kwargs: See `VAE`.
         decoder: See `VAE`; it takes the code followed by the category, one-hot.
         num_categories: Number of categories, at least 2; default 3.
         beta_min: Pressure on the dimensions released, at least 0; default 1 (the authors' code has
@@ -46,10 +46,6 @@ class CascadeVAE(CategoricalInference, VAE):
         matching_stage: Stage in which the categorical code begins, at least 0; default 4.
         pairwise_cost: Cost, in nats, by which the n-th image of a category costs more than the one
             before it, at least 0; default 0.001. It and the betas refer to sums over 64x64 pixels.
-        **kwargs: `likelihood`, `seed` of `VAE`; `name`, `dtype`, `trainable` of `keras.Model`.
-
-    Raises:
-        UsageError: If an argument is out of range.
 
     Example:
         >>> images = kd.data.load("dsprites", image_size=32).images(range(64))
@@ -80,25 +76,14 @@ class CascadeVAE(CategoricalInference, VAE):
         # The width of the decoder depends on the number of categories.
         self.set_options(num_categories=num_categories)
         super().__init__(encoder, decoder, **kwargs)
-        self.set_options(
-            beta_min=beta_min,
-            beta_max=beta_max,
-            stage_steps=stage_steps,
-            matching_stage=matching_stage,
-            pairwise_cost=pairwise_cost,
-        )
+        self.set_options(**self.declared(locals()))
         self._stage = StageSchedule(stage_steps, max(self.latent_dim, matching_stage) + 1)
 
     def call(self, images: Any, training: bool = False) -> dict[str, Tensor]:
-        """Encodes, chooses categories and decodes.
+        """Encodes, chooses categories and decodes, see `VAE.call`.
 
-        Args:
-            images: `(batch, height, width, channels)`.
-            training: With true, `z` is a sample and categories are matched within the batch.
-
-        Returns:
-            The dictionary of `VAE.call`, with `category`, `(batch, num_categories)`: one-hot, or
-            zero before the matching begins. The keys are the same in training and outside of it.
+        The outputs include `category`, `(batch, num_categories)`: one-hot, in training matched
+        within the batch, or zero before the matching begins.
         """
         pixels = self.pixels(images)
         z_mean, z_log_var = self.posterior_of(pixels, training)

@@ -27,9 +27,6 @@ class CascadeVAEC(VAE):
             pixels.
         stage_steps: Steps per stage, at least 1; default 20,000.
 
-    Raises:
-        UsageError: If an argument is out of range.
-
     Example:
         >>> images = kd.data.load("dsprites", image_size=32).images(range(64))
         >>> model = kd.CascadeVAEC.for_images((32, 32, 1), beta_max=2.5, stage_steps=1000)

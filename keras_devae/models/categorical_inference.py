@@ -32,11 +32,7 @@ class CategoricalInference(Inference):
         return {"num_categories": self.num_categories}
 
     def category_probabilities(self, images: Any, batch_size: int = 256) -> Array:
-        """Returns the probability of each category for every image.
-
-        Args:
-            images: As in `posterior`.
-            batch_size: Images at a time; default 256.
+        """Returns the probability of each category for every image, see `Inference.posterior`.
 
         Returns:
             Float32 array `(n, num_categories)`, rows summing to 1.
@@ -46,40 +42,21 @@ class CategoricalInference(Inference):
     def category_probabilities_of(self, pixels: Tensor, encoded: dict[str, Tensor]) -> Tensor:
         """Returns what `category_probabilities` does, as a tensor.
 
-        Args:
-            pixels: Float32 images `(batch, height, width, channels)`.
-            encoded: What the encoder returned for them.
+        `encoded` is what the encoder returned for pixels `(batch, height, width, channels)`.
         """
         raise NotImplementedError
 
     def encode_categories(self, images: Any, batch_size: int = 256) -> Array:
-        """Returns the most probable category of every image.
-
-        Args:
-            images: As in `posterior`.
-            batch_size: Images at a time; default 256.
-
-        Returns:
-            Int64 array `(n,)`.
-        """
+        """Returns the most probable category of every image, int64 `(n,)`."""
         return np.argmax(self.category_probabilities(images, batch_size), axis=1)
 
     def decode(
         self, z: Any, layer: int = 0, batch_size: int = 256, categories: Any = None
     ) -> Array:
-        """Returns the images of codes.
+        """Returns the images of codes, see `Inference.decode`; the only layer is 0.
 
-        Args:
-            z: Codes `(n, latent_dim)`.
-            layer: 0, the only latent layer.
-            batch_size: Codes decoded at a time; default 256.
-            categories: Integers `(n,)`; default category 0 for all.
-
-        Returns:
-            Pixel means, float32 array `(n, height, width, channels)`.
-
-        Raises:
-            UsageError: If the codes have another width or a category does not exist.
+        `categories` are integers `(n,)`, or `None` (default) for category 0. One that does not
+        exist raises a `UsageError`.
         """
         at_least("batch_size", batch_size, 1)
         z = self.checked_codes(z, layer)
@@ -88,16 +65,7 @@ class CategoricalInference(Inference):
         return self._decode_inputs(inputs, batch_size)
 
     def reconstruct(self, images: Any, layer: int = 0, batch_size: int = 256) -> Array:
-        """Returns the reconstructions of images, each in its most probable category.
-
-        Args:
-            images: As in `posterior`.
-            layer: 0, the only latent layer.
-            batch_size: Images at a time; default 256.
-
-        Returns:
-            Pixel means, float32 array `(n, height, width, channels)`.
-        """
+        """Returns the reconstructions of images, each in its most probable category."""
 
         def reconstructed(part):
             means = self.encode(part, layer, batch_size=batch_size)
@@ -107,16 +75,7 @@ class CategoricalInference(Inference):
         return np.concatenate(list(map(reconstructed, arrays_of(images))))
 
     def sample(self, n: int, layer: int = 0, seed: int | None = None) -> Array:
-        """Decodes n codes drawn from the prior, with categories drawn uniformly.
-
-        Args:
-            n: Number of images.
-            layer: 0, the only latent layer.
-            seed: Integer seed of the draw, or `None` (default).
-
-        Returns:
-            Pixel means, float32 array `(n, height, width, channels)`.
-        """
+        """Decodes n codes drawn from the prior, with categories drawn uniformly."""
         at_least("n", n, 0)
         generator = random_generator(seed)
         z = generator.standard_normal((n, self.latent_dim), dtype=np.float32)
@@ -137,10 +96,8 @@ class CategoricalInference(Inference):
     def _one_hot(self, categories, count):
         """Returns the category's part of the decoder's input, float32 `(n, num_categories)`."""
         categories = np.zeros(count, np.int64) if categories is None else np.asarray(categories)
-        if (
-            categories.shape != (count,)
-            or not np.isin(categories, range(self.num_categories)).all()
-        ):
+        exist = np.isin(categories, range(self.num_categories)).all()
+        if categories.shape != (count,) or not exist:
             raise UsageError(
                 f"Expected {count} categories from 0 to {self.num_categories - 1}. "
                 f"Received: {categories}."

@@ -35,9 +35,6 @@ class ControlVAE(ControlledVAE):
         reference_compat: With true, the published code's way of holding the integral, which can
             lock beta at its limit forever; default false.
 
-    Raises:
-        UsageError: If an argument is out of range.
-
     Example:
         >>> images = kd.data.load("dsprites", image_size=32).images(range(64))
         >>> model = kd.ControlVAE.for_images((32, 32, 1), kl_target=8.0, kl_target_steps=1000)
@@ -66,17 +63,5 @@ class ControlVAE(ControlledVAE):
         kl_target_rest: float = declaration.defaults["kl_target_rest"],
         **kwargs: Any,
     ) -> None:
-        options = {
-            "kl_target": kl_target,
-            "kl_target_start": kl_target_start,
-            "kl_target_steps": kl_target_steps,
-            "kl_target_stairs": kl_target_stairs,
-            "proportional_gain": proportional_gain,
-            "integral_gain": integral_gain,
-            "beta_min": beta_min,
-            "reference_compat": reference_compat,
-            "beta_init": beta_init,
-            "beta_max": beta_max,
-            "kl_target_rest": kl_target_rest,
-        }
+        options = self.declared(locals())
         super().__init__(encoder, decoder, PositionPIController, options, **kwargs)

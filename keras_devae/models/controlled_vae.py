@@ -15,13 +15,10 @@ class ControlledVAE(VAE):
     """Minimises `reconstruction + beta(t) * KL`, where a controller sets beta.
 
     Args:
-        encoder, decoder, **kwargs: Arguments of `VAE`.
         controller_class: A layer with the variable `beta` and the method `update(kl, target)`. Its
             arguments are the options that do not concern the set point.
         options: The options that the class declares, by name.
-
-    Raises:
-        UsageError: If an argument is out of range.
+        encoder, decoder, **kwargs: Arguments of `VAE`.
     """
 
     state_names = ("beta", "kl_target")

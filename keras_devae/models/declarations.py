@@ -1,10 +1,10 @@
-"""The models with their options, known without importing Keras.
+"""The models with their options, declared once and without Keras.
 
-A model is declared here once. Its class takes its defaults and the checks of its options from here;
-the command line, its help, scaled defaults and `keras_devae.models` are derived from it too.
+Classes, the command line, its help, scaled defaults and `keras_devae.models` follow from this.
 """
 
 import dataclasses
+import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -47,8 +47,7 @@ class ModelDeclaration:
         options: Name -> `Option`.
         fitted: Whether scikit-learn fits it in one go, with linear networks and a Gaussian
             likelihood, instead of training by steps.
-        check_together: Checks options that were checked one by one against each other; raises
-            `UsageError`.
+        check_together: Raises a `UsageError` for options that do not fit each other.
     """
 
     class_name: str
@@ -68,7 +67,7 @@ _COMPAT = flag("Repeat a known fault of the published code.")
 _DEVAE = {
     "betas": pressures((1.0, 10.0, 40.0), "Pressure of each latent layer."),
     "objective": choice(
-        "sampled", "sampled draws one layer per step, summed adds them up.", "sampled", "summed"
+        "sampled draws one layer per step, summed adds them up.", "sampled", "summed"
     ),
     "layer_weight_base": number(1.0, "s: layer i has the weight s^i."),
 }
@@ -114,10 +113,7 @@ MODEL_CATALOGUE = {
             "alpha": weight(1.0, "Weight of the mutual information."),
             "gamma": weight(1.0, "Weight of the dimension-wise KL."),
             "estimator": choice(
-                "weighted",
-                "weighted or stratified sampling of the batch.",
-                "weighted",
-                "stratified",
+                "weighted or stratified sampling of the batch.", "weighted", "stratified"
             ),
             "reference_compat": _COMPAT,
         },
@@ -200,7 +196,7 @@ MODEL_CATALOGUE = {
         "Kumar et al. 2018, Variational Inference of Disentangled Latent Concepts from Unlabeled "
         "Observations",
         {
-            "kind": choice("i", "i, of the means, or ii, of the codes.", "i", "ii"),
+            "kind": choice("i, of the means, or ii, of the codes.", "i", "ii"),
             "lambda_od": weight(10.0, "Weight off the diagonal."),
             "lambda_d": optional_number(
                 "Weight on the diagonal; 10 lambda_od (i) or lambda_od (ii) by default."
@@ -272,11 +268,7 @@ MODEL_CATALOGUE = {
 
 
 def check_options(model: str, options: Mapping[str, Any]) -> dict[str, Any]:
-    """Checks the options of a model by name and returns them with values in standard form.
-
-    Raises:
-        UsageError: If a name is unknown or a value is out of range.
-    """
+    """Returns a model's options in standard form; a `UsageError` for a wrong name or value."""
     if model not in MODEL_CATALOGUE:
         raise unknown_name("model", model, MODEL_CATALOGUE)
     declaration = MODEL_CATALOGUE[model]
@@ -289,20 +281,13 @@ def check_options(model: str, options: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def default_options(model: str, image_shape: tuple[int, ...], steps: int) -> dict[str, Any]:
-    """Returns the defaults of a model's options, scaled to the size of images and the run's length.
-
-    The published ones, for 64x64 images and 300,000 steps, are taken in proportion.
-    """
+    """Returns a model's published defaults, scaled to the size of images and the run's length."""
     factors = scaling_factors(image_shape, steps)
     options = MODEL_CATALOGUE[model].options
     return {name: option.scaled_default(factors) for name, option in options.items()}
 
 
 def scaling_factors(image_shape: tuple[int, ...], steps: int) -> dict[str, float]:
-    """Returns the factors of defaults: a dictionary of `pixels`, `steps` and `rate`."""
+    """Returns the factors of defaults by what they scale with."""
     length = steps / PUBLISHED_STEPS
-    return {
-        PIXELS: image_shape[0] * image_shape[1] / 64**2,
-        STEPS: length,
-        RATE: 1 / length,
-    }
+    return {PIXELS: math.prod(image_shape[:2]) / 64**2, STEPS: length, RATE: 1 / length}

@@ -45,9 +45,6 @@ class DEFT(VAE):
             0.
         **kwargs: `likelihood`, `seed` of `VAE`; `name`, `dtype`, `trainable` of `keras.Model`.
 
-    Raises:
-        UsageError: If an argument is out of range.
-
     Example:
         >>> images = kd.data.load("dsprites", image_size=32).images(range(64))
         >>> model = kd.DEFT.for_images((32, 32, 1), latent_dim=8, betas=(20, 5, 1), stage_steps=100)

@@ -45,9 +45,6 @@ class DeVAE(VAE):
             trains layer 0 only.
         **kwargs: `likelihood`, `seed` of `VAE`; `name`, `dtype`, `trainable` of `keras.Model`.
 
-    Raises:
-        UsageError: If an argument is out of range.
-
     Example:
         >>> images = kd.data.load("dsprites", image_size=32).images(range(64))
         >>> model = kd.DeVAE.for_images((32, 32, 1), latent_dim=10, betas=(1, 10, 40))
@@ -58,6 +55,8 @@ class DeVAE(VAE):
     """
 
     declaration = MODEL_CATALOGUE["devae"]
+    #: The layer that computes the posteriors of all latent layers from the encoder's.
+    stack_class: type[keras.layers.Layer] = DiTStack
 
     def __init__(
         self,
@@ -74,7 +73,9 @@ class DeVAE(VAE):
         super().__init__(encoder, decoder, **kwargs)
         self.set_options(objective=objective, layer_weight_base=layer_weight_base)
         draw_seed, vector_seed = derived_seeds(self.seed, 2, purpose=1)
-        self.stack = self.make_stack()
+        self.stack = self.stack_class(self.num_layers)
+        if not self.stack.built:
+            self.stack.build((None, self.latent_dim))
         self.layer_embedding = LayerEmbedding(self.num_layers, seed=vector_seed)
         self.layer_embedding.build((None, self.latent_dim))
         self.layer_draw = LayerDraw(self.num_layers, self.layer_weight_base, seed=draw_seed)
@@ -84,28 +85,16 @@ class DeVAE(VAE):
             for term in ("reconstruction", "kl")
         ]
 
-    def make_stack(self) -> keras.layers.Layer:
-        """Builds the layer that computes the posteriors of all layers from the encoder's."""
-        stack = DiTStack(self.num_layers)
-        stack.build((None, self.latent_dim))
-        return stack
-
     @classmethod
     def decoder_input_dim(cls, latent_dim: int, **options: Any) -> int:
         """Returns twice the number of latent dimensions: a code and its layer's vector."""
         return 2 * latent_dim
 
     def call(self, images: Any, training: bool = False) -> dict[str, Tensor]:
-        """Encodes and decodes through layer 0.
+        """Encodes and decodes through layer 0, see `VAE.call`.
 
-        Args:
-            images: `(batch, height, width, channels)`.
-            training: With true only the posterior is computed: the objective chooses which layer
-                it samples and decodes.
-
-        Returns:
-            The dictionary of `VAE.call`. In training, where nothing is decoded, it holds only
-            `z_mean` and `z_log_var`, `(batch, latent_dim)`, and what `posterior_outputs` adds.
+        In training, where the objective chooses which layer it samples and decodes, the outputs are
+        only `z_mean` and `z_log_var`, `(batch, latent_dim)`, and what `posterior_outputs` adds.
         """
         encoded = self.posterior_of(self.pixels(images), training)
         posterior = self.posterior_outputs(*encoded)

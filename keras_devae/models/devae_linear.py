@@ -25,9 +25,4 @@ class DeVAELinear(DeVAE):
     """
 
     declaration = MODEL_CATALOGUE["devae_linear"]
-
-    def make_stack(self) -> keras.layers.Layer:
-        """Builds the layer with the linear maps."""
-        stack = LinearStack(self.num_layers)
-        stack.build((None, self.latent_dim))
-        return stack
+    stack_class = LinearStack

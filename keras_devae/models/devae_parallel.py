@@ -29,6 +29,7 @@ class DeVAEParallel(DeVAE):
     """
 
     declaration = MODEL_CATALOGUE["devae_parallel"]
+    stack_class = ParallelStack
 
     @classmethod
     def encoder_options(
@@ -46,19 +47,10 @@ class DeVAEParallel(DeVAE):
             )
         return encoder_width // self.num_layers
 
-    def make_stack(self) -> keras.layers.Layer:
-        """Builds the layer that separates the latent spaces."""
-        return ParallelStack(self.num_layers)
-
     def posterior_outputs(self, mean: Tensor, log_var: Tensor) -> dict[str, Tensor]:
         """Adds `encoder_mean` and `encoder_log_var`, `(batch, K * latent_dim)`, of all layers."""
-        first_mean, first_log_var = self.stack(mean, log_var, index=0)
-        return {
-            "z_mean": first_mean,
-            "z_log_var": first_log_var,
-            "encoder_mean": mean,
-            "encoder_log_var": log_var,
-        }
+        encoded = {"encoder_mean": mean, "encoder_log_var": log_var}
+        return {**super().posterior_outputs(*self.stack(mean, log_var, index=0)), **encoded}
 
     def encoded(self, outputs: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
         """Returns the encoder's means and log-variances of all layers."""

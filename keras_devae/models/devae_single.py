@@ -32,15 +32,11 @@ class DeVAESingle(VAE):
     Args:
         encoder, decoder, **kwargs: Arguments of `VAE`.
         betas: The K pressures, each at least 0; default `(1, 10, 40)`. They refer to sums over
-            64x64 pixels: at another size scale them with the number of pixels.
-        objective: `"sampled"` (default): every step draws one pressure with
-            `p_i = s^i / sum_j s^j`. `"summed"`: every step minimises
-            `sum_i s^i (reconstruction + beta_i * KL)`.
+            64x64 pixels.
+        objective: `"sampled"` (default), as above with `p_i = s^i / sum_j s^j`. `"summed"`: every
+            step minimises `sum_i s^i (reconstruction + beta_i * KL)`.
         layer_weight_base: The s of these formulas, at least 0; default 1, all pressures alike. 0
             keeps the first.
-
-    Raises:
-        UsageError: If an argument is out of range.
 
     Example:
         >>> images = kd.data.load("dsprites", image_size=32).images(range(64))

@@ -28,9 +28,6 @@ class DIPVAE(VAE):
         lambda_d: Weight on the diagonal, at least 0, or `None` (default): `10 * lambda_od` for kind
             I and `lambda_od` for kind II.
 
-    Raises:
-        UsageError: If an argument is out of range.
-
     Example:
         >>> images = kd.data.load("dsprites", image_size=32).images(range(64))
         >>> model = kd.DIPVAE.for_images((32, 32, 1), kind="ii", lambda_od=2.5)

@@ -22,10 +22,8 @@ class DynamicVAE(ControlledVAE):
         kl_target: Set point at the end, in nats, at least 0; default 20.
         kl_target_start: Set point at the start, at least 0; default 0.
         kl_target_steps: Steps from one to the other, at least 1; default 300,000.
-        kl_target_stairs: Stairs on the way, 1 to `kl_target_steps`, or `None`
-            (default) for a straight line.
-        kl_target_rest: Share of each stair for which the set point rests before it climbs to the
-            next one on a line, 0 to 1; default 1: it jumps. Only with stairs.
+        kl_target_stairs: Stairs on the way, or `None` (default) for a line, see `ControlVAE`.
+        kl_target_rest: Share of each stair for which the set point rests, 0 to 1; default 1.
         proportional_gain: Kp, at least 0; default 0.01.
         integral_gain: Ki, at least 0; default 0.001, the paper's comparison.
         beta_init: Beta at the start, between the limits; default 150.
@@ -33,11 +31,7 @@ class DynamicVAE(ControlledVAE):
         beta_max: Upper limit of beta, above `beta_min`, or `None` (default) for none. The limits,
             `beta_init` and the gains refer to sums over 64x64 pixels.
         window: Steps that the moving average spans, at least 1; default 5.
-        reference_compat: With true, the published code's way of holding the integral, which can
-            lock beta at its limit forever; default false.
-
-    Raises:
-        UsageError: If an argument is out of range.
+        reference_compat: As in `ControlVAE`; default false.
 
     Example:
         >>> images = kd.data.load("dsprites", image_size=32).images(range(64))
@@ -68,18 +62,5 @@ class DynamicVAE(ControlledVAE):
         kl_target_rest: float = declaration.defaults["kl_target_rest"],
         **kwargs: Any,
     ) -> None:
-        options = {
-            "kl_target": kl_target,
-            "kl_target_start": kl_target_start,
-            "kl_target_steps": kl_target_steps,
-            "kl_target_stairs": kl_target_stairs,
-            "proportional_gain": proportional_gain,
-            "integral_gain": integral_gain,
-            "beta_init": beta_init,
-            "beta_min": beta_min,
-            "window": window,
-            "reference_compat": reference_compat,
-            "beta_max": beta_max,
-            "kl_target_rest": kl_target_rest,
-        }
+        options = self.declared(locals())
         super().__init__(encoder, decoder, IncrementalPIController, options, **kwargs)

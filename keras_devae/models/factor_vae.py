@@ -15,7 +15,7 @@ from keras_devae.losses import (
     permute_dimensions,
 )
 from keras_devae.models.declarations import MODEL_CATALOGUE
-from keras_devae.models.keras_arguments import get_optimizer
+from keras_devae.models.keras_arguments import get_optimizer, refuses_unknown_arguments
 from keras_devae.models.loss_terms import LossTerms
 from keras_devae.models.vae import VAE
 from keras_devae.networks import discriminator
@@ -40,9 +40,6 @@ class FactorVAE(VAE):
         gamma: Weight of the total correlation, at least 0; default 35. It refers to sums over 64x64
             pixels.
         discriminator_units: Widths of the discriminator's hidden layers; default `(1000,) * 6`.
-
-    Raises:
-        UsageError: If an argument is out of range.
 
     Example:
         >>> images = kd.data.load("dsprites", image_size=32).images(range(64))
@@ -75,28 +72,42 @@ class FactorVAE(VAE):
         )
         self.permutations = RandomState(permutation_seed)
 
+    @refuses_unknown_arguments
     def compile(
         self,
         optimizer: Any = "adam",
-        *args: Any,
+        loss: Any = None,
+        loss_weights: Any = None,
+        metrics: Any = None,
+        weighted_metrics: Any = None,
+        run_eagerly: bool = False,
+        steps_per_execution: int = 1,
+        jit_compile: bool | str = "auto",
+        auto_scale_loss: bool = True,
+        *,
         discriminator_optimizer: Any = None,
-        **kwargs: Any,
     ) -> None:
-        """Configures training, see `VAE.compile`.
+        """Configures training, see `VAE.compile`; `optimizer` is that of encoder and decoder.
 
-        Args:
-            optimizer: Optimizer of encoder and decoder; default `"adam"`.
-            *args: Arguments of `keras.Model.compile`.
-            discriminator_optimizer: Optimizer of the discriminator; default Adam 1e-4 (0.5, 0.9),
-                the published one. Keras's callbacks that set the learning rate set it for both.
-            **kwargs: See `VAE.compile`.
+        The default of `discriminator_optimizer` is Adam 1e-4 (0.5, 0.9), the published one. Keras's
+        callbacks that set the learning rate set it for both.
         """
         optimizer = get_optimizer(optimizer)
         if discriminator_optimizer is not None:
             discriminator_optimizer = get_optimizer(
                 discriminator_optimizer, "discriminator_optimizer"
             )
-        super().compile(_both(optimizer, discriminator_optimizer), *args, **kwargs)
+        super().compile(
+            _both(optimizer, discriminator_optimizer),
+            loss,
+            loss_weights,
+            metrics,
+            weighted_metrics,
+            run_eagerly,
+            steps_per_execution,
+            jit_compile,
+            auto_scale_loss,
+        )
 
     @property
     def discriminator_optimizer(self) -> keras.optimizers.Optimizer:

@@ -60,8 +60,7 @@ def images_in(batch: Any) -> Any:
 def as_source(images: Any, batch_size: int | None = None, shuffle: bool = False) -> Any:
     """Turns the sources of `arrays_of`, and generators, into what Keras's training loop takes.
 
-    Those are the images themselves where Keras takes them; `image` of a dictionary; an array for a
-    list; and for a data set its batches, of 64 images without a `batch_size`.
+    Dictionaries and lists become arrays, data sets batches, of 64 images without a `batch_size`.
     """
     if isinstance(images, dict):
         images = images_in(images)
@@ -92,13 +91,10 @@ def as_source(images: Any, batch_size: int | None = None, shuffle: bool = False)
 def arrays_of(images: Any) -> Iterator[Any]:
     """Yields the images of a source, array by array, in their order.
 
-    Args:
-        images: An array; a list of images; a dictionary with one of the sources as `image`; a data
-            set of this package; or what gives batches: `dataset.batches()`, a `tf.data.Dataset`, a
-            `keras.utils.PyDataset`, a `torch.utils.data.DataLoader`.
-
-    Raises:
-        UsageError: If it is something else, or may have no end.
+    A source is an array; a list of images; a dictionary with a source as `image`; a data set of
+    this package; or what gives batches: `dataset.batches()`, a `tf.data.Dataset`, a
+    `keras.utils.PyDataset`, a `torch.utils.data.DataLoader`. Others, and those that may have no
+    end, raise a `UsageError`.
     """
     source = as_source(images)
     if is_array(source):
@@ -163,19 +159,15 @@ def check_images(
 ) -> None:
     """Checks an array, or the first batch of a source that this does not use up.
 
-    Args:
-        images: An array or tensor `(n, height, width, channels)`, or batches of them.
-        image_shape: The `(height, width, channels)` that the model takes.
-        bounded: Whether float pixels must lie in `[0, 1]`.
-        trains: Whether integer images of 0 and 1 are refused, as they are for training and its
-            losses (default), or warned about: a few pictures may be that dark.
+    Integer images of 0 and 1 are refused where a model `trains` or computes its losses, and else
+    warned about: a few pictures may be that dark. If `bounded`, floats must lie in `[0, 1]`.
     """
     if is_array(images):
         _check_array(images, image_shape, bounded, trains)
         if trains and not len(images):
             raise UsageError(f"There must be at least one image. Received: shape {images.shape}.")
         if trains and isinstance(images, np.ndarray) and images.dtype == np.uint8:
-            warn_of_range(images, "this array", stacklevel=4)
+            warn_of_range(images, "this array", stacklevel=5)
     elif isinstance(images, Batches):
         _check_array(images.images(0), image_shape, bounded)
     elif isinstance(images, keras.utils.PyDataset):
@@ -265,10 +257,9 @@ def _check_integers(lowest, highest, trains):
 
 
 def nan_outside_unit_range(pixels: Tensor) -> Tensor:
-    """Returns float pixels with NaN in place of those outside `[0, 1]`.
+    """Returns float pixels with NaN, which stops the training, in place of those outside `[0, 1]`.
 
-    Only the first batch of a generator or a data set is seen before training. Later ones must not
-    train to a loss that means nothing: NaN stops the training.
+    Only the first batch of a generator or a data set is seen before training.
     """
     outside = keras.ops.logical_or(pixels < 0, pixels > 1)
     return keras.ops.where(outside, float("nan"), pixels)
@@ -277,9 +268,8 @@ def nan_outside_unit_range(pixels: Tensor) -> Tensor:
 def count_images(images: Any) -> int | None:
     """Returns the number of images in what `fit` was given, or `None` where it is not known.
 
-    It is known for arrays, and for objects that hold their data set as `dataset`, such as
-    `keras_devae.input.Batches` or a `torch.utils.data.DataLoader`. The lengths of other sources are
-    numbers of batches, the last of which may be smaller.
+    It is known for arrays, and for objects that hold their data set as `dataset`. The lengths of
+    other sources are numbers of batches, the last of which may be smaller.
     """
     if is_array(images):
         return int(images.shape[0])

@@ -24,7 +24,8 @@ LOG_VAR_LIMIT = 20.0
 class Inference:
     """The part of `keras_devae.VAE` that answers for images and codes.
 
-    Everything is deterministic unless a sample is asked for.
+    Everything is deterministic unless a sample is asked for. Images or codes that do not fit the
+    model, and latent layers that it does not have, raise a `UsageError`.
     """
 
     encoder: keras.Model
@@ -53,26 +54,16 @@ class Inference:
         Returns:
             Pair (means, log-variances), float32 arrays `(n, latent_dim)`, or `(K, n, latent_dim)`
             for `layer=None`.
-
-        Raises:
-            UsageError: If the images do not fit the model or there is no such layer.
         """
         if layer is not None:
             self.check_layer(layer)
         return self.layer_posterior(*self.encoder_posterior(images, batch_size), layer)
 
     def encoder_posterior(self, images: Any, batch_size: int = 256) -> tuple[Array, Array]:
-        """Returns the encoder's own outputs, from which every latent layer's posterior is computed.
+        """Returns the encoder's own means and log-variances, float32 `(n, ...)`.
 
-        Args:
-            images: As in `posterior`.
-            batch_size: Images encoded at a time; default 256.
-
-        Returns:
-            Pair (means, log-variances), float32 arrays `(n, ...)`, for `layer_posterior`.
-
-        Raises:
-            UsageError: If the images do not fit the model.
+        `layer_posterior` computes every latent layer's posterior from them. Arguments are those of
+        `posterior`.
         """
         outputs = self.over_images(self._encode_chunk, images, batch_size)
         log_var = np.clip(outputs["z_log_var"], -LOG_VAR_LIMIT, LOG_VAR_LIMIT)
@@ -107,20 +98,12 @@ class Inference:
         seed: int | None = None,
         batch_size: int = 256,
     ) -> Array:
-        """Returns the codes of images: the means of the posterior.
+        """Returns the codes of images, the posterior means; arguments are as in `posterior`.
 
-        Args:
-            images: As in `posterior`.
-            layer: Number of the latent layer, default 0; or `None` for all K of them.
-            sample: With true, a sample of the posterior instead of its mean.
-            seed: Integer seed of that sample, or `None` (default).
-            batch_size: Images encoded at a time; default 256.
+        With `sample` they are samples of the posterior, drawn with the integer `seed` or at random.
 
         Returns:
             Float32 array `(n, latent_dim)`, or `(K, n, latent_dim)` for `layer=None`.
-
-        Raises:
-            UsageError: If the images do not fit the model or there is no such layer.
         """
         # Checked first, so that a wrong seed does not wait for the encoder.
         flag("sample", sample)
@@ -135,16 +118,12 @@ class Inference:
         """Returns the images of codes.
 
         Args:
-            z: Codes `(n, latent_dim)`.
+            z: Codes `(n, latent_dim)`, all finite.
             layer: Number of the latent layer that they come from; default 0.
             batch_size: Codes decoded at a time; default 256.
 
         Returns:
             Pixel means, float32 array `(n, height, width, channels)`.
-
-        Raises:
-            UsageError: If the codes have another width or are not finite, or there is no such
-                layer.
         """
         at_least("batch_size", batch_size, 1)
         z = self.checked_codes(z, layer)
@@ -152,29 +131,11 @@ class Inference:
         return self._decode_inputs(inputs, batch_size)
 
     def reconstruct(self, images: Any, layer: int = 0, batch_size: int = 256) -> Array:
-        """Returns the reconstructions of images from the means of the posterior.
-
-        Args:
-            images: As in `posterior`.
-            layer: Number of the latent layer to go through; default 0.
-            batch_size: Images at a time; default 256.
-
-        Returns:
-            Pixel means, float32 array `(n, height, width, channels)`.
-        """
+        """Returns the images of the posterior's means, see `posterior` and `decode`."""
         return self.decode(self.encode(images, layer, batch_size=batch_size), layer, batch_size)
 
     def sample(self, n: int, layer: int = 0, seed: int | None = None) -> Array:
-        """Decodes n codes drawn from the prior.
-
-        Args:
-            n: Number of images.
-            layer: Number of the latent layer; default 0.
-            seed: Integer seed of the draw, or `None` (default).
-
-        Returns:
-            Pixel means, float32 array `(n, height, width, channels)`.
-        """
+        """Decodes n codes drawn from the prior with an integer seed, or at random, see `decode`."""
         at_least("n", n, 0)
         z = random_generator(seed).standard_normal((n, self.latent_dim), dtype=np.float32)
         return self.decode(z, layer)
@@ -182,9 +143,8 @@ class Inference:
     def layer_losses(self) -> dict[int, float]:
         """Returns the reconstruction loss of each latent layer that `fit` or `evaluate` saw last.
 
-        Returns:
-            Number of the layer -> nats per image; empty for a model that has no layers of its own,
-            or that was loaded and not trained since.
+        Numbers of layers -> nats per image; empty for a model without layers of its own, or one
+        that was loaded and not trained since.
         """
         return {}
 
@@ -193,14 +153,12 @@ class Inference:
     ) -> None:
         """Writes encoder and decoder for use without this package, see `keras_devae.export`.
 
+        Warns if another layer reconstructs clearly better, by `layer_losses`.
+
         Args:
             path: Folder to write; it must not exist.
             format: `"tf_saved_model"` (default) or `"onnx"`.
-            layer: Number of the latent layer that `encode`, `decode` and `reconstruct` use;
-                default 0.
-
-        Warns:
-            UserWarning: If another layer reconstructs clearly better, by `layer_losses`.
+            layer: Number of the latent layer that the exported functions use; default 0.
         """
         from keras_devae.export import export_model
 

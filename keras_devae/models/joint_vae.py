@@ -28,11 +28,8 @@ class JointVAE(CategoricalInference, VAE):
     distribution. Both capacities grow linearly; C_c stops at the logarithm of the number of
     categories, which KL_c cannot exceed. `fit` shows both capacities (`capacity`,
     `categorical_capacity`), the distances to them (`capacity_loss`, `categorical_capacity_loss`)
-    and the two divergences (`kl_loss`, `categorical_kl_loss`).
-
-    A capacity that grows faster than the decoder learns can be met by codes that are all shifted
-    alike and carry nothing: the reconstruction then stays at the mean image. Lower both gammas, or
-    let the capacities grow more slowly.
+    and the two divergences (`kl_loss`, `categorical_kl_loss`). Capacities that grow too fast do
+    the harm that `AnnealedVAE` describes.
 
     Args:
         encoder: See `VAE`; it also returns `category_logits`, `(batch, num_categories)`.
@@ -47,10 +44,7 @@ class JointVAE(CategoricalInference, VAE):
         temperature: Temperature of the relaxation, above 0; default 0.67.
         capacity_start: C_z at the start, in nats, at least 0; default 0.
         categorical_capacity_start: C_c at the start, in nats, at least 0; default 0.
-        **kwargs: `likelihood`, `seed` of `VAE`; `name`, `dtype`, `trainable` of `keras.Model`.
-
-    Raises:
-        UsageError: If an argument is out of range.
+        **kwargs: See `VAE`.
 
     Example:
         >>> images = kd.data.load("dsprites", image_size=32).images(range(64))
@@ -83,16 +77,7 @@ class JointVAE(CategoricalInference, VAE):
         # The widths of the networks depend on the number of categories.
         self.set_options(num_categories=num_categories)
         super().__init__(encoder, decoder, **kwargs)
-        self.set_options(
-            gamma=gamma,
-            capacity_max=capacity_max,
-            categorical_gamma=categorical_gamma,
-            categorical_capacity_max=categorical_capacity_max,
-            capacity_steps=capacity_steps,
-            temperature=temperature,
-            capacity_start=capacity_start,
-            categorical_capacity_start=categorical_capacity_start,
-        )
+        self.set_options(**self.declared(locals()))
         self._capacity = LinearSchedule(capacity_start, capacity_max, capacity_steps)
         self._categorical_capacity = LinearSchedule(
             categorical_capacity_start, categorical_capacity_max, capacity_steps
@@ -100,26 +85,17 @@ class JointVAE(CategoricalInference, VAE):
         self.gumbel = RandomState(derived_seeds(self.seed, 1, purpose=3)[0])
 
     @classmethod
-    def encoder_options(
-        cls,
-        latent_dim: int,
-        num_categories: int = declaration.defaults["num_categories"],
-        **options: Any,
-    ) -> dict[str, Any]:
+    def encoder_options(cls, latent_dim: int, **options: Any) -> dict[str, Any]:
         """Returns the arguments of the function that builds the encoder."""
+        default = cls.declaration.defaults["num_categories"]
+        num_categories = options.get("num_categories", default)
         return {"latent_dim": latent_dim, "num_categories": num_categories}
 
     def call(self, images: Any, training: bool = False) -> dict[str, Tensor]:
-        """Encodes and decodes.
+        """Encodes and decodes, see `VAE.call`.
 
-        Args:
-            images: `(batch, height, width, channels)`.
-            training: With true, `z` and `category` are samples, else the mean and the most probable
-                category.
-
-        Returns:
-            The dictionary of `VAE.call`, with `category_logits` and `category`, both
-            `(batch, num_categories)`. The keys are the same in training and outside of it.
+        The outputs include `category_logits` and `category`, `(batch, num_categories)`: in training
+        a relaxed sample, else the most probable category, one-hot.
         """
         encoded = self.encoder(self.pixels(images), training=training)
         z_mean, z_log_var = self.bounded(encoded)
@@ -132,13 +108,8 @@ class JointVAE(CategoricalInference, VAE):
             category = ops.cast(
                 ops.one_hot(ops.argmax(logits, axis=-1), self.num_categories), "float32"
             )
-        posterior = {
-            "z_mean": z_mean,
-            "z_log_var": z_log_var,
-            "z": z,
-            "category_logits": logits,
-            "category": category,
-        }
+        posterior = {"z_mean": z_mean, "z_log_var": z_log_var, "z": z}
+        posterior |= {"category_logits": logits, "category": category}
         return self.with_reconstruction(posterior, ops.concatenate([z, category], axis=1), training)
 
     def loss_terms(self, pixels: Tensor, outputs: dict[str, Tensor], training: bool) -> LossTerms:
@@ -148,13 +119,12 @@ class JointVAE(CategoricalInference, VAE):
         capacity = self._capacity(self.steps.step)
         largest = float(np.log(self.num_categories))
         categorical_capacity = ops.minimum(self._categorical_capacity(self.steps.step), largest)
+        distance = ops.abs(terms.total_kl - capacity)
+        categorical_distance = ops.abs(divergence - categorical_capacity)
         return terms.replace(
             penalties={
-                "capacity": (self.gamma, ops.abs(terms.total_kl - capacity)),
-                "categorical_capacity": (
-                    self.categorical_gamma,
-                    ops.abs(divergence - categorical_capacity),
-                ),
+                "capacity": (self.gamma, distance),
+                "categorical_capacity": (self.categorical_gamma, categorical_distance),
                 "categorical_kl": (0.0, divergence),
             },
             state={"capacity": capacity, "categorical_capacity": categorical_capacity},

@@ -1,13 +1,17 @@
 """Checks of the arguments of Keras's methods: models that learn from images alone refuse some."""
 
+import functools
 import inspect
 import warnings
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 import keras
 
 from keras_devae.checks import at_least, finite_at_least, flag, one_of, shown
-from keras_devae.errors import UsageError
+from keras_devae.errors import UsageError, unknown_name
+
+_Method = TypeVar("_Method", bound=Callable[..., Any])
 
 #: Dtype policies under which the networks compute; the latents and the loss are float32 in each.
 POLICIES = ("float32", "mixed_bfloat16", "mixed_float16")
@@ -28,11 +32,23 @@ _REASONS["weighted_metrics"] = _REASONS["metrics"]
 IGNORED = ("loss", "loss_weights", "metrics", "weighted_metrics")
 
 
-def refuse(**given: Any) -> None:
-    """Raises a `UsageError` for arguments of Keras's methods that the model would ignore.
+def refuses_unknown_arguments(method: _Method) -> _Method:
+    """Makes a method raise a `UsageError` for keywords that it does not know, not a `TypeError`."""
+    names = [name for name in inspect.signature(method).parameters if name != "self"]
 
-    `None` and empty lists count as not given.
-    """
+    @functools.wraps(method)
+    def checked(self, *args, **kwargs):
+        for name in kwargs:
+            if name not in names:
+                known = [name for name in names if not name.startswith("_")]
+                raise unknown_name(f"argument of `{method.__name__}`", name, known)
+        return method(self, *args, **kwargs)
+
+    return checked  # type: ignore[return-value]  # It has the signature of the method.
+
+
+def refuse(**given: Any) -> None:
+    """Raises a `UsageError` for arguments that the model would ignore, unless they are empty."""
     for name, value in given.items():
         if value is None or (isinstance(value, (list, tuple, dict)) and not value):
             continue
@@ -41,11 +57,7 @@ def refuse(**given: Any) -> None:
 
 
 def check_labels(labels: Any, sample_weight: Any, image_shape: tuple[int, ...]) -> None:
-    """Checks the second and third part of a batch, after the images; either may be `None`.
-
-    Labels are ignored with a warning, since data sets bring them along unasked. Images there would
-    be targets, and are refused like sample weights.
-    """
+    """Refuses images or weights after the images of a batch, and warns of labels there."""
     refuse(sample_weight=sample_weight)
     if labels is None:
         return
@@ -142,9 +154,8 @@ def get_optimizer(optimizer: Any, name: str = "optimizer") -> keras.optimizers.O
 
 
 def check_keras_settings(policy: Any = None) -> None:
-    """Checks Keras's global settings, which the networks and the loss would not follow.
+    """Checks that images come channels last, and that numbers are float32, alone or mixed.
 
-    Images come channels last, and numbers are float32, alone or mixed with a half precision.
     `policy` is the model's dtype policy, its name or its configuration; `None` (default) for
     Keras's global one.
     """

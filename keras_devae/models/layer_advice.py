@@ -16,15 +16,9 @@ def losses_of(layers: Iterable[Mapping[str, Any]]) -> dict[int, float | None]:
 
 
 def layer_advice(losses: Mapping[int, float | None], layer: int = 0) -> str | None:
-    """Returns advice if another latent layer than the exported one reconstructs clearly better.
+    """Returns what to do if another layer than the exported one reconstructs best, else `None`.
 
-    Args:
-        losses: Number of each layer measured -> its reconstruction loss in nats per image.
-        layer: Number of the layer that is exported; default 0, as `export` does.
-
-    Returns:
-        A sentence with what to do; `None` where the layer is the best one, or within 1 % of it, or
-        was not measured.
+    `losses` are nats per image by layer. Differences within 1 % do not count.
     """
     known = {n: loss for n, loss in losses.items() if loss is not None and not math.isnan(loss)}
     if layer not in known:

@@ -19,6 +19,7 @@ from keras_devae.models.keras_arguments import (
     check_keras_settings,
     check_option_names,
     refuse,
+    refuses_unknown_arguments,
     validation_images,
 )
 from keras_devae.models.vae import VAE
@@ -36,15 +37,11 @@ class LinearBaseline(VAE):
     active variables thus mean what they mean elsewhere.
 
     Args:
-        encoder: A linear network, see `for_images`.
-        decoder: A linear network.
+        encoder, decoder: Linear networks, see `for_images`.
         fit_images: Number of images to fit, at least 2; default 5,000. `fit` takes the first ones
             that it is given.
         likelihood: Only a Gaussian one of linear output; `None` (default) makes one.
         **kwargs: `seed` of `VAE`; `name`, `dtype`, `trainable` of `keras.Model`.
-
-    Raises:
-        UsageError: If an argument is out of range.
     """
 
     declaration = MODEL_CATALOGUE["pca"]
@@ -78,22 +75,12 @@ class LinearBaseline(VAE):
         network: str | None = None,
         **options: Any,
     ) -> Self:
-        """Builds the model, with zero weights until `fit`.
+        """Builds the model, ready for `compile` and `fit`, with zero weights until then.
 
-        Args:
-            image_shape: `(height, width, channels)`, any size.
-            latent_dim: Number of components; default 10.
-            seed: Integer seed of the decomposition's random start, or `None` (default).
-            likelihood: Only `"gaussian"`, or `None` (default): `GaussianLikelihood` with linear
-                output.
-            network: Only `"linear"`, or `None` (default).
-            **options: Further arguments of the class.
-
-        Returns:
-            The model, ready for `compile` and `fit`.
-
-        Raises:
-            UsageError: If another likelihood or network is asked for.
+        Images `(height, width, channels)` have any size; `latent_dim` is the number of components,
+        `seed`, an integer or `None`, for the decomposition's random start; `options` are further
+        arguments of the class. The likelihood can only be `"gaussian"`, with linear output, and the
+        network `"linear"`, which `None` stands for.
         """
         check_keras_settings()
         check_option_names(cls, options)
@@ -111,17 +98,14 @@ class LinearBaseline(VAE):
         )
 
     def decompose(self, flat_images: Array) -> tuple[Array, Array, Array]:
-        """Fits the decomposition.
+        """Fits the decomposition to images, float32 `(n, pixels)`.
 
-        Args:
-            flat_images: Float32 array `(n, pixels)`.
-
-        Returns:
-            The mean image `(pixels,)`, the encoder's matrix `(latent_dim, pixels)` and the
-            decoder's matrix, of the same shape.
+        Returns the mean image `(pixels,)`, and the matrices of encoder and decoder, both
+        `(latent_dim, pixels)`.
         """
         raise NotImplementedError
 
+    @refuses_unknown_arguments
     def fit(
         self,
         x: Any = None,
@@ -147,9 +131,6 @@ class LinearBaseline(VAE):
         `validation_data`, images too, appear with `val_`. `y`, `class_weight` and `sample_weight`
         are refused. The other arguments, which divide training into batches, steps and epochs, have
         no effect, so that nothing but the model's class need be exchanged.
-
-        Returns:
-            Keras's `History`, with the losses of the images fitted.
 
         Raises:
             UsageError: If the images do not fit the model, if images or pixels are fewer than the

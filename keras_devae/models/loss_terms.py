@@ -22,10 +22,9 @@ class LossTerms:
             broadcast, and their products are summed. The KL divergence goes by the name `kl`.
         layers: `(n,)`, the numbers of these layers.
         weights: `(n,)`, the weight of each layer's reconstruction in the total.
-        state: Name -> scalar that moves during training and is shown beside the losses, such as
-            `beta` or `capacity`.
-        opponents: Name -> scalar loss that other variables minimise beside the total, such as a
-            discriminator's. They do not count in the total.
+        state: Name -> scalar that moves during training and is shown beside the losses.
+        opponents: Name -> scalar loss that other variables minimise, such as a discriminator's.
+            They do not count in the total.
 
     Example:
         >>> ones = keras.ops.ones((1,))
@@ -81,10 +80,7 @@ class LatestValue(keras.metrics.Metric):
 
 
 class TermTrackers:
-    """The metrics of a model's terms: means of the losses, latest values of the state.
-
-    `penalties` are the names of those beside `kl`.
-    """
+    """The metrics of a model's terms: means of the losses, latest values of the state."""
 
     def __init__(
         self,

@@ -19,21 +19,14 @@ _REACH = 1e-3
 _LARGE = 1e6
 #: Draws of weights, each with both signs: a single one may have a negative scale at the end.
 _DRAWS = 4
-_LINEAR_UNLESS_ACTIVATED = (
-    layers.Dense,
-    layers.Conv2D,
-    layers.Conv2DTranspose,
-    Convolution,
-    TransposedConvolution,
-)
+_CONVOLUTIONS = (layers.Conv2D, layers.Conv2DTranspose, Convolution, TransposedConvolution)
 _VARIANCES = ("moving_mean", "moving_variance")
 
 
 def sizes_of_network(network: str, units: Sequence[int] | None) -> dict[str, Any]:
     """Returns the arguments of a pair of networks that say how large they are.
 
-    Raises:
-        UsageError: If `units` are given for another network than `"mlp"`, or are no widths.
+    Raises a `UsageError` if `units` are for another network than `"mlp"`, or are no widths.
     """
     if units is None:
         return {}
@@ -50,11 +43,8 @@ def check_encoder(encoder: keras.Model) -> int:
     output = getattr(encoder, "output", None)
     shapes = {k: v.shape for k, v in output.items()} if isinstance(output, dict) else {}
     mean_shape = shapes.get("z_mean", ())
-    if (
-        len(mean_shape) != 2
-        or shapes.get("z_log_var") != mean_shape
-        or len(encoder.input_shape) != 4
-    ):
+    fits = len(mean_shape) == 2 and shapes.get("z_log_var") == mean_shape
+    if not fits or len(encoder.input_shape) != 4:
         raise UsageError(
             "The encoder must be a functional keras.Model from images (batch, height, width, "
             "channels) to a dictionary of `z_mean` and `z_log_var`, both (batch, latent_dim). "
@@ -91,12 +81,7 @@ def check_decoder_reach(decoder: keras.Model, likelihood: Any) -> None:
 
     A sigmoid of a sigmoid lies between 0.5 and 0.73, a sigmoid of a ReLU above 0.5: such a model
     trains, and cannot draw a dark pixel. Where the likelihood takes the output as it is, as the
-    Gaussian one of linear output does, any last layer may be right: sigmoid for pixels in [0, 1],
-    tanh for [-1, 1], ReLU for pixels without an upper limit.
-
-    Raises:
-        UsageError: If the decoder's outputs cannot bring the likelihood's pixel means near their
-            lowest and highest value.
+    Gaussian one of linear output does, any last layer may be right.
     """
     extremes = np.full((2, *decoder.output_shape[1:]), _LARGE, np.float32)
     extremes[0] *= -1
@@ -120,13 +105,9 @@ def check_decoder_reach(decoder: keras.Model, likelihood: Any) -> None:
 def check_encoder_reach(encoder: keras.Model) -> None:
     """Refuses an encoder whose posterior lies on one side of the prior, whatever its weights.
 
-    The prior's mean is 0 and its log-variance 0. Means that are never negative (ReLU, sigmoid,
-    softplus, softmax) cannot follow it, and a log-variance that is never negative (the same, often
-    where a standard deviation was meant) leaves every code noisier than the prior. A tanh on
-    either, or a negative log-variance, is a choice.
-
-    Raises:
-        UsageError: If one of the two does not reach where it must.
+    Means that are never negative (ReLU, sigmoid, softplus, softmax) cannot follow the prior's 0,
+    and a log-variance that is never negative (the same, often where a standard deviation was meant)
+    leaves every code noisier than the prior. A tanh, or a negative log-variance, is a choice.
     """
     heads = {name: encoder.output[name] for name in ("z_mean", "z_log_var")}
     if all(map(_ends_linearly, heads.values())):
@@ -150,7 +131,7 @@ def _ends_linearly(tensor):
     """Returns whether a symbolic output certainly comes from a linear map."""
     layer = tensor._keras_history.operation
     kind = type(layer)
-    if kind in _LINEAR_UNLESS_ACTIVATED:
+    if kind in (layers.Dense, *_CONVOLUTIONS):
         return layer.activation is keras.activations.linear
     is_linear = kind is layers.Activation and layer.activation is keras.activations.linear
     if is_linear or kind in (layers.Reshape, layers.Flatten, layers.Concatenate):
@@ -164,8 +145,7 @@ def _ends_linearly(tensor):
 def _outputs_of_random_weights(network):
     """Returns what a network makes of noise with large random weights, NumPy arrays.
 
-    Its own weights may be zero, or its layers frozen; its activations act on the results alike.
-    Nothing in the network is changed, and no seed is used up.
+    Its own weights may be zero, or frozen. Nothing is changed, and no seed is used up.
     """
     draws = [
         _outputs_of_a_draw(network, np.random.default_rng(seed), sign)

@@ -24,8 +24,8 @@ class Option:
         help: What it is, in a few words.
         check: Takes the option's name and a value, returns the value or raises `UsageError`.
         scales: What the default is proportional to: `"pixels"`, because the reconstruction is a
-            sum over them and a weight keeps its meaning only in proportion; `"steps"`, the length
-            of the run; or `"rate"`, its inverse, for what accumulates step by step.
+            sum over them; `"steps"`, the length of the run; or `"rate"`, its inverse, for what
+            accumulates step by step.
     """
 
     kind: str
@@ -83,9 +83,9 @@ def widths(default: tuple[int, ...], help: str) -> Option:
     return Option("wholes", default, help, checks.widths)
 
 
-def choice(default: str, help: str, *known: str) -> Option:
-    """Declares a choice among a few names."""
-    return Option("text", default, help, lambda name, value: checks.one_of(name, value, known))
+def choice(help: str, *known: str) -> Option:
+    """Declares a choice among a few names, the first of which is the default."""
+    return Option("text", known[0], help, lambda name, value: checks.one_of(name, value, known))
 
 
 def flag(help: str) -> Option:
@@ -117,10 +117,7 @@ def share(name: str, value: Any) -> Any:
 
 
 def check_controller(options: Mapping[str, Any]) -> None:
-    """Checks the options of a controller against each other, as far as they are given.
-
-    These are the set point's stairs, and the limits of beta with its first value between them.
-    """
+    """Checks a controller's options against each other, as far as they are given."""
     stairs, steps = options.get("kl_target_stairs"), options.get("kl_target_steps")
     if stairs is not None and steps is not None and stairs > steps:
         raise UsageError(

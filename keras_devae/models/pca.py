@@ -37,9 +37,7 @@ def principal_components(
 ) -> tuple[Array, Array, Array]:
     """Finds the first `count` principal components of images `(n, pixels)`.
 
-    Returns:
-        The mean `(pixels,)`, the components `(count, pixels)` and their standard deviations
-        `(count,)`.
+    Returns the mean `(pixels,)`, the components `(count, pixels)` and their standard deviations.
     """
     from sklearn.decomposition import PCA as Decomposition
 

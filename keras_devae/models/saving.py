@@ -82,13 +82,7 @@ class Saving(keras.Model):
     def save(self, filepath: str | Path, overwrite: bool = True, **kwargs: Any) -> None:
         """Saves the model, see `keras.Model.save`; keeps TensorFlow off another backend's GPU.
 
-        Args:
-            filepath: A file named `*.keras`.
-            overwrite: As in Keras; default true.
-            **kwargs: Arguments of `keras.Model.save`.
-
-        Raises:
-            UsageError: If the file has another name.
+        Raises a `UsageError` unless the file is named `*.keras`.
         """
         hint = " `export_encoder` writes a SavedModel or ONNX."
         _check_suffix("A model is saved in", filepath, _MODEL_FILES, hint)
@@ -100,13 +94,7 @@ class Saving(keras.Model):
     ) -> None:
         """Saves the weights, see `keras.Model.save_weights`.
 
-        Args:
-            filepath: A file named `*.weights.h5` or `*.weights.json`.
-            overwrite: As in Keras; default true.
-            max_shard_size: As in Keras.
-
-        Raises:
-            UsageError: If the file has another name.
+        Raises a `UsageError` unless the file is named `*.weights.h5` or `*.weights.json`.
         """
         _check_suffix("Weights are saved in", filepath, _WRITTEN_WEIGHTS)
         super().save_weights(filepath, overwrite, max_shard_size)
@@ -116,10 +104,7 @@ class Saving(keras.Model):
     ) -> None:
         """Loads weights, see `keras.Model.load_weights`; all of them, or the model stays as it was.
 
-        Args:
-            filepath: A file named `*.weights.h5`, `*.weights.json` or `*.keras`.
-            skip_mismatch: As in Keras; default false.
-            **kwargs: Arguments of `keras.Model.load_weights`.
+        `filepath` is a file named `*.weights.h5`, `*.weights.json` or `*.keras`.
 
         Raises:
             UsageError: If there is no such file, or it holds the weights of another model.
@@ -136,11 +121,7 @@ class Saving(keras.Model):
     def set_weights(self, weights: Sequence[Any]) -> None:
         """Sets all weights, see `keras.Model.set_weights`; all, or the model stays as it was.
 
-        Args:
-            weights: Arrays of the shapes of `get_weights`, in its order.
-
-        Raises:
-            UsageError: If there are more or fewer, or one is of another shape.
+        Raises a `UsageError` unless they are arrays of the shapes of `get_weights`, in its order.
         """
         expected = [tuple(variable.shape) for variable in self.weights]
         is_list = isinstance(weights, (list, tuple))
@@ -155,11 +136,7 @@ class Saving(keras.Model):
     def export(
         self, filepath: str | Path | None = None, format: str = "tf_saved_model", **kwargs: Any
     ) -> None:
-        """Refuses: `export_encoder` writes encoder and decoder, which Keras would not separate.
-
-        Raises:
-            UsageError: Always.
-        """
+        """Refuses: `export_encoder` writes encoder and decoder, which Keras would not separate."""
         raise UsageError(
             "Keras's `export` cannot write these models. Call "
             f"`model.export_encoder({str(filepath)!r})`, which writes the endpoints encode, decode "
@@ -172,20 +149,10 @@ class UnreadableModelError(FailureError):
 
 
 def load_saved(file: str | Path) -> Any:
-    """Loads a model of this package.
+    """Loads a model of this package from a `.keras` file, compiled as it was saved.
 
-    Keras finds the classes of a file only if they are imported, so this imports them all: the
-    command line has imported none before.
-
-    Args:
-        file: Path of a `.keras` file.
-
-    Returns:
-        The model, compiled as it was saved.
-
-    Raises:
-        UnreadableModelError: If the file is missing or damaged, is no file, or holds another model
-            or a class that is not imported.
+    Keras finds the classes of a file only if they are imported, so this imports them all. Raises an
+    `UnreadableModelError` if the file is missing or damaged, or holds another model.
     """
     try:
         _check_parts(file)
@@ -222,10 +189,7 @@ def _check_parts(file):
 
 
 def in_float32(model: Any) -> Any:
-    """Returns a copy of a model, not compiled, that computes in float32 throughout.
-
-    It is the model itself where its dtype policy is float32 already.
-    """
+    """Returns a model that computes in float32 throughout: itself, or else a copy, not compiled."""
     if model.dtype_policy.name == "float32":
         return model
     described = keras.saving.serialize_keras_object(model)

@@ -21,6 +21,7 @@ from keras_devae.models.keras_arguments import (
     check_verbose,
     get_optimizer,
     refuse,
+    refuses_unknown_arguments,
     validation_images,
 )
 from keras_devae.models.training_callbacks import StepSynchronization, TrainingGuard
@@ -28,15 +29,13 @@ from keras_devae.models.training_step import TrainingStep
 
 
 class Training(TrainingStep):
-    """The part of `keras_devae.VAE` that is trained and evaluated.
-
-    Adds checks to Keras's methods, and images that stay on the device during training.
-    """
+    """The part of `keras_devae.VAE` that is trained and evaluated: Keras's methods, with checks."""
 
     #: Whether training calls functions on the host, which XLA on TensorFlow cannot.
     calls_host = False
     train_function: Any
 
+    @refuses_unknown_arguments
     def compile(
         self,
         optimizer: Any = "rmsprop",
@@ -51,18 +50,9 @@ class Training(TrainingStep):
     ) -> None:
         """Configures training, see `keras.Model.compile`.
 
-        Args:
-            optimizer: A `keras.optimizers.Optimizer` or the name of one; default `"rmsprop"`.
-            loss: Refused, like `loss_weights`, `metrics` and `weighted_metrics`: the objective is
-                the model's own, and `fit` shows all of its terms.
-            loss_weights: Refused.
-            metrics: Refused.
-            weighted_metrics: Refused.
-            run_eagerly: As in Keras; default false.
-            steps_per_execution: As in Keras; default 1.
-            jit_compile: As in Keras, but `"auto"` (default) leaves XLA off on TensorFlow on a CPU,
-                where it is slower.
-            auto_scale_loss: As in Keras; default true.
+        `"auto"`, the default of `jit_compile`, leaves XLA off on TensorFlow on a CPU, where it is
+        slower. `loss`, `loss_weights`, `metrics` and `weighted_metrics` are refused: the objective
+        is the model's own, and `fit` shows all of its terms.
 
         Raises:
             UsageError: If something is given that the model would ignore, or that is out of range,
@@ -105,6 +95,7 @@ class Training(TrainingStep):
         # Earlier versions accepted and ignored some arguments; such a model must still load.
         self.compile(**{name: value for name, value in config.items() if name not in IGNORED})
 
+    @refuses_unknown_arguments
     def fit(
         self,
         x: Any = None,
@@ -126,28 +117,18 @@ class Training(TrainingStep):
     ) -> keras.callbacks.History:
         """Trains the model, see `keras.Model.fit`.
 
-        Args:
-            x: Images: an array, a data set of this package, a `tf.data.Dataset`, a
-                `keras.utils.PyDataset` (such as `dataset.batches()`), a
-                `torch.utils.data.DataLoader` or a generator; in dictionaries the entry `image`
-                counts. The images of `dataset.batches(resident=True)` are kept on the device
-                meanwhile.
-            y: Refused: the images are their own targets.
-            batch_size: Images per batch of an array or data set; default 32 for arrays, 64 for data
-                sets of this package.
-            epochs: As in Keras; default 1.
-            verbose: As in Keras.
-            callbacks: As in Keras; a `TrainingGuard` is added if there is none.
-            validation_split: As in Keras, for arrays; default 0.
-            validation_data: Images as in `x`. Reconstruction uses the posterior mean, no noise.
-            shuffle: As in Keras; default true. `Batches` have an order of their own.
-            class_weight: Refused.
-            sample_weight: Refused.
-            initial_epoch: As in Keras; default 0.
-            steps_per_epoch: As in Keras.
-            validation_steps: As in Keras.
-            validation_batch_size: As in Keras.
-            validation_freq: As in Keras; default 1.
+        What differs from Keras:
+
+        - `x` are images: an array, a data set of this package, a `tf.data.Dataset`, a
+          `keras.utils.PyDataset` (such as `dataset.batches()`), a `torch.utils.data.DataLoader`
+          or a generator; in dictionaries the entry `image` counts. The images of
+          `dataset.batches(resident=True)` are kept on the device meanwhile.
+        - `y`, `class_weight` and `sample_weight` are refused: the images are their own targets.
+        - `batch_size` is 32 by default for arrays, 64 for data sets of this package, and refused
+          for what comes in batches.
+        - `callbacks` get a `TrainingGuard` if there is none.
+        - `validation_data` are images as in `x`; their reconstruction uses the posterior mean.
+        - `shuffle` does not concern `Batches`, which have an order of their own.
 
         Returns:
             Keras's `History`.
@@ -219,6 +200,7 @@ class Training(TrainingStep):
         if self.resident_images is not None:
             self.train_function = steps_in_one_call(self, self.train_function)
 
+    @refuses_unknown_arguments
     def evaluate(
         self,
         x: Any = None,
@@ -234,18 +216,8 @@ class Training(TrainingStep):
     ) -> Any:
         """Computes the losses of images, see `keras.Model.evaluate`.
 
-        Args:
-            x: Images, as in `fit`.
-            y: Refused.
-            batch_size: As in `fit`.
-            verbose: As in Keras.
-            sample_weight: Refused.
-            steps: As in Keras.
-            callbacks: As in Keras.
-            return_dict: As in Keras; default false.
-
-        Returns:
-            As `keras.Model.evaluate`; deterministic, with the posterior mean instead of a sample.
+        The result is deterministic, with the posterior mean instead of a sample. `x` and
+        `batch_size` are as in `fit`; `y` and `sample_weight` are refused.
 
         Raises:
             UsageError: If the images do not fit the model, or something is given that it would
@@ -273,20 +245,9 @@ class Training(TrainingStep):
         steps: int | None = None,
         callbacks: Any = None,
     ) -> dict[str, Any]:
-        """Returns what `call` returns for images, see `keras.Model.predict`.
+        """Returns what `call` returns for images, as NumPy arrays, see `keras.Model.predict`.
 
-        Args:
-            x: Images, as in `fit`.
-            batch_size: As in `fit`.
-            verbose: As in Keras.
-            steps: As in Keras.
-            callbacks: As in Keras.
-
-        Returns:
-            Dictionary of NumPy arrays, see `call`.
-
-        Raises:
-            UsageError: If the images do not fit the model.
+        `x` and `batch_size` are as in `fit`. Raises a `UsageError` for images that do not fit.
         """
         how = {"verbose": verbose, "steps": steps, "callbacks": callbacks}
         source = self._checked_source(x, batch_size, False, **how)

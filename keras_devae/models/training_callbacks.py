@@ -14,7 +14,7 @@ logger = logging.getLogger("keras_devae")
 def steps_done(model: keras.Model) -> int:
     """Returns the number of training steps done, on several devices too.
 
-    It is the optimizer's count of updates; or, with gradient accumulation, the number of batches,
+    It is the optimizer's count of updates or, with gradient accumulation, the number of batches,
     which Keras's schedules of the learning rate follow too.
     """
     optimizer = getattr(model.optimizer, "inner_optimizer", model.optimizer)
@@ -30,9 +30,8 @@ def steps_done(model: keras.Model) -> int:
 class StepSynchronization(keras.callbacks.Callback):
     """Keeps a model's count of training steps equal to the optimizer's, see `steps_done`.
 
-    The model counts by itself, because a compiled step on JAX sees the model's variables but not
-    the optimizer's. The two differ after `compile` with a new optimizer, which starts schedules
-    anew, and after steps that a loss-scaling optimizer skipped.
+    The two differ after `compile` with a new optimizer, which starts schedules anew, and after
+    steps that a loss-scaling optimizer skipped.
     """
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:

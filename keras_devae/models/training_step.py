@@ -68,8 +68,7 @@ class TrainingStep(keras.Model):
     def non_trainable_variables(self) -> list[keras.Variable]:
         """The state that no optimizer changes; resident images are part of it.
 
-        The compiled step on JAX gets these, and would make a constant of any other array. What is
-        saved and counted follows from other attributes.
+        The compiled step on JAX gets these, and would make a constant of any other array.
         """
         resident = self.resident_images
         return [*super().non_trainable_variables, *([resident.variable] if resident else [])]
@@ -79,11 +78,7 @@ class TrainingStep(keras.Model):
         return set()
 
     def training_warnings(self, logs: dict[str, Any]) -> list[str]:
-        """Returns sentences about what is wrong with the trained state, none if nothing is.
-
-        Args:
-            logs: Metrics of the last epoch.
-        """
+        """Returns sentences about what the last epoch's metrics show to be wrong, if anything."""
         kl = float(logs.get("kl_loss_layer_0", logs.get("kl_loss", float("inf"))))
         if kl < 0.1:
             return [

@@ -4,7 +4,7 @@ What `fit` and `evaluate` add is in `training`, what a trained model answers in 
 """
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Self
 
 import keras
@@ -57,7 +57,8 @@ class VAE(Inference, Training, Saving, keras.Model):
     Raises:
         UsageError: If encoder and decoder do not fit together, or end in an activation that cannot
             be right: the likelihood applies its sigmoid to the decoder's output itself, and the
-            posterior must reach both sides of the prior.
+            posterior must reach both sides of the prior. In every model, if an argument is outside
+            the range that is named.
 
     Example:
         >>> images = kd.data.load("dsprites", image_size=32).images(range(128))
@@ -103,14 +104,18 @@ class VAE(Inference, Training, Saving, keras.Model):
         self.trackers = TermTrackers(self.penalty_names, self.opponent_names, self.state_names)
         for network in (encoder, decoder):
             network.jit_compile = compiles_with_xla()
-        # The networks are built already. Setting the flag instead of calling `build` leaves the
-        # siblings free to add layers of their own.
+        # The networks are built already; `build` would keep siblings from adding layers.
         self.built = True
 
     def set_options(self, **values: Any) -> None:
         """Checks options that the class declares and keeps each as an attribute of its name."""
         for name, value in values.items():
             setattr(self, name, self.declaration.options[name].check(name, value))
+
+    @classmethod
+    def declared(cls, arguments: Mapping[str, Any]) -> dict[str, Any]:
+        """Returns the options that the class declares from the `locals()` of its constructor."""
+        return {n: arguments[n] for n in cls.declaration.options if n in arguments}
 
     # The networks.
 
@@ -125,7 +130,7 @@ class VAE(Inference, Training, Saving, keras.Model):
         network_units: Sequence[int] | None = None,
         **options: Any,
     ) -> Self:
-        """Builds the model with one of the package's pairs of networks.
+        """Builds the model with one of the package's pairs of networks, ready for `compile`.
 
         Args:
             image_shape: `(height, width, channels)`.
@@ -136,9 +141,6 @@ class VAE(Inference, Training, Saving, keras.Model):
             network_units: Widths of the hidden layers of encoder and decoder with `"mlp"`, or
                 `None` (default): 1200 and 1200.
             **options: Further arguments of the class.
-
-        Returns:
-            The model, built and ready for `compile`.
 
         Raises:
             UsageError: If a name is unknown or a size not supported.
@@ -185,10 +187,8 @@ class VAE(Inference, Training, Saving, keras.Model):
         options = self.network_options()
         latent_dim = self.latent_dim_of(check_encoder(encoder))
         categories = self.encoder_options(latent_dim, **options).get("num_categories", 0)
-        if categories and getattr(encoder.output.get("category_logits"), "shape", None) != (
-            None,
-            categories,
-        ):
+        logits_shape = getattr(encoder.output.get("category_logits"), "shape", None)
+        if categories and logits_shape != (None, categories):
             raise UsageError(
                 f"The encoder must also return `category_logits` (batch, {categories}). "
                 f"Received: {encoder!r} with output {encoder.output}."
@@ -205,9 +205,6 @@ class VAE(Inference, Training, Saving, keras.Model):
         Args:
             images: `(batch, height, width, channels)`; row numbers `(batch,)` of resident images,
                 while there are any; or a dictionary with either as `image`.
-
-        Returns:
-            Float32 tensor `(batch, height, width, channels)`.
         """
         images = ops.convert_to_tensor(images_in(images))
         if len(images.shape) == 1:
@@ -222,16 +219,12 @@ class VAE(Inference, Training, Saving, keras.Model):
         return ops.cast(images, "float32")
 
     def call(self, images: Any, training: bool = False) -> dict[str, Tensor]:
-        """Encodes and decodes.
-
-        Args:
-            images: `(batch, height, width, channels)`.
-            training: With true, `z` is a sample of the posterior, else its mean.
+        """Encodes and decodes images `(batch, height, width, channels)`.
 
         Returns:
-            Dictionary of `z_mean`, `z_log_var`, `z`, `(batch, latent_dim)`; `decoded`, the
-            decoder's output, and `reconstruction`, the pixel means, both `(batch, height, width,
-            channels)`. The keys are the same in training and outside of it.
+            Dictionary of `z_mean`, `z_log_var` and `z`, in training a sample and else the mean, all
+            `(batch, latent_dim)`; `decoded`, the decoder's output, and `reconstruction`, the pixel
+            means, both of the images' shape. The keys are the same in training and outside of it.
         """
         z_mean, z_log_var = self.first_layer(*self.posterior_of(self.pixels(images), training))
         z = self.sampling(z_mean, z_log_var) if training else z_mean
@@ -261,24 +254,18 @@ class VAE(Inference, Training, Saving, keras.Model):
         return tuple(layers[0] for layers in self.posterior_of_layers(mean, log_var))
 
     def loss_terms(self, pixels: Tensor, outputs: dict[str, Tensor], training: bool) -> LossTerms:
-        """Computes the loss of one batch.
+        """Computes the terms of one batch's loss, whose `total` the model minimises.
 
         Args:
             pixels: Float32 images `(batch, height, width, channels)`.
             outputs: What `call` returned for them.
             training: Whether this is a training step.
-
-        Returns:
-            The terms, whose `total` the model minimises.
         """
-        negative_log_likelihood = self.likelihood.negative_log_likelihood(
-            pixels, outputs["decoded"]
-        )
+        errors = self.likelihood.negative_log_likelihood(pixels, outputs["decoded"])
         kl = ops.mean(gaussian_kl(outputs["z_mean"], outputs["z_log_var"]), axis=0, keepdims=True)
-        # Over all images, for the siblings whose loss is not linear in it.
-        kl = mean_over_batch(kl)
+        kl = mean_over_batch(kl)  # For the siblings whose loss is not linear in it.
         return LossTerms(
-            reconstruction=ops.mean(negative_log_likelihood, axis=0, keepdims=True),
+            reconstruction=ops.mean(errors, axis=0, keepdims=True),
             kl=kl,
             penalties={"kl": (1.0, ops.sum(kl))},
             layers=ops.zeros((1,), "int32"),

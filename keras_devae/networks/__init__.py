@@ -6,9 +6,13 @@ import keras
 
 from keras_devae.checks import CONVOLUTIONAL_SIZES as IMAGE_SIZES
 from keras_devae.networks.convolutional import convolutional_decoder, convolutional_encoder
-from keras_devae.networks.discriminator import discriminator
-from keras_devae.networks.linear import linear_decoder, linear_encoder
-from keras_devae.networks.mlp import mlp_decoder, mlp_encoder
+from keras_devae.networks.dense import (
+    discriminator,
+    linear_decoder,
+    linear_encoder,
+    mlp_decoder,
+    mlp_encoder,
+)
 
 #: Name -> (encoder, decoder) of the pairs that models and the command line know by name.
 NETWORKS: dict[str, tuple[Callable[..., keras.Model], Callable[..., keras.Model]]] = {

@@ -18,20 +18,10 @@ def encoder_outputs(
     num_categories: int = 0,
     groups: int = 1,
 ) -> dict[str, keras.KerasTensor]:
-    """Puts the linear heads of the posterior on one or more trunks, in float32.
+    """Puts the linear heads of the posterior on one or more trunks, symbolic and in float32.
 
-    Args:
-        trunk: Function of a divisor of the widths that returns features `(batch, width)`; called
-            once for every group.
-        latent_dim: Number of latent dimensions, at least 1.
-        kernels: Kernel initialisers.
-        num_categories: Number of categories of a categorical code; default 0, none.
-        groups: Number of trunks, each with its share of the latent dimensions and of the widths;
-            default 1. No more than there are latent dimensions are built.
-
-    Returns:
-        `z_mean` and `z_log_var`, symbolic `(batch, latent_dim)`, and with categories
-        `category_logits`, `(batch, num_categories)`.
+    `trunk` takes a divisor of the widths and returns features `(batch, width)`; it is called for
+    each of the `groups`, of which no more are built than there are latent dimensions.
     """
     at_least("latent_dim", latent_dim, 1)
     at_least("groups", groups, 1)
@@ -56,10 +46,7 @@ def encoder_outputs(
 
 
 def group_sizes(latent_dim: int, groups: int) -> list[int]:
-    """Returns how many latent dimensions each of at most `groups` groups has.
-
-    They differ by one at most, the larger ones first.
-    """
+    """Returns the sizes of at most `groups` groups; by at most one, the larger ones come first."""
     return [len(part) for part in np.array_split(np.arange(latent_dim), groups) if len(part)]
 
 

@@ -16,8 +16,7 @@ _CHANNELS = (32, 32, 32, 64, 64)
 def _strided_channels(image_shape):
     """Returns the channels of the stride-2 convolutions that bring the image down to 4x4.
 
-    64x64 images get the published 32, 32, 64, 64; smaller ones have one layer of 32 fewer, larger
-    ones one more.
+    64x64 images get the published four, smaller ones a layer of 32 fewer, larger ones one more.
     """
     check_convolutional_size(image_shape)
     return _CHANNELS[-int(math.log2(image_shape[0] // 4)) :]
@@ -47,9 +46,6 @@ def convolutional_encoder(
         A `keras.Model` from images in `[0, 1]`, `(batch, height, width, channels)`, to a dictionary
         of `z_mean` and `z_log_var`, float32 `(batch, latent_dim)`, and with categories
         `category_logits`, `(batch, num_categories)`.
-
-    Raises:
-        UsageError: If the image size is not supported.
     """
     kernels = seeded_kernels(seed)
     image_shape = image_shape_of(image_shape)
@@ -88,9 +84,6 @@ def convolutional_decoder(
     Returns:
         A `keras.Model` from `(batch, input_dim)` to float32 logits
         `(batch, height, width, channels)`.
-
-    Raises:
-        UsageError: If the image size is not supported.
     """
     at_least("input_dim", input_dim, 1)
     image_shape = image_shape_of(image_shape)

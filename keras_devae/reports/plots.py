@@ -15,7 +15,7 @@ from keras_devae import figures
 from keras_devae.checks import Array
 from keras_devae.comparison.tables import MIG, RECONSTRUCTION
 from keras_devae.errors import FailureError, UsageError, unknown_name
-from keras_devae.evaluation.information_file import read_information_file
+from keras_devae.evaluation.array_files import read_information_file
 from keras_devae.figures.of_models import MODEL_FIGURES, check_model_figure, traversal_animation
 from keras_devae.files import check_writable, is_there, read_table
 from keras_devae.runs.folder import RunDirectory

@@ -26,7 +26,7 @@ import numpy as np
 from keras_devae import checks, figures
 from keras_devae.checks import Array, positive
 from keras_devae.errors import UsageError
-from keras_devae.evaluation.information_file import read_information_file
+from keras_devae.evaluation.array_files import read_information_file
 from keras_devae.files import write_json, write_table
 from keras_devae.runs import Run, RunConfig, RunDirectory
 

@@ -9,8 +9,8 @@ from keras_devae.schedules.functions import (
     Schedule,
     StageSchedule,
     get_schedule,
+    released_pressures,
 )
-from keras_devae.schedules.release import released_pressures
 from keras_devae.schedules.step_counter import StepCounter
 
 __all__ = [

@@ -12,6 +12,10 @@ from keras_devae.errors import UsageError
 class _PIController(keras.layers.Layer):
     """What the controllers share: gains, limits and float32 scalars that checkpoints keep."""
 
+    #: Names of the constructor's arguments, which are attributes.
+    _arguments: tuple[str, ...] = ("proportional_gain", "integral_gain")
+    _arguments += ("beta_min", "beta_max", "reference_compat", "beta_init")
+
     def __init__(
         self,
         proportional_gain: float,
@@ -59,14 +63,7 @@ class _PIController(keras.layers.Layer):
 
     def get_config(self) -> dict[str, Any]:
         """Returns the constructor's arguments."""
-        config = {
-            "proportional_gain": self.proportional_gain,
-            "integral_gain": self.integral_gain,
-            "beta_min": self.beta_min,
-            "beta_max": self.beta_max,
-            "reference_compat": self.reference_compat,
-        }
-        return {**super().get_config(), **config}
+        return {**super().get_config(), **{name: getattr(self, name) for name in self._arguments}}
 
 
 @keras.saving.register_keras_serializable(package="keras_devae")
@@ -103,9 +100,6 @@ class PositionPIController(_PIController):
         beta: The last output, float32 scalar variable; `beta_init` before the first step.
         integral: I, float32 scalar variable.
         stored: The last output before it was clamped, float32 scalar variable.
-
-    Raises:
-        UsageError: If an argument is out of range.
 
     Example:
         >>> controller = PositionPIController()
@@ -144,9 +138,6 @@ class PositionPIController(_PIController):
 
         Returns:
             The new beta, float32 scalar tensor without a gradient.
-
-        Raises:
-            UsageError: If an argument is not a scalar.
         """
         error = _scalar("target", target) - _scalar("kl", kl)
         stored = ops.convert_to_tensor(self.stored)
@@ -164,10 +155,6 @@ class PositionPIController(_PIController):
         self.stored.assign(stored)
         self.beta.assign(beta)
         return beta
-
-    def get_config(self) -> dict[str, Any]:
-        """Returns the constructor's arguments."""
-        return {**super().get_config(), "beta_init": self.beta_init}
 
 
 @keras.saving.register_keras_serializable(package="keras_devae")
@@ -192,15 +179,12 @@ class IncrementalPIController(_PIController):
     The state is float32: at a beta of 150, increments below 7.6e-6 are lost.
 
     Args:
-        proportional_gain: At least 0; default 0.01.
-        integral_gain: At least 0; default 0.001.
+        proportional_gain, integral_gain, beta_max, **kwargs: As in `PositionPIController`.
         beta_init: Beta before the first step, between the limits; default 150.
         beta_min: The smallest beta, at least 0; default 0.1.
-        beta_max: The largest beta, above `beta_min`; `None` (default) for no limit.
         window: Number of steps over which the KL divergence is averaged, at least 1, which means no
             smoothing; default 5.
         reference_compat: Whether to follow the authors' rule, lock-up included; default false.
-        **kwargs: Arguments of `keras.layers.Layer`.
 
     Attributes:
         beta: The last output, float32 scalar variable; `beta_init` before the first step.
@@ -209,9 +193,6 @@ class IncrementalPIController(_PIController):
         previous_error: The last error, float32 scalar variable.
         recent_kl: The last KL divergences, the newest at the end, float32 variable `(window,)`.
 
-    Raises:
-        UsageError: If an argument is out of range.
-
     Example:
         >>> controller = IncrementalPIController()
         >>> for _ in range(10):
@@ -219,6 +200,8 @@ class IncrementalPIController(_PIController):
         >>> float(beta) < 150  # KL is below its target: beta falls
         True
     """
+
+    _arguments = (*_PIController._arguments, "window")
 
     def __init__(
         self,
@@ -260,10 +243,6 @@ class IncrementalPIController(_PIController):
         self.stored.assign(stored if self.reference_compat else ops.copy(beta))
         self.beta.assign(beta)
         return beta
-
-    def get_config(self) -> dict[str, Any]:
-        """Returns the constructor's arguments."""
-        return {**super().get_config(), "beta_init": self.beta_init, "window": self.window}
 
 
 def _scalar(name: str, value: Tensor | float) -> Tensor:

@@ -19,9 +19,8 @@ class Schedule:
 
     Having no state, it needs no place in a checkpoint: the step determines the value. Where the
     call is compiled, pass a variable such as `StepCounter.step`, not a Python number, which would
-    be frozen at its value in the first step.
-
-    Two schedules are equal if their classes and arguments are.
+    be frozen at its value in the first step. Two schedules are equal if their classes and arguments
+    are.
 
     Example:
         >>> class Halving(Schedule):
@@ -35,17 +34,11 @@ class Schedule:
     _arguments: tuple[str, ...] = ()
 
     def __call__(self, step: Tensor | int) -> Tensor:
-        """Evaluates the schedule.
+        """Evaluates the schedule: a float32 scalar, or int32 from a `StageSchedule`.
 
         Args:
             step: Number of training steps completed before this one: a whole number, or a scalar
                 tensor or variable of an integer dtype. Numbers below 0 count as 0.
-
-        Returns:
-            Float32 scalar tensor; int32 from a `StageSchedule`.
-
-        Raises:
-            UsageError: If `step` is not a scalar of an integer dtype.
         """
         if not hasattr(step, "shape"):
             if not isinstance(step, numbers.Integral) or isinstance(step, bool):
@@ -96,9 +89,6 @@ class ConstantSchedule(Schedule):
     Args:
         value: A finite number of at least 0.
 
-    Raises:
-        UsageError: If the argument is out of range.
-
     Example:
         >>> float(ConstantSchedule(4)(1000))
         4.0
@@ -133,9 +123,6 @@ class LinearSchedule(Schedule):
             `steps / stairs` steps have the value `start`. The stairs need not divide the steps.
         rest: Part of each stair for which the value rests, 0 to 1; default 1, stairs with jumps. 0
             is a line. Without stairs it must be 1.
-
-    Raises:
-        UsageError: If an argument is out of range.
 
     Example:
         >>> schedule = LinearSchedule(start=0, end=25, steps=100_000)
@@ -204,9 +191,6 @@ class ExponentialSchedule(Schedule):
         temperature: Logarithm of the growth over `steps` steps, above 0; default 6.
         warmup_steps: Number of steps by which the growth is delayed, at least 0; default 0.
 
-    Raises:
-        UsageError: If an argument is out of range.
-
     Example:
         >>> schedule = ExponentialSchedule(end=100, steps=10_000)
         >>> float(schedule(0)), float(schedule(10_000))
@@ -247,9 +231,6 @@ class GeometricSchedule(Schedule):
         end: Value from step `steps` on, above 0; may lie below `start`.
         steps: Number of steps from one to the other, at least 1.
 
-    Raises:
-        UsageError: If an argument is out of range.
-
     Example:
         >>> schedule = GeometricSchedule(start=1, end=100, steps=10)
         >>> round(float(schedule(5)), 3), float(schedule(10))
@@ -281,9 +262,6 @@ class StageSchedule(Schedule):
         stage_steps: Number of steps of every stage but the last, at least 1.
         num_stages: Number of stages, at least 1.
 
-    Raises:
-        UsageError: If an argument is out of range.
-
     Example:
         >>> schedule = StageSchedule(stage_steps=100, num_stages=3)
         >>> [int(schedule(step)) for step in (99, 100, 1000)]
@@ -309,9 +287,6 @@ def get_schedule(value: Any, name: str = "schedule") -> Schedule:
             configuration of one, as `keras.saving.serialize_keras_object` returns it.
         name: The argument's name, for the message; default `"schedule"`.
 
-    Returns:
-        A `Schedule`.
-
     Raises:
         UsageError: If it is none of these, or a configuration of an unknown schedule, or one with
             other arguments.
@@ -333,3 +308,21 @@ def get_schedule(value: Any, name: str = "schedule") -> Schedule:
     raise UsageError(
         f"`{name}` must be a number, a schedule or a schedule's configuration. Received: {value!r}."
     )
+
+
+def released_pressures(
+    released: Tensor | int, latent_dim: int, beta_min: Tensor | float, beta_max: Tensor | float
+) -> Tensor:
+    """Returns the beta of every latent dimension (Jeong & Song 2019, section 3.2).
+
+    Args:
+        released: Number of dimensions released so far, an integer or integer scalar tensor.
+        latent_dim: Number of latent dimensions.
+        beta_min: Beta of a dimension once it is released.
+        beta_max: Beta of the others.
+
+    Returns:
+        Float32 tensor `(latent_dim,)`, the released dimensions first.
+    """
+    is_released = ops.arange(latent_dim) < released
+    return ops.where(is_released, ops.cast(beta_min, "float32"), ops.cast(beta_max, "float32"))

@@ -13,17 +13,14 @@ class StepCounter(keras.layers.Layer):
 
     The model advances it once in every training step and so keeps it equal to
     `optimizer.iterations`, or with gradient accumulation to the number of batches. The optimizer's
-    count cannot replace it: on JAX, the compiled training step has the model's variables at hand
-    when it computes the loss, but not the optimizer's. The counter is saved with the model's
-    weights, so that schedules continue where an interrupted training stopped.
+    count cannot replace it: on JAX, the compiled training step does not have it at hand. The
+    counter is saved with the model's weights, so that schedules continue where an interrupted
+    training stopped.
 
     Attributes:
         step: The number of steps done, a non-trainable scalar variable. Of the dtype that Keras
             gives `optimizer.iterations`: int64 on TensorFlow, which keeps int32 variables off the
             GPU and so out of reach of a step compiled by XLA; int32 on JAX, which has no int64.
-
-    Args:
-        **kwargs: Arguments of `keras.layers.Layer`.
 
     Example:
         >>> counter = StepCounter()

@@ -215,6 +215,13 @@ def test_progress_names_layer_and_metric(model, squares):
     assert seen == [(layer, name) for layer in range(3) for name in ("mig", "kl")]
 
 
+def test_metrics_for_which_no_factor_varies_are_left_out(model, squares):
+    still = data.from_arrays(squares.images(range(50)), np.zeros((50, 1), int))
+    with pytest.warns(metrics.MetricWarning, match="Left out: mig, because"):
+        scores = evaluate(model, still)
+    assert all("mig.score" not in row and "kl.total" in row for row in scores["layers"])
+
+
 def test_wrong_requests_are_refused_before_anything_is_encoded(model, squares):
     encoding = Encoding(model, squares)
     for arguments, message in (

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from keras_devae.metrics.row_cache import RowCache
+from keras_devae.metrics.samplers import RowCache
 
 
 def filled(cache, rows, chunk=3):

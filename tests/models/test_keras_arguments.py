@@ -1,5 +1,7 @@
 """What Keras's methods and settings offer beside images: honoured or refused, never ignored."""
 
+import inspect
+
 import keras
 import numpy as np
 import pytest
@@ -37,6 +39,21 @@ def test_compile(tiny, method, given):
 
 def test_compile_of_nothing_that_counts(tiny):
     tiny("vae").compile("adam", None, None, [], [])
+
+
+@pytest.mark.parametrize("method", ["vae", "factor_vae", "pca"])
+def test_arguments_that_no_method_has(tiny, blobs, method):
+    model = tiny(method)
+    with pytest.raises(UsageError, match=r"Unknown argument of `compile` 'optimiser'.*'optimizer'"):
+        model.compile(optimiser="adam")
+    with pytest.raises(UsageError, match=r"Unknown argument of `fit` 'epoch'.*Known: batch_size"):
+        model.fit(blobs(8), epoch=2)
+    with pytest.raises(
+        UsageError, match=r"Unknown argument of `evaluate` 'step'.*'steps'"
+    ) as error:
+        model.evaluate(blobs(8), step=1)
+    assert "_use_cached_eval_dataset" not in str(error.value)
+    assert "kwargs" not in inspect.signature(model.fit).parameters
 
 
 LABELS = np.zeros((8, 2), "float32")

@@ -102,7 +102,9 @@ def boost_with_lightgbm(split: Split, seed: int, workers: int | None = None) -> 
         gains = model.feature_importance("gain")
 
         def predict(codes: Array) -> Array:
-            return values[_classes(model.predict(codes, num_threads=threads))]
+            found = np.asarray(model.predict(codes, num_threads=threads))
+            places = found > 0.5 if found.ndim == 1 else found.argmax(axis=1)
+            return values[places.astype(np.int64)]
 
         return gains / (gains.sum() or 1.0), predict
 
@@ -130,9 +132,3 @@ def _tested(
         for codes, of in ((train, split.train_factors.T), (test, split.test_factors.T))
     ]
     return Boosted(np.stack([found for found, _ in models], axis=1), *map(np.array, accuracies))
-
-
-def _classes(probabilities: Array) -> Array:
-    if probabilities.ndim == 1:
-        return (probabilities > 0.5).astype(np.int64)
-    return probabilities.argmax(axis=1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 
@@ -98,9 +99,9 @@ def discretized_columns(
     return _contiguous_columns(codes, np.int64)
 
 
-def bins_used(bins: int, discretizer: str) -> int | None:
-    """Returns the number of bins as a result records it: `None` for `"identity"`."""
-    return None if discretizer == "identity" else int(bins)
+def binning_settings(bins: int, discretizer: str) -> dict[str, Any]:
+    """Returns bins as a result records them; their number is `None` for `"identity"`."""
+    return {"bins": None if discretizer == "identity" else int(bins), "discretizer": discretizer}
 
 
 def _histogram_columns(codes: Array, bins: int) -> Iterator[Array]:

@@ -46,7 +46,7 @@ def mutual_information_matrix(
     Args:
         codes: `(n, d)` codes.
         factors: `(n, f)` whole-number factors. They are not binned, however many values they have.
-        bins: Number of bins per code, as for `mig`.
+        bins: As for `mig`.
         discretizer: As for `mig`.
 
     Returns:

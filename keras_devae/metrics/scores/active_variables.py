@@ -7,12 +7,7 @@ import numpy as np
 from keras_devae import checks
 from keras_devae.checks import Array
 from keras_devae.metrics.base import Metric, Number, Score
-from keras_devae.metrics.estimators.posterior import (
-    ACTIVE_NATS,
-    active_dimensions,
-    check_posterior,
-    signal_per_dimension,
-)
+from keras_devae.metrics.estimators import posterior
 from keras_devae.metrics.estimators.scaling import unit_scaled
 from keras_devae.metrics.labelled import find_constant_codes
 from keras_devae.metrics.metric_warnings import caution_of_few
@@ -60,7 +55,7 @@ def active_variables(z_mean: Array, z_log_var: Array, threshold: float = 0.01) -
     Raises:
         UsageError: As `kl_per_dimension`, or if the threshold is negative.
     """
-    z_mean, z_log_var = check_posterior(z_mean, z_log_var)
+    z_mean, z_log_var = posterior.check_posterior(z_mean, z_log_var)
     checks.finite_at_least("threshold", threshold)
     constant = find_constant_codes(z_mean)
     caution_of_few(len(z_mean))
@@ -69,8 +64,8 @@ def active_variables(z_mean: Array, z_log_var: Array, threshold: float = 0.01) -
     # Rounding of the mean must not make a constant vary, nor may the squares of tiny means be 0.
     varies = (variance > threshold) | (threshold == 0)
     varies[constant] = False
-    signal = signal_per_dimension(z_mean, z_log_var)
-    active = np.flatnonzero(active_dimensions(signal))
+    signal = posterior.signal_per_dimension(z_mean, z_log_var)
+    active = np.flatnonzero(posterior.active_dimensions(signal))
     details = {
         "signal": signal.tolist(),
         "variance_of_mean": variance.tolist(),
@@ -78,7 +73,7 @@ def active_variables(z_mean: Array, z_log_var: Array, threshold: float = 0.01) -
         "active": active.tolist(),
     }
     settings = {
-        "active_nats": ACTIVE_NATS,
+        "active_nats": posterior.ACTIVE_NATS,
         "threshold": float(threshold),
         "sample_count": len(z_mean),
         "code_count": len(variance),

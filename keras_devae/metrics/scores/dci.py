@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -12,10 +11,7 @@ from keras_devae.checks import Array, one_of
 from keras_devae.metrics.arguments import MOST_SEED_OF_A_FIT, check_seed
 from keras_devae.metrics.base import Metric, Number, Score
 from keras_devae.metrics.estimators.importance import importance_scores
-from keras_devae.metrics.labelled import Split, check_labelled, per_factor, split_rows
-
-if TYPE_CHECKING:
-    from keras_devae.metrics.estimators.boosting import Boosted
+from keras_devae.metrics.labelled import check_labelled, per_factor, split_rows
 
 #: Predictor -> the distributions that compute it.
 PREDICTORS = {"gradient_boosting": ("scikit-learn",), "lightgbm": ("scikit-learn", "lightgbm")}
@@ -95,6 +91,8 @@ def dci(
         UsageError: If an array or a setting is wrong, no factor varies, or LightGBM is asked for
             and not installed.
     """
+    from keras_devae.metrics.estimators.boosting import boost, boost_with_lightgbm
+
     libraries = PREDICTORS[one_of("predictor", predictor, PREDICTORS)]
     check_seed(seed, MOST_SEED_OF_A_FIT)
     if workers is not None:
@@ -106,7 +104,8 @@ def dci(
     fitted = split._replace(
         train_codes=split.train_codes[:, used], test_codes=split.test_codes[:, used]
     )
-    boosted = _boosted(predictor, fitted, seed, workers)
+    fit = boost if predictor == "gradient_boosting" else boost_with_lightgbm
+    boosted = fit(fitted, seed, workers)
     matrix = np.zeros((split.train_codes.shape[1], len(split.names)))
     matrix[used] = boosted.importances
     values, details = importance_scores(matrix, split.names, split.constant_codes)
@@ -116,10 +115,3 @@ def dci(
     details["informativeness_test"] = per_factor(split.names, boosted.test_accuracies)
     settings = {"predictor": predictor, "seed": seed, **split.settings}
     return METRIC.score(values, details, settings, libraries)
-
-
-def _boosted(predictor: str, split: Split, seed: int, workers: int | None) -> Boosted:
-    from keras_devae.metrics.estimators.boosting import boost, boost_with_lightgbm
-
-    chosen = boost if predictor == "gradient_boosting" else boost_with_lightgbm
-    return chosen(split, seed, workers)

@@ -148,13 +148,11 @@ def _accuracies(
         train, test = columns[:size], columns[len(split.train_codes) :]
         for name in predictors:
             accuracies[name][size] = []
-            for factor, known, asked in zip(
-                split.names, split.train_factors.T, split.test_factors.T, strict=True
-            ):
+            labels = zip(split.names, split.train_factors.T, split.test_factors.T, strict=True)
+            for factor, known, asked in labels:
                 predictor = _predictor(name, seed)
-                accuracy, early = run_quietly(
-                    partial(_accuracy, predictor, train, known[:size], test, asked)
-                )
+                task = partial(_accuracy, predictor, train, known[:size], test, asked)
+                accuracy, early = run_quietly(task)
                 accuracies[name][size].append(accuracy)
                 failed.update({factor: True} if early else {})
     return accuracies

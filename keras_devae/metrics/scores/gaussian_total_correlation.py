@@ -5,17 +5,11 @@ from __future__ import annotations
 import numpy as np
 
 from keras_devae.checks import Array
-from keras_devae.metrics.arguments import check_recorded_seed
-from keras_devae.metrics.arrays import check_codes
 from keras_devae.metrics.base import Metric, Number, Score
-from keras_devae.metrics.estimators.gaussian import (
-    correlation_eigenvalues,
-    least_eigenvalue,
-    total_correlation,
-)
+from keras_devae.metrics.estimators import gaussian
 from keras_devae.metrics.estimators.scaling import standardized
-from keras_devae.metrics.labelled import find_constant_codes
-from keras_devae.metrics.metric_warnings import caution_of_few, warn
+from keras_devae.metrics.labelled import check_unlabelled
+from keras_devae.metrics.metric_warnings import warn
 
 METRIC = Metric(
     "gaussian_total_correlation",
@@ -56,19 +50,17 @@ def gaussian_total_correlation(codes: Array, *, seed: int | None = None) -> Scor
     Raises:
         UsageError: If the codes are not a finite matrix.
     """
-    check_recorded_seed(seed)
-    codes = check_codes(codes)
-    caution_of_few(len(codes))
-    constant = find_constant_codes(codes)
+    codes, constant, settings = check_unlabelled(codes, seed)
     columns = standardized(np.delete(codes, constant, axis=1))
-    eigenvalues = correlation_eigenvalues(columns.T @ columns) if columns.size else np.ones(1)
-    dependent = int(np.sum(eigenvalues < least_eigenvalue(eigenvalues)))
+    eigenvalues = np.ones(1)
+    if columns.size:
+        eigenvalues = gaussian.correlation_eigenvalues(columns.T @ columns)
+    dependent = int(np.sum(eigenvalues < gaussian.least_eigenvalue(eigenvalues)))
     if dependent:
         warn(
             "Codes are linearly dependent, so that their total correlation is infinite: "
             f"gaussian_total_correlation counts {dependent} directions as far as float64 goes."
         )
     details = {"constant_codes": constant, "dependent_directions": dependent}
-    values = {"score": total_correlation(eigenvalues)}
-    settings = {"sample_count": len(codes), "code_count": codes.shape[1], "seed": seed}
+    values = {"score": gaussian.total_correlation(eigenvalues)}
     return METRIC.score(values, details, settings)

@@ -12,7 +12,7 @@ from keras_devae import checks
 from keras_devae.checks import Array, one_of
 from keras_devae.metrics.arguments import MOST_SEED_OF_A_FIT, check_bins, check_seed
 from keras_devae.metrics.base import Metric, Number, Score
-from keras_devae.metrics.estimators.discretization import DISCRETIZERS, bins_used, discretize
+from keras_devae.metrics.estimators.discretization import DISCRETIZERS, binning_settings, discretize
 from keras_devae.metrics.estimators.mutual_information import entropy, mutual_information_matrix
 from keras_devae.metrics.estimators.scaling import standardized
 from keras_devae.metrics.labelled import LabelledCodes, check_labelled, per_factor
@@ -79,8 +79,8 @@ def infomec(
         estimator: `"continuous"` (default): k-NN (Ross 2014) for InfoM and InfoC, standardised
             codes for InfoE. `"discrete"`: codes in bins, counted, one-hot for InfoE.
         n_neighbors: Neighbours of the k-NN estimate.
-        bins: Number of bins per code for `"discrete"`, as for `mig`.
-        discretizer: Bins for `"discrete"`, as for `mig`.
+        bins: As for `mig`, for `"discrete"`.
+        discretizer: As for `mig`, for `"discrete"`.
         factor_names: A name for each factor; `None` for `factor_0`, `factor_1`, ...
         seed: Seed of the noise, 10^-10 of a code's scale, that the k-NN estimate adds to break
             ties.
@@ -129,11 +129,11 @@ def infomec(
         "normalized_information": information.tolist(),
         "constant_codes": labelled.constant_codes,
     }
+    binning = binning_settings(bins, discretizer)
     settings = {
         "estimator": estimator,
         "n_neighbors": n_neighbors if continuous else None,
-        "bins": None if continuous else bins_used(bins, discretizer),
-        "discretizer": None if continuous else discretizer,
+        **(dict.fromkeys(binning) if continuous else binning),
         "seed": seed,
         **labelled.settings,
     }

@@ -55,8 +55,8 @@ def irs(
         codes: `(n, d)` codes, usually posterior means.
         factors: `(n, f)` whole-number factors.
         quantile: Quantile of the distances at each value, in `[0, 1]`, interpolated linearly.
-        factor_names: A name for each factor; `None` for `factor_0`, `factor_1`, ...
-        seed: Seed that the samples were drawn with; it is only recorded, as nothing here is random.
+        factor_names: As for `mig`.
+        seed: As for `mig`.
 
     Returns:
         `irs.score` and `irs.active_codes`, the number of codes that are not constant. `details`:
@@ -77,9 +77,9 @@ def irs(
     active[labelled.constant_codes] = False
     active &= deviations > 0
     matrix = np.zeros((len(deviations), len(labelled.names)))
-    matrix[active] = 1 - (
-        _mean_deviations(scaled[:, active], labelled.factors, quantile) / deviations[active, None]
-    )
+    strays = [_deviations(scaled[:, active], values, quantile) for values in labelled.factors.T]
+    means = np.stack([by_value.mean(axis=1) for by_value in strays], axis=1)
+    matrix[active] = 1 - means / deviations[active, None]
     per_code = np.maximum(0.0, matrix.max(axis=1))
     weights = np.where(active, np.ldexp(deviations, exponents - exponents.max()), 0.0)
     total = weights.sum()
@@ -97,12 +97,6 @@ def irs(
     }
     settings = {"quantile": quantile, "seed": seed, **labelled.settings}
     return METRIC.score(values, details, settings)
-
-
-def _mean_deviations(codes: Array, factors: Array, quantile: float) -> Array:
-    """Averages the quantile of distances over a factor's values, for each code and factor."""
-    columns = [_deviations(codes, factor, quantile).mean(axis=1) for factor in factors.T]
-    return np.stack(columns, axis=1)
 
 
 def _deviations(codes: Array, factor: Array, quantile: float) -> Array:

@@ -10,13 +10,8 @@ from keras_devae import checks
 from keras_devae.checks import Array, flag
 from keras_devae.metrics.arguments import check_recorded_seed
 from keras_devae.metrics.base import Metric, Number, Score
-from keras_devae.metrics.estimators.discretization import bins_used
-from keras_devae.metrics.estimators.importance import (
-    completeness_of,
-    disentanglement_of,
-    disentanglement_per_code,
-    importance_scores,
-)
+from keras_devae.metrics.estimators import importance
+from keras_devae.metrics.estimators.discretization import binning_settings
 from keras_devae.metrics.estimators.mutual_information import mutual_information_matrix
 from keras_devae.metrics.labelled import (
     Split,
@@ -96,12 +91,12 @@ def med(
         top_k: Number of codes to keep for each factor, or `None` for no top-k scores.
         bins: As for `mig`.
         discretizer: As for `mig`.
+        factor_names: As for `mig`.
+        seed: As for `mig`.
         informativeness: Whether to compute informativeness.
         importance_rows: Rows that information is counted on, `"all"` or `"train"`; `None` for all
             if `n_train` is `None`, and the training rows (as the authors' code does) otherwise.
         n_train: Number of rows that train, the first ones; `None` for two thirds.
-        factor_names: A name for each factor; `None` for `factor_0`, `factor_1`, ...
-        seed: Seed that the samples were drawn with; it is only recorded, as nothing here is random.
 
     Returns:
         `med.disentanglement`, `med.completeness`; unless it was left out,
@@ -126,21 +121,20 @@ def med(
     if split is not None and importance_rows == "train":
         counted = (split.train_codes, split.train_factors, split.names)
     matrix = _importances(*counted[:2], bins, discretizer)
-    values, details = importance_scores(matrix, counted[2], labelled.constant_codes)
+    values, details = importance.importance_scores(matrix, counted[2], labelled.constant_codes)
     details["top_k_codes"] = None
     if top_k is not None:
         varying = np.delete(np.arange(len(matrix)), labelled.constant_codes)
         picked = varying[top_k_codes(matrix[varying], top_k)].tolist()
-        values["top_k_disentanglement"] = disentanglement_of(matrix[picked])
-        values["top_k_completeness"] = completeness_of(matrix[picked])
+        values["top_k_disentanglement"] = importance.disentanglement_of(matrix[picked])
+        values["top_k_completeness"] = importance.completeness_of(matrix[picked])
         details["top_k_codes"] = picked
     if split is not None and informativeness:
         accuracies = _accuracies(split)
         values.update({key: float(np.mean(list(by.values()))) for key, by in accuracies.items()})
         details.update(accuracies)
     settings = {
-        "bins": bins_used(bins, discretizer),
-        "discretizer": discretizer,
+        **binning_settings(bins, discretizer),
         "top_k": top_k,
         "importance_rows": importance_rows,
         "predictor": "logistic_regression" if informativeness else None,
@@ -159,7 +153,7 @@ def top_k_codes(matrix: Array, k: int) -> list[int]:
     rows; a factor that is no code's most important one has none.
     """
     best = np.argmax(matrix, axis=1)
-    ranked = np.argsort(-disentanglement_per_code(matrix), kind="stable")
+    ranked = np.argsort(-importance.disentanglement_per_code(matrix), kind="stable")
     picked = [ranked[best[ranked] == factor][:k] for factor in range(matrix.shape[1])]
     return sorted(np.concatenate(picked).tolist())
 

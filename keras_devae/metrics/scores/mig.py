@@ -9,7 +9,7 @@ import numpy as np
 from keras_devae.checks import Array
 from keras_devae.metrics.arguments import check_recorded_seed
 from keras_devae.metrics.base import Metric, Number, Score
-from keras_devae.metrics.estimators.discretization import bins_used
+from keras_devae.metrics.estimators.discretization import binning_settings
 from keras_devae.metrics.estimators.importance import gap_of_best_two
 from keras_devae.metrics.estimators.mutual_information import entropy, mutual_information_matrix
 from keras_devae.metrics.labelled import check_labelled, per_factor
@@ -85,10 +85,5 @@ def mig(
         "mutual_information": information.tolist(),
         "constant_codes": labelled.constant_codes,
     }
-    settings = {
-        "bins": bins_used(bins, discretizer),
-        "discretizer": discretizer,
-        "seed": seed,
-        **labelled.settings,
-    }
+    settings = {**binning_settings(bins, discretizer), "seed": seed, **labelled.settings}
     return METRIC.score({"score": np.minimum(1.0, gaps).mean()}, details, settings)

@@ -11,7 +11,7 @@ from keras_devae.errors import UsageError
 from keras_devae.metrics.arguments import check_recorded_seed
 from keras_devae.metrics.arrays import check_codes
 from keras_devae.metrics.base import Metric, Number, Score
-from keras_devae.metrics.estimators.discretization import bins_used
+from keras_devae.metrics.estimators.discretization import binning_settings
 from keras_devae.metrics.estimators.mutual_information import mutual_information_matrix
 from keras_devae.metrics.labelled import (
     Split,
@@ -76,11 +76,11 @@ def modularity_explicitness(
         factors: `(n, f)` whole-number factors.
         bins: As for `mig`.
         discretizer: As for `mig`.
+        factor_names: As for `mig`.
+        seed: As for `mig`.
         information_rows: Rows that information is counted on, `"all"` or `"train"`; `None` for all
             if `n_train` is `None`, and the training rows (as the study does) otherwise.
         n_train: Number of rows that train the regressions, the first ones; `None` for two thirds.
-        factor_names: A name for each factor; `None` for `factor_0`, `factor_1`, ...
-        seed: Seed that the samples were drawn with; it is only recorded, as nothing here is random.
 
     Returns:
         `modularity_explicitness.modularity_score`, `.explicitness_score_train`,
@@ -109,8 +109,7 @@ def modularity_explicitness(
         "constant_codes": labelled.constant_codes,
     }
     settings = {
-        "bins": bins_used(bins, discretizer),
-        "discretizer": discretizer,
+        **binning_settings(bins, discretizer),
         "information_rows": rows,
         "predictor": "logistic_regression",
         "seed": seed,
@@ -173,12 +172,11 @@ def _explicitness(split: Split) -> list[list[float]]:
         ]
         for codes, factors in parts
     ]
+    tested = zip(split.names, areas[1], split.test_factors.T, fitted.models, strict=True)
     incomplete = [
         name
-        for name, known, tested, model in zip(
-            split.names, areas[1], split.test_factors.T, fitted.models, strict=True
-        )
-        if np.isnan(known).any() or not np.isin(tested, model.classes_).all()
+        for name, known, column, model in tested
+        if np.isnan(known).any() or not np.isin(column, model.classes_).all()
     ]
     if incomplete:
         warn(

@@ -5,13 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from keras_devae.checks import Array
-from keras_devae.metrics.arguments import check_recorded_seed
-from keras_devae.metrics.arrays import check_codes
 from keras_devae.metrics.base import Metric, Number, Score
-from keras_devae.metrics.estimators.discretization import bins_used, discretize
+from keras_devae.metrics.estimators.discretization import binning_settings, discretize
 from keras_devae.metrics.estimators.mutual_information import mutual_information_matrix
-from keras_devae.metrics.labelled import find_constant_codes
-from keras_devae.metrics.metric_warnings import caution_of_few
+from keras_devae.metrics.labelled import check_unlabelled
 
 # Pairs are counted for this many codes at a time with all that follow: half of the full matrix.
 BLOCK = 64
@@ -50,7 +47,7 @@ def mutual_information_score(
         codes: `(n, d)` codes, usually posterior means.
         bins: As for `mig`.
         discretizer: As for `mig`.
-        seed: Seed that the samples were drawn with; it is only recorded, as nothing here is random.
+        seed: As for `mig`.
 
     Returns:
         `mutual_information_score.score`. `details`: `constant_codes`.
@@ -58,23 +55,13 @@ def mutual_information_score(
     Raises:
         UsageError: If the codes or a setting are wrong, or real codes meet `"identity"`.
     """
-    check_recorded_seed(seed)
-    codes = check_codes(codes)
-    caution_of_few(len(codes))
-    constant = find_constant_codes(codes)
+    codes, constant, settings = check_unlabelled(codes, seed)
     count = codes.shape[1]
     labels = np.delete(discretize(codes, bins, discretizer), constant, axis=1)
     pairs = count * (count - 1) / 2
     score = _sum_over_pairs(labels) / pairs if labels.shape[1] > 1 else 0.0
-    settings = {
-        "bins": bins_used(bins, discretizer),
-        "discretizer": discretizer,
-        "sample_count": len(codes),
-        "code_count": count,
-        "seed": seed,
-    }
-    details = {"constant_codes": constant}
-    return METRIC.score({"score": score}, details, settings)
+    settings = {**binning_settings(bins, discretizer), **settings}
+    return METRIC.score({"score": score}, {"constant_codes": constant}, settings)
 
 
 def _sum_over_pairs(labels: Array) -> float:

@@ -61,8 +61,8 @@ def sap(
             correlation with each code over the training rows; a code whose variance is at most
             1e-12 has 0, and a perfect code scores about 1.
         n_train: Number of rows that train, the first ones; `None` for two thirds.
-        factor_names: A name for each factor; `None` for `factor_0`, `factor_1`, ...
-        seed: Seed that the samples were drawn with; it is only recorded, as nothing here is random.
+        factor_names: As for `mig`.
+        seed: As for `mig`.
 
     Returns:
         `sap.score`. `details`: `per_factor` and `best_codes` by factor name, `score_matrix` `(d,

@@ -7,12 +7,10 @@ import math
 import numpy as np
 
 from keras_devae.checks import Array
-from keras_devae.metrics.arguments import check_recorded_seed
-from keras_devae.metrics.arrays import check_codes
 from keras_devae.metrics.base import Metric, Number, Score
 from keras_devae.metrics.estimators.gaussian import wasserstein_correlation_of
-from keras_devae.metrics.labelled import find_constant_codes
-from keras_devae.metrics.metric_warnings import caution_of_few, warn
+from keras_devae.metrics.labelled import check_unlabelled
+from keras_devae.metrics.metric_warnings import warn
 
 METRIC = Metric(
     "wasserstein_correlation",
@@ -55,10 +53,7 @@ def wasserstein_correlation(codes: Array, *, seed: int | None = None) -> Score:
     Raises:
         UsageError: If the codes are not a finite matrix.
     """
-    check_recorded_seed(seed)
-    codes = check_codes(codes)
-    caution_of_few(len(codes))
-    constant = find_constant_codes(codes)
+    codes, constant, settings = check_unlabelled(codes, seed)
     covariance, exponent = _scaled_covariance(np.delete(codes, constant, axis=1))
     distance = wasserstein_correlation_of(covariance) if covariance.size else 0.0
     total = np.trace(covariance)
@@ -71,9 +66,7 @@ def wasserstein_correlation(codes: Array, *, seed: int | None = None) -> Score:
             "largest float64, use wasserstein_correlation.normalized."
         )
     values = {"score": score, "normalized": distance / total if total else 0.0}
-    details = {"constant_codes": constant}
-    settings = {"sample_count": len(codes), "code_count": codes.shape[1], "seed": seed}
-    return METRIC.score(values, details, settings)
+    return METRIC.score(values, {"constant_codes": constant}, settings)
 
 
 def _scaled_covariance(codes: Array) -> tuple[Array, int]:

@@ -9,7 +9,7 @@ import pytest
 
 from keras_devae.data import from_npz
 from keras_devae.errors import FailureError, UsageError
-from keras_devae.evaluation.codes_file import read_codes_file
+from keras_devae.evaluation.array_files import read_codes_file
 from keras_devae.files import archives
 from keras_devae.files.archives import read_arrays
 

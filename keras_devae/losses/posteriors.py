@@ -1,0 +1,124 @@
+"""Terms of Gaussian and categorical posteriors, and relaxed samples of the latter."""
+
+import math
+
+import keras
+from keras import ops
+
+from keras_devae.backend.replicas import part_of_batch
+from keras_devae.checks import Tensor
+from keras_devae.errors import unknown_name
+
+
+def gaussian_kl(mean: Tensor, log_var: Tensor) -> Tensor:
+    """Computes the KL divergence of a diagonal Gaussian from the standard normal, per dimension.
+
+    `1/2 (mean^2 + exp(log_var) - 1 - log_var)`, the positive divergence of Kingma & Welling (2014),
+    appendix B. Computed in float32 whatever the inputs are: the exponential overflows float16 from
+    a log-variance of 11. `exp(log_var) - 1` is one operation, which near the prior keeps rounding
+    from making the divergence negative.
+
+    Args:
+        mean: Posterior means, `(..., latent_dim)`, any float dtype.
+        log_var: Log-variances of the same shape.
+
+    Returns:
+        Float32 tensor `(..., latent_dim)` in nats, never negative. Sum over the last axis and
+        average over the batch to get the term of the evidence lower bound.
+    """
+    mean = ops.cast(mean, "float32")
+    log_var = ops.cast(log_var, "float32")
+    return 0.5 * (ops.square(mean) + (ops.expm1(log_var) - log_var))
+
+
+DIP_KINDS = ("i", "ii")
+
+# exp(40) squared is 5.5e34; from exp(44.4) on, the square overflows float32.
+LARGEST_LOG_VAR = 40.0
+
+
+def dip_penalties(mean: Tensor, log_var: Tensor, kind: str) -> tuple[Tensor, Tensor]:
+    """Computes squared differences of the codes' covariance from the identity, Kumar et al. (2018).
+
+    The covariance is over the batch, divided by its size: of the means with `"i"` (equation 6), and
+    with `"ii"` (equation 7) also the average posterior variance on the diagonal, which gives the
+    covariance of the samples. The objective adds `lambda_od * off_diagonal + lambda_d * diagonal`.
+
+    For `"ii"` log-variances above 40 count as 40, without a gradient, as their squared variances
+    would overflow. Means are not bounded; their covariance overflows from about 1e9.
+
+    Args:
+        mean: Posterior means, `(batch, latent_dim)`, any float dtype. A batch of one has covariance
+            0.
+        log_var: Log-variances of the same shape; not used with `"i"`.
+        kind: `"i"` or `"ii"`.
+
+    Returns:
+        The pair of float32 scalars `off_diagonal`, the sum of squared covariances, each counted
+        twice, and `diagonal`, the sum of squared differences of the variances from 1.
+    """
+    if kind not in DIP_KINDS:
+        raise unknown_name("kind", kind, DIP_KINDS)
+    mean = ops.cast(mean, "float32")
+    centred = mean - ops.mean(mean, axis=0, keepdims=True)
+    batch_size = ops.cast(ops.shape(mean)[0], "float32")
+    covariance = ops.matmul(ops.transpose(centred), centred) / batch_size
+    variances = ops.diagonal(covariance)
+    if kind == "ii":
+        log_var = ops.minimum(ops.cast(log_var, "float32"), LARGEST_LOG_VAR)
+        variances = variances + ops.mean(ops.exp(log_var), axis=0)
+    # Masked, as the difference of two sums would drown small covariances in rounding.
+    off_diagonal = covariance * (1 - ops.eye(mean.shape[-1], dtype="float32"))
+    return ops.sum(ops.square(off_diagonal)), ops.sum(ops.square(variances - 1))
+
+
+# The outermost float32 numbers between 0 and 1 whose double logarithm is finite, with a margin.
+SMALLEST_UNIFORM = 1e-20
+LARGEST_UNIFORM = 1 - 1e-7
+
+
+def categorical_kl(logits: Tensor) -> Tensor:
+    """Computes the Kullback-Leibler divergence of a categorical distribution from the uniform one.
+
+    This is `log K` minus the entropy, computed as the average over the categories of
+    `t log t - (t - 1)` with `t = K p`: no term is negative and each is of second order near the
+    uniform distribution, where `log K` minus the entropy would leave nothing but rounding.
+
+    Args:
+        logits: Finite logits `(batch, categories)`, any float dtype.
+
+    Returns:
+        Float32 tensor `(batch,)` in nats, from 0 to `log K`.
+    """
+    log_probabilities = ops.log_softmax(ops.cast(logits, "float32"), axis=-1)
+    log_ratio = log_probabilities + math.log(logits.shape[-1])
+    return ops.mean(ops.exp(log_ratio) * log_ratio - ops.expm1(log_ratio), axis=-1)
+
+
+def gumbel_softmax(
+    logits: Tensor, temperature: Tensor | float, seed: keras.random.SeedGenerator | int
+) -> Tensor:
+    """Draws relaxed one-hot samples of a categorical distribution, differentiable in the logits.
+
+    The Gumbel-softmax of Jang et al. (2017), which is the concrete distribution of Maddison et al.
+    (2017): `softmax((logits + g) / temperature)` with `g = -log(-log(u))`, `u` uniform.
+
+    Args:
+        logits: Logits `(batch, categories)`, any float dtype.
+        temperature: Positive number or scalar tensor; samples approach one-hot ones as it falls.
+        seed: A `keras.random.SeedGenerator`, or an integer for the same noise every time.
+
+    Returns:
+        Float32 tensor `(batch, categories)`, rows sum to 1.
+    """
+    logits = ops.cast(logits, "float32")
+    uniform = part_of_batch(
+        lambda shape: keras.random.uniform(shape, dtype="float32", seed=seed),
+        ops.shape(logits),
+        axis=0,
+    )
+    uniform = ops.clip(uniform, SMALLEST_UNIFORM, LARGEST_UNIFORM)
+    perturbed = logits - ops.log(-ops.log(uniform))
+    # With the largest at 0, the division by a tiny temperature can only overflow to weight 0.
+    perturbed = perturbed - ops.max(perturbed, axis=-1, keepdims=True)
+    return ops.softmax(perturbed / temperature, axis=-1)

@@ -1,0 +1,119 @@
+"""Networks of dense layers: perceptrons, linear maps for the baselines, and the discriminator."""
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+from keras import layers
+
+from keras_devae.checks import at_least, image_shape_of, widths
+from keras_devae.networks.building_blocks import encoder_outputs, seeded_kernels
+
+
+def mlp_encoder(
+    image_shape: Sequence[int],
+    latent_dim: int,
+    units: Sequence[int] = (1200, 1200),
+    seed: int | None = None,
+    num_categories: int = 0,
+    groups: int = 1,
+) -> keras.Model:
+    """Builds the fully connected encoder (the default is the one of Higgins et al. 2017).
+
+    Arguments and model are those of `convolutional_encoder`, for images of any size; `units` are
+    the widths of the hidden layers, with ReLU, of which each of the `groups` has its share.
+    """
+    kernels = seeded_kernels(seed)
+    units = widths("units", units)
+    images = keras.Input(image_shape_of(image_shape), name="image")
+
+    def trunk(divisor):
+        return _hidden(
+            layers.Flatten()(images), [max(width // divisor, 1) for width in units], kernels
+        )
+
+    outputs = encoder_outputs(trunk, latent_dim, kernels, num_categories, groups)
+    return keras.Model(images, outputs, name="encoder")
+
+
+def mlp_decoder(
+    input_dim: int,
+    image_shape: Sequence[int],
+    units: Sequence[int] = (1200, 1200),
+    seed: int | None = None,
+) -> keras.Model:
+    """Builds the fully connected decoder, the mirror image of the encoder, linear at the end.
+
+    Arguments and model are those of `convolutional_decoder`, for images of any size; `units` are
+    the widths of the hidden layers, with ReLU.
+    """
+    at_least("input_dim", input_dim, 1)
+    image_shape = image_shape_of(image_shape)
+    units = widths("units", units)
+    kernels = seeded_kernels(seed)
+    z = keras.Input((input_dim,), name="z")
+    x = _hidden(z, units, kernels)
+    x = layers.Dense(math.prod(image_shape), kernel_initializer=next(kernels))(x)
+    x = layers.Reshape(image_shape, dtype="float32")(x)
+    return keras.Model(z, x, name="decoder")
+
+
+def _hidden(x, units, kernels):
+    for width in units:
+        x = layers.Dense(width, activation="relu", kernel_initializer=next(kernels))(x)
+    return x
+
+
+def linear_encoder(image_shape: Sequence[int], latent_dim: int) -> keras.Model:
+    """Builds a linear encoder with zero weights; arguments and model are as for `mlp_encoder`."""
+    at_least("latent_dim", latent_dim, 1)
+    images = keras.Input(image_shape_of(image_shape), name="image")
+    pixels = layers.Flatten()(images)
+    heads = {name: _zero_map(latent_dim, name)(pixels) for name in ("z_mean", "z_log_var")}
+    return keras.Model(images, heads, name="encoder")
+
+
+def linear_decoder(input_dim: int, image_shape: Sequence[int]) -> keras.Model:
+    """Builds a linear decoder with zero weights; arguments and model are as for `mlp_decoder`."""
+    at_least("input_dim", input_dim, 1)
+    image_shape = image_shape_of(image_shape)
+    z = keras.Input((input_dim,), name="z")
+    pixels = _zero_map(math.prod(image_shape), "pixels")(z)
+    return keras.Model(z, layers.Reshape(image_shape, dtype="float32")(pixels), name="decoder")
+
+
+def _zero_map(width, name):
+    return layers.Dense(width, dtype="float32", kernel_initializer="zeros", name=name)
+
+
+def discriminator(
+    latent_dim: int, units: Sequence[int] = (1000,) * 6, seed: int | None = None, dtype: Any = None
+) -> keras.Model:
+    """Builds the discriminator of Kim & Mnih (2018), appendix A.
+
+    Six layers of 1000 units with leaky ReLU of slope 0.2, and two logits: class 0 for codes of the
+    joint distribution, class 1 for codes with permuted dimensions.
+
+    Args:
+        latent_dim: Number of latent dimensions.
+        units: Widths of the hidden layers.
+        seed: Integer seed of the initial weights, or `None` (default).
+        dtype: Dtype policy of the hidden layers, or `None` (default) for the global one.
+
+    Returns:
+        A `keras.Model` from codes `(batch, latent_dim)` to float32 logits `(batch, 2)`.
+    """
+    at_least("latent_dim", latent_dim, 1)
+    units = widths("units", units)
+    kernels = seeded_kernels(seed)
+    z = keras.Input((latent_dim,), name="z")
+    x = z
+    for i, width in enumerate(units):
+        name = f"discriminator_{i}"
+        x = layers.Dense(width, kernel_initializer=next(kernels), dtype=dtype, name=name)(x)
+        x = layers.LeakyReLU(negative_slope=0.2, dtype=dtype)(x)
+    logits = layers.Dense(
+        2, dtype="float32", kernel_initializer=next(kernels), name="discriminator_logits"
+    )(x)
+    return keras.Model(z, logits, name="discriminator")
