@@ -95,21 +95,11 @@ def compare(
     if selection is None:
         if any(len(group.runs) > 1 for group in found.groups):
             click.echo("Mean ± standard deviation over runs, [95 % interval of the mean]")
-        _print_correlations(found)
-    _print_remarks(found, selection)
-
-
-def _print_correlations(comparison: Comparison) -> None:
-    from keras_devae.comparison.tables import correlation_cells
-
-    if comparison.rank_correlations.names:
-        _print_cells(*correlation_cells(comparison))
-    _print_reasons("No rank correlation", comparison.not_ranked)
-
-
-def _print_remarks(comparison: Comparison, selection: Selection | None) -> None:
-    _print_reasons("Left out", comparison.left_out)
-    for remark in (*comparison.remarks, *(selection.remarks if selection else ())):
+        if found.rank_correlations.names:
+            _print_cells(*tables.correlation_cells(found))
+        _print_reasons("No rank correlation", found.not_ranked)
+    _print_reasons("Left out", found.left_out)
+    for remark in (*found.remarks, *(selection.remarks if selection else ())):
         click.echo(remark)
     if selection is not None:
         _print_best(selection)

@@ -62,16 +62,9 @@ def data_parallel() -> contextlib.AbstractContextManager[int]:
 
 @contextlib.contextmanager
 def scope(name: str | None) -> Iterator[int]:
-    """Trains on several devices for the time of a `with`, see `data_parallel`.
+    """Trains on several devices like `data_parallel` if the name is `"data-parallel"`.
 
-    Args:
-        name: `"data-parallel"`, or `None` for one device.
-
-    Yields:
-        Number of the devices; 1 for `None`.
-
-    Raises:
-        UsageError: If the name is unknown; and as `data_parallel`.
+    With `None` it does nothing and yields 1. It raises a `UsageError` for any other name.
     """
     if name is None:
         yield 1
@@ -155,12 +148,8 @@ def check_model(
 ) -> None:
     """Raises a `UsageError` for what devices cannot do that see only their part of the batch.
 
-    Args:
-        model: A model, or its class, with `mean_over_images`.
-        jit_compile: Whether XLA compiles its steps; default false.
-        float16: Whether they are in mixed precision with float16; default false.
-        steps_per_execution: Number of steps per call; default 1.
-        resident: Whether images stay on the device; default false.
+    `model` is a model or its class. The options say whether XLA compiles its steps, whether they
+    are in mixed precision with float16, how many a call computes, and whether images are resident.
     """
     if not splits_batches():
         return

@@ -25,20 +25,9 @@ Folder = str | os.PathLike[str] | None
 class MeasuringCallback(keras.callbacks.Callback):
     """Measures a model before training, every so many steps, also within an epoch, and at the end.
 
-    What was measured is in `rows`, and in `<directory>/<name>.csv`, which is rewritten atomically
-    each time. Training that resumes from a checkpoint keeps the rows up to its step.
-
-    Args:
-        every_steps: Steps between measurements.
-        directory: Folder for files, or `None` for none.
-        tensorboard: Folder for TensorBoard event files, or `None`. Needs the `tensorboard` extra.
-
-    Attributes:
-        rows: List of dictionaries, each with `step` and what was measured.
-
-    Raises:
-        UsageError: If `every_steps` is below 1, nothing can be written into a folder, or the extra
-            is missing.
+    What was measured is in `rows`, each with its `step`, and in `<directory>/<name>.csv`, which is
+    rewritten atomically each time. Training that resumes from a checkpoint keeps the rows up to its
+    step. Event files in the folder `tensorboard` need the `tensorboard` extra.
     """
 
     #: Name of the files.

@@ -31,8 +31,7 @@ class MetricsCallback(MeasuringCallback):
         rows: List of dictionaries: `step`, `layer` and the scores, e.g. `mig.score`.
 
     Raises:
-        UsageError: If a name or a setting is wrong, or a metric needs factors that the data set
-            lacks.
+        UsageError: If a name or a setting is wrong, or a metric lacks the factors that it needs.
 
     Example:
         >>> data = kd.data.load("dsprites", image_size=32)

@@ -16,8 +16,7 @@ class TraversalCallback(MeasuringCallback):
         dataset: The data set; it needs no factors.
         every_steps: Steps between figures; default 5,000.
         layer: Number of the latent layer; default 0.
-        seed: Seed of the image to start from, and of the images for the KL divergences, which order
-            the rows; default 0.
+        seed: Seed of the starting image, and of those that order the rows by KL; default 0.
         directory: Folder for `traversal-step-00005000.png` and so on, or `None` (default).
         tensorboard: Folder for TensorBoard event files, or `None` (default).
 

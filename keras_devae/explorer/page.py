@@ -108,8 +108,9 @@ class _Explorer:
         with gradio.Row():
             self.random = gradio.Button("Random image", variant="primary", min_width=120)
             self.reset = gradio.Button("Reset to posterior", min_width=120)
+        layers = enumerate(session.latents)
         self.layer = gradio.Radio(
-            [(self._layer_name(i), i) for i in range(session.num_layers)],
+            [(f"{i}: KL {latents.kl.sum():.1f} nats", i) for i, latents in layers],
             value=layer,
             label="Latent layer",
             visible=session.num_layers > 1,
@@ -222,9 +223,6 @@ class _Explorer:
                 "info": slider.remark,
                 "visible": show_all or slider.active,
             }
-
-    def _layer_name(self, layer):
-        return f"{layer}: KL {self.session.latents[layer].kl.sum():.1f} nats"
 
     def _original(self, row):
         factors = self.session.factors_of(row)

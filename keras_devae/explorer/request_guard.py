@@ -60,8 +60,7 @@ class RequestGuard:
     password, 404 for other routes (those that take files among them), 405 for other methods, 413
     for a request that is too long, 415 for a call that is not JSON, and 422 for one that
     `check_call` refuses with a `UsageError`. No other origin may read an answer, and web sockets
-    are closed. A server that listens at a loopback `address` accepts only loopback addresses and
-    `localhost` as hosts.
+    are closed. At a loopback `address`, hosts must be loopback addresses or `localhost`.
     """
 
     def __init__(

@@ -108,10 +108,7 @@ def choose_credentials(listener: socket.socket, auth: Auth = None) -> tuple[str,
 def announcement(
     listener: socket.socket, credentials: tuple[str, str] | None, chosen: bool
 ) -> list[str]:
-    """Returns lines that say where a page is, and who else reaches it.
-
-    A password that the user has `chosen` is not shown.
-    """
+    """Returns lines that say where a page is, who else reaches it, and a password not `chosen`."""
     lines = [f"The page is at {address_of(listener)} until Ctrl-C."]
     if credentials is not None:
         password = "" if chosen else f" and the password {credentials[1]}"
@@ -142,8 +139,7 @@ def serve(
         credentials: `(user, password)` that the page asks for, or `None` (default) for none.
 
     Raises:
-        KeyboardInterrupt: After Ctrl-C, when the server has ended; its subclass `Termination` after
-            SIGTERM.
+        KeyboardInterrupt: After Ctrl-C, at the end; its subclass `Termination` after SIGTERM.
     """
     with listener:
         server = make_server(page, listener.getsockname()[0], credentials)

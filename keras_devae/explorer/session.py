@@ -139,10 +139,8 @@ class Session:
         Args:
             row: Row number of the image.
             layer: Number of the latent layer.
-            values: Values of the first dimensions in the order of `sliders`; the others keep the
-                values of the image.
-            category: The category, by default the one of the image; ignored by a model without
-                categories.
+            values: Values of the first dimensions in the order of `sliders`; others stay.
+            category: The category, if the model has any; default: the one of the image.
 
         Returns:
             Pixel means as an image, uint8 `(height, width, 3)`.

@@ -35,8 +35,7 @@ def box_plots(
 
     Args:
         values: Title of a panel to a mapping of the name of a group to its finite numbers.
-        horizontal: Whether the boxes lie on their side, which leaves room for long names; default
-            false.
+        horizontal: Lays the boxes on their side, with room for long names; default false.
         references: Title of a panel to a mapping of the name of a group to a number to compare it
             with, drawn as a white diamond; or `None` (default).
 

@@ -39,7 +39,7 @@ def panel_grid(
 
 
 def set_title_and_ticks(axes: Axes, title: str, **options: Any) -> None:
-    """Gives axes their title and the look of all charts; `options` are those of the title."""
+    """Gives axes their title, with its options, and the look of all charts."""
     axes.set_title(title, fontsize=TITLE_SIZE, loc="left", **options)
     axes.tick_params(labelsize=FONT_SIZE - 1, length=2)
     axes.spines[["top", "right"]].set_visible(False)

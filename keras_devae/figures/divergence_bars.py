@@ -38,8 +38,7 @@ def kl_bars(
         kl: `(d,)`, or `(K, d)` for K layers, in nats; in the order they are to be drawn.
         latent_names: Names of the `d` dimensions; default `z0`, `z1`, ...
         layer_names: Names of the layers; default `layer 0`, ... where there are several.
-        active: Booleans of the shape of `kl`: the bars of inactive dimensions are pale. Default:
-            none is pale.
+        active: Booleans of the shape of `kl`: bars of inactive dimensions are pale; default none.
         title: Text above the bars; default `"KL divergence by latent dimension"`.
 
     Returns:

@@ -59,8 +59,7 @@ def information_map(
         The figure.
 
     Raises:
-        UsageError: If the shapes do not fit, there is nothing to draw, or an entropy is not above
-            0.
+        UsageError: If the shapes do not fit, nothing is to be drawn, or an entropy is not above 0.
     """
     shares = _shares(information, entropies)
     count, rows, columns = shares.shape
@@ -106,8 +105,7 @@ def information_over_layers(
         The figure.
 
     Raises:
-        UsageError: If the shapes do not fit, there is nothing to draw, or an entropy is not above
-            0.
+        UsageError: If the shapes do not fit, nothing is to be drawn, or an entropy is not above 0.
     """
     if np.ndim(information) != 3:
         raise UsageError(

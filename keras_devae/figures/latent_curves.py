@@ -98,13 +98,11 @@ def information_curves(
 
     Args:
         steps: `(t,)` training steps.
-        shares: Name of a method -> for each seed `(t, f)` shares of the factors' entropies that are
-            known.
+        shares: Name of a method -> for each seed `(t, f)` known shares of the entropies.
         factor_names: `(f,)` names of the factors.
 
     Returns:
-        The figure: for each method its mean over the seeds, in a band from the lowest to the
-        highest one.
+        The figure: each method's mean over the seeds, in a band from the lowest to the highest.
 
     Raises:
         UsageError: If the shapes do not fit or there is nothing to draw.

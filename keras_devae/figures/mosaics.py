@@ -25,8 +25,7 @@ _CHANNELS_IN_A_ROW = 5
 class Mosaic:
     """A grid of images as one, uint8 `(height, width, 3)`.
 
-    The centres of its columns `(columns,)`, and the centres and lower ends of its rows `(rows,)`,
-    are in pixels.
+    Centres of its columns `(columns,)`, centres and lower ends of its rows `(rows,)`, in pixels.
     """
 
     pixels: Array

@@ -127,8 +127,7 @@ def save_animation(frames: Array, path: AnyPath, seconds: float = 0.1) -> Path:
         The path.
 
     Raises:
-        UsageError: If the frames are no such array, the file has another suffix, or the time is
-            out of range.
+        UsageError: If frames, suffix or time are not as described.
     """
     frames = numeric_array(frames, "frames", "a uint8 array", axes=None)
     file = usable_path("The file of an animation", path)

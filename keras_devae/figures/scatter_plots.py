@@ -74,8 +74,7 @@ def score_scatter(
         The figure, with the groups in the order in which they come first.
 
     Raises:
-        UsageError: If the sequences differ in length, are empty, or hold a number that is not
-            finite.
+        UsageError: If the sequences differ in length, are empty, or hold an infinity or a NaN.
     """
     x, y = real_numbers("x", x), real_numbers("y", y)
     if x.ndim != 1 or x.shape != y.shape or not x.size:

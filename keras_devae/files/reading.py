@@ -67,11 +67,7 @@ def _check_is_file(facts: os.stat_result, path: AnyPath) -> None:
 
 
 def read_text(path: AnyPath, most_bytes: int = MOST_BYTES) -> str:
-    """Returns the text of a UTF-8 file.
-
-    Args:
-        path: The file.
-        most_bytes: Its largest size in bytes; default 256 MiB.
+    """Returns the text of a UTF-8 file of at most `most_bytes` bytes.
 
     Raises:
         NotAFileError: See `opened`.

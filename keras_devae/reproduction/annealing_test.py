@@ -1,15 +1,12 @@
 """The annealing test: at which pressures a data set's factors are learned, and betas from them.
 
-After the annealing test of DEFT (Wu et al. 2022), by which the DeVAE paper also chooses its betas.
-A beta-VAE is trained while its beta falls, by the same factor at every step, from a value at which
-everything is collapsed. A factor's information freezing point is the beta at which the model begins
-to be informative about it. DEFT lets beta grow and watches the information vanish; here it falls,
-as it does where both methods use the points. Since learning takes time, the points lie a little
-low: the more steps, the less.
+After that of DEFT (Wu et al. 2022), by which the DeVAE paper also chooses its betas; here beta does
+not grow but falls from where everything is collapsed, as it does where both methods use the points.
+A factor's freezing point is the beta at which the model begins to be informative about it. Since
+learning takes time, the points lie a little low: the more steps, the less.
 
-What is known about a factor is the mutual information of samples of the most informative latent
-dimension. Posterior means would mislead: under a strong pressure they are tiny but free of noise,
-and so hold information that samples, which are all that the decoder sees, do not.
+The information is that of samples of the best latent dimension. Posterior means would mislead:
+under a strong pressure they are tiny but free of noise, and hold information that no sample has.
 """
 
 from __future__ import annotations
@@ -55,8 +52,7 @@ class AnnealingTest:
     """The result of an annealing test.
 
     `steps` `(t,)` are those at which it was read, `betas` `(t,)` the pressures there, and `shares`
-    `(t, f)` are the information of the best latent dimension about each factor as a share of its
-    entropy.
+    `(t, f)` are the best dimension's information about each factor as a share of its entropy.
     """
 
     steps: Array
@@ -131,11 +127,7 @@ def suggest_betas(points: Iterable[float], beta_end: float) -> list[float]:
 
 
 def default_range(image_shape: Sequence[int]) -> tuple[float, float]:
-    """Returns the pressures at start and end for images of some shape.
-
-    Reconstruction is a sum over pixels, so both are proportional to their number: 200 and 1 for
-    64x64.
-    """
+    """Returns the pressures at start and end, in proportion to the pixels: 200 and 1 for 64x64."""
     scale = image_shape[0] * image_shape[1] / 64**2
     return BETA_START * scale, BETA_END * scale
 
@@ -143,8 +135,7 @@ def default_range(image_shape: Sequence[int]) -> tuple[float, float]:
 def annealing_config(steps: int, readings: int = 50, **settings: Any) -> RunConfig:
     """Makes the configuration of the test's run, without its pressure.
 
-    From the first pressure to the last there are `steps`, and the information is read `readings`
-    times.
+    The information is read `readings` times in the `steps` from the first pressure to the last.
     """
     checks.at_least("steps", steps, 2)
     every = max(1, steps // checks.at_least("readings", readings, 2))

@@ -110,8 +110,7 @@ def estimate_total_correlation(
 
     After table 1 of the DeVAE paper. As in Kim & Mnih (2018), the optimizer is Adam with betas 0.5
     and 0.9. The batch size of the paper is not known; 64 is Kim & Mnih's. The `samples` of the
-    estimate are new ones, rounded up to whole thousands. An argument out of range raises a
-    `UsageError`.
+    estimate are new ones, rounded up to whole thousands.
     """
     _check_cell(dimensions, correlation)
     at_least("steps", steps, 1)

@@ -173,7 +173,7 @@ def _kept(result, name, measure):
 
 
 def _first_runs(results, by_layer):
-    """Yields name, result, layer, model and data set of the first run of each group on each set.
+    """Yields name, result, layer, model and data set of each group's first run on each data set.
 
     `by_layer` yields every latent layer of the first of them instead.
     """

@@ -71,7 +71,7 @@ def layer_outcome(
         score_title(MIG): {},
         score_title(RECONSTRUCTION): {},
     }
-    layers = [(group, i) for group in results.groups for i in range(results.layer_count(group))]
+    layers = [(g, i) for g in results.groups for i in range(len(results.of(g)[0].layers))]
     for group, layer in layers:
         cells = [
             interval_text(results.spread(group, name, layer)) for name in (MIG, RECONSTRUCTION)
@@ -183,6 +183,7 @@ def diffusion_outcome(results: Results) -> Outcome:
         for result, curve in zip(results.of(group), curves[group], strict=True):
             tidy += _tidy_curve(group, result.config.training.seed, steps, curve, names)
     header = ["", "factor", "seeds", "largest share", "share at the end", "lost on the way"]
+    losses = ", ".join(f"{g} {interval_text(spread_of(lost))}" for g, lost in lost_by_group.items())
     figure = figures.information_curves(steps, curves, names)
     remarks = [
         "Share: mutual information of the factor with the most informative latent dimension, over "
@@ -190,17 +191,10 @@ def diffusion_outcome(results: Results) -> Outcome:
         "share at its end. The paper says of its figure 4 that DynamicVAE loses information late "
         "in training and DeVAE does not.",
         _INTERVALS,
-        _losses(lost_by_group),
+        f"Lost on the way, mean over the factors: {losses}.",
     ]
     caption = "Lines: means over seeds; bands: from the lowest to the highest seed."
     return Outcome(header, rows, figure, remarks, tidy, caption)
-
-
-def _losses(lost_by_group):
-    losses = ", ".join(
-        f"{group} {interval_text(spread_of(lost))}" for group, lost in lost_by_group.items()
-    )
-    return f"Lost on the way, mean over the factors: {losses}."
 
 
 def _tidy_curve(group, seed, steps, curve, names):
@@ -230,17 +224,8 @@ def estimate_outcome(rows: list[dict[str, Any]]) -> Outcome:
         trials = list(group_of_trials)
         spread, truth = spread_of([row["estimate"] for row in trials]), trials[0]["truth"]
         known: Any = paper.TOTAL_CORRELATION.get((dimensions, correlation), ("-",))[0]
-        cells.append(
-            [
-                str(dimensions),
-                str(correlation),
-                str(spread.count),
-                f"{truth:.2f}",
-                interval_text(spread),
-                str(known),
-                _verdict(spread.mean, known),
-            ]
-        )
+        trained = [str(dimensions), str(correlation), str(spread.count), f"{truth:.2f}"]
+        cells.append([*trained, interval_text(spread), str(known), _verdict(spread.mean, known)])
         title, group = f"D = {dimensions}: estimate / truth", f"rho {correlation}"
         panels.setdefault(title, {})[group] = [row["estimate"] / truth for row in trials]
         if known != "-":

@@ -91,10 +91,6 @@ class Results(list[Result]):
         """Returns what the runs ran on, see `environment_text`, without repetitions."""
         return list(dict.fromkeys(result.environment for result in self))
 
-    def layer_count(self, group: str) -> int:
-        """Returns the number of latent layers of a group."""
-        return len(self.of(group)[0].layers)
-
     def values(self, group: str, name: str, layer: int = 0) -> list[float]:
         """Returns a score of each run of a group that has it."""
         values = [result.score(name, layer) for result in self.of(group)]
@@ -130,6 +126,8 @@ class Results(list[Result]):
 def read_result(plan: Plan, run: StudyRun) -> Result:
     """Reads the result of a run that is done."""
     record, scores = run.directory.read_record(), run.directory.read_metrics()
+    source = record["data"].get("source")
+    drawn, read = "drawn by the built-in renderer", f"read from the {source} file"
     if scores is None:
         raise FailureError(
             f"{run.directory.metrics_file} does not hold scores. Remove it and reproduce again."
@@ -140,7 +138,7 @@ def read_result(plan: Plan, run: StudyRun) -> Result:
         config=run.directory.read_config(),
         layers=[_with_varying_means(layer) for layer in scores["layers"]],
         seconds=run.seconds(),
-        source=_source(record["data"]),
+        source=drawn if source == "rendered" else read,
         environment=environment_text(record.get("environment", {})),
     )
 
@@ -151,12 +149,6 @@ def _with_varying_means(layer):
     if _VARYING_MEANS in layer or before not in layer:
         return layer
     return {_VARYING_MEANS if name == before else name: value for name, value in layer.items()}
-
-
-def _source(provenance):
-    if provenance.get("source") == "rendered":
-        return "drawn by the built-in renderer"
-    return f"read from the {provenance.get('source')} file"
 
 
 def compared(first: Sequence[float], second: Sequence[float]) -> str:

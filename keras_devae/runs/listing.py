@@ -16,10 +16,7 @@ logger = logging.getLogger("keras_devae")
 
 
 def find_runs(folder: str | os.PathLike[str]) -> list[RunDirectory]:
-    """Returns the runs in a folder, ordered by name.
-
-    Args:
-        folder: A folder such as `runs`; it may be missing.
+    """Returns the runs in a folder such as `runs`, ordered by name; none if it is missing.
 
     Raises:
         UsageError: If it cannot be read.

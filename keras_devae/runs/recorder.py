@@ -174,14 +174,9 @@ class RunRecorder(keras.callbacks.Callback):
 
 
 class OneTraining(TrainingGuard):
-    """Lets several calls of `fit` be one training, which begins and ends only once.
+    """Makes several calls of `fit` one training for the given callbacks: it begins and ends once.
 
-    Args:
-        start_step: Steps done before.
-        callbacks: The other callbacks, which are called after the guard.
-
-    Attributes:
-        is_last: Whether this call of `fit` is the last one.
+    Set `is_last` before the last of these calls.
     """
 
     def __init__(self, start_step: int, callbacks: list[keras.callbacks.Callback]):

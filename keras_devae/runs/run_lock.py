@@ -20,13 +20,9 @@ class ClaimedError(UsageError):
 
 
 class RunLock:
-    """The claim of a process on a run.
+    """The claim of a process on a run: a lock on a file in the run's folder.
 
-    It is a lock of the operating system, which releases it when the process ends, even by
-    `kill -9`.
-
-    Args:
-        file: The file to lock, in a folder that is the run's alone.
+    The operating system releases it when the process ends, even by `kill -9`.
     """
 
     def __init__(self, file: str | os.PathLike[str]):

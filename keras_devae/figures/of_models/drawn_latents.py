@@ -12,10 +12,7 @@ from keras_devae.evaluation.latents import Latents
 
 
 def strongest(latents: Latents, most: int) -> tuple[Array, str]:
-    """Chooses at most `most` latent dimensions: active ones first, each by falling KL divergence.
-
-    It also returns a text that says how many were left out, empty for none.
-    """
+    """Chooses at most `most` latents, active and strong ones first; says how many it left out."""
     count = len(latents.kl)
     if count <= most:
         return latents.order, ""

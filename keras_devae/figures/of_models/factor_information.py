@@ -50,8 +50,7 @@ def information_map_figure(
         The figure, whose title names what is measured.
 
     Raises:
-        UsageError: If the data set has no factor that varies, or there is no such layer or
-            representation.
+        UsageError: If no factor varies, or there is no such layer or representation.
     """
     layers = _layers_with_factors(model, dataset, layer, seed, representation)
     latents = strongest_of_layers(layers)

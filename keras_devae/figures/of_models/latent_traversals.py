@@ -57,23 +57,19 @@ def traversal_figure(
         dataset: The data set, with or without factors.
         layer: Number of the latent layer; default 0.
         steps: Columns, at least 2; default 9.
-        limit: The dimension runs from `-limit` to `limit`, above 0; default 2, as in the DeVAE
-            paper.
+        limit: The dimension runs from `-limit` to `limit`; default 2, as in the DeVAE paper.
         seed: Seed of the images that the KL divergences are computed from; default 0.
         index: Row of the image to start from; by default one drawn with the seed.
         span: `"range"` (default): values from `-limit` to `limit` in equal steps. `"quantiles"`:
             quantiles of the prior, a standard normal, in equal steps from 2.5 % to 97.5 %.
-        active_only: Whether inactive dimensions are left out, as in Figures 3, 6 and 7 of the
-            paper; default false.
-        latents: The `keras_devae.evaluation.Latents` of the layer, or `None` (default) to measure
-            them on 2,000 images.
+        active_only: Leaves out inactive dimensions, as the paper's figures do; default false.
+        latents: `keras_devae.evaluation.Latents`; `None` (default): measured on 2,000 images.
 
     Returns:
         The figure.
 
     Raises:
-        UsageError: If an argument is out of range, or only active dimensions are asked for and
-            there are none.
+        UsageError: If an argument is out of range, or no dimension is active but must be.
     """
     values = _values(steps, limit, span)
     image, latents = _start(model, dataset, layer, seed, index, latents)
@@ -116,15 +112,13 @@ def traversal_animation(
         seed: As for `traversal_figure`.
         index: As for `traversal_figure`.
         span: As for `traversal_figure`.
-        active_only: Whether inactive dimensions are left out. `None` (default): they are, unless
-            none is active.
+        active_only: Leaves out inactive dimensions. `None` (default): unless none is active.
 
     Returns:
         Uint8 array `(2 * steps - 2, height, width, 3)`, for `keras_devae.figures.save_animation`.
 
     Raises:
-        UsageError: If an argument is out of range, or only active dimensions are asked for and
-            there are none.
+        UsageError: If an argument is out of range, or no dimension is active but must be.
     """
     values = _values(steps, limit, span)
     image, latents = _start(model, dataset, layer, seed, index)
@@ -149,8 +143,7 @@ def traversed(
 
     Args:
         model: A trained model.
-        image: `(1, height, width, channels)`, uint8 or float. Its category, if the model has
-            categories, is kept.
+        image: `(1, height, width, channels)`, uint8 or float. Its category, if any, is kept.
         layer: Number of the latent layer.
         dimensions: `(rows,)` numbers of latent dimensions.
         values: `(steps,)` values that each is set to.

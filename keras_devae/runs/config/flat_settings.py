@@ -24,8 +24,7 @@ def config_from_settings(settings: Mapping[str, Any]) -> RunConfig:
     """Makes a configuration from settings of run and model, and `preset`, that stand side by side.
 
     For example `{"model": "beta_vae", "beta": 4, "preset": "quick"}`. It raises a `UsageError` for
-    what `RunConfig` refuses, an unknown option of the model, and a metric that needs missing
-    factors.
+    what `RunConfig` refuses, an unknown option, and a metric that needs missing factors.
     """
     known = setting_names()
     given = {one_of("setting", name, known): value for name, value in settings.items()}

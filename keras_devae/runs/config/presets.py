@@ -65,8 +65,7 @@ def expected_scores(
     """Returns the scores that runs of a preset had, and their spread, from a CSV `table`.
 
     Each has the `source` of the images, the `metric`, the `count` of seeds, `mean`, `std`, `low`
-    and `high` of a `Spread`, and `measured`: when and on what machine. Where nothing was, there are
-    none.
+    and `high` of a `Spread`, and `measured`: when and on what machine.
     """
     with open(table or EXPECTED_SCORES, newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))

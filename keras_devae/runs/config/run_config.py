@@ -68,8 +68,7 @@ class RunConfig:
 
         Args:
             kind: What the run is, one of `KINDS`; default `"training"`.
-            **settings: Settings by name. `model_options` is the dictionary of the model's own
-                options; `resolved` fills in the missing ones.
+            **settings: Settings by name; `model_options` is the dictionary of the model's options.
 
         Raises:
             UsageError: If a setting is unknown, of the wrong type or out of range.

@@ -1,8 +1,4 @@
-"""The settings of a run, each declared once: type, range, default, help and what it changes.
-
-Everything else is derived from here: the options of `train`, the checks of a configuration, the
-keys of studies, the groups of a comparison and the table of settings in a report.
-"""
+"""The settings of a run, each declared once: options, checks and tables are derived from here."""
 
 import dataclasses
 import functools
@@ -201,11 +197,7 @@ def declarations() -> dict[str, Setting]:
 
 
 def grouped(settings: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    """Turns values by the names that users give them into the values of each group, by attribute.
-
-    Raises:
-        UsageError: If a name is unknown.
-    """
+    """Turns values by the users' names into the values of each group, by attribute."""
     groups: dict[str, dict[str, Any]] = {group: {} for group in GROUPS}
     for name, value in settings.items():
         declared = declarations()[one_of("setting", name, declarations())]
