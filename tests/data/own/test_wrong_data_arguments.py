@@ -13,6 +13,12 @@ WRONG = [None, "a", b"a", 5, 0, -1, 2.5, True, float("nan"), {}, {"a": 1}, [], [
 WRONG += [np.zeros(3), 10**30, "\0", ("a", "b"), {5}]
 
 
+@pytest.fixture(autouse=True)
+def elsewhere(tmp_path, monkeypatch):
+    """What takes "a" for a folder makes it here."""
+    monkeypatch.chdir(tmp_path)
+
+
 @pytest.fixture(scope="module")
 def files(tmp_path_factory):
     folder = tmp_path_factory.mktemp("files")
