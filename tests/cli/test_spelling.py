@@ -74,7 +74,7 @@ def pictures(tmp_path, monkeypatch):
         ([], "needs an image size to resize them to, e.g. --image-size 64."),
         (["--image-size", 0], "--image-size must be a whole number of at least 1. Received: 0."),
         (["--image-size", 32, "--factors", "colour"], "enumerate a grid"),
-        (["--image-size", 32, "--variant", "subset:9"], "at most as many. Received: count=9."),
+        (["--image-size", 32, "--variant", "subset:9"], "cannot be larger. Received: count=9."),
         (["--image-size", 32, "--variant", "hidden:colour"], "Unknown factor 'colour'"),
         (["--image-size", 32, "--variant", "colour"], "images with one channel"),
         (["--image-size", 32, "--bins", "width=3"], "no factor 'width' to put into bins"),
@@ -103,7 +103,7 @@ def test_what_follows_from_headers_is_refused_before_pictures_are_decoded(
         ((6, 32, 32, 3), ["--image-size", 64], "not resized. Received: --image-size 64."),
         ((6, 3, 32, 32), [], "Channels come last"),
         ((6, 32), [], "Images must have shape"),
-        ((6, 32, 32), ["--variant", "subset:7"], "at most as many"),
+        ((6, 32, 32), ["--variant", "subset:7"], "cannot be larger"),
     ],
 )
 def test_headers_of_arrays_are_read_first(tmp_path, monkeypatch, capsys, kind, shape, words, said):

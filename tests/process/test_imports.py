@@ -30,7 +30,7 @@ print({"keras", "tensorflow", "jax", "torch"} & set(sys.modules))
         "import keras_devae; from keras.saving import load_model",
         # A module of the package is the first to import Keras.
         "from keras_devae.layers import DiTStack",
-        "from keras_devae.losses import categorical",
+        "from keras_devae.losses import likelihoods",
         "import keras_devae.models.devae",
         "import keras_devae as kd; kd.BetaVAE",
         "from keras_devae import backend; backend.start_backend()",
