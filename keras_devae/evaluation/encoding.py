@@ -37,12 +37,12 @@ BATCH = 256
 AHEAD = 2
 #: The names that `encoding_file` makes.
 _NAMES = re.compile(r"codes-[0-9a-f]{12}-[0-9a-f]{16}\.npz")
-#: What of the posterior counts as an image's code.
+#: What to use as an image's code: the posterior's mean or a sample of it.
 REPRESENTATIONS = ("mean", "sample")
 
 
 class Encoding:
-    """The posterior of each image of a data set, encoded when it is first asked for, and once.
+    """The posteriors of a data set's images, each encoded once, when first needed.
 
     Args:
         model: The model.

@@ -195,7 +195,7 @@ def measure_latents(
 def measure_to_name(model: VAE, dataset: Dataset, *args: Any, **options: Any) -> Any:
     """Measures latents as `measure_latents` does, where factors only serve as their names.
 
-    Factors that do not vary are not warned of: nothing is missing from what is shown.
+    Does not warn about constant factors, because they would not name anything.
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", metrics.MetricWarning)
@@ -211,8 +211,8 @@ def information_of_layers(
 ) -> tuple[Array, Array, tuple[str, ...]]:
     """Measures what each latent layer passes on of each factor (Figure 11 of the DeVAE paper).
 
-    The information is that of samples of the posterior, with the same noise in all layers. In means
-    it would not change from layer to layer, because scaling moves no value to another bin.
+    It uses samples of the posterior, with the same noise in all layers. With means, information
+    would not change from layer to layer, because scaling moves no value to another bin.
 
     Args:
         model: A trained model.

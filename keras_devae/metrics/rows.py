@@ -1,4 +1,4 @@
-"""Which rows metrics are computed from, and whether factors vary there."""
+"""Draws the rows that metrics are computed from, and checks that factors vary there."""
 
 from __future__ import annotations
 
