@@ -77,9 +77,9 @@ class Latents:
 
     @property
     def idle(self) -> Array:
-        """Numbers of the dimensions that differ from the prior alike for all images.
+        """Numbers of the dimensions that differ from the prior in the same way for all images.
 
-        They have the KL divergence of an active one, but hardly any of it distinguishes images.
+        Their KL divergence is as high as an active one's, but little of it distinguishes images.
         """
         costly = ~self.is_active & (self.kl >= metrics.ACTIVE_NATS)
         return np.flatnonzero(costly & (self.signal < IDLE_SHARE * self.kl))
@@ -112,8 +112,8 @@ class Latents:
     def factor_of(self, dimension: int) -> str | None:
         """Returns the name of the factor that a dimension holds, or `None`.
 
-        It is the one of whose entropy the dimension has the largest share, if that is at least
-        `HELD_SHARE`; a dimension that is not active holds none.
+        It is the factor with the largest share of its entropy in the dimension, if that share is at
+        least `HELD_SHARE`; an inactive dimension holds none.
         """
         if not self.factor_names or not self.is_active[dimension]:
             return None
