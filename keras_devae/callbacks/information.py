@@ -159,8 +159,8 @@ class SampledInformationCallback(InformationCallback):
     are what the decoder sees.
 
     A histogram of finitely many samples shows some information about any factor. The information
-    of the same samples about shuffled factors is subtracted, so that a collapsed dimension has
-    about none; the difference is not below 0.
+    about shuffled factors is therefore subtracted, so that a collapsed dimension has about none;
+    the difference is clipped at 0.
 
     Its files are `sampled-information.csv`, `.png` and `.npz`.
 

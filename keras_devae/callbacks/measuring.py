@@ -1,4 +1,4 @@
-"""What the callbacks that measure a model every so many steps have in common."""
+"""Base class of the callbacks that measure a model at regular intervals of steps."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ Folder = str | os.PathLike[str] | None
 
 
 class MeasuringCallback(keras.callbacks.Callback):
-    """Measures a model before training, every so many steps, also within an epoch, and at the end.
+    """Measures a model before training, every `every_steps` steps (even mid-epoch), and at the end.
 
-    What was measured is in `rows`, each with its `step`, and in `<directory>/<name>.csv`, which is
+    Measurements are in `rows`, each with its `step`, and in `<directory>/<name>.csv`, which is
     rewritten atomically each time. Training that resumes from a checkpoint keeps the rows up to its
     step. Event files in the folder `tensorboard` need the `tensorboard` extra.
     """

@@ -14,7 +14,7 @@ from keras_devae.metrics.metric_warnings import FewSamplesWarning
 
 
 class MetricsCallback(MeasuringCallback):
-    """Computes metrics every so many steps.
+    """Computes metrics every `every_steps` steps.
 
     Args:
         dataset: The data set, e.g. from `keras_devae.data.load`.

@@ -1,4 +1,4 @@
-"""Progress of long training: a bar in a terminal, a line now and then elsewhere."""
+"""Shows the progress of long training: a bar in a terminal, occasional lines elsewhere."""
 
 from __future__ import annotations
 

@@ -9,10 +9,10 @@ from keras_devae.callbacks.measuring import Folder, MeasuringCallback
 
 
 class SpeedCallback(MeasuringCallback):
-    """Records the training steps per second of each stretch of so many steps.
+    """Records the training steps per second for every `every_steps` steps.
 
-    The clock starts after the first execution, which compiles. Everything else that happens between
-    the steps, such as checkpoints and other measurements, counts in its stretch.
+    The clock starts after the first execution, which compiles. It includes everything that happens
+    between steps, such as checkpoints and other measurements.
 
     Args:
         every_steps: Steps per stretch; default 1,000.

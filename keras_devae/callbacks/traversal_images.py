@@ -10,7 +10,7 @@ from keras_devae.figures.of_models import traversal_figure
 
 
 class TraversalCallback(MeasuringCallback):
-    """Draws latent traversals every so many steps.
+    """Draws latent traversals every `every_steps` steps.
 
     Args:
         dataset: The data set; it needs no factors.

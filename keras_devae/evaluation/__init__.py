@@ -1,6 +1,6 @@
 """Scores of trained models, what their latent dimensions hold, and codes that are computed once.
 
-Names are imported when they are first asked for, as they bring NumPy and SciPy along.
+Names are imported on first access, because they import NumPy and SciPy.
 """
 
 from keras_devae.process.imports import lazy_names

@@ -1,4 +1,4 @@
-"""Files of arrays: codes made elsewhere, and what training keeps of latents' information."""
+"""Reads array files: codes from other software, and information recorded during training."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def _whole_number(value: Array, path: str | Path) -> int:
 
 
 def read_information_file(file: str | Path, remedy: str) -> tuple[Array, Array, Array, Array]:
-    """Reads what `keras_devae.callbacks.InformationCallback` wrote.
+    """Reads a file written by `keras_devae.callbacks.InformationCallback`.
 
     Returns steps `(t,)`, mutual information `(t, d, f)` and entropies `(f,)` in nats, and names of
     the factors `(f,)`. A damaged file, or another one, is a `FailureError` that ends with the

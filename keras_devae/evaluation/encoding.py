@@ -37,12 +37,12 @@ BATCH = 256
 AHEAD = 2
 #: The names that `encoding_file` makes.
 _NAMES = re.compile(r"codes-[0-9a-f]{12}-[0-9a-f]{16}\.npz")
-#: What of the posterior counts as an image's code.
+#: What to use as an image's code: the posterior's mean or a sample of it.
 REPRESENTATIONS = ("mean", "sample")
 
 
 class Encoding:
-    """The posterior of each image of a data set, encoded when it is first asked for, and once.
+    """The posteriors of a data set's images, each encoded once, when first needed.
 
     Args:
         model: The model.
@@ -115,9 +115,9 @@ class Encoding:
         return np.concatenate([codes, categories[..., None]], axis=-1)
 
     def save(self, file: str | Path) -> None:
-        """Writes all that is encoded to a file, and removes files of other weights beside it.
+        """Saves everything encoded so far, and removes files for other weights in that folder.
 
-        It is written in one move; its name is that of `encoding_file`.
+        The file is written atomically; name it by `encoding_file`.
         """
         if not self.encoded_count:
             return
@@ -129,7 +129,7 @@ class Encoding:
                 other.unlink(missing_ok=True)
 
     def load(self, file: str | Path) -> None:
-        """Reads a file that `save` wrote; one that is missing or damaged is passed over."""
+        """Reads a file written by `save`; ignores it if it is missing or damaged."""
         if not is_there(file):
             return
         try:
@@ -171,7 +171,7 @@ class Encoding:
                     waiting.append(reader.submit(self.dataset.images, chunks[i + AHEAD]))
 
     def _encode(self, rows: Array, images: Array) -> dict[str, Array]:
-        # All batches have one size, so that what is computed for an image depends on no other.
+        # All batches have the same size, so that an image's codes do not depend on other images.
         missing = -len(rows) % BATCH
         filled = np.concatenate([images, np.zeros((missing, *images.shape[1:]), images.dtype)])
         means, log_vars = self.model.encoder_posterior(filled, BATCH)

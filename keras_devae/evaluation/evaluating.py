@@ -48,7 +48,7 @@ def evaluate(
 ) -> dict[str, Any]:
     """Computes metrics of a model's latent layers.
 
-    What metrics warn of is said once, at the end, as in `keras_devae.metrics.score_codes`.
+    Each warning is issued once, at the end, as in `keras_devae.metrics.score_codes`.
 
     Args:
         model: A trained model.
@@ -159,7 +159,7 @@ def _factor_sizes(dataset: Dataset) -> list[int] | None:
 
 
 class _Source:
-    """What the layers share."""
+    """The data shared by all layers."""
 
     def __init__(self, encoding: Encoding, representation: str):
         self.encoding, self.representation = encoding, representation
@@ -174,7 +174,7 @@ class _Source:
 
 
 class _LayerSource:
-    """What the metrics of one layer and one repeat are computed from."""
+    """The data for the metrics of one layer and one repeat."""
 
     def __init__(self, source: _Source, layer: int, sample: Sample):
         self._source, self._encoding, self._layer = source, source.encoding, layer

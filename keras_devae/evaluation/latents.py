@@ -77,9 +77,9 @@ class Latents:
 
     @property
     def idle(self) -> Array:
-        """Numbers of the dimensions that differ from the prior alike for all images.
+        """Numbers of the dimensions that differ from the prior in the same way for all images.
 
-        They have the KL divergence of an active one, but hardly any of it distinguishes images.
+        Their KL divergence is as high as an active one's, but little of it distinguishes images.
         """
         costly = ~self.is_active & (self.kl >= metrics.ACTIVE_NATS)
         return np.flatnonzero(costly & (self.signal < IDLE_SHARE * self.kl))
@@ -112,8 +112,8 @@ class Latents:
     def factor_of(self, dimension: int) -> str | None:
         """Returns the name of the factor that a dimension holds, or `None`.
 
-        It is the one of whose entropy the dimension has the largest share, if that is at least
-        `HELD_SHARE`; a dimension that is not active holds none.
+        It is the factor with the largest share of its entropy in the dimension, if that share is at
+        least `HELD_SHARE`; an inactive dimension holds none.
         """
         if not self.factor_names or not self.is_active[dimension]:
             return None
@@ -195,7 +195,7 @@ def measure_latents(
 def measure_to_name(model: VAE, dataset: Dataset, *args: Any, **options: Any) -> Any:
     """Measures latents as `measure_latents` does, where factors only serve as their names.
 
-    Factors that do not vary are not warned of: nothing is missing from what is shown.
+    Does not warn about constant factors, because they would not name anything.
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", metrics.MetricWarning)
@@ -211,8 +211,8 @@ def information_of_layers(
 ) -> tuple[Array, Array, tuple[str, ...]]:
     """Measures what each latent layer passes on of each factor (Figure 11 of the DeVAE paper).
 
-    The information is that of samples of the posterior, with the same noise in all layers. In means
-    it would not change from layer to layer, because scaling moves no value to another bin.
+    It uses samples of the posterior, with the same noise in all layers. With means, information
+    would not change from layer to layer, because scaling moves no value to another bin.
 
     Args:
         model: A trained model.

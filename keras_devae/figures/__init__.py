@@ -1,7 +1,7 @@
 """Figures: functions that take arrays and return a `matplotlib.figure.Figure`.
 
 None of them uses pyplot: they need no display and change no global state. matplotlib is imported
-when the first of them is used, so that training does without it. Figures of a model and a data set
+only when the first of them is used, so training does not need it. Figures of a model and a data set
 are in `keras_devae.figures.of_models`.
 """
 

@@ -1,4 +1,4 @@
-"""Checks of what figures are drawn from, before anything is drawn."""
+"""Checks the arguments of figures before anything is drawn."""
 
 from __future__ import annotations
 

@@ -28,7 +28,7 @@ _CHARACTER = 0.052
 def panel_grid(
     count: int, columns: int, inches: tuple[float, float], **options: Any
 ) -> tuple[Figure, list[Axes]]:
-    """Makes a figure, `inches` wide and high, of panels that make room for each other's texts."""
+    """Makes a figure of panels, `inches` wide and high, that leaves room for all texts."""
     figure = Figure(figsize=inches, dpi=DPI, layout="constrained")
     FigureCanvasAgg(figure)
     rows = -(-count // columns)

@@ -22,7 +22,7 @@ def freezing_curves(
     points: Sequence[float | None],
     suggested: Sequence[float] = (),
 ) -> Figure:
-    """Draws what is known of each factor against the pressure, the strongest at the left.
+    """Draws the information about each factor against the pressure, strongest on the left.
 
     Args:
         betas: `(t,)` pressures, above 0.

@@ -1,4 +1,4 @@
-"""Many images put together into one, enlarged without any smoothing."""
+"""Combines many images into one, enlarged without smoothing."""
 
 from __future__ import annotations
 

@@ -37,8 +37,8 @@ _SHORTEST, _LONGEST = 0.02, 655.0
 def save(figure: Figure, path: AnyPath) -> Path:
     """Writes a figure, cropped to what is drawn, with every image's pixels exact.
 
-    The file is written under a temporary name and then moved: whoever reads it meanwhile finds the
-    old one or the new one. Missing folders are made.
+    The file is written under a temporary name and then moved: a concurrent reader finds either the
+    old file or the new one. Missing folders are created.
 
     Args:
         figure: The figure.

@@ -1,4 +1,4 @@
-"""The convolution and its transpose, in the form that backend and device compute fastest."""
+"""The convolution and its transpose, in the form that is fastest on the backend and device."""
 
 import functools
 from collections.abc import Callable
@@ -17,7 +17,7 @@ _Form = Callable[[Tensor, Tensor, Tensor | None], Tensor]
 
 
 class _InFastestForm(keras.layers.Layer):
-    """Mixed into a convolution of Keras's, computes it on a CPU as `_form` says."""
+    """Mixin for a Keras convolution that computes it in the form chosen by `_form` on a CPU."""
 
     def call(self, inputs: Tensor) -> Tensor:
         """Convolves `(batch, height, width, channels)`, see `keras.layers.Conv2D`."""
@@ -28,7 +28,7 @@ class _InFastestForm(keras.layers.Layer):
         return self.activation(form(inputs, ops.convert_to_tensor(self.kernel), bias))
 
     def _form(self, shape: tuple[int | None, ...], backend: Backend) -> _Form | None:
-        """Returns what computes this layer for inputs of some shape, `None` for Keras's way."""
+        """Returns the function that computes this layer for a shape, or `None` to use Keras's."""
         if self.data_format != "channels_last" or set(self.dilation_rate) != {1}:
             return None
         if getattr(self, "groups", 1) != 1 or None in shape[1:]:
@@ -37,7 +37,7 @@ class _InFastestForm(keras.layers.Layer):
 
     @property
     def _is_published(self) -> bool:
-        """Whether it is 4x4 with stride 2, as in the networks of the field."""
+        """Whether it is 4x4 with stride 2, as in the published networks."""
         return (self.kernel_size, self.strides, self.padding) == ((4, 4), (2, 2), "same")
 
     @property
@@ -50,12 +50,12 @@ class _InFastestForm(keras.layers.Layer):
 class Convolution(_InFastestForm, keras.layers.Conv2D):
     """A `keras.layers.Conv2D` with the same arguments, weights and results.
 
-    On a CPU, some are computed in another form, which is faster there:
+    On a CPU, these cases are computed in another form, which is faster there:
 
-    - with kernel 4, stride 2 and padding "same", on JAX: XLA takes up to three times longer for
-      the gradients of a convolution than for convolutions and products that give the same;
-    - the same, and with stride 1 and no padding, on PyTorch: Keras changes the order of the axes
-      there and back by copies.
+    - kernel 4, stride 2 and padding "same", on JAX: XLA takes up to three times longer for the
+      gradients of a convolution than for equivalent convolutions and products;
+    - the same, and stride 1 with no padding, on PyTorch: Keras makes copies to reorder the axes
+      back and forth.
 
     Example:
         >>> layer = Convolution(32, 4, strides=2, padding="same")
@@ -77,16 +77,16 @@ class Convolution(_InFastestForm, keras.layers.Conv2D):
 class TransposedConvolution(_InFastestForm, keras.layers.Conv2DTranspose):
     """A `keras.layers.Conv2DTranspose` with the same arguments, weights and results.
 
-    On a CPU, some are computed in another form, which is faster there:
+    On a CPU, these cases are computed in another form, which is faster there:
 
-    - with kernel 4, stride 2, padding "same" and one filter, on TensorFlow and JAX: a matrix
-      product gives the 16 values that each input pixel adds to the output, which are then added
-      where they overlap. TensorFlow's own kernel computes 16 filters and drops 15;
-    - with the same and more filters, on JAX: a convolution to four times the filters, whose
-      outputs are then put in their places, with the gradients of `Convolution`;
-    - with a single input pixel and stride 1, on JAX: a matrix product;
-    - with kernel 4, stride 2, padding "same", and with stride 1 and no padding, on PyTorch: without
-      the copies by which Keras changes the order of the axes there and back.
+    - kernel 4, stride 2, padding "same" and one filter, on TensorFlow and JAX: a matrix product
+      gives the 16 values that each input pixel adds to the output, which are then added where they
+      overlap. TensorFlow's own kernel computes 16 filters and drops 15;
+    - the same with more filters, on JAX: a convolution with four times the filters, whose outputs
+      are then rearranged, with the gradients of `Convolution`;
+    - a single input pixel and stride 1, on JAX: a matrix product;
+    - kernel 4, stride 2 and padding "same", or stride 1 and no padding, on PyTorch: avoids the
+      copies that Keras makes to reorder the axes back and forth.
 
     Example:
         >>> layer = TransposedConvolution(3, 4, strides=2, padding="same")
@@ -111,7 +111,7 @@ class TransposedConvolution(_InFastestForm, keras.layers.Conv2DTranspose):
 
 
 def _and_bias(form: Callable[[Tensor, Tensor], Tensor]) -> _Form:
-    """Adds a bias, if there is one, to the results of a function of inputs and kernel."""
+    """Makes a form from a function of inputs and kernel; it adds the bias, if there is one."""
 
     def with_bias(inputs: Tensor, kernel: Tensor, bias: Tensor | None) -> Tensor:
         outputs = form(inputs, kernel)

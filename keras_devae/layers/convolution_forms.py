@@ -1,8 +1,8 @@
 """The convolutions of the networks, in the forms that a backend computes fastest on a CPU.
 
-All but `from_one_pixel` convolve 4x4 with stride 2 and padding "same", or transposed: a 2x2
-convolution with stride 1 between blocks, for which images are padded by one pixel all round and
-each 2x2 pixels become one with four times the channels (`_to_blocks`).
+All but `from_one_pixel` are 4x4 convolutions with stride 2 and padding "same", or their transposes.
+They equal a 2x2 convolution with stride 1 between blocks: images are padded by one pixel on all
+sides, and every 2x2 pixels become one pixel with four times the channels (`_to_blocks`).
 """
 
 from keras import ops
@@ -10,7 +10,7 @@ from keras import ops
 from keras_devae.backend import computed_first
 from keras_devae.checks import Tensor
 
-#: Up to this many channels, all values of the images that a kernel meets are laid side by side.
+#: Up to this many channels, all image values under the kernel are gathered side by side.
 _FEW_CHANNELS = 2
 
 
@@ -45,7 +45,7 @@ def transposed(inputs: Tensor, kernel: Tensor) -> Tensor:
 
 
 def from_one_pixel(inputs: Tensor, kernel: Tensor) -> Tensor:
-    """Computes the transposed convolution of images of one pixel: a product with a matrix."""
+    """Computes the transposed convolution of one-pixel images as a matrix product."""
     height, width, filters, channels = kernel.shape
     matrix = ops.reshape(ops.transpose(kernel, (3, 0, 1, 2)), (channels, -1))
     product = ops.matmul(ops.reshape(inputs, (-1, channels)), matrix)
@@ -53,19 +53,19 @@ def from_one_pixel(inputs: Tensor, kernel: Tensor) -> Tensor:
 
 
 def transposed_as_keras(inputs: Tensor, kernel: Tensor) -> Tensor:
-    """Computes what `transposed` computes, in Keras's form."""
+    """Same as `transposed`, computed by Keras."""
     return ops.conv_transpose(inputs, kernel, strides=2, padding="same")
 
 
 def transposed_by_overlap(inputs: Tensor, kernel: Tensor) -> Tensor:
-    """Computes what `transposed` computes, for one filter, by a product whose results overlap.
+    """Same as `transposed`, for one filter, computed by a product whose results overlap.
 
     The product gives the 16 values that each input pixel adds to the output.
     """
     _, height, width, channels = inputs.shape
     pixels = ops.transpose(ops.reshape(inputs, (-1, channels)))
     products = ops.matmul(ops.reshape(kernel, (16, channels)), pixels)
-    # By place in the kernel first: what is added below lies in a row.
+    # The place in the kernel comes first, so that the sums below read contiguous memory.
     products = ops.reshape(products, (4, 4, -1, height, width))
     rows = [_overlapped(row, axis=2) for row in _overlapped(products, axis=2)]
     places = ops.stack([ops.stack(row, axis=-1) for row in rows], axis=2)
@@ -73,7 +73,7 @@ def transposed_by_overlap(inputs: Tensor, kernel: Tensor) -> Tensor:
 
 
 def _overlapped(products: Tensor, axis: int) -> list[Tensor]:
-    """Adds what falls on the even and on the odd places of one axis, counted without the first.
+    """Sums the products that fall on even and on odd places of one axis, not counting the first.
 
     The first axis of the products, of size 4, is the place in the kernel along that axis.
     """
@@ -81,7 +81,7 @@ def _overlapped(products: Tensor, axis: int) -> list[Tensor]:
 
 
 def _moved(values: Tensor, axis: int, by: int) -> Tensor:
-    """Moves values by one place along an axis, zeros behind them."""
+    """Shifts values by one place along an axis and fills in zeros."""
     size = values.shape[axis]
     kept = slice(0, size - 1) if by == 1 else slice(1, size)
     padding = [(0, 0)] * len(values.shape)
@@ -94,7 +94,7 @@ def _reduced(images: Tensor, kernel: Tensor) -> Tensor:
 
 
 def _enlarged(inputs: Tensor, kernel: Tensor) -> Tensor:
-    """Computes the transposed convolution as a 2x2 one to the blocks of the output."""
+    """Computes the transposed convolution as a 2x2 convolution that yields the output's blocks."""
     _, height, width, _ = inputs.shape
     channels = kernel.shape[2]
     of_blocks = ops.transpose(ops.flip(_of_blocks(kernel), axis=(0, 1)), (0, 1, 3, 2))
@@ -109,8 +109,8 @@ def _enlarged(inputs: Tensor, kernel: Tensor) -> Tensor:
 def _kernel_gradient(images: Tensor, outputs: Tensor) -> Tensor:
     """Returns the gradient `(4, 4, channels, filters)` of the kernel.
 
-    It takes images `(batch, 2 * height, 2 * width, channels)` and outputs `(batch, height, width,
-    filters)`, of which either is a gradient.
+    Takes images `(batch, 2 * height, 2 * width, channels)` and outputs `(batch, height, width,
+    filters)`; one of the two is a gradient.
     """
     channels, filters = images.shape[-1], outputs.shape[-1]
     product = _side_by_side if channels <= _FEW_CHANNELS else _by_moved_outputs
@@ -127,8 +127,8 @@ def _side_by_side(images: Tensor, outputs: Tensor) -> Tensor:
 
 
 def _by_moved_outputs(images: Tensor, outputs: Tensor) -> Tensor:
-    # XLA multiplies many times faster where the few rows of the left matrix lie in memory as they
-    # are used, and where nothing is left to compute of either matrix.
+    # XLA multiplies many times faster if the few rows of the left matrix are contiguous in memory
+    # and neither matrix still has to be computed.
     _, height, width, filters = outputs.shape
     blocks = _to_blocks(images)
     blocks = computed_first(ops.reshape(blocks, (-1, blocks.shape[-1])))
@@ -145,7 +145,7 @@ def _by_moved_outputs(images: Tensor, outputs: Tensor) -> Tensor:
 
 
 def _to_blocks(images: Tensor) -> Tensor:
-    """Pads images by one pixel and makes one pixel of each 2x2."""
+    """Pads images by one pixel and merges every 2x2 pixels into one."""
     _, height, width, channels = images.shape
     padded = ops.pad(images, ((0, 0), (1, 1), (1, 1), (0, 0)))
     height, width = height // 2 + 1, width // 2 + 1
@@ -154,7 +154,7 @@ def _to_blocks(images: Tensor) -> Tensor:
 
 
 def _of_blocks(kernel: Tensor) -> Tensor:
-    """Turns the 4x4 kernel of pixels into the 2x2 kernel of blocks."""
+    """Turns the 4x4 kernel over pixels into the 2x2 kernel over blocks."""
     channels, filters = kernel.shape[2:]
     kernel = ops.reshape(kernel, (2, 2, 2, 2, channels, filters))
     return ops.reshape(ops.transpose(kernel, (0, 2, 1, 3, 4, 5)), (2, 2, 4 * channels, filters))

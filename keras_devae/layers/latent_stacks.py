@@ -1,4 +1,4 @@
-"""Layers that compute the posteriors of K latent layers from the encoder's."""
+"""Layers that compute the posteriors of K latent layers from the encoder's posterior."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ from keras_devae.errors import UsageError
 
 
 class LatentStack(keras.layers.Layer):
-    """Base of the layers that give the posteriors of K latent layers, at least 1, in float32."""
+    """Base of the layers that compute the posteriors of K latent layers, K >= 1, in float32."""
 
     def __init__(self, num_layers: int, **kwargs: Any):
         super().__init__(**{"dtype": "float32", **kwargs})
@@ -27,7 +27,7 @@ class LatentStack(keras.layers.Layer):
                 for n layers, or `None` (default) for all K.
 
         Returns:
-            A pair (means, log-variances), float32: `(batch, latent_dim)` for one layer, else
+            A pair (means, log-variances), float32: `(batch, latent_dim)` for one layer, otherwise
             `(n, batch, latent_dim)`.
         """
         raise NotImplementedError
@@ -52,7 +52,7 @@ class DiTStack(LatentStack):
 
     Scaling a dimension by a positive number neither mixes nor reorders dimensions, so every layer
     is exactly as disentangled as layer 0. Computed in float32. The cumulative log-scales are
-    clipped to `[-log_scale_limit, log_scale_limit]`, so that no stack of layers can overflow.
+    clipped to `[-log_scale_limit, log_scale_limit]`, so that even many layers cannot overflow.
 
     Args:
         num_layers: K, at least 1. With 1 the stack holds no weights.
@@ -140,9 +140,9 @@ class LinearStack(LatentStack):
         mean_i    = mean_{i-1} A_i
         log_var_i = log_var_{i-1} B_i + b_i
 
-    With diagonal A_i and B_i = I this is `DiTStack`, where it starts: A_i = B_i = I, b_i = 0.
-    Nothing keeps the maps diagonal, so that a layer may mix the dimensions of layer 0. Computed in
-    float32; log-variances are clipped to +-20. Arguments but the limit are those of `DiTStack`.
+    With diagonal A_i and B_i = I this is `DiTStack`; it starts from A_i = B_i = I, b_i = 0.
+    The maps need not stay diagonal, so a layer may mix the dimensions of layer 0. Computed in
+    float32; log-variances are clipped to +-20. Takes the arguments of `DiTStack` except the limit.
 
     Example:
         >>> means, log_vars = LinearStack(3)(ops.ones((8, 10)), ops.zeros((8, 10)))
@@ -151,7 +151,7 @@ class LinearStack(LatentStack):
     """
 
     def build(self, mean_shape: tuple, log_var_shape: tuple | None = None) -> None:
-        """Creates `mean_maps`, `log_var_maps` and `log_var_biases`: identity at the start."""
+        """Creates `mean_maps`, `log_var_maps` and `log_var_biases`, initially the identity."""
         del log_var_shape
         width = mean_shape[-1]
         self.mean_maps, self.log_var_maps, self.log_var_biases = [], [], []
@@ -181,7 +181,7 @@ class ParallelStack(LatentStack):
     """K latent spaces that share nothing (DeVAE paper, table 2); it has no weights.
 
     Layer i takes the i-th part of the encoder's means and log-variances, `(batch, K * latent_dim)`.
-    Arguments but the limit are those of `DiTStack`.
+    Takes the arguments of `DiTStack` except the limit.
 
     Example:
         >>> means, log_vars = ParallelStack(3)(ops.ones((8, 30)), ops.zeros((8, 30)))

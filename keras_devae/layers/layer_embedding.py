@@ -30,7 +30,7 @@ class LayerEmbedding(keras.layers.Layer):
         self.seed = checked_seed(seed)
 
     def build(self, z_shape: tuple) -> None:
-        """Creates `vectors`, `(K, latent_dim)`, standard normal at the start."""
+        """Creates `vectors`, `(K, latent_dim)`, initially standard normal."""
         shape = (self.num_layers, z_shape[-1])
         initializer = keras.initializers.RandomNormal(stddev=1.0, seed=self.seed)
         self.vectors = self.add_weight(shape, initializer, name="vectors")

@@ -1,4 +1,4 @@
-"""Layers that draw random numbers and carry their generators' state through saving."""
+"""Layers that draw random numbers and save the state of their generators."""
 
 from typing import Any
 
@@ -23,8 +23,8 @@ def derived_seeds(seed: int | None, count: int, purpose: int = 0) -> list[int | 
         purpose: Integer that distinguishes one use from another; default 0.
 
     Returns:
-        List of integers below 2^31, which every backend takes. For `None`, a list of `None`, for
-        which Keras draws seeds that follow from `keras.utils.set_random_seed`.
+        List of integers below 2^31, which every backend accepts. For `None`, a list of `None`:
+        Keras then draws seeds that are determined by `keras.utils.set_random_seed`.
     """
     seed = checked_seed(seed)
     if seed is None:
@@ -36,8 +36,8 @@ def derived_seeds(seed: int | None, count: int, purpose: int = 0) -> list[int | 
 class SeededLayer(keras.layers.Layer):
     """Base of the layers that own a `keras.random.SeedGenerator`.
 
-    Keras does not write the state of seed generators into `.keras` files; without it an interrupted
-    run would draw its first random numbers again after it was resumed.
+    Keras does not save the state of seed generators in `.keras` files; without that state, a
+    resumed run would draw the random numbers of its start again.
 
     Args:
         seed: Integer seed, or `None` (default) for a random one.
@@ -53,7 +53,7 @@ class SeededLayer(keras.layers.Layer):
         super().__init__(**kwargs)
         self.seed = checked_seed(seed)
         self.seed_generator = keras.random.SeedGenerator(self.seed)
-        # Nothing to build: Keras would otherwise use up a batch of data to find that out.
+        # There is nothing to build, but Keras would use up a batch of data to find that out.
         self.built = True
 
     def save_own_variables(self, store: Any) -> None:
@@ -91,8 +91,8 @@ class RandomState(SeededLayer):
 class GaussianSampling(SeededLayer):
     """Draws `z = mean + exp(log_var / 2) * noise`, noise ~ N(0, I) (Kingma & Welling 2014).
 
-    Always float32, whatever the dtype policy is: in float16 the exponential overflows from a
-    log-variance of 22, and the noise would not match the means' dtype on every backend.
+    Always computes in float32, whatever the dtype policy: in float16 the exponential overflows from
+    a log-variance of 22, and the noise would not match the means' dtype on every backend.
 
     Args:
         seed: Integer seed of the noise, or `None` (default) for a random one.
@@ -108,7 +108,7 @@ class GaussianSampling(SeededLayer):
         super().__init__(seed=seed, **{"dtype": "float32", **kwargs})
 
     def call(self, mean: Tensor, log_var: Tensor) -> Tensor:
-        """Draws one float32 sample for every row of means `(batch, latent_dim)`, or of n layers."""
+        """Draws a float32 sample for each row of `(batch, latent_dim)`, also with a layer axis."""
         noise = part_of_batch(self._noise, ops.shape(mean), axis=len(mean.shape) - 2)
         return mean + ops.exp(0.5 * log_var) * noise
 
@@ -125,12 +125,12 @@ class GaussianSampling(SeededLayer):
 class LayerDraw(SeededLayer):
     """Draws one of K latent layers with probability `p_i = s^i / sum_j s^j`.
 
-    The draw is made with `keras.random`, inside the compiled step: a draw with Python's or NumPy's
-    generator would be made once, when the step is traced, and always train that one layer.
+    Uses `keras.random`, inside the compiled step: Python's or NumPy's generator would draw only
+    once, when the step is traced, and every step would train the same layer.
 
     Args:
         num_layers: K, at least 1.
-        weight_base: The `s` of the formula, at least 0. 1 (default) is uniform, 0 always gives
+        weight_base: The `s` of the formula, at least 0. 1 (default) is uniform, 0 always draws
             layer 0.
         seed: Integer seed, or `None` (default) for a random one.
         **kwargs: Arguments of `keras.layers.Layer`.

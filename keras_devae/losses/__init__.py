@@ -1,4 +1,4 @@
-"""Pure tensor functions: the terms that the models' objectives are made of."""
+"""The terms of the models' objectives, as pure tensor functions."""
 
 from keras_devae.losses.assignment import balanced_assignment
 from keras_devae.losses.likelihoods import (

@@ -1,4 +1,4 @@
-"""The best categories for a batch, found outside the gradient with NumPy and SciPy only."""
+"""Finds the best categories for a batch, outside the gradient, with NumPy and SciPy only."""
 
 import numpy as np
 from scipy.optimize import linear_sum_assignment
@@ -8,15 +8,15 @@ from keras_devae.errors import FailureError
 
 
 def balanced_assignment(costs: Array, pairwise_cost: float) -> Array:
-    """Assigns every row a category at the least total cost, where crowded categories cost more.
+    """Assigns a category to every row at the least total cost; crowded categories cost more.
 
-    The problem of the discrete code in Jeong & Song (2019): a row pays its own cost of a category,
+    This is the discrete-code problem of Jeong & Song (2019): a row pays its own cost of a category,
     and each pair of rows in the same category pays `pairwise_cost`, so the n-th row there (n = 0,
-    1, ...) adds `n * pairwise_cost`. As these prices rise, every category can be split into slots
-    that are filled from the cheapest on: a linear assignment with the same optimum as the paper's
+    1, ...) adds `n * pairwise_cost`. Because these prices rise, every category can be split into
+    slots that fill up from the cheapest: a linear assignment with the same optimum as the paper's
     minimum cost flow.
 
-    The time grows with the cube of the batch: 0.1 s for 256 rows and 10 categories, 6 s for 1,024.
+    Time grows with the cube of the batch size: 0.1 s for 256 rows and 10 categories, 6 s for 1,024.
 
     Args:
         costs: Array `(batch, categories)`, the cost of assigning a category to a row.

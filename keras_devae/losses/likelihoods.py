@@ -35,8 +35,8 @@ def bernoulli_negative_log_likelihood(images: Tensor, logits: Tensor) -> Tensor:
 
 @ops.custom_gradient
 def _cross_entropy(images: Tensor, logits: Tensor) -> Tensor:
-    # Left to themselves, relu, abs, exp and log1p each leave a gradient to compute; together theirs
-    # is the difference of mean and pixel, right at logit 0 too, where relu and abs have none.
+    # Automatic differentiation would compute a gradient for each of relu, abs, exp and log1p. Their
+    # sum is just mean minus pixel, also at logit 0, where relu and abs have no gradient.
     def gradient(*arguments, upstream=None):
         (upstream,) = arguments if upstream is None else (upstream,)
         scale = upstream[..., None, None, None]
@@ -61,8 +61,8 @@ def gaussian_negative_log_likelihood(
         mean: Means of the same shape or with further leading axes.
         sigma: Standard deviation of every pixel. With a number the result is the full negative
             log-density, the sum of `1/2 (error / sigma)^2 + log(sigma) + 1/2 log(2 pi)`. With
-            `None` (default) it is the plain sum of squared errors of the published
-            implementations, which differs by a constant from that of `sigma = sqrt(1/2)`.
+            `None` (default) it is the plain sum of squared errors, as in the published
+            implementations, which equals the result for `sigma = sqrt(1/2)` up to a constant.
 
     Returns:
         Float32 tensor of the leading axes' shape, in nats.
@@ -74,7 +74,7 @@ def gaussian_negative_log_likelihood(
 
 
 class _Configured:
-    """What Keras asks of an object that it saves."""
+    """The methods that Keras needs to save an object."""
 
     def get_config(self) -> dict[str, Any]:
         """Returns the constructor's arguments."""
@@ -88,7 +88,7 @@ class _Configured:
 
 @keras.saving.register_keras_serializable(package="keras_devae")
 class BernoulliLikelihood(_Configured):
-    """Models pixels as independent coin flips, given by logits; mainly for binary images.
+    """Models pixels as independent Bernoulli variables given by logits; mainly for binary images.
 
     Example:
         >>> likelihood = BernoulliLikelihood()
@@ -107,7 +107,7 @@ class BernoulliLikelihood(_Configured):
         return bernoulli_negative_log_likelihood(images, decoded)
 
     def mean(self, decoded: Tensor) -> Tensor:
-        """Returns the pixel means in `[0, 1]` of a decoder output, float32."""
+        """Returns the pixel means for a decoder output, float32 in `[0, 1]`."""
         return ops.sigmoid(ops.cast(decoded, "float32"))
 
 
@@ -118,7 +118,7 @@ class GaussianLikelihood(_Configured):
     Args:
         sigma: Standard deviation, above 0, or `None` (default) for the plain squared error.
         output: `"sigmoid"` (default) squashes the decoder's output into `[0, 1]`; `"linear"` leaves
-            it unchanged, for data in any other range.
+            it unchanged, for images in any other range.
 
     Example:
         >>> likelihood = GaussianLikelihood(sigma=0.1, output="linear")
@@ -138,7 +138,7 @@ class GaussianLikelihood(_Configured):
 
     @property
     def bounded(self) -> bool:
-        """Whether pixels must lie in `[0, 1]`: a sigmoid can return no others."""
+        """Whether pixels must lie in `[0, 1]`, the range of a sigmoid."""
         return self.output == "sigmoid"
 
     def negative_log_likelihood(self, images: Tensor, decoded: Tensor) -> Tensor:
@@ -146,7 +146,7 @@ class GaussianLikelihood(_Configured):
         return gaussian_negative_log_likelihood(images, self.mean(decoded), self.sigma)
 
     def mean(self, decoded: Tensor) -> Tensor:
-        """Returns the pixel means of a decoder output, float32."""
+        """Returns the pixel means for a decoder output, float32."""
         decoded = ops.cast(decoded, "float32")
         return ops.sigmoid(decoded) if self.output == "sigmoid" else decoded
 

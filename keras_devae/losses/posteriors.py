@@ -1,4 +1,4 @@
-"""Terms of Gaussian and categorical posteriors, and relaxed samples of the latter."""
+"""Loss terms of Gaussian and categorical posteriors, and relaxed samples of categorical ones."""
 
 import math
 
@@ -14,9 +14,9 @@ def gaussian_kl(mean: Tensor, log_var: Tensor) -> Tensor:
     """Computes the KL divergence of a diagonal Gaussian from the standard normal, per dimension.
 
     `1/2 (mean^2 + exp(log_var) - 1 - log_var)`, the positive divergence of Kingma & Welling (2014),
-    appendix B. Computed in float32 whatever the inputs are: the exponential overflows float16 from
-    a log-variance of 11. `exp(log_var) - 1` is one operation, which near the prior keeps rounding
-    from making the divergence negative.
+    appendix B. Always computed in float32: in float16 the exponential overflows from a
+    log-variance of 11. `exp(log_var) - 1` is computed as one operation, so that rounding near the
+    prior cannot make the divergence negative.
 
     Args:
         mean: Posterior means, `(..., latent_dim)`, any float dtype.
@@ -24,7 +24,7 @@ def gaussian_kl(mean: Tensor, log_var: Tensor) -> Tensor:
 
     Returns:
         Float32 tensor `(..., latent_dim)` in nats, never negative. Sum over the last axis and
-        average over the batch to get the term of the evidence lower bound.
+        average over the batch to get the KL term of the evidence lower bound.
     """
     mean = ops.cast(mean, "float32")
     log_var = ops.cast(log_var, "float32")
@@ -40,21 +40,21 @@ LARGEST_LOG_VAR = 40.0
 def dip_penalties(mean: Tensor, log_var: Tensor, kind: str) -> tuple[Tensor, Tensor]:
     """Computes squared differences of the codes' covariance from the identity, Kumar et al. (2018).
 
-    The covariance is over the batch, divided by its size: of the means with `"i"` (equation 6), and
-    with `"ii"` (equation 7) also the average posterior variance on the diagonal, which gives the
-    covariance of the samples. The objective adds `lambda_od * off_diagonal + lambda_d * diagonal`.
+    `"i"` (equation 6) uses the covariance of the means over the batch, divided by its size; `"ii"`
+    (equation 7) adds the average posterior variance to the diagonal, which gives the covariance of
+    the samples. The objective adds `lambda_od * off_diagonal + lambda_d * diagonal`.
 
-    For `"ii"` log-variances above 40 count as 40, without a gradient, as their squared variances
-    would overflow. Means are not bounded; their covariance overflows from about 1e9.
+    For `"ii"`, log-variances above 40 count as 40, without a gradient, because their squared
+    variances would overflow. Means are not bounded; their covariance overflows from about 1e9.
 
     Args:
-        mean: Posterior means, `(batch, latent_dim)`, any float dtype. A batch of one has covariance
-            0.
+        mean: Posterior means, `(batch, latent_dim)`, any float dtype. A batch of one has a
+            covariance of 0.
         log_var: Log-variances of the same shape; not used with `"i"`.
         kind: `"i"` or `"ii"`.
 
     Returns:
-        The pair of float32 scalars `off_diagonal`, the sum of squared covariances, each counted
+        A pair of float32 scalars: `off_diagonal`, the sum of squared covariances, each counted
         twice, and `diagonal`, the sum of squared differences of the variances from 1.
     """
     if kind not in DIP_KINDS:
@@ -67,12 +67,12 @@ def dip_penalties(mean: Tensor, log_var: Tensor, kind: str) -> tuple[Tensor, Ten
     if kind == "ii":
         log_var = ops.minimum(ops.cast(log_var, "float32"), LARGEST_LOG_VAR)
         variances = variances + ops.mean(ops.exp(log_var), axis=0)
-    # Masked, as the difference of two sums would drown small covariances in rounding.
+    # Masked, because in a difference of two sums small covariances would be lost to rounding.
     off_diagonal = covariance * (1 - ops.eye(mean.shape[-1], dtype="float32"))
     return ops.sum(ops.square(off_diagonal)), ops.sum(ops.square(variances - 1))
 
 
-# The outermost float32 numbers between 0 and 1 whose double logarithm is finite, with a margin.
+# The extreme float32 numbers between 0 and 1 whose double logarithm is finite, with a margin.
 SMALLEST_UNIFORM = 1e-20
 LARGEST_UNIFORM = 1 - 1e-7
 
@@ -82,7 +82,7 @@ def categorical_kl(logits: Tensor) -> Tensor:
 
     This is `log K` minus the entropy, computed as the average over the categories of
     `t log t - (t - 1)` with `t = K p`: no term is negative and each is of second order near the
-    uniform distribution, where `log K` minus the entropy would leave nothing but rounding.
+    uniform distribution, where a direct subtraction would leave only rounding errors.
 
     Args:
         logits: Finite logits `(batch, categories)`, any float dtype.
@@ -100,7 +100,7 @@ def gumbel_softmax(
 ) -> Tensor:
     """Draws relaxed one-hot samples of a categorical distribution, differentiable in the logits.
 
-    The Gumbel-softmax of Jang et al. (2017), which is the concrete distribution of Maddison et al.
+    The Gumbel-softmax of Jang et al. (2017), also the concrete distribution of Maddison et al.
     (2017): `softmax((logits + g) / temperature)` with `g = -log(-log(u))`, `u` uniform.
 
     Args:
@@ -119,6 +119,6 @@ def gumbel_softmax(
     )
     uniform = ops.clip(uniform, SMALLEST_UNIFORM, LARGEST_UNIFORM)
     perturbed = logits - ops.log(-ops.log(uniform))
-    # With the largest at 0, the division by a tiny temperature can only overflow to weight 0.
+    # With the largest value at 0, dividing by a tiny temperature can only overflow to weight 0.
     perturbed = perturbed - ops.max(perturbed, axis=-1, keepdims=True)
     return ops.softmax(perturbed / temperature, axis=-1)

@@ -1,4 +1,4 @@
-"""The dependence between latents: the decomposed divergence, and the density-ratio estimate."""
+"""Measures of dependence between latents: the KL decomposition and the density-ratio estimate."""
 
 import math
 from typing import NamedTuple
@@ -11,8 +11,8 @@ from keras_devae.errors import unknown_name
 
 ESTIMATORS = ("weighted", "stratified")
 
-# Standard deviations beyond which a density no longer falls. The square of anything above 1e19
-# overflows float32, and an infinite square has a gradient of NaN although its weight is 0.
+# Distance, in standard deviations, beyond which densities stay constant. Squares of numbers above
+# 1e19 overflow float32, and an infinite square has a NaN gradient although its weight is 0.
 DISTANCE_LIMIT = 1e15
 
 
@@ -20,7 +20,7 @@ class KLDecomposition(NamedTuple):
     """The three parts of the average divergence from the prior, float32 scalars in nats.
 
     Attributes:
-        mutual_information: Mutual information of data and code, `KL(q(z, x) || q(z) p(x))`.
+        mutual_information: Mutual information between data and code, `KL(q(z, x) || q(z) p(x))`.
         total_correlation: `KL(q(z) || prod_d q(z_d))`.
         dimension_wise_kl: `sum_d KL(q(z_d) || p(z_d))`.
 
@@ -41,23 +41,23 @@ def stratified_log_weights(
 ) -> Tensor:
     """Returns the log-weights of minibatch-stratified sampling, Chen et al. (2018), appendix C.2.
 
-    With `N` the size of the data set, `B` that of the batch and `M = B - 1`, a row's own posterior
-    weighs `1/N`, exactly one other posterior `(N - M) / (N M)` and the rest `1/M`, so that each row
-    sums to 1. Which other one can be chosen freely; here it is the next one of the batch, for the
-    last one the first.
+    With data set size `N`, batch size `B` and `M = B - 1`, a row's own posterior has the weight
+    `1/N`, exactly one other posterior `(N - M) / (N M)` and the rest `1/M`, so that each row sums
+    to 1. The other one can be chosen freely; here it is the next one in the batch, and for the
+    last row the first.
 
     Args:
         batch_size: Rows of the batch, an integer or a scalar integer tensor.
         dataset_size: Images in the data set, a number or a scalar tensor. Raised to `batch_size`
-            where it is smaller.
+            if it is smaller.
         reference_compat: Whether to put the weights where the authors' released code and its copies
             put them: `1/N` in the first column instead of on the diagonal, the stratified weight in
-            the second, and in the first too for the last row but one. Rows then do not sum to 1,
-            and most samples' own posteriors weigh `1/M`. Default `False`.
+            the second, and for the last row but one also in the first. Rows then do not sum to 1,
+            and most samples' own posteriors have the weight `1/M`. Default `False`.
 
     Returns:
-        Float32 tensor `(batch_size, batch_size)`, rows for samples, columns for posteriors. A batch
-        of one gives `[[0.]]`, the weight 1.
+        Float32 tensor `(batch_size, batch_size)`, one row per sample, one column per posterior. A
+        batch of one gives `[[0.]]`, the weight 1.
     """
     numbers = ops.arange(batch_size, dtype="int32")
     columns = ops.broadcast_to(numbers[None], (batch_size, batch_size))
@@ -80,20 +80,20 @@ def decompose_kl(
 ) -> KLDecomposition:
     """Decomposes the divergence from the prior, Chen et al. (2018), equation 2, on one minibatch.
 
-    The parts add up to the batch's average of `log q(z|x) - log p(z)` with any estimator of `q(z)`
-    and `q(z_d)`, as these cancel.
+    The parts add up to the batch average of `log q(z|x) - log p(z)` with any estimator of `q(z)`
+    and `q(z_d)`, because these cancel.
 
     - `"weighted"`, minibatch-weighted sampling (equation 3), the estimator of the published
-      comparisons: `q(z)` is the sum of the batch's posterior densities over `B N`. It expects one
-      of the `N` posteriors to matter; if all are alike, it is too small by a factor `N`, which
-      makes the total correlation `(latent_dim - 1) log N` too large, the mutual information
-      `log N` too large and the last part `latent_dim log N` too small. Such constants leave the
-      gradient unchanged. Implementations that leave out `B N` report a total correlation that is
+      comparisons: `q(z)` is the sum of the batch's posterior densities divided by `B N`. It assumes
+      that one of the `N` posteriors matters; if all are alike, it is too small by a factor `N`,
+      which makes the total correlation `(latent_dim - 1) log N` too large, the mutual information
+      `log N` too large and the last part `latent_dim log N` too small. Such constants do not change
+      the gradient. Implementations that leave out `B N` report a total correlation that is
       smaller by `(latent_dim - 1) log(B N)`, hence mostly negative.
     - `"stratified"`, minibatch-stratified sampling, see `stratified_log_weights`. It has no such
       offset; single batches may give negative values.
 
-    Finite, and with finite gradients, for log-variances within +-100 and codes below 1e15.
+    Values and gradients are finite for log-variances within +-100 and codes below 1e15.
 
     Args:
         z: One sample of every posterior, `(batch, latent_dim)`, any float dtype.
@@ -127,14 +127,14 @@ def decompose_kl(
 def permute_dimensions(z: Tensor, seed: keras.random.SeedGenerator | int) -> Tensor:
     """Permutes each column independently: samples of `q(z)` become samples of `prod_d q(z_d)`.
 
-    Algorithm 1 of Kim & Mnih (2018). Give it samples, not means.
+    Algorithm 1 of Kim & Mnih (2018). Pass samples, not means.
 
     Args:
         z: Samples `(batch, latent_dim)`, any float dtype.
         seed: A `keras.random.SeedGenerator`, or an integer for the same permutations every time.
 
     Returns:
-        Float32 tensor of the same shape, each column with the values it had.
+        Float32 tensor of the same shape; each column keeps its values, in another order.
     """
     z = ops.cast(z, "float32")
     # Sorting noise is the only way to permute columns separately that compiles on every backend.
@@ -145,9 +145,9 @@ def permute_dimensions(z: Tensor, seed: keras.random.SeedGenerator | int) -> Ten
 def density_ratio_total_correlation(logits: Tensor) -> Tensor:
     """Estimates the total correlation from a discriminator, Kim & Mnih (2018), equation 3.
 
-    The discriminator tells samples of `q(z)`, class 0, from permuted ones, class 1; where it is
-    optimal, the difference of its logits is `log q(z) - log prod_d q(z_d)`. As an estimate from one
-    batch and an imperfect discriminator it may be negative.
+    The discriminator tells samples of `q(z)`, class 0, from permuted ones, class 1; if it is
+    optimal, the difference of its logits is `log q(z) - log prod_d q(z_d)`. With a single batch and
+    an imperfect discriminator, the estimate may be negative.
 
     Args:
         logits: The discriminator's logits for samples of `q(z)`, `(batch, 2)`.
@@ -171,7 +171,7 @@ def discriminator_loss(logits: Tensor, permuted_logits: Tensor) -> Tensor:
     """
     logits = ops.cast(logits, "float32")
     permuted_logits = ops.cast(permuted_logits, "float32")
-    # Of two classes, the cross-entropy is the softplus of the wrong logit minus the right one.
+    # For two classes, the cross-entropy is the softplus of the wrong logit minus the right one.
     joint = ops.mean(ops.softplus(logits[:, 1] - logits[:, 0]))
     permuted = ops.mean(ops.softplus(permuted_logits[:, 0] - permuted_logits[:, 1]))
     return 0.5 * (joint + permuted)
@@ -190,10 +190,10 @@ def _log_weights(
 
 
 def _place_weights(places: Tensor, batch_size: Tensor, dataset_size: Tensor) -> Tensor:
-    """Puts the own weight where `places` is 0, the stratified one where it is 1, else the rest."""
+    """Returns the own weight where `places` is 0, the stratified one at 1, elsewhere the rest."""
     batch = ops.cast(batch_size, "float32")
     dataset = ops.maximum(ops.cast(dataset_size, "float32"), batch)
-    # A batch of one has no others; its only weight is 1.
+    # A batch of one has no other posteriors; its only weight is 1.
     others = ops.maximum(batch - 1, 1.0)
     own = ops.where(batch > 1, -ops.log(dataset), ops.zeros_like(batch))
     rest = -ops.log(others)

@@ -1,10 +1,10 @@
-"""Measures of representations: functions of NumPy arrays that know nothing of Keras.
+"""Metrics of representations: functions of NumPy arrays that do not depend on Keras.
 
-Every metric returns a `Score`: a dictionary that `json.dump` takes, with flat keys such as
-`mig.score`, `details` with what lies behind them, and `settings` with all that is needed to trace
+Every metric returns a `Score`: a dictionary that `json.dump` accepts, with flat keys such as
+`mig.score`, `details` on how the numbers came about, and `settings` with everything needed to trace
 and repeat them. `score_codes` computes many at once.
 
-The functions, and with them SciPy and scikit-learn, are imported when they are first asked for.
+The functions, and with them SciPy and scikit-learn, are imported on first access.
 """
 
 import importlib
@@ -28,8 +28,8 @@ from keras_devae.metrics.base import (
     resolved_names,
 )
 
-#: Function or class that is no metric by itself -> the module that holds it. No module has the name
-#: of a function: importing it would put it in the function's place.
+#: Function or class that is not itself a metric -> its module. No module may have the name of a
+#: function: importing the module would overwrite the function.
 _MODULES = {
     "ACTIVE_NATS": "estimators.posterior",
     "DISCRETIZERS": "estimators.discretization",

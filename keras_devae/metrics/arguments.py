@@ -1,4 +1,4 @@
-"""Checks of metrics' settings, before anything is computed. Imports nothing heavy."""
+"""Checks the settings of metrics before anything is computed. Imports nothing heavy."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from typing import TypeGuard
 from keras_devae.checks import listed, one_of, shown
 from keras_devae.errors import UsageError
 
-#: No histogram of codes needs more, and tables of counts stay small.
+#: No histogram of codes needs more bins, and tables of counts stay small.
 MOST_BINS = 10_000
-#: Seeds go into records of JSON, and scikit-learn's random states take those below 2^32.
+#: Seeds are recorded as JSON, and scikit-learn's random states accept seeds below 2^32.
 MOST_SEED, MOST_SEED_OF_A_FIT = 2**63 - 1, 2**32 - 1
 #: More repeats of an evaluation than anyone waits for.
 MOST_REPEATS = 10_000
@@ -20,12 +20,12 @@ MOST_ROWS = 10**8
 
 
 def is_whole(value: object) -> TypeGuard[int]:
-    """Tells whether a value is a whole number, which true and false are not."""
+    """Returns whether a value is a whole number; true and false are not."""
     return isinstance(value, numbers.Integral) and not isinstance(value, bool)
 
 
 def check_whole(name: str, value: int | None, least: int, most: int) -> int:
-    """Checks a whole number from `least` to `most`, and returns it as Python's own."""
+    """Checks a whole number from `least` to `most` and returns it as a Python int."""
     if not is_whole(value) or not least <= value <= most:
         raise UsageError(
             f"`{name}` must be a whole number from {least:,} to {most:,}. Received: {shown(value)}."
@@ -50,7 +50,7 @@ def check_recorded_seed(seed: int | None) -> None:
 
 
 def check_names_of(kind: str, values: str | Iterable[str], known: Iterable[str]) -> list[str]:
-    """Checks a name, or several, and returns them as a list without repetitions."""
+    """Checks one or more names and returns them as a list without duplicates."""
     known = tuple(known)
     values = [values] if isinstance(values, str) else listed(f"{kind}s", values, "names")
     names = [one_of(kind, value, known) for value in values]
@@ -67,7 +67,7 @@ def check_share(name: str, value: float) -> float:
 
 
 def check_rows_drawn(count: int, names: str) -> None:
-    """Refuses to draw more rows than fit in memory; `names` are the arguments that ask for them."""
+    """Refuses to draw more rows than fit in memory; `names` are the arguments to blame."""
     if count > MOST_ROWS:
         raise UsageError(
             f"{names} must ask for at most {MOST_ROWS:,} samples together. Received: {count:,}."
@@ -75,7 +75,7 @@ def check_rows_drawn(count: int, names: str) -> None:
 
 
 def check_factor_names(factor_names: Iterable[str] | None, count: int) -> tuple[str, ...]:
-    """Checks that there are `count` different names; `None` makes `factor_0`, `factor_1`, ..."""
+    """Checks that there are `count` different names; `None` gives `factor_0`, `factor_1`, ..."""
     if factor_names is None:
         return tuple(f"factor_{index}" for index in range(count))
     if isinstance(factor_names, (set, frozenset)):

@@ -1,4 +1,4 @@
-"""How all metrics read arrays: exactly, or with a refusal in one sentence."""
+"""Reads arrays for all metrics: exactly, or refuses them with a one-sentence error."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ import numpy as np
 from keras_devae.checks import Array
 from keras_devae.errors import UsageError
 
-#: Whole numbers up to this size are exact in float64, which everything is computed in.
+#: Whole numbers up to this size are exact in float64, the dtype of all computations.
 EXACT = 2**53
 _INT64 = np.iinfo(np.int64)
 _FORM = "a numeric array with one row per sample and one column per variable, not empty"
-# What an object that holds no numbers raises when NumPy asks it for some: ragged lists a
-# ValueError, tensors of other libraries that are symbolic or need a gradient the others.
+# Errors from NumPy for objects without readable numbers: ragged lists raise a ValueError, and
+# other libraries' symbolic tensors, or tensors that need a gradient, raise the others.
 _UNREADABLE = (TypeError, ValueError, RuntimeError, OverflowError)
 
 
 def numeric_array(values: object, name: str, form: str = _FORM, axes: int | None = 2) -> Array:
     """Reads an array of real numbers: boolean, integer or floating, in the machine's byte order.
 
-    It must have so many axes and not be empty; `None` allows any number, and empty arrays. Anything
-    else (masked, ragged, sparse, complex, objects or words) is a `UsageError`, which calls it
-    `name` and says what `form` it must have.
+    It must have `axes` axes and not be empty; `None` allows any number of axes, and empty arrays.
+    Anything else (masked, ragged, sparse, complex, objects or strings) raises a `UsageError`, which
+    calls it `name` and states the `form` that it must have.
     """
     if is_masked(values):
         raise UsageError(
@@ -48,8 +48,8 @@ def numeric_array(values: object, name: str, form: str = _FORM, axes: int | None
 def check_codes(codes: Array, name: str = "codes") -> Array:
     """Checks a matrix of representations `(n, d)`: integers stay, anything else becomes float64.
 
-    What is not a non-empty numeric matrix, has a NaN or an infinity, or values that float64 does
-    not hold exactly is a `UsageError`.
+    Raises a `UsageError` if they are not a non-empty numeric matrix, or have a NaN, an infinity or
+    a value that float64 cannot represent exactly.
     """
     codes = check_finite(codes, name)
     return codes if codes.dtype.kind in "biu" else codes.astype(np.float64, copy=False)
@@ -80,9 +80,8 @@ def check_finite(codes: Array, name: str = "codes") -> Array:
 def check_factors(factors: Array, name: str = "factors") -> Array:
     """Checks a matrix of ground-truth factors `(n, f)` and returns it as int64.
 
-    They may be integers, booleans, or floats that are whole numbers and so small that their dtype
-    distinguishes them from their neighbours (below 2^53 in float64, 2^24 in float32, 2^11 in
-    float16).
+    They may be integers, booleans, or floats that are whole numbers, small enough for their dtype
+    to distinguish neighbours (below 2^53 in float64, 2^24 in float32, 2^11 in float16).
     """
     factors = numeric_array(factors, name)
     if factors.dtype.kind == "f":
@@ -112,7 +111,7 @@ def check_factors(factors: Array, name: str = "factors") -> Array:
 
 
 def value_counts(column: Array) -> Array:
-    """Returns how many rows each value of a column of whole numbers has, `(values,)`."""
+    """Returns the number of rows with each value of a column of whole numbers, `(values,)`."""
     low, high = int(column.min()), int(column.max())
     if high - low < 4 * len(column):
         counts = np.bincount(column - low)
@@ -121,7 +120,7 @@ def value_counts(column: Array) -> Array:
 
 
 def is_masked(values: Any, depth: int = 2) -> bool:
-    """Tells whether an array, or one in a list of lists, hides some of its values."""
+    """Returns whether an array, or one in a list of lists, masks some of its values."""
     if isinstance(values, np.ma.MaskedArray):
         return bool(np.ma.getmaskarray(values).any())
     nested = isinstance(values, (list, tuple)) and depth > 0
@@ -151,7 +150,7 @@ def _refuse_at(wrong: Array, factors: Array, must: str, remedy: str) -> None:
 
 
 def _unreadable(values: object, error: Exception) -> str:
-    """Says what NumPy could not read, the end of a sentence."""
+    """Describes an object that NumPy could not read, as the end of a sentence."""
     if isinstance(values, (list, tuple)):
         lengths = sorted({len(row) for row in values if hasattr(row, "__len__")})
         if len(lengths) > 1:
@@ -161,7 +160,7 @@ def _unreadable(values: object, error: Exception) -> str:
 
 
 def _described(values: object, array: Array, axes: int | None) -> str:
-    """Says what came in place of an array, with the remedy where there is one."""
+    """Describes a wrong array, with the remedy if there is one."""
     if hasattr(values, "toarray"):
         return f"a sparse {type(values).__name__}; pass its `.toarray()`"
     if array.ndim == 0:

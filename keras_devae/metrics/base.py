@@ -1,7 +1,7 @@
-"""What a metric is, what it gives, and all metrics by name.
+"""Declarations and results of metrics, and all metrics by name.
 
-A metric is declared in its file in `keras_devae.metrics.scores`. What is here imports neither NumPy
-nor what scores compute with.
+Each metric is declared in its file in `keras_devae.metrics.scores`. This module imports neither
+NumPy nor the libraries that compute scores.
 """
 
 from __future__ import annotations
@@ -19,33 +19,33 @@ from keras_devae.checks import flag, listed, one_of, shown
 from keras_devae.errors import UsageError, unknown_name
 from keras_devae.version import __version__
 
-#: `"paper"`: the published study's settings, which are the functions' defaults; `"fast"`: minutes
-#: become seconds, see `Metric.fast`.
+#: `"paper"`: the published study's settings, which are the functions' defaults; `"fast"`: seconds
+#: instead of minutes, see `Metric.fast`.
 SETTINGS = ("paper", "fast")
-#: What is computed where nothing else is asked for: seconds in all.
+#: The default metrics, which together take seconds.
 DEFAULT_METRICS = ("mig", "active_variables", "kl", "reconstruction_error")
 
-#: What the keys of a number's deviation and interval over repeats add to its own.
+#: Suffixes of a number's key for its deviation and interval over repeats.
 SPREAD = (".std", ".low", ".high")
 
 _SCORES = "keras_devae.metrics.scores"
-#: Names of all metrics, which are those of the files in `scores`; nothing is imported for them.
+#: Names of all metrics, read from the file names in `scores` without importing anything.
 NAMES = tuple(
     module.name for module in pkgutil.iter_modules([str(Path(__file__).with_name("scores"))])
 )
-#: Keys of a `Score` that are no numbers, and the number of the layer that it may be of.
+#: Keys of a `Score` that are not flat scores.
 _NOT_NUMBERS = ("details", "settings", "repeats", "layer")
 
 
 @dataclass(frozen=True)
 class Number:
-    """A number that a metric gives.
+    """A number that a metric returns.
 
     Attributes:
-        meaning: What it means, in a sentence. It is between 0 and 1 where nothing else is said.
-        title: What tables and figures call it; `""` for its key.
+        meaning: What it means, in a sentence. It is between 0 and 1 unless stated otherwise.
+        title: Its name in tables and figures; `""` for its key.
         unit: Its unit, e.g. `"nats"`.
-        lower_is_better: Whether less of it is better.
+        lower_is_better: Whether lower values are better.
     """
 
     meaning: str
@@ -55,19 +55,19 @@ class Number:
 
     @property
     def label(self) -> str:
-        """Its title and unit, e.g. `"KL, nats"`."""
+        """The title and unit, e.g. `"KL, nats"`."""
         return ", ".join(part for part in (self.title, self.unit) if part)
 
 
 class Score(dict[str, Any]):
-    """What one or more metrics gave: a dictionary that `json.dump` takes as it is.
+    """The result of one or more metrics: a dictionary that `json.dump` accepts as it is.
 
-    Its flat keys, such as `"mig.score"`, hold floats. `"details"` holds what lies behind them and
-    `"settings"` all that is needed to repeat them: the arguments as they were used, the data's
-    `sample_count`, `code_count` and, with factors, `factor_names`, `factor_sizes` and
-    `dropped_factors`, and the versions of what computed it. Of several metrics both are by name.
-    Over several repeats a flat key holds the mean, and beside it stand `"mig.score.std"` (standard
-    deviation, with n - 1 in the denominator) and `"mig.score.low"` and `"mig.score.high"` (95 %
+    Its flat keys, such as `"mig.score"`, hold floats. `"details"` explains them and `"settings"`
+    has everything needed to repeat them: the arguments that were used, the data's `sample_count`,
+    `code_count` and, with factors, `factor_names`, `factor_sizes` and `dropped_factors`, and the
+    versions of the libraries. With several metrics, both are dictionaries by metric name. With
+    several repeats, a flat key holds the mean, and there are also `"mig.score.std"` (standard
+    deviation, with n - 1 in the denominator), `"mig.score.low"` and `"mig.score.high"` (95 %
     interval of the mean by Student's t); `"repeats"` lists the flat keys of each repeat.
 
     Example:
@@ -82,29 +82,29 @@ class Score(dict[str, Any]):
 
     @property
     def numbers(self) -> dict[str, float]:
-        """The flat keys."""
+        """The flat keys and their numbers."""
         return {key: value for key, value in self.items() if key not in _NOT_NUMBERS}
 
     @property
     def details(self) -> dict[str, Any]:
-        """What lies behind the numbers."""
+        """Details on how the numbers came about."""
         return self["details"]
 
     @property
     def settings(self) -> dict[str, Any]:
-        """What is needed to trace and repeat the numbers."""
+        """Everything needed to trace and repeat the numbers."""
         return self["settings"]
 
     def mean(self, key: str | None = None) -> float:
-        """Returns the number of a flat key, the mean over repeats; default the first key's."""
+        """Returns the number of a flat key, its mean over repeats; by default of the first key."""
         return self[self._key(key)]
 
     def deviation(self, key: str | None = None) -> float:
-        """Returns its standard deviation over repeats, 0 for a single one."""
+        """Returns the standard deviation of a flat key over repeats, 0 for a single repeat."""
         return self.get(f"{self._key(key)}.std", 0.0)
 
     def interval(self, key: str | None = None) -> tuple[float, float]:
-        """Returns the 95 % interval of its mean; both ends are the number itself for one repeat."""
+        """Returns the 95 % interval of the mean; for one repeat, both ends are the number."""
         key = self._key(key)
         return self.get(f"{key}.low", self[key]), self.get(f"{key}.high", self[key])
 
@@ -117,19 +117,19 @@ class Metric:
     """The declaration of a metric.
 
     Attributes:
-        name: Its name, which its file and its function have too.
-        takes: `"labels"` (codes and factors), `"split"` (codes and factors, of which the rows
-            before `n_train` fit a predictor), `"sampler"` (a `Sampler`), `"codes"`, `"posterior"`
-            (means and log-variances), `"elbo"` (those and the reconstruction term, where it is
-            known) or `"images"` (images and reconstructions).
+        name: Its name, shared by its file and its function.
+        takes: `"labels"` (codes and factors), `"split"` (codes and factors, with the rows
+            before `n_train` used to fit a predictor), `"sampler"` (a `Sampler`), `"codes"`,
+            `"posterior"` (means and log-variances), `"elbo"` (the same and the reconstruction term,
+            if it is known) or `"images"` (images and reconstructions).
         description: One line for lists and help texts.
-        numbers: The `Number`s that it gives by name, the most important one first.
-        fast: Arguments of the setting `"fast"`, where they differ from the defaults.
-        fast_rows: Rows that the setting `"fast"` is content with; `None` for as many as `"paper"`.
-        per_factor: What `details["per_factor"]` holds, where it is not the score itself.
-        is_binned: Whether it puts codes into bins, and takes `bins` and `discretizer`.
+        numbers: The `Number`s that it returns, by name, the most important one first.
+        fast: Arguments of the setting `"fast"` that differ from the defaults.
+        fast_rows: Number of rows used by the setting `"fast"`; `None` for as many as `"paper"`.
+        per_factor: What `details["per_factor"]` holds, if it is not the score itself.
+        is_binned: Whether it puts codes into bins and takes `bins` and `discretizer`.
         takes_workers: Whether it takes `workers`, a number of threads.
-        place: Its place in lists; metrics with the same one are in the order of their names.
+        place: Its position in lists; metrics with the same one are sorted by name.
     """
 
     name: str
@@ -145,7 +145,7 @@ class Metric:
 
     @property
     def function(self) -> Callable[..., Score]:
-        """The metric itself."""
+        """The function that computes the metric."""
         return getattr(importlib.import_module(f"{_SCORES}.{self.name}"), self.name)
 
     @property
@@ -154,7 +154,7 @@ class Metric:
         return self.takes in ("labels", "split", "sampler")
 
     def key(self, number: str | None = None) -> str:
-        """Returns the flat key of one of its numbers, e.g. `"mig.score"`; default the first."""
+        """Returns the flat key of a number, e.g. `"mig.score"`; by default of the first one."""
         number = next(iter(self.numbers)) if number is None else number
         if number not in self.numbers:
             raise unknown_name(f"number of {self.name}", number, self.numbers)
@@ -167,9 +167,9 @@ class Metric:
         settings: Mapping[str, Any],
         libraries: tuple[str, ...] = (),
     ) -> Score:
-        """Puts a result together, with the metric's name and versions among its settings.
+        """Assembles a result, with the metric's name and library versions in its settings.
 
-        `libraries` are other distributions that computed it, e.g. `"scikit-learn"`.
+        `libraries` are further distributions involved, e.g. `"scikit-learn"`.
         """
         versions = {
             f"{name.replace('-', '_')}_version": importlib.metadata.version(name)
@@ -188,12 +188,12 @@ class Metric:
 
 
 def _plain(value: Any) -> Any:
-    """Turns a NumPy scalar, such as a seed from `numpy.arange`, into Python's own."""
+    """Converts a NumPy scalar, such as a seed from `numpy.arange`, to a Python number."""
     return value.item() if hasattr(value, "item") else value
 
 
 class _Metrics(Mapping[str, Metric]):
-    """The declarations in `keras_devae/metrics/scores/`, which are read when first asked for."""
+    """The declarations in `keras_devae/metrics/scores/`, each read on first access."""
 
     @functools.cached_property
     def _declared(self) -> dict[str, Metric]:
@@ -215,13 +215,13 @@ METRICS: Mapping[str, Metric] = _Metrics()
 
 
 def number_of(key: str) -> Number | None:
-    """Returns the `Number` that a flat key such as `"mig.score"` stands for, or `None`."""
+    """Returns the `Number` of a flat key such as `"mig.score"`, or `None`."""
     name, _, number = key.partition(".")
     return METRICS[name].numbers.get(number) if name in METRICS else None
 
 
 def meaning_of(key: str) -> str:
-    """Returns what the number of a flat key means, in a sentence; `""` for an unknown key."""
+    """Explains the number of a flat key in a sentence; returns `""` for an unknown key."""
     number = number_of(key)
     return "" if number is None else number.meaning
 
@@ -229,19 +229,19 @@ def meaning_of(key: str) -> str:
 def possible_metrics(
     has_factors: bool, has_posterior: bool = True, has_images: bool = True
 ) -> tuple[str, ...]:
-    """Returns the names of the metrics that can be computed from what there is.
+    """Returns the names of the metrics that can be computed from the available data.
 
     `has_factors`, `has_posterior` and `has_images` say whether there are ground-truth factors,
-    log-variances beside the codes, and images with their reconstructions.
+    log-variances of the codes, and images with their reconstructions.
     """
     missing = _missing(has_factors, has_posterior, has_images)
     return tuple(name for name, metric in METRICS.items() if metric.takes not in missing)
 
 
 def resolved_names(names: Iterable[str] | None, **present: bool) -> tuple[str, ...]:
-    """Returns the names that are meant: `None` is the default ones, `("all",)` all possible ones.
+    """Resolves names of metrics: `None` means the default ones, `("all",)` all possible ones.
 
-    What is `present`, and the `UsageError` for other names, are those of `check_names`.
+    `present` are the keywords of `check_names`, which raises a `UsageError` for other names.
     """
     possible = possible_metrics(**present)
     if names is None:
@@ -256,13 +256,13 @@ def resolved_names(names: Iterable[str] | None, **present: bool) -> tuple[str, .
 def check_names(
     names: Iterable[str], has_factors: bool, has_posterior: bool = True, has_images: bool = True
 ) -> None:
-    """Checks that metrics exist and that there is what they need; see `possible_metrics`.
+    """Checks that metrics exist and that the data they need are available; see `possible_metrics`.
 
     `names` are keys of `METRICS`, or `("all",)`.
 
     Raises:
-        UsageError: If a name is unknown (with the close matches), or a metric needs what is not
-            there (with the metrics that do not).
+        UsageError: If a name is unknown (suggests close matches), or a metric needs data that are
+            missing (lists the metrics that do not).
     """
     names = _as_names(names)
     if names == ("all",):
@@ -296,7 +296,7 @@ def _as_names(names: Iterable[str]) -> tuple[str, ...]:
 
 
 def _missing(has_factors: bool, has_posterior: bool, has_images: bool) -> dict[str, str]:
-    """Returns the kinds of `Metric.takes` that are not there, and what each of them lacks."""
+    """Returns the kinds of `Metric.takes` that are unavailable, and what each of them lacks."""
     missing = {}
     if not flag("has_factors", has_factors):
         missing.update(dict.fromkeys(("labels", "split", "sampler"), "ground-truth factors"))

@@ -53,8 +53,8 @@ def check_labelled(
     """Checks codes `(n, d)` and factors `(n, f)`, and leaves out factors with a single value.
 
     A factor without entropy has no score; a `MetricWarning` names it. Another names constant codes,
-    which stay. Few samples, and factors that look continuous, are warned of. Codes `as_given` keep
-    their floating dtype, which saves copying a large table.
+    which are kept. Also warns about few samples and factors that look continuous. Codes `as_given`
+    keep their floating dtype, which saves copying a large table.
     """
     codes = check_finite(codes) if as_given else check_codes(codes)
     factors = check_factors(factors)

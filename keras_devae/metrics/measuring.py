@@ -40,10 +40,10 @@ def score_codes(
     discretizer: str | None = None,
     progress: Callable[[str], None] | None = None,
 ) -> Score:
-    """Computes metrics of codes, from wherever they come.
+    """Computes metrics of codes from any source.
 
-    What metrics warn of is said once, at the end: few samples (a `FewSamplesWarning`), factors that
-    look continuous, codes whose outliers empty the histogram.
+    Each warning of the metrics is issued once, at the end: few samples (a `FewSamplesWarning`),
+    factors that look continuous, codes whose outliers empty the histogram.
 
     Args:
         codes: `(n, d)` codes, e.g. posterior means.
@@ -142,7 +142,7 @@ def given_options(
 
 
 class Source(Protocol):
-    """What metrics are computed from: a table of which rows can be asked for.
+    """The data that metrics are computed from: a table with access by row.
 
     Without factors `factor_names` is `None`; so is `factor_sizes`, their numbers of values, where
     those are unknown.

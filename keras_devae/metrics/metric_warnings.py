@@ -1,4 +1,4 @@
-"""What metrics warn of: each caution once, however many scores it concerns."""
+"""Warnings of metrics, each issued once, however many scores it concerns."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which rows metrics are computed from, and whether factors vary there."""
+"""Draws the rows that metrics are computed from, and checks that factors vary there."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ SAMPLES = 10_000
 
 
 class Sample(NamedTuple):
-    """The rows of one repeat: of `rows` those before `n_train` train and the rest test.
+    """The rows of one repeat: of `rows`, those before `n_train` train and the rest test.
 
-    `plain` are for the metrics that train nothing; `seed` is that of what metrics draw themselves.
+    `plain` are for the metrics that train nothing; `seed` is for the metrics' own random draws.
     """
 
     rows: Array
@@ -106,9 +106,9 @@ def check_factors_vary(
 ) -> tuple[str, ...]:
     """Checks, before anything is encoded, that a factor varies where each metric looks.
 
-    The images are those of `draw_sample`. Returns the metrics that remain: those that cannot be
-    computed are a `UsageError` if the user has `chosen` them, and else left out with a
-    `MetricWarning`. `argument` is what the caller calls the number of images.
+    The images are those of `draw_sample`. Returns the metrics that can be computed. Others raise
+    a `UsageError` if the user has `chosen` them, else are left out with a `MetricWarning`.
+    `argument` is the caller's name for the number of images.
     """
     names = tuple(names)
     lost = [] if dataset.factor_names is None else _lost(names, dataset, images, seed, repeats)

@@ -1,4 +1,4 @@
-"""Where the metrics that choose factors themselves get their codes from."""
+"""Sources of codes for the metrics that choose factor values themselves."""
 
 from __future__ import annotations
 
@@ -106,7 +106,7 @@ def _is_grid(factors: Array, sizes: tuple[int, ...]) -> bool:
 
 
 class Sampler(abc.ABC):
-    """A labelled table whose codes can be asked for by row number.
+    """A labelled table that returns codes by row number.
 
     Attributes:
         index: The `FactorIndex` of the factors that vary.
@@ -196,7 +196,7 @@ class RowCache:
 
 
 class EncodedDataset(Sampler):
-    """A data set with factors, each image of which is encoded when it is first asked for.
+    """A data set with factors whose images are encoded when first needed.
 
     Args:
         dataset: Data set with factors, e.g. from `keras_devae.data.load`.

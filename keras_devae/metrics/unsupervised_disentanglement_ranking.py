@@ -21,7 +21,7 @@ from keras_devae.metrics.metric_warnings import caution_of_few, warn
 
 KINDS = ("spearman", "lasso")
 
-# It takes several models, so that it is none of `METRICS`.
+# Not in `METRICS`, because it compares several models.
 METRIC = Metric(
     "udr",
     takes="models",

@@ -1,6 +1,6 @@
-"""The models: one file per method, each the objective and nothing else.
+"""The models: one file per method, each holding only that method's objective.
 
-Classes are imported, and Keras with them, when they are first asked for.
+Each class, and with it Keras, is imported on first access.
 """
 
 import importlib
@@ -8,7 +8,7 @@ from typing import Any
 
 from keras_devae.models.declarations import MODEL_CATALOGUE
 
-#: Class -> its module, which for a model has the name of the command line.
+#: Class -> its module; a model's module is named as the model is on the command line.
 _MODULES = {
     **{declaration.class_name: name for name, declaration in MODEL_CATALOGUE.items()},
     "LossTerms": "loss_terms",

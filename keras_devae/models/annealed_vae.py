@@ -16,18 +16,18 @@ from keras_devae.schedules import LinearSchedule
 class AnnealedVAE(VAE):
     """AnnealedVAE (Burgess et al. 2018): minimises `reconstruction + gamma * |KL - C|`.
 
-    The capacity C grows linearly with the steps of training (their equation 8). The absolute
-    value is taken of the batch mean of the KL divergence. `fit` shows `capacity`, and
-    `capacity_loss`, the distance to it. A capacity that grows faster than the decoder learns can be
-    met by codes that are all shifted alike and carry nothing: lower gamma, or let it grow more
+    The capacity C grows linearly with the training step (their equation 8). KL is averaged over
+    the batch before the absolute value is taken. `fit` shows `capacity`, and `capacity_loss`, the
+    distance to it. If the capacity grows faster than the decoder learns, the codes can reach it by
+    all shifting alike, which carries no information: lower gamma, or let the capacity grow more
     slowly.
 
     Args:
         encoder, decoder, **kwargs: Arguments of `VAE`.
-        gamma: Weight of the distance, at least 0; default 1000. It refers to sums over 64x64
+        gamma: Weight of the distance, at least 0; default 1000. It is meant for sums over 64x64
             pixels.
         capacity_max: C at the end, in nats, at least 0; default 25.
-        capacity_steps: Steps until then, at least 1; default 100,000.
+        capacity_steps: Steps until C reaches its end, at least 1; default 100,000.
         capacity_start: C at the start, in nats, at least 0; default 0.
 
     Example:

@@ -22,26 +22,26 @@ class BetaTCVAE(VAE):
             + gamma * dimension-wise KL
 
     The three terms add up to a Monte-Carlo estimate of the KL divergence; they are estimated within
-    the batch, see `keras_devae.losses.decompose_kl`. `kl_loss`, shown beside them, is the closed
-    form. With the weighted estimator the logged total correlation lies about
-    `(latent_dim - 1) * log(dataset_size)` too high and the dimension-wise KL as much too low; a
-    negative value is no fault, and the gradient is not affected.
+    the batch, see `keras_devae.losses.decompose_kl`. `kl_loss`, logged next to them, is the closed
+    form. With the weighted estimator the logged total correlation is too high by about
+    `(latent_dim - 1) * log(dataset_size)`, and the dimension-wise KL too low by as much; negative
+    values are not an error, and the gradient is not affected.
 
     Args:
         encoder, decoder, **kwargs: Arguments of `VAE`.
-        beta: Weight of the total correlation, at least 0; default 12. Like alpha and gamma it
-            refers to sums over 64x64 pixels.
-        alpha: Weight of the mutual information of images and codes, at least 0; default 1.
+        beta: Weight of the total correlation, at least 0; default 12. Like alpha and gamma, it
+            is meant for sums over 64x64 pixels.
+        alpha: Weight of the mutual information between images and codes, at least 0; default 1.
         gamma: Weight of the dimension-wise KL divergence, at least 0; default 1.
         estimator: `"weighted"` (default, minibatch-weighted sampling) or `"stratified"`.
-        dataset_size: Number of images trained on, at least 1, or `None` (default): taken from what
-            `fit` is given.
-        reference_compat: With true, the stratified estimator's weights lie in the first column, as
+        dataset_size: Number of training images, at least 1, or `None` (default) to count the
+            images given to `fit`.
+        reference_compat: If true, the stratified estimator's weights are in the first column, as
             in the published code, instead of on the diagonal; default false.
 
     Raises:
-        UsageError: If an argument is out of range, or from `fit` and `evaluate` if the number of
-            images is neither given nor known.
+        UsageError: If an argument is out of range; also from `fit` and `evaluate` if the number of
+            images is neither given nor can be counted.
 
     Example:
         >>> images = kd.data.load("dsprites", image_size=32).images(range(64))
@@ -73,7 +73,7 @@ class BetaTCVAE(VAE):
         if dataset_size is not None:
             at_least("dataset_size", dataset_size, 1)
         self.dataset_size = dataset_size
-        # A variable, so that a compiled step sees a change and a saved model knows it.
+        # A variable, so that a compiled step sees changes and a saved model keeps the value.
         self.images_trained_on = self.add_weight(
             (),
             keras.initializers.Constant(dataset_size or 0),
@@ -99,7 +99,7 @@ class BetaTCVAE(VAE):
         )
 
     def note_images(self, images: Any, share: float = 1.0, training: bool = True) -> None:
-        """Takes the number of images trained on, or evaluated before any training."""
+        """Notes the number of images that `fit` uses, or `evaluate` before any training."""
         if training:
             is_known = self.dataset_size is not None
         else:

@@ -17,9 +17,9 @@ class BetaVAE(VAE):
 
     Args:
         encoder, decoder, **kwargs: Arguments of `VAE`.
-        beta: Weight of the KL term, at least 0, or a `keras_devae.schedules.Schedule` of it;
-            default 6. It refers to sums over pixels and latent dimensions: at another image size
-            multiply it by the ratio of the pixel numbers.
+        beta: Weight of the KL term, at least 0, or a `keras_devae.schedules.Schedule` for it;
+            default 6. It is meant for sums over 64x64 pixels and the latent dimensions: for other
+            image sizes, multiply it by the ratio of the pixel counts.
 
     Raises:
         UsageError: If `beta` is negative or not finite.

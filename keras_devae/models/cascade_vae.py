@@ -20,32 +20,32 @@ _LARGEST_COST = 1e30
 
 @keras.saving.register_keras_serializable(package="keras_devae")
 class CascadeVAE(CategoricalInference, VAE):
-    """CascadeVAE (Jeong & Song 2019): `CascadeVAEC` and a categorical code, by alternation.
+    """CascadeVAE (Jeong & Song 2019): `CascadeVAEC` alternating with a categorical code.
 
-    Until the stage `matching_stage` the decoder's input for the category is zero, and one more
-    latent dimension is released every stage, beginning with one. From then on every step first
-    assigns the images of its batch to categories, so that the sum of the reconstruction costs and
-    of a cost that grows with the number of images in a category is smallest
+    Before the stage `matching_stage`, the decoder's input for the category is zero, and each stage
+    releases one more latent dimension, starting with one. From then on every step first assigns
+    the images of its batch to categories, minimising the sum of the reconstruction costs and of a
+    cost that grows with the number of images in a category
     (`keras_devae.losses.balanced_assignment`), and then takes a gradient step with the categories
-    held fixed. As in the authors' code the first stage with matching releases no dimension.
+    held fixed. As in the authors' code, the first stage with matching releases no dimension.
 
     Outside training an image's category is the one that reconstructs its posterior mean best.
     `fit` shows `stage`, which counts from 0.
 
     The assignment runs in SciPy on the host, and the matching stages decode every image once for
-    each category: they take a few times longer. On TensorFlow the model runs without XLA.
+    each category, so they take a few times longer. On TensorFlow the model runs without XLA.
 
     Args:
         encoder, **kwargs: See `VAE`.
-        decoder: See `VAE`; it takes the code followed by the category, one-hot.
+        decoder: See `VAE`; its input is the code followed by the one-hot category.
         num_categories: Number of categories, at least 2; default 3.
-        beta_min: Pressure on the dimensions released, at least 0; default 1 (the authors' code has
+        beta_min: Pressure on the released dimensions, at least 0; default 1 (the authors' code has
             0.1).
         beta_max: Pressure on the others, at least 0; default 10.
         stage_steps: Steps per stage, at least 1; default 20,000.
         matching_stage: Stage in which the categorical code begins, at least 0; default 4.
-        pairwise_cost: Cost, in nats, by which the n-th image of a category costs more than the one
-            before it, at least 0; default 0.001. It and the betas refer to sums over 64x64 pixels.
+        pairwise_cost: Extra cost, in nats, of each further image in a category over the one before
+            it, at least 0; default 0.001. It and the betas are meant for sums over 64x64 pixels.
 
     Example:
         >>> images = kd.data.load("dsprites", image_size=32).images(range(64))
@@ -73,7 +73,7 @@ class CascadeVAE(CategoricalInference, VAE):
         pairwise_cost: float = declaration.defaults["pairwise_cost"],
         **kwargs: Any,
     ) -> None:
-        # The width of the decoder depends on the number of categories.
+        # Needed before the networks are checked: the decoder's width depends on it.
         self.set_options(num_categories=num_categories)
         super().__init__(encoder, decoder, **kwargs)
         self.set_options(**self.declared(locals()))
@@ -82,8 +82,8 @@ class CascadeVAE(CategoricalInference, VAE):
     def call(self, images: Any, training: bool = False) -> dict[str, Tensor]:
         """Encodes, chooses categories and decodes, see `VAE.call`.
 
-        The outputs include `category`, `(batch, num_categories)`: one-hot, in training matched
-        within the batch, or zero before the matching begins.
+        The outputs include `category`, `(batch, num_categories)`: one-hot (in training, matched
+        within the batch), or zero before the matching begins.
         """
         pixels = self.pixels(images)
         z_mean, z_log_var = self.posterior_of(pixels, training)
@@ -110,9 +110,9 @@ class CascadeVAE(CategoricalInference, VAE):
         return ops.cond(self._is_matching(), matched, none)
 
     def _match(self, costs: Array) -> Array:
-        # An error raised inside a compiled step would come out of it as another one. A category
-        # whose cost is not finite is the last choice; if no cost is finite, the loss is NaN too,
-        # and the training guard says so.
+        # An error raised inside a compiled step would surface as a different one. A category
+        # whose cost is not finite is chosen last; if no cost is finite, the loss is NaN too, and
+        # the training guard reports that.
         costs = np.nan_to_num(costs, nan=_LARGEST_COST, posinf=_LARGEST_COST)
         return balanced_assignment(costs, self.pairwise_cost)
 
@@ -143,7 +143,7 @@ class CascadeVAE(CategoricalInference, VAE):
         return ops.where(self._is_matching(), probabilities, 1 / self.num_categories)
 
     def decoder_inputs(self, z: Any, layer: int) -> Tensor:
-        """Returns what the decoder takes; the category is zero before the matching begins."""
+        """Returns the decoder's input; its category is zero before the matching begins."""
         inputs = super().decoder_inputs(z, layer)
         is_category = np.arange(inputs.shape[-1]) >= self.latent_dim
         unused = ops.logical_and(is_category, ops.logical_not(self._is_matching()))

@@ -15,16 +15,16 @@ from keras_devae.schedules import StageSchedule, released_pressures
 class CascadeVAEC(VAE):
     """CascadeVAE-C (Jeong & Song 2019): minimises `reconstruction + sum_d beta_d * KL_d`.
 
-    The continuous part of CascadeVAE. Every latent dimension starts under `beta_max`, and one
-    per stage is released to `beta_min`; the first is free from the start. `fit` shows `stage`,
-    which counts from 0.
+    The continuous part of CascadeVAE. Every latent dimension but the first starts under
+    `beta_max`; each stage releases one more to `beta_min`. `fit` shows `stage`, which counts
+    from 0.
 
     Args:
         encoder, decoder, **kwargs: Arguments of `VAE`.
-        beta_min: Pressure on the dimensions released, at least 0; default 1 (the authors' code has
+        beta_min: Pressure on the released dimensions, at least 0; default 1 (the authors' code has
             0.1).
-        beta_max: Pressure on the others, at least 0; default 10. Both refer to sums over 64x64
-            pixels.
+        beta_max: Pressure on the others, at least 0; default 10. Both are meant for sums over
+            64x64 pixels.
         stage_steps: Steps per stage, at least 1; default 20,000.
 
     Example:

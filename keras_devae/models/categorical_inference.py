@@ -14,21 +14,21 @@ from keras_devae.process.randomness import random_generator
 
 
 class CategoricalInference(Inference):
-    """What JointVAE and CascadeVAE answer; it stands before `VAE` among their bases.
+    """Inference methods of JointVAE and CascadeVAE; list it before `VAE` among the bases.
 
-    The decoder takes the continuous code followed by the category, one-hot.
+    The decoder's input is the continuous code followed by the one-hot category.
     """
 
     declaration: ModelDeclaration
 
     @classmethod
     def decoder_input_dim(cls, latent_dim: int, **options: Any) -> int:
-        """Returns the number of latent dimensions and categories together."""
+        """Returns the number of latent dimensions plus the number of categories."""
         default = cls.declaration.defaults["num_categories"]
         return latent_dim + options.get("num_categories", default)
 
     def network_options(self) -> dict[str, Any]:
-        """Returns the arguments of the class that the networks depend on."""
+        """Returns the constructor's arguments that the networks depend on."""
         return {"num_categories": self.num_categories}
 
     def category_probabilities(self, images: Any, batch_size: int = 256) -> Array:
@@ -40,9 +40,9 @@ class CategoricalInference(Inference):
         return self.over_images(self._category_chunk, images, batch_size)["probabilities"]
 
     def category_probabilities_of(self, pixels: Tensor, encoded: dict[str, Tensor]) -> Tensor:
-        """Returns what `category_probabilities` does, as a tensor.
+        """Computes `category_probabilities` as a tensor.
 
-        `encoded` is what the encoder returned for pixels `(batch, height, width, channels)`.
+        `encoded` is the encoder's output for pixels `(batch, height, width, channels)`.
         """
         raise NotImplementedError
 
@@ -53,10 +53,10 @@ class CategoricalInference(Inference):
     def decode(
         self, z: Any, layer: int = 0, batch_size: int = 256, categories: Any = None
     ) -> Array:
-        """Returns the images of codes, see `Inference.decode`; the only layer is 0.
+        """Decodes codes to images, see `Inference.decode`; the only layer is 0.
 
-        `categories` are integers `(n,)`, or `None` (default) for category 0. One that does not
-        exist raises a `UsageError`.
+        `categories` are integers `(n,)`, or `None` (default) for category 0. An unknown category
+        raises a `UsageError`.
         """
         at_least("batch_size", batch_size, 1)
         z = self.checked_codes(z, layer)
@@ -65,13 +65,13 @@ class CategoricalInference(Inference):
         return self._decode_inputs(inputs, batch_size)
 
     def reconstruct(self, images: Any, layer: int = 0, batch_size: int = 256) -> Array:
-        """Returns the reconstructions of images, each in its most probable category."""
+        """Reconstructs images, each in its most probable category."""
 
         def reconstructed(part):
             means = self.encode(part, layer, batch_size=batch_size)
             return self.decode(means, layer, batch_size, self.encode_categories(part, batch_size))
 
-        # Part by part: batches may come in another order when they are asked for again.
+        # Part by part: a second pass may give the batches in another order.
         return np.concatenate(list(map(reconstructed, arrays_of(images))))
 
     def sample(self, n: int, layer: int = 0, seed: int | None = None) -> Array:
@@ -82,7 +82,7 @@ class CategoricalInference(Inference):
         return self.decode(z, layer, categories=generator.integers(self.num_categories, size=n))
 
     def decoder_inputs(self, z: Any, layer: int) -> Tensor:
-        """Returns what the decoder takes: `z` may hold the category, or category 0 is appended."""
+        """Returns the decoder's input: `z` as it is if it has a category, else with category 0."""
         if z.shape[-1] == self.latent_dim + self.num_categories:
             return z
         first = ops.one_hot(ops.zeros((ops.shape(z)[0],), "int32"), self.num_categories)
@@ -94,7 +94,7 @@ class CategoricalInference(Inference):
         return {"probabilities": ops.convert_to_numpy(probabilities)}
 
     def _one_hot(self, categories, count):
-        """Returns the category's part of the decoder's input, float32 `(n, num_categories)`."""
+        """Returns the one-hot categories for the decoder, float32 `(n, num_categories)`."""
         categories = np.zeros(count, np.int64) if categories is None else np.asarray(categories)
         exist = np.isin(categories, range(self.num_categories)).all()
         if categories.shape != (count,) or not exist:

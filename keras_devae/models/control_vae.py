@@ -13,27 +13,27 @@ from keras_devae.schedules import PositionPIController
 class ControlVAE(ControlledVAE):
     """ControlVAE (Shao et al. 2020): minimises `reconstruction + beta(t) * KL`.
 
-    A PI controller (`keras_devae.schedules.PositionPIController`) moves beta so that the KL
-    divergence follows a set point, which climbs in stairs. `fit` shows `beta` and `kl_target`.
+    A PI controller (`keras_devae.schedules.PositionPIController`) adjusts beta so that the KL
+    divergence follows a rising set point. `fit` shows `beta` and `kl_target`.
 
     Args:
         encoder, decoder, **kwargs: Arguments of `VAE`.
         kl_target: Set point at the end, in nats, at least 0; default 18.
         kl_target_start: Set point at the start, at least 0; default 0.5.
-        kl_target_steps: Steps from one to the other, at least 1; default 300,000.
-        kl_target_stairs: Stairs on the way, 1 to `kl_target_steps`, or `None`
+        kl_target_steps: Training steps from start to end, at least 1; default 300,000.
+        kl_target_stairs: Number of stairs from start to end, 1 to `kl_target_steps`, or `None`
             (default) for a straight line.
-        kl_target_rest: Share of each stair for which the set point rests before it climbs to the
-            next one on a line, 0 to 1; default 1: it jumps. Only with stairs.
+        kl_target_rest: Share of each stair during which the set point stays constant before it
+            climbs linearly to the next, 0 to 1; default 1, a jump. Only with stairs.
         proportional_gain: Kp, at least 0; default 0.01.
         integral_gain: Ki, at least 0; default 0.001.
         beta_init: Beta before the first step, between the limits, or `None` (default) for
             `beta_min`.
         beta_min: Lower limit of beta, at least 0; default 1.
         beta_max: Upper limit of beta, above `beta_min`, or `None` (default) for none. The limits,
-            `beta_init` and the gains refer to sums over 64x64 pixels.
-        reference_compat: With true, the published code's way of holding the integral, which can
-            lock beta at its limit forever; default false.
+            `beta_init` and the gains are meant for sums over 64x64 pixels.
+        reference_compat: If true, the integral is held as in the published code, which can lock
+            beta at its limit forever; default false.
 
     Example:
         >>> images = kd.data.load("dsprites", image_size=32).images(range(64))

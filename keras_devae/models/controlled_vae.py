@@ -1,4 +1,4 @@
-"""What ControlVAE and DynamicVAE have in common."""
+"""Base class of ControlVAE and DynamicVAE."""
 
 from typing import Any
 
@@ -15,9 +15,9 @@ class ControlledVAE(VAE):
     """Minimises `reconstruction + beta(t) * KL`, where a controller sets beta.
 
     Args:
-        controller_class: A layer with the variable `beta` and the method `update(kl, target)`. Its
-            arguments are the options that do not concern the set point.
-        options: The options that the class declares, by name.
+        controller_class: A layer with the variable `beta` and the method `update(kl, target)`. It
+            takes the options that do not concern the set point.
+        options: The options declared for the class, by name.
         encoder, decoder, **kwargs: Arguments of `VAE`.
     """
 
@@ -48,7 +48,7 @@ class ControlledVAE(VAE):
         self.set_options(**options)
 
     def loss_terms(self, pixels: Tensor, outputs: dict[str, Tensor], training: bool) -> LossTerms:
-        """Computes the loss of one batch; in training the controller first takes a step."""
+        """Computes the loss of one batch; in training, first updates the controller."""
         terms = super().loss_terms(pixels, outputs, training)
         target = self._target(self.steps.step)
         if training:

@@ -1,6 +1,6 @@
-"""The models with their options, declared once and without Keras.
+"""Declares all models and their options, in one place and without importing Keras.
 
-Classes, the command line, its help, scaled defaults and `keras_devae.models` follow from this.
+Classes, the command line and its help, scaled defaults and `keras_devae.models` all read this.
 """
 
 import dataclasses
@@ -32,22 +32,22 @@ from keras_devae.models.options import (
 
 NETWORK_NAMES = ("convolutional", "mlp")
 LIKELIHOOD_NAMES = ("bernoulli", "gaussian")
-#: Length of the training runs that the published numbers of steps belong to.
+#: Length of the published training runs, which the default numbers of steps are meant for.
 PUBLISHED_STEPS = 300_000
 
 
 @dataclasses.dataclass(frozen=True)
 class ModelDeclaration:
-    """A model.
+    """The declaration of a model.
 
     Attributes:
-        class_name: Name of its class.
-        objective: What it minimises, in one line.
-        paper: Where it comes from.
+        class_name: Name of the model's class.
+        objective: What the model minimises, in one line.
+        paper: The paper that introduced it.
         options: Name -> `Option`.
         fitted: Whether scikit-learn fits it in one go, with linear networks and a Gaussian
-            likelihood, instead of training by steps.
-        check_together: Raises a `UsageError` for options that do not fit each other.
+            likelihood, instead of training it step by step.
+        check_together: Raises a `UsageError` for options that contradict each other.
     """
 
     class_name: str
@@ -91,7 +91,7 @@ _DEVAE_PAPER = (
     "Variational Autoencoders with Decremental Information Bottleneck for Disentanglement"
 )
 
-#: Name on the command line -> `ModelDeclaration`. The module of a model's class has the same name.
+#: Name on the command line, which is also the name of the model's module -> `ModelDeclaration`.
 MODEL_CATALOGUE = {
     "annealed_vae": ModelDeclaration(
         "AnnealedVAE",
@@ -268,7 +268,7 @@ MODEL_CATALOGUE = {
 
 
 def check_options(model: str, options: Mapping[str, Any]) -> dict[str, Any]:
-    """Returns a model's options in standard form; a `UsageError` for a wrong name or value."""
+    """Returns a model's options in standard form; raises a `UsageError` for a wrong one."""
     if model not in MODEL_CATALOGUE:
         raise unknown_name("model", model, MODEL_CATALOGUE)
     declaration = MODEL_CATALOGUE[model]
@@ -281,13 +281,13 @@ def check_options(model: str, options: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def default_options(model: str, image_shape: tuple[int, ...], steps: int) -> dict[str, Any]:
-    """Returns a model's published defaults, scaled to the size of images and the run's length."""
+    """Returns a model's published defaults, scaled to the image size and the run's length."""
     factors = scaling_factors(image_shape, steps)
     options = MODEL_CATALOGUE[model].options
     return {name: option.scaled_default(factors) for name, option in options.items()}
 
 
 def scaling_factors(image_shape: tuple[int, ...], steps: int) -> dict[str, float]:
-    """Returns the factors of defaults by what they scale with."""
+    """Returns the factors that scale defaults, by the names in `Option.scales`."""
     length = steps / PUBLISHED_STEPS
     return {PIXELS: math.prod(image_shape[:2]) / 64**2, STEPS: length, RATE: 1 / length}

@@ -20,28 +20,28 @@ from keras_devae.schedules import StageSchedule
 class DEFT(VAE):
     """DEFT, distilling entangled factors (Wu et al. 2022): minimises `reconstruction + beta_s KL`.
 
-    The pressure falls from stage to stage. The latent dimensions lie in as many groups as there are
-    stages, each with an encoder of its own. In stage s the gradient reaches the encoder of group s
-    in full and the others scaled by `gradient_scale`, which keeps what the lower pressure lets
-    through out of the groups that have learned already. As in the authors' released code every
-    dimension's mean and standard deviation have learned scales on top, which the gradient always
-    reaches: a group held fixed can still adapt its noise to the pressure.
+    The pressure falls from stage to stage. The latent dimensions are split into one group per
+    stage, each with its own encoder. In stage s, the encoder of group s gets the full gradient and
+    the others get it scaled by `gradient_scale`, so that groups which have already learned do not
+    pick up the information that the lower pressure lets through. As in the authors' released code,
+    each dimension's mean and standard deviation also have learned scales, which always get the
+    full gradient: a group held fixed can still adapt its noise to the pressure.
 
-    Readings: the released code holds earlier groups fixed and closes later ones, which is
-    `gradient_scale=0`, the default here. A later group is then as it was initialised, and an
-    earlier one moves on a little after its stage, by the momentum that an optimizer keeps. With
+    The released code holds earlier groups fixed and closes later ones, which is
+    `gradient_scale=0`, the default here. A later group then stays as it was initialised, and an
+    earlier one still moves a little after its stage, because of the optimizer's momentum. With
     Adam, whose steps do not depend on a constant scale of the gradient, a scale between 0 and 1
-    acts for some thousand steps after each change of stage. `fit` shows `beta` and `stage`, which
-    counts from 0.
+    has an effect only for some thousand steps after each change of stage. `fit` shows `beta` and
+    `stage`, which counts from 0.
 
     Args:
-        encoder: See `VAE`. One that `for_images` builds keeps the groups apart; in one of your
-            own, `z_mean` and `z_log_var` hold the groups one after another, the larger ones first.
+        encoder: See `VAE`. `for_images` builds one that keeps the groups apart; in a custom
+            encoder, `z_mean` and `z_log_var` hold group after group, the larger groups first.
         decoder: See `VAE`.
-        betas: The pressure of each stage, at least 0; default `(70, 30, 15, 1)`. They refer to sums
-            over 64x64 pixels.
+        betas: The pressure of each stage, at least 0; default `(70, 30, 15, 1)`. They are meant
+            for sums over 64x64 pixels.
         stage_steps: Steps per stage, at least 1; default 50,000. The last stage has no end.
-        gradient_scale: Factor of the gradients of the other groups' encoders, at least 0; default
+        gradient_scale: Factor for the gradients of the other groups' encoders, at least 0; default
             0.
         **kwargs: `likelihood`, `seed` of `VAE`; `name`, `dtype`, `trainable` of `keras.Model`.
 
@@ -83,7 +83,7 @@ class DEFT(VAE):
         return {"latent_dim": latent_dim, "groups": len(pressures("betas", betas))}
 
     def posterior_of(self, pixels: Tensor, training: bool = False) -> tuple[Tensor, Tensor]:
-        """Returns the encoder's mean and log-variance; in training with scaled gradients."""
+        """Returns the encoder's mean and log-variance, with scaled gradients in training."""
         posterior = super().posterior_of(pixels, training)
         if not training:
             return posterior
@@ -109,5 +109,5 @@ class DEFT(VAE):
         )
 
     def training_warnings(self, logs: dict[str, Any]) -> list[str]:
-        """Adds a sentence about scales that have run into their bound."""
+        """Adds a sentence about scales that have reached their bound."""
         return super().training_warnings(logs) + self.scaling.warnings()

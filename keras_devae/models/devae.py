@@ -19,30 +19,30 @@ from keras_devae.models.vae import VAE
 class DeVAE(VAE):
     """Decremental variational autoencoder.
 
-    After "Variational Autoencoders with Decremental Information Bottleneck for Disentanglement".
+    From "Variational Autoencoders with Decremental Information Bottleneck for Disentanglement".
     K latent layers share one encoder and one decoder; layer i is a learned diagonal scaling of
     layer 0 (`DiTStack`) under its own pressure beta_i:
 
         L_i = reconstruction(x, decoder([z_i, v_i])) + beta_i * KL_i
 
-    Layer 0, under the weakest pressure, is the representation and reconstructs well; the layers
-    after it press the latents apart, and because the scalings neither mix nor reorder dimensions
-    the disentanglement that they find holds in layer 0 too.
+    Layer 0, under the weakest pressure, is the representation and reconstructs well. The later
+    layers press the latents apart, and because the scalings neither mix nor reorder dimensions,
+    the disentanglement they find also holds in layer 0.
 
-    `fit` shows the losses of each layer, averaged over the steps that drew it; 0 where none did.
-    In validation the loss counts all layers with their weights (`sum_i p_i L_i`, or
+    `fit` shows the losses of each layer, averaged over the steps that drew it; 0 if none did.
+    In validation the loss is the weighted sum over all layers (`sum_i p_i L_i`, or
     `sum_i s^i L_i` for the summed objective), with posterior means instead of samples.
 
     Args:
         encoder: See `VAE`.
-        decoder: See `VAE`; it takes `2 * latent_dim` numbers, a code and its layer's vector.
-        betas: The K pressures, each at least 0; default `(1, 10, 40)`. They refer to sums over
-            64x64 pixels: at another size scale them with the number of pixels.
+        decoder: See `VAE`; its input is `2 * latent_dim` wide, a code and its layer's vector.
+        betas: The K pressures, each at least 0; default `(1, 10, 40)`. They are meant for sums
+            over 64x64 pixels: for other image sizes, scale them with the number of pixels.
         objective: `"sampled"` (default): every step draws one layer with `p_i = s^i / sum_j s^j`
             and minimises L_i, as in the paper. `"summed"`: every step minimises `sum_i s^i L_i`,
             as in the authors' released code.
-        layer_weight_base: The s of these formulas, at least 0; default 1, all layers alike. 0
-            trains layer 0 only.
+        layer_weight_base: The s of these formulas, at least 0; default 1, equal weights. 0 trains
+            layer 0 only.
         **kwargs: `likelihood`, `seed` of `VAE`; `name`, `dtype`, `trainable` of `keras.Model`.
 
     Example:
@@ -67,7 +67,7 @@ class DeVAE(VAE):
         layer_weight_base: float = declaration.defaults["layer_weight_base"],
         **kwargs: Any,
     ) -> None:
-        # The widths of the networks depend on the number of layers.
+        # Needed before the networks are checked: their widths depend on the number of layers.
         self.set_options(betas=betas)
         self.num_layers = len(self.betas)
         super().__init__(encoder, decoder, **kwargs)
@@ -93,8 +93,8 @@ class DeVAE(VAE):
     def call(self, images: Any, training: bool = False) -> dict[str, Tensor]:
         """Encodes and decodes through layer 0, see `VAE.call`.
 
-        In training, where the objective chooses which layer it samples and decodes, the outputs are
-        only `z_mean` and `z_log_var`, `(batch, latent_dim)`, and what `posterior_outputs` adds.
+        In training, the objective chooses which layer to sample and decode, so the outputs are
+        only `z_mean` and `z_log_var`, `(batch, latent_dim)`, and those of `posterior_outputs`.
         """
         encoded = self.posterior_of(self.pixels(images), training)
         posterior = self.posterior_outputs(*encoded)
@@ -106,7 +106,7 @@ class DeVAE(VAE):
         )
 
     def posterior_outputs(self, mean: Tensor, log_var: Tensor) -> dict[str, Tensor]:
-        """Returns what `call` gives the objective: here the encoder's own posterior, of layer 0."""
+        """Returns the outputs of `call` in training: here the posterior of layer 0."""
         return {"z_mean": mean, "z_log_var": log_var}
 
     def encoded(self, outputs: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
@@ -139,7 +139,7 @@ class DeVAE(VAE):
         return ops.arange(self.num_layers), ops.convert_to_tensor(weights, "float32")
 
     def _decode_layers(self, z, layers, training):
-        """Decodes `(n, batch, latent_dim)` in one pass of the decoder."""
+        """Decodes codes `(n, batch, latent_dim)` in one pass of the decoder."""
         inputs = self.layer_embedding(z, index=layers)
         n = inputs.shape[0]
         decoded = self.decoder(ops.reshape(inputs, (-1, inputs.shape[-1])), training=training)
@@ -160,7 +160,7 @@ class DeVAE(VAE):
         return {t.name for t in self.layer_trackers if not float(ops.convert_to_numpy(t.count))}
 
     def layer_losses(self) -> dict[int, float]:
-        """Returns the latest reconstruction loss of each layer, see `Inference.layer_losses`."""
+        """Returns the last reconstruction loss of each layer, see `Inference.layer_losses`."""
         not_updated = self.metrics_not_updated()
         return {
             i: float(ops.convert_to_numpy(tracker.result()))
@@ -169,9 +169,9 @@ class DeVAE(VAE):
         }
 
     def training_warnings(self, logs: dict[str, Any]) -> list[str]:
-        """Adds a sentence about scalings that have run into their bound."""
+        """Adds a sentence about scalings that have reached their bound."""
         if logs.get("reconstruction_loss_layer_0") == 0:
-            # No step of the epoch drew layer 0: its metrics are empty, which is no collapse.
+            # No step of the epoch drew layer 0: its KL of 0 is an empty metric, not a collapse.
             logs = {**logs, "kl_loss_layer_0": np.inf}
         return super().training_warnings(logs) + self.stack.warnings()
 

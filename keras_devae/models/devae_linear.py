@@ -11,9 +11,9 @@ from keras_devae.models.devae import DeVAE
 class DeVAELinear(DeVAE):
     """DeVAE whose layers are linked by arbitrary linear maps (DeVAE paper, table 2, row c).
 
-    A hierarchy as in `DeVAE`, but nothing keeps a layer from mixing the dimensions of the one
-    before it (`keras_devae.layers.LinearStack`): what the strong layers find need not hold in layer
-    0. Arguments are those of `DeVAE`.
+    A hierarchy as in `DeVAE`, but a layer may mix the dimensions of the layer before it
+    (`keras_devae.layers.LinearStack`), so the disentanglement that the strong layers find need not
+    hold in layer 0. Takes the arguments of `DeVAE`.
 
     Example:
         >>> images = kd.data.load("dsprites", image_size=32).images(range(64))

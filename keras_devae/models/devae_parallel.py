@@ -15,9 +15,9 @@ from keras_devae.models.devae import DeVAE
 class DeVAEParallel(DeVAE):
     """DeVAE whose K latent spaces are independent (DeVAE paper, table 2, row b).
 
-    Every space has heads of its own on the shared encoder; the decoder is shared too, and its input
-    says which space a code comes from. Arguments are those of `DeVAE`, except that the `z_mean` and
-    `z_log_var` of the encoder are `(batch, K * latent_dim)`, layer after layer.
+    Every space has its own heads on the shared encoder; the decoder is shared too, and its input
+    says which space a code comes from. Takes the arguments of `DeVAE`, except that the encoder's
+    `z_mean` and `z_log_var` are `(batch, K * latent_dim)`, layer after layer.
 
     Example:
         >>> images = kd.data.load("dsprites", image_size=32).images(range(64))
@@ -35,7 +35,7 @@ class DeVAEParallel(DeVAE):
     def encoder_options(
         cls, latent_dim: int, betas: Any = declaration.defaults["betas"], **options: Any
     ) -> dict[str, Any]:
-        """Returns the arguments of the function that builds the encoder: K times the dimensions."""
+        """Returns the encoder's arguments, with K times the latent dimensions."""
         return {"latent_dim": latent_dim * len(pressures("betas", betas))}
 
     def latent_dim_of(self, encoder_width: int) -> int:

@@ -16,27 +16,27 @@ from keras_devae.models.vae import VAE
 
 @keras.saving.register_keras_serializable(package="keras_devae")
 class DeVAESingle(VAE):
-    """One latent space under K pressures in turn (DeVAE paper, table 2, row a).
+    """One latent space under one of K pressures at a time (DeVAE paper, table 2, row a).
 
     Every step draws one pressure for the whole batch and minimises
 
         reconstruction(x, decoder(z)) + beta_i * KL
 
-    There are neither scalings nor layers' vectors: the space is the only layer, number 0. In
-    expectation this is beta-VAE under the mean of the pressures; the draw makes its gradient
-    noisier.
+    There are no scalings and no layer vectors: the space is the only layer, number 0. In
+    expectation this is beta-VAE under the mean of the pressures; drawing the pressure makes its
+    gradient noisier.
 
     `fit` shows the mean of the drawn pressures as `beta`. In validation the loss is the expectation
     over the draw, or the summed objective, with posterior means instead of samples.
 
     Args:
         encoder, decoder, **kwargs: Arguments of `VAE`.
-        betas: The K pressures, each at least 0; default `(1, 10, 40)`. They refer to sums over
-            64x64 pixels.
+        betas: The K pressures, each at least 0; default `(1, 10, 40)`. They are meant for sums
+            over 64x64 pixels.
         objective: `"sampled"` (default), as above with `p_i = s^i / sum_j s^j`. `"summed"`: every
             step minimises `sum_i s^i (reconstruction + beta_i * KL)`.
-        layer_weight_base: The s of these formulas, at least 0; default 1, all pressures alike. 0
-            keeps the first.
+        layer_weight_base: The s of these formulas, at least 0; default 1, equal weights. 0 uses
+            only the first pressure.
 
     Example:
         >>> images = kd.data.load("dsprites", image_size=32).images(range(64))
@@ -86,6 +86,6 @@ class DeVAESingle(VAE):
 
     def track(self, terms: LossTerms, batch_size: Tensor) -> None:
         """Adds a step's terms and its pressure to the metrics."""
-        # A quantity that every step draws anew is shown by its mean, not by its latest value.
+        # Every step draws beta afresh, so its mean is worth showing, not its latest value.
         super().track(terms.replace(state={}), batch_size)
         self.beta_tracker.update_state(terms.state["beta"], sample_weight=batch_size)

@@ -18,13 +18,13 @@ class DIPVAE(VAE):
         reconstruction + KL + lambda_od * sum_{i != j} C_ij^2 + lambda_d * sum_i (C_ii - 1)^2
 
     C is the covariance of the posterior means over the batch (kind I), or the covariance of the
-    codes, which has the mean of the posterior variances on its diagonal in addition (kind II).
+    codes, which adds the mean of the posterior variances to the diagonal (kind II).
 
     Args:
         encoder, decoder, **kwargs: Arguments of `VAE`.
         kind: `"i"` (default) or `"ii"`.
-        lambda_od: Weight off the diagonal, at least 0; default 10. Like `lambda_d` it refers to
-            sums over 64x64 pixels.
+        lambda_od: Weight off the diagonal, at least 0; default 10. Like `lambda_d`, it is meant
+            for sums over 64x64 pixels.
         lambda_d: Weight on the diagonal, at least 0, or `None` (default): `10 * lambda_od` for kind
             I and `lambda_od` for kind II.
 

@@ -13,7 +13,7 @@ from keras_devae.schedules import IncrementalPIController
 class DynamicVAE(ControlledVAE):
     """DynamicVAE (Shao et al. 2022): minimises `reconstruction + beta(t) * KL`.
 
-    Beta starts high, where it presses the latents apart, and an incremental PI controller
+    Beta starts high, which presses the latents apart, and an incremental PI controller
     (`keras_devae.schedules.IncrementalPIController`) lowers it so that the moving average of the KL
     divergence follows a set point that climbs from 0. `fit` shows `beta` and `kl_target`.
 
@@ -21,16 +21,16 @@ class DynamicVAE(ControlledVAE):
         encoder, decoder, **kwargs: Arguments of `VAE`.
         kl_target: Set point at the end, in nats, at least 0; default 20.
         kl_target_start: Set point at the start, at least 0; default 0.
-        kl_target_steps: Steps from one to the other, at least 1; default 300,000.
-        kl_target_stairs: Stairs on the way, or `None` (default) for a line, see `ControlVAE`.
-        kl_target_rest: Share of each stair for which the set point rests, 0 to 1; default 1.
+        kl_target_steps: Training steps from start to end, at least 1; default 300,000.
+        kl_target_stairs: Number of stairs, or `None` (default) for a line, see `ControlVAE`.
+        kl_target_rest: Share of each stair with a constant set point, 0 to 1; default 1.
         proportional_gain: Kp, at least 0; default 0.01.
-        integral_gain: Ki, at least 0; default 0.001, the paper's comparison.
+        integral_gain: Ki, at least 0; default 0.001, as in the paper's comparison.
         beta_init: Beta at the start, between the limits; default 150.
         beta_min: Lower limit of beta, at least 0; default 0.1.
         beta_max: Upper limit of beta, above `beta_min`, or `None` (default) for none. The limits,
-            `beta_init` and the gains refer to sums over 64x64 pixels.
-        window: Steps that the moving average spans, at least 1; default 5.
+            `beta_init` and the gains are meant for sums over 64x64 pixels.
+        window: Number of steps in the moving average, at least 1; default 5.
         reference_compat: As in `ControlVAE`; default false.
 
     Example:

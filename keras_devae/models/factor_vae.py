@@ -25,20 +25,20 @@ from keras_devae.networks import discriminator
 class FactorVAE(VAE):
     """FactorVAE (Kim & Mnih 2018): minimises `reconstruction + KL + gamma * TC`.
 
-    A discriminator tells codes (class 0) from codes whose dimensions were permuted across the batch
-    independently (class 1). The mean difference of its logits on the codes estimates the total
-    correlation (TC); on a single batch it may be negative. Autoencoder and discriminator play in
-    one step, each with an optimizer of its own and neither with a gradient of the other's loss: the
-    discriminator sees codes without gradient, the autoencoder sees the discriminator with weights
-    without gradient. As in the published code, both see the same batch.
+    A discriminator tells codes (class 0) from codes whose dimensions were permuted independently
+    across the batch (class 1). The mean difference of its logits on the codes estimates the total
+    correlation (TC); on a single batch it may be negative. Each step trains the autoencoder and the
+    discriminator, each with its own optimizer, and no gradient crosses over: the discriminator's
+    loss does not reach the encoder, and the total correlation does not reach the discriminator's
+    weights. As in the published code, both see the same batch.
 
     `fit` shows `total_correlation_loss`, the estimate, and `discriminator_loss`, which is not part
     of `loss`.
 
     Args:
         encoder, decoder, **kwargs: Arguments of `VAE`.
-        gamma: Weight of the total correlation, at least 0; default 35. It refers to sums over 64x64
-            pixels.
+        gamma: Weight of the total correlation, at least 0; default 35. It is meant for sums over
+            64x64 pixels.
         discriminator_units: Widths of the discriminator's hidden layers; default `(1000,) * 6`.
 
     Example:
@@ -87,9 +87,9 @@ class FactorVAE(VAE):
         *,
         discriminator_optimizer: Any = None,
     ) -> None:
-        """Configures training, see `VAE.compile`; `optimizer` is that of encoder and decoder.
+        """Configures training, see `VAE.compile`; `optimizer` trains encoder and decoder.
 
-        The default of `discriminator_optimizer` is Adam 1e-4 (0.5, 0.9), the published one. Keras's
+        `discriminator_optimizer` defaults to the published one, Adam 1e-4 (0.5, 0.9). Keras
         callbacks that set the learning rate set it for both.
         """
         optimizer = get_optimizer(optimizer)
@@ -121,7 +121,7 @@ class FactorVAE(VAE):
         z = outputs["z"]
         total_correlation = density_ratio_total_correlation(self._frozen_discriminator(z))
         z = ops.stop_gradient(z)
-        # Outside training the permutation is always the same.
+        # Evaluation is deterministic, so it uses a fixed permutation.
         seed = self.permutations.seed_generator if training else 0
         both = ops.concatenate([z, permute_dimensions(z, seed)], axis=0)
         logits = self.discriminator(both, training=training)
@@ -137,7 +137,7 @@ class FactorVAE(VAE):
 
 
 def _both(optimizer, discriminator_optimizer):
-    """Joins two optimizers, unless they come from a saved model and are joined already."""
+    """Joins two optimizers, unless they are already joined, as in a loaded model."""
     if isinstance(optimizer, MultiOptimizer):
         return optimizer
     if isinstance(optimizer, LossScaleOptimizer):

@@ -18,9 +18,9 @@ logger = logging.getLogger("keras_devae")
 class ICA(LinearBaseline):
     """Independent component analysis by scikit-learn's FastICA; a linear baseline.
 
-    The images are first reduced to their principal components, of which FastICA (Hyvarinen & Oja
-    2000) finds the rotation with the least Gaussian codes, of variance 1 each. Their order and
-    signs carry no meaning. Arguments are those of
+    The images are first reduced to their principal components; FastICA (Hyvarinen & Oja 2000) then
+    finds the rotation with the least Gaussian codes, each of variance 1. Their order and signs
+    carry no meaning. Takes the arguments of
     `keras_devae.models.linear_baseline.LinearBaseline`.
 
     Example:
@@ -43,7 +43,7 @@ class ICA(LinearBaseline):
         scores = (flat_images - mean) @ (components / deviations[:, None]).T
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always", ConvergenceWarning)
-            # The scores are white already, except in directions without any variance.
+            # No whitening: the scores are white already, except in directions without variance.
             fitted = FastICA(whiten=False, random_state=self.seed, max_iter=1000, tol=1e-4).fit(
                 scores
             )

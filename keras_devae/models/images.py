@@ -1,4 +1,4 @@
-"""The images that models are given: what they come in, and checks before any long work starts."""
+"""Reads images from all kinds of sources, and checks them before any long work starts."""
 
 import warnings
 from collections.abc import Iterator, Sequence
@@ -13,9 +13,9 @@ from keras_devae.errors import UsageError
 from keras_devae.input.batches import Batches
 from keras_devae.metrics.arrays import is_masked
 
-#: The part of a dictionary that holds the images, as in TensorFlow Datasets.
+#: The dictionary key of the images, as in TensorFlow Datasets.
 IMAGE = "image"
-#: Images read from a data set at a time, and images checked at a time.
+#: How many images are read from a data set, or checked, at a time.
 _ROWS_READ, _ROWS_CHECKED = 1024, 4096
 _SOURCES = (
     "an array (n, height, width, channels), batches of such arrays, a data set of this package, a "
@@ -25,12 +25,12 @@ _MASKED = "Images cannot be masked. Fill what is masked, e.g. with `images.fille
 
 
 def is_array(images: Any) -> bool:
-    """Returns whether these are an array or tensor, as opposed to batches of them."""
+    """Returns whether the images are one array or tensor, as opposed to batches."""
     return hasattr(images, "shape") and hasattr(images, "dtype")
 
 
 def is_dataset(images: Any) -> bool:
-    """Returns whether this is a data set of this package, which gives images by row number."""
+    """Returns whether this is a data set of this package, which returns images by row number."""
     return (
         callable(getattr(images, "images", None))
         and hasattr(images, "__len__")
@@ -44,7 +44,7 @@ def are_floats(images: Any) -> bool:
 
 
 def images_in(batch: Any) -> Any:
-    """Returns the images of a batch: `image` of a dictionary, the first part of a tuple."""
+    """Returns the images of a batch: entry `image` of a dictionary, the first item of a tuple."""
     if isinstance(batch, dict):
         if IMAGE not in batch:
             raise UsageError(
@@ -58,9 +58,9 @@ def images_in(batch: Any) -> Any:
 
 
 def as_source(images: Any, batch_size: int | None = None, shuffle: bool = False) -> Any:
-    """Turns the sources of `arrays_of`, and generators, into what Keras's training loop takes.
+    """Converts the sources of `arrays_of`, and generators, to input for Keras's training loop.
 
-    Dictionaries and lists become arrays, data sets batches, of 64 images without a `batch_size`.
+    Dictionaries and lists become arrays; data sets become batches, of 64 images by default.
     """
     if isinstance(images, dict):
         images = images_in(images)
@@ -92,9 +92,9 @@ def arrays_of(images: Any) -> Iterator[Any]:
     """Yields the images of a source, array by array, in their order.
 
     A source is an array; a list of images; a dictionary with a source as `image`; a data set of
-    this package; or what gives batches: `dataset.batches()`, a `tf.data.Dataset`, a
-    `keras.utils.PyDataset`, a `torch.utils.data.DataLoader`. Others, and those that may have no
-    end, raise a `UsageError`.
+    this package; or an object that yields batches: `dataset.batches()`, a `tf.data.Dataset`, a
+    `keras.utils.PyDataset`, a `torch.utils.data.DataLoader`. Other objects, and sources that may
+    never end, raise a `UsageError`.
     """
     source = as_source(images)
     if is_array(source):
@@ -109,7 +109,7 @@ def arrays_of(images: Any) -> Iterator[Any]:
 
 
 def _one_pass(source):
-    """Returns an iterable of the batches of one pass."""
+    """Returns an iterable over the batches of one pass."""
     if isinstance(source, keras.utils.PyDataset):
         count = source.num_batches
         if count is not None:
@@ -133,12 +133,12 @@ def _is_tf_data(images):
 
 
 def _array_of(images):
-    """Returns a list of images, or of nested numbers, as one array."""
+    """Converts a list of images, or of nested numbers, to one array."""
     if any(is_masked(image) for image in images):
         raise UsageError(_MASKED)
     try:
         arrays = [keras.ops.convert_to_numpy(image) for image in images]
-        # The images of batches in a list are joined.
+        # A list of batches is joined to one array of images.
         in_batches = bool(arrays) and all(array.ndim == 4 for array in arrays)
         array = np.concatenate(arrays) if in_batches else np.asarray(arrays)
     except (ValueError, TypeError) as error:
@@ -157,10 +157,10 @@ def _no_images(images):
 def check_images(
     images: Any, image_shape: Sequence[int], bounded: bool, trains: bool = True
 ) -> None:
-    """Checks an array, or the first batch of a source that this does not use up.
+    """Checks an array, or the first batch of a source that can be read again.
 
-    Integer images of 0 and 1 are refused where a model `trains` or computes its losses, and else
-    warned about: a few pictures may be that dark. If `bounded`, floats must lie in `[0, 1]`.
+    Integer images of only 0 and 1 are refused if a model `trains` or computes its losses, else
+    warned about: a few images may be that dark. If `bounded`, floats must lie in `[0, 1]`.
     """
     if is_array(images):
         _check_array(images, image_shape, bounded, trains)
@@ -179,7 +179,7 @@ def check_images(
 
 
 def check_validation_images(images: Any, image_shape: Sequence[int], bounded: bool) -> None:
-    """Checks images for validation as `check_images` does, and that they are not resident."""
+    """Checks validation images like `check_images`, and refuses resident ones."""
     if isinstance(images, Batches) and images.resident:
         raise UsageError(
             "Only the images for training can be resident. Make the batches for validation "
@@ -209,7 +209,7 @@ def _check_array(images, image_shape, bounded, trains=True):
 
 
 def _check_kind(images):
-    """Raises a `UsageError` unless it is an array of numbers."""
+    """Raises a `UsageError` unless the images are an array of numbers."""
     if not is_array(images) or isinstance(images, keras.KerasTensor):
         raise UsageError(
             "Expected images (n, height, width, channels) as an array. "
@@ -257,19 +257,19 @@ def _check_integers(lowest, highest, trains):
 
 
 def nan_outside_unit_range(pixels: Tensor) -> Tensor:
-    """Returns float pixels with NaN, which stops the training, in place of those outside `[0, 1]`.
+    """Replaces float pixels outside `[0, 1]` by NaN, which stops training.
 
-    Only the first batch of a generator or a data set is seen before training.
+    Needed because only the first batch of a generator or data set is checked before training.
     """
     outside = keras.ops.logical_or(pixels < 0, pixels > 1)
     return keras.ops.where(outside, float("nan"), pixels)
 
 
 def count_images(images: Any) -> int | None:
-    """Returns the number of images in what `fit` was given, or `None` where it is not known.
+    """Returns the number of images given to `fit`, or `None` if it is not known.
 
-    It is known for arrays, and for objects that hold their data set as `dataset`. The lengths of
-    other sources are numbers of batches, the last of which may be smaller.
+    It is known for arrays, and for objects with an attribute `dataset`. Other sources only tell
+    their number of batches, and the last batch may be smaller.
     """
     if is_array(images):
         return int(images.shape[0])

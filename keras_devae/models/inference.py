@@ -1,4 +1,4 @@
-"""What a trained model answers: NumPy arrays in, NumPy arrays out, in chunks."""
+"""Inference with a trained model: NumPy arrays in, NumPy arrays out, computed in chunks."""
 
 import warnings
 from collections.abc import Callable
@@ -22,9 +22,9 @@ LOG_VAR_LIMIT = 20.0
 
 
 class Inference:
-    """The part of `keras_devae.VAE` that answers for images and codes.
+    """The part of `keras_devae.VAE` that encodes, decodes and samples.
 
-    Everything is deterministic unless a sample is asked for. Images or codes that do not fit the
+    Everything is deterministic unless you ask for a sample. Images or codes that do not fit the
     model, and latent layers that it does not have, raise a `UsageError`.
     """
 
@@ -45,11 +45,11 @@ class Inference:
         """Returns the parameters of the posterior.
 
         Args:
-            images: `(n, height, width, channels)`, uint8 or float; or what holds such arrays, see
-                `keras_devae.models.images.arrays_of`: batches, a data set, a dictionary with them
-                as `image`.
-            layer: Number of the latent layer, default 0; or `None` for all K of them.
-            batch_size: Images encoded at a time; default 256.
+            images: `(n, height, width, channels)`, uint8 or float; or another source of such
+                arrays, see `keras_devae.models.images.arrays_of`: batches, a data set, or a
+                dictionary with the entry `image`.
+            layer: Number of the latent layer, default 0; or `None` for all K layers.
+            batch_size: Number of images to encode at a time; default 256.
 
         Returns:
             Pair (means, log-variances), float32 arrays `(n, latent_dim)`, or `(K, n, latent_dim)`
@@ -62,7 +62,7 @@ class Inference:
     def encoder_posterior(self, images: Any, batch_size: int = 256) -> tuple[Array, Array]:
         """Returns the encoder's own means and log-variances, float32 `(n, ...)`.
 
-        `layer_posterior` computes every latent layer's posterior from them. Arguments are those of
+        `layer_posterior` computes every latent layer's posterior from them. Arguments are as in
         `posterior`.
         """
         outputs = self.over_images(self._encode_chunk, images, batch_size)
@@ -72,7 +72,7 @@ class Inference:
     def over_images(
         self, function: Callable[[Any], dict[str, Any]], images: Any, batch_size: int
     ) -> dict[str, Array]:
-        """Checks images, maps a function over chunks of them, and joins its arrays by name."""
+        """Checks images, applies a function to chunks of them, and joins its arrays by name."""
         at_least("batch_size", batch_size, 1)
         parts = []
         for part in arrays_of(images):
@@ -85,7 +85,7 @@ class Inference:
     def layer_posterior(
         self, mean: Array, log_var: Array, layer: int | None = 0
     ) -> tuple[Array, Array]:
-        """Returns what `posterior` does, from the results of `encoder_posterior`."""
+        """Computes the result of `posterior` from that of `encoder_posterior`."""
         all_layers = self.posterior_of_layers(mean, log_var)
         means, log_vars = (ops.convert_to_numpy(tensor) for tensor in all_layers)
         return (means, log_vars) if layer is None else (means[layer], log_vars[layer])
@@ -105,7 +105,7 @@ class Inference:
         Returns:
             Float32 array `(n, latent_dim)`, or `(K, n, latent_dim)` for `layer=None`.
         """
-        # Checked first, so that a wrong seed does not wait for the encoder.
+        # Checked first, so that a wrong seed is reported before the encoder runs.
         flag("sample", sample)
         generator = random_generator(seed)
         mean, log_var = self.posterior(images, layer, batch_size)
@@ -115,12 +115,12 @@ class Inference:
         return mean + np.exp(0.5 * log_var) * noise
 
     def decode(self, z: Any, layer: int = 0, batch_size: int = 256) -> Array:
-        """Returns the images of codes.
+        """Decodes codes to images.
 
         Args:
             z: Codes `(n, latent_dim)`, all finite.
-            layer: Number of the latent layer that they come from; default 0.
-            batch_size: Codes decoded at a time; default 256.
+            layer: Number of the latent layer that the codes come from; default 0.
+            batch_size: Number of codes to decode at a time; default 256.
 
         Returns:
             Pixel means, float32 array `(n, height, width, channels)`.
@@ -131,32 +131,32 @@ class Inference:
         return self._decode_inputs(inputs, batch_size)
 
     def reconstruct(self, images: Any, layer: int = 0, batch_size: int = 256) -> Array:
-        """Returns the images of the posterior's means, see `posterior` and `decode`."""
+        """Decodes the posterior means of images, see `posterior` and `decode`."""
         return self.decode(self.encode(images, layer, batch_size=batch_size), layer, batch_size)
 
     def sample(self, n: int, layer: int = 0, seed: int | None = None) -> Array:
-        """Decodes n codes drawn from the prior with an integer seed, or at random, see `decode`."""
+        """Decodes n codes drawn from the prior, with an integer seed or at random, see `decode`."""
         at_least("n", n, 0)
         z = random_generator(seed).standard_normal((n, self.latent_dim), dtype=np.float32)
         return self.decode(z, layer)
 
     def layer_losses(self) -> dict[int, float]:
-        """Returns the reconstruction loss of each latent layer that `fit` or `evaluate` saw last.
+        """Returns the reconstruction loss of each latent layer from the last `fit` or `evaluate`.
 
-        Numbers of layers -> nats per image; empty for a model without layers of its own, or one
-        that was loaded and not trained since.
+        A dictionary of layer number -> nats per image; empty for a model with a single layer, or
+        one that was loaded and not trained since.
         """
         return {}
 
     def export_encoder(
         self, path: str | Path, format: str = "tf_saved_model", layer: int = 0
     ) -> None:
-        """Writes encoder and decoder for use without this package, see `keras_devae.export`.
+        """Exports encoder and decoder for use without this package, see `keras_devae.export`.
 
-        Warns if another layer reconstructs clearly better, by `layer_losses`.
+        Warns if another layer reconstructs clearly better according to `layer_losses`.
 
         Args:
-            path: Folder to write; it must not exist.
+            path: Folder to create; it must not exist.
             format: `"tf_saved_model"` (default) or `"onnx"`.
             layer: Number of the latent layer that the exported functions use; default 0.
         """
@@ -168,7 +168,7 @@ class Inference:
         export_model(self, path, format, layer)
 
     def decoder_inputs(self, z: Any, layer: int) -> Tensor:
-        """Returns what the decoder takes for codes of one layer: here the codes themselves."""
+        """Returns the decoder's input for codes of one layer: here the codes themselves."""
         return z
 
     def posterior_of_layers(self, mean: Any, log_var: Any) -> tuple[Tensor, Tensor]:
@@ -176,7 +176,7 @@ class Inference:
         return ops.expand_dims(mean, 0), ops.expand_dims(log_var, 0)
 
     def check_layer(self, layer: int) -> None:
-        """Raises a `UsageError` unless there is a latent layer of that number."""
+        """Raises a `UsageError` unless the model has a latent layer with this number."""
         whole = isinstance(layer, (int, np.integer)) and not isinstance(layer, bool)
         if not whole or layer not in range(self.num_layers):
             raise UsageError(
@@ -206,7 +206,7 @@ class Inference:
         return _in_chunks(self._decode_chunk, inputs, batch_size)["reconstruction"]
 
     def _encode_chunk(self, images):
-        # Keras would save an attribute of its own kind as a part of the model.
+        # Keras would save a model set as an attribute as a part of this one.
         if "_image_encoder" not in self.__dict__:
             object.__setattr__(self, "_image_encoder", _ImageEncoder(self))
         return self._image_encoder.predict_on_batch(images)
@@ -217,7 +217,7 @@ class Inference:
 
 
 class _ImageEncoder(keras.Model):
-    """The division of pixels and the encoder, compiled as one, so that the device casts."""
+    """Scaling of pixels and the encoder, compiled together so that the device does the cast."""
 
     def __init__(self, model):
         super().__init__(name="image_encoder", autocast=False, dtype=model.dtype_policy)
@@ -230,10 +230,10 @@ class _ImageEncoder(keras.Model):
 
 
 def _in_chunks(function, rows, batch_size):
-    """Maps a function over chunks of rows and joins what it returns, float32 arrays by name.
+    """Applies a function to chunks of rows and joins its results, float32 arrays by name.
 
-    The last chunk is padded with zeros, and few rows to the next power of two, so that few compiled
-    shapes serve all calls. Where there are no rows, one of zeros gives the shapes.
+    The last chunk is padded with zeros, and a few rows to the next power of two, so that all calls
+    share a few compiled shapes. Without any rows, one row of zeros is used to find the shapes.
     """
     size = min(batch_size, 1 << max(len(rows) - 1, 0).bit_length())
     parts = []

@@ -23,24 +23,24 @@ class JointVAE(CategoricalInference, VAE):
 
         reconstruction + gamma * |KL_z - C_z| + categorical_gamma * |KL_c - C_c|
 
-    The encoder also gives a categorical code c, sampled in training with the Gumbel-softmax
-    relaxation; otherwise its most probable category counts. KL_c is its divergence from the uniform
-    distribution. Both capacities grow linearly; C_c stops at the logarithm of the number of
-    categories, which KL_c cannot exceed. `fit` shows both capacities (`capacity`,
+    The encoder also returns a categorical code c, sampled in training with the Gumbel-softmax
+    relaxation; outside training the most probable category is used. KL_c is its divergence from
+    the uniform distribution. Both capacities grow linearly; C_c stops at the logarithm of the
+    number of categories, which KL_c cannot exceed. `fit` shows both capacities (`capacity`,
     `categorical_capacity`), the distances to them (`capacity_loss`, `categorical_capacity_loss`)
-    and the two divergences (`kl_loss`, `categorical_kl_loss`). Capacities that grow too fast do
-    the harm that `AnnealedVAE` describes.
+    and the two divergences (`kl_loss`, `categorical_kl_loss`). See `AnnealedVAE` for what happens
+    if a capacity grows too fast.
 
     Args:
         encoder: See `VAE`; it also returns `category_logits`, `(batch, num_categories)`.
-        decoder: See `VAE`; it takes the code followed by the category, one-hot.
+        decoder: See `VAE`; its input is the code followed by the one-hot category.
         num_categories: Number of categories, at least 2; default 3.
         gamma: Weight of the continuous code's distance, at least 0; default 150.
         capacity_max: C_z at the end, in nats, at least 0; default 40.
         categorical_gamma: Weight of the categorical code's distance, at least 0; default 150. It
-            and `gamma` refer to sums over 64x64 pixels.
+            and `gamma` are meant for sums over 64x64 pixels.
         categorical_capacity_max: C_c at the end, in nats, at least 0; default 1.1.
-        capacity_steps: Steps until both, at least 1; default 300,000.
+        capacity_steps: Steps until both reach their ends, at least 1; default 300,000.
         temperature: Temperature of the relaxation, above 0; default 0.67.
         capacity_start: C_z at the start, in nats, at least 0; default 0.
         categorical_capacity_start: C_c at the start, in nats, at least 0; default 0.
@@ -74,7 +74,7 @@ class JointVAE(CategoricalInference, VAE):
         categorical_capacity_start: float = declaration.defaults["categorical_capacity_start"],
         **kwargs: Any,
     ) -> None:
-        # The widths of the networks depend on the number of categories.
+        # Needed before the networks are checked: their widths depend on it.
         self.set_options(num_categories=num_categories)
         super().__init__(encoder, decoder, **kwargs)
         self.set_options(**self.declared(locals()))
@@ -95,7 +95,7 @@ class JointVAE(CategoricalInference, VAE):
         """Encodes and decodes, see `VAE.call`.
 
         The outputs include `category_logits` and `category`, `(batch, num_categories)`: in training
-        a relaxed sample, else the most probable category, one-hot.
+        a relaxed sample, otherwise the most probable category, one-hot.
         """
         encoded = self.encoder(self.pixels(images), training=training)
         z_mean, z_log_var = self.bounded(encoded)
@@ -131,5 +131,5 @@ class JointVAE(CategoricalInference, VAE):
         )
 
     def category_probabilities_of(self, pixels: Tensor, encoded: dict[str, Tensor]) -> Tensor:
-        """Returns the posterior of the category, see `CategoricalInference`."""
+        """Returns the posterior over categories, see `CategoricalInference`."""
         return ops.softmax(encoded["category_logits"], axis=-1)

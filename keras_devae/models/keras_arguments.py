@@ -1,4 +1,4 @@
-"""Checks of the arguments of Keras's methods: models that learn from images alone refuse some."""
+"""Checks the arguments of Keras methods; models that learn from images alone refuse some."""
 
 import functools
 import inspect
@@ -13,7 +13,7 @@ from keras_devae.errors import UsageError, unknown_name
 
 _Method = TypeVar("_Method", bound=Callable[..., Any])
 
-#: Dtype policies under which the networks compute; the latents and the loss are float32 in each.
+#: Dtype policies that the networks may use; the latents and the loss are always float32.
 POLICIES = ("float32", "mixed_bfloat16", "mixed_float16")
 
 _REASONS = {
@@ -28,12 +28,12 @@ _REASONS = {
     ),
 }
 _REASONS["weighted_metrics"] = _REASONS["metrics"]
-#: Arguments of `compile` that say nothing to these models.
+#: Arguments of `compile` that have no meaning for these models.
 IGNORED = ("loss", "loss_weights", "metrics", "weighted_metrics")
 
 
 def refuses_unknown_arguments(method: _Method) -> _Method:
-    """Makes a method raise a `UsageError` for keywords that it does not know, not a `TypeError`."""
+    """Makes a method raise a `UsageError`, not a `TypeError`, for unknown keywords."""
     names = [name for name in inspect.signature(method).parameters if name != "self"]
 
     @functools.wraps(method)
@@ -57,7 +57,7 @@ def refuse(**given: Any) -> None:
 
 
 def check_labels(labels: Any, sample_weight: Any, image_shape: tuple[int, ...]) -> None:
-    """Refuses images or weights after the images of a batch, and warns of labels there."""
+    """Refuses images or weights that follow a batch's images, and warns about labels."""
     refuse(sample_weight=sample_weight)
     if labels is None:
         return
@@ -69,7 +69,7 @@ def check_labels(labels: Any, sample_weight: Any, image_shape: tuple[int, ...]) 
 
 
 def validation_images(validation_data: Any) -> Any:
-    """Returns the images in Keras's `validation_data`; refuses labels and weights beside them."""
+    """Returns the images in Keras's `validation_data`; refuses labels and weights."""
     if not isinstance(validation_data, tuple):
         return validation_data
     images, labels, weights = (*validation_data, None, None, None)[:3]
@@ -78,7 +78,7 @@ def validation_images(validation_data: Any) -> Any:
 
 
 def callbacks_of(callbacks: Any) -> list[keras.callbacks.Callback]:
-    """Returns the callbacks that a method of Keras was given as a list, checked."""
+    """Checks the `callbacks` argument of a Keras method and returns it as a list."""
     found = list(callbacks) if isinstance(callbacks, (list, tuple)) else [callbacks]
     found = [callback for callback in found if callback is not None]
     kinds = (keras.callbacks.Callback, keras.callbacks.CallbackList)
@@ -110,7 +110,7 @@ def check_counts(**counts: Any) -> None:
 
 
 def check_split(validation_split: Any, validation_data: Any, images: Any) -> None:
-    """Checks the share of an array of images that is held out, from 0 to below 1."""
+    """Checks `validation_split`, the share of an image array to hold out, from 0 to below 1."""
     share = finite_at_least("validation_split", validation_split or 0)
     if share >= 1:
         raise UsageError(f"`validation_split` must be below 1. Received: {share}.")
@@ -133,7 +133,7 @@ def check_split(validation_split: Any, validation_data: Any, images: Any) -> Non
 
 
 def check_compile(steps_per_execution: Any, jit_compile: Any, run_eagerly: Any) -> None:
-    """Checks how training is compiled."""
+    """Checks the arguments that say how training is compiled."""
     at_least("steps_per_execution", steps_per_execution, 1)
     flag("run_eagerly", run_eagerly)
     is_auto = isinstance(jit_compile, str) and jit_compile == "auto"
@@ -154,9 +154,9 @@ def get_optimizer(optimizer: Any, name: str = "optimizer") -> keras.optimizers.O
 
 
 def check_keras_settings(policy: Any = None) -> None:
-    """Checks that images come channels last, and that numbers are float32, alone or mixed.
+    """Checks that images are channels-last, and that the dtype policy is one of `POLICIES`.
 
-    `policy` is the model's dtype policy, its name or its configuration; `None` (default) for
+    `policy` is the model's dtype policy, its name or its configuration; `None` (default) means
     Keras's global one.
     """
     if keras.config.image_data_format() != "channels_last":
@@ -183,7 +183,7 @@ def check_keras_settings(policy: Any = None) -> None:
 
 
 def check_option_names(model_class: type, options: dict[str, Any]) -> None:
-    """Checks the names of arguments of a model's class or its bases, and those of `keras.Model`."""
+    """Checks the argument names of a model's class, its bases and `keras.Model`."""
     known = {"name", "dtype", "trainable", *option_names(model_class)}
     for name in options:
         one_of(f"option of {model_class.__name__}", name, known)
@@ -193,7 +193,7 @@ def check_option_names(model_class: type, options: dict[str, Any]) -> None:
 
 
 def option_names(model_class: type) -> set[str]:
-    """Returns the names of the arguments of a model's class and of its bases in this package."""
+    """Returns the argument names of a model's class and of its bases in this package."""
     names: set[str] = set()
     for base in model_class.__mro__:
         if base.__module__.startswith("keras.") or "__init__" not in vars(base):

@@ -1,12 +1,12 @@
-"""Advice where another latent layer than the exported one reconstructs best."""
+"""Advice for when a layer other than the exported one reconstructs best."""
 
 import math
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-#: Share of a layer's loss by which another must be lower to be mentioned: seeds move as much.
+#: Mention another layer only if its loss is lower by this share: seeds alone differ by as much.
 _MENTIONED = 0.01
-#: Flat key of the score that is called the reconstruction.
+#: Flat key of the score that counts as the reconstruction loss.
 RECONSTRUCTION = "reconstruction_error.negative_log_likelihood"
 
 
@@ -16,9 +16,9 @@ def losses_of(layers: Iterable[Mapping[str, Any]]) -> dict[int, float | None]:
 
 
 def layer_advice(losses: Mapping[int, float | None], layer: int = 0) -> str | None:
-    """Returns what to do if another layer than the exported one reconstructs best, else `None`.
+    """Returns advice if a layer other than the exported one reconstructs best, else `None`.
 
-    `losses` are nats per image by layer. Differences within 1 % do not count.
+    `losses` are nats per image by layer. Differences up to 1 % do not count.
     """
     known = {n: loss for n, loss in losses.items() if loss is not None and not math.isnan(loss)}
     if layer not in known:

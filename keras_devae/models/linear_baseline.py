@@ -1,4 +1,4 @@
-"""Linear baselines that scikit-learn fits, behind the interface of the models."""
+"""Linear baselines, fitted by scikit-learn, with the interface of the models."""
 
 import itertools
 import math
@@ -29,18 +29,18 @@ from keras_devae.networks import linear_decoder, linear_encoder
 class LinearBaseline(VAE):
     """Base of PCA and ICA: a linear VAE that is not trained but fitted in one go.
 
-    Codes have mean 0 and variance 1 over the images fitted. The posterior's variance, which a
-    linear decomposition does not have, is the variance of its reconstruction's noise carried
-    through the encoder: `noise * sum of squares of the encoder's row`, with the mean squared error
-    per pixel as the noise. For PCA this is the posterior of probabilistic PCA (Tipping & Bishop
-    1999) with that noise, where they average over the directions left out. KL divergences and
-    active variables thus mean what they mean elsewhere.
+    Codes have mean 0 and variance 1 over the fitted images. A linear decomposition has no posterior
+    variance, so the reconstruction noise is propagated through the encoder:
+    `noise * sum of squares of the encoder's row`, where the noise is the mean squared error per
+    pixel. For PCA this is the posterior of probabilistic PCA (Tipping & Bishop 1999) with that
+    noise; they average the noise over the discarded directions instead. KL divergences and active
+    variables thus mean the same as for other models.
 
     Args:
         encoder, decoder: Linear networks, see `for_images`.
-        fit_images: Number of images to fit, at least 2; default 5,000. `fit` takes the first ones
-            that it is given.
-        likelihood: Only a Gaussian one of linear output; `None` (default) makes one.
+        fit_images: Number of images to fit, at least 2; default 5,000. `fit` uses the first ones
+            it is given.
+        likelihood: Must be Gaussian with linear output; `None` (default) creates one.
         **kwargs: `seed` of `VAE`; `name`, `dtype`, `trainable` of `keras.Model`.
     """
 
@@ -75,12 +75,12 @@ class LinearBaseline(VAE):
         network: str | None = None,
         **options: Any,
     ) -> Self:
-        """Builds the model, ready for `compile` and `fit`, with zero weights until then.
+        """Builds the model, ready for `compile` and `fit`; its weights are zero until `fit`.
 
-        Images `(height, width, channels)` have any size; `latent_dim` is the number of components,
-        `seed`, an integer or `None`, for the decomposition's random start; `options` are further
-        arguments of the class. The likelihood can only be `"gaussian"`, with linear output, and the
-        network `"linear"`, which `None` stands for.
+        Images `(height, width, channels)` may have any size; `latent_dim` is the number of
+        components; `seed`, an integer or `None`, sets the decomposition's random start; `options`
+        are further arguments of the class. The likelihood can only be `"gaussian"`, with linear
+        output, and the network only `"linear"`, also written `None`.
         """
         check_keras_settings()
         check_option_names(cls, options)
@@ -100,7 +100,7 @@ class LinearBaseline(VAE):
     def decompose(self, flat_images: Array) -> tuple[Array, Array, Array]:
         """Fits the decomposition to images, float32 `(n, pixels)`.
 
-        Returns the mean image `(pixels,)`, and the matrices of encoder and decoder, both
+        Returns the mean image `(pixels,)`, and the encoder's and the decoder's matrix, both
         `(latent_dim, pixels)`.
         """
         raise NotImplementedError
@@ -127,14 +127,14 @@ class LinearBaseline(VAE):
     ) -> keras.callbacks.History:
         """Fits the decomposition to the first `fit_images` images, in one go.
 
-        `x` are images as in `VAE.fit`; `callbacks` see one epoch of one step; and the losses of
-        `validation_data`, images too, appear with `val_`. `y`, `class_weight` and `sample_weight`
-        are refused. The other arguments, which divide training into batches, steps and epochs, have
-        no effect, so that nothing but the model's class need be exchanged.
+        `x` are images as in `VAE.fit`; `callbacks` see one epoch of one step; `validation_data`
+        are images too, whose losses are logged with the prefix `val_`. `y`, `class_weight` and
+        `sample_weight` are refused. The other arguments, which divide training into batches, steps
+        and epochs, have no effect, so you only need to change the model's class in your code.
 
         Raises:
-            UsageError: If the images do not fit the model, if images or pixels are fewer than the
-                components, or if the networks are not those of `for_images`.
+            UsageError: If the images do not fit the model, if there are fewer images or pixels than
+                components, or if the networks are not the ones that `for_images` builds.
         """
         refuse(sample_weight=sample_weight, class_weight=class_weight, y=y)
         self._check_weights()
@@ -178,7 +178,7 @@ class LinearBaseline(VAE):
         self.decoder.set_weights([decoding, mean])
 
     def _report(self, images, callbacks, held_out):
-        """Shows callbacks the fit as one epoch of one step; returns the history."""
+        """Reports the fit to the callbacks as one epoch of one step; returns the history."""
         callbacks = keras.callbacks.CallbackList(
             callbacks, add_history=True, add_progbar=False, model=self, epochs=1, steps=1, verbose=0
         )
@@ -201,7 +201,7 @@ def _first_images(source, count):
         return keras.ops.convert_to_numpy(source[:count])
     batches = source
     if isinstance(source, Batches):
-        # They continue beyond the end of an epoch, and begin anew after the last image.
+        # They do not end with the epoch, and start over after the last image.
         count = min(count, len(source.dataset))
         batches = map(source.images, itertools.count())
     elif isinstance(source, keras.utils.PyDataset):

@@ -1,4 +1,4 @@
-"""The record of what the loss of a step consists of, and the metrics that show it."""
+"""The terms of a training step's loss, and the metrics that show them."""
 
 import dataclasses
 from typing import Any, Self
@@ -11,20 +11,20 @@ from keras_devae.checks import Tensor
 
 @dataclasses.dataclass(frozen=True)
 class LossTerms:
-    """What the loss of one step consists of. All tensors are float32, batch means, in nats.
+    """The terms of the loss in one step. All tensors are float32, batch means, in nats.
 
-    The total is the sum of `weights * reconstruction` and of `weight * value` of every penalty.
+    The total is the sum of `weights * reconstruction` and of every penalty's `weight * value`.
 
     Attributes:
         reconstruction: `(n,)`, for each of the n latent layers evaluated in this step.
         kl: `(n, latent_dim)`, the closed form of the KL divergence.
         penalties: Name -> (weight, value). Either may be a number, a scalar or an array; they
-            broadcast, and their products are summed. The KL divergence goes by the name `kl`.
+            broadcast, and their products are summed. The KL divergence has the name `kl`.
         layers: `(n,)`, the numbers of these layers.
         weights: `(n,)`, the weight of each layer's reconstruction in the total.
-        state: Name -> scalar that moves during training and is shown beside the losses.
+        state: Name -> scalar that changes during training and is logged with the losses.
         opponents: Name -> scalar loss that other variables minimise, such as a discriminator's.
-            They do not count in the total.
+            They are not part of the total.
 
     Example:
         >>> ones = keras.ops.ones((1,))
@@ -43,7 +43,7 @@ class LossTerms:
 
     @property
     def total(self) -> Tensor:
-        """Scalar, what the model minimises."""
+        """The scalar that the model minimises."""
         total = ops.sum(self.weights * self.reconstruction)
         for weight, value in self.penalties.values():
             total = total + ops.sum(weight * value)
@@ -51,7 +51,7 @@ class LossTerms:
 
     @property
     def total_kl(self) -> Tensor:
-        """Scalar, the KL divergence summed over the latent dimensions of all layers evaluated."""
+        """The KL divergence summed over the latent dimensions of all evaluated layers, a scalar."""
         return ops.sum(self.kl)
 
     def replace(self, **changes: Any) -> Self:
@@ -61,11 +61,11 @@ class LossTerms:
 
 @keras.saving.register_keras_serializable(package="keras_devae")
 class LatestValue(keras.metrics.Metric):
-    """The last value of a quantity that moves during training, whose mean would be of no use."""
+    """The last value of a quantity that changes during training, whose mean would be useless."""
 
     def __init__(self, name: str, **kwargs: Any) -> None:
         super().__init__(name=name, **kwargs)
-        # It is the same on all devices; Keras would add the copies up.
+        # All devices hold the same value, which Keras would add up by default.
         self.latest = self.add_variable((), "zeros", aggregation="mean", name="latest")
 
     def update_state(self, value: Tensor, sample_weight: Any = None) -> None:
@@ -74,13 +74,13 @@ class LatestValue(keras.metrics.Metric):
 
     def result(self) -> Tensor:
         """Returns the scalar."""
-        # A copy: on TensorFlow and PyTorch the variable itself would go into the logs of an epoch,
-        # and validation, which comes after it, would change them.
+        # A copy: on TensorFlow and PyTorch the epoch's logs would hold the variable itself, and
+        # the validation that follows would change them.
         return ops.copy(self.latest)
 
 
 class TermTrackers:
-    """The metrics of a model's terms: means of the losses, latest values of the state."""
+    """The metrics of a model's loss terms: means of the losses, last values of the state."""
 
     def __init__(
         self,
@@ -100,7 +100,7 @@ class TermTrackers:
         return [self.reconstruction, self.kl, *self._means.values(), *self._state.values()]
 
     def update(self, terms: LossTerms, batch_size: Tensor) -> None:
-        """Adds the terms of a step, which are means over `batch_size` images."""
+        """Adds the terms of a step, each a mean over `batch_size` images."""
         shares = terms.weights / ops.sum(terms.weights)
         kl = ops.sum(shares * ops.sum(terms.kl, axis=-1))
         self.reconstruction.update_state(

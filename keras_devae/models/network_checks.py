@@ -1,4 +1,4 @@
-"""Checks of encoders and decoders: their shapes, and what their last layers can return at all."""
+"""Checks encoders and decoders: their shapes, and which values their last layers can return."""
 
 import math
 from collections.abc import Sequence
@@ -12,21 +12,21 @@ from keras_devae.checks import check_channels_last, widths
 from keras_devae.errors import UsageError
 from keras_devae.layers import Convolution, TransposedConvolution
 
-#: Share of a likelihood's pixel means, at either end, that a decoder need not reach.
+#: Share of the range of pixel means, at either end, that a decoder need not reach.
 _MARGIN = 0.1
 #: How far below and above zero the heads of an encoder must reach, apart from rounding.
 _REACH = 1e-3
 _LARGE = 1e6
-#: Draws of weights, each with both signs: a single one may have a negative scale at the end.
+#: Random weights to try, each with both signs: a single draw may end in a negative scale.
 _DRAWS = 4
 _CONVOLUTIONS = (layers.Conv2D, layers.Conv2DTranspose, Convolution, TransposedConvolution)
 _VARIANCES = ("moving_mean", "moving_variance")
 
 
 def sizes_of_network(network: str, units: Sequence[int] | None) -> dict[str, Any]:
-    """Returns the arguments of a pair of networks that say how large they are.
+    """Returns the size arguments for a pair of networks.
 
-    Raises a `UsageError` if `units` are for another network than `"mlp"`, or are no widths.
+    Raises a `UsageError` if `units` are given without `"mlp"`, or are not widths.
     """
     if units is None:
         return {}
@@ -77,11 +77,11 @@ def check_decoder(
 
 
 def check_decoder_reach(decoder: keras.Model, likelihood: Any) -> None:
-    """Refuses a decoder that squashes its output for a likelihood that squashes it too.
+    """Refuses a decoder that squashes its output if the likelihood squashes it as well.
 
     A sigmoid of a sigmoid lies between 0.5 and 0.73, a sigmoid of a ReLU above 0.5: such a model
-    trains, and cannot draw a dark pixel. Where the likelihood takes the output as it is, as the
-    Gaussian one of linear output does, any last layer may be right.
+    trains but can never draw a dark pixel. If the likelihood uses the output unchanged, like the
+    Gaussian with linear output, any last layer may be right.
     """
     extremes = np.full((2, *decoder.output_shape[1:]), _LARGE, np.float32)
     extremes[0] *= -1
@@ -105,9 +105,9 @@ def check_decoder_reach(decoder: keras.Model, likelihood: Any) -> None:
 def check_encoder_reach(encoder: keras.Model) -> None:
     """Refuses an encoder whose posterior lies on one side of the prior, whatever its weights.
 
-    Means that are never negative (ReLU, sigmoid, softplus, softmax) cannot follow the prior's 0,
-    and a log-variance that is never negative (the same, often where a standard deviation was meant)
-    leaves every code noisier than the prior. A tanh, or a negative log-variance, is a choice.
+    Means that are never negative (ReLU, sigmoid, softplus, softmax) cannot match the prior's 0, and
+    a log-variance that is never negative (the same activations, often meant for a standard
+    deviation) makes every code noisier than the prior. Accepts a tanh, or a negative log-variance.
     """
     heads = {name: encoder.output[name] for name in ("z_mean", "z_log_var")}
     if all(map(_ends_linearly, heads.values())):
@@ -117,7 +117,7 @@ def check_encoder_reach(encoder: keras.Model) -> None:
         values = outputs[name]
         lowest, highest = np.nanmin(values), np.nanmax(values)
         if name == "z_log_var" and lowest == highest:
-            continue  # A fixed variance is a choice.
+            continue  # A fixed variance is accepted as intended.
         if lowest >= -_REACH or (name == "z_mean" and highest <= _REACH):
             meant = "" if name == "z_mean" else ", the logarithm of the variance,"
             raise UsageError(
@@ -128,7 +128,7 @@ def check_encoder_reach(encoder: keras.Model) -> None:
 
 
 def _ends_linearly(tensor):
-    """Returns whether a symbolic output certainly comes from a linear map."""
+    """Returns whether a symbolic output is certain to come from a linear map."""
     layer = tensor._keras_history.operation
     kind = type(layer)
     if kind in (layers.Dense, *_CONVOLUTIONS):
@@ -143,9 +143,9 @@ def _ends_linearly(tensor):
 
 
 def _outputs_of_random_weights(network):
-    """Returns what a network makes of noise with large random weights, NumPy arrays.
+    """Returns a network's outputs for noise, with large random weights, as NumPy arrays.
 
-    Its own weights may be zero, or frozen. Nothing is changed, and no seed is used up.
+    Its own weights may be zero or frozen. Leaves weights and seed generators unchanged.
     """
     draws = [
         _outputs_of_a_draw(network, np.random.default_rng(seed), sign)
@@ -171,7 +171,7 @@ def _random_weight(random, variable, sign):
     is_float = keras.backend.is_float_dtype(keras.backend.standardize_dtype(variable.dtype))
     if not is_float or variable.name in _VARIANCES:
         return ops.convert_to_tensor(variable)
-    # Kernels of this scale make the values of a layer four times those of the layer before.
+    # Kernels of this scale make each layer's values about four times as large as its inputs.
     scale = 4 / math.sqrt(math.prod(variable.shape[:-1]) or 1)
     values = sign * random.normal(0, scale, tuple(variable.shape)).astype(np.float32)
     return ops.cast(ops.convert_to_tensor(values), variable.dtype)

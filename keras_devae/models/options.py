@@ -1,4 +1,4 @@
-"""Options of models: what each is, which values it takes, and how its default scales."""
+"""Options of models: their kind, the values they accept, and how their defaults scale."""
 
 import dataclasses
 import functools
@@ -20,12 +20,12 @@ class Option:
 
     Attributes:
         kind: `"number"`, `"whole"`, `"numbers"`, `"wholes"`, `"text"` or `"flag"`.
-        default: Value where none is given, for 64x64 images and 300,000 steps.
-        help: What it is, in a few words.
-        check: Takes the option's name and a value, returns the value or raises `UsageError`.
+        default: The default, for 64x64 images and 300,000 steps.
+        help: A description in a few words.
+        check: Takes the option's name and a value; returns the value or raises `UsageError`.
         scales: What the default is proportional to: `"pixels"`, because the reconstruction is a
-            sum over them; `"steps"`, the length of the run; or `"rate"`, its inverse, for what
-            accumulates step by step.
+            sum over them; `"steps"`, the length of the run; or `"rate"`, its inverse, for
+            quantities that accumulate step by step.
     """
 
     kind: str
@@ -35,7 +35,7 @@ class Option:
     scales: tuple[str, ...] = ()
 
     def scaled_default(self, factors: Mapping[str, float]) -> Any:
-        """Returns the default multiplied by the factors of what it scales with."""
+        """Returns the default multiplied by the factors that it scales with."""
         value = self.default
         for scale in self.scales:
             factor = factors[scale]
@@ -54,7 +54,7 @@ def pressures(default: tuple[float, ...], help: str) -> Option:
 
 
 def number(default: float, help: str, check: Check = checks.finite_at_least) -> Option:
-    """Declares a number, at least 0 unless there is another check, that does not scale."""
+    """Declares a number that does not scale, at least 0 unless another check is given."""
     return Option("number", default, help, check)
 
 
@@ -79,7 +79,7 @@ def optional_whole(help: str, least: int) -> Option:
 
 
 def widths(default: tuple[int, ...], help: str) -> Option:
-    """Declares a list of widths of layers."""
+    """Declares a list of layer widths."""
     return Option("wholes", default, help, checks.widths)
 
 
@@ -98,7 +98,7 @@ def _or_none(check: Check) -> Check:
 
 
 def weight_or_schedule(name: str, value: Any) -> Any:
-    """Checks a weight; the configuration of a schedule is left to the model."""
+    """Checks a weight; leaves the configuration of a schedule for the model to check."""
     if not isinstance(value, dict):
         return checks.finite_at_least(name, value)
     if isinstance(value.get("class_name"), str) and isinstance(value.get("config"), dict):
@@ -117,7 +117,7 @@ def share(name: str, value: Any) -> Any:
 
 
 def check_controller(options: Mapping[str, Any]) -> None:
-    """Checks a controller's options against each other, as far as they are given."""
+    """Checks the given options of a controller against each other."""
     stairs, steps = options.get("kl_target_stairs"), options.get("kl_target_steps")
     if stairs is not None and steps is not None and stairs > steps:
         raise UsageError(

@@ -12,8 +12,8 @@ from keras_devae.models.linear_baseline import LinearBaseline
 class PCA(LinearBaseline):
     """Principal component analysis by scikit-learn, whitened; a linear baseline.
 
-    Codes are the components' scores with variance 1, ordered by the variance that they explain.
-    Arguments are those of `keras_devae.models.linear_baseline.LinearBaseline`.
+    Codes are the components' scores, scaled to variance 1 and ordered by explained variance. Takes
+    the arguments of `keras_devae.models.linear_baseline.LinearBaseline`.
 
     Example:
         >>> images = kd.data.load("dsprites", image_size=32).images(range(0, 100_000, 500))
@@ -41,9 +41,9 @@ def principal_components(
     """
     from sklearn.decomposition import PCA as Decomposition
 
-    # Images that are all alike have no variance to divide by.
+    # Identical images have no variance to divide by.
     with np.errstate(invalid="ignore"):
         fitted = Decomposition(count, random_state=seed).fit(flat_images)
-    # A direction without variance would be divided by zero.
+    # Keeps a direction without variance from being divided by zero.
     deviations = np.sqrt(np.maximum(fitted.explained_variance_, 1e-12))
     return fitted.mean_, fitted.components_, deviations

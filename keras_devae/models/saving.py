@@ -1,4 +1,4 @@
-"""Files of models and weights: written, loaded whole or not at all, and copied in float32."""
+"""Saves models and weights, loads them completely or not at all, and copies them in float32."""
 
 import contextlib
 import json
@@ -15,19 +15,19 @@ from keras_devae.checks import flag
 from keras_devae.errors import FailureError, UsageError, ran_out_of_memory
 from keras_devae.files.reading import DAMAGED_ARCHIVE, check_size, opened, reason_of
 
-#: What `save`, `save_weights` and `load_weights` of Keras can do with these models.
+#: File suffixes that Keras's `save`, `save_weights` and `load_weights` support for these models.
 _MODEL_FILES = (".keras",)
 _WRITTEN_WEIGHTS = (".weights.h5", ".weights.json")
 _READ_WEIGHTS = (".weights.h5", ".weights.json", ".keras")
 _PARTS = ("config.json", "metadata.json", "model.weights.h5")
-#: What Keras raises for a damaged model, which it does not check.
+#: Errors that Keras raises for a damaged model file, because it does not check the file.
 _UNREADABLE = (*DAMAGED_ARCHIVE, OSError, TypeError, AttributeError, IndexError, ImportError)
-#: Characters of Keras's own message that are passed on.
+#: How many characters of Keras's own message to pass on.
 _LONGEST = 500
 
 
 def _check_suffix(what, file, suffixes, hint=""):
-    """Checks the end of a file's name and returns the name as text."""
+    """Checks a file name's suffix and returns the name as a string."""
     if not isinstance(file, (str, Path)) or not str(file).endswith(suffixes):
         names = " or ".join(f"*{suffix}" for suffix in suffixes)
         raise UsageError(f"{what} a file named {names}.{hint} Received: {str(file)!r}.")
@@ -36,11 +36,11 @@ def _check_suffix(what, file, suffixes, hint=""):
 
 @contextlib.contextmanager
 def _unchanged_on_failure(model):
-    """Puts a model's variables back, its optimizer's too, if the body of a `with` fails.
+    """Restores a model's variables, including its optimizer's, if the body of a `with` fails.
 
-    Keras assigns weight after weight, and stops at the first that does not fit.
+    Keras assigns one weight after another, and stops at the first that does not fit.
     """
-    # Keras sets the attribute in `compile`.
+    # Keras sets the attribute only in `compile`.
     optimizer = getattr(model, "optimizer", None)
     variables = [*model.variables, *(optimizer.variables if optimizer else ())]
     before = [(variable, keras.ops.convert_to_numpy(variable).copy()) for variable in variables]
@@ -54,7 +54,7 @@ def _unchanged_on_failure(model):
 
 @contextlib.contextmanager
 def _errors_in_one_sentence(file):
-    """Turns what Keras, HDF5 and ZIP raise for a file of weights into one sentence."""
+    """Turns the errors of Keras, HDF5 and ZIP for a weights file into one sentence."""
     if "://" not in file and not Path(file).is_file():
         raise UsageError(f"There is no file {file}.")
     try:
@@ -77,7 +77,7 @@ def _gist(error):
 
 
 class Saving(keras.Model):
-    """The part of `keras_devae.VAE` that is saved and loaded."""
+    """The part of `keras_devae.VAE` that saves and loads it."""
 
     def save(self, filepath: str | Path, overwrite: bool = True, **kwargs: Any) -> None:
         """Saves the model, see `keras.Model.save`; keeps TensorFlow off another backend's GPU.
@@ -102,7 +102,7 @@ class Saving(keras.Model):
     def load_weights(
         self, filepath: str | Path, skip_mismatch: bool = False, **kwargs: Any
     ) -> None:
-        """Loads weights, see `keras.Model.load_weights`; all of them, or the model stays as it was.
+        """Loads weights, see `keras.Model.load_weights`; on failure the model stays as it was.
 
         `filepath` is a file named `*.weights.h5`, `*.weights.json` or `*.keras`.
 
@@ -114,14 +114,14 @@ class Saving(keras.Model):
         flag("skip_mismatch", skip_mismatch)
         with _errors_in_one_sentence(file), _unchanged_on_failure(self), warnings.catch_warnings():
             if not skip_mismatch:
-                # Keras only warns of whole layers that the file lacks.
+                # If the file lacks whole layers, Keras only warns.
                 warnings.filterwarnings("error", message="Skipping nested container")
             super().load_weights(filepath, skip_mismatch=skip_mismatch, **kwargs)
 
     def set_weights(self, weights: Sequence[Any]) -> None:
-        """Sets all weights, see `keras.Model.set_weights`; all, or the model stays as it was.
+        """Sets all weights, see `keras.Model.set_weights`; on failure the model stays as it was.
 
-        Raises a `UsageError` unless they are arrays of the shapes of `get_weights`, in its order.
+        Raises a `UsageError` unless the arrays have the shapes and the order of `get_weights`.
         """
         expected = [tuple(variable.shape) for variable in self.weights]
         is_list = isinstance(weights, (list, tuple))
@@ -136,7 +136,7 @@ class Saving(keras.Model):
     def export(
         self, filepath: str | Path | None = None, format: str = "tf_saved_model", **kwargs: Any
     ) -> None:
-        """Refuses: `export_encoder` writes encoder and decoder, which Keras would not separate."""
+        """Not supported: use `export_encoder`, which keeps encoder and decoder separate."""
         raise UsageError(
             "Keras's `export` cannot write these models. Call "
             f"`model.export_encoder({str(filepath)!r})`, which writes the endpoints encode, decode "
@@ -145,14 +145,14 @@ class Saving(keras.Model):
 
 
 class UnreadableModelError(FailureError):
-    """A file holds no model of this package that could be loaded."""
+    """Raised if a file does not hold a loadable model of this package."""
 
 
 def load_saved(file: str | Path) -> Any:
-    """Loads a model of this package from a `.keras` file, compiled as it was saved.
+    """Loads a model of this package from a `.keras` file, compiled as it was when saved.
 
-    Keras finds the classes of a file only if they are imported, so this imports them all. Raises an
-    `UnreadableModelError` if the file is missing or damaged, or holds another model.
+    Imports all model classes, because Keras finds a file's classes only if they are imported.
+    Raises an `UnreadableModelError` if the file is missing, damaged or holds another model.
     """
     try:
         _check_parts(file)
@@ -162,7 +162,7 @@ def load_saved(file: str | Path) -> Any:
     except _UNREADABLE as error:
         if ran_out_of_memory(error):
             raise
-        # Keras puts the configuration of the whole model before and after what is wrong.
+        # Keras wraps the reason in the configuration of the whole model.
         message = reason_of(error).rpartition("Exception encountered: ")[2]
         reason = message.partition(" Full object config")[0][:_LONGEST]
         raise UnreadableModelError(f"{file} cannot be loaded: {reason}.") from error
@@ -189,7 +189,7 @@ def _check_parts(file):
 
 
 def in_float32(model: Any) -> Any:
-    """Returns a model that computes in float32 throughout: itself, or else a copy, not compiled."""
+    """Returns the model if it computes in float32 throughout, else an uncompiled float32 copy."""
     if model.dtype_policy.name == "float32":
         return model
     described = keras.saving.serialize_keras_object(model)
@@ -200,7 +200,7 @@ def in_float32(model: Any) -> Any:
 
 
 def _with_float32(described):
-    """Returns what Keras serialised, with float32 in place of every dtype policy."""
+    """Returns a serialised Keras object with every dtype policy replaced by float32."""
     if isinstance(described, dict):
         if described.get("class_name") == "DTypePolicy":
             return {**described, "config": {"name": "float32"}}

@@ -1,4 +1,4 @@
-"""Keras's own `compile`, `fit`, `evaluate` and `predict`, with the package's checks in front."""
+"""Keras's `compile`, `fit`, `evaluate` and `predict`, preceded by the package's checks."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -29,9 +29,9 @@ from keras_devae.models.training_step import TrainingStep
 
 
 class Training(TrainingStep):
-    """The part of `keras_devae.VAE` that is trained and evaluated: Keras's methods, with checks."""
+    """The part of `keras_devae.VAE` for training and evaluation: Keras's methods, with checks."""
 
-    #: Whether training calls functions on the host, which XLA on TensorFlow cannot.
+    #: Whether training calls functions on the host, which XLA on TensorFlow does not support.
     calls_host = False
     train_function: Any
 
@@ -51,12 +51,12 @@ class Training(TrainingStep):
         """Configures training, see `keras.Model.compile`.
 
         `"auto"`, the default of `jit_compile`, leaves XLA off on TensorFlow on a CPU, where it is
-        slower. `loss`, `loss_weights`, `metrics` and `weighted_metrics` are refused: the objective
-        is the model's own, and `fit` shows all of its terms.
+        slower. `loss`, `loss_weights`, `metrics` and `weighted_metrics` are refused: the model
+        defines its own objective, and `fit` shows all of its terms.
 
         Raises:
-            UsageError: If something is given that the model would ignore, or that is out of range,
-                or if `jit_compile` is true for a model that calls the host where XLA cannot.
+            UsageError: If an argument would be ignored or is out of range, or if `jit_compile` is
+                true for a model that calls the host and XLA does not support that.
         """
         check_compile(steps_per_execution, jit_compile, run_eagerly)
         can_use_xla = not self.calls_host or xla_calls_host()
@@ -78,21 +78,21 @@ class Training(TrainingStep):
         self._requested_jit_compile = jit_compile
         if jit_compile == "auto":
             self.jit_compile = compiles_with_xla() and can_use_xla
-        # Keras would wait for the first step, and a model saved before it could not be resumed.
+        # Keras would build it in the first step, and a model saved before then could not resume.
         self.optimizer.build(self.trainable_variables)
 
     def get_compile_config(self) -> dict[str, Any] | None:
         """Returns the arguments of `compile`, with `jit_compile` as it was given.
 
-        A model trained on one backend and loaded on another chooses anew what `"auto"` means.
+        That way a model loaded on another backend resolves `"auto"` again for that backend.
         """
         config = super().get_compile_config()
         return config and {**config, "jit_compile": self._requested_jit_compile}
 
     def compile_from_config(self, config: dict[str, Any]) -> None:
-        """Configures training as a saved model was, optimizer state included."""
+        """Configures training as in the saved model, including the optimizer's state."""
         config = keras.saving.deserialize_keras_object(config)
-        # Earlier versions accepted and ignored some arguments; such a model must still load.
+        # Models saved by earlier versions, which accepted and ignored these, must still load.
         self.compile(**{name: value for name, value in config.items() if name not in IGNORED})
 
     @refuses_unknown_arguments
@@ -117,26 +117,26 @@ class Training(TrainingStep):
     ) -> keras.callbacks.History:
         """Trains the model, see `keras.Model.fit`.
 
-        What differs from Keras:
+        Differences from Keras:
 
         - `x` are images: an array, a data set of this package, a `tf.data.Dataset`, a
           `keras.utils.PyDataset` (such as `dataset.batches()`), a `torch.utils.data.DataLoader`
-          or a generator; in dictionaries the entry `image` counts. The images of
-          `dataset.batches(resident=True)` are kept on the device meanwhile.
+          or a generator; from dictionaries, the entry `image` is used. The images of
+          `dataset.batches(resident=True)` stay on the device during training.
         - `y`, `class_weight` and `sample_weight` are refused: the images are their own targets.
         - `batch_size` is 32 by default for arrays, 64 for data sets of this package, and refused
-          for what comes in batches.
-        - `callbacks` get a `TrainingGuard` if there is none.
+          for sources that already come in batches.
+        - A `TrainingGuard` is added to `callbacks` unless there is one.
         - `validation_data` are images as in `x`; their reconstruction uses the posterior mean.
-        - `shuffle` does not concern `Batches`, which have an order of their own.
+        - `shuffle` has no effect on `Batches`, which have their own order.
 
         Returns:
             Keras's `History`.
 
         Raises:
-            UsageError: If the images do not fit the model, those for validation are resident, or
-                something is given that the model would ignore.
-            FailureError: If a loss becomes NaN or infinite, as it does for float images outside
+            UsageError: If the images do not fit the model, the validation images are resident, or
+                an argument would be ignored.
+            FailureError: If a loss becomes NaN or infinite, as happens with float images outside
                 `[0, 1]` under the Bernoulli likelihood; or resident images do not fit in memory.
         """
         refuse(sample_weight=sample_weight, class_weight=class_weight, y=y)
@@ -163,7 +163,7 @@ class Training(TrainingStep):
         self.note_images(source, 1 - (validation_split or 0))
         batches = source
         if isinstance(source, Batches):
-            # They are in their own, repeatable order; Keras would shuffle them once more.
+            # Batches have their own, repeatable order; Keras would shuffle them again.
             shuffle = False
             source, further = own_parts_of(self, source)
             callbacks += further.pop("callbacks", [])
@@ -183,7 +183,7 @@ class Training(TrainingStep):
             )
 
     def _held_out(self, validation_data, validation_batch_size, batch_size):
-        """Returns the images for validation, checked, as Keras takes them."""
+        """Checks the validation images and returns them in a form that Keras accepts."""
         images = validation_images(validation_data)
         if images is None:
             return None
@@ -214,18 +214,17 @@ class Training(TrainingStep):
         *,
         _use_cached_eval_dataset: bool = False,
     ) -> Any:
-        """Computes the losses of images, see `keras.Model.evaluate`.
+        """Computes the model's losses on images, see `keras.Model.evaluate`.
 
         The result is deterministic, with the posterior mean instead of a sample. `x` and
         `batch_size` are as in `fit`; `y` and `sample_weight` are refused.
 
         Raises:
-            UsageError: If the images do not fit the model, or something is given that it would
-                ignore.
+            UsageError: If the images do not fit the model, or an argument would be ignored.
         """
         how = {"verbose": verbose, "steps": steps, "callbacks": callbacks}
         if _use_cached_eval_dataset:
-            # From within `fit`, which has checked the arguments.
+            # Called by `fit`, which has already checked the arguments.
             return super().evaluate(
                 x, y, batch_size, return_dict=return_dict, _use_cached_eval_dataset=True, **how
             )
@@ -271,7 +270,7 @@ class Training(TrainingStep):
         class_weight: Any = None,
         return_dict: bool = False,
     ) -> Any:
-        """Makes one training step, see `keras.Model.train_on_batch`; takes images only."""
+        """Runs one training step, see `keras.Model.train_on_batch`; takes images only."""
         refuse(sample_weight=sample_weight, class_weight=class_weight, y=y)
         self._check_compiled("train_on_batch")
         return super().train_on_batch(self._checked_batch(x), return_dict=return_dict)
@@ -279,7 +278,7 @@ class Training(TrainingStep):
     def test_on_batch(
         self, x: Any, y: Any = None, sample_weight: Any = None, return_dict: bool = False
     ) -> Any:
-        """Computes losses of one batch, see `keras.Model.test_on_batch`; takes images only."""
+        """Computes the losses of one batch, see `keras.Model.test_on_batch`; takes images only."""
         refuse(sample_weight=sample_weight, y=y)
         self._check_compiled("test_on_batch")
         return super().test_on_batch(self._checked_batch(x), return_dict=return_dict)
@@ -289,7 +288,7 @@ class Training(TrainingStep):
         return super().predict_on_batch(self._checked_batch(x, trains=False))
 
     def _checked_batch(self, images, trains=True):
-        """Returns one batch of images; row numbers of resident images as they are."""
+        """Checks and returns one batch of images; leaves row numbers of resident images alone."""
         source = as_source(images)
         if not hasattr(source, "shape"):
             raise UsageError(
@@ -304,7 +303,7 @@ class Training(TrainingStep):
             raise UsageError(f"Call `compile` before `{method}`, e.g. model.compile('adam').")
 
     def _maybe_symbolic_build(self, *args, **kwargs):
-        """Leaves out what Keras does on several devices of TensorFlow before it trains.
+        """Skips the build that Keras runs before training on several TensorFlow devices.
 
-        It would use up a batch, and an epoch of `Batches`, to build what is built already.
+        It would use up a batch, and an epoch of `Batches`, to build a model that is already built.
         """

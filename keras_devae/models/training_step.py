@@ -1,4 +1,4 @@
-"""What Keras calls in every step of training and evaluation: the loss, and the metrics shown."""
+"""The methods that Keras calls in every training and evaluation step: the loss and its metrics."""
 
 from typing import Any
 
@@ -14,9 +14,9 @@ from keras_devae.models.loss_terms import LossTerms, TermTrackers
 
 
 class TrainingStep(keras.Model):
-    """The step of a model whose objective is `loss_terms`."""
+    """The training step of a model whose objective is `loss_terms`."""
 
-    #: The images of a training with resident batches, `None` at all other times.
+    #: The images while training on resident batches, otherwise `None`.
     resident_images: ResidentImages | None = None
     trackers: TermTrackers
 
@@ -30,8 +30,8 @@ class TrainingStep(keras.Model):
     ) -> Tensor:
         """Computes the objective, a scalar, see `keras.Model.compute_loss`.
 
-        Regularisers of the networks and losses that their layers add count in. Labels that came
-        with the images are warned about and not used; sample weights are refused.
+        Includes the networks' regularisers and the losses that their layers add. Ignores labels
+        that came with the images, with a warning; refuses sample weights.
         """
         check_labels(y, sample_weight, self.image_shape)
         x = images_in(x)
@@ -44,7 +44,7 @@ class TrainingStep(keras.Model):
             self.steps.advance()
         total = terms.total
         for loss in terms.opponents.values():
-            # Its gradient counts, its value does not.
+            # Adds its gradient but not its value.
             total = total + (loss - ops.stop_gradient(loss))
         total = sum((ops.sum(ops.cast(loss, "float32")) for loss in self.losses), total)
         return share_of_loss(total)
@@ -61,24 +61,24 @@ class TrainingStep(keras.Model):
 
     @property
     def metrics(self) -> list[keras.metrics.Metric]:
-        """The metrics that `fit` shows; the losses of the terms come after `loss`."""
+        """The metrics that `fit` shows: `loss`, then the terms."""
         return [*super().metrics, *self.trackers.metrics]
 
     @property
     def non_trainable_variables(self) -> list[keras.Variable]:
-        """The state that no optimizer changes; resident images are part of it.
+        """The variables that no optimizer changes, including resident images.
 
-        The compiled step on JAX gets these, and would make a constant of any other array.
+        The compiled step on JAX receives these as inputs; any other array would become a constant.
         """
         resident = self.resident_images
         return [*super().non_trainable_variables, *([resident.variable] if resident else [])]
 
     def metrics_not_updated(self) -> set[str]:
-        """Returns the names of the metrics that no step of this epoch has updated."""
+        """Returns the names of the metrics that no step of this epoch updated."""
         return set()
 
     def training_warnings(self, logs: dict[str, Any]) -> list[str]:
-        """Returns sentences about what the last epoch's metrics show to be wrong, if anything."""
+        """Returns sentences about problems that the last epoch's metrics show, if any."""
         kl = float(logs.get("kl_loss_layer_0", logs.get("kl_loss", float("inf"))))
         if kl < 0.1:
             return [
@@ -88,4 +88,4 @@ class TrainingStep(keras.Model):
         return []
 
     def note_images(self, images: Any, share: float = 1.0, training: bool = True) -> None:
-        """Tells a model about the images, of which `share` is used, before `fit` and `evaluate`."""
+        """Called with the images before `fit` and `evaluate`; `share` of them is used."""

@@ -1,6 +1,6 @@
 """The variational autoencoder, base of every model: its networks, forward pass and objective.
 
-What `fit` and `evaluate` add is in `training`, what a trained model answers in `inference`.
+`fit` and `evaluate` are in the module `training`, the methods of a trained model in `inference`.
 """
 
 import copy
@@ -40,10 +40,10 @@ class VAE(Inference, Training, Saving, keras.Model):
     """Variational autoencoder (Kingma & Welling 2014).
 
     Minimises `reconstruction + KL`, each summed over pixels or latent dimensions and averaged over
-    the batch, in nats. The siblings change `loss_terms` and little else.
+    the batch, in nats. The other models change `loss_terms` and little else.
 
-    Images may be uint8 of 0..255, which the model divides by 255 itself, or floats, which it takes
-    as they are. Training uses a sample of the posterior; validation and inference use its mean and
+    Images may be uint8 in 0..255, which the model divides by 255, or floats, which it uses
+    unchanged. Training uses a sample of the posterior; validation and inference use its mean and
     are deterministic.
 
     Args:
@@ -56,9 +56,9 @@ class VAE(Inference, Training, Saving, keras.Model):
 
     Raises:
         UsageError: If encoder and decoder do not fit together, or end in an activation that cannot
-            be right: the likelihood applies its sigmoid to the decoder's output itself, and the
-            posterior must reach both sides of the prior. In every model, if an argument is outside
-            the range that is named.
+            be right: the likelihood itself applies a sigmoid to the decoder's output, and the
+            posterior must reach both sides of the prior. In every model, also if an argument is
+            outside its documented range.
 
     Example:
         >>> images = kd.data.load("dsprites", image_size=32).images(range(128))
@@ -69,10 +69,10 @@ class VAE(Inference, Training, Saving, keras.Model):
         (128, 10)
     """
 
-    #: What is declared of the class: its options with defaults and checks.
+    #: The class's declaration: its options with their defaults and checks.
     declaration = MODEL_CATALOGUE["vae"]
-    #: Whether the loss is made of means over the images of a batch, so that devices can compute it
-    #: from their parts: linear in what is not a `keras_devae.backend.replicas.mean_over_batch`.
+    #: Whether devices can each compute the loss of their part of a batch and average: true if it
+    #: is linear in everything except `keras_devae.backend.replicas.mean_over_batch`.
     mean_over_images = True
     #: Names of the penalties besides `kl`, of opponents and of the state: see `LossTerms`.
     penalty_names: tuple[str, ...] = ()
@@ -104,17 +104,17 @@ class VAE(Inference, Training, Saving, keras.Model):
         self.trackers = TermTrackers(self.penalty_names, self.opponent_names, self.state_names)
         for network in (encoder, decoder):
             network.jit_compile = compiles_with_xla()
-        # The networks are built already; `build` would keep siblings from adding layers.
+        # The networks are already built; Keras's `build` would keep subclasses from adding layers.
         self.built = True
 
     def set_options(self, **values: Any) -> None:
-        """Checks options that the class declares and keeps each as an attribute of its name."""
+        """Checks declared options and stores each as the attribute with its name."""
         for name, value in values.items():
             setattr(self, name, self.declaration.options[name].check(name, value))
 
     @classmethod
     def declared(cls, arguments: Mapping[str, Any]) -> dict[str, Any]:
-        """Returns the options that the class declares from the `locals()` of its constructor."""
+        """Picks the class's declared options from the `locals()` of its constructor."""
         return {n: arguments[n] for n in cls.declaration.options if n in arguments}
 
     # The networks.
@@ -130,7 +130,7 @@ class VAE(Inference, Training, Saving, keras.Model):
         network_units: Sequence[int] | None = None,
         **options: Any,
     ) -> Self:
-        """Builds the model with one of the package's pairs of networks, ready for `compile`.
+        """Builds the model with one of the package's encoder-decoder pairs, ready for `compile`.
 
         Args:
             image_shape: `(height, width, channels)`.
@@ -138,8 +138,8 @@ class VAE(Inference, Training, Saving, keras.Model):
             network: `"convolutional"` (default) or `"mlp"`.
             likelihood: See the class.
             seed: Integer seed of initial weights and noise, or `None` (default).
-            network_units: Widths of the hidden layers of encoder and decoder with `"mlp"`, or
-                `None` (default): 1200 and 1200.
+            network_units: Widths of the hidden layers of encoder and decoder for `"mlp"`, or
+                `None` (default) for 1200 and 1200.
             **options: Further arguments of the class.
 
         Raises:
@@ -166,16 +166,16 @@ class VAE(Inference, Training, Saving, keras.Model):
 
     @classmethod
     def encoder_options(cls, latent_dim: int, **options: Any) -> dict[str, Any]:
-        """Returns arguments of the function that builds the encoder, from those of the class."""
+        """Returns arguments for the function that builds the encoder, from the class's options."""
         return {"latent_dim": latent_dim}
 
     @classmethod
     def decoder_input_dim(cls, latent_dim: int, **options: Any) -> int:
-        """Returns the width of the decoder's input, from arguments of the class."""
+        """Returns the width of the decoder's input, from the class's options."""
         return latent_dim
 
     def network_options(self) -> dict[str, Any]:
-        """Returns the arguments of the class that the networks depend on."""
+        """Returns the constructor's arguments that the networks depend on."""
         return {}
 
     def latent_dim_of(self, encoder_width: int) -> int:
@@ -200,11 +200,11 @@ class VAE(Inference, Training, Saving, keras.Model):
     # The forward pass and the objective: tensors in, tensors out.
 
     def pixels(self, images: Any) -> Tensor:
-        """Turns images into float32 pixels: integers are divided by 255, floats left alone.
+        """Converts images to float32 pixels: divides integers by 255, leaves floats unchanged.
 
         Args:
-            images: `(batch, height, width, channels)`; row numbers `(batch,)` of resident images,
-                while there are any; or a dictionary with either as `image`.
+            images: `(batch, height, width, channels)`; row numbers `(batch,)` while images are
+                resident; or a dictionary with either as `image`.
         """
         images = ops.convert_to_tensor(images_in(images))
         if len(images.shape) == 1:
@@ -222,9 +222,9 @@ class VAE(Inference, Training, Saving, keras.Model):
         """Encodes and decodes images `(batch, height, width, channels)`.
 
         Returns:
-            Dictionary of `z_mean`, `z_log_var` and `z`, in training a sample and else the mean, all
-            `(batch, latent_dim)`; `decoded`, the decoder's output, and `reconstruction`, the pixel
-            means, both of the images' shape. The keys are the same in training and outside of it.
+            Dictionary of `z_mean`, `z_log_var` and `z` (a sample in training, otherwise the mean),
+            all `(batch, latent_dim)`; `decoded`, the decoder's output, and `reconstruction`, the
+            pixel means, both of the images' shape. The keys are the same whether training or not.
         """
         z_mean, z_log_var = self.first_layer(*self.posterior_of(self.pixels(images), training))
         z = self.sampling(z_mean, z_log_var) if training else z_mean
@@ -234,12 +234,12 @@ class VAE(Inference, Training, Saving, keras.Model):
     def with_reconstruction(
         self, posterior: dict[str, Tensor], decoder_inputs: Tensor, training: bool
     ) -> dict[str, Tensor]:
-        """Decodes, and adds `decoded` and `reconstruction` to a dictionary of outputs."""
+        """Decodes codes and adds `decoded` and `reconstruction` to the outputs."""
         decoded = self.decoder(decoder_inputs, training=training)
         return {**posterior, "decoded": decoded, "reconstruction": self.likelihood.mean(decoded)}
 
     def posterior_of(self, pixels: Tensor, training: bool = False) -> tuple[Tensor, Tensor]:
-        """Returns the encoder's mean and log-variance of pixels, the latter clipped to +-20."""
+        """Returns the encoder's mean and log-variance for pixels, the latter clipped to +-20."""
         return self.bounded(self.encoder(pixels, training=training))
 
     def bounded(self, posterior: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
@@ -258,12 +258,12 @@ class VAE(Inference, Training, Saving, keras.Model):
 
         Args:
             pixels: Float32 images `(batch, height, width, channels)`.
-            outputs: What `call` returned for them.
+            outputs: The outputs of `call` for these images.
             training: Whether this is a training step.
         """
         errors = self.likelihood.negative_log_likelihood(pixels, outputs["decoded"])
         kl = ops.mean(gaussian_kl(outputs["z_mean"], outputs["z_log_var"]), axis=0, keepdims=True)
-        kl = mean_over_batch(kl)  # For the siblings whose loss is not linear in it.
+        kl = mean_over_batch(kl)  # For subclasses whose loss is not linear in it.
         return LossTerms(
             reconstruction=ops.mean(errors, axis=0, keepdims=True),
             kl=kl,
@@ -275,7 +275,7 @@ class VAE(Inference, Training, Saving, keras.Model):
     # The configuration.
 
     def get_config(self) -> dict[str, Any]:
-        """Returns the constructor's arguments, the options that the class declares among them."""
+        """Returns the constructor's arguments, including the declared options."""
         options = {name: getattr(self, name) for name in self.declaration.options}
         return {
             **super().get_config(),
@@ -290,7 +290,7 @@ class VAE(Inference, Training, Saving, keras.Model):
     def from_config(cls, config: dict[str, Any]) -> Self:
         """Rebuilds the model from `get_config`."""
         nested = ("encoder", "decoder", "likelihood")
-        # Keras empties the dictionaries that it deserialises.
+        # A copy, because Keras empties the dictionaries that it deserialises.
         nested_configs = {k: copy.deepcopy(config[k]) for k in nested}
         objects = {k: keras.saving.deserialize_keras_object(v) for k, v in nested_configs.items()}
         return cls(**{**config, **objects})

@@ -1,4 +1,4 @@
-"""Encoders and decoders: functions returning `keras.Model`."""
+"""Encoders and decoders: functions that return a `keras.Model`."""
 
 from collections.abc import Callable
 
@@ -14,7 +14,7 @@ from keras_devae.networks.dense import (
     mlp_encoder,
 )
 
-#: Name -> (encoder, decoder) of the pairs that models and the command line know by name.
+#: Name -> (encoder, decoder), the pairs that models and the command line accept by name.
 NETWORKS: dict[str, tuple[Callable[..., keras.Model], Callable[..., keras.Model]]] = {
     "convolutional": (convolutional_encoder, convolutional_decoder),
     "mlp": (mlp_encoder, mlp_decoder),

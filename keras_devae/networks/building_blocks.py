@@ -1,4 +1,4 @@
-"""What the encoders and decoders have in common."""
+"""Parts shared by the encoders and decoders."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -18,10 +18,10 @@ def encoder_outputs(
     num_categories: int = 0,
     groups: int = 1,
 ) -> dict[str, keras.KerasTensor]:
-    """Puts the linear heads of the posterior on one or more trunks, symbolic and in float32.
+    """Adds the posterior's linear heads, in float32, to one or more symbolic trunks.
 
-    `trunk` takes a divisor of the widths and returns features `(batch, width)`; it is called for
-    each of the `groups`, of which no more are built than there are latent dimensions.
+    `trunk` takes a divisor of the widths and returns features `(batch, width)`; it is called once
+    for each of the `groups`. No more groups are built than there are latent dimensions.
     """
     at_least("latent_dim", latent_dim, 1)
     at_least("groups", groups, 1)
@@ -46,7 +46,7 @@ def encoder_outputs(
 
 
 def group_sizes(latent_dim: int, groups: int) -> list[int]:
-    """Returns the sizes of at most `groups` groups; by at most one, the larger ones come first."""
+    """Returns the sizes of at most `groups` groups, which differ by at most 1, largest first."""
     return [len(part) for part in np.array_split(np.arange(latent_dim), groups) if len(part)]
 
 
@@ -59,14 +59,14 @@ def _head(features, width, kernels, name):
 def _joined(tensors, name):
     if len(tensors) == 1:
         return tensors[0]
-    # Under the dtype policy of the other layers it would round what the heads computed.
+    # Under the dtype policy of the other layers it would round the heads' outputs.
     return layers.Concatenate(dtype="float32", name=name)(tensors)
 
 
 def seeded_kernels(seed: int | None = None) -> Iterator[keras.initializers.GlorotUniform]:
-    """Yields Glorot-uniform initialisers (Keras's default), each with a seed derived from one.
+    """Yields Glorot-uniform initialisers (Keras's default), each with a seed derived from `seed`.
 
-    Without a seed they are random, and follow from `keras.utils.set_random_seed`.
+    Without a seed they are random, determined by `keras.utils.set_random_seed`.
     """
     generator = random_generator(seed)
     while True:

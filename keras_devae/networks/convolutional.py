@@ -1,4 +1,4 @@
-"""The field's convolutional pair (Locatello et al. 2019; DeVAE paper, table 5)."""
+"""The field's standard convolutional pair (Locatello et al. 2019; DeVAE paper, table 5)."""
 
 import math
 from collections.abc import Sequence
@@ -16,7 +16,7 @@ _CHANNELS = (32, 32, 32, 64, 64)
 def _strided_channels(image_shape):
     """Returns the channels of the stride-2 convolutions that bring the image down to 4x4.
 
-    64x64 images get the published four, smaller ones a layer of 32 fewer, larger ones one more.
+    64x64 images get the published four; smaller ones one 32-channel layer fewer, larger one more.
     """
     check_convolutional_size(image_shape)
     return _CHANNELS[-int(math.log2(image_shape[0] // 4)) :]
@@ -39,12 +39,12 @@ def convolutional_encoder(
         latent_dim: Number of latent dimensions.
         seed: Integer seed of the initial weights, or `None` (default).
         num_categories: Number of categories of a categorical code; default 0, none.
-        groups: Number of encoders side by side, each with its share of the channels and of the
+        groups: Number of parallel encoders, each with its share of the channels and of the
             latent dimensions; default 1.
 
     Returns:
         A `keras.Model` from images in `[0, 1]`, `(batch, height, width, channels)`, to a dictionary
-        of `z_mean` and `z_log_var`, float32 `(batch, latent_dim)`, and with categories
+        of `z_mean` and `z_log_var`, float32 `(batch, latent_dim)`, and, if there are categories,
         `category_logits`, `(batch, num_categories)`.
     """
     kernels = seeded_kernels(seed)

@@ -19,10 +19,10 @@ def mlp_encoder(
     num_categories: int = 0,
     groups: int = 1,
 ) -> keras.Model:
-    """Builds the fully connected encoder (the default is the one of Higgins et al. 2017).
+    """Builds a fully connected encoder, by default that of Higgins et al. (2017).
 
-    Arguments and model are those of `convolutional_encoder`, for images of any size; `units` are
-    the widths of the hidden layers, with ReLU, of which each of the `groups` has its share.
+    Arguments and result are as for `convolutional_encoder`, but images may have any size. `units`
+    are the widths of the hidden ReLU layers, divided among the `groups`.
     """
     kernels = seeded_kernels(seed)
     units = widths("units", units)
@@ -43,10 +43,10 @@ def mlp_decoder(
     units: Sequence[int] = (1200, 1200),
     seed: int | None = None,
 ) -> keras.Model:
-    """Builds the fully connected decoder, the mirror image of the encoder, linear at the end.
+    """Builds a fully connected decoder, the mirror image of the encoder, with linear output.
 
-    Arguments and model are those of `convolutional_decoder`, for images of any size; `units` are
-    the widths of the hidden layers, with ReLU.
+    Arguments and result are as for `convolutional_decoder`, but images may have any size. `units`
+    are the widths of the hidden ReLU layers.
     """
     at_least("input_dim", input_dim, 1)
     image_shape = image_shape_of(image_shape)
@@ -66,7 +66,7 @@ def _hidden(x, units, kernels):
 
 
 def linear_encoder(image_shape: Sequence[int], latent_dim: int) -> keras.Model:
-    """Builds a linear encoder with zero weights; arguments and model are as for `mlp_encoder`."""
+    """Builds a linear encoder with zero weights; arguments and result as for `mlp_encoder`."""
     at_least("latent_dim", latent_dim, 1)
     images = keras.Input(image_shape_of(image_shape), name="image")
     pixels = layers.Flatten()(images)
@@ -75,7 +75,7 @@ def linear_encoder(image_shape: Sequence[int], latent_dim: int) -> keras.Model:
 
 
 def linear_decoder(input_dim: int, image_shape: Sequence[int]) -> keras.Model:
-    """Builds a linear decoder with zero weights; arguments and model are as for `mlp_decoder`."""
+    """Builds a linear decoder with zero weights; arguments and result as for `mlp_decoder`."""
     at_least("input_dim", input_dim, 1)
     image_shape = image_shape_of(image_shape)
     z = keras.Input((input_dim,), name="z")

@@ -1,4 +1,4 @@
-"""What changes while a model trains: schedules of the step, and controllers of the KL weight."""
+"""Values that change during training: schedules of the step, and controllers of the KL weight."""
 
 from keras_devae.schedules.controllers import IncrementalPIController, PositionPIController
 from keras_devae.schedules.functions import (

@@ -1,4 +1,4 @@
-"""Controllers that move the weight of the KL term so that the KL divergence meets a set point."""
+"""Controllers that adjust the KL term's weight so that the KL divergence meets a set point."""
 
 from typing import Any
 
@@ -10,9 +10,9 @@ from keras_devae.errors import UsageError
 
 
 class _PIController(keras.layers.Layer):
-    """What the controllers share: gains, limits and float32 scalars that checkpoints keep."""
+    """Base of the controllers: gains, limits and a float32 state that checkpoints keep."""
 
-    #: Names of the constructor's arguments, which are attributes.
+    #: Names of the constructor's arguments, which are stored as attributes of the same name.
     _arguments: tuple[str, ...] = ("proportional_gain", "integral_gain")
     _arguments += ("beta_min", "beta_max", "reference_compat", "beta_init")
 
@@ -37,7 +37,7 @@ class _PIController(keras.layers.Layer):
         self.reference_compat = flag("reference_compat", reference_compat)
 
     def _first_beta(self, beta_init: float) -> float:
-        """Returns the beta before the first step, if it lies between the limits."""
+        """Returns the beta before the first step, after checking that it is within the limits."""
         beta_init = float(finite_at_least("beta_init", beta_init, self.beta_min))
         if self.beta_max is not None and beta_init > self.beta_max:
             raise UsageError(
@@ -47,7 +47,7 @@ class _PIController(keras.layers.Layer):
         return beta_init
 
     def _add_state(self, name: str, value: float, shape: tuple = ()) -> keras.Variable:
-        """Adds a float32 variable, float32 under mixed precision too."""
+        """Adds a variable that is float32 even under mixed precision."""
         return self.add_weight(
             shape=shape,
             initializer=keras.initializers.Constant(value),
@@ -76,24 +76,24 @@ class PositionPIController(_PIController):
         I = I_previous - integral_gain e
         beta = clip(beta_min + P + I, beta_min, beta_max)
 
-    so that beta rises while KL lies above the target. The gains are positive here; the authors'
+    so that beta rises while KL is above the target. The gains are positive here; the authors'
     integral gain has the opposite sign.
 
-    Departure from the authors' code: theirs holds the integral in every step after one whose
-    `beta_min + P + I` was below `beta_min`, whichever sign the error has. Once it is held below
-    `-proportional_gain`, for which one step with a large error is enough, beta stays at its minimum
-    forever, whatever KL does. Here the integral is held only if the last output was at a limit or
-    beyond it and the error would push it further.
+    Difference from the authors' code: theirs freezes the integral in every step that follows one
+    whose `beta_min + P + I` was below `beta_min`, whatever the sign of the error. Once it is frozen
+    below `-proportional_gain`, which a single step with a large error can cause, beta stays at its
+    minimum forever, whatever KL does. Here the integral is frozen only if the last output was at or
+    beyond a limit and the error would push it further.
 
     Args:
         proportional_gain: At least 0; default 0.01.
         integral_gain: At least 0; default 0.001.
         beta_min: The base of the sum and the smallest beta, at least 0; default 1.
         beta_max: The largest beta, above `beta_min`; `None` (default) for no limit.
-        reference_compat: Whether to follow the authors' rule, lock-up included, where nothing stops
-            the integral at `beta_max`; default false.
-        beta_init: Beta before the first step, between the limits; the integral starts at its
-            distance from `beta_min`. `None` (default) for `beta_min`.
+        reference_compat: Whether to follow the authors' rule, including the lock-up; the integral
+            then has no stop at `beta_max`. Default false.
+        beta_init: Beta before the first step, between the limits; the integral starts at
+            `beta_init - beta_min`. `None` (default) for `beta_min`.
         **kwargs: Arguments of `keras.layers.Layer`.
 
     Attributes:
@@ -129,11 +129,11 @@ class PositionPIController(_PIController):
         self.built = True
 
     def update(self, kl: Tensor | float, target: Tensor | float) -> Tensor:
-        """Takes one step of the controller.
+        """Updates beta by one step of the controller.
 
         Args:
             kl: The step's KL divergence in nats, scalar tensor of any float dtype.
-            target: Its set point in nats, a number or scalar tensor. Where the call is compiled, a
+            target: The set point in nats, a number or scalar tensor. In a compiled function, a
                 Python number is a constant.
 
         Returns:
@@ -161,20 +161,20 @@ class PositionPIController(_PIController):
 class IncrementalPIController(_PIController):
     """Controls beta as DynamicVAE does (Shao et al. 2022): beta moves by the sum of two terms.
 
-    With the error `e = target - mean of the last KLs` and `e = 0` before the first step:
+    With the error `e = target - mean of the last KL values` and `e = 0` before the first step:
 
         P = proportional_gain (1 / (1 + exp(e)) - 1 / (1 + exp(e_previous)))
         I = -integral_gain e
         beta = clip(beta_previous + P + I, beta_min, beta_max)
 
-    so that beta rises while KL lies above the target. As in the authors' code, the mean is over a
+    so that beta rises while KL is above the target. As in the authors' code, the mean is over a
     buffer that starts with zeros. The gains are positive here; the authors' integral gain has the
     opposite sign.
 
-    Departure from the authors' code: theirs keeps `beta_previous + P + I` as it was before clamping
-    and leaves I out while this is below `beta_min`. Then P alone, which sums to at most
-    `proportional_gain` over time, has to lift it, and beta can stay at its minimum forever,
-    whatever KL does. Here the clamped beta is kept.
+    Difference from the authors' code: theirs stores `beta_previous + P + I` before clamping, and
+    omits I while this is below `beta_min`. Then only P, which sums to at most `proportional_gain`
+    over time, can raise it again, and beta can stay at its minimum forever, whatever KL does. Here
+    the clamped beta is stored.
 
     The state is float32: at a beta of 150, increments below 7.6e-6 are lost.
 
@@ -182,16 +182,16 @@ class IncrementalPIController(_PIController):
         proportional_gain, integral_gain, beta_max, **kwargs: As in `PositionPIController`.
         beta_init: Beta before the first step, between the limits; default 150.
         beta_min: The smallest beta, at least 0; default 0.1.
-        window: Number of steps over which the KL divergence is averaged, at least 1, which means no
-            smoothing; default 5.
-        reference_compat: Whether to follow the authors' rule, lock-up included; default false.
+        window: Number of steps over which the KL divergence is averaged, at least 1 (no
+            smoothing); default 5.
+        reference_compat: Whether to follow the authors' rule, including the lock-up; default false.
 
     Attributes:
         beta: The last output, float32 scalar variable; `beta_init` before the first step.
-        stored: What the next increment is added to: beta, or with `reference_compat` beta before it
-            was clamped. Float32 scalar variable.
+        stored: The value to which the next increment is added: beta, or with `reference_compat`
+            beta before it was clamped. Float32 scalar variable.
         previous_error: The last error, float32 scalar variable.
-        recent_kl: The last KL divergences, the newest at the end, float32 variable `(window,)`.
+        recent_kl: The last KL divergences, the newest last, float32 variable `(window,)`.
 
     Example:
         >>> controller = IncrementalPIController()
@@ -226,7 +226,7 @@ class IncrementalPIController(_PIController):
         self.built = True
 
     def update(self, kl: Tensor | float, target: Tensor | float) -> Tensor:
-        """Takes one step of the controller, see `PositionPIController.update`."""
+        """Updates beta by one step of the controller, see `PositionPIController.update`."""
         kl = ops.reshape(_scalar("kl", kl), (1,))
         recent_kl = ops.concatenate([ops.convert_to_tensor(self.recent_kl)[1:], kl])
         error = _scalar("target", target) - ops.mean(recent_kl)
@@ -239,7 +239,7 @@ class IncrementalPIController(_PIController):
         beta = self._clamp(stored)
         self.recent_kl.assign(recent_kl)
         self.previous_error.assign(error)
-        # Two variables in one buffer of JAX, as outside a compiled step, cannot both be donated.
+        # A copy: outside a compiled step both would share a JAX buffer, which is donated only once.
         self.stored.assign(stored if self.reference_compat else ops.copy(beta))
         self.beta.assign(beta)
         return beta

@@ -17,10 +17,9 @@ from keras_devae.errors import UsageError
 class Schedule:
     """Base of the schedules: a pure function of the training step, without state.
 
-    Having no state, it needs no place in a checkpoint: the step determines the value. Where the
-    call is compiled, pass a variable such as `StepCounter.step`, not a Python number, which would
-    be frozen at its value in the first step. Two schedules are equal if their classes and arguments
-    are.
+    Without state, it need not be saved in checkpoints: the step determines the value. In a compiled
+    function, pass a variable such as `StepCounter.step`, not a Python number, which would be frozen
+    at its value in the first step. Two schedules are equal if their classes and arguments are.
 
     Example:
         >>> class Halving(Schedule):
@@ -30,15 +29,15 @@ class Schedule:
         0.25
     """
 
-    #: Names of the constructor's arguments, which are attributes.
+    #: Names of the constructor's arguments, which are stored as attributes of the same name.
     _arguments: tuple[str, ...] = ()
 
     def __call__(self, step: Tensor | int) -> Tensor:
         """Evaluates the schedule: a float32 scalar, or int32 from a `StageSchedule`.
 
         Args:
-            step: Number of training steps completed before this one: a whole number, or a scalar
-                tensor or variable of an integer dtype. Numbers below 0 count as 0.
+            step: Number of training steps done before this one: a whole number, or a scalar tensor
+                or variable of an integer dtype. Numbers below 0 count as 0.
         """
         if not hasattr(step, "shape"):
             if not isinstance(step, numbers.Integral) or isinstance(step, bool):
@@ -107,22 +106,22 @@ class ConstantSchedule(Schedule):
 
 @keras.saving.register_keras_serializable(package="keras_devae")
 class LinearSchedule(Schedule):
-    """Moves from one value to another on a line, or in equal stairs, and stays there.
+    """Moves from one value to another linearly, or in equal stairs, and stays there.
 
     `start + (end - start) min(1, step / steps)`: the capacity of Burgess et al. (2018),
     "Understanding disentangling in beta-VAE". With `stairs` the fraction is
     `floor(step stairs / steps) / stairs`: the set points of ControlVAE (Shao et al. 2020) and
     DynamicVAE (Shao et al. 2022). With `rest` below 1 the value does not jump from stair to stair:
-    it rests for that part of a stair and then moves to the next one on a line.
+    it stays constant for that part of a stair and then moves linearly to the next.
 
     Args:
         start: Value at step 0, at least 0.
-        end: Value from step `steps` on, at least 0; may lie below `start`.
-        steps: Number of steps from one to the other, at least 1.
+        end: Value from step `steps` on, at least 0; may be below `start`.
+        steps: Number of training steps from start to end, at least 1.
         stairs: Number of equal stairs, 1 to `steps`, or `None` (default) for a line. The first
-            `steps / stairs` steps have the value `start`. The stairs need not divide the steps.
-        rest: Part of each stair for which the value rests, 0 to 1; default 1, stairs with jumps. 0
-            is a line. Without stairs it must be 1.
+            `steps / stairs` steps have the value `start`. `stairs` need not divide `steps`.
+        rest: Part of each stair during which the value stays constant, 0 to 1; default 1, stairs
+            with jumps. 0 is a line. Without stairs it must be 1.
 
     Example:
         >>> schedule = LinearSchedule(start=0, end=25, steps=100_000)
@@ -167,7 +166,7 @@ class LinearSchedule(Schedule):
         return ops.where(done < of, value, self.end)
 
     def _climbed(self, step: Tensor, done: Tensor, first_steps: list[int]) -> Tensor | float:
-        """Returns the part of the way from its stair to the next one that a step has completed."""
+        """Returns how far a step has moved from its stair to the next, from 0 to 1."""
         if self.rest == 1:
             return 0.0
         widths = ops.convert_to_tensor(np.append(np.diff(first_steps), 1).astype("float32"))
@@ -178,17 +177,17 @@ class LinearSchedule(Schedule):
 
 @keras.saving.register_keras_serializable(package="keras_devae")
 class ExponentialSchedule(Schedule):
-    """Grows exponentially to `end`, which it reaches `steps` steps after the warm-up, and stays.
+    """Grows exponentially to `end`, reached `steps` steps after the warm-up, and stays there.
 
     `clip(end exp(temperature ((step - warmup_steps) / steps - 1)), start, end)`: the KL weight of
-    the annealing test of DEFT (Wu et al. 2022), which shows at which weight the information about
-    each factor freezes.
+    the annealing test of DEFT (Wu et al. 2022), which shows the weight at which the information
+    about each factor freezes.
 
     Args:
         end: The largest value, at least `start`.
-        steps: Number of steps of the growth, at least 1.
+        steps: Number of steps that the growth takes, at least 1.
         start: The smallest value, at least 0; default 1.
-        temperature: Logarithm of the growth over `steps` steps, above 0; default 6.
+        temperature: Logarithm of the growth factor over `steps` steps, above 0; default 6.
         warmup_steps: Number of steps by which the growth is delayed, at least 0; default 0.
 
     Example:
@@ -228,8 +227,8 @@ class GeometricSchedule(Schedule):
 
     Args:
         start: Value at step 0, above 0.
-        end: Value from step `steps` on, above 0; may lie below `start`.
-        steps: Number of steps from one to the other, at least 1.
+        end: Value from step `steps` on, above 0; may be below `start`.
+        steps: Number of training steps from start to end, at least 1.
 
     Example:
         >>> schedule = GeometricSchedule(start=1, end=100, steps=10)
@@ -259,7 +258,7 @@ class StageSchedule(Schedule):
     dimension per stage.
 
     Args:
-        stage_steps: Number of steps of every stage but the last, at least 1.
+        stage_steps: Number of steps in every stage but the last, at least 1.
         num_stages: Number of stages, at least 1.
 
     Example:
@@ -280,16 +279,16 @@ class StageSchedule(Schedule):
 
 
 def get_schedule(value: Any, name: str = "schedule") -> Schedule:
-    """Turns what a model accepts as a schedule into one.
+    """Converts a number, a schedule or a schedule's configuration to a `Schedule`.
 
     Args:
         value: A number, which becomes a `ConstantSchedule`; a `Schedule`, which is returned; or the
             configuration of one, as `keras.saving.serialize_keras_object` returns it.
-        name: The argument's name, for the message; default `"schedule"`.
+        name: The argument's name, for error messages; default `"schedule"`.
 
     Raises:
-        UsageError: If it is none of these, or a configuration of an unknown schedule, or one with
-            other arguments.
+        UsageError: If it is none of these, or the configuration is of an unknown schedule or has
+            wrong arguments.
     """
     if isinstance(value, Schedule):
         return value

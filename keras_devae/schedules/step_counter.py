@@ -13,12 +13,12 @@ class StepCounter(keras.layers.Layer):
 
     The model advances it once in every training step and so keeps it equal to
     `optimizer.iterations`, or with gradient accumulation to the number of batches. The optimizer's
-    count cannot replace it: on JAX, the compiled training step does not have it at hand. The
-    counter is saved with the model's weights, so that schedules continue where an interrupted
-    training stopped.
+    count cannot replace it: on JAX, the loss cannot read that count in the compiled training step.
+    The counter is saved with the model's weights, so that schedules continue where an interrupted
+    run stopped.
 
     Attributes:
-        step: The number of steps done, a non-trainable scalar variable. Of the dtype that Keras
+        step: The number of steps done, a non-trainable scalar variable with the dtype that Keras
             gives `optimizer.iterations`: int64 on TensorFlow, which keeps int32 variables off the
             GPU and so out of reach of a step compiled by XLA; int32 on JAX, which has no int64.
 
@@ -37,9 +37,9 @@ class StepCounter(keras.layers.Layer):
         self.built = True
 
     def advance(self) -> None:
-        """Counts one more step."""
+        """Adds one step."""
         self.step.assign_add(1)
 
     def set(self, value: int) -> None:
-        """Sets the number of steps done; a `UsageError` unless it is a whole number from 0 on."""
+        """Sets the number of steps done; raises a `UsageError` unless it is a whole number >= 0."""
         self.step.assign(int(at_least("value", value, 0)))

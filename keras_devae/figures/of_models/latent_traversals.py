@@ -99,9 +99,9 @@ def traversal_animation(
 ) -> Array:
     """Draws the frames of an animation in which all active latent dimensions move.
 
-    Each has a panel, at most 15 ordered by KL divergence, that changes its dimension of the same
-    image. They move from one end to the other and back, so that the animation does not jump where
-    it starts over. A line above them says which dimensions were left out.
+    Each has a panel, at most 15 by falling KL divergence, in which only that dimension of the same
+    image changes. The values run from one end to the other and back, so that the animation repeats
+    without a jump. A line above the panels says which dimensions were left out.
 
     Args:
         model: A trained model.
@@ -139,7 +139,7 @@ def traversal_animation(
 def traversed(
     model: Any, image: Array, layer: int, dimensions: Sequence[int] | Array, values: Numbers
 ) -> Array:
-    """Decodes the code of an image with each of some dimensions set to each of the values in turn.
+    """Decodes an image's code with one dimension at a time set to each of the values.
 
     Args:
         model: A trained model.

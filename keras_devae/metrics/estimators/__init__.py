@@ -1,1 +1,1 @@
-"""What scores compute with: bins and information, predictors, importances, spreads."""
+"""Estimators used by the scores: bins and information, predictors, importances, spreads."""

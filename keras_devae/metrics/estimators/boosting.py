@@ -20,15 +20,15 @@ from keras_devae.process.machine import usable_cores
 STAGES = 100
 LEARNING_RATE = 0.1
 DEPTH = 3
-# Columns are brought next to 1 where float32, or the trees, could not tell their values apart:
-# scikit-learn's trees take values closer than 1e-7 as equal.
+# Columns beyond these powers of two are rescaled to about 1, so that float32 and the trees can tell
+# their values apart: scikit-learn's trees treat values closer than 1e-7 as equal.
 SMALL, LARGE = -20, 100
 
 
 class Boosted(NamedTuple):
-    """What predicting each factor by boosted trees gave.
+    """The result of predicting each factor by boosted trees.
 
-    Each column of `importances` `(d, f)` has sum 1, or 0 where no tree has a split; accuracies are
+    Each column of `importances` `(d, f)` sums to 1, or to 0 if no tree has a split; accuracies are
     `(f,)`.
     """
 
@@ -41,7 +41,7 @@ def boost(split: Split, seed: int, workers: int | None = None, stages: int = STA
     """Fits and tests scikit-learn's `GradientBoostingClassifier()` for each factor, in threads.
 
     The seed, every classifier's `random_state`, breaks ties between splits. `workers` is the number
-    of threads (`None`: of usable processors), on which the result does not depend; `stages` the
+    of threads (`None`: one per usable processor) and does not affect the result; `stages` is the
     number of trees for each value.
     """
     train, test = float32_codes(split.train_codes, split.test_codes)
@@ -50,11 +50,11 @@ def boost(split: Split, seed: int, workers: int | None = None, stages: int = STA
         model = GradientBoostingClassifier(n_estimators=stages, random_state=seed)
         model.fit(train, labels)
         trees = (tree.tree_ for tree in model.estimators_.ravel())
-        # `feature_importances_` takes the mean of these first, which changes the last digit.
+        # `feature_importances_` averages these first, which changes the last digit.
         gains = sum(tree.compute_feature_importances(normalize=False) for tree in trees)
         return gains / (gains.sum() or 1.0), model.predict
 
-    # Those with most values take longest, and start first.
+    # Factors with the most values take longest, so they start first.
     sizes = [-len(np.unique(column)) for column in split.train_factors.T]
     order = np.argsort(sizes, kind="stable")
     with ThreadPoolExecutor(workers or usable_cores()) as pool:
@@ -63,11 +63,11 @@ def boost(split: Split, seed: int, workers: int | None = None, stages: int = STA
 
 
 def boost_with_lightgbm(split: Split, seed: int, workers: int | None = None) -> Boosted:
-    """Fits and tests a classifier of each factor, with as many and as deep trees as `boost`.
+    """Fits and tests a LightGBM classifier per factor, with as many and as deep trees as `boost`.
 
-    LightGBM bins codes first and takes a fraction of the time; importances are gains. It works in
-    one thread by default: beside other work, more of them spend most of their time waiting for each
-    other. The result is the same with any number.
+    LightGBM bins codes first and takes a fraction of the time; importances are gains. It uses one
+    thread by default: on a busy machine, several threads spend most of their time waiting for each
+    other. The number of threads does not affect the result.
     """
     try:
         import lightgbm
@@ -77,7 +77,7 @@ def boost_with_lightgbm(split: Split, seed: int, workers: int | None = None) -> 
             "`pip install lightgbm`, or use predictor='gradient_boosting'."
         ) from error
     train, test = float32_codes(split.train_codes, split.test_codes)
-    # More than there are processors only wait for each other, and too many are not to be had.
+    # More threads than processors only wait for each other, and too many cannot be started.
     threads = min(workers or 1, usable_cores())
     fixed = {
         "max_depth": DEPTH,
@@ -88,7 +88,7 @@ def boost_with_lightgbm(split: Split, seed: int, workers: int | None = None) -> 
         "num_threads": threads,
         "verbosity": -1,
         "seed": seed % 2**31,
-        # With its default of 20 rows it finds no tree in a small sample.
+        # With the default of 20 rows, LightGBM finds no split in a small sample.
         "min_data_in_leaf": min(20, max(1, len(train) // 100)),
     }
 
@@ -112,7 +112,7 @@ def boost_with_lightgbm(split: Split, seed: int, workers: int | None = None) -> 
 
 
 def float32_codes(train: Array, test: Array) -> tuple[Array, Array]:
-    """Returns finite codes `(n, d)` and `(m, d)` as trees take them, float32.
+    """Returns finite codes `(n, d)` and `(m, d)` as float32, for the trees.
 
     Columns whose largest value is beyond 2^100 or below 2^-20 are multiplied by a power of two.
     """
@@ -126,7 +126,7 @@ def float32_codes(train: Array, test: Array) -> tuple[Array, Array]:
 def _tested(
     models: list[tuple[Array, Callable[[Array], Array]]], split: Split, train: Array, test: Array
 ) -> Boosted:
-    """Puts importances together with the accuracies of what predicts each factor."""
+    """Combines importances with the accuracies of the predictors of each factor."""
     accuracies = [
         [np.mean(predict(codes) == column) for (_, predict), column in zip(models, of, strict=True)]
         for codes, of in ((train, split.train_factors.T), (test, split.test_factors.T))

@@ -1,4 +1,4 @@
-"""From real-valued codes to the discrete ones that information is counted on."""
+"""Discretises real-valued codes, so that information can be counted."""
 
 from __future__ import annotations
 
@@ -13,27 +13,27 @@ from keras_devae.metrics.arguments import check_bins
 from keras_devae.metrics.arrays import check_codes
 from keras_devae.metrics.metric_warnings import caution, named
 
-# Codes are transposed in blocks of this size: within it, memory that is read once is used whole.
+# Codes are transposed in blocks of this size, small enough to use each cache line completely.
 ROWS, COLUMNS = 128, 64
-#: Share of a code's points in one of its bins above which the histogram is uninformative.
+#: A histogram is uninformative if more than this share of a code's points are in one bin.
 CROWDED = 0.95
-# Columns are brought next to 1 where their ranges, or the widths of bins, could leave float64.
+# Columns beyond these powers of two are rescaled, so that ranges and bin widths fit in float64.
 SMALLEST, LARGEST = -900, 1000
 
 
 def histogram_discretize(codes: Array, bins: int = 20) -> Array:
-    """Numbers the equal-width bins that codes fall in, for each dimension over its own range.
+    """Numbers the equal-width bins that codes fall in, over each dimension's own range.
 
     The discretiser of disentanglement_lib (Locatello et al. 2019): the edges of `numpy.histogram`
-    from the smallest to the largest value, a value on an inner edge in the bin above, the largest
-    value in the last bin. A constant dimension is all in one bin, the middle one.
+    from the smallest to the largest value; a value on an inner edge belongs to the bin above, the
+    largest value to the last bin. All of a constant dimension is in the middle bin.
 
-    A single far value takes nearly all of the range for itself. A `MetricWarning` names the codes
-    that have more than 95 % of their points in one bin, unless nearly all of those are equal.
+    A single outlier can use up nearly all of the range. A `MetricWarning` names the codes that
+    have more than 95 % of their points in one bin, unless nearly all of those are equal.
 
     Args:
         codes: `(n, d)` real or integer codes.
-        bins: Number of bins per dimension, 2 to 10,000; the field's results are with 20.
+        bins: Number of bins per dimension, 2 to 10,000; published results use 20.
 
     Returns:
         Int64 array `(n, d)` of bin numbers, 1 to `bins`.
@@ -45,19 +45,19 @@ def histogram_discretize(codes: Array, bins: int = 20) -> Array:
 
 
 def quantile_discretize(codes: Array, bins: int = 20) -> Array:
-    """Numbers bins that hold equally many codes each, for each dimension by itself.
+    """Numbers bins with equally many codes, separately for each dimension.
 
-    A code's place among the n sorted ones decides, so that far values do no harm. Equal values are
-    in one bin, that of the middle of their places. A dimension with at most `bins` different values
-    has one bin for each. Arguments, result and errors are as for `histogram_discretize`.
+    Bins depend on a code's rank among the n codes, so outliers do no harm. Equal values share the
+    bin of their middle rank. A dimension with at most `bins` different values has one bin for each
+    value. Arguments, result and errors are as for `histogram_discretize`.
     """
     return discretize(codes, bins, "quantile")
 
 
 def identity_discretize(codes: Array, bins: int | None = None) -> Array:
-    """Returns integer codes `(n, d)` as they are, int64: every integer is its own bin.
+    """Returns integer codes `(n, d)` unchanged, as int64: every integer is its own bin.
 
-    Real codes are a `UsageError`: every sample would be a bin of its own, and a good code would
+    Real codes raise a `UsageError`: every sample would have its own bin, and a good code would
     score near 0.
     """
     del bins
@@ -81,7 +81,7 @@ def discretized_columns(
 ) -> Iterator[Array]:
     """Discretises codes dimension by dimension, int64 `(n,)` each, without copying all of them.
 
-    `bins` is not used by `"identity"`, which refuses codes of a floating dtype.
+    `"identity"` ignores `bins` and refuses codes of a floating dtype.
     """
     one_of("discretizer", discretizer, DISCRETIZERS)
     codes = check_codes(codes)
@@ -100,12 +100,12 @@ def discretized_columns(
 
 
 def binning_settings(bins: int, discretizer: str) -> dict[str, Any]:
-    """Returns bins as a result records them; their number is `None` for `"identity"`."""
+    """Returns the binning settings for a result; `bins` is `None` for `"identity"`."""
     return {"bins": None if discretizer == "identity" else int(bins), "discretizer": discretizer}
 
 
 def _histogram_columns(codes: Array, bins: int) -> Iterator[Array]:
-    # Memory that is used again costs less than memory that is asked for anew each time.
+    # Reusing memory is cheaper than allocating it again for each column.
     work = np.empty((2, len(codes)))
     crowded = []
     for code, column in enumerate(_contiguous_columns(codes, np.float64)):
@@ -123,16 +123,16 @@ def _histogram_columns(codes: Array, bins: int) -> Iterator[Array]:
 
 
 def _is_crowded(column: Array, numbers: Array) -> bool:
-    """Tells whether two bins hold nearly all points of a code, and those have several values.
+    """Returns whether two bins hold nearly all points of a code, and those have several values.
 
-    Two, as an edge may go through the middle of the points that outliers press together.
+    Two, because an edge may split the points that outliers press together.
     """
     counts, allowed = np.bincount(numbers), (1 - CROWDED) * len(column)
     pairs = np.append(counts, 0)[1:] + counts
     first = pairs.argmax()
     if len(column) - pairs[first] >= allowed:
         return False
-    # A code of a few values, such as a number of a class, is well counted.
+    # A code with few values, such as class numbers, is counted well in any case.
     _, equal = np.unique(column[(numbers == first) | (numbers == first + 1)], return_counts=True)
     return pairs[first] - np.sort(equal)[-2:].sum() > allowed
 
@@ -140,7 +140,7 @@ def _is_crowded(column: Array, numbers: Array) -> bool:
 def _quantile_discretize_column(column: Array, bins: int) -> Array:
     values, labels, counts = np.unique(column, return_inverse=True, return_counts=True)
     if len(values) > bins:
-        # Twice the middle of the places of equal values, among twice as many places as rows.
+        # Doubled middle ranks of equal values, so that they are whole numbers.
         middles = 2 * np.cumsum(counts) - counts
         labels = (middles * bins // (2 * len(column)))[labels]
     return labels + 1
@@ -163,7 +163,7 @@ def _histogram_discretize_column(column: Array, bins: int, work: Array) -> Array
     if not SMALLEST <= exponent <= LARGEST:
         # Scaling by a power of two moves no value across an edge.
         column, low, high = (np.ldexp(part, -exponent) for part in (column, low, high))
-    # numpy.histogram has these edges but refuses a range of only a few representable numbers.
+    # As in numpy.histogram, which however refuses a range of only a few representable numbers.
     edges = np.linspace(low, high, bins + 1)
     step = (high - low) / bins
     place, edge = work
@@ -172,7 +172,7 @@ def _histogram_discretize_column(column: Array, bins: int, work: Array) -> Array
     numbers = place.astype(np.int64)
     numbers += 1
     np.minimum(numbers, bins, out=numbers)
-    # The division places all but the values next to an inner edge; those are compared with it.
+    # Division is exact except next to an inner edge; those values are compared with the edge.
     np.rint(place, out=edge)
     place -= edge
     doubtful = 16 * np.finfo(np.float64).eps * (max(abs(low), abs(high)) / step + bins)

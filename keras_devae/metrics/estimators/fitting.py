@@ -1,4 +1,4 @@
-"""How metrics fit estimators of scikit-learn: without its warnings, in one thread."""
+"""Fits scikit-learn estimators for metrics: without its warnings, in one thread."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ from keras_devae.metrics.estimators.scaling import standardized
 from keras_devae.metrics.labelled import Split
 from keras_devae.metrics.metric_warnings import warn
 
-# Factors may have many values: the values are classes, however few samples each has.
+# Factors may have many values: each value is a class, however few samples it has.
 MANY_CLASSES = "The number of unique classes is greater than"
 
 _Value = TypeVar("_Value")
 
 
 def run_quietly(function: Callable[[], _Value]) -> tuple[_Value, bool]:
-    """Calls a function that fits estimators; returns its value and whether one did not converge.
+    """Calls a function that fits estimators; returns its value and whether any did not converge.
 
-    Its warnings are issued as they are, except those of convergence and scikit-learn's doubt that
-    labels with many values are classes. BLAS and OpenMP get one thread: about as fast on a metric's
-    few rows, up to a hundred times faster on a busy machine, where threads wait for each other, and
-    the same numbers everywhere.
+    Passes warnings on, except convergence warnings and scikit-learn's doubt that labels with many
+    values are classes. Limits BLAS and OpenMP to one thread: about as fast on a metric's few rows,
+    up to a hundred times faster on a busy machine, where threads wait for each other, and the same
+    numbers everywhere.
     """
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", ConvergenceWarning)
@@ -43,7 +43,7 @@ def run_quietly(function: Callable[[], _Value]) -> tuple[_Value, bool]:
 
 
 class FactorModels(NamedTuple):
-    """A fitted model for each factor, and the standardised codes `(n, d)` that it takes."""
+    """A fitted model for each factor, and its input, the standardised codes `(n, d)`."""
 
     models: list[LogisticRegression]
     train: Array
@@ -53,8 +53,8 @@ class FactorModels(NamedTuple):
 def fit_factors(split: Split, metric: str) -> FactorModels:
     """Fits scikit-learn's `LogisticRegression()` to each factor on standardised codes.
 
-    A `MetricWarning` names the metric and the factors whose solver stopped after its 100 iterations
-    before it converged; the model is used as it is.
+    A `MetricWarning` names the metric and the factors whose solver did not converge within its 100
+    iterations; the model is used as it is.
     """
     rows = len(split.train_codes)
     codes = standardized(np.concatenate([split.train_codes, split.test_codes]), rows)

@@ -1,4 +1,4 @@
-"""How far a Gaussian is from independent, by its covariance."""
+"""Measures how far a Gaussian is from independence, from its covariance."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from keras_devae.metrics.arrays import check_codes
 def gaussian_total_correlation_of(covariance: Array) -> float:
     """Returns the total correlation of a Gaussian with this covariance `(d, d)`, in nats.
 
-    Minus half the log-determinant of its correlation matrix, whose eigenvalues are taken as at
+    This is minus half the log-determinant of its correlation matrix, with eigenvalues raised to at
     least d times the float64 epsilon. Variances must be above 0.
     """
     covariance = _check_covariance(covariance)
@@ -24,8 +24,8 @@ def gaussian_total_correlation_of(covariance: Array) -> float:
 def wasserstein_correlation_of(covariance: Array) -> float:
     """Returns the squared Wasserstein-2 distance between N(0, C) and N(0, D), D the diagonal of C.
 
-    With C and D of the same trace it is `2 trace(C) - 2 trace((D^1/2 C D^1/2)^1/2)`; the second
-    trace is the sum of the roots of eigenvalues, which is right for a singular C too.
+    Because C and D have the same trace, it is `2 trace(C) - 2 trace((D^1/2 C D^1/2)^1/2)`; the
+    second trace is the sum of the square roots of eigenvalues, which also holds for a singular C.
     """
     covariance = _check_covariance(covariance)
     deviations = np.sqrt(np.diag(covariance))
@@ -41,7 +41,7 @@ def correlation_eigenvalues(covariance: Array) -> Array:
 
 
 def least_eigenvalue(eigenvalues: Array) -> float:
-    """Returns the eigenvalue below which float64 cannot tell one from 0."""
+    """Returns the threshold below which float64 cannot tell an eigenvalue from 0."""
     return len(eigenvalues) * np.finfo(np.float64).eps
 
 

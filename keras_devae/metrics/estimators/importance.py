@@ -1,4 +1,4 @@
-"""From a matrix of importances, or other scores of codes for factors, to numbers in `[0, 1]`."""
+"""Turns a matrix of importances, or other scores of codes for factors, into numbers in `[0, 1]`."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from keras_devae.metrics.labelled import per_factor
 def disentanglement_per_code(matrix: Array) -> Array:
     """Returns how far each code is about one factor only, `(d,)`: 1 minus the entropy of its row.
 
-    The entropy is that of the row's importances `(d, f)` as probabilities, with the number of
-    factors as the base of the logarithm. A row of zeros has 0. With one factor, where that base is
-    1 and the entropy 0/0, every other row has 1: the code is about nothing else.
+    The row of the importances `(d, f)` is treated as probabilities, and the base of the logarithm
+    is the number of factors. A row of zeros gives 0. With one factor, where the base is 1 and the
+    entropy 0/0, every other row gives 1: the code is about nothing else.
     """
     matrix = np.asarray(matrix, dtype=np.float64)
     totals = matrix.sum(axis=1)
@@ -32,16 +32,16 @@ def completeness_per_factor(matrix: Array) -> Array:
 
 
 def disentanglement_of(matrix: Array) -> float:
-    """Returns the disentanglement of codes, weighted by their shares of importance, or 0."""
+    """Returns the codes' mean disentanglement, weighted by their shares of importance, or 0."""
     matrix = np.asarray(matrix, dtype=np.float64)
     return _weighted_mean(disentanglement_per_code(matrix), matrix.sum(axis=1))
 
 
 def completeness_of(matrix: Array) -> float:
-    """Returns the completeness of factors, each weighted by its share of all importance.
+    """Returns the factors' mean completeness, weighted by their shares of all importance.
 
-    The weights are those of disentanglement_lib. The authors' own code takes the plain mean; the
-    two are equal if every factor's importances have the same sum. It is 0 without any importance.
+    The weights are as in disentanglement_lib. The authors' own code takes the plain mean; the two
+    are equal if every factor's importances have the same sum. Without any importance, returns 0.
     """
     matrix = np.asarray(matrix, dtype=np.float64)
     return _weighted_mean(completeness_per_factor(matrix), matrix.sum(axis=0))
@@ -52,7 +52,7 @@ def importance_scores(
 ) -> tuple[dict[str, float], dict[str, Any]]:
     """Scores a matrix of importances `(d, f)`, without the rows of constant codes.
 
-    Constant codes, whose `per_code` is 0, do not count among the codes, which are the base of
+    Constant codes have a `per_code` of 0 and do not count towards the number of codes, the base of
     completeness: appending some changes nothing. Returns scores and details by name.
     """
     constant_codes = list(constant_codes)
@@ -76,7 +76,7 @@ def _weighted_mean(values: Array, weights: Array) -> float:
 
 
 def gap_of_best_two(scores: Array) -> Array:
-    """Returns each column's largest score minus the second largest; of one row, minus 0."""
+    """Returns each column's largest score minus the second largest, or minus 0 with one row."""
     padded = np.concatenate([scores, np.zeros((1, scores.shape[1]))])
     ranked = np.sort(padded, axis=0)
     return ranked[-1] - ranked[-2]

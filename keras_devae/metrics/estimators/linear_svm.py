@@ -1,13 +1,13 @@
-"""The linear support vector machine of one variable, solved exactly and fast.
+"""A linear support vector machine with one variable, solved exactly and fast.
 
 With 10,000 x 10 codes and 57 values of factors it takes a tenth of the time of `LinearSVC`, which
 also stops short of the minimum for some of them and then depends on its random state.
 
-The problem is that of scikit-learn's `LinearSVC`, that is of liblinear (Fan et al. 2008): squared
-hinge loss, the intercept penalised like the slope, one class against the rest, and with balanced
-class weights. Its objective is convex and quadratic between kinks, so that Newton's method ends on
-the minimum after a few steps. With one variable the samples within the margin are the first or the
-last ones of a class in sorted order, and a step looks up sums over them instead of adding them.
+It solves the same problem as scikit-learn's `LinearSVC`, which uses liblinear (Fan et al. 2008):
+squared hinge loss, the intercept penalised like the slope, one class against the rest, balanced
+class weights. The objective is convex and quadratic between kinks, so Newton's method reaches the
+minimum in a few steps. With one variable, the samples within the margin are the first or the last
+ones of a class in sorted order, so each step looks up sums over them instead of computing them.
 """
 
 from __future__ import annotations
@@ -18,20 +18,20 @@ import numpy as np
 
 from keras_devae.checks import Array
 
-# Newton's method takes about ten steps; this only bounds what rounding could prolong.
+# Newton's method takes about ten steps; this only stops it if rounding prolongs it.
 STEPS = 100
-# It ends where the next step would move no decision value by more.
+# Stop when the next step would change no decision value by more than this.
 TOLERANCE = 1e-11
 # Beyond a scale of 2^33 the penalty of the slope is too small to matter, but a little of it keeps
-# the slope finite where one far value leaves the others without any spread that can be told.
+# the slope finite if one outlier leaves the other values without a measurable spread.
 NEGLIGIBLE = 33
 
 
 class SortedCode(NamedTuple):
     """One code's `n` training values, sorted, divided by 2^exponent (at least 0), and centred.
 
-    `order` has the row of each value, `centre` what was subtracted, and `sums` `(3, n + 1)` the
-    sums of 1, value and squared value over the first 0, 1, ..., n values.
+    `order` has the row of each value, `centre` is the subtracted mean, and `sums` `(3, n + 1)` are
+    the sums of 1, value and squared value over the first 0, 1, ..., n values.
     """
 
     order: Array
@@ -41,7 +41,7 @@ class SortedCode(NamedTuple):
     sums: Array
 
     def transform(self, values: Array) -> Array:
-        """Divides and centres other values of the code in the same way."""
+        """Scales and centres other values of the code in the same way."""
         return np.ldexp(values, -self.exponent) - self.centre
 
 
@@ -62,8 +62,8 @@ class Lines(NamedTuple):
 def sort_code(values: Array, exponent: int) -> SortedCode:
     """Prepares the training values `(n,)` of a code for `fit_lines`.
 
-    Every value, also those to predict for, must be below 2^exponent in size; a negative exponent
-    counts as 0, since small values do no harm.
+    All values, including those to predict for, must be below 2^exponent in size; a negative
+    exponent counts as 0, because small values do no harm.
     """
     exponent = max(0, int(exponent))
     order = np.argsort(values, kind="stable")
@@ -76,9 +76,9 @@ def sort_code(values: Array, exponent: int) -> SortedCode:
 def fit_lines(code: SortedCode, labels: Array, class_count: int, penalty: float) -> Lines:
     """Fits one class against the rest, for every class.
 
-    Labels `(n,)`, in the order of the rows, are classes from 0 to `class_count - 1`, at least 2,
-    each of them present. The penalty C weighs the loss against the squared slope and intercept; a
-    class's is multiplied by n / (classes * samples of the class).
+    Labels `(n,)`, in row order, are classes from 0 to `class_count - 1`; there are at least two,
+    and all are present. The penalty C weighs the loss against the squared slope and intercept; for
+    each class it is multiplied by n / (classes * samples of the class).
     """
     problem = _problem(code, labels[code.order], class_count, penalty)
     point = np.zeros((2, len(problem.classes)))
@@ -90,7 +90,7 @@ def fit_lines(code: SortedCode, labels: Array, class_count: int, penalty: float)
             break
         trial = point + step * (target - point)
         trial_value, trial_target = _evaluate(problem, trial)
-        # A full step can leave the region that it is exact for; half of it descends, or half again.
+        # A full step can leave the region in which it is exact; halving it ensures a descent.
         better = trial_value <= value + 1e-13 * np.abs(value)
         point, target = np.where(better, trial, point), np.where(better, trial_target, target)
         value, step = np.where(better, trial_value, value), np.where(better, 1.0, step / 2)
@@ -98,7 +98,7 @@ def fit_lines(code: SortedCode, labels: Array, class_count: int, penalty: float)
 
 
 class _Problem(NamedTuple):
-    """What the objective of every class is computed from."""
+    """The data from which the objective of every class is computed."""
 
     code: SortedCode
     classes: Array
@@ -112,11 +112,11 @@ class _Problem(NamedTuple):
 
 def _problem(code: SortedCode, sorted_labels: Array, class_count: int, penalty: float) -> _Problem:
     count = len(sorted_labels)
-    # Short integers are sorted in a fraction of the time.
+    # Sorting short integers takes a fraction of the time.
     by_class = np.argsort(sorted_labels.astype(np.min_scalar_type(class_count)), kind="stable")
     sizes = np.bincount(sorted_labels, minlength=class_count)
     balanced = penalty * count / (class_count * sizes)
-    # liblinear gives the rest the plain weight, unless the rest is one class.
+    # liblinear gives the rest the unweighted penalty, unless the rest is a single class.
     classes = np.array([1]) if class_count == 2 else np.arange(class_count)
     negative = balanced[:1] if class_count == 2 else np.full(class_count, penalty)
     sums = _sums(code.values[by_class])
@@ -142,11 +142,11 @@ def _evaluate(problem: _Problem, point: Array) -> tuple[Array, Array]:
     # Weighted sums over the margin's samples of 1, x, x^2; and of 1, x times the class's sign.
     n, s, q = inside + outside
     dn, ds = (inside - outside)[:2]
-    # The penalised intercept is that of values before they were centred.
+    # The penalty applies to the intercept for values before centring.
     origin = intercept - slope * centre
     value = 0.5 * (ridge * slope**2 + origin**2 + n + slope**2 * q + intercept**2 * n)
     value += slope * intercept * s - slope * ds - intercept * dn
-    # The determinant in terms that are not negative: differences of large terms would lose it.
+    # The determinant as a sum of non-negative terms: differences of large terms would lose it.
     uncentred = np.maximum(0.0, q + 2 * centre * s + centre**2 * n)
     determinant = ridge * (1 + n) + np.maximum(0.0, q * n - s**2) + uncentred
     determinant = np.maximum(determinant, np.finfo(np.float64).tiny)
@@ -158,7 +158,7 @@ def _evaluate(problem: _Problem, point: Array) -> tuple[Array, Array]:
 def _within_margin(problem: _Problem, slope: Array, intercept: Array) -> tuple[Array, Array]:
     """Sums `(3, p)` over the samples of the class and of the rest that have a loss."""
     rising = slope >= 0
-    # Far thresholds are all the same; a slope of 0 has them at infinity.
+    # All far thresholds are equivalent; with a slope of 0 they are at infinity.
     steep = np.where(slope == 0, np.finfo(np.float64).tiny, slope)
     with np.errstate(over="ignore"):
         upper, lower = (1 - intercept) / steep, (-1 - intercept) / steep
@@ -172,7 +172,7 @@ def _within_margin(problem: _Problem, slope: Array, intercept: Array) -> tuple[A
 
 
 def _class_sums(problem: _Problem, ranks: Array) -> Array:
-    """Sums `(3, p)` over each problem's class among its first `ranks` samples."""
+    """Returns the sums `(3, p)` over each problem's class among its first `ranks` samples."""
     width = len(problem.code.values) + 1
     places = np.searchsorted(problem.keys, problem.classes * width + ranks)
     return problem.class_sums[:, places] - problem.starts

@@ -13,20 +13,20 @@ from keras_devae.metrics.arrays import check_codes, check_factors
 from keras_devae.metrics.estimators.discretization import discretized_columns
 from keras_devae.metrics.labelled import check_same_length
 
-# Factors are counted together up to this many combined values.
+# Factors are counted jointly up to this many combined values.
 COMBINED_VALUES = 256
-# Tables of joint counts beyond this size, nearly all of them 0, are not made.
+# Larger tables of joint counts, which would be nearly all 0, are not allocated.
 LARGEST_TABLE = 2**24
 
 
 def entropy(values: Array) -> Array:
-    """Entropy of each column's empirical distribution.
+    """Computes the entropy of each column's empirical distribution.
 
     Args:
         values: `(n, k)` whole numbers, e.g. factors or discretised codes.
 
     Returns:
-        Float64 array `(k,)`, in nats; 0 for a constant column, never below.
+        Float64 array `(k,)`, in nats; 0 for a constant column, never negative.
 
     Raises:
         UsageError: If the values are not a matrix of whole numbers.
@@ -38,10 +38,10 @@ def entropy(values: Array) -> Array:
 def mutual_information_matrix(
     codes: Array, factors: Array, *, bins: int = 20, discretizer: str = "histogram"
 ) -> Array:
-    """Mutual information of each discretised code with each factor.
+    """Computes the mutual information of each discretised code with each factor.
 
-    The plug-in estimate from joint counts, as in disentanglement_lib. Its bias is upwards, by about
-    `(bins - 1) (factor values - 1) / 2n`: independent variables get a little above 0.
+    The plug-in estimate from joint counts, as in disentanglement_lib. It is biased upwards by about
+    `(bins - 1) (factor values - 1) / 2n`: independent variables score slightly above 0.
 
     Args:
         codes: `(n, d)` codes.
@@ -50,7 +50,7 @@ def mutual_information_matrix(
         discretizer: As for `mig`.
 
     Returns:
-        Float64 array `(d, f)`, in nats; 0 for a constant code or factor, never below.
+        Float64 array `(d, f)`, in nats; 0 for a constant code or factor, never negative.
 
     Raises:
         UsageError: If the arrays are malformed or of different lengths, or a setting is wrong.
@@ -69,8 +69,8 @@ class _FactorCounter:
     """Counts a code's labels jointly with those of every factor.
 
     With integer counts c and n samples, mutual information is (sum c_ij log c_ij - sum c_i log c_i
-    - sum c_j log c_j + n log n) / n, and every term is looked up. Factors are counted together as
-    long as their combined values stay few: one joint count costs less than one for each of them.
+    - sum c_j log c_j + n log n) / n, and every term comes from a table. Factors are counted jointly
+    while their combined values stay few: one joint count costs less than one count per factor.
     """
 
     def __init__(self, factors: Array) -> None:
@@ -125,7 +125,7 @@ class _FactorCounter:
 
 
 class _Group(NamedTuple):
-    """Factors counted together: their numbers, numbers of values, and combined labels."""
+    """Factors counted jointly: their indices, numbers of values, and combined labels."""
 
     members: list[int]
     sizes: list[int]
@@ -133,7 +133,7 @@ class _Group(NamedTuple):
 
 
 def _grouped(factor_labels: list[Array]) -> list[_Group]:
-    """Puts factors together, those with most values first."""
+    """Groups factors for joint counting, those with the most values first."""
     groups: list[_Group] = []
     sizes = [int(labels.max()) + 1 for labels in factor_labels]
     for i in sorted(range(len(sizes)), key=lambda i: -sizes[i]):

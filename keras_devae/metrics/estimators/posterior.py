@@ -1,4 +1,4 @@
-"""What the posterior alone says, without factors: its KL divergence and its active dimensions."""
+"""Properties of the posterior that need no factors: KL divergence and active dimensions."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from keras_devae.checks import Array
 from keras_devae.errors import UsageError
 from keras_devae.metrics.arrays import check_codes, numeric_array
 
-# Beyond these, divergences and densities may not be finite in float64. No decoder can use such z.
+# Beyond these, divergences and densities may overflow float64. No decoder can use such z.
 LARGEST_MEAN, LARGEST_LOG_VAR = 1e30, 100.0
-#: Nats of signal from which a latent dimension is active, see `signal_per_dimension`.
+#: A latent dimension with at least this signal, in nats, is active, see `signal_per_dimension`.
 ACTIVE_NATS = 0.5
 
 
 def kl_per_dimension(z_mean: Array, z_log_var: Array) -> Array:
-    """KL divergence of diagonal Gaussian posteriors from the standard normal, by dimension.
+    """Computes the KL divergence of diagonal Gaussians from the standard normal, by dimension.
 
     `1/2 (mean^2 + exp(log_var) - log_var - 1)`, appendix B of Kingma and Welling (2014), averaged
     over the data.
@@ -25,7 +25,7 @@ def kl_per_dimension(z_mean: Array, z_log_var: Array) -> Array:
         z_log_var: Logarithms of the posterior variances `(n, d)`.
 
     Returns:
-        Float64 array `(d,)`, in nats, never below 0.
+        Float64 array `(d,)`, in nats, never negative.
 
     Raises:
         UsageError: If the arrays are not finite matrices of one shape, a mean is beyond 10^30 or a
@@ -38,25 +38,25 @@ def kl_per_dimension(z_mean: Array, z_log_var: Array) -> Array:
 
 
 def signal_per_dimension(z_mean: Array, z_log_var: Array) -> Array:
-    """Signal of each latent dimension against its noise, in nats: what it passes on of the images.
+    """Computes how much each latent dimension tells about the images, in nats: signal over noise.
 
     `1/2 ln(1 + variance of the means over the images / variance of the posterior)`, the capacity of
-    a Gaussian channel. The posterior's variance is its geometric mean, so that a dimension which is
-    sharp for some images only is not drowned by the others.
+    a Gaussian channel. The posterior's variance is averaged geometrically, so that a dimension that
+    is sharp for only some images is not drowned out by the others.
 
-    The package calls a dimension active where this is at least `ACTIVE_NATS`, see
-    `active_dimensions`; there is no other definition. Its reasons:
+    Throughout the package, a dimension is active if this is at least `ACTIVE_NATS`, see
+    `active_dimensions`. The reasons for this definition:
 
-    - The KL divergence counts a shift from the prior as well. A dimension with a mean of 1.95 for
-      every image and a deviation of 0.135 has 3.4 nats of it, and carries no information.
+    - The KL divergence also counts a shift from the prior. A dimension with a mean of 1.95 for
+      every image and a deviation of 0.135 has a KL of 3.4 nats, and carries no information.
     - The variance of the means (Burda et al. 2015) depends on the scale of the code. A code of
       thousandths with a deviation of ten-thousandths distinguishes images very well.
-    - The ratio of the two depends on neither. If all codes together follow the prior, the signal
-      equals the KL divergence, so that 0.5 nats are the threshold from which the DeVAE paper draws
-      a dimension: means that spread by 1.3 deviations of the posterior.
+    - The ratio of the variances depends on neither. If all codes together follow the prior, the
+      signal equals the KL divergence, so 0.5 nats is the threshold above which the DeVAE paper
+      draws a dimension: means that spread by 1.3 deviations of the posterior.
 
-    Means that differ by no more than the rounding of float32 do not spread. Scores of codes alone
-    (FactorVAE, IRS, InfoMEC) know no posterior, and leave codes out by the rules of their papers.
+    Means that differ by no more than float32 rounding count as equal. Scores of codes alone
+    (FactorVAE, IRS, InfoMEC) have no posterior, and leave codes out by the rules of their papers.
 
     Arguments, result and errors are as for `kl_per_dimension`.
     """

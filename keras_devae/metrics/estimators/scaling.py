@@ -1,4 +1,4 @@
-"""Brings codes of any magnitude to one that squares, sums and float32 can hold."""
+"""Scales codes of any magnitude so that squares, sums and float32 can hold them."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ import numpy as np
 
 from keras_devae.checks import Array
 
-# Predictors that square codes, or hold them in float32, take columns below this power of two.
+# Predictors that square codes, or hold them in float32, need columns below this power of two.
 LARGE_EXPONENT = 100
-# No code that fits a predictor is this many deviations out; beyond, predictors overflow.
+# No training code is this many deviations from the mean; beyond it, predictors overflow.
 FARTHEST = 1e6
 
 
 def column_exponents(codes: Array) -> Array:
-    """Returns the least e with all |values| of a column of finite codes below 2^e, int64 `(d,)`.
+    """Returns each column's least e such that all |values| are below 2^e, int64 `(d,)`.
 
     It is 0 for a column of zeros.
     """
@@ -22,18 +22,18 @@ def column_exponents(codes: Array) -> Array:
 
 
 def unit_scaled(codes: Array) -> tuple[Array, Array]:
-    """Divides each column by the power of two that brings its largest value next to 1.
+    """Divides each column by the power of two that brings its largest value close to 1.
 
     Returns float64 codes `(n, d)` within `[-1, 1]` and the exponents `(d,)`. The division is exact,
-    except for values so far below the largest that they are lost in any sum with it. What is
-    computed of the result must not depend on the scale of a column.
+    except for values so far below the largest that any sum with it would lose them. Use it only for
+    results that do not depend on the scale of a column.
     """
     exponents = column_exponents(codes)
     return np.ldexp(np.asarray(codes, dtype=np.float64), -exponents), exponents
 
 
 def scaled_down(codes: Array) -> Array:
-    """Divides columns with values beyond 2^100 by the power of two that brings them next to 1."""
+    """Divides columns with values beyond 2^100 by a power of two that brings them close to 1."""
     exponents = column_exponents(codes)
     too_large = np.where(exponents > LARGE_EXPONENT, exponents, 0)
     return np.ldexp(np.asarray(codes, dtype=np.float64), -too_large)
@@ -42,15 +42,15 @@ def scaled_down(codes: Array) -> Array:
 def standardized(codes: Array, rows: int | None = None) -> Array:
     """Shifts and scales each finite code to mean 0 and deviation 1 (`ddof` 0) over the first rows.
 
-    `None` is all rows. Codes of any size are exact to rounding: each is first divided by a power of
-    two. The result is float64 `(n, d)`. A code that is constant over those rows is 0 everywhere,
-    and values are limited to 10^6 deviations either way, which only other rows can exceed.
+    `None` means all rows. Codes of any size are exact up to rounding: each is first divided by a
+    power of two. The result is float64 `(n, d)`. A code that is constant over those rows becomes 0
+    everywhere, and values are clipped to +-10^6 deviations, which only other rows can exceed.
     """
     codes = np.asarray(codes, dtype=np.float64)
     varies = np.any(codes[:rows] != codes[0], axis=0)
     scaled, _ = unit_scaled(codes)
     scaled -= scaled[:rows].mean(axis=0)
-    # Divide twice: the squares of a code with a small spread would be 0.
+    # Scale twice: otherwise the squares of a code with a small spread would underflow to 0.
     spread = np.abs(scaled[:rows]).max(axis=0)
     used = varies & (spread > 0)
     limits = np.where(used, spread, 1.0) * FARTHEST

@@ -17,11 +17,11 @@ CONFIDENCE = 0.95
 
 @dataclass(frozen=True)
 class Spread:
-    """What a few values of one score, e.g. those of several seeds, say about its mean.
+    """The mean of a few values of one score, e.g. over several seeds, and its uncertainty.
 
     `std` has n - 1 in the denominator; `low` and `high` are the ends of the 95 % interval of the
-    mean by Student's t, and `count` is n. A single value has a `std` of 0 and no interval: both
-    ends are the value itself.
+    mean by Student's t, and `count` is n. A single value has a `std` of 0, and both ends of its
+    interval are the value itself.
     """
 
     mean: float
@@ -32,10 +32,10 @@ class Spread:
 
 
 def spread_of(values: Iterable[float]) -> Spread:
-    """Returns the mean of one or more finite values and how far it can be trusted.
+    """Computes the mean of one or more finite values and its uncertainty.
 
-    The interval is that of Student's t with n - 1 degrees of freedom, for values that are drawn
-    independently from a normal distribution.
+    The interval is by Student's t with n - 1 degrees of freedom, for independent values from a
+    normal distribution.
     """
     values = np.asarray(list(values), dtype=np.float64)
     if values.ndim != 1 or not len(values) or not np.isfinite(values).all():

@@ -34,9 +34,9 @@ METRIC = Metric(
 def active_variables(z_mean: Array, z_log_var: Array, threshold: float = 0.01) -> Score:
     """Number of latent dimensions that are active, and the field's count of those that vary.
 
-    A dimension is active where its means spread enough beside the posterior's deviation, see
-    `signal_per_dimension`. Beside that count stands the one of Burda et al. (2015), whose "active
-    units" are those with a variance of the posterior mean above a threshold, whatever the noise.
+    A dimension is active if its means spread enough compared with the posterior's deviation, see
+    `signal_per_dimension`. Also returns the count of Burda et al. (2015), whose "active units" have
+    a variance of the posterior mean above a threshold, whatever the noise.
 
     Constant means are named in a `MetricWarning`.
 

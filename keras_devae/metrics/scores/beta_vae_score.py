@@ -1,4 +1,4 @@
-"""The BetaVAE metric: recognising the factor that was held from differences of codes."""
+"""The BetaVAE metric: recognises the fixed factor from differences of codes."""
 
 from __future__ import annotations
 

@@ -53,10 +53,10 @@ def dci(
 ) -> Score:
     """Disentanglement, completeness, informativeness (Eastwood and Williams 2018).
 
-    As computed by disentanglement_lib: boosted trees predict each factor from all codes. How
-    important each code was to each factor gives disentanglement (a code is important to one factor
-    only) and completeness (a factor has one important code), weighted by importance.
-    Informativeness is the accuracy of the predictions; the paper's is an error.
+    As computed by disentanglement_lib: boosted trees predict each factor from all codes. The
+    importance of each code for each factor gives disentanglement (a code is important for only one
+    factor) and completeness (a factor has only one important code), weighted by importance.
+    Informativeness is the accuracy of the predictions; in the paper it is an error.
 
     `"gradient_boosting"` is scikit-learn's `GradientBoostingClassifier()` with `random_state=seed`,
     with one factor per thread. With 10,000 training rows it takes one to three seconds per value of
@@ -78,7 +78,7 @@ def dci(
         factor_names: A name for each factor; `None` for `factor_0`, `factor_1`, ...
         seed: Seed of the predictor, from 0 to 2^32 - 1.
         workers: Number of threads; `None` for as many as there are usable processors, or one with
-            LightGBM, whose threads wait for each other where others work too. The result does not
+            LightGBM, whose threads wait for each other on a busy machine. The result does not
             depend on it.
 
     Returns:

@@ -72,9 +72,9 @@ def elbo_decomposition(
     and to `kl`, which is analytic, but for the error of the draws; near 0 each of them can come out
     slightly negative.
 
-    The information is at most log(n), whatever the model knows: of more images it is more. In many
-    informative dimensions n posteriors do not overlap, and the total correlation is then what the
-    information leaves of the sum.
+    The information is at most log(n), whatever the model knows: more images allow more. With many
+    informative dimensions the n posteriors do not overlap, and the total correlation is then the
+    remainder of the sum after the information.
 
     The time grows with evaluated x samples x n x d: about 1 s for 2000 draws, 10,000 posteriors and
     10 dimensions, 1 minute for 1024 dimensions; memory grows with n x d only.

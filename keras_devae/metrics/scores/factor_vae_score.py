@@ -1,4 +1,4 @@
-"""The FactorVAE metric: which code varies least where a factor is held."""
+"""The FactorVAE metric: which code varies least while a factor is fixed."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def factor_vae_score(
     threshold: float = 0.05,
     seed: int = 0,
 ) -> Score:
-    """Accuracy of telling the held factor from the code that varies least (Kim and Mnih 2018).
+    """Accuracy of naming the fixed factor by the code that varies least (Kim and Mnih 2018).
 
     A vote is a batch of samples that share the value of one factor, drawn at random. The code whose
     variance over the batch, divided by its variance over the data, is smallest votes for that

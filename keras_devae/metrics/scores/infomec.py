@@ -64,8 +64,8 @@ def infomec(
 
     Continuous codes are active if their range is above 1/20 of the widest one's, so that the scale
     of a code matters; discrete ones if they vary. An active code without estimated information on
-    any factor, and a factor without any from an active code, have no share and are skipped. What is
-    left of codes that are pure noise can then still have a high InfoM and InfoC: read them together
+    any factor, and a factor without any from an active code, have no share and are skipped. The
+    remainder of pure-noise codes can then still have a high InfoM and InfoC: read them together
     with InfoE. With one factor InfoM is 0 and with one code InfoC is 0, as there is nothing to
     distinguish. Constant factors are dropped, with a `MetricWarning`; if every code is constant all
     three are 0, with a `MetricWarning`.

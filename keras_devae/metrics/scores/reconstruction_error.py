@@ -49,7 +49,7 @@ def reconstruction_error(
     The sum over pixels is the reconstruction term of the ELBO. For images that are not binary the
     Bernoulli term is not a proper likelihood, and its minimum is the images' entropy, not 0. The
     Gaussian term is the plain squared error unless `sigma` is given, as in the field's
-    implementations: the density of standard deviation `sqrt(1/2)` but for the constant.
+    implementations: the log-density for `sigma = sqrt(1/2)` up to sign and a constant.
 
     Args:
         images: `(n, height, width, channels)`, uint8 (scaled by 1/255) or float; in `[0, 1]` for
