@@ -1,1 +1,1 @@
-"""Finished runs side by side: groups, model selection without factors, and tables."""
+"""Comparison of finished runs: groups, model selection without factors, and tables."""

@@ -1,4 +1,4 @@
-"""Finished runs side by side, with the spread over seeds and rank correlations of metrics."""
+"""Compares finished runs, with the spread over seeds and rank correlations of metrics."""
 
 import collections
 import dataclasses
@@ -20,12 +20,12 @@ from keras_devae.runs.folder import RunDirectory
 from keras_devae.runs.listing import find_runs
 from keras_devae.runs.records import run_names
 
-#: Fewest runs over which ranks are correlated.
+#: Fewest runs for which rank correlations are computed.
 FEWEST_RUNS = 3
 
 
 class RankCorrelations(NamedTuple):
-    """Spearman correlations of metrics over all runs, `(m, m)` in [-1, 1], and the m names."""
+    """Spearman correlations of m metrics over all runs, `(m, m)` in [-1, 1], and their names."""
 
     matrix: Array
     names: tuple[str, ...]
@@ -40,7 +40,7 @@ class Comparison:
         metrics: Names of the metrics that any run has, e.g. `"mig.score"`.
         layer: Number of the latent layer.
         left_out: Name of each run that is left out, or its path where names repeat -> why.
-        remarks: Sentences on what to bear in mind.
+        remarks: Caveats, as sentences.
     """
 
     groups: tuple[Group, ...]
@@ -55,7 +55,7 @@ class Comparison:
         return tuple(run for group in self.groups for run in group.runs)
 
     def restricted(self, names: Iterable[str]) -> Self:
-        """Returns the comparison of some metrics only, in the order of `names`.
+        """Returns the comparison restricted to some metrics, in the order of `names`.
 
         `"dci"` stands for all that begin with `dci.`; a name that no run has raises `UsageError`.
         """
@@ -70,13 +70,13 @@ class Comparison:
 
     @functools.cached_property
     def not_ranked(self) -> dict[str, str]:
-        """Name of each metric without rank correlations, e.g. for want of runs -> why."""
+        """Name of each metric without rank correlations -> why, e.g. because of too few runs."""
         return {name: reason for name in self.metrics if (reason := self._unrankable(name))}
 
     @functools.cached_property
     def rank_correlations(self) -> RankCorrelations:
         """Rank correlations over all runs of the metrics that are not in `not_ranked`."""
-        # Imported only now: what is refused before is refused at once.
+        # Imported late, so that errors found earlier are reported without delay.
         from scipy.stats import rankdata
 
         names = tuple(name for name in self.metrics if name not in self.not_ranked)
@@ -98,7 +98,7 @@ class Comparison:
 def compare_runs(
     folders: Iterable[str | Path], by: Sequence[str] | None = None, layer: int = 0
 ) -> Comparison:
-    """Puts the scores of finished runs side by side.
+    """Compares the scores of finished runs.
 
     Args:
         folders: Folders of runs, of studies (all their runs), or of any number of runs, such as

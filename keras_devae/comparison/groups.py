@@ -1,4 +1,4 @@
-"""Groups of finished runs that differ in nothing that matters but the seed."""
+"""Groups of finished runs that are alike in everything that matters, except the seed."""
 
 import dataclasses
 import re
@@ -17,7 +17,7 @@ _UNNAMED = ("model", "dataset")
 
 @dataclasses.dataclass(frozen=True)
 class ComparedRun:
-    """A finished run, with the scores of the layer compared as numbers by metric."""
+    """A finished run, with the numeric scores of the compared layer by metric."""
 
     directory: RunDirectory
     config: RunConfig
@@ -36,11 +36,11 @@ class ComparedRun:
 
 @dataclasses.dataclass(frozen=True)
 class Group:
-    """Runs that differ in nothing that matters but the seed, ordered by seed.
+    """Runs that are alike in everything that matters, except the seed; ordered by seed.
 
-    `settings` are what distinguishes it from the other groups, as far as its model has them, and
-    `name` the same as text, e.g. `"beta_vae beta=4"`; `scores` hold the spread of each metric over
-    the runs that have it.
+    `settings` are those that distinguish it from the other groups, if its model has them; `name` is
+    the same as text, e.g. `"beta_vae beta=4"`; `scores` has the spread of each metric over the
+    runs that have it.
     """
 
     name: str
@@ -59,7 +59,7 @@ class Group:
 
 
 def group_runs(runs: Iterable[ComparedRun], by: Sequence[str] | None) -> tuple[Group, ...]:
-    """Groups runs by the settings named, or by all but the seed that change the result."""
+    """Groups runs by the named settings, or by all that change the result except the seed."""
     groups: dict[tuple[Any, ...], tuple[dict[str, Any], list[ComparedRun]]] = {}
     for run in runs:
         settings = _comparable_settings(run.config)
@@ -101,7 +101,7 @@ def _comparable(value: Any) -> Any:
 
 
 def grouping_settings(names: Iterable[str]) -> list[str]:
-    """Returns the names of settings that change model or scores, the seed excepted."""
+    """Returns the names of settings that change model or scores, except the seed."""
     declared = declarations()
     return [
         name

@@ -1,4 +1,4 @@
-"""Selection of a model among many where there are no factors to measure by; needs Keras."""
+"""Selects a model among many for data without known factors; needs Keras."""
 
 import dataclasses
 import functools
@@ -24,7 +24,7 @@ Progress: TypeAlias = Callable[[str, int, int], None]
 class RankedRun:
     """A run with its unsupervised disentanglement ranking `udr` in its group, in [0, 1].
 
-    `rank` is its place by that score among all runs, or those of its group where `Selection.common`
+    `rank` is its place by that score among all runs, or within its group if `Selection.common`
     is false; 1 is the best, and equal scores have the same rank.
     """
 
@@ -38,8 +38,8 @@ class RankedRun:
 class Selection:
     """The result of `select_by_udr`: the `ranking`, best first; group by group if not `common`.
 
-    `common` says whether all groups are of the same images, so that their scores can be compared;
-    `remarks` are sentences on what to bear in mind.
+    `common` says whether all groups were trained on the same images, so that their scores can be
+    compared; `remarks` are caveats, as sentences.
     """
 
     ranking: tuple[RankedRun, ...]
@@ -48,7 +48,7 @@ class Selection:
 
     @property
     def best(self) -> tuple[RankedRun, ...]:
-        """The runs to choose from: those of rank 1."""
+        """The runs to choose from, with rank 1."""
         return tuple(ranked for ranked in self.ranking if ranked.rank == 1)
 
 
@@ -61,9 +61,9 @@ def select_by_udr(
 ) -> Selection:
     """Ranks trained models by their agreement with models trained alike (Duan et al. 2020).
 
-    Each model has its `keras_devae.metrics.udr` score, of `kind` `"spearman"` or `"lasso"`, among
+    Each model gets a `keras_devae.metrics.udr` score, of `kind` `"spearman"` or `"lasso"`, among
     the runs of its group, which have the same settings and other seeds. As in the paper, models of
-    different groups are compared by these scores too, if all were trained on the same images.
+    different groups are compared by these scores, too, if all were trained on the same images.
 
     All models encode the same `images` (or all, if there are fewer), chosen by `seed`; the codes
     stay in the runs' folders. A categorical code is not compared. The ranking omits groups of one
@@ -92,7 +92,7 @@ def select_by_udr(
 
 
 def _data_of(group: Group) -> Any:
-    """Returns the provenance of the images of a group's runs, which must be the same for all."""
+    """Returns the provenance of the images of a group's runs, which must be equal for all."""
     records = [run.directory.read_record()["data"] for run in group.runs]
     for run, record in zip(group.runs, records, strict=True):
         if record != records[0]:
@@ -116,7 +116,7 @@ def _scores(
             means, log_vars = encoding.posterior(rows, layer)
         codes.append(means)
         divergences.append(metrics.kl_per_dimension(means, log_vars))
-        # A model refers to itself, so only a search for cycles frees its memory.
+        # A model refers to itself, so only garbage collection frees its memory.
         del model, encoding
         gc.collect()
     result = metrics.udr(codes, divergences, kind=kind, seed=seed)

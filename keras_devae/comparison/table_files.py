@@ -1,4 +1,4 @@
-"""Tables as CSV and as Markdown."""
+"""Writes tables as CSV and as Markdown."""
 
 import csv
 import io

@@ -170,5 +170,5 @@ def _number(value: float | None) -> str:
 
 
 def _digits(value: float) -> int:
-    """Returns the number of decimals that leaves a number about four digits in all."""
+    """Returns the number of decimals that gives a number about four digits in all."""
     return 3 if abs(value) < 10 else 2 if abs(value) < 100 else 1

@@ -1,4 +1,4 @@
-"""Images with known factors: the data sets of the field, and a user's own.
+"""Image data sets with known factors: the standard ones of the field, and your own.
 
 Nothing here needs Keras; only `Dataset.batches` imports it.
 """

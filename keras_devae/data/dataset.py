@@ -1,4 +1,4 @@
-"""What every data set of the package offers, wherever its pixels come from."""
+"""The base classes of all data sets, wherever their pixels come from."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from keras_devae.errors import UsageError
 if TYPE_CHECKING:
     from keras_devae.input.batches import Batches
 
-#: Called with how much is done, how much there is (0 if unknown), and what is being done.
+#: Called with the amount done, the total (0 if unknown), and what is being done.
 Progress = Callable[[int, int, str], None]
 #: Arguments that a derived data set takes from its base.
 _INHERITED = ("image_shape", "grid", "factor_names", "factor_sizes", "is_binary", "chunk_rows")
@@ -26,9 +26,9 @@ _INHERITED = ("image_shape", "grid", "factor_names", "factor_sizes", "is_binary"
 class Dataset(abc.ABC):
     """Images addressed by row number, with their factors if these are known.
 
-    Pixels are uint8 in 0..255 wherever they leave a data set, binary images included (0 and 255),
-    so that the one division by 255 belongs to the model. Whatever a subclass holds (nothing at
-    all, packed bits, a file), the images of a batch are made only when they are asked for.
+    A data set always returns uint8 pixels in 0..255, even for binary images (0 and 255), so that
+    dividing by 255 is left to the model. Whatever a subclass holds (nothing at all, packed bits, a
+    file), the images of a batch are made only when they are requested.
 
     A subclass implements `_read_images`, and `_read_factors` if it has factors but no grid. All
     arguments except `length` (see `len`), `origin` and `remark` are attributes, too.
@@ -37,12 +37,12 @@ class Dataset(abc.ABC):
         name: Short name, as in a run's configuration.
         length: Number of images.
         image_shape: `(height, width, channels)`.
-        provenance: Where the pixels come from, as a dictionary that JSON can hold.
+        provenance: Where the pixels come from, as a JSON-serialisable dictionary.
         origin: The same in words, for `description`.
-        remark: Text that `description` adds at its end. Default: nothing.
-        grid: The `FactorGrid` whose C order the rows follow. Default: `None`, they follow none.
-        factor_names: Names of the factors if there is no grid. Default: those of `grid`, or `None`
-            for images without factors.
+        remark: Text appended to `description`. Default: nothing.
+        grid: The `FactorGrid` whose C order the rows follow. Default: `None`, for rows without one.
+        factor_names: Names of the factors if there is no grid. Default: the names in `grid`, or
+            `None` for images without factors.
         factor_sizes: Number of values of each factor. Default: as for `factor_names`.
         is_binary: Whether every pixel is 0 or 255, so that one bit can hold it. Default: `False`.
         chunk_rows: Number of neighbouring rows that are read about as fast as one; shuffled batches
@@ -160,14 +160,14 @@ class Dataset(abc.ABC):
         resident: bool = False,
         **options: Any,
     ) -> Batches:
-        """Returns the images in batches, in the form that `keras.Model.fit` takes.
+        """Returns the images in batches that `keras.Model.fit` accepts.
 
         Args:
             batch_size: Number of images in a batch. Default: 64.
             steps: Number of batches in an epoch. Default: as many as cover the data set once.
             seed: Seed of the order. Default: 0.
-            start_step: First step, for a run that resumes where it was stopped. Default: 0.
-            shuffle: Whether the rows are put in random order. Default: `True`.
+            start_step: First step, for resuming a stopped run. Default: 0.
+            shuffle: Whether to put the rows in random order. Default: `True`.
             resident: Whether `fit` keeps the whole data set on the device and picks the images of
                 a batch there; see `keras_devae.input.batches.Batches`. Default: `False`.
             **options: `workers` and other options of `keras.utils.PyDataset`.
@@ -193,9 +193,9 @@ class Dataset(abc.ABC):
 
 
 class DerivedDataset(Dataset):
-    """A data set whose images come from `base`; `changed` are the arguments that differ from it.
+    """A data set whose images come from `base`; `changed` holds the arguments that differ from it.
 
-    `remark`, which says what was done, is added to that of `base`.
+    `remark` says what was done and is appended to the remark of `base`.
     """
 
     def __init__(self, base: Dataset, provenance: dict[str, Any], remark: str = "", **changed: Any):
@@ -209,8 +209,8 @@ class DerivedDataset(Dataset):
 class VariantDataset(DerivedDataset):
     """A data set made from another one.
 
-    `entry`, which JSON can hold, describes what was done and has a `name`; it is appended to the
-    list `variants` of the provenance. `remark` says the same in words.
+    `entry`, a JSON-serialisable dictionary with a `name`, describes what was done; it is appended
+    to the list `variants` of the provenance. `remark` says the same in words.
     """
 
     def __init__(self, base: Dataset, entry: dict[str, Any], remark: str, **changed: Any):
@@ -219,7 +219,7 @@ class VariantDataset(DerivedDataset):
 
 
 class OutlinedDataset(Dataset):
-    """What is known of a data set before its images are read: all of them are black.
+    """A data set as known before its images are read; all of its images are black.
 
     It has either `factors`, int64 `(n, f)`, with their names, or a grid, or neither.
     """

@@ -15,11 +15,11 @@ from keras_devae.errors import UsageError
 class FactorGrid:
     """All combinations of a few discrete factors, numbered in C order (the last factor fastest).
 
-    The map between a row number and its factor values is one-to-one in both directions. Grids
+    Row numbers and factor values determine each other: the map is one-to-one. Grids
     are immutable, hashable and equal when their names and sizes are.
 
     Args:
-        names: Name of each factor; distinct.
+        names: Distinct names of the factors.
         sizes: Number of values of each factor, at least 1.
 
     Raises:

@@ -1,4 +1,4 @@
-"""How the data package reads row numbers and other arrays."""
+"""Conversion and checks of row numbers and other arrays from the caller."""
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -9,7 +9,7 @@ from keras_devae.metrics.arrays import is_masked
 
 
 def as_array(values: ArrayLike, what: str) -> Array:
-    """Returns values, named `what` in errors, as an array; raises `UsageError` for others."""
+    """Returns values as an array, or raises a `UsageError` that calls them `what`."""
     if is_masked(values):
         raise UsageError(
             f"{what} must have a value everywhere. Received: masked values; leave those rows out, "
@@ -22,9 +22,9 @@ def as_array(values: ArrayLike, what: str) -> Array:
 
 
 def integer_array(values: ArrayLike, what: str) -> Array:
-    """Returns `values`, named `what` in errors (`"Indices"`), as int64; refuses all but integers.
+    """Returns `values`, called `what` in errors (`"Indices"`), as int64; refuses all but integers.
 
-    An empty array may have any dtype. Boolean masks, which would be read as rows 0 and 1, may not.
+    An empty array may have any dtype. Boolean masks are refused; they would mean rows 0 and 1.
     """
     try:
         array = np.asarray(values)
@@ -38,7 +38,7 @@ def integer_array(values: ArrayLike, what: str) -> Array:
 
 
 def row_numbers(indices: ArrayLike, length: int) -> Array:
-    """Returns indices `(n,)` as int64 row numbers in `[0, length)`, negative ones from the end."""
+    """Returns indices `(n,)` (negative ones count from the end) as int64 in `[0, length)`."""
     rows = integer_array(indices, "Indices")
     if rows.ndim != 1:
         raise UsageError(f"Indices must have shape (n,). Received: shape {rows.shape}.")

@@ -1,4 +1,4 @@
-"""Data sets by name."""
+"""Loading data sets by name."""
 
 import dataclasses
 import warnings
@@ -31,14 +31,14 @@ SOURCES = ("auto", "official", "rendered")
 
 
 class _OwnKind(NamedTuple):
-    """How one kind of a user's own images is read, outlined, and searched for factors."""
+    """The functions that read, outline, and look for factors in one kind of a user's images."""
 
     load: Callable[..., Dataset]
     outline: Callable[..., OutlinedDataset | None]
     has_factors: Callable[[Path], bool]
 
 
-#: What precedes the colon in the name of a user's own images, and how these are read.
+#: Prefix (before the colon) in the name of a user's own images -> how they are read.
 OWN_KINDS = {
     "npz": _OwnKind(from_npz, outline_of_npz, npz_has_factors),
     "npy": _OwnKind(from_npy, outline_of_npy, lambda path: False),
@@ -69,9 +69,9 @@ def load(
         source: `"auto"` takes the published images if they have been prepared on this machine and
             draws them otherwise (dSprites, 3D Shapes); `"official"` takes the published ones and
             fetches them if necessary; `"rendered"` always draws them. Default: `"auto"`. The data
-            set's `description` says which it was.
+            set's `description` says which one was used.
         data_dir: Folder of prepared and downloaded data; see `prepare`.
-        path: The published file, or a folder with it or with its conversion; read as it is, and
+        path: The published file, or a folder that holds it or its conversion; read where it is, and
             never downloaded.
         image_size: Height and width in pixels. Default: 64. Drawn images may have 32, 64 or 128,
             published ones what `info(name)["image_sizes"]` lists; a folder of pictures needs a
@@ -79,18 +79,18 @@ def load(
         drop_duplicate_orientation: Whether to omit the last of dSprites's 40 orientations, which
             repeats the first after a full turn: sizes (3, 6, 39, 32, 32) and 718,848 images in the
             same order. Default: `False`, all 737,280.
-        factors: Factors that keep varying, and `"name=value"` for others held at a value; see
+        factors: Factors that vary, and `"name=value"` for factors held at a value; see
             `variants.select_factors`. Default: all vary.
         variants: Variants to apply, in order, as `variants.apply` takes them, e.g. `["colour"]`.
             Default: none.
         factors_file: File with the factors of your own images, see `from_folder`.
-        bins: For continuous factors of your own images, name to number of bins.
-        skip_damaged: Whether damaged pictures of a folder are left out, with a warning. Default:
+        bins: Number of bins by name, for continuous factors of your own images.
+        skip_damaged: Whether to leave out damaged pictures of a folder, with a warning. Default:
             `False`, they are an error.
-        fetch: Whether `source="official"` may fetch and convert what is not prepared. Default:
+        fetch: Whether `source="official"` may fetch and convert a set not yet prepared. Default:
             `True`.
-        progress: Called with how much is done, how much there is (0 if unknown), and what is being
-            done, if that takes long.
+        progress: Called with the amount done, the total (0 if unknown), and what is being done,
+            during long operations.
 
     Returns:
         A `Dataset`.
@@ -109,7 +109,7 @@ def load(
     if not request.kind:
         return request.apply_options_to(_load_builtin(builtin_set(name), request, fetch, progress))
     with warnings.catch_warnings():
-        # The images raise each of them again.
+        # Reading the images repeats each warning.
         warnings.simplefilter("ignore")
         outlined = request.outline_own()
         if outlined is not None:
@@ -119,18 +119,18 @@ def load(
 
 
 def outline(name: str, **options: Any) -> Dataset:
-    """Returns what is known of a data set before its images are read, decoded or fetched.
+    """Returns a data set as far as it is known without reading, decoding or fetching its images.
 
     Args:
         name: As for `load`.
         **options: As for `load`, except `path`, `fetch` and `progress`.
 
     Returns:
-        A `Dataset` like the one that `load` returns, but black; a published set is complete.
+        A `Dataset` like the result of `load`, but black; a published set is assumed complete.
 
     Raises:
         UsageError: As for `load`.
-        FailureError: If a file is damaged, as far as its header shows.
+        FailureError: If the header of a file shows that it is damaged.
     """
     request = _Request(name, **options)
     if request.kind:
@@ -146,7 +146,7 @@ def outline(name: str, **options: Any) -> Dataset:
 
 
 def has_factors(name: str, factors_file: str | Path | None = None) -> bool:
-    """Tells whether a data set, named as for `load`, has factors, without reading its images."""
+    """Returns whether a data set, named as for `load`, has factors, without reading its images."""
     if not isinstance(name, str):
         raise UsageError(f"The name of a data set must be a string. Received: {name!r}.")
     kind, colon, file = name.partition(":")
@@ -157,9 +157,9 @@ def has_factors(name: str, factors_file: str | Path | None = None) -> bool:
 
 @dataclasses.dataclass
 class _Request:
-    """The data set asked for, see `load`, checked as far as possible without reading files.
+    """The arguments of `load`, checked as far as possible without reading files.
 
-    `kind` and `file` are the parts of the name of a user's own images, `kind` is empty for others.
+    `kind` and `file` are the parts of the name of a user's own images; otherwise `kind` is empty.
     """
 
     name: str

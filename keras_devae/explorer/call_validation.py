@@ -11,7 +11,7 @@ from typing import Any
 
 from keras_devae.errors import UsageError
 
-#: Largest size of a number: far beyond every code, and exact as a float.
+#: Largest absolute value of a number: far beyond every code, and exact as a float.
 _MOST = 2**53
 _SESSION = re.compile(r"\w{1,64}", re.ASCII)
 
@@ -19,8 +19,8 @@ _SESSION = re.compile(r"\w{1,64}", re.ASCII)
 def call_checker(page: Any) -> Callable[[bytes], bytes]:
     """Builds the function that checks the calls of a page, a complete `gradio.Blocks`.
 
-    It returns the JSON of a call without what the call does not need, and raises a `UsageError`
-    where the page has no such function, or its components cannot have such values.
+    It returns the JSON of a call without unnecessary parts, and raises a `UsageError` if the page
+    has no such function, or if its components cannot have such values.
     """
 
     def check(body: bytes) -> bytes:
@@ -57,7 +57,7 @@ def _refuse_constant(name):
 
 
 def _origin(call):
-    """Returns the parts of a call that identify the visitor and the component that was used."""
+    """Returns the parts of a call that identify the visitor and the component used."""
     session, trigger = call.get("session_hash"), call.get("trigger_id")
     if not (session is None or (isinstance(session, str) and _SESSION.fullmatch(session))):
         raise UsageError(f"There is no such session. Received: {_as_json(session)}.")
@@ -113,7 +113,7 @@ def _is_whole(value):
 
 
 def _as_json(value):
-    """Returns a value as JSON writes it, shortened where it is long."""
+    """Returns a value as JSON, shortened if it is long."""
     if isinstance(value, (dict, list)):
         return "an object" if isinstance(value, dict) else "a list"
     if _is_whole(value) and abs(value) > _MOST:

@@ -68,7 +68,7 @@ def system_theme() -> Any:
 
 
 def _gradio():
-    # It reads these when it is imported and when it serves.
+    # Gradio reads these when it is imported and when it serves.
     os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
     os.environ["GRADIO_RUN_HISTORY"] = "False"
     os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
@@ -78,7 +78,7 @@ def _gradio():
 
 
 class _Explorer:
-    """The components of the page, which hold what a visitor chose, and what their use does."""
+    """The components of the page, which hold a visitor's choices, and their event handlers."""
 
     def __init__(self, gradio, session):
         self.gradio = gradio

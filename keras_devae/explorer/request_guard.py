@@ -1,4 +1,4 @@
-"""Which requests reach the explorer's page.
+"""Decides which requests reach the explorer's page.
 
 Every web page that a browser on this machine opens may send requests to loopback addresses, and may
 make its own name resolve to these. Starlette's `TrustedHostMiddleware` does not replace this: it
@@ -25,9 +25,9 @@ _Message: TypeAlias = MutableMapping[str, Any]
 _Receive: TypeAlias = Callable[[], Awaitable[_Message]]
 _Send: TypeAlias = Callable[[_Message], Awaitable[None]]
 
-#: Most bytes of a request; the page's own stay below a thousandth of it.
+#: Most bytes of a request; the page's own requests stay below a thousandth of it.
 MOST_BYTES = 1_000_000
-#: Where the page sends what a visitor did.
+#: Path to which the page sends a visitor's actions.
 CALL_PATH = "/gradio_api/run/predict"
 
 _FILE = r"[\w.@+~-]+(?:/[\w.@+~-]+)*"
@@ -36,7 +36,7 @@ _READ_PATHS = re.compile(
 )
 _HOST = re.compile(r"(\[[0-9a-f:.]+\]|[a-z0-9._-]+)(?::\d{1,5})?", re.ASCII)
 _COUNT = re.compile(r"[0-9]{1,12}")
-# Headers of proxies, from which Gradio builds addresses; there is no proxy before it.
+# Headers of proxies, from which Gradio builds addresses; there is no proxy in front of it.
 _PROXY_HEADERS = ("forwarded", "x-forwarded-", "x-direct-url", "x-gradio-server")
 _SAFETY_HEADERS = (
     (b"content-security-policy", b"frame-ancestors 'self'"),
@@ -57,7 +57,7 @@ class RequestGuard:
     """ASGI middleware that passes on only the requests that the explorer's page needs.
 
     All others are answered here, in one sentence: 403 for a foreign host or origin, 401 without the
-    password, 404 for other routes (those that take files among them), 405 for other methods, 413
+    password, 404 for other routes (also for those that take files), 405 for other methods, 413
     for a request that is too long, 415 for a call that is not JSON, and 422 for one that
     `check_call` refuses with a `UsageError`. No other origin may read an answer, and web sockets
     are closed. At a loopback `address`, hosts must be loopback addresses or `localhost`.
@@ -79,7 +79,7 @@ class RequestGuard:
         self.secret = None if credentials is None else ":".join(credentials).encode()
 
     async def __call__(self, scope: _Message, receive: _Receive, send: _Send) -> None:
-        """Passes a request on, or answers why it does not."""
+        """Passes a request on, or answers with the reason for refusing it."""
         if scope["type"] == "lifespan":
             await self.application(scope, receive, send)
         elif scope["type"] != "http":
@@ -159,7 +159,7 @@ class RequestGuard:
 
 
 def is_local(address: str) -> bool:
-    """Returns whether only this machine reaches an IP address."""
+    """Returns whether an IP address can be reached only from this machine."""
     return ipaddress.ip_address(address.partition("%")[0]).is_loopback
 
 
@@ -218,7 +218,7 @@ def _without_proxies(scope):
 
 
 def _guarded(send):
-    """Removes permissions for other origins from an answer, and adds the headers of safety."""
+    """Removes permissions for other origins from an answer, and adds security headers."""
 
     async def send_guarded(message):
         if message["type"] == "http.response.start":

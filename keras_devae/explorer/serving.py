@@ -53,7 +53,7 @@ def listen(host: str = "127.0.0.1", port: int | None = None) -> socket.socket:
         UsageError: If the port is taken, or this machine has no such address or port.
     """
     if not isinstance(host, str) or not host.strip():
-        # An empty address, as from an unset variable of the shell, would be every address.
+        # An empty address, as from an unset shell variable, would mean every address.
         raise UsageError(
             f"`host` must be an address of this machine, 0.0.0.0 for all. Received: {host!r}."
         )
@@ -98,7 +98,7 @@ def choose_credentials(listener: socket.socket, auth: Auth = None) -> tuple[str,
         return "explore", secrets.token_urlsafe(12)
     is_pair = isinstance(auth, (tuple, list)) and len(auth) == 2
     if not is_pair or not all(isinstance(part, str) and part for part in auth) or ":" in auth[0]:
-        # What was received is not repeated: it may hold a password.
+        # The value is not repeated: it may hold a password.
         raise UsageError(
             "`auth` must be a user without a colon and a password, neither of them empty, or False."
         )
@@ -130,7 +130,7 @@ def serve(
     browser: bool = True,
     credentials: tuple[str, str] | None = None,
 ) -> None:
-    """Serves a page until Ctrl-C, also where an event loop is running, as in a notebook.
+    """Serves a page until Ctrl-C, even while an event loop is running, as in a notebook.
 
     Args:
         page: A `gradio.Blocks`, from `make_page`.
@@ -268,5 +268,5 @@ def _in_event_loop():
 
 
 def _has_screen():
-    # Without a screen, a browser of the terminal might take the terminal over.
+    # Without a screen, a text browser might take over the terminal.
     return sys.platform != "linux" or bool({"DISPLAY", "WAYLAND_DISPLAY"} & set(os.environ))

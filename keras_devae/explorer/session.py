@@ -17,7 +17,7 @@ from keras_devae.figures.mosaics import to_rgb
 
 #: Most sliders: further latent dimensions keep the values of the starting image.
 MOST_SLIDERS = 20
-#: Standard deviations of the prior to either side; more where the starting image lies outside.
+#: Reach to either side in standard deviations of the prior; more if the start lies outside.
 _REACH = 3.0
 _MOST = float(np.finfo(np.float32).max)
 
@@ -100,7 +100,7 @@ class Session:
             return int(self._random.integers(len(self.dataset)))
 
     def sliders(self, layer: int) -> list[Slider]:
-        """Returns a layer's sliders: active dimensions first, each by falling KL divergence."""
+        """Returns a layer's sliders: active dimensions first, each by descending KL divergence."""
         latents = self.latents[self._check_layer(layer)]
         active = set(latents.active.tolist())
         return [
@@ -139,7 +139,7 @@ class Session:
         Args:
             row: Row number of the image.
             layer: Number of the latent layer.
-            values: Values of the first dimensions in the order of `sliders`; others stay.
+            values: Values of the first dimensions in the order of `sliders`; others stay unchanged.
             category: The category, if the model has any; default: the one of the image.
 
         Returns:
@@ -193,7 +193,7 @@ class Session:
 
 
 def reach_of(value: float) -> float:
-    """Returns how far a slider reaches to either side, so that a value lies on it."""
+    """Returns how far a slider reaches to either side, so that it includes a value."""
     return float(max(_REACH, np.ceil(abs(value))))
 
 

@@ -1,4 +1,4 @@
-"""HTML pages: the report of a run, and the comparison of several; imported only when used."""
+"""HTML pages: the report of a run, and the comparison of several; imported only when needed."""
 
 from keras_devae.process.imports import lazy_names
 

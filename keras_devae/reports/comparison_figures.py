@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 #: A figure, its caption and its description.
 _Drawn: TypeAlias = "tuple[Figure, str, str]"
-#: Bytes of the traversals of single runs that a page holds at most.
+#: Most bytes that the traversals of single runs take in a page.
 _MOST_BYTES = 2_500_000
 _INCHES_PER_CHARACTER = 0.06
 _CURVES = {"reconstruction_loss": "reconstruction, nats", "kl_loss": "KL divergence, nats"}
@@ -51,9 +51,9 @@ def choose_traversals(comparison: Comparison) -> tuple[list[dict[str, str]], lis
 def draw_comparison_figures(
     comparison: Comparison, titles: Mapping[str, str]
 ) -> dict[str, dict[str, str]]:
-    """Draws those of the figures `boxes`, `scatter` and `curves` that the runs have data for.
+    """Draws the figures `boxes`, `scatter` and `curves`, as far as the runs have data for them.
 
-    Each is a dictionary of `source`, `caption` and `alt`; `titles` are those of the metrics.
+    Each is a dictionary of `source`, `caption` and `alt`; `titles` holds the titles of the metrics.
     """
     drawn = {
         "boxes": _boxes(comparison, titles),
@@ -148,7 +148,7 @@ def _curves(comparison: Comparison) -> _Drawn | None:
 def _points(
     history: Sequence[Mapping[str, float]], name: str, layer: int
 ) -> tuple[list[float], list[float]]:
-    """Returns the steps and values of a loss, of one layer where layers have losses of their own.
+    """Returns the steps and values of a loss; of one layer, if each layer has its own losses.
 
     The column without a layer is the mean over the layers drawn.
     """

@@ -22,9 +22,9 @@ _SECTIONS = (
     ("training", "Training"),
     ("traversals", "Traversals"),
 )
-#: Metrics of which the summary names the best groups.
+#: Metrics for which the summary names the best groups.
 _RANKED = ("mig", "dci", "reconstruction_error")
-#: The settings that say most, named where all runs have them in common.
+#: The settings that say most, shown if all runs have them in common.
 _MAIN_SETTINGS = (
     "model",
     "dataset",
@@ -57,7 +57,7 @@ def write_comparison(folders: Iterable[str | Path], output: str | Path, layer: i
 
 
 def comparison_page(comparison: Comparison, output: Path) -> str:
-    """Returns the page, with links relative to the file that it will be in."""
+    """Returns the page, with links relative to the file to which it will be written."""
     traversals, left_out = choose_traversals(comparison)
     cells = comparison_cells(comparison)
     # The first two columns are names and numbers of runs.
@@ -142,7 +142,7 @@ def _link(run: ComparedRun, output: Path) -> dict[str, Any]:
 
 
 def _same_settings(comparison: Comparison) -> list[tuple[str, str]]:
-    """Returns those of the main settings that all runs have in common."""
+    """Returns the main settings that all runs have in common."""
     settings = [run.config.to_dict() for run in comparison.runs]
     values = {name: {one[name] for one in settings} for name in _MAIN_SETTINGS}
     return [(name, format_setting(*found)) for name, found in values.items() if len(found) == 1]

@@ -1,4 +1,4 @@
-"""Describes what was trained on what, where and when."""
+"""Describes which model was trained on which data, where and when."""
 
 import datetime
 from collections.abc import Iterator, Mapping
@@ -19,9 +19,9 @@ _SOURCES = {
 def run_details(
     config: RunConfig, record: Mapping[str, Any], description: str
 ) -> list[tuple[str, str]]:
-    """Describes what was trained on what, where and when, in pairs of a heading and a text.
+    """Describes which model was trained on which data, where and when: pairs of heading and text.
 
-    `record` is from `RunDirectory.read_record`, `description` the data set in one line.
+    `record` is from `RunDirectory.read_record`; `description` describes the data set in one line.
     """
     entry = MODEL_CATALOGUE[config.model.name]
     environment, backends = record.get("environment", {}), record.get("backends", [])
@@ -33,14 +33,14 @@ def run_details(
         ("Training", _training(config, entry.fitted)),
         ("Machine", _machine(environment)),
         ("Versions", _versions(environment)),
-        # Only a run that was resumed with another backend has them.
+        # Recorded only if a run was resumed with another backend.
         *([("Backends", ", then ".join(backends))] if backends else []),
         *_times(record.get("times", {})),
     ]
 
 
 def describe_provenance(provenance: Mapping[str, Any]) -> str:
-    """Describes in one line where images come from: the source, then all else that is known."""
+    """Describes in one line where images come from: the source, then everything else known."""
     known = dict(provenance)
     source = known.pop("source", "unknown")
     text = _SOURCES.get(source, f"{source}.")

@@ -1,4 +1,4 @@
-"""Numbers, lists and settings as people write them."""
+"""Formats numbers, lists and settings for people to read."""
 
 import math
 from collections.abc import Sequence
@@ -46,7 +46,7 @@ def format_duration(seconds: float) -> str:
 
 
 def format_setting(value: Any) -> str:
-    """Returns the value of a setting, e.g. `"1, 10, 40"` of a list and `"yes"` of `True`."""
+    """Returns the value of a setting, e.g. `"1, 10, 40"` for a list and `"yes"` for `True`."""
     if value is None:
         return "none"
     if isinstance(value, bool):
@@ -55,5 +55,5 @@ def format_setting(value: Any) -> str:
         return ", ".join(format_setting(part) for part in value) or "none"
     if isinstance(value, dict):
         return ", ".join(f"{k} = {format_setting(part)}" for k, part in value.items()) or "none"
-    # With every digit, so that the run can be repeated from them.
+    # With every digit, so that the run can be repeated from the report.
     return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)

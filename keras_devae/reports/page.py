@@ -1,4 +1,4 @@
-"""Pages of HTML that need no other file."""
+"""Self-contained HTML pages."""
 
 import base64
 from pathlib import Path
@@ -26,10 +26,10 @@ def render_page(template: str, **values: Any) -> str:
 
 
 def image_file_data(file: Path) -> str:
-    """Returns a data URL with a PNG file."""
+    """Returns a PNG file as a data URL."""
     return image_data(file.read_bytes())
 
 
 def image_data(content: bytes) -> str:
-    """Returns a data URL with the content of a PNG file."""
+    """Returns the content of a PNG file as a data URL."""
     return f"data:image/png;base64,{base64.b64encode(content).decode('ascii')}"

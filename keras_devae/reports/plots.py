@@ -119,9 +119,9 @@ def draw_plot(
 ) -> list[Path]:
     """Draws a figure that `check_plot` has accepted, and writes it to files.
 
-    Their suffixes choose the formats: a traversal is animated in a `.gif`. Default:
+    Their suffixes choose the formats; a traversal is animated in a `.gif`. Default:
     `figures/<kind>.png` in the folder of the first run, with the options in its name; without
-    options that is the figure of the report.
+    options, this is the figure of the report.
     """
     paths = [Path(file) for file in files] or [_default_file(kind, runs, options)]
     sources = _sources(kind, runs)
@@ -151,7 +151,7 @@ def _sources(kind: str, runs: Sequence[RunDirectory]) -> tuple[Any, ...]:
         return (run,)
     dataset = run.load_dataset()
     check_model_figure(kind, dataset)
-    # Imported only now: tables are drawn without Keras.
+    # Imported here, because tables are drawn without Keras.
     from keras_devae.runs.trained_model import load_trained
 
     return load_trained(run), dataset
@@ -202,7 +202,7 @@ def _scores_of(run: RunDirectory, layer: int) -> Mapping[str, Any]:
         raise UsageError(f"{run.metrics_file} has no layer {layer}. Received: layers {numbers}.")
     missing = [name for name in (MIG, RECONSTRUCTION) if name not in rows.get(layer, {})]
     if missing:
-        # The command replaces the file, so it asks for what the file holds as well.
+        # The command replaces the file, so it must also ask for the scores that the file has.
         metrics = [name.split(".")[0] for name in (*rows.get(layer, {}), *missing)]
         chosen = ",".join(dict.fromkeys(name for name in metrics if name != "layer"))
         raise UsageError(

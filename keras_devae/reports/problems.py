@@ -13,9 +13,9 @@ from keras_devae.reports.summary import Holder, carriers, holder_name, rivals
 from keras_devae.runs.config.run_config import RunConfig
 from keras_devae.runs.folder import RunDirectory
 
-#: Nats of a single dimension that no decoder can use: they distinguish more than 10^8 values.
+#: Nats in a single dimension that no decoder can use: they distinguish more than 10^8 values.
 EXPLODED_KL = 20.0
-#: Distance from a target that counts, as a share of it, and in nats.
+#: Distance from which a target counts as missed, as a share of it, and in nats.
 _MISSED_SHARE, _MISSED_NATS = 0.2, 0.2
 #: Target in the history -> the value that should reach it, and the options that set the target's
 #: end, the steps to it, and the weight of missing it.
@@ -41,11 +41,11 @@ def find_problems(
     run: Any = "RUN",
     in_progress: bool = False,
 ) -> list[str]:
-    """Describes in sentences what is wrong with a run, apart from what its model says of itself.
+    """Describes in sentences what is wrong with a run, except for what its model itself reports.
 
-    `history` are the rows of `RunDirectory.read_history`, `latents` those of layer 0, `scores` flat
-    ones of each layer or none. `run` is its folder, to resume it; `is_trained` says whether
-    training reached its last step, `in_progress` whether a process is training it now.
+    `history` has the rows of `RunDirectory.read_history`, `latents` is of layer 0, and `scores` has
+    the flat scores of each layer, or none. `run` is its folder, to resume it; `is_trained` says
+    whether training reached its last step, `in_progress` whether a process is training it now.
     """
     last = history[-1] if history else {}
     advice = layer_advice(losses_of(scores))
@@ -73,7 +73,7 @@ def _unfinished(config: RunConfig, last: Mapping[str, float], run: Any, in_progr
 def _not_finite(
     history: Iterable[Mapping[str, float]], scores: Iterable[Mapping[str, Any]]
 ) -> Iterator[str]:
-    # A layer that no step of an epoch drew has no losses there.
+    # A layer that was not drawn in any step of an epoch has no losses there.
     steps = [row["step"] for row in history if not math.isfinite(row.get("loss", 0.0))]
     if steps:
         yield (
@@ -121,7 +121,7 @@ def _option(name: str) -> str:
 
 
 def _useless_codes(config: RunConfig, latents: Latents) -> Iterator[str]:
-    # A code with a smaller KL divergence has collapsed, which the model says itself.
+    # A code with a smaller KL divergence has collapsed, which the model itself reports.
     if not len(latents.active) and latents.kl.sum() >= COLLAPSED_KL:
         yield (
             f"No latent dimension is active: the most that one passes on of the images is "

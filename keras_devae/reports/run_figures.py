@@ -17,11 +17,11 @@ from keras_devae.reports.formatting import counted, listed, percent
 from keras_devae.reports.plots import history_figure
 from keras_devae.runs.folder import RunDirectory
 
-#: Latent dimensions that a figure shows at most.
+#: Most latent dimensions that a figure shows.
 SHOWN = 12
-#: Images that a scatter plot of a code against a factor shows.
+#: Number of images in a scatter plot of a code against a factor.
 _POINTS = 1000
-#: Name, title, caption and description of the figures that are drawn while a run trains.
+#: Name, title, caption and description of the figures that are drawn during training.
 _TRACKED = (
     (
         "information",
@@ -45,8 +45,8 @@ _Drawn: TypeAlias = tuple[str, Any, str, str, str]
 class ReportFigure:
     """A figure in the report.
 
-    `name` is that of its PNG `file` without the suffix; `title` stands above it, `caption` below,
-    and `alt` describes it for those who cannot see it.
+    `name` is the name of its PNG `file` without the suffix; `title` is shown above it, `caption`
+    below, and `alt` describes it for people who cannot see it.
     """
 
     name: str
@@ -66,9 +66,9 @@ def draw_run_figures(
     seed: int,
     encoding: Encoding,
 ) -> list[ReportFigure]:
-    """Draws the figures of a run to `folder`, in the order of the report.
+    """Draws the figures of a run into `folder`, in the order of the report.
 
-    `latents` are those of each layer, `history` the rows of the run's history (without any, there
+    `latents` has those of each layer, `history` the rows of the run's history (without any, there
     are no learning curves), and `seed` chooses the images shown.
     """
     drawn = [

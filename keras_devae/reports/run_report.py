@@ -53,10 +53,10 @@ def write_report(
         dataset: Its data set, with or without factors.
         scores: What `keras_devae.evaluation.evaluate` returned, or `None` if it was not called.
         output: File to write instead of `report.html`. The figures are then only in the page, and
-            nothing in the run's folder changes but its codes.
+            only the codes in the run's folder change.
 
     Returns:
-        The files of the figures in the run's folder by name.
+        Name of each figure -> its file in the run's folder.
     """
     output = Path(output or run.report_file)
     is_own = output.resolve() == run.report_file.resolve()
@@ -67,7 +67,7 @@ def write_report(
         warnings.catch_warnings(),
         run_encoding(model, run, dataset) as encoding,
     ):
-        # The page names the factors that do not vary.
+        # The page itself names the factors that do not vary.
         warnings.simplefilter("ignore", MetricWarning)
         latents = measure_latents(model, dataset, None, images, seed, encoding)
         history, folder = run.read_history(), run.figures if is_own else elsewhere
@@ -89,7 +89,7 @@ def report_page(
 ) -> str:
     """Returns the page; arguments as for `write_report` and `draw_run_figures`."""
     layers = scores["layers"] if scores else []
-    # The page begins with layer 0, and the scores may be of another layer alone.
+    # The page begins with layer 0, and the scores may be of another layer only.
     headline = layers if layers and layers[0]["layer"] == 0 else []
     last = history[-1] if history else {}
     problems = [
@@ -134,7 +134,7 @@ def report_page(
 def _scores_of_another_model(
     model: VAE, run: RunDirectory, scores: Mapping[str, Any] | None
 ) -> list[str]:
-    """Says so if the scores are of other weights than the figures: one sentence, or none."""
+    """Returns a sentence if scores and figures are of different weights, or an empty list."""
     measured = scores and scores.get("settings", {}).get("model_sha256")
     if not measured or measured == model_hash(model, run):
         return []
@@ -157,7 +157,7 @@ def _evaluate_command(run: RunDirectory) -> str:
 
 
 def _tiles(latents: Latents, layers: Sequence[Mapping[str, Any]]) -> list[tuple[str, str]]:
-    """Returns the few numbers that come first."""
+    """Returns the few numbers at the top of the page."""
     first = layers[0] if layers else {}
     tiles = [("Active latents", f"{len(latents.active)} of {len(latents.kl)}")]
     if latents.factor_names:

@@ -1,4 +1,4 @@
-"""What a run achieved, in sentences."""
+"""Describes in sentences what a run achieved."""
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
@@ -9,14 +9,14 @@ from keras_devae.evaluation.latents import CATEGORY, Latents
 from keras_devae.metrics import ACTIVE_NATS, METRICS
 from keras_devae.reports.formatting import counted, listed, percent
 
-#: What can hold a factor: the number of a latent dimension, or `CATEGORY`.
+#: What can hold a factor: a latent dimension, by its number, or `CATEGORY`.
 Holder: TypeAlias = int | str
 #: Flat scores of a latent layer.
 Scores: TypeAlias = Mapping[str, Any]
 
-#: Share of a factor's entropy from which the latent that carries most of it can be its own.
+#: Least share of a factor's entropy in the latent that carries most of it, to be its own.
 OWN_SHARE = 0.3
-#: A factor of which a second latent carries this part, compared to the first, is in two places.
+#: A factor is in two places if a second latent carries this part of what the first carries.
 SECOND_PART = 0.5
 #: The rule of `has_own` in words.
 OWN_RULE = (
@@ -24,7 +24,7 @@ OWN_RULE = (
     f"least {percent(OWN_SHARE)} of its entropy and less of every other factor's, and if no other "
     "active latent carries half as much of it."
 )
-#: What is called active, in words.
+#: The definition of an active latent in words.
 ACTIVE_RULE = (
     f"the spread of their means over the images, relative to the posterior's deviation, amounts to "
     f"{ACTIVE_NATS} nats or more"
@@ -34,7 +34,7 @@ _NAMED = 8
 
 
 def holder_name(holder: Holder) -> str:
-    """Returns what a holder is called in a sentence."""
+    """Returns the name of a holder in a sentence."""
     return f"the {CATEGORY}" if holder == CATEGORY else f"z{holder}"
 
 
@@ -49,7 +49,7 @@ def carriers(latents: Latents, factor: str) -> list[tuple[float, Holder]]:
 
 
 def rivals(latents: Latents, factor: str) -> list[tuple[float, Holder]]:
-    """Returns the carriers of a factor that carry at least `SECOND_PART` as much as the first."""
+    """Returns the carriers of a factor that carry at least `SECOND_PART` of what the first does."""
     found = carriers(latents, factor)
     return [(share, h) for share, h in found[1:] if share >= SECOND_PART * found[0][0] > 0]
 
@@ -98,7 +98,7 @@ def summarize(
 ) -> list[str]:
     """Describes in sentences what the code holds and how good it is.
 
-    `latents` and flat `scores` are those of each layer; there may be no scores.
+    `latents` and flat `scores` are given by layer; there may be no scores.
     """
     first = scores[0] if scores else {}
     sentences = [_active(latents[0]), *_held(latents[0])]

@@ -1,11 +1,11 @@
-"""The annealing test: at which pressures a data set's factors are learned, and betas from them.
+"""The annealing test: finds the pressures at which factors are learned, and betas from them.
 
-After that of DEFT (Wu et al. 2022), by which the DeVAE paper also chooses its betas; here beta does
-not grow but falls from where everything is collapsed, as it does where both methods use the points.
-A factor's freezing point is the beta at which the model begins to be informative about it. Since
-learning takes time, the points lie a little low: the more steps, the less.
+It follows the test of DEFT (Wu et al. 2022), by which the DeVAE paper also chooses its betas; but
+beta does not grow: it falls from where everything is collapsed, as it does where both methods use
+the points. A factor's freezing point is the beta at which the model begins to be informative about
+it. Since learning takes time, the points lie a little low, but less so with more steps.
 
-The information is that of samples of the best latent dimension. Posterior means would mislead:
+Information is measured on samples of the best latent dimension. Posterior means would mislead:
 under a strong pressure they are tiny but free of noise, and hold information that no sample has.
 """
 
@@ -29,13 +29,13 @@ from keras_devae.runs import Run, RunConfig, RunDirectory
 
 #: The default range, at 64x64 pixels.
 BETA_START, BETA_END = 200.0, 1.0
-#: Share of a factor's entropy from which it counts as known.
+#: Least share of a factor's entropy at which it counts as known.
 KNOWN_SHARE = 0.1
-#: Freezing points closer together than this factor form one group.
+#: Freezing points closer together than this ratio form one group.
 GROUP_FACTOR = 1.5
 #: The pressure just below a freezing point, as a share of it.
 JUST_UNDER = 0.9
-#: Where a factor's freezing point lies.
+#: Where a factor's freezing point lies relative to the range of the test.
 _ABOVE, _MEASURED, _BELOW = "above the start", "measured", "below the end"
 
 #: Part of the recorded result, so its wording does not change.
@@ -51,8 +51,8 @@ RULE = (
 class AnnealingTest:
     """The result of an annealing test.
 
-    `steps` `(t,)` are those at which it was read, `betas` `(t,)` the pressures there, and `shares`
-    `(t, f)` are the best dimension's information about each factor as a share of its entropy.
+    `steps` `(t,)` are the steps of the readings, `betas` `(t,)` the pressures at them, and `shares`
+    `(t, f)` the best dimension's information about each factor as a share of its entropy.
     """
 
     steps: Array
@@ -89,11 +89,11 @@ class AnnealingTest:
 
 
 def freezing_point(betas: Array, shares: Array, threshold: float = KNOWN_SHARE) -> float | None:
-    """Finds the pressure at which a factor begins to be known; infinity: at once; `None`: never.
+    """Finds the pressure at which a factor becomes known: infinity if at once, `None` if never.
 
-    That is where its share, `(t,)` like the falling betas, crosses the threshold and is above it in
-    the next reading too, so that one noisy reading does not count; the last reading needs no
-    confirmation. Between readings the point is interpolated linearly over the logarithm of beta.
+    It is where the factor's share, `(t,)` like the falling betas, crosses the threshold and is also
+    above it in the next reading, so that one noisy reading does not count; the last one needs no
+    confirmation. Between readings, the point is interpolated linearly over the logarithm of beta.
     """
     known = np.asarray(shares) >= threshold
     lasting = known & np.append(known[1:], known[-1:])
@@ -109,8 +109,8 @@ def freezing_point(betas: Array, shares: Array, threshold: float = KNOWN_SHARE) 
 def suggest_betas(points: Iterable[float], beta_end: float) -> list[float]:
     """Suggests the pressures of DeVAE's layers from freezing points, see `RULE`.
 
-    They ascend strictly and have two digits. There are none without points, or if the points leave
-    no room for a pressure above `beta_end`, the pressure at the end of the test.
+    They ascend strictly and are rounded to two digits. The list is empty without points, or if they
+    leave no room for a pressure above `beta_end`, the pressure at the end of the test.
     """
     falling = sorted(points, reverse=True)
     gaps = [
@@ -127,15 +127,15 @@ def suggest_betas(points: Iterable[float], beta_end: float) -> list[float]:
 
 
 def default_range(image_shape: Sequence[int]) -> tuple[float, float]:
-    """Returns the pressures at start and end, in proportion to the pixels: 200 and 1 for 64x64."""
+    """Returns the first and last pressure, proportional to the pixels: 200 and 1 for 64x64."""
     scale = image_shape[0] * image_shape[1] / 64**2
     return BETA_START * scale, BETA_END * scale
 
 
 def annealing_config(steps: int, readings: int = 50, **settings: Any) -> RunConfig:
-    """Makes the configuration of the test's run, without its pressure.
+    """Builds the configuration of the test's run, without its pressure.
 
-    The information is read `readings` times in the `steps` from the first pressure to the last.
+    The information is read `readings` times during the `steps` from the first pressure to the last.
     """
     checks.at_least("steps", steps, 2)
     every = max(1, steps // checks.at_least("readings", readings, 2))
@@ -150,7 +150,7 @@ def with_falling_beta(
 ) -> RunConfig:
     """Adds the falling pressure to an `annealing_config`; the defaults are `default_range`.
 
-    It raises a `UsageError` if the data set has no factors, or the pressure does not fall.
+    Raises a `UsageError` if the data set has no factors, or the pressure does not fall.
     """
     if dataset.factor_names is None:
         raise UsageError(
@@ -172,24 +172,24 @@ def with_falling_beta(
 
 
 def train_test(run: Run, progress: bool = True) -> AnnealingTest:
-    """Trains the run of a test under the falling pressure, and reads what was tracked."""
+    """Trains the run of a test under the falling pressure, and reads the tracked information."""
     _range_of(run.folder, run.config)
     run.train(progress)
     return read_test(run.folder)
 
 
 def read_test(run: RunDirectory) -> AnnealingTest:
-    """Reads the annealing test of a run from what it tracked.
+    """Reads the annealing test of a run from its tracked information.
 
-    It raises a `UsageError` if the run is not an annealing test, and a `FailureError` if what it
-    tracked is missing or damaged.
+    Raises a `UsageError` if the run is not an annealing test, and a `FailureError` if the tracked
+    information is missing or damaged.
     """
     config = run.read_config()
     start, end = _range_of(run, config)
     steps, information, entropies, names = read_information_file(
         run.tracking / "sampled-information.npz", "What the annealing test measured is lost."
     )
-    # The first reading is of a model that is not trained at all.
+    # The first reading is of an untrained model.
     trained = steps > 0
     betas = start * (end / start) ** np.minimum(1, steps / config.training.steps)
     shares = information.max(axis=1) / entropies

@@ -1,4 +1,4 @@
-"""The paper's tables and figures: what each trains, and what is made of it."""
+"""The paper's tables and figures: the runs that each needs, and what is made from them."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _DEFAULT_BETAS = (1, 10, 40)
 
 @dataclasses.dataclass(frozen=True)
 class Plan:
-    """A run of an experiment; runs of a group, named in tables, differ in their seeds."""
+    """A run of an experiment; the runs of a group, named in tables, differ in their seeds."""
 
     group: str
     settings: dict[str, Any]
@@ -41,9 +41,9 @@ class Experiment:
     """A table or figure of the paper.
 
     Attributes:
-        known: The paper's numbers or statement, or that they are not known.
-        plans: Plans its runs; `None` for the experiment that trains no models of images.
-        outcome: Name in `reproducing.OUTCOMES` of the function that makes table and figure.
+        known: The paper's numbers or statement, or a note that they are not known.
+        plans: Function that plans its runs; `None` for the experiment that trains no image models.
+        outcome: Name in `reproducing.OUTCOMES` of the function that makes the table and the figure.
         seeds: Name of a scale -> number of seeds, where it differs from the scale's.
     """
 
@@ -66,7 +66,7 @@ def _every_method(scale, seeds, methods=METHODS, data_sets=None):
 def _every_beta(scale, seeds):
     plans = []
     for published in ((1, 10, 20, 40, 80), (1, 10, 40), (1, 10)):
-        # The defaults are left out, so that the runs are shared with other experiments.
+        # Defaults are left out, so that the runs are shared with other experiments.
         own = {} if published == _DEFAULT_BETAS else {"betas": scale.pressures(published)}
         name = "betas " + ", ".join(str(beta) for beta in published)
         plans += [Plan(name, scale.run("devae", seed, **own)) for seed in range(seeds)]
@@ -216,7 +216,7 @@ def experiment_named(name: str) -> Experiment:
 
 
 def plans_of(name: str, scale: Scale, seeds: int | None = None) -> list[Plan]:
-    """Plans the runs of an experiment; `None` stands for its own number of seeds at that scale."""
+    """Plans the runs of an experiment; `None` means its own number of seeds at that scale."""
     experiment = experiment_named(name)
     if experiment.plans is None:
         return []

@@ -88,7 +88,7 @@ class DiscriminatorGame(keras.Model):
         return discriminator_loss(y_pred[: self.batch_size], y_pred[self.batch_size :])
 
     def estimate(self, samples: int) -> float:
-        """Returns the mean total correlation in nats of so many new samples, in whole thousands."""
+        """Returns the mean total correlation in nats over new samples, in whole thousands."""
         chunks = [
             density_ratio_total_correlation(self.discriminator(self.draw(_CHUNK)))
             for _ in range(math.ceil(samples / _CHUNK))
@@ -108,9 +108,9 @@ def estimate_total_correlation(
 ) -> float:
     """Trains FactorVAE's discriminator on samples of known total correlation; estimates it in nats.
 
-    After table 1 of the DeVAE paper. As in Kim & Mnih (2018), the optimizer is Adam with betas 0.5
-    and 0.9. The batch size of the paper is not known; 64 is Kim & Mnih's. The `samples` of the
-    estimate are new ones, rounded up to whole thousands.
+    Follows table 1 of the DeVAE paper. As in Kim & Mnih (2018), the optimizer is Adam with betas
+    0.5 and 0.9. The paper's batch size is not known; 64 is Kim & Mnih's. The estimate uses new
+    `samples`, rounded up to whole thousands.
     """
     _check_cell(dimensions, correlation)
     at_least("steps", steps, 1)
@@ -148,10 +148,10 @@ def estimate_table(
 ) -> list[dict[str, Any]]:
     """Estimates the total correlation for all dimensions and correlations, several times each.
 
-    Each trial that is done is a file in the folder's `trials`, and is not repeated: a second call
+    Each finished trial is a file in the folder's `trials` and is not repeated: a second call
     resumes where the first ended. Processes that work on different cells may share the folder.
-    `progress` is called with the number of trials done and the number of all; with `only_done` no
-    others are done. The options are those of `estimate_total_correlation`. The rows, also in
+    `progress` is called with the number of trials done and the total; with `only_done`, no more
+    are done. The options are those of `estimate_total_correlation`. The rows, also in
     `estimates.csv`, hold `dimensions`, `correlation`, `trial` (its seed), `estimate` and `truth` in
     nats, and `seconds`. A `UsageError` is raised if the folder has trials with other options.
     """
@@ -173,8 +173,8 @@ def estimate_table(
 
 
 def environments_of(folder: AnyPath) -> list[str]:
-    """Returns what the trials of `estimate_table` ran on, see `environment_text`, each once."""
-    # A process that was killed may have left a file behind under a temporary name.
+    """Returns the environments of the trials of `estimate_table`, each once."""
+    # A process that was killed may have left a file under a temporary name.
     trials = sorted((Path(folder) / "trials").glob("dimensions*.json"))
     texts = [environment_text(_read_trial(trial)["environment"]) for trial in trials]
     return list(dict.fromkeys(texts))

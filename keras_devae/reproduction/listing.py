@@ -1,4 +1,4 @@
-"""Which experiments there are, and how long they take."""
+"""Lists the experiments and how long they take."""
 
 from __future__ import annotations
 

@@ -20,13 +20,13 @@ from keras_devae.reproduction.outcomes import Outcome, interval_text
 from keras_devae.reproduction.results import Result, Results
 from keras_devae.runs.trained_model import load_trained, run_encoding
 
-#: Values that a latent dimension is set to.
+#: Values to which a latent dimension is set.
 _VALUES = np.linspace(-2.0, 2.0, 9)
-#: Samples in a row, and samples whose distance to the data is measured.
+#: Number of samples in a row, and of those whose distance to the data is measured.
 _SHOWN, _SAMPLED = 10, 256
-#: Images that samples are compared with.
+#: Number of images with which samples are compared.
 _NEIGHBOURS = 10_000
-#: Latent dimensions per factor in the top-k MED.
+#: Number of latent dimensions per factor in the top-k MED.
 _TOP_K = 1
 _FIRST_SEED = "The figure and the table are of the first seed of each."
 
@@ -86,7 +86,7 @@ def _tidy(header, rows):
 
 
 def known_images(dataset: Any) -> NearestNeighbors:
-    """Returns scikit-learn's search for the nearest of 10,000 images of a data set."""
+    """Returns a scikit-learn search for the nearest of 10,000 images of a data set."""
     return NearestNeighbors(n_neighbors=1).fit(_flat(_rows(dataset, _NEIGHBOURS, 0)))
 
 
@@ -165,7 +165,7 @@ def _top_k(result):
 
 
 def _kept(result, name, measure):
-    """Measures something of a run once, and keeps it in the run's folder."""
+    """Takes a measurement of a run once, and keeps it in the run's folder."""
     file = result.directory.path / "reproduction" / f"{name}.json"
     if not file.is_file():
         write_json(file, measure(result))

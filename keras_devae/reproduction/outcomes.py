@@ -1,4 +1,4 @@
-"""Tables and figures of experiments, from the runs that are done."""
+"""Tables and figures of experiments, from the finished runs."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from keras_devae.reproduction import paper
 from keras_devae.reproduction.results import MIG, RECONSTRUCTION, Results, compared, score_title
 
 _PAPER_IMAGE_SIZE = 64
-#: Nats by which estimates of the total correlation that count as close may differ.
+#: Largest difference in nats of estimates of the total correlation that count as close.
 _CLOSE = 0.15
 _INTERVALS = "Numbers are means, with the 95 % interval of the mean by Student's t in brackets."
 
@@ -27,8 +27,8 @@ _INTERVALS = "Numbers are means, with the 95 % interval of the mean by Student's
 class Outcome:
     """A table with its `header` and `rows`, and a figure.
 
-    `remarks` are sentences, also about the paper's numbers; `tidy` the rows of the CSV file, every
-    number by itself; `caption` says what the figure's marks mean.
+    `remarks` are sentences, also about the paper's numbers; `tidy` has the rows of the CSV file,
+    every number by itself; `caption` says what the figure's marks mean.
     """
 
     header: list[str]
@@ -54,7 +54,7 @@ def _number(value, like=None):
     """Writes a number with three decimals below 1, two below 100 and one above."""
     size = abs(value if like is None else like)
     decimals = 3 if size < 1 else 2 if size < 100 else 1
-    # z: without the sign of what rounds to 0.
+    # z: no minus sign on a number that rounds to 0.
     return f"{value:z.{decimals}f}"
 
 
@@ -63,7 +63,7 @@ def layer_outcome(
     published: Mapping[str, Sequence[tuple[float, float]]] | None = None,
     remarks: Iterable[str] = (),
 ) -> Outcome:
-    """Tabulates gap and reconstruction of every layer, beside the pairs `published`."""
+    """Tabulates gap and reconstruction of every layer beside the `published` pairs."""
     header = ["", "layer", "seeds", score_title(MIG), score_title(RECONSTRUCTION)]
     header += ["MIG in the paper", "reconstruction in the paper"] if published else []
     rows: list[list[str]] = []
@@ -107,7 +107,7 @@ def ablation_outcome(results: Results) -> Outcome:
 
 
 def _against(results, favourite, score):
-    """Yields each other group with the favourite's values of a score and its own."""
+    """Yields each other group, the favourite's values of a score, and the group's own."""
     ours = results.values(favourite, score) if favourite in results.groups else ()
     for group in results.groups:
         theirs = results.values(group, score)

@@ -1,4 +1,4 @@
-"""Carrying out an experiment: its runs, its table, its figure."""
+"""Executes an experiment: its runs, its table, its figure."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from keras_devae.reproduction.results import MIG, RECONSTRUCTION, Results, read_
 from keras_devae.reproduction.scales import Scale
 from keras_devae.studies.study import Study
 
-#: Numbers of trials done and of all.
+#: Called with the number of trials done and the total.
 _Progress: TypeAlias = Callable[[int, int], None]
 
 _BOUNDS = (RECONSTRUCTION, MIG, METRICS["elbo_decomposition"].key("elbo"))
@@ -90,7 +90,7 @@ _ESTIMATES: dict[str, dict[str, Any]] = {
 
 @dataclasses.dataclass(frozen=True)
 class Provenance:
-    """How much was carried out, in how many seconds, from what images and on what machines."""
+    """How much was executed, how long it took, on which images and on which machines."""
 
     carried_out: str
     seconds: float
@@ -153,7 +153,7 @@ class Reproduction(abc.ABC):
 class RunsReproduction(Reproduction):
     """An experiment that trains models, with runs in `RUNS-DIR/reproduce/SCALE/`.
 
-    That is one study for all experiments of a scale: a run that several need is trained once.
+    All experiments of a scale share this study: a run that several need is trained once.
     """
 
     study: Study

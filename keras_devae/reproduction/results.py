@@ -26,16 +26,16 @@ _VARYING_MEANS = METRICS["active_variables"].key("varying_means")
 
 
 def score_title(key: str) -> str:
-    """Returns what tables and figures call a score, with its unit."""
+    """Returns a score's name in tables and figures, with its unit."""
     number = number_of(key)
     return key if number is None else number.label
 
 
 @dataclasses.dataclass(frozen=True)
 class Result:
-    """A run that is done: its group, see `catalogue.Plan`, and its scores by latent layer.
+    """A finished run: its group, see `catalogue.Plan`, and its scores by latent layer.
 
-    `source` says where its images are from, and `environment` what it ran on, see
+    `source` says where its images come from, and `environment` what it ran on, see
     `environment_text`.
     """
 
@@ -53,7 +53,7 @@ class Result:
 
 
 class Results(list[Result]):
-    """The runs of an experiment that are done, in the experiment's order."""
+    """The finished runs of an experiment, in the experiment's order."""
 
     @property
     def groups(self) -> list[str]:
@@ -75,11 +75,11 @@ class Results(list[Result]):
 
     @property
     def sources(self) -> list[str]:
-        """Where the images of each data set are from, sorted."""
+        """Where the images of each data set come from, sorted."""
         return sorted({f"{result.config.data.dataset} {result.source}" for result in self})
 
     def mixtures(self) -> list[str]:
-        """Returns a warning for each data set whose runs read images of several sources."""
+        """Returns a warning for each data set whose runs read images from several sources."""
         return [
             f"The runs on {dataset} used images of several sources ({', '.join(sources)}): do "
             "not compare their scores. Remove the runs of one source and reproduce again."
@@ -88,7 +88,7 @@ class Results(list[Result]):
         ]
 
     def environments(self) -> list[str]:
-        """Returns what the runs ran on, see `environment_text`, without repetitions."""
+        """Returns the environments of the runs, see `environment_text`, without repetitions."""
         return list(dict.fromkeys(result.environment for result in self))
 
     def values(self, group: str, name: str, layer: int = 0) -> list[float]:
@@ -124,7 +124,7 @@ class Results(list[Result]):
 
 
 def read_result(plan: Plan, run: StudyRun) -> Result:
-    """Reads the result of a run that is done."""
+    """Reads the result of a finished run."""
     record, scores = run.directory.read_record(), run.directory.read_metrics()
     source = record["data"].get("source")
     drawn, read = "drawn by the built-in renderer", f"read from the {source} file"
@@ -152,7 +152,7 @@ def _with_varying_means(layer):
 
 
 def compared(first: Sequence[float], second: Sequence[float]) -> str:
-    """Says by how much the mean of one sample exceeds the mean of another, by Welch's t.
+    """Describes by how much one sample's mean exceeds another's, with an interval by Welch's t.
 
     For example `"+12 % (difference 0.030, 95 % interval -0.010 to 0.070)"`; without the interval
     where a sample has a single number.

@@ -19,7 +19,7 @@ _SCORES = (
     "kl",
     "active_variables",
 )
-#: For a thousand codes: no predictor, no density, and no line for each of them over training.
+#: For a thousand codes: no predictor, no density, and no tracking of each code during training.
 _OF_MANY_CODES = {"metrics": ("mig", "reconstruction_error", "kl", "active_variables"), "track": ()}
 _TRACKED = {"metrics": _SCORES, "track": ("information", "kl")}
 
@@ -29,11 +29,11 @@ class Scale:
     """How large the runs of an experiment are.
 
     Attributes:
-        description: What it means, a sentence for every table and figure.
+        description: The scale in a sentence, shown with every table and figure.
         settings: Settings of every run, see `flat_settings.config_from_settings`.
         data_sets: Data sets in place of the paper's two.
-        seeds: Number of seeds where the experiment does not say.
-        image_size: Pixels a side.
+        seeds: Number of seeds, unless the experiment has its own.
+        image_size: Pixels per side.
         core_seconds: Seconds of one core per step, the evaluation included: measured on the 2-core
             x86-64 machine of the README, for estimates before any run is done.
         many_dimensions: Latent dimensions in place of the paper's 1024.

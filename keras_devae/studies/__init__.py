@@ -1,4 +1,4 @@
-"""Many runs: the file that lists them, engines that carry them out, a table of their results."""
+"""Studies of many runs: their files, the engines that run them, and tables of their results."""
 
 from keras_devae.studies.study import Study
 from keras_devae.studies.sweep import expand

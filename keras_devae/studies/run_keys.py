@@ -18,9 +18,9 @@ def run_key(config: RunConfig) -> str:
     absolute paths. So it depends neither on how a file states a value (1 or 1.0, TOML or YAML) nor
     on settings that a later version adds.
 
-    Every setting but `data_dir` counts, those of the evaluation too: with other `metrics`, a run is
-    a different one and is trained again. The backend counts where the configuration names one, not
-    where the command line or `KERAS_BACKEND` does.
+    Every setting but `data_dir` counts, including the evaluation's: with other `metrics`, it is
+    a different run and is trained again. The backend counts if the configuration names it, but not
+    if only the command line or `KERAS_BACKEND` does.
     """
     settings = without_defaults(config.with_absolute_paths().replace(data_dir=None))
     text = json.dumps(_plain(settings), sort_keys=True, separators=(",", ":"))

@@ -1,4 +1,4 @@
-"""Carries out a study: decides which run is next, and what follows when one ends."""
+"""Executes a study: decides which run is next, and what to do when one ends."""
 
 import collections
 import contextlib
@@ -13,10 +13,10 @@ from keras_devae.studies.study import Study
 from keras_devae.studies.study_run import StudyRun
 from keras_devae.studies.worker import BUSY
 
-#: How often a run whose process was killed is restarted by one study process.
+#: Most restarts by one study process of a run whose process was killed.
 RESTARTS = 2
 _PAUSE_SECONDS = 0.2
-#: Seconds between checks of the runs that other study processes work on, and of steps done.
+#: Seconds between checks of the runs of other study processes, and of the steps done.
 _CHECK_SECONDS = 2.0
 #: Exit statuses of processes that were ended from outside.
 _ENDED_FROM_OUTSIDE = (INTERRUPTED, TERMINATED)
@@ -44,12 +44,12 @@ def carry_out_study(
     report: Callable[[StudyProgress], object],
     retry_failed: bool = False,
 ) -> StudyProgress:
-    """Carries out all runs of a study, written to disk, that are neither done nor failed.
+    """Executes the runs of a study, already on disk, that are neither done nor failed.
 
     Interrupted runs are resumed. A failed run does not stop the others. A run whose process is
-    killed is restarted after those that wait, twice at most. A run that another process is working
-    on is left to it, and taken over if that process dies. After Ctrl-C or SIGTERM the runs are
-    ended so that they can be resumed.
+    killed is restarted after the waiting ones, at most twice. A run that another process is working
+    on is left to that process, and taken over if it dies. After Ctrl-C or SIGTERM, runs are stopped
+    so that they can be resumed.
 
     Args:
         study: The study.
@@ -72,10 +72,10 @@ def carry_out_study(
 def estimate_seconds_left(
     finished: Sequence[tuple[int, float]], steps_left: Sequence[int], workers: int
 ) -> float | None:
-    """Estimates the seconds that the other runs take, `None` before any run is done.
+    """Estimates the seconds that the remaining runs take, `None` before any run is done.
 
-    `finished` has steps and seconds (0 if unknown) of each run that is done, including all before
-    and after training; from these follows the mean cost of a step.
+    `finished` has the steps and seconds (0 if unknown) of each finished run, including the time
+    before and after training; they give the mean cost of a step.
     """
     known = [(steps, seconds) for steps, seconds in finished if seconds > 0]
     if not known:
@@ -87,7 +87,7 @@ def estimate_seconds_left(
 
 
 def _describe_ending(status: int | None) -> str:
-    """Says how a process ended that did not end by itself."""
+    """Describes the end of a process that was ended from outside."""
     if status is None:
         return "its process or machine was lost"
     if status >= 0:
@@ -142,7 +142,7 @@ class _Schedule:
         return bool(ended)
 
     def check_elsewhere(self) -> bool:
-        """Checks the runs of other processes every two seconds; returns whether it did now."""
+        """Checks the runs of other processes every two seconds; returns whether this call did."""
         if time.monotonic() - self._checked_at < _CHECK_SECONDS:
             return False
         self._checked_at = time.monotonic()
@@ -152,7 +152,7 @@ class _Schedule:
         return True
 
     def progress(self) -> StudyProgress:
-        """Returns how far the study is, with what has ended since the last call."""
+        """Returns the study's progress, with the runs that have ended since the last call."""
         ended, self._ended_lines = tuple(self._ended_lines), []
         return StudyProgress(
             done=len(self._done),
@@ -172,7 +172,7 @@ class _Schedule:
             case "running":
                 self._elsewhere.append(run)
             case "interrupted":
-                # What has been begun comes first.
+                # Runs that were begun come first.
                 self._waiting.appendleft(run)
             case _:
                 self._waiting.append(run)
@@ -185,7 +185,7 @@ class _Schedule:
         elif self._restarts[run] < RESTARTS:
             self._restarts[run] += 1
             self._ended_lines.append(f"{run.name}: {_describe_ending(status)}, restarted")
-            # After the others: what killed it, full memory perhaps, may be over by then.
+            # After the others: whatever killed it, full memory perhaps, may be over by then.
             self._waiting.append(run)
         else:
             run.fail(f"{RESTARTS + 1} times {_describe_ending(status)}.", status)

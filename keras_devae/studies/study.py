@@ -50,7 +50,7 @@ class Study:
 
         Args:
             path: The file, see `keras_devae.studies.study_file.read_study_file`.
-            runs_dir: Folder of the study's folder; default `"runs"`.
+            runs_dir: Folder that contains the study's folder; default `"runs"`.
 
         Raises:
             UsageError: If something is wrong with the file or with one of its runs, or two of them
@@ -61,7 +61,7 @@ class Study:
 
     @classmethod
     def from_settings(cls, folder: str | Path, runs: Sequence[Mapping[str, Any]]) -> Self:
-        """Makes a study of runs that are given one by one; writes nothing.
+        """Makes a study of runs that are listed one by one; writes nothing.
 
         Args:
             folder: The study's folder.
@@ -102,11 +102,11 @@ class Study:
         return cls.from_folder(place) if place.is_dir() else cls.from_file(place, runs_dir)
 
     def write(self, beside_others: bool = False) -> None:
-        """Makes the folder and notes what each run is; runs that are there already stay.
+        """Creates the folder and records the settings of each run; existing runs are kept.
 
         Args:
             beside_others: Whether the list of runs keeps those of other studies in the same folder;
-                default false: it names only the runs of this study.
+                by default it names only the runs of this study.
 
         Raises:
             UsageError: If the folder holds something else, or cannot be written.
@@ -122,11 +122,11 @@ class Study:
         (self.folder / "logs").mkdir(parents=True, exist_ok=True)
         for run in self.runs:
             run.write_settings(*self.plan[run.name])
-        # From what is noted of each run: two studies may write the list at the same time.
+        # From the notes on each run, because two studies may write the list at the same time.
         notes = self.folder.glob("records/*/settings.json") if beside_others else ()
         others = sorted(note.parent.name for note in notes)
         names = list(dict.fromkeys([*self.plan, *others]))
-        # Last: whoever finds it finds the settings of every run that it names.
+        # Last, so that the settings of every run that it names exist.
         write_json(file, {"name": self.name, "runs": names})
 
     def _is_study(self) -> bool:
@@ -139,7 +139,7 @@ class Study:
             return False
 
     def _holds_anything(self) -> bool:
-        # What a process leaves behind that is killed before it has written the list of runs.
+        # A process that is killed before it has written the list of runs leaves these behind.
         beginnings = ("logs", "records")
         names = [entry.name for entry in self.folder.iterdir()] if self.folder.is_dir() else ()
         return any(not name.startswith(".") and name not in beginnings for name in names)

@@ -1,4 +1,4 @@
-"""The file that describes a study."""
+"""Reads the file that describes a study."""
 
 import tomllib
 from collections.abc import Callable, Iterable
@@ -12,7 +12,7 @@ from keras_devae.files.reading import check_size, read_text, reason_of
 from keras_devae.studies.sweep import Settings, expand
 
 _TABLES = ("name", "settings", "sweep")
-#: How large and how deep a study file may be, and how many entries one level of it may have.
+#: Limits of a study file: its size, its depth, and the number of entries on one level.
 _MOST_BYTES, _MOST_LEVELS, _MOST_ENTRIES = 2**22, 32, 100_000
 _TOO_DEEP = f"it is nested deeper than {_MOST_LEVELS} levels"
 
@@ -67,7 +67,7 @@ def _yaml(text: str) -> Any:
         line = f" (line {where.line + 1})" if where else ""
         raise ValueError(f"{getattr(error, 'problem', error)}{line}") from None
     except (KeyError, TypeError, AttributeError, IndexError) as error:
-        # Raised by the constructors of values for an explicit tag that does not fit.
+        # Raised by the constructors of values if an explicit tag does not fit.
         raise ValueError(f"a value does not fit its tag ({error})") from None
 
 

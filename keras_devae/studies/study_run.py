@@ -50,22 +50,22 @@ class StudyRun:
 
     @property
     def log_file(self) -> Path:
-        """What its process printed."""
+        """Log of what its process printed."""
         return self.study / "logs" / f"{self.name}.log"
 
     @property
     def settings_file(self) -> Path:
-        """Its key and settings."""
+        """File with its key and settings."""
         return self._records / "settings.json"
 
     @property
     def attempts_file(self) -> Path:
-        """One line of JSON for every start and every end of a process that carried it out."""
+        """File with a line of JSON for every start and every end of a process that executed it."""
         return self._records / "attempts.jsonl"
 
     @property
     def failure_file(self) -> Path:
-        """Why it failed."""
+        """File that says why it failed."""
         return self._records / "failure.json"
 
     @property
@@ -79,7 +79,7 @@ class StudyRun:
             noted = read_json(self.settings_file)
         except FailureError:
             noted = None
-        # Data prepared in another folder leave the key as it is.
+        # The key does not depend on the folder of the prepared data.
         if noted != facts:
             write_json(self.settings_file, facts)
 
@@ -96,12 +96,12 @@ class StudyRun:
 
     def lock(self) -> RunLock:
         """Returns the lock of the run, not yet acquired."""
-        # Outside the folder that a run may replace.
+        # Outside the run's own folder, because a run may replace that.
         return RunLock(self._records / "lock")
 
     def is_held(self) -> bool:
         """Returns whether a process, here or elsewhere, is working on it."""
-        # It may be trained by hand, too.
+        # It may also be trained by hand.
         return self.lock().is_held() or self.directory.is_claimed()
 
     def is_done(self) -> bool:
@@ -123,16 +123,16 @@ class StudyRun:
         return next(iter(self.directory.checkpoint_steps()), 0)
 
     def note_start(self) -> None:
-        """Notes that a process begins, and deletes an earlier failure."""
+        """Records that a process begins, and deletes an earlier failure."""
         self.failure_file.unlink(missing_ok=True)
         self._note({"event": "start", "host": socket.gethostname(), "step": self.steps_done()})
 
     def note_end(self, status: int, seconds: float) -> None:
-        """Notes the exit status of a process, negative for a signal, and the seconds it took."""
+        """Records the exit status of a process, negative for a signal, and the seconds it took."""
         self._note({"event": "end", "status": status, "seconds": round(seconds, 3)})
 
     def attempts(self) -> list[dict[str, Any]]:
-        """Returns what `note_start` and `note_end` noted."""
+        """Returns what `note_start` and `note_end` recorded."""
         if not self.attempts_file.is_file():
             return []
         with opened(self.attempts_file) as file:
@@ -140,20 +140,20 @@ class StudyRun:
         return [attempt for line in lines if (attempt := _parse(line))]
 
     def seconds(self) -> float:
-        """Returns the seconds that it took: the sum over all processes whose end is known."""
+        """Returns the seconds of computing: the sum over all processes whose end is known."""
         return sum(attempt.get("seconds", 0) for attempt in self.attempts())
 
     def fail(self, reason: str, status: int | None) -> None:
-        """Notes why it failed, a sentence, and the exit status if it is known."""
+        """Records why it failed, a sentence, and the exit status if it is known."""
         facts = {"reason": reason, "status": status, "time": _now(), "log": self._end_of_log()}
         write_json(self.failure_file, facts)
 
     def failure(self) -> Failure | None:
-        """Returns what `fail` noted, or `None`; raises a `FailureError` if it cannot be read."""
+        """Returns what `fail` recorded, or `None`; raises a `FailureError` if it cannot be read."""
         try:
             return read_record(self.failure_file, Failure, "Remove it, and run the study again.")
         except FailureError:
-            # A process that restarts the run removes it.
+            # A process that restarts the run removes the file.
             if self.failure_file.exists():
                 raise
             return None
@@ -166,7 +166,7 @@ class StudyRun:
     def _note(self, facts: dict[str, Any]) -> None:
         self.attempts_file.parent.mkdir(parents=True, exist_ok=True)
         with self.attempts_file.open("a+b") as file:
-            # A process that was killed while it wrote leaves an incomplete line.
+            # A process that was killed while writing leaves an incomplete line.
             begin = "\n" if _is_torn(file) else ""
             file.write(f"{begin}{json.dumps({'time': _now(), **facts})}\n".encode())
 
@@ -189,7 +189,7 @@ def _is_torn(file: BinaryIO) -> bool:
 
 
 def _parse(line: str) -> dict[str, Any] | None:
-    """Returns the start or end that a line notes, or `None` where it is damaged."""
+    """Returns the start or end that a line records, or `None` if the line is damaged."""
     try:
         value = json.loads(line)
     except (ValueError, RecursionError):

@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 from keras_devae.checks import shown
 from keras_devae.errors import UsageError
 
-#: Most runs of a study; the largest published one of this field has 12,600.
+#: Most runs in a study; the largest published one of this field has 12,600.
 MOST_RUNS = 20_000
 
 #: Settings of a run by name.
@@ -21,10 +21,10 @@ def expand(node: dict[str, Any], where: str = "sweep") -> list[Settings]:
     Args:
         node: Names of settings with their values, which may be lists, and any of three operators:
 
-            `"product"`: a dictionary of settings and lists of values, every combination of which
-            is a run; or a list of nodes, every combination of whose runs is one.
-            `"zip"`: the same with equally many values or runs, of which the first are combined,
-            then the second, and so on.
+            `"product"`: a dictionary from settings to lists of values, whose every combination is
+            a run; or a list of nodes, where every combination of their runs is a run.
+            `"zip"`: the same, but with equally many values or runs in each part; the first of all
+            parts are combined, then the second, and so on.
             `"list"`: a list of nodes, whose runs follow one another.
 
             The entries of a node are combined as in a product.
@@ -52,7 +52,7 @@ def expand(node: dict[str, Any], where: str = "sweep") -> list[Settings]:
 
 
 def _combine(columns: list[list[Settings]], where: str) -> list[Settings]:
-    """Returns every combination of an alternative from each column."""
+    """Returns every combination of one alternative from each column."""
     check_count(math.prod(map(len, columns)), f"`{where}`")
     return [_merge(parts, where) for parts in itertools.product(*columns)]
 

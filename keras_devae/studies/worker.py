@@ -20,7 +20,7 @@ from keras_devae.studies.study_run import StudyRun
 
 #: Exit status of a worker whose run another process is working on.
 BUSY = 75
-#: How long a worker waits for a lock that is only being tested, or that a dying worker still holds.
+#: Time to wait for a lock that is only being tested, or that a dying worker still holds.
 LOCK_SECONDS = 10
 
 
@@ -50,7 +50,7 @@ def _attempt(run):
     except KeyboardInterrupt as ending:
         status = exit_status(ending)
     except ClaimedError:
-        # Somebody has just begun to train it by hand.
+        # Somebody has just started to train it by hand.
         status = BUSY
     except (UsageError, FailureError) as error:
         status = 2 if isinstance(error, UsageError) else 1
@@ -89,7 +89,7 @@ def watch_starter() -> None:
     def wait():
         while os.read(0, 1024):
             pass
-        # Every file is put in place whole, so that this is as good a moment as any other.
+        # Files are only put in place complete, so any moment is safe to stop.
         os._exit(INTERRUPTED)
 
     threading.Thread(target=wait, daemon=True).start()

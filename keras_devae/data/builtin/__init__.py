@@ -1,1 +1,1 @@
-"""Published data sets: their files, and renderers of those that are drawn from geometry."""
+"""Published data sets: readers of their files, and renderers for those drawn from geometry."""

@@ -1,4 +1,4 @@
-"""The published Cars3D file: a .tar.gz of one MATLAB file for each car, and of other things."""
+"""The published Cars3D file: a .tar.gz with one MATLAB file per car, among other files."""
 
 import contextlib
 import io
@@ -25,7 +25,7 @@ _BLOCK = 2**20
 
 
 class _Car(NamedTuple):
-    """The file of a car: its name, its path in the archive, and where it lies in the stream."""
+    """A car's file: the name of the car, its path in the archive, and its place in the stream."""
 
     name: str
     path: str
@@ -36,11 +36,11 @@ class _Car(NamedTuple):
 class Cars3DFile(FileFormat):
     """Reads a file in the format of `nips2015-analogy-data.tar.gz`.
 
-    Of its members, only `data/cars/car_*_mesh.mat`, each with 96 views of a car (`im`, uint8
-    `(128, 128, 3, 24, 4)`), and `data/cars/list.txt`, which orders the cars, are used. The images
-    leave in the archive's order of the cars, so that it is unpacked from start to end, once when it
-    is opened and once for the images, and never to disk. The `object_type` in `factors` is the
-    place of a car's name in the list, or among the sorted names if there is no list.
+    Only two kinds of members are used: `data/cars/car_*_mesh.mat`, each with 96 views of a car
+    (`im`, uint8 `(128, 128, 3, 24, 4)`), and `data/cars/list.txt`, which orders the cars. Images
+    come in the archive's order of cars, so the archive is unpacked from start to end, once when
+    it is opened and once for the images, and never to disk. The `object_type` in `factors` is the
+    position of a car's name in the list, or among the sorted names if there is no list.
     """
 
     factor_names: ClassVar = ("elevation", "azimuth", "object_type")
@@ -73,7 +73,7 @@ class Cars3DFile(FileFormat):
         cars: dict[str, _Car] = {}
         listed = None
         with opened_gzip(self.path, ".tar.gz") as file:
-            # An uncompressed archive in a file that unpacks: places count in the unpacked stream.
+            # tarfile reads the unpacked stream, so the offsets of members refer to that stream.
             with tarfile.open(fileobj=file, mode="r:") as archive:
                 for member in archive:
                     path = member.name.removeprefix("./")
@@ -93,7 +93,7 @@ class Cars3DFile(FileFormat):
         return list(cars.values()), listed
 
     def _object_types(self, listed: list[str] | None) -> list[int]:
-        """Numbers the cars, which are in the order of the archive."""
+        """Returns the number of each car, in the order of the archive."""
         names = [car.name for car in self._cars]
         order = sorted(names) if listed is None else listed
         for name in order:
@@ -105,7 +105,7 @@ class Cars3DFile(FileFormat):
         return [order.index(name) for name in names]
 
     def _check_car(self, name: str, content: bytes) -> None:
-        """Checks what the header of a MATLAB file announces."""
+        """Checks the array that the header of a MATLAB file declares."""
         # Imported here because most runs read no MATLAB files.
         from scipy.io import whosmat
 
@@ -130,7 +130,7 @@ class Cars3DFile(FileFormat):
 
     @contextlib.contextmanager
     def _parsing(self, name: str) -> Iterator[None]:
-        """Turns whatever SciPy's parser raises for a broken file into one error."""
+        """Turns any exception of SciPy's parser on a broken file into one kind of error."""
         try:
             yield
         except Exception as error:

@@ -1,4 +1,4 @@
-"""How a built-in data set is declared, beside its renderer or the reader of its files."""
+"""Declarations of built-in data sets; each stands beside the set's renderer or file reader."""
 
 import dataclasses
 import numbers
@@ -10,16 +10,16 @@ from keras_devae.data.builtin.rendered import RenderedDataset, Renderer
 from keras_devae.data.factor_grid import FactorGrid
 from keras_devae.errors import UsageError
 
-#: Height and width in pixels of the images in the field's comparisons.
+#: Image height and width in pixels that the field's comparisons use.
 IMAGE_SIZE = 64
 
 
 @dataclasses.dataclass(frozen=True)
 class PublishedFile:
-    """A file as its authors published it; what is unknown is `None`.
+    """A file as its authors published it; unknown fields are `None`.
 
-    `mirrors` are further addresses, tried in turn. Where `was_replaced`, its authors may have
-    replaced it since the hash was noted, so that another hash is accepted if the content is right.
+    `mirrors` are further addresses, tried in order. `was_replaced` means that its authors may have
+    replaced it since the hash was noted; then another hash is accepted if the content is right.
     """
 
     name: str
@@ -32,12 +32,12 @@ class PublishedFile:
 
     @property
     def addresses(self) -> tuple[str, ...]:
-        """Where it is published, in the order to try."""
+        """The addresses where it is published, in the order to try."""
         return (self.url, *self.mirrors)
 
     @property
     def published_hash(self) -> tuple[str, str] | None:
-        """Name and value of the best hash that is known, `sha256` or `md5`, or `None`."""
+        """Name and value of the best known hash, `sha256` or `md5`, or `None`."""
         if self.sha256 is not None:
             return "sha256", self.sha256
         return None if self.md5 is None else ("md5", self.md5)
@@ -48,16 +48,16 @@ class BuiltinSet:
     """The one declaration of a built-in data set, with published files, a renderer, or both.
 
     Attributes:
-        name: Name by which the package knows it.
-        title: Name by which the field knows it.
-        grid: Factors of the whole set.
-        licence: SPDX name of the licence, or what its authors say.
-        citation: How its authors ask to be cited.
+        name: Its name in this package.
+        title: Its name in the literature.
+        grid: Grid of the factors of the whole set.
+        licence: SPDX name of the licence, or the authors' own statement.
+        citation: The citation that its authors ask for.
         homepage: Page of the data set.
-        files: What was published, in the order that `file_format` takes.
-        file_format: Reads the files.
-        image_sizes: Heights and widths that it can be prepared in; the first is the default.
-        renderer: Draws the same images.
+        files: The published files, in the order that `file_format` takes.
+        file_format: Class that reads the files.
+        image_sizes: Heights and widths in which it can be prepared; the first is the default.
+        renderer: Class that draws the same images.
     """
 
     name: str
@@ -73,12 +73,12 @@ class BuiltinSet:
 
     @property
     def url_variable(self) -> str:
-        """Environment variable with another address, of the file or of the folder of the files."""
+        """Environment variable for another address of the file, or of the folder of the files."""
         return f"KERAS_DEVAE_{self.name.upper()}_URL"
 
     @property
     def file_names(self) -> str:
-        """The names of the files as a sentence lists them."""
+        """The names of the files, joined as in a sentence."""
         return enumeration([file.name for file in self.files], "and")
 
     @property
@@ -118,12 +118,12 @@ class BuiltinSet:
         return int(image_size)
 
     def store(self, root: Path, image_size: int | None = None) -> Path:
-        """Returns the folder below `root` for the images converted at a size."""
+        """Returns the folder under `root` for the images converted to a size."""
         is_default = image_size in (None, self.image_sizes[0])
         return root / (self.name if is_default else f"{self.name}-{image_size}")
 
     def drawn(self, image_size: int | None, remark: str = "") -> RenderedDataset:
-        """Returns the set as its renderer draws it; raises `UsageError` if it has none."""
+        """Returns the set as drawn by its renderer; raises `UsageError` if it has none."""
         if self.renderer is None:
             raise UsageError(
                 f"{self.title} cannot be drawn, and it is not prepared on this machine. Fetch and "
@@ -135,7 +135,7 @@ class BuiltinSet:
 
 
 def enumeration(things: Iterable[object], conjunction: str) -> str:
-    """Returns things as a sentence lists them: `a, b or c`."""
+    """Joins things as in a sentence: `a, b or c`."""
     *others, last = map(str, things)
     return f"{', '.join(others)} {conjunction} {last}" if others else last
 

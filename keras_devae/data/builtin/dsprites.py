@@ -1,4 +1,4 @@
-"""dSprites: the images drawn from their geometry, and the published file, 3 GB in 26 MB."""
+"""dSprites: a renderer of its images, and a reader of the published file (3 GB in 26 MB)."""
 
 import math
 import zipfile
@@ -19,15 +19,15 @@ from keras_devae.files.archives import opened_archive, read_header
 
 SQUARE, ELLIPSE, HEART = range(3)
 
-# Lengths are in pixels of the 64 x 64 image, at scale 1, about the point that lands on the
-# sprite's position. The square is nominally 9.6; the last digits settle pixel centres that fall
-# on the outline as the published images do.
+# Lengths are in pixels of the 64 x 64 image at scale 1, measured from the point placed at the
+# sprite's position. The square is nominally 9.6; the last digits decide pixel centres that lie on
+# the outline the way the published images do.
 HALF_SQUARE = 9.5967
 ELLIPSE_HALF_AXES = (12.77, 7.215)
 HALF_HEART = 9.6
 # Just above the longest radius of any outline, 13.57 at the corner of the square.
 HALF_WINDOW = 14
-# Every vertical line cuts the heart in one interval, so that a table of the interval's two ends
+# Every vertical line cuts the heart in a single interval, so a table of the interval's two ends
 # replaces a point-in-polygon test.
 HEART_STEPS_PER_PIXEL = 128
 
@@ -40,7 +40,7 @@ class DSpritesRenderer(Renderer):
     A pixel is white exactly when its centre lies inside the outline: no anti-aliasing. Outlines are
     scaled by 0.5 to 1, turned counter-clockwise by `2 pi orientation / 39` and centred on
     `16 + 32 position / 31` pixels from the left (`position_x`) and from the top (`position_y`),
-    never rounded. Another image size samples the same outlines at its own pixel centres.
+    never rounded. Other image sizes sample the same outlines at their own pixel centres.
 
     The outlines were fitted to the frames that the data set's authors published (Matthey et al.,
     "dSprites: Disentanglement testing Sprites dataset", 2017). About one image in ten differs from
@@ -86,7 +86,7 @@ class DSpritesRenderer(Renderer):
         Returns `u` (right) and `v` (down), each float32 `(n, window, window)`.
         """
         scale = (0.5 + 0.1 * factors[:, 1]) * self._pixels_per_unit
-        # Modulo 39, so that rounding cannot tell the last orientation from the first.
+        # Modulo 39, so that rounding cannot make the last orientation differ from the first.
         angle = 2 * np.pi * (factors[:, 2] % 39) / 39
         steps = np.arange(2 * self._half_window) + 0.5
         right = corners[:, :1] + steps - centres[:, :1]
@@ -101,8 +101,8 @@ class DSpritesRenderer(Renderer):
 class DSpritesFile(FileFormat):
     """Reads a file in the format of `dsprites_ndarray_co1sh3sc6or40x32y32_64x64.npz`.
 
-    The member `imgs` is uint8 `(n, 64, 64)` of 0 and 1; `factors` are `latents_classes`, integers
-    `(n, 6)`, without the first, the only colour. `metadata`, a pickle, is never read.
+    The member `imgs` is uint8 `(n, 64, 64)` of 0 and 1; `factors` are the integers `(n, 6)` of
+    `latents_classes` without its first column, the only colour. `metadata`, a pickle, is not read.
     """
 
     factor_names: ClassVar = DSpritesRenderer.grid.names
@@ -154,7 +154,7 @@ class DSpritesFile(FileFormat):
 
 
 class SubgridDataset(DerivedDataset):
-    """The rows of a data set with a grid whose factors stay below those of a smaller grid."""
+    """The rows of a data set with a grid whose factor values fit in a smaller grid."""
 
     grid: FactorGrid
 
@@ -168,7 +168,7 @@ class SubgridDataset(DerivedDataset):
 
 
 def without_duplicate_orientation(dataset: Dataset) -> Dataset:
-    """Leaves out the last orientation of dSprites, which repeats the first; refuses other data."""
+    """Drops the last orientation of dSprites, which repeats the first; refuses other data sets."""
     grid = dataset.grid
     sizes = {} if grid is None else dict(zip(grid.names, grid.sizes, strict=True))
     if dataset.name != DSPRITES.name or sizes.get("orientation") != 40:

@@ -1,4 +1,4 @@
-"""What a reader of published files offers, and what several of these readers need."""
+"""The base class of the readers of published files, and helpers that several readers share."""
 
 import abc
 import contextlib
@@ -19,8 +19,8 @@ from keras_devae.errors import FailureError
 class FileFormat(abc.ABC):
     """Reads the published files of a data set.
 
-    A subclass is called with the path of every file, in the order of the declaration. It checks
-    them, raises a `FailureError` that names the file if one is damaged or in another format, and
+    A subclass is called with the paths of all files, in the order of the declaration. It checks the
+    files, raises a `FailureError` that names the file if one is damaged or in another format, and
     sets `factors` and `grid`.
 
     Attributes:
@@ -28,7 +28,7 @@ class FileFormat(abc.ABC):
         image_shape: `(height, width, channels)` as published.
         is_packed: Whether `chunks` yields binary images as packed bits. Default: `False`.
         factors: int64 array of shape `(n, f)`, in the order of the files.
-        grid: Grid that the images fill, in whatever order, or `None`.
+        grid: Grid that the images fill, in any order, or `None`.
         can_stream: Whether `read_rows` can serve shuffled batches from the file. Default: `False`.
         chunk_rows: Number of images that the file compresses together. Default: 1.
     """
@@ -49,18 +49,18 @@ class FileFormat(abc.ABC):
 
     @classmethod
     def stored_shape(cls, image_size: int) -> tuple[int, ...]:
-        """Returns the shape in which one image is stored at a size."""
+        """Returns the shape of one stored image at a size."""
         height, width, channels = cls.image_shape
         return (height * width // 8,) if cls.is_packed else (image_size, image_size, channels)
 
     @classmethod
     def check_file(cls, path: Path) -> None:
-        """Checks what one file alone shows; raises `FailureError` if it is not right."""
+        """Checks one file as far as it alone allows; raises `FailureError` if it is wrong."""
         cls(path)
 
     @abc.abstractmethod
     def chunks(self, start: int = 0) -> Iterator[Array]:
-        """Yields uint8 images `(rows, *image_shape)` or packed bits, from row `start` on."""
+        """Yields uint8 images `(rows, *image_shape)` or packed bits, starting at row `start`."""
 
     def read_rows(self, rows: Array) -> Array:
         """Returns images by row number, in any order, if `can_stream` is true."""
@@ -84,9 +84,9 @@ def row_blocks(
     block_rows: int,
     wrong: Callable[[str], FailureError],
 ) -> Iterator[Array]:
-    """Yields rows of a stream that stands at row 0 as uint8 `(block_rows, *shape)`, the last fewer.
+    """Yields a stream, positioned at row 0, as uint8 `(block_rows, *shape)`, the last one smaller.
 
-    `wrong` makes the error for a stream that ends too early.
+    `wrong` builds the error for a stream that ends too early.
     """
     row_bytes = int(np.prod(shape))
     file.seek(rows.start * row_bytes, 1)
@@ -100,7 +100,7 @@ def row_blocks(
 
 @contextlib.contextmanager
 def opened_gzip(path: Path, kind: str = "gzip") -> Iterator[gzip.GzipFile]:
-    """Opens a compressed file and turns every way in which reading it fails into one error."""
+    """Opens a compressed file; any failure to read it raises the same kind of error."""
     try:
         with gzip.open(path) as file:
             yield file

@@ -21,8 +21,8 @@ _ROWS_AT_ONCE = 512
 class MPI3DFile(FileFormat):
     """Reads a file in the format of `mpi3d_toy.npz`, `mpi3d_realistic.npz` or `mpi3d_real.npz`.
 
-    Its only member is `images` (uint8 `(n, 64, 64, 3)`). Only the number of a row says what its
-    image shows, so a file with fewer or more rows than the grid is refused.
+    Its only member is `images` (uint8 `(n, 64, 64, 3)`). An image's factors follow from its row
+    number alone, so a file with fewer or more rows than the grid is refused.
     """
 
     grid = FactorGrid(
@@ -79,7 +79,7 @@ def _declaration(kind: str, published_name: str, md5: str) -> BuiltinSet:
     file = PublishedFile(
         f"{name}.npz",
         f"{address}/{published_name}",
-        # As listed by disent, of the files at the former address. The file of the real images was
+        # As listed by disent for the files at the former address. The file of the real images was
         # found corrupt in 2024 and replaced in 2025.
         md5=md5,
         mirrors=(

@@ -1,4 +1,4 @@
-"""Data sets that are drawn when their images are asked for, and never stored."""
+"""Data sets whose images are drawn on request and never stored."""
 
 import abc
 import numbers
@@ -17,7 +17,7 @@ class Renderer(abc.ABC):
 
     Attributes:
         name: Name of the data set.
-        version: Raised by one whenever a pixel changes, so that runs can be told apart.
+        version: Increased by one whenever a pixel changes, so that runs can be told apart.
         grid: Factors of the data set.
         channels: Number of channels of an image.
         is_binary: Whether every pixel is 0 or 255. Default: `False`.
@@ -49,7 +49,7 @@ class RenderedDataset(Dataset):
 
     Args:
         renderer: Draws the images, see `Renderer`.
-        remark: Added at the end of `description`, e.g. why no official file is used. Default: none.
+        remark: Text appended to `description`, e.g. why no official file is used. Default: none.
 
     Example:
         >>> data = kd.data.load("dsprites", source="rendered", image_size=32)

@@ -1,4 +1,4 @@
-"""3D Shapes: the images drawn from their scene, and the published file, 5.9 GB in 268 MB."""
+"""3D Shapes: a renderer of its images, and a reader of the published file (5.9 GB in 268 MB)."""
 
 import contextlib
 import functools
@@ -20,11 +20,11 @@ from keras_devae.errors import FailureError
 SCALES = np.linspace(0.75, 1.25, 8)
 ANGLES = np.radians(np.linspace(-30, 30, 15))
 SKY = (153, 226, 249)
-# Larger matrices would be multiplied by several threads, which compete with those that train.
+# Larger matrices would be multiplied by several threads, which compete with the training threads.
 _PIXELS_AT_ONCE = 4096
 
 _ROWS_AT_ONCE = 1024
-#: Shuffled batches go back and forth between 8 chunks, and then between the next 8.
+#: Shuffled batches alternate between 8 chunks, then between the next 8.
 _CHUNKS_KEPT = 9
 _MOST_KEPT_BYTES = 2**29
 _HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
@@ -34,9 +34,9 @@ class Shapes3DRenderer(Renderer):
     """Draws 3D Shapes: a coloured solid in a coloured room; safe to call from several threads.
 
     Rays are cast once for each of the 480 geometries (scale, shape, orientation), when it is first
-    asked for; an image then mixes the eight brightness maps of its geometry with its three hues.
+    needed; an image then mixes the eight brightness maps of its geometry with its three hues.
     The maps of all geometries take 63 MB and about a second at 64 x 64 pixels, 16 MB at 32 x 32 and
-    252 MB at 128 x 128. Another image size shows the same scene through the same lens.
+    252 MB at 128 x 128. All image sizes show the same scene through the same lens.
     """
 
     name = "shapes3d"
@@ -60,7 +60,7 @@ class Shapes3DRenderer(Renderer):
         self._lock = threading.Lock()
 
     def __reduce__(self) -> tuple[Any, ...]:
-        # Neither the lock nor the maps travel to another process, which casts its own rays.
+        # The lock and the maps are not pickled; another process casts its own rays.
         return type(self), (self.image_shape[0],)
 
     def render(self, factors: Array) -> Array:
@@ -80,7 +80,7 @@ class Shapes3DRenderer(Renderer):
         return images
 
     def _cast(self, geometries: Array) -> None:
-        """Fills the maps of the geometries that have not been asked for before."""
+        """Computes the maps of those geometries that have none yet."""
         if self._is_cast[geometries].all():
             return
         with self._lock:
@@ -95,14 +95,14 @@ class Shapes3DRenderer(Renderer):
 
 
 def mixing_matrices(hues: Array) -> Array:
-    """Returns the weights `(n, 8, 3)` of the brightness maps in the colours, in 0..255, as float32.
+    """Returns float32 weights `(n, 8, 3)` that mix the brightness maps into colours in 0..255.
 
     `hues` are integers `(n, 3)` in 0..9: floor, wall and object, in tenths of the circle.
     """
     colours = saturated_colours(np.arange(10) / 10)[hues]
     full = colours == 1
     mixing = np.empty((len(hues), len(MAPS), 3), np.float32)
-    # A full channel takes the map limited to 1, any other its share of the unlimited one.
+    # A channel of 1 uses the map clipped to 1; any other uses its share of the unclipped map.
     mixing[:, 0:6:2] = np.where(full, 0, colours)
     mixing[:, 1:4:2] = full[:, :2]
     mixing[:, 5] = ~full[:, 2]
@@ -138,7 +138,7 @@ class Shapes3DFile(FileFormat):
         self._chunk = functools.lru_cache(_CHUNKS_KEPT)(self._decode_chunk)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        # The cached chunks do not travel to another process, which decodes its own.
+        # The cached chunks are not pickled; another process decodes its own.
         return type(self), (self.path,)
 
     def chunks(self, start: int = 0) -> Iterator[Array]:
@@ -155,7 +155,7 @@ class Shapes3DFile(FileFormat):
     def read_rows(self, rows: Array) -> Array:
         """Returns images `(n, 64, 64, 3)` by row number, in any order, from the file.
 
-        HDF5 decodes a whole chunk for any row of it, so the last decoded chunks are kept.
+        HDF5 decodes a whole chunk to read any of its rows, so the last decoded chunks are kept.
         """
         images = np.empty((len(rows), *self.image_shape), np.uint8)
         numbers = rows // self.chunk_rows
@@ -171,7 +171,7 @@ class Shapes3DFile(FileFormat):
 
     @contextlib.contextmanager
     def _opened(self) -> Iterator[Any]:
-        """Opens the file anew, and turns every way in which reading it fails into one error.
+        """Opens the file anew; any failure to read it raises the same kind of error.
 
         No handle is shared between threads or processes.
         """
@@ -204,12 +204,12 @@ class Shapes3DFile(FileFormat):
             )
 
     def _check_complete(self) -> None:
-        """Compares the size of the file with the one that its header states."""
+        """Compares the size of the file with the size stated in its header."""
         with self.path.open("rb") as file:
             start = file.read(48)
         if not start.startswith(_HDF5_SIGNATURE) or len(start) < 48:
             raise self._wrong(f"its {self.path.stat().st_size:,} bytes are not HDF5")
-        # End-of-file address: its place depends on the version of the superblock.
+        # End-of-file address: its position depends on the version of the superblock.
         place = 40 if start[8] < 2 else 28
         expected = int.from_bytes(start[place : place + 8], "little")
         actual = self.path.stat().st_size

@@ -33,7 +33,7 @@ STAIN_SPREAD = (0.13, 0.27)
 BACK_WALL_WAVES = (0.2325, (0.0052, 0.0002, -0.0021, 0.0050, -0.0028, 0.0048))
 SIDE_WALL_WAVES = (0.24, (-0.0014, -0.0014, 0.0067, -0.0024, -0.0054, 0.0049))
 FLOOR_WAVES = (0.245, (0.0037, 0.0064, 0.0074, 0.0028, 0.0071, -0.0022))
-# Stain of the back, right and left wall: where along the wall, and which way it leans.
+# Stain on the back, right and left wall: its position along the wall, and which way it leans.
 STAINS = ((0.2, 1), (1.85, -1), (0.25, 1))
 
 # The published images look like a picture of three times the size without anti-aliasing, shrunk
@@ -55,15 +55,15 @@ MAPS = (
 
 
 class Room:
-    """The empty room seen by the camera, `angle` radians around it, with `samples` rays per side.
+    """The empty room as the camera sees it from `angle` radians, with `samples` rays per side.
 
     Attributes:
         wall: Brightness of the walls, float32 `(samples, samples)`, 0 elsewhere.
         sky: Whether a ray leaves above the walls, bool `(samples, samples)`.
         floor_shaded: Brightness of the floor without the lamp, float32 `(samples / 2, samples)`
             for the lower half of the image, 0 on the walls.
-        floor_lamplight: What the lamp adds to it.
-        floor_points: x and y of the floor at the rays of the lower half.
+        floor_lamplight: Brightness that the lamp adds to `floor_shaded`.
+        floor_points: x and y where the rays of the lower half hit the floor.
     """
 
     def __init__(self, angle: float, samples: int):
@@ -83,7 +83,7 @@ class Room:
         self._see_floor()
 
     def _see_walls(self) -> None:
-        """Sees the walls: the column of a ray determines the one wall through which it leaves."""
+        """Computes the walls; a ray's column determines the one wall through which it leaves."""
         dx, dy = self.columns
         to_back = (HALF_ROOM - self.camera[1]) / dy
         to_side = (np.copysign(np.float32(HALF_ROOM), dx) - self.camera[0]) / dx
@@ -115,8 +115,8 @@ class Room:
 class Scene:
     """A room with a solid: everything about an image except its colours, as eight brightness maps.
 
-    Where a colour channel is 1, the published images clip at full brightness before they are
-    shrunk; hence the maps limited to 1.
+    Where a colour channel is 1, the published images were clipped at full brightness before they
+    were shrunk; hence the maps limited to 1.
     """
 
     def __init__(self, image_size: int):
@@ -157,7 +157,7 @@ class Scene:
 
 
 def see_solid(room: Room, solid: Solid) -> tuple[Array, Array, Array, Array]:
-    """Returns where the solid is seen and its brightness there, four arrays `(n,)`.
+    """Returns where the solid is visible and how bright it is there, as four arrays `(n,)`.
 
     These are row and column numbers, and the brightness of the coloured surface and its highlight.
     """
@@ -178,9 +178,9 @@ def see_solid(room: Room, solid: Solid) -> tuple[Array, Array, Array, Array]:
 
 
 def lamplight(point: Triple, normal: Triple) -> tuple[Array, Array]:
-    """Returns the brightness that the lamp, a spot pointing straight down, gives to a surface.
+    """Returns the brightness of a surface under the lamp, a spot pointing straight down.
 
-    With it comes the cosine between the outward unit normal and the direction of the lamp.
+    The second array is the cosine between the outward unit normal and the direction of the lamp.
     """
     toward = tuple(lamp - coordinate for lamp, coordinate in zip(LAMP, point, strict=True))
     distance = np.sqrt(toward[0] ** 2 + toward[1] ** 2 + toward[2] ** 2)
@@ -201,8 +201,8 @@ def lanczos_matrix(size: int, factor: int) -> Array:
 def lanczos_blocks(size: int, factor: int) -> Array:
     """Returns the nonzero parts of `lanczos_matrix` for blocks of pixels, `(size / 8, 8, samples)`.
 
-    The samples are those of the block and of three pixels on either side. Matrices this small are
-    multiplied by one thread: waiting for another, on a processor busy training, would take far
+    The samples cover the block and three pixels on either side. Matrices this small are multiplied
+    by a single thread; waiting for a second one on a processor busy training would take far
     longer.
     """
     margin = LANCZOS_LOBES * factor

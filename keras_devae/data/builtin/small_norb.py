@@ -16,7 +16,7 @@ from keras_devae.errors import FailureError, UsageError
 
 _ROWS_AT_ONCE = 256
 _CAMERAS = 2
-#: First number of a file, and the kind of its values.
+#: Magic number at the start of a file -> type of its values.
 _KINDS = {
     0x1E3D4C51: "float32",
     0x1E3D4C52: "packed",
@@ -41,9 +41,9 @@ class SmallNORBFile(FileFormat):
     """Reads files in the format of `smallnorb-5x46789x9x18x6x2x96x96-training-dat.mat.gz`.
 
     The six `paths` are `dat`, `cat` and `info` for training, then for testing: uint8
-    `(n, 2, 96, 96)`, two cameras, of which the first is used; int32 `(n,)`, the category; and int32
-    `(n, 4)`, instance, elevation, azimuth and lighting. The images leave in this order. `factors`
-    are the labels, the values of each numbered 0, 1, 2 ... in ascending order over both halves.
+    `(n, 2, 96, 96)` from two cameras, only the first of which is used; the category, int32 `(n,)`;
+    and instance, elevation, azimuth and lighting, int32 `(n, 4)`. Images keep this order. `factors`
+    are the labels; the values of each are numbered 0, 1, 2 ... in ascending order over both halves.
     """
 
     factor_names: ClassVar = ("category", "instance", "elevation", "azimuth", "lighting")
@@ -59,13 +59,13 @@ class SmallNORBFile(FileFormat):
         self._halves = [half for half, _ in halves]
         self.factors = ranks(np.concatenate([labels for _, labels in halves]))
         grid = FactorGrid(self.factor_names, distinct_counts(self.factors))
-        # Each combination exactly once, in whatever order.
+        # Each combination exactly once, in any order.
         is_filled = len(grid) == len(self.factors) == len(np.unique(grid.indices(self.factors)))
         self.grid = grid if is_filled else None
 
     @classmethod
     def check_file(cls, path: Path) -> None:
-        """Checks what one of the six files alone shows; raises `FailureError` if it is wrong."""
+        """Checks one of the six files as far as it alone allows; raises `FailureError` if wrong."""
         with opened_gzip(path) as file:
             _check_length(path, *_read_header(path, file))
 
@@ -83,7 +83,7 @@ class SmallNORBFile(FileFormat):
             rows, shape = range(start, half.length), (_CAMERAS, *self.image_shape)
             for pairs in row_blocks(file, rows, shape, _ROWS_AT_ONCE, wrong):
                 yield np.ascontiguousarray(pairs[:, 0])
-            # Reading beyond the last image compares the checksum, which follows it.
+            # Reading past the last image makes gzip verify the checksum that follows it.
             if file.read(1):
                 raise wrong("its images do not end where they should")
 
@@ -105,7 +105,7 @@ def _read_labels(path: Path, row: tuple[int, ...], length: int, images: Path) ->
         shape = _read_shape(path, file, "int32", row)
         if shape[0] != length:
             raise _wrong(path, f"it has {shape[0]:,} rows, and {images.name} has {length:,}")
-        # One byte more than there should be, so that the checksum is compared.
+        # One byte more than there should be, so that gzip verifies the checksum.
         content = file.read(4 * math.prod(shape) + 1)
     if len(content) != 4 * math.prod(shape):
         raise _wrong(path, "its labels do not end where they should")
@@ -113,7 +113,7 @@ def _read_labels(path: Path, row: tuple[int, ...], length: int, images: Path) ->
 
 
 def _read_shape(path: Path, file: ByteStream, kind: str, row: tuple[int, ...]) -> tuple[int, ...]:
-    """Reads a header and checks that it announces rows of one kind, and that all of them follow."""
+    """Reads a header and checks that it declares rows of this type, and that all of them follow."""
     found, shape, header_bytes = _read_header(path, file)
     if found != kind or shape[1:] != row or shape[0] < 1:
         expected = f"(n, {', '.join(map(str, row))})" if row else "(n,)"
@@ -124,7 +124,7 @@ def _read_shape(path: Path, file: ByteStream, kind: str, row: tuple[int, ...]) -
 
 def _check_length(path: Path, kind: str, shape: tuple[int, ...], header_bytes: int) -> None:
     expected = header_bytes + math.prod(shape) * np.dtype(kind).itemsize
-    # A gzip file ends with the unpacked length, so a truncated one shows without unpacking it.
+    # A gzip file ends with the unpacked length, so truncation can be detected without unpacking.
     with path.open("rb") as file:
         file.seek(-4, 2)
         actual = int.from_bytes(file.read(), "little")
@@ -136,7 +136,7 @@ def _check_length(path: Path, kind: str, shape: tuple[int, ...], header_bytes: i
 
 
 def _read_header(path: Path, file: ByteStream) -> tuple[str, tuple[int, ...], int]:
-    """Returns the kind of the values of a matrix, its shape, and the length of its header."""
+    """Returns the type of a matrix's values, its shape, and the length of its header."""
     content = file.read(8)
     magic, dimensions = np.frombuffer(content.ljust(8, b"\0"), "<i4").tolist()
     if magic not in _KINDS or not 1 <= dimensions <= _MOST_DIMENSIONS:

@@ -1,8 +1,8 @@
 """The four solids of 3D Shapes: where a ray enters them, and which way their surface faces.
 
 All solids stand on the floor, `z = 0`, around the vertical axis. Points and directions are triples
-of arrays (or numbers) that broadcast together, so that a whole image of rays costs one call.
-Exactly vertical rays are not handled: neither the camera nor the lamp sends one to a solid.
+of arrays (or numbers) that broadcast together, so that one call handles all rays of an image.
+Exactly vertical rays are not handled: neither the camera nor the lamp sends any to a solid.
 """
 
 import abc
@@ -98,9 +98,9 @@ class Sphere(Solid):
 
 
 class Capsule(Solid):
-    """An upright cylinder between two half balls.
+    """An upright cylinder capped by two hemispheres.
 
-    Their radius is 0.324 and the distance of their centres 0.65 room units.
+    Their radius is 0.324 and the distance between their centres is 0.65 room units.
     """
 
     def __init__(self, scale: float):
@@ -113,7 +113,7 @@ class Capsule(Solid):
         side_in, side_out = _tube(origin, direction, self.radius)
         z_in, z_out = _slab(self.lower, self.upper, origin[2], direction[2])
         entry = _entry_of(np.maximum(side_in, z_in), np.minimum(side_out, z_out))
-        # The capsule is the union of the tube and the two balls, so the first of three entries.
+        # The capsule is the union of the tube and the two balls, so the first entry counts.
         for height in (self.lower, self.upper):
             ball_entry = _entry_of(*_ball(origin, direction, height, self.radius))
             entry = np.minimum(entry, ball_entry)
@@ -135,7 +135,7 @@ def _slab(low, high, origin: Array, direction: Array) -> tuple[Array, Array]:
 
 
 def _tube(origin: Triple, direction: Triple, radius) -> tuple[Array, Array]:
-    """Entry into and exit from the endless vertical cylinder around the axis."""
+    """Returns where rays enter and leave the infinite vertical cylinder around the axis."""
     a = direction[0] ** 2 + direction[1] ** 2
     b = origin[0] * direction[0] + origin[1] * direction[1]
     c = origin[0] ** 2 + origin[1] ** 2 - radius**2
@@ -143,7 +143,7 @@ def _tube(origin: Triple, direction: Triple, radius) -> tuple[Array, Array]:
 
 
 def _ball(origin: Triple, direction: Triple, height, radius) -> tuple[Array, Array]:
-    """Entry into and exit from the ball centred on the axis at `height`."""
+    """Returns where rays enter and leave the ball centred on the axis at `height`."""
     rise = origin[2] - height
     a = direction[0] ** 2 + direction[1] ** 2 + direction[2] ** 2
     b = origin[0] * direction[0] + origin[1] * direction[1] + rise * direction[2]
@@ -152,11 +152,11 @@ def _ball(origin: Triple, direction: Triple, height, radius) -> tuple[Array, Arr
 
 
 def _quadratic_roots(a, b, c) -> tuple[Array, Array]:
-    """Roots of `a t^2 + 2 b t + c`, NaN where there are none."""
+    """Returns the roots of `a t^2 + 2 b t + c`, NaN where there are none."""
     root = np.sqrt(b * b - a * c)
     return (-b - root) / a, (root - b) / a
 
 
 def _entry_of(entry: Array, leave: Array) -> Array:
-    """Turns a miss, an empty interval or NaN, into an entry at infinity."""
+    """Returns the entry, or infinity for a miss (an empty interval or NaN)."""
     return np.where(entry <= leave, entry, np.float32(np.inf))

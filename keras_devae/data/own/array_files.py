@@ -65,20 +65,20 @@ def from_npy(
     factors_file: str | Path | None = None,
     bins: Mapping[str, int] | None = None,
 ) -> Dataset:
-    """Opens a data set in a .npy file, whose images stay in the file until they are asked for.
+    """Opens a data set in a .npy file and reads its images only when they are requested.
 
     Args:
         path: File with a uint8 array `(n, height, width)` or `(n, height, width, channels)`.
         image_size: Height and width that the images must have. Default: any.
         factors_file: File with the factors: a .npy file with an array `(n, number of factors)`,
             or a .csv file with a line of factor names and then a line for each image in order.
-            If no value of a factor is a number, its words are classes, numbered in ascending
-            order and noted in the provenance as `factor_classes`. Default: no factors.
+            If none of a factor's values is a number, its words are classes, numbered in ascending
+            order and recorded in the provenance as `factor_classes`. Default: no factors.
         bins: Number of bins by the name of a continuous factor; see `from_arrays`. Default: none.
 
     Returns:
         A `Dataset` that reads its images from the file batch by batch, so the file must stay where
-        it is. The hash in its provenance is that of a few slices of the images, and of the factors.
+        it is. The hash in its provenance covers a few slices of the images, and the factors.
 
     Raises:
         UsageError: If there is no such file, or an array or the factors are not as described.
@@ -124,7 +124,7 @@ def outline_of_npy(
 
 
 def npz_has_factors(path: Path) -> bool:
-    """Tells whether there is an .npz file with factors."""
+    """Returns whether there is an .npz file with factors."""
     if not zipfile.is_zipfile(path):
         return False
     with zipfile.ZipFile(path) as archive:
@@ -149,7 +149,7 @@ def _outline(
 def _factors(
     members: Mapping[str, Array], length: int, factors_file: FactorsFile, bins: Bins
 ) -> Factors:
-    """Returns the factors in another file, or those among the members of the archive."""
+    """Returns the factors from their own file if one is given, else from the archive's members."""
     if factors_file is not None:
         return read_factors(factors_file, length, bins=bins)
     return checked_factors(members.get("factors"), members.get("factor_names"), length, bins)
@@ -187,13 +187,13 @@ def _check_size(shape: tuple[int, ...], image_size: int | None, path: Path) -> N
 
 
 def _check_npz(path: Path) -> None:
-    """Raises an error unless there is a file that begins as an archive does."""
+    """Raises an error unless the file exists and begins like an archive."""
     if not path.is_file():
         raise UsageError(f"There is no file {path}.")
     check_is_archive(path)
 
 
 def _members(path: Path, wanted: tuple[str, ...]) -> dict[str, Array]:
-    """Reads those of the wanted arrays that an .npz file has, and never unpickles."""
+    """Reads the wanted arrays that an .npz file has, without ever unpickling."""
     _check_npz(path)
     return read_arrays(path, wanted)

@@ -106,7 +106,7 @@ def from_arrays(
     name: str = "arrays",
     bins: Mapping[str, int] | None = None,
 ) -> Dataset:
-    """Makes a data set of images, and optionally their factors, that are in memory.
+    """Makes a data set from images, and optionally their factors, in memory.
 
     Args:
         images: Array of shape `(n, height, width)` or `(n, height, width, channels)`. uint8
@@ -118,18 +118,18 @@ def from_arrays(
         name: Short name. Default: `"arrays"`.
         bins: For continuous factors, the number of bins, at least 2, by factor name, e.g.
             `{"angle": 20}`. The bins have equal width between the smallest and the largest value
-            and are numbered from 0; the last also holds its upper edge. Default: none.
+            and are numbered from 0; the last also includes its upper edge. Default: none.
 
     Returns:
         A `Dataset`. Its `grid` is set if the rows of `factors` enumerate all combinations of
         `0..size-1` in C order, and `None` otherwise; `factors` works in both cases. Its
-        `provenance` notes the ends and the number of the bins as `factor_bins`.
+        `provenance` records the ends and the number of the bins as `factor_bins`.
 
     Raises:
-        UsageError: If a shape, a type or a value is not one of the above.
+        UsageError: If a shape, a type or a value is not as described above.
 
     Warns:
-        UserWarning: If a factor without bins has over 1,000 values and few rows for each.
+        UserWarning: If a factor without bins has over 1,000 values and few rows per value.
 
     Example:
         >>> dataset = from_arrays(np.zeros((10, 64, 64), np.uint8))
@@ -144,7 +144,7 @@ def from_arrays(
 def content_hash(images: Array, factors: Array | None, all_rows: bool = True) -> str:
     """Returns a SHA-256 of images and factors in hexadecimal digits.
 
-    Unless `all_rows`, only some slices of the images count, as for images that stay in a file.
+    Unless `all_rows`, only some slices of the images are hashed, as for images kept in a file.
     """
     digest = hashlib.sha256(repr((images.shape, () if factors is None else factors.shape)).encode())
     for rows in row_slices(images, all_rows):

@@ -8,15 +8,15 @@ import numpy as np
 
 from keras_devae.checks import Array
 
-#: How many of the 16 bits cameras and programs use.
+#: Numbers of bits, out of 16, that cameras and programs use.
 _USUAL_BITS = (8, 10, 12, 14, 16)
 _PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
-# Tags of TIFF.
+# TIFF tags.
 _BITS_PER_SAMPLE, _MAX_SAMPLE_VALUE = 258, 281
 
 
 def holds_many_bits(picture: Any) -> bool:
-    """Tells whether a `PIL.Image.Image` is grey with more than 8 bits, or with floats."""
+    """Returns whether a `PIL.Image.Image` is grey with more than 8 bits, or with floats."""
     return picture.mode == "F" or picture.mode.startswith("I")
 
 
@@ -31,9 +31,9 @@ def grey_values(picture: Any) -> Array:
 
 
 def stated_bits(picture: Any, file: Path) -> int | None:
-    """Returns how many of its 16 bits a picture's file says it uses, or `None`.
+    """Returns how many of its 16 bits a picture uses according to its file, or `None`.
 
-    A PNG says so in `sBIT`, a TIFF in `BitsPerSample` or `MaxSampleValue`.
+    A PNG states this in `sBIT`, a TIFF in `BitsPerSample` or `MaxSampleValue`.
     """
     if picture.format == "PNG":
         return _significant_bits(file)
@@ -46,10 +46,10 @@ def stated_bits(picture: Any, file: Path) -> int | None:
 
 
 def used_bits(largest: int, stated: int | None = None) -> int:
-    """Returns how many bits the values of 16-bit pictures that belong together use.
+    """Returns how many bits the values of a set of 16-bit pictures use.
 
-    `largest` is their largest value, `stated` what their files say. A PNG that follows its
-    specification spreads the bits that it states over all 16, so its values may exceed them.
+    `largest` is their largest value, `stated` the number in their files. A PNG that follows its
+    specification scales the stated bits up to all 16, so its values may exceed them.
     """
     if stated is not None:
         return stated if largest < 2**stated else 16

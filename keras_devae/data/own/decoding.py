@@ -26,20 +26,20 @@ from keras_devae.errors import FailureError
 if TYPE_CHECKING:
     from PIL import Image
 
-# In this format of phone cameras a preview or a depth map follows the picture, not a page.
+# In this format of phone cameras, a preview or a depth map follows the picture, not another page.
 _NO_PAGES = ("MPO",)
 
-# Each thread holds one decoded picture, so that few threads keep the memory small.
+# Each thread holds one decoded picture, so few threads keep the memory use low.
 _MOST_THREADS = 4
-# White drawings on white are nowhere darker than this.
+# White drawings on white have no pixel darker than this.
 _ALMOST_WHITE = 240
 
 
 class _Conversion(NamedTuple):
     """How pictures become 8-bit RGB.
 
-    `bits` is how many of the 16 bits of a grey picture are used (`None`: what its file says, or
-    16), `ground` the colour that transparent pictures are put on.
+    `bits` is how many of a grey picture's 16 bits are used (`None`: what its file says, or 16);
+    `ground` is the background colour for transparent pictures.
     """
 
     bits: int | None = None
@@ -48,10 +48,10 @@ class _Conversion(NamedTuple):
 
 @dataclasses.dataclass(frozen=True)
 class _Decoded:
-    """One file as it was read: an RGB `picture`, or the `reason` why it cannot be decoded.
+    """The result of reading one file: an RGB `picture`, or the `reason` why it cannot be decoded.
 
     `pages` counts pages or frames. For 16-bit grey, `largest` is the largest value and `stated` the
-    number of bits that the file says it uses. `is_transparent` if it was put on a ground.
+    number of bits that the file states. `is_transparent` says whether it was put on a background.
     """
 
     picture: "Image.Image | None" = None
@@ -65,7 +65,7 @@ class _Decoded:
 class Squares(NamedTuple):
     """Decoded pictures: uint8 `images` `(n, image_size, image_size, 3)`.
 
-    `reasons` says by row why a picture could not be decoded, so that its row is undefined; `pages`
+    `reasons` says by row why a picture could not be decoded (that row is undefined); `pages`
     counts pages or frames by file name; `remarks` are warnings about ambiguous files.
     """
 
@@ -76,11 +76,11 @@ class Squares(NamedTuple):
 
 
 def decode_picture(file: Path) -> "Image.Image":
-    """Decodes one picture at its full size, as an image of mode RGB with its file closed.
+    """Decodes one picture at full size to an image of mode RGB, and closes its file.
 
     It is turned upright as its EXIF data say, put on white where it is transparent, and converted
-    to 8-bit RGB; 16 bits of grey, or as many as the file says it uses, are scaled, not clipped. Of
-    several frames the first is taken. Call it from one thread at a time: it silences Pillow's
+    to 8-bit RGB; 16-bit grey, or as many bits as the file says it uses, is scaled, not clipped. Of
+    several frames, the first is taken. Call it from one thread at a time: it silences Pillow's
     warnings through Python's list of filters, which all threads share.
 
     Raises `FailureError` if the picture cannot be decoded or has more than
@@ -96,10 +96,10 @@ def decode_picture(file: Path) -> "Image.Image":
 def decode_squares(
     files: Sequence[Path], image_size: int, progress: Progress | None = None, what: str = "Decoding"
 ) -> Squares:
-    """Decodes pictures in a few threads, cropped to the square in their middle and resized.
+    """Decodes pictures in a few threads, crops them to their central square and resizes them.
 
-    16-bit grey pictures are read as all of them together allow: as 12 bits if no value exceeds
-    4095. Transparent pictures that would be white on white are put on black.
+    16-bit grey pictures are read with a number of bits that suits all of them: 12 if no value
+    exceeds 4095. Transparent pictures that would be white on white are put on black.
     """
     # Imported here and below because most runs read no pictures.
     from PIL import ImageOps
@@ -139,7 +139,7 @@ def decode_squares(
 def _better_conversions(
     decoded: Sequence[_Decoded], images: Array
 ) -> Iterator[tuple[list[int], _Conversion, str]]:
-    """Yields the rows to read again, how, and what to say about it, possibly nothing."""
+    """Yields rows to read again, the conversion to use, and a remark, which may be empty."""
     deep = {row: each.largest for row, each in enumerate(decoded) if each.largest is not None}
     if deep:
         largest = max(deep.values())
@@ -165,13 +165,13 @@ def _better_conversions(
 
 
 def _bits_read(largest: int, stated: int | None) -> int:
-    """Returns how many bits a 16-bit picture is taken to use by itself."""
+    """Returns how many bits a 16-bit picture is read with if it is decoded on its own."""
     return 16 if stated is None else used_bits(largest, stated)
 
 
 @contextlib.contextmanager
 def _without_warnings() -> Iterator[None]:
-    """Turns Pillow's warning of a very large picture into an error and silences its others."""
+    """Turns Pillow's warning about a very large picture into an error and silences the others."""
     from PIL import Image
 
     with warnings.catch_warnings():

@@ -1,4 +1,4 @@
-"""Factors in a file of their own, a CSV or a .npy file."""
+"""Reads factors from a separate CSV or .npy file."""
 
 import csv
 import re
@@ -17,7 +17,7 @@ from keras_devae.data.own.factor_values import (
 )
 from keras_devae.errors import FailureError, UsageError
 
-#: The files that are looked for beside the pictures of a folder.
+#: Names of the factor files that may lie beside the pictures of a folder.
 CSV_NAME, NPY_NAME = "factors.csv", "factors.npy"
 
 
@@ -38,13 +38,13 @@ def read_factors(
     """Reads the factors of images from a file.
 
     A .npy file holds an array of shape `(length, number of factors)`, one row per image in order;
-    the factors are called `factor_0`, `factor_1` ... Pictures whose names sort differently by their
-    numbers (`img_2`, `img_10`) need a CSV file.
+    the factors are called `factor_0`, `factor_1` ... Pictures need a CSV file if sorting by the
+    numbers in their names changes their order (`img_2`, `img_10`).
 
-    A CSV file has a header with a name for each factor and then a line for each image. For
-    `pictures`, given by their names, the header begins with `file` and each line with the name of a
-    picture, in any order; otherwise the lines are in the order of the images. Cells are numbers. If
-    no cell of a factor is a number, its words are classes, numbered from 0 in ascending order.
+    A CSV file has a header with a name for each factor and then a line for each image. If the names
+    of `pictures` are given, the header begins with `file` and each line with the name of a picture,
+    in any order; otherwise the lines are in the order of the images. Cells are numbers. If no cell
+    of a factor is a number, its words are classes, numbered from 0 in ascending order.
 
     The notes hold `factors_file`, the path, and `factor_classes`, the words by factor name, if any.
     """
@@ -63,7 +63,7 @@ def read_factors(
 
 
 def _refuse_ambiguous_order(pictures: list[str], file: Path) -> None:
-    """Raises unless the names of pictures, which are sorted, have only one order.
+    """Raises an error unless the sorted names of pictures have only one plausible order.
 
     People and programs also put `img_2` before `img_10`, and `b` before `C`.
     """
@@ -119,7 +119,7 @@ def _read_csv(file: Path, length: int, pictures: list[str] | None, bins: Bins) -
 
 
 def _csv_rows(file: Path) -> tuple[list[str], list[int], list[list[str]]]:
-    """Returns the header, and the number and the cells of every line that is not empty."""
+    """Returns the header, and the number and the cells of every non-empty line."""
     lines: list[int] = []
     rows: list[list[str]] = []
     try:
@@ -198,14 +198,14 @@ def _numeric_column(
     file: Path,
 ) -> Array:
     if None in numbers:
-        # Without any number the column holds words, and only its empty cell is wrong.
+        # A column without any number holds words, so only its empty cell is wrong.
         some = any(number is not None for number in numbers)
         row = numbers.index(None) if some else column.index("")
         raise UsageError(
             f"Line {lines[row]} of {file} has no number in column {name!r}. Received: "
             f"{column[row]!r}; correct it, or use words in the whole column if it is a category."
         )
-    # Integers stay integers, because a float does not hold all of them.
+    # Integers stay integers, because floats cannot represent all of them.
     whole = all(isinstance(number, int) for number in numbers)
     return np.array(numbers, np.int64 if whole else np.float64)
 

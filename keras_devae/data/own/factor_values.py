@@ -1,4 +1,4 @@
-"""A user's factors as whole numbers with names; continuous ones are put into bins."""
+"""Converts a user's factors to named integers; continuous ones are put into bins."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from keras_devae.checks import Array, check_printable, shown, texts
 from keras_devae.data.indexing import as_array
 from keras_devae.errors import UsageError
 
-#: Number of bins by the name of a continuous factor, and a file with factors.
+#: Types of arguments: number of bins by name of a continuous factor, and a file with factors.
 Bins: TypeAlias = Mapping[str, int] | None
 FactorsFile: TypeAlias = str | Path | None
 
@@ -80,9 +80,9 @@ def checked_names(factor_names: Iterable[str] | None, count: int) -> tuple[str, 
 
 
 def binned(values: ArrayLike, count: int) -> Array:
-    """Numbers values by bins of equal width between the smallest and the largest of them.
+    """Returns the bin of each value; bins of equal width span the smallest to the largest value.
 
-    Each bin holds its lower edge but not its upper one; the last holds both.
+    Each bin includes its lower edge but not its upper one; the last includes both.
 
     Args:
         values: Finite numbers of shape `(n,)`, at least two of them distinct.
@@ -92,7 +92,7 @@ def binned(values: ArrayLike, count: int) -> Array:
         int64 array of shape `(n,)` with values in `0..count-1`.
 
     Raises:
-        UsageError: If the values are not such numbers, or `count` is not from 2 to 1,000,000.
+        UsageError: If the values are not as described, or `count` is not from 2 to 1,000,000.
 
     Example:
         >>> binned(np.array([0.0, 1.0, 2.5, 10.0]), 4)
@@ -123,10 +123,10 @@ def class_numbers(
     place: Callable[[int], str] = "row {}".format,
     categories: Collection[str] = (),
 ) -> Factors:
-    """Returns the factors as whole numbers: those in `bins` as numbers of bins, others as given.
+    """Returns the factors as integers: bin numbers for those in `bins`, others as given.
 
     Warns of a factor that is not in `bins` and looks continuous, because it has more than 1,000
-    different values and fewer than 10 rows for each. `place` says where a row is found, for errors;
+    different values and fewer than 10 rows per value. `place` gives the place of a row for errors;
     `categories` names factors whose values are known to be classes. The notes hold the ends of the
     bins, if any: `{"factor_bins": {name: {"min": ..., "max": ..., "count": ...}}}`.
     """
@@ -185,7 +185,7 @@ def _bin_count(count: Any, name: str) -> int:
 
 
 def _ends(column: Array, name: str, count: int, place: Callable[[int], str]) -> dict[str, float]:
-    """Checks that a column can be put into bins and returns the note on them."""
+    """Checks that a column can be put into bins and returns the note about them."""
     wrong = np.flatnonzero(~np.isfinite(column))
     if len(wrong):
         raise UsageError(
@@ -207,9 +207,9 @@ def _ends(column: Array, name: str, count: int, place: Callable[[int], str]) -> 
 
 
 def _whole_numbers(column: Array, name: str, place: Callable[[int], str]) -> Array:
-    # Beyond int64 the conversion would invent numbers; infinities are beyond it, too.
+    # Values beyond int64, infinities among them, would be converted to wrong numbers.
     if column.dtype.kind == "f":
-        # Beyond this limit the dtype cannot tell a whole number from the next.
+        # Beyond this limit the dtype does not distinguish neighbouring integers.
         limit = column.dtype.type(2) ** min(np.finfo(column.dtype).nmant + 1, 63)
         whole = (column == np.rint(column)) & (np.abs(column) < limit)
     else:

@@ -19,9 +19,9 @@ from keras_devae.data.own.folder_contents import (
 from keras_devae.data.own.value_range import warn_of_range
 from keras_devae.errors import FailureError, UsageError
 
-# Number of names of damaged pictures in a message; the provenance has all of them.
+# Most names of damaged pictures in a message; the provenance has all of them.
 _NAMES_SHOWN = 5
-# Larger squares do not fit into memory in any number.
+# Larger squares would not fit into memory in useful numbers.
 _LARGEST_SIDE = 2**14
 
 
@@ -33,13 +33,13 @@ def from_folder(
     skip_damaged: bool = False,
     progress: Progress | None = None,
 ) -> Dataset:
-    """Reads a data set from the pictures of a folder.
+    """Reads a data set from a folder of pictures.
 
-    Pictures are taken in the order of their names, turned upright, put on white where they are
-    transparent (on black if all are white), converted to RGB, cropped to the largest square in
-    their middle and resized with a bicubic filter. They are decoded once and held in memory as
-    uint8. Folders inside are not searched. 16-bit grey is read as 12 bits (or 8, 10, 14) if no
-    value of any picture needs more, with a warning.
+    Pictures are sorted by name, turned upright, put on white where they are transparent (on black
+    if all would be white), converted to RGB, cropped to the largest square in their middle and
+    resized with a bicubic filter. They are decoded once and held in memory as uint8. Subfolders are
+    not searched. 16-bit grey is read as 12 bits (or 8, 10, 14) if no value of any picture needs
+    more, with a warning.
 
     Args:
         path: Folder of PNG, JPEG, BMP, GIF (first frame), TIFF, WebP, PGM or PPM files. A file
@@ -50,25 +50,25 @@ def from_folder(
             with an array of shape `(n, number of factors)` in the order of the names, which must
             be unambiguous: `img_2`, `img_10` sort differently by their numbers. If no value of a
             factor in a .csv file is a number, its words are classes, numbered in ascending order
-            and noted in the provenance as `factor_classes`. Default: `factors.csv` or
+            and recorded in the provenance as `factor_classes`. Default: `factors.csv` or
             `factors.npy` in the folder, if there is one.
         bins: Number of bins by the name of a continuous factor; see `from_arrays`. Default: none.
-        skip_damaged: Whether pictures that cannot be decoded are left out, with a warning and a
+        skip_damaged: Whether to leave out pictures that cannot be decoded, with a warning and a
             list `skipped` of their names in the provenance. Default: `False`, they are an error.
             The factors must still list them, and bins and classes are made from all pictures.
-        progress: Called after each picture with the number done, the number of all, and what is
-            being done. Default: nothing.
+        progress: Called after each picture with the number done, the total, and what is being
+            done. Default: nothing.
 
     Returns:
         A `Dataset` in memory with images of shape `(image_size, image_size, 3)`.
 
     Raises:
-        UsageError: If there is no such folder, nothing in it, no image size, or the factors do
-            not fit the pictures.
-        FailureError: If pictures cannot be decoded; it names them and counts the others.
+        UsageError: If the folder does not exist or is empty, there is no image size, or the
+            factors do not fit the pictures.
+        FailureError: If pictures cannot be decoded; the message names some and counts the others.
 
     Warns:
-        UserWarning: If pictures, pages of them or other files are left out; if pictures are not
+        UserWarning: If pictures, pages or other files are left out; if pictures are not
             read as their files say; if the images are all equal or almost constant.
     """
     folder = path_of("path", path)
@@ -84,7 +84,7 @@ def from_folder(
     if reasons:
         _report_damaged(files, reasons, skip_damaged)
         kept = [row for row in range(len(files)) if row not in reasons]
-        # Moved to the front in place, because a selection would be a second copy.
+        # Moved to the front in place, because indexing would make a second copy.
         for target, row in enumerate(kept):
             images[target] = images[row]
         images = images[: len(kept)]
@@ -111,7 +111,7 @@ def from_folder(
 def outline_of_folder(
     path: Path, image_size: int | None, factors_file: FactorsFile, bins: Bins
 ) -> OutlinedDataset:
-    """Returns the outline of a folder of pictures, none of which is opened."""
+    """Returns the outline of a folder of pictures without opening any of them."""
     size = _checked_size(path, image_size)
     files = picture_files(path)
     assert size is not None
@@ -120,12 +120,12 @@ def outline_of_folder(
 
 
 def folder_has_factors(path: Path) -> bool:
-    """Tells whether a folder of pictures holds `factors.csv` or `factors.npy`."""
+    """Returns whether a folder of pictures holds `factors.csv` or `factors.npy`."""
     return (path / CSV_NAME).is_file() or (path / NPY_NAME).is_file()
 
 
 def _checked_size(path: Path, image_size: int | None) -> int | None:
-    """Returns the size that the pictures get, or `None` if there is no such folder."""
+    """Returns the size that the pictures will have, or `None` if there is no such folder."""
     if image_size is None and path.is_dir():
         raise UsageError(
             "A folder of pictures needs an image size to resize them to, e.g. image_size=64."
@@ -143,7 +143,7 @@ def _factors(path: Path, files: list[Path], factors_file: FactorsFile, bins: Bin
 
 
 def _warn_of_reading(path: Path, files: list[Path], squares: Squares, images: Array) -> None:
-    """Warns of what was left out, of ambiguous files, and of images that are flat."""
+    """Warns of files that were left out, of ambiguous files, and of flat images."""
     others = left_out_of(path, files)
     warn_of_left_out(path, len(images), others + pages_left_out(squares.pages), stacklevel=4)
     for remark in squares.remarks:

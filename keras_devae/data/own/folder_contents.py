@@ -1,4 +1,4 @@
-"""What a folder of pictures holds: the pictures that are read, and everything else."""
+"""Lists what a folder of pictures holds: the pictures to read, and everything left out."""
 
 import collections
 import os
@@ -11,7 +11,7 @@ from keras_devae.errors import UsageError
 PICTURE_SUFFIXES = frozenset(
     (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".pgm", ".ppm")
 )
-# Suffixes of files that are not pictures, so that nobody misses them.
+# Suffixes of files that are not pictures, so leaving them out needs no warning.
 _OTHER_SUFFIXES = frozenset(
     (
         *(".txt", ".md", ".rst", ".pdf", ".html", ".htm", ".tex", ".log", ".doc", ".docx"),
@@ -22,15 +22,15 @@ _OTHER_SUFFIXES = frozenset(
     )
 )
 _OTHER_NAMES = frozenset(("readme", "license", "licence", "copying", "notice", "makefile"))
-# Counting further would say nothing more, and a large tree takes long.
+# Counting further would add nothing, and takes long in a large tree.
 _MOST_COUNTED = 10_000
 
 
 def picture_files(folder: Path) -> list[Path]:
-    """Returns the pictures in a folder but hidden ones, sorted by name; raises if there is none."""
+    """Returns the pictures in a folder, sorted by name, without hidden ones; raises if none."""
     if not folder.is_dir():
         raise UsageError(f"There is no folder {folder}.")
-    # A broken link counts, so that it is reported and not silently left out.
+    # A broken link counts, so that it is reported instead of silently left out.
     files = sorted(file for file in folder.iterdir() if _is_picture(file) and not file.is_dir())
     if not files:
         suffixes = ", ".join(sorted(PICTURE_SUFFIXES))
@@ -57,7 +57,7 @@ def _hint_at_folders(folder: Path) -> str:
 
 
 def left_out_of(folder: Path, files: Sequence[Path]) -> list[str]:
-    """Describes the files of a folder that are likely pictures but not among those read.
+    """Describes the files of a folder that are probably pictures but are not read.
 
     Returns phrases such as `"40 files with another suffix (.heic)"`, often none.
     """
@@ -97,7 +97,7 @@ def pages_left_out(pages: dict[str, int]) -> list[str]:
 
 
 def warn_of_left_out(folder: Path, read: int, phrases: Sequence[str], stacklevel: int = 3) -> None:
-    """Warns in one sentence of what is not read of a folder, if there is anything."""
+    """Warns in one sentence of everything in a folder that is not read, if there is anything."""
     if phrases:
         warnings.warn(
             f"In {folder}, {_counted(read, 'picture')} {'is' if read == 1 else 'are'} read and "
@@ -109,7 +109,7 @@ def warn_of_left_out(folder: Path, read: int, phrases: Sequence[str], stacklevel
 
 
 def _inside(folder: Path) -> list[str]:
-    """Counts the pictures in folders inside, except hidden ones."""
+    """Counts the pictures in subfolders, except hidden ones."""
     count, first = 0, None
     for place, folders, names in os.walk(folder):
         folders[:] = sorted(name for name in folders if not name.startswith((".", "__")))

@@ -1,4 +1,4 @@
-"""The range of grey levels that images fill, checked for every source of images."""
+"""Checks the range of grey levels that images fill, whatever their source."""
 
 import warnings
 
@@ -6,30 +6,30 @@ import numpy as np
 
 from keras_devae.checks import Array
 
-#: A darkest and a brightest pixel less than this apart leave three quarters of the range unused: 12
-#: bits read as 16 fill 16 levels, 14 bits fill 64.
+#: If the darkest and brightest pixel are closer than this, three quarters of the range is unused:
+#: 12 bits read as 16 fill 16 levels, 14 bits fill 64.
 NARROW = 64
 
 # Bytes checked at a time, so that no check makes a second copy of a large array.
 _BYTES_AT_ONCE = 2**22
-# Bytes compared at a time, which makes as many truth values.
+# Bytes compared at a time; a comparison makes one truth value for each.
 _BYTES_COMPARED = 2**16
-# Slices checked of images that stay in a file, which is not read as a whole.
+# Number of slices checked of images in a file, which is not read as a whole.
 _SLICES_OF_A_FILE = 8
 
 
 def row_slices(images: Array, all_rows: bool = True) -> list[slice]:
-    """Cuts the rows of images, at least one, into small slices: all, or a few from a large file."""
+    """Splits the rows of images (at least one) into small slices: all, or a few of a large file."""
     rows = max(1, _BYTES_AT_ONCE // max(1, images[0].nbytes))
     slices = [slice(start, start + rows) for start in range(0, len(images), rows)]
     return slices if all_rows else slices[:: -(-len(slices) // _SLICES_OF_A_FILE)]
 
 
 def range_problem(images: Array, all_rows: bool = True) -> str | None:
-    """Completes the sentence "The images ..." if their grey levels are odd, or returns `None`.
+    """Returns the end of the sentence "The images ..." if their grey levels are odd, else `None`.
 
-    They are if all images are equal, or if no channel has `NARROW` levels between its darkest and
-    its brightest pixel.
+    They are odd if all images are equal, or if in no channel `NARROW` levels lie between the
+    darkest and the brightest pixel.
     """
     slices = row_slices(images, all_rows)
     differ = len(images) == 1
@@ -40,11 +40,11 @@ def range_problem(images: Array, all_rows: bool = True) -> str | None:
         part = images[rows]
         differ = differ or _any_differs(part, images[0])
         if not is_wide:
-            # By channel: an opaque alpha channel, always 255, would hide what the others hold.
+            # By channel: an opaque alpha channel, always 255, would hide the range of the others.
             lowest = np.minimum(lowest, part.min(axis=(0, 1, 2)))
             highest = np.maximum(highest, part.max(axis=(0, 1, 2)))
             is_wide = int((highest - lowest).max()) >= NARROW
-        # The first rows clear most sets; only flat ones are read further.
+        # Most sets pass on their first rows; only flat ones are read further.
         if differ and is_wide:
             return None
     if not differ:
@@ -56,7 +56,7 @@ def range_problem(images: Array, all_rows: bool = True) -> str | None:
 def warn_of_range(
     images: Array, name: str, hint: str = "", all_rows: bool = True, stacklevel: int = 3
 ) -> None:
-    """Warns of images that `range_problem` finds odd, and says what to do, or else `hint`."""
+    """Warns of images that `range_problem` finds odd; `hint` replaces the advice on what to do."""
     problem = range_problem(images, all_rows)
     if problem is not None:
         advice = hint or (

@@ -1,7 +1,7 @@
-"""Converting published files to a store, losing and breaking nothing if interrupted.
+"""Converts published files to a store, without loss or damage if it is interrupted.
 
-The work lies in a hidden folder beside the store and takes the store's name when it is complete. It
-is kept when the process is stopped or killed or finds the disk full, and the next one resumes it.
+Work is done in a hidden folder beside the store, which takes the store's name when complete. If
+the process is stopped or killed or finds the disk full, the folder stays and the next one resumes.
 """
 
 import contextlib
@@ -94,7 +94,7 @@ def remove_store(folder: Path) -> list[Path]:
 
 
 def _refuse_other_files(folder: Path) -> None:
-    """Raises `UsageError` for a store into which somebody has put other files."""
+    """Raises `UsageError` for a store to which somebody has added other files."""
     if not (folder / RECORD).exists():
         return
     ours = {folder / name for name in (IMAGES, FACTORS, RECORD, _PROGRESS)}
@@ -113,7 +113,7 @@ def work_folder(folder: Path) -> Path:
 
 @contextlib.contextmanager
 def locked(folder: Path, progress: Progress | None = None) -> Iterator[None]:
-    """Holds the lock of a store, waiting for another process that does and reporting the wait.
+    """Holds the lock of a store; if another process holds it, waits and reports the wait.
 
     Creates the folder around the store; raises `UsageError` if it cannot be written to.
     """
@@ -202,7 +202,7 @@ def _skip_header(file: IO[bytes]) -> int:
 
 
 def _write_rows(file: IO[bytes], offset: int, rows: Array, images: Array) -> None:
-    """Writes images to their places, neighbours at once."""
+    """Writes images to their rows, adjacent ones at once."""
     breaks = np.flatnonzero(np.diff(rows) != 1) + 1
     for group, first in zip(np.split(images, breaks), rows[np.r_[0, breaks]], strict=True):
         file.seek(offset + int(first) * images[0].nbytes)
@@ -233,7 +233,7 @@ def _put_in_place(work: Path, folder: Path) -> None:
     if folder.exists():
         folder.rename(old)
     work.rename(folder)
-    # Only now, so that work stopped before is known to be complete.
+    # Removed only now, so that work stopped before this point is known to be complete.
     (folder / _PROGRESS).unlink(missing_ok=True)
     shutil.rmtree(old, ignore_errors=True)
 

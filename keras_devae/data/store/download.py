@@ -1,4 +1,4 @@
-"""Fetching a file over HTTP, under its final name only when it is whole."""
+"""Downloads a file over HTTP, which gets its final name only when it is complete."""
 
 import contextlib
 import json
@@ -10,7 +10,7 @@ from keras_devae.errors import FailureError
 from keras_devae.files import write_json
 
 _TIMEOUT_SECONDS = 30
-#: The most that a broken connection can lose.
+#: The most bytes that a broken connection can lose.
 _CHUNK_BYTES = 2**16
 
 
@@ -23,8 +23,8 @@ def download(
 ) -> None:
     """Downloads a file, resuming an interrupted download if the server can.
 
-    The bytes lie beside the destination under a hidden name until they are complete and `check`,
-    called with that file, has not raised. Raises `UnwritableError` if the file cannot be written,
+    Until the file is complete and `check`, called with its path, has passed, it lies beside the
+    destination under a hidden name. Raises `UnwritableError` if the file cannot be written,
     and `FailureError` if the server cannot be reached, refuses, breaks off or sends a web page.
     """
     part = partial_download(destination)
@@ -46,14 +46,14 @@ def download(
 
 
 def _is_of_server(error: OSError | ValueError) -> bool:
-    """Tells errors of the network or the server from errors of the disk, all of them `OSError`."""
+    """Returns whether an error is of the network or the server rather than of the disk."""
     from requests import exceptions
 
     return isinstance(error, (exceptions.RequestException, ValueError)) or error.errno is None
 
 
 def _reason(error: Exception) -> str:
-    """Returns in words what the HTTP library says with nested representations of objects."""
+    """Returns an HTTP error in words, where the library nests representations of objects."""
     from requests import exceptions
 
     if isinstance(error, exceptions.ChunkedEncodingError):
@@ -66,12 +66,12 @@ def _reason(error: Exception) -> str:
 
 
 def partial_download(destination: Path) -> Path:
-    """Returns the hidden name of a file on its way to `destination`."""
+    """Returns the hidden path of an incomplete download to `destination`."""
     return destination.with_name(f".{destination.name}.keras-devae-part")
 
 
 def discard(part: Path) -> None:
-    """Removes the bytes that have arrived of a file."""
+    """Removes an incomplete download."""
     part.unlink(missing_ok=True)
     _record(part).unlink(missing_ok=True)
 
@@ -92,7 +92,7 @@ def _fetch(url: str, part: Path, what: str, progress: Progress | None) -> None:
             discard(part)
         response.raise_for_status()
         if response.headers.get("Content-Type", "").startswith("text/html"):
-            # Bytes from another address are kept.
+            # Bytes that came from another address are kept.
             raise OSError("the server sent a web page instead of the file")
         resumes = response.status_code == requests.codes.partial_content
         done = part.stat().st_size if resumes else 0
@@ -109,13 +109,13 @@ def _fetch(url: str, part: Path, what: str, progress: Progress | None) -> None:
 
 
 def _validator(headers: Mapping[str, str]) -> str | None:
-    """Returns what identifies this content; a weak entity tag does not."""
+    """Returns a header that identifies this content, or `None`; weak entity tags do not count."""
     tag = headers.get("ETag", "W/")
     return headers.get("Last-Modified") if tag.startswith("W/") else tag
 
 
 def _resuming_headers(url: str, part: Path) -> dict[str, str]:
-    """Returns the headers that ask for the rest of a file, if that makes sense."""
+    """Returns the headers that request the rest of a file, if it can be resumed."""
     with contextlib.suppress(OSError, ValueError):
         record = json.loads(_record(part).read_text())
         validator, done = record["validator"], part.stat().st_size

@@ -1,4 +1,4 @@
-"""What identifies the files that official images were read from: names, sizes and hashes."""
+"""The names, sizes and hashes of the files from which official images were read."""
 
 import dataclasses
 import hashlib
@@ -15,11 +15,11 @@ HASH_TITLES = {"sha256": "SHA-256", "md5": "MD5"}
 
 @dataclasses.dataclass(frozen=True)
 class FileIdentity:
-    """What identifies the file, or the files, that official images were read from.
+    """Identifies the file, or the files, from which official images were read.
 
-    Of several files, `file` are the names separated by commas, `bytes` is the sum, and `sha256`
-    that of the lines that `sha256sum` prints. `matches_published` says whether each has the
-    published hash, `None` if that is unknown. The fields are those of the store's record.
+    For several files, `file` lists their names, separated by commas, `bytes` is their total size,
+    and `sha256` is the hash of the lines that `sha256sum` prints. `matches_published` says whether
+    each has the published hash, `None` if unknown. The store's record has the same fields.
     """
 
     file: str
@@ -33,7 +33,7 @@ def identify(
 ) -> FileIdentity:
     """Hashes files, in the order of the declaration, and compares them with the published ones.
 
-    A file of another size may be another one of the same format (a part of the set, say) and is
+    A file of another size may be a different one of the same format (part of the set, say) and is
     only marked as such; one of the published size with other content raises `FailureError`.
     """
     digests = [
@@ -73,7 +73,7 @@ def checked_hash(
 def file_hashes(
     path: Path, algorithms: Sequence[str], progress: Progress | None = None
 ) -> tuple[str, ...]:
-    """Returns hashes of a file in hexadecimal digits, by `hashlib`'s names, reading it once."""
+    """Returns a file's hashes in hexadecimal digits by `hashlib` name, reading it once."""
     hashes = [hashlib.new(name, usedforsecurity=False) for name in algorithms]
     try:
         done, total = 0, path.stat().st_size

@@ -1,4 +1,4 @@
-"""Getting a published data set onto this machine, once; describing, verifying and removing it."""
+"""Prepares published data sets on this machine, and describes, verifies and removes them."""
 
 import dataclasses
 import os
@@ -40,13 +40,13 @@ def info(name: str, data_dir: str | Path | None = None) -> dict[str, Any]:
 
     Args:
         name: One of `names()`.
-        data_dir: Where prepared data is looked for; see `prepare`.
+        data_dir: Folder in which to look for prepared data; see `prepare`.
 
     Returns:
         A dictionary with `name`, `title`, `factors` (name to number of values), `images`,
         `image_shape`, `image_sizes` (heights and widths that it can be prepared in), `drawn`
-        (whether the package can draw it), `licence`, `citation`, `homepage`, `files` (of each
-        published file `name`, `url`, `num_bytes`, `sha256` and `md5`, `None` if unknown),
+        (whether the package can draw it), `licence`, `citation`, `homepage`, `files` (for each
+        published file, `name`, `url`, `num_bytes`, `sha256` and `md5`, `None` if unknown),
         `prepared` (the path of each size that is prepared here, with what it was made from) and
         `path` (where it is or would be prepared).
 
@@ -86,23 +86,23 @@ def prepare(
 ) -> Path:
     """Downloads a published data set, unless its files are here, and converts it for fast reading.
 
-    The published files land in `<data_dir>/` and their conversion in `<data_dir>/<name>/`: 380 MB
-    for dSprites, 5.9 GB for 3D Shapes, 220 MB for Cars3D, 200 MB for SmallNORB, 12.7 GB for each
-    of MPI3D. Both are written under hidden names and renamed when complete, so that an interrupted
-    call leaves nothing behind that looks finished, and the next one resumes it. Of two processes
-    that prepare the same set, one waits for the other. A second call finds the conversion, does
+    The published files are stored in `<data_dir>/` and their conversion in `<data_dir>/<name>/`:
+    380 MB for dSprites, 5.9 GB for 3D Shapes, 220 MB for Cars3D, 200 MB for SmallNORB, 12.7 GB for
+    each MPI3D set. Both are written under hidden names and renamed when complete, so an interrupted
+    call leaves nothing that looks finished, and the next one resumes it. If two processes prepare
+    the same set, one waits for the other. A second call finds the conversion, does
     nothing and uses no network.
 
     Args:
         name: One of `names()`.
-        from_file: The published file, or the folder of the published files, if obtained in another
+        from_file: The published file, or the folder of the published files, if obtained another
             way. A part of the set in the same format is accepted as well. Default: the files in
             `<data_dir>`; missing ones are downloaded.
         data_dir: Where to put it. Default: the environment variable `KERAS_DEVAE_DATA`, else
             `keras_devae` in the user's cache folder.
         url: Where to download from; for SmallNORB, the folder of its six files. Default: the
             environment variable `KERAS_DEVAE_<NAME>_URL`, else the addresses of its
-            authors and mirrors, in turn.
+            authors and mirrors, tried in order.
         force: Whether to download and convert again what is already here. Default: `False`.
         image_size: Height and width in pixels. Default: 64, to which Cars3D and SmallNORB are
             reduced (Lanczos) as in the field's comparisons; 128 and 96 keep them as published.
@@ -150,7 +150,7 @@ def prepare(
 def verify(
     name: str, data_dir: str | Path | None = None, progress: Progress | None = None
 ) -> dict[str, str]:
-    """Reads everything that is here of a published data set and checks it against its hashes.
+    """Checks all files of a published data set on this machine against their hashes.
 
     Args:
         name: As for `prepare`.
@@ -161,7 +161,7 @@ def verify(
         Path of each file checked -> what was found, in words.
 
     Raises:
-        UsageError: If the name is unknown or nothing is here.
+        UsageError: If the name is unknown or no file of the set is here.
         FailureError: If a file is damaged.
     """
     declaration = builtin_set(name)
@@ -173,7 +173,7 @@ def verify(
         if path.is_file():
             found[str(path)] = _published_state(file, path, progress)
     if len(found) == len(paths) and "as published" not in found.values():
-        # No hash decides; opening the files at least shows truncated ones.
+        # Where no hash decides, opening the files at least reveals truncated ones.
         declaration.reader(*paths)
     for store in _stores(declaration, root):
         for file_name, expected in store_record(store)["hashes"].items():
@@ -203,11 +203,11 @@ def remove(
     Args:
         name: As for `prepare`.
         data_dir: As for `prepare`.
-        downloads: Whether the published files in the data folder go as well. Default: `False`.
-        progress: Called when another process has to be waited for.
+        downloads: Whether to remove the published files in the data folder, too. Default: `False`.
+        progress: Called while another process has to be waited for.
 
     Returns:
-        What was removed.
+        The paths of what was removed.
 
     Raises:
         UsageError: If the name is unknown.

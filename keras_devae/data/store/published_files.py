@@ -14,7 +14,7 @@ from keras_devae.errors import FailureError, UsageError
 
 
 def find_files(declaration: BuiltinSet, path: str | Path) -> list[Path]:
-    """Returns the published files at a path, the file itself or a folder with them, or raises."""
+    """Returns the published files at a path (a file, or a folder with them), or raises an error."""
     given = path_of("from_file", path)
     names = [file.name for file in declaration.files]
     single = [[given]] if len(names) == 1 else []
@@ -91,7 +91,7 @@ def _fetch(
 
 
 def _check_download(declaration: BuiltinSet, file: PublishedFile, url: str, path: Path) -> None:
-    """Checks what one file alone shows; the conversion looks at all of it."""
+    """Checks what a single file shows; the conversion reads all of it."""
     num_bytes = path.stat().st_size
     if url in file.addresses:
         if file.num_bytes not in (None, num_bytes):

@@ -1,8 +1,8 @@
 """Reading official images: from a store, or straight from the published files.
 
-A store is a folder in the form that is read fastest: `images.npy` (uint8; dSprites as packed
+A store is a folder in the form that is fastest to read: `images.npy` (uint8; dSprites as packed
 bits), `factors.npy` and `store.json`, which names their source. It is written elsewhere and moved
-to its place when complete, so a folder with a `store.json` is always whole.
+into place when complete, so a folder with a `store.json` is always whole.
 """
 
 import dataclasses
@@ -30,7 +30,7 @@ _IDENTITY = tuple(field.name for field in dataclasses.fields(FileIdentity))
 
 
 class OfficialDataset(Dataset):
-    """Images of a published file, or of its store.
+    """Images read from a published file or from its store.
 
     `factors` are integers `(n, f)`; `read_rows` returns the stored rows for row numbers `(n,)`.
     """
@@ -81,8 +81,8 @@ class OfficialDataset(Dataset):
 class RowFile:
     """Reads rows of an `.npy` file in C order, one by one.
 
-    It is not mapped: the pages of a map count as memory of the process, and one epoch touches all
-    of them. It is opened for each call, so that threads and processes share nothing.
+    It is not memory-mapped: mapped pages count as memory of the process, and one epoch touches all
+    of them. It is opened anew for each call, so threads and processes share nothing.
     """
 
     def __init__(self, path: Path):
@@ -108,7 +108,7 @@ class RowFile:
 
 
 def has_store(folder: Path) -> bool:
-    """Whether a folder is a store of this version of the package."""
+    """Returns whether a folder is a store of this version of the package."""
     try:
         store_record(folder)
     except (OSError, ValueError):
@@ -131,7 +131,7 @@ def store_record(folder: Path) -> dict[str, Any]:
 
 
 def recorded_identity(record: dict[str, Any]) -> FileIdentity:
-    """Returns what a store's record says about the files that it was made from."""
+    """Returns the identity of the files that a store was made from, given its record."""
     return FileIdentity(**{name: record[name] for name in _IDENTITY})
 
 
@@ -160,8 +160,8 @@ def open_files(
 ) -> OfficialDataset:
     """Opens published files without preparing them.
 
-    Up to `memory_limit` bytes of images are decoded once and held in memory, because a single row
-    of a compressed file costs the decoding of many. Larger sets are read from the file with a
+    Up to `memory_limit` bytes of images are decoded once and held in memory, because reading one
+    row of a compressed file means decoding many. Larger sets are read from the file with a
     warning if its chunks are small (3D Shapes), and otherwise refused.
     """
     source = declaration.reader(*paths)
@@ -190,7 +190,7 @@ def open_files(
 
 
 def stored_order(source: FileFormat) -> Array:
-    """Returns the place of each image of a file in the order of its grid, if it has one."""
+    """Returns each image's position in the order of the grid, or in the file if it has none."""
     return np.arange(len(source)) if source.grid is None else source.grid.indices(source.factors)
 
 
@@ -202,7 +202,7 @@ def stored_factors(source: FileFormat) -> Array:
 
 
 def stored_chunks(source: FileFormat, image_size: int, start: int = 0) -> Iterator[Array]:
-    """Yields the images of a file from row `start` on, in the form in which they are stored."""
+    """Yields the images of a file, from row `start` on, in their stored form."""
     for chunk in source.chunks(start):
         yield chunk if source.is_packed else resized(chunk, image_size)
 
@@ -212,7 +212,7 @@ def resized(images: Array, size: int) -> Array:
     length, height, width, channels = images.shape
     if height == width == size:
         return images
-    # Imported here because images of the published size do without it.
+    # Imported here because images of the published size do not need it.
     from PIL import Image
 
     smaller = np.empty((length, size, size, channels), np.uint8)

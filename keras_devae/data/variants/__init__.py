@@ -1,7 +1,7 @@
-"""Variants: data sets made of other data sets, by choosing rows or by changing pixels.
+"""Variants: data sets made from other data sets by choosing rows or changing pixels.
 
-Each function takes a `Dataset` and returns one, so that they can be chained in any order. A seed
-and the number of the row determine what is random, never what was asked for before.
+Each function takes a `Dataset` and returns one, so that they can be chained in any order. Random
+choices depend only on a seed and the row number, never on what was requested before.
 """
 
 from keras_devae.data.variants.appearance import TransformedDataset, background, colour, noise

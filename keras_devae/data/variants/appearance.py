@@ -24,9 +24,9 @@ from keras_devae.errors import FailureError, UsageError
 
 
 class TransformedDataset(VariantDataset):
-    """The images of another data set, each changed by itself.
+    """The images of another data set, each changed independently.
 
-    The factors, and the grid if there is one, are those of `base`.
+    The factors, and the grid if there is one, are taken from `base`.
 
     Args:
         base: Data set that the images come from.
@@ -34,7 +34,7 @@ class TransformedDataset(VariantDataset):
             uint8 array `(height, width, new channels)` to be filled. It may be called from
             several threads at once.
         channels: The number of new channels.
-        entry: What was changed, with its `name`, as values that JSON can hold; added to the list
+        entry: JSON-serialisable description of the change, with a `name`; added to the list
             `variants` of the provenance.
         remark: The same in words, added to the description.
 
@@ -127,7 +127,7 @@ def background(dataset: Dataset, folder: str | Path, seed: int = 0) -> Dataset:
     Where the image is white (255), it is `1 - background`, and `background` elsewhere. With one
     picture, dSprites becomes what Locatello et al. (2019), "Challenging Common Assumptions in the
     Unsupervised Learning of Disentangled Representations", call Scream-dSprites. Their
-    disentanglement_lib draws anew at each access; here an image always looks the same.
+    disentanglement_lib draws both anew at each access; here an image always looks the same.
 
     Args:
         dataset: Data set of one-channel images, white on black.
@@ -165,14 +165,14 @@ def background(dataset: Dataset, folder: str | Path, seed: int = 0) -> Dataset:
     return TransformedDataset(dataset, change, 3, entry, remark)
 
 
-# Functions of the module, so that data sets can be pickled. Each gets a row number, its image and
-# the array to fill.
+# Functions at module level, so that data sets can be pickled. Each gets a row number, its image
+# and the array to fill.
 
 
 def _colour_one(key: tuple[int, int], row: int, image: Array, changed: Array) -> None:
     tint = (0.5 + uniform(random_words(key, 3, row)) / 2).astype(np.float32)
     grey = image[..., 0].astype(np.float32)
-    # NumPy is several times slower where the innermost loop runs over three channels.
+    # NumPy is several times slower if the innermost loop runs over three channels.
     for channel in range(3):
         changed[..., channel] = np.rint(grey * tint[channel])
 
@@ -180,7 +180,7 @@ def _colour_one(key: tuple[int, int], row: int, image: Array, changed: Array) ->
 def _add_noise_to_one(key: tuple[int, int], row: int, image: Array, changed: Array) -> None:
     words = random_words(key, -(-changed.size // 8), row).astype("<u8", copy=False)
     added = words.view(np.uint8)[: changed.size].reshape(changed.shape)
-    # ~added is 255 - added: what there is room for.
+    # ~added is 255 - added: the room that is left.
     np.add(added, np.minimum(image, ~added), out=changed)
 
 
@@ -210,7 +210,7 @@ def _check_one_channel(dataset: Dataset, variant: str) -> None:
 
 
 def _key(dataset: Dataset, name: str, seed: int, purpose: int) -> tuple[int, int]:
-    """Returns a variant's key of random numbers, another one each time the variant repeats."""
+    """Returns the key of a variant's random numbers, different for each repetition of it."""
     # Twice the same noise would not be the sum of two noises.
     variants = dataset.provenance.get("variants", [])
     repeats = sum(variant["name"] == name for variant in variants)

@@ -56,7 +56,7 @@ def _checked_values(name: str, values: Any) -> list[int]:
 
 
 def checked_list(values: Any, name: str) -> list[Any]:
-    """Returns a list or tuple that is not empty as a list; raises `UsageError` for others."""
+    """Returns a non-empty list or tuple as a list; raises `UsageError` for other values."""
     if isinstance(values, str) or not isinstance(values, Sequence) or not values:
         raise UsageError(f"`{name}` must be a list and not empty. Received: {shown(values)}.")
     return list(values)

@@ -18,9 +18,9 @@ def select_factors(dataset: Dataset, factors: Sequence[str]) -> Dataset:
 
     Args:
         dataset: Data set with a grid.
-        factors: Names of the factors that keep varying, and texts `"name=value"` for factors held
-            at a value. Factors that are not named are held in the middle, at `size // 2`. The
-            order does not matter.
+        factors: Names of the factors that vary, and texts `"name=value"` for factors held at a
+            value. All other factors are held in the middle, at `size // 2`. The order does not
+            matter.
 
     Returns:
         A `Dataset` whose grid has the varying factors, in the order of `dataset`.
@@ -65,7 +65,7 @@ def select_factors(dataset: Dataset, factors: Sequence[str]) -> Dataset:
 def hidden(dataset: Dataset, factors: Sequence[str]) -> Dataset:
     """Hides factors: they vary in the images, but no metric sees them.
 
-    disentanglement_lib (Locatello et al., 2019) does so with the instance in SmallNORB.
+    disentanglement_lib (Locatello et al., 2019) does this with the instance factor of SmallNORB.
 
     Args:
         dataset: Data set with factors.

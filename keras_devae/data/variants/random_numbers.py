@@ -11,7 +11,7 @@ _LARGEST_WORD = 2**64 - 1
 
 
 def checked_seed(seed: int) -> int:
-    """Returns a seed that can be a key of random numbers; raises `UsageError` for others."""
+    """Returns a seed if it can be a key of random numbers; raises `UsageError` otherwise."""
     if at_least("seed", seed, 0) > _LARGEST_WORD:
         raise UsageError(f"`seed` must be below 2**64. Received: {seed}.")
     return int(seed)
@@ -21,15 +21,15 @@ def random_words(key: tuple[int, int], count: int, row: int = 0) -> Array:
     """Returns `count` uint64 random numbers that depend only on the key and the row.
 
     They are the raw output of Philox (Salmon et al., 2011, "Parallel Random Numbers: As Easy as 1,
-    2, 3"), which NumPy promises never to change, unlike what its `Generator` makes of it. `key` is
-    a seed and the number of its purpose.
+    2, 3"), which NumPy promises never to change, unlike the numbers of its `Generator`. `key` holds
+    a seed and a number for the purpose.
     """
     counter = np.array([0, 0, row, 0], np.uint64)
     return np.random.Philox(key=np.array(key, np.uint64), counter=counter).random_raw(count)
 
 
 def uniform(words: Array) -> Array:
-    """Returns a float64 in [0, 1) for each uint64, made of its upper 53 bits."""
+    """Returns a float64 in [0, 1) for each uint64, made from its upper 53 bits."""
     return (words >> np.uint64(11)) * 2.0**-53
 
 

@@ -18,7 +18,7 @@ from keras_devae.data.variants.random_numbers import (
 )
 from keras_devae.errors import UsageError
 
-#: Not even the numbers of more rows would fit into memory.
+#: The row numbers alone of a longer data set would not fit into memory.
 _MOST_ROWS = 10**9
 
 
@@ -28,12 +28,12 @@ class SelectedDataset(VariantDataset):
     Args:
         base: Data set that the images come from.
         rows: int64 array of shape `(n,)` with row numbers of `base`; repeats allowed.
-        entry: What was selected, with its `name`, as values that JSON can hold; added to the list
+        entry: JSON-serialisable description of the selection, with a `name`; added to the list
             `variants` of the provenance.
         remark: The same in words, added to the description.
         columns: Positions of the factors that are shown. Default: all.
-        grid: Grid of the shown factors that the rows follow. Default: that of `base` if all rows
-            are there once and all factors are shown, and `None` otherwise.
+        grid: Grid of the shown factors that the rows follow. Default: the grid of `base` if each
+            row occurs once and all factors are shown, and `None` otherwise.
 
     Example:
         >>> data = kd.data.load("dsprites", source="rendered")
@@ -65,7 +65,7 @@ class SelectedDataset(VariantDataset):
             grid=grid,
             factor_names=names,
             factor_sizes=sizes,
-            # The average number of chosen rows among neighbours of the base.
+            # The average number of chosen rows among neighbouring rows of the base.
             chunk_rows=max(1, base.chunk_rows * len(rows) // len(base)),
         )
         self._rows = rows
@@ -90,11 +90,11 @@ def correlated(
     row has the weight `exp(-(a - alpha b)^2 / (2 sigma^2))`, with `alpha` the ratio of the largest
     value of `a` to that of `b`, so that the ridge is the diagonal of the two factors. Here, as in
     the code of Roth et al. (2023), each factor is first mapped to [0, 1] (smallest value 0, largest
-    1), which makes `alpha` 1 and lets `sigma` mean the same whatever the numbers of values. With
+    1), which makes `alpha` 1 and gives `sigma` the same meaning for any number of values. With
     several pairs the weights multiply. All other factors stay uniform and independent.
 
-    Each row occurs as often as expected, rounded down or up. So the rows are closer to the weights
-    than independent draws would be, and unlike there, the same rows come in each epoch.
+    Each row occurs its expected number of times, rounded down or up. So the rows follow the weights
+    more closely than independent draws would; unlike those, they are the same in each epoch.
 
     Args:
         dataset: Data set with factors.
@@ -108,7 +108,7 @@ def correlated(
         has no grid.
 
     Raises:
-        UsageError: If a factor is unknown, or a number is out of its range.
+        UsageError: If a factor is unknown, or a number is out of range.
 
     Example:
         >>> data = kd.data.load("shapes3d", source="rendered")
@@ -146,10 +146,10 @@ def held_out(
 
     Args:
         dataset: Data set with factors.
-        combinations: Dictionaries of factor to value or list of values, at least one of them. A
-            row is held out if for any of the dictionaries it has one of the values of each of
+        combinations: At least one dictionary from factors to a value or a list of values. A row
+            is held out if it matches any of them, i.e. has one of the given values of each of
             its factors, e.g. `[{"shape": 2, "scale": [4, 5]}]`.
-        complement: Whether only those rows are kept instead. Default: `False`.
+        complement: Whether to keep only those rows instead. Default: `False`.
 
     Returns:
         A `Dataset` with the rows in the order of `dataset`. It has no grid.
@@ -213,13 +213,13 @@ def _shown_combinations(combinations: list[dict[str, list[int]]]) -> str:
 
 
 def _scaled(values: Array) -> Array:
-    """Maps values linearly to [0, 1]; those of a factor that is constant to 0."""
+    """Maps values linearly to [0, 1]; a constant factor is mapped to 0."""
     smallest, largest = values.min(), values.max()
     return (values - smallest) / max(1, largest - smallest)
 
 
 def _matching(dataset: Dataset, factors: Array, combination: dict[str, list[int]]) -> Array:
-    """Tells for each row whether it has one of the values of each factor."""
+    """Returns for each row whether it has one of the values of each factor."""
     matching = np.ones(len(factors), bool)
     for name, values in combination.items():
         column = factors[:, column_of(dataset, name)]

@@ -1,4 +1,4 @@
-"""Variants as texts, as typed after `--variant` and noted in a run's configuration.
+"""Variants as texts, as typed after `--variant` and recorded in a run's configuration.
 
 A text is the name of a variant, then a colon and its arguments, if there are any. Options come
 last, after a comma (or after the colon if there is nothing else):
@@ -12,8 +12,8 @@ last, after a comma (or after the colon if there is nothing else):
     held-out:shape=2,scale=4+5              held-out:shape=2;shape=0,scale=4+5
     held-out-only:shape=2,scale=4+5
 
-In `held-out`, commas join what must hold together, a semicolon separates combinations, and a plus
-values of a factor.
+In `held-out`, commas join conditions that must all hold, semicolons separate combinations, and
+pluses separate values of a factor.
 """
 
 import functools
@@ -32,9 +32,9 @@ from keras_devae.errors import UsageError, unknown_name
 
 
 class _Kind(NamedTuple):
-    """How a variant is written, `usage` being an example for errors.
+    """The syntax of a variant; `usage` is an example for errors.
 
-    `make` is called with a data set, what `read` returns, and the options (whole numbers) by name.
+    `make` is called with a data set, the result of `read`, and the options (whole numbers) by name.
     `read` turns the text of the arguments into positional arguments, or raises `UsageError`.
     """
 
@@ -59,7 +59,7 @@ def apply(dataset: Dataset, specifications: Sequence[str]) -> Dataset:
     Args:
         dataset: Any data set.
         specifications: Texts as described at the top of this module, e.g.
-            `["subset:1000", "colour:seed=3"]`. None are allowed.
+            `["subset:1000", "colour:seed=3"]`. May be empty.
 
     Returns:
         The last variant, or `dataset` itself.
@@ -93,7 +93,7 @@ def canonical(specifications: Sequence[str]) -> tuple[str, ...]:
         specifications: As for `apply`.
 
     Returns:
-        Tuple of the texts with absolute folders.
+        Tuple of the texts, with folders as absolute paths.
 
     Raises:
         UsageError: As for `check`.

@@ -1,4 +1,4 @@
-"""Engines, which carry out the runs of a study."""
+"""Engines, which execute the runs of a study."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ ENGINES = ("local", "inline", "ray")
 def make_engine(
     name: str, workers: int | None = None, ray_options: Mapping[str, Any] | None = None
 ) -> Engine:
-    """Makes the engine of a name from `ENGINES`, or raises an error that says why it cannot.
+    """Builds the engine with a name in `ENGINES`, or raises an error that says why it cannot.
 
-    `workers` is how many runs it carries out at a time, or `None`: 1, or as many as the Ray cluster
-    has room for. `ray_options` are arguments of `RayEngine`, `None` if not given.
+    `workers` is the number of runs at a time; `None` means 1, or as many as the Ray cluster has
+    room for. `ray_options` are arguments of `RayEngine`, `None` if not given.
     """
     given = {name: value for name, value in (ray_options or {}).items() if value is not None}
     if name not in ENGINES:

@@ -1,4 +1,4 @@
-"""What every engine can do."""
+"""The base class of all engines."""
 
 import abc
 from typing import NamedTuple, Self
@@ -7,7 +7,7 @@ from keras_devae.studies.study_run import StudyRun
 
 
 class EndedRun(NamedTuple):
-    """A run that an engine has carried out, or tried to, in `seconds`, 0 if unknown.
+    """A run that an engine has executed, or tried to, in `seconds`, 0 if unknown.
 
     `status` is the exit status of its process, negative for a signal, `None` if its machine was
     lost.
@@ -19,7 +19,7 @@ class EndedRun(NamedTuple):
 
 
 class Engine(abc.ABC):
-    """Carries out the runs of a study; as a context manager it stops what is left at its end."""
+    """Executes the runs of a study; as a context manager, it stops the remaining ones at exit."""
 
     def __enter__(self) -> Self:
         return self
@@ -30,12 +30,12 @@ class Engine(abc.ABC):
     @property
     @abc.abstractmethod
     def workers(self) -> int:
-        """How many runs it carries out at a time."""
+        """Number of runs executed at a time."""
 
     @property
     @abc.abstractmethod
     def running(self) -> list[str]:
-        """The names of the runs that were started and not yet returned by `take_ended`."""
+        """Names of the runs that were started and not yet returned by `take_ended`."""
 
     def has_room(self) -> bool:
         """Returns whether it can take another run."""

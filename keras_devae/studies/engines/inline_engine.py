@@ -1,4 +1,4 @@
-"""Runs in this process, one after the other."""
+"""Executes runs in this process, one after the other."""
 
 import contextlib
 import time
@@ -12,9 +12,9 @@ from keras_devae.studies.worker import work
 
 
 class InlineEngine(Engine):
-    """Carries out each run in this process: for short runs, and to debug one.
+    """Executes each run in this process: for short runs and for debugging.
 
-    A run that crashes Python takes the study with it; the other engines give each a process.
+    A run that crashes Python takes the study with it; the other engines give each run a process.
     """
 
     workers = 1
@@ -27,11 +27,11 @@ class InlineEngine(Engine):
 
     @property
     def running(self) -> list[str]:
-        """The names of the runs that have ended since the last call of `take_ended`."""
+        """Names of the runs that have ended since the last call of `take_ended`."""
         return [ended.run.name for ended in self._ended]
 
     def start(self, run: StudyRun) -> None:
-        """Carries out a run; what it prints goes to the run's log."""
+        """Executes a run; what it prints goes to the run's log."""
         began = time.monotonic()
         with (
             run.log_file.open("a", encoding="utf-8", buffering=1) as log,
@@ -39,7 +39,7 @@ class InlineEngine(Engine):
             contextlib.redirect_stderr(log),
         ):
             status = work(run)
-        # What one run has built is of no use to the next.
+        # Models of this run would only take up memory during the next.
         keras.utils.clear_session()
         if status == INTERRUPTED:
             raise KeyboardInterrupt

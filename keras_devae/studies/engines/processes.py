@@ -1,4 +1,4 @@
-"""Runs as processes of this machine."""
+"""Executes runs in processes on this machine."""
 
 import os
 import subprocess
@@ -12,12 +12,12 @@ from keras_devae.process.machine import usable_cores
 from keras_devae.studies.engines.base import EndedRun, Engine
 from keras_devae.studies.study_run import StudyRun
 
-#: Variables that say how many threads the libraries use.
+#: Environment variables that set the number of threads of the libraries.
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS")
-#: What a worker must not inherit: where its parent draws, and what its parent's terminal can show.
+#: Set for every worker, whatever plotting backend and terminal encoding its parent has.
 _OWN = {"PYTHONUNBUFFERED": "1", "PYTHONIOENCODING": "utf-8", "MPLBACKEND": "agg"}
 _WORKER = "keras_devae.studies.worker"
-#: How long a worker may take to end its step and write a checkpoint before it is killed.
+#: Time for a worker to finish its step and write a checkpoint before it is killed.
 _PATIENCE_SECONDS = 30
 
 
@@ -27,10 +27,10 @@ def start_worker(
     environment: Mapping[str, str] | None = None,
     share_gpu: bool = False,
 ) -> subprocess.Popen[bytes]:
-    """Starts the process that carries out a run; it ends when its standard input is closed.
+    """Starts the process that executes a run; it ends when its standard input is closed.
 
     Its output goes to the run's log. The environment takes precedence over `threads`; with
-    `share_gpu` it takes no more memory of the GPU than it needs.
+    `share_gpu`, the process takes only as much GPU memory as it needs.
     """
     limits = {name: str(threads) for name in THREAD_VARIABLES}
     limits |= SHARED_MEMORY if share_gpu else {}
@@ -50,7 +50,7 @@ def start_worker(
 class ProcessEngine(Engine):
     """Starts a fresh process for each run, `workers` at a time.
 
-    They share the cores evenly, and the first GPU that `CUDA_VISIBLE_DEVICES` leaves them, if any.
+    They share the cores evenly, and the first GPU that `CUDA_VISIBLE_DEVICES` allows, if any.
     """
 
     workers = 1
@@ -62,7 +62,7 @@ class ProcessEngine(Engine):
 
     @property
     def running(self) -> list[str]:
-        """The names of the runs whose processes have not been seen to end."""
+        """Names of the runs whose processes have not been seen to end."""
         return [run.name for run in self._processes]
 
     def start(self, run: StudyRun) -> None:

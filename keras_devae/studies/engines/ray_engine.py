@@ -1,4 +1,4 @@
-"""Runs on a Ray cluster, whose tasks start a fresh process for each."""
+"""Executes runs on a Ray cluster, each in a fresh process that a task starts."""
 
 import dataclasses
 import os
@@ -13,7 +13,7 @@ from keras_devae.studies.engines.base import EndedRun, Engine
 from keras_devae.studies.engines.processes import start_worker
 from keras_devae.studies.study_run import StudyRun
 
-#: Environment variables that are passed on to the nodes.
+#: Environment variables that are passed to the nodes.
 _PASSED_ON = ("KERAS_BACKEND", "KERAS_DEVAE_DATA")
 
 
@@ -26,7 +26,7 @@ class RayEngine(Engine):
         address: Address of the cluster, `"auto"`, or `None`: the environment variable
             `RAY_ADDRESS`, else a cluster of this machine alone that ends with the study.
         cpus_per_run: Processors per run; default 1. Above 1, Ray takes whole numbers only.
-        gpus_per_run: GPUs per run, or a fraction of one; default 0. Likewise.
+        gpus_per_run: GPUs per run, or a fraction of one; default 0. Above 1, whole numbers only.
         workers: Largest number of runs at a time, or `None`: as many as the cluster has room for.
     """
 
@@ -50,7 +50,7 @@ class RayEngine(Engine):
                 f"No node of the Ray cluster has what a run needs: {cpus_per_run:g} CPUs and "
                 f"{gpus_per_run:g} GPUs. Ask for less with --cpus-per-run and --gpus-per-run."
             )
-        # The scheduler decides whether a run that was lost is tried again.
+        # The scheduler decides whether a lost run is tried again.
         needs = {"num_cpus": cpus_per_run, "num_gpus": gpus_per_run}
         self._task = self._ray.remote(max_retries=0, **needs)(_run_on_node)
 
@@ -72,7 +72,7 @@ class RayEngine(Engine):
 
     @property
     def running(self) -> list[str]:
-        """The names of the runs whose tasks have not been seen to end."""
+        """Names of the runs whose tasks have not been seen to end."""
         return [run.name for run in self._tasks]
 
     def start(self, run: StudyRun) -> None:
