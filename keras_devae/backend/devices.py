@@ -45,7 +45,7 @@ def computes_with_onednn() -> bool | None:
 
 
 def prefers_bfloat16() -> bool:
-    """Tells whether the CPU trains faster in mixed bfloat16 than in float32, with equal results.
+    """Tells whether the CPU trains faster in mixed bfloat16 than in float32, and as well.
 
     This was measured for TensorFlow on a processor with bfloat16 instructions. JAX is slower in
     bfloat16; for PyTorch the quality was not compared.

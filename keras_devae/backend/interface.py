@@ -29,7 +29,7 @@ class Backend(abc.ABC):
     #: Whether each of several devices runs its own step on its part of the batch. Otherwise one
     #: program sees the whole batch.
     splits_batches = False
-    #: Formats of `keras_devae.export` that it writes from a model directly, unsaved.
+    #: Formats of `keras_devae.export` that it writes without saving the model first.
     exported_formats: tuple[str, ...] = ()
     #: Whether gradients of convolutions are far slower on a CPU than convolutions and products.
     has_slow_convolution_gradients = False
