@@ -1,4 +1,4 @@
-"""The command-line options that follow from what settings and models declare."""
+"""Builds the command-line options from the declarations of settings and models."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Translates the library's names of arguments in messages into options of the command line."""
+"""Translates the library's argument names in messages into command-line options."""
 
 import re
 

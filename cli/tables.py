@@ -14,7 +14,7 @@ def print_table(
     width: int = 160,
     lines: bool = False,
 ) -> None:
-    """Prints a table, with the columns that have the titles `right` aligned there.
+    """Prints a table; the columns whose titles are in `right` are right-aligned.
 
     `width` is in characters, where the output is not a terminal, which has its own width.
     """

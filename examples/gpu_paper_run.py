@@ -52,7 +52,7 @@ def main(folder="runs/paper", **settings):
         **settings: Settings of `RunConfig` in place of the paper's.
     """
     with begin(folder, **settings) as run:
-        # These import Keras, which must not be before the backend is chosen.
+        # These import Keras, which must happen after the backend is chosen.
         from keras_devae.backend import accelerator_facts
         from keras_devae.backend.choosing import chosen_backend
         from keras_devae.runs.compute import describe_compute

@@ -1,8 +1,8 @@
 """Disentangled representation learning on images with Keras 3.
 
 `import keras_devae` imports no backend. Every model and layer is registered with Keras as soon as
-both are imported, in either order, so that `keras.models.load_model` loads saved models without
-further ado.
+both are imported, in either order, so that `keras.models.load_model` loads saved models with no
+further step.
 """
 
 import importlib
@@ -52,7 +52,7 @@ _FORMER = {
 
 
 def _models() -> list[str]:
-    # Only when they are asked for: the package's import has to be quick.
+    # Imported on demand, to keep the package's import fast.
     catalogue = importlib.import_module("keras_devae.models.declarations").MODEL_CATALOGUE
     return [declaration.class_name for declaration in catalogue.values()]
 

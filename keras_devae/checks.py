@@ -40,7 +40,7 @@ MOST_UNITS = 1_000_000
 MOST_PARTS = 100
 #: The first number beyond signed integers of 64 bits.
 _TOO_LARGE = 2**63
-#: Writes values as Python does, also if they are nested too deeply for Python itself.
+#: Writes values as Python does, even if they are nested too deeply for Python itself.
 _SHORT = reprlib.Repr()
 _SHORT.maxlevel, _SHORT.maxstring, _SHORT.maxother, _SHORT.maxlong = 3, 200, 200, 80
 #: Height and width in pixels of the images that the convolutional networks take.
@@ -99,7 +99,7 @@ def expanded_path(what: str, path: object) -> Path:
 
 
 def _unusable(text: str) -> str | None:
-    """Says what keeps a string from being a path, or returns `None`."""
+    """Returns why a string cannot be a path, or `None`."""
     if any(ord(character) < 32 or ord(character) == 127 for character in text):
         return "contains a control character, such as the end of a line"
     try:
@@ -174,7 +174,7 @@ def flag(name: str, value: object) -> bool:
 def listed(name: str, values: Iterable[_T], what: str) -> tuple[_T, ...]:
     """Checks a list of `what`, e.g. `"numbers"`, and returns it as a tuple, see `at_least`.
 
-    Any iterable is one, except strings and dictionaries.
+    Any iterable counts as one, except strings and dictionaries.
     """
     try:
         if not isinstance(values, (str, bytes, Mapping)):
@@ -185,7 +185,7 @@ def listed(name: str, values: Iterable[_T], what: str) -> tuple[_T, ...]:
 
 
 def _few(name: str, values: _Sized) -> _Sized:
-    """Refuses a list of so many parts of a model that no machine could build it."""
+    """Refuses a list with more parts of a model than any machine could build."""
     if len(values) > MOST_PARTS:
         raise UsageError(
             f"`{name}` must have at most {MOST_PARTS} entries. Received: {len(values):,}."

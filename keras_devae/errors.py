@@ -7,7 +7,7 @@ from collections.abc import Iterable
 class UsageError(ValueError):
     """The request itself is wrong: a name, a range, a shape or a path. Commands exit with 2.
 
-    Everything in the package raises it for an argument outside the range that its docstring names.
+    Everything in the package raises it for an argument outside the range that its docstring gives.
     """
 
 

@@ -97,7 +97,7 @@ def export_model(
 
 
 def check_export(path: str | os.PathLike[str], format: str = "tf_saved_model") -> None:
-    """Checks what can be checked before a model is loaded, see `export_model`."""
+    """Runs the checks of `export_model` that do not need the model."""
     one_of("export format", format, FORMATS)
     check_new(path)
     missing = [name for name in FORMATS[format] if importlib.util.find_spec(name) is None]
@@ -145,7 +145,7 @@ def endpoints(model: VAE, layer: int = 0) -> dict[str, Endpoint]:
 
     @_nan_for_unfit_rows(bounded)
     def reconstruct(image: Tensor) -> dict[str, Tensor]:
-        """Pixel means from the posterior's mean of the layer."""
+        """Pixel means decoded from the layer's posterior mean."""
         if layer:
             # A model with several layers has no categories.
             return decode(encode(image)["z_mean"])
@@ -161,7 +161,7 @@ def endpoints(model: VAE, layer: int = 0) -> dict[str, Endpoint]:
 
 
 def _nan_for_unfit_rows(bounded: bool) -> Callable[[_Function], _Function]:
-    """Makes every output NaN in rows that the model would refuse: a decorator of endpoints.
+    """Decorates an endpoint to return NaN in every output for rows that the model would refuse.
 
     NaN in the pixels is not enough: a ReLU may turn it into 0. Floats must lie in `[0, 1]` if
     `bounded`, else be finite.

@@ -1,7 +1,7 @@
 """Keras's backends: which one is active, what it can do, and training on several devices.
 
-Only this package names TensorFlow, JAX and PyTorch. None of them is imported before it is used, and
-the names here are imported on first use.
+Only this package names TensorFlow, JAX and PyTorch. Each is imported only on first use, and so are
+the names here.
 """
 
 from keras_devae.process.imports import lazy_names

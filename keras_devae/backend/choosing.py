@@ -7,7 +7,7 @@ from pathlib import Path
 
 from keras_devae.errors import UsageError, unknown_name
 
-#: Name of a Keras backend -> distribution that provides it, in order of preference on a CPU.
+#: Name of a Keras backend -> package that provides it, in order of preference on a CPU.
 BACKENDS = {"tensorflow": "tensorflow", "jax": "jax", "torch": "torch"}
 
 #: The backend that Keras saves and exports models with, whichever is active.
@@ -26,8 +26,8 @@ def select_backend(name: str | None = None) -> None:
 
     Args:
         name: `"tensorflow"`, `"jax"` or `"torch"`. It takes precedence over the environment
-            variable `KERAS_BACKEND`, and that over Keras's configuration file. Without any of them
-            (`name` is `None` by default) the first installed one of the three is taken.
+            variable `KERAS_BACKEND`, which takes precedence over Keras's configuration file. If
+            none names one (`name` is `None` by default), the first installed of the three is used.
 
     Raises:
         UsageError: If the backend is unknown or not installed, or if Keras is already imported with
@@ -54,8 +54,8 @@ def preferred_backend(name: str | None = None, configured: str | None = None) ->
     """Returns the backend to pass to `select_backend`, `None` for its default.
 
     Args:
-        name: The one that the user names, or `None`. It takes precedence over `KERAS_BACKEND`.
-        configured: That of a run, which is used if it is installed and neither names one.
+        name: The backend that the user asks for, or `None`; takes precedence over `KERAS_BACKEND`.
+        configured: A run's backend, used if it is installed and neither of those names one.
     """
     named = name or os.environ.get("KERAS_BACKEND")
     return named or (configured if configured in installed_backends() else None)

@@ -1,4 +1,4 @@
-"""How the active backend compiles training steps, and what they may contain."""
+"""How the active backend compiles training steps, and what compiled steps may contain."""
 
 from collections.abc import Callable
 from typing import Any
@@ -24,9 +24,9 @@ def compiles_several_steps() -> bool:
 
 
 def steps_in_one_call(model: Any, one_by_one: Callable) -> Callable:
-    """Makes a train function that computes the steps of an execution in one compiled call.
+    """Builds a train function that runs all steps of an execution in one compiled call.
 
-    Returns Keras's own, `one_by_one`, where there is nothing to gain. On a CPU, XLA computes
+    Returns Keras's own, `one_by_one`, if there is nothing to gain. On a CPU, XLA computes
     convolutions inside a loop with one thread, many times slower than outside. The compiled model
     is trained on batches of row numbers.
     """
@@ -36,9 +36,9 @@ def steps_in_one_call(model: Any, one_by_one: Callable) -> Callable:
 
 
 def on_host(function: Callable, tensor: Tensor, shape: tuple, dtype: str) -> Tensor:
-    """Calls a function from one NumPy array to another from inside a compiled step.
+    """Calls a function of a NumPy array that returns another from inside a compiled step.
 
-    No gradient flows through the call. `shape` and `dtype` are those of the result, as far as known
+    No gradient flows through the call. `shape` and `dtype` describe the result, as far as known
     while the step is traced.
     """
     import numpy as np
@@ -50,12 +50,12 @@ def on_host(function: Callable, tensor: Tensor, shape: tuple, dtype: str) -> Ten
 
 
 def take_rows(variable: Any, rows: Tensor) -> Tensor:
-    """Looks up rows, by an integer tensor `(batch,)`, of a `keras.Variable` without copying it."""
+    """Looks up rows (integers `(batch,)`) of a `keras.Variable` without copying it."""
     return active().take_rows(variable, rows)
 
 
 def differentiated_as(function: Callable, equal_function: Callable) -> Callable:
-    """Gives a function of tensors the gradient of an equal one whose gradient is faster.
+    """Gives a function of tensors the gradient of an equal one that is faster to differentiate.
 
     Backends that do not need it return the function itself.
     """
@@ -63,5 +63,5 @@ def differentiated_as(function: Callable, equal_function: Callable) -> Callable:
 
 
 def computed_first(tensor: Tensor) -> Tensor:
-    """Makes a step compute a tensor before what uses it, in memory in the order of its axes."""
+    """Makes a step compute a tensor before its uses, in memory in the order of its axes."""
     return active().computed_first(tensor)

@@ -55,7 +55,7 @@ def prefers_bfloat16() -> bool:
 
 
 def on_cpu() -> contextlib.AbstractContextManager[Any]:
-    """Returns a context manager that places what is made in it on the CPU.
+    """Returns a context manager that places tensors and variables created in it on the CPU.
 
     It does nothing if JAX was told not to use the CPU.
     """
@@ -65,8 +65,8 @@ def on_cpu() -> contextlib.AbstractContextManager[Any]:
 def reserve_accelerators() -> None:
     """Keeps the accelerators for the active backend.
 
-    Keras imports TensorFlow, if installed, when it saves a model, and exports with it. Nothing
-    happens if TensorFlow is active or missing, or once it has used an accelerator.
+    Keras imports TensorFlow, if installed, when it saves or exports a model. This does nothing if
+    TensorFlow is active or missing, or has already used an accelerator.
     """
     if EXPORTER in installed_backends() and active() is not backend_named(EXPORTER):
         backend_named(EXPORTER).hide_accelerators()

@@ -1,4 +1,4 @@
-"""The interface to Keras's backends, whichever of them is active."""
+"""The common interface to Keras's backends, whichever is active."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from keras_devae.errors import unknown_name
 
 
 class Backend(abc.ABC):
-    """What differs between the backends; the methods here are the defaults.
+    """Everything that differs between the backends; the methods here are the defaults.
 
-    Each subclass has a module of its own and imports its backend only inside its methods.
+    Each subclass has its own module and imports its backend only inside its methods.
     """
 
     #: Whether steps compiled by XLA can call functions on the host.
@@ -26,14 +26,14 @@ class Backend(abc.ABC):
     compiles_several_steps = True
     #: Whether measurements show training in bfloat16 on a CPU to be as good as float32, and faster.
     trains_well_in_bfloat16 = False
-    #: Whether each of several devices runs a step of its own on its part of the batch. Otherwise
-    #: one program sees the whole batch.
+    #: Whether each of several devices runs its own step on its part of the batch. Otherwise one
+    #: program sees the whole batch.
     splits_batches = False
-    #: Formats of `keras_devae.export` that it writes from the model itself, not from a saved one.
+    #: Formats of `keras_devae.export` that it writes without saving the model first.
     exported_formats: tuple[str, ...] = ()
     #: Whether gradients of convolutions are far slower on a CPU than convolutions and products.
     has_slow_convolution_gradients = False
-    #: Whether a transposed convolution to one filter is as slow on a CPU as one to many.
+    #: Whether a transposed convolution with one filter is as slow on a CPU as one with many.
     has_slow_single_filters = False
     #: Whether Keras copies images around its convolutions to change the order of their axes.
     copies_images_to_convolve = False
@@ -67,7 +67,7 @@ class Backend(abc.ABC):
         return
 
     def on_cpu(self) -> contextlib.AbstractContextManager[Any]:
-        """Returns a context manager that places what is made in it on the CPU."""
+        """Returns a context manager that places tensors and variables created in it on the CPU."""
         import keras
 
         return keras.device("cpu")
@@ -105,7 +105,7 @@ class Backend(abc.ABC):
         return 0, 1
 
     def distribution_over(self, num_processes: int) -> tuple[int, Any]:
-        """Returns the number of devices and what distributes over them; `None` for one device."""
+        """Returns the number of devices and their distribution strategy, `None` for one device."""
         import keras
 
         devices = keras.distribution.list_devices()
@@ -118,7 +118,7 @@ class Backend(abc.ABC):
         return 1
 
     def replica(self) -> tuple[Any, int]:
-        """Returns, inside a step, which part of the batch it computes, and how many there are."""
+        """Returns, inside a step, the index of its part of the batch and the number of parts."""
         return 0, 1
 
     def mean_over_replicas(self, tensor: Tensor) -> Tensor:
@@ -126,7 +126,7 @@ class Backend(abc.ABC):
         return tensor
 
     def with_dense_gradient(self, variable: Any) -> Tensor:
-        """Returns a variable's value; its looked-up rows pass back a gradient for all rows."""
+        """Returns a variable's value; looking up rows of it has a dense gradient."""
         return variable
 
     def has_workers(self, strategy: Any = None) -> bool:
@@ -140,8 +140,8 @@ class Backend(abc.ABC):
     def parts_of_worker(self, strategy: Any, parts: Callable, shape: tuple, dtype: Any) -> Any:
         """Makes an endless dataset of this process's parts of each batch.
 
-        `parts` takes the index of this process's first part, the number of its parts and that of
-        all parts; it returns an endless iterable of arrays of this shape and dtype, one per part.
+        `parts` takes the index of this process's first part, its number of parts and the total; it
+        returns an endless iterable of arrays of this shape and dtype, one per part.
         """
         raise NotImplementedError
 

@@ -21,13 +21,13 @@ class JAX(Backend):
     has_slow_single_filters = True
 
     def has_accelerator(self) -> bool:
-        """Tells whether JAX's default device is another than the CPU."""
+        """Tells whether JAX's default device is not the CPU."""
         import jax
 
         return jax.default_backend() != "cpu"
 
     def accelerator_facts(self) -> tuple[str | None, int | None]:
-        """Returns the device's kind and peak memory use, which not every kind counts."""
+        """Returns the device's kind and its peak memory use, which not every kind reports."""
         import jax
 
         device = jax.devices()[0]
@@ -64,10 +64,10 @@ class JAX(Backend):
         return jax.pure_callback(function, jax.ShapeDtypeStruct(shape, dtype), tensor)
 
     def steps_in_one_call(self, model: Any, one_by_one: Callable) -> Callable:
-        """Scans over the steps of an execution.
+        """Runs the steps of an execution in one `jax.lax.scan`.
 
-        Keras calls its compiled step once for each of them, which takes the host about as long as a
-        fast GPU takes for a step.
+        Keras calls its compiled step once per step, and each call takes the host about as long as a
+        fast GPU takes for the step.
         """
         import keras
 
@@ -104,7 +104,7 @@ class JAX(Backend):
         return jax.lax.optimization_barrier(tensor)
 
     def shares_of_batch(self, model: Any) -> int:
-        """Returns the number of devices of Keras's distribution."""
+        """Returns the number of devices in Keras's distribution."""
         import keras
 
         distribution = keras.distribution.distribution()

@@ -2,8 +2,8 @@
 
 JAX uses `keras.distribution.DataParallel`, over the devices of one process; TensorFlow uses
 `tf.distribute`, over the devices of one process or, if the environment variable `TF_CONFIG` names
-several workers, over these processes. The result is that of one device with the same batches: the
-same layers and noise are drawn, and the loss is the same up to rounding.
+several workers, over these processes. The result is the same as on one device with the same
+batches: the same layers and noise are drawn, and the loss is equal up to rounding.
 """
 
 from __future__ import annotations
@@ -30,23 +30,21 @@ logger = logging.getLogger("keras_devae")
 
 
 def data_parallel() -> contextlib.AbstractContextManager[int]:
-    """Trains on all devices for the time of a `with`; build, load and fit models inside it.
+    """Trains on all devices inside a `with` block; build, load and fit models in it.
 
-    On JAX these are the devices of this process: the batch is divided among them and each has all
-    weights. On TensorFlow they are this process's GPUs, or its logical CPUs if it has none; or
-    those of all workers that `TF_CONFIG` names, each of which runs the same program. The batch size
-    is that of all devices together, whose number must divide it. On a single device nothing
+    On JAX these are the devices of this process: the batch is divided among them and each holds all
+    weights. On TensorFlow they are this process's GPUs, or its logical CPUs if it has none; or the
+    devices of all workers that `TF_CONFIG` names, each of which runs the same program. The batch
+    size counts all devices together, and their number must divide it. With a single device nothing
     changes, and a warning is logged.
 
     On TensorFlow the loss of a model must be a mean over the images of a batch
     (`VAE.mean_over_images`), as every device computes the loss of its own part, and the model
-    cannot use XLA or float16. Batch normalisation in your own networks sees a part of the batch
-    there, and all of it on JAX.
+    cannot use XLA or float16. Batch normalisation in your own networks sees only a part of the
+    batch there, but all of it on JAX.
 
     Yields:
-        Number of the devices.
-
-    Raises:
+        The number of devices. Raises:
         UsageError: On PyTorch, or if `TF_CONFIG` cannot be read.
 
     Example:
@@ -78,9 +76,9 @@ def scope(name: str | None) -> Iterator[int]:
 
 @functools.cache
 def _over_all_devices(num_processes: int) -> tuple[int, Any]:
-    """Returns the number of devices and what distributes over them, `None` for one device.
+    """Returns the number of devices and their distribution strategy, `None` for one device.
 
-    Cached, as TensorFlow connects the workers when it makes a strategy.
+    Cached, as TensorFlow connects the workers when it creates a strategy.
     """
     devices, distribution = active().distribution_over(num_processes)
     if devices == 1:
@@ -116,7 +114,7 @@ def splits_batches() -> bool:
 
 @contextlib.contextmanager
 def without_distribution() -> Iterator[None]:
-    """Suspends the division of batches inside a `with`, where they can have any number of rows."""
+    """Stops dividing batches inside a `with` block, so that they can have any number of rows."""
     import keras
 
     active = keras.distribution.distribution()
@@ -131,7 +129,7 @@ def without_distribution() -> Iterator[None]:
 
 
 def check_batch_size(batch_size: int, devices: int) -> None:
-    """Raises a `UsageError` unless a number of devices divides the batch of all of them evenly."""
+    """Raises a `UsageError` unless the number of devices divides the batch size."""
     if batch_size % devices:
         raise UsageError(
             f"{devices} devices cannot share a batch of {batch_size} images evenly. Choose a batch "
@@ -146,10 +144,10 @@ def check_model(
     steps_per_execution: int = 1,
     resident: bool = False,
 ) -> None:
-    """Raises a `UsageError` for what devices cannot do that see only their part of the batch.
+    """Raises a `UsageError` for what is impossible if devices see only their part of the batch.
 
     `model` is a model or its class. The options say whether XLA compiles its steps, whether they
-    are in mixed precision with float16, how many a call computes, and whether images are resident.
+    use mixed float16, how many run per call, and whether images are resident.
     """
     if not splits_batches():
         return
@@ -159,8 +157,8 @@ def check_model(
             f"{name} compares the images of a batch with each other, but each of TensorFlow's "
             "devices has only part of them. Choose the backend jax to train it on several devices."
         )
-    # Keras looks for overflows of float16 in the gradients of the first device only, several steps
-    # per call fail there for any model, and TensorFlow sends no uint8 between processes.
+    # Keras checks only the first device's gradients for float16 overflow, several steps per call
+    # fail for any model, and TensorFlow cannot send uint8 between processes.
     refused = {
         "jit_compile": jit_compile,
         "mixed_precision float16": float16,
@@ -176,7 +174,7 @@ def check_model(
 
 
 def check_parts(model: Any, images: Any, batch_size: int | None = None) -> None:
-    """Refuses images that several devices cannot train or evaluate a model on.
+    """Checks that several devices can train or evaluate a model on these images.
 
     Args:
         model: The model.
@@ -185,7 +183,7 @@ def check_parts(model: Any, images: Any, batch_size: int | None = None) -> None:
         batch_size: Batch size for arrays; default Keras's 32.
 
     Raises:
-        UsageError: If the devices do not divide a batch, or as `check_model`.
+        UsageError: If the number of devices does not divide a batch, or see `check_model`.
     """
     devices = active().shares_of_batch(model)
     if devices == 1:
@@ -206,7 +204,7 @@ def check_parts(model: Any, images: Any, batch_size: int | None = None) -> None:
 
 
 def replica() -> tuple[Any, int]:
-    """Returns, inside a step, which part of the batch it computes, and how many there are."""
+    """Returns, inside a step, the index of its part of the batch and the number of parts."""
     return active().replica()
 
 
@@ -232,14 +230,14 @@ def part_of_batch(draw: Callable[[tuple], Tensor], shape: tuple, axis: int) -> T
 def mean_over_batch(mean: Tensor) -> Tensor:
     """Returns the mean over the whole batch from the mean over this device's part.
 
-    It has the gradient of this part, so that the gradient of anything computed from it, averaged
-    over the devices, is that of the whole batch.
+    Its gradient is this part's, so that the gradient of anything computed from it, averaged over
+    the devices, is the gradient for the whole batch.
     """
     return active().mean_over_replicas(mean)
 
 
 def share_of_loss(loss: Tensor) -> Tensor:
-    """Returns a device's share of the loss of the whole batch, as a step sums the gradients.
+    """Returns a device's share of the whole batch's loss, as gradients are summed over devices.
 
     `loss` is the mean over the images of this device's part of the batch.
     """
@@ -248,15 +246,15 @@ def share_of_loss(loss: Tensor) -> Tensor:
 
 
 def with_dense_gradient(variable: Any) -> Tensor:
-    """Returns the value of a `keras.Variable`; its looked-up rows pass back a dense gradient."""
+    """Returns the value of a `keras.Variable`; looking up rows of it has a dense gradient."""
     return active().with_dense_gradient(variable)
 
 
 def averageable_logs(logs: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Returns a step's values in the form in which Keras averages them over processes.
+    """Returns a step's logged values in a form that Keras can average over processes.
 
-    If TensorFlow trains in several processes, Keras averages over an axis, which scalars lack:
-    they become tensors `(1,)` then, which Keras turns into scalars again.
+    If TensorFlow trains in several processes, Keras averages over an axis, which scalars lack. They
+    become tensors `(1,)`, which Keras turns back into scalars.
     """
     if replica()[1] == 1 or not active().has_workers():
         return logs
@@ -266,12 +264,12 @@ def averageable_logs(logs: dict[str, Tensor]) -> dict[str, Tensor]:
 
 
 def own_parts_of(model: Any, batches: Batches) -> tuple[Any, dict[str, Any]]:
-    """Returns what to give Keras so that each of several processes gets its part of each batch.
+    """Returns input for `fit` that gives each of several processes its part of each batch.
 
-    That is the batches, or a dataset of this process's parts of them, and the arguments of `fit`
-    that go with it.
+    It consists of the batches, or a dataset of this process's parts of them, and the arguments of
+    `fit` that go with it.
     """
-    # By itself, TensorFlow would give whole batches to the processes in turn.
+    # By default, TensorFlow would distribute whole batches among the processes.
     if not active().has_workers(getattr(model, "distribute_strategy", None)):
         return batches, {}
     import numpy as np

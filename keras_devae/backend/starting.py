@@ -15,9 +15,9 @@ def enable_onednn() -> None:
     """Turns on TensorFlow's oneDNN where it is faster, unless the environment says otherwise.
 
     TensorFlow leaves oneDNN off on processors with AVX2 but no newer instructions, and runs the
-    networks there at less than half their speed. Once TensorFlow is imported it is too late, and
-    `warn_if_slow` says so after Keras's import. Losses change by rounding only, as from one
-    processor to another.
+    networks there at less than half their speed. Once TensorFlow is imported it is too late;
+    `warn_if_slow` says so after Keras is imported. Losses change only by rounding, as they do
+    between processors.
     """
     if "AVX2" in instruction_sets() and "tensorflow" not in sys.modules:
         os.environ.setdefault(ONEDNN, "1")
@@ -29,9 +29,9 @@ def is_started() -> bool:
 
 
 def warn_if_slow(uses_onednn: bool | None) -> None:
-    """Warns if TensorFlow was imported too early to be told to compute with oneDNN.
+    """Warns if TensorFlow was imported too early for oneDNN to be turned on.
 
-    `uses_onednn` tells whether it does; `None` if unknown.
+    `uses_onednn` says whether TensorFlow uses it; `None` if unknown.
     """
     if uses_onednn is False and ONEDNN not in os.environ and "AVX2" in instruction_sets():
         warnings.warn(
@@ -51,7 +51,7 @@ def start_backend(
     Args:
         name: See `select_backend`.
         configured: Backend to use if it is installed and neither `name` nor `KERAS_BACKEND` names
-            one, e.g. that of a run; default `None`.
+            one, e.g. a run's backend; default `None`.
         deterministic: Whether every later computation in this process must be reproducible to the
             bit; default false. Random operations then need a seed.
 

@@ -53,7 +53,7 @@ class TensorFlow(Backend):
         return asked or int(os.environ.get("TF_NUM_INTRAOP_THREADS") or 0) or usable_cores()
 
     def compiles_with_xla(self) -> bool:
-        """Tells whether one GPU trains: on a CPU these networks are three times faster without XLA.
+        """Returns true for one GPU: on a CPU these networks are three times faster without XLA.
 
         Several devices train without XLA.
         """
@@ -62,7 +62,7 @@ class TensorFlow(Backend):
         return self.has_accelerator() and not tensorflow.distribute.has_strategy()
 
     def computes_with_onednn(self) -> bool | None:
-        """Calls what TensorFlow's own tests call, as it has no public interface."""
+        """Calls the private function that TensorFlow's own tests use, as there is no public one."""
         try:
             from tensorflow.python.util import _pywrap_util_port
         except ImportError:
@@ -70,7 +70,7 @@ class TensorFlow(Backend):
         return _pywrap_util_port.IsMklEnabled()
 
     def use_deterministic_operations(self) -> None:
-        """Turns on TensorFlow's switch."""
+        """Turns on TensorFlow's deterministic operations."""
         import tensorflow
 
         tensorflow.config.experimental.enable_op_determinism()
@@ -84,10 +84,10 @@ class TensorFlow(Backend):
         return result
 
     def take_rows(self, variable: Any, rows: Tensor) -> Tensor:
-        """Looks up rows in the variable itself, which `keras.ops.take` would read first.
+        """Looks up rows in the variable itself; `keras.ops.take` would first read all of it.
 
-        Without XLA, TensorFlow has no lookup of uint8 in a tensor on a GPU: it would copy the whole
-        variable to the host.
+        Without XLA, TensorFlow cannot look up uint8 rows of a tensor on a GPU: it would copy the
+        whole variable to the host.
         """
         import tensorflow
 
@@ -120,7 +120,7 @@ class TensorFlow(Backend):
             tensorflow.config.set_visible_devices([], "GPU")
 
     def process(self) -> tuple[int, int]:
-        """Reads the place of this process from the environment variable `TF_CONFIG`."""
+        """Reads this process's number and their count from the environment variable `TF_CONFIG`."""
         text = os.environ.get("TF_CONFIG")
         if not text:
             return 0, 1
@@ -145,7 +145,7 @@ class TensorFlow(Backend):
         import tensorflow
 
         if num_processes > 1:
-            # It has to be made before TensorFlow starts, which asking for devices does.
+            # It has to be created before TensorFlow starts, and listing devices starts it.
             strategy = tensorflow.distribute.MultiWorkerMirroredStrategy()
             return strategy.num_replicas_in_sync, strategy
         kinds = (tensorflow.config.list_logical_devices(kind) for kind in ("GPU", "CPU"))
@@ -180,8 +180,8 @@ class TensorFlow(Backend):
     def with_dense_gradient(self, variable: Any) -> Tensor:
         """Makes the gradient of looked-up rows dense if there are replicas.
 
-        Otherwise each replica would add gradients of the same rows, and optimizers would square
-        them one by one.
+        Otherwise each replica would add its own gradients of the same rows, and optimizers would
+        square them separately.
         """
         if self.replica()[1] == 1:
             return variable
@@ -201,7 +201,7 @@ class TensorFlow(Backend):
         return isinstance(strategy or tensorflow.distribute.get_strategy(), several)
 
     def wait_for_replicas(self) -> None:
-        """Sums a number over all replicas of the current strategy."""
+        """Waits by summing a number over all replicas of the current strategy."""
         import tensorflow
 
         strategy = tensorflow.distribute.get_strategy()
@@ -232,7 +232,7 @@ class TensorFlow(Backend):
 
 BACKEND = TensorFlow()
 
-#: Dtypes of the arrays that a SavedModel's methods take.
+#: Dtypes of the arrays that a SavedModel's methods accept.
 _TAKEN = ("float32", "uint8", "float64", "float16", "bfloat16", "int64", "int32", "int16", "uint16")
 
 
@@ -246,14 +246,14 @@ def load_saved_model(path: str | Path) -> Any:
 def write_saved_model(folder: Path, functions: dict[str, list[Any]]) -> None:
     """Writes a SavedModel whose methods take arrays of several dtypes.
 
-    A method is an object of its own that owns its variables, as TensorFlow's functions refer to
-    theirs weakly: `tf.saved_model.load(folder).encode(images)` would find them deleted.
+    Each method is a separate object that owns its variables, as TensorFlow's functions only hold
+    weak references: `tf.saved_model.load(folder).encode(images)` would find them deleted.
 
     Args:
         folder: An empty folder.
-        functions: Name -> list of `tf.function`s of one array, each for another dtype. The first is
-            for float32 and becomes the signature of that name. Arrays of any other dtype are cast,
-            integers to int32 if there is a function for it.
+        functions: Name -> list of `tf.function`s of one array, each for a different dtype. The
+            first is for float32 and becomes the signature of that name. Arrays of any other dtype
+            are cast, integers to int32 if there is a function for it.
     """
     import tensorflow
 
@@ -289,7 +289,7 @@ def _polymorphic(functions: list[Any]) -> Any:
             return by_dtype["int32"](tensorflow.cast(array, "int32"))
         return by_dtype["float32"](tensorflow.cast(array, "float32"))
 
-    # The argument's name becomes that of the method's argument.
+    # The lambda's argument name becomes the method's argument name.
     arguments = {"image": lambda image: dispatch(image), "z": lambda z: dispatch(z)}
     method = tensorflow.function(arguments[spec.name], autograph=False)
     for dtype in _TAKEN:
@@ -302,7 +302,7 @@ def traced_function(
 ) -> tuple[Any, list[Any]]:
     """Returns a function of one float32 array as a `tf.function`, and its list of one `TensorSpec`.
 
-    `shape` has `None` for free dimensions; `name` is that of the array.
+    `shape` has `None` for free dimensions; `name` is the array's name.
     """
     import tensorflow
 

@@ -50,14 +50,14 @@ class Torch(Backend):
         return torch.backends.mkldnn.is_available()
 
     def use_deterministic_operations(self) -> None:
-        """Turns on PyTorch's switches."""
+        """Turns on PyTorch's deterministic algorithms."""
         import torch
 
         torch.use_deterministic_algorithms(True)
         torch.backends.cudnn.benchmark = False
 
     def process(self) -> tuple[int, int]:
-        """Refuses: PyTorch trains on one device here."""
+        """Raises a `UsageError`: PyTorch trains on one device here."""
         raise UsageError(
             "PyTorch trains on one device here. For several, choose the backend jax or tensorflow."
         )
@@ -78,8 +78,8 @@ def channels_last_convolution(
 
     Args:
         inputs: Tensor `(batch, height, width, channels)`.
-        kernel: Tensor `(height, width, channels, filters)`; for a transposed convolution with
-            filters before channels.
+        kernel: Tensor `(height, width, channels, filters)`; for a transposed convolution, filters
+            come before channels.
         bias: Tensor `(filters,)` or `None`.
         stride: Strides `(height, width)`.
         padding: Pixels of padding on each side.
@@ -91,8 +91,8 @@ def channels_last_convolution(
     import torch
 
     convolve = torch.nn.functional.conv_transpose2d if transposed else torch.nn.functional.conv2d
-    # The order of the axes changes, that in memory does not. The kernel tells PyTorch which of the
-    # orders is meant, as images of one channel have both.
+    # This permutes the axes but not the memory. The kernel tells PyTorch which memory order is
+    # meant, as images with one channel fit both.
     kernel = kernel.permute(3, 2, 0, 1).contiguous(memory_format=torch.channels_last)
     outputs = convolve(inputs.permute(0, 3, 1, 2), kernel, bias, stride=stride, padding=padding)
     return outputs.permute(0, 2, 3, 1)

@@ -16,8 +16,8 @@ from keras_devae.errors import FailureError, UsageError
 from keras_devae.files.reading import DAMAGED_ARCHIVE, opened, reason_of
 from keras_devae.process.machine import available_memory
 
-#: Errors from reading a damaged array or archive of arrays. The last two come from a damaged header
-#: of an array, which is in Python's notation.
+#: Errors from reading a damaged array or archive of arrays. The last two come from a damaged array
+#: header, which is a Python literal.
 UNREADABLE = (*DAMAGED_ARCHIVE, OSError, TypeError, SyntaxError, tokenize.TokenError)
 _ENCRYPTED = 1
 
@@ -34,7 +34,7 @@ def read_arrays(path: AnyPath, names: Iterable[str]) -> dict[str, Array]:
         names: Names of the arrays to read.
 
     Returns:
-        The existing ones by name.
+        The arrays that exist, by name.
 
     Raises:
         UsageError: If the file is of another kind or too large for this machine, or an array holds
@@ -127,7 +127,7 @@ def opened_archive(path: Path) -> Iterator[zipfile.ZipFile]:
 
 
 def read_header(file: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype]:
-    """Returns shape, whether the order is Fortran's, and dtype from an opened member's header."""
+    """Returns shape, whether the order is Fortran's, and dtype from an open member's header."""
     version = np.lib.format.read_magic(file)
     if version == (1, 0):
         return np.lib.format.read_array_header_1_0(file)
@@ -149,10 +149,10 @@ def member_header(path: Path, member: str) -> tuple[tuple[int, ...], np.dtype] |
 
 
 def least_bytes(path: Path) -> int | None:
-    """Returns the least size of a ZIP archive in bytes by the headers of its members, if any.
+    """Returns the minimum size of a ZIP archive in bytes by its members' headers, if any.
 
-    The directory of an archive is at its end, so that a truncated archive has none; but a header
-    with the size precedes each member.
+    An archive's directory is at its end, so a truncated archive has none; but each member is
+    preceded by a header with its size.
     """
     least, directory = None, 22
     with path.open("rb") as file:

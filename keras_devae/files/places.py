@@ -1,4 +1,4 @@
-"""Checks before long work whether files and folders can be made."""
+"""Checks, before long work begins, that files and folders can be created."""
 
 import os
 import tempfile
@@ -17,7 +17,7 @@ def check_writable(path: AnyPath) -> None:
     """Raises a `UsageError` unless a file can be written; its folder may be missing."""
     path = usable_path("The file to write", path)
     # Renaming a file to the name of a device, a pipe or a link to one would replace it. /dev/stdout
-    # may lead to a file.
+    # may link to a file.
     is_file = os.path.isfile(path) and os.path.realpath(path.parent) != "/dev"
     if os.path.exists(path) and not is_file:
         what = "is a folder" if os.path.isdir(path) else "is not a file"
@@ -26,7 +26,7 @@ def check_writable(path: AnyPath) -> None:
 
 
 def check_new(path: AnyPath) -> None:
-    """Raises a `UsageError` unless a folder can be made; its parent may be missing."""
+    """Raises a `UsageError` unless a folder can be created; its parent may be missing."""
     path = usable_path("The folder to write", path)
     if is_there(path):
         raise UsageError(f"{path} exists. Choose another folder, or remove it first.")
@@ -48,10 +48,10 @@ def _check_place(path: AnyPath, folder: AnyPath, remedy: str) -> None:
 
 
 def _why_not_writable(folder: AnyPath) -> str | None:
-    """Says what keeps files from being written into a folder, or the nearest existing one.
+    """Returns why files cannot be written into a folder or its nearest existing parent, or `None`.
 
-    It tries and leaves nothing behind, as permissions say little for root, and on file systems such
-    as /proc.
+    It tries to write and leaves nothing behind, as permissions say little for root, or on file
+    systems such as /proc.
     """
     try:
         folder = Path(os.path.realpath(folder))

@@ -17,12 +17,12 @@ from typing import Any
 from keras_devae.checks import AnyPath
 from keras_devae.errors import FailureError
 
-#: Size of the largest text file that is read; those of runs are far smaller.
+#: Maximum size of a text file to read; a run's files are far smaller.
 MOST_BYTES = 2**28
-#: How deep lists and dictionaries may be nested; those of runs go a few levels down.
+#: Maximum nesting of lists and dictionaries; a run's files have only a few levels.
 MOST_LEVELS = 64
-#: Errors from reading a damaged ZIP archive. RuntimeError: it is encrypted, or compressed in an
-#: unknown way.
+#: Errors from reading a damaged ZIP archive. RuntimeError: it is encrypted, or compressed by an
+#: unknown method.
 DAMAGED_ARCHIVE = (
     *(ValueError, KeyError, OverflowError, RuntimeError, EOFError),
     *(zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error),
@@ -41,7 +41,7 @@ class NotAFileError(OSError):
 
 
 def opened(path: AnyPath) -> io.BufferedReader:
-    """Opens a file, or a link to one, to read its bytes, and nothing that could block forever.
+    """Opens a file, or a link to one, to read bytes; refuses what could block forever.
 
     Raises:
         NotAFileError: If a folder, a named pipe, a socket or a device is in its place.
@@ -90,11 +90,11 @@ def reason_of(error: BaseException) -> str:
 
 
 def check_size(value: object, levels: int = MOST_LEVELS, entries: int = 10**7) -> None:
-    """Checks the content of a JSON, TOML or YAML file, before anything descends into it.
+    """Checks the content of a JSON, TOML or YAML file, before any code recurses into it.
 
     Raises:
         ValueError: If lists and dictionaries are nested more than `levels` deep, or have more than
-            `entries` entries on one level. What occurs in several places counts in each.
+            `entries` entries on one level. Repeated objects count each time.
     """
     level = [value]
     for _ in range(levels + 1):
@@ -122,14 +122,14 @@ def read_json(path: AnyPath) -> Any:
 
 
 def archive_damage(path: AnyPath) -> str | None:
-    """Says what is wrong with a ZIP archive, such as a `.keras` or `.npz` file, by its checksums.
+    """Checks a ZIP archive, such as a `.keras` or `.npz` file, by its checksums.
 
     Returns:
-        `None` if it is whole.
+        What is wrong with it, or `None` if it is intact.
 
     Raises:
         OSError: If it cannot be read, which says nothing about its content.
-        NotAFileError: If it is no file.
+        NotAFileError: If it is not a file.
     """
     try:
         with opened(path) as file, zipfile.ZipFile(file) as archive:

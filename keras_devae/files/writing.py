@@ -1,4 +1,4 @@
-"""Writes files so that a crash never leaves half of one under its name."""
+"""Writes files so that a crash never leaves a half-written one under its name."""
 
 import contextlib
 import csv
@@ -19,28 +19,28 @@ from keras_devae.errors import FailureError
 
 #: Errors when nothing more can be written: a full disk, a used-up quota, a file at its limit.
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-#: The names that `_temporary_name` makes, and no other program.
+#: Names that `_temporary_name` makes and no other program does.
 _TEMPORARY = re.compile(r"\..+\.keras-devae-(\d+)-[0-9a-f]{16}(\.\w+)?")
-#: How many letters of a file's name its temporary one repeats, as the file system limits names.
+#: How many characters of a file's name its temporary name repeats, as name lengths are limited.
 _STEM_LENGTH, _SUFFIX_LENGTH = 40, 10
 
 
 class DiskFullError(FailureError):
-    """A file could not be written for lack of room; what had its name before is unchanged."""
+    """There was no room to write a file; an existing file of that name is unchanged."""
 
 
 @contextlib.contextmanager
 def replacing(path: AnyPath, durable: bool = False, alone: bool = False) -> Iterator[Path]:
-    """Yields a temporary path beside a file, and renames it to the file at the end.
+    """Yields a temporary path beside a file, and renames it to that file at the end.
 
-    If the block raises, it is removed and the file stays as it was.
+    If the block raises, the temporary file is removed and the file is unchanged.
 
     Args:
-        path: The file to write. Its folder is created; its suffix is that of the temporary path.
+        path: The file to write. Its folder is created; the temporary path has the same suffix.
         durable: Whether the content reaches the disk before the file gets its name, so that it
             also survives a power failure; default false.
         alone: Whether the temporary path is in an otherwise empty folder, for writers that put
-            files of their own beside it; default false.
+            other files beside it; default false.
 
     Raises:
         DiskFullError: If there is no room for the file.
@@ -74,7 +74,7 @@ def _temporary_name(path: Path) -> str:
 
 
 def remove_temporary(path: Path) -> None:
-    """Removes what `replacing` made or `leftovers` found, if it still exists."""
+    """Removes a file or folder that `replacing` made or `leftovers` found, if it still exists."""
     if path.is_dir():
         shutil.rmtree(path, ignore_errors=True)
     else:
@@ -94,7 +94,7 @@ def _is_full(error: BaseException | None) -> bool:
 
 
 def flush_to_disk(path: Path) -> None:
-    """Waits until a file, or the list of names in a folder (except on Windows), is on the disk."""
+    """Waits until a file, or a folder's list of names (except on Windows), is on disk."""
     is_folder = os.path.isdir(path)
     if is_folder and os.name == "nt":
         return
@@ -108,8 +108,8 @@ def flush_to_disk(path: Path) -> None:
 def leftovers(folder: AnyPath) -> list[Path]:
     """Finds the temporary files in a folder that `replacing` left because its process was killed.
 
-    The folder may be missing; its subfolders are not searched. A file written `alone` is found as a
-    folder. Files of running processes are left out, and so is any name that `replacing` does not
+    The folder may be missing; its subfolders are not searched. A file written with `alone` is found
+    as a folder. Files of running processes are left out, and so are names that `replacing` does not
     make.
     """
     folder = Path(folder)
@@ -136,18 +136,18 @@ def _is_alive(process: int) -> bool:
 
 
 def write_text(path: AnyPath, text: str, durable: bool = False) -> None:
-    """Writes a text file in one move; for `durable` see `replacing`."""
+    """Writes a text file atomically; for `durable` see `replacing`."""
     with replacing(path, durable) as temporary:
         temporary.write_text(text, encoding="utf-8")
 
 
 def write_json(path: AnyPath, value: Any, durable: bool = False) -> None:
-    """Writes a JSON file in one move; for `durable` see `replacing`."""
+    """Writes a JSON file atomically; for `durable` see `replacing`."""
     write_text(path, json.dumps(value, indent=2) + "\n", durable)
 
 
 def write_table(path: AnyPath, rows: Iterable[Mapping[str, Any]], durable: bool = False) -> None:
-    """Writes rows as a CSV file in one move, with NaN for missing values; see `replacing`."""
+    """Writes rows as a CSV file atomically, with NaN for missing values; see `replacing`."""
     rows = list(rows)
     text = io.StringIO()
     columns = list(dict.fromkeys(name for row in rows for name in row))

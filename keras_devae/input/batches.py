@@ -1,4 +1,4 @@
-"""Batches of a data set, as Keras's training loop takes them."""
+"""Batches of a data set for Keras's training loop."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ if TYPE_CHECKING:
 
 
 class Batches(keras.utils.PyDataset):
-    """Batches of uint8 images of a data set, in an order that depends on the seed alone.
+    """Batches of uint8 images of a data set, in an order that depends only on the seed.
 
-    Shuffled batches go through one permutation of the data set after another, without end: batch t
-    is the same whatever was requested before, whatever the backend and the number of workers that
-    fetch batches. A run that was interrupted after t steps continues with `start_step=t`.
-    Unshuffled batches go through the rows in order, once per epoch.
+    Shuffled batches go through an endless series of permutations of the data set. Batch t is always
+    the same, whatever was requested before, on any backend and with any number of workers. A run
+    that was interrupted after t steps continues with `start_step=t`. Unshuffled batches go through
+    the rows in order, once per epoch.
 
     Rows that the data set reads together (its attribute `chunk_rows`) stay near each other, see
     `keras_devae.input.shuffling`.
@@ -30,13 +30,13 @@ class Batches(keras.utils.PyDataset):
         dataset: A `keras_devae.data.Dataset`.
         batch_size: Number of images per batch; default 64.
         steps: Number of batches per epoch; default one pass over the data set. Each epoch continues
-            where the one before it ended.
+            where the previous one ended.
         seed: Whole number of at least 0, the seed of the order; default 0.
         start_step: Number of batches to skip at the start; default 0.
         shuffle: Whether to shuffle; default true.
-        resident: Whether the batches are row numbers, int32 `(batch_size,)`, which `fit` and
-            `evaluate` of a model of this package look up in images that they keep on the device;
-            for data sets that fit there. The result of training is the same. Default false.
+        resident: Whether the batches are row numbers, int32 `(batch_size,)`. `fit` and `evaluate`
+            of this package's models look these up among the images, which they keep on the device
+            and which must fit there. The result of training is the same. Default false.
         **kwargs: `workers`, `use_multiprocessing`, `max_queue_size` of `keras.utils.PyDataset`.
 
     Raises:
@@ -94,7 +94,7 @@ class Batches(keras.utils.PyDataset):
         return rows.astype(np.int32) if self.resident else self.dataset.images(rows)
 
     def images(self, index: int) -> Array:
-        """Returns the images of a batch of this epoch, also if batches are resident.
+        """Returns the images of a batch of this epoch, even if batches are resident.
 
         Args:
             index: Number of the batch within the epoch, from 0.

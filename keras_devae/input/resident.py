@@ -19,7 +19,7 @@ from keras_devae.errors import FailureError, ran_out_of_memory
 if TYPE_CHECKING:
     from keras_devae.data import Dataset
 
-#: Images read from the data set at a time.
+#: Number of images read from the data set at a time.
 _ROWS = 4096
 _HIGHEST_BIT_FIRST = np.arange(7, -1, -1, dtype=np.uint8)
 
@@ -90,11 +90,11 @@ def stored_shape(dataset: Dataset, image_shape: tuple[int, int, int]) -> tuple[i
 
 @contextlib.contextmanager
 def kept_on_device(model: Any, batches: Any, function: str) -> Iterator[None]:
-    """Sets `model.resident_images` to the images of resident batches for the time of a `with`.
+    """Sets `model.resident_images` to the images of resident batches inside a `with` block.
 
     Nothing happens unless `batches` has a true attribute `resident`. `function` names the model's
-    attribute with Keras's compiled function, `"train_function"` or `"test_function"`, which would
-    keep the images alive; Keras rebuilds it.
+    attribute with Keras's compiled function, `"train_function"` or `"test_function"`. It is reset,
+    as it would keep the images alive; Keras rebuilds it.
 
     Raises:
         FailureError: If memory is too small for the images.
@@ -127,7 +127,7 @@ def _read(dataset: Dataset, start: int, stop: int) -> Array:
 
 @contextlib.contextmanager
 def _memory_failure(size: int) -> Iterator[None]:
-    """Turns the error of any backend that ran out of memory into a `FailureError`."""
+    """Turns any backend's out-of-memory error into a `FailureError`."""
     try:
         yield
     except Exception as error:

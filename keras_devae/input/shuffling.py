@@ -20,11 +20,11 @@ class Permutation:
     """A pseudo-random permutation of `range(size)` that computes any of its values directly.
 
     A Feistel network with keyed round functions permutes the numbers below `high * low`, the
-    smallest product of two about equal sides that reaches `size`. A number that becomes `size` or
-    more is permuted again until it is below; since the product exceeds `size` by less than
-    `sqrt(size) + 1`, that is rare. Memory and time depend only on the number of positions.
+    smallest product of two nearly equal sides that reaches `size`. A result of `size` or more is
+    permuted again until it is below; since the product exceeds `size` by less than `sqrt(size) +
+    1`, that is rare. Memory and time depend only on the number of positions.
 
-    The keys come from `numpy.random.SeedSequence`, whose results NumPy promises to keep.
+    The keys come from `numpy.random.SeedSequence`, whose results NumPy promises not to change.
 
     Args:
         size: Number of values, at least 1.
@@ -81,11 +81,11 @@ def _mixed(values: Array, key: Array) -> Array:
 
 
 class EndlessOrder:
-    """The rows of a data set in one random order after another, without end.
+    """An endless sequence of a data set's rows, in one random order after another.
 
-    Each pass contains every row once, in an order of its own. If neighbouring rows are read
-    together, as from a file of compressed chunks, whole blocks are shuffled, and rows only within
-    windows of `WINDOW` blocks, so that one pass reads each block about once.
+    Each pass contains every row once, in a different order. If neighbouring rows are read together,
+    as from a file of compressed chunks, whole blocks are shuffled, and rows only within windows of
+    `WINDOW` blocks, so that one pass reads each block about once.
 
     Args:
         size: Number of rows, at least 1.
@@ -138,7 +138,7 @@ class EndlessOrder:
         place = Permutation(blocks + 1, self.seed, number, part=(0, 0))([0])[0]
         start = place * self.chunk_rows
         in_rest = (positions >= start) & (positions < start + rest)
-        # Positions behind the rest move up, as if the rest did not exist.
+        # Positions after the rest move up, as if the rest did not exist.
         whole = np.where(in_rest, 0, positions - rest * (positions >= start + rest))
         slots, offsets = np.divmod(whole, self.chunk_rows)
         rows = permutation(slots) * self.chunk_rows + offsets

@@ -1,4 +1,4 @@
-"""Sets the memory allocator of this process to keep the memory of a training step, for speed."""
+"""Makes this process's memory allocator keep the memory of a training step, for speed."""
 
 import contextlib
 import ctypes
@@ -7,8 +7,8 @@ import os
 import re
 from pathlib import Path
 
-#: Environment variable of a setting of glibc's allocator -> its number in malloc.h, and its value
-#: here.
+#: Environment variable of a setting of glibc's allocator -> its number in malloc.h and the value
+#: set here.
 MALLOC_SETTINGS = {
     # No block gets a mapping of its own, which ends when the block is freed. The largest blocks of
     # a step would get one, and the kernel would have to clear every page of the next mapping.
@@ -28,9 +28,9 @@ _OTHER_ALLOCATORS = ("jemalloc", "tcmalloc", "mimalloc")
 
 @functools.cache
 def allocator() -> str:
-    """Sets the memory allocator on the first call; returns its name and state in a few words.
+    """Configures the memory allocator on the first call; returns its name and state in a few words.
 
-    Settings of the user in the environment stay as they are.
+    Settings that the user made in the environment are kept.
     """
     for preloaded in re.split("[: ]", os.environ.get("LD_PRELOAD", "")):
         if any(name in preloaded for name in _OTHER_ALLOCATORS):

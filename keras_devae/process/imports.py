@@ -15,10 +15,10 @@ from typing import Any
 
 
 class CallOnceImported(importlib.abc.MetaPathFinder):
-    """Calls a function once after a module's import, when no module of a package is half imported.
+    """Calls a function once a module is imported and no module of a package is half imported.
 
     The function can then import anything from the package, even if one of the package's own modules
-    was the first to import the other one, which must not be imported yet.
+    triggered the import. The module must not be imported yet when this is created.
     """
 
     def __init__(self, name: str, package: str, function: Callable[[], object]):
@@ -34,7 +34,7 @@ class CallOnceImported(importlib.abc.MetaPathFinder):
         path: Sequence[str] | None,
         target: types.ModuleType | None = None,
     ) -> importlib.machinery.ModuleSpec | None:
-        """Finds what the other finders find, and tracks the execution of the modules concerned."""
+        """Asks the other finders, and tracks the execution of the modules concerned."""
         if fullname != self._name and not fullname.startswith(f"{self._package}."):
             return None
         others = (finder for finder in sys.meta_path if finder is not self)
@@ -42,7 +42,7 @@ class CallOnceImported(importlib.abc.MetaPathFinder):
         spec = next(filter(None, found), None)
         if spec is not None and spec.loader is not None:
             execute = functools.partial(self._execute, spec.loader.exec_module)
-            # Each module has a loader of its own.
+            # Each module has its own loader, so this affects no other module.
             setattr(spec.loader, "exec_module", execute)  # noqa: B010
         return spec
 
@@ -66,11 +66,11 @@ class CallOnceImported(importlib.abc.MetaPathFinder):
 def lazy_names(
     package: str, modules: Mapping[str, str]
 ) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
-    """Returns a package's `__getattr__` and `__dir__`, which import a name when it is asked for.
+    """Returns a package's `__getattr__` and `__dir__`, which import a name on first use.
 
     Args:
         package: Full name of the package.
-        modules: Name -> the package's module that holds it, or `""` where it is a module itself.
+        modules: Name -> the package's module that holds it, or `""` if it is a module itself.
     """
 
     def get(name: str) -> Any:
@@ -84,7 +84,7 @@ def lazy_names(
 
 
 class FormerModule(types.ModuleType):
-    """Stands in for a module of full name `present` under its former name, with a warning."""
+    """Makes the module `present` (a full name) usable under its former name, with a warning."""
 
     def __init__(self, former: str, present: str):
         super().__init__(former, f"The former name of `{present}`.")
@@ -99,7 +99,7 @@ class FormerModule(types.ModuleType):
 
 
 def warn_of_former_name(former: str, present: str) -> None:
-    """Warns the caller of the `__getattr__` that calls this about a module's former name."""
+    """Warns about a module's former name, at the line that triggered the calling `__getattr__`."""
     warnings.warn(
         f"{former} is now {present}; the old name will be removed in the next version.",
         DeprecationWarning,

@@ -9,7 +9,7 @@ import threading
 from types import FrameType
 from typing import Any
 
-#: Exit statuses after Ctrl-C and after SIGTERM, as shells give them.
+#: Exit statuses after Ctrl-C and after SIGTERM, as shells report them.
 INTERRUPTED = 130
 TERMINATED = 143
 
@@ -37,8 +37,8 @@ def heed_signals() -> None:
     """Lets Ctrl-C and SIGTERM end this process even if it was started to ignore them.
 
     Shells without job control start background processes that way, with or without nohup, so that
-    `kill -INT` would have no effect. For this package's commands only: what a user's own program
-    ignores stays ignored.
+    `kill -INT` would have no effect. Only this package's commands call it: signals that a user's
+    own program ignores stay ignored.
     """
     for number, default in _DEFAULTS.items():
         if signal.getsignal(number) is signal.SIG_IGN:
@@ -46,17 +46,17 @@ def heed_signals() -> None:
 
 
 class Interruption:
-    """Remembers that Ctrl-C or SIGTERM came during a `with`.
+    """Remembers a Ctrl-C or SIGTERM received inside a `with` block.
 
-    The exception that is raised then can vanish: while NumPy waits for a JAX array, for example, it
-    takes every exception for a failed conversion and tries another. `check`, called between steps,
-    raises it again. Interruptions can be nested.
+    The exception raised at that moment can get lost: while NumPy waits for a JAX array, for
+    example, it treats every exception as a failed conversion and tries another. `check`, called
+    between steps, raises it again. Interruptions can be nested.
 
     Attributes:
-        requested: The first signal that came, or `None`.
+        requested: The first signal received, or `None`.
         postponed: Whether that signal is only recorded, so that `check` can raise its exception
             when nothing is half done; default false. A second Ctrl-C is raised at once.
-        hurried: Whether that second one came, after which nothing more should be done.
+        hurried: Whether a second one was received, after which nothing more should be done.
     """
 
     def __init__(self) -> None:
@@ -81,7 +81,7 @@ class Interruption:
             signal.signal(number, previous)
 
     def check(self) -> None:
-        """Raises `KeyboardInterrupt` if Ctrl-C came, `Termination` if SIGTERM did."""
+        """Raises `KeyboardInterrupt` after Ctrl-C, `Termination` after SIGTERM."""
         if self.requested is not None:
             raise _ENDINGS[self.requested]
 

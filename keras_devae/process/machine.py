@@ -1,6 +1,6 @@
 """The part of the machine that this process may use, and the installed distributions.
 
-Every process imports this module, so that slow imports are inside its functions.
+Every process imports this module, so slow imports are inside its functions.
 """
 
 import functools
@@ -88,7 +88,7 @@ def available_memory() -> int | None:
 
 
 def peak_memory() -> int | None:
-    """Returns the peak of this process's memory so far, in MB; `None` if not on Linux.
+    """Returns this process's peak memory use so far, in MB; `None` if not on Linux.
 
     `ru_maxrss` would start from the peak of the process that started this one.
     """
@@ -105,7 +105,7 @@ def _megabytes(file: str, field: str) -> int | None:
 
 
 def minor_page_faults() -> int | None:
-    """Returns how many memory pages the kernel has made for this process; `None` on Windows."""
+    """Returns the number of minor page faults of this process so far; `None` on Windows."""
     try:
         import resource
     except ImportError:

@@ -14,8 +14,8 @@ def checked_seed(seed: int | None, name: str = "seed") -> int | None:
     """Checks a seed and returns it as a plain integer, or `None`.
 
     Raises:
-        UsageError: If it is neither `None` nor a whole number from 0 to 4,294,967,295; names the
-            argument `name`.
+        UsageError: If it is neither `None` nor a whole number from 0 to 4,294,967,295; the message
+            calls the argument `name`.
     """
     if seed is None:
         return None
@@ -29,7 +29,7 @@ def checked_seed(seed: int | None, name: str = "seed") -> int | None:
 
 
 def random_generator(seed: int | None = None) -> np.random.Generator:
-    """Makes a NumPy generator.
+    """Creates a NumPy random generator.
 
     Args:
         seed: Whole number of at least 0. If `None` (default), Python's `random` draws one, as for

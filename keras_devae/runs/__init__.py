@@ -1,7 +1,7 @@
-"""Runs: their configuration, their folder, training and what follows it.
+"""Training runs: their configuration and folder, training, and scoring the trained model.
 
-The contents are imported on first use, so that the command line can read the settings for its help
-without them.
+Names are imported on first use, so that the command line can read the settings for its help without
+importing the rest.
 """
 
 from keras_devae.process.imports import lazy_names

@@ -1,4 +1,4 @@
-"""Checkpoints: the whole state of training, copied at once and written while it continues."""
+"""Checkpoints: copies of the whole training state, written while training continues."""
 
 import concurrent.futures
 from collections.abc import Callable, Iterable
@@ -45,7 +45,7 @@ def check_state(model: keras.Model, step: int) -> None:
 
 
 def check_finite(names: Iterable[str], arrays: Iterable[Array], step: int) -> None:
-    """Raises a `FailureError` with the variable's name if a value is not finite after a step."""
+    """Raises a `FailureError` that names the variable if a value is not finite after a step."""
     for name, array in zip(names, arrays, strict=True):
         if not _is_finite(array):
             raise FailureError(
@@ -56,8 +56,8 @@ def check_finite(names: Iterable[str], arrays: Iterable[Array], step: int) -> No
 
 
 def _is_finite(array):
-    # One sum is five times faster than a check of every value, which is made only if the sum is
-    # not finite, as it may overflow.
+    # Summing is five times faster than checking each value. A sum that is not finite may just have
+    # overflowed, so only then is each value checked.
     if not np.issubdtype(array.dtype, np.floating):
         return True
     with np.errstate(all="ignore"):
@@ -65,7 +65,7 @@ def _is_finite(array):
 
 
 def save_model(model: keras.Model, path: Path) -> None:
-    """Writes a model to a `.keras` file in one move, with its optimizer and random state."""
+    """Saves a model, with its optimizer and random state, to a `.keras` file atomically."""
     # If memory is short, Keras writes a second file beside the given one.
     with replacing(path, durable=True, alone=True) as temporary:
         model.save(temporary)
@@ -77,10 +77,10 @@ def _load_on_cpu(file):
 
 
 class CheckpointWriter:
-    """Writes checkpoints in a thread of its own, one at a time.
+    """Writes checkpoints in a background thread, one at a time.
 
-    Keras saves a model, not a copy of its state. So the thread has a second model on the CPU,
-    loaded once from a checkpoint, to which it assigns the copied state before it saves it.
+    Keras can save a model but not a copy of its state. So the thread keeps a second model on the
+    CPU, loaded once from a checkpoint, and assigns the copied state to it before saving.
 
     Args:
         file: A checkpoint of the trained model.
@@ -116,9 +116,9 @@ class CheckpointWriter:
     ) -> None:
         """Waits for the previous checkpoint, copies the state of a model, and starts to write it.
 
-        `before` writes what has to be on the disk before the checkpoint; `after` is called at the
-        end. Raises the error of the previous checkpoint, such as a `FailureError` if its state was
-        not finite, in which case neither it nor what `before` writes was written.
+        `before` writes whatever must be on disk before the checkpoint; `after` is called once it is
+        written. Raises any error of the previous checkpoint, such as a `FailureError` if its state
+        was not finite; in that case its `before` was not called and nothing was written.
         """
         self.wait()
         self._state = copy_state(model, self._state)
@@ -135,7 +135,7 @@ class CheckpointWriter:
         after()
 
     def check(self) -> None:
-        """Raises the error of the last checkpoint, if it has ended with one already."""
+        """Raises the error of the last checkpoint if writing it has already failed."""
         if self._writing is not None and self._writing.done():
             self.wait()
 
@@ -150,7 +150,7 @@ class CheckpointWriter:
                 raise
 
     def close(self) -> None:
-        """Waits, and ends the thread."""
+        """Waits for the last checkpoint and ends the thread."""
         try:
             self.wait()
         finally:

@@ -1,4 +1,4 @@
-"""How the steps of a run are computed: in what precision, compiled how, and on which devices."""
+"""Chooses how a run computes its steps: precision, compilation and devices."""
 
 import math
 
@@ -20,22 +20,22 @@ from keras_devae.models.declarations import MODEL_CATALOGUE
 from keras_devae.runs.config.run_config import RunConfig
 from keras_devae.runs.environment import computing_text, describe_computing
 
-#: Most steps in one compiled call. A call's overhead is spread over them; a loss that is not finite
-#: is noticed at its end.
+#: Maximum number of steps per compiled call. Its overhead is spread over them, but a loss that is
+#: not finite is noticed only at its end.
 MOST_STEPS_PER_EXECUTION = 100
-#: Share of the device's memory that the images of a data set may take.
+#: Largest fraction of the device's memory that a data set's images may take.
 RESIDENT_SHARE = 0.25
 
 
 def completed_config(config: RunConfig, dataset: Dataset) -> RunConfig:
-    """Fills in what a resolved configuration leaves to the backend and the device.
+    """Fills in the settings of a resolved configuration that depend on backend and device.
 
-    On a CPU, every step is a call of its own, on batches from the host, without XLA if there is a
-    choice; in bfloat16 if that is faster and as good, else in float32. On an accelerator, steps are
-    compiled by XLA (except on PyTorch), in float16 if that is safe, up to
-    `MOST_STEPS_PER_EXECUTION` per call (one on PyTorch), and images are kept on the device if they
-    take at most `RESIDENT_SHARE` of its memory and the run sees each of them at least once. On
-    several devices, TensorFlow gets what it supports there.
+    On a CPU, each call runs one step on a batch from the host, without XLA if possible, in bfloat16
+    if that is faster and trains as well, else in float32. On an accelerator, XLA compiles the steps
+    (except on PyTorch), in float16 if that is safe, up to `MOST_STEPS_PER_EXECUTION` per call (one
+    on PyTorch). Images are kept on the device if they take at most `RESIDENT_SHARE` of its memory
+    and the run sees each at least once. On several devices, TensorFlow gets the settings it
+    supports there.
 
     Raises:
         UsageError: If the backend cannot run several steps per call.
@@ -55,7 +55,7 @@ def completed_config(config: RunConfig, dataset: Dataset) -> RunConfig:
 
 
 def _with_supported_distribution(config):
-    """Fills in the only choice that `check_distribution` allows devices that split batches."""
+    """Fills in the only settings that `check_distribution` allows if devices split batches."""
     asked = config.compute
     with replicas.scope(asked.distribute) as devices:
         if devices == 1 or not replicas.splits_batches():
@@ -69,7 +69,7 @@ def _with_supported_distribution(config):
 
 
 def describe_compute(config: RunConfig) -> str:
-    """Says in one line how a run with a completed configuration computes in this process."""
+    """Describes in one line how a run with a completed configuration computes in this process."""
     compute, precision = config.compute, config.compute.mixed_precision
     steps = compute.steps_per_execution or 1
     parts = (
@@ -83,7 +83,7 @@ def describe_compute(config: RunConfig) -> str:
 
 
 def _precision(config):
-    # Models that are fitted in one go are as exact as scikit-learn makes them.
+    # Models that are fitted in one go have scikit-learn's precision.
     if MODEL_CATALOGUE[config.model.name].fitted:
         return "off"
     if has_accelerator():
@@ -98,7 +98,7 @@ def _compiles(config):
 
 
 def _steps_per_execution(config):
-    """Returns the most steps per call with which calls end where checkpoints or measurements do."""
+    """Returns the most steps per call such that checkpoints and measurements fall at call ends."""
     if not (compiles_several_steps() and has_accelerator()):
         return 1
     tracked = (config.evaluation.track_every,) if config.evaluation.track else ()
@@ -109,7 +109,7 @@ def _steps_per_execution(config):
 def _fits(config, dataset):
     """Tells whether keeping the images on the device is possible and worthwhile."""
     memory = device_memory() if has_accelerator() else None
-    # Several devices take parts of batches of images.
+    # Several devices divide batches of images among them.
     if memory is None or config.compute.distribute or MODEL_CATALOGUE[config.model.name].fitted:
         return False
     size = math.prod(stored_shape(dataset, dataset.image_shape))

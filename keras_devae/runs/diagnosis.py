@@ -1,4 +1,4 @@
-"""Finds out what is wrong with the folder of a run, and what to do about it, without a backend."""
+"""Finds out what is wrong with a run's folder and how to fix it, without importing a backend."""
 
 from __future__ import annotations
 
@@ -20,20 +20,20 @@ from keras_devae.files.reading import NotAFileError, opened
 from keras_devae.runs.folder import RunDirectory
 from keras_devae.runs.tracking import TRACKED
 
-#: What happens to lines that cannot be read.
+#: Says what happens to lines that cannot be read.
 _KEPT = "They are dropped, and the old table is kept with .damaged appended to its name;"
 STATES = ("ok", "repaired", "problem")
-#: How many steps a sentence names at most.
+#: Maximum number of steps named in a sentence.
 _FEW = 5
 
 
 @dataclasses.dataclass(frozen=True)
 class Finding:
-    """One thing that was examined.
+    """The result of examining one part of a run.
 
     Attributes:
         what: The file, or `"data set"`, `"disk"`, `"progress"` or `"temporary files"`.
-        state: `"ok"`, `"repaired"`, or `"problem"`: something is left to do.
+        state: `"ok"`, `"repaired"`, or `"problem"` if something is left to do.
         sentence: What was found, and what to do.
     """
 
@@ -43,18 +43,18 @@ class Finding:
 
 
 def examine(path: str | os.PathLike[str], repair: bool = False) -> list[Finding]:
-    """Examines a run.
+    """Examines the folder of a run and, if asked to, repairs it.
 
     Args:
         path: The run's folder.
-        repair: Whether to mend what can be mended: temporary files are removed, and damaged files
-            get `.damaged` appended to their names; tables lose lines that cannot be read, which
-            stay in a `.damaged` copy, and rows that training will write again. Default false, which
-            changes nothing.
+        repair: Whether to repair what can be repaired: temporary files are removed; damaged files
+            get `.damaged` appended to their names; tables lose unreadable lines, which a `.damaged`
+            copy keeps, and rows that training will write again. Default false, which changes
+            nothing.
 
     Raises:
-        UsageError: If there is no run, or it cannot be repaired because another process trains it,
-            or may train it.
+        UsageError: If there is no run, or it cannot be repaired because another process is, or may
+            be, training it.
     """
     run = RunDirectory.open(path)
     if not repair:
@@ -100,7 +100,7 @@ class _Examination:
         yield self._progress(good)
 
     def _mended(self, what, found, done, mend):
-        """Mends something with `mend` if asked to, else says how to."""
+        """Repairs something with `mend` if asked to; otherwise says how to repair it."""
         if not self.repair:
             return _problem(what, f"{found} Repair it with: {self.run.repair_command()}")
         mend()
@@ -120,7 +120,7 @@ class _Examination:
             write_table(file, rows, durable=True)
 
     def _archive(self, file, found):
-        """Yields what is wrong with an archive, and returns whether it is intact."""
+        """Yields a finding if an archive is damaged, and returns whether it is intact."""
         try:
             reason = archive_damage(file)
         except (FileNotFoundError, NotAFileError):
@@ -172,7 +172,7 @@ class _Examination:
         rows, unreadable = _readable_rows(self.run.history_file)
         steps = [step for step, _ in rows]
         bad = [step for step, row in rows if not math.isfinite(float(row.get("loss", 0)))]
-        # Rows come before their checkpoint; those beyond it are written again.
+        # Rows are written before their checkpoint; later ones will be written again.
         newest = self._newest(good)
         beyond = [] if self.in_use else [step for step in steps if step > newest]
         missing = self._missing(newest, steps)
@@ -197,7 +197,7 @@ class _Examination:
         return self.config.training.steps if self.run.is_trained() else max(good, default=0)
 
     def _missing(self, newest, steps):
-        """Returns the first few steps up to the newest one that lack a row of history."""
+        """Returns the first few steps, up to the newest one, that have no row in the history."""
         every, present = self.config.training.checkpoint_every, set(steps)
         end = [newest] if newest == self.config.training.steps and newest % every else []
         grid = itertools.chain(range(every, newest + 1, every), end)
@@ -270,7 +270,7 @@ class _Examination:
         return Finding("data set", "ok", f"It is available: {dataset.description}.")
 
     def _own_data(self, kind, path):
-        # Comparing the content means reading all of it, which is done before training.
+        # Comparing the content means reading all of it; training does that before it starts.
         is_right = Path.is_dir if kind == "folder" else Path.is_file
         factors = self.config.data.factors_file
         missing = [] if is_right(Path(path)) else [path]
@@ -319,9 +319,9 @@ def _listed(steps):
 
 
 def _readable_rows(file):
-    """Returns the rows, (step, row), before the first bad line, and how many lines come from there.
+    """Returns `(step, row)` pairs before the first bad line, and the number of lines from there on.
 
-    A line is good if it has all columns, only numbers, and a whole step not below the last one.
+    A line is good if it has all columns, only numbers, and a whole step not below the previous one.
     """
     try:
         with opened(file) as stream:

@@ -1,4 +1,4 @@
-"""Runs that are trained on several devices, and by several processes."""
+"""Training of a run on several devices and in several processes."""
 
 import atexit
 import shutil
@@ -16,7 +16,7 @@ def is_chief(config: RunConfig) -> bool:
 
 
 def check_distribution(config: RunConfig) -> None:
-    """Checks that this machine's devices can train a run, and imports Keras for that.
+    """Checks that this machine's devices can train a run; imports Keras to do so.
 
     Raises:
         UsageError: If they cannot, or on PyTorch.
@@ -39,9 +39,9 @@ def check_distribution(config: RunConfig) -> None:
 
 
 def folder_of_worker(path: Path) -> Path:
-    """Returns where a worker writes a run: a folder that is removed when its process ends.
+    """Returns the folder in which a worker writes a run; it is removed when its process ends.
 
-    Reading the state of the devices, as for checkpoints, takes all processes.
+    Workers write too, because reading the devices' state for a checkpoint takes all processes.
     """
     folder = tempfile.mkdtemp(prefix="keras-devae-")
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
@@ -51,7 +51,7 @@ def folder_of_worker(path: Path) -> Path:
 def copy_of_worker(run: RunDirectory) -> RunDirectory:
     """Copies a run for a worker to resume, and claims the copy."""
     path = folder_of_worker(run.path)
-    # The chief removes what an earlier process left half written, at the same time.
+    # Meanwhile, the chief removes the half-written files of an earlier process.
     shutil.copytree(run.path, path, ignore=shutil.ignore_patterns(".*"))
     copy = RunDirectory(path)
     copy.claim()

@@ -26,8 +26,8 @@ from keras_devae.version import __version__
 
 
 def describe_environment() -> dict[str, Any]:
-    """Returns versions, backend and machine as a dictionary that `json.dump` takes."""
-    # Imported only now: reading what other runs used needs no backend.
+    """Returns versions, backend and machine as a JSON-serializable dictionary."""
+    # Imported late, as reading what other runs used needs no backend.
     import keras
 
     packages = ("keras", *BACKENDS.values(), "numpy", "h5py", "scikit-learn", "matplotlib")
@@ -43,10 +43,10 @@ def describe_environment() -> dict[str, Any]:
 
 
 def describe_machine() -> dict[str, Any]:
-    """Returns processor, cores, load, memory and versions as a dictionary that `json.dump` takes.
+    """Returns processor, cores, load, memory and versions as a JSON-serializable dictionary.
 
-    It imports no backend. Cores are those that this process may use; the load is the mean number of
-    processes ready to run in the last minute.
+    It imports no backend. Only cores that this process may use count; the load is the mean number
+    of processes ready to run over the last minute.
     """
     packages = ("keras", "numpy", *(BACKENDS[name] for name in installed_backends()))
     return {
@@ -61,11 +61,11 @@ def describe_machine() -> dict[str, Any]:
 
 
 def describe_computing() -> dict[str, Any]:
-    """Returns what decides how fast this process computes, as a dictionary that `json.dump` takes.
+    """Returns what determines this process's speed, as a JSON-serializable dictionary.
 
-    Its keys are `processor`; `instruction_sets`, a list; `onednn`, whether the backend computes
-    with it, and `onednn_limit`, the newest instructions that it may use, each `None` if unknown or
-    not set; `threads`; `allocator`, in words; and `accelerator`, its name or `None`.
+    Its keys are `processor`; `instruction_sets`, a list; `onednn`, whether the backend uses oneDNN,
+    and `onednn_limit`, the newest instruction set that it may use, each `None` if unknown or not
+    set; `threads`; `allocator`, in words; and `accelerator`, its name or `None`.
     """
     return {
         **_describe_processor(),
@@ -100,9 +100,9 @@ def computing_text(computing: Mapping[str, Any]) -> str:
 
 
 def onednn_text(computing: Mapping[str, Any]) -> str | None:
-    """Says whether oneDNN computes, `"on"` or `"off"`, and up to which instructions if limited.
+    """Returns `"on"` or `"off"` for oneDNN, and its newest instruction set if that is limited.
 
-    `None` if unknown, and for a backend that does not use it.
+    Returns `None` if this is unknown or the backend does not use oneDNN.
     """
     if computing.get("onednn") is None:
         return None

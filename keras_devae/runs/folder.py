@@ -28,12 +28,12 @@ from keras_devae.runs.run_lock import LOCK_NAME, RunLock
 
 logger = logging.getLogger("keras_devae")
 
-#: How many files a message lists at most.
+#: Maximum number of files listed in a message.
 _MOST_LISTED = 5
 
 
 class RunDirectory(RunLayout):
-    """`runs/<name>/`: `config.json`, `history.csv`, `metrics.json`, `model.keras`, ...
+    """A run's folder, with `config.json`, `history.csv`, `metrics.json`, `model.keras`, ...
 
     Every file is written under a temporary name and renamed, so that none is ever incomplete.
 
@@ -47,7 +47,7 @@ class RunDirectory(RunLayout):
 
     @classmethod
     def create(cls, path: str | os.PathLike[str], overwrite: bool = False) -> RunDirectory:
-        """Makes the folder of a new run.
+        """Creates the folder of a new run.
 
         Args:
             path: The folder.
@@ -64,7 +64,7 @@ class RunDirectory(RunLayout):
         run.path.mkdir(parents=True, exist_ok=True)
         run.claim()
         try:
-            # Another process may have been faster, and have ended already.
+            # Another process may have created a run here meanwhile, and ended already.
             run.check_free(overwrite)
             run._empty()
         except BaseException:
@@ -81,14 +81,14 @@ class RunDirectory(RunLayout):
         return run
 
     def check_free(self, overwrite: bool = False) -> None:
-        """Checks that a new run may take the folder, and touches nothing.
+        """Checks that a new run may use the folder, without changing anything.
 
         Args:
             overwrite: Whether an existing run may be replaced; default false.
 
         Raises:
-            UsageError: If something else is there, or a run and `overwrite` is false, or the folder
-                cannot be written.
+            UsageError: If something other than a run is there, or a run is and `overwrite` is
+                false, or the folder cannot be written.
         """
         check_folder(self.path, "Choose another folder with --runs-dir.")
         # Left by a process that was killed before it wrote the configuration.
@@ -112,7 +112,7 @@ class RunDirectory(RunLayout):
             )
 
     def _why_not_a_run(self):
-        """Says why the folder is not that of a run, or returns `None`."""
+        """Returns why the folder is not a run, or `None` if it is one."""
         if not self.config_file.is_file():
             return "it has no config.json."
         try:
@@ -129,9 +129,9 @@ class RunDirectory(RunLayout):
         return None
 
     def _empty(self):
-        """Removes what a run writes, and nothing else."""
+        """Removes the files that a run writes, and nothing else."""
         self.remove_leftovers()
-        # The configuration comes last: if this is broken off, the rest is still a run.
+        # The configuration goes last: if this is interrupted, the rest is still a run.
         for file in sorted(self.own_files(), key=lambda file: file == self.config_file):
             file.unlink(missing_ok=True)
         for folder in reversed(FOLDERS):
@@ -143,7 +143,7 @@ class RunDirectory(RunLayout):
     def claim(self) -> None:
         """Claims the run for this process, so that no other one trains it.
 
-        The claim ends with `release`, with this object, or with the process, however that ends.
+        The claim ends with `release`, with this object, or when the process ends in any way.
 
         Raises:
             ClaimedError: If another process, or another object in this one, has claimed it.
@@ -157,14 +157,14 @@ class RunDirectory(RunLayout):
         self._lock.release()
 
     def is_claimed(self) -> bool:
-        """Tells whether somebody has claimed the run."""
+        """Tells whether any process has claimed the run."""
         return self._lock.is_held()
 
     def check_places(self) -> None:
-        """Checks that the run can write its files, before any work.
+        """Checks, before any work, that nothing is in the way of the run's files.
 
         Raises:
-            FailureError: If something is `misplaced`.
+            FailureError: If `misplaced` returns anything.
         """
         if found := self.misplaced():
             raise FailureError(
@@ -173,7 +173,7 @@ class RunDirectory(RunLayout):
             )
 
     def read_record(self) -> RunRecord:
-        """Returns the content of `config.json` in the form that the present version writes.
+        """Returns the content of `config.json`, converted to this version's format.
 
         Raises:
             FailureError: If it is damaged, or a newer version wrote it.
@@ -206,7 +206,7 @@ class RunDirectory(RunLayout):
         factors: Iterable[str] | None = None,
         progress: Callable[[int, int, str], None] | None = None,
     ) -> Dataset:
-        """Loads the data set that the run was made with.
+        """Loads the data set that the run was trained on.
 
         Args:
             variants: Variants; default the run's own.
@@ -214,8 +214,8 @@ class RunDirectory(RunLayout):
             progress: Called as `progress(done, total, what)` while images load.
 
         Raises:
-            UsageError: If an official data set is no longer there.
-            FailureError: If its images are not those of the run.
+            UsageError: If an official data set is no longer available.
+            FailureError: If its images differ from the run's.
         """
         config = self.read_config()
         given = {"variants": variants, "factors": factors}
@@ -243,9 +243,9 @@ class RunDirectory(RunLayout):
         write_json(self.config_file, record, durable=True)
 
     def record_time(self, event: str) -> None:
-        """Adds the present time to the `times` of `config.json`, in UTC by ISO 8601.
+        """Adds the current time to `times` in `config.json`, in UTC as ISO 8601.
 
-        `event` is `"begun"` or `"trained"`. Dates of files would not do: copying changes them.
+        `event` is `"begun"` or `"trained"`. File dates would not do, as copying changes them.
 
         Raises:
             FailureError: If `config.json` is damaged.
@@ -256,7 +256,7 @@ class RunDirectory(RunLayout):
         write_json(self.config_file, record, durable=True)
 
     def record_backend(self, backend: str) -> None:
-        """Records in `config.json` that the run resumes with another backend than before.
+        """Records in `config.json` that the run resumes with a different backend than before.
 
         Raises:
             FailureError: If `config.json` is damaged.
@@ -317,11 +317,11 @@ class RunDirectory(RunLayout):
         return f"keras-devae {command} --resume {shlex.quote(str(self.path))}"
 
     def repair_command(self) -> str:
-        """Returns the shell command that mends the run."""
+        """Returns the shell command that repairs the run."""
         return f"keras-devae doctor {shlex.quote(str(self.path))} --repair"
 
     def how_to_resume(self) -> str:
-        """Says in sentences what is saved of the run, and how to resume it."""
+        """Describes in sentences what the run has saved and how to resume it."""
         if not self.config_file.is_file():
             return "Nothing is saved yet. Give the same command again."
         steps = self.checkpoint_steps()

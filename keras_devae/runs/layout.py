@@ -10,7 +10,7 @@ from keras_devae.files import is_there, leftovers, remove_temporary
 from keras_devae.runs.run_lock import LOCK_NAME
 from keras_devae.runs.tracking import TRACKED
 
-#: The subfolders that a run makes, each after the one that contains it.
+#: Subfolders of a run, parents before children.
 FOLDERS = ("checkpoints", "codes", "figures", "reproduction", "tracking", "tracking/tensorboard")
 #: Names of the files in `figures/`, from reports and from `plot`.
 FIGURES = (
@@ -18,9 +18,9 @@ FIGURES = (
     *("reconstructions", "kl", "learning-curves", "information-diffusion", "kl-diffusion"),
     *("mig-reconstruction", "freezing"),
 )
-#: What `plot` appends to the name of a figure for its options.
+#: Pattern of what `plot` appends to a figure's name for its options.
 _OPTIONS = r"(-(layer|seed|steps|index)--?\d+|-span-(range|quantiles)|-active-only-True)*"
-#: Subfolder -> pattern of the names of its files.
+#: Subfolder -> pattern of its file names.
 _FILES = {
     ".": r"(config|metrics|freezing)\.json|(history|freezing)\.csv|model\.keras|report\.html",
     "checkpoints": r"step-\d{8,}\.(keras|json)",
@@ -57,15 +57,15 @@ class RunLayout:
 
     @property
     def name(self) -> str:
-        """Name of the folder, also if the path is `.`."""
+        """Name of the folder, even if the path is `.`."""
         return self.path.resolve().name
 
     def checkpoint_file(self, step: int) -> Path:
-        """Returns the path of the checkpoint of a step."""
+        """Returns the path of the checkpoint written at a step."""
         return self.checkpoints / f"step-{step:08d}.keras"
 
     def begun_epoch_file(self, step: int) -> Path:
-        """Returns the path of the means over an epoch that ended early, at a step."""
+        """Returns the path of the file with the mean losses of an epoch interrupted at a step."""
         return self.checkpoint_file(step).with_suffix(".json")
 
     def checkpoint_steps(self) -> list[int]:
@@ -73,15 +73,15 @@ class RunLayout:
         return sorted((s for _, s in self._checkpoint_names() if s is not None), reverse=True)
 
     def misnamed_checkpoints(self) -> list[Path]:
-        """Returns whatever is named almost like a checkpoint, or named like one but not a file.
+        """Returns paths named almost like a checkpoint, or named like one that are not files.
 
-        Programs that synchronise folders write `step-00000060 (1).keras` beside
-        `step-00000060.keras`. Nothing here reads, renames or removes these.
+        File synchronisation programs write `step-00000060 (1).keras` beside `step-00000060.keras`.
+        This package never reads, renames or removes these.
         """
         return sorted(file for file, step in self._checkpoint_names() if step is None)
 
     def _checkpoint_names(self):
-        """Yields paths that begin like checkpoints, and their steps, `None` for the misnamed."""
+        """Yields paths that begin like checkpoints, and their steps, `None` if misnamed."""
         for file in self.checkpoints.glob("step-*"):
             match = re.fullmatch(r"step-([0-9]{8,19})\.keras", file.name)
             step = None if match is None else int(match[1])
@@ -91,7 +91,7 @@ class RunLayout:
                 yield file, None
 
     def is_trained(self) -> bool:
-        """Tells whether training has ended, so that at most the evaluation is left."""
+        """Tells whether training has ended, so that at most the evaluation remains."""
         return is_there(self.model_file)
 
     def trained_model_file(self) -> Path:
@@ -108,24 +108,24 @@ class RunLayout:
         return self.checkpoint_file(steps[0])
 
     def leftovers(self) -> list[Path]:
-        """Returns the temporary files of killed processes.
+        """Returns the temporary files that killed processes left behind.
 
-        Files being written by a training process count too, unless the run is claimed first.
+        Claim the run first; otherwise files that a training process is still writing are included.
         """
         folders = (self.path, *(self.path / folder for folder in FOLDERS))
         return sorted(file for folder in folders for file in leftovers(folder))
 
     def remove_leftovers(self) -> None:
-        """Removes what `leftovers` returns."""
+        """Removes the files that `leftovers` returns."""
         for file in self.leftovers():
             remove_temporary(file)
 
     def set_aside(self, file: Path) -> None:
-        """Appends `.damaged` to the name of a damaged file, and a number where that is taken."""
+        """Appends `.damaged` to the name of a damaged file, and a number if that name is taken."""
         file.rename(unused_path(file.with_name(f"{file.name}{SET_ASIDE}")))
 
     def misplaced(self) -> list[Path]:
-        """Returns what has the name of a file or folder of the run, and is something else.
+        """Returns the paths of the run's files and folders at which there is something else.
 
         A link to a file counts as a file; a broken link does not.
         """
@@ -142,15 +142,15 @@ class RunLayout:
         return [entry for entry in self._named() if _is_file(entry)]
 
     def foreign_files(self) -> list[Path]:
-        """Returns what no run writes, in the folder and its subfolders, as relative paths."""
+        """Returns the relative paths of entries that no run writes, including in subfolders."""
         own = {self.path / LOCK_NAME, *(self.path / folder for folder in FOLDERS), *self._named()}
         found = [entry for folder in self._folders() for entry in sorted(folder.iterdir())]
         return [entry.relative_to(self.path) for entry in found if entry not in own]
 
     def irreplaceable(self) -> list[Path]:
-        """Returns what has a name that a run uses, and must not be removed, as relative paths.
+        """Returns the relative paths of entries that have a run's names but must not be removed.
 
-        Examples are a link in place of a folder, whose files would be another folder's, and a
+        Examples are a link in place of a folder, as its files belong to another folder, and a
         folder in place of a file.
         """
         places = [self.path / folder for folder in FOLDERS if os.path.lexists(self.path / folder)]
@@ -159,7 +159,7 @@ class RunLayout:
         return [entry.relative_to(self.path) for entry in wrong]
 
     def _named(self):
-        """Returns what has the name of a file that a run writes."""
+        """Returns the entries named like a file that a run writes."""
         found = []
         for folder in self._folders():
             pattern = f"({_FILES[folder.relative_to(self.path).as_posix()]}){_SET_ASIDE}"
@@ -177,7 +177,7 @@ class RunLayout:
 
 
 def _is_file(entry):
-    # A link can be removed like a file; what it leads to stays.
+    # A link can be removed like a file; its target stays.
     return entry.is_symlink() or entry.is_file()
 
 

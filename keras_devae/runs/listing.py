@@ -1,4 +1,4 @@
-"""The runs in a folder, and the table of them."""
+"""Finds the runs in a folder and lists them in a table."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ logger = logging.getLogger("keras_devae")
 
 
 def find_runs(folder: str | os.PathLike[str]) -> list[RunDirectory]:
-    """Returns the runs in a folder such as `runs`, ordered by name; none if it is missing.
+    """Returns the runs in a folder such as `runs`, sorted by name; an empty list if it is missing.
 
     Raises:
         UsageError: If it cannot be read.
@@ -32,7 +32,7 @@ def find_runs(folder: str | os.PathLike[str]) -> list[RunDirectory]:
 
 
 def parse_condition(text: str | None) -> dict[str, str]:
-    """Parses `name=value,name=value`; nothing gives no conditions.
+    """Parses `name=value,name=value`; empty text or `None` gives no conditions.
 
     Raises:
         UsageError: If a part has no equals sign.
@@ -46,7 +46,7 @@ def parse_condition(text: str | None) -> dict[str, str]:
 def list_of_runs(
     folder: str | os.PathLike[str], condition: dict[str, str] | None = None
 ) -> list[dict[str, Any]]:
-    """Describes the runs whose settings or model options have the values of a condition.
+    """Describes the runs whose settings and model options match a condition.
 
     Returns:
         Dictionaries of name, model, data set, seed, steps done and planned, and the scores of

@@ -20,18 +20,18 @@ _Logs = dict[str, Any] | None
 
 
 class RunRecorder(keras.callbacks.Callback):
-    """Writes a row of history and a checkpoint after every epoch, and ends at the last step.
+    """Writes a row of history and a checkpoint after every epoch, and stops at the last step.
 
-    A checkpoint gets its name after the rows of history up to its step, and the tables of other
-    callbacks, are on the disk: whenever the process is killed, they reach as far as the newest
-    checkpoint or beyond it.
+    A checkpoint gets its final name only after the history up to its step and the tables of other
+    callbacks are on disk: whenever the process is killed, they reach at least as far as the newest
+    checkpoint.
 
     Args:
         run: The run's folder.
-        start_step: Steps done before.
+        start_step: Steps already done.
         total_steps: Steps at the end of training.
         history: Rows of the history up to `start_step`.
-        epoch_steps: Steps per epoch; epochs end at its multiples.
+        epoch_steps: Steps per epoch; epochs end at multiples of it.
         interruption: Checked after every step.
         keep: Number of newest checkpoints to keep; default 2.
         postpones: Whether an interruption waits for the end of the step, so that
@@ -59,7 +59,7 @@ class RunRecorder(keras.callbacks.Callback):
         self.interruption = interruption
         self.keep = keep
         self._writer: Any = None
-        # Whether the model is as the last step left it, not inside a step or before the first one.
+        # Whether a step has ended and no other has begun, so that the model can be saved.
         self._is_between = False
         self._begun_epoch = self._read_begun_epoch() if self._is_within(start_step) else None
 
@@ -71,13 +71,13 @@ class RunRecorder(keras.callbacks.Callback):
         self._writer = CheckpointWriter(file)
 
     def on_epoch_begin(self, epoch: int, logs: _Logs = None) -> None:
-        """Restores the means over an epoch that was broken off."""
+        """Restores the mean losses of an interrupted epoch."""
         if self._begun_epoch is not None:
             self._restore_means(**self._begun_epoch)
             self._begun_epoch = None
 
     def on_train_batch_begin(self, batch: int, logs: _Logs = None) -> None:
-        """Notes that the model begins to change."""
+        """Notes that a step is about to change the model."""
         self._is_between = False
 
     def on_train_batch_end(self, batch: int, logs: _Logs = None) -> None:
@@ -91,7 +91,7 @@ class RunRecorder(keras.callbacks.Callback):
             self.interruption.check()
 
     def on_epoch_end(self, epoch: int, logs: _Logs = None) -> None:
-        """Writes history and then its checkpoint, while training continues."""
+        """Writes the history and then the checkpoint while training continues."""
         self._epoch_start = self.step
         not_updated = self.model.metrics_not_updated()
         losses = {k: math.nan if k in not_updated else float(v) for k, v in (logs or {}).items()}
@@ -104,7 +104,7 @@ class RunRecorder(keras.callbacks.Callback):
             self.interruption.check()
 
     def on_train_end(self, logs: _Logs = None) -> None:
-        """Writes the last checkpoint, after what other callbacks measure at the end."""
+        """Writes the last checkpoint, after the final measurements of other callbacks."""
         self._writer.wait()
         check_state(self.model, self.step)
         self._secure(self.history)
@@ -112,13 +112,13 @@ class RunRecorder(keras.callbacks.Callback):
         self._remove_old()
 
     def keep_last_step(self) -> None:
-        """Writes a checkpoint inside an epoch that is broken off, if there is a step to keep.
+        """Writes a checkpoint in the middle of an interrupted epoch, if there is a step to keep.
 
-        Beside it go the means over the epoch's steps, so that it can be continued. Call it after
-        `close`.
+        The mean losses so far are written beside it, so that the epoch can continue. Call this
+        after `close`.
 
         Raises:
-            FailureError: If a weight is not finite, or there is no room.
+            FailureError: If a weight is not finite, or the disk is full.
         """
         is_whole = self._is_between and self._is_within(self.step)
         if not (is_whole and self.postpones) or self.interruption.hurried:
@@ -137,7 +137,7 @@ class RunRecorder(keras.callbacks.Callback):
         return step % self.epoch_steps != 0 and step < self.total_steps
 
     def _read_begun_epoch(self):
-        """Returns what `keep_last_step` wrote, or `None` where it is missing or damaged."""
+        """Returns the means that `keep_last_step` wrote, or `None` if missing or damaged."""
         try:
             state = read_json(self.run.begun_epoch_file(self.step))
             means = [float(value) for value in state["means"]]
@@ -156,7 +156,7 @@ class RunRecorder(keras.callbacks.Callback):
         self.model.steps.set(count)
 
     def close(self) -> None:
-        """Waits until all checkpoints are written, and raises their error."""
+        """Waits until all checkpoints are written, and raises any error."""
         if self._writer is not None:
             self._writer.close()
 
@@ -174,7 +174,7 @@ class RunRecorder(keras.callbacks.Callback):
 
 
 class OneTraining(TrainingGuard):
-    """Makes several calls of `fit` one training for the given callbacks: it begins and ends once.
+    """Makes several calls of `fit` look like one training, begun and ended once, to callbacks.
 
     Set `is_last` before the last of these calls.
     """

@@ -1,4 +1,4 @@
-"""What the JSON files in the folder of a run or a study hold, checked when they are read."""
+"""Types of the JSON files in the folder of a run or study, checked when they are read."""
 
 import datetime
 import os
@@ -49,7 +49,7 @@ class RunRecord(TypedDict):
 
 
 class ScoreSettings(TypedDict, total=False):
-    """The settings of scores that are read again."""
+    """The settings of the scores that are read back."""
 
     model_sha256: str | None
     images: int | None
@@ -98,11 +98,11 @@ class Trial(TypedDict):
 
 
 def read_record(path: Path, kind: Any, remedy: str) -> Any:
-    """Reads a JSON file of one of the kinds above.
+    """Reads a JSON file of one of the types above.
 
     Raises:
-        FailureError: If it cannot be read, or holds something else; it ends with `remedy`, a
-            sentence that says what to do.
+        FailureError: If it cannot be read, or holds something else; the message ends with `remedy`,
+            a sentence that says what to do.
     """
     try:
         content = read_json(path)
@@ -145,7 +145,7 @@ def run_names(folder: str | os.PathLike[str]) -> list[str]:
     """Returns the names of the runs that `study.json` lists in the folder of a study.
 
     Raises:
-        FailureError: If the list cannot be read, or a name is not one of a run.
+        FailureError: If the list cannot be read, or a name cannot be a run's.
     """
     file = Path(folder) / "study.json"
     names = read_record(file, StudyList, "Run the study's file again.")["runs"]

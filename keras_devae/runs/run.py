@@ -1,6 +1,6 @@
-"""A run and its owner: from its configuration to a trained model, its scores and its report.
+"""The `Run` class: from a configuration to a trained model, its scores and its report.
 
-Keras is imported only after everything that can be checked without it.
+Keras is imported only after every check that does not need it.
 """
 
 from __future__ import annotations
@@ -32,18 +32,18 @@ _Progress = Callable[..., Any] | None
 
 
 class Run:
-    """Owns a run: its folder, the claim on it, its configuration, data set and model.
+    """A training run: its folder, the claim on it, its configuration, data set and model.
 
     Make one with `Run.new`, `Run.resume` or `Run.open`. The first two claim the folder, so that no
-    other process trains the run; the `with` statement ends the claim.
+    other process trains the run; the claim ends with the `with` block.
 
-    Where several processes train the run together, each has a `Run` of its own, and they wait for
-    one another at the end of the `with`. Only the chief writes the folder, evaluates and reports.
+    If several processes train the run together, each has its own `Run`, and they wait for each
+    other at the end of the `with` block. Only the chief writes the folder, evaluates and reports.
 
     Attributes:
         folder: The `RunDirectory`.
         config: The complete `RunConfig`.
-        is_chief: Whether this process writes what the run leaves; true where it is the only one.
+        is_chief: Whether this process writes the run's files; always true for a single process.
 
     Example:
         >>> config = kd.runs.RunConfig(
@@ -90,12 +90,12 @@ class Run:
         adapt: Callable[[RunConfig, Dataset], RunConfig] | None = None,
         progress: _Progress = None,
     ) -> Self:
-        """Begins a run: checks it, loads its data set, builds its model and claims its folder.
+        """Starts a new run: checks it, loads its data set, builds its model and claims its folder.
 
         Args:
             config: The configuration.
             path: The folder of the run.
-            backend: Keras backend; default that of `config`, else as for `select_backend`.
+            backend: Keras backend; default the one in `config`, else `select_backend`'s default.
             overwrite: Whether an existing run is replaced; default false.
             numbered: Whether a number is appended to `path` if it is taken; default false.
             adapt: Called with the configuration and its data set; returns the configuration to
@@ -107,7 +107,7 @@ class Run:
 
         Raises:
             UsageError: If the backend is not installed; the folder is taken or cannot be written;
-                or the settings, the images, the model and the devices do not go together.
+                or the settings, the images, the model and the devices do not fit together.
             FailureError: If a file is damaged, or the memory is too small for the model.
         """
         folder, compute = unused_path(path) if numbered else Path(path), config.compute
@@ -153,7 +153,7 @@ class Run:
         Raises:
             UsageError: If there is no run, or its backend or its data set is missing.
             ClaimedError: If another process is training the run.
-            FailureError: If the folder is damaged, or the images are not those of the run.
+            FailureError: If the folder is damaged, or the images differ from the run's.
         """
         folder = RunDirectory.open(path)
         config = folder.read_config()
@@ -186,7 +186,7 @@ class Run:
 
     @classmethod
     def open(cls, path: _PathLike) -> Self:
-        """Opens a run for scores, figures or its model, without claiming its folder.
+        """Opens a run to score it, draw figures or use its model, without claiming its folder.
 
         Its data set and its model are loaded on first use.
 
@@ -209,14 +209,14 @@ class Run:
 
     @property
     def dataset(self) -> Dataset:
-        """The data set that the run was made with."""
+        """The data set that the run trains on."""
         if self._dataset is None:
             self._dataset = self.folder.load_dataset()
         return self._dataset
 
     @property
     def model(self) -> VAE:
-        """The model that was built or trained here, else the one in the folder."""
+        """The model built or trained by this object, else the one in the folder."""
         if self._model is None:
             from keras_devae.runs.trained_model import load_trained
 
@@ -241,7 +241,7 @@ class Run:
         Raises:
             UsageError: If the run comes from `Run.open`.
             FailureError: If no checkpoint can be read, a loss becomes NaN or infinite, or memory or
-                disk are too small.
+                disk space runs out.
         """
         if not self._is_claimed:
             raise UsageError(f"{self.folder.path} is open for reading. Train it with Run.resume.")
@@ -262,21 +262,21 @@ class Run:
         """Scores the trained model with the settings of the run, and writes `metrics.json`.
 
         Args:
-            progress: Called with the number of the layer and the name of each metric.
-            encoding_progress: Called with the numbers of images encoded and to encode.
+            progress: Called with the layer's number and the name of each metric.
+            encoding_progress: Called with the numbers of images encoded so far and in total.
 
         Returns:
             The result of `keras_devae.evaluation.evaluate`; empty in a worker.
 
         Raises:
             UsageError: If the run has neither a model nor a checkpoint yet.
-            FailureError: If memory or disk are too small.
+            FailureError: If memory or disk space runs out.
         """
         if not self.is_chief:
             return {}
         with self._failures_explained():
             scores = self.score(progress=progress, encoding_progress=encoding_progress)
-            # Scores with a report mean that a run is finished: a report on an earlier model must
+            # A run with scores and a report counts as finished: a report on an earlier model must
             # not remain beside new scores.
             self.folder.report_file.unlink(missing_ok=True)
             self.folder.write_metrics(scores)
@@ -286,7 +286,7 @@ class Run:
     def score(
         self, dataset: Dataset | None = None, config: RunConfig | None = None, **options: Any
     ) -> dict[str, Any]:
-        """Scores the trained model and writes nothing but its codes, which the folder keeps.
+        """Scores the trained model and writes only its codes, into the run's folder.
 
         Args:
             dataset: A data set in place of the run's own.
@@ -297,8 +297,8 @@ class Run:
             The result of `evaluate`.
 
         Raises:
-            UsageError: If the run has neither a model nor a checkpoint yet, or the images differ
-                in shape from its own.
+            UsageError: If the run has neither a model nor a checkpoint yet, or the images differ in
+                shape from the run's.
         """
         from keras_devae.runs.trained_model import score_model
 
@@ -306,21 +306,21 @@ class Run:
         return score_model(self.model, self.folder, dataset, config, **options)
 
     def report(self, output: _PathLike | None = None) -> dict[str, Path]:
-        """Writes the page that reports on the run, and its figures.
+        """Writes the run's report page and its figures.
 
         Args:
-            output: File of the page; default `report.html` in the run's folder.
+            output: File to write; default `report.html` in the run's folder.
 
         Returns:
-            The file of each figure by its name; empty in a worker.
+            The files of the figures by name; empty in a worker.
 
         Raises:
             UsageError: If the run has neither a model nor a checkpoint yet.
-            FailureError: If memory or disk are too small.
+            FailureError: If memory or disk space runs out.
         """
         if not self.is_chief:
             return {}
-        # Reports are a layer above runs: the only import upwards.
+        # The only import from a higher level, as reports build on runs.
         from keras_devae.reports import write_report
 
         with self._failures_explained():
@@ -328,7 +328,7 @@ class Run:
             return write_report(self.folder, *page, output)
 
     def _failures_explained(self):
-        """Says how to resume the run if memory or disk are too small; not if it is only read."""
+        """Says how to resume if memory or disk space runs out, unless the run is only read."""
         if not self._is_claimed:
             return contextlib.nullcontext()
         from keras_devae.runs.training import failures_explained
@@ -337,7 +337,7 @@ class Run:
 
 
 def _created(path, overwrite, wanted):
-    """Makes the folder of a run; the next free one after `wanted` if another process was faster."""
+    """Creates a run's folder, or the next free one after `wanted` if it was taken meanwhile."""
     while True:
         try:
             return RunDirectory.create(path, overwrite)

@@ -7,16 +7,16 @@ from pathlib import Path
 from keras_devae.errors import FailureError, UsageError
 from keras_devae.files.reading import reason_of
 
-#: File in the run's folder that is locked; its presence means nothing.
+#: Name of the locked file in the run's folder; its presence alone means nothing.
 LOCK_NAME = ".lock"
-#: How long a claim waits, so that a process that only tests the lock does not get in its way.
+#: How long a claim waits, as another process may hold the lock briefly just to test it.
 _PATIENCE_SECONDS = 1
 
 logger = logging.getLogger("keras_devae")
 
 
 class ClaimedError(UsageError):
-    """Another process has the claim."""
+    """Another process has claimed the run."""
 
 
 class RunLock:
@@ -30,11 +30,11 @@ class RunLock:
         self._lock = None
 
     def acquire(self, timeout: float = _PATIENCE_SECONDS) -> None:
-        """Takes the claim, unless this object has it; waits some seconds for another process.
+        """Takes the claim unless this object already has it, waiting up to `timeout` seconds.
 
         Raises:
             ClaimedError: If another process has it.
-            UsageError: If a file that is not such a lock has its name.
+            UsageError: If a file of another kind has the lock's name.
             FailureError: If the file cannot be written.
         """
         try:
@@ -44,7 +44,7 @@ class RunLock:
                 f"Another process is training the run {self._file.parent}. Wait until it has ended."
             ) from None
         except ModuleNotFoundError:
-            # Training needs few distributions; this is not among them.
+            # filelock is not among the few packages that training requires.
             logger.warning(
                 "filelock is not installed: make sure that no other process trains %s.",
                 self._file.parent,
@@ -80,7 +80,7 @@ class RunLock:
         return False
 
     def _is_free_or_ours(self):
-        # Taking a lock empties its file.
+        # Taking the lock would empty the file, so only an empty file can be one.
         taken = os.path.lexists(self._file)
         return not taken or (self._file.is_file() and not self._file.stat().st_size)
 

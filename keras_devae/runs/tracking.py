@@ -1,4 +1,4 @@
-"""Measurements while a run trains."""
+"""Measurements taken while a run trains."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def check_tracked(names: Iterable[str], has_factors: bool) -> None:
 
 
 def check_tensorboard(config: RunConfig) -> None:
-    """Checks that a run can write for TensorBoard, if it is asked to.
+    """Checks that a run can write TensorBoard files, if it is asked to.
 
     Raises:
         UsageError: If nothing is tracked, or the extra is not installed.
@@ -51,7 +51,7 @@ def check_tensorboard(config: RunConfig) -> None:
 def tracking_callbacks(
     config: RunConfig, run: RunDirectory, dataset: Dataset, start_step: int = 0
 ) -> list[Any]:
-    """Makes the Keras callbacks that measure and write to the folder `tracking` of a run."""
+    """Creates the Keras callbacks that measure a run and write to its folder `tracking`."""
     from keras_devae import callbacks
 
     kinds = {

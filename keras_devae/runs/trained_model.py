@@ -46,7 +46,7 @@ def load_trained(run: RunDirectory) -> VAE:
 
 
 def load_run_model(path: Path, config: RunConfig) -> VAE:
-    """Loads a model or checkpoint of a run with this configuration, compiled.
+    """Loads a compiled model or checkpoint of a run with this configuration.
 
     Raises:
         UnreadableModelError: If the file is damaged, or holds the model of another run.
@@ -72,10 +72,10 @@ def model_hash(model: VAE, run: RunDirectory) -> str:
 
 
 def scored_losses(model: VAE, run: RunDirectory) -> dict[int, float | None]:
-    """Returns the reconstruction loss of each latent layer, in nats per image, by its number.
+    """Returns the reconstruction loss of each latent layer by number, in nats per image.
 
-    Empty if the run's scores are missing, belong to other weights, or are damaged: none of these
-    keeps anybody from using the model.
+    Empty if the run's scores are missing, damaged or belong to other weights, as the model can
+    still be used then.
     """
     try:
         scores = run.read_metrics()
@@ -94,10 +94,10 @@ def run_encoding(
     dataset: Dataset,
     progress: Callable[[int, int], None] | None = None,
 ) -> Iterator[Encoding]:
-    """Opens the codes of a data set by a run's model, and saves added ones in the run's folder.
+    """Opens the codes of a data set from a run's model, and saves new ones in the run's folder.
 
     If the folder cannot be written, a warning is logged and they are computed again next time.
-    `progress` is called with the numbers of images encoded and to encode.
+    `progress` is called with the numbers of images encoded so far and in total.
     """
     file = encoding_file(run.codes, model_hash(model, run), dataset.provenance)
     encoding = Encoding(model, dataset, progress)
@@ -105,7 +105,7 @@ def run_encoding(
     try:
         yield encoding
     finally:
-        # Codes from before a failure or Ctrl-C need not be computed again.
+        # Also after a failure or Ctrl-C, so that they need not be computed again.
         try:
             encoding.save(file)
         except (OSError, DiskFullError) as error:
@@ -121,13 +121,13 @@ def score_model(
     encoding_progress: Callable[[int, int], None] | None = None,
     **options: Any,
 ) -> dict[str, Any]:
-    """Scores a run's model, with the codes that the run's folder keeps; see `Run.score`.
+    """Scores a run's model, reusing the codes saved in its folder; see `Run.score`.
 
     Returns:
-        What `evaluate` returns; its settings also hold the hash of the model's file.
+        The result of `evaluate`; its settings also hold the hash of the model's file.
 
     Raises:
-        UsageError: If the images have another shape than those of the run.
+        UsageError: If the images differ in shape from the run's.
     """
     if dataset.image_shape != model.image_shape:
         raise UsageError(

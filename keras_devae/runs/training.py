@@ -1,4 +1,4 @@
-"""Trains a run: builds its model and leaves history, checkpoints and model in its folder."""
+"""Trains a run: builds its model and writes history, checkpoints and model to its folder."""
 
 import contextlib
 import logging
@@ -31,9 +31,9 @@ logger = logging.getLogger("keras_devae")
 
 @contextlib.contextmanager
 def failures_explained(run: RunDirectory, what: Callable[[], str]) -> Iterator[None]:
-    """Turns the errors of a full memory or disk into a `FailureError` that says how to resume.
+    """Turns out-of-memory and disk-full errors into a `FailureError` that says how to resume.
 
-    Its message begins with what `what` returns, e.g. `"Training stopped at step 3"`.
+    Its message begins with the result of `what()`, e.g. `"Training stopped at step 3"`.
     """
     try:
         yield
@@ -52,10 +52,10 @@ def failures_explained(run: RunDirectory, what: Callable[[], str]) -> Iterator[N
 
 
 def build_model(config: RunConfig, dataset: Dataset) -> VAE:
-    """Builds and compiles the model of a completed configuration, and checks that images fit.
+    """Builds and compiles the model of a completed configuration, and checks that images fit it.
 
     Raises:
-        UsageError: If the networks do not take such images.
+        UsageError: If the networks cannot take such images.
         FailureError: If the memory is too small.
     """
     keras.utils.set_random_seed(config.training.seed)
@@ -104,7 +104,7 @@ def _likelihood(chosen):
 
 @contextlib.contextmanager
 def _dtype_policy(precision):
-    """Builds layers in a given precision inside a `with`, and leaves the process as it was."""
+    """Sets the dtype policy of a precision inside a `with` block, and restores it afterwards."""
     before = keras.config.dtype_policy()
     keras.config.set_dtype_policy("float32" if precision == "off" else f"mixed_{precision}")
     try:
@@ -116,11 +116,11 @@ def _dtype_policy(precision):
 def train(
     model: VAE, config: RunConfig, run: RunDirectory, dataset: Dataset, progress: bool = True
 ) -> VAE:
-    """Trains the model of a new run, and leaves history, checkpoints and model in its folder.
+    """Trains the model of a new run, and writes history, checkpoints and model to its folder.
 
     Raises:
-        ClaimedError: If another process trains the run.
-        FailureError: If a loss becomes NaN or infinite, or memory or disk are too small.
+        ClaimedError: If another process is training the run.
+        FailureError: If a loss becomes NaN or infinite, or memory or disk space runs out.
     """
     run.claim()
     run.write_record(config, dataset.provenance, describe_environment())
@@ -132,7 +132,7 @@ def resume(config: RunConfig, run: RunDirectory, dataset: Dataset, progress: boo
     """Resumes a run from its newest good checkpoint, unless it is trained; returns the model.
 
     Raises:
-        FailureError: If no checkpoint can be read; and like `train`.
+        FailureError: If no checkpoint can be read; otherwise as for `train`.
     """
     run.claim()
     run.remove_leftovers()
@@ -181,7 +181,7 @@ def _fit(model, config, run, dataset, start_step, progress):
         training.checkpoint_every,
         interruption,
         training.keep,
-        # Of several processes, each would have to be interrupted at the same step.
+        # Several processes would all have to be interrupted at the same step.
         postpones=distribute is None or replicas.process()[1] == 1,
     )
     report = ProgressReport(training.steps, start_step)
@@ -197,12 +197,12 @@ def _fit(model, config, run, dataset, start_step, progress):
         with replacing(run.model_file, durable=True) as temporary:
             shutil.copyfile(run.checkpoint_file(training.steps), temporary)
         interruption.check()
-    # What follows training runs on one device.
+    # Everything after training runs on one device.
     return model if distribute is None else load_trained(run)
 
 
 def _fit_in_parts(model, config, dataset, start_step, callbacks):
-    """Trains to the end, beginning with the rest of an epoch that was broken off."""
+    """Trains to the end, starting with the rest of an interrupted epoch."""
     training, every = config.training, config.training.checkpoint_every
     rest = -start_step % every
     whole = training.steps - start_step - rest
@@ -225,9 +225,9 @@ def _fit_in_parts(model, config, dataset, start_step, callbacks):
 
 @contextlib.contextmanager
 def _closing(recorder, report):
-    """Ends the progress bar and the writing of checkpoints; raises the first error.
+    """Stops the progress bar and finishes writing checkpoints; raises the first error.
 
-    If training was interrupted, the last step is kept.
+    If training was interrupted, the last step is saved.
     """
     try:
         yield

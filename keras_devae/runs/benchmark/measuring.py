@@ -76,7 +76,7 @@ class Bench:
         self._encodings = 0
 
     def train(self, script: Iterator[Any]) -> None:
-        """Trains in Keras's loop until the script ends, which is advanced after every execution."""
+        """Trains in Keras's loop, advancing the script after every execution until it ends."""
         self.model.fit(self.batches, epochs=_ENDLESS, verbose=0, callbacks=[_ScriptRunner(script)])
 
     def training_rate(self, repeated: bool) -> Generator[None, None, tuple[float, float | None]]:

@@ -1,4 +1,4 @@
-"""The results of a benchmark as texts to read."""
+"""Formats the results of a benchmark as text."""
 
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any

@@ -1,4 +1,4 @@
-"""A benchmark from beginning to end: processes, rounds, rows."""
+"""Runs a benchmark from start to end: processes, rounds, rows."""
 
 import contextlib
 import json

@@ -1,4 +1,4 @@
-"""The process that measures one training configuration: a round each time it is told to.
+"""The process that measures one training configuration, one round per request.
 
 It is given its settings as JSON and reads words from standard input: `train` any number of times,
 `stop`, `encode` any number of times, and `stop`. It answers `train`, `encode` and its own readiness

@@ -52,7 +52,7 @@ class OneOf(Check):
 
 @dataclasses.dataclass(frozen=True)
 class Setting:
-    """All that is known of a setting; group, attribute and type follow from where it is declared.
+    """Everything known about a setting; group, attribute and type follow from its declaration.
 
     Attributes:
         default_help: The default in words, where the value does not say it.

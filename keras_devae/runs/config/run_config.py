@@ -64,7 +64,7 @@ class RunConfig:
     kind: str
 
     def __init__(self, *, kind: str = "training", **settings: Any) -> None:
-        """Makes a configuration; settings that are left out have their defaults.
+        """Creates a configuration; settings that are left out have their defaults.
 
         Args:
             kind: What the run is, one of `KINDS`; default `"training"`.
@@ -97,7 +97,7 @@ class RunConfig:
                 checks.path_of(name, path)
 
     def _check_fitted(self):
-        """Checks what a model that scikit-learn fits has no choice in."""
+        """Checks the settings that are fixed for a model that scikit-learn fits."""
         name = self.model.name
         if self.model.likelihood == "bernoulli":
             raise UsageError(f"{name} has a Gaussian likelihood. Received: bernoulli.")
@@ -185,7 +185,7 @@ class RunConfig:
             )
         return check_factors_vary(chosen, *seen, chosen=named, argument="evaluation_images")
 
-    if not TYPE_CHECKING:  # Type checkers shall know the groups only.
+    if not TYPE_CHECKING:  # Type checkers should see only the groups.
 
         def __getattr__(self, name: str) -> Any:
             """Returns a setting by the name that it had as an attribute in version 0.1.0."""
@@ -213,7 +213,7 @@ class RunConfig:
         return RunConfig(kind=self.kind, **{**self.to_dict(), **settings})
 
     def to_dict(self) -> dict[str, Any]:
-        """Returns the settings side by side, a dictionary that `json.dump` takes."""
+        """Returns the settings as a flat, JSON-serializable dictionary."""
         return ungrouped({group: dataclasses.asdict(getattr(self, group)) for group in GROUPS})
 
     def to_nested(self) -> dict[str, Any]:

@@ -103,7 +103,7 @@ class TrainingSettings:
 
 @dataclasses.dataclass(frozen=True)
 class ComputeSettings:
-    """What the run computes with."""
+    """How the run computes: devices, compilation, precision and backend."""
 
     resident: bool | None = setting(
         None,
@@ -206,7 +206,7 @@ def grouped(settings: dict[str, Any]) -> dict[str, dict[str, Any]]:
 
 
 def ungrouped(groups: dict[str, dict[str, Any]]) -> dict[str, Any]:
-    """Turns the values of each group into values by name, the inverse of `grouped`."""
+    """Converts the groups' values into settings by name: the inverse of `grouped`."""
     names = {(d.group, d.attribute): name for name, d in declarations().items()}
     settings = {}
     for group, values in groups.items():
@@ -220,7 +220,7 @@ def ungrouped(groups: dict[str, dict[str, Any]]) -> dict[str, Any]:
 
 
 def in_present_form(record: dict[str, Any], path: object) -> dict[str, Any]:
-    """Returns the content of a `config.json` as this version writes it, with every group there.
+    """Converts the content of a `config.json` to this version's format, with every group.
 
     It raises a `FailureError` if a newer version wrote it, a `UsageError` for an unknown setting.
     """

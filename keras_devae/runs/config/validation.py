@@ -36,7 +36,7 @@ def validated(kind: Any, value: Any) -> Any:
     `annotated_types` state ranges. Integers count as numbers, truth values do not. A `TypedDict`
     may hold entries that it does not name.
     """
-    # Imported late, because help does without it.
+    # Imported late, because help does not need it.
     import pydantic
 
     try:
