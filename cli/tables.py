@@ -41,7 +41,7 @@ def print_score_columns(
     columns: Sequence[Mapping[str, Any]],
     details: Sequence[Mapping[str, Any]],
 ) -> None:
-    """Prints columns of scores, and below those of each metric its scores of the factors."""
+    """Prints columns of scores; each metric's scores per factor follow below it."""
     rows = [(label, *cells) for label, cells in _rows(columns, details)]
     print_table(["score", *titles], rows, right=titles, width=120)
 

@@ -169,7 +169,7 @@ def _nan_for_unfit_rows(bounded: bool) -> Callable[[_Function], _Function]:
     largest = float(np.finfo(np.float32).max)
 
     def decorate(function: _Function) -> _Function:
-        # The endpoint takes its name and that of its argument from the function.
+        # The endpoint takes its name and its argument's name from the function.
         @functools.wraps(function)
         def checked(rows: Tensor) -> dict[str, Tensor]:
             dtype = keras.backend.standardize_dtype(rows.dtype)

@@ -28,7 +28,7 @@ _TITLES = {RECONSTRUCTION: "reconstruction\n(nats)", KL: "kl\n(nats)", ACTIVE: "
 def shown_metrics(comparison: Comparison, names: Iterable[str] | None = None) -> Comparison:
     """Returns a comparison restricted to the metrics that `Comparison.restricted` finds by name.
 
-    `("all",)` keeps all; default: those of `SHOWN` that the runs have, or all if they have none.
+    `("all",)` keeps all; default: the scores in `SHOWN` the runs have, or all if none.
     """
     if names is None:
         names = [name for name in SHOWN if name in comparison.metrics]

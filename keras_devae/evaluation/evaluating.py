@@ -77,7 +77,7 @@ def evaluate(
 
     In all metrics of codes, the number of the category of a model that has one is one more code;
     the setting `categorical_code` says which. `elbo_decomposition.elbo` is left out for such
-    models; for others its reconstruction term is that of one sample of the posterior per image.
+    models; for others its reconstruction term uses one sample of the posterior per image.
 
     Raises:
         UsageError: If a name, a setting or a layer is wrong, `bins` or `discretizer` is given and

@@ -292,7 +292,7 @@ def _category_shares(
 def _information_and_chance(
     codes: Array, factors: Array, discretizer: str = "histogram"
 ) -> tuple[Array, Array]:
-    """Returns the information `(d, f)` of codes on the factors, and on those of other images."""
+    """Returns the information `(d, f)` of codes on the factors, and on other images' factors."""
     others = factors[np.random.default_rng(0).permutation(len(factors))]
     information, chance = (
         metrics.mutual_information_matrix(codes, known, discretizer=discretizer)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -20,6 +19,7 @@ from keras_devae.figures.of_models.latent_traversals import (
     traversal_figure,
     traversed,
 )
+from keras_devae.process.imports import warn_of_former_name
 
 __all__ = [
     "FACTOR_FIGURES",
@@ -82,9 +82,5 @@ def check_model_figure(name: str, dataset: Any = None) -> None:
 def __getattr__(name: str) -> Any:
     if name not in _FORMER:
         raise AttributeError(f"module 'keras_devae.figures.of_models' has no attribute {name!r}")
-    warnings.warn(
-        f"{name} is now {_FORMER[name]}; the old name goes with the next version.",
-        DeprecationWarning,
-        stacklevel=2,
-    )
+    warn_of_former_name(f"{__name__}.{name}", f"{__name__}.{_FORMER[name]}")
     return globals()[_FORMER[name]]
