@@ -9,7 +9,8 @@ import click
 
 from keras_devae.cli.options import PATH, list_of, parse_names
 from keras_devae.models.declarations import MODEL_CATALOGUE
-from keras_devae.runs.config.settings import PathText, declarations
+from keras_devae.runs.config.forms import declarations
+from keras_devae.runs.config.settings import PathText
 
 
 def _parse_counts(context, parameter, text):

@@ -7,8 +7,8 @@ from typing import Any
 
 from keras_devae.metrics.estimators.spread import Spread, spread_of
 from keras_devae.models.declarations import MODEL_CATALOGUE
+from keras_devae.runs.config.forms import declarations
 from keras_devae.runs.config.run_config import RunConfig
-from keras_devae.runs.config.settings import declarations
 from keras_devae.runs.folder import RunDirectory
 
 #: Settings whose values appear in the name of a group without the name of the setting.

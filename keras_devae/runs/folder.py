@@ -20,8 +20,8 @@ from keras_devae.files import (
     write_json,
     write_table,
 )
+from keras_devae.runs.config.forms import VERSION, in_present_form
 from keras_devae.runs.config.run_config import RunConfig, load_dataset
-from keras_devae.runs.config.settings import VERSION, in_present_form
 from keras_devae.runs.layout import FOLDERS, RunLayout
 from keras_devae.runs.records import RunRecord, Scores, read_record
 from keras_devae.runs.run_lock import LOCK_NAME, RunLock

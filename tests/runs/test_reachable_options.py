@@ -13,7 +13,7 @@ from keras_devae.data.variants.specification import VARIANTS
 from keras_devae.models.declarations import MODEL_CATALOGUE
 from keras_devae.runs import RunConfig
 from keras_devae.runs.config.flat_settings import setting_names
-from keras_devae.runs.config.settings import declarations
+from keras_devae.runs.config.forms import declarations
 from keras_devae.runs.training import build_model
 
 PIXELS = "from the images, the seed or another part"

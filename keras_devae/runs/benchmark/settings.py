@@ -7,9 +7,10 @@ from keras_devae import checks
 from keras_devae.backend.choosing import BACKENDS
 from keras_devae.errors import UsageError, unknown_name
 from keras_devae.models.declarations import MODEL_CATALOGUE
+from keras_devae.runs.config.forms import declarations
 from keras_devae.runs.config.presets import PRESETS
 from keras_devae.runs.config.run_config import RunConfig
-from keras_devae.runs.config.settings import PRECISIONS, declarations
+from keras_devae.runs.config.settings import PRECISIONS
 
 #: `"mixed"` stands for float16 on an accelerator and bfloat16 on a CPU.
 PRECISION_NAMES = (*PRECISIONS, "mixed")

@@ -6,9 +6,9 @@ from typing import Any
 from keras_devae import data, metrics
 from keras_devae.checks import one_of
 from keras_devae.models.declarations import MODEL_CATALOGUE
+from keras_devae.runs.config.forms import declarations
 from keras_devae.runs.config.presets import PRESETS
 from keras_devae.runs.config.run_config import RunConfig
-from keras_devae.runs.config.settings import declarations
 from keras_devae.runs.tracking import check_tracked
 
 _MODEL_SETTINGS = frozenset(name for entry in MODEL_CATALOGUE.values() for name in entry.options)

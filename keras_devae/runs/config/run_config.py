@@ -19,6 +19,7 @@ from keras_devae.models.declarations import (
     check_options,
     default_options,
 )
+from keras_devae.runs.config.forms import declarations, grouped, ungrouped
 from keras_devae.runs.config.settings import (
     GROUPS,
     ComputeSettings,
@@ -27,9 +28,6 @@ from keras_devae.runs.config.settings import (
     ModelSettings,
     PathText,
     TrainingSettings,
-    declarations,
-    grouped,
-    ungrouped,
 )
 from keras_devae.runs.config.validation import validated
 from keras_devae.runs.tracking import check_tracked

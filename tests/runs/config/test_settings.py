@@ -19,15 +19,8 @@ from keras_devae.runs import RunConfig
 from keras_devae.runs.config import run_config
 from keras_devae.runs.config.declaring import setting
 from keras_devae.runs.config.flat_settings import config_from_settings, setting_names
-from keras_devae.runs.config.settings import (
-    GROUPS,
-    PRECISIONS,
-    Count,
-    TrainingSettings,
-    declarations,
-    grouped,
-    ungrouped,
-)
+from keras_devae.runs.config.forms import declarations, grouped, ungrouped
+from keras_devae.runs.config.settings import GROUPS, PRECISIONS, Count, TrainingSettings
 from keras_devae.studies.run_keys import run_key
 
 CHOICES = {
