@@ -142,8 +142,11 @@ def _outline(
 ) -> OutlinedDataset:
     image_shape = checked_image_shape(shape)
     _check_size(shape, image_size, path)
-    values, names, _ = _factors(members, shape[0], factors_file, bins)
-    return OutlinedDataset(f"{kind}:{path}", shape[0], image_shape, values, names)
+    found = _factors(members, shape[0], factors_file, bins)
+    name = f"{kind}:{path}"
+    return OutlinedDataset(
+        name, shape[0], image_shape, found.values, found.names, **found.described
+    )
 
 
 def _factors(
@@ -171,6 +174,7 @@ def _dataset(
             **factors.notes,
         },
         origin="arrays of that file" if is_whole else "array of that file",
+        **factors.described,
     )
 
 
