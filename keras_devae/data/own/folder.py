@@ -35,10 +35,10 @@ def from_folder(
     """Reads a data set from a folder of pictures.
 
     Pictures are sorted by name, turned upright, put on white where they are transparent (on black
-    if all would be white), converted to RGB, cropped to the largest part of the wanted shape
-    in their middle and resized with a bicubic filter. They are decoded once and held in memory as uint8. Subfolders are
-    not searched. 16-bit grey is read as 12 bits (or 8, 10, 14) if no value of any picture needs
-    more, with a warning.
+    if all would be white), converted to RGB, cropped to the largest part of the wanted shape in
+    their middle and resized with a bicubic filter. They are decoded once and held in memory as
+    uint8. Subfolders are not searched. 16-bit grey is read as 12 bits (or 8, 10, 14) if no value of
+    any picture needs more, with a warning.
 
     Args:
         path: Folder of PNG, JPEG, BMP, GIF (first frame), TIFF, WebP, PGM or PPM files. A file

@@ -154,6 +154,6 @@ def test_image_sizes_are_whole_numbers_that_there_are(written, tmp_path, size):
     if size in (128, "128") and not isinstance(size, float):
         assert prepare("cars3d", folder, image_size=size).name == "cars3d-128"
         return
-    with pytest.raises(UsageError, match="64 or 128 pixels per side|must be a whole number"):
+    with pytest.raises(UsageError, match=r"64 or 128 pixels per side|must be a whole number"):
         prepare("cars3d", folder, tmp_path / "data", image_size=size)
     assert not (tmp_path / "data").exists()
