@@ -30,6 +30,13 @@ def print_table(
     console(width=None if os.isatty(1) else width).print(table)
 
 
+def print_held_out(scores: Mapping[str, Any]) -> None:
+    """Prints the scores on the images that were held out, if any."""
+    if "validation" in scores:
+        click.echo("\nOn the images held out:")
+        print_scores(scores["validation"])
+
+
 def print_scores(scores: Mapping[str, Any]) -> None:
     """Prints what `evaluate` returned: a row per score and factor, a column per latent layer."""
     titles = [f"layer {layer['layer']}" for layer in scores["layers"]]

@@ -20,7 +20,9 @@ from keras_devae.runs import distribution
 from keras_devae.runs.config.run_config import RunConfig, check_before_loading, load_dataset
 from keras_devae.runs.folder import RunDirectory
 from keras_devae.runs.layout import unused_path
-from keras_devae.runs.tracking import check_tensorboard
+from keras_devae.runs.stopping import watch_of
+from keras_devae.runs.tracking import check_live_curves
+from keras_devae.runs.validation import check_held_out, held_out_images
 
 if TYPE_CHECKING:
     from keras_devae.models import VAE
@@ -77,6 +79,7 @@ class Run:
         self._model = model
         self._is_new = model is not None
         self._scores: Mapping[str, Any] | None = None
+        self._held_out: Dataset | None = None
 
     @classmethod
     def new(
@@ -113,7 +116,7 @@ class Run:
         folder, compute = unused_path(path) if numbered else Path(path), config.compute
         backend = backend or compute.backend
         select_backend(backend)
-        check_tensorboard(config)
+        check_live_curves(config)
         is_chief = distribution.is_chief(config)
         if is_chief:
             RunDirectory(folder).check_free(overwrite)
@@ -129,10 +132,16 @@ class Run:
         from keras_devae.runs.training import build_model
 
         config = completed_config(config, dataset)
+        watch_of(config)
+        held_out = held_out_images(config, dataset, progress)
+        if held_out is not None:
+            check_held_out(config, held_out)
         model = build_model(config, dataset)
         folder = folder if is_chief else distribution.folder_of_worker(folder)
         directory = _created(folder, overwrite, path if numbered and is_chief else None)
-        return cls(directory, config, dataset, model, is_chief=is_chief, is_claimed=True)
+        run = cls(directory, config, dataset, model, is_chief=is_chief, is_claimed=True)
+        run._held_out = held_out
+        return run
 
     @classmethod
     def resume(
@@ -215,6 +224,13 @@ class Run:
         return self._dataset
 
     @property
+    def held_out(self) -> Dataset | None:
+        """The images that the run validates on, or `None`."""
+        if self._held_out is None:
+            self._held_out = held_out_images(self.config, self.dataset)
+        return self._held_out
+
+    @property
     def model(self) -> VAE:
         """The model built or trained by this object, else the one in the folder."""
         if self._model is None:
@@ -248,7 +264,7 @@ class Run:
         from keras_devae.runs import training
 
         with self._failures_explained():
-            session = (self.config, self.folder, self.dataset, progress)
+            session = (self.config, self.folder, self.dataset, progress, self.held_out)
             if self._is_new:
                 self._is_new = False
                 self._model = training.train(self.model, *session)
@@ -275,7 +291,10 @@ class Run:
         if not self.is_chief:
             return {}
         with self._failures_explained():
-            scores = self.score(progress=progress, encoding_progress=encoding_progress)
+            shown = {"progress": progress, "encoding_progress": encoding_progress}
+            scores = self.score(**shown) | self.score_held_out(**shown)
+            if self.config.validation.save_best:
+                scores["settings"]["model_step"] = self.folder.read_record()["ended"]["model_step"]
             # A run with scores and a report counts as finished: a report on an earlier model must
             # not remain beside new scores.
             self.folder.report_file.unlink(missing_ok=True)
@@ -304,6 +323,21 @@ class Run:
 
         dataset, config = dataset or self.dataset, config or self.config
         return score_model(self.model, self.folder, dataset, config, **options)
+
+    def score_held_out(
+        self, config: RunConfig | None = None, **options: Any
+    ) -> dict[str, dict[str, Any]]:
+        """Scores the trained model on the images held out, with the metrics that they allow.
+
+        Arguments as for `score`.
+
+        Returns:
+            `validation`, the result of `evaluate`; nothing if no images are held out.
+        """
+        if self.held_out is None:
+            return {}
+        config = check_held_out(config or self.config, self.held_out, chosen=False)
+        return {"validation": self.score(self.held_out, config, **options)}
 
     def report(self, output: _PathLike | None = None) -> dict[str, Path]:
         """Writes the run's report page and its figures.
