@@ -4,6 +4,8 @@ import os
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
+import click
+
 from keras_devae.cli.options import console
 
 

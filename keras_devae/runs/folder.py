@@ -241,9 +241,7 @@ class RunDirectory(RunLayout):
 
     def record_end(self, ended: dict[str, Any]) -> None:
         """Adds `ended` to `config.json`: where training ended, and which step was best."""
-        record = self.read_record()
-        record["ended"] = ended
-        write_json(self.config_file, record, durable=True)
+        write_json(self.config_file, {**self.read_record(), "ended": ended}, durable=True)
 
     def write_record(
         self, config: RunConfig, data: dict[str, Any], environment: dict[str, Any]

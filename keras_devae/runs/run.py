@@ -19,10 +19,9 @@ from keras_devae.errors import UsageError
 from keras_devae.runs import distribution
 from keras_devae.runs.config.run_config import RunConfig, check_before_loading, load_dataset
 from keras_devae.runs.folder import RunDirectory
+from keras_devae.runs.held_out import ScoresHeldOut, checked_images
 from keras_devae.runs.layout import unused_path
-from keras_devae.runs.stopping import watch_of
 from keras_devae.runs.tracking import check_live_curves
-from keras_devae.runs.validation import check_held_out, held_out_images
 
 if TYPE_CHECKING:
     from keras_devae.models import VAE
@@ -33,7 +32,7 @@ _PathLike = str | os.PathLike[str]
 _Progress = Callable[..., Any] | None
 
 
-class Run:
+class Run(ScoresHeldOut):
     """A training run: its folder, the claim on it, its configuration, data set and model.
 
     Make one with `Run.new`, `Run.resume` or `Run.open`. The first two claim the folder, so that no
@@ -79,7 +78,6 @@ class Run:
         self._model = model
         self._is_new = model is not None
         self._scores: Mapping[str, Any] | None = None
-        self._held_out: Dataset | None = None
 
     @classmethod
     def new(
@@ -132,10 +130,7 @@ class Run:
         from keras_devae.runs.training import build_model
 
         config = completed_config(config, dataset)
-        watch_of(config)
-        held_out = held_out_images(config, dataset, progress)
-        if held_out is not None:
-            check_held_out(config, held_out)
+        held_out = checked_images(config, dataset, progress)
         model = build_model(config, dataset)
         folder = folder if is_chief else distribution.folder_of_worker(folder)
         directory = _created(folder, overwrite, path if numbered and is_chief else None)
@@ -222,13 +217,6 @@ class Run:
         if self._dataset is None:
             self._dataset = self.folder.load_dataset()
         return self._dataset
-
-    @property
-    def held_out(self) -> Dataset | None:
-        """The images that the run validates on, or `None`."""
-        if self._held_out is None:
-            self._held_out = held_out_images(self.config, self.dataset)
-        return self._held_out
 
     @property
     def model(self) -> VAE:
@@ -323,21 +311,6 @@ class Run:
 
         dataset, config = dataset or self.dataset, config or self.config
         return score_model(self.model, self.folder, dataset, config, **options)
-
-    def score_held_out(
-        self, config: RunConfig | None = None, **options: Any
-    ) -> dict[str, dict[str, Any]]:
-        """Scores the trained model on the images held out, with the metrics that they allow.
-
-        Arguments as for `score`.
-
-        Returns:
-            `validation`, the result of `evaluate`; nothing if no images are held out.
-        """
-        if self.held_out is None:
-            return {}
-        config = check_held_out(config or self.config, self.held_out, chosen=False)
-        return {"validation": self.score(self.held_out, config, **options)}
 
     def report(self, output: _PathLike | None = None) -> dict[str, Path]:
         """Writes the run's report page and its figures.

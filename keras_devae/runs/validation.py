@@ -93,12 +93,9 @@ def held_out_images(config: RunConfig, training: Dataset, progress: Any = None) 
         return None
     found = data.load(
         chosen.dataset,
-        image_size=config.data.image_size,
-        factors_file=chosen.factors_file,
-        source=config.data.source,
-        data_dir=config.data.data_dir,
-        skip_damaged=config.data.skip_damaged,
+        **_loading(config),
         variants=config.data.variants,
+        image_size=config.data.image_size,
         fetch=False,
         progress=progress,
     )
@@ -112,6 +109,16 @@ def held_out_images(config: RunConfig, training: Dataset, progress: Any = None) 
             f"`validation_dataset` must have at least {_LEAST} images. Received: {len(found)}."
         )
     return found
+
+
+def _loading(config):
+    """Returns the options of `keras_devae.data.load` that suit the kind of validation data set."""
+    if ":" not in config.validation.dataset:
+        return {"source": config.data.source, "data_dir": config.data.data_dir}
+    own = {"factors_file": config.validation.factors_file}
+    if config.validation.dataset.startswith("folder:"):
+        own["skip_damaged"] = config.data.skip_damaged
+    return own
 
 
 class ValidationLosses:
