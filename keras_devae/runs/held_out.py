@@ -29,7 +29,8 @@ class ScoresHeldOut:
     config: RunConfig
     dataset: Any
     score: Any
-    _held_out: Dataset | None = None
+    folder: Any
+    _held_out: Dataset | None
 
     @property
     def held_out(self) -> Dataset | None:
@@ -52,3 +53,11 @@ class ScoresHeldOut:
             return {}
         config = check_held_out(config or self.config, self.held_out, chosen=False)
         return {"validation": self.score(self.held_out, config, **options)}
+
+    def _score_both(self, **shown: Any) -> dict[str, Any]:
+        """Scores the images of training and those held out; notes a step that is not the last."""
+        scores = {**self.score(**shown), **self.score_held_out(**shown)}
+        ended = self.folder.read_record().get("ended")
+        if ended is not None and self.folder.is_trained():
+            scores["settings"]["model_step"] = ended["model_step"]
+        return scores

@@ -69,14 +69,13 @@ class Run(ScoresHeldOut):
         *,
         is_chief: bool = True,
         is_claimed: bool = False,
+        held_out: Dataset | None = None,
     ):
-        self.folder = folder
-        self.config = config
+        self.folder, self.config = folder, config
         self.is_chief = is_chief
         self._is_claimed = is_claimed
-        self._dataset = dataset
-        self._model = model
-        self._is_new = model is not None
+        self._dataset, self._held_out = dataset, held_out
+        self._model, self._is_new = model, model is not None
         self._scores: Mapping[str, Any] | None = None
 
     @classmethod
@@ -134,9 +133,8 @@ class Run(ScoresHeldOut):
         model = build_model(config, dataset)
         folder = folder if is_chief else distribution.folder_of_worker(folder)
         directory = _created(folder, overwrite, path if numbered and is_chief else None)
-        run = cls(directory, config, dataset, model, is_chief=is_chief, is_claimed=True)
-        run._held_out = held_out
-        return run
+        made = {"is_chief": is_chief, "is_claimed": True, "held_out": held_out}
+        return cls(directory, config, dataset, model, **made)
 
     @classmethod
     def resume(
@@ -279,10 +277,7 @@ class Run(ScoresHeldOut):
         if not self.is_chief:
             return {}
         with self._failures_explained():
-            shown = {"progress": progress, "encoding_progress": encoding_progress}
-            scores = self.score(**shown) | self.score_held_out(**shown)
-            if self.config.validation.save_best:
-                scores["settings"]["model_step"] = self.folder.read_record()["ended"]["model_step"]
+            scores = self._score_both(progress=progress, encoding_progress=encoding_progress)
             # A run with scores and a report counts as finished: a report on an earlier model must
             # not remain beside new scores.
             self.folder.report_file.unlink(missing_ok=True)
