@@ -20,7 +20,12 @@ from keras_devae.cli.options import (
     runs_folder_option,
     status_line,
 )
-from keras_devae.cli.setting_options import ALL_SETTINGS, model_options, setting_options
+from keras_devae.cli.setting_options import (
+    ALL_SETTINGS,
+    SectionedCommand,
+    model_options,
+    setting_options,
+)
 from keras_devae.cli.tables import print_scores
 from keras_devae.errors import UsageError
 from keras_devae.models.declarations import (
@@ -40,7 +45,7 @@ _NAMED_FIGURES = {
 _NOT_SETTINGS = ("run", "runs_dir", "resume_run", "overwrite", "as_json")
 
 
-@click.command()
+@click.command(cls=SectionedCommand)
 @click.option("--preset", metavar="NAME", help=f"Settings to start from: {', '.join(PRESETS)}.")
 @setting_options(ALL_SETTINGS)
 @click.option(
@@ -109,7 +114,7 @@ def _introduce(run, note):
 
     config = run.config
     click.echo(f"Data     {run.dataset.description}")
-    click.echo(f"Model    {_describe(config)}{note}")
+    click.echo(f"Model    {_describe(config, len(run.dataset))}{note}")
     where = f"{config.compute.backend}, seed {config.training.seed}"
     click.echo(f"Run      {run.folder.path}  ({where})")
     if not MODEL_CATALOGUE[config.model.name].fitted:
@@ -148,14 +153,15 @@ def _scaling_note(given, config):
     return f" (defaults {published} scaled: {'; '.join(notes)})" if notes else ""
 
 
-def _describe(config):
+def _describe(config, images):
     model, training = config.model, config.training
     options = "".join(f", {name} {_plain(value)}" for name, value in model.options.items())
     if MODEL_CATALOGUE[model.name].fitted:
         return f"{model.name}{options}; {model.latent_dim} components"
     return (
         f"{model.name}{options}; {model.likelihood} likelihood, {model.latent_dim} latent "
-        f"dimensions, {training.steps} steps of {training.batch_size} images"
+        f"dimensions, {training.steps} steps of {training.batch_size} images "
+        f"({training.steps * training.batch_size / images:.3g} epochs)"
     )
 
 
