@@ -7,7 +7,8 @@ from typing import Any
 
 import click
 
-from keras_devae.cli.options import PATH, list_of, parse_names
+from keras_devae.cli.options import IMAGE_SIZE, PATH, list_of, parse_names
+from keras_devae.data.image_sizes import ImageSize
 from keras_devae.models.declarations import MODEL_CATALOGUE
 from keras_devae.runs.config.forms import declarations
 from keras_devae.runs.config.settings import GROUPS, PathText
@@ -33,6 +34,7 @@ _ARGUMENTS: dict[Any, dict[str, Any]] = {
     tuple[int, ...]: {"callback": list_of(int, "whole numbers")},
     tuple[float, ...]: {"callback": list_of(float, "numbers")},
     dict[str, int]: {"callback": _parse_counts},
+    ImageSize: {"type": IMAGE_SIZE},
 }
 _REPEATED = {"multiple": True, "callback": lambda context, parameter, values: values or None}
 #: What `train` has an option for, with the defaults that are declared.

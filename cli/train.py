@@ -27,6 +27,7 @@ from keras_devae.cli.setting_options import (
     setting_options,
 )
 from keras_devae.cli.tables import print_scores
+from keras_devae.data.image_sizes import height_and_width, pixels_text
 from keras_devae.errors import UsageError
 from keras_devae.models.declarations import (
     MODEL_CATALOGUE,
@@ -140,8 +141,8 @@ def _carry_out(run, quiet):
 def _scaling_note(given, config):
     """Says which defaults were scaled, and by what."""
     options = MODEL_CATALOGUE[config.model.name].options
-    factors = scaling_factors((config.data.image_size,) * 2, config.training.steps)
-    size = f"{config.data.image_size}x{config.data.image_size} pixels"
+    factors = scaling_factors(height_and_width(config.data.image_size), config.training.steps)
+    size = f"{pixels_text(config.data.image_size)} pixels"
     reasons = {"pixels": size, "steps": "run length", "rate": "run length"}
     scaled = {reason: [] for reason in reasons.values()}
     for name, option in options.items():

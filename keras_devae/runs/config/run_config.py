@@ -201,7 +201,7 @@ class RunConfig:
             },
             network=network,
             likelihood=self.model.likelihood or ("bernoulli" if binary else "gaussian"),
-            image_size=dataset.image_shape[0],
+            image_size=dataset.image_shape[:2],
             metrics=chosen,
         )
 

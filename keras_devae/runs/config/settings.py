@@ -7,7 +7,8 @@ from typing import Annotated, Any
 from annotated_types import Ge, Gt, Le, Lt, MaxLen
 
 from keras_devae.checks import MOST_PARTS, MOST_UNITS
-from keras_devae.runs.config.declaring import Check, OneOf, setting
+from keras_devae.data.image_sizes import ImageSize
+from keras_devae.runs.config.declaring import Check, Convert, OneOf, setting
 
 PRECISIONS = ("off", "float16", "bfloat16")
 #: Keras's names of the optimizers that need nothing but gradients.
@@ -40,8 +41,12 @@ class DataSettings:
     data_dir: PathText | None = setting(
         None, "Folder of the prepared data sets.", metavar="FOLDER", changes_result=False
     )
-    image_size: int | None = setting(
-        None, "Height and width in pixels: 32, 64 or 128 for rendered data sets."
+    image_size: (
+        Annotated[ImageSize, Convert("keras_devae.data.image_sizes:checked_size")] | None
+    ) = setting(
+        None,
+        "Pixels per side, or HEIGHTxWIDTH: 32, 64 or 128 for rendered data sets.",
+        metavar="SIZE",
     )
     drop_duplicate_orientation: bool = setting(
         False, "Leave out the 40th orientation of dSprites, which repeats the first."
