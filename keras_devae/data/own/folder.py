@@ -77,7 +77,8 @@ def from_folder(
     files = picture_files(folder)
     assert size is not None
     # Read first, because a mistake in them should not show after minutes of decoding.
-    factors, names, notes = _factors(folder, files, factors_file, bins)
+    found = _factors(folder, files, factors_file, bins)
+    notes = dict(found.notes)
     squares = decode_squares(files, size, progress, f"Decoding {folder.name}")
     images, reasons = squares.images, squares.reasons
     if reasons:
@@ -87,23 +88,24 @@ def from_folder(
         for target, row in enumerate(kept):
             images[target] = images[row]
         images = images[: len(kept)]
-        factors = None if factors is None else factors[kept]
+        found = found.rows(kept)
         notes["skipped"] = [files[row].name for row in sorted(reasons)]
     _warn_of_reading(folder, files, squares, images)
     provenance = {
         "source": "folder",
         "folder": str(folder.resolve()),
         "image_size": size,
-        "sha256": content_hash(images, factors),
+        "sha256": content_hash(images, found.values),
     }
     left_out = f", {len(reasons)} damaged left out" if reasons else ""
     return ArrayDataset(
         images,
-        factors,
-        names,
+        found.values,
+        found.names,
         name=f"folder:{folder}",
         provenance={**provenance, **notes},
         origin=f"pictures of that folder{left_out}",
+        **found.described,
     )
 
 
@@ -114,10 +116,10 @@ def outline_of_folder(
     size = _checked_size(path, image_size)
     files = picture_files(path)
     assert size is not None
-    values, names, _ = _factors(path, files, factors_file, bins)
-    return OutlinedDataset(
-        f"folder:{path}", len(files), (*height_and_width(size), 3), values, names
-    )
+    found = _factors(path, files, factors_file, bins)
+    shape = (*height_and_width(size), 3)
+    name = f"folder:{path}"
+    return OutlinedDataset(name, len(files), shape, found.values, found.names, **found.described)
 
 
 def folder_has_factors(path: Path) -> bool:
