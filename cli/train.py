@@ -20,8 +20,14 @@ from keras_devae.cli.options import (
     runs_folder_option,
     status_line,
 )
-from keras_devae.cli.setting_options import ALL_SETTINGS, model_options, setting_options
+from keras_devae.cli.setting_options import (
+    ALL_SETTINGS,
+    SectionedCommand,
+    model_options,
+    setting_options,
+)
 from keras_devae.cli.tables import print_held_out, print_scores
+from keras_devae.data.image_sizes import height_and_width, pixels_text
 from keras_devae.errors import UsageError
 from keras_devae.models.declarations import (
     MODEL_CATALOGUE,
@@ -40,7 +46,7 @@ _NAMED_FIGURES = {
 _NOT_SETTINGS = ("run", "runs_dir", "resume_run", "overwrite", "as_json")
 
 
-@click.command()
+@click.command(cls=SectionedCommand)
 @click.option("--preset", metavar="NAME", help=f"Settings to start from: {', '.join(PRESETS)}.")
 @setting_options(ALL_SETTINGS)
 @click.option(
@@ -111,7 +117,7 @@ def _introduce(run, note):
 
     config = run.config
     click.echo(f"Data     {run.dataset.description}")
-    click.echo(f"Model    {_describe(config)}{note}")
+    click.echo(f"Model    {_describe(config, len(run.dataset))}{note}")
     where = f"{config.compute.backend}, seed {config.training.seed}"
     click.echo(f"Run      {run.folder.path}  ({where})")
     if not MODEL_CATALOGUE[config.model.name].fitted:
@@ -141,8 +147,8 @@ def _carry_out(run, quiet):
 def _scaling_note(given, config):
     """Says which defaults were scaled, and by what."""
     options = MODEL_CATALOGUE[config.model.name].options
-    factors = scaling_factors((config.data.image_size,) * 2, config.training.steps)
-    size = f"{config.data.image_size}x{config.data.image_size} pixels"
+    factors = scaling_factors(height_and_width(config.data.image_size), config.training.steps)
+    size = f"{pixels_text(config.data.image_size)} pixels"
     reasons = {"pixels": size, "steps": "run length", "rate": "run length"}
     scaled = {reason: [] for reason in reasons.values()}
     for name, option in options.items():
@@ -154,14 +160,15 @@ def _scaling_note(given, config):
     return f" (defaults {published} scaled: {'; '.join(notes)})" if notes else ""
 
 
-def _describe(config):
+def _describe(config, images):
     model, training = config.model, config.training
     options = "".join(f", {name} {_plain(value)}" for name, value in model.options.items())
     if MODEL_CATALOGUE[model.name].fitted:
         return f"{model.name}{options}; {model.latent_dim} components"
     return (
         f"{model.name}{options}; {model.likelihood} likelihood, {model.latent_dim} latent "
-        f"dimensions, {training.steps} steps of {training.batch_size} images"
+        f"dimensions, {training.steps} steps of {training.batch_size} images "
+        f"({training.steps * training.batch_size / images:.3g} epochs)"
     )
 
 

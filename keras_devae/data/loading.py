@@ -6,11 +6,12 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from keras_devae.checks import at_least, flag, function_or_none, path_of, texts
+from keras_devae.checks import flag, function_or_none, path_of, texts
 from keras_devae.data.builtin.catalogue import builtin_set, names
 from keras_devae.data.builtin.declaration import BuiltinSet, enumeration
 from keras_devae.data.builtin.dsprites import without_duplicate_orientation
 from keras_devae.data.dataset import Dataset, OutlinedDataset, Progress
+from keras_devae.data.image_sizes import ImageSize, checked_size
 from keras_devae.data.own.array_files import (
     from_npy,
     from_npz,
@@ -51,7 +52,7 @@ def load(
     source: str = "auto",
     data_dir: str | Path | None = None,
     path: str | Path | None = None,
-    image_size: int | None = None,
+    image_size: ImageSize | str | None = None,
     drop_duplicate_orientation: bool = False,
     factors: Sequence[str] | None = None,
     variants: Sequence[str] | None = None,
@@ -73,9 +74,11 @@ def load(
         data_dir: Folder of prepared and downloaded data; see `prepare`.
         path: The published file, or a folder that holds it or its conversion; read where it is, and
             never downloaded.
-        image_size: Height and width in pixels. Default: 64. Drawn images may have 32, 64 or 128,
-            published ones what `info(name)["image_sizes"]` lists; a folder of pictures needs a
-            size, and arrays are not resized.
+        image_size: Pixels per side, or `(height, width)`, also as the text `"218x178"`. Drawn
+            images may have 32, 64 (the default) or 128, published ones what
+            `info(name)["image_sizes"]` lists. Your own images are fitted to it: cropped in the
+            middle to its shape and resized. A folder of pictures needs a size; arrays without one
+            keep their own.
         drop_duplicate_orientation: Whether to omit the last of dSprites's 40 orientations, which
             repeats the first after a full turn: sizes (3, 6, 39, 32, 32) and 718,848 images in the
             same order. Default: `False`, all 737,280.
@@ -166,7 +169,7 @@ class _Request:
     source: str = "auto"
     data_dir: str | Path | None = None
     path: str | Path | None = None
-    image_size: int | None = None
+    image_size: Any = None
     drop_duplicate_orientation: bool = False
     factors: Sequence[str] | None = None
     variants: Sequence[str] | None = None
@@ -184,6 +187,8 @@ class _Request:
             )
         flag("drop_duplicate_orientation", self.drop_duplicate_orientation)
         flag("skip_damaged", self.skip_damaged)
+        if self.image_size is not None:
+            self.image_size = checked_size(self.image_size)
         self.path = None if self.path is None else path_of("path", self.path)
         if self.factors_file is not None:
             path_of("factors_file", self.factors_file)
@@ -246,8 +251,6 @@ def _load_builtin(
     declaration: BuiltinSet, request: _Request, fetch: bool, progress: Progress | None
 ) -> Dataset:
     size, source, path = request.image_size, request.source, request.path
-    if size is not None:
-        at_least("image_size", size, 1)
     if path is not None and source == "rendered":
         raise UsageError(f"Drawn images are not read from a path. Received: path={str(path)!r}.")
     if path is not None:

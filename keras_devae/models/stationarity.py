@@ -4,15 +4,14 @@ from collections.abc import Mapping
 from typing import Any
 
 
-def stationary_from(model: str, options: Mapping[str, Any], latent_dim: int) -> int:
+def stationary_from(options: Mapping[str, Any], latent_dim: int) -> int:
     """Returns the number of steps after which a model's schedules and stages have ended.
 
     Losses of earlier steps belong to another objective and cannot be compared. The weights that a
     controller sets never come to rest; of these only the set point counts.
 
     Args:
-        model: Its name, a key of `MODEL_CATALOGUE`.
-        options: Its options, complete.
+        options: The model's options, complete.
         latent_dim: Number of latent dimensions.
     """
     ends = [options.get(name, 0) for name in ("capacity_steps", "kl_target_steps")]

@@ -89,12 +89,16 @@ class Watch:
 
 
 def check_watching(config: RunConfig) -> None:
-    """Checks the name of the value to watch, as far as the settings say.
+    """Checks the settings of validation, and the name of the value to watch.
 
     Raises:
-        UsageError: If it is unknown or not measured, or nothing is to be done with it.
+        UsageError: If they contradict each other, or the value is unknown or not measured.
     """
     chosen = config.validation
+    if chosen.split is not None and chosen.dataset is not None:
+        raise UsageError("Give either `validation_split` or `validation_dataset`, not both.")
+    if chosen.factors_file is not None and chosen.dataset is None:
+        raise UsageError("`validation_factors_file` goes with `validation_dataset`.")
     asked = chosen.save_best or chosen.early_stopping is not None
     if asked and MODEL_CATALOGUE[config.model.name].fitted:
         raise UsageError(
@@ -153,14 +157,15 @@ def watch_of(config: RunConfig) -> Watch | None:
         return None
     name = _checked_name(config)
     model = config.model
-    starts = stationary_from(model.name, model.options, model.latent_dim)
+    starts = stationary_from(model.options, model.latent_dim)
+    starts = max(starts, training.warmup_steps)
     if name in _LOSSES and starts:
         # Each row has the means of all steps since the row before.
         starts += training.checkpoint_every
     if starts >= training.steps:
         raise UsageError(
-            f"{name} can be compared from step {starts} on, when the schedules of {model.name} "
-            f"have ended, and training ends at step {training.steps}: train for longer, shorten "
+            f"{name} can be compared from step {starts} on, when its schedules and warm-up "
+            "have ended, and training ends at step {training.steps}: train for longer, shorten "
             "the schedules, or leave out `save_best` and `early_stopping`."
         )
     is_loss = name.removeprefix("val_") in _LOSSES

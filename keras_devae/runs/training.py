@@ -23,6 +23,7 @@ from keras_devae.runs.config.run_config import RunConfig
 from keras_devae.runs.environment import describe_environment
 from keras_devae.runs.folder import RunDirectory
 from keras_devae.runs.live_curves import loggers_of
+from keras_devae.runs.optimization import build_optimizer
 from keras_devae.runs.recorder import OneTraining, RunRecorder
 from keras_devae.runs.stopping import watch_of
 from keras_devae.runs.tracking import tracking_callbacks
@@ -92,7 +93,7 @@ def _compiled_model(config, dataset):
     some = dataset.images(range(min(len(dataset), config.training.batch_size)))
     check_images(some, model.image_shape, model.likelihood.bounded)
     model.compile(
-        optimizer=keras.optimizers.Adam(config.training.learning_rate),
+        optimizer=build_optimizer(config.training),
         steps_per_execution=compute.steps_per_execution,
         jit_compile="auto" if compute.jit_compile is None else compute.jit_compile,
     )

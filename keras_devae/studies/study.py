@@ -11,7 +11,7 @@ from keras_devae.errors import FailureError, UsageError, unknown_name
 from keras_devae.files import check_writable, is_there, write_json
 from keras_devae.models.declarations import MODEL_CATALOGUE
 from keras_devae.runs.config.flat_settings import config_from_settings
-from keras_devae.runs.config.run_config import RunConfig
+from keras_devae.runs.config.run_config import RunConfig, outlined_steps
 from keras_devae.runs.listing import find_runs
 from keras_devae.runs.records import run_names
 from keras_devae.runs.tracking import check_live_curves
@@ -151,7 +151,7 @@ class Study:
     def steps(self, run: StudyRun) -> int:
         """Returns the number of training steps of a run; 1 for a model that is fitted in one go."""
         config = self.plan[run.name][1]
-        return 1 if MODEL_CATALOGUE[config.model.name].fitted else config.training.steps
+        return 1 if MODEL_CATALOGUE[config.model.name].fitted else outlined_steps(config)
 
     def counts(self) -> dict[str, int]:
         """Returns the number of runs in each of the `STATES`, in their order."""

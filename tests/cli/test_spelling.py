@@ -72,7 +72,7 @@ def pictures(tmp_path, monkeypatch):
     [
         (["--image-size", 96], "Received: 96x96. Resize the images, or choose --network mlp."),
         ([], "needs an image size to resize them to, e.g. --image-size 64."),
-        (["--image-size", 0], "--image-size must be a whole number of at least 1. Received: 0."),
+        (["--image-size", 0], "--image-size must be a whole number of at least 1, or HEIGHTxWIDTH"),
         (["--image-size", 32, "--factors", "colour"], "enumerate a grid"),
         (["--image-size", 32, "--variant", "subset:9"], "cannot be larger. Received: count=9."),
         (["--image-size", 32, "--variant", "hidden:colour"], "Unknown factor 'colour'"),
@@ -100,7 +100,7 @@ def test_what_follows_from_headers_is_refused_before_pictures_are_decoded(
     ("shape", "words", "said"),
     [
         ((6, 20, 20, 3), [], "Received: 20x20. Resize the images, or choose --network mlp."),
-        ((6, 32, 32, 3), ["--image-size", 64], "not resized. Received: --image-size 64."),
+        ((6, 32, 32, 3), ["--image-size", 20], "Received: 20x20. Resize the images, or choose"),
         ((6, 3, 32, 32), [], "Channels come last"),
         ((6, 32), [], "Images must have shape"),
         ((6, 32, 32), ["--variant", "subset:7"], "cannot be larger"),

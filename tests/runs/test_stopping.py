@@ -157,10 +157,10 @@ def test_waits_for_schedules():
     assert watch_of(chosen).starts == 12
     with pytest.raises(UsageError, match="train for longer"):
         watch_of(chosen.replace(model_options={"capacity_steps": 40}))
-    assert stationary_from("deft", {"betas": (3, 2, 1), "stage_steps": 5}, 9) == 10
-    assert stationary_from("cascade_vae_c", {"stage_steps": 5}, 4) == 15
+    assert stationary_from({"betas": (3, 2, 1), "stage_steps": 5}, 9) == 10
+    assert stationary_from({"stage_steps": 5}, 4) == 15
     schedule = {"class_name": "LinearSchedule", "config": {"steps": 7}}
-    assert stationary_from("beta_vae", {"beta": schedule}, 4) == 7
+    assert stationary_from({"beta": schedule}, 4) == 7
 
 
 def test_watched_score_rises(tmp_path):

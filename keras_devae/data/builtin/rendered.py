@@ -7,6 +7,7 @@ from typing import ClassVar
 from keras_devae.checks import Array
 from keras_devae.data.dataset import Dataset
 from keras_devae.data.factor_grid import FactorGrid
+from keras_devae.data.image_sizes import ImageSize, size_text
 from keras_devae.errors import UsageError
 
 IMAGE_SIZES = (32, 64, 128)
@@ -31,11 +32,11 @@ class Renderer(abc.ABC):
     is_binary: ClassVar[bool] = False
     image_shape: tuple[int, int, int]
 
-    def __init__(self, image_size: int = 64):
+    def __init__(self, image_size: ImageSize = 64):
         if not isinstance(image_size, numbers.Integral) or image_size not in IMAGE_SIZES:
             raise UsageError(
                 f"The built-in renderers draw images of {', '.join(map(str, IMAGE_SIZES))} pixels "
-                f"per side. Received: image_size={image_size!r}."
+                f"per side. Received: image_size={size_text(image_size)}."
             )
         self.image_shape = (int(image_size), int(image_size), self.channels)
 

@@ -13,6 +13,7 @@ import numpy as np
 
 from keras_devae.checks import Array
 from keras_devae.data.dataset import Progress
+from keras_devae.data.image_sizes import ImageSize, height_and_width
 from keras_devae.data.own.bit_depth import (
     eight_bits,
     grey_values,
@@ -20,6 +21,7 @@ from keras_devae.data.own.bit_depth import (
     stated_bits,
     used_bits,
 )
+from keras_devae.data.own.fitting import fit_picture
 from keras_devae.data.own.value_range import range_problem
 from keras_devae.errors import FailureError
 
@@ -63,7 +65,7 @@ class _Decoded:
 
 
 class Squares(NamedTuple):
-    """Decoded pictures: uint8 `images` `(n, image_size, image_size, 3)`.
+    """Decoded pictures: uint8 `images` `(n, height, width, 3)`.
 
     `reasons` says by row why a picture could not be decoded (that row is undefined); `pages`
     counts pages or frames by file name; `remarks` are warnings about ambiguous files.
@@ -94,17 +96,17 @@ def decode_picture(file: Path) -> "Image.Image":
 
 
 def decode_squares(
-    files: Sequence[Path], image_size: int, progress: Progress | None = None, what: str = "Decoding"
+    files: Sequence[Path],
+    image_size: ImageSize,
+    progress: Progress | None = None,
+    what: str = "Decoding",
 ) -> Squares:
-    """Decodes pictures in a few threads, crops them to their central square and resizes them.
+    """Decodes pictures in a few threads, and fits them to a size; see `fit_picture`.
 
     16-bit grey pictures are read with a number of bits that suits all of them: 12 if no value
     exceeds 4095. Transparent pictures that would be white on white are put on black.
     """
-    # Imported here and below because most runs read no pictures.
-    from PIL import ImageOps
-
-    images = np.empty((len(files), image_size, image_size, 3), np.uint8)
+    images = np.empty((len(files), *height_and_width(image_size), 3), np.uint8)
     decoded = [_Decoded()] * len(files)
 
     def decode_rows(
@@ -113,8 +115,8 @@ def decode_squares(
         def decode_one(place: int) -> None:
             found = _decoded(files[rows[place]], conversion)
             if found.picture is not None:
-                target[place] = np.asarray(ImageOps.fit(found.picture, (image_size, image_size)))
-            # Only the small square outlives the call, not the picture.
+                target[place] = np.asarray(fit_picture(found.picture, image_size))
+            # Only the small image outlives the call, not the picture.
             decoded[rows[place]] = dataclasses.replace(found, picture=None)
 
         threads = min(_MOST_THREADS, os.cpu_count() or 1)
@@ -172,6 +174,7 @@ def _bits_read(largest: int, stated: int | None) -> int:
 @contextlib.contextmanager
 def _without_warnings() -> Iterator[None]:
     """Turns Pillow's warning about a very large picture into an error and silences the others."""
+    # Imported here and below because most runs read no pictures.
     from PIL import Image
 
     with warnings.catch_warnings():

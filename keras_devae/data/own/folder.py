@@ -4,8 +4,9 @@ import warnings
 from collections.abc import Mapping
 from pathlib import Path
 
-from keras_devae.checks import Array, at_least, flag, function_or_none, path_of
+from keras_devae.checks import Array, flag, function_or_none, path_of
 from keras_devae.data.dataset import Dataset, OutlinedDataset, Progress
+from keras_devae.data.image_sizes import ImageSize, checked_size, height_and_width
 from keras_devae.data.own.arrays import ArrayDataset, content_hash
 from keras_devae.data.own.decoding import Squares, decode_squares
 from keras_devae.data.own.factor_files import CSV_NAME, NPY_NAME, factor_file_in, read_factors
@@ -21,13 +22,11 @@ from keras_devae.errors import FailureError, UsageError
 
 # Most names of damaged pictures in a message; the provenance has all of them.
 _NAMES_SHOWN = 5
-# Larger squares would not fit into memory in useful numbers.
-_LARGEST_SIDE = 2**14
 
 
 def from_folder(
     path: str | Path,
-    image_size: int | None,
+    image_size: ImageSize | str | None,
     factors_file: str | Path | None = None,
     bins: Mapping[str, int] | None = None,
     skip_damaged: bool = False,
@@ -36,15 +35,15 @@ def from_folder(
     """Reads a data set from a folder of pictures.
 
     Pictures are sorted by name, turned upright, put on white where they are transparent (on black
-    if all would be white), converted to RGB, cropped to the largest square in their middle and
-    resized with a bicubic filter. They are decoded once and held in memory as uint8. Subfolders are
-    not searched. 16-bit grey is read as 12 bits (or 8, 10, 14) if no value of any picture needs
-    more, with a warning.
+    if all would be white), converted to RGB, cropped to the largest part of the wanted shape in
+    their middle and resized with a bicubic filter. They are decoded once and held in memory as
+    uint8. Subfolders are not searched. 16-bit grey is read as 12 bits (or 8, 10, 14) if no value of
+    any picture needs more, with a warning.
 
     Args:
         path: Folder of PNG, JPEG, BMP, GIF (first frame), TIFF, WebP, PGM or PPM files. A file
             `factors.csv` or `factors.npy` beside them gives their factors.
-        image_size: Height and width of the images.
+        image_size: Pixels per side of the images, or `(height, width)`.
         factors_file: Another file with the factors: a .csv file with the header `file` and then
             a name for each factor, and a line for each picture in any order; or a .npy file
             with an array of shape `(n, number of factors)` in the order of the names, which must
@@ -60,7 +59,7 @@ def from_folder(
             done. Default: nothing.
 
     Returns:
-        A `Dataset` in memory with images of shape `(image_size, image_size, 3)`.
+        A `Dataset` in memory with images of shape `(height, width, 3)`.
 
     Raises:
         UsageError: If the folder does not exist or is empty, there is no image size, or the
@@ -78,7 +77,8 @@ def from_folder(
     files = picture_files(folder)
     assert size is not None
     # Read first, because a mistake in them should not show after minutes of decoding.
-    factors, names, notes = _factors(folder, files, factors_file, bins)
+    found = _factors(folder, files, factors_file, bins)
+    notes = dict(found.notes)
     squares = decode_squares(files, size, progress, f"Decoding {folder.name}")
     images, reasons = squares.images, squares.reasons
     if reasons:
@@ -88,35 +88,38 @@ def from_folder(
         for target, row in enumerate(kept):
             images[target] = images[row]
         images = images[: len(kept)]
-        factors = None if factors is None else factors[kept]
+        found = found.rows(kept)
         notes["skipped"] = [files[row].name for row in sorted(reasons)]
     _warn_of_reading(folder, files, squares, images)
     provenance = {
         "source": "folder",
         "folder": str(folder.resolve()),
-        "image_size": image_size,
-        "sha256": content_hash(images, factors),
+        "image_size": size,
+        "sha256": content_hash(images, found.values),
     }
     left_out = f", {len(reasons)} damaged left out" if reasons else ""
     return ArrayDataset(
         images,
-        factors,
-        names,
+        found.values,
+        found.names,
         name=f"folder:{folder}",
         provenance={**provenance, **notes},
         origin=f"pictures of that folder{left_out}",
+        **found.described,
     )
 
 
 def outline_of_folder(
-    path: Path, image_size: int | None, factors_file: FactorsFile, bins: Bins
+    path: Path, image_size: ImageSize | None, factors_file: FactorsFile, bins: Bins
 ) -> OutlinedDataset:
     """Returns the outline of a folder of pictures without opening any of them."""
     size = _checked_size(path, image_size)
     files = picture_files(path)
     assert size is not None
-    values, names, _ = _factors(path, files, factors_file, bins)
-    return OutlinedDataset(f"folder:{path}", len(files), (size, size, 3), values, names)
+    found = _factors(path, files, factors_file, bins)
+    shape = (*height_and_width(size), 3)
+    name = f"folder:{path}"
+    return OutlinedDataset(name, len(files), shape, found.values, found.names, **found.described)
 
 
 def folder_has_factors(path: Path) -> bool:
@@ -124,15 +127,13 @@ def folder_has_factors(path: Path) -> bool:
     return (path / CSV_NAME).is_file() or (path / NPY_NAME).is_file()
 
 
-def _checked_size(path: Path, image_size: int | None) -> int | None:
+def _checked_size(path: Path, image_size: ImageSize | str | None) -> ImageSize | None:
     """Returns the size that the pictures will have, or `None` if there is no such folder."""
     if image_size is None and path.is_dir():
         raise UsageError(
             "A folder of pictures needs an image size to resize them to, e.g. image_size=64."
         )
-    if image_size is not None and at_least("image_size", image_size, 1) > _LARGEST_SIDE:
-        raise UsageError(f"`image_size` must be at most {_LARGEST_SIDE}. Received: {image_size}.")
-    return image_size
+    return None if image_size is None else checked_size(image_size)
 
 
 def _factors(path: Path, files: list[Path], factors_file: FactorsFile, bins: Bins) -> Factors:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import math
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -39,6 +40,13 @@ if TYPE_CHECKING:
     from keras_devae.data.dataset import Dataset
 
 _PATHS = frozenset(n for n, declared in declarations().items() if declared.value_type == PathText)
+#: Ways to clip gradients, of which Keras applies one.
+_CLIPPING = ("clipnorm", "global_clipnorm", "clipvalue")
+#: Settings that only an optimizer can follow.
+_OPTIMIZATION = (
+    *("epochs", "optimizer", "learning_rate_schedule", "warmup_steps", "weight_decay"),
+    *_CLIPPING,
+)
 #: What a run may be.
 KINDS = ("training", "annealing test")
 
@@ -87,8 +95,8 @@ class RunConfig:
         if MODEL_CATALOGUE[self.model.name].fitted:
             self._check_fitted()
         self._check_network()
+        self._check_optimization()
         self._check_steps_per_execution()
-        self._check_validation()
         check_watching(self)
 
     def _check_paths(self):
@@ -107,6 +115,13 @@ class RunConfig:
             raise UsageError(f"{name} has a Gaussian likelihood. Received: bernoulli.")
         if self.compute.distribute is not None:
             raise UsageError(f"{name} is fitted on one device. Leave `distribute` out.")
+        defaults = TrainingSettings()
+        for setting in _OPTIMIZATION:
+            value = getattr(self.training, setting)
+            if value != getattr(defaults, setting):
+                raise UsageError(
+                    f"{name} is fitted in one go. Leave `{setting}` out. Received: {value}."
+                )
 
     def _check_network(self):
         """Checks network and likelihood, and what belongs to one kind of them only."""
@@ -125,22 +140,37 @@ class RunConfig:
                 f"trained. Received: likelihood {model.likelihood}, model {model.name}."
             )
 
+    def _check_optimization(self):
+        """Checks length, clipping and warm-up of the training."""
+        training = self.training
+        if training.epochs is not None and training.steps != TrainingSettings().steps:
+            raise UsageError(
+                "`steps` and `epochs` are two ways to state the length of a run: leave one of them "
+                f"out. Received: steps={training.steps}, epochs={training.epochs}."
+            )
+        clips = [n for n in _CLIPPING if getattr(training, n) is not None]
+        if len(clips) > 1:
+            raise UsageError(
+                "Gradients are clipped in one way: leave out all but one of "
+                f"{', '.join(f'`{name}`' for name in clips)}."
+            )
+        if training.epochs is None and training.warmup_steps >= training.steps > 1:
+            raise UsageError(
+                f"`warmup_steps` must be below `steps`, which is {training.steps}. "
+                f"Received: {training.warmup_steps}."
+            )
+
     def _check_steps_per_execution(self):
         steps_per_execution = self.compute.steps_per_execution
         for name in ("steps", "checkpoint_every"):
             steps = getattr(self.training, name)
+            if name == "steps" and self.training.epochs is not None:
+                continue  # `resolved` computes them, and checks again.
             if steps_per_execution is not None and steps % steps_per_execution:
                 raise UsageError(
                     f"`steps_per_execution` must divide `{name}`. Received: "
                     f"steps_per_execution={steps_per_execution}, {name}={steps}."
                 )
-
-    def _check_validation(self):
-        chosen = self.validation
-        if chosen.split is not None and chosen.dataset is not None:
-            raise UsageError("Give either `validation_split` or `validation_dataset`, not both.")
-        if chosen.factors_file is not None and chosen.dataset is None:
-            raise UsageError("`validation_factors_file` goes with `validation_dataset`.")
 
     def resolved(self, dataset: Dataset) -> RunConfig:
         """Returns the configuration with everything that depends on the data set filled in.
@@ -161,21 +191,31 @@ class RunConfig:
         network = self.model.network or _networks(self.model.name)[0]
         if network == "convolutional":
             checks.check_convolutional_size(dataset.image_shape)
-        length = {"steps": 1, "checkpoint_every": 1, "steps_per_execution": 1} if fitted else {}
+        steps = self.steps_for(dataset)
+        length = {"steps": steps, "epochs": None}
+        if fitted:
+            length = {"steps": 1, "checkpoint_every": 1, "steps_per_execution": 1}
         # The names of official and rendered images are sources; those of files are not.
         source = dataset.provenance["source"]
         return self.with_absolute_paths().replace(
             **length,
             source=source if source in data.SOURCES else self.data.source,
             model_options={
-                **default_options(self.model.name, dataset.image_shape, self.training.steps),
+                **default_options(self.model.name, dataset.image_shape, steps),
                 **self.model.options,
             },
             network=network,
             likelihood=self.model.likelihood or ("bernoulli" if binary else "gaussian"),
-            image_size=dataset.image_shape[0],
+            image_size=dataset.image_shape[:2],
             metrics=chosen,
         )
+
+    def steps_for(self, dataset: Dataset) -> int:
+        """Returns the number of training steps; a last batch that is not full counts as one."""
+        epochs = self.training.epochs
+        if epochs is None:
+            return self.training.steps
+        return math.ceil(epochs * len(dataset) / self.training.batch_size)
 
     def _with_varying_factors(self, chosen, dataset):
         """Returns the metrics for which some factor varies; refuses others that were named."""
@@ -266,6 +306,13 @@ def _absolute_name(dataset):
 
 def _networks(model):
     return ("linear",) if MODEL_CATALOGUE[model].fitted else NETWORK_NAMES
+
+
+def outlined_steps(config: RunConfig) -> int:
+    """Returns the number of training steps, without reading images."""
+    if config.training.epochs is None:
+        return config.training.steps
+    return config.steps_for(data.outline(config.data.dataset, **_loading(config)))
 
 
 def check_before_loading(config: RunConfig) -> None:
