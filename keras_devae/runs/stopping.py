@@ -164,8 +164,8 @@ def watch_of(config: RunConfig) -> Watch | None:
         starts += training.checkpoint_every
     if starts >= training.steps:
         raise UsageError(
-            f"{name} can be compared from step {starts} on, when its schedules and warm-up "
-            "have ended, and training ends at step {training.steps}: train for longer, shorten "
+            f"{name} can be compared from step {starts} on, when schedules and warm-up have "
+            f"ended, and training ends at step {training.steps}: train for longer, shorten "
             "the schedules, or leave out `save_best` and `early_stopping`."
         )
     is_loss = name.removeprefix("val_") in _LOSSES

@@ -155,7 +155,7 @@ def test_waits_for_schedules():
     options = {"capacity_steps": 10}
     chosen = config(model="annealed_vae", model_options=options, save_best=True)
     assert watch_of(chosen).starts == 12
-    with pytest.raises(UsageError, match="train for longer"):
+    with pytest.raises(UsageError, match="training ends at step 40: train for longer"):
         watch_of(chosen.replace(model_options={"capacity_steps": 40}))
     assert stationary_from({"betas": (3, 2, 1), "stage_steps": 5}, 9) == 10
     assert stationary_from({"stage_steps": 5}, 4) == 15
