@@ -59,6 +59,8 @@ def load(
     factors_file: str | Path | None = None,
     bins: dict[str, int] | None = None,
     skip_damaged: bool = False,
+    channels: int | None = None,
+    cache: bool | None = None,
     fetch: bool = True,
     progress: Progress | None = None,
 ) -> Dataset:
@@ -77,8 +79,8 @@ def load(
         image_size: Pixels per side, or `(height, width)`, also as the text `"218x178"`. Drawn
             images may have 32, 64 (the default) or 128, published ones what
             `info(name)["image_sizes"]` lists. Your own images are fitted to it: cropped in the
-            middle to its shape and resized. A folder of pictures needs a size; arrays without one
-            keep their own.
+            middle to its shape and resized. A folder of pictures without a size gets one by its
+            pictures, see `from_folder`; arrays keep their own.
         drop_duplicate_orientation: Whether to omit the last of dSprites's 40 orientations, which
             repeats the first after a full turn: sizes (3, 6, 39, 32, 32) and 718,848 images in the
             same order. Default: `False`, all 737,280.
@@ -90,6 +92,9 @@ def load(
         bins: Number of bins by name, for continuous factors of your own images.
         skip_damaged: Whether to leave out damaged pictures of a folder, with a warning. Default:
             `False`, they are an error.
+        channels: 1 to read the pictures of a folder as grey, 3 as colour. Default: 1 if all are
+            grey, else 3. Other images must have that many channels.
+        cache: Whether to keep the decoded pictures of a folder in `data_dir`. Default: `True`.
         fetch: Whether `source="official"` may fetch and convert a set not yet prepared. Default:
             `True`.
         progress: Called with the amount done, the total (0 if unknown), and what is being done,
@@ -107,7 +112,8 @@ def load(
         'dsprites: built-in renderer, version 1, 737,280 images of 64x64x1'
     """
     builtin = (source, data_dir, path, image_size, drop_duplicate_orientation)
-    request = _Request(name, *builtin, factors, variants, factors_file, bins, skip_damaged)
+    own = (factors_file, bins, skip_damaged, channels, cache)
+    request = _Request(name, *builtin, factors, variants, *own)
     function_or_none("progress", progress)
     if not request.kind:
         return request.apply_options_to(_load_builtin(builtin_set(name), request, fetch, progress))
@@ -176,6 +182,8 @@ class _Request:
     factors_file: str | Path | None = None
     bins: dict[str, int] | None = None
     skip_damaged: bool = False
+    channels: int | None = None
+    cache: bool | None = None
 
     def __post_init__(self) -> None:
         if not isinstance(self.source, str) or self.source not in SOURCES:
@@ -218,6 +226,8 @@ class _Request:
         options: dict[str, Any] = {"factors_file": self.factors_file, "bins": self.bins}
         if self.kind == "folder":
             options |= {"skip_damaged": self.skip_damaged, "progress": progress}
+            options |= {"channels": self.channels, "data_dir": self.data_dir}
+            options["cache"] = self.cache is not False
         return OWN_KINDS[self.kind].load(self.file, self.image_size, **options)
 
     def outline_own(self) -> OutlinedDataset | None:
@@ -236,10 +246,16 @@ class _Request:
                 f"Received: {self.name!r}."
             )
         kind = OWN_KINDS[self.kind]
-        return kind.outline(path, self.image_size, self.factors_file, self.bins)
+        options = {"channels": self.channels} if self.kind == "folder" else {}
+        return kind.outline(path, self.image_size, self.factors_file, self.bins, **options)
 
     def apply_options_to(self, dataset: Dataset) -> Dataset:
         """Applies the selection of factors and the variants."""
+        if self.channels not in (None, dataset.image_shape[-1]):
+            raise UsageError(
+                f"The images of {self.name} have {dataset.image_shape[-1]} channels and are not "
+                f"converted. Received: channels={self.channels!r}."
+            )
         if self.drop_duplicate_orientation:
             dataset = without_duplicate_orientation(dataset)
         if self.factors is not None:

@@ -161,6 +161,8 @@ class RunConfig:
             network=network,
             likelihood=self.model.likelihood or ("bernoulli" if binary else "gaussian"),
             image_size=dataset.image_shape[:2],
+            # Variants may change the channels after reading.
+            channels=dataset.provenance.get("channels", 3) if source == "folder" else None,
             metrics=chosen,
         )
 

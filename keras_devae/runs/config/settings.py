@@ -62,6 +62,15 @@ class DataSettings:
         None, "Bins for continuous factors of your own images, with commas.", metavar="NAME=COUNT"
     )
     skip_damaged: bool = setting(False, "Leave out damaged images of a folder.")
+    channels: Annotated[int, Ge(1), Le(MOST_UNITS)] | None = setting(
+        None, "Channels of the pictures in a folder: 1 for grey, 3 for colour.", "as they have"
+    )
+    cache: bool | None = setting(
+        None,
+        "Keep the decoded pictures of a folder in the data folder.",
+        "yes",
+        changes_result=False,
+    )
 
 
 @dataclasses.dataclass(frozen=True)
