@@ -11,7 +11,7 @@ from keras_devae.cli.options import IMAGE_SIZE, PATH, list_of, parse_names
 from keras_devae.data.image_sizes import ImageSize
 from keras_devae.models.declarations import MODEL_CATALOGUE
 from keras_devae.runs.config.forms import declarations
-from keras_devae.runs.config.settings import PathText
+from keras_devae.runs.config.settings import GROUPS, PathText
 
 
 def _parse_counts(context, parameter, text):
@@ -48,6 +48,26 @@ _TYPES = {
     "numbers": tuple[float, ...],
     "wholes": tuple[int, ...],
 }
+
+
+class SectionedCommand(click.Command):
+    """A command whose help lists its options by the group of settings that they belong to."""
+
+    def format_options(self, context: click.Context, formatter: click.HelpFormatter) -> None:
+        """Writes the sections: one for each group, one for options of models, and the rest."""
+        of_models = {name for entry in MODEL_CATALOGUE.values() for name in entry.options}
+        sections: dict[str, list[tuple[str, str]]] = {
+            title: [] for title in (*map(str.capitalize, GROUPS), "Options of models", "Run")
+        }
+        for parameter in self.get_params(context):
+            record, name = parameter.get_help_record(context), parameter.name or ""
+            declared = declarations().get(name)
+            other = "Options of models" if name in of_models else "Run"
+            if record is not None:
+                sections[declared.group.capitalize() if declared else other].append(record)
+        for title, records in sections.items():
+            with formatter.section(title):
+                formatter.write_dl(records)
 
 
 def setting_option(name: str, default: str | None = None) -> Callable[[Any], Any]:

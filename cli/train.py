@@ -20,8 +20,13 @@ from keras_devae.cli.options import (
     runs_folder_option,
     status_line,
 )
-from keras_devae.cli.setting_options import ALL_SETTINGS, model_options, setting_options
-from keras_devae.cli.tables import print_scores
+from keras_devae.cli.setting_options import (
+    ALL_SETTINGS,
+    SectionedCommand,
+    model_options,
+    setting_options,
+)
+from keras_devae.cli.tables import print_held_out, print_scores
 from keras_devae.data.image_sizes import height_and_width, pixels_text
 from keras_devae.errors import UsageError
 from keras_devae.models.declarations import (
@@ -41,7 +46,7 @@ _NAMED_FIGURES = {
 _NOT_SETTINGS = ("run", "runs_dir", "resume_run", "overwrite", "as_json")
 
 
-@click.command()
+@click.command(cls=SectionedCommand)
 @click.option("--preset", metavar="NAME", help=f"Settings to start from: {', '.join(PRESETS)}.")
 @setting_options(ALL_SETTINGS)
 @click.option(
@@ -71,6 +76,7 @@ def train(context: click.Context, **given: Any) -> None:
         print_json({"run": str(run.folder.path), **scores})
     else:
         print_scores(scores)
+        print_held_out(scores)
         for what, path in files.items():
             click.echo(f"{what:<16} {path}")
     print_layer_advice(losses_of(scores["layers"]))
@@ -107,14 +113,19 @@ def _resumed(context, given):
 
 def _introduce(run, note):
     from keras_devae.runs.compute import describe_compute
+    from keras_devae.runs.stopping import watch_of
 
     config = run.config
     click.echo(f"Data     {run.dataset.description}")
-    click.echo(f"Model    {_describe(config)}{note}")
+    click.echo(f"Model    {_describe(config, len(run.dataset))}{note}")
     where = f"{config.compute.backend}, seed {config.training.seed}"
     click.echo(f"Run      {run.folder.path}  ({where})")
     if not MODEL_CATALOGUE[config.model.name].fitted:
         click.echo(f"Compute  {describe_compute(config)}")
+    if run.held_out is not None:
+        click.echo(f"Held out {run.held_out.description}")
+    if (watch := watch_of(config)) is not None:
+        click.echo(f"Watching {watch.describe()}")
     if run.folder.is_trained():
         click.echo("Training is done already; the evaluation follows.")
 
@@ -149,14 +160,15 @@ def _scaling_note(given, config):
     return f" (defaults {published} scaled: {'; '.join(notes)})" if notes else ""
 
 
-def _describe(config):
+def _describe(config, images):
     model, training = config.model, config.training
     options = "".join(f", {name} {_plain(value)}" for name, value in model.options.items())
     if MODEL_CATALOGUE[model.name].fitted:
         return f"{model.name}{options}; {model.latent_dim} components"
     return (
         f"{model.name}{options}; {model.likelihood} likelihood, {model.latent_dim} latent "
-        f"dimensions, {training.steps} steps of {training.batch_size} images"
+        f"dimensions, {training.steps} steps of {training.batch_size} images "
+        f"({training.steps * training.batch_size / images:.3g} epochs)"
     )
 
 

@@ -11,6 +11,7 @@ from keras_devae.data.builtin.catalogue import builtin_set, names
 from keras_devae.data.builtin.declaration import BuiltinSet, enumeration
 from keras_devae.data.builtin.dsprites import without_duplicate_orientation
 from keras_devae.data.dataset import Dataset, OutlinedDataset, Progress
+from keras_devae.data.folders.folder import folder_has_factors, from_folder, outline_of_folder
 from keras_devae.data.image_sizes import ImageSize, checked_size
 from keras_devae.data.own.array_files import (
     from_npy,
@@ -19,7 +20,6 @@ from keras_devae.data.own.array_files import (
     outline_of_npy,
     outline_of_npz,
 )
-from keras_devae.data.own.folder import folder_has_factors, from_folder, outline_of_folder
 from keras_devae.data.store.preparing import data_directory, prepare
 from keras_devae.data.store.published_files import find_files
 from keras_devae.data.store.reading import has_store, open_files, open_store, store_record

@@ -151,8 +151,12 @@ def _outline(
     height, width, channels = checked_image_shape(shape)
     if image_size is not None:
         height, width = height_and_width(image_size)
-    values, names, _ = _factors(members, shape[0], factors_file, bins)
-    return OutlinedDataset(f"{kind}:{path}", shape[0], (height, width, channels), values, names)
+    found = _factors(members, shape[0], factors_file, bins)
+    image_shape = (height, width, channels)
+    name = f"{kind}:{path}"
+    return OutlinedDataset(
+        name, shape[0], image_shape, found.values, found.names, **found.described
+    )
 
 
 def _factors(
@@ -180,6 +184,7 @@ def _dataset(
             **factors.notes,
         },
         origin="arrays of that file" if is_whole else "array of that file",
+        **factors.described,
     )
 
 

@@ -62,7 +62,10 @@ def mapped_array(file: Path) -> Array:
 
 
 class ArrayDataset(Dataset):
-    """Images in a uint8 array `(n, h, w, channels)`, with int64 factors `(n, f)` or `None`."""
+    """Images in a uint8 array `(n, h, w, channels)`, with int64 factors `(n, f)` or `None`.
+
+    `measured` are the values of the factors, float64 `(n, f)`, where some are continuous.
+    """
 
     def __init__(
         self,
@@ -72,6 +75,8 @@ class ArrayDataset(Dataset):
         name: str = "arrays",
         provenance: dict[str, Any] | None = None,
         origin: str = "arrays in memory",
+        measured: Array | None = None,
+        **described: Any,
     ):
         remark, grid, sizes = "without factors", None, None
         if factors is not None and factor_names is not None:
@@ -87,9 +92,11 @@ class ArrayDataset(Dataset):
             grid=grid,
             factor_names=factor_names,
             factor_sizes=sizes,
+            **described,
         )
         self._images = images
         self._factors = factors
+        self._measured = measured
 
     def _read_images(self, rows: Array) -> Array:
         return self._images[rows]
@@ -97,6 +104,9 @@ class ArrayDataset(Dataset):
     def _read_factors(self, rows: Array) -> Array:
         assert self._factors is not None
         return self._factors[rows]
+
+    def _read_factor_values(self, rows: Array) -> Array:
+        return super()._read_factor_values(rows) if self._measured is None else self._measured[rows]
 
 
 def from_arrays(
@@ -112,13 +122,13 @@ def from_arrays(
         images: Array of shape `(n, height, width)` or `(n, height, width, channels)`. uint8
             pixels in 0..255 are kept as they are, without a copy. Float pixels must lie in
             [0, 1] and become the nearest of the 256 grey levels, `rint(255 * pixel)`.
-        factors: Integers of shape `(n, number of factors)`; floats are accepted if every value of
-            a factor is a whole number, or the factor is in `bins`. Default: no factors.
+        factors: Numbers of shape `(n, number of factors)`. A factor is continuous if it is in
+            `bins`, or if a value of it is no whole number. Default: no factors.
         factor_names: A distinct name for each factor. Default: `factor_0`, `factor_1` ...
         name: Short name. Default: `"arrays"`.
         bins: For continuous factors, the number of bins, at least 2, by factor name, e.g.
             `{"angle": 20}`. The bins have equal width between the smallest and the largest value
-            and are numbered from 0; the last also includes its upper edge. Default: none.
+            and are numbered from 0; the last also includes its upper edge. Default: 20.
 
     Returns:
         A `Dataset`. Its `grid` is set if the rows of `factors` enumerate all combinations of
@@ -129,7 +139,8 @@ def from_arrays(
         UsageError: If a shape, a type or a value is not as described above.
 
     Warns:
-        UserWarning: If a factor without bins has over 1,000 values and few rows per value.
+        UserWarning: If a factor without bins has a value that is no whole number, or over 1,000
+            whole values and few rows per value.
 
     Example:
         >>> dataset = from_arrays(np.zeros((10, 64, 64), np.uint8))
@@ -137,8 +148,11 @@ def from_arrays(
         (64, 64, 1)
     """
     pixels = as_pixels(images)
-    values, names, notes = checked_factors(factors, factor_names, len(pixels), bins)
-    return ArrayDataset(pixels, values, names, name=name, provenance={"source": "arrays", **notes})
+    found = checked_factors(factors, factor_names, len(pixels), bins)
+    provenance = {"source": "arrays", **found.notes}
+    return ArrayDataset(
+        pixels, found.values, found.names, name=name, provenance=provenance, **found.described
+    )
 
 
 def content_hash(images: Array, factors: Array | None, all_rows: bool = True) -> str:

@@ -56,10 +56,10 @@ def read_factors(
     if path.suffix.lower() == ".npy":
         if pictures is not None:
             _refuse_ambiguous_order(pictures, path)
-        values, names, notes = _read_npy(path, length, bins)
+        found = _read_npy(path, length, bins)
     else:
-        values, names, notes = _read_csv(path, length, pictures, bins)
-    return Factors(values, names, {"factors_file": str(path.resolve()), **notes})
+        found = _read_csv(path, length, pictures, bins)
+    return found._replace(notes={"factors_file": str(path.resolve()), **found.notes})
 
 
 def _refuse_ambiguous_order(pictures: list[str], file: Path) -> None:

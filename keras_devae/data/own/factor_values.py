@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import operator
 import warnings
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
 
@@ -23,14 +23,37 @@ FactorsFile: TypeAlias = str | Path | None
 _MANY_VALUES = 1000
 _FEW_ROWS_EACH = 10
 _MOST_BINS = 1_000_000
+# Bins of a continuous factor for which no number was given.
+_USUAL_BINS = 20
 
 
 class Factors(NamedTuple):
-    """Factors of a user's images, int64 `(n, f)` or `None`, their names, and provenance notes."""
+    """Factors of a user's images, int64 `(n, f)` or `None`, their names, and provenance notes.
+
+    `measured` are their values, float64 `(n, f)`; `labels` and `continuous` as in a `Dataset`.
+    """
 
     values: Array | None
     names: tuple[str, ...] | None
     notes: dict[str, Any]
+    measured: Array | None = None
+    labels: Mapping[str, tuple[str, ...]] = {}
+    continuous: tuple[str, ...] = ()
+
+    @property
+    def described(self) -> dict[str, Any]:
+        """What a data set is told of its factors beside their numbers and names."""
+        return {
+            "measured": self.measured,
+            "factor_labels": self.labels,
+            "continuous_factors": self.continuous,
+        }
+
+    def rows(self, kept: Sequence[int]) -> Factors:
+        """Returns the factors of some images."""
+        if self.values is None or self.measured is None:
+            return self
+        return self._replace(values=self.values[kept], measured=self.measured[kept])
 
 
 def checked_factors(
@@ -121,17 +144,21 @@ def class_numbers(
     names: tuple[str, ...],
     bins: Bins = None,
     place: Callable[[int], str] = "row {}".format,
-    categories: Collection[str] = (),
+    categories: Mapping[str, Sequence[str]] | None = None,
 ) -> Factors:
-    """Returns the factors as integers: bin numbers for those in `bins`, others as given.
+    """Returns the factors as integers: bin numbers for continuous ones, others as given.
+
+    A factor is continuous if it is in `bins`, or if a value of it is no whole number; then it gets
+    20 bins, with a warning.
 
     Warns of a factor that is not in `bins` and looks continuous, because it has more than 1,000
     different values and fewer than 10 rows per value. `place` gives the place of a row for errors;
-    `categories` names factors whose values are known to be classes. The notes hold the ends of the
+    `categories` holds the words of factors whose values number them. The notes hold the ends of the
     bins, if any: `{"factor_bins": {name: {"min": ..., "max": ..., "count": ...}}}`.
     """
-    counts = _checked_bins(bins, names)
+    counts, categories = _checked_bins(bins, names), categories or {}
     classes, edges = [], {}
+    labels = {name: tuple(map(str, words)) for name, words in categories.items()}
     for name, column in zip(names, columns, strict=True):
         if column.dtype.kind not in "iuf":
             raise UsageError(
@@ -143,14 +170,49 @@ def class_numbers(
                 f"Factor {name!r} consists of words, which are classes already; leave it out of "
                 f"the bins. Received: bins={bins!r}."
             )
+        if name not in counts and _is_continuous(column):
+            counts[name] = _USUAL_BINS
+            _warn_of_bins(name)
         if name in counts:
             edges[name] = _ends(column, name, counts[name], place)
             classes.append(binned(column, counts[name]))
+            labels[name] = _bin_labels(**edges[name])
         else:
             classes.append(_whole_numbers(column, name, place))
             if name not in categories:
                 _warn_if_continuous(classes[-1], name)
-    return Factors(np.stack(classes, axis=1), names, {"factor_bins": edges} if edges else {})
+    notes = {"factor_bins": edges} if edges else {}
+    measured = np.stack([column.astype(np.float64) for column in columns], axis=1)
+    return Factors(np.stack(classes, axis=1), names, notes, measured, labels, tuple(edges))
+
+
+def _is_continuous(column: Array) -> bool:
+    """Returns whether a column of finite numbers has one that is not whole."""
+    if column.dtype.kind != "f" or not np.isfinite(column).all():
+        return False
+    return bool((column != np.rint(column)).any()) and column.min() < column.max()
+
+
+def _warn_of_bins(name: str) -> None:
+    warnings.warn(
+        f"Factor {name!r} has values that are not whole and is taken as continuous; where classes "
+        f"are needed, its values are put into {_USUAL_BINS} bins of equal width (another number: "
+        f"bins={{{name!r}: {_USUAL_BINS}}}).",
+        UserWarning,
+        stacklevel=4,
+    )
+
+
+def _bin_labels(min: float, max: float, count: int) -> tuple[str, ...]:
+    """Returns the edges of bins of equal width as text, with as many digits as tell them apart."""
+    edges = np.linspace(min, max, count + 1).tolist()
+    for digits in range(3, 18):
+        written = [f"{edge:.{digits}g}" for edge in edges]
+        if len(set(written)) == len(written):
+            break
+    closing = [")"] * (count - 1) + ["]"]
+    pairs = zip(written, written[1:], closing, strict=False)
+    return tuple(f"[{low}, {high}{end}" for low, high, end in pairs)
 
 
 def _checked_bins(bins: Bins, names: tuple[str, ...]) -> dict[str, int]:

@@ -67,6 +67,7 @@ class SelectedDataset(VariantDataset):
             factor_sizes=sizes,
             # The average number of chosen rows among neighbouring rows of the base.
             chunk_rows=max(1, base.chunk_rows * len(rows) // len(base)),
+            sequences=None if base.sequences is None else base.sequences[rows],
         )
         self._rows = rows
         self._columns = slice(None) if columns is None else list(columns)
@@ -76,6 +77,9 @@ class SelectedDataset(VariantDataset):
 
     def _read_factors(self, rows: Array) -> Array:
         return self._base.factors(self._rows[rows])[:, self._columns]
+
+    def _read_factor_values(self, rows: Array) -> Array:
+        return self._base.factor_values(self._rows[rows])[:, self._columns]
 
 
 def correlated(

@@ -11,6 +11,12 @@ from keras_devae.data.image_sizes import ImageSize
 from keras_devae.runs.config.declaring import Check, Convert, OneOf, setting
 
 PRECISIONS = ("off", "float16", "bfloat16")
+#: Keras's names of the optimizers that need nothing but gradients.
+OPTIMIZERS = (
+    *("adadelta", "adafactor", "adagrad", "adam", "adamax", "adamw", "ftrl", "lion"),
+    *("nadam", "rmsprop", "sgd"),
+)
+RATE_SCHEDULES = ("constant", "cosine")
 
 #: A number of steps, images and the like, which 64 bits hold.
 Count = Annotated[int, Ge(1), Lt(2**63)]
@@ -101,7 +107,39 @@ class TrainingSettings:
 
     batch_size: Count = setting(64, "Batch size.", needs_training=True)
     steps: Count = setting(20_000, "Training steps in total.", needs_training=True)
-    learning_rate: Positive = setting(1e-4, "Adam learning rate.", needs_training=True)
+    epochs: Count | None = setting(
+        None,
+        "Passes through the data set, in place of the number of steps.",
+        needs_training=True,
+    )
+    optimizer: Annotated[str, OneOf("optimizer", "keras_devae.runs.config.settings:OPTIMIZERS")] = (
+        setting("adam", f"One of {', '.join(OPTIMIZERS)}.", needs_training=True)
+    )
+    learning_rate: Positive = setting(1e-4, "Learning rate.", needs_training=True)
+    learning_rate_schedule: Annotated[
+        str,
+        OneOf("learning-rate schedule", "keras_devae.runs.config.settings:RATE_SCHEDULES"),
+    ] = setting(
+        "constant", "constant, or cosine: falls to 0 at the last step.", needs_training=True
+    )
+    warmup_steps: Annotated[int, Ge(0), Lt(2**63)] = setting(
+        0, "Steps over which the learning rate rises linearly from 0.", needs_training=True
+    )
+    weight_decay: Positive | None = setting(
+        None,
+        "Weight decay per step, times the learning rate.",
+        "the optimizer's",
+        needs_training=True,
+    )
+    clipnorm: Positive | None = setting(
+        None, "Largest norm of each variable's gradient.", "no limit", needs_training=True
+    )
+    global_clipnorm: Positive | None = setting(
+        None, "Largest norm of all gradients together.", "no limit", needs_training=True
+    )
+    clipvalue: Positive | None = setting(
+        None, "Largest size of each entry of a gradient.", "no limit", needs_training=True
+    )
     seed: Annotated[int, Ge(0), Le(2**32 - 1)] = setting(
         0, "Seed of weights, noise, layer draws, data order and evaluation."
     )
@@ -178,7 +216,46 @@ class EvaluationSettings:
         changes_result=False,
     )
     track_every: Count = setting(1000, "Steps between these measurements.", changes_result=False)
-    tensorboard: bool = setting(False, "Also write them for TensorBoard.", changes_result=False)
+    tensorboard: bool = setting(
+        False, "Also write losses and measurements for TensorBoard.", changes_result=False
+    )
+    mlflow: bool = setting(False, "Also log them to MLflow.", changes_result=False)
+    wandb: bool = setting(False, "Also log them to Weights & Biases.", changes_result=False)
+
+
+@dataclasses.dataclass(frozen=True)
+class ValidationSettings:
+    """Images held out, the best checkpoint and early stopping."""
+
+    split: Annotated[float, Gt(0), Lt(1)] | None = setting(
+        None, "Share of the images to hold out.", "none", "SHARE", name="validation_split"
+    )
+    dataset: str | None = setting(
+        None,
+        "Other images to validate on, named as in --dataset.",
+        name="validation_dataset",
+        metavar="NAME",
+    )
+    factors_file: PathText | None = setting(
+        None, "Factors of these images: CSV or .npy.", "", "FILE", name="validation_factors_file"
+    )
+    monitor: str | None = setting(
+        None,
+        "Loss, or score that is tracked, to choose the best checkpoint and to stop by.",
+        "val_loss if images are held out, else loss",
+        "NAME",
+        needs_training=True,
+    )
+    save_best: bool = setting(
+        False, "End with the best checkpoint instead of the last.", needs_training=True
+    )
+    early_stopping: Count | None = setting(
+        None,
+        "Stop after so many measurements without improvement.",
+        "never",
+        "COUNT",
+        needs_training=True,
+    )
 
 
 #: Attribute of a `RunConfig` -> its class.
@@ -188,4 +265,5 @@ GROUPS = {
     "training": TrainingSettings,
     "compute": ComputeSettings,
     "evaluation": EvaluationSettings,
+    "validation": ValidationSettings,
 }

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn.preprocessing import KBinsDiscretizer
 
-from keras_devae.data import from_arrays
+from keras_devae.data import from_arrays, variants
 from keras_devae.data.own.factor_values import binned
 from keras_devae.errors import UsageError
 
@@ -47,10 +47,23 @@ def test_bins_the_named_factors_only():
     }
 
 
-def test_names_factor_row_and_remedy_of_a_float():
-    factors = np.array([[0, 1.0], [1, 0.25]])
-    with pytest.raises(UsageError, match=r"0\.25 for factor 'angle' in row 1; .*bins=.'angle'"):
-        from_arrays(images(2), factors, ["shape", "angle"])
+def test_keeps_what_was_measured_beside_twenty_bins():
+    factors = np.array([[0, 1.0], [1, 0.25], [1, 2.25]])
+    with pytest.warns(UserWarning, match=r"'angle' .*continuous.*bins=.'angle'"):
+        dataset = from_arrays(images(3), factors, ["shape", "angle"])
+    assert dataset.continuous_factors == ("angle",) and set(dataset.factor_labels) == {"angle"}
+    np.testing.assert_array_equal(dataset.factor_values([2, 0, 1]), factors[[2, 0, 1]])
+    np.testing.assert_array_equal(dataset.factors([0, 1, 2])[:, 1], [7, 0, 19])
+    assert dataset.factor_labels["angle"][0] == "[0.25, 0.35)"
+    assert dataset.factor_labels["angle"][-1] == "[2.15, 2.25]"
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "The images of .* all equal|Factor")
+        fewer = select_factors_of(dataset)
+    assert fewer.continuous_factors == ("angle",) and fewer.factor_values([1])[0] == [0.25]
+
+
+def select_factors_of(dataset):
+    return variants.hidden(variants.subset(dataset, 3), ["shape"])
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from keras_devae.checks import flag, function_or_none, path_of, shown
 from keras_devae.data.dataset import Dataset, OutlinedDataset, Progress
+from keras_devae.data.folders.pictures import PictureSet, decoded_pictures, stored_pictures
 from keras_devae.data.image_sizes import ImageSize, checked_size
 from keras_devae.data.own.arrays import ArrayDataset
 from keras_devae.data.own.factor_files import CSV_NAME, NPY_NAME, factor_file_in, read_factors
@@ -19,7 +20,6 @@ from keras_devae.data.own.folder_contents import (
 )
 from keras_devae.data.own.headers import Form, Header, form_of, form_text, read_headers
 from keras_devae.data.own.value_range import warn_of_problem
-from keras_devae.data.store.pictures import PictureSet, decoded_pictures, stored_pictures
 from keras_devae.data.store.preparing import data_directory
 from keras_devae.errors import FailureError, UsageError
 
@@ -91,7 +91,8 @@ def from_folder(
     function_or_none("progress", progress)
     files = picture_files(folder)
     # Read first, because a mistake in them should not show after minutes of decoding.
-    factors, names, notes = _factors(folder, files, factors_file, bins)
+    factors = _factors(folder, files, factors_file, bins)
+    notes = dict(factors.notes)
     signature = signature_of(files)
     form = _form(folder, signature, _checked_size(image_size), _checked_channels(channels))
     if cache:
@@ -101,14 +102,14 @@ def from_folder(
         found = decoded_pictures(folder, files, form, progress)
     if found.reasons:
         _report_damaged(files, found.reasons, skip_damaged)
-        factors = None if factors is None else factors[found.kept]
+        factors = factors.rows(found.kept)
         notes["skipped"] = [files[row].name for row in sorted(found.reasons)]
     _warn_of_reading(folder, files, found)
     provenance = {
         "source": "folder",
         "folder": str(folder.resolve()),
         "image_size": form.size,
-        "sha256": found.hash_of(factors),
+        "sha256": found.hash_of(factors.values),
     }
     if form.channels == 1:
         # Colour is not recorded, as in runs of versions that read all pictures in colour.
@@ -116,11 +117,12 @@ def from_folder(
     left_out = f", {len(found.reasons)} damaged left out" if found.reasons else ""
     return ArrayDataset(
         found.images,
-        factors,
-        names,
+        factors.values,
+        factors.names,
         name=f"folder:{folder}",
         provenance={**provenance, **notes},
         origin=f"pictures of that folder {form_text(form)}{left_out}",
+        **factors.described,
     )
 
 
@@ -133,9 +135,10 @@ def outline_of_folder(
 ) -> OutlinedDataset:
     """Returns the outline of a folder of pictures without decoding any of them."""
     files = picture_files(path)
-    values, names, _ = _factors(path, files, factors_file, bins)
+    found = _factors(path, files, factors_file, bins)
     form = _form(path, signature_of(files), _checked_size(image_size), _checked_channels(channels))
-    return OutlinedDataset(f"folder:{path}", len(files), form.image_shape, values, names)
+    name, shape = f"folder:{path}", form.image_shape
+    return OutlinedDataset(name, len(files), shape, found.values, found.names, **found.described)
 
 
 def folder_has_factors(path: Path) -> bool:

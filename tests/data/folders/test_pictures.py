@@ -7,8 +7,8 @@ import pytest
 from PIL import Image
 
 from keras_devae.data import from_folder, load
-from keras_devae.data.own import folder as own_folder
-from keras_devae.data.store import pictures as store
+from keras_devae.data.folders import folder as own_folder
+from keras_devae.data.folders import pictures as store
 from keras_devae.errors import FailureError
 
 
