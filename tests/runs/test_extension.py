@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 
-from keras_devae.cli.main import main
 from keras_devae.errors import UsageError
 from keras_devae.runs import Run, RunConfig
 from keras_devae.runs.checkpoints import copy_state
@@ -73,6 +72,7 @@ def test_killed_before_the_new_length_is_recorded(tmp_path, monkeypatch):
 
 
 def test_refused(tmp_path, capsys):
+    from keras_devae.cli.main import main
     folder = trained(tmp_path / "run", steps=2)
     with pytest.raises(UsageError, match="`steps` must be at least the run's own, which is 2"):
         Run.resume(folder.path, steps=1)
