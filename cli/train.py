@@ -26,7 +26,7 @@ from keras_devae.cli.setting_options import (
     model_options,
     setting_options,
 )
-from keras_devae.cli.tables import print_scores
+from keras_devae.cli.tables import print_held_out, print_scores
 from keras_devae.data.image_sizes import height_and_width, pixels_text
 from keras_devae.errors import UsageError
 from keras_devae.models.declarations import (
@@ -84,6 +84,7 @@ def train(context: click.Context, **given: Any) -> None:
         print_json({"run": str(run.folder.path), **scores})
     else:
         print_scores(scores)
+        print_held_out(scores)
         for what, path in files.items():
             click.echo(f"{what:<16} {path}")
     print_layer_advice(losses_of(scores["layers"]))
@@ -120,6 +121,7 @@ def _resumed(context, given):
 
 def _introduce(run, note, longer=False):
     from keras_devae.runs.compute import describe_compute
+    from keras_devae.runs.stopping import watch_of
 
     config = run.config
     click.echo(f"Data     {run.dataset.description}")
@@ -133,6 +135,10 @@ def _introduce(run, note, longer=False):
 
         for line in held_schedules(config):
             click.echo(f"Longer   {line}")
+    if run.held_out is not None:
+        click.echo(f"Held out {run.held_out.description}")
+    if (watch := watch_of(config)) is not None:
+        click.echo(f"Watching {watch.describe()}")
     if run.folder.is_trained():
         click.echo("Training is done already; the evaluation follows.")
 

@@ -9,7 +9,7 @@ from keras_devae.runs.config.run_config import RunConfig
 from keras_devae.runs.folder import RunDirectory
 
 
-def extended_config(folder: RunDirectory, config: RunConfig, steps: int) -> RunConfig:
+def extended_config(folder: RunDirectory, config: RunConfig, steps: int | None) -> RunConfig:
     """Returns the configuration of a run with another length, without changing anything.
 
     What the length set when the run began stays as it was: options of the model that scale with
@@ -18,6 +18,8 @@ def extended_config(folder: RunDirectory, config: RunConfig, steps: int) -> RunC
     Raises:
         UsageError: If the run cannot be trained further.
     """
+    if steps is None:
+        return config
     at_least("steps", steps, 1)
     path, before = folder.path, config.training.steps
     if MODEL_CATALOGUE[config.model.name].fitted or config.kind != "training":

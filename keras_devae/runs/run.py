@@ -21,8 +21,9 @@ from keras_devae.runs.config.run_config import RunConfig, check_before_loading, 
 from keras_devae.runs.creation import created
 from keras_devae.runs.extension import extend, extended_config
 from keras_devae.runs.folder import RunDirectory
+from keras_devae.runs.held_out import ScoresHeldOut, checked_images
 from keras_devae.runs.layout import unused_path
-from keras_devae.runs.tracking import check_tensorboard
+from keras_devae.runs.tracking import check_live_curves
 
 if TYPE_CHECKING:
     from keras_devae.models import VAE
@@ -33,7 +34,7 @@ _PathLike = str | os.PathLike[str]
 _Progress = Callable[..., Any] | None
 
 
-class Run:
+class Run(ScoresHeldOut):
     """A training run: its folder, the claim on it, its configuration, data set and model.
 
     Make one with `Run.new`, `Run.resume` or `Run.open`. The first two claim the folder, so that no
@@ -70,14 +71,13 @@ class Run:
         *,
         is_chief: bool = True,
         is_claimed: bool = False,
+        held_out: Dataset | None = None,
     ):
-        self.folder = folder
-        self.config = config
+        self.folder, self.config = folder, config
         self.is_chief = is_chief
         self._is_claimed = is_claimed
-        self._dataset = dataset
-        self._model = model
-        self._is_new = model is not None
+        self._dataset, self._held_out = dataset, held_out
+        self._model, self._is_new = model, model is not None
         self._scores: Mapping[str, Any] | None = None
 
     @classmethod
@@ -115,7 +115,7 @@ class Run:
         folder, compute = unused_path(path) if numbered else Path(path), config.compute
         backend = backend or compute.backend
         select_backend(backend)
-        check_tensorboard(config)
+        check_live_curves(config)
         is_chief = distribution.is_chief(config)
         if is_chief:
             RunDirectory(folder).check_free(overwrite)
@@ -131,10 +131,12 @@ class Run:
         from keras_devae.runs.training import build_model
 
         config = completed_config(config, dataset)
+        held_out = checked_images(config, dataset, progress)
         model = build_model(config, dataset)
         folder = folder if is_chief else distribution.folder_of_worker(folder)
         directory = created(folder, overwrite, path if numbered and is_chief else None)
-        return cls(directory, config, dataset, model, is_chief=is_chief, is_claimed=True)
+        made = {"is_chief": is_chief, "is_claimed": True, "held_out": held_out}
+        return cls(directory, config, dataset, model, **made)
 
     @classmethod
     def resume(
@@ -166,10 +168,8 @@ class Run:
             FailureError: If the folder is damaged, or the images differ from the run's.
         """
         folder = RunDirectory.open(path)
-        config = folder.read_config()
+        config = extended_config(folder, folder.read_config(), steps)
         folder.check_places()
-        if steps is not None:
-            config = extended_config(folder, config, steps)
         recorded = config.compute.backend
         select_backend(preferred_backend(backend, recorded))
         is_chief = distribution.is_chief(config)
@@ -262,7 +262,7 @@ class Run:
         from keras_devae.runs import training
 
         with self._failures_explained():
-            session = (self.config, self.folder, self.dataset, progress)
+            session = (self.config, self.folder, self.dataset, progress, self.held_out)
             if self._is_new:
                 self._is_new = False
                 self._model = training.train(self.model, *session)
@@ -289,7 +289,7 @@ class Run:
         if not self.is_chief:
             return {}
         with self._failures_explained():
-            scores = self.score(progress=progress, encoding_progress=encoding_progress)
+            scores = self._score_both(progress=progress, encoding_progress=encoding_progress)
             # A run with scores and a report counts as finished: a report on an earlier model must
             # not remain beside new scores.
             self.folder.report_file.unlink(missing_ok=True)

@@ -14,7 +14,7 @@ from keras_devae.runs.config.flat_settings import config_from_settings
 from keras_devae.runs.config.run_config import RunConfig, outlined_steps
 from keras_devae.runs.listing import find_runs
 from keras_devae.runs.records import run_names
-from keras_devae.runs.tracking import check_tensorboard
+from keras_devae.runs.tracking import check_live_curves
 from keras_devae.studies.run_keys import run_key, run_name
 from keras_devae.studies.study_file import read_study_file
 from keras_devae.studies.study_run import StudyRun, count_states
@@ -183,7 +183,7 @@ def _plan(runs: Sequence[Mapping[str, Any]]) -> dict[str, tuple[str, RunConfig]]
         try:
             config = config_from_settings(settings)
             _check_data(config)
-            check_tensorboard(config)
+            check_live_curves(config)
         except UsageError as error:
             given = ", ".join(f"{name}={checks.shown(value)}" for name, value in settings.items())
             raise UsageError(f"In run {number} of {len(runs)} ({given}): {error}") from None

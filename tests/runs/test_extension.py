@@ -73,6 +73,7 @@ def test_killed_before_the_new_length_is_recorded(tmp_path, monkeypatch):
 
 def test_refused(tmp_path, capsys):
     from keras_devae.cli.main import main
+
     folder = trained(tmp_path / "run", steps=2)
     with pytest.raises(UsageError, match="`steps` must be at least the run's own, which is 2"):
         Run.resume(folder.path, steps=1)

@@ -29,9 +29,12 @@ from keras_devae.runs.config.settings import (
     ModelSettings,
     PathText,
     TrainingSettings,
+    ValidationSettings,
 )
 from keras_devae.runs.config.validation import validated
+from keras_devae.runs.stopping import check_watching
 from keras_devae.runs.tracking import check_tracked
+from keras_devae.runs.validation import split
 
 if TYPE_CHECKING:
     from keras_devae.data.dataset import Dataset
@@ -53,8 +56,8 @@ class RunConfig:
     """The settings of a run, complete enough to repeat it.
 
     They are given side by side, by the names of the options of `keras-devae train`, and read group
-    by group: `data`, `model`, `training`, `compute` and `evaluation`. Each is declared in
-    `keras_devae.runs.config.settings`. `kind` is what the run is, one of `KINDS`.
+    by group: `data`, `model`, `training`, `compute`, `evaluation` and `validation`. Each is
+    declared in `keras_devae.runs.config.settings`. `kind` is what the run is, one of `KINDS`.
 
     Example:
         >>> config = RunConfig(model="beta_vae", model_options={"beta": 4}, steps=100)
@@ -67,6 +70,7 @@ class RunConfig:
     training: TrainingSettings
     compute: ComputeSettings
     evaluation: EvaluationSettings
+    validation: ValidationSettings
     kind: str
 
     def __init__(self, *, kind: str = "training", **settings: Any) -> None:
@@ -93,6 +97,7 @@ class RunConfig:
         self._check_network()
         self._check_optimization()
         self._check_steps_per_execution()
+        check_watching(self)
 
     def _check_paths(self):
         paths = {
@@ -247,10 +252,10 @@ class RunConfig:
         """Returns a copy whose paths are valid from any working directory."""
         given = self.to_dict()
         paths = {n: given[n] for n in _PATHS if given[n] is not None}
-        kind, colon, path = self.data.dataset.partition(":")
+        named = {"dataset": self.data.dataset, "validation_dataset": self.validation.dataset}
         return self.replace(
             **{name: _absolute(path) for name, path in paths.items()},
-            dataset=f"{kind}:{_absolute(path)}" if colon else kind,
+            **{name: _absolute_name(value) for name, value in named.items()},
             variants=data.variants.canonical(self.data.variants),
         )
 
@@ -293,6 +298,12 @@ def _absolute(path):
     return str(Path(path).expanduser().resolve())
 
 
+def _absolute_name(dataset):
+    """Returns the name of a data set with its path, if it has one, made absolute."""
+    kind, colon, path = (dataset or "").partition(":")
+    return f"{kind}:{_absolute(path)}" if colon else dataset
+
+
 def _networks(model):
     return ("linear",) if MODEL_CATALOGUE[model].fitted else NETWORK_NAMES
 
@@ -312,14 +323,24 @@ def check_before_loading(config: RunConfig) -> None:
     with warnings.catch_warnings():
         # The same warnings come with the images.
         warnings.simplefilter("ignore")
-        config.resolved(data.outline(config.data.dataset, **_loading(config)))
+        outline = data.outline(config.data.dataset, **_loading(config))
+        config.resolved(_part_of(outline, config))
 
 
 def load_dataset(
     config: RunConfig, fetch: bool = True, progress: Callable[[int, int, str], None] | None = None
 ) -> Dataset:
-    """Loads the data set of a run; arguments and errors are those of `keras_devae.data.load`."""
-    return data.load(config.data.dataset, **_loading(config), fetch=fetch, progress=progress)
+    """Loads the images that a run trains on, without those of its `validation_split`.
+
+    Arguments and errors are those of `keras_devae.data.load`.
+    """
+    loading = {**_loading(config), "fetch": fetch, "progress": progress}
+    return _part_of(data.load(config.data.dataset, **loading), config)
+
+
+def _part_of(dataset, config):
+    share = config.validation.split
+    return dataset if share is None else split(dataset, share, config.training.seed)
 
 
 def _loading(config):

@@ -68,6 +68,15 @@ class DataSettings:
         None, "Bins for continuous factors of your own images, with commas.", metavar="NAME=COUNT"
     )
     skip_damaged: bool = setting(False, "Leave out damaged images of a folder.")
+    factor_kinds: dict[str, str] | None = setting(
+        None,
+        "What factors of your own images are: classes, numbers, continuous or ignore, with commas.",
+        "by their values",
+        "NAME=KIND",
+    )
+    sequence_column: str | None = setting(
+        None, "Column of the factors that says which images belong together.", metavar="NAME"
+    )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -207,7 +216,46 @@ class EvaluationSettings:
         changes_result=False,
     )
     track_every: Count = setting(1000, "Steps between these measurements.", changes_result=False)
-    tensorboard: bool = setting(False, "Also write them for TensorBoard.", changes_result=False)
+    tensorboard: bool = setting(
+        False, "Also write losses and measurements for TensorBoard.", changes_result=False
+    )
+    mlflow: bool = setting(False, "Also log them to MLflow.", changes_result=False)
+    wandb: bool = setting(False, "Also log them to Weights & Biases.", changes_result=False)
+
+
+@dataclasses.dataclass(frozen=True)
+class ValidationSettings:
+    """Images held out, the best checkpoint and early stopping."""
+
+    split: Annotated[float, Gt(0), Lt(1)] | None = setting(
+        None, "Share of the images to hold out.", "none", "SHARE", name="validation_split"
+    )
+    dataset: str | None = setting(
+        None,
+        "Other images to validate on, named as in --dataset.",
+        name="validation_dataset",
+        metavar="NAME",
+    )
+    factors_file: PathText | None = setting(
+        None, "Factors of these images: CSV or .npy.", "", "FILE", name="validation_factors_file"
+    )
+    monitor: str | None = setting(
+        None,
+        "Loss, or score that is tracked, to choose the best checkpoint and to stop by.",
+        "val_loss if images are held out, else loss",
+        "NAME",
+        needs_training=True,
+    )
+    save_best: bool = setting(
+        False, "End with the best checkpoint instead of the last.", needs_training=True
+    )
+    early_stopping: Count | None = setting(
+        None,
+        "Stop after so many measurements without improvement.",
+        "never",
+        "COUNT",
+        needs_training=True,
+    )
 
 
 #: Attribute of a `RunConfig` -> its class.
@@ -217,4 +265,5 @@ GROUPS = {
     "training": TrainingSettings,
     "compute": ComputeSettings,
     "evaluation": EvaluationSettings,
+    "validation": ValidationSettings,
 }
