@@ -10,7 +10,7 @@ from keras_devae.data.image_sizes import ImageSize, checked_size, height_and_wid
 from keras_devae.data.own.arrays import ArrayDataset, content_hash
 from keras_devae.data.own.decoding import Squares, decode_squares
 from keras_devae.data.own.factor_files import CSV_NAME, NPY_NAME, factor_file_in, read_factors
-from keras_devae.data.own.factor_values import Bins, Factors, FactorsFile, no_factors
+from keras_devae.data.own.factor_values import Factors, FactorsFile, Reading, no_factors
 from keras_devae.data.own.folder_contents import (
     left_out_of,
     pages_left_out,
@@ -31,6 +31,8 @@ def from_folder(
     bins: Mapping[str, int] | None = None,
     skip_damaged: bool = False,
     progress: Progress | None = None,
+    factor_kinds: Mapping[str, str] | None = None,
+    sequence_column: str | None = None,
 ) -> Dataset:
     """Reads a data set from a folder of pictures.
 
@@ -48,7 +50,7 @@ def from_folder(
             a name for each factor, and a line for each picture in any order; or a .npy file
             with an array of shape `(n, number of factors)` in the order of the names, which must
             be unambiguous: `img_2`, `img_10` sort differently by their numbers. If no value of a
-            factor in a .csv file is a number, its words are classes, numbered in ascending order
+            factor in a .csv file is a number, its words are classes, numbered in natural order
             and recorded in the provenance as `factor_classes`. Default: `factors.csv` or
             `factors.npy` in the folder, if there is one.
         bins: Number of bins by the name of a continuous factor; see `from_arrays`. Default: none.
@@ -57,6 +59,10 @@ def from_folder(
             The factors must still list them, and bins and classes are made from all pictures.
         progress: Called after each picture with the number done, the total, and what is being
             done. Default: nothing.
+        factor_kinds: By factor, `"classes"`, `"numbers"`, `"continuous"` or `"ignore"`, where its
+            values do not show it; see `from_arrays`. Default: none.
+        sequence_column: Name of the column that says which images belong to one sequence; it is no
+            factor. Default: none.
 
     Returns:
         A `Dataset` in memory with images of shape `(height, width, 3)`.
@@ -77,7 +83,8 @@ def from_folder(
     files = picture_files(folder)
     assert size is not None
     # Read first, because a mistake in them should not show after minutes of decoding.
-    found = _factors(folder, files, factors_file, bins)
+    reading = Reading(bins, factor_kinds, sequence_column)
+    found = _factors(folder, files, factors_file, reading)
     notes = dict(found.notes)
     squares = decode_squares(files, size, progress, f"Decoding {folder.name}")
     images, reasons = squares.images, squares.reasons
@@ -110,13 +117,13 @@ def from_folder(
 
 
 def outline_of_folder(
-    path: Path, image_size: ImageSize | None, factors_file: FactorsFile, bins: Bins
+    path: Path, image_size: ImageSize | None, factors_file: FactorsFile, reading: Reading
 ) -> OutlinedDataset:
     """Returns the outline of a folder of pictures without opening any of them."""
     size = _checked_size(path, image_size)
     files = picture_files(path)
     assert size is not None
-    found = _factors(path, files, factors_file, bins)
+    found = _factors(path, files, factors_file, reading)
     shape = (*height_and_width(size), 3)
     name = f"folder:{path}"
     return OutlinedDataset(name, len(files), shape, found.values, found.names, **found.described)
@@ -136,11 +143,11 @@ def _checked_size(path: Path, image_size: ImageSize | str | None) -> ImageSize |
     return None if image_size is None else checked_size(image_size)
 
 
-def _factors(path: Path, files: list[Path], factors_file: FactorsFile, bins: Bins) -> Factors:
+def _factors(path: Path, files: list[Path], factors_file: FactorsFile, reading: Reading) -> Factors:
     factors_file = factor_file_in(path) if factors_file is None else factors_file
     if factors_file is None:
-        return no_factors(bins)
-    return read_factors(factors_file, len(files), [file.name for file in files], bins)
+        return no_factors(reading)
+    return read_factors(factors_file, len(files), [file.name for file in files], reading)
 
 
 def _warn_of_reading(path: Path, files: list[Path], squares: Squares, images: Array) -> None:
