@@ -20,6 +20,8 @@ from keras_devae.data.own.array_files import (
     outline_of_npy,
     outline_of_npz,
 )
+from keras_devae.data.own.factor_files import CSV_NAME, csv_has_factors
+from keras_devae.data.own.factor_values import Reading
 from keras_devae.data.store.preparing import data_directory, prepare
 from keras_devae.data.store.published_files import find_files
 from keras_devae.data.store.reading import has_store, open_files, open_store, store_record
@@ -59,6 +61,8 @@ def load(
     factors_file: str | Path | None = None,
     bins: dict[str, int] | None = None,
     skip_damaged: bool = False,
+    factor_kinds: dict[str, str] | None = None,
+    sequence_column: str | None = None,
     channels: int | None = None,
     cache: bool | None = None,
     fetch: bool = True,
@@ -92,6 +96,10 @@ def load(
         bins: Number of bins by name, for continuous factors of your own images.
         skip_damaged: Whether to leave out damaged pictures of a folder, with a warning. Default:
             `False`, they are an error.
+        factor_kinds: What a factor of your own images is, by name, where its values do not show it:
+            `"classes"`, `"numbers"`, `"continuous"` or `"ignore"`; see `from_arrays`.
+        sequence_column: Column of the factors of your own images that says which belong to one
+            sequence, and is no factor.
         channels: 1 to read the pictures of a folder as grey, 3 as colour. Default: 1 if all are
             grey, else 3. Other images must have that many channels.
         cache: Whether to keep the decoded pictures of a folder in `data_dir`. Default: `True`.
@@ -112,8 +120,8 @@ def load(
         'dsprites: built-in renderer, version 1, 737,280 images of 64x64x1'
     """
     builtin = (source, data_dir, path, image_size, drop_duplicate_orientation)
-    own = (factors_file, bins, skip_damaged, channels, cache)
-    request = _Request(name, *builtin, factors, variants, *own)
+    of_own = (factors_file, bins, skip_damaged, factor_kinds, sequence_column, channels, cache)
+    request = _Request(name, *builtin, factors, variants, *of_own)
     function_or_none("progress", progress)
     if not request.kind:
         return request.apply_options_to(_load_builtin(builtin_set(name), request, fetch, progress))
@@ -154,14 +162,23 @@ def outline(name: str, **options: Any) -> Dataset:
     return request.apply_options_to(whole)
 
 
-def has_factors(name: str, factors_file: str | Path | None = None) -> bool:
+def has_factors(
+    name: str, factors_file: str | Path | None = None, sequence_column: str | None = None
+) -> bool:
     """Returns whether a data set, named as for `load`, has factors, without reading its images."""
     if not isinstance(name, str):
         raise UsageError(f"The name of a data set must be a string. Received: {name!r}.")
-    kind, colon, file = name.partition(":")
-    if not colon or factors_file is not None:
+    kind, colon, path = name.partition(":")
+    file = Path(path).expanduser()
+    if not colon:
         return True
-    return kind in OWN_KINDS and OWN_KINDS[kind].has_factors(Path(file).expanduser())
+    if factors_file is None:
+        if kind not in OWN_KINDS or not OWN_KINDS[kind].has_factors(file):
+            return False
+        factors_file = file / CSV_NAME
+    table = Path(factors_file).expanduser()
+    is_table = sequence_column is not None and table.suffix.lower() == ".csv" and table.is_file()
+    return not is_table or csv_has_factors(table, sequence_column)
 
 
 @dataclasses.dataclass
@@ -182,6 +199,8 @@ class _Request:
     factors_file: str | Path | None = None
     bins: dict[str, int] | None = None
     skip_damaged: bool = False
+    factor_kinds: dict[str, str] | None = None
+    sequence_column: str | None = None
     channels: int | None = None
     cache: bool | None = None
 
@@ -210,20 +229,23 @@ class _Request:
     def _check_options_of_kind(self, is_own: bool) -> None:
         of_builtin = (self.source, self.path, self.drop_duplicate_orientation)
         of_own = (self.factors_file, self.bins, self.skip_damaged or None)
+        of_own += (self.factor_kinds, self.sequence_column)
         if is_own and of_builtin != ("auto", None, False):
             raise UsageError(
                 "The options `source`, `path` and `drop_duplicate_orientation` belong to "
                 f"{enumeration(names(), 'and')}. Received: {self.name!r} with one of them."
             )
-        if not is_own and of_own != (None, None, None):
+        if not is_own and any(value is not None for value in of_own):
             raise UsageError(
-                "The options `factors_file`, `bins` and `skip_damaged` belong to images of your "
-                f"own. Received: {self.name!r} with one of them."
+                "The options `factors_file`, `bins`, `factor_kinds`, `sequence_column` and "
+                f"`skip_damaged` belong to images of your own. Received: "
+                f"{self.name!r} with one of them."
             )
 
     def load_own(self, progress: Progress | None) -> Dataset:
         """Reads a user's own images."""
         options: dict[str, Any] = {"factors_file": self.factors_file, "bins": self.bins}
+        options |= {"factor_kinds": self.factor_kinds, "sequence_column": self.sequence_column}
         if self.kind == "folder":
             options |= {"skip_damaged": self.skip_damaged, "progress": progress}
             options |= {"channels": self.channels, "data_dir": self.data_dir}
@@ -247,7 +269,8 @@ class _Request:
             )
         kind = OWN_KINDS[self.kind]
         options = {"channels": self.channels} if self.kind == "folder" else {}
-        return kind.outline(path, self.image_size, self.factors_file, self.bins, **options)
+        reading = Reading(self.bins, self.factor_kinds, self.sequence_column)
+        return kind.outline(path, self.image_size, self.factors_file, reading, **options)
 
     def apply_options_to(self, dataset: Dataset) -> Dataset:
         """Applies the selection of factors and the variants."""

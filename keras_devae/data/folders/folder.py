@@ -11,7 +11,7 @@ from keras_devae.data.folders.pictures import PictureSet, decoded_pictures, stor
 from keras_devae.data.image_sizes import ImageSize, checked_size
 from keras_devae.data.own.arrays import ArrayDataset
 from keras_devae.data.own.factor_files import CSV_NAME, NPY_NAME, factor_file_in, read_factors
-from keras_devae.data.own.factor_values import Bins, Factors, FactorsFile, no_factors
+from keras_devae.data.own.factor_values import Factors, FactorsFile, Reading, no_factors
 from keras_devae.data.own.folder_contents import (
     left_out_of,
     picture_files,
@@ -34,6 +34,8 @@ def from_folder(
     bins: Mapping[str, int] | None = None,
     skip_damaged: bool = False,
     progress: Progress | None = None,
+    factor_kinds: Mapping[str, str] | None = None,
+    sequence_column: str | None = None,
     channels: int | None = None,
     cache: bool = True,
     data_dir: str | Path | None = None,
@@ -58,7 +60,7 @@ def from_folder(
             a name for each factor, and a line for each picture in any order; or a .npy file
             with an array of shape `(n, number of factors)` in the order of the names, which must
             be unambiguous: `img_2`, `img_10` sort differently by their numbers. If no value of a
-            factor in a .csv file is a number, its words are classes, numbered in ascending order
+            factor in a .csv file is a number, its words are classes, numbered in natural order
             and recorded in the provenance as `factor_classes`. Default: `factors.csv` or
             `factors.npy` in the folder, if there is one.
         bins: Number of bins by the name of a continuous factor; see `from_arrays`. Default: none.
@@ -67,6 +69,10 @@ def from_folder(
             The factors must still list them, and bins and classes are made from all pictures.
         progress: Called after each picture with the number done, the total, and what is being
             done. Default: nothing.
+        factor_kinds: By factor, `"classes"`, `"numbers"`, `"continuous"` or `"ignore"`, where its
+            values do not show it; see `from_arrays`. Default: none.
+        sequence_column: Name of the column that says which images belong to one sequence; it is no
+            factor. Default: none.
         channels: 1 to read the pictures as grey, 3 as colour. Default: 1 if all are grey, else 3.
         cache: Whether to keep the decoded pictures in the data folder. Default: `True`; without,
             they are held in memory.
@@ -91,7 +97,8 @@ def from_folder(
     function_or_none("progress", progress)
     files = picture_files(folder)
     # Read first, because a mistake in them should not show after minutes of decoding.
-    factors = _factors(folder, files, factors_file, bins)
+    reading = Reading(bins, factor_kinds, sequence_column)
+    factors = _factors(folder, files, factors_file, reading)
     notes = dict(factors.notes)
     signature = signature_of(files)
     form = _form(folder, signature, _checked_size(image_size), _checked_channels(channels))
@@ -130,12 +137,12 @@ def outline_of_folder(
     path: Path,
     image_size: ImageSize | None,
     factors_file: FactorsFile,
-    bins: Bins,
+    reading: Reading,
     channels: int | None = None,
 ) -> OutlinedDataset:
     """Returns the outline of a folder of pictures without decoding any of them."""
     files = picture_files(path)
-    found = _factors(path, files, factors_file, bins)
+    found = _factors(path, files, factors_file, reading)
     form = _form(path, signature_of(files), _checked_size(image_size), _checked_channels(channels))
     name, shape = f"folder:{path}", form.image_shape
     return OutlinedDataset(name, len(files), shape, found.values, found.names, **found.described)
@@ -170,11 +177,11 @@ def _form(folder: Path, signature: str, size: ImageSize | None, channels: int | 
     return form_of(headers_of(folder, signature), size, channels)
 
 
-def _factors(path: Path, files: list[Path], factors_file: FactorsFile, bins: Bins) -> Factors:
+def _factors(path: Path, files: list[Path], factors_file: FactorsFile, reading: Reading) -> Factors:
     factors_file = factor_file_in(path) if factors_file is None else factors_file
     if factors_file is None:
-        return no_factors(bins)
-    return read_factors(factors_file, len(files), [file.name for file in files], bins)
+        return no_factors(reading)
+    return read_factors(factors_file, len(files), [file.name for file in files], reading)
 
 
 def _warn_of_reading(path: Path, files: list[Path], found: PictureSet) -> None:
