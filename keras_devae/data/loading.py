@@ -11,6 +11,7 @@ from keras_devae.data.builtin.catalogue import builtin_set, names
 from keras_devae.data.builtin.declaration import BuiltinSet, enumeration
 from keras_devae.data.builtin.dsprites import without_duplicate_orientation
 from keras_devae.data.dataset import Dataset, OutlinedDataset, Progress
+from keras_devae.data.folders.folder import folder_has_factors, from_folder, outline_of_folder
 from keras_devae.data.image_sizes import ImageSize, checked_size
 from keras_devae.data.own.array_files import (
     from_npy,
@@ -21,7 +22,6 @@ from keras_devae.data.own.array_files import (
 )
 from keras_devae.data.own.factor_files import CSV_NAME, csv_has_factors
 from keras_devae.data.own.factor_values import Reading
-from keras_devae.data.own.folder import folder_has_factors, from_folder, outline_of_folder
 from keras_devae.data.store.preparing import data_directory, prepare
 from keras_devae.data.store.published_files import find_files
 from keras_devae.data.store.reading import has_store, open_files, open_store, store_record
@@ -63,6 +63,8 @@ def load(
     skip_damaged: bool = False,
     factor_kinds: dict[str, str] | None = None,
     sequence_column: str | None = None,
+    channels: int | None = None,
+    cache: bool | None = None,
     fetch: bool = True,
     progress: Progress | None = None,
 ) -> Dataset:
@@ -81,8 +83,8 @@ def load(
         image_size: Pixels per side, or `(height, width)`, also as the text `"218x178"`. Drawn
             images may have 32, 64 (the default) or 128, published ones what
             `info(name)["image_sizes"]` lists. Your own images are fitted to it: cropped in the
-            middle to its shape and resized. A folder of pictures needs a size; arrays without one
-            keep their own.
+            middle to its shape and resized. A folder of pictures without a size gets one by its
+            pictures, see `from_folder`; arrays keep their own.
         drop_duplicate_orientation: Whether to omit the last of dSprites's 40 orientations, which
             repeats the first after a full turn: sizes (3, 6, 39, 32, 32) and 718,848 images in the
             same order. Default: `False`, all 737,280.
@@ -98,6 +100,9 @@ def load(
             `"classes"`, `"numbers"`, `"continuous"` or `"ignore"`; see `from_arrays`.
         sequence_column: Column of the factors of your own images that says which belong to one
             sequence, and is no factor.
+        channels: 1 to read the pictures of a folder as grey, 3 as colour. Default: 1 if all are
+            grey, else 3. Other images must have that many channels.
+        cache: Whether to keep the decoded pictures of a folder in `data_dir`. Default: `True`.
         fetch: Whether `source="official"` may fetch and convert a set not yet prepared. Default:
             `True`.
         progress: Called with the amount done, the total (0 if unknown), and what is being done,
@@ -115,7 +120,7 @@ def load(
         'dsprites: built-in renderer, version 1, 737,280 images of 64x64x1'
     """
     builtin = (source, data_dir, path, image_size, drop_duplicate_orientation)
-    of_own = (factors_file, bins, skip_damaged, factor_kinds, sequence_column)
+    of_own = (factors_file, bins, skip_damaged, factor_kinds, sequence_column, channels, cache)
     request = _Request(name, *builtin, factors, variants, *of_own)
     function_or_none("progress", progress)
     if not request.kind:
@@ -205,6 +210,8 @@ class _Request:
     skip_damaged: bool = False
     factor_kinds: dict[str, str] | None = None
     sequence_column: str | None = None
+    channels: int | None = None
+    cache: bool | None = None
 
     def __post_init__(self) -> None:
         if not isinstance(self.source, str) or self.source not in SOURCES:
@@ -250,6 +257,8 @@ class _Request:
         options |= {"factor_kinds": self.factor_kinds, "sequence_column": self.sequence_column}
         if self.kind == "folder":
             options |= {"skip_damaged": self.skip_damaged, "progress": progress}
+            options |= {"channels": self.channels, "data_dir": self.data_dir}
+            options["cache"] = self.cache is not False
         return OWN_KINDS[self.kind].load(self.file, self.image_size, **options)
 
     def outline_own(self) -> OutlinedDataset | None:
@@ -268,11 +277,17 @@ class _Request:
                 f"Received: {self.name!r}."
             )
         kind = OWN_KINDS[self.kind]
+        options = {"channels": self.channels} if self.kind == "folder" else {}
         reading = Reading(self.bins, self.factor_kinds, self.sequence_column)
-        return kind.outline(path, self.image_size, self.factors_file, reading)
+        return kind.outline(path, self.image_size, self.factors_file, reading, **options)
 
     def apply_options_to(self, dataset: Dataset) -> Dataset:
         """Applies the selection of factors and the variants."""
+        if self.channels not in (None, dataset.image_shape[-1]):
+            raise UsageError(
+                f"The images of {self.name} have {dataset.image_shape[-1]} channels and are not "
+                f"converted. Received: channels={self.channels!r}."
+            )
         if self.drop_duplicate_orientation:
             dataset = without_duplicate_orientation(dataset)
         if self.factors is not None:

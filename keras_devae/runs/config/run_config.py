@@ -187,13 +187,12 @@ class RunConfig:
         chosen = self._with_varying_factors(chosen, dataset)
         fitted = MODEL_CATALOGUE[self.model.name].fitted
         binary = dataset.image_shape[-1] == 1 and not fitted
-        # A model that is fitted in one go has one step.
         network = self.model.network or _networks(self.model.name)[0]
         if network == "convolutional":
             checks.check_convolutional_size(dataset.image_shape)
         steps = self.steps_for(dataset)
         length = {"steps": steps, "epochs": None}
-        if fitted:
+        if fitted:  # In one go.
             length = {"steps": 1, "checkpoint_every": 1, "steps_per_execution": 1}
         # The names of official and rendered images are sources; those of files are not.
         source = dataset.provenance["source"]
@@ -207,6 +206,7 @@ class RunConfig:
             network=network,
             likelihood=self.model.likelihood or ("bernoulli" if binary else "gaussian"),
             image_size=dataset.image_shape[:2],
+            channels=dataset.provenance.get("channels", 3) if source == "folder" else None,
             metrics=chosen,
         )
 

@@ -77,6 +77,15 @@ class DataSettings:
     sequence_column: str | None = setting(
         None, "Column of the factors that says which images belong together.", metavar="NAME"
     )
+    channels: Annotated[int, Ge(1), Le(MOST_UNITS)] | None = setting(
+        None, "Channels of the pictures in a folder: 1 for grey, 3 for colour.", "as they have"
+    )
+    cache: bool | None = setting(
+        None,
+        "Keep the decoded pictures of a folder in the data folder.",
+        "yes",
+        changes_result=False,
+    )
 
 
 @dataclasses.dataclass(frozen=True)

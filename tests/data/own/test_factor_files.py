@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 from keras_devae.data import from_folder, from_npy, from_npz
-from keras_devae.data.own.folder import folder_has_factors
+from keras_devae.data.folders.folder import folder_has_factors
 from keras_devae.errors import FailureError, UsageError
 
 # Not in the order of the file system or of their making.
