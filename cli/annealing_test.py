@@ -19,6 +19,7 @@ from keras_devae.cli.options import (
 )
 from keras_devae.cli.setting_options import setting_options
 from keras_devae.cli.tables import print_table
+from keras_devae.data.image_sizes import pixels_text
 from keras_devae.errors import UsageError
 
 #: Setting -> its default in words, where it is not the one of `train`.
@@ -130,7 +131,7 @@ def _show(test, config, files):
         shown = row["state"] if point is None else f"{point:.3g}"
         rows.append((row["factor"], shown, f"{row['final_share']:.0%}"))
     print_table(titles, rows, right=titles[1:], width=100)
-    size = f"{config.data.image_size}x{config.data.image_size}"
+    size = pixels_text(config.data.image_size)
     if test.suggested:
         betas = ",".join(f"{beta:g}" for beta in test.suggested)
         click.echo(f"Suggested for DeVAE at {size} pixels: --betas {betas}")

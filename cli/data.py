@@ -5,7 +5,8 @@ from typing import Any
 
 import click
 
-from keras_devae.cli.options import PATH, json_option, print_json, progress_bars
+from keras_devae.cli.options import IMAGE_SIZE, PATH, json_option, print_json, progress_bars
+from keras_devae.data.image_sizes import ImageSize
 
 _data_dir = click.option(
     "--data-dir", type=PATH, metavar="FOLDER", help="Folder of the prepared data sets."
@@ -102,14 +103,14 @@ def _lines(facts: dict[str, Any]) -> Iterator[tuple[str, str]]:
     help="Official file, or its folder, if already here.",
 )
 @click.option("--url", help="Address to download it from, instead of the published one.")
-@click.option("--image-size", type=int, help="Height and width in pixels.  [default: 64]")
+@click.option("--image-size", type=IMAGE_SIZE, help="Pixels per side.  [default: 64]")
 @click.option("--force-download", is_flag=True, help=_force)
 @_data_dir
 def prepare_data(
     name: str,
     from_file: str | None,
     url: str | None,
-    image_size: int | None,
+    image_size: ImageSize | None,
     force_download: bool,
     data_dir: str | None,
 ) -> None:

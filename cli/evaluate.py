@@ -17,7 +17,7 @@ from keras_devae.cli.options import (
     status_line,
 )
 from keras_devae.cli.setting_options import setting_option
-from keras_devae.cli.tables import print_score_columns, print_scores
+from keras_devae.cli.tables import print_held_out, print_score_columns, print_scores
 from keras_devae.errors import UsageError
 from keras_devae.files import check_writable, write_json
 from keras_devae.metrics.arguments import MOST_BINS, MOST_REPEATS, MOST_SEED_OF_A_FIT
@@ -127,19 +127,27 @@ def _of_run(context, run, output, given, status):
     config = run.config.replace(**chosen)
     layers = _layers(given["layer"])
     choose_backend(context, config.compute.backend)
-    dataset = folder.load_dataset(_variants(given["variants"]), given["factors"])
-    scores = run.score(
-        dataset,
-        config.replace(metrics=config.resolved(dataset).evaluation.metrics),
-        layers=layers,
-        representation=given["representation"],
+    has_own_images = given["variants"] is None and given["factors"] is None
+    dataset = (
+        run.dataset
+        if has_own_images
+        else folder.load_dataset(_variants(given["variants"]), given["factors"])
+    )
+    config = config.replace(metrics=config.resolved(dataset).evaluation.metrics)
+    options = {
+        "layers": layers,
+        "representation": given["representation"],
         **_options_of_metrics(given),
         **evaluation_progress(status),
-    )
+    }
+    scores = run.score(dataset, config, **options)
+    if has_own_images:
+        scores |= run.score_held_out(config, **options)
 
     def show():
         click.echo(dataset.description)
         print_scores(scores)
+        print_held_out(scores)
 
     return scores, show
 

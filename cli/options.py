@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from keras_devae.checks import expanded_path, run_name
+from keras_devae.data.image_sizes import checked_size
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -33,8 +34,20 @@ class _Checked(click.ParamType):
         return str(checked) if value.startswith("~") else value
 
 
+class _ImageSize(click.ParamType):
+    """The size of images: `64`, or height and width as `218x178`."""
+
+    name = "size"
+
+    def convert(self, value: Any, parameter: Any, context: Any) -> Any:
+        """Returns the size in its one form, or raises a `UsageError`."""
+        return checked_size(value)
+
+
 #: Type of every option and argument that is a path.
 PATH = _Checked("path", expanded_path)
+#: Type of every option that is the size of images.
+IMAGE_SIZE = _ImageSize()
 #: Type of every option that is the name of a run.
 RUN_NAME = _Checked("name", run_name)
 
@@ -203,12 +216,12 @@ def resumable(context: click.Context, run: Run) -> Iterator[None]:
         context.exit(exit_status(ending))
 
 
-def resumed(context: click.Context, path: str, quiet: bool) -> Run:
-    """Resumes the run that `--resume` names."""
+def resumed(context: click.Context, path: str, quiet: bool, steps: int | None = None) -> Run:
+    """Resumes the run that `--resume` names, to train it for `steps` in total if given."""
     from keras_devae.runs import Run
 
     with progress_bars(quiet) as progress:
-        return Run.resume(path, backend=context.obj["backend"], progress=progress)
+        return Run.resume(path, backend=context.obj["backend"], progress=progress, steps=steps)
 
 
 runs_folder_option = click.option(

@@ -7,10 +7,11 @@ from typing import Any
 
 import click
 
-from keras_devae.cli.options import PATH, list_of, parse_names
+from keras_devae.cli.options import IMAGE_SIZE, PATH, list_of, parse_names
+from keras_devae.data.image_sizes import ImageSize
 from keras_devae.models.declarations import MODEL_CATALOGUE
 from keras_devae.runs.config.forms import declarations
-from keras_devae.runs.config.settings import PathText
+from keras_devae.runs.config.settings import GROUPS, PathText
 
 
 def _parse_counts(context, parameter, text):
@@ -20,6 +21,15 @@ def _parse_counts(context, parameter, text):
     if not all(name and count.isdecimal() for name, _, count in pairs):
         raise click.BadParameter(f"Expected NAME=COUNT with commas. Received: {text}.")
     return {name: int(count) for name, _, count in pairs}
+
+
+def _parse_kinds(context, parameter, text):
+    if text is None:
+        return None
+    pairs = [part.partition("=") for part in parse_names(context, parameter, text)]
+    if not all(name and kind for name, _, kind in pairs):
+        raise click.BadParameter(f"Expected NAME=KIND with commas. Received: {text}.")
+    return {name.strip(): kind.strip() for name, _, kind in pairs}
 
 
 #: Type of a value -> what its option is made with.
@@ -33,6 +43,8 @@ _ARGUMENTS: dict[Any, dict[str, Any]] = {
     tuple[int, ...]: {"callback": list_of(int, "whole numbers")},
     tuple[float, ...]: {"callback": list_of(float, "numbers")},
     dict[str, int]: {"callback": _parse_counts},
+    dict[str, str]: {"callback": _parse_kinds},
+    ImageSize: {"type": IMAGE_SIZE},
 }
 _REPEATED = {"multiple": True, "callback": lambda context, parameter, values: values or None}
 #: What `train` has an option for, with the defaults that are declared.
@@ -46,6 +58,26 @@ _TYPES = {
     "numbers": tuple[float, ...],
     "wholes": tuple[int, ...],
 }
+
+
+class SectionedCommand(click.Command):
+    """A command whose help lists its options by the group of settings that they belong to."""
+
+    def format_options(self, context: click.Context, formatter: click.HelpFormatter) -> None:
+        """Writes the sections: one for each group, one for options of models, and the rest."""
+        of_models = {name for entry in MODEL_CATALOGUE.values() for name in entry.options}
+        sections: dict[str, list[tuple[str, str]]] = {
+            title: [] for title in (*map(str.capitalize, GROUPS), "Options of models", "Run")
+        }
+        for parameter in self.get_params(context):
+            record, name = parameter.get_help_record(context), parameter.name or ""
+            declared = declarations().get(name)
+            other = "Options of models" if name in of_models else "Run"
+            if record is not None:
+                sections[declared.group.capitalize() if declared else other].append(record)
+        for title, records in sections.items():
+            with formatter.section(title):
+                formatter.write_dl(records)
 
 
 def setting_option(name: str, default: str | None = None) -> Callable[[Any], Any]:

@@ -4,6 +4,8 @@ import os
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
+import click
+
 from keras_devae.cli.options import console
 
 
@@ -28,6 +30,13 @@ def print_table(
     for row in rows:
         table.add_row(*row)
     console(width=None if os.isatty(1) else width).print(table)
+
+
+def print_held_out(scores: Mapping[str, Any]) -> None:
+    """Prints the scores on the images that were held out, if any."""
+    if "validation" in scores:
+        click.echo("\nOn the images held out:")
+        print_scores(scores["validation"])
 
 
 def print_scores(scores: Mapping[str, Any]) -> None:

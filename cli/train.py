@@ -20,8 +20,14 @@ from keras_devae.cli.options import (
     runs_folder_option,
     status_line,
 )
-from keras_devae.cli.setting_options import ALL_SETTINGS, model_options, setting_options
-from keras_devae.cli.tables import print_scores
+from keras_devae.cli.setting_options import (
+    ALL_SETTINGS,
+    SectionedCommand,
+    model_options,
+    setting_options,
+)
+from keras_devae.cli.tables import print_held_out, print_scores
+from keras_devae.data.image_sizes import height_and_width, pixels_text
 from keras_devae.errors import UsageError
 from keras_devae.models.declarations import (
     MODEL_CATALOGUE,
@@ -40,7 +46,7 @@ _NAMED_FIGURES = {
 _NOT_SETTINGS = ("run", "runs_dir", "resume_run", "overwrite", "as_json")
 
 
-@click.command()
+@click.command(cls=SectionedCommand)
 @click.option("--preset", metavar="NAME", help=f"Settings to start from: {', '.join(PRESETS)}.")
 @setting_options(ALL_SETTINGS)
 @click.option(
@@ -48,7 +54,13 @@ _NOT_SETTINGS = ("run", "runs_dir", "resume_run", "overwrite", "as_json")
 )
 @runs_folder_option
 @model_options
-@click.option("--resume", "resume_run", type=PATH, metavar="RUN", help="Resume an interrupted run.")
+@click.option(
+    "--resume",
+    "resume_run",
+    type=PATH,
+    metavar="RUN",
+    help="Resume an interrupted run; with --steps, train any run for longer.",
+)
 @click.option("--overwrite", is_flag=True, help="Replace a run of the same name.")
 @json_option
 @click.pass_context
@@ -62,7 +74,9 @@ def train(context: click.Context, **given: Any) -> None:
     run = _resumed(context, given) if given["resume_run"] else _new(context, given)
     with resumable(context, run):
         if run.is_chief and not quiet:
-            _introduce(run, "" if given["resume_run"] else _scaling_note(given, run.config))
+            is_new = not given["resume_run"]
+            note = _scaling_note(given, run.config) if is_new else ""
+            _introduce(run, note, longer=not is_new and given["steps"] is not None)
         scores, files = _carry_out(run, quiet or not run.is_chief)
     if not run.is_chief:
         return
@@ -70,6 +84,7 @@ def train(context: click.Context, **given: Any) -> None:
         print_json({"run": str(run.folder.path), **scores})
     else:
         print_scores(scores)
+        print_held_out(scores)
         for what, path in files.items():
             click.echo(f"{what:<16} {path}")
     print_layer_advice(losses_of(scores["layers"]))
@@ -94,26 +109,36 @@ def _new(context, given):
 
 
 def _resumed(context, given):
-    kept = ("resume_run", "as_json", "runs_dir")
+    kept = ("resume_run", "as_json", "runs_dir", "steps")
     others = [name for name in given if is_typed(context, name) and name not in kept]
     if others:
         raise UsageError(
             "A resumed run keeps its name and settings: leave out "
             f"{', '.join(option_name(context, name, given[name]) for name in others)}."
         )
-    return resumed(context, given["resume_run"], given["as_json"])
+    return resumed(context, given["resume_run"], given["as_json"], given["steps"])
 
 
-def _introduce(run, note):
+def _introduce(run, note, longer=False):
     from keras_devae.runs.compute import describe_compute
+    from keras_devae.runs.stopping import watch_of
 
     config = run.config
     click.echo(f"Data     {run.dataset.description}")
-    click.echo(f"Model    {_describe(config)}{note}")
+    click.echo(f"Model    {_describe(config, len(run.dataset))}{note}")
     where = f"{config.compute.backend}, seed {config.training.seed}"
     click.echo(f"Run      {run.folder.path}  ({where})")
     if not MODEL_CATALOGUE[config.model.name].fitted:
         click.echo(f"Compute  {describe_compute(config)}")
+    if longer:
+        from keras_devae.runs.extension import held_schedules
+
+        for line in held_schedules(config):
+            click.echo(f"Longer   {line}")
+    if run.held_out is not None:
+        click.echo(f"Held out {run.held_out.description}")
+    if (watch := watch_of(config)) is not None:
+        click.echo(f"Watching {watch.describe()}")
     if run.folder.is_trained():
         click.echo("Training is done already; the evaluation follows.")
 
@@ -135,8 +160,8 @@ def _carry_out(run, quiet):
 def _scaling_note(given, config):
     """Says which defaults were scaled, and by what."""
     options = MODEL_CATALOGUE[config.model.name].options
-    factors = scaling_factors((config.data.image_size,) * 2, config.training.steps)
-    size = f"{config.data.image_size}x{config.data.image_size} pixels"
+    factors = scaling_factors(height_and_width(config.data.image_size), config.training.steps)
+    size = f"{pixels_text(config.data.image_size)} pixels"
     reasons = {"pixels": size, "steps": "run length", "rate": "run length"}
     scaled = {reason: [] for reason in reasons.values()}
     for name, option in options.items():
@@ -148,14 +173,15 @@ def _scaling_note(given, config):
     return f" (defaults {published} scaled: {'; '.join(notes)})" if notes else ""
 
 
-def _describe(config):
+def _describe(config, images):
     model, training = config.model, config.training
     options = "".join(f", {name} {_plain(value)}" for name, value in model.options.items())
     if MODEL_CATALOGUE[model.name].fitted:
         return f"{model.name}{options}; {model.latent_dim} components"
     return (
         f"{model.name}{options}; {model.likelihood} likelihood, {model.latent_dim} latent "
-        f"dimensions, {training.steps} steps of {training.batch_size} images"
+        f"dimensions, {training.steps} steps of {training.batch_size} images "
+        f"({training.steps * training.batch_size / images:.3g} epochs)"
     )
 
 

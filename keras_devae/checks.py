@@ -43,8 +43,8 @@ _TOO_LARGE = 2**63
 #: Writes values as Python does, even if they are nested too deeply for Python itself.
 _SHORT = reprlib.Repr()
 _SHORT.maxlevel, _SHORT.maxstring, _SHORT.maxother, _SHORT.maxlong = 3, 200, 200, 80
-#: Height and width in pixels of the images that the convolutional networks take.
-CONVOLUTIONAL_SIZES = (32, 64, 128)
+#: Least and greatest height and width in pixels that the convolutional networks take.
+CONVOLUTIONAL_SIDES = (16, 512)
 #: An image whose first side has at most this length, and whose others are longer, has channels
 #: there.
 _MOST_CHANNELS_FIRST = 5
@@ -287,12 +287,13 @@ def check_channels_last(image_shape: tuple[int, ...]) -> None:
 
 
 def check_convolutional_size(image_shape: tuple[int, ...]) -> None:
-    """Raises a `UsageError` unless images are squares of `CONVOLUTIONAL_SIZES` pixels."""
+    """Raises a `UsageError` unless height and width are within `CONVOLUTIONAL_SIDES`."""
     height, width = image_shape[:2]
-    if height != width or height not in CONVOLUTIONAL_SIZES:
+    least, most = CONVOLUTIONAL_SIDES
+    if not least <= min(height, width) <= max(height, width) <= most:
         raise UsageError(
-            "The convolutional networks take square images of 32, 64 or 128 pixels. "
-            f"Received: {height}x{width}. Resize the images, or choose network='mlp'."
+            f"The convolutional networks take images of {least} to {most} pixels in height and in "
+            f"width. Received: {height}x{width}. Resize the images, or choose network='mlp'."
         )
 
 

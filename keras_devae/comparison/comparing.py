@@ -12,6 +12,7 @@ import numpy as np
 
 from keras_devae.checks import Array, usable_path
 from keras_devae.comparison.groups import ComparedRun, Group, group_runs
+from keras_devae.data.image_sizes import size_text
 from keras_devae.errors import FailureError, UsageError, unknown_name
 from keras_devae.files import is_there
 from keras_devae.metrics import SPREAD
@@ -185,7 +186,7 @@ def _remarks(groups: Iterable[Group]) -> Iterator[str]:
     data = [run.config.data for group in groups for run in group.runs]
     for what, found in (
         ("data sets", {settings.dataset for settings in data}),
-        ("image sizes", {str(settings.image_size) for settings in data}),
+        ("image sizes", {size_text(settings.image_size) for settings in data}),
     ):
         if len(found) > 1:
             yield f"These runs are of different {what}: {', '.join(sorted(found))}."

@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from keras_devae.data.image_sizes import size_text
 from keras_devae.metrics.estimators.spread import Spread, spread_of
 from keras_devae.models.declarations import MODEL_CATALOGUE
 from keras_devae.runs.config.forms import declarations
@@ -85,6 +86,8 @@ def _comparable_settings(config: RunConfig) -> dict[str, Any]:
     """Returns all settings that the model knows as hashable values: model, data, options, rest."""
     settings = config.to_dict()
     options = settings.pop("model_options")
+    if not isinstance(settings["image_size"], int):
+        settings["image_size"] = size_text(settings["image_size"])
     if MODEL_CATALOGUE[config.model.name].fitted:
         settings = {n: v for n, v in settings.items() if not declarations()[n].needs_training}
     first = {name: settings.pop(name) for name in _UNNAMED}

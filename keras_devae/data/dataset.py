@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import abc
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,7 +20,10 @@ if TYPE_CHECKING:
 #: Called with the amount done, the total (0 if unknown), and what is being done.
 Progress = Callable[[int, int, str], None]
 #: Arguments that a derived data set takes from its base.
-_INHERITED = ("image_shape", "grid", "factor_names", "factor_sizes", "is_binary", "chunk_rows")
+_INHERITED = (
+    *("image_shape", "grid", "factor_names", "factor_sizes", "is_binary", "chunk_rows"),
+    *("factor_labels", "continuous_factors", "nominal_factors", "sequences"),
+)
 
 
 class Dataset(abc.ABC):
@@ -47,6 +50,14 @@ class Dataset(abc.ABC):
         is_binary: Whether every pixel is 0 or 255, so that one bit can hold it. Default: `False`.
         chunk_rows: Number of neighbouring rows that are read about as fast as one; shuffled batches
             keep such rows near each other in time. Default: 1.
+        factor_labels: By factor, the text of each of its whole numbers from 0: names of classes,
+            or edges of bins. Default: none, for factors whose numbers speak for themselves.
+        continuous_factors: Names of the factors that are measured quantities; `factors` returns
+            their bins, and `factor_values` what was measured. Default: none.
+        nominal_factors: Names of the factors whose values have no order, such as shapes. Default:
+            none.
+        sequences: int64 `(length,)`, the number of the sequence that each image belongs to.
+            Default: `None`, unknown.
 
     Example:
         >>> class Stripes(kd.data.Dataset):
@@ -83,6 +94,10 @@ class Dataset(abc.ABC):
         factor_sizes: tuple[int, ...] | None = None,
         is_binary: bool = False,
         chunk_rows: int = 1,
+        factor_labels: Mapping[str, tuple[str, ...]] | None = None,
+        continuous_factors: tuple[str, ...] = (),
+        nominal_factors: tuple[str, ...] = (),
+        sequences: Array | None = None,
     ):
         self.name = name
         height, width, channels = map(int, image_shape)
@@ -94,6 +109,12 @@ class Dataset(abc.ABC):
         self.factor_sizes = factor_sizes if grid is None else grid.sizes
         self.is_binary = is_binary
         self.chunk_rows = chunk_rows
+        names = self.factor_names or ()
+        labels = factor_labels or {}
+        self.factor_labels = {name: tuple(labels[name]) for name in names if name in labels}
+        self.continuous_factors = tuple(name for name in names if name in continuous_factors)
+        self.nominal_factors = tuple(name for name in names if name in nominal_factors)
+        self.sequences = sequences
         self._length = int(length)
         self._origin = origin
         self._remark = remark
@@ -143,12 +164,54 @@ class Dataset(abc.ABC):
         Raises:
             UsageError: If the data set has no factors, or an index is wrong.
         """
+        self._check_has_factors()
+        return self._read_factors(row_numbers(indices, len(self)))
+
+    def factor_values(self, indices: ArrayLike) -> Array:
+        """Returns the factors of images as measured, by row number.
+
+        Args:
+            indices: As for `images`.
+
+        Returns:
+            float64 array of shape `(n, number of factors)`: the measured values of continuous
+            factors, the numeric values of others, and the numbers of classes.
+
+        Raises:
+            UsageError: As for `factors`.
+        """
+        self._check_has_factors()
+        return self._read_factor_values(row_numbers(indices, len(self)))
+
+    def factor_texts(self, index: int) -> dict[str, int | str]:
+        """Returns the factors of an image as people read them, by name.
+
+        Args:
+            index: Row number, negative ones count from the end.
+
+        Returns:
+            By name, the class or level of a factor, the measured value of a continuous one with
+            four digits, or its whole number where that speaks for itself.
+
+        Raises:
+            UsageError: As for `factors`.
+        """
+        numbers, values = self.factors([index])[0], self.factor_values([index])[0]
+        shown: dict[str, int | str] = {}
+        for name, number, value in zip(self.factor_names or (), numbers, values, strict=True):
+            labels = self.factor_labels.get(name)
+            if name in self.continuous_factors:
+                shown[name] = f"{value:.4g}"
+            else:
+                shown[name] = int(number) if labels is None else labels[number]
+        return shown
+
+    def _check_has_factors(self) -> None:
         if self.factor_names is None:
             raise UsageError(
                 f"Data set {self.name!r} has no factors, so only what needs nothing but images can "
                 "be computed on it."
             )
-        return self._read_factors(row_numbers(indices, len(self)))
 
     def batches(
         self,
@@ -191,6 +254,10 @@ class Dataset(abc.ABC):
         assert self.grid is not None
         return self.grid.factors(rows)
 
+    def _read_factor_values(self, rows: Array) -> Array:
+        """Returns float64 `(n, f)`; overridden where a factor is continuous."""
+        return self._read_factors(rows).astype(np.float64)
+
 
 class DerivedDataset(Dataset):
     """A data set whose images come from `base`; `changed` holds the arguments that differ from it.
@@ -221,7 +288,8 @@ class VariantDataset(DerivedDataset):
 class OutlinedDataset(Dataset):
     """A data set as known before its images are read; all of its images are black.
 
-    It has either `factors`, int64 `(n, f)`, with their names, or a grid, or neither.
+    It has either `factors`, int64 `(n, f)`, with their names, or a grid, or neither; `measured` are
+    the values of the factors, float64 `(n, f)`, where some are continuous.
     """
 
     def __init__(
@@ -232,6 +300,8 @@ class OutlinedDataset(Dataset):
         factors: Array | None = None,
         factor_names: tuple[str, ...] | None = None,
         grid: FactorGrid | None = None,
+        measured: Array | None = None,
+        **described: Any,
     ):
         if factors is not None and factor_names is not None:
             grid = complete_grid(factors, factor_names)
@@ -244,11 +314,16 @@ class OutlinedDataset(Dataset):
             grid=grid,
             factor_names=factor_names,
             factor_sizes=None if factors is None else distinct_counts(factors),
+            **described,
         )
         self._factors = factors
+        self._measured = measured
 
     def _read_images(self, rows: Array) -> Array:
         return np.zeros((len(rows), *self.image_shape), np.uint8)
 
     def _read_factors(self, rows: Array) -> Array:
         return super()._read_factors(rows) if self._factors is None else self._factors[rows]
+
+    def _read_factor_values(self, rows: Array) -> Array:
+        return super()._read_factor_values(rows) if self._measured is None else self._measured[rows]

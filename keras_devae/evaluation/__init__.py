@@ -8,6 +8,7 @@ from keras_devae.process.imports import lazy_names
 #: Name -> the module that holds it.
 _MODULES = {
     "Encoding": "encoding",
+    "FunctionEncoder": "function_encoder",
     "Latents": "latents",
     "evaluate": "evaluating",
     "information_of_layers": "latents",

@@ -12,6 +12,7 @@ from keras_devae import checks, metrics
 from keras_devae.checks import Array, one_of
 from keras_devae.errors import UsageError
 from keras_devae.evaluation.encoding import REPRESENTATIONS, Encoding, LayerSampler
+from keras_devae.evaluation.function_encoder import FunctionEncoder
 from keras_devae.metrics import Score
 from keras_devae.metrics.labelled import LabelledCodes
 from keras_devae.metrics.measuring import check_evaluation, combined, compute, given_options
@@ -30,7 +31,7 @@ RECONSTRUCTED_IMAGES = 2000
 
 @gathered()
 def evaluate(
-    model: VAE,
+    model: VAE | FunctionEncoder | Callable[[Array], Any],
     dataset: Dataset,
     names: Iterable[str] | None = None,
     images: int = 10_000,
@@ -51,7 +52,9 @@ def evaluate(
     Each warning is issued once, at the end, as in `keras_devae.metrics.score_codes`.
 
     Args:
-        model: A trained model.
+        model: A trained model; or any function from a uint8 batch of images to codes, see
+            `keras_devae.evaluation.FunctionEncoder`, which has no reconstructions and may have no
+            posterior: metrics of these are refused by name, and left out of `("all",)`.
         dataset: The data set.
         names: Names of metrics, see `keras_devae.metrics.METRICS`; `("all",)` for all that the data
             set allows, `None` for the default ones.
@@ -84,16 +87,16 @@ def evaluate(
             no metric puts codes into bins, or a metric needs factors that the data set lacks.
     """
     chosen = names not in (None, ("all",), ["all"], "all")
-    checks.check_model(model)
     checks.check_dataset(dataset)
-    names = metrics.resolved_names(names, has_factors=dataset.factor_names is not None)
     check_evaluation(settings, repeats, seed, workers, progress)
+    encoding, present = _checked_encoding(model, dataset, encoding, representation)
+    model = encoding.model
+    names = metrics.resolved_names(names, has_factors=dataset.factor_names is not None, **present)
     options = given_options(names, bins, discretizer, workers)
-    one_of("representation", representation, REPRESENTATIONS)
     checks.at_least("images", images, 2)
     layers = _checked_layers(model, layers)
     names = check_factors_vary(names, dataset, images, seed, repeats, chosen=chosen)
-    source = _Source(encoding or Encoding(model, dataset), representation)
+    source = _Source(encoding, representation)
     samples = [draw_sample(len(dataset), images, seed, i, repeats) for i in range(repeats)]
     results = {}
     for layer in layers:
@@ -107,6 +110,26 @@ def evaluate(
     # Which of the codes is the number of a category, whose order means nothing.
     scores["settings"]["categorical_code"] = model.latent_dim if model.num_categories else None
     return scores
+
+
+def _checked_encoding(
+    model: Any, dataset: Dataset, encoding: Encoding | None, representation: str
+) -> tuple[Encoding, dict[str, bool]]:
+    """Returns codes of a model or function, and whether these have a posterior and images.
+
+    Of a function it encodes one image, which tells.
+    """
+    one_of("representation", representation, REPRESENTATIONS)
+    if not hasattr(model, "layer_posterior"):
+        model = FunctionEncoder(model)
+    encoding = encoding or Encoding(model, dataset)
+    if not isinstance(model, FunctionEncoder):
+        return encoding, {}
+    # In a batch of the size of all others, which an exported encoder may insist on.
+    model.encoder_posterior(dataset.images(np.zeros(256, np.int64)))
+    if representation == "sample" and not model.has_posterior:
+        raise UsageError("A function that returns no `z_log_var` has no samples of the posterior.")
+    return encoding, {"has_posterior": model.has_posterior, "has_images": False}
 
 
 def _checked_layers(model: VAE, layers: Iterable[int] | None) -> tuple[int, ...]:
@@ -195,7 +218,7 @@ class _LayerSource:
         `None` for models with a categorical code, whose KL divergence is not in the decomposition.
         """
         model = self._encoding.model
-        if model.num_categories:
+        if model.num_categories or isinstance(model, FunctionEncoder):
             return None
         means, log_vars = self._encoding.posterior(self._reconstructed, self._layer)
         noise = np.random.default_rng(self._seed).standard_normal(means.shape)

@@ -20,6 +20,7 @@ _LARGE = 1e6
 #: Random weights to try, each with both signs: a single draw may end in a negative scale.
 _DRAWS = 4
 _CONVOLUTIONS = (layers.Conv2D, layers.Conv2DTranspose, Convolution, TransposedConvolution)
+_REARRANGING = (layers.Reshape, layers.Flatten, layers.Concatenate, layers.Cropping2D)
 _VARIANCES = ("moving_mean", "moving_variance")
 
 
@@ -134,7 +135,7 @@ def _ends_linearly(tensor):
     if kind in (layers.Dense, *_CONVOLUTIONS):
         return layer.activation is keras.activations.linear
     is_linear = kind is layers.Activation and layer.activation is keras.activations.linear
-    if is_linear or kind in (layers.Reshape, layers.Flatten, layers.Concatenate):
+    if is_linear or kind in _REARRANGING:
         # A layer that is used several times has more than one input.
         inputs = layer.input if len(layer._inbound_nodes) == 1 else None
         inputs = inputs if isinstance(inputs, (list, tuple)) else [inputs]

@@ -4,7 +4,6 @@ from collections.abc import Callable
 
 import keras
 
-from keras_devae.checks import CONVOLUTIONAL_SIZES as IMAGE_SIZES
 from keras_devae.networks.convolutional import convolutional_decoder, convolutional_encoder
 from keras_devae.networks.dense import (
     discriminator,
@@ -21,7 +20,6 @@ NETWORKS: dict[str, tuple[Callable[..., keras.Model], Callable[..., keras.Model]
 }
 
 __all__ = [
-    "IMAGE_SIZES",
     "NETWORKS",
     "convolutional_decoder",
     "convolutional_encoder",

@@ -1,6 +1,5 @@
 """The field's standard convolutional pair (Locatello et al. 2019; DeVAE paper, table 5)."""
 
-import math
 from collections.abc import Sequence
 
 import keras
@@ -10,16 +9,34 @@ from keras_devae.checks import at_least, check_convolutional_size, image_shape_o
 from keras_devae.layers import Convolution, TransposedConvolution
 from keras_devae.networks.building_blocks import encoder_outputs, seeded_kernels
 
-_CHANNELS = (32, 32, 32, 64, 64)
+#: A side is halved, rounding up, until it has at most this many pixels.
+_LAST_SIDE = 4
 
 
-def _strided_channels(image_shape):
-    """Returns the channels of the stride-2 convolutions that bring the image down to 4x4.
+def _halved_sizes(image_shape):
+    """Returns `(height, width)` before each strided convolution, and at last after all of them.
 
-    64x64 images get the published four; smaller ones one 32-channel layer fewer, larger one more.
+    Each side is halved, rounding up, until it has at most 4 pixels: 3 or 4 remain.
     """
     check_convolutional_size(image_shape)
-    return _CHANNELS[-int(math.log2(image_shape[0] // 4)) :]
+    sizes = [tuple(image_shape[:2])]
+    while max(sizes[-1]) > _LAST_SIDE:
+        sizes.append(tuple(-(-n // 2) if n > _LAST_SIDE else n for n in sizes[-1]))
+    return sizes
+
+
+def _channels(count):
+    """Returns the channels of the strided convolutions, the last two 64 and others 32."""
+    return [64 if count - i <= 2 else 32 for i in range(count)]
+
+
+def _kernel_and_strides(before):
+    """Returns kernel and strides that halve the sides which are still too long.
+
+    The kernel is 4 where the stride is 2, and 3 where it is 1, so that padding is symmetric.
+    """
+    kernel, strides = zip(*((4, 2) if n > _LAST_SIDE else (3, 1) for n in before), strict=True)
+    return kernel, strides
 
 
 def convolutional_encoder(
@@ -34,8 +51,13 @@ def convolutional_encoder(
     Stride-2 4x4 convolutions with 32, 32, 64, 64 channels, a valid 4x4 convolution with 256, and
     linear heads; ReLU. The heads compute in float32 under every dtype policy.
 
+    That is the published network, for 64x64 pixels. Other sizes have as many strided convolutions
+    as bring the longer side down to 4 pixels or 3, halving and rounding up, the last two with 64
+    channels; a shorter side, once it is that short, keeps its length. The valid convolution covers
+    what remains.
+
     Args:
-        image_shape: `(height, width, channels)`; 32, 64 or 128 pixels square.
+        image_shape: `(height, width, channels)`, 16 to 512 pixels high and wide.
         latent_dim: Number of latent dimensions.
         seed: Integer seed of the initial weights, or `None` (default).
         num_categories: Number of categories of a categorical code; default 0, none.
@@ -49,21 +71,28 @@ def convolutional_encoder(
     """
     kernels = seeded_kernels(seed)
     image_shape = image_shape_of(image_shape)
+    sizes = _halved_sizes(image_shape)
     images = keras.Input(image_shape, name="image")
 
     def trunk(divisor):
         x = images
-        for channels in _strided_channels(image_shape):
-            x = _convolution(channels // divisor, kernels, strides=2, padding="same")(x)
-        return layers.Flatten()(_convolution(256 // divisor, kernels)(x))
+        for size, channels in zip(sizes[:-1], _channels(len(sizes) - 1), strict=True):
+            form = _kernel_and_strides(size)
+            x = _convolution(channels // divisor, kernels, *form, padding="same")(x)
+        return layers.Flatten()(_convolution(256 // divisor, kernels, sizes[-1])(x))
 
     outputs = encoder_outputs(trunk, latent_dim, kernels, num_categories, groups)
     return keras.Model(images, outputs, name="encoder")
 
 
-def _convolution(channels, kernels, **options):
+def _convolution(channels, kernels, kernel, strides=1, **options):
     return Convolution(
-        max(channels, 1), 4, activation="relu", kernel_initializer=next(kernels), **options
+        max(channels, 1),
+        kernel,
+        strides,
+        activation="relu",
+        kernel_initializer=next(kernels),
+        **options,
     )
 
 
@@ -73,12 +102,14 @@ def convolutional_decoder(
     """Builds the convolutional decoder, the mirror image of the encoder.
 
     Dense 256, a valid 4x4 transposed convolution with 64 channels, stride-2 4x4 transposed
-    convolutions with 64, 32, 32 and the image's channels; ReLU, linear at the end.
+    convolutions with 64, 32, 32 and the image's channels; ReLU, linear at the end. For
+    other sizes see the encoder; the pixel too many where a side was odd is cropped at the bottom or
+    right.
 
     Args:
         input_dim: Width of the input; DeVAE appends a layer's vector to the code, which makes it
             twice the number of latent dimensions.
-        image_shape: `(height, width, channels)`; 32, 64 or 128 pixels square.
+        image_shape: `(height, width, channels)`, 16 to 512 pixels high and wide.
         seed: Integer seed of the initial weights, or `None` (default).
 
     Returns:
@@ -88,14 +119,21 @@ def convolutional_decoder(
     at_least("input_dim", input_dim, 1)
     image_shape = image_shape_of(image_shape)
     kernels = seeded_kernels(seed)
-    channels = [*_strided_channels(image_shape)[-2::-1], image_shape[-1]]
+    sizes = _halved_sizes(image_shape)
+    widths = [image_shape[-1], *_channels(len(sizes) - 1)[:-1]]
     z = keras.Input((input_dim,), name="z")
     x = layers.Dense(256, activation="relu", kernel_initializer=next(kernels))(z)
     x = layers.Reshape((1, 1, 256))(x)
-    x = TransposedConvolution(64, 4, activation="relu", kernel_initializer=next(kernels))(x)
-    for i, width in enumerate(channels):
-        activation = "relu" if i < len(channels) - 1 else None
+    x = TransposedConvolution(64, sizes[-1], activation="relu", kernel_initializer=next(kernels))(x)
+    for i in reversed(range(len(widths))):
         x = TransposedConvolution(
-            width, 4, 2, "same", activation=activation, kernel_initializer=next(kernels)
+            widths[i],
+            *_kernel_and_strides(sizes[i]),
+            "same",
+            activation="relu" if i else None,
+            kernel_initializer=next(kernels),
         )(x)
+        excess = [have - want for have, want in zip(x.shape[1:3], sizes[i], strict=True)]
+        if any(excess):
+            x = layers.Cropping2D([(0, n) for n in excess])(x)
     return keras.Model(z, layers.Activation("linear", dtype="float32")(x), name="decoder")

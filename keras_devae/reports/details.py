@@ -31,6 +31,7 @@ def run_details(
         ("Data", description),
         ("Origin of the data", describe_provenance(record["data"])),
         ("Training", _training(config, entry.fitted)),
+        *_ended(record.get("ended")),
         ("Machine", _machine(environment)),
         ("Versions", _versions(environment)),
         # Recorded only if a run was resumed with another backend.
@@ -63,6 +64,18 @@ def _training(config: RunConfig, is_fitted: bool) -> str:
         f"{training.learning_rate:g}; {model.latent_dim} latent dimensions; {model.network} "
         f"networks; {model.likelihood} likelihood; seed {training.seed}"
     )
+
+
+def _ended(ended: Mapping[str, Any] | None) -> list[tuple[str, str]]:
+    """Says which step's weights the run keeps, if it watched a value."""
+    if ended is None:
+        return []
+    text = f"of step {ended['model_step']:,}"
+    if ended["best_step"] is not None:
+        text += f"; {ended['watched']} was best at step {ended['best_step']:,}"
+        text += f", {ended['best_value']:,.4g}"
+    early = "early " if ended["stopped_early"] else ""
+    return [("Weights", f"{text}; training ended {early}at step {ended['step']:,}")]
 
 
 def _machine(environment: Mapping[str, Any]) -> str:

@@ -121,6 +121,8 @@ def report_page(
         figures=figures,
         scores=layers,
         score_rows=score_rows(layers),
+        held_out=scores and scores.get("validation"),
+        held_out_rows=score_rows(scores.get("validation", {}).get("layers", []) if scores else []),
         images=scores and scores.get("settings", {}).get("images"),
         facts=run_details(config, run.read_record(), dataset.description),
         settings=_settings(config),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -11,6 +12,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from keras_devae import figures
+from keras_devae.data.image_sizes import height_and_width
 from keras_devae.metrics import number_of
 from keras_devae.metrics.estimators.spread import Spread, spread_of
 from keras_devae.reports.plots import read_information
@@ -100,7 +102,7 @@ def ablation_outcome(results: Results) -> Outcome:
         for group, ours, theirs in _against(results, "DeVAE", MIG)
     ]
     size: Any = results[0].config.data.image_size
-    factor = (_PAPER_IMAGE_SIZE / size) ** 2
+    factor = _PAPER_IMAGE_SIZE**2 / math.prod(height_and_width(size))
     if factor != 1:
         remarks.append(f"The paper's reconstruction is of images with {factor:g} times the pixels.")
     return layer_outcome(results, paper.ABLATION, remarks)

@@ -194,7 +194,8 @@ class _Examination:
 
     def _newest(self, good):
         """Returns the step up to which there must be rows."""
-        return self.config.training.steps if self.run.is_trained() else max(good, default=0)
+        is_trained = self.run.is_trained()
+        return self.run.last_step(self.config) if is_trained else max(good, default=0)
 
     def _missing(self, newest, steps):
         """Returns the first few steps, up to the newest one, that have no row in the history."""

@@ -220,7 +220,8 @@ class RunDirectory(RunLayout):
         config = self.read_config()
         given = {"variants": variants, "factors": factors}
         given = {name: value for name, value in given.items() if value is not None}
-        config = config.replace(**given)
+        # Which images a split holds out depends on the others.
+        config = config.replace(**given, **({"validation_split": None} if given else {}))
         dataset = load_dataset(config, fetch=False, progress=progress)
         recorded: Any = self.read_record()["data"]
         found = json.loads(json.dumps(dataset.provenance))
@@ -233,6 +234,14 @@ class RunDirectory(RunLayout):
                 f"Found: {found}."
             )
         return dataset
+
+    def last_step(self, config: RunConfig) -> int:
+        """Returns the step at which training ends, or ended if it stopped early."""
+        return self.read_record().get("ended", {}).get("step", config.training.steps)
+
+    def record_end(self, ended: dict[str, Any]) -> None:
+        """Adds `ended` to `config.json`: where training ended, and which step was best."""
+        write_json(self.config_file, {**self.read_record(), "ended": ended}, durable=True)
 
     def write_record(
         self, config: RunConfig, data: dict[str, Any], environment: dict[str, Any]
@@ -300,9 +309,9 @@ class RunDirectory(RunLayout):
         """Writes `history.csv` so that it survives a power failure."""
         write_table(self.history_file, rows, durable=True)
 
-    def remove_old_checkpoints(self, keep: int = 2) -> None:
-        """Removes all checkpoints but the newest `keep`."""
-        for step in self.checkpoint_steps()[keep:]:
+    def remove_old_checkpoints(self, keep: int = 2, best: int | None = None) -> None:
+        """Removes all checkpoints but the newest `keep`, and the one of the step `best`."""
+        for step in set(self.checkpoint_steps()[keep:]) - {best}:
             self.checkpoint_file(step).unlink()
             self.begun_epoch_file(step).unlink(missing_ok=True)
 

@@ -77,7 +77,9 @@ def _row(run, config):
     scores = run.read_metrics()
     first = next((row for row in scores["layers"] if row["layer"] == 0), {}) if scores else {}
     steps = config.training.steps
-    done = steps if run.model_file.is_file() else next(iter(run.checkpoint_steps()), 0)
+    done = (
+        run.last_step(config) if run.model_file.is_file() else next(iter(run.checkpoint_steps()), 0)
+    )
     return {
         "run": run.name,
         "model": config.model.name,

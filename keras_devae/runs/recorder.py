@@ -2,6 +2,7 @@
 
 import logging
 import math
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import keras
@@ -12,6 +13,7 @@ from keras_devae.models.training_callbacks import TrainingGuard
 from keras_devae.process.interruption import Interruption
 from keras_devae.runs.checkpoints import CheckpointWriter, check_state, save_model
 from keras_devae.runs.folder import RunDirectory
+from keras_devae.runs.stopping import Watch
 
 logger = logging.getLogger("keras_devae")
 
@@ -36,6 +38,9 @@ class RunRecorder(keras.callbacks.Callback):
         keep: Number of newest checkpoints to keep; default 2.
         postpones: Whether an interruption waits for the end of the step, so that
             `keep_last_step` can write a checkpoint; default true.
+        validate: Returns losses on held-out images from the model, or `None` (default).
+        watch: What decides on the best checkpoint and the end, or `None` (default).
+        loggers: Called with each new row of the history.
     """
 
     def __init__(
@@ -48,6 +53,9 @@ class RunRecorder(keras.callbacks.Callback):
         interruption: Interruption,
         keep: int = 2,
         postpones: bool = True,
+        validate: Callable[[keras.Model], dict[str, float]] | None = None,
+        watch: Watch | None = None,
+        loggers: Iterable[Callable[[dict[str, Any]], None]] = (),
     ):
         super().__init__()
         self.run = run
@@ -58,6 +66,8 @@ class RunRecorder(keras.callbacks.Callback):
         self.history = history
         self.interruption = interruption
         self.keep = keep
+        self._validate, self._watch, self._loggers = validate, watch, tuple(loggers)
+        self._best: int | None = None
         self._writer: Any = None
         # Whether a step has ended and no other has begun, so that the model can be saved.
         self._is_between = False
@@ -95,7 +105,13 @@ class RunRecorder(keras.callbacks.Callback):
         self._epoch_start = self.step
         not_updated = self.model.metrics_not_updated()
         losses = {k: math.nan if k in not_updated else float(v) for k, v in (logs or {}).items()}
-        self.history.append({"step": self.step, **losses})
+        validated = self._validate(self.model) if self._validate else {}
+        self.history.append({"step": self.step, **losses, **validated})
+        self._log()
+        self._note_best()
+        if self._watch is not None:
+            seen = self._watch.seen(self.run, self.history, self.step)
+            self.model.stop_training = self.model.stop_training or self._watch.stops(seen)
         if self.step < self.total_steps:
             rows = list(self.history)
             file = self.run.checkpoint_file(self.step)
@@ -103,12 +119,19 @@ class RunRecorder(keras.callbacks.Callback):
             self._writer.write(self.model, self.step, file, before, after)
             self.interruption.check()
 
+    def _log(self):
+        rate = float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate))
+        for logger_of_rows in self._loggers:
+            logger_of_rows({**self.history[-1], "learning_rate": rate})
+
     def on_train_end(self, logs: _Logs = None) -> None:
         """Writes the last checkpoint, after the final measurements of other callbacks."""
         self._writer.wait()
         check_state(self.model, self.step)
         self._secure(self.history)
         save_model(self.model, self.run.checkpoint_file(self.step))
+        # Scores of the last step have only been measured now.
+        self._note_best()
         self._remove_old()
 
     def keep_last_step(self) -> None:
@@ -169,8 +192,13 @@ class RunRecorder(keras.callbacks.Callback):
             for file in self.run.tracking.glob(f"[!.]*.{suffix}"):
                 flush_to_disk(file)
 
+    def _note_best(self):
+        if self._watch is not None:
+            self._best = self._watch.seen(self.run, self.history, self.step).best_step
+
     def _remove_old(self):
-        self.run.remove_old_checkpoints(self.keep)
+        best = self._best if self._watch is not None and self._watch.keeps_best else None
+        self.run.remove_old_checkpoints(self.keep, best)
 
 
 class OneTraining(TrainingGuard):
@@ -222,6 +250,6 @@ class OneTraining(TrainingGuard):
 
     def on_train_end(self, logs: _Logs = None) -> None:
         """Forwards the last event."""
-        if self.is_last:
+        if self.is_last or self.model.stop_training:
             super().on_train_end(logs)
             self._others.on_train_end(logs)

@@ -46,6 +46,7 @@ class RunRecord(TypedDict):
     environment: NotRequired[Environment]
     times: NotRequired[dict[str, str]]
     backends: NotRequired[list[str | None]]
+    ended: NotRequired[dict[str, Any]]
 
 
 class ScoreSettings(TypedDict, total=False):

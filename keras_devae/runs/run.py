@@ -18,9 +18,12 @@ from keras_devae.data import Dataset
 from keras_devae.errors import UsageError
 from keras_devae.runs import distribution
 from keras_devae.runs.config.run_config import RunConfig, check_before_loading, load_dataset
+from keras_devae.runs.creation import created
+from keras_devae.runs.extension import extend, extended_config
 from keras_devae.runs.folder import RunDirectory
+from keras_devae.runs.held_out import ScoresHeldOut, checked_images
 from keras_devae.runs.layout import unused_path
-from keras_devae.runs.tracking import check_tensorboard
+from keras_devae.runs.tracking import check_live_curves
 
 if TYPE_CHECKING:
     from keras_devae.models import VAE
@@ -31,7 +34,7 @@ _PathLike = str | os.PathLike[str]
 _Progress = Callable[..., Any] | None
 
 
-class Run:
+class Run(ScoresHeldOut):
     """A training run: its folder, the claim on it, its configuration, data set and model.
 
     Make one with `Run.new`, `Run.resume` or `Run.open`. The first two claim the folder, so that no
@@ -68,14 +71,13 @@ class Run:
         *,
         is_chief: bool = True,
         is_claimed: bool = False,
+        held_out: Dataset | None = None,
     ):
-        self.folder = folder
-        self.config = config
+        self.folder, self.config = folder, config
         self.is_chief = is_chief
         self._is_claimed = is_claimed
-        self._dataset = dataset
-        self._model = model
-        self._is_new = model is not None
+        self._dataset, self._held_out = dataset, held_out
+        self._model, self._is_new = model, model is not None
         self._scores: Mapping[str, Any] | None = None
 
     @classmethod
@@ -113,7 +115,7 @@ class Run:
         folder, compute = unused_path(path) if numbered else Path(path), config.compute
         backend = backend or compute.backend
         select_backend(backend)
-        check_tensorboard(config)
+        check_live_curves(config)
         is_chief = distribution.is_chief(config)
         if is_chief:
             RunDirectory(folder).check_free(overwrite)
@@ -129,14 +131,21 @@ class Run:
         from keras_devae.runs.training import build_model
 
         config = completed_config(config, dataset)
+        held_out = checked_images(config, dataset, progress)
         model = build_model(config, dataset)
         folder = folder if is_chief else distribution.folder_of_worker(folder)
-        directory = _created(folder, overwrite, path if numbered and is_chief else None)
-        return cls(directory, config, dataset, model, is_chief=is_chief, is_claimed=True)
+        directory = created(folder, overwrite, path if numbered and is_chief else None)
+        made = {"is_chief": is_chief, "is_claimed": True, "held_out": held_out}
+        return cls(directory, config, dataset, model, **made)
 
     @classmethod
     def resume(
-        cls, path: _PathLike, *, backend: str | None = None, progress: _Progress = None
+        cls,
+        path: _PathLike,
+        *,
+        backend: str | None = None,
+        progress: _Progress = None,
+        steps: int | None = None,
     ) -> Self:
         """Resumes an interrupted run: claims its folder and loads its data set.
 
@@ -146,17 +155,20 @@ class Run:
             path: The folder of the run.
             backend: Keras backend; default `KERAS_BACKEND`, else the run's own if installed.
             progress: As for `new`.
+            steps: Steps in total, to train for longer than planned, also a finished run; default
+                the run's own. What the length set at the start holds: see the guide to training.
 
         Returns:
             The `Run`, for a `with` statement.
 
         Raises:
-            UsageError: If there is no run, or its backend or its data set is missing.
+            UsageError: If there is no run, it cannot have so many steps, or its backend or its data
+                set is missing.
             ClaimedError: If another process is training the run.
             FailureError: If the folder is damaged, or the images differ from the run's.
         """
         folder = RunDirectory.open(path)
-        config = folder.read_config()
+        config = extended_config(folder, folder.read_config(), steps)
         folder.check_places()
         recorded = config.compute.backend
         select_backend(preferred_backend(backend, recorded))
@@ -167,6 +179,8 @@ class Run:
             dataset = folder.load_dataset(progress=progress)
             start_backend(backend, recorded, config.compute.deterministic)
             distribution.check_distribution(config)
+            if is_chief and steps is not None:
+                extend(folder, config)
         except BaseException:
             folder.release()
             raise
@@ -248,7 +262,7 @@ class Run:
         from keras_devae.runs import training
 
         with self._failures_explained():
-            session = (self.config, self.folder, self.dataset, progress)
+            session = (self.config, self.folder, self.dataset, progress, self.held_out)
             if self._is_new:
                 self._is_new = False
                 self._model = training.train(self.model, *session)
@@ -275,7 +289,7 @@ class Run:
         if not self.is_chief:
             return {}
         with self._failures_explained():
-            scores = self.score(progress=progress, encoding_progress=encoding_progress)
+            scores = self._score_both(progress=progress, encoding_progress=encoding_progress)
             # A run with scores and a report counts as finished: a report on an earlier model must
             # not remain beside new scores.
             self.folder.report_file.unlink(missing_ok=True)
@@ -334,15 +348,3 @@ class Run:
         from keras_devae.runs.training import failures_explained
 
         return failures_explained(self.folder, lambda: "The run stopped")
-
-
-def _created(path, overwrite, wanted):
-    """Creates a run's folder, or the next free one after `wanted` if it was taken meanwhile."""
-    while True:
-        try:
-            return RunDirectory.create(path, overwrite)
-        except UsageError:
-            free = path if wanted is None else unused_path(wanted)
-            if free == path:
-                raise
-            path = free

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from keras_devae import metrics
 from keras_devae.checks import require_extra
-from keras_devae.errors import UsageError, unknown_name
+from keras_devae.errors import unknown_name
 
 if TYPE_CHECKING:
     from keras_devae.data import Dataset
@@ -32,20 +32,19 @@ def check_tracked(names: Iterable[str], has_factors: bool) -> None:
     metrics.check_names([name for name in needed if name in metrics.METRICS], has_factors)
 
 
-def check_tensorboard(config: RunConfig) -> None:
-    """Checks that a run can write TensorBoard files, if it is asked to.
+def check_live_curves(config: RunConfig) -> None:
+    """Checks that the packages are there that show a run while it trains, if it asks for them.
 
     Raises:
-        UsageError: If nothing is tracked, or the extra is not installed.
+        UsageError: If one is not installed.
     """
-    if not config.evaluation.tensorboard:
-        return
-    if not config.evaluation.track:
-        raise UsageError(
-            "TensorBoard shows what is tracked while training, and nothing is tracked. Choose "
-            "something with --track, or leave out --tensorboard."
-        )
-    require_extra("Writing for TensorBoard", "tensorboardX", "tensorboard")
+    wanted = config.evaluation
+    if wanted.tensorboard:
+        require_extra("Writing for TensorBoard", "tensorboardX", "tensorboard")
+    if wanted.mlflow:
+        require_extra("Logging to MLflow", "mlflow", "mlflow")
+    if wanted.wandb:
+        require_extra("Logging to Weights & Biases", "wandb", "wandb")
 
 
 def tracking_callbacks(

@@ -22,9 +22,13 @@ from keras_devae.process.interruption import Interruption
 from keras_devae.runs.config.run_config import RunConfig
 from keras_devae.runs.environment import describe_environment
 from keras_devae.runs.folder import RunDirectory
+from keras_devae.runs.live_curves import loggers_of
+from keras_devae.runs.optimization import build_optimizer
 from keras_devae.runs.recorder import OneTraining, RunRecorder
+from keras_devae.runs.stopping import watch_of
 from keras_devae.runs.tracking import tracking_callbacks
 from keras_devae.runs.trained_model import load_run_model, load_trained
+from keras_devae.runs.validation import ValidationLosses
 
 logger = logging.getLogger("keras_devae")
 
@@ -89,7 +93,7 @@ def _compiled_model(config, dataset):
     some = dataset.images(range(min(len(dataset), config.training.batch_size)))
     check_images(some, model.image_shape, model.likelihood.bounded)
     model.compile(
-        optimizer=keras.optimizers.Adam(config.training.learning_rate),
+        optimizer=build_optimizer(config.training),
         steps_per_execution=compute.steps_per_execution,
         jit_compile="auto" if compute.jit_compile is None else compute.jit_compile,
     )
@@ -114,9 +118,16 @@ def _dtype_policy(precision):
 
 
 def train(
-    model: VAE, config: RunConfig, run: RunDirectory, dataset: Dataset, progress: bool = True
+    model: VAE,
+    config: RunConfig,
+    run: RunDirectory,
+    dataset: Dataset,
+    progress: bool = True,
+    held_out: Dataset | None = None,
 ) -> VAE:
     """Trains the model of a new run, and writes history, checkpoints and model to its folder.
+
+    Losses on the images `held_out`, if any, are part of the history.
 
     Raises:
         ClaimedError: If another process is training the run.
@@ -125,10 +136,16 @@ def train(
     run.claim()
     run.write_record(config, dataset.provenance, describe_environment())
     run.record_time("begun")
-    return _fit(model, config, run, dataset, 0, progress)
+    return _fit(model, config, run, dataset, 0, progress, held_out)
 
 
-def resume(config: RunConfig, run: RunDirectory, dataset: Dataset, progress: bool = True) -> VAE:
+def resume(
+    config: RunConfig,
+    run: RunDirectory,
+    dataset: Dataset,
+    progress: bool = True,
+    held_out: Dataset | None = None,
+) -> VAE:
     """Resumes a run from its newest good checkpoint, unless it is trained; returns the model.
 
     Raises:
@@ -141,8 +158,8 @@ def resume(config: RunConfig, run: RunDirectory, dataset: Dataset, progress: boo
     with replicas.scope(config.compute.distribute):
         model, step = _load_newest_checkpoint(run, config)
     if model is None:
-        return train(build_model(config, dataset), config, run, dataset, progress)
-    return _fit(model, config, run, dataset, step, progress)
+        return train(build_model(config, dataset), config, run, dataset, progress, held_out)
+    return _fit(model, config, run, dataset, step, progress, held_out)
 
 
 def _load_newest_checkpoint(run, config):
@@ -170,35 +187,70 @@ def _load_newest_checkpoint(run, config):
     return None, 0
 
 
-def _fit(model, config, run, dataset, start_step, progress):
+def _fit(model, config, run, dataset, start_step, progress, held_out):
     training, distribute = config.training, config.compute.distribute
-    interruption = Interruption()
+    interruption, watch = Interruption(), watch_of(config)
+    history = [row for row in run.read_history() if row["step"] <= start_step]
+    has_stopped = watch is not None and watch.stops(watch.seen(run, history, start_step))
     recorder = RunRecorder(
         run,
         start_step,
         training.steps,
-        [row for row in run.read_history() if row["step"] <= start_step],
+        history,
         training.checkpoint_every,
         interruption,
         training.keep,
         # Several processes would all have to be interrupted at the same step.
         postpones=distribute is None or replicas.process()[1] == 1,
+        validate=_validation(config, held_out),
+        watch=watch,
+        loggers=loggers_of(config, run, history),
     )
     report = ProgressReport(training.steps, start_step)
     callbacks = [*tracking_callbacks(config, run, dataset, start_step), recorder]
     callbacks += [report] if progress else []
     stopped = failures_explained(run, lambda: f"Training stopped after step {recorder.step}")
     with stopped, interruption:
-        if start_step < training.steps:
+        if start_step < training.steps and not has_stopped:
             with replicas.scope(distribute), _closing(recorder, report):
                 _fit_in_parts(model, config, dataset, start_step, callbacks)
         interruption.postponed = False
         run.record_time("trained")
+        ended = _end(watch, run, recorder)
+        if watch is not None:
+            run.record_end(ended)
         with replacing(run.model_file, durable=True) as temporary:
-            shutil.copyfile(run.checkpoint_file(training.steps), temporary)
+            shutil.copyfile(run.checkpoint_file(ended["model_step"]), temporary)
         interruption.check()
-    # Everything after training runs on one device.
-    return model if distribute is None else load_trained(run)
+    # Everything after training runs on one device, and with the weights that are kept.
+    is_same = distribute is None and ended["model_step"] == recorder.step
+    return model if is_same else load_trained(run)
+
+
+def _validation(config, held_out):
+    """Returns the function that validates, or `None`."""
+    if held_out is None:
+        return None
+    distribute, batch_size = config.compute.distribute, config.training.batch_size
+    with replicas.scope(distribute) as devices:
+        images, seed = config.evaluation.images, config.training.seed
+        return ValidationLosses(held_out, images, batch_size, seed, devices)
+
+
+def _end(watch, run, recorder):
+    """Returns where training ended, and which step's weights the run keeps."""
+    if watch is None:
+        return {"step": recorder.step, "model_step": recorder.step}
+    seen = watch.seen(run, recorder.history, recorder.step)
+    chosen = watch.keeps_best and seen.best_step is not None
+    return {
+        "step": recorder.step,
+        "model_step": seen.best_step if chosen else recorder.step,
+        "watched": watch.name,
+        "best_step": seen.best_step,
+        "best_value": seen.best_value,
+        "stopped_early": recorder.step < recorder.total_steps,
+    }
 
 
 def _fit_in_parts(model, config, dataset, start_step, callbacks):
@@ -220,6 +272,8 @@ def _fit_in_parts(model, config, dataset, start_step, callbacks):
             resident=config.compute.resident,
         )
         model.fit(batches, epochs=epochs, verbose=0, callbacks=[guard])
+        if model.stop_training:
+            break
         start_step += steps * epochs
 
 

@@ -11,10 +11,10 @@ from keras_devae.errors import FailureError, UsageError, unknown_name
 from keras_devae.files import check_writable, is_there, write_json
 from keras_devae.models.declarations import MODEL_CATALOGUE
 from keras_devae.runs.config.flat_settings import config_from_settings
-from keras_devae.runs.config.run_config import RunConfig
+from keras_devae.runs.config.run_config import RunConfig, outlined_steps
 from keras_devae.runs.listing import find_runs
 from keras_devae.runs.records import run_names
-from keras_devae.runs.tracking import check_tensorboard
+from keras_devae.runs.tracking import check_live_curves
 from keras_devae.studies.run_keys import run_key, run_name
 from keras_devae.studies.study_file import read_study_file
 from keras_devae.studies.study_run import StudyRun, count_states
@@ -151,7 +151,7 @@ class Study:
     def steps(self, run: StudyRun) -> int:
         """Returns the number of training steps of a run; 1 for a model that is fitted in one go."""
         config = self.plan[run.name][1]
-        return 1 if MODEL_CATALOGUE[config.model.name].fitted else config.training.steps
+        return 1 if MODEL_CATALOGUE[config.model.name].fitted else outlined_steps(config)
 
     def counts(self) -> dict[str, int]:
         """Returns the number of runs in each of the `STATES`, in their order."""
@@ -183,7 +183,7 @@ def _plan(runs: Sequence[Mapping[str, Any]]) -> dict[str, tuple[str, RunConfig]]
         try:
             config = config_from_settings(settings)
             _check_data(config)
-            check_tensorboard(config)
+            check_live_curves(config)
         except UsageError as error:
             given = ", ".join(f"{name}={checks.shown(value)}" for name, value in settings.items())
             raise UsageError(f"In run {number} of {len(runs)} ({given}): {error}") from None

@@ -286,9 +286,9 @@ def test_a_good_run_outlives_a_request_to_overwrite_it_that_cannot_be_met(tmp_pa
     words = ["train", *TINY, "--steps", "2", "--run", "good", "--runs-dir", tmp_path]
     assert run(*words) == 0
     before = {file.name for file in (tmp_path / "good").iterdir()}
-    np.savez(tmp_path / "big.npz", images=np.full((9, 48, 48), 200, np.uint8))
+    np.savez(tmp_path / "big.npz", images=np.full((9, 12, 48), 200, np.uint8))
     np.savez(tmp_path / "dark.npz", images=np.ones((9, 32, 32), np.float32) / 255)
-    for name, reason in (("big", "32, 64 or 128"), ("dark", "almost black")):
+    for name, reason in (("big", "16 to 512 pixels"), ("dark", "almost black")):
         own = ["--dataset", f"npz:{tmp_path / name}.npz", "--run", "good", "--overwrite"]
         assert run("train", *own, "--runs-dir", tmp_path) == 2
         assert reason in capsys.readouterr().err
@@ -481,7 +481,7 @@ def test_a_damaged_checkpoint_is_passed_over(damage, tmp_path):
 @pytest.mark.parametrize(
     ("words", "named"),
     [
-        (("--steps", "50"), "--steps"),
+        (("--epochs", "50"), "--epochs"),
         (("--no-resident",), "--no-resident"),
         (("--seed", "0"), "--seed"),
         (("--overwrite",), "--overwrite"),

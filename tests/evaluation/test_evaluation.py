@@ -155,7 +155,7 @@ def test_bins_reach_the_scores_that_have_some(model, squares):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"model": 5}, "`model` must be a model of this package. Received: a value of type int"),
+        ({"model": 5}, "returns codes. Received: a value of type int"),
         ({"dataset": np.zeros((4, 8, 8, 1))}, "`dataset` must be a data set.* of type ndarray"),
         ({"names": 5}, "`metrics` must be a list of names. Received: 5"),
         ({"layers": 0}, "`layers` must be a list of numbers of latent layers.* Received: 0"),

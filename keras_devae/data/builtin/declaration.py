@@ -2,12 +2,13 @@
 
 import dataclasses
 import numbers
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from keras_devae.data.builtin.file_format import FileFormat
 from keras_devae.data.builtin.rendered import RenderedDataset, Renderer
 from keras_devae.data.factor_grid import FactorGrid
+from keras_devae.data.image_sizes import ImageSize, size_text
 from keras_devae.errors import UsageError
 
 #: Image height and width in pixels that the field's comparisons use.
@@ -58,6 +59,8 @@ class BuiltinSet:
         file_format: Class that reads the files.
         image_sizes: Heights and widths in which it can be prepared; the first is the default.
         renderer: Class that draws the same images.
+        factor_labels: By factor, the text of each of its values, as far as its authors say it.
+        nominal_factors: Factors whose values have no order.
     """
 
     name: str
@@ -70,6 +73,8 @@ class BuiltinSet:
     file_format: type[FileFormat] | None = None
     image_sizes: tuple[int, ...] = (IMAGE_SIZE,)
     renderer: type[Renderer] | None = None
+    factor_labels: Mapping[str, tuple[str, ...]] = dataclasses.field(default_factory=dict)
+    nominal_factors: tuple[str, ...] = ()
 
     @property
     def url_variable(self) -> str:
@@ -103,7 +108,7 @@ class BuiltinSet:
         assert self.renderer is not None
         return (image_size, image_size, self.renderer.channels)
 
-    def check_size(self, image_size: int | None) -> int:
+    def check_size(self, image_size: ImageSize | None) -> int:
         """Returns the size to prepare; raises `UsageError` if there are no files of that size."""
         self.check_published()
         if image_size is None:
@@ -113,7 +118,7 @@ class BuiltinSet:
             drawn = "; others can only be drawn, with source='rendered'" if self.renderer else ""
             raise UsageError(
                 f"The published images of {self.title} come with {sizes} pixels per side{drawn}. "
-                f"Received: image_size={image_size!r}."
+                f"Received: image_size={size_text(image_size)}."
             )
         return int(image_size)
 
@@ -122,7 +127,7 @@ class BuiltinSet:
         is_default = image_size in (None, self.image_sizes[0])
         return root / (self.name if is_default else f"{self.name}-{image_size}")
 
-    def drawn(self, image_size: int | None, remark: str = "") -> RenderedDataset:
+    def drawn(self, image_size: ImageSize | None, remark: str = "") -> RenderedDataset:
         """Returns the set as drawn by its renderer; raises `UsageError` if it has none."""
         if self.renderer is None:
             raise UsageError(
@@ -131,7 +136,7 @@ class BuiltinSet:
                 f"{self.file_names}), or choose source='official'."
             )
         renderer = self.renderer(IMAGE_SIZE if image_size is None else image_size)
-        return RenderedDataset(renderer, remark)
+        return RenderedDataset(renderer, remark, self.factor_labels, self.nominal_factors)
 
 
 def enumeration(things: Iterable[object], conjunction: str) -> str:

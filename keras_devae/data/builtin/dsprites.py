@@ -14,6 +14,7 @@ from keras_devae.data.builtin.file_format import FileFormat, row_blocks
 from keras_devae.data.builtin.rendered import Renderer
 from keras_devae.data.dataset import Dataset, DerivedDataset
 from keras_devae.data.factor_grid import FactorGrid, complete_grid, ranks
+from keras_devae.data.image_sizes import ImageSize
 from keras_devae.errors import FailureError, UsageError
 from keras_devae.files.archives import opened_archive, read_header
 
@@ -55,7 +56,7 @@ class DSpritesRenderer(Renderer):
         ("shape", "scale", "orientation", "position_x", "position_y"), (3, 6, 40, 32, 32)
     )
 
-    def __init__(self, image_size: int = 64):
+    def __init__(self, image_size: ImageSize = 64):
         super().__init__(image_size)
         size = self.image_shape[0]
         self._pixels_per_unit = size / 64
@@ -248,4 +249,10 @@ DSPRITES = BuiltinSet(
     ),
     file_format=DSpritesFile,
     renderer=DSpritesRenderer,
+    factor_labels={
+        "shape": ("square", "ellipse", "heart"),
+        "scale": ("0.5", "0.6", "0.7", "0.8", "0.9", "1.0"),
+        "orientation": tuple(f"{360 * step / 39:.4g}°" for step in range(40)),
+    },
+    nominal_factors=("shape",),
 )

@@ -2,11 +2,13 @@
 
 import abc
 import numbers
+from collections.abc import Mapping
 from typing import ClassVar
 
 from keras_devae.checks import Array
 from keras_devae.data.dataset import Dataset
 from keras_devae.data.factor_grid import FactorGrid
+from keras_devae.data.image_sizes import ImageSize, size_text
 from keras_devae.errors import UsageError
 
 IMAGE_SIZES = (32, 64, 128)
@@ -31,11 +33,11 @@ class Renderer(abc.ABC):
     is_binary: ClassVar[bool] = False
     image_shape: tuple[int, int, int]
 
-    def __init__(self, image_size: int = 64):
+    def __init__(self, image_size: ImageSize = 64):
         if not isinstance(image_size, numbers.Integral) or image_size not in IMAGE_SIZES:
             raise UsageError(
                 f"The built-in renderers draw images of {', '.join(map(str, IMAGE_SIZES))} pixels "
-                f"per side. Received: image_size={image_size!r}."
+                f"per side. Received: image_size={size_text(image_size)}."
             )
         self.image_shape = (int(image_size), int(image_size), self.channels)
 
@@ -50,6 +52,8 @@ class RenderedDataset(Dataset):
     Args:
         renderer: Draws the images, see `Renderer`.
         remark: Text appended to `description`, e.g. why no official file is used. Default: none.
+        factor_labels: As for `Dataset`. Default: none.
+        nominal_factors: As for `Dataset`. Default: none.
 
     Example:
         >>> data = kd.data.load("dsprites", source="rendered", image_size=32)
@@ -59,7 +63,13 @@ class RenderedDataset(Dataset):
 
     grid: FactorGrid
 
-    def __init__(self, renderer: Renderer, remark: str = ""):
+    def __init__(
+        self,
+        renderer: Renderer,
+        remark: str = "",
+        factor_labels: Mapping[str, tuple[str, ...]] | None = None,
+        nominal_factors: tuple[str, ...] = (),
+    ):
         super().__init__(
             name=renderer.name,
             length=len(renderer.grid),
@@ -74,6 +84,8 @@ class RenderedDataset(Dataset):
             remark=remark,
             grid=renderer.grid,
             is_binary=renderer.is_binary,
+            factor_labels=factor_labels,
+            nominal_factors=nominal_factors,
         )
         self._renderer = renderer
 

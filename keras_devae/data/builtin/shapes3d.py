@@ -15,6 +15,7 @@ from keras_devae.data.builtin.file_format import FileFormat
 from keras_devae.data.builtin.rendered import Renderer
 from keras_devae.data.builtin.shapes3d_scene import MAPS, Scene
 from keras_devae.data.factor_grid import FactorGrid, complete_grid, ranks
+from keras_devae.data.image_sizes import ImageSize
 from keras_devae.errors import FailureError
 
 SCALES = np.linspace(0.75, 1.25, 8)
@@ -47,7 +48,7 @@ class Shapes3DRenderer(Renderer):
         (10, 10, 10, 8, 4, 15),
     )
 
-    def __init__(self, image_size: int = 64):
+    def __init__(self, image_size: ImageSize = 64):
         super().__init__(image_size)
         size = self.image_shape[0]
         self._scene = Scene(size)
@@ -244,4 +245,9 @@ SHAPES3D = BuiltinSet(
     ),
     file_format=Shapes3DFile,
     renderer=Shapes3DRenderer,
+    factor_labels={
+        "shape": ("cube", "cylinder", "sphere", "pill"),
+        "orientation": tuple(f"{degrees:.3g}°" for degrees in np.linspace(-30, 30, 15)),
+    },
+    nominal_factors=("shape",),
 )

@@ -10,6 +10,7 @@ from keras_devae.checks import expanded_path, path_of
 from keras_devae.data.builtin.catalogue import builtin_set
 from keras_devae.data.builtin.declaration import BuiltinSet, PublishedFile, enumeration
 from keras_devae.data.dataset import Progress
+from keras_devae.data.image_sizes import ImageSize, checked_size
 from keras_devae.data.store.conversion import locked, remove_store, write_store
 from keras_devae.data.store.download import discard, partial_download
 from keras_devae.data.store.identity import checked_hash, file_hashes, identify
@@ -81,7 +82,7 @@ def prepare(
     data_dir: str | Path | None = None,
     url: str | None = None,
     force: bool = False,
-    image_size: int | None = None,
+    image_size: ImageSize | str | None = None,
     progress: Progress | None = None,
 ) -> Path:
     """Downloads a published data set, unless its files are here, and converts it for fast reading.
@@ -119,7 +120,7 @@ def prepare(
             the disk is full.
     """
     declaration = builtin_set(name)
-    size = declaration.check_size(image_size)
+    size = declaration.check_size(None if image_size is None else checked_size(image_size))
     if from_file is not None and url is not None:
         raise UsageError("Give either `from_file` or `url`. Received both.")
     if url is not None and not (isinstance(url, str) and url.strip()):

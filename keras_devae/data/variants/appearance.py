@@ -68,6 +68,9 @@ class TransformedDataset(VariantDataset):
     def _read_factors(self, rows: Array) -> Array:
         return self._base.factors(rows)
 
+    def _read_factor_values(self, rows: Array) -> Array:
+        return self._base.factor_values(rows)
+
 
 def colour(dataset: Dataset, seed: int = 0) -> Dataset:
     """Gives the white of each image a random colour.

@@ -6,7 +6,7 @@ from keras_devae.checks import Array, at_least
 from keras_devae.errors import UsageError
 
 # Second words of the keys, which make draws with one seed independent.
-SUBSET, CORRELATED, COLOUR, NOISE, BACKGROUND = range(1, 6)
+SUBSET, CORRELATED, COLOUR, NOISE, BACKGROUND, VALIDATION = range(1, 7)
 _LARGEST_WORD = 2**64 - 1
 
 

@@ -5,6 +5,7 @@ from typing import Any
 
 from keras_devae import checks
 from keras_devae.backend.choosing import BACKENDS
+from keras_devae.data.image_sizes import ImageSize
 from keras_devae.errors import UsageError, unknown_name
 from keras_devae.models.declarations import MODEL_CATALOGUE
 from keras_devae.runs.config.forms import declarations
@@ -38,7 +39,7 @@ class BenchmarkSettings:
     model: str = "devae"
     dataset: str = "dsprites"
     source: str = "auto"
-    image_size: int | None = None
+    image_size: ImageSize | None = None
     network: str | None = None
     batch_sizes: tuple[int, ...] = (64, 256)
     precisions: tuple[str, ...] = ("off", "mixed")

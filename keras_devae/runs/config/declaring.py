@@ -38,6 +38,21 @@ class Check:
         return core_schema.no_info_after_validator_function(self, handler(source))
 
 
+class Convert(Check):
+    """A check whose function takes any value and returns it in its one form, of the type."""
+
+    def __call__(self, value: Any) -> Any:
+        """Returns the value in the form that settings have."""
+        return pkgutil.resolve_name(self.function)(value, **self.arguments)
+
+    def __get_pydantic_core_schema__(
+        self, source: Any, handler: GetCoreSchemaHandler
+    ) -> CoreSchema:
+        from pydantic_core import core_schema
+
+        return core_schema.no_info_plain_validator_function(self)
+
+
 class OneOf(Check):
     """A check of a name; `kind` is what it stands for, and `names` `"module:NAMES"`."""
 
@@ -93,7 +108,11 @@ class Setting:
 
 def _plain(kind):
     if isinstance(kind, types.UnionType) or typing.get_origin(kind) is typing.Union:
-        (kind,) = (part for part in typing.get_args(kind) if part is not types.NoneType)
+        parts = [part for part in typing.get_args(kind) if part is not types.NoneType]
+        # Several types in one, such as the size of an image, stay together.
+        if len(parts) > 1:
+            return kind
+        (kind,) = parts
     if typing.get_origin(kind) is Annotated:
         return _plain(kind.__origin__)
     return tuple[_plain(kind.__args__[0]), ...] if typing.get_origin(kind) is tuple else kind

@@ -5,6 +5,7 @@ from typing import Any
 
 from keras_devae import data, metrics
 from keras_devae.checks import one_of
+from keras_devae.errors import UsageError
 from keras_devae.models.declarations import MODEL_CATALOGUE
 from keras_devae.runs.config.forms import declarations
 from keras_devae.runs.config.presets import PRESETS
@@ -29,10 +30,18 @@ def config_from_settings(settings: Mapping[str, Any]) -> RunConfig:
     known = setting_names()
     given = {one_of("setting", name, known): value for name, value in settings.items()}
     preset = given.pop("preset", None)
-    start = {} if preset is None else PRESETS[one_of("preset", preset, PRESETS)][1]
+    start = {} if preset is None else dict(PRESETS[one_of("preset", preset, PRESETS)][1])
+    if given.get("epochs") is not None:
+        if given.get("steps") is not None:
+            raise UsageError(
+                "`steps` and `epochs` are two ways to state the length of a run: leave one of them "
+                f"out. Received: steps={given['steps']}, epochs={given['epochs']}."
+            )
+        start.pop("steps", None)
     options = {name: given.pop(name) for name in list(given) if name in _MODEL_SETTINGS}
     config = RunConfig(**{**start, **given, "model_options": options})
-    labelled = data.has_factors(config.data.dataset, config.data.factors_file)
+    source = config.data
+    labelled = data.has_factors(source.dataset, source.factors_file, source.sequence_column)
     if config.evaluation.metrics is not None:
         metrics.check_names(config.evaluation.metrics, labelled)
     check_tracked(config.evaluation.track, labelled)

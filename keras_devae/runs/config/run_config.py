@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import math
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -28,14 +29,24 @@ from keras_devae.runs.config.settings import (
     ModelSettings,
     PathText,
     TrainingSettings,
+    ValidationSettings,
 )
 from keras_devae.runs.config.validation import validated
+from keras_devae.runs.stopping import check_watching
 from keras_devae.runs.tracking import check_tracked
+from keras_devae.runs.validation import split
 
 if TYPE_CHECKING:
     from keras_devae.data.dataset import Dataset
 
 _PATHS = frozenset(n for n, declared in declarations().items() if declared.value_type == PathText)
+#: Ways to clip gradients, of which Keras applies one.
+_CLIPPING = ("clipnorm", "global_clipnorm", "clipvalue")
+#: Settings that only an optimizer can follow.
+_OPTIMIZATION = (
+    *("epochs", "optimizer", "learning_rate_schedule", "warmup_steps", "weight_decay"),
+    *_CLIPPING,
+)
 #: What a run may be.
 KINDS = ("training", "annealing test")
 
@@ -45,8 +56,8 @@ class RunConfig:
     """The settings of a run, complete enough to repeat it.
 
     They are given side by side, by the names of the options of `keras-devae train`, and read group
-    by group: `data`, `model`, `training`, `compute` and `evaluation`. Each is declared in
-    `keras_devae.runs.config.settings`. `kind` is what the run is, one of `KINDS`.
+    by group: `data`, `model`, `training`, `compute`, `evaluation` and `validation`. Each is
+    declared in `keras_devae.runs.config.settings`. `kind` is what the run is, one of `KINDS`.
 
     Example:
         >>> config = RunConfig(model="beta_vae", model_options={"beta": 4}, steps=100)
@@ -59,6 +70,7 @@ class RunConfig:
     training: TrainingSettings
     compute: ComputeSettings
     evaluation: EvaluationSettings
+    validation: ValidationSettings
     kind: str
 
     def __init__(self, *, kind: str = "training", **settings: Any) -> None:
@@ -83,7 +95,9 @@ class RunConfig:
         if MODEL_CATALOGUE[self.model.name].fitted:
             self._check_fitted()
         self._check_network()
+        self._check_optimization()
         self._check_steps_per_execution()
+        check_watching(self)
 
     def _check_paths(self):
         paths = {
@@ -101,6 +115,13 @@ class RunConfig:
             raise UsageError(f"{name} has a Gaussian likelihood. Received: bernoulli.")
         if self.compute.distribute is not None:
             raise UsageError(f"{name} is fitted on one device. Leave `distribute` out.")
+        defaults = TrainingSettings()
+        for setting in _OPTIMIZATION:
+            value = getattr(self.training, setting)
+            if value != getattr(defaults, setting):
+                raise UsageError(
+                    f"{name} is fitted in one go. Leave `{setting}` out. Received: {value}."
+                )
 
     def _check_network(self):
         """Checks network and likelihood, and what belongs to one kind of them only."""
@@ -119,10 +140,32 @@ class RunConfig:
                 f"trained. Received: likelihood {model.likelihood}, model {model.name}."
             )
 
+    def _check_optimization(self):
+        """Checks length, clipping and warm-up of the training."""
+        training = self.training
+        if training.epochs is not None and training.steps != TrainingSettings().steps:
+            raise UsageError(
+                "`steps` and `epochs` are two ways to state the length of a run: leave one of them "
+                f"out. Received: steps={training.steps}, epochs={training.epochs}."
+            )
+        clips = [n for n in _CLIPPING if getattr(training, n) is not None]
+        if len(clips) > 1:
+            raise UsageError(
+                "Gradients are clipped in one way: leave out all but one of "
+                f"{', '.join(f'`{name}`' for name in clips)}."
+            )
+        if training.epochs is None and training.warmup_steps >= training.steps > 1:
+            raise UsageError(
+                f"`warmup_steps` must be below `steps`, which is {training.steps}. "
+                f"Received: {training.warmup_steps}."
+            )
+
     def _check_steps_per_execution(self):
         steps_per_execution = self.compute.steps_per_execution
         for name in ("steps", "checkpoint_every"):
             steps = getattr(self.training, name)
+            if name == "steps" and self.training.epochs is not None:
+                continue  # `resolved` computes them, and checks again.
             if steps_per_execution is not None and steps % steps_per_execution:
                 raise UsageError(
                     f"`steps_per_execution` must divide `{name}`. Received: "
@@ -144,25 +187,35 @@ class RunConfig:
         chosen = self._with_varying_factors(chosen, dataset)
         fitted = MODEL_CATALOGUE[self.model.name].fitted
         binary = dataset.image_shape[-1] == 1 and not fitted
-        # A model that is fitted in one go has one step.
         network = self.model.network or _networks(self.model.name)[0]
         if network == "convolutional":
             checks.check_convolutional_size(dataset.image_shape)
-        length = {"steps": 1, "checkpoint_every": 1, "steps_per_execution": 1} if fitted else {}
+        steps = self.steps_for(dataset)
+        length = {"steps": steps, "epochs": None}
+        if fitted:  # In one go.
+            length = {"steps": 1, "checkpoint_every": 1, "steps_per_execution": 1}
         # The names of official and rendered images are sources; those of files are not.
         source = dataset.provenance["source"]
         return self.with_absolute_paths().replace(
             **length,
             source=source if source in data.SOURCES else self.data.source,
             model_options={
-                **default_options(self.model.name, dataset.image_shape, self.training.steps),
+                **default_options(self.model.name, dataset.image_shape, steps),
                 **self.model.options,
             },
             network=network,
             likelihood=self.model.likelihood or ("bernoulli" if binary else "gaussian"),
-            image_size=dataset.image_shape[0],
+            image_size=dataset.image_shape[:2],
+            channels=dataset.provenance.get("channels", 3) if source == "folder" else None,
             metrics=chosen,
         )
+
+    def steps_for(self, dataset: Dataset) -> int:
+        """Returns the number of training steps; a last batch that is not full counts as one."""
+        epochs = self.training.epochs
+        if epochs is None:
+            return self.training.steps
+        return math.ceil(epochs * len(dataset) / self.training.batch_size)
 
     def _with_varying_factors(self, chosen, dataset):
         """Returns the metrics for which some factor varies; refuses others that were named."""
@@ -199,10 +252,10 @@ class RunConfig:
         """Returns a copy whose paths are valid from any working directory."""
         given = self.to_dict()
         paths = {n: given[n] for n in _PATHS if given[n] is not None}
-        kind, colon, path = self.data.dataset.partition(":")
+        named = {"dataset": self.data.dataset, "validation_dataset": self.validation.dataset}
         return self.replace(
             **{name: _absolute(path) for name, path in paths.items()},
-            dataset=f"{kind}:{_absolute(path)}" if colon else kind,
+            **{name: _absolute_name(value) for name, value in named.items()},
             variants=data.variants.canonical(self.data.variants),
         )
 
@@ -245,8 +298,21 @@ def _absolute(path):
     return str(Path(path).expanduser().resolve())
 
 
+def _absolute_name(dataset):
+    """Returns the name of a data set with its path, if it has one, made absolute."""
+    kind, colon, path = (dataset or "").partition(":")
+    return f"{kind}:{_absolute(path)}" if colon else dataset
+
+
 def _networks(model):
     return ("linear",) if MODEL_CATALOGUE[model].fitted else NETWORK_NAMES
+
+
+def outlined_steps(config: RunConfig) -> int:
+    """Returns the number of training steps, without reading images."""
+    if config.training.epochs is None:
+        return config.training.steps
+    return config.steps_for(data.outline(config.data.dataset, **_loading(config)))
 
 
 def check_before_loading(config: RunConfig) -> None:
@@ -257,14 +323,24 @@ def check_before_loading(config: RunConfig) -> None:
     with warnings.catch_warnings():
         # The same warnings come with the images.
         warnings.simplefilter("ignore")
-        config.resolved(data.outline(config.data.dataset, **_loading(config)))
+        outline = data.outline(config.data.dataset, **_loading(config))
+        config.resolved(_part_of(outline, config))
 
 
 def load_dataset(
     config: RunConfig, fetch: bool = True, progress: Callable[[int, int, str], None] | None = None
 ) -> Dataset:
-    """Loads the data set of a run; arguments and errors are those of `keras_devae.data.load`."""
-    return data.load(config.data.dataset, **_loading(config), fetch=fetch, progress=progress)
+    """Loads the images that a run trains on, without those of its `validation_split`.
+
+    Arguments and errors are those of `keras_devae.data.load`.
+    """
+    loading = {**_loading(config), "fetch": fetch, "progress": progress}
+    return _part_of(data.load(config.data.dataset, **loading), config)
+
+
+def _part_of(dataset, config):
+    share = config.validation.split
+    return dataset if share is None else split(dataset, share, config.training.seed)
 
 
 def _loading(config):

@@ -7,9 +7,16 @@ from typing import Annotated, Any
 from annotated_types import Ge, Gt, Le, Lt, MaxLen
 
 from keras_devae.checks import MOST_PARTS, MOST_UNITS
-from keras_devae.runs.config.declaring import Check, OneOf, setting
+from keras_devae.data.image_sizes import ImageSize
+from keras_devae.runs.config.declaring import Check, Convert, OneOf, setting
 
 PRECISIONS = ("off", "float16", "bfloat16")
+#: Keras's names of the optimizers that need nothing but gradients.
+OPTIMIZERS = (
+    *("adadelta", "adafactor", "adagrad", "adam", "adamax", "adamw", "ftrl", "lion"),
+    *("nadam", "rmsprop", "sgd"),
+)
+RATE_SCHEDULES = ("constant", "cosine")
 
 #: A number of steps, images and the like, which 64 bits hold.
 Count = Annotated[int, Ge(1), Lt(2**63)]
@@ -34,8 +41,12 @@ class DataSettings:
     data_dir: PathText | None = setting(
         None, "Folder of the prepared data sets.", metavar="FOLDER", changes_result=False
     )
-    image_size: int | None = setting(
-        None, "Height and width in pixels: 32, 64 or 128 for rendered data sets."
+    image_size: (
+        Annotated[ImageSize, Convert("keras_devae.data.image_sizes:checked_size")] | None
+    ) = setting(
+        None,
+        "Pixels per side, or HEIGHTxWIDTH: 32, 64 or 128 for rendered data sets.",
+        metavar="SIZE",
     )
     drop_duplicate_orientation: bool = setting(
         False, "Leave out the 40th orientation of dSprites, which repeats the first."
@@ -57,6 +68,24 @@ class DataSettings:
         None, "Bins for continuous factors of your own images, with commas.", metavar="NAME=COUNT"
     )
     skip_damaged: bool = setting(False, "Leave out damaged images of a folder.")
+    factor_kinds: dict[str, str] | None = setting(
+        None,
+        "What factors of your own images are: classes, numbers, continuous or ignore, with commas.",
+        "by their values",
+        "NAME=KIND",
+    )
+    sequence_column: str | None = setting(
+        None, "Column of the factors that says which images belong together.", metavar="NAME"
+    )
+    channels: Annotated[int, Ge(1), Le(MOST_UNITS)] | None = setting(
+        None, "Channels of the pictures in a folder: 1 for grey, 3 for colour.", "as they have"
+    )
+    cache: bool | None = setting(
+        None,
+        "Keep the decoded pictures of a folder in the data folder.",
+        "yes",
+        changes_result=False,
+    )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -87,7 +116,39 @@ class TrainingSettings:
 
     batch_size: Count = setting(64, "Batch size.", needs_training=True)
     steps: Count = setting(20_000, "Training steps in total.", needs_training=True)
-    learning_rate: Positive = setting(1e-4, "Adam learning rate.", needs_training=True)
+    epochs: Count | None = setting(
+        None,
+        "Passes through the data set, in place of the number of steps.",
+        needs_training=True,
+    )
+    optimizer: Annotated[str, OneOf("optimizer", "keras_devae.runs.config.settings:OPTIMIZERS")] = (
+        setting("adam", f"One of {', '.join(OPTIMIZERS)}.", needs_training=True)
+    )
+    learning_rate: Positive = setting(1e-4, "Learning rate.", needs_training=True)
+    learning_rate_schedule: Annotated[
+        str,
+        OneOf("learning-rate schedule", "keras_devae.runs.config.settings:RATE_SCHEDULES"),
+    ] = setting(
+        "constant", "constant, or cosine: falls to 0 at the last step.", needs_training=True
+    )
+    warmup_steps: Annotated[int, Ge(0), Lt(2**63)] = setting(
+        0, "Steps over which the learning rate rises linearly from 0.", needs_training=True
+    )
+    weight_decay: Positive | None = setting(
+        None,
+        "Weight decay per step, times the learning rate.",
+        "the optimizer's",
+        needs_training=True,
+    )
+    clipnorm: Positive | None = setting(
+        None, "Largest norm of each variable's gradient.", "no limit", needs_training=True
+    )
+    global_clipnorm: Positive | None = setting(
+        None, "Largest norm of all gradients together.", "no limit", needs_training=True
+    )
+    clipvalue: Positive | None = setting(
+        None, "Largest size of each entry of a gradient.", "no limit", needs_training=True
+    )
     seed: Annotated[int, Ge(0), Le(2**32 - 1)] = setting(
         0, "Seed of weights, noise, layer draws, data order and evaluation."
     )
@@ -164,7 +225,46 @@ class EvaluationSettings:
         changes_result=False,
     )
     track_every: Count = setting(1000, "Steps between these measurements.", changes_result=False)
-    tensorboard: bool = setting(False, "Also write them for TensorBoard.", changes_result=False)
+    tensorboard: bool = setting(
+        False, "Also write losses and measurements for TensorBoard.", changes_result=False
+    )
+    mlflow: bool = setting(False, "Also log them to MLflow.", changes_result=False)
+    wandb: bool = setting(False, "Also log them to Weights & Biases.", changes_result=False)
+
+
+@dataclasses.dataclass(frozen=True)
+class ValidationSettings:
+    """Images held out, the best checkpoint and early stopping."""
+
+    split: Annotated[float, Gt(0), Lt(1)] | None = setting(
+        None, "Share of the images to hold out.", "none", "SHARE", name="validation_split"
+    )
+    dataset: str | None = setting(
+        None,
+        "Other images to validate on, named as in --dataset.",
+        name="validation_dataset",
+        metavar="NAME",
+    )
+    factors_file: PathText | None = setting(
+        None, "Factors of these images: CSV or .npy.", "", "FILE", name="validation_factors_file"
+    )
+    monitor: str | None = setting(
+        None,
+        "Loss, or score that is tracked, to choose the best checkpoint and to stop by.",
+        "val_loss if images are held out, else loss",
+        "NAME",
+        needs_training=True,
+    )
+    save_best: bool = setting(
+        False, "End with the best checkpoint instead of the last.", needs_training=True
+    )
+    early_stopping: Count | None = setting(
+        None,
+        "Stop after so many measurements without improvement.",
+        "never",
+        "COUNT",
+        needs_training=True,
+    )
 
 
 #: Attribute of a `RunConfig` -> its class.
@@ -174,4 +274,5 @@ GROUPS = {
     "training": TrainingSettings,
     "compute": ComputeSettings,
     "evaluation": EvaluationSettings,
+    "validation": ValidationSettings,
 }

@@ -116,7 +116,7 @@ def test_wrong_groups_are_refused(settings, message):
 class WithAnother(TrainingSettings):
     """A group with a setting more."""
 
-    warmup_steps: Count | None = setting(None, "Steps of warm-up.", "none")
+    settling_steps: Count | None = setting(None, "Steps of warm-up.", "none")
 
 
 @pytest.fixture
@@ -133,18 +133,18 @@ def another_setting(monkeypatch):
 
 
 def test_a_setting_more_is_one_declaration(another_setting):
-    plain, config = RunConfig(), RunConfig(warmup_steps=5)
-    assert plain.training.warmup_steps is None and config.training.warmup_steps == 5
-    with pytest.raises(UsageError, match="`warmup_steps` must be a whole number of at least 1"):
-        RunConfig(warmup_steps=0)
-    with pytest.raises(UsageError, match="Did you mean 'warmup_steps'"):
-        RunConfig(warmup_step=0)
+    plain, config = RunConfig(), RunConfig(settling_steps=5)
+    assert plain.training.settling_steps is None and config.training.settling_steps == 5
+    with pytest.raises(UsageError, match="`settling_steps` must be a whole number of at least 1"):
+        RunConfig(settling_steps=0)
+    with pytest.raises(UsageError, match="Did you mean 'settling_steps'"):
+        RunConfig(settling_step=0)
     assert RunConfig.from_nested(config.to_nested()) == config
     # Studies of a version without it resume: only what differs from the defaults is hashed.
     assert run_key(plain) == hashlib.sha256(b"{}").hexdigest() != run_key(config)
-    command = setting_option("warmup_steps")(click.Command("train"))
+    command = setting_option("settling_steps")(click.Command("train"))
     (option,) = command.params
-    assert option.opts == ["--warmup-steps"] and option.type is click.INT
+    assert option.opts == ["--settling-steps"] and option.type is click.INT
     assert option.help == "Steps of warm-up.  [default: none]"
 
 

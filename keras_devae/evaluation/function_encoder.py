@@ -1,0 +1,96 @@
+"""Any function from images to codes, as evaluation asks for it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from keras_devae.checks import Array, shown
+from keras_devae.errors import UsageError
+from keras_devae.metrics.arrays import check_codes
+from keras_devae.metrics.estimators.posterior import check_posterior
+
+
+class FunctionEncoder:
+    """A function from images to codes, for `keras_devae.evaluation.evaluate`.
+
+    Args:
+        function: Function of a uint8 batch `(n, height, width, channels)` as the data set stores
+            it, always of 256 images; it returns codes `(n, d)` of any framework, or a dictionary
+            with `z_mean` and, for metrics of the posterior, `z_log_var`.
+
+    Raises:
+        UsageError: If it is no function; or, when images are encoded, if it does not return one
+            finite row of codes per image.
+
+    Example:
+        >>> encoder = kd.evaluation.FunctionEncoder(lambda images: images.mean(axis=(1, 2)))
+        >>> encoder.encoder_posterior(np.zeros((4, 8, 8, 3), np.uint8))[0].shape
+        (4, 3)
+    """
+
+    num_layers = 1
+    num_categories = 0
+
+    def __init__(self, function: Callable[[Array], Any]):
+        if not callable(function):
+            raise UsageError(
+                "`model` must be a model of this package, or a function of images that returns "
+                f"codes. Received: a value of type {type(function).__name__}; scores of codes from "
+                "elsewhere are "
+                "`keras_devae.metrics.score_codes(codes, factors)`."
+            )
+        self.function = function
+        #: Whether the function returns log-variances, and its number of codes; known once used.
+        self.has_posterior = False
+        self.latent_dim = 0
+
+    def check_layer(self, layer: int) -> None:
+        """Raises a `UsageError` unless it is layer 0, the only one."""
+        if layer != 0:
+            raise UsageError(f"A function of images has only layer 0. Received: {shown(layer)}.")
+
+    def encoder_posterior(self, images: Array, batch_size: int = 256) -> tuple[Array, Array]:
+        """Returns means and log-variances `(n, d)` of images; those of plain codes are 0."""
+        starts = range(0, len(images), batch_size)
+        parts = [self._encoded(images[start : start + batch_size]) for start in starts]
+        if len({part[0].shape[1] for part in parts}) > 1:
+            raise UsageError("The function must return the same number of codes for all images.")
+        means, log_vars = (np.concatenate(part) for part in zip(*parts, strict=True))
+        self.latent_dim = means.shape[1]
+        return means, log_vars
+
+    def layer_posterior(
+        self, mean: Array, log_var: Array, layer: int | None = 0
+    ) -> tuple[Array, Array]:
+        """Returns the posterior of layer 0, or with a first axis for `None`."""
+        return (mean[None], log_var[None]) if layer is None else (mean, log_var)
+
+    def _encoded(self, images: Array) -> tuple[Array, Array]:
+        found, log_vars = self.function(images), None
+        if isinstance(found, Mapping):
+            if "z_mean" not in found:
+                raise UsageError(
+                    "A function that returns a dictionary must have `z_mean` in it. Received: "
+                    f"{', '.join(map(str, found))}."
+                )
+            found, log_vars = found["z_mean"], found.get("z_log_var")
+        means = check_codes(_as_array(found), "codes")
+        if len(means) != len(images):
+            raise UsageError(
+                "The function must return one row of codes per image. Received: "
+                f"{len(means)} rows for {len(images)} images."
+            )
+        self.has_posterior = log_vars is not None
+        if log_vars is None:
+            return means, np.zeros(means.shape)
+        return check_posterior(means, _as_array(log_vars))
+
+
+def _as_array(values: Any) -> Any:
+    """Returns a tensor that needs a gradient, or is on another device, as NumPy can read it."""
+    if hasattr(values, "detach"):
+        values = values.detach().cpu()
+    return values.numpy() if callable(getattr(values, "numpy", None)) else np.asarray(values)

@@ -1,0 +1,47 @@
+"""Builds the optimizer of a run, with its learning-rate schedule, from Keras's own parts."""
+
+from typing import Any
+
+import keras
+
+from keras_devae.runs.config.settings import TrainingSettings
+
+
+def build_optimizer(training: TrainingSettings) -> keras.optimizers.Optimizer:
+    """Returns the optimizer that the settings of a run name.
+
+    Options that are left out keep the defaults of the optimizer's class in Keras.
+
+    Args:
+        training: The settings, with the number of steps in total.
+
+    Example:
+        >>> from keras_devae.runs.config.settings import TrainingSettings
+        >>> build_optimizer(TrainingSettings(optimizer="sgd", clipnorm=1.0)).clipnorm
+        1.0
+    """
+    options: dict[str, Any] = {
+        name: getattr(training, name)
+        for name in ("weight_decay", "clipnorm", "global_clipnorm", "clipvalue")
+        if getattr(training, name) is not None
+    }
+    kind = type(keras.optimizers.get(training.optimizer))
+    return kind(learning_rate=learning_rate_of(training), **options)
+
+
+def learning_rate_of(
+    training: TrainingSettings,
+) -> float | keras.optimizers.schedules.LearningRateSchedule:
+    """Returns the learning rate of a run: a number, or a schedule of Keras.
+
+    With warm-up, it rises linearly from 0. `cosine` then falls to 0 at the last step (Loshchilov
+    and Hutter 2017, SGDR: Stochastic Gradient Descent with Warm Restarts, without restarts).
+    """
+    rate, warmup = training.learning_rate, training.warmup_steps
+    schedules = keras.optimizers.schedules
+    if training.learning_rate_schedule == "cosine":
+        rise = {"warmup_target": rate, "warmup_steps": warmup} if warmup else {}
+        return schedules.CosineDecay(0.0 if warmup else rate, training.steps - warmup, **rise)
+    if warmup:
+        return schedules.PolynomialDecay(0.0, warmup, end_learning_rate=rate, power=1.0)
+    return rate

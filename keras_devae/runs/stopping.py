@@ -1,0 +1,175 @@
+"""Watching a loss or a score while a run trains: its best checkpoint, and when to stop early."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from keras_devae.checks import one_of
+from keras_devae.errors import UsageError
+from keras_devae.files import is_there, read_table
+from keras_devae.metrics import METRICS, number_of
+from keras_devae.models.declarations import MODEL_CATALOGUE
+from keras_devae.models.stationarity import stationary_from
+
+if TYPE_CHECKING:
+    from keras_devae.runs.config.run_config import RunConfig
+    from keras_devae.runs.folder import RunDirectory
+
+#: Losses of every model, which fall as training succeeds.
+_LOSSES = ("loss", "reconstruction_loss", "kl_loss")
+
+
+@dataclasses.dataclass(frozen=True)
+class Outcome:
+    """What has been seen: the best step and its value, and the measurements since then."""
+
+    best_step: int | None = None
+    best_value: float | None = None
+    since: int = 0
+
+
+@dataclasses.dataclass(frozen=True)
+class Watch:
+    """A value that a run watches, see `watch_of`.
+
+    Everything follows from the tables in the run's folder, which are on disk before a checkpoint
+    is: a run that resumes sees what an uninterrupted one sees.
+    """
+
+    name: str
+    rises: bool
+    starts: int
+    patience: int | None
+    keeps_best: bool
+
+    def outcome(self, points: Iterable[tuple[int, float]]) -> Outcome:
+        """Returns what follows from steps and values in order; values that are NaN count as bad."""
+        seen = Outcome()
+        for step, value in points:
+            if step < self.starts:
+                continue
+            score = value if self.rises else -value
+            best = None if seen.best_value is None else seen.best_value * (1 if self.rises else -1)
+            if not math.isnan(value) and (best is None or score > best):
+                seen = Outcome(step, value)
+            else:
+                seen = dataclasses.replace(seen, since=seen.since + 1)
+        return seen
+
+    def seen(self, run: RunDirectory, history: Sequence[Mapping[str, Any]], step: int) -> Outcome:
+        """Returns the outcome up to a step, from the history or the run's tracked scores."""
+        if self.is_tracked:
+            file = run.tracking / "metrics.csv"
+            rows = read_table(file) if is_there(file) else []
+            rows = [row for row in rows if not row.get("layer")]
+        else:
+            rows = list(history)
+        points = [(int(r["step"]), r[self.name]) for r in rows if self.name in r]
+        return self.outcome(point for point in points if point[0] <= step)
+
+    @property
+    def is_tracked(self) -> bool:
+        """Whether the value is a score that is tracked, and not a loss."""
+        return self.name.removeprefix("val_") not in _LOSSES
+
+    def stops(self, seen: Outcome) -> bool:
+        """Tells whether training stops after what has been seen."""
+        return self.patience is not None and seen.since >= self.patience
+
+    def describe(self) -> str:
+        """Says in one line what is watched, from when on, and what follows."""
+        what = f"{self.name}, {'highest' if self.rises else 'lowest'} best, from step {self.starts}"
+        ends = ["the best checkpoint is kept"] if self.keeps_best else []
+        if self.patience is not None:
+            ends.append(f"training stops after {self.patience} measurements without improvement")
+        return f"{what} on; {' and '.join(ends)}"
+
+
+def check_watching(config: RunConfig) -> None:
+    """Checks the settings of validation, and the name of the value to watch.
+
+    Raises:
+        UsageError: If they contradict each other, or the value is unknown or not measured.
+    """
+    chosen = config.validation
+    if chosen.split is not None and chosen.dataset is not None:
+        raise UsageError("Give either `validation_split` or `validation_dataset`, not both.")
+    if chosen.factors_file is not None and chosen.dataset is None:
+        raise UsageError("`validation_factors_file` goes with `validation_dataset`.")
+    asked = chosen.save_best or chosen.early_stopping is not None
+    if asked and MODEL_CATALOGUE[config.model.name].fitted:
+        raise UsageError(
+            f"{config.model.name} is fitted in one go: leave out `save_best` and `early_stopping`."
+        )
+    if chosen.monitor is None:
+        return
+    if not asked:
+        raise UsageError("`monitor` needs `save_best` or `early_stopping`.")
+    _checked_name(config)
+
+
+def _checked_name(config):
+    """Returns the name of the column that is watched."""
+    chosen, evaluation = config.validation, config.evaluation
+    held_out = chosen.split is not None or chosen.dataset is not None
+    name = chosen.monitor or ("val_loss" if held_out else "loss")
+    scores = {
+        key: metric
+        for metric in evaluation.track
+        if metric in METRICS
+        for key in (metric, *(f"{metric}.{number}" for number in METRICS[metric].numbers))
+    }
+    known = [*_LOSSES, *(f"val_{loss}" for loss in _LOSSES)]
+    one_of("value to watch", name, [*known, *scores, *METRICS])
+    if name.startswith("val_") and not held_out:
+        raise UsageError(
+            f"`monitor` {name} needs images that are held out: give `validation_split` or "
+            "`validation_dataset`."
+        )
+    if name not in known and name not in scores:
+        raise UsageError(f"`monitor` {name} needs the metric among those that `track` names.")
+    if name not in known and chosen.save_best:
+        _check_intervals(config, name)
+    return METRICS[name].key() if name in METRICS else name
+
+
+def _check_intervals(config, name):
+    every = config.training.checkpoint_every
+    if config.evaluation.track_every % every:
+        raise UsageError(
+            f"`save_best` by {name} needs a checkpoint wherever it is measured: `track_every` must "
+            f"be a multiple of `checkpoint_every`. Received: {config.evaluation.track_every} and "
+            f"{every}."
+        )
+
+
+def watch_of(config: RunConfig) -> Watch | None:
+    """Returns what a run with a complete configuration watches, or `None`.
+
+    Raises:
+        UsageError: If the schedules of the model end too late for anything to be compared.
+    """
+    chosen, training = config.validation, config.training
+    if not chosen.save_best and chosen.early_stopping is None:
+        return None
+    name = _checked_name(config)
+    model = config.model
+    starts = stationary_from(model.options, model.latent_dim)
+    starts = max(starts, training.warmup_steps)
+    if name in _LOSSES and starts:
+        # Each row has the means of all steps since the row before.
+        starts += training.checkpoint_every
+    if starts >= training.steps:
+        raise UsageError(
+            f"{name} can be compared from step {starts} on, when schedules and warm-up have "
+            f"ended, and training ends at step {training.steps}: train for longer, shorten "
+            "the schedules, or leave out `save_best` and `early_stopping`."
+        )
+    is_loss = name.removeprefix("val_") in _LOSSES
+    rises = not (is_loss or number_of(name).lower_is_better)
+    # Before the first step there is nothing to keep.
+    starts = max(starts, 1)
+    return Watch(name, rises, starts, chosen.early_stopping, chosen.save_best)

@@ -1,0 +1,166 @@
+"""Images that a run holds out: the split of its data set, and the losses on the part held out."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from keras_devae import data, metrics
+from keras_devae.checks import Array
+from keras_devae.data import Dataset
+from keras_devae.data.dataset import VariantDataset
+from keras_devae.data.variants import SelectedDataset
+from keras_devae.data.variants.random_numbers import VALIDATION, shuffled_rows
+from keras_devae.errors import UsageError
+
+if TYPE_CHECKING:
+    from keras_devae.runs.config.run_config import RunConfig
+
+#: Images without which nothing can be measured.
+_LEAST = 2
+
+
+class TrainingPart(SelectedDataset):
+    """The images of a data set that a run trains on; `held_out` has the others."""
+
+    held_out: SelectedDataset
+
+
+def split(dataset: Dataset, share: float, seed: int) -> TrainingPart:
+    """Holds out a share of a data set's images, drawn by a seed.
+
+    The images of one sequence, and repeats of one image, stay together. Both parts keep the order
+    of the data set.
+
+    Raises:
+        UsageError: If a part would have fewer than two images.
+    """
+    chosen = np.zeros(len(dataset), bool)
+    chosen[_held_out_rows(_groups(dataset), share, seed)] = True
+    count = int(chosen.sum())
+    if not _LEAST <= count <= len(dataset) - _LEAST:
+        raise UsageError(
+            f"`validation_split` must leave at least {_LEAST} images to train on and {_LEAST} to "
+            f"hold out. Received: {share:g}, which holds out {count} of {len(dataset):,}."
+        )
+    kinds = (TrainingPart, ~chosen, "training"), (SelectedDataset, chosen, "validation")
+    training, validation = (
+        kind(
+            dataset,
+            np.flatnonzero(mask),
+            {"name": f"{part} part", "held_out": share, "seed": seed},
+            f"{part} part, {share:.0%} held out",
+        )
+        for kind, mask, part in kinds
+    )
+    training.held_out = validation
+    return training
+
+
+def _groups(dataset: Dataset) -> Array:
+    """Returns, for each row, a number that rows which stay together share."""
+    sequences = getattr(dataset, "sequences", None)
+    if sequences is not None:
+        return np.asarray(sequences)
+    rows = np.arange(len(dataset))
+    while isinstance(dataset, VariantDataset):
+        rows = getattr(dataset, "_rows", np.arange(len(dataset)))[rows]
+        dataset = dataset._base
+    return rows
+
+
+def _held_out_rows(groups: Array, share: float, seed: int) -> Array:
+    """Returns the rows of randomly drawn groups that come nearest to a share of all rows."""
+    _, group_of, sizes = np.unique(groups, return_inverse=True, return_counts=True)
+    order = shuffled_rows(len(sizes), (seed, VALIDATION))
+    # Of no group, the first, the first two ...
+    reached = np.cumsum([0, *sizes[order]])
+    count = int(np.abs(reached - share * len(groups)).argmin())
+    return np.flatnonzero(np.isin(group_of, order[:count]))
+
+
+def held_out_images(config: RunConfig, training: Dataset, progress: Any = None) -> Dataset | None:
+    """Returns the images that a run holds out, or those of its validation data set, or `None`.
+
+    Raises:
+        UsageError: If the images of the validation data set differ in shape from the run's.
+    """
+    chosen = config.validation
+    if chosen.split is not None:
+        return getattr(training, "held_out", None)
+    if chosen.dataset is None:
+        return None
+    found = data.load(
+        chosen.dataset,
+        **_loading(config),
+        variants=config.data.variants,
+        image_size=config.data.image_size,
+        fetch=False,
+        progress=progress,
+    )
+    if found.image_shape != training.image_shape:
+        raise UsageError(
+            "The images of `validation_dataset` must have the shape of the training images, "
+            f"{training.image_shape}. Received: {found.image_shape}, from {found.description}."
+        )
+    if len(found) < _LEAST:
+        raise UsageError(
+            f"`validation_dataset` must have at least {_LEAST} images. Received: {len(found)}."
+        )
+    return found
+
+
+def _loading(config):
+    """Returns the options of `keras_devae.data.load` that suit the kind of validation data set."""
+    if ":" not in config.validation.dataset:
+        return {"source": config.data.source, "data_dir": config.data.data_dir}
+    own = {"factors_file": config.validation.factors_file}
+    if config.validation.dataset.startswith("folder:"):
+        own["skip_damaged"] = config.data.skip_damaged
+    return own
+
+
+class ValidationLosses:
+    """Computes a model's losses on held-out images, named as Keras does: `val_loss` ...
+
+    At most `images` of them are used, the same each time, in batches of `batch_size`; on several
+    `devices` their number is a multiple of these.
+    """
+
+    def __init__(
+        self, dataset: Dataset, images: int, batch_size: int, seed: int, devices: int = 1
+    ) -> None:
+        count = min(images, len(dataset))
+        count -= count % devices
+        if not count:
+            raise UsageError(
+                f"{devices} devices need as many images to validate. Received: {len(dataset)}."
+            )
+        chosen = dataset
+        if count < len(dataset):
+            chosen = data.variants.subset(dataset, count, seed)
+        self._batches = chosen.batches(batch_size, shuffle=False)
+
+    def __call__(self, model: Any) -> dict[str, float]:
+        """Returns the losses, means over the images; what is no loss, such as beta, is left out."""
+        values = model.evaluate(self._batches, verbose=0, return_dict=True)
+        return {f"val_{k}": float(v) for k, v in values.items() if "loss" in k}
+
+
+def check_held_out(config: RunConfig, dataset: Dataset, chosen: bool = True) -> RunConfig:
+    """Returns a configuration with those of its metrics that held-out images allow.
+
+    Raises:
+        UsageError: If no factor varies in them for a metric, and `chosen`: someone named it.
+    """
+    from keras_devae.metrics.rows import check_factors_vary
+
+    names, evaluation = config.evaluation.metrics or (), config.evaluation
+    if dataset.factor_names is None:
+        possible = metrics.possible_metrics(has_factors=False)
+        return config.replace(metrics=tuple(name for name in names if name in possible))
+    seen = (dataset, evaluation.images, config.training.seed)
+    return config.replace(
+        metrics=check_factors_vary(names, *seen, chosen=chosen, argument="evaluation_images")
+    )
