@@ -46,12 +46,11 @@ def suggest(context: click.Context, as_json: bool, minutes: float, **given: Any)
         dataset = load_dataset(config, progress=progress)
     from keras_devae.suggestions import propose
 
-    preset = PRESETS[named["preset"]][1] if "preset" in named else {}
     with status_line(as_json) as status:
         found = propose(
             config,
             dataset,
-            {*named, *preset},
+            given_names(named),
             minutes=minutes,
             backend=context.obj["backend"],
             say=status,
@@ -69,6 +68,39 @@ def suggest(context: click.Context, as_json: bool, minutes: float, **given: Any)
             f"({found.steps_per_second:.3g} steps per second)"
         )
     click.echo(f"Train with:\n  {command}")
+
+
+class Proposing:
+    """The hook of `Run.new` by which `train` fills in what the user has not given."""
+
+    def __init__(self, named: dict[str, Any], backend: str | None, quiet: bool) -> None:
+        self._named, self._backend, self._quiet = named, backend, quiet
+        self._found: Any = None
+
+    def __call__(self, config: Any, dataset: Any) -> Any:
+        """Returns the configuration with the proposals, and prints them."""
+        from keras_devae.suggestions import propose
+
+        with status_line(self._quiet) as status:
+            given = given_names(self._named)
+            found = propose(config, dataset, given, backend=self._backend, say=status)
+        self._found = found
+        if not self._quiet:
+            click.echo("Proposed for these images (--no-suggest keeps the plain defaults):")
+            show(found)
+        return found.config
+
+    def record(self, folder: Any) -> None:
+        """Writes the proposals and their reasons to a run's folder."""
+        from keras_devae.files import write_json
+
+        if self._found is not None:
+            write_json(folder.suggestions_file, self._found.to_dict())
+
+
+def given_names(named: dict[str, Any]) -> set[str]:
+    """Returns the names of the settings that were given, with those of a preset."""
+    return {*named, *(PRESETS[named["preset"]][1] if "preset" in named else {})}
 
 
 def show(found: Any) -> None:

@@ -1,7 +1,7 @@
 """Draws clock faces with their factors: a folder of your own pictures to try things on.
 
-    python examples/clocks.py clocks
-    keras-devae suggest --dataset folder:clocks
+python examples/clocks.py clocks
+keras-devae suggest --dataset folder:clocks
 """
 
 import csv

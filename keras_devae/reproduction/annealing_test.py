@@ -37,6 +37,7 @@ KNOWN_SHARE = 0.1
 #: Where a factor's freezing point lies relative to the range of the test.
 _ABOVE, _MEASURED, _BELOW = "above the start", "measured", "below the end"
 
+
 @dataclasses.dataclass(frozen=True)
 class AnnealingTest:
     """The result of an annealing test.

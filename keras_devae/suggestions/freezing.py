@@ -36,7 +36,8 @@ def freezing_point(betas: Array, shares: Array, threshold: float) -> float | Non
 
     It is where the factor's share (or a latent dimension's information), `(t,)` like the falling
     betas, crosses the threshold and is also above it in the next reading, so that one noisy reading
-    does not count; the last one needs no confirmation. Between readings, the point is interpolated linearly over the logarithm of beta.
+    does not count; the last one needs no confirmation. Between readings, the point is interpolated
+    linearly over the logarithm of beta.
     """
     known = np.asarray(shares) >= threshold
     lasting = known & np.append(known[1:], known[-1:])
@@ -54,8 +55,9 @@ def suggest_betas(
 ) -> list[float]:
     """Suggests the pressures of DeVAE's layers from freezing points, see `RULE`.
 
-    If that would be more than `most_layers`, only the widest gaps count. They ascend strictly and are rounded to two digits. The list is empty without points, or if they
-    leave no room for a pressure above `beta_end`, the pressure at the end of the test.
+    If that would be more than `most_layers`, only the widest gaps count. The pressures ascend
+    strictly and are rounded to two digits. The list is empty without points, or if they leave no
+    room for a pressure above `beta_end`, the pressure at the end of the test.
     """
     falling = sorted(points, reverse=True)
     pairs = [pair for pair in itertools.pairwise(falling) if pair[0] > GROUP_FACTOR * pair[1]]

@@ -24,7 +24,7 @@ def batch_size_for(count: int) -> int:
 
 def rounded_down(value: float) -> int:
     """Returns the largest of 1, 2, 3 and 5 times a power of ten that is not above the value."""
-    power = 10 ** int(math.floor(math.log10(max(value, 1))))
+    power = 10 ** math.floor(math.log10(max(value, 1)))
     return int(max(each for each in (1, 2, 3, 5) if each * power <= max(value, 1)) * power)
 
 

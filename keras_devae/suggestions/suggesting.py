@@ -167,9 +167,7 @@ def propose(
     """
     work = _Work(config, dataset, frozenset(given), minutes, say or (lambda text: None))
     if not MODEL_CATALOGUE[config.model.name].fitted:
-        start_backend(
-            backend or config.compute.backend, deterministic=config.compute.deterministic
-        )
+        start_backend(backend or config.compute.backend, deterministic=config.compute.deterministic)
         work.propose_from_pixels()
         work.propose_length(measure)
         work.propose_pressures(annealed_steps)

@@ -40,7 +40,7 @@ def solids(folder):
         draw = module(ROOT / "tests/data/miniature_files.py")._draw_toy
         names, sizes = ("category", "instance", "elevation", "azimuth", "lighting"), (5, 3, 5, 9, 3)
         factors = np.array(list(np.ndindex(*sizes)))
-        toys = [np.asarray(draw(c, i, e, 2 * a, l, 0)) for c, i, e, a, l in factors]
+        toys = [np.asarray(draw(c, i, e, 2 * a, light, 0)) for c, i, e, a, light in factors]
         images = np.stack(toys).reshape(len(factors), 32, 3, 32, 3, 1).mean(axis=(2, 4))
         np.savez(file, images=images.astype(np.uint8), factors=factors, factor_names=names)
     return f"npz:{file}"
@@ -72,8 +72,12 @@ def carry_out(name, side, seed, folder, steps):
     if file.is_file():
         return
     config = RunConfig(
-        steps=steps, learning_rate=1e-3, checkpoint_every=steps, evaluation_images=4000,
-        metrics=("mig", "reconstruction_error"), **data_settings(name, folder),
+        steps=steps,
+        learning_rate=1e-3,
+        checkpoint_every=steps,
+        evaluation_images=4000,
+        metrics=("mig", "reconstruction_error"),
+        **data_settings(name, folder),
     )
     if side == "proposal":
         settings = dict(proposed(name, folder, config)["settings"])
@@ -109,10 +113,14 @@ def table(folder):
             if these:
                 both = np.array([numbers(row) for row in these])
                 spread = both.std(axis=0, ddof=1) if len(both) > 1 else np.zeros(2)
-                mig, error = (f"{m:.4g} ± {s:.2g}" for m, s in zip(both.mean(0), spread))
+                mig, error = (
+                    f"{m:.4g} ± {s:.2g}" for m, s in zip(both.mean(0), spread, strict=True)
+                )
                 betas = ", ".join(f"{b:g}" for b in these[0]["model"]["betas"])
-                print(f"| {name} | {side} | {len(these)} | {betas} | {these[0]['likelihood']} "
-                      f"| {mig} | {error} |")
+                print(
+                    f"| {name} | {side} | {len(these)} | {betas} | {these[0]['likelihood']} "
+                    f"| {mig} | {error} |"
+                )
 
 
 def main():
