@@ -176,7 +176,7 @@ def has_factors(
         if kind not in OWN_KINDS or not OWN_KINDS[kind].has_factors(file):
             return False
         factors_file = file / CSV_NAME
-    table = Path(factors_file).expanduser()
+    table = path_of("factors_file", factors_file)
     is_table = sequence_column is not None and table.suffix.lower() == ".csv" and table.is_file()
     return not is_table or csv_has_factors(table, sequence_column)
 
