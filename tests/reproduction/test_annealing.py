@@ -11,7 +11,7 @@ import pytest
 from keras_devae.cli import main
 from keras_devae.errors import FailureError, UsageError
 from keras_devae.files import read_json
-from keras_devae.reproduction.annealing_test import read_test
+from keras_devae.reproduction.annealing_test import KNOWN_SHARE, read_test
 from keras_devae.runs import RunDirectory
 from keras_devae.runs.diagnosis import examine
 from keras_devae.suggestions.freezing import default_range, freezing_point, suggest_betas
