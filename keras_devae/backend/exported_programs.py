@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import importlib
 import os
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -92,7 +93,10 @@ def read_torch_program(path: str | os.PathLike[str]) -> Program:
     if os.fspath(path).endswith(".pt2"):
         return _exported_program(torch, path)
     try:
-        module = torch.jit.load(os.fspath(path), map_location="cpu").eval()
+        with warnings.catch_warnings():
+            # That TorchScript is deprecated is no news to whoever has such a file.
+            warnings.simplefilter("ignore", DeprecationWarning)
+            module = torch.jit.load(os.fspath(path), map_location="cpu").eval()
     except RuntimeError as error:
         raise UsageError(
             f"{path} holds no TorchScript program. Received a file that PyTorch refuses: "

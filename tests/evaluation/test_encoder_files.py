@@ -110,6 +110,7 @@ def test_a_model_with_two_inputs_is_refused(tmp_path):
 
 
 @needs("torch")
+@pytest.mark.filterwarnings("ignore:`torch.jit.trace:DeprecationWarning")
 @pytest.mark.parametrize("suffix", [".pt2", ".pt"])
 def test_a_torch_program_sees_channels_first(tmp_path, images, suffix):
     import torch
