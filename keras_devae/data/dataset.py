@@ -183,6 +183,29 @@ class Dataset(abc.ABC):
         self._check_has_factors()
         return self._read_factor_values(row_numbers(indices, len(self)))
 
+    def factor_texts(self, index: int) -> dict[str, int | str]:
+        """Returns the factors of an image as people read them, by name.
+
+        Args:
+            index: Row number, negative ones count from the end.
+
+        Returns:
+            By name, the class or level of a factor, the measured value of a continuous one with
+            four digits, or its whole number where that speaks for itself.
+
+        Raises:
+            UsageError: As for `factors`.
+        """
+        numbers, values = self.factors([index])[0], self.factor_values([index])[0]
+        shown: dict[str, int | str] = {}
+        for name, number, value in zip(self.factor_names or (), numbers, values, strict=True):
+            labels = self.factor_labels.get(name)
+            if name in self.continuous_factors:
+                shown[name] = f"{value:.4g}"
+            else:
+                shown[name] = int(number) if labels is None else labels[number]
+        return shown
+
     def _check_has_factors(self) -> None:
         if self.factor_names is None:
             raise UsageError(

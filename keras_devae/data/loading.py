@@ -158,7 +158,14 @@ def outline(name: str, **options: Any) -> Dataset:
         return request.apply_options_to(_load_builtin(declaration, request, False, None))
     size = declaration.check_size(request.image_size)
     grid = declaration.grid
-    whole = OutlinedDataset(name, len(grid), declaration.image_shape(size), grid=grid)
+    whole = OutlinedDataset(
+        name,
+        len(grid),
+        declaration.image_shape(size),
+        grid=grid,
+        factor_labels=declaration.factor_labels,
+        nominal_factors=declaration.nominal_factors,
+    )
     return request.apply_options_to(whole)
 
 
@@ -176,8 +183,10 @@ def has_factors(
         if kind not in OWN_KINDS or not OWN_KINDS[kind].has_factors(file):
             return False
         factors_file = file / CSV_NAME
-    table = Path(factors_file).expanduser()
-    is_table = sequence_column is not None and table.suffix.lower() == ".csv" and table.is_file()
+    if sequence_column is None:
+        return True
+    table = path_of("factors_file", factors_file)
+    is_table = table.suffix.lower() == ".csv" and table.is_file()
     return not is_table or csv_has_factors(table, sequence_column)
 
 

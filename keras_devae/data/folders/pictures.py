@@ -29,7 +29,7 @@ from keras_devae.data.own.headers import Form
 from keras_devae.data.own.value_range import range_problem
 from keras_devae.data.store.conversion import locked, work_folder
 from keras_devae.data.store.reading import IMAGES, RowFile
-from keras_devae.errors import UsageError
+from keras_devae.errors import FailureError, UsageError
 from keras_devae.files import write_json
 from keras_devae.files.archives import UNREADABLE
 
@@ -96,7 +96,12 @@ def remove_pictures(folder: Path, root: Path) -> list[Path]:
     place = folder_store(folder, root)
     if not place.exists():
         return []
-    shutil.rmtree(place)
+    try:
+        shutil.rmtree(place)
+    except OSError as error:
+        raise FailureError(
+            f"The decoded pictures of {folder} could not be removed: {error}."
+        ) from None
     return [place]
 
 
