@@ -316,5 +316,5 @@ def _missing(has_factors: bool, has_posterior: bool, has_images: bool) -> dict[s
     if not flag("has_posterior", has_posterior):
         missing.update(dict.fromkeys(("posterior", "elbo"), "log-variances of the posterior"))
     if not flag("has_images", has_images):
-        missing["images"] = "images"
+        missing["images"] = "reconstructions"
     return missing
