@@ -50,6 +50,7 @@ LEVELS = {
     "runs": 11,
     "runs.config": 11.1,
     "runs.benchmark": 11.2,
+    "suggestions": 11.9,
     "comparison": 12,
     "reports": 13,
     "studies": 14,

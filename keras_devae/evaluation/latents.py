@@ -170,7 +170,8 @@ def measure_latents(
 
     Returns:
         A `Latents`, or for `layer=None` a list with one for each layer. Information is counted in
-        20 equal-width bins, as in the mutual information gap; that of the most probable category is
+        20 equal-width bins, as in the mutual information gap; continuous factors count by their
+        bins, as in `dataset.factors`. The information of the most probable category is
         the same in all layers.
 
     Raises:
