@@ -20,6 +20,11 @@ from keras_devae.models.declarations import (
     check_options,
     default_options,
 )
+from keras_devae.models.network_names import (
+    check_module_exists,
+    check_network_name,
+    is_function_name,
+)
 from keras_devae.runs.config.forms import declarations, grouped, ungrouped
 from keras_devae.runs.config.settings import (
     GROUPS,
@@ -127,13 +132,21 @@ class RunConfig:
         """Checks network and likelihood, and what belongs to one kind of them only."""
         model = self.model
         if model.network is not None:
-            checks.one_of("network", model.network, _networks(model.name))
+            if MODEL_CATALOGUE[model.name].fitted:
+                checks.one_of("network", model.network, ("linear",))
+            else:
+                check_network_name(model.network)
         if model.network_units is not None and not (model.network_units and model.network == "mlp"):
             raise UsageError(
                 "`network_units` needs at least one width, and `network` set to mlp. "
                 f"Received: {list(model.network_units)}, network {model.network}."
             )
         fitted = MODEL_CATALOGUE[model.name].fitted
+        if model.decoder is not None and fitted:
+            raise UsageError(
+                f"{model.name} is linear and has a decoder of its own. Leave `decoder` out. "
+                f"Received: {model.decoder}."
+            )
         if model.likelihood_sigma is not None and (fitted or model.likelihood != "gaussian"):
             raise UsageError(
                 "`likelihood_sigma` needs `likelihood` set to gaussian, and a model that is "
@@ -188,8 +201,8 @@ class RunConfig:
         fitted = MODEL_CATALOGUE[self.model.name].fitted
         binary = dataset.image_shape[-1] == 1 and not fitted
         # A model that is fitted in one go has one step.
-        network = self.model.network or _networks(self.model.name)[0]
-        if network == "convolutional":
+        network = self.model.network or ("linear" if fitted else NETWORK_NAMES[0])
+        if network in ("convolutional", "residual"):
             checks.check_convolutional_size(dataset.image_shape)
         steps = self.steps_for(dataset)
         length = {"steps": steps, "epochs": None}
@@ -304,10 +317,6 @@ def _absolute_name(dataset):
     return f"{kind}:{_absolute(path)}" if colon else dataset
 
 
-def _networks(model):
-    return ("linear",) if MODEL_CATALOGUE[model].fitted else NETWORK_NAMES
-
-
 def outlined_steps(config: RunConfig) -> int:
     """Returns the number of training steps, without reading images."""
     if config.training.epochs is None:
@@ -320,6 +329,8 @@ def check_before_loading(config: RunConfig) -> None:
 
     It raises a `UsageError` if they do not fit together, a `FailureError` if a file is damaged.
     """
+    if is_function_name(config.model.network):
+        check_module_exists(config.model.network)
     with warnings.catch_warnings():
         # The same warnings come with the images.
         warnings.simplefilter("ignore")
