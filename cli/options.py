@@ -216,12 +216,12 @@ def resumable(context: click.Context, run: Run) -> Iterator[None]:
         context.exit(exit_status(ending))
 
 
-def resumed(context: click.Context, path: str, quiet: bool) -> Run:
-    """Resumes the run that `--resume` names."""
+def resumed(context: click.Context, path: str, quiet: bool, steps: int | None = None) -> Run:
+    """Resumes the run that `--resume` names, to train it for `steps` in total if given."""
     from keras_devae.runs import Run
 
     with progress_bars(quiet) as progress:
-        return Run.resume(path, backend=context.obj["backend"], progress=progress)
+        return Run.resume(path, backend=context.obj["backend"], progress=progress, steps=steps)
 
 
 runs_folder_option = click.option(

@@ -23,6 +23,15 @@ def _parse_counts(context, parameter, text):
     return {name: int(count) for name, _, count in pairs}
 
 
+def _parse_kinds(context, parameter, text):
+    if text is None:
+        return None
+    pairs = [part.partition("=") for part in parse_names(context, parameter, text)]
+    if not all(name and kind for name, _, kind in pairs):
+        raise click.BadParameter(f"Expected NAME=KIND with commas. Received: {text}.")
+    return {name.strip(): kind.strip() for name, _, kind in pairs}
+
+
 #: Type of a value -> what its option is made with.
 _ARGUMENTS: dict[Any, dict[str, Any]] = {
     str: {},
@@ -34,6 +43,7 @@ _ARGUMENTS: dict[Any, dict[str, Any]] = {
     tuple[int, ...]: {"callback": list_of(int, "whole numbers")},
     tuple[float, ...]: {"callback": list_of(float, "numbers")},
     dict[str, int]: {"callback": _parse_counts},
+    dict[str, str]: {"callback": _parse_kinds},
     ImageSize: {"type": IMAGE_SIZE},
 }
 _REPEATED = {"multiple": True, "callback": lambda context, parameter, values: values or None}

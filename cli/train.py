@@ -54,7 +54,13 @@ _NOT_SETTINGS = ("run", "runs_dir", "resume_run", "overwrite", "as_json")
 )
 @runs_folder_option
 @model_options
-@click.option("--resume", "resume_run", type=PATH, metavar="RUN", help="Resume an interrupted run.")
+@click.option(
+    "--resume",
+    "resume_run",
+    type=PATH,
+    metavar="RUN",
+    help="Resume an interrupted run; with --steps, train any run for longer.",
+)
 @click.option("--overwrite", is_flag=True, help="Replace a run of the same name.")
 @json_option
 @click.pass_context
@@ -68,7 +74,9 @@ def train(context: click.Context, **given: Any) -> None:
     run = _resumed(context, given) if given["resume_run"] else _new(context, given)
     with resumable(context, run):
         if run.is_chief and not quiet:
-            _introduce(run, "" if given["resume_run"] else _scaling_note(given, run.config))
+            is_new = not given["resume_run"]
+            note = _scaling_note(given, run.config) if is_new else ""
+            _introduce(run, note, longer=not is_new and given["steps"] is not None)
         scores, files = _carry_out(run, quiet or not run.is_chief)
     if not run.is_chief:
         return
@@ -101,17 +109,17 @@ def _new(context, given):
 
 
 def _resumed(context, given):
-    kept = ("resume_run", "as_json", "runs_dir")
+    kept = ("resume_run", "as_json", "runs_dir", "steps")
     others = [name for name in given if is_typed(context, name) and name not in kept]
     if others:
         raise UsageError(
             "A resumed run keeps its name and settings: leave out "
             f"{', '.join(option_name(context, name, given[name]) for name in others)}."
         )
-    return resumed(context, given["resume_run"], given["as_json"])
+    return resumed(context, given["resume_run"], given["as_json"], given["steps"])
 
 
-def _introduce(run, note):
+def _introduce(run, note, longer=False):
     from keras_devae.runs.compute import describe_compute
     from keras_devae.runs.stopping import watch_of
 
@@ -122,6 +130,11 @@ def _introduce(run, note):
     click.echo(f"Run      {run.folder.path}  ({where})")
     if not MODEL_CATALOGUE[config.model.name].fitted:
         click.echo(f"Compute  {describe_compute(config)}")
+    if longer:
+        from keras_devae.runs.extension import held_schedules
+
+        for line in held_schedules(config):
+            click.echo(f"Longer   {line}")
     if run.held_out is not None:
         click.echo(f"Held out {run.held_out.description}")
     if (watch := watch_of(config)) is not None:

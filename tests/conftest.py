@@ -57,6 +57,15 @@ def answered_signals():
         signal.signal(number, signal.SIG_IGN)
 
 
+@pytest.fixture(scope="session", autouse=True)
+def prepared_data(tmp_path_factory):
+    """Keeps decoded pictures out of the user's cache."""
+    with pytest.MonkeyPatch.context() as patch:
+        if not os.environ.get("KERAS_DEVAE_DATA"):
+            patch.setenv("KERAS_DEVAE_DATA", str(tmp_path_factory.mktemp("prepared")))
+        yield
+
+
 def reader_of(folder):
     """Returns a function that reads a file of reference values by its name."""
     return lambda name: json.loads((Path(__file__).parent / folder / f"{name}.json").read_text())

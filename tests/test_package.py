@@ -38,6 +38,7 @@ LEVELS = {
     "data.builtin": 6.2,
     "data.variants": 6.2,
     "data.store": 6.3,
+    "data.folders": 6.4,
     "figures": 6,
     "networks": 6,
     "models": 7,

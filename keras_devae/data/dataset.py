@@ -22,7 +22,7 @@ Progress = Callable[[int, int, str], None]
 #: Arguments that a derived data set takes from its base.
 _INHERITED = (
     *("image_shape", "grid", "factor_names", "factor_sizes", "is_binary", "chunk_rows"),
-    *("factor_labels", "continuous_factors", "sequences"),
+    *("factor_labels", "continuous_factors", "nominal_factors", "sequences"),
 )
 
 
@@ -54,6 +54,8 @@ class Dataset(abc.ABC):
             or edges of bins. Default: none, for factors whose numbers speak for themselves.
         continuous_factors: Names of the factors that are measured quantities; `factors` returns
             their bins, and `factor_values` what was measured. Default: none.
+        nominal_factors: Names of the factors whose values have no order, such as shapes. Default:
+            none.
         sequences: int64 `(length,)`, the number of the sequence that each image belongs to.
             Default: `None`, unknown.
 
@@ -94,6 +96,7 @@ class Dataset(abc.ABC):
         chunk_rows: int = 1,
         factor_labels: Mapping[str, tuple[str, ...]] | None = None,
         continuous_factors: tuple[str, ...] = (),
+        nominal_factors: tuple[str, ...] = (),
         sequences: Array | None = None,
     ):
         self.name = name
@@ -110,6 +113,7 @@ class Dataset(abc.ABC):
         labels = factor_labels or {}
         self.factor_labels = {name: tuple(labels[name]) for name in names if name in labels}
         self.continuous_factors = tuple(name for name in names if name in continuous_factors)
+        self.nominal_factors = tuple(name for name in names if name in nominal_factors)
         self.sequences = sequences
         self._length = int(length)
         self._origin = origin
@@ -171,13 +175,36 @@ class Dataset(abc.ABC):
 
         Returns:
             float64 array of shape `(n, number of factors)`: the measured values of continuous
-            factors, and the whole numbers of the others.
+            factors, the numeric values of others, and the numbers of classes.
 
         Raises:
             UsageError: As for `factors`.
         """
         self._check_has_factors()
         return self._read_factor_values(row_numbers(indices, len(self)))
+
+    def factor_texts(self, index: int) -> dict[str, int | str]:
+        """Returns the factors of an image as people read them, by name.
+
+        Args:
+            index: Row number, negative ones count from the end.
+
+        Returns:
+            By name, the class or level of a factor, the measured value of a continuous one with
+            four digits, or its whole number where that speaks for itself.
+
+        Raises:
+            UsageError: As for `factors`.
+        """
+        numbers, values = self.factors([index])[0], self.factor_values([index])[0]
+        shown: dict[str, int | str] = {}
+        for name, number, value in zip(self.factor_names or (), numbers, values, strict=True):
+            labels = self.factor_labels.get(name)
+            if name in self.continuous_factors:
+                shown[name] = f"{value:.4g}"
+            else:
+                shown[name] = int(number) if labels is None else labels[number]
+        return shown
 
     def _check_has_factors(self) -> None:
         if self.factor_names is None:

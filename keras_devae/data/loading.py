@@ -11,6 +11,7 @@ from keras_devae.data.builtin.catalogue import builtin_set, names
 from keras_devae.data.builtin.declaration import BuiltinSet, enumeration
 from keras_devae.data.builtin.dsprites import without_duplicate_orientation
 from keras_devae.data.dataset import Dataset, OutlinedDataset, Progress
+from keras_devae.data.folders.folder import folder_has_factors, from_folder, outline_of_folder
 from keras_devae.data.image_sizes import ImageSize, checked_size
 from keras_devae.data.own.array_files import (
     from_npy,
@@ -19,7 +20,8 @@ from keras_devae.data.own.array_files import (
     outline_of_npy,
     outline_of_npz,
 )
-from keras_devae.data.own.folder import folder_has_factors, from_folder, outline_of_folder
+from keras_devae.data.own.factor_files import CSV_NAME, csv_has_factors
+from keras_devae.data.own.factor_values import Reading
 from keras_devae.data.store.preparing import data_directory, prepare
 from keras_devae.data.store.published_files import find_files
 from keras_devae.data.store.reading import has_store, open_files, open_store, store_record
@@ -59,6 +61,10 @@ def load(
     factors_file: str | Path | None = None,
     bins: dict[str, int] | None = None,
     skip_damaged: bool = False,
+    factor_kinds: dict[str, str] | None = None,
+    sequence_column: str | None = None,
+    channels: int | None = None,
+    cache: bool | None = None,
     fetch: bool = True,
     progress: Progress | None = None,
 ) -> Dataset:
@@ -77,8 +83,8 @@ def load(
         image_size: Pixels per side, or `(height, width)`, also as the text `"218x178"`. Drawn
             images may have 32, 64 (the default) or 128, published ones what
             `info(name)["image_sizes"]` lists. Your own images are fitted to it: cropped in the
-            middle to its shape and resized. A folder of pictures needs a size; arrays without one
-            keep their own.
+            middle to its shape and resized. A folder of pictures without a size gets one by its
+            pictures, see `from_folder`; arrays keep their own.
         drop_duplicate_orientation: Whether to omit the last of dSprites's 40 orientations, which
             repeats the first after a full turn: sizes (3, 6, 39, 32, 32) and 718,848 images in the
             same order. Default: `False`, all 737,280.
@@ -90,6 +96,13 @@ def load(
         bins: Number of bins by name, for continuous factors of your own images.
         skip_damaged: Whether to leave out damaged pictures of a folder, with a warning. Default:
             `False`, they are an error.
+        factor_kinds: What a factor of your own images is, by name, where its values do not show it:
+            `"classes"`, `"numbers"`, `"continuous"` or `"ignore"`; see `from_arrays`.
+        sequence_column: Column of the factors of your own images that says which belong to one
+            sequence, and is no factor.
+        channels: 1 to read the pictures of a folder as grey, 3 as colour. Default: 1 if all are
+            grey, else 3. Other images must have that many channels.
+        cache: Whether to keep the decoded pictures of a folder in `data_dir`. Default: `True`.
         fetch: Whether `source="official"` may fetch and convert a set not yet prepared. Default:
             `True`.
         progress: Called with the amount done, the total (0 if unknown), and what is being done,
@@ -107,7 +120,8 @@ def load(
         'dsprites: built-in renderer, version 1, 737,280 images of 64x64x1'
     """
     builtin = (source, data_dir, path, image_size, drop_duplicate_orientation)
-    request = _Request(name, *builtin, factors, variants, factors_file, bins, skip_damaged)
+    of_own = (factors_file, bins, skip_damaged, factor_kinds, sequence_column, channels, cache)
+    request = _Request(name, *builtin, factors, variants, *of_own)
     function_or_none("progress", progress)
     if not request.kind:
         return request.apply_options_to(_load_builtin(builtin_set(name), request, fetch, progress))
@@ -144,18 +158,36 @@ def outline(name: str, **options: Any) -> Dataset:
         return request.apply_options_to(_load_builtin(declaration, request, False, None))
     size = declaration.check_size(request.image_size)
     grid = declaration.grid
-    whole = OutlinedDataset(name, len(grid), declaration.image_shape(size), grid=grid)
+    whole = OutlinedDataset(
+        name,
+        len(grid),
+        declaration.image_shape(size),
+        grid=grid,
+        factor_labels=declaration.factor_labels,
+        nominal_factors=declaration.nominal_factors,
+    )
     return request.apply_options_to(whole)
 
 
-def has_factors(name: str, factors_file: str | Path | None = None) -> bool:
+def has_factors(
+    name: str, factors_file: str | Path | None = None, sequence_column: str | None = None
+) -> bool:
     """Returns whether a data set, named as for `load`, has factors, without reading its images."""
     if not isinstance(name, str):
         raise UsageError(f"The name of a data set must be a string. Received: {name!r}.")
-    kind, colon, file = name.partition(":")
-    if not colon or factors_file is not None:
+    kind, colon, path = name.partition(":")
+    file = Path(path).expanduser()
+    if not colon:
         return True
-    return kind in OWN_KINDS and OWN_KINDS[kind].has_factors(Path(file).expanduser())
+    if factors_file is None:
+        if kind not in OWN_KINDS or not OWN_KINDS[kind].has_factors(file):
+            return False
+        factors_file = file / CSV_NAME
+    if sequence_column is None:
+        return True
+    table = path_of("factors_file", factors_file)
+    is_table = table.suffix.lower() == ".csv" and table.is_file()
+    return not is_table or csv_has_factors(table, sequence_column)
 
 
 @dataclasses.dataclass
@@ -176,6 +208,10 @@ class _Request:
     factors_file: str | Path | None = None
     bins: dict[str, int] | None = None
     skip_damaged: bool = False
+    factor_kinds: dict[str, str] | None = None
+    sequence_column: str | None = None
+    channels: int | None = None
+    cache: bool | None = None
 
     def __post_init__(self) -> None:
         if not isinstance(self.source, str) or self.source not in SOURCES:
@@ -202,22 +238,27 @@ class _Request:
     def _check_options_of_kind(self, is_own: bool) -> None:
         of_builtin = (self.source, self.path, self.drop_duplicate_orientation)
         of_own = (self.factors_file, self.bins, self.skip_damaged or None)
+        of_own += (self.factor_kinds, self.sequence_column)
         if is_own and of_builtin != ("auto", None, False):
             raise UsageError(
                 "The options `source`, `path` and `drop_duplicate_orientation` belong to "
                 f"{enumeration(names(), 'and')}. Received: {self.name!r} with one of them."
             )
-        if not is_own and of_own != (None, None, None):
+        if not is_own and any(value is not None for value in of_own):
             raise UsageError(
-                "The options `factors_file`, `bins` and `skip_damaged` belong to images of your "
-                f"own. Received: {self.name!r} with one of them."
+                "The options `factors_file`, `bins`, `factor_kinds`, `sequence_column` and "
+                f"`skip_damaged` belong to images of your own. Received: "
+                f"{self.name!r} with one of them."
             )
 
     def load_own(self, progress: Progress | None) -> Dataset:
         """Reads a user's own images."""
         options: dict[str, Any] = {"factors_file": self.factors_file, "bins": self.bins}
+        options |= {"factor_kinds": self.factor_kinds, "sequence_column": self.sequence_column}
         if self.kind == "folder":
             options |= {"skip_damaged": self.skip_damaged, "progress": progress}
+            options |= {"channels": self.channels, "data_dir": self.data_dir}
+            options["cache"] = self.cache is not False
         return OWN_KINDS[self.kind].load(self.file, self.image_size, **options)
 
     def outline_own(self) -> OutlinedDataset | None:
@@ -236,10 +277,17 @@ class _Request:
                 f"Received: {self.name!r}."
             )
         kind = OWN_KINDS[self.kind]
-        return kind.outline(path, self.image_size, self.factors_file, self.bins)
+        options = {"channels": self.channels} if self.kind == "folder" else {}
+        reading = Reading(self.bins, self.factor_kinds, self.sequence_column)
+        return kind.outline(path, self.image_size, self.factors_file, reading, **options)
 
     def apply_options_to(self, dataset: Dataset) -> Dataset:
         """Applies the selection of factors and the variants."""
+        if self.channels not in (None, dataset.image_shape[-1]):
+            raise UsageError(
+                f"The images of {self.name} have {dataset.image_shape[-1]} channels and are not "
+                f"converted. Received: channels={self.channels!r}."
+            )
         if self.drop_duplicate_orientation:
             dataset = without_duplicate_orientation(dataset)
         if self.factors is not None:

@@ -171,12 +171,9 @@ class Session:
             )
         return category
 
-    def factors_of(self, row: int) -> dict[str, int]:
-        """Returns the factor values of an image by name; empty without factors."""
-        names = self.dataset.factor_names
-        if names is None:
-            return {}
-        return dict(zip(names, self.dataset.factors([row])[0].tolist(), strict=True))
+    def factors_of(self, row: int) -> dict[str, int | str]:
+        """Returns the factors of an image as people read them, by name; empty without factors."""
+        return {} if self.dataset.factor_names is None else self.dataset.factor_texts(row)
 
     def summary(self, layer: int) -> str:
         """Returns a sentence about how many latent dimensions of a layer are active."""

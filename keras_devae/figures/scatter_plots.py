@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -16,20 +16,36 @@ from keras_devae.figures.panels import COLORS, empty_panels, finish_panel
 
 # Their number has no common divisor with that of the colours: 56 groups differ.
 _SHAPES = "osD^vP*X"
+# Parts of a continuous factor's range.
+_PARTS = 20
+# Labels beside an axis, and letters of them that stand beside each other.
+_MOST_CLASSES, _MOST_LABELS, _ROOM = 12, 5, 30
 
 
 def factor_scatter(
-    codes: Array, factors: Array, latent_names: Sequence[str], factor_names: Sequence[str]
+    codes: Array,
+    factors: Array,
+    latent_names: Sequence[str],
+    factor_names: Sequence[str],
+    factor_labels: Mapping[str, Sequence[str]] | None = None,
+    nominal_factors: Collection[str] = (),
+    continuous_factors: Collection[str] = (),
 ) -> Figure:
     """Draws latent dimensions against the factors that they are paired with.
 
-    A panel for each pair: a point for each image, and a line through the mean code of each value.
+    A panel for each pair: a point for each image, and the mean code of each value. A line joins the
+    means unless the values have no order; those of a continuous factor are means of 20 parts of its
+    range.
 
     Args:
         codes: `(n, m)` codes, a column for each pair.
         factors: `(n, m)` factor values, a column for each pair.
         latent_names: Names of the `m` dimensions, e.g. `"z3"`.
         factor_names: Names of the `m` factors.
+        factor_labels: By factor, the text of each of its values 0, 1, 2 ..., which stands beside
+            its axis. Default: none, the values themselves.
+        nominal_factors: Names of the factors whose values have no order. Default: none.
+        continuous_factors: Names of the factors that are measured quantities. Default: none.
 
     Returns:
         The figure.
@@ -49,13 +65,39 @@ def factor_scatter(
     pairs = zip(panels, codes.T, factors.T, latents, names, strict=True)
     for axes, code, factor, latent, name in pairs:
         axes.scatter(factor, code, s=4, color=COLORS[0], alpha=0.25, linewidths=0)
-        values = np.unique(factor)
-        means = [code[factor == value].mean() for value in values]
-        axes.plot(values, means, "o-", color=COLORS[1], linewidth=1.2, markersize=2.5)
+        line = "o" if name in nominal_factors else "o-"
+        means = _means(factor, code, name in continuous_factors)
+        axes.plot(*means, line, color=COLORS[1], linewidth=1.2, markersize=2.5)
         finish_panel(axes, f"{name}: {latent}", name)
+        if name in continuous_factors:
+            # Between whole numbers, too.
+            axes.xaxis.set_major_locator(MaxNLocator(nbins=5))
+        elif factor_labels and name in factor_labels:
+            _label_values(axes, factor_labels[name], name in nominal_factors)
         axes.set_ylabel(latent, fontsize=FONT_SIZE)
         axes.set_axisbelow(True)
     return figure
+
+
+def _means(factor, code, is_continuous):
+    """Returns the values of a factor, or the means in 20 parts of its range, with mean codes."""
+    groups = factor
+    if is_continuous:
+        edges = np.linspace(factor.min(), factor.max(), _PARTS + 1)[1:-1]
+        groups = np.searchsorted(edges, factor, side="right")
+    found = [groups == group for group in np.unique(groups)]
+    return [factor[rows].mean() for rows in found], [code[rows].mean() for rows in found]
+
+
+def _label_values(axes, labels, is_nominal):
+    """Writes labels below the values: of classes all, if they have room, else some of them."""
+    most = _MOST_CLASSES if is_nominal else _MOST_LABELS
+    step = -(-len(labels) // most)
+    places = range(0, len(labels), step)
+    written = [labels[place] for place in places]
+    slanted = max(map(len, written)) * len(written) > _ROOM
+    turned = {"rotation": 30, "ha": "right", "rotation_mode": "anchor"} if slanted else {}
+    axes.set_xticks(places, written, **turned)
 
 
 def score_scatter(

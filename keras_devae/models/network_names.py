@@ -35,6 +35,13 @@ def check_network_name(network: str) -> str:
     return network
 
 
+def _search_working_directory() -> None:
+    """Lets modules of the working directory be imported, as `python -m` does."""
+    folder = os.getcwd()
+    if folder not in sys.path and "" not in sys.path:
+        sys.path.insert(0, folder)
+
+
 def check_module_exists(network: str) -> None:
     """Raises a `UsageError` if a function's module is nowhere; does not import the module."""
     module = network.partition(":")[0]
@@ -75,13 +82,6 @@ def function_of(network: str) -> Callable[..., Any]:
             f"{type(function).__name__}."
         )
     return function
-
-
-def _search_working_directory():
-    """Lets modules of the working directory be imported, as `python -m` does."""
-    folder = os.getcwd()
-    if folder not in sys.path and "" not in sys.path:
-        sys.path.insert(0, folder)
 
 
 def _missing(network, module):

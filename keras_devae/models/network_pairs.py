@@ -36,8 +36,12 @@ def build_networks(
     encoder_seed, decoder_seed = derived_seeds(seed, 2)
     if callable(network) or is_function_name(network):
         arguments = {
-            **{"num_categories": 0, "groups": 1, **encoder_options},
-            **{"image_shape": image_shape, "decoder_input_dim": decoder_input_dim, "seed": seed},
+            "image_shape": image_shape,
+            "decoder_input_dim": decoder_input_dim,
+            "num_categories": 0,
+            "groups": 1,
+            "seed": seed,
+            **encoder_options,
         }
         encoder, own_decoder = _networks_of_user(network, arguments, decoder is None)
     else:
@@ -140,8 +144,8 @@ def _check_is_restored(what, network):
     The copy must have weights of the same shapes, and with equal weights the same outputs.
     """
     hint = (
-        "Give each layer of your own a `get_config` with all arguments of its constructor, define "
-        "it in a module, and use layers in place of functions."
+        "Register each layer of your own with keras.saving.register_keras_serializable, give it a "
+        "`get_config` with all arguments of its constructor, and use layers in place of lambdas."
     )
     try:
         described = json.dumps(keras.saving.serialize_keras_object(network))
@@ -149,7 +153,9 @@ def _check_is_restored(what, network):
     except Exception as error:
         if ran_out_of_memory(error):
             raise
-        reason = " ".join(str(error).split())[:300].rstrip(".")
+        # Keras wraps the reason in the configuration of the whole network.
+        reason = str(error).rpartition("Exception encountered: ")[2]
+        reason = " ".join(reason.partition(" Full object config")[0].split())[:300].rstrip(".")
         raise UsageError(
             f"The {what} cannot be saved and loaded ({type(error).__name__}: {reason}). {hint}"
         ) from error

@@ -10,7 +10,7 @@ from keras_devae.data import Dataset
 from keras_devae.evaluation.encoding import Encoding
 from keras_devae.evaluation.latents import Latents
 from keras_devae.figures.of_models import reconstruction_figure, sample_figure, traversal_figure
-from keras_devae.figures.of_models.factor_information import map_of, over_layers_of
+from keras_devae.figures.of_models.factor_information import against_factors, map_of, over_layers_of
 from keras_devae.metrics.rows import draw_sample
 from keras_devae.models import VAE
 from keras_devae.reports.formatting import counted, listed, percent
@@ -185,11 +185,10 @@ def _scatter(
     encoding: Encoding, dataset: Dataset, pairs: Sequence[tuple[int, str]], seed: int
 ) -> _Drawn:
     rows = draw_sample(len(dataset), min(_POINTS, len(dataset)), seed).plain
-    names = list(dataset.factor_names or ())
-    columns = [names.index(factor) for _, factor in pairs]
-    figure = figures.factor_scatter(
+    figure = against_factors(
         encoding.codes(rows, 0)[:, [d for d, _ in pairs]],
-        dataset.factors(rows)[:, columns],
+        dataset,
+        rows,
         [f"z{d}" for d, _ in pairs],
         [factor for _, factor in pairs],
     )

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from keras_devae.backend import replicas
 from keras_devae.data import Dataset
+from keras_devae.errors import UsageError
 from keras_devae.runs.config.run_config import RunConfig
 from keras_devae.runs.stopping import watch_of
 from keras_devae.runs.validation import check_held_out, held_out_images
@@ -17,6 +19,13 @@ def checked_images(config: RunConfig, dataset: Dataset, progress: Any = None) ->
         UsageError: If they cannot be used, or if nothing that is watched could be compared.
     """
     watch_of(config)
+    chosen = config.validation
+    is_wanted = chosen.split is not None or chosen.dataset is not None
+    if is_wanted and config.compute.distribute is not None and replicas.process()[1] > 1:
+        raise UsageError(
+            "Several processes cannot validate: leave out `validation_split` and "
+            "`validation_dataset`, or train in one process."
+        )
     held_out = held_out_images(config, dataset, progress)
     if held_out is not None:
         check_held_out(config, held_out)

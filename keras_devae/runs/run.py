@@ -18,6 +18,8 @@ from keras_devae.data import Dataset
 from keras_devae.errors import UsageError
 from keras_devae.runs import distribution
 from keras_devae.runs.config.run_config import RunConfig, check_before_loading, load_dataset
+from keras_devae.runs.creation import created
+from keras_devae.runs.extension import extend, extended_config
 from keras_devae.runs.folder import RunDirectory
 from keras_devae.runs.held_out import ScoresHeldOut, checked_images
 from keras_devae.runs.layout import unused_path
@@ -132,13 +134,18 @@ class Run(ScoresHeldOut):
         held_out = checked_images(config, dataset, progress)
         model = build_model(config, dataset)
         folder = folder if is_chief else distribution.folder_of_worker(folder)
-        directory = _created(folder, overwrite, path if numbered and is_chief else None)
+        directory = created(folder, overwrite, path if numbered and is_chief else None)
         made = {"is_chief": is_chief, "is_claimed": True, "held_out": held_out}
         return cls(directory, config, dataset, model, **made)
 
     @classmethod
     def resume(
-        cls, path: _PathLike, *, backend: str | None = None, progress: _Progress = None
+        cls,
+        path: _PathLike,
+        *,
+        backend: str | None = None,
+        progress: _Progress = None,
+        steps: int | None = None,
     ) -> Self:
         """Resumes an interrupted run: claims its folder and loads its data set.
 
@@ -148,17 +155,20 @@ class Run(ScoresHeldOut):
             path: The folder of the run.
             backend: Keras backend; default `KERAS_BACKEND`, else the run's own if installed.
             progress: As for `new`.
+            steps: Steps in total, to train for longer than planned, also a finished run; default
+                the run's own. What the length set at the start holds: see the guide to training.
 
         Returns:
             The `Run`, for a `with` statement.
 
         Raises:
-            UsageError: If there is no run, or its backend or its data set is missing.
+            UsageError: If there is no run, it cannot have so many steps, or its backend or its data
+                set is missing.
             ClaimedError: If another process is training the run.
             FailureError: If the folder is damaged, or the images differ from the run's.
         """
         folder = RunDirectory.open(path)
-        config = folder.read_config()
+        config = extended_config(folder, folder.read_config(), steps)
         folder.check_places()
         recorded = config.compute.backend
         select_backend(preferred_backend(backend, recorded))
@@ -169,6 +179,8 @@ class Run(ScoresHeldOut):
             dataset = folder.load_dataset(progress=progress)
             start_backend(backend, recorded, config.compute.deterministic)
             distribution.check_distribution(config)
+            if is_chief and steps is not None:
+                extend(folder, config)
         except BaseException:
             folder.release()
             raise
@@ -336,15 +348,3 @@ class Run(ScoresHeldOut):
         from keras_devae.runs.training import failures_explained
 
         return failures_explained(self.folder, lambda: "The run stopped")
-
-
-def _created(path, overwrite, wanted):
-    """Creates a run's folder, or the next free one after `wanted` if it was taken meanwhile."""
-    while True:
-        try:
-            return RunDirectory.create(path, overwrite)
-        except UsageError:
-            free = path if wanted is None else unused_path(wanted)
-            if free == path:
-                raise
-            path = free

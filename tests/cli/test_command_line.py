@@ -481,7 +481,7 @@ def test_a_damaged_checkpoint_is_passed_over(damage, tmp_path):
 @pytest.mark.parametrize(
     ("words", "named"),
     [
-        (("--steps", "50"), "--steps"),
+        (("--epochs", "50"), "--epochs"),
         (("--no-resident",), "--no-resident"),
         (("--seed", "0"), "--seed"),
         (("--overwrite",), "--overwrite"),

@@ -70,8 +70,7 @@ def pictures(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["--image-size", 96], "Received: 96x96. Resize the images, or choose --network mlp."),
-        ([], "needs an image size to resize them to, e.g. --image-size 64."),
+        (["--image-size", 8], "Received: 8x8. Resize the images, or choose --network mlp."),
         (["--image-size", 0], "--image-size must be a whole number of at least 1, or HEIGHTxWIDTH"),
         (["--image-size", 32, "--factors", "colour"], "enumerate a grid"),
         (["--image-size", 32, "--variant", "subset:9"], "cannot be larger. Received: count=9."),
@@ -86,9 +85,9 @@ def pictures(tmp_path, monkeypatch):
 def test_what_follows_from_headers_is_refused_before_pictures_are_decoded(
     pictures, capsys, monkeypatch, words, said
 ):
-    from keras_devae.data.own import folder
+    from keras_devae.data.folders import pictures as store
 
-    monkeypatch.setattr(folder, "decode_squares", lambda *_: pytest.fail("decoded"))
+    monkeypatch.setattr(store, "decode_pictures", lambda *_: pytest.fail("decoded"))
     assert run("train", "--dataset", f"folder:{pictures}", "--run", "r", *words) == 2
     error = capsys.readouterr().err
     assert said in error and error.count("\n") == 1
@@ -99,8 +98,8 @@ def test_what_follows_from_headers_is_refused_before_pictures_are_decoded(
 @pytest.mark.parametrize(
     ("shape", "words", "said"),
     [
-        ((6, 20, 20, 3), [], "Received: 20x20. Resize the images, or choose --network mlp."),
-        ((6, 32, 32, 3), ["--image-size", 20], "Received: 20x20. Resize the images, or choose"),
+        ((6, 12, 20, 3), [], "Received: 12x20. Resize the images, or choose --network mlp."),
+        ((6, 32, 32, 3), ["--image-size", 12], "Received: 12x12. Resize the images, or choose"),
         ((6, 3, 32, 32), [], "Channels come last"),
         ((6, 32), [], "Images must have shape"),
         ((6, 32, 32), ["--variant", "subset:7"], "cannot be larger"),
@@ -136,10 +135,10 @@ def make_constant(pictures):
     ],
 )
 def test_constant_factors_are_known_before_training(pictures, capsys, monkeypatch, words, said):
-    from keras_devae.data.own import folder
+    from keras_devae.data.folders import pictures as store
 
     make_constant(pictures)
-    monkeypatch.setattr(folder, "decode_squares", lambda *_: pytest.fail("decoded"))
+    monkeypatch.setattr(store, "decode_pictures", lambda *_: pytest.fail("decoded"))
     dataset = ["--dataset", f"folder:{pictures}", "--image-size", 32]
     assert run("train", *dataset, *words) == 2
     assert said in capsys.readouterr().err

@@ -64,3 +64,27 @@ def test_many_groups_are_all_told_apart():
 def test_wrong_use_is_refused_in_a_sentence(draw, message):
     with pytest.raises(UsageError, match=message):
         draw()
+
+
+def test_factors_are_drawn_in_their_own_terms():
+    rng = np.random.default_rng(0)
+    colours, angles, sizes = rng.integers(0, 3, 500), rng.uniform(0, 360, 500), np.arange(500) % 3
+    factors = np.stack([colours, angles, sizes], axis=1)
+    nominal, continuous, ordered = factor_scatter(
+        np.stack([colours, np.sin(np.radians(angles)), sizes], axis=1),
+        factors,
+        ["z0", "z1", "z2"],
+        ["colour", "angle", "size"],
+        {"colour": ("blue", "green", "red"), "size": ("0.5", "1", "4"), "angle": ("[0, 360]",)},
+        {"colour"},
+        {"angle"},
+    ).axes
+    (means,) = nominal.lines
+    assert means.get_linestyle() == "None" and ordered.lines[0].get_linestyle() == "-"
+    assert [label.get_text() for label in nominal.get_xticklabels()] == ["blue", "green", "red"]
+    assert [label.get_text() for label in ordered.get_xticklabels()] == ["0.5", "1", "4"]
+    np.testing.assert_array_equal(means.get_xdata(), [0, 1, 2])
+    x, y = continuous.lines[0].get_data()
+    assert len(x) == 20 and not continuous.get_xticklabels()[0].get_text().startswith("[")
+    np.testing.assert_allclose(y, np.sin(np.radians(x)), atol=0.03)
+    np.testing.assert_array_equal(continuous.collections[0].get_offsets()[:, 0], angles)

@@ -79,6 +79,7 @@ def test_split_is_repeatable_and_keeps_sequences():
         split(data, 0.25, 0)
 
 
+@pytest.mark.backends
 def test_run_stops_and_keeps_the_best(stopped):
     run, scores = stopped
     history = run.folder.read_history()
@@ -97,6 +98,7 @@ def test_run_stops_and_keeps_the_best(stopped):
     assert {finding.state for finding in findings if finding.what == "history.csv"} == {"ok"}
 
 
+@pytest.mark.backends
 def test_killed_run_resumes_to_the_same_end(stopped, tmp_path):
     path = tmp_path / "killed"
     script = (

@@ -2,7 +2,7 @@
 
 import dataclasses
 import numbers
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from keras_devae.data.builtin.file_format import FileFormat
@@ -59,6 +59,8 @@ class BuiltinSet:
         file_format: Class that reads the files.
         image_sizes: Heights and widths in which it can be prepared; the first is the default.
         renderer: Class that draws the same images.
+        factor_labels: By factor, the text of each of its values, as far as its authors say it.
+        nominal_factors: Factors whose values have no order.
     """
 
     name: str
@@ -71,6 +73,8 @@ class BuiltinSet:
     file_format: type[FileFormat] | None = None
     image_sizes: tuple[int, ...] = (IMAGE_SIZE,)
     renderer: type[Renderer] | None = None
+    factor_labels: Mapping[str, tuple[str, ...]] = dataclasses.field(default_factory=dict)
+    nominal_factors: tuple[str, ...] = ()
 
     @property
     def url_variable(self) -> str:
@@ -132,7 +136,7 @@ class BuiltinSet:
                 f"{self.file_names}), or choose source='official'."
             )
         renderer = self.renderer(IMAGE_SIZE if image_size is None else image_size)
-        return RenderedDataset(renderer, remark)
+        return RenderedDataset(renderer, remark, self.factor_labels, self.nominal_factors)
 
 
 def enumeration(things: Iterable[object], conjunction: str) -> str:

@@ -249,4 +249,10 @@ DSPRITES = BuiltinSet(
     ),
     file_format=DSpritesFile,
     renderer=DSpritesRenderer,
+    factor_labels={
+        "shape": ("square", "ellipse", "heart"),
+        "scale": ("0.5", "0.6", "0.7", "0.8", "0.9", "1.0"),
+        "orientation": tuple(f"{360 * step / 39:.4g}°" for step in range(40)),
+    },
+    nominal_factors=("shape",),
 )

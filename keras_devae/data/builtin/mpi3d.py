@@ -18,6 +18,16 @@ _MEMBER = "images.npy"
 _ROWS_AT_ONCE = 512
 
 
+# As the authors' repository lists them.
+_LABELS = {
+    "object_color": ("white", "green", "red", "blue", "brown", "olive"),
+    "object_shape": ("cone", "cube", "cylinder", "hexagonal", "pyramid", "sphere"),
+    "object_size": ("small", "large"),
+    "camera_height": ("top", "center", "bottom"),
+    "background_color": ("purple", "sea green", "salmon"),
+}
+
+
 class MPI3DFile(FileFormat):
     """Reads a file in the format of `mpi3d_toy.npz`, `mpi3d_realistic.npz` or `mpi3d_real.npz`.
 
@@ -99,6 +109,8 @@ def _declaration(kind: str, published_name: str, md5: str) -> BuiltinSet:
         homepage="https://github.com/rr-learning/disentanglement_dataset",
         files=(file,),
         file_format=MPI3DFile,
+        factor_labels=_LABELS,
+        nominal_factors=("object_color", "object_shape", "background_color"),
     )
 
 

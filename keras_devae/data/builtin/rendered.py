@@ -2,6 +2,7 @@
 
 import abc
 import numbers
+from collections.abc import Mapping
 from typing import ClassVar
 
 from keras_devae.checks import Array
@@ -51,6 +52,8 @@ class RenderedDataset(Dataset):
     Args:
         renderer: Draws the images, see `Renderer`.
         remark: Text appended to `description`, e.g. why no official file is used. Default: none.
+        factor_labels: As for `Dataset`. Default: none.
+        nominal_factors: As for `Dataset`. Default: none.
 
     Example:
         >>> data = kd.data.load("dsprites", source="rendered", image_size=32)
@@ -60,7 +63,13 @@ class RenderedDataset(Dataset):
 
     grid: FactorGrid
 
-    def __init__(self, renderer: Renderer, remark: str = ""):
+    def __init__(
+        self,
+        renderer: Renderer,
+        remark: str = "",
+        factor_labels: Mapping[str, tuple[str, ...]] | None = None,
+        nominal_factors: tuple[str, ...] = (),
+    ):
         super().__init__(
             name=renderer.name,
             length=len(renderer.grid),
@@ -75,6 +84,8 @@ class RenderedDataset(Dataset):
             remark=remark,
             grid=renderer.grid,
             is_binary=renderer.is_binary,
+            factor_labels=factor_labels,
+            nominal_factors=nominal_factors,
         )
         self._renderer = renderer
 

@@ -245,4 +245,9 @@ SHAPES3D = BuiltinSet(
     ),
     file_format=Shapes3DFile,
     renderer=Shapes3DRenderer,
+    factor_labels={
+        "shape": ("cube", "cylinder", "sphere", "pill"),
+        "orientation": tuple(f"{degrees:.3g}°" for degrees in np.linspace(-30, 30, 15)),
+    },
+    nominal_factors=("shape",),
 )

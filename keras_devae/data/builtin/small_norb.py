@@ -186,4 +186,10 @@ SMALL_NORB = BuiltinSet(
     files=tuple(map(_published, _HASHES)),
     file_format=SmallNORBFile,
     image_sizes=(64, 96),
+    factor_labels={
+        "category": ("animal", "human", "airplane", "truck", "car"),
+        "elevation": tuple(f"{degrees}°" for degrees in range(30, 71, 5)),
+        "azimuth": tuple(f"{degrees}°" for degrees in range(0, 341, 20)),
+    },
+    nominal_factors=("category", "instance", "lighting"),
 )

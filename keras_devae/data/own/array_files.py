@@ -20,7 +20,7 @@ from keras_devae.data.own.arrays import (
     mapped_array,
 )
 from keras_devae.data.own.factor_files import read_factors
-from keras_devae.data.own.factor_values import Bins, Factors, FactorsFile, checked_factors
+from keras_devae.data.own.factor_values import Factors, FactorsFile, Reading, checked_factors
 from keras_devae.data.own.fitting import fit_images
 from keras_devae.errors import UsageError
 from keras_devae.files.archives import check_is_archive, member_header, read_arrays
@@ -31,6 +31,8 @@ def from_npz(
     image_size: ImageSize | str | None = None,
     factors_file: str | Path | None = None,
     bins: Mapping[str, int] | None = None,
+    factor_kinds: Mapping[str, str] | None = None,
+    sequence_column: str | None = None,
 ) -> Dataset:
     """Reads a data set from an .npz file.
 
@@ -43,6 +45,10 @@ def from_npz(
         factors_file: A .csv or .npy file with the factors, which replaces the members `factors` and
             `factor_names`; see `from_npy`. Default: none.
         bins: Number of bins by the name of a continuous factor; see `from_arrays`. Default: none.
+        factor_kinds: By factor, `"classes"`, `"numbers"`, `"continuous"` or `"ignore"`, where its
+            values do not show it; see `from_arrays`. Default: none.
+        sequence_column: Name of the column that says which images belong to one sequence; it is no
+            factor. Default: none.
 
     Returns:
         A `Dataset` in memory.
@@ -59,7 +65,8 @@ def from_npz(
         raise UsageError(f"{file} has no member 'images' (or 'imgs').")
     size = None if image_size is None else checked_size(image_size)
     pixels = fit_images(as_pixels(images, name=str(file)), size)
-    factors = _factors(members, len(pixels), factors_file, bins)
+    reading = Reading(bins, factor_kinds, sequence_column)
+    factors = _factors(members, len(pixels), factors_file, reading)
     return _dataset("npz", file, pixels, pixels, factors)
 
 
@@ -68,6 +75,8 @@ def from_npy(
     image_size: ImageSize | str | None = None,
     factors_file: str | Path | None = None,
     bins: Mapping[str, int] | None = None,
+    factor_kinds: Mapping[str, str] | None = None,
+    sequence_column: str | None = None,
 ) -> Dataset:
     """Opens a data set in a .npy file and reads its images only when they are requested.
 
@@ -77,9 +86,13 @@ def from_npy(
             fitted, see `from_npz`; they are then held in memory. Default: they keep their own.
         factors_file: File with the factors: a .npy file with an array `(n, number of factors)`,
             or a .csv file with a line of factor names and then a line for each image in order.
-            If none of a factor's values is a number, its words are classes, numbered in ascending
+            If none of a factor's values is a number, its words are classes, numbered in natural
             order and recorded in the provenance as `factor_classes`. Default: no factors.
         bins: Number of bins by the name of a continuous factor; see `from_arrays`. Default: none.
+        factor_kinds: By factor, `"classes"`, `"numbers"`, `"continuous"` or `"ignore"`, where its
+            values do not show it; see `from_arrays`. Default: none.
+        sequence_column: Name of the column that says which images belong to one sequence; it is no
+            factor. Default: none.
 
     Returns:
         A `Dataset` that reads its images from the file batch by batch, so the file must stay where
@@ -105,14 +118,15 @@ def from_npy(
     size = None if image_size is None else checked_size(image_size)
     stored = as_pixels(images, all_rows=False, name=str(file))
     pixels = fit_images(stored, size)
-    factors = _factors({}, len(pixels), factors_file, bins)
+    reading = Reading(bins, factor_kinds, sequence_column)
+    factors = _factors({}, len(pixels), factors_file, reading)
     return _dataset(
         "npy", file, pixels, MappedImages(file) if pixels is stored else pixels, factors
     )
 
 
 def outline_of_npz(
-    path: Path, image_size: ImageSize | None, factors_file: FactorsFile, bins: Bins
+    path: Path, image_size: ImageSize | None, factors_file: FactorsFile, reading: Reading
 ) -> OutlinedDataset | None:
     """Returns the outline of an .npz file, or `None` if its headers do not suffice."""
     _check_npz(path)
@@ -121,14 +135,14 @@ def outline_of_npz(
         return None
     wanted = () if factors_file is not None else ("factors", "factor_names")
     members = _members(path, wanted) if wanted else {}
-    return _outline("npz", path, header[0], members, image_size, factors_file, bins)
+    return _outline("npz", path, header[0], members, image_size, factors_file, reading)
 
 
 def outline_of_npy(
-    path: Path, image_size: ImageSize | None, factors_file: FactorsFile, bins: Bins
+    path: Path, image_size: ImageSize | None, factors_file: FactorsFile, reading: Reading
 ) -> OutlinedDataset:
     """Returns the outline of a .npy file."""
-    return _outline("npy", path, mapped_array(path).shape, {}, image_size, factors_file, bins)
+    return _outline("npy", path, mapped_array(path).shape, {}, image_size, factors_file, reading)
 
 
 def npz_has_factors(path: Path) -> bool:
@@ -146,12 +160,12 @@ def _outline(
     members: Mapping[str, Array],
     image_size: ImageSize | None,
     factors_file: FactorsFile,
-    bins: Bins,
+    reading: Reading,
 ) -> OutlinedDataset:
     height, width, channels = checked_image_shape(shape)
     if image_size is not None:
         height, width = height_and_width(image_size)
-    found = _factors(members, shape[0], factors_file, bins)
+    found = _factors(members, shape[0], factors_file, reading)
     image_shape = (height, width, channels)
     name = f"{kind}:{path}"
     return OutlinedDataset(
@@ -160,12 +174,12 @@ def _outline(
 
 
 def _factors(
-    members: Mapping[str, Array], length: int, factors_file: FactorsFile, bins: Bins
+    members: Mapping[str, Array], length: int, factors_file: FactorsFile, reading: Reading
 ) -> Factors:
     """Returns the factors from their own file if one is given, else from the archive's members."""
     if factors_file is not None:
-        return read_factors(factors_file, length, bins=bins)
-    return checked_factors(members.get("factors"), members.get("factor_names"), length, bins)
+        return read_factors(factors_file, length, None, reading)
+    return checked_factors(members.get("factors"), members.get("factor_names"), length, reading)
 
 
 def _dataset(

@@ -14,7 +14,7 @@ from keras_devae.checks import Array, check_channels_last
 from keras_devae.data.dataset import Dataset
 from keras_devae.data.factor_grid import complete_grid, distinct_counts
 from keras_devae.data.indexing import as_array
-from keras_devae.data.own.factor_values import checked_factors
+from keras_devae.data.own.factor_values import Reading, checked_factors
 from keras_devae.data.own.value_range import row_slices, warn_of_range
 from keras_devae.errors import FailureError, UsageError
 from keras_devae.files.archives import UNREADABLE
@@ -115,6 +115,8 @@ def from_arrays(
     factor_names: Iterable[str] | None = None,
     name: str = "arrays",
     bins: Mapping[str, int] | None = None,
+    factor_kinds: Mapping[str, str] | None = None,
+    sequence_column: str | None = None,
 ) -> Dataset:
     """Makes a data set from images, and optionally their factors, in memory.
 
@@ -122,13 +124,21 @@ def from_arrays(
         images: Array of shape `(n, height, width)` or `(n, height, width, channels)`. uint8
             pixels in 0..255 are kept as they are, without a copy. Float pixels must lie in
             [0, 1] and become the nearest of the 256 grey levels, `rint(255 * pixel)`.
-        factors: Numbers of shape `(n, number of factors)`. A factor is continuous if it is in
-            `bins`, or if a value of it is no whole number. Default: no factors.
+        factors: Numbers or words of shape `(n, number of factors)`. Words are classes, in natural
+            order. Numbers that are not all whole are continuous if there are more than 10 different
+            ones and fewer than 10 rows for each, or more than 1,000, unless each of up to 1,000
+            occurs equally often, at least twice; otherwise they are the levels of a factor. Whole
+            numbers are continuous if there are more than 1,000 and fewer than 10 rows for each.
+            More than 100 words with fewer than 2 rows for each are left out. Default: no factors.
         factor_names: A distinct name for each factor. Default: `factor_0`, `factor_1` ...
         name: Short name. Default: `"arrays"`.
         bins: For continuous factors, the number of bins, at least 2, by factor name, e.g.
             `{"angle": 20}`. The bins have equal width between the smallest and the largest value
             and are numbered from 0; the last also includes its upper edge. Default: 20.
+        factor_kinds: What a factor is where its values do not show it, by name: `"classes"`,
+            `"numbers"`, `"continuous"`, or `"ignore"`, to leave it out. Default: none.
+        sequence_column: Name of the factor that is none, but says which images belong to one
+            sequence: the attribute `sequences`. Default: none.
 
     Returns:
         A `Dataset`. Its `grid` is set if the rows of `factors` enumerate all combinations of
@@ -139,8 +149,7 @@ def from_arrays(
         UsageError: If a shape, a type or a value is not as described above.
 
     Warns:
-        UserWarning: If a factor without bins has a value that is no whole number, or over 1,000
-            whole values and few rows per value.
+        UserWarning: If a factor is taken as continuous or left out, unless that was asked for.
 
     Example:
         >>> dataset = from_arrays(np.zeros((10, 64, 64), np.uint8))
@@ -148,7 +157,9 @@ def from_arrays(
         (64, 64, 1)
     """
     pixels = as_pixels(images)
-    found = checked_factors(factors, factor_names, len(pixels), bins)
+    found = checked_factors(
+        factors, factor_names, len(pixels), Reading(bins, factor_kinds, sequence_column)
+    )
     provenance = {"source": "arrays", **found.notes}
     return ArrayDataset(
         pixels, found.values, found.names, name=name, provenance=provenance, **found.described

@@ -1,10 +1,8 @@
-"""Decoding pictures to 8-bit RGB."""
+"""Decoding pictures to 8-bit RGB or grey."""
 
-import contextlib
 import dataclasses
 import os
-import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -13,7 +11,6 @@ import numpy as np
 
 from keras_devae.checks import Array
 from keras_devae.data.dataset import Progress
-from keras_devae.data.image_sizes import ImageSize, height_and_width
 from keras_devae.data.own.bit_depth import (
     eight_bits,
     grey_values,
@@ -22,6 +19,7 @@ from keras_devae.data.own.bit_depth import (
     used_bits,
 )
 from keras_devae.data.own.fitting import fit_picture
+from keras_devae.data.own.headers import Form, quiet_decoding
 from keras_devae.data.own.value_range import range_problem
 from keras_devae.errors import FailureError
 
@@ -64,8 +62,8 @@ class _Decoded:
     is_transparent: bool = False
 
 
-class Squares(NamedTuple):
-    """Decoded pictures: uint8 `images` `(n, height, width, 3)`.
+class DecodedPictures(NamedTuple):
+    """Decoded pictures: uint8 `images` `(n, height, width, 1 or 3)`.
 
     `reasons` says by row why a picture could not be decoded (that row is undefined); `pages`
     counts pages or frames by file name; `remarks` are warnings about ambiguous files.
@@ -88,25 +86,27 @@ def decode_picture(file: Path) -> "Image.Image":
     Raises `FailureError` if the picture cannot be decoded or has more than
     `PIL.Image.MAX_IMAGE_PIXELS` pixels.
     """
-    with _without_warnings():
+    with quiet_decoding():
         decoded = _decoded(file, _Conversion())
     if decoded.picture is None:
         raise FailureError(f"The picture {file} cannot be decoded: {decoded.reason}.")
     return decoded.picture
 
 
-def decode_squares(
+def decode_pictures(
     files: Sequence[Path],
-    image_size: ImageSize,
+    form: Form,
     progress: Progress | None = None,
     what: str = "Decoding",
-) -> Squares:
-    """Decodes pictures in a few threads, and fits them to a size; see `fit_picture`.
+    make: Callable[[tuple[int, ...]], Array] = lambda shape: np.empty(shape, np.uint8),
+) -> DecodedPictures:
+    """Decodes pictures in a few threads into the array that `make` returns; see `fit_picture`.
 
     16-bit grey pictures are read with a number of bits that suits all of them: 12 if no value
     exceeds 4095. Transparent pictures that would be white on white are put on black.
     """
-    images = np.empty((len(files), *height_and_width(image_size), 3), np.uint8)
+    images = make((len(files), *form.image_shape))
+    mode = "L" if form.channels == 1 else "RGB"
     decoded = [_Decoded()] * len(files)
 
     def decode_rows(
@@ -115,12 +115,13 @@ def decode_squares(
         def decode_one(place: int) -> None:
             found = _decoded(files[rows[place]], conversion)
             if found.picture is not None:
-                target[place] = np.asarray(fit_picture(found.picture, image_size))
+                fitted = np.asarray(fit_picture(found.picture.convert(mode), form.size))
+                target[place] = fitted.reshape(target.shape[1:])
             # Only the small image outlives the call, not the picture.
             decoded[rows[place]] = dataclasses.replace(found, picture=None)
 
         threads = min(_MOST_THREADS, os.cpu_count() or 1)
-        with _without_warnings(), ThreadPoolExecutor(threads) as pool:
+        with quiet_decoding(), ThreadPoolExecutor(threads) as pool:
             for done, _ in enumerate(pool.map(decode_one, range(len(rows)))):
                 if progress is not None:
                     progress(done + 1, len(rows), words)
@@ -135,7 +136,7 @@ def decode_squares(
             remarks += [remark] if remark else []
     reasons = {row: each.reason for row, each in enumerate(decoded) if each.reason is not None}
     pages = {file.name: each.pages for file, each in zip(files, decoded, strict=True)}
-    return Squares(images, reasons, pages, tuple(remarks))
+    return DecodedPictures(images, reasons, pages, tuple(remarks))
 
 
 def _better_conversions(
@@ -169,18 +170,6 @@ def _better_conversions(
 def _bits_read(largest: int, stated: int | None) -> int:
     """Returns how many bits a 16-bit picture is read with if it is decoded on its own."""
     return 16 if stated is None else used_bits(largest, stated)
-
-
-@contextlib.contextmanager
-def _without_warnings() -> Iterator[None]:
-    """Turns Pillow's warning about a very large picture into an error and silences the others."""
-    # Imported here and below because most runs read no pictures.
-    from PIL import Image
-
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", module=r"PIL\.")
-        warnings.simplefilter("error", Image.DecompressionBombWarning)
-        yield
 
 
 def _decoded(file: Path, conversion: _Conversion) -> _Decoded:

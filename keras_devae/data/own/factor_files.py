@@ -1,19 +1,20 @@
 """Reads factors from a separate CSV or .npy file."""
 
 import csv
-import re
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 
-from keras_devae.checks import Array, path_of
+from keras_devae.checks import path_of
 from keras_devae.data.own.arrays import mapped_array
+from keras_devae.data.own.factor_columns import column_of_cells, natural
 from keras_devae.data.own.factor_values import (
-    Bins,
     Factors,
+    Reading,
     checked_factors,
     checked_names,
-    class_numbers,
+    numbered,
 )
 from keras_devae.errors import FailureError, UsageError
 
@@ -33,7 +34,7 @@ def factor_file_in(folder: Path) -> Path | None:
 
 
 def read_factors(
-    file: str | Path, length: int, pictures: list[str] | None = None, bins: Bins = None
+    file: str | Path, length: int, pictures: list[str] | None, reading: Reading
 ) -> Factors:
     """Reads the factors of images from a file.
 
@@ -43,10 +44,10 @@ def read_factors(
 
     A CSV file has a header with a name for each factor and then a line for each image. If the names
     of `pictures` are given, the header begins with `file` and each line with the name of a picture,
-    in any order; otherwise the lines are in the order of the images. Cells are numbers. If no cell
-    of a factor is a number, its words are classes, numbered from 0 in ascending order.
+    in any order; otherwise the lines are in the order of the images. If no cell of a factor is a
+    number, its words are classes, numbered from 0 in natural order (`size 2` before `size 10`).
 
-    The notes hold `factors_file`, the path, and `factor_classes`, the words by factor name, if any.
+    The notes hold `factors_file`, the path, and those of `numbered`.
     """
     path = path_of("factors_file", file)
     if path.suffix.lower() not in (".csv", ".npy"):
@@ -56,9 +57,9 @@ def read_factors(
     if path.suffix.lower() == ".npy":
         if pictures is not None:
             _refuse_ambiguous_order(pictures, path)
-        found = _read_npy(path, length, bins)
+        found = _read_npy(path, length, reading)
     else:
-        found = _read_csv(path, length, pictures, bins)
+        found = _read_csv(path, length, pictures, reading)
     return found._replace(notes={"factors_file": str(path.resolve()), **found.notes})
 
 
@@ -67,7 +68,7 @@ def _refuse_ambiguous_order(pictures: list[str], file: Path) -> None:
 
     People and programs also put `img_2` before `img_10`, and `b` before `C`.
     """
-    for order in (_natural, str.casefold, lambda name: _natural(name.casefold())):
+    for order in (natural, str.casefold, lambda name: natural(name.casefold())):
         other = sorted(pictures, key=order)
         if other != pictures:
             row = next(i for i, name in enumerate(pictures) if name != other[i])
@@ -80,23 +81,17 @@ def _refuse_ambiguous_order(pictures: list[str], file: Path) -> None:
             )
 
 
-def _natural(name: str) -> list[str | int]:
-    """Returns the key that sorts names as a person would, their numbers by value."""
-    parts = re.split(r"([0-9]+)", name)
-    return [int(part) if i % 2 else part for i, part in enumerate(parts)]
-
-
-def _read_npy(file: Path, length: int, bins: Bins) -> Factors:
+def _read_npy(file: Path, length: int, reading: Reading) -> Factors:
     factors = mapped_array(file)
     if factors.ndim != 2 or len(factors) != length or not factors.shape[1]:
         raise UsageError(
             f"{file} must hold an array of shape ({length}, number of factors), one row for each "
             f"image. Received: shape {factors.shape}."
         )
-    return checked_factors(np.array(factors), None, length, bins)
+    return checked_factors(np.array(factors), None, length, reading)
 
 
-def _read_csv(file: Path, length: int, pictures: list[str] | None, bins: Bins) -> Factors:
+def _read_csv(file: Path, length: int, pictures: list[str] | None, reading: Reading) -> Factors:
     header, lines, rows = _csv_rows(file)
     first = 0 if pictures is None else 1
     _check_header(header, first, file)
@@ -115,7 +110,15 @@ def _read_csv(file: Path, length: int, pictures: list[str] | None, bins: Bins) -
             f"{file} must have a line for each of the {length} images below its first line. "
             f"Received: {len(rows)} lines."
         )
-    return _classes(list(zip(*rows, strict=True))[first:], names, bins, lines, file)
+    kinds = reading.kinds if isinstance(reading.kinds, Mapping) else {}
+
+    def place(row: int) -> str:
+        return f"line {lines[row]} of {file}"
+
+    cells = list(zip(*rows, strict=True))[first:]
+    pairs = zip(cells, names, strict=True)
+    columns = [column_of_cells(cell, name, kinds.get(name), place) for cell, name in pairs]
+    return numbered(columns, names, reading, place)
 
 
 def _csv_rows(file: Path) -> tuple[list[str], list[int], list[list[str]]]:
@@ -170,56 +173,6 @@ def _order_of(pictures: list[str], listed: list[str], lines: list[int], file: Pa
     return [row_of[name] for name in pictures]
 
 
-def _classes(
-    cells: list[tuple[str, ...]], names: tuple[str, ...], bins: Bins, lines: list[int], file: Path
-) -> Factors:
-    columns: list[Array] = []
-    words: dict[str, Array] = {}
-    for name, column in zip(names, cells, strict=True):
-        numbers = [_number(cell) for cell in column]
-        if any(number is not None for number in numbers) or "" in column:
-            columns.append(_numeric_column(numbers, column, name, lines, file))
-        else:
-            words[name], classes = np.unique(np.array(column), return_inverse=True)
-            columns.append(classes)
-    factors = class_numbers(
-        columns, names, bins, lambda row: f"line {lines[row]} of {file}", categories=words
-    )
-    if words:
-        factors.notes["factor_classes"] = {name: found.tolist() for name, found in words.items()}
-    return factors
-
-
-def _numeric_column(
-    numbers: list[int | float | None],
-    column: tuple[str, ...],
-    name: str,
-    lines: list[int],
-    file: Path,
-) -> Array:
-    if None in numbers:
-        # A column without any number holds words, so only its empty cell is wrong.
-        some = any(number is not None for number in numbers)
-        row = numbers.index(None) if some else column.index("")
-        raise UsageError(
-            f"Line {lines[row]} of {file} has no number in column {name!r}. Received: "
-            f"{column[row]!r}; correct it, or use words in the whole column if it is a category."
-        )
-    # Integers stay integers, because floats cannot represent all of them.
-    whole = all(isinstance(number, int) for number in numbers)
-    return np.array(numbers, np.int64 if whole else np.float64)
-
-
-def _number(cell: str) -> int | float | None:
-    # Python reads 1_000 as a number; no other program does.
-    if "_" in cell:
-        return None
-    try:
-        number = int(cell)
-        return number if abs(number) < 2**63 else float(cell)
-    except ValueError:
-        pass
-    try:
-        return float(cell)
-    except ValueError:
-        return None
+def csv_has_factors(file: Path, sequence_column: str | None) -> bool:
+    """Returns whether a CSV file has columns beside the names of images and their sequences."""
+    return bool(set(_csv_rows(file)[0]) - {"file", sequence_column})

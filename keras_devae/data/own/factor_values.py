@@ -1,9 +1,8 @@
-"""Converts a user's factors to named integers; continuous ones are put into bins."""
+"""Converts a user's factors to named integers, and keeps what these stand for."""
 
 from __future__ import annotations
 
 import operator
-import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
@@ -11,20 +10,32 @@ from typing import Any, NamedTuple, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike
 
-from keras_devae.checks import Array, check_printable, shown, texts
+from keras_devae.checks import Array, check_printable, one_of, shown, texts
 from keras_devae.data.indexing import as_array
-from keras_devae.errors import UsageError
+from keras_devae.data.own.factor_columns import (
+    KINDS,
+    Column,
+    bin_numbers,
+    check_finite,
+    column_of_cells,
+    ends_of,
+    read_column,
+)
+from keras_devae.errors import UsageError, unknown_name
 
 #: Types of arguments: number of bins by name of a continuous factor, and a file with factors.
 Bins: TypeAlias = Mapping[str, int] | None
 FactorsFile: TypeAlias = str | Path | None
 
-# A factor looks continuous if it has more values than this, and few rows for each of them.
-_MANY_VALUES = 1000
-_FEW_ROWS_EACH = 10
 _MOST_BINS = 1_000_000
-# Bins of a continuous factor for which no number was given.
-_USUAL_BINS = 20
+
+
+class Reading(NamedTuple):
+    """How the columns of a user's factors are read, see `keras_devae.data.load`."""
+
+    bins: Bins = None
+    kinds: Mapping[str, str] | None = None
+    sequence_column: str | None = None
 
 
 class Factors(NamedTuple):
@@ -39,6 +50,8 @@ class Factors(NamedTuple):
     measured: Array | None = None
     labels: Mapping[str, tuple[str, ...]] = {}
     continuous: tuple[str, ...] = ()
+    nominal: tuple[str, ...] = ()
+    sequences: Array | None = None
 
     @property
     def described(self) -> dict[str, Any]:
@@ -47,17 +60,21 @@ class Factors(NamedTuple):
             "measured": self.measured,
             "factor_labels": self.labels,
             "continuous_factors": self.continuous,
+            "nominal_factors": self.nominal,
+            "sequences": self.sequences,
         }
 
     def rows(self, kept: Sequence[int]) -> Factors:
         """Returns the factors of some images."""
-        if self.values is None or self.measured is None:
-            return self
-        return self._replace(values=self.values[kept], measured=self.measured[kept])
+        chosen = {
+            name: None if (array := getattr(self, name)) is None else array[kept]
+            for name in ("values", "measured", "sequences")
+        }
+        return self._replace(**chosen)
 
 
 def checked_factors(
-    factors: ArrayLike | None, factor_names: Iterable[str] | None, length: int, bins: Bins = None
+    factors: ArrayLike | None, factor_names: Iterable[str] | None, length: int, reading: Reading
 ) -> Factors:
     """Returns the factors of `length` images; see `from_arrays` for what is accepted."""
     if factors is None:
@@ -65,7 +82,7 @@ def checked_factors(
             raise UsageError(
                 f"Factor names were given without factors. Received: {shown(factor_names)}."
             )
-        return no_factors(bins)
+        return no_factors(reading)
     values = as_array(factors, "Factors")
     if values.ndim != 2 or len(values) != length or not values.shape[1]:
         raise UsageError(
@@ -73,16 +90,29 @@ def checked_factors(
             f"Received: shape {values.shape}."
         )
     names = checked_names(factor_names, values.shape[1])
-    return class_numbers(list(values.T), names, bins)
+    columns = list(values.T)
+    if values.dtype.kind in "OU":
+        kinds = _checked_kinds(reading.kinds, names)
+        pairs = zip(columns, names, strict=True)
+        columns = [_of_objects(column, name, kinds.get(name)) for column, name in pairs]
+    return numbered(columns, names, reading)
 
 
-def no_factors(bins: Bins) -> Factors:
-    """Returns the factors of images that have none; raises `UsageError` if there are bins."""
-    if bins is not None and not (isinstance(bins, Mapping) and not bins):
-        raise UsageError(
-            f"Bins were given for images without factors. Received: bins={bins!r}; give the "
-            "factors too."
-        )
+def _of_objects(column: Array, name: str, kind: str | None) -> Array:
+    """Returns the numbers or words of a column of Python objects or texts."""
+    if column.dtype.kind == "O" and not any(isinstance(value, str) for value in column):
+        return np.asarray(column.tolist())
+    return column_of_cells([str(value).strip() for value in column], name, kind, "row {}".format)
+
+
+def no_factors(reading: Reading) -> Factors:
+    """Returns the factors of images that have none; raises `UsageError` if some are described."""
+    for name, value in zip(("bins", "factor_kinds", "sequence_column"), reading, strict=True):
+        if value is not None and not (isinstance(value, Mapping) and not value):
+            raise UsageError(
+                f"`{name}` was given for images without factors. Received: {name}={value!r}; "
+                "give the factors too."
+            )
     return Factors(None, None, {})
 
 
@@ -133,86 +163,106 @@ def binned(values: ArrayLike, count: int) -> Array:
         )
     if _bin_count(count, "values") > _MOST_BINS:
         raise UsageError(f"There can be at most {_MOST_BINS:,} bins. Received: {count}.")
-    _ends(values, "values", count, "row {}".format)
-    values = values.astype(np.float64)
-    inner_edges = np.linspace(values.min(), values.max(), count + 1)[1:-1]
-    return np.searchsorted(inner_edges, values, side="right").astype(np.int64)
+    check_finite(values, "values", "row {}".format)
+    ends_of(values, "values", count)
+    return bin_numbers(values, count)
 
 
-def class_numbers(
+def numbered(
     columns: Sequence[Array],
     names: tuple[str, ...],
-    bins: Bins = None,
+    reading: Reading,
     place: Callable[[int], str] = "row {}".format,
-    categories: Mapping[str, Sequence[str]] | None = None,
 ) -> Factors:
-    """Returns the factors as integers: bin numbers for continuous ones, others as given.
+    """Returns columns of words or numbers as factors; `place` gives the place of a row for errors.
 
-    A factor is continuous if it is in `bins`, or if a value of it is no whole number; then it gets
-    20 bins, with a warning.
-
-    Warns of a factor that is not in `bins` and looks continuous, because it has more than 1,000
-    different values and fewer than 10 rows per value. `place` gives the place of a row for errors;
-    `categories` holds the words of factors whose values number them. The notes hold the ends of the
-    bins, if any: `{"factor_bins": {name: {"min": ..., "max": ..., "count": ...}}}`.
+    The notes hold what it takes to read the numbers later: `factor_kinds`, if not all are whole
+    numbers; `factor_classes`, the words by name; `factor_levels`, numbers that are not whole; and
+    `factor_bins`, the ends of the bins: `{name: {"min": ..., "max": ..., "count": ...}}`.
     """
-    counts, categories = _checked_bins(bins, names), categories or {}
-    classes, edges = [], {}
-    labels = {name: tuple(map(str, words)) for name, words in categories.items()}
-    for name, column in zip(names, columns, strict=True):
-        if column.dtype.kind not in "iuf":
-            raise UsageError(
-                f"Factors must be integers, or floats that are whole or put into bins. "
-                f"Received: dtype {column.dtype} for {name!r}."
-            )
-        if name in counts and name in categories:
-            raise UsageError(
-                f"Factor {name!r} consists of words, which are classes already; leave it out of "
-                f"the bins. Received: bins={bins!r}."
-            )
-        if name not in counts and _is_continuous(column):
-            counts[name] = _USUAL_BINS
-            _warn_of_bins(name)
-        if name in counts:
-            edges[name] = _ends(column, name, counts[name], place)
-            classes.append(binned(column, counts[name]))
-            labels[name] = _bin_labels(**edges[name])
-        else:
-            classes.append(_whole_numbers(column, name, place))
-            if name not in categories:
-                _warn_if_continuous(classes[-1], name)
-    notes = {"factor_bins": edges} if edges else {}
-    measured = np.stack([column.astype(np.float64) for column in columns], axis=1)
-    return Factors(np.stack(classes, axis=1), names, notes, measured, labels, tuple(edges))
+    given = dict(zip(names, columns, strict=True))
+    sequences = _sequences(given, reading.sequence_column)
+    counts = _checked_bins(reading.bins, tuple(given))
+    kinds = _checked_kinds(reading.kinds, tuple(given))
+    read = {
+        name: read_column(name, column, kinds.get(name), counts.get(name), place)
+        for name, column in given.items()
+        if kinds.get(name) != "ignore"
+    }
+    found = {name: column for name, column in read.items() if column is not None}
+    if read and not found:
+        raise UsageError(
+            f"No factor is left, because each column names the images. Received: {list(read)}; "
+            f"give factor_kinds={{{next(iter(read))!r}: 'classes'}} if they are classes, or leave "
+            "the factors away."
+        )
+    return _joined(found, sequences)
 
 
-def _is_continuous(column: Array) -> bool:
-    """Returns whether a column of finite numbers has one that is not whole."""
-    if column.dtype.kind != "f" or not np.isfinite(column).all():
-        return False
-    return bool((column != np.rint(column)).any()) and column.min() < column.max()
-
-
-def _warn_of_bins(name: str) -> None:
-    warnings.warn(
-        f"Factor {name!r} has values that are not whole and is taken as continuous; where classes "
-        f"are needed, its values are put into {_USUAL_BINS} bins of equal width (another number: "
-        f"bins={{{name!r}: {_USUAL_BINS}}}).",
-        UserWarning,
-        stacklevel=4,
+def _joined(found: Mapping[str, Column], sequences: Array | None) -> Factors:
+    if not found:
+        return Factors(None, None, {}, sequences=sequences)
+    columns = tuple(found.values())
+    return Factors(
+        np.stack([column.numbers for column in columns], axis=1),
+        tuple(found),
+        _notes(found),
+        np.stack([column.measured for column in columns], axis=1),
+        {name: column.labels for name, column in found.items() if column.labels},
+        tuple(name for name, column in found.items() if column.ends is not None),
+        tuple(name for name, column in found.items() if column.is_nominal),
+        sequences,
     )
 
 
-def _bin_labels(min: float, max: float, count: int) -> tuple[str, ...]:
-    """Returns the edges of bins of equal width as text, with as many digits as tell them apart."""
-    edges = np.linspace(min, max, count + 1).tolist()
-    for digits in range(3, 18):
-        written = [f"{edge:.{digits}g}" for edge in edges]
-        if len(set(written)) == len(written):
-            break
-    closing = [")"] * (count - 1) + ["]"]
-    pairs = zip(written, written[1:], closing, strict=False)
-    return tuple(f"[{low}, {high}{end}" for low, high, end in pairs)
+def _notes(found: Mapping[str, Column]) -> dict[str, Any]:
+    notes: dict[str, dict[str, Any]] = {
+        "factor_kinds": {},
+        "factor_classes": {},
+        "factor_levels": {},
+        "factor_bins": {},
+    }
+    for name, column in found.items():
+        if column.ends is not None:
+            kind, group, note = "continuous", "factor_bins", column.ends
+        elif column.is_nominal:
+            kind, group, note = "classes", "factor_classes", list(column.labels)
+        else:
+            levels = np.unique(column.measured).tolist() if column.labels else None
+            kind, group, note = "numbers", "factor_levels", levels
+        notes["factor_kinds"][name] = kind
+        if note is not None:
+            notes[group][name] = note
+    if not any(notes[group] for group in notes if group != "factor_kinds"):
+        return {}
+    return {group: note for group, note in notes.items() if note}
+
+
+def _sequences(columns: dict[str, Array], name: str | None) -> Array | None:
+    """Takes the column of the sequences away, and returns their numbers, int64 `(n,)`."""
+    if name is None:
+        return None
+    if name not in columns:
+        raise UsageError(
+            f"There is no column {name!r} that says to which sequence an image belongs. Known: "
+            f"{', '.join(columns)}; give another `sequence_column`."
+        )
+    return np.unique(columns.pop(name), return_inverse=True)[1].reshape(-1).astype(np.int64)
+
+
+def _checked_kinds(kinds: Mapping[str, str] | None, names: tuple[str, ...]) -> dict[str, str]:
+    if kinds is None:
+        return {}
+    if not isinstance(kinds, Mapping):
+        raise UsageError(
+            "`factor_kinds` must map names of factors to kinds, e.g. {'angle': 'continuous'}. "
+            f"Received: {kinds!r}."
+        )
+    for name, kind in kinds.items():
+        if name not in names:
+            raise unknown_name("factor", name, names)
+        one_of("kind of a factor", kind, KINDS)
+    return dict(kinds)
 
 
 def _checked_bins(bins: Bins, names: tuple[str, ...]) -> dict[str, int]:
@@ -244,55 +294,3 @@ def _bin_count(count: Any, name: str) -> int:
             f"Received: {shown(count)} for {shown(name)}."
         )
     return number
-
-
-def _ends(column: Array, name: str, count: int, place: Callable[[int], str]) -> dict[str, float]:
-    """Checks that a column can be put into bins and returns the note about them."""
-    wrong = np.flatnonzero(~np.isfinite(column))
-    if len(wrong):
-        raise UsageError(
-            f"Factor {name!r} has a value that fits into no bin. Received: {column[wrong[0]]} in "
-            f"{place(wrong[0])}; leave that image out or give it a number."
-        )
-    low, high = float(column.min()), float(column.max())
-    if low == high:
-        raise UsageError(
-            f"Factor {name!r} has the same value {low:g} everywhere, so it cannot be binned; "
-            "leave it out of the bins or out of the factors."
-        )
-    if not np.isfinite(high - low):
-        raise UsageError(
-            f"Factor {name!r} spans more than a float can hold. Received: {low:g} to {high:g}; "
-            "rescale it."
-        )
-    return {"min": low, "max": high, "count": count}
-
-
-def _whole_numbers(column: Array, name: str, place: Callable[[int], str]) -> Array:
-    # Values beyond int64, infinities among them, would be converted to wrong numbers.
-    if column.dtype.kind == "f":
-        # Beyond this limit the dtype does not distinguish neighbouring integers.
-        limit = column.dtype.type(2) ** min(np.finfo(column.dtype).nmant + 1, 63)
-        whole = (column == np.rint(column)) & (np.abs(column) < limit)
-    else:
-        whole = column <= np.iinfo(np.int64).max
-    wrong = np.flatnonzero(~whole)
-    if len(wrong):
-        raise UsageError(
-            "Factors must be whole numbers, because every measure here treats them as classes. "
-            f"Received: {column[wrong[0]]} for factor {name!r} in {place(wrong[0])}; group its "
-            f"values with bins={{{name!r}: 20}} if it is continuous, or number them 0, 1, 2 ..."
-        )
-    return column.astype(np.int64, copy=False)
-
-
-def _warn_if_continuous(classes: Array, name: str) -> None:
-    distinct = len(np.unique(classes))
-    if distinct > _MANY_VALUES and len(classes) < _FEW_ROWS_EACH * distinct:
-        warnings.warn(
-            f"Factor {name!r} has {distinct:,} different values in {len(classes):,} rows and looks "
-            "continuous, but every measure here treats each value as a class of its own; group "
-            f"them with bins={{{name!r}: 20}}.",
-            UserWarning,
-            stacklevel=4,
-        )

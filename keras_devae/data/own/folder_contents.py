@@ -1,6 +1,7 @@
 """Lists what a folder of pictures holds: the pictures to read, and everything left out."""
 
 import collections
+import hashlib
 import os
 import warnings
 from collections.abc import Sequence
@@ -31,7 +32,9 @@ def picture_files(folder: Path) -> list[Path]:
     if not folder.is_dir():
         raise UsageError(f"There is no folder {folder}.")
     # A broken link counts, so that it is reported instead of silently left out.
-    files = sorted(file for file in folder.iterdir() if _is_picture(file) and not file.is_dir())
+    with os.scandir(folder) as entries:
+        found = [entry for entry in entries if _is_picture(entry.name) and not entry.is_dir()]
+    files = [folder / entry.name for entry in sorted(found, key=lambda entry: entry.name)]
     if not files:
         suffixes = ", ".join(sorted(PICTURE_SUFFIXES))
         raise UsageError(
@@ -40,14 +43,26 @@ def picture_files(folder: Path) -> list[Path]:
     return files
 
 
-def _is_picture(file: Path) -> bool:
-    return file.suffix.lower() in PICTURE_SUFFIXES and not file.name.startswith(".")
+def signature_of(files: Sequence[Path]) -> str:
+    """Returns a SHA-256 of the names, sizes and modification times of files."""
+    digest = hashlib.sha256()
+    for file in files:
+        try:
+            facts = os.stat(file)
+            digest.update(f"{file.name}\0{facts.st_size}\0{facts.st_mtime_ns}\0".encode())
+        except OSError:  # A broken link.
+            digest.update(f"{file.name}\0\0\0".encode())
+    return digest.hexdigest()
+
+
+def _is_picture(name: str) -> bool:
+    return os.path.splitext(name)[1].lower() in PICTURE_SUFFIXES and not name.startswith(".")
 
 
 def _hint_at_folders(folder: Path) -> str:
     for path in sorted(path for path in folder.iterdir() if path.is_dir()):
         is_shown = not path.name.startswith((".", "__"))
-        if is_shown and any(_is_picture(file) for file in path.glob("*")):
+        if is_shown and any(_is_picture(file.name) for file in path.glob("*")):
             return (
                 f" itself, but there are some in {path.name!r} inside it, and folders inside are "
                 f"not searched; give {path} or move the pictures up"
@@ -65,9 +80,9 @@ def left_out_of(folder: Path, files: Sequence[Path]) -> list[str]:
     others: collections.Counter[str] = collections.Counter()
     hidden = 0
     for entry in os.scandir(folder):
-        suffix = Path(entry.name).suffix.lower()
         if entry.name in read or entry.is_dir():
             continue
+        suffix = Path(entry.name).suffix.lower()
         if entry.name.startswith("."):
             # macOS puts a file "._x.png" beside each x.png on disks of other systems.
             hidden += suffix in PICTURE_SUFFIXES and not entry.name.startswith("._")

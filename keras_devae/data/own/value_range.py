@@ -57,7 +57,11 @@ def warn_of_range(
     images: Array, name: str, hint: str = "", all_rows: bool = True, stacklevel: int = 3
 ) -> None:
     """Warns of images that `range_problem` finds odd; `hint` replaces the advice on what to do."""
-    problem = range_problem(images, all_rows)
+    warn_of_problem(range_problem(images, all_rows), name, hint, stacklevel + 1)
+
+
+def warn_of_problem(problem: str | None, name: str, hint: str = "", stacklevel: int = 3) -> None:
+    """Warns of what `range_problem` found, if it found anything; see `warn_of_range`."""
     if problem is not None:
         advice = hint or (
             "check how they were read, and stretch them to 0..255 first if they hold classes, "

@@ -45,6 +45,7 @@ class OfficialDataset(Dataset):
         chunk_rows: int = 1,
     ):
         reader, count = declaration.reader, len(declaration.files)
+        sizes = dict(zip(reader.factor_names, distinct_counts(factors), strict=True))
         files = f"official file {identity.file}" if count == 1 else f"{count} official files"
         super().__init__(
             name=declaration.name,
@@ -59,9 +60,16 @@ class OfficialDataset(Dataset):
             remark="not the published one" if identity.matches_published is False else "",
             grid=complete_grid(factors, reader.factor_names),
             factor_names=reader.factor_names,
-            factor_sizes=distinct_counts(factors),
+            factor_sizes=tuple(sizes.values()),
             is_binary=reader.is_packed,
             chunk_rows=chunk_rows,
+            # A file of other values than published, as for tests, has no known names of them.
+            factor_labels={
+                name: labels
+                for name, labels in declaration.factor_labels.items()
+                if len(labels) == sizes[name]
+            },
+            nominal_factors=declaration.nominal_factors,
         )
         self._factors = factors
         self._read_rows = read_rows

@@ -1,5 +1,6 @@
 """Checks of the arguments of the variants."""
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -9,6 +10,9 @@ from keras_devae.checks import positive, shown
 from keras_devae.data.dataset import Dataset
 from keras_devae.data.indexing import integer_array
 from keras_devae.errors import UsageError, unknown_name
+
+# Most labels in a message.
+_MOST_SHOWN = 20
 
 
 def checked_pairs(pairs: Any) -> list[tuple[str, str, float]]:
@@ -26,8 +30,8 @@ def checked_pairs(pairs: Any) -> list[tuple[str, str, float]]:
     return checked
 
 
-def checked_combinations(combinations: Any) -> list[dict[str, list[int]]]:
-    """Returns combinations as `held_out` takes them, each value in a list."""
+def checked_combinations(combinations: Any) -> list[dict[str, list[int | str]]]:
+    """Returns combinations as `held_out` takes them, each value in a list: a number or a label."""
     if isinstance(combinations, Mapping):
         raise UsageError(
             "The combinations must be a list of dictionaries. "
@@ -46,7 +50,18 @@ def checked_combinations(combinations: Any) -> list[dict[str, list[int]]]:
     return checked
 
 
-def _checked_values(name: str, values: Any) -> list[int]:
+def _checked_values(name: str, values: Any) -> list[int | str]:
+    listed = [values] if isinstance(values, str) else values
+    if isinstance(listed, Sequence) and any(isinstance(value, str) for value in listed):
+        return [value for each in listed for value in _one_checked(name, each)]
+    return _checked_numbers(name, values)
+
+
+def _one_checked(name: str, value: Any) -> list[int | str]:
+    return [value] if isinstance(value, str) else _checked_numbers(name, value)
+
+
+def _checked_numbers(name: str, values: Any) -> list[int | str]:
     array = np.atleast_1d(integer_array(values, f"Values of the factor {name!r}"))
     if array.ndim > 1 or not array.size:
         raise UsageError(
@@ -72,3 +87,18 @@ def column_of(dataset: Dataset, name: str) -> int:
     if name not in dataset.factor_names:
         raise unknown_name("factor", name, dataset.factor_names)
     return dataset.factor_names.index(name)
+
+
+def value_of(dataset: Dataset, name: str, text: str) -> int | None:
+    """Returns the whole number of a factor's label, or of the text of a number, else `None`."""
+    labels = dataset.factor_labels.get(name, ())
+    if text in labels:
+        return labels.index(text)
+    return int(text) if re.fullmatch(r"-?[0-9]+", text) else None
+
+
+def labels_in_words(dataset: Dataset, name: str) -> str:
+    """Returns the labels of a factor for an error, empty for a factor without any."""
+    labels = dataset.factor_labels.get(name, ())
+    more = ", ..." if len(labels) > _MOST_SHOWN else ""
+    return f", or at one of {', '.join(labels[:_MOST_SHOWN])}{more}" if labels else ""

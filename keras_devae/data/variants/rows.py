@@ -8,7 +8,13 @@ import numpy as np
 from keras_devae.checks import Array, at_least, check_dataset, flag
 from keras_devae.data.dataset import Dataset, VariantDataset
 from keras_devae.data.factor_grid import FactorGrid
-from keras_devae.data.variants.arguments import checked_combinations, checked_pairs, column_of
+from keras_devae.data.variants.arguments import (
+    checked_combinations,
+    checked_pairs,
+    column_of,
+    labels_in_words,
+    value_of,
+)
 from keras_devae.data.variants.random_numbers import (
     CORRELATED,
     SUBSET,
@@ -152,7 +158,8 @@ def held_out(
         dataset: Data set with factors.
         combinations: At least one dictionary from factors to a value or a list of values. A row
             is held out if it matches any of them, i.e. has one of the given values of each of
-            its factors, e.g. `[{"shape": 2, "scale": [4, 5]}]`.
+            its factors, e.g. `[{"shape": 2, "scale": [4, 5]}]`; a value is a number or a label,
+            `[{"shape": "heart"}]`.
         complement: Whether to keep only those rows instead. Default: `False`.
 
     Returns:
@@ -164,7 +171,7 @@ def held_out(
     """
     check_dataset(dataset)
     flag("complement", complement)
-    checked = checked_combinations(combinations)
+    checked = _with_numbers(dataset, checked_combinations(combinations))
     factors = dataset.factors(np.arange(len(dataset)))
     matching = np.zeros(len(dataset), bool)
     for combination in checked:
@@ -220,6 +227,27 @@ def _scaled(values: Array) -> Array:
     """Maps values linearly to [0, 1]; a constant factor is mapped to 0."""
     smallest, largest = values.min(), values.max()
     return (values - smallest) / max(1, largest - smallest)
+
+
+def _with_numbers(
+    dataset: Dataset, combinations: list[dict[str, list[int | str]]]
+) -> list[dict[str, list[int]]]:
+    """Replaces the labels in combinations by the numbers they stand for."""
+    return [
+        {name: [_number_of(dataset, name, value) for value in values] for name, values in c.items()}
+        for c in combinations
+    ]
+
+
+def _number_of(dataset: Dataset, name: str, value: int | str) -> int:
+    column_of(dataset, name)
+    number = value_of(dataset, name, value) if isinstance(value, str) else value
+    if number is None:
+        raise UsageError(
+            f"Factor {name!r} is held out at whole numbers{labels_in_words(dataset, name)}. "
+            f"Received: {value!r}."
+        )
+    return number
 
 
 def _matching(dataset: Dataset, factors: Array, combination: dict[str, list[int]]) -> Array:

@@ -13,7 +13,7 @@ last, after a comma (or after the colon if there is nothing else):
     held-out-only:shape=2,scale=4+5
 
 In `held-out`, commas join conditions that must all hold, semicolons separate combinations, and
-pluses separate values of a factor.
+pluses separate values of a factor, which are whole numbers or labels (`shape=heart`).
 """
 
 import functools
@@ -191,16 +191,15 @@ def _read_combinations(rest: str) -> tuple[Any, ...]:
     return (checked_combinations([_read_combination(part) for part in rest.split(";")]),)
 
 
-def _read_combination(text: str) -> dict[str, list[int]]:
-    combination: dict[str, list[int]] = {}
+def _read_combination(text: str) -> dict[str, list[str]]:
+    combination: dict[str, list[str]] = {}
     for part in text.split(","):
-        match = re.fullmatch(r"\s*([^=]*[^=\s])\s*=\s*(-?[0-9]+(?:\+-?[0-9]+)*)\s*", part)
+        match = re.fullmatch(r"\s*([^=]*[^=\s])\s*=\s*([^=+]*[^=+\s](?:\+[^=+]*[^=+\s])*)\s*", part)
         if not match or match[1] in combination:
             raise UsageError(
-                "It needs factors, each once and with whole numbers joined by a plus. "
-                f"Received: {text!r}."
+                f"It needs factors, each once and with values joined by a plus. Received: {text!r}."
             )
-        combination[match[1]] = [int(value) for value in match[2].split("+")]
+        combination[match[1]] = [value.strip() for value in match[2].split("+")]
     return combination
 
 

@@ -135,16 +135,36 @@ def factor_scatter_figure(model: Any, dataset: Any, layer: int = 0, seed: int = 
     checks.check_model(model)
     model.check_layer(layer)
     (latents,) = _layers_with_factors(model, dataset, layer, seed)
-    varying = [dataset.factor_names.index(name) for name in latents.factor_names]
     rows = np.random.default_rng(seed).integers(len(dataset), size=min(len(dataset), _POINTS))
     known = latents.active if len(latents.active) else latents.order
     best = known[latents.shares[known].argmax(axis=0)]
     shares = latents.shares[best, np.arange(len(best))]
-    return figures.factor_scatter(
+    return against_factors(
         model.encode(dataset.images(rows), layer)[:, best],
-        dataset.factors(rows)[:, varying],
+        dataset,
+        rows,
         [f"z{d} ({share:.0%})" for d, share in zip(best, shares, strict=True)],
         latents.factor_names,
+    )
+
+
+def against_factors(
+    codes: Array, dataset: Any, rows: Array, latents: Sequence[str], names: Sequence[str]
+) -> Figure:
+    """Draws codes `(n, m)` of rows against the factors they are paired with, in their own terms."""
+    known = list(dataset.factor_names)
+    columns = [known.index(name) for name in names]
+    factors = dataset.factors(rows)[:, columns].astype(np.float64)
+    measured = [place for place, name in enumerate(names) if name in dataset.continuous_factors]
+    factors[:, measured] = dataset.factor_values(rows)[:, [columns[place] for place in measured]]
+    return figures.factor_scatter(
+        codes,
+        factors,
+        latents,
+        names,
+        dataset.factor_labels,
+        dataset.nominal_factors,
+        dataset.continuous_factors,
     )
 
 

@@ -40,7 +40,8 @@ def config_from_settings(settings: Mapping[str, Any]) -> RunConfig:
         start.pop("steps", None)
     options = {name: given.pop(name) for name in list(given) if name in _MODEL_SETTINGS}
     config = RunConfig(**{**start, **given, "model_options": options})
-    labelled = data.has_factors(config.data.dataset, config.data.factors_file)
+    source = config.data
+    labelled = data.has_factors(source.dataset, source.factors_file, source.sequence_column)
     if config.evaluation.metrics is not None:
         metrics.check_names(config.evaluation.metrics, labelled)
     check_tracked(config.evaluation.track, labelled)

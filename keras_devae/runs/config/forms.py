@@ -64,7 +64,10 @@ def in_present_form(record: dict[str, Any], path: object) -> dict[str, Any]:
             f"{VERSION}: upgrade keras-devae."
         )
     if version == 1:
-        settings = {**grouped(settings), "kind": _kind_of(settings)}
+        # The first version read grey pictures in colour, too.
+        is_folder = str(settings.get("dataset", "")).startswith("folder:")
+        channels = {"channels": 3} if is_folder else {}
+        settings = {**grouped({**channels, **settings}), "kind": _kind_of(settings)}
     return {**record, "version": VERSION, "settings": {**grouped({}), **settings}}
 
 

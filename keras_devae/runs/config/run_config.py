@@ -14,18 +14,10 @@ import typing_extensions
 
 from keras_devae import checks, data, metrics
 from keras_devae.errors import UsageError
-from keras_devae.models.declarations import (
-    MODEL_CATALOGUE,
-    NETWORK_NAMES,
-    check_options,
-    default_options,
-)
-from keras_devae.models.network_names import (
-    check_module_exists,
-    check_network_name,
-    is_function_name,
-)
+from keras_devae.models.declarations import MODEL_CATALOGUE, check_options, default_options
+from keras_devae.models.network_names import check_module_exists, is_function_name
 from keras_devae.runs.config.forms import declarations, grouped, ungrouped
+from keras_devae.runs.config.network_settings import check_networks, chosen_network
 from keras_devae.runs.config.settings import (
     GROUPS,
     ComputeSettings,
@@ -99,7 +91,7 @@ class RunConfig:
         object.__setattr__(self, "model", dataclasses.replace(self.model, options=options))
         if MODEL_CATALOGUE[self.model.name].fitted:
             self._check_fitted()
-        self._check_network()
+        check_networks(self.model)
         self._check_optimization()
         self._check_steps_per_execution()
         check_watching(self)
@@ -127,31 +119,6 @@ class RunConfig:
                 raise UsageError(
                     f"{name} is fitted in one go. Leave `{setting}` out. Received: {value}."
                 )
-
-    def _check_network(self):
-        """Checks network and likelihood, and what belongs to one kind of them only."""
-        model = self.model
-        if model.network is not None:
-            if MODEL_CATALOGUE[model.name].fitted:
-                checks.one_of("network", model.network, ("linear",))
-            else:
-                check_network_name(model.network)
-        if model.network_units is not None and not (model.network_units and model.network == "mlp"):
-            raise UsageError(
-                "`network_units` needs at least one width, and `network` set to mlp. "
-                f"Received: {list(model.network_units)}, network {model.network}."
-            )
-        fitted = MODEL_CATALOGUE[model.name].fitted
-        if model.decoder is not None and fitted:
-            raise UsageError(
-                f"{model.name} is linear and has a decoder of its own. Leave `decoder` out. "
-                f"Received: {model.decoder}."
-            )
-        if model.likelihood_sigma is not None and (fitted or model.likelihood != "gaussian"):
-            raise UsageError(
-                "`likelihood_sigma` needs `likelihood` set to gaussian, and a model that is "
-                f"trained. Received: likelihood {model.likelihood}, model {model.name}."
-            )
 
     def _check_optimization(self):
         """Checks length, clipping and warm-up of the training."""
@@ -200,13 +167,9 @@ class RunConfig:
         chosen = self._with_varying_factors(chosen, dataset)
         fitted = MODEL_CATALOGUE[self.model.name].fitted
         binary = dataset.image_shape[-1] == 1 and not fitted
-        # A model that is fitted in one go has one step.
-        network = self.model.network or ("linear" if fitted else NETWORK_NAMES[0])
-        if network in ("convolutional", "residual"):
-            checks.check_convolutional_size(dataset.image_shape)
         steps = self.steps_for(dataset)
         length = {"steps": steps, "epochs": None}
-        if fitted:
+        if fitted:  # In one go.
             length = {"steps": 1, "checkpoint_every": 1, "steps_per_execution": 1}
         # The names of official and rendered images are sources; those of files are not.
         source = dataset.provenance["source"]
@@ -217,9 +180,10 @@ class RunConfig:
                 **default_options(self.model.name, dataset.image_shape, steps),
                 **self.model.options,
             },
-            network=network,
+            network=chosen_network(self.model, dataset.image_shape),
             likelihood=self.model.likelihood or ("bernoulli" if binary else "gaussian"),
             image_size=dataset.image_shape[:2],
+            channels=dataset.provenance.get("channels", 3) if source == "folder" else None,
             metrics=chosen,
         )
 

@@ -68,6 +68,24 @@ class DataSettings:
         None, "Bins for continuous factors of your own images, with commas.", metavar="NAME=COUNT"
     )
     skip_damaged: bool = setting(False, "Leave out damaged images of a folder.")
+    factor_kinds: dict[str, str] | None = setting(
+        None,
+        "What factors of your own images are: classes, numbers, continuous or ignore, with commas.",
+        "by their values",
+        "NAME=KIND",
+    )
+    sequence_column: str | None = setting(
+        None, "Column of the factors that says which images belong together.", metavar="NAME"
+    )
+    channels: Annotated[int, Ge(1), Le(MOST_UNITS)] | None = setting(
+        None, "Channels of the pictures in a folder: 1 for grey, 3 for colour.", "as they have"
+    )
+    cache: bool | None = setting(
+        None,
+        "Keep the decoded pictures of a folder in the data folder.",
+        "yes",
+        changes_result=False,
+    )
 
 
 @dataclasses.dataclass(frozen=True)

@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 from keras_devae.data import from_folder, from_npy, from_npz
-from keras_devae.data.own.folder import folder_has_factors
+from keras_devae.data.folders.folder import folder_has_factors
 from keras_devae.errors import FailureError, UsageError
 
 # Not in the order of the file system or of their making.
@@ -115,7 +115,10 @@ def test_gives_an_npz_and_an_npy_factors_in_order(npz, tmp_path):
         (["file,size", "a.png,1", "", "b.png,", "c.png,2", "d.png,3"], "Line 4 .*'size'.*''"),
         (["file,kind", "a.png,x", "b.png,", "c.png,y", "d.png,z"], "Line 3 .*'kind'.*''"),
         (["file,size", "a.png,1_0", "b.png,1", "c.png,2", "d.png,3"], "Line 2 .*'1_0'"),
-        (["file,size", "d.png,1", "b.png,nan", "c.png,2", "a.png,3"], "nan .*'size' in line 3 of"),
+        (
+            ["file,size", "d.png,1", "b.png,nan", "c.png,2", "a.png,3"],
+            "'size' must have finite numbers.* nan in line 3 of",
+        ),
         (["file,size", f"d.png,{10**400}", "b.png,1", "c.png,2", "a.png,3"], "inf .*line 2 of"),
     ],
 )
@@ -149,8 +152,8 @@ def test_refuses_bins_of_words(folder):
 def test_takes_a_word_of_its_own_for_each_image(tmp_path):
     np.save(tmp_path / "x.npy", np.zeros((1500, 1, 1), np.uint8))
     file = write(tmp_path / "f.csv", "kind", *(f"word {row:04}" for row in range(1500)[::-1]))
-    # Without the warning of factors that look continuous, which words never do.
-    dataset = from_npy(tmp_path / "x.npy", factors_file=file)
+    kinds = {"kind": "classes"}
+    dataset = from_npy(tmp_path / "x.npy", factors_file=file, factor_kinds=kinds)
     assert every_factor(dataset) == [[row] for row in range(1500)[::-1]]
 
 
@@ -178,7 +181,7 @@ def test_refuses_files_it_cannot_read(npz, tmp_path):
         (np.zeros((3, 1), int), UsageError, r"shape \(4, number of factors\).*\(3, 1\)"),
         (np.zeros(4, int), UsageError, r"\(4,\)"),
         (np.zeros((4, 0), int), UsageError, r"\(4, 0\)"),
-        (np.full((4, 1), "a"), UsageError, "integers"),
+        (np.full((4, 1), ""), UsageError, "no number in column"),
         (np.full((4, 1), None), UsageError, "Python objects"),
     ],
 )

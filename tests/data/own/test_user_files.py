@@ -64,7 +64,6 @@ def test_puts_transparency_on_white_and_scales_16_bits(tmp_path):
 @pytest.mark.parametrize(
     ("make", "size", "message"),
     [
-        (True, None, "image size"),
         (True, 0, "at least 1"),
         (True, 64, "no pictures"),
         (False, 64, "no folder"),

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from keras_devae.data import FactorGrid, from_arrays, load
+from keras_devae.data import FactorGrid, from_arrays, load, variants
 from keras_devae.data.variants import colour, correlated, held_out, hidden, select_factors, subset
 from keras_devae.errors import UsageError
 
@@ -296,7 +296,7 @@ def test_selected_factors_enumerate_a_smaller_grid(factors, varying, held):
     [
         ([], "must be a list and not empty"),
         ("shape", "must be a list"),
-        (["shape=1"], "At least one factor must vary"),
+        (["shape=1", "scale=1", "angle=1"], "At least one factor must vary"),
         (["shpe"], "Did you mean 'shape'"),
         (["shape", "shape=1"], "named once"),
         (["shape", "scale=4"], "from 0 to 3"),
@@ -309,9 +309,44 @@ def test_refuses_factors(factors, message):
         select_factors(numbered(), factors)
 
 
-def test_selecting_factors_needs_a_grid():
-    with pytest.raises(UsageError, match="before other variants"):
-        select_factors(subset(numbered(), 5), ["shape"])
+def test_held_factors_alone_let_all_others_vary():
+    dataset = select_factors(numbered(), ["shape=1"])
+    assert dataset.factor_names == NAMES[1:]
+    np.testing.assert_array_equal(shown_rows(dataset), range(20, 40))
+
+
+def test_selects_rows_where_there_is_no_grid():
+    base = subset(numbered(), 50, seed=1)
+    dataset = select_factors(base, ["scale", "angle", "shape=1"])
+    rows = base.factors(np.arange(50))
+    np.testing.assert_array_equal(
+        dataset.factors(np.arange(len(dataset))), rows[rows[:, 0] == 1][:, 1:]
+    )
+    with pytest.raises(UsageError, match=r"No image of .* has shape=0, angle=2"):
+        select_factors(held_out(numbered(), [{"shape": 0, "angle": 2}]), ["shape=0", "angle=2"])
+
+
+def test_labels_stand_for_values():
+    base = load("dsprites", source="rendered", image_size=32)
+    assert base.factor_texts(-1) == {
+        "shape": "heart",
+        "scale": "1.0",
+        "orientation": "360°",
+        "position_x": 31,
+        "position_y": 31,
+    }
+    for labelled, numbered_ in (("shape=heart", "shape=2"), ("scale=0.6", "scale=1")):
+        texts = [["orientation", each] for each in (labelled, numbered_)]
+        first, second = (select_factors(base, each) for each in texts)
+        np.testing.assert_array_equal(first._rows, second._rows)
+        first, second = (
+            variants.apply(base, [f"held-out-only:{each}"]) for each in (labelled, numbered_)
+        )
+        assert first.provenance == second.provenance
+    with pytest.raises(UsageError, match=r"square, ellipse, heart.*'shape=circle'"):
+        select_factors(base, ["orientation", "shape=circle"])
+    with pytest.raises(UsageError, match=r"square, ellipse, heart.*'circle'"):
+        variants.apply(base, ["held-out:shape=circle"])
 
 
 def test_hidden_factors_vary_unseen():
