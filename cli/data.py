@@ -6,12 +6,34 @@ from typing import Any
 import click
 
 from keras_devae.cli.options import IMAGE_SIZE, PATH, json_option, print_json, progress_bars
+from keras_devae.cli.setting_options import setting_options
+from keras_devae.cli.spelling import in_options
 from keras_devae.data.image_sizes import ImageSize
 
 _data_dir = click.option(
     "--data-dir", type=PATH, metavar="FOLDER", help="Folder of the prepared data sets."
 )
 _force = "Download it again, unless --from is given, and convert it again."
+
+
+#: Settings of a user's own images that `info` takes.
+_OF_OWN = (
+    *("image_size", "factors_file", "bins", "factor_kinds", "sequence_column"),
+    *("skip_damaged", "channels"),
+)
+
+
+#: Mode of pictures in Pillow -> what it means.
+_MODES = {
+    "1": "black and white",
+    "L": "grey",
+    "LA": "grey with transparency",
+    "I;16": "grey, 16 bits",
+    "P": "palette",
+    "RGB": "colour",
+    "RGBA": "colour with transparency",
+    "CMYK": "colour for print",
+}
 
 
 @click.group()
@@ -25,6 +47,8 @@ def data() -> None:
 def list_data(data_dir: str | None, as_json: bool) -> None:
     """List the data sets and where their images come from on this machine."""
     from keras_devae.data import info, names
+    from keras_devae.data.folders.pictures import stored_folders
+    from keras_devae.data.store.preparing import data_directory
 
     rows = [info(name, data_dir) for name in names()]
     if as_json:
@@ -36,7 +60,18 @@ def list_data(data_dir: str | None, as_json: bool) -> None:
         click.echo(f"{name:<16} {images:>9,} images of {shape:<10} {_source(row)}")
     click.echo("npz:PATH         images (and factors) of your own, as arrays")
     click.echo("npy:PATH         a large array of images, read as needed")
-    click.echo("folder:PATH      pictures of your own (with --image-size)")
+    click.echo("folder:PATH      pictures of your own; see keras-devae data info folder:PATH")
+    kept = stored_folders(data_directory(data_dir))
+    for each in kept:
+        where = each["folder"] or each["path"]
+        shapes = ", ".join(each["entries"])
+        click.echo(f"  decoded        {_size(each['bytes']):>9} {shapes}  {where}")
+    if kept:
+        click.echo(f"Decoded pictures use {_size(sum(each['bytes'] for each in kept))} in all.")
+
+
+def _size(count: int) -> str:
+    return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{count / 1e6:.1f} MB"
 
 
 def _source(facts: dict[str, Any]) -> str:
@@ -50,17 +85,68 @@ def _source(facts: dict[str, Any]) -> str:
 @data.command("info")
 @click.argument("name")
 @_data_dir
+@setting_options(dict.fromkeys(_OF_OWN))
 @json_option
-def show_info(name: str, data_dir: str | None, as_json: bool) -> None:
-    """Show the factors, licence, citation, files and hashes of the data set NAME."""
+@click.pass_context
+def show_info(
+    context: click.Context, name: str, data_dir: str | None, as_json: bool, **given: Any
+) -> None:
+    """Show what is known of the data set NAME, or of images of your own, e.g. folder:PATH.
+
+    Of a built-in set: factors, licence, citation, files and hashes. Of your own images: how many
+    there are, their sizes, channels and range, the factors and their kinds, what is wrong, and the
+    command to type next. Everything but NAME and --data-dir is for your own images.
+    """
     from keras_devae.data import info
 
-    facts = info(name, data_dir)
+    options = {name: value for name, value in given.items() if value is not None}
+    with progress_bars(as_json) as progress:
+        facts = info(name, data_dir, progress, **options)
     if as_json:
         print_json(facts)
         return
-    for key, value in _lines(facts):
-        click.echo(f"{key:<18} {value}")
+    for key, value in _own_lines(facts) if ":" in name else _lines(facts):
+        shown = in_options(value, context.command) if key == "note" else value
+        click.echo(f"{key:<18} {shown}")
+
+
+def _own_lines(facts: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """Yields the name and the text of each line of the description of a user's own images."""
+    yield "name", facts["name"]
+    yield "images", f"{facts['images']:,} of {'x'.join(map(str, facts['image_shape']))}"
+    yield "sizes", _frequent(facts["sizes"])
+    yield "pixels", _frequent({_MODES.get(m, m): n for m, n in facts["modes"].items()})
+    if facts["transparent"]:
+        yield "transparent", f"{facts['transparent']:,}, put on white"
+    if facts["value_range"]:
+        lowest, highest = facts["value_range"]
+        examined = facts["examined"]
+        seen = "" if examined == facts["images"] else f", as far as {examined:,} images show"
+        yield "range", f"{lowest}..{highest} of 0..255{seen}"
+    for name, factor in facts["factors"].items():
+        yield "factor", f"{name}: {_factor_text(factor)}"
+    if facts["sequences"] is not None:
+        yield "sequences", f"{facts['sequences']:,}"
+    for problem in facts["problems"]:
+        yield "note", problem
+    yield "next", facts["next"]
+
+
+def _frequent(counts: dict[str, int], shown: int = 5) -> str:
+    parts = [f"{value} ({count:,})" for value, count in [*counts.items()][:shown]]
+    rest = len(counts) - shown
+    return ", ".join(parts) + (f" and {rest:,} others" if rest > 0 else "")
+
+
+def _factor_text(factor: dict[str, Any]) -> str:
+    lowest, highest = factor["range"]
+    if factor["kind"] == "continuous":
+        return f"continuous, {lowest:g}..{highest:g}, in {factor['bins']} bins where needed"
+    if factor["kind"] == "classes":
+        labels = factor["labels"]
+        shown = f", {', '.join(labels[:8])}{' ...' * (len(labels) > 8)}" if labels else ""
+        return f"{factor['values']} classes{shown}"
+    return f"{factor['values']} numbers, {lowest:g}..{highest:g}"
 
 
 def _lines(facts: dict[str, Any]) -> Iterator[tuple[str, str]]:
@@ -153,7 +239,10 @@ def verify_data(name: str, data_dir: str | None, as_json: bool) -> None:
 @click.option("--downloads", is_flag=True, help="Also remove the downloaded official files.")
 @_data_dir
 def remove_data(name: str, downloads: bool, data_dir: str | None) -> None:
-    """Remove the prepared data of the data set NAME, finished or not."""
+    """Remove the prepared data of the data set NAME, finished or not.
+
+    For folder:PATH, remove its decoded pictures; the folder itself is not touched.
+    """
     from keras_devae.data import remove
 
     with progress_bars() as progress:

@@ -26,6 +26,7 @@ from keras_devae.cli.setting_options import (
     model_options,
     setting_options,
 )
+from keras_devae.cli.suggest import Proposing
 from keras_devae.cli.tables import print_held_out, print_scores
 from keras_devae.data.image_sizes import height_and_width, pixels_text
 from keras_devae.errors import UsageError
@@ -43,7 +44,7 @@ _NAMED_FIGURES = {
     "reconstructions": "Reconstructions",
     "learning-curves": "Learning curves",
 }
-_NOT_SETTINGS = ("run", "runs_dir", "resume_run", "overwrite", "as_json")
+_NOT_SETTINGS = ("run", "runs_dir", "resume_run", "overwrite", "no_suggest", "as_json")
 
 
 @click.command(cls=SectionedCommand)
@@ -62,6 +63,9 @@ _NOT_SETTINGS = ("run", "runs_dir", "resume_run", "overwrite", "as_json")
     help="Resume an interrupted run; with --steps, train any run for longer.",
 )
 @click.option("--overwrite", is_flag=True, help="Replace a run of the same name.")
+@click.option(
+    "--no-suggest", is_flag=True, help="Keep the plain defaults for your own images, see `suggest`."
+)
 @json_option
 @click.pass_context
 def train(context: click.Context, **given: Any) -> None:
@@ -97,15 +101,21 @@ def _new(context, given):
     named = {k: v for k, v in given.items() if v is not None and k not in _NOT_SETTINGS}
     config = config_from_settings(named)
     name = given["run"] or default_name(config, given["preset"])
+    proposing = ":" in config.data.dataset and not given["no_suggest"]
+    adapt = Proposing(named, context.obj["backend"], given["as_json"]) if proposing else None
     with progress_bars(given["as_json"]) as progress:
-        return Run.new(
+        run = Run.new(
             config,
             os.path.join(given["runs_dir"], name),
             backend=context.obj["backend"],
             overwrite=given["overwrite"],
             numbered=given["run"] is None,
+            adapt=adapt,
             progress=progress,
         )
+    if adapt is not None and run.is_chief:
+        adapt.record(run.folder)
+    return run
 
 
 def _resumed(context, given):

@@ -35,6 +35,7 @@ _SUBMODULES = (
     "runs",
     "schedules",
     "studies",
+    "suggestions",
 )
 #: Name of a module in version 0.1.0 -> its present name.
 _FORMER = {

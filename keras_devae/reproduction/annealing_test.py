@@ -12,9 +12,7 @@ under a strong pressure they are tiny but free of noise, and hold information th
 from __future__ import annotations
 
 import dataclasses
-import itertools
 import math
-from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,25 +24,18 @@ from keras_devae.errors import UsageError
 from keras_devae.evaluation.array_files import read_information_file
 from keras_devae.files import write_json, write_table
 from keras_devae.runs import Run, RunConfig, RunDirectory
+from keras_devae.suggestions.freezing import (
+    RULE,
+    default_range,
+    falling_beta,
+    freezing_point,
+    suggest_betas,
+)
 
-#: The default range, at 64x64 pixels.
-BETA_START, BETA_END = 200.0, 1.0
 #: Least share of a factor's entropy at which it counts as known.
 KNOWN_SHARE = 0.1
-#: Freezing points closer together than this ratio form one group.
-GROUP_FACTOR = 1.5
-#: The pressure just below a freezing point, as a share of it.
-JUST_UNDER = 0.9
 #: Where a factor's freezing point lies relative to the range of the test.
 _ABOVE, _MEASURED, _BELOW = "above the start", "measured", "below the end"
-
-#: Part of the recorded result, so its wording does not change.
-RULE = (
-    f"Freezing points within a factor of {GROUP_FACTOR:g} make a group. Layer 0 has the beta at "
-    "the end of the test, where all that was seen is known; every gap between two groups gives a "
-    "layer the beta in its (geometric) middle, which lets through what freezes above it; with a "
-    f"single group, layer 1 has {JUST_UNDER:g} times its lowest point."
-)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -66,7 +57,7 @@ class AnnealingTest:
     def points(self) -> dict[str, float | None]:
         """Factor -> its `freezing_point`."""
         columns = zip(self.factor_names, self.shares.T, strict=True)
-        return {name: freezing_point(self.betas, shares) for name, shares in columns}
+        return {name: freezing_point(self.betas, shares, KNOWN_SHARE) for name, shares in columns}
 
     @property
     def suggested(self) -> list[float]:
@@ -86,50 +77,6 @@ class AnnealingTest:
             }
             for (name, point), share in zip(self.points.items(), self.shares[-1], strict=True)
         ]
-
-
-def freezing_point(betas: Array, shares: Array, threshold: float = KNOWN_SHARE) -> float | None:
-    """Finds the pressure at which a factor becomes known: infinity if at once, `None` if never.
-
-    It is where the factor's share, `(t,)` like the falling betas, crosses the threshold and is also
-    above it in the next reading, so that one noisy reading does not count; the last one needs no
-    confirmation. Between readings, the point is interpolated linearly over the logarithm of beta.
-    """
-    known = np.asarray(shares) >= threshold
-    lasting = known & np.append(known[1:], known[-1:])
-    if not lasting.any():
-        return None
-    first = int(lasting.argmax())
-    if first == 0:
-        return math.inf
-    log_betas = np.log(betas[first - 1 : first + 1])
-    return float(np.exp(np.interp(threshold, shares[first - 1 : first + 1], log_betas)))
-
-
-def suggest_betas(points: Iterable[float], beta_end: float) -> list[float]:
-    """Suggests the pressures of DeVAE's layers from freezing points, see `RULE`.
-
-    They ascend strictly and are rounded to two digits. The list is empty without points, or if they
-    leave no room for a pressure above `beta_end`, the pressure at the end of the test.
-    """
-    falling = sorted(points, reverse=True)
-    gaps = [
-        math.sqrt(above * below)
-        for above, below in itertools.pairwise(falling)
-        if above > GROUP_FACTOR * below
-    ]
-    if not falling:
-        return []
-    others = gaps or [JUST_UNDER * falling[-1]]
-    betas = [float(f"{beta:.2g}") for beta in (beta_end, *reversed(others))]
-    # Layers under the same pressure would be identical.
-    return betas if all(a < b for a, b in itertools.pairwise(betas)) else []
-
-
-def default_range(image_shape: Sequence[int]) -> tuple[float, float]:
-    """Returns the first and last pressure, proportional to the pixels: 200 and 1 for 64x64."""
-    scale = image_shape[0] * image_shape[1] / 64**2
-    return BETA_START * scale, BETA_END * scale
 
 
 def annealing_config(steps: int, readings: int = 50, **settings: Any) -> RunConfig:
@@ -162,12 +109,7 @@ def with_falling_beta(
     end = end if beta_end is None else checks.positive("beta_end", beta_end)
     if end >= start:
         raise UsageError(f"`beta_end` must be below `beta_start`, {start:g}. Received: {end:g}.")
-    beta = {
-        "module": "keras_devae.schedules.functions",
-        "class_name": "GeometricSchedule",
-        "config": {"start": float(start), "end": float(end), "steps": config.training.steps},
-        "registered_name": "keras_devae>GeometricSchedule",
-    }
+    beta = falling_beta(float(start), float(end), config.training.steps)
     return config.replace(model_options={"beta": beta})
 
 

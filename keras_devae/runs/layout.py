@@ -22,7 +22,10 @@ FIGURES = (
 _OPTIONS = r"(-(layer|seed|steps|index)--?\d+|-span-(range|quantiles)|-active-only-True)*"
 #: Subfolder -> pattern of its file names.
 _FILES = {
-    ".": r"(config|metrics|freezing)\.json|(history|freezing)\.csv|model\.keras|report\.html",
+    ".": (
+        r"(config|metrics|freezing|suggestions)\.json|(history|freezing)\.csv|model\.keras|"
+        r"report\.html"
+    ),
     "checkpoints": r"step-\d{8,}\.(keras|json)",
     "codes": r"codes-[0-9a-f]{12}-[0-9a-f]{16}\.npz",
     "figures": rf"({'|'.join(FIGURES)}){_OPTIONS}\.png",
@@ -50,6 +53,7 @@ class RunLayout:
         self.model_file = self.path / "model.keras"
         self.report_file = self.path / "report.html"
         self.freezing_file = self.path / "freezing.json"
+        self.suggestions_file = self.path / "suggestions.json"
         self.checkpoints = self.path / "checkpoints"
         self.figures = self.path / "figures"
         self.codes = self.path / "codes"

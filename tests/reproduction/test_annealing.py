@@ -11,14 +11,10 @@ import pytest
 from keras_devae.cli import main
 from keras_devae.errors import FailureError, UsageError
 from keras_devae.files import read_json
-from keras_devae.reproduction.annealing_test import (
-    default_range,
-    freezing_point,
-    read_test,
-    suggest_betas,
-)
+from keras_devae.reproduction.annealing_test import KNOWN_SHARE, read_test
 from keras_devae.runs import RunDirectory
 from keras_devae.runs.diagnosis import examine
+from keras_devae.suggestions.freezing import default_range, freezing_point, suggest_betas
 
 BETAS = np.geomspace(256, 1, 9)
 
@@ -26,27 +22,29 @@ BETAS = np.geomspace(256, 1, 9)
 def test_freezing_point_of_a_known_curve():
     # On the logarithmic scale a line through 0 at beta 32; it reaches 0.1 where beta is 16.
     shares = np.clip(0.1 * np.log2(32 / BETAS), 0, 1)
-    assert freezing_point(BETAS, shares) == pytest.approx(16)
+    assert freezing_point(BETAS, shares, KNOWN_SHARE) == pytest.approx(16)
     assert freezing_point(BETAS, shares, threshold=0.25) == pytest.approx(32 * 2**-2.5)
 
 
 def test_freezing_point_between_two_readings():
-    assert freezing_point(np.array([16.0, 1.0]), np.array([0, 0.4])) == pytest.approx(8)
+    assert freezing_point(np.array([16.0, 1.0]), np.array([0, 0.4]), KNOWN_SHARE) == pytest.approx(
+        8
+    )
 
 
 def test_factors_without_a_freezing_point():
-    assert freezing_point(BETAS, np.full(9, 0.3)) == math.inf
-    assert freezing_point(BETAS, np.full(9, 0.09)) is None
+    assert freezing_point(BETAS, np.full(9, 0.3), KNOWN_SHARE) == math.inf
+    assert freezing_point(BETAS, np.full(9, 0.09), KNOWN_SHARE) is None
 
 
 def test_one_reading_is_no_thaw():
     shares = np.zeros(9)
     shares[2] = 0.5
-    assert freezing_point(BETAS, shares) is None
+    assert freezing_point(BETAS, shares, KNOWN_SHARE) is None
     shares[6:] = 1
-    assert 4 < freezing_point(BETAS, shares) < 8
+    assert 4 < freezing_point(BETAS, shares, KNOWN_SHARE) < 8
     # The last one has none behind it.
-    assert freezing_point(BETAS, np.eye(9)[8]) < 2
+    assert freezing_point(BETAS, np.eye(9)[8], KNOWN_SHARE) < 2
 
 
 @pytest.mark.parametrize(

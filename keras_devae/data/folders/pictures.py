@@ -21,21 +21,21 @@ import numpy as np
 
 from keras_devae.checks import Array
 from keras_devae.data.dataset import Progress
-from keras_devae.data.image_sizes import size_text
+from keras_devae.data.image_sizes import checked_size, size_text
 from keras_devae.data.own.arrays import content_hash
 from keras_devae.data.own.decoding import decode_pictures
 from keras_devae.data.own.folder_contents import pages_left_out
-from keras_devae.data.own.headers import Form
+from keras_devae.data.own.headers import Form, Summary
 from keras_devae.data.own.value_range import range_problem
 from keras_devae.data.store.conversion import locked, work_folder
 from keras_devae.data.store.reading import IMAGES, RowFile
-from keras_devae.errors import UsageError
+from keras_devae.errors import FailureError, UsageError
 from keras_devae.files import write_json
 from keras_devae.files.archives import UNREADABLE
 
 PICTURES_RECORD = "pictures.json"
 _FORMAT_VERSION = 1
-_FOLDERS = "folders"
+_FOLDERS, _SUMMARY = "folders", "headers.json"
 
 
 class StoredImages:
@@ -76,6 +76,26 @@ def folder_store(folder: Path, root: Path) -> Path:
     return root / _FOLDERS / f"{folder.resolve().name[:40]}-{_digest(path)[:12]}"
 
 
+def kept_summary(place: Path, signature: str) -> Summary | None:
+    """Returns what the headers of a folder in that state propose, if it is kept in its store."""
+    try:
+        record = json.loads((place / _SUMMARY).read_text())
+        size, common = checked_size(record["size"]), record["common"]
+        if record["signature"] == signature:
+            return Summary(size, int(record["channels"]), common and (common[0], common[1]))
+    except (OSError, ValueError, TypeError, LookupError):
+        pass
+    return None
+
+
+def keep_summary(place: Path, signature: str, summary: Summary) -> None:
+    """Keeps what the headers of a folder propose, where the folder has a store."""
+    if place.is_dir():
+        # Without it, the headers are read again next time.
+        with contextlib.suppress(OSError):
+            write_json(place / _SUMMARY, {"signature": signature, **summary._asdict()})
+
+
 def stored_folders(root: Path) -> list[dict[str, Any]]:
     """Describes the folders whose decoded pictures are kept: `folder`, `path`, `entries`, `bytes`.
 
@@ -96,7 +116,12 @@ def remove_pictures(folder: Path, root: Path) -> list[Path]:
     place = folder_store(folder, root)
     if not place.exists():
         return []
-    shutil.rmtree(place)
+    try:
+        shutil.rmtree(place)
+    except OSError as error:
+        raise FailureError(
+            f"The decoded pictures of {folder} could not be removed: {error}."
+        ) from None
     return [place]
 
 
@@ -199,7 +224,7 @@ def _decode(
         "hashes": {},
     }
     kept = _kept(facts)
-    whole = decoded.images if len(kept) == len(files) else _Rows(decoded.images, kept)
+    whole: Any = decoded.images if len(kept) == len(files) else _Rows(decoded.images, kept)
     facts["problem"] = range_problem(whole) if len(kept) else None
     return decoded.images, facts
 
@@ -240,7 +265,7 @@ def _open_entry(entry: Path) -> PictureSet | None:
         return None
     kept = _kept(facts)
     try:
-        images = StoredImages(entry / IMAGES, kept)
+        images: Any = StoredImages(entry / IMAGES, kept)
     except UNREADABLE:
         return None
 

@@ -37,23 +37,7 @@ def data_directory(data_dir: str | Path | None = None) -> Path:
 
 
 def info(name: str, data_dir: str | Path | None = None) -> dict[str, Any]:
-    """Describes a built-in data set.
-
-    Args:
-        name: One of `names()`.
-        data_dir: Folder in which to look for prepared data; see `prepare`.
-
-    Returns:
-        A dictionary with `name`, `title`, `factors` (name to number of values), `images`,
-        `image_shape`, `image_sizes` (heights and widths that it can be prepared in), `drawn`
-        (whether the package can draw it), `licence`, `citation`, `homepage`, `files` (for each
-        published file, `name`, `url`, `num_bytes`, `sha256` and `md5`, `None` if unknown),
-        `prepared` (the path of each size that is prepared here, with what it was made from) and
-        `path` (where it is or would be prepared).
-
-    Raises:
-        UsageError: If the name is unknown.
-    """
+    """Describes a built-in data set; see `keras_devae.data.info`."""
     declaration = builtin_set(name)
     root = data_directory(data_dir)
     return {
@@ -199,21 +183,7 @@ def remove(
     downloads: bool = False,
     progress: Progress | None = None,
 ) -> list[Path]:
-    """Removes the conversions of a published data set, and what is left of unfinished ones.
-
-    Args:
-        name: As for `prepare`.
-        data_dir: As for `prepare`.
-        downloads: Whether to remove the published files in the data folder, too. Default: `False`.
-        progress: Called while another process has to be waited for.
-
-    Returns:
-        The paths of what was removed.
-
-    Raises:
-        UsageError: If the name is unknown.
-        FailureError: If something cannot be removed.
-    """
+    """Removes the conversions of a published data set; see `keras_devae.data.remove`."""
     declaration = builtin_set(name)
     root = data_directory(data_dir)
     removed = []
