@@ -16,12 +16,26 @@ from keras_devae.cli.options import (
     print_layer_advice,
     status_line,
 )
-from keras_devae.cli.setting_options import setting_option
+from keras_devae.cli.setting_options import parse_counts, setting_option, setting_options
 from keras_devae.cli.tables import print_held_out, print_score_columns, print_scores
 from keras_devae.errors import UsageError
+from keras_devae.evaluation.pixels import LAYOUTS, PIXELS
 from keras_devae.files import check_writable, write_json
 from keras_devae.metrics.arguments import MOST_BINS, MOST_REPEATS, MOST_SEED_OF_A_FIT
 from keras_devae.models.layer_advice import losses_of
+
+#: Settings of other images to score -> their defaults in words.
+OTHER_IMAGES = {
+    "dataset": "the run's",
+    "source": "auto",
+    "data_dir": None,
+    "image_size": "the run's, or what the encoder takes",
+    "factors_file": None,
+    "factor_kinds": None,
+    "skip_damaged": None,
+}
+#: Options that belong to an encoder from a file.
+_OF_ENCODERS = ("pixels", "layout", "encoder_output")
 
 
 @click.command()
@@ -31,6 +45,33 @@ from keras_devae.models.layer_advice import losses_of
     type=PATH,
     metavar="FILE",
     help="Codes and factors in an .npz file, in place of a run.",
+)
+@click.option(
+    "--encoder",
+    type=PATH,
+    metavar="FILE",
+    help="Any encoder in place of a run: a .keras, .onnx, .pt2 or .pt file, the folder of a "
+    "SavedModel, or MODULE:FUNCTION; with --dataset.",
+)
+@click.option(
+    "--pixels",
+    type=click.Choice(list(PIXELS)),
+    help="Pixels as --encoder expects them.  [default: uint8 where it takes integers, else 0..1]",
+)
+@click.option(
+    "--layout",
+    type=click.Choice(LAYOUTS),
+    default="auto",
+    show_default=True,
+    help="Place of the channels in the images that --encoder takes.",
+)
+@click.option("--encoder-output", metavar="NAME", help="Output of --encoder that holds the codes.")
+@setting_options(OTHER_IMAGES)
+@click.option(
+    "--factor-bins",
+    callback=parse_counts,
+    metavar="NAME=COUNT",
+    help="Bins for continuous factors of your own images, with commas.",
 )
 @click.option("--metrics", help="Names with commas, or all.  [default: those of the run]")
 @click.option("--layer", default="all", show_default=True, help="Number of a latent layer, or all.")
@@ -62,6 +103,12 @@ from keras_devae.models.layer_advice import losses_of
     "  [default: histogram]",
 )
 @click.option(
+    "--estimator",
+    type=click.Choice(["plug_in", "knn"]),
+    help="Information of continuous factors for MIG: counted in bins, or estimated from nearest"
+    " neighbours.  [default: plug_in]",
+)
+@click.option(
     "--representation",
     type=click.Choice(["mean", "sample"]),
     default="mean",
@@ -75,26 +122,38 @@ def evaluate(
     context: click.Context,
     run: str | None,
     codes: str | None,
+    encoder: str | None,
     as_json: bool,
     output: str | None,
     **given: Any,
 ) -> None:
-    """Compute the scores of the run in folder RUN, layer by layer, or of codes from elsewhere.
+    """Compute the scores of the run in folder RUN, layer by layer.
+
+    With --codes, the codes in a file are scored in its place; with --encoder, any encoder.
+
+    With --dataset, the images of another data set are scored in place of the run's.
 
     With --variant, the given variants replace those that the run was trained on, e.g. to measure
     on held-out combinations of factors; `--variant none` removes all. With --factors, only the
     given factors vary in the images.
 
     FILE holds the arrays `codes` (n, d) and `factors` (n, f), and may hold `factor_names`,
+    `continuous` (the names of factors that are measured quantities, with any finite values),
     `z_log_var` (n, d) and `n_train`, the number of rows that train predictors.
     """
-    if (run is None) == (codes is None):
-        raise UsageError("Name either the folder of a run or a file of codes: RUN or --codes FILE.")
+    if [run, codes, encoder].count(None) != 2:
+        raise UsageError(
+            "Name the folder of a run, a file of codes or an encoder: RUN, --codes FILE or "
+            "--encoder FILE."
+        )
+    _check_belonging(context, given, encoder)
     if output:
         check_writable(output)
     with status_line() as status:
-        if run is None:
+        if codes is not None:
             scores, show = _of_codes(context, codes, given, status)
+        elif encoder is not None:
+            scores, show = _of_encoder(context, encoder, given, status)
         else:
             scores, show = _of_run(context, run, output, given, status)
     if output:
@@ -127,12 +186,14 @@ def _of_run(context, run, output, given, status):
     config = run.config.replace(**chosen)
     layers = _layers(given["layer"])
     choose_backend(context, config.compute.backend)
-    has_own_images = given["variants"] is None and given["factors"] is None
-    dataset = (
-        run.dataset
-        if has_own_images
-        else folder.load_dataset(_variants(given["variants"]), given["factors"])
-    )
+    chosen = given["dataset"], given["variants"], given["factors"]
+    has_own_images = chosen == (None, None, None)
+    if given["dataset"] is not None:
+        config, dataset = _other_images(config, run.model.image_shape, given)
+    elif has_own_images:
+        dataset = run.dataset
+    else:
+        dataset = folder.load_dataset(_variants(given["variants"]), given["factors"])
     config = config.replace(metrics=config.resolved(dataset).evaluation.metrics)
     options = {
         "layers": layers,
@@ -152,6 +213,77 @@ def _of_run(context, run, output, given, status):
     return scores, show
 
 
+def _check_belonging(context, given, encoder):
+    """Checks that options of other images, and of encoders, have what they belong to."""
+    others = (*OTHER_IMAGES, "factor_bins")
+    stray = [n for n in others if given[n] is not None and given["dataset"] is None]
+    if encoder is not None and given["dataset"] is None:
+        raise UsageError("--encoder needs the images to score: add --dataset.")
+    belongs = "--dataset"
+    if not stray and encoder is None:
+        stray = [name for name in _OF_ENCODERS if given[name] not in (None, "auto")]
+        belongs = "--encoder"
+    if stray:
+        raise UsageError(f"{option_name(context, stray[0])} goes with {belongs}.")
+
+
+def _other_images(config, image_shape, given):
+    """Returns a run's configuration with the images that the options name, and these images."""
+    from keras_devae.runs.config.run_config import load_dataset
+
+    chosen = {"image_size": image_shape[:2], "validation_split": None, **_data_settings(given)}
+    if given["dataset"].startswith("folder:") and image_shape[-1] in (1, 3):
+        chosen["channels"] = image_shape[-1]
+    config = config.replace(**chosen)
+    return config, load_dataset(config)
+
+
+def _data_settings(given):
+    """Returns the settings of the images that the options name, the others at their defaults."""
+    from keras_devae.runs.config.forms import declarations
+
+    every = {n: d.default for n, d in declarations().items() if d.group == "data"}
+    chosen = {name: given[name] for name in (*OTHER_IMAGES, "factors") if given[name] is not None}
+    if given["factor_bins"] is not None:
+        chosen["bins"] = given["factor_bins"]
+    del every["image_size"]
+    return {**every, "variants": _variants(given["variants"]) or (), **chosen}
+
+
+def _of_encoder(context, file, given, status):
+    from keras_devae import data
+
+    choose_backend(context)
+    from keras_devae.evaluation import EncoderFile, evaluate
+
+    if given["layer"] not in ("all", "0"):
+        raise UsageError(
+            f"--layer goes with a run, not with --encoder. Received: {given['layer']}."
+        )
+    encoder = EncoderFile(file, given["pixels"], given["layout"], given["encoder_output"])
+    settings = {"image_size": encoder.image_size, **_data_settings(given)}
+    dataset = data.load(settings.pop("dataset"), **settings)
+    encoder.check_images(dataset.image_shape)
+    scores = evaluate(
+        encoder,
+        dataset,
+        names_from(given["metrics"]),
+        given["images"] or 10_000,
+        given["seed"] or 0,
+        settings=given["metric_settings"] or "paper",
+        representation=given["representation"],
+        progress=lambda layer, name: status(name),
+        **_options_of_metrics(given),
+    )
+    scores["settings"]["encoder"] = {"file": file, "pixels": encoder.pixels}
+
+    def show():
+        click.echo(dataset.description)
+        print_score_columns(["encoder"], scores["layers"], scores["details"])
+
+    return scores, show
+
+
 def _variants(given):
     if given and "none" in given:
         if len(given) > 1:
@@ -164,7 +296,7 @@ def _of_codes(context, file, given, status):
     from keras_devae.evaluation.array_files import read_codes_file
     from keras_devae.metrics import score_codes
 
-    for name in ("images", "layer", "variants", "factors", "representation"):
+    for name in ("images", "layer", "variants", "factors", "representation", "dataset"):
         if given[name] not in (None, "all", "mean"):
             raise UsageError(f"{option_name(context, name)} goes with a run, not with --codes.")
     arrays = read_codes_file(file)
@@ -180,7 +312,8 @@ def _of_codes(context, file, given, status):
 
 
 def _options_of_metrics(given):
-    return {name: given[name] for name in ("repeats", "workers", "bins", "discretizer")}
+    names = ("repeats", "workers", "bins", "discretizer", "estimator")
+    return {name: given[name] for name in names}
 
 
 def _layers(text):

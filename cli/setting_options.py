@@ -14,7 +14,10 @@ from keras_devae.runs.config.forms import declarations
 from keras_devae.runs.config.settings import GROUPS, PathText
 
 
-def _parse_counts(context, parameter, text):
+def parse_counts(
+    context: click.Context, parameter: click.Parameter, text: str | None
+) -> dict[str, int] | None:
+    """Reads NAME=COUNT pairs with commas, as the callback of an option."""
     if text is None:
         return None
     pairs = [part.partition("=") for part in parse_names(context, parameter, text)]
@@ -42,7 +45,7 @@ _ARGUMENTS: dict[Any, dict[str, Any]] = {
     tuple[str, ...]: {"callback": parse_names},
     tuple[int, ...]: {"callback": list_of(int, "whole numbers")},
     tuple[float, ...]: {"callback": list_of(float, "numbers")},
-    dict[str, int]: {"callback": _parse_counts},
+    dict[str, int]: {"callback": parse_counts},
     dict[str, str]: {"callback": _parse_kinds},
     ImageSize: {"type": IMAGE_SIZE},
 }

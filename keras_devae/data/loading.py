@@ -120,7 +120,15 @@ def load(
         'dsprites: built-in renderer, version 1, 737,280 images of 64x64x1'
     """
     builtin = (source, data_dir, path, image_size, drop_duplicate_orientation)
-    of_own = (factors_file, bins, skip_damaged, factor_kinds, sequence_column, channels, cache)
+    of_own: tuple[Any, ...] = (
+        factors_file,
+        bins,
+        skip_damaged,
+        factor_kinds,
+        sequence_column,
+        channels,
+        cache,
+    )
     request = _Request(name, *builtin, factors, variants, *of_own)
     function_or_none("progress", progress)
     if not request.kind:
@@ -257,8 +265,7 @@ class _Request:
         options |= {"factor_kinds": self.factor_kinds, "sequence_column": self.sequence_column}
         if self.kind == "folder":
             options |= {"skip_damaged": self.skip_damaged, "progress": progress}
-            options |= {"channels": self.channels, "data_dir": self.data_dir}
-            options["cache"] = self.cache is not False
+            options |= self._options_of_folders()
         return OWN_KINDS[self.kind].load(self.file, self.image_size, **options)
 
     def outline_own(self) -> OutlinedDataset | None:
@@ -277,9 +284,13 @@ class _Request:
                 f"Received: {self.name!r}."
             )
         kind = OWN_KINDS[self.kind]
-        options = {"channels": self.channels} if self.kind == "folder" else {}
+        options = self._options_of_folders() if self.kind == "folder" else {}
         reading = Reading(self.bins, self.factor_kinds, self.sequence_column)
         return kind.outline(path, self.image_size, self.factors_file, reading, **options)
+
+    def _options_of_folders(self) -> dict[str, Any]:
+        cache = self.cache is not False
+        return {"channels": self.channels, "cache": cache, "data_dir": self.data_dir}
 
     def apply_options_to(self, dataset: Dataset) -> Dataset:
         """Applies the selection of factors and the variants."""

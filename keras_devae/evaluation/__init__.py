@@ -7,6 +7,7 @@ from keras_devae.process.imports import lazy_names
 
 #: Name -> the module that holds it.
 _MODULES = {
+    "EncoderFile": "encoder_files",
     "Encoding": "encoding",
     "FunctionEncoder": "function_encoder",
     "Latents": "latents",

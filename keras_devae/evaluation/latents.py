@@ -170,7 +170,8 @@ def measure_latents(
 
     Returns:
         A `Latents`, or for `layer=None` a list with one for each layer. Information is counted in
-        20 equal-width bins, as in the mutual information gap; that of the most probable category is
+        20 equal-width bins, as in the mutual information gap; continuous factors count by their
+        bins, as in `dataset.factors`. The information of the most probable category is
         the same in all layers.
 
     Raises:
@@ -255,6 +256,12 @@ def _posterior(
     model: VAE, dataset: Dataset, rows: Array, encoding: Encoding | None
 ) -> tuple[Array, Array]:
     """Returns means and log-variances of all layers, `(K, n, d)`."""
+    if not hasattr(model, "posterior"):
+        raise UsageError(
+            "Latents are measured of a model of this package. Received: a value of type "
+            f"{type(model).__name__}; score the codes of a function with "
+            "`keras_devae.evaluation.evaluate`."
+        )
     if not (encoding is None or isinstance(encoding, Encoding)):
         raise UsageError(
             "`encoding` must be a keras_devae.evaluation.encoding.Encoding. Received: "

@@ -151,14 +151,30 @@ class UnreadableModelError(FailureError):
 def load_saved(file: str | Path) -> Any:
     """Loads a model of this package from a `.keras` file, compiled as it was when saved.
 
-    Imports all model classes, because Keras finds a file's classes only if they are imported.
     Raises an `UnreadableModelError` if the file is missing, damaged or holds another model.
+    """
+    from keras_devae.models import VAE
+
+    model = load_any_model(file)
+    if not isinstance(model, VAE):
+        raise UnreadableModelError(
+            f"{file} cannot be loaded: it holds a {type(model).__name__}, no model of this package."
+        )
+    return model
+
+
+def load_any_model(file: str | Path) -> Any:
+    """Loads a model of Keras or of this package from a `.keras` file.
+
+    Imports all model classes, because Keras finds a file's classes only if they are imported.
+    Raises an `UnreadableModelError` if the file is missing or damaged.
     """
     try:
         _check_parts(file)
         from keras_devae.models import MODELS
 
-        model = keras.models.load_model(file)
+        assert MODELS
+        return keras.models.load_model(file)
     except _UNREADABLE as error:
         if ran_out_of_memory(error):
             raise
@@ -166,11 +182,6 @@ def load_saved(file: str | Path) -> Any:
         message = reason_of(error).rpartition("Exception encountered: ")[2]
         reason = message.partition(" Full object config")[0][:_LONGEST]
         raise UnreadableModelError(f"{file} cannot be loaded: {reason}.") from error
-    if not isinstance(model, MODELS["vae"]):
-        raise UnreadableModelError(
-            f"{file} cannot be loaded: it holds a {type(model).__name__}, no model of this package."
-        )
-    return model
 
 
 def _check_parts(file):

@@ -9,6 +9,9 @@ from keras_devae.reports.formatting import format_duration, format_setting
 from keras_devae.runs.config.run_config import RunConfig
 from keras_devae.runs.environment import computing_text
 
+# What the provenance records of factors, described by itself; values of a factor that are shown.
+_OF_FACTORS = ("factor_kinds", "factor_classes", "factor_levels", "factor_bins")
+_SHOWN = 12
 _LONGEST = 400
 _SOURCES = {
     "official": "The published file.",
@@ -29,6 +32,7 @@ def run_details(
         ("Model", f"{config.model.name}: {entry.objective}"),
         ("Paper", entry.paper),
         ("Data", description),
+        *_factors(record["data"]),
         ("Origin of the data", describe_provenance(record["data"])),
         ("Training", _training(config, entry.fitted)),
         *_ended(record.get("ended")),
@@ -40,9 +44,32 @@ def run_details(
     ]
 
 
+def _factors(provenance: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Says what the values of the factors of a user's images are, as far as it is recorded."""
+    kinds = provenance.get("factor_kinds", {})
+    texts = [f"{name}: {_values_of(name, kind, provenance)}" for name, kind in kinds.items()]
+    return [("Factors", "; ".join(texts))] if texts else []
+
+
+def _values_of(name: str, kind: str, provenance: Mapping[str, Any]) -> str:
+    if kind == "continuous":
+        bins = provenance["factor_bins"][name]
+        return (
+            f"continuous, {bins['min']:.4g} to {bins['max']:.4g}, {bins['count']} bins of equal "
+            "width where classes are needed"
+        )
+    classes = provenance.get("factor_classes", {}).get(name)
+    levels = classes or provenance.get("factor_levels", {}).get(name)
+    if levels is None:
+        return "whole numbers"
+    shown = [f"{value:g}" if isinstance(value, float) else str(value) for value in levels[:_SHOWN]]
+    more = f" and {len(levels) - _SHOWN:,} more" if len(levels) > _SHOWN else ""
+    return f"{', '.join(shown)}{more}"
+
+
 def describe_provenance(provenance: Mapping[str, Any]) -> str:
     """Describes in one line where images come from: the source, then everything else known."""
-    known = dict(provenance)
+    known = {name: value for name, value in provenance.items() if name not in _OF_FACTORS}
     source = known.pop("source", "unknown")
     text = _SOURCES.get(source, f"{source}.")
     matches = known.pop("matches_published", None)
@@ -59,10 +86,11 @@ def _training(config: RunConfig, is_fitted: bool) -> str:
     model, training = config.model, config.training
     if is_fitted:
         return f"Fitted in one go; {model.latent_dim} components; seed {training.seed}"
+    decoder = f", {model.decoder} decoder" if model.decoder else ""
     return (
         f"{training.steps:,} steps of {training.batch_size} images; learning rate "
         f"{training.learning_rate:g}; {model.latent_dim} latent dimensions; {model.network} "
-        f"networks; {model.likelihood} likelihood; seed {training.seed}"
+        f"networks{decoder}; {model.likelihood} likelihood; seed {training.seed}"
     )
 
 

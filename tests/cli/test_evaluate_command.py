@@ -180,8 +180,8 @@ def test_codes_need_no_run_and_no_backend(codes_file, capsys):
 @pytest.mark.parametrize(
     ("words", "code", "message"),
     [
-        ((), 2, "RUN or --codes FILE"),
-        (("RUN", "--codes", "x.npz"), 2, "RUN or --codes FILE"),
+        ((), 2, "RUN, --codes FILE or --encoder"),
+        (("RUN", "--codes", "x.npz"), 2, "RUN, --codes FILE or --encoder"),
         (("--codes", "missing.npz"), 2, "missing.npz cannot be opened: No such file"),
         (("--codes", "CODES", "--layer", "1"), 2, "--layer goes with a run"),
         (("--codes", "CODES", "--representation", "sample"), 2, "--representation goes with a run"),

@@ -38,6 +38,15 @@ def test_custom_data_writes_a_set_that_the_command_line_reads(tmp_path, monkeypa
     assert written.factor_names == ("row", "column") and len(written) == 4000
 
 
+def test_drawn_shapes_are_read_as_they_are(tmp_path):
+    load("draw_shapes.py")(tmp_path / "shapes", count=120)
+    with pytest.warns(UserWarning, match=r"'angle' .*continuous"):
+        shapes = data.load(f"folder:{tmp_path / 'shapes'}", image_size=16)
+    assert shapes.factor_labels["colour"] == ("blue", "green", "red")
+    assert shapes.continuous_factors == ("angle",) and shapes.nominal_factors == ("colour",)
+    assert set(shapes.factors(np.arange(120))[:, 2]) == {8, 12, 16}
+
+
 @pytest.mark.backends
 # After six steps no latent varies enough to vote.
 @pytest.mark.thorough

@@ -69,3 +69,20 @@ def test_times_stay_with_a_run(tmp_path):
     assert set(record["times"]) == {"begun", "trained"} and record["times"]["begun"] == begun
     assert record["times"]["trained"] >= begun and begun.endswith("+00:00")
     assert run.read_config().training.seed == 3 and record["environment"] == {"python": "3.12.0"}
+
+
+def test_factors_of_own_images_are_described_by_their_values():
+    data = {
+        "source": "folder",
+        "factor_kinds": {"hue": "classes", "x": "continuous", "scale": "numbers", "n": "numbers"},
+        "factor_classes": {"hue": ["blue", "red"]},
+        "factor_levels": {"scale": [0.5, 1.0]},
+        "factor_bins": {"x": {"min": 0.0, "max": 2.5, "count": 20}},
+    }
+    details = dict(run_details(RunConfig(), {**RECORD, "data": data}, "pictures"))
+    assert details["Factors"] == (
+        "hue: blue, red; x: continuous, 0 to 2.5, 20 bins of equal width where classes are needed; "
+        "scale: 0.5, 1; n: whole numbers"
+    )
+    assert "blue" not in details["Origin of the data"]
+    assert "Factors" not in dict(run_details(RunConfig(), RECORD, "pictures"))

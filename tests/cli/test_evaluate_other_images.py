@@ -1,0 +1,71 @@
+"""`keras-devae evaluate` on other images than the run's, and of encoders from files."""
+
+import json
+
+import keras
+import numpy as np
+import pytest
+from running import run
+
+pytestmark = pytest.mark.backends
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    """A run on images of its own, other images, and an encoder of Keras's."""
+    folder = tmp_path_factory.mktemp("own")
+    rng = np.random.default_rng(0)
+    for name, count in (("first", 60), ("more", 90)):
+        factors = rng.integers(4, size=(count, 2))
+        images = np.zeros((count, 16, 16, 1), np.uint8)
+        images[:, :8] += (factors[:, 0] * 60).astype(np.uint8)[:, None, None, None]
+        images[:, 8:] += (factors[:, 1] * 60).astype(np.uint8)[:, None, None, None]
+        np.savez(folder / f"{name}.npz", images=images, factors=factors)
+    words = ["--network", "mlp", "--network-units", "8", "--steps", "2", "--checkpoint-every", "2"]
+    words += ["--latent-dim", "2", "--metrics", "kl", "--betas", "1,2", "--likelihood", "bernoulli"]
+    dataset = f"npz:{folder / 'first.npz'}"
+    assert run("train", "--dataset", dataset, *words, "--run", "r", "--runs-dir", folder) == 0
+    inputs = keras.Input((16, 16, 1))
+    keras.Model(inputs, keras.layers.Flatten()(inputs[:, ::8, 0])).save(folder / "halves.keras")
+    return folder
+
+
+@pytest.mark.filterwarnings("default::keras_devae.metrics.MetricWarning")
+def test_a_run_is_scored_on_other_images(place, capsys):
+    more = f"npz:{place / 'more.npz'}"
+    metrics = (place / "r" / "metrics.json").read_bytes()
+    words = ["--metrics", "kl", "--output", place / "out.json"]
+    assert run("evaluate", place / "r", "--dataset", more, *words) == 0
+    assert "more.npz" in capsys.readouterr().out
+    scores = json.loads((place / "out.json").read_text("utf-8"))
+    assert scores["settings"]["images"] == 90
+    assert (place / "r" / "metrics.json").read_bytes() == metrics
+
+
+@pytest.mark.filterwarnings("default::keras_devae.metrics.MetricWarning")
+def test_an_encoder_of_keras_is_scored(place, capsys):
+    more = f"npz:{place / 'more.npz'}"
+    words = ["--encoder", place / "halves.keras", "--dataset", more, "--metrics", "mig,sap"]
+    assert run("evaluate", *words, "--json") == 0
+    scores = json.loads(capsys.readouterr().out)
+    # Each half's brightness is one factor; chance correlates 90 draws a little.
+    assert scores["layers"][0]["mig.score"] > 0.9
+    assert scores["settings"]["encoder"]["pixels"] == "0..1"
+
+
+@pytest.mark.parametrize(
+    "words, message",
+    [
+        (["r", "--factors-file", "x.csv"], "--factors-file goes with --dataset"),
+        (["r", "--pixels", "uint8"], "--pixels goes with --encoder"),
+        (["--encoder", "halves.keras"], "--encoder needs the images to score: add --dataset"),
+        (["r", "--encoder", "halves.keras"], "RUN, --codes FILE or --encoder FILE"),
+        (["--codes", "c.npz", "--dataset", "npz:more.npz"], "--dataset goes with a run"),
+        (["--encoder", "halves.keras", "--dataset", "npz:more.npz", "--layer", "1"], "--layer"),
+        (["--encoder", "halves.keras", "--dataset", "npz:more.npz", "--metrics", "kl"], "kl"),
+    ],
+)
+def test_wrong_use_is_refused(place, monkeypatch, capsys, words, message):
+    monkeypatch.chdir(place)
+    assert run("evaluate", *words) == 2
+    assert message in capsys.readouterr().err
