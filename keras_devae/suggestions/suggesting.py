@@ -10,7 +10,7 @@ from typing import Any
 from keras_devae.backend import start_backend
 from keras_devae.checks import positive
 from keras_devae.data.dataset import Dataset
-from keras_devae.errors import UsageError
+from keras_devae.errors import FailureError, UsageError
 from keras_devae.models.declarations import MODEL_CATALOGUE, default_options
 from keras_devae.runs import RunConfig
 from keras_devae.runs.config.flat_settings import config_from_settings
@@ -277,7 +277,10 @@ class _Work:
         found = self._anneal(start, end, steps)
         what = "latent dimensions become active"
         if not found:
-            found, what = components[:latent_dim], "principal components freeze (none activated)"
+            found, what = (
+                components[:latent_dim],
+                "no latent dimension was seen to become active; principal components do",
+            )
         betas = betas_of_latents(found, float(f"{end:.2g}"))
         if not betas:
             self._published_pressures(name, components[0])
@@ -294,7 +297,11 @@ class _Work:
         about = f", about {steps / speed:.0f} s" if speed else ""
         self.say(f"Annealed run: {steps:,} steps on images of {shape}{about}.")
         config = self.config.replace(image_size=None)
-        points = latent_freezing_points(config, self.small, start / ratio, end / ratio, steps)
+        try:
+            points = latent_freezing_points(config, self.small, start / ratio, end / ratio, steps)
+        except FailureError:
+            # It diverged: the principal components serve instead.
+            return []
         return [ratio * point for point in points]
 
     def _published_pressures(self, name: str, first: float) -> None:
