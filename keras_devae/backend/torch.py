@@ -14,6 +14,7 @@ class Torch(Backend):
 
     compiles_several_steps = False
     copies_images_to_convolve = True
+    exported_formats = ("torch",)
 
     def has_accelerator(self) -> bool:
         """Tells whether there is a GPU."""
@@ -96,3 +97,10 @@ def channels_last_convolution(
     kernel = kernel.permute(3, 2, 0, 1).contiguous(memory_format=torch.channels_last)
     outputs = convolve(inputs.permute(0, 3, 1, 2), kernel, bias, stride=stride, padding=padding)
     return outputs.permute(0, 2, 3, 1)
+
+
+def batches_of_any_size() -> dict[int, Any]:
+    """Returns the dynamic shape of arrays whose first axis is a batch, for `torch.export`."""
+    import torch
+
+    return {0: torch.export.Dim("batch", min=1)}
