@@ -7,6 +7,7 @@ import click
 
 from keras_devae.cli.options import IMAGE_SIZE, PATH, json_option, print_json, progress_bars
 from keras_devae.cli.setting_options import setting_options
+from keras_devae.cli.spelling import in_options
 from keras_devae.data.image_sizes import ImageSize
 
 _data_dir = click.option(
@@ -86,7 +87,10 @@ def _source(facts: dict[str, Any]) -> str:
 @_data_dir
 @setting_options(dict.fromkeys(_OF_OWN))
 @json_option
-def show_info(name: str, data_dir: str | None, as_json: bool, **given: Any) -> None:
+@click.pass_context
+def show_info(
+    context: click.Context, name: str, data_dir: str | None, as_json: bool, **given: Any
+) -> None:
     """Show what is known of the data set NAME, or of images of your own, e.g. folder:PATH.
 
     Of a built-in set: factors, licence, citation, files and hashes. Of your own images: how many
@@ -102,7 +106,8 @@ def show_info(name: str, data_dir: str | None, as_json: bool, **given: Any) -> N
         print_json(facts)
         return
     for key, value in _own_lines(facts) if ":" in name else _lines(facts):
-        click.echo(f"{key:<18} {value}")
+        shown = in_options(value, context.command) if key == "note" else value
+        click.echo(f"{key:<18} {shown}")
 
 
 def _own_lines(facts: dict[str, Any]) -> Iterator[tuple[str, str]]:

@@ -103,6 +103,12 @@ _OF_ENCODERS = ("pixels", "layout", "encoder_output")
     "  [default: histogram]",
 )
 @click.option(
+    "--estimator",
+    type=click.Choice(["plug_in", "knn"]),
+    help="Information of continuous factors for MIG: counted in bins, or estimated from nearest"
+    " neighbours.  [default: plug_in]",
+)
+@click.option(
     "--representation",
     type=click.Choice(["mean", "sample"]),
     default="mean",
@@ -132,6 +138,7 @@ def evaluate(
     given factors vary in the images.
 
     FILE holds the arrays `codes` (n, d) and `factors` (n, f), and may hold `factor_names`,
+    `continuous` (the names of factors that are measured quantities, with any finite values),
     `z_log_var` (n, d) and `n_train`, the number of rows that train predictors.
     """
     if [run, codes, encoder].count(None) != 2:
@@ -305,7 +312,8 @@ def _of_codes(context, file, given, status):
 
 
 def _options_of_metrics(given):
-    return {name: given[name] for name in ("repeats", "workers", "bins", "discretizer")}
+    names = ("repeats", "workers", "bins", "discretizer", "estimator")
+    return {name: given[name] for name in names}
 
 
 def _layers(text):

@@ -15,6 +15,7 @@ def metrics(as_json: bool) -> None:
         name: {
             "description": metric.description,
             "needs_factors": metric.needs_factors,
+            "continuous": metric.continuous if metric.needs_factors else None,
             "fast": dict(metric.fast),
         }
         for name, metric in METRICS.items()
@@ -25,5 +26,10 @@ def metrics(as_json: bool) -> None:
     width = max(map(len, rows))
     for name, row in rows.items():
         needs = "" if row["needs_factors"] else "  (no factors needed)"
+        if row["continuous"] == "native":
+            needs = "  (continuous factors without bins)"
         click.echo(f"{name:<{width}}  {row['description']}{needs}")
-    click.echo("\nudr, which compares several models, is keras_devae.metrics.udr.")
+    click.echo(
+        "\nThe other metrics put continuous factors into bins; mig does not with --estimator knn."
+    )
+    click.echo("udr, which compares several models, is keras_devae.metrics.udr.")

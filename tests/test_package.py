@@ -31,6 +31,7 @@ LEVELS = {
     "losses": 5,
     "metrics": 5,
     "metrics.estimators": 5.1,
+    "metrics.keras": 5.3,
     "metrics.scores": 5.2,
     "schedules": 5,
     "data": 6,

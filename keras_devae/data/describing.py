@@ -25,7 +25,7 @@ from keras_devae.data.own.folder_contents import (
     picture_files,
     signature_of,
 )
-from keras_devae.data.own.headers import Form, Header, form_of
+from keras_devae.data.own.headers import Form, Header, summary_of
 from keras_devae.data.own.value_range import NARROW
 from keras_devae.data.store import preparing
 from keras_devae.errors import UsageError
@@ -192,7 +192,7 @@ def _describe_folder(
         pages |= decoded.pages
         if progress is not None:
             progress(min(start + _AT_ONCE, len(shown)), len(shown), f"Decoding {folder.name}")
-    own = form_of(headers)
+    own = summary_of(headers)
     left_out = [*left_out_of(folder, files), *pages_left_out(pages)]
     return {
         "sizes": _counted(f"{headers[row].height}x{headers[row].width}" for row in readable),

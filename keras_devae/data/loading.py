@@ -257,8 +257,7 @@ class _Request:
         options |= {"factor_kinds": self.factor_kinds, "sequence_column": self.sequence_column}
         if self.kind == "folder":
             options |= {"skip_damaged": self.skip_damaged, "progress": progress}
-            options |= {"channels": self.channels, "data_dir": self.data_dir}
-            options["cache"] = self.cache is not False
+            options |= self._options_of_folders()
         return OWN_KINDS[self.kind].load(self.file, self.image_size, **options)
 
     def outline_own(self) -> OutlinedDataset | None:
@@ -277,9 +276,13 @@ class _Request:
                 f"Received: {self.name!r}."
             )
         kind = OWN_KINDS[self.kind]
-        options = {"channels": self.channels} if self.kind == "folder" else {}
+        options = self._options_of_folders() if self.kind == "folder" else {}
         reading = Reading(self.bins, self.factor_kinds, self.sequence_column)
         return kind.outline(path, self.image_size, self.factors_file, reading, **options)
+
+    def _options_of_folders(self) -> dict[str, Any]:
+        cache = self.cache is not False
+        return {"channels": self.channels, "cache": cache, "data_dir": self.data_dir}
 
     def apply_options_to(self, dataset: Dataset) -> Dataset:
         """Applies the selection of factors and the variants."""

@@ -12,7 +12,7 @@ from keras_devae.errors import FailureError, UsageError
 from keras_devae.files import is_there
 from keras_devae.files.archives import read_arrays
 
-_CODES = ("codes", "factors", "z_log_var", "factor_names", "n_train")
+_CODES = ("codes", "factors", "z_log_var", "factor_names", "n_train", "continuous")
 _INFORMATION = ("steps", "information", "entropies", "factor_names")
 
 
@@ -20,7 +20,8 @@ def read_codes_file(path: str | Path) -> dict[str, Any]:
     """Reads codes and their labels as arguments for `keras_devae.metrics.score_codes`.
 
     The `.npz` file has `codes` `(n, d)`; it may hold `factors` `(n, f)`, `factor_names` `(f,)`,
-    `z_log_var` `(n, d)` and the integer `n_train`. Other arrays are left alone, and nothing is
+    `continuous` (names of factors, or numbers of their columns), `z_log_var` `(n, d)` and the
+    integer `n_train`. Other arrays are left alone, and nothing is
     unpickled. No such file, or one of another kind, is a `UsageError`; a damaged one a
     `FailureError`.
     """
@@ -33,20 +34,24 @@ def read_codes_file(path: str | Path) -> dict[str, Any]:
         found["factor_names"] = _names(found["factor_names"], path)
     if "n_train" in found:
         found["n_train"] = _whole_number(found["n_train"], path)
+    if "continuous" in found:
+        given = np.atleast_1d(found["continuous"])
+        is_number = given.dtype.kind in "iu"
+        found["continuous"] = given.tolist() if is_number else _names(given, path, "continuous")
     return found
 
 
-def _names(names: Array, path: str | Path) -> list[str]:
+def _names(names: Array, path: str | Path, key: str = "factor_names") -> list[str]:
     if names.ndim != 1 or names.dtype.kind not in "US":
         raise UsageError(
-            f"`factor_names` in {path} must be a list of strings. Received: shape {names.shape}, "
+            f"`{key}` in {path} must be a list of strings. Received: shape {names.shape}, "
             f"dtype {names.dtype}."
         )
     try:
         texts = [name.decode() if isinstance(name, bytes) else str(name) for name in names.tolist()]
     except UnicodeDecodeError:
-        raise UsageError(f"`factor_names` in {path} must be text in UTF-8.") from None
-    check_printable("factor_names", texts)
+        raise UsageError(f"`{key}` in {path} must be text in UTF-8.") from None
+    check_printable(key, texts)
     return texts
 
 

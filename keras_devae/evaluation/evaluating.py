@@ -15,7 +15,13 @@ from keras_devae.evaluation.encoding import REPRESENTATIONS, Encoding, LayerSamp
 from keras_devae.evaluation.function_encoder import FunctionEncoder
 from keras_devae.metrics import Score
 from keras_devae.metrics.labelled import LabelledCodes
-from keras_devae.metrics.measuring import check_evaluation, combined, compute, given_options
+from keras_devae.metrics.measuring import (
+    check_evaluation,
+    combined,
+    compute,
+    given_options,
+    with_estimator,
+)
 from keras_devae.metrics.metric_warnings import gathered
 from keras_devae.metrics.rows import Sample, check_factors_vary, draw_sample
 from keras_devae.metrics.samplers import FactorIndex, factor_index, label_rows
@@ -44,6 +50,7 @@ def evaluate(
     workers: int | None = None,
     bins: int | None = None,
     discretizer: str | None = None,
+    estimator: str | None = None,
     encoding: Encoding | None = None,
     progress: Callable[[int, str], None] | None = None,
 ) -> dict[str, Any]:
@@ -66,6 +73,7 @@ def evaluate(
         workers: As for `keras_devae.metrics.score_codes`.
         bins: As for `keras_devae.metrics.score_codes`.
         discretizer: As for `keras_devae.metrics.score_codes`.
+        estimator: As for `keras_devae.metrics.score_codes`.
         repeats: Number of repeats, each on images drawn afresh; default 1.
         representation: What counts as an image's code: the `"mean"` of the posterior (default), or
             a `"sample"` of it, which depends on the seed and the rows asked for.
@@ -78,13 +86,16 @@ def evaluate(
         `repeats`, their flat scores for each layer. The scores of several repeats are means, with
         `.std`, `.low` and `.high` as in `keras_devae.metrics.score_codes`.
 
+    Factors that the data set declares continuous are scored as `score_codes` scores them, by what
+    was measured where a metric allows it, else by the data set's bins.
+
     In all metrics of codes, the number of the category of a model that has one is one more code;
     the setting `categorical_code` says which. `elbo_decomposition.elbo` is left out for such
     models; for others its reconstruction term uses one sample of the posterior per image.
 
     Raises:
-        UsageError: If a name, a setting or a layer is wrong, `bins` or `discretizer` is given and
-            no metric puts codes into bins, or a metric needs factors that the data set lacks.
+        UsageError: If a name, a setting or a layer is wrong, `bins`, `discretizer` or `estimator`
+            is given and no metric takes it, or a metric needs factors that the data set lacks.
     """
     chosen = names not in (None, ("all",), ["all"], "all")
     checks.check_dataset(dataset)
@@ -93,6 +104,7 @@ def evaluate(
     model = encoding.model
     names = metrics.resolved_names(names, has_factors=dataset.factor_names is not None, **present)
     options = given_options(names, bins, discretizer, workers)
+    options = with_estimator(options, estimator, bool(_continuous_names(dataset)))
     checks.at_least("images", images, 2)
     layers = _checked_layers(model, layers)
     names = check_factors_vary(names, dataset, images, seed, repeats, chosen=chosen)
@@ -175,6 +187,11 @@ def _put_together(
     return scores
 
 
+def _continuous_names(dataset: Dataset) -> tuple[str, ...]:
+    """Returns the names of the continuous factors, none if the data set does not say."""
+    return tuple(getattr(dataset, "continuous_factors", ()))
+
+
 def _factor_sizes(dataset: Dataset) -> list[int] | None:
     """Returns how many values each factor has, or `None` if the data set does not say."""
     sizes = getattr(dataset, "factor_sizes", None)
@@ -205,6 +222,7 @@ class _LayerSource:
         self._codes_seed = sample.seed if source.representation == "sample" else None
         self.factor_names = self._encoding.dataset.factor_names
         self.factor_sizes = _factor_sizes(self._encoding.dataset)
+        self.continuous_factors = _continuous_names(self._encoding.dataset)
 
     @functools.cached_property
     def sampler(self) -> LayerSampler:
@@ -230,6 +248,12 @@ class _LayerSource:
 
     def factors_of(self, rows: Array) -> Array:
         return self._encoding.dataset.factors(rows)
+
+    def measured_of(self, rows: Array) -> dict[str, Array]:
+        dataset = self._encoding.dataset
+        values = dataset.factor_values(rows)
+        places = {name: dataset.factor_names.index(name) for name in self.continuous_factors}
+        return {name: values[:, place] for name, place in places.items()}
 
     def posterior_of(self, rows: Array) -> tuple[Array, Array]:
         return self._encoding.posterior(rows, self._layer)

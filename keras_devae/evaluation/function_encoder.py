@@ -18,8 +18,9 @@ class FunctionEncoder:
 
     Args:
         function: Function of a uint8 batch `(n, height, width, channels)` as the data set stores
-            it, always of 256 images; it returns codes `(n, d)` of any framework, or a dictionary
-            with `z_mean` and, for metrics of the posterior, `z_log_var`.
+            it, always of 256 images; it returns codes `(n, d)` of any framework, alone or as the
+            only entry of a dictionary, as a SavedModel does, or a dictionary with `z_mean` and,
+            for metrics of the posterior, `z_log_var`.
 
     Raises:
         UsageError: If it is no function; or, when images are encoded, if it does not return one
@@ -70,10 +71,13 @@ class FunctionEncoder:
 
     def _encoded(self, images: Array) -> tuple[Array, Array]:
         found, log_vars = self.function(images), None
+        if isinstance(found, Mapping) and len(found) == 1:
+            found = next(iter(found.values()))
         if isinstance(found, Mapping):
             if "z_mean" not in found:
                 raise UsageError(
-                    "A function that returns a dictionary must have `z_mean` in it. Received: "
+                    "A function that returns a dictionary of several entries must have `z_mean` in "
+                    "it. Received: "
                     f"{', '.join(map(str, found))}."
                 )
             found, log_vars = found["z_mean"], found.get("z_log_var")
@@ -93,4 +97,8 @@ def _as_array(values: Any) -> Any:
     """Returns a tensor that needs a gradient, or is on another device, as NumPy can read it."""
     if hasattr(values, "detach"):
         values = values.detach().cpu()
-    return values.numpy() if callable(getattr(values, "numpy", None)) else np.asarray(values)
+        if str(values.dtype) == "torch.bfloat16":
+            # NumPy has no such dtype, and each of its numbers is one of float32.
+            values = values.float()
+    array = values.numpy() if callable(getattr(values, "numpy", None)) else np.asarray(values)
+    return array.astype(np.float32) if array.dtype.name == "bfloat16" else array

@@ -256,6 +256,12 @@ def _posterior(
     model: VAE, dataset: Dataset, rows: Array, encoding: Encoding | None
 ) -> tuple[Array, Array]:
     """Returns means and log-variances of all layers, `(K, n, d)`."""
+    if not hasattr(model, "posterior"):
+        raise UsageError(
+            "Latents are measured of a model of this package. Received: a value of type "
+            f"{type(model).__name__}; score the codes of a function with "
+            "`keras_devae.evaluation.evaluate`."
+        )
     if not (encoding is None or isinstance(encoding, Encoding)):
         raise UsageError(
             "`encoding` must be a keras_devae.evaluation.encoding.Encoding. Received: "

@@ -4,6 +4,8 @@ Every metric returns a `Score`: a dictionary that `json.dump` accepts, with flat
 `mig.score`, `details` on how the numbers came about, and `settings` with everything needed to trace
 and repeat them. `score_codes` computes many at once.
 
+`keras_devae.metrics.keras` has those of codes and factors as Keras metrics.
+
 The functions, and with them SciPy and scikit-learn, are imported on first access.
 """
 
@@ -78,6 +80,8 @@ def __getattr__(name: str) -> Any:
             stacklevel=2,
         )
         name = "score_codes"
+    if name == "keras":
+        return importlib.import_module("keras_devae.metrics.keras")
     if name in _MODULES:
         return getattr(importlib.import_module(f"keras_devae.metrics.{_MODULES[name]}"), name)
     if name in NAMES:

@@ -22,6 +22,9 @@ from keras_devae.version import __version__
 #: `"paper"`: the published study's settings, which are the functions' defaults; `"fast"`: seconds
 #: instead of minutes, see `Metric.fast`.
 SETTINGS = ("paper", "fast")
+#: Estimators of mutual information: by counting in bins, or, for continuous factors, by the
+#: distances of nearest neighbours.
+ESTIMATORS = ("plug_in", "knn")
 #: The default metrics, which together take seconds.
 DEFAULT_METRICS = ("mig", "active_variables", "kl", "reconstruction_error")
 
@@ -129,6 +132,9 @@ class Metric:
         per_factor: What `details["per_factor"]` holds, if it is not the score itself.
         is_binned: Whether it puts codes into bins and takes `bins` and `discretizer`.
         takes_workers: Whether it takes `workers`, a number of threads.
+        takes_estimator: Whether it takes `estimator`, one of `ESTIMATORS`.
+        continuous: How it treats continuous factors: `"native"`, by their measured values, or
+            `"binned"` (default), by their bins, which with `takes_estimator` is a choice.
         place: Its position in lists; metrics with the same one are sorted by name.
     """
 
@@ -141,6 +147,8 @@ class Metric:
     per_factor: str = ""
     is_binned: bool = False
     takes_workers: bool = False
+    takes_estimator: bool = False
+    continuous: str = "binned"
     place: int = 1000
 
     @property
@@ -152,6 +160,11 @@ class Metric:
     def needs_factors(self) -> bool:
         """Whether it compares codes with ground-truth factors."""
         return self.takes in ("labels", "split", "sampler")
+
+    @property
+    def takes_continuous(self) -> bool:
+        """Whether its function takes `continuous`, the continuous factors."""
+        return self.continuous == "native" or self.takes_estimator
 
     def key(self, number: str | None = None) -> str:
         """Returns the flat key of a number, e.g. `"mig.score"`; by default of the first one."""
@@ -303,5 +316,5 @@ def _missing(has_factors: bool, has_posterior: bool, has_images: bool) -> dict[s
     if not flag("has_posterior", has_posterior):
         missing.update(dict.fromkeys(("posterior", "elbo"), "log-variances of the posterior"))
     if not flag("has_images", has_images):
-        missing["images"] = "images"
+        missing["images"] = "reconstructions"
     return missing

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from keras_devae.checks import Array, one_of, shown
 from keras_devae.errors import UsageError
-from keras_devae.metrics.arguments import check_factor_names, check_recorded_seed, is_whole
-from keras_devae.metrics.arrays import check_codes, check_factors, check_finite, value_counts
-from keras_devae.metrics.metric_warnings import caution_of_few, named, warn
+from keras_devae.metrics.arguments import check_recorded_seed, is_whole
+from keras_devae.metrics.arrays import check_codes, check_finite, value_counts
+from keras_devae.metrics.continuous_factors import Continuous, read_factors
+from keras_devae.metrics.metric_warnings import NOTHING, caution_of_few, named, warn
 
 
 class LabelledCodes(NamedTuple):
@@ -19,7 +20,8 @@ class LabelledCodes(NamedTuple):
 
     Codes `(n, d)` are integer or float64, or as given; factors are int64 `(n, f)` with `f` names.
     `constant_codes` has the indices of codes with a single value; `settings` what every result
-    records of its data, of all factors.
+    records of its data, of all factors; `measured` the values `(n,)` of continuous factors by name,
+    whose columns of `factors` are their bins.
     """
 
     codes: Array
@@ -27,6 +29,7 @@ class LabelledCodes(NamedTuple):
     names: tuple[str, ...]
     constant_codes: list[int]
     settings: dict[str, Any]
+    measured: Mapping[str, Array] = NOTHING
 
 
 class Split(NamedTuple):
@@ -42,6 +45,8 @@ class Split(NamedTuple):
     names: tuple[str, ...]
     constant_codes: list[int]
     settings: dict[str, Any]
+    train_measured: Mapping[str, Array] = NOTHING
+    test_measured: Mapping[str, Array] = NOTHING
 
 
 def check_labelled(
@@ -49,6 +54,7 @@ def check_labelled(
     factors: Array,
     factor_names: Iterable[str] | None = None,
     as_given: bool = False,
+    continuous: Continuous = (),
 ) -> LabelledCodes:
     """Checks codes `(n, d)` and factors `(n, f)`, and leaves out factors with a single value.
 
@@ -57,16 +63,15 @@ def check_labelled(
     keep their floating dtype, which saves copying a large table.
     """
     codes = check_finite(codes) if as_given else check_codes(codes)
-    factors = check_factors(factors)
+    factors, names, measured = read_factors(factors, factor_names, continuous)
     check_same_length(codes, factors)
-    names = check_factor_names(factor_names, factors.shape[1])
     counts = dict(zip(names, map(value_counts, factors.T), strict=True))
     sizes = [len(found) for found in counts.values()]
     varies = np.array(sizes) > 1
     kept, dropped = _kept_and_dropped(names, varies, "these samples")
     varying = factors if varies.all() else factors[:, varies]
     constant_codes = find_constant_codes(codes)
-    caution_of_few(len(codes), {name: counts[name] for name in kept})
+    caution_of_few(len(codes), {name: counts[name] for name in kept if name not in measured})
     settings = {
         "sample_count": len(codes),
         "code_count": codes.shape[1],
@@ -74,7 +79,10 @@ def check_labelled(
         "factor_sizes": sizes,
         "dropped_factors": dropped,
     }
-    return LabelledCodes(codes, varying, kept, constant_codes, settings)
+    if measured:
+        settings["continuous"] = dict.fromkeys(measured, "native")
+    measured = {name: measured[name] for name in kept if name in measured}
+    return LabelledCodes(codes, varying, kept, constant_codes, settings, measured)
 
 
 def check_unlabelled(codes: Array, seed: int | None) -> tuple[Array, list[int], dict[str, Any]]:
@@ -101,6 +109,7 @@ def split_rows(labelled: LabelledCodes, n_train: int | None) -> Split:
     names, dropped = _kept_and_dropped(labelled.names, varies, where)
     settings = dict(labelled.settings, n_train=n_train)
     settings["dropped_factors"] = settings["dropped_factors"] + dropped
+    measured = {name: labelled.measured[name] for name in names if name in labelled.measured}
     return Split(
         labelled.codes[:n_train],
         train[:, varies],
@@ -109,6 +118,8 @@ def split_rows(labelled: LabelledCodes, n_train: int | None) -> Split:
         names,
         labelled.constant_codes,
         settings,
+        {name: values[:n_train] for name, values in measured.items()},
+        {name: values[n_train:] for name, values in measured.items()},
     )
 
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from functools import cached_property
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
@@ -12,14 +11,20 @@ from keras_devae import checks
 from keras_devae.checks import Array, function_or_none, one_of
 from keras_devae.errors import UsageError
 from keras_devae.metrics import arguments
-from keras_devae.metrics.arrays import check_codes, check_factors, value_counts
-from keras_devae.metrics.base import METRICS, SPREAD, Metric, Score, check_settings, resolved_names
+from keras_devae.metrics.base import (
+    ESTIMATORS,
+    METRICS,
+    SPREAD,
+    Metric,
+    Score,
+    check_settings,
+    resolved_names,
+)
+from keras_devae.metrics.continuous_factors import Continuous
 from keras_devae.metrics.estimators.discretization import DISCRETIZERS
-from keras_devae.metrics.estimators.posterior import check_same_shape
-from keras_devae.metrics.labelled import check_same_length
 from keras_devae.metrics.metric_warnings import gathered
 from keras_devae.metrics.rows import Sample, draw_samples
-from keras_devae.metrics.samplers import CodeTable, Sampler
+from keras_devae.metrics.sources import ArraySource, Source
 
 
 @gathered()
@@ -34,10 +39,12 @@ def score_codes(
     samples: int | None = None,
     n_train: int | None = None,
     factor_names: Iterable[str] | None = None,
+    continuous: Continuous = (),
     z_log_var: Array | None = None,
     workers: int | None = None,
     bins: int | None = None,
     discretizer: str | None = None,
+    estimator: str | None = None,
     progress: Callable[[str], None] | None = None,
 ) -> Score:
     """Computes metrics of codes from any source.
@@ -47,7 +54,7 @@ def score_codes(
 
     Args:
         codes: `(n, d)` codes, e.g. posterior means.
-        factors: `(n, f)` whole-number factors, or `None`.
+        factors: `(n, f)` factors, or `None`: whole numbers, but for `continuous` ones.
         metrics: Names of metrics, keys of `METRICS`; `["all"]` for all that can be computed;
             `None` for those of `DEFAULT_METRICS` that can.
         settings: `"paper"` (default) or `"fast"`.
@@ -58,20 +65,27 @@ def score_codes(
         n_train: Rows that train a predictor, the rest test it; default two thirds. It shrinks in
             proportion if a repeat has fewer rows than there are.
         factor_names: A name for each factor; `None` for `factor_0`, `factor_1`, ...
+        continuous: Names or column numbers of the factors that are measured quantities, whose
+            columns of `factors` may hold any finite numbers; or a dictionary from names to measured
+            values `(n,)`, where those columns hold bins already. Default: none. DCI, SAP and
+            downstream accuracy use the values themselves, by regression, and so does MIG with
+            `estimator="knn"`; all other metrics use 20 bins of equal width, or those given.
         z_log_var: `(n, d)` log-variances of the posterior whose means the codes are, or `None`.
         workers: Threads of `dci`; default see there. The numbers do not depend on it.
         bins: Number of bins per code, for the metrics that put codes into bins; `None` for 20.
         discretizer: Their bins, see `mig`; `None` for `"histogram"`.
+        estimator: How `mig` estimates information, see there; `None` for `"plug_in"`.
         progress: Called with the name of each metric before it is computed.
 
     Returns:
         A `Score`. Its `details` are by metric, those of the first repeat, but for `per_factor`,
-        which is the mean. Its `settings` are by metric, likewise of the first. `repeats` has the
-        flat keys of each repeat, if there are several.
+        which is the mean. Its `settings` are by metric, likewise of the first; with continuous
+        factors each has `continuous`, from their names to `"native"` or `"binned"`. `repeats` has
+        the flat keys of each repeat, if there are several.
 
     Raises:
-        UsageError: If a name or a setting is wrong, `bins` or `discretizer` is given and no metric
-            puts codes into bins, or the arrays are malformed.
+        UsageError: If a name or a setting is wrong, `bins`, `discretizer` or `estimator` is given
+            and no metric takes it, or the arrays are malformed.
 
     Example:
         >>> random = np.random.default_rng(0)
@@ -90,8 +104,9 @@ def score_codes(
         "has_images": False,
     }
     names = resolved_names(metrics, **present)
+    source = ArraySource(codes, factors, factor_names, continuous, z_log_var)
     options = given_options(names, bins, discretizer, workers)
-    source = _ArraySource(codes, factors, factor_names, z_log_var)
+    options = with_estimator(options, estimator, bool(source.continuous_factors))
     drawn = draw_samples(len(source.codes), samples, n_train, seed, repeats)
     results = [
         {n: compute(n, source, sample, settings, options[n], progress) for n in names}
@@ -141,35 +156,28 @@ def given_options(
     }
 
 
-class Source(Protocol):
-    """The data that metrics are computed from: a table with access by row.
+def with_estimator(
+    options: dict[str, dict[str, Any]], estimator: str | None, any_continuous: bool
+) -> dict[str, dict[str, Any]]:
+    """Adds the estimator of mutual information that the user chose to the metrics that take it.
 
-    Without factors `factor_names` is `None`; so is `factor_sizes`, their numbers of values, where
-    those are unknown.
+    A `UsageError` says that it is wrong, or that there is nothing to estimate with it.
     """
-
-    factor_names: tuple[str, ...] | None
-    factor_sizes: list[int] | None
-
-    @property
-    def sampler(self) -> Sampler:
-        """A `Sampler` over the whole table."""
-
-    @property
-    def negative_log_likelihood(self) -> float | None:
-        """The reconstruction term in nats, or `None` if it is unknown."""
-
-    def reconstruction_error(self) -> Score:
-        """Returns the result of `keras_devae.metrics.reconstruction_error`."""
-
-    def codes_of(self, rows: Array) -> Array:
-        """Returns the codes `(n, d)` of rows."""
-
-    def factors_of(self, rows: Array) -> Array:
-        """Returns the factors `(n, f)` of rows."""
-
-    def posterior_of(self, rows: Array) -> tuple[Array, Array]:
-        """Returns the means and log-variances `(n, d)` of rows."""
+    if estimator is None:
+        return options
+    one_of("estimator", estimator, ESTIMATORS)
+    taking = [name for name in options if METRICS[name].takes_estimator]
+    if not taking:
+        known = ", ".join(name for name, metric in METRICS.items() if metric.takes_estimator)
+        raise UsageError(f"The setting estimator is for {known}. Received: {', '.join(options)}.")
+    if estimator == "knn" and not any_continuous:
+        raise UsageError(
+            "The estimator 'knn' is for continuous factors, and none is continuous: leave it out."
+        )
+    return {
+        name: {**given, **({"estimator": estimator} if name in taking else {})}
+        for name, given in options.items()
+    }
 
 
 def compute(
@@ -195,6 +203,8 @@ def compute(
     known: dict[str, Any] = {"preset": settings, "seed": sample.seed}
     for key in ("factor_names", "factor_sizes"):
         known[key] = getattr(source, key) and list(getattr(source, key))
+    if metric.needs_factors and source.continuous_factors:
+        known["continuous"] = dict.fromkeys(source.continuous_factors, "binned")
     return Score({**score, "settings": {**known, **score.settings}})
 
 
@@ -203,17 +213,18 @@ def _apply(
 ) -> Score:
     """Calls a metric with what it takes; `limit` is its `fast_rows`, or `None` for all rows."""
     rows, seeded = sample.plain[:limit], {**options, "seed": sample.seed}
+    if metric.takes == "split":
+        rows, n_train = sample.rows, sample.n_train
+        if limit is not None and limit < n_train:
+            rows = np.concatenate([rows[:limit], rows[n_train : n_train + limit // 2]])
+            n_train = limit
+        seeded["n_train"] = n_train
     labelled = {**seeded, "factor_names": source.factor_names}
+    if metric.takes_continuous and source.continuous_factors:
+        labelled["continuous"] = source.measured_of(rows)
     match metric.takes:
-        case "labels":
+        case "labels" | "split":
             return metric.function(source.codes_of(rows), source.factors_of(rows), **labelled)
-        case "split":
-            rows, n_train = sample.rows, sample.n_train
-            if limit is not None and limit < n_train:
-                rows = np.concatenate([rows[:limit], rows[n_train : n_train + limit // 2]])
-                n_train = limit
-            given = source.codes_of(rows), source.factors_of(rows)
-            return metric.function(*given, n_train=n_train, **labelled)
         case "sampler":
             return metric.function(source.sampler, **seeded)
         case "codes":
@@ -257,50 +268,3 @@ def _spread(key: str, values: list[float]) -> dict[str, float]:
     found = spread_of(values)
     keys = [key + suffix for suffix in ("", *SPREAD)]
     return dict(zip(keys, (found.mean, found.std, found.low, found.high), strict=True))
-
-
-class _ArraySource:
-    """Codes and factors in memory."""
-
-    negative_log_likelihood = None
-
-    def __init__(
-        self,
-        codes: Array,
-        factors: Array | None,
-        factor_names: Iterable[str] | None,
-        z_log_var: Array | None,
-    ):
-        self.codes = check_codes(codes)
-        self.factors: Any = None
-        self.z_log_var: Any = None
-        self.factor_names: tuple[str, ...] | None = None
-        self.factor_sizes: list[int] | None = None
-        if factors is not None:
-            self.factors = check_factors(factors)
-            check_same_length(self.codes, self.factors)
-            self.factor_names = arguments.check_factor_names(factor_names, self.factors.shape[1])
-            self.factor_sizes = [len(value_counts(column)) for column in self.factors.T]
-        elif factor_names is not None:
-            raise UsageError(
-                "`factor_names` name the columns of `factors`. Received: names without factors."
-            )
-        if z_log_var is not None:
-            self.z_log_var = check_codes(z_log_var, "z_log_var")
-            check_same_shape(self.codes, self.z_log_var)
-
-    @cached_property
-    def sampler(self) -> Sampler:
-        return CodeTable(self.codes, self.factors, self.factor_names)
-
-    def codes_of(self, rows: Array) -> Array:
-        return self.codes[rows]
-
-    def factors_of(self, rows: Array) -> Array:
-        return self.factors[rows]
-
-    def posterior_of(self, rows: Array) -> tuple[Array, Array]:
-        return self.codes[rows], self.z_log_var[rows]
-
-    def reconstruction_error(self) -> Score:
-        raise NotImplementedError("There are no images.")

@@ -94,8 +94,9 @@ def caution_of_few(rows: int, counts: Mapping[str, Array] = NOTHING) -> None:
     for name, distinct in continuous.items():
         caution(
             f"Factor {name!r} has {distinct:,} different values in {rows:,} rows and looks "
-            "continuous, but every score takes each value as a class of its own: put them into "
-            "bins first, e.g. with `keras_devae.data.binned(column, 20)`.",
+            "continuous, but every score takes each value as a class of its own: name it in "
+            "`continuous` of `score_codes`, or put the values into bins, e.g. with "
+            "`keras_devae.data.binned(column, 20)`.",
             about=f"continuous {name}",
         )
     rarest = {

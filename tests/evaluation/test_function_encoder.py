@@ -5,7 +5,7 @@ import pytest
 
 from keras_devae import data, metrics
 from keras_devae.errors import UsageError
-from keras_devae.evaluation import evaluate
+from keras_devae.evaluation import FunctionEncoder, evaluate, measure_latents
 
 
 @pytest.fixture(scope="module")
@@ -56,7 +56,7 @@ def test_what_a_function_lacks_is_refused_and_left_out_of_the_default(grid):
     [
         (lambda images: images[:3, 0, 0], "3 rows for 256 images"),
         (lambda images: images, "one column per variable"),
-        (lambda images: {"y": images}, "`z_mean`"),
+        (lambda images: {"y": images, "z": images}, "`z_mean`"),
         (lambda images: channels(images) * np.nan, "finite"),
         (3, "function of images"),
     ],
@@ -64,3 +64,32 @@ def test_what_a_function_lacks_is_refused_and_left_out_of_the_default(grid):
 def test_wrong_functions_are_refused(grid, function, message):
     with pytest.raises(UsageError, match=message):
         evaluate(function, grid, ["mig"])
+
+
+def test_a_single_entry_and_bfloat16_are_read(grid):
+    from ml_dtypes import bfloat16
+
+    (row,) = evaluate(lambda images: {"output_0": channels(images)}, grid, ["mig"])["layers"]
+    assert row["mig.score"] == pytest.approx(1.0)
+    found = FunctionEncoder(lambda images: images[:, 0, 0].astype(bfloat16))
+    means, _ = found.encoder_posterior(grid.images(range(256)))
+    np.testing.assert_array_equal(means, grid.images(range(256))[:, 0, 0])
+
+
+def test_continuous_factors_of_a_data_set_are_scored_by_what_was_measured(grid):
+    values = np.random.default_rng(0).random((300, 1))
+    images = np.zeros((300, 8, 8, 3), np.uint8)
+    images += (values * 255).astype(np.uint8)[:, None, None, :]
+    measured = data.from_arrays(
+        images, values, factor_names=("size",), factor_kinds={"size": "continuous"}
+    )
+    assert measured.continuous_factors == ("size",)
+    scores = evaluate(lambda images: images[:, 0, 0, :1], measured, ["sap", "mig"], estimator="knn")
+    (row,) = scores["layers"]
+    assert row["sap.score"] > 0.99 and row["mig.score"] > 0.95
+    assert scores["settings"]["metrics"]["sap"]["continuous"] == {"size": "native"}
+
+
+def test_latents_are_measured_of_models_alone(grid):
+    with pytest.raises(UsageError, match="FunctionEncoder"):
+        measure_latents(FunctionEncoder(channels), grid)

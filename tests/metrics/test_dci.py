@@ -51,9 +51,9 @@ def test_boosting_equals_that_of_scikit_learn(split):
             boosted.importances[:, j], model.feature_importances_, atol=1e-12
         )
         predicted = model.predict(split.test_codes)
-        assert boosted.test_accuracies[j] == np.mean(predicted == split.test_factors[:, j])
+        assert boosted.test_scores[j] == np.mean(predicted == split.test_factors[:, j])
         predicted = model.predict(split.train_codes)
-        assert boosted.train_accuracies[j] == np.mean(predicted == column)
+        assert boosted.train_scores[j] == np.mean(predicted == column)
 
 
 def test_number_of_workers_changes_nothing(split):

@@ -125,7 +125,7 @@ def test_threads_do_not_matter(predictor):
 
 
 def test_regression_that_does_not_converge_warns(monkeypatch):
-    monkeypatch.setattr(module, "_predictor", lambda name, seed: LogisticRegression(max_iter=1))
+    monkeypatch.setattr(module, "_classifier", lambda name, seed: LogisticRegression(max_iter=1))
     with pytest.warns(MetricWarning, match="downstream_accuracy did not converge") as record:
         downstream_accuracy(*separable(), **LOGISTIC, train_sizes=[100])
     assert record[0].filename == __file__

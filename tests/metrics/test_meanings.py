@@ -43,6 +43,8 @@ def keys():
         given = arguments.get(metric.takes, (codes, factors))
         options = {"likelihood": "gaussian"} if metric.takes == "images" else QUICK.get(name, {})
         found |= set(metric.function(*given, **options).numbers)
+        if metric.continuous == "native":
+            found |= set(metric.function(*given, continuous=[0], **options).numbers)
     return found
 
 

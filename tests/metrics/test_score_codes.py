@@ -177,7 +177,7 @@ def test_rows_of_a_small_table():
     [
         ({"metrics": ["migg"]}, "Unknown metric 'migg'. Did you mean 'mig'"),
         ({"metrics": ["kl"]}, "Cannot compute kl: there are no log-variances"),
-        ({"metrics": ["reconstruction_error"]}, "there are no images"),
+        ({"metrics": ["reconstruction_error"]}, "there are no reconstructions"),
         ({"metrics": ["mig"], "factors": None}, "there are no ground-truth factors"),
         ({"settings": "papr"}, "Did you mean 'paper'"),
         ({"repeats": 0}, "`repeats` must be"),

@@ -7,7 +7,14 @@ from pathlib import Path
 
 from keras_devae.checks import flag, function_or_none, path_of, shown
 from keras_devae.data.dataset import Dataset, OutlinedDataset, Progress
-from keras_devae.data.folders.pictures import PictureSet, decoded_pictures, stored_pictures
+from keras_devae.data.folders.pictures import (
+    PictureSet,
+    decoded_pictures,
+    folder_store,
+    keep_summary,
+    kept_summary,
+    stored_pictures,
+)
 from keras_devae.data.image_sizes import ImageSize, checked_size
 from keras_devae.data.own.arrays import ArrayDataset
 from keras_devae.data.own.factor_files import CSV_NAME, NPY_NAME, factor_file_in, read_factors
@@ -18,7 +25,7 @@ from keras_devae.data.own.folder_contents import (
     signature_of,
     warn_of_left_out,
 )
-from keras_devae.data.own.headers import Form, Header, form_of, form_text, read_headers
+from keras_devae.data.own.headers import Header, Summary, form_text, read_headers, summary_of
 from keras_devae.data.own.value_range import warn_of_problem
 from keras_devae.data.store.preparing import data_directory
 from keras_devae.errors import FailureError, UsageError
@@ -101,10 +108,13 @@ def from_folder(
     factors = _factors(folder, files, factors_file, reading)
     notes = dict(factors.notes)
     signature = signature_of(files)
-    form = _form(folder, signature, _checked_size(image_size), _checked_channels(channels))
-    if cache:
-        root = data_directory(data_dir)
+    root = data_directory(data_dir)
+    place = folder_store(folder, root) if cache else None
+    summary = _summary(folder, signature, place)
+    form = summary.form(_checked_size(image_size), _checked_channels(channels))
+    if place is not None:
         found = stored_pictures(folder, files, signature, form, root, progress)
+        keep_summary(place, signature, summary)
     else:
         found = decoded_pictures(folder, files, form, progress)
     if found.reasons:
@@ -139,11 +149,15 @@ def outline_of_folder(
     factors_file: FactorsFile,
     reading: Reading,
     channels: int | None = None,
+    cache: bool = True,
+    data_dir: str | Path | None = None,
 ) -> OutlinedDataset:
     """Returns the outline of a folder of pictures without decoding any of them."""
     files = picture_files(path)
     found = _factors(path, files, factors_file, reading)
-    form = _form(path, signature_of(files), _checked_size(image_size), _checked_channels(channels))
+    place = folder_store(path, data_directory(data_dir)) if cache else None
+    summary = _summary(path, signature_of(files), place)
+    form = summary.form(_checked_size(image_size), _checked_channels(channels))
     name, shape = f"folder:{path}", form.image_shape
     return OutlinedDataset(name, len(files), shape, found.values, found.names, **found.described)
 
@@ -173,8 +187,9 @@ def headers_of(folder: Path, signature: str) -> tuple[Header, ...]:
     return tuple(read_headers(picture_files(folder)))
 
 
-def _form(folder: Path, signature: str, size: ImageSize | None, channels: int | None) -> Form:
-    return form_of(headers_of(folder, signature), size, channels)
+def _summary(folder: Path, signature: str, place: Path | None) -> Summary:
+    kept = None if place is None else kept_summary(place, signature)
+    return kept or summary_of(headers_of(folder, signature))
 
 
 def _factors(path: Path, files: list[Path], factors_file: FactorsFile, reading: Reading) -> Factors:

@@ -21,11 +21,11 @@ import numpy as np
 
 from keras_devae.checks import Array
 from keras_devae.data.dataset import Progress
-from keras_devae.data.image_sizes import size_text
+from keras_devae.data.image_sizes import checked_size, size_text
 from keras_devae.data.own.arrays import content_hash
 from keras_devae.data.own.decoding import decode_pictures
 from keras_devae.data.own.folder_contents import pages_left_out
-from keras_devae.data.own.headers import Form
+from keras_devae.data.own.headers import Form, Summary
 from keras_devae.data.own.value_range import range_problem
 from keras_devae.data.store.conversion import locked, work_folder
 from keras_devae.data.store.reading import IMAGES, RowFile
@@ -35,7 +35,7 @@ from keras_devae.files.archives import UNREADABLE
 
 PICTURES_RECORD = "pictures.json"
 _FORMAT_VERSION = 1
-_FOLDERS = "folders"
+_FOLDERS, _SUMMARY = "folders", "headers.json"
 
 
 class StoredImages:
@@ -74,6 +74,26 @@ def folder_store(folder: Path, root: Path) -> Path:
     """Returns the folder under the data folder `root` for the decoded pictures of a folder."""
     path = str(folder.resolve())
     return root / _FOLDERS / f"{folder.resolve().name[:40]}-{_digest(path)[:12]}"
+
+
+def kept_summary(place: Path, signature: str) -> Summary | None:
+    """Returns what the headers of a folder in that state propose, if it is kept in its store."""
+    try:
+        record = json.loads((place / _SUMMARY).read_text())
+        size, common = checked_size(record["size"]), record["common"]
+        if record["signature"] == signature:
+            return Summary(size, int(record["channels"]), common and (common[0], common[1]))
+    except (OSError, ValueError, TypeError, LookupError):
+        pass
+    return None
+
+
+def keep_summary(place: Path, signature: str, summary: Summary) -> None:
+    """Keeps what the headers of a folder propose, where the folder has a store."""
+    if place.is_dir():
+        # Without it, the headers are read again next time.
+        with contextlib.suppress(OSError):
+            write_json(place / _SUMMARY, {"signature": signature, **summary._asdict()})
 
 
 def stored_folders(root: Path) -> list[dict[str, Any]]:

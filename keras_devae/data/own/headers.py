@@ -103,10 +103,22 @@ def _is_grey(picture: Image.Image) -> bool:
     return picture.mode in _GREY_MODES or picture.mode.startswith("I")
 
 
-def form_of(
-    headers: Sequence[Header], size: ImageSize | None = None, channels: int | None = None
-) -> Form:
-    """Returns the form for pictures: the wanted size and channels, else what their headers propose.
+class Summary(NamedTuple):
+    """What the headers of pictures propose, and the size that all have in common, if they do."""
+
+    size: ImageSize
+    channels: int
+    common: tuple[int, int] | None
+
+    def form(self, size: ImageSize | None = None, channels: int | None = None) -> Form:
+        """Returns the form with the wanted size and channels, else with those proposed."""
+        chosen = self.size if size is None else size
+        same = self.common == height_and_width(chosen)
+        return Form(chosen, channels or self.channels, same)
+
+
+def summary_of(headers: Sequence[Header]) -> Summary:
+    """Proposes a size and channels for pictures.
 
     Pictures of one size keep it where the networks take it (sides of 16 to 512 pixels); others are
     scaled to a longer side of 128, or up to a shorter one of 16. Pictures of mixed sizes get the
@@ -115,11 +127,10 @@ def form_of(
     """
     readable = [header for header in headers if header.reason is None]
     sizes = {(header.height, header.width) for header in readable}
-    chosen = _proposed_size(readable, sizes) if size is None else size
-    return Form(
-        size=chosen,
-        channels=channels or (1 if readable and all(h.is_grey for h in readable) else 3),
-        same=sizes == {height_and_width(chosen)},
+    return Summary(
+        size=_proposed_size(readable, sizes),
+        channels=1 if readable and all(header.is_grey for header in readable) else 3,
+        common=next(iter(sizes)) if len(sizes) == 1 else None,
     )
 
 

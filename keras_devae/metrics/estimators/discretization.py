@@ -64,6 +64,14 @@ def identity_discretize(codes: Array, bins: int | None = None) -> Array:
     return discretize(codes, None, "identity")
 
 
+def equal_width_bins(column: Array, bins: int) -> Array:
+    """Returns the bins, int64 `(n,)` from 1, of finite float64 values, see `histogram_discretize`.
+
+    It warns of nothing.
+    """
+    return _histogram_discretize_column(column, bins, np.empty((2, len(column))))
+
+
 DISCRETIZERS = {
     "histogram": histogram_discretize,
     "quantile": quantile_discretize,

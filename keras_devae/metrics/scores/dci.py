@@ -10,8 +10,9 @@ from keras_devae import checks
 from keras_devae.checks import Array, one_of
 from keras_devae.metrics.arguments import MOST_SEED_OF_A_FIT, check_seed
 from keras_devae.metrics.base import Metric, Number, Score
+from keras_devae.metrics.continuous_factors import Continuous
 from keras_devae.metrics.estimators.importance import importance_scores
-from keras_devae.metrics.labelled import check_labelled, per_factor, split_rows
+from keras_devae.metrics.labelled import Split, check_labelled, per_factor, split_rows
 
 #: Predictor -> the distributions that compute it.
 PREDICTORS = {"gradient_boosting": ("scikit-learn",), "lightgbm": ("scikit-learn", "lightgbm")}
@@ -33,10 +34,20 @@ METRIC = Metric(
             "Accuracy of predicting the factors from the codes, on other images. Higher: the codes "
             "hold more of the factors, in whatever form."
         ),
+        "r_squared_train": Number(
+            "Share of the continuous factors' variance that is predicted from the codes, on the "
+            "images that the predictor was fitted to."
+        ),
+        "r_squared_test": Number(
+            "Share of the continuous factors' variance that is predicted from the codes, on other "
+            "images; at most 1, negative if predicting the mean would be better. Higher: the codes "
+            "hold more of the factors, in whatever form."
+        ),
     },
     fast={"predictor": "lightgbm"},
     per_factor="completeness",
     takes_workers=True,
+    continuous="native",
     place=40,
 )
 
@@ -47,6 +58,7 @@ def dci(
     *,
     predictor: str = "gradient_boosting",
     n_train: int | None = None,
+    continuous: Continuous = (),
     factor_names: Iterable[str] | None = None,
     seed: int = 0,
     workers: int | None = None,
@@ -65,6 +77,11 @@ def dci(
     completeness. On a trained model, none of whose codes was pure, its disentanglement was 0.04
     higher.
 
+    A continuous factor is predicted by regression: by scikit-learn's `GradientBoostingRegressor()`
+    or LightGBM's, with the same trees. Its importances count like all others; the quality of its
+    prediction is a share of its variance, with keys of its own, and informativeness is of the other
+    factors only.
+
     Constant codes are left out and count neither as codes nor in the base of completeness:
     appending some changes nothing. Where every code is constant, disentanglement and completeness
     are 0 and informativeness is the share of the most frequent value. With one factor each
@@ -75,6 +92,8 @@ def dci(
         factors: `(n, f)` whole-number factors.
         predictor: `"gradient_boosting"` (default) or `"lightgbm"`.
         n_train: Number of rows that train, the first ones; `None` for two thirds.
+        continuous: Names or column numbers of the factors that are measured quantities, see
+            `score_codes`. Default: none.
         factor_names: A name for each factor; `None` for `factor_0`, `factor_1`, ...
         seed: Seed of the predictor, from 0 to 2^32 - 1.
         workers: Number of threads; `None` for as many as there are usable processors, or one with
@@ -83,9 +102,11 @@ def dci(
 
     Returns:
         `dci.disentanglement`, `dci.completeness`, `dci.informativeness_train`,
-        `dci.informativeness_test`. `details`: `importance_matrix` `(d, varying factors)` and
-        `per_code` as lists, `per_factor`, `informativeness_train` and `informativeness_test` by
-        factor name, `constant_codes`.
+        `dci.informativeness_test`; with continuous factors `dci.r_squared_train` and
+        `dci.r_squared_test`, and informativeness only if there are others. `details`:
+        `importance_matrix` `(d, varying factors)` and `per_code` as lists, `per_factor`,
+        `informativeness_train` and `informativeness_test`, or `r_squared_train` and
+        `r_squared_test`, by factor name, `constant_codes`.
 
     Raises:
         UsageError: If an array or a setting is wrong, no factor varies, or LightGBM is asked for
@@ -97,7 +118,8 @@ def dci(
     check_seed(seed, MOST_SEED_OF_A_FIT)
     if workers is not None:
         checks.at_least("workers", workers, 1)
-    split = split_rows(check_labelled(codes, factors, factor_names), n_train)
+    labelled = check_labelled(codes, factors, factor_names, continuous=continuous)
+    split = split_rows(labelled, n_train)
     varying = np.delete(np.arange(split.train_codes.shape[1]), split.constant_codes)
     # Trees need a code, even if it is a constant one.
     used = varying if len(varying) else [0]
@@ -109,9 +131,19 @@ def dci(
     matrix = np.zeros((split.train_codes.shape[1], len(split.names)))
     matrix[used] = boosted.importances
     values, details = importance_scores(matrix, split.names, split.constant_codes)
-    values["informativeness_train"] = boosted.train_accuracies.mean()
-    values["informativeness_test"] = boosted.test_accuracies.mean()
-    details["informativeness_train"] = per_factor(split.names, boosted.train_accuracies)
-    details["informativeness_test"] = per_factor(split.names, boosted.test_accuracies)
+    for number, names in _of_kinds(split).items():
+        for part, scores in (("train", boosted.train_scores), ("test", boosted.test_scores)):
+            by_name = per_factor(split.names, scores)
+            details[f"{number}_{part}"] = {name: by_name[name] for name in names}
+            values[f"{number}_{part}"] = np.mean([by_name[name] for name in names])
     settings = {"predictor": predictor, "seed": seed, **split.settings}
     return METRIC.score(values, details, settings, libraries)
+
+
+def _of_kinds(split: Split) -> dict[str, list[str]]:
+    """Returns the names of the factors by what their predictions are scored with."""
+    kinds = {
+        "informativeness": [name for name in split.names if name not in split.train_measured],
+        "r_squared": list(split.train_measured),
+    }
+    return {number: names for number, names in kinds.items() if names}

@@ -9,14 +9,15 @@ import numpy as np
 from keras_devae.checks import Array, flag
 from keras_devae.metrics.arguments import check_recorded_seed
 from keras_devae.metrics.base import Metric, Number, Score
+from keras_devae.metrics.continuous_factors import Continuous
 from keras_devae.metrics.estimators.importance import gap_of_best_two
 from keras_devae.metrics.estimators.linear_svm import fit_lines, sort_code
-from keras_devae.metrics.estimators.scaling import column_exponents, unit_scaled
+from keras_devae.metrics.estimators.regression import squared_correlations
+from keras_devae.metrics.estimators.scaling import column_exponents
 from keras_devae.metrics.labelled import Split, check_labelled, per_factor, split_rows
 
-# disentanglement_lib's settings: the weight of the loss, and the variance of a dead code.
+# disentanglement_lib's weight of the loss.
 PENALTY = 0.01
-DEAD_VARIANCE = 1e-12
 
 METRIC = Metric(
     "sap",
@@ -25,9 +26,10 @@ METRIC = Metric(
     numbers={
         "score": Number(
             "How much better the best latent predicts a factor than the second best does. Higher "
-            "is better; even a perfect code reaches about 0.5."
+            "is better; even a perfect code reaches about 0.5, of a continuous factor 1."
         )
     },
+    continuous="native",
     place=50,
 )
 
@@ -37,6 +39,7 @@ def sap(
     factors: Array,
     *,
     continuous_factors: bool = False,
+    continuous: Continuous = (),
     n_train: int | None = None,
     factor_names: Iterable[str] | None = None,
     seed: int | None = 0,
@@ -60,6 +63,8 @@ def sap(
         continuous_factors: Whether factors are quantities. They are then scored by the squared
             correlation with each code over the training rows; a code whose variance is at most
             1e-12 has 0, and a perfect code scores about 1.
+        continuous: Names or column numbers of the factors that are quantities, where only some are,
+            or with values that are no whole numbers; see `score_codes`.
         n_train: Number of rows that train, the first ones; `None` for two thirds.
         factor_names: As for `mig`.
         seed: As for `mig`.
@@ -73,8 +78,9 @@ def sap(
     """
     flag("continuous_factors", continuous_factors)
     check_recorded_seed(seed)
-    split = split_rows(check_labelled(codes, factors, factor_names), n_train)
-    scores = _squared_correlations(split) if continuous_factors else _accuracies(split)
+    labelled = check_labelled(codes, factors, factor_names, continuous=continuous)
+    split = split_rows(labelled, n_train)
+    scores = _scores(split, continuous_factors)
     collapsed = len(split.constant_codes) == scores.shape[0]
     gaps = np.zeros(scores.shape[1]) if collapsed else gap_of_best_two(scores)
     details = {
@@ -93,12 +99,35 @@ def sap(
     return METRIC.score({"score": gaps.mean()}, details, settings)
 
 
-def _accuracies(split: Split) -> Array:
-    """Test accuracy `(d, f)` of each factor's value predicted from each code."""
+def _scores(split: Split, all_continuous: bool) -> Array:
+    """Scores `(d, f)` of each code for each factor: of quantities on the training rows."""
+    scores = np.zeros((split.train_codes.shape[1], len(split.names)))
+    columns = [split.train_measured.get(name) for name in split.names]
+    classes = [i for i, values in enumerate(columns) if values is None]
+    if all_continuous:
+        whole = split.train_factors.T
+        columns = [_numbers(whole[i]) if v is None else v for i, v in enumerate(columns)]
+    elif classes:
+        scores[:, classes] = _accuracies(split, classes)
+    quantities = [i for i, values in enumerate(columns) if values is not None]
+    if quantities:
+        values = np.stack([columns[i] for i in quantities], axis=1)
+        scores[:, quantities] = squared_correlations(split.train_codes, values)
+    return scores
+
+
+def _numbers(column: Array) -> Array:
+    """Counts from the least value: float64 may not hold large numbers and their distances."""
+    return (column.view(np.uint64) - column.min().view(np.uint64)).astype(np.float64)
+
+
+def _accuracies(split: Split, factors: list[int]) -> Array:
+    """Test accuracy `(d, f)` of the values of some factors predicted from each code."""
     train = np.asarray(split.train_codes, dtype=np.float64)
     test = np.asarray(split.test_codes, dtype=np.float64)
     exponents = np.maximum(column_exponents(train), column_exponents(test))
-    values = [np.unique(column, return_inverse=True) for column in split.train_factors.T]
+    values = [np.unique(column, return_inverse=True) for column in split.train_factors.T[factors]]
+    tested_values = split.test_factors.T[factors]
     scores = np.empty((train.shape[1], len(values)))
     for i in range(len(scores)):
         code = sort_code(train[:, i], exponents[i])
@@ -106,22 +135,5 @@ def _accuracies(split: Split) -> Array:
         for j, (classes, labels) in enumerate(values):
             lines = fit_lines(code, labels, len(classes), PENALTY)
             predicted = classes[lines.predict(tested)]
-            scores[i, j] = np.mean(predicted == split.test_factors[:, j])
+            scores[i, j] = np.mean(predicted == tested_values[j])
     return scores
-
-
-def _squared_correlations(split: Split) -> Array:
-    """Squared correlation `(d, f)` of codes and factors over the training rows."""
-    scaled, exponents = unit_scaled(split.train_codes)
-    codes = scaled - scaled.mean(axis=0)
-    # Counted from the least value first: float64 may not hold large numbers and their distances.
-    above = split.train_factors.view(np.uint64) - split.train_factors.min(axis=0).view(np.uint64)
-    factors = above.astype(np.float64) - above.astype(np.float64).mean(axis=0)
-    count = max(1, len(codes) - 1)
-    variances = np.sum(np.square(codes), axis=0) / count
-    of_factors = np.sum(np.square(factors), axis=0) / count
-    with np.errstate(over="ignore"):
-        alive = np.ldexp(np.sqrt(variances), exponents) > np.sqrt(DEAD_VARIANCE)
-    covariances = codes.T @ factors / count
-    products = np.where(alive, variances, 1.0)[:, None] * of_factors
-    return np.where(alive[:, None], np.square(covariances) / products, 0.0)

@@ -161,5 +161,9 @@ def test_headers_are_read_once_a_start(folder, monkeypatch):
     load(f"folder:{folder}")
     load(f"folder:{folder}", image_size=16)
     assert calls == [6]
+    own_folder.headers_of.cache_clear()
+    assert load(f"folder:{folder}").image_shape == (20, 24, 3) and calls == [6]
+    (folder / "0.png").unlink()
+    assert load(f"folder:{folder}").image_shape == (20, 24, 3) and calls == [6, 5]
     record = next(store.folder_store(folder, folder.parent / "data").glob("*/pictures.json"))
     assert json.loads(record.read_text())["folder"] == str(folder)

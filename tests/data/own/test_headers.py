@@ -3,7 +3,7 @@ import pytest
 from PIL import Image
 
 from keras_devae.data import load, outline
-from keras_devae.data.own.headers import Header, form_of, read_headers
+from keras_devae.data.own.headers import Header, read_headers, summary_of
 
 
 def save(folder, name, shape, **options):
@@ -32,8 +32,8 @@ def save(folder, name, shape, **options):
 )
 def test_sizes_are_proposed_from_the_pictures(sizes, size):
     headers = [Header(*each, "RGB") for each in sizes] + [Header(reason="damaged")]
-    assert form_of(headers).size == size
-    assert form_of(headers, size=(20, 30)).size == (20, 30)
+    assert summary_of(headers).size == size
+    assert summary_of(headers).form((20, 30)).size == (20, 30)
 
 
 def test_headers_say_what_decoding_finds(tmp_path):
