@@ -179,7 +179,8 @@ def _describe_folder(
     total = sum(files[row].stat().st_size for row in readable)
     every = 1 if total <= _SAMPLE_BYTES else max(1, len(readable) // _SAMPLE)
     shown = [files[row] for row in readable[::every]]
-    pixels, remarks, pages = _Pixels(), [], {}
+    pixels, remarks = _Pixels(), list[str]()
+    pages: dict[str, int] = {}
     height, width, channels = outlined.image_shape
     form = Form((height, width), channels, False)
     for start in range(0, len(shown), _AT_ONCE):

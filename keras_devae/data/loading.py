@@ -120,7 +120,15 @@ def load(
         'dsprites: built-in renderer, version 1, 737,280 images of 64x64x1'
     """
     builtin = (source, data_dir, path, image_size, drop_duplicate_orientation)
-    of_own = (factors_file, bins, skip_damaged, factor_kinds, sequence_column, channels, cache)
+    of_own: tuple[Any, ...] = (
+        factors_file,
+        bins,
+        skip_damaged,
+        factor_kinds,
+        sequence_column,
+        channels,
+        cache,
+    )
     request = _Request(name, *builtin, factors, variants, *of_own)
     function_or_none("progress", progress)
     if not request.kind:

@@ -119,7 +119,7 @@ def from_folder(
         found = decoded_pictures(folder, files, form, progress)
     if found.reasons:
         _report_damaged(files, found.reasons, skip_damaged)
-        factors = factors.rows(found.kept)
+        factors = factors.rows(found.kept.tolist())
         notes["skipped"] = [files[row].name for row in sorted(found.reasons)]
     _warn_of_reading(folder, files, found)
     provenance = {

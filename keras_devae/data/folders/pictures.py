@@ -224,7 +224,7 @@ def _decode(
         "hashes": {},
     }
     kept = _kept(facts)
-    whole = decoded.images if len(kept) == len(files) else _Rows(decoded.images, kept)
+    whole: Any = decoded.images if len(kept) == len(files) else _Rows(decoded.images, kept)
     facts["problem"] = range_problem(whole) if len(kept) else None
     return decoded.images, facts
 
@@ -265,7 +265,7 @@ def _open_entry(entry: Path) -> PictureSet | None:
         return None
     kept = _kept(facts)
     try:
-        images = StoredImages(entry / IMAGES, kept)
+        images: Any = StoredImages(entry / IMAGES, kept)
     except UNREADABLE:
         return None
 
