@@ -5,30 +5,26 @@ from __future__ import annotations
 from typing import Any
 
 
-def images_of_files(files: Any, image_shape: tuple[int, ...]) -> Any:
+def images_of_files(tensorflow: Any, files: Any, image_shape: tuple[int, ...]) -> Any:
     """Returns uint8 images `(n, height, width, channels)` of encoded files, strings `(n,)`.
 
-    Pictures of another size are cropped in the middle and resized (bicubic), in rounding different
+    `tensorflow` is that module. Pictures of another size are cropped in the middle and resized (bicubic), in rounding different
     from Pillow's. Transparency is put on white, grey is made as Pillow does. 1 or 3 channels.
     """
-    import tensorflow
-
     return tensorflow.map_fn(
-        lambda file: _image_of_file(file, image_shape),
+        lambda file: _image_of_file(tensorflow, file, image_shape),
         files,
         fn_output_signature=tensorflow.TensorSpec(image_shape, "uint8"),
     )
 
 
-def _image_of_file(file, image_shape):
-    import tensorflow
-
+def _image_of_file(tensorflow, file, image_shape):
     height, width, channels = image_shape
     rgb = tensorflow.cond(
         tensorflow.io.is_jpeg(file),
         # As accurate as Pillow's decoder.
         lambda: tensorflow.io.decode_jpeg(file, channels=3, dct_method="INTEGER_ACCURATE"),
-        lambda: _on_white(tensorflow.io.decode_png(file, channels=4)),
+        lambda: _on_white(tensorflow, tensorflow.io.decode_png(file, channels=4)),
     )
     if channels == 1:
         # Pillow's weights of ITU-R 601-2, in units of 1/65536.
@@ -38,14 +34,12 @@ def _image_of_file(file, image_shape):
     fitted = tensorflow.cond(
         tensorflow.reduce_all(tensorflow.shape(rgb)[:2] == [height, width]),
         lambda: rgb,
-        lambda: _fitted(rgb, height, width),
+        lambda: _fitted(tensorflow, rgb, height, width),
     )
     return tensorflow.ensure_shape(fitted, image_shape)
 
 
-def _on_white(rgba):
-    import tensorflow
-
+def _on_white(tensorflow, rgba):
     values = tensorflow.cast(rgba, "float32")
     opacity = values[..., 3:] / 255.0
     return tensorflow.cast(
@@ -53,10 +47,8 @@ def _on_white(rgba):
     )
 
 
-def _fitted(image, height, width):
+def _fitted(tensorflow, image, height, width):
     """Crops the largest middle part of the wanted shape and resizes it."""
-    import tensorflow
-
     size = tensorflow.cast(tensorflow.shape(image)[:2], "float32")
     scale = tensorflow.minimum(size[0] / height, size[1] / width)
     part = tensorflow.stack([height * scale, width * scale])

@@ -289,7 +289,7 @@ def _of_files(functions: list[Any], image_shape: tuple[int, ...]) -> Any:
 
     @tensorflow.function(input_signature=signature, autograph=False)
     def encode_bytes(image_bytes):
-        return of_images(images_of_files(image_bytes, image_shape))
+        return of_images(images_of_files(tensorflow, image_bytes, image_shape))
 
     return encode_bytes
 
