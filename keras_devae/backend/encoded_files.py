@@ -8,8 +8,9 @@ from typing import Any
 def images_of_files(tensorflow: Any, files: Any, image_shape: tuple[int, ...]) -> Any:
     """Returns uint8 images `(n, height, width, channels)` of encoded files, strings `(n,)`.
 
-    `tensorflow` is that module. Pictures of another size are cropped in the middle and resized (bicubic), in rounding different
-    from Pillow's. Transparency is put on white, grey is made as Pillow does. 1 or 3 channels.
+    `tensorflow` is that module. Pictures of another size are cropped in the middle and resized
+    (bicubic), in rounding different from Pillow's. Transparency is put on white, grey is made as
+    Pillow does. 1 or 3 channels.
     """
     return tensorflow.map_fn(
         lambda file: _image_of_file(tensorflow, file, image_shape),
