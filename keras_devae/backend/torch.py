@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from keras_devae.backend.interface import Backend
@@ -56,6 +57,14 @@ class Torch(Backend):
 
         torch.use_deterministic_algorithms(True)
         torch.backends.cudnn.benchmark = False
+
+    def on_host(self, function: Callable, tensor: Tensor, shape: tuple, dtype: str) -> Tensor:
+        """Calls a NumPy function; not where Keras infers shapes, with tensors that hold nothing."""
+        if tensor.device.type == "meta":
+            import torch
+
+            return tensor.new_empty(shape, dtype=getattr(torch, dtype))
+        return super().on_host(function, tensor, shape, dtype)
 
     def process(self) -> tuple[int, int]:
         """Raises a `UsageError`: PyTorch trains on one device here."""

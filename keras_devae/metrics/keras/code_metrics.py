@@ -55,7 +55,7 @@ class CodeMetric(keras.metrics.Metric):
         ...     batch = factors[start : start + 100]
         ...     metric.update_state(2.0 * batch, batch)
         >>> round(float(metric.result()), 3)
-        0.999
+        0.996
     """
 
     #: Name of the metric in `keras_devae.metrics`.
