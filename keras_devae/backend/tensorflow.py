@@ -69,6 +69,17 @@ class TensorFlow(Backend):
             return None
         return _pywrap_util_port.IsMklEnabled()
 
+    def export_options(self, quantize: str | None) -> dict[str, Any]:
+        """Returns the options that store the weights of LiteRT files in fewer bits."""
+        if quantize is None:
+            return {}
+        import tensorflow
+
+        options: dict[str, Any] = {"optimizations": [tensorflow.lite.Optimize.DEFAULT]}
+        if quantize == "float16":
+            options["target_spec"] = {"supported_types": [tensorflow.float16]}
+        return options
+
     def use_deterministic_operations(self) -> None:
         """Turns on TensorFlow's deterministic operations."""
         import tensorflow
@@ -333,15 +344,3 @@ def traced_function(
 
     signature = [tensorflow.TensorSpec(shape, dtype, name=name)]
     return tensorflow.function(function, input_signature=signature), signature
-
-
-def litert_options(quantize: str | None) -> dict[str, Any]:
-    """Returns Keras's options for a LiteRT export, see `keras_devae.export.export_model`."""
-    if quantize is None:
-        return {}
-    import tensorflow
-
-    options: dict[str, Any] = {"optimizations": [tensorflow.lite.Optimize.DEFAULT]}
-    if quantize == "float16":
-        options["target_spec"] = {"supported_types": [tensorflow.float16]}
-    return options

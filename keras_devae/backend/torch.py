@@ -51,6 +51,12 @@ class Torch(Backend):
 
         return torch.backends.mkldnn.is_available()
 
+    def export_options(self, quantize: str | None) -> dict[str, Any]:
+        """Returns the option that lets batches have any size."""
+        import torch
+
+        return {"dynamic_shapes": {0: torch.export.Dim("batch", min=1)}}
+
     def use_deterministic_operations(self) -> None:
         """Turns on PyTorch's deterministic algorithms."""
         import torch
@@ -106,10 +112,3 @@ def channels_last_convolution(
     kernel = kernel.permute(3, 2, 0, 1).contiguous(memory_format=torch.channels_last)
     outputs = convolve(inputs.permute(0, 3, 1, 2), kernel, bias, stride=stride, padding=padding)
     return outputs.permute(0, 2, 3, 1)
-
-
-def batches_of_any_size() -> dict[int, Any]:
-    """Returns the dynamic shape of arrays whose first axis is a batch, for `torch.export`."""
-    import torch
-
-    return {0: torch.export.Dim("batch", min=1)}

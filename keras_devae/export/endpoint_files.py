@@ -6,12 +6,11 @@ import contextlib
 import io
 import warnings
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import keras
 
-from keras_devae.backend.tensorflow import litert_options
-from keras_devae.backend.torch import batches_of_any_size
+from keras_devae.backend.interface import active
 from keras_devae.checks import Tensor
 from keras_devae.errors import FailureError
 from keras_devae.export.formats import FORMATS
@@ -44,11 +43,7 @@ def write_endpoint_files(
     model: VAE, functions: dict[str, Endpoint], folder: Path, format: str, quantize: str | None
 ) -> None:
     """Writes a file for each endpoint into an empty folder."""
-    options: dict[str, Any] = {}
-    if format == "torch":
-        options = {"dynamic_shapes": batches_of_any_size()}
-    elif format == "litert":
-        options = litert_options(quantize)
+    options = active().export_options(quantize)
     for name, endpoint in functions.items():
         spec = keras.InputSpec(shape=endpoint.shape, dtype=endpoint.dtype, name=endpoint.input_name)
         file = folder / f"{name}{FORMATS[format].suffix}"

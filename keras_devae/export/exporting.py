@@ -19,7 +19,7 @@ from keras_devae.backend.tensorflow import traced_function, write_saved_model
 from keras_devae.checks import check_model
 from keras_devae.errors import FailureError
 from keras_devae.export.endpoint_files import write_endpoint_files
-from keras_devae.export.formats import check_export, exporting_backend
+from keras_devae.export.formats import FORMATS, check_export, exporting_backend
 from keras_devae.export.functions import Endpoint, endpoints
 from keras_devae.models.saving import in_float32, load_saved
 
@@ -99,8 +99,7 @@ def export_model(
     check_export(path, format, quantize)
     path = Path(path)
     model = in_float32(model)
-    # PyTorch's files hold the device that they were written on.
-    on_gpu = format == "torch" and active().has_accelerator()
+    on_gpu = FORMATS[format].holds_device and active().has_accelerator()
     direct = format in active().exported_formats and not on_gpu
     write = _write if direct else _write_in_other_process
     with _folder_in_one_move(path) as temporary:

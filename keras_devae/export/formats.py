@@ -25,6 +25,8 @@ class Format(NamedTuple):
     suffix: str = ""
     #: Import, loading of the file `{path}`, and encoding of `images`.
     loading: tuple[str, str, str] = ("", "", "")
+    #: Whether files hold the device that they were written on.
+    holds_device: bool = False
 
 
 #: Name of a format -> its description.
@@ -77,6 +79,7 @@ FORMATS = {
             "encoder = torch.export.load({path}).module()",
             'codes = encoder(torch.from_numpy(images))["z_mean"].numpy()',
         ),
+        holds_device=True,
     ),
 }
 #: Ways to store the weights of LiteRT files in fewer bits.
