@@ -147,7 +147,7 @@ class CodeMetric(keras.metrics.Metric):
         table = ops.concatenate([ops.convert_to_tensor(self._table), filled])
         return on_host(self._score, table, (), "float32")
 
-    def _score(self, table: Array) -> Array:
+    def _score(self, table: Array) -> np.float32:
         rows = table[: int(table[-1, 0])].astype(np.float64)
         codes, factors = np.split(rows, [self._widths[0]], axis=1)
         if not len(rows) or (factors == factors[0]).all():
