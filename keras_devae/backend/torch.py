@@ -15,6 +15,7 @@ class Torch(Backend):
 
     compiles_several_steps = False
     copies_images_to_convolve = True
+    exported_formats = ("torch",)
 
     def has_accelerator(self) -> bool:
         """Tells whether there is a GPU."""
@@ -49,6 +50,12 @@ class Torch(Backend):
         import torch
 
         return torch.backends.mkldnn.is_available()
+
+    def export_options(self, quantize: str | None) -> dict[str, Any]:
+        """Returns the option that lets batches have any size."""
+        import torch
+
+        return {"dynamic_shapes": {0: torch.export.Dim("batch", min=1)}}
 
     def use_deterministic_operations(self) -> None:
         """Turns on PyTorch's deterministic algorithms."""

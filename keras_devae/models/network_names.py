@@ -9,14 +9,14 @@ import operator
 import os
 import sys
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeGuard
 
 from keras_devae.checks import one_of
 from keras_devae.errors import FailureError, UsageError, ran_out_of_memory
 from keras_devae.models.declarations import NETWORK_NAMES
 
 
-def is_function_name(network: object) -> bool:
+def is_function_name(network: object) -> TypeGuard[str]:
     """Returns whether a name stands for a user's function."""
     return isinstance(network, str) and ":" in network
 

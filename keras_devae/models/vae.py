@@ -17,7 +17,7 @@ from keras_devae.errors import UsageError
 from keras_devae.layers import GaussianSampling
 from keras_devae.losses import gaussian_kl, get_likelihood
 from keras_devae.models.declarations import MODEL_CATALOGUE
-from keras_devae.models.images import are_floats, images_in
+from keras_devae.models.images import as_pixels, images_in
 from keras_devae.models.inference import LOG_VAR_LIMIT, Inference
 from keras_devae.models.keras_arguments import check_keras_settings, check_option_names
 from keras_devae.models.loss_terms import LossTerms, TermTrackers
@@ -222,9 +222,7 @@ class VAE(Inference, Training, Saving, keras.Model):
                     "batches. Pass images, e.g. `dataset.images(rows)`."
                 )
             images = self.resident_images(images)
-        if not are_floats(images):
-            return ops.cast(images, "float32") / 255.0
-        return ops.cast(images, "float32")
+        return as_pixels(images)
 
     def call(self, images: Any, training: bool = False) -> dict[str, Tensor]:
         """Encodes and decodes images `(batch, height, width, channels)`.
