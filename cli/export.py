@@ -2,7 +2,14 @@
 
 import click
 
-from keras_devae.cli.options import PATH, choose_backend, print_layer_advice, run_argument
+from keras_devae.cli.options import (
+    PATH,
+    choose_backend,
+    json_option,
+    print_json,
+    print_layer_advice,
+    run_argument,
+)
 
 
 @click.command()
@@ -13,7 +20,7 @@ from keras_devae.cli.options import PATH, choose_backend, print_layer_advice, ru
     "format_name",
     default="tf_saved_model",
     show_default=True,
-    help="tf_saved_model or onnx.",
+    help="tf_saved_model, onnx, openvino, litert or torch (PyTorch .pt2).",
 )
 @click.option(
     "--layer",
@@ -22,25 +29,44 @@ from keras_devae.cli.options import PATH, choose_backend, print_layer_advice, ru
     show_default=True,
     help="Latent layer of encode, decode and reconstruct.",
 )
+@click.option(
+    "--quantize",
+    metavar="dynamic_range|float16",
+    help="Smaller litert files, whose outputs change by about 1%.  [default: float32]",
+)
+@json_option
 @click.pass_context
-def export(context: click.Context, run: str, path: str, format_name: str, layer: int) -> None:
+def export(
+    context: click.Context,
+    run: str,
+    path: str,
+    format_name: str,
+    layer: int,
+    quantize: str | None,
+    as_json: bool,
+) -> None:
     """Write encoder and decoder of the run in folder RUN to FOLDER.
 
     The result needs neither this package nor Keras. Endpoints: encode, encode_all_layers, decode,
-    reconstruct.
+    reconstruct; litert, onnx, openvino and torch have a file for each. Prints the lines of Python
+    that load the result.
     """
-    from keras_devae.files import check_new
+    from keras_devae.export.formats import check_export, loading_code
     from keras_devae.runs import Run
 
-    check_new(path)
+    check_export(path, format_name, quantize)
     opened = Run.open(run)
     opened.folder.trained_model_file()
     choose_backend(context, opened.config.compute.backend)
 
-    from keras_devae.export import check_export, export_model
+    from keras_devae.export import export_model
     from keras_devae.runs.trained_model import scored_losses
 
-    check_export(path, format_name)
-    export_model(opened.model, path, format_name, layer)
-    print_layer_advice(scored_losses(opened.model, opened.folder), layer)
-    click.echo(path)
+    model = opened.model
+    export_model(model, path, format_name, layer, quantize)
+    print_layer_advice(scored_losses(model, opened.folder), layer)
+    code = loading_code(path, format_name, model.image_shape)
+    if as_json:
+        print_json({"folder": path, "format": format_name, "layer": layer, "load": code})
+    else:
+        click.echo(f"{path}\n\n{code}", nl=False)

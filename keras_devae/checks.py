@@ -8,7 +8,7 @@ import numbers
 import os
 import re
 import reprlib
-from collections.abc import Callable, Iterable, Mapping, Sized
+from collections.abc import Callable, Iterable, Mapping, Sequence, Sized
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
@@ -286,7 +286,7 @@ def check_channels_last(image_shape: tuple[int, ...]) -> None:
         )
 
 
-def check_convolutional_size(image_shape: tuple[int, ...]) -> None:
+def check_convolutional_size(image_shape: Sequence[int]) -> None:
     """Raises a `UsageError` unless height and width are within `CONVOLUTIONAL_SIDES`."""
     height, width = image_shape[:2]
     least, most = CONVOLUTIONAL_SIDES

@@ -62,6 +62,10 @@ class Backend(abc.ABC):
         """Tells whether the CPU computes with oneDNN; `None` if that is not known."""
         return None
 
+    def export_options(self, quantize: str | None) -> dict[str, Any]:
+        """Returns Keras's options for the files that it exports, see `keras_devae.export`."""
+        return {}
+
     def use_deterministic_operations(self) -> None:
         """Makes every later computation in this process reproducible to the bit."""
         return

@@ -21,7 +21,7 @@ class TensorFlow(Backend):
     xla_calls_host = False
     trains_well_in_bfloat16 = True
     splits_batches = True
-    exported_formats = ("tf_saved_model", "onnx")
+    exported_formats = ("tf_saved_model", "onnx", "openvino", "litert")
     has_slow_single_filters = True
 
     def has_accelerator(self) -> bool:
@@ -68,6 +68,17 @@ class TensorFlow(Backend):
         except ImportError:
             return None
         return _pywrap_util_port.IsMklEnabled()
+
+    def export_options(self, quantize: str | None) -> dict[str, Any]:
+        """Returns the options that store the weights of LiteRT files in fewer bits."""
+        if quantize is None:
+            return {}
+        import tensorflow
+
+        options: dict[str, Any] = {"optimizations": [tensorflow.lite.Optimize.DEFAULT]}
+        if quantize == "float16":
+            options["target_spec"] = {"supported_types": [tensorflow.float16]}
+        return options
 
     def use_deterministic_operations(self) -> None:
         """Turns on TensorFlow's deterministic operations."""
@@ -243,7 +254,9 @@ def load_saved_model(path: str | Path) -> Any:
     return tensorflow.saved_model.load(str(path))
 
 
-def write_saved_model(folder: Path, functions: dict[str, list[Any]]) -> None:
+def write_saved_model(
+    folder: Path, functions: dict[str, list[Any]], image_shape: tuple[int, ...]
+) -> None:
     """Writes a SavedModel whose methods take arrays of several dtypes.
 
     Each method is a separate object that owns its variables, as TensorFlow's functions only hold
@@ -254,9 +267,13 @@ def write_saved_model(folder: Path, functions: dict[str, list[Any]]) -> None:
         functions: Name -> list of `tf.function`s of one array, each for a different dtype. The
             first is for float32 and becomes the signature of that name. Arrays of any other dtype
             are cast, integers to int32 if there is a function for it.
+        image_shape: Shape of one image; with 1 or 3 channels there is also `encode_bytes`, which
+            takes encoded PNG and JPEG files.
     """
     import tensorflow
 
+    if image_shape[-1] in (1, 3):
+        functions = {**functions, "encode_bytes": [_of_files(functions["encode"], image_shape)]}
     root, signatures = tensorflow.Module(), {}
     for name, each in functions.items():
         method = tensorflow.Module()
@@ -264,12 +281,28 @@ def write_saved_model(folder: Path, functions: dict[str, list[Any]]) -> None:
         concrete = {f.input_signature[0].dtype.name: f.get_concrete_function() for f in each}
         kept = {v.ref(): v for function in concrete.values() for v in function.variables}
         method.variables_of_function = list(kept.values())
-        method.__call__ = _polymorphic(each)
+        method.__call__ = each[0] if name == "encode_bytes" else _polymorphic(each)
         signatures[name] = each[0]
         if "uint8" in concrete:
             signatures[f"{name}_uint8"] = each[list(concrete).index("uint8")]
     signatures["serving_default"] = next(iter(functions.values()))[0]
     tensorflow.saved_model.save(root, str(folder), signatures=signatures)
+
+
+def _of_files(functions: list[Any], image_shape: tuple[int, ...]) -> Any:
+    """Returns the `tf.function` for uint8 images as one of the bytes of image files."""
+    import tensorflow
+
+    from keras_devae.backend.encoded_files import images_of_files
+
+    (of_images,) = (f for f in functions if f.input_signature[0].dtype.name == "uint8")
+    signature = [tensorflow.TensorSpec((None,), "string", name="image_bytes")]
+
+    @tensorflow.function(input_signature=signature, autograph=False)
+    def encode_bytes(image_bytes):
+        return of_images(images_of_files(tensorflow, image_bytes, image_shape))
+
+    return encode_bytes
 
 
 def _polymorphic(functions: list[Any]) -> Any:
@@ -298,13 +331,16 @@ def _polymorphic(functions: list[Any]) -> Any:
 
 
 def traced_function(
-    function: Callable[[Tensor], dict[str, Tensor]], shape: tuple[int | None, ...], name: str
+    function: Callable[[Tensor], dict[str, Tensor]],
+    shape: tuple[int | None, ...],
+    name: str,
+    dtype: str = "float32",
 ) -> tuple[Any, list[Any]]:
-    """Returns a function of one float32 array as a `tf.function`, and its list of one `TensorSpec`.
+    """Returns a function of one array as a `tf.function`, and its list of one `TensorSpec`.
 
     `shape` has `None` for free dimensions; `name` is the array's name.
     """
     import tensorflow
 
-    signature = [tensorflow.TensorSpec(shape, "float32", name=name)]
+    signature = [tensorflow.TensorSpec(shape, dtype, name=name)]
     return tensorflow.function(function, input_signature=signature), signature

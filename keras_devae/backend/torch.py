@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from keras_devae.backend.interface import Backend
@@ -14,6 +15,7 @@ class Torch(Backend):
 
     compiles_several_steps = False
     copies_images_to_convolve = True
+    exported_formats = ("torch",)
 
     def has_accelerator(self) -> bool:
         """Tells whether there is a GPU."""
@@ -49,12 +51,26 @@ class Torch(Backend):
 
         return torch.backends.mkldnn.is_available()
 
+    def export_options(self, quantize: str | None) -> dict[str, Any]:
+        """Returns the option that lets batches have any size."""
+        import torch
+
+        return {"dynamic_shapes": {0: torch.export.Dim("batch", min=1)}}
+
     def use_deterministic_operations(self) -> None:
         """Turns on PyTorch's deterministic algorithms."""
         import torch
 
         torch.use_deterministic_algorithms(True)
         torch.backends.cudnn.benchmark = False
+
+    def on_host(self, function: Callable, tensor: Tensor, shape: tuple, dtype: str) -> Tensor:
+        """Calls a NumPy function; not where Keras infers shapes, with tensors that hold nothing."""
+        if tensor.device.type == "meta":
+            import torch
+
+            return tensor.new_empty(shape, dtype=getattr(torch, dtype))
+        return super().on_host(function, tensor, shape, dtype)
 
     def process(self) -> tuple[int, int]:
         """Raises a `UsageError`: PyTorch trains on one device here."""

@@ -245,8 +245,10 @@ class _Request:
 
     def _check_options_of_kind(self, is_own: bool) -> None:
         of_builtin = (self.source, self.path, self.drop_duplicate_orientation)
-        of_own = (self.factors_file, self.bins, self.skip_damaged or None)
-        of_own += (self.factor_kinds, self.sequence_column)
+        of_own = (
+            *(self.factors_file, self.bins, self.skip_damaged or None),
+            *(self.factor_kinds, self.sequence_column),
+        )
         if is_own and of_builtin != ("auto", None, False):
             raise UsageError(
                 "The options `source`, `path` and `drop_duplicate_orientation` belong to "

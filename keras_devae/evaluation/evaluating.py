@@ -252,8 +252,8 @@ class _LayerSource:
     def measured_of(self, rows: Array) -> dict[str, Array]:
         dataset = self._encoding.dataset
         values = dataset.factor_values(rows)
-        places = {name: dataset.factor_names.index(name) for name in self.continuous_factors}
-        return {name: values[:, place] for name, place in places.items()}
+        columns = dict(zip(dataset.factor_names or (), values.T, strict=True))
+        return {name: columns[name] for name in self.continuous_factors}
 
     def posterior_of(self, rows: Array) -> tuple[Array, Array]:
         return self._encoding.posterior(rows, self._layer)

@@ -10,6 +10,7 @@ from keras_devae.layers.random_layers import (
     SeededLayer,
     derived_seeds,
 )
+from keras_devae.layers.spatial_broadcast import SpatialBroadcast
 
 __all__ = [
     "Convolution",
@@ -21,6 +22,7 @@ __all__ = [
     "ParallelStack",
     "RandomState",
     "SeededLayer",
+    "SpatialBroadcast",
     "TransposedConvolution",
     "derived_seeds",
 ]

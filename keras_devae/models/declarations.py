@@ -30,7 +30,9 @@ from keras_devae.models.options import (
     widths,
 )
 
-NETWORK_NAMES = ("convolutional", "mlp")
+NETWORK_NAMES = ("convolutional", "mlp", "residual")
+#: Decoders that go with the encoder of any network.
+DECODER_NAMES = ("broadcast",)
 LIKELIHOOD_NAMES = ("bernoulli", "gaussian")
 #: Length of the published training runs, which the default numbers of steps are meant for.
 PUBLISHED_STEPS = 300_000

@@ -99,6 +99,10 @@ class DEFT(VAE):
         mean, log_var = self.scaling(mean, log_var, index=1)
         return ops.expand_dims(mean, 0), ops.expand_dims(log_var, 0)
 
+    def posterior_of_layer(self, mean: Any, log_var: Any, layer: int) -> tuple[Any, Any]:
+        """Returns the posterior with the learned scales; takes symbolic tensors too."""
+        return self.scaling(mean, log_var, index=1)
+
     def loss_terms(self, pixels: Tensor, outputs: dict[str, Tensor], training: bool) -> LossTerms:
         """Computes the loss of one batch, see the class."""
         terms = super().loss_terms(pixels, outputs, training)

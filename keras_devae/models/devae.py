@@ -182,3 +182,7 @@ class DeVAE(VAE):
     def posterior_of_layers(self, mean: Any, log_var: Any) -> tuple[Tensor, Tensor]:
         """Returns the posterior of all K layers, each `(K, batch, latent_dim)`, as tensors."""
         return self.stack(ops.convert_to_tensor(mean), ops.convert_to_tensor(log_var))
+
+    def posterior_of_layer(self, mean: Any, log_var: Any, layer: int) -> tuple[Any, Any]:
+        """Returns the posterior of one layer, `(batch, latent_dim)`; takes symbolic tensors too."""
+        return self.stack(mean, log_var, index=layer)

@@ -43,6 +43,12 @@ def are_floats(images: Any) -> bool:
     return keras.backend.is_float_dtype(keras.backend.standardize_dtype(images.dtype))
 
 
+def as_pixels(images: Tensor) -> Tensor:
+    """Converts images to float32 pixels: divides integers by 255, leaves floats unchanged."""
+    pixels = keras.ops.cast(images, "float32")
+    return pixels if are_floats(images) else pixels / 255.0
+
+
 def images_in(batch: Any) -> Any:
     """Returns the images of a batch: entry `image` of a dictionary, the first item of a tuple."""
     if isinstance(batch, dict):

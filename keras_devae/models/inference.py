@@ -13,6 +13,7 @@ from keras_devae.backend import compiles_with_xla
 from keras_devae.backend.replicas import without_distribution
 from keras_devae.checks import Array, Tensor, at_least, flag, shown
 from keras_devae.errors import UsageError
+from keras_devae.models.encoder_model import EncoderModel, build_encoder_model
 from keras_devae.models.images import arrays_of, check_images
 from keras_devae.models.layer_advice import layer_advice
 from keras_devae.process.randomness import random_generator
@@ -149,7 +150,11 @@ class Inference:
         return {}
 
     def export_encoder(
-        self, path: str | Path, format: str = "tf_saved_model", layer: int = 0
+        self,
+        path: str | Path,
+        format: str = "tf_saved_model",
+        layer: int = 0,
+        quantize: str | None = None,
     ) -> None:
         """Exports encoder and decoder for use without this package, see `keras_devae.export`.
 
@@ -157,15 +162,54 @@ class Inference:
 
         Args:
             path: Folder to create; it must not exist.
-            format: `"tf_saved_model"` (default) or `"onnx"`.
+            format: `"tf_saved_model"` (default), `"onnx"`, `"openvino"`, `"litert"` or `"torch"`.
             layer: Number of the latent layer that the exported functions use; default 0.
+            quantize: For LiteRT, `"dynamic_range"` or `"float16"`; default `None`.
         """
         from keras_devae.export import export_model
 
         advice = layer_advice(self.layer_losses(), layer)
         if advice:
             warnings.warn(advice, UserWarning, stacklevel=2)
-        export_model(self, path, format, layer)
+        export_model(self, path, format, layer, quantize)
+
+    def encoder_model(self, layer: int = 0, all_outputs: bool = False) -> EncoderModel:
+        """Returns the encoder as a functional `keras.Model` from images to codes.
+
+        It takes images `(batch, height, width, channels)` as the model itself does: integers of
+        0..255, which it divides by 255, or floats. It can be frozen (`trainable = False`), trained
+        on, used in other models and saved with them; after `import keras_devae`,
+        `keras.models.load_model` loads it. It is a copy: what you do to it does not change this
+        model. Rows that this model would refuse (floats outside its range, values that are not
+        finite) give NaN, and so a loss of NaN.
+
+        A functional or `Sequential` model around it casts its input to the dtype of its own
+        `keras.Input`: give that `dtype="uint8"` for uint8 images.
+
+        Args:
+            layer: Number of the latent layer; default 0.
+            all_outputs: False (default) for the posterior mean alone, `(batch, latent_dim)`; true
+                for a dictionary of `z_mean` and `z_log_var` and, for a model with categories,
+                `category_probabilities`, `(batch, num_categories)`.
+
+        Raises:
+            UsageError: If there is no such layer.
+
+        Example:
+            >>> images = kd.data.load("dsprites", image_size=32).images(range(64))
+            >>> encoder = kd.DeVAE.for_images((32, 32, 1), latent_dim=10).encoder_model()
+            >>> encoder.trainable = False
+            >>> inputs = keras.Input((32, 32, 1), dtype="uint8")
+            >>> head = keras.layers.Dense(3, activation="softmax")
+            >>> classifier = keras.Model(inputs, head(encoder(inputs)))
+            >>> classifier.predict(images, verbose=0).shape
+            (64, 3)
+        """
+        return build_encoder_model(self, layer, all_outputs, LOG_VAR_LIMIT)
+
+    def posterior_of_layer(self, mean: Any, log_var: Any, layer: int) -> tuple[Any, Any]:
+        """Returns the posterior of one layer, `(batch, latent_dim)`; takes symbolic tensors too."""
+        return mean, log_var
 
     def decoder_inputs(self, z: Any, layer: int) -> Tensor:
         """Returns the decoder's input for codes of one layer: here the codes themselves."""

@@ -73,6 +73,7 @@ class LinearBaseline(VAE):
         seed: int | None = None,
         likelihood: str | None = None,
         network: str | None = None,
+        decoder: None = None,
         **options: Any,
     ) -> Self:
         """Builds the model, ready for `compile` and `fit`; its weights are zero until `fit`.
@@ -80,7 +81,7 @@ class LinearBaseline(VAE):
         Images `(height, width, channels)` may have any size; `latent_dim` is the number of
         components; `seed`, an integer or `None`, sets the decomposition's random start; `options`
         are further arguments of the class. The likelihood can only be `"gaussian"`, with linear
-        output, and the network only `"linear"`, also written `None`.
+        output, and the network only `"linear"`, also written `None`; it has no other decoder.
         """
         check_keras_settings()
         check_option_names(cls, options)
@@ -90,6 +91,11 @@ class LinearBaseline(VAE):
                     f"{cls.__name__} is linear and has a Gaussian likelihood. Leave both out. "
                     f"Received: network={network!r}, likelihood={likelihood!r}."
                 )
+        if decoder is not None:
+            raise UsageError(
+                f"{cls.__name__} is linear and has a decoder of its own. Leave `decoder` out. "
+                f"Received: {decoder!r}."
+            )
         return cls(
             linear_encoder(image_shape, latent_dim),
             linear_decoder(latent_dim, image_shape),

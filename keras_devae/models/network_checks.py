@@ -8,7 +8,7 @@ import keras
 import numpy as np
 from keras import layers, ops
 
-from keras_devae.checks import check_channels_last, widths
+from keras_devae.checks import check_channels_last
 from keras_devae.errors import UsageError
 from keras_devae.layers import Convolution, TransposedConvolution
 
@@ -22,21 +22,6 @@ _DRAWS = 4
 _CONVOLUTIONS = (layers.Conv2D, layers.Conv2DTranspose, Convolution, TransposedConvolution)
 _REARRANGING = (layers.Reshape, layers.Flatten, layers.Concatenate, layers.Cropping2D)
 _VARIANCES = ("moving_mean", "moving_variance")
-
-
-def sizes_of_network(network: str, units: Sequence[int] | None) -> dict[str, Any]:
-    """Returns the size arguments for a pair of networks.
-
-    Raises a `UsageError` if `units` are given without `"mlp"`, or are not widths.
-    """
-    if units is None:
-        return {}
-    if network != "mlp" or not widths("network_units", units):
-        raise UsageError(
-            "`network_units` are at least one width of the network 'mlp'. Received: "
-            f"{units!r}, network={network!r}."
-        )
-    return {"units": widths("network_units", units)}
 
 
 def check_encoder(encoder: keras.Model) -> int:

@@ -84,7 +84,7 @@ class Saving(keras.Model):
 
         Raises a `UsageError` unless the file is named `*.keras`.
         """
-        hint = " `export_encoder` writes a SavedModel or ONNX."
+        hint = " `export_encoder` writes formats of other runtimes."
         _check_suffix("A model is saved in", filepath, _MODEL_FILES, hint)
         reserve_accelerators()
         super().save(filepath, overwrite=overwrite, **kwargs)

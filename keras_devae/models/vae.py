@@ -4,7 +4,7 @@
 """
 
 import copy
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Self
 
 import keras
@@ -12,12 +12,12 @@ from keras import ops
 
 from keras_devae.backend import compiles_with_xla
 from keras_devae.backend.replicas import mean_over_batch
-from keras_devae.checks import Tensor, at_least, check_channels_last, image_shape_of, one_of
+from keras_devae.checks import Tensor, at_least, check_channels_last, image_shape_of
 from keras_devae.errors import UsageError
-from keras_devae.layers import GaussianSampling, derived_seeds
+from keras_devae.layers import GaussianSampling
 from keras_devae.losses import gaussian_kl, get_likelihood
 from keras_devae.models.declarations import MODEL_CATALOGUE
-from keras_devae.models.images import are_floats, images_in
+from keras_devae.models.images import as_pixels, images_in
 from keras_devae.models.inference import LOG_VAR_LIMIT, Inference
 from keras_devae.models.keras_arguments import check_keras_settings, check_option_names
 from keras_devae.models.loss_terms import LossTerms, TermTrackers
@@ -26,11 +26,10 @@ from keras_devae.models.network_checks import (
     check_decoder_reach,
     check_encoder,
     check_encoder_reach,
-    sizes_of_network,
 )
+from keras_devae.models.network_pairs import build_networks
 from keras_devae.models.saving import Saving
 from keras_devae.models.training import Training
-from keras_devae.networks import NETWORKS
 from keras_devae.process.randomness import checked_seed
 from keras_devae.schedules import StepCounter
 
@@ -124,41 +123,50 @@ class VAE(Inference, Training, Saving, keras.Model):
         cls,
         image_shape: Sequence[int],
         latent_dim: int = 10,
-        network: str = "convolutional",
+        network: str | Callable[..., Any] = "convolutional",
         likelihood: Any = "bernoulli",
         seed: int | None = None,
         network_units: Sequence[int] | None = None,
+        decoder: str | None = None,
         **options: Any,
     ) -> Self:
-        """Builds the model with one of the package's encoder-decoder pairs, ready for `compile`.
+        """Builds the model with a named or a user's encoder-decoder pair, ready for `compile`.
 
         Args:
             image_shape: `(height, width, channels)`.
             latent_dim: Number of latent dimensions; default 10.
-            network: `"convolutional"` (default) or `"mlp"`.
+            network: `"convolutional"` (default), `"mlp"`, `"residual"`, or a function, or its name
+                as `"module:function"`, that returns an encoder and a decoder. It is passed those
+                of `image_shape`, `latent_dim`, `decoder_input_dim`, `num_categories` (0: none),
+                `groups` (of `DEFT`, else 1) and `seed` that it names, by keyword.
             likelihood: See the class.
             seed: Integer seed of initial weights and noise, or `None` (default).
             network_units: Widths of the hidden layers of encoder and decoder for `"mlp"`, or
                 `None` (default) for 1200 and 1200.
+            decoder: `"broadcast"` for the spatial broadcast decoder, or `None` (default) for the
+                network's own; with `"broadcast"`, a function may return the encoder alone.
             **options: Further arguments of the class.
 
         Raises:
-            UsageError: If a name is unknown or a size not supported.
+            UsageError: If a name is unknown or a size not supported; or if a function fails, or
+                returns networks that do not fit or cannot be saved and loaded.
         """
         check_keras_settings()
-        one_of("network", network, NETWORKS)
         image_shape = image_shape_of(image_shape)
         check_channels_last(image_shape)
         at_least("latent_dim", latent_dim, 1)
         check_option_names(cls, options)
-        make_encoder, make_decoder = NETWORKS[network]
-        sizes = sizes_of_network(network, network_units)
-        encoder_seed, decoder_seed = derived_seeds(seed, 2)
-        encoder_options = cls.encoder_options(latent_dim, **options)
-        width = cls.decoder_input_dim(latent_dim, **options)
+        networks = build_networks(
+            network,
+            decoder,
+            network_units,
+            image_shape,
+            cls.encoder_options(latent_dim, **options),
+            cls.decoder_input_dim(latent_dim, **options),
+            seed,
+        )
         return cls(
-            make_encoder(image_shape, seed=encoder_seed, **sizes, **encoder_options),
-            make_decoder(width, image_shape, seed=decoder_seed, **sizes),
+            *networks,
             likelihood=likelihood,
             seed=seed,
             **options,
@@ -214,9 +222,7 @@ class VAE(Inference, Training, Saving, keras.Model):
                     "batches. Pass images, e.g. `dataset.images(rows)`."
                 )
             images = self.resident_images(images)
-        if not are_floats(images):
-            return ops.cast(images, "float32") / 255.0
-        return ops.cast(images, "float32")
+        return as_pixels(images)
 
     def call(self, images: Any, training: bool = False) -> dict[str, Tensor]:
         """Encodes and decodes images `(batch, height, width, channels)`.

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import keras
 
+from keras_devae.networks.broadcast import broadcast_decoder
 from keras_devae.networks.convolutional import convolutional_decoder, convolutional_encoder
 from keras_devae.networks.dense import (
     discriminator,
@@ -12,15 +13,21 @@ from keras_devae.networks.dense import (
     mlp_decoder,
     mlp_encoder,
 )
+from keras_devae.networks.residual import residual_decoder, residual_encoder
 
 #: Name -> (encoder, decoder), the pairs that models and the command line accept by name.
 NETWORKS: dict[str, tuple[Callable[..., keras.Model], Callable[..., keras.Model]]] = {
     "convolutional": (convolutional_encoder, convolutional_decoder),
     "mlp": (mlp_encoder, mlp_decoder),
+    "residual": (residual_encoder, residual_decoder),
 }
+#: Name -> a decoder that goes with the encoder of any pair.
+DECODERS: dict[str, Callable[..., keras.Model]] = {"broadcast": broadcast_decoder}
 
 __all__ = [
+    "DECODERS",
     "NETWORKS",
+    "broadcast_decoder",
     "convolutional_decoder",
     "convolutional_encoder",
     "discriminator",
@@ -28,4 +35,6 @@ __all__ = [
     "linear_encoder",
     "mlp_decoder",
     "mlp_encoder",
+    "residual_decoder",
+    "residual_encoder",
 ]

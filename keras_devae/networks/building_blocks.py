@@ -1,14 +1,46 @@
 """Parts shared by the encoders and decoders."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import keras
 import numpy as np
 from keras import layers
 
-from keras_devae.checks import at_least
+from keras_devae.checks import at_least, check_convolutional_size
 from keras_devae.process.randomness import random_generator
+
+#: A side is halved, rounding up, until it has at most this many pixels.
+_LAST_SIDE = 4
+
+
+def halved_sizes(image_shape: Sequence[int]) -> list[tuple[int, int]]:
+    """Returns `(height, width)` before each strided convolution, and at last after all of them.
+
+    Each side is halved, rounding up, until it has at most 4 pixels: 3 or 4 remain.
+    """
+    check_convolutional_size(image_shape)
+    height, width = image_shape[:2]
+    sizes = [(height, width)]
+    while max(sizes[-1]) > _LAST_SIDE:
+        height, width = (-(-n // 2) if n > _LAST_SIDE else n for n in sizes[-1])
+        sizes.append((height, width))
+    return sizes
+
+
+def kernel_and_strides(before: Sequence[int]) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Returns kernel and strides that halve the sides which are still too long.
+
+    The kernel is 4 where the stride is 2, and 3 where it is 1, so that padding is symmetric.
+    """
+    kernel, strides = zip(*((4, 2) if n > _LAST_SIDE else (3, 1) for n in before), strict=True)
+    return kernel, strides
+
+
+def cropped(x: keras.KerasTensor, size: Sequence[int]) -> keras.KerasTensor:
+    """Removes symbolic rows and columns beyond `(height, width)`, at the bottom and right."""
+    excess = [have - want for have, want in zip(x.shape[1:3], size, strict=True)]
+    return layers.Cropping2D([(0, n) for n in excess])(x) if any(excess) else x
 
 
 def encoder_outputs(

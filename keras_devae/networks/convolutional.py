@@ -5,38 +5,20 @@ from collections.abc import Sequence
 import keras
 from keras import layers
 
-from keras_devae.checks import at_least, check_convolutional_size, image_shape_of
+from keras_devae.checks import at_least, image_shape_of
 from keras_devae.layers import Convolution, TransposedConvolution
-from keras_devae.networks.building_blocks import encoder_outputs, seeded_kernels
-
-#: A side is halved, rounding up, until it has at most this many pixels.
-_LAST_SIDE = 4
-
-
-def _halved_sizes(image_shape):
-    """Returns `(height, width)` before each strided convolution, and at last after all of them.
-
-    Each side is halved, rounding up, until it has at most 4 pixels: 3 or 4 remain.
-    """
-    check_convolutional_size(image_shape)
-    sizes = [tuple(image_shape[:2])]
-    while max(sizes[-1]) > _LAST_SIDE:
-        sizes.append(tuple(-(-n // 2) if n > _LAST_SIDE else n for n in sizes[-1]))
-    return sizes
+from keras_devae.networks.building_blocks import (
+    cropped,
+    encoder_outputs,
+    halved_sizes,
+    kernel_and_strides,
+    seeded_kernels,
+)
 
 
 def _channels(count):
     """Returns the channels of the strided convolutions, the last two 64 and others 32."""
     return [64 if count - i <= 2 else 32 for i in range(count)]
-
-
-def _kernel_and_strides(before):
-    """Returns kernel and strides that halve the sides which are still too long.
-
-    The kernel is 4 where the stride is 2, and 3 where it is 1, so that padding is symmetric.
-    """
-    kernel, strides = zip(*((4, 2) if n > _LAST_SIDE else (3, 1) for n in before), strict=True)
-    return kernel, strides
 
 
 def convolutional_encoder(
@@ -71,13 +53,13 @@ def convolutional_encoder(
     """
     kernels = seeded_kernels(seed)
     image_shape = image_shape_of(image_shape)
-    sizes = _halved_sizes(image_shape)
+    sizes = halved_sizes(image_shape)
     images = keras.Input(image_shape, name="image")
 
     def trunk(divisor):
         x = images
         for size, channels in zip(sizes[:-1], _channels(len(sizes) - 1), strict=True):
-            form = _kernel_and_strides(size)
+            form = kernel_and_strides(size)
             x = _convolution(channels // divisor, kernels, *form, padding="same")(x)
         return layers.Flatten()(_convolution(256 // divisor, kernels, sizes[-1])(x))
 
@@ -119,7 +101,7 @@ def convolutional_decoder(
     at_least("input_dim", input_dim, 1)
     image_shape = image_shape_of(image_shape)
     kernels = seeded_kernels(seed)
-    sizes = _halved_sizes(image_shape)
+    sizes = halved_sizes(image_shape)
     widths = [image_shape[-1], *_channels(len(sizes) - 1)[:-1]]
     z = keras.Input((input_dim,), name="z")
     x = layers.Dense(256, activation="relu", kernel_initializer=next(kernels))(z)
@@ -128,12 +110,10 @@ def convolutional_decoder(
     for i in reversed(range(len(widths))):
         x = TransposedConvolution(
             widths[i],
-            *_kernel_and_strides(sizes[i]),
+            *kernel_and_strides(sizes[i]),
             "same",
             activation="relu" if i else None,
             kernel_initializer=next(kernels),
         )(x)
-        excess = [have - want for have, want in zip(x.shape[1:3], sizes[i], strict=True)]
-        if any(excess):
-            x = layers.Cropping2D([(0, n) for n in excess])(x)
+        x = cropped(x, sizes[i])
     return keras.Model(z, layers.Activation("linear", dtype="float32")(x), name="decoder")

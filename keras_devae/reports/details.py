@@ -86,10 +86,11 @@ def _training(config: RunConfig, is_fitted: bool) -> str:
     model, training = config.model, config.training
     if is_fitted:
         return f"Fitted in one go; {model.latent_dim} components; seed {training.seed}"
+    decoder = f", {model.decoder} decoder" if model.decoder else ""
     return (
         f"{training.steps:,} steps of {training.batch_size} images; learning rate "
         f"{training.learning_rate:g}; {model.latent_dim} latent dimensions; {model.network} "
-        f"networks; {model.likelihood} likelihood; seed {training.seed}"
+        f"networks{decoder}; {model.likelihood} likelihood; seed {training.seed}"
     )
 
 

@@ -1,5 +1,6 @@
 """Creates the folder of a run."""
 
+import os
 from pathlib import Path
 
 from keras_devae.errors import UsageError
@@ -7,7 +8,7 @@ from keras_devae.runs.folder import RunDirectory
 from keras_devae.runs.layout import unused_path
 
 
-def created(path: Path, overwrite: bool, wanted: str | Path | None) -> RunDirectory:
+def created(path: Path, overwrite: bool, wanted: str | os.PathLike[str] | None) -> RunDirectory:
     """Creates a run's folder, or the next free one after `wanted` if it was taken meanwhile."""
     while True:
         try:

@@ -135,8 +135,8 @@ class Run(ScoresHeldOut):
         model = build_model(config, dataset)
         folder = folder if is_chief else distribution.folder_of_worker(folder)
         directory = created(folder, overwrite, path if numbered and is_chief else None)
-        made = {"is_chief": is_chief, "is_claimed": True, "held_out": held_out}
-        return cls(directory, config, dataset, model, **made)
+        parts = directory, config, dataset, model
+        return cls(*parts, is_chief=is_chief, is_claimed=True, held_out=held_out)
 
     @classmethod
     def resume(

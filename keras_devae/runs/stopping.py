@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from keras_devae.checks import one_of
@@ -59,7 +59,7 @@ class Watch:
                 seen = dataclasses.replace(seen, since=seen.since + 1)
         return seen
 
-    def seen(self, run: RunDirectory, history: Sequence[Mapping[str, Any]], step: int) -> Outcome:
+    def seen(self, run: RunDirectory, history: Sequence[dict[str, Any]], step: int) -> Outcome:
         """Returns the outcome up to a step, from the history or the run's tracked scores."""
         if self.is_tracked:
             file = run.tracking / "metrics.csv"
@@ -168,8 +168,8 @@ def watch_of(config: RunConfig) -> Watch | None:
             f"ended, and training ends at step {training.steps}: train for longer, shorten "
             "the schedules, or leave out `save_best` and `early_stopping`."
         )
-    is_loss = name.removeprefix("val_") in _LOSSES
-    rises = not (is_loss or number_of(name).lower_is_better)
+    number = number_of(name)
+    rises = number is not None and not number.lower_is_better
     # Before the first step there is nothing to keep.
     starts = max(starts, 1)
     return Watch(name, rises, starts, chosen.early_stopping, chosen.save_best)

@@ -15,6 +15,7 @@ from keras_devae.files import DiskFullError, file_hash
 from keras_devae.files.reading import reason_of
 from keras_devae.models import MODELS, VAE
 from keras_devae.models.layer_advice import losses_of
+from keras_devae.models.network_names import function_of, is_function_name
 from keras_devae.models.saving import UnreadableModelError, load_saved
 from keras_devae.process.interruption import Interruption
 from keras_devae.runs.config.run_config import RunConfig
@@ -50,8 +51,18 @@ def load_run_model(path: Path, config: RunConfig) -> VAE:
 
     Raises:
         UnreadableModelError: If the file is damaged, or holds the model of another run.
+        UsageError: If it needs the module of the run's network, which cannot be imported.
     """
-    model = load_saved(path)
+    unknown = None
+    if is_function_name(config.model.network):
+        try:  # The module registers the layers that it defines.
+            function_of(config.model.network)
+        except UsageError as error:
+            unknown = error
+    try:
+        model = load_saved(path)
+    except UnreadableModelError as error:
+        raise (unknown or error) from None
     expected = MODELS[config.model.name]
     if type(model) is not expected or model.latent_dim != config.model.latent_dim:
         raise UnreadableModelError(

@@ -84,14 +84,14 @@ def build_model(config: RunConfig, dataset: Dataset) -> VAE:
 
 def _compiled_model(config, dataset):
     chosen, compute = config.model, config.compute
-    widths = {} if chosen.network_units is None else {"network_units": chosen.network_units}
+    optional = {"network_units": chosen.network_units, "decoder": chosen.decoder}
     model = MODELS[chosen.name].for_images(
         dataset.image_shape,
         latent_dim=chosen.latent_dim,
         network=chosen.network,
         likelihood=_likelihood(chosen),
         seed=config.training.seed,
-        **widths,
+        **{name: value for name, value in optional.items() if value is not None},
         **chosen.options,
     )
     some = dataset.images(range(min(len(dataset), config.training.batch_size)))

@@ -44,17 +44,13 @@ def split(dataset: Dataset, share: float, seed: int) -> TrainingPart:
             f"`validation_split` must leave at least {_LEAST} images to train on and {_LEAST} to "
             f"hold out. Received: {share:g}, which holds out {count} of {len(dataset):,}."
         )
-    kinds = (TrainingPart, ~chosen, "training"), (SelectedDataset, chosen, "validation")
-    training, validation = (
-        kind(
-            dataset,
-            np.flatnonzero(mask),
-            {"name": f"{part} part", "held_out": share, "seed": seed},
-            f"{part} part, {share:.0%} held out",
-        )
-        for kind, mask, part in kinds
-    )
-    training.held_out = validation
+
+    def part(mask: Array, name: str) -> tuple[Any, ...]:
+        entry = {"name": f"{name} part", "held_out": share, "seed": seed}
+        return dataset, np.flatnonzero(mask), entry, f"{name} part, {share:.0%} held out"
+
+    training = TrainingPart(*part(~chosen, "training"))
+    training.held_out = SelectedDataset(*part(chosen, "validation"))
     return training
 
 

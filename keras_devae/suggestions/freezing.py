@@ -21,6 +21,11 @@ BETA_START, BETA_END = 200.0, 1.0
 GROUP_FACTOR = 1.5
 #: The pressure just below a freezing point, as a share of it.
 JUST_UNDER = 0.9
+#: The same for latent dimensions: what thaws grows with `point / beta - 1`, and nine times as fast
+#: at half the point as just under it, where a short training stays collapsed.
+WELL_UNDER = 0.5
+#: Layers that are proposed for latent dimensions, as many as the published model has.
+LAYERS = 3
 
 #: Part of the recorded result, so its wording does not change.
 RULE = (
@@ -51,11 +56,15 @@ def freezing_point(betas: Array, shares: Array, threshold: float) -> float | Non
 
 
 def suggest_betas(
-    points: Iterable[float], beta_end: float, most_layers: int | None = None
+    points: Iterable[float],
+    beta_end: float,
+    most_layers: int | None = None,
+    just_under: float = JUST_UNDER,
 ) -> list[float]:
     """Suggests the pressures of DeVAE's layers from freezing points, see `RULE`.
 
-    If that would be more than `most_layers`, only the widest gaps count. The pressures ascend
+    If that would be more than `most_layers`, only the widest gaps count. `just_under` is
+    the share that a single group has of its lowest point. The pressures ascend
     strictly and are rounded to two digits. The list is empty without points, or if they leave no
     room for a pressure above `beta_end`, the pressure at the end of the test.
     """
@@ -66,10 +75,23 @@ def suggest_betas(
     if most_layers is not None:
         pairs = sorted(pairs, key=lambda pair: pair[0] / pair[1], reverse=True)[: most_layers - 1]
     gaps = sorted((math.sqrt(above * below) for above, below in pairs), reverse=True)
-    others = gaps or [JUST_UNDER * falling[-1]]
+    others = gaps or [just_under * falling[-1]]
     betas = [float(f"{beta:.2g}") for beta in (beta_end, *reversed(others))]
     # Layers under the same pressure would be identical.
     return betas if all(a < b for a, b in itertools.pairwise(betas)) else []
+
+
+def betas_of_latents(points: Iterable[float], beta_end: float) -> list[float]:
+    """Suggests the pressures of `LAYERS` layers from the freezing points of latent dimensions.
+
+    It is the rule of `suggest_betas`, with `WELL_UNDER` for a single group; where there would be
+    two layers, another one lies in their (geometric) middle. Empty as there.
+    """
+    betas = suggest_betas(points, beta_end, LAYERS, WELL_UNDER)
+    if len(betas) == LAYERS - 1:
+        middle = float(f"{math.sqrt(betas[0] * betas[1]):.2g}")
+        betas = sorted({*betas, middle})
+    return betas
 
 
 def default_range(image_shape: Sequence[int]) -> tuple[float, float]:

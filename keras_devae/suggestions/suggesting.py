@@ -10,14 +10,14 @@ from typing import Any
 from keras_devae.backend import start_backend
 from keras_devae.checks import positive
 from keras_devae.data.dataset import Dataset
-from keras_devae.errors import UsageError
+from keras_devae.errors import FailureError, UsageError
 from keras_devae.models.declarations import MODEL_CATALOGUE, default_options
 from keras_devae.runs import RunConfig
 from keras_devae.runs.config.flat_settings import config_from_settings
 from keras_devae.runs.config.presets import PRESETS
 from keras_devae.runs.config.run_config import load_dataset
 from keras_devae.suggestions import lengths, pixels
-from keras_devae.suggestions.freezing import BETA_END, default_range, suggest_betas
+from keras_devae.suggestions.freezing import BETA_END, betas_of_latents, default_range
 
 #: Share of the variance of binary pixels from which on they count as binary.
 NEARLY_BINARY = 0.8
@@ -25,8 +25,6 @@ NEARLY_BINARY = 0.8
 ANNEALED_STEPS, FEWEST_ANNEALED, ANNEALED_SHARE = 1500, 200, 0.1
 #: Seconds that the annealed run may take.
 ANNEALED_SECONDS = 120.0
-#: Most layers that are proposed: each step trains one.
-MOST_LAYERS = 3
 #: How far above the first component's point beta starts: networks may see more than linear codes.
 ABOVE = 2.0
 #: Without pressures to set, the first component must freeze at so many times the pressure 1.
@@ -279,9 +277,11 @@ class _Work:
         found = self._anneal(start, end, steps)
         what = "latent dimensions become active"
         if not found:
-            found, what = components[:latent_dim], "principal components freeze (none activated)"
-        most = len(found) if name == "betas" and self.config.model.name == "deft" else MOST_LAYERS
-        betas = suggest_betas(found, float(f"{end:.2g}"), max(2, most))
+            found, what = (
+                components[:latent_dim],
+                "no latent dimension was seen to become active; principal components do",
+            )
+        betas = betas_of_latents(found, float(f"{end:.2g}"))
         if not betas:
             self._published_pressures(name, components[0])
             return
@@ -297,7 +297,11 @@ class _Work:
         about = f", about {steps / speed:.0f} s" if speed else ""
         self.say(f"Annealed run: {steps:,} steps on images of {shape}{about}.")
         config = self.config.replace(image_size=None)
-        points = latent_freezing_points(config, self.small, start / ratio, end / ratio, steps)
+        try:
+            points = latent_freezing_points(config, self.small, start / ratio, end / ratio, steps)
+        except FailureError:
+            # It diverged: the principal components serve instead.
+            return []
         return [ratio * point for point in points]
 
     def _published_pressures(self, name: str, first: float) -> None:

@@ -17,7 +17,11 @@ CAPABILITIES = {
     "compiles_several_steps": (True, True, False),
     "trains_well_in_bfloat16": (True, False, False),
     "splits_batches": (True, False, False),
-    "exported_formats": (("tf_saved_model", "onnx"), ("tf_saved_model",), ()),
+    "exported_formats": (
+        ("tf_saved_model", "onnx", "openvino", "litert"),
+        ("tf_saved_model",),
+        ("torch",),
+    ),
 }
 
 

@@ -26,7 +26,7 @@ def test_a_better_layer_is_named_and_can_be_exported(workplace, monkeypatch, cap
     assert SAID in capsys.readouterr().err
     assert run("export", directory.path, "best", "--layer", "1") == 0
     assert "nats" not in capsys.readouterr().err
-    assert written == [("first", "tf_saved_model", 0), ("best", "tf_saved_model", 1)]
+    assert written == [("first", "tf_saved_model", 0, None), ("best", "tf_saved_model", 1, None)]
 
     assert run("report", directory.path) == 0
     assert SAID in directory.report_file.read_text(encoding="utf-8")

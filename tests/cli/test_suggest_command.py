@@ -68,3 +68,8 @@ def test_tables_of_pixels_do_not_matter(workplace, capsys):
     np.save("plain.npy", np.full((5, 16, 16, 3), 90, np.uint8))
     assert run(["suggest", "--dataset", "npy:plain.npy", *TINY, "--steps", "2"]) == 0
     assert "--batch-size 4 " in capsys.readouterr().out
+
+
+def test_measuring_warns_of_nothing(workplace, capsys):
+    assert run(["suggest", "--dataset", "npz:images.npz", *TINY, "--steps", "2"]) == 0
+    assert "collapsed" not in capsys.readouterr().err

@@ -2,6 +2,7 @@
 
 import importlib.util
 import runpy
+import threading
 from pathlib import Path
 
 import keras
@@ -151,3 +152,33 @@ main({str(tmp_path / "run")!r}, steps=2, batch_size=4, checkpoint_every=2, track
     output, errors = fresh_python("-c", code, KERAS_BACKEND="jax", XDG_CACHE_HOME=str(tmp_path))
     assert "steps/s" in output and "layer 2: MIG" in output
     assert "filelock is not installed" in errors
+
+
+@pytest.mark.skipif(importlib.util.find_spec("tensorflow") is None, reason="needs TensorFlow")
+@pytest.mark.parametrize("format", ["tf_saved_model", "onnx"])
+def test_a_served_encoder_is_a_step_of_a_pipeline(format, tiny, tmp_path):
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
+
+    if format == "onnx":
+        pytest.importorskip("onnxruntime")
+    model = tiny("vae")
+    model.export_encoder(tmp_path / "encoder", format=format)
+    names = runpy.run_path(str(EXAMPLES / "serve_encoder.py"))
+    images = np.random.default_rng(0).integers(0, 256, (7, 8, 8, 1), dtype=np.uint8)
+    classes = np.arange(7) % 2
+    with names["make_server"](tmp_path / "encoder") as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            remote = names["RemoteEncoder"](f"http://127.0.0.1:{server.server_port}", batch_size=4)
+            np.testing.assert_allclose(remote.transform(images), model.encode(images), atol=1e-5)
+            pipeline = make_pipeline(remote, LogisticRegression()).fit(images, classes)
+            assert pipeline.predict(images).shape == (7,)
+            with pytest.raises(ValueError, match=r"uint8 images of shape \(n, 8, 8, 1\)"):
+                remote.transform(images[:, :4])
+            with pytest.raises(ValueError, match="float32"):
+                remote.transform(images.astype("float32"))
+        finally:
+            server.shutdown()
+            thread.join()

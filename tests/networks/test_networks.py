@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import pytest
 from keras import layers, ops
+from thoroughness import quick_first
 
 from keras_devae import VAE
 from keras_devae.errors import UsageError
@@ -79,20 +80,28 @@ SHAPES = [
 FEW = ((17, 23, 16), (100, 60, 2))
 
 
-@pytest.mark.parametrize(
-    "shape",
-    [s if s in FEW else pytest.param(s, marks=pytest.mark.thorough) for s in SHAPES],
-    ids=str,
-)
-def test_any_size_trains_and_is_saved(shape, tmp_path):
+def kinds():
+    """Every shape with every network and decoder; all but a few take long."""
+    for shape in SHAPES:
+        for options in ({}, {"network": "residual"}, {"network": "mlp", "decoder": "broadcast"}):
+            quick = (shape in FEW and not options) or shape == (17, 23, 16)
+            marks = () if quick else pytest.mark.thorough
+            yield pytest.param(shape, options, marks=marks, id=f"{shape}-{[*options.values()]}")
+
+
+@pytest.mark.parametrize(("shape", "options"), list(kinds()))
+def test_any_size_trains_and_is_saved(shape, options, tmp_path):
     images = np.random.default_rng(0).random((4, *shape), dtype=np.float32)
-    model = VAE.for_images(shape, 3, likelihood="gaussian", seed=0)
-    assert model.encoder.layers[-3].output.shape[-1] == 256  # Flattened: one place is left.
+    units = {"network_units": (8,)} if "decoder" in options else {}
+    model = VAE.for_images(shape, 3, likelihood="gaussian", seed=0, **options, **units)
+    if not options:
+        assert model.encoder.layers[-3].output.shape[-1] == 256  # Flattened: one place is left.
     model.compile("adam")
-    before = model.get_weights()
+    before = [w for w in model.get_weights() if w.ndim > 1]
     losses = model.fit(images, epochs=2, verbose=0).history["loss"]
     assert np.isfinite(losses).all()
-    assert all(not np.array_equal(a, b) for a, b in zip(before, model.get_weights(), strict=True))
+    after = [w for w in model.get_weights() if w.ndim > 1]
+    assert not any(map(np.array_equal, before, after))
     assert model.reconstruct(images).shape == images.shape
     model.save(tmp_path / "model.keras")
     loaded = keras.models.load_model(tmp_path / "model.keras")
@@ -196,7 +205,7 @@ def test_published_grouped_encoder(latent_dim, sizes):
     }
 
 
-@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize("name", quick_first(NETWORKS, ["convolutional", "mlp"]))
 def test_groups_share_nothing_but_the_images(name):
     options = {"units": (12, 8)} if name == "mlp" else {}
     encoder = NETWORKS[name][0]((32, 32, 1), 5, groups=3, seed=0, **options)

@@ -54,6 +54,7 @@ REACHED = {
     },
     "mlp_decoder": {"units": "network_units"},
     "convolutional_encoder": {"latent_dim": "latent_dim", "num_categories": "num_categories"},
+    "residual_encoder": {"latent_dim": "latent_dim", "num_categories": "num_categories"},
     "linear_encoder": {"latent_dim": "latent_dim"},
     "discriminator": {"latent_dim": "latent_dim", "units": "discriminator_units"},
 }
@@ -80,10 +81,15 @@ NOT_REACHED = {
     ),
     "convolutional_encoder": {"groups": SIZE, "image_shape": PIXELS},
     "mlp_encoder": {"groups": SIZE, "image_shape": PIXELS},
+    "residual_encoder": {"groups": SIZE, "image_shape": PIXELS},
+    "SpatialBroadcast": {"size": PIXELS},
     "linear_encoder": {"image_shape": PIXELS},
     **{
         name: {"input_dim": SIZE, "image_shape": PIXELS}
-        for name in ("convolutional_decoder", "mlp_decoder", "linear_decoder")
+        for name in (
+            *("convolutional_decoder", "mlp_decoder", "linear_decoder"),
+            *("residual_decoder", "broadcast_decoder"),
+        )
     },
     "discriminator": {"dtype": "that of the model, set by --mixed-precision"},
     **{

@@ -8,7 +8,7 @@ import pytest
 import keras_devae as kd
 from keras_devae.suggestions import lengths, pixels
 from keras_devae.suggestions.annealed_run import latent_freezing_points
-from keras_devae.suggestions.freezing import suggest_betas
+from keras_devae.suggestions.freezing import betas_of_latents, suggest_betas
 
 TINY = {"network": "mlp", "network_units": (8,), "latent_dim": 3}
 
@@ -55,6 +55,14 @@ def test_widest_gaps_make_the_layers():
     assert suggest_betas(points, 0.5) == [0.5, 1.7, 9.5, 39, 71]
     assert suggest_betas(points, 0.5, 3) == [0.5, 1.7, 9.5]
     assert suggest_betas([40], 1, 3) == [1, 36]
+
+
+def test_latents_get_three_layers():
+    assert betas_of_latents([20, 19, 18], 0.25) == [0.25, 1.5, 9]
+    assert betas_of_latents([100, 50, 30, 3, 1], 0.5) == [0.5, 1.7, 9.5]
+    assert betas_of_latents([4, 3.5, 1.5], 0.25) == [0.25, 0.76, 2.3]
+    assert betas_of_latents([], 1) == []
+    assert betas_of_latents([1.5], 1) == []
 
 
 @pytest.mark.parametrize(

@@ -64,9 +64,9 @@ class Factors(NamedTuple):
             "sequences": self.sequences,
         }
 
-    def rows(self, kept: Sequence[int]) -> Factors:
+    def rows(self, kept: Sequence[int] | Array) -> Factors:
         """Returns the factors of some images."""
-        chosen = {
+        chosen: dict[str, Any] = {
             name: None if (array := getattr(self, name)) is None else array[kept]
             for name in ("values", "measured", "sequences")
         }
@@ -224,7 +224,8 @@ def _notes(found: Mapping[str, Column]) -> dict[str, Any]:
     }
     for name, column in found.items():
         if column.ends is not None:
-            kind, group, note = "continuous", "factor_bins", column.ends
+            kind, group = "continuous", "factor_bins"
+            note: Any = column.ends
         elif column.is_nominal:
             kind, group, note = "classes", "factor_classes", list(column.labels)
         else:

@@ -135,7 +135,7 @@ def dci(
         for part, scores in (("train", boosted.train_scores), ("test", boosted.test_scores)):
             by_name = per_factor(split.names, scores)
             details[f"{number}_{part}"] = {name: by_name[name] for name in names}
-            values[f"{number}_{part}"] = np.mean([by_name[name] for name in names])
+            values[f"{number}_{part}"] = float(np.mean([by_name[name] for name in names]))
     settings = {"predictor": predictor, "seed": seed, **split.settings}
     return METRIC.score(values, details, settings, libraries)
 

@@ -109,10 +109,10 @@ def _scores(split: Split, all_continuous: bool) -> Array:
         columns = [_numbers(whole[i]) if v is None else v for i, v in enumerate(columns)]
     elif classes:
         scores[:, classes] = _accuracies(split, classes)
-    quantities = [i for i, values in enumerate(columns) if values is not None]
+    quantities = {i: values for i, values in enumerate(columns) if values is not None}
     if quantities:
-        values = np.stack([columns[i] for i in quantities], axis=1)
-        scores[:, quantities] = squared_correlations(split.train_codes, values)
+        values = np.stack(list(quantities.values()), axis=1)
+        scores[:, list(quantities)] = squared_correlations(split.train_codes, values)
     return scores
 
 

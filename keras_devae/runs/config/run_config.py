@@ -14,13 +14,10 @@ import typing_extensions
 
 from keras_devae import checks, data, metrics
 from keras_devae.errors import UsageError
-from keras_devae.models.declarations import (
-    MODEL_CATALOGUE,
-    NETWORK_NAMES,
-    check_options,
-    default_options,
-)
+from keras_devae.models.declarations import MODEL_CATALOGUE, check_options, default_options
+from keras_devae.models.network_names import check_module_exists, is_function_name
 from keras_devae.runs.config.forms import declarations, grouped, ungrouped
+from keras_devae.runs.config.network_settings import check_networks, chosen_network
 from keras_devae.runs.config.settings import (
     GROUPS,
     ComputeSettings,
@@ -94,7 +91,7 @@ class RunConfig:
         object.__setattr__(self, "model", dataclasses.replace(self.model, options=options))
         if MODEL_CATALOGUE[self.model.name].fitted:
             self._check_fitted()
-        self._check_network()
+        check_networks(self.model)
         self._check_optimization()
         self._check_steps_per_execution()
         check_watching(self)
@@ -122,23 +119,6 @@ class RunConfig:
                 raise UsageError(
                     f"{name} is fitted in one go. Leave `{setting}` out. Received: {value}."
                 )
-
-    def _check_network(self):
-        """Checks network and likelihood, and what belongs to one kind of them only."""
-        model = self.model
-        if model.network is not None:
-            checks.one_of("network", model.network, _networks(model.name))
-        if model.network_units is not None and not (model.network_units and model.network == "mlp"):
-            raise UsageError(
-                "`network_units` needs at least one width, and `network` set to mlp. "
-                f"Received: {list(model.network_units)}, network {model.network}."
-            )
-        fitted = MODEL_CATALOGUE[model.name].fitted
-        if model.likelihood_sigma is not None and (fitted or model.likelihood != "gaussian"):
-            raise UsageError(
-                "`likelihood_sigma` needs `likelihood` set to gaussian, and a model that is "
-                f"trained. Received: likelihood {model.likelihood}, model {model.name}."
-            )
 
     def _check_optimization(self):
         """Checks length, clipping and warm-up of the training."""
@@ -187,9 +167,6 @@ class RunConfig:
         chosen = self._with_varying_factors(chosen, dataset)
         fitted = MODEL_CATALOGUE[self.model.name].fitted
         binary = dataset.image_shape[-1] == 1 and not fitted
-        network = self.model.network or _networks(self.model.name)[0]
-        if network == "convolutional":
-            checks.check_convolutional_size(dataset.image_shape)
         steps = self.steps_for(dataset)
         length = {"steps": steps, "epochs": None}
         if fitted:  # In one go.
@@ -203,7 +180,7 @@ class RunConfig:
                 **default_options(self.model.name, dataset.image_shape, steps),
                 **self.model.options,
             },
-            network=network,
+            network=chosen_network(self.model, dataset.image_shape),
             likelihood=self.model.likelihood or ("bernoulli" if binary else "gaussian"),
             image_size=dataset.image_shape[:2],
             channels=dataset.provenance.get("channels", 3) if source == "folder" else None,
@@ -304,10 +281,6 @@ def _absolute_name(dataset):
     return f"{kind}:{_absolute(path)}" if colon else dataset
 
 
-def _networks(model):
-    return ("linear",) if MODEL_CATALOGUE[model].fitted else NETWORK_NAMES
-
-
 def outlined_steps(config: RunConfig) -> int:
     """Returns the number of training steps, without reading images."""
     if config.training.epochs is None:
@@ -320,6 +293,8 @@ def check_before_loading(config: RunConfig) -> None:
 
     It raises a `UsageError` if they do not fit together, a `FailureError` if a file is damaged.
     """
+    if is_function_name(config.model.network):
+        check_module_exists(config.model.network)
     with warnings.catch_warnings():
         # The same warnings come with the images.
         warnings.simplefilter("ignore")

@@ -96,7 +96,18 @@ class ModelSettings:
     options: dict[str, Any] = setting({}, "Options of the model.", name="model_options", option="")
     latent_dim: Width = setting(10, "Number of latent dimensions.")
     network: str | None = setting(
-        None, "convolutional or mlp.", "convolutional", needs_training=True
+        None,
+        "convolutional, mlp or residual; or MODULE:FUNCTION, a function of your own.",
+        "convolutional",
+        needs_training=True,
+    )
+    decoder: (
+        Annotated[str, OneOf("decoder", "keras_devae.models.declarations:DECODER_NAMES")] | None
+    ) = setting(
+        None,
+        "broadcast, the spatial broadcast decoder, with any network.",
+        "the network's own",
+        needs_training=True,
     )
     likelihood: (
         Annotated[str, OneOf("likelihood", "keras_devae.models.declarations:LIKELIHOOD_NAMES")]

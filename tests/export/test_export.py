@@ -1,6 +1,7 @@
 """The exported encoder and decoder, loaded by TensorFlow or ONNX Runtime alone."""
 
 import importlib.util
+import io
 import json
 import subprocess
 import sys
@@ -130,7 +131,7 @@ def test_a_better_layer_than_the_exported_one_is_named(tmp_path, tiny, monkeypat
     with pytest.warns(UserWarning, match=r"309\.6 / 258\.8 / 271\.8 nats.*layer=1"):
         model.export_encoder(tmp_path / "first")
     model.export_encoder(tmp_path / "best", layer=1)
-    assert [layer for *_, layer in written] == [0, 0, 1]
+    assert [layer for *_, layer, _ in written] == [0, 0, 1]
 
 
 # The last line of each is README's own: nothing keeps the loaded object.
@@ -449,13 +450,13 @@ def test_wrong_formats_and_taken_folders_are_refused(tmp_path):
 
 @needs_tensorflow
 def test_a_failed_conversion_leaves_nothing_behind(tmp_path, monkeypatch):
-    from keras_devae import export
+    from keras_devae.export import exporting
 
     def fail(*arguments):
         raise FailureError("no space left")
 
     for name in ("_write", "_write_in_other_process"):
-        monkeypatch.setattr(export, name, fail)
+        monkeypatch.setattr(exporting, name, fail)
     with pytest.raises(FailureError):
         make_model()[0].export_encoder(tmp_path / "encoder")
     assert list(tmp_path.iterdir()) == []
@@ -486,3 +487,44 @@ def test_saving_hides_the_gpu_from_tensorflow(tmp_path, monkeypatch):
     )
     make_model()[0].save(tmp_path / "model.keras")
     assert calls == [([], "GPU")]
+
+
+def encoded_file(picture, suffix, **options):
+    buffer = io.BytesIO()
+    picture.save(buffer, suffix, **options)
+    return buffer.getvalue()
+
+
+@needs_tensorflow
+@pytest.mark.parametrize("channels", [1, 3])
+def test_bytes_of_files_give_the_codes_of_their_pixels(channels, tmp_path):
+    from PIL import Image
+
+    model = kd.VAE.for_images((16, 24, channels), 2, "mlp", network_units=(8,), seed=0)
+    model.export_encoder(tmp_path / "encoder")
+    rng = np.random.default_rng(0)
+    # Smooth enough for JPEG, and so that resizing by two ways agrees.
+    small = Image.fromarray(rng.integers(0, 256, (4, 6, 3), dtype=np.uint8))
+    picture = small.resize((24, 16), Image.Resampling.BICUBIC)
+    given = [picture, picture.convert("L"), picture.convert("P"), picture]
+    files = [encoded_file(each, "PNG") for each in given[:3]] + [encoded_file(picture, "JPEG")]
+    (tmp_path / "pictures").mkdir()
+    for number, content in enumerate(files):
+        name = f"{number}.{'jpg' if number == 3 else 'png'}"
+        (tmp_path / "pictures" / name).write_bytes(content)
+    read = kd.data.load(f"folder:{tmp_path / 'pictures'}", image_size=(16, 24))
+    images = read.images(range(4))
+    if images.shape[-1] != channels:
+        images = np.stack(
+            [np.asarray(Image.fromarray(image).convert("L"))[..., None] for image in images]
+        )
+    loaded = load_saved_model(tmp_path / "encoder")
+    codes = loaded.encode_bytes(np.array(files, object))["z_mean"].numpy()
+    np.testing.assert_allclose(codes, model.encode(images), atol=1e-5)
+    by_signature = loaded.signatures["encode_bytes"](image_bytes=np.array(files[:1], object))
+    np.testing.assert_allclose(by_signature["z_mean"].numpy(), codes[:1], atol=1e-6)
+    # Twice as large, with margins left and right: cropped, then resized.
+    wide = Image.new("RGB", (96, 32))
+    wide.paste(small.resize((48, 32), Image.Resampling.BICUBIC), (24, 0))
+    resized = loaded.encode_bytes(np.array([encoded_file(wide, "PNG")], object))["z_mean"].numpy()
+    assert np.abs(resized - codes[:1]).max() < 0.05 * np.abs(codes[:1]).max() + 0.02

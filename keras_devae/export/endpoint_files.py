@@ -1,0 +1,60 @@
+"""Formats with one file per endpoint: OpenVINO, LiteRT and PyTorch, which Keras writes."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import warnings
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import keras
+
+from keras_devae.backend.interface import active
+from keras_devae.checks import Tensor
+from keras_devae.errors import FailureError
+from keras_devae.export.formats import FORMATS
+from keras_devae.export.functions import Endpoint
+
+if TYPE_CHECKING:
+    from keras_devae.models import VAE
+
+
+#: How many characters of a converter's own message to pass on.
+_LONGEST = 300
+
+
+class _EndpointModel(keras.Model):
+    """One endpoint as a model, which Keras can export."""
+
+    def __init__(self, model: VAE, endpoint: Endpoint) -> None:
+        super().__init__(name="endpoint")
+        # Tracked, so that its weights are exported.
+        self.model = model
+        self._function = endpoint.function
+        self.built = True
+
+    def call(self, inputs: Tensor) -> dict[str, Tensor]:
+        """Returns the endpoint's outputs."""
+        return self._function(inputs)
+
+
+def write_endpoint_files(
+    model: VAE, functions: dict[str, Endpoint], folder: Path, format: str, quantize: str | None
+) -> None:
+    """Writes a file for each endpoint into an empty folder."""
+    options = active().export_options(quantize)
+    for name, endpoint in functions.items():
+        spec = keras.InputSpec(shape=endpoint.shape, dtype=endpoint.dtype, name=endpoint.input_name)
+        file = folder / f"{name}{FORMATS[format].suffix}"
+        # Converters report their progress.
+        with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
+            warnings.simplefilter("ignore")
+            try:
+                _EndpointModel(model, endpoint).export(
+                    str(file), format=format, verbose=False, input_signature=[spec], **options
+                )
+            except Exception as error:
+                # Converters raise errors of all kinds.
+                reason = " ".join(str(error).split())[:_LONGEST] or type(error).__name__
+                raise FailureError(f"{name} cannot be converted to {format}: {reason}") from error

@@ -1,0 +1,149 @@
+"""The formats of an export: what each needs, and how to load it. Imports no Keras."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from keras_devae.backend.choosing import EXPORTER
+from keras_devae.checks import one_of
+from keras_devae.errors import UsageError
+from keras_devae.files import check_new
+
+
+class Format(NamedTuple):
+    """A format: who writes it, in which files, and how a process without this package reads it."""
+
+    #: Backends whose functions can be converted, the preferred one first.
+    backends: tuple[str, ...]
+    #: Packages that the conversion needs besides the backend.
+    packages: tuple[str, ...] = ()
+    #: Suffix of the file of each endpoint; "" for one folder with all.
+    suffix: str = ""
+    #: Import, loading of the file `{path}`, and encoding of `images`.
+    loading: tuple[str, str, str] = ("", "", "")
+    #: Whether files hold the device that they were written on.
+    holds_device: bool = False
+
+
+#: Name of a format -> its description.
+FORMATS = {
+    "tf_saved_model": Format(
+        (EXPORTER,),
+        loading=(
+            "import tensorflow as tf",
+            "encoder = tf.saved_model.load({path})",
+            'codes = encoder.encode(images)["z_mean"].numpy()',
+        ),
+    ),
+    "onnx": Format(
+        (EXPORTER,),
+        ("tf2onnx", "onnx"),
+        ".onnx",
+        (
+            "import onnxruntime",
+            "encoder = onnxruntime.InferenceSession({path})",
+            'codes = encoder.run(["z_mean"], {{"image": images}})[0]',
+        ),
+    ),
+    "openvino": Format(
+        (EXPORTER,),
+        ("openvino",),
+        ".xml",
+        (
+            "import openvino",
+            'exact = {{"INFERENCE_PRECISION_HINT": "f32"}}\n'
+            'encoder = openvino.compile_model({path}, "CPU", exact)',
+            'codes = encoder(images)["z_mean"]',
+        ),
+    ),
+    "litert": Format(
+        (EXPORTER,),
+        (),
+        ".tflite",
+        (
+            "from ai_edge_litert.interpreter import Interpreter",
+            "encoder = Interpreter(model_path={path}).get_signature_runner()",
+            'codes = encoder(image=images)["z_mean"]',
+        ),
+    ),
+    "torch": Format(
+        ("torch",),
+        (),
+        ".pt2",
+        (
+            "import torch",
+            "encoder = torch.export.load({path}).module()",
+            'codes = encoder(torch.from_numpy(images))["z_mean"].numpy()',
+        ),
+        holds_device=True,
+    ),
+}
+#: Ways to store the weights of LiteRT files in fewer bits.
+QUANTIZATIONS = ("dynamic_range", "float16")
+#: The endpoint that the printed lines load where there is a file for each.
+_BYTES_ENDPOINT = "encode_uint8"
+
+
+def check_export(
+    path: str | os.PathLike[str], format: str = "tf_saved_model", quantize: str | None = None
+) -> None:
+    """Runs the checks of `export_model` that do not need the model."""
+    one_of("export format", format, FORMATS)
+    if quantize is not None:
+        one_of("quantize", quantize, QUANTIZATIONS)
+        if format != "litert":
+            raise UsageError(f"Only the format litert can be quantized. Received: {format}.")
+    check_new(path)
+    exporting_backend(format)
+
+
+def exporting_backend(format: str) -> str:
+    """Returns the backend that converts to a format here; raises a `UsageError` if none can."""
+    described = FORMATS[format]
+    backend = next(filter(_is_installed, described.backends), None)
+    lacking = [name for name in described.packages if not _is_installed(name)]
+    missing = [described.backends[0], *lacking] if backend is None else lacking
+    if backend is None or missing:
+        raise UsageError(
+            f"Export to {format} needs {' and '.join(missing)}, which is not installed here. "
+            f"Install it with `pip install {' '.join(missing)}`."
+        )
+    return backend
+
+
+def loading_code(
+    path: str | os.PathLike[str], format: str, image_shape: Sequence[int], count: int = 7
+) -> str:
+    """Returns Python code that loads an export and encodes images, without this package.
+
+    Args:
+        path: The exported folder.
+        format: Its format, a name of `FORMATS`.
+        image_shape: `(height, width, channels)` of the images.
+        count: Number of images that stand in for the user's own.
+    """
+    described = FORMATS[format]
+    file = Path(path).absolute()
+    if described.suffix:
+        file /= f"{_BYTES_ENDPOINT}{described.suffix}"
+    needed, load, encode = described.loading
+    shape = str((count, *image_shape))
+    return "\n".join(
+        (
+            "import numpy as np",
+            needed,
+            "",
+            load.format(path=repr(str(file))),
+            f'images = np.zeros({shape}, "uint8")  # your images, of 0..255',
+            encode.format(),
+            "",
+        )
+    )
+
+
+def _is_installed(name: str) -> bool:
+    return importlib.util.find_spec(name) is not None

@@ -1,0 +1,43 @@
+"""What the settings of the networks must fulfil together, and what they are by default."""
+
+from keras_devae import checks
+from keras_devae.errors import UsageError
+from keras_devae.models.declarations import MODEL_CATALOGUE, NETWORK_NAMES
+from keras_devae.models.network_names import check_network_name
+from keras_devae.runs.config.settings import ModelSettings
+
+#: Networks that do not take images of every size.
+_CONVOLUTIONAL = ("convolutional", "residual")
+
+
+def check_networks(model: ModelSettings) -> None:
+    """Checks network and likelihood, and what belongs to one kind of them only."""
+    fitted = MODEL_CATALOGUE[model.name].fitted
+    if model.network is not None and fitted:
+        checks.one_of("network", model.network, ("linear",))
+    elif model.network is not None:
+        check_network_name(model.network)
+    if model.decoder is not None and fitted:
+        raise UsageError(
+            f"{model.name} is linear and has a decoder of its own. Leave `decoder` out. "
+            f"Received: {model.decoder}."
+        )
+    if model.network_units is not None and not (model.network_units and model.network == "mlp"):
+        raise UsageError(
+            "`network_units` needs at least one width, and `network` set to mlp. "
+            f"Received: {list(model.network_units)}, network {model.network}."
+        )
+    if model.likelihood_sigma is not None and (fitted or model.likelihood != "gaussian"):
+        raise UsageError(
+            "`likelihood_sigma` needs `likelihood` set to gaussian, and a model that is "
+            f"trained. Received: likelihood {model.likelihood}, model {model.name}."
+        )
+
+
+def chosen_network(model: ModelSettings, image_shape: tuple[int, int, int]) -> str:
+    """Returns the name of the network, after a check that it takes images of a shape."""
+    default = "linear" if MODEL_CATALOGUE[model.name].fitted else NETWORK_NAMES[0]
+    network = model.network or default
+    if network in _CONVOLUTIONAL:
+        checks.check_convolutional_size(image_shape)
+    return network

@@ -1,0 +1,114 @@
+"""Functions of users that build the networks, by name and on the command line."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from running import run
+
+from keras_devae import VAE
+from keras_devae.errors import UsageError
+from keras_devae.runs import RunDirectory
+
+ROOT = Path(__file__).parents[2]
+MODULE = """
+import keras
+from keras import layers
+
+
+@keras.saving.register_keras_serializable(package="nets")
+class Doubled(layers.Layer):
+    def call(self, x):
+        return 2 * x
+
+
+def build(image_shape, latent_dim, decoder_input_dim, seed=None):
+    images = keras.Input(image_shape)
+    x = Doubled()(layers.Dense(4, activation="relu")(layers.Flatten()(images)))
+    heads = {name: layers.Dense(latent_dim)(x) for name in ("z_mean", "z_log_var")}
+    z = keras.Input((decoder_input_dim,))
+    size = image_shape[0] * image_shape[1] * image_shape[2]
+    pixels = layers.Reshape(image_shape)(layers.Dense(size)(z))
+    return keras.Model(images, heads), keras.Model(z, pixels)
+"""
+TRAIN = [
+    *("train", "--model", "beta_vae", "--dataset", "npy:images.npy", "--network", "nets:build"),
+    *("--steps", "4", "--checkpoint-every", "2", "--batch-size", "4", "--runs-dir", "runs"),
+    *("--run", "own", "--latent-dim", "3"),
+]
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """A working directory with a module and images; the module is forgotten afterwards."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [path for path in sys.path if path])
+    (tmp_path / "nets.py").write_text(MODULE)
+    np.save("images.npy", np.random.default_rng(0).integers(0, 256, (12, 6, 5, 2), np.uint8))
+    yield tmp_path
+    sys.modules.pop("nets", None)
+
+
+NAMES = {
+    "nets:bild": "has no `bild`",
+    "nowhere:build": "there is no module nowhere",
+    "nets.py:build": "without `.py`",
+    "./nets:build": "MODULE:FUNCTION, without path",
+    "nets:": "MODULE:FUNCTION",
+    ":build": "MODULE:FUNCTION",
+    "nets.parts:build": "there is no module nets.parts",
+    "nets:keras": "must be a function",
+    "broken:build": "cannot be imported: SyntaxError",
+    "needy:build": "cannot be imported: ModuleNotFoundError: No module named 'absent_one'",
+    "residuals": "residual",
+}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_wrong_names_are_refused_in_one_sentence(name, folder):
+    (folder / "broken.py").write_text("def build(:")
+    (folder / "needy.py").write_text("import absent_one")
+    with pytest.raises(UsageError, match=NAMES[name]):
+        VAE.for_images((6, 5, 2), 3, network=name)
+
+
+def test_a_run_from_the_command_line(folder):
+    assert run(*TRAIN) == 0
+    directory = RunDirectory("runs/own")
+    assert directory.read_config().model.network == "nets:build"
+    sys.modules.pop("nets")
+    assert run("evaluate", "runs/own") == 0
+    assert "nets:build networks" in next(iter((folder / "runs/own").rglob("*.html"))).read_text()
+
+
+@pytest.mark.thorough  # In processes of their own, as no other forgets what was registered.
+def test_a_run_needs_its_module(folder):
+    assert run(*TRAIN) == 0
+    elsewhere = folder / "elsewhere"
+    elsewhere.mkdir()
+    for place, path, code in ((folder, "", 0), (elsewhere, "", 2), (elsewhere, str(folder), 0)):
+        done = subprocess.run(
+            [sys.executable, "-m", "keras_devae", "evaluate", str(folder / "runs/own")],
+            cwd=place,
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, (str(ROOT), path)))},
+            capture_output=True,
+            text=True,
+        )
+        assert done.returncode == code, done.stderr
+        if code:
+            assert "there is no module nets in" in done.stderr and "PYTHONPATH" in done.stderr
+
+
+def test_refusals_on_the_command_line(folder, capsys):
+    without_network = [word for word in TRAIN if word not in ("--network", "nets:build")]
+    for words, said in (
+        (("--network", "nowhere:build"), "there is no module nowhere"),
+        (("--network", "nets:build", "--network-units", "8"), "--network-units"),
+        (("--model", "pca", "--decoder", "broadcast"), "Leave --decoder out"),
+        (("--decoder", "broad"), "'broadcast'"),
+    ):
+        assert run(*without_network, *words) == 2
+        assert said in capsys.readouterr().err

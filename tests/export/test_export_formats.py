@@ -1,0 +1,142 @@
+"""Every format of an export, loaded with the printed lines where only its runtime is there."""
+
+import importlib.util
+import subprocess
+import sys
+
+import keras
+import numpy as np
+import pytest
+from thoroughness import quick_first
+
+import keras_devae as kd
+from keras_devae.errors import UsageError
+from keras_devae.export import FORMATS, check_export, export_model, loading_code
+from keras_devae.export import formats as formats_module
+
+pytestmark = pytest.mark.backends
+
+RUNTIMES = {
+    "tf_saved_model": "tensorflow",
+    "onnx": "onnxruntime",
+    "openvino": "openvino",
+    "litert": "ai_edge_litert",
+    "torch": "torch",
+}
+#: What the lines may not import: this package, Keras, and the runtimes of other formats.
+WITHOUT = "import sys\nfor name in {names!r}: sys.modules[name] = None\n"
+
+
+def installed(name):
+    return importlib.util.find_spec(name) is not None
+
+
+def needs(format):
+    described = FORMATS[format]
+    wanted = [RUNTIMES[format], *described.packages]
+    possible = all(map(installed, wanted)) and any(map(installed, described.backends))
+    return pytest.mark.skipif(not possible, reason=f"needs what {format} needs")
+
+
+ALL = [pytest.param(name, marks=needs(name)) for name in FORMATS]
+
+
+def run_code(code, format, folder):
+    others = {"keras", "keras_devae", *RUNTIMES.values()} - {RUNTIMES[format]}
+    alone = WITHOUT.format(names=sorted(others)) + code
+    result = subprocess.run(
+        [sys.executable, "-c", alone], capture_output=True, text=True, cwd=folder
+    )
+    assert result.returncode == 0, result.stderr[-2000:]
+
+
+def moved(model):
+    rng = np.random.default_rng(1)
+    for variable in model.trainable_variables:
+        value = keras.ops.convert_to_numpy(variable)
+        variable.assign(value + rng.normal(0, 0.1, value.shape))
+    return model
+
+
+def lines_for(code, endpoint, given, output):
+    """The printed lines for another endpoint, with batches of 1 and 7."""
+    lines = [line for line in code.splitlines() if not line.startswith("images =")]
+    made = "\n".join(lines).replace("encode_uint8", endpoint).replace("z_mean", output)
+    made = made.replace("encoder.encode(", f"encoder.{endpoint}(")
+    if endpoint == "decode":
+        made = made.replace('"image"', '"z"').replace("image=", "z=")
+    *load, encode = made.split("\n")
+    for count in (1, 7):
+        load += [f'images = np.load("{given}.npy")[:{count}]', encode]
+        load += [f'np.save("{endpoint}{count}.npy", np.asarray(codes))']
+    return load
+
+
+def check_outputs(model, format, folder, tolerance=1e-5):
+    """Compares a folder's endpoints with the live model."""
+    rng = np.random.default_rng(0)
+    images = rng.integers(0, 256, (7, *model.image_shape), dtype=np.uint8)
+    codes, expected = model.encode(images), model.reconstruct(images)
+    arrays = {"images": images, "pixels": (images / 255).astype("float32"), "codes": codes}
+    for name, array in arrays.items():
+        np.save(folder / f"{name}.npy", array)
+    endpoints = {
+        "encode_uint8": ("images", "z_mean", codes),
+        "encode": ("pixels", "z_mean", codes),
+        "decode": ("codes", "reconstruction", expected),
+        "reconstruct": ("pixels", "reconstruction", expected),
+    }
+    if format == "tf_saved_model":
+        del endpoints["encode_uint8"]
+    code = loading_code(folder / "encoder", format, model.image_shape)
+    script = [code, f"assert codes.shape == (7, {model.latent_dim})"]
+    for endpoint, (given, output, _) in endpoints.items():
+        script += lines_for(code, endpoint, given, output)
+    run_code("\n".join(script), format, folder)
+    for endpoint, (*_, value) in endpoints.items():
+        atol = tolerance * max(1, np.abs(value).max())
+        for count in (1, 7):
+            found = np.load(folder / f"{endpoint}{count}.npy")
+            np.testing.assert_allclose(found, value[:count], atol=atol, err_msg=endpoint)
+
+
+@pytest.mark.parametrize("format", ALL)
+def test_the_printed_lines_give_the_codes_of_the_live_model(format, tiny, tmp_path):
+    model = moved(tiny("devae"))
+    export_model(model, tmp_path / "encoder", format)
+    check_outputs(model, format, tmp_path)
+
+
+@pytest.mark.thorough
+@pytest.mark.parametrize("format", ALL)
+def test_convolutions_in_every_format(format, tmp_path):
+    model = kd.BetaVAE.for_images((32, 32, 3), 4, seed=0)
+    export_model(model, tmp_path / "encoder", format)
+    check_outputs(model, format, tmp_path)
+
+
+@needs("litert")
+@pytest.mark.parametrize("quantize", quick_first(["dynamic_range", "float16"], ["dynamic_range"]))
+def test_quantized_files_are_smaller_and_close(quantize, tiny, tmp_path):
+    model = moved(tiny("vae", units=(64,)))
+    export_model(model, tmp_path / "full", "litert")
+    export_model(model, tmp_path / "encoder", "litert", quantize=quantize)
+    sizes = [(tmp_path / name / "encode.tflite").stat().st_size for name in ("full", "encoder")]
+    assert sizes[1] < 0.75 * sizes[0]
+    check_outputs(model, "litert", tmp_path, tolerance=1e-2)
+
+
+def test_what_is_missing_is_named_before_any_work(tmp_path, monkeypatch):
+    monkeypatch.setattr(formats_module, "_is_installed", lambda name: name == "tensorflow")
+    with pytest.raises(UsageError, match=r"needs openvino.*`pip install openvino`"):
+        check_export(tmp_path / "encoder", "openvino")
+    with pytest.raises(UsageError, match=r"needs torch.*`pip install torch`"):
+        check_export(tmp_path / "encoder", "torch")
+    check_export(tmp_path / "encoder", "litert")
+
+
+def test_wrong_quantizations_are_refused(tmp_path):
+    with pytest.raises(UsageError, match=r"dynamic_range"):
+        check_export(tmp_path / "encoder", "litert", "int4")
+    with pytest.raises(UsageError, match="Only the format litert"):
+        check_export(tmp_path / "encoder", "onnx", "float16")
