@@ -12,16 +12,17 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw
 
-COLORS = ("firebrick", "seagreen", "royalblue", "darkorange")
+#: Name of a colour -> the paint.
+COLOURS = {"blue": "royalblue", "green": "seagreen", "orange": "darkorange", "red": "firebrick"}
 
 
-def clock(hour, minute, color, size=64):
+def clock(hour, minute, colour, size=64):
     """Draws a clock that shows a time, four times as large first, for smooth edges."""
     large, middle = 4 * size, 2 * size
     image = Image.new("RGB", (large, large), "white")
     draw = ImageDraw.Draw(image)
     edge = large // 16
-    draw.ellipse((edge, edge, large - edge, large - edge), fill=color)
+    draw.ellipse((edge, edge, large - edge, large - edge), fill=COLOURS[colour])
     hands = ((hour % 12 + minute / 60) / 12, 0.22, 3), (minute / 60, 0.38, 2)
     for turn, length, width in hands:
         angle = 2 * math.pi * turn
@@ -40,13 +41,13 @@ def main(folder="clocks", count=3000, size=64, seed=0):
     rng = np.random.default_rng(seed)
     with open(folder / "factors.csv", "w", newline="", encoding="utf-8") as file:
         table = csv.writer(file)
-        table.writerow(["file", "hour", "minute", "color"])
+        table.writerow(["file", "hour", "minute", "colour"])
         for number in range(count):
             hour, minute = int(rng.integers(12)), 5 * int(rng.integers(12))
-            color = int(rng.integers(len(COLORS)))
+            colour = list(COLOURS)[rng.integers(len(COLOURS))]
             name = f"clock-{number:05d}.png"
-            clock(hour, minute, COLORS[color], size).save(folder / name)
-            table.writerow([name, hour, minute, color])
+            clock(hour, minute, colour, size).save(folder / name)
+            table.writerow([name, hour, minute, colour])
     return folder
 
 

@@ -57,8 +57,8 @@ class EncoderFile(FunctionEncoder):
         >>> encoder = kd.evaluation.EncoderFile("flat.keras")
         >>> encoder.image_size
         (8, 8)
-        >>> encoder.encoder_posterior(np.full((2, 8, 8, 1), 255, np.uint8))[0].max()
-        np.float32(1.0)
+        >>> float(encoder.encoder_posterior(np.full((2, 8, 8, 1), 255, np.uint8))[0].max())
+        1.0
     """
 
     def __init__(

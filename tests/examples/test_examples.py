@@ -48,6 +48,15 @@ def test_drawn_shapes_are_read_as_they_are(tmp_path):
     assert set(shapes.factors(np.arange(120))[:, 2]) == {8, 12, 16}
 
 
+def test_clocks_are_a_folder_with_factors(tmp_path):
+    load("clocks.py")(tmp_path / "clocks", count=150)
+    clocks = data.load(f"folder:{tmp_path / 'clocks'}")
+    assert clocks.image_shape == (64, 64, 3)
+    assert clocks.factor_labels["colour"] == ("blue", "green", "orange", "red")
+    values = clocks.factor_values(np.arange(150))
+    assert set(values[:, 0]) == set(range(12)) and set(values[:, 1]) == set(range(0, 60, 5))
+
+
 @pytest.mark.backends
 # After six steps no latent varies enough to vote.
 @pytest.mark.thorough
