@@ -244,11 +244,11 @@ class RunDirectory(RunLayout):
         write_json(self.config_file, {**self.read_record(), "ended": ended}, durable=True)
 
     def write_record(
-        self, config: RunConfig, data: dict[str, Any], environment: dict[str, Any]
+        self, config: RunConfig, data: dict[str, Any], environment: dict[str, Any], **more: Any
     ) -> None:
-        """Writes `config.json`: settings, provenance of the data, versions and machine."""
+        """Writes `config.json`: settings, provenance of the data, versions, machine, and `more`."""
         settings = {"version": VERSION, "settings": config.to_nested()}
-        record = {**settings, "data": data, "environment": environment}
+        record = {**settings, "data": data, "environment": environment, **more}
         write_json(self.config_file, record, durable=True)
 
     def record_time(self, event: str) -> None:

@@ -45,3 +45,12 @@ def learning_rate_of(
     if warmup:
         return schedules.PolynomialDecay(0.0, warmup, end_learning_rate=rate, power=1.0)
     return rate
+
+
+def current_learning_rate(optimizer: keras.optimizers.Optimizer) -> float:
+    """Returns the learning rate of the next step; of several optimizers, of the default one."""
+    optimizer = getattr(optimizer, "inner_optimizer", optimizer)
+    if isinstance(optimizer, keras.optimizers.MultiOptimizer):
+        # Keras lists the default one last.
+        optimizer = optimizer.optimizers[-1]
+    return float(keras.ops.convert_to_numpy(optimizer.learning_rate))

@@ -13,6 +13,7 @@ from keras_devae.models.training_callbacks import TrainingGuard
 from keras_devae.process.interruption import Interruption
 from keras_devae.runs.checkpoints import CheckpointWriter, check_state, save_model
 from keras_devae.runs.folder import RunDirectory
+from keras_devae.runs.optimization import current_learning_rate
 from keras_devae.runs.stopping import Watch
 
 logger = logging.getLogger("keras_devae")
@@ -120,7 +121,7 @@ class RunRecorder(keras.callbacks.Callback):
             self.interruption.check()
 
     def _log(self):
-        rate = float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate))
+        rate = current_learning_rate(self.model.optimizer)
         for logger_of_rows in self._loggers:
             logger_of_rows({**self.history[-1], "learning_rate": rate})
 

@@ -46,6 +46,7 @@ class RunRecord(TypedDict):
     environment: NotRequired[Environment]
     times: NotRequired[dict[str, str]]
     backends: NotRequired[list[str | None]]
+    init_from: NotRequired[dict[str, str]]
     ended: NotRequired[dict[str, Any]]
 
 

@@ -22,8 +22,8 @@ from keras_devae.runs.creation import created
 from keras_devae.runs.extension import extend, extended_config
 from keras_devae.runs.folder import RunDirectory
 from keras_devae.runs.held_out import ScoresHeldOut, checked_images
+from keras_devae.runs.initial_weights import check_surroundings
 from keras_devae.runs.layout import unused_path
-from keras_devae.runs.tracking import check_live_curves
 
 if TYPE_CHECKING:
     from keras_devae.models import VAE
@@ -115,7 +115,7 @@ class Run(ScoresHeldOut):
         folder, compute = unused_path(path) if numbered else Path(path), config.compute
         backend = backend or compute.backend
         select_backend(backend)
-        check_live_curves(config)
+        check_surroundings(config)
         is_chief = distribution.is_chief(config)
         if is_chief:
             RunDirectory(folder).check_free(overwrite)

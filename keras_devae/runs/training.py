@@ -22,6 +22,7 @@ from keras_devae.process.interruption import Interruption
 from keras_devae.runs.config.run_config import RunConfig
 from keras_devae.runs.environment import describe_environment
 from keras_devae.runs.folder import RunDirectory
+from keras_devae.runs.initial_weights import check_unchanged, record_of, take_weights
 from keras_devae.runs.live_curves import loggers_of
 from keras_devae.runs.optimization import build_optimizer
 from keras_devae.runs.recorder import OneTraining, RunRecorder
@@ -59,7 +60,7 @@ def build_model(config: RunConfig, dataset: Dataset) -> VAE:
     """Builds and compiles the model of a completed configuration, and checks that images fit it.
 
     Raises:
-        UsageError: If the networks cannot take such images.
+        UsageError: If the networks cannot take such images, or no weight of `init_from` fits.
         FailureError: If the memory is too small.
     """
     keras.utils.set_random_seed(config.training.seed)
@@ -68,7 +69,10 @@ def build_model(config: RunConfig, dataset: Dataset) -> VAE:
             _dtype_policy(config.compute.mixed_precision),
             replicas.scope(config.compute.distribute),
         ):
-            return _compiled_model(config, dataset)
+            model = _compiled_model(config, dataset)
+            if config.training.init_from is not None:
+                take_weights(model, config.training.init_from)
+            return model
     except Exception as error:
         if not ran_out_of_memory(error):
             raise
@@ -134,7 +138,8 @@ def train(
         FailureError: If a loss becomes NaN or infinite, or memory or disk space runs out.
     """
     run.claim()
-    run.write_record(config, dataset.provenance, describe_environment())
+    began_with = {"init_from": record_of(config)} if config.training.init_from else {}
+    run.write_record(config, dataset.provenance, describe_environment(), **began_with)
     run.record_time("begun")
     return _fit(model, config, run, dataset, 0, progress, held_out)
 
@@ -158,6 +163,7 @@ def resume(
     with replicas.scope(config.compute.distribute):
         model, step = _load_newest_checkpoint(run, config)
     if model is None:
+        check_unchanged(config, run)
         return train(build_model(config, dataset), config, run, dataset, progress, held_out)
     return _fit(model, config, run, dataset, step, progress, held_out)
 

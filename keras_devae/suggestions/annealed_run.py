@@ -74,7 +74,12 @@ def _built(config: RunConfig, dataset: Dataset) -> tuple[Any, RunConfig]:
     from keras_devae.runs.training import build_model
 
     plain = config.replace(
-        metrics=(), track=(), tensorboard=False, resident=False, steps_per_execution=1
+        metrics=(),
+        track=(),
+        tensorboard=False,
+        resident=False,
+        steps_per_execution=1,
+        init_from=None,
     )
     complete = completed_config(plain.resolved(dataset), dataset)
     model: Any = build_model(complete, dataset)

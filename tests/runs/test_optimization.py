@@ -13,7 +13,7 @@ from keras_devae.runs import Run, RunConfig
 from keras_devae.runs.compute import completed_config
 from keras_devae.runs.config.flat_settings import config_from_settings
 from keras_devae.runs.config.settings import OPTIMIZERS, TrainingSettings
-from keras_devae.runs.optimization import build_optimizer
+from keras_devae.runs.optimization import build_optimizer, current_learning_rate
 from keras_devae.runs.training import build_model
 
 TINY = {
@@ -159,3 +159,12 @@ def test_resumed_equals_uninterrupted(tmp_path):
         np.testing.assert_array_equal(one, other)
     recorded = json.loads((tmp_path / "resumed" / "config.json").read_text())
     assert recorded["settings"]["training"]["steps"] == 7
+
+
+@pytest.mark.backends
+def test_learning_rate_of_several_optimizers():
+    own, other = keras.optimizers.SGD(0.25), keras.optimizers.SGD(0.5)
+    both = keras.optimizers.MultiOptimizer(keras.optimizers.OptimizerMap(own, {"x": other}))
+    assert current_learning_rate(own) == 0.25
+    assert current_learning_rate(both) == 0.25
+    assert current_learning_rate(keras.optimizers.LossScaleOptimizer(both)) == 0.25

@@ -42,7 +42,7 @@ _CLIPPING = ("clipnorm", "global_clipnorm", "clipvalue")
 #: Settings that only an optimizer can follow.
 _OPTIMIZATION = (
     *("epochs", "optimizer", "learning_rate_schedule", "warmup_steps", "weight_decay"),
-    *_CLIPPING,
+    *(*_CLIPPING, "init_from"),
 )
 #: What a run may be.
 KINDS = ("training", "annealing test")

@@ -160,6 +160,13 @@ class TrainingSettings:
     clipvalue: Positive | None = setting(
         None, "Largest size of each entry of a gradient.", "no limit", needs_training=True
     )
+    init_from: PathText | None = setting(
+        None,
+        "Folder of a run, or .keras file, whose weights to begin with where they fit.",
+        "new weights",
+        "PATH",
+        needs_training=True,
+    )
     seed: Annotated[int, Ge(0), Le(2**32 - 1)] = setting(
         0, "Seed of weights, noise, layer draws, data order and evaluation."
     )

@@ -1,0 +1,132 @@
+"""Begins a run with the weights of another one, as far as they fit."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from keras_devae.errors import FailureError, UsageError
+from keras_devae.files import file_hash
+from keras_devae.runs.tracking import check_live_curves
+
+if TYPE_CHECKING:
+    from keras_devae.models import VAE
+    from keras_devae.runs.config.run_config import RunConfig
+    from keras_devae.runs.folder import RunDirectory
+
+logger = logging.getLogger("keras_devae")
+
+
+def check_surroundings(config: RunConfig) -> None:
+    """Checks what a new run needs besides its images: packages, and the weights to begin with.
+
+    Raises:
+        UsageError: If a package is not installed, or there are no such weights.
+    """
+    check_live_curves(config)
+    if config.training.init_from is not None:
+        file_of(config.training.init_from)
+
+
+def file_of(source: str) -> Path:
+    """Returns the model file that `init_from` names: a `.keras` file, or that of a run.
+
+    Raises:
+        UsageError: If there is neither.
+    """
+    from keras_devae.runs.folder import RunDirectory
+
+    path = Path(source).expanduser()
+    if path.is_dir():
+        return RunDirectory.open(path).trained_model_file()
+    if path.suffix != ".keras" or not path.is_file():
+        raise UsageError(
+            f"`init_from` takes the folder of a run or a .keras file that exists. Received: {path}."
+        )
+    return path
+
+
+def record_of(config: RunConfig) -> dict[str, Any] | None:
+    """Returns what `config.json` notes about the weights that a run begins with, or `None`."""
+    if config.training.init_from is None:
+        return None
+    file = file_of(config.training.init_from).resolve()
+    return {"file": str(file), "sha256": file_hash(file)}
+
+
+def check_unchanged(config: RunConfig, run: RunDirectory) -> None:
+    """Checks that a run killed before its first checkpoint can begin again with the same weights.
+
+    Raises:
+        FailureError: If the file has changed or is gone.
+    """
+    recorded = run.read_record().get("init_from")
+    try:
+        found = record_of(config)
+    except (UsageError, FailureError, OSError):
+        found = {}
+    if recorded is not None and found != recorded:
+        raise FailureError(
+            f"{run.path} has no checkpoint yet, and the weights that it began with, those in "
+            f"{recorded['file']}, have changed or are gone. Begin a new run instead."
+        )
+
+
+def take_weights(model: VAE, source: str) -> None:
+    """Assigns the weights of another model that fit by layer and shape; logs what does not.
+
+    The weights of encoder and decoder are taken, and the trained ones of the model's own layers;
+    the optimizer, the schedules and the random state begin anew.
+
+    Raises:
+        UsageError: If none fits.
+        FailureError: If the file cannot be loaded.
+    """
+    from keras_devae.models.saving import load_saved
+
+    file = file_of(source)
+    offered, wanted = _by_layer(load_saved(file)), _by_layer(model)
+    shapes = {name: tuple(weight.shape) for name, weight in offered.items()}
+    fitting = [name for name, weight in wanted.items() if shapes.get(name) == tuple(weight.shape)]
+    if not fitting:
+        raise UsageError(
+            f"`init_from` needs weights that fit the new model by layer and shape: none of those "
+            f"in {file} does. Choose the network, image size and latent_dim of that model."
+        )
+    for name in fitting:
+        wanted[name].assign(offered[name])
+    begun = _layers(name for name in wanted if name not in fitting)
+    unused = _layers(name for name in offered if name not in fitting)
+    if begun or unused:
+        parts = [f"beginning anew: {', '.join(begun)}"] if begun else []
+        parts += [f"not used from the file: {', '.join(unused)}"] if unused else []
+        logger.warning(
+            "Of the weights in %s, %d of %d fit; %s.",
+            *(file, len(fitting), len(offered), "; ".join(parts)),
+        )
+
+
+def _by_layer(model):
+    """Returns the weights by names that do not depend on what else the process has built.
+
+    Keras appends numbers to the names of layers; here they count within encoder and decoder.
+    """
+    parts = {"encoder/": model.encoder, "decoder/": model.decoder}
+    listed = [(prefix, weight) for prefix, part in parts.items() for weight in part.weights]
+    seen = {id(weight) for _, weight in listed}
+    listed += [("", weight) for weight in model.trainable_variables if id(weight) not in seen]
+    found, counts = {}, Counter()
+    for prefix, weight in listed:
+        *layers, variable = weight.path.split("/")
+        layer = prefix + "/".join(re.sub(r"_\d+$", "", name) for name in layers)
+        number = counts[layer, variable]
+        counts[layer, variable] += 1
+        found[f"{layer}_{number}" if number else layer, variable] = weight
+    return found
+
+
+def _layers(names):
+    return list(dict.fromkeys(layer for layer, _ in names))
