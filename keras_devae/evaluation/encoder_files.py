@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -22,6 +21,7 @@ from keras_devae.errors import FailureError, UsageError
 from keras_devae.evaluation.function_encoder import FunctionEncoder
 from keras_devae.evaluation.pixels import LAYOUTS, PIXELS
 from keras_devae.files.reading import reason_of
+from keras_devae.models.network_names import function_of
 
 #: Images in a batch where the file does not fix the number.
 _BATCH = 256
@@ -197,18 +197,7 @@ def _read_onnx(path: Any) -> Program:
 
 
 def _read_function(path: Any) -> Program:
-    import pkgutil
-
-    # A command does not look for modules in the current folder by itself.
-    if (here := os.getcwd()) not in sys.path:
-        sys.path.insert(0, here)
-    try:
-        function = pkgutil.resolve_name(path)
-    except Exception as error:  # Importing a module runs it.
-        raise UsageError(f"{path} cannot be imported: {reason_of(error)}.") from error
-    if not callable(function):
-        raise UsageError(f"{path} must be a function. Received: {type(function).__name__}.")
-    return Program(function)
+    return Program(function_of(path, "encoder"))
 
 
 def _is_channels_first(layout: str, shape: Any, is_torch: bool) -> bool:

@@ -25,14 +25,18 @@ def check_network_name(network: str) -> str:
     """Checks and returns the name of a network of a model that is trained; imports nothing."""
     if not is_function_name(network):
         return one_of("network", network, (*NETWORK_NAMES, "MODULE:FUNCTION"))
-    module, _, function = network.partition(":")
+    _check_function_name(network, "network")
+    return network
+
+
+def _check_function_name(name: str, what: str) -> None:
+    module, _, function = name.partition(":")
     parts = (*module.split("."), *function.split("."))
     if not all(part.isidentifier() for part in parts) or parts[-2:-1] == ("py",):
         raise UsageError(
-            "A network of your own is named MODULE:FUNCTION, without path and without `.py`, such "
-            f"as my_networks:build for the function `build` in my_networks.py. Received: {network}."
+            f"Your own {what} is named MODULE:FUNCTION, without path and without `.py`, such as "
+            f"my_module:build for the function `build` in my_module.py. Received: {name}."
         )
-    return network
 
 
 def _search_working_directory() -> None:
@@ -48,53 +52,56 @@ def check_module_exists(network: str) -> None:
     _search_working_directory()
     package = module.partition(".")[0]
     if package not in sys.modules and importlib.util.find_spec(package) is None:
-        raise _missing(network, module)
+        raise _missing(network, module, "network")
 
 
-def function_of(network: str) -> Callable[..., Any]:
+def function_of(name: str, what: str = "network") -> Callable[..., Any]:
     """Imports a function by its name, `module:function`, also from the working directory.
+
+    `what` says in messages what the function stands for.
 
     Raises:
         UsageError: If there is no such module or function, or the module cannot be imported.
     """
-    module_name, _, name = check_network_name(network).partition(":")
+    _check_function_name(name, what)
+    module_name, _, path = name.partition(":")
     _search_working_directory()
     try:
         module = importlib.import_module(module_name)
     except ModuleNotFoundError as error:
         if error.name and f"{module_name}.".startswith(f"{error.name}."):
-            raise _missing(network, module_name) from None
-        raise _failed(network, error) from error
+            raise _missing(name, module_name, what) from None
+        raise _failed(name, error, what) from error
     except (UsageError, FailureError):
         raise
     except Exception as error:
-        raise _failed(network, error) from error
+        raise _failed(name, error, what) from error
     try:
-        function = operator.attrgetter(name)(module)
+        function = operator.attrgetter(path)(module)
     except AttributeError:
         raise UsageError(
-            f"The network {network} does not exist: {module.__name__}, in "
-            f"{getattr(module, '__file__', None)}, has no `{name}`."
+            f"The {what} {name} does not exist: {module.__name__}, in "
+            f"{getattr(module, '__file__', None)}, has no `{path}`."
         ) from None
     if not callable(function):
         raise UsageError(
-            f"The network {network} must be a function. Received: a value of type "
+            f"The {what} {name} must be a function. Received: a value of type "
             f"{type(function).__name__}."
         )
     return function
 
 
-def _missing(network, module):
+def _missing(name, module, what):
     return UsageError(
-        f"The network {network} cannot be found: there is no module {module} in {os.getcwd()} or "
+        f"The {what} {name} cannot be found: there is no module {module} in {os.getcwd()} or "
         "on PYTHONPATH. Run the command in the folder that holds it, or add that folder to "
         "PYTHONPATH."
     )
 
 
-def _failed(network, error):
+def _failed(name, error, what):
     if ran_out_of_memory(error):
         return error
     return UsageError(
-        f"The module of the network {network} cannot be imported: {type(error).__name__}: {error}."
+        f"The module of the {what} {name} cannot be imported: {type(error).__name__}: {error}."
     )

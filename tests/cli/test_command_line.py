@@ -546,10 +546,8 @@ def test_what_tensorboard_needs_is_asked_for_before_a_run_is_overwritten(
     shutil.copytree(trained / "tiny", tmp_path / "good")
     before = {file.name for file in (tmp_path / "good").iterdir()}
     words = ["train", *TINY, "--run", "good", "--overwrite", "--runs-dir", tmp_path]
-    assert run(*words, "--tensorboard") == 2
-    assert "--track" in capsys.readouterr().err
     monkeypatch.setitem(sys.modules, "tensorboardX", None)
-    assert run(*words, "--tensorboard", "--track", "kl") == 2
+    assert run(*words, "--tensorboard") == 2
     assert "pip install 'keras-devae[tensorboard]'" in capsys.readouterr().err
     assert {file.name for file in (tmp_path / "good").iterdir()} == before
 

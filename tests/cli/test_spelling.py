@@ -72,7 +72,10 @@ def pictures(tmp_path, monkeypatch):
     [
         (["--image-size", 8], "Received: 8x8. Resize the images, or choose --network mlp."),
         (["--image-size", 0], "--image-size must be a whole number of at least 1, or HEIGHTxWIDTH"),
-        (["--image-size", 32, "--factors", "colour"], "enumerate a grid"),
+        (
+            ["--image-size", 32, "--factors", "colour"],
+            "Unknown factor 'colour'. Known: shape, size.",
+        ),
         (["--image-size", 32, "--variant", "subset:9"], "cannot be larger. Received: count=9."),
         (["--image-size", 32, "--variant", "hidden:colour"], "Unknown factor 'colour'"),
         (["--image-size", 32, "--variant", "colour"], "images with one channel"),

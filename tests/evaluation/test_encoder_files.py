@@ -181,7 +181,7 @@ def test_a_function_of_a_module_in_the_current_folder(tmp_path, monkeypatch, ima
     monkeypatch.setattr(sys, "path", list(sys.path))
     means, _ = EncoderFile("mine_to_score:f").encoder_posterior(images)
     np.testing.assert_allclose(means, averages(images), rtol=1e-6)
-    with pytest.raises(UsageError, match="mine_to_score:g cannot be imported"):
+    with pytest.raises(UsageError, match="The encoder mine_to_score:g does not exist"):
         EncoderFile("mine_to_score:g")
 
 
