@@ -132,7 +132,6 @@ def test_more_seeds_leave_the_others_what_they_are(study_file):
         ({"factors_file": "none.csv"}, "no file none.csv, which `factors_file` names"),
         ({"data_dir": "nowhere"}, "no folder nowhere, which `data_dir` names"),
         ({"preset": ["quick"]}, "Unknown preset"),
-        ({"tensorboard": True}, "Choose something with --track"),
         ({"metrics": ["migg"]}, "Did you mean 'mig'"),
         ({"list": [{"seed": 1}, {"seed": 2}, {"seed": 1}]}, "Runs 1 and 3 .*the same"),
         ({"list": [{"steps": 4}, {}]}, "Runs 1 and 2 .*the same"),

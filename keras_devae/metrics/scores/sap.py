@@ -12,7 +12,6 @@ from keras_devae.metrics.base import Metric, Number, Score
 from keras_devae.metrics.continuous_factors import Continuous
 from keras_devae.metrics.estimators.importance import gap_of_best_two
 from keras_devae.metrics.estimators.linear_svm import fit_lines, sort_code
-from keras_devae.metrics.estimators.regression import squared_correlations
 from keras_devae.metrics.estimators.scaling import column_exponents
 from keras_devae.metrics.labelled import Split, check_labelled, per_factor, split_rows
 
@@ -101,6 +100,8 @@ def sap(
 
 def _scores(split: Split, all_continuous: bool) -> Array:
     """Scores `(d, f)` of each code for each factor: of quantities on the training rows."""
+    from keras_devae.metrics.estimators.regression import squared_correlations
+
     scores = np.zeros((split.train_codes.shape[1], len(split.names)))
     columns = [split.train_measured.get(name) for name in split.names]
     classes = [i for i, values in enumerate(columns) if values is None]

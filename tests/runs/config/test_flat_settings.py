@@ -13,7 +13,7 @@ from keras_devae.runs.config.flat_settings import (
 )
 
 #: Parameters of `train` that say where a run lands, not what it is.
-NOT_SETTINGS = {"run", "runs_dir", "resume_run", "overwrite", "as_json"}
+NOT_SETTINGS = {"run", "runs_dir", "resume_run", "overwrite", "no_suggest", "as_json"}
 
 
 def test_settings_stand_side_by_side():
