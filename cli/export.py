@@ -51,13 +51,14 @@ def export(
     reconstruct; litert, onnx, openvino and torch have a file for each. Prints the lines of Python
     that load the result.
     """
-    from keras_devae.export.formats import check_export, loading_code
+    from keras_devae.export.formats import check_arguments, exporting_backend, loading_code
     from keras_devae.runs import Run
 
-    check_export(path, format_name, quantize)
+    check_arguments(path, format_name, quantize)
     opened = Run.open(run)
     opened.folder.trained_model_file()
     choose_backend(context, opened.config.compute.backend)
+    exporting_backend(format_name)
 
     from keras_devae.export import export_model
     from keras_devae.runs.trained_model import scored_losses

@@ -92,13 +92,20 @@ def check_export(
     path: str | os.PathLike[str], format: str = "tf_saved_model", quantize: str | None = None
 ) -> None:
     """Runs the checks of `export_model` that do not need the model."""
+    check_arguments(path, format, quantize)
+    exporting_backend(format)
+
+
+def check_arguments(
+    path: str | os.PathLike[str], format: str = "tf_saved_model", quantize: str | None = None
+) -> None:
+    """Checks what `check_export` does, except for the packages that are installed."""
     one_of("export format", format, FORMATS)
     if quantize is not None:
         one_of("quantize", quantize, QUANTIZATIONS)
         if format != "litert":
             raise UsageError(f"Only the format litert can be quantized. Received: {format}.")
     check_new(path)
-    exporting_backend(format)
 
 
 def exporting_backend(format: str) -> str:
