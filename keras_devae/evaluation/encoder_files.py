@@ -18,13 +18,10 @@ from keras_devae.backend.exported_programs import (
 )
 from keras_devae.checks import Array, check_channels_last, one_of
 from keras_devae.errors import FailureError, UsageError
-from keras_devae.evaluation.function_encoder import FunctionEncoder
+from keras_devae.evaluation.function_encoder import FunctionEncoder, as_array
 from keras_devae.evaluation.pixels import LAYOUTS, PIXELS
 from keras_devae.files.reading import reason_of
 from keras_devae.models.network_names import function_of
-
-#: Images in a batch where the file does not fix the number.
-_BATCH = 256
 
 
 class EncoderFile(FunctionEncoder):
@@ -83,6 +80,7 @@ class EncoderFile(FunctionEncoder):
                 f"An encoder of images takes a batch of shape (n, height, width, channels). "
                 f"Received: {path}, which takes {shape}."
             )
+        self._fixed_batch = None if shape is None else shape[0]
         self._channels_first = _is_channels_first(layout, shape, reader is read_torch_program)
         inner = (None, None, None) if shape is None else shape[1:]
         height, width, self._channels = (
@@ -90,6 +88,10 @@ class EncoderFile(FunctionEncoder):
         )
         self.image_size = None if height is None or width is None else (height, width)
         super().__init__(self._encode)
+
+    def encoder_posterior(self, images: Array, batch_size: int = 256) -> tuple[Array, Array]:
+        """Returns means and log-variances `(n, d)`, in batches of the size that the file fixes."""
+        return super().encoder_posterior(images, self._fixed_batch or batch_size)
 
     def check_images(self, image_shape: tuple[int, int, int]) -> None:
         """Raises a `UsageError` unless images of this shape fit; grey ones fit three channels."""
@@ -115,16 +117,9 @@ class EncoderFile(FunctionEncoder):
             pixels = np.transpose(pixels, (0, 3, 1, 2))
         if self._program.dtype is not None:
             pixels = pixels.astype(self._program.dtype)
-        batch = (self._program.shape or (None,))[0] or _BATCH
-        parts = [self._encoded_batch(pixels[i : i + batch]) for i in range(0, len(pixels), batch)]
-        if isinstance(parts[0], dict):
-            return {n: np.concatenate([part[n] for part in parts]) for n in parts[0]}
-        return np.concatenate(parts)
-
-    def _encoded_batch(self, pixels: Array) -> Any:
-        fixed, count = (self._program.shape or (None,))[0], len(pixels)
-        if fixed is not None and count < fixed:
-            pixels = np.concatenate([pixels, np.repeat(pixels[-1:], fixed - count, axis=0)])
+        if self._fixed_batch is not None and len(pixels) < self._fixed_batch:
+            missing = self._fixed_batch - len(pixels)
+            pixels = np.concatenate([pixels, np.repeat(pixels[-1:], missing, axis=0)])
         try:
             found = self._program.call(np.ascontiguousarray(pixels))
         except (UsageError, KeyboardInterrupt, MemoryError):
@@ -135,9 +130,7 @@ class EncoderFile(FunctionEncoder):
                 f"{reason_of(error)}."
             ) from error
         chosen = _chosen_output(found, self._output, self.path)
-        if isinstance(chosen, dict):
-            return {name: _as_floats(values)[:count] for name, values in chosen.items()}
-        return _as_floats(chosen)[:count]
+        return {name: as_array(values)[: len(images)] for name, values in chosen.items()}
 
 
 def _reader_of(path: str) -> tuple[Callable[[Any], Program], bool]:
@@ -208,27 +201,21 @@ def _is_channels_first(layout: str, shape: Any, is_torch: bool) -> bool:
     return shape[1] in (1, 3) and shape[3] not in (1, 3)
 
 
-def _chosen_output(found: Any, output: str | None, path: str) -> Any:
-    """Returns the codes among a program's outputs, or `z_mean` and `z_log_var` as a dictionary."""
+def _chosen_output(found: Any, output: str | None, path: str) -> Mapping[str, Any]:
+    """Returns the outputs of a program, by name, that `FunctionEncoder` takes as codes."""
     if isinstance(found, (list, tuple)):
         found = {str(number): values for number, values in enumerate(found)}
     if not isinstance(found, Mapping):
         if output is not None:
             raise UsageError(f"{path} has a single output without a name. Leave `output` out.")
-        return found
+        return {"codes": found}
     if output is not None:
-        return found[one_of("output", output, found)]
+        return {output: found[one_of("output", output, found)]}
     if "z_mean" in found:
         return {name: found[name] for name in ("z_mean", "z_log_var") if name in found}
     if len(found) == 1:
-        return next(iter(found.values()))
+        return found
     raise UsageError(
         f"{path} has several outputs: name the one that holds the codes with `output`. "
         f"Received: {', '.join(map(str, found))}."
     )
-
-
-def _as_floats(values: Any) -> Array:
-    if hasattr(values, "detach"):
-        values = values.detach().cpu().float()
-    return np.asarray(values, np.float32)

@@ -54,7 +54,7 @@ class FunctionEncoder:
             raise UsageError(f"A function of images has only layer 0. Received: {shown(layer)}.")
 
     def encoder_posterior(self, images: Array, batch_size: int = 256) -> tuple[Array, Array]:
-        """Returns means and log-variances `(n, d)` of images; those of plain codes are 0."""
+        """Returns means and log-variances `(n, d)` of images; 0 for codes without log-variances."""
         starts = range(0, len(images), batch_size)
         parts = [self._encoded(images[start : start + batch_size]) for start in starts]
         if len({part[0].shape[1] for part in parts}) > 1:
@@ -81,7 +81,7 @@ class FunctionEncoder:
                     f"{', '.join(map(str, found))}."
                 )
             found, log_vars = found["z_mean"], found.get("z_log_var")
-        means = check_codes(_as_array(found), "codes")
+        means = check_codes(as_array(found), "codes")
         if len(means) != len(images):
             raise UsageError(
                 "The function must return one row of codes per image. Received: "
@@ -90,10 +90,10 @@ class FunctionEncoder:
         self.has_posterior = log_vars is not None
         if log_vars is None:
             return means, np.zeros(means.shape)
-        return check_posterior(means, _as_array(log_vars))
+        return check_posterior(means, as_array(log_vars))
 
 
-def _as_array(values: Any) -> Any:
+def as_array(values: Any) -> Any:
     """Returns a tensor that needs a gradient, or is on another device, as NumPy can read it."""
     if hasattr(values, "detach"):
         values = values.detach().cpu()
