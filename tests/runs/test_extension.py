@@ -2,31 +2,18 @@
 
 import numpy as np
 import pytest
+from tiny_settings import TINY
 
 from keras_devae.errors import UsageError
 from keras_devae.runs import Run, RunConfig
 from keras_devae.runs.checkpoints import copy_state
 from keras_devae.runs.training import load_run_model
 
-TINY = {
-    "dataset": "dsprites",
-    "source": "rendered",
-    "image_size": 32,
-    "network": "mlp",
-    "network_units": (8,),
-    "variants": ("subset:50",),
-    "batch_size": 8,
-    "checkpoint_every": 2,
-    "model": "beta_vae",
-    "metrics": ("kl",),
-    "evaluation_images": 50,
-    "mixed_precision": "off",
-    "deterministic": True,
-}
+SETTINGS = {**TINY, "deterministic": True}
 
 
 def trained(path, **settings):
-    with Run.new(RunConfig(**TINY, **settings), path) as run:
+    with Run.new(RunConfig(**SETTINGS, **settings), path) as run:
         run.train(progress=False)
         run.evaluate()
     return run.folder

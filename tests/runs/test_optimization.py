@@ -6,6 +6,7 @@ import math
 import keras
 import numpy as np
 import pytest
+from tiny_settings import TINY
 
 from keras_devae import data
 from keras_devae.errors import UsageError
@@ -15,21 +16,6 @@ from keras_devae.runs.config.flat_settings import config_from_settings
 from keras_devae.runs.config.settings import OPTIMIZERS, TrainingSettings
 from keras_devae.runs.optimization import build_optimizer, current_learning_rate
 from keras_devae.runs.training import build_model
-
-TINY = {
-    "dataset": "dsprites",
-    "source": "rendered",
-    "image_size": 32,
-    "network": "mlp",
-    "network_units": (8,),
-    "variants": ("subset:50",),
-    "batch_size": 8,
-    "checkpoint_every": 2,
-    "model": "beta_vae",
-    "metrics": ("kl",),
-    "evaluation_images": 50,
-    "mixed_precision": "off",
-}
 
 
 def rates(steps, **settings):
