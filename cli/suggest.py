@@ -99,7 +99,7 @@ class Proposing:
 
 
 def given_names(named: dict[str, Any]) -> set[str]:
-    """Returns the names of the settings that were given, with those of a preset."""
+    """Returns the names of the settings that were given, including those set by a preset."""
     return {*named, *(PRESETS[named["preset"]][1] if "preset" in named else {})}
 
 

@@ -17,7 +17,7 @@ LARGEST_SIDE = 2**14
 
 
 def checked_size(value: Any) -> ImageSize:
-    """Returns an image size as one number for squares, else as `(height, width)`.
+    """Returns an image size as one number for a square, and otherwise as `(height, width)`.
 
     It takes one or two whole numbers, or a text such as `"64"` or `"218x178"`, and raises a
     `UsageError` for anything else.

@@ -4,7 +4,7 @@ Every metric returns a `Score`: a dictionary that `json.dump` accepts, with flat
 `mig.score`, `details` on how the numbers came about, and `settings` with everything needed to trace
 and repeat them. `score_codes` computes many at once.
 
-`keras_devae.metrics.keras` has those of codes and factors as Keras metrics.
+`keras_devae.metrics.keras` offers the metrics of codes and factors as Keras metrics.
 
 The functions, and with them SciPy and scikit-learn, are imported on first access.
 """

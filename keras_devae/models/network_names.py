@@ -1,4 +1,4 @@
-"""Names of networks: those of the package, and functions of the user's as `module:function`.
+"""Names of networks: the package's own, and a user's functions as `module:function`.
 
 This imports no Keras, and a user's module only where a function is asked for.
 """

@@ -25,7 +25,7 @@ _MOST_GROUPS = 8
 
 
 def _stem_and_levels(image_shape):
-    """Returns the sizes before each convolution of the stem, and those of the levels of blocks."""
+    """Returns the sizes before each convolution of the stem, and the sizes of the block levels."""
     sizes = halved_sizes(image_shape)
     stem = [size for size in sizes if max(size) > _LONGEST_SIDE]
     return stem, sizes[len(stem) :]

@@ -47,7 +47,7 @@ def read_factors(
     in any order; otherwise the lines are in the order of the images. If no cell of a factor is a
     number, its words are classes, numbered from 0 in natural order (`size 2` before `size 10`).
 
-    The notes hold `factors_file`, the path, and those of `numbered`.
+    The notes hold `factors_file`, the path, and the notes of `numbered`.
     """
     path = path_of("factors_file", file)
     if path.suffix.lower() not in (".csv", ".npy"):

@@ -34,7 +34,7 @@ class CodeMetric(keras.metrics.Metric):
     the variables before.
 
     Args:
-        name: The name in logs; default that of the metric, e.g. `"mig"`.
+        name: The name in logs; default the metric's name, e.g. `"mig"`.
         number: Which of the metric's numbers is the result, e.g. `"completeness"` of `DCI`; default
             the first one. See `keras_devae.metrics.METRICS`.
         max_rows: Number of rows kept; default 10,000.
@@ -173,7 +173,7 @@ class CodeMetric(keras.metrics.Metric):
 class MIG(CodeMetric):
     """Mutual information gap: `keras_devae.metrics.mig` as a Keras metric.
 
-    Its arguments are those of `CodeMetric`.
+    Takes the arguments of `CodeMetric`.
 
     Example:
         >>> metric = kd.metrics.keras.MIG(max_rows=5000)
@@ -188,7 +188,7 @@ class MIG(CodeMetric):
 class SAP(CodeMetric):
     """Separated attribute predictability: `keras_devae.metrics.sap` as a Keras metric.
 
-    Its arguments are those of `CodeMetric`.
+    Takes the arguments of `CodeMetric`.
 
     Example:
         >>> metric = kd.metrics.keras.SAP(max_rows=5000)
@@ -203,7 +203,7 @@ class SAP(CodeMetric):
 class DCI(CodeMetric):
     """Disentanglement, or another number of DCI: `keras_devae.metrics.dci` as a Keras metric.
 
-    Its arguments are those of `CodeMetric`.
+    Takes the arguments of `CodeMetric`.
 
     Example:
         >>> metric = kd.metrics.keras.DCI(max_rows=5000)
@@ -218,7 +218,7 @@ class DCI(CodeMetric):
 class MED(CodeMetric):
     """Mutual information disentanglement: `keras_devae.metrics.med` as a Keras metric.
 
-    Its arguments are those of `CodeMetric`.
+    Takes the arguments of `CodeMetric`.
 
     Example:
         >>> metric = kd.metrics.keras.MED(max_rows=5000)
@@ -233,7 +233,7 @@ class MED(CodeMetric):
 class InfoMEC(CodeMetric):
     """Modularity, or another number of InfoMEC: `keras_devae.metrics.infomec` as a Keras metric.
 
-    Its arguments are those of `CodeMetric`.
+    Takes the arguments of `CodeMetric`.
 
     Example:
         >>> metric = kd.metrics.keras.InfoMEC(max_rows=5000)
@@ -248,7 +248,7 @@ class InfoMEC(CodeMetric):
 class ModularityExplicitness(CodeMetric):
     """Modularity: `keras_devae.metrics.modularity_explicitness` as a Keras metric.
 
-    Its arguments are those of `CodeMetric`.
+    Takes the arguments of `CodeMetric`.
 
     Example:
         >>> metric = kd.metrics.keras.ModularityExplicitness(max_rows=5000)
@@ -263,7 +263,7 @@ class ModularityExplicitness(CodeMetric):
 class IRS(CodeMetric):
     """Interventional robustness: `keras_devae.metrics.irs` as a Keras metric.
 
-    Its arguments are those of `CodeMetric`.
+    Takes the arguments of `CodeMetric`.
 
     Example:
         >>> metric = kd.metrics.keras.IRS(max_rows=5000)
@@ -278,7 +278,7 @@ class IRS(CodeMetric):
 class FactorVAEScore(CodeMetric):
     """FactorVAE score: `keras_devae.metrics.factor_vae_score` as a Keras metric.
 
-    Its arguments are those of `CodeMetric`.
+    Takes the arguments of `CodeMetric`.
 
     Example:
         >>> metric = kd.metrics.keras.FactorVAEScore(max_rows=5000)
@@ -293,7 +293,7 @@ class FactorVAEScore(CodeMetric):
 class BetaVAEScore(CodeMetric):
     """beta-VAE score: `keras_devae.metrics.beta_vae_score` as a Keras metric.
 
-    Its arguments are those of `CodeMetric`.
+    Takes the arguments of `CodeMetric`.
 
     Example:
         >>> metric = kd.metrics.keras.BetaVAEScore(max_rows=5000)
@@ -308,7 +308,7 @@ class BetaVAEScore(CodeMetric):
 class DownstreamAccuracy(CodeMetric):
     """Accuracy of predictors: `keras_devae.metrics.downstream_accuracy` as a Keras metric.
 
-    Its arguments are those of `CodeMetric`.
+    Takes the arguments of `CodeMetric`.
 
     Example:
         >>> metric = kd.metrics.keras.DownstreamAccuracy(max_rows=5000)

@@ -81,7 +81,7 @@ def mig(
     Returns:
         `mig.score`. `details`: `per_factor`, `entropies` (nats) and `most_informative_codes` by
         factor name, `mutual_information` `(d, varying factors)` in nats as nested lists,
-        `constant_codes`; the entropies are those of classes and bins. `settings`: `bins`
+        `constant_codes`; entropies are of classes and bins. `settings`: `bins`
         is `None` with `"identity"`.
 
     Raises:
