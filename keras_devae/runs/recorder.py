@@ -7,6 +7,7 @@ from typing import Any
 
 import keras
 
+from keras_devae.backend import replicas
 from keras_devae.errors import FailureError
 from keras_devae.files import flush_to_disk, read_json, write_json
 from keras_devae.models.training_callbacks import TrainingGuard
@@ -40,6 +41,8 @@ class RunRecorder(keras.callbacks.Callback):
         postpones: Whether an interruption waits for the end of the step, so that
             `keep_last_step` can write a checkpoint; default true.
         validate: Returns losses on held-out images from the model, or `None` (default).
+        scores_at: Returns the scores measured at a step, which its row of the history gets too, or
+            `None` (default).
         watch: What decides on the best checkpoint and the end, or `None` (default).
         loggers: Called with each new row of the history.
     """
@@ -55,6 +58,7 @@ class RunRecorder(keras.callbacks.Callback):
         keep: int = 2,
         postpones: bool = True,
         validate: Callable[[keras.Model], dict[str, float]] | None = None,
+        scores_at: Callable[[int], dict[str, float]] | None = None,
         watch: Watch | None = None,
         loggers: Iterable[Callable[[dict[str, Any]], None]] = (),
     ):
@@ -68,6 +72,7 @@ class RunRecorder(keras.callbacks.Callback):
         self.interruption = interruption
         self.keep = keep
         self._validate, self._watch, self._loggers = validate, watch, tuple(loggers)
+        self._scores_at = scores_at or (lambda step: {})
         self._best: int | None = None
         self._writer: Any = None
         # Whether a step has ended and no other has begun, so that the model can be saved.
@@ -109,14 +114,18 @@ class RunRecorder(keras.callbacks.Callback):
         validated = self._validate(self.model) if self._validate else {}
         self.history.append({"step": self.step, **losses, **validated})
         self._log()
+        self.history[-1].update(self._scores_at(self.step))
         self._note_best()
         if self._watch is not None:
             seen = self._watch.seen(self.run, self.history, self.step)
-            self.model.stop_training = self.model.stop_training or self._watch.stops(seen)
+            stops = replicas.decided_by_chief(self._watch.stops(seen))
+            self.model.stop_training = self.model.stop_training or stops
         if self.step < self.total_steps:
             rows = list(self.history)
             file = self.run.checkpoint_file(self.step)
-            before, after = lambda: self._secure(rows), self._remove_old
+            # Meanwhile, training may find another best step, which has no checkpoint yet.
+            best = self._best
+            before, after = lambda: self._secure(rows), lambda: self._remove_old(best)
             self._writer.write(self.model, self.step, file, before, after)
             self.interruption.check()
 
@@ -129,11 +138,13 @@ class RunRecorder(keras.callbacks.Callback):
         """Writes the last checkpoint, after the final measurements of other callbacks."""
         self._writer.wait()
         check_state(self.model, self.step)
+        # Scores of the last step have only been measured now.
+        if self.history and self.history[-1]["step"] == self.step:
+            self.history[-1].update(self._scores_at(self.step))
         self._secure(self.history)
         save_model(self.model, self.run.checkpoint_file(self.step))
-        # Scores of the last step have only been measured now.
         self._note_best()
-        self._remove_old()
+        self._remove_old(self._best)
 
     def keep_last_step(self) -> None:
         """Writes a checkpoint in the middle of an interrupted epoch, if there is a step to keep.
@@ -154,7 +165,7 @@ class RunRecorder(keras.callbacks.Callback):
         file = self.run.begun_epoch_file(self.step)
         write_json(file, {"count": count, "means": means}, durable=True)
         save_model(self.model, self.run.checkpoint_file(self.step))
-        self._remove_old()
+        self._remove_old(self._best)
 
     def _is_within(self, step):
         """Tells whether a step lies inside an epoch, and not at its end."""
@@ -197,9 +208,9 @@ class RunRecorder(keras.callbacks.Callback):
         if self._watch is not None:
             self._best = self._watch.seen(self.run, self.history, self.step).best_step
 
-    def _remove_old(self):
-        best = self._best if self._watch is not None and self._watch.keeps_best else None
-        self.run.remove_old_checkpoints(self.keep, best)
+    def _remove_old(self, best):
+        keeps_best = self._watch is not None and self._watch.keeps_best
+        self.run.remove_old_checkpoints(self.keep, best if keeps_best else None)
 
 
 class OneTraining(TrainingGuard):
