@@ -7,8 +7,15 @@ from typing import Any
 
 import keras
 
+from keras_devae.checks import Array
 from keras_devae.errors import FailureError
 from keras_devae.files import flush_to_disk, read_json, write_json
+from keras_devae.models.averaged_weights import (
+    averages_in_place,
+    copy_weights,
+    has_averages,
+    set_weights,
+)
 from keras_devae.models.training_callbacks import TrainingGuard
 from keras_devae.process.interruption import Interruption
 from keras_devae.runs.checkpoints import CheckpointWriter, check_state, save_model
@@ -106,7 +113,8 @@ class RunRecorder(keras.callbacks.Callback):
         self._epoch_start = self.step
         not_updated = self.model.metrics_not_updated()
         losses = {k: math.nan if k in not_updated else float(v) for k, v in (logs or {}).items()}
-        validated = self._validate(self.model) if self._validate else {}
+        with averages_in_place(self.model):
+            validated = self._validate(self.model) if self._validate else {}
         self.history.append({"step": self.step, **losses, **validated})
         self._log()
         self._note_best()
@@ -205,7 +213,8 @@ class RunRecorder(keras.callbacks.Callback):
 class OneTraining(TrainingGuard):
     """Makes several calls of `fit` look like one training, begun and ended once, to callbacks.
 
-    Set `is_last` before the last of these calls.
+    Set `is_last` before the last of these calls. At the end of each, Keras replaces the weights by
+    their averages, if the optimizer keeps any; here the weights stay, so that training can go on.
     """
 
     def __init__(self, start_step: int, callbacks: list[keras.callbacks.Callback]):
@@ -213,6 +222,7 @@ class OneTraining(TrainingGuard):
         self.is_last = False
         self._others = keras.callbacks.CallbackList(callbacks)
         self._has_begun = False
+        self._weights: list[Array] | None = None
 
     def set_params(self, params: dict[str, Any]) -> None:
         """Forwards the parameters."""
@@ -248,9 +258,12 @@ class OneTraining(TrainingGuard):
         """Forwards the event."""
         super().on_epoch_end(epoch, logs)
         self._others.on_epoch_end(epoch, logs)
+        self._weights = copy_weights(self.model) if has_averages(self.model) else None
 
     def on_train_end(self, logs: _Logs = None) -> None:
         """Forwards the last event."""
+        if self._weights is not None:
+            set_weights(self.model, self._weights)
         if self.is_last or self.model.stop_training:
             super().on_train_end(logs)
             self._others.on_train_end(logs)

@@ -16,9 +16,11 @@ from keras_devae.files import DiskFullError, archive_damage, replacing
 from keras_devae.input.batches import Batches
 from keras_devae.losses import GaussianLikelihood
 from keras_devae.models import MODELS, VAE
+from keras_devae.models.averaged_weights import take_averages
 from keras_devae.models.images import check_images
 from keras_devae.models.saving import UnreadableModelError
 from keras_devae.process.interruption import Interruption
+from keras_devae.runs.checkpoints import save_model
 from keras_devae.runs.config.run_config import RunConfig
 from keras_devae.runs.environment import describe_environment
 from keras_devae.runs.folder import RunDirectory
@@ -225,12 +227,23 @@ def _fit(model, config, run, dataset, start_step, progress, held_out):
         ended = _end(watch, run, recorder)
         if watch is not None:
             run.record_end(ended)
-        with replacing(run.model_file, durable=True) as temporary:
-            shutil.copyfile(run.checkpoint_file(ended["model_step"]), temporary)
+        _keep_model(run, config, ended["model_step"])
         interruption.check()
     # Everything after training runs on one device, and with the weights that are kept.
     is_same = distribute is None and ended["model_step"] == recorder.step
-    return model if is_same else load_trained(run)
+    return model if is_same and training.ema_momentum is None else load_trained(run)
+
+
+def _keep_model(run, config, step):
+    """Writes the model of a step, whose weights are their averages if the run keeps any."""
+    file = run.checkpoint_file(step)
+    if config.training.ema_momentum is None:
+        with replacing(run.model_file, durable=True) as temporary:
+            shutil.copyfile(file, temporary)
+        return
+    model = load_run_model(file, config)
+    take_averages(model)
+    save_model(model, run.model_file)
 
 
 def _validation(config, held_out):

@@ -160,6 +160,19 @@ class TrainingSettings:
     clipvalue: Positive | None = setting(
         None, "Largest size of each entry of a gradient.", "no limit", needs_training=True
     )
+    ema_momentum: Annotated[float, Gt(0), Lt(1)] | None = setting(
+        None,
+        "Momentum of an exponential moving average of the weights, which scores and the finished "
+        "model use, such as 0.999.",
+        "no average",
+        needs_training=True,
+    )
+    ema_overwrite_frequency: Count | None = setting(
+        None,
+        "Steps after which the weights themselves are set to their average.",
+        "never",
+        needs_training=True,
+    )
     init_from: PathText | None = setting(
         None,
         "Folder of a run, or .keras file, whose weights to begin with where they fit.",
