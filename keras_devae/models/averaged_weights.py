@@ -28,6 +28,8 @@ def take_averages(model: keras.Model) -> None:
     """Sets the weights of a compiled model to their averages, if there are any."""
     if has_averages(model):
         model.optimizer.finalize_variable_values(model.trainable_variables)
+        # On JAX, weights and averages now share memory, which the next step would give away.
+        set_weights(model, copy_weights(model))
 
 
 def copy_weights(model: keras.Model) -> list[Array]:

@@ -44,6 +44,8 @@ def learning_rate_of(
     and Hutter 2017, SGDR: Stochastic Gradient Descent with Warm Restarts, without restarts).
     """
     rate, warmup = training.learning_rate, training.warmup_steps
+    if training.learning_rate_schedule == "plateau":
+        return rate  # `PlateauRate` sets it while training.
     schedules = keras.optimizers.schedules
     if training.learning_rate_schedule == "cosine":
         rise = {"warmup_target": rate, "warmup_steps": warmup} if warmup else {}

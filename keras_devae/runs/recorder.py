@@ -21,6 +21,7 @@ from keras_devae.process.interruption import Interruption
 from keras_devae.runs.checkpoints import CheckpointWriter, check_state, save_model
 from keras_devae.runs.folder import RunDirectory
 from keras_devae.runs.optimization import current_learning_rate
+from keras_devae.runs.plateau import PlateauRate
 from keras_devae.runs.stopping import Watch
 
 logger = logging.getLogger("keras_devae")
@@ -48,6 +49,7 @@ class RunRecorder(keras.callbacks.Callback):
             `keep_last_step` can write a checkpoint; default true.
         validate: Returns losses on held-out images from the model, or `None` (default).
         watch: What decides on the best checkpoint and the end, or `None` (default).
+        rate: What sets the learning rate of the schedule `plateau`, or `None` (default).
         loggers: Called with each new row of the history.
     """
 
@@ -63,6 +65,7 @@ class RunRecorder(keras.callbacks.Callback):
         postpones: bool = True,
         validate: Callable[[keras.Model], dict[str, float]] | None = None,
         watch: Watch | None = None,
+        rate: PlateauRate | None = None,
         loggers: Iterable[Callable[[dict[str, Any]], None]] = (),
     ):
         super().__init__()
@@ -75,6 +78,7 @@ class RunRecorder(keras.callbacks.Callback):
         self.interruption = interruption
         self.keep = keep
         self._validate, self._watch, self._loggers = validate, watch, tuple(loggers)
+        self._rate = rate
         self._best: int | None = None
         self._writer: Any = None
         # Whether a step has ended and no other has begun, so that the model can be saved.
@@ -83,6 +87,8 @@ class RunRecorder(keras.callbacks.Callback):
 
     def on_train_begin(self, logs: _Logs = None) -> None:
         """Makes sure that there is a checkpoint to resume from."""
+        if self._rate is not None:
+            self._rate.look(self.model, self.history, self.step)
         file = self.run.checkpoint_file(self.step)
         if not file.is_file():
             save_model(self.model, file)
@@ -97,6 +103,8 @@ class RunRecorder(keras.callbacks.Callback):
     def on_train_batch_begin(self, batch: int, logs: _Logs = None) -> None:
         """Notes that a step is about to change the model."""
         self._is_between = False
+        if self._rate is not None:
+            self._rate.warm_up(self.model, self.step)
 
     def on_train_batch_end(self, batch: int, logs: _Logs = None) -> None:
         """Counts steps, and ends training at the last one or when it is interrupted."""
@@ -116,7 +124,12 @@ class RunRecorder(keras.callbacks.Callback):
         with averages_in_place(self.model):
             validated = self._validate(self.model) if self._validate else {}
         self.history.append({"step": self.step, **losses, **validated})
-        self._log()
+        rate = current_learning_rate(self.model.optimizer)
+        if self._rate is not None:
+            self.history[-1]["learning_rate"] = rate
+            self._rate.look(self.model, self.history, self.step)
+        for logger_of_rows in self._loggers:
+            logger_of_rows({**self.history[-1], "learning_rate": rate})
         self._note_best()
         if self._watch is not None:
             seen = self._watch.seen(self.run, self.history, self.step)
@@ -127,11 +140,6 @@ class RunRecorder(keras.callbacks.Callback):
             before, after = lambda: self._secure(rows), self._remove_old
             self._writer.write(self.model, self.step, file, before, after)
             self.interruption.check()
-
-    def _log(self):
-        rate = current_learning_rate(self.model.optimizer)
-        for logger_of_rows in self._loggers:
-            logger_of_rows({**self.history[-1], "learning_rate": rate})
 
     def on_train_end(self, logs: _Logs = None) -> None:
         """Writes the last checkpoint, after the final measurements of other callbacks."""

@@ -27,6 +27,7 @@ from keras_devae.runs.folder import RunDirectory
 from keras_devae.runs.initial_weights import check_unchanged, record_of, take_weights
 from keras_devae.runs.live_curves import loggers_of
 from keras_devae.runs.optimization import build_optimizer
+from keras_devae.runs.plateau import PlateauRate
 from keras_devae.runs.recorder import OneTraining, RunRecorder
 from keras_devae.runs.stopping import watch_of
 from keras_devae.runs.tracking import tracking_callbacks
@@ -198,6 +199,7 @@ def _load_newest_checkpoint(run, config):
 def _fit(model, config, run, dataset, start_step, progress, held_out):
     training, distribute = config.training, config.compute.distribute
     interruption, watch = Interruption(), watch_of(config)
+    plateau = training.learning_rate_schedule == "plateau"
     history = [row for row in run.read_history() if row["step"] <= start_step]
     has_stopped = watch is not None and watch.stops(watch.seen(run, history, start_step))
     recorder = RunRecorder(
@@ -212,6 +214,7 @@ def _fit(model, config, run, dataset, start_step, progress, held_out):
         postpones=distribute is None or replicas.process()[1] == 1,
         validate=_validation(config, held_out),
         watch=watch,
+        rate=PlateauRate(training, watch, run) if plateau else None,
         loggers=loggers_of(config, run, history),
     )
     report = ProgressReport(training.steps, start_step)
