@@ -297,6 +297,7 @@ class _IndexedColumn:
         self._starts = np.cumsum(self._counts) - self._counts
 
     def draw_sharing(self, rng: np.random.Generator, rows: Array, count: int) -> Array:
+        """Draws, for each of `(m,)` rows, `count` rows with its value, int64 `(m, count)`."""
         labels = self._labels[rows][:, None]
         places = (rng.random((len(rows), count)) * self._counts[labels]).astype(np.int64)
         return self._order[self._starts[labels] + places]
