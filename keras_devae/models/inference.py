@@ -270,6 +270,7 @@ class _ImageEncoder(keras.Model):
         self.built = True
 
     def call(self, images, training=False):
+        """Returns what the encoder returns of images `(batch, height, width, channels)`."""
         return self.model.encoder(self.model.pixels(images), training=training)
 
 
