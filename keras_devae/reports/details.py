@@ -93,8 +93,8 @@ def _training(config: RunConfig, is_fitted: bool) -> str:
     average = f"; moving average of the weights, momentum {momentum:g}" if momentum else ""
     return (
         f"{training.steps:,} steps of {training.batch_size} images; learning rate "
-        f"{training.learning_rate:g}{falls}{average}; {model.latent_dim} latent dimensions; {model.network} "
-        f"networks{decoder}; {model.likelihood} likelihood; seed {training.seed}"
+        f"{training.learning_rate:g}{falls}{average}; {model.latent_dim} latent dimensions; "
+        f"{model.network} networks{decoder}; {model.likelihood} likelihood; seed {training.seed}"
     )
 
 
