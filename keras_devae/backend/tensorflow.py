@@ -70,15 +70,15 @@ class TensorFlow(Backend):
         return _pywrap_util_port.IsMklEnabled()
 
     def export_options(self, quantize: str | None) -> dict[str, Any]:
-        """Returns the options that store the weights of LiteRT files in fewer bits."""
-        if quantize is None:
+        """Returns the options that store the weights of LiteRT files in 16 bits."""
+        if quantize != "float16":
             return {}
         import tensorflow
 
-        options: dict[str, Any] = {"optimizations": [tensorflow.lite.Optimize.DEFAULT]}
-        if quantize == "float16":
-            options["target_spec"] = {"supported_types": [tensorflow.float16]}
-        return options
+        return {
+            "optimizations": [tensorflow.lite.Optimize.DEFAULT],
+            "target_spec": {"supported_types": [tensorflow.float16]},
+        }
 
     def use_deterministic_operations(self) -> None:
         """Turns on TensorFlow's deterministic operations."""

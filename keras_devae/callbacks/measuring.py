@@ -14,6 +14,7 @@ import keras
 from keras_devae import checks, figures
 from keras_devae.errors import FailureError, UsageError
 from keras_devae.files import check_folder, is_there, read_table, write_table
+from keras_devae.models.averaged_weights import averages_in_place
 from keras_devae.models.training_callbacks import steps_done
 
 if TYPE_CHECKING:
@@ -28,7 +29,8 @@ class MeasuringCallback(keras.callbacks.Callback):
 
     Measurements are in `rows`, each with its `step`, and in `<directory>/<name>.csv`, which is
     rewritten atomically each time. Training that resumes from a checkpoint keeps the rows up to its
-    step. Event files in the folder `tensorboard` need the `tensorboard` extra.
+    step. Event files in the folder `tensorboard` need the `tensorboard` extra. If the optimizer has
+    `use_ema`, the moving averages of the weights are measured.
     """
 
     #: Name of the files.
@@ -89,7 +91,8 @@ class MeasuringCallback(keras.callbacks.Callback):
 
     def _measure(self):
         self._measured = self._step
-        measured = self.measure(self.model, self._step)
+        with averages_in_place(self.model):
+            measured = self.measure(self.model, self._step)
         rows = [{"step": self._step, **row} for row in measured]
         self.rows += rows
         for row in measured:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -20,6 +21,7 @@ from keras_devae.checks import Array, check_channels_last, one_of
 from keras_devae.errors import FailureError, UsageError
 from keras_devae.evaluation.function_encoder import FunctionEncoder, as_array
 from keras_devae.evaluation.pixels import LAYOUTS, PIXELS
+from keras_devae.files import file_hash
 from keras_devae.files.reading import reason_of
 from keras_devae.models.network_names import function_of
 
@@ -73,7 +75,7 @@ class EncoderFile(FunctionEncoder):
             pixels = "uint8" if takes_uint8 or dtype == "uint8" else "0..1"
         self._prepare = PIXELS[one_of("pixels", pixels, PIXELS)]
         self.pixels = pixels
-        self._output, self.path = output, os.fspath(path)
+        self._output, self._layout, self.path = output, layout, os.fspath(path)
         shape = self._program.shape
         if shape is not None and len(shape) != 4:
             raise UsageError(
@@ -87,11 +89,18 @@ class EncoderFile(FunctionEncoder):
             (inner[1], inner[2], inner[0]) if self._channels_first else inner
         )
         self.image_size = None if height is None or width is None else (height, width)
-        super().__init__(self._encode)
+        super().__init__(self._encode, Path(self.path).name)
 
     def encoder_posterior(self, images: Array, batch_size: int = 256) -> tuple[Array, Array]:
         """Returns means and log-variances `(n, d)`, in batches of the size that the file fixes."""
         return super().encoder_posterior(images, self._fixed_batch or batch_size)
+
+    def describe(self) -> dict[str, Any]:
+        """Returns what results record: name, file, its SHA-256, how it was read, versions."""
+        place = Path(self.path)
+        given = {"pixels": self.pixels, "layout": self._layout, "output": self._output}
+        digest = {"sha256": _digest(place)} if place.exists() else {}
+        return {**super().describe(), "file": self.path, **digest, **given}
 
     def check_images(self, image_shape: tuple[int, int, int]) -> None:
         """Raises a `UsageError` unless images of this shape fit; grey ones fit three channels."""
@@ -131,6 +140,15 @@ class EncoderFile(FunctionEncoder):
             ) from error
         chosen = _chosen_output(found, self._output, self.path)
         return {name: as_array(values)[: len(images)] for name, values in chosen.items()}
+
+
+def _digest(place: Path) -> str:
+    """Returns the SHA-256 of a file; of a folder, that of its files' names and hashes."""
+    if place.is_file():
+        return file_hash(place)
+    files = sorted(file for file in place.rglob("*") if file.is_file())
+    lines = [f"{file.relative_to(place).as_posix()} {file_hash(file)}" for file in files]
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
 
 def _reader_of(path: str) -> tuple[Callable[[Any], Program], bool]:

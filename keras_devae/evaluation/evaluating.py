@@ -11,8 +11,9 @@ import numpy as np
 from keras_devae import checks, metrics
 from keras_devae.checks import Array, one_of
 from keras_devae.errors import UsageError
-from keras_devae.evaluation.encoding import REPRESENTATIONS, Encoding, LayerSampler
+from keras_devae.evaluation.encoding import BATCH, REPRESENTATIONS, Encoding, LayerSampler
 from keras_devae.evaluation.function_encoder import FunctionEncoder
+from keras_devae.evaluation.known_codes import encoding_of
 from keras_devae.metrics import Score
 from keras_devae.metrics.labelled import LabelledCodes
 from keras_devae.metrics.measuring import (
@@ -37,7 +38,7 @@ RECONSTRUCTED_IMAGES = 2000
 
 @gathered()
 def evaluate(
-    model: VAE | FunctionEncoder | Callable[[Array], Any],
+    model: VAE | FunctionEncoder | Callable[[Array], Any] | Array,
     dataset: Dataset,
     names: Iterable[str] | None = None,
     images: int = 10_000,
@@ -61,7 +62,8 @@ def evaluate(
     Args:
         model: A trained model; or any function from a uint8 batch of images to codes, see
             `keras_devae.evaluation.FunctionEncoder`, which has no reconstructions and may have no
-            posterior: metrics of these are refused by name, and left out of `("all",)`.
+            posterior: metrics of these are refused by name, and left out of `("all",)`; or codes
+            from elsewhere, see `keras_devae.evaluation.KnownCodes`.
         dataset: The data set.
         names: Names of metrics, see `keras_devae.metrics.METRICS`; `("all",)` for all that the data
             set allows, `None` for the default ones.
@@ -84,7 +86,8 @@ def evaluate(
         Dictionary that `json.dump` takes: `layers`, a list with the flat scores of each layer, a
         `keras_devae.metrics.Score`; `details`, likewise; `settings`; with several repeats also
         `repeats`, their flat scores for each layer. The scores of several repeats are means, with
-        `.std`, `.low` and `.high` as in `keras_devae.metrics.score_codes`.
+        `.std`, `.low` and `.high` as in `keras_devae.metrics.score_codes`. Of a function,
+        `settings["encoder"]` has the name, and versions of the packages in use.
 
     Factors that the data set declares continuous are scored as `score_codes` scores them, by what
     was measured where a metric allows it, else by the data set's bins.
@@ -100,16 +103,18 @@ def evaluate(
     chosen = names not in (None, ("all",), ["all"], "all")
     checks.check_dataset(dataset)
     check_evaluation(settings, repeats, seed, workers, progress)
-    encoding, present = _checked_encoding(model, dataset, encoding, representation)
+    checks.at_least("images", images, 2)
+    one_of("representation", representation, REPRESENTATIONS)
+    samples = [draw_sample(len(dataset), images, seed, i, repeats) for i in range(repeats)]
+    encoding = encoding or encoding_of(model, dataset)
+    present = _present(encoding, samples[0], representation)
     model = encoding.model
     names = metrics.resolved_names(names, has_factors=dataset.factor_names is not None, **present)
     options = given_options(names, bins, discretizer, workers)
     options = with_estimator(options, estimator, bool(_continuous_names(dataset)))
-    checks.at_least("images", images, 2)
     layers = _checked_layers(model, layers)
     names = check_factors_vary(names, dataset, images, seed, repeats, chosen=chosen)
     source = _Source(encoding, representation)
-    samples = [draw_sample(len(dataset), images, seed, i, repeats) for i in range(repeats)]
     results = {}
     for layer in layers:
         step = None if progress is None else functools.partial(progress, layer)
@@ -121,27 +126,20 @@ def evaluate(
     scores["settings"]["representation"] = representation
     # Which of the codes is the number of a category, whose order means nothing.
     scores["settings"]["categorical_code"] = model.latent_dim if model.num_categories else None
+    if isinstance(model, FunctionEncoder):
+        scores["settings"]["encoder"] = model.describe()
     return scores
 
 
-def _checked_encoding(
-    model: Any, dataset: Dataset, encoding: Encoding | None, representation: str
-) -> tuple[Encoding, dict[str, bool]]:
-    """Returns codes of a model or function, and whether these have a posterior and images.
-
-    Of a function it encodes one image, which tells.
-    """
-    one_of("representation", representation, REPRESENTATIONS)
-    if not hasattr(model, "layer_posterior"):
-        model = FunctionEncoder(model)
-    encoding = encoding or Encoding(model, dataset)
-    if not isinstance(model, FunctionEncoder):
-        return encoding, {}
-    # In a batch of the size of all others, which an exported encoder may insist on.
-    model.encoder_posterior(dataset.images(np.zeros(256, np.int64)))
-    if representation == "sample" and not model.has_posterior:
+def _present(encoding: Encoding, sample: Sample, representation: str) -> dict[str, bool]:
+    """Returns whether a function has a posterior and images, which its first batch tells."""
+    encoder = encoding.model
+    if not isinstance(encoder, FunctionEncoder):
+        return {}
+    encoding.prepare(sample.plain[:BATCH])
+    if representation == "sample" and not encoder.has_posterior:
         raise UsageError("A function that returns no `z_log_var` has no samples of the posterior.")
-    return encoding, {"has_posterior": model.has_posterior, "has_images": False}
+    return {"has_posterior": encoder.has_posterior, "has_images": False}
 
 
 def _checked_layers(model: VAE, layers: Iterable[int] | None) -> tuple[int, ...]:
@@ -206,10 +204,12 @@ class _Source:
 
     @functools.cached_property
     def labelled(self) -> LabelledCodes:
+        """The factors of all rows, with row numbers in place of codes."""
         return label_rows(self.encoding.dataset)
 
     @functools.cached_property
     def index(self) -> FactorIndex:
+        """Finds rows that share the value of a factor."""
         return factor_index(self.labelled.factors)
 
 
@@ -226,6 +226,7 @@ class _LayerSource:
 
     @functools.cached_property
     def sampler(self) -> LayerSampler:
+        """A `Sampler` over the whole data set."""
         known = self._source.labelled, self._source.index
         return LayerSampler(self._encoding, *known, self._layer, self._codes_seed)
 
@@ -244,21 +245,26 @@ class _LayerSource:
         return self._error_of(model.decode(codes, self._layer)).mean()
 
     def codes_of(self, rows: Array) -> Array:
+        """Returns the codes `(n, d)` of rows."""
         return self._encoding.codes(rows, self._layer, self._codes_seed)
 
     def factors_of(self, rows: Array) -> Array:
+        """Returns the factors `(n, f)` of rows, with bins of continuous ones."""
         return self._encoding.dataset.factors(rows)
 
     def measured_of(self, rows: Array) -> dict[str, Array]:
+        """Returns the measured values `(n,)` of continuous factors by name."""
         dataset = self._encoding.dataset
         values = dataset.factor_values(rows)
         columns = dict(zip(dataset.factor_names or (), values.T, strict=True))
         return {name: columns[name] for name in self.continuous_factors}
 
     def posterior_of(self, rows: Array) -> tuple[Array, Array]:
+        """Returns the means and log-variances `(n, d)` of rows."""
         return self._encoding.posterior(rows, self._layer)
 
     def reconstruction_error(self) -> Score:
+        """Returns the result of `keras_devae.metrics.reconstruction_error`."""
         return self._error_of(self._encoding.model.reconstruct(self._images, self._layer))
 
     @functools.cached_property

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import functools
+import sys
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 
+from keras_devae.backend import BACKENDS
 from keras_devae.checks import Array, shown
 from keras_devae.errors import UsageError
 from keras_devae.metrics.arrays import check_codes
 from keras_devae.metrics.estimators.posterior import check_posterior
+from keras_devae.process.machine import installed_versions
+
+#: Packages that may compute codes, whose versions are recorded where they are in use.
+_PACKAGES = ("numpy", "keras", *BACKENDS.values(), "onnxruntime", "openvino")
 
 
 class FunctionEncoder:
@@ -21,6 +28,7 @@ class FunctionEncoder:
             it, always of 256 images; it returns codes `(n, d)` of any framework, alone or as the
             only entry of a dictionary, as a SavedModel does, or a dictionary with `z_mean` and,
             for metrics of the posterior, `z_log_var`.
+        name: What results and reports call it. Default: `None`, for the function's own name.
 
     Raises:
         UsageError: If it is no function; or, when images are encoded, if it does not return one
@@ -35,18 +43,23 @@ class FunctionEncoder:
     num_layers = 1
     num_categories = 0
 
-    def __init__(self, function: Callable[[Array], Any]):
+    def __init__(self, function: Callable[[Array], Any], name: str | None = None):
         if not callable(function):
             raise UsageError(
                 "`model` must be a model of this package, or a function of images that returns "
                 f"codes. Received: a value of type {type(function).__name__}; scores of codes from "
-                "elsewhere are "
-                "`keras_devae.metrics.score_codes(codes, factors)`."
+                "elsewhere are `keras_devae.metrics.score_codes(codes, factors)`."
             )
         self.function = function
+        self.name = _name_of(function) if name is None else name
         #: Whether the function returns log-variances, and its number of codes; known once used.
         self.has_posterior = False
         self.latent_dim = 0
+
+    def describe(self) -> dict[str, Any]:
+        """Returns what results record of it: its name, and versions of the packages in use."""
+        used = [package for package in _PACKAGES if package in sys.modules]
+        return {"name": self.name, "versions": installed_versions(used)}
 
     def check_layer(self, layer: int) -> None:
         """Raises a `UsageError` unless it is layer 0, the only one."""
@@ -70,7 +83,11 @@ class FunctionEncoder:
         return (mean[None], log_var[None]) if layer is None else (mean, log_var)
 
     def _encoded(self, images: Array) -> tuple[Array, Array]:
-        found, log_vars = self.function(images), None
+        return self.read(self.function(images), len(images))
+
+    def read(self, found: Any, count: int) -> tuple[Array, Array]:
+        """Returns means and log-variances `(count, d)` of what a function returned."""
+        log_vars = None
         if isinstance(found, Mapping) and len(found) == 1:
             found = next(iter(found.values()))
         if isinstance(found, Mapping):
@@ -82,15 +99,29 @@ class FunctionEncoder:
                 )
             found, log_vars = found["z_mean"], found.get("z_log_var")
         means = check_codes(as_array(found), "codes")
-        if len(means) != len(images):
+        if len(means) != count:
             raise UsageError(
-                "The function must return one row of codes per image. Received: "
-                f"{len(means)} rows for {len(images)} images."
+                "There must be one row of codes per image. Received: "
+                f"{len(means):,} rows for {count:,} images."
             )
         self.has_posterior = log_vars is not None
         if log_vars is None:
             return means, np.zeros(means.shape)
         return check_posterior(means, as_array(log_vars))
+
+
+def _name_of(function: Any) -> str:
+    """Returns the name of a function, with its module or the object that it is a method of."""
+    while isinstance(function, functools.partial):
+        function = function.func
+    name = getattr(function, "__qualname__", None)
+    if name is None:
+        return str(getattr(function, "name", None) or type(function).__name__)
+    owner = getattr(getattr(function, "__self__", None), "name", None)
+    if isinstance(owner, str):
+        return f"{owner}.{function.__name__}"
+    module = getattr(function, "__module__", None)
+    return name if module in (None, "__main__") else f"{module}.{name}"
 
 
 def as_array(values: Any) -> Any:

@@ -185,8 +185,8 @@ class RowCache:
 
     def add(self, parts: Iterable[dict[str, Array]]) -> None:
         """Adds arrays of rows that are not kept yet, among them `"rows"`, their numbers."""
-        parts = [self.stored, *parts] if self.stored else list(parts)
-        if parts:
+        if new := list(parts):
+            parts = [self.stored, *new] if self.stored else new
             self.stored = {k: np.concatenate([part[k] for part in parts]) for k in parts[0]}
             self._places[self.stored["rows"]] = np.arange(len(self.stored["rows"]))
 
@@ -297,6 +297,7 @@ class _IndexedColumn:
         self._starts = np.cumsum(self._counts) - self._counts
 
     def draw_sharing(self, rng: np.random.Generator, rows: Array, count: int) -> Array:
+        """Draws, for each of `(m,)` rows, `count` rows with its value, int64 `(m, count)`."""
         labels = self._labels[rows][:, None]
         places = (rng.random((len(rows), count)) * self._counts[labels]).astype(np.int64)
         return self._order[self._starts[labels] + places]

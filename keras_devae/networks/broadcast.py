@@ -9,18 +9,19 @@ from keras_devae.checks import at_least, image_shape_of
 from keras_devae.layers import Convolution, SpatialBroadcast
 from keras_devae.networks.building_blocks import seeded_kernels
 
-_CHANNELS, _LAYERS = 64, 4
+_CHANNELS, _LAYERS, _KERNEL = 64, 2, 4
 
 
 def broadcast_decoder(
     input_dim: int, image_shape: Sequence[int], seed: int | None = None
 ) -> keras.Model:
-    """Builds the spatial broadcast decoder (Watters et al. 2019) with linear output.
+    """Builds the spatial broadcast decoder with linear output.
 
-    The code is copied to every pixel, beside the pixel's two coordinates; then come four
-    convolutions with 64 channels and ReLU, and one with the image's channels, all of stride 1.
-    Kernels are 3x3 and padded at all sides alike, and the image has the full size throughout at
-    every size, so that time and memory grow with the number of pixels.
+    The code is copied to every pixel, beside the pixel's two coordinates; then come two
+    convolutions with 64 channels and ReLU, and one with the image's channels. All have 4x4
+    kernels, stride 1 and padding "same", as in Appendix A.1 of Watters et al. (2019, Spatial
+    Broadcast Decoder). The image has its full size throughout, so time and memory grow with the
+    number of pixels.
 
     Args:
         input_dim: Width of the input, see `convolutional_decoder`.
@@ -44,5 +45,5 @@ def broadcast_decoder(
 
 def _convolution(channels, kernels, activation=None):
     return Convolution(
-        channels, 3, padding="same", activation=activation, kernel_initializer=next(kernels)
+        channels, _KERNEL, padding="same", activation=activation, kernel_initializer=next(kernels)
     )

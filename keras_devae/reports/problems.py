@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from keras_devae.callbacks.kl import COLLAPSED_KL
-from keras_devae.evaluation.latents import CATEGORY, Latents
+from keras_devae.evaluation.measured_latents import CATEGORY, Latents
 from keras_devae.models.declarations import MODEL_CATALOGUE
 from keras_devae.models.layer_advice import layer_advice, losses_of
 from keras_devae.reports.formatting import counted, listed, percent

@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 from keras_devae import figures
 from keras_devae.data import Dataset
 from keras_devae.evaluation.encoding import Encoding
-from keras_devae.evaluation.latents import Latents
+from keras_devae.evaluation.measured_latents import Latents
 from keras_devae.figures.of_models import reconstruction_figure, sample_figure, traversal_figure
 from keras_devae.figures.of_models.factor_information import against_factors, map_of, over_layers_of
 from keras_devae.files import is_there

@@ -10,7 +10,8 @@ from typing import Any
 from keras_devae.comparison.tables import RECONSTRUCTION
 from keras_devae.data import Dataset
 from keras_devae.evaluation.evaluating import RECONSTRUCTED_IMAGES
-from keras_devae.evaluation.latents import CATEGORY, HELD_SHARE, Latents, measure_latents
+from keras_devae.evaluation.latents import measure_latents
+from keras_devae.evaluation.measured_latents import CATEGORY, HELD_SHARE, Latents
 from keras_devae.files import write_text
 from keras_devae.metrics import METRICS, SPREAD, MetricWarning, meaning_of
 from keras_devae.models import VAE

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TypeAlias
 
 from keras_devae.comparison.tables import MIG, RECONSTRUCTION
-from keras_devae.evaluation.latents import CATEGORY, Latents
+from keras_devae.evaluation.measured_latents import CATEGORY, Latents
 from keras_devae.metrics import ACTIVE_NATS, METRICS
 from keras_devae.reports.formatting import counted, listed, percent
 

@@ -73,11 +73,11 @@ def examine(path: str | os.PathLike[str], repair: bool = False) -> list[Finding]
 
 class _Examination:
     def __init__(self, run, repair):
-        self.run = run
-        self.repair = repair
+        self.run, self.repair = run, repair
         self.in_use = not repair and run.is_claimed()
 
     def findings(self):
+        """Yields a `Finding` for each part of the run, in the order they are reported."""
         try:
             self.config = self.run.read_config()
         except FailureError as error:

@@ -16,15 +16,18 @@ from keras_devae.files import DiskFullError, archive_damage, replacing
 from keras_devae.input.batches import Batches
 from keras_devae.losses import GaussianLikelihood
 from keras_devae.models import MODELS, VAE
+from keras_devae.models.averaged_weights import take_averages
 from keras_devae.models.images import check_images
 from keras_devae.models.saving import UnreadableModelError
 from keras_devae.process.interruption import Interruption
+from keras_devae.runs.checkpoints import save_model
 from keras_devae.runs.config.run_config import RunConfig
 from keras_devae.runs.environment import describe_environment
 from keras_devae.runs.folder import RunDirectory
 from keras_devae.runs.initial_weights import check_unchanged, record_of, take_weights
 from keras_devae.runs.live_curves import loggers_of, measurement_loggers
 from keras_devae.runs.optimization import build_optimizer
+from keras_devae.runs.plateau import PlateauRate
 from keras_devae.runs.recorder import OneTraining, RunRecorder
 from keras_devae.runs.stopping import watch_of
 from keras_devae.runs.tracking import scores_at, tracking_callbacks
@@ -197,6 +200,7 @@ def _load_newest_checkpoint(run, config):
 def _fit(model, config, run, dataset, start_step, progress, held_out):
     training, distribute = config.training, config.compute.distribute
     interruption, watch = Interruption(), watch_of(config)
+    plateau = training.learning_rate_schedule == "plateau"
     history = [row for row in run.read_history() if row["step"] <= start_step]
     has_stopped = watch is not None and watch.stops(watch.seen(run, history, start_step))
     measured = measurement_loggers(config, run)
@@ -214,6 +218,7 @@ def _fit(model, config, run, dataset, start_step, progress, held_out):
         validate=_validation(config, held_out),
         scores_at=None if held_out is None else lambda step: scores_at(tracked, step),
         watch=watch,
+        rate=PlateauRate(training, watch, run) if plateau else None,
         loggers=loggers_of(config, run),
     )
     report = ProgressReport(training.steps, start_step)
@@ -228,12 +233,23 @@ def _fit(model, config, run, dataset, start_step, progress, held_out):
         ended = _end(watch, run, recorder)
         if watch is not None:
             run.record_end(ended)
-        with replacing(run.model_file, durable=True) as temporary:
-            shutil.copyfile(run.checkpoint_file(ended["model_step"]), temporary)
+        _keep_model(run, config, ended["model_step"])
         interruption.check()
     # Everything after training runs on one device, and with the weights that are kept.
     is_same = distribute is None and ended["model_step"] == recorder.step
-    return model if is_same else load_trained(run)
+    return model if is_same and training.ema_momentum is None else load_trained(run)
+
+
+def _keep_model(run, config, step):
+    """Writes the model of a step, whose weights are their averages if the run keeps any."""
+    file = run.checkpoint_file(step)
+    if config.training.ema_momentum is None:
+        with replacing(run.model_file, durable=True) as temporary:
+            shutil.copyfile(file, temporary)
+        return
+    model = load_run_model(file, config)
+    take_averages(model)
+    save_model(model, run.model_file)
 
 
 def _validation(config, held_out):

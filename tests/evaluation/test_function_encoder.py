@@ -1,5 +1,8 @@
 """Scores of any function from images to codes."""
 
+import functools
+
+import keras
 import numpy as np
 import pytest
 
@@ -90,6 +93,55 @@ def test_continuous_factors_of_a_data_set_are_scored_by_what_was_measured(grid):
     assert scores["settings"]["metrics"]["sap"]["continuous"] == {"size": "native"}
 
 
-def test_latents_are_measured_of_models_alone(grid):
-    with pytest.raises(UsageError, match="FunctionEncoder"):
-        measure_latents(FunctionEncoder(channels), grid)
+def test_each_batch_is_asked_for_once(grid):
+    calls = []
+
+    def counted(images):
+        calls.append(len(images))
+        return channels(images)
+
+    evaluate(counted, grid, ["mig", "factor_vae_score"], images=300)
+    # The last batch is filled up.
+    assert calls == [256, 256]
+
+
+@pytest.mark.parametrize("as_dictionary", [False, True])
+def test_codes_from_elsewhere_are_scored_like_those_of_a_function(grid, as_dictionary):
+    codes = grid.factors(range(300)) * 20.0
+    names = ["mig", "factor_vae_score"]
+    known = {"z_mean": codes, "z_log_var": codes * 0} if as_dictionary else codes
+    scores = evaluate(known, grid, names + ["kl"] * as_dictionary)
+    expected = evaluate(channels, grid, names)["layers"][0]
+    assert {name: scores["layers"][0][name] for name in expected} == pytest.approx(expected)
+    assert scores["settings"]["encoder"]["name"] == "codes"
+    with pytest.raises(UsageError, match="299 rows for 300 images"):
+        evaluate(codes[1:], grid, names)
+
+
+def test_results_name_the_encoder_and_versions(grid):
+    encoder = evaluate(channels, grid, ["mig"])["settings"]["encoder"]
+    assert encoder["name"].endswith("channels")
+    assert encoder["versions"]["numpy"] == np.__version__
+    named = FunctionEncoder(functools.partial(channels), name="means of channels")
+    assert named.describe()["name"] == "means of channels"
+    network = keras.Sequential([keras.Input((8, 8, 3)), keras.layers.Flatten()], name="flat")
+    assert FunctionEncoder(network.predict_on_batch).name == "flat.predict_on_batch"
+    assert FunctionEncoder(network).name == "flat"
+    assert FunctionEncoder(functools.partial(channels)).name == FunctionEncoder(channels).name
+
+
+def test_latents_of_a_function(grid):
+    latents = measure_latents(lambda images: channels(images) * [1, 0, 1], grid)
+    assert sorted(latents.active) == [0, 2] and not latents.has_posterior
+    assert [latents.factor_of(d) for d in range(3)] == ["a", None, "c"]
+    assert np.isnan(latents.kl).all() and latents.measured == "codes"
+    with pytest.raises(UsageError, match="no samples"):
+        measure_latents(channels, grid, representation="sample")
+
+
+def test_latents_of_a_posterior_are_those_of_its_divergences(grid):
+    codes = grid.factors(range(300)) / 5
+    latents = measure_latents({"z_mean": codes, "z_log_var": codes * 0 - 2}, grid)
+    expected = 0.5 * (codes**2 + np.exp(-2.0) + 2.0 - 1).mean(axis=0)
+    np.testing.assert_allclose(latents.kl, expected)
+    assert latents.has_posterior

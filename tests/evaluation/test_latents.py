@@ -19,13 +19,8 @@ from keras_devae import metrics
 from keras_devae.data.own.arrays import ArrayDataset
 from keras_devae.errors import UsageError
 from keras_devae.evaluation.encoding import Encoding
-from keras_devae.evaluation.latents import (
-    CATEGORY,
-    Latents,
-    information_of_layers,
-    measure_latents,
-    measure_to_name,
-)
+from keras_devae.evaluation.latents import information_of_layers, measure_latents, measure_to_name
+from keras_devae.evaluation.measured_latents import CATEGORY, Latents
 from keras_devae.metrics import MetricWarning
 
 KL = [kl_of(*posterior) for posterior in POSTERIOR]

@@ -72,10 +72,10 @@ def test_a_block_by_hand():
 def test_broadcast_decoder_has_the_full_size_throughout():
     decoder = broadcast_decoder(10, (64, 48, 3))
     assert {layer.strides for layer in convolutions(decoder)} == {(1, 1)}
-    assert [layer.filters for layer in convolutions(decoder)] == [64] * 4 + [3]
+    assert [layer.filters for layer in convolutions(decoder)] == [64, 64, 3]
     assert {layer.output.shape[1:3] for layer in convolutions(decoder)} == {(64, 48)}
-    channels = itertools.pairwise((12, 64, 64, 64, 64, 3))
-    assert decoder.count_params() == sum(9 * a * b + b for a, b in channels)
+    channels = itertools.pairwise((12, 64, 64, 3))
+    assert decoder.count_params() == sum(16 * a * b + b for a, b in channels)
     assert decoder.output.dtype == "float32"
 
 

@@ -6,7 +6,7 @@ import math
 import numpy as np
 import pytest
 
-from keras_devae.evaluation.latents import Latents
+from keras_devae.evaluation.measured_latents import Latents
 from keras_devae.reports.problems import find_problems
 from keras_devae.reports.summary import verdict
 from keras_devae.runs.config.run_config import RunConfig

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from keras_devae.evaluation.latents import Latents
+from keras_devae.evaluation.measured_latents import Latents
 from keras_devae.metrics import (
     kl_per_dimension,
     mutual_information_matrix,

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from keras_devae.checks import Array
-from keras_devae.evaluation.latents import Latents
+from keras_devae.evaluation.measured_latents import Latents
 
 
 def strongest(latents: Latents, most: int) -> tuple[Array, str]:

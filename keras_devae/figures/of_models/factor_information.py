@@ -11,7 +11,8 @@ from keras_devae import checks, figures
 from keras_devae.checks import Array
 from keras_devae.errors import UsageError
 from keras_devae.evaluation.encoding import Encoding
-from keras_devae.evaluation.latents import Latents, measure_latents, measure_to_name
+from keras_devae.evaluation.latents import measure_latents, measure_to_name
+from keras_devae.evaluation.measured_latents import Latents
 from keras_devae.figures.of_models.drawn_latents import (
     active_or_strongest,
     common_name,

@@ -11,7 +11,8 @@ from scipy.special import ndtri
 from keras_devae import checks, figures
 from keras_devae.checks import Array
 from keras_devae.errors import UsageError
-from keras_devae.evaluation.latents import Latents, measure_to_name
+from keras_devae.evaluation.latents import measure_to_name
+from keras_devae.evaluation.measured_latents import Latents
 from keras_devae.figures.of_models.drawn_latents import (
     active_or_strongest,
     join_nonempty,
