@@ -20,6 +20,7 @@ KIND is one of
   learning-curves          losses by step
   information-diffusion    information of factors by step (--track information)
   kl-diffusion             KL divergence by step (--track kl)
+  tracked-scores           scores by step (--track with names of metrics)
   mig-reconstruction       scores of several runs against each other
 """
 

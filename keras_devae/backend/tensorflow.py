@@ -70,15 +70,15 @@ class TensorFlow(Backend):
         return _pywrap_util_port.IsMklEnabled()
 
     def export_options(self, quantize: str | None) -> dict[str, Any]:
-        """Returns the options that store the weights of LiteRT files in fewer bits."""
-        if quantize is None:
+        """Returns the options that store the weights of LiteRT files in 16 bits."""
+        if quantize != "float16":
             return {}
         import tensorflow
 
-        options: dict[str, Any] = {"optimizations": [tensorflow.lite.Optimize.DEFAULT]}
-        if quantize == "float16":
-            options["target_spec"] = {"supported_types": [tensorflow.float16]}
-        return options
+        return {
+            "optimizations": [tensorflow.lite.Optimize.DEFAULT],
+            "target_spec": {"supported_types": [tensorflow.float16]},
+        }
 
     def use_deterministic_operations(self) -> None:
         """Turns on TensorFlow's deterministic operations."""
@@ -211,17 +211,18 @@ class TensorFlow(Backend):
         several = tensorflow.distribute.MultiWorkerMirroredStrategy
         return isinstance(strategy or tensorflow.distribute.get_strategy(), several)
 
-    def wait_for_replicas(self) -> None:
-        """Waits by summing a number over all replicas of the current strategy."""
+    def sum_over_replicas(self, number: float) -> float:
+        """Sums a number over all replicas of the current strategy; waits for all processes."""
         import tensorflow
 
         strategy = tensorflow.distribute.get_strategy()
 
         @tensorflow.function
-        def count():
-            return strategy.reduce("SUM", strategy.run(lambda: tensorflow.ones(())), axis=None)
+        def total():
+            own = strategy.run(lambda: tensorflow.constant(number))
+            return strategy.reduce("SUM", own, axis=None)
 
-        count().numpy()
+        return float(total().numpy())
 
     def parts_of_worker(self, strategy: Any, parts: Callable, shape: tuple, dtype: Any) -> Any:
         """Makes an endless `tf.distribute.DistributedDataset`."""

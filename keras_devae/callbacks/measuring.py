@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import os
 import shlex
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,7 @@ import keras
 from keras_devae import checks, figures
 from keras_devae.errors import FailureError, UsageError
 from keras_devae.files import check_folder, is_there, read_table, write_table
+from keras_devae.models.averaged_weights import averages_in_place
 from keras_devae.models.training_callbacks import steps_done
 
 if TYPE_CHECKING:
@@ -27,7 +29,8 @@ class MeasuringCallback(keras.callbacks.Callback):
 
     Measurements are in `rows`, each with its `step`, and in `<directory>/<name>.csv`, which is
     rewritten atomically each time. Training that resumes from a checkpoint keeps the rows up to its
-    step. Event files in the folder `tensorboard` need the `tensorboard` extra.
+    step. Event files in the folder `tensorboard` need the `tensorboard` extra. If the optimizer has
+    `use_ema`, the moving averages of the weights are measured.
     """
 
     #: Name of the files.
@@ -35,6 +38,8 @@ class MeasuringCallback(keras.callbacks.Callback):
     #: Steps done before the next `fit`, or `None` for the optimizer's count, which leaves out steps
     #: that were skipped because a float16 gradient overflowed.
     start_step: int | None = None
+    #: Each is called with the name of the callback and every row that is measured.
+    loggers: Sequence[Callable[[str, dict[str, Any]], None]] = ()
 
     def __init__(
         self, every_steps: int, directory: Folder = None, tensorboard: Folder = None
@@ -86,10 +91,15 @@ class MeasuringCallback(keras.callbacks.Callback):
 
     def _measure(self):
         self._measured = self._step
-        measured = self.measure(self.model, self._step)
-        self.rows += [{"step": self._step, **row} for row in measured]
+        with averages_in_place(self.model):
+            measured = self.measure(self.model, self._step)
+        rows = [{"step": self._step, **row} for row in measured]
+        self.rows += rows
         for row in measured:
             self._show_scalars(row)
+        for log in self.loggers:
+            for row in rows:
+                log(self.name, row)
         if not self.rows:
             return
         if self.directory is not None or self._board is not None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import warnings
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,7 @@ from keras_devae.checks import Tensor
 from keras_devae.errors import FailureError
 from keras_devae.export.formats import FORMATS
 from keras_devae.export.functions import Endpoint
+from keras_devae.export.quantizing import quantize_weights
 
 if TYPE_CHECKING:
     from keras_devae.models import VAE
@@ -47,14 +49,27 @@ def write_endpoint_files(
     for name, endpoint in functions.items():
         spec = keras.InputSpec(shape=endpoint.shape, dtype=endpoint.dtype, name=endpoint.input_name)
         file = folder / f"{name}{FORMATS[format].suffix}"
-        # Converters report their progress.
-        with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
-            warnings.simplefilter("ignore")
-            try:
-                _EndpointModel(model, endpoint).export(
-                    str(file), format=format, verbose=False, input_signature=[spec], **options
-                )
-            except Exception as error:
-                # Converters raise errors of all kinds.
-                reason = " ".join(str(error).split())[:_LONGEST] or type(error).__name__
-                raise FailureError(f"{name} cannot be converted to {format}: {reason}") from error
+        with _converting(name, format):
+            _EndpointModel(model, endpoint).export(
+                str(file), format=format, verbose=False, input_signature=[spec], **options
+            )
+            if quantize == "int8":
+                quantize_weights(file)
+
+
+@contextlib.contextmanager
+def _converting(name: str, format: str) -> Iterator[None]:
+    """Silences reports of progress, and names what cannot be converted."""
+    silence = io.StringIO()
+    with (
+        warnings.catch_warnings(),
+        contextlib.redirect_stdout(silence),
+        contextlib.redirect_stderr(silence),
+    ):
+        warnings.simplefilter("ignore")
+        try:
+            yield
+        except Exception as error:
+            # Converters raise errors of all kinds.
+            reason = " ".join(str(error).split())[:_LONGEST] or type(error).__name__
+            raise FailureError(f"{name} cannot be converted to {format}: {reason}") from error

@@ -82,8 +82,8 @@ FORMATS = {
         holds_device=True,
     ),
 }
-#: Ways to store the weights of LiteRT files in fewer bits.
-QUANTIZATIONS = ("dynamic_range", "float16")
+#: Ways to store the weights of LiteRT files in fewer bits -> packages needed besides the format's.
+QUANTIZATIONS: dict[str, tuple[str, ...]] = {"int8": ("ai-edge-quantizer",), "float16": ()}
 #: The endpoint that the printed lines load where there is a file for each.
 _BYTES_ENDPOINT = "encode_uint8"
 
@@ -93,7 +93,7 @@ def check_export(
 ) -> None:
     """Runs the checks of `export_model` that do not need the model."""
     check_arguments(path, format, quantize)
-    exporting_backend(format)
+    exporting_backend(format, quantize)
 
 
 def check_arguments(
@@ -108,11 +108,12 @@ def check_arguments(
     check_new(path)
 
 
-def exporting_backend(format: str) -> str:
+def exporting_backend(format: str, quantize: str | None = None) -> str:
     """Returns the backend that converts to a format here; raises a `UsageError` if none can."""
     described = FORMATS[format]
     backend = next(filter(_is_installed, described.backends), None)
-    lacking = [name for name in described.packages if not _is_installed(name)]
+    packages = described.packages + (QUANTIZATIONS[quantize] if quantize else ())
+    lacking = [name for name in packages if not _is_installed(name)]
     missing = [described.backends[0], *lacking] if backend is None else lacking
     if backend is None or missing:
         raise UsageError(
@@ -152,5 +153,5 @@ def loading_code(
     )
 
 
-def _is_installed(name: str) -> bool:
-    return importlib.util.find_spec(name) is not None
+def _is_installed(package: str) -> bool:
+    return importlib.util.find_spec(package.replace("-", "_")) is not None

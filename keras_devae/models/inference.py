@@ -164,7 +164,7 @@ class Inference:
             path: Folder to create; it must not exist.
             format: `"tf_saved_model"` (default), `"onnx"`, `"openvino"`, `"litert"` or `"torch"`.
             layer: Number of the latent layer that the exported functions use; default 0.
-            quantize: For LiteRT, `"dynamic_range"` or `"float16"`; default `None`.
+            quantize: For LiteRT, `"int8"` or `"float16"`; default `None`.
         """
         from keras_devae.export import export_model
 

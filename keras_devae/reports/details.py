@@ -87,10 +87,14 @@ def _training(config: RunConfig, is_fitted: bool) -> str:
     if is_fitted:
         return f"Fitted in one go; {model.latent_dim} components; seed {training.seed}"
     decoder = f", {model.decoder} decoder" if model.decoder else ""
+    schedule = training.learning_rate_schedule
+    falls = f", {schedule}" if schedule != "constant" else ""
+    momentum = training.ema_momentum
+    average = f"; moving average of the weights, momentum {momentum:g}" if momentum else ""
     return (
         f"{training.steps:,} steps of {training.batch_size} images; learning rate "
-        f"{training.learning_rate:g}; {model.latent_dim} latent dimensions; {model.network} "
-        f"networks{decoder}; {model.likelihood} likelihood; seed {training.seed}"
+        f"{training.learning_rate:g}{falls}{average}; {model.latent_dim} latent dimensions; "
+        f"{model.network} networks{decoder}; {model.likelihood} likelihood; seed {training.seed}"
     )
 
 

@@ -12,10 +12,11 @@ from keras_devae.evaluation.function_encoder import FunctionEncoder
 from keras_devae.evaluation.measured_latents import Latents
 from keras_devae.figures.of_models import reconstruction_figure, sample_figure, traversal_figure
 from keras_devae.figures.of_models.factor_information import against_factors, map_of, over_layers_of
+from keras_devae.files import is_there
 from keras_devae.metrics.rows import draw_sample
 from keras_devae.models import VAE
 from keras_devae.reports.formatting import counted, listed, percent
-from keras_devae.reports.plots import history_figure
+from keras_devae.reports.plots import history_figure, tracked_scores_figure
 from keras_devae.runs.folder import RunDirectory
 
 #: Most latent dimensions that a figure shows.
@@ -78,6 +79,7 @@ def draw_run_figures(
         _reconstructions(model, dataset, seed),
         _samples(model, dataset, seed),
         *([_learning_curves(history)] if history else []),
+        *([_tracked_scores(run)] if is_there(run.tracking / "metrics.csv") else []),
     ]
     saved = _saved(drawn, folder)
     tracked = [
@@ -148,6 +150,15 @@ def _learning_curves(history: Sequence[Mapping[str, float]]) -> _Drawn:
         "as beta, as they were at that step."
     )
     return "learning-curves", history_figure(history), "Learning curves", caption, alt
+
+
+def _tracked_scores(run: RunDirectory) -> _Drawn:
+    caption = (
+        "Scores by training step, with the metrics' fast settings; on the images held out, if any, "
+        "dashed."
+    )
+    alt = "A panel for each score, by training step."
+    return "tracked-scores", tracked_scores_figure(run), "Scores while training", caption, alt
 
 
 def _information(

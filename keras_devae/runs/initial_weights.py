@@ -85,10 +85,14 @@ def take_weights(model: VAE, source: str) -> None:
         UsageError: If none fits.
         FailureError: If the file cannot be loaded.
     """
+    from keras_devae.models.averaged_weights import take_averages
     from keras_devae.models.saving import load_saved
 
     file = file_of(source)
-    offered, wanted = _by_layer(load_saved(file)), _by_layer(model)
+    begun_with = load_saved(file)
+    if getattr(begun_with, "optimizer", None) is not None:
+        take_averages(begun_with)
+    offered, wanted = _by_layer(begun_with), _by_layer(model)
     shapes = {name: tuple(weight.shape) for name, weight in offered.items()}
     fitting = [name for name, weight in wanted.items() if shapes.get(name) == tuple(weight.shape)]
     if not fitting:

@@ -16,7 +16,7 @@ FOLDERS = ("checkpoints", "codes", "figures", "reproduction", "tracking", "track
 FIGURES = (
     *("traversal", "information-map", "information-over-layers", "factor-scatter", "samples"),
     *("reconstructions", "kl", "learning-curves", "information-diffusion", "kl-diffusion"),
-    *("mig-reconstruction", "freezing"),
+    *("mig-reconstruction", "freezing", "tracked-scores"),
 )
 #: Pattern of what `plot` appends to a figure's name for its options.
 _OPTIONS = r"(-(layer|seed|steps|index)--?\d+|-span-(range|quantiles)|-active-only-True)*"

@@ -4,6 +4,7 @@ from typing import Any
 
 import keras
 
+from keras_devae.models.averaged_weights import single_optimizers
 from keras_devae.runs.config.settings import TrainingSettings
 
 
@@ -22,9 +23,14 @@ def build_optimizer(training: TrainingSettings) -> keras.optimizers.Optimizer:
     """
     options: dict[str, Any] = {
         name: getattr(training, name)
-        for name in ("weight_decay", "clipnorm", "global_clipnorm", "clipvalue")
+        for name in (
+            *("weight_decay", "clipnorm", "global_clipnorm", "clipvalue"),
+            *("ema_momentum", "ema_overwrite_frequency"),
+        )
         if getattr(training, name) is not None
     }
+    if training.ema_momentum is not None:
+        options["use_ema"] = True
     kind = type(keras.optimizers.get(training.optimizer))
     return kind(learning_rate=learning_rate_of(training), **options)
 
@@ -38,6 +44,8 @@ def learning_rate_of(
     and Hutter 2017, SGDR: Stochastic Gradient Descent with Warm Restarts, without restarts).
     """
     rate, warmup = training.learning_rate, training.warmup_steps
+    if training.learning_rate_schedule == "plateau":
+        return rate  # `PlateauRate` sets it while training.
     schedules = keras.optimizers.schedules
     if training.learning_rate_schedule == "cosine":
         rise = {"warmup_target": rate, "warmup_steps": warmup} if warmup else {}
@@ -49,8 +57,5 @@ def learning_rate_of(
 
 def current_learning_rate(optimizer: keras.optimizers.Optimizer) -> float:
     """Returns the learning rate of the next step; of several optimizers, of the default one."""
-    optimizer = getattr(optimizer, "inner_optimizer", optimizer)
-    if isinstance(optimizer, keras.optimizers.MultiOptimizer):
-        # Keras lists the default one last.
-        optimizer = optimizer.optimizers[-1]
-    return float(keras.ops.convert_to_numpy(optimizer.learning_rate))
+    rate = single_optimizers(optimizer)[-1].learning_rate
+    return float(keras.ops.convert_to_numpy(rate))

@@ -7,13 +7,22 @@ from typing import Any
 
 import keras
 
+from keras_devae.backend import replicas
+from keras_devae.checks import Array
 from keras_devae.errors import FailureError
 from keras_devae.files import flush_to_disk, read_json, write_json
+from keras_devae.models.averaged_weights import (
+    averages_in_place,
+    copy_weights,
+    has_averages,
+    set_weights,
+)
 from keras_devae.models.training_callbacks import TrainingGuard
 from keras_devae.process.interruption import Interruption
 from keras_devae.runs.checkpoints import CheckpointWriter, check_state, save_model
 from keras_devae.runs.folder import RunDirectory
 from keras_devae.runs.optimization import current_learning_rate
+from keras_devae.runs.plateau import PlateauRate
 from keras_devae.runs.stopping import Watch
 
 logger = logging.getLogger("keras_devae")
@@ -40,7 +49,10 @@ class RunRecorder(keras.callbacks.Callback):
         postpones: Whether an interruption waits for the end of the step, so that
             `keep_last_step` can write a checkpoint; default true.
         validate: Returns losses on held-out images from the model, or `None` (default).
+        scores_at: Returns the scores measured at a step, which its row of the history gets too, or
+            `None` (default).
         watch: What decides on the best checkpoint and the end, or `None` (default).
+        rate: What sets the learning rate of the schedule `plateau`, or `None` (default).
         loggers: Called with each new row of the history.
     """
 
@@ -55,7 +67,9 @@ class RunRecorder(keras.callbacks.Callback):
         keep: int = 2,
         postpones: bool = True,
         validate: Callable[[keras.Model], dict[str, float]] | None = None,
+        scores_at: Callable[[int], dict[str, float]] | None = None,
         watch: Watch | None = None,
+        rate: PlateauRate | None = None,
         loggers: Iterable[Callable[[dict[str, Any]], None]] = (),
     ):
         super().__init__()
@@ -68,6 +82,7 @@ class RunRecorder(keras.callbacks.Callback):
         self.interruption = interruption
         self.keep = keep
         self._validate, self._watch, self._loggers = validate, watch, tuple(loggers)
+        self._scores_at, self._rate = scores_at or (lambda step: {}), rate
         self._best: int | None = None
         self._writer: Any = None
         # Whether a step has ended and no other has begun, so that the model can be saved.
@@ -76,6 +91,8 @@ class RunRecorder(keras.callbacks.Callback):
 
     def on_train_begin(self, logs: _Logs = None) -> None:
         """Makes sure that there is a checkpoint to resume from."""
+        if self._rate is not None:
+            self._rate.look(self.model, self.history, self.step)
         file = self.run.checkpoint_file(self.step)
         if not file.is_file():
             save_model(self.model, file)
@@ -90,6 +107,8 @@ class RunRecorder(keras.callbacks.Callback):
     def on_train_batch_begin(self, batch: int, logs: _Logs = None) -> None:
         """Notes that a step is about to change the model."""
         self._is_between = False
+        if self._rate is not None:
+            self._rate.warm_up(self.model, self.step)
 
     def on_train_batch_end(self, batch: int, logs: _Logs = None) -> None:
         """Counts steps, and ends training at the last one or when it is interrupted."""
@@ -106,34 +125,42 @@ class RunRecorder(keras.callbacks.Callback):
         self._epoch_start = self.step
         not_updated = self.model.metrics_not_updated()
         losses = {k: math.nan if k in not_updated else float(v) for k, v in (logs or {}).items()}
-        validated = self._validate(self.model) if self._validate else {}
+        with averages_in_place(self.model):
+            validated = self._validate(self.model) if self._validate else {}
         self.history.append({"step": self.step, **losses, **validated})
-        self._log()
+        rate = current_learning_rate(self.model.optimizer)
+        if self._rate is not None:
+            self.history[-1]["learning_rate"] = rate
+            self._rate.look(self.model, self.history, self.step)
+        for logger_of_rows in self._loggers:
+            logger_of_rows({**self.history[-1], "learning_rate": rate})
+        # Measured scores have been logged already.
+        self.history[-1].update(self._scores_at(self.step))
         self._note_best()
         if self._watch is not None:
             seen = self._watch.seen(self.run, self.history, self.step)
-            self.model.stop_training = self.model.stop_training or self._watch.stops(seen)
+            stops = replicas.decided_by_chief(self._watch.stops(seen))
+            self.model.stop_training = self.model.stop_training or stops
         if self.step < self.total_steps:
             rows = list(self.history)
             file = self.run.checkpoint_file(self.step)
-            before, after = lambda: self._secure(rows), self._remove_old
+            # Meanwhile, training may find another best step, which has no checkpoint yet.
+            best = self._best
+            before, after = lambda: self._secure(rows), lambda: self._remove_old(best)
             self._writer.write(self.model, self.step, file, before, after)
             self.interruption.check()
-
-    def _log(self):
-        rate = current_learning_rate(self.model.optimizer)
-        for logger_of_rows in self._loggers:
-            logger_of_rows({**self.history[-1], "learning_rate": rate})
 
     def on_train_end(self, logs: _Logs = None) -> None:
         """Writes the last checkpoint, after the final measurements of other callbacks."""
         self._writer.wait()
         check_state(self.model, self.step)
+        # Scores of the last step have only been measured now.
+        if self.history and self.history[-1]["step"] == self.step:
+            self.history[-1].update(self._scores_at(self.step))
         self._secure(self.history)
         save_model(self.model, self.run.checkpoint_file(self.step))
-        # Scores of the last step have only been measured now.
         self._note_best()
-        self._remove_old()
+        self._remove_old(self._best)
 
     def keep_last_step(self) -> None:
         """Writes a checkpoint in the middle of an interrupted epoch, if there is a step to keep.
@@ -154,7 +181,7 @@ class RunRecorder(keras.callbacks.Callback):
         file = self.run.begun_epoch_file(self.step)
         write_json(file, {"count": count, "means": means}, durable=True)
         save_model(self.model, self.run.checkpoint_file(self.step))
-        self._remove_old()
+        self._remove_old(self._best)
 
     def _is_within(self, step):
         """Tells whether a step lies inside an epoch, and not at its end."""
@@ -197,15 +224,16 @@ class RunRecorder(keras.callbacks.Callback):
         if self._watch is not None:
             self._best = self._watch.seen(self.run, self.history, self.step).best_step
 
-    def _remove_old(self):
-        best = self._best if self._watch is not None and self._watch.keeps_best else None
-        self.run.remove_old_checkpoints(self.keep, best)
+    def _remove_old(self, best):
+        keeps_best = self._watch is not None and self._watch.keeps_best
+        self.run.remove_old_checkpoints(self.keep, best if keeps_best else None)
 
 
 class OneTraining(TrainingGuard):
     """Makes several calls of `fit` look like one training, begun and ended once, to callbacks.
 
-    Set `is_last` before the last of these calls.
+    Set `is_last` before the last of these calls. At the end of each, Keras replaces the weights by
+    their averages, if the optimizer keeps any; here the weights stay, so that training can go on.
     """
 
     def __init__(self, start_step: int, callbacks: list[keras.callbacks.Callback]):
@@ -213,6 +241,7 @@ class OneTraining(TrainingGuard):
         self.is_last = False
         self._others = keras.callbacks.CallbackList(callbacks)
         self._has_begun = False
+        self._weights: list[Array] | None = None
 
     def set_params(self, params: dict[str, Any]) -> None:
         """Forwards the parameters."""
@@ -248,9 +277,12 @@ class OneTraining(TrainingGuard):
         """Forwards the event."""
         super().on_epoch_end(epoch, logs)
         self._others.on_epoch_end(epoch, logs)
+        self._weights = copy_weights(self.model) if has_averages(self.model) else None
 
     def on_train_end(self, logs: _Logs = None) -> None:
         """Forwards the last event."""
+        if self._weights is not None:
+            set_weights(self.model, self._weights)
         if self.is_last or self.model.stop_training:
             super().on_train_end(logs)
             self._others.on_train_end(logs)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from keras_devae.checks import one_of
@@ -44,9 +45,25 @@ class Watch:
     starts: int
     patience: int | None
     keeps_best: bool
+    plateau_factor: float = 1.0
+    plateau_patience: int | None = None
 
     def outcome(self, points: Iterable[tuple[int, float]]) -> Outcome:
         """Returns what follows from steps and values in order; values that are NaN count as bad."""
+        return functools.reduce(lambda _, seen: seen, self._outcomes(points), Outcome())
+
+    def reductions(self, points: Iterable[tuple[int, float]]) -> int:
+        """Returns how often the learning rate has been lowered.
+
+        The rule is that of Keras's `ReduceLROnPlateau`, with `min_delta` and `cooldown` 0.
+        """
+        if self.plateau_patience is None:
+            return 0
+        waited = (seen.since for seen in self._outcomes(points) if seen.since)
+        return sum(since % self.plateau_patience == 0 for since in waited)
+
+    def _outcomes(self, points: Iterable[tuple[int, float]]) -> Iterator[Outcome]:
+        """Yields what follows after each point that can be compared."""
         seen = Outcome()
         for step, value in points:
             if step < self.starts:
@@ -57,10 +74,16 @@ class Watch:
                 seen = Outcome(step, value)
             else:
                 seen = dataclasses.replace(seen, since=seen.since + 1)
-        return seen
+            yield seen
 
     def seen(self, run: RunDirectory, history: Sequence[dict[str, Any]], step: int) -> Outcome:
         """Returns the outcome up to a step, from the history or the run's tracked scores."""
+        return self.outcome(self.points(run, history, step))
+
+    def points(
+        self, run: RunDirectory, history: Sequence[dict[str, Any]], step: int
+    ) -> list[tuple[int, float]]:
+        """Returns steps and values up to a step."""
         if self.is_tracked:
             file = run.tracking / "metrics.csv"
             rows = read_table(file) if is_there(file) else []
@@ -68,7 +91,7 @@ class Watch:
         else:
             rows = list(history)
         points = [(int(r["step"]), r[self.name]) for r in rows if self.name in r]
-        return self.outcome(point for point in points if point[0] <= step)
+        return [point for point in points if point[0] <= step]
 
     @property
     def is_tracked(self) -> bool:
@@ -85,6 +108,11 @@ class Watch:
         ends = ["the best checkpoint is kept"] if self.keeps_best else []
         if self.patience is not None:
             ends.append(f"training stops after {self.patience} measurements without improvement")
+        if self.plateau_patience is not None:
+            ends.append(
+                f"the learning rate is multiplied by {self.plateau_factor:g} after every "
+                f"{self.plateau_patience} without improvement"
+            )
         return f"{what} on; {' and '.join(ends)}"
 
 
@@ -99,6 +127,8 @@ def check_watching(config: RunConfig) -> None:
         raise UsageError("Give either `validation_split` or `validation_dataset`, not both.")
     if chosen.factors_file is not None and chosen.dataset is None:
         raise UsageError("`validation_factors_file` goes with `validation_dataset`.")
+    lowers = config.training.learning_rate_schedule == "plateau"
+    _check_plateau(config, lowers)
     asked = chosen.save_best or chosen.early_stopping is not None
     if asked and MODEL_CATALOGUE[config.model.name].fitted:
         raise UsageError(
@@ -106,9 +136,26 @@ def check_watching(config: RunConfig) -> None:
         )
     if chosen.monitor is None:
         return
-    if not asked:
-        raise UsageError("`monitor` needs `save_best` or `early_stopping`.")
+    if not (asked or lowers):
+        raise UsageError(
+            "`monitor` needs `save_best`, `early_stopping`, or `learning_rate_schedule` set to "
+            "plateau."
+        )
     _checked_name(config)
+
+
+def _check_plateau(config, lowers):
+    training, stops_after = config.training, config.validation.early_stopping
+    defaults = type(training)()
+    for name in ("plateau_factor", "plateau_patience"):
+        if not lowers and getattr(training, name) != getattr(defaults, name):
+            raise UsageError(f"`{name}` needs `learning_rate_schedule` set to plateau.")
+    if lowers and stops_after is not None and stops_after <= training.plateau_patience:
+        raise UsageError(
+            "`early_stopping` must be above `plateau_patience`, which is "
+            f"{training.plateau_patience}: otherwise training stops before the learning rate "
+            f"falls. Received: {stops_after}."
+        )
 
 
 def _checked_name(config):
@@ -122,18 +169,22 @@ def _checked_name(config):
         if metric in METRICS
         for key in (metric, *(f"{metric}.{number}" for number in METRICS[metric].numbers))
     }
+    measured = name.removeprefix("val_")
     known = [*_LOSSES, *(f"val_{loss}" for loss in _LOSSES)]
-    one_of("value to watch", name, [*known, *scores, *METRICS])
+    validated = [f"val_{key}" for key in (*scores, *METRICS)] if name != measured else []
+    one_of("value to watch", name, [*known, *scores, *METRICS, *validated])
     if name.startswith("val_") and not held_out:
         raise UsageError(
             f"`monitor` {name} needs images that are held out: give `validation_split` or "
             "`validation_dataset`."
         )
-    if name not in known and name not in scores:
+    if name not in known and measured not in scores:
         raise UsageError(f"`monitor` {name} needs the metric among those that `track` names.")
     if name not in known and chosen.save_best:
         _check_intervals(config, name)
-    return METRICS[name].key() if name in METRICS else name
+    if measured in METRICS:
+        name = name.removesuffix(measured) + METRICS[measured].key()
+    return name
 
 
 def _check_intervals(config, name):
@@ -153,7 +204,8 @@ def watch_of(config: RunConfig) -> Watch | None:
         UsageError: If the schedules of the model end too late for anything to be compared.
     """
     chosen, training = config.validation, config.training
-    if not chosen.save_best and chosen.early_stopping is None:
+    lowers = training.learning_rate_schedule == "plateau"
+    if not (chosen.save_best or lowers) and chosen.early_stopping is None:
         return None
     name = _checked_name(config)
     model = config.model
@@ -166,10 +218,11 @@ def watch_of(config: RunConfig) -> Watch | None:
         raise UsageError(
             f"{name} can be compared from step {starts} on, when schedules and warm-up have "
             f"ended, and training ends at step {training.steps}: train for longer, shorten "
-            "the schedules, or leave out `save_best` and `early_stopping`."
+            "the schedules, or leave out `save_best`, `early_stopping` and the schedule plateau."
         )
-    number = number_of(name)
+    number = number_of(name.removeprefix("val_"))
     rises = number is not None and not number.lower_is_better
     # Before the first step there is nothing to keep.
     starts = max(starts, 1)
-    return Watch(name, rises, starts, chosen.early_stopping, chosen.save_best)
+    plateau = (training.plateau_factor, training.plateau_patience) if lowers else ()
+    return Watch(name, rises, starts, chosen.early_stopping, chosen.save_best, *plateau)

@@ -14,6 +14,7 @@ from keras_devae.evaluation.encoding import Encoding, encoding_file
 from keras_devae.files import DiskFullError, file_hash
 from keras_devae.files.reading import reason_of
 from keras_devae.models import MODELS, VAE
+from keras_devae.models.averaged_weights import take_averages
 from keras_devae.models.layer_advice import losses_of
 from keras_devae.models.network_names import function_of, is_function_name
 from keras_devae.models.saving import UnreadableModelError, load_saved
@@ -30,6 +31,8 @@ _HASHES: weakref.WeakKeyDictionary[VAE, str] = weakref.WeakKeyDictionary()
 def load_trained(run: RunDirectory) -> VAE:
     """Loads the finished model of a run, or else its newest checkpoint, with a warning.
 
+    Its weights are their moving averages, if the run keeps any.
+
     Raises:
         UsageError: If there is none yet.
         FailureError: If the file is damaged.
@@ -42,6 +45,7 @@ def load_trained(run: RunDirectory) -> VAE:
     except OSError as error:
         raise FailureError(f"{path} cannot be loaded: {reason_of(error)}.") from None
     model = load_run_model(path, run.read_config())
+    take_averages(model)
     _HASHES[model] = digest
     return model
 

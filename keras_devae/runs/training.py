@@ -16,20 +16,23 @@ from keras_devae.files import DiskFullError, archive_damage, replacing
 from keras_devae.input.batches import Batches
 from keras_devae.losses import GaussianLikelihood
 from keras_devae.models import MODELS, VAE
+from keras_devae.models.averaged_weights import take_averages
 from keras_devae.models.images import check_images
 from keras_devae.models.saving import UnreadableModelError
 from keras_devae.process.interruption import Interruption
+from keras_devae.runs.checkpoints import save_model
 from keras_devae.runs.config.run_config import RunConfig
 from keras_devae.runs.environment import describe_environment
 from keras_devae.runs.folder import RunDirectory
 from keras_devae.runs.initial_weights import check_unchanged, record_of, take_weights
-from keras_devae.runs.live_curves import loggers_of
+from keras_devae.runs.live_curves import loggers_of, measurement_loggers
 from keras_devae.runs.optimization import build_optimizer
+from keras_devae.runs.plateau import PlateauRate
 from keras_devae.runs.recorder import OneTraining, RunRecorder
 from keras_devae.runs.stopping import watch_of
-from keras_devae.runs.tracking import tracking_callbacks
+from keras_devae.runs.tracking import scores_at, tracking_callbacks
 from keras_devae.runs.trained_model import load_run_model, load_trained
-from keras_devae.runs.validation import ValidationLosses
+from keras_devae.runs.validation import ValidationLosses, record_of_images
 
 logger = logging.getLogger("keras_devae")
 
@@ -139,6 +142,7 @@ def train(
     """
     run.claim()
     began_with = {"init_from": record_of(config)} if config.training.init_from else {}
+    began_with |= record_of_images(config, held_out)
     run.write_record(config, dataset.provenance, describe_environment(), **began_with)
     run.record_time("begun")
     return _fit(model, config, run, dataset, 0, progress, held_out)
@@ -196,8 +200,11 @@ def _load_newest_checkpoint(run, config):
 def _fit(model, config, run, dataset, start_step, progress, held_out):
     training, distribute = config.training, config.compute.distribute
     interruption, watch = Interruption(), watch_of(config)
+    plateau = training.learning_rate_schedule == "plateau"
     history = [row for row in run.read_history() if row["step"] <= start_step]
     has_stopped = watch is not None and watch.stops(watch.seen(run, history, start_step))
+    measured = measurement_loggers(config, run)
+    tracked = tracking_callbacks(config, run, dataset, start_step, held_out, measured)
     recorder = RunRecorder(
         run,
         start_step,
@@ -209,12 +216,13 @@ def _fit(model, config, run, dataset, start_step, progress, held_out):
         # Several processes would all have to be interrupted at the same step.
         postpones=distribute is None or replicas.process()[1] == 1,
         validate=_validation(config, held_out),
+        scores_at=None if held_out is None else lambda step: scores_at(tracked, step),
         watch=watch,
-        loggers=loggers_of(config, run, history),
+        rate=PlateauRate(training, watch, run) if plateau else None,
+        loggers=loggers_of(config, run),
     )
     report = ProgressReport(training.steps, start_step)
-    callbacks = [*tracking_callbacks(config, run, dataset, start_step), recorder]
-    callbacks += [report] if progress else []
+    callbacks = [*tracked, recorder, *([report] if progress else [])]
     stopped = failures_explained(run, lambda: f"Training stopped after step {recorder.step}")
     with stopped, interruption:
         if start_step < training.steps and not has_stopped:
@@ -225,12 +233,23 @@ def _fit(model, config, run, dataset, start_step, progress, held_out):
         ended = _end(watch, run, recorder)
         if watch is not None:
             run.record_end(ended)
-        with replacing(run.model_file, durable=True) as temporary:
-            shutil.copyfile(run.checkpoint_file(ended["model_step"]), temporary)
+        _keep_model(run, config, ended["model_step"])
         interruption.check()
     # Everything after training runs on one device, and with the weights that are kept.
     is_same = distribute is None and ended["model_step"] == recorder.step
-    return model if is_same else load_trained(run)
+    return model if is_same and training.ema_momentum is None else load_trained(run)
+
+
+def _keep_model(run, config, step):
+    """Writes the model of a step, whose weights are their averages if the run keeps any."""
+    file = run.checkpoint_file(step)
+    if config.training.ema_momentum is None:
+        with replacing(run.model_file, durable=True) as temporary:
+            shutil.copyfile(file, temporary)
+        return
+    model = load_run_model(file, config)
+    take_averages(model)
+    save_model(model, run.model_file)
 
 
 def _validation(config, held_out):

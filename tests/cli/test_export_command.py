@@ -43,7 +43,7 @@ def test_the_printed_lines_run_as_they_are_pasted(workplace, capsys, tmp_path_fa
     [
         (["--format", "tflite"], "litert"),
         (["--quantize", "float16"], "Only the format litert can be quantized"),
-        (["--format", "litert", "--quantize", "int4"], "dynamic_range"),
+        (["--format", "litert", "--quantize", "int4"], "int8"),
     ],
 )
 def test_wrong_formats_are_refused_before_the_run_is_opened(words, sentence, tmp_path, capsys):

@@ -7,11 +7,10 @@ import sys
 import keras
 import numpy as np
 import pytest
-from thoroughness import quick_first
 
 import keras_devae as kd
 from keras_devae.errors import UsageError
-from keras_devae.export import FORMATS, check_export, export_model, loading_code
+from keras_devae.export import FORMATS, QUANTIZATIONS, check_export, export_model, loading_code
 from keras_devae.export import formats as formats_module
 
 pytestmark = pytest.mark.backends
@@ -31,9 +30,10 @@ def installed(name):
     return importlib.util.find_spec(name) is not None
 
 
-def needs(format):
+def needs(format, quantize=None):
     described = FORMATS[format]
-    wanted = [RUNTIMES[format], *described.packages]
+    wanted = [RUNTIMES[format], *described.packages, *QUANTIZATIONS.get(quantize, ())]
+    wanted = [package.replace("-", "_") for package in wanted]
     possible = all(map(installed, wanted)) and any(map(installed, described.backends))
     return pytest.mark.skipif(not possible, reason=f"needs what {format} needs")
 
@@ -115,15 +115,59 @@ def test_convolutions_in_every_format(format, tmp_path):
     check_outputs(model, format, tmp_path)
 
 
-@needs("litert")
-@pytest.mark.parametrize("quantize", quick_first(["dynamic_range", "float16"], ["dynamic_range"]))
-def test_quantized_files_are_smaller_and_close(quantize, tiny, tmp_path):
-    model = moved(tiny("vae", units=(64,)))
+QUANTIZED = [
+    pytest.param("int8", 0.5, 1e-2, marks=needs("litert", "int8")),
+    pytest.param("float16", 0.6, 1e-3, marks=[needs("litert"), pytest.mark.thorough]),
+]
+
+
+@pytest.mark.parametrize(("quantize", "ratio", "tolerance"), QUANTIZED)
+def test_quantized_files_are_smaller_and_close(quantize, ratio, tolerance, tiny, tmp_path):
+    model = moved(tiny("vae", units=(256,)))
     export_model(model, tmp_path / "full", "litert")
     export_model(model, tmp_path / "encoder", "litert", quantize=quantize)
     sizes = [(tmp_path / name / "encode.tflite").stat().st_size for name in ("full", "encoder")]
-    assert sizes[1] < 0.75 * sizes[0]
-    check_outputs(model, "litert", tmp_path, tolerance=1e-2)
+    assert sizes[1] < ratio * sizes[0]
+    check_outputs(model, "litert", tmp_path, tolerance)
+
+
+@needs("litert", "int8")
+@pytest.mark.thorough
+def test_a_trained_encoder_stays_within_a_hundredth_in_8_bits(tmp_path):
+    """The figures of the guide: codes of a trained model are large, and its weights unequal."""
+    data = kd.data.load("dsprites", source="rendered", image_size=32)
+    model = kd.BetaVAE.for_images((32, 32, 1), 10, beta=0.5, seed=0)
+    model.compile(keras.optimizers.Adam(5e-4))
+    model.fit(data.batches(batch_size=32, steps=500), verbose=0)
+    images = data.images(np.random.default_rng(1).choice(len(data), 256, replace=False))
+    codes, expected = model.encode(images), model.reconstruct(images)
+    assert np.abs(codes).max() > 2
+    export_model(model, tmp_path / "encoder", "litert", quantize="int8")
+    np.savez(tmp_path / "given.npz", encode_uint8=images, decode=codes)
+    size = (tmp_path / "encoder" / "encode.tflite").stat().st_size
+    assert size < 0.3 * 4 * model.encoder.count_params()
+    lines = [
+        "import numpy as np",
+        FORMATS["litert"].loading[0],
+        'given = np.load("given.npz")',
+        'for name, key in (("encode_uint8", "image"), ("decode", "z")):',
+        '    run = Interpreter(model_path=f"encoder/{name}.tflite").get_signature_runner()',
+        "    np.savez(name, **run(**{key: given[name]}))",
+    ]
+    run_code("\n".join(lines), "litert", tmp_path)
+    found = np.load(tmp_path / "encode_uint8.npz")["z_mean"]
+    assert np.abs(found - codes).max() < 1e-2 * np.abs(codes).max()
+    errors = np.load(tmp_path / "decode.npz")["reconstruction"] - expected
+    assert np.sqrt(np.mean(errors**2)) < 1e-2 * expected.std(0).max()
+    assert np.abs(errors).max() < 3e-2
+
+
+@needs("litert", "int8")
+@pytest.mark.thorough
+def test_a_model_of_small_layers_only_keeps_its_weights(tiny, tmp_path):
+    model = moved(tiny("vae"))
+    export_model(model, tmp_path / "encoder", "litert", quantize="int8")
+    check_outputs(model, "litert", tmp_path)
 
 
 def test_what_is_missing_is_named_before_any_work(tmp_path, monkeypatch):
@@ -133,10 +177,14 @@ def test_what_is_missing_is_named_before_any_work(tmp_path, monkeypatch):
     with pytest.raises(UsageError, match=r"needs torch.*`pip install torch`"):
         check_export(tmp_path / "encoder", "torch")
     check_export(tmp_path / "encoder", "litert")
+    with pytest.raises(
+        UsageError, match=r"needs ai-edge-quantizer.*`pip install ai-edge-quantizer`"
+    ):
+        check_export(tmp_path / "encoder", "litert", "int8")
 
 
 def test_wrong_quantizations_are_refused(tmp_path):
-    with pytest.raises(UsageError, match=r"dynamic_range"):
+    with pytest.raises(UsageError, match=r"float16, int8"):
         check_export(tmp_path / "encoder", "litert", "int4")
     with pytest.raises(UsageError, match="Only the format litert"):
         check_export(tmp_path / "encoder", "onnx", "float16")

@@ -55,6 +55,10 @@ def test_facts_of_a_run():
     assert "Trained in" not in dict(run_details(config, begun, "x"))
     assert "Begun" not in dict(run_details(config, RECORD, "x"))
     assert "Backends" not in facts
+    chosen = config.replace(ema_momentum=0.99, learning_rate_schedule="plateau")
+    text = dict(run_details(chosen, record, "x"))["Training"]
+    assert ", plateau; moving average of the weights, momentum 0.99; " in text
+
     moved = dict(run_details(config, {**RECORD, "backends": ["jax", "tensorflow"]}, "x"))
     assert moved["Backends"] == "jax, then tensorflow"
 

@@ -41,8 +41,15 @@ _PATHS = frozenset(n for n, declared in declarations().items() if declared.value
 _CLIPPING = ("clipnorm", "global_clipnorm", "clipvalue")
 #: Settings that only an optimizer can follow.
 _OPTIMIZATION = (
-    *("epochs", "optimizer", "learning_rate_schedule", "warmup_steps", "weight_decay"),
-    *(*_CLIPPING, "init_from"),
+    *("epochs", "optimizer", "learning_rate_schedule", "plateau_factor", "plateau_patience"),
+    *(
+        "warmup_steps",
+        "weight_decay",
+        *_CLIPPING,
+        "ema_momentum",
+        "ema_overwrite_frequency",
+        "init_from",
+    ),
 )
 #: What a run may be.
 KINDS = ("training", "annealing test")
@@ -134,6 +141,8 @@ class RunConfig:
                 "Gradients are clipped in one way: leave out all but one of "
                 f"{', '.join(f'`{name}`' for name in clips)}."
             )
+        if training.ema_overwrite_frequency is not None and training.ema_momentum is None:
+            raise UsageError("`ema_overwrite_frequency` needs `ema_momentum`.")
         if training.epochs is None and training.warmup_steps >= training.steps > 1:
             raise UsageError(
                 f"`warmup_steps` must be below `steps`, which is {training.steps}. "

@@ -16,7 +16,7 @@ OPTIMIZERS = (
     *("adadelta", "adafactor", "adagrad", "adam", "adamax", "adamw", "ftrl", "lion"),
     *("nadam", "rmsprop", "sgd"),
 )
-RATE_SCHEDULES = ("constant", "cosine")
+RATE_SCHEDULES = ("constant", "cosine", "plateau")
 
 #: A number of steps, images and the like, which 64 bits hold.
 Count = Annotated[int, Ge(1), Lt(2**63)]
@@ -140,7 +140,16 @@ class TrainingSettings:
         str,
         OneOf("learning-rate schedule", "keras_devae.runs.config.settings:RATE_SCHEDULES"),
     ] = setting(
-        "constant", "constant, or cosine: falls to 0 at the last step.", needs_training=True
+        "constant",
+        "constant; cosine: falls to 0 at the last step; plateau: falls while the watched value "
+        "does not improve.",
+        needs_training=True,
+    )
+    plateau_factor: Annotated[float, Gt(0), Lt(1)] = setting(
+        0.1, "What plateau multiplies the learning rate by.", needs_training=True
+    )
+    plateau_patience: Count = setting(
+        10, "Measurements without improvement after which it does.", needs_training=True
     )
     warmup_steps: Annotated[int, Ge(0), Lt(2**63)] = setting(
         0, "Steps over which the learning rate rises linearly from 0.", needs_training=True
@@ -159,6 +168,19 @@ class TrainingSettings:
     )
     clipvalue: Positive | None = setting(
         None, "Largest size of each entry of a gradient.", "no limit", needs_training=True
+    )
+    ema_momentum: Annotated[float, Gt(0), Lt(1)] | None = setting(
+        None,
+        "Momentum of an exponential moving average of the weights, which scores and the finished "
+        "model use, such as 0.999.",
+        "no average",
+        needs_training=True,
+    )
+    ema_overwrite_frequency: Count | None = setting(
+        None,
+        "Steps after which the weights themselves are set to their average.",
+        "never",
+        needs_training=True,
     )
     init_from: PathText | None = setting(
         None,
@@ -268,7 +290,8 @@ class ValidationSettings:
     )
     monitor: str | None = setting(
         None,
-        "Loss, or score that is tracked, to choose the best checkpoint and to stop by.",
+        "Loss, or score that is tracked, to choose the best checkpoint, to stop and to lower the "
+        "learning rate by.",
         "val_loss if images are held out, else loss",
         "NAME",
         needs_training=True,
