@@ -213,6 +213,8 @@ def _of_run(context, run, output, given, status):
         **options_of_metrics(given),
         **evaluation_progress(status),
     }
+    if has_own_images:
+        _ = run.held_out  # Missing or changed images are noticed before anything is computed.
     scores = run.score(dataset, config, **options)
     if given["report_dir"]:
         write_run_page(given["report_dir"], run, dataset, scores, status)
