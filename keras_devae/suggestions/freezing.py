@@ -24,8 +24,9 @@ JUST_UNDER = 0.9
 #: The same for latent dimensions: what thaws grows with `point / beta - 1`, and nine times as fast
 #: at half the point as just under it, where a short training stays collapsed.
 WELL_UNDER = 0.5
-#: Layers that are proposed for latent dimensions, as many as the published model has.
-LAYERS = 3
+#: The strongest pressure where latent dimensions freeze in several groups, as a multiple of the
+#: highest point: on 3D Shapes, the published betas have this multiple (examples/results).
+WELL_OVER = 2.5
 
 #: Part of the recorded result, so its wording does not change.
 RULE = (
@@ -82,16 +83,24 @@ def suggest_betas(
 
 
 def betas_of_latents(points: Iterable[float], beta_end: float) -> list[float]:
-    """Suggests the pressures of `LAYERS` layers from the freezing points of latent dimensions.
+    """Suggests the pressures of three layers from the freezing points of latent dimensions.
 
-    It is the rule of `suggest_betas`, with `WELL_UNDER` for a single group; where there would be
-    two layers, another one lies in their (geometric) middle. Empty as there.
+    Layer 0 has `beta_end`. Where the points form several groups, layer 1 lies in the widest gap,
+    but at most at `WELL_UNDER` times the highest point, and layer 2 at `WELL_OVER` times that
+    point: it presses on what layer 1 lets through. A single group would stay collapsed under such a
+    layer for long: there layer 2 has `WELL_UNDER` times the lowest point, and layer 1 lies in the
+    (geometric) middle. Empty where `suggest_betas` is.
     """
-    betas = suggest_betas(points, beta_end, LAYERS, WELL_UNDER)
-    if len(betas) == LAYERS - 1:
-        middle = float(f"{math.sqrt(betas[0] * betas[1]):.2g}")
-        betas = sorted({*betas, middle})
-    return betas
+    points = sorted(points)
+    betas = suggest_betas(points, beta_end, 2, WELL_UNDER)
+    if not betas:
+        return []
+    if betas[1] < points[0]:
+        others = [math.sqrt(betas[0] * betas[1]), betas[1]]
+    else:
+        others = [min(betas[1], WELL_UNDER * points[-1]), WELL_OVER * points[-1]]
+    rounded = {float(f"{beta:.2g}") for beta in others}
+    return [betas[0], *sorted(beta for beta in rounded if beta > betas[0])]
 
 
 def default_range(image_shape: Sequence[int]) -> tuple[float, float]:

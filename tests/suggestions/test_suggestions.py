@@ -59,8 +59,10 @@ def test_widest_gaps_make_the_layers():
 
 def test_latents_get_three_layers():
     assert betas_of_latents([20, 19, 18], 0.25) == [0.25, 1.5, 9]
-    assert betas_of_latents([100, 50, 30, 3, 1], 0.5) == [0.5, 1.7, 9.5]
-    assert betas_of_latents([4, 3.5, 1.5], 0.25) == [0.25, 0.76, 2.3]
+    assert betas_of_latents([1, 100, 50, 30, 3], 0.5) == [0.5, 9.5, 250]
+    assert betas_of_latents([4, 3.5, 1.5], 0.25) == [0.25, 2, 10]
+    # The gap lies just under the highest point, where little thaws.
+    assert betas_of_latents([20, 12, 11], 0.25) == [0.25, 10, 50]
     assert betas_of_latents([], 1) == []
     assert betas_of_latents([1.5], 1) == []
 
