@@ -43,6 +43,7 @@ _NAMED_FIGURES = {
     "traversal": "Traversals",
     "reconstructions": "Reconstructions",
     "learning-curves": "Learning curves",
+    "tracked-scores": "Tracked scores",
 }
 _NOT_SETTINGS = ("run", "runs_dir", "resume_run", "overwrite", "no_suggest", "as_json")
 

@@ -137,9 +137,9 @@ class Backend(abc.ABC):
         """Tells whether a strategy, or the current one, spans several processes."""
         return False
 
-    def wait_for_replicas(self) -> None:
-        """Waits until all processes that train together have called this."""
-        return
+    def sum_over_replicas(self, number: float) -> float:
+        """Sums a number over all replicas of the current strategy; waits for all processes."""
+        return number
 
     def parts_of_worker(self, strategy: Any, parts: Callable, shape: tuple, dtype: Any) -> Any:
         """Makes an endless dataset of this process's parts of each batch.

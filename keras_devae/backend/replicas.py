@@ -104,7 +104,25 @@ def wait_for_all_processes(name: str | None) -> None:
     """
     if name is not None and process()[1] > 1:
         with scope(name):
-            active().wait_for_replicas()
+            active().sum_over_replicas(1.0)
+
+
+def decided_by_chief(flag: bool) -> bool:
+    """Returns the chief's flag in all processes that train together in the current `scope`.
+
+    Each must call this, as processes that stop at different steps would wait for each other.
+    """
+    return number_of_chief(float(flag)) > 0
+
+
+def number_of_chief(number: float) -> float:
+    """Returns the chief's number in all processes that train together, see `decided_by_chief`."""
+    if not active().has_workers():
+        return number
+    is_chief = float(process()[0] == 0)
+    # Each of the chief's devices counts.
+    total = active().sum_over_replicas
+    return total(is_chief * number) / total(is_chief)
 
 
 def splits_batches() -> bool:
@@ -264,7 +282,7 @@ def averageable_logs(logs: dict[str, Tensor]) -> dict[str, Tensor]:
 
 
 def own_parts_of(model: Any, batches: Batches) -> tuple[Any, dict[str, Any]]:
-    """Returns input for `fit` that gives each of several processes its part of each batch.
+    """Returns input for `fit` and `evaluate` that gives each process its part of each batch.
 
     It consists of the batches, or a dataset of this process's parts of them, and the arguments of
     `fit` that go with it.

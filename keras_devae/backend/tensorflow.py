@@ -211,17 +211,18 @@ class TensorFlow(Backend):
         several = tensorflow.distribute.MultiWorkerMirroredStrategy
         return isinstance(strategy or tensorflow.distribute.get_strategy(), several)
 
-    def wait_for_replicas(self) -> None:
-        """Waits by summing a number over all replicas of the current strategy."""
+    def sum_over_replicas(self, number: float) -> float:
+        """Sums a number over all replicas of the current strategy; waits for all processes."""
         import tensorflow
 
         strategy = tensorflow.distribute.get_strategy()
 
         @tensorflow.function
-        def count():
-            return strategy.reduce("SUM", strategy.run(lambda: tensorflow.ones(())), axis=None)
+        def total():
+            own = strategy.run(lambda: tensorflow.constant(number))
+            return strategy.reduce("SUM", own, axis=None)
 
-        count().numpy()
+        return float(total().numpy())
 
     def parts_of_worker(self, strategy: Any, parts: Callable, shape: tuple, dtype: Any) -> Any:
         """Makes an endless `tf.distribute.DistributedDataset`."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import os
 import shlex
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -37,6 +38,8 @@ class MeasuringCallback(keras.callbacks.Callback):
     #: Steps done before the next `fit`, or `None` for the optimizer's count, which leaves out steps
     #: that were skipped because a float16 gradient overflowed.
     start_step: int | None = None
+    #: Each is called with the name of the callback and every row that is measured.
+    loggers: Sequence[Callable[[str, dict[str, Any]], None]] = ()
 
     def __init__(
         self, every_steps: int, directory: Folder = None, tensorboard: Folder = None
@@ -90,9 +93,13 @@ class MeasuringCallback(keras.callbacks.Callback):
         self._measured = self._step
         with averages_in_place(self.model):
             measured = self.measure(self.model, self._step)
-        self.rows += [{"step": self._step, **row} for row in measured]
+        rows = [{"step": self._step, **row} for row in measured]
+        self.rows += rows
         for row in measured:
             self._show_scalars(row)
+        for log in self.loggers:
+            for row in rows:
+                log(self.name, row)
         if not self.rows:
             return
         if self.directory is not None or self._board is not None:

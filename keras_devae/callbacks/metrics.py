@@ -9,7 +9,7 @@ from typing import Any
 from keras_devae import checks
 from keras_devae.callbacks.measuring import Folder, MeasuringCallback
 from keras_devae.evaluation import evaluate
-from keras_devae.metrics import check_names, check_settings
+from keras_devae.metrics import check_names, check_settings, possible_metrics
 from keras_devae.metrics.metric_warnings import FewSamplesWarning
 
 
@@ -26,9 +26,12 @@ class MetricsCallback(MeasuringCallback):
         seed: Seed of everything drawn; default 0. The images are the same each time.
         directory: Folder for `metrics.csv`, or `None` (default).
         tensorboard: Folder for TensorBoard event files, or `None` (default).
+        validation_dataset: Images held out from training, or `None` (default). They are scored by
+            those of the metrics that they allow: if they have no factors, without these.
 
     Attributes:
-        rows: List of dictionaries: `step`, `layer` and the scores, e.g. `mig.score`.
+        rows: List of dictionaries: `step`, `layer` and the scores, e.g. `mig.score`; those of the
+            validation data set begin with `val_`, e.g. `val_mig.score`.
 
     Raises:
         UsageError: If a name or a setting is wrong, or a metric lacks the factors that it needs.
@@ -58,6 +61,7 @@ class MetricsCallback(MeasuringCallback):
         seed: int = 0,
         directory: Folder = None,
         tensorboard: Folder = None,
+        validation_dataset: Any = None,
     ) -> None:
         names = (metrics,) if isinstance(metrics, str) else checks.texts("metrics", metrics)
         checks.check_dataset(dataset)
@@ -69,6 +73,12 @@ class MetricsCallback(MeasuringCallback):
             layers = checks.listed("layers", layers, "numbers of latent layers, or None for all")
         super().__init__(every_steps, directory, tensorboard)
         self.dataset, self.metrics, self.images = dataset, names, images
+        self.validation_dataset = validation_dataset
+        self._allowed: tuple[str, ...] = ()
+        if validation_dataset is not None:
+            checks.check_dataset(validation_dataset)
+            possible = possible_metrics(has_factors=validation_dataset.factor_names is not None)
+            self._allowed = tuple(name for name in names if name in possible)
         self.layers, self.settings, self.seed = layers, settings, seed
 
     def measure(self, model: Any, step: int) -> list[dict[str, Any]]:
@@ -77,13 +87,15 @@ class MetricsCallback(MeasuringCallback):
             if self.rows:
                 # The first measurement warned, and the images are the same each time.
                 warnings.simplefilter("ignore", FewSamplesWarning)
-            scores = evaluate(
-                model,
-                self.dataset,
-                self.metrics,
-                self.images,
-                self.seed,
-                layers=self.layers,
-                settings=self.settings,
-            )
-        return scores["layers"]
+            rows = self._scores(model, self.dataset, self.metrics)
+            if not self._allowed:
+                return rows
+            held_out = self._scores(model, self.validation_dataset, self._allowed)
+        return [
+            {**row, **{f"val_{name}": value for name, value in other.items() if name != "layer"}}
+            for row, other in zip(rows, held_out, strict=True)
+        ]
+
+    def _scores(self, model, dataset, names):
+        how = {"layers": self.layers, "settings": self.settings}
+        return evaluate(model, dataset, names, self.images, self.seed, **how)["layers"]

@@ -173,7 +173,8 @@ class Encoding:
     def _encode(self, rows: Array, images: Array) -> dict[str, Array]:
         # All batches have the same size, so that an image's codes do not depend on other images.
         missing = -len(rows) % BATCH
-        filled = np.concatenate([images, np.zeros((missing, *images.shape[1:]), images.dtype)])
+        # Blank images would be no images to some functions.
+        filled = np.concatenate([images, np.repeat(images[-1:], missing, axis=0)])
         means, log_vars = self.model.encoder_posterior(filled, BATCH)
         encoded = {"means": means, "log_vars": log_vars}
         if self.model.num_categories:

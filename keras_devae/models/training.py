@@ -234,6 +234,9 @@ class Training(TrainingStep):
         self.note_images(source, training=False)
         with kept_on_device(self, source, "test_function"):
             size = batch_size if hasattr(source, "shape") else None
+            if isinstance(source, Batches):
+                source, further = own_parts_of(self, source)
+                how["steps"] = steps or further.get("steps_per_epoch")
             return super().evaluate(source, batch_size=size, return_dict=return_dict, **how)
 
     def predict(

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import inspect
 import re
 import shlex
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,7 @@ from keras_devae.errors import FailureError, UsageError, unknown_name
 from keras_devae.evaluation.array_files import read_information_file
 from keras_devae.figures.of_models import MODEL_FIGURES, check_model_figure, traversal_animation
 from keras_devae.files import check_writable, is_there, read_table
+from keras_devae.metrics import number_of
 from keras_devae.runs.folder import RunDirectory
 
 if TYPE_CHECKING:
@@ -32,9 +34,25 @@ def learning_curves_figure(run: RunDirectory) -> Figure:
 
 
 def history_figure(rows: Sequence[Mapping[str, float]]) -> Figure:
-    """Draws the rows of a history, see `RunDirectory.read_history`."""
-    names = rows[0] if rows else ()
+    """Draws the losses and settings of a history, see `RunDirectory.read_history`."""
+    names = [name for name in (rows[0] if rows else ()) if not _is_score(name)]
     return figures.learning_curves({name: [row[name] for row in rows] for name in names})
+
+
+def _is_score(name):
+    return number_of(name.removeprefix("val_")) is not None
+
+
+def tracked_scores_figure(run: RunDirectory) -> Figure:
+    """Draws the scores by step that a run tracked, dashed on the images held out."""
+    file = _tracked_file(run, "metrics", "csv", "NAMES of metrics")
+    with _damage_named(file, run):
+        rows = [row for row in read_table(file) if not row["layer"]]
+        names = [name for name in (rows or [{}])[0] if name != "layer"]
+        curves = {name: [row[name] for row in rows] for name in names}
+        if len(curves) < 2:
+            raise ValueError("it has no scores")
+    return figures.learning_curves(curves)
 
 
 def information_diffusion_figure(run: RunDirectory) -> Figure:
@@ -55,17 +73,24 @@ def read_information(run: RunDirectory) -> tuple[Array, Array, Array, Array]:
 def kl_diffusion_figure(run: RunDirectory) -> Figure:
     """Draws the KL divergence of every latent dimension by step; the run must have tracked `kl`."""
     file = _tracked_file(run, "kl", "csv")
-    try:
+    with _damage_named(file, run):
         rows = read_table(file)
         names = [name for name in (rows or [{}])[0] if re.fullmatch("z[0-9]+", name)]
         values = np.array([[row[name] for name in names] for row in rows])
         if not values.size:
             raise ValueError("it has no KL divergences of latents")
-    except ValueError as error:
+    return figures.kl_per_latent([row["step"] for row in rows], values)
+
+
+@contextlib.contextmanager
+def _damage_named(file: Path, run: RunDirectory) -> Iterator[None]:
+    """Turns the error of a table that cannot be read into one that names it."""
+    try:
+        yield
+    except (KeyError, ValueError) as error:
         raise FailureError(
             f"{file} is damaged ({error}). Repair the run with: {run.repair_command()}"
         ) from None
-    return figures.kl_per_latent([row["step"] for row in rows], values)
 
 
 def mig_reconstruction_figure(runs: Sequence[RunDirectory], layer: int = 0) -> Figure:
@@ -85,6 +110,7 @@ TABLES: dict[str, Callable[[RunDirectory], Figure]] = {
     "learning-curves": learning_curves_figure,
     "information-diffusion": information_diffusion_figure,
     "kl-diffusion": kl_diffusion_figure,
+    "tracked-scores": tracked_scores_figure,
 }
 #: Name -> function of several runs.
 COMPARISONS: dict[str, Callable[..., Figure]] = {"mig-reconstruction": mig_reconstruction_figure}
@@ -180,12 +206,12 @@ def _is_animation(file: Path) -> bool:
     return file.suffix.lower() == _ANIMATION
 
 
-def _tracked_file(run: RunDirectory, what: str, suffix: str) -> Path:
+def _tracked_file(run: RunDirectory, what: str, suffix: str, option: str = "") -> Path:
     file = run.tracking / f"{what}.{suffix}"
     if not is_there(file):
         raise UsageError(
             f"The run {run.path} did not track this: it has no {file.name} in {run.tracking}. "
-            f"Train with --track {what}."
+            f"Train with --track {option or what}."
         )
     return file
 

@@ -8,13 +8,15 @@ from typing import Any, TypeAlias
 from keras_devae import figures
 from keras_devae.data import Dataset
 from keras_devae.evaluation.encoding import Encoding
+from keras_devae.evaluation.function_encoder import FunctionEncoder
 from keras_devae.evaluation.measured_latents import Latents
 from keras_devae.figures.of_models import reconstruction_figure, sample_figure, traversal_figure
 from keras_devae.figures.of_models.factor_information import against_factors, map_of, over_layers_of
+from keras_devae.files import is_there
 from keras_devae.metrics.rows import draw_sample
 from keras_devae.models import VAE
 from keras_devae.reports.formatting import counted, listed, percent
-from keras_devae.reports.plots import history_figure
+from keras_devae.reports.plots import history_figure, tracked_scores_figure
 from keras_devae.runs.folder import RunDirectory
 
 #: Most latent dimensions that a figure shows.
@@ -77,15 +79,36 @@ def draw_run_figures(
         _reconstructions(model, dataset, seed),
         _samples(model, dataset, seed),
         *([_learning_curves(history)] if history else []),
+        *([_tracked_scores(run)] if is_there(run.tracking / "metrics.csv") else []),
     ]
-    saved = [
-        ReportFigure(name, figures.save(figure, Path(folder) / f"{name}.png"), *words)
-        for name, figure, *words in drawn
-    ]
+    saved = _saved(drawn, folder)
     tracked = [
         ReportFigure(name, run.tracking / f"{name}.png", *words) for name, *words in _TRACKED
     ]
     return saved + [figure for figure in tracked if figure.file.is_file()]
+
+
+def draw_encoder_figures(
+    folder: str | Path, latents: Sequence[Latents], seed: int, encoding: Encoding
+) -> list[ReportFigure]:
+    """Draws the figures of any encoder into `folder`: what it decodes only if it has a decoder."""
+    model, dataset = encoding.model, encoding.dataset
+    decodes = not isinstance(model, FunctionEncoder) or (
+        latents[0].has_posterior and model.decodes(dataset.image_shape)
+    )
+    drawn = [
+        *([_traversal(model, dataset, latents[0], seed)] if decodes else []),
+        *_information(dataset, latents, seed, encoding),
+        *([_reconstructions(model, dataset, seed)] if decodes else []),
+    ]
+    return _saved(drawn, folder)
+
+
+def _saved(drawn: Sequence[_Drawn], folder: str | Path) -> list[ReportFigure]:
+    return [
+        ReportFigure(name, figures.save(figure, Path(folder) / f"{name}.png"), *words)
+        for name, figure, *words in drawn
+    ]
 
 
 def _traversal(model: VAE, dataset: Dataset, latents: Latents, seed: int) -> _Drawn:
@@ -129,6 +152,15 @@ def _learning_curves(history: Sequence[Mapping[str, float]]) -> _Drawn:
     return "learning-curves", history_figure(history), "Learning curves", caption, alt
 
 
+def _tracked_scores(run: RunDirectory) -> _Drawn:
+    caption = (
+        "Scores by training step, with the metrics' fast settings; on the images held out, if any, "
+        "dashed."
+    )
+    alt = "A panel for each score, by training step."
+    return "tracked-scores", tracked_scores_figure(run), "Scores while training", caption, alt
+
+
 def _information(
     dataset: Dataset, latents: Sequence[Latents], seed: int, encoding: Encoding
 ) -> list[_Drawn]:
@@ -145,13 +177,16 @@ def _information(
 def _information_map(latents: Sequence[Latents]) -> _Drawn:
     first, count = latents[0], len(latents[0].active)
     shown = first.active[:SHOWN]
-    which = "each active latent dimension"
+    kind = "active latent dimension" if first.has_posterior else "code"
+    which = f"each {kind}"
     if count > SHOWN:
-        which = f"the {SHOWN} strongest of {count} active latent dimensions"
+        best = "strongest" if first.has_posterior else "most informative"
+        which = f"the {SHOWN} {best} of {count:,} {kind}s"
+    of = f", of the {first.measured}" if first.has_posterior else ""
     caption = (
-        f"Mutual information of {which} with each factor, as a share of the factor's entropy, of "
-        f"the posterior {first.representation}s and beyond chance, as in the table. Disentangled: "
-        "one dark cell for each factor, in rows of their own."
+        f"Mutual information of {which} with each factor, as a share of the factor's entropy{of} "
+        "and beyond chance, as in the table. Disentangled: one dark cell for each factor, in rows "
+        "of their own."
     )
     held = [
         f"z{d} carries {percent(first.share_of(d, factor))} of {factor}"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime
-import json
 import logging
 import os
 import shlex
@@ -23,7 +22,7 @@ from keras_devae.files import (
 from keras_devae.runs.config.forms import VERSION, in_present_form
 from keras_devae.runs.config.run_config import RunConfig, load_dataset
 from keras_devae.runs.layout import FOLDERS, RunLayout
-from keras_devae.runs.records import RunRecord, Scores, read_record
+from keras_devae.runs.records import RunRecord, Scores, check_same_images, read_record
 from keras_devae.runs.run_lock import LOCK_NAME, RunLock
 
 logger = logging.getLogger("keras_devae")
@@ -224,15 +223,11 @@ class RunDirectory(RunLayout):
         config = config.replace(**given, **({"validation_split": None} if given else {}))
         dataset = load_dataset(config, fetch=False, progress=progress)
         recorded: Any = self.read_record()["data"]
-        found = json.loads(json.dumps(dataset.provenance))
+        found: Any = dataset.provenance
         if given:
             # The record lists both among the variants.
             recorded, found = ({**data, "variants": None} for data in (recorded, found))
-        if found != recorded:
-            raise FailureError(
-                f"The run {self.path} was made with other images. Recorded: {recorded}. "
-                f"Found: {found}."
-            )
+        check_same_images(self.path, "images", recorded, found)
         return dataset
 
     def last_step(self, config: RunConfig) -> int:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from keras_devae.backend import replicas
 from keras_devae.data import Dataset
-from keras_devae.errors import UsageError
 from keras_devae.runs.config.run_config import RunConfig
+from keras_devae.runs.folder import RunDirectory
+from keras_devae.runs.live_curves import close_services, log_scores
+from keras_devae.runs.records import check_same_images
 from keras_devae.runs.stopping import watch_of
-from keras_devae.runs.validation import check_held_out, held_out_images
+from keras_devae.runs.validation import check_held_out, check_tracked_on, held_out_images
 
 
 def checked_images(config: RunConfig, dataset: Dataset, progress: Any = None) -> Dataset | None:
@@ -19,16 +20,27 @@ def checked_images(config: RunConfig, dataset: Dataset, progress: Any = None) ->
         UsageError: If they cannot be used, or if nothing that is watched could be compared.
     """
     watch_of(config)
-    chosen = config.validation
-    is_wanted = chosen.split is not None or chosen.dataset is not None
-    if is_wanted and config.compute.distribute is not None and replicas.process()[1] > 1:
-        raise UsageError(
-            "Several processes cannot validate: leave out `validation_split` and "
-            "`validation_dataset`, or train in one process."
-        )
     held_out = held_out_images(config, dataset, progress)
     if held_out is not None:
         check_held_out(config, held_out)
+        check_tracked_on(config, held_out)
+    return held_out
+
+
+def recorded_images(
+    folder: RunDirectory, config: RunConfig, dataset: Dataset, progress: Any = None
+) -> Dataset | None:
+    """Returns the images that an earlier run holds out, or `None`.
+
+    Raises:
+        FailureError: If the validation data set has changed since the run began.
+    """
+    held_out = held_out_images(config, dataset, progress)
+    if held_out is None or config.validation.split is not None:
+        return held_out  # The record of the training images says all of a split.
+    recorded = folder.read_record().get("validation_data")
+    if recorded is not None:
+        check_same_images(folder.path, "images held out", recorded, held_out.provenance)
     return held_out
 
 
@@ -38,14 +50,15 @@ class ScoresHeldOut:
     config: RunConfig
     dataset: Any
     score: Any
-    folder: Any
+    folder: RunDirectory
+    _is_claimed: bool
     _held_out: Dataset | None
 
     @property
     def held_out(self) -> Dataset | None:
         """The images that the run validates on, or `None`."""
         if self._held_out is None:
-            self._held_out = held_out_images(self.config, self.dataset)
+            self._held_out = recorded_images(self.folder, self.config, self.dataset)
         return self._held_out
 
     def score_held_out(
@@ -63,10 +76,20 @@ class ScoresHeldOut:
         config = check_held_out(config or self.config, self.held_out, chosen=False)
         return {"validation": self.score(self.held_out, config, **options)}
 
-    def _score_both(self, **shown: Any) -> dict[str, Any]:
-        """Scores the images of training and those held out; notes a step that is not the last."""
+    def _score_and_write(self, **shown: Any) -> dict[str, Any]:
+        """Scores the images of training and those held out, and writes and logs the scores.
+
+        They note the step of the model if it is not the last one.
+        """
         scores = {**self.score(**shown), **self.score_held_out(**shown)}
         ended = self.folder.read_record().get("ended")
         if ended is not None and self.folder.is_trained():
             scores["settings"]["model_step"] = ended["model_step"]
+        # A run with scores and a report counts as finished: a report on an earlier model must not
+        # remain beside new scores.
+        self.folder.report_file.unlink(missing_ok=True)
+        self.folder.write_metrics(scores)
+        log_scores(self.config, self.folder, scores)
+        if not self._is_claimed:
+            close_services(self.folder)
         return scores

@@ -16,7 +16,7 @@ FOLDERS = ("checkpoints", "codes", "figures", "reproduction", "tracking", "track
 FIGURES = (
     *("traversal", "information-map", "information-over-layers", "factor-scatter", "samples"),
     *("reconstructions", "kl", "learning-curves", "information-diffusion", "kl-diffusion"),
-    *("mig-reconstruction", "freezing"),
+    *("mig-reconstruction", "freezing", "tracked-scores"),
 )
 #: Pattern of what `plot` appends to a figure's name for its options.
 _OPTIONS = r"(-(layer|seed|steps|index)--?\d+|-span-(range|quantiles)|-active-only-True)*"
@@ -89,6 +89,8 @@ class RunLayout:
         for file in self.checkpoints.glob("step-*"):
             match = re.fullmatch(r"step-([0-9]{8,19})\.keras", file.name)
             step = None if match is None else int(match[1])
+            if re.fullmatch(r"step-[0-9]{8,19}\.json", file.name):
+                continue  # The losses of a begun epoch, beside its checkpoint.
             if step is not None and file == self.checkpoint_file(step) and file.is_file():
                 yield file, step
             elif SET_ASIDE not in file.name:

@@ -7,6 +7,7 @@ from typing import Any
 
 import keras
 
+from keras_devae.backend import replicas
 from keras_devae.checks import Array
 from keras_devae.errors import FailureError
 from keras_devae.files import flush_to_disk, read_json, write_json
@@ -48,6 +49,8 @@ class RunRecorder(keras.callbacks.Callback):
         postpones: Whether an interruption waits for the end of the step, so that
             `keep_last_step` can write a checkpoint; default true.
         validate: Returns losses on held-out images from the model, or `None` (default).
+        scores_at: Returns the scores measured at a step, which its row of the history gets too, or
+            `None` (default).
         watch: What decides on the best checkpoint and the end, or `None` (default).
         rate: What sets the learning rate of the schedule `plateau`, or `None` (default).
         loggers: Called with each new row of the history.
@@ -64,6 +67,7 @@ class RunRecorder(keras.callbacks.Callback):
         keep: int = 2,
         postpones: bool = True,
         validate: Callable[[keras.Model], dict[str, float]] | None = None,
+        scores_at: Callable[[int], dict[str, float]] | None = None,
         watch: Watch | None = None,
         rate: PlateauRate | None = None,
         loggers: Iterable[Callable[[dict[str, Any]], None]] = (),
@@ -78,7 +82,7 @@ class RunRecorder(keras.callbacks.Callback):
         self.interruption = interruption
         self.keep = keep
         self._validate, self._watch, self._loggers = validate, watch, tuple(loggers)
-        self._rate = rate
+        self._scores_at, self._rate = scores_at or (lambda step: {}), rate
         self._best: int | None = None
         self._writer: Any = None
         # Whether a step has ended and no other has begun, so that the model can be saved.
@@ -133,14 +137,19 @@ class RunRecorder(keras.callbacks.Callback):
             self._rate.look(self.model, self.history, self.step)
         for logger_of_rows in self._loggers:
             logger_of_rows({**self.history[-1], "learning_rate": rate})
+        # Measured scores have been logged already.
+        self.history[-1].update(self._scores_at(self.step))
         self._note_best()
         if self._watch is not None:
             seen = self._watch.seen(self.run, self.history, self.step)
-            self.model.stop_training = self.model.stop_training or self._watch.stops(seen)
+            stops = replicas.decided_by_chief(self._watch.stops(seen))
+            self.model.stop_training = self.model.stop_training or stops
         if self.step < self.total_steps:
             rows = list(self.history)
             file = self.run.checkpoint_file(self.step)
-            before, after = lambda: self._secure(rows), self._remove_old
+            # Meanwhile, training may find another best step, which has no checkpoint yet.
+            best = self._best
+            before, after = lambda: self._secure(rows), lambda: self._remove_old(best)
             self._writer.write(self.model, self.step, file, before, after)
             self.interruption.check()
 
@@ -148,12 +157,14 @@ class RunRecorder(keras.callbacks.Callback):
         """Writes the last checkpoint, after the final measurements of other callbacks."""
         self._writer.wait()
         check_state(self.model, self.step)
+        # Scores of the last step have only been measured now.
+        if self.history and self.history[-1]["step"] == self.step:
+            self.history[-1].update(self._scores_at(self.step))
         self._secure(self.history)
         self._write_begun_epoch()
         save_model(self.model, self.run.checkpoint_file(self.step))
-        # Scores of the last step have only been measured now.
         self._note_best()
-        self._remove_old()
+        self._remove_old(self._best)
 
     def keep_last_step(self) -> None:
         """Writes a checkpoint in the middle of an interrupted epoch, if there is a step to keep.
@@ -172,7 +183,7 @@ class RunRecorder(keras.callbacks.Callback):
         self._begun_epoch = self._means()
         self._write_begun_epoch()
         save_model(self.model, self.run.checkpoint_file(self.step))
-        self._remove_old()
+        self._remove_old(self._best)
 
     def _means(self):
         """Returns the mean losses of the epoch so far, and the number of steps."""
@@ -225,9 +236,9 @@ class RunRecorder(keras.callbacks.Callback):
         if self._watch is not None:
             self._best = self._watch.seen(self.run, self.history, self.step).best_step
 
-    def _remove_old(self):
-        best = self._best if self._watch is not None and self._watch.keeps_best else None
-        self.run.remove_old_checkpoints(self.keep, best)
+    def _remove_old(self, best):
+        keeps_best = self._watch is not None and self._watch.keeps_best
+        self.run.remove_old_checkpoints(self.keep, best if keeps_best else None)
 
 
 class OneTraining(TrainingGuard):

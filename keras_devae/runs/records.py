@@ -1,6 +1,7 @@
 """Types of the JSON files in the folder of a run or study, checked when they are read."""
 
 import datetime
+import json
 import os
 from pathlib import Path
 from typing import Any, NotRequired
@@ -43,6 +44,7 @@ class RunRecord(TypedDict):
     version: NotRequired[int]
     settings: dict[str, Any]
     data: Provenance
+    validation_data: NotRequired[Provenance]
     environment: NotRequired[Environment]
     times: NotRequired[dict[str, str]]
     backends: NotRequired[list[str | None]]
@@ -117,6 +119,15 @@ def read_record(path: Path, kind: Any, remedy: str) -> Any:
     except UsageError as error:
         raise FailureError(f"{path} is damaged: {error} {remedy}") from None
     return content
+
+
+def check_same_images(run: Path, which: str, recorded: Any, found: Any) -> None:
+    """Raises a `FailureError` if the provenance of a run's images differs from the recorded one."""
+    found = json.loads(json.dumps(found))
+    if found != recorded:
+        raise FailureError(
+            f"The run {run} was made with other {which}. Recorded: {recorded}. Found: {found}."
+        )
 
 
 def _check_times(record):

@@ -21,9 +21,10 @@ from keras_devae.runs.config.run_config import RunConfig, check_before_loading, 
 from keras_devae.runs.creation import created
 from keras_devae.runs.extension import extend, extended_config
 from keras_devae.runs.folder import RunDirectory
-from keras_devae.runs.held_out import ScoresHeldOut, checked_images
+from keras_devae.runs.held_out import ScoresHeldOut, checked_images, recorded_images
 from keras_devae.runs.initial_weights import check_surroundings
 from keras_devae.runs.layout import unused_path
+from keras_devae.runs.live_curves import close_services
 
 if TYPE_CHECKING:
     from keras_devae.models import VAE
@@ -179,6 +180,7 @@ class Run(ScoresHeldOut):
             folder.claim()
         try:
             dataset = folder.load_dataset(progress=progress)
+            held_out = recorded_images(folder, config, dataset, progress)
             start_backend(backend, recorded, config.compute.deterministic)
             distribution.check_distribution(config)
             folder = folder if is_chief else distribution.copy_of_worker(folder)
@@ -196,7 +198,8 @@ class Run(ScoresHeldOut):
             )
             folder.record_backend(active)
             config = config.replace(backend=active)
-        return cls(folder, config, dataset, is_chief=is_chief, is_claimed=True)
+        claimed = {"is_chief": is_chief, "is_claimed": True}
+        return cls(folder, config, dataset, held_out=held_out, **claimed)
 
     @classmethod
     def open(cls, path: _PathLike) -> Self:
@@ -220,6 +223,7 @@ class Run(ScoresHeldOut):
                 replicas.wait_for_all_processes(self.config.compute.distribute)
         finally:
             self.folder.release()
+            close_services(self.folder, kind)
 
     @property
     def dataset(self) -> Dataset:
@@ -289,12 +293,8 @@ class Run(ScoresHeldOut):
         if not self.is_chief:
             return {}
         with self._failures_explained():
-            scores = self._score_both(progress=progress, encoding_progress=encoding_progress)
-            # A run with scores and a report counts as finished: a report on an earlier model must
-            # not remain beside new scores.
-            self.folder.report_file.unlink(missing_ok=True)
-            self.folder.write_metrics(scores)
-        self._scores = scores
+            shown = {"progress": progress, "encoding_progress": encoding_progress}
+            self._scores = scores = self._score_and_write(**shown)
         return scores
 
     def score(

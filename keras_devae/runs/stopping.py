@@ -174,18 +174,22 @@ def _checked_name(config):
         if metric in METRICS
         for key in (metric, *(f"{metric}.{number}" for number in METRICS[metric].numbers))
     }
+    measured = name.removeprefix("val_")
     known = [*_LOSSES, *(f"val_{loss}" for loss in _LOSSES)]
-    one_of("value to watch", name, [*known, *scores, *METRICS])
+    validated = [f"val_{key}" for key in (*scores, *METRICS)] if name != measured else []
+    one_of("value to watch", name, [*known, *scores, *METRICS, *validated])
     if name.startswith("val_") and not held_out:
         raise UsageError(
             f"`monitor` {name} needs images that are held out: give `validation_split` or "
             "`validation_dataset`."
         )
-    if name not in known and name not in scores:
+    if name not in known and measured not in scores:
         raise UsageError(f"`monitor` {name} needs the metric among those that `track` names.")
     if name not in known and chosen.save_best:
         _check_intervals(config, name)
-    return METRICS[name].key() if name in METRICS else name
+    if measured in METRICS:
+        name = name.removesuffix(measured) + METRICS[measured].key()
+    return name
 
 
 def _check_intervals(config, name):
@@ -223,7 +227,7 @@ def watch_of(config: RunConfig, continued_from: int = 0) -> Watch | None:
             f"ended, and training ends at step {training.steps}: train for longer, shorten "
             "the schedules, or leave out `save_best`, `early_stopping` and the schedule plateau."
         )
-    number = number_of(name)
+    number = number_of(name.removeprefix("val_"))
     rises = number is not None and not number.lower_is_better
     # Before the first step there is nothing to keep.
     starts = max(starts, 1)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from keras_devae import metrics
@@ -48,9 +48,18 @@ def check_live_curves(config: RunConfig) -> None:
 
 
 def tracking_callbacks(
-    config: RunConfig, run: RunDirectory, dataset: Dataset, start_step: int = 0
+    config: RunConfig,
+    run: RunDirectory,
+    dataset: Dataset,
+    start_step: int = 0,
+    held_out: Dataset | None = None,
+    loggers: Sequence[Callable[[str, dict[str, Any]], None]] = (),
 ) -> list[Any]:
-    """Creates the Keras callbacks that measure a run and write to its folder `tracking`."""
+    """Creates the Keras callbacks that measure a run and write to its folder `tracking`.
+
+    Metrics are also computed on the images `held_out`, if any. Each of the `loggers` is called with
+    the name of a callback and a row that it measured.
+    """
     from keras_devae import callbacks
 
     kinds = {
@@ -69,9 +78,26 @@ def tracking_callbacks(
     scored = [name for name in config.evaluation.track if name not in TRACKED]
     if scored:
         images = config.evaluation.images
-        made.append(callbacks.MetricsCallback(dataset, scored, images=images, **seen))
+        made.append(
+            callbacks.MetricsCallback(
+                dataset, scored, images=images, validation_dataset=held_out, **seen
+            )
+        )
     if "speed" in config.evaluation.track:
         made.append(callbacks.SpeedCallback(**common))
     for callback in made:
-        callback.start_step = start_step
+        callback.start_step, callback.loggers = start_step, loggers
     return made
+
+
+def scores_at(tracked: Iterable[Any], step: int) -> dict[str, float]:
+    """Returns the scores that the callbacks of `tracking_callbacks` measured at a step, if any."""
+    return {
+        name: float(value)
+        for callback in tracked
+        if callback.name == "metrics"
+        for row in callback.rows
+        if row["step"] == step and not row["layer"]
+        for name, value in row.items()
+        if name not in ("step", "layer")
+    }

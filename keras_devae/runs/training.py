@@ -26,14 +26,14 @@ from keras_devae.runs.environment import describe_environment
 from keras_devae.runs.extension import history_until
 from keras_devae.runs.folder import RunDirectory
 from keras_devae.runs.initial_weights import check_unchanged, record_of, take_weights
-from keras_devae.runs.live_curves import loggers_of
+from keras_devae.runs.live_curves import loggers_of, measurement_loggers
 from keras_devae.runs.optimization import build_optimizer, fit_to_length
 from keras_devae.runs.plateau import PlateauRate
 from keras_devae.runs.recorder import OneTraining, RunRecorder
 from keras_devae.runs.stopping import watch_of
-from keras_devae.runs.tracking import tracking_callbacks
+from keras_devae.runs.tracking import scores_at, tracking_callbacks
 from keras_devae.runs.trained_model import load_run_model, load_trained
-from keras_devae.runs.validation import ValidationLosses
+from keras_devae.runs.validation import ValidationLosses, record_of_images
 
 logger = logging.getLogger("keras_devae")
 
@@ -143,6 +143,7 @@ def train(
     """
     run.claim()
     began_with = {"init_from": record_of(config)} if config.training.init_from else {}
+    began_with |= record_of_images(config, held_out)
     run.write_record(config, dataset.provenance, describe_environment(), **began_with)
     run.record_time("begun")
     return _fit(model, config, run, dataset, 0, progress, held_out)
@@ -205,6 +206,8 @@ def _fit(model, config, run, dataset, start_step, progress, held_out):
     plateau = training.learning_rate_schedule == "plateau"
     history = history_until(run, config, start_step)
     has_stopped = watch is not None and watch.stops(watch.seen(run, history, start_step))
+    measured = measurement_loggers(config, run)
+    tracked = tracking_callbacks(config, run, dataset, start_step, held_out, measured)
     recorder = RunRecorder(
         run,
         start_step,
@@ -216,13 +219,13 @@ def _fit(model, config, run, dataset, start_step, progress, held_out):
         # Several processes would all have to be interrupted at the same step.
         postpones=distribute is None or replicas.process()[1] == 1,
         validate=_validation(config, held_out),
+        scores_at=None if held_out is None else lambda step: scores_at(tracked, step),
         watch=watch,
         rate=PlateauRate(training, watch, run) if plateau else None,
-        loggers=loggers_of(config, run, history),
+        loggers=loggers_of(config, run),
     )
     report = ProgressReport(training.steps, start_step)
-    callbacks = [*tracking_callbacks(config, run, dataset, start_step), recorder]
-    callbacks += [report] if progress else []
+    callbacks = [*tracked, recorder, *([report] if progress else [])]
     stopped = failures_explained(run, lambda: f"Training stopped after step {recorder.step}")
     with stopped, interruption:
         if start_step < training.steps and not has_stopped:

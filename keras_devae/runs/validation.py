@@ -117,6 +117,13 @@ def _loading(config):
     return own
 
 
+def record_of_images(config: RunConfig, held_out: Dataset | None) -> dict[str, Any]:
+    """Returns what `config.json` records of a validation data set; of a split `data` says all."""
+    if held_out is None or config.validation.dataset is None:
+        return {}
+    return {"validation_data": held_out.provenance}
+
+
 class ValidationLosses:
     """Computes a model's losses on held-out images, named as Keras does: `val_loss` ...
 
@@ -150,13 +157,34 @@ def check_held_out(config: RunConfig, dataset: Dataset, chosen: bool = True) -> 
     Raises:
         UsageError: If no factor varies in them for a metric, and `chosen`: someone named it.
     """
+    names = _allowed(config.evaluation.metrics or (), config, dataset, chosen)
+    return config.replace(metrics=names)
+
+
+def check_tracked_on(config: RunConfig, dataset: Dataset) -> None:
+    """Checks that the metrics that a run tracks can be computed on held-out images.
+
+    Those that need factors are left out if the images have none, unless one is watched.
+
+    Raises:
+        UsageError: If no factor varies in the images for a metric, or what is watched is left out.
+    """
+    names = [name for name in config.evaluation.track if name in metrics.METRICS]
+    allowed = _allowed(names, config, dataset, chosen=True)
+    watched = config.validation.monitor or ""
+    name = watched.removeprefix("val_").partition(".")[0]
+    if watched.startswith("val_") and name in names and name not in allowed:
+        raise UsageError(
+            f"`monitor` {watched} needs factors, and the images held out have none: give "
+            "`validation_factors_file`, or watch another value."
+        )
+
+
+def _allowed(names, config, dataset, chosen):
     from keras_devae.metrics.rows import check_factors_vary
 
-    names, evaluation = config.evaluation.metrics or (), config.evaluation
     if dataset.factor_names is None:
         possible = metrics.possible_metrics(has_factors=False)
-        return config.replace(metrics=tuple(name for name in names if name in possible))
-    seen = (dataset, evaluation.images, config.training.seed)
-    return config.replace(
-        metrics=check_factors_vary(names, *seen, chosen=chosen, argument="evaluation_images")
-    )
+        return tuple(name for name in names if name in possible)
+    seen = (dataset, config.evaluation.images, config.training.seed)
+    return check_factors_vary(names, *seen, chosen=chosen, argument="evaluation_images")

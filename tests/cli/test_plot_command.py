@@ -32,7 +32,7 @@ TINY = [
 def folder(tmp_path_factory):
     """A folder with the runs `tracked`, of three layers, and `plain`, which tracked nothing."""
     folder = tmp_path_factory.mktemp("runs")
-    named = ["--run", "tracked", "--track", "information,kl", "--track-every", "4"]
+    named = ["--run", "tracked", "--track", "information,kl,mig", "--track-every", "4"]
     scored = ["--metrics", "mig,reconstruction_error"]
     assert run(*TINY, *named, *scored, "--runs-dir", folder) == 0
     shutil.copytree(folder / "tracked", folder / "plain")

@@ -93,6 +93,15 @@ def test_continuous_factors_of_a_data_set_are_scored_by_what_was_measured(grid):
     assert scores["settings"]["metrics"]["sap"]["continuous"] == {"size": "native"}
 
 
+def test_a_batch_is_filled_with_images(grid):
+    def share_of_red(images):
+        sums = images.sum(axis=(1, 2, 3)).astype(float)
+        return (images[..., 0].sum(axis=(1, 2)) / sums)[:, None]
+
+    lit = data.from_arrays(grid.images(range(300)) // 2 + 5, grid.factors(range(300)))
+    assert evaluate(share_of_red, lit, ["mig"])["layers"]
+
+
 def test_each_batch_is_asked_for_once(grid):
     calls = []
 

@@ -4,17 +4,21 @@ import json
 import os
 import shutil
 import signal
+import struct
 import subprocess
 import sys
+import time
 
 import numpy as np
 import pytest
 
 import keras_devae as kd
-from keras_devae.errors import UsageError
+from keras_devae.errors import FailureError, UsageError
+from keras_devae.files import read_table
 from keras_devae.models.stationarity import stationary_from
 from keras_devae.runs.diagnosis import examine
 from keras_devae.runs.stopping import Watch, watch_of
+from keras_devae.runs.trained_model import load_run_model
 from keras_devae.runs.validation import split
 
 SETTINGS = {
@@ -144,6 +148,8 @@ def test_end_is_found_again_without_the_model(stopped, tmp_path):
         ({"monitor": "val_loss", "save_best": True}, "held out"),
         ({"monitor": "loss"}, "save_best"),
         ({"monitor": "mig", "save_best": True}, "track"),
+        ({"monitor": "val_mig", "save_best": True, "track": ("mig",)}, "held out"),
+        ({"monitor": "val_mig", "save_best": True, "validation_split": 0.1}, "track"),
         ({"validation_split": 0.1, "validation_dataset": "npz:x.npz"}, "not both"),
         ({"validation_split": 1.0}, "validation_split"),
     ],
@@ -181,20 +187,81 @@ def test_other_images_validate(tmp_path):
     assert set(scores["validation"]["layers"][0]) == {"layer", "kl.total"}
 
 
+def test_scores_of_both_are_tracked_and_watched(tmp_path):
+    changes = {"track": ("mig", "kl"), "track_every": 4, "steps": 6, "monitor": "val_mig"}
+    held_out = {"validation_split": 0.25, "save_best": True}
+    run, _ = trained(tmp_path / "f", **changes, **held_out)
+    rows = read_table(run.folder.tracking / "metrics.csv")
+    assert [row["step"] for row in rows] == [0, 4, 6]
+    # A row of the history has the scores measured at its step, and no others.
+    history = {row["step"]: row for row in run.folder.read_history()}
+    assert list(history) == [2, 4, 6] and np.isnan(history[2]["val_mig.score"])
+    for row in rows[1:]:
+        for name in ("mig.score", "val_mig.score"):
+            assert history[row["step"]][name] == row[name]
+    ended = run.folder.read_record()["ended"]
+    best = max(rows[1:], key=lambda row: row["val_mig.score"])
+    assert ended["watched"] == "val_mig.score" and ended["best_step"] == best["step"]
+    # What was tracked at the end is what `evaluate` gives for the images held out.
+    last = load_run_model(run.folder.checkpoint_file(6), run.config)
+    again = kd.evaluation.evaluate(last, run.held_out, ["mig"], images=50, settings="fast")
+    assert rows[-1]["val_mig.score"] == pytest.approx(again["layers"][0]["mig.score"], rel=1e-6)
+    page = run.report()
+    assert page["tracked-scores"].is_file()
+
+
+def test_images_held_out_without_factors_are_tracked_as_far_as_they_allow(tmp_path):
+    rng = np.random.default_rng(0)
+    np.savez(tmp_path / "x.npz", images=rng.integers(0, 255, (9, 32, 32, 1), dtype=np.uint8))
+    other = {"validation_dataset": f"npz:{tmp_path / 'x.npz'}", "steps": 2, "variants": ()}
+    tracked = {"track": ("mig", "active_variables"), "track_every": 2}
+    with pytest.raises(UsageError, match="val_mig needs factors"):
+        trained(tmp_path / "g", **other, **tracked, monitor="val_mig", save_best=True)
+    run, _ = trained(tmp_path / "g", **other, **tracked)
+    (row, _) = read_table(run.folder.tracking / "metrics.csv")
+    assert {"mig.score", "val_active_variables.count"} <= set(row) and "val_mig.score" not in row
+
+
+def test_changed_images_held_out_are_noticed(tmp_path):
+    rng = np.random.default_rng(0)
+    images = rng.integers(0, 255, (9, 32, 32, 1), dtype=np.uint8)
+    np.savez(tmp_path / "x.npz", images=images)
+    other = f"npz:{tmp_path / 'x.npz'}"
+    run, _ = trained(tmp_path / "h", validation_dataset=other, variants=(), steps=2)
+    with kd.runs.Run.resume(run.folder.path) as resumed:
+        resumed.train(progress=False)
+    np.savez(tmp_path / "x.npz", images=255 - images)
+    with pytest.raises(FailureError, match="was made with other images held out"):
+        kd.runs.Run.resume(run.folder.path)
+    with pytest.raises(FailureError, match="was made with other images held out"):
+        kd.runs.Run.open(run.folder.path).score_held_out()
+
+
 @pytest.mark.filterwarnings("ignore::Warning:sqlalchemy", "ignore:.*noload")
 def test_mlflow_continues_the_logged_run(tmp_path, monkeypatch):
     mlflow = pytest.importorskip("mlflow")
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path / 'store.db'}")
     pytest.importorskip("sqlalchemy")
-    run, _ = trained(tmp_path / "d", steps=4, mlflow=True)
+    changes = {"steps": 4, "track": ("mig", "kl"), "track_every": 2, "validation_split": 0.2}
+    run, scores = trained(tmp_path / "d", **changes, metrics=("mig",), mlflow=True)
     (run.folder.path / "model.keras").unlink()
     run.folder.checkpoint_file(4).unlink()
+    client = mlflow.tracking.MlflowClient()
+    where = [client.get_experiment_by_name("keras-devae").experiment_id]
+    assert [logged.info.status for logged in client.search_runs(where)] == ["FINISHED"]
     with kd.runs.Run.resume(run.folder.path) as resumed:
         resumed.train(progress=False)
-    client = mlflow.tracking.MlflowClient()
-    (logged,) = client.search_runs([client.get_experiment_by_name("keras-devae").experiment_id])
-    loss = json.loads(json.dumps(run.folder.read_history()))[-1]["loss"]
-    assert logged.data.metrics["loss"] == pytest.approx(loss, rel=1e-4)
+        assert [logged.info.status for logged in client.search_runs(where)] == ["RUNNING"]
+    (logged,) = client.search_runs(where)
+    row = run.folder.read_history()[-1]
+    found = logged.data.metrics
+    for name in ("loss", "val_loss", "mig.score", "val_mig.score"):
+        assert found[name] == pytest.approx(row[name], rel=1e-4), name
+    assert {"kl/total", "kl/z0", "learning_rate"} <= set(found)
+    for name, part in (("mig.score", scores), ("val_mig.score", scores["validation"])):
+        assert found[f"final/{name}"] == part["layers"][0]["mig.score"]
+    steps = [entry.step for entry in client.get_metric_history(logged.info.run_id, "kl/total")]
+    assert set(steps) == {0, 2, 4}
 
 
 def test_wandb_logs_offline(tmp_path, monkeypatch):
@@ -202,5 +269,40 @@ def test_wandb_logs_offline(tmp_path, monkeypatch):
     monkeypatch.setenv("WANDB_MODE", "offline")
     monkeypatch.setenv("WANDB_DIR", str(tmp_path))
     monkeypatch.setenv("WANDB_SILENT", "true")
-    trained(tmp_path / "e", steps=2, wandb=True)
-    assert list(tmp_path.glob("wandb/offline-run-*"))
+    changes = {"steps": 4, "track": ("mig",), "track_every": 2, "validation_split": 0.2}
+    run, scores = trained(tmp_path / "e", **changes, metrics=("mig",), wandb=True)
+    (file,) = tmp_path.glob("wandb/offline-run-*/run-*.wandb")
+    # Its own process may still be writing.
+    deadline = time.monotonic() + 60
+    while 4 not in (logged := logged_by_wandb(file)) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    for row in run.folder.read_history():
+        for name in ("loss", "val_loss", "mig.score", "val_mig.score"):
+            assert logged[row["step"]][name] == pytest.approx(row[name])
+    assert 0 in logged and "loss" not in logged[0]
+    for name, part in (("mig.score", scores), ("val_mig.score", scores["validation"])):
+        assert logged[4][f"final/{name}"] == pytest.approx(part["layers"][0]["mig.score"])
+
+
+def logged_by_wandb(file):
+    """Reads what Weights & Biases wrote, a log as LevelDB's: step -> values by name."""
+    from wandb.proto import wandb_internal_pb2
+
+    data, place, parts, steps = file.read_bytes(), 7, [], {}
+    while place + 7 <= len(data):
+        room = 2**15 - place % 2**15
+        if room < 7:  # The rest of a block is empty.
+            place += room
+            continue
+        size, kind = struct.unpack_from("<HB", data, place + 4)
+        parts.append(data[place + 7 : place + 7 + size])
+        place += 7 + size
+        if kind in (1, 4):  # The whole of a record, or the end of one.
+            record = wandb_internal_pb2.Record()
+            record.ParseFromString(b"".join(parts))
+            parts = []
+            items = {item.key or item.nested_key[0]: item for item in record.history.item}
+            values = {name: json.loads(item.value_json) for name, item in items.items()}
+            if values:
+                steps[values["_step"]] = values
+    return steps
