@@ -79,8 +79,14 @@ class Proposing:
 
     def __call__(self, config: Any, dataset: Any) -> Any:
         """Returns the configuration with the proposals, and prints them."""
+        from keras_devae.runs.distribution import is_chief, is_one_of_several
         from keras_devae.suggestions import propose
 
+        if is_one_of_several(config):
+            # Each would propose a length by its own speed, and wait for the others at the end.
+            if is_chief(config) and not self._quiet:
+                click.echo("Several processes train together: nothing is proposed.")
+            return config
         with status_line(self._quiet) as status:
             given = given_names(self._named)
             found = propose(config, dataset, given, backend=self._backend, say=status)
