@@ -66,6 +66,16 @@ def prepared_data(tmp_path_factory):
         yield
 
 
+@pytest.fixture(autouse=True)
+def determinism_ends_with_the_test():
+    """Turns deterministic operations off again: XLA and some gradients are refused under them."""
+    yield
+    if "tensorflow" in sys.modules:
+        importlib.import_module("tensorflow.python.framework.config").disable_op_determinism()
+    if "torch" in sys.modules:
+        sys.modules["torch"].use_deterministic_algorithms(False)
+
+
 def reader_of(folder):
     """Returns a function that reads a file of reference values by its name."""
     return lambda name: json.loads((Path(__file__).parent / folder / f"{name}.json").read_text())
