@@ -196,9 +196,12 @@ class RunConfig:
             metrics=chosen,
         )
 
-    def steps_for(self, dataset: Dataset) -> int:
-        """Returns the number of training steps; a last batch that is not full counts as one."""
-        epochs = self.training.epochs
+    def steps_for(self, dataset: Dataset, epochs: int | None = None) -> int:
+        """Returns the number of training steps; a last batch that is not full counts as one.
+
+        `epochs` are passes through the data set, by default those of the settings.
+        """
+        epochs = epochs or self.training.epochs
         if epochs is None:
             return self.training.steps
         return math.ceil(epochs * len(dataset) / self.training.batch_size)
