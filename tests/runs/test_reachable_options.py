@@ -91,7 +91,7 @@ NOT_REACHED = {
             *("residual_decoder", "broadcast_decoder"),
         )
     },
-    "discriminator": {"dtype": "that of the model, set by --mixed-precision"},
+    "discriminator": {"dtype": "the model's, set by --mixed-precision"},
     **{
         name: dict.fromkeys(
             (
