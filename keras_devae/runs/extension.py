@@ -47,7 +47,9 @@ def extended_config(
             "`steps` and `epochs` are two ways to state the length of a run: leave one of them "
             f"out. Received: steps={steps}, epochs={epochs}."
         )
-    at_least(*(("steps", steps) if epochs is None else ("epochs", epochs)), 1)
+    for name, number in (("steps", steps), ("epochs", epochs)):
+        if number is not None:
+            at_least(name, number, 1)
     _check_extensible(folder, config)
     if epochs is not None:
         if dataset is None:
@@ -82,7 +84,7 @@ def _check_longer(folder, config, steps, epochs):
     least = min(folder.last_step(config) + 1, planned)
     if steps < least:
         what = "the run's own, which is" if least == planned else "one more than are done, which is"
-        received = str(steps) if epochs is None else f"{steps}, from {epochs} epochs"
+        received = steps if epochs is None else f"epochs={epochs}, which are {steps} steps"
         raise UsageError(f"`steps` must be at least {what} {least}. Received: {received}.")
 
 

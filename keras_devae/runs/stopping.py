@@ -118,7 +118,8 @@ class Watch:
                 f"the learning rate is multiplied by {self.plateau_factor:g} after every "
                 f"{self.plateau_patience} without improvement"
             )
-        return f"{what} on; {' and '.join(ends)}"
+        *first, last = ends
+        return f"{what} on; {', '.join(first)}{' and ' if first else ''}{last}"
 
 
 def check_watching(config: RunConfig) -> None:
