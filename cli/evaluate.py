@@ -72,9 +72,9 @@ _OF_ENCODERS = ("pixels", "layout", "encoder_output")
     metavar="NAME=COUNT",
     help="Bins for continuous factors of your own images, with commas.",
 )
-@click.option("--metrics", help="Names with commas, or all.  [default: those of the run]")
+@click.option("--metrics", help="Names with commas, or all.  [default: the run's]")
 @click.option("--layer", default="all", show_default=True, help="Number of a latent layer, or all.")
-@setting_option("metric_settings", "that of the run; paper with --codes")
+@setting_option("metric_settings", "the run's; paper without a run")
 @click.option("--images", type=click.IntRange(2), help="Images to encode.  [default: the run's]")
 @setting_option("variants", "the run's")
 @setting_option("factors", "the run's")

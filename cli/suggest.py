@@ -114,7 +114,7 @@ def show(found: Any) -> None:
     if not found.settings:
         click.echo("Nothing is left to propose.")
     for name, value in found.settings.items():
-        click.echo(f"{flag_of(name)} {_text(value)}  ({found.reasons[name]})")
+        click.echo(f"{flag_of(name)} {_typed(name, value)}  ({found.reasons[name]})")
 
 
 def train_command(settings: dict[str, Any]) -> str:
@@ -126,8 +126,17 @@ def train_command(settings: dict[str, Any]) -> str:
         elif name == "variants":
             words += [word for each in value for word in (flag_of(name), each)]
         else:
-            words += [flag_of(name), _text(value)]
+            words += [flag_of(name), _typed(name, value)]
     return shlex.join(words)
+
+
+def _typed(name: str, value: Any) -> str:
+    """Returns a setting's value as the option of `train` takes it."""
+    if name == "image_size":
+        from keras_devae.data.image_sizes import checked_size, size_text
+
+        return size_text(checked_size(value))
+    return _text(value)
 
 
 def _text(value: Any) -> str:
@@ -135,4 +144,4 @@ def _text(value: Any) -> str:
         return ",".join(f"{name}={count}" for name, count in value.items())
     if isinstance(value, (tuple, list)):
         return ",".join(_text(part) for part in value)
-    return f"{value:g}" if isinstance(value, float) else str(value)
+    return str(int(value) if isinstance(value, float) and value.is_integer() else value)

@@ -70,7 +70,7 @@ def draw_run_figures(
 ) -> list[ReportFigure]:
     """Draws the figures of a run into `folder`, in the order of the report.
 
-    `latents` has those of each layer, `history` the rows of the run's history (without any, there
+    `latents` has one entry per layer, `history` the rows of the run's history (without any, there
     are no learning curves), and `seed` chooses the images shown.
     """
     drawn = [

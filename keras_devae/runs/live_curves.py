@@ -198,7 +198,7 @@ class WandB:
         )
 
     def log(self, values: Mapping[str, float], step: int) -> None:
-        """Adds values to those of a step."""
+        """Adds values to the ones of a step."""
         self._run.log(dict(values), step=step)
 
     def close(self, failure: type[BaseException] | None) -> None:
