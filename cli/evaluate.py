@@ -203,7 +203,7 @@ def _of_run(context, run, output, given, status):
     if given["dataset"] is not None:
         config, dataset = _other_images(config, run.model.image_shape, given)
     elif has_own_images:
-        dataset = run.dataset
+        dataset, _ = run.dataset, run.held_out  # Both are checked before anything is computed.
     else:
         dataset = folder.load_dataset(variants_of(given), given["factors"])
     config = config.replace(metrics=config.resolved(dataset).evaluation.metrics)
@@ -213,8 +213,6 @@ def _of_run(context, run, output, given, status):
         **options_of_metrics(given),
         **evaluation_progress(status),
     }
-    if has_own_images:
-        _ = run.held_out  # Missing or changed images are noticed before anything is computed.
     scores = run.score(dataset, config, **options)
     if given["report_dir"]:
         write_run_page(given["report_dir"], run, dataset, scores, status)
