@@ -31,10 +31,11 @@ def installed(name):
 
 
 def needs(format, quantize=None):
-    described = FORMATS[format]
-    wanted = [RUNTIMES[format], *described.packages, *QUANTIZATIONS.get(quantize, ())]
-    wanted = [package.replace("-", "_") for package in wanted]
-    possible = all(map(installed, wanted)) and any(map(installed, described.backends))
+    ways = FORMATS[format].backends.items()
+    extra = [package.replace("-", "_") for package in QUANTIZATIONS.get(quantize, ())]
+    possible = all(map(installed, [RUNTIMES[format], *extra])) and any(
+        all(map(installed, [backend, *packages])) for backend, packages in ways
+    )
     return pytest.mark.skipif(not possible, reason=f"needs what {format} needs")
 
 
