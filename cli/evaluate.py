@@ -203,7 +203,7 @@ def _of_run(context, run, output, given, status):
     if given["dataset"] is not None:
         config, dataset = _other_images(config, run.model.image_shape, given)
     elif has_own_images:
-        dataset = run.dataset
+        dataset, _ = run.dataset, run.held_out  # Both are checked before anything is computed.
     else:
         dataset = folder.load_dataset(variants_of(given), given["factors"])
     config = config.replace(metrics=config.resolved(dataset).evaluation.metrics)
