@@ -62,8 +62,8 @@ def compare(
 ) -> None:
     """Compare finished runs: mean and spread over seeds, and rank correlations between metrics.
 
-    RUN is the folder of a run, or a study or another folder of runs, all of which are compared.
-    Runs that differ only in the seed form a group.
+    RUN is the folder of a run or of `evaluate --report-dir`, or a study or another folder of these,
+    all of which are compared. Runs that differ only in the seed form a group.
 
     With --select udr, every model encodes the same images, and models that agree most with those
     trained alike come first (unsupervised disentanglement ranking; Duan et al. 2020).
@@ -126,7 +126,8 @@ def _print_cells(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
 
 
 def _select(context: click.Context, comparison: Comparison, images: int) -> Selection:
-    choose_backend(context, comparison.runs[0].config.compute.backend)
+    backends = [run.settings["backend"] for run in comparison.runs if "backend" in run.settings]
+    choose_backend(context, backends[0] if backends else None)
 
     from keras_devae.comparison.model_selection import select_by_udr
 

@@ -5,6 +5,15 @@ from typing import Any
 
 import click
 
+from keras_devae.cli.encoder_scores import (
+    OTHER_IMAGES,
+    data_settings,
+    options_of_metrics,
+    scores_of_codes,
+    scores_of_encoder,
+    variants_of,
+    write_run_page,
+)
 from keras_devae.cli.options import (
     PATH,
     choose_backend,
@@ -17,23 +26,13 @@ from keras_devae.cli.options import (
     status_line,
 )
 from keras_devae.cli.setting_options import parse_counts, setting_option, setting_options
-from keras_devae.cli.tables import print_held_out, print_score_columns, print_scores
+from keras_devae.cli.tables import print_held_out, print_scores
 from keras_devae.errors import UsageError
 from keras_devae.evaluation.pixels import LAYOUTS, PIXELS
 from keras_devae.files import check_writable, write_json
 from keras_devae.metrics.arguments import MOST_BINS, MOST_REPEATS, MOST_SEED_OF_A_FIT
 from keras_devae.models.layer_advice import losses_of
 
-#: Settings of other images to score -> their defaults in words.
-OTHER_IMAGES = {
-    "dataset": "the run's",
-    "source": "auto",
-    "data_dir": None,
-    "image_size": "the run's, or what the encoder takes",
-    "factors_file": None,
-    "factor_kinds": None,
-    "skip_damaged": None,
-}
 #: Options that belong to an encoder from a file.
 _OF_ENCODERS = ("pixels", "layout", "encoder_output")
 
@@ -44,7 +43,7 @@ _OF_ENCODERS = ("pixels", "layout", "encoder_output")
     "--codes",
     type=PATH,
     metavar="FILE",
-    help="Codes and factors in an .npz file, in place of a run.",
+    help="Codes in an .npz file in place of a run: with their factors, or with --dataset.",
 )
 @click.option(
     "--encoder",
@@ -73,9 +72,9 @@ _OF_ENCODERS = ("pixels", "layout", "encoder_output")
     metavar="NAME=COUNT",
     help="Bins for continuous factors of your own images, with commas.",
 )
-@click.option("--metrics", help="Names with commas, or all.  [default: those of the run]")
+@click.option("--metrics", help="Names with commas, or all.  [default: the run's]")
 @click.option("--layer", default="all", show_default=True, help="Number of a latent layer, or all.")
-@setting_option("metric_settings", "that of the run; paper with --codes")
+@setting_option("metric_settings", "the run's; paper without a run")
 @click.option("--images", type=click.IntRange(2), help="Images to encode.  [default: the run's]")
 @setting_option("variants", "the run's")
 @setting_option("factors", "the run's")
@@ -117,6 +116,12 @@ _OF_ENCODERS = ("pixels", "layout", "encoder_output")
 )
 @json_option
 @click.option("--output", type=PATH, metavar="FILE", help="Also write the JSON to a file.")
+@click.option(
+    "--report-dir",
+    type=PATH,
+    metavar="FOLDER",
+    help="Also write scores, figures and a page to a folder; with --dataset.",
+)
 @click.pass_context
 def evaluate(
     context: click.Context,
@@ -131,7 +136,8 @@ def evaluate(
 
     With --codes, the codes in a file are scored in its place; with --encoder, any encoder.
 
-    With --dataset, the images of another data set are scored in place of the run's.
+    With --dataset, the images of another data set are scored in place of the run's. --report-dir
+    then writes a page like a run's report, which `report` writes again; `compare` reads the scores.
 
     With --variant, the given variants replace those that the run was trained on, e.g. to measure
     on held-out combinations of factors; `--variant none` removes all. With --factors, only the
@@ -139,7 +145,8 @@ def evaluate(
 
     FILE holds the arrays `codes` (n, d) and `factors` (n, f), and may hold `factor_names`,
     `continuous` (the names of factors that are measured quantities, with any finite values),
-    `z_log_var` (n, d) and `n_train`, the number of rows that train predictors.
+    `z_log_var` (n, d) and `n_train`, the number of rows that train predictors. With --dataset it
+    holds `codes` with a row for each of its images, and may hold `z_log_var`.
     """
     if [run, codes, encoder].count(None) != 2:
         raise UsageError(
@@ -149,11 +156,15 @@ def evaluate(
     _check_belonging(context, given, encoder)
     if output:
         check_writable(output)
+    if given["report_dir"]:
+        from keras_devae.runs.evaluation_folder import EvaluationFolder
+
+        EvaluationFolder(given["report_dir"]).check_free()
     with status_line() as status:
         if codes is not None:
-            scores, show = _of_codes(context, codes, given, status)
+            scores, show = scores_of_codes(context, codes, given, status)
         elif encoder is not None:
-            scores, show = _of_encoder(context, encoder, given, status)
+            scores, show = scores_of_encoder(context, encoder, given, status)
         else:
             scores, show = _of_run(context, run, output, given, status)
     if output:
@@ -162,6 +173,8 @@ def evaluate(
         print_json(scores)
     else:
         show()
+        if given["report_dir"]:
+            click.echo(Path(given["report_dir"]) / "report.html")
     if run is not None:
         print_layer_advice(losses_of(scores["layers"]))
 
@@ -186,22 +199,23 @@ def _of_run(context, run, output, given, status):
     config = run.config.replace(**chosen)
     layers = _layers(given["layer"])
     choose_backend(context, config.compute.backend)
-    chosen = given["dataset"], given["variants"], given["factors"]
-    has_own_images = chosen == (None, None, None)
+    has_own_images = all(given[n] is None for n in ("dataset", "variants", "factors"))
     if given["dataset"] is not None:
         config, dataset = _other_images(config, run.model.image_shape, given)
     elif has_own_images:
-        dataset = run.dataset
+        dataset, _ = run.dataset, run.held_out  # Both are checked before anything is computed.
     else:
-        dataset = folder.load_dataset(_variants(given["variants"]), given["factors"])
+        dataset = folder.load_dataset(variants_of(given), given["factors"])
     config = config.replace(metrics=config.resolved(dataset).evaluation.metrics)
     options = {
         "layers": layers,
         "representation": given["representation"],
-        **_options_of_metrics(given),
+        **options_of_metrics(given),
         **evaluation_progress(status),
     }
     scores = run.score(dataset, config, **options)
+    if given["report_dir"]:
+        write_run_page(given["report_dir"], run, dataset, scores, status)
     if has_own_images:
         scores |= run.score_held_out(config, **options)
 
@@ -215,7 +229,7 @@ def _of_run(context, run, output, given, status):
 
 def _check_belonging(context, given, encoder):
     """Checks that options of other images, and of encoders, have what they belong to."""
-    others = (*OTHER_IMAGES, "factor_bins")
+    others = (*OTHER_IMAGES, "factor_bins", "report_dir")
     stray = [n for n in others if given[n] is not None and given["dataset"] is None]
     if encoder is not None and given["dataset"] is None:
         raise UsageError("--encoder needs the images to score: add --dataset.")
@@ -231,89 +245,11 @@ def _other_images(config, image_shape, given):
     """Returns a run's configuration with the images that the options name, and these images."""
     from keras_devae.runs.config.run_config import load_dataset
 
-    chosen = {"image_size": image_shape[:2], "validation_split": None, **_data_settings(given)}
+    chosen = {"image_size": image_shape[:2], "validation_split": None, **data_settings(given)}
     if given["dataset"].startswith("folder:") and image_shape[-1] in (1, 3):
         chosen["channels"] = image_shape[-1]
     config = config.replace(**chosen)
     return config, load_dataset(config)
-
-
-def _data_settings(given):
-    """Returns the settings of the images that the options name, the others at their defaults."""
-    from keras_devae.runs.config.forms import declarations
-
-    every = {n: d.default for n, d in declarations().items() if d.group == "data"}
-    chosen = {name: given[name] for name in (*OTHER_IMAGES, "factors") if given[name] is not None}
-    if given["factor_bins"] is not None:
-        chosen["bins"] = given["factor_bins"]
-    del every["image_size"]
-    return {**every, "variants": _variants(given["variants"]) or (), **chosen}
-
-
-def _of_encoder(context, file, given, status):
-    from keras_devae import data
-
-    choose_backend(context)
-    from keras_devae.evaluation import EncoderFile, evaluate
-
-    if given["layer"] not in ("all", "0"):
-        raise UsageError(
-            f"--layer goes with a run, not with --encoder. Received: {given['layer']}."
-        )
-    encoder = EncoderFile(file, given["pixels"], given["layout"], given["encoder_output"])
-    settings = {"image_size": encoder.image_size, **_data_settings(given)}
-    dataset = data.load(settings.pop("dataset"), **settings)
-    encoder.check_images(dataset.image_shape)
-    scores = evaluate(
-        encoder,
-        dataset,
-        names_from(given["metrics"]),
-        given["images"] or 10_000,
-        given["seed"] or 0,
-        settings=given["metric_settings"] or "paper",
-        representation=given["representation"],
-        progress=lambda layer, name: status(name),
-        **_options_of_metrics(given),
-    )
-    scores["settings"]["encoder"] = {"file": file, "pixels": encoder.pixels}
-
-    def show():
-        click.echo(dataset.description)
-        print_score_columns(["encoder"], scores["layers"], scores["details"])
-
-    return scores, show
-
-
-def _variants(given):
-    if given and "none" in given:
-        if len(given) > 1:
-            raise UsageError("--variant none removes all variants; give it alone.")
-        return ()
-    return given
-
-
-def _of_codes(context, file, given, status):
-    from keras_devae.evaluation.array_files import read_codes_file
-    from keras_devae.metrics import score_codes
-
-    for name in ("images", "layer", "variants", "factors", "representation", "dataset"):
-        if given[name] not in (None, "all", "mean"):
-            raise UsageError(f"{option_name(context, name)} goes with a run, not with --codes.")
-    arrays = read_codes_file(file)
-    scores = score_codes(
-        **arrays,
-        metrics=names_from(given["metrics"]),
-        settings=given["metric_settings"] or "paper",
-        seed=given["seed"] or 0,
-        progress=status,
-        **_options_of_metrics(given),
-    )
-    return scores, lambda: print_score_columns(["codes"], [scores.numbers], [scores.details])
-
-
-def _options_of_metrics(given):
-    names = ("repeats", "workers", "bins", "discretizer", "estimator")
-    return {name: given[name] for name in names}
 
 
 def _layers(text):

@@ -216,12 +216,12 @@ def resumable(context: click.Context, run: Run) -> Iterator[None]:
         context.exit(exit_status(ending))
 
 
-def resumed(context: click.Context, path: str, quiet: bool, steps: int | None = None) -> Run:
-    """Resumes the run that `--resume` names, to train it for `steps` in total if given."""
+def resumed(context: click.Context, path: str, quiet: bool, **length: int | None) -> Run:
+    """Resumes the run that `--resume` names; `steps` or `epochs` is its length if given."""
     from keras_devae.runs import Run
 
     with progress_bars(quiet) as progress:
-        return Run.resume(path, backend=context.obj["backend"], progress=progress, steps=steps)
+        return Run.resume(path, backend=context.obj["backend"], progress=progress, **length)
 
 
 runs_folder_option = click.option(

@@ -5,6 +5,7 @@ from typing import Any
 import click
 
 from keras_devae.cli.options import PATH, choose_backend
+from keras_devae.errors import UsageError
 
 # The first character keeps click from wrapping the lines.
 _KINDS = """\b
@@ -76,7 +77,10 @@ def plot(
     if active_only:
         options["active_only"] = True
     several = kind in COMPARISONS
-    directories = find_all_runs(runs) if several else [RunDirectory.open(run) for run in runs]
+    found = find_all_runs(runs) if several else [RunDirectory.open(run) for run in runs]
+    directories = [run for run in found if isinstance(run, RunDirectory)]
+    if not directories:
+        raise UsageError(f"The figure is of runs. Received: {', '.join(runs)}, without any.")
     check_plot(kind, directories, options, files)
     if kind in MODEL_FIGURES:
         choose_backend(context, directories[0].read_config().compute.backend)

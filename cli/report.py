@@ -21,9 +21,9 @@ from keras_devae.files import check_writable
 def report(context: click.Context, runs: tuple[str, ...], output: str | None) -> None:
     """Write the page that reports on a run again, or a page that compares several runs.
 
-    RUN is the folder of a run, or a folder of runs such as a study's, which stands for all of them.
-    The page about one run needs its images, the page about several only their folders. Either page
-    is a single file that works offline.
+    RUN is the folder of a run, of `evaluate --report-dir`, or a folder of these such as a study's,
+    which stands for all of them. The page about one run needs its images, the other pages only the
+    folders. Each page is a single file that works offline.
     """
     from keras_devae.comparison.comparing import find_all_runs
 
@@ -45,7 +45,15 @@ def report(context: click.Context, runs: tuple[str, ...], output: str | None) ->
 
 def _of_one(context, directory, output, status):
     from keras_devae.runs import Run
+    from keras_devae.runs.evaluation_folder import EvaluationFolder
 
+    if isinstance(directory, EvaluationFolder):
+        directory.read()
+        choose_backend(context)
+        from keras_devae.reports.encoder_report import write_encoder_page
+
+        write_encoder_page(directory, output)
+        return
     run = Run.open(directory.path)
     run.folder.trained_model_file()
     # Damaged scores are refused before Keras is imported.

@@ -79,8 +79,14 @@ class Proposing:
 
     def __call__(self, config: Any, dataset: Any) -> Any:
         """Returns the configuration with the proposals, and prints them."""
+        from keras_devae.runs.distribution import is_chief, is_one_of_several
         from keras_devae.suggestions import propose
 
+        if is_one_of_several(config):
+            # Each would propose a length by its own speed, and wait for the others at the end.
+            if is_chief(config) and not self._quiet:
+                click.echo("Several processes train together: nothing is proposed.")
+            return config
         with status_line(self._quiet) as status:
             given = given_names(self._named)
             found = propose(config, dataset, given, backend=self._backend, say=status)
@@ -108,7 +114,7 @@ def show(found: Any) -> None:
     if not found.settings:
         click.echo("Nothing is left to propose.")
     for name, value in found.settings.items():
-        click.echo(f"{flag_of(name)} {_text(value)}  ({found.reasons[name]})")
+        click.echo(f"{flag_of(name)} {_typed(name, value)}  ({found.reasons[name]})")
 
 
 def train_command(settings: dict[str, Any]) -> str:
@@ -120,8 +126,17 @@ def train_command(settings: dict[str, Any]) -> str:
         elif name == "variants":
             words += [word for each in value for word in (flag_of(name), each)]
         else:
-            words += [flag_of(name), _text(value)]
+            words += [flag_of(name), _typed(name, value)]
     return shlex.join(words)
+
+
+def _typed(name: str, value: Any) -> str:
+    """Returns a setting's value as the option of `train` takes it."""
+    if name == "image_size":
+        from keras_devae.data.image_sizes import checked_size, size_text
+
+        return size_text(checked_size(value))
+    return _text(value)
 
 
 def _text(value: Any) -> str:
@@ -129,4 +144,4 @@ def _text(value: Any) -> str:
         return ",".join(f"{name}={count}" for name, count in value.items())
     if isinstance(value, (tuple, list)):
         return ",".join(_text(part) for part in value)
-    return f"{value:g}" if isinstance(value, float) else str(value)
+    return str(int(value) if isinstance(value, float) and value.is_integer() else value)

@@ -61,7 +61,7 @@ _NOT_SETTINGS = ("run", "runs_dir", "resume_run", "overwrite", "no_suggest", "as
     "resume_run",
     type=PATH,
     metavar="RUN",
-    help="Resume an interrupted run; with --steps, train any run for longer.",
+    help="Resume an interrupted run; with --steps or --epochs, train any run for longer.",
 )
 @click.option("--overwrite", is_flag=True, help="Replace a run of the same name.")
 @click.option(
@@ -81,7 +81,7 @@ def train(context: click.Context, **given: Any) -> None:
         if run.is_chief and not quiet:
             is_new = not given["resume_run"]
             note = _scaling_note(given, run.config) if is_new else ""
-            _introduce(run, note, longer=not is_new and given["steps"] is not None)
+            _introduce(run, note, longer=not is_new and bool(given["steps"] or given["epochs"]))
         scores, files = _carry_out(run, quiet or not run.is_chief)
     if not run.is_chief:
         return
@@ -120,14 +120,15 @@ def _new(context, given):
 
 
 def _resumed(context, given):
-    kept = ("resume_run", "as_json", "runs_dir", "steps")
+    kept = ("resume_run", "as_json", "runs_dir", "steps", "epochs")
     others = [name for name in given if is_typed(context, name) and name not in kept]
     if others:
         raise UsageError(
             "A resumed run keeps its name and settings: leave out "
             f"{', '.join(option_name(context, name, given[name]) for name in others)}."
         )
-    return resumed(context, given["resume_run"], given["as_json"], given["steps"])
+    length = {name: given[name] for name in ("steps", "epochs")}
+    return resumed(context, given["resume_run"], given["as_json"], **length)
 
 
 def _introduce(run, note, longer=False):
@@ -141,11 +142,10 @@ def _introduce(run, note, longer=False):
     click.echo(f"Run      {run.folder.path}  ({where})")
     if not MODEL_CATALOGUE[config.model.name].fitted:
         click.echo(f"Compute  {describe_compute(config)}")
-    if longer:
-        from keras_devae.runs.extension import held_schedules
+    if longer and not run.folder.is_trained():
+        from keras_devae.runs.extension import describe_extension
 
-        for line in held_schedules(config):
-            click.echo(f"Longer   {line}")
+        click.echo(f"Longer   {describe_extension(config)}")
     if run.held_out is not None:
         click.echo(f"Held out {run.held_out.description}")
     if (watch := watch_of(config)) is not None:

@@ -31,7 +31,7 @@ SMALL = {
 
 
 def pytest_configure(config):
-    """Lets tests score few samples, as nearly all do; those of that warning ask for it."""
+    """Lets tests score few samples, as nearly all do; tests of that warning ask for it."""
     few = "ignore::keras_devae.metrics.metric_warnings.FewSamplesWarning"
     config.addinivalue_line("filterwarnings", few)
 
@@ -64,6 +64,16 @@ def prepared_data(tmp_path_factory):
         if not os.environ.get("KERAS_DEVAE_DATA"):
             patch.setenv("KERAS_DEVAE_DATA", str(tmp_path_factory.mktemp("prepared")))
         yield
+
+
+@pytest.fixture(autouse=True)
+def determinism_ends_with_the_test():
+    """Turns deterministic operations off again: XLA and some gradients are refused under them."""
+    yield
+    if "tensorflow" in sys.modules:
+        importlib.import_module("tensorflow.python.framework.config").disable_op_determinism()
+    if "torch" in sys.modules:
+        sys.modules["torch"].use_deterministic_algorithms(False)
 
 
 def reader_of(folder):

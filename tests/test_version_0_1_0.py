@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 
 import keras_devae as kd
-from keras_devae.backend import interface
 from keras_devae.cli import main
 
 FIXTURE = Path(__file__).parent / "data" / "version_0_1_0"
@@ -31,15 +30,6 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore::keras_devae.metrics.MetricWarning"),
     pytest.mark.filterwarnings("ignore:.*the posterior has collapsed:UserWarning"),
 ]
-
-
-@pytest.fixture(scope="module", autouse=True)
-def without_determinism():
-    """Leaves TensorFlow as it is: determinism would hold for all later tests of this process."""
-    with pytest.MonkeyPatch.context() as patch:
-        backend = type(interface.active())
-        patch.setattr(backend, "use_deterministic_operations", lambda self: None)
-        yield
 
 
 def call(*words):

@@ -22,11 +22,14 @@ class Program:
         call: Takes the batch; returns an array or tensor, or a mapping or sequence of these.
         shape: Shape of the batch with `None` for what may vary; `None` if the file does not say.
         dtype: NumPy's name of the batch's dtype; `None` if the file does not say.
+        decode: Takes codes `(n, d)` and returns pixel means `(n, height, width, channels)`, 0..1;
+            `None` if the file holds no such decoder.
     """
 
     call: Callable[[Array], Any]
     shape: tuple[int | None, ...] | None = None
     dtype: str | None = None
+    decode: Callable[[Array], Any] | None = None
 
 
 def imported(module: str, package: str, path: object) -> Any:
@@ -50,7 +53,10 @@ def only_input(inputs: list[Any], path: object) -> Any:
 
 
 def read_saved_model(path: str | os.PathLike[str]) -> Program:
-    """Reads the signature `encode` of a SavedModel, else its default or its only one.
+    """Reads the signature `encode` of a SavedModel, or its default or only one.
+
+    A signature `decode` of codes that returns `reconstruction`, as this package exports, is its
+    decoder.
 
     Raises:
         UsageError: If TensorFlow is missing, or there is no such signature with one input.
@@ -78,7 +84,25 @@ def read_saved_model(path: str | os.PathLike[str]) -> Program:
         return loaded.signatures[names[0]](**{name: tensorflow.constant(images)})
 
     shape = None if spec.shape.rank is None else tuple(spec.shape)
-    return Program(call, shape, spec.dtype.name)
+    return Program(call, shape, spec.dtype.name, _decoder_of(tensorflow, loaded))
+
+
+def _decoder_of(tensorflow, loaded):
+    """Returns the function that decodes codes with a SavedModel of this package, or `None`."""
+    if not {"encode", "decode"} <= set(loaded.signatures):
+        return None
+    decoder = loaded.signatures["decode"]
+    inputs = decoder.structured_input_signature[1]
+    if len(inputs) != 1 or set(decoder.structured_outputs) != {"reconstruction"}:
+        return None
+    (name,) = inputs
+    dtype = inputs[name].dtype
+
+    def decode(codes: Array) -> Any:
+        given = {name: tensorflow.constant(codes, dtype)}
+        return loaded.signatures["decode"](**given)["reconstruction"]
+
+    return decode
 
 
 def read_torch_program(path: str | os.PathLike[str]) -> Program:

@@ -112,9 +112,17 @@ def decided_by_chief(flag: bool) -> bool:
 
     Each must call this, as processes that stop at different steps would wait for each other.
     """
+    return number_of_chief(float(flag)) > 0
+
+
+def number_of_chief(number: float) -> float:
+    """Returns the chief's number in all processes that train together, see `decided_by_chief`."""
     if not active().has_workers():
-        return flag
-    return active().sum_over_replicas(float(flag and process()[0] == 0)) > 0
+        return number
+    is_chief = float(process()[0] == 0)
+    # Each of the chief's devices counts.
+    total = active().sum_over_replicas
+    return total(is_chief * number) / total(is_chief)
 
 
 def splits_batches() -> bool:

@@ -6,7 +6,7 @@ import functools
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple, Self
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 
@@ -17,6 +17,7 @@ from keras_devae.errors import FailureError, UsageError, unknown_name
 from keras_devae.files import is_there
 from keras_devae.metrics import SPREAD
 from keras_devae.runs.config.flat_settings import setting_names
+from keras_devae.runs.evaluation_folder import EvaluationFolder, find_evaluations
 from keras_devae.runs.folder import RunDirectory
 from keras_devae.runs.listing import find_runs
 from keras_devae.runs.records import run_names
@@ -102,8 +103,8 @@ def compare_runs(
     """Compares the scores of finished runs.
 
     Args:
-        folders: Folders of runs, of studies (all their runs), or of any number of runs, such as
-            `runs`. A run that is named twice counts once.
+        folders: Folders of runs, of studies (all their runs), of evaluations of other encoders, or
+            of any number of these, such as `runs`. A run that is named twice counts once.
         by: Names of the settings, or of options of models, whose values make the groups; default:
             all that change model or scores, except the seed.
         layer: Number of the latent layer; default 0.
@@ -138,7 +139,7 @@ def compare_runs(
     return Comparison(groups, tuple(metrics), layer, left_out, tuple(_remarks(groups)))
 
 
-def find_all_runs(folders: Iterable[str | Path]) -> list[RunDirectory]:
+def find_all_runs(folders: Iterable[str | Path]) -> list[RunDirectory | EvaluationFolder]:
     """Returns the runs in folders as `compare_runs` takes them, each once, in their order."""
     found = [directory for folder in folders for directory in _runs_in(folder)]
     return list({directory.path.resolve(): directory for directory in found}.values())
@@ -152,23 +153,32 @@ def names_by_reason(reasons: Mapping[str, str]) -> dict[str, list[str]]:
     return names
 
 
-def _runs_in(folder: str | Path) -> list[RunDirectory]:
+def _runs_in(folder: str | Path) -> Sequence[RunDirectory | EvaluationFolder]:
     path = usable_path("The folder of a run", folder)
     if is_there(path / "config.json"):
         return [RunDirectory(path)]
     if is_there(path / "study.json"):
         return [RunDirectory(path / name) for name in run_names(path)]
-    runs = find_runs(path)
+    evaluation = EvaluationFolder(path)
+    if evaluation.is_there():
+        return [evaluation]
+    runs: list[RunDirectory | EvaluationFolder] = [*find_runs(path), *find_evaluations(path)]
     if not runs:
         raise UsageError(f"There is no run in {path}: neither config.json nor folders with one.")
     return runs
 
 
-def _read_run(directory: RunDirectory, layer: int) -> ComparedRun:
+def _read_run(directory: RunDirectory | EvaluationFolder, layer: int) -> ComparedRun:
     """Reads a run, or raises an error that says why it is left out."""
-    content = directory.read_metrics()
-    if content is None:
-        raise UsageError("not finished")
+    content: Any
+    if isinstance(directory, EvaluationFolder):
+        content = directory.read()
+        settings = directory.settings(content)
+    else:
+        content = directory.read_metrics()
+        if content is None:
+            raise UsageError("not finished")
+        settings = directory.read_config().to_dict()
     layers = {scores["layer"]: scores for scores in content["layers"]}
     if layer not in layers:
         raise UsageError(f"no scores of layer {layer}")
@@ -178,15 +188,15 @@ def _read_run(directory: RunDirectory, layer: int) -> ComparedRun:
         if name != "layer" and value is not None and not name.endswith(SPREAD)
     }
     finite = {name: value for name, value in scores.items() if math.isfinite(value)}
-    return ComparedRun(directory, directory.read_config(), finite)
+    return ComparedRun(directory, settings, finite)
 
 
 def _remarks(groups: Iterable[Group]) -> Iterator[str]:
     groups = tuple(groups)
-    data = [run.config.data for group in groups for run in group.runs]
+    data = [run.settings for group in groups for run in group.runs]
     for what, found in (
-        ("data sets", {settings.dataset for settings in data}),
-        ("image sizes", {size_text(settings.image_size) for settings in data}),
+        ("data sets", {settings["dataset"] for settings in data}),
+        ("image sizes", {size_text(settings["image_size"]) for settings in data}),
     ):
         if len(found) > 1:
             yield f"These runs are of different {what}: {', '.join(sorted(found))}."

@@ -1,4 +1,4 @@
-"""Groups of finished runs that are alike in everything that matters, except the seed."""
+"""Groups of finished runs, or of other encoders, that are alike except for the seed."""
 
 import dataclasses
 import re
@@ -9,7 +9,7 @@ from keras_devae.data.image_sizes import size_text
 from keras_devae.metrics.estimators.spread import Spread, spread_of
 from keras_devae.models.declarations import MODEL_CATALOGUE
 from keras_devae.runs.config.forms import declarations
-from keras_devae.runs.config.run_config import RunConfig
+from keras_devae.runs.evaluation_folder import EvaluationFolder
 from keras_devae.runs.folder import RunDirectory
 
 #: Settings whose values appear in the name of a group without the name of the setting.
@@ -18,10 +18,14 @@ _UNNAMED = ("model", "dataset")
 
 @dataclasses.dataclass(frozen=True)
 class ComparedRun:
-    """A finished run, with the numeric scores of the compared layer by metric."""
+    """A finished run, or the evaluation of another encoder.
 
-    directory: RunDirectory
-    config: RunConfig
+    `settings` are by name, as in `RunConfig.to_dict`, of another encoder the few that it has;
+    `scores` are the numeric ones of the compared layer, by metric.
+    """
+
+    directory: RunDirectory | EvaluationFolder
+    settings: dict[str, Any]
     scores: dict[str, float]
 
     @property
@@ -31,8 +35,8 @@ class ComparedRun:
 
     @property
     def seed(self) -> int:
-        """Seed of the run."""
-        return self.config.training.seed
+        """Seed of the run, or of another encoder's images."""
+        return self.settings["seed"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -63,7 +67,7 @@ def group_runs(runs: Iterable[ComparedRun], by: Sequence[str] | None) -> tuple[G
     """Groups runs by the named settings, or by all that change the result except the seed."""
     groups: dict[tuple[Any, ...], tuple[dict[str, Any], list[ComparedRun]]] = {}
     for run in runs:
-        settings = _comparable_settings(run.config)
+        settings = _comparable_settings(run.settings)
         names = grouping_settings(settings) if by is None else by
         chosen = {name: settings[name] for name in names if name in settings}
         groups.setdefault(tuple(sorted(chosen.items())), (chosen, []))[1].append(run)
@@ -82,13 +86,14 @@ def _group(settings: Mapping[str, Any], runs: list[ComparedRun], shown: Sequence
     )
 
 
-def _comparable_settings(config: RunConfig) -> dict[str, Any]:
+def _comparable_settings(settings: Mapping[str, Any]) -> dict[str, Any]:
     """Returns all settings that the model knows as hashable values: model, data, options, rest."""
-    settings = config.to_dict()
-    options = settings.pop("model_options")
+    settings = dict(settings)
+    options = settings.pop("model_options", {})
     if not isinstance(settings["image_size"], int):
         settings["image_size"] = size_text(settings["image_size"])
-    if MODEL_CATALOGUE[config.model.name].fitted:
+    declared = MODEL_CATALOGUE.get(settings["model"])
+    if declared is not None and declared.fitted:
         settings = {n: v for n, v in settings.items() if not declarations()[n].needs_training}
     first = {name: settings.pop(name) for name in _UNNAMED}
     return {name: _comparable(value) for name, value in {**first, **options, **settings}.items()}

@@ -14,6 +14,7 @@ from keras_devae.comparison.comparing import Comparison
 from keras_devae.comparison.groups import ComparedRun, Group
 from keras_devae.errors import UsageError
 from keras_devae.metrics.rows import draw_sample
+from keras_devae.runs.folder import RunDirectory
 from keras_devae.runs.trained_model import load_trained, run_encoding
 
 #: Called with the name of a run, and the numbers of its images encoded and to encode.
@@ -93,7 +94,7 @@ def select_by_udr(
 
 def _data_of(group: Group) -> Any:
     """Returns the provenance of the images of a group's runs, which must be equal for all."""
-    records = [run.directory.read_record()["data"] for run in group.runs]
+    records = [_folder_of(run).read_record()["data"] for run in group.runs]
     for run, record in zip(group.runs, records, strict=True):
         if record != records[0]:
             raise UsageError(
@@ -103,16 +104,26 @@ def _data_of(group: Group) -> Any:
     return records[0]
 
 
+def _folder_of(run: ComparedRun) -> RunDirectory:
+    if isinstance(run.directory, RunDirectory):
+        return run.directory
+    raise UsageError(
+        f"UDR encodes images with the models of runs. Received: {run.directory.path}, the "
+        "evaluation of another encoder; leave it out."
+    )
+
+
 def _scores(
     group: Group, layer: int, images: int, seed: int, kind: str, progress: Progress | None
 ) -> list[float]:
-    dataset = group.runs[0].directory.load_dataset()
+    dataset = _folder_of(group.runs[0]).load_dataset()
     rows = draw_sample(len(dataset), images, seed).plain
     codes, divergences = [], []
     for run in group.runs:
         report = None if progress is None else functools.partial(progress, run.name)
-        model = load_trained(run.directory)
-        with run_encoding(model, run.directory, dataset, report) as encoding:
+        folder = _folder_of(run)
+        model = load_trained(folder)
+        with run_encoding(model, folder, dataset, report) as encoding:
             means, log_vars = encoding.posterior(rows, layer)
         codes.append(means)
         divergences.append(metrics.kl_per_dimension(means, log_vars))

@@ -95,6 +95,24 @@ class EncoderFile(FunctionEncoder):
         """Returns means and log-variances `(n, d)`, in batches of the size that the file fixes."""
         return super().encoder_posterior(images, self._fixed_batch or batch_size)
 
+    def decodes(self, image_shape: tuple[int, int, int]) -> bool:
+        """Tells whether the file can decode its codes to images of this shape."""
+        if self._program.decode is None:
+            return False
+        zeros = np.zeros((1, self.latent_dim or self.encode(_blank(image_shape)).shape[1]))
+        return self.decode(zeros).shape[1:] == tuple(image_shape)
+
+    def decode(self, codes: Array, layer: int = 0) -> Array:
+        """Decodes codes `(n, d)` to pixel means `(n, height, width, channels)`, float32."""
+        self.check_layer(layer)
+        if self._program.decode is None:
+            raise UsageError(f"{self.path} holds an encoder without a decoder.")
+        return as_array(self._program.decode(np.asarray(codes, np.float32)))
+
+    def reconstruct(self, images: Array, layer: int = 0) -> Array:
+        """Decodes the codes of uint8 images, see `decode`."""
+        return self.decode(self.encode(images, layer), layer)
+
     def describe(self) -> dict[str, Any]:
         """Returns what results record: name, file, its SHA-256, how it was read, versions."""
         place = Path(self.path)
@@ -142,8 +160,12 @@ class EncoderFile(FunctionEncoder):
         return {name: as_array(values)[: len(images)] for name, values in chosen.items()}
 
 
+def _blank(image_shape: tuple[int, int, int]) -> Array:
+    return np.zeros((1, *image_shape), np.uint8)
+
+
 def _digest(place: Path) -> str:
-    """Returns the SHA-256 of a file; of a folder, that of its files' names and hashes."""
+    """Returns the SHA-256 of a file; of a folder, of its files' names and hashes."""
     if place.is_file():
         return file_hash(place)
     files = sorted(file for file in place.rglob("*") if file.is_file())
@@ -184,6 +206,7 @@ def _read_keras(path: Any) -> Program:
             lambda images: dict(zip(names, posterior(images), strict=True)),
             (None, *model.image_shape),
             "uint8",
+            None if model.num_categories else model.decode,
         )
     given = only_input(getattr(model, "inputs", None) or [], path)
     return Program(model.predict_on_batch, tuple(given.shape), str(given.dtype))

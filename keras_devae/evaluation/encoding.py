@@ -151,11 +151,11 @@ class Encoding:
         rows, (length,) = part["rows"], lengths.pop()
         codes = means, log_vars = part["means"], part["log_vars"]
         if means.shape != log_vars.shape or means.shape[-1] != self.model.latent_dim:
-            raise ValueError("its codes have another shape than those of this model")
+            raise ValueError("its codes have another shape than this model's")
         if any(array.dtype.kind != "f" or not np.isfinite(array).all() for array in codes):
             raise ValueError("its codes are not finite numbers")
         if "categories" in part and part["categories"].shape != (length,):
-            raise ValueError("its categories have another shape than those of this model")
+            raise ValueError("its categories have another shape than this model's")
         if not np.issubdtype(rows.dtype, np.integer) or rows.min(initial=0) < 0:
             raise ValueError("its rows are no row numbers")
         if rows.max(initial=0) >= len(self.dataset):
@@ -173,7 +173,8 @@ class Encoding:
     def _encode(self, rows: Array, images: Array) -> dict[str, Array]:
         # All batches have the same size, so that an image's codes do not depend on other images.
         missing = -len(rows) % BATCH
-        filled = np.concatenate([images, np.zeros((missing, *images.shape[1:]), images.dtype)])
+        # Blank images would be no images to some functions.
+        filled = np.concatenate([images, np.repeat(images[-1:], missing, axis=0)])
         means, log_vars = self.model.encoder_posterior(filled, BATCH)
         encoded = {"means": means, "log_vars": log_vars}
         if self.model.num_categories:
@@ -184,7 +185,7 @@ class Encoding:
 class LayerSampler(metrics.Sampler):
     """One latent layer of an `Encoding`, for the metrics that choose factors themselves.
 
-    All layers share `labelled` and `index`. `seed` is that of `Encoding.codes`.
+    All layers share `labelled` and `index`. `seed` is as in `Encoding.codes`.
     """
 
     def __init__(

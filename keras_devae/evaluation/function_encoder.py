@@ -61,6 +61,11 @@ class FunctionEncoder:
         used = [package for package in _PACKAGES if package in sys.modules]
         return {"name": self.name, "versions": installed_versions(used)}
 
+    def decodes(self, image_shape: tuple[int, int, int]) -> bool:
+        """Tells whether codes can be decoded to images of this shape: not by a function."""
+        del image_shape
+        return False
+
     def check_layer(self, layer: int) -> None:
         """Raises a `UsageError` unless it is layer 0, the only one."""
         if layer != 0:
@@ -75,6 +80,13 @@ class FunctionEncoder:
         means, log_vars = (np.concatenate(part) for part in zip(*parts, strict=True))
         self.latent_dim = means.shape[1]
         return means, log_vars
+
+    def encode(self, images: Array, layer: int = 0) -> Array:
+        """Returns the codes `(n, d)` of any number of uint8 images, in batches of 256."""
+        self.check_layer(layer)
+        missing = -len(images) % 256
+        filled = np.concatenate([images, np.repeat(images[-1:], missing, axis=0)])
+        return self.encoder_posterior(filled)[0][: len(images)]
 
     def layer_posterior(
         self, mean: Array, log_var: Array, layer: int | None = 0

@@ -28,10 +28,10 @@ class KnownCodes(Encoding):
         UsageError: If there is not one finite row of codes per image.
 
     Example:
-        >>> data = kd.data.from_arrays(images, np.arange(len(images))[:, None])
-        >>> encoding = kd.evaluation.KnownCodes(np.eye(len(images)), data)
+        >>> data = kd.data.from_arrays(np.zeros((64, 8, 8, 1), np.uint8))
+        >>> encoding = kd.evaluation.KnownCodes(np.random.rand(64, 10), data)
         >>> encoding.codes(np.arange(4), layer=0).shape
-        (4, 64)
+        (4, 10)
     """
 
     def __init__(self, codes: Any, dataset: Dataset, name: str = "codes"):

@@ -58,18 +58,19 @@ def measure_latents(
     """
     checks.one_of("representation", representation, REPRESENTATIONS)
     checks.check_dataset(dataset)
+    _check_encoding(encoding)
     if not hasattr(model, "posterior"):
         encoding = encoding or encoding_of(model, dataset)
-        model = encoding.model
+    encoder: Any = model if encoding is None else encoding.model
     if layer is not None:
-        model.check_layer(layer)
+        encoder.check_layer(layer)
     rows = draw_sample(len(dataset), images, seed).plain
-    means, log_vars = _posterior(model, dataset, rows, encoding)
-    has_posterior = getattr(model, "has_posterior", True)
+    means, log_vars = _posterior(encoder, dataset, rows, encoding)
+    has_posterior = getattr(encoder, "has_posterior", True)
     if representation == "sample" and not has_posterior:
         raise UsageError("Codes without `z_log_var` have no samples of the posterior.")
     factors, names = varying_factors(dataset, rows)
-    category = _category_shares(model, dataset, rows, factors, encoding) if names else None
+    category = _category_shares(encoder, dataset, rows, factors, encoding) if names else None
     layers = range(len(means)) if layer is None else [layer]
     noise = _noise(means, seed) if representation == "sample" else None
     known = noise, factors, names, category, has_posterior
@@ -117,9 +118,10 @@ def information_of_layers(
     checks.check_model(model)
     if not hasattr(model, "posterior"):
         raise UsageError(
-            "Information of layers is that of a model of this package. Received: a value of type "
+            "Only models of this package have several layers. Received: a value of type "
             f"{type(model).__name__}; see `measure_latents` for any encoder."
         )
+    _check_encoding(encoding)
     checks.check_dataset(dataset)
     rows = draw_sample(len(dataset), images, seed).plain
     labelled = check_labelled(rows[:, None], dataset.factors(rows), dataset.factor_names)
@@ -141,15 +143,18 @@ def varying_factors(dataset: Dataset, rows: Array) -> tuple[Array, tuple[str, ..
     return labelled.factors, tuple(labelled.names)
 
 
-def _posterior(
-    model: VAE, dataset: Dataset, rows: Array, encoding: Encoding | None
-) -> tuple[Array, Array]:
-    """Returns means and log-variances of all layers, `(K, n, d)`."""
+def _check_encoding(encoding: object) -> None:
     if not (encoding is None or isinstance(encoding, Encoding)):
         raise UsageError(
             "`encoding` must be a keras_devae.evaluation.encoding.Encoding. Received: "
             f"{checks.shown(encoding)}."
         )
+
+
+def _posterior(
+    model: VAE, dataset: Dataset, rows: Array, encoding: Encoding | None
+) -> tuple[Array, Array]:
+    """Returns means and log-variances of all layers, `(K, n, d)`."""
     if encoding is None:
         return model.posterior(dataset.images(rows), None)
     return encoding.posterior(rows, None)

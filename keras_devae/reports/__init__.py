@@ -1,8 +1,12 @@
-"""HTML pages: the report of a run, and the comparison of several; imported only when needed."""
+"""HTML pages: reports of runs and encoders, and comparisons; imported only when needed."""
 
 from keras_devae.process.imports import lazy_names
 
-_MODULES = {"write_comparison": "comparison_report", "write_report": "run_report"}
+_MODULES = {
+    "write_comparison": "comparison_report",
+    "write_encoder_report": "encoder_report",
+    "write_report": "run_report",
+}
 
 __all__ = sorted(_MODULES)
 

@@ -18,6 +18,7 @@ from keras_devae.figures.canvas import take_texts_literally
 from keras_devae.figures.panels import draw_line, empty_panels, finish_panel, line_look
 from keras_devae.reports.formatting import listed
 from keras_devae.reports.page import image_data, image_file_data
+from keras_devae.runs.folder import RunDirectory
 
 if TYPE_CHECKING:
     from matplotlib.artist import Artist
@@ -140,7 +141,7 @@ def _curves(comparison: Comparison) -> _Drawn | None:
     )
     caption = (
         f"A line for each run, a colour or a line style for each group. Losses of layer "
-        f"{comparison.layer} where the run kept those of every layer."
+        f"{comparison.layer} where the run kept every layer's."
     )
     return figure, caption, f"Curves by training step of {listed([_CURVES[n] for n in names])}."
 
@@ -159,6 +160,8 @@ def _points(
 
 
 def _history(run: ComparedRun) -> Sequence[Mapping[str, float]]:
+    if not isinstance(run.directory, RunDirectory):
+        return []
     try:
         return run.directory.read_history()
     except FailureError:

@@ -143,6 +143,7 @@ def _link(run: ComparedRun, output: Path) -> dict[str, Any]:
 
 def _same_settings(comparison: Comparison) -> list[tuple[str, str]]:
     """Returns the main settings that all runs have in common."""
-    settings = [run.config.to_dict() for run in comparison.runs]
-    values = {name: {one[name] for one in settings} for name in _MAIN_SETTINGS}
+    settings = [run.settings for run in comparison.runs]
+    names = [name for name in _MAIN_SETTINGS if all(name in one for one in settings)]
+    values = {name: {one[name] for one in settings} for name in names}
     return [(name, format_setting(*found)) for name, found in values.items() if len(found) == 1]

@@ -32,7 +32,7 @@ def run_details(
         ("Model", f"{config.model.name}: {entry.objective}"),
         ("Paper", entry.paper),
         ("Data", description),
-        *_factors(record["data"]),
+        *factor_facts(record["data"]),
         ("Origin of the data", describe_provenance(record["data"])),
         ("Training", _training(config, entry.fitted)),
         *_ended(record.get("ended")),
@@ -44,7 +44,7 @@ def run_details(
     ]
 
 
-def _factors(provenance: Mapping[str, Any]) -> list[tuple[str, str]]:
+def factor_facts(provenance: Mapping[str, Any]) -> list[tuple[str, str]]:
     """Says what the values of the factors of a user's images are, as far as it is recorded."""
     kinds = provenance.get("factor_kinds", {})
     texts = [f"{name}: {_values_of(name, kind, provenance)}" for name, kind in kinds.items()]

@@ -60,6 +60,11 @@ def find_problems(
     ]
 
 
+def find_problems_of_codes(latents: Latents, scores: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Describes in sentences what is wrong with the codes of any encoder, see `find_problems`."""
+    return [*_not_finite([], scores), *_shared_factors(latents), *_lost_factors(latents)]
+
+
 def _unfinished(config: RunConfig, last: Mapping[str, float], run: Any, in_progress: bool) -> str:
     place = f"at step {last.get('step', 0):,} of {config.training.steps:,}"
     if in_progress:

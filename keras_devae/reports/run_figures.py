@@ -8,6 +8,7 @@ from typing import Any, TypeAlias
 from keras_devae import figures
 from keras_devae.data import Dataset
 from keras_devae.evaluation.encoding import Encoding
+from keras_devae.evaluation.function_encoder import FunctionEncoder
 from keras_devae.evaluation.measured_latents import Latents
 from keras_devae.figures.of_models import reconstruction_figure, sample_figure, traversal_figure
 from keras_devae.figures.of_models.factor_information import against_factors, map_of, over_layers_of
@@ -69,7 +70,7 @@ def draw_run_figures(
 ) -> list[ReportFigure]:
     """Draws the figures of a run into `folder`, in the order of the report.
 
-    `latents` has those of each layer, `history` the rows of the run's history (without any, there
+    `latents` has one entry per layer, `history` the rows of the run's history (without any, there
     are no learning curves), and `seed` chooses the images shown.
     """
     drawn = [
@@ -80,14 +81,34 @@ def draw_run_figures(
         *([_learning_curves(history)] if history else []),
         *([_tracked_scores(run)] if is_there(run.tracking / "metrics.csv") else []),
     ]
-    saved = [
-        ReportFigure(name, figures.save(figure, Path(folder) / f"{name}.png"), *words)
-        for name, figure, *words in drawn
-    ]
+    saved = _saved(drawn, folder)
     tracked = [
         ReportFigure(name, run.tracking / f"{name}.png", *words) for name, *words in _TRACKED
     ]
     return saved + [figure for figure in tracked if figure.file.is_file()]
+
+
+def draw_encoder_figures(
+    folder: str | Path, latents: Sequence[Latents], seed: int, encoding: Encoding
+) -> list[ReportFigure]:
+    """Draws the figures of any encoder into `folder`: what it decodes only if it has a decoder."""
+    model, dataset = encoding.model, encoding.dataset
+    decodes = not isinstance(model, FunctionEncoder) or (
+        latents[0].has_posterior and model.decodes(dataset.image_shape)
+    )
+    drawn = [
+        *([_traversal(model, dataset, latents[0], seed)] if decodes else []),
+        *_information(dataset, latents, seed, encoding),
+        *([_reconstructions(model, dataset, seed)] if decodes else []),
+    ]
+    return _saved(drawn, folder)
+
+
+def _saved(drawn: Sequence[_Drawn], folder: str | Path) -> list[ReportFigure]:
+    return [
+        ReportFigure(name, figures.save(figure, Path(folder) / f"{name}.png"), *words)
+        for name, figure, *words in drawn
+    ]
 
 
 def _traversal(model: VAE, dataset: Dataset, latents: Latents, seed: int) -> _Drawn:
@@ -150,19 +171,25 @@ def _information(
     if len(latents) > 1:
         drawn.append(_over_layers(latents))
     pairs = [(d, f) for d in first.active if (f := first.factor_of(d)) is not None]
+    if not first.has_posterior:
+        # There may be many codes, most of the same factor.
+        pairs = [(int(holders[0]), f) for f, holders in first.holders().items() if holders]
     return drawn + ([_scatter(encoding, dataset, pairs[:6], seed)] if pairs else [])
 
 
 def _information_map(latents: Sequence[Latents]) -> _Drawn:
     first, count = latents[0], len(latents[0].active)
     shown = first.active[:SHOWN]
-    which = "each active latent dimension"
+    kind = "active latent dimension" if first.has_posterior else "code"
+    which = f"each {kind}"
     if count > SHOWN:
-        which = f"the {SHOWN} strongest of {count} active latent dimensions"
+        best = "strongest" if first.has_posterior else "most informative"
+        which = f"the {SHOWN} {best} of {count:,} {kind}s"
+    of = f", of the {first.measured}" if first.has_posterior else ""
     caption = (
-        f"Mutual information of {which} with each factor, as a share of the factor's entropy, of "
-        f"the posterior {first.representation}s and beyond chance, as in the table. Disentangled: "
-        "one dark cell for each factor, in rows of their own."
+        f"Mutual information of {which} with each factor, as a share of the factor's entropy{of} "
+        "and beyond chance, as in the table. Disentangled: one dark cell for each factor, in rows "
+        "of their own."
     )
     held = [
         f"z{d} carries {percent(first.share_of(d, factor))} of {factor}"

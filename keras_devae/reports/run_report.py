@@ -7,25 +7,23 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from keras_devae.comparison.tables import RECONSTRUCTION
 from keras_devae.data import Dataset
 from keras_devae.evaluation.evaluating import RECONSTRUCTED_IMAGES
 from keras_devae.evaluation.latents import measure_latents
-from keras_devae.evaluation.measured_latents import CATEGORY, HELD_SHARE, Latents
+from keras_devae.evaluation.measured_latents import Latents
 from keras_devae.files import write_text
-from keras_devae.metrics import METRICS, SPREAD, MetricWarning, meaning_of
+from keras_devae.metrics import MetricWarning
 from keras_devae.models import VAE
 from keras_devae.reports.details import run_details
-from keras_devae.reports.formatting import percent
 from keras_devae.reports.page import render_page
 from keras_devae.reports.problems import find_problems
 from keras_devae.reports.run_figures import ReportFigure, draw_run_figures
-from keras_devae.reports.summary import Holder, constant_factors, summarize, verdict
+from keras_devae.reports.summary import constant_factors, summarize, verdict
+from keras_devae.reports.tables import latent_rows, left_out_rows, score_rows, tiles_of
 from keras_devae.runs.config.run_config import RunConfig
 from keras_devae.runs.folder import RunDirectory
 from keras_devae.runs.trained_model import model_hash, run_encoding
 
-_ROWS = 50
 _SECTIONS = (
     ("summary", "In short"),
     ("latents", "Latents"),
@@ -106,18 +104,19 @@ def report_page(
         name=run.name,
         config=config,
         verdict=verdict(latents[0]),
-        tiles=_tiles(latents[0], headline),
+        tiles=tiles_of(latents[0], headline),
         summary=[
             *summarize(latents, headline, dataset.image_shape),
             *constant_factors(latents[0], dataset.factor_names),
         ],
         problems=problems,
         layers=range(len(latents)),
-        latents=_latent_rows(latents),
-        left_out=max(0, len(latents[0].kl) - _ROWS),
+        latents=latent_rows(latents),
+        left_out=left_out_rows(latents),
         has_factors=bool(latents[0].factor_names),
-        representation=latents[0].representation,
+        measured=latents[0].measured,
         has_category=latents[0].category_shares is not None,
+        has_posterior=latents[0].has_posterior,
         reconstructed=RECONSTRUCTED_IMAGES,
         figures=figures,
         scores=layers,
@@ -157,62 +156,6 @@ def _measuring_command(run: RunDirectory, config: RunConfig) -> str:
 def _evaluate_command(run: RunDirectory) -> str:
     path, file = shlex.quote(str(run.path)), shlex.quote(str(run.metrics_file))
     return f"keras-devae evaluate {path} --output {file}"
-
-
-def _tiles(latents: Latents, layers: Sequence[Mapping[str, Any]]) -> list[tuple[str, str]]:
-    """Returns the few numbers at the top of the page."""
-    first = layers[0] if layers else {}
-    tiles = [("Active latents", f"{len(latents.active)} of {len(latents.kl)}")]
-    if latents.factor_names:
-        held = sum(bool(holders) for holders in latents.holders(with_category=True).values())
-        tiles.append(("Factors held", f"{held} of {len(latents.factor_names)}"))
-    for metric in (METRICS["mig"], METRICS["dci"]):
-        if metric.key() in first:
-            (number, *_) = metric.numbers.values()
-            tiles.append((number.title, f"{first[metric.key()]:.2f}"))
-    error = first.get(RECONSTRUCTION)
-    if error is not None:
-        tiles.append(("Reconstruction, nats", f"{error:,.1f}"))
-    tiles.append(("KL, nats", f"{latents.kl.sum():.1f}"))
-    return tiles
-
-
-def _latent_rows(latents: Sequence[Latents]) -> list[dict[str, Any]]:
-    first = latents[0]
-    rows = [
-        _latent_row(first, f"z{d}", d, first.factor_of(d), [layer.kl[d] for layer in latents])
-        for d in first.order[:_ROWS]
-    ]
-    if first.category_shares is None:
-        return rows
-    best = max(first.factor_names, key=lambda name: first.share_of(CATEGORY, name))
-    held = best if first.share_of(CATEGORY, best) >= HELD_SHARE else None
-    return [*rows, _latent_row(first, CATEGORY, CATEGORY, held, [None] * len(latents))]
-
-
-def _latent_row(
-    latents: Latents, name: str, holder: Holder, factor: str | None, kl: Sequence[float | None]
-) -> dict[str, Any]:
-    active = "" if holder == CATEGORY else "yes" if latents.is_active[holder] else "no"
-    row = {"name": name, "active": active, "kl": kl, "factor": "", "share": "", "besides": ""}
-    if factor is None:
-        return row
-    shares = {name: latents.share_of(holder, name) for name in latents.factor_names}
-    row.update(factor=factor, share=percent(shares.pop(factor)))
-    if shares:
-        second = max(shares, key=shares.__getitem__)
-        row["besides"] = f"{second} ({percent(shares[second])})"
-    return row
-
-
-def score_rows(layers: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Returns a row per score for a table: `key`, `cells` (one per layer) and `meaning`."""
-    keys = [key for key in (layers[0] if layers else {}) if key != "layer"]
-    return [
-        {"key": key, "cells": [layer.get(key) for layer in layers], "meaning": meaning_of(key)}
-        for key in keys
-        if not key.endswith(SPREAD)
-    ]
 
 
 def _settings(config: RunConfig) -> list[tuple[str, Any]]:

@@ -18,12 +18,6 @@ Scores: TypeAlias = Mapping[str, Any]
 OWN_SHARE = 0.3
 #: A factor is in two places if a second latent carries this part of what the first carries.
 SECOND_PART = 0.5
-#: The rule of `has_own` in words.
-OWN_RULE = (
-    f"A factor has a latent of its own if the active latent that carries most of it carries at "
-    f"least {percent(OWN_SHARE)} of its entropy and less of every other factor's, and if no other "
-    "active latent carries half as much of it."
-)
 #: The definition of an active latent in words.
 ACTIVE_RULE = (
     f"the spread of their means over the images, relative to the posterior's deviation, amounts to "
@@ -31,6 +25,16 @@ ACTIVE_RULE = (
 )
 _SQUARED_ERROR = METRICS["reconstruction_error"].key("squared_error")
 _NAMED = 8
+
+
+def own_rule(latents: Latents) -> str:
+    """Returns the rule of `has_own` in words."""
+    what, which = ("latent", "active latent") if latents.has_posterior else ("code", "code")
+    return (
+        f"A factor has a {what} of its own if the {which} that carries most of it carries at least "
+        f"{percent(OWN_SHARE)} of its entropy and less of every other factor's, and if no other "
+        f"{which} carries half as much of it."
+    )
 
 
 def holder_name(holder: Holder) -> str:
@@ -69,6 +73,8 @@ def verdict(latents: Latents) -> str:
 
     It counts the factors that have a latent (or the category) of their own by `has_own`.
     """
+    if not len(latents.active) and not latents.has_posterior:
+        return "No: all codes are constant."
     if not len(latents.active) and not any(
         CATEGORY in holders for holders in latents.holders(with_category=True).values()
     ):
@@ -78,7 +84,9 @@ def verdict(latents: Latents) -> str:
         )
     if not latents.factor_names:
         return "Unknown: the data have no known factors that vary."
-    what = "latent dimension" if latents.category_shares is None else "latent dimension or category"
+    what = "latent dimension" if latents.has_posterior else "code"
+    if latents.category_shares is not None:
+        what += " or category"
     total = len(latents.factor_names)
     own = [name for name in latents.factor_names if has_own(latents, name)]
     if not own:
@@ -123,6 +131,9 @@ def constant_factors(latents: Latents, factor_names: Iterable[str] | None) -> li
 
 
 def _active(latents: Latents) -> str:
+    if not latents.has_posterior:
+        among = counted(len(latents.kl), "code")
+        return f"Of {among}, {len(latents.active)} vary over the images; there is no posterior."
     count, among = len(latents.active), counted(len(latents.kl), "latent dimension")
     if not count:
         return f"None of {among} is active ({ACTIVE_RULE})."
@@ -148,8 +159,8 @@ def _held(latents: Latents) -> list[str]:
     if len(found) > _NAMED:
         words.append(f"{len(found) - _NAMED} more hold factors")
     return [
-        f"{listed(words)}. The percentage is the share of the factor's entropy that the posterior "
-        f"{latents.representation}s carry, beyond chance. {OWN_RULE}"
+        f"{listed(words)}. The percentage is the share of the factor's entropy that the "
+        f"{latents.measured} carry, beyond chance. {own_rule(latents)}"
     ]
 
 

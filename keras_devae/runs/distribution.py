@@ -15,6 +15,11 @@ def is_chief(config: RunConfig) -> bool:
     return config.compute.distribute is None or replicas.process()[0] == 0
 
 
+def is_one_of_several(config: RunConfig) -> bool:
+    """Tells whether other processes train the run together with this one."""
+    return config.compute.distribute is not None and replicas.process()[1] > 1
+
+
 def check_distribution(config: RunConfig) -> None:
     """Checks that this machine's devices can train a run; imports Keras to do so.
 

@@ -89,6 +89,8 @@ class RunLayout:
         for file in self.checkpoints.glob("step-*"):
             match = re.fullmatch(r"step-([0-9]{8,19})\.keras", file.name)
             step = None if match is None else int(match[1])
+            if re.fullmatch(r"step-[0-9]{8,19}\.json", file.name):
+                continue  # The losses of a begun epoch, beside its checkpoint.
             if step is not None and file == self.checkpoint_file(step) and file.is_file():
                 yield file, step
             elif SET_ASIDE not in file.name:

@@ -5,6 +5,7 @@ from typing import Any
 import keras
 
 from keras_devae.models.averaged_weights import single_optimizers
+from keras_devae.runs.config.run_config import RunConfig
 from keras_devae.runs.config.settings import TrainingSettings
 
 
@@ -53,6 +54,14 @@ def learning_rate_of(
     if warmup:
         return schedules.PolynomialDecay(0.0, warmup, end_learning_rate=rate, power=1.0)
     return rate
+
+
+def fit_to_length(model: keras.Model, config: RunConfig) -> None:
+    """Gives a model from a checkpoint the schedule of its run's length, which may have changed."""
+    model.steps_per_execution = config.compute.steps_per_execution or 1
+    if config.training.learning_rate_schedule == "cosine":
+        optimizer = single_optimizers(model.optimizer)[-1]
+        optimizer.learning_rate = learning_rate_of(config.training)
 
 
 def current_learning_rate(optimizer: keras.optimizers.Optimizer) -> float:

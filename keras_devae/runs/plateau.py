@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import keras
 
+from keras_devae.backend import replicas
 from keras_devae.models.averaged_weights import single_optimizers
 from keras_devae.runs.config.settings import TrainingSettings
 from keras_devae.runs.stopping import Watch
@@ -41,7 +42,7 @@ class PlateauRate:
     def look(self, model: keras.Model, history: Sequence[dict[str, Any]], step: int) -> None:
         """Lowers the rate if what has been measured up to a step asks for it."""
         points = self._watch.points(self._run, history, step)
-        self._reductions = self._watch.reductions(points)
+        self._reductions = round(replicas.number_of_chief(self._watch.reductions(points)))
         self._set(model, step)
 
     def warm_up(self, model: keras.Model, step: int) -> None:

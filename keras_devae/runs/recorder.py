@@ -125,6 +125,9 @@ class RunRecorder(keras.callbacks.Callback):
         self._epoch_start = self.step
         not_updated = self.model.metrics_not_updated()
         losses = {k: math.nan if k in not_updated else float(v) for k, v in (logs or {}).items()}
+        if self.step % self.epoch_steps:
+            # A longer run continues this epoch.
+            self._begun_epoch = self._means()
         with averages_in_place(self.model):
             validated = self._validate(self.model) if self._validate else {}
         self.history.append({"step": self.step, **losses, **validated})
@@ -158,6 +161,7 @@ class RunRecorder(keras.callbacks.Callback):
         if self.history and self.history[-1]["step"] == self.step:
             self.history[-1].update(self._scores_at(self.step))
         self._secure(self.history)
+        self._write_begun_epoch()
         save_model(self.model, self.run.checkpoint_file(self.step))
         self._note_best()
         self._remove_old(self._best)
@@ -176,19 +180,27 @@ class RunRecorder(keras.callbacks.Callback):
             return
         check_state(self.model, self.step)
         self._secure(self.history)
-        means = [float(value) for value in self.model.metrics_variables]
-        count = int(keras.ops.convert_to_numpy(self.model.steps.step))
-        file = self.run.begun_epoch_file(self.step)
-        write_json(file, {"count": count, "means": means}, durable=True)
+        self._begun_epoch = self._means()
+        self._write_begun_epoch()
         save_model(self.model, self.run.checkpoint_file(self.step))
         self._remove_old(self._best)
+
+    def _means(self):
+        """Returns the mean losses of the epoch so far, and the number of steps."""
+        count = int(keras.ops.convert_to_numpy(self.model.steps.step))
+        return {"count": count, "means": [float(value) for value in self.model.metrics_variables]}
+
+    def _write_begun_epoch(self):
+        if self._begun_epoch is not None:
+            file = self.run.begun_epoch_file(self.step)
+            write_json(file, self._begun_epoch, durable=True)
 
     def _is_within(self, step):
         """Tells whether a step lies inside an epoch, and not at its end."""
         return step % self.epoch_steps != 0 and step < self.total_steps
 
     def _read_begun_epoch(self):
-        """Returns the means that `keep_last_step` wrote, or `None` if missing or damaged."""
+        """Returns what was written beside the checkpoint, or `None` if missing or damaged."""
         try:
             state = read_json(self.run.begun_epoch_file(self.step))
             means = [float(value) for value in state["means"]]

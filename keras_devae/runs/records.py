@@ -50,6 +50,7 @@ class RunRecord(TypedDict):
     backends: NotRequired[list[str | None]]
     init_from: NotRequired[dict[str, str]]
     ended: NotRequired[dict[str, Any]]
+    continued_from: NotRequired[int]
 
 
 class ScoreSettings(TypedDict, total=False):

@@ -147,6 +147,7 @@ class Run(ScoresHeldOut):
         backend: str | None = None,
         progress: _Progress = None,
         steps: int | None = None,
+        epochs: int | None = None,
     ) -> Self:
         """Resumes an interrupted run: claims its folder and loads its data set.
 
@@ -156,8 +157,9 @@ class Run(ScoresHeldOut):
             path: The folder of the run.
             backend: Keras backend; default `KERAS_BACKEND`, else the run's own if installed.
             progress: As for `new`.
-            steps: Steps in total, to train for longer than planned, also a finished run; default
-                the run's own. What the length set at the start holds: see the guide to training.
+            steps: Steps in total, to train for longer, also a finished run; default the run's own.
+                The guide to training says what becomes of schedules.
+            epochs: In place of `steps`, passes through the data set in total.
 
         Returns:
             The `Run`, for a `with` statement.
@@ -169,7 +171,7 @@ class Run(ScoresHeldOut):
             FailureError: If the folder is damaged, or the images differ from the run's.
         """
         folder = RunDirectory.open(path)
-        config = extended_config(folder, folder.read_config(), steps)
+        config = extended_config(folder, folder.read_config(), steps, epochs)
         folder.check_places()
         recorded = config.compute.backend
         select_backend(preferred_backend(backend, recorded))
@@ -181,13 +183,11 @@ class Run(ScoresHeldOut):
             held_out = recorded_images(folder, config, dataset, progress)
             start_backend(backend, recorded, config.compute.deterministic)
             distribution.check_distribution(config)
-            if is_chief and steps is not None:
-                extend(folder, config)
+            folder = folder if is_chief else distribution.copy_of_worker(folder)
+            config = extend(folder, config, steps, epochs, dataset)
         except BaseException:
             folder.release()
             raise
-        if not is_chief:
-            folder = distribution.copy_of_worker(folder)
         active = chosen_backend()
         if recorded not in (None, active):
             logger.warning(

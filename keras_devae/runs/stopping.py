@@ -47,6 +47,7 @@ class Watch:
     keeps_best: bool
     plateau_factor: float = 1.0
     plateau_patience: int | None = None
+    continued_from: int = 0
 
     def outcome(self, points: Iterable[tuple[int, float]]) -> Outcome:
         """Returns what follows from steps and values in order; values that are NaN count as bad."""
@@ -55,7 +56,7 @@ class Watch:
     def reductions(self, points: Iterable[tuple[int, float]]) -> int:
         """Returns how often the learning rate has been lowered.
 
-        The rule is that of Keras's `ReduceLROnPlateau`, with `min_delta` and `cooldown` 0.
+        The rule follows Keras's `ReduceLROnPlateau`, with `min_delta` and `cooldown` 0.
         """
         if self.plateau_patience is None:
             return 0
@@ -75,6 +76,10 @@ class Watch:
             else:
                 seen = dataclasses.replace(seen, since=seen.since + 1)
             yield seen
+            if step == self.continued_from:
+                # Training had stopped here, and was then asked to continue: the wait begins anew.
+                seen = dataclasses.replace(seen, since=0)
+                yield seen
 
     def seen(self, run: RunDirectory, history: Sequence[dict[str, Any]], step: int) -> Outcome:
         """Returns the outcome up to a step, from the history or the run's tracked scores."""
@@ -113,7 +118,8 @@ class Watch:
                 f"the learning rate is multiplied by {self.plateau_factor:g} after every "
                 f"{self.plateau_patience} without improvement"
             )
-        return f"{what} on; {' and '.join(ends)}"
+        *first, last = ends
+        return f"{what} on; {', '.join(first)}{' and ' if first else ''}{last}"
 
 
 def check_watching(config: RunConfig) -> None:
@@ -197,8 +203,10 @@ def _check_intervals(config, name):
         )
 
 
-def watch_of(config: RunConfig) -> Watch | None:
+def watch_of(config: RunConfig, continued_from: int = 0) -> Watch | None:
     """Returns what a run with a complete configuration watches, or `None`.
+
+    `continued_from` is the step at which it last stopped and was then trained further, default 0.
 
     Raises:
         UsageError: If the schedules of the model end too late for anything to be compared.
@@ -224,5 +232,8 @@ def watch_of(config: RunConfig) -> Watch | None:
     rises = number is not None and not number.lower_is_better
     # Before the first step there is nothing to keep.
     starts = max(starts, 1)
-    plateau = (training.plateau_factor, training.plateau_patience) if lowers else ()
-    return Watch(name, rises, starts, chosen.early_stopping, chosen.save_best, *plateau)
+    watch = Watch(name, rises, starts, chosen.early_stopping, chosen.save_best)
+    if lowers:
+        factor, patience = training.plateau_factor, training.plateau_patience
+        watch = dataclasses.replace(watch, plateau_factor=factor, plateau_patience=patience)
+    return dataclasses.replace(watch, continued_from=continued_from)

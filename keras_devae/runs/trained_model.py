@@ -145,10 +145,11 @@ def score_model(
         UsageError: If the images differ in shape from the run's.
     """
     if dataset.image_shape != model.image_shape:
+        variants = ", ".join(config.data.variants)
+        remedy = f" Repeat the variants of the run that change it: {variants}." if variants else ""
         raise UsageError(
             f"The run {run.path} was made with images of shape {model.image_shape}, and these have "
-            f"{dataset.image_shape}. Repeat the variants of the run that change it: "
-            f"{', '.join(config.data.variants)}."
+            f"{dataset.image_shape}.{remedy}"
         )
     interruption = Interruption()
     encoded = _interruptible(interruption, encoding_progress)

@@ -23,10 +23,11 @@ from keras_devae.process.interruption import Interruption
 from keras_devae.runs.checkpoints import save_model
 from keras_devae.runs.config.run_config import RunConfig
 from keras_devae.runs.environment import describe_environment
+from keras_devae.runs.extension import history_until
 from keras_devae.runs.folder import RunDirectory
 from keras_devae.runs.initial_weights import check_unchanged, record_of, take_weights
 from keras_devae.runs.live_curves import loggers_of, measurement_loggers
-from keras_devae.runs.optimization import build_optimizer
+from keras_devae.runs.optimization import build_optimizer, fit_to_length
 from keras_devae.runs.plateau import PlateauRate
 from keras_devae.runs.recorder import OneTraining, RunRecorder
 from keras_devae.runs.stopping import watch_of
@@ -169,6 +170,7 @@ def resume(
     if model is None:
         check_unchanged(config, run)
         return train(build_model(config, dataset), config, run, dataset, progress, held_out)
+    fit_to_length(model, config)
     return _fit(model, config, run, dataset, step, progress, held_out)
 
 
@@ -199,9 +201,10 @@ def _load_newest_checkpoint(run, config):
 
 def _fit(model, config, run, dataset, start_step, progress, held_out):
     training, distribute = config.training, config.compute.distribute
-    interruption, watch = Interruption(), watch_of(config)
+    continued_from = run.read_record().get("continued_from", 0)
+    interruption, watch = Interruption(), watch_of(config, continued_from)
     plateau = training.learning_rate_schedule == "plateau"
-    history = [row for row in run.read_history() if row["step"] <= start_step]
+    history = history_until(run, config, start_step)
     has_stopped = watch is not None and watch.stops(watch.seen(run, history, start_step))
     measured = measurement_loggers(config, run)
     tracked = tracking_callbacks(config, run, dataset, start_step, held_out, measured)

@@ -21,11 +21,12 @@ BETA_START, BETA_END = 200.0, 1.0
 GROUP_FACTOR = 1.5
 #: The pressure just below a freezing point, as a share of it.
 JUST_UNDER = 0.9
-#: The same for latent dimensions: what thaws grows with `point / beta - 1`, and nine times as fast
-#: at half the point as just under it, where a short training stays collapsed.
+#: The same in the proposals: what thaws grows with `point / beta - 1`, and nine times as fast at
+#: half the point as just under it, where a short training stays collapsed.
 WELL_UNDER = 0.5
-#: Layers that are proposed for latent dimensions, as many as the published model has.
-LAYERS = 3
+#: The strongest pressure where latent dimensions freeze in several groups, as a multiple of their
+#: median point. On 3D Shapes 1.4 times it gave half the MIG (examples/results/suggestions.md).
+WELL_OVER = 2.5
 
 #: Part of the recorded result, so its wording does not change.
 RULE = (
@@ -55,43 +56,49 @@ def freezing_point(betas: Array, shares: Array, threshold: float) -> float | Non
     return float(np.exp(np.interp(threshold, shares[first - 1 : first + 1], log_betas)))
 
 
-def suggest_betas(
-    points: Iterable[float],
-    beta_end: float,
-    most_layers: int | None = None,
-    just_under: float = JUST_UNDER,
-) -> list[float]:
+def suggest_betas(points: Iterable[float], beta_end: float) -> list[float]:
     """Suggests the pressures of DeVAE's layers from freezing points, see `RULE`.
 
-    If that would be more than `most_layers`, only the widest gaps count. `just_under` is
-    the share that a single group has of its lowest point. The pressures ascend
-    strictly and are rounded to two digits. The list is empty without points, or if they leave no
-    room for a pressure above `beta_end`, the pressure at the end of the test.
+    The pressures ascend strictly and are rounded to two digits. The list is empty without points,
+    or if they leave no room for a pressure above `beta_end`, the pressure at the end of the test.
     """
     falling = sorted(points, reverse=True)
-    pairs = [pair for pair in itertools.pairwise(falling) if pair[0] > GROUP_FACTOR * pair[1]]
     if not falling:
         return []
-    if most_layers is not None:
-        pairs = sorted(pairs, key=lambda pair: pair[0] / pair[1], reverse=True)[: most_layers - 1]
-    gaps = sorted((math.sqrt(above * below) for above, below in pairs), reverse=True)
-    others = gaps or [just_under * falling[-1]]
+    gaps = [math.sqrt(above * below) for above, below in _gaps(falling)]
+    others = gaps or [JUST_UNDER * falling[-1]]
     betas = [float(f"{beta:.2g}") for beta in (beta_end, *reversed(others))]
     # Layers under the same pressure would be identical.
     return betas if all(a < b for a, b in itertools.pairwise(betas)) else []
 
 
 def betas_of_latents(points: Iterable[float], beta_end: float) -> list[float]:
-    """Suggests the pressures of `LAYERS` layers from the freezing points of latent dimensions.
+    """Suggests the pressures of three layers from the freezing points of latent dimensions.
 
-    It is the rule of `suggest_betas`, with `WELL_UNDER` for a single group; where there would be
-    two layers, another one lies in their (geometric) middle. Empty as there.
+    Layer 0 has `beta_end`. Where the points form several groups, layer 1 has `WELL_UNDER` times
+    their median, and layer 2 `WELL_OVER` times, which presses on what layer 1 lets through. With
+    a single group, training would stay collapsed under such a layer for long: there layer 2 has
+    `WELL_UNDER` times the lowest point. Where that leaves layer 1 no room, it lies in the
+    (geometric) middle. Empty without points, or if they leave no room for a pressure above
+    `beta_end`.
     """
-    betas = suggest_betas(points, beta_end, LAYERS, WELL_UNDER)
-    if len(betas) == LAYERS - 1:
-        middle = float(f"{math.sqrt(betas[0] * betas[1]):.2g}")
-        betas = sorted({*betas, middle})
-    return betas
+    falling = sorted(points, reverse=True)
+    if not falling:
+        return []
+    several = bool(_gaps(falling))
+    median = float(np.median(falling))
+    strongest = WELL_OVER * median if several else WELL_UNDER * falling[-1]
+    middle = WELL_UNDER * median
+    if not beta_end < middle < strongest:
+        middle = math.sqrt(beta_end * strongest)
+    rounded = (float(f"{beta:.2g}") for beta in (middle, strongest))
+    betas = [beta_end, *sorted({beta for beta in rounded if beta > beta_end})]
+    return betas if len(betas) > 1 else []
+
+
+def _gaps(falling: Sequence[float]) -> list[tuple[float, float]]:
+    """Returns the neighbours between which one group ends and the next begins."""
+    return [pair for pair in itertools.pairwise(falling) if pair[0] > GROUP_FACTOR * pair[1]]
 
 
 def default_range(image_shape: Sequence[int]) -> tuple[float, float]:

@@ -10,6 +10,7 @@ from typing import Any
 from keras_devae.backend import start_backend
 from keras_devae.checks import positive
 from keras_devae.data.dataset import Dataset
+from keras_devae.data.image_sizes import compact_size
 from keras_devae.errors import FailureError, UsageError
 from keras_devae.models.declarations import MODEL_CATALOGUE, default_options
 from keras_devae.runs import RunConfig
@@ -107,7 +108,7 @@ def suggest(
         backend: Keras backend. Default: as for `Run.new`.
         say: Called with a sentence before anything that takes long. Default: `None`.
         **settings: Settings that are given and thus not proposed, by the names of the options of
-            `keras-devae train`, those of the model and `preset` included.
+            `keras-devae train`, options of the model and `preset` included.
 
     Returns:
         A `Suggestion`.
@@ -203,7 +204,10 @@ class _Work:
             self.config = self.config.replace(**{name: value})
 
     def propose_from_pixels(self) -> None:
-        """Proposes likelihood and batch size."""
+        """Proposes likelihood and batch size, and names the size of one's own images."""
+        if ":" in self.config.data.dataset:
+            size = compact_size(*self.dataset.image_shape[:2])
+            self._add("image_size", size, "from the sizes of the pictures")
         if self.config.model.likelihood_sigma is None:
             name = "bernoulli" if self.binary >= NEARLY_BINARY else "gaussian"
             what = "nearly all pixels are black or white" if name == "bernoulli" else "grey pixels"

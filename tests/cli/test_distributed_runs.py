@@ -37,7 +37,8 @@ def words(tmp_path_factory, blobs):
     # TensorFlow trains in float32 on several devices, and on one where the CPU has no bfloat16.
     model = ("--network", "mlp", "--latent-dim", "3", "--mixed-precision", "off")
     steps = ("--batch-size", "8", "--steps", "30", "--checkpoint-every", "10")
-    return ("train", *data, *model, *steps)
+    # Several processes propose nothing.
+    return ("train", *data, *model, *steps, "--no-suggest")
 
 
 @pytest.fixture(scope="module")
@@ -120,6 +121,7 @@ def test_a_run_goes_on_on_fewer_devices(words, one, tmp_path):
 @pytest.mark.skipif(BACKEND != "tensorflow", reason="TensorFlow's own way")
 def test_a_run_of_two_processes(words, one, tmp_path):
     tracked = ("--track", "kl", "--track-every", "10")
+    words = [word for word in words if word != "--no-suggest"]
     new = (*words, *DISTRIBUTED, *tracked, "--run", "two", "--runs-dir", tmp_path)
     chief, worker = keras_devae(*new, devices=1, processes=2)
     two = RunDirectory.open(tmp_path / "two")
@@ -130,6 +132,26 @@ def test_a_run_of_two_processes(words, one, tmp_path):
     keras_devae("train", "--resume", two.path, devices=1, processes=2)
     assert_same_run(two, one)
     assert [path.name for path in tmp_path.iterdir()] == ["two"]
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(BACKEND != "tensorflow", reason="TensorFlow's own way")
+def test_two_processes_validate_and_stop_as_one(words, tmp_path):
+    watched = ("--validation-split", "0.25", "--save-best", "--early-stopping", "2")
+    # The KL divergence rises as the model learns, so that training soon stops.
+    watched += ("--monitor", "val_kl_loss", "--model", "vae", "--learning-rate", "0.003")
+    tracked = ("--track", "mig", "--track-every", "10", "--steps", "1000")
+    new = (*words, *watched, *tracked, "--runs-dir", tmp_path, "--run")
+    assert run(*new, "one") == 0
+    chief, worker = keras_devae(*new, "two", *DISTRIBUTED, devices=1, processes=2)
+    assert "On the images held out" in chief and worker == ""
+    one, two = (RunDirectory.open(tmp_path / name) for name in ("one", "two"))
+    ended, expected = (each.read_record()["ended"] for each in (two, one))
+    assert ended["stopped_early"] and ended["step"] == expected["step"]
+    assert ended["best_step"] == expected["best_step"] == ended["model_step"]
+    for row, expected_row in zip(two.read_history(), one.read_history(), strict=True):
+        assert row["val_loss"] == pytest.approx(expected_row["val_loss"], rel=2e-5)
+        assert "val_mig.score" in row
 
 
 @pytest.mark.thorough

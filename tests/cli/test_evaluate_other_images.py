@@ -8,6 +8,8 @@ import pytest
 from running import run
 
 pytestmark = pytest.mark.backends
+#: Folders of pages.
+NAMES = ("halves", "known", "more")
 
 
 @pytest.fixture(scope="module")
@@ -27,6 +29,8 @@ def place(tmp_path_factory):
     assert run("train", "--dataset", dataset, *words, "--run", "r", "--runs-dir", folder) == 0
     inputs = keras.Input((16, 16, 1))
     keras.Model(inputs, keras.layers.Flatten()(inputs[:, ::8, 0])).save(folder / "halves.keras")
+    np.savez(folder / "labelled.npz", codes=factors.astype(float), factors=factors)
+    np.savez(folder / "codes.npz", codes=factors.astype(float))
     return folder
 
 
@@ -53,6 +57,36 @@ def test_an_encoder_of_keras_is_scored(place, capsys):
     assert scores["settings"]["encoder"]["pixels"] == "0..1"
 
 
+@pytest.mark.filterwarnings("default::keras_devae.metrics.MetricWarning")
+def test_pages_about_encoders_codes_and_runs_on_other_images(place, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    more = ["--dataset", f"npz:{place / 'more.npz'}", "--metrics", "mig"]
+    assert (
+        run("evaluate", "--encoder", place / "halves.keras", *more, "--report-dir", "halves") == 0
+    )
+    assert capsys.readouterr().out.endswith("halves/report.html\n")
+    assert run("evaluate", "--codes", place / "codes.npz", *more, "--report-dir", "known") == 0
+    assert run("evaluate", place / "r", *more, "--report-dir", "more") == 0
+    found = {name: json.loads((tmp_path / name / "scores.json").read_text()) for name in NAMES}
+    assert [scores["settings"]["encoder"]["name"] for scores in found.values()] == [
+        *("halves.keras", "codes.npz", "r"),
+    ]
+    assert found["known"]["layers"][0]["mig.score"] > 0.9
+    figures = {name: {f.stem for f in (tmp_path / name / "figures").iterdir()} for name in NAMES}
+    assert figures["halves"] == figures["known"] == {"information-map", "factor-scatter"}
+    assert {"traversal", "reconstructions"} <= figures["more"]
+    page = (tmp_path / "halves/report.html").read_bytes()
+    assert run("report", "halves", "--output", "again.html") == 0
+    assert (tmp_path / "again.html").read_bytes() == page
+    capsys.readouterr()
+    assert run("compare", ".", place / "r", "--json") == 0
+    groups = json.loads(capsys.readouterr().out)["groups"]
+    assert sorted(g["settings"]["model"] for g in groups) == [
+        *("codes.npz", "devae", "halves.keras", "r"),
+    ]
+    assert run("report", ".") == 0
+
+
 @pytest.mark.parametrize(
     "words, message",
     [
@@ -60,7 +94,10 @@ def test_an_encoder_of_keras_is_scored(place, capsys):
         (["r", "--pixels", "uint8"], "--pixels goes with --encoder"),
         (["--encoder", "halves.keras"], "--encoder needs the images to score: add --dataset"),
         (["r", "--encoder", "halves.keras"], "RUN, --codes FILE or --encoder FILE"),
-        (["--codes", "c.npz", "--dataset", "npz:more.npz"], "--dataset goes with a run"),
+        (["--codes", "first.npz", "--dataset", "npz:more.npz"], "an array called 'codes'"),
+        (["--codes", "labelled.npz", "--dataset", "npz:more.npz"], "holds factors, which"),
+        (["--codes", "labelled.npz", "--report-dir", "page"], "--report-dir goes with --dataset"),
+        (["r", "--dataset", "npz:more.npz", "--report-dir", "r"], "holds other files"),
         (["--encoder", "halves.keras", "--dataset", "npz:more.npz", "--layer", "1"], "--layer"),
         (["--encoder", "halves.keras", "--dataset", "npz:more.npz", "--metrics", "kl"], "kl"),
     ],

@@ -55,6 +55,36 @@ def test_killed_at_any_moment_a_run_goes_on_to_the_same_end(tmp_path):
 
 
 @pytest.mark.thorough
+@pytest.mark.backends
+def test_a_killed_run_has_the_same_best_checkpoint_and_stops_at_the_same_step(tmp_path):
+    """Killed before and after the best step, and in the middle of writing its checkpoint."""
+    model = ("--model", "vae", "--variant", "subset:60", "--learning-rate", "0.01")
+    watched = ("--validation-split", "0.25", "--save-best", "--early-stopping", "2", "--keep", "1")
+    small = ("--network", "mlp", "--network-units", "16", "--steps", "400")
+    words = (*model, *small, *watched, "--track", "kl,mig", "--track-every", "8")
+    for number, monitor in enumerate(("val_loss", "val_mig")):
+        chosen = (*words, "--monitor", monitor)
+        whole, _, errors = train("", tmp_path / f"whole-{number}", *chosen)
+        ended = whole.read_record()["ended"]
+        assert ended["stopped_early"] and ended["best_step"] < ended["step"], errors
+        best = f"step-{ended['best_step']:08d}.keras"
+        last = f"step-{ended['step']:08d}.keras"
+        moments = f"step:3,unnamed:{best},step:1,unnamed:history.csv,unnamed:{last}"
+        moments += ",unnamed:model.keras"
+        killed, endings, errors = train(moments, tmp_path / f"killed-{number}", *chosen)
+        assert set(endings) == {-9} and len(endings) == 6, errors
+        assert killed.read_record()["ended"] == ended
+        for name in ("history.csv", "tracking/kl.csv", "tracking/metrics.csv"):
+            assert (killed.path / name).read_bytes() == (whole.path / name).read_bytes(), name
+        models = [load_trained(run).get_weights() for run in (killed, whole)]
+        assert all((one == other).all() for one, other in zip(*models, strict=True))
+        scores, expected = (run.read_metrics() for run in (killed, whole))
+        assert scores["layers"] == expected["layers"]
+        assert scores["validation"]["layers"] == expected["validation"]["layers"]
+        assert killed.checkpoint_steps() == whole.checkpoint_steps()
+
+
+@pytest.mark.thorough
 def test_a_full_disk_costs_no_checkpoint(tmp_path):
     """A limit on the size of files stands in for it, from step 20 on."""
     run, endings, errors = train("full:20", tmp_path, "--model", "vae")

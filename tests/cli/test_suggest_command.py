@@ -31,6 +31,17 @@ def test_proposals_can_be_typed(workplace, capsys):
     assert "Nothing is left to propose" not in capsys.readouterr().err
 
 
+def test_sizes_that_are_not_square_can_be_typed(workplace, capsys):
+    np.save("wide.npy", np.random.default_rng(0).integers(0, 256, (9, 16, 20, 1), np.uint8))
+    own = ["suggest", "--dataset", "npy:wide.npy", *TINY, "--steps", "2"]
+    assert run([*own, "--json"]) == 0
+    assert "--image-size 16x20 " in json.loads(capsys.readouterr().out)["command"]
+    assert run([*own, "--image-size", "24x18", "--learning-rate", "0.00012345678"]) == 0
+    printed = capsys.readouterr().out
+    assert "--image-size 24x18 " in printed and "(from the sizes" not in printed
+    assert "--learning-rate 0.00012345678" in printed
+
+
 def test_train_fills_in_what_is_not_given(workplace, capsys):
     assert run(["train", "--dataset", "npz:images.npz", *SHORT, "--run", "own"]) == 0
     printed = capsys.readouterr().out

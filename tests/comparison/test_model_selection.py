@@ -102,7 +102,7 @@ def test_scores_are_those_of_the_metric(runs, selection):
     codes, log_vars = zip(*(model.posterior(images) for model in models), strict=True)
     kl = [metrics.kl_per_dimension(*pair) for pair in zip(codes, log_vars, strict=True)]
     expected = metrics.udr(codes, kl)["details"]["model_scores"]
-    found = {ranked.run.config.training.seed: ranked.udr for ranked in selection.ranking}
+    found = {ranked.run.seed: ranked.udr for ranked in selection.ranking}
     np.testing.assert_allclose([found[seed] for seed in range(3)], expected, atol=1e-4)
 
 

@@ -207,3 +207,26 @@ def test_a_failure_inside_the_encoder_is_one_sentence(tmp_path, monkeypatch, ima
     monkeypatch.setattr(sys, "path", list(sys.path))
     with pytest.raises(FailureError, match=r"mine_that_fails:f failed on a batch.*division"):
         EncoderFile("mine_that_fails:f").encoder_posterior(images)
+
+
+@needs("tensorflow")
+@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="exports a SavedModel")
+def test_files_of_this_package_decode(tiny, tmp_path):
+    model = tiny("vae")
+    model.save(tmp_path / "model.keras")
+    model.export_encoder(tmp_path / "exported")
+    shape = model.image_shape
+    images = np.random.default_rng(0).integers(256, size=(3, *shape), dtype=np.uint8)
+    expected = model.reconstruct(images)
+    for name in ("model.keras", "exported"):
+        encoder = EncoderFile(tmp_path / name)
+        assert encoder.decodes(shape) and not encoder.decodes((*shape[:2], shape[2] + 1))
+        np.testing.assert_allclose(encoder.reconstruct(images), expected, atol=1e-5)
+        assert encoder.describe()["sha256"]
+
+
+def test_a_foreign_encoder_does_not_decode(pooled):
+    encoder = EncoderFile(pooled)
+    assert not encoder.decodes((6, 4, 3))
+    with pytest.raises(UsageError, match="without a decoder"):
+        encoder.decode(np.zeros((1, 3)))

@@ -50,6 +50,8 @@ def test_what_a_function_lacks_is_refused_and_left_out_of_the_default(grid):
         evaluate(channels, grid, ["kl"])
     with pytest.raises(UsageError, match="no samples"):
         evaluate(channels, grid, ["mig"], representation="sample")
+    with pytest.raises(UsageError, match="nothing to score"):
+        evaluate(channels, data.from_arrays(grid.images(range(300))))
     (row,) = evaluate(channels, grid)["layers"]
     assert set(row) == {"layer", "mig.score"}
 
@@ -91,6 +93,15 @@ def test_continuous_factors_of_a_data_set_are_scored_by_what_was_measured(grid):
     (row,) = scores["layers"]
     assert row["sap.score"] > 0.99 and row["mig.score"] > 0.95
     assert scores["settings"]["metrics"]["sap"]["continuous"] == {"size": "native"}
+
+
+def test_a_batch_is_filled_with_images(grid):
+    def share_of_red(images):
+        sums = images.sum(axis=(1, 2, 3)).astype(float)
+        return (images[..., 0].sum(axis=(1, 2)) / sums)[:, None]
+
+    lit = data.from_arrays(grid.images(range(300)) // 2 + 5, grid.factors(range(300)))
+    assert evaluate(share_of_red, lit, ["mig"])["layers"]
 
 
 def test_each_batch_is_asked_for_once(grid):

@@ -4,7 +4,9 @@ import itertools
 
 import pytest
 
-from keras_devae.reports import write_comparison, write_report
+from keras_devae.evaluation import evaluate
+from keras_devae.metrics import MetricWarning
+from keras_devae.reports import write_comparison, write_encoder_report, write_report
 
 pytestmark = pytest.mark.browser
 
@@ -17,15 +19,20 @@ NAMELESS = "Array.from(document.images).filter(image => !image.alt).length"
 
 @pytest.fixture(scope="module")
 def pages(make_run, tmp_path_factory):
-    """The report of a run, and a page that compares it with another one."""
+    """The report of a run, a page that compares it with another, and one of an evaluation."""
     folder = tmp_path_factory.mktemp("runs")
     made = [make_run(folder / f"run {seed}", seed=seed) for seed in (0, 1)]
     for run, model, config, dataset in made:
         write_report(run, model, config, dataset, run.read_metrics())
-    return made[0][0].report_file, write_comparison([folder], folder / "comparison.html")
+    comparison = write_comparison([folder], folder / "comparison.html")
+    _, model, _, dataset = made[0]
+    with pytest.warns(MetricWarning):
+        scores = evaluate(model, dataset, ["mig"])
+    page = write_encoder_report(folder / "page", model, dataset, scores)
+    return made[0][0].report_file, comparison, page
 
 
-@pytest.mark.parametrize("which", [0, 1], ids=["run", "comparison"])
+@pytest.mark.parametrize("which", [0, 1, 2], ids=["run", "comparison", "encoder"])
 @pytest.mark.parametrize("width", [1200, 390])
 def test_a_page_is_whole_from_disk(pages, browser_page, which, width):
     requests = []
@@ -44,7 +51,7 @@ def test_a_page_is_whole_from_disk(pages, browser_page, which, width):
     assert pages[which].stat().st_size < 5_000_000
 
 
-@pytest.mark.parametrize("which", [0, 1], ids=["run", "comparison"])
+@pytest.mark.parametrize("which", [0, 1, 2], ids=["run", "comparison", "encoder"])
 def test_nothing_needs_javascript(pages, chromium, browser_page, which):
     browser_page.goto(pages[which].as_uri())
     context = chromium.new_context(java_script_enabled=False)

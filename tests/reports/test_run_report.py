@@ -11,7 +11,7 @@ from PIL import Image
 
 from keras_devae.evaluation.latents import measure_latents
 from keras_devae.files import file_hash
-from keras_devae.reports import run_report, write_report
+from keras_devae.reports import tables, write_report
 from keras_devae.reports.formatting import percent
 from keras_devae.reports.plots import KINDS
 from keras_devae.reports.problems import find_problems
@@ -153,7 +153,7 @@ def test_scores_of_another_layer_alone_are_not_those_of_the_first(made, tmp_path
 
 def test_more_latents_than_the_table_has_rows(monkeypatch, made, tmp_path):
     run, model, config, dataset = made
-    monkeypatch.setattr(run_report, "_ROWS", 2)
+    monkeypatch.setattr(tables, "ROWS", 2)
     write_report(run, model, config, dataset, None, tmp_path / "page.html")
     text = (tmp_path / "page.html").read_text(encoding="utf-8")
     assert "1 more, with less, are left out" in text and text.count('<th scope="row">z') == 2

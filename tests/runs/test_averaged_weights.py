@@ -78,6 +78,7 @@ def test_resumed_equals_uninterrupted(averaged, tmp_path):
 
 
 @pytest.mark.backends
+@pytest.mark.thorough
 def test_two_optimizers_and_overwriting(tmp_path):
     options = {"model": "factor_vae", "model_options": {"discriminator_units": [4]}}
     changes = {**AVERAGED, **options, "ema_overwrite_frequency": 2, "validation_split": None}

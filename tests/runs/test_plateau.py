@@ -76,6 +76,8 @@ def test_killed_run_has_the_rates_of_an_uninterrupted_one(tmp_path):
         np.testing.assert_array_equal(one, other)
 
 
+@pytest.mark.backends
+@pytest.mark.thorough
 def test_two_optimizers_and_a_watched_score(tmp_path):
     options = {"model": "factor_vae", "model_options": {"discriminator_units": [4]}}
     watched = {"track": ("mig",), "track_every": 2, "monitor": "mig", "plateau_patience": 1}

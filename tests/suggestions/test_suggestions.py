@@ -8,7 +8,7 @@ import pytest
 import keras_devae as kd
 from keras_devae.suggestions import lengths, pixels
 from keras_devae.suggestions.annealed_run import latent_freezing_points
-from keras_devae.suggestions.freezing import betas_of_latents, suggest_betas
+from keras_devae.suggestions.freezing import betas_of_latents
 
 TINY = {"network": "mlp", "network_units": (8,), "latent_dim": 3}
 
@@ -50,17 +50,11 @@ def test_latents_thaw_in_falling_order(blobs):
     assert points == latent_freezing_points(config, data, 60.0, 0.1, 200)
 
 
-def test_widest_gaps_make_the_layers():
-    points = [100, 50, 30, 3, 1]
-    assert suggest_betas(points, 0.5) == [0.5, 1.7, 9.5, 39, 71]
-    assert suggest_betas(points, 0.5, 3) == [0.5, 1.7, 9.5]
-    assert suggest_betas([40], 1, 3) == [1, 36]
-
-
 def test_latents_get_three_layers():
     assert betas_of_latents([20, 19, 18], 0.25) == [0.25, 1.5, 9]
-    assert betas_of_latents([100, 50, 30, 3, 1], 0.5) == [0.5, 1.7, 9.5]
-    assert betas_of_latents([4, 3.5, 1.5], 0.25) == [0.25, 0.76, 2.3]
+    assert betas_of_latents([4, 3.5, 3.5, 1.5], 0.25) == [0.25, 1.8, 8.8]
+    # Half the median lies below the end.
+    assert betas_of_latents([2.6, 0.5, 0.5, 0.4], 0.25) == [0.25, 0.56, 1.2]
     assert betas_of_latents([], 1) == []
     assert betas_of_latents([1.5], 1) == []
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
 from keras_devae.checks import Array
+from keras_devae.evaluation.function_encoder import FunctionEncoder
 from keras_devae.evaluation.measured_latents import Latents
 
 
@@ -50,6 +52,11 @@ def common_name(layers: Sequence[Latents], dimension: int) -> str:
     held = [latents for latents in layers if latents.factor_of(dimension) is not None]
     names = {latents.name_of(dimension) for latents in held}
     return names.pop() if len(names) == 1 else f"z{dimension}"
+
+
+def name_of(model: Any) -> str:
+    """Returns what a title calls a model: its class, or the name of another encoder."""
+    return model.name if isinstance(model, FunctionEncoder) else type(model).__name__
 
 
 def join_nonempty(*parts: str) -> str:

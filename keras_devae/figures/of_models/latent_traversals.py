@@ -16,6 +16,7 @@ from keras_devae.evaluation.measured_latents import Latents
 from keras_devae.figures.of_models.drawn_latents import (
     active_or_strongest,
     join_nonempty,
+    name_of,
     strongest,
 )
 from keras_devae.metrics import ACTIVE_NATS
@@ -83,7 +84,7 @@ def traversal_figure(
     if model.num_categories:
         row, label = _categories_row(model, image, layer, steps)
         rows, labels = np.concatenate([rows, row]), [*labels, label]
-    title = f"{type(model).__name__}, layer {layer}: latent traversals on {dataset.name}"
+    title = f"{name_of(model)}, layer {layer}: latent traversals on {dataset.name}"
     return figures.traversal(rows, values, labels, join_nonempty(title, left_out))
 
 
@@ -162,7 +163,8 @@ def traversed(
     flat, options = codes.reshape(-1, len(code)), {}
     if model.num_categories:
         options["categories"] = np.repeat(model.encode_categories(image), len(flat))
-    return model.decode(flat, layer, **options).reshape(*codes.shape[:2], *model.image_shape)
+    decoded = model.decode(flat, layer, **options)
+    return decoded.reshape(*codes.shape[:2], *decoded.shape[1:])
 
 
 def _panel_label(latents, dimension):

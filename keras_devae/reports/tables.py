@@ -1,0 +1,77 @@
+"""The numbers at the top of a page about an encoder, and its tables of latents and scores."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from keras_devae.comparison.tables import RECONSTRUCTION
+from keras_devae.evaluation.measured_latents import CATEGORY, HELD_SHARE, Latents
+from keras_devae.metrics import METRICS, SPREAD, meaning_of
+from keras_devae.reports.formatting import percent
+from keras_devae.reports.summary import Holder
+
+#: Most latent dimensions in a table.
+ROWS = 50
+
+
+def tiles_of(latents: Latents, layers: Sequence[Mapping[str, Any]]) -> list[tuple[str, str]]:
+    """Returns the few numbers at the top of the page."""
+    first = layers[0] if layers else {}
+    title = "Active latents" if latents.has_posterior else "Codes that vary"
+    tiles = [(title, f"{len(latents.active)} of {len(latents.kl)}")]
+    if latents.factor_names:
+        held = sum(bool(holders) for holders in latents.holders(with_category=True).values())
+        tiles.append(("Factors held", f"{held} of {len(latents.factor_names)}"))
+    for metric in (METRICS["mig"], METRICS["dci"]):
+        if metric.key() in first:
+            (number, *_) = metric.numbers.values()
+            tiles.append((number.title, f"{first[metric.key()]:.2f}"))
+    error = first.get(RECONSTRUCTION)
+    if error is not None:
+        tiles.append(("Reconstruction, nats", f"{error:,.1f}"))
+    if latents.has_posterior:
+        tiles.append(("KL, nats", f"{latents.kl.sum():.1f}"))
+    return tiles
+
+
+def left_out_rows(latents: Sequence[Latents]) -> int:
+    """Returns how many latent dimensions the table of `latent_rows` leaves out."""
+    return max(0, len(latents[0].kl) - ROWS)
+
+
+def latent_rows(latents: Sequence[Latents]) -> list[dict[str, Any]]:
+    """Returns a row per latent dimension of layer 0 for a table, `ROWS` at most."""
+    first = latents[0]
+    rows = [
+        _latent_row(first, f"z{d}", d, first.factor_of(d), [layer.kl[d] for layer in latents])
+        for d in first.order[:ROWS]
+    ]
+    if first.category_shares is None:
+        return rows
+    best = max(first.factor_names, key=lambda name: first.share_of(CATEGORY, name))
+    held = best if first.share_of(CATEGORY, best) >= HELD_SHARE else None
+    return [*rows, _latent_row(first, CATEGORY, CATEGORY, held, [None] * len(latents))]
+
+
+def _latent_row(
+    latents: Latents, name: str, holder: Holder, factor: str | None, kl: Sequence[float | None]
+) -> dict[str, Any]:
+    active = "" if holder == CATEGORY else "yes" if latents.is_active[holder] else "no"
+    row = {"name": name, "active": active, "kl": kl, "factor": "", "share": "", "besides": ""}
+    if factor is None:
+        return row
+    shares = {name: latents.share_of(holder, name) for name in latents.factor_names}
+    row.update(factor=factor, share=percent(shares.pop(factor)))
+    if shares:
+        second = max(shares, key=shares.__getitem__)
+        row["besides"] = f"{second} ({percent(shares[second])})"
+    return row
+
+
+def score_rows(layers: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Returns a row per score for a table: `key`, `cells` (one per layer) and `meaning`."""
+    keys = [key for key in (layers[0] if layers else {}) if key != "layer"]
+    return [
+        {"key": key, "cells": [layer.get(key) for layer in layers], "meaning": meaning_of(key)}
+        for key in keys
+        if not key.endswith(SPREAD)
+    ]
