@@ -72,9 +72,9 @@ _OF_ENCODERS = ("pixels", "layout", "encoder_output")
     metavar="NAME=COUNT",
     help="Bins for continuous factors of your own images, with commas.",
 )
-@click.option("--metrics", help="Names with commas, or all.  [default: those of the run]")
+@click.option("--metrics", help="Names with commas, or all.  [default: the run's]")
 @click.option("--layer", default="all", show_default=True, help="Number of a latent layer, or all.")
-@setting_option("metric_settings", "that of the run; paper with --codes")
+@setting_option("metric_settings", "the run's; paper without a run")
 @click.option("--images", type=click.IntRange(2), help="Images to encode.  [default: the run's]")
 @setting_option("variants", "the run's")
 @setting_option("factors", "the run's")
@@ -203,7 +203,7 @@ def _of_run(context, run, output, given, status):
     if given["dataset"] is not None:
         config, dataset = _other_images(config, run.model.image_shape, given)
     elif has_own_images:
-        dataset = run.dataset
+        dataset, _ = run.dataset, run.held_out  # Both are checked before anything is computed.
     else:
         dataset = folder.load_dataset(variants_of(given), given["factors"])
     config = config.replace(metrics=config.resolved(dataset).evaluation.metrics)

@@ -7,7 +7,7 @@
 That is all it needs, no TensorFlow and no matplotlib. The images stay on the device; the host sends
 row numbers. The draw of the layer, the noise and the schedules are part of the compiled step. On a
 GPU it computes in mixed precision, many steps per call. The same command resumes a run that was
-stopped. `keras-devae evaluate`, `plot` and `export` take the folder like that of any other run.
+stopped. `keras-devae evaluate`, `plot` and `export` take the folder like any other run's.
 """
 
 import csv

@@ -31,7 +31,7 @@ SMALL = {
 
 
 def pytest_configure(config):
-    """Lets tests score few samples, as nearly all do; those of that warning ask for it."""
+    """Lets tests score few samples, as nearly all do; tests of that warning ask for it."""
     few = "ignore::keras_devae.metrics.metric_warnings.FewSamplesWarning"
     config.addinivalue_line("filterwarnings", few)
 

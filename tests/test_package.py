@@ -87,7 +87,7 @@ def imported(nodes):
 
 
 def run_nodes(tree):
-    """All nodes of a module but those of `if TYPE_CHECKING`, which never run."""
+    """All nodes of a module except under `if TYPE_CHECKING`, which never run."""
     for node in ast.iter_child_nodes(tree):
         if not (isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"):
             yield node

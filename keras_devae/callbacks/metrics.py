@@ -27,10 +27,10 @@ class MetricsCallback(MeasuringCallback):
         directory: Folder for `metrics.csv`, or `None` (default).
         tensorboard: Folder for TensorBoard event files, or `None` (default).
         validation_dataset: Images held out from training, or `None` (default). They are scored by
-            those of the metrics that they allow: if they have no factors, without these.
+            the metrics that they allow: if they have no factors, without these.
 
     Attributes:
-        rows: List of dictionaries: `step`, `layer` and the scores, e.g. `mig.score`; those of the
+        rows: List of dictionaries: `step`, `layer` and the scores, e.g. `mig.score`; scores of the
             validation data set begin with `val_`, e.g. `val_mig.score`.
 
     Raises:

@@ -165,7 +165,7 @@ def _blank(image_shape: tuple[int, int, int]) -> Array:
 
 
 def _digest(place: Path) -> str:
-    """Returns the SHA-256 of a file; of a folder, that of its files' names and hashes."""
+    """Returns the SHA-256 of a file; of a folder, of its files' names and hashes."""
     if place.is_file():
         return file_hash(place)
     files = sorted(file for file in place.rglob("*") if file.is_file())

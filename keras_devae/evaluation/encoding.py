@@ -151,11 +151,11 @@ class Encoding:
         rows, (length,) = part["rows"], lengths.pop()
         codes = means, log_vars = part["means"], part["log_vars"]
         if means.shape != log_vars.shape or means.shape[-1] != self.model.latent_dim:
-            raise ValueError("its codes have another shape than those of this model")
+            raise ValueError("its codes have another shape than this model's")
         if any(array.dtype.kind != "f" or not np.isfinite(array).all() for array in codes):
             raise ValueError("its codes are not finite numbers")
         if "categories" in part and part["categories"].shape != (length,):
-            raise ValueError("its categories have another shape than those of this model")
+            raise ValueError("its categories have another shape than this model's")
         if not np.issubdtype(rows.dtype, np.integer) or rows.min(initial=0) < 0:
             raise ValueError("its rows are no row numbers")
         if rows.max(initial=0) >= len(self.dataset):
@@ -185,7 +185,7 @@ class Encoding:
 class LayerSampler(metrics.Sampler):
     """One latent layer of an `Encoding`, for the metrics that choose factors themselves.
 
-    All layers share `labelled` and `index`. `seed` is that of `Encoding.codes`.
+    All layers share `labelled` and `index`. `seed` is as in `Encoding.codes`.
     """
 
     def __init__(

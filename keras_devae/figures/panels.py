@@ -19,6 +19,8 @@ GRID: dict[str, Any] = {"color": "#E5E5E5", "linewidth": 0.6}
 _STYLES = ("-", "--", ":", "-.")
 _COLUMNS = 3
 _LEGEND_ABOVE = 5
+#: Characters of the title and of the legend's labels that fit side by side.
+_TITLE_LINE = 34
 _PANEL_INCHES = (3.0, 2.0)
 
 
@@ -61,7 +63,7 @@ def finish_panel(axes: Axes, title: str, step: str, line_count: int = 1) -> None
     axes.yaxis.set_major_locator(MaxNLocator(nbins=5))
     axes.grid(**GRID)
     if line_count > 1:
-        _add_legend(axes)
+        _add_legend(axes, len(title))
 
 
 def finish_share_panel(axes: Axes, title: str, line_count: int = 1) -> None:
@@ -71,14 +73,15 @@ def finish_share_panel(axes: Axes, title: str, line_count: int = 1) -> None:
     axes.set_ylabel("share of entropy", fontsize=FONT_SIZE)
 
 
-def _add_legend(axes):
+def _add_legend(axes, title_length):
     handles, labels = axes.get_legend_handles_labels()
     # On the title's line, where it cannot hide a curve, as long as there is room.
+    fits = len(labels) <= _LEGEND_ABOVE and title_length + sum(map(len, labels)) <= _TITLE_LINE
     place = {"loc": "lower right", "bbox_to_anchor": (1, 1), "ncols": len(labels)}
     axes.legend(
         handles,
         labels,
-        **(place if len(labels) <= _LEGEND_ABOVE else {"loc": "best", "ncols": 2}),
+        **(place if fits else {"loc": "best", "ncols": 2}),
         fontsize=FONT_SIZE - 1,
         frameon=False,
         # Two entries may be a solid and a dashed line, which a short piece would not tell apart.

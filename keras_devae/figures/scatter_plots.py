@@ -14,7 +14,7 @@ from keras_devae.figures.arguments import Numbers, check_labels, check_text, rea
 from keras_devae.figures.canvas import FONT_SIZE, legend_beside
 from keras_devae.figures.panels import COLORS, empty_panels, finish_panel
 
-# Their number has no common divisor with that of the colours: 56 groups differ.
+# Their number and the number of colours have no common divisor: 56 groups differ.
 _SHAPES = "osD^vP*X"
 # Parts of a continuous factor's range.
 _PARTS = 20
@@ -34,7 +34,7 @@ def factor_scatter(
     """Draws latent dimensions against the factors that they are paired with.
 
     A panel for each pair: a point for each image, and the mean code of each value. A line joins the
-    means unless the values have no order; those of a continuous factor are means of 20 parts of its
+    means unless the values have no order; a continuous factor's are means of 20 parts of its
     range.
 
     Args:

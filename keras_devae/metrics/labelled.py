@@ -16,7 +16,7 @@ from keras_devae.metrics.metric_warnings import NOTHING, caution_of_few, named, 
 
 
 class LabelledCodes(NamedTuple):
-    """Checked codes with those of their factors that vary.
+    """Checked codes with the factors that vary.
 
     Codes `(n, d)` are integer or float64, or as given; factors are int64 `(n, f)` with `f` names.
     `constant_codes` has the indices of codes with a single value; `settings` what every result

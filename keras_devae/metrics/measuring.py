@@ -56,7 +56,7 @@ def score_codes(
         codes: `(n, d)` codes, e.g. posterior means.
         factors: `(n, f)` factors, or `None`: whole numbers, but for `continuous` ones.
         metrics: Names of metrics, keys of `METRICS`; `["all"]` for all that can be computed;
-            `None` for those of `DEFAULT_METRICS` that can.
+            `None` for all of `DEFAULT_METRICS` that can.
         settings: `"paper"` (default) or `"fast"`.
         seed: Seed of everything random; default 0.
         repeats: Number of repeats, each on rows drawn afresh; default 1.
@@ -78,7 +78,7 @@ def score_codes(
         progress: Called with the name of each metric before it is computed.
 
     Returns:
-        A `Score`. Its `details` are by metric, those of the first repeat, but for `per_factor`,
+        A `Score`. Its `details` are by metric, from the first repeat, but for `per_factor`,
         which is the mean. Its `settings` are by metric, likewise of the first; with continuous
         factors each has `continuous`, from their names to `"native"` or `"binned"`. `repeats` has
         the flat keys of each repeat, if there are several.
@@ -253,7 +253,7 @@ def combined(repeats: list[dict[str, Score]]) -> Score:
 
 
 def _details(repeats: list[dict[str, Any]]) -> dict[str, Any]:
-    """Returns those of the first repeat, with the mean scores of factors that all repeats have."""
+    """Returns the first repeat's, with the mean scores of factors that all repeats have."""
     first = repeats[0]
     if len(repeats) == 1 or "per_factor" not in first:
         return first

@@ -106,7 +106,7 @@ def check_factors_vary(
 ) -> tuple[str, ...]:
     """Checks, before anything is encoded, that a factor varies where each metric looks.
 
-    The images are those of `draw_sample`. Returns the metrics that can be computed. Others raise
+    The images are drawn by `draw_sample`. Returns the metrics that can be computed. Others raise
     a `UsageError` if the user has `chosen` them, else are left out with a `MetricWarning`.
     `argument` is the caller's name for the number of images.
     """

@@ -90,7 +90,7 @@ class GridIndex(FactorIndex):
 
 
 def factor_index(factors: Array) -> FactorIndex:
-    """Makes the index of a table of int64 factors `(n, f)`; that of a grid costs nothing."""
+    """Makes the index of a table of int64 factors `(n, f)`; a grid's costs nothing."""
     sizes = tuple(int(largest) + 1 for largest in factors.max(axis=0))
     if factors.min() == 0 and math.prod(sizes) == len(factors) and _is_grid(factors, sizes):
         return GridIndex(sizes)

@@ -165,7 +165,7 @@ def _check_models(codes: Any, kl: Any) -> tuple[list[Array], list[Array]]:
     lengths = sorted({len(model) for model in models})
     if len(models) < 2 or len(lengths) > 1:
         raise UsageError(
-            "`codes` must be those of two or more models for the same images. Received: "
+            "`codes` must be from two or more models for the same images. Received: "
             f"{len(models)} models, with {' or '.join(map(str, lengths)) or 'no'} images."
         )
     if len(kl) != len(models):

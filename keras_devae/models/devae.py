@@ -94,7 +94,7 @@ class DeVAE(VAE):
         """Encodes and decodes through layer 0, see `VAE.call`.
 
         In training, the objective chooses which layer to sample and decode, so the outputs are
-        only `z_mean` and `z_log_var`, `(batch, latent_dim)`, and those of `posterior_outputs`.
+        only `z_mean` and `z_log_var`, `(batch, latent_dim)`, and the `posterior_outputs`.
         """
         encoded = self.posterior_of(self.pixels(images), training)
         posterior = self.posterior_outputs(*encoded)

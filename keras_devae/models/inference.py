@@ -86,7 +86,7 @@ class Inference:
     def layer_posterior(
         self, mean: Array, log_var: Array, layer: int | None = 0
     ) -> tuple[Array, Array]:
-        """Computes the result of `posterior` from that of `encoder_posterior`."""
+        """Computes the result of `posterior` from what `encoder_posterior` returns."""
         all_layers = self.posterior_of_layers(mean, log_var)
         means, log_vars = (ops.convert_to_numpy(tensor) for tensor in all_layers)
         return (means, log_vars) if layer is None else (means[layer], log_vars[layer])

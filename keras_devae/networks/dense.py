@@ -19,7 +19,7 @@ def mlp_encoder(
     num_categories: int = 0,
     groups: int = 1,
 ) -> keras.Model:
-    """Builds a fully connected encoder, by default that of Higgins et al. (2017).
+    """Builds a fully connected encoder, by default as in Higgins et al. (2017).
 
     Arguments and result are as for `convolutional_encoder`, but images may have any size. `units`
     are the widths of the hidden ReLU layers, divided among the `groups`.

@@ -70,7 +70,7 @@ def draw_run_figures(
 ) -> list[ReportFigure]:
     """Draws the figures of a run into `folder`, in the order of the report.
 
-    `latents` has those of each layer, `history` the rows of the run's history (without any, there
+    `latents` has one entry per layer, `history` the rows of the run's history (without any, there
     are no learning curves), and `seed` chooses the images shown.
     """
     drawn = [
@@ -171,6 +171,9 @@ def _information(
     if len(latents) > 1:
         drawn.append(_over_layers(latents))
     pairs = [(d, f) for d in first.active if (f := first.factor_of(d)) is not None]
+    if not first.has_posterior:
+        # There may be many codes, most of the same factor.
+        pairs = [(int(holders[0]), f) for f, holders in first.holders().items() if holders]
     return drawn + ([_scatter(encoding, dataset, pairs[:6], seed)] if pairs else [])
 
 

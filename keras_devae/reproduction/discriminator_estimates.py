@@ -151,7 +151,7 @@ def estimate_table(
     Each finished trial is a file in the folder's `trials` and is not repeated: a second call
     resumes where the first ended. Processes that work on different cells may share the folder.
     `progress` is called with the number of trials done and the total; with `only_done`, no more
-    are done. The options are those of `estimate_total_correlation`. The rows, also in
+    are done. The options are as for `estimate_total_correlation`. The rows, also in
     `estimates.csv`, hold `dimensions`, `correlation`, `trial` (its seed), `estimate` and `truth` in
     nats, and `seconds`. A `UsageError` is raised if the folder has trials with other options.
     """

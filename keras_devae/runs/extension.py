@@ -113,7 +113,7 @@ def extend(
     """Records the new length of a claimed run, and removes what belongs to the shorter one.
 
     A run that has stopped early is trained further even if its planned length stays. Arguments are
-    those of `extended_config`, which is done already as far as steps go; returns its result.
+    as for `extended_config`, which is done already as far as steps go; returns its result.
     """
     if epochs is not None:
         config = extended_config(folder, config, None, epochs, dataset)

@@ -81,6 +81,7 @@ class ScoresHeldOut:
 
         They note the step of the model if it is not the last one.
         """
+        _ = self.held_out  # Missing or changed images are noticed before anything is computed.
         scores = {**self.score(**shown), **self.score_held_out(**shown)}
         ended = self.folder.read_record().get("ended")
         if ended is not None and self.folder.is_trained():

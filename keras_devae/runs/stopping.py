@@ -56,7 +56,7 @@ class Watch:
     def reductions(self, points: Iterable[tuple[int, float]]) -> int:
         """Returns how often the learning rate has been lowered.
 
-        The rule is that of Keras's `ReduceLROnPlateau`, with `min_delta` and `cooldown` 0.
+        The rule follows Keras's `ReduceLROnPlateau`, with `min_delta` and `cooldown` 0.
         """
         if self.plateau_patience is None:
             return 0

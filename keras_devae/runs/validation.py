@@ -77,7 +77,7 @@ def _held_out_rows(groups: Array, share: float, seed: int) -> Array:
 
 
 def held_out_images(config: RunConfig, training: Dataset, progress: Any = None) -> Dataset | None:
-    """Returns the images that a run holds out, or those of its validation data set, or `None`.
+    """Returns the images that a run holds out, or its validation data set, or `None`.
 
     Raises:
         UsageError: If the images of the validation data set differ in shape from the run's.
@@ -152,7 +152,7 @@ class ValidationLosses:
 
 
 def check_held_out(config: RunConfig, dataset: Dataset, chosen: bool = True) -> RunConfig:
-    """Returns a configuration with those of its metrics that held-out images allow.
+    """Returns a configuration with only the metrics that held-out images allow.
 
     Raises:
         UsageError: If no factor varies in them for a metric, and `chosen`: someone named it.

@@ -105,7 +105,7 @@ class Study:
         """Creates the folder and records the settings of each run; existing runs are kept.
 
         Args:
-            beside_others: Whether the list of runs keeps those of other studies in the same folder;
+            beside_others: Whether the list of runs keeps runs of other studies in the same folder;
                 by default it names only the runs of this study.
 
         Raises:

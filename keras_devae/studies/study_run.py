@@ -35,7 +35,7 @@ def count_states(states: Iterable[str]) -> dict[str, int]:
 
 @dataclasses.dataclass(frozen=True)
 class StudyRun:
-    """The run `name`, in its own folder within that of the study.
+    """The run `name`, in its own folder within the study's.
 
     Its whole state is on disk, so that no process needs to remember anything.
     """

@@ -8,7 +8,7 @@ from keras_devae.runs.config.run_config import RunConfig
 from keras_devae.studies.study import Study
 from keras_devae.studies.study_run import StudyRun
 
-#: Columns before and after those of the settings.
+#: Columns before and after the settings.
 _FIRST = ("run", "key", "state", "reason")
 _SCORE = ("layer", "metric", "value")
 #: Columns of a table without rows.

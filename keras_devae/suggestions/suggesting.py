@@ -108,7 +108,7 @@ def suggest(
         backend: Keras backend. Default: as for `Run.new`.
         say: Called with a sentence before anything that takes long. Default: `None`.
         **settings: Settings that are given and thus not proposed, by the names of the options of
-            `keras-devae train`, those of the model and `preset` included.
+            `keras-devae train`, options of the model and `preset` included.
 
     Returns:
         A `Suggestion`.

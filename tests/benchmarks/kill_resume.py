@@ -1,7 +1,7 @@
 """Kills a training 20 times at random moments and compares it with one that was left alone.
 
 Uses `tests/cli/killing.py`: the moments are steps, checkpoints half written, and the instants
-before and after a file gets its name, among them those of history, checkpoints and tracked tables.
+before and after a file gets its name, among them history, checkpoints and tracked tables.
 Each process goes on with `--resume`. At the end history.csv, the tracked tables and the weights
 must be the same, bit by bit.
 

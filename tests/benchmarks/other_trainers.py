@@ -1,7 +1,7 @@
 """beta-VAE trained by this package beside the trainers of pythae and of disent.
 
 Each trains in its own way on the same images in memory, progress shown as it does by itself. pythae
-gets this package's network; disent has that of disentanglement_lib, which is nearly the same. They
+gets this package's network; disent has disentanglement_lib's, which is nearly the same. They
 take turns, each in a process of its own.
 
     python tests/benchmarks/other_trainers.py --torch-python ENVIRONMENT/bin/python

@@ -1,4 +1,4 @@
-"""What proposals are worth: MIG and reconstruction beside those of settings chosen by hand.
+"""What proposals are worth: MIG and reconstruction beside settings chosen by hand.
 
     python tests/benchmarks/suggestions.py FOLDER [--part 0/2] [--steps 2000] [--seeds 3]
     python tests/benchmarks/suggestions.py FOLDER --table

@@ -13,7 +13,7 @@ MORE = "small,beta_vae,dsprites,rendered,sap.score,5,0.02,0.01,0.008,0.032,on tw
 
 @pytest.fixture
 def table(tmp_path, monkeypatch):
-    """Two expected scores in place of those of the package."""
+    """Two expected scores in place of the package's."""
     file = tmp_path / "expected.csv"
     file.write_text(presets.EXPECTED_SCORES.read_text().splitlines()[0] + "\n" + ROW + MORE)
     monkeypatch.setattr(presets, "EXPECTED_SCORES", file)

@@ -46,7 +46,7 @@ def alike_pictures_once():
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(reports, "write_report", report_one)
         patch.setattr(MeasuringCallback, "show", show_one)
-        # Garbage is collected anyway, and among that of other tests it takes a second a run.
+        # Garbage is collected anyway, and among other tests' it takes a second a run.
         clear = functools.partial(keras.utils.clear_session, free_memory=False)
         patch.setattr(keras.utils, "clear_session", clear)
         yield
@@ -74,7 +74,7 @@ def test_every_experiment_ends_in_its_table_and_figure(name, runs_folder):
 
 
 def test_runs_are_shared_and_not_made_again(runs_folder, capsys):
-    """Figure 4's runs are among those of figure 2, which the test above has made."""
+    """Figure 4's runs are among figure 2's, which the test above has made."""
     words = ("--scale", "smoke", "--seeds", 1, "--runs-dir", runs_folder)
     assert run("reproduce", "figure2", *words) == 0
     before = {path: path.stat().st_mtime_ns for path in runs_folder.glob("**/metrics.json")}

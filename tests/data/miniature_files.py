@@ -25,7 +25,7 @@ SMALL_NORB_HALVES = (
     "smallnorb-5x46789x9x18x6x2x96x96-training",
     "smallnorb-5x01235x9x18x6x2x96x96-testing",
 )
-#: Names that the archive of Cars3D has in this order, and its list in that of their numbers.
+#: Names that the archive of Cars3D has in this order, and its list in the order of their numbers.
 CAR_NAMES = ("car_004_mesh", "car_001_mesh", "car_002_mesh")
 
 

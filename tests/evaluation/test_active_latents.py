@@ -21,7 +21,7 @@ SCALED = ((0, 1e-3, 2 * np.log(1e-4)), (1, 1e-3, 2 * np.log(1e-1)), (None, 0.0, 
         (KnownModel(), [3, 1]),
         # z0 has the largest KL divergence of all, and tells nothing.
         (Shifted(), [3, 1]),
-        # A code of thousandths is active by its own noise, and not by that of others.
+        # A code of thousandths is active by its own noise, and not by others'.
         (KnownModel(posterior=SCALED), [0]),
     ],
 )

@@ -158,7 +158,7 @@ def test_another_origin_is_refused_and_may_read_nothing(ask, seen, origin, metho
 
 @pytest.mark.parametrize("host", [HOST, "localhost:9000", "[::1]:7860"])
 def test_the_page_itself_is_answered(ask, seen, host):
-    """The port may be another one here: that of a tunnel to a machine without a screen."""
+    """The port may be another one here: e.g. of a tunnel to a machine without a screen."""
     origin = {"host": host, "origin": f"http://{host}", "sec-fetch-site": "same-origin"}
     status, headers, _ = ask("POST", CALL_PATH, [b"a ca", b"ll"], {**origin, **JSON})
     assert status == 200 and seen.bodies == [b"a call"]

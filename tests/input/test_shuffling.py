@@ -15,7 +15,7 @@ def orders(size, passes, seed=0):
 
 
 def excess(counts):
-    """How many standard deviations chi-square of some counts lies above that of equal chances."""
+    """How many standard deviations chi-square of some counts lies above what equal chances give."""
     expected = counts.mean(axis=-1, keepdims=True)
     statistic = (np.square(counts - expected) / expected).sum()
     freedom = counts.size - counts.size // counts.shape[-1]

@@ -158,7 +158,7 @@ class OneStep(keras.layers.Layer):
     def call(self, inputs):
         z = self.mean + ops.exp(0.5 * self.log_var) * self.noise
         terms = decompose_kl(z, self.mean, self.log_var, 1000, self.estimator)
-        # Without the last part, whose gradient of about 1e22 would hide that of the others.
+        # Without the last part, whose gradient of about 1e22 would hide the others'.
         return inputs + terms.mutual_information + terms.total_correlation
 
 

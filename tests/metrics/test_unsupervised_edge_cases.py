@@ -44,7 +44,7 @@ EVERY = {
     **{name: lambda codes, _, f=function: f(codes) for name, function in UNSUPERVISED.items()},
     **SUPERVISED,
 }
-# These do not depend on the scale of codes, or not on that of all together.
+# These do not depend on the scale of codes, or not on a common scale.
 SCALED = sorted(set(EVERY) - {"elbo_decomposition"})
 FACTORS = np.random.default_rng(0).integers(0, [2, 3], size=(60, 2))
 CODES = FACTORS @ [[1.0, 0.3, 0.0], [0.0, 0.5, 1.0]]

@@ -193,7 +193,7 @@ def test_one_space_is_one_layer(tiny, blobs):
 
 
 def test_pressures_are_drawn_in_proportion(tiny, blobs):
-    """The mean over 400 compiled steps is that of the draw, and every pressure is among them."""
+    """The mean over 400 compiled steps is as drawn, and every pressure is among them."""
     model = tiny("devae_single", betas=BETAS, layer_weight_base=0.5, learning_rate=0.0)
     history = model.fit(blobs(1), batch_size=1, epochs=6, verbose=0).history
     assert set(history["beta"]) <= set(BETAS)

@@ -162,7 +162,7 @@ def test_learned_scales_apply_to_the_posterior(tiny, blobs):
     np.testing.assert_allclose(np.exp(log_var / 2), deviations, rtol=1e-5)
     outputs = model.predict(images, verbose=0)
     np.testing.assert_allclose(outputs["z_log_var"], log_var, rtol=1e-5, atol=1e-6)
-    # The divergence counted is that of the scaled posterior.
+    # The divergence counted is the scaled posterior's.
     kl = 0.5 * (mean**2 + np.exp(log_var) - 1 - log_var).sum(1).mean()
     assert model.evaluate(images, verbose=0, return_dict=True)["kl_loss"] == pytest.approx(
         kl, rel=1e-5

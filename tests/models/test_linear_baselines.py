@@ -76,7 +76,7 @@ def test_error_is_the_sum_of_the_eigenvalues_left_out(images):
 
 
 def test_variance_is_that_of_probabilistic_pca(images):
-    """The posterior covariance is that of a Gaussian given its noisy linear image."""
+    """The posterior covariance is a Gaussian's given its noisy linear image."""
     flat = images.reshape(len(images), -1).astype("float64")
     reference = sklearn.decomposition.PCA(4).fit(flat)
     # scikit-learn averages the variances left out over 12 of 16 directions, and by n - 1.

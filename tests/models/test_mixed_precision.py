@@ -93,7 +93,7 @@ def losses_of_100_steps(model, images):
     return {name: values[-1] for name, values in history.items()}
 
 
-#: Their terms are those of others; only the options differ.
+#: Their terms are the same as others'; only the options differ.
 ALIKE = (
     "annealed_vae",
     "beta_vae",

@@ -112,7 +112,7 @@ NAMES = ("color", "shape")
         # Dead ones do not count, whatever their means tell.
         ([[1.0, 0], [0.9, 0], [0.8, 0]], [3, 0.02, 0.02], ["color"]),
         ([[0.0, 0], [0.9, 0], [0, 0.8]], [3, 0.02, 3], ["shape"]),
-        # A latent of both factors is that of the one it carries more of, or of none.
+        # A latent of both factors belongs to the one it carries more of, or to none.
         ([[0.9, 0.8], [0, 0], [0, 0]], [3, 3, 3], ["color"]),
         ([[0.9, 0.9], [0, 0], [0, 0]], [3, 3, 3], []),
         # The latent that carries most of a factor counts, not the one that holds it.

@@ -15,7 +15,7 @@ from keras_devae.errors import FailureError, UsageError
 from keras_devae.runs import RunDirectory
 from keras_devae.runs.diagnosis import examine
 
-#: The module, whose name in the package is that of its function.
+#: The module, whose name in the package is its function's.
 main_module = sys.modules["keras_devae.cli.main"]
 
 # Tiny models have dead codes, which metrics warn of.

@@ -91,7 +91,7 @@ NOT_REACHED = {
             *("residual_decoder", "broadcast_decoder"),
         )
     },
-    "discriminator": {"dtype": "that of the model, set by --mixed-precision"},
+    "discriminator": {"dtype": "the model's, set by --mixed-precision"},
     **{
         name: dict.fromkeys(
             (
@@ -241,6 +241,8 @@ OF_CALLBACKS = {"layer", "layers", "bins", "images", "threshold", "settings"}
     "name", [n for n in callbacks.__all__ if n not in ("ProgressReport", "TrainingGuard")]
 )
 def test_every_argument_of_what_is_tracked_is_a_setting_or_has_a_reason(name):
-    set_by_runs = {"dataset", "metrics", "every_steps", "directory", "tensorboard"}
+    set_by_runs = {
+        *("dataset", "validation_dataset", "metrics", "every_steps", "directory", "tensorboard"),
+    }
     left = arguments_of(getattr(callbacks, name)) - set_by_runs
     assert left <= OF_CALLBACKS

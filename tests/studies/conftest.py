@@ -34,7 +34,7 @@ def toml(value):
 
 @pytest.fixture
 def study_file(workplace):
-    """Writes `study.toml` from a sweep, and settings besides those of `TINY`."""
+    """Writes `study.toml` from a sweep, and settings besides `TINY`."""
 
     def write(sweep, name="tiny", **settings):
         path = workplace / "study.toml"

@@ -66,7 +66,7 @@ def mutual_information_matrix(
 
 
 class _FactorCounter:
-    """Counts a code's labels jointly with those of every factor.
+    """Counts a code's labels jointly with every factor's.
 
     With integer counts c and n samples, mutual information is (sum c_ij log c_ij - sum c_i log c_i
     - sum c_j log c_j + n log n) / n, and every term comes from a table. Factors are counted jointly

@@ -40,7 +40,7 @@ def spread_of(values: Iterable[float]) -> Spread:
     values = np.asarray(list(values), dtype=np.float64)
     if values.ndim != 1 or not len(values) or not np.isfinite(values).all():
         raise UsageError(
-            f"A spread is that of one or more finite numbers. Received: {values.tolist()}."
+            f"A spread is computed from one or more finite numbers. Received: {values.tolist()}."
         )
     mean, deviation = values.mean(), values.std(ddof=1) if len(values) > 1 else 0.0
     half = stdtrit(max(1, len(values) - 1), (1 + CONFIDENCE) / 2) * deviation

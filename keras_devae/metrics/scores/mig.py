@@ -49,7 +49,7 @@ def mig(
 
     For each factor, the gap between the two codes most informative about it, divided by the
     factor's entropy; the score is the mean over factors, in `[0, 1]`. Binning limits it: with 20
-    bins a perfect code scores 1.000 on the factors of Shapes3D but 0.902 on those of dSprites,
+    bins a perfect code scores 1.000 on the factors of Shapes3D but 0.902 on dSprites' factors,
     whose 40-valued and 32-valued factors do not fit in 20 bins.
 
     Constant factors are dropped and constant codes count as uninformative, each with a
@@ -58,10 +58,10 @@ def mig(
 
     A continuous factor is put into 20 bins of equal width, or, with the estimator `"knn"`, scored
     without bins: its mutual information I with a code is estimated from nearest neighbours (Kraskov
-    et al. 2004, scikit-learn's `mutual_info_regression`), and the gap is that of the two largest
+    et al. 2004, scikit-learn's `mutual_info_regression`), and the gap is between the two largest
     `1 - exp(-2 I)`, the informational coefficient of correlation (Linfoot 1957), squared: for a
-    Gaussian code and factor their squared correlation. No entropy serves as a base, since that of a
-    continuous factor depends on its unit.
+    Gaussian code and factor their squared correlation. No entropy serves as a base, since a
+    continuous factor's depends on its unit.
 
     Args:
         codes: `(n, d)` codes, usually posterior means.
@@ -71,7 +71,7 @@ def mig(
             (equal numbers of samples, which outliers do not disturb), or `"identity"` for integer
             codes.
         estimator: `"plug_in"` (default) counts in bins; `"knn"` estimates the information of
-            continuous factors from nearest neighbours, and counts that of the others in bins.
+            continuous factors from nearest neighbours, and counts the others' in bins.
         continuous: Names or column numbers of the factors that are measured quantities, see
             `score_codes`. Default: none.
         factor_names: A name for each factor; `None` for `factor_0`, `factor_1`, ...

@@ -42,7 +42,7 @@ class BenchBatches(Batches):
 
 
 class Bench:
-    """A model, trained in a precision from `PRECISION_NAMES` that replaces that of `config`.
+    """A model, trained in a precision from `PRECISION_NAMES` that replaces the one in `config`.
 
     Every measurement takes at least `seconds`.
     """

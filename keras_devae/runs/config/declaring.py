@@ -119,7 +119,7 @@ def _plain(kind):
 
 
 def setting(default: Any, *args: Any, **facts: Any) -> Any:
-    """Declares a field of a group of settings; the arguments are those of `Setting`."""
+    """Declares a field of a group of settings; the arguments are as for `Setting`."""
     metadata = {"setting": Setting(default, *args, **facts)}
     if isinstance(default, dict):
         return dataclasses.field(default_factory=dict, metadata=metadata)

@@ -1,4 +1,4 @@
-"""Settings as users give them: those of the run and those of its model side by side."""
+"""Settings as users give them: the run's and its model's side by side."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -16,7 +16,7 @@ _MODEL_SETTINGS = frozenset(name for entry in MODEL_CATALOGUE.values() for name 
 
 
 def setting_names() -> tuple[str, ...]:
-    """Returns the names of all settings: `preset`, those of runs, and the options of all models."""
+    """Returns the names of all settings: `preset`, the runs' own, and the options of all models."""
     of_runs = (name for name in declarations() if name != "model_options")
     return ("preset", *of_runs, *sorted(_MODEL_SETTINGS))
 

@@ -180,7 +180,7 @@ class RunConfig:
         length = {"steps": steps, "epochs": None}
         if fitted:  # In one go.
             length = {"steps": 1, "checkpoint_every": 1, "steps_per_execution": 1}
-        # The names of official and rendered images are sources; those of files are not.
+        # The names of official and rendered images are sources; names of files are not.
         source = dataset.provenance["source"]
         return self.with_absolute_paths().replace(
             **length,
@@ -199,7 +199,7 @@ class RunConfig:
     def steps_for(self, dataset: Dataset, epochs: int | None = None) -> int:
         """Returns the number of training steps; a last batch that is not full counts as one.
 
-        `epochs` are passes through the data set, by default those of the settings.
+        `epochs` are passes through the data set, by default as in the settings.
         """
         epochs = epochs or self.training.epochs
         if epochs is None:
@@ -317,9 +317,9 @@ def check_before_loading(config: RunConfig) -> None:
 def load_dataset(
     config: RunConfig, fetch: bool = True, progress: Callable[[int, int, str], None] | None = None
 ) -> Dataset:
-    """Loads the images that a run trains on, without those of its `validation_split`.
+    """Loads the images that a run trains on, without its `validation_split`.
 
-    Arguments and errors are those of `keras_devae.data.load`.
+    Arguments and errors are as for `keras_devae.data.load`.
     """
     loading = {**_loading(config), "fetch": fetch, "progress": progress}
     return _part_of(data.load(config.data.dataset, **loading), config)

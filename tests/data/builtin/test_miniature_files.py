@@ -31,7 +31,7 @@ class SmallMPI3DFile(MPI3DFile):
 
 @pytest.fixture
 def written(request, miniature, tmp_path, monkeypatch):
-    """Writes the miniature of a set by its name; makes those of MPI3D readable."""
+    """Writes the miniature of a set by its name; makes MPI3D's readable."""
 
     def write(name):
         folder = tmp_path / "published"
