@@ -7,6 +7,7 @@ import contextlib
 import functools
 import importlib
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from keras_devae.backend.choosing import BACKENDS, chosen_backend
@@ -29,8 +30,10 @@ class Backend(abc.ABC):
     #: Whether each of several devices runs its own step on its part of the batch. Otherwise one
     #: program sees the whole batch.
     splits_batches = False
-    #: Formats of `keras_devae.export` that it writes without saving the model first.
-    exported_formats: tuple[str, ...] = ()
+    #: Formats that Keras's own `export` writes with this backend, for batches of any size.
+    keras_formats: tuple[str, ...] = ()
+    #: Whether a model on an accelerator gives exported files that run anywhere.
+    exports_from_accelerator = True
     #: Whether gradients of convolutions are far slower on a CPU than convolutions and products.
     has_slow_convolution_gradients = False
     #: Whether a transposed convolution with one filter is as slow on a CPU as one with many.
@@ -65,6 +68,14 @@ class Backend(abc.ABC):
     def export_options(self, quantize: str | None) -> dict[str, Any]:
         """Returns Keras's options for the files that it exports, see `keras_devae.export`."""
         return {}
+
+    @abc.abstractmethod
+    def write_onnx(self, module: Any, inputs: tuple[tuple, str, str], file: Path) -> None:
+        """Writes a Keras module that returns a dictionary as an ONNX file.
+
+        `inputs` are shape (`None` for a free batch), name and dtype of its one array. The keys are
+        the names of the outputs.
+        """
 
     def use_deterministic_operations(self) -> None:
         """Makes every later computation in this process reproducible to the bit."""

@@ -6,6 +6,7 @@ import contextlib
 import itertools
 import os
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from keras_devae.backend.interface import Backend
@@ -16,7 +17,6 @@ from keras_devae.process.machine import usable_cores
 class JAX(Backend):
     """Computes with JAX, which compiles everything with XLA."""
 
-    exported_formats = ("tf_saved_model",)
     has_slow_convolution_gradients = True
     has_slow_single_filters = True
 
@@ -46,6 +46,26 @@ class JAX(Backend):
     def compiles_with_xla(self) -> bool:
         """Returns true: there is no other way to compile."""
         return True
+
+    def write_onnx(self, module: Any, inputs: tuple[tuple, str, str], file: Path) -> None:
+        """Converts the module with jax2onnx, as Keras does, which would not name the outputs."""
+        import jax
+        import jax2onnx
+        import onnx
+        import onnxruntime
+
+        shape, name, dtype = inputs
+        batch = jax.ShapeDtypeStruct((1, *shape[1:]), dtype)
+        names = list(jax.eval_shape(module.call, batch))
+        converted = jax2onnx.to_onnx(
+            lambda array: [module.call(array)[each] for each in names],
+            inputs=[jax.ShapeDtypeStruct(("batch", *shape[1:]), dtype)],
+            input_names=[name],
+            output_names=names,
+        )
+        onnx.save(converted, file)
+        # What cannot be represented is written all the same; then the file cannot be loaded.
+        onnxruntime.InferenceSession(file)
 
     def on_cpu(self) -> contextlib.AbstractContextManager[Any]:
         """Returns a context manager for the CPU; it does nothing if JAX was told not to use it."""

@@ -21,7 +21,7 @@ class TensorFlow(Backend):
     xla_calls_host = False
     trains_well_in_bfloat16 = True
     splits_batches = True
-    exported_formats = ("tf_saved_model", "onnx", "openvino", "litert")
+    keras_formats = ("openvino", "litert")
     has_slow_single_filters = True
 
     def has_accelerator(self) -> bool:
@@ -79,6 +79,16 @@ class TensorFlow(Backend):
             "optimizations": [tensorflow.lite.Optimize.DEFAULT],
             "target_spec": {"supported_types": [tensorflow.float16]},
         }
+
+    def write_onnx(self, module: Any, inputs: tuple[tuple, str, str], file: Path) -> None:
+        """Converts the traced module with tf2onnx, whose files Keras would name differently."""
+        import tensorflow
+        import tf2onnx
+
+        shape, name, dtype = inputs
+        signature = [tensorflow.TensorSpec(shape, dtype, name=name)]
+        traced = tensorflow.function(module.call, input_signature=signature)
+        tf2onnx.convert.from_function(traced, signature, output_path=str(file), opset=17)
 
     def use_deterministic_operations(self) -> None:
         """Turns on TensorFlow's deterministic operations."""
@@ -329,19 +339,3 @@ def _polymorphic(functions: list[Any]) -> Any:
     for dtype in _TAKEN:
         method.get_concrete_function(tensorflow.TensorSpec(spec.shape, dtype, name=spec.name))
     return method
-
-
-def traced_function(
-    function: Callable[[Tensor], dict[str, Tensor]],
-    shape: tuple[int | None, ...],
-    name: str,
-    dtype: str = "float32",
-) -> tuple[Any, list[Any]]:
-    """Returns a function of one array as a `tf.function`, and its list of one `TensorSpec`.
-
-    `shape` has `None` for free dimensions; `name` is the array's name.
-    """
-    import tensorflow
-
-    signature = [tensorflow.TensorSpec(shape, dtype, name=name)]
-    return tensorflow.function(function, input_signature=signature), signature

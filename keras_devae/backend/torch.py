@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from keras_devae.backend.interface import Backend
@@ -15,7 +16,8 @@ class Torch(Backend):
 
     compiles_several_steps = False
     copies_images_to_convolve = True
-    exported_formats = ("torch",)
+    keras_formats = ("torch",)
+    exports_from_accelerator = False
 
     def has_accelerator(self) -> bool:
         """Tells whether there is a GPU."""
@@ -56,6 +58,37 @@ class Torch(Backend):
         import torch
 
         return {"dynamic_shapes": {0: torch.export.Dim("batch", min=1)}}
+
+    def write_onnx(self, module: Any, inputs: tuple[tuple, str, str], file: Path) -> None:
+        """Converts the traced module, as Keras does, which would not name the outputs."""
+        import torch
+
+        shape, name, dtype = inputs
+        sample = torch.zeros((1, *shape[1:]), dtype=getattr(torch, dtype))
+        names = list(module(sample))
+
+        class Ordered(torch.nn.Module):
+            """The module with its outputs in the order of their names."""
+
+            def __init__(self):
+                super().__init__()
+                self.module = module
+
+            def forward(self, array):
+                outputs = self.module(array)
+                return tuple(outputs[each] for each in names)
+
+        torch.onnx.export(
+            Ordered().eval(),
+            (sample,),
+            str(file),
+            input_names=[name],
+            output_names=names,
+            dynamic_axes={each: {0: "batch"} for each in (name, *names)},
+            opset_version=17,
+            # The newer exporter cannot leave the size of batches open for these models.
+            dynamo=False,
+        )
 
     def use_deterministic_operations(self) -> None:
         """Turns on PyTorch's deterministic algorithms."""

@@ -114,6 +114,11 @@ def evaluate(
     options = with_estimator(options, estimator, bool(_continuous_names(dataset)))
     layers = _checked_layers(model, layers)
     names = check_factors_vary(names, dataset, images, seed, repeats, chosen=chosen)
+    if present and not names:
+        raise UsageError(
+            "There is nothing to score: the images have no factors that vary, and the encoder "
+            "returns no `z_log_var`."
+        )
     source = _Source(encoding, representation)
     results = {}
     for layer in layers:

@@ -1,9 +1,10 @@
-"""Formats with one file per endpoint: OpenVINO, LiteRT and PyTorch, which Keras writes."""
+"""Formats with one file per endpoint: ONNX, OpenVINO, LiteRT and PyTorch."""
 
 from __future__ import annotations
 
 import contextlib
 import io
+import tempfile
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
@@ -45,16 +46,39 @@ def write_endpoint_files(
     model: VAE, functions: dict[str, Endpoint], folder: Path, format: str, quantize: str | None
 ) -> None:
     """Writes a file for each endpoint into an empty folder."""
-    options = active().export_options(quantize)
     for name, endpoint in functions.items():
-        spec = keras.InputSpec(shape=endpoint.shape, dtype=endpoint.dtype, name=endpoint.input_name)
         file = folder / f"{name}{FORMATS[format].suffix}"
         with _converting(name, format):
-            _EndpointModel(model, endpoint).export(
-                str(file), format=format, verbose=False, input_signature=[spec], **options
-            )
+            _write(_EndpointModel(model, endpoint), endpoint, file, format, quantize)
             if quantize == "int8":
                 quantize_weights(file)
+
+
+def _write(
+    module: _EndpointModel, endpoint: Endpoint, file: Path, format: str, quantize: str | None
+) -> None:
+    _, shape, name, dtype = endpoint
+    if format in active().keras_formats:
+        spec = keras.InputSpec(shape=shape, dtype=dtype, name=name)
+        options = active().export_options(quantize)
+        module.export(str(file), format=format, verbose=False, input_signature=[spec], **options)
+    elif format == "onnx":
+        active().write_onnx(module, (shape, name, dtype), file)
+    else:
+        _write_openvino(module, (shape, name, dtype), file)
+
+
+def _write_openvino(
+    module: _EndpointModel, inputs: tuple[tuple[int | None, ...], str, str], file: Path
+) -> None:
+    """Converts an ONNX file, where Keras would need TensorFlow or fix the size of batches."""
+    import openvino
+
+    with tempfile.TemporaryDirectory() as scratch:
+        between = Path(scratch, "endpoint.onnx")
+        active().write_onnx(module, inputs, between)
+        read = openvino.Core().read_model(between)
+        openvino.save_model(read, file, compress_to_fp16=False)
 
 
 @contextlib.contextmanager

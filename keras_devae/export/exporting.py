@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,11 +16,11 @@ import keras
 
 from keras_devae.backend import reserve_accelerators
 from keras_devae.backend.interface import active
-from keras_devae.backend.tensorflow import traced_function, write_saved_model
+from keras_devae.backend.tensorflow import write_saved_model
 from keras_devae.checks import check_model
 from keras_devae.errors import FailureError
 from keras_devae.export.endpoint_files import write_endpoint_files
-from keras_devae.export.formats import FORMATS, check_export, exporting_backend
+from keras_devae.export.formats import check_export, exporting_backend
 from keras_devae.export.functions import Endpoint, endpoints
 from keras_devae.models.saving import in_float32, load_saved
 
@@ -75,11 +76,12 @@ def export_model(
     | `litert` | `encode.tflite` ... | LiteRT (TensorFlow Lite), with signatures |
     | `torch` | `encode.pt2` ... | PyTorch, `torch.export.load` |
 
-    PyTorch writes `torch`, TensorFlow all others. Where Keras runs on another backend, the model is
-    saved and converted in a process of its own. A model trained in mixed precision is exported in
-    float32: other processors and ONNX Runtime lack bfloat16 convolutions or compute them slowly.
-    OpenVINO itself computes in bfloat16 on processors that can, unless it is told not to as in
-    `loading_code`.
+    Each backend writes `onnx` and `openvino`; TensorFlow also `tf_saved_model` and `litert`, JAX
+    beside TensorFlow also `tf_saved_model`, and PyTorch `torch`. What the active backend cannot
+    write with the packages installed here, another one writes in a process of its own. A model
+    trained in mixed precision is exported in float32: other processors and ONNX Runtime lack
+    bfloat16 convolutions or compute them slowly. OpenVINO itself computes in bfloat16 on processors
+    that can, unless it is told not to as in `loading_code`.
 
     Args:
         model: A model of this package.
@@ -101,11 +103,17 @@ def export_model(
     check_export(path, format, quantize)
     path = Path(path)
     model = in_float32(model)
-    on_gpu = FORMATS[format].holds_device and active().has_accelerator()
-    direct = format in active().exported_formats and not on_gpu
-    write = _write if direct else _write_in_other_process
+    write = _writer(exporting_backend(format, quantize))
     with _folder_in_one_move(path) as temporary:
         write(model, temporary, format, layer, quantize)
+
+
+def _writer(backend: str) -> Callable[..., None]:
+    """Returns the function that writes with a backend: in this process if that one serves."""
+    serves = active().exports_from_accelerator or not active().has_accelerator()
+    if backend == keras.backend.backend() and serves:
+        return _write
+    return functools.partial(_write_in_other_process, backend)
 
 
 def export_file(
@@ -121,10 +129,7 @@ def _write(model: VAE, folder: Path, format: str, layer: int, quantize: str | No
         _write_saved_model(model, functions, folder)
         return
     functions["encode_uint8"] = functions["encode"]._replace(dtype="uint8")
-    if format == "onnx":
-        _write_onnx(functions, folder)
-    else:
-        write_endpoint_files(model, functions, folder, format, quantize)
+    write_endpoint_files(model, functions, folder, format, quantize)
 
 
 def _write_saved_model(model: VAE, functions: dict[str, Endpoint], folder: Path) -> None:
@@ -145,21 +150,10 @@ def _write_saved_model(model: VAE, functions: dict[str, Endpoint], folder: Path)
     write_saved_model(folder, traced, model.image_shape)
 
 
-def _write_onnx(functions: dict[str, Endpoint], folder: Path) -> None:
-    import tf2onnx
-
-    for name, endpoint in functions.items():
-        traced, signature = traced_function(*endpoint)
-        tf2onnx.convert.from_function(
-            traced, signature, output_path=str(folder / f"{name}.onnx"), opset=17
-        )
-
-
 def _write_in_other_process(
-    model: VAE, folder: Path, format: str, layer: int, quantize: str | None
+    backend: str, model: VAE, folder: Path, format: str, layer: int, quantize: str | None
 ) -> None:
-    """Saves the model and has a process with a backend that converts to the format do so."""
-    backend = exporting_backend(format)
+    """Saves the model and has a process with another backend, on the CPU, write the files."""
     with tempfile.TemporaryDirectory() as scratch:
         model_file = os.path.join(scratch, "model.keras")
         model.save(model_file)
@@ -175,7 +169,7 @@ def _write_in_other_process(
                 str(layer),
                 quantize or "",
             ],
-            env={**os.environ, "KERAS_BACKEND": backend, "CUDA_VISIBLE_DEVICES": "-1"},
+            env=os.environ | _environment(backend),
             capture_output=True,
             text=True,
             check=False,
@@ -183,6 +177,15 @@ def _write_in_other_process(
     if result.returncode:
         reason = (result.stderr.strip().splitlines() or ["no message"])[-1]
         raise FailureError(f"The conversion to {format} by {backend} failed: {reason}")
+
+
+def _environment(backend: str) -> dict[str, str]:
+    """Lets a process use a backend on the CPU, and import all that this process can import."""
+    return {
+        "KERAS_BACKEND": backend,
+        "CUDA_VISIBLE_DEVICES": "-1",
+        "PYTHONPATH": os.pathsep.join(filter(None, sys.path)),
+    }
 
 
 @contextlib.contextmanager

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from keras_devae.backend.choosing import EXPORTER
+from keras_devae.backend.choosing import BACKENDS, EXPORTER, chosen_backend
 from keras_devae.checks import one_of
 from keras_devae.errors import UsageError
 from keras_devae.files import check_new
@@ -17,22 +17,18 @@ from keras_devae.files import check_new
 class Format(NamedTuple):
     """A format: who writes it, in which files, and how a process without this package reads it."""
 
-    #: Backends whose functions can be converted, the preferred one first.
-    backends: tuple[str, ...]
-    #: Packages that the conversion needs besides the backend.
-    packages: tuple[str, ...] = ()
+    #: Backend that converts its functions -> packages that this needs besides the backend.
+    backends: dict[str, tuple[str, ...]]
     #: Suffix of the file of each endpoint; "" for one folder with all.
     suffix: str = ""
     #: Import, loading of the file `{path}`, and encoding of `images`.
     loading: tuple[str, str, str] = ("", "", "")
-    #: Whether files hold the device that they were written on.
-    holds_device: bool = False
 
 
 #: Name of a format -> its description.
 FORMATS = {
     "tf_saved_model": Format(
-        (EXPORTER,),
+        {EXPORTER: (), "jax": (EXPORTER,)},
         loading=(
             "import tensorflow as tf",
             "encoder = tf.saved_model.load({path})",
@@ -40,8 +36,7 @@ FORMATS = {
         ),
     ),
     "onnx": Format(
-        (EXPORTER,),
-        ("tf2onnx", "onnx"),
+        {EXPORTER: ("tf2onnx", "onnx"), "torch": ("onnx",), "jax": ("jax2onnx",)},
         ".onnx",
         (
             "import onnxruntime",
@@ -50,8 +45,11 @@ FORMATS = {
         ),
     ),
     "openvino": Format(
-        (EXPORTER,),
-        ("openvino",),
+        {
+            EXPORTER: ("openvino",),
+            "torch": ("onnx", "openvino"),
+            "jax": ("jax2onnx", "openvino"),
+        },
         ".xml",
         (
             "import openvino",
@@ -61,8 +59,7 @@ FORMATS = {
         ),
     ),
     "litert": Format(
-        (EXPORTER,),
-        (),
+        {EXPORTER: ()},
         ".tflite",
         (
             "from ai_edge_litert.interpreter import Interpreter",
@@ -71,15 +68,13 @@ FORMATS = {
         ),
     ),
     "torch": Format(
-        ("torch",),
-        (),
+        {"torch": ()},
         ".pt2",
         (
             "import torch",
             "encoder = torch.export.load({path}).module()",
             'codes = encoder(torch.from_numpy(images))["z_mean"].numpy()',
         ),
-        holds_device=True,
     ),
 }
 #: Ways to store the weights of LiteRT files in fewer bits -> packages needed besides the format's.
@@ -109,16 +104,27 @@ def check_arguments(
 
 
 def exporting_backend(format: str, quantize: str | None = None) -> str:
-    """Returns the backend that converts to a format here; raises a `UsageError` if none can."""
-    described = FORMATS[format]
-    backend = next(filter(_is_installed, described.backends), None)
-    packages = described.packages + (QUANTIZATIONS[quantize] if quantize else ())
-    lacking = [name for name in packages if not _is_installed(name)]
-    missing = [described.backends[0], *lacking] if backend is None else lacking
-    if backend is None or missing:
+    """Returns the backend that converts to a format here: the active one if it can.
+
+    Raises:
+        UsageError: If none can, with the packages that are fewest to install.
+    """
+    extra = QUANTIZATIONS[quantize] if quantize else ()
+    lacking = {
+        backend: [
+            package
+            for package in dict.fromkeys((BACKENDS[backend], *packages, *extra))
+            if not _is_installed(package)
+        ]
+        for backend, packages in FORMATS[format].backends.items()
+    }
+    active = chosen_backend()
+    backend = min(lacking, key=lambda name: (len(lacking[name]), name != active))
+    if missing := lacking[backend]:
+        are, them = ("is", "it") if len(missing) == 1 else ("are", "them")
         raise UsageError(
-            f"Export to {format} needs {' and '.join(missing)}, which is not installed here. "
-            f"Install it with `pip install {' '.join(missing)}`."
+            f"Export to {format} needs {' and '.join(missing)}, which {are} not installed here. "
+            f"Install {them} with `pip install {' '.join(missing)}`."
         )
     return backend
 

@@ -105,9 +105,10 @@ class JointVAE(CategoricalInference, VAE):
             category = gumbel_softmax(logits, self.temperature, self.gumbel.seed_generator)
         else:
             z = z_mean
-            category = ops.cast(
-                ops.one_hot(ops.argmax(logits, axis=-1), self.num_categories), "float32"
-            )
+            # Of floats, Keras's argmax reads sign bits on JAX, which ONNX has no operation for.
+            largest = ops.cast(logits >= ops.max(logits, axis=-1, keepdims=True), "int32")
+            category = ops.one_hot(ops.argmax(largest, axis=-1), self.num_categories)
+            category = ops.cast(category, "float32")
         posterior = {"z_mean": z_mean, "z_log_var": z_log_var, "z": z}
         posterior |= {"category_logits": logits, "category": category}
         return self.with_reconstruction(posterior, ops.concatenate([z, category], axis=1), training)

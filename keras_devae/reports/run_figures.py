@@ -171,6 +171,9 @@ def _information(
     if len(latents) > 1:
         drawn.append(_over_layers(latents))
     pairs = [(d, f) for d in first.active if (f := first.factor_of(d)) is not None]
+    if not first.has_posterior:
+        # There may be many codes, most of the same factor.
+        pairs = [(int(holders[0]), f) for f, holders in first.holders().items() if holders]
     return drawn + ([_scatter(encoding, dataset, pairs[:6], seed)] if pairs else [])
 
 

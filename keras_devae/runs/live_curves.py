@@ -33,7 +33,7 @@ class Service(Protocol):
         """Logs the values of a step, which is not before the last one."""
 
     def close(self, failure: type[BaseException] | None) -> None:
-        """Notes that the process leaves the run, and why if it was interrupted or failed."""
+        """Ends the log; `failure` is the type of the error or interruption, if any."""
 
 
 #: What is open: identifier of the logged run -> its services.
@@ -132,7 +132,7 @@ def _identifier(run):
 
 
 class MLflow:
-    """A run of MLflow's, found again by a tag."""
+    """A run of MLflow, found again by a tag."""
 
     def __init__(self, config: RunConfig, run: RunDirectory, identifier: str) -> None:
         import mlflow
@@ -171,13 +171,13 @@ class MLflow:
 
 
 def _accepted(name):
-    """Returns a name that MLflow accepts: factors of one's own may have any."""
+    """Returns a name that MLflow accepts; those of factors may contain any character."""
     name = re.sub(r"[^\w\-. :/]", "_", name)
     return name if posixpath.normpath(name) == name else name.replace("/", "_")
 
 
 class WandB:
-    """A run of Weights & Biases', found again by its identifier."""
+    """A run of Weights & Biases, found again by its identifier."""
 
     def __init__(self, config: RunConfig, run: RunDirectory, identifier: str) -> None:
         import wandb
@@ -191,7 +191,7 @@ class WandB:
             id=identifier,
             dir=os.environ.get("WANDB_DIR") or str(run.path.resolve().parent),
             config=_settings(config),
-            # Without a server there is nothing to resume, which W&B would remark.
+            # Without a server there is nothing to resume, and W&B would warn of it.
             resume="allow" if mode in (None, "online") else None,
             mode=mode,
             reinit="create_new",

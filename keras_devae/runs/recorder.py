@@ -188,7 +188,9 @@ class RunRecorder(keras.callbacks.Callback):
     def _means(self):
         """Returns the mean losses of the epoch so far, and the number of steps."""
         count = int(keras.ops.convert_to_numpy(self.model.steps.step))
-        return {"count": count, "means": [float(value) for value in self.model.metrics_variables]}
+        # On several devices `float` cannot read them.
+        means = [float(keras.ops.convert_to_numpy(v)) for v in self.model.metrics_variables]
+        return {"count": count, "means": means}
 
     def _write_begun_epoch(self):
         if self._begun_epoch is not None:

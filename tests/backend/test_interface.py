@@ -17,11 +17,8 @@ CAPABILITIES = {
     "compiles_several_steps": (True, True, False),
     "trains_well_in_bfloat16": (True, False, False),
     "splits_batches": (True, False, False),
-    "exported_formats": (
-        ("tf_saved_model", "onnx", "openvino", "litert"),
-        ("tf_saved_model",),
-        ("torch",),
-    ),
+    "keras_formats": (("openvino", "litert"), (), ("torch",)),
+    "exports_from_accelerator": (True, True, False),
 }
 
 

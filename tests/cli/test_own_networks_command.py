@@ -91,7 +91,7 @@ def test_a_run_needs_its_module(folder):
     elsewhere.mkdir()
     for place, path, code in ((folder, "", 0), (elsewhere, "", 2), (elsewhere, str(folder), 0)):
         done = subprocess.run(
-            [sys.executable, "-m", "keras_devae", "evaluate", str(folder / "runs/own")],
+            [sys.executable, "-m", "keras_devae.cli", "evaluate", str(folder / "runs/own")],
             cwd=place,
             env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, (str(ROOT), path)))},
             capture_output=True,

@@ -50,6 +50,8 @@ def test_what_a_function_lacks_is_refused_and_left_out_of_the_default(grid):
         evaluate(channels, grid, ["kl"])
     with pytest.raises(UsageError, match="no samples"):
         evaluate(channels, grid, ["mig"], representation="sample")
+    with pytest.raises(UsageError, match="nothing to score"):
+        evaluate(channels, data.from_arrays(grid.images(range(300))))
     (row,) = evaluate(channels, grid)["layers"]
     assert set(row) == {"layer", "mig.score"}
 

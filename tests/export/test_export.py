@@ -26,7 +26,8 @@ def missing(*packages):
 
 needs_tensorflow = pytest.mark.skipif(bool(missing("tensorflow")), reason="needs TensorFlow")
 needs_onnx = pytest.mark.skipif(
-    bool(missing("tensorflow", "tf2onnx", "onnx", "onnxruntime")), reason="needs the onnx extra"
+    bool(missing("onnxruntime", "onnx")) or all(map(missing, ("tf2onnx", "torch", "jax2onnx"))),
+    reason="needs the onnx extra",
 )
 
 # Runs where neither keras nor keras_devae can be imported.

@@ -7,6 +7,7 @@ import sys
 import keras
 import numpy as np
 import pytest
+from image_shapes import SHAPES
 
 import keras_devae as kd
 from keras_devae.errors import UsageError
@@ -31,10 +32,11 @@ def installed(name):
 
 
 def needs(format, quantize=None):
-    described = FORMATS[format]
-    wanted = [RUNTIMES[format], *described.packages, *QUANTIZATIONS.get(quantize, ())]
-    wanted = [package.replace("-", "_") for package in wanted]
-    possible = all(map(installed, wanted)) and any(map(installed, described.backends))
+    ways = FORMATS[format].backends.items()
+    extra = [package.replace("-", "_") for package in QUANTIZATIONS.get(quantize, ())]
+    possible = all(map(installed, [RUNTIMES[format], *extra])) and any(
+        all(map(installed, [backend, *packages])) for backend, packages in ways
+    )
     return pytest.mark.skipif(not possible, reason=f"needs what {format} needs")
 
 
@@ -111,6 +113,34 @@ def test_the_printed_lines_give_the_codes_of_the_live_model(format, tiny, tmp_pa
 @pytest.mark.parametrize("format", ALL)
 def test_convolutions_in_every_format(format, tmp_path):
     model = kd.BetaVAE.for_images((32, 32, 3), 4, seed=0)
+    export_model(model, tmp_path / "encoder", format)
+    check_outputs(model, format, tmp_path)
+
+
+NATIVE = {"tensorflow": "tf_saved_model", "jax": "onnx", "torch": "torch"}[keras.backend.backend()]
+
+
+@needs(NATIVE)
+@pytest.mark.thorough
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+def test_any_size_is_exported(shape, tmp_path):
+    model = kd.VAE.for_images(shape, 3, likelihood="gaussian", seed=0)
+    export_model(model, tmp_path / "encoder", NATIVE)
+    check_outputs(model, NATIVE, tmp_path)
+
+
+NETWORKS = [
+    ((28, 28, 1), {"network": "residual"}),
+    ((218, 178, 3), {"network": "convolutional"}),
+    ((17, 23, 16), {"network": "mlp", "network_units": (8,), "decoder": "broadcast"}),
+]
+
+
+@pytest.mark.thorough
+@pytest.mark.parametrize(("shape", "options"), NETWORKS, ids=str)
+@pytest.mark.parametrize("format", ALL)
+def test_every_network_in_every_format(format, shape, options, tmp_path):
+    model = kd.BetaVAE.for_images(shape, 3, seed=0, **options)
     export_model(model, tmp_path / "encoder", format)
     check_outputs(model, format, tmp_path)
 

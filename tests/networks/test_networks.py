@@ -3,6 +3,7 @@ import itertools
 import keras
 import numpy as np
 import pytest
+from image_shapes import SHAPES
 from keras import layers, ops
 from thoroughness import quick_first
 
@@ -73,10 +74,6 @@ def test_convolutional_shapes(size, channels):
     assert decoder.input_shape == (None, 8)
 
 
-SHAPES = [
-    *((16, 16, 1), (17, 23, 16), (28, 28, 1), (48, 80, 3), (64, 64, 4), (96, 96, 3)),
-    *((100, 60, 2), (218, 178, 3), (224, 224, 3), (512, 16, 1), (16, 511, 1), (129, 31, 5)),
-]
 FEW = ((17, 23, 16), (100, 60, 2))
 
 
