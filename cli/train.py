@@ -65,7 +65,7 @@ _NOT_SETTINGS = ("run", "runs_dir", "resume_run", "overwrite", "no_suggest", "as
 )
 @click.option("--overwrite", is_flag=True, help="Replace a run of the same name.")
 @click.option(
-    "--no-suggest", is_flag=True, help="Keep the plain defaults for your own images, see `suggest`."
+    "--no-suggest", is_flag=True, help="Keep the defaults for your own images, too; see `suggest`."
 )
 @json_option
 @click.pass_context

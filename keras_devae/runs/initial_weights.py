@@ -32,7 +32,7 @@ def check_surroundings(config: RunConfig) -> None:
 
 
 def file_of(source: str) -> Path:
-    """Returns the model file that `init_from` names: a `.keras` file, or a run's.
+    """Returns the model file that `init_from` names: the file itself, or the model of a run.
 
     Raises:
         UsageError: If there is neither.

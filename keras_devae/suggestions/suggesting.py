@@ -204,7 +204,7 @@ class _Work:
             self.config = self.config.replace(**{name: value})
 
     def propose_from_pixels(self) -> None:
-        """Proposes likelihood and batch size, and names the size of one's own images."""
+        """Proposes likelihood and batch size, and names the size of own images."""
         if ":" in self.config.data.dataset:
             size = compact_size(*self.dataset.image_shape[:2])
             self._add("image_size", size, "from the sizes of the pictures")
