@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import click
 
-from keras_devae.cli.options import choose_backend, names_from, option_name
+from keras_devae.cli.options import choose_backend, evaluation_progress, names_from, option_name
 from keras_devae.cli.tables import print_score_columns
 from keras_devae.errors import UsageError
 
@@ -112,11 +112,7 @@ def _scores(encoder, dataset, given, status, title, origin=None):
 
     encoding = encoder
     if not isinstance(encoder, Encoding):
-        encoding = Encoding(
-            encoder,
-            dataset,
-            lambda done, total: status(f"encoding {done:,} of {total:,} images", passing=True),
-        )
+        encoding = Encoding(encoder, dataset, evaluation_progress(status)["encoding_progress"])
     scores = evaluate(
         encoding.model,
         dataset,

@@ -35,7 +35,7 @@ COMMANDS = {
     "report": "Write the page about a run again, or one that compares several.",
     "runs": "List runs.",
     "study": "Train the many runs that one file describes, and tabulate them.",
-    "suggest": "Propose the settings of a training from the images.",
+    "suggest": "Propose settings for training from the images.",
     "train": "Train a model and measure it.",
 }
 

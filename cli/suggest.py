@@ -26,7 +26,7 @@ from keras_devae.runs.config.presets import PRESETS
 @json_option
 @click.pass_context
 def suggest(context: click.Context, as_json: bool, minutes: float, **given: Any) -> None:
-    """Propose the settings of a training from the images.
+    """Propose settings for training from the images.
 
     Looks at the pixels, times a few steps, and trains for up to 1,500 steps while beta falls: a
     minute or two on two cores. No labels are read. Settings that are given are kept.

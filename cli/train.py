@@ -33,6 +33,7 @@ from keras_devae.errors import UsageError
 from keras_devae.models.declarations import (
     MODEL_CATALOGUE,
     PUBLISHED_STEPS,
+    default_options,
     scaling_factors,
 )
 from keras_devae.models.layer_advice import losses_of
@@ -65,7 +66,7 @@ _NOT_SETTINGS = ("run", "runs_dir", "resume_run", "overwrite", "no_suggest", "as
 )
 @click.option("--overwrite", is_flag=True, help="Replace a run of the same name.")
 @click.option(
-    "--no-suggest", is_flag=True, help="Keep the plain defaults for your own images, see `suggest`."
+    "--no-suggest", is_flag=True, help="Keep the defaults for your own images, too; see `suggest`."
 )
 @json_option
 @click.pass_context
@@ -80,7 +81,7 @@ def train(context: click.Context, **given: Any) -> None:
     with resumable(context, run):
         if run.is_chief and not quiet:
             is_new = not given["resume_run"]
-            note = _scaling_note(given, run.config) if is_new else ""
+            note = _scaling_note(run.config) if is_new else ""
             _introduce(run, note, longer=not is_new and bool(given["steps"] or given["epochs"]))
         scores, files = _carry_out(run, quiet or not run.is_chief)
     if not run.is_chief:
@@ -168,16 +169,17 @@ def _carry_out(run, quiet):
     }
 
 
-def _scaling_note(given, config):
+def _scaling_note(config):
     """Says which defaults were scaled, and by what."""
-    options = MODEL_CATALOGUE[config.model.name].options
-    factors = scaling_factors(height_and_width(config.data.image_size), config.training.steps)
+    chosen, options = config.model.options, MODEL_CATALOGUE[config.model.name].options
+    extent = height_and_width(config.data.image_size), config.training.steps
+    factors, defaults = scaling_factors(*extent), default_options(config.model.name, *extent)
     size = f"{pixels_text(config.data.image_size)} pixels"
     reasons = {"pixels": size, "steps": "run length", "rate": "run length"}
     scaled = {reason: [] for reason in reasons.values()}
     for name, option in options.items():
         for scale in option.scales:
-            if given[name] is None and factors[scale] != 1:
+            if chosen[name] == defaults[name] and factors[scale] != 1:
                 scaled[reasons[scale]].append(name)
     notes = [f"{', '.join(names)} by {reason}" for reason, names in scaled.items() if names]
     published = f"published for 64x64 pixels and {PUBLISHED_STEPS:,} steps"

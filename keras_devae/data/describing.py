@@ -16,7 +16,7 @@ from keras_devae.checks import Array, path_of
 from keras_devae.data.dataset import Dataset, Progress
 from keras_devae.data.folders.folder import headers_of
 from keras_devae.data.folders.pictures import remove_pictures
-from keras_devae.data.image_sizes import pixels_text, size_text
+from keras_devae.data.image_sizes import compact_size, pixels_text, size_text
 from keras_devae.data.loading import load, outline
 from keras_devae.data.own.decoding import decode_pictures
 from keras_devae.data.own.folder_contents import (
@@ -30,7 +30,7 @@ from keras_devae.data.own.value_range import NARROW
 from keras_devae.data.store import preparing
 from keras_devae.errors import UsageError
 
-#: Fewer images than this are learnt by heart rather than by their factors.
+#: Fewer images than this are learned by heart rather than by their factors.
 FEW_IMAGES = 1000
 # Images decoded at a time.
 _AT_ONCE = 256
@@ -247,7 +247,7 @@ def _describe_arrays(
         "sizes": {pixels_text((height, width)): len(dataset)},
         "modes": {f"{channels} channel{'s' * (channels > 1)}": len(dataset)},
         "transparent": 0,
-        "proposed_size": size_text((height, width) if height != width else height),
+        "proposed_size": size_text(compact_size(height, width)),
         "damaged": {},
         **pixels.facts(),
         "problems": list(pixels.problems()),

@@ -19,7 +19,12 @@ from keras_devae.backend.exported_programs import (
 )
 from keras_devae.checks import Array, check_channels_last, one_of
 from keras_devae.errors import FailureError, UsageError
-from keras_devae.evaluation.function_encoder import FunctionEncoder, as_array
+from keras_devae.evaluation.function_encoder import (
+    BATCH,
+    FunctionEncoder,
+    as_array,
+    in_whole_batches,
+)
 from keras_devae.evaluation.pixels import LAYOUTS, PIXELS
 from keras_devae.files import file_hash
 from keras_devae.files.reading import reason_of
@@ -91,7 +96,7 @@ class EncoderFile(FunctionEncoder):
         self.image_size = None if height is None or width is None else (height, width)
         super().__init__(self._encode, Path(self.path).name)
 
-    def encoder_posterior(self, images: Array, batch_size: int = 256) -> tuple[Array, Array]:
+    def encoder_posterior(self, images: Array, batch_size: int = BATCH) -> tuple[Array, Array]:
         """Returns means and log-variances `(n, d)`, in batches of the size that the file fixes."""
         return super().encoder_posterior(images, self._fixed_batch or batch_size)
 
@@ -99,8 +104,8 @@ class EncoderFile(FunctionEncoder):
         """Tells whether the file can decode its codes to images of this shape."""
         if self._program.decode is None:
             return False
-        zeros = np.zeros((1, self.latent_dim or self.encode(_blank(image_shape)).shape[1]))
-        return self.decode(zeros).shape[1:] == tuple(image_shape)
+        width = self.latent_dim or self.encode(np.zeros((1, *image_shape), np.uint8)).shape[1]
+        return self.decode(np.zeros((1, width))).shape[1:] == tuple(image_shape)
 
     def decode(self, codes: Array, layer: int = 0) -> Array:
         """Decodes codes `(n, d)` to pixel means `(n, height, width, channels)`, float32."""
@@ -128,7 +133,7 @@ class EncoderFile(FunctionEncoder):
             height, width = self.image_size or size
             raise UsageError(
                 f"{self.path} takes images of {height}x{width} pixels. Received: "
-                f"{size[0]}x{size[1]}. Load the data set with image_size=({height}, {width})."
+                f"{size[0]}x{size[1]}. Load the data set with image_size='{height}x{width}'."
             )
         if self._channels not in (None, channels) and not (channels == 1 and self._channels == 3):
             raise UsageError(
@@ -144,9 +149,8 @@ class EncoderFile(FunctionEncoder):
             pixels = np.transpose(pixels, (0, 3, 1, 2))
         if self._program.dtype is not None:
             pixels = pixels.astype(self._program.dtype)
-        if self._fixed_batch is not None and len(pixels) < self._fixed_batch:
-            missing = self._fixed_batch - len(pixels)
-            pixels = np.concatenate([pixels, np.repeat(pixels[-1:], missing, axis=0)])
+        if self._fixed_batch is not None:
+            pixels = in_whole_batches(pixels, self._fixed_batch)
         try:
             found = self._program.call(np.ascontiguousarray(pixels))
         except (UsageError, KeyboardInterrupt, MemoryError):
@@ -158,10 +162,6 @@ class EncoderFile(FunctionEncoder):
             ) from error
         chosen = _chosen_output(found, self._output, self.path)
         return {name: as_array(values)[: len(images)] for name, values in chosen.items()}
-
-
-def _blank(image_shape: tuple[int, int, int]) -> Array:
-    return np.zeros((1, *image_shape), np.uint8)
 
 
 def _digest(place: Path) -> str:

@@ -17,6 +17,7 @@ import numpy as np
 from keras_devae import metrics
 from keras_devae.checks import Array
 from keras_devae.errors import FailureError
+from keras_devae.evaluation.function_encoder import BATCH, in_whole_batches
 from keras_devae.files import is_there, replacing
 from keras_devae.files.archives import read_arrays
 from keras_devae.metrics.labelled import LabelledCodes
@@ -31,8 +32,6 @@ logger = logging.getLogger(__name__)
 
 #: Images read and encoded at a time.
 CHUNK = 1024
-#: Images in a batch of the encoder.
-BATCH = 256
 #: Chunks that are read ahead.
 AHEAD = 2
 #: The names that `encoding_file` makes.
@@ -172,9 +171,7 @@ class Encoding:
 
     def _encode(self, rows: Array, images: Array) -> dict[str, Array]:
         # All batches have the same size, so that an image's codes do not depend on other images.
-        missing = -len(rows) % BATCH
-        # Blank images would be no images to some functions.
-        filled = np.concatenate([images, np.repeat(images[-1:], missing, axis=0)])
+        filled = in_whole_batches(images, BATCH)
         means, log_vars = self.model.encoder_posterior(filled, BATCH)
         encoded = {"means": means, "log_vars": log_vars}
         if self.model.num_categories:

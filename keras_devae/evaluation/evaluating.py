@@ -11,8 +11,8 @@ import numpy as np
 from keras_devae import checks, metrics
 from keras_devae.checks import Array, one_of
 from keras_devae.errors import UsageError
-from keras_devae.evaluation.encoding import BATCH, REPRESENTATIONS, Encoding, LayerSampler
-from keras_devae.evaluation.function_encoder import FunctionEncoder
+from keras_devae.evaluation.encoding import REPRESENTATIONS, Encoding, LayerSampler
+from keras_devae.evaluation.function_encoder import BATCH, FunctionEncoder
 from keras_devae.evaluation.known_codes import encoding_of
 from keras_devae.metrics import Score
 from keras_devae.metrics.labelled import LabelledCodes

@@ -16,6 +16,8 @@ from keras_devae.metrics.arrays import check_codes
 from keras_devae.metrics.estimators.posterior import check_posterior
 from keras_devae.process.machine import installed_versions
 
+#: Images in a batch of the encoder.
+BATCH = 256
 #: Packages that may compute codes, whose versions are recorded where they are in use.
 _PACKAGES = ("numpy", "keras", *BACKENDS.values(), "onnxruntime", "openvino")
 
@@ -71,7 +73,7 @@ class FunctionEncoder:
         if layer != 0:
             raise UsageError(f"A function of images has only layer 0. Received: {shown(layer)}.")
 
-    def encoder_posterior(self, images: Array, batch_size: int = 256) -> tuple[Array, Array]:
+    def encoder_posterior(self, images: Array, batch_size: int = BATCH) -> tuple[Array, Array]:
         """Returns means and log-variances `(n, d)` of images; 0 for codes without log-variances."""
         starts = range(0, len(images), batch_size)
         parts = [self._encoded(images[start : start + batch_size]) for start in starts]
@@ -84,9 +86,7 @@ class FunctionEncoder:
     def encode(self, images: Array, layer: int = 0) -> Array:
         """Returns the codes `(n, d)` of any number of uint8 images, in batches of 256."""
         self.check_layer(layer)
-        missing = -len(images) % 256
-        filled = np.concatenate([images, np.repeat(images[-1:], missing, axis=0)])
-        return self.encoder_posterior(filled)[0][: len(images)]
+        return self.encoder_posterior(in_whole_batches(images, BATCH))[0][: len(images)]
 
     def layer_posterior(
         self, mean: Array, log_var: Array, layer: int | None = 0
@@ -120,6 +120,14 @@ class FunctionEncoder:
         if log_vars is None:
             return means, np.zeros(means.shape)
         return check_posterior(means, as_array(log_vars))
+
+
+def in_whole_batches(images: Array, batch_size: int) -> Array:
+    """Returns images `(n, ...)` with the last one repeated until all batches are full.
+
+    Blank images in its place would be no images to some functions.
+    """
+    return np.concatenate([images, np.repeat(images[-1:], -len(images) % batch_size, axis=0)])
 
 
 def _name_of(function: Any) -> str:

@@ -34,8 +34,8 @@ def factor_scatter(
     """Draws latent dimensions against the factors that they are paired with.
 
     A panel for each pair: a point for each image, and the mean code of each value. A line joins the
-    means unless the values have no order; a continuous factor's are means of 20 parts of its
-    range.
+    means unless the values have no order; of a continuous factor, they are means over 20 parts of
+    its range.
 
     Args:
         codes: `(n, m)` codes, a column for each pair.

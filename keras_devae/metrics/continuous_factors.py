@@ -37,8 +37,8 @@ def read_factors(
 ) -> Factors:
     """Checks factors, their names, and which of them are continuous.
 
-    Raises a `UsageError` if another one than those has values that are no whole numbers, or if one
-    of those is unknown or has a value that is not finite.
+    Raises a `UsageError` if a factor that is not continuous has values that are no whole numbers,
+    or if a continuous one is unknown or has a value that is not finite.
     """
     if isinstance(continuous, Mapping):
         binned = check_factors(factors)

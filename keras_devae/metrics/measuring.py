@@ -253,7 +253,7 @@ def combined(repeats: list[dict[str, Score]]) -> Score:
 
 
 def _details(repeats: list[dict[str, Any]]) -> dict[str, Any]:
-    """Returns the first repeat's, with the mean scores of factors that all repeats have."""
+    """Returns the details of the first repeat, with mean scores of factors that all have."""
     first = repeats[0]
     if len(repeats) == 1 or "per_factor" not in first:
         return first

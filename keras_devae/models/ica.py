@@ -48,7 +48,7 @@ class ICA(LinearBaseline):
                 scores
             )
         if any(issubclass(warning.category, ConvergenceWarning) for warning in caught):
-            logger.warning("FastICA did not converge: the components are from its last step.")
+            logger.warning("FastICA did not converge: its last step gave the components.")
         encoding = fitted.components_ @ (components / deviations[:, None])
         decoding = fitted.mixing_.T @ (components * deviations[:, None])
         return mean, encoding.astype(np.float32), decoding.astype(np.float32)

@@ -120,7 +120,7 @@ def _named_arguments(name, function, arguments):
         if is_needed and not (by_keyword and parameter.name in taken):
             raise UsageError(
                 f"The network {name} needs the argument `{parameter.name}`, which it is not given. "
-                f"It is given any of {', '.join(sorted(arguments))} that it names."
+                f"It may take {', '.join(sorted(arguments))}."
             )
     return taken
 

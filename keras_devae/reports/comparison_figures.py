@@ -141,7 +141,7 @@ def _curves(comparison: Comparison) -> _Drawn | None:
     )
     caption = (
         f"A line for each run, a colour or a line style for each group. Losses of layer "
-        f"{comparison.layer} where the run kept every layer's."
+        f"{comparison.layer} where the run recorded every layer."
     )
     return figure, caption, f"Curves by training step of {listed([_CURVES[n] for n in names])}."
 

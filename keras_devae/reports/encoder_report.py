@@ -22,8 +22,7 @@ from keras_devae.reports.formatting import format_setting
 from keras_devae.reports.page import render_page
 from keras_devae.reports.problems import find_problems_of_codes
 from keras_devae.reports.run_figures import ReportFigure, draw_encoder_figures
-from keras_devae.reports.summary import constant_factors, summarize, verdict
-from keras_devae.reports.tables import latent_rows, left_out_rows, score_rows, tiles_of
+from keras_devae.reports.tables import common_values
 from keras_devae.runs.evaluation_folder import EvaluationFolder
 
 if TYPE_CHECKING:
@@ -119,29 +118,14 @@ def _page(place: EvaluationFolder) -> str:
         ReportFigure(file=place.figures / f"{words['name']}.png", **words)
         for words in facts["figures"]
     ]
-    names = settings.get("factor_names")
     return render_page(
         "encoder.html",
         sections=_SECTIONS,
         name=settings["encoder"]["name"],
         dataset=facts["dataset"],
-        verdict=verdict(latents[0]),
-        tiles=tiles_of(latents[0], layers),
-        summary=[
-            *summarize(latents, layers, facts["image_shape"]),
-            *constant_factors(latents[0], names),
-        ],
+        **common_values(latents, layers, facts["image_shape"], settings.get("factor_names")),
         problems=find_problems_of_codes(latents[0], layers),
-        layers=range(len(latents)),
-        latents=latent_rows(latents),
-        left_out=left_out_rows(latents),
-        has_factors=bool(latents[0].factor_names),
-        measured=latents[0].measured,
-        has_category=latents[0].category_shares is not None,
-        has_posterior=latents[0].has_posterior,
         figures=[figure for figure in figures if figure.file.is_file()],
-        scores=layers,
-        score_rows=score_rows(layers),
         images=settings["images"],
         reconstructed=_reconstructed(layers),
         facts=list(_facts(settings, facts["description"])),

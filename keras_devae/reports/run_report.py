@@ -18,8 +18,7 @@ from keras_devae.reports.details import run_details
 from keras_devae.reports.page import render_page
 from keras_devae.reports.problems import find_problems
 from keras_devae.reports.run_figures import ReportFigure, draw_run_figures
-from keras_devae.reports.summary import constant_factors, summarize, verdict
-from keras_devae.reports.tables import latent_rows, left_out_rows, score_rows, tiles_of
+from keras_devae.reports.tables import common_values, score_rows
 from keras_devae.runs.config.run_config import RunConfig
 from keras_devae.runs.folder import RunDirectory
 from keras_devae.runs.trained_model import model_hash, run_encoding
@@ -88,8 +87,6 @@ def report_page(
 ) -> str:
     """Returns the page; arguments as for `write_report` and `draw_run_figures`."""
     layers = scores["layers"] if scores else []
-    # The page begins with layer 0, and the scores may be of another layer only.
-    headline = layers if layers and layers[0]["layer"] == 0 else []
     last = history[-1] if history else {}
     problems = [
         *_scores_of_another_model(model, run, scores),
@@ -103,24 +100,10 @@ def report_page(
         sections=_SECTIONS,
         name=run.name,
         config=config,
-        verdict=verdict(latents[0]),
-        tiles=tiles_of(latents[0], headline),
-        summary=[
-            *summarize(latents, headline, dataset.image_shape),
-            *constant_factors(latents[0], dataset.factor_names),
-        ],
+        **common_values(latents, layers, dataset.image_shape, dataset.factor_names),
         problems=problems,
-        layers=range(len(latents)),
-        latents=latent_rows(latents),
-        left_out=left_out_rows(latents),
-        has_factors=bool(latents[0].factor_names),
-        measured=latents[0].measured,
-        has_category=latents[0].category_shares is not None,
-        has_posterior=latents[0].has_posterior,
         reconstructed=RECONSTRUCTED_IMAGES,
         figures=figures,
-        scores=layers,
-        score_rows=score_rows(layers),
         held_out=scores and scores.get("validation"),
         held_out_rows=score_rows(scores.get("validation", {}).get("layers", []) if scores else []),
         images=scores and scores.get("settings", {}).get("images"),

@@ -1,19 +1,51 @@
-"""The numbers at the top of a page about an encoder, and its tables of latents and scores."""
+"""What pages about runs and about other encoders show alike: summary, latents and scores."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from keras_devae.comparison.tables import RECONSTRUCTION
 from keras_devae.evaluation.measured_latents import CATEGORY, HELD_SHARE, Latents
 from keras_devae.metrics import METRICS, SPREAD, meaning_of
 from keras_devae.reports.formatting import percent
-from keras_devae.reports.summary import Holder
+from keras_devae.reports.summary import Holder, constant_factors, summarize, verdict
 
 #: Most latent dimensions in a table.
 ROWS = 50
 
 
-def tiles_of(latents: Latents, layers: Sequence[Mapping[str, Any]]) -> list[tuple[str, str]]:
+def common_values(
+    latents: Sequence[Latents],
+    scores: Sequence[Mapping[str, Any]],
+    image_shape: Sequence[int],
+    factor_names: Iterable[str] | None,
+) -> dict[str, Any]:
+    """Returns the values that the templates of both pages share.
+
+    `latents` has an entry for each layer, `scores` the flat scores of each layer that is scored.
+    """
+    first = latents[0]
+    # The page begins with layer 0, and the scores may be of another layer only.
+    headline = scores if scores and scores[0]["layer"] == 0 else []
+    return {
+        "verdict": verdict(first),
+        "tiles": _tiles(first, headline),
+        "summary": [
+            *summarize(latents, headline, image_shape),
+            *constant_factors(first, factor_names),
+        ],
+        "layers": range(len(latents)),
+        "latents": _latent_rows(latents),
+        "left_out": max(0, len(first.kl) - ROWS),
+        "has_factors": bool(first.factor_names),
+        "has_category": first.category_shares is not None,
+        "has_posterior": first.has_posterior,
+        "measured": first.measured,
+        "scores": scores,
+        "score_rows": score_rows(scores),
+    }
+
+
+def _tiles(latents: Latents, layers: Sequence[Mapping[str, Any]]) -> list[tuple[str, str]]:
     """Returns the few numbers at the top of the page."""
     first = layers[0] if layers else {}
     title = "Active latents" if latents.has_posterior else "Codes that vary"
@@ -33,12 +65,7 @@ def tiles_of(latents: Latents, layers: Sequence[Mapping[str, Any]]) -> list[tupl
     return tiles
 
 
-def left_out_rows(latents: Sequence[Latents]) -> int:
-    """Returns how many latent dimensions the table of `latent_rows` leaves out."""
-    return max(0, len(latents[0].kl) - ROWS)
-
-
-def latent_rows(latents: Sequence[Latents]) -> list[dict[str, Any]]:
+def _latent_rows(latents: Sequence[Latents]) -> list[dict[str, Any]]:
     """Returns a row per latent dimension of layer 0 for a table, `ROWS` at most."""
     first = latents[0]
     rows = [

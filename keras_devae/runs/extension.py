@@ -89,7 +89,7 @@ def _check_longer(folder, config, steps, epochs):
 
 
 def describe_extension(config: RunConfig) -> str:
-    """Says in one line what becomes of the schedules of a run that was made longer."""
+    """Says in one line what happens to the schedules of a run that was made longer."""
     options = MODEL_CATALOGUE[config.model.name].options
     parts = [
         f"{name} holds at {config.model.options[name]:g}, as set at the start"
@@ -97,7 +97,7 @@ def describe_extension(config: RunConfig) -> str:
         if {STEPS, RATE} & set(option.scales)
     ]
     if config.training.learning_rate_schedule == "cosine":
-        parts.insert(0, "learning_rate goes on in proportion, along the cosine of this length")
+        parts.insert(0, "learning_rate is rescaled to the cosine of this length")
     return f"to {config.training.steps:,} steps: " + (
         "; ".join(parts) or "no schedule depends on the length"
     )

@@ -32,7 +32,7 @@ def check_surroundings(config: RunConfig) -> None:
 
 
 def file_of(source: str) -> Path:
-    """Returns the model file that `init_from` names: a `.keras` file, or a run's.
+    """Returns the model file that `init_from` names: the file itself, or the model of a run.
 
     Raises:
         UsageError: If there is neither.
@@ -89,10 +89,10 @@ def take_weights(model: VAE, source: str) -> None:
     from keras_devae.models.saving import load_saved
 
     file = file_of(source)
-    begun_with = load_saved(file)
-    if getattr(begun_with, "optimizer", None) is not None:
-        take_averages(begun_with)
-    offered, wanted = _by_layer(begun_with), _by_layer(model)
+    other = load_saved(file)
+    if getattr(other, "optimizer", None) is not None:
+        take_averages(other)
+    offered, wanted = _by_layer(other), _by_layer(model)
     shapes = {name: tuple(weight.shape) for name, weight in offered.items()}
     fitting = [name for name, weight in wanted.items() if shapes.get(name) == tuple(weight.shape)]
     if not fitting:

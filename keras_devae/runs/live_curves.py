@@ -171,7 +171,7 @@ class MLflow:
 
 
 def _accepted(name):
-    """Returns a name that MLflow accepts; those of factors may contain any character."""
+    """Returns a name that MLflow accepts; names of factors may contain any character."""
     name = re.sub(r"[^\w\-. :/]", "_", name)
     return name if posixpath.normpath(name) == name else name.replace("/", "_")
 
@@ -198,7 +198,7 @@ class WandB:
         )
 
     def log(self, values: Mapping[str, float], step: int) -> None:
-        """Adds values to the ones of a step."""
+        """Adds values to a step."""
         self._run.log(dict(values), step=step)
 
     def close(self, failure: type[BaseException] | None) -> None:

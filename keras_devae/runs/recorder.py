@@ -247,7 +247,7 @@ class OneTraining(TrainingGuard):
     """Makes several calls of `fit` look like one training, begun and ended once, to callbacks.
 
     Set `is_last` before the last of these calls. At the end of each, Keras replaces the weights by
-    their averages, if the optimizer keeps any; here the weights stay, so that training can go on.
+    their averages, if the optimizer keeps any; here the weights stay, for training to continue.
     """
 
     def __init__(self, start_step: int, callbacks: list[keras.callbacks.Callback]):

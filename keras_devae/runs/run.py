@@ -158,7 +158,7 @@ class Run(ScoresHeldOut):
             backend: Keras backend; default `KERAS_BACKEND`, else the run's own if installed.
             progress: As for `new`.
             steps: Steps in total, to train for longer, also a finished run; default the run's own.
-                The guide to training says what becomes of schedules.
+                The guide to training says what happens to schedules.
             epochs: In place of `steps`, passes through the data set in total.
 
         Returns:

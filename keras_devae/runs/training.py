@@ -22,6 +22,7 @@ from keras_devae.models.saving import UnreadableModelError
 from keras_devae.process.interruption import Interruption
 from keras_devae.runs.checkpoints import save_model
 from keras_devae.runs.config.run_config import RunConfig
+from keras_devae.runs.distribution import is_one_of_several
 from keras_devae.runs.environment import describe_environment
 from keras_devae.runs.extension import history_until
 from keras_devae.runs.folder import RunDirectory
@@ -217,7 +218,7 @@ def _fit(model, config, run, dataset, start_step, progress, held_out):
         interruption,
         training.keep,
         # Several processes would all have to be interrupted at the same step.
-        postpones=distribute is None or replicas.process()[1] == 1,
+        postpones=not is_one_of_several(config),
         validate=_validation(config, held_out),
         scores_at=None if held_out is None else lambda step: scores_at(tracked, step),
         watch=watch,

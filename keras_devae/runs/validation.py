@@ -89,7 +89,7 @@ def held_out_images(config: RunConfig, training: Dataset, progress: Any = None) 
         return None
     found = data.load(
         chosen.dataset,
-        **_loading(config),
+        **_loading(config, training.image_shape[-1]),
         variants=config.data.variants,
         image_size=config.data.image_size,
         fetch=False,
@@ -107,13 +107,19 @@ def held_out_images(config: RunConfig, training: Dataset, progress: Any = None) 
     return found
 
 
-def _loading(config):
-    """Returns the options of `keras_devae.data.load` that suit the kind of validation data set."""
-    if ":" not in config.validation.dataset:
-        return {"source": config.data.source, "data_dir": config.data.data_dir}
+def _loading(config, channels):
+    """Returns the run's options of `keras_devae.data.load` that suit its validation data set."""
+    chosen, name = config.data, config.validation.dataset
+    if ":" not in name:
+        return {"source": chosen.source, "data_dir": chosen.data_dir}
     own = {"factors_file": config.validation.factors_file}
-    if config.validation.dataset.startswith("folder:"):
-        own["skip_damaged"] = config.data.skip_damaged
+    if data.has_factors(name, config.validation.factors_file):
+        of_factors = ("bins", "factor_kinds", "sequence_column")
+        own |= {option: getattr(chosen, option) for option in of_factors}
+    if name.startswith("folder:"):
+        of_folders = ("skip_damaged", "cache", "data_dir")
+        own |= {option: getattr(chosen, option) for option in of_folders}
+        own["channels"] = channels if channels in (1, 3) else None
     return own
 
 

@@ -54,7 +54,7 @@ def latent_freezing_points(
     )
     model, complete = _built(config, dataset)
     every = max(1, steps // READINGS)
-    reading = KLCallback(dataset, every, max(2, READ_IMAGES), seed=config.training.seed)
+    reading = KLCallback(dataset, every, READ_IMAGES, seed=config.training.seed)
     with warnings.catch_warnings():
         # Under the first pressures everything is collapsed, and meant to be.
         warnings.simplefilter("ignore")

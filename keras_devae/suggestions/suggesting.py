@@ -44,6 +44,7 @@ class Suggestion:
         steps_per_second: Speed measured on this machine, or `None` if nothing was measured.
         description: The data set in one line.
         dataset: The loaded data set.
+        config: The configuration with the given and the proposed settings.
 
     Example:
         >>> import numpy as np
@@ -59,32 +60,24 @@ class Suggestion:
     steps_per_second: float | None
     description: str
     dataset: Dataset = dataclasses.field(repr=False)
-    _config: RunConfig = dataclasses.field(repr=False)
-
-    @property
-    def config(self) -> RunConfig:
-        """The configuration with the given and the proposed settings."""
-        return self._config
+    config: RunConfig = dataclasses.field(repr=False)
 
     @property
     def seconds(self) -> float | None:
         """The estimated time of the training, or `None` if no speed was measured."""
         speed = self.steps_per_second
-        return None if speed is None else self._config.training.steps / speed
+        return None if speed is None else self.config.training.steps / speed
 
     def to_dict(self) -> dict[str, Any]:
         """Returns everything for JSON."""
-        return json.loads(
-            json.dumps(
-                {
-                    "settings": self.settings,
-                    "reasons": self.reasons,
-                    "steps_per_second": self.steps_per_second,
-                    "seconds": self.seconds,
-                    "data": self.description,
-                }
-            )
-        )
+        content = {
+            "settings": self.settings,
+            "reasons": self.reasons,
+            "steps_per_second": self.steps_per_second,
+            "seconds": self.seconds,
+            "data": self.description,
+        }
+        return json.loads(json.dumps(content))
 
 
 def suggest(
@@ -204,7 +197,7 @@ class _Work:
             self.config = self.config.replace(**{name: value})
 
     def propose_from_pixels(self) -> None:
-        """Proposes likelihood and batch size, and names the size of one's own images."""
+        """Proposes likelihood and batch size, and names the size of own images."""
         if ":" in self.config.data.dataset:
             size = compact_size(*self.dataset.image_shape[:2])
             self._add("image_size", size, "from the sizes of the pictures")
@@ -236,15 +229,9 @@ class _Work:
                 f"{steps / self.speed / 60:.1f} minutes here at {self.speed:.3g} steps per second; "
                 f"{epochs:.3g} epochs",
             )
-        steps = self._length()
+        steps = self.config.steps_for(self.dataset)
         rate = lengths.learning_rate_for(steps)
         self._add("learning_rate", rate, f"falls with the root of the length, {steps:,} steps")
-
-    def _length(self) -> int:
-        epochs = getattr(self.config.training, "epochs", None)
-        if epochs is None or "steps" in self.given:
-            return self.config.training.steps
-        return max(1, round(epochs * len(self.dataset) / self.config.training.batch_size))
 
     def propose_pressures(self, annealed_steps: int | None) -> None:
         """Proposes the pressures of models that have them, else the likelihood's deviation."""
@@ -264,7 +251,7 @@ class _Work:
     def _annealed_steps(self, wanted: int | None) -> int:
         if wanted is not None:
             return wanted
-        steps = min(ANNEALED_STEPS, int(ANNEALED_SHARE * self._length()))
+        steps = min(ANNEALED_STEPS, int(ANNEALED_SHARE * self.config.steps_for(self.dataset)))
         if self.speed is not None:
             most = ANNEALED_SECONDS * self.speed * self._pixel_ratio()
             steps = min(steps, max(FEWEST_ANNEALED, lengths.rounded_down(most)))
@@ -310,9 +297,8 @@ class _Work:
 
     def _published_pressures(self, name: str, first: float) -> None:
         """Keeps the published pressures, unless the images have too little contrast for them."""
-        published = default_options(
-            self.config.model.name, self.dataset.image_shape, self._length()
-        )[name]
+        steps = self.config.steps_for(self.dataset)
+        published = default_options(self.config.model.name, self.dataset.image_shape, steps)[name]
         weakest = min(published) if isinstance(published, (tuple, list)) else published
         if not isinstance(weakest, (int, float)) or COLLAPSING * weakest <= first:
             return

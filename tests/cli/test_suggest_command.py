@@ -67,7 +67,15 @@ def test_plain_defaults_on_request(workplace, capsys):
     assert run(plain) == 0
     config = json.loads((workplace / "runs/own/config.json").read_text())["settings"]
     assert config["training"]["learning_rate"] == 1e-4
+    assert "betas by 16x16 pixels" in capsys.readouterr().out
     assert not (workplace / "runs/own/suggestions.json").exists()
+
+
+def test_proposed_pressures_are_not_called_scaled_defaults(workplace, capsys):
+    np.save("dim.npy", np.random.default_rng(0).integers(99, 102, (60, 16, 16, 1), np.uint8))
+    assert run(["train", "--dataset", "npy:dim.npy", *SHORT, "--run", "dim"]) == 0
+    printed = capsys.readouterr().out
+    assert "--betas " in printed and "betas by" not in printed
 
 
 def test_wrong_time(workplace, capsys):

@@ -74,7 +74,7 @@ def test_grey_images_fit_an_encoder_of_three_channels(pooled, images):
 
 @pytest.mark.parametrize(
     "shape, message",
-    [((8, 8, 3), r"6x4 pixels. Received: 8x8.*image_size=\(6, 4\)"), ((6, 4, 5), "3 channels")],
+    [((8, 8, 3), r"6x4 pixels. Received: 8x8.*image_size='6x4'"), ((6, 4, 5), "3 channels")],
 )
 def test_images_that_do_not_fit_are_refused(pooled, shape, message):
     with pytest.raises(UsageError, match=message):

@@ -23,7 +23,7 @@ from scipy.stats import norm
 from keras_devae import figures
 from keras_devae.data.own.arrays import ArrayDataset
 from keras_devae.errors import UsageError
-from keras_devae.evaluation.encoding import BATCH
+from keras_devae.evaluation.function_encoder import BATCH
 from keras_devae.evaluation.latents import measure_latents
 from keras_devae.figures.divergence_bars import PALE
 from keras_devae.figures.of_models import (

@@ -8,6 +8,7 @@ import pytest
 from keras_devae import data
 from keras_devae.errors import FailureError, UsageError
 from keras_devae.evaluation import FunctionEncoder, evaluate
+from keras_devae.metrics import METRICS
 from keras_devae.reports import write_encoder_report
 from keras_devae.reports.encoder_report import write_encoder_page
 from keras_devae.runs.evaluation_folder import EvaluationFolder
@@ -53,6 +54,18 @@ def test_the_page_is_made_again_from_the_folder_alone(written, tmp_path):
     folder, _ = written
     write_encoder_page(folder, tmp_path / "again.html")
     assert (tmp_path / "again.html").read_bytes() == folder.report_file.read_bytes()
+
+
+def test_scores_of_another_layer_stand_in_the_table_alone(written):
+    folder, scores = written
+    title = next(iter(METRICS["mig"].numbers.values())).title
+    assert f"<dt>{title}</dt>" in folder.report_file.read_text("utf-8")
+    content = json.loads(folder.scores_file.read_text())
+    content["layers"][0]["layer"] = 1
+    folder.scores_file.write_text(json.dumps(content))
+    text = write_encoder_page(folder).read_text("utf-8")
+    assert f"<dt>{title}</dt>" not in text and "(MIG) is" not in text
+    assert f"{scores['layers'][0]['mig.score']:.3f}" in text
 
 
 def test_an_earlier_evaluation_is_replaced_and_other_files_are_not(written, colours, tmp_path):

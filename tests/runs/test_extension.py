@@ -82,11 +82,11 @@ def test_epochs(tmp_path):
     assert folder.is_trained() and not folder.is_claimed()
 
 
-def test_cosine_goes_on_in_proportion(tmp_path):
+def test_cosine_is_rescaled_to_the_new_length(tmp_path):
     changes = {"learning_rate_schedule": "cosine", "learning_rate": 0.1, "keep": 9}
     folder = extend(trained(tmp_path / "run", steps=4, **changes).path, 8)
     assert describe_extension(folder.read_config()) == (
-        "to 8 steps: learning_rate goes on in proportion, along the cosine of this length"
+        "to 8 steps: learning_rate is rescaled to the cosine of this length"
     )
     # An interruption does not bring the shorter schedule back.
     folder.model_file.unlink()
@@ -111,7 +111,7 @@ def test_the_command_says_what_becomes_of_schedules(tmp_path, capsys):
     with pytest.raises(SystemExit, match="0"):
         main(["train", "--resume", str(folder.path), "--epochs", "1"])
     shown = capsys.readouterr().out
-    assert "Longer   to 7 steps: learning_rate goes on in proportion" in shown
+    assert "Longer   to 7 steps: learning_rate is rescaled" in shown
     assert folder.read_history()[-1]["step"] == 7 and folder.report_file.is_file()
 
 

@@ -224,6 +224,6 @@ def _report_damaged(files: list[Path], reasons: dict[int, str], skip_damaged: bo
     if not skip_damaged:
         raise FailureError(
             f"{sentence}: {shown} ({first}). The other {remaining} are fine; repair or remove "
-            "those, or leave them out with skip_damaged=True."
+            "the damaged ones, or leave them out with skip_damaged=True."
         )
     warnings.warn(f"{sentence} and are left out: {shown} ({first}).", UserWarning, stacklevel=3)

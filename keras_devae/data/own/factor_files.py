@@ -75,7 +75,7 @@ def _refuse_ambiguous_order(pictures: list[str], file: Path) -> None:
             raise UsageError(
                 f"The rows of {file} follow the order of the pictures, and their names have more "
                 f"than one: row {row} belongs to {pictures[row]!r} in the order of their "
-                f"characters, and to {other[row]!r} in the file of numbers or letters; give the "
+                f"characters, and to {other[row]!r} in the order of numbers or letters; give the "
                 f"factors with the names of the pictures, in a CSV file whose first line is "
                 f"`file,...`, or rename them, e.g. with zeros before the numbers."
             )

@@ -98,10 +98,10 @@ def correlated(
 
     Follows Träuble et al. (2021), "On Disentangled Representations Learned from Correlated Data": a
     row has the weight `exp(-(a - alpha b)^2 / (2 sigma^2))`, with `alpha` the ratio of the largest
-    value of `a` to `b`'s, so that the ridge is the diagonal of the two factors. Here, as in
-    the code of Roth et al. (2023), each factor is first mapped to [0, 1] (smallest value 0, largest
-    1), which makes `alpha` 1 and gives `sigma` the same meaning for any number of values. With
-    several pairs the weights multiply. All other factors stay uniform and independent.
+    value of `a` to the largest of `b`, so that the ridge is the diagonal of the two factors. Here,
+    as in the code of Roth et al. (2023), each factor is first mapped to [0, 1] (smallest value 0,
+    largest 1), which makes `alpha` 1 and gives `sigma` the same meaning for any number of values.
+    With several pairs the weights multiply. All other factors stay uniform and independent.
 
     Each row occurs its expected number of times, rounded down or up. So the rows follow the weights
     more closely than independent draws would; unlike those, they are the same in each epoch.

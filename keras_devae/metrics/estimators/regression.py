@@ -52,8 +52,8 @@ def neighbour_information(codes: Array, values: Array, seed: int) -> Array:
     """Estimates the mutual information `(d,)`, in nats, of codes `(n, d)` with values `(n,)`.
 
     By the distances of nearest neighbours (Kraskov et al. 2004), as scikit-learn's
-    `mutual_info_regression` does, on standardised codes; 0 for a constant code. The seed is that
-    of the small noise which tells equal values apart.
+    `mutual_info_regression` does, on standardised codes; 0 for a constant code. The seed
+    draws the small noise that tells equal values apart.
     """
     if len(codes) <= NEIGHBOURS:
         raise UsageError(

@@ -42,8 +42,8 @@ def irs(
     best; `irs.score` is the mean over codes weighted by their largest distances, in `[0, 1]`.
 
     disentanglement_lib's formula, on the factors as they are: its code bins them too, which merges
-    the values of factors with more than 20 (0.637 instead of 0.663 on a code like the ones of
-    dSprites). The score changes when single codes are rescaled, as they are its weights, not when
+    the values of factors with more than 20 (0.637 instead of 0.663 on a code of dSprites'
+    factors). The score changes when single codes are rescaled, as they are its weights, not when
     all are.
 
     Independent codes do not score 0 but about 0.3 with Gaussian noise, since a 0.99 quantile is

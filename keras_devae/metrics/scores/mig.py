@@ -60,8 +60,8 @@ def mig(
     without bins: its mutual information I with a code is estimated from nearest neighbours (Kraskov
     et al. 2004, scikit-learn's `mutual_info_regression`), and the gap is between the two largest
     `1 - exp(-2 I)`, the informational coefficient of correlation (Linfoot 1957), squared: for a
-    Gaussian code and factor their squared correlation. No entropy serves as a base, since a
-    continuous factor's depends on its unit.
+    Gaussian code and factor their squared correlation. It is not divided by an entropy, since the
+    entropy of a continuous factor depends on its unit.
 
     Args:
         codes: `(n, d)` codes, usually posterior means.
@@ -71,7 +71,7 @@ def mig(
             (equal numbers of samples, which outliers do not disturb), or `"identity"` for integer
             codes.
         estimator: `"plug_in"` (default) counts in bins; `"knn"` estimates the information of
-            continuous factors from nearest neighbours, and counts the others' in bins.
+            continuous factors from nearest neighbours, and counts the other factors in bins.
         continuous: Names or column numbers of the factors that are measured quantities, see
             `score_codes`. Default: none.
         factor_names: A name for each factor; `None` for `factor_0`, `factor_1`, ...

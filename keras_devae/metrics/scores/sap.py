@@ -49,7 +49,7 @@ def sap(
     between the two codes that predict it best, in `[0, 1]`. A factor's values are predicted by a
     linear support vector machine, one value against the rest (C 0.01, balanced weights), which is
     scored by its accuracy on the test rows. It is solved exactly, in a fraction of a second; the
-    accuracies are as from scikit-learn's `LinearSVC` where that converges.
+    accuracies equal scikit-learn's `LinearSVC` where that converges.
 
     A line on one code cannot single out a middle value: a perfect code scores about 0.5, not 1. The
     weight C is fixed, so the scale and the offset of a code matter a little. Constant codes predict

@@ -27,8 +27,8 @@ def training_flops(model: Any, batch_size: int) -> int:
     """Returns the operations of a training step of a model with functional `encoder` and `decoder`.
 
     Each multiply-add counts as two. The backward pass takes twice the forward pass, a product for
-    the gradient of the weights and one for the input's, which layers that see the images do
-    not need. Further computations (a discriminator, further decodings) do not count.
+    the gradient of the weights and one for the gradient of the input, which layers that see the
+    images do not need. Further computations (a discriminator, further decodings) do not count.
     """
     images = model.encoder.inputs[0]
     products = 0

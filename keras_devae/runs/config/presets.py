@@ -36,8 +36,8 @@ EXPECTED_SCORES = Path(__file__).with_name("expected_scores.csv")
 def preset_for(preset: str, model: str, dataset: str) -> dict[str, Any]:
     """Returns what a preset means for a model and a built-in data set, without loading either.
 
-    The dictionary for JSON holds `purpose`, `settings`, `image_shape`; `options`, the ones of the
-    model scaled with the image size and the length of the run; `expected`, see `expected_scores`;
+    The dictionary for JSON holds `purpose`, `settings`, `image_shape`; `options`, the model's
+    options scaled with the image size and the length of the run; `expected`, see `expected_scores`;
     and `unavailable`, why the data set does not come in the preset's image size, or `None`.
     """
     # Imported late: help names the presets, and has no use for data.

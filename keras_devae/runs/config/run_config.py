@@ -42,14 +42,8 @@ _CLIPPING = ("clipnorm", "global_clipnorm", "clipvalue")
 #: Settings that only an optimizer can follow.
 _OPTIMIZATION = (
     *("epochs", "optimizer", "learning_rate_schedule", "plateau_factor", "plateau_patience"),
-    *(
-        "warmup_steps",
-        "weight_decay",
-        *_CLIPPING,
-        "ema_momentum",
-        "ema_overwrite_frequency",
-        "init_from",
-    ),
+    *("warmup_steps", "weight_decay", *_CLIPPING, "ema_momentum", "ema_overwrite_frequency"),
+    "init_from",
 )
 #: What a run may be.
 KINDS = ("training", "annealing test")

@@ -78,7 +78,7 @@ class DataSettings:
         None, "Column of the factors that says which images belong together.", metavar="NAME"
     )
     channels: Annotated[int, Ge(1), Le(MOST_UNITS)] | None = setting(
-        None, "Channels of the pictures in a folder: 1 for grey, 3 for colour.", "as they have"
+        None, "Channels of the pictures in a folder: 1 for grey, 3 for colour.", "the pictures' own"
     )
     cache: bool | None = setting(
         None,
@@ -149,7 +149,9 @@ class TrainingSettings:
         0.1, "What plateau multiplies the learning rate by.", needs_training=True
     )
     plateau_patience: Count = setting(
-        10, "Measurements without improvement after which it does.", needs_training=True
+        10,
+        "Measurements without improvement after which plateau lowers the rate.",
+        needs_training=True,
     )
     warmup_steps: Annotated[int, Ge(0), Lt(2**63)] = setting(
         0, "Steps over which the learning rate rises linearly from 0.", needs_training=True
@@ -171,8 +173,8 @@ class TrainingSettings:
     )
     ema_momentum: Annotated[float, Gt(0), Lt(1)] | None = setting(
         None,
-        "Momentum of an exponential moving average of the weights, which scores and the finished "
-        "model use, such as 0.999.",
+        "Momentum, such as 0.999, of an exponential moving average of the weights, which is scored "
+        "and saved as the model.",
         "no average",
         needs_training=True,
     )
@@ -184,7 +186,7 @@ class TrainingSettings:
     )
     init_from: PathText | None = setting(
         None,
-        "Folder of a run, or .keras file, whose weights to begin with where they fit.",
+        "Folder of a run, or .keras file, from which to take the initial weights that fit.",
         "new weights",
         "PATH",
         needs_training=True,
@@ -268,8 +270,12 @@ class EvaluationSettings:
     tensorboard: bool = setting(
         False, "Also write losses and measurements for TensorBoard.", changes_result=False
     )
-    mlflow: bool = setting(False, "Also log them to MLflow.", changes_result=False)
-    wandb: bool = setting(False, "Also log them to Weights & Biases.", changes_result=False)
+    mlflow: bool = setting(
+        False, "Also log losses and measurements to MLflow.", changes_result=False
+    )
+    wandb: bool = setting(
+        False, "Also log losses and measurements to Weights & Biases.", changes_result=False
+    )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -286,12 +292,16 @@ class ValidationSettings:
         metavar="NAME",
     )
     factors_file: PathText | None = setting(
-        None, "Factors of these images: CSV or .npy.", "", "FILE", name="validation_factors_file"
+        None,
+        "Factors of the validation images: CSV or .npy.",
+        "",
+        "FILE",
+        name="validation_factors_file",
     )
     monitor: str | None = setting(
         None,
-        "Loss, or score that is tracked, to choose the best checkpoint, to stop and to lower the "
-        "learning rate by.",
+        "Loss or tracked score by which to choose the best checkpoint, to stop early, and to lower "
+        "the learning rate.",
         "val_loss if images are held out, else loss",
         "NAME",
         needs_training=True,
