@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import importlib
 import os
 import subprocess
 import sys
@@ -18,11 +19,11 @@ from keras_devae.backend import reserve_accelerators
 from keras_devae.backend.interface import active
 from keras_devae.backend.tensorflow import write_saved_model
 from keras_devae.checks import check_model
-from keras_devae.errors import FailureError
+from keras_devae.errors import FailureError, UsageError
 from keras_devae.export.endpoint_files import write_endpoint_files
 from keras_devae.export.formats import check_export, exporting_backend
 from keras_devae.export.functions import Endpoint, endpoints
-from keras_devae.models.saving import in_float32, load_saved
+from keras_devae.models.saving import in_float32, load_saved, own_modules
 
 if TYPE_CHECKING:
     from keras_devae.models import VAE
@@ -94,8 +95,8 @@ def export_model(
             `None` (default) keeps float32.
 
     Raises:
-        UsageError: If the folder exists, the format is unknown, there is no such layer or a needed
-            package is missing.
+        UsageError: If the folder exists, the format is unknown, there is no such layer, a needed
+            package is missing, or another process cannot import the model's own layers.
         FailureError: If the conversion fails.
     """
     check_model(model)
@@ -117,9 +118,19 @@ def _writer(backend: str) -> Callable[..., None]:
 
 
 def export_file(
-    model_file: str, path: str, format: str, layer: str, quantize: str | None = None
+    model_file: str,
+    path: str,
+    format: str,
+    layer: str,
+    quantize: str | None = None,
+    *modules: str,
 ) -> None:
-    """Exports a saved `.keras` file into an empty folder, see `export_model`."""
+    """Exports a saved `.keras` file into an empty folder, see `export_model`.
+
+    `modules` are imported first, as they register layers and functions of the model.
+    """
+    for module in modules:
+        importlib.import_module(module)
     _write(load_saved(model_file), Path(path), format, int(layer), quantize or None)
 
 
@@ -154,6 +165,13 @@ def _write_in_other_process(
     backend: str, model: VAE, folder: Path, format: str, layer: int, quantize: str | None
 ) -> None:
     """Saves the model and has a process with another backend, on the CPU, write the files."""
+    modules = own_modules(model)
+    if "__main__" in modules:
+        raise UsageError(
+            f"The conversion to {format} by {backend} runs in a separate process, which cannot "
+            "import layers and functions defined in the running script or notebook. Move the "
+            "model's own into a module and import them from there."
+        )
     with tempfile.TemporaryDirectory() as scratch:
         model_file = os.path.join(scratch, "model.keras")
         model.save(model_file)
@@ -168,6 +186,7 @@ def _write_in_other_process(
                 format,
                 str(layer),
                 quantize or "",
+                *modules,
             ],
             env=os.environ | _environment(backend),
             capture_output=True,

@@ -4,7 +4,7 @@ import contextlib
 import json
 import warnings
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -219,3 +219,25 @@ def _with_float32(described):
     if isinstance(described, (list, tuple)):
         return type(described)(map(_with_float32, described))
     return described
+
+
+def own_modules(model: Any) -> list[str]:
+    """Returns the modules, outside this package, that registered classes and functions of a model.
+
+    `__main__` stands for the script or notebook that runs.
+    """
+    modules = set(_modules_in(keras.saving.serialize_keras_object(model)))
+    return sorted(name for name in modules if name.partition(".")[0] != "keras_devae")
+
+
+def _modules_in(described: Any) -> Iterator[str]:
+    if isinstance(described, dict):
+        is_function = described.get("class_name") == "function"
+        name = described.get("config" if is_function else "registered_name")
+        registered = keras.saving.get_registered_object(name) if isinstance(name, str) else None
+        if registered is not None:
+            yield registered.__module__
+        described = list(described.values())
+    if isinstance(described, (list, tuple)):
+        for part in described:
+            yield from _modules_in(part)

@@ -11,7 +11,8 @@ from running import run
 
 from keras_devae import VAE
 from keras_devae.errors import UsageError
-from keras_devae.runs import RunDirectory
+from keras_devae.models.saving import in_float32
+from keras_devae.runs import Run, RunDirectory
 
 ROOT = Path(__file__).parents[2]
 MODULE = """
@@ -84,22 +85,53 @@ def test_a_run_from_the_command_line(folder):
     assert "nets:build networks" in next(iter((folder / "runs/own").rglob("*.html"))).read_text()
 
 
-@pytest.mark.thorough  # In processes of their own, as no other forgets what was registered.
-def test_a_run_needs_its_module(folder):
+def run_afresh(*words, place, path=""):
+    """Runs a command in a process of its own, as no other forgets what was registered."""
+    return subprocess.run(
+        [sys.executable, "-m", "keras_devae.cli", *words],
+        cwd=place,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, (str(ROOT), path)))},
+        capture_output=True,
+        text=True,
+    )
+
+
+@pytest.fixture
+def elsewhere(folder):
+    """Another folder."""
+    (folder / "elsewhere").mkdir()
+    return folder / "elsewhere"
+
+
+@pytest.mark.thorough
+def test_a_run_needs_its_module(folder, elsewhere):
     assert run(*TRAIN) == 0
-    elsewhere = folder / "elsewhere"
-    elsewhere.mkdir()
+    words = ("evaluate", str(folder / "runs/own"))
     for place, path, code in ((folder, "", 0), (elsewhere, "", 2), (elsewhere, str(folder), 0)):
-        done = subprocess.run(
-            [sys.executable, "-m", "keras_devae.cli", "evaluate", str(folder / "runs/own")],
-            cwd=place,
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, (str(ROOT), path)))},
-            capture_output=True,
-            text=True,
-        )
+        done = run_afresh(*words, place=place, path=path)
         assert done.returncode == code, done.stderr
         if code:
             assert "there is no module nets in" in done.stderr and "PYTHONPATH" in done.stderr
+
+
+@pytest.mark.thorough
+@pytest.mark.parametrize("format", ["tf_saved_model", "onnx"])
+def test_an_export_needs_the_module_and_its_files_do_not(format, folder, elsewhere):
+    assert run(*TRAIN) == 0
+    words = ("export", str(folder / "runs/own"), "encoder", "--format", format)
+    done = run_afresh(*words, place=elsewhere)
+    assert done.returncode == 2 and "there is no module nets in" in done.stderr
+    assert not any(elsewhere.iterdir())
+    done = run_afresh(*words, place=folder)
+    assert done.returncode == 0, done.stderr
+    code = done.stdout.partition("\n\n")[2]
+    code = code.replace('np.zeros((7, 6, 5, 2), "uint8")', 'np.load("../images.npy")')
+    alone = "import sys\nfor name in ('keras', 'keras_devae', 'nets'): sys.modules[name] = None\n"
+    script = f'{alone}{code}np.save("codes.npy", codes)\n'
+    subprocess.run([sys.executable, "-c", script], check=True, cwd=elsewhere)
+    # Runs in mixed precision are exported in float32.
+    codes = in_float32(Run.open("runs/own").model).encode(np.load("images.npy"))
+    np.testing.assert_allclose(np.load(elsewhere / "codes.npy"), codes, atol=1e-5)
 
 
 def test_refusals_on_the_command_line(folder, capsys):

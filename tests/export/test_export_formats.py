@@ -1,8 +1,10 @@
 """Every format of an export, loaded with the printed lines where only its runtime is there."""
 
+import importlib
 import importlib.util
 import subprocess
 import sys
+from functools import partial
 
 import keras
 import numpy as np
@@ -12,7 +14,10 @@ from image_shapes import SHAPES
 import keras_devae as kd
 from keras_devae.errors import UsageError
 from keras_devae.export import FORMATS, QUANTIZATIONS, check_export, export_model, loading_code
+from keras_devae.export import exporting as exporting_module
 from keras_devae.export import formats as formats_module
+from keras_devae.models.saving import own_modules
+from keras_devae.networks import mlp_decoder
 
 pytestmark = pytest.mark.backends
 
@@ -44,7 +49,7 @@ ALL = [pytest.param(name, marks=needs(name)) for name in FORMATS]
 
 
 def run_code(code, format, folder):
-    others = {"keras", "keras_devae", *RUNTIMES.values()} - {RUNTIMES[format]}
+    others = {"keras", "keras_devae", "doubling", *RUNTIMES.values()} - {RUNTIMES[format]}
     alone = WITHOUT.format(names=sorted(others)) + code
     result = subprocess.run(
         [sys.executable, "-c", alone], capture_output=True, text=True, cwd=folder
@@ -143,6 +148,59 @@ def test_every_network_in_every_format(format, shape, options, tmp_path):
     model = kd.BetaVAE.for_images(shape, 3, seed=0, **options)
     export_model(model, tmp_path / "encoder", format)
     check_outputs(model, format, tmp_path)
+
+
+DOUBLING = """
+import keras
+
+
+@keras.saving.register_keras_serializable(package="doubling")
+class Doubled(keras.layers.Layer):
+    def call(self, x):
+        return 2 * x
+
+
+@keras.saving.register_keras_serializable(package="doubling")
+def halve(x):
+    return x / 2
+"""
+
+
+@pytest.fixture
+def own(tmp_path, monkeypatch):
+    """A model with a layer and an activation of a user's module `doubling`."""
+    (tmp_path / "doubling.py").write_text(DOUBLING)
+    monkeypatch.syspath_prepend(tmp_path)
+    doubling = importlib.import_module("doubling")
+    images = keras.Input((4, 5, 1))
+    x = keras.layers.Dense(3, doubling.halve)(keras.layers.Flatten()(images))
+    heads = {name: keras.layers.Dense(2)(doubling.Doubled()(x)) for name in ("z_mean", "z_log_var")}
+    model = kd.VAE(keras.Model(images, heads), mlp_decoder(2, (4, 5, 1), units=(4,)), seed=0)
+    # As where another backend converts.
+    monkeypatch.setattr(
+        exporting_module,
+        "_writer",
+        lambda name: partial(exporting_module._write_in_other_process, name),
+    )
+    yield model
+    del sys.modules["doubling"]
+
+
+@needs(NATIVE)
+@pytest.mark.thorough
+def test_another_process_imports_own_layers_and_functions(own, tmp_path):
+    export_model(own, tmp_path / "encoder", NATIVE)
+    check_outputs(own, NATIVE, tmp_path)
+
+
+@needs(NATIVE)
+def test_own_layers_that_another_process_cannot_import_are_refused(own, tmp_path, monkeypatch):
+    assert own_modules(own) == ["doubling"]
+    monkeypatch.setattr(sys.modules["doubling"].Doubled, "__module__", "__main__")
+    assert own_modules(own) == ["__main__", "doubling"]
+    with pytest.raises(UsageError, match=r"defined in the running script.*into a module"):
+        export_model(own, tmp_path / "encoder", NATIVE)
+    assert not (tmp_path / "encoder").exists()
 
 
 QUANTIZED = [
