@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -116,9 +117,15 @@ def _loading(config, channels):
     if ":" not in name:
         return {"source": chosen.source, "data_dir": chosen.data_dir}
     own = {"factors_file": config.validation.factors_file}
-    if data.has_factors(name, config.validation.factors_file):
-        of_factors = ("bins", "factor_kinds", "sequence_column")
-        own |= {option: getattr(chosen, option) for option in of_factors}
+    with warnings.catch_warnings():
+        # Loading the images repeats each warning.
+        warnings.simplefilter("ignore")
+        columns = data.outline(name, **own).factor_names or ()
+    for option in ("bins", "factor_kinds"):
+        described = getattr(chosen, option) or {}
+        own[option] = {column: described[column] for column in columns if column in described}
+    if chosen.sequence_column in columns:
+        own["sequence_column"] = chosen.sequence_column
     if name.startswith("folder:"):
         of_folders = ("skip_damaged", "cache", "data_dir")
         own |= {option: getattr(chosen, option) for option in of_folders}

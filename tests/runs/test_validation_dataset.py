@@ -46,13 +46,17 @@ def test_factors_and_colours_are_read_as_the_runs(write_pictures, tmp_path):
     assert not (tmp_path / "data").exists()
 
 
-def test_images_without_factors_need_no_columns(write_pictures, tmp_path):
+@pytest.mark.parametrize("names", [None, ("angle",)])
+def test_columns_may_be_missing(write_pictures, tmp_path, names):
+    arrays = {} if names is None else {"factors": np.arange(5)[:, None], "factor_names": names}
     images = np.random.default_rng(0).integers(0, 256, (5, 16, 16, 3), np.uint8)
-    np.savez(tmp_path / "plain.npz", images=images)
+    np.savez(tmp_path / "other.npz", images=images, **arrays)
     config = RunConfig(
         dataset=write_pictures("colour", "RGB"),
-        validation_dataset=f"npz:{tmp_path / 'plain.npz'}",
+        validation_dataset=f"npz:{tmp_path / 'other.npz'}",
+        factor_kinds={"angle": "classes"},
         sequence_column="video",
         image_size=16,
     )
-    assert held_out(config).factor_names is None
+    other = held_out(config)
+    assert other.factor_names == names and other.nominal_factors == (names or ())
