@@ -134,7 +134,7 @@ def evaluate(
 ) -> None:
     """Compute the scores of the run in folder RUN, layer by layer.
 
-    With --codes, the codes in a file are scored in its place; with --encoder, any encoder.
+    With --codes, the codes in a file are scored in place of a run; with --encoder, any encoder.
 
     With --dataset, the images of another data set are scored in place of the run's. --report-dir
     then writes a page like a run's report, which `report` writes again; `compare` reads the scores.

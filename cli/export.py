@@ -32,8 +32,8 @@ from keras_devae.cli.options import (
 @click.option(
     "--quantize",
     metavar="int8|float16",
-    help="Smaller litert files: a quarter of the size, codes within 1%, or half, within 0.1%.  "
-    "[default: float32]",
+    help="Smaller litert files: int8 has a quarter of the size and codes within 1%, float16 half "
+    "the size and codes within 0.1%.  [default: float32]",
 )
 @json_option
 @click.pass_context

@@ -219,7 +219,7 @@ def _folder_problems(
     if damaged:
         names = ", ".join([*damaged][:_NAMES_SHOWN]) + (" ..." * (len(damaged) > _NAMES_SHOWN))
         first = next(iter(damaged.values()))
-        advice = "" if options.get("skip_damaged") else "; repair them, or use --skip-damaged"
+        advice = "" if options.get("skip_damaged") else "; repair them, or use `skip_damaged`"
         yield f"{len(damaged):,} pictures cannot be decoded: {names} ({first}){advice}."
     if left_out:
         yield f"Left out: {'; '.join(left_out)}."

@@ -58,6 +58,11 @@ class Latents:
         return not np.isnan(self.kl).any()
 
     @property
+    def noun(self) -> str:
+        """What a dimension is called: `"latent"`, or `"code"` without a posterior."""
+        return "latent" if self.has_posterior else "code"
+
+    @property
     def measured(self) -> str:
         """What information is measured of, in words."""
         return f"posterior {self.representation}s" if self.has_posterior else "codes"

@@ -159,7 +159,7 @@ def _shared_factors(latents: Latents) -> Iterator[str]:
         if set(found) <= set(holders):
             shares = [percent(latents.share_of(h, factor)) for h in found[:_NAMED]]
             yield (
-                f"{counted(len(found), 'latent')} hold {factor}: {_names(found)} "
+                f"{counted(len(found), latents.noun)} hold {factor}: {_names(found)} "
                 f"({listed(shares)} of its entropy). It is not in one place."
             )
         else:
@@ -178,8 +178,8 @@ def _lost_factors(latents: Latents) -> Iterator[str]:
         if not holders:
             share, best = carriers(latents, factor)[0]
             yield (
-                f"No latent holds {factor}: the most that a latent carries is {percent(share)} of "
-                f"its entropy ({_with_factor(latents, best)})."
+                f"No {latents.noun} holds {factor}: the most that a {latents.noun} carries is "
+                f"{percent(share)} of its entropy ({_with_factor(latents, best)})."
             )
 
 

@@ -29,7 +29,8 @@ _NAMED = 8
 
 def own_rule(latents: Latents) -> str:
     """Returns the rule of `has_own` in words."""
-    what, which = ("latent", "active latent") if latents.has_posterior else ("code", "code")
+    what = latents.noun
+    which = "active latent" if latents.has_posterior else what
     return (
         f"A factor has a {what} of its own if the {which} that carries most of it carries at least "
         f"{percent(OWN_SHARE)} of its entropy and less of every other factor's, and if no other "
@@ -113,7 +114,7 @@ def summarize(
     if MIG in first:
         sentences.append(
             f"The mutual information gap (MIG) is {first[MIG]:.2f}, between 0 and 1: on average "
-            "over the factors, the latent that is most informative about a factor is "
+            f"over the factors, the {latents[0].noun} that is most informative about a factor is "
             f"{percent(first[MIG])} of its entropy ahead of the next one."
         )
     if RECONSTRUCTION in first:

@@ -39,6 +39,7 @@ def common_values(
         "has_factors": bool(first.factor_names),
         "has_category": first.category_shares is not None,
         "has_posterior": first.has_posterior,
+        "noun": first.noun,
         "measured": first.measured,
         "scores": scores,
         "score_rows": score_rows(scores),

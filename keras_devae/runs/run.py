@@ -21,10 +21,11 @@ from keras_devae.runs.config.run_config import RunConfig, check_before_loading, 
 from keras_devae.runs.creation import created
 from keras_devae.runs.extension import extend, extended_config
 from keras_devae.runs.folder import RunDirectory
-from keras_devae.runs.held_out import ScoresHeldOut, checked_images, recorded_images
 from keras_devae.runs.initial_weights import check_surroundings
 from keras_devae.runs.layout import unused_path
 from keras_devae.runs.live_curves import close_services
+from keras_devae.runs.scoring import Scoring
+from keras_devae.runs.validation import checked_images, recorded_images
 
 if TYPE_CHECKING:
     from keras_devae.models import VAE
@@ -35,7 +36,7 @@ _PathLike = str | os.PathLike[str]
 _Progress = Callable[..., Any] | None
 
 
-class Run(ScoresHeldOut):
+class Run(Scoring):
     """A training run: its folder, the claim on it, its configuration, data set and model.
 
     Make one with `Run.new`, `Run.resume` or `Run.open`. The first two claim the folder, so that no
@@ -296,28 +297,6 @@ class Run(ScoresHeldOut):
             shown = {"progress": progress, "encoding_progress": encoding_progress}
             self._scores = scores = self._score_and_write(**shown)
         return scores
-
-    def score(
-        self, dataset: Dataset | None = None, config: RunConfig | None = None, **options: Any
-    ) -> dict[str, Any]:
-        """Scores the trained model and writes only its codes, into the run's folder.
-
-        Args:
-            dataset: A data set in place of the run's own.
-            config: Settings of the evaluation in place of the run's own.
-            **options: `encoding_progress`, and arguments of `keras_devae.evaluation.evaluate`.
-
-        Returns:
-            The result of `evaluate`.
-
-        Raises:
-            UsageError: If the run has neither a model nor a checkpoint yet, or the images differ in
-                shape from the run's.
-        """
-        from keras_devae.runs.trained_model import score_model
-
-        dataset, config = dataset or self.dataset, config or self.config
-        return score_model(self.model, self.folder, dataset, config, **options)
 
     def report(self, output: _PathLike | None = None) -> dict[str, Path]:
         """Writes the run's report page and its figures.

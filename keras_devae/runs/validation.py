@@ -13,9 +13,12 @@ from keras_devae.data.dataset import VariantDataset
 from keras_devae.data.variants import SelectedDataset
 from keras_devae.data.variants.random_numbers import VALIDATION, shuffled_rows
 from keras_devae.errors import UsageError
+from keras_devae.runs.records import check_same_images
+from keras_devae.runs.stopping import watch_of
 
 if TYPE_CHECKING:
     from keras_devae.runs.config.run_config import RunConfig
+    from keras_devae.runs.folder import RunDirectory
 
 #: Images without which nothing can be measured.
 _LEAST = 2
@@ -121,6 +124,37 @@ def _loading(config, channels):
         own |= {option: getattr(chosen, option) for option in of_folders}
         own["channels"] = channels if channels in (1, 3) else None
     return own
+
+
+def checked_images(config: RunConfig, dataset: Dataset, progress: Any = None) -> Dataset | None:
+    """Returns the images that a new run holds out, or `None`, after what can be checked before.
+
+    Raises:
+        UsageError: If they cannot be used, or if nothing that is watched could be compared.
+    """
+    watch_of(config)
+    held_out = held_out_images(config, dataset, progress)
+    if held_out is not None:
+        check_held_out(config, held_out)
+        check_tracked_on(config, held_out)
+    return held_out
+
+
+def recorded_images(
+    folder: RunDirectory, config: RunConfig, dataset: Dataset, progress: Any = None
+) -> Dataset | None:
+    """Returns the images that an earlier run holds out, or `None`.
+
+    Raises:
+        FailureError: If the validation data set has changed since the run began.
+    """
+    held_out = held_out_images(config, dataset, progress)
+    if held_out is None or config.validation.split is not None:
+        return held_out  # The record of the training images says all of a split.
+    recorded = folder.read_record().get("validation_data")
+    if recorded is not None:
+        check_same_images(folder.path, "images held out", recorded, held_out.provenance)
+    return held_out
 
 
 def record_of_images(config: RunConfig, held_out: Dataset | None) -> dict[str, Any]:

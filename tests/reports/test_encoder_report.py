@@ -41,7 +41,7 @@ def test_the_page_says_what_the_codes_hold(written, read_page):
     page = read_page(text)
     assert (1, "two <means>") in page.headings
     for words in (
-        *("Of 3 codes, 2 vary", "z0 holds &lt;red&gt; (100 %)", "No latent holds blue"),
+        *("Of 3 codes, 2 vary", "z0 holds &lt;red&gt; (100 %)", "No code holds blue"),
         *("&lt;red&gt; and green have a code of their own", "120, drawn with seed 3"),
         f"{scores['layers'][0]['mig.score']:.3f}",
     ):

@@ -96,17 +96,27 @@ def test_fitted_models_refuse(other):
         RunConfig(model="pca", init_from=str(other.path))
 
 
-def test_killed_before_the_first_checkpoint(other, tmp_path, monkeypatch):
-    file = tmp_path / "weights.keras"
-    shutil.copy(other.model_file, file)
+@pytest.fixture
+def kill_where(other, tmp_path, monkeypatch):
+    """Begins `run` with a copy of other weights, kills it in a function, and returns the copy."""
 
     def killed(*arguments, **options):
         raise KeyboardInterrupt
 
-    with monkeypatch.context() as patched, begin(tmp_path / "run", init_from=str(file)) as run:
-        patched.setattr("keras_devae.runs.recorder.save_model", killed)
-        with pytest.raises(KeyboardInterrupt):
-            run.train(progress=False)
+    def kill(name):
+        file = tmp_path / "weights.keras"
+        shutil.copy(other.model_file, file)
+        with monkeypatch.context() as patched, begin(tmp_path / "run", init_from=str(file)) as run:
+            patched.setattr(f"keras_devae.runs.recorder.{name}", killed)
+            with pytest.raises(KeyboardInterrupt):
+                run.train(progress=False)
+        return file
+
+    return kill
+
+
+def test_killed_before_the_first_checkpoint(other, tmp_path, kill_where):
+    file = kill_where("save_model")
     file.rename(tmp_path / "away.keras")
     with Run.resume(tmp_path / "run") as run, pytest.raises(FailureError, match="gone"):
         run.train(progress=False)
@@ -119,18 +129,8 @@ def test_killed_before_the_first_checkpoint(other, tmp_path, monkeypatch):
         np.testing.assert_allclose(one, from_other, rtol=1e-5, atol=1e-7)
 
 
-def test_the_other_run_is_not_needed_any_more(other, tmp_path, monkeypatch):
-    file = tmp_path / "weights.keras"
-    shutil.copy(other.model_file, file)
-
-    def killed(*arguments, **options):
-        raise KeyboardInterrupt
-
-    with monkeypatch.context() as patched, begin(tmp_path / "run", init_from=str(file)) as run:
-        patched.setattr("keras_devae.runs.recorder.RunRecorder.on_train_batch_begin", killed)
-        with pytest.raises(KeyboardInterrupt):
-            run.train(progress=False)
-    file.unlink()
+def test_the_other_run_is_not_needed_any_more(tmp_path, kill_where):
+    kill_where("RunRecorder.on_train_batch_begin").unlink()
     with Run.resume(tmp_path / "run") as run:
         run.train(progress=False)
     assert run.folder.is_trained()

@@ -1,4 +1,4 @@
-"""The part of a `Run` that scores its model on images held out from training."""
+"""The part of a `Run` that scores its model, also on images held out from training."""
 
 from __future__ import annotations
 
@@ -8,48 +8,15 @@ from keras_devae.data import Dataset
 from keras_devae.runs.config.run_config import RunConfig
 from keras_devae.runs.folder import RunDirectory
 from keras_devae.runs.live_curves import close_services, log_scores
-from keras_devae.runs.records import check_same_images
-from keras_devae.runs.stopping import watch_of
-from keras_devae.runs.validation import check_held_out, check_tracked_on, held_out_images
+from keras_devae.runs.validation import check_held_out, recorded_images
 
 
-def checked_images(config: RunConfig, dataset: Dataset, progress: Any = None) -> Dataset | None:
-    """Returns the images that a new run holds out, or `None`, after what can be checked before.
-
-    Raises:
-        UsageError: If they cannot be used, or if nothing that is watched could be compared.
-    """
-    watch_of(config)
-    held_out = held_out_images(config, dataset, progress)
-    if held_out is not None:
-        check_held_out(config, held_out)
-        check_tracked_on(config, held_out)
-    return held_out
-
-
-def recorded_images(
-    folder: RunDirectory, config: RunConfig, dataset: Dataset, progress: Any = None
-) -> Dataset | None:
-    """Returns the images that an earlier run holds out, or `None`.
-
-    Raises:
-        FailureError: If the validation data set has changed since the run began.
-    """
-    held_out = held_out_images(config, dataset, progress)
-    if held_out is None or config.validation.split is not None:
-        return held_out  # The record of the training images says all of a split.
-    recorded = folder.read_record().get("validation_data")
-    if recorded is not None:
-        check_same_images(folder.path, "images held out", recorded, held_out.provenance)
-    return held_out
-
-
-class ScoresHeldOut:
-    """The images that a run holds out, loaded when first needed, and the scores on them."""
+class Scoring:
+    """Scores of a run's model: on its images, on images held out, and on others."""
 
     config: RunConfig
     dataset: Any
-    score: Any
+    model: Any
     folder: RunDirectory
     _is_claimed: bool
     _held_out: Dataset | None
@@ -60,6 +27,28 @@ class ScoresHeldOut:
         if self._held_out is None:
             self._held_out = recorded_images(self.folder, self.config, self.dataset)
         return self._held_out
+
+    def score(
+        self, dataset: Dataset | None = None, config: RunConfig | None = None, **options: Any
+    ) -> dict[str, Any]:
+        """Scores the trained model and writes only its codes, into the run's folder.
+
+        Args:
+            dataset: A data set in place of the run's own.
+            config: Settings of the evaluation in place of the run's own.
+            **options: `encoding_progress`, and arguments of `keras_devae.evaluation.evaluate`.
+
+        Returns:
+            The result of `evaluate`.
+
+        Raises:
+            UsageError: If the run has neither a model nor a checkpoint yet, or the images differ in
+                shape from the run's.
+        """
+        from keras_devae.runs.trained_model import score_model
+
+        dataset, config = dataset or self.dataset, config or self.config
+        return score_model(self.model, self.folder, dataset, config, **options)
 
     def score_held_out(
         self, config: RunConfig | None = None, **options: Any
