@@ -130,6 +130,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def _run(arguments):
     heed_signals()
     logging.basicConfig(format="%(message)s", level=logging.WARNING)
+    logging.getLogger("keras_devae").setLevel(logging.INFO)
     warnings.showwarning = _show_warning
     debug = "--debug" in arguments
     try:
