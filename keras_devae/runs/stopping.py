@@ -50,10 +50,7 @@ class Watch:
 
     def outcome(self, points: Iterable[tuple[int, float]]) -> Outcome:
         """Returns what follows from steps and values in order; values that are NaN count as bad."""
-        seen = Outcome()
-        for _, seen in self._outcomes(points):
-            pass
-        return seen
+        return [Outcome(), *(seen for _, seen in self._outcomes(points))][-1]
 
     def reductions(self, points: Iterable[tuple[int, float]]) -> list[int]:
         """Returns the steps after which the learning rate has been lowered.
