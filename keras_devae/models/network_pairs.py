@@ -17,7 +17,6 @@ from keras_devae.models.network_checks import check_decoder, check_encoder
 from keras_devae.models.network_names import check_network_name, function_of, is_function_name
 from keras_devae.networks import DECODERS, NETWORKS
 
-
 #: Names of the arguments that a user's function may take.
 _ARGUMENTS = (
     "decoder_input_dim",
