@@ -137,6 +137,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def _run(arguments):
     heed_signals()
     logging.basicConfig(format="%(message)s", level=logging.WARNING)
+    logging.getLogger("keras_devae").setLevel(logging.INFO)
     _show_each_warning_once()
     debug = "--debug" in arguments
     try:
