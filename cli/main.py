@@ -26,7 +26,7 @@ COMMANDS = {
     "doctor": "Show what is installed on this machine; examine a run and mend it.",
     "evaluate": "Compute the scores of a run, layer by layer.",
     "explore": "Move the latents of a run and watch the image change, on a local page.",
-    "export": "Write encoder and decoder as a SavedModel or as ONNX.",
+    "export": "Write encoder and decoder for other programs: as a SavedModel, ONNX and others.",
     "metrics": "List the metrics and what they are computed from.",
     "models": "List the models with their options, defaults and papers.",
     "plot": "Draw a figure of a run.",
@@ -105,11 +105,18 @@ class _Sentences(logging.Formatter):
         return prefix + _in_options(text, context.command)
 
 
-def _show_warning(message, *where, **more):
-    """Prints a warning without the line of code that raised it."""
-    context = click.get_current_context(silent=True)
-    text = _in_options(str(message), context.command) if context else message
-    click.echo(f"Warning: {text}", err=True)
+def _show_each_warning_once():
+    """Has warnings printed without the line of code that raised them, equal ones once."""
+    shown = set()
+
+    def show(message, *where, **more):
+        context = click.get_current_context(silent=True)
+        text = _in_options(str(message), context.command) if context else str(message)
+        if text not in shown:
+            shown.add(text)
+            click.echo(f"Warning: {text}", err=True)
+
+    warnings.showwarning = show
 
 
 def _in_options(message, command):
@@ -146,7 +153,7 @@ def _run(arguments):
     handler.setFormatter(_Sentences())
     logging.basicConfig(handlers=[handler], level=logging.WARNING)
     logging.getLogger("keras_devae").setLevel(logging.INFO)
-    warnings.showwarning = _show_warning
+    _show_each_warning_once()
     debug = "--debug" in arguments
     try:
         status = cli.main(arguments, prog_name="keras-devae", standalone_mode=False)
