@@ -177,7 +177,7 @@ def evaluate(
         if given["report_dir"]:
             click.echo(Path(given["report_dir"]) / "report.html")
     if run is not None:
-        print_layer_advice(losses_of(scores["layers"]))
+        print_layer_advice(losses_of(scores["layers"]), run)
 
 
 def _of_run(context, run, output, given, status):

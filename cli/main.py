@@ -92,6 +92,19 @@ def cli(context: click.Context, backend: str | None, debug: bool) -> None:
     context.obj = {"backend": backend, "debug": debug}
 
 
+class _Sentences(logging.Formatter):
+    """Writes what the package logs as its other messages: warnings are called so."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Returns the message with options spelled as they are typed."""
+        text = super().format(record)
+        context = click.get_current_context(silent=True)
+        if not record.name.startswith("keras_devae") or context is None:
+            return text
+        prefix = "Warning: " if record.levelno == logging.WARNING else ""
+        return prefix + _in_options(text, context.command)
+
+
 def _show_each_warning_once():
     """Has warnings printed without the line of code that raised them, equal ones once."""
     shown = set()
@@ -136,7 +149,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def _run(arguments):
     heed_signals()
-    logging.basicConfig(format="%(message)s", level=logging.WARNING)
+    handler = logging.StreamHandler()
+    handler.setFormatter(_Sentences())
+    logging.basicConfig(handlers=[handler], level=logging.WARNING)
     logging.getLogger("keras_devae").setLevel(logging.INFO)
     _show_each_warning_once()
     debug = "--debug" in arguments

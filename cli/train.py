@@ -93,7 +93,7 @@ def train(context: click.Context, **given: Any) -> None:
         print_held_out(scores)
         for what, path in files.items():
             click.echo(f"{what:<16} {path}")
-    print_layer_advice(losses_of(scores["layers"]))
+    print_layer_advice(losses_of(scores["layers"]), run.folder.path)
 
 
 def _new(context, given):

@@ -49,7 +49,7 @@ def find_problems(
     whether training reached its last step, `in_progress` whether a process is training it now.
     """
     last = history[-1] if history else {}
-    advice = layer_advice(losses_of(scores))
+    advice = layer_advice(losses_of(scores), run=run)
     return [
         *([] if is_trained else [_unfinished(config, last, run, in_progress)]),
         *_not_finite(history, scores),
