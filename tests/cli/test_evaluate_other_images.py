@@ -114,7 +114,7 @@ def test_a_run_that_watched_held_out_images_is_scored_on_others(place, tmp_path,
     words += ["--track", "mig", "--track-every", "2", "--monitor", "val_mig", "--save-best"]
     words += ["--validation-split", "0.3", "--run", "watched", "--runs-dir", tmp_path]
     assert run("train", "--dataset", f"npz:{place / 'first.npz'}", *words) == 0
-    capsys.readouterr()
+    assert "\nWeights  of step " in capsys.readouterr().out
     # The images have no factors: the run's `mig` is left out.
     np.save(tmp_path / "plain.npy", np.load(place / "more.npz")["images"])
     plain = f"npy:{tmp_path / 'plain.npy'}"
