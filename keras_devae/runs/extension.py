@@ -83,9 +83,12 @@ def _check_longer(folder, config, steps, epochs):
     planned = config.training.steps
     least = min(folder.last_step(config) + 1, planned)
     if steps < least:
-        what = "the run's own, which is" if least == planned else "one more than are done, which is"
         received = steps if epochs is None else f"epochs={epochs}, which are {steps} steps"
-        raise UsageError(f"`steps` must be at least {what} {least}. Received: {received}.")
+        if least == planned:
+            length = f"The run's own length is {planned} steps, and it can only be made longer"
+        else:
+            length = f"{least - 1} steps are done"
+        raise UsageError(f"{length}: `steps` must be at least {least}. Received: {received}.")
 
 
 def describe_extension(config: RunConfig) -> str:
