@@ -26,7 +26,7 @@ COMMANDS = {
     "doctor": "Show what is installed on this machine; examine a run and mend it.",
     "evaluate": "Compute the scores of a run, layer by layer.",
     "explore": "Move the latents of a run and watch the image change, on a local page.",
-    "export": "Write encoder and decoder as a SavedModel or as ONNX.",
+    "export": "Write encoder and decoder as a SavedModel, ONNX, OpenVINO, LiteRT or PyTorch.",
     "metrics": "List the metrics and what they are computed from.",
     "models": "List the models with their options, defaults and papers.",
     "plot": "Draw a figure of a run.",
