@@ -66,7 +66,7 @@ def export(
 
     model = opened.model
     export_model(model, path, format_name, layer, quantize)
-    print_layer_advice(scored_losses(model, opened.folder), layer)
+    print_layer_advice(scored_losses(model, opened.folder), run, layer)
     precision = opened.config.compute.mixed_precision
     if precision not in (None, "off"):
         click.echo(
