@@ -61,10 +61,6 @@ class Backend(abc.ABC):
     def compiles_with_xla(self) -> bool:
         """Tells whether `jit_compile="auto"` should mean XLA."""
 
-    def without_tracing_advice(self) -> contextlib.AbstractContextManager[None]:
-        """Hides advice about compiling functions often, which only their author could follow."""
-        return contextlib.nullcontext()
-
     def computes_with_onednn(self) -> bool | None:
         """Tells whether the CPU computes with oneDNN; `None` if that is not known."""
         return None

@@ -17,7 +17,7 @@ import keras
 
 from keras_devae.backend import reserve_accelerators
 from keras_devae.backend.interface import active
-from keras_devae.backend.saved_models import write_saved_model
+from keras_devae.backend.tensorflow import write_saved_model
 from keras_devae.checks import check_model
 from keras_devae.errors import FailureError, UsageError
 from keras_devae.export.endpoint_files import write_endpoint_files

@@ -14,7 +14,7 @@ from keras import ops
 from thoroughness import quick_first
 
 import keras_devae as kd
-from keras_devae.backend.saved_models import load_saved_model
+from keras_devae.backend.tensorflow import load_saved_model
 from keras_devae.errors import FailureError, UsageError
 
 pytestmark = pytest.mark.backends
