@@ -110,7 +110,7 @@ def _block(x, channels, kernels, kernel=3, strides=(1, 1)):
     return layers.Add()([x, _convolution(channels, kernels)(_activated(y))])
 
 
-def repeated_pixels(x, vertically, horizontally):
+def repeated_pixels(x: keras.KerasTensor, vertically: int, horizontally: int) -> keras.KerasTensor:
     """Repeats each pixel, as `UpSampling2D` does.
 
     On TensorFlow, the gradient of that layer contains a transposition of integers, for which oneDNN
