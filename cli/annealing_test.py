@@ -91,12 +91,13 @@ def annealing_test(
 def _new(context, named, runs_dir, name, overwrite, quiet):
     from keras_devae.reproduction.annealing_test import annealing_config, with_falling_beta
     from keras_devae.runs import Run
+    from keras_devae.runs.config.flat_settings import dataset_label
 
     settings = {key: value for key, value in named.items() if key in _SETTINGS}
     defaults = {"dataset": "dsprites", "learning_rate": 5e-4}
     config = annealing_config(named.get("steps", 20_000), **{**defaults, **settings})
     ends = {name: named.get(name) for name in ("beta_start", "beta_end")}
-    default_name = f"annealing-{config.data.dataset.split(':')[0]}-seed{config.training.seed}"
+    default_name = f"annealing-{dataset_label(config.data.dataset)}-seed{config.training.seed}"
     with progress_bars(quiet) as progress:
         return Run.new(
             config,

@@ -5,6 +5,7 @@ from typing import Any
 
 import click
 
+from keras_devae.checks import counted
 from keras_devae.cli.options import IMAGE_SIZE, PATH, json_option, print_json, progress_bars
 from keras_devae.cli.setting_options import setting_options
 from keras_devae.cli.spelling import in_options
@@ -102,12 +103,13 @@ def show_info(
     options = {name: value for name, value in given.items() if value is not None}
     with progress_bars(as_json) as progress:
         facts = info(name, data_dir, progress, **options)
+    if "problems" in facts:
+        facts["problems"] = [in_options(text, context.command) for text in facts["problems"]]
     if as_json:
         print_json(facts)
         return
     for key, value in _own_lines(facts) if ":" in name else _lines(facts):
-        shown = in_options(value, context.command) if key == "note" else value
-        click.echo(f"{key:<18} {shown}")
+        click.echo(f"{key:<18} {value}")
 
 
 def _own_lines(facts: dict[str, Any]) -> Iterator[tuple[str, str]]:
@@ -141,12 +143,14 @@ def _frequent(counts: dict[str, int], shown: int = 5) -> str:
 def _factor_text(factor: dict[str, Any]) -> str:
     lowest, highest = factor["range"]
     if factor["kind"] == "continuous":
-        return f"continuous, {lowest:g}..{highest:g}, in {factor['bins']} bins where needed"
+        return (
+            f"continuous, {lowest:g}..{highest:g}, in {counted(factor['bins'], 'bin')} where needed"
+        )
     if factor["kind"] == "classes":
         labels = factor["labels"]
         shown = f", {', '.join(labels[:8])}{' ...' * (len(labels) > 8)}" if labels else ""
-        return f"{factor['values']} classes{shown}"
-    return f"{factor['values']} numbers, {lowest:g}..{highest:g}"
+        return f"{counted(factor['values'], 'class', 'classes')}{shown}"
+    return f"{counted(factor['values'], 'number')}, {lowest:g}..{highest:g}"
 
 
 def _lines(facts: dict[str, Any]) -> Iterator[tuple[str, str]]:

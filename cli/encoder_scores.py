@@ -157,14 +157,19 @@ def _write_page(folder, encoding, scores, status):
 
 def data_settings(given: Given) -> dict[str, Any]:
     """Returns the settings of the images that the options name, the others at their defaults."""
-    from keras_devae.runs.config.forms import declarations
-
-    every = {n: d.default for n, d in declarations().items() if d.group == "data"}
+    every = default_settings("data")
     chosen = {name: given[name] for name in (*OTHER_IMAGES, "factors") if given[name] is not None}
     if given["factor_bins"] is not None:
         chosen["bins"] = given["factor_bins"]
     del every["image_size"]
     return {**every, "variants": variants_of(given) or (), **chosen}
+
+
+def default_settings(group: str) -> dict[str, Any]:
+    """Returns the defaults of all settings in a group, by name."""
+    from keras_devae.runs.config.forms import declarations
+
+    return {name: each.default for name, each in declarations().items() if each.group == group}
 
 
 def variants_of(given: Given) -> Sequence[str] | None:

@@ -8,6 +8,7 @@ import click
 from keras_devae.cli.encoder_scores import (
     OTHER_IMAGES,
     data_settings,
+    default_settings,
     options_of_metrics,
     scores_of_codes,
     scores_of_encoder,
@@ -176,7 +177,7 @@ def evaluate(
         if given["report_dir"]:
             click.echo(Path(given["report_dir"]) / "report.html")
     if run is not None:
-        print_layer_advice(losses_of(scores["layers"]))
+        print_layer_advice(losses_of(scores["layers"]), run)
 
 
 def _of_run(context, run, output, given, status):
@@ -242,14 +243,25 @@ def _check_belonging(context, given, encoder):
 
 
 def _other_images(config, image_shape, given):
-    """Returns a run's configuration with the images that the options name, and these images."""
-    from keras_devae.runs.config.run_config import load_dataset
+    """Returns a run's configuration with the images that the options name, and these images.
 
-    chosen = {"image_size": image_shape[:2], "validation_split": None, **data_settings(given)}
+    The run's metrics are left out where the images do not allow them; if none remains, the default
+    ones are computed.
+    """
+    from keras_devae.runs.config.run_config import load_dataset
+    from keras_devae.runs.validation import check_held_out
+
+    # Nothing is held out, watched or tracked here.
+    chosen = {**default_settings("validation"), "track": (), "image_size": image_shape[:2]}
+    chosen |= data_settings(given)
     if given["dataset"].startswith("folder:") and image_shape[-1] in (1, 3):
         chosen["channels"] = image_shape[-1]
     config = config.replace(**chosen)
-    return config, load_dataset(config)
+    dataset = load_dataset(config)
+    if not given["metrics"]:
+        config = check_held_out(config, dataset, chosen=False)
+        config = config.replace(metrics=config.evaluation.metrics or None)
+    return config, dataset
 
 
 def _layers(text):

@@ -66,7 +66,7 @@ def export(
 
     model = opened.model
     export_model(model, path, format_name, layer, quantize)
-    print_layer_advice(scored_losses(model, opened.folder), layer)
+    print_layer_advice(scored_losses(model, opened.folder), run, layer)
     code = loading_code(path, format_name, model.image_shape)
     if as_json:
         print_json({"folder": path, "format": format_name, "layer": layer, "load": code})

@@ -26,7 +26,7 @@ COMMANDS = {
     "doctor": "Show what is installed on this machine; examine a run and mend it.",
     "evaluate": "Compute the scores of a run, layer by layer.",
     "explore": "Move the latents of a run and watch the image change, on a local page.",
-    "export": "Write encoder and decoder as a SavedModel or as ONNX.",
+    "export": "Write encoder and decoder for other programs: as a SavedModel, ONNX and others.",
     "metrics": "List the metrics and what they are computed from.",
     "models": "List the models with their options, defaults and papers.",
     "plot": "Draw a figure of a run.",
@@ -92,11 +92,31 @@ def cli(context: click.Context, backend: str | None, debug: bool) -> None:
     context.obj = {"backend": backend, "debug": debug}
 
 
-def _show_warning(message, *where, **more):
-    """Prints a warning without the line of code that raised it."""
-    context = click.get_current_context(silent=True)
-    text = _in_options(str(message), context.command) if context else message
-    click.echo(f"Warning: {text}", err=True)
+class _Sentences(logging.Formatter):
+    """Writes what the package logs as its other messages: warnings are called so."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Returns the message with options spelled as they are typed."""
+        text = super().format(record)
+        context = click.get_current_context(silent=True)
+        if not record.name.startswith("keras_devae") or context is None:
+            return text
+        prefix = "Warning: " if record.levelno == logging.WARNING else ""
+        return prefix + _in_options(text, context.command)
+
+
+def _show_each_warning_once():
+    """Has warnings printed without the line of code that raised them, equal ones once."""
+    shown = set()
+
+    def show(message, *where, **more):
+        context = click.get_current_context(silent=True)
+        text = _in_options(str(message), context.command) if context else str(message)
+        if text not in shown:
+            shown.add(text)
+            click.echo(f"Warning: {text}", err=True)
+
+    warnings.showwarning = show
 
 
 def _in_options(message, command):
@@ -129,8 +149,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def _run(arguments):
     heed_signals()
-    logging.basicConfig(format="%(message)s", level=logging.WARNING)
-    warnings.showwarning = _show_warning
+    handler = logging.StreamHandler()
+    handler.setFormatter(_Sentences())
+    logging.basicConfig(handlers=[handler], level=logging.WARNING)
+    logging.getLogger("keras_devae").setLevel(logging.INFO)
+    _show_each_warning_once()
     debug = "--debug" in arguments
     try:
         status = cli.main(arguments, prog_name="keras-devae", standalone_mode=False)

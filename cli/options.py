@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import shlex
 from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
@@ -59,11 +60,13 @@ def choose_backend(context: click.Context, configured: str | None = None) -> Non
     start_backend(context.obj["backend"], configured)
 
 
-def print_layer_advice(losses: Mapping[int, float], layer: int = 0) -> None:
+def print_layer_advice(
+    losses: Mapping[int, float], run: str | os.PathLike[str], layer: int = 0
+) -> None:
     """Says on the error stream if another layer, by its loss per image, is better to export."""
     from keras_devae.models.layer_advice import layer_advice
 
-    advice = layer_advice(losses, layer)
+    advice = layer_advice(losses, layer, run)
     if advice:
         click.echo(advice, err=True)
 

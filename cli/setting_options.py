@@ -21,8 +21,10 @@ def parse_counts(
     if text is None:
         return None
     pairs = [part.partition("=") for part in parse_names(context, parameter, text)]
-    if not all(name and count.isdecimal() for name, _, count in pairs):
-        raise click.BadParameter(f"Expected NAME=COUNT with commas. Received: {text}.")
+    if not all(name and count.isdecimal() and int(count) >= 2 for name, _, count in pairs):
+        raise click.BadParameter(
+            f"Expected NAME=COUNT with commas, COUNT 2 or more. Received: {text}."
+        )
     return {name: int(count) for name, _, count in pairs}
 
 

@@ -1,6 +1,7 @@
 """Translates the library's argument names in messages into command-line options."""
 
 import re
+import shlex
 
 import click
 
@@ -42,7 +43,7 @@ def _typed(value):
         return re.sub(r"'([^']*)': ", r"\1=", value[1:-1]).replace(", ", ",")
     if value[0] in "[(":
         return value[1:-1].replace("'", "").replace(", ", ",")
-    return value.strip("'\"")
+    return shlex.quote(value.strip("'\""))
 
 
 def _options(command):

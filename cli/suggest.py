@@ -34,14 +34,17 @@ def suggest(context: click.Context, as_json: bool, minutes: float, **given: Any)
     from keras_devae.checks import positive
     from keras_devae.runs.config.flat_settings import config_from_settings
     from keras_devae.runs.config.run_config import check_before_loading, load_dataset
+    from keras_devae.runs.creation import check_own_network
 
     positive("minutes", minutes)
     named = {name: value for name, value in given.items() if value is not None}
     config = config_from_settings(named)
     from keras_devae.backend.choosing import select_backend
 
-    select_backend(context.obj["backend"] or config.compute.backend)
+    backend = context.obj["backend"] or config.compute.backend
+    select_backend(backend)
     check_before_loading(config)
+    check_own_network(config, backend)
     with progress_bars(as_json) as progress:
         dataset = load_dataset(config, progress=progress)
     from keras_devae.suggestions import propose

@@ -93,7 +93,7 @@ def train(context: click.Context, **given: Any) -> None:
         print_held_out(scores)
         for what, path in files.items():
             click.echo(f"{what:<16} {path}")
-    print_layer_advice(losses_of(scores["layers"]))
+    print_layer_advice(losses_of(scores["layers"]), run.folder.path)
 
 
 def _new(context, given):
@@ -158,6 +158,8 @@ def _introduce(run, note, longer=False):
 def _carry_out(run, quiet):
     """Trains, scores and reports; returns the scores, and the files to print by their titles."""
     run.train(progress=not quiet)
+    if not quiet:
+        _show_end(run)
     with status_line(quiet) as status:
         scores = run.evaluate(**evaluation_progress(status, passing=True))
         figures = run.report()
@@ -167,6 +169,17 @@ def _carry_out(run, quiet):
         "Scores": run.folder.metrics_file,
         "Model": run.folder.model_file,
     }
+
+
+def _show_end(run):
+    """Says what watching a value has led to."""
+    from keras_devae.runs.stopping import describe_end, describe_reductions
+
+    ended = run.folder.read_record().get("ended")
+    if ended is not None:
+        click.echo(f"Weights  {describe_end(ended)}")
+        if (reductions := describe_reductions(run.folder, run.config)) is not None:
+            click.echo(f"Rate     {reductions}")
 
 
 def _scaling_note(config):

@@ -308,6 +308,11 @@ def shown(value: object, spell: Callable[[object], str] = _SHORT.repr) -> str:
     return text if len(text) <= 80 else f"{text[:60]}... ({type(value).__name__})"
 
 
+def counted(count: int, noun: str, plural: str | None = None) -> str:
+    """Returns a number with its noun, e.g. `"1 factor"` and `"3 factors"`."""
+    return f"{count:,} {noun if count == 1 else plural or noun + 's'}"
+
+
 def require_extra(what: str, module: str, extra: str) -> None:
     """Raises a `UsageError` unless a module of one of the package's extras is installed.
 

@@ -40,18 +40,22 @@ def ran_out_of_memory(error: BaseException) -> bool:
     return isinstance(error, MemoryError) or any(words in said for words in _OUT_OF_MEMORY)
 
 
-def unknown_name(kind: str, name: object, known: Iterable[str]) -> UsageError:
+def unknown_name(
+    kind: str, name: object, known: Iterable[str], likely: Iterable[str] = ()
+) -> UsageError:
     """Makes the error for an unknown name, which suggests close matches.
 
     Args:
         kind: What the name stands for, in the singular, e.g. `"dataset"`.
         name: The name that was received.
         known: The accepted names.
+        likely: Further names to suggest, before close matches.
     """
     known, name = sorted(known), str(name)
     name = name if len(name) <= _LONGEST_NAME else f"{name[:_LONGEST_NAME]}..."
     matches = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
     if not matches and name.strip():
         matches = [candidate for candidate in known if candidate.startswith(name)]
+    matches = [*likely, *matches]
     hint = f" Did you mean {' or '.join(repr(match) for match in matches)}?" if matches else ""
     return UsageError(f"Unknown {kind} {name!r}.{hint} Known: {', '.join(known)}.")

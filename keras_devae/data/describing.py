@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from keras_devae.checks import Array, path_of
+from keras_devae.checks import Array, counted, path_of
 from keras_devae.data.dataset import Dataset, Progress
 from keras_devae.data.folders.folder import headers_of
 from keras_devae.data.folders.pictures import remove_pictures
@@ -24,6 +24,7 @@ from keras_devae.data.own.folder_contents import (
     pages_left_out,
     picture_files,
     signature_of,
+    unread_tables,
 )
 from keras_devae.data.own.headers import Form, Header, summary_of
 from keras_devae.data.own.value_range import NARROW
@@ -155,9 +156,11 @@ class _Pixels:
     def problems(self) -> Iterator[str]:
         """Yields what is wrong with the pixels."""
         if self.flat:
-            yield f"{self.flat:,} of the images are flat: every pixel has the same value."
+            verb = "is" if self.flat == 1 else "are"
+            yield f"{self.flat:,} of the images {verb} flat: every pixel has the same value."
         if self.repeated:
-            yield f"{self.repeated:,} of the images repeat an earlier one, pixel by pixel."
+            verb = "repeats" if self.repeated == 1 else "repeat"
+            yield f"{self.repeated:,} of the images {verb} an earlier one, pixel by pixel."
         if self.count and self.highest - self.lowest < NARROW:
             yield (
                 f"The pixels lie in {self.lowest}..{self.highest} of 0..255; stretch them to "
@@ -196,17 +199,45 @@ def _describe_folder(
     own = summary_of(headers)
     left_out = [*left_out_of(folder, files), *pages_left_out(pages)]
     return {
-        "sizes": _counted(f"{headers[row].height}x{headers[row].width}" for row in readable),
-        "modes": _counted(headers[row].mode for row in readable),
+        "sizes": _occurrences(f"{headers[row].height}x{headers[row].width}" for row in readable),
+        "modes": _occurrences(headers[row].mode for row in readable),
         "transparent": sum(header.may_be_transparent for header in headers),
         "proposed_size": size_text(own.size),
         "damaged": damaged,
         **pixels.facts(),
         "problems": [
             *_folder_problems(damaged, left_out, headers, remarks, options),
+            *_enlarged(headers, height, width),
             *pixels.problems(),
+            *_unread_tables(folder, outlined, options),
         ],
     }
+
+
+def _enlarged(headers: Iterable[Header], height: int, width: int) -> Iterator[str]:
+    """Says how many pictures are smaller than the images made of them."""
+    count = sum(
+        header.reason is None and (header.height < height or header.width < width)
+        for header in headers
+    )
+    if count:
+        verb = "is" if count == 1 else "are"
+        yield f"{counted(count, 'picture')} {verb} enlarged to {pixels_text((height, width))}."
+
+
+def _unread_tables(folder: Path, outlined: Dataset, options: dict[str, Any]) -> Iterator[str]:
+    """Says how to use the tables beside the pictures, where no factors are read."""
+    if outlined.factor_names is not None or options.get("factors_file") is not None:
+        return
+    tables = unread_tables(folder)
+    if tables:
+        names = ", ".join(path.name for path in tables[:_NAMES_SHOWN])
+        yield (
+            f"Not read: {names}{' ...' * (len(tables) > _NAMES_SHOWN)}; to use "
+            f"{'it' if len(tables) == 1 else 'one of them'} as factors, give "
+            f"factors_file={str(tables[0])!r}. The first column of a CSV file must be called "
+            "file and hold the names of the pictures."
+        )
 
 
 def _folder_problems(
@@ -218,9 +249,10 @@ def _folder_problems(
 ) -> Iterator[str]:
     if damaged:
         names = ", ".join([*damaged][:_NAMES_SHOWN]) + (" ..." * (len(damaged) > _NAMES_SHOWN))
-        first = next(iter(damaged.values()))
-        advice = "" if options.get("skip_damaged") else "; repair them, or use `skip_damaged`"
-        yield f"{len(damaged):,} pictures cannot be decoded: {names} ({first}){advice}."
+        reason = next(iter(damaged.values()))
+        what = "it" if len(damaged) == 1 else "them"
+        advice = "" if options.get("skip_damaged") else f"; repair {what}, or use `skip_damaged`"
+        yield f"{counted(len(damaged), 'picture')} cannot be decoded: {names} ({reason}){advice}."
     if left_out:
         yield f"Left out: {'; '.join(left_out)}."
     yield from (f"{remark[0].upper()}{remark[1:]}." for remark in dict.fromkeys(remarks))
@@ -254,7 +286,7 @@ def _describe_arrays(
     }
 
 
-def _counted(values: Iterable[str]) -> dict[str, int]:
+def _occurrences(values: Iterable[str]) -> dict[str, int]:
     """Returns how often each value occurs, the most frequent first."""
     return dict(collections.Counter(values).most_common())
 
@@ -284,7 +316,8 @@ def _problems(dataset: Dataset) -> Iterator[str]:
     """Yields what is wrong with the number of images, and with their factors."""
     if len(dataset) < FEW_IMAGES:
         yield (
-            f"There are only {len(dataset):,} images; with fewer than {FEW_IMAGES:,}, models learn "
+            f"There {'is' if len(dataset) == 1 else 'are'} only "
+            f"{counted(len(dataset), 'image')}; with fewer than {FEW_IMAGES:,}, models learn "
             "single images rather than factors, and scores are rough."
         )
     facts = _factors(dataset)

@@ -51,7 +51,8 @@ def learning_curves(history: Mapping[str, Sequence[float]]) -> Figure:
             values = np.where(np.isfinite(series[key]), series[key], np.nan)
             places = np.arange(1, len(values) + 1) if steps is None else steps
             draw_line(axes, places, values, label, color, style)
-        finish_panel(axes, title, axis or "step", len(lines))
+        dashes = "validation" if any(label == "_" for _, label, _, _ in lines) else None
+        finish_panel(axes, title, axis or "step", len(lines), dashes)
     return figure
 
 
@@ -91,7 +92,7 @@ def _panels(series):
 def _label(validation, layer):
     if layer is None:
         return "validation" if validation else "training"
-    # A layer's lines have one colour and one entry: the dashes are explained beside the loss.
+    # A layer's lines have one colour and one entry, and all dashes have another.
     return "_" if validation else layer
 
 

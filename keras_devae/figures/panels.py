@@ -6,6 +6,7 @@ from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from matplotlib.ticker import EngFormatter, MaxNLocator
 
 from keras_devae.figures.arguments import Numbers
@@ -54,8 +55,13 @@ def draw_line(
     )
 
 
-def finish_panel(axes: Axes, title: str, step: str, line_count: int = 1) -> None:
-    """Gives a panel its title and axes, and a legend where there are several lines."""
+def finish_panel(
+    axes: Axes, title: str, step: str, line_count: int = 1, dashes: str | None = None
+) -> None:
+    """Gives a panel its title and axes, and a legend where there are several lines.
+
+    `dashes` is what the legend says of dashed lines, for lines that have no entry of their own.
+    """
     set_title_and_ticks(axes, title)
     axes.set_xlabel(step, fontsize=FONT_SIZE)
     axes.xaxis.set_major_locator(MaxNLocator(nbins=5, integer=True))
@@ -63,7 +69,7 @@ def finish_panel(axes: Axes, title: str, step: str, line_count: int = 1) -> None
     axes.yaxis.set_major_locator(MaxNLocator(nbins=5))
     axes.grid(**GRID)
     if line_count > 1:
-        _add_legend(axes, len(title))
+        _add_legend(axes, len(title), dashes)
 
 
 def finish_share_panel(axes: Axes, title: str, line_count: int = 1) -> None:
@@ -73,19 +79,23 @@ def finish_share_panel(axes: Axes, title: str, line_count: int = 1) -> None:
     axes.set_ylabel("share of entropy", fontsize=FONT_SIZE)
 
 
-def _add_legend(axes, title_length):
+def _add_legend(axes, title_length, dashes):
     handles, labels = axes.get_legend_handles_labels()
+    if dashes is not None:
+        handles.append(Line2D([], [], color="gray", linestyle="--", linewidth=1.2))
+        labels.append(dashes)
     # On the title's line, where it cannot hide a curve, as long as there is room.
     fits = len(labels) <= _LEGEND_ABOVE and title_length + sum(map(len, labels)) <= _TITLE_LINE
     place = {"loc": "lower right", "bbox_to_anchor": (1, 1), "ncols": len(labels)}
+    is_short = len(labels) > 2 and dashes is None
     axes.legend(
         handles,
         labels,
         **(place if fits else {"loc": "best", "ncols": 2}),
         fontsize=FONT_SIZE - 1,
         frameon=False,
-        # Two entries may be a solid and a dashed line, which a short piece would not tell apart.
-        handlelength=0.9 if len(labels) > 2 else 1.8,
+        # Solid and dashed lines may stand here, which a short piece would not tell apart.
+        handlelength=0.9 if is_short else 1.8,
         handletextpad=0.4,
         columnspacing=0.7,
         borderaxespad=0.1,

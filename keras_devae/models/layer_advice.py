@@ -1,6 +1,8 @@
 """Advice for when a layer other than the exported one reconstructs best."""
 
 import math
+import os
+import shlex
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -15,10 +17,13 @@ def losses_of(layers: Iterable[Mapping[str, Any]]) -> dict[int, float | None]:
     return {layer["layer"]: layer.get(RECONSTRUCTION) for layer in layers}
 
 
-def layer_advice(losses: Mapping[int, float | None], layer: int = 0) -> str | None:
+def layer_advice(
+    losses: Mapping[int, float | None], layer: int = 0, run: str | os.PathLike[str] = "RUN"
+) -> str | None:
     """Returns advice if a layer other than the exported one reconstructs best, else `None`.
 
-    `losses` are nats per image by layer. Differences up to 1 % do not count.
+    `losses` are nats per image by layer. Differences up to 1 % do not count. `run` is the folder of
+    the run, for the command that exports another layer.
     """
     known = {n: loss for n, loss in losses.items() if loss is not None and not math.isnan(loss)}
     if layer not in known:
@@ -31,6 +36,7 @@ def layer_advice(losses: Mapping[int, float | None], layer: int = 0) -> str | No
         f"Layer {layer}, the one that is exported{'' if layer else ' unless another is named'}, is "
         f"not the best: layers {' / '.join(map(str, numbers))} lose "
         f"{' / '.join(f'{value:,.1f}' for value in values)} nats per image. Train for longer, or "
-        f"export layer {best}: keras-devae export RUN FOLDER --layer {best}, in Python "
+        f"export layer {best}: keras-devae export {shlex.quote(str(run))} FOLDER "
+        f"--layer {best}, in Python "
         f"model.export_encoder(folder, layer={best})."
     )

@@ -17,6 +17,21 @@ from keras_devae.models.network_checks import check_decoder, check_encoder
 from keras_devae.models.network_names import check_network_name, function_of, is_function_name
 from keras_devae.networks import DECODERS, NETWORKS
 
+#: Names of the arguments that a user's function may take.
+_ARGUMENTS = (
+    "decoder_input_dim",
+    "groups",
+    "image_shape",
+    "latent_dim",
+    "num_categories",
+    "seed",
+)
+
+
+def check_network_function(name: str) -> None:
+    """Raises a `UsageError` unless there is such a function that needs no unknown argument."""
+    _named_arguments(name, function_of(name), dict.fromkeys(_ARGUMENTS))
+
 
 def build_networks(
     network: str | Callable[..., Any],
@@ -118,9 +133,10 @@ def _named_arguments(name, function, arguments):
             parameter.VAR_POSITIONAL,
         )
         if is_needed and not (by_keyword and parameter.name in taken):
+            # In quotes, names do not turn into options of the command line.
             raise UsageError(
-                f"The network {name} needs the argument `{parameter.name}`, which it is not given. "
-                f"It may take {', '.join(sorted(arguments))}."
+                f"The network {name} needs the argument '{parameter.name}', which it is not given. "
+                f"It may take {', '.join(map(repr, _ARGUMENTS))}."
             )
     return taken
 

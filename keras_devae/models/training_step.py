@@ -81,9 +81,11 @@ class TrainingStep(keras.Model):
         """Returns sentences about problems that the last epoch's metrics show, if any."""
         kl = float(logs.get("kl_loss_layer_0", logs.get("kl_loss", float("inf"))))
         if kl < 0.1:
+            pressure = next((n for n in ("betas", "beta") if n in self.declaration.options), None)
+            advice = f"Lower `{pressure}`, or train for longer" if pressure else "Train for longer"
             return [
                 f"The posterior has collapsed: its KL divergence is {kl:.3f} nats in all, so the "
-                "codes carry almost nothing of the images. Lower beta, or train for longer."
+                f"codes carry almost nothing of the images. {advice}."
             ]
         return []
 

@@ -5,13 +5,14 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from keras_devae.checks import counted
 from keras_devae.comparison.comparing import Comparison, compare_runs, names_by_reason
 from keras_devae.comparison.groups import ComparedRun, Group
 from keras_devae.comparison.tables import comparison_cells, correlation_cells, shown_metrics
 from keras_devae.files import write_text
 from keras_devae.metrics import METRICS, Number, meaning_of
 from keras_devae.reports.comparison_figures import choose_traversals, draw_comparison_figures
-from keras_devae.reports.formatting import counted, format_number, format_setting, listed
+from keras_devae.reports.formatting import format_number, format_setting, listed
 from keras_devae.reports.page import render_page
 
 _SECTIONS = (

@@ -8,6 +8,7 @@ from keras_devae.models.declarations import MODEL_CATALOGUE
 from keras_devae.reports.formatting import format_duration, format_setting
 from keras_devae.runs.config.run_config import RunConfig
 from keras_devae.runs.environment import computing_text
+from keras_devae.runs.stopping import describe_end
 
 # What the provenance records of factors, described by itself; values of a factor that are shown.
 _OF_FACTORS = ("factor_kinds", "factor_classes", "factor_levels", "factor_bins")
@@ -100,14 +101,7 @@ def _training(config: RunConfig, is_fitted: bool) -> str:
 
 def _ended(ended: Mapping[str, Any] | None) -> list[tuple[str, str]]:
     """Says which step's weights the run keeps, if it watched a value."""
-    if ended is None:
-        return []
-    text = f"of step {ended['model_step']:,}"
-    if ended["best_step"] is not None:
-        text += f"; {ended['watched']} was best at step {ended['best_step']:,}"
-        text += f", {ended['best_value']:,.4g}"
-    early = "early " if ended["stopped_early"] else ""
-    return [("Weights", f"{text}; training ended {early}at step {ended['step']:,}")]
+    return [] if ended is None else [("Weights", describe_end(ended))]
 
 
 def _machine(environment: Mapping[str, Any]) -> str:

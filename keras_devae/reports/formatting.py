@@ -11,11 +11,6 @@ def listed(words: Sequence[str]) -> str:
     return f"{', '.join(first)} and {last}" if first else last
 
 
-def counted(count: int, noun: str, plural: str | None = None) -> str:
-    """Returns a number with its noun, e.g. `"1 factor"` and `"3 factors"`."""
-    return f"{count:,} {noun if count == 1 else plural or noun + 's'}"
-
-
 def percent(share: float) -> str:
     """Returns a share as a whole percentage, e.g. `"36 %"`."""
     return f"{100 * share:.0f} %"

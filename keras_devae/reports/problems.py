@@ -5,10 +5,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from keras_devae.callbacks.kl import COLLAPSED_KL
+from keras_devae.checks import counted
 from keras_devae.evaluation.measured_latents import CATEGORY, Latents
 from keras_devae.models.declarations import MODEL_CATALOGUE
 from keras_devae.models.layer_advice import layer_advice, losses_of
-from keras_devae.reports.formatting import counted, listed, percent
+from keras_devae.reports.formatting import listed, percent
 from keras_devae.reports.summary import Holder, carriers, holder_name, rivals
 from keras_devae.runs.config.run_config import RunConfig
 from keras_devae.runs.folder import RunDirectory
@@ -48,7 +49,7 @@ def find_problems(
     whether training reached its last step, `in_progress` whether a process is training it now.
     """
     last = history[-1] if history else {}
-    advice = layer_advice(losses_of(scores))
+    advice = layer_advice(losses_of(scores), run=run)
     return [
         *([] if is_trained else [_unfinished(config, last, run, in_progress)]),
         *_not_finite(history, scores),

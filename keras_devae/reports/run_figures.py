@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from keras_devae import figures
+from keras_devae.checks import counted
 from keras_devae.data import Dataset
 from keras_devae.evaluation.encoding import Encoding
 from keras_devae.evaluation.function_encoder import FunctionEncoder
@@ -15,7 +16,7 @@ from keras_devae.figures.of_models.factor_information import against_factors, ma
 from keras_devae.files import is_there
 from keras_devae.metrics.rows import draw_sample
 from keras_devae.models import VAE
-from keras_devae.reports.formatting import counted, listed, percent
+from keras_devae.reports.formatting import listed, percent
 from keras_devae.reports.plots import history_figure, tracked_scores_figure
 from keras_devae.runs.folder import RunDirectory
 

@@ -4,10 +4,11 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TypeAlias
 
+from keras_devae.checks import counted
 from keras_devae.comparison.tables import MIG, RECONSTRUCTION
 from keras_devae.evaluation.measured_latents import CATEGORY, Latents
 from keras_devae.metrics import ACTIVE_NATS, METRICS
-from keras_devae.reports.formatting import counted, listed, percent
+from keras_devae.reports.formatting import listed, percent
 
 #: What can hold a factor: a latent dimension, by its number, or `CATEGORY`.
 Holder: TypeAlias = int | str

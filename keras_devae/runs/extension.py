@@ -80,12 +80,12 @@ def _check_extensible(folder, config):
 
 def _check_longer(folder, config, steps, epochs):
     """Checks the new length, which may be below the plan only where training stopped early."""
-    planned = config.training.steps
-    least = min(folder.last_step(config) + 1, planned)
+    planned, done = config.training.steps, folder.last_step(config)
+    least = min(done + 1, planned)
     if steps < least:
-        what = "the run's own, which is" if least == planned else "one more than are done, which is"
+        what = f"The run has {planned:,} steps" if least == planned else f"{done:,} steps are done"
         received = steps if epochs is None else f"epochs={epochs}, which are {steps} steps"
-        raise UsageError(f"`steps` must be at least {what} {least}. Received: {received}.")
+        raise UsageError(f"{what}: `steps` must be at least {least}. Received: {received}.")
 
 
 def describe_extension(config: RunConfig) -> str:

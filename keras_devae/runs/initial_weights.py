@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from keras_devae.runs.folder import RunDirectory
 
 logger = logging.getLogger("keras_devae")
+#: Beginnings of the names of layers in encoder and decoder.
+_NETWORKS = ("encoder/", "decoder/")
 
 
 def check_surroundings(config: RunConfig) -> None:
@@ -76,13 +78,13 @@ def check_unchanged(config: RunConfig, run: RunDirectory) -> None:
 
 
 def take_weights(model: VAE, source: str) -> None:
-    """Assigns the weights of another model that fit by layer and shape; logs what does not.
+    """Assigns the weights of another model, layer by layer where all of a layer fit, and logs it.
 
     The weights of encoder and decoder are taken, and the trained ones of the model's own layers;
     the optimizer, the schedules and the random state begin anew.
 
     Raises:
-        UsageError: If none fits.
+        UsageError: If no layer of encoder and decoder fits.
         FailureError: If the file cannot be loaded.
     """
     from keras_devae.models.averaged_weights import take_averages
@@ -93,44 +95,51 @@ def take_weights(model: VAE, source: str) -> None:
     if getattr(other, "optimizer", None) is not None:
         take_averages(other)
     offered, wanted = _by_layer(other), _by_layer(model)
-    shapes = {name: tuple(weight.shape) for name, weight in offered.items()}
-    fitting = [name for name, weight in wanted.items() if shapes.get(name) == tuple(weight.shape)]
-    if not fitting:
+    taken = [layer for layer in wanted if _shapes(wanted[layer]) == _shapes(offered.get(layer, {}))]
+    if not any(layer.startswith(_NETWORKS) for layer in taken):
         raise UsageError(
-            f"`init_from` needs weights that fit the new model by layer and shape: none of those "
-            f"in {file} does. Choose the network, image size and latent_dim of that model."
+            "`init_from` needs layers that fit the new model by name and shape: no layer of the "
+            f"encoder or the decoder in {file} does. Choose the network, image size and latent_dim "
+            "of that model."
         )
-    for name in fitting:
-        wanted[name].assign(offered[name])
-    begun = _layers(name for name in wanted if name not in fitting)
-    unused = _layers(name for name in offered if name not in fitting)
-    if begun or unused:
-        parts = [f"beginning anew: {', '.join(begun)}"] if begun else []
-        parts += [f"not used from the file: {', '.join(unused)}"] if unused else []
-        logger.warning(
-            "Of the weights in %s, %d of %d fit; %s.",
-            *(file, len(fitting), len(offered), "; ".join(parts)),
-        )
+    for layer in taken:
+        for variable, weight in wanted[layer].items():
+            weight.assign(offered[layer][variable])
+    _report(file, taken, wanted, offered)
+
+
+def _report(file, taken, wanted, offered):
+    """Logs which layers were taken and which were not."""
+    begun = [layer for layer in wanted if layer not in taken]
+    unused = [layer for layer in offered if layer not in taken]
+    if not begun and not unused:
+        logger.info("The weights of all layers come from %s.", file)
+        return
+    parts = [f"the weights of {', '.join(taken)}"]
+    parts += [f"beginning anew: {', '.join(begun)}"] if begun else []
+    parts += [f"not used from the file: {', '.join(unused)}"] if unused else []
+    logger.warning("Taken from %s: %s.", file, "; ".join(parts))
+
+
+def _shapes(weights):
+    return {variable: tuple(weight.shape) for variable, weight in weights.items()}
 
 
 def _by_layer(model):
-    """Returns the weights by names that do not depend on what else the process has built.
+    """Returns the weights of each layer, by names that do not depend on earlier models.
 
     Keras appends numbers to the names of layers; here they count within encoder and decoder.
     """
-    parts = {"encoder/": model.encoder, "decoder/": model.decoder}
+    parts = dict(zip(_NETWORKS, (model.encoder, model.decoder), strict=True))
     listed = [(prefix, weight) for prefix, part in parts.items() for weight in part.weights]
     seen = {id(weight) for _, weight in listed}
     listed += [("", weight) for weight in model.trainable_variables if id(weight) not in seen]
-    found, counts = {}, Counter()
+    found: dict[str, dict[str, Any]] = {}
+    counts: Counter[tuple[str, str]] = Counter()
     for prefix, weight in listed:
         *layers, variable = weight.path.split("/")
         layer = prefix + "/".join(re.sub(r"_\d+$", "", name) for name in layers)
         number = counts[layer, variable]
         counts[layer, variable] += 1
-        found[f"{layer}_{number}" if number else layer, variable] = weight
+        found.setdefault(f"{layer}_{number}" if number else layer, {})[variable] = weight
     return found
-
-
-def _layers(names):
-    return list(dict.fromkeys(layer for layer, _ in names))

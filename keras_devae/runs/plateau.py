@@ -42,7 +42,7 @@ class PlateauRate:
     def look(self, model: keras.Model, history: Sequence[dict[str, Any]], step: int) -> None:
         """Lowers the rate if what has been measured up to a step asks for it."""
         points = self._watch.points(self._run, history, step)
-        self._reductions = round(replicas.number_of_chief(self._watch.reductions(points)))
+        self._reductions = round(replicas.number_of_chief(len(self._watch.reductions(points))))
         self._set(model, step)
 
     def warm_up(self, model: keras.Model, step: int) -> None:

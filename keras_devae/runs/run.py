@@ -18,7 +18,7 @@ from keras_devae.data import Dataset
 from keras_devae.errors import UsageError
 from keras_devae.runs import distribution
 from keras_devae.runs.config.run_config import RunConfig, check_before_loading, load_dataset
-from keras_devae.runs.creation import created
+from keras_devae.runs.creation import check_own_network, created
 from keras_devae.runs.extension import extend, extended_config
 from keras_devae.runs.folder import RunDirectory
 from keras_devae.runs.initial_weights import check_surroundings
@@ -125,6 +125,7 @@ class Run(Scoring):
             start_backend(backend, deterministic=compute.deterministic)
             distribution.check_distribution(config)
         check_before_loading(config)
+        check_own_network(config, backend)
         dataset = load_dataset(config, progress=progress)
         config = (config if adapt is None else adapt(config, dataset)).resolved(dataset)
         start_backend(backend, deterministic=compute.deterministic)

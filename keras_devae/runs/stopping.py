@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from keras_devae.checks import one_of
@@ -50,20 +50,21 @@ class Watch:
 
     def outcome(self, points: Iterable[tuple[int, float]]) -> Outcome:
         """Returns what follows from steps and values in order; values that are NaN count as bad."""
-        return [Outcome(), *self._outcomes(points)][-1]
+        return [Outcome(), *(seen for _, seen in self._outcomes(points))][-1]
 
-    def reductions(self, points: Iterable[tuple[int, float]]) -> int:
-        """Returns how often the learning rate has been lowered.
+    def reductions(self, points: Iterable[tuple[int, float]]) -> list[int]:
+        """Returns the steps after which the learning rate has been lowered.
 
         The rule follows Keras's `ReduceLROnPlateau`, with `min_delta` and `cooldown` 0.
         """
-        if self.plateau_patience is None:
-            return 0
-        waited = (seen.since for seen in self._outcomes(points) if seen.since)
-        return sum(since % self.plateau_patience == 0 for since in waited)
+        patience = self.plateau_patience
+        if patience is None:
+            return []
+        outcomes = self._outcomes(points)
+        return [step for step, seen in outcomes if seen.since and seen.since % patience == 0]
 
-    def _outcomes(self, points: Iterable[tuple[int, float]]) -> Iterator[Outcome]:
-        """Yields what follows after each point that can be compared."""
+    def _outcomes(self, points: Iterable[tuple[int, float]]) -> Iterator[tuple[int, Outcome]]:
+        """Yields each step that can be compared, and what has been seen by then."""
         seen = Outcome()
         for step, value in points:
             if step < self.starts:
@@ -74,11 +75,11 @@ class Watch:
                 seen = Outcome(step, value)
             else:
                 seen = dataclasses.replace(seen, since=seen.since + 1)
-            yield seen
+            yield step, seen
             if step == self.continued_from:
                 # Training had stopped here, and was then asked to continue: the wait begins anew.
                 seen = dataclasses.replace(seen, since=0)
-                yield seen
+                yield step, seen
 
     def seen(self, run: RunDirectory, history: Sequence[dict[str, Any]], step: int) -> Outcome:
         """Returns the outcome up to a step, from the history or the run's tracked scores."""
@@ -119,6 +120,29 @@ class Watch:
             )
         *first, last = ends
         return f"{what} on; {', '.join(first)}{' and ' if first else ''}{last}"
+
+
+def describe_end(ended: Mapping[str, Any]) -> str:
+    """Says which step's weights a run keeps that watched a value, from its record."""
+    text = f"of step {ended['model_step']:,}"
+    if ended["best_step"] is not None:
+        text += f"; {ended['watched']} was best at step {ended['best_step']:,}"
+        text += f", {ended['best_value']:,.4g}"
+    early = "early " if ended["stopped_early"] else ""
+    return f"{text}; training ended {early}at step {ended['step']:,}"
+
+
+def describe_reductions(folder: RunDirectory, config: RunConfig) -> str | None:
+    """Says when the schedule plateau has lowered a run's learning rate, or `None` if it has not."""
+    watch = watch_of(config, folder.read_record().get("continued_from", 0))
+    if watch is None:
+        return None
+    steps = watch.reductions(watch.points(folder, folder.read_history(), config.training.steps))
+    if not steps:
+        return None
+    rate = config.training.learning_rate * watch.plateau_factor ** len(steps)
+    plural = "s" if len(steps) > 1 else ""
+    return f"lowered to {rate:.3g} after step{plural} {', '.join(map(str, steps))}"
 
 
 def check_watching(config: RunConfig) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from keras_devae import data, metrics
-from keras_devae.checks import Array
+from keras_devae.checks import Array, counted
 from keras_devae.data import Dataset
 from keras_devae.data.dataset import VariantDataset
 from keras_devae.data.variants import SelectedDataset
@@ -41,12 +41,14 @@ def split(dataset: Dataset, share: float, seed: int) -> TrainingPart:
         UsageError: If a part would have fewer than two images.
     """
     chosen = np.zeros(len(dataset), bool)
-    chosen[_held_out_rows(_groups(dataset), share, seed)] = True
+    groups = _groups(dataset)
+    chosen[_held_out_rows(groups, share, seed)] = True
     count = int(chosen.sum())
     if not _LEAST <= count <= len(dataset) - _LEAST:
         raise UsageError(
             f"`validation_split` must leave at least {_LEAST} images to train on and {_LEAST} to "
-            f"hold out. Received: {share:g}, which holds out {count} of {len(dataset):,}."
+            f"hold out. Received: {share:g}, which holds out {count} of {len(dataset):,}"
+            f"{_advice(dataset, groups, share, seed)}."
         )
 
     def part(mask: Array, name: str) -> tuple[Any, ...]:
@@ -72,12 +74,37 @@ def _groups(dataset: Dataset) -> Array:
 
 def _held_out_rows(groups: Array, share: float, seed: int) -> Array:
     """Returns the rows of randomly drawn groups that come nearest to a share of all rows."""
-    _, group_of, sizes = np.unique(groups, return_inverse=True, return_counts=True)
-    order = shuffled_rows(len(sizes), (seed, VALIDATION))
-    # Of no group, the first, the first two ...
-    reached = np.cumsum([0, *sizes[order]])
+    group_of, order, reached = _drawn(groups, seed)
     count = int(np.abs(reached - share * len(groups)).argmin())
     return np.flatnonzero(np.isin(group_of, order[:count]))
+
+
+def _drawn(groups: Array, seed: int) -> tuple[Array, Array, Array]:
+    """Returns each row's group, the groups in random order, and how many rows the first ones have.
+
+    These are the rows of no group, of the first, of the first two ...
+    """
+    _, group_of, sizes = np.unique(groups, return_inverse=True, return_counts=True)
+    order = shuffled_rows(len(sizes), (seed, VALIDATION))
+    return group_of, order, np.cumsum([0, *sizes[order]])
+
+
+def _advice(dataset: Dataset, groups: Array, share: float, seed: int) -> str:
+    """Says that images which stay together are too few to be parted so, and what share is."""
+    *_, reached = _drawn(groups, seed)
+    total, count = len(groups), len(reached) - 1
+    if count == total:
+        return ""
+    is_sequence = getattr(dataset, "sequences", None) is not None
+    what = "a sequence" if is_sequence else "one picture"
+    noun = "sequence" if is_sequence else "picture"
+    possible = reached[(reached >= _LEAST) & (reached <= total - _LEAST)]
+    text = f": images of {what} stay together, and there {'is' if count == 1 else 'are'} only "
+    text += counted(count, noun)
+    if not len(possible):
+        return text
+    nearest = possible[np.abs(possible - share * total).argmin()] / total
+    return f"{text}; a share of {nearest:.2g} is possible"
 
 
 def held_out_images(config: RunConfig, training: Dataset, progress: Any = None) -> Dataset | None:

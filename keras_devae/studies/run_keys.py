@@ -4,7 +4,7 @@ import hashlib
 import json
 from typing import Any
 
-from keras_devae.runs.config.flat_settings import default_name, without_defaults
+from keras_devae.runs.config.flat_settings import without_defaults
 from keras_devae.runs.config.run_config import RunConfig
 
 #: Digits of the key in the name of a run.
@@ -28,8 +28,12 @@ def run_key(config: RunConfig) -> str:
 
 
 def run_name(config: RunConfig, key: str) -> str:
-    """Returns the name of a run: its model, data set and seed, and the first digits of its key."""
-    return f"{default_name(config)}-{key[:KEY_DIGITS]}"
+    """Returns the name of a run: its model, data set and seed, and the first digits of its key.
+
+    Of your own images the name has the kind alone, as finished studies have it.
+    """
+    dataset = config.data.dataset.partition(":")[0]
+    return f"{config.model.name}-{dataset}-seed{config.training.seed}-{key[:KEY_DIGITS]}"
 
 
 def _plain(value: Any) -> Any:

@@ -106,3 +106,20 @@ def test_wrong_use_is_refused(place, monkeypatch, capsys, words, message):
     monkeypatch.chdir(place)
     assert run("evaluate", *words) == 2
     assert message in capsys.readouterr().err
+
+
+def test_a_run_that_watched_held_out_images_is_scored_on_others(place, tmp_path, capsys):
+    words = ["--network", "mlp", "--network-units", "8", "--steps", "4", "--checkpoint-every", "2"]
+    words += ["--latent-dim", "2", "--metrics", "kl,mig", "--betas", "1,2", "--no-suggest"]
+    words += ["--track", "mig", "--track-every", "2", "--monitor", "val_mig", "--save-best"]
+    words += ["--validation-split", "0.3", "--run", "watched", "--runs-dir", tmp_path]
+    assert run("train", "--dataset", f"npz:{place / 'first.npz'}", *words) == 0
+    capsys.readouterr()
+    # The images have no factors: the run's `mig` is left out.
+    np.save(tmp_path / "plain.npy", np.load(place / "more.npz")["images"])
+    plain = f"npy:{tmp_path / 'plain.npy'}"
+    assert run("evaluate", tmp_path / "watched", "--dataset", plain, "--json") == 0
+    scores = json.loads(capsys.readouterr().out)
+    assert "kl.total" in scores["layers"][0] and "mig.score" not in scores["layers"][0]
+    assert run("evaluate", tmp_path / "watched", "--dataset", f"folder:{tmp_path / 'none'}") == 2
+    assert "There is no folder" in capsys.readouterr().err

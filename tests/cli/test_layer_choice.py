@@ -23,7 +23,8 @@ def test_a_better_layer_is_named_and_can_be_exported(workplace, monkeypatch, cap
     written = []
     monkeypatch.setattr("keras_devae.export.export_model", lambda *given: written.append(given[1:]))
     assert run("export", directory.path, "first") == 0
-    assert SAID in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert SAID in said and f"keras-devae export {directory.path} FOLDER --layer 1" in said
     assert run("export", directory.path, "best", "--layer", "1") == 0
     assert "nats" not in capsys.readouterr().err
     assert written == [("first", "tf_saved_model", 0, None), ("best", "tf_saved_model", 1, None)]

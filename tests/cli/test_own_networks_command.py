@@ -76,6 +76,26 @@ def test_wrong_names_are_refused_in_one_sentence(name, folder):
         VAE.for_images((6, 5, 2), 3, network=name)
 
 
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("nets:bild", "has no `bild`"),
+        ("nets:keras", "must be a function"),
+        ("narrow:odd", "It may take 'decoder_input_dim', 'groups', 'image_shape', 'latent_dim'"),
+    ],
+)
+def test_wrong_functions_are_refused_before_images_are_read(
+    name, message, folder, monkeypatch, capsys
+):
+    def load(*arguments, **options):
+        raise AssertionError("The images are read.")
+
+    monkeypatch.setattr("keras_devae.runs.run.load_dataset", load)
+    (folder / "narrow.py").write_text("def odd(latent_dim, width): pass")
+    assert run(*TRAIN, "--network", name) == 2
+    assert message in capsys.readouterr().err
+
+
 def test_a_run_from_the_command_line(folder):
     assert run(*TRAIN) == 0
     directory = RunDirectory("runs/own")

@@ -1,5 +1,6 @@
 """Messages name options as they are typed."""
 
+import logging
 import re
 
 import click
@@ -8,7 +9,9 @@ import pytest
 from PIL import Image
 from running import run
 
+from keras_devae.cli.main import _Sentences
 from keras_devae.cli.spelling import in_options
+from keras_devae.cli.train import train
 from keras_devae.metrics.rows import draw_sample
 
 COMMAND = click.Command(
@@ -169,3 +172,14 @@ def test_scores_of_constant_factors_are_left_out_with_a_warning(pictures, capsys
     capsys.readouterr()
     assert run("evaluate", "runs/flat", "--metrics", "mig") == 2
     assert "Cannot compute mig" in capsys.readouterr().err
+
+
+def test_what_is_logged_reads_as_other_messages():
+    def shown(name, level, text):
+        record = logging.LogRecord(name, level, "", 0, text, (), None)
+        with click.Context(train):
+            return _Sentences().format(record)
+
+    assert shown("keras_devae", logging.WARNING, "Lower `betas`.") == "Warning: Lower --betas."
+    assert shown("keras_devae.runs", logging.INFO, "The weights.") == "The weights."
+    assert shown("other", logging.WARNING, "Lower `betas`.") == "Lower `betas`."

@@ -41,7 +41,8 @@ def test_says_what_is_there(folder):
     for text in (
         "only 8 images",
         "never vary and cannot be scored: same",
-        "1 of the images are fl",
+        "1 of the images is flat",
+        "1 of the images repeats",
     ):
         assert found_by(facts, text)
     assert facts["next"].startswith(f"keras-devae train --dataset 'folder:{folder}' ")
@@ -56,6 +57,32 @@ def test_names_what_is_damaged_or_left_out(folder):
     assert set(facts["damaged"]) == {"2.png", "6.png"} and facts["image_shape"] == [16, 16, 3]
     assert found_by(facts, "2 pictures cannot be decoded") and found_by(facts, ".heic")
     assert facts["next"].endswith("--image-size 16 --skip-damaged")
+
+
+def test_says_how_a_table_beside_the_pictures_is_used(folder, capsys):
+    (folder / "factors.csv").rename(folder / "labels.csv")
+    (folder / "5.png").write_bytes((folder / "5.png").read_bytes()[:200])
+    with pytest.raises(SystemExit):
+        main(["data", "info", f"folder:{folder}", "--image-size", "24", "--json"])
+    shown = json.loads(capsys.readouterr().out)
+    assert found_by(
+        shown, f"Not read: labels.csv; to use it as factors, give --factors-file '{folder}"
+    )
+    assert found_by(shown, "8 pictures are enlarged to 24x24")
+    assert found_by(shown, "1 picture cannot be decoded: 5.png (")
+    assert not found_by(info(f"folder:{folder}", factors_file=folder / "labels.csv"), "Not read")
+
+
+def test_one_image_and_one_value_are_in_the_singular(tmp_path, capsys):
+    Image.new("L", (8, 8), 9).save(tmp_path / "a.png")
+    Image.new("L", (8, 8), 9).save(tmp_path / "b.png")
+    (tmp_path / "factors.csv").write_text("file,size\na.png,1\nb.png,1\n")
+    with pytest.raises(SystemExit):
+        main(["data", "info", f"folder:{tmp_path}"])
+    shown = capsys.readouterr().out
+    assert "size: 1 number, 1..1" in shown and "2 pictures are enlarged to 16x16" in shown
+    with pytest.raises(UsageError, match=r"a\.png is a file: give the folder .*folder:"):
+        info(f"folder:{tmp_path / 'a.png'}")
 
 
 @pytest.mark.parametrize("kind", ["npz", "npy"])

@@ -120,3 +120,27 @@ def test_names_no_backend():
             else:
                 continue
             assert not {"keras", "tensorflow", "jax", "torch"} & {m.split(".")[0] for m in modules}
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [
+        ("clocks", "'folder:clocks' or 'npz:clocks.npz'"),
+        ("./clocks", "'folder:./clocks' or 'npz:./clocks.npz'"),
+        ("clocks.npz", "'npz:clocks.npz'"),
+        ("dials.npy", "'npy:dials.npy'"),
+        ("dials", "'npy:dials.npy'"),
+        ("dsprite", "'dsprites'"),
+    ],
+)
+def test_paths_without_their_kind_are_suggested_with_it(typed, meant, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "clocks").mkdir()
+    for name in ("clocks.npz", "dials.npy"):
+        (tmp_path / name).touch()
+    for ask in (load, keras_devae.data.outline, info):
+        with pytest.raises(UsageError) as refusal:
+            ask(typed)
+        assert f"Did you mean {meant}? Known" in str(refusal.value)
+    with pytest.raises(UsageError, match=r"data set ' '\. Known"):
+        load(" ")

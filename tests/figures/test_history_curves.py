@@ -44,7 +44,7 @@ def test_layers_share_a_panel_in_different_colours():
     assert validation.get_ydata().tolist() == HISTORY["val_kl_loss_layer_1"]
     assert first.get_color() != second.get_color() == validation.get_color()
     assert (second.get_linestyle(), validation.get_linestyle()) == ("-", "--")
-    assert legend_texts(axes) == ["0", "1"]
+    assert legend_texts(axes) == ["0", "1", "validation"]
 
 
 def test_no_two_of_many_layers_look_alike():

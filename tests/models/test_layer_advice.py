@@ -26,6 +26,11 @@ def test_a_better_layer_is_named_with_what_to_do(losses, layer, best):
     assert f"model.export_encoder(folder, layer={best})" in advice
 
 
+def test_the_folder_of_the_run_is_named():
+    advice = layer_advice({0: 30.0, 1: 25.0}, run="my runs/a")
+    assert "keras-devae export 'my runs/a' FOLDER --layer 1," in advice
+
+
 def test_all_losses_are_named():
     advice = layer_advice({0: 309.6, 1: 258.8, 2: 271.8})
     assert "layers 0 / 1 / 2 lose 309.6 / 258.8 / 271.8 nats per image" in advice

@@ -122,8 +122,8 @@ class Unregistered(layers.Layer):
 
 WRONG = {
     "fails": (failing, "The network failing failed: ZeroDivisionError: by hand."),
-    "needs": (lambda image_shape, depth: None, "needs the argument `depth`"),
-    "by place": (lambda image_shape, /: None, "needs the argument `image_shape`"),
+    "needs": (lambda image_shape, depth: None, "needs the argument 'depth'"),
+    "by place": (lambda image_shape, /: None, "needs the argument 'image_shape'"),
     "nothing": (lambda image_shape: None, "must return two Keras models"),
     "three": (lambda **given: (*pair(**given), 1), "must return two Keras models"),
     "arrays": (lambda **given: (1, 2), "must return two Keras models"),

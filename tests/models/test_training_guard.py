@@ -106,6 +106,8 @@ def test_a_collapse_is_reported(tiny, blobs, caplog):
         model.fit(blobs(64), batch_size=4, epochs=6, verbose=0)
     (sentence,) = complaints(caplog)
     assert sentence.startswith("The posterior has collapsed: its KL divergence is 0.0")
+    assert sentence.endswith("Lower `beta`, or train for longer.")
+    assert "Lower `betas`, or" in collapsed_devae().training_warnings({"kl_loss_layer_0": 0.0})[0]
 
 
 def collapsed_devae(**options):

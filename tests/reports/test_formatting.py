@@ -4,8 +4,8 @@ import math
 
 import pytest
 
+from keras_devae.checks import counted
 from keras_devae.reports.formatting import (
-    counted,
     format_duration,
     format_number,
     format_setting,

@@ -132,7 +132,9 @@ def test_a_run_that_stopped_early_continues_from_its_last_step(tmp_path):
     ended = folder.read_record()["ended"]
     assert ended["stopped_early"] and ended["model_step"] < ended["step"]
     history = folder.read_history()
-    with pytest.raises(UsageError, match=f"than are done, which is {ended['step'] + 1}"):
+    with pytest.raises(
+        UsageError, match=f"^{ended['step']} steps are done: .* {ended['step'] + 1}"
+    ):
         Run.resume(folder.path, steps=ended["step"])
     with Run.resume(folder.path) as run:
         run.train(progress=False)  # Without a length it stays as it is.
@@ -183,7 +185,7 @@ def test_refused(tmp_path, capsys):
     from keras_devae.cli.main import main
 
     folder = trained(tmp_path / "run", steps=2)
-    with pytest.raises(UsageError, match="`steps` must be at least the run's own, which is 2"):
+    with pytest.raises(UsageError, match="The run has 2 steps: `steps` must be at least 2"):
         Run.resume(folder.path, steps=1)
     with pytest.raises(SystemExit, match="2"):
         main(["train", "--resume", str(folder.path), "--steps", "1"])

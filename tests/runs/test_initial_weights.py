@@ -39,8 +39,25 @@ def other(tmp_path_factory):
     return run.folder
 
 
-def kernels(part):
-    return [np.array(weight) for weight in part.weights]
+def layers(part):
+    found = [[np.array(weight) for weight in layer.weights] for layer in part.layers]
+    return [weights for weights in found if weights]
+
+
+def test_a_layer_is_taken_whole_or_not_at_all(other, tmp_path, caplog):
+    caplog.set_level("INFO", "keras_devae")
+    source = load_saved(other.model_file)
+    # The mean's kernel has another shape here, its bias and the decoder's last layer do not.
+    source.encoder.get_layer("z_mean").bias.assign(np.ones(3))
+    source.save(tmp_path / "source.keras")
+    with begin(tmp_path / "run", network_units=(8, 5), init_from=str(tmp_path / "source.keras")):
+        pass
+    (message,) = caplog.messages
+    taken, begun, _ = message.split("; ")
+    assert "encoder/dense" in taken and "encoder/z_mean" in begun
+    with begin(tmp_path / "same", init_from=str(tmp_path / "source.keras")) as run:
+        assert np.array(run.model.encoder.get_layer("z_mean").bias).tolist() == [1, 1, 1]
+    assert caplog.messages[1] == f"The weights of all layers come from {tmp_path / 'source.keras'}."
 
 
 @pytest.mark.backends
@@ -49,11 +66,12 @@ def test_what_fits_is_taken(other, tmp_path, model, caplog):
     source = load_saved(other.model_file)
     with begin(tmp_path / "run", model=model, init_from=str(other.path)) as run:
         for part in ("encoder", "decoder"):
-            taken, given = kernels(getattr(run.model, part)), kernels(getattr(source, part))
+            taken, given = layers(getattr(run.model, part)), layers(getattr(source, part))
             # What a model adds to the decoder's input comes first.
-            for one, from_other in zip(taken, given, strict=True):
-                if one.shape == from_other.shape:
-                    np.testing.assert_array_equal(one, from_other)
+            for ours, theirs in zip(taken, given, strict=True):
+                if [one.shape for one in ours] == [one.shape for one in theirs]:
+                    for one, from_other in zip(ours, theirs, strict=True):
+                        np.testing.assert_array_equal(one, from_other)
         assert int(run.model.steps.step) == 0
         run.train(progress=False)
     assert run.folder.read_config().training.init_from == str(other.path.resolve())
@@ -67,11 +85,12 @@ def test_what_fits_is_taken(other, tmp_path, model, caplog):
 def test_what_does_not_fit_is_named(other, tmp_path, caplog):
     with begin(tmp_path / "run", latent_dim=4, init_from=str(other.model_file)):
         pass
-    (message,) = (message for message in caplog.messages if "fit" in message)
+    (message,) = (message for message in caplog.messages if "beginning anew" in message)
+    taken, begun, unused = message.split("; ")
     # Two layers of means and variances and the decoder's first depend on the latent dimensions.
     for layer in ("encoder/z_mean", "encoder/z_log_var", "decoder/dense"):
-        assert layer in message
-    assert "encoder/dense," not in message and "decoder/dense_1" not in message
+        assert layer in begun and layer in unused
+    assert "encoder/dense," in taken and "decoder/dense_1" in taken
 
 
 def test_nothing_fits(other, tmp_path):

@@ -215,15 +215,18 @@ def _warn_of_reading(path: Path, files: list[Path], found: PictureSet) -> None:
 def _report_damaged(files: list[Path], reasons: dict[int, str], skip_damaged: bool) -> None:
     """Raises for the damaged pictures, or warns if they are left out and others remain."""
     damaged = [files[row].name for row in sorted(reasons)]
-    first = f"{damaged[0]}: {reasons[min(reasons)]}"
-    remaining = len(files) - len(damaged)
+    first = reasons[min(reasons)]
+    first = first if len(damaged) == 1 else f"{damaged[0]}: {first}"
+    remaining, one = len(files) - len(damaged), len(damaged) == 1
     shown = ", ".join(damaged[:_NAMES_SHOWN]) + (" ..." if len(damaged) > _NAMES_SHOWN else "")
     sentence = f"{len(damaged)} of the {len(files)} pictures in {files[0].parent} cannot be decoded"
     if not remaining:
         raise FailureError(f"{sentence}, so none is left: {shown} ({first}).")
     if not skip_damaged:
+        others = "The other one is" if remaining == 1 else f"The other {remaining} are"
         raise FailureError(
-            f"{sentence}: {shown} ({first}). The other {remaining} are fine; repair or remove "
-            "the damaged ones, or leave them out with skip_damaged=True."
+            f"{sentence}: {shown} ({first}). {others} fine; repair or remove the damaged "
+            f"{'one, or leave it' if one else 'ones, or leave them'} out with skip_damaged=True."
         )
-    warnings.warn(f"{sentence} and are left out: {shown} ({first}).", UserWarning, stacklevel=3)
+    verb = "is" if one else "are"
+    warnings.warn(f"{sentence} and {verb} left out: {shown} ({first}).", UserWarning, stacklevel=3)

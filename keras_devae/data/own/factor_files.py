@@ -16,10 +16,8 @@ from keras_devae.data.own.factor_values import (
     checked_names,
     numbered,
 )
+from keras_devae.data.own.folder_contents import CSV_NAME, NPY_NAME
 from keras_devae.errors import FailureError, UsageError
-
-#: Names of the factor files that may lie beside the pictures of a folder.
-CSV_NAME, NPY_NAME = "factors.csv", "factors.npy"
 
 
 def factor_file_in(folder: Path) -> Path | None:

@@ -291,7 +291,7 @@ def _bin_count(count: Any, name: str) -> int:
         number = 0
     if number < 2:
         raise UsageError(
-            "The number of bins of a factor must be an integer of at least 2. "
+            "`bins` must give a factor an integer of at least 2. "
             f"Received: {shown(count)} for {shown(name)}."
         )
     return number

@@ -7,6 +7,7 @@ import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
+from keras_devae.checks import counted
 from keras_devae.errors import UsageError
 
 PICTURE_SUFFIXES = frozenset(
@@ -22,7 +23,10 @@ _OTHER_SUFFIXES = frozenset(
         *(".py", ".ipynb", ".sh", ".bat", ".m", ".r", ".js", ".css", ".url", ".lnk", ".xmp"),
     )
 )
+#: Names of the factor files that may lie beside the pictures of a folder.
+CSV_NAME, NPY_NAME = "factors.csv", "factors.npy"
 _OTHER_NAMES = frozenset(("readme", "license", "licence", "copying", "notice", "makefile"))
+_NAMES_SHOWN = 5
 # Counting further would add nothing, and takes long in a large tree.
 _MOST_COUNTED = 10_000
 
@@ -30,6 +34,11 @@ _MOST_COUNTED = 10_000
 def picture_files(folder: Path) -> list[Path]:
     """Returns the pictures in a folder, sorted by name, without hidden ones; raises if none."""
     if not folder.is_dir():
+        if folder.exists():
+            raise UsageError(
+                f"{folder} is a file: give the folder that holds the pictures, "
+                f"folder:{folder.parent}."
+            )
         raise UsageError(f"There is no folder {folder}.")
     # A broken link counts, so that it is reported instead of silently left out.
     with os.scandir(folder) as entries:
@@ -60,15 +69,39 @@ def _is_picture(name: str) -> bool:
 
 
 def _hint_at_folders(folder: Path) -> str:
-    for path in sorted(path for path in folder.iterdir() if path.is_dir()):
-        is_shown = not path.name.startswith((".", "__"))
-        if is_shown and any(_is_picture(file.name) for file in path.glob("*")):
-            return (
-                f" itself, but there are some in {path.name!r} inside it, and folders inside are "
-                f"not searched; give {path} or move the pictures up"
-            )
-    others = left_out_of(folder, ())
-    return f"; it holds {' and '.join(others)}" if others else ""
+    inside = [
+        path
+        for path in sorted(path for path in folder.iterdir() if path.is_dir())
+        if not path.name.startswith((".", "__"))
+        and any(_is_picture(file.name) for file in path.glob("*"))
+    ]
+    if not inside:
+        others = left_out_of(folder, ())
+        return f"; it holds {' and '.join(others)}" if others else ""
+    shown = ", ".join(repr(path.name) for path in inside[:_NAMES_SHOWN])
+    more = "" if len(inside) <= _NAMES_SHOWN else " ..."
+    hint = (
+        f" itself, but there are some in {shown}{more} inside it, and folders inside are not "
+        f"searched; give {inside[0]} or move the pictures up"
+    )
+    if len(inside) == 1:
+        return hint
+    return (
+        f"{hint}; if the folders are classes, move all pictures up and name the class of each in a "
+        "`factors.csv` beside them, whose first line is `file,class`"
+    )
+
+
+def unread_tables(folder: Path) -> list[Path]:
+    """Returns the files in a folder of pictures that may hold factors but are not read."""
+    return sorted(
+        path
+        for path in folder.iterdir()
+        if path.suffix.lower() in (".csv", ".npy")
+        and path.name not in (CSV_NAME, NPY_NAME)
+        and not path.name.startswith(".")
+        and path.is_file()
+    )
 
 
 def left_out_of(folder: Path, files: Sequence[Path]) -> list[str]:
@@ -91,9 +124,9 @@ def left_out_of(folder: Path, files: Sequence[Path]) -> list[str]:
     phrases = []
     if others:
         shown = ", ".join(sorted(others, key=lambda suffix: (-others[suffix], suffix))[:5])
-        phrases.append(f"{_counted(others.total(), 'file')} with another suffix ({shown})")
+        phrases.append(f"{counted(others.total(), 'file')} with another suffix ({shown})")
     if hidden:
-        phrases.append(_counted(hidden, "hidden picture"))
+        phrases.append(counted(hidden, "hidden picture"))
     return phrases + _inside(folder)
 
 
@@ -104,9 +137,9 @@ def pages_left_out(pages: dict[str, int]) -> list[str]:
         return []
     name = max(several, key=several.__getitem__)
     more = sum(several.values()) - len(several)
-    files = _counted(len(several), "file")
+    files = counted(len(several), "file")
     return [
-        f"{_counted(more, 'page')} or frames after the first of {files} ({name} has "
+        f"{counted(more, 'page')} or frames after the first of {files} ({name} has "
         f"{several[name]:,})"
     ]
 
@@ -115,7 +148,7 @@ def warn_of_left_out(folder: Path, read: int, phrases: Sequence[str], stacklevel
     """Warns in one sentence of everything in a folder that is not read, if there is anything."""
     if phrases:
         warnings.warn(
-            f"In {folder}, {_counted(read, 'picture')} {'is' if read == 1 else 'are'} read and "
+            f"In {folder}, {counted(read, 'picture')} {'is' if read == 1 else 'are'} read and "
             f"these are left out: {'; '.join(phrases)}. Save what you want to use as PNG or JPEG, "
             "one picture per file, in the folder itself.",
             UserWarning,
@@ -141,8 +174,4 @@ def _inside(folder: Path) -> list[str]:
     if not count:
         return []
     more = "at least " if count >= _MOST_COUNTED else ""
-    return [f"{more}{_counted(count, 'picture')} in folders inside ({first!r})"]
-
-
-def _counted(count: int, noun: str) -> str:
-    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
+    return [f"{more}{counted(count, 'picture')} in folders inside ({first!r})"]

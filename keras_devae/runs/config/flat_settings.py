@@ -1,6 +1,9 @@
 """Settings as users give them: the run's and its model's side by side."""
 
+import re
+import unicodedata
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from keras_devae import data, metrics
@@ -12,6 +15,8 @@ from keras_devae.runs.config.presets import PRESETS
 from keras_devae.runs.config.run_config import RunConfig
 from keras_devae.runs.tracking import check_tracked
 
+#: Most characters of a file's name in the name of a run.
+_LABEL_LENGTH = 80
 _MODEL_SETTINGS = frozenset(name for entry in MODEL_CATALOGUE.values() for name in entry.options)
 
 
@@ -50,9 +55,23 @@ def config_from_settings(settings: Mapping[str, Any]) -> RunConfig:
 
 def default_name(config: RunConfig, preset: str | None = None) -> str:
     """Returns a name for a run: model, data set, preset and seed."""
-    dataset = config.data.dataset.split(":")[0]
+    dataset = dataset_label(config.data.dataset)
     parts = [config.model.name, dataset, preset, f"seed{config.training.seed}"]
     return "-".join(part for part in parts if part)
+
+
+def dataset_label(dataset: str) -> str:
+    """Returns a data set's name for use in names of folders: your own have their file's name.
+
+    Characters that the name of a run cannot have become dashes; if none is left, the kind remains.
+    """
+    kind, _, path = dataset.partition(":")
+    if not path:
+        return kind
+    place = Path(path).expanduser().resolve()
+    name = place.name if kind == "folder" else place.stem
+    plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
+    return re.sub(r"[^\w.]+", "-", plain).strip("-._")[:_LABEL_LENGTH] or kind
 
 
 def without_defaults(config: RunConfig) -> dict[str, Any]:

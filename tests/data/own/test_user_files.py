@@ -176,6 +176,11 @@ def test_finds_pictures(folder):
 def test_says_that_folders_inside_are_not_searched(folder):
     with pytest.raises(UsageError, match=r"some in 'pictures' inside it.*not searched"):
         from_folder(folder.parent, 8)
+    for name in ("red", "dark blue"):
+        (folder.parent / name).mkdir()
+        (folder.parent / name / "0.png").write_text("")
+    with pytest.raises(UsageError, match=r"'dark blue', 'pictures', 'red' inside.*factors\.csv"):
+        from_folder(folder.parent, 8)
 
 
 def save_turned(pixels, path, orientation):

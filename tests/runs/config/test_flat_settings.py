@@ -2,15 +2,18 @@
 
 import pytest
 
+from keras_devae.checks import run_name
 from keras_devae.cli.train import train
 from keras_devae.errors import UsageError
 from keras_devae.runs import RunConfig
 from keras_devae.runs.config.flat_settings import (
     config_from_settings,
+    dataset_label,
     default_name,
     setting_names,
     without_defaults,
 )
+from keras_devae.studies.run_keys import run_name as name_in_study
 
 #: Parameters of `train` that say where a run lands, not what it is.
 NOT_SETTINGS = {"run", "runs_dir", "resume_run", "overwrite", "no_suggest", "as_json"}
@@ -56,11 +59,31 @@ def test_what_is_wrong_is_said_in_a_sentence(settings, message):
 
 def test_names_and_differences():
     config = config_from_settings({"dataset": "npz:a/b.npz", "seed": 7, "betas": [1, 2]})
-    assert default_name(config) == "devae-npz-seed7"
-    assert default_name(config, "quick") == "devae-npz-quick-seed7"
+    assert default_name(config) == "devae-b-seed7"
+    assert default_name(config, "quick") == "devae-b-quick-seed7"
     assert without_defaults(config) == {
         "dataset": "npz:a/b.npz",
         "seed": 7,
         "model_options": {"betas": (1.0, 2.0)},
     }
     assert without_defaults(RunConfig()) == {}
+
+
+@pytest.mark.parametrize(
+    ("dataset", "label"),
+    [
+        ("dsprites", "dsprites"),
+        ("folder:pictures/cells v1.2/", "cells-v1.2"),
+        ("folder:Größe & Farbe", "Groe-Farbe"),
+        ("npy:a/b.c.npy", "b.c"),
+        ("folder:图片", "folder"),
+        ("folder:/", "folder"),
+        (f"npz:{'a' * 200}.npz", "a" * 80),
+    ],
+)
+def test_runs_on_own_images_are_named_by_their_file(dataset, label):
+    assert dataset_label(dataset) == label
+    config = RunConfig(dataset=dataset)
+    assert run_name("--run", default_name(config)) == f"devae-{label}-seed0"
+    # Studies find finished runs by names as they were.
+    assert name_in_study(config, "0" * 64) == f"devae-{dataset.split(':')[0]}-seed0-{'0' * 12}"
