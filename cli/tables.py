@@ -56,18 +56,13 @@ def print_score_columns(
 
 
 def _rows(columns, details):
-    from keras_devae.metrics import METRICS, SPREAD
+    from keras_devae.metrics.score_table import score_rows
 
-    names = [key for key in columns[0] if key != "layer" and not key.endswith(SPREAD)]
-    for i, name in enumerate(names):
-        yield name, [_score(column, name) for column in columns]
-        metric = name.split(".")[0]
-        is_last = i + 1 == len(names) or not names[i + 1].startswith(f"{metric}.")
-        if is_last:
-            by_factor = [detail[metric].get("per_factor", {}) for detail in details]
-            what = " ".join(part for part in (metric, METRICS[metric].per_factor) if part)
-            for factor in by_factor[0]:
-                yield f"  {what}: {factor}", [_number(f.get(factor)) for f in by_factor]
+    for row in score_rows(columns, details):
+        if row.factor is None:
+            yield row.key, [_score(column, row.key) for column in columns]
+        else:
+            yield f"  {row.key}: {row.factor}", [_number(value) for value in row.cells]
 
 
 def _score(column, name):

@@ -123,7 +123,7 @@ def _page(place: EvaluationFolder) -> str:
         sections=_SECTIONS,
         name=settings["encoder"]["name"],
         dataset=facts["dataset"],
-        **common_values(latents, layers, facts["image_shape"], settings.get("factor_names")),
+        **common_values(latents, content, facts["image_shape"], settings.get("factor_names")),
         problems=find_problems_of_codes(latents[0], layers),
         figures=[figure for figure in figures if figure.file.is_file()],
         images=settings["images"],

@@ -18,7 +18,7 @@ from keras_devae.reports.details import run_details
 from keras_devae.reports.page import render_page
 from keras_devae.reports.problems import find_problems
 from keras_devae.reports.run_figures import ReportFigure, draw_run_figures
-from keras_devae.reports.tables import common_values, score_rows
+from keras_devae.reports.tables import common_values, table_rows
 from keras_devae.runs.config.run_config import RunConfig
 from keras_devae.runs.folder import RunDirectory
 from keras_devae.runs.trained_model import model_hash, run_encoding
@@ -100,12 +100,12 @@ def report_page(
         sections=_SECTIONS,
         name=run.name,
         config=config,
-        **common_values(latents, layers, dataset.image_shape, dataset.factor_names),
+        **common_values(latents, scores, dataset.image_shape, dataset.factor_names),
         problems=problems,
         reconstructed=RECONSTRUCTED_IMAGES,
         figures=figures,
         held_out=scores and scores.get("validation"),
-        held_out_rows=score_rows(scores.get("validation", {}).get("layers", []) if scores else []),
+        held_out_rows=table_rows(scores and scores.get("validation")),
         images=scores and scores.get("settings", {}).get("images"),
         facts=run_details(config, run.read_record(), dataset.description),
         settings=_settings(config),

@@ -5,7 +5,8 @@ from typing import Any
 
 from keras_devae.comparison.tables import RECONSTRUCTION
 from keras_devae.evaluation.measured_latents import CATEGORY, HELD_SHARE, Latents
-from keras_devae.metrics import METRICS, SPREAD, meaning_of
+from keras_devae.metrics import METRICS, meaning_of
+from keras_devae.metrics.score_table import score_rows
 from keras_devae.reports.formatting import percent
 from keras_devae.reports.summary import Holder, constant_factors, summarize, verdict
 
@@ -15,17 +16,18 @@ ROWS = 50
 
 def common_values(
     latents: Sequence[Latents],
-    scores: Sequence[Mapping[str, Any]],
+    scores: Mapping[str, Any] | None,
     image_shape: Sequence[int],
     factor_names: Iterable[str] | None,
 ) -> dict[str, Any]:
     """Returns the values that the templates of both pages share.
 
-    `latents` has an entry for each layer, `scores` the flat scores of each layer that is scored.
+    `latents` has an entry for each layer, and `scores` is what `evaluate` returned, or `None`.
     """
+    scored = scores["layers"] if scores else []
     first = latents[0]
     # The page begins with layer 0, and the scores may be of another layer only.
-    headline = scores if scores and scores[0]["layer"] == 0 else []
+    headline = scored if scored and scored[0]["layer"] == 0 else []
     return {
         "verdict": verdict(first),
         "tiles": _tiles(first, headline),
@@ -41,8 +43,9 @@ def common_values(
         "has_posterior": first.has_posterior,
         "noun": first.noun,
         "measured": first.measured,
-        "scores": scores,
-        "score_rows": score_rows(scores),
+        "by_layer": len(latents) > 1 or any(layer["layer"] for layer in scored),
+        "scores": scored,
+        "score_rows": table_rows(scores),
     }
 
 
@@ -95,11 +98,15 @@ def _latent_row(
     return row
 
 
-def score_rows(layers: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Returns a row per score for a table: `key`, `cells` (one per layer) and `meaning`."""
-    keys = [key for key in (layers[0] if layers else {}) if key != "layer"]
+def table_rows(scores: Mapping[str, Any] | None) -> list[dict[str, Any]]:
+    """Returns a row per score and factor for a table, from what `evaluate` returned.
+
+    A row has `key`, `factor` or `None`, `cells` (one per layer) and `meaning`.
+    """
+    if not scores:
+        return []
+    rows = score_rows(scores["layers"], scores.get("details", ()))
     return [
-        {"key": key, "cells": [layer.get(key) for layer in layers], "meaning": meaning_of(key)}
-        for key in keys
-        if not key.endswith(SPREAD)
+        {**row._asdict(), "meaning": meaning_of(row.key) if row.factor is None else ""}
+        for row in rows
     ]

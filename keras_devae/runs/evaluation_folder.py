@@ -6,7 +6,7 @@ import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, NotRequired, cast
 
 import numpy as np
 from typing_extensions import TypedDict
@@ -17,7 +17,7 @@ from keras_devae.evaluation.measured_latents import Latents
 from keras_devae.files import check_folder, is_there, leftovers, write_json
 from keras_devae.files.reading import reason_of
 from keras_devae.runs.layout import FIGURES
-from keras_devae.runs.records import read_record
+from keras_devae.runs.records import ScoreDetails, read_record
 
 #: Files that the folder may hold, all of which are written again.
 _OWN_FILES = re.compile(r"scores\.json|report\.html|figures")
@@ -64,6 +64,7 @@ class Evaluation(TypedDict):
     """`scores.json`: what `keras_devae.evaluation.evaluate` returned, and facts for the page."""
 
     layers: list[dict[str, float | None]]
+    details: NotRequired[list[dict[str, ScoreDetails]]]
     settings: dict[str, Any]
     facts: Facts
 

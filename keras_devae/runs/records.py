@@ -60,10 +60,17 @@ class ScoreSettings(TypedDict, total=False):
     images: int | None
 
 
+class ScoreDetails(TypedDict, total=False):
+    """What of the details of a metric is read back."""
+
+    per_factor: dict[str, float | None]
+
+
 class Scores(TypedDict):
     """`metrics.json`: the scores of each latent layer."""
 
     layers: list[dict[str, float | None]]
+    details: NotRequired[list[dict[str, ScoreDetails]]]
     settings: NotRequired[ScoreSettings]
 
 

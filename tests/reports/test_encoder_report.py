@@ -11,6 +11,7 @@ from keras_devae.evaluation import FunctionEncoder, evaluate
 from keras_devae.metrics import METRICS
 from keras_devae.reports import write_encoder_report
 from keras_devae.reports.encoder_report import write_encoder_page
+from keras_devae.reports.formatting import format_number
 from keras_devae.runs.evaluation_folder import EvaluationFolder
 
 pytestmark = pytest.mark.filterwarnings("default::keras_devae.metrics.MetricWarning")
@@ -46,6 +47,11 @@ def test_the_page_says_what_the_codes_hold(written, read_page):
         f"{scores['layers'][0]['mig.score']:.3f}",
     ):
         assert words in text, words
+    for factor, score in scores["details"][0]["mig"]["per_factor"].items():
+        name = factor.replace("<red>", "&lt;red&gt;")
+        row = f'class="part">mig: {name}</th>\n<td class="number">{format_number(score)}</td>'
+        assert row in text
+    assert "layer 0" not in text and "layer by layer" not in text
     assert len(page.images) == 2 and all(image["alt"] for image in page.images)
     assert "KL, nats" not in text and "KL divergence" not in text
 
