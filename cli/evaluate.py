@@ -149,10 +149,11 @@ def evaluate(
     `z_log_var` (n, d) and `n_train`, the number of rows that train predictors. With --dataset it
     holds `codes` with a row for each of its images, and may hold `z_log_var`.
     """
-    if [run, codes, encoder].count(None) != 2:
+    if (count := 3 - [run, codes, encoder].count(None)) != 1:
+        many = f"only one of them. Received: {count}" if count else "one of them"
         raise UsageError(
-            "Name the folder of a run, a file of codes or an encoder: RUN, --codes FILE or "
-            "--encoder FILE."
+            "What is scored is a run's folder, a file of codes or an encoder, RUN, --codes FILE or "
+            f"--encoder FILE: give {many}."
         )
     _check_belonging(context, given, encoder)
     if output:

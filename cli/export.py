@@ -50,7 +50,7 @@ def export(
 
     The result needs neither this package nor Keras. Endpoints: encode, encode_all_layers, decode,
     reconstruct; litert, onnx, openvino and torch have a file for each. Prints the lines of Python
-    that load the result.
+    that load the result, with the packages to install.
     """
     from keras_devae.export.formats import check_arguments, exporting_backend, loading_code
     from keras_devae.runs import Run
@@ -67,6 +67,13 @@ def export(
     model = opened.model
     export_model(model, path, format_name, layer, quantize)
     print_layer_advice(scored_losses(model, opened.folder), run, layer)
+    precision = opened.config.compute.mixed_precision
+    if precision not in (None, "off"):
+        click.echo(
+            f"The run itself computes in {precision}, the export in float32: codes differ by "
+            f"{precision}'s rounding errors.",
+            err=True,
+        )
     code = loading_code(path, format_name, model.image_shape)
     if as_json:
         print_json({"folder": path, "format": format_name, "layer": layer, "load": code})

@@ -1,6 +1,8 @@
 """How the active backend compiles training steps, and what compiled steps may contain."""
 
-from collections.abc import Callable
+import contextlib
+import logging
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from keras_devae.backend.devices import has_accelerator
@@ -65,3 +67,18 @@ def differentiated_as(function: Callable, equal_function: Callable) -> Callable:
 def computed_first(tensor: Tensor) -> Tensor:
     """Makes a step compute a tensor before its uses, in memory in the order of its axes."""
     return active().computed_first(tensor)
+
+
+@contextlib.contextmanager
+def without_tracing_advice() -> Iterator[None]:
+    """Hides TensorFlow's warning about frequent retracing, which users cannot act on."""
+
+    def is_shown(record: logging.LogRecord) -> bool:
+        return "triggered tf.function retracing" not in record.getMessage()
+
+    logger = logging.getLogger("tensorflow")
+    logger.addFilter(is_shown)
+    try:
+        yield
+    finally:
+        logger.removeFilter(is_shown)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -24,9 +24,10 @@ from keras_devae.evaluation.function_encoder import (
     FunctionEncoder,
     as_array,
     in_whole_batches,
+    returned_array,
 )
 from keras_devae.evaluation.pixels import LAYOUTS, PIXELS
-from keras_devae.files import file_hash
+from keras_devae.files import file_hash, is_there
 from keras_devae.files.reading import reason_of
 from keras_devae.models.network_names import function_of
 
@@ -161,7 +162,7 @@ class EncoderFile(FunctionEncoder):
                 f"{reason_of(error)}."
             ) from error
         chosen = _chosen_output(found, self._output, self.path)
-        return {name: as_array(values)[: len(images)] for name, values in chosen.items()}
+        return {name: returned_array(values)[: len(images)] for name, values in chosen.items()}
 
 
 def _digest(place: Path) -> str:
@@ -179,6 +180,7 @@ def _reader_of(path: str) -> tuple[Callable[[Any], Program], bool]:
     readers |= dict.fromkeys((".pt2", ".pt", ".pth"), read_torch_program)
     place = Path(path)
     if place.is_dir():
+        _check_saved_model(place, readers)
         return read_saved_model, False
     if reader := readers.get(place.suffix):
         if not place.is_file():
@@ -191,6 +193,22 @@ def _reader_of(path: str) -> tuple[Callable[[Any], Program], bool]:
         "An encoder is a .keras, .onnx, .pt2 or .pt file, the folder of a SavedModel, or "
         f"MODULE:FUNCTION. Received: {path}{'' if place.exists() else ', which does not exist'}."
     )
+
+
+def _check_saved_model(folder: Path, suffixes: Container[str]) -> None:
+    """Raises a `UsageError` for a folder of another kind; names a file to give in its place."""
+    if any(is_there(folder / name) for name in ("saved_model.pb", "saved_model.pbtxt")):
+        return
+    # The endpoint that an export has for the purpose comes first.
+    files = sorted(folder.glob("*"), key=lambda file: (file.stem != "encode", file.name))
+    readable = [file for file in files if file.suffix in suffixes]
+    if readable:
+        remedy = f"Give {readable[0]}"
+    elif {".xml", ".tflite"} & {file.suffix for file in files}:
+        remedy = "OpenVINO and LiteRT files are not read: export to onnx or tf_saved_model"
+    else:
+        remedy = "Give the file of an encoder"
+    raise UsageError(f"{folder} is no SavedModel: it has no saved_model.pb. {remedy}.")
 
 
 def _read_keras(path: Any) -> Program:

@@ -110,7 +110,7 @@ class FunctionEncoder:
                     f"{', '.join(map(str, found))}."
                 )
             found, log_vars = found["z_mean"], found.get("z_log_var")
-        means = check_codes(as_array(found), "codes")
+        means = check_codes(returned_array(found), "codes")
         if len(means) != count:
             raise UsageError(
                 "There must be one row of codes per image. Received: "
@@ -119,7 +119,7 @@ class FunctionEncoder:
         self.has_posterior = log_vars is not None
         if log_vars is None:
             return means, np.zeros(means.shape)
-        return check_posterior(means, as_array(log_vars))
+        return check_posterior(means, returned_array(log_vars))
 
 
 def in_whole_batches(images: Array, batch_size: int) -> Array:
@@ -142,6 +142,17 @@ def _name_of(function: Any) -> str:
         return f"{owner}.{function.__name__}"
     module = getattr(function, "__module__", None)
     return name if module in (None, "__main__") else f"{module}.{name}"
+
+
+def returned_array(values: Any) -> Any:
+    """Returns what an encoder returned as an array; raises a `UsageError` if it is none."""
+    array = as_array(values)
+    if array.ndim == 0:
+        raise UsageError(
+            "The function must return codes (n, d), one row of numbers per image. Received: "
+            f"{shown(values)}."
+        )
+    return array
 
 
 def as_array(values: Any) -> Any:

@@ -21,6 +21,8 @@ class Format(NamedTuple):
     backends: dict[str, tuple[str, ...]]
     #: Suffix of the file of each endpoint; "" for one folder with all.
     suffix: str = ""
+    #: Package of the runtime that loads it.
+    runtime: str = ""
     #: Import, loading of the file `{path}`, and encoding of `images`.
     loading: tuple[str, str, str] = ("", "", "")
 
@@ -29,6 +31,7 @@ class Format(NamedTuple):
 FORMATS = {
     "tf_saved_model": Format(
         {EXPORTER: (), "jax": (EXPORTER,)},
+        runtime="tensorflow",
         loading=(
             "import tensorflow as tf",
             "encoder = tf.saved_model.load({path})",
@@ -38,6 +41,7 @@ FORMATS = {
     "onnx": Format(
         {EXPORTER: ("tf2onnx", "onnx"), "torch": ("onnx",), "jax": ("jax2onnx",)},
         ".onnx",
+        "onnxruntime",
         (
             "import onnxruntime",
             "encoder = onnxruntime.InferenceSession({path})",
@@ -51,6 +55,7 @@ FORMATS = {
             "jax": ("jax2onnx", "openvino"),
         },
         ".xml",
+        "openvino",
         (
             "import openvino",
             'exact = {{"INFERENCE_PRECISION_HINT": "f32"}}\n'
@@ -61,6 +66,7 @@ FORMATS = {
     "litert": Format(
         {EXPORTER: ()},
         ".tflite",
+        "ai-edge-litert",
         (
             "from ai_edge_litert.interpreter import Interpreter",
             "encoder = Interpreter(model_path={path}).get_signature_runner()",
@@ -70,6 +76,7 @@ FORMATS = {
     "torch": Format(
         {"torch": ()},
         ".pt2",
+        "torch",
         (
             "import torch",
             "encoder = torch.export.load({path}).module()",
@@ -134,6 +141,8 @@ def loading_code(
 ) -> str:
     """Returns Python code that loads an export and encodes images, without this package.
 
+    Its first line names the packages to install where the code runs.
+
     Args:
         path: The exported folder.
         format: Its format, a name of `FORMATS`.
@@ -148,6 +157,7 @@ def loading_code(
     shape = str((count, *image_shape))
     return "\n".join(
         (
+            f"# pip install numpy {described.runtime}",
             "import numpy as np",
             needed,
             "",

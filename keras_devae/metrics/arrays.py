@@ -89,8 +89,8 @@ def check_factors(factors: Array, name: str = "factors") -> Array:
             ~(np.isfinite(factors) & (factors == np.floor(factors))),
             factors,
             f"`{name}` must be whole numbers, the index of each factor's value",
-            "name a continuous factor in `continuous` of `score_codes`, or put its values into "
-            "bins first, e.g. with `keras_devae.data.binned(column, 20)`",
+            "name a continuous factor in `continuous`, which `score_codes` and some metrics take, "
+            "or put its values into bins first, e.g. with `keras_devae.data.binned(column, 20)`",
         )
         digits = min(np.finfo(factors.dtype).nmant + 1, 63)
         _refuse_at(

@@ -9,7 +9,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_devae.backend import compiles_with_xla
+from keras_devae.backend import compiles_with_xla, without_tracing_advice
 from keras_devae.backend.replicas import without_distribution
 from keras_devae.checks import Array, Tensor, at_least, flag, shown
 from keras_devae.errors import UsageError
@@ -286,7 +286,7 @@ def _in_chunks(function, rows, batch_size):
         chunk = ops.convert_to_numpy(rows[start : start + size])
         missing = np.zeros((size - len(chunk), *chunk.shape[1:]), chunk.dtype)
         filled = np.concatenate([chunk, missing]) if len(missing) else chunk
-        with without_distribution():
+        with without_distribution(), without_tracing_advice():
             outputs = function(filled)
         parts.append({k: np.asarray(v, "float32")[: len(chunk)] for k, v in outputs.items()})
     return {k: np.concatenate([part[k] for part in parts]) for k in parts[0]}

@@ -103,6 +103,23 @@ class LinearBaseline(VAE):
             **options,
         )
 
+    def encoder_posterior(self, images: Any, batch_size: int = 256) -> tuple[Array, Array]:
+        """Returns the encoder's means and log-variances; raises a `UsageError` before `fit`."""
+        self._check_fitted()
+        return super().encoder_posterior(images, batch_size)
+
+    def check_layer(self, layer: int) -> None:
+        """Raises a `UsageError` for another layer than 0, and before `fit`."""
+        super().check_layer(layer)
+        self._check_fitted()
+
+    def _check_fitted(self):
+        if not any(np.any(keras.ops.convert_to_numpy(w)) for w in self.encoder.weights):
+            raise UsageError(
+                f"This {type(self).__name__} is not fitted: its weights are all zero. Call `fit` "
+                "with images first."
+            )
+
     def decompose(self, flat_images: Array) -> tuple[Array, Array, Array]:
         """Fits the decomposition to images, float32 `(n, pixels)`.
 

@@ -91,7 +91,7 @@ def residual_decoder(
         x = _block(x, channels[i], kernels)
         if i:
             _, factors = kernel_and_strides(levels[i - 1])
-            x = cropped(layers.UpSampling2D(factors)(x), levels[i - 1])
+            x = cropped(repeated_pixels(x, *factors), levels[i - 1])
     x = _activated(x)
     for size in reversed(stem):
         form = kernel_and_strides(size)
@@ -108,6 +108,22 @@ def _block(x, channels, kernels, kernel=3, strides=(1, 1)):
         x = _convolution(channels, kernels, 1, strides)(activated)
     y = _convolution(channels, kernels, kernel, strides)(activated)
     return layers.Add()([x, _convolution(channels, kernels)(_activated(y))])
+
+
+def repeated_pixels(x: keras.KerasTensor, vertically: int, horizontally: int) -> keras.KerasTensor:
+    """Repeats each pixel, as `UpSampling2D` does.
+
+    On TensorFlow, the gradient of that layer contains a transposition of integers, for which oneDNN
+    prints a warning.
+    """
+    height, width, channels = x.shape[1:]
+    if horizontally > 1:
+        x = layers.Concatenate(axis=3)([x] * horizontally)
+        x = layers.Reshape((height, width * horizontally, channels))(x)
+    if vertically > 1:
+        x = layers.Concatenate(axis=2)([x] * vertically)
+        x = layers.Reshape((height * vertically, width * horizontally, channels))(x)
+    return x
 
 
 def _activated(x):

@@ -96,6 +96,14 @@ def betas_of_latents(points: Iterable[float], beta_end: float) -> list[float]:
     return betas if len(betas) > 1 else []
 
 
+def betas_below(beta: float) -> list[float]:
+    """Suggests the pressures of three layers, the strongest being `beta`, and the weakest a tenth.
+
+    They are for where everything stays collapsed down to that pressure.
+    """
+    return [float(f"{beta / divisor:.2g}") for divisor in (10, math.sqrt(10), 1)]
+
+
 def _gaps(falling: Sequence[float]) -> list[tuple[float, float]]:
     """Returns the neighbours between which one group ends and the next begins."""
     return [pair for pair in itertools.pairwise(falling) if pair[0] > GROUP_FACTOR * pair[1]]

@@ -18,12 +18,17 @@ from keras_devae.runs.config.flat_settings import config_from_settings
 from keras_devae.runs.config.presets import PRESETS
 from keras_devae.runs.config.run_config import load_dataset
 from keras_devae.suggestions import lengths, pixels
-from keras_devae.suggestions.freezing import BETA_END, betas_of_latents, default_range
+from keras_devae.suggestions.freezing import (
+    BETA_END,
+    betas_below,
+    betas_of_latents,
+    default_range,
+)
 
 #: Share of the variance of binary pixels from which on they count as binary.
 NEARLY_BINARY = 0.8
 #: Steps of the annealed run, the fewest that show anything, and its largest share of a training.
-ANNEALED_STEPS, FEWEST_ANNEALED, ANNEALED_SHARE = 1500, 200, 0.1
+ANNEALED_STEPS, FEWEST_ANNEALED, ANNEALED_SHARE = 1500, 200, 0.25
 #: Seconds that the annealed run may take.
 ANNEALED_SECONDS = 120.0
 #: How far above the first component's point beta starts: networks may see more than linear codes.
@@ -151,7 +156,7 @@ def propose(
         backend: Keras backend. Default: the configuration's.
         say: Called with a sentence before anything that takes long. Default: `None`.
         measure: Whether speed is measured even where no proposal needs it. Default: `False`.
-        annealed_steps: Steps of the annealed run. Default: 1,500, and at most a tenth of `steps`
+        annealed_steps: Steps of the annealed run. Default: 1,500, and at most a quarter of `steps`
             where these are given.
 
     Returns:
@@ -266,18 +271,18 @@ class _Work:
             self._published_pressures(name, components[0])
             return
         found = self._anneal(start, end, steps)
-        what = "latent dimensions become active"
-        if not found:
-            found, what = (
-                components[:latent_dim],
-                "no latent dimension was seen to become active; principal components do",
-            )
-        betas = betas_of_latents(found, float(f"{end:.2g}"))
+        end = float(f"{end:.2g}")
+        if found:
+            betas = betas_of_latents(found, end)
+            listed = ", ".join(f"{point:.3g}" for point in found[:8])
+            reason = f"latent dimensions become active at {listed}"
+        else:
+            betas = betas_below(end)
+            reason = f"no latent dimension became active down to {end:g}"
         if not betas:
             self._published_pressures(name, components[0])
             return
-        listed = ", ".join(f"{point:.3g}" for point in found[:8])
-        self._add(name, _as_option(self.config.model.name, betas), f"{what} at {listed}")
+        self._add(name, _as_option(self.config.model.name, betas), reason)
 
     def _anneal(self, start: float, end: float, steps: int) -> list[float]:
         from keras_devae.suggestions.annealed_run import latent_freezing_points
@@ -291,8 +296,7 @@ class _Work:
         try:
             points = latent_freezing_points(config, self.small, start / ratio, end / ratio, steps)
         except FailureError:
-            # It diverged: the principal components serve instead.
-            return []
+            return []  # It diverged.
         return [ratio * point for point in points]
 
     def _published_pressures(self, name: str, first: float) -> None:

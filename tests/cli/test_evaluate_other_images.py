@@ -93,7 +93,8 @@ def test_pages_about_encoders_codes_and_runs_on_other_images(place, tmp_path, mo
         (["r", "--factors-file", "x.csv"], "--factors-file goes with --dataset"),
         (["r", "--pixels", "uint8"], "--pixels goes with --encoder"),
         (["--encoder", "halves.keras"], "--encoder needs the images to score: add --dataset"),
-        (["r", "--encoder", "halves.keras"], "RUN, --codes FILE or --encoder FILE"),
+        (["r", "--encoder", "halves.keras"], "give only one of them. Received: 2"),
+        ([], "RUN, --codes FILE or --encoder FILE: give one of them."),
         (["--codes", "first.npz", "--dataset", "npz:more.npz"], "an array called 'codes'"),
         (["--codes", "labelled.npz", "--dataset", "npz:more.npz"], "holds factors, which"),
         (["--codes", "labelled.npz", "--report-dir", "page"], "--report-dir goes with --dataset"),
@@ -114,7 +115,7 @@ def test_a_run_that_watched_held_out_images_is_scored_on_others(place, tmp_path,
     words += ["--track", "mig", "--track-every", "2", "--monitor", "val_mig", "--save-best"]
     words += ["--validation-split", "0.3", "--run", "watched", "--runs-dir", tmp_path]
     assert run("train", "--dataset", f"npz:{place / 'first.npz'}", *words) == 0
-    capsys.readouterr()
+    assert "\nWeights  of step " in capsys.readouterr().out
     # The images have no factors: the run's `mig` is left out.
     np.save(tmp_path / "plain.npy", np.load(place / "more.npz")["images"])
     plain = f"npy:{tmp_path / 'plain.npy'}"

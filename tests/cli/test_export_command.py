@@ -30,8 +30,13 @@ def test_the_printed_lines_run_as_they_are_pasted(workplace, capsys, tmp_path_fa
     made = json.loads(capsys.readouterr().out)
     assert (made["folder"], made["format"], made["layer"]) == ("my encoder", "tf_saved_model", 0)
     assert run("export", "runs/a", "it's an encoder", "--layer", "1") == 0
-    folder, _, printed = capsys.readouterr().out.partition("\n\n")
+    captured = capsys.readouterr()
+    folder, _, printed = captured.out.partition("\n\n")
     assert folder == "it's an encoder"
+    assert printed.startswith("# pip install numpy tensorflow\n")
+    with open("runs/a/config.json") as file:
+        precision = json.load(file)["settings"]["compute"]["mixed_precision"]
+    assert ("the export in float32" in captured.err) == (precision != "off")
     for code in (made["load"], printed):
         code = f"{ALONE}{code}assert codes.shape == (7, 2)\n"
         elsewhere = tmp_path_factory.mktemp("elsewhere")

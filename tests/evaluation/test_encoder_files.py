@@ -201,6 +201,30 @@ def test_files_that_hold_no_encoder(tmp_path, name, content, error, message):
         EncoderFile(file)
 
 
+@pytest.mark.parametrize(
+    "names, message",
+    [
+        (["decode.onnx", "encode.onnx"], r"Give .*encode\.onnx"),
+        (["encode.xml", "encode.bin"], "export to onnx or tf_saved_model"),
+        (["config.json", "model.keras"], r"Give .*model\.keras"),
+        ([], "Give the file of an encoder"),
+    ],
+)
+def test_a_folder_of_another_kind_is_refused_with_the_file_to_give(tmp_path, names, message):
+    for name in names:
+        (tmp_path / name).touch()
+    with pytest.raises(UsageError, match=message):
+        EncoderFile(tmp_path)
+
+
+def test_what_a_function_of_a_module_returns_is_checked(tmp_path, monkeypatch, images):
+    (tmp_path / "mine_without_codes.py").write_text("def f(x):\n    return None\n")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    with pytest.raises(UsageError, match="Received: None"):
+        EncoderFile("mine_without_codes:f").encoder_posterior(images)
+
+
 def test_a_failure_inside_the_encoder_is_one_sentence(tmp_path, monkeypatch, images):
     (tmp_path / "mine_that_fails.py").write_text("def f(x):\n    return 1 / 0\n")
     monkeypatch.chdir(tmp_path)

@@ -64,6 +64,9 @@ def test_what_a_function_lacks_is_refused_and_left_out_of_the_default(grid):
         (lambda images: {"y": images, "z": images}, "`z_mean`"),
         (lambda images: channels(images) * np.nan, "finite"),
         (3, "function of images"),
+        (lambda images: None, "one row of numbers per image. Received: None"),
+        (lambda images: 3.0, "Received: 3.0"),
+        (lambda images: {"z_mean": channels(images), "z_log_var": 3}, "Received: 3"),
     ],
 )
 def test_wrong_functions_are_refused(grid, function, message):

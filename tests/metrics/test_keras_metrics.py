@@ -37,6 +37,25 @@ def test_batches_score_as_all_rows_do(labelled):
     assert float(metric.result()) == 0
 
 
+def test_an_empty_batch_changes_nothing(labelled):
+    codes, factors = labelled
+    metric = kd.metrics.keras.MIG(bins=10)
+    metric.update_state(codes[:0], factors[:0])
+    assert float(metric.result()) == 0
+    metric.update_state(codes, factors)
+    metric.update_state(codes[:0], factors[:0])
+    expected = kd.metrics.mig(codes, factors, bins=10)["mig.score"]
+    assert float(metric.result()) == pytest.approx(expected, abs=1e-6)
+
+
+def test_an_unknown_option_is_refused_with_all_known_ones():
+    with pytest.raises(UsageError, match=r"factors_first, continuous, .*bins.* Received: bin\."):
+        kd.metrics.keras.MIG(bin=3)
+    with pytest.raises(UsageError) as refused:
+        kd.metrics.keras.InfoMEC(bin=3)
+    assert "continuous" not in str(refused.value)
+
+
 @pytest.mark.filterwarnings("ignore::keras_devae.metrics.MetricWarning")
 def test_the_first_rows_are_kept(labelled):
     codes, factors = labelled
@@ -79,7 +98,7 @@ def test_a_metric_is_made_again_from_its_configuration():
 def test_wrong_arguments_and_shapes_are_refused(labelled):
     codes, factors = labelled
     own = kd.metrics.keras
-    with pytest.raises(UsageError, match=r"MIG takes the options bins, .* Received: bims"):
+    with pytest.raises(UsageError, match=r"MIG takes .* the options bins, .* Received: bims"):
         own.MIG(bims=3)
     with pytest.raises(UsageError, match="Unknown number of mig 'scores'"):
         own.MIG(number="scores")

@@ -1,5 +1,8 @@
 """Codes, reconstructions and samples of a model."""
 
+import logging
+
+import keras
 import numpy as np
 import pytest
 from keras import ops
@@ -140,3 +143,25 @@ def test_decoding_needs_one_layer(model):
 def test_codes_of_a_wrong_shape(model, shape):
     with pytest.raises(UsageError, match=r"codes of shape \(n, 3\)"):
         model.decode(np.zeros(shape))
+
+
+@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="TensorFlow's log")
+def test_advice_about_retracing_is_hidden_while_encoding():
+    logger, seen = logging.getLogger("tensorflow"), []
+    handler = logging.Handler()
+    handler.emit = lambda record: seen.append(record.getMessage())
+
+    def advised(images):
+        logger.warning("5 out of the last 5 calls to f triggered tf.function retracing.")
+        logger.warning("Another warning.")
+        return {"codes": images}
+
+    model = MODELS["vae"].for_images((8, 8, 1), 2, network="mlp")
+    logger.addHandler(handler)
+    try:
+        model.over_images(advised, np.zeros((2, 8, 8, 1), np.float32), 2)
+        assert seen == ["Another warning."]
+        advised(None)
+        assert len(seen) == 3
+    finally:
+        logger.removeHandler(handler)

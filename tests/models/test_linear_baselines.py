@@ -36,6 +36,20 @@ def fitted(method, images, latent_dim=4, **options):
     return model
 
 
+@pytest.mark.parametrize("method", METHODS)
+def test_codes_of_an_unfitted_model_are_refused(method, images, tmp_path):
+    model = {"pca": PCA, "ica": ICA}[method].for_images(SHAPE, 2)
+    for use in (
+        lambda: model.encode(images),
+        lambda: model.posterior(images, layer=None),
+        lambda: model.sample(3),
+        model.encoder_model,
+        lambda: model.export_encoder(tmp_path / "encoder"),
+    ):
+        with pytest.raises(UsageError, match=r"is not fitted.*Call `fit`"):
+            use()
+
+
 def test_pca_is_that_of_scikit_learn(images):
     model, flat = fitted("pca", images), images.reshape(len(images), -1).astype("float64")
     reference = sklearn.decomposition.PCA(4, whiten=True).fit(flat)

@@ -8,6 +8,7 @@ from keras import layers, ops
 from keras_devae.errors import UsageError
 from keras_devae.models import MODELS
 from keras_devae.networks import broadcast_decoder, residual_decoder, residual_encoder
+from keras_devae.networks.residual import repeated_pixels
 
 pytestmark = pytest.mark.backends
 TRAINED = [name for name in MODELS if name not in ("pca", "ica")]
@@ -35,6 +36,17 @@ def test_a_block_per_level_and_a_stem_above_64_pixels(side, stem, widths):
     assert len(convolutions(encoder)) == stem + 1 + 2 * len(widths) + len(ones)
     norms = [x for x in encoder.layers if isinstance(x, layers.GroupNormalization)]
     assert [norm.groups for norm in norms] == [8] * (2 * len(widths) + 1)
+
+
+@pytest.mark.parametrize("factors", [(2, 2), (2, 1), (1, 3)])
+def test_pixels_are_repeated_as_keras_does(factors):
+    given = keras.Input((3, 4, 2))
+    repeated = keras.Model(given, repeated_pixels(given, *factors))
+    images = np.random.default_rng(0).random((2, 3, 4, 2), dtype=np.float32)
+    got, expected = (
+        ops.convert_to_numpy(f(images)) for f in (repeated, layers.UpSampling2D(factors))
+    )
+    np.testing.assert_array_equal(got, expected)
 
 
 def test_the_code_of_an_image_depends_on_that_image_alone():

@@ -8,7 +8,7 @@ import pytest
 import keras_devae as kd
 from keras_devae.suggestions import lengths, pixels
 from keras_devae.suggestions.annealed_run import latent_freezing_points
-from keras_devae.suggestions.freezing import betas_of_latents
+from keras_devae.suggestions.freezing import betas_below, betas_of_latents
 
 TINY = {"network": "mlp", "network_units": (8,), "latent_dim": 3}
 
@@ -57,6 +57,7 @@ def test_latents_get_three_layers():
     assert betas_of_latents([2.6, 0.5, 0.5, 0.4], 0.25) == [0.25, 0.56, 1.2]
     assert betas_of_latents([], 1) == []
     assert betas_of_latents([1.5], 1) == []
+    assert betas_below(0.25) == [0.025, 0.079, 0.25]
 
 
 @pytest.mark.parametrize(

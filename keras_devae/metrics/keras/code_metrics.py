@@ -27,7 +27,7 @@ class CodeMetric(keras.metrics.Metric):
     The table keeps the first `max_rows` rows after a reset: shuffle what you pass. Each `result()`
     scores the whole table on the CPU, as the function in `keras_devae.metrics` of the same name
     does, but without its warnings; in `fit`, Keras asks for it after each step. It is 0 as long as
-    no factor has two values.
+    no factor has two values, and before the first row, as Keras's own metrics are.
 
     Works in compiled steps, unless TensorFlow compiles them with XLA (`jit_compile=True`). The
     table is made by the first `update_state`, or by `prepare` where a step that JAX compiles needs
@@ -80,12 +80,7 @@ class CodeMetric(keras.metrics.Metric):
         self.max_rows = int(max_rows)
         self.factors_first = flag("factors_first", factors_first)
         self.continuous = list(continuous)
-        known = [n for n in inspect.signature(declared.function).parameters if n not in _OWN]
-        if unknown := [option for option in options if option not in known]:
-            raise UsageError(
-                f"{type(self).__name__} takes the options {', '.join(known)} of "
-                f"`keras_devae.metrics.{self.metric}`. Received: {', '.join(unknown)}."
-            )
+        self._check_options(options)
         if self.continuous and not declared.takes_continuous:
             raise UsageError(
                 f"{type(self).__name__} counts: put continuous factors into bins first, e.g. with "
@@ -93,6 +88,24 @@ class CodeMetric(keras.metrics.Metric):
             )
         self.options = options
         self._table: Any = None
+
+    def _check_options(self, options: dict[str, Any]) -> None:
+        declared = METRICS[self.metric]
+        known = [n for n in inspect.signature(declared.function).parameters if n not in _OWN]
+        unknown = [option for option in options if option not in known]
+        if not unknown:
+            return
+        own = [
+            name
+            for name, parameter in inspect.signature(CodeMetric).parameters.items()
+            if parameter.kind is not parameter.VAR_KEYWORD
+            and (name != "continuous" or declared.takes_continuous)
+        ]
+        raise UsageError(
+            f"{type(self).__name__} takes {', '.join(own)} and the options "
+            f"{', '.join(known) or '(none)'} of `keras_devae.metrics.{self.metric}`. Received: "
+            f"{', '.join(unknown)}."
+        )
 
     def prepare(self, code_count: int, factor_count: int) -> None:
         """Makes the table for a number of codes and of factors, empty."""
@@ -114,13 +127,14 @@ class CodeMetric(keras.metrics.Metric):
             raise UsageError(f"{type(self).__name__} takes no weights of samples.")
         codes, factors = (ops.cast(ops.convert_to_tensor(a), "float32") for a in (codes, factors))
         self._check_shapes(codes, factors)
-        batch = ops.concatenate([codes, factors], axis=1)
-        count = ops.shape(batch)[0]
+        count = ops.shape(codes)[0]
+        # One row more, so that there is a row to take even from an empty batch.
+        batch = ops.pad(ops.concatenate([codes, factors], axis=1), [[0, 1], [0, 0]])
         # The row of the batch that goes into each row of the table: shapes stay what they are.
         table, filled = map(ops.convert_to_tensor, (self._table, self._filled))
         sources = ops.arange(self.max_rows, dtype="int32") - filled
         is_new = ops.logical_and(sources >= 0, sources < count)
-        taken = ops.take(batch, ops.clip(sources, 0, count - 1), axis=0)
+        taken = ops.take(batch, ops.clip(sources, 0, count), axis=0)
         self._table.assign(ops.where(is_new[:, None], taken, table))
         self._filled.assign(ops.minimum(filled + count, self.max_rows))
 
@@ -140,7 +154,7 @@ class CodeMetric(keras.metrics.Metric):
             )
 
     def result(self) -> Tensor:
-        """Returns the score of the rows gathered so far, a float32 scalar."""
+        """Returns the score of the rows gathered so far, a float32 scalar; 0 without any."""
         if self._table is None:
             return ops.zeros(())
         filled = ops.cast(self._filled, "float32") * ops.ones((1, sum(self._widths)))
