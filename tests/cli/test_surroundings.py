@@ -3,11 +3,14 @@
 import os
 import subprocess
 import sys
+import warnings
 
 import numpy as np
 import pytest
 from PIL import Image
 from running import run
+
+from keras_devae.cli.main import _show_each_warning_once
 
 COMMAND = [sys.executable, "-m", "keras_devae.cli"]
 #: Commands that draw or print no more than a list, which need no Keras.
@@ -58,6 +61,16 @@ def test_letters_that_a_terminal_cannot_show_are_spelt_out(encoding, runs_folder
     assert result.returncode == 0, result.stderr
     shown = "gr\\xf6\\xdfe" if "ascii" in encoding else "größe"
     assert shown in result.stdout.decode(encoding.partition(":")[0]).replace("\n", "")
+
+
+def test_equal_warnings_are_printed_once(monkeypatch, capsys):
+    monkeypatch.setattr(warnings, "showwarning", warnings.showwarning)
+    for _ in range(2):
+        _show_each_warning_once()
+        for text in ("same", "same", "other"):
+            warnings.showwarning(UserWarning(text), UserWarning, "file.py", 1)
+    printed = capsys.readouterr().err.splitlines()
+    assert printed == ["Warning: same", "Warning: other"] * 2
 
 
 @pytest.mark.parametrize("words", LISTS)
