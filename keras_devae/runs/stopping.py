@@ -137,7 +137,9 @@ def describe_reductions(folder: RunDirectory, config: RunConfig) -> str | None:
     watch = watch_of(config, folder.read_record().get("continued_from", 0))
     if watch is None:
         return None
-    steps = watch.reductions(watch.points(folder, folder.read_history(), config.training.steps))
+    last = folder.last_step(config)
+    # A fall after the last step moves nothing.
+    steps = watch.reductions(watch.points(folder, folder.read_history(), last - 1))
     if not steps:
         return None
     rate = config.training.learning_rate * watch.plateau_factor ** len(steps)

@@ -10,7 +10,7 @@ from tiny_settings import TINY
 from keras_devae.errors import UsageError
 from keras_devae.runs import Run, RunConfig
 from keras_devae.runs.plateau import PlateauRate
-from keras_devae.runs.stopping import Watch, watch_of
+from keras_devae.runs.stopping import Watch, describe_reductions, watch_of
 
 SETTINGS = {**TINY, "deterministic": True, "learning_rate_schedule": "plateau"}
 
@@ -63,6 +63,12 @@ def test_killed_run_has_the_rates_of_an_uninterrupted_one(tmp_path):
     worse = [loss >= min(losses[:n]) for n, loss in enumerate(losses) if n]
     assert rates[:2] == pytest.approx([1 / 6, 0.5]) and any(worse[:-1])
     assert rates[-1] == pytest.approx(0.5 * 0.25 ** sum(worse[:-1]))
+    compared = [row["step"] for row in history if row["step"] >= 5][1:]
+    falls = [str(step) for step, fell in zip(compared[:-1], worse[:-1], strict=True) if fell]
+    plural = "s" if len(falls) > 1 else ""
+    assert describe_reductions(run.folder, run.config) == (
+        f"lowered to {rates[-1]:.3g} after step{plural} {', '.join(falls)}"
+    )
     # Killed just after the first fall of the rate.
     fallen = next(row["step"] for row in history if row["learning_rate"] < 0.5)
     (path / "model.keras").unlink()
