@@ -29,7 +29,8 @@ OTHER_IMAGES = {
     "data_dir": None,
     "image_size": "the run's, or what the encoder takes",
     "factors_file": None,
-    "factor_kinds": None,
+    "factor_kinds": "the run's, where the images have the columns",
+    "sequence_column": "the run's, if the images have it",
     "skip_damaged": None,
 }
 

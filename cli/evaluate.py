@@ -250,11 +250,15 @@ def _other_images(config, image_shape, given):
     ones are computed.
     """
     from keras_devae.runs.config.run_config import load_dataset
-    from keras_devae.runs.validation import check_held_out
+    from keras_devae.runs.validation import check_held_out, columns_as_in
 
     # Nothing is held out, watched or tracked here.
     chosen = {**default_settings("validation"), "track": (), "image_size": image_shape[:2]}
     chosen |= data_settings(given)
+    if ":" in given["dataset"]:
+        described = columns_as_in(config, given["dataset"], given["factors_file"])
+        options = {"bins": "factor_bins"}
+        chosen |= {n: v for n, v in described.items() if given[options.get(n, n)] is None}
     if given["dataset"].startswith("folder:") and image_shape[-1] in (1, 3):
         chosen["channels"] = image_shape[-1]
     config = config.replace(**chosen)

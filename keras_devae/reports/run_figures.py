@@ -197,7 +197,8 @@ def _information_map(latents: Sequence[Latents]) -> _Drawn:
         for d in shown
         if (factor := first.factor_of(d)) is not None
     ]
-    alt = f"A table of shades. In layer 0, {listed(held)}." if held else "A table of pale shades."
+    where = "In layer 0, " if len(latents) > 1 else ""
+    alt = f"A table of shades. {where}{listed(held)}." if held else "A table of pale shades."
     title = "Which latent holds which factor"
     return "information-map", map_of(latents, shown), title, caption, alt
 

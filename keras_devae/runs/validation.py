@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -143,21 +144,31 @@ def _loading(config, channels):
     chosen, name = config.data, config.validation.dataset
     if ":" not in name:
         return {"source": chosen.source, "data_dir": chosen.data_dir}
-    own = {"factors_file": config.validation.factors_file}
-    with warnings.catch_warnings():
-        # Loading the images repeats each warning.
-        warnings.simplefilter("ignore")
-        columns = data.outline(name, **own).factor_names or ()
-    for option in ("bins", "factor_kinds"):
-        described = getattr(chosen, option) or {}
-        own[option] = {column: described[column] for column in columns if column in described}
-    if chosen.sequence_column in columns:
-        own["sequence_column"] = chosen.sequence_column
+    factors_file = config.validation.factors_file
+    own = {"factors_file": factors_file, **columns_as_in(config, name, factors_file)}
     if name.startswith("folder:"):
         of_folders = ("skip_damaged", "cache", "data_dir")
         own |= {option: getattr(chosen, option) for option in of_folders}
         own["channels"] = channels if channels in (1, 3) else None
     return own
+
+
+def columns_as_in(config: RunConfig, name: str, factors_file: str | Path | None) -> dict[str, Any]:
+    """Returns what a run's settings say of columns that other images of the user's have, too.
+
+    These are options of `keras_devae.data.load`: `bins`, `factor_kinds` and `sequence_column`.
+    """
+    with warnings.catch_warnings():
+        # Loading the images repeats each warning.
+        warnings.simplefilter("ignore")
+        columns = data.outline(name, factors_file=factors_file).factor_names or ()
+    found: dict[str, Any] = {}
+    for option in ("bins", "factor_kinds"):
+        described = getattr(config.data, option) or {}
+        found[option] = {column: described[column] for column in columns if column in described}
+    if config.data.sequence_column in columns:
+        found["sequence_column"] = config.data.sequence_column
+    return found
 
 
 def checked_images(config: RunConfig, dataset: Dataset, progress: Any = None) -> Dataset | None:

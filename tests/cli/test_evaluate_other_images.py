@@ -124,3 +124,17 @@ def test_a_run_that_watched_held_out_images_is_scored_on_others(place, tmp_path,
     assert "kl.total" in scores["layers"][0] and "mig.score" not in scores["layers"][0]
     assert run("evaluate", tmp_path / "watched", "--dataset", f"folder:{tmp_path / 'none'}") == 2
     assert "There is no folder" in capsys.readouterr().err
+
+
+@pytest.mark.filterwarnings("default::keras_devae.metrics.MetricWarning")
+def test_a_column_of_sequences_is_no_factor(place, capsys):
+    with np.load(place / "more.npz") as more:
+        names = np.array(["upper", "video"])
+        np.savez(place / "videos.npz", **more, factor_names=names)
+    words = ["--dataset", f"npz:{place / 'videos.npz'}", "--metrics", "mig", "--json"]
+    words += ["--sequence-column", "video"]
+    encoder = ("--encoder", place / "halves.keras")
+    for scored in ([place / "r"], encoder):
+        assert run("evaluate", *scored, *words) == 0
+        found = json.loads(capsys.readouterr().out)
+        assert list(found["details"][0]["mig"]["per_factor"]) == ["upper"]
