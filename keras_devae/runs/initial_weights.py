@@ -134,8 +134,7 @@ def _by_layer(model):
     listed = [(prefix, weight) for prefix, part in parts.items() for weight in part.weights]
     seen = {id(weight) for _, weight in listed}
     listed += [("", weight) for weight in model.trainable_variables if id(weight) not in seen]
-    found: dict[str, dict[str, Any]] = {}
-    counts: Counter[tuple[str, str]] = Counter()
+    found, counts = {}, Counter()
     for prefix, weight in listed:
         *layers, variable = weight.path.split("/")
         layer = prefix + "/".join(re.sub(r"_\d+$", "", name) for name in layers)

@@ -22,6 +22,14 @@ def model(tiny):
     return model
 
 
+def ready(tiny, blobs, method):
+    """A model that encodes: a linear baseline is fitted first."""
+    model = tiny(method)
+    if method in ("ica", "pca"):
+        model.fit(blobs(9), verbose=0)
+    return model
+
+
 def test_codes_are_deterministic(model, blobs):
     images = blobs(10)
     np.testing.assert_array_equal(model.encode(images), model.encode(images))
@@ -43,8 +51,8 @@ def test_batch_size_does_not_matter(model, blobs, n):
 
 
 @pytest.mark.parametrize("method", MODELS)
-def test_no_images_at_all(tiny, method):
-    model = tiny(method)
+def test_no_images_at_all(tiny, blobs, method):
+    model = ready(tiny, blobs, method)
     nothing = np.zeros((0, 8, 8, 1), np.uint8)
     assert model.encode(nothing).shape == (0, 3)
     assert model.encode(nothing, layer=None).shape == (model.num_layers, 0, 3)
@@ -73,7 +81,7 @@ def test_layers_are_scalings_of_layer_0(model, blobs):
 
 @pytest.mark.parametrize("method", MODELS)
 def test_first_of_all_layers(tiny, blobs, method):
-    model, images = tiny(method), blobs(5)
+    model, images = ready(tiny, blobs, method), blobs(5)
     codes = model.encode(images, layer=None)
     layers = 3 if method in ("devae", "devae_linear", "devae_parallel") else 1
     assert codes.shape == (layers, 5, 3)
