@@ -80,7 +80,9 @@ def component_points(pixels: Array, likelihood: str, sigma: float | None = None)
         scale = 1.0
     else:
         scale = 2.0 if sigma is None else 1 / sigma**2
-    eigenvalues = np.linalg.eigvalsh(flat @ flat.T / len(flat))[::-1]
+    # Both products have the same eigenvalues besides zeros.
+    product = flat @ flat.T if len(flat) < flat.shape[1] else flat.T @ flat
+    eigenvalues = np.linalg.eigvalsh(product / len(flat))[::-1]
     return [float(scale * value) for value in eigenvalues if value > 1e-6 * max(eigenvalues[0], 1)]
 
 
