@@ -77,7 +77,7 @@ def test_epochs(tmp_path):
     assert extend(folder.path, epochs=2).read_config().training.steps == 5  # 40 images by 8
     with pytest.raises(UsageError, match="`epochs` must be"):
         Run.resume(folder.path, epochs=0)
-    with pytest.raises(UsageError, match=r"which is 5\. Received: epochs=1, which are 3 steps"):
+    with pytest.raises(UsageError, match=r"at least 5\. Received: epochs=1, which are 3 steps"):
         Run.resume(folder.path, epochs=1)
     assert folder.is_trained() and not folder.is_claimed()
 
