@@ -76,7 +76,7 @@ class Latents:
     def order(self) -> Array:
         """Numbers of the dimensions, `(d,)`: the active ones first, each by falling KL.
 
-        Those of codes without a posterior come by falling share of a factor.
+        Without a posterior they are sorted by falling share of a factor instead.
         """
         strength = self.kl if self.has_posterior else self.shares.max(axis=1, initial=0.0)
         return np.lexsort((-strength, ~self.is_active))

@@ -56,7 +56,7 @@ def sampled_pixels(dataset: Dataset, seed: int) -> Array:
 
 
 def binary_share(pixels: Array) -> float:
-    """Returns the variance of pixels in 0..1 as a share of binary pixels' of the same mean.
+    """Returns the variance of pixels in 0..1 over the variance of binary ones of the same mean.
 
     It is 1 for black and white, and 0 for pixels that are all alike.
     """
