@@ -203,20 +203,34 @@ def test_own_layers_that_another_process_cannot_import_are_refused(own, tmp_path
     assert not (tmp_path / "encoder").exists()
 
 
+def in_eight_bits(weights):
+    """Whole multiples of a 127th of each output channel's largest weight; small arrays as is."""
+    if weights.size < 4096:
+        return weights
+    step = np.abs(weights).max(axis=tuple(range(weights.ndim - 1))) / 127
+    return np.round(weights / step) * step
+
+
+def in_half_precision(weights):
+    return weights.astype("float16").astype("float32")
+
+
 QUANTIZED = [
-    pytest.param("int8", 0.5, 1e-2, marks=needs("litert", "int8")),
-    pytest.param("float16", 0.6, 1e-3, marks=[needs("litert"), pytest.mark.thorough]),
+    pytest.param("int8", 0.5, in_eight_bits, marks=needs("litert", "int8")),
+    pytest.param("float16", 0.6, in_half_precision, marks=[needs("litert"), pytest.mark.thorough]),
 ]
 
 
-@pytest.mark.parametrize(("quantize", "ratio", "tolerance"), QUANTIZED)
-def test_quantized_files_are_smaller_and_close(quantize, ratio, tolerance, tiny, tmp_path):
+@pytest.mark.parametrize(("quantize", "ratio", "stored"), QUANTIZED)
+def test_quantized_files_compute_with_rounded_weights(quantize, ratio, stored, tiny, tmp_path):
     model = moved(tiny("vae", units=(256,)))
     export_model(model, tmp_path / "full", "litert")
     export_model(model, tmp_path / "encoder", "litert", quantize=quantize)
     sizes = [(tmp_path / name / "encode.tflite").stat().st_size for name in ("full", "encoder")]
     assert sizes[1] < ratio * sizes[0]
-    check_outputs(model, "litert", tmp_path, tolerance)
+    for variable in model.trainable_variables:
+        variable.assign(stored(keras.ops.convert_to_numpy(variable)))
+    check_outputs(model, "litert", tmp_path, 1e-4)
 
 
 @needs("litert", "int8")
