@@ -9,7 +9,7 @@ import click
 
 from keras_devae.cli.options import IMAGE_SIZE, PATH, list_of, parse_names
 from keras_devae.data.image_sizes import ImageSize
-from keras_devae.models.declarations import MODEL_CATALOGUE
+from keras_devae.models.catalogue import MODEL_CATALOGUE
 from keras_devae.runs.config.forms import declarations
 from keras_devae.runs.config.settings import GROUPS, PathText
 

@@ -30,12 +30,8 @@ from keras_devae.cli.suggest import Proposing
 from keras_devae.cli.tables import print_held_out, print_scores
 from keras_devae.data.image_sizes import height_and_width, pixels_text
 from keras_devae.errors import UsageError
-from keras_devae.models.declarations import (
-    MODEL_CATALOGUE,
-    PUBLISHED_STEPS,
-    default_options,
-    scaling_factors,
-)
+from keras_devae.models.catalogue import MODEL_CATALOGUE, default_options
+from keras_devae.models.declarations import PUBLISHED_STEPS, scaling_factors
 from keras_devae.models.layer_advice import losses_of
 from keras_devae.runs.config.presets import PRESETS
 

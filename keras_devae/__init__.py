@@ -54,7 +54,7 @@ _FORMER = {
 
 def _models() -> list[str]:
     # Imported on demand, to keep the package's import fast.
-    catalogue = importlib.import_module("keras_devae.models.declarations").MODEL_CATALOGUE
+    catalogue = importlib.import_module("keras_devae.models.catalogue").MODEL_CATALOGUE
     return [declaration.class_name for declaration in catalogue.values()]
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from keras_devae.data.image_sizes import size_text
 from keras_devae.metrics.estimators.spread import Spread, spread_of
-from keras_devae.models.declarations import MODEL_CATALOGUE
+from keras_devae.models.catalogue import MODEL_CATALOGUE
 from keras_devae.runs.config.forms import declarations
 from keras_devae.runs.evaluation_folder import EvaluationFolder
 from keras_devae.runs.folder import RunDirectory

@@ -5,7 +5,7 @@ Each class, and with it Keras, is imported on first access.
 
 from typing import Any
 
-from keras_devae.models.declarations import MODEL_CATALOGUE
+from keras_devae.models.catalogue import MODEL_CATALOGUE
 from keras_devae.process.imports import lazy_names
 
 #: Class -> its module; a model's module is named as the model is on the command line.

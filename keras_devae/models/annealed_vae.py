@@ -6,7 +6,7 @@ import keras
 from keras import ops
 
 from keras_devae.checks import Tensor
-from keras_devae.models.declarations import MODEL_CATALOGUE
+from keras_devae.models.catalogue import MODEL_CATALOGUE
 from keras_devae.models.loss_terms import LossTerms
 from keras_devae.models.vae import VAE
 from keras_devae.schedules import LinearSchedule

@@ -8,7 +8,7 @@ from keras import ops
 from keras_devae.checks import Tensor, at_least
 from keras_devae.errors import UsageError
 from keras_devae.losses import decompose_kl
-from keras_devae.models.declarations import MODEL_CATALOGUE
+from keras_devae.models.catalogue import MODEL_CATALOGUE
 from keras_devae.models.images import count_images
 from keras_devae.models.loss_terms import LossTerms
 from keras_devae.models.vae import VAE

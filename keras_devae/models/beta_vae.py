@@ -5,7 +5,7 @@ from typing import Any
 import keras
 
 from keras_devae.checks import Tensor
-from keras_devae.models.declarations import MODEL_CATALOGUE
+from keras_devae.models.catalogue import MODEL_CATALOGUE
 from keras_devae.models.loss_terms import LossTerms
 from keras_devae.models.vae import VAE
 from keras_devae.schedules import Schedule, get_schedule

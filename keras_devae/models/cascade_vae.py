@@ -9,8 +9,8 @@ from keras import ops
 from keras_devae.backend import on_host
 from keras_devae.checks import Array, Tensor
 from keras_devae.losses import balanced_assignment
+from keras_devae.models.catalogue import MODEL_CATALOGUE
 from keras_devae.models.categorical_inference import CategoricalInference
-from keras_devae.models.declarations import MODEL_CATALOGUE
 from keras_devae.models.loss_terms import LossTerms
 from keras_devae.models.vae import VAE
 from keras_devae.schedules import StageSchedule, released_pressures

@@ -9,7 +9,7 @@ from keras import ops
 
 from keras_devae.checks import Tensor, pressures
 from keras_devae.layers import DiTStack
-from keras_devae.models.declarations import MODEL_CATALOGUE
+from keras_devae.models.catalogue import MODEL_CATALOGUE
 from keras_devae.models.loss_terms import LossTerms
 from keras_devae.models.vae import VAE
 from keras_devae.networks.building_blocks import group_sizes

@@ -10,7 +10,7 @@ from keras import ops
 from keras_devae.checks import Tensor
 from keras_devae.layers import DiTStack, LayerDraw, LayerEmbedding, derived_seeds
 from keras_devae.losses import gaussian_kl
-from keras_devae.models.declarations import MODEL_CATALOGUE
+from keras_devae.models.catalogue import MODEL_CATALOGUE
 from keras_devae.models.loss_terms import LossTerms
 from keras_devae.models.vae import VAE
 

@@ -3,7 +3,7 @@
 import keras
 
 from keras_devae.layers import LinearStack
-from keras_devae.models.declarations import MODEL_CATALOGUE
+from keras_devae.models.catalogue import MODEL_CATALOGUE
 from keras_devae.models.devae import DeVAE
 
 

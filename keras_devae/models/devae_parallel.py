@@ -7,7 +7,7 @@ import keras
 from keras_devae.checks import Tensor, pressures
 from keras_devae.errors import UsageError
 from keras_devae.layers import ParallelStack
-from keras_devae.models.declarations import MODEL_CATALOGUE
+from keras_devae.models.catalogue import MODEL_CATALOGUE
 from keras_devae.models.devae import DeVAE
 
 

@@ -9,7 +9,7 @@ from keras import ops
 
 from keras_devae.checks import Tensor
 from keras_devae.layers import LayerDraw, derived_seeds
-from keras_devae.models.declarations import MODEL_CATALOGUE
+from keras_devae.models.catalogue import MODEL_CATALOGUE
 from keras_devae.models.loss_terms import LossTerms
 from keras_devae.models.vae import VAE
 

@@ -6,7 +6,7 @@ import keras
 
 from keras_devae.checks import Tensor
 from keras_devae.losses import dip_penalties
-from keras_devae.models.declarations import MODEL_CATALOGUE
+from keras_devae.models.catalogue import MODEL_CATALOGUE
 from keras_devae.models.loss_terms import LossTerms
 from keras_devae.models.vae import VAE
 

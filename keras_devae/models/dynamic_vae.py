@@ -4,8 +4,8 @@ from typing import Any
 
 import keras
 
+from keras_devae.models.catalogue import MODEL_CATALOGUE
 from keras_devae.models.controlled_vae import ControlledVAE
-from keras_devae.models.declarations import MODEL_CATALOGUE
 from keras_devae.schedules import IncrementalPIController
 
 

@@ -14,7 +14,7 @@ from keras_devae.losses import (
     discriminator_loss,
     permute_dimensions,
 )
-from keras_devae.models.declarations import MODEL_CATALOGUE
+from keras_devae.models.catalogue import MODEL_CATALOGUE
 from keras_devae.models.keras_arguments import get_optimizer, refuses_unknown_arguments
 from keras_devae.models.loss_terms import LossTerms
 from keras_devae.models.vae import VAE

@@ -7,7 +7,7 @@ import keras
 import numpy as np
 
 from keras_devae.checks import Array
-from keras_devae.models.declarations import MODEL_CATALOGUE
+from keras_devae.models.catalogue import MODEL_CATALOGUE
 from keras_devae.models.linear_baseline import LinearBaseline
 from keras_devae.models.pca import principal_components
 

@@ -10,8 +10,8 @@ from keras_devae.backend.replicas import mean_over_batch
 from keras_devae.checks import Tensor
 from keras_devae.layers import RandomState, derived_seeds
 from keras_devae.losses import categorical_kl, gumbel_softmax
+from keras_devae.models.catalogue import MODEL_CATALOGUE
 from keras_devae.models.categorical_inference import CategoricalInference
-from keras_devae.models.declarations import MODEL_CATALOGUE
 from keras_devae.models.loss_terms import LossTerms
 from keras_devae.models.vae import VAE
 from keras_devae.schedules import LinearSchedule

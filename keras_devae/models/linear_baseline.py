@@ -12,7 +12,7 @@ from keras_devae.checks import Array
 from keras_devae.errors import UsageError
 from keras_devae.input.batches import Batches
 from keras_devae.losses import GaussianLikelihood
-from keras_devae.models.declarations import MODEL_CATALOGUE
+from keras_devae.models.catalogue import MODEL_CATALOGUE
 from keras_devae.models.images import as_source, check_images, images_in, is_array
 from keras_devae.models.keras_arguments import (
     callbacks_of,

@@ -16,7 +16,7 @@ from keras_devae.checks import Tensor, at_least, check_channels_last, image_shap
 from keras_devae.errors import UsageError
 from keras_devae.layers import GaussianSampling
 from keras_devae.losses import gaussian_kl, get_likelihood
-from keras_devae.models.declarations import MODEL_CATALOGUE
+from keras_devae.models.catalogue import MODEL_CATALOGUE
 from keras_devae.models.images import as_pixels, images_in
 from keras_devae.models.inference import LOG_VAR_LIMIT, Inference
 from keras_devae.models.keras_arguments import check_keras_settings, check_option_names

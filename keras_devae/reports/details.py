@@ -4,7 +4,7 @@ import datetime
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from keras_devae.models.declarations import MODEL_CATALOGUE
+from keras_devae.models.catalogue import MODEL_CATALOGUE
 from keras_devae.reports.formatting import format_duration, format_setting
 from keras_devae.runs.config.run_config import RunConfig
 from keras_devae.runs.environment import computing_text

@@ -7,7 +7,7 @@ from typing import Any
 from keras_devae.callbacks.kl import COLLAPSED_KL
 from keras_devae.checks import counted
 from keras_devae.evaluation.measured_latents import CATEGORY, Latents
-from keras_devae.models.declarations import MODEL_CATALOGUE
+from keras_devae.models.catalogue import MODEL_CATALOGUE
 from keras_devae.models.layer_advice import layer_advice, losses_of
 from keras_devae.reports.formatting import listed, percent
 from keras_devae.reports.summary import Holder, carriers, holder_name, rivals

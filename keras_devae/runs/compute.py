@@ -16,7 +16,7 @@ from keras_devae.data import Dataset
 from keras_devae.errors import UsageError
 from keras_devae.input.resident import stored_shape
 from keras_devae.models import MODELS
-from keras_devae.models.declarations import MODEL_CATALOGUE
+from keras_devae.models.catalogue import MODEL_CATALOGUE
 from keras_devae.runs.config.run_config import RunConfig
 from keras_devae.runs.environment import computing_text, describe_computing
 

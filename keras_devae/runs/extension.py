@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from keras_devae.checks import at_least
 from keras_devae.errors import UsageError
 from keras_devae.files import is_there, write_json
-from keras_devae.models.declarations import MODEL_CATALOGUE
+from keras_devae.models.catalogue import MODEL_CATALOGUE
 from keras_devae.models.options import RATE, STEPS
 from keras_devae.runs.config.run_config import RunConfig
 from keras_devae.runs.folder import RunDirectory

@@ -11,7 +11,7 @@ from keras_devae.checks import one_of
 from keras_devae.errors import UsageError
 from keras_devae.files import is_there, read_table
 from keras_devae.metrics import METRICS, number_of
-from keras_devae.models.declarations import MODEL_CATALOGUE
+from keras_devae.models.catalogue import MODEL_CATALOGUE
 from keras_devae.models.stationarity import stationary_from
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from keras_devae.checks import usable_path
 from keras_devae.data.loading import OWN_KINDS
 from keras_devae.errors import FailureError, UsageError, unknown_name
 from keras_devae.files import check_writable, is_there, write_json
-from keras_devae.models.declarations import MODEL_CATALOGUE
+from keras_devae.models.catalogue import MODEL_CATALOGUE
 from keras_devae.runs.config.flat_settings import config_from_settings
 from keras_devae.runs.config.run_config import RunConfig, outlined_steps
 from keras_devae.runs.listing import find_runs

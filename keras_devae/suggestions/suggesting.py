@@ -12,7 +12,7 @@ from keras_devae.checks import positive
 from keras_devae.data.dataset import Dataset
 from keras_devae.data.image_sizes import compact_size
 from keras_devae.errors import FailureError, UsageError
-from keras_devae.models.declarations import MODEL_CATALOGUE, default_options
+from keras_devae.models.catalogue import MODEL_CATALOGUE, default_options
 from keras_devae.runs import RunConfig
 from keras_devae.runs.config.flat_settings import config_from_settings
 from keras_devae.runs.config.presets import PRESETS

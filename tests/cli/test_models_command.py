@@ -7,7 +7,7 @@ import pytest
 from running import run
 from thoroughness import quick_first
 
-from keras_devae.models.declarations import MODEL_CATALOGUE
+from keras_devae.models.catalogue import MODEL_CATALOGUE
 from keras_devae.runs import RunDirectory
 
 TINY = [

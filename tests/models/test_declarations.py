@@ -8,7 +8,7 @@ import pytest
 
 import keras_devae as kd
 from keras_devae.models import MODELS
-from keras_devae.models.declarations import MODEL_CATALOGUE
+from keras_devae.models.catalogue import MODEL_CATALOGUE
 
 KEYWORDS = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
 

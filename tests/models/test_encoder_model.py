@@ -9,7 +9,7 @@ import pytest
 
 from keras_devae.errors import UsageError
 from keras_devae.models import MODELS
-from keras_devae.models.declarations import MODEL_CATALOGUE
+from keras_devae.models.catalogue import MODEL_CATALOGUE
 
 pytestmark = pytest.mark.backends
 

@@ -13,7 +13,7 @@ from thoroughness import quick_first
 from keras_devae.errors import FailureError
 from keras_devae.input.batches import Batches
 from keras_devae.models import MODELS
-from keras_devae.models.declarations import MODEL_CATALOGUE
+from keras_devae.models.catalogue import MODEL_CATALOGUE
 from keras_devae.models.saving import load_saved
 from keras_devae.schedules import LinearSchedule
 

@@ -10,7 +10,7 @@ import pytest
 
 from keras_devae import callbacks, data, layers, losses, models, networks, schedules
 from keras_devae.data.variants.specification import VARIANTS
-from keras_devae.models.declarations import MODEL_CATALOGUE
+from keras_devae.models.catalogue import MODEL_CATALOGUE
 from keras_devae.runs import RunConfig
 from keras_devae.runs.config.flat_settings import setting_names
 from keras_devae.runs.config.forms import declarations

@@ -7,7 +7,7 @@ from keras_devae import checks
 from keras_devae.backend.choosing import BACKENDS
 from keras_devae.data.image_sizes import ImageSize
 from keras_devae.errors import UsageError, unknown_name
-from keras_devae.models.declarations import MODEL_CATALOGUE
+from keras_devae.models.catalogue import MODEL_CATALOGUE
 from keras_devae.runs.config.forms import declarations
 from keras_devae.runs.config.presets import PRESETS
 from keras_devae.runs.config.run_config import RunConfig

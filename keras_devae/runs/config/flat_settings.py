@@ -9,7 +9,7 @@ from typing import Any
 from keras_devae import data, metrics
 from keras_devae.checks import one_of
 from keras_devae.errors import UsageError
-from keras_devae.models.declarations import MODEL_CATALOGUE
+from keras_devae.models.catalogue import MODEL_CATALOGUE
 from keras_devae.runs.config.forms import declarations
 from keras_devae.runs.config.presets import PRESETS
 from keras_devae.runs.config.run_config import RunConfig

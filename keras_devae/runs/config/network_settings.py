@@ -2,7 +2,8 @@
 
 from keras_devae import checks
 from keras_devae.errors import UsageError
-from keras_devae.models.declarations import MODEL_CATALOGUE, NETWORK_NAMES
+from keras_devae.models.catalogue import MODEL_CATALOGUE
+from keras_devae.models.declarations import NETWORK_NAMES
 from keras_devae.models.network_names import check_network_name
 from keras_devae.runs.config.settings import ModelSettings
 

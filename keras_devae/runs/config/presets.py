@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from keras_devae.checks import one_of
 from keras_devae.errors import UsageError
-from keras_devae.models.declarations import MODEL_CATALOGUE, default_options
+from keras_devae.models.catalogue import MODEL_CATALOGUE, default_options
 
 if TYPE_CHECKING:
     from keras_devae.data.builtin.declaration import BuiltinSet

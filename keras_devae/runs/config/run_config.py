@@ -14,7 +14,7 @@ import typing_extensions
 
 from keras_devae import checks, data, metrics
 from keras_devae.errors import UsageError
-from keras_devae.models.declarations import MODEL_CATALOGUE, check_options, default_options
+from keras_devae.models.catalogue import MODEL_CATALOGUE, check_options, default_options
 from keras_devae.models.network_names import check_module_exists, is_function_name
 from keras_devae.runs.config.forms import declarations, grouped, ungrouped
 from keras_devae.runs.config.network_settings import check_networks, chosen_network

@@ -10,14 +10,8 @@ import pytest
 
 from keras_devae import data, losses, models, networks
 from keras_devae.errors import FailureError, UsageError
-from keras_devae.models.declarations import (
-    LIKELIHOOD_NAMES,
-    MODEL_CATALOGUE,
-    NETWORK_NAMES,
-    PUBLISHED_STEPS,
-    check_options,
-    default_options,
-)
+from keras_devae.models.catalogue import MODEL_CATALOGUE, check_options, default_options
+from keras_devae.models.declarations import LIKELIHOOD_NAMES, NETWORK_NAMES, PUBLISHED_STEPS
 from keras_devae.runs import PRESETS, RunConfig, RunDirectory, find_runs
 from keras_devae.runs.layout import unused_path
 

@@ -1,0 +1,252 @@
+"""Declares all models and their options, in one place and without importing Keras.
+
+Classes, the command line and its help, scaled defaults and `keras_devae.models` all read this.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from keras_devae.checks import positive
+from keras_devae.errors import unknown_name
+from keras_devae.models.declarations import ModelDeclaration, scaling_factors
+from keras_devae.models.options import (
+    PIXELS,
+    RATE,
+    Option,
+    check_controller,
+    choice,
+    flag,
+    number,
+    optional_number,
+    optional_whole,
+    pressures,
+    share,
+    steps,
+    weight,
+    weight_or_schedule,
+    whole,
+    widths,
+)
+
+_COMPAT = flag("Repeat a known fault of the published code.")
+_DEVAE = {
+    "betas": pressures((1.0, 10.0, 40.0), "Pressure of each latent layer."),
+    "objective": choice(
+        "sampled draws one layer per step, summed adds them up.", "sampled", "summed"
+    ),
+    "layer_weight_base": number(1.0, "s: layer i has the weight s^i."),
+}
+_TARGET = {
+    "kl_target_steps": steps(300_000, "Steps over which the set point moves."),
+    "kl_target_stairs": optional_whole("Stairs on the way; a straight line by default.", 1),
+    "kl_target_rest": number(
+        1.0, "Share of each stair before the climb to the next one; 1 jumps.", share
+    ),
+    "beta_max": optional_number("Upper limit of beta; no limit by default."),
+    "proportional_gain": weight(0.01, "Kp of the controller."),
+    "integral_gain": weight(0.001, "Ki of the controller.", PIXELS, RATE),
+}
+_FIT_IMAGES = {"fit_images": whole(5000, "Number of images to fit.", 2)}
+_RELEASE = {
+    "beta_min": weight(1.0, "Pressure on released dimensions."),
+    "beta_max": weight(10.0, "Pressure on the others."),
+    "stage_steps": steps(20_000, "Steps per stage."),
+}
+_DEVAE_PAPER = (
+    "Variational Autoencoders with Decremental Information Bottleneck for Disentanglement"
+)
+
+#: Name on the command line, which is also the name of the model's module -> `ModelDeclaration`.
+MODEL_CATALOGUE = {
+    "annealed_vae": ModelDeclaration(
+        "AnnealedVAE",
+        "reconstruction + gamma |KL - C(t)|",
+        "Burgess et al. 2018, Understanding disentangling in beta-VAE",
+        {
+            "gamma": weight(1000.0, "Weight of the distance to the capacity."),
+            "capacity_max": number(25.0, "Capacity at the end, in nats."),
+            "capacity_steps": steps(100_000, "Steps until the capacity at the end."),
+            "capacity_start": number(0.0, "Capacity at the start, in nats."),
+        },
+    ),
+    "beta_tc_vae": ModelDeclaration(
+        "BetaTCVAE",
+        "reconstruction + alpha mutual information + beta total correlation + gamma rest of the KL",
+        "Chen et al. 2018, Isolating Sources of Disentanglement in Variational Autoencoders",
+        {
+            "beta": weight(12.0, "Weight of the total correlation."),
+            "alpha": weight(1.0, "Weight of the mutual information."),
+            "gamma": weight(1.0, "Weight of the dimension-wise KL."),
+            "estimator": choice(
+                "weighted or stratified sampling of the batch.", "weighted", "stratified"
+            ),
+            "reference_compat": _COMPAT,
+        },
+    ),
+    "beta_vae": ModelDeclaration(
+        "BetaVAE",
+        "reconstruction + beta KL",
+        "Higgins et al. 2017, beta-VAE",
+        {"beta": Option("number", 6.0, "Weight of the KL.", weight_or_schedule, (PIXELS,))},
+    ),
+    "cascade_vae": ModelDeclaration(
+        "CascadeVAE",
+        "reconstruction + sum_d beta_d KL_d, and a categorical code assigned by matching",
+        "Jeong and Song 2019, Learning Discrete and Continuous Factors of Data via Alternating "
+        "Disentanglement",
+        {
+            "num_categories": whole(3, "Number of categories.", 2),
+            **_RELEASE,
+            "matching_stage": whole(4, "Stage in which the matching begins, from 0.", 0),
+            "pairwise_cost": weight(0.001, "Cost of sharing a category, in nats."),
+        },
+    ),
+    "cascade_vae_c": ModelDeclaration(
+        "CascadeVAEC",
+        "reconstruction + sum_d beta_d KL_d, one dimension released per stage",
+        "Jeong and Song 2019, the continuous part of CascadeVAE",
+        _RELEASE,
+    ),
+    "control_vae": ModelDeclaration(
+        "ControlVAE",
+        "reconstruction + beta(t) KL, beta set by a PI controller",
+        "Shao et al. 2020, ControlVAE",
+        {
+            "kl_target": number(18.0, "Set point of the KL at the end, in nats."),
+            "kl_target_start": number(0.5, "Set point of the KL at the start, in nats."),
+            **_TARGET,
+            "beta_init": optional_number("Beta at the start; beta_min by default."),
+            "beta_min": weight(1.0, "Lower limit of beta."),
+            "reference_compat": _COMPAT,
+        },
+        check_together=check_controller,
+    ),
+    "deft": ModelDeclaration(
+        "DEFT",
+        "reconstruction + beta_s KL, one group of latents learns per stage",
+        "Wu et al. 2022, DEFT: distilling entangled factors by preventing information diffusion",
+        {
+            "betas": pressures((70.0, 30.0, 15.0, 1.0), "Pressure of each stage."),
+            "stage_steps": steps(50_000, "Steps per stage."),
+            "gradient_scale": number(0.0, "Factor of the other groups' gradients."),
+        },
+    ),
+    "devae": ModelDeclaration(
+        "DeVAE",
+        "reconstruction + beta_i KL_i of one of K layers, each a scaling of the one before",
+        _DEVAE_PAPER,
+        _DEVAE,
+    ),
+    "devae_linear": ModelDeclaration(
+        "DeVAELinear",
+        "as devae, with arbitrary linear maps instead of the diagonal scalings",
+        f"{_DEVAE_PAPER}, table 2",
+        _DEVAE,
+    ),
+    "devae_parallel": ModelDeclaration(
+        "DeVAEParallel",
+        "as devae, with independent latent spaces instead of the hierarchy",
+        f"{_DEVAE_PAPER}, table 2",
+        _DEVAE,
+    ),
+    "devae_single": ModelDeclaration(
+        "DeVAESingle",
+        "reconstruction + beta_i KL of one latent space, one of K pressures drawn per step",
+        f"{_DEVAE_PAPER}, table 2",
+        _DEVAE,
+    ),
+    "dip_vae": ModelDeclaration(
+        "DIPVAE",
+        "reconstruction + KL + lambda_od C_ij^2 + lambda_d (C_ii - 1)^2, C a covariance of codes",
+        "Kumar et al. 2018, Variational Inference of Disentangled Latent Concepts from Unlabeled "
+        "Observations",
+        {
+            "kind": choice("i, of the means, or ii, of the codes.", "i", "ii"),
+            "lambda_od": weight(10.0, "Weight off the diagonal."),
+            "lambda_d": optional_number(
+                "Weight on the diagonal; 10 lambda_od (i) or lambda_od (ii) by default."
+            ),
+        },
+    ),
+    "dynamic_vae": ModelDeclaration(
+        "DynamicVAE",
+        "reconstruction + beta(t) KL, beta adjusted step by step by a PI controller",
+        "Shao et al. 2022, Rethinking Controllable Variational Autoencoders",
+        {
+            "kl_target": number(20.0, "Set point of the KL at the end, in nats."),
+            "kl_target_start": number(0.0, "Set point of the KL at the start, in nats."),
+            **_TARGET,
+            "beta_init": weight(150.0, "Beta at the start."),
+            "beta_min": weight(0.1, "Lower limit of beta."),
+            "window": whole(5, "Steps over which the KL is averaged.", 1),
+            "reference_compat": _COMPAT,
+        },
+        check_together=check_controller,
+    ),
+    "factor_vae": ModelDeclaration(
+        "FactorVAE",
+        "reconstruction + KL + gamma total correlation, by a discriminator",
+        "Kim and Mnih 2018, Disentangling by Factorising",
+        {
+            "gamma": weight(35.0, "Weight of the total correlation."),
+            "discriminator_units": widths((1000,) * 6, "Widths of the discriminator's layers."),
+        },
+    ),
+    "ica": ModelDeclaration(
+        "ICA",
+        "independent components (scikit-learn), a linear baseline",
+        "Hyvarinen and Oja 2000, Independent component analysis: algorithms and applications",
+        _FIT_IMAGES,
+        fitted=True,
+    ),
+    "joint_vae": ModelDeclaration(
+        "JointVAE",
+        "reconstruction + gamma |KL_z - C_z(t)| + categorical_gamma |KL_c - C_c(t)|",
+        "Dupont 2018, Learning Disentangled Joint Continuous and Discrete Representations",
+        {
+            "num_categories": whole(3, "Number of categories.", 2),
+            "gamma": weight(150.0, "Weight of the continuous code's distance."),
+            "capacity_max": number(40.0, "Capacity of the continuous code at the end, in nats."),
+            "categorical_gamma": weight(150.0, "Weight of the categorical code's distance."),
+            "categorical_capacity_max": number(
+                1.1, "Capacity of the categorical code at the end, in nats."
+            ),
+            "capacity_steps": steps(300_000, "Steps until both capacities at the end."),
+            "temperature": number(0.67, "Temperature of the Gumbel-softmax.", positive),
+            "capacity_start": number(0.0, "Capacity at the start, in nats."),
+            "categorical_capacity_start": number(
+                0.0, "Capacity of the categorical code at the start, in nats."
+            ),
+        },
+    ),
+    "pca": ModelDeclaration(
+        "PCA",
+        "principal components (scikit-learn), a linear baseline",
+        "Tipping and Bishop 1999, Probabilistic Principal Component Analysis",
+        _FIT_IMAGES,
+        fitted=True,
+    ),
+    "vae": ModelDeclaration(
+        "VAE", "reconstruction + KL", "Kingma and Welling 2014, Auto-Encoding Variational Bayes"
+    ),
+}
+
+
+def check_options(model: str, options: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns a model's options in standard form; raises a `UsageError` for a wrong one."""
+    if model not in MODEL_CATALOGUE:
+        raise unknown_name("model", model, MODEL_CATALOGUE)
+    declaration = MODEL_CATALOGUE[model]
+    for name in options:
+        if name not in declaration.options:
+            raise unknown_name(f"option of {model}", name, declaration.options)
+    checked = {name: declaration.options[name].check(name, v) for name, v in options.items()}
+    declaration.check_together(checked)
+    return checked
+
+
+def default_options(model: str, image_shape: tuple[int, ...], steps: int) -> dict[str, Any]:
+    """Returns a model's published defaults, scaled to the image size and the run's length."""
+    factors = scaling_factors(image_shape, steps)
+    options = MODEL_CATALOGUE[model].options
+    return {name: option.scaled_default(factors) for name, option in options.items()}
