@@ -16,6 +16,7 @@ from keras_devae.losses.posteriors import (
     gaussian_kl,
     gumbel_softmax,
 )
+from keras_devae.losses.sampled_kl import balanced_draws, flow_kl
 from keras_devae.losses.total_correlation import (
     ESTIMATORS,
     KLDecomposition,
@@ -34,12 +35,14 @@ __all__ = [
     "GaussianLikelihood",
     "KLDecomposition",
     "balanced_assignment",
+    "balanced_draws",
     "bernoulli_negative_log_likelihood",
     "categorical_kl",
     "decompose_kl",
     "density_ratio_total_correlation",
     "dip_penalties",
     "discriminator_loss",
+    "flow_kl",
     "gaussian_kl",
     "gaussian_negative_log_likelihood",
     "get_likelihood",
