@@ -30,8 +30,10 @@ def planar_flow(z: Tensor, u: Tensor, w: Tensor, b: Tensor) -> tuple[Tensor, Ten
     The paper's is `m(x) = -1 + log(1 + e^x)`; here it is `-1 + log(1 + (e - 1) e^x)`, its
     shift for which m(0) = 0, so that u = 0 is the identity.
 
+    Computed in float32.
+
     Args:
-        z: Codes `(..., batch, latent_dim)`, float32.
+        z: Codes `(..., batch, latent_dim)`.
         u: `(batch, latent_dim)`.
         w: `(batch, latent_dim)`.
         b: `(batch, 1)`.
@@ -39,6 +41,7 @@ def planar_flow(z: Tensor, u: Tensor, w: Tensor, b: Tensor) -> tuple[Tensor, Ten
     Returns:
         Pair of f(z), of the shape of z, and `log |det df/dz|`, `(..., batch)`, in nats.
     """
+    z, u, w, b = (ops.cast(x, "float32") for x in (z, u, w, b))
     along = ops.sum(w * u, axis=-1, keepdims=True)
     squared = ops.sum(ops.square(w), axis=-1, keepdims=True)
     has_direction = squared > _SHORTEST**2
@@ -68,10 +71,10 @@ def gated_flow(
 
     `z / sigmoid(c) * sigma + (1 - sigma) * shift` with `sigma = sigmoid(gate + c)`, which is
     algorithm 1 of the paper with its forget-gate bias c, but for the constant by which z is
-    divided. So a gate of 0 is the identity exactly.
+    divided. So a gate of 0 is the identity exactly. Computed in float32.
 
     Args:
-        z: Codes `(..., latent_dim)`, float32.
+        z: Codes `(..., latent_dim)`.
         shift: The autoregressive network's m, of the same shape.
         gate: Its s, of the same shape; counts as 20 above 20 and as -20 below -20.
         forget_bias: The constant c; default 1.
@@ -80,6 +83,7 @@ def gated_flow(
         Pair of the new codes, of the shape of z, and the logarithm of the determinant if shift and
         gate of a dimension depend on those before it only, `(...)`, in nats.
     """
+    z, shift, gate = (ops.cast(x, "float32") for x in (z, shift, gate))
     gate = ops.clip(gate, -_LARGEST_GATE, _LARGEST_GATE)
     closed = 1 / (1 + math.exp(forget_bias))
     # sigmoid(c) / sigmoid(gate + c); its exponential is exactly 1 for a gate of 0.

@@ -34,7 +34,7 @@ def flow_kl(
     Returns:
         Float32 tensor `(..., batch)` in nats. Single values may be negative.
     """
-    start, end = ops.cast(start, "float32"), ops.cast(end, "float32")
+    start, end, log_determinant = (ops.cast(x, "float32") for x in (start, end, log_determinant))
     moved = 0.5 * ops.sum((end - start) * (end + start), axis=-1)
     return ops.sum(gaussian_kl(mean, log_var), axis=-1) + (moved - log_determinant)
 

@@ -179,7 +179,7 @@ def test_made_is_a_dense_network_with_holes():
     mask = np.tile(degrees[0][None] > degrees[2][:, None], 2)
     x = x @ (ops.convert_to_numpy(made.outputs_of.kernel) * mask)
     x = x + ops.convert_to_numpy(made.outputs_of.bias)
-    got = made(z.astype("float32"), context.astype("float32"))
+    got = ops.convert_to_numpy(made(z.astype("float32"), context.astype("float32")))
     np.testing.assert_allclose(got, np.stack([x[:, :3], x[:, 3:]]), rtol=1e-4, atol=1e-4)
 
 
