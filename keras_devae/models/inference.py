@@ -129,7 +129,7 @@ class Inference:
     ) -> Array:
         """Returns the codes of images, the posterior means; arguments are as in `posterior`.
 
-        With `sample` they are samples of the posterior, if the model has one, drawn with the integer
+        With `sample` they are samples of the posterior, if there is one, drawn with the integer
         `seed` or at random.
 
         Returns:
