@@ -31,17 +31,12 @@ def endpoints(model: ImageModel, layer: int = 0) -> dict[str, Endpoint]:
     """Returns the exported functions by name; all but `encode_all_layers` use one layer."""
     bounded = model.likelihood.bounded
 
-    def layers_of(encoded: dict[str, Tensor]) -> dict[str, Tensor]:
-        means, log_vars = model.posterior_of_layers(*model.bounded(encoded))
-        codes = {"z_mean": means}
-        return {**codes, "z_log_var": log_vars} if model.has_posterior else codes
-
     @_nan_for_unfit_rows(bounded)
     def encode(image: Tensor) -> dict[str, Tensor]:
         """Posterior or code of the layer, and the categorical code where there is one."""
         pixels = model.pixels(image)
         encoded = model.encoder(pixels)
-        outputs = {name: values[layer] for name, values in layers_of(encoded).items()}
+        outputs = {name: values[layer] for name, values in _layers_of(model, encoded).items()}
         if model.num_categories:
             outputs["category_probabilities"] = model.category_probabilities_of(pixels, encoded)
         return outputs
@@ -49,7 +44,7 @@ def endpoints(model: ImageModel, layer: int = 0) -> dict[str, Endpoint]:
     @_nan_for_unfit_rows(bounded)
     def encode_all_layers(image: Tensor) -> dict[str, Tensor]:
         """Posteriors of all layers, with the batch as the first axis."""
-        layers = layers_of(model.encoder(model.pixels(image)))
+        layers = _layers_of(model, model.encoder(model.pixels(image)))
         return {name: ops.transpose(values, (1, 0, 2)) for name, values in layers.items()}
 
     @_nan_for_unfit_rows(False)
@@ -78,6 +73,12 @@ def endpoints(model: ImageModel, layer: int = 0) -> dict[str, Endpoint]:
         "decode": Endpoint(decode, (None, model.latent_dim + model.num_categories), "z"),
         "reconstruct": Endpoint(reconstruct, *images),
     }
+
+
+def _layers_of(model: ImageModel, encoded: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Returns the outputs of `encode` for all layers, `(K, batch, latent_dim)`."""
+    means, log_vars = model.posterior_of_layers(*model.bounded(encoded))
+    return {"z_mean": means, **({"z_log_var": log_vars} if model.has_posterior else {})}
 
 
 def _nan_for_unfit_rows(bounded: bool) -> Callable[[_Function], _Function]:
