@@ -68,6 +68,10 @@ class FunctionEncoder:
         del image_shape
         return False
 
+    def check_decodes(self) -> None:
+        """Raises a `UsageError`: a function cannot decode."""
+        raise UsageError(f"{self.name} has no decoder: it only encodes images.")
+
     def check_layer(self, layer: int) -> None:
         """Raises a `UsageError` unless it is layer 0, the only one."""
         if layer != 0:

@@ -26,8 +26,9 @@ _MOST = float(np.finfo(np.float32).max)
 class Start:
     """An image of the data set, uint8 `(height, width, 3)`, at which the sliders start.
 
-    `code` are the means of its posterior, float32 `(latent_dim,)`, rounded to two decimals;
-    `category` is the most probable one, or `None` for a model without categories.
+    `code` are the means of its posterior, float32 `(latent_dim,)`, rounded to two decimals, or its
+    codes, rounded to four, where there is no posterior; `category` is the most probable one, or
+    `None` for a model without categories.
     """
 
     row: int
@@ -41,7 +42,8 @@ class Start:
 class Slider:
     """A latent dimension that a slider moves, named with its factor, e.g. `"z3 scale"`.
 
-    `remark` is its KL divergence in nats, and its share of the factor's entropy.
+    `remark` is its KL divergence in nats, if there is a posterior, and its share of the factor's
+    entropy.
     """
 
     dimension: int
@@ -62,7 +64,7 @@ class Session:
         seed: Seed of these images and of random ones; default 0.
 
     Raises:
-        UsageError: If the images do not fit the model or `images` is below 2.
+        UsageError: If the model has no decoder, the images do not fit it, or `images` is below 2.
 
     Example:
         >>> data = kd.data.load("dsprites", image_size=32)
@@ -73,6 +75,7 @@ class Session:
     """
 
     def __init__(self, model: Any, dataset: Any, images: int = 5000, seed: int = 0) -> None:
+        model.check_decodes()
         self.model = model
         self.dataset = dataset
         self.latents = measure_to_name(model, dataset, None, images, seed)
@@ -108,6 +111,19 @@ class Session:
             for d in latents.order[:MOST_SLIDERS].tolist()
         ]
 
+    def bounds_of(self, layer: int, dimension: int, value: float) -> tuple[float, float]:
+        """Returns the ends of a dimension's slider, wide enough to include a value.
+
+        With a posterior they are `reach_of(value)` on either side; otherwise most codes of images
+        lie between them.
+        """
+        latents = self.latents[self._check_layer(layer)]
+        if latents.has_posterior:
+            return -reach_of(value), reach_of(value)
+        low, high = min(latents.low[dimension], value), max(latents.high[dimension], value)
+        # A constant code has a slider too.
+        return (float(low), float(high)) if low < high else (value - 1, value + 1)
+
     def code_of(self, row: int, layer: int = 0) -> Start:
         """Encodes an image; raises a `UsageError` if there is no such row or layer."""
         with self._lock:
@@ -124,7 +140,8 @@ class Session:
         latest = self._latest
         if latest is None or (latest.row, latest.layer) != (row, layer):
             image = self.dataset.images([row])
-            code = np.round(self.model.encode(image, layer)[0], 2)
+            decimals = 2 if self.latents[layer].has_posterior else 4
+            code = np.round(self.model.encode(image, layer)[0], decimals)
             category = None
             if self.num_categories:
                 category = int(self.model.encode_categories(image)[0])
@@ -180,10 +197,12 @@ class Session:
         latents = self.latents[self._check_layer(layer)]
         count = len(latents.active)
         verb = "is" if count == 1 else "are"
-        sentence = (
-            f"{count} of {len(latents.kl)} latents {verb} active. KL {latents.kl.sum():.1f} nats "
-            "in all."
-        )
+        sentence = f"{count} of {len(latents.kl)} codes {'varies' if count == 1 else 'vary'}."
+        if latents.has_posterior:
+            sentence = (
+                f"{count} of {len(latents.kl)} latents {verb} active. KL {latents.kl.sum():.1f} "
+                "nats in all."
+            )
         if len(latents.kl) <= MOST_SLIDERS:
             return sentence
         return f"{sentence} {MOST_SLIDERS} of them have sliders, the active ones first."
@@ -206,8 +225,8 @@ def _checked_values(values, most):
 
 
 def _remark(latents, dimension):
-    remark = f"KL {latents.kl[dimension]:.2f} nats"
+    parts = [f"KL {latents.kl[dimension]:.2f} nats"] if latents.has_posterior else []
     factor = latents.factor_of(dimension)
-    if factor is None:
-        return remark
-    return f"{remark}, holds {latents.share_of(dimension, factor):.0%} of {factor}"
+    if factor is not None:
+        parts.append(f"holds {latents.share_of(dimension, factor):.0%} of {factor}")
+    return ", ".join(parts)

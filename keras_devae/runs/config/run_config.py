@@ -17,7 +17,11 @@ from keras_devae.errors import UsageError
 from keras_devae.models.catalogue import MODEL_CATALOGUE, check_options, default_options
 from keras_devae.models.network_names import check_module_exists, is_function_name
 from keras_devae.runs.config.forms import declarations, grouped, ungrouped
-from keras_devae.runs.config.network_settings import check_networks, chosen_network
+from keras_devae.runs.config.network_settings import (
+    check_networks,
+    chosen_likelihood,
+    chosen_network,
+)
 from keras_devae.runs.config.settings import (
     GROUPS,
     ComputeSettings,
@@ -89,6 +93,7 @@ class RunConfig:
         object.__setattr__(self, "kind", checks.one_of("kind of run", kind, KINDS))
         self._check_paths()
         options = check_options(self.model.name, self.model.options)
+        self._check_measured(has_factors=True)
         object.__setattr__(self, "model", dataclasses.replace(self.model, options=options))
         if MODEL_CATALOGUE[self.model.name].fitted:
             self._check_fitted()
@@ -105,6 +110,13 @@ class RunConfig:
         for name, path in {**paths, "dataset": dataset.partition(":")[2] or dataset}.items():
             if path is not None:
                 checks.path_of(name, path)
+
+    def _check_measured(self, has_factors):
+        """Checks that the model has what metrics and tracked measurements need of it."""
+        present = {"has_factors": has_factors, **MODEL_CATALOGUE[self.model.name].metric_inputs}
+        if self.evaluation.metrics is not None:
+            metrics.check_names(self.evaluation.metrics, **present)
+        check_tracked(self.evaluation.track, **present)
 
     def _check_fitted(self):
         """Checks the settings that are fixed for a model that scikit-learn fits."""
@@ -164,12 +176,13 @@ class RunConfig:
         Warns:
             MetricWarning: If metrics that nobody named are left out, because no factor varies.
         """
-        has_factors = dataset.factor_names is not None
-        chosen = metrics.resolved_names(self.evaluation.metrics, has_factors=has_factors)
-        check_tracked(self.evaluation.track, has_factors)
+        declaration = MODEL_CATALOGUE[self.model.name]
+        fitted, has_factors = declaration.fitted, dataset.factor_names is not None
+        self._check_measured(has_factors)
+        chosen = metrics.resolved_names(
+            self.evaluation.metrics, has_factors=has_factors, **declaration.metric_inputs
+        )
         chosen = self._with_varying_factors(chosen, dataset)
-        fitted = MODEL_CATALOGUE[self.model.name].fitted
-        binary = dataset.image_shape[-1] == 1 and not fitted
         steps = self.steps_for(dataset)
         length = {"steps": steps, "epochs": None}
         if fitted:  # In one go.
@@ -184,7 +197,7 @@ class RunConfig:
                 **self.model.options,
             },
             network=chosen_network(self.model, dataset.image_shape),
-            likelihood=self.model.likelihood or ("bernoulli" if binary else "gaussian"),
+            likelihood=chosen_likelihood(self.model, dataset.image_shape),
             image_size=dataset.image_shape[:2],
             channels=dataset.provenance.get("channels", 3) if source == "folder" else None,
             metrics=chosen,
