@@ -24,6 +24,7 @@ from keras_devae.losses.posteriors import (
     gaussian_kl,
     gumbel_softmax,
 )
+from keras_devae.losses.sampled_kl import balanced_draws, flow_kl
 from keras_devae.losses.total_correlation import (
     density_ratio_total_correlation,
     discriminator_loss,
@@ -39,6 +40,7 @@ __all__ = [
     "GroupedKLDecomposition",
     "KLDecomposition",
     "balanced_assignment",
+    "balanced_draws",
     "bernoulli_negative_log_likelihood",
     "categorical_kl",
     "decompose_kl",
@@ -46,6 +48,7 @@ __all__ = [
     "density_ratio_total_correlation",
     "dip_penalties",
     "discriminator_loss",
+    "flow_kl",
     "gaussian_kl",
     "gaussian_negative_log_likelihood",
     "get_likelihood",
