@@ -27,6 +27,8 @@ class ModelDeclaration:
         fitted: Whether scikit-learn fits it in one go, with linear networks and a Gaussian
             likelihood, instead of training it step by step.
         check_together: Raises a `UsageError` for options that contradict each other.
+        check_latent_dim: Raises a `UsageError` for options that do not fit the number of latent
+            dimensions, its second argument.
     """
 
     class_name: str
@@ -35,6 +37,7 @@ class ModelDeclaration:
     options: dict[str, Option] = dataclasses.field(default_factory=dict)
     fitted: bool = False
     check_together: Callable[[Mapping[str, Any]], None] = lambda options: None
+    check_latent_dim: Callable[[Mapping[str, Any], int], None] = lambda options, latent_dim: None
 
     @property
     def defaults(self) -> dict[str, Any]:

@@ -41,6 +41,7 @@ CASES = {
     "factor_vae": {"discriminator_units": (20, 20)},
     "ica": {},
     "joint_vae": {"step": 5, "capacity_steps": 10},
+    "ladder_vae": {"step": 5, "kl_warmup_steps": 10},
     "pca": {},
     "vae": {"likelihood": "gaussian"},
 }

@@ -79,6 +79,7 @@ BAD_OPTIONS = {
     "dip_vae": {"kind": "iii"},
     "factor_vae": {"discriminator_units": [10.5]},
     "joint_vae": {"temperature": 0},
+    "ladder_vae": {"layer_dims": [3, 3]},
     "pca": {"fit_images": 1},
 }
 
