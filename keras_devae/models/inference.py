@@ -39,6 +39,8 @@ class Inference:
     num_layers = 1
     #: Number of categories of a categorical code beside the continuous one; 0 for none.
     num_categories = 0
+    #: Whether the posterior mean also depends on the encoder's log-variances.
+    mean_depends_on_log_var = False
 
     def posterior(
         self, images: Any, layer: int | None = 0, batch_size: int = 256

@@ -117,7 +117,9 @@ def test_one_layer_passes_its_posterior_on():
     outputs = stack(mean, log_var, noise)
     np.testing.assert_array_equal(*arrays(outputs["z_mean"], mean))
     np.testing.assert_array_equal(*arrays(outputs["z_log_var"], log_var))
-    np.testing.assert_allclose(arrays(outputs["z"])[0], mean + np.exp(log_var / 2) * noise, 1e-6)
+    np.testing.assert_allclose(
+        arrays(outputs["z"])[0], mean + np.exp(log_var / 2) * noise, rtol=1e-5
+    )
 
 
 def test_extreme_posteriors_stay_finite():
