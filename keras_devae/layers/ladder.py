@@ -7,6 +7,7 @@ import keras
 from keras import layers, ops
 
 from keras_devae.checks import Tensor, flag, widths
+from keras_devae.errors import UsageError
 from keras_devae.layers.batch_normalization import BatchNormalization
 from keras_devae.layers.random_layers import derived_seeds
 
@@ -180,6 +181,8 @@ class TopDownPass(keras.layers.Layer):
     ):
         super().__init__(**{"autocast": False, **kwargs})
         self.layer_dims = widths("layer_dims", layer_dims)
+        if not self.layer_dims:
+            raise UsageError("`layer_dims` must be at least one number. Received: none.")
         self.batch_normalization = flag("batch_normalization", batch_normalization)
         self.seed = seed
         self.merge = PrecisionWeightedMerge()
