@@ -5,10 +5,10 @@ import numpy as np
 import pytest
 from keras import ops
 
-import keras_devae as kd
 from keras_devae import VAE, LadderVAE
 from keras_devae.errors import UsageError
 from keras_devae.models.ladder_vae import dims_of
+from keras_devae.runs import RunConfig
 
 pytestmark = pytest.mark.backends
 
@@ -207,6 +207,6 @@ def test_wrong_options_are_refused(options, sentence):
 
 def test_a_run_refuses_layers_that_do_not_add_up():
     with pytest.raises(UsageError, match="`layer_dims` must add up"):
-        kd.RunConfig(model="ladder_vae", latent_dim=8, model_options={"layer_dims": (6, 3)})
-    config = kd.RunConfig(model="ladder_vae", latent_dim=9, model_options={"layer_dims": [6, 3]})
+        RunConfig(model="ladder_vae", latent_dim=8, model_options={"layer_dims": (6, 3)})
+    config = RunConfig(model="ladder_vae", latent_dim=9, model_options={"layer_dims": [6, 3]})
     assert config.model.options["layer_dims"] == (6, 3)
