@@ -50,8 +50,7 @@ class LadderVAE(VAE):
     Args:
         encoder: See `VAE`; `z_mean` and `z_log_var` hold the layers side by side, layer 1 first. In
             the one that `for_images` builds by name, each layer's Gaussian is computed from the
-            features of the layer below. A function of your own may name the arguments `layer_dims`
-            and `batch_normalization`.
+            features of the layer below. A function of your own may name the argument `layer_dims`.
         decoder: See `VAE`; its input is z_1, `layer_dims[0]` wide.
         layer_dims: Number of latent dimensions of each layer, layer 1 first, which add up to
             `latent_dim`; or `None` (default) for up to three layers in the proportions 4 : 2 : 1 of

@@ -172,8 +172,8 @@ def test_many_rows_pass_in_chunks(trained, monkeypatch):
     assert trained.layer_posterior(mean[:0], log_var[:0])[0].shape == (0, 6)
 
 
-def own_networks(image_shape, latent_dim, decoder_input_dim, layer_dims, batch_normalization):
-    assert (layer_dims, decoder_input_dim, batch_normalization) == ((3, 1), 3, True)
+def own_networks(image_shape, latent_dim, decoder_input_dim, layer_dims):
+    assert (layer_dims, decoder_input_dim) in [((3, 1), 3), (None, 4)]
     pixels = keras.Input(image_shape)
     x = keras.layers.Flatten()(pixels)
     heads = {n: keras.layers.Dense(latent_dim)(x) for n in ("z_mean", "z_log_var")}
@@ -187,6 +187,8 @@ def test_networks_of_the_user(blobs):
     model.compile("adam")
     assert np.isfinite(model.fit(blobs(8), verbose=0).history["loss"]).all()
     assert model.layer_codes(blobs(2))[0].shape == (2, 3)
+    # It serves models without layers, too.
+    assert VAE.for_images(SHAPE, 4, own_networks).encode(blobs(2)).shape == (2, 4)
 
 
 @pytest.mark.parametrize(
