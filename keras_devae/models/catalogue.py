@@ -15,6 +15,7 @@ from keras_devae.models.options import (
     Option,
     check_controller,
     check_groups,
+    check_layer_dims,
     choice,
     flag,
     number,
@@ -240,6 +241,19 @@ MODEL_CATALOGUE = {
                 0.0, "Capacity of the categorical code at the start, in nats."
             ),
         },
+    ),
+    "ladder_vae": ModelDeclaration(
+        "LadderVAE",
+        "reconstruction + t sum_i KL(q_i, p_i) of stochastic layers, t growing from 0 to 1",
+        "Soenderby et al. 2016, Ladder Variational Autoencoders",
+        {
+            "layer_dims": optional_widths(
+                "Latents of each layer, layer 1, next to the image, first; 4:2:1 by default."
+            ),
+            "kl_warmup_steps": steps(30_000, "Steps until t is 1; 0 starts with 1.", least=0),
+            "batch_normalization": flag("Normalise between the layers over the batch.", True),
+        },
+        check_latent_dim=check_layer_dims,
     ),
     "pca": ModelDeclaration(
         "PCA",

@@ -52,6 +52,7 @@ NAMES = {
         "capacity",
         "categorical_capacity",
     },
+    "ladder_vae": {"beta"},
     "pca": set(),
     "vae": set(),
 }
@@ -88,6 +89,7 @@ LOSS_OPTIONS = {
         "categorical_capacity_max": 2,
         "capacity_steps": 4,
     },
+    "ladder_vae": {"layer_dims": (2, 1), "kl_warmup_steps": 4},
 }
 
 
@@ -200,6 +202,12 @@ def joint(logs, kl, step, validation):
     }
 
 
+def ladder(logs, kl, step, validation):
+    # In training, the divergence of the lower layer is given a sample of the upper one.
+    exact = {"kl_loss": kl.sum()} if validation else {}
+    return {"beta": step / 4, "penalty": step / 4 * logs["kl_loss"], **exact}
+
+
 def unweighted(logs, kl, step, validation):
     return {"penalty": kl.sum()}
 
@@ -222,6 +230,7 @@ EXPECTED = {
     "hf_vae": hf,
     "ica": unweighted,
     "joint_vae": joint,
+    "ladder_vae": ladder,
     "pca": unweighted,
     "vae": unweighted,
 }
@@ -262,7 +271,7 @@ def test_losses_add_up(tiny, blobs, method):
 def check(method, logs, kl, step, validation):
     expected = EXPECTED[method](logs, kl, step, validation)
     expected["loss"] = logs["reconstruction_loss"] + expected.pop("penalty")
-    if method not in LAYERED:
+    if method not in (*LAYERED, "ladder_vae"):
         expected["kl_loss"] = kl.sum()
     got = {name: logs[name] for name in expected}
     assert got == pytest.approx(expected, rel=1e-4, abs=1e-5)
@@ -396,6 +405,11 @@ CHANGES = {
         "capacity_start": change(0, 1),
         "categorical_capacity_start": change(0, 0.5),
     },
+    "ladder_vae": {
+        "layer_dims": change((2, 1), (1, 2)),
+        "kl_warmup_steps": change(0, 4),
+        "batch_normalization": change(True, False),
+    },
     "pca": {"fit_images": change(5, 8, epochs=1)},
     "vae": {},
 }
@@ -450,6 +464,7 @@ WEIGHTLESS = {
     "factor_vae": {"gamma": 0},
     "hf_vae": dict.fromkeys(LOSS_OPTIONS["hf_vae"], 0),
     "joint_vae": {"gamma": 0, "categorical_gamma": 0},
+    "ladder_vae": {"kl_warmup_steps": 100},
 }
 ONE_LAYER = {method: {"betas": (2,)} for method in ("deft", "devae_single", *LAYERED)}
 MATCHING = {"cascade_vae": {"matching_stage": 0}}
@@ -486,7 +501,9 @@ def test_batches_of_one(tiny, blobs, method):
 
 @pytest.mark.parametrize("method", TRAINED)
 def test_log_variances_of_50(tiny, blobs, method):
-    model = tiny(method, **EAGER, **MATCHING.get(method, {}))
+    # The merged posteriors of several layers are narrower than their priors.
+    one_layer = {"layer_dims": (3,)} if method == "ladder_vae" else {}
+    model = tiny(method, **EAGER, **one_layer, **MATCHING.get(method, {}))
     heads = [layer for layer in model.encoder.layers if layer.name.startswith("z_log_var")]
     signs = iter([1, -1] * 9)
     for bias in (layer.bias for layer in heads if layer.weights):

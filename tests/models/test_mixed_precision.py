@@ -31,6 +31,7 @@ BALANCED = {
     "factor_vae": {"gamma": 2},
     "hf_vae": {"between_group_weight": 2},
     "joint_vae": {"gamma": 2, "categorical_gamma": 2, "capacity_steps": 1000},
+    "ladder_vae": {"kl_warmup_steps": 50},
 }
 
 

@@ -168,6 +168,7 @@ OPTIONS = {
         "capacity_start": 1.0,
         "categorical_capacity_start": 0.25,
     },
+    "ladder_vae": {"layer_dims": [1, 2], "kl_warmup_steps": 10, "batch_normalization": False},
     "pca": {"fit_images": 8},
     "vae": {},
 }
