@@ -16,6 +16,13 @@ from keras_devae.losses.posteriors import (
     gaussian_kl,
     gumbel_softmax,
 )
+from keras_devae.losses.shared_latents import (
+    AVERAGINGS,
+    average_posteriors,
+    kl_between_gaussians,
+    share_posteriors,
+    shared_dimensions,
+)
 from keras_devae.losses.total_correlation import (
     ESTIMATORS,
     KLDecomposition,
@@ -27,12 +34,14 @@ from keras_devae.losses.total_correlation import (
 )
 
 __all__ = [
+    "AVERAGINGS",
     "DIP_KINDS",
     "ESTIMATORS",
     "LIKELIHOODS",
     "BernoulliLikelihood",
     "GaussianLikelihood",
     "KLDecomposition",
+    "average_posteriors",
     "balanced_assignment",
     "bernoulli_negative_log_likelihood",
     "categorical_kl",
@@ -44,6 +53,9 @@ __all__ = [
     "gaussian_negative_log_likelihood",
     "get_likelihood",
     "gumbel_softmax",
+    "kl_between_gaussians",
     "permute_dimensions",
+    "share_posteriors",
+    "shared_dimensions",
     "stratified_log_weights",
 ]

@@ -26,6 +26,7 @@ class ModelDeclaration:
         options: Name -> `Option`.
         fitted: Whether scikit-learn fits it in one go, with linear networks and a Gaussian
             likelihood, instead of training it step by step.
+        takes_pairs: Whether `fit` takes pairs of images that share factors.
         check_together: Raises a `UsageError` for options that contradict each other.
     """
 
@@ -34,6 +35,7 @@ class ModelDeclaration:
     paper: str
     options: dict[str, Option] = dataclasses.field(default_factory=dict)
     fitted: bool = False
+    takes_pairs: bool = False
     check_together: Callable[[Mapping[str, Any]], None] = lambda options: None
 
     @property

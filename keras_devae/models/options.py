@@ -88,6 +88,11 @@ def choice(help: str, *known: str) -> Option:
     return Option("text", known[0], help, lambda name, value: checks.one_of(name, value, known))
 
 
+def whole_or_random(default: int, help: str) -> Option:
+    """Declares a whole number, at least 1, or `"random"`."""
+    return Option("text", default, help, checks.whole_or_random)
+
+
 def flag(help: str) -> Option:
     """Declares a switch that is off by default."""
     return Option("flag", False, help, checks.flag)
