@@ -27,8 +27,8 @@ class AdaGVAE(VAE):
 
     `fit` takes pairs: an array `(n, 2, height, width, channels)`, `dataset.pairs()`, other batches
     of such arrays, or a data set with factors, from which it draws pairs as `dataset.pairs` does.
-    The batch size counts pairs. Everything else takes single images, and encodes each by itself;
-    `evaluate` and validation take single images or pairs.
+    The batch size counts pairs. Everything else takes single images, `evaluate` and validation
+    included, and encodes each by itself.
 
     Args:
         encoder, decoder, **kwargs: Arguments of `VAE`.

@@ -170,11 +170,11 @@ def check_images(
     image_shape: Sequence[int],
     bounded: bool,
     trains: bool = True,
-    pairs: str = "refused",
+    pairs: bool = False,
 ) -> None:
     """Checks an array, or the first batch of a source that can be read again.
 
-    `pairs` says whether pairs of images are `"refused"`, `"accepted"` too, or `"required"`.
+    With `pairs`, they must be pairs of images, `(n, 2, height, width, channels)`.
     Integer images of only 0 and 1 are refused if a model `trains` or computes its losses, else
     warned about: a few images may be that dark. If `bounded`, floats must lie in `[0, 1]`.
     """
@@ -194,19 +194,17 @@ def check_images(
             break
 
 
-def check_validation_images(
-    images: Any, image_shape: Sequence[int], bounded: bool, pairs: str = "refused"
-) -> None:
+def check_validation_images(images: Any, image_shape: Sequence[int], bounded: bool) -> None:
     """Checks validation images like `check_images`, and refuses resident ones."""
     if isinstance(images, Batches) and images.resident:
         raise UsageError(
             "Only the images for training can be resident. Make the batches for validation "
             "without `resident`."
         )
-    check_images(images, image_shape, bounded, pairs=pairs)
+    check_images(images, image_shape, bounded)
 
 
-def _check_array(images, image_shape, bounded, trains=True, pairs="refused"):
+def _check_array(images, image_shape, bounded, trains=True, pairs=False):
     _check_kind(images)
     _check_shape(tuple(images.shape), tuple(image_shape), pairs)
     extremes = []
@@ -221,28 +219,19 @@ def _check_array(images, image_shape, bounded, trains=True, pairs="refused"):
 
 
 def _check_shape(shape, image_shape, pairs):
-    """Raises a `UsageError` unless this is the shape of images, or of pairs if these may be."""
-    pair_shape = (2, *image_shape)
-    if (
-        shape[1:]
-        in {
-            "refused": [image_shape],
-            "accepted": [image_shape, pair_shape],
-            "required": [pair_shape],
-        }[pairs]
-    ):
+    """Raises a `UsageError` unless this is the shape of images, or of pairs of images."""
+    expected = (2, *image_shape) if pairs else image_shape
+    if shape[1:] == expected:
         return
-    if pairs == "required":
+    words = f"(n, {', '.join(map(str, expected))}). "
+    if pairs:
         raise UsageError(
-            f"Expected pairs of images of shape (n, {', '.join(map(str, pair_shape))}): pass a "
-            "data set with factors, its `pairs()`, or `np.stack([first, second], axis=1)`. "
-            f"Received: {shape}."
+            f"Expected pairs of images of shape {words[:-2]}: pass a data set with factors, its "
+            f"`pairs()`, or `np.stack([first, second], axis=1)`. Received: {shape}."
         )
     if len(shape) == 4:
         check_channels_last(shape[1:])
-    raise UsageError(
-        f"Expected images of shape (n, {', '.join(map(str, image_shape))}). Received: {shape}."
-    )
+    raise UsageError(f"Expected images of shape {words}Received: {shape}.")
 
 
 def _check_kind(images):

@@ -158,7 +158,7 @@ class Training(TrainingStep):
         source = as_source(x, batch_size, shuffle, self.training_batches)
         held_out = self._held_out(validation_data, validation_batch_size, batch_size)
         check_split(validation_split, held_out, source)
-        self._check_source(source, "fit")
+        self._check_training_images(source, validation_split)
         check_parts(self, source, batch_size)
         self.note_images(source, 1 - (validation_split or 0))
         batches = source
@@ -188,8 +188,7 @@ class Training(TrainingStep):
         if images is None:
             return None
         images = as_source(images, validation_batch_size)
-        pairs = self._pairs_in("evaluate")
-        check_validation_images(images, self.image_shape, self.likelihood.bounded, pairs)
+        check_validation_images(images, self.image_shape, self.likelihood.bounded)
         check_parts(self, images, validation_batch_size or batch_size)
         return images
 
@@ -201,11 +200,6 @@ class Training(TrainingStep):
             **options: Arguments of `keras_devae.input.batches.Batches`.
         """
         return Batches(dataset, **options)
-
-    def _pairs_in(self, method):
-        """Tells whether a method takes pairs of images, in the words of `check_images`."""
-        how = {"fit": "required", "evaluate": "accepted", "predict": "refused"}
-        return how[method] if self.declaration.takes_pairs else "refused"
 
     def make_train_function(self, force: bool = False) -> None:
         """Builds the function that runs one execution, see `keras.Model.make_train_function`."""
@@ -245,7 +239,7 @@ class Training(TrainingStep):
             )
         refuse(sample_weight=sample_weight, y=y)
         self._check_compiled("evaluate")
-        source = self._checked_source(x, batch_size, "evaluate", **how)
+        source = self._checked_source(x, batch_size, True, **how)
         self.note_images(source, training=False)
         with kept_on_device(self, source, "test_function"):
             size = batch_size if hasattr(source, "shape") else None
@@ -267,16 +261,16 @@ class Training(TrainingStep):
         `x` and `batch_size` are as in `fit`. Raises a `UsageError` for images that do not fit.
         """
         how = {"verbose": verbose, "steps": steps, "callbacks": callbacks}
-        source = self._checked_source(x, batch_size, "predict", **how)
+        source = self._checked_source(x, batch_size, False, **how)
         size = batch_size if hasattr(source, "shape") else None
         return super().predict(source, batch_size=size, **how)
 
-    def _checked_source(self, images, batch_size, method, *, verbose, steps, callbacks):
+    def _checked_source(self, images, batch_size, trains, *, verbose, steps, callbacks):
         check_verbose(verbose)
         callbacks_of(callbacks)
         check_counts(batch_size=batch_size, steps=steps)
         source = as_source(images, batch_size)
-        self._check_source(source, method)
+        check_images(source, self.image_shape, self.likelihood.bounded, trains)
         check_parts(self, source, batch_size)
         return source
 
@@ -291,7 +285,9 @@ class Training(TrainingStep):
         """Runs one training step, see `keras.Model.train_on_batch`; takes images only."""
         refuse(sample_weight=sample_weight, class_weight=class_weight, y=y)
         self._check_compiled("train_on_batch")
-        return super().train_on_batch(self._checked_batch(x, "fit"), return_dict=return_dict)
+        return super().train_on_batch(
+            self._checked_batch(x, pairs=self.declaration.takes_pairs), return_dict=return_dict
+        )
 
     def test_on_batch(
         self, x: Any, y: Any = None, sample_weight: Any = None, return_dict: bool = False
@@ -299,13 +295,13 @@ class Training(TrainingStep):
         """Computes the losses of one batch, see `keras.Model.test_on_batch`; takes images only."""
         refuse(sample_weight=sample_weight, y=y)
         self._check_compiled("test_on_batch")
-        return super().test_on_batch(self._checked_batch(x, "evaluate"), return_dict=return_dict)
+        return super().test_on_batch(self._checked_batch(x), return_dict=return_dict)
 
     def predict_on_batch(self, x: Any) -> dict[str, Any]:
         """Returns what `call` returns for one batch, see `keras.Model.predict_on_batch`."""
-        return super().predict_on_batch(self._checked_batch(x, "predict"))
+        return super().predict_on_batch(self._checked_batch(x, trains=False))
 
-    def _checked_batch(self, images, method):
+    def _checked_batch(self, images, trains=True, pairs=False):
         """Checks and returns one batch of images; leaves row numbers of resident images alone."""
         source = as_source(images)
         if not hasattr(source, "shape"):
@@ -313,13 +309,19 @@ class Training(TrainingStep):
                 f"One batch of images must be an array. Received: {type(images).__name__}."
             )
         if self.resident_images is None or len(source.shape) > 2:
-            self._check_source(source, method)
+            check_images(source, self.image_shape, self.likelihood.bounded, trains, pairs)
         return source
 
-    def _check_source(self, source, method):
-        """Checks images for a method, which stands for those that do the same with images."""
-        trains, pairs = method != "predict", self._pairs_in(method)
-        check_images(source, self.image_shape, self.likelihood.bounded, trains, pairs)
+    def _check_training_images(self, source, validation_split):
+        """Checks the images for `fit`."""
+        pairs = self.declaration.takes_pairs
+        check_images(source, self.image_shape, self.likelihood.bounded, pairs=pairs)
+        if pairs and validation_split:
+            raise UsageError(
+                f"{type(self).__name__} is trained on pairs and validated on single images: pass "
+                "these as `validation_data` instead of `validation_split`. Received: "
+                f"validation_split={validation_split}."
+            )
 
     def _check_compiled(self, method):
         if not self.compiled:

@@ -39,7 +39,16 @@ OPTIONS = {
     "joint_vae": {"capacity_steps": 40},
 }
 TOGETHER = ("beta_tc_vae", "cascade_vae", "dip_vae", "factor_vae")
-APART = ("annealed_vae", "cascade_vae_c", "control_vae", "deft", "dynamic_vae", "joint_vae", "vae")
+APART = (
+    "ada_gvae",
+    "annealed_vae",
+    "cascade_vae_c",
+    "control_vae",
+    "deft",
+    "dynamic_vae",
+    "joint_vae",
+    "vae",
+)
 
 
 @pytest.fixture(scope="module")
