@@ -52,6 +52,11 @@ class ModelDeclaration:
         """Option names and defaults, for 64x64 images and 300,000 steps."""
         return {name: option.default for name, option in self.options.items()}
 
+    @property
+    def batch_of(self) -> str:
+        """What the batch size counts, in words."""
+        return "pairs of images" if self.takes_pairs else "images"
+
 
 def scaling_factors(image_shape: tuple[int, ...], steps: int) -> dict[str, float]:
     """Returns the factors that scale defaults, by the names in `Option.scales`."""
