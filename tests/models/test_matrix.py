@@ -420,9 +420,7 @@ CHANGES = {
         "between_group_weight": change(1, 2),
         "num_groups": change(1, 2, between_group_weight=2),
         "group_sizes": change((1, 2), (2, 1), between_group_weight=2),
-        "estimator": change(
-            "bias_corrected", "stratified", between_group_weight=9, dataset_size=100
-        ),
+        "estimator": change("bias_corrected", "weighted", between_group_weight=9, dataset_size=100),
         "dataset_size": change(100, 1000, between_group_weight=9),
     },
     "ica": {"fit_images": change(5, 8, epochs=1)},
