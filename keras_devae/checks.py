@@ -131,18 +131,6 @@ def at_least(name: str, value: int, least: int) -> int:
     return value
 
 
-def whole_or_random(name: str, value: int | str) -> int | str:
-    """Checks and returns a whole number of at least 1, perhaps as text, or `"random"`."""
-    value = int(value) if isinstance(value, str) and value.isdecimal() else value
-    if isinstance(value, str) and value == "random":
-        return value
-    if not _is_whole(value):
-        raise UsageError(
-            f"`{name}` must be a whole number or 'random'. Received: {shown(value, str)}."
-        )
-    return at_least(name, int(value), 1)
-
-
 def finite(name: str, value: float) -> float:
     """Checks a finite number and returns it as a float, see `at_least`."""
     if not _is_finite(value):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from keras_devae.checks import Array, whole_or_random
+from keras_devae.checks import Array, at_least, shown
 from keras_devae.data.factor_grid import FactorGrid, ranks
 from keras_devae.data.variants.random_numbers import PAIRS, random_words, uniform
 from keras_devae.errors import UsageError
@@ -51,7 +51,7 @@ class Partners:
 
     def __init__(self, dataset: Dataset, changed_factors: int | str, seed: int) -> None:
         self._places = check_pairs(dataset, changed_factors)
-        self._changed_factors = whole_or_random("changed_factors", changed_factors)
+        self._changed_factors = checked_count("changed_factors", changed_factors)
         grid: FactorGrid | None = dataset.grid
         self._table = _Table(dataset) if grid is None else _Grid(grid)
         # Seeds of any size, as one word.
@@ -185,6 +185,19 @@ class _Table:
         return int(rows[nearest[int(words[0] % np.uint64(len(nearest)))]])
 
 
+def checked_count(name: str, value: int | str) -> int | str:
+    """Checks and returns a number of factors, at least 1 and perhaps as text, or `"random"`."""
+    if isinstance(value, str):
+        if value == "random":
+            return value
+        if not value.isdecimal():
+            raise UsageError(
+                f"`{name}` must be a whole number or 'random'. Received: {shown(value, str)}."
+            )
+        value = int(value)
+    return int(at_least(name, value, 1))
+
+
 def check_pairs(dataset: Any, changed_factors: int | str) -> Sequence[int]:
     """Returns the places of the factors that vary in a data set, if pairs can be drawn from it.
 
@@ -206,7 +219,7 @@ def check_pairs(dataset: Any, changed_factors: int | str) -> Sequence[int]:
             f"Received: {dataset.description}, in which "
             f"{f'only {dataset.factor_names[places[0]]} varies' if places else 'none varies'}."
         )
-    count = whole_or_random("changed_factors", changed_factors)
+    count = checked_count("changed_factors", changed_factors)
     if isinstance(count, int) and count >= len(places):
         raise UsageError(
             f"`changed_factors` must be at most {len(places) - 1}, so that pairs share one of the "

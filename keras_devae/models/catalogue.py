@@ -13,6 +13,7 @@ from keras_devae.models.options import (
     PIXELS,
     RATE,
     Option,
+    changed_factors,
     check_controller,
     check_groups,
     choice,
@@ -27,7 +28,6 @@ from keras_devae.models.options import (
     weight,
     weight_or_schedule,
     whole,
-    whole_or_random,
     widths,
 )
 
@@ -71,7 +71,7 @@ MODEL_CATALOGUE = {
                 "group averages means and variances, multi_level by precision.",
                 *("group", "multi_level"),
             ),
-            "changed_factors": whole_or_random(
+            "changed_factors": changed_factors(
                 1, "Number of factors that differ in a pair, or random."
             ),
         },

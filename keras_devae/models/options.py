@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from keras_devae import checks
+from keras_devae.data.partners import checked_count
 from keras_devae.errors import UsageError
 
 Check = Callable[[str, Any], Any]
@@ -93,9 +94,9 @@ def choice(help: str, *known: str) -> Option:
     return Option("text", known[0], help, lambda name, value: checks.one_of(name, value, known))
 
 
-def whole_or_random(default: int, help: str) -> Option:
-    """Declares a whole number, at least 1, or `"random"`."""
-    return Option("text", default, help, checks.whole_or_random)
+def changed_factors(default: int, help: str) -> Option:
+    """Declares a number of factors that differ in pairs of images, or `"random"`."""
+    return Option("text", default, help, checked_count)
 
 
 def flag(help: str) -> Option:
