@@ -13,6 +13,7 @@ from keras_devae.models.options import (
     PIXELS,
     RATE,
     Option,
+    changed_factors,
     check_controller,
     check_groups,
     check_layer_dims,
@@ -61,6 +62,22 @@ _DEVAE_PAPER = (
 
 #: Name on the command line, which is also the name of the model's module -> `ModelDeclaration`.
 MODEL_CATALOGUE = {
+    "ada_gvae": ModelDeclaration(
+        "AdaGVAE",
+        "reconstruction + beta KL of pairs, whose posteriors are averaged where they are close",
+        "Locatello et al. 2020, Weakly-Supervised Disentanglement Without Compromises",
+        {
+            "beta": weight(1.0, "Weight of the KL."),
+            "averaging": choice(
+                "group averages means and variances, multi_level by precision.",
+                *("group", "multi_level"),
+            ),
+            "changed_factors": changed_factors(
+                1, "Number of factors that differ in a pair, or random."
+            ),
+        },
+        takes_pairs=True,
+    ),
     "annealed_vae": ModelDeclaration(
         "AnnealedVAE",
         "reconstruction + gamma |KL - C(t)|",

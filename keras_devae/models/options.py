@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from keras_devae import checks
+from keras_devae.data.partners import checked_count
 from keras_devae.errors import UsageError
 
 Check = Callable[[str, Any], Any]
@@ -91,6 +92,11 @@ def optional_widths(help: str) -> Option:
 def choice(help: str, *known: str) -> Option:
     """Declares a choice among a few names, the first of which is the default."""
     return Option("text", known[0], help, lambda name, value: checks.one_of(name, value, known))
+
+
+def changed_factors(default: int, help: str) -> Option:
+    """Declares a number of factors that differ in pairs of images, or `"random"`."""
+    return Option("text", default, help, checked_count)
 
 
 def flag(help: str, default: bool = False) -> Option:

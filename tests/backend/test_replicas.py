@@ -41,8 +41,15 @@ OPTIONS = {
 }
 TOGETHER = ("beta_tc_vae", "cascade_vae", "dip_vae", "factor_vae")
 APART = (
-    *("annealed_vae", "cascade_vae_c", "control_vae", "deft", "dynamic_vae", "joint_vae"),
-    *("ladder_vae", "vae"),
+    "ada_gvae",
+    "annealed_vae",
+    "cascade_vae_c",
+    "control_vae",
+    "deft",
+    "dynamic_vae",
+    "joint_vae",
+    "ladder_vae",
+    "vae",
 )
 
 

@@ -22,6 +22,7 @@ EXPECTED = Path(__file__).parent / "backend_parity.json"
 #: Case -> options, with the step of the training at which the losses are taken. Cases are models,
 #: but for what follows the dot.
 CASES = {
+    "ada_gvae": {"beta": 2},
     "annealed_vae": {"step": 5, "capacity_steps": 10},
     "beta_tc_vae": {"dataset_size": 100},
     "beta_tc_vae.stratified": {"dataset_size": 100, "estimator": "stratified"},
