@@ -203,7 +203,8 @@ def _describe(config, images):
     likelihood = f"{model.likelihood} likelihood" if model.likelihood else "no decoder"
     return (
         f"{model.name}{options}; {likelihood}, {model.latent_dim} latent dimensions, "
-        f"{training.steps} steps of {training.batch_size} images "
+        f"{training.steps} steps of {training.batch_size} "
+        f"{MODEL_CATALOGUE[model.name].batch_of} "
         f"({training.steps * training.batch_size / images:.3g} epochs)"
     )
 

@@ -11,7 +11,9 @@ from keras_devae.errors import UsageError, unknown_name
 
 if TYPE_CHECKING:
     from keras_devae.data import Dataset
+    from keras_devae.models.declarations import ModelDeclaration
     from keras_devae.runs.config.run_config import RunConfig
+    from keras_devae.runs.config.settings import EvaluationSettings
     from keras_devae.runs.folder import RunDirectory
 
 #: What can be tracked besides metrics.
@@ -44,6 +46,16 @@ def check_tracked(
     needed = ["mig" if name.endswith("information") else name for name in names]
     scores = [name for name in needed if name in metrics.METRICS]
     metrics.check_names(scores, has_factors, has_posterior, has_images)
+
+
+def check_measured(
+    evaluation: EvaluationSettings, declaration: ModelDeclaration, has_factors: bool
+) -> None:
+    """Checks that a model has what metrics and tracked measurements need, see `check_tracked`."""
+    present = {"has_factors": has_factors, **declaration.metric_inputs}
+    if evaluation.metrics is not None:
+        metrics.check_names(evaluation.metrics, **present)
+    check_tracked(evaluation.track, **present)
 
 
 def check_live_curves(config: RunConfig) -> None:

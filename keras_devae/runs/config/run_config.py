@@ -34,7 +34,7 @@ from keras_devae.runs.config.settings import (
 )
 from keras_devae.runs.config.validation import validated
 from keras_devae.runs.stopping import check_watching
-from keras_devae.runs.tracking import check_tracked
+from keras_devae.runs.tracking import check_measured
 from keras_devae.runs.validation import split
 
 if TYPE_CHECKING:
@@ -93,7 +93,7 @@ class RunConfig:
         object.__setattr__(self, "kind", checks.one_of("kind of run", kind, KINDS))
         self._check_paths()
         options = check_options(self.model.name, self.model.options)
-        self._check_measured(has_factors=True)
+        check_measured(self.evaluation, MODEL_CATALOGUE[self.model.name], has_factors=True)
         object.__setattr__(self, "model", dataclasses.replace(self.model, options=options))
         if MODEL_CATALOGUE[self.model.name].fitted:
             self._check_fitted()
@@ -110,13 +110,6 @@ class RunConfig:
         for name, path in {**paths, "dataset": dataset.partition(":")[2] or dataset}.items():
             if path is not None:
                 checks.path_of(name, path)
-
-    def _check_measured(self, has_factors):
-        """Checks that the model has what metrics and tracked measurements need of it."""
-        present = {"has_factors": has_factors, **MODEL_CATALOGUE[self.model.name].metric_inputs}
-        if self.evaluation.metrics is not None:
-            metrics.check_names(self.evaluation.metrics, **present)
-        check_tracked(self.evaluation.track, **present)
 
     def _check_fitted(self):
         """Checks the settings that are fixed for a model that scikit-learn fits."""
@@ -178,11 +171,12 @@ class RunConfig:
         """
         declaration = MODEL_CATALOGUE[self.model.name]
         fitted, has_factors = declaration.fitted, dataset.factor_names is not None
-        self._check_measured(has_factors)
+        check_measured(self.evaluation, declaration, has_factors)
         chosen = metrics.resolved_names(
             self.evaluation.metrics, has_factors=has_factors, **declaration.metric_inputs
         )
         chosen = self._with_varying_factors(chosen, dataset)
+        self._check_pairs(dataset)
         steps = self.steps_for(dataset)
         length = {"steps": steps, "epochs": None}
         if fitted:  # In one go.
@@ -202,6 +196,15 @@ class RunConfig:
             channels=dataset.provenance.get("channels", 3) if source == "folder" else None,
             metrics=chosen,
         )
+
+    def _check_pairs(self, dataset):
+        """Checks that a model that takes pairs finds some in the data set."""
+        if not MODEL_CATALOGUE[self.model.name].takes_pairs:
+            return
+        from keras_devae.data.partners import check_pairs
+
+        defaults = MODEL_CATALOGUE[self.model.name].defaults
+        check_pairs(dataset, {**defaults, **self.model.options}["changed_factors"])
 
     def steps_for(self, dataset: Dataset, epochs: int | None = None) -> int:
         """Returns the number of training steps; a last batch that is not full counts as one.
