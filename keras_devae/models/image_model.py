@@ -62,6 +62,8 @@ class ImageModel(Inference, Training, Saving, keras.Model):
     #: Whether devices can each compute the loss of their part of a batch and average: true if it
     #: is linear in everything except `keras_devae.backend.replicas.mean_over_batch`.
     mean_over_images = True
+    #: Whether the loss has a reconstruction term, if there is a decoder.
+    has_reconstruction_loss = True
     #: Names of the penalties besides `kl`, of opponents and of the state: see `LossTerms`.
     penalty_names: tuple[str, ...] = ()
     opponent_names: tuple[str, ...] = ()
@@ -94,7 +96,8 @@ class ImageModel(Inference, Training, Saving, keras.Model):
             self.penalty_names,
             self.opponent_names,
             self.state_names,
-            reconstructs="reconstruction_loss" in self.declaration.losses,
+            reconstructs="reconstruction_loss" in self.declaration.losses
+            and self.has_reconstruction_loss,
             has_kl="kl_loss" in self.declaration.losses,
         )
         for network in self.networks:
