@@ -51,7 +51,8 @@ class MovingTarget(keras.layers.Layer):
         pairs = zip(self.copies, network.variables, self._averaged, strict=True)
         for copy, variable, averaged in pairs:
             if averaged:
-                copy.assign(copy + (1.0 - decay) * (variable - copy))
+                change = ops.stop_gradient(variable.value) - copy
+                copy.assign(copy + (1.0 - decay) * change)
 
     def outputs_of(self, network: keras.Model, inputs: Tensor, training: bool) -> Any:
         """Returns the network's outputs with these weights; no gradient reaches them."""

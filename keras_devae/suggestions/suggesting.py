@@ -241,7 +241,7 @@ class _Work:
 
     def propose_pressures(self, annealed_steps: int | None) -> None:
         """Proposes the pressures of models that have them, else the likelihood's deviation."""
-        if not MODEL_CATALOGUE[self.config.model.name].decodes:
+        if MODEL_CATALOGUE[self.config.model.name].posterior == "none":
             return
         name = _pressure_of(self.config.model.name)
         likelihood, sigma = self.config.model.likelihood, self.config.model.likelihood_sigma

@@ -68,10 +68,12 @@ def test_brightness_adds_one_number_and_contrast_scales():
     assert np.abs(added).max() <= 0.1 + 1e-6
     pictures = 0.5 + (images() - 0.5) / 4
     means = pictures.mean(axis=(1, 2, 3), keepdims=True)
-    ratios = (viewed("contrast", pictures) - means) / (pictures - means)
-    spread = ratios.reshape(6, -1)
-    np.testing.assert_allclose(spread, np.median(spread, axis=1)[:, None], atol=5e-2)
-    assert 0.6 <= np.median(spread) <= 1.4
+    distances = pictures - means
+    ratios = (viewed("contrast", pictures) - means) / distances
+    for ratio, distance in zip(ratios, distances, strict=True):
+        known = ratio[np.abs(distance) > 0.02]
+        np.testing.assert_allclose(known, known[0], rtol=1e-3)
+        assert 0.6 <= known[0] <= 1.4
 
 
 def test_blur_is_a_gaussian():
@@ -113,7 +115,7 @@ def test_shift_crop_and_rotate_move_a_point():
     angles = np.degrees(np.arctan2(*turned.T))
     assert 2 < np.abs(angles).max() <= 15.5
     sizes = viewed("crop", spots).sum(axis=(1, 2, 3)) / spots.sum(axis=(1, 2, 3))
-    assert sizes.max() > 1.1 and sizes.min() > 0.95  # Cut-outs are stretched.
+    assert sizes.max() > 1.1  # Cut-outs are stretched.
 
 
 def test_colours_keep_their_grey():
