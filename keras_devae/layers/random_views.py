@@ -44,8 +44,8 @@ def contrast(images: Tensor, draws: Draws, strength: float) -> Tensor:
 
 
 def blur(images: Tensor, draws: Draws, strength: float) -> Tensor:
-    """Blurs with a Gaussian of up to a 64th of the height, one pixel of 64."""
-    widest = strength * images.shape[1] / 64
+    """Blurs with a Gaussian of up to a 64th of the height or, if that is more, half a pixel."""
+    widest = strength * max(images.shape[1] / 64, 0.5)
     deviation = ops.maximum(draws.uniform(images, 0.0, widest)[:, :, :, 0], 1e-3)
 
     def kernel(size):
