@@ -16,6 +16,7 @@ from keras_devae.losses.posteriors import (
     gaussian_kl,
     gumbel_softmax,
 )
+from keras_devae.losses.predictability import prediction_errors, without_own_unit
 from keras_devae.losses.total_correlation import (
     ESTIMATORS,
     KLDecomposition,
@@ -45,5 +46,7 @@ __all__ = [
     "get_likelihood",
     "gumbel_softmax",
     "permute_dimensions",
+    "prediction_errors",
     "stratified_log_weights",
+    "without_own_unit",
 ]

@@ -226,6 +226,16 @@ MODEL_CATALOGUE = {
         _FIT_IMAGES,
         fitted=True,
     ),
+    "predictability_minimization": ModelDeclaration(
+        "PredictabilityMinimization",
+        "reconstruction - weight sum_i of the errors that predict code i from the others",
+        "Schmidhuber 1992, Learning Factorial Codes by Predictability Minimization",
+        {
+            "predictability_weight": weight(200.0, "Weight of the predictors' error."),
+            "predictor_units": widths((32,), "Widths of the predictors' hidden layers."),
+        },
+        posterior="none",
+    ),
     "vae": ModelDeclaration(
         "VAE", "reconstruction + KL", "Kingma and Welling 2014, Auto-Encoding Variational Bayes"
     ),

@@ -37,6 +37,8 @@ class Inference:
     image_shape: tuple[int, ...]
     latent_dim: int
     pixels: Callable[[Any], Tensor]
+    #: Ends of the interval that codes lie in; `None` for codes with a standard normal prior.
+    code_range: tuple[float, float] | None = None
     #: Number of latent layers.
     num_layers = 1
     #: Number of categories of a categorical code beside the continuous one; 0 for none.
@@ -170,11 +172,20 @@ class Inference:
         return self.decode(self.encode(images, layer, batch_size=batch_size), layer, batch_size)
 
     def sample(self, n: int, layer: int = 0, seed: int | None = None) -> Array:
-        """Decodes n codes drawn from the prior, with an integer seed or at random, see `decode`."""
+        """Decodes n codes drawn from the prior, with an integer seed or at random, see `decode`.
+
+        The prior is a standard normal, or uniform within `code_range` where codes lie in an
+        interval.
+        """
         self.check_decodes()
         at_least("n", n, 0)
-        z = random_generator(seed).standard_normal((n, self.latent_dim), dtype=np.float32)
-        return self.decode(z, layer)
+        return self.decode(self.prior_codes(n, random_generator(seed)), layer)
+
+    def prior_codes(self, n: int, generator: np.random.Generator) -> Array:
+        """Draws codes `(n, latent_dim)`: standard normal, or uniform within `code_range`."""
+        if self.code_range is None:
+            return generator.standard_normal((n, self.latent_dim), dtype=np.float32)
+        return generator.uniform(*self.code_range, (n, self.latent_dim)).astype(np.float32)
 
     def layer_losses(self) -> dict[int, float]:
         """Returns the reconstruction loss of each latent layer from the last `fit` or `evaluate`.
@@ -252,6 +263,7 @@ class Inference:
 
     def posterior_of_layers(self, mean: Any, log_var: Any) -> tuple[Tensor, Tensor]:
         """Returns the posterior of all K layers, each `(K, batch, latent_dim)`, as tensors."""
+        mean, log_var = self.posterior_of_layer(mean, log_var, 0)
         return ops.expand_dims(mean, 0), ops.expand_dims(log_var, 0)
 
     def check_layer(self, layer: int) -> None:
