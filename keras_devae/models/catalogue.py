@@ -14,11 +14,13 @@ from keras_devae.models.options import (
     RATE,
     Option,
     check_controller,
+    check_groups,
     choice,
     flag,
     number,
     optional_number,
     optional_whole,
+    optional_widths,
     pressures,
     share,
     steps,
@@ -78,7 +80,8 @@ MODEL_CATALOGUE = {
             "alpha": weight(1.0, "Weight of the mutual information."),
             "gamma": weight(1.0, "Weight of the dimension-wise KL."),
             "estimator": choice(
-                "weighted or stratified sampling of the batch.", "weighted", "stratified"
+                "weighted, stratified or bias_corrected sampling of the batch.",
+                *("weighted", "stratified", "bias_corrected"),
             ),
             "reference_compat": _COMPAT,
         },
@@ -192,6 +195,25 @@ MODEL_CATALOGUE = {
             "discriminator_units": widths((1000,) * 6, "Widths of the discriminator's layers."),
         },
     ),
+    "hf_vae": ModelDeclaration(
+        "HFVAE",
+        "reconstruction + weighted total correlation within and between groups of latents, "
+        "dimension-wise KL and mutual information",
+        "Esmaeili et al. 2019, Structured Disentangled Representations",
+        {
+            "within_group_weight": number(1.0, "Weight of the total correlation within groups."),
+            "dimension_wise_weight": number(1.0, "Weight of the dimension-wise KL."),
+            "mutual_information_weight": number(1.0, "Weight of the mutual information."),
+            "between_group_weight": number(1.0, "Weight of the total correlation between groups."),
+            "num_groups": optional_whole("Number of groups of latents; 2 by default.", 1),
+            "group_sizes": optional_widths("Latents of each group; equal groups by default."),
+            "estimator": choice(
+                "bias_corrected, weighted or stratified sampling of the batch.",
+                *("bias_corrected", "weighted", "stratified"),
+            ),
+        },
+        check_latent_dim=check_groups,
+    ),
     "ica": ModelDeclaration(
         "ICA",
         "independent components (scikit-learn), a linear baseline",
@@ -236,6 +258,22 @@ MODEL_CATALOGUE = {
         },
         posterior="none",
     ),
+    "qlae": ModelDeclaration(
+        "QLAE",
+        "reconstruction of codes that take one of a few learned values in each dimension",
+        "Hsu et al. 2023, Disentanglement via Latent Quantization",
+        {
+            "num_values": whole(10, "Values of each latent dimension.", 2),
+            "quantization_weight": number(
+                0.01, "Pull of the values to the codes, per mean over pixels."
+            ),
+            "commitment_weight": number(
+                0.01, "Pull of the codes to the values, per mean over pixels."
+            ),
+        },
+        posterior="none",
+        training={"optimizer": "adamw", "weight_decay": 0.1, "learning_rate": 1e-3},
+    ),
     "vae": ModelDeclaration(
         "VAE", "reconstruction + KL", "Kingma and Welling 2014, Auto-Encoding Variational Bayes"
     ),
@@ -253,6 +291,12 @@ def check_options(model: str, options: Mapping[str, Any]) -> dict[str, Any]:
     checked = {name: declaration.options[name].check(name, v) for name, v in options.items()}
     declaration.check_together(checked)
     return checked
+
+
+def training_of(model: Any) -> dict[str, Any]:
+    """Returns the settings of a run that belong to a model's method; none for an unknown name."""
+    entry = MODEL_CATALOGUE.get(model) if isinstance(model, str) else None
+    return {} if entry is None else dict(entry.training)
 
 
 def default_options(model: str, image_shape: tuple[int, ...], steps: int) -> dict[str, Any]:

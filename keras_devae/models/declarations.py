@@ -28,9 +28,13 @@ class ModelDeclaration:
             from the standard normal prior has a closed form; `"sampled"`, a distribution whose KL
             divergence can only be estimated from samples; `"none"`, the codes themselves.
         decodes: Whether the model has a decoder.
+        training: Settings of a run that belong to the method, such as its optimizer. They apply
+            where the user names none, also under a preset.
         fitted: Whether scikit-learn fits it in one go, with linear networks and a Gaussian
             likelihood, instead of training it step by step.
         check_together: Raises a `UsageError` for options that contradict each other.
+        check_latent_dim: Raises a `UsageError` for options that do not fit the number of latent
+            dimensions, its second argument.
     """
 
     class_name: str
@@ -39,8 +43,10 @@ class ModelDeclaration:
     options: dict[str, Option] = dataclasses.field(default_factory=dict)
     posterior: Literal["gaussian", "sampled", "none"] = "gaussian"
     decodes: bool = True
+    training: dict[str, Any] = dataclasses.field(default_factory=dict)
     fitted: bool = False
     check_together: Callable[[Mapping[str, Any]], None] = lambda options: None
+    check_latent_dim: Callable[[Mapping[str, Any], int], None] = lambda options, latent_dim: None
 
     @property
     def defaults(self) -> dict[str, Any]:
