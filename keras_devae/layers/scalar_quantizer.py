@@ -3,6 +3,7 @@
 from typing import Any
 
 import keras
+import numpy as np
 from keras import ops
 
 from keras_devae.checks import Tensor, at_least
@@ -56,5 +57,4 @@ class ScalarQuantizer(keras.layers.Layer):
 
 
 def _evenly_spaced(shape, dtype=None):
-    row = ops.linspace(-0.5, 0.5, shape[1], dtype=dtype)
-    return ops.broadcast_to(row, shape)
+    return ops.convert_to_tensor(np.tile(np.linspace(-0.5, 0.5, shape[1]), (shape[0], 1)), dtype)

@@ -24,7 +24,11 @@ from keras_devae.losses.posteriors import (
     gaussian_kl,
     gumbel_softmax,
 )
-from keras_devae.losses.predictability import prediction_errors, without_own_unit
+from keras_devae.losses.predictability import (
+    prediction_errors,
+    unpredicted_variances,
+    without_own_unit,
+)
 from keras_devae.losses.sampled_kl import balanced_draws, flow_kl
 from keras_devae.losses.total_correlation import (
     density_ratio_total_correlation,
@@ -57,5 +61,6 @@ __all__ = [
     "permute_dimensions",
     "prediction_errors",
     "stratified_log_weights",
+    "unpredicted_variances",
     "without_own_unit",
 ]

@@ -89,7 +89,7 @@ def _zero_map(width, name):
 
 
 def unit_predictors(
-    latent_dim: int, units: Sequence[int] = (32,), seed: int | None = None, dtype: Any = None
+    latent_dim: int, units: Sequence[int] = (32, 32), seed: int | None = None, dtype: Any = None
 ) -> keras.Model:
     """Builds a predictor of each code unit (Schmidhuber 1992), all with weights of their own.
 

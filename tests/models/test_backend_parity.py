@@ -43,6 +43,8 @@ CASES = {
     "ica": {},
     "joint_vae": {"step": 5, "capacity_steps": 10},
     "pca": {},
+    "predictability_minimization": {"predictor_units": (20,)},
+    "qlae": {"num_values": 4},
     "vae": {"likelihood": "gaussian"},
 }
 

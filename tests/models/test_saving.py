@@ -169,6 +169,8 @@ OPTIONS = {
         "categorical_capacity_start": 0.25,
     },
     "pca": {"fit_images": 8},
+    "predictability_minimization": {"predictability_weight": 3.0, "predictor_units": [6, 5]},
+    "qlae": {"num_values": 4, "quantization_weight": 0.5, "commitment_weight": 2.0},
     "vae": {},
 }
 

@@ -22,11 +22,11 @@ OTHERS = {
     ),
     "predictability_minimization": ModelDeclaration(
         "PredictabilityMinimization",
-        "reconstruction - weight sum_i of the errors that predict code i from the others",
+        "reconstruction - predictability_weight sum_i of what others do not tell of code i",
         "Schmidhuber 1992, Learning Factorial Codes by Predictability Minimization",
         {
-            "predictability_weight": weight(200.0, "Weight of the predictors' error."),
-            "predictor_units": widths((32,), "Widths of the predictors' hidden layers."),
+            "predictability_weight": weight(200.0, "Weight of the variance that is not predicted."),
+            "predictor_units": widths((32, 32), "Widths of the predictors' hidden layers."),
         },
         posterior="none",
     ),
