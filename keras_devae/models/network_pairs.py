@@ -20,6 +20,7 @@ from keras_devae.networks import DECODERS, NETWORKS
 #: Names of the arguments that a user's function may take.
 _ARGUMENTS = (
     "decoder_input_dim",
+    "flow_parameters",
     "groups",
     "image_shape",
     "latent_dim",
@@ -64,6 +65,7 @@ def build_networks(
             "image_shape": image_shape,
             "decoder_input_dim": decoder_input_dim,
             "num_categories": 0,
+            "flow_parameters": 0,
             "groups": 1,
             "seed": seed,
             **encoder_options,

@@ -160,3 +160,13 @@ def check_groups(options: Mapping[str, Any], latent_dim: int) -> None:
             "`group_sizes` says how many groups there are: leave `num_groups` out. Received: "
             f"{len(sizes)} sizes, num_groups={count}."
         )
+
+
+def check_flow(options: Mapping[str, Any]) -> None:
+    """Checks the given options of a model with flows against each other."""
+    units, default = options.get("flow_units"), (128, 128, 128)
+    if options.get("flow", "planar") == "planar" and units not in (None, default):
+        raise UsageError(
+            "`flow_units` are the widths of inverse autoregressive flows: set `flow` to 'iaf' too. "
+            f"Received: {units}."
+        )

@@ -37,6 +37,7 @@ def residual_encoder(
     seed: int | None = None,
     num_categories: int = 0,
     groups: int = 1,
+    flow_parameters: int = 0,
 ) -> keras.Model:
     """Builds a residual encoder (He et al. 2016, Identity Mappings in Deep Residual Networks).
 
@@ -66,7 +67,7 @@ def residual_encoder(
         x = layers.Flatten()(_activated(x))
         return _dense(max(_FEATURES // divisor, 1), kernels)(x)
 
-    outputs = encoder_outputs(trunk, latent_dim, kernels, num_categories, groups)
+    outputs = encoder_outputs(trunk, latent_dim, kernels, num_categories, groups, flow_parameters)
     return keras.Model(images, outputs, name="encoder")
 
 

@@ -13,11 +13,16 @@ pytestmark = pytest.mark.backends
 SHAPE = (6, 5, 2)
 
 
-def pair(image_shape, latent_dim, decoder_input_dim, num_categories, groups, seed):
+def pair(image_shape, latent_dim, decoder_input_dim, num_categories, groups, flow_parameters, seed):
     """Takes all the arguments that there are."""
     options = {"units": (4,), "seed": seed}
     encoder = mlp_encoder(
-        image_shape, latent_dim, num_categories=num_categories, groups=groups, **options
+        image_shape,
+        latent_dim,
+        num_categories=num_categories,
+        groups=groups,
+        flow_parameters=flow_parameters,
+        **options,
     )
     return encoder, mlp_decoder(decoder_input_dim, image_shape, **options)
 
@@ -38,7 +43,7 @@ def test_only_named_arguments_are_passed():
 
     def some(image_shape, latent_dim, extra=5, *, seed):
         passed.update(locals())
-        return pair(image_shape, latent_dim, latent_dim, 0, 1, seed)
+        return pair(image_shape, latent_dim, latent_dim, 0, 1, 0, seed)
 
     def all_of_them(**arguments):
         passed.update(arguments)
@@ -60,6 +65,7 @@ def test_only_named_arguments_are_passed():
         "seed": None,
         "num_categories": 0,
         "groups": 1,
+        "flow_parameters": 0,
     }
 
 
@@ -98,7 +104,7 @@ class Unbuildable(Forgetful):
 
 def with_layer(layer):
     def build(image_shape, latent_dim, decoder_input_dim):
-        _, decoder = pair(image_shape, latent_dim, decoder_input_dim, 0, 1, 0)
+        _, decoder = pair(image_shape, latent_dim, decoder_input_dim, 0, 1, 0, 0)
         images = keras.Input(image_shape)
         x = layer(layers.Flatten()(images))
         heads = {name: layers.Dense(latent_dim)(x) for name in ("z_mean", "z_log_var")}
