@@ -324,6 +324,7 @@ SIBLINGS = [
     "cascade_vae",
     "cascade_vae before the matching stage",
     "flow_vae",
+    "ladder_vae",
     "pca",
 ]
 # The conversion from the other backends is slow, and the same for every model.

@@ -13,17 +13,21 @@ pytestmark = pytest.mark.backends
 SHAPE = (6, 5, 2)
 
 
-def pair(image_shape, latent_dim, decoder_input_dim, num_categories, groups, flow_parameters, seed):
+def pair(
+    image_shape,
+    latent_dim,
+    decoder_input_dim,
+    num_categories,
+    groups,
+    seed,
+    layer_dims=None,
+    flow_parameters=0,
+):
     """Takes all the arguments that there are."""
     options = {"units": (4,), "seed": seed}
-    encoder = mlp_encoder(
-        image_shape,
-        latent_dim,
-        num_categories=num_categories,
-        groups=groups,
-        flow_parameters=flow_parameters,
-        **options,
-    )
+    of_heads = {"num_categories": num_categories, "groups": groups, "layer_dims": layer_dims}
+    of_heads |= {"flow_parameters": flow_parameters}
+    encoder = mlp_encoder(image_shape, latent_dim, **of_heads, **options)
     return encoder, mlp_decoder(decoder_input_dim, image_shape, **options)
 
 
@@ -43,7 +47,7 @@ def test_only_named_arguments_are_passed():
 
     def some(image_shape, latent_dim, extra=5, *, seed):
         passed.update(locals())
-        return pair(image_shape, latent_dim, latent_dim, 0, 1, 0, seed)
+        return pair(image_shape, latent_dim, latent_dim, 0, 1, seed)
 
     def all_of_them(**arguments):
         passed.update(arguments)
@@ -65,7 +69,6 @@ def test_only_named_arguments_are_passed():
         "seed": None,
         "num_categories": 0,
         "groups": 1,
-        "flow_parameters": 0,
     }
 
 
@@ -104,7 +107,7 @@ class Unbuildable(Forgetful):
 
 def with_layer(layer):
     def build(image_shape, latent_dim, decoder_input_dim):
-        _, decoder = pair(image_shape, latent_dim, decoder_input_dim, 0, 1, 0, 0)
+        _, decoder = pair(image_shape, latent_dim, decoder_input_dim, 0, 1, 0)
         images = keras.Input(image_shape)
         x = layer(layers.Flatten()(images))
         heads = {name: layers.Dense(latent_dim)(x) for name in ("z_mean", "z_log_var")}
