@@ -52,7 +52,7 @@ def encoder_outputs(
     groups: int = 1,
     layer_dims: Sequence[int] | None = None,
     batch_normalization: bool = True,
-    flow_parameters: int = 0,
+    flow_parameters: int | None = None,
 ) -> dict[str, keras.KerasTensor]:
     """Adds the posterior's linear heads, in float32, to one or more symbolic trunks.
 
@@ -65,7 +65,7 @@ def encoder_outputs(
     at_least("latent_dim", latent_dim, 1)
     at_least("groups", groups, 1)
     at_least("num_categories", num_categories, 0)
-    at_least("flow_parameters", flow_parameters, 0)
+    at_least("flow_parameters", flow_parameters or 0, 0)
     if layer_dims is None:
         sizes = group_sizes(latent_dim, groups)
         features = [trunk(len(sizes)) for _ in sizes]

@@ -29,7 +29,7 @@ def convolutional_encoder(
     groups: int = 1,
     layer_dims: Sequence[int] | None = None,
     batch_normalization: bool = True,
-    flow_parameters: int = 0,
+    flow_parameters: int | None = None,
 ) -> keras.Model:
     """Builds the convolutional encoder.
 
@@ -52,7 +52,7 @@ def convolutional_encoder(
             first, or `None` (default) for a single layer. Two dense layers of 256, 128, 64 and 32
             units lead from one to the next.
         batch_normalization: Whether to normalise these dense layers over the batch; default true.
-        flow_parameters: Number of parameters of an image's flows; default 0, none.
+        flow_parameters: Number of parameters of an image's flows, or `None` (default) for none.
 
     Returns:
         A `keras.Model` from images in `[0, 1]`, `(batch, height, width, channels)`, to a dictionary

@@ -20,7 +20,7 @@ def mlp_encoder(
     groups: int = 1,
     layer_dims: Sequence[int] | None = None,
     batch_normalization: bool = True,
-    flow_parameters: int = 0,
+    flow_parameters: int | None = None,
 ) -> keras.Model:
     """Builds a fully connected encoder, by default as in Higgins et al. (2017).
 

@@ -39,7 +39,7 @@ def residual_encoder(
     groups: int = 1,
     layer_dims: Sequence[int] | None = None,
     batch_normalization: bool = True,
-    flow_parameters: int = 0,
+    flow_parameters: int | None = None,
 ) -> keras.Model:
     """Builds a residual encoder (He et al. 2016, Identity Mappings in Deep Residual Networks).
 
