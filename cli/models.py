@@ -4,7 +4,7 @@ import click
 
 from keras_devae.checks import one_of
 from keras_devae.cli.options import json_option, print_json
-from keras_devae.cli.setting_options import switch_of, value_text
+from keras_devae.cli.setting_options import flag_of, switch_of, value_text
 from keras_devae.models.catalogue import MODEL_CATALOGUE
 
 
