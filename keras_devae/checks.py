@@ -210,6 +210,17 @@ def widths(name: str, values: Iterable[int]) -> tuple[int, ...]:
     return tuple(map(int, checked))
 
 
+def partition(name: str, sizes: Iterable[int], total: int) -> tuple[int, ...]:
+    """Checks sizes of groups of `total` latent dimensions and returns them, see `at_least`."""
+    checked = widths(name, sizes)
+    if sum(checked) != total:
+        raise UsageError(
+            f"`{name}` must add up to the number of latent dimensions, {total}. Received: "
+            f"{', '.join(map(str, checked)) or 'none'}."
+        )
+    return checked
+
+
 def path_of(name: str, value: object) -> Path:
     """Checks an argument that is a path, see `usable_path`, and returns it with `~` expanded."""
     return expanded_path(f"`{name}`", value)

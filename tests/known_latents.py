@@ -5,6 +5,7 @@ import itertools
 import numpy as np
 
 from keras_devae.data.own.arrays import ArrayDataset
+from keras_devae.models.catalogue import MODEL_CATALOGUE
 from keras_devae.models.inference import Inference
 
 SIDE = 8
@@ -58,6 +59,7 @@ class KnownModel(Inference):
     has the means of layer 0 times `mean_scales[i]`, and its deviations times `std_scales[i]`.
     """
 
+    declaration = MODEL_CATALOGUE["vae"]
     image_shape = (SIDE, SIDE, 1)
 
     def __init__(self, posterior=POSTERIOR, mean_scales=(1.0, 0.5), std_scales=(1.0, 2.0)):

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import os
 from collections.abc import Callable, Container, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -30,6 +31,9 @@ from keras_devae.evaluation.pixels import LAYOUTS, PIXELS
 from keras_devae.files import file_hash, is_there
 from keras_devae.files.reading import reason_of
 from keras_devae.models.network_names import function_of
+
+if TYPE_CHECKING:
+    from keras_devae.models.image_model import ImageModel
 
 
 class EncoderFile(FunctionEncoder):
@@ -213,21 +217,25 @@ def _check_saved_model(folder: Path, suffixes: Container[str]) -> None:
 
 def _read_keras(path: Any) -> Program:
     # Keras is imported only for such a file.
-    from keras_devae.models import VAE
+    from keras_devae.models.image_model import ImageModel
     from keras_devae.models.saving import load_any_model
 
     model = load_any_model(path)
-    if isinstance(model, VAE):
-        names = ("z_mean", "z_log_var")
-        posterior = model.encoder_posterior
+    if isinstance(model, ImageModel):
         return Program(
-            lambda images: dict(zip(names, posterior(images), strict=True)),
+            functools.partial(_encoded_by, model),
             (None, *model.image_shape),
             "uint8",
-            None if model.num_categories else model.decode,
+            model.decode if model.declaration.decodes and not model.num_categories else None,
         )
     given = only_input(getattr(model, "inputs", None) or [], path)
     return Program(model.predict_on_batch, tuple(given.shape), str(given.dtype))
+
+
+def _encoded_by(model: ImageModel, images: Array) -> dict[str, Array]:
+    if model.has_posterior:
+        return dict(zip(("z_mean", "z_log_var"), model.posterior(images), strict=True))
+    return {"z_mean": model.encode(images)}
 
 
 def _read_onnx(path: Any) -> Program:

@@ -115,7 +115,7 @@ def evaluate(
     options = with_estimator(options, estimator, bool(_continuous_names(dataset)))
     layers = _checked_layers(model, layers)
     names = check_factors_vary(names, dataset, images, seed, repeats, chosen=chosen)
-    if present and not names:
+    if not names:
         raise UsageError(
             "There is nothing to score: the images have no factors that vary, and the encoder "
             "returns no `z_log_var`."
@@ -138,14 +138,15 @@ def evaluate(
 
 
 def _present(encoding: Encoding, sample: Sample, representation: str) -> dict[str, bool]:
-    """Returns whether a function has a posterior and images, which its first batch tells."""
+    """Returns whether there are a posterior and reconstructions; asks a function's first batch."""
     encoder = encoding.model
-    if not isinstance(encoder, FunctionEncoder):
-        return {}
-    encoding.prepare(sample.plain[:BATCH])
+    is_function = isinstance(encoder, FunctionEncoder)
+    if is_function:
+        encoding.prepare(sample.plain[:BATCH])
     if representation == "sample" and not encoder.has_posterior:
-        raise UsageError("A function that returns no `z_log_var` has no samples of the posterior.")
-    return {"has_posterior": encoder.has_posterior, "has_images": False}
+        raise UsageError("Codes without `z_log_var` have no samples of the posterior.")
+    decodes = not is_function and encoder.decodes(encoder.image_shape)
+    return {"has_posterior": encoder.has_posterior, "has_images": decodes}
 
 
 def _checked_layers(model: VAE, layers: Iterable[int] | None) -> tuple[int, ...]:

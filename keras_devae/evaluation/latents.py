@@ -126,7 +126,7 @@ def information_of_layers(
     rows = draw_sample(len(dataset), images, seed).plain
     labelled = check_labelled(rows[:, None], dataset.factors(rows), dataset.factor_names)
     means, log_vars = _posterior(model, dataset, rows, encoding)
-    noise = _noise(means, seed)
+    noise = _noise(means, seed) if model.has_posterior else np.zeros(means.shape[1:])
     information = [
         metrics.mutual_information_matrix(_sampled(*posterior, noise), labelled.factors)
         for posterior in zip(means, log_vars, strict=True)
@@ -156,7 +156,7 @@ def _posterior(
 ) -> tuple[Array, Array]:
     """Returns means and log-variances of all layers, `(K, n, d)`."""
     if encoding is None:
-        return model.posterior(dataset.images(rows), None)
+        return model.layer_posterior(*model.encoder_posterior(dataset.images(rows)), None)
     return encoding.posterior(rows, None)
 
 

@@ -13,7 +13,7 @@ from keras import ops
 from keras_devae.checks import Tensor
 
 if TYPE_CHECKING:
-    from keras_devae.models import VAE
+    from keras_devae.models.image_model import ImageModel
 
 _Function = Callable[[Tensor], dict[str, Tensor]]
 
@@ -27,17 +27,16 @@ class Endpoint(NamedTuple):
     dtype: str = "float32"
 
 
-def endpoints(model: VAE, layer: int = 0) -> dict[str, Endpoint]:
+def endpoints(model: ImageModel, layer: int = 0) -> dict[str, Endpoint]:
     """Returns the exported functions by name; all but `encode_all_layers` use one layer."""
     bounded = model.likelihood.bounded
 
     @_nan_for_unfit_rows(bounded)
     def encode(image: Tensor) -> dict[str, Tensor]:
-        """Posterior of the layer, and of the categorical code where there is one."""
+        """Posterior or code of the layer, and the categorical code where there is one."""
         pixels = model.pixels(image)
         encoded = model.encoder(pixels)
-        means, log_vars = model.posterior_of_layers(*model.bounded(encoded))
-        outputs = {"z_mean": means[layer], "z_log_var": log_vars[layer]}
+        outputs = {name: values[layer] for name, values in _layers_of(model, encoded).items()}
         if model.num_categories:
             outputs["category_probabilities"] = model.category_probabilities_of(pixels, encoded)
         return outputs
@@ -45,11 +44,8 @@ def endpoints(model: VAE, layer: int = 0) -> dict[str, Endpoint]:
     @_nan_for_unfit_rows(bounded)
     def encode_all_layers(image: Tensor) -> dict[str, Tensor]:
         """Posteriors of all layers, with the batch as the first axis."""
-        mean, log_var = model.posterior_of_layers(*model.posterior_of(model.pixels(image)))
-        return {
-            "z_mean": ops.transpose(mean, (1, 0, 2)),
-            "z_log_var": ops.transpose(log_var, (1, 0, 2)),
-        }
+        layers = _layers_of(model, model.encoder(model.pixels(image)))
+        return {name: ops.transpose(values, (1, 0, 2)) for name, values in layers.items()}
 
     @_nan_for_unfit_rows(False)
     def decode(z: Tensor) -> dict[str, Tensor]:
@@ -66,12 +62,23 @@ def endpoints(model: VAE, layer: int = 0) -> dict[str, Endpoint]:
         return {"reconstruction": model.call(image)["reconstruction"]}
 
     images = ((None, *model.image_shape), "image")
-    return {
+    functions = {
         "encode": Endpoint(encode, *images),
         "encode_all_layers": Endpoint(encode_all_layers, *images),
+    }
+    if not model.decodes(model.image_shape):
+        return functions
+    return {
+        **functions,
         "decode": Endpoint(decode, (None, model.latent_dim + model.num_categories), "z"),
         "reconstruct": Endpoint(reconstruct, *images),
     }
+
+
+def _layers_of(model: ImageModel, encoded: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Returns the outputs of `encode` for all layers, `(K, batch, latent_dim)`."""
+    means, log_vars = model.posterior_of_layers(*model.bounded(encoded))
+    return {"z_mean": means, **({"z_log_var": log_vars} if model.has_posterior else {})}
 
 
 def _nan_for_unfit_rows(bounded: bool) -> Callable[[_Function], _Function]:

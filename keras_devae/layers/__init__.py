@@ -1,8 +1,17 @@
 """Keras layers of the models."""
 
 from keras_devae.layers.convolution import Convolution, TransposedConvolution
+from keras_devae.layers.flows import (
+    FLOWS,
+    FlowChain,
+    InverseAutoregressiveFlow,
+    PlanarFlow,
+    gated_flow,
+    planar_flow,
+)
 from keras_devae.layers.latent_stacks import DiTStack, LinearStack, ParallelStack
 from keras_devae.layers.layer_embedding import LayerEmbedding
+from keras_devae.layers.masked_networks import MADE, MaskedDense
 from keras_devae.layers.random_layers import (
     GaussianSampling,
     LayerDraw,
@@ -13,16 +22,24 @@ from keras_devae.layers.random_layers import (
 from keras_devae.layers.spatial_broadcast import SpatialBroadcast
 
 __all__ = [
+    "FLOWS",
+    "MADE",
     "Convolution",
     "DiTStack",
+    "FlowChain",
     "GaussianSampling",
+    "InverseAutoregressiveFlow",
     "LayerDraw",
     "LayerEmbedding",
     "LinearStack",
+    "MaskedDense",
     "ParallelStack",
+    "PlanarFlow",
     "RandomState",
     "SeededLayer",
     "SpatialBroadcast",
     "TransposedConvolution",
     "derived_seeds",
+    "gated_flow",
+    "planar_flow",
 ]

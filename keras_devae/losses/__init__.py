@@ -1,6 +1,14 @@
 """The terms of the models' objectives, as pure tensor functions."""
 
 from keras_devae.losses.assignment import balanced_assignment
+from keras_devae.losses.kl_decomposition import (
+    ESTIMATORS,
+    GroupedKLDecomposition,
+    KLDecomposition,
+    decompose_kl,
+    decompose_kl_by_groups,
+    stratified_log_weights,
+)
 from keras_devae.losses.likelihoods import (
     LIKELIHOODS,
     BernoulliLikelihood,
@@ -16,14 +24,11 @@ from keras_devae.losses.posteriors import (
     gaussian_kl,
     gumbel_softmax,
 )
+from keras_devae.losses.sampled_kl import balanced_draws, flow_kl
 from keras_devae.losses.total_correlation import (
-    ESTIMATORS,
-    KLDecomposition,
-    decompose_kl,
     density_ratio_total_correlation,
     discriminator_loss,
     permute_dimensions,
-    stratified_log_weights,
 )
 
 __all__ = [
@@ -32,14 +37,18 @@ __all__ = [
     "LIKELIHOODS",
     "BernoulliLikelihood",
     "GaussianLikelihood",
+    "GroupedKLDecomposition",
     "KLDecomposition",
     "balanced_assignment",
+    "balanced_draws",
     "bernoulli_negative_log_likelihood",
     "categorical_kl",
     "decompose_kl",
+    "decompose_kl_by_groups",
     "density_ratio_total_correlation",
     "dip_penalties",
     "discriminator_loss",
+    "flow_kl",
     "gaussian_kl",
     "gaussian_negative_log_likelihood",
     "get_likelihood",

@@ -3,19 +3,16 @@
 from typing import Any
 
 import keras
-from keras import ops
 
-from keras_devae.checks import Tensor, at_least
-from keras_devae.errors import UsageError
+from keras_devae.checks import Tensor
 from keras_devae.losses import decompose_kl
 from keras_devae.models.catalogue import MODEL_CATALOGUE
-from keras_devae.models.images import count_images
+from keras_devae.models.decomposed_vae import DecomposedVAE
 from keras_devae.models.loss_terms import LossTerms
-from keras_devae.models.vae import VAE
 
 
 @keras.saving.register_keras_serializable(package="keras_devae")
-class BetaTCVAE(VAE):
+class BetaTCVAE(DecomposedVAE):
     """beta-TCVAE (Chen et al. 2018), their equation 4.
 
         reconstruction + alpha * mutual information + beta * total correlation
@@ -33,7 +30,8 @@ class BetaTCVAE(VAE):
             is meant for sums over 64x64 pixels.
         alpha: Weight of the mutual information between images and codes, at least 0; default 1.
         gamma: Weight of the dimension-wise KL divergence, at least 0; default 1.
-        estimator: `"weighted"` (default, minibatch-weighted sampling) or `"stratified"`.
+        estimator: `"weighted"` (default, minibatch-weighted sampling), `"stratified"` or
+            `"bias_corrected"`.
         dataset_size: Number of training images, at least 1, or `None` (default) to count the
             images given to `fit`.
         reference_compat: If true, the stratified estimator's weights are in the first column, as
@@ -53,7 +51,6 @@ class BetaTCVAE(VAE):
     """
 
     declaration = MODEL_CATALOGUE["beta_tc_vae"]
-    mean_over_images = False
     penalty_names = ("mutual_information", "total_correlation", "dimension_wise_kl")
 
     def __init__(
@@ -68,19 +65,8 @@ class BetaTCVAE(VAE):
         reference_compat: bool = declaration.defaults["reference_compat"],
         **kwargs: Any,
     ) -> None:
-        super().__init__(encoder, decoder, **kwargs)
+        super().__init__(encoder, decoder, dataset_size, **kwargs)
         self.set_options(**self.declared(locals()))
-        if dataset_size is not None:
-            at_least("dataset_size", dataset_size, 1)
-        self.dataset_size = dataset_size
-        # A variable, so that a compiled step sees changes and a saved model keeps the value.
-        self.images_trained_on = self.add_weight(
-            (),
-            keras.initializers.Constant(dataset_size or 0),
-            trainable=False,
-            dtype="float32",
-            name="images_trained_on",
-        )
 
     def loss_terms(self, pixels: Tensor, outputs: dict[str, Tensor], training: bool) -> LossTerms:
         """Computes the loss of one batch, see the class."""
@@ -89,31 +75,8 @@ class BetaTCVAE(VAE):
             outputs["z"],
             outputs["z_mean"],
             outputs["z_log_var"],
-            ops.maximum(self.images_trained_on, 1.0),
+            self.number_of_images,
             self.estimator,
             self.reference_compat,
         )
-        weights = (self.alpha, self.beta, self.gamma)
-        return terms.replace(
-            penalties=dict(zip(self.penalty_names, zip(weights, parts, strict=True), strict=True))
-        )
-
-    def note_images(self, images: Any, share: float = 1.0, training: bool = True) -> None:
-        """Notes the number of images that `fit` uses, or `evaluate` before any training."""
-        if training:
-            is_known = self.dataset_size is not None
-        else:
-            is_known = float(ops.convert_to_numpy(self.images_trained_on)) > 0
-        if is_known:
-            return
-        count = count_images(images)
-        if count is None:
-            raise UsageError(
-                "The estimators of the total correlation need the number of images, which cannot "
-                f"be told from a {type(images).__name__}. Pass it as `dataset_size`."
-            )
-        self.images_trained_on.assign(int(count * share))
-
-    def get_config(self) -> dict[str, Any]:
-        """Returns the constructor's arguments."""
-        return {**super().get_config(), "dataset_size": self.dataset_size}
+        return self.with_parts(terms, (self.alpha, self.beta, self.gamma), parts)

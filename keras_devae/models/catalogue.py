@@ -14,11 +14,13 @@ from keras_devae.models.options import (
     RATE,
     Option,
     check_controller,
+    check_groups,
     choice,
     flag,
     number,
     optional_number,
     optional_whole,
+    optional_widths,
     pressures,
     share,
     steps,
@@ -78,7 +80,8 @@ MODEL_CATALOGUE = {
             "alpha": weight(1.0, "Weight of the mutual information."),
             "gamma": weight(1.0, "Weight of the dimension-wise KL."),
             "estimator": choice(
-                "weighted or stratified sampling of the batch.", "weighted", "stratified"
+                "weighted, stratified or bias_corrected sampling of the batch.",
+                *("weighted", "stratified", "bias_corrected"),
             ),
             "reference_compat": _COMPAT,
         },
@@ -191,6 +194,25 @@ MODEL_CATALOGUE = {
             "gamma": weight(35.0, "Weight of the total correlation."),
             "discriminator_units": widths((1000,) * 6, "Widths of the discriminator's layers."),
         },
+    ),
+    "hf_vae": ModelDeclaration(
+        "HFVAE",
+        "reconstruction + weighted total correlation within and between groups of latents, "
+        "dimension-wise KL and mutual information",
+        "Esmaeili et al. 2019, Structured Disentangled Representations",
+        {
+            "within_group_weight": number(1.0, "Weight of the total correlation within groups."),
+            "dimension_wise_weight": number(1.0, "Weight of the dimension-wise KL."),
+            "mutual_information_weight": number(1.0, "Weight of the mutual information."),
+            "between_group_weight": number(1.0, "Weight of the total correlation between groups."),
+            "num_groups": optional_whole("Number of groups of latents; 2 by default.", 1),
+            "group_sizes": optional_widths("Latents of each group; equal groups by default."),
+            "estimator": choice(
+                "bias_corrected, weighted or stratified sampling of the batch.",
+                *("bias_corrected", "weighted", "stratified"),
+            ),
+        },
+        check_latent_dim=check_groups,
     ),
     "ica": ModelDeclaration(
         "ICA",

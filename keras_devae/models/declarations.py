@@ -3,7 +3,7 @@
 import dataclasses
 import math
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Literal
 
 from keras_devae.models.options import PIXELS, RATE, STEPS, Option
 
@@ -24,17 +24,26 @@ class ModelDeclaration:
         objective: What the model minimises, in one line.
         paper: The paper that introduced it.
         options: Name -> `Option`.
+        posterior: What the encoder returns: `"gaussian"`, a diagonal Gaussian whose KL divergence
+            from the standard normal prior has a closed form; `"sampled"`, a distribution whose KL
+            divergence can only be estimated from samples; `"none"`, the codes themselves.
+        decodes: Whether the model has a decoder.
         fitted: Whether scikit-learn fits it in one go, with linear networks and a Gaussian
             likelihood, instead of training it step by step.
         check_together: Raises a `UsageError` for options that contradict each other.
+        check_latent_dim: Raises a `UsageError` for options that do not fit the number of latent
+            dimensions, its second argument.
     """
 
     class_name: str
     objective: str
     paper: str
     options: dict[str, Option] = dataclasses.field(default_factory=dict)
+    posterior: Literal["gaussian", "sampled", "none"] = "gaussian"
+    decodes: bool = True
     fitted: bool = False
     check_together: Callable[[Mapping[str, Any]], None] = lambda options: None
+    check_latent_dim: Callable[[Mapping[str, Any], int], None] = lambda options, latent_dim: None
 
     @property
     def defaults(self) -> dict[str, Any]:

@@ -123,6 +123,9 @@ def _mean(model, pixels, checked, layer):
 
 def _all_outputs(model, pixels, checked, layer):
     encoded = model.encoder(pixels)
+    if not model.has_posterior:
+        mean = checked(pixels, encoded["z_mean"])
+        return {"z_mean": model.posterior_of_layer(mean, mean, layer)[0]}
     mean, log_var = checked(pixels, encoded["z_mean"], encoded["z_log_var"])
     z_mean, z_log_var = model.posterior_of_layer(mean, log_var, layer)
     outputs = {"z_mean": z_mean, "z_log_var": z_log_var}

@@ -13,6 +13,7 @@ from keras_devae.backend import compiles_with_xla, without_tracing_advice
 from keras_devae.backend.replicas import without_distribution
 from keras_devae.checks import Array, Tensor, at_least, flag, shown
 from keras_devae.errors import UsageError
+from keras_devae.models.declarations import ModelDeclaration
 from keras_devae.models.encoder_model import EncoderModel, build_encoder_model
 from keras_devae.models.images import arrays_of, check_images
 from keras_devae.models.layer_advice import layer_advice
@@ -23,14 +24,15 @@ LOG_VAR_LIMIT = 20.0
 
 
 class Inference:
-    """The part of `keras_devae.VAE` that encodes, decodes and samples.
+    """The part of every model that encodes, decodes and samples.
 
     Everything is deterministic unless you ask for a sample. Images or codes that do not fit the
-    model, and latent layers that it does not have, raise a `UsageError`.
+    model, latent layers that it does not have, and what it cannot do, raise a `UsageError`.
     """
 
+    declaration: ModelDeclaration
     encoder: keras.Model
-    decoder: keras.Model
+    decoder: keras.Model | None
     likelihood: Any
     image_shape: tuple[int, ...]
     latent_dim: int
@@ -39,6 +41,15 @@ class Inference:
     num_layers = 1
     #: Number of categories of a categorical code beside the continuous one; 0 for none.
     num_categories = 0
+
+    @property
+    def has_posterior(self) -> bool:
+        """Whether codes are means of a Gaussian whose KL divergence has a closed form."""
+        return self.declaration.posterior == "gaussian"
+
+    def decodes(self, image_shape: tuple[int, ...]) -> bool:
+        """Tells whether codes can be decoded to images of this shape."""
+        return self.declaration.decodes and tuple(image_shape) == self.image_shape
 
     def posterior(
         self, images: Any, layer: int | None = 0, batch_size: int = 256
@@ -55,18 +66,35 @@ class Inference:
         Returns:
             Pair (means, log-variances), float32 arrays `(n, latent_dim)`, or `(K, n, latent_dim)`
             for `layer=None`.
+
+        Raises:
+            UsageError: If the codes of the model have no log-variances.
         """
+        self._check_has_posterior("`posterior`")
+        return self._posterior(images, layer, batch_size)
+
+    def _posterior(self, images, layer, batch_size):
+        """Returns what `posterior` does; zeros where there are no log-variances."""
         if layer is not None:
             self.check_layer(layer)
         return self.layer_posterior(*self.encoder_posterior(images, batch_size), layer)
+
+    def _check_has_posterior(self, wanted):
+        if not self.has_posterior:
+            raise UsageError(
+                f"The codes of {type(self).__name__} have no log-variances, which {wanted} needs. "
+                "Call `encode` for the codes."
+            )
 
     def encoder_posterior(self, images: Any, batch_size: int = 256) -> tuple[Array, Array]:
         """Returns the encoder's own means and log-variances, float32 `(n, ...)`.
 
         `layer_posterior` computes every latent layer's posterior from them. Arguments are as in
-        `posterior`.
+        `posterior`. Log-variances are 0 where the encoder returns none.
         """
         outputs = self.over_images(self._encode_chunk, images, batch_size)
+        if "z_log_var" not in outputs:
+            return outputs["z_mean"], np.zeros_like(outputs["z_mean"])
         log_var = np.clip(outputs["z_log_var"], -LOG_VAR_LIMIT, LOG_VAR_LIMIT)
         return outputs["z_mean"], log_var
 
@@ -101,7 +129,8 @@ class Inference:
     ) -> Array:
         """Returns the codes of images, the posterior means; arguments are as in `posterior`.
 
-        With `sample` they are samples of the posterior, drawn with the integer `seed` or at random.
+        With `sample` they are samples of the posterior, if there is one, drawn with the integer
+        `seed` or at random.
 
         Returns:
             Float32 array `(n, latent_dim)`, or `(K, n, latent_dim)` for `layer=None`.
@@ -109,9 +138,10 @@ class Inference:
         # Checked first, so that a wrong seed is reported before the encoder runs.
         flag("sample", sample)
         generator = random_generator(seed)
-        mean, log_var = self.posterior(images, layer, batch_size)
         if not sample:
-            return mean
+            return self._posterior(images, layer, batch_size)[0]
+        self._check_has_posterior("`sample=True`")
+        mean, log_var = self._posterior(images, layer, batch_size)
         noise = generator.standard_normal(mean.shape, dtype=np.float32)
         return mean + np.exp(0.5 * log_var) * noise
 
@@ -125,6 +155,9 @@ class Inference:
 
         Returns:
             Pixel means, float32 array `(n, height, width, channels)`.
+
+        Raises:
+            UsageError: If the model has no decoder.
         """
         at_least("batch_size", batch_size, 1)
         z = self.checked_codes(z, layer)
@@ -132,11 +165,13 @@ class Inference:
         return self._decode_inputs(inputs, batch_size)
 
     def reconstruct(self, images: Any, layer: int = 0, batch_size: int = 256) -> Array:
-        """Decodes the posterior means of images, see `posterior` and `decode`."""
+        """Decodes the codes of images, posterior means where there are such, see `decode`."""
+        self.check_decodes()
         return self.decode(self.encode(images, layer, batch_size=batch_size), layer, batch_size)
 
     def sample(self, n: int, layer: int = 0, seed: int | None = None) -> Array:
         """Decodes n codes drawn from the prior, with an integer seed or at random, see `decode`."""
+        self.check_decodes()
         at_least("n", n, 0)
         z = random_generator(seed).standard_normal((n, self.latent_dim), dtype=np.float32)
         return self.decode(z, layer)
@@ -228,8 +263,17 @@ class Inference:
                 f"{shown(layer, str)}."
             )
 
+    def check_decodes(self) -> None:
+        """Raises a `UsageError` if the model has no decoder."""
+        if not self.declaration.decodes:
+            raise UsageError(
+                f"{type(self).__name__} has no decoder: it encodes images, and cannot reconstruct "
+                "or sample them."
+            )
+
     def checked_codes(self, z: Any, layer: int) -> Array:
         """Checks codes `(n, latent_dim)` of a layer and returns them as a float32 array."""
+        self.check_decodes()
         self.check_layer(layer)
         expected = f"Expected codes of shape (n, {self.latent_dim})"
         try:

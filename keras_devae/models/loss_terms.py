@@ -16,12 +16,14 @@ class LossTerms:
     The total is the sum of `weights * reconstruction` and of every penalty's `weight * value`.
 
     Attributes:
-        reconstruction: `(n,)`, for each of the n latent layers evaluated in this step.
-        kl: `(n, latent_dim)`, the closed form of the KL divergence.
+        reconstruction: `(n,)`, for each of the n latent layers evaluated in this step, or `None`
+            (default) for a model that reconstructs nothing.
+        kl: `(n, latent_dim)`, the KL divergence, in closed form where there is one, or `None`
+            (default) for a model without a posterior.
         penalties: Name -> (weight, value). Either may be a number, a scalar or an array; they
             broadcast, and their products are summed. The KL divergence has the name `kl`.
-        layers: `(n,)`, the numbers of these layers.
-        weights: `(n,)`, the weight of each layer's reconstruction in the total.
+        layers: `(n,)`, the numbers of these layers; layer 0 by default.
+        weights: `(n,)`, the weight of each layer's reconstruction in the total; 1 by default.
         state: Name -> scalar that changes during training and is logged with the losses.
         opponents: Name -> scalar loss that other variables minimise, such as a discriminator's.
             They are not part of the total.
@@ -33,18 +35,20 @@ class LossTerms:
         100.0
     """
 
-    reconstruction: Tensor
-    kl: Tensor
-    penalties: dict[str, tuple[Any, Any]]
-    layers: Tensor
-    weights: Tensor
+    reconstruction: Tensor | None = None
+    kl: Tensor | None = None
+    penalties: dict[str, tuple[Any, Any]] = dataclasses.field(default_factory=dict)
+    layers: Tensor = dataclasses.field(default_factory=lambda: ops.zeros((1,), "int32"))
+    weights: Tensor = dataclasses.field(default_factory=lambda: ops.ones((1,), "float32"))
     state: dict[str, Tensor] = dataclasses.field(default_factory=dict)
     opponents: dict[str, Tensor] = dataclasses.field(default_factory=dict)
 
     @property
     def total(self) -> Tensor:
         """The scalar that the model minimises."""
-        total = ops.sum(self.weights * self.reconstruction)
+        total = ops.zeros(())
+        if self.reconstruction is not None:
+            total = ops.sum(self.weights * self.reconstruction)
         for weight, value in self.penalties.values():
             total = total + ops.sum(weight * value)
         return total
@@ -87,26 +91,30 @@ class TermTrackers:
         penalties: tuple[str, ...] = (),
         opponents: tuple[str, ...] = (),
         state: tuple[str, ...] = (),
+        reconstructs: bool = True,
+        has_kl: bool = True,
     ) -> None:
         self._penalties = penalties
-        self.reconstruction = keras.metrics.Mean("reconstruction_loss")
-        self.kl = keras.metrics.Mean("kl_loss")
+        self.reconstruction = keras.metrics.Mean("reconstruction_loss") if reconstructs else None
+        self.kl = keras.metrics.Mean("kl_loss") if has_kl else None
         self._means = {name: keras.metrics.Mean(f"{name}_loss") for name in penalties + opponents}
         self._state = {name: LatestValue(name) for name in state}
 
     @property
     def metrics(self) -> list[keras.metrics.Metric]:
         """All metrics."""
-        return [self.reconstruction, self.kl, *self._means.values(), *self._state.values()]
+        own = [metric for metric in (self.reconstruction, self.kl) if metric is not None]
+        return [*own, *self._means.values(), *self._state.values()]
 
     def update(self, terms: LossTerms, batch_size: Tensor) -> None:
         """Adds the terms of a step, each a mean over `batch_size` images."""
         shares = terms.weights / ops.sum(terms.weights)
-        kl = ops.sum(shares * ops.sum(terms.kl, axis=-1))
-        self.reconstruction.update_state(
-            ops.sum(shares * terms.reconstruction), sample_weight=batch_size
-        )
-        self.kl.update_state(kl, sample_weight=batch_size)
+        if self.reconstruction is not None:
+            reconstruction = ops.sum(shares * terms.reconstruction)
+            self.reconstruction.update_state(reconstruction, sample_weight=batch_size)
+        if self.kl is not None:
+            kl = ops.sum(shares * ops.sum(terms.kl, axis=-1))
+            self.kl.update_state(kl, sample_weight=batch_size)
         values = {name: ops.sum(terms.penalties[name][1]) for name in self._penalties}
         for name, value in {**values, **terms.opponents}.items():
             self._means[name].update_state(value, sample_weight=batch_size)

@@ -24,16 +24,20 @@ _REARRANGING = (layers.Reshape, layers.Flatten, layers.Concatenate, layers.Cropp
 _VARIANCES = ("moving_mean", "moving_variance")
 
 
-def check_encoder(encoder: keras.Model) -> int:
-    """Checks the shapes of an encoder and returns the width of its `z_mean`."""
+def check_encoder(encoder: keras.Model, has_posterior: bool = True) -> int:
+    """Checks the shapes of an encoder and returns the width of its `z_mean`.
+
+    It must also return `z_log_var` if `has_posterior`.
+    """
     output = getattr(encoder, "output", None)
     shapes = {k: v.shape for k, v in output.items()} if isinstance(output, dict) else {}
     mean_shape = shapes.get("z_mean", ())
-    fits = len(mean_shape) == 2 and shapes.get("z_log_var") == mean_shape
+    fits = len(mean_shape) == 2 and (not has_posterior or shapes.get("z_log_var") == mean_shape)
     if not fits or len(encoder.input_shape) != 4:
+        wanted = "`z_mean` and `z_log_var`, both" if has_posterior else "`z_mean`,"
         raise UsageError(
             "The encoder must be a functional keras.Model from images (batch, height, width, "
-            "channels) to a dictionary of `z_mean` and `z_log_var`, both (batch, latent_dim). "
+            f"channels) to a dictionary of {wanted} (batch, latent_dim). "
             f"Received: {encoder!r} with output {output}."
         )
     check_channels_last(encoder.input_shape[1:])

@@ -39,10 +39,20 @@ def build_networks(
     units: Sequence[int] | None,
     image_shape: tuple[int, int, int],
     encoder_options: Mapping[str, Any],
-    decoder_input_dim: int,
+    decoder_input_dim: int | None,
     seed: int | None,
-) -> tuple[keras.Model, keras.Model]:
-    """Builds an encoder and a decoder that fit each other, see `VAE.for_images`."""
+    has_posterior: bool = True,
+) -> tuple[keras.Model, keras.Model | None]:
+    """Builds an encoder and a decoder that fit each other, see `ImageModel.for_images`.
+
+    The decoder is `None` without a `decoder_input_dim`; unless the model has a posterior, the
+    encoder returns no log-variances.
+    """
+    decodes = decoder_input_dim is not None
+    if decoder is not None and not decodes:
+        raise UsageError(
+            f"The model has no decoder. Leave `decoder` out. Received: {shown(decoder)}."
+        )
     if decoder is not None:
         one_of("decoder", decoder, DECODER_NAMES)
     if not callable(network):
@@ -58,15 +68,26 @@ def build_networks(
             "seed": seed,
             **encoder_options,
         }
-        encoder, own_decoder = _networks_of_user(network, arguments, decoder is None)
+        encoder, own_decoder = _networks_of_user(
+            network, arguments, decodes and decoder is None, has_posterior
+        )
     else:
         encoder = NETWORKS[network][0](image_shape, seed=encoder_seed, **sizes, **encoder_options)
+    if not has_posterior:
+        encoder = _without_log_variances(encoder)
+    if not decodes:
+        return encoder, None
     if decoder is not None:
         return encoder, DECODERS[decoder](decoder_input_dim, image_shape, seed=decoder_seed)
     if callable(network) or is_function_name(network):
         return encoder, own_decoder
     make_decoder = NETWORKS[network][1]
     return encoder, make_decoder(decoder_input_dim, image_shape, seed=decoder_seed, **sizes)
+
+
+def _without_log_variances(encoder):
+    outputs = {name: output for name, output in encoder.output.items() if name != "z_log_var"}
+    return keras.Model(encoder.inputs, outputs, name=encoder.name)
 
 
 def _sizes_of_network(network, units):
@@ -84,7 +105,7 @@ def _sizes_of_network(network, units):
     return {"units": widths("network_units", units)}
 
 
-def _networks_of_user(network, arguments, needs_decoder):
+def _networks_of_user(network, arguments, needs_decoder, has_posterior):
     """Calls a user's function and returns its encoder, and its decoder or `None`, checked."""
     function = network if callable(network) else function_of(network)
     name = network if isinstance(network, str) else getattr(network, "__qualname__", repr(network))
@@ -98,7 +119,7 @@ def _networks_of_user(network, arguments, needs_decoder):
         raise UsageError(f"The network {name} failed: {type(error).__name__}: {error}.") from error
     encoder, decoder = _pair(name, returned, needs_decoder)
     latent_dim, image_shape = arguments["latent_dim"], arguments["image_shape"]
-    width = check_encoder(encoder)
+    width = check_encoder(encoder, has_posterior)
     if width != latent_dim:
         raise UsageError(
             f"The network {name} must return an encoder whose `z_mean` has `latent_dim` numbers, "

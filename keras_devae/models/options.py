@@ -83,6 +83,11 @@ def widths(default: tuple[int, ...], help: str) -> Option:
     return Option("wholes", default, help, checks.widths)
 
 
+def optional_widths(help: str) -> Option:
+    """Declares a list of widths or `None` (the default)."""
+    return Option("wholes", None, help, _or_none(checks.widths))
+
+
 def choice(help: str, *known: str) -> Option:
     """Declares a choice among a few names, the first of which is the default."""
     return Option("text", known[0], help, lambda name, value: checks.one_of(name, value, known))
@@ -137,3 +142,21 @@ def check_controller(options: Mapping[str, Any]) -> None:
             raise UsageError(
                 f"`{upper}` must be above `{lower}`, which is {low}. Received: {high}."
             )
+
+
+def check_groups(options: Mapping[str, Any], latent_dim: int) -> None:
+    """Checks the given options of groups of latents against the number of latents."""
+    count, sizes = options.get("num_groups"), options.get("group_sizes")
+    if count is not None and count > latent_dim:
+        raise UsageError(
+            f"`num_groups` must be at most the number of latent dimensions, {latent_dim}. "
+            f"Received: {count}."
+        )
+    if sizes is None:
+        return
+    sizes = checks.partition("group_sizes", sizes, latent_dim)
+    if count not in (None, len(sizes)):
+        raise UsageError(
+            "`group_sizes` says how many groups there are: leave `num_groups` out. Received: "
+            f"{len(sizes)} sizes, num_groups={count}."
+        )

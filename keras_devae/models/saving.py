@@ -77,7 +77,7 @@ def _gist(error):
 
 
 class Saving(keras.Model):
-    """The part of `keras_devae.VAE` that saves and loads it."""
+    """The part of every model that saves and loads it."""
 
     def save(self, filepath: str | Path, overwrite: bool = True, **kwargs: Any) -> None:
         """Saves the model, see `keras.Model.save`; keeps TensorFlow off another backend's GPU.
@@ -153,10 +153,10 @@ def load_saved(file: str | Path) -> Any:
 
     Raises an `UnreadableModelError` if the file is missing, damaged or holds another model.
     """
-    from keras_devae.models import VAE
+    from keras_devae.models.image_model import ImageModel
 
     model = load_any_model(file)
-    if not isinstance(model, VAE):
+    if not isinstance(model, ImageModel):
         raise UnreadableModelError(
             f"{file} cannot be loaded: it holds a {type(model).__name__}, no model of this package."
         )

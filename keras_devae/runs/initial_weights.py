@@ -130,7 +130,7 @@ def _by_layer(model):
 
     Keras appends numbers to the names of layers; here they count within encoder and decoder.
     """
-    parts = dict(zip(_NETWORKS, (model.encoder, model.decoder), strict=True))
+    parts = dict(zip(_NETWORKS, model.networks, strict=False))
     listed = [(prefix, weight) for prefix, part in parts.items() for weight in part.weights]
     seen = {id(weight) for _, weight in listed}
     listed += [("", weight) for weight in model.trainable_variables if id(weight) not in seen]

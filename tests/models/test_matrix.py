@@ -22,6 +22,12 @@ LAYERED = ("devae", "devae_linear", "devae_parallel")
 # every layer and dimension by NumPy, before that step.
 
 LAYER_NAMES = {f"{term}_loss_layer_{i}" for term in ("reconstruction", "kl") for i in range(3)}
+HF_TERMS = (
+    "within_group_total_correlation_loss",
+    "dimension_wise_kl_loss",
+    "mutual_information_loss",
+    "between_group_total_correlation_loss",
+)
 NAMES = {
     "annealed_vae": {"capacity_loss", "capacity"},
     "beta_tc_vae": {"mutual_information_loss", "total_correlation_loss", "dimension_wise_kl_loss"},
@@ -37,6 +43,7 @@ NAMES = {
     "dip_vae": {"covariance_off_diagonal_loss", "covariance_diagonal_loss"},
     "dynamic_vae": {"beta", "kl_target"},
     "factor_vae": {"total_correlation_loss", "discriminator_loss"},
+    "hf_vae": set(HF_TERMS),
     "ica": set(),
     "joint_vae": {
         "capacity_loss",
@@ -68,6 +75,12 @@ LOSS_OPTIONS = {
     "dip_vae": {"lambda_od": 2},
     "dynamic_vae": {"kl_target": 4, "kl_target_steps": 4, "integral_gain": 1, "beta_init": 7},
     "factor_vae": {"gamma": 5},
+    "hf_vae": {
+        "within_group_weight": 0.5,
+        "dimension_wise_weight": 2,
+        "mutual_information_weight": 3,
+        "between_group_weight": 5,
+    },
     "joint_vae": {
         "gamma": 2,
         "capacity_max": 8,
@@ -170,6 +183,10 @@ def factor(logs, kl, step, validation):
     return {"penalty": kl.sum() + 5 * logs["total_correlation_loss"]}
 
 
+def hf(logs, kl, step, validation):
+    return {"penalty": np.dot([0.5, 2, 3, 5], [logs[name] for name in HF_TERMS])}
+
+
 def joint(logs, kl, step, validation):
     distance = abs(kl.sum() - 2 * step)
     capacity = min(0.5 * step, np.log(3))
@@ -202,6 +219,7 @@ EXPECTED = {
     "dip_vae": dip,
     "dynamic_vae": dynamic,
     "factor_vae": factor,
+    "hf_vae": hf,
     "ica": unweighted,
     "joint_vae": joint,
     "pca": unweighted,
@@ -356,6 +374,16 @@ CHANGES = {
         ),
     },
     "factor_vae": {"gamma": change(1, 2), "discriminator_units": change((8,), (8, 8))},
+    "hf_vae": {
+        "within_group_weight": change(1, 2),
+        "dimension_wise_weight": change(1, 2),
+        "mutual_information_weight": change(1, 2),
+        "between_group_weight": change(1, 2),
+        "num_groups": change(1, 2, between_group_weight=2),
+        "group_sizes": change((1, 2), (2, 1), between_group_weight=2),
+        "estimator": change("bias_corrected", "weighted", between_group_weight=9, dataset_size=100),
+        "dataset_size": change(100, 1000, between_group_weight=9),
+    },
     "ica": {"fit_images": change(5, 8, epochs=1)},
     "joint_vae": {
         "num_categories": change(2, 3),
@@ -420,6 +448,7 @@ WEIGHTLESS = {
     "dip_vae": {"lambda_od": 0, "lambda_d": 0},
     "dynamic_vae": {"beta_init": 0, "beta_min": 0, "proportional_gain": 0, "integral_gain": 0},
     "factor_vae": {"gamma": 0},
+    "hf_vae": dict.fromkeys(LOSS_OPTIONS["hf_vae"], 0),
     "joint_vae": {"gamma": 0, "categorical_gamma": 0},
 }
 ONE_LAYER = {method: {"betas": (2,)} for method in ("deft", "devae_single", *LAYERED)}

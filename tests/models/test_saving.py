@@ -146,6 +146,16 @@ OPTIONS = {
         "reference_compat": True,
     },
     "factor_vae": {"gamma": 5.0, "discriminator_units": [12, 8]},
+    "hf_vae": {
+        "within_group_weight": 0.5,
+        "dimension_wise_weight": 2.0,
+        "mutual_information_weight": 3.0,
+        "between_group_weight": 4.0,
+        "num_groups": 2,
+        "group_sizes": [2, 1],
+        "estimator": "stratified",
+        "dataset_size": 50,
+    },
     "ica": {"fit_images": 8},
     "joint_vae": {
         "num_categories": 4,

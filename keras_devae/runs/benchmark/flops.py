@@ -24,7 +24,7 @@ def multiply_adds(layer: keras.Layer) -> int:
 
 
 def training_flops(model: Any, batch_size: int) -> int:
-    """Returns the operations of a training step of a model with functional `encoder` and `decoder`.
+    """Returns the operations of a training step of a model's functional encoder and decoder.
 
     Each multiply-add counts as two. The backward pass takes twice the forward pass, a product for
     the gradient of the weights and one for the gradient of the input, which layers that see the
@@ -32,7 +32,7 @@ def training_flops(model: Any, batch_size: int) -> int:
     """
     images = model.encoder.inputs[0]
     products = 0
-    for network in (model.encoder, model.decoder):
+    for network in model.networks:
         for layer in network.layers:
             sees_images = isinstance(layer, _COUNTED) and _is_copy(layer.input, images)
             products += multiply_adds(layer) * (2 if sees_images else 3)

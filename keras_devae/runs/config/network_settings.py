@@ -12,8 +12,10 @@ _CONVOLUTIONAL = ("convolutional", "residual")
 
 
 def check_networks(model: ModelSettings) -> None:
-    """Checks network and likelihood, and what belongs to one kind of them only."""
-    fitted = MODEL_CATALOGUE[model.name].fitted
+    """Checks network and likelihood, what belongs to one kind of them only, and options of size."""
+    declaration = MODEL_CATALOGUE[model.name]
+    declaration.check_latent_dim(model.options, model.latent_dim)
+    fitted = declaration.fitted
     if model.network is not None and fitted:
         checks.one_of("network", model.network, ("linear",))
     elif model.network is not None:

@@ -78,6 +78,7 @@ BAD_OPTIONS = {
     "deft": {"betas": []},
     "dip_vae": {"kind": "iii"},
     "factor_vae": {"discriminator_units": [10.5]},
+    "hf_vae": {"group_sizes": [4, 4]},
     "joint_vae": {"temperature": 0},
     "pca": {"fit_images": 1},
 }
