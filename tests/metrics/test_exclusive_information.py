@@ -62,6 +62,18 @@ def test_codes_that_hardly_vary_do_not_count():
         mig_sup(codes, GRID, threshold=-1)
 
 
+def test_huge_tiny_and_collapsed_codes_are_finite():
+    with pytest.warns(MetricWarning, match="no active latent dimension"):
+        collapsed = mig_sup(np.full((len(GRID), 2), 0.1), GRID)
+    assert collapsed.numbers == {"mig_sup.score": 0, "mig_sup.active_codes": 0}
+    assert mig_sup(GRID * 1e300, GRID).mean() == pytest.approx(1)
+    with pytest.warns(MetricWarning, match="No code has a variance above 0.01"):
+        assert mig_sup(GRID * 1e-300, GRID).mean() == 0
+    with pytest.warns(MetricWarning, match=r"factor_3\.$"):
+        padded = mig_sup(GRID, np.column_stack([GRID, np.ones(len(GRID))]))
+    assert padded.mean() == pytest.approx(1)
+
+
 @pytest.mark.parametrize("function", [mig_sup, dcimig])
 def test_noise_scores_near_0_and_order_does_not_matter(function):
     rng = np.random.default_rng(0)

@@ -46,9 +46,7 @@ def test_losses_and_importances_are_those_of_the_forests():
         fitted = RandomForestClassifier(**options).fit(train, measured[:1000, 0])
         values = (measured[:, 1] - measured[:1000, 1].mean()) / measured[:1000, 1].std()
         other = RandomForestRegressor(**options).fit(train, values[:1000])
-        scores.append(
-            [fitted.score(test, measured[1000:, 0]), other.score(test, values[1000:])]
-        )
+        scores.append([fitted.score(test, measured[1000:, 0]), other.score(test, values[1000:])])
         importances.append([fitted.feature_importances_, other.feature_importances_])
     losses = np.minimum.accumulate(1 - np.array(scores), axis=0)
     np.testing.assert_allclose(list(score.details["losses"].values()), losses.T, atol=1e-9)

@@ -80,7 +80,9 @@ def test_authors_code_has_the_same_numbers(reference, reference_inputs):
 
 def test_information_together_is_that_of_the_decomposition():
     posterior = random_posterior()
-    of_elbo = elbo_decomposition(*posterior, evaluated=1000)["elbo_decomposition.mutual_information"]
+    of_elbo = elbo_decomposition(*posterior, evaluated=1000)[
+        "elbo_decomposition.mutual_information"
+    ]
     found = wsepin(*posterior, evaluated=1000, samples=2)
     assert found["wsepin.information"] == pytest.approx(of_elbo, abs=0.05)
     assert found.settings["evaluated"] == 1000 and found.settings["samples"] == 2
