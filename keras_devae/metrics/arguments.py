@@ -15,8 +15,8 @@ MOST_BINS = 10_000
 MOST_SEED, MOST_SEED_OF_A_FIT = 2**63 - 1, 2**32 - 1
 #: More repeats of an evaluation than anyone waits for.
 MOST_REPEATS = 10_000
-#: No tree of a predictor gets deeper.
-MOST_DEPTH = 10_000
+#: No forest needs more trees, and none of them gets deeper.
+MOST_TREES = MOST_DEPTH = 10_000
 #: A metric draws at most this many rows, so that they fit in memory.
 MOST_ROWS = 10**8
 

@@ -189,6 +189,10 @@ BINNED = {
     "infomec": lambda codes, **given: metrics.infomec(
         codes, FACTORS, estimator="discrete", **given
     ),
+    "mig_sup": lambda codes, **given: metrics.mig_sup(codes, FACTORS, **given),
+    "dcimig": lambda codes, **given: metrics.dcimig(codes, FACTORS, **given),
+    "rmig": lambda codes, **given: metrics.rmig(codes, LOG_VAR, FACTORS, **given),
+    "jemmig": lambda codes, **given: metrics.jemmig(codes, LOG_VAR, FACTORS, **given),
     "mutual_information_score": metrics.mutual_information_score,
     "mutual_information_matrix": lambda codes, **given: metrics.mutual_information_matrix(
         codes, FACTORS, **given

@@ -63,10 +63,10 @@ def test_a_perfect_code_has_its_closed_form():
 def test_factors_in_one_code_overlap_and_codes_of_one_factor_are_multiple():
     overlapping = GRID[:, 2:] @ [[1.0], [0.5]]
     score = omes(overlapping, GRID[:, 2:])
-    assert score["omes.overlap"] < 0.5 * score["omes.multiple_encoding"]
+    assert score["omes.overlap"] < score["omes.multiple_encoding"] - 0.05
     repeated = np.tile(GRID[:, 2:], 4)
     score = omes(repeated, GRID[:, 2:])
-    assert score["omes.multiple_encoding"] < 0.6 * score["omes.overlap"]
+    assert score["omes.multiple_encoding"] < score["omes.overlap"] - 0.2
     alone = [omes(repeated, GRID[:, 2:], alpha=alpha)["omes.score"] for alpha in (0, 1)]
     assert alone == [score["omes.multiple_encoding"], score["omes.overlap"]]
 
@@ -96,6 +96,7 @@ def test_pairs_drawn_at_random_score_as_the_authors_do(reference, reference_inpu
 
 
 @pytest.mark.filterwarnings("ignore::keras_devae.metrics.FewSamplesWarning")
+@pytest.mark.filterwarnings("ignore:There is no active latent dimension")
 def test_what_nobody_wishes_for_is_finite():
     rng = np.random.default_rng(0)
     codes = GRID + 0.1 * rng.normal(size=GRID.shape)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import numbers
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 from scipy import sparse, special
 
+from keras_devae import checks
 from keras_devae.checks import Array, listed, one_of, shown
 from keras_devae.errors import UsageError
 from keras_devae.metrics.arguments import check_bins
@@ -32,13 +32,13 @@ def check_limits(limits: Sequence[float] | None) -> tuple[float, float] | None:
     if limits is None:
         return None
     given = listed("limits", limits, "two numbers, the ends of the range that is divided")
-    are_numbers = all(isinstance(v, numbers.Real) and not isinstance(v, bool) for v in given)
-    if not are_numbers or len(given) != 2 or not -np.inf < given[0] < given[1] < np.inf:
+    found = [checks.finite("limits", value) for value in given]
+    if len(found) != 2 or not found[0] < found[1]:
         raise UsageError(
-            "`limits` must be two finite numbers, the smaller one first, or None for the range of "
-            f"each code. Received: {shown(limits)}."
+            "`limits` must be two numbers, the smaller one first, or None for the range of each "
+            f"code. Received: {shown(limits)}."
         )
-    return float(given[0]), float(given[1])
+    return found[0], found[1]
 
 
 def layout_settings(

@@ -8,7 +8,13 @@ import numpy as np
 
 from keras_devae import checks
 from keras_devae.checks import Array
-from keras_devae.metrics.arguments import MOST_SEED_OF_A_FIT, check_depths, check_seed
+from keras_devae.metrics.arguments import (
+    MOST_SEED_OF_A_FIT,
+    MOST_TREES,
+    check_depths,
+    check_seed,
+    check_whole,
+)
 from keras_devae.metrics.base import Metric, Number, Score
 from keras_devae.metrics.continuous_factors import Continuous
 from keras_devae.metrics.estimators.importance import importance_scores
@@ -88,7 +94,7 @@ def dci_es(
         factors: `(n, f)` whole-number factors.
         depths: Largest depths of the trees, at least two different whole numbers from 1; default
             the authors', from 1 to 32. They count in ascending order.
-        trees: Trees of a forest; default 100.
+        trees: Trees of a forest, 1 to 10,000; default 100.
         n_train: Number of rows that train, the first ones; `None` for two thirds.
         continuous: Names or column numbers of the factors that are measured quantities, see
             `score_codes`. Default: none.
@@ -108,7 +114,7 @@ def dci_es(
     """
     from keras_devae.metrics.estimators.forests import grow_forests
 
-    depths, trees = check_depths(depths), int(checks.at_least("trees", trees, 1))
+    depths, trees = check_depths(depths), check_whole("trees", trees, 1, MOST_TREES)
     check_seed(seed, MOST_SEED_OF_A_FIT)
     if workers is not None:
         checks.at_least("workers", workers, 1)

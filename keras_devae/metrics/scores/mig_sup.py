@@ -78,7 +78,7 @@ def mig_sup(
             `"identity"`.
     """
     check_recorded_seed(seed)
-    threshold = checks.finite_at_least("threshold", threshold, 0)
+    threshold = float(checks.finite_at_least("threshold", threshold, 0))
     labelled = check_labelled(codes, factors, factor_names)
     information = mutual_information_matrix(
         labelled.codes, labelled.factors, bins=bins, discretizer=discretizer
@@ -86,7 +86,7 @@ def mig_sup(
     shares = information / entropy(labelled.factors)
     gaps = np.minimum(1.0, gap_of_best_two(shares.T))
     active = _active(labelled.codes, threshold)
-    if not active.any():
+    if not active.any() and len(labelled.constant_codes) < len(active):
         warn(f"No code has a variance above {threshold:g}, and mig_sup is 0.")
     best = [labelled.names[i] for i in shares.argmax(axis=1)]
     details = {

@@ -91,7 +91,7 @@ def omes(
     one_of("pooling", pooling, POOLINGS)
     n_pairs = int(checks.at_least("n_pairs", n_pairs, 2))
     n_variance = int(checks.at_least("n_variance", n_variance, 2))
-    threshold = checks.finite_at_least("threshold", threshold, 0)
+    threshold = float(checks.finite_at_least("threshold", threshold, 0))
     check_seed(seed)
     check_rows_drawn(max(n_pairs, n_variance), "`n_pairs` and `n_variance`")
     sampler = as_sampler(sampler, factors)
