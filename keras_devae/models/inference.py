@@ -9,10 +9,9 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_devae.backend import compiles_with_xla, without_tracing_advice
-from keras_devae.backend.replicas import without_distribution
 from keras_devae.checks import Array, Tensor, at_least, flag, shown
 from keras_devae.errors import UsageError
+from keras_devae.models.chunks import ImageEncoder, in_chunks
 from keras_devae.models.declarations import ModelDeclaration
 from keras_devae.models.encoder_model import EncoderModel, build_encoder_model
 from keras_devae.models.images import arrays_of, check_images
@@ -112,7 +111,7 @@ class Inference:
         parts = []
         for part in arrays_of(images):
             check_images(part, self.image_shape, self.likelihood.bounded, trains=False)
-            parts.append(_in_chunks(function, part, batch_size))
+            parts.append(in_chunks(function, part, batch_size))
         if not parts:
             raise UsageError(f"The {type(images).__name__} holds no images.")
         return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
@@ -307,46 +306,14 @@ class Inference:
         return z
 
     def _decode_inputs(self, inputs, batch_size):
-        return _in_chunks(self._decode_chunk, inputs, batch_size)["reconstruction"]
+        return in_chunks(self._decode_chunk, inputs, batch_size)["reconstruction"]
 
     def _encode_chunk(self, images):
         # Keras would save a model set as an attribute as a part of this one.
         if "_image_encoder" not in self.__dict__:
-            object.__setattr__(self, "_image_encoder", _ImageEncoder(self))
+            object.__setattr__(self, "_image_encoder", ImageEncoder(self))
         return self._image_encoder.predict_on_batch(images)
 
     def _decode_chunk(self, inputs):
         decoded = self.decoder.predict_on_batch(inputs)
         return {"reconstruction": ops.convert_to_numpy(self.likelihood.mean(decoded))}
-
-
-class _ImageEncoder(keras.Model):
-    """Scaling of pixels and the encoder, compiled together so that the device does the cast."""
-
-    def __init__(self, model):
-        super().__init__(name="image_encoder", autocast=False, dtype=model.dtype_policy)
-        self.model = model
-        self.jit_compile = model.jit_compile if model.compiled else compiles_with_xla()
-        self.built = True
-
-    def call(self, images, training=False):
-        """Returns what the encoder returns of images `(batch, height, width, channels)`."""
-        return self.model.encoder(self.model.pixels(images), training=training)
-
-
-def _in_chunks(function, rows, batch_size):
-    """Applies a function to chunks of rows and joins its results, float32 arrays by name.
-
-    The last chunk is padded with zeros, and a few rows to the next power of two, so that all calls
-    share a few compiled shapes. Without any rows, one row of zeros is used to find the shapes.
-    """
-    size = min(batch_size, 1 << max(len(rows) - 1, 0).bit_length())
-    parts = []
-    for start in range(0, max(len(rows), 1), size):
-        chunk = ops.convert_to_numpy(rows[start : start + size])
-        missing = np.zeros((size - len(chunk), *chunk.shape[1:]), chunk.dtype)
-        filled = np.concatenate([chunk, missing]) if len(missing) else chunk
-        with without_distribution(), without_tracing_advice():
-            outputs = function(filled)
-        parts.append({k: np.asarray(v, "float32")[: len(chunk)] for k, v in outputs.items()})
-    return {k: np.concatenate([part[k] for part in parts]) for k in parts[0]}
