@@ -4,7 +4,7 @@ import click
 
 from keras_devae.checks import one_of
 from keras_devae.cli.options import json_option, print_json
-from keras_devae.cli.setting_options import switch_of, value_text
+from keras_devae.cli.setting_options import flag_of, switch_of, value_text
 from keras_devae.models.catalogue import MODEL_CATALOGUE
 
 
@@ -34,6 +34,9 @@ def models(names: tuple[str, ...], as_json: bool) -> None:
             flag = f"{switch_of(option, details.default is True)} {default}".rstrip()
             scales = f" [{' '.join(details.scales)}]" if details.scales else ""
             click.echo(f"    {flag:<32}  {details.help}{scales}")
+        for setting, value in entry.training.items():
+            flag = f"{flag_of(setting)} {value_text(value)}"
+            click.echo(f"    {flag:<32}  The method's own, unless you give another.")
 
 
 def _lacking(entry):
@@ -48,4 +51,4 @@ def _plain(entry):
         for name, o in entry.options.items()
     }
     what = {name: getattr(entry, name) for name in ("objective", "paper", "posterior", "decodes")}
-    return {**what, "options": options}
+    return {**what, "options": options, "training": entry.training}

@@ -44,6 +44,7 @@ class FunctionEncoder:
 
     num_layers = 1
     num_categories = 0
+    code_range = None
 
     def __init__(self, function: Callable[[Array], Any], name: str | None = None):
         if not callable(function):
@@ -57,6 +58,11 @@ class FunctionEncoder:
         #: Whether the function returns log-variances, and its number of codes; known once used.
         self.has_posterior = False
         self.latent_dim = 0
+
+    @property
+    def has_prior(self) -> bool:
+        """Whether codes follow a standard normal distribution: where there are log-variances."""
+        return self.has_posterior
 
     def describe(self) -> dict[str, Any]:
         """Returns what results record of it: its name, and versions of the packages in use."""

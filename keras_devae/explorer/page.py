@@ -217,7 +217,7 @@ class _Explorer:
         code = self.session.code_of(row, layer).code
         for slider in self.session.sliders(layer):
             value = float(code[slider.dimension])
-            low, high = self.session.bounds_of(layer, slider.dimension, value)
+            low, high = self.session.ends_of(layer, slider.dimension, value)
             yield {
                 "minimum": low,
                 "maximum": high,

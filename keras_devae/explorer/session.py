@@ -111,19 +111,6 @@ class Session:
             for d in latents.order[:MOST_SLIDERS].tolist()
         ]
 
-    def bounds_of(self, layer: int, dimension: int, value: float) -> tuple[float, float]:
-        """Returns the ends of a dimension's slider, wide enough to include a value.
-
-        With a posterior they are `reach_of(value)` on either side; otherwise most codes of images
-        lie between them.
-        """
-        latents = self.latents[self._check_layer(layer)]
-        if latents.has_posterior:
-            return -reach_of(value), reach_of(value)
-        low, high = min(latents.low[dimension], value), max(latents.high[dimension], value)
-        # A constant code has a slider too.
-        return (float(low), float(high)) if low < high else (value - 1, value + 1)
-
     def code_of(self, row: int, layer: int = 0) -> Start:
         """Encodes an image; raises a `UsageError` if there is no such row or layer."""
         with self._lock:
@@ -207,10 +194,19 @@ class Session:
             return sentence
         return f"{sentence} {MOST_SLIDERS} of them have sliders, the active ones first."
 
-
-def reach_of(value: float) -> float:
-    """Returns how far a slider reaches to either side, so that it includes a value."""
-    return float(max(_REACH, np.ceil(abs(value))))
+    def ends_of(self, layer: int, dimension: int, value: float) -> tuple[float, float]:
+        """Returns the ends of a slider, so that it includes a value and most of what codes are."""
+        latents, model = self.latents[self._check_layer(layer)], self.model
+        if model.code_range is not None:
+            low, high = model.code_range
+        elif model.has_prior:
+            high = max(_REACH, np.ceil(abs(value)))
+            low = -high
+        else:
+            low, high = latents.low[dimension], latents.high[dimension]
+        low, high = float(min(low, value)), float(max(high, value))
+        # A constant code has a slider, too.
+        return (low, high) if low < high else (low - 1, high + 1)
 
 
 def _checked_values(values, most):

@@ -23,6 +23,7 @@ from keras_devae.layers.random_layers import (
     derived_seeds,
 )
 from keras_devae.layers.random_views import AUGMENTATIONS, RandomViews
+from keras_devae.layers.scalar_quantizer import ScalarQuantizer
 from keras_devae.layers.spatial_broadcast import SpatialBroadcast
 
 __all__ = [
@@ -46,6 +47,7 @@ __all__ = [
     "PrecisionWeightedMerge",
     "RandomState",
     "RandomViews",
+    "ScalarQuantizer",
     "SeededLayer",
     "SpatialBroadcast",
     "TopDownPass",

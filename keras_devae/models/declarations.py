@@ -30,6 +30,8 @@ class ModelDeclaration:
             divergence can only be estimated from samples; `"none"`, the codes themselves.
         decodes: Whether the model has a decoder.
         reconstructs: Whether the loss has a reconstruction term, if there is a decoder.
+        training: Settings of a run that belong to the method, such as its optimizer. They apply
+            where the user names none, also under a preset.
         fitted: Whether scikit-learn fits it in one go, with linear networks and a Gaussian
             likelihood, instead of training it step by step.
         takes_pairs: Whether `fit` takes pairs of images that share factors.
@@ -45,6 +47,7 @@ class ModelDeclaration:
     posterior: Literal["gaussian", "sampled", "none"] = "gaussian"
     decodes: bool = True
     reconstructs: bool = True
+    training: dict[str, Any] = dataclasses.field(default_factory=dict)
     fitted: bool = False
     takes_pairs: bool = False
     check_together: Callable[[Mapping[str, Any]], None] = lambda options: None

@@ -13,6 +13,7 @@ from keras_devae.networks.dense import (
     mlp_decoder,
     mlp_encoder,
     projection_mlp,
+    unit_predictors,
 )
 from keras_devae.networks.residual import residual_decoder, residual_encoder
 
@@ -39,4 +40,5 @@ __all__ = [
     "projection_mlp",
     "residual_decoder",
     "residual_encoder",
+    "unit_predictors",
 ]

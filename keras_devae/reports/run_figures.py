@@ -113,9 +113,9 @@ def _saved(drawn: Sequence[_Drawn], folder: str | Path) -> list[ReportFigure]:
 
 def _traversal(model: VAE, dataset: Dataset, latents: Latents, seed: int) -> _Drawn:
     figure = traversal_figure(model, dataset, seed=seed, latents=latents)
-    reach = "from -2 to 2"
-    if not latents.has_posterior:
-        reach = "from the 2.5 % to the 97.5 % quantile of its values over the images"
+    reach = "from the 2.5 % to the 97.5 % quantile of its values over the images"
+    if model.has_prior:
+        reach = "from {:.3g} to {:.3g}".format(*(model.code_range or (-2, 2)))
     caption = (
         f"Each row changes one latent dimension of the same image, {reach}, and leaves the "
         "others alone. A disentangled dimension changes one thing only."

@@ -214,7 +214,7 @@ def test_the_explorer_needs_a_decoder(folder, capsys):
     session = Session(opened.model, opened.dataset, images=50)
     assert "vary." in session.summary(0) and "nan" not in session.summary(0)
     for slider in session.sliders(0):
-        low, high = session.bounds_of(0, slider.dimension, 0.0)
+        low, high = session.ends_of(0, slider.dimension, 0.0)
         assert low <= 0 <= high and "nan" not in slider.remark
     assert session.decode(0, 0, [0.1]).shape == (32, 32, 3)
     with pytest.raises(kd.errors.UsageError, match=NO_DECODER):

@@ -157,6 +157,7 @@ OPTIONS = {
         "reference_compat": True,
     },
     "factor_vae": {"gamma": 5.0, "discriminator_units": [12, 8]},
+    "flow_vae": {"flow": "iaf", "num_flows": 3, "flow_units": [6, 5], "free_bits": 0.5},
     "hf_vae": {
         "within_group_weight": 0.5,
         "dimension_wise_weight": 2.0,
@@ -181,6 +182,8 @@ OPTIONS = {
     },
     "ladder_vae": {"layer_dims": [1, 2], "kl_warmup_steps": 10, "batch_normalization": False},
     "pca": {"fit_images": 8},
+    "predictability_minimization": {"predictability_weight": 3.0, "predictor_units": [6, 5]},
+    "qlae": {"num_values": 4, "quantization_weight": 0.5, "commitment_weight": 2.0},
     "vae": {},
 }
 

@@ -31,10 +31,10 @@ _IMAGES = 2000
 #: Most rows on a page, and panels on a screen.
 _MOST_ROWS, _MOST_PANELS = 20, 15
 _PANEL_COLUMNS = 5
-#: Reach of a traversal, in standard deviations of the prior.
-_LIMIT = 2.0
 #: Part of the prior that the quantiles leave out on either side.
 _TAIL = 0.025
+#: Where a dimension runs to on either side, as in the DeVAE paper.
+_LIMIT = 2.0
 SPANS = ("range", "quantiles")
 
 
@@ -46,7 +46,7 @@ def traversal_figure(
     limit: float | None = None,
     seed: int = 0,
     index: int | None = None,
-    span: str | None = None,
+    span: str = "range",
     active_only: bool = False,
     latents: Latents | None = None,
 ) -> Figure:
@@ -54,21 +54,24 @@ def traversal_figure(
 
     Active dimensions come first, each by its KL divergence, which is written beside the row with
     the factor that the dimension holds; 20 rows at most. Without a posterior they come by the share
-    of a factor that they hold, and each runs from the 2.5 % to the 97.5 % quantile of its own codes
-    over the images, 0 and 1 under the columns. A categorical code has the last row, its
-    categories from left to right; where there are more categories than columns, some are left out.
+    of a factor that they hold. Without a prior each runs from the 2.5 % to the 97.5 % quantile of
+    its own values over the images, with 0 and 1 under the columns. A categorical code has the last
+    row, its categories from left to right; where there are more categories than columns, some are
+    left out.
 
     Args:
         model: A trained model.
         dataset: The data set, with or without factors.
         layer: Number of the latent layer; default 0.
         steps: Columns, at least 2; default 9.
-        limit: The dimension runs from `-limit` to `limit`; default 2, as in the DeVAE paper. Like
-            `span` it is about the prior, and refused without a posterior.
+        limit: The dimension runs from `-limit` to `limit`. `None` (default): 2, as in the DeVAE
+            paper, or the ends of `model.code_range` where codes lie in an interval. It is refused
+            where codes have no prior, and so are quantiles.
         seed: Seed of the images that the KL divergences are computed from; default 0.
         index: Row of the image to start from; by default one drawn with the seed.
-        span: `"range"`, the default: values from `-limit` to `limit` in equal steps. `"quantiles"`:
-            quantiles of the prior, a standard normal, in equal steps from 2.5 % to 97.5 %.
+        span: `"range"` (default): values from one end to the other in equal steps. `"quantiles"`:
+            quantiles of the prior, a standard normal, in equal steps from 2.5 % to 97.5 %; codes
+            in an interval have a uniform prior.
         active_only: Leaves out inactive dimensions, as the paper's figures do; default false.
         latents: `keras_devae.evaluation.Latents`; `None` (default): measured on 2,000 images.
 
@@ -85,14 +88,14 @@ def traversal_figure(
         _check_active(latents)
     choose = active_or_strongest if active_only else strongest
     dimensions, left_out = choose(latents, _MOST_ROWS)
-    values = _values_of(latents, dimensions, places, limit, span)
+    values = _values_of(model, latents, dimensions, places, limit, span)
     rows = traversed(model, image, layer, dimensions, values)
     labels = [f"{latents.name_of(d)}  {latents.remark_of(d)}".rstrip() for d in dimensions]
     if model.num_categories:
         row, label = _categories_row(model, image, layer, steps)
         rows, labels = np.concatenate([rows, row]), [*labels, label]
     title = f"{name_of(model)}, layer {layer}: latent traversals on {dataset.name}"
-    shown = values[0] if latents.has_posterior else places
+    shown = values[0] if model.has_prior else places
     return figures.traversal(rows, shown, labels, join_nonempty(title, left_out))
 
 
@@ -104,7 +107,7 @@ def traversal_animation(
     limit: float | None = None,
     seed: int = 0,
     index: int | None = None,
-    span: str | None = None,
+    span: str = "range",
     active_only: bool | None = None,
 ) -> Array:
     """Draws the frames of an animation in which all active latent dimensions move.
@@ -136,7 +139,7 @@ def traversal_animation(
         _check_active(latents)
     choose = strongest if active_only is False else active_or_strongest
     dimensions, left_out = choose(latents, _MOST_PANELS)
-    values = _values_of(latents, dimensions, places, limit, span)
+    values = _values_of(model, latents, dimensions, places, limit, span)
     rows = traversed(model, image, layer, dimensions, values)
     labels = [_panel_label(latents, d) for d in dimensions]
     columns = min(_PANEL_COLUMNS, len(dimensions))
@@ -188,27 +191,32 @@ def _places(steps, limit, span):
     checks.at_least("steps", steps, 2)
     if limit is not None:
         checks.positive("limit", limit)
-    if span is not None:
-        checks.one_of("span", span, SPANS)
+    checks.one_of("span", span, SPANS)
     return np.linspace(0, 1, steps)
 
 
-def _values_of(latents, dimensions, places, limit, span):
+def _values_of(model, latents, dimensions, places, limit, span):
     """Returns the values `(rows, steps)` that the dimensions are set to."""
-    if latents.has_posterior:
-        if span == "quantiles":
-            values = ndtri(_TAIL + (1 - 2 * _TAIL) * places)
-        else:
-            values = np.linspace(-1, 1, len(places)) * (_LIMIT if limit is None else limit)
-        return np.tile(values, (len(dimensions), 1))
-    for name, value in (("limit", limit), ("span", span)):
+    if model.has_prior:
+        return np.tile(_values_of_prior(model, places, limit, span), (len(dimensions), 1))
+    given = {"limit": limit, "span": None if span == SPANS[0] else span}
+    for name, value in given.items():
         if value is not None:
             raise UsageError(
-                f"`{name}` is about the prior, and these codes have no posterior to go with one: "
-                f"each runs over its own values. Leave it out. Received: {value}."
+                f"`{name}` is about the prior, and these codes have none: each runs over its own "
+                f"values. Leave it out. Received: {value}."
             )
     low, high = latents.low[dimensions, None], latents.high[dimensions, None]
     return low + (high - low) * places
+
+
+def _values_of_prior(model, places, limit, span):
+    shares, interval = _TAIL + (1 - 2 * _TAIL) * places, model.code_range
+    if span == "quantiles":
+        return ndtri(shares) if interval is None else np.quantile(interval, shares)
+    if interval is None or limit is not None:
+        interval = -(limit or _LIMIT), limit or _LIMIT
+    return np.linspace(*interval, len(places))
 
 
 def _check_active(latents):
