@@ -37,6 +37,11 @@ from keras_devae.runs.config.settings import (
     TrainingSettings,
     ValidationSettings,
 )
+from keras_devae.runs.config.training_checks import (
+    check_fitted,
+    check_optimization,
+    check_steps_per_execution,
+)
 from keras_devae.runs.config.validation import validated
 from keras_devae.runs.stopping import check_watching
 from keras_devae.runs.tracking import check_measured
@@ -46,14 +51,6 @@ if TYPE_CHECKING:
     from keras_devae.data.dataset import Dataset
 
 _PATHS = frozenset(n for n, declared in declarations().items() if declared.value_type == PathText)
-#: Ways to clip gradients, of which Keras applies one.
-_CLIPPING = ("clipnorm", "global_clipnorm", "clipvalue")
-#: Settings that only an optimizer can follow.
-_OPTIMIZATION = (
-    *("epochs", "optimizer", "learning_rate_schedule", "plateau_factor", "plateau_patience"),
-    *("warmup_steps", "weight_decay", *_CLIPPING, "ema_momentum", "ema_overwrite_frequency"),
-    "init_from",
-)
 #: What a run may be.
 KINDS = ("training", "annealing test")
 
@@ -104,10 +101,10 @@ class RunConfig:
         check_measured(self.evaluation, MODEL_CATALOGUE[self.model.name], has_factors=True)
         object.__setattr__(self, "model", dataclasses.replace(self.model, options=options))
         if MODEL_CATALOGUE[self.model.name].fitted:
-            self._check_fitted()
+            check_fitted(self.model, self.training, self.compute)
         check_networks(self.model)
-        self._check_optimization()
-        self._check_steps_per_execution()
+        check_optimization(self.training)
+        check_steps_per_execution(self.training, self.compute)
         check_watching(self)
 
     def _check_paths(self):
@@ -118,55 +115,6 @@ class RunConfig:
         for name, path in {**paths, "dataset": dataset.partition(":")[2] or dataset}.items():
             if path is not None:
                 checks.path_of(name, path)
-
-    def _check_fitted(self):
-        """Checks the settings that are fixed for a model that scikit-learn fits."""
-        name = self.model.name
-        if self.model.likelihood == "bernoulli":
-            raise UsageError(f"{name} has a Gaussian likelihood. Received: bernoulli.")
-        if self.compute.distribute is not None:
-            raise UsageError(f"{name} is fitted on one device. Leave `distribute` out.")
-        defaults = TrainingSettings()
-        for setting in _OPTIMIZATION:
-            value = getattr(self.training, setting)
-            if value != getattr(defaults, setting):
-                raise UsageError(
-                    f"{name} is fitted in one go. Leave `{setting}` out. Received: {value}."
-                )
-
-    def _check_optimization(self):
-        """Checks length, clipping and warm-up of the training."""
-        training = self.training
-        if training.epochs is not None and training.steps != TrainingSettings().steps:
-            raise UsageError(
-                "`steps` and `epochs` are two ways to state the length of a run: leave one of them "
-                f"out. Received: steps={training.steps}, epochs={training.epochs}."
-            )
-        clips = [n for n in _CLIPPING if getattr(training, n) is not None]
-        if len(clips) > 1:
-            raise UsageError(
-                "Gradients are clipped in one way: leave out all but one of "
-                f"{', '.join(f'`{name}`' for name in clips)}."
-            )
-        if training.ema_overwrite_frequency is not None and training.ema_momentum is None:
-            raise UsageError("`ema_overwrite_frequency` needs `ema_momentum`.")
-        if training.epochs is None and training.warmup_steps >= training.steps > 1:
-            raise UsageError(
-                f"`warmup_steps` must be below `steps`, which is {training.steps}. "
-                f"Received: {training.warmup_steps}."
-            )
-
-    def _check_steps_per_execution(self):
-        steps_per_execution = self.compute.steps_per_execution
-        for name in ("steps", "checkpoint_every"):
-            steps = getattr(self.training, name)
-            if name == "steps" and self.training.epochs is not None:
-                continue  # `resolved` computes them, and checks again.
-            if steps_per_execution is not None and steps % steps_per_execution:
-                raise UsageError(
-                    f"`steps_per_execution` must divide `{name}`. Received: "
-                    f"steps_per_execution={steps_per_execution}, {name}={steps}."
-                )
 
     def resolved(self, dataset: Dataset) -> RunConfig:
         """Returns the configuration with everything that depends on the data set filled in.
