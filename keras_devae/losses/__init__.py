@@ -17,6 +17,7 @@ from keras_devae.losses.likelihoods import (
     gaussian_negative_log_likelihood,
     get_likelihood,
 )
+from keras_devae.losses.orthogonal_jacobian import JacobianOrthogonality, orthogonal_jacobian
 from keras_devae.losses.posteriors import (
     DIP_KINDS,
     categorical_kl,
@@ -38,6 +39,7 @@ __all__ = [
     "BernoulliLikelihood",
     "GaussianLikelihood",
     "GroupedKLDecomposition",
+    "JacobianOrthogonality",
     "KLDecomposition",
     "balanced_assignment",
     "balanced_draws",
@@ -53,6 +55,7 @@ __all__ = [
     "gaussian_negative_log_likelihood",
     "get_likelihood",
     "gumbel_softmax",
+    "orthogonal_jacobian",
     "permute_dimensions",
     "stratified_log_weights",
 ]

@@ -5,6 +5,7 @@ import math
 from collections.abc import Callable, Mapping
 from typing import Any, Literal
 
+from keras_devae.errors import UsageError
 from keras_devae.models.options import PIXELS, RATE, STEPS, Option
 
 NETWORK_NAMES = ("convolutional", "mlp", "residual")
@@ -49,6 +50,15 @@ class ModelDeclaration:
     def defaults(self) -> dict[str, Any]:
         """Option names and defaults, for 64x64 images and 300,000 steps."""
         return {name: option.default for name, option in self.options.items()}
+
+
+def check_penalised_decoder(declaration: ModelDeclaration, jacobian_penalty: float) -> None:
+    """Raises a `UsageError` for a penalty on the decoder of a model that trains none."""
+    if jacobian_penalty and (declaration.fitted or not declaration.decodes):
+        raise UsageError(
+            f"{declaration.class_name} trains no decoder. Leave `jacobian_penalty` out. "
+            f"Received: {jacobian_penalty}."
+        )
 
 
 def scaling_factors(image_shape: tuple[int, ...], steps: int) -> dict[str, float]:
