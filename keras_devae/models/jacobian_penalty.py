@@ -18,7 +18,7 @@ _LEAST_SCALE = 1e-12
 
 
 class JacobianPenalty(keras.Model):
-    """Adds `jacobian_penalty * P` to the loss, OroJaR of Wei et al. (2021), equations 3 and 7.
+    """Adds `jacobian_penalty * P` to the loss, the OroJaR of Wei et al. (2021).
 
     P makes the images' changes along any two latents orthogonal: it is `2 sum_(i != j) (J'J)_ij^2`
     divided by the square of `trace(J'J)`, both averaged over the batch, with J the Jacobian of the

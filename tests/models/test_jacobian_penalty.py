@@ -233,7 +233,7 @@ def test_wrong_options(tiny, options, sentence):
 
 @pytest.mark.parametrize("method", ["ica", "pca"])
 def test_models_that_are_fitted_refuse_it(tiny, method):
-    with pytest.raises(UsageError, match="trains no decoder. Leave `jacobian_penalty` out"):
+    with pytest.raises(UsageError, match=r"trains no decoder\. Leave `jacobian_penalty` out"):
         tiny(method, jacobian_penalty=0.1)
 
 
