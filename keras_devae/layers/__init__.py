@@ -1,5 +1,6 @@
 """Keras layers of the models."""
 
+from keras_devae.layers.batch_normalization import BatchNormalization
 from keras_devae.layers.convolution import Convolution, TransposedConvolution
 from keras_devae.layers.flows import (
     FLOWS,
@@ -9,6 +10,7 @@ from keras_devae.layers.flows import (
     gated_flow,
     planar_flow,
 )
+from keras_devae.layers.ladder import ConditionalPrior, PrecisionWeightedMerge, TopDownPass
 from keras_devae.layers.latent_stacks import DiTStack, LinearStack, ParallelStack
 from keras_devae.layers.layer_embedding import LayerEmbedding
 from keras_devae.layers.masked_networks import MADE, MaskedDense
@@ -24,6 +26,8 @@ from keras_devae.layers.spatial_broadcast import SpatialBroadcast
 __all__ = [
     "FLOWS",
     "MADE",
+    "BatchNormalization",
+    "ConditionalPrior",
     "Convolution",
     "DiTStack",
     "FlowChain",
@@ -35,9 +39,11 @@ __all__ = [
     "MaskedDense",
     "ParallelStack",
     "PlanarFlow",
+    "PrecisionWeightedMerge",
     "RandomState",
     "SeededLayer",
     "SpatialBroadcast",
+    "TopDownPass",
     "TransposedConvolution",
     "derived_seeds",
     "gated_flow",

@@ -26,6 +26,13 @@ from keras_devae.losses.posteriors import (
     gumbel_softmax,
 )
 from keras_devae.losses.sampled_kl import balanced_draws, flow_kl
+from keras_devae.losses.shared_latents import (
+    AVERAGINGS,
+    average_posteriors,
+    kl_between_gaussians,
+    share_posteriors,
+    shared_dimensions,
+)
 from keras_devae.losses.total_correlation import (
     density_ratio_total_correlation,
     discriminator_loss,
@@ -33,6 +40,7 @@ from keras_devae.losses.total_correlation import (
 )
 
 __all__ = [
+    "AVERAGINGS",
     "DIP_KINDS",
     "ESTIMATORS",
     "LIKELIHOODS",
@@ -41,6 +49,7 @@ __all__ = [
     "GroupedKLDecomposition",
     "JacobianOrthogonality",
     "KLDecomposition",
+    "average_posteriors",
     "balanced_assignment",
     "balanced_draws",
     "bernoulli_negative_log_likelihood",
@@ -55,7 +64,10 @@ __all__ = [
     "gaussian_negative_log_likelihood",
     "get_likelihood",
     "gumbel_softmax",
+    "kl_between_gaussians",
     "orthogonal_jacobian",
     "permute_dimensions",
+    "share_posteriors",
+    "shared_dimensions",
     "stratified_log_weights",
 ]

@@ -48,12 +48,16 @@ class JacobianPenalty(keras.Model):
             setattr(self, name, option.check(name, value))
         check_penalised_decoder(self.declaration, self.jacobian_penalty)
         if self.jacobian_penalty and self.jacobian_vectors:
-            (seed,) = derived_seeds(self.seed, 1, purpose=4)
+            (seed,) = derived_seeds(self.seed, 1, purpose=8)
             self.jacobian_directions = RandomState(seed)
 
     def decoder_inputs_of(self, outputs: dict[str, Tensor]) -> Tensor:
         """Returns what `call` decoded, `(batch, width)`, latents first: here `z` alone."""
         return outputs["z"]
+
+    def decode_inputs(self, inputs: Tensor) -> Tensor:
+        """Decodes `(batch, width)`, as `decoder_inputs_of` returns it, as after training."""
+        return self.decoder(inputs, training=False)
 
     def with_jacobian_penalty(
         self, terms: LossTerms, outputs: dict[str, Tensor], training: bool
@@ -89,6 +93,6 @@ class JacobianPenalty(keras.Model):
             if width:
                 repeated = ops.tile(ops.reshape(fixed, (-1, width)), (times, 1))
                 codes = ops.concatenate([codes, repeated], axis=-1)
-            return self.likelihood.mean(self.decoder(codes, training=False))
+            return self.likelihood.mean(self.decode_inputs(codes))
 
         return images

@@ -37,9 +37,20 @@ OPTIONS = {
     "control_vae": {"kl_target_steps": 40},
     "factor_vae": {"discriminator_units": [16, 16]},
     "joint_vae": {"capacity_steps": 40},
+    "ladder_vae": {"kl_warmup_steps": 40},
 }
 TOGETHER = ("beta_tc_vae", "cascade_vae", "dip_vae", "factor_vae")
-APART = ("annealed_vae", "cascade_vae_c", "control_vae", "deft", "dynamic_vae", "joint_vae", "vae")
+APART = (
+    "ada_gvae",
+    "annealed_vae",
+    "cascade_vae_c",
+    "control_vae",
+    "deft",
+    "dynamic_vae",
+    "joint_vae",
+    "ladder_vae",
+    "vae",
+)
 
 
 @pytest.fixture(scope="module")

@@ -80,6 +80,7 @@ BAD_OPTIONS = {
     "factor_vae": {"discriminator_units": [10.5]},
     "hf_vae": {"group_sizes": [4, 4]},
     "joint_vae": {"temperature": 0},
+    "ladder_vae": {"layer_dims": [3, 3]},
     "pca": {"fit_images": 1},
 }
 
