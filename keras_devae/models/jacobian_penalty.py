@@ -32,6 +32,17 @@ class JacobianPenalty(keras.Model):
     authors' code also offers the maximum; it concerns the images, not the layers in between.
     Only latents are moved: a layer's vector or a category beside them stays as it is. Decoders
     with dropout or batch normalisation are penalised as they are used after training.
+
+    P is 0 for orthogonal changes and 2 if one image changes in one way along all latents, if these
+    are many; so weights are of the size of the loss itself, nats per image.
+
+    Example:
+        >>> images = kd.data.load("dsprites", image_size=32).images(range(64))
+        >>> model = kd.VAE.for_images((32, 32, 1), latent_dim=10, jacobian_penalty=20.0)
+        >>> model.compile("adam")
+        >>> history = model.fit(images, verbose=0).history
+        >>> "jacobian_penalty_loss" in history
+        True
     """
 
     declaration: ModelDeclaration
