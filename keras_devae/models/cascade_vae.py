@@ -90,7 +90,7 @@ class CascadeVAE(CategoricalInference, VAE):
         z = self.sampling(z_mean, z_log_var) if training else z_mean
         category = self._category(ops.stop_gradient(pixels), ops.stop_gradient(z), training)
         posterior = {"z_mean": z_mean, "z_log_var": z_log_var, "z": z, "category": category}
-        return self.with_reconstruction(posterior, self.decoder_inputs_of(posterior), training)
+        return self.with_reconstruction(posterior, ops.concatenate([z, category], axis=1), training)
 
     def _category(self, pixels, z, training):
         weights = [ops.stop_gradient(v.value) for v in self.decoder.trainable_variables]

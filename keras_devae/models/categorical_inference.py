@@ -31,10 +31,6 @@ class CategoricalInference(Inference):
         """Returns the constructor's arguments that the networks depend on."""
         return {"num_categories": self.num_categories}
 
-    def decoder_inputs_of(self, outputs: dict[str, Tensor]) -> Tensor:
-        """Returns what was decoded: the codes followed by the categories."""
-        return ops.concatenate([outputs["z"], outputs["category"]], axis=1)
-
     def category_probabilities(self, images: Any, batch_size: int = 256) -> Array:
         """Returns the probability of each category for every image, see `Inference.posterior`.
 

@@ -281,7 +281,10 @@ class ImageModel(Inference, Training, Saving, keras.Model):
     ) -> dict[str, Tensor]:
         """Decodes codes and adds `decoded` and `reconstruction` to the outputs."""
         decoded = self.decoder(decoder_inputs, training=training)
-        return {**posterior, "decoded": decoded, "reconstruction": self.likelihood.mean(decoded)}
+        outputs = {"decoded": decoded, "reconstruction": self.likelihood.mean(decoded)}
+        # The penalty needs to know what was decoded.
+        noted = {"decoder_inputs": decoder_inputs} if self.jacobian_penalty else {}
+        return {**posterior, **outputs, **noted}
 
     def loss_terms(self, pixels: Tensor, outputs: dict[str, Tensor], training: bool) -> LossTerms:
         """Computes the terms of one batch's loss, whose `total` the model minimises.

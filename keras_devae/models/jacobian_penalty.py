@@ -63,8 +63,8 @@ class JacobianPenalty(keras.Model):
             self.jacobian_directions = RandomState(seed)
 
     def decoder_inputs_of(self, outputs: dict[str, Tensor]) -> Tensor:
-        """Returns what `call` decoded, `(batch, width)`, latents first: here `z` alone."""
-        return outputs["z"]
+        """Returns what `call` decoded, `(batch, width)`, latents first."""
+        return outputs["decoder_inputs"]
 
     def decode_inputs(self, inputs: Tensor) -> Tensor:
         """Decodes `(batch, width)`, as `decoder_inputs_of` returns it, as after training."""

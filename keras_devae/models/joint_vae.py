@@ -111,7 +111,7 @@ class JointVAE(CategoricalInference, VAE):
             category = ops.cast(category, "float32")
         posterior = {"z_mean": z_mean, "z_log_var": z_log_var, "z": z}
         posterior |= {"category_logits": logits, "category": category}
-        return self.with_reconstruction(posterior, self.decoder_inputs_of(posterior), training)
+        return self.with_reconstruction(posterior, ops.concatenate([z, category], axis=1), training)
 
     def loss_terms(self, pixels: Tensor, outputs: dict[str, Tensor], training: bool) -> LossTerms:
         """Computes the loss of one batch, see the class."""

@@ -172,6 +172,10 @@ class LadderVAE(VAE):
         means, log_vars = (np.concatenate(each, axis=-2) for each in zip(*parts, strict=True))
         return means, log_vars
 
+    def decoder_inputs_of(self, outputs: dict[str, Tensor]) -> Tensor:
+        """Returns the codes of all layers, so that the penalty on the Jacobian concerns all."""
+        return outputs["z"]
+
     def decode_inputs(self, inputs: Tensor) -> Tensor:
         """Decodes codes of all layers, from the top down."""
         return super().decode_inputs(self.decoder_inputs(inputs, 0))
