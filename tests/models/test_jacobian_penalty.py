@@ -29,7 +29,7 @@ EAGER = {"compile_options": {"run_eagerly": keras.backend.backend() != "jax"}}
 
 
 def logs_of(model, images):
-    history = model.fit(images, batch_size=len(images), verbose=0).history
+    history = model.fit(images, batch_size=len(images), shuffle=False, verbose=0).history
     return {name: values[0] for name, values in history.items()}
 
 
@@ -141,7 +141,7 @@ def test_it_trains_the_decoder_alone(tiny, blobs):
     def weights(**options):
         model = tiny("devae", betas=(1, 2), **options)
         model.compile(keras.optimizers.SGD(1e-2))
-        model.fit(blobs(8), batch_size=8, verbose=0)
+        model.fit(blobs(8), batch_size=8, shuffle=False, verbose=0)
         parts = (model.encoder, model.decoder, model.layer_embedding)
         return [[ops.convert_to_numpy(w) for w in part.trainable_variables] for part in parts]
 
