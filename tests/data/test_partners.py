@@ -137,6 +137,11 @@ def test_more_combinations_than_a_number_holds():
     assert set((factors[:200] != factors[partners]).sum(axis=1)) == {1}
 
 
+def test_seeds_are_checked(grid):
+    with pytest.raises(UsageError, match="`seed` must be a whole number of at least 0"):
+        grid.pairs(seed=-1)
+
+
 REFUSED = {
     "Data set 'arrays' has no factors": (None, 1),
     "in which only factor_0 varies": ([[0, 1], [1, 1]], 1),
