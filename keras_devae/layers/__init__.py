@@ -1,5 +1,6 @@
 """Keras layers of the models."""
 
+from keras_devae.layers.batch_normalization import BatchNormalization
 from keras_devae.layers.convolution import Convolution, TransposedConvolution
 from keras_devae.layers.flows import (
     FLOWS,
@@ -9,9 +10,11 @@ from keras_devae.layers.flows import (
     gated_flow,
     planar_flow,
 )
+from keras_devae.layers.ladder import ConditionalPrior, PrecisionWeightedMerge, TopDownPass
 from keras_devae.layers.latent_stacks import DiTStack, LinearStack, ParallelStack
 from keras_devae.layers.layer_embedding import LayerEmbedding
 from keras_devae.layers.masked_networks import MADE, MaskedDense
+from keras_devae.layers.moving_target import MovingTarget
 from keras_devae.layers.random_layers import (
     GaussianSampling,
     LayerDraw,
@@ -19,11 +22,16 @@ from keras_devae.layers.random_layers import (
     SeededLayer,
     derived_seeds,
 )
+from keras_devae.layers.random_views import AUGMENTATIONS, RandomViews
+from keras_devae.layers.scalar_quantizer import ScalarQuantizer
 from keras_devae.layers.spatial_broadcast import SpatialBroadcast
 
 __all__ = [
+    "AUGMENTATIONS",
     "FLOWS",
     "MADE",
+    "BatchNormalization",
+    "ConditionalPrior",
     "Convolution",
     "DiTStack",
     "FlowChain",
@@ -33,11 +41,16 @@ __all__ = [
     "LayerEmbedding",
     "LinearStack",
     "MaskedDense",
+    "MovingTarget",
     "ParallelStack",
     "PlanarFlow",
+    "PrecisionWeightedMerge",
     "RandomState",
+    "RandomViews",
+    "ScalarQuantizer",
     "SeededLayer",
     "SpatialBroadcast",
+    "TopDownPass",
     "TransposedConvolution",
     "derived_seeds",
     "gated_flow",

@@ -20,9 +20,11 @@ from keras_devae.networks import DECODERS, NETWORKS
 #: Names of the arguments that a user's function may take.
 _ARGUMENTS = (
     "decoder_input_dim",
+    "flow_parameters",
     "groups",
     "image_shape",
     "latent_dim",
+    "layer_dims",
     "num_categories",
     "seed",
 )
@@ -45,8 +47,8 @@ def build_networks(
 ) -> tuple[keras.Model, keras.Model | None]:
     """Builds an encoder and a decoder that fit each other, see `ImageModel.for_images`.
 
-    The decoder is `None` without a `decoder_input_dim`; unless the model has a posterior, the
-    encoder returns no log-variances.
+    The decoder is `None` without a `decoder_input_dim`. A user's encoder need not return
+    log-variances unless the model has a posterior.
     """
     decodes = decoder_input_dim is not None
     if decoder is not None and not decodes:
@@ -62,19 +64,18 @@ def build_networks(
     if callable(network) or is_function_name(network):
         arguments = {
             "image_shape": image_shape,
-            "decoder_input_dim": decoder_input_dim,
+            # A function that returns a decoder all the same needs a width.
+            "decoder_input_dim": decoder_input_dim or encoder_options["latent_dim"],
             "num_categories": 0,
             "groups": 1,
             "seed": seed,
-            **encoder_options,
+            **{name: value for name, value in encoder_options.items() if name in _ARGUMENTS},
         }
         encoder, own_decoder = _networks_of_user(
             network, arguments, decodes and decoder is None, has_posterior
         )
     else:
         encoder = NETWORKS[network][0](image_shape, seed=encoder_seed, **sizes, **encoder_options)
-    if not has_posterior:
-        encoder = _without_log_variances(encoder)
     if not decodes:
         return encoder, None
     if decoder is not None:
@@ -83,11 +84,6 @@ def build_networks(
         return encoder, own_decoder
     make_decoder = NETWORKS[network][1]
     return encoder, make_decoder(decoder_input_dim, image_shape, seed=decoder_seed, **sizes)
-
-
-def _without_log_variances(encoder):
-    outputs = {name: output for name, output in encoder.output.items() if name != "z_log_var"}
-    return keras.Model(encoder.inputs, outputs, name=encoder.name)
 
 
 def _sizes_of_network(network, units):
@@ -138,15 +134,14 @@ def _networks_of_user(network, arguments, needs_decoder, has_posterior):
 
 
 def _named_arguments(name, function, arguments):
-    """Returns the arguments that a function names, or all if it takes any."""
+    """Returns the arguments that a function names, `None` if not known, or all if it takes any."""
     try:
         parameters = inspect.signature(function).parameters.values()
     except (TypeError, ValueError):
         return arguments
+    taken = {p.name: arguments.get(p.name) for p in parameters if p.name in _ARGUMENTS}
     if any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters):
-        taken = arguments
-    else:
-        taken = {p.name: arguments[p.name] for p in parameters if p.name in arguments}
+        taken |= arguments
     for parameter in parameters:
         by_keyword = parameter.kind in (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY)
         is_needed = parameter.default is parameter.empty and parameter.kind not in (

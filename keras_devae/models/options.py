@@ -20,7 +20,7 @@ class Option:
     """An option of a model.
 
     Attributes:
-        kind: `"number"`, `"whole"`, `"numbers"`, `"wholes"`, `"text"` or `"flag"`.
+        kind: `"number"`, `"whole"`, `"numbers"`, `"wholes"`, `"text"`, `"texts"` or `"flag"`.
         default: The default, for 64x64 images and 300,000 steps.
         help: A description in a few words.
         check: Takes the option's name and a value; returns the value or raises `UsageError`.
@@ -64,9 +64,9 @@ def optional_number(help: str) -> Option:
     return Option("number", None, help, _or_none(checks.finite_at_least))
 
 
-def steps(default: int, help: str) -> Option:
-    """Declares a number of steps, at least 1, which scales with the length of the run."""
-    return Option("whole", default, help, functools.partial(checks.at_least, least=1), (STEPS,))
+def steps(default: int, help: str, least: int = 1) -> Option:
+    """Declares a number of steps, at least `least`, which scales with the length of the run."""
+    return Option("whole", default, help, functools.partial(checks.at_least, least=least), (STEPS,))
 
 
 def whole(default: int, help: str, least: int) -> Option:
@@ -79,9 +79,16 @@ def optional_whole(help: str, least: int) -> Option:
     return Option("whole", None, help, _or_none(functools.partial(checks.at_least, least=least)))
 
 
-def widths(default: tuple[int, ...], help: str) -> Option:
-    """Declares a list of layer widths."""
-    return Option("wholes", default, help, checks.widths)
+def widths(default: tuple[int, ...], help: str, fewest: int = 0) -> Option:
+    """Declares a list of layer widths, which has at least `fewest`."""
+
+    def check(name: str, values: Any) -> tuple[int, ...]:
+        checked = checks.widths(name, values)
+        if len(checked) < fewest:
+            raise UsageError(f"`{name}` needs at least {fewest} width. Received: none.")
+        return checked
+
+    return Option("wholes", default, help, check)
 
 
 def optional_widths(help: str) -> Option:
@@ -99,9 +106,14 @@ def changed_factors(default: int, help: str) -> Option:
     return Option("text", default, help, checked_count)
 
 
-def flag(help: str) -> Option:
-    """Declares a switch that is off by default."""
-    return Option("flag", False, help, checks.flag)
+def names(default: tuple[str, ...], help: str, check: Check) -> Option:
+    """Declares a list of names, which `check` checks."""
+    return Option("texts", default, help, check)
+
+
+def flag(help: str, default: bool = False) -> Option:
+    """Declares a switch, off by default."""
+    return Option("flag", default, help, checks.flag)
 
 
 def _or_none(check: Check) -> Check:
@@ -166,3 +178,19 @@ def check_groups(options: Mapping[str, Any], latent_dim: int) -> None:
             "`group_sizes` says how many groups there are: leave `num_groups` out. Received: "
             f"{len(sizes)} sizes, num_groups={count}."
         )
+
+
+def check_flow(options: Mapping[str, Any]) -> None:
+    """Checks the given options of a model with flows against each other."""
+    units, default = options.get("flow_units"), (128, 128, 128)
+    if options.get("flow", "planar") == "planar" and units not in (None, default):
+        raise UsageError(
+            "`flow_units` are the widths of inverse autoregressive flows: set `flow` to 'iaf' too. "
+            f"Received: {units}."
+        )
+
+
+def check_layer_dims(options: Mapping[str, Any], latent_dim: int) -> None:
+    """Checks the given sizes of stochastic layers against the number of latents."""
+    if options.get("layer_dims") is not None:
+        checks.partition("layer_dims", options["layer_dims"], latent_dim)

@@ -8,6 +8,7 @@ from keras import layers
 from keras_devae import VAE, DeVAE
 from keras_devae.errors import UsageError
 from keras_devae.models import MODELS
+from keras_devae.models.catalogue import MODEL_CATALOGUE
 from keras_devae.networks import mlp_decoder
 
 pytestmark = pytest.mark.backends
@@ -30,6 +31,8 @@ def good_encoder(method="vae"):
         }
         if "num_categories" in widths:
             heads["category_logits"] = layers.Dense(widths["num_categories"])(x)
+        if "flow_parameters" in widths:
+            heads["flow_parameters"] = layers.Dense(widths["flow_parameters"])(x)
         return heads
 
     return encoder_of(outputs)
@@ -80,6 +83,8 @@ WRONG_ENCODERS = {
 @pytest.mark.parametrize("method", MODELS)
 @pytest.mark.parametrize("kind", WRONG_ENCODERS)
 def test_encoder_of_a_wrong_structure(method, kind):
+    if kind == "different widths" and MODEL_CATALOGUE[method].posterior == "none":
+        pytest.skip("there are no log-variances")
     with pytest.raises(UsageError, match="The encoder must be a functional"):
         MODELS[method](WRONG_ENCODERS[kind](), decoder_of(2))
 
@@ -88,19 +93,22 @@ WIDTHS = {
     **dict.fromkeys(MODELS, 2),
     **dict.fromkeys(("devae", "devae_linear", "devae_parallel"), 4),
     **dict.fromkeys(("cascade_vae", "joint_vae"), 5),
+    "ladder_vae": 1,
 }
 
 
-@pytest.mark.parametrize("method", MODELS)
+@pytest.mark.parametrize("method", [m for m in MODELS if MODEL_CATALOGUE[m].decodes])
 def test_decoder_of_a_wrong_width(method):
     sentence = f"of {WIDTHS[method]} numbers for 2 latent .*None, 3"
     with pytest.raises(UsageError, match=sentence):
         MODELS[method](good_encoder(method), decoder_of(3))
 
 
-def test_encoder_without_categories():
+def test_encoder_without_further_outputs():
     with pytest.raises(UsageError, match=r"must also return `category_logits` \(batch, 3\)"):
         MODELS["joint_vae"](good_encoder("vae"), decoder_of(5))
+    with pytest.raises(UsageError, match=r"must also return `flow_parameters` \(batch, 10\)"):
+        MODELS["flow_vae"](good_encoder("vae"), decoder_of(2))
 
 
 def test_encoder_of_no_multiple_of_the_layers():

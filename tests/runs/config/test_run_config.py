@@ -73,13 +73,16 @@ def test_schedules_go_with_the_length_of_the_run():
 BAD_OPTIONS = {
     "annealed_vae": {"capacity_steps": 0},
     "beta_tc_vae": {"estimator": "mss"},
+    "byol": {"target_decay": 2},
     "cascade_vae": {"num_categories": 1},
     "control_vae": {"reference_compat": "yes"},
     "deft": {"betas": []},
     "dip_vae": {"kind": "iii"},
     "factor_vae": {"discriminator_units": [10.5]},
+    "flow_vae": {"flow_units": [16]},
     "hf_vae": {"group_sizes": [4, 4]},
     "joint_vae": {"temperature": 0},
+    "ladder_vae": {"layer_dims": [3, 3]},
     "pca": {"fit_images": 1},
 }
 

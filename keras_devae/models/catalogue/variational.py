@@ -1,21 +1,16 @@
-"""Declares all models and their options, in one place and without importing Keras.
-
-Classes, the command line and its help, scaled defaults and `keras_devae.models` all read this.
-"""
-
-from collections.abc import Mapping
-from typing import Any
+"""Declares the variational autoencoders and their options, without importing Keras."""
 
 from keras_devae.checks import positive
-from keras_devae.errors import unknown_name
-from keras_devae.models.declarations import ModelDeclaration, scaling_factors
+from keras_devae.models.declarations import ModelDeclaration
 from keras_devae.models.options import (
     PIXELS,
     RATE,
     Option,
     changed_factors,
     check_controller,
+    check_flow,
     check_groups,
+    check_layer_dims,
     choice,
     flag,
     number,
@@ -49,7 +44,6 @@ _TARGET = {
     "proportional_gain": weight(0.01, "Kp of the controller."),
     "integral_gain": weight(0.001, "Ki of the controller.", PIXELS, RATE),
 }
-_FIT_IMAGES = {"fit_images": whole(5000, "Number of images to fit.", 2)}
 _RELEASE = {
     "beta_min": weight(1.0, "Pressure on released dimensions."),
     "beta_max": weight(10.0, "Pressure on the others."),
@@ -59,8 +53,7 @@ _DEVAE_PAPER = (
     "Variational Autoencoders with Decremental Information Bottleneck for Disentanglement"
 )
 
-#: Name on the command line, which is also the name of the model's module -> `ModelDeclaration`.
-MODEL_CATALOGUE = {
+VARIATIONAL = {
     "ada_gvae": ModelDeclaration(
         "AdaGVAE",
         "reconstruction + beta KL of pairs, whose posteriors are averaged where they are close",
@@ -231,12 +224,19 @@ MODEL_CATALOGUE = {
         },
         check_latent_dim=check_groups,
     ),
-    "ica": ModelDeclaration(
-        "ICA",
-        "independent components (scikit-learn), a linear baseline",
-        "Hyvarinen and Oja 2000, Independent component analysis: algorithms and applications",
-        _FIT_IMAGES,
-        fitted=True,
+    "flow_vae": ModelDeclaration(
+        "FlowVAE",
+        "reconstruction + KL of a Gaussian moved by planar or inverse autoregressive flows",
+        "Rezende and Mohamed 2015, Variational Inference with Normalizing Flows; Kingma et al. "
+        "2016, Improving Variational Inference with Inverse Autoregressive Flow",
+        {
+            "flow": choice("planar or iaf, inverse autoregressive.", "planar", "iaf"),
+            "num_flows": whole(2, "Number of flows.", 1),
+            "flow_units": widths((128,) * 3, "Widths of the networks of iaf."),
+            "free_bits": number(0.0, "Nats of the KL that cost nothing, in total."),
+        },
+        posterior="sampled",
+        check_together=check_flow,
     ),
     "joint_vae": ModelDeclaration(
         "JointVAE",
@@ -258,34 +258,20 @@ MODEL_CATALOGUE = {
             ),
         },
     ),
-    "pca": ModelDeclaration(
-        "PCA",
-        "principal components (scikit-learn), a linear baseline",
-        "Tipping and Bishop 1999, Probabilistic Principal Component Analysis",
-        _FIT_IMAGES,
-        fitted=True,
+    "ladder_vae": ModelDeclaration(
+        "LadderVAE",
+        "reconstruction + t sum_i KL(q_i, p_i) of stochastic layers, t growing from 0 to 1",
+        "Soenderby et al. 2016, Ladder Variational Autoencoders",
+        {
+            "layer_dims": optional_widths(
+                "Latents of each layer, layer 1, next to the image, first; 4:2:1 by default."
+            ),
+            "kl_warmup_steps": steps(30_000, "Steps until t is 1; 0 starts with 1.", least=0),
+            "batch_normalization": flag("Normalise between the layers over the batch.", True),
+        },
+        check_latent_dim=check_layer_dims,
     ),
     "vae": ModelDeclaration(
         "VAE", "reconstruction + KL", "Kingma and Welling 2014, Auto-Encoding Variational Bayes"
     ),
 }
-
-
-def check_options(model: str, options: Mapping[str, Any]) -> dict[str, Any]:
-    """Returns a model's options in standard form; raises a `UsageError` for a wrong one."""
-    if model not in MODEL_CATALOGUE:
-        raise unknown_name("model", model, MODEL_CATALOGUE)
-    declaration = MODEL_CATALOGUE[model]
-    for name in options:
-        if name not in declaration.options:
-            raise unknown_name(f"option of {model}", name, declaration.options)
-    checked = {name: declaration.options[name].check(name, v) for name, v in options.items()}
-    declaration.check_together(checked)
-    return checked
-
-
-def default_options(model: str, image_shape: tuple[int, ...], steps: int) -> dict[str, Any]:
-    """Returns a model's published defaults, scaled to the image size and the run's length."""
-    factors = scaling_factors(image_shape, steps)
-    options = MODEL_CATALOGUE[model].options
-    return {name: option.scaled_default(factors) for name, option in options.items()}
