@@ -53,9 +53,7 @@ class Partners:
         self._changed_factors = checked_count("changed_factors", changed_factors)
         grid: FactorGrid | None = dataset.grid
         self._table = _Table(dataset) if grid is None else _Grid(grid)
-        at_least("seed", seed, 0)
-        # Seeds of any size, as one word.
-        self._key = (int(np.random.SeedSequence(seed).generate_state(1, np.uint64)[0]), PAIRS)
+        self._key = (at_least("seed", seed, 0), PAIRS)
 
     def __call__(self, rows: Any, position: int) -> Array:
         """Returns the partners of rows.
