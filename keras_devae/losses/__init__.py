@@ -25,6 +25,11 @@ from keras_devae.losses.posteriors import (
     gaussian_kl,
     gumbel_softmax,
 )
+from keras_devae.losses.predictability import (
+    prediction_errors,
+    unpredicted_variances,
+    without_own_unit,
+)
 from keras_devae.losses.sampled_kl import balanced_draws, flow_kl
 from keras_devae.losses.shared_latents import (
     AVERAGINGS,
@@ -33,6 +38,7 @@ from keras_devae.losses.shared_latents import (
     share_posteriors,
     shared_dimensions,
 )
+from keras_devae.losses.similarity import cosine_distance, spread_of_directions, unit_vectors
 from keras_devae.losses.total_correlation import (
     density_ratio_total_correlation,
     discriminator_loss,
@@ -54,6 +60,7 @@ __all__ = [
     "balanced_draws",
     "bernoulli_negative_log_likelihood",
     "categorical_kl",
+    "cosine_distance",
     "decompose_kl",
     "decompose_kl_by_groups",
     "density_ratio_total_correlation",
@@ -67,7 +74,12 @@ __all__ = [
     "kl_between_gaussians",
     "orthogonal_jacobian",
     "permute_dimensions",
+    "prediction_errors",
     "share_posteriors",
     "shared_dimensions",
+    "spread_of_directions",
     "stratified_log_weights",
+    "unit_vectors",
+    "unpredicted_variances",
+    "without_own_unit",
 ]
