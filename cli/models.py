@@ -4,7 +4,7 @@ import click
 
 from keras_devae.checks import one_of
 from keras_devae.cli.options import json_option, print_json
-from keras_devae.cli.setting_options import switch_of, value_text
+from keras_devae.cli.setting_options import flag_of, switch_of, value_text
 from keras_devae.models.catalogue import MODEL_CATALOGUE
 
 
@@ -27,11 +27,22 @@ def models(names: tuple[str, ...], as_json: bool) -> None:
     for name, entry in chosen.items():
         click.echo(click.style(name, bold=True) + f"  {entry.objective}")
         click.echo(f"    {entry.paper}")
+        if lacking := _lacking(entry):
+            click.echo(f"    {lacking}")
         for option, details in entry.options.items():
             default = "" if details.kind == "flag" else value_text(details.default)
             flag = f"{switch_of(option, details.default is True)} {default}".rstrip()
             scales = f" [{' '.join(details.scales)}]" if details.scales else ""
             click.echo(f"    {flag:<32}  {details.help}{scales}")
+        for setting, value in entry.training.items():
+            flag = f"{flag_of(setting)} {value_text(value)}"
+            click.echo(f"    {flag:<32}  The method's own, unless you give another.")
+
+
+def _lacking(entry):
+    """Says what most models have and this one lacks."""
+    parts = ["no posterior: the encoder returns the codes"] if entry.posterior == "none" else []
+    return "; ".join([*parts, *([] if entry.decodes else ["no decoder"])])
 
 
 def _plain(entry):
@@ -39,4 +50,5 @@ def _plain(entry):
         name: {"default": o.default, "help": o.help, "scales_with": list(o.scales)}
         for name, o in entry.options.items()
     }
-    return {"objective": entry.objective, "paper": entry.paper, "options": options}
+    what = {name: getattr(entry, name) for name in ("objective", "paper", "posterior", "decodes")}
+    return {**what, "options": options, "training": entry.training}

@@ -47,8 +47,8 @@ def build_networks(
 ) -> tuple[keras.Model, keras.Model | None]:
     """Builds an encoder and a decoder that fit each other, see `ImageModel.for_images`.
 
-    The decoder is `None` without a `decoder_input_dim`; unless the model has a posterior, the
-    encoder returns no log-variances.
+    The decoder is `None` without a `decoder_input_dim`. A user's encoder need not return
+    log-variances unless the model has a posterior.
     """
     decodes = decoder_input_dim is not None
     if decoder is not None and not decodes:
@@ -64,7 +64,8 @@ def build_networks(
     if callable(network) or is_function_name(network):
         arguments = {
             "image_shape": image_shape,
-            "decoder_input_dim": decoder_input_dim,
+            # A function that returns a decoder all the same needs a width.
+            "decoder_input_dim": decoder_input_dim or encoder_options["latent_dim"],
             "num_categories": 0,
             "groups": 1,
             "seed": seed,
@@ -75,8 +76,6 @@ def build_networks(
         )
     else:
         encoder = NETWORKS[network][0](image_shape, seed=encoder_seed, **sizes, **encoder_options)
-    if not has_posterior:
-        encoder = _without_log_variances(encoder)
     if not decodes:
         return encoder, None
     if decoder is not None:
@@ -85,11 +84,6 @@ def build_networks(
         return encoder, own_decoder
     make_decoder = NETWORKS[network][1]
     return encoder, make_decoder(decoder_input_dim, image_shape, seed=decoder_seed, **sizes)
-
-
-def _without_log_variances(encoder):
-    outputs = {name: output for name, output in encoder.output.items() if name != "z_log_var"}
-    return keras.Model(encoder.inputs, outputs, name=encoder.name)
 
 
 def _sizes_of_network(network, units):

@@ -12,6 +12,8 @@ from keras_devae.networks.dense import (
     linear_encoder,
     mlp_decoder,
     mlp_encoder,
+    projection_mlp,
+    unit_predictors,
 )
 from keras_devae.networks.residual import residual_decoder, residual_encoder
 
@@ -35,6 +37,8 @@ __all__ = [
     "linear_encoder",
     "mlp_decoder",
     "mlp_encoder",
+    "projection_mlp",
     "residual_decoder",
     "residual_encoder",
+    "unit_predictors",
 ]

@@ -1,0 +1,87 @@
+"""Declares the models that are no variational autoencoders, without importing Keras."""
+
+from keras_devae.models.augmentation_names import check_augmentations
+from keras_devae.models.declarations import ModelDeclaration
+from keras_devae.models.options import (
+    choice,
+    names,
+    number,
+    share,
+    steps,
+    weight,
+    whole,
+    widths,
+)
+
+_FIT_IMAGES = {"fit_images": whole(5000, "Number of images to fit.", 2)}
+
+OTHERS = {
+    "byol": ModelDeclaration(
+        "BYOL",
+        "2 - 2 cos of predictions and a moving-average target, summed over two views",
+        "Grill et al. 2020, Bootstrap Your Own Latent; Cao et al. 2022, An Empirical Study on "
+        "Disentanglement of Negative-free Contrastive Learning",
+        {
+            "target_decay": number(0.996, "Share of the target that stays in a step.", share),
+            "target_schedule": choice(
+                "cosine: the decay of the target rises to 1; or constant.", "cosine", "constant"
+            ),
+            "target_decay_steps": steps(300_000, "Steps until the decay of the target is 1."),
+            "projector_units": widths(
+                (512, 128), "Widths of the projector's hidden layers and of its output.", 1
+            ),
+            "predictor_units": widths((512,), "Widths of the predictor's hidden layers."),
+            "augmentations": names(
+                ("brightness", "contrast", "blur", "noise"),
+                "What differs between two views, so that codes cannot hold it: brightness, "
+                "contrast, blur (sharpness), noise, erase (nothing is lost), shift (position), "
+                "crop (position, size), flip, rotate (orientation, position), hue, saturation, "
+                "greyscale (both).",
+                check_augmentations,
+            ),
+            "augmentation_strength": number(1.0, "Scale of the augmentations."),
+        },
+        posterior="none",
+        decodes=False,
+    ),
+    "ica": ModelDeclaration(
+        "ICA",
+        "independent components (scikit-learn), a linear baseline",
+        "Hyvarinen and Oja 2000, Independent component analysis: algorithms and applications",
+        _FIT_IMAGES,
+        fitted=True,
+    ),
+    "pca": ModelDeclaration(
+        "PCA",
+        "principal components (scikit-learn), a linear baseline",
+        "Tipping and Bishop 1999, Probabilistic Principal Component Analysis",
+        _FIT_IMAGES,
+        fitted=True,
+    ),
+    "predictability_minimization": ModelDeclaration(
+        "PredictabilityMinimization",
+        "reconstruction - predictability_weight sum_i of what others do not tell of code i",
+        "Schmidhuber 1992, Learning Factorial Codes by Predictability Minimization",
+        {
+            "predictability_weight": weight(200.0, "Weight of the variance that is not predicted."),
+            "predictor_units": widths((32, 32), "Widths of the predictors' hidden layers."),
+        },
+        posterior="none",
+    ),
+    "qlae": ModelDeclaration(
+        "QLAE",
+        "reconstruction of codes that take one of a few learned values in each dimension",
+        "Hsu et al. 2023, Disentanglement via Latent Quantization",
+        {
+            "num_values": whole(10, "Values of each latent dimension.", 2),
+            "quantization_weight": number(
+                0.01, "Pull of the values to the codes, per mean over pixels."
+            ),
+            "commitment_weight": number(
+                0.01, "Pull of the codes to the values, per mean over pixels."
+            ),
+        },
+        posterior="none",
+        training={"optimizer": "adamw", "weight_decay": 0.1, "learning_rate": 1e-3},
+    ),
+}
