@@ -99,7 +99,7 @@ def test_lists_of_names_are_options_of_models(capsys):
 @pytest.mark.parametrize(
     ("model", "options"),
     [
-        ("joint_vae", ["--temperature", "0.5"]),
+        ("joint_vae", ["--temperature", "0.5", "--jacobian-penalty", "0.1"]),
         pytest.param(
             "cascade_vae",
             ["--stage-steps", "2", "--matching-stage", "1"],
