@@ -65,16 +65,25 @@ def measure_latents(
     if layer is not None:
         encoder.check_layer(layer)
     rows = draw_sample(len(dataset), images, seed).plain
+    by_samples = getattr(encoder, "samples_posterior", False)
+    if by_samples:
+        encoding = encoding or Encoding(encoder, dataset)
     means, log_vars = _posterior(encoder, dataset, rows, encoding)
-    has_posterior = getattr(encoder, "has_posterior", True)
+    has_posterior = getattr(encoder, "has_posterior", True) or by_samples
     if representation == "sample" and not has_posterior:
         raise UsageError("Codes without `z_log_var` have no samples of the posterior.")
     factors, names = varying_factors(dataset, rows)
     category = _category_shares(encoder, dataset, rows, factors, encoding) if names else None
     layers = range(len(means)) if layer is None else [layer]
-    noise = _noise(means, seed) if representation == "sample" else None
-    known = noise, factors, names, category, has_posterior
-    measured = [_measured(i, (means[i], log_vars[i]), *known) for i in layers]
+    samples = [None] * len(means)
+    if representation == "sample" and by_samples:
+        samples = [encoding.codes(rows, 0, seed)]
+    elif representation == "sample":
+        noise = _noise(means, seed)
+        samples = [_sampled(*posterior, noise) for posterior in zip(means, log_vars, strict=True)]
+    kl = None if (found := encoding and encoding.divergences(rows)) is None else found.mean()
+    known = factors, names, category, has_posterior, kl
+    measured = [_measured(i, (means[i], log_vars[i]), samples[i], *known) for i in layers]
     return measured if layer is None else measured[0]
 
 
@@ -199,17 +208,18 @@ def _information_and_chance(
 def _measured(
     layer: int,
     posterior: tuple[Array, Array],
-    noise: Array | None,
+    samples: Array | None,
     factors: Array,
     names: tuple[str, ...],
     category_shares: Array | None,
     has_posterior: bool,
+    estimated_kl: float | None,
 ) -> Latents:
-    """Makes the `Latents` of a layer; information is of means where there is no noise."""
+    """Makes the `Latents` of a layer; information is of means where there are no samples."""
     means = posterior[0]
     information = chance = np.zeros((means.shape[1], 0))
     if names:
-        codes = means if noise is None else _sampled(*posterior, noise)
+        codes = means if samples is None else samples
         information, chance = _information_and_chance(codes, factors)
     low, high = np.quantile(means, (0.025, 0.975), axis=0)
     if has_posterior:
@@ -231,5 +241,6 @@ def _measured(
         entropies=metrics.entropy(factors) if names else np.zeros(0),
         factor_names=names,
         category_shares=category_shares,
-        representation="mean" if noise is None else "sample",
+        representation="mean" if samples is None else "sample",
+        estimated_kl=None if estimated_kl is None else float(estimated_kl),
     )

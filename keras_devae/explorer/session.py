@@ -181,7 +181,7 @@ class Session:
         count = len(latents.active)
         verb = "is" if count == 1 else "are"
         sentence = (
-            f"{count} of {len(latents.kl)} latents {verb} active. KL {latents.kl.sum():.1f} nats "
+            f"{count} of {len(latents.kl)} latents {verb} active. KL {latents.total_kl:.1f} nats "
             "in all."
         )
         if len(latents.kl) <= MOST_SLIDERS:

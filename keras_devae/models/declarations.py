@@ -53,6 +53,15 @@ class ModelDeclaration:
         return {name: option.default for name, option in self.options.items()}
 
     @property
+    def measurable(self) -> dict[str, bool]:
+        """What metrics can be computed from, see `keras_devae.metrics.possible_metrics`."""
+        return {
+            "has_posterior": self.posterior == "gaussian",
+            "samples_posterior": self.posterior == "sampled",
+            "has_images": self.decodes,
+        }
+
+    @property
     def batch_of(self) -> str:
         """What the batch size counts, in words."""
         return "pairs of images" if self.takes_pairs else "images"

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 from keras_devae import metrics
 from keras_devae.checks import require_extra
-from keras_devae.errors import unknown_name
+from keras_devae.errors import UsageError, unknown_name
 
 if TYPE_CHECKING:
     from keras_devae.data import Dataset
+    from keras_devae.models.declarations import ModelDeclaration
     from keras_devae.runs.config.run_config import RunConfig
     from keras_devae.runs.folder import RunDirectory
 
@@ -18,18 +19,24 @@ if TYPE_CHECKING:
 TRACKED = ("information", "sampled-information", "kl", "traversal", "speed")
 
 
-def check_tracked(names: Iterable[str], has_factors: bool) -> None:
-    """Checks that names are among `TRACKED` or the metrics, and can be measured.
+def check_tracked(names: Iterable[str], has_factors: bool, declaration: ModelDeclaration) -> None:
+    """Checks that names are among `TRACKED` or the metrics, and can be measured of the model.
 
     Raises:
-        UsageError: If a name is unknown, or needs ground-truth factors that the data set lacks.
+        UsageError: If a name is unknown, or needs what the data set or the model lacks.
     """
     for name in names:
         if name not in TRACKED and name not in metrics.METRICS:
             raise unknown_name("thing to track", name, {*TRACKED, *metrics.METRICS})
     # Information about factors needs what MIG needs.
     needed = ["mig" if name.endswith("information") else name for name in names]
-    metrics.check_names([name for name in needed if name in metrics.METRICS], has_factors)
+    needed = [name for name in needed if name in metrics.METRICS]
+    metrics.check_names(needed, has_factors, **declaration.measurable)
+    if "sampled-information" in names and declaration.posterior == "none":
+        raise UsageError(
+            f"The codes of {declaration.class_name} have no posterior to sample: track "
+            "'information' in place of 'sampled-information'."
+        )
 
 
 def check_live_curves(config: RunConfig) -> None:

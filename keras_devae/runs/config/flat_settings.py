@@ -47,9 +47,10 @@ def config_from_settings(settings: Mapping[str, Any]) -> RunConfig:
     config = RunConfig(**{**start, **given, "model_options": options})
     source = config.data
     labelled = data.has_factors(source.dataset, source.factors_file, source.sequence_column)
+    declaration = MODEL_CATALOGUE[config.model.name]
     if config.evaluation.metrics is not None:
-        metrics.check_names(config.evaluation.metrics, labelled)
-    check_tracked(config.evaluation.track, labelled)
+        metrics.check_names(config.evaluation.metrics, labelled, **declaration.measurable)
+    check_tracked(config.evaluation.track, labelled, declaration)
     return config
 
 

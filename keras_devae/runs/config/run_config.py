@@ -165,11 +165,14 @@ class RunConfig:
             MetricWarning: If metrics that nobody named are left out, because no factor varies.
         """
         has_factors = dataset.factor_names is not None
-        chosen = metrics.resolved_names(self.evaluation.metrics, has_factors=has_factors)
-        check_tracked(self.evaluation.track, has_factors)
+        declaration = MODEL_CATALOGUE[self.model.name]
+        chosen = metrics.resolved_names(
+            self.evaluation.metrics, has_factors=has_factors, **declaration.measurable
+        )
+        check_tracked(self.evaluation.track, has_factors, declaration)
         chosen = self._with_varying_factors(chosen, dataset)
         self._check_pairs(dataset)
-        fitted = MODEL_CATALOGUE[self.model.name].fitted
+        fitted = declaration.fitted
         binary = dataset.image_shape[-1] == 1 and not fitted
         steps = self.steps_for(dataset)
         length = {"steps": steps, "epochs": None}
