@@ -232,6 +232,11 @@ def _apply(
         case "posterior":
             posterior = source.posterior_of(rows)
             return metric.function(*posterior, **_divergences(metric, source, rows), **options)
+        case "labelled_posterior":
+            posterior = source.posterior_of(rows)
+            return metric.function(*posterior, source.factors_of(rows), **labelled)
+        case "drawn_posterior":
+            return metric.function(*source.posterior_of(rows), **seeded)
         case "elbo":
             posterior, error = source.posterior_of(rows), source.negative_log_likelihood
             seeded |= _divergences(metric, source, rows)
