@@ -134,12 +134,13 @@ def information_of_layers(
     checks.check_dataset(dataset)
     rows = draw_sample(len(dataset), images, seed).plain
     labelled = check_labelled(rows[:, None], dataset.factors(rows), dataset.factor_names)
-    means, log_vars = _posterior(model, dataset, rows, encoding)
-    noise = _noise(means, seed) if model.has_posterior else np.zeros(means.shape[1:])
-    information = [
-        metrics.mutual_information_matrix(_sampled(*posterior, noise), labelled.factors)
-        for posterior in zip(means, log_vars, strict=True)
-    ]
+    if model.samples_posterior:
+        codes = [(encoding or Encoding(model, dataset)).codes(rows, 0, seed)]
+    else:
+        means, log_vars = _posterior(model, dataset, rows, encoding)
+        noise = _noise(means, seed) if model.has_posterior else np.zeros(means.shape[1:])
+        codes = [_sampled(*posterior, noise) for posterior in zip(means, log_vars, strict=True)]
+    information = [metrics.mutual_information_matrix(z, labelled.factors) for z in codes]
     return np.stack(information), metrics.entropy(labelled.factors), labelled.names
 
 

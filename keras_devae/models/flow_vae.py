@@ -33,7 +33,7 @@ class FlowVAE(SampledInference, ImageModel):
       its order reversed. See `keras_devae.layers.gated_flow` for what makes zero weights the
       identity, where the paper's gates would shrink the code.
 
-    Free bits (Kingma et al. 2016, appendix C.8, with all latent dimensions as one group) count the
+    Free bits (Kingma et al. 2016, here with all latent dimensions as one group) count the
     batch's mean divergence as at least `free_bits`, in total over the dimensions.
 
     In validation and evaluation the divergence is the mean over fixed draws

@@ -119,3 +119,10 @@ def test_what_needs_the_density_is_not_tracked():
     for declaration in (flow, vae):
         check_tracked(("kl", "sampled-information", "active_variables"), True, declaration)
     assert flow.measurable["samples_posterior"]
+
+
+def test_information_of_layers_is_of_samples(moving, squares):
+    information, _, names = kd.evaluation.latents.information_of_layers(moving, squares)
+    sampled = kd.evaluation.measure_latents(moving, squares, representation="sample")
+    assert information.shape == (1, 3, 2) and len(names) == 2
+    np.testing.assert_allclose(information[0], sampled.information)
