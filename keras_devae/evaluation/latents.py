@@ -75,13 +75,14 @@ def measure_latents(
     factors, names = varying_factors(dataset, rows)
     category = _category_shares(encoder, dataset, rows, factors, encoding) if names else None
     layers = range(len(means)) if layer is None else [layer]
-    samples = [None] * len(means)
+    samples: list[Any] = [None] * len(means)
     if representation == "sample" and by_samples:
         samples = [encoding.codes(rows, 0, seed)]
     elif representation == "sample":
         noise = _noise(means, seed)
         samples = [_sampled(*posterior, noise) for posterior in zip(means, log_vars, strict=True)]
-    kl = None if (found := encoding and encoding.divergences(rows)) is None else found.mean()
+    divergences = None if encoding is None else encoding.divergences(rows)
+    kl = None if divergences is None else float(divergences.mean())
     known = factors, names, category, has_posterior, kl
     measured = [_measured(i, (means[i], log_vars[i]), samples[i], *known) for i in layers]
     return measured if layer is None else measured[0]
@@ -243,5 +244,5 @@ def _measured(
         factor_names=names,
         category_shares=category_shares,
         representation="mean" if samples is None else "sample",
-        estimated_kl=None if estimated_kl is None else float(estimated_kl),
+        estimated_kl=estimated_kl,
     )

@@ -7,6 +7,7 @@ from keras import ops
 import keras_devae as kd
 from keras_devae.errors import UsageError
 from keras_devae.evaluation.encoding import Encoding
+from keras_devae.evaluation.latents import information_of_layers
 from keras_devae.metrics import METRICS
 from keras_devae.models.catalogue import MODEL_CATALOGUE
 from keras_devae.runs.tracking import check_tracked
@@ -122,7 +123,7 @@ def test_what_needs_the_density_is_not_tracked():
 
 
 def test_information_of_layers_is_of_samples(moving, squares):
-    information, _, names = kd.evaluation.latents.information_of_layers(moving, squares)
+    information, _, names = information_of_layers(moving, squares)
     sampled = kd.evaluation.measure_latents(moving, squares, representation="sample")
     assert information.shape == (1, 3, 2) and len(names) == 2
     np.testing.assert_allclose(information[0], sampled.information)
