@@ -174,17 +174,15 @@ class RunConfig:
         """
         has_factors = dataset.factor_names is not None
         declaration = MODEL_CATALOGUE[self.model.name]
-        chosen = metrics.resolved_names(
-            self.evaluation.metrics, has_factors=has_factors, **declaration.measurable
-        )
+        present = {"has_factors": has_factors, **declaration.measurable}
+        chosen = metrics.resolved_names(self.evaluation.metrics, **present)
         check_tracked(self.evaluation.track, has_factors, declaration)
         chosen = self._with_varying_factors(chosen, dataset)
         self._check_pairs(dataset)
-        fitted = declaration.fitted
-        binary = dataset.image_shape[-1] == 1 and not fitted
+        binary = dataset.image_shape[-1] == 1 and not declaration.fitted
         steps = self.steps_for(dataset)
         length = {"steps": steps, "epochs": None}
-        if fitted:  # In one go.
+        if declaration.fitted:  # In one go.
             length = {"steps": 1, "checkpoint_every": 1, "steps_per_execution": 1}
         # The names of official and rendered images are sources; names of files are not.
         source = dataset.provenance["source"]
