@@ -41,7 +41,7 @@ class KLCallback(MeasuringCallback):
             step 0: many models start with as little.
 
     Raises:
-        UsageError: If a setting is out of range.
+        UsageError: If a setting is out of range; from `fit`, if the model has no posterior.
 
     Example:
         >>> data = kd.data.load("dsprites", image_size=32)
@@ -78,6 +78,7 @@ class KLCallback(MeasuringCallback):
             found = model.sampled_posterior(model.encoder_outputs(images))
             posterior, total = (found["mean"], found["log_var"]), found["divergence"].mean()
         else:
+            model.check_has_posterior("`KLCallback`")
             posterior = model.posterior(images, self.layer)
             total = metrics.kl_per_dimension(*posterior).sum()
         kl = metrics.kl_per_dimension(*posterior)

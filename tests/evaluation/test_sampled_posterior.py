@@ -116,10 +116,11 @@ def test_the_callback_follows_the_divergence(moving, squares):
 
 
 def test_what_needs_the_density_is_not_tracked():
-    flow, vae = (MODEL_CATALOGUE[name] for name in ("flow_vae", "vae"))
-    for declaration in (flow, vae):
-        check_tracked(("kl", "sampled-information", "active_variables"), True, declaration)
-    assert flow.measurable["samples_posterior"]
+    inputs = MODEL_CATALOGUE["flow_vae"].metric_inputs
+    check_tracked(("kl", "sampled-information", "active_variables"), True, **inputs)
+    with pytest.raises(UsageError, match="Cannot compute rmig"):
+        check_tracked(("kl", "rmig"), True, **inputs)
+    MODEL_CATALOGUE["flow_vae"].check_has_posterior("The figure 'kl'")
 
 
 def test_information_of_layers_is_of_samples(moving, squares):
