@@ -58,6 +58,7 @@ def test_without_flows_scores_are_those_of_the_vae(tiny, squares):
         assert value == pytest.approx(plain[name], rel=rel), name
 
 
+@pytest.mark.filterwarnings("ignore::keras_devae.metrics.MetricWarning")
 def test_what_can_be_scored(moving, squares):
     scores = kd.evaluation.evaluate(moving, squares, "all", settings="fast")
     named = {key.split(".")[0] for key in scores["layers"][0]} - {"layer"}
