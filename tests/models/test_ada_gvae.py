@@ -11,16 +11,6 @@ from keras_devae.errors import UsageError
 pytestmark = pytest.mark.backends
 
 
-@pytest.fixture(scope="module")
-def squares():
-    """Squares of four sizes at three times two places."""
-    grid = data.FactorGrid(("size", "row", "column"), (4, 3, 2))
-    images = np.zeros((24, 8, 8, 1), np.uint8)
-    for image, (size, row, column) in zip(images, grid.factors(range(24)), strict=True):
-        image[row : row + size + 1, 3 * column : 3 * column + size + 1] = 255
-    return data.from_arrays(images, grid.factors(range(24)))
-
-
 def outputs_of(model, images):
     return {name: ops.convert_to_numpy(value) for name, value in model(images).items()}
 
