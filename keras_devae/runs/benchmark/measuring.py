@@ -40,15 +40,18 @@ class BenchBatches(Batches):
         )
         self._of_model = batches
 
-    # What a model is trained on may be pairs of images.
+    # A model may be trained on pairs of images.
 
     def indices(self, step: int) -> Array:
+        """Returns the rows of the batch of a step."""
         return self._of_model.indices(step)
 
     def of_rows(self, rows: Array) -> Array:
+        """Returns a batch of rows."""
         return self._of_model.of_rows(rows)
 
     def images(self, index: int) -> Array:
+        """Returns the images of a batch, even if batches are resident."""
         return self._of_model.images(index)
 
     def __getitem__(self, index: int) -> Any:
