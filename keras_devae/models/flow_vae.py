@@ -154,7 +154,7 @@ class FlowVAE(SampledInference, ImageModel):
     def draw_codes(self, encoded: dict[str, Tensor], noise: Tensor) -> tuple[Tensor, Tensor]:
         """Draws codes and estimates the KL divergence from each, see `SampledInference`."""
         mean, log_var = self.bounded(encoded)
-        base = mean + ops.exp(0.5 * log_var) * noise
+        base = mean + ops.exp(0.5 * log_var) * ops.cast(noise, "float32")
         parameters = ops.cast(encoded["flow_parameters"], "float32")
         codes, log_determinant = self.flows(base, parameters)
         return codes, flow_kl(mean, log_var, base, codes, log_determinant)
