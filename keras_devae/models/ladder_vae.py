@@ -7,10 +7,11 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_devae.checks import Array, Tensor, flag, partition
+from keras_devae.checks import Array, Tensor, flag
 from keras_devae.layers import TopDownPass, derived_seeds
 from keras_devae.models.catalogue import MODEL_CATALOGUE
 from keras_devae.models.loss_terms import LossTerms
+from keras_devae.models.options import layer_dims_of
 from keras_devae.models.vae import VAE
 from keras_devae.process.randomness import random_generator
 from keras_devae.schedules import ConstantSchedule, LinearSchedule
@@ -86,7 +87,7 @@ class LadderVAE(VAE):
         self.set_options(layer_dims=layer_dims)
         super().__init__(encoder, decoder, **kwargs)
         self.set_options(kl_warmup_steps=kl_warmup_steps, batch_normalization=batch_normalization)
-        self.layer_dims = dims_of(self.latent_dim, layer_dims)
+        self.layer_dims = layer_dims_of({"layer_dims": layer_dims}, self.latent_dim)
         self._warmup = (
             LinearSchedule(0.0, 1.0, kl_warmup_steps) if kl_warmup_steps else ConstantSchedule(1.0)
         )
@@ -99,24 +100,19 @@ class LadderVAE(VAE):
         )
 
     @classmethod
-    def encoder_options(
-        cls,
-        latent_dim: int,
-        layer_dims: Any = None,
-        batch_normalization: bool = declaration.defaults["batch_normalization"],
-        **options: Any,
-    ) -> dict[str, Any]:
+    def encoder_options(cls, latent_dim: int, **options: Any) -> dict[str, Any]:
         """Returns the arguments of the function that builds the encoder."""
+        name = "batch_normalization"
         return {
             "latent_dim": latent_dim,
-            "layer_dims": dims_of(latent_dim, layer_dims),
-            "batch_normalization": flag("batch_normalization", batch_normalization),
+            "layer_dims": layer_dims_of(options, latent_dim),
+            name: flag(name, options.get(name, cls.declaration.defaults[name])),
         }
 
     @classmethod
-    def decoder_input_dim(cls, latent_dim: int, layer_dims: Any = None, **options: Any) -> int:
+    def decoder_input_dim(cls, latent_dim: int, **options: Any) -> int:
         """Returns the number of latent dimensions of layer 1."""
-        return dims_of(latent_dim, layer_dims)[0]
+        return layer_dims_of(options, latent_dim)[0]
 
     def network_options(self) -> dict[str, Any]:
         """Returns the constructor's arguments that the networks depend on."""
@@ -212,15 +208,6 @@ class LadderVAE(VAE):
             np.concatenate([ops.convert_to_numpy(part) for part in layer])
             for layer in zip(*parts, strict=True)
         ]
-
-
-def dims_of(latent_dim: int, layer_dims: Any) -> tuple[int, ...]:
-    """Returns the number of latent dimensions of each stochastic layer, checked."""
-    if layer_dims is not None:
-        return partition("layer_dims", layer_dims, latent_dim)
-    top, middle = (max(round(share * latent_dim / 7), 1) for share in (1, 2))
-    dims = (latent_dim - middle - top, middle, top)
-    return dims if latent_dim >= 3 else (1,) * latent_dim
 
 
 def _chunks(*arrays: Array) -> Iterator[tuple[Array, ...]]:

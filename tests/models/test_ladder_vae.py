@@ -7,7 +7,7 @@ from keras import ops
 
 from keras_devae import VAE, LadderVAE
 from keras_devae.errors import UsageError
-from keras_devae.models.ladder_vae import dims_of
+from keras_devae.models.options import layer_dims_of
 from keras_devae.runs import RunConfig
 
 pytestmark = pytest.mark.backends
@@ -34,7 +34,7 @@ def trained(blobs):
     [(112, (64, 32, 16)), (10, (6, 3, 1)), (4, (2, 1, 1)), (3, (1, 1, 1)), (2, (1, 1)), (1, (1,))],
 )
 def test_default_layers_have_the_proportions_of_the_paper(latent_dim, dims):
-    assert dims_of(latent_dim, None) == dims and sum(dims) == latent_dim
+    assert layer_dims_of({}, latent_dim) == dims and sum(dims) == latent_dim
 
 
 def test_one_layer_without_a_warm_up_is_a_vae(blobs):
