@@ -45,8 +45,8 @@ class LadderVAE(VAE):
     With one layer this is `VAE` with a warm-up. The networks between stochastic layers are those
     of the paper: two dense layers, of 256 units between z_1 and z_2, then 128, 64 and 32, with
     batch normalisation and leaky ReLU. Departures: encoder and decoder of the image are those of
-    the other models, without batch normalisation; standard deviations are exponentials, not
-    softplus; and the learning rate does not fall unless you ask for it.
+    the other models, without batch normalisation; and the networks return log-variances, where the
+    paper's return standard deviations through a softplus.
 
     Args:
         encoder: See `VAE`; `z_mean` and `z_log_var` hold the layers side by side, layer 1 first. In
@@ -56,8 +56,8 @@ class LadderVAE(VAE):
         layer_dims: Number of latent dimensions of each layer, layer 1 first, which add up to
             `latent_dim`; or `None` (default) for up to three layers in the proportions 4 : 2 : 1 of
             the paper's 64, 32 and 16: 6, 3 and 1 of ten latent dimensions.
-        kl_warmup_steps: Steps until t is 1, at least 0; default 30,000, a tenth of the published
-            length of a run, as 200 of the paper's 2,000 epochs are. 0 starts with 1.
+        kl_warmup_steps: Steps until t is 1, at least 0; default 30,000, a tenth of the 300,000
+            steps that defaults are meant for; the paper has 200 epochs. 0 starts with 1.
         batch_normalization: Whether the networks between the stochastic layers have batch
             normalisation; default true.
         **kwargs: `likelihood`, `seed` of `VAE`; `name`, `dtype`, `trainable` of `keras.Model`.

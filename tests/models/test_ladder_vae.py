@@ -9,6 +9,7 @@ from keras_devae import VAE, LadderVAE
 from keras_devae.errors import UsageError
 from keras_devae.models.options import layer_dims_of
 from keras_devae.runs import RunConfig
+from keras_devae.runs.initial_weights import take_weights
 
 pytestmark = pytest.mark.backends
 
@@ -132,6 +133,13 @@ def test_moving_statistics_follow_the_batches(blobs):
     fresh.train_on_batch(images)
     expected = 0.1 * ops.convert_to_numpy(inputs).mean(0)
     np.testing.assert_allclose(first.moving_mean, expected, rtol=1e-4, atol=1e-6)
+
+
+def test_a_run_begins_with_the_statistics_too(trained, blobs, tmp_path):
+    trained.save(tmp_path / "trained.keras")
+    fresh = ladder(layer_dims=(3, 2, 1))
+    take_weights(fresh, str(tmp_path / "trained.keras"))
+    np.testing.assert_array_equal(fresh.encode(blobs(5)), trained.encode(blobs(5)))
 
 
 def test_without_batch_normalisation(blobs):
