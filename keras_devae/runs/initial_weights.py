@@ -82,8 +82,8 @@ def check_unchanged(config: RunConfig, run: RunDirectory) -> None:
 def take_weights(model: VAE, source: str) -> None:
     """Assigns the weights of another model, layer by layer where all of a layer fit, and logs it.
 
-    The weights of encoder and decoder are taken, and the trained ones of the model's own layers,
-    with the statistics of batch normalisation; the optimizer, the schedules and the random state begin anew.
+    The weights of encoder and decoder are taken, and of the model's own layers the trained ones and
+    the statistics of batch normalisation; optimizer, schedules and random state begin anew.
 
     Raises:
         UsageError: If no layer of encoder and decoder fits.
