@@ -21,6 +21,7 @@ from keras_devae.layers.random_layers import (
     SeededLayer,
     derived_seeds,
 )
+from keras_devae.layers.scalar_quantizer import ScalarQuantizer
 from keras_devae.layers.spatial_broadcast import SpatialBroadcast
 
 __all__ = [
@@ -41,6 +42,7 @@ __all__ = [
     "PlanarFlow",
     "PrecisionWeightedMerge",
     "RandomState",
+    "ScalarQuantizer",
     "SeededLayer",
     "SpatialBroadcast",
     "TopDownPass",

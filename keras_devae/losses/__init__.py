@@ -24,6 +24,11 @@ from keras_devae.losses.posteriors import (
     gaussian_kl,
     gumbel_softmax,
 )
+from keras_devae.losses.predictability import (
+    prediction_errors,
+    unpredicted_variances,
+    without_own_unit,
+)
 from keras_devae.losses.sampled_kl import balanced_draws, flow_kl
 from keras_devae.losses.shared_latents import (
     AVERAGINGS,
@@ -64,7 +69,10 @@ __all__ = [
     "gumbel_softmax",
     "kl_between_gaussians",
     "permute_dimensions",
+    "prediction_errors",
     "share_posteriors",
     "shared_dimensions",
     "stratified_log_weights",
+    "unpredicted_variances",
+    "without_own_unit",
 ]

@@ -47,8 +47,8 @@ def build_networks(
 ) -> tuple[keras.Model, keras.Model | None]:
     """Builds an encoder and a decoder that fit each other, see `ImageModel.for_images`.
 
-    The decoder is `None` without a `decoder_input_dim`; unless the model has a posterior, the
-    encoder returns no log-variances.
+    The decoder is `None` without a `decoder_input_dim`. A user's encoder need not return
+    log-variances unless the model has a posterior.
     """
     decodes = decoder_input_dim is not None
     if decoder is not None and not decodes:
@@ -75,8 +75,6 @@ def build_networks(
         )
     else:
         encoder = NETWORKS[network][0](image_shape, seed=encoder_seed, **sizes, **encoder_options)
-    if not has_posterior:
-        encoder = _without_log_variances(encoder)
     if not decodes:
         return encoder, None
     if decoder is not None:
@@ -85,11 +83,6 @@ def build_networks(
         return encoder, own_decoder
     make_decoder = NETWORKS[network][1]
     return encoder, make_decoder(decoder_input_dim, image_shape, seed=decoder_seed, **sizes)
-
-
-def _without_log_variances(encoder):
-    outputs = {name: output for name, output in encoder.output.items() if name != "z_log_var"}
-    return keras.Model(encoder.inputs, outputs, name=encoder.name)
 
 
 def _sizes_of_network(network, units):
