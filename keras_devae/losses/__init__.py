@@ -37,6 +37,7 @@ from keras_devae.losses.shared_latents import (
     share_posteriors,
     shared_dimensions,
 )
+from keras_devae.losses.similarity import cosine_distance, spread_of_directions, unit_vectors
 from keras_devae.losses.total_correlation import (
     density_ratio_total_correlation,
     discriminator_loss,
@@ -57,6 +58,7 @@ __all__ = [
     "balanced_draws",
     "bernoulli_negative_log_likelihood",
     "categorical_kl",
+    "cosine_distance",
     "decompose_kl",
     "decompose_kl_by_groups",
     "density_ratio_total_correlation",
@@ -72,7 +74,9 @@ __all__ = [
     "prediction_errors",
     "share_posteriors",
     "shared_dimensions",
+    "spread_of_directions",
     "stratified_log_weights",
+    "unit_vectors",
     "unpredicted_variances",
     "without_own_unit",
 ]

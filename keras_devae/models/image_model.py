@@ -83,6 +83,11 @@ class ImageModel(Inference, Training, Saving, keras.Model):
         check_option_names(type(self), kwargs)
         check_keras_settings(kwargs.get("dtype"))
         super().__init__(**kwargs)
+        described = decoder is not None or not _is_default(likelihood)
+        if described and not self.declaration.decodes:
+            raise UsageError(
+                f"{type(self).__name__} has no decoder. Leave `decoder` and `likelihood` out."
+            )
         latent_dim = self._checked_latent_dim(encoder, decoder)
         has_posterior = self.declaration.posterior != "none"
         self.encoder = encoder if has_posterior else _without_log_variances(encoder)
@@ -100,8 +105,9 @@ class ImageModel(Inference, Training, Saving, keras.Model):
             self.penalty_names,
             self.opponent_names,
             self.state_names,
-            reconstructs=self.declaration.decodes and self.has_reconstruction_loss,
-            has_kl=self.declaration.posterior != "none",
+            reconstructs="reconstruction_loss" in self.declaration.losses
+            and self.has_reconstruction_loss,
+            has_kl="kl_loss" in self.declaration.losses,
         )
         for network in self.networks:
             network.jit_compile = compiles_with_xla()
@@ -174,9 +180,10 @@ class ImageModel(Inference, Training, Saving, keras.Model):
             seed,
             has_posterior=cls.declaration.posterior != "none",
         )
-        if cls.declaration.decodes:
+        if cls.declaration.decodes or not _is_default(likelihood):
             options["likelihood"] = likelihood
-        return cls(*networks, seed=seed, **options)
+        given = [each for each in networks if each is not None]
+        return cls(*given, seed=seed, **options)
 
     @classmethod
     def encoder_options(cls, latent_dim: int, **options: Any) -> dict[str, Any]:
@@ -309,6 +316,10 @@ class ImageModel(Inference, Training, Saving, keras.Model):
     def _nested(cls):
         """Returns the names of the constructor's arguments that are Keras objects."""
         return ("encoder", "decoder", "likelihood") if cls.declaration.decodes else ("encoder",)
+
+
+def _is_default(likelihood):
+    return isinstance(likelihood, str) and likelihood == "bernoulli"
 
 
 def _without_log_variances(encoder):

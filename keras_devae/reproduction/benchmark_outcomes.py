@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 
 import numpy as np
 from scipy.stats import spearmanr
@@ -41,7 +41,7 @@ def _outcome(
     results: Results,
     measured: Sequence[Mapping[str, float]],
     remarks: Sequence[str],
-    kind_of: Callable[[str], str],
+    kind_of: Callable[[str], Hashable],
 ) -> Outcome:
     """Tabulates and draws what was measured of each run, by title, in the groups of the runs.
 

@@ -22,7 +22,11 @@ from keras_devae.models.catalogue import (
 )
 from keras_devae.models.network_names import check_module_exists, is_function_name
 from keras_devae.runs.config.forms import declarations, grouped, ungrouped
-from keras_devae.runs.config.network_settings import check_networks, chosen_network
+from keras_devae.runs.config.network_settings import (
+    check_networks,
+    chosen_likelihood,
+    chosen_network,
+)
 from keras_devae.runs.config.settings import (
     GROUPS,
     ComputeSettings,
@@ -33,23 +37,20 @@ from keras_devae.runs.config.settings import (
     TrainingSettings,
     ValidationSettings,
 )
+from keras_devae.runs.config.training_checks import (
+    check_fitted,
+    check_optimization,
+    check_steps_per_execution,
+)
 from keras_devae.runs.config.validation import validated
 from keras_devae.runs.stopping import check_watching
-from keras_devae.runs.tracking import check_tracked
+from keras_devae.runs.tracking import check_measured
 from keras_devae.runs.validation import split
 
 if TYPE_CHECKING:
     from keras_devae.data.dataset import Dataset
 
 _PATHS = frozenset(n for n, declared in declarations().items() if declared.value_type == PathText)
-#: Ways to clip gradients, of which Keras applies one.
-_CLIPPING = ("clipnorm", "global_clipnorm", "clipvalue")
-#: Settings that only an optimizer can follow.
-_OPTIMIZATION = (
-    *("epochs", "optimizer", "learning_rate_schedule", "plateau_factor", "plateau_patience"),
-    *("warmup_steps", "weight_decay", *_CLIPPING, "ema_momentum", "ema_overwrite_frequency"),
-    "init_from",
-)
 #: What a run may be.
 KINDS = ("training", "annealing test")
 
@@ -97,12 +98,13 @@ class RunConfig:
         object.__setattr__(self, "kind", checks.one_of("kind of run", kind, KINDS))
         self._check_paths()
         options = check_options(self.model.name, self.model.options)
+        check_measured(self.evaluation, MODEL_CATALOGUE[self.model.name], has_factors=True)
         object.__setattr__(self, "model", dataclasses.replace(self.model, options=options))
         if MODEL_CATALOGUE[self.model.name].fitted:
-            self._check_fitted()
+            check_fitted(self.model, self.training, self.compute)
         check_networks(self.model)
-        self._check_optimization()
-        self._check_steps_per_execution()
+        check_optimization(self.training)
+        check_steps_per_execution(self.training, self.compute)
         check_watching(self)
 
     def _check_paths(self):
@@ -114,55 +116,6 @@ class RunConfig:
             if path is not None:
                 checks.path_of(name, path)
 
-    def _check_fitted(self):
-        """Checks the settings that are fixed for a model that scikit-learn fits."""
-        name = self.model.name
-        if self.model.likelihood == "bernoulli":
-            raise UsageError(f"{name} has a Gaussian likelihood. Received: bernoulli.")
-        if self.compute.distribute is not None:
-            raise UsageError(f"{name} is fitted on one device. Leave `distribute` out.")
-        defaults = TrainingSettings()
-        for setting in _OPTIMIZATION:
-            value = getattr(self.training, setting)
-            if value != getattr(defaults, setting):
-                raise UsageError(
-                    f"{name} is fitted in one go. Leave `{setting}` out. Received: {value}."
-                )
-
-    def _check_optimization(self):
-        """Checks length, clipping and warm-up of the training."""
-        training = self.training
-        if training.epochs is not None and training.steps != TrainingSettings().steps:
-            raise UsageError(
-                "`steps` and `epochs` are two ways to state the length of a run: leave one of them "
-                f"out. Received: steps={training.steps}, epochs={training.epochs}."
-            )
-        clips = [n for n in _CLIPPING if getattr(training, n) is not None]
-        if len(clips) > 1:
-            raise UsageError(
-                "Gradients are clipped in one way: leave out all but one of "
-                f"{', '.join(f'`{name}`' for name in clips)}."
-            )
-        if training.ema_overwrite_frequency is not None and training.ema_momentum is None:
-            raise UsageError("`ema_overwrite_frequency` needs `ema_momentum`.")
-        if training.epochs is None and training.warmup_steps >= training.steps > 1:
-            raise UsageError(
-                f"`warmup_steps` must be below `steps`, which is {training.steps}. "
-                f"Received: {training.warmup_steps}."
-            )
-
-    def _check_steps_per_execution(self):
-        steps_per_execution = self.compute.steps_per_execution
-        for name in ("steps", "checkpoint_every"):
-            steps = getattr(self.training, name)
-            if name == "steps" and self.training.epochs is not None:
-                continue  # `resolved` computes them, and checks again.
-            if steps_per_execution is not None and steps % steps_per_execution:
-                raise UsageError(
-                    f"`steps_per_execution` must divide `{name}`. Received: "
-                    f"steps_per_execution={steps_per_execution}, {name}={steps}."
-                )
-
     def resolved(self, dataset: Dataset) -> RunConfig:
         """Returns the configuration with everything that depends on the data set filled in.
 
@@ -172,13 +125,14 @@ class RunConfig:
         Warns:
             MetricWarning: If metrics that nobody named are left out, because no factor varies.
         """
-        has_factors = dataset.factor_names is not None
-        chosen = metrics.resolved_names(self.evaluation.metrics, has_factors=has_factors)
-        check_tracked(self.evaluation.track, has_factors)
+        declaration = MODEL_CATALOGUE[self.model.name]
+        fitted, has_factors = declaration.fitted, dataset.factor_names is not None
+        check_measured(self.evaluation, declaration, has_factors)
+        chosen = metrics.resolved_names(
+            self.evaluation.metrics, has_factors=has_factors, **declaration.metric_inputs
+        )
         chosen = self._with_varying_factors(chosen, dataset)
         self._check_pairs(dataset)
-        fitted = MODEL_CATALOGUE[self.model.name].fitted
-        binary = dataset.image_shape[-1] == 1 and not fitted
         steps = self.steps_for(dataset)
         length = {"steps": steps, "epochs": None}
         if fitted:  # In one go.
@@ -193,7 +147,7 @@ class RunConfig:
                 **self.model.options,
             },
             network=chosen_network(self.model, dataset.image_shape),
-            likelihood=self.model.likelihood or ("bernoulli" if binary else "gaussian"),
+            likelihood=chosen_likelihood(self.model, dataset.image_shape),
             image_size=dataset.image_shape[:2],
             channels=dataset.provenance.get("channels", 3) if source == "folder" else None,
             metrics=chosen,
