@@ -45,8 +45,9 @@ class LadderVAE(VAE):
     With one layer this is `VAE` with a warm-up. The networks between stochastic layers are those
     of the paper: two dense layers, of 256 units between z_1 and z_2, then 128, 64 and 32, with
     batch normalisation and leaky ReLU. Departures: encoder and decoder of the image are those of
-    the other models, without batch normalisation; and the networks return log-variances, where the
-    paper's return standard deviations through a softplus.
+    the other models, without batch normalisation; the networks return log-variances, where the
+    paper's return standard deviations through a softplus; and the priors of the lower layers start
+    as the standard normal.
 
     Args:
         encoder: See `VAE`; `z_mean` and `z_log_var` hold the layers side by side, layer 1 first. In
