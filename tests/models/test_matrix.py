@@ -517,7 +517,7 @@ CHANGES = {
     "ladder_vae": {
         "layer_dims": change((2, 1), (1, 2)),
         "kl_warmup_steps": change(0, 4),
-        "batch_normalization": change(True, False),
+        "batch_normalization": change(True, False, kl_warmup_steps=0),
     },
     "pca": {"fit_images": change(5, 8, epochs=1)},
     "predictability_minimization": {
