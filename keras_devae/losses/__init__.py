@@ -17,6 +17,7 @@ from keras_devae.losses.likelihoods import (
     gaussian_negative_log_likelihood,
     get_likelihood,
 )
+from keras_devae.losses.orthogonal_jacobian import JacobianOrthogonality, orthogonal_jacobian
 from keras_devae.losses.posteriors import (
     DIP_KINDS,
     categorical_kl,
@@ -52,6 +53,7 @@ __all__ = [
     "BernoulliLikelihood",
     "GaussianLikelihood",
     "GroupedKLDecomposition",
+    "JacobianOrthogonality",
     "KLDecomposition",
     "average_posteriors",
     "balanced_assignment",
@@ -70,6 +72,7 @@ __all__ = [
     "get_likelihood",
     "gumbel_softmax",
     "kl_between_gaussians",
+    "orthogonal_jacobian",
     "permute_dimensions",
     "prediction_errors",
     "share_posteriors",

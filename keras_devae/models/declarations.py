@@ -99,6 +99,15 @@ class ModelDeclaration:
         return ("loss", *reconstruction, *(() if self.posterior == "none" else ("kl_loss",)))
 
 
+def check_penalised_decoder(declaration: ModelDeclaration, jacobian_penalty: float) -> None:
+    """Raises a `UsageError` for a penalty on the decoder of a model that trains none."""
+    if jacobian_penalty and (declaration.fitted or not declaration.decodes):
+        raise UsageError(
+            f"{declaration.class_name} trains no decoder. Leave `jacobian_penalty` out. "
+            f"Received: {jacobian_penalty}."
+        )
+
+
 def scaling_factors(image_shape: tuple[int, ...], steps: int) -> dict[str, float]:
     """Returns the factors that scale defaults, by the names in `Option.scales`."""
     length = steps / PUBLISHED_STEPS

@@ -61,7 +61,7 @@ class LadderVAE(VAE):
             steps that defaults are meant for; the paper has 200 epochs. 0 starts with 1.
         batch_normalization: Whether the networks between the stochastic layers have batch
             normalisation; default true.
-        **kwargs: `likelihood`, `seed` of `VAE`; `name`, `dtype`, `trainable` of `keras.Model`.
+        **kwargs: Further arguments of `VAE`.
 
     Example:
         >>> images = kd.data.load("dsprites", image_size=32).images(range(64))
@@ -168,6 +168,14 @@ class LadderVAE(VAE):
         parts = [VAE.layer_posterior(self, *rows, layer) for rows in _chunks(mean, log_var)]
         means, log_vars = (np.concatenate(each, axis=-2) for each in zip(*parts, strict=True))
         return means, log_vars
+
+    def decoder_inputs_of(self, outputs: dict[str, Tensor]) -> Tensor:
+        """Returns the codes of all layers, so that the penalty on the Jacobian concerns all."""
+        return outputs["z"]
+
+    def decode_inputs(self, inputs: Tensor) -> Tensor:
+        """Decodes codes of all layers, from the top down."""
+        return super().decode_inputs(self.decoder_inputs(inputs, 0))
 
     def decoder_inputs(self, z: Any, layer: int) -> Tensor:
         """Returns z_1 of codes e."""

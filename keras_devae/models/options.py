@@ -120,6 +120,26 @@ def _or_none(check: Check) -> Check:
     return lambda name, value: None if value is None else check(name, value)
 
 
+#: What all models with a decoder that is trained take besides their own options.
+JACOBIAN_OPTIONS = {
+    "jacobian_penalty": number(
+        0.0, "Weight of the decoder's orthogonal Jacobian penalty (OroJaR); needs a decoder."
+    ),
+    "jacobian_vectors": Option(
+        "whole",
+        2,
+        "Random vectors that estimate this penalty, 2 or more; or 0: exactly, along each latent.",
+        lambda name, value: checks.at_least(name, value, 2, or_zero=True),
+    ),
+    "jacobian_step": number(0.1, "Step of its finite differences.", checks.positive),
+}
+
+
+def check_jacobian_vectors(value: Any) -> Any:
+    """Checks the setting `jacobian_vectors` and returns it."""
+    return JACOBIAN_OPTIONS["jacobian_vectors"].check("jacobian_vectors", value)
+
+
 def weight_or_schedule(name: str, value: Any) -> Any:
     """Checks a weight; leaves the configuration of a schedule for the model to check."""
     if not isinstance(value, dict):

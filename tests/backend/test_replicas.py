@@ -130,6 +130,7 @@ def test_other_models_on_two_devices(images, tmp_path):
     methods = APART if BACKEND == "tensorflow" else (*APART, *TOGETHER)
     trainings = [{"method": method, **OPTIONS.get(method, {})} for method in methods]
     trainings += [{"method": "devae", "objective": "summed"}, {"resident": True}]
+    trainings.append({"objective": "summed", "jacobian_penalty": 10.0})
     (results,) = on_devices(tmp_path, images, trainings)
     for training, result in zip(trainings, results, strict=True):
         assert_same(result, trained(images, distribute=None, **training))
