@@ -74,7 +74,11 @@ class ModelDeclaration:
     @property
     def metric_inputs(self) -> dict[str, bool]:
         """What there is of the model for metrics, as `keras_devae.metrics.check_names` takes it."""
-        return {"has_posterior": self.has_posterior, "has_images": self.decodes}
+        return {
+            "has_posterior": self.has_posterior,
+            "has_images": self.decodes,
+            "samples_posterior": self.posterior == "sampled",
+        }
 
     def check_decodes(self) -> None:
         """Raises a `UsageError` if the model has no decoder."""
@@ -86,11 +90,8 @@ class ModelDeclaration:
 
     def check_has_posterior(self, wanting: str) -> None:
         """Raises a `UsageError`, which begins with what needs it, if there is no posterior."""
-        if not self.has_posterior:
-            raise UsageError(
-                f"{wanting} needs a posterior whose KL divergence has a closed form, and "
-                f"{self.class_name} has none."
-            )
+        if self.posterior == "none":
+            raise UsageError(f"{wanting} needs a posterior, and {self.class_name} has none.")
 
     @property
     def losses(self) -> tuple[str, ...]:

@@ -10,7 +10,6 @@ from keras import ops
 from scipy import stats
 from thoroughness import quick_first
 
-from keras_devae import data
 from keras_devae.losses import balanced_draws
 from keras_devae.models import MODELS
 from keras_devae.models.catalogue import MODEL_CATALOGUE
@@ -353,16 +352,6 @@ def check(method, logs, kl, step, validation):
         expected["kl_loss"] = kl.sum()
     got = {name: logs[name] for name in expected}
     assert got == pytest.approx(expected, rel=1e-4, abs=1e-5)
-
-
-@pytest.fixture(scope="module")
-def squares():
-    """Squares of four sizes at three times two places."""
-    grid = data.FactorGrid(("size", "row", "column"), (4, 3, 2))
-    images = np.zeros((24, 8, 8, 1), np.uint8)
-    for image, (size, row, column) in zip(images, grid.factors(range(24)), strict=True):
-        image[row : row + size + 1, 3 * column : 3 * column + size + 1] = 255
-    return data.from_arrays(images, grid.factors(range(24)))
 
 
 # Options: two values of each, and how the loss is made to depend on it.
