@@ -38,6 +38,8 @@ class ModelDeclaration:
         check_together: Raises a `UsageError` for options that contradict each other.
         check_latent_dim: Raises a `UsageError` for options that do not fit the number of latent
             dimensions, its second argument.
+        parts_of_code: Returns, for the same two arguments, the names of the parts of a code, in
+            order, with their numbers of latent dimensions; empty where it has none.
     """
 
     class_name: str
@@ -51,7 +53,8 @@ class ModelDeclaration:
     fitted: bool = False
     takes_pairs: bool = False
     check_together: Callable[[Mapping[str, Any]], None] = lambda options: None
-    check_latent_dim: Callable[[Mapping[str, Any], int], None] = lambda options, latent_dim: None
+    check_latent_dim: Callable[[Mapping[str, Any], int], Any] = lambda options, latent_dim: None
+    parts_of_code: Callable[[Mapping[str, Any], int], dict[str, int]] = lambda options, size: {}
 
     @property
     def defaults(self) -> dict[str, Any]:
