@@ -210,7 +210,18 @@ def check_flow(options: Mapping[str, Any]) -> None:
         )
 
 
-def check_layer_dims(options: Mapping[str, Any], latent_dim: int) -> None:
-    """Checks the given sizes of stochastic layers against the number of latents."""
+def layer_dims_of(options: Mapping[str, Any], latent_dim: int) -> tuple[int, ...]:
+    """Returns the number of latents of each stochastic layer, as given and checked or as default.
+
+    By default there are up to three layers in the proportions 4 : 2 : 1.
+    """
     if options.get("layer_dims") is not None:
-        checks.partition("layer_dims", options["layer_dims"], latent_dim)
+        return checks.partition("layer_dims", options["layer_dims"], latent_dim)
+    top, middle = (max(round(share * latent_dim / 7), 1) for share in (1, 2))
+    return (latent_dim - middle - top, middle, top) if latent_dim >= 3 else (1,) * latent_dim
+
+
+def stochastic_layers(options: Mapping[str, Any], latent_dim: int) -> dict[str, int]:
+    """Returns the stochastic layers by name with their numbers of latents."""
+    dims = layer_dims_of(options, latent_dim)
+    return {f"layer {i}": dim for i, dim in enumerate(dims, start=1)}
