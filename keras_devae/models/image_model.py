@@ -192,8 +192,10 @@ class ImageModel(Inference, Training, Saving, keras.Model):
         )
         if cls.declaration.decodes or not _is_default(likelihood):
             options["likelihood"] = likelihood
-        given = [each for each in networks if each is not None]
-        return cls(*given, seed=seed, **options)
+        given: dict[str, Any] = dict(zip(("encoder", "decoder"), networks, strict=True))
+        if not cls.declaration.decodes:
+            del given["decoder"]
+        return cls(**given, seed=seed, **options)
 
     @classmethod
     def encoder_options(cls, latent_dim: int, **options: Any) -> dict[str, Any]:
