@@ -10,6 +10,7 @@ _SHORTEST = 1e-6
 
 def unit_vectors(vectors: Tensor) -> Tensor:
     """Returns vectors `(batch, d)` divided by their Euclidean lengths; about 0 for 0."""
+    vectors = ops.convert_to_tensor(vectors)
     squares = ops.sum(ops.square(vectors), axis=-1, keepdims=True)
     return vectors * ops.rsqrt(ops.maximum(squares, _SHORTEST**2))
 

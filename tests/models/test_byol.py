@@ -75,9 +75,10 @@ def test_the_loss_is_that_of_numpy(byol, blobs):
     online, target = parts_of(model)
     pixels = images / 255.0
     terms = model.loss_terms(model.pixels(images), model(images), training=True)
-    assert float(terms.total) == pytest.approx(loss_of(pixels, online, target), rel=1e-5)
+    total = ops.convert_to_numpy(terms.total)
+    assert total == pytest.approx(loss_of(pixels, online, target), rel=1e-5)
     codes = unit(model.encode(images).astype("float64"))
-    assert float(terms.state["spread"]) == pytest.approx(
+    assert ops.convert_to_numpy(terms.state["spread"]) == pytest.approx(
         codes.std(axis=0).mean() * 3**0.5, rel=1e-4
     )
 
@@ -144,6 +145,7 @@ def test_the_target_moves_by_the_average(byol, blobs, options):
             np.testing.assert_array_equal(one, other)
 
 
+@pytest.mark.skipif(keras.backend.backend() == "torch", reason="has one step per call")
 def test_several_steps_per_call_move_the_target_alike(byol, blobs):
     found = []
     for steps in (1, 4):
