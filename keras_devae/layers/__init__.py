@@ -20,6 +20,7 @@ from keras_devae.layers.random_layers import (
     derived_seeds,
 )
 from keras_devae.layers.spatial_broadcast import SpatialBroadcast
+from keras_devae.layers.spectral_normalization import SpectralNormalization
 
 __all__ = [
     "FLOWS",
@@ -38,6 +39,7 @@ __all__ = [
     "RandomState",
     "SeededLayer",
     "SpatialBroadcast",
+    "SpectralNormalization",
     "TransposedConvolution",
     "derived_seeds",
     "gated_flow",

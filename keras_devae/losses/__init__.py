@@ -1,5 +1,13 @@
 """The terms of the models' objectives, as pure tensor functions."""
 
+from keras_devae.losses.adversarial import (
+    contrastive_loss,
+    generator_loss,
+    image_discriminator_loss,
+    negative_information_bound,
+    scaled_gradient,
+    shared_in_pairs,
+)
 from keras_devae.losses.assignment import balanced_assignment
 from keras_devae.losses.kl_decomposition import (
     ESTIMATORS,
@@ -43,6 +51,7 @@ __all__ = [
     "balanced_draws",
     "bernoulli_negative_log_likelihood",
     "categorical_kl",
+    "contrastive_loss",
     "decompose_kl",
     "decompose_kl_by_groups",
     "density_ratio_total_correlation",
@@ -51,8 +60,13 @@ __all__ = [
     "flow_kl",
     "gaussian_kl",
     "gaussian_negative_log_likelihood",
+    "generator_loss",
     "get_likelihood",
     "gumbel_softmax",
+    "image_discriminator_loss",
+    "negative_information_bound",
     "permute_dimensions",
+    "scaled_gradient",
+    "shared_in_pairs",
     "stratified_log_weights",
 ]

@@ -13,6 +13,8 @@ from keras_devae.models.options import (
     PIXELS,
     RATE,
     Option,
+    check_contrast,
+    check_contrasted_latents,
     check_controller,
     check_groups,
     choice,
@@ -220,6 +222,24 @@ MODEL_CATALOGUE = {
         "Hyvarinen and Oja 2000, Independent component analysis: algorithms and applications",
         _FIT_IMAGES,
         fitted=True,
+    ),
+    "info_gan": ModelDeclaration(
+        "InfoGAN",
+        "adversarial loss - weight of the information of images on their codes",
+        "Chen et al. 2016, InfoGAN: Interpretable Representation Learning by Information "
+        "Maximizing Generative Adversarial Nets; Lin et al. 2020, InfoGAN-CR and ModelCentrality",
+        {
+            "noise_dim": whole(5, "Dimensions of the noise beside the codes.", 0),
+            "information_weight": optional_number(
+                "Weight of the information; 1, or 0.05 with contrastive, by default."
+            ),
+            "contrastive": flag("Add the contrastive regularizer of InfoGAN-CR."),
+            "contrastive_weight": optional_number("Weight of the regularizer; 2 by default."),
+            "contrastive_start": steps(268_000, "Step from which the regularizer counts."),
+        },
+        posterior="none",
+        check_together=check_contrast,
+        check_latent_dim=check_contrasted_latents,
     ),
     "joint_vae": ModelDeclaration(
         "JointVAE",

@@ -13,6 +13,7 @@ from keras_devae.networks.dense import (
     mlp_decoder,
     mlp_encoder,
 )
+from keras_devae.networks.image_discriminator import image_discriminator
 from keras_devae.networks.residual import residual_decoder, residual_encoder
 
 #: Name -> (encoder, decoder), the pairs that models and the command line accept by name.
@@ -31,6 +32,7 @@ __all__ = [
     "convolutional_decoder",
     "convolutional_encoder",
     "discriminator",
+    "image_discriminator",
     "linear_decoder",
     "linear_encoder",
     "mlp_decoder",

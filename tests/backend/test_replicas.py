@@ -36,10 +36,20 @@ OPTIONS = {
     "cascade_vae_c": {"stage_steps": 20},
     "control_vae": {"kl_target_steps": 40},
     "factor_vae": {"discriminator_units": [16, 16]},
+    "info_gan": {"contrastive": True, "contrastive_start": 20},
     "joint_vae": {"capacity_steps": 40},
 }
 TOGETHER = ("beta_tc_vae", "cascade_vae", "dip_vae", "factor_vae")
-APART = ("annealed_vae", "cascade_vae_c", "control_vae", "deft", "dynamic_vae", "joint_vae", "vae")
+APART = (
+    "annealed_vae",
+    "cascade_vae_c",
+    "control_vae",
+    "deft",
+    "dynamic_vae",
+    "info_gan",
+    "joint_vae",
+    "vae",
+)
 
 
 @pytest.fixture(scope="module")

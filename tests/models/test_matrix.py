@@ -45,6 +45,10 @@ NAMES = {
     "factor_vae": {"total_correlation_loss", "discriminator_loss"},
     "hf_vae": set(HF_TERMS),
     "ica": set(),
+    "info_gan": {
+        *("generator_loss", "discriminator_loss", "information_loss", "contrastive_loss"),
+        "contrastive_weight",
+    },
     "joint_vae": {
         "capacity_loss",
         "categorical_capacity_loss",
@@ -80,6 +84,12 @@ LOSS_OPTIONS = {
         "dimension_wise_weight": 2,
         "mutual_information_weight": 3,
         "between_group_weight": 5,
+    },
+    "info_gan": {
+        "contrastive": True,
+        "contrastive_weight": 3,
+        "contrastive_start": 2,
+        "information_weight": 0.5,
     },
     "joint_vae": {
         "gamma": 2,
@@ -200,6 +210,16 @@ def joint(logs, kl, step, validation):
     }
 
 
+def info_gan(logs, kl, step, validation):
+    weight = 3 if step >= 2 else 0
+    return {
+        "contrastive_weight": weight,
+        "penalty": logs["generator_loss"]
+        + 0.5 * logs["information_loss"]
+        + weight * logs["contrastive_loss"],
+    }
+
+
 def unweighted(logs, kl, step, validation):
     return {"penalty": kl.sum()}
 
@@ -221,13 +241,26 @@ EXPECTED = {
     "factor_vae": factor,
     "hf_vae": hf,
     "ica": unweighted,
+    "info_gan": info_gan,
     "joint_vae": joint,
     "pca": unweighted,
     "vae": unweighted,
 }
 
 
+def has_kl(method):
+    return MODELS[method].declaration.posterior != "none"
+
+
+def own_names(method):
+    model = MODELS[method]
+    reconstructs = model.declaration.decodes and model.has_reconstruction_loss
+    return {"loss", *["reconstruction_loss"] * reconstructs, *["kl_loss"] * has_kl(method)}
+
+
 def numpy_kl(model, images):
+    if not model.has_posterior:
+        return None
     mean, log_var = (x.astype("float64") for x in model.posterior(images, layer=None))
     return 0.5 * (mean**2 + np.exp(log_var) - 1 - log_var).mean(axis=1)
 
@@ -238,7 +271,7 @@ def numpy_kl(model, images):
 def test_losses_add_up(tiny, blobs, method):
     images, held_out = blobs(16), blobs(8, seed=1)
     model = tiny(method, learning_rate=1e-2, **LOSS_OPTIONS.get(method, {}))
-    names = {"loss", "reconstruction_loss", "kl_loss"} | NAMES[method]
+    names = own_names(method) | NAMES[method]
     if method not in TRAINED:
         model.fit(images)  # Fitting again finds the same.
     for step in range(3):
@@ -261,8 +294,8 @@ def test_losses_add_up(tiny, blobs, method):
 
 def check(method, logs, kl, step, validation):
     expected = EXPECTED[method](logs, kl, step, validation)
-    expected["loss"] = logs["reconstruction_loss"] + expected.pop("penalty")
-    if method not in LAYERED:
+    expected["loss"] = logs.get("reconstruction_loss", 0) + expected.pop("penalty")
+    if has_kl(method) and method not in LAYERED:
         expected["kl_loss"] = kl.sum()
     got = {name: logs[name] for name in expected}
     assert got == pytest.approx(expected, rel=1e-4, abs=1e-5)
@@ -387,6 +420,13 @@ CHANGES = {
         "dataset_size": change(100, 1000, between_group_weight=9),
     },
     "ica": {"fit_images": change(5, 8, epochs=1)},
+    "info_gan": {
+        "noise_dim": change(2, 3),
+        "information_weight": change(1, 2),
+        "contrastive": change(False, True),
+        "contrastive_weight": change(1, 2, step=1, contrastive=True, contrastive_start=1),
+        "contrastive_start": change(2, 4, step=3, contrastive=True),
+    },
     "joint_vae": {
         "num_categories": change(2, 3),
         "gamma": change(1, 2),
@@ -451,6 +491,7 @@ WEIGHTLESS = {
     "dynamic_vae": {"beta_init": 0, "beta_min": 0, "proportional_gain": 0, "integral_gain": 0},
     "factor_vae": {"gamma": 0},
     "hf_vae": dict.fromkeys(LOSS_OPTIONS["hf_vae"], 0),
+    "info_gan": {"contrastive": True, "information_weight": 0, "contrastive_weight": 0},
     "joint_vae": {"gamma": 0, "categorical_gamma": 0},
 }
 ONE_LAYER = {method: {"betas": (2,)} for method in ("deft", "devae_single", *LAYERED)}
@@ -468,10 +509,11 @@ def step_is_finite(model, images):
 @pytest.mark.parametrize("method", WEIGHTLESS)
 def test_weights_of_zero(tiny, blobs, method):
     logs = step_is_finite(tiny(method, **EAGER, **WEIGHTLESS[method]), blobs(8))
-    penalty = logs["kl_loss"] if method in ("dip_vae", "factor_vae") else 0
+    unweighted = {"dip_vae": "kl_loss", "factor_vae": "kl_loss", "info_gan": "generator_loss"}
+    penalty = logs[unweighted[method]] if method in unweighted else 0
     # The weights of the two layers, or pressures, add up.
     summed = WEIGHTLESS[method].get("objective") == "summed"
-    reconstruction = logs["reconstruction_loss"] * (2 if summed else 1)
+    reconstruction = logs.get("reconstruction_loss", 0) * (2 if summed else 1)
     assert logs["loss"] == pytest.approx(reconstruction + penalty, rel=1e-5)
 
 
@@ -486,7 +528,7 @@ def test_batches_of_one(tiny, blobs, method):
     step_is_finite(tiny(method, **EAGER, **MATCHING.get(method, {})), blobs(1))
 
 
-@pytest.mark.parametrize("method", TRAINED)
+@pytest.mark.parametrize("method", [method for method in TRAINED if has_kl(method)])
 def test_log_variances_of_50(tiny, blobs, method):
     model = tiny(method, **EAGER, **MATCHING.get(method, {}))
     heads = [layer for layer in model.encoder.layers if layer.name.startswith("z_log_var")]

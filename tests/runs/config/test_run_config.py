@@ -79,6 +79,7 @@ BAD_OPTIONS = {
     "dip_vae": {"kind": "iii"},
     "factor_vae": {"discriminator_units": [10.5]},
     "hf_vae": {"group_sizes": [4, 4]},
+    "info_gan": {"contrastive_weight": 2},
     "joint_vae": {"temperature": 0},
     "pca": {"fit_images": 1},
 }
