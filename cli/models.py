@@ -4,7 +4,7 @@ import click
 
 from keras_devae.checks import one_of
 from keras_devae.cli.options import json_option, print_json
-from keras_devae.cli.setting_options import flag_of, value_text
+from keras_devae.cli.setting_options import switch_of, value_text
 from keras_devae.models.catalogue import MODEL_CATALOGUE
 
 
@@ -29,7 +29,7 @@ def models(names: tuple[str, ...], as_json: bool) -> None:
         click.echo(f"    {entry.paper}")
         for option, details in entry.options.items():
             default = "" if details.kind == "flag" else value_text(details.default)
-            flag = f"{flag_of(option)} {default}".rstrip()
+            flag = f"{switch_of(option, details.default is True)} {default}".rstrip()
             scales = f" [{' '.join(details.scales)}]" if details.scales else ""
             click.echo(f"    {flag:<32}  {details.help}{scales}")
 

@@ -95,9 +95,7 @@ def setting_option(name: str, default: str | None = None) -> Callable[[Any], Any
     arguments = {**_ARGUMENTS[declared.value_type], "metavar": declared.metavar}
     if declared.repeatable:
         arguments |= _REPEATED
-    option = flag_of(name)
-    if declared.value_type is bool and declared.default is None:
-        option = f"{option}/--no-{option.removeprefix('--')}"
+    option = switch_of(name, declared.value_type is bool and declared.default is None)
     text = f"{declared.help}  [default: {default}]" if default else declared.help
     return click.option(option, name, help=text, **arguments)
 
@@ -125,7 +123,8 @@ def model_options(command: Any) -> Any:
         text = texts.pop() if len(texts) == 1 else "See `keras-devae models`."
         metavar = "NUMBERS" if kind in ("numbers", "wholes") else None
         arguments = {**_ARGUMENTS[_TYPES[kind]], "metavar": metavar}
-        click.option(flag_of(name), help=f"{', '.join(options)}: {text}", **arguments)(command)
+        switch = switch_of(name, any(option.default is True for option in options.values()))
+        click.option(switch, name, help=f"{', '.join(options)}: {text}", **arguments)(command)
     return command
 
 
@@ -133,6 +132,12 @@ def flag_of(name: str) -> str:
     """Returns the command-line option of a setting, or of an option of a model."""
     declared = declarations().get(name)
     return (declared and declared.option) or f"--{name.replace('_', '-')}"
+
+
+def switch_of(name: str, turns_off: bool) -> str:
+    """Returns the option of a setting, and the one that turns it off if there is one."""
+    option = flag_of(name)
+    return f"{option}/--no-{option.removeprefix('--')}" if turns_off else option
 
 
 def value_text(value: Any) -> str:

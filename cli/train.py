@@ -202,7 +202,8 @@ def _describe(config, images):
         return f"{model.name}{options}; {model.latent_dim} components"
     return (
         f"{model.name}{options}; {model.likelihood} likelihood, {model.latent_dim} latent "
-        f"dimensions, {training.steps} steps of {training.batch_size} images "
+        f"dimensions, {training.steps} steps of {training.batch_size} "
+        f"{MODEL_CATALOGUE[model.name].batch_of} "
         f"({training.steps * training.batch_size / images:.3g} epochs)"
     )
 

@@ -222,6 +222,18 @@ def tiny():
     return make
 
 
+@pytest.fixture(scope="session")
+def to_fit():
+    """Returns images as `fit` of a model takes them: each beside another one, if it takes pairs."""
+    from keras_devae.models.catalogue import MODEL_CATALOGUE
+
+    def make(method, images):
+        takes_pairs = MODEL_CATALOGUE[method.split()[0]].takes_pairs
+        return np.stack([images, images[::-1]], axis=1) if takes_pairs else images
+
+    return make
+
+
 @pytest.fixture
 def fresh_python(tmp_path):
     """Runs Python in a process of its own, outside the repository; returns (output, errors)."""

@@ -67,7 +67,9 @@ def trained(
             steps_per_execution=steps_per_execution,
             **(compile_options or {}),
         )
-        batches = data.batches(batch_size, steps=steps_per_execution, seed=3, resident=resident)
+        batches = model.training_batches(
+            data, batch_size=batch_size, steps=steps_per_execution, seed=3, resident=resident
+        )
         x = batches if array_of is None else data.images(range(array_of))
         epochs = steps // steps_per_execution
         fit_options = dict(fit_options or {})

@@ -16,6 +16,7 @@ from keras_devae.errors import UsageError
 
 if TYPE_CHECKING:
     from keras_devae.input.batches import Batches
+    from keras_devae.input.pairs import Pairs
 
 #: Called with the amount done, the total (0 if unknown), and what is being done.
 Progress = Callable[[int, int, str], None]
@@ -244,6 +245,21 @@ class Dataset(abc.ABC):
         return Batches(
             self, batch_size, steps, seed, start_step, shuffle=shuffle, resident=resident, **options
         )
+
+    def pairs(self, changed_factors: int | str = 1, **options: Any) -> Pairs:
+        """Returns pairs of images that share some factors, in batches that `AdaGVAE.fit` accepts.
+
+        Args:
+            changed_factors: Number of factors that differ, drawn at random like their new values;
+                `"random"`: one in half of the pairs, in the others 1 to all but one. Default: 1.
+            **options: Arguments of `batches`; `batch_size` counts pairs.
+
+        Raises:
+            UsageError: If the data set has no factors, or too few that vary.
+        """
+        from keras_devae.data.partners import batches_of_pairs
+
+        return batches_of_pairs(self, changed_factors, **options)
 
     @abc.abstractmethod
     def _read_images(self, rows: Array) -> Array:

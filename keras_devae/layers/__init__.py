@@ -1,5 +1,6 @@
 """Keras layers of the models."""
 
+from keras_devae.layers.batch_normalization import BatchNormalization
 from keras_devae.layers.convolution import Convolution, TransposedConvolution
 from keras_devae.layers.flows import (
     FLOWS,
@@ -9,6 +10,7 @@ from keras_devae.layers.flows import (
     gated_flow,
     planar_flow,
 )
+from keras_devae.layers.ladder import ConditionalPrior, PrecisionWeightedMerge, TopDownPass
 from keras_devae.layers.latent_stacks import DiTStack, LinearStack, ParallelStack
 from keras_devae.layers.layer_embedding import LayerEmbedding
 from keras_devae.layers.masked_networks import MADE, MaskedDense
@@ -25,6 +27,8 @@ from keras_devae.layers.spectral_normalization import SpectralNormalization
 __all__ = [
     "FLOWS",
     "MADE",
+    "BatchNormalization",
+    "ConditionalPrior",
     "Convolution",
     "DiTStack",
     "FlowChain",
@@ -36,10 +40,12 @@ __all__ = [
     "MaskedDense",
     "ParallelStack",
     "PlanarFlow",
+    "PrecisionWeightedMerge",
     "RandomState",
     "SeededLayer",
     "SpatialBroadcast",
     "SpectralNormalization",
+    "TopDownPass",
     "TransposedConvolution",
     "derived_seeds",
     "gated_flow",

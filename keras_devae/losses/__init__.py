@@ -33,6 +33,13 @@ from keras_devae.losses.posteriors import (
     gumbel_softmax,
 )
 from keras_devae.losses.sampled_kl import balanced_draws, flow_kl
+from keras_devae.losses.shared_latents import (
+    AVERAGINGS,
+    average_posteriors,
+    kl_between_gaussians,
+    share_posteriors,
+    shared_dimensions,
+)
 from keras_devae.losses.total_correlation import (
     density_ratio_total_correlation,
     discriminator_loss,
@@ -40,6 +47,7 @@ from keras_devae.losses.total_correlation import (
 )
 
 __all__ = [
+    "AVERAGINGS",
     "DIP_KINDS",
     "ESTIMATORS",
     "LIKELIHOODS",
@@ -47,6 +55,7 @@ __all__ = [
     "GaussianLikelihood",
     "GroupedKLDecomposition",
     "KLDecomposition",
+    "average_posteriors",
     "balanced_assignment",
     "balanced_draws",
     "bernoulli_negative_log_likelihood",
@@ -64,9 +73,12 @@ __all__ = [
     "get_likelihood",
     "gumbel_softmax",
     "image_discriminator_loss",
+    "kl_between_gaussians",
     "negative_information_bound",
     "permute_dimensions",
     "scaled_gradient",
+    "share_posteriors",
+    "shared_dimensions",
     "shared_in_pairs",
     "stratified_log_weights",
 ]

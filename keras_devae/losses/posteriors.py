@@ -10,17 +10,26 @@ from keras_devae.checks import Tensor
 from keras_devae.errors import unknown_name
 
 
-def gaussian_kl(mean: Tensor, log_var: Tensor) -> Tensor:
-    """Computes the KL divergence of a diagonal Gaussian from the standard normal, per dimension.
+def gaussian_kl(
+    mean: Tensor,
+    log_var: Tensor,
+    prior_mean: Tensor | None = None,
+    prior_log_var: Tensor | None = None,
+) -> Tensor:
+    """Computes the KL divergence of a diagonal Gaussian from another, per dimension.
 
-    `1/2 (mean^2 + exp(log_var) - 1 - log_var)`, the positive divergence of Kingma & Welling (2014),
-    appendix B. Always computed in float32: in float16 the exponential overflows from a
-    log-variance of 11. `exp(log_var) - 1` is computed as one operation, so that rounding near the
-    prior cannot make the divergence negative.
+    From the standard normal, the default, it is `1/2 (mean^2 + exp(log_var) - 1 - log_var)`, the
+    positive divergence of Kingma & Welling (2014), appendix B. From any other prior it is the same
+    in units of that prior, `(mean - prior_mean) / prior_std` and `log_var - prior_log_var`. Always
+    computed in float32: in float16 the exponential overflows from a log-variance of 11.
+    `exp(log_var) - 1` is computed as one operation, so that rounding near the prior cannot make the
+    divergence negative.
 
     Args:
         mean: Posterior means, `(..., latent_dim)`, any float dtype.
         log_var: Log-variances of the same shape.
+        prior_mean: Means of the prior, which broadcast against these; `None` (default) for 0.
+        prior_log_var: Log-variances of the prior, likewise; `None` (default) for 0.
 
     Returns:
         Float32 tensor `(..., latent_dim)` in nats, never negative. Sum over the last axis and
@@ -28,6 +37,11 @@ def gaussian_kl(mean: Tensor, log_var: Tensor) -> Tensor:
     """
     mean = ops.cast(mean, "float32")
     log_var = ops.cast(log_var, "float32")
+    if prior_mean is not None:
+        mean = mean - ops.cast(prior_mean, "float32")
+    if prior_log_var is not None:
+        prior_log_var = ops.cast(prior_log_var, "float32")
+        mean, log_var = mean * ops.exp(-0.5 * prior_log_var), log_var - prior_log_var
     return 0.5 * (ops.square(mean) + (ops.expm1(log_var) - log_var))
 
 

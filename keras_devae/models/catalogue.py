@@ -13,10 +13,12 @@ from keras_devae.models.options import (
     PIXELS,
     RATE,
     Option,
+    changed_factors,
     check_contrast,
     check_contrasted_latents,
     check_controller,
     check_groups,
+    check_layer_dims,
     choice,
     flag,
     number,
@@ -62,6 +64,22 @@ _DEVAE_PAPER = (
 
 #: Name on the command line, which is also the name of the model's module -> `ModelDeclaration`.
 MODEL_CATALOGUE = {
+    "ada_gvae": ModelDeclaration(
+        "AdaGVAE",
+        "reconstruction + beta KL of pairs, whose posteriors are averaged where they are close",
+        "Locatello et al. 2020, Weakly-Supervised Disentanglement Without Compromises",
+        {
+            "beta": weight(1.0, "Weight of the KL."),
+            "averaging": choice(
+                "group averages means and variances, multi_level by precision.",
+                *("group", "multi_level"),
+            ),
+            "changed_factors": changed_factors(
+                1, "Number of factors that differ in a pair, or random."
+            ),
+        },
+        takes_pairs=True,
+    ),
     "annealed_vae": ModelDeclaration(
         "AnnealedVAE",
         "reconstruction + gamma |KL - C(t)|",
@@ -260,6 +278,19 @@ MODEL_CATALOGUE = {
                 0.0, "Capacity of the categorical code at the start, in nats."
             ),
         },
+    ),
+    "ladder_vae": ModelDeclaration(
+        "LadderVAE",
+        "reconstruction + t sum_i KL(q_i, p_i) of stochastic layers, t growing from 0 to 1",
+        "Soenderby et al. 2016, Ladder Variational Autoencoders",
+        {
+            "layer_dims": optional_widths(
+                "Latents of each layer, layer 1, next to the image, first; 4:2:1 by default."
+            ),
+            "kl_warmup_steps": steps(30_000, "Steps until t is 1; 0 starts with 1.", least=0),
+            "batch_normalization": flag("Normalise between the layers over the batch.", True),
+        },
+        check_latent_dim=check_layer_dims,
     ),
     "pca": ModelDeclaration(
         "PCA",

@@ -30,6 +30,7 @@ class ModelDeclaration:
         decodes: Whether the model has a decoder.
         fitted: Whether scikit-learn fits it in one go, with linear networks and a Gaussian
             likelihood, instead of training it step by step.
+        takes_pairs: Whether `fit` takes pairs of images that share factors.
         check_together: Raises a `UsageError` for options that contradict each other.
         check_latent_dim: Raises a `UsageError` for options that do not fit the number of latent
             dimensions, its second argument.
@@ -42,6 +43,7 @@ class ModelDeclaration:
     posterior: Literal["gaussian", "sampled", "none"] = "gaussian"
     decodes: bool = True
     fitted: bool = False
+    takes_pairs: bool = False
     check_together: Callable[[Mapping[str, Any]], None] = lambda options: None
     check_latent_dim: Callable[[Mapping[str, Any], int], None] = lambda options, latent_dim: None
 
@@ -49,6 +51,11 @@ class ModelDeclaration:
     def defaults(self) -> dict[str, Any]:
         """Option names and defaults, for 64x64 images and 300,000 steps."""
         return {name: option.default for name, option in self.options.items()}
+
+    @property
+    def batch_of(self) -> str:
+        """What the batch size counts, in words."""
+        return "pairs of images" if self.takes_pairs else "images"
 
 
 def scaling_factors(image_shape: tuple[int, ...], steps: int) -> dict[str, float]:

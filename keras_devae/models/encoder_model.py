@@ -116,6 +116,8 @@ def build_encoder_model(
 
 def _mean(model, pixels, checked, layer):
     """Returns the posterior mean without the weights that it does not depend on."""
+    if model.mean_depends_on_log_var:
+        return _all_outputs(model, pixels, checked, layer)["z_mean"]
     encoder = keras.Model(model.encoder.inputs, model.encoder.output["z_mean"], name="encoder")
     mean = checked(pixels, encoder(pixels))
     return model.posterior_of_layer(mean, mean, layer)[0]

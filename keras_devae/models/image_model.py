@@ -141,7 +141,8 @@ class ImageModel(Inference, Training, Saving, keras.Model):
             network: `"convolutional"` (default), `"mlp"`, `"residual"`, or a function, or its name
                 as `"module:function"`, that returns an encoder and a decoder. It is passed those
                 of `image_shape`, `latent_dim`, `decoder_input_dim`, `num_categories` (0: none),
-                `groups` (of `DEFT`, else 1) and `seed` that it names, by keyword.
+                `groups` (of `DEFT`, else 1), `layer_dims` (of `LadderVAE`, else `None`) and `seed`
+                that it names, by keyword.
             likelihood: See the class.
             seed: Integer seed of initial weights and noise, or `None` (default).
             network_units: Widths of the hidden layers of encoder and decoder for `"mlp"`, or

@@ -1,7 +1,7 @@
 """Reads images from all kinds of sources, and checks them before any long work starts."""
 
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import keras
@@ -63,10 +63,15 @@ def images_in(batch: Any) -> Any:
     return batch
 
 
-def as_source(images: Any, batch_size: int | None = None, shuffle: bool = False) -> Any:
+def as_source(
+    images: Any,
+    batch_size: int | None = None,
+    shuffle: bool = False,
+    batches: Callable[..., Batches] = Batches,
+) -> Any:
     """Converts the sources of `arrays_of`, and generators, to input for Keras's training loop.
 
-    Dictionaries and lists become arrays; data sets become batches, of 64 images by default.
+    Dictionaries and lists become arrays; data sets become `batches`, of 64 images by default.
     """
     if isinstance(images, dict):
         images = images_in(images)
@@ -74,7 +79,7 @@ def as_source(images: Any, batch_size: int | None = None, shuffle: bool = False)
         images = _array_of(images)
     if is_dataset(images):
         size: dict[str, Any] = {} if batch_size is None else {"batch_size": batch_size}
-        return Batches(images, shuffle=shuffle, **size)
+        return batches(images, shuffle=shuffle, **size)
     if is_array(images):
         return images
     comes_in_batches = hasattr(images, "__iter__") or isinstance(images, keras.utils.PyDataset)
@@ -144,8 +149,8 @@ def _array_of(images):
         raise UsageError(_MASKED)
     try:
         arrays = [keras.ops.convert_to_numpy(image) for image in images]
-        # A list of batches is joined to one array of images.
-        in_batches = bool(arrays) and all(array.ndim == 4 for array in arrays)
+        # A list of batches is joined to one array of images, or of pairs of images.
+        in_batches = bool(arrays) and {array.ndim for array in arrays} in ({4}, {5})
         array = np.concatenate(arrays) if in_batches else np.asarray(arrays)
     except (ValueError, TypeError) as error:
         raise _no_images(images) from error
@@ -161,26 +166,31 @@ def _no_images(images):
 
 
 def check_images(
-    images: Any, image_shape: Sequence[int], bounded: bool, trains: bool = True
+    images: Any,
+    image_shape: Sequence[int],
+    bounded: bool,
+    trains: bool = True,
+    pairs: bool = False,
 ) -> None:
     """Checks an array, or the first batch of a source that can be read again.
 
+    With `pairs`, they must be pairs of images, `(n, 2, height, width, channels)`.
     Integer images of only 0 and 1 are refused if a model `trains` or computes its losses, else
     warned about: a few images may be that dark. If `bounded`, floats must lie in `[0, 1]`.
     """
     if is_array(images):
-        _check_array(images, image_shape, bounded, trains)
+        _check_array(images, image_shape, bounded, trains, pairs)
         if trains and not len(images):
             raise UsageError(f"There must be at least one image. Received: shape {images.shape}.")
         if trains and isinstance(images, np.ndarray) and images.dtype == np.uint8:
             warn_of_range(images, "this array", stacklevel=5)
     elif isinstance(images, Batches):
-        _check_array(images.images(0), image_shape, bounded)
+        _check_array(images.images(0), image_shape, bounded, pairs=pairs)
     elif isinstance(images, keras.utils.PyDataset):
-        _check_array(images_in(images[0]), image_shape, bounded)
+        _check_array(images_in(images[0]), image_shape, bounded, pairs=pairs)
     elif hasattr(images, "__iter__") and not hasattr(images, "__next__"):
         for batch in images:
-            _check_array(images_in(batch), image_shape, bounded)
+            _check_array(images_in(batch), image_shape, bounded, pairs=pairs)
             break
 
 
@@ -194,15 +204,9 @@ def check_validation_images(images: Any, image_shape: Sequence[int], bounded: bo
     check_images(images, image_shape, bounded)
 
 
-def _check_array(images, image_shape, bounded, trains=True):
+def _check_array(images, image_shape, bounded, trains=True, pairs=False):
     _check_kind(images)
-    if tuple(images.shape[1:]) != tuple(image_shape):
-        if len(images.shape) == 4:
-            check_channels_last(images.shape[1:])
-        raise UsageError(
-            f"Expected images of shape (n, {', '.join(map(str, image_shape))}). "
-            f"Received: {tuple(images.shape)}."
-        )
+    _check_shape(tuple(images.shape), tuple(image_shape), pairs)
     extremes = []
     for start in range(0, len(images), _ROWS_CHECKED):
         rows = keras.ops.convert_to_numpy(images[start : start + _ROWS_CHECKED])
@@ -212,6 +216,22 @@ def _check_array(images, image_shape, bounded, trains=True):
             extremes += [int(np.min(rows)), int(np.max(rows))]
     if extremes:
         _check_integers(min(extremes), max(extremes), trains)
+
+
+def _check_shape(shape, image_shape, pairs):
+    """Raises a `UsageError` unless this is the shape of images, or of pairs of images."""
+    expected = (2, *image_shape) if pairs else image_shape
+    if shape[1:] == expected:
+        return
+    words = f"(n, {', '.join(map(str, expected))}). "
+    if pairs:
+        raise UsageError(
+            f"Expected pairs of images of shape {words[:-2]}: pass a data set with factors, its "
+            f"`pairs()`, or `np.stack([first, second], axis=1)`. Received: {shape}."
+        )
+    if len(shape) == 4:
+        check_channels_last(shape[1:])
+    raise UsageError(f"Expected images of shape {words}Received: {shape}.")
 
 
 def _check_kind(images):
@@ -234,7 +254,7 @@ def _check_kind(images):
 def _check_floats(rows, start, bounded):
     lowest, highest = float(np.min(rows)), float(np.max(rows))
     if not np.isfinite(lowest + highest):
-        row = int(np.argmin(np.isfinite(rows).all(axis=(1, 2, 3))))
+        row = int(np.argmin(np.isfinite(rows).all(axis=tuple(range(1, rows.ndim)))))
         raise UsageError(
             f"The images hold a value that is not finite, first in row {start + row}. "
             "Remove or mend that image."

@@ -23,6 +23,7 @@ _ARGUMENTS = (
     "groups",
     "image_shape",
     "latent_dim",
+    "layer_dims",
     "num_categories",
     "seed",
 )
@@ -66,7 +67,7 @@ def build_networks(
             "num_categories": 0,
             "groups": 1,
             "seed": seed,
-            **encoder_options,
+            **{name: value for name, value in encoder_options.items() if name in _ARGUMENTS},
         }
         encoder, own_decoder = _networks_of_user(
             network, arguments, decodes and decoder is None, has_posterior
@@ -138,15 +139,14 @@ def _networks_of_user(network, arguments, needs_decoder, has_posterior):
 
 
 def _named_arguments(name, function, arguments):
-    """Returns the arguments that a function names, or all if it takes any."""
+    """Returns the arguments that a function names, `None` if not known, or all if it takes any."""
     try:
         parameters = inspect.signature(function).parameters.values()
     except (TypeError, ValueError):
         return arguments
+    taken = {p.name: arguments.get(p.name) for p in parameters if p.name in _ARGUMENTS}
     if any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters):
-        taken = arguments
-    else:
-        taken = {p.name: arguments[p.name] for p in parameters if p.name in arguments}
+        taken |= arguments
     for parameter in parameters:
         by_keyword = parameter.kind in (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY)
         is_needed = parameter.default is parameter.empty and parameter.kind not in (

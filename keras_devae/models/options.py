@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from keras_devae import checks
+from keras_devae.data.partners import checked_count
 from keras_devae.errors import UsageError
 
 Check = Callable[[str, Any], Any]
@@ -63,9 +64,9 @@ def optional_number(help: str) -> Option:
     return Option("number", None, help, _or_none(checks.finite_at_least))
 
 
-def steps(default: int, help: str) -> Option:
-    """Declares a number of steps, at least 1, which scales with the length of the run."""
-    return Option("whole", default, help, functools.partial(checks.at_least, least=1), (STEPS,))
+def steps(default: int, help: str, least: int = 1) -> Option:
+    """Declares a number of steps, at least `least`, which scales with the length of the run."""
+    return Option("whole", default, help, functools.partial(checks.at_least, least=least), (STEPS,))
 
 
 def whole(default: int, help: str, least: int) -> Option:
@@ -93,9 +94,14 @@ def choice(help: str, *known: str) -> Option:
     return Option("text", known[0], help, lambda name, value: checks.one_of(name, value, known))
 
 
-def flag(help: str) -> Option:
-    """Declares a switch that is off by default."""
-    return Option("flag", False, help, checks.flag)
+def changed_factors(default: int, help: str) -> Option:
+    """Declares a number of factors that differ in pairs of images, or `"random"`."""
+    return Option("text", default, help, checked_count)
+
+
+def flag(help: str, default: bool = False) -> Option:
+    """Declares a switch, off by default."""
+    return Option("flag", default, help, checks.flag)
 
 
 def _or_none(check: Check) -> Check:
@@ -178,3 +184,9 @@ def check_groups(options: Mapping[str, Any], latent_dim: int) -> None:
             "`group_sizes` says how many groups there are: leave `num_groups` out. Received: "
             f"{len(sizes)} sizes, num_groups={count}."
         )
+
+
+def check_layer_dims(options: Mapping[str, Any], latent_dim: int) -> None:
+    """Checks the given sizes of stochastic layers against the number of latents."""
+    if options.get("layer_dims") is not None:
+        checks.partition("layer_dims", options["layer_dims"], latent_dim)

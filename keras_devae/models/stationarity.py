@@ -14,7 +14,8 @@ def stationary_from(options: Mapping[str, Any], latent_dim: int) -> int:
         options: The model's options, complete.
         latent_dim: Number of latent dimensions.
     """
-    ends = [options.get(name, 0) for name in ("capacity_steps", "kl_target_steps")]
+    lengths = ("capacity_steps", "kl_target_steps", "kl_warmup_steps")
+    ends = [options.get(name, 0) for name in lengths]
     if isinstance(beta := options.get("beta"), dict):
         ends += [sum(beta["config"].get(name, 0) for name in ("steps", "warmup_steps"))]
     if "stage_steps" in options:

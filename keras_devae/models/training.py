@@ -155,10 +155,10 @@ class Training(TrainingStep):
             "validation_freq": validation_freq,
         }
         check_counts(batch_size=batch_size, **steps)
-        source = as_source(x, batch_size, shuffle)
+        source = as_source(x, batch_size, shuffle, self.training_batches)
         held_out = self._held_out(validation_data, validation_batch_size, batch_size)
         check_split(validation_split, held_out, source)
-        check_images(source, self.image_shape, self.likelihood.bounded)
+        self._check_training_images(source, validation_split)
         check_parts(self, source, batch_size)
         self.note_images(source, 1 - (validation_split or 0))
         batches = source
@@ -191,6 +191,15 @@ class Training(TrainingStep):
         check_validation_images(images, self.image_shape, self.likelihood.bounded)
         check_parts(self, images, validation_batch_size or batch_size)
         return images
+
+    def training_batches(self, dataset: Any, **options: Any) -> Batches:
+        """Returns batches of a data set's images as `fit` takes them.
+
+        Args:
+            dataset: A `keras_devae.data.Dataset`.
+            **options: Arguments of `keras_devae.input.batches.Batches`.
+        """
+        return Batches(dataset, **options)
 
     def make_train_function(self, force: bool = False) -> None:
         """Builds the function that runs one execution, see `keras.Model.make_train_function`."""
@@ -261,7 +270,7 @@ class Training(TrainingStep):
         callbacks_of(callbacks)
         check_counts(batch_size=batch_size, steps=steps)
         source = as_source(images, batch_size)
-        check_images(source, self.image_shape, self.likelihood.bounded, trains=trains)
+        check_images(source, self.image_shape, self.likelihood.bounded, trains)
         check_parts(self, source, batch_size)
         return source
 
@@ -276,7 +285,9 @@ class Training(TrainingStep):
         """Runs one training step, see `keras.Model.train_on_batch`; takes images only."""
         refuse(sample_weight=sample_weight, class_weight=class_weight, y=y)
         self._check_compiled("train_on_batch")
-        return super().train_on_batch(self._checked_batch(x), return_dict=return_dict)
+        return super().train_on_batch(
+            self._checked_batch(x, pairs=self.declaration.takes_pairs), return_dict=return_dict
+        )
 
     def test_on_batch(
         self, x: Any, y: Any = None, sample_weight: Any = None, return_dict: bool = False
@@ -290,16 +301,27 @@ class Training(TrainingStep):
         """Returns what `call` returns for one batch, see `keras.Model.predict_on_batch`."""
         return super().predict_on_batch(self._checked_batch(x, trains=False))
 
-    def _checked_batch(self, images, trains=True):
+    def _checked_batch(self, images, trains=True, pairs=False):
         """Checks and returns one batch of images; leaves row numbers of resident images alone."""
         source = as_source(images)
         if not hasattr(source, "shape"):
             raise UsageError(
                 f"One batch of images must be an array. Received: {type(images).__name__}."
             )
-        if self.resident_images is None or len(source.shape) != 1:
-            check_images(source, self.image_shape, self.likelihood.bounded, trains=trains)
+        if self.resident_images is None or len(source.shape) > 2:
+            check_images(source, self.image_shape, self.likelihood.bounded, trains, pairs)
         return source
+
+    def _check_training_images(self, source, validation_split):
+        """Checks the images for `fit`."""
+        pairs = self.declaration.takes_pairs
+        check_images(source, self.image_shape, self.likelihood.bounded, pairs=pairs)
+        if pairs and validation_split:
+            raise UsageError(
+                f"{type(self).__name__} is trained on pairs and validated on single images: pass "
+                "these as `validation_data` instead of `validation_split`. Received: "
+                f"validation_split={validation_split}."
+            )
 
     def _check_compiled(self, method):
         if not self.compiled:

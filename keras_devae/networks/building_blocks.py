@@ -7,7 +7,8 @@ import keras
 import numpy as np
 from keras import layers
 
-from keras_devae.checks import at_least, check_convolutional_size
+from keras_devae.checks import at_least, check_convolutional_size, partition
+from keras_devae.layers.ladder import ladder_block, ladder_width
 from keras_devae.process.randomness import random_generator
 
 #: A side is halved, rounding up, until it has at most this many pixels.
@@ -54,17 +55,26 @@ def encoder_outputs(
     kernels: Iterator[keras.initializers.Initializer],
     num_categories: int = 0,
     groups: int = 1,
+    layer_dims: Sequence[int] | None = None,
+    batch_normalization: bool = True,
 ) -> dict[str, keras.KerasTensor]:
     """Adds the posterior's linear heads, in float32, to one or more symbolic trunks.
 
     `trunk` takes a divisor of the widths and returns features `(batch, width)`; it is called once
-    for each of the `groups`. No more groups are built than there are latent dimensions.
+    for each of the `groups`. No more groups are built than there are latent dimensions. With
+    `layer_dims`, the sizes of stochastic layers that add up to `latent_dim`, one trunk is
+    continued by two dense layers for each layer above the first, normalised over the batch if
+    `batch_normalization`; each layer has heads of its own.
     """
     at_least("latent_dim", latent_dim, 1)
     at_least("groups", groups, 1)
     at_least("num_categories", num_categories, 0)
-    sizes = group_sizes(latent_dim, groups)
-    features = [trunk(len(sizes)) for _ in sizes]
+    if layer_dims is None:
+        sizes = group_sizes(latent_dim, groups)
+        features = [trunk(len(sizes)) for _ in sizes]
+    else:
+        sizes = list(partition("layer_dims", layer_dims, latent_dim))
+        features = _climbed(trunk(1), len(sizes), kernels, batch_normalization)
     outputs = {
         name: _joined(
             [
@@ -80,6 +90,17 @@ def encoder_outputs(
             _joined(features, "features"), num_categories, kernels, "category_logits"
         )
     return outputs
+
+
+def _climbed(features, count, kernels, batch_normalization):
+    """Returns the features of `count` stochastic layers, each computed from the one below."""
+    found = [features]
+    for i in range(1, count):
+        x = found[-1]
+        for layer in ladder_block(ladder_width(i), kernels, batch_normalization):
+            x = layer(x)
+        found.append(x)
+    return found
 
 
 def group_sizes(latent_dim: int, groups: int) -> list[int]:

@@ -27,6 +27,8 @@ def convolutional_encoder(
     seed: int | None = None,
     num_categories: int = 0,
     groups: int = 1,
+    layer_dims: Sequence[int] | None = None,
+    batch_normalization: bool = True,
 ) -> keras.Model:
     """Builds the convolutional encoder.
 
@@ -45,6 +47,10 @@ def convolutional_encoder(
         num_categories: Number of categories of a categorical code; default 0, none.
         groups: Number of parallel encoders, each with its share of the channels and of the
             latent dimensions; default 1.
+        layer_dims: Number of latent dimensions of each stochastic layer of a `LadderVAE`, layer 1
+            first, or `None` (default) for a single layer. Two dense layers of 256, 128, 64 and 32
+            units lead from one to the next.
+        batch_normalization: Whether to normalise these dense layers over the batch; default true.
 
     Returns:
         A `keras.Model` from images in `[0, 1]`, `(batch, height, width, channels)`, to a dictionary
@@ -63,7 +69,9 @@ def convolutional_encoder(
             x = _convolution(channels // divisor, kernels, *form, padding="same")(x)
         return layers.Flatten()(_convolution(256 // divisor, kernels, sizes[-1])(x))
 
-    outputs = encoder_outputs(trunk, latent_dim, kernels, num_categories, groups)
+    outputs = encoder_outputs(
+        trunk, latent_dim, kernels, num_categories, groups, layer_dims, batch_normalization
+    )
     return keras.Model(images, outputs, name="encoder")
 
 

@@ -18,6 +18,8 @@ def mlp_encoder(
     seed: int | None = None,
     num_categories: int = 0,
     groups: int = 1,
+    layer_dims: Sequence[int] | None = None,
+    batch_normalization: bool = True,
 ) -> keras.Model:
     """Builds a fully connected encoder, by default as in Higgins et al. (2017).
 
@@ -33,7 +35,9 @@ def mlp_encoder(
             layers.Flatten()(images), [max(width // divisor, 1) for width in units], kernels
         )
 
-    outputs = encoder_outputs(trunk, latent_dim, kernels, num_categories, groups)
+    outputs = encoder_outputs(
+        trunk, latent_dim, kernels, num_categories, groups, layer_dims, batch_normalization
+    )
     return keras.Model(images, outputs, name="encoder")
 
 

@@ -37,6 +37,8 @@ def residual_encoder(
     seed: int | None = None,
     num_categories: int = 0,
     groups: int = 1,
+    layer_dims: Sequence[int] | None = None,
+    batch_normalization: bool = True,
 ) -> keras.Model:
     """Builds a residual encoder (He et al. 2016, Identity Mappings in Deep Residual Networks).
 
@@ -66,7 +68,9 @@ def residual_encoder(
         x = layers.Flatten()(_activated(x))
         return _dense(max(_FEATURES // divisor, 1), kernels)(x)
 
-    outputs = encoder_outputs(trunk, latent_dim, kernels, num_categories, groups)
+    outputs = encoder_outputs(
+        trunk, latent_dim, kernels, num_categories, groups, layer_dims, batch_normalization
+    )
     return keras.Model(images, outputs, name="encoder")
 
 

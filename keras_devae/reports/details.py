@@ -92,8 +92,9 @@ def _training(config: RunConfig, is_fitted: bool) -> str:
     falls = f", {schedule}" if schedule != "constant" else ""
     momentum = training.ema_momentum
     average = f"; moving average of the weights, momentum {momentum:g}" if momentum else ""
+    noun = MODEL_CATALOGUE[model.name].batch_of
     return (
-        f"{training.steps:,} steps of {training.batch_size} images; learning rate "
+        f"{training.steps:,} steps of {training.batch_size} {noun}; learning rate "
         f"{training.learning_rate:g}{falls}{average}; {model.latent_dim} latent dimensions; "
         f"{model.network} networks{decoder}; {model.likelihood} likelihood; seed {training.seed}"
     )

@@ -13,7 +13,6 @@ from keras_devae.callbacks import ProgressReport
 from keras_devae.data import Dataset
 from keras_devae.errors import FailureError, ran_out_of_memory
 from keras_devae.files import DiskFullError, archive_damage, replacing
-from keras_devae.input.batches import Batches
 from keras_devae.losses import GaussianLikelihood
 from keras_devae.models import MODELS, VAE
 from keras_devae.models.averaged_weights import take_averages
@@ -292,12 +291,12 @@ def _fit_in_parts(model, config, dataset, start_step, callbacks):
     guard = OneTraining(start_step, callbacks)
     for steps, epochs in parts:
         guard.is_last = (steps, epochs) == parts[-1]
-        batches = Batches(
+        batches = model.training_batches(
             dataset,
-            training.batch_size,
-            steps,
-            training.seed,
-            start_step,
+            batch_size=training.batch_size,
+            steps=steps,
+            seed=training.seed,
+            start_step=start_step,
             resident=config.compute.resident,
         )
         model.fit(batches, epochs=epochs, verbose=0, callbacks=[guard])

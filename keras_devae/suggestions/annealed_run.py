@@ -89,7 +89,10 @@ def _built(config: RunConfig, dataset: Dataset) -> tuple[Any, RunConfig]:
 
 
 def _fit(model, config, dataset, steps, callbacks=()):
-    batches = dataset.batches(config.training.batch_size, steps, config.training.seed)
+    chosen = config.training
+    batches = model.training_batches(
+        dataset, batch_size=chosen.batch_size, steps=steps, seed=chosen.seed
+    )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         model.fit(batches, verbose=0, callbacks=list(callbacks))

@@ -38,9 +38,11 @@ OPTIONS = {
     "factor_vae": {"discriminator_units": [16, 16]},
     "info_gan": {"contrastive": True, "contrastive_start": 20},
     "joint_vae": {"capacity_steps": 40},
+    "ladder_vae": {"kl_warmup_steps": 40},
 }
 TOGETHER = ("beta_tc_vae", "cascade_vae", "dip_vae", "factor_vae")
 APART = (
+    "ada_gvae",
     "annealed_vae",
     "cascade_vae_c",
     "control_vae",
@@ -48,6 +50,7 @@ APART = (
     "dynamic_vae",
     "info_gan",
     "joint_vae",
+    "ladder_vae",
     "vae",
 )
 

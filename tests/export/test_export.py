@@ -323,6 +323,7 @@ SIBLINGS = [
     "devae_linear",
     "cascade_vae",
     "cascade_vae before the matching stage",
+    "ladder_vae",
     "pca",
 ]
 # The conversion from the other backends is slow, and the same for every model.

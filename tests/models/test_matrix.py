@@ -9,7 +9,9 @@ import pytest
 from keras import ops
 from thoroughness import quick_first
 
+from keras_devae import data
 from keras_devae.models import MODELS
+from keras_devae.models.catalogue import MODEL_CATALOGUE
 from keras_devae.schedules import LinearSchedule
 
 pytestmark = pytest.mark.backends
@@ -29,6 +31,7 @@ HF_TERMS = (
     "between_group_total_correlation_loss",
 )
 NAMES = {
+    "ada_gvae": set(),
     "annealed_vae": {"capacity_loss", "capacity"},
     "beta_tc_vae": {"mutual_information_loss", "total_correlation_loss", "dimension_wise_kl_loss"},
     "beta_vae": {"beta"},
@@ -56,10 +59,12 @@ NAMES = {
         "capacity",
         "categorical_capacity",
     },
+    "ladder_vae": {"beta"},
     "pca": set(),
     "vae": set(),
 }
 LOSS_OPTIONS = {
+    "ada_gvae": {"beta": 3},
     "annealed_vae": {"gamma": 3, "capacity_max": 8, "capacity_steps": 4},
     "beta_tc_vae": {"alpha": 0.5, "beta": 3, "gamma": 2},
     "beta_vae": {"beta": LinearSchedule(1, 5, 4)},
@@ -98,7 +103,12 @@ LOSS_OPTIONS = {
         "categorical_capacity_max": 2,
         "capacity_steps": 4,
     },
+    "ladder_vae": {"layer_dims": (2, 1), "kl_warmup_steps": 4},
 }
+
+
+def ada(logs, kl, step, validation):
+    return {"penalty": 3 * kl.sum()}
 
 
 def annealed(logs, kl, step, validation):
@@ -220,11 +230,18 @@ def info_gan(logs, kl, step, validation):
     }
 
 
+def ladder(logs, kl, step, validation):
+    # In training, the divergence of the lower layer is given a sample of the upper one.
+    exact = {"kl_loss": kl.sum()} if validation else {}
+    return {"beta": step / 4, "penalty": step / 4 * logs["kl_loss"], **exact}
+
+
 def unweighted(logs, kl, step, validation):
     return {"penalty": kl.sum()}
 
 
 EXPECTED = {
+    "ada_gvae": ada,
     "annealed_vae": annealed,
     "beta_tc_vae": beta_tc,
     "beta_vae": beta,
@@ -243,6 +260,7 @@ EXPECTED = {
     "ica": unweighted,
     "info_gan": info_gan,
     "joint_vae": joint,
+    "ladder_vae": ladder,
     "pca": unweighted,
     "vae": unweighted,
 }
@@ -261,15 +279,30 @@ def own_names(method):
 def numpy_kl(model, images):
     if not model.has_posterior:
         return None
-    mean, log_var = (x.astype("float64") for x in model.posterior(images, layer=None))
+    if images.ndim == 5:
+        posteriors = [model.posterior(images[:, i], layer=None) for i in range(2)]
+        mean, log_var = numpy_averages(*np.array(posteriors, "float64"))
+    else:
+        mean, log_var = (x.astype("float64") for x in model.posterior(images, layer=None))
     return 0.5 * (mean**2 + np.exp(log_var) - 1 - log_var).mean(axis=1)
 
 
+def numpy_averages(first, second):
+    """The posteriors of both images of each pair, averaged in the dimensions that are close."""
+    (m1, l1), (m2, l2) = first, second
+    kl = 0.5 * (np.exp(l1 - l2) + (m1 - m2) ** 2 / np.exp(l2) - 1 + l2 - l1)
+    close = kl < (kl.max(axis=-1, keepdims=True) + kl.min(axis=-1, keepdims=True)) / 2
+    mean, log_var = (m1 + m2) / 2, np.log((np.exp(l1) + np.exp(l2)) / 2)
+    means = [np.where(close, mean, m) for m in (m1, m2)]
+    log_vars = [np.where(close, log_var, v) for v in (l1, l2)]
+    return (np.concatenate(parts, axis=1) for parts in (means, log_vars))
+
+
 @pytest.mark.parametrize(
-    "method", quick_first(MODELS, {"devae", "beta_tc_vae", "factor_vae", "joint_vae"})
+    "method", quick_first(MODELS, {"ada_gvae", "devae", "beta_tc_vae", "factor_vae", "joint_vae"})
 )
-def test_losses_add_up(tiny, blobs, method):
-    images, held_out = blobs(16), blobs(8, seed=1)
+def test_losses_add_up(tiny, blobs, to_fit, method):
+    images, held_out = to_fit(method, blobs(16)), blobs(8, seed=1)
     model = tiny(method, learning_rate=1e-2, **LOSS_OPTIONS.get(method, {}))
     names = own_names(method) | NAMES[method]
     if method not in TRAINED:
@@ -295,10 +328,20 @@ def test_losses_add_up(tiny, blobs, method):
 def check(method, logs, kl, step, validation):
     expected = EXPECTED[method](logs, kl, step, validation)
     expected["loss"] = logs.get("reconstruction_loss", 0) + expected.pop("penalty")
-    if has_kl(method) and method not in LAYERED:
+    if has_kl(method) and method not in (*LAYERED, "ladder_vae"):
         expected["kl_loss"] = kl.sum()
     got = {name: logs[name] for name in expected}
     assert got == pytest.approx(expected, rel=1e-4, abs=1e-5)
+
+
+@pytest.fixture(scope="module")
+def squares():
+    """Squares of four sizes at three times two places."""
+    grid = data.FactorGrid(("size", "row", "column"), (4, 3, 2))
+    images = np.zeros((24, 8, 8, 1), np.uint8)
+    for image, (size, row, column) in zip(images, grid.factors(range(24)), strict=True):
+        image[row : row + size + 1, 3 * column : 3 * column + size + 1] = 255
+    return data.from_arrays(images, grid.factors(range(24)))
 
 
 # Options: two values of each, and how the loss is made to depend on it.
@@ -326,6 +369,11 @@ IN_SUM = {
 MOVING = {"integral": 5, "stored": 6}
 GAINS = {"integral_gain": 0.1, "state": MOVING}
 CHANGES = {
+    "ada_gvae": {
+        "beta": change(1, 2),
+        "averaging": change("group", "multi_level"),
+        "changed_factors": change(1, "random"),
+    },
     "annealed_vae": {
         "gamma": change(1, 2),
         "capacity_max": change(5, 6, step=3, capacity_steps=4),
@@ -414,9 +462,7 @@ CHANGES = {
         "between_group_weight": change(1, 2),
         "num_groups": change(1, 2, between_group_weight=2),
         "group_sizes": change((1, 2), (2, 1), between_group_weight=2),
-        "estimator": change(
-            "bias_corrected", "stratified", between_group_weight=9, dataset_size=100
-        ),
+        "estimator": change("bias_corrected", "weighted", between_group_weight=9, dataset_size=100),
         "dataset_size": change(100, 1000, between_group_weight=9),
     },
     "ica": {"fit_images": change(5, 8, epochs=1)},
@@ -438,6 +484,11 @@ CHANGES = {
         "capacity_start": change(0, 1),
         "categorical_capacity_start": change(0, 0.5),
     },
+    "ladder_vae": {
+        "layer_dims": change((2, 1), (1, 2)),
+        "kl_warmup_steps": change(0, 4),
+        "batch_normalization": change(True, False),
+    },
     "pca": {"fit_images": change(5, 8, epochs=1)},
     "vae": {},
 }
@@ -453,11 +504,14 @@ def test_every_option_is_below(method):
 @pytest.mark.parametrize(
     ("method", "option"), [(method, option) for method in CHANGES for option in CHANGES[method]]
 )
-def test_every_option_changes_the_loss(tiny, blobs, method, option):
+def test_every_option_changes_the_loss(tiny, blobs, squares, method, option):
     images, how = blobs(8), CHANGES[method][option]
 
     def loss(value):
+        nonlocal images
         model = tiny(method, learning_rate=1e-2, **{**how.others, option: value})
+        if MODEL_CATALOGUE[method].takes_pairs:
+            images = model.training_batches(squares, batch_size=32).images(0)
         if how.epochs:
             model.fit(images, epochs=how.epochs, shuffle=False, verbose=0)
         model.steps.set(how.step)
@@ -476,6 +530,7 @@ def test_every_option_changes_the_loss(tiny, blobs, method, option):
 
 EAGER = {"compile_options": {"run_eagerly": keras.backend.backend() != "jax"}}
 WEIGHTLESS = {
+    "ada_gvae": {"beta": 0},
     "annealed_vae": {"gamma": 0},
     "beta_tc_vae": {"alpha": 0, "beta": 0, "gamma": 0},
     "beta_vae": {"beta": 0},
@@ -493,12 +548,15 @@ WEIGHTLESS = {
     "hf_vae": dict.fromkeys(LOSS_OPTIONS["hf_vae"], 0),
     "info_gan": {"contrastive": True, "information_weight": 0, "contrastive_weight": 0},
     "joint_vae": {"gamma": 0, "categorical_gamma": 0},
+    "ladder_vae": {"kl_warmup_steps": 100},
 }
 ONE_LAYER = {method: {"betas": (2,)} for method in ("deft", "devae_single", *LAYERED)}
 MATCHING = {"cascade_vae": {"matching_stage": 0}}
 
 
 def step_is_finite(model, images):
+    if model.declaration.takes_pairs:
+        images = np.stack([images, images[::-1]], axis=1)
     logs = model.fit(images, batch_size=len(images), verbose=0).history
     assert np.isfinite(list(logs.values())).all(), logs
     for weight in model.weights:
@@ -530,7 +588,9 @@ def test_batches_of_one(tiny, blobs, method):
 
 @pytest.mark.parametrize("method", [method for method in TRAINED if has_kl(method)])
 def test_log_variances_of_50(tiny, blobs, method):
-    model = tiny(method, **EAGER, **MATCHING.get(method, {}))
+    # The merged posteriors of several layers are narrower than their priors.
+    one_layer = {"layer_dims": (3,)} if method == "ladder_vae" else {}
+    model = tiny(method, **EAGER, **one_layer, **MATCHING.get(method, {}))
     heads = [layer for layer in model.encoder.layers if layer.name.startswith("z_log_var")]
     signs = iter([1, -1] * 9)
     for bias in (layer.bias for layer in heads if layer.weights):

@@ -17,6 +17,7 @@ POLICIES = ("mixed_float16", "mixed_bfloat16")
 TRAINED = [method for method in MODELS if method not in ("ica", "pca")]
 #: What makes each term count for about as much as the others in these small images.
 BALANCED = {
+    "ada_gvae": {},
     "annealed_vae": {"gamma": 2, "capacity_max": 4, "capacity_steps": 100},
     "beta_tc_vae": {"beta": 2},
     "beta_vae": {"beta": 2},
@@ -31,6 +32,7 @@ BALANCED = {
     "factor_vae": {"gamma": 2},
     "hf_vae": {"between_group_weight": 2},
     "joint_vae": {"gamma": 2, "categorical_gamma": 2, "capacity_steps": 1000},
+    "ladder_vae": {"kl_warmup_steps": 50},
 }
 
 
@@ -61,15 +63,18 @@ def test_first_loss_is_that_of_float32(float32_logs, blobs, method, policy, floa
 
 @pytest.mark.parametrize("policy", POLICIES)
 @pytest.mark.parametrize("method", quick_first(TRAINED, {"devae", "factor_vae"}))
-def test_everything_but_the_hidden_layers_is_float32(tiny, blobs, method, policy, float32_policy):
+def test_everything_but_the_hidden_layers_is_float32(
+    tiny, blobs, to_fit, method, policy, float32_policy
+):
     keras.config.set_dtype_policy(policy)
     matching = {"matching_stage": 0} if method == "cascade_vae" else {}
     model = tiny(method, **matching)
     for network in (model.encoder, model.decoder):
         assert policy.removeprefix("mixed_") in {layer.compute_dtype for layer in network.layers}
     images = blobs(4).astype("float32") / 255
-    outputs = model(images, training=True)
-    terms = model.loss_terms(model.pixels(images), outputs, training=True)
+    given = to_fit(method, images)
+    outputs = model(given, training=True)
+    terms = model.loss_terms(model.pixels(given), outputs, training=True)
     state = {name: value for name, value in terms.state.items() if name != "stage"}
     tensors = [
         *outputs.values(),
@@ -110,8 +115,8 @@ ALIKE = (
     "method",
     [pytest.param(name, marks=[pytest.mark.slow] * (name in ALIKE)) for name in TRAINED],
 )
-def test_training_is_that_of_float32(tiny, blobs, method, float32_policy):
-    images, options = blobs(100), BALANCED.get(method, {})
+def test_training_is_that_of_float32(tiny, blobs, to_fit, method, float32_policy):
+    images, options = to_fit(method, blobs(100)), BALANCED.get(method, {})
     expected = losses_of_100_steps(tiny(method, **options), images)
     for policy in POLICIES:
         keras.config.set_dtype_policy(policy)
@@ -120,9 +125,11 @@ def test_training_is_that_of_float32(tiny, blobs, method, float32_policy):
 
 
 @pytest.mark.parametrize("method", quick_first(TRAINED, {"devae", "factor_vae"}))
-def test_training_goes_on_in_the_same_precision(tiny, blobs, method, float32_policy, tmp_path):
+def test_training_goes_on_in_the_same_precision(
+    tiny, blobs, to_fit, method, float32_policy, tmp_path
+):
     """A process that resumes has the global policy of every new one, float32."""
-    images = blobs(16)
+    images = to_fit(method, blobs(16))
     keras.config.set_dtype_policy("mixed_bfloat16")
     model = tiny(method)
     model.compile(keras.optimizers.Adam(1e-3))

@@ -13,12 +13,11 @@ pytestmark = pytest.mark.backends
 SHAPE = (6, 5, 2)
 
 
-def pair(image_shape, latent_dim, decoder_input_dim, num_categories, groups, seed):
+def pair(image_shape, latent_dim, decoder_input_dim, num_categories, groups, seed, layer_dims=None):
     """Takes all the arguments that there are."""
     options = {"units": (4,), "seed": seed}
-    encoder = mlp_encoder(
-        image_shape, latent_dim, num_categories=num_categories, groups=groups, **options
-    )
+    of_heads = {"num_categories": num_categories, "groups": groups, "layer_dims": layer_dims}
+    encoder = mlp_encoder(image_shape, latent_dim, **of_heads, **options)
     return encoder, mlp_decoder(decoder_input_dim, image_shape, **options)
 
 

@@ -34,7 +34,7 @@ def state(model):
 
 
 @pytest.fixture(scope="module")
-def saved_models(tiny, blobs, tmp_path_factory):
+def saved_models(tiny, blobs, to_fit, tmp_path_factory):
     """A folder of models saved after construction and after `fit`; codes and reconstructions."""
     folder, images, expected = tmp_path_factory.mktemp("models"), blobs(9), {}
     np.save(folder / "images.npy", images)
@@ -45,7 +45,7 @@ def saved_models(tiny, blobs, tmp_path_factory):
         # The linear baselines have no codes before `fit`.
         for state in ("trained",) if MODEL_CATALOGUE[method].fitted else ("new", "trained"):
             if state == "trained":
-                model.fit(images[:8], batch_size=2, verbose=0)
+                model.fit(to_fit(method, images[:8]), batch_size=2, verbose=0)
             model.save(folder / f"{method}_{state}.keras")
             expected[f"{method}_{state}_codes"] = model.encode(images)
         expected[f"{method}_trained_pixels"] = model.reconstruct(images)
@@ -88,6 +88,7 @@ def test_archive_holds_no_lambda(tiny, tmp_path, method):
 #: Every option of every model, at another value than its default; what moves with the steps does
 #: so within a dozen of them.
 OPTIONS = {
+    "ada_gvae": {"beta": 2.5, "averaging": "multi_level", "changed_factors": "random"},
     "annealed_vae": {
         "gamma": 3.0,
         "capacity_max": 8.0,
@@ -175,6 +176,7 @@ OPTIONS = {
         "capacity_start": 1.0,
         "categorical_capacity_start": 0.25,
     },
+    "ladder_vae": {"layer_dims": [1, 2], "kl_warmup_steps": 10, "batch_normalization": False},
     "pca": {"fit_images": 8},
     "vae": {},
 }
@@ -206,8 +208,8 @@ RESUMED = {
 
 
 @pytest.mark.parametrize("method", quick_first(TRAINED, {"devae", "factor_vae", "cascade_vae"}))
-def test_a_checkpoint_resumes_the_run(tiny, blobs, tmp_path, method):
-    images, path, saved = blobs(8), tmp_path / "m.keras", {}
+def test_a_checkpoint_resumes_the_run(tiny, blobs, to_fit, tmp_path, method):
+    images, path, saved = to_fit(method, blobs(8)), tmp_path / "m.keras", {}
 
     def save(epoch, logs):
         if epoch == 2:

@@ -104,13 +104,13 @@ def test_unsupported_image_sizes():
 @pytest.mark.parametrize("decoder", [None, "broadcast"])
 @pytest.mark.thorough
 @pytest.mark.parametrize("method", TRAINED)
-def test_every_model_takes_them(method, decoder):
+def test_every_model_takes_them(to_fit, method, decoder):
     model = MODELS[method].for_images(
         (17, 20, 1), latent_dim=4, network="residual", decoder=decoder, seed=0
     )
     model.compile("adam")
     images = np.random.default_rng(0).random((4, 17, 20, 1), dtype=np.float32)
-    assert np.isfinite(model.fit(images, verbose=0).history["loss"]).all()
+    assert np.isfinite(model.fit(to_fit(method, images), verbose=0).history["loss"]).all()
     assert model.reconstruct(images).shape == images.shape
 
 

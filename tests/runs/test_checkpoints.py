@@ -38,13 +38,13 @@ def nothing():
 
 
 @pytest.fixture
-def started(tiny, blobs, tmp_path):
+def started(tiny, blobs, to_fit, tmp_path):
     """Makes a model that was trained, and the writer of its checkpoints."""
     writers = []
 
     def make(method="vae", **options):
         model = tiny(method, **options)
-        model.fit(blobs(8), batch_size=4, verbose=0)
+        model.fit(to_fit(method, blobs(8)), batch_size=4, verbose=0)
         save_model(model, tmp_path / "start.keras")
         writers.append(CheckpointWriter(tmp_path / "start.keras"))
         return model, writers[-1]
@@ -58,17 +58,20 @@ WRITTEN = [*TRAINED, "factor_vae in float16"]
 
 
 @pytest.mark.parametrize("method", quick_first(WRITTEN, {"devae", "cascade_vae", WRITTEN[-1]}))
-def test_the_state_handed_over_is_what_is_written(method, started, blobs, tmp_path, float32_policy):
+def test_the_state_handed_over_is_what_is_written(
+    method, started, blobs, to_fit, tmp_path, float32_policy
+):
     if method.endswith("float16"):
         keras.config.set_dtype_policy("mixed_float16")
     model, writer = started(method.split()[0])
-    model.fit(blobs(8), batch_size=4, epochs=2, verbose=0)
+    images = to_fit(method, blobs(8))
+    model.fit(images, batch_size=4, epochs=2, verbose=0)
     expected = everything(model)
     # Twice: the second time it overwrites the copy of the first.
     writer.write(model, 3, tmp_path / "first.keras", nothing, nothing)
     writer.write(model, 3, tmp_path / "next.keras", nothing, nothing)
     # Training goes on meanwhile, and must not reach into the copy.
-    model.fit(blobs(8), batch_size=4, epochs=2, verbose=0)
+    model.fit(images, batch_size=4, epochs=2, verbose=0)
     writer.wait()
     loaded = keras.models.load_model(tmp_path / "next.keras")
     assert type(loaded.optimizer) is type(model.optimizer)

@@ -6,7 +6,7 @@ from keras_devae.checks import Array, at_least
 from keras_devae.errors import UsageError
 
 # Second words of the keys, which make draws with one seed independent.
-SUBSET, CORRELATED, COLOUR, NOISE, BACKGROUND, VALIDATION = range(1, 7)
+SUBSET, CORRELATED, COLOUR, NOISE, BACKGROUND, VALIDATION, PAIRS = range(1, 8)
 _LARGEST_WORD = 2**64 - 1
 
 
@@ -17,14 +17,16 @@ def checked_seed(seed: int) -> int:
     return int(seed)
 
 
-def random_words(key: tuple[int, int], count: int, row: int = 0) -> Array:
+def random_words(key: tuple[int, int], count: int, row: int = 0, start: int = 0) -> Array:
     """Returns `count` uint64 random numbers that depend only on the key and the row.
+
+    The first `4 * start` numbers are left out.
 
     They are the raw output of Philox (Salmon et al., 2011, "Parallel Random Numbers: As Easy as 1,
     2, 3"), which NumPy promises never to change, unlike the numbers of its `Generator`. `key` holds
     a seed and a number for the purpose.
     """
-    counter = np.array([0, 0, row, 0], np.uint64)
+    counter = np.array([start, 0, row, 0], np.uint64)
     return np.random.Philox(key=np.array(key, np.uint64), counter=counter).random_raw(count)
 
 

@@ -33,6 +33,13 @@ class BenchBatches(Batches):
 
     repeated = False
 
+    def __init__(self, batches: Batches) -> None:
+        super().__init__(
+            batches.dataset, batches.batch_size, len(batches), resident=batches.resident
+        )
+        # The batches of a model may be pairs of images.
+        self.indices, self.of_rows = batches.indices, batches.of_rows
+
     def __getitem__(self, index: int) -> Any:
         if not self.repeated:
             return super().__getitem__(index)
@@ -66,10 +73,12 @@ class Bench:
         self.dataset = dataset
         self.model = build_model(self.config, dataset)
         self.batches = BenchBatches(
-            dataset,
-            config.training.batch_size,
-            steps=config.training.steps,
-            resident=bool(self.config.compute.resident),
+            self.model.training_batches(
+                dataset,
+                batch_size=config.training.batch_size,
+                steps=config.training.steps,
+                resident=bool(self.config.compute.resident),
+            )
         )
         self._position = 0
         self._matrix: Any = None
@@ -103,13 +112,18 @@ class Bench:
 
     def data_rate(self) -> float:
         """Measures the images per second that `Batches` reads while nothing else runs."""
-        batches = Batches(self.dataset, self.config.training.batch_size)
+        size = self.config.training.batch_size
+        batches = self.model.training_batches(self.dataset, batch_size=size)
         count, start = 0, time.perf_counter()
         while (passed := time.perf_counter() - start) < self.seconds:
             batches.images(self._position)
             self._position += 1
-            count += self.config.training.batch_size
+            count += self._images_per_step
         return count / passed
+
+    @property
+    def _images_per_step(self) -> int:
+        return self.config.training.batch_size * (2 if self.model.declaration.takes_pairs else 1)
 
     def encoding_rate(self) -> float:
         """Measures the images per second that are read and encoded as for metrics."""
@@ -157,7 +171,8 @@ class Bench:
             "images_left_out": self.left_out,
             "memory_megabytes": peak_memory(),
             "device_memory_megabytes": memory,
-            "step_gigaflop": training_flops(self.model, self.config.training.batch_size) / 1e9,
+            "images_per_step": self._images_per_step,
+            "step_gigaflop": training_flops(self.model, self._images_per_step) / 1e9,
         }
 
 

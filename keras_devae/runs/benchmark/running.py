@@ -178,7 +178,7 @@ def _fastest(rows: Sequence[dict[str, Any]]) -> dict[str, Any] | None:
     measured = [row for row in rows if "steps_per_second" in row]
     if not measured:
         return None
-    rates = [row["batch_size"] * row["steps_per_second"]["median"] for row in measured]
+    rates = [row["images_per_step"] * row["steps_per_second"]["median"] for row in measured]
     row, rate = measured[int(np.argmax(rates))], max(rates)
     names = ("backend", "batch_size", "precision")
     return {**{name: row[name] for name in names}, "images_per_second": rate}

@@ -168,6 +168,7 @@ class RunConfig:
         chosen = metrics.resolved_names(self.evaluation.metrics, has_factors=has_factors)
         check_tracked(self.evaluation.track, has_factors)
         chosen = self._with_varying_factors(chosen, dataset)
+        self._check_pairs(dataset)
         fitted = MODEL_CATALOGUE[self.model.name].fitted
         binary = dataset.image_shape[-1] == 1 and not fitted
         steps = self.steps_for(dataset)
@@ -189,6 +190,15 @@ class RunConfig:
             channels=dataset.provenance.get("channels", 3) if source == "folder" else None,
             metrics=chosen,
         )
+
+    def _check_pairs(self, dataset):
+        """Checks that a model that takes pairs finds some in the data set."""
+        if not MODEL_CATALOGUE[self.model.name].takes_pairs:
+            return
+        from keras_devae.data.partners import check_pairs
+
+        defaults = MODEL_CATALOGUE[self.model.name].defaults
+        check_pairs(dataset, {**defaults, **self.model.options}["changed_factors"])
 
     def steps_for(self, dataset: Dataset, epochs: int | None = None) -> int:
         """Returns the number of training steps; a last batch that is not full counts as one.

@@ -31,6 +31,21 @@ def test_training_goes_on_until_the_script_ends(short, float32_policy):
     assert len(counts) == 7
 
 
+def test_pairs_count_as_two_images(short, tmp_path, float32_policy):
+    from keras_devae.runs.benchmark.measuring import Bench
+
+    factors = np.stack(np.unravel_index(np.arange(16), (4, 4)), axis=1)
+    np.savez(tmp_path / "pairs.npz", images=np.zeros((16, 8, 8, 1), np.uint8), factors=factors)
+    pairs = short.replace(dataset=f"npz:{tmp_path / 'pairs.npz'}", model="ada_gvae")
+    single, double = Bench(short, "off", 0.01), Bench(pairs, "off", 0.01)
+    for bench in (single, double):
+        bench.train(iter(range(2)))
+    assert double.batches[0][0].shape == (4, 2, 8, 8, 1)
+    one, two = single.facts(), double.facts()
+    assert (one["images_per_step"], two["images_per_step"]) == (4, 8)
+    assert two["step_gigaflop"] == pytest.approx(2 * one["step_gigaflop"])
+
+
 def answers(config, words):
     """What a process that is told words answers."""
     given = {"config": config.to_dict(), "precision": "off", "seconds": 0.01}

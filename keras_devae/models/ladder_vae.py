@@ -1,0 +1,229 @@
+"""The ladder VAE: a hierarchy of latent layers whose posteriors share the top-down pass."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+from keras_devae.checks import Array, Tensor, flag, partition
+from keras_devae.layers import TopDownPass, derived_seeds
+from keras_devae.models.catalogue import MODEL_CATALOGUE
+from keras_devae.models.loss_terms import LossTerms
+from keras_devae.models.vae import VAE
+from keras_devae.process.randomness import random_generator
+from keras_devae.schedules import ConstantSchedule, LinearSchedule
+
+#: Rows that pass through the layers at a time, so that a large data set fits in memory.
+_ROWS = 8192
+
+
+@keras.saving.register_keras_serializable(package="keras_devae")
+class LadderVAE(VAE):
+    """Ladder VAE (Soenderby et al. 2016): minimises `reconstruction + t * sum_i KL(q_i, p_i)`.
+
+    L stochastic layers `z_1, ..., z_L`, layer 1 next to the image. The prior of z_L is the standard
+    normal; that of every other layer is a learned Gaussian given the layer above. The encoder
+    returns a Gaussian for each layer. The posterior of the top layer is the encoder's, and that of
+    a lower layer merges the encoder's Gaussian and its prior, each weighted with its precision
+    (`keras_devae.layers.PrecisionWeightedMerge`). t grows from 0 to 1, so that no layer is switched
+    off before it has learned anything. `fit` shows t as `beta`.
+
+    **Codes are in units of their priors**: `z_i = mean_p(z_{i+1}) + std_p(z_{i+1}) * e_i`, and the
+    model's codes are `e = (e_1, ..., e_L)`, side by side. The KL divergence does not change under
+    such a map, and the prior of e is the standard normal, as in every other model: codes,
+    traversals, samples, scores and exports mean the same. `layer_codes` returns the z_i, and
+    `layer_slices` says which columns of a code belong to which layer.
+
+    The posterior of a lower layer depends on the codes of the layers above. In training these are
+    samples, given which the KL divergence is exact. `posterior`, scores and validation follow the
+    means of the layers above instead, which makes them deterministic and the dimensions of a code
+    independent. `encode(sample=True)` samples from the top down.
+
+    With one layer this is `VAE` with a warm-up. The networks between stochastic layers are those
+    of the paper: two dense layers, of 256 units between z_1 and z_2, then 128, 64 and 32, with
+    batch normalisation and leaky ReLU. Departures: encoder and decoder of the image are those of
+    the other models, without batch normalisation; standard deviations are exponentials, not
+    softplus; and the learning rate does not fall unless you ask for it.
+
+    Args:
+        encoder: See `VAE`; `z_mean` and `z_log_var` hold the layers side by side, layer 1 first. In
+            the one that `for_images` builds by name, each layer's Gaussian is computed from the
+            features of the layer below. A function of your own may name the argument `layer_dims`.
+        decoder: See `VAE`; its input is z_1, `layer_dims[0]` wide.
+        layer_dims: Number of latent dimensions of each layer, layer 1 first, which add up to
+            `latent_dim`; or `None` (default) for up to three layers in the proportions 4 : 2 : 1 of
+            the paper's 64, 32 and 16: 6, 3 and 1 of ten latent dimensions.
+        kl_warmup_steps: Steps until t is 1, at least 0; default 30,000, a tenth of the published
+            length of a run, as 200 of the paper's 2,000 epochs are. 0 starts with 1.
+        batch_normalization: Whether the networks between the stochastic layers have batch
+            normalisation; default true.
+        **kwargs: `likelihood`, `seed` of `VAE`; `name`, `dtype`, `trainable` of `keras.Model`.
+
+    Example:
+        >>> images = kd.data.load("dsprites", image_size=32).images(range(64))
+        >>> model = kd.LadderVAE.for_images((32, 32, 1), latent_dim=10, layer_dims=(6, 3, 1))
+        >>> model.compile("adam")
+        >>> history = model.fit(images, verbose=0)
+        >>> model.encode(images).shape, [z.shape for z in model.layer_codes(images)]
+        ((64, 10), [(64, 6), (64, 3), (64, 1)])
+    """
+
+    declaration = MODEL_CATALOGUE["ladder_vae"]
+    state_names = ("beta",)
+
+    def __init__(
+        self,
+        encoder: keras.Model,
+        decoder: keras.Model,
+        layer_dims: Sequence[int] | None = declaration.defaults["layer_dims"],
+        kl_warmup_steps: int = declaration.defaults["kl_warmup_steps"],
+        batch_normalization: bool = declaration.defaults["batch_normalization"],
+        **kwargs: Any,
+    ) -> None:
+        # Needed before the networks are checked: their widths depend on it.
+        self.set_options(layer_dims=layer_dims)
+        super().__init__(encoder, decoder, **kwargs)
+        self.set_options(kl_warmup_steps=kl_warmup_steps, batch_normalization=batch_normalization)
+        self.layer_dims = dims_of(self.latent_dim, layer_dims)
+        self._warmup = (
+            LinearSchedule(0.0, 1.0, kl_warmup_steps) if kl_warmup_steps else ConstantSchedule(1.0)
+        )
+        # Use the model's dtype policy, so that a loaded model computes as it did when it was saved.
+        self.top_down = TopDownPass(
+            self.layer_dims,
+            batch_normalization,
+            derived_seeds(self.seed, 1, purpose=4)[0],
+            dtype=self.dtype_policy,
+        )
+
+    @classmethod
+    def encoder_options(
+        cls,
+        latent_dim: int,
+        layer_dims: Any = None,
+        batch_normalization: bool = declaration.defaults["batch_normalization"],
+        **options: Any,
+    ) -> dict[str, Any]:
+        """Returns the arguments of the function that builds the encoder."""
+        return {
+            "latent_dim": latent_dim,
+            "layer_dims": dims_of(latent_dim, layer_dims),
+            "batch_normalization": flag("batch_normalization", batch_normalization),
+        }
+
+    @classmethod
+    def decoder_input_dim(cls, latent_dim: int, layer_dims: Any = None, **options: Any) -> int:
+        """Returns the number of latent dimensions of layer 1."""
+        return dims_of(latent_dim, layer_dims)[0]
+
+    def network_options(self) -> dict[str, Any]:
+        """Returns the constructor's arguments that the networks depend on."""
+        return {"layer_dims": self.layer_dims}
+
+    @property
+    def layer_slices(self) -> tuple[slice, ...]:
+        """The columns of a code that belong to each stochastic layer, layer 1 first."""
+        ends = np.cumsum(self.layer_dims).tolist()
+        return tuple(slice(end - dim, end) for end, dim in zip(ends, self.layer_dims, strict=True))
+
+    # The forward pass and the objective.
+
+    def call(self, images: Any, training: bool = False) -> dict[str, Tensor]:
+        """Encodes and decodes images, see `VAE.call`; the decoder's input is z_1."""
+        mean, log_var = self.posterior_of(self.pixels(images), training)
+        # Noise of its own, as the means of lower layers depend on the samples above them.
+        noise = self.sampling(ops.zeros_like(mean), ops.zeros_like(mean)) if training else None
+        outputs = self.top_down(mean, log_var, noise, training=training)
+        layers = outputs.pop("layers")
+        return self.with_reconstruction(outputs, layers[0], training)
+
+    def loss_terms(self, pixels: Tensor, outputs: dict[str, Tensor], training: bool) -> LossTerms:
+        """Computes the loss of one batch, see the class."""
+        terms = super().loss_terms(pixels, outputs, training)
+        beta = self._warmup(self.steps.step)
+        return terms.replace(penalties={"kl": (beta, terms.total_kl)}, state={"beta": beta})
+
+    # Inference.
+
+    @property
+    def mean_depends_on_log_var(self) -> bool:
+        """Whether a code's mean depends on the encoder's log-variances, which weight a merge."""
+        return len(self.layer_dims) > 1
+
+    def posterior_of_layers(self, mean: Any, log_var: Any) -> tuple[Tensor, Tensor]:
+        """Returns the posterior along the means of the layers above, `(1, batch, latent_dim)`."""
+        mean, log_var = self.posterior_of_layer(mean, log_var, 0)
+        return ops.expand_dims(mean, 0), ops.expand_dims(log_var, 0)
+
+    def posterior_of_layer(self, mean: Any, log_var: Any, layer: int) -> tuple[Any, Any]:
+        """Returns the posterior along the means, `(batch, latent_dim)`; symbolic tensors, too."""
+        if len(self.layer_dims) == 1:
+            return mean, log_var
+        outputs = self.top_down(mean, log_var, training=False)
+        return outputs["z_mean"], outputs["z_log_var"]
+
+    def layer_posterior(
+        self, mean: Array, log_var: Array, layer: int | None = 0
+    ) -> tuple[Array, Array]:
+        """Computes the result of `posterior` from what `encoder_posterior` returns."""
+        parts = [VAE.layer_posterior(self, *rows, layer) for rows in _chunks(mean, log_var)]
+        means, log_vars = (np.concatenate(each, axis=-2) for each in zip(*parts, strict=True))
+        return means, log_vars
+
+    def decoder_inputs(self, z: Any, layer: int) -> Tensor:
+        """Returns z_1 of codes e."""
+        return self.top_down.layers_of(ops.convert_to_tensor(z))[0]
+
+    def encode(
+        self,
+        images: Any,
+        layer: int | None = 0,
+        sample: bool = False,
+        seed: int | None = None,
+        batch_size: int = 256,
+    ) -> Array:
+        """Returns the codes of images, see `VAE.encode`; samples are drawn from the top down."""
+        if not flag("sample", sample):
+            return super().encode(images, layer, seed=seed, batch_size=batch_size)
+        generator = random_generator(seed)
+        if layer is not None:
+            self.check_layer(layer)
+        mean, log_var = self.encoder_posterior(images, batch_size)
+        noise = generator.standard_normal(mean.shape, dtype=np.float32)
+        parts = [self.top_down(*rows)["z"] for rows in _chunks(mean, log_var, noise)]
+        codes = np.concatenate([ops.convert_to_numpy(part) for part in parts])
+        return codes if layer is not None else codes[None]
+
+    def layer_codes(self, images: Any, batch_size: int = 256) -> list[Array]:
+        """Returns the layers' own codes z_i of images, the means of their posteriors.
+
+        Args:
+            images: See `posterior`.
+            batch_size: Number of images to encode at a time; default 256.
+
+        Returns:
+            A list of L float32 arrays `(n, layer_dims[i])`, layer 1 first.
+        """
+        posterior = self.encoder_posterior(images, batch_size)
+        parts = [self.top_down(*rows)["layers"] for rows in _chunks(*posterior)]
+        return [
+            np.concatenate([ops.convert_to_numpy(part) for part in layer])
+            for layer in zip(*parts, strict=True)
+        ]
+
+
+def dims_of(latent_dim: int, layer_dims: Any) -> tuple[int, ...]:
+    """Returns the number of latent dimensions of each stochastic layer, checked."""
+    if layer_dims is not None:
+        return partition("layer_dims", layer_dims, latent_dim)
+    top, middle = (max(round(share * latent_dim / 7), 1) for share in (1, 2))
+    dims = (latent_dim - middle - top, middle, top)
+    return dims if latent_dim >= 3 else (1,) * latent_dim
+
+
+def _chunks(*arrays: Array) -> Iterator[tuple[Array, ...]]:
+    """Returns the arrays a few thousand rows at a time; empty arrays once."""
+    for start in range(0, max(len(arrays[0]), 1), _ROWS):
+        yield tuple(array[start : start + _ROWS] for array in arrays)
