@@ -253,7 +253,7 @@ MODEL_CATALOGUE = {
             ),
             "contrastive": flag("Add the contrastive regularizer of InfoGAN-CR."),
             "contrastive_weight": optional_number("Weight of the regularizer; 2 by default."),
-            "contrastive_start": steps(268_000, "Step from which the regularizer counts."),
+            "contrastive_start": steps(268_000, "Step from which the regularizer counts.", least=0),
         },
         posterior="none",
         check_together=check_contrast,

@@ -169,6 +169,7 @@ class ImageModel(Inference, Training, Saving, keras.Model):
             cls.decoder_input_dim(latent_dim, **options) if cls.declaration.decodes else None,
             seed,
             has_posterior=cls.declaration.posterior != "none",
+            adapted_decoder=cls.adapted_decoder,
         )
         if cls.declaration.decodes:
             options["likelihood"] = likelihood
@@ -183,6 +184,11 @@ class ImageModel(Inference, Training, Saving, keras.Model):
     def decoder_input_dim(cls, latent_dim: int, **options: Any) -> int:
         """Returns the width of the decoder's input, from the class's options."""
         return latent_dim
+
+    @classmethod
+    def adapted_decoder(cls, decoder: keras.Model) -> keras.Model:
+        """Returns what `for_images` takes in place of a decoder that it has built by name."""
+        return decoder
 
     def network_options(self) -> dict[str, Any]:
         """Returns the constructor's arguments that the networks depend on."""

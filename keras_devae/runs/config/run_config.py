@@ -18,6 +18,7 @@ from keras_devae.models.catalogue import MODEL_CATALOGUE, check_options, default
 from keras_devae.models.network_names import check_module_exists, is_function_name
 from keras_devae.runs.config.forms import declarations, grouped, ungrouped
 from keras_devae.runs.config.network_settings import check_networks, chosen_network
+from keras_devae.runs.config.optimization_settings import OPTIMIZATION, check_optimization
 from keras_devae.runs.config.settings import (
     GROUPS,
     ComputeSettings,
@@ -37,14 +38,6 @@ if TYPE_CHECKING:
     from keras_devae.data.dataset import Dataset
 
 _PATHS = frozenset(n for n, declared in declarations().items() if declared.value_type == PathText)
-#: Ways to clip gradients, of which Keras applies one.
-_CLIPPING = ("clipnorm", "global_clipnorm", "clipvalue")
-#: Settings that only an optimizer can follow.
-_OPTIMIZATION = (
-    *("epochs", "optimizer", "learning_rate_schedule", "plateau_factor", "plateau_patience"),
-    *("warmup_steps", "weight_decay", *_CLIPPING, "ema_momentum", "ema_overwrite_frequency"),
-    "init_from",
-)
 #: What a run may be.
 KINDS = ("training", "annealing test")
 
@@ -93,7 +86,7 @@ class RunConfig:
         if MODEL_CATALOGUE[self.model.name].fitted:
             self._check_fitted()
         check_networks(self.model)
-        self._check_optimization()
+        check_optimization(self.training)
         self._check_steps_per_execution()
         check_watching(self)
 
@@ -114,34 +107,12 @@ class RunConfig:
         if self.compute.distribute is not None:
             raise UsageError(f"{name} is fitted on one device. Leave `distribute` out.")
         defaults = TrainingSettings()
-        for setting in _OPTIMIZATION:
+        for setting in OPTIMIZATION:
             value = getattr(self.training, setting)
             if value != getattr(defaults, setting):
                 raise UsageError(
                     f"{name} is fitted in one go. Leave `{setting}` out. Received: {value}."
                 )
-
-    def _check_optimization(self):
-        """Checks length, clipping and warm-up of the training."""
-        training = self.training
-        if training.epochs is not None and training.steps != TrainingSettings().steps:
-            raise UsageError(
-                "`steps` and `epochs` are two ways to state the length of a run: leave one of them "
-                f"out. Received: steps={training.steps}, epochs={training.epochs}."
-            )
-        clips = [n for n in _CLIPPING if getattr(training, n) is not None]
-        if len(clips) > 1:
-            raise UsageError(
-                "Gradients are clipped in one way: leave out all but one of "
-                f"{', '.join(f'`{name}`' for name in clips)}."
-            )
-        if training.ema_overwrite_frequency is not None and training.ema_momentum is None:
-            raise UsageError("`ema_overwrite_frequency` needs `ema_momentum`.")
-        if training.epochs is None and training.warmup_steps >= training.steps > 1:
-            raise UsageError(
-                f"`warmup_steps` must be below `steps`, which is {training.steps}. "
-                f"Received: {training.warmup_steps}."
-            )
 
     def _check_steps_per_execution(self):
         steps_per_execution = self.compute.steps_per_execution

@@ -16,6 +16,8 @@ OPTIMIZERS = (
     *("adadelta", "adafactor", "adagrad", "adam", "adamax", "adamw", "ftrl", "lion"),
     *("nadam", "rmsprop", "sgd"),
 )
+#: Those with an average of the gradients whose decay Keras calls beta_1.
+AVERAGING_OPTIMIZERS = ("adam", "adamax", "adamw", "lion", "nadam")
 RATE_SCHEDULES = ("constant", "cosine", "plateau")
 
 #: A number of steps, images and the like, which 64 bits hold.
@@ -159,6 +161,12 @@ class TrainingSettings:
     weight_decay: Positive | None = setting(
         None,
         "Weight decay per step, times the learning rate.",
+        "the optimizer's",
+        needs_training=True,
+    )
+    beta_1: Annotated[float, Ge(0), Lt(1)] | None = setting(
+        None,
+        f"Decay of the average of the gradients; for {', '.join(AVERAGING_OPTIMIZERS)}.",
         "the optimizer's",
         needs_training=True,
     )
