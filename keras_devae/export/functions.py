@@ -77,8 +77,10 @@ def endpoints(model: ImageModel, layer: int = 0) -> dict[str, Endpoint]:
 
 def _layers_of(model: ImageModel, encoded: dict[str, Tensor]) -> dict[str, Tensor]:
     """Returns the outputs of `encode` for all layers, `(K, batch, latent_dim)`."""
+    if not model.has_posterior:
+        return {"z_mean": model.codes_of_layers(encoded)}
     means, log_vars = model.posterior_of_layers(*model.bounded(encoded))
-    return {"z_mean": means, **({"z_log_var": log_vars} if model.has_posterior else {})}
+    return {"z_mean": means, "z_log_var": log_vars}
 
 
 def _nan_for_unfit_rows(bounded: bool) -> Callable[[_Function], _Function]:

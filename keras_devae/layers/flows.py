@@ -240,7 +240,7 @@ class FlowChain(keras.layers.Layer):
         self.flow = one_of("flow", flow, FLOWS)
         self.num_flows = at_least("num_flows", num_flows, 1)
         self.units, self.seed = widths("units", units), checked_seed(seed)
-        seeds = derived_seeds(self.seed, num_flows, purpose=6)
+        seeds = derived_seeds(self.seed, num_flows, purpose=5)
         self.flows = [
             PlanarFlow(latent_dim, name=f"flow_{i}")
             if flow == "planar"

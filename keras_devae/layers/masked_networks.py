@@ -127,7 +127,7 @@ class MADE(keras.layers.Layer):
         self.num_outputs = at_least("num_outputs", num_outputs, 1)
         self.reverse, self.seed = flag("reverse", reverse), checked_seed(seed)
         self.hidden = []
-        seeds = derived_seeds(self.seed, len(self.units) + 1, purpose=5)
+        seeds = derived_seeds(self.seed, len(self.units) + 1, purpose=6)
         # Dimensions have the degrees 1, 2, ..., in their order.
         first = degrees = np.arange(1, latent_dim + 1)[:: -1 if reverse else 1]
         for i, width in enumerate(self.units):

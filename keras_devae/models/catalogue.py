@@ -17,6 +17,7 @@ from keras_devae.models.options import (
     check_contrast,
     check_contrasted_latents,
     check_controller,
+    check_flow,
     check_groups,
     check_layer_dims,
     choice,
@@ -233,6 +234,20 @@ MODEL_CATALOGUE = {
             ),
         },
         check_latent_dim=check_groups,
+    ),
+    "flow_vae": ModelDeclaration(
+        "FlowVAE",
+        "reconstruction + KL of a Gaussian moved by planar or inverse autoregressive flows",
+        "Rezende and Mohamed 2015, Variational Inference with Normalizing Flows; Kingma et al. "
+        "2016, Improving Variational Inference with Inverse Autoregressive Flow",
+        {
+            "flow": choice("planar or iaf, inverse autoregressive.", "planar", "iaf"),
+            "num_flows": whole(2, "Number of flows.", 1),
+            "flow_units": widths((128,) * 3, "Widths of the networks of iaf."),
+            "free_bits": number(0.0, "Nats of the KL that cost nothing, in total."),
+        },
+        posterior="sampled",
+        check_together=check_flow,
     ),
     "ica": ModelDeclaration(
         "ICA",

@@ -118,16 +118,18 @@ def _mean(model, pixels, checked, layer):
     """Returns the posterior mean without the weights that it does not depend on."""
     if model.mean_depends_on_log_var:
         return _all_outputs(model, pixels, checked, layer)["z_mean"]
-    encoder = keras.Model(model.encoder.inputs, model.encoder.output["z_mean"], name="encoder")
-    mean = checked(pixels, encoder(pixels))
+    outputs = {name: model.encoder.output[name] for name in model.code_outputs}
+    encoded = keras.Model(model.encoder.inputs, outputs, name="encoder")(pixels)
+    if model.declaration.posterior == "sampled":
+        return checked(pixels, model.codes_of_layers(encoded)[layer])
+    mean = checked(pixels, encoded["z_mean"])
     return model.posterior_of_layer(mean, mean, layer)[0]
 
 
 def _all_outputs(model, pixels, checked, layer):
-    encoded = model.encoder(pixels)
     if not model.has_posterior:
-        mean = checked(pixels, encoded["z_mean"])
-        return {"z_mean": model.posterior_of_layer(mean, mean, layer)[0]}
+        return {"z_mean": _mean(model, pixels, checked, layer)}
+    encoded = model.encoder(pixels)
     mean, log_var = checked(pixels, encoded["z_mean"], encoded["z_log_var"])
     z_mean, z_log_var = model.posterior_of_layer(mean, log_var, layer)
     outputs = {"z_mean": z_mean, "z_log_var": z_log_var}

@@ -31,6 +31,9 @@ from keras_devae.models.training import Training
 from keras_devae.process.randomness import checked_seed
 from keras_devae.schedules import StepCounter
 
+#: Options of encoders -> the outputs of that width that they add.
+_FURTHER_OUTPUTS = {"num_categories": "category_logits", "flow_parameters": "flow_parameters"}
+
 
 class ImageModel(Inference, Training, Saving, keras.Model):
     """Base of all models: an encoder of images and, where the model decodes, a decoder.
@@ -141,8 +144,8 @@ class ImageModel(Inference, Training, Saving, keras.Model):
             network: `"convolutional"` (default), `"mlp"`, `"residual"`, or a function, or its name
                 as `"module:function"`, that returns an encoder and a decoder. It is passed those
                 of `image_shape`, `latent_dim`, `decoder_input_dim`, `num_categories` (0: none),
-                `groups` (of `DEFT`, else 1), `layer_dims` (of `LadderVAE`, else `None`) and `seed`
-                that it names, by keyword.
+                `groups` (of `DEFT`, else 1), `layer_dims` (of `LadderVAE`, else `None`),
+                `flow_parameters` (of `FlowVAE`, else `None`) and `seed` that it names, by keyword.
             likelihood: See the class.
             seed: Integer seed of initial weights and noise, or `None` (default).
             network_units: Widths of the hidden layers of encoder and decoder for `"mlp"`, or
@@ -203,13 +206,14 @@ class ImageModel(Inference, Training, Saving, keras.Model):
         options = self.network_options()
         has_posterior = self.declaration.posterior != "none"
         latent_dim = self.latent_dim_of(check_encoder(encoder, has_posterior))
-        categories = self.encoder_options(latent_dim, **options).get("num_categories", 0)
-        logits_shape = getattr(encoder.output.get("category_logits"), "shape", None)
-        if categories and logits_shape != (None, categories):
-            raise UsageError(
-                f"The encoder must also return `category_logits` (batch, {categories}). "
-                f"Received: {encoder!r} with output {encoder.output}."
-            )
+        wanted = self.encoder_options(latent_dim, **options)
+        for option, name in _FURTHER_OUTPUTS.items():
+            width = wanted.get(option, 0)
+            if width and getattr(encoder.output.get(name), "shape", None) != (None, width):
+                raise UsageError(
+                    f"The encoder must also return `{name}` (batch, {width}). "
+                    f"Received: {encoder!r} with output {encoder.output}."
+                )
         if self.declaration.decodes:
             width = self.decoder_input_dim(latent_dim, **options)
             check_decoder(decoder, encoder.input_shape[1:], latent_dim, width)
@@ -247,8 +251,11 @@ class ImageModel(Inference, Training, Saving, keras.Model):
 
     def code_of(self, pixels: Tensor, training: bool = False) -> Tensor:
         """Returns the codes of pixels as `encode` does, float32 `(batch, latent_dim)`."""
-        encoded = self.bounded(self.encoder(pixels, training=training))
-        return self.posterior_of_layers(*encoded)[0][0]
+        return self.codes_of_layers(self.encoder(pixels, training=training))[0]
+
+    def codes_of_layers(self, encoded: dict[str, Tensor]) -> Tensor:
+        """Returns the codes of all layers, `(K, batch, latent_dim)`, from the encoder's outputs."""
+        return self.posterior_of_layers(*self.bounded(encoded))[0]
 
     def call(self, images: Any, training: bool = False) -> dict[str, Tensor]:
         """Encodes images `(batch, height, width, channels)` and, in most models, decodes the codes.

@@ -41,6 +41,8 @@ class Inference:
     num_layers = 1
     #: Number of categories of a categorical code beside the continuous one; 0 for none.
     num_categories = 0
+    #: Names of the encoder's outputs that codes depend on.
+    code_outputs: tuple[str, ...] = ("z_mean",)
     #: Whether the posterior mean also depends on the encoder's log-variances.
     mean_depends_on_log_var = False
 

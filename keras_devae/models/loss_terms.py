@@ -18,8 +18,9 @@ class LossTerms:
     Attributes:
         reconstruction: `(n,)`, for each of the n latent layers evaluated in this step, or `None`
             (default) for a model that reconstructs nothing.
-        kl: `(n, latent_dim)`, the KL divergence, in closed form where there is one, or `None`
-            (default) for a model without a posterior.
+        kl: `(n, latent_dim)`, the KL divergence, in closed form where there is one; `(n, 1)` where
+            only the sum over the dimensions is known; or `None` (default) for a model without a
+            posterior.
         penalties: Name -> (weight, value). Either may be a number, a scalar or an array; they
             broadcast, and their products are summed. The KL divergence has the name `kl`.
         layers: `(n,)`, the numbers of these layers; layer 0 by default.

@@ -20,6 +20,7 @@ from keras_devae.networks import DECODERS, NETWORKS
 #: Names of the arguments that a user's function may take.
 _ARGUMENTS = (
     "decoder_input_dim",
+    "flow_parameters",
     "groups",
     "image_shape",
     "latent_dim",

@@ -186,6 +186,16 @@ def check_groups(options: Mapping[str, Any], latent_dim: int) -> None:
         )
 
 
+def check_flow(options: Mapping[str, Any]) -> None:
+    """Checks the given options of a model with flows against each other."""
+    units, default = options.get("flow_units"), (128, 128, 128)
+    if options.get("flow", "planar") == "planar" and units not in (None, default):
+        raise UsageError(
+            "`flow_units` are the widths of inverse autoregressive flows: set `flow` to 'iaf' too. "
+            f"Received: {units}."
+        )
+
+
 def check_layer_dims(options: Mapping[str, Any], latent_dim: int) -> None:
     """Checks the given sizes of stochastic layers against the number of latents."""
     if options.get("layer_dims") is not None:

@@ -57,6 +57,7 @@ def encoder_outputs(
     groups: int = 1,
     layer_dims: Sequence[int] | None = None,
     batch_normalization: bool = True,
+    flow_parameters: int | None = None,
 ) -> dict[str, keras.KerasTensor]:
     """Adds the posterior's linear heads, in float32, to one or more symbolic trunks.
 
@@ -69,6 +70,7 @@ def encoder_outputs(
     at_least("latent_dim", latent_dim, 1)
     at_least("groups", groups, 1)
     at_least("num_categories", num_categories, 0)
+    at_least("flow_parameters", flow_parameters or 0, 0)
     if layer_dims is None:
         sizes = group_sizes(latent_dim, groups)
         features = [trunk(len(sizes)) for _ in sizes]
@@ -85,10 +87,9 @@ def encoder_outputs(
         )
         for name in ("z_mean", "z_log_var")
     }
-    if num_categories:
-        outputs["category_logits"] = _head(
-            _joined(features, "features"), num_categories, kernels, "category_logits"
-        )
+    for name, width in (("category_logits", num_categories), ("flow_parameters", flow_parameters)):
+        if width:
+            outputs[name] = _head(_joined(features, "features"), width, kernels, name)
     return outputs
 
 

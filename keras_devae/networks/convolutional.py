@@ -29,6 +29,7 @@ def convolutional_encoder(
     groups: int = 1,
     layer_dims: Sequence[int] | None = None,
     batch_normalization: bool = True,
+    flow_parameters: int | None = None,
 ) -> keras.Model:
     """Builds the convolutional encoder.
 
@@ -51,11 +52,13 @@ def convolutional_encoder(
             first, or `None` (default) for a single layer. Two dense layers of 256, 128, 64 and 32
             units lead from one to the next.
         batch_normalization: Whether to normalise these dense layers over the batch; default true.
+        flow_parameters: Number of parameters of an image's flows, or `None` (default) for none.
 
     Returns:
         A `keras.Model` from images in `[0, 1]`, `(batch, height, width, channels)`, to a dictionary
-        of `z_mean` and `z_log_var`, float32 `(batch, latent_dim)`, and, if there are categories,
-        `category_logits`, `(batch, num_categories)`.
+        of `z_mean` and `z_log_var`, float32 `(batch, latent_dim)`, and, where there are such,
+        `category_logits`, `(batch, num_categories)`, and `flow_parameters`,
+        `(batch, flow_parameters)`.
     """
     kernels = seeded_kernels(seed)
     image_shape = image_shape_of(image_shape)
@@ -70,7 +73,14 @@ def convolutional_encoder(
         return layers.Flatten()(_convolution(256 // divisor, kernels, sizes[-1])(x))
 
     outputs = encoder_outputs(
-        trunk, latent_dim, kernels, num_categories, groups, layer_dims, batch_normalization
+        trunk,
+        latent_dim,
+        kernels,
+        num_categories,
+        groups,
+        layer_dims,
+        batch_normalization,
+        flow_parameters,
     )
     return keras.Model(images, outputs, name="encoder")
 

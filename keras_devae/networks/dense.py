@@ -20,6 +20,7 @@ def mlp_encoder(
     groups: int = 1,
     layer_dims: Sequence[int] | None = None,
     batch_normalization: bool = True,
+    flow_parameters: int | None = None,
 ) -> keras.Model:
     """Builds a fully connected encoder, by default as in Higgins et al. (2017).
 
@@ -36,7 +37,14 @@ def mlp_encoder(
         )
 
     outputs = encoder_outputs(
-        trunk, latent_dim, kernels, num_categories, groups, layer_dims, batch_normalization
+        trunk,
+        latent_dim,
+        kernels,
+        num_categories,
+        groups,
+        layer_dims,
+        batch_normalization,
+        flow_parameters,
     )
     return keras.Model(images, outputs, name="encoder")
 

@@ -39,6 +39,7 @@ def residual_encoder(
     groups: int = 1,
     layer_dims: Sequence[int] | None = None,
     batch_normalization: bool = True,
+    flow_parameters: int | None = None,
 ) -> keras.Model:
     """Builds a residual encoder (He et al. 2016, Identity Mappings in Deep Residual Networks).
 
@@ -69,7 +70,14 @@ def residual_encoder(
         return _dense(max(_FEATURES // divisor, 1), kernels)(x)
 
     outputs = encoder_outputs(
-        trunk, latent_dim, kernels, num_categories, groups, layer_dims, batch_normalization
+        trunk,
+        latent_dim,
+        kernels,
+        num_categories,
+        groups,
+        layer_dims,
+        batch_normalization,
+        flow_parameters,
     )
     return keras.Model(images, outputs, name="encoder")
 

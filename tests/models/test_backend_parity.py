@@ -40,6 +40,8 @@ CASES = {
     "dip_vae.ii": {"kind": "ii"},
     "dynamic_vae": {"step": 5, "kl_target_steps": 10},
     "factor_vae": {"discriminator_units": (20, 20)},
+    "flow_vae": {"num_flows": 3},
+    "flow_vae.iaf": {"flow": "iaf", "flow_units": (8, 8)},
     "hf_vae": {"dataset_size": 100, "between_group_weight": 3.0},
     "ica": {},
     "info_gan": {"step": 5, "contrastive": True, "contrastive_start": 5},

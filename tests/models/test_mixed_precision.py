@@ -30,6 +30,7 @@ BALANCED = {
     "dip_vae": {"lambda_od": 1},
     "dynamic_vae": {"kl_target": 4, "kl_target_steps": 100, "beta_init": 2},
     "factor_vae": {"gamma": 2},
+    "flow_vae": {"flow": "iaf", "flow_units": (8, 8)},
     "hf_vae": {"between_group_weight": 2},
     "joint_vae": {"gamma": 2, "categorical_gamma": 2, "capacity_steps": 1000},
     "ladder_vae": {"kl_warmup_steps": 50},

@@ -13,10 +13,24 @@ pytestmark = pytest.mark.backends
 SHAPE = (6, 5, 2)
 
 
-def pair(image_shape, latent_dim, decoder_input_dim, num_categories, groups, seed, layer_dims=None):
+def pair(
+    image_shape,
+    latent_dim,
+    decoder_input_dim,
+    num_categories,
+    groups,
+    seed,
+    layer_dims=None,
+    flow_parameters=None,
+):
     """Takes all the arguments that there are."""
     options = {"units": (4,), "seed": seed}
-    of_heads = {"num_categories": num_categories, "groups": groups, "layer_dims": layer_dims}
+    of_heads = {
+        "num_categories": num_categories,
+        "groups": groups,
+        "layer_dims": layer_dims,
+        "flow_parameters": flow_parameters,
+    }
     encoder = mlp_encoder(image_shape, latent_dim, **of_heads, **options)
     return encoder, mlp_decoder(decoder_input_dim, image_shape, **options)
 

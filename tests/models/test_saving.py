@@ -147,6 +147,7 @@ OPTIONS = {
         "reference_compat": True,
     },
     "factor_vae": {"gamma": 5.0, "discriminator_units": [12, 8]},
+    "flow_vae": {"flow": "iaf", "num_flows": 3, "flow_units": [6, 5], "free_bits": 0.5},
     "hf_vae": {
         "within_group_weight": 0.5,
         "dimension_wise_weight": 2.0,

@@ -30,6 +30,8 @@ def good_encoder(method="vae"):
         }
         if "num_categories" in widths:
             heads["category_logits"] = layers.Dense(widths["num_categories"])(x)
+        if "flow_parameters" in widths:
+            heads["flow_parameters"] = layers.Dense(widths["flow_parameters"])(x)
         return heads
 
     return encoder_of(outputs)
@@ -99,9 +101,11 @@ def test_decoder_of_a_wrong_width(method):
         MODELS[method](good_encoder(method), decoder_of(3))
 
 
-def test_encoder_without_categories():
+def test_encoder_without_further_outputs():
     with pytest.raises(UsageError, match=r"must also return `category_logits` \(batch, 3\)"):
         MODELS["joint_vae"](good_encoder("vae"), decoder_of(5))
+    with pytest.raises(UsageError, match=r"must also return `flow_parameters` \(batch, 10\)"):
+        MODELS["flow_vae"](good_encoder("vae"), decoder_of(2))
 
 
 def test_encoder_of_no_multiple_of_the_layers():

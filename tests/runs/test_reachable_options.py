@@ -57,6 +57,17 @@ REACHED = {
     "residual_encoder": {"latent_dim": "latent_dim", "num_categories": "num_categories"},
     "linear_encoder": {"latent_dim": "latent_dim"},
     "discriminator": {"latent_dim": "latent_dim", "units": "discriminator_units"},
+    "PlanarFlow": {"latent_dim": "latent_dim"},
+    **{
+        name: {"latent_dim": "latent_dim", "units": "flow_units"}
+        for name in ("InverseAutoregressiveFlow", "MADE")
+    },
+    "FlowChain": {
+        "latent_dim": "latent_dim",
+        "flow": "flow",
+        "num_flows": "num_flows",
+        "units": "flow_units",
+    },
 }
 
 #: Part -> argument -> why it is not set from outside.
@@ -79,10 +90,18 @@ NOT_REACHED = {
         ("start", "end", "steps"),
         "as ExponentialSchedule; `annealing-test` sets them by --beta-start, --beta-end, --steps",
     ),
-    "convolutional_encoder": {"groups": SIZE, "image_shape": PIXELS},
-    "mlp_encoder": {"groups": SIZE, "image_shape": PIXELS},
-    "residual_encoder": {"groups": SIZE, "image_shape": PIXELS},
+    "convolutional_encoder": {"groups": SIZE, "flow_parameters": SIZE, "image_shape": PIXELS},
+    "mlp_encoder": {"groups": SIZE, "flow_parameters": SIZE, "image_shape": PIXELS},
+    "residual_encoder": {"groups": SIZE, "flow_parameters": SIZE, "image_shape": PIXELS},
     "SpatialBroadcast": {"size": PIXELS},
+    "MaskedDense": dict.fromkeys(
+        ("input_degrees", "output_degrees", "strict"), "what MADE needs of its layers"
+    ),
+    "MADE": {"num_outputs": SIZE, "reverse": "every other flow has its order reversed"},
+    "InverseAutoregressiveFlow": {
+        "reverse": "every other flow has its order reversed",
+        **dict.fromkeys(("output_scale", "forget_bias"), "the start near the identity"),
+    },
     "linear_encoder": {"image_shape": PIXELS},
     **{
         name: {"input_dim": SIZE, "image_shape": PIXELS}

@@ -78,6 +78,7 @@ BAD_OPTIONS = {
     "deft": {"betas": []},
     "dip_vae": {"kind": "iii"},
     "factor_vae": {"discriminator_units": [10.5]},
+    "flow_vae": {"flow_units": [16]},
     "hf_vae": {"group_sizes": [4, 4]},
     "info_gan": {"contrastive_weight": 2},
     "joint_vae": {"temperature": 0},
