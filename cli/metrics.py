@@ -15,6 +15,7 @@ def metrics(as_json: bool) -> None:
         name: {
             "description": metric.description,
             "needs_factors": metric.needs_factors,
+            "needs_posterior": metric.needs_posterior,
             "continuous": metric.continuous if metric.needs_factors else None,
             "fast": dict(metric.fast),
         }
@@ -25,10 +26,11 @@ def metrics(as_json: bool) -> None:
         return
     width = max(map(len, rows))
     for name, row in rows.items():
-        needs = "" if row["needs_factors"] else "  (no factors needed)"
-        if row["continuous"] == "native":
-            needs = "  (continuous factors without bins)"
-        click.echo(f"{name:<{width}}  {row['description']}{needs}")
+        notes = [] if row["needs_factors"] else ["no factors needed"]
+        notes += ["needs log-variances"] if row["needs_posterior"] else []
+        notes += ["continuous factors without bins"] if row["continuous"] == "native" else []
+        noted = f"  ({', '.join(notes)})" if notes else ""
+        click.echo(f"{name:<{width}}  {row['description']}{noted}")
     click.echo(
         "\nThe other metrics put continuous factors into bins; mig does not with --estimator knn."
     )

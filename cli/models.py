@@ -4,7 +4,7 @@ import click
 
 from keras_devae.checks import one_of
 from keras_devae.cli.options import json_option, print_json
-from keras_devae.cli.setting_options import switch_of, value_text
+from keras_devae.cli.setting_options import flag_of, switch_of, value_text
 from keras_devae.models.catalogue import MODEL_CATALOGUE
 
 
@@ -32,6 +32,9 @@ def models(names: tuple[str, ...], as_json: bool) -> None:
             flag = f"{switch_of(option, details.default is True)} {default}".rstrip()
             scales = f" [{' '.join(details.scales)}]" if details.scales else ""
             click.echo(f"    {flag:<32}  {details.help}{scales}")
+        for setting, value in entry.training.items():
+            flag = f"{flag_of(setting)} {value_text(value)}"
+            click.echo(f"    {flag:<32}  The method's own, unless you give another.")
 
 
 def _plain(entry):
@@ -39,4 +42,9 @@ def _plain(entry):
         name: {"default": o.default, "help": o.help, "scales_with": list(o.scales)}
         for name, o in entry.options.items()
     }
-    return {"objective": entry.objective, "paper": entry.paper, "options": options}
+    return {
+        "objective": entry.objective,
+        "paper": entry.paper,
+        "options": options,
+        "training": entry.training,
+    }

@@ -53,9 +53,20 @@ def unknown_name(
     """
     known, name = sorted(known), str(name)
     name = name if len(name) <= _LONGEST_NAME else f"{name[:_LONGEST_NAME]}..."
-    matches = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
+    matches = _closest(name, known)
     if not matches and name.strip():
         matches = [candidate for candidate in known if candidate.startswith(name)]
     matches = [*likely, *matches]
     hint = f" Did you mean {' or '.join(repr(match) for match in matches)}?" if matches else ""
     return UsageError(f"Unknown {kind} {name!r}.{hint} Known: {', '.join(known)}.")
+
+
+def _closest(name: str, known: list[str]) -> list[str]:
+    """Returns the names most like another one, the best first, and none that is much worse."""
+    matches = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
+    matcher = difflib.SequenceMatcher(b=name)
+    likeness = []
+    for match in matches:
+        matcher.set_seq1(match)
+        likeness.append(matcher.ratio())
+    return [one for one, found in zip(matches, likeness, strict=True) if found > likeness[0] - 0.1]

@@ -21,7 +21,8 @@ from keras_devae.evaluation.function_encoder import BATCH, in_whole_batches
 from keras_devae.files import is_there, replacing
 from keras_devae.files.archives import read_arrays
 from keras_devae.metrics.labelled import LabelledCodes
-from keras_devae.metrics.samplers import FactorIndex, RowCache
+from keras_devae.metrics.row_index import FactorIndex
+from keras_devae.metrics.samplers import RowCache
 from keras_devae.version import __version__
 
 if TYPE_CHECKING:

@@ -24,8 +24,9 @@ from keras_devae.metrics.measuring import (
     with_estimator,
 )
 from keras_devae.metrics.metric_warnings import gathered
+from keras_devae.metrics.row_index import FactorIndex, factor_index
 from keras_devae.metrics.rows import Sample, check_factors_vary, draw_sample
-from keras_devae.metrics.samplers import FactorIndex, factor_index, label_rows
+from keras_devae.metrics.samplers import label_rows
 from keras_devae.version import __version__
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from typing import Any
 from PIL import Image
 
 from keras_devae.errors import UsageError
-from keras_devae.explorer.session import Session, reach_of
+from keras_devae.explorer.session import Session
 
 _STEP = 0.05
 # Part of the page itself, so that the page looks the same wherever it is mounted.
@@ -215,9 +215,10 @@ class _Explorer:
         code = self.session.code_of(row, layer).code
         for slider in self.session.sliders(layer):
             value = float(code[slider.dimension])
+            low, high = self.session.ends_of(value)
             yield {
-                "minimum": -reach_of(value),
-                "maximum": reach_of(value),
+                "minimum": low,
+                "maximum": high,
                 "value": round(value, 2),
                 "label": slider.name,
                 "info": slider.remark,

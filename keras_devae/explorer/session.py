@@ -188,10 +188,13 @@ class Session:
             return sentence
         return f"{sentence} {MOST_SLIDERS} of them have sliders, the active ones first."
 
-
-def reach_of(value: float) -> float:
-    """Returns how far a slider reaches to either side, so that it includes a value."""
-    return float(max(_REACH, np.ceil(abs(value))))
+    def ends_of(self, value: float) -> tuple[float, float]:
+        """Returns the ends of a slider, so that it includes a value and all that codes can be."""
+        if self.model.code_range is not None:
+            low, high = self.model.code_range
+            return float(min(low, value)), float(max(high, value))
+        reach = float(max(_REACH, np.ceil(abs(value))))
+        return -reach, reach
 
 
 def _checked_values(values, most):

@@ -21,6 +21,7 @@ from keras_devae.layers.random_layers import (
     SeededLayer,
     derived_seeds,
 )
+from keras_devae.layers.scalar_quantizer import ScalarQuantizer
 from keras_devae.layers.spatial_broadcast import SpatialBroadcast
 from keras_devae.layers.spectral_normalization import SpectralNormalization
 
@@ -42,6 +43,7 @@ __all__ = [
     "PlanarFlow",
     "PrecisionWeightedMerge",
     "RandomState",
+    "ScalarQuantizer",
     "SeededLayer",
     "SpatialBroadcast",
     "SpectralNormalization",

@@ -32,6 +32,11 @@ from keras_devae.losses.posteriors import (
     gaussian_kl,
     gumbel_softmax,
 )
+from keras_devae.losses.predictability import (
+    prediction_errors,
+    unpredicted_variances,
+    without_own_unit,
+)
 from keras_devae.losses.sampled_kl import balanced_draws, flow_kl
 from keras_devae.losses.shared_latents import (
     AVERAGINGS,
@@ -76,9 +81,12 @@ __all__ = [
     "kl_between_gaussians",
     "negative_information_bound",
     "permute_dimensions",
+    "prediction_errors",
     "scaled_gradient",
     "share_posteriors",
     "shared_dimensions",
     "shared_in_pairs",
     "stratified_log_weights",
+    "unpredicted_variances",
+    "without_own_unit",
 ]

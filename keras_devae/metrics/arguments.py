@@ -15,6 +15,8 @@ MOST_BINS = 10_000
 MOST_SEED, MOST_SEED_OF_A_FIT = 2**63 - 1, 2**32 - 1
 #: More repeats of an evaluation than anyone waits for.
 MOST_REPEATS = 10_000
+#: No forest needs more trees, and none of them gets deeper.
+MOST_TREES = MOST_DEPTH = 10_000
 #: A metric draws at most this many rows, so that they fit in memory.
 MOST_ROWS = 10**8
 
@@ -57,6 +59,19 @@ def check_names_of(kind: str, values: str | Iterable[str], known: Iterable[str])
     if not names:
         raise UsageError(f"`{kind}s` must name at least one of {', '.join(known)}. Received: none.")
     return list(dict.fromkeys(names))
+
+
+def check_depths(depths: Iterable[int]) -> tuple[int, ...]:
+    """Checks depths of trees, at least two different ones, and returns them in ascending order."""
+    given = listed("depths", depths, "whole numbers from 1")
+    if not all(is_whole(depth) and 1 <= depth <= MOST_DEPTH for depth in given) or (
+        len(set(given)) < 2
+    ):
+        raise UsageError(
+            "`depths` must be at least two different whole numbers from 1 to "
+            f"{MOST_DEPTH:,}. Received: {shown(given)}."
+        )
+    return tuple(sorted({int(depth) for depth in given}))
 
 
 def check_share(name: str, value: float) -> float:

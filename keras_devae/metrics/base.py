@@ -28,6 +28,10 @@ ESTIMATORS = ("plug_in", "knn")
 #: The default metrics, which together take seconds.
 DEFAULT_METRICS = ("mig", "active_variables", "kl", "reconstruction_error")
 
+#: The kinds of `Metric.takes` that have factors, and those that have log-variances of the codes.
+NEED_FACTORS = ("labels", "split", "sampler", "labelled_posterior")
+NEED_POSTERIOR = ("posterior", "labelled_posterior", "drawn_posterior", "elbo")
+
 #: Suffixes of a number's key for its deviation and interval over repeats.
 SPREAD = (".std", ".low", ".high")
 
@@ -123,8 +127,10 @@ class Metric:
         name: Its name, shared by its file and its function.
         takes: `"labels"` (codes and factors), `"split"` (codes and factors, with the rows
             before `n_train` used to fit a predictor), `"sampler"` (a `Sampler`), `"codes"`,
-            `"posterior"` (means and log-variances), `"elbo"` (the same and the reconstruction term,
-            if it is known) or `"images"` (images and reconstructions).
+            `"posterior"` (means and log-variances), `"labelled_posterior"` (the same and factors),
+            `"drawn_posterior"` (means and log-variances, and the seed of draws from them), `"elbo"`
+            (the same and the reconstruction term, if it is known) or `"images"` (images and
+            reconstructions).
         description: One line for lists and help texts.
         numbers: The `Number`s that it returns, by name, the most important one first.
         fast: Arguments of the setting `"fast"` that differ from the defaults.
@@ -159,7 +165,12 @@ class Metric:
     @property
     def needs_factors(self) -> bool:
         """Whether it compares codes with ground-truth factors."""
-        return self.takes in ("labels", "split", "sampler")
+        return self.takes in NEED_FACTORS
+
+    @property
+    def needs_posterior(self) -> bool:
+        """Whether it needs log-variances of the codes, and not the codes alone."""
+        return self.takes in NEED_POSTERIOR
 
     @property
     def takes_continuous(self) -> bool:
@@ -311,10 +322,10 @@ def _as_names(names: Iterable[str]) -> tuple[str, ...]:
 def _missing(has_factors: bool, has_posterior: bool, has_images: bool) -> dict[str, str]:
     """Returns the kinds of `Metric.takes` that are unavailable, and what each of them lacks."""
     missing = {}
-    if not flag("has_factors", has_factors):
-        missing.update(dict.fromkeys(("labels", "split", "sampler"), "ground-truth factors"))
     if not flag("has_posterior", has_posterior):
-        missing.update(dict.fromkeys(("posterior", "elbo"), "log-variances of the posterior"))
+        missing.update(dict.fromkeys(NEED_POSTERIOR, "log-variances of the posterior"))
+    if not flag("has_factors", has_factors):
+        missing.update(dict.fromkeys(NEED_FACTORS, "ground-truth factors"))
     if not flag("has_images", has_images):
         missing["images"] = "reconstructions"
     return missing

@@ -231,6 +231,11 @@ def _apply(
             return metric.function(source.codes_of(rows), **seeded)
         case "posterior":
             return metric.function(*source.posterior_of(rows), **options)
+        case "labelled_posterior":
+            posterior = source.posterior_of(rows)
+            return metric.function(*posterior, source.factors_of(rows), **labelled)
+        case "drawn_posterior":
+            return metric.function(*source.posterior_of(rows), **seeded)
         case "elbo":
             posterior, error = source.posterior_of(rows), source.negative_log_likelihood
             return metric.function(*posterior, negative_log_likelihood=error, **seeded)

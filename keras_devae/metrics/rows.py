@@ -138,6 +138,7 @@ def _lost(
     samples = [draw_sample(len(dataset), images, seed, i, repeats) for i in range(repeats)]
     rows = {
         "labels": [sample.plain for sample in samples],
+        "labelled_posterior": [sample.plain for sample in samples],
         "split": [sample.rows[: sample.n_train] for sample in samples],
         "sampler": [np.arange(len(dataset))],
     }

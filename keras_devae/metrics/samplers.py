@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import abc
-import math
 from collections.abc import Callable, Iterable
 from typing import Protocol
 
@@ -14,6 +13,7 @@ from keras_devae.checks import Array
 from keras_devae.errors import UsageError
 from keras_devae.metrics.arrays import check_codes
 from keras_devae.metrics.labelled import LabelledCodes, check_labelled
+from keras_devae.metrics.row_index import FactorIndex, factor_index
 
 
 class LabelledImages(Protocol):
@@ -29,80 +29,6 @@ class LabelledImages(Protocol):
 
     def factors(self, indices: Array) -> Array:
         """Returns whole-number factors `(n, f)` by row number."""
-
-
-class FactorIndex(abc.ABC):
-    """Finds rows of a labelled table that share the value of a factor."""
-
-    def __init__(self, row_count: int, factor_count: int):
-        self.row_count, self.factor_count = row_count, factor_count
-
-    def draw(self, rng: np.random.Generator, shape: int | tuple[int, ...]) -> Array:
-        """Draws rows uniformly, with repetition."""
-        return rng.integers(self.row_count, size=shape)
-
-    def draw_sharing(
-        self, rng: np.random.Generator, rows: Array, factors: Array, count: int
-    ) -> Array:
-        """Draws, for each row, `count` others that share the value of one factor with it.
-
-        The rows, and the numbers of the factor that each of them shares, are `(m,)`; the result is
-        int64 `(m, count)`, with repetition, and may have the rows themselves among them.
-        """
-        drawn = np.empty((len(rows), count), np.int64)
-        for factor in range(self.factor_count):
-            chosen = np.flatnonzero(factors == factor)
-            drawn[chosen] = self._draw_sharing(rng, rows[chosen], factor, count)
-        return drawn
-
-    @abc.abstractmethod
-    def _draw_sharing(
-        self, rng: np.random.Generator, rows: Array, factor: int, count: int
-    ) -> Array:
-        """Does the same for rows that all share the same factor."""
-
-
-class TableIndex(FactorIndex):
-    """The index of any table: it may lack combinations of factors, or have some several times."""
-
-    def __init__(self, factors: Array):
-        super().__init__(*factors.shape)
-        self._columns = [_IndexedColumn(column) for column in factors.T]
-
-    def _draw_sharing(self, rng, rows, factor, count):
-        return self._columns[factor].draw_sharing(rng, rows, count)
-
-
-class GridIndex(FactorIndex):
-    """The index of a table that lists all combinations of factors in C order."""
-
-    def __init__(self, sizes: tuple[int, ...]):
-        super().__init__(math.prod(sizes), len(sizes))
-        self._sizes = sizes
-        self._strides = [math.prod(sizes[i + 1 :]) for i in range(len(sizes))]
-
-    def _draw_sharing(self, rng, rows, factor, count):
-        size, stride = self._sizes[factor], self._strides[factor]
-        drawn = self.draw(rng, (len(rows), count))
-        # All of a row drawn at random stays, but for the one factor.
-        drawn += ((rows // stride % size)[:, None] - drawn // stride % size) * stride
-        return drawn
-
-
-def factor_index(factors: Array) -> FactorIndex:
-    """Makes the index of a table of int64 factors `(n, f)`; a grid's costs nothing."""
-    sizes = tuple(int(largest) + 1 for largest in factors.max(axis=0))
-    if factors.min() == 0 and math.prod(sizes) == len(factors) and _is_grid(factors, sizes):
-        return GridIndex(sizes)
-    return TableIndex(factors)
-
-
-def _is_grid(factors: Array, sizes: tuple[int, ...]) -> bool:
-    for axis, size in enumerate(sizes):
-        values = np.arange(size).reshape((-1,) + (1,) * (len(sizes) - axis - 1))
-        if not np.array_equal(factors[:, axis].reshape(sizes), np.broadcast_to(values, sizes)):
-            return False
-    return True
 
 
 class Sampler(abc.ABC):
@@ -279,25 +205,3 @@ def label_rows(dataset: LabelledImages) -> LabelledCodes:
         )
     rows = np.arange(len(dataset))
     return check_labelled(rows[:, None], dataset.factors(rows), dataset.factor_names)
-
-
-class _IndexedColumn:
-    """The rows of a table ordered by one factor."""
-
-    def __init__(self, column: Array):
-        low, high = column.min(), column.max()
-        # Sorting short integers takes a fraction of the time.
-        span = int(high) - int(low)
-        if span < np.iinfo(np.uint16).max:
-            self._labels = (column - low).astype(np.min_scalar_type(span))
-        else:
-            self._labels = np.unique(column, return_inverse=True)[1]
-        self._order = np.argsort(self._labels, kind="stable")
-        self._counts = np.bincount(self._labels)
-        self._starts = np.cumsum(self._counts) - self._counts
-
-    def draw_sharing(self, rng: np.random.Generator, rows: Array, count: int) -> Array:
-        """Draws, for each of `(m,)` rows, `count` rows with its value, int64 `(m, count)`."""
-        labels = self._labels[rows][:, None]
-        places = (rng.random((len(rows), count)) * self._counts[labels]).astype(np.int64)
-        return self._order[self._starts[labels] + places]

@@ -28,6 +28,8 @@ class ModelDeclaration:
             from the standard normal prior has a closed form; `"sampled"`, a distribution whose KL
             divergence can only be estimated from samples; `"none"`, the codes themselves.
         decodes: Whether the model has a decoder.
+        training: Settings of a run that belong to the method, such as its optimizer. They apply
+            where the user names none, also under a preset.
         fitted: Whether scikit-learn fits it in one go, with linear networks and a Gaussian
             likelihood, instead of training it step by step.
         takes_pairs: Whether `fit` takes pairs of images that share factors.
@@ -42,6 +44,7 @@ class ModelDeclaration:
     options: dict[str, Option] = dataclasses.field(default_factory=dict)
     posterior: Literal["gaussian", "sampled", "none"] = "gaussian"
     decodes: bool = True
+    training: dict[str, Any] = dataclasses.field(default_factory=dict)
     fitted: bool = False
     takes_pairs: bool = False
     check_together: Callable[[Mapping[str, Any]], None] = lambda options: None

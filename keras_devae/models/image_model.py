@@ -84,10 +84,11 @@ class ImageModel(Inference, Training, Saving, keras.Model):
         check_keras_settings(kwargs.get("dtype"))
         super().__init__(**kwargs)
         latent_dim = self._checked_latent_dim(encoder, decoder)
-        self.encoder = encoder
+        has_posterior = self.declaration.posterior != "none"
+        self.encoder = encoder if has_posterior else _without_log_variances(encoder)
         self.decoder = decoder
         self.likelihood = get_likelihood(likelihood)
-        if self.declaration.posterior != "none":
+        if has_posterior:
             check_encoder_reach(encoder)
         if decoder is not None:
             check_decoder_reach(decoder, self.likelihood)
@@ -314,3 +315,11 @@ class ImageModel(Inference, Training, Saving, keras.Model):
     def _nested(cls):
         """Returns the names of the constructor's arguments that are Keras objects."""
         return ("encoder", "decoder", "likelihood") if cls.declaration.decodes else ("encoder",)
+
+
+def _without_log_variances(encoder):
+    """Returns the encoder without weights that no loss would train."""
+    if "z_log_var" not in encoder.output:
+        return encoder
+    outputs = {name: output for name, output in encoder.output.items() if name != "z_log_var"}
+    return keras.Model(encoder.input, outputs, name=encoder.name)

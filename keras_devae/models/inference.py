@@ -9,10 +9,9 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_devae.backend import compiles_with_xla, without_tracing_advice
-from keras_devae.backend.replicas import without_distribution
 from keras_devae.checks import Array, Tensor, at_least, flag, shown
 from keras_devae.errors import UsageError
+from keras_devae.models.chunks import ImageEncoder, in_chunks
 from keras_devae.models.declarations import ModelDeclaration
 from keras_devae.models.encoder_model import EncoderModel, build_encoder_model
 from keras_devae.models.images import arrays_of, check_images
@@ -37,6 +36,8 @@ class Inference:
     image_shape: tuple[int, ...]
     latent_dim: int
     pixels: Callable[[Any], Tensor]
+    #: Ends of the interval that codes lie in; `None` for codes with a standard normal prior.
+    code_range: tuple[float, float] | None = None
     #: Number of latent layers.
     num_layers = 1
     #: Number of categories of a categorical code beside the continuous one; 0 for none.
@@ -110,7 +111,7 @@ class Inference:
         parts = []
         for part in arrays_of(images):
             check_images(part, self.image_shape, self.likelihood.bounded, trains=False)
-            parts.append(_in_chunks(function, part, batch_size))
+            parts.append(in_chunks(function, part, batch_size))
         if not parts:
             raise UsageError(f"The {type(images).__name__} holds no images.")
         return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
@@ -174,11 +175,20 @@ class Inference:
         return self.decode(self.encode(images, layer, batch_size=batch_size), layer, batch_size)
 
     def sample(self, n: int, layer: int = 0, seed: int | None = None) -> Array:
-        """Decodes n codes drawn from the prior, with an integer seed or at random, see `decode`."""
+        """Decodes n codes drawn from the prior, with an integer seed or at random, see `decode`.
+
+        The prior is a standard normal, or uniform within `code_range` where codes lie in an
+        interval.
+        """
         self.check_decodes()
         at_least("n", n, 0)
-        z = random_generator(seed).standard_normal((n, self.latent_dim), dtype=np.float32)
-        return self.decode(z, layer)
+        return self.decode(self.prior_codes(n, random_generator(seed)), layer)
+
+    def prior_codes(self, n: int, generator: np.random.Generator) -> Array:
+        """Draws codes `(n, latent_dim)`: standard normal, or uniform within `code_range`."""
+        if self.code_range is None:
+            return generator.standard_normal((n, self.latent_dim), dtype=np.float32)
+        return generator.uniform(*self.code_range, (n, self.latent_dim)).astype(np.float32)
 
     def layer_losses(self) -> dict[int, float]:
         """Returns the reconstruction loss of each latent layer from the last `fit` or `evaluate`.
@@ -256,6 +266,7 @@ class Inference:
 
     def posterior_of_layers(self, mean: Any, log_var: Any) -> tuple[Tensor, Tensor]:
         """Returns the posterior of all K layers, each `(K, batch, latent_dim)`, as tensors."""
+        mean, log_var = self.posterior_of_layer(mean, log_var, 0)
         return ops.expand_dims(mean, 0), ops.expand_dims(log_var, 0)
 
     def check_layer(self, layer: int) -> None:
@@ -295,46 +306,14 @@ class Inference:
         return z
 
     def _decode_inputs(self, inputs, batch_size):
-        return _in_chunks(self._decode_chunk, inputs, batch_size)["reconstruction"]
+        return in_chunks(self._decode_chunk, inputs, batch_size)["reconstruction"]
 
     def _encode_chunk(self, images):
         # Keras would save a model set as an attribute as a part of this one.
         if "_image_encoder" not in self.__dict__:
-            object.__setattr__(self, "_image_encoder", _ImageEncoder(self))
+            object.__setattr__(self, "_image_encoder", ImageEncoder(self))
         return self._image_encoder.predict_on_batch(images)
 
     def _decode_chunk(self, inputs):
         decoded = self.decoder.predict_on_batch(inputs)
         return {"reconstruction": ops.convert_to_numpy(self.likelihood.mean(decoded))}
-
-
-class _ImageEncoder(keras.Model):
-    """Scaling of pixels and the encoder, compiled together so that the device does the cast."""
-
-    def __init__(self, model):
-        super().__init__(name="image_encoder", autocast=False, dtype=model.dtype_policy)
-        self.model = model
-        self.jit_compile = model.jit_compile if model.compiled else compiles_with_xla()
-        self.built = True
-
-    def call(self, images, training=False):
-        """Returns what the encoder returns of images `(batch, height, width, channels)`."""
-        return self.model.encoder(self.model.pixels(images), training=training)
-
-
-def _in_chunks(function, rows, batch_size):
-    """Applies a function to chunks of rows and joins its results, float32 arrays by name.
-
-    The last chunk is padded with zeros, and a few rows to the next power of two, so that all calls
-    share a few compiled shapes. Without any rows, one row of zeros is used to find the shapes.
-    """
-    size = min(batch_size, 1 << max(len(rows) - 1, 0).bit_length())
-    parts = []
-    for start in range(0, max(len(rows), 1), size):
-        chunk = ops.convert_to_numpy(rows[start : start + size])
-        missing = np.zeros((size - len(chunk), *chunk.shape[1:]), chunk.dtype)
-        filled = np.concatenate([chunk, missing]) if len(missing) else chunk
-        with without_distribution(), without_tracing_advice():
-            outputs = function(filled)
-        parts.append({k: np.asarray(v, "float32")[: len(chunk)] for k, v in outputs.items()})
-    return {k: np.concatenate([part[k] for part in parts]) for k in parts[0]}

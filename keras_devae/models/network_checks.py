@@ -32,7 +32,8 @@ def check_encoder(encoder: keras.Model, has_posterior: bool = True) -> int:
     output = getattr(encoder, "output", None)
     shapes = {k: v.shape for k, v in output.items()} if isinstance(output, dict) else {}
     mean_shape = shapes.get("z_mean", ())
-    fits = len(mean_shape) == 2 and (not has_posterior or shapes.get("z_log_var") == mean_shape)
+    log_var_shape = shapes.get("z_log_var", None if has_posterior else mean_shape)
+    fits = len(mean_shape) == 2 and log_var_shape == mean_shape
     if not fits or len(encoder.input_shape) != 4:
         wanted = "`z_mean` and `z_log_var`, both" if has_posterior else "`z_mean`,"
         raise UsageError(

@@ -48,9 +48,9 @@ def build_networks(
 ) -> tuple[keras.Model, keras.Model | None]:
     """Builds an encoder and a decoder that fit each other, see `ImageModel.for_images`.
 
-    The decoder is `None` without a `decoder_input_dim`; unless the model has a posterior, the
-    encoder returns no log-variances. A decoder that is not the user's own is `adapted_decoder` of
-    the one with that name.
+    The decoder is `None` without a `decoder_input_dim`. A user's encoder need not return
+    log-variances unless the model has a posterior. `adapted_decoder` is called with a decoder that
+    is not the user's own.
     """
     decodes = decoder_input_dim is not None
     if decoder is not None and not decodes:
@@ -77,8 +77,6 @@ def build_networks(
         )
     else:
         encoder = NETWORKS[network][0](image_shape, seed=encoder_seed, **sizes, **encoder_options)
-    if not has_posterior:
-        encoder = _without_log_variances(encoder)
     if not decodes:
         return encoder, None
     if decoder is not None:
@@ -89,11 +87,6 @@ def build_networks(
     make_decoder = NETWORKS[network][1]
     named = make_decoder(decoder_input_dim, image_shape, seed=decoder_seed, **sizes)
     return encoder, adapted_decoder(named)
-
-
-def _without_log_variances(encoder):
-    outputs = {name: output for name, output in encoder.output.items() if name != "z_log_var"}
-    return keras.Model(encoder.inputs, outputs, name=encoder.name)
 
 
 def _sizes_of_network(network, units):

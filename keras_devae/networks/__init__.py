@@ -12,6 +12,7 @@ from keras_devae.networks.dense import (
     linear_encoder,
     mlp_decoder,
     mlp_encoder,
+    unit_predictors,
 )
 from keras_devae.networks.image_discriminator import image_discriminator
 from keras_devae.networks.residual import residual_decoder, residual_encoder
@@ -39,4 +40,5 @@ __all__ = [
     "mlp_encoder",
     "residual_decoder",
     "residual_encoder",
+    "unit_predictors",
 ]

@@ -9,6 +9,7 @@ from keras import layers
 
 from keras_devae.checks import at_least, image_shape_of, widths
 from keras_devae.networks.building_blocks import encoder_outputs, seeded_kernels
+from keras_devae.process.randomness import random_generator
 
 
 def mlp_encoder(
@@ -97,6 +98,43 @@ def linear_decoder(input_dim: int, image_shape: Sequence[int]) -> keras.Model:
 
 def _zero_map(width, name):
     return layers.Dense(width, dtype="float32", kernel_initializer="zeros", name=name)
+
+
+def unit_predictors(
+    latent_dim: int, units: Sequence[int] = (32, 32), seed: int | None = None, dtype: Any = None
+) -> keras.Model:
+    """Builds a predictor of each code unit (Schmidhuber 1992), all with weights of their own.
+
+    Args:
+        latent_dim: Number of units, d.
+        units: Widths of the hidden ReLU layers of each predictor.
+        seed: Integer seed of the initial weights, or `None` (default).
+        dtype: Dtype policy of the hidden layers, or `None` (default) for the global one.
+
+    Returns:
+        A `keras.Model` from what each predictor sees, `(batch, d, d)`, to float32 predictions
+        `(batch, d)` between 0 and 1.
+    """
+    at_least("latent_dim", latent_dim, 1)
+    seen = keras.Input((latent_dim, latent_dim), name="seen")
+    generator = random_generator(seed)
+    x, activations = seen, ["relu"] * len(widths("units", units)) + ["sigmoid"]
+    for i, (width, activation) in enumerate(zip((*units, 1), activations, strict=True)):
+        # Glorot's limit of one predictor: Keras would take all of them for one kernel.
+        limit = math.sqrt(6 / (x.shape[-1] + width))
+        x = layers.EinsumDense(
+            "bij,ijk->bik",
+            output_shape=(latent_dim, width),
+            activation=activation,
+            bias_axes="ik",
+            kernel_initializer=keras.initializers.RandomUniform(
+                -limit, limit, seed=int(generator.integers(2**31))
+            ),
+            dtype=dtype if activation == "relu" else "float32",
+            name=f"predictor_{i}",
+        )(x)
+    x = layers.Reshape((latent_dim,), dtype="float32")(x)
+    return keras.Model(seen, x, name="predictors")
 
 
 def discriminator(

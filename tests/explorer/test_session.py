@@ -4,7 +4,7 @@ import pytest
 from keras_devae.data import from_arrays
 from keras_devae.errors import UsageError
 from keras_devae.explorer import session as session_module
-from keras_devae.explorer.session import Session, reach_of
+from keras_devae.explorer.session import Session
 from keras_devae.figures.mosaics import to_rgb
 
 # Row 3 * a + b has the grey levels 50 * a and 100 * b.
@@ -151,9 +151,13 @@ def test_an_image_that_is_not_finite_is_refused(painter, monkeypatch):
         session.decode(ROW, 0, [])
 
 
-def test_sliders_reach_three_deviations_or_the_value():
-    assert reach_of(0.5) == reach_of(-3.0) == 3
-    assert reach_of(-4.2) == 5
+def test_sliders_reach_three_deviations_or_the_value(painter, monkeypatch):
+    session = painter()
+    assert session.ends_of(0.5) == session.ends_of(-3.0) == (-3, 3)
+    assert session.ends_of(-4.2) == (-5, 5)
+    monkeypatch.setattr(session.model, "code_range", (0.0, 1.0))
+    assert session.ends_of(0.5) == (0, 1)
+    assert session.ends_of(1.5) == (0, 1.5)
 
 
 @pytest.mark.backends

@@ -21,6 +21,12 @@ SCORES = {
     "mig": lambda n: metrics.mig(CODES[:n], FACTORS[:n]),
     "factor_vae_score": lambda n: metrics.factor_vae_score(CODES[:n], FACTORS[:n], **FEW),
     "beta_vae_score": lambda n: metrics.beta_vae_score(CODES[:n], FACTORS[:n], **FEW),
+    "omes": lambda n: metrics.omes(CODES[:n], FACTORS[:n, 1:], n_pairs=20, n_variance=20),
+    "mig_sup": lambda n: metrics.mig_sup(CODES[:n], FACTORS[:n]),
+    "dcimig": lambda n: metrics.dcimig(CODES[:n], FACTORS[:n]),
+    "rmig": lambda n: metrics.rmig(CODES[:n], LOG_VAR[:n], FACTORS[:n]),
+    "jemmig": lambda n: metrics.jemmig(CODES[:n], LOG_VAR[:n], FACTORS[:n]),
+    "dci_es": lambda n: metrics.dci_es(CODES[:n], FACTORS[:n], depths=(1, 2), trees=2),
     "dci": lambda n: metrics.dci(CODES[:n], FACTORS[:n], predictor="lightgbm"),
     "sap": lambda n: metrics.sap(CODES[:n], FACTORS[:n]),
     "modularity_explicitness": lambda n: metrics.modularity_explicitness(CODES[:n], FACTORS[:n]),
@@ -38,6 +44,8 @@ SCORES = {
     "elbo_decomposition": lambda n: metrics.elbo_decomposition(
         CODES[:n], LOG_VAR[:n], evaluated=10
     ),
+    "wsepin": lambda n: metrics.wsepin(CODES[:n], LOG_VAR[:n], evaluated=10),
+    "windin": lambda n: metrics.windin(CODES[:n], LOG_VAR[:n], evaluated=10),
     "reconstruction_error": lambda n: metrics.reconstruction_error(IMAGES[:n], IMAGES[:n]),
     "udr": lambda n: metrics.udr([CODES[:n], CODES[:n, ::-1]], np.ones((2, 2))),
 }
@@ -181,6 +189,10 @@ BINNED = {
     "infomec": lambda codes, **given: metrics.infomec(
         codes, FACTORS, estimator="discrete", **given
     ),
+    "mig_sup": lambda codes, **given: metrics.mig_sup(codes, FACTORS, **given),
+    "dcimig": lambda codes, **given: metrics.dcimig(codes, FACTORS, **given),
+    "rmig": lambda codes, **given: metrics.rmig(codes, LOG_VAR, FACTORS, **given),
+    "jemmig": lambda codes, **given: metrics.jemmig(codes, LOG_VAR, FACTORS, **given),
     "mutual_information_score": metrics.mutual_information_score,
     "mutual_information_matrix": lambda codes, **given: metrics.mutual_information_matrix(
         codes, FACTORS, **given

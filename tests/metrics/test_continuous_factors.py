@@ -12,7 +12,7 @@ from keras_devae.metrics import METRICS, score_codes
 from keras_devae.metrics.estimators.regression import neighbour_information, r_squared
 
 ROWS = 6000
-NATIVE = ["sap", "dci", "downstream_accuracy"]
+NATIVE = ["sap", "dci", "dci_es", "downstream_accuracy"]
 
 
 @pytest.fixture(scope="module")
@@ -89,10 +89,11 @@ def test_all_metrics_take_continuous_factors_and_record_how(uniform):
     codes = factors + 0.05 * rng.standard_normal(factors.shape)
     names = [name for name, metric in METRICS.items() if metric.needs_factors]
     options = {"settings": "fast", "factor_names": ["size", "kind"]}
+    noise = np.full(codes.shape, -6.0)
     with warnings.catch_warnings():
         # Few samples keep the test quick.
         warnings.simplefilter("ignore", metrics.MetricWarning)
-        score = score_codes(codes, factors, names, continuous=["size"], **options)
+        score = score_codes(codes, factors, names, continuous=["size"], z_log_var=noise, **options)
     for name in names:
         assert score.settings[name]["continuous"] == {"size": METRICS[name].continuous}
         assert score.settings[name]["factor_sizes"] == [20, 3]

@@ -22,6 +22,8 @@ QUICK = {
     "med": {"top_k": 1},
     "downstream_accuracy": {"predictors": ("logistic_regression",), "train_sizes": (10,)},
     "elbo_decomposition": {"evaluated": 10, "negative_log_likelihood": 3.0},
+    "omes": {"n_pairs": 20, "n_variance": 20},
+    "dci_es": {"depths": (1, 2), "trees": 2},
 }
 
 
@@ -35,6 +37,8 @@ def keys():
     arguments = {
         "codes": (codes,),
         "posterior": (codes, np.zeros_like(codes)),
+        "drawn_posterior": (codes, np.zeros_like(codes)),
+        "labelled_posterior": (codes, np.zeros_like(codes), factors),
         "elbo": (codes, np.zeros_like(codes)),
         "images": (images, images),
     }

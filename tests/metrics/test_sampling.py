@@ -3,13 +3,8 @@ import pytest
 
 from keras_devae.errors import UsageError
 from keras_devae.metrics import MetricWarning
-from keras_devae.metrics.samplers import (
-    CodeTable,
-    EncodedDataset,
-    GridIndex,
-    TableIndex,
-    factor_index,
-)
+from keras_devae.metrics.row_index import GridIndex, TableIndex, factor_index
+from keras_devae.metrics.samplers import CodeTable, EncodedDataset
 
 SIZES = (4, 3, 5, 6)
 

@@ -49,7 +49,7 @@ def test_all_is_all_that_there_is_something_for():
     }
     with_posterior = score_codes(CODES, metrics=["all"], settings="fast", z_log_var=LOG_VAR)
     added = set(with_posterior["settings"]) - set(plain["settings"])
-    assert added == {"active_variables", "kl", "elbo_decomposition"}
+    assert added == {"active_variables", "kl", "elbo_decomposition", "wsepin", "windin"}
 
 
 def test_every_metric_records_where_it_comes_from():

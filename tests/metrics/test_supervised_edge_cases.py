@@ -8,19 +8,22 @@ import pytest
 from keras_devae.errors import UsageError
 from keras_devae.metrics import MetricWarning
 from keras_devae.metrics.scores.dci import dci
+from keras_devae.metrics.scores.dcimig import dcimig
 from keras_devae.metrics.scores.irs import irs
 from keras_devae.metrics.scores.med import med
 from keras_devae.metrics.scores.modularity_explicitness import modularity_explicitness
 from keras_devae.metrics.scores.sap import sap
 
 METRICS = {
-    function.__name__: function for function in (sap, modularity_explicitness, dci, irs, med)
+    function.__name__: function
+    for function in (sap, modularity_explicitness, dci, irs, med, dcimig)
 }
 # What is 0 where no code tells anything; predictors then still guess the most frequent value.
 ZERO_WHEN_COLLAPSED = {
     "sap.score",
     "modularity_explicitness.modularity_score",
     "dci.disentanglement",
+    "dcimig.score",
     "dci.completeness",
     "irs.score",
     "irs.active_codes",

@@ -48,6 +48,8 @@ CASES = {
     "joint_vae": {"step": 5, "capacity_steps": 10},
     "ladder_vae": {"step": 5, "kl_warmup_steps": 10},
     "pca": {},
+    "predictability_minimization": {"predictor_units": (20,)},
+    "qlae": {"num_values": 4},
     "vae": {"likelihood": "gaussian"},
 }
 

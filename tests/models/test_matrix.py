@@ -65,6 +65,8 @@ NAMES = {
     },
     "ladder_vae": {"beta"},
     "pca": set(),
+    "predictability_minimization": {"unpredicted_variance_loss", "predictor_loss"},
+    "qlae": {"quantization_loss", "commitment_loss"},
     "vae": set(),
 }
 LOSS_OPTIONS = {
@@ -108,6 +110,8 @@ LOSS_OPTIONS = {
         "categorical_capacity_max": 2,
         "capacity_steps": 4,
     },
+    "predictability_minimization": {"predictability_weight": 3},
+    "qlae": {"quantization_weight": 0.5, "commitment_weight": 2},
     "ladder_vae": {"layer_dims": (2, 1), "kl_warmup_steps": 4},
 }
 
@@ -240,6 +244,17 @@ def info_gan(logs, kl, step, validation):
     }
 
 
+def predictability(logs, kl, step, validation):
+    assert logs["predictor_loss"] >= logs["unpredicted_variance_loss"]
+    return {"penalty": -3 * logs["unpredicted_variance_loss"]}
+
+
+def quantized(logs, kl, step, validation):
+    distance = logs["quantization_loss"]
+    # Of 8x8 pixels, half of it for the values and twice for the codes.
+    return {"commitment_loss": distance, "penalty": 64 * (0.5 + 2) * distance}
+
+
 def ladder(logs, kl, step, validation):
     # In training, the divergence of the lower layer is given a sample of the upper one.
     exact = {"kl_loss": kl.sum()} if validation else {}
@@ -273,6 +288,8 @@ EXPECTED = {
     "joint_vae": joint,
     "ladder_vae": ladder,
     "pca": unweighted,
+    "predictability_minimization": predictability,
+    "qlae": quantized,
     "vae": unweighted,
 }
 
@@ -351,8 +368,8 @@ def test_losses_add_up(tiny, blobs, to_fit, method):
 def check(method, logs, kl, step, validation):
     expected = EXPECTED[method](logs, kl, step, validation)
     expected["loss"] = logs.get("reconstruction_loss", 0) + expected.pop("penalty")
-    unequal = method in LAYERED or method == "ladder_vae" or (method in SAMPLED and not validation)
-    if has_kl(method) and not unequal:
+    known = method not in (*LAYERED, "ladder_vae") and (validation or method not in SAMPLED)
+    if has_kl(method) and known:
         expected["kl_loss"] = kl.sum()
     got = {name: logs[name] for name in expected}
     assert got == pytest.approx(expected, rel=1e-4, abs=1e-5)
@@ -520,6 +537,15 @@ CHANGES = {
         "batch_normalization": change(True, False),
     },
     "pca": {"fit_images": change(5, 8, epochs=1)},
+    "predictability_minimization": {
+        "predictability_weight": change(1, 2),
+        "predictor_units": change((8,), (8, 8)),
+    },
+    "qlae": {
+        "num_values": change(2, 3),
+        "quantization_weight": change(1, 2),
+        "commitment_weight": change(1, 2),
+    },
     "vae": {},
 }
 
@@ -578,6 +604,8 @@ WEIGHTLESS = {
     "hf_vae": dict.fromkeys(LOSS_OPTIONS["hf_vae"], 0),
     "info_gan": {"contrastive": True, "information_weight": 0, "contrastive_weight": 0},
     "joint_vae": {"gamma": 0, "categorical_gamma": 0},
+    "predictability_minimization": {"predictability_weight": 0},
+    "qlae": {"quantization_weight": 0, "commitment_weight": 0},
     "ladder_vae": {"kl_warmup_steps": 100},
 }
 ONE_LAYER = {method: {"betas": (2,)} for method in ("deft", "devae_single", *LAYERED)}

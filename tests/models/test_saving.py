@@ -179,6 +179,8 @@ OPTIONS = {
     },
     "ladder_vae": {"layer_dims": [1, 2], "kl_warmup_steps": 10, "batch_normalization": False},
     "pca": {"fit_images": 8},
+    "predictability_minimization": {"predictability_weight": 3.0, "predictor_units": [6, 5]},
+    "qlae": {"num_values": 4, "quantization_weight": 0.5, "commitment_weight": 2.0},
     "vae": {},
 }
 

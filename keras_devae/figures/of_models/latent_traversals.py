@@ -33,6 +33,8 @@ _MOST_ROWS, _MOST_PANELS = 20, 15
 _PANEL_COLUMNS = 5
 #: Part of the prior that the quantiles leave out on either side.
 _TAIL = 0.025
+#: Where a dimension runs to on either side, as in the DeVAE paper.
+_LIMIT = 2.0
 SPANS = ("range", "quantiles")
 
 
@@ -41,7 +43,7 @@ def traversal_figure(
     dataset: Any,
     layer: int = 0,
     steps: int = 9,
-    limit: float = 2.0,
+    limit: float | None = None,
     seed: int = 0,
     index: int | None = None,
     span: str = "range",
@@ -59,11 +61,13 @@ def traversal_figure(
         dataset: The data set, with or without factors.
         layer: Number of the latent layer; default 0.
         steps: Columns, at least 2; default 9.
-        limit: The dimension runs from `-limit` to `limit`; default 2, as in the DeVAE paper.
+        limit: The dimension runs from `-limit` to `limit`. `None` (default): 2, as in the DeVAE
+            paper, or the ends of `model.code_range` where codes lie in an interval.
         seed: Seed of the images that the KL divergences are computed from; default 0.
         index: Row of the image to start from; by default one drawn with the seed.
-        span: `"range"` (default): values from `-limit` to `limit` in equal steps. `"quantiles"`:
-            quantiles of the prior, a standard normal, in equal steps from 2.5 % to 97.5 %.
+        span: `"range"` (default): values from one end to the other in equal steps. `"quantiles"`:
+            quantiles of the prior, a standard normal, in equal steps from 2.5 % to 97.5 %; codes
+            in an interval have a uniform prior.
         active_only: Leaves out inactive dimensions, as the paper's figures do; default false.
         latents: `keras_devae.evaluation.Latents`; `None` (default): measured on 2,000 images.
 
@@ -73,7 +77,7 @@ def traversal_figure(
     Raises:
         UsageError: If an argument is out of range, or no dimension is active but must be.
     """
-    values = _values(steps, limit, span)
+    values = _values(model, steps, limit, span)
     image, latents = _start(model, dataset, layer, seed, index, latents)
     if checks.flag("active_only", active_only):
         _check_active(latents)
@@ -93,7 +97,7 @@ def traversal_animation(
     dataset: Any,
     layer: int = 0,
     steps: int = 16,
-    limit: float = 2.0,
+    limit: float | None = None,
     seed: int = 0,
     index: int | None = None,
     span: str = "range",
@@ -122,7 +126,7 @@ def traversal_animation(
     Raises:
         UsageError: If an argument is out of range, or no dimension is active but must be.
     """
-    values = _values(steps, limit, span)
+    values = _values(model, steps, limit, span)
     image, latents = _start(model, dataset, layer, seed, index)
     if active_only is not None and checks.flag("active_only", active_only):
         _check_active(latents)
@@ -173,13 +177,21 @@ def _panel_label(latents, dimension):
     return label if factor is None else f"{label}\n{factor}"
 
 
-def _values(steps, limit, span):
+def _values(model, steps, limit, span):
+    checks.check_model(model)
     checks.at_least("steps", steps, 2)
-    checks.positive("limit", limit)
+    if limit is not None:
+        checks.positive("limit", limit)
     checks.one_of("span", span, SPANS)
+    shares = np.linspace(_TAIL, 1 - _TAIL, steps)
+    interval = getattr(model, "code_range", None)
     if span == "quantiles":
-        return ndtri(np.linspace(_TAIL, 1 - _TAIL, steps))
-    return np.linspace(-limit, limit, steps)
+        return ndtri(shares) if interval is None else np.quantile(interval, shares)
+    if interval is None or limit is not None:
+        low, high = -(limit or _LIMIT), limit or _LIMIT
+    else:
+        low, high = interval
+    return np.linspace(low, high, steps)
 
 
 def _check_active(latents):

@@ -41,7 +41,7 @@ class Boosted(NamedTuple):
     test_scores: Array
 
 
-class _Target(NamedTuple):
+class Target(NamedTuple):
     """What is predicted: the classes or, if `is_measured`, the values of a factor."""
 
     train: Array
@@ -51,9 +51,13 @@ class _Target(NamedTuple):
     def score(self, predict: Callable[[Array], Array], train: Array, test: Array) -> list[float]:
         """Returns how well it is predicted from the codes of the two parts."""
         parts = ((self.train, predict(train)), (self.test, predict(test)))
-        if self.is_measured:
-            return [r_squared(known, predicted) for known, predicted in parts]
-        return [float(np.mean(known == predicted)) for known, predicted in parts]
+        return [self.quality(known, predicted) for known, predicted in parts]
+
+    def quality(self, known: Array, predicted: Array) -> float:
+        """Returns the accuracy or, of measured values, R squared of predictions `(n,)`."""
+        return (
+            r_squared(known, predicted) if self.is_measured else float(np.mean(known == predicted))
+        )
 
 
 def boost(split: Split, seed: int, workers: int | None = None, stages: int = STAGES) -> Boosted:
@@ -65,7 +69,7 @@ def boost(split: Split, seed: int, workers: int | None = None, stages: int = STA
     """
     train, test = float32_codes(split.train_codes, split.test_codes)
 
-    def fitted(target: _Target) -> tuple[Array, Callable[[Array], Array]]:
+    def fitted(target: Target) -> tuple[Array, Callable[[Array], Array]]:
         kind = GradientBoostingRegressor if target.is_measured else GradientBoostingClassifier
         model = kind(n_estimators=stages, random_state=seed)
         model.fit(train, target.train)
@@ -75,7 +79,7 @@ def boost(split: Split, seed: int, workers: int | None = None, stages: int = STA
         return gains / (gains.sum() or 1.0), model.predict
 
     # Factors with the most values take longest, so they start first.
-    targets = _targets(split)
+    targets = targets_of(split)
     sizes = [-1 if one.is_measured else -len(np.unique(one.train)) for one in targets]
     order = np.argsort(sizes, kind="stable")
     with ThreadPoolExecutor(workers or usable_cores()) as pool:
@@ -113,7 +117,7 @@ def boost_with_lightgbm(split: Split, seed: int, workers: int | None = None) -> 
         "min_data_in_leaf": min(20, max(1, len(train) // 100)),
     }
 
-    def fitted(target: _Target) -> tuple[Array, Callable[[Array], Array]]:
+    def fitted(target: Target) -> tuple[Array, Callable[[Array], Array]]:
         task: dict[str, Any] = {"objective": "binary"}
         values, labels = np.unique(target.train, return_inverse=True)
         if target.is_measured:
@@ -133,7 +137,7 @@ def boost_with_lightgbm(split: Split, seed: int, workers: int | None = None) -> 
 
         return gains / (gains.sum() or 1.0), predict
 
-    targets = _targets(split)
+    targets = targets_of(split)
     return _tested([fitted(target) for target in targets], targets, train, test)
 
 
@@ -149,7 +153,7 @@ def float32_codes(train: Array, test: Array) -> tuple[Array, Array]:
     return codes[: len(train)], codes[len(train) :]
 
 
-def _targets(split: Split) -> list[_Target]:
+def targets_of(split: Split) -> list[Target]:
     """Returns what is predicted of each factor.
 
     Measured values are standardised, so that trees tell values of any unit apart.
@@ -159,17 +163,17 @@ def _targets(split: Split) -> list[_Target]:
         split.names, split.train_factors.T, split.test_factors.T, strict=True
     ):
         if (values := split.train_measured.get(name)) is None:
-            targets.append(_Target(known, asked, False))
+            targets.append(Target(known, asked, False))
             continue
         both = np.concatenate([values, split.test_measured[name]])
         both = standardized(both[:, None], len(values))[:, 0]
-        targets.append(_Target(both[: len(values)], both[len(values) :], True))
+        targets.append(Target(both[: len(values)], both[len(values) :], True))
     return targets
 
 
 def _tested(
     models: list[tuple[Array, Callable[[Array], Array]]],
-    targets: list[_Target],
+    targets: list[Target],
     train: Array,
     test: Array,
 ) -> Boosted:

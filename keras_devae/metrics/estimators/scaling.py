@@ -32,6 +32,18 @@ def unit_scaled(codes: Array) -> tuple[Array, Array]:
     return np.ldexp(np.asarray(codes, dtype=np.float64), -exponents), exponents
 
 
+def standard_deviations(codes: Array) -> tuple[Array, Array]:
+    """Returns the standard deviation of each of codes `(n, d)`, with n - 1, in two parts `(d,)`.
+
+    The parts are the deviations of the codes divided by powers of two, 0 for a constant code, and
+    the exponents of those powers.
+    """
+    scaled, exponents = unit_scaled(codes)
+    # That of a constant would be above 0 where its mean is rounded.
+    varies = np.any(scaled != scaled[0], axis=0)
+    return np.where(varies, scaled.std(axis=0, ddof=1), 0.0), exponents
+
+
 def scaled_down(codes: Array) -> Array:
     """Divides columns with values beyond 2^100 by a power of two that brings them close to 1."""
     exponents = column_exponents(codes)

@@ -11,7 +11,8 @@ from keras_devae.metrics.base import Metric, Number, Score
 from keras_devae.metrics.estimators.scaling import scaled_down
 from keras_devae.metrics.labelled import per_factor
 from keras_devae.metrics.metric_warnings import warn
-from keras_devae.metrics.samplers import FactorIndex, Sampler, as_sampler
+from keras_devae.metrics.row_index import FactorIndex
+from keras_devae.metrics.samplers import Sampler, as_sampler
 
 # Codes gathered at a time.
 CHUNK = 2_000_000

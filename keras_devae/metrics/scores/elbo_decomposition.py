@@ -10,12 +10,10 @@ from keras_devae import checks
 from keras_devae.checks import Array
 from keras_devae.metrics.arguments import check_rows_drawn, check_seed
 from keras_devae.metrics.base import Metric, Number, Score
+from keras_devae.metrics.estimators.aggregate_posterior import log_densities
 from keras_devae.metrics.estimators.posterior import check_posterior, kl_per_dimension
 from keras_devae.metrics.labelled import find_constant_codes
 from keras_devae.metrics.metric_warnings import caution_of_few
-
-# Densities are computed for this many pairs of a draw and a posterior at a time: a cache's worth.
-PAIRS = 2**17
 
 METRIC = Metric(
     "elbo_decomposition",
@@ -146,7 +144,12 @@ def _terms(
     z_mean: Array, z_log_var: Array, rows: Array, samples: int, random: np.random.Generator
 ) -> tuple[dict[str, Array], Array]:
     """Returns the sampled terms, a value per draw, and the mean dimension-wise KL by dimension."""
-    draws = [_log_densities(z_mean, z_log_var, rows, random) for _ in range(samples)]
+    draws = []
+    for _ in range(samples):
+        noise = random.normal(size=(len(rows), z_mean.shape[1]))
+        found = log_densities(z_mean, z_log_var, rows, noise)
+        of_prior = -0.5 * math.log(2 * math.pi) - 0.5 * np.square(found.draws)
+        draws.append((found.posterior.sum(axis=1), found.aggregate, found.marginals, of_prior))
     of_posterior, of_aggregate, of_marginals, of_prior = (
         np.concatenate(parts) for parts in zip(*draws, strict=True)
     )
@@ -157,47 +160,3 @@ def _terms(
         "kl_sampled": of_posterior - of_prior.sum(axis=1),
     }
     return terms, (of_marginals - of_prior).mean(axis=0)
-
-
-def _log_densities(
-    z_mean: Array, z_log_var: Array, rows: Array, random: np.random.Generator
-) -> tuple[Array, Array, Array, Array]:
-    """Returns log-densities of a draw from the posterior of each of the rows.
-
-    Under its posterior `(rows,)`, under the aggregate `(rows,)`, and by dimension under the
-    aggregate's marginals and the prior `(rows, d)`.
-    """
-    noise = random.normal(size=(len(rows), z_mean.shape[1]))
-    z = z_mean[rows] + np.exp(0.5 * z_log_var[rows]) * noise
-    constant = -0.5 * math.log(2 * math.pi)
-    # Not the noise itself, of which adding a large mean leaves less.
-    deviations = (z - z_mean[rows]) * np.exp(-0.5 * z_log_var[rows])
-    of_posterior = (constant - 0.5 * (np.square(deviations) + z_log_var[rows])).sum(axis=1)
-    of_aggregate, of_marginals = np.empty(len(rows)), np.empty_like(z)
-    # One row per dimension: each is read as a whole.
-    means = np.ascontiguousarray(z_mean.T)
-    precisions = np.exp(-0.5 * np.ascontiguousarray(z_log_var.T))
-    offsets = constant + np.log(precisions)
-    step = max(1, PAIRS // len(z_mean))
-    for start in range(0, len(rows), step):
-        chunk = slice(start, start + step)
-        joint = np.zeros((len(z[chunk]), len(z_mean)))
-        densities = np.empty_like(joint)
-        for j, (mean, precision, offset) in enumerate(zip(means, precisions, offsets, strict=True)):
-            np.subtract(z[chunk, j, None], mean, out=densities)
-            densities *= precision
-            np.square(densities, out=densities)
-            densities *= -0.5
-            densities += offset
-            joint += densities
-            of_marginals[chunk, j] = _log_mean(densities)
-        of_aggregate[chunk] = _log_mean(joint)
-    return of_posterior, of_aggregate, of_marginals, constant - 0.5 * np.square(z)
-
-
-def _log_mean(log_values: Array) -> Array:
-    """Returns the logarithm of the mean of exponentials over the last axis; overwrites them."""
-    largest = log_values.max(axis=1, keepdims=True)
-    log_values -= largest
-    np.exp(log_values, out=log_values)
-    return largest[:, 0] + np.log(log_values.mean(axis=1))

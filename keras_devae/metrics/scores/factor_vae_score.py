@@ -8,7 +8,7 @@ from keras_devae import checks
 from keras_devae.checks import Array
 from keras_devae.metrics.arguments import check_rows_drawn, check_seed
 from keras_devae.metrics.base import Metric, Number, Score
-from keras_devae.metrics.estimators.scaling import unit_scaled
+from keras_devae.metrics.estimators.scaling import standard_deviations
 from keras_devae.metrics.labelled import per_factor
 from keras_devae.metrics.metric_warnings import warn
 from keras_devae.metrics.samplers import Sampler, as_sampler
@@ -123,18 +123,6 @@ def factor_vae_score(
     settings = {**counts, "threshold": float(threshold), "seed": seed}
     settings |= {"code_count": len(deviations), **sampler.settings}
     return METRIC.score(values, details, settings)
-
-
-def standard_deviations(codes: Array) -> tuple[Array, Array]:
-    """Returns the standard deviation of each of codes `(n, d)`, with n - 1, in two parts `(d,)`.
-
-    The parts are the deviations of the codes divided by powers of two, 0 for a constant code, and
-    the exponents of those powers.
-    """
-    scaled, exponents = unit_scaled(codes)
-    # That of a constant would be above 0 where its mean is rounded.
-    varies = np.any(scaled != scaled[0], axis=0)
-    return np.where(varies, scaled.std(axis=0, ddof=1), 0.0), exponents
 
 
 def vote_accuracies(train_votes: Array, test_votes: Array) -> tuple[float, float]:

@@ -9,7 +9,7 @@ from typing import Any
 from keras_devae import data, metrics
 from keras_devae.checks import one_of
 from keras_devae.errors import UsageError
-from keras_devae.models.catalogue import MODEL_CATALOGUE
+from keras_devae.models.catalogue import MODEL_CATALOGUE, training_of
 from keras_devae.runs.config.forms import declarations
 from keras_devae.runs.config.presets import PRESETS
 from keras_devae.runs.config.run_config import RunConfig
@@ -36,6 +36,8 @@ def config_from_settings(settings: Mapping[str, Any]) -> RunConfig:
     given = {one_of("setting", name, known): value for name, value in settings.items()}
     preset = given.pop("preset", None)
     start = {} if preset is None else dict(PRESETS[one_of("preset", preset, PRESETS)][1])
+    for name in training_of(given.get("model")):
+        start.pop(name, None)
     if given.get("epochs") is not None:
         if given.get("steps") is not None:
             raise UsageError(

@@ -14,7 +14,12 @@ import typing_extensions
 
 from keras_devae import checks, data, metrics
 from keras_devae.errors import UsageError
-from keras_devae.models.catalogue import MODEL_CATALOGUE, check_options, default_options
+from keras_devae.models.catalogue import (
+    MODEL_CATALOGUE,
+    check_options,
+    default_options,
+    training_of,
+)
 from keras_devae.models.network_names import check_module_exists, is_function_name
 from keras_devae.runs.config.forms import declarations, grouped, ungrouped
 from keras_devae.runs.config.network_settings import check_networks, chosen_network
@@ -70,12 +75,15 @@ class RunConfig:
         Args:
             kind: What the run is, one of `KINDS`; default `"training"`.
             **settings: Settings by name; `model_options` is the dictionary of the model's options.
+                Settings that belong to the model's method, such as its optimizer, have the
+                method's value by default.
 
         Raises:
             UsageError: If a setting is unknown, of the wrong type or out of range.
         """
         for name in settings:
             checks.one_of("setting", name, declarations())
+        settings = {**training_of(settings.get("model")), **settings}
         listed = {n: tuple(v) if isinstance(v, list) else v for n, v in settings.items()}
         for group, values in grouped(validated(_settings_type(), listed)).items():
             object.__setattr__(self, group, GROUPS[group](**values))

@@ -87,3 +87,15 @@ def test_runs_on_own_images_are_named_by_their_file(dataset, label):
     assert run_name("--run", default_name(config)) == f"devae-{label}-seed0"
     # Studies find finished runs by names as they were.
     assert name_in_study(config, "0" * 64) == f"devae-{dataset.split(':')[0]}-seed0-{'0' * 12}"
+
+
+def test_settings_of_a_method_apply_unless_others_are_given():
+    own = config_from_settings({"model": "qlae", "preset": "small"}).training
+    assert (own.optimizer, own.weight_decay, own.learning_rate) == ("adamw", 0.1, 1e-3)
+    assert own.steps == 20_000
+    given = {"model": "qlae", "learning_rate": 2e-4, "optimizer": "adam", "weight_decay": None}
+    other = config_from_settings(given).training
+    assert (other.optimizer, other.weight_decay, other.learning_rate) == ("adam", None, 2e-4)
+    config = RunConfig(model="qlae")
+    assert config.training.optimizer == "adamw"
+    assert config.replace(optimizer="adam").training.optimizer == "adam"

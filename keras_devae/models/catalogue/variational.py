@@ -1,21 +1,12 @@
-"""Declares all models and their options, in one place and without importing Keras.
-
-Classes, the command line and its help, scaled defaults and `keras_devae.models` all read this.
-"""
-
-from collections.abc import Mapping
-from typing import Any
+"""Declares the variational autoencoders and their options, without importing Keras."""
 
 from keras_devae.checks import positive
-from keras_devae.errors import unknown_name
-from keras_devae.models.declarations import ModelDeclaration, scaling_factors
+from keras_devae.models.declarations import ModelDeclaration
 from keras_devae.models.options import (
     PIXELS,
     RATE,
     Option,
     changed_factors,
-    check_contrast,
-    check_contrasted_latents,
     check_controller,
     check_flow,
     check_groups,
@@ -53,7 +44,6 @@ _TARGET = {
     "proportional_gain": weight(0.01, "Kp of the controller."),
     "integral_gain": weight(0.001, "Ki of the controller.", PIXELS, RATE),
 }
-_FIT_IMAGES = {"fit_images": whole(5000, "Number of images to fit.", 2)}
 _RELEASE = {
     "beta_min": weight(1.0, "Pressure on released dimensions."),
     "beta_max": weight(10.0, "Pressure on the others."),
@@ -63,8 +53,7 @@ _DEVAE_PAPER = (
     "Variational Autoencoders with Decremental Information Bottleneck for Disentanglement"
 )
 
-#: Name on the command line, which is also the name of the model's module -> `ModelDeclaration`.
-MODEL_CATALOGUE = {
+VARIATIONAL = {
     "ada_gvae": ModelDeclaration(
         "AdaGVAE",
         "reconstruction + beta KL of pairs, whose posteriors are averaged where they are close",
@@ -249,31 +238,6 @@ MODEL_CATALOGUE = {
         posterior="sampled",
         check_together=check_flow,
     ),
-    "ica": ModelDeclaration(
-        "ICA",
-        "independent components (scikit-learn), a linear baseline",
-        "Hyvarinen and Oja 2000, Independent component analysis: algorithms and applications",
-        _FIT_IMAGES,
-        fitted=True,
-    ),
-    "info_gan": ModelDeclaration(
-        "InfoGAN",
-        "adversarial loss - weight of the information of images on their codes",
-        "Chen et al. 2016, InfoGAN: Interpretable Representation Learning by Information "
-        "Maximizing Generative Adversarial Nets; Lin et al. 2020, InfoGAN-CR and ModelCentrality",
-        {
-            "noise_dim": whole(5, "Dimensions of the noise beside the codes.", 0),
-            "information_weight": optional_number(
-                "Weight of the information; 1, or 0.05 with contrastive, by default."
-            ),
-            "contrastive": flag("Add the contrastive regularizer of InfoGAN-CR."),
-            "contrastive_weight": optional_number("Weight of the regularizer; 2 by default."),
-            "contrastive_start": steps(268_000, "Step from which the regularizer counts.", least=0),
-        },
-        posterior="none",
-        check_together=check_contrast,
-        check_latent_dim=check_contrasted_latents,
-    ),
     "joint_vae": ModelDeclaration(
         "JointVAE",
         "reconstruction + gamma |KL_z - C_z(t)| + categorical_gamma |KL_c - C_c(t)|",
@@ -307,34 +271,7 @@ MODEL_CATALOGUE = {
         },
         check_latent_dim=check_layer_dims,
     ),
-    "pca": ModelDeclaration(
-        "PCA",
-        "principal components (scikit-learn), a linear baseline",
-        "Tipping and Bishop 1999, Probabilistic Principal Component Analysis",
-        _FIT_IMAGES,
-        fitted=True,
-    ),
     "vae": ModelDeclaration(
         "VAE", "reconstruction + KL", "Kingma and Welling 2014, Auto-Encoding Variational Bayes"
     ),
 }
-
-
-def check_options(model: str, options: Mapping[str, Any]) -> dict[str, Any]:
-    """Returns a model's options in standard form; raises a `UsageError` for a wrong one."""
-    if model not in MODEL_CATALOGUE:
-        raise unknown_name("model", model, MODEL_CATALOGUE)
-    declaration = MODEL_CATALOGUE[model]
-    for name in options:
-        if name not in declaration.options:
-            raise unknown_name(f"option of {model}", name, declaration.options)
-    checked = {name: declaration.options[name].check(name, v) for name, v in options.items()}
-    declaration.check_together(checked)
-    return checked
-
-
-def default_options(model: str, image_shape: tuple[int, ...], steps: int) -> dict[str, Any]:
-    """Returns a model's published defaults, scaled to the image size and the run's length."""
-    factors = scaling_factors(image_shape, steps)
-    options = MODEL_CATALOGUE[model].options
-    return {name: option.scaled_default(factors) for name, option in options.items()}

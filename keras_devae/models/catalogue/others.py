@@ -1,0 +1,78 @@
+"""Declares the models that are no variational autoencoders, without importing Keras."""
+
+from keras_devae.models.declarations import ModelDeclaration
+from keras_devae.models.options import (
+    check_contrast,
+    check_contrasted_latents,
+    flag,
+    number,
+    optional_number,
+    steps,
+    weight,
+    whole,
+    widths,
+)
+
+_FIT_IMAGES = {"fit_images": whole(5000, "Number of images to fit.", 2)}
+
+OTHERS = {
+    "ica": ModelDeclaration(
+        "ICA",
+        "independent components (scikit-learn), a linear baseline",
+        "Hyvarinen and Oja 2000, Independent component analysis: algorithms and applications",
+        _FIT_IMAGES,
+        fitted=True,
+    ),
+    "info_gan": ModelDeclaration(
+        "InfoGAN",
+        "adversarial loss - weight of the information of images on their codes",
+        "Chen et al. 2016, InfoGAN: Interpretable Representation Learning by Information "
+        "Maximizing Generative Adversarial Nets; Lin et al. 2020, InfoGAN-CR and ModelCentrality",
+        {
+            "noise_dim": whole(5, "Dimensions of the noise beside the codes.", 0),
+            "information_weight": optional_number(
+                "Weight of the information; 1, or 0.05 with contrastive, by default."
+            ),
+            "contrastive": flag("Add the contrastive regularizer of InfoGAN-CR."),
+            "contrastive_weight": optional_number("Weight of the regularizer; 2 by default."),
+            "contrastive_start": steps(268_000, "Step from which the regularizer counts.", least=0),
+        },
+        posterior="none",
+        training={"batch_size": 128, "learning_rate": 1e-3, "beta_1": 0.5},
+        check_together=check_contrast,
+        check_latent_dim=check_contrasted_latents,
+    ),
+    "pca": ModelDeclaration(
+        "PCA",
+        "principal components (scikit-learn), a linear baseline",
+        "Tipping and Bishop 1999, Probabilistic Principal Component Analysis",
+        _FIT_IMAGES,
+        fitted=True,
+    ),
+    "predictability_minimization": ModelDeclaration(
+        "PredictabilityMinimization",
+        "reconstruction - predictability_weight sum_i of what others do not tell of code i",
+        "Schmidhuber 1992, Learning Factorial Codes by Predictability Minimization",
+        {
+            "predictability_weight": weight(200.0, "Weight of the variance that is not predicted."),
+            "predictor_units": widths((32, 32), "Widths of the predictors' hidden layers."),
+        },
+        posterior="none",
+    ),
+    "qlae": ModelDeclaration(
+        "QLAE",
+        "reconstruction of codes that take one of a few learned values in each dimension",
+        "Hsu et al. 2023, Disentanglement via Latent Quantization",
+        {
+            "num_values": whole(10, "Values of each latent dimension.", 2),
+            "quantization_weight": number(
+                0.01, "Pull of the values to the codes, per mean over pixels."
+            ),
+            "commitment_weight": number(
+                0.01, "Pull of the codes to the values, per mean over pixels."
+            ),
+        },
+        posterior="none",
+        training={"optimizer": "adamw", "weight_decay": 0.1, "learning_rate": 1e-3},
+    ),
+}
