@@ -7,6 +7,7 @@ import click
 
 from keras_devae.cli.options import choose_backend, run_argument, status_line
 from keras_devae.errors import UsageError
+from keras_devae.models.catalogue import MODEL_CATALOGUE
 
 
 def _credentials(auth, no_password):
@@ -102,6 +103,7 @@ def explore(
 
     check_gradio()
     trained = Run.open(run)
+    MODEL_CATALOGUE[trained.config.model.name].check_decodes()
     trained.folder.trained_model_file()
     wanted = _credentials(auth, no_password)
     with Interruption(), listen(host, port) as listener, private_folder():

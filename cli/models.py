@@ -27,6 +27,8 @@ def models(names: tuple[str, ...], as_json: bool) -> None:
     for name, entry in chosen.items():
         click.echo(click.style(name, bold=True) + f"  {entry.objective}")
         click.echo(f"    {entry.paper}")
+        if lacking := _lacking(entry):
+            click.echo(f"    {lacking}")
         for option, details in entry.options.items():
             default = "" if details.kind == "flag" else value_text(details.default)
             flag = f"{switch_of(option, details.default is True)} {default}".rstrip()
@@ -37,14 +39,16 @@ def models(names: tuple[str, ...], as_json: bool) -> None:
             click.echo(f"    {flag:<32}  The method's own, unless you give another.")
 
 
+def _lacking(entry):
+    """Says what most models have and this one lacks."""
+    parts = ["no posterior: the encoder returns the codes"] if entry.posterior == "none" else []
+    return "; ".join([*parts, *([] if entry.decodes else ["no decoder"])])
+
+
 def _plain(entry):
     options = {
         name: {"default": o.default, "help": o.help, "scales_with": list(o.scales)}
         for name, o in entry.options.items()
     }
-    return {
-        "objective": entry.objective,
-        "paper": entry.paper,
-        "options": options,
-        "training": entry.training,
-    }
+    what = {name: getattr(entry, name) for name in ("objective", "paper", "posterior", "decodes")}
+    return {**what, "options": options, "training": entry.training}

@@ -50,6 +50,9 @@ def reproduce(
 ) -> None:
     """Train the runs that a table or figure of the DeVAE paper needs, and make it.
 
+    Three more are benchmarks of other papers: correlated-factors, transfer and
+    compositional-generalisation.
+
     `list` shows every NAME, with what it trains, how long that takes, and the paper's numbers. The
     results are NAME.csv, NAME.md, NAME.png and NAME.svg. The runs lie in RUNS-DIR/reproduce/SCALE,
     where experiments share them; after Ctrl-C or kill -9 the same command resumes them. --scale

@@ -59,6 +59,7 @@ _TYPES = {
     "number": float,
     "whole": int,
     "text": str,
+    "texts": tuple[str, ...],
     "flag": bool,
     "numbers": tuple[float, ...],
     "wholes": tuple[int, ...],
@@ -121,7 +122,7 @@ def model_options(command: Any) -> Any:
         kind = next(iter(options.values())).kind
         texts = {option.help for option in options.values()}
         text = texts.pop() if len(texts) == 1 else "See `keras-devae models`."
-        metavar = "NUMBERS" if kind in ("numbers", "wholes") else None
+        metavar = {"numbers": "NUMBERS", "wholes": "NUMBERS", "texts": "NAMES"}.get(kind)
         arguments = {**_ARGUMENTS[_TYPES[kind]], "metavar": metavar}
         switch = switch_of(name, any(option.default is True for option in options.values()))
         click.option(switch, name, help=f"{', '.join(options)}: {text}", **arguments)(command)
@@ -143,5 +144,5 @@ def switch_of(name: str, turns_off: bool) -> str:
 def value_text(value: Any) -> str:
     """Returns the value of an option as it is typed; empty for `None`."""
     if isinstance(value, tuple):
-        return ",".join(f"{part:g}" for part in value)
+        return ",".join(map(value_text, value))
     return f"{value:g}" if isinstance(value, float) else "" if value is None else str(value)

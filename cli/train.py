@@ -200,9 +200,10 @@ def _describe(config, images):
     options = "".join(f", {name} {_plain(value)}" for name, value in model.options.items())
     if MODEL_CATALOGUE[model.name].fitted:
         return f"{model.name}{options}; {model.latent_dim} components"
+    likelihood = f"{model.likelihood} likelihood" if model.likelihood else "no decoder"
     return (
-        f"{model.name}{options}; {model.likelihood} likelihood, {model.latent_dim} latent "
-        f"dimensions, {training.steps} steps of {training.batch_size} "
+        f"{model.name}{options}; {likelihood}, {model.latent_dim} latent dimensions, "
+        f"{training.steps} steps of {training.batch_size} "
         f"{MODEL_CATALOGUE[model.name].batch_of} "
         f"({training.steps * training.batch_size / images:.3g} epochs)"
     )

@@ -25,6 +25,7 @@ importlib.import_module("keras_devae")
 
 #: Options that keep the models of the tests small, or let something happen within few steps.
 SMALL = {
+    "byol": {"projector_units": (16, 8), "predictor_units": (16,)},
     "factor_vae": {"discriminator_units": (16, 16)},
     "cascade_vae": {"stage_steps": 2, "matching_stage": 1},
 }
@@ -210,12 +211,14 @@ def tiny():
             model = model_class.for_images(image_shape, latent_dim, **options)
         else:
             wanted = model_class.encoder_options(latent_dim, **options)
-            width = model_class.decoder_input_dim(latent_dim, **options)
-            model = model_class(
-                mlp_encoder(image_shape, units=units, seed=1, **wanted),
-                mlp_decoder(width, image_shape, units, seed=2),
-                **options,
-            )
+            encoder = mlp_encoder(image_shape, units=units, seed=1, **wanted)
+            if model_class.declaration.posterior == "none":
+                encoder = keras.Model(encoder.inputs, {"z_mean": encoder.output["z_mean"]})
+            networks = [encoder]
+            if model_class.declaration.decodes:
+                width = model_class.decoder_input_dim(latent_dim, **options)
+                networks.append(mlp_decoder(width, image_shape, units, seed=2))
+            model = model_class(*networks, **options)
         model.compile(keras.optimizers.Adam(learning_rate), **(compile_options or {}))
         return model
 

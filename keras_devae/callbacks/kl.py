@@ -39,7 +39,7 @@ class KLCallback(MeasuringCallback):
             step 0: many models start with as little.
 
     Raises:
-        UsageError: If a setting is out of range.
+        UsageError: If a setting is out of range; from `fit`, if the model has no posterior.
 
     Example:
         >>> data = kd.data.load("dsprites", image_size=32)
@@ -71,6 +71,7 @@ class KLCallback(MeasuringCallback):
 
     def measure(self, model: Any, step: int) -> list[dict[str, Any]]:
         """Returns one row."""
+        model.check_has_posterior("`KLCallback`")
         posterior = model.posterior(self.dataset.images(self._rows), self.layer)
         kl = metrics.kl_per_dimension(*posterior)
         active = metrics.active_dimensions(metrics.signal_per_dimension(*posterior))

@@ -100,6 +100,8 @@ def _main_losses(logs):
     # What schedules and controllers change.
     state = {"beta": "beta", "capacity": "capacity", "stage": "stage", "target": "kl_target"}
     logs = logs or {}
-    shown = [f"{label} {float(logs[k]):.1f}" for label, k in losses.items() if k in logs]
+    # The only loss of a model that reconstructs nothing may be small.
+    decimals = 1 if len(set(losses.values()) & set(logs)) > 1 else 4
+    shown = [f"{label} {float(logs[k]):.{decimals}f}" for label, k in losses.items() if k in logs]
     shown += [f"{label} {float(logs[k]):.3g}" for label, k in state.items() if k in logs]
     return "  ".join(shown)

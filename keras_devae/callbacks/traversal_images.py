@@ -21,7 +21,7 @@ class TraversalCallback(MeasuringCallback):
         tensorboard: Folder for TensorBoard event files, or `None` (default).
 
     Raises:
-        UsageError: If a setting is out of range.
+        UsageError: If a setting is out of range; from `fit`, if the model has no decoder.
 
     Example:
         >>> data = kd.data.load("dsprites", image_size=32)

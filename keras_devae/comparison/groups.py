@@ -95,6 +95,8 @@ def _comparable_settings(settings: Mapping[str, Any]) -> dict[str, Any]:
     declared = MODEL_CATALOGUE.get(settings["model"])
     if declared is not None and declared.fitted:
         settings = {n: v for n, v in settings.items() if not declarations()[n].needs_training}
+    if declared is not None and not declared.decodes:
+        settings.pop("likelihood", None)
     first = {name: settings.pop(name) for name in _UNNAMED}
     return {name: _comparable(value) for name, value in {**first, **options, **settings}.items()}
 

@@ -10,6 +10,7 @@ from typing import Any, TypeAlias
 from scipy.stats import rankdata
 
 from keras_devae import checks, metrics
+from keras_devae.checks import Array
 from keras_devae.comparison.comparing import Comparison
 from keras_devae.comparison.groups import ComparedRun, Group
 from keras_devae.errors import UsageError
@@ -67,8 +68,9 @@ def select_by_udr(
     different groups are compared by these scores, too, if all were trained on the same images.
 
     All models encode the same `images` (or all, if there are fewer), chosen by `seed`; the codes
-    stay in the runs' folders. A categorical code is not compared. The ranking omits groups of one
-    run.
+    stay in the runs' folders. Latents without a KL divergence to speak of are left out; of models
+    without a posterior, codes that are constant. A categorical code is not compared. The ranking
+    omits groups of one run.
 
     Raises:
         UsageError: If no group has two runs, or runs of a group were made with different images, or
@@ -126,12 +128,19 @@ def _scores(
         with run_encoding(model, folder, dataset, report) as encoding:
             means, log_vars = encoding.posterior(rows, layer)
         codes.append(means)
-        divergences.append(metrics.kl_per_dimension(means, log_vars))
+        divergences.append(_informative(model, means, log_vars))
         # A model refers to itself, so only garbage collection frees its memory.
         del model, encoding
         gc.collect()
     result = metrics.udr(codes, divergences, kind=kind, seed=seed)
     return result["details"]["model_scores"]
+
+
+def _informative(model: Any, means: Array, log_vars: Array) -> Array:
+    """Returns the KL divergences `(d,)`; without a posterior 1 for codes that vary, else 0."""
+    if model.has_posterior:
+        return metrics.kl_per_dimension(means, log_vars)
+    return (means != means[0]).any(axis=0).astype(float)
 
 
 def _ranking(scored: list[tuple[ComparedRun, str, float]], common: bool) -> tuple[RankedRun, ...]:

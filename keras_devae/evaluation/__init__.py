@@ -12,6 +12,7 @@ _MODULES = {
     "FunctionEncoder": "function_encoder",
     "KnownCodes": "known_codes",
     "Latents": "measured_latents",
+    "correct_pair": "label_correction",
     "evaluate": "evaluating",
     "information_of_layers": "latents",
     "measure_latents": "latents",

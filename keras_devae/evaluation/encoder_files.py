@@ -112,11 +112,16 @@ class EncoderFile(FunctionEncoder):
         width = self.latent_dim or self.encode(np.zeros((1, *image_shape), np.uint8)).shape[1]
         return self.decode(np.zeros((1, width))).shape[1:] == tuple(image_shape)
 
+    def check_decodes(self) -> None:
+        """Raises a `UsageError` unless the file holds a decoder."""
+        if self._program.decode is None:
+            raise UsageError(f"{self.path} holds an encoder without a decoder.")
+
     def decode(self, codes: Array, layer: int = 0) -> Array:
         """Decodes codes `(n, d)` to pixel means `(n, height, width, channels)`, float32."""
         self.check_layer(layer)
-        if self._program.decode is None:
-            raise UsageError(f"{self.path} holds an encoder without a decoder.")
+        self.check_decodes()
+        assert self._program.decode is not None
         return as_array(self._program.decode(np.asarray(codes, np.float32)))
 
     def reconstruct(self, images: Array, layer: int = 0) -> Array:

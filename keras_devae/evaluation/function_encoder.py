@@ -44,6 +44,7 @@ class FunctionEncoder:
 
     num_layers = 1
     num_categories = 0
+    code_range = None
 
     def __init__(self, function: Callable[[Array], Any], name: str | None = None):
         if not callable(function):
@@ -58,6 +59,11 @@ class FunctionEncoder:
         self.has_posterior = False
         self.latent_dim = 0
 
+    @property
+    def has_prior(self) -> bool:
+        """Whether codes follow a standard normal distribution: where there are log-variances."""
+        return self.has_posterior
+
     def describe(self) -> dict[str, Any]:
         """Returns what results record of it: its name, and versions of the packages in use."""
         used = [package for package in _PACKAGES if package in sys.modules]
@@ -67,6 +73,10 @@ class FunctionEncoder:
         """Tells whether codes can be decoded to images of this shape: not by a function."""
         del image_shape
         return False
+
+    def check_decodes(self) -> None:
+        """Raises a `UsageError`: a function cannot decode."""
+        raise UsageError(f"{self.name} has no decoder: it only encodes images.")
 
     def check_layer(self, layer: int) -> None:
         """Raises a `UsageError` unless it is layer 0, the only one."""

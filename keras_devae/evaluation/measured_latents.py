@@ -137,6 +137,15 @@ class Latents:
         factor = self.factor_of(dimension)
         return f"z{dimension}" if factor is None else f"z{dimension} {factor}"
 
+    def remark_of(self, dimension: int) -> str:
+        """Returns how strong a dimension is: its KL divergence, or its largest share of a factor.
+
+        E.g. `"KL 2.41"`, or without a posterior `"83 %"`; empty without factors, too.
+        """
+        if self.has_posterior:
+            return f"KL {self.kl[dimension]:.2f}"
+        return f"{self.shares[dimension].max():.0%}" if self.factor_names else ""
+
     def holders(self, with_category: bool = False) -> dict[str, list[int | str]]:
         """Returns the numbers of the latent dimensions that hold each factor, by falling share.
 

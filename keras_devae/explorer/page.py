@@ -15,6 +15,8 @@ from keras_devae.errors import UsageError
 from keras_devae.explorer.session import Session
 
 _STEP = 0.05
+#: Fewest steps from one end of a slider to the other.
+_STEPS = 60
 # Part of the page itself, so that the page looks the same wherever it is mounted.
 _STYLE = """<style>
 @media (min-width: 820px) {
@@ -106,8 +108,9 @@ class _Explorer:
         label = f"Row of the image, 0 to {len(session.dataset) - 1:,}"
         self.row = gradio.Number(row, label=label, precision=0)
         with gradio.Row():
+            reset = "Reset to posterior" if self._has_posterior() else "Reset to code"
             self.random = gradio.Button("Random image", variant="primary", min_width=120)
-            self.reset = gradio.Button("Reset to posterior", min_width=120)
+            self.reset = gradio.Button(reset, min_width=120)
         layers = enumerate(session.latents)
         self.layer = gradio.Radio(
             [(f"{i}: KL {latents.kl.sum():.1f} nats", i) for i, latents in layers],
@@ -126,12 +129,11 @@ class _Explorer:
         gradio, sliders = self.gradio, self.session.sliders(layer)
         self.summary = gradio.Markdown(self.session.summary(layer))
         none_active = not any(slider.active for slider in sliders)
-        label = "Show inactive latents too"
+        idle = "inactive latents" if self._has_posterior() else "constant codes"
+        label = f"Show {idle} too"
         self.show_all = gradio.Checkbox(none_active, label=label)
         self.sliders = [
-            gradio.Slider(
-                step=_STEP, interactive=True, buttons=[], elem_classes="explorer-slider", **options
-            )
+            gradio.Slider(interactive=True, buttons=[], elem_classes="explorer-slider", **options)
             for options in self._slider_options(row, layer, none_active)
         ]
 
@@ -215,15 +217,19 @@ class _Explorer:
         code = self.session.code_of(row, layer).code
         for slider in self.session.sliders(layer):
             value = float(code[slider.dimension])
-            low, high = self.session.ends_of(value)
+            low, high = self.session.ends_of(layer, slider.dimension, value)
             yield {
                 "minimum": low,
                 "maximum": high,
-                "value": round(value, 2),
+                "step": min(_STEP, (high - low) / _STEPS),
+                "value": round(value, 4),
                 "label": slider.name,
                 "info": slider.remark,
                 "visible": show_all or slider.active,
             }
+
+    def _has_posterior(self):
+        return self.session.latents[0].has_posterior
 
     def _original(self, row):
         factors = self.session.factors_of(row)

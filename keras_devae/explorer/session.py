@@ -26,8 +26,9 @@ _MOST = float(np.finfo(np.float32).max)
 class Start:
     """An image of the data set, uint8 `(height, width, 3)`, at which the sliders start.
 
-    `code` are the means of its posterior, float32 `(latent_dim,)`, rounded to two decimals;
-    `category` is the most probable one, or `None` for a model without categories.
+    `code` are the means of its posterior, float32 `(latent_dim,)`, rounded to two decimals, or its
+    codes, rounded to four, where there is no posterior; `category` is the most probable one, or
+    `None` for a model without categories.
     """
 
     row: int
@@ -41,7 +42,8 @@ class Start:
 class Slider:
     """A latent dimension that a slider moves, named with its factor, e.g. `"z3 scale"`.
 
-    `remark` is its KL divergence in nats, and its share of the factor's entropy.
+    `remark` is its KL divergence in nats, if there is a posterior, and its share of the factor's
+    entropy.
     """
 
     dimension: int
@@ -62,7 +64,7 @@ class Session:
         seed: Seed of these images and of random ones; default 0.
 
     Raises:
-        UsageError: If the images do not fit the model or `images` is below 2.
+        UsageError: If the model has no decoder, the images do not fit it, or `images` is below 2.
 
     Example:
         >>> data = kd.data.load("dsprites", image_size=32)
@@ -73,6 +75,7 @@ class Session:
     """
 
     def __init__(self, model: Any, dataset: Any, images: int = 5000, seed: int = 0) -> None:
+        model.check_decodes()
         self.model = model
         self.dataset = dataset
         self.latents = measure_to_name(model, dataset, None, images, seed)
@@ -124,7 +127,8 @@ class Session:
         latest = self._latest
         if latest is None or (latest.row, latest.layer) != (row, layer):
             image = self.dataset.images([row])
-            code = np.round(self.model.encode(image, layer)[0], 2)
+            decimals = 2 if self.latents[layer].has_posterior else 4
+            code = np.round(self.model.encode(image, layer)[0], decimals)
             category = None
             if self.num_categories:
                 category = int(self.model.encode_categories(image)[0])
@@ -180,21 +184,29 @@ class Session:
         latents = self.latents[self._check_layer(layer)]
         count = len(latents.active)
         verb = "is" if count == 1 else "are"
-        sentence = (
-            f"{count} of {len(latents.kl)} latents {verb} active. KL {latents.kl.sum():.1f} nats "
-            "in all."
-        )
+        sentence = f"{count} of {len(latents.kl)} codes {'varies' if count == 1 else 'vary'}."
+        if latents.has_posterior:
+            sentence = (
+                f"{count} of {len(latents.kl)} latents {verb} active. KL {latents.kl.sum():.1f} "
+                "nats in all."
+            )
         if len(latents.kl) <= MOST_SLIDERS:
             return sentence
         return f"{sentence} {MOST_SLIDERS} of them have sliders, the active ones first."
 
-    def ends_of(self, value: float) -> tuple[float, float]:
-        """Returns the ends of a slider, so that it includes a value and all that codes can be."""
-        if self.model.code_range is not None:
-            low, high = self.model.code_range
-            return float(min(low, value)), float(max(high, value))
-        reach = float(max(_REACH, np.ceil(abs(value))))
-        return -reach, reach
+    def ends_of(self, layer: int, dimension: int, value: float) -> tuple[float, float]:
+        """Returns the ends of a slider, so that it includes a value and most of what codes are."""
+        latents, model = self.latents[self._check_layer(layer)], self.model
+        if model.code_range is not None:
+            low, high = model.code_range
+        elif model.has_prior:
+            high = max(_REACH, np.ceil(abs(value)))
+            low = -high
+        else:
+            low, high = latents.low[dimension], latents.high[dimension]
+        low, high = float(min(low, value)), float(max(high, value))
+        # A constant code has a slider, too.
+        return (low, high) if low < high else (low - 1, high + 1)
 
 
 def _checked_values(values, most):
@@ -209,8 +221,8 @@ def _checked_values(values, most):
 
 
 def _remark(latents, dimension):
-    remark = f"KL {latents.kl[dimension]:.2f} nats"
+    parts = [f"KL {latents.kl[dimension]:.2f} nats"] if latents.has_posterior else []
     factor = latents.factor_of(dimension)
-    if factor is None:
-        return remark
-    return f"{remark}, holds {latents.share_of(dimension, factor):.0%} of {factor}"
+    if factor is not None:
+        parts.append(f"holds {latents.share_of(dimension, factor):.0%} of {factor}")
+    return ", ".join(parts)

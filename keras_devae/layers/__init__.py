@@ -14,6 +14,7 @@ from keras_devae.layers.ladder import ConditionalPrior, PrecisionWeightedMerge, 
 from keras_devae.layers.latent_stacks import DiTStack, LinearStack, ParallelStack
 from keras_devae.layers.layer_embedding import LayerEmbedding
 from keras_devae.layers.masked_networks import MADE, MaskedDense
+from keras_devae.layers.moving_target import MovingTarget
 from keras_devae.layers.random_layers import (
     GaussianSampling,
     LayerDraw,
@@ -21,11 +22,13 @@ from keras_devae.layers.random_layers import (
     SeededLayer,
     derived_seeds,
 )
+from keras_devae.layers.random_views import AUGMENTATIONS, RandomViews
 from keras_devae.layers.scalar_quantizer import ScalarQuantizer
 from keras_devae.layers.spatial_broadcast import SpatialBroadcast
 from keras_devae.layers.spectral_normalization import SpectralNormalization
 
 __all__ = [
+    "AUGMENTATIONS",
     "FLOWS",
     "MADE",
     "BatchNormalization",
@@ -39,10 +42,12 @@ __all__ = [
     "LayerEmbedding",
     "LinearStack",
     "MaskedDense",
+    "MovingTarget",
     "ParallelStack",
     "PlanarFlow",
     "PrecisionWeightedMerge",
     "RandomState",
+    "RandomViews",
     "ScalarQuantizer",
     "SeededLayer",
     "SpatialBroadcast",

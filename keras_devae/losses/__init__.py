@@ -45,6 +45,7 @@ from keras_devae.losses.shared_latents import (
     share_posteriors,
     shared_dimensions,
 )
+from keras_devae.losses.similarity import cosine_distance, spread_of_directions, unit_vectors
 from keras_devae.losses.total_correlation import (
     density_ratio_total_correlation,
     discriminator_loss,
@@ -66,6 +67,7 @@ __all__ = [
     "bernoulli_negative_log_likelihood",
     "categorical_kl",
     "contrastive_loss",
+    "cosine_distance",
     "decompose_kl",
     "decompose_kl_by_groups",
     "density_ratio_total_correlation",
@@ -86,7 +88,9 @@ __all__ = [
     "share_posteriors",
     "shared_dimensions",
     "shared_in_pairs",
+    "spread_of_directions",
     "stratified_log_weights",
+    "unit_vectors",
     "unpredicted_variances",
     "without_own_unit",
 ]

@@ -46,6 +46,7 @@ _MODULES = {
     "kl_per_dimension": "estimators.posterior",
     "modularity_of": "scores.modularity_explicitness",
     "mutual_information_matrix": "estimators.mutual_information",
+    "pairwise_entanglement": "estimators.importance",
     "quantile_discretize": "estimators.discretization",
     "score_codes": "measuring",
     "signal_per_dimension": "estimators.posterior",

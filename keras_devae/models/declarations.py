@@ -5,6 +5,7 @@ import math
 from collections.abc import Callable, Mapping
 from typing import Any, Literal
 
+from keras_devae.errors import UsageError
 from keras_devae.models.options import PIXELS, RATE, STEPS, Option
 
 NETWORK_NAMES = ("convolutional", "mlp", "residual")
@@ -28,6 +29,7 @@ class ModelDeclaration:
             from the standard normal prior has a closed form; `"sampled"`, a distribution whose KL
             divergence can only be estimated from samples; `"none"`, the codes themselves.
         decodes: Whether the model has a decoder.
+        reconstructs: Whether the loss has a reconstruction term, if there is a decoder.
         training: Settings of a run that belong to the method, such as its optimizer. They apply
             where the user names none, also under a preset.
         fitted: Whether scikit-learn fits it in one go, with linear networks and a Gaussian
@@ -44,6 +46,7 @@ class ModelDeclaration:
     options: dict[str, Option] = dataclasses.field(default_factory=dict)
     posterior: Literal["gaussian", "sampled", "none"] = "gaussian"
     decodes: bool = True
+    reconstructs: bool = True
     training: dict[str, Any] = dataclasses.field(default_factory=dict)
     fitted: bool = False
     takes_pairs: bool = False
@@ -59,6 +62,38 @@ class ModelDeclaration:
     def batch_of(self) -> str:
         """What the batch size counts, in words."""
         return "pairs of images" if self.takes_pairs else "images"
+
+    @property
+    def has_posterior(self) -> bool:
+        """Whether codes are means of a Gaussian whose KL divergence has a closed form."""
+        return self.posterior == "gaussian"
+
+    @property
+    def metric_inputs(self) -> dict[str, bool]:
+        """What there is of the model for metrics, as `keras_devae.metrics.check_names` takes it."""
+        return {"has_posterior": self.has_posterior, "has_images": self.decodes}
+
+    def check_decodes(self) -> None:
+        """Raises a `UsageError` if the model has no decoder."""
+        if not self.decodes:
+            raise UsageError(
+                f"{self.class_name} has no decoder: it encodes images, and cannot reconstruct or "
+                "sample them."
+            )
+
+    def check_has_posterior(self, wanting: str) -> None:
+        """Raises a `UsageError`, which begins with what needs it, if there is no posterior."""
+        if not self.has_posterior:
+            raise UsageError(
+                f"{wanting} needs a posterior whose KL divergence has a closed form, and "
+                f"{self.class_name} has none."
+            )
+
+    @property
+    def losses(self) -> tuple[str, ...]:
+        """Names of the losses that fall as training succeeds, as in the history."""
+        reconstruction = ("reconstruction_loss",) if self.decodes and self.reconstructs else ()
+        return ("loss", *reconstruction, *(() if self.posterior == "none" else ("kl_loss",)))
 
 
 def scaling_factors(image_shape: tuple[int, ...], steps: int) -> dict[str, float]:

@@ -65,8 +65,6 @@ class ImageModel(Inference, Training, Saving, keras.Model):
     #: Whether devices can each compute the loss of their part of a batch and average: true if it
     #: is linear in everything except `keras_devae.backend.replicas.mean_over_batch`.
     mean_over_images = True
-    #: Whether the loss has a reconstruction term, if there is a decoder.
-    has_reconstruction_loss = True
     #: Names of the penalties besides `kl`, of opponents and of the state: see `LossTerms`.
     penalty_names: tuple[str, ...] = ()
     opponent_names: tuple[str, ...] = ()
@@ -83,6 +81,11 @@ class ImageModel(Inference, Training, Saving, keras.Model):
         check_option_names(type(self), kwargs)
         check_keras_settings(kwargs.get("dtype"))
         super().__init__(**kwargs)
+        described = decoder is not None or not _is_default(likelihood)
+        if described and not self.declaration.decodes:
+            raise UsageError(
+                f"{type(self).__name__} has no decoder. Leave `decoder` and `likelihood` out."
+            )
         latent_dim = self._checked_latent_dim(encoder, decoder)
         has_posterior = self.declaration.posterior != "none"
         self.encoder = encoder if has_posterior else _without_log_variances(encoder)
@@ -100,8 +103,8 @@ class ImageModel(Inference, Training, Saving, keras.Model):
             self.penalty_names,
             self.opponent_names,
             self.state_names,
-            reconstructs=self.declaration.decodes and self.has_reconstruction_loss,
-            has_kl=self.declaration.posterior != "none",
+            reconstructs="reconstruction_loss" in self.declaration.losses,
+            has_kl="kl_loss" in self.declaration.losses,
         )
         for network in self.networks:
             network.jit_compile = compiles_with_xla()
@@ -175,9 +178,10 @@ class ImageModel(Inference, Training, Saving, keras.Model):
             has_posterior=cls.declaration.posterior != "none",
             adapted_decoder=cls.adapted_decoder,
         )
-        if cls.declaration.decodes:
+        if cls.declaration.decodes or not _is_default(likelihood):
             options["likelihood"] = likelihood
-        return cls(*networks, seed=seed, **options)
+        given = [each for each in networks if each is not None]
+        return cls(*given, seed=seed, **options)
 
     @classmethod
     def encoder_options(cls, latent_dim: int, **options: Any) -> dict[str, Any]:
@@ -315,6 +319,10 @@ class ImageModel(Inference, Training, Saving, keras.Model):
     def _nested(cls):
         """Returns the names of the constructor's arguments that are Keras objects."""
         return ("encoder", "decoder", "likelihood") if cls.declaration.decodes else ("encoder",)
+
+
+def _is_default(likelihood):
+    return isinstance(likelihood, str) and likelihood == "bernoulli"
 
 
 def _without_log_variances(encoder):

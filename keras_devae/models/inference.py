@@ -50,7 +50,12 @@ class Inference:
     @property
     def has_posterior(self) -> bool:
         """Whether codes are means of a Gaussian whose KL divergence has a closed form."""
-        return self.declaration.posterior == "gaussian"
+        return self.declaration.has_posterior
+
+    @property
+    def has_prior(self) -> bool:
+        """Whether codes are made to follow a distribution: standard normal, or in an interval."""
+        return self.declaration.posterior != "none" or self.code_range is not None
 
     def decodes(self, image_shape: tuple[int, ...]) -> bool:
         """Tells whether codes can be decoded to images of this shape."""
@@ -75,7 +80,7 @@ class Inference:
         Raises:
             UsageError: If the codes of the model have no log-variances.
         """
-        self._check_has_posterior("`posterior`")
+        self.check_has_posterior("`posterior`")
         return self._posterior(images, layer, batch_size)
 
     def _posterior(self, images, layer, batch_size):
@@ -84,7 +89,8 @@ class Inference:
             self.check_layer(layer)
         return self.layer_posterior(*self.encoder_posterior(images, batch_size), layer)
 
-    def _check_has_posterior(self, wanted):
+    def check_has_posterior(self, wanted: str) -> None:
+        """Raises a `UsageError` that names what is `wanted`, if codes have no log-variances."""
         if not self.has_posterior:
             raise UsageError(
                 f"The codes of {type(self).__name__} have no log-variances, which {wanted} needs. "
@@ -145,7 +151,7 @@ class Inference:
         generator = random_generator(seed)
         if not sample:
             return self._posterior(images, layer, batch_size)[0]
-        self._check_has_posterior("`sample=True`")
+        self.check_has_posterior("`sample=True`")
         mean, log_var = self._posterior(images, layer, batch_size)
         noise = generator.standard_normal(mean.shape, dtype=np.float32)
         return mean + np.exp(0.5 * log_var) * noise
@@ -280,11 +286,7 @@ class Inference:
 
     def check_decodes(self) -> None:
         """Raises a `UsageError` if the model has no decoder."""
-        if not self.declaration.decodes:
-            raise UsageError(
-                f"{type(self).__name__} has no decoder: it encodes images, and cannot reconstruct "
-                "or sample them."
-            )
+        self.declaration.check_decodes()
 
     def checked_codes(self, z: Any, layer: int) -> Array:
         """Checks codes `(n, latent_dim)` of a layer and returns them as a float32 array."""

@@ -85,7 +85,6 @@ class InfoGAN(AdversarialModel):
     """
 
     declaration = MODEL_CATALOGUE["info_gan"]
-    has_reconstruction_loss = False
     opponent_names = ("discriminator",)
     code_range = (-1.0, 1.0)
 

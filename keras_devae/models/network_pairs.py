@@ -66,7 +66,8 @@ def build_networks(
     if callable(network) or is_function_name(network):
         arguments = {
             "image_shape": image_shape,
-            "decoder_input_dim": decoder_input_dim,
+            # A function that returns a decoder all the same needs a width.
+            "decoder_input_dim": decoder_input_dim or encoder_options["latent_dim"],
             "num_categories": 0,
             "groups": 1,
             "seed": seed,

@@ -20,7 +20,7 @@ class Option:
     """An option of a model.
 
     Attributes:
-        kind: `"number"`, `"whole"`, `"numbers"`, `"wholes"`, `"text"` or `"flag"`.
+        kind: `"number"`, `"whole"`, `"numbers"`, `"wholes"`, `"text"`, `"texts"` or `"flag"`.
         default: The default, for 64x64 images and 300,000 steps.
         help: A description in a few words.
         check: Takes the option's name and a value; returns the value or raises `UsageError`.
@@ -79,9 +79,16 @@ def optional_whole(help: str, least: int) -> Option:
     return Option("whole", None, help, _or_none(functools.partial(checks.at_least, least=least)))
 
 
-def widths(default: tuple[int, ...], help: str) -> Option:
-    """Declares a list of layer widths."""
-    return Option("wholes", default, help, checks.widths)
+def widths(default: tuple[int, ...], help: str, fewest: int = 0) -> Option:
+    """Declares a list of layer widths, which has at least `fewest`."""
+
+    def check(name: str, values: Any) -> tuple[int, ...]:
+        checked = checks.widths(name, values)
+        if len(checked) < fewest:
+            raise UsageError(f"`{name}` needs at least {fewest} width. Received: none.")
+        return checked
+
+    return Option("wholes", default, help, check)
 
 
 def optional_widths(help: str) -> Option:
@@ -97,6 +104,11 @@ def choice(help: str, *known: str) -> Option:
 def changed_factors(default: int, help: str) -> Option:
     """Declares a number of factors that differ in pairs of images, or `"random"`."""
     return Option("text", default, help, checked_count)
+
+
+def names(default: tuple[str, ...], help: str, check: Check) -> Option:
+    """Declares a list of names, which `check` checks."""
+    return Option("texts", default, help, check)
 
 
 def flag(help: str, default: bool = False) -> Option:

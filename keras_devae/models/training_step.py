@@ -89,5 +89,8 @@ class TrainingStep(keras.Model):
             ]
         return []
 
+    def note_initial_weights(self) -> None:
+        """Called when weights were taken from another model, before training begins."""
+
     def note_images(self, images: Any, share: float = 1.0, training: bool = True) -> None:
         """Called with the images before `fit` and `evaluate`; `share` of them is used."""

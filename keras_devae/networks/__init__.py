@@ -12,6 +12,7 @@ from keras_devae.networks.dense import (
     linear_encoder,
     mlp_decoder,
     mlp_encoder,
+    projection_mlp,
     unit_predictors,
 )
 from keras_devae.networks.image_discriminator import image_discriminator
@@ -38,6 +39,7 @@ __all__ = [
     "linear_encoder",
     "mlp_decoder",
     "mlp_encoder",
+    "projection_mlp",
     "residual_decoder",
     "residual_encoder",
     "unit_predictors",

@@ -78,6 +78,46 @@ def _hidden(x, units, kernels):
     return x
 
 
+def projection_mlp(
+    input_dim: int,
+    units: Sequence[int],
+    output_dim: int,
+    name: str,
+    seed: int | None = None,
+    dtype: Any = None,
+) -> keras.Model:
+    """Builds a projector or predictor of Grill et al. (2020), section 3.3.
+
+    Hidden layers with batch normalisation and ReLU, then a linear layer.
+
+    Args:
+        input_dim: Width of the input.
+        units: Widths of the hidden layers.
+        output_dim: Width of the output.
+        name: Name of the network, and the beginning of its layers' names.
+        seed: Integer seed of the initial weights, or `None` (default).
+        dtype: Dtype policy of the hidden layers, or `None` (default) for the global one.
+
+    Returns:
+        A `keras.Model` from `(batch, input_dim)` to float32 `(batch, output_dim)`.
+    """
+    kernels = seeded_kernels(seed)
+    inputs = keras.Input((input_dim,), name=f"{name}_input")
+    x = inputs
+    for i, width in enumerate(units):
+        x = layers.Dense(width, kernel_initializer=next(kernels), dtype=dtype, name=f"{name}_{i}")(
+            x
+        )
+        normalization = layers.BatchNormalization(
+            momentum=0.9, dtype=dtype, name=f"{name}_normalization_{i}"
+        )
+        x = layers.ReLU(dtype=dtype)(normalization(x))
+    outputs = layers.Dense(
+        output_dim, dtype="float32", kernel_initializer=next(kernels), name=f"{name}_output"
+    )(x)
+    return keras.Model(inputs, outputs, name=name)
+
+
 def linear_encoder(image_shape: Sequence[int], latent_dim: int) -> keras.Model:
     """Builds a linear encoder with zero weights; arguments and result as for `mlp_encoder`."""
     at_least("latent_dim", latent_dim, 1)

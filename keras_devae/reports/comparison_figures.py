@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
@@ -30,6 +30,8 @@ _Drawn: TypeAlias = "tuple[Figure, str, str]"
 _MOST_BYTES = 2_500_000
 _INCHES_PER_CHARACTER = 0.06
 _CURVES = {"reconstruction_loss": "reconstruction, nats", "kl_loss": "KL divergence, nats"}
+#: What is drawn of runs without these.
+_LOSS = {"loss": "loss"}
 
 
 def choose_traversals(comparison: Comparison) -> tuple[list[dict[str, str]], list[str]]:
@@ -119,17 +121,23 @@ def _curves(comparison: Comparison) -> _Drawn | None:
         for run in group.runs
         if len(history := _history(run)) > 1
     ]
-    names = [name for name in _CURVES if any(name in history[0] for *_, history in histories)]
+    names = {
+        name: title
+        for name, title in (_CURVES | _LOSS).items()
+        if any(name in _drawn_of(history) for *_, history in histories)
+    }
     if not names:
         return None
     figure, panels = empty_panels(len(names))
     drawn: dict[str, Artist] = {}
     for axes, name in zip(panels, names, strict=True):
         for number, group, history in histories:
+            if name not in _drawn_of(history):
+                continue
             steps, values = _points(history, name, comparison.layer)
             if steps:
                 draw_line(axes, np.array(steps), np.array(values), group, *line_look(number))
-        finish_panel(axes, _CURVES[name], "step", 1)
+        finish_panel(axes, names[name], "step", 1)
         handles, labels = axes.get_legend_handles_labels()
         drawn.update(zip(labels, handles, strict=True))
     figure.set_size_inches(4.2 * len(names), 2.6)
@@ -143,7 +151,12 @@ def _curves(comparison: Comparison) -> _Drawn | None:
         f"A line for each run, a colour or a line style for each group. Losses of layer "
         f"{comparison.layer} where the run recorded every layer."
     )
-    return figure, caption, f"Curves by training step of {listed([_CURVES[n] for n in names])}."
+    return figure, caption, f"Curves by training step of {listed(list(names.values()))}."
+
+
+def _drawn_of(history: Sequence[Mapping[str, float]]) -> Collection[str]:
+    """Returns the names of the losses of a run that are drawn, the whole loss if no other."""
+    return [name for name in _CURVES if name in history[0]] or _LOSS
 
 
 def _points(

@@ -90,13 +90,14 @@ def _training(config: RunConfig, is_fitted: bool) -> str:
     decoder = f", {model.decoder} decoder" if model.decoder else ""
     schedule = training.learning_rate_schedule
     falls = f", {schedule}" if schedule != "constant" else ""
+    likelihood = f"{model.likelihood} likelihood" if model.likelihood else "no decoder"
     momentum = training.ema_momentum
     average = f"; moving average of the weights, momentum {momentum:g}" if momentum else ""
     noun = MODEL_CATALOGUE[model.name].batch_of
     return (
         f"{training.steps:,} steps of {training.batch_size} {noun}; learning rate "
         f"{training.learning_rate:g}{falls}{average}; {model.latent_dim} latent dimensions; "
-        f"{model.network} networks{decoder}; {model.likelihood} likelihood; seed {training.seed}"
+        f"{model.network} networks{decoder}; {likelihood}; seed {training.seed}"
     )
 
 

@@ -126,6 +126,7 @@ def _page(place: EvaluationFolder) -> str:
         **common_values(latents, content, facts["image_shape"], settings.get("factor_names")),
         problems=find_problems_of_codes(latents[0], layers),
         figures=[figure for figure in figures if figure.file.is_file()],
+        decodes=any(figure.name == "reconstructions" for figure in figures),
         images=settings["images"],
         reconstructed=_reconstructed(layers),
         facts=list(_facts(settings, facts["description"])),

@@ -20,6 +20,8 @@ from keras_devae.evaluation.array_files import read_information_file
 from keras_devae.figures.of_models import MODEL_FIGURES, check_model_figure, traversal_animation
 from keras_devae.files import check_writable, is_there, read_table
 from keras_devae.metrics import number_of
+from keras_devae.models.catalogue import MODEL_CATALOGUE
+from keras_devae.models.declarations import ModelDeclaration
 from keras_devae.runs.folder import RunDirectory
 
 if TYPE_CHECKING:
@@ -127,6 +129,8 @@ def check_plot(
     if kind not in COMPARISONS and len(runs) > 1:
         raise UsageError(f"The figure {kind!r} is of one run. Received: {len(runs)} runs.")
     _check_options(kind, options)
+    if kind not in COMPARISONS:
+        _check_is_possible(kind, MODEL_CATALOGUE[runs[0].read_config().model.name])
     for file in map(Path, files or [_default_file(kind, runs, options)]):
         if _is_animation(file) and kind != "traversal":
             raise UsageError(
@@ -135,6 +139,14 @@ def check_plot(
         if not _is_animation(file):
             figures.check_file(file)
         check_writable(file)
+
+
+def _check_is_possible(kind: str, declaration: ModelDeclaration) -> None:
+    """Raises a `UsageError` if a figure needs what the model lacks."""
+    if kind in MODEL_FIGURES:
+        check_model_figure(kind, declaration=declaration)
+    if kind == "kl-diffusion":
+        declaration.check_has_posterior(f"The figure {kind!r}")
 
 
 def draw_plot(
@@ -227,6 +239,8 @@ def _scores_of(run: RunDirectory, layer: int) -> Mapping[str, Any]:
         numbers = ", ".join(map(str, rows))
         raise UsageError(f"{run.metrics_file} has no layer {layer}. Received: layers {numbers}.")
     missing = [name for name in (MIG, RECONSTRUCTION) if name not in rows.get(layer, {})]
+    if RECONSTRUCTION in missing:
+        MODEL_CATALOGUE[run.read_config().model.name].check_decodes()
     if missing:
         # The command replaces the file, so it must also ask for the scores that the file has.
         metrics = [name.split(".")[0] for name in (*rows.get(layer, {}), *missing)]

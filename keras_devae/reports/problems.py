@@ -127,6 +127,13 @@ def _option(name: str) -> str:
 
 
 def _useless_codes(config: RunConfig, latents: Latents) -> Iterator[str]:
+    if not latents.has_posterior:
+        if not len(latents.active):
+            yield (
+                "All codes are constant: the encoder does not tell the images apart. Lower the "
+                "learning rate (--learning-rate), or train for longer."
+            )
+        return
     # A code with a smaller KL divergence has collapsed, which the model itself reports.
     if not len(latents.active) and latents.kl.sum() >= COLLAPSED_KL:
         yield (

@@ -9,7 +9,6 @@ from keras_devae import figures
 from keras_devae.checks import counted
 from keras_devae.data import Dataset
 from keras_devae.evaluation.encoding import Encoding
-from keras_devae.evaluation.function_encoder import FunctionEncoder
 from keras_devae.evaluation.measured_latents import Latents
 from keras_devae.figures.of_models import reconstruction_figure, sample_figure, traversal_figure
 from keras_devae.figures.of_models.factor_information import against_factors, map_of, over_layers_of
@@ -29,8 +28,8 @@ _TRACKED = (
     (
         "information",
         "Information while training",
-        "Mutual information of the posterior means of each latent dimension with each factor, as a "
-        "share of the factor's entropy, chance included.",
+        "Mutual information of each latent dimension, its posterior mean where there is a "
+        "posterior, with each factor, as a share of the factor's entropy, chance included.",
         "A panel for each factor, with a line for each latent dimension by training step.",
     ),
     (
@@ -75,11 +74,9 @@ def draw_run_figures(
     are no learning curves), and `seed` chooses the images shown.
     """
     drawn = [
-        _traversal(model, dataset, latents[0], seed),
-        *_information(dataset, latents, seed, encoding),
-        _reconstructions(model, dataset, seed),
-        _samples(model, dataset, seed),
-        *([_learning_curves(history)] if history else []),
+        *_of_codes(latents, seed, encoding),
+        *([_samples(model, dataset, seed)] if model.decodes(dataset.image_shape) else []),
+        *([_learning_curves(history, latents[0].has_posterior)] if history else []),
         *([_tracked_scores(run)] if is_there(run.tracking / "metrics.csv") else []),
     ]
     saved = _saved(drawn, folder)
@@ -93,16 +90,18 @@ def draw_encoder_figures(
     folder: str | Path, latents: Sequence[Latents], seed: int, encoding: Encoding
 ) -> list[ReportFigure]:
     """Draws the figures of any encoder into `folder`: what it decodes only if it has a decoder."""
+    return _saved(_of_codes(latents, seed, encoding), folder)
+
+
+def _of_codes(latents: Sequence[Latents], seed: int, encoding: Encoding) -> list[_Drawn]:
+    """Draws what the codes hold and, if they can be decoded, what they look like."""
     model, dataset = encoding.model, encoding.dataset
-    decodes = not isinstance(model, FunctionEncoder) or (
-        latents[0].has_posterior and model.decodes(dataset.image_shape)
-    )
-    drawn = [
+    decodes = model.decodes(dataset.image_shape)
+    return [
         *([_traversal(model, dataset, latents[0], seed)] if decodes else []),
         *_information(dataset, latents, seed, encoding),
         *([_reconstructions(model, dataset, seed)] if decodes else []),
     ]
-    return _saved(drawn, folder)
 
 
 def _saved(drawn: Sequence[_Drawn], folder: str | Path) -> list[ReportFigure]:
@@ -114,8 +113,11 @@ def _saved(drawn: Sequence[_Drawn], folder: str | Path) -> list[ReportFigure]:
 
 def _traversal(model: VAE, dataset: Dataset, latents: Latents, seed: int) -> _Drawn:
     figure = traversal_figure(model, dataset, seed=seed, latents=latents)
+    reach = "from the 2.5 % to the 97.5 % quantile of its values over the images"
+    if model.has_prior:
+        reach = "from {:.3g} to {:.3g}".format(*(model.code_range or (-2, 2)))
     caption = (
-        "Each row changes one latent dimension of the same image, from -2 to 2, and leaves the "
+        f"Each row changes one latent dimension of the same image, {reach}, and leaves the "
         "others alone. A disentangled dimension changes one thing only."
     )
     if model.num_categories:
@@ -141,14 +143,15 @@ def _samples(model: VAE, dataset: Dataset, seed: int) -> _Drawn:
     return "samples", sample_figure(model, dataset, seed=seed), "Samples", caption, alt
 
 
-def _learning_curves(history: Sequence[Mapping[str, float]]) -> _Drawn:
+def _learning_curves(history: Sequence[Mapping[str, float]], in_nats: bool) -> _Drawn:
     first, last = (row.get("loss") for row in (history[0], history[-1]))
     alt = "Curves of the losses by training step."
     if first is not None:
-        alt += f" The loss goes from {first:,.1f} to {last:,.1f}."
+        decimals = 1 if in_nats else 4
+        alt += f" The loss goes from {first:,.{decimals}f} to {last:,.{decimals}f}."
     caption = (
-        "Losses in nats per image, each averaged since the point before; settings that move, such "
-        "as beta, as they were at that step."
+        f"Losses{' in nats' if in_nats else ''} per image, each averaged since the point before; "
+        "settings that move, such as beta, as they were at that step."
     )
     return "learning-curves", history_figure(history), "Learning curves", caption, alt
 

@@ -102,6 +102,7 @@ def report_page(
         config=config,
         **common_values(latents, scores, dataset.image_shape, dataset.factor_names),
         problems=problems,
+        decodes=model.declaration.decodes,
         reconstructed=RECONSTRUCTED_IMAGES,
         figures=figures,
         held_out=scores and scores.get("validation"),

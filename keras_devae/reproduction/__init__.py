@@ -1,1 +1,1 @@
-"""The experiments of the DeVAE paper: `keras-devae reproduce`."""
+"""The experiments of the DeVAE paper, and benchmarks of others: `keras-devae reproduce`."""

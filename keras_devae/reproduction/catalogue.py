@@ -2,22 +2,14 @@
 
 from __future__ import annotations
 
-import dataclasses
 import functools
-from collections.abc import Callable
-from typing import Any
 
 from keras_devae.checks import one_of
 from keras_devae.reproduction import paper
+from keras_devae.reproduction.benchmarks import BENCHMARKS
+from keras_devae.reproduction.declarations import METHODS, Experiment, Plan
 from keras_devae.reproduction.scales import Scale
 
-#: Methods of the paper's comparison, by their names in tables.
-METHODS = {
-    "beta-VAE": "beta_vae",
-    "beta-TCVAE": "beta_tc_vae",
-    "DynamicVAE": "dynamic_vae",
-    "DeVAE": "devae",
-}
 _SIX_METHODS = {**METHODS, "FactorVAE": "factor_vae", "DEFT": "deft"}
 _VARIANTS = {
     "one latent space": "devae_single",
@@ -26,32 +18,6 @@ _VARIANTS = {
     "DeVAE": "devae",
 }
 _DEFAULT_BETAS = (1, 10, 40)
-
-
-@dataclasses.dataclass(frozen=True)
-class Plan:
-    """A run of an experiment; the runs of a group, named in tables, differ in their seeds."""
-
-    group: str
-    settings: dict[str, Any]
-
-
-@dataclasses.dataclass(frozen=True)
-class Experiment:
-    """A table or figure of the paper.
-
-    Attributes:
-        known: The paper's numbers or statement, or a note that they are not known.
-        plans: Function that plans its runs; `None` for the experiment that trains no image models.
-        outcome: Name in `reproducing.OUTCOMES` of the function that makes the table and the figure.
-        seeds: Name of a scale -> number of seeds, where it differs from the scale's.
-    """
-
-    title: str
-    known: str
-    plans: Callable[[Scale, int], list[Plan]] | None
-    outcome: str
-    seeds: dict[str, int] = dataclasses.field(default_factory=dict)
 
 
 def _every_method(scale, seeds, methods=METHODS, data_sets=None):
@@ -207,6 +173,7 @@ EXPERIMENTS = {
         "active",
         _TWO,
     ),
+    **BENCHMARKS,
 }
 
 

@@ -43,7 +43,7 @@ def _seconds_per_step(runs, scale):
 
 def _described(name, runs, step_seconds, measured):
     experiment = EXPERIMENTS[name]
-    row = {"name": name, "what": experiment.title, "known": experiment.known}
+    row = {"name": name, "what": experiment.title, "known": experiment.finding}
     if not runs:
         return {
             **row,

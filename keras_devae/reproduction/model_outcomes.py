@@ -13,12 +13,12 @@ from keras_devae.checks import Array
 from keras_devae.evaluation.latents import information_of_layers, measure_latents
 from keras_devae.figures.mosaics import to_rgb
 from keras_devae.figures.of_models import traversed
-from keras_devae.files import read_json, write_json
 from keras_devae.metrics.estimators.spread import spread_of
 from keras_devae.metrics.rows import draw_sample
+from keras_devae.reproduction.measurements import kept, loaded
 from keras_devae.reproduction.outcomes import Outcome, interval_text
 from keras_devae.reproduction.results import Result, Results
-from keras_devae.runs.trained_model import load_trained, run_encoding
+from keras_devae.runs.trained_model import run_encoding
 
 #: Values to which a latent dimension is set.
 _VALUES = np.linspace(-2.0, 2.0, 9)
@@ -107,7 +107,7 @@ def _rows(dataset, count, seed):
 
 def over_layers_outcome(results: Results) -> Outcome:
     """Figure 11: the information about each factor over the latent layers of DeVAE."""
-    rows, measured = [], [_kept(result, "layers", _shares_by_layer) for result in results]
+    rows, measured = [], [kept(result, "layers", _shares_by_layer) for result in results]
     shares = np.array([of_run["shares"] for of_run in measured])
     names, entropies = measured[0]["factors"], np.array(measured[0]["entropies"])
     for factor, name in enumerate(names):
@@ -141,7 +141,7 @@ def over_layers_outcome(results: Results) -> Outcome:
 
 
 def _shares_by_layer(result):
-    information, entropies, names = information_of_layers(*_loaded(result))
+    information, entropies, names = information_of_layers(*loaded(result))
     return {
         "shares": (information.max(axis=1) / entropies).tolist(),
         "entropies": entropies.tolist(),
@@ -151,25 +151,17 @@ def _shares_by_layer(result):
 
 def with_top_k(result: Result) -> Result:
     """Adds MED and top-k MED, with one latent dimension per factor, to the scores of layer 0."""
-    added = _kept(result, "top_k", _top_k)
+    added = kept(result, "top_k", _top_k)
     return dataclasses.replace(result, layers=[{**result.layers[0], **added}, *result.layers[1:]])
 
 
 def _top_k(result):
-    model, dataset = _loaded(result)
+    model, dataset = loaded(result)
     images, seed = result.config.evaluation.images, result.config.training.seed
     rows = draw_sample(len(dataset), images, seed).plain
     with run_encoding(model, result.directory, dataset) as encoding:
         codes = encoding.codes(rows, 0)
     return metrics.med(codes, dataset.factors(rows), top_k=_TOP_K, informativeness=False).numbers
-
-
-def _kept(result, name, measure):
-    """Takes a measurement of a run once, and keeps it in the run's folder."""
-    file = result.directory.path / "reproduction" / f"{name}.json"
-    if not file.is_file():
-        write_json(file, measure(result))
-    return read_json(file)
 
 
 def _first_runs(results, by_layer):
@@ -180,10 +172,6 @@ def _first_runs(results, by_layer):
     parts = [results.on(dataset) for dataset in results.data_sets]
     firsts = [part.of(group)[0] for part in parts for group in part.groups]
     for first in firsts[:1] if by_layer else firsts:
-        model, dataset = _loaded(first)
+        model, dataset = loaded(first)
         for layer in range(len(first.layers) if by_layer else 1):
             yield f"layer {layer}" if by_layer else first.group, first, layer, model, dataset
-
-
-def _loaded(result):
-    return load_trained(result.directory), result.directory.load_dataset()

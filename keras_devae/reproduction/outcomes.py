@@ -22,7 +22,7 @@ from keras_devae.reproduction.results import MIG, RECONSTRUCTION, Results, compa
 _PAPER_IMAGE_SIZE = 64
 #: Largest difference in nats of estimates of the total correlation that count as close.
 _CLOSE = 0.15
-_INTERVALS = "Numbers are means, with the 95 % interval of the mean by Student's t in brackets."
+INTERVALS = "Numbers are means, with the 95 % interval of the mean by Student's t in brackets."
 
 
 @dataclasses.dataclass(frozen=True)
@@ -30,7 +30,8 @@ class Outcome:
     """A table with its `header` and `rows`, and a figure.
 
     `remarks` are sentences, also about the paper's numbers; `tidy` has the rows of the CSV file,
-    every number by itself; `caption` says what the figure's marks mean.
+    every number by itself; `caption` says what the figure's marks mean; `pictures` are further
+    figures by name.
     """
 
     header: list[str]
@@ -39,6 +40,7 @@ class Outcome:
     remarks: list[str]
     tidy: list[dict[str, Any]]
     caption: str = ""
+    pictures: dict[str, Figure] = dataclasses.field(default_factory=dict)
 
 
 def interval_text(spread: Spread | None) -> str:
@@ -89,7 +91,7 @@ def layer_outcome(
         header,
         rows,
         figures.box_plots(panels, horizontal=True),
-        [*remarks, "Reconstruction is the negative log-likelihood per image, in nats.", _INTERVALS],
+        [*remarks, "Reconstruction is the negative log-likelihood per image, in nats.", INTERVALS],
         results.tidy(),
     )
 
@@ -141,7 +143,7 @@ def method_outcome(
                 panels[title] = values
         remarks += _ordering(part, dataset, scores, favourite)
     header = ["", "data set", "seeds", *map(score_title, scores)]
-    return Outcome(header, rows, figures.box_plots(panels), [*remarks, _INTERVALS], results.tidy())
+    return Outcome(header, rows, figures.box_plots(panels), [*remarks, INTERVALS], results.tidy())
 
 
 def _ordering(results, dataset, scores, favourite):
@@ -192,7 +194,7 @@ def diffusion_outcome(results: Results) -> Outcome:
         "the factor's entropy, of posterior means. Lost: the largest share of a run less the "
         "share at its end. The paper says of its figure 4 that DynamicVAE loses information late "
         "in training and DeVAE does not.",
-        _INTERVALS,
+        INTERVALS,
         f"Lost on the way, mean over the factors: {losses}.",
     ]
     caption = "Lines: means over seeds; bands: from the lowest to the highest seed."
@@ -236,7 +238,7 @@ def estimate_outcome(rows: list[dict[str, Any]]) -> Outcome:
     remarks = [
         f"Close: within {_CLOSE} nats or 10 % of the paper's estimate. The figure shows estimates "
         "as a share of the truth, the paper's as diamonds.",
-        _INTERVALS,
+        INTERVALS,
     ]
     figure = figures.box_plots(panels, references=known_shares)
     return Outcome(header, cells, figure, remarks, rows)

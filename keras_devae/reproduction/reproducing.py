@@ -17,7 +17,7 @@ from keras_devae.comparison.table_files import markdown
 from keras_devae.errors import FailureError
 from keras_devae.files import write_table, write_text
 from keras_devae.metrics import METRICS
-from keras_devae.reproduction import model_outcomes, outcomes
+from keras_devae.reproduction import benchmark_outcomes, model_outcomes, outcomes
 from keras_devae.reproduction.catalogue import experiment_named, plans_of
 from keras_devae.reproduction.discriminator_estimates import (
     BATCH_SIZE,
@@ -64,13 +64,16 @@ OUTCOMES: dict[str, Callable[[Results], Outcome]] = {
     "ablation": outcomes.ablation_outcome,
     "active": _active_outcome,
     "bounds": functools.partial(outcomes.method_outcome, scores=_BOUNDS),
+    "correlated": benchmark_outcomes.correlation_outcome,
     "diffusion": outcomes.diffusion_outcome,
+    "generalisation": benchmark_outcomes.generalisation_outcome,
     "layers": outcomes.layer_outcome,
     "layer_samples": functools.partial(model_outcomes.sample_outcome, by_layer=True),
     "layer_traversals": functools.partial(model_outcomes.traversal_outcome, by_layer=True),
     "methods": functools.partial(outcomes.method_outcome, scores=_COMPARED),
     "over_layers": model_outcomes.over_layers_outcome,
     "samples": model_outcomes.sample_outcome,
+    "transfer": benchmark_outcomes.transfer_outcome,
     "traversals": model_outcomes.traversal_outcome,
     "widths": functools.partial(outcomes.method_outcome, scores=_WIDTHS, favourite=None),
 }
@@ -122,16 +125,25 @@ class Reproduction(abc.ABC):
     def write(
         self, outcome: Outcome, provenance: Provenance, output: AnyPath, command: str
     ) -> list[Path]:
-        """Writes CSV, Markdown with the `command` that made it, PNG and SVG; returns the files."""
+        """Writes CSV, Markdown with the `command` that made it, PNG and SVG; returns the files.
+
+        Further pictures are PNG, with their name behind the experiment's.
+        """
         files = {kind: Path(output) / f"{self.name}.{kind}" for kind in ("csv", "md", "png", "svg")}
         write_table(files["csv"], outcome.tidy)
         write_text(files["md"], self._page(outcome, provenance, command))
         data = f"Data: {'; '.join(provenance.sources)}." if provenance.sources else ""
-        note = [f"{self.name}.", self.setting, data, outcome.caption]
-        figures.note_below(outcome.figure, " ".join(part for part in note if part))
-        figures.save(outcome.figure, files["png"])
-        figures.save(outcome.figure, files["svg"])
-        return list(files.values())
+        note = [f"{self.name}.", self.setting, data]
+        written = [*files.values()]
+        drawn = [(outcome.figure, [outcome.caption], [files["png"], files["svg"]])]
+        for name, figure in outcome.pictures.items():
+            written.append(Path(output) / f"{self.name}-{name}.png")
+            drawn.append((figure, [], written[-1:]))
+        for figure, caption, places in drawn:
+            figures.note_below(figure, " ".join(part for part in [*note, *caption] if part))
+            for place in places:
+                figures.save(figure, place)
+        return written
 
     def _page(self, outcome, provenance, command):
         environment = jinja2.Environment(

@@ -17,7 +17,7 @@ from keras_devae.runs.environment import environment_text
 from keras_devae.runs.folder import RunDirectory
 
 if TYPE_CHECKING:
-    from keras_devae.reproduction.catalogue import Plan
+    from keras_devae.reproduction.declarations import Plan
     from keras_devae.studies.study_run import StudyRun
 
 MIG = METRICS["mig"].key()
@@ -33,7 +33,7 @@ def score_title(key: str) -> str:
 
 @dataclasses.dataclass(frozen=True)
 class Result:
-    """A finished run: its group, see `catalogue.Plan`, and its scores by latent layer.
+    """A finished run: its group, see `declarations.Plan`, and its scores by latent layer.
 
     `source` says where its images come from, and `environment` what it ran on, see
     `environment_text`.
@@ -50,6 +50,18 @@ class Result:
     def score(self, name: str, layer: int = 0) -> float | None:
         """Returns a score of a layer, or `None` where it was not computed."""
         return self.layers[layer].get(name)
+
+    def described(self) -> dict[str, Any]:
+        """Returns what the run was, for the rows of a CSV file."""
+        return {
+            "group": self.group,
+            "model": self.config.model.name,
+            "dataset": self.config.data.dataset,
+            "source": self.config.data.source,
+            "latent_dim": self.config.model.latent_dim,
+            "seed": self.config.training.seed,
+            "run": self.directory.name,
+        }
 
 
 class Results(list[Result]):
@@ -105,13 +117,7 @@ class Results(list[Result]):
         """Returns a row for each run, latent layer and score."""
         return [
             {
-                "group": result.group,
-                "model": result.config.model.name,
-                "dataset": result.config.data.dataset,
-                "source": result.config.data.source,
-                "latent_dim": result.config.model.latent_dim,
-                "seed": result.config.training.seed,
-                "run": result.directory.name,
+                **result.described(),
                 "layer": layer["layer"],
                 "metric": name,
                 "value": value,

@@ -67,7 +67,7 @@ SCALES = {
     for scale in (
         Scale(
             "paper",
-            "The paper's setting: 64x64 pixels, 300,000 steps of 256 images, Adam 1e-4.",
+            "The setting of the DeVAE paper: 64x64 pixels, 300,000 steps of 256 images, Adam 1e-4.",
             {"preset": "paper", "metric_settings": "paper", **_TRACKED},
             data_sets=("dsprites", "shapes3d"),
             seeds=10,

@@ -105,6 +105,7 @@ def take_weights(model: VAE, source: str) -> None:
     for layer in taken:
         for variable, weight in wanted[layer].items():
             weight.assign(offered[layer][variable])
+    model.note_initial_weights()
     _report(file, taken, wanted, offered)
 
 

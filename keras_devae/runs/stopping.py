@@ -10,16 +10,13 @@ from typing import TYPE_CHECKING, Any
 from keras_devae.checks import one_of
 from keras_devae.errors import UsageError
 from keras_devae.files import is_there, read_table
-from keras_devae.metrics import METRICS, number_of
+from keras_devae.metrics import METRICS, number_of, possible_metrics
 from keras_devae.models.catalogue import MODEL_CATALOGUE
 from keras_devae.models.stationarity import stationary_from
 
 if TYPE_CHECKING:
     from keras_devae.runs.config.run_config import RunConfig
     from keras_devae.runs.folder import RunDirectory
-
-#: Losses of every model, which fall as training succeeds.
-_LOSSES = ("loss", "reconstruction_loss", "kl_loss")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -101,7 +98,7 @@ class Watch:
     @property
     def is_tracked(self) -> bool:
         """Whether the value is a score that is tracked, and not a loss."""
-        return self.name.removeprefix("val_") not in _LOSSES
+        return number_of(self.name.removeprefix("val_")) is not None
 
     def stops(self, seen: Outcome) -> bool:
         """Tells whether training stops after what has been seen."""
@@ -201,9 +198,11 @@ def _checked_name(config):
         for key in (metric, *(f"{metric}.{number}" for number in METRICS[metric].numbers))
     }
     measured = name.removeprefix("val_")
-    known = [*_LOSSES, *(f"val_{loss}" for loss in _LOSSES)]
-    validated = [f"val_{key}" for key in (*scores, *METRICS)] if name != measured else []
-    one_of("value to watch", name, [*known, *scores, *METRICS, *validated])
+    declaration = MODEL_CATALOGUE[config.model.name]
+    losses, possible = declaration.losses, possible_metrics(True, **declaration.metric_inputs)
+    known = [*losses, *(f"val_{loss}" for loss in losses)]
+    validated = [f"val_{key}" for key in (*scores, *possible)] if name != measured else []
+    one_of("value to watch", name, [*known, *scores, *possible, *validated])
     if name.startswith("val_") and not held_out:
         raise UsageError(
             f"`monitor` {name} needs images that are held out: give `validation_split` or "
@@ -244,7 +243,7 @@ def watch_of(config: RunConfig, continued_from: int = 0) -> Watch | None:
     model = config.model
     starts = stationary_from(model.options, model.latent_dim)
     starts = max(starts, training.warmup_steps)
-    if name in _LOSSES and starts:
+    if name in MODEL_CATALOGUE[model.name].losses and starts:
         # Each row has the means of all steps since the row before.
         starts += training.checkpoint_every
     if starts >= training.steps:

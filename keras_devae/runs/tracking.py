@@ -7,29 +7,55 @@ from typing import TYPE_CHECKING, Any
 
 from keras_devae import metrics
 from keras_devae.checks import require_extra
-from keras_devae.errors import unknown_name
+from keras_devae.errors import UsageError, unknown_name
 
 if TYPE_CHECKING:
     from keras_devae.data import Dataset
+    from keras_devae.models.declarations import ModelDeclaration
     from keras_devae.runs.config.run_config import RunConfig
+    from keras_devae.runs.config.settings import EvaluationSettings
     from keras_devae.runs.folder import RunDirectory
 
 #: What can be tracked besides metrics.
 TRACKED = ("information", "sampled-information", "kl", "traversal", "speed")
+_NEED_POSTERIOR, _NEED_DECODER = ("sampled-information", "kl"), ("traversal",)
 
 
-def check_tracked(names: Iterable[str], has_factors: bool) -> None:
+def check_tracked(
+    names: Iterable[str], has_factors: bool, has_posterior: bool = True, has_images: bool = True
+) -> None:
     """Checks that names are among `TRACKED` or the metrics, and can be measured.
 
+    The flags are as in `keras_devae.metrics.check_names`.
+
     Raises:
-        UsageError: If a name is unknown, or needs ground-truth factors that the data set lacks.
+        UsageError: If a name is unknown, or needs ground-truth factors that the data set lacks, or
+            a posterior or a decoder that the model lacks.
     """
     for name in names:
         if name not in TRACKED and name not in metrics.METRICS:
             raise unknown_name("thing to track", name, {*TRACKED, *metrics.METRICS})
+    for what, is_there, needing in (
+        ("posterior with a KL divergence in closed form", has_posterior, _NEED_POSTERIOR),
+        ("decoder", has_images, _NEED_DECODER),
+    ):
+        refused = [name for name in names if name in needing and not is_there]
+        if refused:
+            raise UsageError(f"Cannot track {', '.join(refused)}: the model has no {what}.")
     # Information about factors needs what MIG needs.
     needed = ["mig" if name.endswith("information") else name for name in names]
-    metrics.check_names([name for name in needed if name in metrics.METRICS], has_factors)
+    scores = [name for name in needed if name in metrics.METRICS]
+    metrics.check_names(scores, has_factors, has_posterior, has_images)
+
+
+def check_measured(
+    evaluation: EvaluationSettings, declaration: ModelDeclaration, has_factors: bool
+) -> None:
+    """Checks that a model has what metrics and tracked measurements need, see `check_tracked`."""
+    present = {"has_factors": has_factors, **declaration.metric_inputs}
+    if evaluation.metrics is not None:
+        metrics.check_names(evaluation.metrics, **present)
+    check_tracked(evaluation.track, **present)
 
 
 def check_live_curves(config: RunConfig) -> None:

@@ -88,12 +88,12 @@ def build_model(config: RunConfig, dataset: Dataset) -> VAE:
 
 def _compiled_model(config, dataset):
     chosen, compute = config.model, config.compute
-    optional = {"network_units": chosen.network_units, "decoder": chosen.decoder}
+    optional = {name: getattr(chosen, name) for name in ("network_units", "decoder")}
+    optional["likelihood"] = _likelihood(chosen)
     model = MODELS[chosen.name].for_images(
         dataset.image_shape,
         latent_dim=chosen.latent_dim,
         network=chosen.network,
-        likelihood=_likelihood(chosen),
         seed=config.training.seed,
         **{name: value for name, value in optional.items() if value is not None},
         **chosen.options,

@@ -206,7 +206,8 @@ class _Work:
         if ":" in self.config.data.dataset:
             size = compact_size(*self.dataset.image_shape[:2])
             self._add("image_size", size, "from the sizes of the pictures")
-        if self.config.model.likelihood_sigma is None:
+        decodes = MODEL_CATALOGUE[self.config.model.name].decodes
+        if decodes and self.config.model.likelihood_sigma is None:
             name = "bernoulli" if self.binary >= NEARLY_BINARY else "gaussian"
             what = "nearly all pixels are black or white" if name == "bernoulli" else "grey pixels"
             self._add("likelihood", name, f"{what}: {self.binary:.0%} of a binary image's variance")
@@ -240,6 +241,8 @@ class _Work:
 
     def propose_pressures(self, annealed_steps: int | None) -> None:
         """Proposes the pressures of models that have them, else the likelihood's deviation."""
+        if MODEL_CATALOGUE[self.config.model.name].posterior == "none":
+            return
         name = _pressure_of(self.config.model.name)
         likelihood, sigma = self.config.model.likelihood, self.config.model.likelihood_sigma
         points = pixels.component_points(self.pixels, likelihood or "gaussian", sigma)

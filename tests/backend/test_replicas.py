@@ -35,12 +35,13 @@ OPTIONS = {
     "cascade_vae": {"stage_steps": 10, "matching_stage": 1},
     "cascade_vae_c": {"stage_steps": 20},
     "control_vae": {"kl_target_steps": 40},
+    "byol": {"projector_units": [16, 8], "predictor_units": [16]},
     "factor_vae": {"discriminator_units": [16, 16]},
     "info_gan": {"contrastive": True, "contrastive_start": 20},
     "joint_vae": {"capacity_steps": 40},
     "ladder_vae": {"kl_warmup_steps": 40},
 }
-TOGETHER = ("beta_tc_vae", "cascade_vae", "dip_vae", "factor_vae")
+TOGETHER = ("beta_tc_vae", "byol", "cascade_vae", "dip_vae", "factor_vae")
 APART = (
     "ada_gvae",
     "annealed_vae",

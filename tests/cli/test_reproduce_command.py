@@ -54,7 +54,8 @@ def alike_pictures_once():
 
 
 # Those with the most runs are thorough.
-QUICK = [name for name in EXPERIMENTS if name not in ("table2", "table4", "table6")]
+LONG = ("table2", "table4", "table6", "correlated-factors", "compositional-generalisation")
+QUICK = [name for name in EXPERIMENTS if name not in LONG]
 
 
 @pytest.mark.parametrize("name", quick_first(EXPERIMENTS, QUICK))

@@ -99,7 +99,8 @@ def test_compare_runs_has_a_row_for_every_layer(tmp_path):
     assert ending.value.code == 0
     assert load("compare_runs.py")(tmp_path, tmp_path / "table.md") == 2
     table = (tmp_path / "table.md").read_text().splitlines()
-    assert table[0].startswith("| model | MIG |") and table[2].startswith("| devae, layer 0 | 0.")
+    assert table[0].startswith("| model | seeds | MIG |")
+    assert table[2].startswith("| devae, layer 0 | 1 | 0.")
 
 
 @pytest.mark.thorough

@@ -18,6 +18,11 @@ class Painter:
     num_layers = 2
     num_categories = 0
     image_shape = (4, 4, 1)
+    code_range = None
+    has_prior = True
+
+    def check_decodes(self):
+        pass
 
     def check_layer(self, layer):
         assert layer in range(self.num_layers)

@@ -153,11 +153,11 @@ def test_an_image_that_is_not_finite_is_refused(painter, monkeypatch):
 
 def test_sliders_reach_three_deviations_or_the_value(painter, monkeypatch):
     session = painter()
-    assert session.ends_of(0.5) == session.ends_of(-3.0) == (-3, 3)
-    assert session.ends_of(-4.2) == (-5, 5)
+    assert session.ends_of(0, 0, 0.5) == session.ends_of(0, 0, -3.0) == (-3, 3)
+    assert session.ends_of(0, 0, -4.2) == (-5, 5)
     monkeypatch.setattr(session.model, "code_range", (0.0, 1.0))
-    assert session.ends_of(0.5) == (0, 1)
-    assert session.ends_of(1.5) == (0, 1.5)
+    assert session.ends_of(0, 0, 0.5) == (0, 1)
+    assert session.ends_of(0, 0, 1.5) == (0, 1.5)
 
 
 @pytest.mark.backends

@@ -48,8 +48,14 @@ def spelled(default):
     if isinstance(default, str):
         return [f'`"{default}"` (default']
     if isinstance(default, tuple):
+        if isinstance(default[0], str):
+            return [f"default `({', '.join(f'{chr(34)}{value}{chr(34)}' for value in default)})`"]
         alike = f"`({default[0]:g},) * {len(default)}`"
-        return [f"default `({', '.join(f'{value:g}' for value in default)})`", f"default {alike}"]
+        return [
+            f"default `({', '.join(f'{value:g}' for value in default)})`",
+            f"default `({default[0]:g},)`",
+            f"default {alike}",
+        ]
     return [f"default {default:,}", f"default {default:g}"]
 
 

@@ -28,7 +28,7 @@ class Autoencoder(ImageModel):
 class Whitened(ImageModel):
     """Makes codes uncorrelated; cannot decode them."""
 
-    declaration = dataclasses.replace(Autoencoder.declaration, decodes=False)
+    declaration = dataclasses.replace(Autoencoder.declaration, class_name="Whitened", decodes=False)
     penalty_names = ("covariance",)
 
     def loss_terms(self, pixels, outputs, training):

@@ -38,6 +38,7 @@ NAMES = {
     "annealed_vae": {"capacity_loss", "capacity"},
     "beta_tc_vae": {"mutual_information_loss", "total_correlation_loss", "dimension_wise_kl_loss"},
     "beta_vae": {"beta"},
+    "byol": {"prediction_loss", "spread", "target_decay"},
     "cascade_vae": {"stage"},
     "cascade_vae_c": {"stage"},
     "control_vae": {"beta", "kl_target"},
@@ -74,6 +75,7 @@ LOSS_OPTIONS = {
     "annealed_vae": {"gamma": 3, "capacity_max": 8, "capacity_steps": 4},
     "beta_tc_vae": {"alpha": 0.5, "beta": 3, "gamma": 2},
     "beta_vae": {"beta": LinearSchedule(1, 5, 4)},
+    "byol": {"target_decay": 0.5, "target_decay_steps": 4},
     "cascade_vae": {"beta_min": 0.5, "beta_max": 4, "stage_steps": 1, "matching_stage": 1},
     "cascade_vae_c": {"beta_min": 0.5, "beta_max": 4, "stage_steps": 1},
     "control_vae": {
@@ -132,6 +134,11 @@ def beta_tc(logs, kl, step, validation):
 
 def beta(logs, kl, step, validation):
     return {"beta": 1 + step, "penalty": (1 + step) * kl.sum()}
+
+
+def byol(logs, kl, step, validation):
+    decay = 1 - 0.5 * (np.cos(np.pi * step / 4) + 1) / 2
+    return {"target_decay": decay, "penalty": logs["prediction_loss"]}
 
 
 def cascade(logs, kl, step, validation):
@@ -270,6 +277,7 @@ EXPECTED = {
     "annealed_vae": annealed,
     "beta_tc_vae": beta_tc,
     "beta_vae": beta,
+    "byol": byol,
     "cascade_vae": cascade,
     "cascade_vae_c": cascade_c,
     "control_vae": control,
@@ -296,12 +304,6 @@ EXPECTED = {
 
 def has_kl(method):
     return MODELS[method].declaration.posterior != "none"
-
-
-def own_names(method):
-    model = MODELS[method]
-    reconstructs = model.declaration.decodes and model.has_reconstruction_loss
-    return {"loss", *["reconstruction_loss"] * reconstructs, *["kl_loss"] * has_kl(method)}
 
 
 def numpy_kl(model, images):
@@ -344,7 +346,7 @@ def sampled_kl(model, images):
 def test_losses_add_up(tiny, blobs, to_fit, method):
     images, held_out = to_fit(method, blobs(16)), blobs(8, seed=1)
     model = tiny(method, learning_rate=1e-2, **LOSS_OPTIONS.get(method, {}))
-    names = own_names(method) | NAMES[method]
+    names = {*model.declaration.losses} | NAMES[method]
     if method not in TRAINED:
         model.fit(images)  # Fitting again finds the same.
     for step in range(3):
@@ -409,6 +411,7 @@ IN_SUM = {
 # A beta that is at no limit, and one below its limit although the divergence is too large.
 MOVING = {"integral": 5, "stored": 6}
 GAINS = {"integral_gain": 0.1, "state": MOVING}
+FALLING = {"target_decay": 0.5, "target_decay_steps": 2}
 CHANGES = {
     "ada_gvae": {
         "beta": change(1, 2),
@@ -430,6 +433,15 @@ CHANGES = {
         "reference_compat": change(False, True, estimator="stratified", dataset_size=100),
     },
     "beta_vae": {"beta": change(1, LinearSchedule(1, 2, 4), step=2)},
+    "byol": {
+        "target_decay": change(0.5, 0.9, epochs=2),
+        "target_schedule": change("cosine", "constant", epochs=2, **FALLING),
+        "target_decay_steps": change(2, 9, epochs=2, target_decay=0.5),
+        "projector_units": change((8, 4), (8, 5)),
+        "predictor_units": change((8,), (8, 8)),
+        "augmentations": change(("blur",), ("noise",)),
+        "augmentation_strength": change(1, 2),
+    },
     "cascade_vae": {
         "num_categories": change(2, 3, step=9),
         "beta_min": change(0.5, 1),

@@ -23,7 +23,7 @@ TRAINED = [method for method in MODELS if method not in ("ica", "pca")]
 
 
 def seed_states(model):
-    names = ("sampling", "layer_draw", "permutations", "gumbel", "draws")
+    names = ("sampling", "layer_draw", "permutations", "gumbel", "draws", "views")
     layers = [getattr(model, name) for name in names if hasattr(model, name)]
     return [ops.convert_to_numpy(layer.seed_generator.state).tolist() for layer in layers]
 
@@ -48,7 +48,8 @@ def saved_models(tiny, blobs, to_fit, tmp_path_factory):
                 model.fit(to_fit(method, images[:8]), batch_size=2, verbose=0)
             model.save(folder / f"{method}_{state}.keras")
             expected[f"{method}_{state}_codes"] = model.encode(images)
-        expected[f"{method}_trained_pixels"] = model.reconstruct(images)
+        if model.decoder is not None:
+            expected[f"{method}_trained_pixels"] = model.reconstruct(images)
     return folder, expected
 
 
@@ -65,7 +66,7 @@ results = {{}}
 for path in glob.glob(os.path.join(sys.argv[1], "*.keras")):
     model, name = keras.models.load_model(path, safe_mode=True), os.path.basename(path)[:-6]
     results[name + "_codes"] = model.encode(images)
-    if name.endswith("trained"):
+    if name.endswith("trained") and model.decoder is not None:
         results[name + "_pixels"] = model.reconstruct(images)
 numpy.savez("results.npz", **results)
 """
@@ -104,6 +105,15 @@ OPTIONS = {
         "reference_compat": True,
     },
     "beta_vae": {"beta": 2.5},
+    "byol": {
+        "target_decay": 0.75,
+        "target_schedule": "constant",
+        "target_decay_steps": 10,
+        "projector_units": [12, 6],
+        "predictor_units": [8],
+        "augmentations": ["noise", "shift"],
+        "augmentation_strength": 0.5,
+    },
     "cascade_vae": {
         "num_categories": 4,
         "beta_min": 0.5,
@@ -191,7 +201,8 @@ def test_config_round_trip(tiny, method):
     names = set(inspect.signature(MODELS[method].__init__).parameters)
     of_every_model = {"self", "encoder", "decoder", "likelihood", "seed", "kwargs"}
     assert names - of_every_model == set(options), "an option is missing above"
-    model = tiny(method, name="mine", seed=9, likelihood="gaussian", **options)
+    pixels = {"likelihood": "gaussian"} if MODEL_CATALOGUE[method].decodes else {}
+    model = tiny(method, name="mine", seed=9, **pixels, **options)
     config = model.get_config()
     assert {name: config[name] for name in options} == options
     assert type(model).from_config(config).get_config() == config
@@ -199,7 +210,7 @@ def test_config_round_trip(tiny, method):
     restored = type(model).from_config(through_json)
     assert json.loads(json.dumps(restored.get_config())) == through_json
     assert restored.name == "mine" and restored.seed == 9
-    assert restored.likelihood.name == "gaussian"
+    assert restored.likelihood.name == pixels.get("likelihood", "bernoulli")
 
 
 #: In place of `OPTIONS`: what draws at random, and what moves.
@@ -210,7 +221,9 @@ RESUMED = {
 }
 
 
-@pytest.mark.parametrize("method", quick_first(TRAINED, {"devae", "factor_vae", "cascade_vae"}))
+@pytest.mark.parametrize(
+    "method", quick_first(TRAINED, {"byol", "devae", "factor_vae", "cascade_vae"})
+)
 def test_a_checkpoint_resumes_the_run(tiny, blobs, to_fit, tmp_path, method):
     images, path, saved = to_fit(method, blobs(8)), tmp_path / "m.keras", {}
 

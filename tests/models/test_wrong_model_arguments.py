@@ -71,11 +71,12 @@ def networks():
 )
 def test_options_of_models(networks, method, kind):
     encoder, decoder = networks(method)
+    given = [encoder, decoder] if MODELS[method].declaration.decodes else [encoder]
     options = [*sorted(option_names(MODELS[method])), "name", "dtype", "trainable"]
     small = {"discriminator_units": (4,)} if method == "factor_vae" else {}
     for option in options:
-        refusal(lambda o=option: MODELS[method](encoder, decoder, **{**small, o: VALUES[kind]}))
-    refusal(lambda: MODELS[method](VALUES[kind], decoder))
+        refusal(lambda o=option: MODELS[method](*given, **{**small, o: VALUES[kind]}))
+    refusal(lambda: MODELS[method](VALUES[kind], *given[1:]))
     refusal(lambda: MODELS[method](encoder, VALUES[kind]))
 
 

@@ -105,13 +105,16 @@ def test_unsupported_image_sizes():
 @pytest.mark.thorough
 @pytest.mark.parametrize("method", TRAINED)
 def test_every_model_takes_them(to_fit, method, decoder):
+    if decoder is not None and not MODELS[method].declaration.decodes:
+        pytest.skip("there is no decoder")
     model = MODELS[method].for_images(
         (17, 20, 1), latent_dim=4, network="residual", decoder=decoder, seed=0
     )
     model.compile("adam")
     images = np.random.default_rng(0).random((4, 17, 20, 1), dtype=np.float32)
     assert np.isfinite(model.fit(to_fit(method, images), verbose=0).history["loss"]).all()
-    assert model.reconstruct(images).shape == images.shape
+    if model.decoder is not None:
+        assert model.reconstruct(images).shape == images.shape
 
 
 @pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16"])

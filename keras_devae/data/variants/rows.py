@@ -218,9 +218,16 @@ def subset(dataset: Dataset, count: int, seed: int = 0) -> Dataset:
 
 def _shown_combinations(combinations: list[dict[str, list[int]]]) -> str:
     return " or ".join(
-        " and ".join(f"{name}={'+'.join(map(str, values))}" for name, values in each.items())
+        " and ".join(f"{name}={_shown_values(values)}" for name, values in each.items())
         for each in combinations
     )
+
+
+def _shown_values(values: list[int]) -> str:
+    """Writes values as `--variant` takes them, three or more in a row as a range."""
+    if len(values) > 2 and values == list(range(values[0], values[-1] + 1)):
+        return f"{values[0]}..{values[-1]}"
+    return "+".join(map(str, values))
 
 
 def _scaled(values: Array) -> Array:

@@ -10,10 +10,11 @@ last, after a comma (or after the colon if there is nothing else):
     hidden:instance                         hidden:instance,lighting
     correlated:floor_hue,wall_hue,0.2       correlated:a,b,0.2;c,d,0.4,seed=3,length=10000
     held-out:shape=2,scale=4+5              held-out:shape=2;shape=0,scale=4+5
+    held-out:position_x=16..31              held-out:shape=heart,position_x=0..3+16..31
     held-out-only:shape=2,scale=4+5
 
 In `held-out`, commas join conditions that must all hold, semicolons separate combinations, and
-pluses separate values of a factor, which are whole numbers or labels (`shape=heart`).
+pluses separate values of a factor: whole numbers, ranges of them with both ends, or labels.
 """
 
 import functools
@@ -29,6 +30,9 @@ from keras_devae.data.variants.factors import hidden
 from keras_devae.data.variants.random_numbers import checked_seed
 from keras_devae.data.variants.rows import correlated, held_out, subset
 from keras_devae.errors import UsageError, unknown_name
+
+#: Most values of a factor in a range; no factor has more.
+_LONGEST_RANGE = 10_000
 
 
 class _Kind(NamedTuple):
@@ -199,8 +203,23 @@ def _read_combination(text: str) -> dict[str, list[str]]:
             raise UsageError(
                 f"It needs factors, each once and with values joined by a plus. Received: {text!r}."
             )
-        combination[match[1]] = [value.strip() for value in match[2].split("+")]
+        combination[match[1]] = [
+            each for value in match[2].split("+") for each in _values_of(value.strip())
+        ]
     return combination
+
+
+def _values_of(text: str) -> list[str]:
+    """Returns the whole numbers of a range like `16..31`, or else the text alone."""
+    match = re.fullmatch(r"([0-9]+)\.\.([0-9]+)", text)
+    if not match:
+        return [text]
+    first, last = int(match[1]), int(match[2])
+    if not first <= last < first + _LONGEST_RANGE:
+        raise UsageError(
+            f"A range goes upwards and has at most {_LONGEST_RANGE:,} values. Received: {text!r}."
+        )
+    return [str(value) for value in range(first, last + 1)]
 
 
 _held_out_only = functools.partial(held_out, complement=True)

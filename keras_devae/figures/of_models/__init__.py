@@ -19,9 +19,11 @@ from keras_devae.figures.of_models.latent_traversals import (
     traversal_figure,
     traversed,
 )
+from keras_devae.models.declarations import ModelDeclaration
 from keras_devae.process.imports import warn_of_former_name
 
 __all__ = [
+    "DECODED_FIGURES",
     "FACTOR_FIGURES",
     "MODEL_FIGURES",
     "check_model_figure",
@@ -48,6 +50,8 @@ MODEL_FIGURES: dict[str, Callable[..., Any]] = {
 }
 #: Names of the figures that compare latent dimensions with factors.
 FACTOR_FIGURES = ("information-map", "information-over-layers", "factor-scatter")
+#: Names of the figures of decoded images.
+DECODED_FIGURES = ("traversal", "reconstructions", "samples")
 
 #: Names of version 0.1.0 -> present names.
 _FORMER = {
@@ -57,17 +61,25 @@ _FORMER = {
 }
 
 
-def check_model_figure(name: str, dataset: Any = None) -> None:
+def check_model_figure(
+    name: str, dataset: Any = None, declaration: ModelDeclaration | None = None
+) -> None:
     """Checks the name of a figure.
 
     Args:
         name: The name, a key of `MODEL_FIGURES`.
         dataset: The data set that it will be drawn from, or `None` (default) if not known yet.
+        declaration: The declaration of the model, or `None` (default) if not known yet.
 
     Raises:
-        UsageError: If the name is unknown, or the figure needs factors that the data set lacks.
+        UsageError: If the name is unknown, or the figure needs factors that the data set lacks, or
+            a decoder or a posterior that the model lacks.
     """
     checks.one_of("figure", name, MODEL_FIGURES)
+    if declaration is not None and name in DECODED_FIGURES:
+        declaration.check_decodes()
+    if declaration is not None and name == "kl":
+        declaration.check_has_posterior(f"The figure {name!r}")
     if dataset is None:
         return
     checks.check_dataset(dataset)

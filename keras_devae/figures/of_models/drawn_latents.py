@@ -18,18 +18,22 @@ def strongest(latents: Latents, most: int) -> tuple[Array, str]:
     count = len(latents.kl)
     if count <= most:
         return latents.order, ""
-    return latents.order[:most], f"the {count - most:,} weakest of {count:,} latents left out"
+    return latents.order[
+        :most
+    ], f"the {count - most:,} weakest of {count:,} {latents.noun}s left out"
 
 
 def active_or_strongest(latents: Latents, most: int) -> tuple[Array, str]:
     """Chooses the active latent dimensions, or the `strongest` ones where none is active."""
     if not len(latents.active):
         chosen, left_out = strongest(latents, most)
-        return chosen, join_nonempty("no latent is active", left_out)
+        none = "no latent is active" if latents.has_posterior else "all codes are constant"
+        return chosen, join_nonempty(none, left_out)
     if len(latents.active) > most:
         return strongest(latents, most)
     left, count = len(latents.kl) - len(latents.active), len(latents.kl)
-    return latents.active, f"{left:,} of {count:,} latents, not active, left out" if left else ""
+    why = "not active" if latents.has_posterior else "constant"
+    return latents.active, f"{left:,} of {count:,} {latents.noun}s, {why}, left out" if left else ""
 
 
 def strongest_of_layers(layers: Sequence[Latents]) -> Latents:

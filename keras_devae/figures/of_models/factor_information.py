@@ -17,6 +17,7 @@ from keras_devae.figures.of_models.drawn_latents import (
     active_or_strongest,
     common_name,
     join_nonempty,
+    name_of,
     strongest,
     strongest_of_layers,
 )
@@ -56,9 +57,9 @@ def information_map_figure(
     layers = _layers_with_factors(model, dataset, layer, seed, representation)
     latents = strongest_of_layers(layers)
     dimensions, left_out = active_or_strongest(latents, _MOST_LATENTS)
-    most = "KL" if len(layers) == 1 else "max KL"
-    labels = [f"z{d}  {most} {latents.kl[d]:.2f}" for d in dimensions]
-    what = f"{type(model).__name__} on {dataset.name}, information of posterior {representation}s"
+    most = "" if len(layers) == 1 or not latents.has_posterior else "max "
+    labels = [f"z{d}  {most}{latents.remark_of(d)}" for d in dimensions]
+    what = f"{name_of(model)} on {dataset.name}, information of {latents.measured}"
     return map_of(layers, dimensions, labels, join_nonempty(what, left_out))
 
 
@@ -113,7 +114,7 @@ def over_layers_of(layers: Sequence[Latents]) -> Figure:
         np.stack([latents.best_shares[None] * first.entropies for latents in layers]),
         first.entropies,
         first.factor_names,
-        title=f"Information of posterior {first.representation}s",
+        title=f"Information of {first.measured}",
     )
 
 
@@ -184,10 +185,12 @@ def kl_figure(model: Any, dataset: Any, layer: int | None = None, seed: int = 0)
         hold, where these are the same in all layers.
 
     Raises:
-        UsageError: If there is no such layer.
+        UsageError: If there is no such layer, or the model has no posterior.
     """
     measured = measure_to_name(model, dataset, layer, _IMAGES, seed)
     layers = measured if layer is None else [measured]
+    if not layers[0].has_posterior:
+        raise UsageError(f"The codes of {name_of(model)} have no posterior, whose KL is drawn.")
     dimensions, left_out = strongest(strongest_of_layers(layers), _MOST_BARS)
     title = f"{type(model).__name__} on {dataset.name}: KL divergence by latent dimension"
     return figures.kl_bars(

@@ -53,8 +53,11 @@ def traversal_figure(
     """Draws what each latent dimension does to one image.
 
     Active dimensions come first, each by its KL divergence, which is written beside the row with
-    the factor that the dimension holds; 20 rows at most. A categorical code has the last row, its
-    categories from left to right; where there are more categories than columns, some are left out.
+    the factor that the dimension holds; 20 rows at most. Without a posterior they come by the share
+    of a factor that they hold. Without a prior each runs from the 2.5 % to the 97.5 % quantile of
+    its own values over the images, with 0 and 1 under the columns. A categorical code has the last
+    row, its categories from left to right; where there are more categories than columns, some are
+    left out.
 
     Args:
         model: A trained model.
@@ -62,7 +65,8 @@ def traversal_figure(
         layer: Number of the latent layer; default 0.
         steps: Columns, at least 2; default 9.
         limit: The dimension runs from `-limit` to `limit`. `None` (default): 2, as in the DeVAE
-            paper, or the ends of `model.code_range` where codes lie in an interval.
+            paper, or the ends of `model.code_range` where codes lie in an interval. It is refused
+            where codes have no prior, and so are quantiles.
         seed: Seed of the images that the KL divergences are computed from; default 0.
         index: Row of the image to start from; by default one drawn with the seed.
         span: `"range"` (default): values from one end to the other in equal steps. `"quantiles"`:
@@ -75,21 +79,24 @@ def traversal_figure(
         The figure.
 
     Raises:
-        UsageError: If an argument is out of range, or no dimension is active but must be.
+        UsageError: If an argument is out of range, the model has no decoder, or no dimension is
+            active but must be.
     """
-    values = _values(model, steps, limit, span)
+    places = _places(steps, limit, span)
     image, latents = _start(model, dataset, layer, seed, index, latents)
     if checks.flag("active_only", active_only):
         _check_active(latents)
     choose = active_or_strongest if active_only else strongest
     dimensions, left_out = choose(latents, _MOST_ROWS)
+    values = _values_of(model, latents, dimensions, places, limit, span)
     rows = traversed(model, image, layer, dimensions, values)
-    labels = [f"{latents.name_of(d)}  KL {latents.kl[d]:.2f}" for d in dimensions]
+    labels = [f"{latents.name_of(d)}  {latents.remark_of(d)}".rstrip() for d in dimensions]
     if model.num_categories:
         row, label = _categories_row(model, image, layer, steps)
         rows, labels = np.concatenate([rows, row]), [*labels, label]
     title = f"{name_of(model)}, layer {layer}: latent traversals on {dataset.name}"
-    return figures.traversal(rows, values, labels, join_nonempty(title, left_out))
+    shown = values[0] if model.has_prior else places
+    return figures.traversal(rows, shown, labels, join_nonempty(title, left_out))
 
 
 def traversal_animation(
@@ -124,14 +131,15 @@ def traversal_animation(
         Uint8 array `(2 * steps - 2, height, width, 3)`, for `keras_devae.figures.save_animation`.
 
     Raises:
-        UsageError: If an argument is out of range, or no dimension is active but must be.
+        UsageError: As for `traversal_figure`.
     """
-    values = _values(model, steps, limit, span)
+    places = _places(steps, limit, span)
     image, latents = _start(model, dataset, layer, seed, index)
     if active_only is not None and checks.flag("active_only", active_only):
         _check_active(latents)
     choose = strongest if active_only is False else active_or_strongest
     dimensions, left_out = choose(latents, _MOST_PANELS)
+    values = _values_of(model, latents, dimensions, places, limit, span)
     rows = traversed(model, image, layer, dimensions, values)
     labels = [_panel_label(latents, d) for d in dimensions]
     columns = min(_PANEL_COLUMNS, len(dimensions))
@@ -152,7 +160,7 @@ def traversed(
         image: `(1, height, width, channels)`, uint8 or float. Its category, if any, is kept.
         layer: Number of the latent layer.
         dimensions: `(rows,)` numbers of latent dimensions.
-        values: `(steps,)` values that each is set to.
+        values: `(steps,)` values that each is set to, or `(rows, steps)`, each dimension's own.
 
     Returns:
         Pixel means, float32 array `(rows, steps, height, width, channels)`.
@@ -161,9 +169,10 @@ def traversed(
         UsageError: If the image does not fit the model or there is no such layer.
     """
     code = model.encode(image, layer)[0]
-    codes = np.tile(code, (len(dimensions), len(values), 1))
+    values = np.broadcast_to(values, (len(dimensions), np.shape(values)[-1]))
+    codes = np.tile(code, (*values.shape, 1))
     for row, dimension in enumerate(dimensions):
-        codes[row, :, dimension] = values
+        codes[row, :, dimension] = values[row]
     flat, options = codes.reshape(-1, len(code)), {}
     if model.num_categories:
         options["categories"] = np.repeat(model.encode_categories(image), len(flat))
@@ -173,28 +182,46 @@ def traversed(
 
 def _panel_label(latents, dimension):
     factor = latents.factor_of(dimension)
-    label = f"z{dimension}  KL {latents.kl[dimension]:.2f}"
+    label = f"z{dimension}  {latents.remark_of(dimension)}".rstrip()
     return label if factor is None else f"{label}\n{factor}"
 
 
-def _values(model, steps, limit, span):
-    checks.check_model(model)
+def _places(steps, limit, span):
+    """Checks the arguments; returns the places of the columns from 0, the lowest, to 1."""
     checks.at_least("steps", steps, 2)
     if limit is not None:
         checks.positive("limit", limit)
     checks.one_of("span", span, SPANS)
-    shares = np.linspace(_TAIL, 1 - _TAIL, steps)
-    interval = getattr(model, "code_range", None)
+    return np.linspace(0, 1, steps)
+
+
+def _values_of(model, latents, dimensions, places, limit, span):
+    """Returns the values `(rows, steps)` that the dimensions are set to."""
+    if model.has_prior:
+        return np.tile(_values_of_prior(model, places, limit, span), (len(dimensions), 1))
+    given = {"limit": limit, "span": None if span == SPANS[0] else span}
+    for name, value in given.items():
+        if value is not None:
+            raise UsageError(
+                f"`{name}` is about the prior, and these codes have none: each runs over its own "
+                f"values. Leave it out. Received: {value}."
+            )
+    low, high = latents.low[dimensions, None], latents.high[dimensions, None]
+    return low + (high - low) * places
+
+
+def _values_of_prior(model, places, limit, span):
+    shares, interval = _TAIL + (1 - 2 * _TAIL) * places, model.code_range
     if span == "quantiles":
         return ndtri(shares) if interval is None else np.quantile(interval, shares)
     if interval is None or limit is not None:
-        low, high = -(limit or _LIMIT), limit or _LIMIT
-    else:
-        low, high = interval
-    return np.linspace(low, high, steps)
+        interval = -(limit or _LIMIT), limit or _LIMIT
+    return np.linspace(*interval, len(places))
 
 
 def _check_active(latents):
+    if not len(latents.active) and not latents.has_posterior:
+        raise UsageError("Only codes that vary were asked for, and all are constant. Draw all.")
     if not len(latents.active):
         raise UsageError(
             f"Only active latents were asked for, and none of layer {latents.layer} passes on "
@@ -205,6 +232,7 @@ def _check_active(latents):
 def _start(model, dataset, layer, seed, index, latents=None):
     """Returns the image to start from, `(1, height, width, channels)`, and the latents."""
     checks.check_model(model)
+    model.check_decodes()
     model.check_layer(layer)
     checks.check_dataset(dataset)
     checks.at_least("seed", seed, 0)

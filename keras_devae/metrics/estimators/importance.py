@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from keras_devae.checks import Array
+from keras_devae.checks import Array, shown
+from keras_devae.errors import UsageError
 from keras_devae.metrics.labelled import per_factor
 
 
@@ -80,3 +81,43 @@ def gap_of_best_two(scores: Array) -> Array:
     padded = np.concatenate([scores, np.zeros((1, scores.shape[1]))])
     ranked = np.sort(padded, axis=0)
     return ranked[-1] - ranked[-2]
+
+
+def pairwise_entanglement(importance_matrix: Array) -> Array:
+    """How entangled each pair of factors is in codes (Träuble et al. 2021), from importances.
+
+    Codes and factors are the nodes of a graph, each importance the weight of an edge. A threshold
+    removes all edges below it; the entanglement of two factors is the highest threshold at which
+    they are still connected, be it through other codes and factors. Near 0: the codes keep the two
+    factors apart. With importances that sum to 1 for each factor, as those of `dci` do, two factors
+    that share a single code have 1, and two that are mixed evenly in two codes 1/2.
+
+    The paper compares the pair that is correlated in the training data with the median of all
+    others. `keras_devae.metrics.dci` has these numbers in its details.
+
+    Args:
+        importance_matrix: `(d, f)`, not negative: how important each code is for each factor.
+
+    Returns:
+        float64 `(f, f)`, symmetric; on the diagonal a factor's largest importance.
+
+    Raises:
+        UsageError: If the matrix is empty, has other than two axes, or a number in it is negative
+            or not finite.
+
+    Example:
+        >>> kd.metrics.pairwise_entanglement([[0.9, 0.4], [0.1, 0.6]]).tolist()
+        [[0.9, 0.4], [0.4, 0.6]]
+    """
+    matrix = np.asarray(importance_matrix, dtype=np.float64)
+    if matrix.ndim != 2 or not matrix.size or not (np.isfinite(matrix) & (matrix >= 0)).all():
+        raise UsageError(
+            "`importance_matrix` must be (codes, factors) numbers, finite and not negative. "
+            f"Received: {shown(importance_matrix)}."
+        )
+    # The widest path between two nodes is the one whose narrowest edge is widest.
+    widest = np.minimum(matrix[:, :, None], matrix[:, None, :]).max(axis=0)
+    for factor in range(matrix.shape[1]):
+        through = np.minimum(widest[:, [factor]], widest[[factor], :])
+        widest = np.maximum(widest, through)
+    return widest

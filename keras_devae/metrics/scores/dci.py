@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable
 
 import numpy as np
@@ -11,7 +12,7 @@ from keras_devae.checks import Array, one_of
 from keras_devae.metrics.arguments import MOST_SEED_OF_A_FIT, check_seed
 from keras_devae.metrics.base import Metric, Number, Score
 from keras_devae.metrics.continuous_factors import Continuous
-from keras_devae.metrics.estimators.importance import importance_scores
+from keras_devae.metrics.estimators.importance import importance_scores, pairwise_entanglement
 from keras_devae.metrics.labelled import Split, check_labelled, per_factor, split_rows
 
 #: Predictor -> the distributions that compute it.
@@ -106,7 +107,8 @@ def dci(
         `dci.r_squared_test`, and informativeness only if there are others. `details`:
         `importance_matrix` `(d, varying factors)` and `per_code` as lists, `per_factor`,
         `informativeness_train` and `informativeness_test`, or `r_squared_train` and
-        `r_squared_test`, by factor name, `constant_codes`.
+        `r_squared_test`, by factor name, `constant_codes`, and `pairwise_entanglement` by the two
+        names, see `keras_devae.metrics.pairwise_entanglement`.
 
     Raises:
         UsageError: If an array or a setting is wrong, no factor varies, or LightGBM is asked for
@@ -131,6 +133,7 @@ def dci(
     matrix = np.zeros((split.train_codes.shape[1], len(split.names)))
     matrix[used] = boosted.importances
     values, details = importance_scores(matrix, split.names, split.constant_codes)
+    details["pairwise_entanglement"] = _by_pair(matrix, split.names)
     for number, names in _of_kinds(split).items():
         for part, scores in (("train", boosted.train_scores), ("test", boosted.test_scores)):
             by_name = per_factor(split.names, scores)
@@ -138,6 +141,14 @@ def dci(
             values[f"{number}_{part}"] = float(np.mean([by_name[name] for name in names]))
     settings = {"predictor": predictor, "seed": seed, **split.settings}
     return METRIC.score(values, details, settings, libraries)
+
+
+def _by_pair(matrix: Array, names: tuple[str, ...]) -> dict[str, float]:
+    """Returns the entanglement of each pair of factors, by their names with a comma between."""
+    # Sums of gains can be below 0 by a rounding error.
+    entanglement = pairwise_entanglement(np.maximum(matrix, 0))
+    pairs = itertools.combinations(range(len(names)), 2)
+    return {f"{names[i]},{names[j]}": float(entanglement[i, j]) for i, j in pairs}
 
 
 def _of_kinds(split: Split) -> dict[str, list[str]]:

@@ -61,7 +61,7 @@ def med(
     codes: Array,
     factors: Array,
     *,
-    top_k: int | None = None,
+    top_k: int | None = 1,
     bins: int = 20,
     discretizer: str = "histogram",
     informativeness: bool = True,
@@ -88,7 +88,7 @@ def med(
     Args:
         codes: `(n, d)` codes, usually posterior means.
         factors: `(n, f)` whole-number factors.
-        top_k: Number of codes to keep for each factor, or `None` for no top-k scores.
+        top_k: Number of codes to keep for each factor, default 1; `None` for no top-k scores.
         bins: As for `mig`.
         discretizer: As for `mig`.
         factor_names: As for `mig`.

@@ -1,12 +1,16 @@
 """Declares the models that are no variational autoencoders, without importing Keras."""
 
+from keras_devae.models.augmentation_names import check_augmentations
 from keras_devae.models.declarations import ModelDeclaration
 from keras_devae.models.options import (
     check_contrast,
     check_contrasted_latents,
+    choice,
     flag,
+    names,
     number,
     optional_number,
+    share,
     steps,
     weight,
     whole,
@@ -16,6 +20,34 @@ from keras_devae.models.options import (
 _FIT_IMAGES = {"fit_images": whole(5000, "Number of images to fit.", 2)}
 
 OTHERS = {
+    "byol": ModelDeclaration(
+        "BYOL",
+        "2 - 2 cos of predictions and a moving-average target, summed over two views",
+        "Grill et al. 2020, Bootstrap Your Own Latent; Cao et al. 2022, An Empirical Study on "
+        "Disentanglement of Negative-free Contrastive Learning",
+        {
+            "target_decay": number(0.996, "Share of the target that stays in a step.", share),
+            "target_schedule": choice(
+                "cosine: the decay of the target rises to 1; or constant.", "cosine", "constant"
+            ),
+            "target_decay_steps": steps(300_000, "Steps until the decay of the target is 1."),
+            "projector_units": widths(
+                (512, 128), "Widths of the projector's hidden layers and of its output.", 1
+            ),
+            "predictor_units": widths((512,), "Widths of the predictor's hidden layers."),
+            "augmentations": names(
+                ("brightness", "contrast", "blur", "noise"),
+                "What differs between two views, so that codes cannot hold it: brightness, "
+                "contrast, blur (sharpness), noise, erase (nothing is lost), shift (position), "
+                "crop (position, size), flip, rotate (orientation, position), hue, saturation, "
+                "greyscale (both).",
+                check_augmentations,
+            ),
+            "augmentation_strength": number(1.0, "Scale of the augmentations."),
+        },
+        posterior="none",
+        decodes=False,
+    ),
     "ica": ModelDeclaration(
         "ICA",
         "independent components (scikit-learn), a linear baseline",
@@ -38,6 +70,7 @@ OTHERS = {
             "contrastive_start": steps(268_000, "Step from which the regularizer counts.", least=0),
         },
         posterior="none",
+        reconstructs=False,
         training={"batch_size": 128, "learning_rate": 1e-3, "beta_1": 0.5},
         check_together=check_contrast,
         check_latent_dim=check_contrasted_latents,

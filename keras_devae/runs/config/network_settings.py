@@ -9,6 +9,8 @@ from keras_devae.runs.config.settings import ModelSettings
 
 #: Networks that do not take images of every size.
 _CONVOLUTIONAL = ("convolutional", "residual")
+#: Settings of the decoder, and of the pixels that it describes.
+_OF_DECODERS = ("decoder", "likelihood", "likelihood_sigma")
 
 
 def check_networks(model: ModelSettings) -> None:
@@ -16,6 +18,12 @@ def check_networks(model: ModelSettings) -> None:
     declaration = MODEL_CATALOGUE[model.name]
     declaration.check_latent_dim(model.options, model.latent_dim)
     fitted = declaration.fitted
+    for setting in () if declaration.decodes else _OF_DECODERS:
+        value = getattr(model, setting)
+        if value is not None:
+            raise UsageError(
+                f"{model.name} has no decoder. Leave `{setting}` out. Received: {value}."
+            )
     if model.network is not None and fitted:
         checks.one_of("network", model.network, ("linear",))
     elif model.network is not None:
@@ -35,6 +43,15 @@ def check_networks(model: ModelSettings) -> None:
             "`likelihood_sigma` needs `likelihood` set to gaussian, and a model that is "
             f"trained. Received: likelihood {model.likelihood}, model {model.name}."
         )
+
+
+def chosen_likelihood(model: ModelSettings, image_shape: tuple[int, int, int]) -> str | None:
+    """Returns the name of the likelihood for images of a shape; `None` without a decoder."""
+    declaration = MODEL_CATALOGUE[model.name]
+    if not declaration.decodes:
+        return None
+    binary = image_shape[-1] == 1 and not declaration.fitted
+    return model.likelihood or ("bernoulli" if binary else "gaussian")
 
 
 def chosen_network(model: ModelSettings, image_shape: tuple[int, int, int]) -> str:

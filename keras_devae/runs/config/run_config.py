@@ -22,8 +22,11 @@ from keras_devae.models.catalogue import (
 )
 from keras_devae.models.network_names import check_module_exists, is_function_name
 from keras_devae.runs.config.forms import declarations, grouped, ungrouped
-from keras_devae.runs.config.network_settings import check_networks, chosen_network
-from keras_devae.runs.config.optimization_settings import OPTIMIZATION, check_optimization
+from keras_devae.runs.config.network_settings import (
+    check_networks,
+    chosen_likelihood,
+    chosen_network,
+)
 from keras_devae.runs.config.settings import (
     GROUPS,
     ComputeSettings,
@@ -34,9 +37,14 @@ from keras_devae.runs.config.settings import (
     TrainingSettings,
     ValidationSettings,
 )
+from keras_devae.runs.config.training_checks import (
+    check_fitted,
+    check_optimization,
+    check_steps_per_execution,
+)
 from keras_devae.runs.config.validation import validated
 from keras_devae.runs.stopping import check_watching
-from keras_devae.runs.tracking import check_tracked
+from keras_devae.runs.tracking import check_measured
 from keras_devae.runs.validation import split
 
 if TYPE_CHECKING:
@@ -90,12 +98,13 @@ class RunConfig:
         object.__setattr__(self, "kind", checks.one_of("kind of run", kind, KINDS))
         self._check_paths()
         options = check_options(self.model.name, self.model.options)
+        check_measured(self.evaluation, MODEL_CATALOGUE[self.model.name], has_factors=True)
         object.__setattr__(self, "model", dataclasses.replace(self.model, options=options))
         if MODEL_CATALOGUE[self.model.name].fitted:
-            self._check_fitted()
+            check_fitted(self.model, self.training, self.compute)
         check_networks(self.model)
         check_optimization(self.training)
-        self._check_steps_per_execution()
+        check_steps_per_execution(self.training, self.compute)
         check_watching(self)
 
     def _check_paths(self):
@@ -107,33 +116,6 @@ class RunConfig:
             if path is not None:
                 checks.path_of(name, path)
 
-    def _check_fitted(self):
-        """Checks the settings that are fixed for a model that scikit-learn fits."""
-        name = self.model.name
-        if self.model.likelihood == "bernoulli":
-            raise UsageError(f"{name} has a Gaussian likelihood. Received: bernoulli.")
-        if self.compute.distribute is not None:
-            raise UsageError(f"{name} is fitted on one device. Leave `distribute` out.")
-        defaults = TrainingSettings()
-        for setting in OPTIMIZATION:
-            value = getattr(self.training, setting)
-            if value != getattr(defaults, setting):
-                raise UsageError(
-                    f"{name} is fitted in one go. Leave `{setting}` out. Received: {value}."
-                )
-
-    def _check_steps_per_execution(self):
-        steps_per_execution = self.compute.steps_per_execution
-        for name in ("steps", "checkpoint_every"):
-            steps = getattr(self.training, name)
-            if name == "steps" and self.training.epochs is not None:
-                continue  # `resolved` computes them, and checks again.
-            if steps_per_execution is not None and steps % steps_per_execution:
-                raise UsageError(
-                    f"`steps_per_execution` must divide `{name}`. Received: "
-                    f"steps_per_execution={steps_per_execution}, {name}={steps}."
-                )
-
     def resolved(self, dataset: Dataset) -> RunConfig:
         """Returns the configuration with everything that depends on the data set filled in.
 
@@ -143,13 +125,14 @@ class RunConfig:
         Warns:
             MetricWarning: If metrics that nobody named are left out, because no factor varies.
         """
-        has_factors = dataset.factor_names is not None
-        chosen = metrics.resolved_names(self.evaluation.metrics, has_factors=has_factors)
-        check_tracked(self.evaluation.track, has_factors)
+        declaration = MODEL_CATALOGUE[self.model.name]
+        fitted, has_factors = declaration.fitted, dataset.factor_names is not None
+        check_measured(self.evaluation, declaration, has_factors)
+        chosen = metrics.resolved_names(
+            self.evaluation.metrics, has_factors=has_factors, **declaration.metric_inputs
+        )
         chosen = self._with_varying_factors(chosen, dataset)
         self._check_pairs(dataset)
-        fitted = MODEL_CATALOGUE[self.model.name].fitted
-        binary = dataset.image_shape[-1] == 1 and not fitted
         steps = self.steps_for(dataset)
         length = {"steps": steps, "epochs": None}
         if fitted:  # In one go.
@@ -164,7 +147,7 @@ class RunConfig:
                 **self.model.options,
             },
             network=chosen_network(self.model, dataset.image_shape),
-            likelihood=self.model.likelihood or ("bernoulli" if binary else "gaussian"),
+            likelihood=chosen_likelihood(self.model, dataset.image_shape),
             image_size=dataset.image_shape[:2],
             channels=dataset.provenance.get("channels", 3) if source == "folder" else None,
             metrics=chosen,

@@ -10,6 +10,7 @@ from keras_devae.errors import UsageError
 
 SIZES = (3, 4, 5)
 NAMES = ("shape", "scale", "angle")
+HELD_OUT = "held-out-only"
 
 
 def numbered(sizes=SIZES, names=NAMES, order=None):
@@ -58,6 +59,25 @@ def test_correlated_factors_follow_the_density(shapes3d, second, sigma):
     # Independent draws would be as far away as this, and systematic ones are nearer.
     error = np.sqrt(expected * (1 - expected) / 480_000)
     assert (np.abs(joint(dataset, "floor_hue", second) - expected) < 3 * error + 1e-5).all()
+
+
+@pytest.mark.parametrize("sizes", [(3, 4, 5), (10, 10, 2)])
+def test_draws_of_images_pass_the_chi_square_test_of_the_density(sizes):
+    """A batch of independent draws from the variant is a sample of the paper's distribution."""
+    dataset = correlated(numbered(sizes), [("shape", "scale", 0.2)], length=100_000)
+    rows = np.random.default_rng(0).integers(len(dataset), size=5000)
+    shape, scale, _ = dataset.factors(rows).T
+    observed = np.zeros(sizes[:2])
+    np.add.at(observed, (shape, scale), 1)
+    expected = 5000 * density(*sizes[:2], 0.2)
+    common = expected > 5
+    counts = np.append(observed[common], observed[~common].sum())
+    hoped = np.append(expected[common], expected[~common].sum())
+    assert stats.chisquare(counts, hoped).pvalue > 1e-3
+    # The test can fail: another sigma is told apart.
+    other = 5000 * density(*sizes[:2], 0.25)
+    hoped = np.append(other[common], other[~common].sum())
+    assert stats.chisquare(counts, hoped).pvalue < 1e-6
 
 
 def test_other_factors_stay_uniform_and_independent(shapes3d):
@@ -197,12 +217,26 @@ def test_held_out_rows_are_left_out(combinations, order):
     assert kept.grid is None and kept.factor_names == NAMES and kept.factor_sizes == SIZES
 
 
+@pytest.mark.parametrize(
+    "text", ["shape=1,scale=2,angle=3", "shape=1,angle=2..4", "angle=2..4", "shape=0;scale=1..2"]
+)
+def test_no_combination_is_on_both_sides(text):
+    """Every row of a whole grid: what is held out never trains, and all of it is in the test."""
+    seen, unseen = (variants.apply(numbered(), [f"{n}:{text}"]) for n in ("held-out", HELD_OUT))
+    of = [{tuple(row) for row in d.factors(np.arange(len(d))).tolist()} for d in (seen, unseen)]
+    assert not of[0] & of[1] and of[0] | of[1] == set(itertools.product(*map(range, SIZES)))
+    shown = [set(shown_rows(d).tolist()) for d in (seen, unseen)]
+    assert not shown[0] & shown[1] and shown[0] | shown[1] == set(range(60))
+
+
 def test_held_out_says_what():
     dataset = held_out(numbered(), [{"shape": 2, "scale": [1, 3]}])
     assert dataset.provenance["variants"] == [
         {"name": "held-out", "combinations": [{"shape": [2], "scale": [1, 3]}]}
     ]
     assert "without shape=2 and scale=1+3" in dataset.description
+    dataset = held_out(numbered(), [{"angle": [1, 2, 3]}, {"scale": [0, 1], "angle": 4}])
+    assert "without angle=1..3 or scale=0+1 and angle=4" in dataset.description
 
 
 @pytest.mark.parametrize(

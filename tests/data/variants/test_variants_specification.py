@@ -48,6 +48,9 @@ def meaning(text, folder):
         "held-out:shape=2;shape=0,scale=4": lambda d: variants.held_out(
             d, [{"shape": 2}, {"shape": 0, "scale": 4}]
         ),
+        "held-out:shape=0+2,scale=1..3+5": lambda d: variants.held_out(
+            d, [{"shape": [0, 2], "scale": [1, 2, 3, 5]}]
+        ),
         "held-out-only:shape=2,scale=4+5": lambda d: variants.held_out(
             d, [{"shape": 2, "scale": [4, 5]}], complement=True
         ),
@@ -69,6 +72,7 @@ TEXTS = [
     "correlated:shape,scale,2e-1;scale,angle,1,length=50,seed=3",
     "held-out:shape=2,scale=4+5",
     "held-out:shape=2;shape=0,scale=4",
+    "held-out:shape=0+2,scale=1..3+5",
     "held-out-only:shape=2,scale=4+5",
 ]
 
@@ -148,6 +152,8 @@ def test_applies_none(dataset):
         ("held-out:shape=2+", "needs factors"),
         ("held-out:shape=2,shape=1", "each once"),
         ("held-out-only:shape=2;", "needs factors"),
+        ("held-out:shape=2..1", "goes upwards.*2\\.\\.1"),
+        ("held-out:shape=0..99999999999", "at most 10,000 values"),
     ],
 )
 def test_checks_texts_without_a_data_set(text, message, dataset):

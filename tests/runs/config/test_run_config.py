@@ -73,6 +73,7 @@ def test_schedules_go_with_the_length_of_the_run():
 BAD_OPTIONS = {
     "annealed_vae": {"capacity_steps": 0},
     "beta_tc_vae": {"estimator": "mss"},
+    "byol": {"target_decay": 2},
     "cascade_vae": {"num_categories": 1},
     "control_vae": {"reference_compat": "yes"},
     "deft": {"betas": []},
