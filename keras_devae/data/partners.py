@@ -42,7 +42,6 @@ class Partners:
         UsageError: If the data set has no factors, or fewer that vary than `changed_factors` + 1.
 
     Example:
-        >>> grid = kd.data.load("shapes3d", source="rendered").grid
         >>> dataset = kd.data.load("shapes3d", source="rendered")
         >>> rows = Partners(dataset, changed_factors=2, seed=0)([0, 1, 2], position=0)
         >>> (dataset.factors(rows) != dataset.factors([0, 1, 2])).sum(axis=1)
@@ -54,8 +53,7 @@ class Partners:
         self._changed_factors = checked_count("changed_factors", changed_factors)
         grid: FactorGrid | None = dataset.grid
         self._table = _Table(dataset) if grid is None else _Grid(grid)
-        # Seeds of any size, as one word.
-        self._key = (int(np.random.SeedSequence(seed).generate_state(1, np.uint64)[0]), PAIRS)
+        self._key = (at_least("seed", seed, 0), PAIRS)
 
     def __call__(self, rows: Any, position: int) -> Array:
         """Returns the partners of rows.

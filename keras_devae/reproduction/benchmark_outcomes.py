@@ -9,6 +9,7 @@ import numpy as np
 from scipy.stats import spearmanr
 
 from keras_devae import figures, metrics
+from keras_devae.data.variants import hidden
 from keras_devae.evaluation import correct_pair, evaluate
 from keras_devae.figures.mosaics import to_rgb
 from keras_devae.metrics import METRICS
@@ -235,9 +236,18 @@ def _held_out_of(result):
     return images_as(result, [text.replace("held-out:", "held-out-only:")])
 
 
+def _without_constant_factors(images):
+    """Hides the factors with a single value in all images, which no metric could score."""
+    factors = images.factors(np.arange(len(images)))
+    constant = (factors == factors[0]).all(axis=0)
+    names = [name for name, is_so in zip(images.factor_names, constant, strict=True) if is_so]
+    return hidden(images, names) if names else images
+
+
 def _generalisation(result):
     """Scores the images held out; the run's own evaluation has scored those that it saw."""
-    (model, _), images, config = loaded(result), _held_out_of(result), result.config
+    (model, _), config = loaded(result), result.config
+    images = _without_constant_factors(_held_out_of(result))
     names = tuple(score.partition(".")[0] for score in _COMPARED)
     chosen = {"layers": [0], "settings": config.evaluation.metric_preset}
     with run_encoding(model, result.directory, images) as encoding:

@@ -77,6 +77,8 @@ def test_every_experiment_ends_in_its_table_and_figure(name, runs_folder):
     drawn = (folder / f"{name}.svg").read_text()
     assert "</text>" in drawn
     assert name == "table1" or "nothing is learned" in drawn
+    pictures = {file.stem.removeprefix(f"{name}-") for file in folder.glob(f"{name}-*.png")}
+    assert pictures == ({"reconstructions"} if name == "compositional-generalisation" else set())
 
 
 def test_runs_are_shared_and_not_made_again(runs_folder, capsys):

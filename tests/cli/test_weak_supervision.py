@@ -29,7 +29,7 @@ def test_a_run_on_pairs_resumes(workplace, capsys):
         (["--changed-factors", "2"], "--changed-factors must be at most 1"),
         (["--changed-factors", "few"], "--changed-factors must be a whole number or 'random'"),
         (["--averaging", "multi"], "multi_level"),
-        (["--dataset", "npz:plain.npz"], "Data set 'plain' has no factors"),
+        (["--dataset", "npz:plain.npz"], "Data set 'npz:plain.npz' has no factors"),
     ],
 )
 def test_what_cannot_be_is_refused_at_once(workplace, capsys, options, words):

@@ -72,7 +72,7 @@ def test_partners_depend_on_seed_and_position_alone(grid, is_whole):
     np.testing.assert_array_equal(np.concatenate(parts), whole)
     assert (Partners(dataset, 1, seed=6)(rows, 1000) != whole).any()
     assert (Partners(dataset, 1, seed=5)(rows, 1001) != whole).any()
-    Partners(dataset, 1, seed=2**70)(rows, position=2**40)
+    Partners(dataset, 1, seed=2**62)(rows, position=2**40)
 
 
 @pytest.mark.parametrize("count", [1, 2])
@@ -135,6 +135,11 @@ def test_more_combinations_than_a_number_holds():
     factors[200:, 3] += 1000
     partners = Partners(of_factors(factors), 1, seed=0)(range(200), position=0)
     assert set((factors[:200] != factors[partners]).sum(axis=1)) == {1}
+
+
+def test_seeds_are_checked(grid):
+    with pytest.raises(UsageError, match="`seed` must be a whole number of at least 0"):
+        grid.pairs(seed=-1)
 
 
 REFUSED = {

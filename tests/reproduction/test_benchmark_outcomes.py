@@ -181,6 +181,15 @@ def test_what_is_held_out_is_what_the_authors_hold_out(dataset):
         np.testing.assert_array_equal(held.factors(np.arange(len(held))), factors[rows])
 
 
+def test_factors_that_are_held_out_at_one_value_are_not_scored():
+    images = load("shapes3d", source="rendered", image_size=32)
+    held = apply(images, ["held-out-only:shape=pill,object_hue=5..9"])
+    scored = benchmark_outcomes._without_constant_factors(held)
+    assert set(images.factor_names) - set(scored.factor_names) == {"shape"}
+    assert len(scored) == len(held)
+    assert benchmark_outcomes._without_constant_factors(images) is images
+
+
 def test_remarks_say_what_was_held_out(made_up, monkeypatch):
     condition = "extrapolation"
     combinations = benchmarks.HELD_OUT["dsprites"][condition]

@@ -178,8 +178,9 @@ def held_out(
         matching |= _matching(dataset, factors, combination)
     if matching.all() or not matching.any():
         raise UsageError(
-            f"The combinations must match some rows but not all. Received: {checked}, which "
-            f"match {int(matching.sum()):,} of {len(dataset):,}; give other combinations."
+            "The combinations must match some rows but not all. Received: "
+            f"{_shown_combinations(checked)}, which match {int(matching.sum()):,} of "
+            f"{len(dataset):,}; give other combinations."
         )
     name = "held-out-only" if complement else "held-out"
     return SelectedDataset(

@@ -39,6 +39,7 @@ class BenchBatches(Batches):
         )
         # The batches of a model may be pairs of images.
         self.indices, self.of_rows = batches.indices, batches.of_rows
+        self.images = batches.images
 
     def __getitem__(self, index: int) -> Any:
         if not self.repeated:
