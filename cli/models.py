@@ -15,7 +15,8 @@ def models(names: tuple[str, ...], as_json: bool) -> None:
     """List the models: what each minimises, its options with their defaults, and its paper.
 
     Defaults are those published for 64x64 images and 300,000 steps. `train` scales the ones marked
-    with the number of pixels, the number of steps, or its inverse (rate).
+    with the number of pixels, the number of steps, or its inverse (rate). All models that train a
+    decoder also take --jacobian-penalty, see `keras-devae train --help`.
     """
     chosen = {
         name: MODEL_CATALOGUE[one_of("model", name, MODEL_CATALOGUE)]

@@ -45,8 +45,7 @@ _SHORT = reprlib.Repr()
 _SHORT.maxlevel, _SHORT.maxstring, _SHORT.maxother, _SHORT.maxlong = 3, 200, 200, 80
 #: Least and greatest height and width in pixels that the convolutional networks take.
 CONVOLUTIONAL_SIDES = (16, 512)
-#: An image whose first side has at most this length, and whose others are longer, has channels
-#: there.
+#: Most channels that an image may have on its first side, if its others are longer.
 _MOST_CHANNELS_FIRST = 5
 
 
@@ -111,21 +110,21 @@ def _unusable(text: str) -> str | None:
     return None
 
 
-def at_least(name: str, value: int, least: int) -> int:
+def at_least(name: str, value: int, least: int, or_zero: bool = False) -> int:
     """Checks and returns an integer.
 
     Args:
         name: Name of the argument, for the message.
         value: The value to check.
         least: The smallest value allowed.
+        or_zero: Whether 0 is allowed too; default false.
 
     Raises:
         UsageError: If it is smaller, or not a whole number.
     """
-    if not _is_whole(value) or value < least:
-        raise UsageError(
-            f"`{name}` must be a whole number of at least {least}. Received: {shown(value, str)}."
-        )
+    if not _is_whole(value) or (value < least and not (or_zero and value == 0)):
+        wanted = f"{'0 or ' if or_zero else ''}a whole number of at least {least}"
+        raise UsageError(f"`{name}` must be {wanted}. Received: {shown(value, str)}.")
     if value >= _TOO_LARGE:
         raise UsageError(f"`{name}` must be a whole number below 2^63. It is larger.")
     return value

@@ -32,7 +32,9 @@ class KLCallback(MeasuringCallback):
 
     Attributes:
         rows: List of dictionaries: `step`, `total` (nats), `active_units` (see
-            `keras_devae.metrics.active_dimensions`), and `z0`, `z1`, ... (nats).
+            `keras_devae.metrics.active_dimensions`), and `z0`, `z1`, ... (nats). Where the
+            posterior is known by samples only, the total is estimated from fixed draws, and the
+            dimensions' are those of Gaussians with their means and variances, lower bounds.
 
     Warns:
         UserWarning: Once, where the total is below 0.1 nats in two consecutive measurements after
@@ -71,14 +73,20 @@ class KLCallback(MeasuringCallback):
 
     def measure(self, model: Any, step: int) -> list[dict[str, Any]]:
         """Returns one row."""
-        model.check_has_posterior("`KLCallback`")
-        posterior = model.posterior(self.dataset.images(self._rows), self.layer)
+        images = self.dataset.images(self._rows)
+        if model.samples_posterior:
+            found = model.sampled_posterior(model.encoder_outputs(images))
+            posterior, total = (found["mean"], found["log_var"]), found["divergence"].mean()
+        else:
+            model.check_has_posterior("`KLCallback`")
+            posterior = model.posterior(images, self.layer)
+            total = metrics.kl_per_dimension(*posterior).sum()
         kl = metrics.kl_per_dimension(*posterior)
         active = metrics.active_dimensions(metrics.signal_per_dimension(*posterior))
-        self._warn_of_collapse(kl.sum(), step)
+        self._warn_of_collapse(total, step)
         return [
             {
-                "total": float(kl.sum()),
+                "total": float(total),
                 "active_units": int(active.sum()),
                 **{f"z{d}": float(value) for d, value in enumerate(kl)},
             }

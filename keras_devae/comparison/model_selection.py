@@ -138,7 +138,7 @@ def _scores(
 
 def _informative(model: Any, means: Array, log_vars: Array) -> Array:
     """Returns the KL divergences `(d,)`; without a posterior 1 for codes that vary, else 0."""
-    if model.has_posterior:
+    if model.has_posterior or model.samples_posterior:
         return metrics.kl_per_dimension(means, log_vars)
     return (means != means[0]).any(axis=0).astype(float)
 

@@ -27,7 +27,6 @@ from keras_devae.version import __version__
 
 if TYPE_CHECKING:
     from keras_devae.data import Dataset
-    from keras_devae.models import VAE
 
 logger = logging.getLogger(__name__)
 
@@ -63,7 +62,7 @@ class Encoding:
     """
 
     def __init__(
-        self, model: VAE, dataset: Dataset, progress: Callable[[int, int], None] | None = None
+        self, model: Any, dataset: Dataset, progress: Callable[[int, int], None] | None = None
     ):
         self.model = model
         self.dataset = dataset
@@ -87,12 +86,14 @@ class Encoding:
         """Returns means and log-variances `(..., latent_dim)`, encoding what is missing.
 
         `rows` are row numbers of any shape, `layer` is the number of the latent layer, or `None`
-        for all K, which come first.
+        for all K, which come first. Of a posterior that is known by samples they are those of the
+        samples, which are not Gaussian.
         """
         self.prepare(rows)
         flat = np.ravel(rows)
+        mean = "sampled_means" if self.model.samples_posterior else "means"
         means, log_vars = self.model.layer_posterior(
-            self._cache.take("means", flat), self._cache.take("log_vars", flat), layer
+            self._cache.take(mean, flat), self._cache.take("log_vars", flat), layer
         )
         shape = (*means.shape[:-2], *np.shape(rows), means.shape[-1])
         return means.reshape(shape), log_vars.reshape(shape)
@@ -104,15 +105,57 @@ class Encoding:
         `seed` makes it a sample of the posterior, the same for the same rows in the same order;
         `None` (default) is its mean. The category is the most probable one either way.
         """
-        codes, log_vars = self.posterior(rows, layer)
-        if seed is not None:
-            place = zlib.crc32(np.asarray(rows, np.int64).tobytes())
-            noise = np.random.default_rng([seed, layer, place]).standard_normal(codes.shape)
-            codes = (codes + np.exp(0.5 * log_vars) * noise).astype(codes.dtype)
+        codes = self._codes(rows, layer) if seed is None else self._samples(rows, layer, seed)
         if not self.model.num_categories:
             return codes
         categories = self._cache.take("categories", np.asarray(rows))
         return np.concatenate([codes, categories[..., None]], axis=-1)
+
+    def divergences(self, rows: Array) -> Array | None:
+        """Returns each image's KL divergence in nats where it is estimated, else `None`.
+
+        It has the shape of `rows`, row numbers.
+        """
+        if not self.model.samples_posterior:
+            return None
+        self.prepare(rows)
+        return self._cache.take("divergences", np.asarray(rows))
+
+    def _codes(self, rows: Array, layer: int) -> Array:
+        """Returns the codes `(..., latent_dim)` of a layer."""
+        if not self.model.samples_posterior:
+            return self.posterior(rows, layer)[0]
+        self.prepare(rows)
+        return self._cache.take("means", np.asarray(rows))
+
+    def _samples(self, rows: Array, layer: int, seed: int) -> Array:
+        """Returns samples of the posterior `(..., latent_dim)`, see `codes`."""
+        place = zlib.crc32(np.asarray(rows, np.int64).tobytes())
+        generator = np.random.default_rng([seed, layer, place])
+        if not self.model.samples_posterior:
+            means, log_vars = self.posterior(rows, layer)
+            noise = generator.standard_normal(means.shape)
+            return (means + np.exp(0.5 * log_vars) * noise).astype(means.dtype)
+        self.prepare(rows)
+        flat = np.ravel(rows)
+        encoded = {name: self._cache.take(f"encoder_{name}", flat) for name in self._outputs}
+        noise = generator.standard_normal((len(flat), self.model.latent_dim)).astype(np.float32)
+        return self.model.samples_of(encoded, noise).reshape(*np.shape(rows), -1)
+
+    @property
+    def _outputs(self) -> tuple[str, ...]:
+        """The encoder's outputs, from which samples of the posterior are drawn."""
+        return tuple(self.model.encoder.output)
+
+    @property
+    def _names(self) -> set[str]:
+        """The names of the arrays that are kept."""
+        names = {"rows", "means", "log_vars"}
+        if self.model.num_categories:
+            names.add("categories")
+        if self.model.samples_posterior:
+            names |= {"sampled_means", "divergences", *(f"encoder_{n}" for n in self._outputs)}
+        return names
 
     def save(self, file: str | Path) -> None:
         """Saves everything encoded so far, and removes files for other weights in that folder.
@@ -133,7 +176,7 @@ class Encoding:
         if not is_there(file):
             return
         try:
-            part = read_arrays(file, ("rows", "means", "log_vars", "categories"))
+            part = read_arrays(file, ("categories", *sorted(self._names)))
             self._check(part)
         except (FailureError, ValueError) as error:
             logger.warning("Passing over the damaged %s: %s", file, error)
@@ -142,16 +185,15 @@ class Encoding:
 
     def _check(self, part: Mapping[str, Array]) -> None:
         """Raises a `ValueError` unless the arrays are what `_encode` returns."""
-        names = {"rows", "means", "log_vars"} | (
-            {"categories"} if self.model.num_categories else set()
-        )
         lengths = {values.shape[:1] for values in part.values()}
-        if set(part) != names or len(lengths) != 1 or () in lengths:
+        if set(part) != self._names or len(lengths) != 1 or () in lengths:
             raise ValueError("it does not hold the codes of this model")
         rows, (length,) = part["rows"], lengths.pop()
         codes = means, log_vars = part["means"], part["log_vars"]
         if means.shape != log_vars.shape or means.shape[-1] != self.model.latent_dim:
             raise ValueError("its codes have another shape than this model's")
+        if self.model.samples_posterior:
+            codes += tuple(v for n, v in part.items() if n not in ("rows", "categories"))
         if any(array.dtype.kind != "f" or not np.isfinite(array).all() for array in codes):
             raise ValueError("its codes are not finite numbers")
         if "categories" in part and part["categories"].shape != (length,):
@@ -173,11 +215,26 @@ class Encoding:
     def _encode(self, rows: Array, images: Array) -> dict[str, Array]:
         # All batches have the same size, so that an image's codes do not depend on other images.
         filled = in_whole_batches(images, BATCH)
-        means, log_vars = self.model.encoder_posterior(filled, BATCH)
-        encoded = {"means": means, "log_vars": log_vars}
+        if self.model.samples_posterior:
+            encoded = self._encode_samples(filled)
+        else:
+            means, log_vars = self.model.encoder_posterior(filled, BATCH)
+            encoded = {"means": means, "log_vars": log_vars}
         if self.model.num_categories:
             encoded["categories"] = self.model.encode_categories(filled, BATCH)
         return {"rows": rows, **{name: values[: len(rows)] for name, values in encoded.items()}}
+
+    def _encode_samples(self, images: Array) -> dict[str, Array]:
+        """Encodes whole batches with a model whose posterior is known by samples."""
+        outputs = self.model.encoder_outputs(images, BATCH)
+        found = self.model.sampled_posterior(outputs)
+        return {
+            "means": self.model.codes_of(outputs),
+            "sampled_means": found["mean"],
+            "log_vars": found["log_var"],
+            "divergences": found["divergence"],
+            **{f"encoder_{name}": values for name, values in outputs.items()},
+        }
 
 
 class LayerSampler(metrics.Sampler):

@@ -97,6 +97,10 @@ def evaluate(
     the setting `categorical_code` says which. `elbo_decomposition.elbo` is left out for such
     models; for others its reconstruction term uses one sample of the posterior per image.
 
+    Where the posterior is known by samples only (`FlowVAE`), the divergence in `kl` and the bound
+    is the mean over fixed draws of each image; metrics that need its density are refused by name,
+    and left out of `("all",)`.
+
     Raises:
         UsageError: If a name, a setting or a layer is wrong, `bins`, `discretizer` or `estimator`
             is given and no metric takes it, or a metric needs factors that the data set lacks.
@@ -143,10 +147,15 @@ def _present(encoding: Encoding, sample: Sample, representation: str) -> dict[st
     is_function = isinstance(encoder, FunctionEncoder)
     if is_function:
         encoding.prepare(sample.plain[:BATCH])
-    if representation == "sample" and not encoder.has_posterior:
+    has_samples = encoder.has_posterior or encoder.samples_posterior
+    if representation == "sample" and not has_samples:
         raise UsageError("Codes without `z_log_var` have no samples of the posterior.")
     decodes = not is_function and encoder.decodes(encoder.image_shape)
-    return {"has_posterior": encoder.has_posterior, "has_images": decodes}
+    return {
+        "has_posterior": encoder.has_posterior,
+        "samples_posterior": encoder.samples_posterior,
+        "has_images": decodes,
+    }
 
 
 def _checked_layers(model: VAE, layers: Iterable[int] | None) -> tuple[int, ...]:
@@ -246,9 +255,12 @@ class _LayerSource:
         model = self._encoding.model
         if model.num_categories or isinstance(model, FunctionEncoder):
             return None
-        means, log_vars = self._encoding.posterior(self._reconstructed, self._layer)
-        noise = np.random.default_rng(self._seed).standard_normal(means.shape)
-        codes = means + np.exp(0.5 * log_vars) * noise
+        if model.samples_posterior:
+            codes = self._encoding.codes(self._reconstructed, self._layer, self._seed)
+        else:
+            means, log_vars = self._encoding.posterior(self._reconstructed, self._layer)
+            noise = np.random.default_rng(self._seed).standard_normal(means.shape)
+            codes = means + np.exp(0.5 * log_vars) * noise
         return self._error_of(model.decode(codes, self._layer)).mean()
 
     def codes_of(self, rows: Array) -> Array:
@@ -269,6 +281,10 @@ class _LayerSource:
     def posterior_of(self, rows: Array) -> tuple[Array, Array]:
         """Returns the means and log-variances `(n, d)` of rows."""
         return self._encoding.posterior(rows, self._layer)
+
+    def divergences_of(self, rows: Array) -> Array | None:
+        """Returns the KL divergences `(n,)` of rows where these are estimated, else `None`."""
+        return self._encoding.divergences(rows)
 
     def reconstruction_error(self) -> Score:
         """Returns the result of `keras_devae.metrics.reconstruction_error`."""

@@ -56,7 +56,7 @@ class FunctionEncoder:
         self.function = function
         self.name = _name_of(function) if name is None else name
         #: Whether the function returns log-variances, and its number of codes; known once used.
-        self.has_posterior = False
+        self.has_posterior = self.samples_posterior = False
         self.latent_dim = 0
 
     @property

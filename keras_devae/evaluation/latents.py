@@ -65,16 +65,26 @@ def measure_latents(
     if layer is not None:
         encoder.check_layer(layer)
     rows = draw_sample(len(dataset), images, seed).plain
+    by_samples = getattr(encoder, "samples_posterior", False)
+    if by_samples:
+        encoding = encoding or Encoding(encoder, dataset)
     means, log_vars = _posterior(encoder, dataset, rows, encoding)
-    has_posterior = getattr(encoder, "has_posterior", True)
+    has_posterior = getattr(encoder, "has_posterior", True) or by_samples
     if representation == "sample" and not has_posterior:
         raise UsageError("Codes without `z_log_var` have no samples of the posterior.")
     factors, names = varying_factors(dataset, rows)
     category = _category_shares(encoder, dataset, rows, factors, encoding) if names else None
     layers = range(len(means)) if layer is None else [layer]
-    noise = _noise(means, seed) if representation == "sample" else None
-    known = noise, factors, names, category, has_posterior
-    measured = [_measured(i, (means[i], log_vars[i]), *known) for i in layers]
+    samples: list[Any] = [None] * len(means)
+    if representation == "sample" and by_samples:
+        samples = [encoding.codes(rows, 0, seed)]
+    elif representation == "sample":
+        noise = _noise(means, seed)
+        samples = [_sampled(*posterior, noise) for posterior in zip(means, log_vars, strict=True)]
+    divergences = None if encoding is None else encoding.divergences(rows)
+    kl = None if divergences is None else float(divergences.mean())
+    known = factors, names, category, has_posterior, kl
+    measured = [_measured(i, (means[i], log_vars[i]), samples[i], *known) for i in layers]
     return measured if layer is None else measured[0]
 
 
@@ -125,12 +135,13 @@ def information_of_layers(
     checks.check_dataset(dataset)
     rows = draw_sample(len(dataset), images, seed).plain
     labelled = check_labelled(rows[:, None], dataset.factors(rows), dataset.factor_names)
-    means, log_vars = _posterior(model, dataset, rows, encoding)
-    noise = _noise(means, seed) if model.has_posterior else np.zeros(means.shape[1:])
-    information = [
-        metrics.mutual_information_matrix(_sampled(*posterior, noise), labelled.factors)
-        for posterior in zip(means, log_vars, strict=True)
-    ]
+    if model.samples_posterior:
+        codes = [(encoding or Encoding(model, dataset)).codes(rows, 0, seed)]
+    else:
+        means, log_vars = _posterior(model, dataset, rows, encoding)
+        noise = _noise(means, seed) if model.has_posterior else np.zeros(means.shape[1:])
+        codes = [_sampled(*posterior, noise) for posterior in zip(means, log_vars, strict=True)]
+    information = [metrics.mutual_information_matrix(z, labelled.factors) for z in codes]
     return np.stack(information), metrics.entropy(labelled.factors), labelled.names
 
 
@@ -199,17 +210,18 @@ def _information_and_chance(
 def _measured(
     layer: int,
     posterior: tuple[Array, Array],
-    noise: Array | None,
+    samples: Array | None,
     factors: Array,
     names: tuple[str, ...],
     category_shares: Array | None,
     has_posterior: bool,
+    estimated_kl: float | None,
 ) -> Latents:
-    """Makes the `Latents` of a layer; information is of means where there is no noise."""
+    """Makes the `Latents` of a layer; information is of means where there are no samples."""
     means = posterior[0]
     information = chance = np.zeros((means.shape[1], 0))
     if names:
-        codes = means if noise is None else _sampled(*posterior, noise)
+        codes = means if samples is None else samples
         information, chance = _information_and_chance(codes, factors)
     low, high = np.quantile(means, (0.025, 0.975), axis=0)
     if has_posterior:
@@ -231,5 +243,6 @@ def _measured(
         entropies=metrics.entropy(factors) if names else np.zeros(0),
         factor_names=names,
         category_shares=category_shares,
-        representation="mean" if noise is None else "sample",
+        representation="mean" if samples is None else "sample",
+        estimated_kl=estimated_kl,
     )

@@ -38,6 +38,9 @@ class Latents:
         factor_names: Names of the `f` factors that vary.
         category_shares: `(f,)` `shares` of the categorical code, `None` for a model without one.
         representation: `"mean"` or `"sample"` of the posterior, which information is measured of.
+        estimated_kl: KL divergence of all dimensions together, in nats, where it was estimated
+            from samples. `kl` is then that of Gaussians with each dimension's mean and variance, a
+            lower bound, and adds up to less. `None` where `kl` is exact and adds up to it.
     """
 
     layer: int
@@ -51,11 +54,17 @@ class Latents:
     factor_names: tuple[str, ...]
     category_shares: Array | None = None
     representation: str = "mean"
+    estimated_kl: float | None = None
 
     @property
     def has_posterior(self) -> bool:
         """Whether the codes have a posterior, which some functions do not return."""
         return not np.isnan(self.kl).any()
+
+    @property
+    def total_kl(self) -> float:
+        """The KL divergence of all dimensions together, in nats; NaN without a posterior."""
+        return float(self.kl.sum()) if self.estimated_kl is None else self.estimated_kl
 
     @property
     def noun(self) -> str:

@@ -113,7 +113,7 @@ class _Explorer:
             self.reset = gradio.Button(reset, min_width=120)
         layers = enumerate(session.latents)
         self.layer = gradio.Radio(
-            [(f"{i}: KL {latents.kl.sum():.1f} nats", i) for i, latents in layers],
+            [(f"{i}: KL {latents.total_kl:.1f} nats", i) for i, latents in layers],
             value=layer,
             label="Latent layer",
             visible=session.num_layers > 1,

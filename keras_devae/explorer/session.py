@@ -187,7 +187,7 @@ class Session:
         sentence = f"{count} of {len(latents.kl)} codes {'varies' if count == 1 else 'vary'}."
         if latents.has_posterior:
             sentence = (
-                f"{count} of {len(latents.kl)} latents {verb} active. KL {latents.kl.sum():.1f} "
+                f"{count} of {len(latents.kl)} latents {verb} active. KL {latents.total_kl:.1f} "
                 "nats in all."
             )
         if len(latents.kl) <= MOST_SLIDERS:

@@ -92,7 +92,9 @@ class PrecisionWeightedMerge(keras.layers.Layer):
 class ConditionalPrior(keras.layers.Layer):
     """The learned prior of one stochastic layer given the codes of the layer above.
 
-    Two dense layers and two linear heads, the heads in float32 under every dtype policy.
+    Two dense layers and two linear heads, the heads in float32 under every dtype policy. It starts
+    as the standard normal, whatever the codes above: with random heads, a layer may shrink onto its
+    prior before it has learned anything, and all information pass through the layer above.
 
     Args:
         latent_dim: Number of latent dimensions, at least 1.
@@ -121,12 +123,12 @@ class ConditionalPrior(keras.layers.Layer):
         (self.units,) = widths("units", (units,))
         self.batch_normalization = flag("batch_normalization", batch_normalization)
         self.seed = seed
-        seeds = derived_seeds(seed, _DENSE_LAYERS + 2)
+        seeds = derived_seeds(seed, _DENSE_LAYERS)
         kernels = (keras.initializers.GlorotUniform(seed=seed) for seed in seeds)
         self.hidden = ladder_block(units, kernels, batch_normalization, self.dtype_policy)
         self.mean, self.log_var = (
-            layers.Dense(latent_dim, dtype="float32", kernel_initializer=kernel, name=name)
-            for name, kernel in zip(("mean", "log_var"), kernels, strict=True)
+            layers.Dense(latent_dim, dtype="float32", kernel_initializer="zeros", name=name)
+            for name in ("mean", "log_var")
         )
 
     def build(self, above_shape: tuple) -> None:

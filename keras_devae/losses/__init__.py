@@ -25,6 +25,7 @@ from keras_devae.losses.likelihoods import (
     gaussian_negative_log_likelihood,
     get_likelihood,
 )
+from keras_devae.losses.orthogonal_jacobian import JacobianOrthogonality, orthogonal_jacobian
 from keras_devae.losses.posteriors import (
     DIP_KINDS,
     categorical_kl,
@@ -60,6 +61,7 @@ __all__ = [
     "BernoulliLikelihood",
     "GaussianLikelihood",
     "GroupedKLDecomposition",
+    "JacobianOrthogonality",
     "KLDecomposition",
     "average_posteriors",
     "balanced_assignment",
@@ -82,6 +84,7 @@ __all__ = [
     "image_discriminator_loss",
     "kl_between_gaussians",
     "negative_information_bound",
+    "orthogonal_jacobian",
     "permute_dimensions",
     "prediction_errors",
     "scaled_gradient",

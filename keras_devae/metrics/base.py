@@ -141,6 +141,9 @@ class Metric:
         takes_estimator: Whether it takes `estimator`, one of `ESTIMATORS`.
         continuous: How it treats continuous factors: `"native"`, by their measured values, or
             `"binned"` (default), by their bins, which with `takes_estimator` is a choice.
+        of_samples: What it takes of a posterior that is known by samples only: `"moments"`, means
+            and log-variances of the samples; `"divergences"`, also the KL divergence of each image
+            as `divergences`; `""` (default) for a metric that needs the posterior's density.
         place: Its position in lists; metrics with the same one are sorted by name.
     """
 
@@ -155,6 +158,7 @@ class Metric:
     takes_workers: bool = False
     takes_estimator: bool = False
     continuous: str = "binned"
+    of_samples: str = ""
     place: int = 1000
 
     @property
@@ -251,15 +255,19 @@ def meaning_of(key: str) -> str:
 
 
 def possible_metrics(
-    has_factors: bool, has_posterior: bool = True, has_images: bool = True
+    has_factors: bool,
+    has_posterior: bool = True,
+    has_images: bool = True,
+    samples_posterior: bool = False,
 ) -> tuple[str, ...]:
     """Returns the names of the metrics that can be computed from the available data.
 
     `has_factors`, `has_posterior` and `has_images` say whether there are ground-truth factors,
-    log-variances of the codes, and images with their reconstructions.
+    log-variances of the codes, and images with their reconstructions; `samples_posterior` says
+    whether there are samples of the posterior in place of log-variances.
     """
     missing = _missing(has_factors, has_posterior, has_images)
-    return tuple(name for name, metric in METRICS.items() if metric.takes not in missing)
+    return tuple(name for name in METRICS if not _lack(name, missing, samples_posterior))
 
 
 def resolved_names(names: Iterable[str] | None, **present: bool) -> tuple[str, ...]:
@@ -278,7 +286,11 @@ def resolved_names(names: Iterable[str] | None, **present: bool) -> tuple[str, .
 
 
 def check_names(
-    names: Iterable[str], has_factors: bool, has_posterior: bool = True, has_images: bool = True
+    names: Iterable[str],
+    has_factors: bool,
+    has_posterior: bool = True,
+    has_images: bool = True,
+    samples_posterior: bool = False,
 ) -> None:
     """Checks that metrics exist and that the data they need are available; see `possible_metrics`.
 
@@ -296,10 +308,11 @@ def check_names(
             one_of("metric", name, [*METRICS, "all"])
             raise UsageError("'all' stands for all metrics; give it alone.")
     missing = _missing(has_factors, has_posterior, has_images)
-    refused = [name for name in names if METRICS[name].takes in missing]
+    refused = [name for name in names if _lack(name, missing, samples_posterior)]
     if refused:
         reasons = sorted({missing[METRICS[name].takes] for name in refused})
-        others = ", ".join(possible_metrics(has_factors, has_posterior, has_images))
+        present = has_factors, has_posterior, has_images, samples_posterior
+        others = ", ".join(possible_metrics(*present))
         raise UsageError(
             f"Cannot compute {', '.join(refused)}: there are no {' and no '.join(reasons)}. "
             f"Metrics that can be computed: {others}."
@@ -317,6 +330,12 @@ def _as_names(names: Iterable[str]) -> tuple[str, ...]:
         if not isinstance(name, str):
             raise unknown_name("metric", shown(name), [*METRICS, "all"])
     return names
+
+
+def _lack(name: str, missing: Mapping[str, str], samples_posterior: bool) -> bool:
+    """Tells whether a metric lacks data; `missing` is of `_missing`."""
+    metric = METRICS[name]
+    return metric.takes in missing and not (samples_posterior and metric.of_samples)
 
 
 def _missing(has_factors: bool, has_posterior: bool, has_images: bool) -> dict[str, str]:

@@ -230,7 +230,8 @@ def _apply(
         case "codes":
             return metric.function(source.codes_of(rows), **seeded)
         case "posterior":
-            return metric.function(*source.posterior_of(rows), **options)
+            posterior = source.posterior_of(rows)
+            return metric.function(*posterior, **_divergences(metric, source, rows), **options)
         case "labelled_posterior":
             posterior = source.posterior_of(rows)
             return metric.function(*posterior, source.factors_of(rows), **labelled)
@@ -238,8 +239,15 @@ def _apply(
             return metric.function(*source.posterior_of(rows), **seeded)
         case "elbo":
             posterior, error = source.posterior_of(rows), source.negative_log_likelihood
+            seeded |= _divergences(metric, source, rows)
             return metric.function(*posterior, negative_log_likelihood=error, **seeded)
     return source.reconstruction_error()
+
+
+def _divergences(metric: Metric, source: Source, rows: Array) -> dict[str, Any]:
+    """Returns the argument `divergences` for a metric that takes it, if they are estimated."""
+    found = source.divergences_of(rows) if metric.of_samples == "divergences" else None
+    return {} if found is None else {"divergences": found}
 
 
 def combined(repeats: list[dict[str, Score]]) -> Score:

@@ -50,6 +50,9 @@ class Source(Protocol):
     def posterior_of(self, rows: Array) -> tuple[Array, Array]:
         """Returns the means and log-variances `(n, d)` of rows."""
 
+    def divergences_of(self, rows: Array) -> Array | None:
+        """Returns the KL divergences `(n,)` of rows where these are estimated, else `None`."""
+
 
 class ArraySource:
     """Codes and factors in memory."""
@@ -105,6 +108,10 @@ class ArraySource:
     def posterior_of(self, rows: Array) -> tuple[Array, Array]:
         """Returns the codes and log-variances `(n, d)` of rows."""
         return self.codes[rows], self.z_log_var[rows]
+
+    def divergences_of(self, rows: Array) -> Array | None:
+        """Returns `None`: divergences follow from the log-variances."""
+        return None
 
     def reconstruction_error(self) -> Score:
         """Raises an error, as there are no images."""

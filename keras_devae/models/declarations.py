@@ -38,6 +38,8 @@ class ModelDeclaration:
         check_together: Raises a `UsageError` for options that contradict each other.
         check_latent_dim: Raises a `UsageError` for options that do not fit the number of latent
             dimensions, its second argument.
+        parts_of_code: Returns, for the same two arguments, the names of the parts of a code, in
+            order, with their numbers of latent dimensions; empty where it has none.
     """
 
     class_name: str
@@ -51,7 +53,8 @@ class ModelDeclaration:
     fitted: bool = False
     takes_pairs: bool = False
     check_together: Callable[[Mapping[str, Any]], None] = lambda options: None
-    check_latent_dim: Callable[[Mapping[str, Any], int], None] = lambda options, latent_dim: None
+    check_latent_dim: Callable[[Mapping[str, Any], int], Any] = lambda options, latent_dim: None
+    parts_of_code: Callable[[Mapping[str, Any], int], dict[str, int]] = lambda options, size: {}
 
     @property
     def defaults(self) -> dict[str, Any]:
@@ -71,7 +74,11 @@ class ModelDeclaration:
     @property
     def metric_inputs(self) -> dict[str, bool]:
         """What there is of the model for metrics, as `keras_devae.metrics.check_names` takes it."""
-        return {"has_posterior": self.has_posterior, "has_images": self.decodes}
+        return {
+            "has_posterior": self.has_posterior,
+            "has_images": self.decodes,
+            "samples_posterior": self.posterior == "sampled",
+        }
 
     def check_decodes(self) -> None:
         """Raises a `UsageError` if the model has no decoder."""
@@ -83,17 +90,23 @@ class ModelDeclaration:
 
     def check_has_posterior(self, wanting: str) -> None:
         """Raises a `UsageError`, which begins with what needs it, if there is no posterior."""
-        if not self.has_posterior:
-            raise UsageError(
-                f"{wanting} needs a posterior whose KL divergence has a closed form, and "
-                f"{self.class_name} has none."
-            )
+        if self.posterior == "none":
+            raise UsageError(f"{wanting} needs a posterior, and {self.class_name} has none.")
 
     @property
     def losses(self) -> tuple[str, ...]:
         """Names of the losses that fall as training succeeds, as in the history."""
         reconstruction = ("reconstruction_loss",) if self.decodes and self.reconstructs else ()
         return ("loss", *reconstruction, *(() if self.posterior == "none" else ("kl_loss",)))
+
+
+def check_penalised_decoder(declaration: ModelDeclaration, jacobian_penalty: float) -> None:
+    """Raises a `UsageError` for a penalty on the decoder of a model that trains none."""
+    if jacobian_penalty and (declaration.fitted or not declaration.decodes):
+        raise UsageError(
+            f"{declaration.class_name} trains no decoder. Leave `jacobian_penalty` out. "
+            f"Received: {jacobian_penalty}."
+        )
 
 
 def scaling_factors(image_shape: tuple[int, ...], steps: int) -> dict[str, float]:

@@ -43,7 +43,7 @@ class DEFT(VAE):
         stage_steps: Steps per stage, at least 1; default 50,000. The last stage has no end.
         gradient_scale: Factor for the gradients of the other groups' encoders, at least 0; default
             0.
-        **kwargs: `likelihood`, `seed` of `VAE`; `name`, `dtype`, `trainable` of `keras.Model`.
+        **kwargs: Further arguments of `VAE`.
 
     Example:
         >>> images = kd.data.load("dsprites", image_size=32).images(range(64))

@@ -43,7 +43,7 @@ class DeVAE(VAE):
             as in the authors' released code.
         layer_weight_base: The s of these formulas, at least 0; default 1, equal weights. 0 trains
             layer 0 only.
-        **kwargs: `likelihood`, `seed` of `VAE`; `name`, `dtype`, `trainable` of `keras.Model`.
+        **kwargs: Further arguments of `VAE`.
 
     Example:
         >>> images = kd.data.load("dsprites", image_size=32).images(range(64))
@@ -118,7 +118,8 @@ class DeVAE(VAE):
         layers, weights = self._layers_of_step(training)
         mean, log_var = self.stack(*self.encoded(outputs), index=layers)
         z = self.sampling(mean, log_var) if training else mean
-        decoded = self._decode_layers(z, layers, training)
+        inputs = self.layer_embedding(z, index=layers)
+        decoded = self._decode_layers(inputs, training)
         reconstruction = ops.mean(self.likelihood.negative_log_likelihood(pixels, decoded), axis=1)
         kl = ops.mean(gaussian_kl(mean, log_var), axis=1)
         betas = ops.take(ops.convert_to_tensor(self.betas, "float32"), layers)
@@ -128,6 +129,7 @@ class DeVAE(VAE):
             penalties={"kl": (weights * betas, ops.sum(kl, axis=-1))},
             layers=layers,
             weights=weights,
+            decoder_inputs=inputs,
         )
 
     def _layers_of_step(self, training):
@@ -138,9 +140,8 @@ class DeVAE(VAE):
         weights = self.layer_draw.probabilities if sampled else self.layer_draw.weights_of_layers
         return ops.arange(self.num_layers), ops.convert_to_tensor(weights, "float32")
 
-    def _decode_layers(self, z, layers, training):
-        """Decodes codes `(n, batch, latent_dim)` in one pass of the decoder."""
-        inputs = self.layer_embedding(z, index=layers)
+    def _decode_layers(self, inputs, training):
+        """Decodes inputs `(n, batch, 2 * latent_dim)` in one pass of the decoder."""
         n = inputs.shape[0]
         decoded = self.decoder(ops.reshape(inputs, (-1, inputs.shape[-1])), training=training)
         return ops.reshape(decoded, (n, -1, *self.image_shape))

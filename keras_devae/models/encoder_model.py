@@ -120,7 +120,7 @@ def _mean(model, pixels, checked, layer):
         return _all_outputs(model, pixels, checked, layer)["z_mean"]
     outputs = {name: model.encoder.output[name] for name in model.code_outputs}
     encoded = keras.Model(model.encoder.inputs, outputs, name="encoder")(pixels)
-    if model.declaration.posterior == "sampled":
+    if model.samples_posterior:
         return checked(pixels, model.codes_of_layers(encoded)[layer])
     mean = checked(pixels, encoded["z_mean"])
     return model.posterior_of_layer(mean, mean, layer)[0]

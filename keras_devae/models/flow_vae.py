@@ -23,7 +23,8 @@ class FlowVAE(SampledInference, ImageModel):
     A sample z_0 of the encoder's Gaussian goes through K flows to the code z_K, so the posterior of
     z_K is no longer a diagonal Gaussian. Minimises `reconstruction + KL`, where the divergence is
     estimated from the sample by `log q(z_0) - sum log |det| - log p(z_K)`, in the form of
-    `keras_devae.losses.flow_kl`: with all flows' weights zero, the model is a `VAE` exactly.
+    `keras_devae.losses.flow_kl`: if the weights of the flows, or of the encoder's output for planar
+    ones, are zero, the model is a `VAE` exactly.
 
     - `"planar"`: `z + u tanh(w . z + b)`, invertible by a constraint on u, see
       `keras_devae.layers.planar_flow`. The encoder returns u, w and b of every flow for every
@@ -33,8 +34,9 @@ class FlowVAE(SampledInference, ImageModel):
       its order reversed. See `keras_devae.layers.gated_flow` for what makes zero weights the
       identity, where the paper's gates would shrink the code.
 
-    Free bits (Kingma et al. 2016, appendix C.8, with all latent dimensions as one group) count the
-    batch's mean divergence as at least `free_bits`, in total over the dimensions.
+    Free bits (Kingma et al. 2016, here with all latent dimensions as one group) count the
+    batch's mean divergence as at least `free_bits`, in total over the dimensions. `fit` shows the
+    divergence itself, `kl_loss`.
 
     In validation and evaluation the divergence is the mean over fixed draws
     (`keras_devae.losses.balanced_draws`). `encode` moves the Gaussian's mean; with `sample=True`,
@@ -152,7 +154,7 @@ class FlowVAE(SampledInference, ImageModel):
     def draw_codes(self, encoded: dict[str, Tensor], noise: Tensor) -> tuple[Tensor, Tensor]:
         """Draws codes and estimates the KL divergence from each, see `SampledInference`."""
         mean, log_var = self.bounded(encoded)
-        base = mean + ops.exp(0.5 * log_var) * noise
+        base = mean + ops.exp(0.5 * log_var) * ops.cast(noise, "float32")
         parameters = ops.cast(encoded["flow_parameters"], "float32")
         codes, log_determinant = self.flows(base, parameters)
         return codes, flow_kl(mean, log_var, base, codes, log_determinant)

@@ -26,6 +26,7 @@ from keras_devae.models.network_checks import (
     check_encoder_reach,
 )
 from keras_devae.models.network_pairs import build_networks
+from keras_devae.models.options import JACOBIAN_OPTIONS
 from keras_devae.models.saving import Saving
 from keras_devae.models.training import Training
 from keras_devae.process.randomness import checked_seed
@@ -53,6 +54,11 @@ class ImageModel(Inference, Training, Saving, keras.Model):
         likelihood: `"bernoulli"` (default), `"gaussian"`, or a likelihood object; also tells which
             pixels there can be.
         seed: Integer seed of the model's noise, or `None` (default) for a random one.
+        jacobian_penalty: Weight of the orthogonal Jacobian penalty on the decoder, at least 0;
+            default 0, without it. See `JacobianPenalty`.
+        jacobian_vectors: Number of random vectors that estimate the penalty, at least 2, or 0 for
+            its exact value; default 2.
+        jacobian_step: Step of the finite differences, above 0; default 0.1.
         **kwargs: `name`, `dtype`, `trainable` of `keras.Model`.
 
     Raises:
@@ -76,6 +82,9 @@ class ImageModel(Inference, Training, Saving, keras.Model):
         decoder: keras.Model | None = None,
         likelihood: Any = "bernoulli",
         seed: int | None = None,
+        jacobian_penalty: float = JACOBIAN_OPTIONS["jacobian_penalty"].default,
+        jacobian_vectors: int = JACOBIAN_OPTIONS["jacobian_vectors"].default,
+        jacobian_step: float = JACOBIAN_OPTIONS["jacobian_step"].default,
         **kwargs: Any,
     ) -> None:
         check_option_names(type(self), kwargs)
@@ -99,8 +108,9 @@ class ImageModel(Inference, Training, Saving, keras.Model):
         self.image_shape = tuple(encoder.input_shape[1:])
         self.latent_dim = latent_dim
         self.steps = StepCounter()
+        self.set_jacobian_penalty(jacobian_penalty, jacobian_vectors, jacobian_step)
         self.trackers = TermTrackers(
-            self.penalty_names,
+            self.penalty_names + (("jacobian_penalty",) if jacobian_penalty else ()),
             self.opponent_names,
             self.state_names,
             reconstructs="reconstruction_loss" in self.declaration.losses,
@@ -282,7 +292,10 @@ class ImageModel(Inference, Training, Saving, keras.Model):
     ) -> dict[str, Tensor]:
         """Decodes codes and adds `decoded` and `reconstruction` to the outputs."""
         decoded = self.decoder(decoder_inputs, training=training)
-        return {**posterior, "decoded": decoded, "reconstruction": self.likelihood.mean(decoded)}
+        outputs = {"decoded": decoded, "reconstruction": self.likelihood.mean(decoded)}
+        # The penalty needs to know what was decoded.
+        noted = {"decoder_inputs": decoder_inputs} if self.jacobian_penalty else {}
+        return {**posterior, **outputs, **noted}
 
     def loss_terms(self, pixels: Tensor, outputs: dict[str, Tensor], training: bool) -> LossTerms:
         """Computes the terms of one batch's loss, whose `total` the model minimises.
@@ -304,6 +317,7 @@ class ImageModel(Inference, Training, Saving, keras.Model):
             **super().get_config(),
             **{n: keras.saving.serialize_keras_object(getattr(self, n)) for n in self._nested()},
             "seed": self.seed,
+            **{name: getattr(self, name) for name in JACOBIAN_OPTIONS},
             **{n: list(v) if isinstance(v, tuple) else v for n, v in options.items()},
         }
 

@@ -57,6 +57,11 @@ class Inference:
         """Whether codes are made to follow a distribution: standard normal, or in an interval."""
         return self.declaration.posterior != "none" or self.code_range is not None
 
+    @property
+    def samples_posterior(self) -> bool:
+        """Whether the posterior and its KL divergence are known by samples, not in closed form."""
+        return self.declaration.posterior == "sampled"
+
     def decodes(self, image_shape: tuple[int, ...]) -> bool:
         """Tells whether codes can be decoded to images of this shape."""
         return self.declaration.decodes and tuple(image_shape) == self.image_shape

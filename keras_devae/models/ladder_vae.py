@@ -7,10 +7,11 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_devae.checks import Array, Tensor, flag, partition
+from keras_devae.checks import Array, Tensor, flag
 from keras_devae.layers import TopDownPass, derived_seeds
 from keras_devae.models.catalogue import MODEL_CATALOGUE
 from keras_devae.models.loss_terms import LossTerms
+from keras_devae.models.options import layer_dims_of
 from keras_devae.models.vae import VAE
 from keras_devae.process.randomness import random_generator
 from keras_devae.schedules import ConstantSchedule, LinearSchedule
@@ -44,8 +45,9 @@ class LadderVAE(VAE):
     With one layer this is `VAE` with a warm-up. The networks between stochastic layers are those
     of the paper: two dense layers, of 256 units between z_1 and z_2, then 128, 64 and 32, with
     batch normalisation and leaky ReLU. Departures: encoder and decoder of the image are those of
-    the other models, without batch normalisation; standard deviations are exponentials, not
-    softplus; and the learning rate does not fall unless you ask for it.
+    the other models, without batch normalisation; the networks return log-variances, where the
+    paper's return standard deviations through a softplus; and the priors of the lower layers start
+    as the standard normal.
 
     Args:
         encoder: See `VAE`; `z_mean` and `z_log_var` hold the layers side by side, layer 1 first. In
@@ -55,11 +57,11 @@ class LadderVAE(VAE):
         layer_dims: Number of latent dimensions of each layer, layer 1 first, which add up to
             `latent_dim`; or `None` (default) for up to three layers in the proportions 4 : 2 : 1 of
             the paper's 64, 32 and 16: 6, 3 and 1 of ten latent dimensions.
-        kl_warmup_steps: Steps until t is 1, at least 0; default 30,000, a tenth of the published
-            length of a run, as 200 of the paper's 2,000 epochs are. 0 starts with 1.
+        kl_warmup_steps: Steps until t is 1, at least 0; default 30,000, a tenth of the 300,000
+            steps that defaults are meant for; the paper has 200 epochs. 0 starts with 1.
         batch_normalization: Whether the networks between the stochastic layers have batch
             normalisation; default true.
-        **kwargs: `likelihood`, `seed` of `VAE`; `name`, `dtype`, `trainable` of `keras.Model`.
+        **kwargs: Further arguments of `VAE`.
 
     Example:
         >>> images = kd.data.load("dsprites", image_size=32).images(range(64))
@@ -86,7 +88,7 @@ class LadderVAE(VAE):
         self.set_options(layer_dims=layer_dims)
         super().__init__(encoder, decoder, **kwargs)
         self.set_options(kl_warmup_steps=kl_warmup_steps, batch_normalization=batch_normalization)
-        self.layer_dims = dims_of(self.latent_dim, layer_dims)
+        self.layer_dims = layer_dims_of({"layer_dims": layer_dims}, self.latent_dim)
         self._warmup = (
             LinearSchedule(0.0, 1.0, kl_warmup_steps) if kl_warmup_steps else ConstantSchedule(1.0)
         )
@@ -99,24 +101,19 @@ class LadderVAE(VAE):
         )
 
     @classmethod
-    def encoder_options(
-        cls,
-        latent_dim: int,
-        layer_dims: Any = None,
-        batch_normalization: bool = declaration.defaults["batch_normalization"],
-        **options: Any,
-    ) -> dict[str, Any]:
+    def encoder_options(cls, latent_dim: int, **options: Any) -> dict[str, Any]:
         """Returns the arguments of the function that builds the encoder."""
+        name = "batch_normalization"
         return {
             "latent_dim": latent_dim,
-            "layer_dims": dims_of(latent_dim, layer_dims),
-            "batch_normalization": flag("batch_normalization", batch_normalization),
+            "layer_dims": layer_dims_of(options, latent_dim),
+            name: flag(name, options.get(name, cls.declaration.defaults[name])),
         }
 
     @classmethod
-    def decoder_input_dim(cls, latent_dim: int, layer_dims: Any = None, **options: Any) -> int:
+    def decoder_input_dim(cls, latent_dim: int, **options: Any) -> int:
         """Returns the number of latent dimensions of layer 1."""
-        return dims_of(latent_dim, layer_dims)[0]
+        return layer_dims_of(options, latent_dim)[0]
 
     def network_options(self) -> dict[str, Any]:
         """Returns the constructor's arguments that the networks depend on."""
@@ -172,6 +169,14 @@ class LadderVAE(VAE):
         means, log_vars = (np.concatenate(each, axis=-2) for each in zip(*parts, strict=True))
         return means, log_vars
 
+    def decoder_inputs_of(self, outputs: dict[str, Tensor]) -> Tensor:
+        """Returns the codes of all layers, so that the penalty on the Jacobian concerns all."""
+        return outputs["z"]
+
+    def decode_inputs(self, inputs: Tensor) -> Tensor:
+        """Decodes codes of all layers, from the top down."""
+        return super().decode_inputs(self.decoder_inputs(inputs, 0))
+
     def decoder_inputs(self, z: Any, layer: int) -> Tensor:
         """Returns z_1 of codes e."""
         return self.top_down.layers_of(ops.convert_to_tensor(z))[0]
@@ -212,15 +217,6 @@ class LadderVAE(VAE):
             np.concatenate([ops.convert_to_numpy(part) for part in layer])
             for layer in zip(*parts, strict=True)
         ]
-
-
-def dims_of(latent_dim: int, layer_dims: Any) -> tuple[int, ...]:
-    """Returns the number of latent dimensions of each stochastic layer, checked."""
-    if layer_dims is not None:
-        return partition("layer_dims", layer_dims, latent_dim)
-    top, middle = (max(round(share * latent_dim / 7), 1) for share in (1, 2))
-    dims = (latent_dim - middle - top, middle, top)
-    return dims if latent_dim >= 3 else (1,) * latent_dim
 
 
 def _chunks(*arrays: Array) -> Iterator[tuple[Array, ...]]:

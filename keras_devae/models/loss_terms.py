@@ -26,6 +26,8 @@ class LossTerms:
         layers: `(n,)`, the numbers of these layers; layer 0 by default.
         weights: `(n,)`, the weight of each layer's reconstruction in the total; 1 by default.
         state: Name -> scalar that changes during training and is logged with the losses.
+        decoder_inputs: `(n, batch, width)`, what was decoded in this step, or `None` (default) for
+            what the outputs of `call` say.
         opponents: Name -> scalar loss that other variables minimise, such as a discriminator's.
             They are not part of the total.
 
@@ -43,6 +45,7 @@ class LossTerms:
     weights: Tensor = dataclasses.field(default_factory=lambda: ops.ones((1,), "float32"))
     state: dict[str, Tensor] = dataclasses.field(default_factory=dict)
     opponents: dict[str, Tensor] = dataclasses.field(default_factory=dict)
+    decoder_inputs: Tensor | None = None
 
     @property
     def total(self) -> Tensor:

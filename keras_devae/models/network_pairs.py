@@ -20,13 +20,14 @@ from keras_devae.networks import DECODERS, NETWORKS
 #: Names of the arguments that a user's function may take.
 _ARGUMENTS = (
     "decoder_input_dim",
-    "flow_parameters",
     "groups",
     "image_shape",
     "latent_dim",
-    "layer_dims",
     "num_categories",
     "seed",
+    # Of one model each: FlowVAE and LadderVAE.
+    "flow_parameters",
+    "layer_dims",
 )
 
 

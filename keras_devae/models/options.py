@@ -120,6 +120,26 @@ def _or_none(check: Check) -> Check:
     return lambda name, value: None if value is None else check(name, value)
 
 
+#: What all models with a decoder that is trained take besides their own options.
+JACOBIAN_OPTIONS = {
+    "jacobian_penalty": number(
+        0.0, "Weight of the decoder's orthogonal Jacobian penalty (OroJaR); needs a decoder."
+    ),
+    "jacobian_vectors": Option(
+        "whole",
+        2,
+        "Random vectors that estimate this penalty, 2 or more; or 0: exactly, along each latent.",
+        lambda name, value: checks.at_least(name, value, 2, or_zero=True),
+    ),
+    "jacobian_step": number(0.1, "Step of its finite differences.", checks.positive),
+}
+
+
+def check_jacobian_vectors(value: Any) -> Any:
+    """Checks the setting `jacobian_vectors` and returns it."""
+    return JACOBIAN_OPTIONS["jacobian_vectors"].check("jacobian_vectors", value)
+
+
 def weight_or_schedule(name: str, value: Any) -> Any:
     """Checks a weight; leaves the configuration of a schedule for the model to check."""
     if not isinstance(value, dict):
@@ -208,7 +228,18 @@ def check_flow(options: Mapping[str, Any]) -> None:
         )
 
 
-def check_layer_dims(options: Mapping[str, Any], latent_dim: int) -> None:
-    """Checks the given sizes of stochastic layers against the number of latents."""
+def layer_dims_of(options: Mapping[str, Any], latent_dim: int) -> tuple[int, ...]:
+    """Returns the number of latents of each stochastic layer, as given and checked or as default.
+
+    By default there are up to three layers in the proportions 4 : 2 : 1.
+    """
     if options.get("layer_dims") is not None:
-        checks.partition("layer_dims", options["layer_dims"], latent_dim)
+        return checks.partition("layer_dims", options["layer_dims"], latent_dim)
+    top, middle = (max(round(share * latent_dim / 7), 1) for share in (1, 2))
+    return (latent_dim - middle - top, middle, top) if latent_dim >= 3 else (1,) * latent_dim
+
+
+def stochastic_layers(options: Mapping[str, Any], latent_dim: int) -> dict[str, int]:
+    """Returns the stochastic layers by name with their numbers of latents."""
+    dims = layer_dims_of(options, latent_dim)
+    return {f"layer {i}": dim for i, dim in enumerate(dims, start=1)}

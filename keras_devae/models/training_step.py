@@ -9,11 +9,12 @@ from keras_devae.backend.replicas import averageable_logs, share_of_loss
 from keras_devae.checks import Tensor
 from keras_devae.input.resident import ResidentImages
 from keras_devae.models.images import are_floats, images_in, nan_outside_unit_range
+from keras_devae.models.jacobian_penalty import JacobianPenalty
 from keras_devae.models.keras_arguments import check_labels
 from keras_devae.models.loss_terms import LossTerms, TermTrackers
 
 
-class TrainingStep(keras.Model):
+class TrainingStep(JacobianPenalty):
     """The training step of a model whose objective is `loss_terms`."""
 
     #: The images while training on resident batches, otherwise `None`.
@@ -39,6 +40,8 @@ class TrainingStep(keras.Model):
         if self.likelihood.bounded and are_floats(x):
             pixels = nan_outside_unit_range(pixels)
         terms = self.loss_terms(pixels, y_pred, training)
+        added = [ops.sum(ops.cast(loss, "float32")) for loss in self.losses]
+        terms = self.with_jacobian_penalty(terms, y_pred, training)
         self.track(terms, ops.shape(x)[0])
         if training:
             self.steps.advance()
@@ -46,8 +49,7 @@ class TrainingStep(keras.Model):
         for loss in terms.opponents.values():
             # Adds its gradient but not its value.
             total = total + (loss - ops.stop_gradient(loss))
-        total = sum((ops.sum(ops.cast(loss, "float32")) for loss in self.losses), total)
-        return share_of_loss(total)
+        return share_of_loss(sum(added, total))
 
     def track(self, terms: LossTerms, batch_size: Tensor) -> None:
         """Adds a step's terms, means over `batch_size` images, to the metrics that `fit` shows."""

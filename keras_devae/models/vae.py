@@ -31,7 +31,9 @@ class VAE(ImageModel):
         decoder: A functional `keras.Model` from codes to logits of the images' shape.
         likelihood: `"bernoulli"` (default), `"gaussian"`, or a likelihood object.
         seed: Integer seed of the sampling noise, or `None` (default) for a random one.
-        **kwargs: `name`, `dtype`, `trainable` of `keras.Model`.
+        **kwargs: `jacobian_penalty`, the weight of the orthogonal Jacobian penalty on the decoder,
+            default 0, with `jacobian_vectors` and `jacobian_step`, see `ImageModel`; `name`,
+            `dtype`, `trainable` of `keras.Model`.
 
     Raises:
         UsageError: If encoder and decoder do not fit together, or end in an activation that cannot

@@ -1,6 +1,7 @@
 """Describes which model was trained on which data, where and when."""
 
 import datetime
+import itertools
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -36,6 +37,7 @@ def run_details(
         *factor_facts(record["data"]),
         ("Origin of the data", describe_provenance(record["data"])),
         ("Training", _training(config, entry.fitted)),
+        *_parts_of_code(entry.parts_of_code(config.model.options, config.model.latent_dim)),
         *_ended(record.get("ended")),
         ("Machine", _machine(environment)),
         ("Versions", _versions(environment)),
@@ -99,6 +101,16 @@ def _training(config: RunConfig, is_fitted: bool) -> str:
         f"{training.learning_rate:g}{falls}{average}; {model.latent_dim} latent dimensions; "
         f"{model.network} networks{decoder}; {likelihood}; seed {training.seed}"
     )
+
+
+def _parts_of_code(sizes: Mapping[str, int]) -> list[tuple[str, str]]:
+    """Says which latent dimensions belong to which part of a code, if it has parts."""
+    ends = list(itertools.accumulate(sizes.values()))
+    texts = [
+        f"{name} z{end - size}" + (f" to z{end - 1}" if size > 1 else "")
+        for (name, size), end in zip(sizes.items(), ends, strict=True)
+    ]
+    return [("Parts of the code", "; ".join(texts))] if texts else []
 
 
 def _ended(ended: Mapping[str, Any] | None) -> list[tuple[str, str]]:

@@ -135,7 +135,7 @@ def _useless_codes(config: RunConfig, latents: Latents) -> Iterator[str]:
             )
         return
     # A code with a smaller KL divergence has collapsed, which the model itself reports.
-    if not len(latents.active) and latents.kl.sum() >= COLLAPSED_KL:
+    if not len(latents.active) and latents.total_kl >= COLLAPSED_KL:
         yield (
             f"No latent dimension is active: the most that one passes on of the images is "
             f"{latents.signal.max():.2f} nats. Lower the pressure on the KL divergence, or train "

@@ -139,10 +139,13 @@ def _active(latents: Latents) -> str:
     count, among = len(latents.active), counted(len(latents.kl), "latent dimension")
     if not count:
         return f"None of {among} is active ({ACTIVE_RULE})."
-    return (
-        f"Of {among}, {count} {'is' if count == 1 else 'are'} active ({ACTIVE_RULE}), with "
-        f"{latents.kl[latents.active].sum():.1f} nats of KL divergence together."
-    )
+    found = f"Of {among}, {count} {'is' if count == 1 else 'are'} active ({ACTIVE_RULE}), with "
+    if latents.estimated_kl is not None:
+        return (
+            f"{found}{latents.estimated_kl:.1f} nats of KL divergence in all, estimated from "
+            "samples; the divergences of single latents are lower bounds."
+        )
+    return f"{found}{latents.kl[latents.active].sum():.1f} nats of KL divergence together."
 
 
 def _held(latents: Latents) -> list[str]:

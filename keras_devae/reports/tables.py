@@ -65,7 +65,7 @@ def _tiles(latents: Latents, layers: Sequence[Mapping[str, Any]]) -> list[tuple[
     if error is not None:
         tiles.append(("Reconstruction, nats", f"{error:,.1f}"))
     if latents.has_posterior:
-        tiles.append(("KL, nats", f"{latents.kl.sum():.1f}"))
+        tiles.append(("KL, nats", f"{latents.total_kl:.1f}"))
     return tiles
 
 

@@ -17,11 +17,11 @@ _SIGMAS = {"paper": (0.2, 0.4, 0.7), "small": (0.2, 0.7), "smoke": (0.2,)}
 
 #: The factor whose values are shifted in the benchmark of transfer.
 SHIFTED = "object_hue"
-#: What 3D Shapes is without, when models train.
-UNSEEN_BY_THE_MODEL = f"held-out:{SHIFTED}=7..9"
-#: Images that the predictors know -> the variants of 3D Shapes that show them.
+#: The variant of 3D Shapes that models train on.
+TRAINING_VARIANT = f"held-out:{SHIFTED}=7..9"
+#: The variants of 3D Shapes whose images the predictors are fitted to.
 KNOWN_IMAGES = (f"held-out:{SHIFTED}=5..9",)
-#: Images on which the predictors are tested -> the variants of 3D Shapes that show them.
+#: Kind of images that the predictors are tested on -> the variants of 3D Shapes that have it.
 TRANSFER_TO = {
     "same kind": KNOWN_IMAGES,
     "colours new to the predictors": (f"held-out-only:{SHIFTED}=5+6",),
@@ -46,7 +46,7 @@ HELD_OUT = {
     },
 }
 
-#: What a check computes of a run, and benchmark -> what its images vary in, if not in all.
+#: Settings of the runs of a check, and by benchmark the factors that vary, unless all do.
 _SMOKE: dict[str, Any] = {
     "metrics": ("mig", "dci", "reconstruction_error", "kl", "active_variables"),
     "track": (),
@@ -101,7 +101,7 @@ def _correlated(scale: Scale, seeds: int) -> list[Plan]:
 
 
 def _transfer(scale: Scale, seeds: int) -> list[Plan]:
-    own = {"dataset": "shapes3d", "variants": (UNSEEN_BY_THE_MODEL,)}
+    own = {"dataset": "shapes3d", "variants": (TRAINING_VARIANT,)}
     return [
         _plan("transfer", scale, group, model, seed, **own)
         for group, model in _methods(scale).items()

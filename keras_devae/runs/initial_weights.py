@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 logger = logging.getLogger("keras_devae")
 #: Beginnings of the names of layers in encoder and decoder.
 _NETWORKS = ("encoder/", "decoder/")
+#: What batch normalisation has learned without a gradient.
+_STATISTICS = ("moving_mean", "moving_variance")
 
 
 def check_surroundings(config: RunConfig) -> None:
@@ -80,8 +82,8 @@ def check_unchanged(config: RunConfig, run: RunDirectory) -> None:
 def take_weights(model: VAE, source: str) -> None:
     """Assigns the weights of another model, layer by layer where all of a layer fit, and logs it.
 
-    The weights of encoder and decoder are taken, and the trained ones of the model's own layers;
-    the optimizer, the schedules and the random state begin anew.
+    The weights of encoder and decoder are taken, and of the model's own layers the trained ones and
+    the statistics of batch normalisation; optimizer, schedules and random state begin anew.
 
     Raises:
         UsageError: If no layer of encoder and decoder fits.
@@ -134,7 +136,8 @@ def _by_layer(model):
     parts = dict(zip(_NETWORKS, model.networks, strict=False))
     listed = [(prefix, weight) for prefix, part in parts.items() for weight in part.weights]
     seen = {id(weight) for _, weight in listed}
-    listed += [("", weight) for weight in model.trainable_variables if id(weight) not in seen]
+    own = [w for w in model.weights if w.trainable or w.name in _STATISTICS]
+    listed += [("", weight) for weight in own if id(weight) not in seen]
     found, counts = {}, Counter()
     for prefix, weight in listed:
         *layers, variable = weight.path.split("/")

@@ -22,7 +22,11 @@ _NEED_POSTERIOR, _NEED_DECODER = ("sampled-information", "kl"), ("traversal",)
 
 
 def check_tracked(
-    names: Iterable[str], has_factors: bool, has_posterior: bool = True, has_images: bool = True
+    names: Iterable[str],
+    has_factors: bool,
+    has_posterior: bool = True,
+    has_images: bool = True,
+    samples_posterior: bool = False,
 ) -> None:
     """Checks that names are among `TRACKED` or the metrics, and can be measured.
 
@@ -36,7 +40,7 @@ def check_tracked(
         if name not in TRACKED and name not in metrics.METRICS:
             raise unknown_name("thing to track", name, {*TRACKED, *metrics.METRICS})
     for what, is_there, needing in (
-        ("posterior with a KL divergence in closed form", has_posterior, _NEED_POSTERIOR),
+        ("posterior", has_posterior or samples_posterior, _NEED_POSTERIOR),
         ("decoder", has_images, _NEED_DECODER),
     ):
         refused = [name for name in names if name in needing and not is_there]
@@ -45,7 +49,7 @@ def check_tracked(
     # Information about factors needs what MIG needs.
     needed = ["mig" if name.endswith("information") else name for name in names]
     scores = [name for name in needed if name in metrics.METRICS]
-    metrics.check_names(scores, has_factors, has_posterior, has_images)
+    metrics.check_names(scores, has_factors, has_posterior, has_images, samples_posterior)
 
 
 def check_measured(

@@ -17,6 +17,7 @@ from keras_devae.losses import GaussianLikelihood
 from keras_devae.models import MODELS, VAE
 from keras_devae.models.averaged_weights import take_averages
 from keras_devae.models.images import check_images
+from keras_devae.models.options import JACOBIAN_OPTIONS
 from keras_devae.models.saving import UnreadableModelError
 from keras_devae.process.interruption import Interruption
 from keras_devae.runs.checkpoints import save_model
@@ -90,6 +91,8 @@ def _compiled_model(config, dataset):
     chosen, compute = config.model, config.compute
     optional = {name: getattr(chosen, name) for name in ("network_units", "decoder")}
     optional["likelihood"] = _likelihood(chosen)
+    if chosen.jacobian_penalty:
+        optional |= {name: getattr(chosen, name) for name in JACOBIAN_OPTIONS}
     model = MODELS[chosen.name].for_images(
         dataset.image_shape,
         latent_dim=chosen.latent_dim,

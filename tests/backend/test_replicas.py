@@ -39,7 +39,8 @@ OPTIONS = {
     "factor_vae": {"discriminator_units": [16, 16]},
     "info_gan": {"contrastive": True, "contrastive_start": 20},
     "joint_vae": {"capacity_steps": 40},
-    "ladder_vae": {"kl_warmup_steps": 40},
+    # While the divergence hardly counts, Adam makes steps of the rounding of tiny gradients.
+    "ladder_vae": {"layer_dims": [2, 1], "kl_warmup_steps": 0, "steps": 10},
 }
 TOGETHER = ("beta_tc_vae", "byol", "cascade_vae", "dip_vae", "factor_vae")
 APART = (
@@ -132,6 +133,7 @@ def test_other_models_on_two_devices(images, tmp_path):
     methods = APART if BACKEND == "tensorflow" else (*APART, *TOGETHER)
     trainings = [{"method": method, **OPTIONS.get(method, {})} for method in methods]
     trainings += [{"method": "devae", "objective": "summed"}, {"resident": True}]
+    trainings.append({"objective": "summed", "jacobian_penalty": 10.0})
     (results,) = on_devices(tmp_path, images, trainings)
     for training, result in zip(trainings, results, strict=True):
         assert_same(result, trained(images, distribute=None, **training))

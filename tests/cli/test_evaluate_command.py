@@ -104,6 +104,8 @@ def test_metrics_are_listed(capsys):
     assert "mig " in printed and "(no factors needed)" in printed
     assert run("metrics", "--json") == 0
     listed = json.loads(capsys.readouterr().out)
+    assert listed["rmig"]["needs_posterior"] and not listed["mig"]["needs_posterior"]
+    assert "(no factors needed, needs log-variances)" in printed
     assert listed["dci"]["needs_factors"] and listed["dci"]["fast"]["predictor"] == "lightgbm"
 
 
@@ -175,6 +177,22 @@ def test_outliers_and_few_samples_are_a_line_each_and_quantiles_can_be_asked_for
 def test_codes_need_no_run_and_no_backend(codes_file, capsys):
     assert run("evaluate", "--codes", codes_file, "--metrics", "all", "--repeats", "2") == 0
     assert "dci.disentanglement" in capsys.readouterr().out
+
+
+@pytest.mark.filterwarnings("default::keras_devae.metrics.MetricWarning")
+def test_codes_with_log_variances_have_metrics_of_the_posterior(codes_file, tmp_path, capsys):
+    with np.load(codes_file) as stored:
+        arrays = dict(stored)
+    arrays["z_log_var"] = np.full(arrays["codes"].shape, -4.0)
+    file = tmp_path / "posterior.npz"
+    np.savez(file, **arrays)
+    words = ["--metrics", "rmig,jemmig,wsepin,windin", "--bins", "10"]
+    assert run("evaluate", "--codes", file, *words) == 0
+    printed = capsys.readouterr().out
+    for text in ("rmig.score", "jemmig.one_minus_score", "wsepin.score", "rmig: hue"):
+        assert text in printed, text
+    assert run("evaluate", "--codes", codes_file, *words) == 2
+    assert "Cannot compute rmig, jemmig, wsepin, windin" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -91,7 +91,7 @@ def test_limits_of_a_controller_are_kept_with_the_run(workplace, capsys):
 @pytest.mark.parametrize(
     ("model", "options"),
     [
-        ("joint_vae", ["--temperature", "0.5"]),
+        ("joint_vae", ["--temperature", "0.5", "--jacobian-penalty", "0.1"]),
         pytest.param(
             "cascade_vae",
             ["--stage-steps", "2", "--matching-stage", "1"],

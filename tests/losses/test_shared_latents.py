@@ -73,7 +73,7 @@ def test_extreme_posteriors_stay_finite():
     ],
 )
 def test_dimensions_below_the_threshold_are_shared(kl, shared):
-    both = shared_dimensions(ops.convert_to_tensor([kl, np.multiply(100, kl)], "float32"))
+    both = shared_dimensions(ops.convert_to_tensor(np.float32([kl, np.multiply(100, kl)])))
     np.testing.assert_array_equal(ops.convert_to_numpy(both), [shared, shared])
 
 

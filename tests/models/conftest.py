@@ -24,3 +24,15 @@ def penalty_of():
         return terms, float(terms.total) - float(ops.sum(terms.reconstruction))
 
     return compute
+
+
+@pytest.fixture(scope="session")
+def squares():
+    """A data set of squares of four sizes at three times two places."""
+    from keras_devae import data
+
+    grid = data.FactorGrid(("size", "row", "column"), (4, 3, 2))
+    images = np.zeros((24, 8, 8, 1), np.uint8)
+    for image, (size, row, column) in zip(images, grid.factors(range(24)), strict=True):
+        image[row : row + size + 1, 3 * column : 3 * column + size + 1] = 255
+    return data.from_arrays(images, grid.factors(range(24)))

@@ -7,8 +7,9 @@ from keras import ops
 
 from keras_devae import VAE, LadderVAE
 from keras_devae.errors import UsageError
-from keras_devae.models.ladder_vae import dims_of
+from keras_devae.models.options import layer_dims_of
 from keras_devae.runs import RunConfig
+from keras_devae.runs.initial_weights import take_weights
 
 pytestmark = pytest.mark.backends
 
@@ -34,7 +35,7 @@ def trained(blobs):
     [(112, (64, 32, 16)), (10, (6, 3, 1)), (4, (2, 1, 1)), (3, (1, 1, 1)), (2, (1, 1)), (1, (1,))],
 )
 def test_default_layers_have_the_proportions_of_the_paper(latent_dim, dims):
-    assert dims_of(latent_dim, None) == dims and sum(dims) == latent_dim
+    assert layer_dims_of({}, latent_dim) == dims and sum(dims) == latent_dim
 
 
 def test_one_layer_without_a_warm_up_is_a_vae(blobs):
@@ -132,6 +133,13 @@ def test_moving_statistics_follow_the_batches(blobs):
     fresh.train_on_batch(images)
     expected = 0.1 * ops.convert_to_numpy(inputs).mean(0)
     np.testing.assert_allclose(first.moving_mean, expected, rtol=1e-4, atol=1e-6)
+
+
+def test_a_run_begins_with_the_statistics_too(trained, blobs, tmp_path):
+    trained.save(tmp_path / "trained.keras")
+    fresh = ladder(layer_dims=(3, 2, 1))
+    take_weights(fresh, str(tmp_path / "trained.keras"))
+    np.testing.assert_array_equal(fresh.encode(blobs(5)), trained.encode(blobs(5)))
 
 
 def test_without_batch_normalisation(blobs):

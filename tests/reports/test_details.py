@@ -42,6 +42,15 @@ def test_long_lists_are_cut():
     assert text.startswith("folder.") and len(text) <= 400 and text.endswith("…")
 
 
+def test_the_parts_of_a_code_are_named():
+    facts = dict(run_details(RunConfig(model="ladder_vae"), RECORD, "x"))
+    assert facts["Parts of the code"] == "layer 1 z0 to z5; layer 2 z6 to z8; layer 3 z9"
+    config = RunConfig(model="ladder_vae", model_options={"layer_dims": (8, 2)})
+    facts = dict(run_details(config, RECORD, "x"))
+    assert facts["Parts of the code"] == "layer 1 z0 to z7; layer 2 z8 to z9"
+    assert "Parts of the code" not in dict(run_details(RunConfig(model="vae"), RECORD, "x"))
+
+
 def test_facts_of_a_run():
     times = {"begun": "2023-11-14T22:13:20+00:00", "trained": "2023-11-14T22:15:25+00:00"}
     config, record = RunConfig(model="beta_vae", seed=3), {**RECORD, "times": times}

@@ -18,7 +18,7 @@ _CONSTANT = -0.5 * math.log(2 * math.pi)
 
 
 class LogDensities(NamedTuple):
-    """Log-densities of draws z, one from the posterior of each of the rows.
+    """Draws z `(rows, d)`, one from the posterior of each of the rows, and their log-densities.
 
     `posterior` `(rows, d)` is of each z_j under its own posterior, `aggregate` `(rows,)` of z and
     `marginals` `(rows, d)` of each z_j under the mean of all posteriors, and `without_each`

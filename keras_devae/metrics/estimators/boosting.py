@@ -55,9 +55,9 @@ class Target(NamedTuple):
 
     def quality(self, known: Array, predicted: Array) -> float:
         """Returns the accuracy or, of measured values, R squared of predictions `(n,)`."""
-        return (
-            r_squared(known, predicted) if self.is_measured else float(np.mean(known == predicted))
-        )
+        if self.is_measured:
+            return r_squared(known, predicted)
+        return float(np.mean(known == predicted))
 
 
 def boost(split: Split, seed: int, workers: int | None = None, stages: int = STAGES) -> Boosted:

@@ -18,7 +18,7 @@ from keras_devae.metrics.estimators.fitting import run_quietly
 from keras_devae.metrics.labelled import Split
 from keras_devae.process.machine import usable_cores
 
-# A forest of deep trees for many classes holds some 400 MB.
+# A forest of deep trees for many classes holds hundreds of megabytes.
 MOST_THREADS = 4
 
 

@@ -101,3 +101,14 @@ def check_same_shape(z_mean: Array, z_log_var: Array) -> None:
             "`z_mean` and `z_log_var` must have the same shape. Received: "
             f"{z_mean.shape} and {z_log_var.shape}."
         )
+
+
+def check_divergences(divergences: Array, count: int) -> Array:
+    """Checks KL divergences in nats, one for each posterior, and returns them as float64."""
+    divergences = numeric_array(divergences, "divergences", "nats, one for each image", axes=1)
+    if divergences.shape != (count,) or not np.isfinite(divergences).all():
+        raise UsageError(
+            f"`divergences` must be {count} finite numbers, one for each posterior. Received: "
+            f"{divergences.shape}."
+        )
+    return divergences.astype(np.float64)

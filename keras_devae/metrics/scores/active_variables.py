@@ -27,6 +27,7 @@ METRIC = Metric(
             title="active units (Burda et al.)",
         ),
     },
+    of_samples="moments",
     place=140,
 )
 

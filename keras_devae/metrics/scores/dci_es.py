@@ -86,8 +86,8 @@ def dci_es(
     Constant codes are left out of the predictors and count in size only. Where every code is
     constant, explicitness, disentanglement and completeness are 0, with a `MetricWarning`.
 
-    With 10,000 training rows a deep forest takes about three seconds per factor of 40 values, and
-    all of the depths a minute or two for five factors. Memory is bounded: at most 4 threads.
+    A forest is grown for each factor and depth, up to the depth at which no tree is cut off any
+    more; at most 4 at a time, as deep ones of many values take hundreds of megabytes.
 
     Args:
         codes: `(n, d)` codes, usually posterior means. Trees compare them in float32.

@@ -11,7 +11,11 @@ from keras_devae.checks import Array
 from keras_devae.metrics.arguments import check_rows_drawn, check_seed
 from keras_devae.metrics.base import Metric, Number, Score
 from keras_devae.metrics.estimators.aggregate_posterior import log_densities
-from keras_devae.metrics.estimators.posterior import check_posterior, kl_per_dimension
+from keras_devae.metrics.estimators.posterior import (
+    check_divergences,
+    check_posterior,
+    kl_per_dimension,
+)
 from keras_devae.metrics.labelled import find_constant_codes
 from keras_devae.metrics.metric_warnings import caution_of_few
 
@@ -47,6 +51,7 @@ METRIC = Metric(
     },
     fast={"evaluated": 500},
     fast_rows=2000,
+    of_samples="divergences",
     place=160,
 )
 
@@ -60,6 +65,7 @@ def elbo_decomposition(
     negative_log_likelihood: float | None = None,
     dataset_size: int | None = None,
     seed: int = 0,
+    divergences: Array | None = None,
 ) -> Score:
     """Index-code information, total correlation and dimension-wise KL (Chen et al. 2018).
 
@@ -89,6 +95,8 @@ def elbo_decomposition(
         negative_log_likelihood: Mean reconstruction loss of these images, in nats, or `None`.
         dataset_size: Number of images in the data set that the n are from, to be recorded.
         seed: Seed of the draws.
+        divergences: As for `keras_devae.metrics.kl`. The parts need the posterior's density, so
+            with estimated divergences there are only `.kl` and `.elbo`.
 
     Returns:
         `elbo_decomposition.kl`, `.mutual_information`, `.total_correlation`, `.dimension_wise_kl`,
@@ -109,19 +117,22 @@ def elbo_decomposition(
     check_rows_drawn(drawn, "`samples` and `evaluated`")
     check_seed(seed)
     caution_of_few(len(z_mean))
-    divergences = kl_per_dimension(z_mean, z_log_var)
+    if divergences is not None:
+        estimated = check_divergences(divergences, len(z_mean)).mean()
+        return _of_samples(estimated, negative_log_likelihood, z_mean.shape, seed)
+    per_dimension = kl_per_dimension(z_mean, z_log_var)
     # A dimension carries nothing only if both numbers of its posterior are always the same.
     fixed_mean = np.all(z_mean == z_mean[0], axis=0)
     find_constant_codes(np.where(fixed_mean, z_log_var, z_mean))
     random = np.random.default_rng(seed)
     rows = random.permutation(len(z_mean))[:evaluated]
     terms, by_dimension = _terms(z_mean, z_log_var, rows, samples, random)
-    values = {"kl": divergences.sum(), **{name: term.mean() for name, term in terms.items()}}
+    values = {"kl": per_dimension.sum(), **{name: term.mean() for name, term in terms.items()}}
     if negative_log_likelihood is not None:
         negative_log_likelihood = checks.finite("negative_log_likelihood", negative_log_likelihood)
         values["elbo"] = -(negative_log_likelihood + values["kl"])
     details = {
-        "kl": divergences.tolist(),
+        "kl": per_dimension.tolist(),
         "dimension_wise_kl": by_dimension.tolist(),
         "standard_errors": {
             name: float(term.std() / math.sqrt(len(term))) for name, term in terms.items()
@@ -138,6 +149,24 @@ def elbo_decomposition(
         "seed": seed,
     }
     return METRIC.score(values, details, settings)
+
+
+def _of_samples(
+    kl: float, negative_log_likelihood: float | None, shape: tuple[int, ...], seed: int
+) -> Score:
+    """Returns what is known without the posterior's density: the divergence and the bound."""
+    values = {"kl": kl}
+    if negative_log_likelihood is not None:
+        negative_log_likelihood = checks.finite("negative_log_likelihood", negative_log_likelihood)
+        values["elbo"] = -(negative_log_likelihood + kl)
+    settings = {
+        "negative_log_likelihood": negative_log_likelihood,
+        "sample_count": shape[0],
+        "code_count": shape[1],
+        "estimated": True,
+        "seed": seed,
+    }
+    return METRIC.score(values, {}, settings)
 
 
 def _terms(

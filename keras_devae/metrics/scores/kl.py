@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from keras_devae.checks import Array
 from keras_devae.metrics.base import Metric, Number, Score
-from keras_devae.metrics.estimators.posterior import check_posterior, kl_per_dimension
+from keras_devae.metrics.estimators.posterior import (
+    check_divergences,
+    check_posterior,
+    kl_per_dimension,
+)
 from keras_devae.metrics.metric_warnings import caution_of_few
 
 METRIC = Metric(
@@ -20,29 +24,35 @@ METRIC = Metric(
             lower_is_better=True,
         )
     },
+    of_samples="divergences",
     place=150,
 )
 
 
-def kl(z_mean: Array, z_log_var: Array) -> Score:
+def kl(z_mean: Array, z_log_var: Array, *, divergences: Array | None = None) -> Score:
     """KL divergence of the posterior from the standard normal prior, summed over dimensions.
 
     Args:
         z_mean: Posterior means `(n, d)`.
         z_log_var: Logarithms of the posterior variances `(n, d)`.
+        divergences: KL divergence of each posterior, `(n,)`, in nats, where it is no diagonal
+            Gaussian and was estimated from samples; `None` (default) for the closed form. The
+            numbers by dimension are then those of Gaussians with the given means and variances,
+            which are lower bounds of each dimension's own divergence.
 
     Returns:
         `kl.total` in nats, the mean over data; `details` with `per_dimension`, a list of `d`
         numbers.
 
     Raises:
-        UsageError: As `kl_per_dimension`.
+        UsageError: As `kl_per_dimension`, or if `divergences` are not n finite numbers.
     """
     z_mean, z_log_var = check_posterior(z_mean, z_log_var)
     caution_of_few(len(z_mean))
     per_dimension = kl_per_dimension(z_mean, z_log_var)
-    return METRIC.score(
-        {"total": per_dimension.sum()},
-        {"per_dimension": per_dimension.tolist()},
-        {"sample_count": len(z_mean), "code_count": len(per_dimension)},
-    )
+    total = per_dimension.sum()
+    settings = {"sample_count": len(z_mean), "code_count": len(per_dimension)}
+    if divergences is not None:
+        total = check_divergences(divergences, len(z_mean)).mean()
+        settings["estimated"] = True
+    return METRIC.score({"total": total}, {"per_dimension": per_dimension.tolist()}, settings)

@@ -58,8 +58,8 @@ def rmig(
 
     Constant factors are dropped and constant means count as uninformative, each with a
     `MetricWarning`; where all means are constant the score is 0, unless there are limits and the
-    deviations tell. With one code the second best is taken as 0. Time grows with n x d x (bins +
-    factors): some 10 s for 10,000 rows of 1024 codes; memory with n x d only.
+    deviations tell. With one code the second best is taken as 0. Time grows with n x d x
+    (bins + factors), memory with n x d only.
 
     Args:
         z_mean: Posterior means `(n, d)`, up to 10^30.

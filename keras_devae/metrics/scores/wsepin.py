@@ -50,8 +50,8 @@ def wsepin(
     With diagonal posteriors WSEPIN and WINDIN estimate the same number; they differ where an
     estimate would be below 0 and counts as 0.
 
-    The time grows with evaluated x samples x n x d, memory with n x d only; it takes about three
-    times as long as `elbo_decomposition`.
+    The time grows with evaluated x samples x n x d, memory with n x d only. Each density is
+    computed twice, so that it takes a small multiple of the time of `elbo_decomposition`.
 
     Args:
         z_mean: Posterior means `(n, d)`, up to 10^30.

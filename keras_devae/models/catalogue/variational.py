@@ -10,9 +10,9 @@ from keras_devae.models.options import (
     check_controller,
     check_flow,
     check_groups,
-    check_layer_dims,
     choice,
     flag,
+    layer_dims_of,
     number,
     optional_number,
     optional_whole,
@@ -20,6 +20,7 @@ from keras_devae.models.options import (
     pressures,
     share,
     steps,
+    stochastic_layers,
     weight,
     weight_or_schedule,
     whole,
@@ -269,7 +270,8 @@ VARIATIONAL = {
             "kl_warmup_steps": steps(30_000, "Steps until t is 1; 0 starts with 1.", least=0),
             "batch_normalization": flag("Normalise between the layers over the batch.", True),
         },
-        check_latent_dim=check_layer_dims,
+        check_latent_dim=layer_dims_of,
+        parts_of_code=stochastic_layers,
     ),
     "vae": ModelDeclaration(
         "VAE", "reconstruction + KL", "Kingma and Welling 2014, Auto-Encoding Variational Bayes"

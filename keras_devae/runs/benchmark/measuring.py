@@ -9,6 +9,7 @@ import numpy as np
 from keras import ops
 
 from keras_devae.backend import accelerator_facts, has_accelerator
+from keras_devae.checks import Array
 from keras_devae.evaluation.encoding import Encoding
 from keras_devae.input.batches import Batches
 from keras_devae.process.machine import minor_page_faults, peak_memory
@@ -37,9 +38,21 @@ class BenchBatches(Batches):
         super().__init__(
             batches.dataset, batches.batch_size, len(batches), resident=batches.resident
         )
-        # The batches of a model may be pairs of images.
-        self.indices, self.of_rows = batches.indices, batches.of_rows
-        self.images = batches.images
+        self._of_model = batches
+
+    # A model may be trained on pairs of images.
+
+    def indices(self, step: int) -> Array:
+        """Returns the rows of the batch of a step."""
+        return self._of_model.indices(step)
+
+    def of_rows(self, rows: Array) -> Array:
+        """Returns a batch of rows."""
+        return self._of_model.of_rows(rows)
+
+    def images(self, index: int) -> Array:
+        """Returns the images of a batch, even if batches are resident."""
+        return self._of_model.images(index)
 
     def __getitem__(self, index: int) -> Any:
         if not self.repeated:

@@ -6,14 +6,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from keras_devae import data, metrics
+from keras_devae import data
 from keras_devae.checks import one_of
 from keras_devae.errors import UsageError
 from keras_devae.models.catalogue import MODEL_CATALOGUE, training_of
 from keras_devae.runs.config.forms import declarations
 from keras_devae.runs.config.presets import PRESETS
 from keras_devae.runs.config.run_config import RunConfig
-from keras_devae.runs.tracking import check_tracked
+from keras_devae.runs.tracking import check_measured
 
 #: Most characters of a file's name in the name of a run.
 _LABEL_LENGTH = 80
@@ -49,9 +49,7 @@ def config_from_settings(settings: Mapping[str, Any]) -> RunConfig:
     config = RunConfig(**{**start, **given, "model_options": options})
     source = config.data
     labelled = data.has_factors(source.dataset, source.factors_file, source.sequence_column)
-    if config.evaluation.metrics is not None:
-        metrics.check_names(config.evaluation.metrics, labelled)
-    check_tracked(config.evaluation.track, labelled)
+    check_measured(config.evaluation, MODEL_CATALOGUE[config.model.name], labelled)
     return config
 
 

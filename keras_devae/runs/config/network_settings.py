@@ -3,7 +3,7 @@
 from keras_devae import checks
 from keras_devae.errors import UsageError
 from keras_devae.models.catalogue import MODEL_CATALOGUE
-from keras_devae.models.declarations import NETWORK_NAMES
+from keras_devae.models.declarations import NETWORK_NAMES, check_penalised_decoder
 from keras_devae.models.network_names import check_network_name
 from keras_devae.runs.config.settings import ModelSettings
 
@@ -17,6 +17,7 @@ def check_networks(model: ModelSettings) -> None:
     """Checks network and likelihood, what belongs to one kind of them only, and options of size."""
     declaration = MODEL_CATALOGUE[model.name]
     declaration.check_latent_dim(model.options, model.latent_dim)
+    check_penalised_decoder(declaration, model.jacobian_penalty)
     fitted = declaration.fitted
     for setting in () if declaration.decodes else _OF_DECODERS:
         value = getattr(model, setting)

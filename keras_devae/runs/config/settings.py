@@ -8,6 +8,7 @@ from annotated_types import Ge, Gt, Le, Lt, MaxLen
 
 from keras_devae.checks import MOST_PARTS, MOST_UNITS
 from keras_devae.data.image_sizes import ImageSize
+from keras_devae.models.options import JACOBIAN_OPTIONS
 from keras_devae.runs.config.declaring import Check, Convert, OneOf, setting
 
 PRECISIONS = ("off", "float16", "bfloat16")
@@ -28,6 +29,12 @@ Width = Annotated[int, Ge(1), Le(MOST_UNITS)]
 Positive = Annotated[float, Gt(0)]
 #: The path of a file or folder.
 PathText = typing.NewType("PathText", str)
+
+
+def _default_and_help(name):
+    """Returns what the declaration of an option of all models says."""
+    option = JACOBIAN_OPTIONS[name]
+    return option.default, option.help
 
 
 @dataclasses.dataclass(frozen=True)
@@ -121,6 +128,13 @@ class ModelSettings:
     likelihood_sigma: Positive | None = setting(
         None, "Standard deviation of gaussian pixels.", "the plain squared error"
     )
+    jacobian_penalty: Annotated[float, Ge(0)] = setting(
+        *_default_and_help("jacobian_penalty"), "off", needs_training=True
+    )
+    jacobian_vectors: Annotated[int, Check("keras_devae.models.options:check_jacobian_vectors")] = (
+        setting(*_default_and_help("jacobian_vectors"), needs_training=True)
+    )
+    jacobian_step: Positive = setting(*_default_and_help("jacobian_step"), needs_training=True)
 
 
 @dataclasses.dataclass(frozen=True)
