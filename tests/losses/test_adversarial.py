@@ -20,7 +20,9 @@ def test_undecided_discriminators():
     undecided = np.zeros((6, 1))
     assert float(generator_loss(undecided)) == pytest.approx(np.log(2))
     assert float(image_discriminator_loss(undecided, undecided)) == pytest.approx(2 * np.log(2))
-    assert float(contrastive_loss([0, 3, 1], np.zeros((3, 5)))) == pytest.approx(np.log(5))
+    assert float(contrastive_loss(np.array([0, 3, 1]), np.zeros((3, 5)))) == pytest.approx(
+        np.log(5)
+    )
 
 
 def test_losses_by_their_probabilities():

@@ -17,7 +17,7 @@ OPTIMIZERS = (
     *("adadelta", "adafactor", "adagrad", "adam", "adamax", "adamw", "ftrl", "lion"),
     *("nadam", "rmsprop", "sgd"),
 )
-#: Those with an average of the gradients whose decay Keras calls beta_1.
+#: Those with a beta_1.
 AVERAGING_OPTIMIZERS = ("adam", "adamax", "adamw", "lion", "nadam")
 RATE_SCHEDULES = ("constant", "cosine", "plateau")
 
@@ -180,8 +180,7 @@ class TrainingSettings:
     )
     beta_1: Annotated[float, Ge(0), Lt(1)] | None = setting(
         None,
-        f"Decay of the average of the gradients; for {', '.join(AVERAGING_OPTIMIZERS)}.",
-        "the optimizer's",
+        *("Decay of the average of gradients in Adam and its kin.", "the optimizer's"),
         needs_training=True,
     )
     clipnorm: Positive | None = setting(
