@@ -93,8 +93,7 @@ class ConditionalPrior(keras.layers.Layer):
     """The learned prior of one stochastic layer given the codes of the layer above.
 
     Two dense layers and two linear heads, the heads in float32 under every dtype policy. It starts
-    as the standard normal, whatever the codes above: with random heads, a layer may shrink onto its
-    prior before it has learned anything, and all information pass through the layer above.
+    as the standard normal, whatever the codes above.
 
     Args:
         latent_dim: Number of latent dimensions, at least 1.

@@ -34,10 +34,12 @@ def spread_of_directions(vectors: Tensor) -> Tensor:
 
     It is the standard deviation of unit vectors over the batch, averaged over their d numbers and
     multiplied by the root of d: 1 for directions spread evenly, 0 for a collapse to a single one
-    (Chen & He 2021, Exploring Simple Siamese Representation Learning).
+    (Chen & He 2021, Exploring Simple Siamese Representation Learning). A single vector, which
+    cannot tell, has 1.
 
     Args:
         vectors: `(batch, d)`.
     """
     deviations = ops.std(unit_vectors(vectors), axis=0)
-    return ops.mean(deviations) * vectors.shape[-1] ** 0.5
+    is_single = ops.equal(ops.shape(vectors)[0], 1)
+    return ops.where(is_single, 1.0, ops.mean(deviations) * vectors.shape[-1] ** 0.5)

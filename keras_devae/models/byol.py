@@ -45,18 +45,19 @@ class BYOL(ImageModel):
 
     `fit` shows `spread`, how far the directions of a batch's codes differ: 1 if they are spread
     evenly, 0 if they have collapsed; and `target_decay`. Departures from Grill et al.: the
-    representation has `latent_dim` numbers (10 by default, as for the other models; they have
-    2,048, Cao et al. 1,000), networks and optimizer are this package's, projector and predictor are
-    narrower than their 4096 and 256, and the augmentations are others. The target moves when a
-    step begins, to the weights that the step before it has left, so the saved target is one update
-    behind. Batch normalisation compares the images of a batch: on several devices it needs JAX.
+    representation has `latent_dim` numbers, 10 by default as for the other models, where both
+    papers have many more (`keras_devae.metrics.med` with `top_k` is for those); networks and
+    optimizer are this package's, projector and predictor are narrower than 4096 and 256, and the
+    augmentations are others. The target moves when a step begins, towards the weights that the step
+    before it has left, so the saved target is one update behind. Batch normalisation compares the
+    images of a batch: on several devices it needs JAX.
 
     Args:
         encoder: See `ImageModel`.
         target_decay: Share of the target's weights that stay in each step at the start, from 0 to
             1; default 0.996.
-        target_schedule: `"cosine"` (default): the decay rises to 1 along half a cosine, equation
-            after (4) of the paper; `"constant"`: it stays.
+        target_schedule: `"cosine"` (default): the decay rises to 1 along half a cosine, as in
+            section 3.3 of Grill et al.; `"constant"`: it stays.
         target_decay_steps: Steps until it is 1, at least 1; default 300,000.
         projector_units: Widths of the projector's hidden layers and, last, of the projection;
             default `(512, 128)`.

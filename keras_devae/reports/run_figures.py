@@ -76,7 +76,7 @@ def draw_run_figures(
     drawn = [
         *_of_codes(latents, seed, encoding),
         *([_samples(model, dataset, seed)] if model.decodes(dataset.image_shape) else []),
-        *([_learning_curves(history, latents[0].has_posterior)] if history else []),
+        *([_learning_curves(history, _is_in_nats(model))] if history else []),
         *([_tracked_scores(run)] if is_there(run.tracking / "metrics.csv") else []),
     ]
     saved = _saved(drawn, folder)
@@ -141,6 +141,11 @@ def _samples(model: VAE, dataset: Dataset, seed: int) -> _Drawn:
     caption = "Decoded from codes drawn from the prior: what the model takes for such images."
     alt = "A square of eight by eight images made by the decoder."
     return "samples", sample_figure(model, dataset, seed=seed), "Samples", caption, alt
+
+
+def _is_in_nats(model: VAE) -> bool:
+    """Returns whether the loss is that of a reconstruction and more."""
+    return "reconstruction_loss" in model.declaration.losses
 
 
 def _learning_curves(history: Sequence[Mapping[str, float]], in_nats: bool) -> _Drawn:

@@ -86,6 +86,14 @@ def test_limits_of_a_controller_are_kept_with_the_run(workplace, capsys):
     assert run("train", "--resume", "runs/limited") == 0
 
 
+def test_lists_of_names_are_options_of_models(capsys):
+    assert run("models", "byol") == 0
+    out = capsys.readouterr().out
+    assert "--augmentations brightness,contrast,blur,noise" in out and "shift (position)" in out
+    assert run("train", "--model", "byol", "--augmentations", "blur,shfit") == 2
+    assert "Did you mean 'shift'" in capsys.readouterr().err
+
+
 @pytest.mark.backends
 @pytest.mark.filterwarnings("ignore:.*constant")
 @pytest.mark.parametrize(

@@ -26,6 +26,7 @@ def test_distances_are_squares_between_unit_vectors():
 
 def test_spread_is_1_for_even_directions_and_0_for_one():
     assert float(spread_of_directions(drawn(4000, 8))) == pytest.approx(1, abs=0.01)
+    assert float(spread_of_directions(drawn(1, 8))) == 1
     same = np.repeat(drawn(1, 8), 50, axis=0) * np.linspace(1, 2, 50)[:, None]
     assert float(spread_of_directions(same.astype("float32"))) == pytest.approx(0, abs=1e-4)
 

@@ -105,7 +105,8 @@ def test_numbers_of_every_backend(case):
     # Divergences that nearly vanish are small differences of larger numbers.
     assert got["losses"] == pytest.approx(expected["losses"], rel=1e-4, abs=1e-5)
     assert got.keys() == expected.keys()
-    assert got.get("sample") == pytest.approx(expected.get("sample"), rel=1e-4)
+    if "sample" in expected:
+        assert got["sample"] == pytest.approx(expected["sample"], rel=1e-4)
     for name in {"codes", "pixels"} & got.keys():
         np.testing.assert_allclose(got[name], expected[name], rtol=1e-4, atol=1e-5, err_msg=name)
     # Those of CascadeVAE follow from costs of 2,000 nats, which float32 resolves to 2e-4.

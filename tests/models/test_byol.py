@@ -144,6 +144,17 @@ def test_the_target_moves_by_the_average(byol, blobs, options):
             np.testing.assert_array_equal(one, other)
 
 
+def test_several_steps_per_call_move_the_target_alike(byol, blobs):
+    found = []
+    for steps in (1, 4):
+        model = byol(target_decay=0.5)
+        model.compile(keras.optimizers.Adam(1e-2), steps_per_execution=steps)
+        model.fit(blobs(16), batch_size=4, shuffle=False, verbose=0)
+        found.append(arrays([*model.target_encoder.copies, *model.target_projector.copies]))
+    for one, other in zip(*found, strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-6)
+
+
 def test_batch_statistics_are_the_targets_own(byol, blobs):
     model = byol(target_decay=1.0)
     model.fit(blobs(16), batch_size=8, verbose=0)

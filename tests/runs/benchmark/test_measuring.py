@@ -37,7 +37,7 @@ def test_pairs_count_as_two_images(short, tmp_path, float32_policy):
     factors = np.stack(np.unravel_index(np.arange(16), (4, 4)), axis=1)
     np.savez(tmp_path / "pairs.npz", images=np.zeros((16, 8, 8, 1), np.uint8), factors=factors)
     pairs = short.replace(dataset=f"npz:{tmp_path / 'pairs.npz'}", model="ada_gvae")
-    single, double = Bench(short, "off", 0.01), Bench(pairs, "off", 0.01)
+    single, double = (Bench(c, "off", 0.01) for c in (short.replace(model="vae"), pairs))
     for bench in (single, double):
         bench.train(iter(range(2)))
     assert double.batches[0][0].shape == (4, 2, 8, 8, 1)
