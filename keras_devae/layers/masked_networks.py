@@ -39,8 +39,8 @@ class MaskedDense(keras.layers.Layer):
 
     def __init__(
         self,
-        input_degrees: Sequence[int],
-        output_degrees: Sequence[int],
+        input_degrees: Sequence[int] | Array,
+        output_degrees: Sequence[int] | Array,
         strict: bool = False,
         seed: int | None = None,
         **kwargs: Any,
