@@ -192,7 +192,7 @@ class LadderVAE(VAE):
         if layer is not None:
             self.check_layer(layer)
         mean, log_var = self.encoder_posterior(images, batch_size)
-        noise: Array = generator.standard_normal(mean.shape, dtype=np.float32)
+        noise = generator.standard_normal((len(mean), self.latent_dim), dtype=np.float32)
         parts = [self.top_down(*rows)["z"] for rows in _chunks(mean, log_var, noise)]
         codes = np.concatenate([ops.convert_to_numpy(part) for part in parts])
         return codes if layer is not None else codes[None]
