@@ -213,7 +213,7 @@ def tiny():
             wanted = model_class.encoder_options(latent_dim, **options)
             encoder = mlp_encoder(image_shape, units=units, seed=1, **wanted)
             if model_class.declaration.posterior == "none":
-                encoder = keras.Model(encoder.inputs, {"z_mean": encoder.output["z_mean"]})
+                encoder = keras.Model(encoder.input, {"z_mean": encoder.output["z_mean"]})
             networks = [encoder]
             if model_class.declaration.decodes:
                 width = model_class.decoder_input_dim(latent_dim, **options)

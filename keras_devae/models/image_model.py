@@ -190,8 +190,8 @@ class ImageModel(Inference, Training, Saving, keras.Model):
         )
         if cls.declaration.decodes or not _is_default(likelihood):
             options["likelihood"] = likelihood
-        given = [each for each in networks if each is not None]
-        return cls(*given, seed=seed, **options)
+        options["seed"] = seed
+        return cls(*[each for each in networks if each is not None], **options)
 
     @classmethod
     def encoder_options(cls, latent_dim: int, **options: Any) -> dict[str, Any]:

@@ -70,7 +70,8 @@ def encoder_outputs(
     at_least("latent_dim", latent_dim, 1)
     at_least("groups", groups, 1)
     at_least("num_categories", num_categories, 0)
-    at_least("flow_parameters", flow_parameters or 0, 0)
+    if flow_parameters is not None:
+        at_least("flow_parameters", flow_parameters, 0)
     if layer_dims is None:
         sizes = group_sizes(latent_dim, groups)
         features = [trunk(len(sizes)) for _ in sizes]

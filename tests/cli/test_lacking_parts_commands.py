@@ -95,7 +95,7 @@ def test_runs_are_described_in_their_own_terms(folder, capsys):
     )
     assert {*RunDirectory.open(folder / "spread").read_history()[-1]} >= {"loss", "spread_loss"}
     capsys.readouterr()
-    assert run("runs", "list", folder) == 0
+    assert run("runs", "list", "--runs-dir", folder) == 0
     assert "spread-2" in capsys.readouterr().out
 
 
