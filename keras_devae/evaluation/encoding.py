@@ -139,8 +139,9 @@ class Encoding:
         self.prepare(rows)
         flat = np.ravel(rows)
         encoded = {name: self._cache.take(f"encoder_{name}", flat) for name in self._outputs}
-        noise = generator.standard_normal((len(flat), self.model.latent_dim)).astype(np.float32)
-        return self.model.samples_of(encoded, noise).reshape(*np.shape(rows), -1)
+        size = len(flat), self.model.latent_dim
+        of_base = generator.standard_normal(size).astype(np.float32)
+        return self.model.samples_of(encoded, of_base).reshape(*np.shape(rows), -1)
 
     @property
     def _outputs(self) -> tuple[str, ...]:
@@ -189,11 +190,12 @@ class Encoding:
         if set(part) != self._names or len(lengths) != 1 or () in lengths:
             raise ValueError("it does not hold the codes of this model")
         rows, (length,) = part["rows"], lengths.pop()
-        codes = means, log_vars = part["means"], part["log_vars"]
+        means, log_vars = part["means"], part["log_vars"]
+        codes = [means, log_vars]
         if means.shape != log_vars.shape or means.shape[-1] != self.model.latent_dim:
             raise ValueError("its codes have another shape than this model's")
         if self.model.samples_posterior:
-            codes += tuple(v for n, v in part.items() if n not in ("rows", "categories"))
+            codes += [v for n, v in part.items() if n not in ("rows", "categories")]
         if any(array.dtype.kind != "f" or not np.isfinite(array).all() for array in codes):
             raise ValueError("its codes are not finite numbers")
         if "categories" in part and part["categories"].shape != (length,):

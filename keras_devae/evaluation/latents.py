@@ -66,8 +66,8 @@ def measure_latents(
         encoder.check_layer(layer)
     rows = draw_sample(len(dataset), images, seed).plain
     by_samples = getattr(encoder, "samples_posterior", False)
-    if by_samples:
-        encoding = encoding or Encoding(encoder, dataset)
+    if by_samples and encoding is None:
+        encoding = Encoding(encoder, dataset)
     means, log_vars = _posterior(encoder, dataset, rows, encoding)
     has_posterior = getattr(encoder, "has_posterior", True) or by_samples
     if representation == "sample" and not has_posterior:
@@ -76,7 +76,7 @@ def measure_latents(
     category = _category_shares(encoder, dataset, rows, factors, encoding) if names else None
     layers = range(len(means)) if layer is None else [layer]
     samples: list[Any] = [None] * len(means)
-    if representation == "sample" and by_samples:
+    if representation == "sample" and by_samples and encoding is not None:
         samples = [encoding.codes(rows, 0, seed)]
     elif representation == "sample":
         noise = _noise(means, seed)

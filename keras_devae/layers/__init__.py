@@ -25,6 +25,7 @@ from keras_devae.layers.random_layers import (
 from keras_devae.layers.random_views import AUGMENTATIONS, RandomViews
 from keras_devae.layers.scalar_quantizer import ScalarQuantizer
 from keras_devae.layers.spatial_broadcast import SpatialBroadcast
+from keras_devae.layers.spectral_normalization import SpectralNormalization
 
 __all__ = [
     "AUGMENTATIONS",
@@ -50,6 +51,7 @@ __all__ = [
     "ScalarQuantizer",
     "SeededLayer",
     "SpatialBroadcast",
+    "SpectralNormalization",
     "TopDownPass",
     "TransposedConvolution",
     "derived_seeds",

@@ -132,9 +132,10 @@ class MADE(keras.layers.Layer):
         first = degrees = np.arange(1, latent_dim + 1)[:: -1 if reverse else 1]
         for i, width in enumerate(self.units):
             below, degrees = degrees, np.arange(width) * latent_dim // width
-            self.hidden.append(MaskedDense(below, degrees, seed=seeds[i], name=f"hidden_{i}"))
-        outputs = np.tile(first, num_outputs)
-        self.outputs_of = MaskedDense(degrees, outputs, True, seeds[-1], name="outputs")
+            between = below.tolist(), degrees.tolist()
+            self.hidden.append(MaskedDense(*between, seed=seeds[i], name=f"hidden_{i}"))
+        between = degrees.tolist(), np.tile(first, num_outputs).tolist()
+        self.outputs_of = MaskedDense(*between, True, seeds[-1], name="outputs")
 
     def build(self, *shapes: Any) -> None:
         """Creates the weights of all layers."""

@@ -1,5 +1,13 @@
 """The terms of the models' objectives, as pure tensor functions."""
 
+from keras_devae.losses.adversarial import (
+    contrastive_loss,
+    generator_loss,
+    image_discriminator_loss,
+    negative_information_bound,
+    scaled_gradient,
+    shared_in_pairs,
+)
 from keras_devae.losses.assignment import balanced_assignment
 from keras_devae.losses.kl_decomposition import (
     ESTIMATORS,
@@ -60,6 +68,7 @@ __all__ = [
     "balanced_draws",
     "bernoulli_negative_log_likelihood",
     "categorical_kl",
+    "contrastive_loss",
     "cosine_distance",
     "decompose_kl",
     "decompose_kl_by_groups",
@@ -69,14 +78,19 @@ __all__ = [
     "flow_kl",
     "gaussian_kl",
     "gaussian_negative_log_likelihood",
+    "generator_loss",
     "get_likelihood",
     "gumbel_softmax",
+    "image_discriminator_loss",
     "kl_between_gaussians",
+    "negative_information_bound",
     "orthogonal_jacobian",
     "permute_dimensions",
     "prediction_errors",
+    "scaled_gradient",
     "share_posteriors",
     "shared_dimensions",
+    "shared_in_pairs",
     "spread_of_directions",
     "stratified_log_weights",
     "unit_vectors",

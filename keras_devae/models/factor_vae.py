@@ -5,7 +5,6 @@ from typing import Any
 
 import keras
 from keras import ops
-from keras.optimizers import LossScaleOptimizer, MultiOptimizer, OptimizerMap
 
 from keras_devae.checks import Tensor
 from keras_devae.layers import RandomState, derived_seeds
@@ -14,15 +13,15 @@ from keras_devae.losses import (
     discriminator_loss,
     permute_dimensions,
 )
+from keras_devae.models.adversary import AdversarialModel, frozen
 from keras_devae.models.catalogue import MODEL_CATALOGUE
-from keras_devae.models.keras_arguments import get_optimizer, refuses_unknown_arguments
 from keras_devae.models.loss_terms import LossTerms
 from keras_devae.models.vae import VAE
 from keras_devae.networks import discriminator
 
 
 @keras.saving.register_keras_serializable(package="keras_devae")
-class FactorVAE(VAE):
+class FactorVAE(AdversarialModel, VAE):
     """FactorVAE (Kim & Mnih 2018): minimises `reconstruction + KL + gamma * TC`.
 
     A discriminator tells codes (class 0) from codes whose dimensions were permuted independently
@@ -30,7 +29,8 @@ class FactorVAE(VAE):
     correlation (TC); on a single batch it may be negative. Each step trains the autoencoder and the
     discriminator, each with its own optimizer, and no gradient crosses over: the discriminator's
     loss does not reach the encoder, and the total correlation does not reach the discriminator's
-    weights. As in the published code, both see the same batch.
+    weights. As in the published code, both see the same batch, and the discriminator's optimizer is
+    Adam 1e-4 (0.5, 0.9) unless `compile` is given another `discriminator_optimizer`.
 
     `fit` shows `total_correlation_loss`, the estimate, and `discriminator_loss`, which is not part
     of `loss`.
@@ -72,54 +72,15 @@ class FactorVAE(VAE):
         )
         self.permutations = RandomState(permutation_seed)
 
-    @refuses_unknown_arguments
-    def compile(
-        self,
-        optimizer: Any = "adam",
-        loss: Any = None,
-        loss_weights: Any = None,
-        metrics: Any = None,
-        weighted_metrics: Any = None,
-        run_eagerly: bool = False,
-        steps_per_execution: int = 1,
-        jit_compile: bool | str = "auto",
-        auto_scale_loss: bool = True,
-        *,
-        discriminator_optimizer: Any = None,
-    ) -> None:
-        """Configures training, see `VAE.compile`; `optimizer` trains encoder and decoder.
-
-        `discriminator_optimizer` defaults to the published one, Adam 1e-4 (0.5, 0.9). Keras
-        callbacks that set the learning rate set it for both.
-        """
-        optimizer = get_optimizer(optimizer)
-        if discriminator_optimizer is not None:
-            discriminator_optimizer = get_optimizer(
-                discriminator_optimizer, "discriminator_optimizer"
-            )
-        super().compile(
-            _both(optimizer, discriminator_optimizer),
-            loss,
-            loss_weights,
-            metrics,
-            weighted_metrics,
-            run_eagerly,
-            steps_per_execution,
-            jit_compile,
-            auto_scale_loss,
-        )
-
-    @property
-    def discriminator_optimizer(self) -> keras.optimizers.Optimizer:
-        """The optimizer of the discriminator, once the model is compiled."""
-        joined: Any = getattr(self.optimizer, "inner_optimizer", self.optimizer)
-        return joined.optimizers[0]
+    def default_discriminator_optimizer(self) -> keras.optimizers.Optimizer:
+        """Returns the published optimizer of the discriminator."""
+        return keras.optimizers.Adam(1e-4, beta_1=0.5, beta_2=0.9)
 
     def loss_terms(self, pixels: Tensor, outputs: dict[str, Tensor], training: bool) -> LossTerms:
         """Computes the losses of one batch, see the class."""
         terms = super().loss_terms(pixels, outputs, training)
         z = outputs["z"]
-        total_correlation = density_ratio_total_correlation(self._frozen_discriminator(z))
+        total_correlation = density_ratio_total_correlation(frozen(self.discriminator, z))
         z = ops.stop_gradient(z)
         # Evaluation is deterministic, so it uses a fixed permutation.
         seed = self.permutations.seed_generator if training else 0
@@ -130,23 +91,3 @@ class FactorVAE(VAE):
             penalties={**terms.penalties, "total_correlation": (self.gamma, total_correlation)},
             opponents={"discriminator": discriminator_loss(logits[:size], logits[size:])},
         )
-
-    def _frozen_discriminator(self, z):
-        weights = [ops.stop_gradient(v.value) for v in self.discriminator.trainable_variables]
-        return self.discriminator.stateless_call(weights, [], z)[0]
-
-
-def _both(optimizer, discriminator_optimizer):
-    """Joins two optimizers, unless they are already joined, as in a loaded model."""
-    if isinstance(optimizer, MultiOptimizer):
-        return optimizer
-    if isinstance(optimizer, LossScaleOptimizer):
-        return LossScaleOptimizer(
-            _both(optimizer.inner_optimizer, discriminator_optimizer),
-            initial_scale=optimizer.initial_scale,
-            dynamic_growth_steps=optimizer.dynamic_growth_steps,
-        )
-    if discriminator_optimizer is None:
-        discriminator_optimizer = keras.optimizers.Adam(1e-4, beta_1=0.5, beta_2=0.9)
-    own = {"discriminator_.*": discriminator_optimizer}
-    return MultiOptimizer(OptimizerMap(optimizer, own))

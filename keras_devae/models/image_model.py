@@ -71,8 +71,6 @@ class ImageModel(Inference, Training, Saving, keras.Model):
     #: Whether devices can each compute the loss of their part of a batch and average: true if it
     #: is linear in everything except `keras_devae.backend.replicas.mean_over_batch`.
     mean_over_images = True
-    #: Whether the loss has a reconstruction term, if there is a decoder.
-    has_reconstruction_loss = True
     #: Names of the penalties besides `kl`, of opponents and of the state: see `LossTerms`.
     penalty_names: tuple[str, ...] = ()
     opponent_names: tuple[str, ...] = ()
@@ -115,8 +113,7 @@ class ImageModel(Inference, Training, Saving, keras.Model):
             self.penalty_names + (("jacobian_penalty",) if jacobian_penalty else ()),
             self.opponent_names,
             self.state_names,
-            reconstructs="reconstruction_loss" in self.declaration.losses
-            and self.has_reconstruction_loss,
+            reconstructs="reconstruction_loss" in self.declaration.losses,
             has_kl="kl_loss" in self.declaration.losses,
         )
         for network in self.networks:
@@ -189,13 +186,12 @@ class ImageModel(Inference, Training, Saving, keras.Model):
             cls.decoder_input_dim(latent_dim, **options) if cls.declaration.decodes else None,
             seed,
             has_posterior=cls.declaration.posterior != "none",
+            adapted_decoder=cls.adapted_decoder,
         )
         if cls.declaration.decodes or not _is_default(likelihood):
             options["likelihood"] = likelihood
-        given: dict[str, Any] = dict(zip(("encoder", "decoder"), networks, strict=True))
-        if not cls.declaration.decodes:
-            del given["decoder"]
-        return cls(**given, seed=seed, **options)
+        options["seed"] = seed
+        return cls(*[each for each in networks if each is not None], **options)
 
     @classmethod
     def encoder_options(cls, latent_dim: int, **options: Any) -> dict[str, Any]:
@@ -206,6 +202,11 @@ class ImageModel(Inference, Training, Saving, keras.Model):
     def decoder_input_dim(cls, latent_dim: int, **options: Any) -> int:
         """Returns the width of the decoder's input, from the class's options."""
         return latent_dim
+
+    @classmethod
+    def adapted_decoder(cls, decoder: keras.Model) -> keras.Model:
+        """Returns what `for_images` takes in place of a decoder that it has built by name."""
+        return decoder
 
     def network_options(self) -> dict[str, Any]:
         """Returns the constructor's arguments that the networks depend on."""

@@ -31,7 +31,8 @@ class Inference:
 
     declaration: ModelDeclaration
     encoder: keras.Model
-    decoder: keras.Model | None
+    #: The decoder, a `keras.Model`, or `None` for a model that does not decode.
+    decoder: Any
     likelihood: Any
     image_shape: tuple[int, ...]
     latent_dim: int
@@ -45,7 +46,7 @@ class Inference:
     #: Names of the encoder's outputs that codes depend on.
     code_outputs: tuple[str, ...] = ("z_mean",)
     #: Whether the posterior mean also depends on the encoder's log-variances.
-    mean_depends_on_log_var = False
+    mean_depends_on_log_var: bool = False
 
     @property
     def has_posterior(self) -> bool:

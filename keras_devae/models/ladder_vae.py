@@ -145,14 +145,9 @@ class LadderVAE(VAE):
     # Inference.
 
     @property
-    def mean_depends_on_log_var(self) -> bool:
+    def mean_depends_on_log_var(self) -> bool:  # type: ignore[override]  # One layer has no merge.
         """Whether a code's mean depends on the encoder's log-variances, which weight a merge."""
         return len(self.layer_dims) > 1
-
-    def posterior_of_layers(self, mean: Any, log_var: Any) -> tuple[Tensor, Tensor]:
-        """Returns the posterior along the means of the layers above, `(1, batch, latent_dim)`."""
-        mean, log_var = self.posterior_of_layer(mean, log_var, 0)
-        return ops.expand_dims(mean, 0), ops.expand_dims(log_var, 0)
 
     def posterior_of_layer(self, mean: Any, log_var: Any, layer: int) -> tuple[Any, Any]:
         """Returns the posterior along the means, `(batch, latent_dim)`; symbolic tensors, too."""
@@ -165,7 +160,8 @@ class LadderVAE(VAE):
         self, mean: Array, log_var: Array, layer: int | None = 0
     ) -> tuple[Array, Array]:
         """Computes the result of `posterior` from what `encoder_posterior` returns."""
-        parts = [VAE.layer_posterior(self, *rows, layer) for rows in _chunks(mean, log_var)]
+        chunks = _chunks(mean, log_var)
+        parts = [super(LadderVAE, self).layer_posterior(m, v, layer) for m, v in chunks]
         means, log_vars = (np.concatenate(each, axis=-2) for each in zip(*parts, strict=True))
         return means, log_vars
 
@@ -196,7 +192,7 @@ class LadderVAE(VAE):
         if layer is not None:
             self.check_layer(layer)
         mean, log_var = self.encoder_posterior(images, batch_size)
-        noise = generator.standard_normal(mean.shape, dtype=np.float32)
+        noise = generator.standard_normal((len(mean), self.latent_dim), dtype=np.float32)
         parts = [self.top_down(*rows)["z"] for rows in _chunks(mean, log_var, noise)]
         codes = np.concatenate([ops.convert_to_numpy(part) for part in parts])
         return codes if layer is not None else codes[None]

@@ -45,11 +45,13 @@ def build_networks(
     decoder_input_dim: int | None,
     seed: int | None,
     has_posterior: bool = True,
+    adapted_decoder: Callable[[keras.Model], keras.Model] = lambda decoder: decoder,
 ) -> tuple[keras.Model, keras.Model | None]:
     """Builds an encoder and a decoder that fit each other, see `ImageModel.for_images`.
 
     The decoder is `None` without a `decoder_input_dim`. A user's encoder need not return
-    log-variances unless the model has a posterior.
+    log-variances unless the model has a posterior. `adapted_decoder` is called with a decoder that
+    is not the user's own.
     """
     decodes = decoder_input_dim is not None
     if decoder is not None and not decodes:
@@ -80,11 +82,13 @@ def build_networks(
     if not decodes:
         return encoder, None
     if decoder is not None:
-        return encoder, DECODERS[decoder](decoder_input_dim, image_shape, seed=decoder_seed)
+        named = DECODERS[decoder](decoder_input_dim, image_shape, seed=decoder_seed)
+        return encoder, adapted_decoder(named)
     if callable(network) or is_function_name(network):
         return encoder, own_decoder
     make_decoder = NETWORKS[network][1]
-    return encoder, make_decoder(decoder_input_dim, image_shape, seed=decoder_seed, **sizes)
+    named = make_decoder(decoder_input_dim, image_shape, seed=decoder_seed, **sizes)
+    return encoder, adapted_decoder(named)
 
 
 def _sizes_of_network(network, units):

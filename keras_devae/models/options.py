@@ -182,6 +182,24 @@ def check_controller(options: Mapping[str, Any]) -> None:
             )
 
 
+def check_contrast(options: Mapping[str, Any]) -> None:
+    """Checks the given options of a contrastive regularizer against each other."""
+    weight = options.get("contrastive_weight")
+    if weight is not None and not options.get("contrastive"):
+        raise UsageError(
+            f"`contrastive_weight` needs `contrastive`: set that, too. Received: {weight}."
+        )
+
+
+def check_contrasted_latents(options: Mapping[str, Any], latent_dim: int) -> None:
+    """Checks that there are several latents, if a regularizer is to tell them apart."""
+    if options.get("contrastive") and latent_dim < 2:
+        raise UsageError(
+            "`contrastive` tells latent dimensions apart: `latent_dim` must be at least 2. "
+            f"Received: {latent_dim}."
+        )
+
+
 def check_groups(options: Mapping[str, Any], latent_dim: int) -> None:
     """Checks the given options of groups of latents against the number of latents."""
     count, sizes = options.get("num_groups"), options.get("group_sizes")

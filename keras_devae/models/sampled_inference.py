@@ -34,6 +34,10 @@ class SampledInference(Inference):
         """
         raise NotImplementedError
 
+    def codes_of_layers(self, encoded: dict[str, Tensor]) -> Tensor:
+        """Returns the codes that the mean is moved to, `(1, batch, latent_dim)`, as tensors."""
+        raise NotImplementedError
+
     def mean_divergence(self, encoded: dict[str, Tensor]) -> Tensor:
         """Estimates the KL divergence of each image from fixed draws, `(batch,)`, in nats."""
         return ops.mean(self.draw_codes(encoded, self._fixed_noise())[1], axis=0)

@@ -15,6 +15,7 @@ from keras_devae.networks.dense import (
     projection_mlp,
     unit_predictors,
 )
+from keras_devae.networks.image_discriminator import image_discriminator
 from keras_devae.networks.residual import residual_decoder, residual_encoder
 
 #: Name -> (encoder, decoder), the pairs that models and the command line accept by name.
@@ -33,6 +34,7 @@ __all__ = [
     "convolutional_decoder",
     "convolutional_encoder",
     "discriminator",
+    "image_discriminator",
     "linear_decoder",
     "linear_encoder",
     "mlp_decoder",

@@ -21,7 +21,12 @@ def halved_sizes(image_shape: Sequence[int]) -> list[tuple[int, int]]:
     Each side is halved, rounding up, until it has at most 4 pixels: 3 or 4 remain.
     """
     check_convolutional_size(image_shape)
-    height, width = image_shape[:2]
+    return sizes_halved(image_shape[:2])
+
+
+def sizes_halved(size: Sequence[int]) -> list[tuple[int, int]]:
+    """Returns what `halved_sizes` does, for any `(height, width)`."""
+    height, width = size
     sizes = [(height, width)]
     while max(sizes[-1]) > _LAST_SIDE:
         height, width = (-(-n // 2) if n > _LAST_SIDE else n for n in sizes[-1])
@@ -65,7 +70,8 @@ def encoder_outputs(
     at_least("latent_dim", latent_dim, 1)
     at_least("groups", groups, 1)
     at_least("num_categories", num_categories, 0)
-    at_least("flow_parameters", flow_parameters or 0, 0)
+    if flow_parameters is not None:
+        at_least("flow_parameters", flow_parameters, 0)
     if layer_dims is None:
         sizes = group_sizes(latent_dim, groups)
         features = [trunk(len(sizes)) for _ in sizes]

@@ -25,7 +25,7 @@ def build_optimizer(training: TrainingSettings) -> keras.optimizers.Optimizer:
     options: dict[str, Any] = {
         name: getattr(training, name)
         for name in (
-            *("weight_decay", "clipnorm", "global_clipnorm", "clipvalue"),
+            *("beta_1", "weight_decay", "clipnorm", "global_clipnorm", "clipvalue"),
             *("ema_momentum", "ema_overwrite_frequency"),
         )
         if getattr(training, name) is not None

@@ -37,6 +37,7 @@ OPTIONS = {
     "control_vae": {"kl_target_steps": 40},
     "byol": {"projector_units": [16, 8], "predictor_units": [16]},
     "factor_vae": {"discriminator_units": [16, 16]},
+    "info_gan": {"contrastive": True, "contrastive_start": 20},
     "joint_vae": {"capacity_steps": 40},
     # While the divergence hardly counts, Adam makes steps of the rounding of tiny gradients.
     "ladder_vae": {"layer_dims": [2, 1], "kl_warmup_steps": 0, "steps": 10},
@@ -49,6 +50,7 @@ APART = (
     "control_vae",
     "deft",
     "dynamic_vae",
+    "info_gan",
     "joint_vae",
     "ladder_vae",
     "vae",

@@ -182,12 +182,12 @@ def test_terms_of_another_implementation(oracle, tiny):
     class Fixed:
         """Stands for the discriminator, with the case's logits for codes and permuted codes."""
 
-        trainable_variables = ()
+        trainable_variables = non_trainable_variables = ()
 
         def __call__(self, z, training):
             return ops.convert_to_tensor(logits[z.shape[0]])
 
-        def stateless_call(self, weights, state, z):
+        def stateless_call(self, weights, state, z, training):
             return self(z, False), state
 
     object.__setattr__(model, "discriminator", Fixed())

@@ -52,6 +52,10 @@ NAMES = {
     "flow_vae": set(),
     "hf_vae": set(HF_TERMS),
     "ica": set(),
+    "info_gan": {
+        *("generator_loss", "discriminator_loss", "information_loss", "contrastive_loss"),
+        "contrastive_weight",
+    },
     "joint_vae": {
         "capacity_loss",
         "categorical_capacity_loss",
@@ -93,6 +97,12 @@ LOSS_OPTIONS = {
         "dimension_wise_weight": 2,
         "mutual_information_weight": 3,
         "between_group_weight": 5,
+    },
+    "info_gan": {
+        "contrastive": True,
+        "contrastive_weight": 3,
+        "contrastive_start": 2,
+        "information_weight": 0.5,
     },
     "joint_vae": {
         "gamma": 2,
@@ -230,6 +240,16 @@ def joint(logs, kl, step, validation):
     }
 
 
+def info_gan(logs, kl, step, validation):
+    weight = 3 if step >= 2 else 0
+    return {
+        "contrastive_weight": weight,
+        "penalty": logs["generator_loss"]
+        + 0.5 * logs["information_loss"]
+        + weight * logs["contrastive_loss"],
+    }
+
+
 def predictability(logs, kl, step, validation):
     assert logs["predictor_loss"] >= logs["unpredicted_variance_loss"]
     return {"penalty": -3 * logs["unpredicted_variance_loss"]}
@@ -270,6 +290,7 @@ EXPECTED = {
     "flow_vae": sampled,
     "hf_vae": hf,
     "ica": unweighted,
+    "info_gan": info_gan,
     "joint_vae": joint,
     "ladder_vae": ladder,
     "pca": unweighted,
@@ -492,6 +513,13 @@ CHANGES = {
         "dataset_size": change(100, 1000, between_group_weight=9),
     },
     "ica": {"fit_images": change(5, 8, epochs=1)},
+    "info_gan": {
+        "noise_dim": change(2, 3),
+        "information_weight": change(1, 2),
+        "contrastive": change(False, True),
+        "contrastive_weight": change(1, 2, step=1, contrastive=True, contrastive_start=1),
+        "contrastive_start": change(2, 4, step=3, contrastive=True),
+    },
     "joint_vae": {
         "num_categories": change(2, 3),
         "gamma": change(1, 2),
@@ -574,6 +602,7 @@ WEIGHTLESS = {
     "dynamic_vae": {"beta_init": 0, "beta_min": 0, "proportional_gain": 0, "integral_gain": 0},
     "factor_vae": {"gamma": 0},
     "hf_vae": dict.fromkeys(LOSS_OPTIONS["hf_vae"], 0),
+    "info_gan": {"contrastive": True, "information_weight": 0, "contrastive_weight": 0},
     "joint_vae": {"gamma": 0, "categorical_gamma": 0},
     "predictability_minimization": {"predictability_weight": 0},
     "qlae": {"quantization_weight": 0, "commitment_weight": 0},
@@ -596,10 +625,11 @@ def step_is_finite(model, images):
 @pytest.mark.parametrize("method", WEIGHTLESS)
 def test_weights_of_zero(tiny, blobs, method):
     logs = step_is_finite(tiny(method, **EAGER, **WEIGHTLESS[method]), blobs(8))
-    penalty = logs["kl_loss"] if method in ("dip_vae", "factor_vae") else 0
+    unweighted = {"dip_vae": "kl_loss", "factor_vae": "kl_loss", "info_gan": "generator_loss"}
+    penalty = logs[unweighted[method]] if method in unweighted else 0
     # The weights of the two layers, or pressures, add up.
     summed = WEIGHTLESS[method].get("objective") == "summed"
-    reconstruction = logs["reconstruction_loss"] * (2 if summed else 1)
+    reconstruction = logs.get("reconstruction_loss", 0) * (2 if summed else 1)
     assert logs["loss"] == pytest.approx(reconstruction + penalty, rel=1e-5)
 
 

@@ -23,7 +23,7 @@ TRAINED = [method for method in MODELS if method not in ("ica", "pca")]
 
 
 def seed_states(model):
-    names = ("sampling", "layer_draw", "permutations", "gumbel", "views")
+    names = ("sampling", "layer_draw", "permutations", "gumbel", "draws", "views")
     layers = [getattr(model, name) for name in names if hasattr(model, name)]
     return [ops.convert_to_numpy(layer.seed_generator.state).tolist() for layer in layers]
 
@@ -169,6 +169,13 @@ OPTIONS = {
         "dataset_size": 50,
     },
     "ica": {"fit_images": 8},
+    "info_gan": {
+        "noise_dim": 2,
+        "information_weight": 0.5,
+        "contrastive": True,
+        "contrastive_weight": 3.0,
+        "contrastive_start": 5,
+    },
     "joint_vae": {
         "num_categories": 4,
         "gamma": 2.0,

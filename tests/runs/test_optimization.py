@@ -75,6 +75,11 @@ def test_weight_decay():
     np.testing.assert_allclose(keras.ops.convert_to_numpy(variable), 2 - 0.5 * 0.1 * 2, rtol=1e-6)
 
 
+def test_decay_of_the_average_of_gradients():
+    assert build_optimizer(TrainingSettings(beta_1=0.5)).beta_1 == 0.5
+    assert build_optimizer(TrainingSettings()).beta_1 == keras.optimizers.Adam().beta_1
+
+
 def test_constant_rate_with_warmup():
     np.testing.assert_allclose(rates(6, warmup_steps=4), [0, 0.125, 0.25, 0.375, 0.5, 0.5, 0.5])
     assert rates(3) == [0.5] * 4
@@ -102,6 +107,8 @@ def test_the_discriminator_keeps_its_own_optimizer():
     ("settings", "message"),
     [
         ({"optimizer": "adamm"}, "adam"),
+        ({"optimizer": "sgd", "beta_1": 0.5}, "`beta_1` is for adam, .* optimizer=sgd"),
+        ({"beta_1": 1}, "beta_1"),
         ({"learning_rate_schedule": "cosin"}, "cosine"),
         ({"clipnorm": 1.0, "clipvalue": 1.0}, "`clipnorm`, `clipvalue`"),
         ({"warmup_steps": 10, "steps": 10}, "`warmup_steps` must be below `steps`, which is 10"),

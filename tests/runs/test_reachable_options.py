@@ -111,6 +111,12 @@ NOT_REACHED = {
         )
     },
     "discriminator": {"dtype": "the model's, set by --mixed-precision"},
+    "image_discriminator": {
+        **dict.fromkeys(("num_classes", "num_images", "normalized_head"), "what InfoGAN needs"),
+        "dtype": "the model's, set by --mixed-precision",
+        "image_shape": PIXELS,
+    },
+    "SpectralNormalization": {"layer": "a layer of the discriminator"},
     **{
         name: dict.fromkeys(
             (

@@ -28,10 +28,16 @@ def check_options(model: str, options: Mapping[str, Any]) -> dict[str, Any]:
     return checked
 
 
-def training_of(model: Any) -> dict[str, Any]:
-    """Returns the settings of a run that belong to a model's method; none for an unknown name."""
+def training_of(model: Any, optimizer: Any = None) -> dict[str, Any]:
+    """Returns the settings of a run that belong to a model's method; none for an unknown name.
+
+    If the user has named an optimizer, `beta_1` is left to that.
+    """
     entry = MODEL_CATALOGUE.get(model) if isinstance(model, str) else None
-    return {} if entry is None else dict(entry.training)
+    settings = {} if entry is None else dict(entry.training)
+    if optimizer is not None:
+        settings.pop("beta_1", None)
+    return settings
 
 
 def default_options(model: str, image_shape: tuple[int, ...], steps: int) -> dict[str, Any]:

@@ -3,9 +3,13 @@
 from keras_devae.models.augmentation_names import check_augmentations
 from keras_devae.models.declarations import ModelDeclaration
 from keras_devae.models.options import (
+    check_contrast,
+    check_contrasted_latents,
     choice,
+    flag,
     names,
     number,
+    optional_number,
     share,
     steps,
     weight,
@@ -50,6 +54,26 @@ OTHERS = {
         "Hyvarinen and Oja 2000, Independent component analysis: algorithms and applications",
         _FIT_IMAGES,
         fitted=True,
+    ),
+    "info_gan": ModelDeclaration(
+        "InfoGAN",
+        "adversarial loss - weight of the information of images on their codes",
+        "Chen et al. 2016, InfoGAN: Interpretable Representation Learning by Information "
+        "Maximizing Generative Adversarial Nets; Lin et al. 2020, InfoGAN-CR and ModelCentrality",
+        {
+            "noise_dim": whole(5, "Dimensions of the noise beside the codes.", 0),
+            "information_weight": optional_number(
+                "Weight of the information; 1, or 0.05 with contrastive, by default."
+            ),
+            "contrastive": flag("Add the contrastive regularizer of InfoGAN-CR."),
+            "contrastive_weight": optional_number("Weight of the regularizer; 2 by default."),
+            "contrastive_start": steps(268_000, "Step from which the regularizer counts.", least=0),
+        },
+        posterior="none",
+        reconstructs=False,
+        training={"batch_size": 128, "learning_rate": 1e-3, "beta_1": 0.5},
+        check_together=check_contrast,
+        check_latent_dim=check_contrasted_latents,
     ),
     "pca": ModelDeclaration(
         "PCA",

@@ -91,7 +91,8 @@ class RunConfig:
         """
         for name in settings:
             checks.one_of("setting", name, declarations())
-        settings = {**training_of(settings.get("model")), **settings}
+        own = training_of(settings.get("model"), settings.get("optimizer"))
+        settings = {**own, **settings}
         listed = {n: tuple(v) if isinstance(v, list) else v for n, v in settings.items()}
         for group, values in grouped(validated(_settings_type(), listed)).items():
             object.__setattr__(self, group, GROUPS[group](**values))

@@ -17,6 +17,8 @@ OPTIMIZERS = (
     *("adadelta", "adafactor", "adagrad", "adam", "adamax", "adamw", "ftrl", "lion"),
     *("nadam", "rmsprop", "sgd"),
 )
+#: Those with a beta_1.
+AVERAGING_OPTIMIZERS = ("adam", "adamax", "adamw", "lion", "nadam")
 RATE_SCHEDULES = ("constant", "cosine", "plateau")
 
 #: A number of steps, images and the like, which 64 bits hold.
@@ -174,6 +176,11 @@ class TrainingSettings:
         None,
         "Weight decay per step, times the learning rate.",
         "the optimizer's",
+        needs_training=True,
+    )
+    beta_1: Annotated[float, Ge(0), Lt(1)] | None = setting(
+        None,
+        *("Decay of the average of gradients in Adam and its kin.", "the optimizer's"),
         needs_training=True,
     )
     clipnorm: Positive | None = setting(

@@ -1,15 +1,20 @@
 """What the settings of training must fulfil together."""
 
 from keras_devae.errors import UsageError
-from keras_devae.runs.config.settings import ComputeSettings, ModelSettings, TrainingSettings
+from keras_devae.runs.config.settings import (
+    AVERAGING_OPTIMIZERS,
+    ComputeSettings,
+    ModelSettings,
+    TrainingSettings,
+)
 
 #: Ways to clip gradients, of which Keras applies one.
 _CLIPPING = ("clipnorm", "global_clipnorm", "clipvalue")
 #: Settings that only an optimizer can follow.
 _OPTIMIZATION = (
     *("epochs", "optimizer", "learning_rate_schedule", "plateau_factor", "plateau_patience"),
-    *("warmup_steps", "weight_decay", *_CLIPPING, "ema_momentum", "ema_overwrite_frequency"),
-    "init_from",
+    *("warmup_steps", "beta_1", "weight_decay", *_CLIPPING, "ema_momentum"),
+    *("ema_overwrite_frequency", "init_from"),
 )
 
 
@@ -37,6 +42,11 @@ def check_optimization(training: TrainingSettings) -> None:
         raise UsageError(
             "`steps` and `epochs` are two ways to state the length of a run: leave one of them "
             f"out. Received: steps={training.steps}, epochs={training.epochs}."
+        )
+    if training.beta_1 is not None and training.optimizer not in AVERAGING_OPTIMIZERS:
+        raise UsageError(
+            f"`beta_1` is for {', '.join(AVERAGING_OPTIMIZERS)}: leave it out, or choose one of "
+            f"these. Received: beta_1={training.beta_1}, optimizer={training.optimizer}."
         )
     clips = [n for n in _CLIPPING if getattr(training, n) is not None]
     if len(clips) > 1:

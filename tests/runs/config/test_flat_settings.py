@@ -96,6 +96,9 @@ def test_settings_of_a_method_apply_unless_others_are_given():
     given = {"model": "qlae", "learning_rate": 2e-4, "optimizer": "adam", "weight_decay": None}
     other = config_from_settings(given).training
     assert (other.optimizer, other.weight_decay, other.learning_rate) == ("adam", None, 2e-4)
+    own = config_from_settings({"model": "info_gan", "preset": "quick"}).training
+    assert (own.batch_size, own.learning_rate, own.beta_1, own.steps) == (128, 1e-3, 0.5, 4500)
+    assert RunConfig(model="info_gan", optimizer="sgd").training.beta_1 is None
     config = RunConfig(model="qlae")
     assert config.training.optimizer == "adamw"
     assert config.replace(optimizer="adam").training.optimizer == "adam"

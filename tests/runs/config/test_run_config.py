@@ -81,6 +81,7 @@ BAD_OPTIONS = {
     "factor_vae": {"discriminator_units": [10.5]},
     "flow_vae": {"flow_units": [16]},
     "hf_vae": {"group_sizes": [4, 4]},
+    "info_gan": {"contrastive_weight": 2},
     "joint_vae": {"temperature": 0},
     "ladder_vae": {"layer_dims": [3, 3]},
     "pca": {"fit_images": 1},
