@@ -76,7 +76,7 @@ def test_summed_objective_of_the_released_code(oracle, case, monkeypatch):
     # The case fixes what comes out of the encoder and of the decoder for every layer.
     layers = [ops.convert_to_tensor(values) for values in (means, log_vars)]
     monkeypatch.setattr(model.stack, "call", lambda mean, log_var, index: layers)
-    monkeypatch.setattr(model, "_decode_layers", lambda z, layers, training: logits)
+    monkeypatch.setattr(model, "_decode_layers", lambda inputs, training: logits)
     outputs = {"z_mean": layers[0][0], "z_log_var": layers[1][0]}
     terms = model.loss_terms(ops.convert_to_tensor(pixels), outputs, training=True)
     assert value(terms.total) == pytest.approx(case["loss"], rel=1e-5)

