@@ -307,6 +307,7 @@ def check_names(
         if name not in METRICS:
             one_of("metric", name, [*METRICS, "all"])
             raise UsageError("'all' stands for all metrics; give it alone.")
+    flag("samples_posterior", samples_posterior)
     missing = _missing(has_factors, has_posterior, has_images)
     refused = [name for name in names if _lack(name, missing, samples_posterior)]
     if refused:

@@ -89,5 +89,5 @@ def test_trees_see_which_pair_is_entangled(predictor):
 
 @pytest.mark.parametrize("matrix", [[0.5, 0.5], [[-0.1, 0.5]], [[np.nan, 1.0]], np.zeros((0, 2))])
 def test_entanglement_refuses_what_is_no_importance(matrix):
-    with pytest.raises(UsageError, match="finite and not negative"):
+    with pytest.raises(UsageError, match="`importance_matrix` must"):
         pairwise_entanglement(matrix)

@@ -72,6 +72,7 @@ RIGHT = {
     "signal_per_dimension": POSTERIOR,
     "active_dimensions": {"signal": np.ones(3)},
     "entropy": {"values": FACTORS},
+    "pairwise_entanglement": {"importance_matrix": np.eye(3)},
     "modularity_of": {"matrix": np.eye(3)},
     "mutual_information_matrix": LABELLED,
     "histogram_discretize": {"codes": CODES},

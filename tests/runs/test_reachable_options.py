@@ -6,6 +6,7 @@ with the reason why not.
 
 import inspect
 
+import keras
 import pytest
 
 from keras_devae import callbacks, data, layers, losses, models, networks, schedules
@@ -19,6 +20,8 @@ from keras_devae.runs.training import build_model
 PIXELS = "from the images, the seed or another part"
 SIZE = "follows from other options"
 KERAS = "an argument of Keras's own layer, which the networks set"
+
+LADDER = {"layer_dims": "layer_dims", "batch_normalization": "batch_normalization"}
 
 #: Part -> argument -> where a model and the command line set it.
 REACHED = {
@@ -51,10 +54,19 @@ REACHED = {
         "latent_dim": "latent_dim",
         "units": "network_units",
         "num_categories": "num_categories",
+        **LADDER,
     },
     "mlp_decoder": {"units": "network_units"},
-    "convolutional_encoder": {"latent_dim": "latent_dim", "num_categories": "num_categories"},
-    "residual_encoder": {"latent_dim": "latent_dim", "num_categories": "num_categories"},
+    "convolutional_encoder": {
+        "latent_dim": "latent_dim",
+        "num_categories": "num_categories",
+        **LADDER,
+    },
+    "residual_encoder": {
+        "latent_dim": "latent_dim",
+        "num_categories": "num_categories",
+        **LADDER,
+    },
     "linear_encoder": {"latent_dim": "latent_dim"},
     "discriminator": {"latent_dim": "latent_dim", "units": "discriminator_units"},
     "PlanarFlow": {"latent_dim": "latent_dim"},
@@ -62,6 +74,11 @@ REACHED = {
         name: {"latent_dim": "latent_dim", "units": "flow_units"}
         for name in ("InverseAutoregressiveFlow", "MADE")
     },
+    "RandomViews": {"augmentations": "augmentations", "strength": "augmentation_strength"},
+    "ScalarQuantizer": {"num_values": "num_values"},
+    "TopDownPass": LADDER,
+    "ConditionalPrior": {"batch_normalization": "batch_normalization"},
+    "unit_predictors": {"latent_dim": "latent_dim", "units": "predictor_units"},
     "FlowChain": {
         "latent_dim": "latent_dim",
         "flow": "flow",
@@ -116,6 +133,16 @@ NOT_REACHED = {
         "dtype": "the model's, set by --mixed-precision",
         "image_shape": PIXELS,
     },
+    "unit_predictors": {"dtype": "the model's, set by --mixed-precision"},
+    "projection_mlp": {
+        **dict.fromkeys(("input_dim", "output_dim", "units"), "from the widths of BYOL's options"),
+        "dtype": "the model's, set by --mixed-precision",
+    },
+    "MovingTarget": {"network": PIXELS},
+    "ConditionalPrior": {"latent_dim": SIZE, "units": "the paper's widths"},
+    "BatchNormalization": dict.fromkeys(
+        {*inspect.signature(keras.layers.BatchNormalization).parameters} - {"name", "kwargs"}, KERAS
+    ),
     "SpectralNormalization": {"layer": "a layer of the discriminator"},
     **{
         name: dict.fromkeys(

@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from keras_devae.checks import Array, shown
+from keras_devae.checks import Array
 from keras_devae.errors import UsageError
+from keras_devae.metrics.arrays import check_codes
 from keras_devae.metrics.labelled import per_factor
 
 
@@ -109,11 +110,11 @@ def pairwise_entanglement(importance_matrix: Array) -> Array:
         >>> kd.metrics.pairwise_entanglement([[0.9, 0.4], [0.1, 0.6]]).tolist()
         [[0.9, 0.4], [0.4, 0.6]]
     """
-    matrix = np.asarray(importance_matrix, dtype=np.float64)
-    if matrix.ndim != 2 or not matrix.size or not (np.isfinite(matrix) & (matrix >= 0)).all():
+    matrix = check_codes(importance_matrix, "importance_matrix").astype(np.float64)
+    if matrix.min() < 0:
         raise UsageError(
-            "`importance_matrix` must be (codes, factors) numbers, finite and not negative. "
-            f"Received: {shown(importance_matrix)}."
+            "`importance_matrix` must hold importances, which are at least 0. Received: "
+            f"{matrix.min():g}."
         )
     # The widest path between two nodes is the one whose narrowest edge is widest.
     widest = np.minimum(matrix[:, :, None], matrix[:, None, :]).max(axis=0)
