@@ -53,15 +53,12 @@ def trained(
     options = {"seed": 0, **options}
     model_class = MODELS[method]
     with kd.backend.replicas.scope(distribute) as devices:
-        model = model_class(
-            mlp_encoder(
-                data.image_shape, units=(16,), seed=1, **model_class.encoder_options(3, **options)
-            ),
-            mlp_decoder(
-                model_class.decoder_input_dim(3, **options), data.image_shape, (16,), seed=2
-            ),
-            **options,
-        )
+        wanted = model_class.encoder_options(3, **options)
+        networks = [mlp_encoder(data.image_shape, units=(16,), seed=1, **wanted)]
+        if model_class.declaration.decodes:
+            width = model_class.decoder_input_dim(3, **options)
+            networks.append(mlp_decoder(width, data.image_shape, (16,), seed=2))
+        model = model_class(*networks, **options)
         model.compile(
             keras.optimizers.Adam(1e-3),
             steps_per_execution=steps_per_execution,

@@ -17,7 +17,7 @@ class BatchNormalization(keras.layers.BatchNormalization):
     `keras.layers.BatchNormalization` except `synchronized`.
 
     Example:
-        >>> ops.shape(BatchNormalization()(ops.ones((8, 3)), training=True))
+        >>> keras.ops.shape(BatchNormalization()(keras.ops.ones((8, 3)), training=True))
         (8, 3)
     """
 

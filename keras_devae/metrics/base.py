@@ -312,8 +312,7 @@ def check_names(
     refused = [name for name in names if _lack(name, missing, samples_posterior)]
     if refused:
         reasons = sorted({missing[METRICS[name].takes] for name in refused})
-        present = has_factors, has_posterior, has_images, samples_posterior
-        others = ", ".join(possible_metrics(*present))
+        others = ", ".join(name for name in METRICS if not _lack(name, missing, samples_posterior))
         raise UsageError(
             f"Cannot compute {', '.join(refused)}: there are no {' and no '.join(reasons)}. "
             f"Metrics that can be computed: {others}."
