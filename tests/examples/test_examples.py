@@ -103,6 +103,15 @@ def test_compare_runs_has_a_row_for_every_layer(tmp_path):
     assert table[2].startswith("| devae, layer 0 | 1 | 0.")
 
 
+@pytest.mark.parametrize("name", sorted(path.name for path in EXAMPLES.rglob("*.toml")))
+def test_every_run_of_a_study_is_a_valid_one(name, tmp_path, capsys):
+    (path,) = EXAMPLES.rglob(name)
+    with pytest.raises(SystemExit) as ending:
+        command_line(["study", "status", str(path), "--runs-dir", str(tmp_path)])
+    assert ending.value.code == 0
+    assert "0 done, 0 running, 0 interrupted, 0 failed" in capsys.readouterr().out
+
+
 @pytest.mark.thorough
 @pytest.mark.backends
 @pytest.mark.filterwarnings("ignore:.*constant")
