@@ -84,7 +84,7 @@ OTHERS = {
     ),
     "predictability_minimization": ModelDeclaration(
         "PredictabilityMinimization",
-        "reconstruction - predictability_weight sum_i of what others do not tell of code i",
+        "reconstruction - weight sum_i of the variance of code i that the other codes do not predict",
         "Schmidhuber 1992, Learning Factorial Codes by Predictability Minimization",
         {
             "predictability_weight": weight(200.0, "Weight of the variance that is not predicted."),
@@ -94,7 +94,7 @@ OTHERS = {
     ),
     "qlae": ModelDeclaration(
         "QLAE",
-        "reconstruction of codes that take one of a few learned values in each dimension",
+        "reconstruction from codes that take one of a few learned values in each dimension",
         "Hsu et al. 2023, Disentanglement via Latent Quantization",
         {
             "num_values": whole(10, "Values of each latent dimension.", 2),
