@@ -23,16 +23,16 @@ class PredictabilityMinimization(ImageModel):
 
     The codes y are units in [0, 1], sigmoids of the encoder's outputs after batch normalisation.
     Without it, the first steps, which learn the mean image, drive the units to 0 or 1 for all
-    images, where sigmoids have no gradient. Each unit i has a predictor
-    P_i, a network that sees all other units and minimises its mean squared error. The encoder
-    maximises the variance of that error: the units become unpredictable from each other, at best
-    independent and binary. What nothing predicts has its own variance, a copy of another unit 0. No
-    gradient crosses over: the predictors' loss does not reach the encoder. Predictors, encoder and
-    decoder share the optimizer of `compile`.
+    images, where sigmoids have no gradient. Each unit i has a predictor P_i, a network that sees
+    all other units and minimises its mean squared error. The encoder maximises the variance of that
+    error: the units become unpredictable from each other, at best independent and binary. What
+    nothing predicts has its own variance, a copy of another unit 0. No gradient crosses over: the
+    predictors' loss does not reach the encoder. Predictors, encoder and decoder share the optimizer
+    of `compile`.
 
     The paper maximises the mean squared error itself, which is the same for predictors that are
-    right on average. Ours lag behind a step: units then gained by moving all images alike, and
-    ended at 0 or 1 for every image.
+    right on average. Ours lag behind by a step, and the variance gives units nothing for moving all
+    images alike.
 
     The codes are the representation, not samples: there is no posterior and no KL divergence.
     `sample` draws units uniformly from [0, 1]. `fit` shows `unpredicted_variance_loss`, the sum of

@@ -84,7 +84,7 @@ OTHERS = {
     ),
     "predictability_minimization": ModelDeclaration(
         "PredictabilityMinimization",
-        "reconstruction - weight sum_i of the variance of code i that the other codes do not predict",
+        "reconstruction - weight sum_i of the variance of code i that the others do not predict",
         "Schmidhuber 1992, Learning Factorial Codes by Predictability Minimization",
         {
             "predictability_weight": weight(200.0, "Weight of the variance that is not predicted."),
