@@ -157,6 +157,14 @@ class Inference:
         generator = random_generator(seed)
         if not sample:
             return self._posterior(images, layer, batch_size)[0]
+        if layer is not None:
+            self.check_layer(layer)
+        return self.sampled_codes(images, layer, generator, batch_size)
+
+    def sampled_codes(
+        self, images: Any, layer: int | None, generator: np.random.Generator, batch_size: int
+    ) -> Array:
+        """Draws a code of every image from its posterior, see `encode`."""
         self.check_has_posterior("`sample=True`")
         mean, log_var = self._posterior(images, layer, batch_size)
         noise = generator.standard_normal(mean.shape, dtype=np.float32)

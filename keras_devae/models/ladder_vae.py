@@ -13,7 +13,6 @@ from keras_devae.models.catalogue import MODEL_CATALOGUE
 from keras_devae.models.loss_terms import LossTerms
 from keras_devae.models.options import layer_dims_of
 from keras_devae.models.vae import VAE
-from keras_devae.process.randomness import random_generator
 from keras_devae.schedules import ConstantSchedule, LinearSchedule
 
 #: Rows that pass through the layers at a time, so that a large data set fits in memory.
@@ -177,20 +176,10 @@ class LadderVAE(VAE):
         """Returns z_1 of codes e."""
         return self.top_down.layers_of(ops.convert_to_tensor(z))[0]
 
-    def encode(
-        self,
-        images: Any,
-        layer: int | None = 0,
-        sample: bool = False,
-        seed: int | None = None,
-        batch_size: int = 256,
+    def sampled_codes(
+        self, images: Any, layer: int | None, generator: np.random.Generator, batch_size: int
     ) -> Array:
-        """Returns the codes of images, see `VAE.encode`; samples are drawn from the top down."""
-        if not flag("sample", sample):
-            return super().encode(images, layer, seed=seed, batch_size=batch_size)
-        generator = random_generator(seed)
-        if layer is not None:
-            self.check_layer(layer)
+        """Draws a code of every image from the top layer down, see `VAE.encode`."""
         mean, log_var = self.encoder_posterior(images, batch_size)
         noise = generator.standard_normal((len(mean), self.latent_dim), dtype=np.float32)
         parts = [self.top_down(*rows)["z"] for rows in _chunks(mean, log_var, noise)]

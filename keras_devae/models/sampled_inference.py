@@ -5,10 +5,9 @@ from typing import Any
 import numpy as np
 from keras import ops
 
-from keras_devae.checks import Array, Tensor, flag
+from keras_devae.checks import Array, Tensor
 from keras_devae.losses import balanced_draws
 from keras_devae.models.inference import Inference
-from keras_devae.process.randomness import random_generator
 
 #: Images whose draws are computed at a time.
 _CHUNK = 256
@@ -86,30 +85,13 @@ class SampledInference(Inference):
 
         return _in_chunks(statistics, encoded)
 
-    def encode(
-        self,
-        images: Any,
-        layer: int | None = 0,
-        sample: bool = False,
-        seed: int | None = None,
-        batch_size: int = 256,
+    def sampled_codes(
+        self, images: Any, layer: int | None, generator: np.random.Generator, batch_size: int
     ) -> Array:
-        """Returns the codes of images, see `Inference.encode`.
-
-        They are those that the mean of the encoder's Gaussian is moved to; with `sample`, samples
-        of the Gaussian are moved.
-        """
-        flag("sample", sample)
-        generator = random_generator(seed)
-        if layer is not None:
-            self.check_layer(layer)
+        """Moves a sample of every image's Gaussian, see `Inference.encode`."""
         encoded = self.encoder_outputs(images, batch_size)
-        if sample:
-            shape = len(encoded["z_mean"]), self.latent_dim
-            noise = generator.standard_normal(shape, dtype=np.float32)
-            codes = self.samples_of(encoded, noise)
-        else:
-            codes = self.codes_of(encoded)
+        shape = len(encoded["z_mean"]), self.latent_dim
+        codes = self.samples_of(encoded, generator.standard_normal(shape, dtype=np.float32))
         return codes[None] if layer is None else codes
 
     def _fixed_noise(self):
