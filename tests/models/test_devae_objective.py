@@ -146,7 +146,17 @@ def test_beta_weighs_the_divergence(tiny, blobs, method, beta):
     assert logs["loss"] == pytest.approx(reconstruction + beta * kl, rel=1e-5)
 
 
-@pytest.mark.parametrize("method", quick_first(MODELS, {"devae", "beta_tc_vae", "dip_vae"}))
+#: They draw numbers, or views, for every row.
+DRAWN_BY_ROW = ("byol", "info_gan")
+
+
+@pytest.mark.parametrize(
+    "method",
+    quick_first(
+        [method for method in MODELS if method not in DRAWN_BY_ROW],
+        {"devae", "beta_tc_vae", "dip_vae"},
+    ),
+)
 def test_duplicated_batches_and_tiled_images(tiny, blobs, method):
     model, images = tiny(method), blobs(6)
     if method in ("ica", "pca"):
@@ -172,7 +182,8 @@ def test_duplicated_batches_and_tiled_images(tiny, blobs, method):
         assert got["reconstruction_loss"] == pytest.approx(
             2 * once["reconstruction_loss"], rel=1e-5
         )
-    assert got["kl_loss"] == pytest.approx(once["kl_loss"], rel=1e-5)
+    if "kl_loss" in once:
+        assert got["kl_loss"] == pytest.approx(once["kl_loss"], rel=1e-5)
 
 
 def test_posterior_is_bounded(tiny, blobs):

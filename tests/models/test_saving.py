@@ -239,7 +239,9 @@ def test_a_checkpoint_resumes_the_run(tiny, blobs, to_fit, tmp_path, method):
 
     resumed = keras.models.load_model(path)
     assert int(resumed.optimizer.iterations) == int(resumed.steps.step) == 6
-    assert seed_states(resumed) == saved["seeds"] != seed_states(model)
+    assert seed_states(resumed) == saved["seeds"]
+    # Models that draw nothing have no seeds.
+    assert not saved["seeds"] or saved["seeds"] != seed_states(model)
     for loaded, expected in zip(state(resumed), saved["state"], strict=True):
         np.testing.assert_array_equal(loaded, expected)
     rest = resumed.fit(images, initial_epoch=3, **how).history
