@@ -33,8 +33,8 @@ class KLCallback(MeasuringCallback):
     Attributes:
         rows: List of dictionaries: `step`, `total` (nats), `active_units` (see
             `keras_devae.metrics.active_dimensions`), and `z0`, `z1`, ... (nats). Where the
-            posterior is known by samples only, the total is estimated from fixed draws, and the
-            dimensions' are those of Gaussians with their means and variances, lower bounds.
+            posterior is known by samples only, the total is estimated from fixed draws, and each
+            dimension has a lower bound: the divergence of a Gaussian with its mean and variance.
 
     Warns:
         UserWarning: Once, where the total is below 0.1 nats in two consecutive measurements after

@@ -129,12 +129,15 @@ class _Grid:
         self.sizes = np.array(grid.sizes)
 
     def values(self, rows: Array) -> Array:
+        """Returns the factors of rows."""
         return self._grid.factors(rows)
 
     def rows_with(self, values: Array, words: Array) -> Array:
+        """Returns the row with each of some values."""
         return self._grid.indices(values)
 
     def nearest(self, values: Array, words: Array) -> int:
+        """Is never asked for, as no row is missing."""
         raise AssertionError("A grid has a row for all values.")
 
 
@@ -157,6 +160,7 @@ class _Table:
         return (values.astype(np.uint64) * self._multipliers).sum(axis=1, dtype=np.uint64)
 
     def values(self, rows: Array) -> Array:
+        """Returns the factors of rows, as numbers of the values that occur."""
         return self._values[rows]
 
     def rows_with(self, values: Array, words: Array) -> Array:

@@ -86,8 +86,8 @@ class Encoding:
         """Returns means and log-variances `(..., latent_dim)`, encoding what is missing.
 
         `rows` are row numbers of any shape, `layer` is the number of the latent layer, or `None`
-        for all K, which come first. Of a posterior that is known by samples they are those of the
-        samples, which are not Gaussian.
+        for all K, which come first. Where a posterior is only known by samples, it is their mean
+        and log-variance; the samples are not Gaussian.
         """
         self.prepare(rows)
         flat = np.ravel(rows)

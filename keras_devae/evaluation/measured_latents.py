@@ -39,8 +39,8 @@ class Latents:
         category_shares: `(f,)` `shares` of the categorical code, `None` for a model without one.
         representation: `"mean"` or `"sample"` of the posterior, which information is measured of.
         estimated_kl: KL divergence of all dimensions together, in nats, where it was estimated
-            from samples. `kl` is then that of Gaussians with each dimension's mean and variance, a
-            lower bound, and adds up to less. `None` where `kl` is exact and adds up to it.
+            from samples. `kl` then assumes a Gaussian with each dimension's mean and variance: a
+            lower bound, which adds up to less. `None` where `kl` is exact and adds up to it.
     """
 
     layer: int

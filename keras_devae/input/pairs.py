@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 class Pairs(Batches):
     """Batches of pairs of uint8 images of a data set, in an order that depends only on the seed.
 
-    The first images of the pairs go through the data set as those of `Batches` do, so batch t is
+    The first images of the pairs go through the data set as in `Batches`, so batch t is
     always the same, and a run that was interrupted after t steps continues with `start_step=t`.
     `dataset.pairs` makes them with partners that share factors.
 

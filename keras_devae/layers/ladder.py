@@ -157,7 +157,7 @@ class TopDownPass(keras.layers.Layer):
 
     The code of layer i is `e_i` with `z_i = mean_p(z_{i+1}) + std_p(z_{i+1}) * e_i`; `e_L = z_L`.
     The prior of every e_i is then the standard normal. The posterior of the top layer is the
-    encoder's; that of a lower layer is the `PrecisionWeightedMerge` of the encoder's Gaussian and
+    encoder's; a lower layer's is the `PrecisionWeightedMerge` of the encoder's Gaussian and
     the layer's `ConditionalPrior`, both in units of that prior. Codes of all layers stand side by
     side, `e = (e_1, ..., e_L)`, `(batch, sum of the dims)`, layer 1 next to the image.
 

@@ -42,7 +42,7 @@ class MovingTarget(keras.layers.Layer):
         self.copy_from(network)
 
     def copy_from(self, network: keras.Model) -> None:
-        """Sets all weights to those of the network."""
+        """Copies all weights of the network."""
         for copy, variable in zip(self.copies, network.variables, strict=True):
             copy.assign(ops.copy(variable.value))
 

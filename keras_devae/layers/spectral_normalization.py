@@ -13,7 +13,7 @@ from keras_devae.process.randomness import checked_seed
 class SpectralNormalization(keras.layers.Wrapper):
     """Divides a layer's kernel by its spectral norm (Miyato et al. 2018).
 
-    The norm is that of the kernel as a matrix with a column for each output. One step of the power
+    The norm is taken of the kernel as a matrix with a column for each output. One step of the power
     iteration estimates it in every call, and each call in training keeps the vector that the next
     one starts from. Gradients pass through the norm. In
     `keras.layers.SpectralNormalization`, training overwrites the kernel by the normalised one on

@@ -47,7 +47,7 @@ def orthogonal_jacobian(
     - with `vectors=0`, both exactly, from the differences along every input.
 
     The mean penalty divided by the squared mean scale depends neither on the function's scale nor
-    on that of its inputs. Without it an autoencoder escapes by larger codes and a flatter decoder.
+    on its inputs'. Without it an autoencoder escapes by larger codes and a flatter decoder.
     For a linear function of matrix W it is `2 sum_(i != j) (W'W)_ij^2 / trace(W'W)^2`.
 
     Args:

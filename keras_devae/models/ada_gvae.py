@@ -22,8 +22,9 @@ class AdaGVAE(VAE):
     Neither the factors nor which of them changed are known to the model. In the latent dimensions
     where `KL(q(z|x1) || q(z|x2))` is below half the sum of the pair's largest and smallest, the two
     posteriors are averaged, so that both images are decoded from a common code there. Minimises
-    `reconstruction + beta * KL`, averaged over both images, where the KL divergence is that of
-    the averaged posteriors (the paper's section 4; the direction is that of its published code).
+    `reconstruction + beta * KL`, averaged over both images, with the KL divergence of the
+    averaged posteriors (the paper's section 4). The direction of the divergence between the two
+    posteriors follows the published code.
 
     `fit` takes pairs: an array `(n, 2, height, width, channels)`, `dataset.pairs()`, other batches
     of such arrays, or a data set with factors, from which it draws pairs as `dataset.pairs` does.

@@ -144,7 +144,7 @@ def _samples(model: VAE, dataset: Dataset, seed: int) -> _Drawn:
 
 
 def _is_in_nats(model: VAE) -> bool:
-    """Returns whether the loss is that of a reconstruction and more."""
+    """Returns whether the loss contains a reconstruction term."""
     return "reconstruction_loss" in model.declaration.losses
 
 

@@ -39,7 +39,7 @@ def standard_deviations(codes: Array) -> tuple[Array, Array]:
     the exponents of those powers.
     """
     scaled, exponents = unit_scaled(codes)
-    # That of a constant would be above 0 where its mean is rounded.
+    # A constant would deviate from its own mean where the mean is rounded.
     varies = np.any(scaled != scaled[0], axis=0)
     return np.where(varies, scaled.std(axis=0, ddof=1), 0.0), exponents
 

@@ -47,7 +47,7 @@ def dcimig(
     `[0, 1]`. It falls if codes hold several factors and if factors are in no code, but not if
     several codes hold the same factor.
 
-    Information is that of `mig`, counted in bins. Constant factors are dropped and constant codes
+    Information is counted in bins, as in `mig`. Constant factors are dropped and constant codes
     count as uninformative, each with a `MetricWarning`; where every code is constant the score is
     0. With one factor the second best is taken as 0. Continuous factors are put into 20 bins.
 
