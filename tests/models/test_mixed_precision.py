@@ -112,6 +112,11 @@ ALIKE = (
 )
 
 
+#: At 1e-3, weights that differ by a thousandth end at losses that differ by 3 % and 11 %, in
+#: float32 too; at 1e-4, by less than 0.4 %.
+SLOW_RATE = {"byol": 1e-4, "predictability_minimization": 1e-4}
+
+
 @pytest.mark.thorough
 @pytest.mark.parametrize(
     "method",
@@ -119,6 +124,7 @@ ALIKE = (
 )
 def test_training_is_that_of_float32(tiny, blobs, to_fit, method, float32_policy):
     images, options = to_fit(method, blobs(100)), BALANCED.get(method, {})
+    options = {"learning_rate": SLOW_RATE.get(method, 1e-3), **options}
     expected = losses_of_100_steps(tiny(method, **options), images)
     for policy in POLICIES:
         keras.config.set_dtype_policy(policy)
