@@ -68,7 +68,7 @@ def export(
     export_model(model, path, format_name, layer, quantize)
     print_layer_advice(scored_losses(model, opened.folder), run, layer)
     precision = opened.config.compute.mixed_precision
-    if precision not in (None, "off"):
+    if precision not in (None, "off") and not opened.folder.is_preset:
         click.echo(
             f"The run itself computes in {precision}, the export in float32: codes differ by "
             f"{precision}'s rounding errors.",

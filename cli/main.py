@@ -30,7 +30,7 @@ COMMANDS = {
     "metrics": "List the metrics and what they are computed from.",
     "models": "List the models with their options, defaults and papers.",
     "plot": "Draw a figure of a run.",
-    "presets": "Show the presets of `train`.",
+    "presets": "List trained models to start from, and the presets of `train`.",
     "reproduce": "Make a table or figure of the DeVAE paper.",
     "report": "Write the page about a run again, or one that compares several.",
     "runs": "List runs.",

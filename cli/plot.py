@@ -72,12 +72,13 @@ def plot(
     from keras_devae.comparison.comparing import find_all_runs
     from keras_devae.reports.plots import COMPARISONS, MODEL_FIGURES, check_plot, draw_plot
     from keras_devae.runs.folder import RunDirectory
+    from keras_devae.runs.preset import open_directory
 
     options = {name: value for name, value in given.items() if value is not None}
     if active_only:
         options["active_only"] = True
     several = kind in COMPARISONS
-    found = find_all_runs(runs) if several else [RunDirectory.open(run) for run in runs]
+    found = find_all_runs(runs) if several else [open_directory(run) for run in runs]
     directories = [run for run in found if isinstance(run, RunDirectory)]
     if not directories:
         raise UsageError(f"The figure is of runs. Received: {', '.join(runs)}, without any.")

@@ -29,6 +29,12 @@ def report(context: click.Context, runs: tuple[str, ...], output: str | None) ->
 
     directories = find_all_runs(runs)
     is_one = len(directories) == 1
+    if directories[0].is_preset:
+        directories[0].check_takes_files(
+            "Its card describes it: keras-devae presets NAME."
+            if is_one
+            else "Name a run first, in whose folder the page is written."
+        )
     default = directories[0].report_file
     if not is_one:
         # Beside the runs of a study, like its other results; the run may be given as ".".

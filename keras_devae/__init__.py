@@ -30,6 +30,7 @@ _SUBMODULES = (
     "metrics",
     "models",
     "networks",
+    "presets",
     "reports",
     "reproduction",
     "runs",

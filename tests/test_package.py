@@ -42,6 +42,7 @@ LEVELS = {
     "data.folders": 6.4,
     "figures": 6,
     "networks": 6,
+    "presets": 6,
     "models": 7,
     "evaluation": 8,
     "figures.of_models": 9,

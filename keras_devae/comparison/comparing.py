@@ -20,6 +20,7 @@ from keras_devae.runs.config.flat_settings import setting_names
 from keras_devae.runs.evaluation_folder import EvaluationFolder, find_evaluations
 from keras_devae.runs.folder import RunDirectory
 from keras_devae.runs.listing import find_runs
+from keras_devae.runs.preset import preset_at
 from keras_devae.runs.records import run_names
 
 #: Fewest runs for which rank correlations are computed.
@@ -154,6 +155,9 @@ def names_by_reason(reasons: Mapping[str, str]) -> dict[str, list[str]]:
 
 
 def _runs_in(folder: str | Path) -> Sequence[RunDirectory | EvaluationFolder]:
+    preset = preset_at(folder)
+    if preset is not None:
+        return [preset]
     path = usable_path("The folder of a run", folder)
     if is_there(path / "config.json"):
         return [RunDirectory(path)]

@@ -27,6 +27,7 @@ from keras_devae.models.network_checks import (
 )
 from keras_devae.models.network_pairs import build_networks
 from keras_devae.models.options import JACOBIAN_OPTIONS
+from keras_devae.models.presets import Presets
 from keras_devae.models.saving import Saving
 from keras_devae.models.training import Training
 from keras_devae.process.randomness import checked_seed
@@ -36,7 +37,7 @@ from keras_devae.schedules import StepCounter
 _FURTHER_OUTPUTS = {"num_categories": "category_logits", "flow_parameters": "flow_parameters"}
 
 
-class ImageModel(Inference, Training, Saving, keras.Model):
+class ImageModel(Inference, Training, Presets, Saving, keras.Model):
     """Base of all models: an encoder of images and, where the model decodes, a decoder.
 
     What a class of models has is in its `declaration`: `posterior` says whether the encoder returns

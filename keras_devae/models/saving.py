@@ -13,13 +13,15 @@ import keras
 from keras_devae.backend import reserve_accelerators
 from keras_devae.checks import flag
 from keras_devae.errors import FailureError, UsageError, ran_out_of_memory
-from keras_devae.files.reading import DAMAGED_ARCHIVE, check_size, opened, reason_of
+from keras_devae.files.reading import DAMAGED_ARCHIVE, check_size, opened, read_text, reason_of
+from keras_devae.presets.finding import check_address, hub_failure, is_address
+from keras_devae.presets.folder import CONFIG, METADATA, WEIGHTS
 
 #: File suffixes that Keras's `save`, `save_weights` and `load_weights` support for these models.
 _MODEL_FILES = (".keras",)
 _WRITTEN_WEIGHTS = (".weights.h5", ".weights.json")
 _READ_WEIGHTS = (".weights.h5", ".weights.json", ".keras")
-_PARTS = ("config.json", "metadata.json", "model.weights.h5")
+_PARTS = (CONFIG, METADATA, WEIGHTS)
 #: Errors that Keras raises for a damaged model file, because it does not check the file.
 _UNREADABLE = (*DAMAGED_ARCHIVE, OSError, TypeError, AttributeError, IndexError, ImportError)
 #: How many characters of Keras's own message to pass on.
@@ -82,11 +84,23 @@ class Saving(keras.Model):
     def save(self, filepath: str | Path, overwrite: bool = True, **kwargs: Any) -> None:
         """Saves the model, see `keras.Model.save`; keeps TensorFlow off another backend's GPU.
 
-        Raises a `UsageError` unless the file is named `*.keras`.
+        `filepath` is a file named `*.keras`, or `"hf://owner/name"`, a repository of the Hugging
+        Face Hub, which Keras creates if there is none, and whose card it writes anew.
+
+        Raises:
+            UsageError: If the file has another name, or `huggingface_hub` is not installed.
+            FailureError: If the hub refuses, or cannot be reached.
         """
-        hint = " `export_encoder` writes formats of other runtimes."
-        _check_suffix("A model is saved in", filepath, _MODEL_FILES, hint)
         reserve_accelerators()
+        if is_address(filepath):
+            check_address(filepath)
+            try:
+                super().save(filepath, overwrite=overwrite, **kwargs)
+            except Exception as error:  # Of the network, of the hub.
+                raise hub_failure(f"The model is not saved to {filepath}", error) from error
+            return
+        hint = " `export_encoder` writes formats of other runtimes, `save_to_preset` a folder."
+        _check_suffix("A model is saved in", filepath, _MODEL_FILES, hint)
         super().save(filepath, overwrite=overwrite, **kwargs)
 
     def save_weights(
@@ -151,16 +165,12 @@ class UnreadableModelError(FailureError):
 def load_saved(file: str | Path) -> Any:
     """Loads a model of this package from a `.keras` file, compiled as it was when saved.
 
+    For the file of weights in the folder of a preset, it is the preset's model, not compiled.
     Raises an `UnreadableModelError` if the file is missing, damaged or holds another model.
     """
-    from keras_devae.models.image_model import ImageModel
-
-    model = load_any_model(file)
-    if not isinstance(model, ImageModel):
-        raise UnreadableModelError(
-            f"{file} cannot be loaded: it holds a {type(model).__name__}, no model of this package."
-        )
-    return model
+    if Path(file).name == WEIGHTS:
+        return load_folder(Path(file).parent)
+    return _of_this_package(load_any_model(file), file)
 
 
 def load_any_model(file: str | Path) -> Any:
@@ -169,19 +179,63 @@ def load_any_model(file: str | Path) -> Any:
     Imports all model classes, because Keras finds a file's classes only if they are imported.
     Raises an `UnreadableModelError` if the file is missing or damaged.
     """
-    try:
+    with _reason_in_one_sentence(file):
         _check_parts(file)
-        from keras_devae.models import MODELS
-
-        assert MODELS
+        _import_models()
         return keras.models.load_model(file)
+
+
+def load_folder(folder: Path, load_weights: bool = True) -> Any:
+    """Loads a model of this package from the folder of a preset, not compiled.
+
+    Without `load_weights` the weights are new. Raises an `UnreadableModelError` if the folder lacks
+    a part, or a part is damaged or is of another model.
+    """
+    import h5py
+
+    with _reason_in_one_sentence(folder):
+        described = json.loads(read_text(folder / CONFIG))
+        _check_description(described)
+        _import_models()
+        if load_weights:
+            h5py.File(folder / WEIGHTS).close()  # Keras hides that it cannot be opened.
+            model = keras.models.load_model(folder, compile=False)
+        else:
+            described.pop("compile_config", None)
+            model = keras.saving.deserialize_keras_object(described)
+    return _of_this_package(model, folder)
+
+
+def _import_models():
+    from keras_devae.models import MODELS
+
+    assert MODELS
+
+
+def _of_this_package(model, source):
+    """Returns a model, or raises an error if it is none of this package's."""
+    from keras_devae.models.image_model import ImageModel
+
+    if not isinstance(model, ImageModel):
+        raise UnreadableModelError(
+            f"{source} cannot be loaded: it holds a {type(model).__name__}, no model of this "
+            "package."
+        )
+    return model
+
+
+@contextlib.contextmanager
+def _reason_in_one_sentence(source):
+    """Turns the errors that a damaged file leads to into one, which says why in one sentence."""
+    try:
+        yield
     except _UNREADABLE as error:
         if ran_out_of_memory(error):
             raise
         # Keras wraps the reason in the configuration of the whole model.
         message = reason_of(error).rpartition("Exception encountered: ")[2]
         reason = message.partition(" Full object config")[0][:_LONGEST]
-        raise UnreadableModelError(f"{file} cannot be loaded: {reason}.") from error
+        raise UnreadableModelError(f"{source} cannot be loaded: {reason}.") from error
 
 
 def _check_parts(file):
@@ -189,7 +243,12 @@ def _check_parts(file):
     with opened(file) as stream, zipfile.ZipFile(stream) as archive:
         if missing := [name for name in _PARTS if name not in archive.namelist()]:
             raise ValueError(f"it lacks {missing[0]}")
-        described = json.loads(archive.read("config.json"))
+        described = json.loads(archive.read(CONFIG))
+    _check_description(described)
+
+
+def _check_description(described):
+    """Raises an error unless the content of `config.json` describes a model."""
     check_size(described)
     parts = {"module": str, "class_name": str, "config": dict}
     is_one = isinstance(described, dict) and all(
@@ -201,8 +260,11 @@ def _check_parts(file):
 
 def in_float32(model: Any) -> Any:
     """Returns the model if it computes in float32 throughout, else an uncompiled float32 copy."""
-    if model.dtype_policy.name == "float32":
-        return model
+    return model if model.dtype_policy.name == "float32" else uncompiled_copy(model)
+
+
+def uncompiled_copy(model: Any) -> Any:
+    """Returns a copy of a model with its weights that computes in float32, without optimizer."""
     described = keras.saving.serialize_keras_object(model)
     described.pop("compile_config", None)
     copy = keras.saving.deserialize_keras_object(_with_float32(described))

@@ -131,6 +131,8 @@ def check_plot(
     _check_options(kind, options)
     if kind not in COMPARISONS:
         _check_is_possible(kind, MODEL_CATALOGUE[runs[0].read_config().model.name])
+    if not files:
+        runs[0].check_takes_files("Name the file to write with `files`.")
     for file in map(Path, files or [_default_file(kind, runs, options)]):
         if _is_animation(file) and kind != "traversal":
             raise UsageError(

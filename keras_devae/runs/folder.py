@@ -19,6 +19,7 @@ from keras_devae.files import (
     write_json,
     write_table,
 )
+from keras_devae.presets.finding import refuse_preset
 from keras_devae.runs.config.forms import VERSION, in_present_form
 from keras_devae.runs.config.run_config import RunConfig, load_dataset
 from keras_devae.runs.layout import FOLDERS, RunLayout
@@ -75,6 +76,7 @@ class RunDirectory(RunLayout):
     def open(cls, path: str | os.PathLike[str]) -> RunDirectory:
         """Opens the folder of a run, or raises a `UsageError` if there is no run."""
         run = cls(path)
+        refuse_preset(path)
         if not is_there(run.config_file):
             raise UsageError(f"There is no run in {run.path}: it has no config.json.")
         return run

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from keras_devae.errors import FailureError, UsageError
 from keras_devae.files import file_hash
+from keras_devae.presets.finding import find_preset, is_address, is_builtin
+from keras_devae.presets.folder import WEIGHTS, PresetFolder
 from keras_devae.runs.tracking import check_live_curves
 
 if TYPE_CHECKING:
@@ -36,19 +38,24 @@ def check_surroundings(config: RunConfig) -> None:
 
 
 def file_of(source: str) -> Path:
-    """Returns the model file that `init_from` names: the file itself, or the model of a run.
+    """Returns the file that `init_from` names: the file itself, or that of a run or a preset.
 
     Raises:
-        UsageError: If there is neither.
+        UsageError: If there is none.
     """
     from keras_devae.runs.folder import RunDirectory
 
+    if is_address(source) or is_builtin(source):
+        return find_preset(source).path / WEIGHTS
     path = Path(source).expanduser()
+    if PresetFolder.is_at(path):
+        return find_preset(path).path / WEIGHTS
     if path.is_dir():
         return RunDirectory.open(path).trained_model_file()
     if path.suffix != ".keras" or not path.is_file():
         raise UsageError(
-            f"`init_from` takes the folder of a run or a .keras file that exists. Received: {path}."
+            "`init_from` takes the folder of a run, a .keras file that exists, or a preset. "
+            f"Received: {path}."
         )
     return path
 

@@ -45,6 +45,9 @@ class RunLayout:
         path: The folder.
     """
 
+    #: Whether this is a preset, which is only read, in place of a run.
+    is_preset = False
+
     def __init__(self, path: str | os.PathLike[str]):
         self.path: Path = usable_path("The folder of a run", path)
         self.config_file = self.path / "config.json"
@@ -63,6 +66,9 @@ class RunLayout:
     def name(self) -> str:
         """Name of the folder, even if the path is `.`."""
         return self.path.resolve().name
+
+    def check_takes_files(self, remedy: str) -> None:
+        """Raises a `UsageError` that ends with `remedy` if nothing may be written here."""
 
     def checkpoint_file(self, step: int) -> Path:
         """Returns the path of the checkpoint written at a step."""

@@ -10,6 +10,7 @@ from keras_devae.checks import usable_path
 from keras_devae.errors import FailureError, UsageError
 from keras_devae.files import is_there
 from keras_devae.files.reading import reason_of
+from keras_devae.presets.folder import PresetFolder
 from keras_devae.runs.folder import RunDirectory
 
 logger = logging.getLogger("keras_devae")
@@ -28,7 +29,11 @@ def find_runs(folder: str | os.PathLike[str]) -> list[RunDirectory]:
         return []
     except OSError as error:
         raise UsageError(f"The folder {folder} cannot be read: {reason_of(error)}.") from None
-    return [RunDirectory(entry) for entry in entries if is_there(entry / "config.json")]
+    return [
+        RunDirectory(entry)
+        for entry in entries
+        if is_there(entry / "config.json") and not PresetFolder.is_at(entry)
+    ]
 
 
 def parse_condition(text: str | None) -> dict[str, str]:

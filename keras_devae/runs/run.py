@@ -24,6 +24,7 @@ from keras_devae.runs.folder import RunDirectory
 from keras_devae.runs.initial_weights import check_surroundings
 from keras_devae.runs.layout import unused_path
 from keras_devae.runs.live_curves import close_services
+from keras_devae.runs.preset import open_directory
 from keras_devae.runs.scoring import Scoring
 from keras_devae.runs.validation import checked_images, recorded_images
 
@@ -207,13 +208,14 @@ class Run(Scoring):
     def open(cls, path: _PathLike) -> Self:
         """Opens a run to score it, draw figures or use its model, without claiming its folder.
 
-        Its data set and its model are loaded on first use.
+        `path` is its folder; or a preset in its place: the name, the folder, or `"hf://owner/name"`
+        of one that was made from a run. Data set and model are loaded on first use.
 
         Raises:
             UsageError: If there is no run.
             FailureError: If its configuration is damaged.
         """
-        folder = RunDirectory.open(path)
+        folder = open_directory(path)
         return cls(folder, folder.read_config())
 
     def __enter__(self) -> Self:
@@ -294,6 +296,7 @@ class Run(Scoring):
         """
         if not self.is_chief:
             return {}
+        self.folder.check_takes_files("`score` returns its scores.")
         with self._failures_explained():
             shown = {"progress": progress, "encoding_progress": encoding_progress}
             self._scores = scores = self._score_and_write(**shown)
@@ -314,6 +317,7 @@ class Run(Scoring):
         """
         if not self.is_chief:
             return {}
+        self.folder.check_takes_files("Its card describes it: keras-devae presets NAME.")
         # The only import from a higher level, as reports build on runs.
         from keras_devae.reports import write_report
 

@@ -38,20 +38,21 @@ def load_trained(run: RunDirectory) -> VAE:
         FailureError: If the file is damaged.
     """
     path = run.trained_model_file()
-    if path != run.model_file:
+    if not run.is_trained():
         logger.warning("%s is not trained to its end. %s", run.path, run.how_to_resume())
     try:
         digest = file_hash(path)
     except OSError as error:
         raise FailureError(f"{path} cannot be loaded: {reason_of(error)}.") from None
     model = load_run_model(path, run.read_config())
-    take_averages(model)
+    if getattr(model, "optimizer", None) is not None:
+        take_averages(model)
     _HASHES[model] = digest
     return model
 
 
 def load_run_model(path: Path, config: RunConfig) -> VAE:
-    """Loads a compiled model or checkpoint of a run with this configuration.
+    """Loads a compiled model or checkpoint of a run with this configuration, or a preset's model.
 
     Raises:
         UnreadableModelError: If the file is damaged, or holds the model of another run.
@@ -74,7 +75,7 @@ def load_run_model(path: Path, config: RunConfig) -> VAE:
             f"{model.latent_dim} latent dimensions, and the run a {expected.__name__} with "
             f"{config.model.latent_dim}."
         )
-    if getattr(model, "optimizer", None) is None:
+    if path.suffix == ".keras" and getattr(model, "optimizer", None) is None:
         raise UnreadableModelError(f"{path} is damaged: its model is not compiled.")
     return model
 
@@ -111,8 +112,8 @@ def run_encoding(
 ) -> Iterator[Encoding]:
     """Opens the codes of a data set from a run's model, and saves new ones in the run's folder.
 
-    If the folder cannot be written, a warning is logged and they are computed again next time.
-    `progress` is called with the numbers of images encoded so far and in total.
+    A preset keeps none. If the folder cannot be written, a warning is logged and they are computed
+    again next time. `progress` is called with the numbers of images encoded so far and in total.
     """
     file = encoding_file(run.codes, model_hash(model, run), dataset.provenance)
     encoding = Encoding(model, dataset, progress)
@@ -121,10 +122,16 @@ def run_encoding(
         yield encoding
     finally:
         # Also after a failure or Ctrl-C, so that they need not be computed again.
-        try:
-            encoding.save(file)
-        except (OSError, DiskFullError) as error:
-            logger.warning("The codes are not kept. %s", error)
+        if not run.is_preset:
+            _keep(encoding, file)
+
+
+def _keep(encoding, file):
+    """Saves codes in a run's folder, or warns that it cannot be written."""
+    try:
+        encoding.save(file)
+    except (OSError, DiskFullError) as error:
+        logger.warning("The codes are not kept. %s", error)
 
 
 def score_model(

@@ -207,7 +207,7 @@ class TrainingSettings:
     )
     init_from: PathText | None = setting(
         None,
-        "Folder of a run, or .keras file, from which to take the initial weights that fit.",
+        "Folder of a run, .keras file, or preset from which to take the initial weights that fit.",
         "new weights",
         "PATH",
         needs_training=True,
