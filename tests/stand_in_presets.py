@@ -1,5 +1,6 @@
 """A run of a few steps, and the preset made from it, as a stand-in for a good one."""
 
+import functools
 import importlib.machinery
 import shutil
 import sys
@@ -29,22 +30,37 @@ TINY = {
 }
 
 
-@pytest.fixture(scope="session")
-def begun(tmp_path_factory):
-    """The folder of a trained run."""
-    path = tmp_path_factory.mktemp("runs") / "tiny"
-    with Run.new(RunConfig(**TINY), path) as run:
+@functools.cache
+def _run_in(folder):
+    with Run.new(RunConfig(**TINY), folder / "tiny") as run:
         run.train(progress=False)
         run.evaluate()
-    return path
+    return run.folder.path
+
+
+@functools.cache
+def _preset_in(folder):
+    from keras_devae.reports.preset_making import make_preset
+
+    return make_preset(Run.open(_run_in(folder)), folder / "presets" / "stand_in")
 
 
 @pytest.fixture(scope="session")
-def made(begun, tmp_path_factory):
-    """The preset `stand_in`, made from that run."""
-    from keras_devae.reports.preset_making import make_preset
+def _stage(tmp_path_factory):
+    # One folder, although the fixtures are known in two places.
+    return tmp_path_factory.getbasetemp() / "stand-in"
 
-    return make_preset(Run.open(begun), tmp_path_factory.mktemp("presets") / "stand_in")
+
+@pytest.fixture(scope="session")
+def begun(_stage):
+    """The folder of a trained run."""
+    return _run_in(_stage)
+
+
+@pytest.fixture(scope="session")
+def made(_stage):
+    """The preset `stand_in`, made from that run."""
+    return _preset_in(_stage)
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ from keras_devae.process.imports import lazy_names
 #: Class -> its module; a model's module is named as the model is on the command line.
 _MODULES = {
     **{declaration.class_name: name for name, declaration in MODEL_CATALOGUE.items()},
+    "ImageModel": "image_model",
     "LossTerms": "loss_terms",
     "TrainingGuard": "training_callbacks",
 }

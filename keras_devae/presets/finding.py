@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 import re
 from pathlib import Path
+from typing import TypeAlias
 
 from keras_devae.checks import expanded_path, require_extra, shown
 from keras_devae.errors import FailureError, UsageError, unknown_name
 from keras_devae.files import is_there
 from keras_devae.files.reading import reason_of
 from keras_devae.presets.builtin import builtin_presets
-from keras_devae.presets.folder import WEIGHTS, PresetFolder
+from keras_devae.presets.folder import CONFIG, METADATA, WEIGHTS, PresetFolder
 
 #: How addresses on the Hugging Face Hub begin, as in Keras.
 HUB = "hf://"
@@ -19,9 +20,12 @@ _ADDRESS = re.compile(r"hf://[\w.-]+/[\w.-]+")
 #: What is fetched: the files of presets, whatever else a repository holds.
 _FETCHED = ["*.json", WEIGHTS, "*.md", "*.csv"]
 _LONGEST = 200
+#: The folder of the runs, where the command line puts them unless told otherwise.
+_RUNS = "runs"
+_Source: TypeAlias = str | os.PathLike[str]
 
 
-def find_preset(source: str | os.PathLike[str]) -> PresetFolder:
+def find_preset(source: _Source) -> PresetFolder:
     """Finds a preset and checks that its files are intact.
 
     Args:
@@ -55,7 +59,17 @@ def is_builtin(source: object) -> bool:
     return isinstance(source, str) and source in builtin_presets() and not is_there(source)
 
 
-def refuse_preset(source: str | os.PathLike[str]) -> None:
+def in_place_of_run(source: _Source) -> _Source:
+    """Returns what stands for a run: a folder, if it has the name of a preset, else the source.
+
+    The folder of runs, `runs`, is looked at after the current one.
+    """
+    if not (isinstance(source, str) and source in builtin_presets()):
+        return source
+    return next((place for place in (source, f"{_RUNS}/{source}") if is_there(place)), source)
+
+
+def refuse_preset(source: _Source) -> None:
     """Raises a `UsageError` if a run is asked for that can be trained, and there is a preset."""
     if is_builtin(source) or PresetFolder.is_at(Path(source)):
         raise UsageError(
@@ -68,8 +82,8 @@ def _no_preset(source, path):
     names = builtin_presets()
     if path.is_dir():
         return UsageError(
-            f"There is no preset in {path}: it lacks config.json or {WEIGHTS}. Name the folder of "
-            "a preset, not of a run."
+            f"There is no preset in {path}: it lacks {CONFIG}, {METADATA} or {WEIGHTS}. Name the "
+            "folder of a preset, not of a run."
         )
     rest = "A preset is named so, by its folder, or as hf://owner/name."
     if not names:

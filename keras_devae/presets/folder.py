@@ -45,7 +45,7 @@ class PresetFolder:
     @staticmethod
     def is_at(path: Path) -> bool:
         """Tells whether there is a preset: a model of Keras in a folder, not in an archive."""
-        return is_there(path / CONFIG) and is_there(path / WEIGHTS)
+        return all(is_there(path / name) for name in (CONFIG, METADATA, WEIGHTS))
 
     @functools.cached_property
     def metadata(self) -> dict[str, Any]:
@@ -54,7 +54,7 @@ class PresetFolder:
         Raises:
             FailureError: If it cannot be read.
         """
-        content = read_json(self.path / METADATA) if is_there(self.path / METADATA) else {}
+        content = read_json(self.path / METADATA)
         hashes = content.get("sha256", {}) if isinstance(content, dict) else None
         if not isinstance(hashes, dict):
             raise self._damaged(METADATA, "it does not describe a preset")
@@ -63,7 +63,9 @@ class PresetFolder:
     @property
     def name(self) -> str:
         """The name of the preset: the one it was made under, else the folder's."""
-        return str(self.metadata.get("name", self.path.resolve().name))
+        name = self.metadata.get("name")
+        is_one = isinstance(name, str) and name.isprintable()
+        return str(name) if is_one else self.path.resolve().name
 
     @property
     def scores(self) -> list[dict[str, Any]]:
@@ -97,6 +99,8 @@ class PresetFolder:
     def card(self) -> str:
         """Returns the text of the card, without the lines that are for a model hub.
 
+        Control characters, which could move the cursor of a terminal, are left out.
+
         Raises:
             FailureError: If it cannot be read.
         """
@@ -104,6 +108,7 @@ class PresetFolder:
             text = (self.path / CARD).read_text(encoding="utf-8")
         except (OSError, ValueError) as error:
             raise FailureError(f"{self.path / CARD} cannot be read: {reason_of(error)}.") from None
+        text = "".join(letter for letter in text if letter.isprintable() or letter == "\n")
         return _FRONT_MATTER.sub("", text)
 
     def size(self) -> int:

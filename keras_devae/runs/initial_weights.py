@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from keras_devae.errors import FailureError, UsageError
 from keras_devae.files import file_hash
-from keras_devae.presets.finding import find_preset, is_address, is_builtin
+from keras_devae.presets.finding import find_preset, in_place_of_run, is_address, is_builtin
 from keras_devae.presets.folder import WEIGHTS, PresetFolder
 from keras_devae.runs.tracking import check_live_curves
 
@@ -45,6 +45,7 @@ def file_of(source: str) -> Path:
     """
     from keras_devae.runs.folder import RunDirectory
 
+    source = in_place_of_run(source)
     if is_address(source) or is_builtin(source):
         return find_preset(source).path / WEIGHTS
     path = Path(source).expanduser()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import logging
 import os
 from pathlib import Path
@@ -12,14 +13,11 @@ from keras_devae.data import Dataset
 from keras_devae.errors import UsageError
 from keras_devae.files import check_new, is_there
 from keras_devae.presets.builtin import builtin_presets
-from keras_devae.presets.finding import find_preset, is_address, is_builtin
+from keras_devae.presets.finding import find_preset, in_place_of_run, is_address, is_builtin
 from keras_devae.presets.folder import RUN, SCORES, WEIGHTS, PresetFolder
 from keras_devae.runs.folder import RunDirectory
 
 logger = logging.getLogger("keras_devae")
-
-#: The folder of the runs, where the command line puts them unless told otherwise.
-RUNS = Path("runs")
 
 
 class PresetDirectory(RunDirectory):
@@ -80,7 +78,13 @@ def open_directory(source: str | os.PathLike[str]) -> RunDirectory:
         FailureError: If the files of the preset are damaged.
     """
     source = _meant(source)
-    return _preset_in(source) or RunDirectory.open(source)
+    preset = _preset_in(source)
+    close = difflib.get_close_matches(str(source), builtin_presets(), n=1, cutoff=0.7)
+    if preset is None and close and not is_there(source):
+        raise UsageError(
+            f"There is no run in {source}, and no preset of that name. Did you mean {close[0]!r}?"
+        )
+    return preset or RunDirectory.open(source)
 
 
 def preset_at(source: str | os.PathLike[str]) -> PresetDirectory | None:
@@ -108,15 +112,10 @@ def _preset_in(source):
 
 def _meant(source):
     """Returns the folder that wins over the preset of that name, and says so; else the source."""
-    if not isinstance(source, str) or source not in builtin_presets():
-        return source
-    for folder in (Path(source), RUNS / source):
-        if is_there(folder):
-            logger.warning(
-                "%s is taken to be the folder %s, not the preset of that name.", source, folder
-            )
-            return folder
-    return source
+    found = in_place_of_run(source)
+    if isinstance(source, str) and source in builtin_presets() and is_there(found):
+        logger.warning("%s is taken to be the folder %s, not the preset.", source, found)
+    return found
 
 
 def _path(source):

@@ -1,5 +1,5 @@
 """The stand-in for a good preset."""
 
-from stand_in_presets import begun, made, shipped
+from stand_in_presets import _stage, begun, made, shipped
 
-__all__ = ["begun", "made", "shipped"]
+__all__ = ["_stage", "begun", "made", "shipped"]

@@ -111,7 +111,7 @@ def test_commands_that_take_runs_alone(shipped, made, capsys):
 def test_comparison_with_a_run(shipped, begun, capsys):
     assert run("compare", shipped, begun, "--json") == 0
     (group,) = json.loads(capsys.readouterr().out)["groups"]
-    assert [each["name"] for each in group["runs"]] == [shipped, "tiny"]
+    assert group["runs"] == [shipped, "tiny"]
     assert run("report", begun, shipped, "--output", "page.html") == 0
 
 
@@ -134,7 +134,7 @@ def test_a_run_of_the_same_name_wins(shipped, begun, place, capsys, caplog):
     shutil.copytree(begun, f"{place}/{shipped}")
     assert run("evaluate", shipped, "--json") == 0
     where = f"runs/{shipped}" if place == "runs" else shipped
-    assert f"stand_in is taken to be the folder {where}, not the preset" in caplog.text
+    assert f"stand_in is taken to be the folder {where}, not the preset." in caplog.text
     file = json.loads(capsys.readouterr().out)["settings"]["model_sha256"]
     assert file == file_hash(f"{where}/model.keras")
 
@@ -168,6 +168,11 @@ def test_in_python(shipped):
     for use in (opened.evaluate, opened.report):
         with pytest.raises(ValueError, match="nothing is written"):
             use()
+
+
+def test_a_name_that_is_nearly_one(shipped, capsys):
+    assert run("evaluate", "stand_on") == 2
+    assert "no preset of that name. Did you mean 'stand_in'?" in capsys.readouterr().err
 
 
 def test_without_a_run_there_is_no_data(tiny, tmp_path, capsys):

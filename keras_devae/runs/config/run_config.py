@@ -21,7 +21,7 @@ from keras_devae.models.catalogue import (
     training_of,
 )
 from keras_devae.models.network_names import check_module_exists, is_function_name
-from keras_devae.presets.finding import is_address, is_builtin
+from keras_devae.presets.finding import in_place_of_run, is_address, is_builtin
 from keras_devae.runs.config.forms import declarations, grouped, ungrouped
 from keras_devae.runs.config.network_settings import (
     check_networks,
@@ -252,6 +252,7 @@ def _settings_type():
 
 
 def _absolute(path):
+    path = in_place_of_run(path)
     if is_address(path) or is_builtin(path):
         return path
     return str(Path(path).expanduser().resolve())
