@@ -27,69 +27,7 @@ _LISTED_SCORES = {
 }
 
 
-class _Presets(click.Group):
-    """A group with a command for each preset, besides `create`."""
-
-    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
-        """Returns the command that shows a preset, unless the name is a command's."""
-        return super().get_command(ctx, name) or _showing(name)
-
-
-def _showing(name):
-    @click.command(name, help=f"Show the preset {name}.")
-    @json_option
-    @click.pass_context
-    def show(context: click.Context, as_json: bool) -> None:
-        _show(name, as_json or context.parent.params["as_json"])
-
-    return show
-
-
-@click.group(
-    cls=_Presets,
-    invoke_without_command=True,
-    subcommand_metavar="[NAME | create RUN]",
-    options_metavar="[OPTIONS]",
-)
-@click.option("--model", help="Show its scaled options.  [default with --dataset: devae]")
-@click.option("--dataset", help="Scale for its images.  [default with --model: shapes3d]")
-@json_option
-@click.pass_context
-def presets(context: click.Context, model: str | None, dataset: str | None, as_json: bool) -> None:
-    """List trained models to start from, and the settings that `train --preset` starts from.
-
-    NAME, a folder or hf://owner/name shows one: the card of a trained model, with its images,
-    settings, scores and limits.
-
-    With --model or --dataset, shows the options of the model as each preset of `train` scales them,
-    and the scores to expect: mean, standard deviation over seeds and 95 % interval of the mean.
-    """
-    if context.invoked_subcommand is not None:
-        if model or dataset:
-            raise UsageError("--model and --dataset go without the name of a preset.")
-        return
-    if model or dataset:
-        _show_scaled(model or "devae", dataset or "shapes3d", as_json)
-        return
-    from keras_devae.presets import builtin_presets
-
-    trained = {name: preset.summary() for name, preset in builtin_presets().items()}
-    settings = {name: _settings_of(name) for name in PRESETS}
-    if as_json:
-        print_json({**trained, **settings})
-        return
-    _list_trained(trained)
-    click.echo("Settings to start from, for `keras-devae train --preset NAME`:\n")
-    for name, preset in settings.items():
-        _print_settings(name, preset)
-    click.echo(
-        "Options of a model that are not given scale with the image size and the length of the "
-        "run; `keras-devae models` shows them, and `keras-devae presets --model NAME --dataset "
-        "NAME` scales them."
-    )
-
-
-@presets.command()
+@click.command()
 @run_argument
 @click.option("--name", help="Name of the preset.  [default: the folder's]")
 @click.option("--output", type=PATH, metavar="FOLDER", required=True, help="Folder to write.")
@@ -123,6 +61,61 @@ def create(context: click.Context, run: str, output: str, **options: Any) -> Non
         status("loading model and data")
         folder = make_preset(opened, output, **options, **evaluation_progress(status))
     click.echo(folder)
+
+
+class _Presets(click.Command):
+    """A command that becomes `create` if that is its first word."""
+
+    def make_context(
+        self, info_name: str | None, args: list[str], parent: Any = None, **extra: Any
+    ) -> click.Context:
+        """Reads the words of the command line."""
+        if args[:1] == [create.name]:
+            return create.make_context(f"{info_name} create", args[1:], parent, **extra)
+        return super().make_context(info_name, args, parent, **extra)
+
+
+@click.command(cls=_Presets, options_metavar="[OPTIONS] [NAME | create RUN ...]")
+@click.argument("name", required=False, metavar="")
+@click.option("--model", help="Show its scaled options.  [default with --dataset: devae]")
+@click.option("--dataset", help="Scale for its images.  [default with --model: shapes3d]")
+@json_option
+def presets(name: str | None, model: str | None, dataset: str | None, as_json: bool) -> None:
+    """List trained models to start from, and the settings that `train --preset` starts from.
+
+    NAME, a folder or hf://owner/name shows one: the card of a trained model, with its images,
+    settings, scores and limits. `presets create RUN --output FOLDER` makes one from a finished run.
+
+    With --model or --dataset, shows the options of the model as each preset of `train` scales them,
+    and the scores to expect: mean, standard deviation over seeds and 95 % interval of the mean.
+    """
+    if name is not None and (model or dataset):
+        raise UsageError("--model and --dataset go without the name of a preset.")
+    if name is not None:
+        _show(name, as_json)
+    elif model or dataset:
+        _show_scaled(model or "devae", dataset or "shapes3d", as_json)
+    else:
+        _list(as_json)
+
+
+def _list(as_json):
+    from keras_devae.presets import builtin_presets
+
+    trained = {name: preset.summary() for name, preset in builtin_presets().items()}
+    settings = {name: _settings_of(name) for name in PRESETS}
+    if as_json:
+        print_json({**trained, **settings})
+        return
+    _list_trained(trained)
+    click.echo("Settings to start from, for `keras-devae train --preset NAME`:\n")
+    for name, preset in settings.items():
+        _print_settings(name, preset)
+    click.echo(
+        "Options of a model that are not given scale with the image size and the length of the "
+        "run; `keras-devae models` shows them, and `keras-devae presets --model NAME --dataset "
+        "NAME` scales them."
+    )
 
 
 def _show(name, as_json):

@@ -36,7 +36,7 @@ class PresetFolder:
     Example:
         >>> model = kd.VAE.for_images((16, 16, 1), network="mlp", network_units=(8,))
         >>> model.save_to_preset("mine")
-        >>> kd.presets.PresetFolder(pathlib.Path("mine")).metadata["class_name"]
+        >>> kd.presets.PresetFolder(Path("mine")).metadata["class_name"]
         'VAE'
     """
 

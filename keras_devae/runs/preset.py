@@ -19,6 +19,8 @@ from keras_devae.runs.folder import RunDirectory
 
 logger = logging.getLogger("keras_devae")
 
+_HOW_TO_TRAIN = "Begin a run with its weights: keras-devae train --init-from {}."
+
 
 class PresetDirectory(RunDirectory):
     """The folder of a preset, with the settings and scores of the run that it was made from.
@@ -62,9 +64,6 @@ class PresetDirectory(RunDirectory):
                 f"{dataset}. Name others with --dataset where there is that option, or use the run."
             )
         return super().load_dataset(*arguments, **options)
-
-
-_HOW_TO_TRAIN = "Begin a run with its weights: keras-devae train --init-from {}."
 
 
 def open_directory(source: str | os.PathLike[str]) -> RunDirectory:
