@@ -98,7 +98,7 @@ def _finish(axes, title, x_name, is_logarithmic):
     axes.yaxis.set_major_locator(MaxNLocator(nbins=5))
     if is_logarithmic:
         axes.set_xscale("log")
-        axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axes.xaxis.set_major_locator(LogLocator(subs=(1, 1.5, 2, 3, 5, 7)))
         axes.xaxis.set_major_formatter(FuncFormatter(lambda x, place: f"{x:g}"))
         axes.xaxis.set_minor_formatter(NullFormatter())
     axes.grid(**GRID)

@@ -13,6 +13,7 @@ from keras_devae.reproduction.tables import Table, p_text, percent_text, with_in
 #: Smallest differences of interest: of these scores, and of all in nats.
 _SMALLEST = {MIG: 0.05, INFOM: 0.05}
 _SMALLEST_NATS = 1.0
+_UNKNOWN = "-"
 
 
 class Rival(NamedTuple):
@@ -28,14 +29,14 @@ class Rival(NamedTuple):
     ours: Sequence[float]
     theirs: Sequence[float]
     smallest: float | None = None
-    paper: str = "-"
+    paper: str = _UNKNOWN
 
 
 def rivals_of(
     results: Results,
     favourite: str,
     scores: Sequence[str],
-    paper: Callable[[str, str, str], str] = lambda dataset, group, score: "-",
+    paper: Callable[[str, str, str], str] = lambda dataset, group, score: _UNKNOWN,
 ) -> Iterator[Rival]:
     """Yields the favourite's rivals by scores of layer 0, on each data set that it is on.
 
@@ -74,12 +75,14 @@ def comparison_table(favourite: str, rivals: Sequence[Rival]) -> list[Table]:
         for one, p, rival in zip(found, corrected, rivals, strict=True)
     ]
     header = ["data set", "score", f"{favourite} against", "difference", "in per cent"]
-    header += ["Hedges' g", "p", "p, Holm", "result", "the paper"]
+    header += ["Hedges' g", "p", "p, Holm", "result"]
+    is_known = any(rival.paper != _UNKNOWN for rival in rivals)
+    header += ["the paper"] if is_known else []
     rows, tidy = [], []
     for rival, one, p, result in zip(rivals, found, corrected, said, strict=True):
         g = "-" if one.g is None else f"{one.g:+.2f}"
         cells = [with_interval(one.mean, one.interval, "+"), percent_text(one.share), g]
-        cells += [p_text(one.p), p_text(p), result, rival.paper]
+        cells += [p_text(one.p), p_text(p), result, *([rival.paper] if is_known else [])]
         rows.append([rival.dataset, rival.score, rival.group, *cells])
         tidy.append(_tidy(favourite, rival, one, p, result))
     title = f"{favourite} against the others"

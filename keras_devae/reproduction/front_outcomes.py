@@ -28,11 +28,11 @@ _COLUMNS = {
 }
 _DEFAULT = "1"
 _RULE = (
-    "The rule, set before the runs: the setting of DeVAE whose hypervolume of MIG has the largest "
-    "mean is named, all settings at the strengths that they share; it is said to beat the other "
-    "methods, each at as many strengths, if its hypervolume of MIG exceeds that of every one of "
-    "them by Welch's two-sided test at 5 %, with Holm's correction. Naming the best of several "
-    "settings by the runs that are then compared favours it."
+    "The rule, set before the runs: of DeVAE's settings, all at the strengths that they share, the "
+    "one with the largest mean hypervolume of MIG is named. It is said to beat the other methods "
+    "if its hypervolume of MIG is above that of every one of them, all at its own strengths, by "
+    "Welch's two-sided test at 5 % with Holm's correction. That the setting is chosen by the runs "
+    "that are then compared is in its favour."
 )
 
 
