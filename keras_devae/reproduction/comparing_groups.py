@@ -123,11 +123,12 @@ def _tidy(favourite, rival, difference, corrected, result):
 
 def _note(favourite, rivals):
     count = max(sum(r.score == rival.score for r in rivals) for rival in rivals)
-    smallest = {f"{r.smallest:g} of {r.score}" for r in rivals if r.smallest is not None}
+    known = {rival.score: rival.smallest for rival in rivals if rival.smallest is not None}
+    smallest = ", ".join(_amount(score, least) for score, least in known.items())
     interest = (
-        " No difference of interest: the 90 % interval lies within "
-        f"{', '.join(sorted(smallest))} (two one-sided tests at 5 %)."
-        if smallest
+        f" No difference of interest: the 90 % interval lies within {smallest} (two one-sided "
+        "tests at 5 %)."
+        if known
         else ""
     )
     return (
@@ -136,3 +137,9 @@ def _note(favourite, rivals):
         f"Holm's correction over the {count} comparisons of one score in this table. Higher or "
         f"lower: that p is below 0.05.{interest} Undecided: neither."
     )
+
+
+def _amount(score, value):
+    """Writes an amount of a score, e.g. `"0.05 of MIG"`, `"1 nat of reconstruction"`."""
+    name, _, unit = score.partition(", ")
+    return " ".join([f"{value:g}", *([unit.removesuffix("s")] if unit else []), "of", name])

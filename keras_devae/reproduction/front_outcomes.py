@@ -59,8 +59,8 @@ def hypervolume(points: Iterable[tuple[float, float]], worst: float) -> float:
 class Fronts:
     """The runs of an experiment by method, a method with an option being one of its own.
 
-    `points` has error and score of each run by name, strength and seed; what was not finite is
-    `None`. `worst` is the largest error of all.
+    `points` has error and score of each run by name, strength and seed, `None` where one of them is
+    not finite, and nothing where the score was not computed. `worst` is the largest error of all.
     """
 
     points: dict[str, dict[float, dict[int, tuple[float, float] | None]]]
@@ -89,7 +89,8 @@ def fronts_of(results: Results, score: str) -> Fronts:
         found = (result.score(RECONSTRUCTION), result.score(score))
         is_known = all(value is not None and math.isfinite(value) for value in found)
         runs = points.setdefault(name, {}).setdefault(strength, {})
-        runs[result.config.training.seed] = found if is_known else None
+        if score in result.layers[0]:
+            runs[result.config.training.seed] = found if is_known else None
     errors = [value for group in results.groups for value in results.values(group, RECONSTRUCTION)]
     return Fronts(points, max(errors, default=math.nan))
 

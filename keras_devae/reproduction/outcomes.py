@@ -97,16 +97,16 @@ def method_outcome(
     several = len(results.data_sets) > 1
     rows: list[list[str]] = []
     panels: dict[str, dict[str, list[float]]] = {}
-    for dataset in results.data_sets:
-        part = results.on(dataset)
+    parts = {dataset: results.on(dataset) for dataset in results.data_sets}
+    for dataset, part in parts.items():
         for group in part.groups:
             cells = [interval_text(part.spread(group, name)) for name in scores]
             rows.append([group, dataset, str(len(part.of(group))), *cells])
-        for name in scores:
-            title = f"{score_title(name)}, {dataset}" if several else score_title(name)
-            panels[title] = {group: part.values(group, name) for group in part.groups}
+    for name, (dataset, part) in itertools.product(scores, parts.items()):
+        title = f"{score_title(name)}, {dataset}" if several else score_title(name)
+        panels[title] = {group: part.values(group, name) for group in part.groups}
     header = ["", "data set", "seeds", *map(score_title, scores)]
-    remarks = [*(_chain(results.on(d), d, scores[0]) for d in results.data_sets), INTERVALS]
+    remarks = [*(_chain(part, dataset, scores[0]) for dataset, part in parts.items()), INTERVALS]
     tables = []
     if favourite is not None:
         rivals = rivals_of(results, favourite, scores, _advantage_in_text)

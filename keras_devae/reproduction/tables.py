@@ -78,7 +78,7 @@ def number_text(value: float, like: float | None = None, sign: str = "") -> str:
 
 def percent_text(share: float) -> str:
     """Writes a share as a whole percentage with its sign, e.g. `"+12 %"`; `"-"` for NaN."""
-    return "-" if math.isnan(share) else f"{100 * share:+.0f} %"
+    return "-" if math.isnan(share) else f"{100 * share:+z.0f} %"
 
 
 def p_text(p: float | None) -> str:

@@ -181,6 +181,16 @@ def test_seeds_that_are_not_complete_and_scores_that_are_not_numbers(made_up):
     assert comparisons.tidy[0]["runs"] == 2 and comparisons.tidy[0]["runs_against"] == 3
 
 
+def test_a_score_that_was_not_computed_has_no_hypervolume(made_up):
+    runs = runs_of(made_up, "beta-VAE", (0.1, 0.2)) + runs_of(made_up, "DeVAE", (0.3, 0.4))
+    for run in runs:
+        del run.layers[0][INFOM]
+    outcome = front_outcome(Results(runs))
+    assert {row[-1] for row in outcome.tables[0].rows} == {"-"}
+    assert {row["score"] for row in outcome.tables[1].tidy} == {"hypervolume of MIG"}
+    outcome.figure.draw_without_rendering()
+
+
 def test_a_favourite_or_siblings_alone_are_not_compared(made_up):
     for name in ("DeVAE", "beta-VAE"):
         outcome = front_outcome(Results(runs_of(made_up, name, (0.1, 0.2), seeds=1)))
