@@ -56,10 +56,9 @@ def reproduce(
 
     `list` shows every NAME, with what it trains, how long that takes, and the paper's numbers. The
     results are NAME.csv, NAME.md, NAME.png and NAME.svg, and NAME-comparisons.csv where DeVAE is
-    compared with other methods. The runs lie in RUNS-DIR/reproduce/SCALE,
-    where experiments share them; after Ctrl-C or kill -9 the same command resumes them. --scale
-    paper is the paper's (300,000 steps of 256 images, 10 seeds), small is for two cores, smoke is a
-    check.
+    compared with others. The runs lie in RUNS-DIR/reproduce/SCALE, where experiments share them;
+    after Ctrl-C or kill -9 the same command resumes them. --scale paper is the paper's (300,000
+    steps of 256 images, 10 seeds), small is for two cores, smoke is a check.
     """
     from keras_devae.reproduction.scales import scale_named
 

@@ -91,7 +91,7 @@ def comparison_table(favourite: str, rivals: Sequence[Rival]) -> list[Table]:
 
 def _corrected(rivals, p_values):
     """Corrects the p-values of each score among themselves; those that are missing stay so."""
-    corrected: list[float | None] = [None] * len(rivals)
+    corrected = [None] * len(rivals)
     for score in {rival.score for rival in rivals}:
         family = [
             i for i, rival in enumerate(rivals) if rival.score == score and p_values[i] is not None

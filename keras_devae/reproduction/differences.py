@@ -7,6 +7,7 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
+from scipy.special import stdtr, stdtrit
 
 #: A p-value below it, after Holm's correction, tells a difference from zero.
 LEVEL = 0.05
@@ -41,27 +42,32 @@ def difference_of(first: Sequence[float], second: Sequence[float]) -> Difference
     ours, theirs = float(np.mean(first)), float(np.mean(second))
     mean = ours - theirs
     share = mean / abs(theirs) if theirs else math.nan
-    if min(len(first), len(second)) < 2 or not np.var(first) + np.var(second):
+    counts = [len(first), len(second)]
+    if min(counts) < 2 or not any(variances := [_variance(first), _variance(second)]):
         return Difference(mean, share)
-    from scipy.stats import ttest_ind
-
-    test = ttest_ind(first, second, equal_var=False)
-    wide, narrow = (test.confidence_interval(level) for level in (1 - LEVEL, 1 - 2 * LEVEL))
+    squares = [variance / count for variance, count in zip(variances, counts, strict=True)]
+    error = math.sqrt(sum(squares))
+    freedom = error**4 / sum(s**2 / (n - 1) for s, n in zip(squares, counts, strict=True))
+    wide, narrow = (error * stdtrit(freedom, 1 - tail) for tail in (LEVEL / 2, LEVEL))
     return Difference(
         mean,
         share,
-        (float(wide.low), float(wide.high)),
-        (float(narrow.low), float(narrow.high)),
-        float(test.pvalue),
-        _hedges_g(first, second),
+        (float(mean - wide), float(mean + wide)),
+        (float(mean - narrow), float(mean + narrow)),
+        float(2 * stdtr(freedom, -abs(mean) / error)),
+        _hedges_g(mean, counts, variances),
     )
 
 
-def _hedges_g(first, second):
-    freedom = len(first) + len(second) - 2
-    squares = sum((len(part) - 1) * np.var(part, ddof=1) for part in (first, second))
-    deviations = (np.mean(first) - np.mean(second)) / math.sqrt(squares / freedom)
-    return float(deviations * (1 - 3 / (4 * freedom - 1)))
+def _variance(sample):
+    # Of equal numbers it would be a rounding error, not 0.
+    return float(np.var(sample, ddof=1)) if np.ptp(sample) else 0.0
+
+
+def _hedges_g(mean, counts, variances):
+    freedom = sum(counts) - 2
+    squares = sum((n - 1) * variance for n, variance in zip(counts, variances, strict=True))
+    return mean / math.sqrt(squares / freedom) * (1 - 3 / (4 * freedom - 1))
 
 
 def holm(p_values: Sequence[float]) -> list[float]:

@@ -22,7 +22,7 @@ PRESSURES = {
 #: The higher a target of the KL divergence, the weaker the pressure.
 _INVERSE = ("kl_target",)
 #: What the defaults are multiplied by.
-STRENGTHS = (0.25, 0.5, 1, 2, 4, 8)
+STRENGTHS: tuple[float, ...] = (0.25, 0.5, 1, 2, 4, 8)
 #: Name -> options of DeVAE that differ from its defaults; betas are the published ones.
 OPTIONS: dict[str, dict[str, Any]] = {
     "K = 2": {"betas": (1, 10)},
@@ -32,7 +32,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "s = 2": {"layer_weight_base": 2.0},
 }
 #: The strengths at which options are trained.
-STRENGTHS_OF_OPTIONS = (0.25, 1, 4)
+STRENGTHS_OF_OPTIONS: tuple[float, ...] = (0.25, 1, 4)
 _SEEDS = {"paper": 3, "small": 3}
 _BEFORE_STRENGTH = ", strength "
 

@@ -86,11 +86,12 @@ def fronts_of(results: Results, score: str) -> Fronts:
     points: dict[str, dict[float, dict[int, tuple[float, float] | None]]] = {}
     for result in results:
         name, strength = method_and_strength(result.group)
-        found = (result.score(RECONSTRUCTION), result.score(score))
-        is_known = all(value is not None and math.isfinite(value) for value in found)
+        found = [result.score(name) for name in (RECONSTRUCTION, score)]
+        error, value = (math.nan if number is None else number for number in found)
+        is_known = math.isfinite(error) and math.isfinite(value)
         runs = points.setdefault(name, {}).setdefault(strength, {})
         if score in result.layers[0]:
-            runs[result.config.training.seed] = found if is_known else None
+            runs[result.config.training.seed] = (error, value) if is_known else None
     errors = [value for group in results.groups for value in results.values(group, RECONSTRUCTION)]
     return Fronts(points, max(errors, default=math.nan))
 

@@ -104,8 +104,9 @@ def test_runs_are_shared_and_not_made_again(runs_folder, capsys):
     assert run("reproduce", "figure4", *words, "--json") == 0
     after = {path: path.stat().st_mtime_ns for path in runs_folder.glob("**/metrics.json")}
     assert after == before and before
-    rows = json.loads(capsys.readouterr().out)["rows"]
-    assert {row["group"] for row in rows} == {"DynamicVAE", "DeVAE"}
+    printed = json.loads(capsys.readouterr().out)
+    assert {row["group"] for row in printed["rows"]} == {"DynamicVAE", "DeVAE"}
+    assert [row["against"] for row in printed["comparisons"]] == ["DynamicVAE"]
 
 
 def test_the_studys_folder_knows_the_runs_of_all_experiments(runs_folder):

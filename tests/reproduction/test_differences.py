@@ -28,10 +28,21 @@ def test_difference_the_other_way_round_has_the_other_sign():
     assert back.interval == pytest.approx(tuple(-end for end in reversed(there.interval)))
 
 
-@pytest.mark.parametrize(("first", "second"), [([0.3], SECOND), (FIRST, [0.3]), ([1, 1], [0, 0])])
+@pytest.mark.parametrize(
+    ("first", "second"), [([0.3], SECOND), (FIRST, [0.3]), ([0.1] * 3, [0.3] * 3)]
+)
 def test_without_variance_there_is_the_difference_alone(first, second):
     found = difference_of(first, second)
     assert found.mean and found.interval is found.narrow is found.p is found.g is None
+
+
+def test_one_sample_may_be_constant():
+    """Then it is a test of the other's mean; Student's p with 2 degrees of freedom is closed."""
+    found = difference_of([1.0, 2.0, 3.0], [0.1, 0.1, 0.1])
+    t = 1.9 * math.sqrt(3)
+    assert found.p == pytest.approx(1 - t / math.sqrt(t**2 + 2))
+    # The pooled standard deviation is the root of a half; 1 - 3 / (4 * 6 - 9) is 0.8.
+    assert found.g == pytest.approx(0.8 * 1.9 * math.sqrt(2))
 
 
 def test_no_share_of_nothing():
