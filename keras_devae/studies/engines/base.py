@@ -1,9 +1,11 @@
 """The base class of all engines."""
 
 import abc
+from collections.abc import Sequence
 from typing import NamedTuple, Self
 
 from keras_devae.studies.study_run import StudyRun
+from keras_devae.studies.worker import BUSY
 
 
 class EndedRun(NamedTuple):
@@ -16,6 +18,17 @@ class EndedRun(NamedTuple):
     run: StudyRun
     status: int | None
     seconds: float
+
+
+def status_of(run: StudyRun, status: int) -> int:
+    """Returns how one run ended of those that a process, with this exit status, trained."""
+    if run.is_done():
+        return 0
+    failure = run.failure()
+    if failure is None:
+        # A process that ends by itself leaves only what another one works on.
+        return status or BUSY
+    return 1 if failure["status"] is None else failure["status"]
 
 
 class Engine(abc.ABC):
@@ -44,6 +57,10 @@ class Engine(abc.ABC):
     @abc.abstractmethod
     def start(self, run: StudyRun) -> None:
         """Starts a run."""
+
+    def start_together(self, runs: Sequence[StudyRun]) -> None:
+        """Starts several runs that are trained together, in one process."""
+        raise NotImplementedError
 
     @abc.abstractmethod
     def take_ended(self) -> list[EndedRun]:
