@@ -101,7 +101,7 @@ class Backend(abc.ABC):
         return one_by_one
 
     def join_steps(
-        self, models: Sequence[Any], batches: Sequence[Any], mapping: str | None = None
+        self, models: Sequence[Any], batches: Sequence[Any]
     ) -> list[tuple[list[int], JoinedSteps]]:
         """Joins the training steps of models, see `keras_devae.backend.join_steps`."""
         raise NotImplementedError

@@ -124,14 +124,15 @@ class JAX(Backend):
 
         return all_at_once
 
-    def join_steps(
-        self, models: Sequence[Any], batches: Sequence[Any], mapping: str | None = None
-    ) -> list[tuple[list[int], JoinedSteps]]:
-        """Joins the steps of models whose traces differ only in numbers.
+    def mapping(self) -> str:
+        """Returns the one of `MAPPINGS` that suits the device."""
+        return "vmap" if self.has_accelerator() else "in turn"
 
-        `mapping` is one of `MAPPINGS`, by default the fastest for the device.
-        """
-        mapping = mapping or ("vmap" if self.has_accelerator() else "in turn")
+    def join_steps(
+        self, models: Sequence[Any], batches: Sequence[Any]
+    ) -> list[tuple[list[int], JoinedSteps]]:
+        """Joins the steps of models whose traces differ only in numbers."""
+        mapping = self.mapping()
         traces = [_Trace(model, batch) for model, batch in zip(models, batches, strict=True)]
         groups: list[list[int]] = []
         for number, trace in enumerate(traces):

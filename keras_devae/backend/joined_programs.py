@@ -164,8 +164,7 @@ class JoinedProgram:
             return not JoinedProgram(self._core, values).numbers
         if isinstance(first, (tuple, list)):
             _agreed([len(value) for value in values])
-            # No shortcut, as each part may raise.
-            return all([self._are_same(parts) for parts in zip(*values, strict=True)])
+            return all(self._are_same(parts) for parts in zip(*values, strict=True))
         if _are_functions(values):
             return True
         _agreed(values)

@@ -90,7 +90,8 @@ def why_alone(config: RunConfig) -> str | None:
     """Returns why a run is trained alone, in words, or `None` if it need not be."""
     backend = config.compute.backend or chosen_backend()
     if not backend_named(backend).trains_together:
-        return f"the backend {backend} trains one run at a time, jax several"
+        better = "jax several: --backend jax before the command"
+        return f"{backend} trains one run at a time, and {better}"
     if MODEL_CATALOGUE[config.model.name].fitted:
         return f"{config.model.name} is fitted in one go"
     if config.compute.distribute is not None:

@@ -31,8 +31,9 @@ def start_worker(
 ) -> subprocess.Popen[bytes]:
     """Starts the process that executes a run; it ends when its standard input is closed.
 
-    It trains the run together with `others`, if any. Its output goes to the run's log. The environment takes precedence over `threads`; with
-    `share_gpu`, the process takes only as much GPU memory as it needs.
+    It trains the run together with `others`, if any. Its output goes to the run's log. The
+    environment takes precedence over `threads`; with `share_gpu`, the process takes only as much
+    GPU memory as it needs.
     """
     limits = {name: str(threads) for name in THREAD_VARIABLES}
     limits |= SHARED_MEMORY if share_gpu else {}
