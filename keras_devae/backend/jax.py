@@ -210,7 +210,7 @@ class _JAXSteps(JoinedSteps):
         joined = _joined(traces)
         self.models = [trace.model for trace in traces]
         self._trace, self._mapping, self._state = traces[0], mapping, None
-        self._numbers = joined.numbers
+        self._numbers, self._places = joined.numbers, len(traces)
         self._is_whole = True
         self._compute = jax.extend.core.jaxpr_as_fun(joined.program)
         self._of_one = jax.jit(self._step, donate_argnums=1)
@@ -252,6 +252,14 @@ class _JAXSteps(JoinedSteps):
         self.release()
         self.models = [self.models[position] for position in positions]
         self._numbers = [values[list(positions)] for values in self._numbers]
+        count = len(self.models)
+        # For each number of places the program is compiled anew: so they are given up by halves.
+        if 2 * count <= self._places or self._mapping == "in turn":
+            self._places = count
+
+    def _filled(self, parts):
+        """Returns the parts of all models, with the first one repeated in empty places."""
+        return [*parts, *[parts[0]] * (self._places - len(parts))]
 
     def __call__(self, batches: Sequence[Sequence[Any]]) -> list[dict[str, float]]:
         """Computes steps, see `JoinedSteps`."""
@@ -285,14 +293,15 @@ class _JAXSteps(JoinedSteps):
     def _run(self, batches, shared):
         import jax
 
-        steps = [np.stack(step) for step in batches]
+        numbers = [np.stack(self._filled(values)) for values in self._numbers]
+        steps = [np.stack(self._filled(step)) for step in batches]
         if len(steps) > 1 and self._mapping == "vmap":
-            arguments = (self._numbers, self._state, shared, [np.stack(steps)])
+            arguments = (numbers, self._state, shared, [np.stack(steps)])
             logs, self._state = self._of_several(*arguments)
         else:
             for images in steps:
-                logs, self._state = self._of_all(self._numbers, self._state, shared, [images])
-        return list(zip(*jax.device_get(logs), strict=True))
+                logs, self._state = self._of_all(numbers, self._state, shared, [images])
+        return list(zip(*jax.device_get(logs), strict=True))[: len(self.models)]
 
     def _gather(self):
         """Takes the state from all models, whose variables let go of it."""
@@ -307,8 +316,10 @@ class _JAXSteps(JoinedSteps):
             for variable in variables:
                 variable._value = None
             model._jax_state_synced = False
-        in_turn, stack = self._mapping == "in turn", jax.numpy.stack
-        self._state = states if in_turn else [stack(each) for each in zip(*states, strict=True)]
+        if self._mapping != "in turn":
+            stack, states = jax.numpy.stack, self._filled(states)
+            states = [stack(arrays) for arrays in zip(*states, strict=True)]
+        self._state = states
 
     def _of_run(self, number):
         """Returns the arrays of the state of one run."""

@@ -38,17 +38,20 @@ def train_together(
     Returns:
         For the position of each fit that has ended, its error or `None`.
     """
-    ended: dict[int, BaseException | None] = {}
-    with contextlib.ExitStack() as stack:
-        _keep_on_device(fits, stack)
-        for fit in fits:
-            fit.model.note_images(fit.batches)
-        some = [fit.batches.of_rows(fit.batches.indices(fit.step)) for fit in fits]
-        for positions, steps in join_steps([fit.model for fit in fits], some):
-            members = [_Member(fits[position], position) for position in positions]
-            _Joint(members, steps, interruption, within).train(epochs)
-            ended |= {each.position: each.error for each in members if each.is_over()}
-    return ended
+    members = [_Member(fit) for fit in fits]
+    try:
+        with contextlib.ExitStack() as stack:
+            _keep_on_device(fits, stack)
+            for fit in fits:
+                fit.model.note_images(fit.batches)
+            some = [fit.batches.of_rows(fit.batches.indices(fit.step)) for fit in fits]
+            for positions, steps in join_steps([fit.model for fit in fits], some):
+                _Joint([members[n] for n in positions], steps, interruption, within).train(epochs)
+    except BaseException as error:
+        for member in members:
+            if not member.is_over():
+                member.error = error
+    return {n: member.error for n, member in enumerate(members) if member.is_over()}
 
 
 def kind_of(fit: Fit) -> tuple | None:
@@ -83,8 +86,10 @@ def _keep_on_device(fits: Sequence[Fit], stack: contextlib.ExitStack) -> None:
 class _Member:
     """One of the models, with its callbacks."""
 
-    def __init__(self, fit: Fit, position: int) -> None:
-        self.fit, self.model, self.position = fit, fit.model, position
+    def __init__(self, fit: Fit) -> None:
+        self.fit, self.model = fit, fit.model
+        # Only what is done here counts.
+        self.model.stop_training = False
         self.error: BaseException | None = None
         self.logs: dict[str, Any] = {}
         self.callbacks = keras.callbacks.CallbackList(
@@ -100,7 +105,6 @@ class _Member:
 
     def begin(self) -> None:
         """Begins what is left of the fit."""
-        self.model.stop_training = False
         self.callbacks.on_train_begin()
 
     def begin_epoch(self) -> None:

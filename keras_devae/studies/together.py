@@ -78,6 +78,9 @@ def _train(sessions, interruption):
     epochs = min(other.fit.epochs for other in together)
     ahead = [other.fit.step - step for other in like if other not in together]
     epochs = min([epochs, *(gap // length for gap in ahead if gap % length == 0)])
+    if len(together) == 1 and epochs == session.fit.epochs:
+        session.carry_out()
+        return
     by_fit = {id(other.fit): other for other in together}
     ended = train_together(
         [other.fit for other in together],

@@ -192,8 +192,6 @@ def interrupted(monkeypatch, study, step):
 
     with monkeypatch.context() as patch:
         patch.setattr(RunRecorder, "on_train_batch_end", stop)
-        # As after every step but the first.
-        patch.setattr(together.Interruption, "postponed", True, raising=False)
         return together.work_together(study.runs)
 
 

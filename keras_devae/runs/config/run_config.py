@@ -290,7 +290,7 @@ def load_dataset(
     Arguments and errors are as for `keras_devae.data.load`.
     """
     loading = {**_loading(config), "fetch": fetch, "progress": progress}
-    key = f"{config.data} {fetch}"
+    key = str(config.data)
     if _loaded is None or key not in _loaded:
         dataset = data.load(config.data.dataset, **loading)
         if _loaded is None:

@@ -4,6 +4,7 @@ import abc
 from collections.abc import Sequence
 from typing import NamedTuple, Self
 
+from keras_devae.errors import UsageError
 from keras_devae.studies.study_run import StudyRun
 from keras_devae.studies.worker import BUSY
 
@@ -59,8 +60,12 @@ class Engine(abc.ABC):
         """Starts a run."""
 
     def start_together(self, runs: Sequence[StudyRun]) -> None:
-        """Starts several runs that are trained together, in one process."""
-        raise NotImplementedError
+        """Starts several runs that are trained together, in one process.
+
+        Raises:
+            UsageError: If this engine cannot do that.
+        """
+        raise UsageError(f"{type(self).__name__} trains no runs together. Received: {len(runs)}.")
 
     @abc.abstractmethod
     def take_ended(self) -> list[EndedRun]:
