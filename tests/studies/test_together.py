@@ -71,7 +71,7 @@ def differences(first, second, place=""):
         yield place, first, second
 
 
-def assert_same(alone, other, tolerance=1e-5):
+def compare(alone, other, tolerance=1e-5):
     """Checks that the folders of two runs hold the same, to a relative rounding."""
     assert files_of(other) == files_of(alone)
     (head, *values), (other_head, *other_values) = rows(alone), rows(other)
@@ -107,7 +107,7 @@ def check(studies, sweep, mapping=None, monkeypatch=None, tolerance=1e-5, **sett
     assert carry_out(other, 16).done == len(other.runs)
     for first, second in zip(alone.runs, other.runs, strict=True):
         assert "Trained together" in second.log_file.read_text()
-        assert_same(first, second, tolerance)
+        compare(first, second, tolerance)
     return other
 
 
@@ -176,7 +176,7 @@ def test_one_that_fails_leaves_the_others_as_they_are(studies):
     carry_out(alone)
     progress = carry_out(other, 16)
     assert (progress.done, progress.failed) == (1, 1)
-    assert_same(alone.runs[0], other.runs[0])
+    compare(alone.runs[0], other.runs[0])
     reason = alone.runs[1].reason()
     assert "became" in reason and other.runs[1].reason() == reason.replace("/alone/", "/together/")
 
@@ -204,7 +204,7 @@ def test_an_interruption_keeps_the_last_step_of_all(studies, monkeypatch):
     assert [run.state() for run in other.runs] == ["interrupted"] * 3
     assert carry_out(other, 16).done == 3
     for first, second in zip(alone.runs, other.runs, strict=True):
-        assert_same(first, second)
+        compare(first, second)
 
 
 @pytest.mark.thorough
@@ -226,7 +226,7 @@ def test_a_run_that_is_behind_catches_up_and_one_within_an_epoch_ends_alone(stud
     assert begun[0] == 0 and begun[2] == 3
     assert carry_out(other, 16).done == 4
     for first, second in zip(alone.runs, other.runs, strict=True):
-        assert_same(first, second)
+        compare(first, second)
 
 
 def test_what_is_done_or_held_by_others_is_left_alone(studies, finish_run, monkeypatch):
