@@ -6,7 +6,7 @@ import contextlib
 import functools
 import itertools
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -261,7 +261,7 @@ class _JAXSteps(JoinedSteps):
         """Returns the parts of all models, with the first one repeated in empty places."""
         return [*parts, *[parts[0]] * (self._places - len(parts))]
 
-    def __call__(self, batches: Sequence[Sequence[Any]]) -> list[dict[str, float]]:
+    def __call__(self, batches: Iterable[Sequence[Any]]) -> list[dict[str, float]]:
         """Computes steps, see `JoinedSteps`."""
         import jax
 
@@ -281,22 +281,24 @@ class _JAXSteps(JoinedSteps):
     def _run_in_turn(self, batches, shared):
         import jax
 
-        logs = []
-        for number in range(len(self.models)):
-            numbers = [values[number] for values in self._numbers]
-            for step in batches:
-                arguments = (numbers, self._state[number], shared, [step[number]])
-                latest, self._state[number] = self._of_one(*arguments)
-            logs.append(latest)
+        runs = range(len(self.models))
+        numbers = [[values[run] for values in self._numbers] for run in runs]
+        for step in batches:
+            logs = []
+            for run in runs:
+                arguments = (numbers[run], self._state[run], shared, [step[run]])
+                latest, self._state[run] = self._of_one(*arguments)
+                logs.append(latest)
         return jax.device_get(logs)
 
     def _run(self, batches, shared):
         import jax
 
         numbers = [np.stack(self._filled(values)) for values in self._numbers]
-        steps = [np.stack(self._filled(step)) for step in batches]
-        if len(steps) > 1 and self._mapping == "vmap":
-            arguments = (numbers, self._state, shared, [np.stack(steps)])
+        steps = (np.stack(self._filled(step)) for step in batches)
+        # Only numbers of resident images are small enough for many steps at a time.
+        if self._mapping == "vmap" and shared:
+            arguments = (numbers, self._state, shared, [np.stack(list(steps))])
             logs, self._state = self._of_several(*arguments)
         else:
             for images in steps:

@@ -203,4 +203,4 @@ def _are_functions(values):
     """
     functions = [getattr(value, "callback_func", value) for value in values]
     names = {getattr(function, "__qualname__", None) for function in functions}
-    return all(map(callable, functions)) and len(names) == 1
+    return all(map(callable, functions)) and None not in names and len(names) == 1

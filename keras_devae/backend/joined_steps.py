@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import abc
 import itertools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from keras_devae.checks import Array
@@ -20,7 +20,7 @@ class JoinedSteps(abc.ABC):
     models: list[Any]
 
     @abc.abstractmethod
-    def __call__(self, batches: Sequence[Sequence[Array]]) -> list[dict[str, float]]:
+    def __call__(self, batches: Iterable[Sequence[Array]]) -> list[dict[str, float]]:
         """Computes one or several steps of all models.
 
         Args:
@@ -61,7 +61,7 @@ class LazyState(Mapping[str, Any]):
             }
         return self._groups[name]
 
-    def __iter__(self):
+    def __iter__(self) -> Iterator[str]:
         return iter(self._sizes)
 
     def __len__(self) -> int:

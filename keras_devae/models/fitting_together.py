@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import concurrent.futures
 import contextlib
+import itertools
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -157,25 +158,26 @@ class _Joint:
         if not self._members:
             return
         total = len(self._members[0].fit.batches)
+        length = self._members[0].model.steps_per_execution
         with contextlib.closing(self._fetched(total)) as fetched:
-            for first, batches in fetched:
+            for first in range(0, total, length):
+                count = min(length, total - first)
                 self._each(lambda member, begin=first: member.callbacks.on_train_batch_begin(begin))
-                self._call(first, batches)
+                self._call(first + count - 1, itertools.islice(fetched, count))
                 # All are at the same step, and each stops within an epoch only at its last one.
                 if any(member.model.stop_training for member in self._members):
                     break
                 self._leave()
                 if not self._members:
                     break
-                if first + len(batches) < total:
+                if first + count < total:
                     self._interruption.check()
 
-    def _call(self, first: int, batches: list[dict[_Member, Array]]) -> None:
+    def _call(self, last: int, batches: Iterator[dict[_Member, Array]]) -> None:
         """Computes steps of all in one call, and calls the callbacks of each."""
-        logs = self._steps([[step[member] for member in self._members] for step in batches])
+        logs = self._steps([step[member] for member in self._members] for step in batches)
         for member, values in zip(self._members, logs, strict=True):
             member.logs = values
-        last = first + len(batches) - 1
         self._each(lambda member: member.callbacks.on_train_batch_end(last, member.logs))
         self._interruption.postponed = True
 
@@ -196,18 +198,17 @@ class _Joint:
             self._steps.keep(staying)
             self._members = [self._members[n] for n in staying]
 
-    def _fetched(self, total: int) -> Iterator[tuple[int, list[dict[_Member, Array]]]]:
-        """Yields the first step of each call and its batches, which are read one call ahead."""
-        members, length = self._members, self._members[0].model.steps_per_execution
+    def _fetched(self, total: int) -> Iterator[dict[_Member, Array]]:
+        """Yields the batches of all for each step of an epoch, which are read one step ahead."""
+        members = self._members
 
-        def read(first: int) -> list[dict[_Member, Array]]:
-            numbers = range(first, min(first + length, total))
-            return [{each: each.fit.batches[n][0] for each in members} for n in numbers]
+        def read(number: int) -> dict[_Member, Array]:
+            return {member: member.fit.batches[number][0] for member in members}
 
         with concurrent.futures.ThreadPoolExecutor(1, thread_name_prefix="batches") as thread:
             ahead = thread.submit(read, 0)
-            for first in range(0, total, length):
+            for number in range(total):
                 batches = ahead.result()
-                if first + length < total:
-                    ahead = thread.submit(read, first + length)
-                yield first, batches
+                if number + 1 < total:
+                    ahead = thread.submit(read, number + 1)
+                yield batches
