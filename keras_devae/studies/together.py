@@ -101,6 +101,7 @@ class _Session:
         self.fit: Fit | None = None
         self._parts = work_in_parts(run, sharing)
         self._heading: str | None = heading
+        self._log = run.log_file.open("a", encoding="utf-8", buffering=1)
         self._handlers: dict[int, Any] | None = None
 
     def advance(self, error: BaseException | None = None) -> None:
@@ -120,6 +121,8 @@ class _Session:
         except KeyboardInterrupt as ending:
             # It has not begun yet.
             self.status = exit_status(ending)
+        if self.status is not None:
+            self._log.close()
 
     def _head(self):
         import keras
@@ -134,7 +137,7 @@ class _Session:
         """Trains the run alone."""
         assert self.fit is not None
         try:
-            with self.speaking():
+            with self.speaking(), self._handling_signals():
                 self.fit.carry_out()
         except BaseException as error:
             self.advance(error)
@@ -144,11 +147,7 @@ class _Session:
     @contextlib.contextmanager
     def speaking(self) -> Iterator[None]:
         """Sends what is printed inside a `with` block to the log of the run."""
-        with (
-            self.run.log_file.open("a", encoding="utf-8", buffering=1) as log,
-            contextlib.redirect_stdout(log),
-            contextlib.redirect_stderr(log),
-        ):
+        with contextlib.redirect_stdout(self._log), contextlib.redirect_stderr(self._log):
             yield
 
     @contextlib.contextmanager
