@@ -27,7 +27,8 @@ def study() -> None:
     "--workers",
     type=int,
     help="Runs at a time, or groups with --together; on this machine all share its first GPU, "
-    "that is the first of CUDA_VISIBLE_DEVICES.  [default: 1; on Ray as many as the cluster has room for]",
+    "that is the first of CUDA_VISIBLE_DEVICES.  [default: 1; on Ray as many as the cluster has "
+    "room for]",
 )
 @click.option("--ray-address", metavar="ADDRESS", help="Address of the Ray cluster; auto finds it.")
 @click.option(
