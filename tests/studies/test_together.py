@@ -150,6 +150,7 @@ def test_four_seeds(studies, monkeypatch, model, mapping):
     ],
     ids=str,
 )
+@pytest.mark.filterwarnings("ignore:.*the posterior has collapsed")
 def test_settings(studies, monkeypatch, settings):
     sweep = {"zip": {"seed": [0, 1], "learning_rate": [1e-3, 1e-2]}}
     tolerance = 1e-2 if "mixed_precision" in settings else 1e-5
@@ -218,7 +219,9 @@ def test_a_run_that_is_behind_catches_up_and_one_within_an_epoch_ends_alone(stud
 
     with monkeypatch.context() as patch:
         patch.setattr(RunRecorder, "on_train_batch_end", stop)
-        assert [worker.work(run) for run in other.runs[1:]] == [130] * 3
+        for run in other.runs[1:]:
+            keras.utils.clear_session()
+            assert worker.work(run) == 130
     begun = [run.steps_done() for run in other.runs]
     assert begun[0] == 0 and begun[2] == 3
     assert carry_out(other, 16).done == 4
