@@ -194,7 +194,7 @@ def test_runs_are_started_in_groups_and_what_was_killed_again(make_study, finish
     finish_run(study, study.runs[1])
     engine = GroupEngine(study, finish_run, {0: [-9, 0], 2: [-9, 0], 3: [1]})
     standing = carry_out_study(study, engine, lambda standing: None, grouping=Grouping(study, 3))
-    assert engine.started == [[0, 2, 3], 4, [0, 2]]
+    assert engine.started == [[0, 2, 3], [4, 0, 2]]
     assert (standing.done, standing.failed) == (4, 1)
 
 
