@@ -118,7 +118,7 @@ def test_wrong_use_is_refused_before_anything_is_made(study_file, capsys, words,
 def interrupted(monkeypatch):
     """Has every study be interrupted at once."""
 
-    def interrupt(study, engine, report, retry_failed):
+    def interrupt(study, engine, report, retry_failed, grouping):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(scheduler, "carry_out_study", interrupt)
