@@ -51,13 +51,14 @@ def reproduce(
     """Train the runs that a table or figure of the DeVAE paper needs, and make it.
 
     Three more are benchmarks of other papers: correlated-factors, transfer and
-    compositional-generalisation.
+    compositional-generalisation. front asks whether DeVAE is worth using: disentanglement against
+    reconstruction of six methods, from weak to strong pressure.
 
     `list` shows every NAME, with what it trains, how long that takes, and the paper's numbers. The
-    results are NAME.csv, NAME.md, NAME.png and NAME.svg. The runs lie in RUNS-DIR/reproduce/SCALE,
-    where experiments share them; after Ctrl-C or kill -9 the same command resumes them. --scale
-    paper is the paper's (300,000 steps of 256 images, 10 seeds), small is for two cores, smoke is a
-    check.
+    results are NAME.csv, NAME.md, NAME.png and NAME.svg, and NAME-comparisons.csv where DeVAE is
+    compared with others. The runs lie in RUNS-DIR/reproduce/SCALE, where experiments share them;
+    after Ctrl-C or kill -9 the same command resumes them. --scale paper is the paper's (300,000
+    steps of 256 images, 10 seeds), small is for two cores, smoke is a check.
     """
     from keras_devae.reproduction.scales import scale_named
 
@@ -104,7 +105,9 @@ def _reproduce(context, name, scale, seeds, runs_dir, output, as_json, options):
         context.exit(exit_status(ending))
     files = reproduction.write(outcome, provenance, folder, command)
     if as_json:
-        print_json({"rows": outcome.tidy, "files": [str(file) for file in files]})
+        tables = {table.name: table.tidy for table in outcome.tables}
+        paths = [str(file) for file in files]
+        print_json({"rows": outcome.tidy, **tables, "files": paths})
     else:
         _show(outcome, files)
     if standing is not None and standing.failed:
@@ -142,6 +145,11 @@ def _show(outcome, files):
     print_table(outcome.header, outcome.rows)
     for remark in outcome.remarks:
         click.echo(remark)
+    for table in outcome.tables:
+        click.echo(f"\n{table.title}")
+        print_table(table.header, table.rows)
+        for note in table.notes:
+            click.echo(note)
     for file in files:
         click.echo(f"Written  {file}")
 

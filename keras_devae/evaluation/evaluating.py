@@ -97,9 +97,9 @@ def evaluate(
     the setting `categorical_code` says which. `elbo_decomposition.elbo` is left out for such
     models; for others its reconstruction term uses one sample of the posterior per image.
 
-    Where the posterior is known by samples only (`FlowVAE`), the divergence in `kl` and the bound
-    is the mean over fixed draws of each image; metrics that need its density are refused by name,
-    and left out of `("all",)`.
+    Where the posterior is known by samples only (`FlowVAE`, `LadderVAE`), the divergence in `kl`
+    and the bound is the mean over fixed draws of each image; metrics that need its density are
+    refused by name, and left out of `("all",)`.
 
     Raises:
         UsageError: If a name, a setting or a layer is wrong, `bins`, `discretizer` or `estimator`

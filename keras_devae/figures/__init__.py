@@ -16,6 +16,7 @@ _MODULES = {
     "contact_sheet": "image_grids",
     "factor_scatter": "scatter_plots",
     "freezing_curves": "freezing",
+    "front_curves": "fronts",
     "information_curves": "latent_curves",
     "information_diffusion": "latent_curves",
     "information_map": "information_maps",

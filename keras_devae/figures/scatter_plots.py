@@ -14,8 +14,8 @@ from keras_devae.figures.arguments import Numbers, check_labels, check_text, rea
 from keras_devae.figures.canvas import FONT_SIZE, legend_beside
 from keras_devae.figures.panels import COLORS, empty_panels, finish_panel
 
-# Their number and the number of colours have no common divisor: 56 groups differ.
-_SHAPES = "osD^vP*X"
+#: Shapes of points. Their number and that of colours have no common divisor: 56 groups differ.
+SHAPES = "osD^vP*X"
 # Parts of a continuous factor's range.
 _PARTS = 20
 # Labels beside an axis, and letters of them that stand beside each other.
@@ -137,7 +137,7 @@ def score_scatter(
             y[points],
             s=24,
             color=COLORS[number % len(COLORS)],
-            marker=_SHAPES[number % len(_SHAPES)],
+            marker=SHAPES[number % len(SHAPES)],
             linewidths=0,
             alpha=0.85,
             label=name,

@@ -96,8 +96,11 @@ def gated_flow(
 class PlanarFlow(keras.layers.Layer):
     """A planar flow whose parameters come from elsewhere, see `planar_flow`.
 
+    The parameters are scaled by `parameter_scale`, so that the flow starts near the identity.
+
     Args:
         latent_dim: Number of dimensions.
+        parameter_scale: Factor of u, w and b, at least 0; default 0.1.
         **kwargs: Arguments of `keras.layers.Layer`; the dtype is float32 by default.
 
     Example:
@@ -107,9 +110,10 @@ class PlanarFlow(keras.layers.Layer):
         ((8, 10), (8,))
     """
 
-    def __init__(self, latent_dim: int, **kwargs: Any) -> None:
+    def __init__(self, latent_dim: int, parameter_scale: float = 0.1, **kwargs: Any) -> None:
         super().__init__(**{"dtype": "float32", **kwargs})
         self.latent_dim = at_least("latent_dim", latent_dim, 1)
+        self.parameter_scale = finite_at_least("parameter_scale", parameter_scale)
 
     @property
     def num_parameters(self) -> int:
@@ -126,12 +130,14 @@ class PlanarFlow(keras.layers.Layer):
 
         Returns the new codes and the log-determinant, `(..., batch)`, in nats.
         """
+        parameters = self.parameter_scale * parameters
         u, w = parameters[:, : self.latent_dim], parameters[:, self.latent_dim : -1]
         return planar_flow(z, u, w, parameters[:, -1:])
 
     def get_config(self) -> dict[str, Any]:
         """Returns the constructor's arguments."""
-        return {**super().get_config(), "latent_dim": self.latent_dim}
+        own = {"latent_dim": self.latent_dim, "parameter_scale": self.parameter_scale}
+        return {**super().get_config(), **own}
 
 
 @keras.saving.register_keras_serializable(package="keras_devae")

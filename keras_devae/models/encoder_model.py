@@ -116,8 +116,6 @@ def build_encoder_model(
 
 def _mean(model, pixels, checked, layer):
     """Returns the posterior mean without the weights that it does not depend on."""
-    if model.mean_depends_on_log_var:
-        return _all_outputs(model, pixels, checked, layer)["z_mean"]
     outputs = {name: model.encoder.output[name] for name in model.code_outputs}
     encoded = keras.Model(model.encoder.inputs, outputs, name="encoder")(pixels)
     if model.samples_posterior:

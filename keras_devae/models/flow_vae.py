@@ -28,7 +28,8 @@ class FlowVAE(SampledInference, ImageModel):
 
     - `"planar"`: `z + u tanh(w . z + b)`, invertible by a constraint on u, see
       `keras_devae.layers.planar_flow`. The encoder returns u, w and b of every flow for every
-      image (amortised, as in the paper).
+      image (amortised, as in the paper), ten times as large, so that the flows start near the
+      identity.
     - `"iaf"`: inverse autoregressive flows. A masked network of the flow, `MADE`, which the
       encoder gives a context for every image, computes shifts and gates; every other network has
       its order reversed. See `keras_devae.layers.gated_flow` for what makes zero weights the

@@ -45,8 +45,6 @@ class Inference:
     num_categories = 0
     #: Names of the encoder's outputs that codes depend on.
     code_outputs: tuple[str, ...] = ("z_mean",)
-    #: Whether the posterior mean also depends on the encoder's log-variances.
-    mean_depends_on_log_var: bool = False
 
     @property
     def has_posterior(self) -> bool:

@@ -1,26 +1,26 @@
 """The ladder VAE: a hierarchy of latent layers whose posteriors share the top-down pass."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import keras
 import numpy as np
 from keras import ops
 
+from keras_devae.backend.replicas import mean_over_batch
 from keras_devae.checks import Array, Tensor, flag
 from keras_devae.layers import TopDownPass, derived_seeds
+from keras_devae.losses import gaussian_kl
 from keras_devae.models.catalogue import MODEL_CATALOGUE
 from keras_devae.models.loss_terms import LossTerms
 from keras_devae.models.options import layer_dims_of
+from keras_devae.models.sampled_inference import SampledInference
 from keras_devae.models.vae import VAE
 from keras_devae.schedules import ConstantSchedule, LinearSchedule
 
-#: Rows that pass through the layers at a time, so that a large data set fits in memory.
-_ROWS = 8192
-
 
 @keras.saving.register_keras_serializable(package="keras_devae")
-class LadderVAE(VAE):
+class LadderVAE(SampledInference, VAE):
     """Ladder VAE (Soenderby et al. 2016): minimises `reconstruction + t * sum_i KL(q_i, p_i)`.
 
     L stochastic layers `z_1, ..., z_L`, layer 1 next to the image. The prior of z_L is the standard
@@ -37,9 +37,9 @@ class LadderVAE(VAE):
     `layer_slices` says which columns of a code belong to which layer.
 
     The posterior of a lower layer depends on the codes of the layers above. In training these are
-    samples, given which the KL divergence is exact. `posterior`, scores and validation follow the
-    means of the layers above instead, which makes them deterministic and the dimensions of a code
-    independent. `encode(sample=True)` samples from the top down.
+    samples, given which the KL divergence is exact; validation and scores average it over fixed
+    draws (`keras_devae.losses.balanced_draws`). `encode` follows the means from the top down, or
+    with `sample=True` samples. The codes together have no log-variances, so `posterior` is refused.
 
     With one layer this is `VAE` with a warm-up. The networks between stochastic layers are those
     of the paper: two dense layers, of 256 units between z_1 and z_2, then 128, 64 and 32, with
@@ -73,6 +73,7 @@ class LadderVAE(VAE):
 
     declaration = MODEL_CATALOGUE["ladder_vae"]
     state_names = ("beta",)
+    code_outputs = ("z_mean", "z_log_var")
 
     def __init__(
         self,
@@ -127,42 +128,50 @@ class LadderVAE(VAE):
     # The forward pass and the objective.
 
     def call(self, images: Any, training: bool = False) -> dict[str, Tensor]:
-        """Encodes and decodes images, see `VAE.call`; the decoder's input is z_1."""
+        """Encodes and decodes images, see `VAE.call`; the decoder's input is z_1.
+
+        `z_mean` and `z_log_var` are the posterior given the layers above, of which there are
+        samples in training and otherwise means; `base_mean` and `base_log_var`, of the same shape,
+        are the encoder's own Gaussians.
+        """
         mean, log_var = self.posterior_of(self.pixels(images), training)
         # Noise of its own, as the means of lower layers depend on the samples above them.
         noise = self.sampling(ops.zeros_like(mean), ops.zeros_like(mean)) if training else None
         outputs = self.top_down(mean, log_var, noise, training=training)
         layers = outputs.pop("layers")
+        outputs |= {"base_mean": mean, "base_log_var": log_var}
         return self.with_reconstruction(outputs, layers[0], training)
 
     def loss_terms(self, pixels: Tensor, outputs: dict[str, Tensor], training: bool) -> LossTerms:
         """Computes the loss of one batch, see the class."""
         terms = super().loss_terms(pixels, outputs, training)
+        if not training:
+            base = outputs["base_mean"], outputs["base_log_var"]
+            divergences = self._drawn(*base, self._fixed_noise())[1]
+            terms = terms.replace(kl=mean_over_batch(ops.mean(divergences, axis=(0, 1))[None]))
         beta = self._warmup(self.steps.step)
         return terms.replace(penalties={"kl": (beta, terms.total_kl)}, state={"beta": beta})
 
     # Inference.
 
-    @property
-    def mean_depends_on_log_var(self) -> bool:  # type: ignore[override]  # One layer has no merge.
-        """Whether a code's mean depends on the encoder's log-variances, which weight a merge."""
-        return len(self.layer_dims) > 1
+    def codes_of_layers(self, encoded: dict[str, Tensor]) -> Tensor:
+        """Returns the codes, `(1, batch, latent_dim)`, which follow the means from the top down."""
+        return ops.expand_dims(self.top_down(*self.bounded(encoded))["z"], 0)
 
-    def posterior_of_layer(self, mean: Any, log_var: Any, layer: int) -> tuple[Any, Any]:
-        """Returns the posterior along the means, `(batch, latent_dim)`; symbolic tensors, too."""
-        if len(self.layer_dims) == 1:
-            return mean, log_var
-        outputs = self.top_down(mean, log_var, training=False)
-        return outputs["z_mean"], outputs["z_log_var"]
+    def draw_codes(self, encoded: dict[str, Tensor], noise: Tensor) -> tuple[Tensor, Tensor]:
+        """Draws codes from the top down, see `SampledInference`; given each, the KL is exact."""
+        codes, divergences = self._drawn(*self.bounded(encoded), noise)
+        return codes, ops.sum(divergences, axis=-1)
 
-    def layer_posterior(
-        self, mean: Array, log_var: Array, layer: int | None = 0
-    ) -> tuple[Array, Array]:
-        """Computes the result of `posterior` from what `encoder_posterior` returns."""
-        chunks = _chunks(mean, log_var)
-        parts = [super(LadderVAE, self).layer_posterior(m, v, layer) for m, v in chunks]
-        means, log_vars = (np.concatenate(each, axis=-2) for each in zip(*parts, strict=True))
-        return means, log_vars
+    def _drawn(self, mean, log_var, noise):
+        """Returns codes and each dimension's divergence, both `(s, batch, latent_dim)`."""
+        everywhere = ops.zeros_like(mean) + ops.cast(noise, "float32")
+        by_row = (ops.zeros_like(everywhere) + x for x in (mean, log_var))
+        shape = (everywhere.shape[0], -1, self.latent_dim)
+        rows = [ops.reshape(x, (-1, self.latent_dim)) for x in (*by_row, everywhere)]
+        found = self.top_down(*rows)
+        divergences = gaussian_kl(found["z_mean"], found["z_log_var"])
+        return ops.reshape(found["z"], shape), ops.reshape(divergences, shape)
 
     def decoder_inputs_of(self, outputs: dict[str, Tensor]) -> Tensor:
         """Returns the codes of all layers, so that the penalty on the Jacobian concerns all."""
@@ -176,35 +185,15 @@ class LadderVAE(VAE):
         """Returns z_1 of codes e."""
         return self.top_down.layers_of(ops.convert_to_tensor(z))[0]
 
-    def sampled_codes(
-        self, images: Any, layer: int | None, generator: np.random.Generator, batch_size: int
-    ) -> Array:
-        """Draws a code of every image from the top layer down, see `VAE.encode`."""
-        mean, log_var = self.encoder_posterior(images, batch_size)
-        noise = generator.standard_normal((len(mean), self.latent_dim), dtype=np.float32)
-        parts = [self.top_down(*rows)["z"] for rows in _chunks(mean, log_var, noise)]
-        codes = np.concatenate([ops.convert_to_numpy(part) for part in parts])
-        return codes if layer is not None else codes[None]
-
     def layer_codes(self, images: Any, batch_size: int = 256) -> list[Array]:
-        """Returns the layers' own codes z_i of images, the means of their posteriors.
+        """Returns the layers' own codes z_i of images, which follow the means from the top down.
 
         Args:
-            images: See `posterior`.
+            images: See `encode`.
             batch_size: Number of images to encode at a time; default 256.
 
         Returns:
             A list of L float32 arrays `(n, layer_dims[i])`, layer 1 first.
         """
-        posterior = self.encoder_posterior(images, batch_size)
-        parts = [self.top_down(*rows)["layers"] for rows in _chunks(*posterior)]
-        return [
-            np.concatenate([ops.convert_to_numpy(part) for part in layer])
-            for layer in zip(*parts, strict=True)
-        ]
-
-
-def _chunks(*arrays: Array) -> Iterator[tuple[Array, ...]]:
-    """Returns the arrays a few thousand rows at a time; empty arrays once."""
-    for start in range(0, max(len(arrays[0]), 1), _ROWS):
-        yield tuple(array[start : start + _ROWS] for array in arrays)
+        codes = self.encode(images, batch_size=batch_size)
+        return [ops.convert_to_numpy(z) for z in self.top_down.layers_of(codes)]

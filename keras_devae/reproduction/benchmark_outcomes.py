@@ -24,8 +24,8 @@ from keras_devae.reproduction.benchmarks import (
     TRANSFER_TO,
 )
 from keras_devae.reproduction.measurements import codes_of, images_as, kept, loaded
-from keras_devae.reproduction.outcomes import INTERVALS, Outcome, interval_text
 from keras_devae.reproduction.results import MIG, RECONSTRUCTION, Results, compared, score_title
+from keras_devae.reproduction.tables import INTERVALS, Outcome, interval_text
 from keras_devae.runs.trained_model import run_encoding
 
 #: Numbers of labels that correct a model, as far as the evaluation has so many images.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from keras_devae.reproduction.declarations import METHODS, Experiment, Plan
+from keras_devae.reproduction.declarations import DATA_SETS, METHODS, Experiment, Plan
 from keras_devae.reproduction.scales import Scale
 
 #: Data set -> the two factors that are correlated in training.
@@ -72,7 +72,7 @@ def _methods(scale: Scale) -> dict[str, str]:
 
 
 def _data_sets(scale: Scale) -> tuple[str, ...]:
-    return scale.data_sets if scale.name == "paper" else ("dsprites",)
+    return DATA_SETS if scale.name == "paper" else ("dsprites",)
 
 
 def correlated_variants(dataset: str, sigma: float | None) -> dict[str, Any]:

@@ -7,7 +7,8 @@ import functools
 from keras_devae.checks import one_of
 from keras_devae.reproduction import paper
 from keras_devae.reproduction.benchmarks import BENCHMARKS
-from keras_devae.reproduction.declarations import METHODS, Experiment, Plan
+from keras_devae.reproduction.declarations import DATA_SETS, METHODS, Experiment, Plan
+from keras_devae.reproduction.front import FRONT
 from keras_devae.reproduction.scales import Scale
 
 _SIX_METHODS = {**METHODS, "FactorVAE": "factor_vae", "DEFT": "deft"}
@@ -20,10 +21,10 @@ _VARIANTS = {
 _DEFAULT_BETAS = (1, 10, 40)
 
 
-def _every_method(scale, seeds, methods=METHODS, data_sets=None):
+def _every_method(scale, seeds, methods=METHODS, data_sets=DATA_SETS):
     return [
         Plan(group, scale.run(model, seed, dataset))
-        for dataset in data_sets or scale.data_sets
+        for dataset in data_sets
         for seed in range(seeds)
         for group, model in methods.items()
     ]
@@ -65,7 +66,7 @@ _ON_DSPRITES = functools.partial(_every_method, data_sets=("dsprites",))
 _ON_SHAPES = functools.partial(_every_method, data_sets=("shapes3d",))
 _DEVAE = functools.partial(_only, "devae")
 _ONE = {"paper": 1, "small": 1, "smoke": 1}
-_TWO = {"small": 2}
+_THREE, _FIVE, _EIGHT, _TEN = ({"small": count} for count in (3, 5, 8, 10))
 
 #: Name on the command line -> experiment.
 EXPERIMENTS = {
@@ -80,7 +81,7 @@ EXPERIMENTS = {
         "estimates",
     ),
     "table2": Experiment(
-        "Ablation on dSprites: MIG and reconstruction of every layer",
+        "Ablation on dSprites: MIG, InfoM and reconstruction of every layer",
         "MIG/reconstruction: "
         + "; ".join(
             f"{group} {', '.join(f'{gap}/{error}' for gap, error in layers)}"
@@ -88,32 +89,36 @@ EXPERIMENTS = {
         ),
         functools.partial(_every_method, methods=_VARIANTS, data_sets=("dsprites",)),
         "ablation",
+        _EIGHT,
     ),
     "table3": Experiment(
         "DeVAE under other pressures: betas 1, 10, 20, 40, 80; 1, 10, 40; 1, 10",
         paper.UNKNOWN,
         _every_beta,
         "layers",
+        _FIVE,
     ),
     "table4": Experiment(
         "DeVAE with layers drawn by other weights: s = 0, 0.5, 1, 2",
         paper.UNKNOWN,
         _every_base,
         "bases",
+        _FIVE,
     ),
     "table6": Experiment(
-        "Six methods: reconstruction, MIG, ELBO",
+        "Six methods: reconstruction, MIG, InfoM, ELBO",
         paper.UNKNOWN,
         functools.partial(_ON_DSPRITES, methods=_SIX_METHODS),
         "bounds",
+        _FIVE,
     ),
     "figure2": Experiment(
-        "MIG, FactorVAE score, DCI disentanglement and reconstruction of four methods",
+        "MIG, InfoM, FactorVAE score, DCI disentanglement and reconstruction of four methods",
         "dSprites, DeVAE: disentanglement +8 % over beta-TCVAE and +47 % over beta-VAE, "
         "reconstruction error -2 % and -30 %",
         _every_method,
         "methods",
-        {"small": 5},
+        _TEN,
     ),
     "figure3": Experiment(
         "Traversals of four methods on dSprites, latents with KL above 0.5",
@@ -129,13 +134,14 @@ EXPERIMENTS = {
             _ON_DSPRITES, methods={name: METHODS[name] for name in ("DynamicVAE", "DeVAE")}
         ),
         "diffusion",
+        _TEN,
     ),
     "figure5": Experiment(
         "MIG and reconstruction with 10 and with 1024 latent dimensions",
         paper.UNKNOWN,
         _every_width,
         "widths",
-        _TWO,
+        _THREE,
     ),
     "figure6": Experiment(
         "Traversals of every layer of DeVAE on dSprites",
@@ -165,15 +171,17 @@ EXPERIMENTS = {
         "it decreases over the layers",
         _DEVAE,
         "over_layers",
+        _TEN,
     ),
     "figure12": Experiment(
         "Active variables and MED with 10 and with 1024 latent dimensions",
         paper.UNKNOWN,
         _every_width,
         "active",
-        _TWO,
+        _THREE,
     ),
     **BENCHMARKS,
+    **FRONT,
 }
 
 

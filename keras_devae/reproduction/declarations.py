@@ -8,6 +8,8 @@ from typing import Any
 
 from keras_devae.reproduction.scales import Scale
 
+#: The data sets of the DeVAE paper.
+DATA_SETS = ("dsprites", "shapes3d")
 #: Methods of the DeVAE paper's comparison, by their names in tables.
 METHODS = {
     "beta-VAE": "beta_vae",

@@ -16,8 +16,8 @@ from keras_devae.figures.of_models import traversed
 from keras_devae.metrics.estimators.spread import spread_of
 from keras_devae.metrics.rows import draw_sample
 from keras_devae.reproduction.measurements import kept, loaded
-from keras_devae.reproduction.outcomes import Outcome, interval_text
 from keras_devae.reproduction.results import Result, Results
+from keras_devae.reproduction.tables import Outcome, interval_text
 from keras_devae.runs.trained_model import run_encoding
 
 #: Values to which a latent dimension is set.

@@ -2,125 +2,92 @@
 
 from __future__ import annotations
 
-import dataclasses
 import itertools
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from matplotlib.figure import Figure
 
 from keras_devae import figures
 from keras_devae.data.image_sizes import height_and_width
 from keras_devae.metrics import number_of
-from keras_devae.metrics.estimators.spread import Spread, spread_of
+from keras_devae.metrics.estimators.spread import spread_of
 from keras_devae.reports.plots import read_information
 from keras_devae.reproduction import paper
-from keras_devae.reproduction.results import MIG, RECONSTRUCTION, Results, compared, score_title
+from keras_devae.reproduction.comparing_groups import Rival, comparison_table, rivals_of
+from keras_devae.reproduction.results import INFOM, MIG, RECONSTRUCTION, Results, score_title
+from keras_devae.reproduction.tables import (
+    INTERVALS,
+    Outcome,
+    Table,
+    interval_text,
+    number_text,
+    percent_text,
+)
 
 _PAPER_IMAGE_SIZE = 64
 #: Largest difference in nats of estimates of the total correlation that count as close.
 _CLOSE = 0.15
-INTERVALS = "Numbers are means, with the 95 % interval of the mean by Student's t in brackets."
-
-
-@dataclasses.dataclass(frozen=True)
-class Outcome:
-    """A table with its `header` and `rows`, and a figure.
-
-    `remarks` are sentences, also about the paper's numbers; `tidy` has the rows of the CSV file,
-    every number by itself; `caption` says what the figure's marks mean; `pictures` are further
-    figures by name.
-    """
-
-    header: list[str]
-    rows: list[list[str]]
-    figure: Figure
-    remarks: list[str]
-    tidy: list[dict[str, Any]]
-    caption: str = ""
-    pictures: dict[str, Figure] = dataclasses.field(default_factory=dict)
-
-
-def interval_text(spread: Spread | None) -> str:
-    """Writes a mean with its 95 % interval, e.g. `"0.301 [0.250, 0.352]"`; `"-"` for `None`."""
-    if spread is None:
-        return "-"
-    mean = _number(spread.mean)
-    if spread.count < 2:
-        return mean
-    low, high = (_number(end, like=spread.mean) for end in (spread.low, spread.high))
-    return f"{mean} [{low}, {high}]"
-
-
-def _number(value, like=None):
-    """Writes a number with three decimals below 1, two below 100 and one above."""
-    size = abs(value if like is None else like)
-    decimals = 3 if size < 1 else 2 if size < 100 else 1
-    # z: no minus sign on a number that rounds to 0.
-    return f"{value:z.{decimals}f}"
+#: Scores of every latent layer that tables show.
+_OF_LAYERS = (MIG, INFOM, RECONSTRUCTION)
+_LOST = "lost on the way"
 
 
 def layer_outcome(
     results: Results,
     published: Mapping[str, Sequence[tuple[float, float]]] | None = None,
     remarks: Iterable[str] = (),
+    tables: Sequence[Table] = (),
 ) -> Outcome:
-    """Tabulates gap and reconstruction of every layer beside the `published` pairs."""
-    header = ["", "layer", "seeds", score_title(MIG), score_title(RECONSTRUCTION)]
+    """Tabulates gap, modularity and reconstruction of every layer beside the `published` pairs."""
+    header = ["", "layer", "seeds", *map(score_title, _OF_LAYERS)]
     header += ["MIG in the paper", "reconstruction in the paper"] if published else []
     rows: list[list[str]] = []
-    panels: dict[str, dict[str, list[float]]] = {
-        score_title(MIG): {},
-        score_title(RECONSTRUCTION): {},
-    }
+    panels: dict[str, dict[str, list[float]]] = {score_title(name): {} for name in _OF_LAYERS}
     layers = [(g, i) for g in results.groups for i in range(len(results.of(g)[0].layers))]
     for group, layer in layers:
-        cells = [
-            interval_text(results.spread(group, name, layer)) for name in (MIG, RECONSTRUCTION)
-        ]
+        cells = [interval_text(results.spread(group, name, layer)) for name in _OF_LAYERS]
         rows.append([group, str(layer), str(len(results.of(group))), *cells])
         if published:
             numbers = published.get(group, ())
             known: tuple[Any, Any] = numbers[layer] if layer < len(numbers) else ("-", "-")
             rows[-1] += [str(number) for number in known]
-        for name in (MIG, RECONSTRUCTION):
+        for name in _OF_LAYERS:
             panels[score_title(name)][f"{group}, {layer}"] = results.values(group, name, layer)
     return Outcome(
         header,
         rows,
-        figures.box_plots(panels, horizontal=True),
+        figures.box_plots(_with_numbers(panels), horizontal=True),
         [*remarks, "Reconstruction is the negative log-likelihood per image, in nats.", INTERVALS],
         results.tidy(),
+        tables=[*tables],
     )
+
+
+def _with_numbers(panels):
+    return {title: panel for title, panel in panels.items() if any(panel.values())}
 
 
 def ablation_outcome(results: Results) -> Outcome:
     """Table 2: one latent space, parallel ones, arbitrary maps, and DeVAE."""
-    remarks = [
-        f"MIG of layer 0, DeVAE against {group}: {compared(ours, theirs)}; in the paper "
-        f"{_percent(paper.ABLATION['DeVAE'][0][0] / paper.ABLATION[group][0][0] - 1)}."
-        for group, ours, theirs in _against(results, "DeVAE", MIG)
-    ]
+    rivals = rivals_of(results, "DeVAE", _OF_LAYERS, _advantage_in_table)
+    remarks = ["DeVAE is compared with the others by layer 0."]
     size: Any = results[0].config.data.image_size
     factor = _PAPER_IMAGE_SIZE**2 / math.prod(height_and_width(size))
     if factor != 1:
         remarks.append(f"The paper's reconstruction is of images with {factor:g} times the pixels.")
-    return layer_outcome(results, paper.ABLATION, remarks)
+    tables = comparison_table("DeVAE", [*rivals])
+    return layer_outcome(results, paper.ABLATION, remarks, tables)
 
 
-def _against(results, favourite, score):
-    """Yields each other group, the favourite's values of a score, and the group's own."""
-    ours = results.values(favourite, score) if favourite in results.groups else ()
-    for group in results.groups:
-        theirs = results.values(group, score)
-        if group != favourite and ours and theirs:
-            yield group, ours, theirs
-
-
-def _percent(share):
-    return f"{100 * share:+.0f} %"
+def _advantage_in_table(dataset, group, score):
+    """Says by how much DeVAE's first layer exceeds a variant's in the paper's table 2."""
+    del dataset
+    if score not in (MIG, RECONSTRUCTION) or group not in paper.ABLATION:
+        return "-"
+    ours, theirs = (paper.ABLATION[g][0][score == RECONSTRUCTION] for g in ("DeVAE", group))
+    return percent_text(ours / theirs - 1)
 
 
 def method_outcome(
@@ -130,43 +97,36 @@ def method_outcome(
     several = len(results.data_sets) > 1
     rows: list[list[str]] = []
     panels: dict[str, dict[str, list[float]]] = {}
-    remarks: list[str] = []
-    for dataset in results.data_sets:
-        part = results.on(dataset)
+    parts = {dataset: results.on(dataset) for dataset in results.data_sets}
+    for dataset, part in parts.items():
         for group in part.groups:
             cells = [interval_text(part.spread(group, name)) for name in scores]
             rows.append([group, dataset, str(len(part.of(group))), *cells])
-        for name in scores:
-            title = f"{score_title(name)}, {dataset}" if several else score_title(name)
-            values = {group: part.values(group, name) for group in part.groups}
-            if any(values.values()):
-                panels[title] = values
-        remarks += _ordering(part, dataset, scores, favourite)
+    for name, (dataset, part) in itertools.product(scores, parts.items()):
+        title = f"{score_title(name)}, {dataset}" if several else score_title(name)
+        panels[title] = {group: part.values(group, name) for group in part.groups}
     header = ["", "data set", "seeds", *map(score_title, scores)]
-    return Outcome(header, rows, figures.box_plots(panels), [*remarks, INTERVALS], results.tidy())
+    remarks = [*(_chain(part, dataset, scores[0]) for dataset, part in parts.items()), INTERVALS]
+    tables = []
+    if favourite is not None:
+        rivals = rivals_of(results, favourite, scores, _advantage_in_text)
+        tables = comparison_table(favourite, [*rivals])
+    figure = figures.box_plots(_with_numbers(panels))
+    return Outcome(header, rows, figure, remarks, results.tidy(), tables=tables)
 
 
-def _ordering(results, dataset, scores, favourite):
-    """Says in which order the groups come, and how the favourite compares with the others."""
-    sentences = [_chain(results, dataset, scores[0])]
-    for name, claim in ((MIG, "disentanglement"), (RECONSTRUCTION, "reconstruction")):
-        if name not in scores:
-            continue
-        for group, ours, theirs in _against(results, favourite, name):
-            known = paper.ADVANTAGE.get(group) if dataset == "dsprites" else None
-            said = f"; the paper says {_percent(known[claim])} of {claim}" if known else ""
-            sentences.append(
-                f"{dataset}, {score_title(name)}, {favourite} against {group}: "
-                f"{compared(ours, theirs)}{said}."
-            )
-    return sentences
+def _advantage_in_text(dataset, group, score):
+    """Says by how much DeVAE exceeds a method in the text of the paper's figure 2."""
+    claim = {MIG: "disentanglement", RECONSTRUCTION: "reconstruction"}.get(score)
+    known = paper.ADVANTAGE.get(group) if dataset == "dsprites" else None
+    return f"{percent_text(known[claim])} of {claim}" if known and claim else "-"
 
 
 def _chain(results, dataset, score):
     means = {g: np.mean(v) for g in results.groups if (v := results.values(g, score))}
     lowest_first = number_of(score).lower_is_better
     order = sorted(means, key=means.get, reverse=not lowest_first)
-    chain = ", ".join(f"{group} {_number(means[group])}" for group in order)
+    chain = ", ".join(f"{group} {number_text(means[group])}" for group in order)
     which = "lowest" if lowest_first else "highest"
     return f"{dataset}, {score_title(score)}, {which} mean first: {chain}."
 
@@ -186,7 +146,7 @@ def diffusion_outcome(results: Results) -> Outcome:
             rows.append([group, name, str(len(stacked)), *means])
         for result, curve in zip(results.of(group), curves[group], strict=True):
             tidy += _tidy_curve(group, result.config.training.seed, steps, curve, names)
-    header = ["", "factor", "seeds", "largest share", "share at the end", "lost on the way"]
+    header = ["", "factor", "seeds", "largest share", "share at the end", _LOST]
     losses = ", ".join(f"{g} {interval_text(spread_of(lost))}" for g, lost in lost_by_group.items())
     figure = figures.information_curves(steps, curves, names)
     remarks = [
@@ -198,7 +158,16 @@ def diffusion_outcome(results: Results) -> Outcome:
         f"Lost on the way, mean over the factors: {losses}.",
     ]
     caption = "Lines: means over seeds; bands: from the lowest to the highest seed."
-    return Outcome(header, rows, figure, remarks, tidy, caption)
+    tables = comparison_table("DeVAE", [*_losers(results, lost_by_group)])
+    return Outcome(header, rows, figure, remarks, tidy, caption, tables=tables)
+
+
+def _losers(results, lost_by_group):
+    """Yields the methods that DeVAE is compared with by the information that they lose."""
+    (dataset,) = results.data_sets
+    for group, lost in lost_by_group.items():
+        if group != "DeVAE" and "DeVAE" in lost_by_group:
+            yield Rival(dataset, _LOST, group, lost_by_group["DeVAE"], lost)
 
 
 def _tidy_curve(group, seed, steps, curve, names):

@@ -17,7 +17,12 @@ from keras_devae.comparison.table_files import markdown
 from keras_devae.errors import FailureError
 from keras_devae.files import write_table, write_text
 from keras_devae.metrics import METRICS
-from keras_devae.reproduction import benchmark_outcomes, model_outcomes, outcomes
+from keras_devae.reproduction import (
+    benchmark_outcomes,
+    front_outcomes,
+    model_outcomes,
+    outcomes,
+)
 from keras_devae.reproduction.catalogue import experiment_named, plans_of
 from keras_devae.reproduction.discriminator_estimates import (
     BATCH_SIZE,
@@ -26,17 +31,19 @@ from keras_devae.reproduction.discriminator_estimates import (
     environments_of,
     estimate_table,
 )
-from keras_devae.reproduction.outcomes import Outcome
-from keras_devae.reproduction.results import MIG, RECONSTRUCTION, Results, read_result
+from keras_devae.reproduction.earlier_runs import notices, with_earlier_runs
+from keras_devae.reproduction.results import INFOM, MIG, RECONSTRUCTION, Results, read_result
 from keras_devae.reproduction.scales import Scale
+from keras_devae.reproduction.tables import Outcome
 from keras_devae.studies.study import Study
 
 #: Called with the number of trials done and the total.
 _Progress: TypeAlias = Callable[[int, int], None]
 
-_BOUNDS = (RECONSTRUCTION, MIG, METRICS["elbo_decomposition"].key("elbo"))
+_BOUNDS = (RECONSTRUCTION, MIG, INFOM, METRICS["elbo_decomposition"].key("elbo"))
 _COMPARED = (
     MIG,
+    INFOM,
     METRICS["factor_vae_score"].key(),
     METRICS["dci"].key("disentanglement"),
     RECONSTRUCTION,
@@ -66,6 +73,7 @@ OUTCOMES: dict[str, Callable[[Results], Outcome]] = {
     "bounds": functools.partial(outcomes.method_outcome, scores=_BOUNDS),
     "correlated": benchmark_outcomes.correlation_outcome,
     "diffusion": outcomes.diffusion_outcome,
+    "front": front_outcomes.front_outcome,
     "generalisation": benchmark_outcomes.generalisation_outcome,
     "layers": outcomes.layer_outcome,
     "layer_samples": functools.partial(model_outcomes.sample_outcome, by_layer=True),
@@ -127,7 +135,7 @@ class Reproduction(abc.ABC):
     ) -> list[Path]:
         """Writes CSV, Markdown with the `command` that made it, PNG and SVG; returns the files.
 
-        Further pictures are PNG, with their name behind the experiment's.
+        Further tables are CSV and further pictures PNG, with their name behind the experiment's.
         """
         files = {kind: Path(output) / f"{self.name}.{kind}" for kind in ("csv", "md", "png", "svg")}
         write_table(files["csv"], outcome.tidy)
@@ -135,6 +143,9 @@ class Reproduction(abc.ABC):
         data = f"Data: {'; '.join(provenance.sources)}." if provenance.sources else ""
         note = [f"{self.name}.", self.setting, data]
         written = [*files.values()]
+        for table in outcome.tables:
+            written.append(Path(output) / f"{self.name}-{table.name}.csv")
+            write_table(written[-1], table.tidy)
         drawn = [(outcome.figure, [outcome.caption], [files["png"], files["svg"]])]
         for name, figure in outcome.pictures.items():
             written.append(Path(output) / f"{self.name}-{name}.png")
@@ -155,8 +166,8 @@ class Reproduction(abc.ABC):
             name=self.name,
             experiment=self.experiment,
             setting=self.setting,
-            table=markdown(outcome.header, outcome.rows),
-            remarks=outcome.remarks,
+            outcome=outcome,
+            markdown=markdown,
             command=command,
             provenance=provenance,
         )
@@ -174,7 +185,9 @@ class RunsReproduction(Reproduction):
         self, name: str, scale: Scale, runs_dir: AnyPath = "runs", seeds: int | None = None
     ) -> None:
         super().__init__(name, scale, runs_dir, scale.name)
-        self.plans = plans_of(name, scale, seeds)
+        planned = plans_of(name, scale, seeds)
+        self.plans = with_earlier_runs(planned, self.folder)
+        self._notices = notices(planned, self.plans)
         self.study = Study.from_settings(self.folder, [plan.settings for plan in self.plans])
 
     @property
@@ -191,7 +204,7 @@ class RunsReproduction(Reproduction):
         if not results:
             raise FailureError(f"No run of {self.name} is done in {self.folder}.")
         outcome = OUTCOMES[self.experiment.outcome](results)
-        remarks = [*results.mixtures(), *outcome.remarks]
+        remarks = [*results.mixtures(), *self._notices, *outcome.remarks]
         provenance = Provenance(
             carried_out=f"{len(results)} of {len(self.plans)} runs",
             seconds=sum(result.seconds for result in results),

@@ -7,11 +7,10 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from keras_devae.errors import FailureError
 from keras_devae.metrics import METRICS, number_of
 from keras_devae.metrics.estimators.spread import Spread, spread_of
+from keras_devae.reproduction.differences import difference_of
 from keras_devae.runs.config.run_config import RunConfig
 from keras_devae.runs.environment import environment_text
 from keras_devae.runs.folder import RunDirectory
@@ -21,6 +20,7 @@ if TYPE_CHECKING:
     from keras_devae.studies.study_run import StudyRun
 
 MIG = METRICS["mig"].key()
+INFOM = METRICS["infomec"].key("infom")
 RECONSTRUCTION = METRICS["reconstruction_error"].key("negative_log_likelihood")
 _VARYING_MEANS = METRICS["active_variables"].key("varying_means")
 
@@ -163,12 +163,9 @@ def compared(first: Sequence[float], second: Sequence[float]) -> str:
     For example `"+12 % (difference 0.030, 95 % interval -0.010 to 0.070)"`; without the interval
     where a sample has a single number.
     """
-    difference = float(np.mean(first) - np.mean(second))
-    share = difference / abs(float(np.mean(second))) if np.mean(second) else float("nan")
-    text = f"{100 * share:+.0f} % (difference {difference:.3g}"
-    if min(len(first), len(second)) < 2 or not np.var([*first]) + np.var([*second]):
+    difference = difference_of(first, second)
+    text = f"{100 * difference.share:+.0f} % (difference {difference.mean:.3g}"
+    if difference.interval is None:
         return f"{text})"
-    from scipy.stats import ttest_ind
-
-    interval = ttest_ind(first, second, equal_var=False).confidence_interval(0.95)
-    return f"{text}, 95 % interval {interval.low:.3g} to {interval.high:.3g})"
+    low, high = difference.interval
+    return f"{text}, 95 % interval {low:.3g} to {high:.3g})"

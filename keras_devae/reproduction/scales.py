@@ -14,6 +14,7 @@ _SCORES = (
     "dci",
     "sap",
     "med",
+    "infomec",
     "elbo_decomposition",
     "reconstruction_error",
     "kl",
@@ -31,7 +32,6 @@ class Scale:
     Attributes:
         description: The scale in a sentence, shown with every table and figure.
         settings: Settings of every run, see `flat_settings.config_from_settings`.
-        data_sets: Data sets in place of the paper's two.
         seeds: Number of seeds, unless the experiment has its own.
         image_size: Pixels per side.
         core_seconds: Seconds of one core per step, the evaluation included: measured on the 2-core
@@ -42,7 +42,6 @@ class Scale:
     name: str
     description: str
     settings: dict[str, Any]
-    data_sets: tuple[str, ...]
     seeds: int
     image_size: int
     core_seconds: float
@@ -69,7 +68,6 @@ SCALES = {
             "paper",
             "The setting of the DeVAE paper: 64x64 pixels, 300,000 steps of 256 images, Adam 1e-4.",
             {"preset": "paper", "metric_settings": "paper", **_TRACKED},
-            data_sets=("dsprites", "shapes3d"),
             seeds=10,
             image_size=64,
             core_seconds=0.4,
@@ -80,7 +78,6 @@ SCALES = {
             "renderer, 20,000 steps of 64 images, Adam 5e-4; weights of the KL divergence scaled "
             "by the number of pixels, a quarter of the published ones; fast settings of metrics.",
             {"preset": "small", "source": "rendered", "metric_settings": "fast", **_TRACKED},
-            data_sets=("dsprites",),
             seeds=3,
             image_size=32,
             core_seconds=0.12,
@@ -102,7 +99,6 @@ SCALES = {
                 "track_every": 10,
                 "evaluation_images": 200,
             },
-            data_sets=("dsprites", "shapes3d"),
             seeds=2,
             image_size=32,
             core_seconds=0.5,

@@ -58,6 +58,17 @@ LONG = ("table2", "table4", "table6", "correlated-factors", "compositional-gener
 QUICK = [name for name in EXPERIMENTS if name not in LONG]
 
 
+#: Experiment -> its further tables.
+COMPARED = ("table2", "table6", "figure2", "figure4")
+FURTHER = {name: {"comparisons"} for name in COMPARED} | {"front": {"comparisons", "hypervolumes"}}
+
+
+def tables_of(page):
+    """The lines of each table of a page."""
+    blocks = (block.splitlines() for block in page.split("\n\n"))
+    return [lines for lines in blocks if lines[0].startswith("|")]
+
+
 @pytest.mark.parametrize("name", quick_first(EXPERIMENTS, QUICK))
 def test_every_experiment_ends_in_its_table_and_figure(name, runs_folder):
     folder = runs_folder / "results"
@@ -67,8 +78,11 @@ def test_every_experiment_ends_in_its_table_and_figure(name, runs_folder):
     assert EXPERIMENTS[name].title in page and EXPERIMENTS[name].known in page
     assert f"keras-devae reproduce {name} --scale smoke" in page
     assert "hours of processes in all" in page and f"Keras {keras.__version__} on " in page
-    header, rule, *rows = [line for line in page.splitlines() if line.startswith("|")]
-    assert rows and all(row.count("|") == header.count("|") for row in [rule, *rows])
+    tables = tables_of(page)
+    for header, rule, *rows in tables:
+        assert rows and all(row.count("|") == header.count("|") for row in [rule, *rows])
+    further = {file.stem.removeprefix(f"{name}-") for file in folder.glob(f"{name}-*.csv")}
+    assert further == FURTHER.get(name, set()) and len(tables) == 1 + len(further)
     with (folder / f"{name}.csv").open() as file:
         assert list(csv.DictReader(file))
     with Image.open(folder / f"{name}.png") as picture:
@@ -90,8 +104,9 @@ def test_runs_are_shared_and_not_made_again(runs_folder, capsys):
     assert run("reproduce", "figure4", *words, "--json") == 0
     after = {path: path.stat().st_mtime_ns for path in runs_folder.glob("**/metrics.json")}
     assert after == before and before
-    rows = json.loads(capsys.readouterr().out)["rows"]
-    assert {row["group"] for row in rows} == {"DynamicVAE", "DeVAE"}
+    printed = json.loads(capsys.readouterr().out)
+    assert {row["group"] for row in printed["rows"]} == {"DynamicVAE", "DeVAE"}
+    assert [row["against"] for row in printed["comparisons"]] == ["DynamicVAE"]
 
 
 def test_the_studys_folder_knows_the_runs_of_all_experiments(runs_folder):

@@ -18,7 +18,7 @@ pytestmark = pytest.mark.backends
 
 D = 4
 LAYERS = {
-    "planar": lambda: PlanarFlow(D),
+    "planar": lambda: PlanarFlow(D, parameter_scale=1.0),
     "iaf": lambda: InverseAutoregressiveFlow(D, (7, 6), seed=1),
     "iaf reversed": lambda: InverseAutoregressiveFlow(D, (7, 6), reverse=True, seed=1),
     "planar chain": lambda: FlowChain(D, "planar", 3),

@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import pytest
 from keras import ops
+from scipy import stats
 
 from keras_devae import VAE, LadderVAE
 from keras_devae.errors import UsageError
@@ -49,9 +50,11 @@ def test_one_layer_without_a_warm_up_is_a_vae(blobs):
     assert set(logs[0].history.pop("beta")) == {1}
     for name, values in logs[1].history.items():
         assert logs[0].history[name] == pytest.approx(values, rel=1e-6), name
-    for name in ("encode", "posterior"):
-        one, other = (getattr(model, name)(images) for model in models)
-        np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-6)
+    one, other = (model.encode(images) for model in models)
+    np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-6)
+    one, other = (model.evaluate(images, verbose=0, return_dict=True) for model in models)
+    for name, value in other.items():
+        assert one[name] == pytest.approx(value, rel=1e-5), name
     np.testing.assert_allclose(*(model.sample(3, seed=1) for model in models), atol=1e-6)
     assert len(models[0].weights) == len(models[1].weights)
 
@@ -84,23 +87,55 @@ def test_codes_of_the_layers(trained, blobs):
     np.testing.assert_allclose(trained.decode(codes), ops.convert_to_numpy(decoded), atol=1e-5)
 
 
+def own_gaussians(model, images):
+    """Means and log-variances that the encoder returns, before any merge."""
+    encoded = model.encoder_outputs(images)
+    return encoded["z_mean"], encoded["z_log_var"]
+
+
 def test_samples_are_drawn_from_the_top_down(trained, blobs):
     image = blobs(1)
     codes = trained.encode(np.repeat(image, 4000, axis=0), sample=True, seed=2)
     np.testing.assert_array_equal(
         codes[:3], trained.encode(np.repeat(image, 4000, axis=0), sample=True, seed=2)[:3]
     )
-    mean, log_var = trained.posterior(image)
+    mean, log_var = own_gaussians(trained, image)
     top = trained.layer_slices[2]
     np.testing.assert_allclose(codes[:, top].mean(0), mean[0, top], atol=0.1)
     np.testing.assert_allclose(codes[:, top].std(0), np.exp(log_var[0, top] / 2), rtol=0.1)
     # Given the layers above, the lowest is a Gaussian about a mean that moves with them.
-    encoded = trained.encoder_posterior(np.repeat(image, 2, axis=0))
+    encoded = own_gaussians(trained, np.repeat(image, 2, axis=0))
     noise = np.zeros((2, 6), "float32")
     noise[1, 3:] = 3
     means = ops.convert_to_numpy(trained.top_down(*encoded, noise)["z_mean"])
     assert np.abs(means[0, :3] - means[1, :3]).max() > 1e-3
     assert trained.encode(image, layer=None, sample=True, seed=1).shape == (1, 1, 6)
+
+
+def test_the_divergence_is_the_mean_over_draws(trained, blobs):
+    """It is the log-ratio of the densities by which codes are drawn, on average."""
+    images, draws = blobs(3), 20_000
+    fixed = trained.sampled_posterior(trained.encoder_outputs(images))
+    for i in range(3):
+        image = images[i : i + 1]
+        encoded = own_gaussians(trained, np.repeat(image, draws, axis=0))
+        noise = np.random.default_rng(i).standard_normal((draws, 6)).astype("float32")
+        found = trained.top_down(*encoded, noise)
+        mean, log_var, z = (
+            ops.convert_to_numpy(found[name]).astype("float64")
+            for name in ("z_mean", "z_log_var", "z")
+        )
+        posterior = stats.norm.logpdf(z, mean, np.exp(log_var / 2)).sum(axis=1)
+        ratios = posterior - stats.norm.logpdf(z).sum(axis=1)
+        error = ratios.std() / np.sqrt(draws)
+        assert fixed["divergence"][i] == pytest.approx(ratios.mean(), abs=5 * error + 1e-3)
+        drawn = z.mean(axis=0), np.log(z.var(axis=0))
+        for name, expected in zip(("mean", "log_var"), drawn, strict=True):
+            np.testing.assert_allclose(fixed[name][i], expected, atol=0.1)
+    logs = trained.evaluate(images, batch_size=3, verbose=0, return_dict=True)
+    assert logs["kl_loss"] == pytest.approx(fixed["divergence"].mean(), rel=1e-4)
+    with pytest.raises(UsageError, match="no log-variances"):
+        trained.posterior(images)
 
 
 def test_inference_does_not_depend_on_the_rest_of_the_batch(trained, blobs):
@@ -158,26 +193,16 @@ def test_gradients_reach_every_weight(blobs):
 
 def test_the_encoder_model_computes_the_merged_means(trained, blobs):
     images = blobs(5)
-    mean, log_var = trained.posterior(images)
     alone = trained.encoder_model()
-    np.testing.assert_allclose(alone.predict(images, verbose=0), mean, rtol=1e-5, atol=1e-6)
-    both = trained.encoder_model(all_outputs=True).predict(images, verbose=0)
-    np.testing.assert_allclose(both["z_mean"], mean, rtol=1e-5, atol=1e-6)
-    np.testing.assert_allclose(both["z_log_var"], log_var, rtol=1e-5, atol=1e-5)
+    codes = trained.encode(images)
+    np.testing.assert_allclose(alone.predict(images, verbose=0), codes, rtol=1e-5, atol=1e-6)
+    outputs = trained.encoder_model(all_outputs=True).predict(images, verbose=0)
+    np.testing.assert_allclose(outputs.pop("z_mean"), codes, rtol=1e-5, atol=1e-6)
+    assert not outputs
     # It can be trained on, without a weight that has no gradient.
     head = keras.Sequential([alone, keras.layers.Dense(1)])
     head.compile("sgd", "mse")
     head.fit(images / np.float32(255), np.zeros((5, 1)), verbose=0)
-
-
-def test_many_rows_pass_in_chunks(trained, monkeypatch):
-    monkeypatch.setattr("keras_devae.models.ladder_vae._ROWS", 7)
-    rng = np.random.default_rng(0)
-    mean, log_var = (rng.normal(size=(20, 6)).astype("float32") for _ in range(2))
-    whole = trained.posterior_of_layers(mean, log_var)
-    for part, all_rows in zip(trained.layer_posterior(mean, log_var, None), whole, strict=True):
-        np.testing.assert_allclose(part, ops.convert_to_numpy(all_rows), rtol=1e-5, atol=1e-6)
-    assert trained.layer_posterior(mean[:0], log_var[:0])[0].shape == (0, 6)
 
 
 def own_networks(image_shape, latent_dim, decoder_input_dim, layer_dims):

@@ -11,11 +11,19 @@ from keras_devae.reproduction import outcomes, paper
 from keras_devae.reproduction.results import Results, compared
 from keras_devae.runs.environment import environment_text
 
-MIG, RECONSTRUCTION = outcomes.MIG, outcomes.RECONSTRUCTION
+MIG, INFOM, RECONSTRUCTION = outcomes.MIG, outcomes.INFOM, outcomes.RECONSTRUCTION
 
 
 def scores(gap, error, **more):
     return {MIG: gap, RECONSTRUCTION: error, **more}
+
+
+def compared_rows(outcome):
+    """The rows of the comparisons by score and group, each a dictionary by title."""
+    (table,) = outcome.tables
+    assert (table.name, table.header[:2]) == ("comparisons", ["data set", "score"])
+    rows = [dict(zip(table.header, row, strict=True)) for row in table.rows]
+    return {(row["data set"], row["score"], row["DeVAE against"]): row for row in rows}
 
 
 @pytest.fixture
@@ -24,7 +32,7 @@ def ablation(made_up):
     return Results(
         [
             made_up("one latent space", [scores(0.2, 40.0)], 0),
-            made_up("DeVAE", [scores(0.4, 20.0), scores(0.4, 30.0)], 0),
+            made_up("DeVAE", [scores(0.4, 20.0, **{INFOM: 0.5}), scores(0.4, 30.0)], 0),
             made_up("one latent space", [scores(0.1, 42.0)], 1),
             made_up("DeVAE", [scores(0.3, 22.0), scores(0.3, 36.0)], 1),
         ]
@@ -45,6 +53,7 @@ def test_ablation_stands_beside_the_papers_numbers(ablation):
         "0",
         "2",
         "0.350 [-0.285, 0.985]",
+        "0.500",
         "21.00 [8.29, 33.71]",
         "0.35",
         "43.29",
@@ -58,12 +67,16 @@ def test_ablation_stands_beside_the_papers_numbers(ablation):
 
 
 def test_ablation_says_what_the_paper_says_of_the_difference(ablation):
-    remark = outcomes.ablation_outcome(ablation).remarks[0]
+    outcome = outcomes.ablation_outcome(ablation)
+    rows = compared_rows(outcome)
+    gap = rows["dsprites", "MIG", "one latent space"]
     # 0.35 against 0.15 here; 0.35 against 0.19 in the paper.
-    assert "+133 %" in remark and "+84 %" in remark
-    assert any(
-        "4 times the pixels" in remark for remark in outcomes.ablation_outcome(ablation).remarks
-    )
+    assert gap["in per cent"] == "+133 %" and gap["the paper"] == "+84 %"
+    error = rows["dsprites", "reconstruction, nats", "one latent space"]
+    assert error["difference"].startswith("-20.00 [") and error["the paper"] == "-9 %"
+    # The other variant has no InfoM, with which DeVAE's could be compared.
+    assert len(rows) == 2
+    assert any("4 times the pixels" in remark for remark in outcome.remarks)
 
 
 def test_figure_has_a_box_for_every_layer(ablation):
@@ -73,7 +86,7 @@ def test_figure_has_a_box_for_every_layer(ablation):
 
 def test_csv_has_every_number_by_itself(ablation):
     tidy = outcomes.ablation_outcome(ablation).tidy
-    assert len(tidy) == 2 * (1 + 2) * 2
+    assert len(tidy) == 2 * (1 + 2) * 2 + 1
     found = [row for row in tidy if row["group"] == "DeVAE" and row["seed"] == 1]
     assert [(row["layer"], row["metric"], row["value"]) for row in found] == [
         (0, MIG, 0.3),
@@ -94,12 +107,24 @@ def test_methods_are_ordered_and_compared(made_up):
     )
     outcome = outcomes.method_outcome(results, (MIG, RECONSTRUCTION))
     assert "dsprites, MIG, highest mean first: DeVAE 0.305, beta-VAE 0.205." in outcome.remarks
-    against = [r for r in outcome.remarks if r.startswith("dsprites, ") and "against" in r]
-    gap, error = against
-    assert "+49 %" in gap and "the paper says +47 % of disentanglement" in gap
-    assert "-30 %" in error and "the paper says -30 % of reconstruction" in error
+    rows = compared_rows(outcome)
+    gap = rows["dsprites", "MIG", "beta-VAE"]
+    assert gap["in per cent"] == "+49 %" and gap["the paper"] == "+47 % of disentanglement"
+    error = rows["dsprites", "reconstruction, nats", "beta-VAE"]
+    assert error["in per cent"] == "-30 %" and error["the paper"] == "-30 % of reconstruction"
     assert {"MIG, dsprites", "MIG, shapes3d"} <= texts(outcome.figure)
-    assert not any("shapes3d" in r and "paper" in r for r in outcome.remarks)
+    assert {row["the paper"] for key, row in rows.items() if key[0] == "shapes3d"} == {"-"}
+    # Welch's p of 0.1 with equal variances of 0.00005 is that of t = 14.1 at 2 degrees of freedom;
+    # there are two comparisons by MIG, one on each data set.
+    p = 2 * stats.t.sf(0.1 / math.sqrt(0.00005), 2)
+    assert gap["p"] == f"{p:.3f}" and gap["p, Holm"] == f"{2 * p:.3f}"
+    assert gap["result"] == "higher" and error["result"] == "undecided"
+    (tidy,) = (
+        row
+        for row in outcome.tables[0].tidy
+        if (row["dataset"], row["score"]) == ("shapes3d", "MIG")
+    )
+    assert tidy["p"] == pytest.approx(p) and tidy["p_holm"] == pytest.approx(2 * p)
 
 
 def test_runs_on_images_of_several_sources_are_told_of(made_up):
@@ -163,6 +188,11 @@ def test_information_lost_on_the_way(made_up):
         f"0.300 [{low:.3f}, {high:.3f}]",
     ]
     assert outcome.remarks[-1].count("DeVAE 0.150 [") == 1
+    assert outcome.tables == []
+    both.append(made_up("DynamicVAE", [{}], tracked=tracked))
+    (row,) = outcomes.diffusion_outcome(Results(both)).tables[0].rows
+    # DeVAE loses 0.15 of the factors on average, the other 0.2.
+    assert row[:5] == ["dsprites", "lost on the way", "DynamicVAE", "-0.050", "-25 %"]
 
 
 def test_estimates_are_judged_by_the_papers():
@@ -208,10 +238,19 @@ def test_reconstruction_is_no_disentanglement(made_up):
     results = Results(
         [made_up("beta-VAE", [scores(0.2, 30.0)]), made_up("DeVAE", [scores(0.3, 20.0)])]
     )
-    remarks = outcomes.method_outcome(results, (RECONSTRUCTION, MIG)).remarks
-    assert "lowest mean first: DeVAE 20.00, beta-VAE 30.00" in remarks[0]
-    (error,) = (r for r in remarks if "reconstruction, nats, DeVAE against" in r)
-    assert "-33 %" in error and "-30 % of reconstruction" in error and "+47" not in error
+    outcome = outcomes.method_outcome(results, (RECONSTRUCTION, MIG))
+    assert "lowest mean first: DeVAE 20.00, beta-VAE 30.00" in outcome.remarks[0]
+    error = compared_rows(outcome)["dsprites", "reconstruction, nats", "beta-VAE"]
+    assert error["in per cent"] == "-33 %" and error["the paper"] == "-30 % of reconstruction"
+    # A single run of each has no interval.
+    assert error["difference"] == "-10.00" and error["p"] == error["p, Holm"] == "-"
+
+
+def test_only_a_group_with_rivals_is_compared(made_up):
+    results = Results([made_up("beta-VAE", [scores(0.2, 30.0)])])
+    assert outcomes.method_outcome(results, (MIG,)).tables == []
+    both = Results([*results, made_up("DeVAE", [scores(0.3, 20.0)])])
+    assert outcomes.method_outcome(both, (MIG,), favourite=None).tables == []
 
 
 def test_a_score_that_is_not_a_number_is_left_out(made_up):

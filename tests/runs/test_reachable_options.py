@@ -119,6 +119,7 @@ NOT_REACHED = {
         "reverse": "every other flow has its order reversed",
         **dict.fromkeys(("output_scale", "forget_bias"), "the start near the identity"),
     },
+    "PlanarFlow": {"parameter_scale": "the start near the identity"},
     "linear_encoder": {"image_shape": PIXELS},
     **{
         name: {"input_dim": SIZE, "image_shape": PIXELS}

@@ -29,12 +29,17 @@ METRIC = Metric(
     takes="labels",
     description="modularity, explicitness, compactness by information (Hsu et al. 2023)",
     numbers={
-        "infom": Number("Modularity: 1 if each latent is informative about one factor only."),
+        "infom": Number(
+            "Modularity: 1 if each latent is informative about one factor only.", title="InfoM"
+        ),
         "infoe": Number(
             "Explicitness: how much of the factors a linear classifier reads off the codes. 1 is "
-            "all."
+            "all.",
+            title="InfoE",
         ),
-        "infoc": Number("Compactness: 1 if only one latent is informative about each factor."),
+        "infoc": Number(
+            "Compactness: 1 if only one latent is informative about each factor.", title="InfoC"
+        ),
     },
     fast_rows=2000,
     per_factor="explicitness",

@@ -270,6 +270,7 @@ VARIATIONAL = {
             "kl_warmup_steps": steps(30_000, "Steps until t is 1; 0 starts with 1.", least=0),
             "batch_normalization": flag("Normalise between the layers over the batch.", True),
         },
+        posterior="sampled",
         check_latent_dim=layer_dims_of,
         parts_of_code=stochastic_layers,
     ),
