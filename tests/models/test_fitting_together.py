@@ -43,8 +43,7 @@ class Notes(TrainingGuard):
 @pytest.fixture(scope="module")
 def dataset(blobs):
     images = blobs(64, (8, 8, 1))
-    rows, columns = np.divmod(np.arange(64), 8)
-    return from_arrays(images, {"row": rows, "column": columns})
+    return from_arrays(images, np.stack(np.divmod(np.arange(64), 8), axis=1))
 
 
 @pytest.fixture
