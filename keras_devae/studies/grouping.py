@@ -16,6 +16,8 @@ from keras_devae.studies.study_run import StudyRun
 
 #: Engines that can train runs together.
 ENGINES_TOGETHER = ("local", "inline")
+#: How the reason begins that lies in the backend.
+_OTHER_BACKEND = "the backend"
 #: Groups of settings that do not concern the training step.
 _OUTSIDE_THE_STEP = ("evaluation", "validation")
 
@@ -58,8 +60,10 @@ class Grouping:
         """Raises a `UsageError` unless some runs of the study can be trained together."""
         if len(self._alone) == len(self._keys):
             reason = next(iter(self._alone.values()))
+            other = ", or give --backend jax before the command" * reason.startswith(_OTHER_BACKEND)
             raise UsageError(
-                f"No runs of this study can be trained together: {reason}. Leave --together out."
+                f"No runs of this study can be trained together: {reason}. Leave --together out"
+                f"{other}."
             )
 
     def describe(self) -> list[str]:
@@ -90,8 +94,7 @@ def why_alone(config: RunConfig) -> str | None:
     """Returns why a run is trained alone, in words, or `None` if it need not be."""
     backend = config.compute.backend or chosen_backend()
     if not backend_named(backend).trains_together:
-        better = "jax several: --backend jax before the command"
-        return f"{backend} trains one run at a time, and {better}"
+        return f"{_OTHER_BACKEND} {backend} trains one run at a time"
     if MODEL_CATALOGUE[config.model.name].fitted:
         return f"{config.model.name} is fitted in one go"
     if config.compute.distribute is not None:

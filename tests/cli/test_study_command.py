@@ -198,5 +198,6 @@ def test_only_one_backend_trains_together(study_file, capsys, monkeypatch):
     monkeypatch.setattr("keras_devae.studies.grouping.chosen_backend", lambda: "torch")
     assert run("study", "run", study_file, "--together") == 2
     error = capsys.readouterr().err
-    assert "torch trains one run at a time, and jax several: --backend jax" in error
+    assert "the backend torch trains one run at a time. Leave --together out, or give" in error
+    assert error.endswith("--backend jax before the command.\n")
     assert not Path("runs").exists()

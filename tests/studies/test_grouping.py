@@ -86,9 +86,8 @@ def test_what_cannot_be_trained_together_is_trained_alone(grouping):
     first, second = made.describe()
     assert first == "2 runs in 1 group"
     assert second == (
-        "trained alone: 1 (pca is fitted in one go), 1 (tensorflow trains one run at a time, and "
-        "jax several: --backend jax before the command), 1 (`jit_compile` is off), 1 "
-        "(`distribute` gives one run all devices)"
+        "trained alone: 1 (pca is fitted in one go), 1 (the backend tensorflow trains one run at a "
+        "time), 1 (`jit_compile` is off), 1 (`distribute` gives one run all devices)"
     )
     made.check()
 
