@@ -68,7 +68,7 @@ class JoinedProgram:
             atom = self._constant([values[number] for values in constants], kind)
             for known, body in zip(names, bodies, strict=True):
                 known[body.constvars[number]] = atom
-        equations: list[Any] = []
+        equations = []
         for each in zip(*(body.eqns for body in bodies), strict=True):
             arguments = self._atoms([equation.invars for equation in each], names)
             results = self._results(each, arguments, equations)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import concurrent.futures
 import contextlib
 import itertools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from typing import Any
 
 import keras
@@ -198,7 +198,7 @@ class _Joint:
             self._steps.keep(staying)
             self._members = [self._members[n] for n in staying]
 
-    def _fetched(self, total: int) -> Iterator[dict[_Member, Array]]:
+    def _fetched(self, total: int) -> Generator[dict[_Member, Array], None, None]:
         """Yields the batches of all for each step of an epoch, which are read one step ahead."""
         members = self._members
 

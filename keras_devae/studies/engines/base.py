@@ -25,11 +25,10 @@ def status_of(run: StudyRun, status: int) -> int:
     """Returns how one run ended of those that a process, with this exit status, trained."""
     if run.is_done():
         return 0
-    failure = run.failure()
-    if failure is None:
-        # A process that ends by itself leaves only what another one works on.
-        return status or BUSY
-    return 1 if failure["status"] is None else failure["status"]
+    if run.failure() is not None:
+        return 1
+    # A process that ends by itself leaves only what another one works on.
+    return status or BUSY
 
 
 class Engine(abc.ABC):
