@@ -7,6 +7,10 @@ import click
 
 from keras_devae.cli.options import PATH, json_option, print_json, runs_folder_option, same_command
 from keras_devae.cli.tables import print_table
+from keras_devae.errors import UsageError
+
+#: Most runs in one program, unless the user says otherwise.
+GROUP_SIZE = 16
 
 study_argument = click.argument("study", type=PATH, metavar="FILE|FOLDER")
 
@@ -22,8 +26,9 @@ def study() -> None:
 @click.option(
     "--workers",
     type=int,
-    help="Runs at a time; on this machine all share its first GPU, that is the first of "
-    "CUDA_VISIBLE_DEVICES.  [default: 1; on Ray as many as the cluster has room for]",
+    help="Runs at a time, or groups with --together; on this machine all share its first GPU, "
+    "that is the first of CUDA_VISIBLE_DEVICES.  [default: 1; on Ray as many as the cluster has "
+    "room for]",
 )
 @click.option("--ray-address", metavar="ADDRESS", help="Address of the Ray cluster; auto finds it.")
 @click.option(
@@ -34,6 +39,18 @@ def study() -> None:
 @click.option(
     "--gpus-per-run", type=float, help="On Ray: GPUs per run, or a fraction of one.  [default: 0]"
 )
+@click.option(
+    "--together",
+    is_flag=True,
+    help="On JAX: train runs that differ only in their seed, or in numbers such as beta or "
+    "learning_rate, as one program, a group of runs in one process (engine local) or in this one "
+    "(inline). Each run is the same as if trained alone.",
+)
+@click.option(
+    "--group-size",
+    type=int,
+    help=f"With --together: most runs in one program.  [default: {GROUP_SIZE}]",
+)
 @click.option("--retry-failed", is_flag=True, help="Retry runs that failed before.")
 @runs_folder_option
 @click.pass_context
@@ -42,6 +59,8 @@ def run_study(
     file: Path,
     engine: str,
     workers: int | None,
+    together: bool,
+    group_size: int | None,
     retry_failed: bool,
     runs_dir: Path,
     **ray_options: Any,
@@ -55,18 +74,29 @@ def run_study(
     from keras_devae.backend.choosing import select_backend
     from keras_devae.process.interruption import exit_status
     from keras_devae.studies.engines import make_engine
+    from keras_devae.studies.grouping import Grouping, check_engine
     from keras_devae.studies.progress import show_progress, summarize_progress
     from keras_devae.studies.scheduler import carry_out_study
     from keras_devae.studies.study import Study
 
+    if together:
+        check_engine(engine)
+    elif group_size is not None:
+        raise UsageError("--group-size needs --together.")
     opened = Study.from_file(file, runs_dir)
     # The processes of the runs inherit the choice through the environment. The nodes of a cluster
     # have their own defaults.
     if engine != "ray" or context.obj["backend"]:
         select_backend(context.obj["backend"])
+    grouping = None
+    if together:
+        grouping = Grouping(opened, GROUP_SIZE if group_size is None else group_size)
+        grouping.check()
     chosen = make_engine(engine, workers, ray_options)
     opened.write()
     click.echo(f"Study    {len(opened.runs)} runs in {opened.folder}")
+    for line in grouping.describe() if grouping else ():
+        click.echo(f"Together {line}")
     if others := opened.others():
         click.echo(
             f"Others   {len(others)} runs in {opened.folder} that {file} does not name; status and "
@@ -75,7 +105,7 @@ def run_study(
     again = same_command(context, without=("retry_failed",))
     try:
         with show_progress() as report:
-            progress = carry_out_study(opened, chosen, report, retry_failed)
+            progress = carry_out_study(opened, chosen, report, retry_failed, grouping)
     except KeyboardInterrupt as ending:
         click.echo(f"Interrupted. Resume it with: {again}", err=True)
         context.exit(exit_status(ending))

@@ -21,6 +21,7 @@ _MODULES = {
     "differentiated_as": "compilation",
     "has_accelerator": "devices",
     "installed_backends": "choosing",
+    "join_steps": "compilation",
     "on_cpu": "devices",
     "on_host": "compilation",
     "preferred_backend": "choosing",

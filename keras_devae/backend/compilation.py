@@ -2,11 +2,11 @@
 
 import contextlib
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from keras_devae.backend.devices import has_accelerator
-from keras_devae.backend.interface import active
+from keras_devae.backend.interface import JoinedSteps, active
 from keras_devae.checks import Tensor
 
 
@@ -35,6 +35,24 @@ def steps_in_one_call(model: Any, one_by_one: Callable) -> Callable:
     if model.steps_per_execution == 1 or not has_accelerator():
         return one_by_one
     return active().steps_in_one_call(model, one_by_one)
+
+
+def join_steps(
+    models: Sequence[Any], batches: Sequence[Any]
+) -> list[tuple[list[int], JoinedSteps]]:
+    """Joins the training steps of compiled models where they differ only in numbers.
+
+    A model of this package whose seed, beta or learning rate differs from another's has the same
+    step but for such numbers; one with other networks has not. Each is traced to find that out.
+
+    Args:
+        models: The models.
+        batches: A batch for each, as its training step takes it.
+
+    Returns:
+        For each group of models that can be trained together, their positions and their steps.
+    """
+    return active().join_steps(models, batches)
 
 
 def on_host(function: Callable, tensor: Tensor, shape: tuple, dtype: str) -> Tensor:

@@ -6,11 +6,12 @@ import abc
 import contextlib
 import functools
 import importlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from keras_devae.backend.choosing import BACKENDS, chosen_backend
+from keras_devae.backend.joined_steps import JoinedSteps
 from keras_devae.checks import Tensor
 from keras_devae.errors import unknown_name
 
@@ -30,6 +31,8 @@ class Backend(abc.ABC):
     #: Whether each of several devices runs its own step on its part of the batch. Otherwise one
     #: program sees the whole batch.
     splits_batches = False
+    #: Whether it can compute the steps of several models as one program, see `join_steps`.
+    trains_together = False
     #: Formats that Keras's own `export` writes with this backend, for batches of any size.
     keras_formats: tuple[str, ...] = ()
     #: Whether a model on an accelerator gives exported files that run anywhere.
@@ -96,6 +99,12 @@ class Backend(abc.ABC):
     def steps_in_one_call(self, model: Any, one_by_one: Callable) -> Callable:
         """Compiles several steps as one, see `keras_devae.backend.steps_in_one_call`."""
         return one_by_one
+
+    def join_steps(
+        self, models: Sequence[Any], batches: Sequence[Any]
+    ) -> list[tuple[list[int], JoinedSteps]]:
+        """Joins the training steps of models, see `keras_devae.backend.join_steps`."""
+        raise NotImplementedError
 
     def take_rows(self, variable: Any, rows: Tensor) -> Tensor:
         """Looks up rows of a variable without copying the variable."""

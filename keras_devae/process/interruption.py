@@ -6,6 +6,7 @@ import contextlib
 import os
 import signal
 import threading
+from collections.abc import Mapping
 from types import FrameType
 from typing import Any
 
@@ -43,6 +44,18 @@ def heed_signals() -> None:
     for number, default in _DEFAULTS.items():
         if signal.getsignal(number) is signal.SIG_IGN:
             signal.signal(number, default)
+
+
+def current_handlers() -> dict[int, Any]:
+    """Returns what now handles Ctrl-C and SIGTERM, for `set_handlers`."""
+    return {number: signal.getsignal(number) for number in _DEFAULTS}
+
+
+def set_handlers(handlers: Mapping[int, Any]) -> None:
+    """Sets what handles signals, in the main thread, the only one that may."""
+    if threading.current_thread() is threading.main_thread():
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
 
 
 class Interruption:

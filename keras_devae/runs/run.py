@@ -30,6 +30,7 @@ from keras_devae.runs.validation import checked_images, recorded_images
 
 if TYPE_CHECKING:
     from keras_devae.models import VAE
+    from keras_devae.models.fitting import Parts
 
 logger = logging.getLogger(__name__)
 
@@ -265,6 +266,15 @@ class Run(Scoring):
             FailureError: If no checkpoint can be read, a loss becomes NaN or infinite, or memory or
                 disk space runs out.
         """
+        from keras_devae.models.fitting import carried_out
+
+        return carried_out(self.train_in_parts(progress))
+
+    def train_in_parts(self, progress: bool = True) -> Parts[VAE]:
+        """Trains like `train`, but yields each part, a `Fit`, to the caller, who carries it out.
+
+        Arguments and errors are as for `train`; the generator returns the model.
+        """
         if not self._is_claimed:
             raise UsageError(f"{self.folder.path} is open for reading. Train it with Run.resume.")
         from keras_devae.runs import training
@@ -273,9 +283,9 @@ class Run(Scoring):
             session = (self.config, self.folder, self.dataset, progress, self.held_out)
             if self._is_new:
                 self._is_new = False
-                self._model = training.train(self.model, *session)
+                self._model = yield from training.train_in_parts(self.model, *session)
             else:
-                self._model = training.resume(*session)
+                self._model = yield from training.resume_in_parts(*session)
         return self.model
 
     def evaluate(

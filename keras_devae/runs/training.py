@@ -16,6 +16,7 @@ from keras_devae.files import DiskFullError, archive_damage, replacing
 from keras_devae.losses import GaussianLikelihood
 from keras_devae.models import MODELS, VAE
 from keras_devae.models.averaged_weights import take_averages
+from keras_devae.models.fitting import Fit, Parts
 from keras_devae.models.images import check_images
 from keras_devae.models.options import JACOBIAN_OPTIONS
 from keras_devae.models.saving import UnreadableModelError
@@ -128,15 +129,17 @@ def _dtype_policy(precision):
         keras.config.set_dtype_policy(before)
 
 
-def train(
+def train_in_parts(
     model: VAE,
     config: RunConfig,
     run: RunDirectory,
     dataset: Dataset,
     progress: bool = True,
     held_out: Dataset | None = None,
-) -> VAE:
+) -> Parts[VAE]:
     """Trains the model of a new run, and writes history, checkpoints and model to its folder.
+
+    Yields each part of training to the caller, who carries it out; returns the model.
 
     Losses on the images `held_out`, if any, are part of the history.
 
@@ -149,20 +152,22 @@ def train(
     began_with |= record_of_images(config, held_out)
     run.write_record(config, dataset.provenance, describe_environment(), **began_with)
     run.record_time("begun")
-    return _fit(model, config, run, dataset, 0, progress, held_out)
+    return (yield from _fit(model, config, run, dataset, 0, progress, held_out))
 
 
-def resume(
+def resume_in_parts(
     config: RunConfig,
     run: RunDirectory,
     dataset: Dataset,
     progress: bool = True,
     held_out: Dataset | None = None,
-) -> VAE:
+) -> Parts[VAE]:
     """Resumes a run from its newest good checkpoint, unless it is trained; returns the model.
 
+    Yields as `train_in_parts` does.
+
     Raises:
-        FailureError: If no checkpoint can be read; otherwise as for `train`.
+        FailureError: If no checkpoint can be read; otherwise as for `train_in_parts`.
     """
     run.claim()
     run.remove_leftovers()
@@ -172,9 +177,10 @@ def resume(
         model, step = _load_newest_checkpoint(run, config)
     if model is None:
         check_unchanged(config, run)
-        return train(build_model(config, dataset), config, run, dataset, progress, held_out)
+        new = build_model(config, dataset)
+        return (yield from train_in_parts(new, config, run, dataset, progress, held_out))
     fit_to_length(model, config)
-    return _fit(model, config, run, dataset, step, progress, held_out)
+    return (yield from _fit(model, config, run, dataset, step, progress, held_out))
 
 
 def _load_newest_checkpoint(run, config):
@@ -233,7 +239,7 @@ def _fit(model, config, run, dataset, start_step, progress, held_out):
     with stopped, interruption:
         if start_step < training.steps and not has_stopped:
             with replicas.scope(distribute), _closing(recorder, report):
-                _fit_in_parts(model, config, dataset, start_step, callbacks)
+                yield from _fit_in_parts(model, config, dataset, start_step, callbacks)
         interruption.postponed = False
         run.record_time("trained")
         ended = _end(watch, run, recorder)
@@ -302,7 +308,7 @@ def _fit_in_parts(model, config, dataset, start_step, callbacks):
             start_step=start_step,
             resident=config.compute.resident,
         )
-        model.fit(batches, epochs=epochs, verbose=0, callbacks=[guard])
+        yield Fit(model, batches, epochs, guard)
         if model.stop_training:
             break
         start_step += steps * epochs

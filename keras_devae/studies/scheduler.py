@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from keras_devae.process.interruption import INTERRUPTED, TERMINATED, Interruption
 from keras_devae.studies.engines.base import Engine
+from keras_devae.studies.grouping import Grouping
 from keras_devae.studies.study import Study
 from keras_devae.studies.study_run import StudyRun
 from keras_devae.studies.worker import BUSY
@@ -43,6 +44,7 @@ def carry_out_study(
     engine: Engine,
     report: Callable[[StudyProgress], object],
     retry_failed: bool = False,
+    grouping: Grouping | None = None,
 ) -> StudyProgress:
     """Executes the runs of a study, already on disk, that are neither done nor failed.
 
@@ -56,8 +58,9 @@ def carry_out_study(
         engine: The engine, which is closed at the end.
         report: Called when a run has ended, and every two seconds.
         retry_failed: Whether failed runs are tried again; default false.
+        grouping: Which runs are trained together, or `None` (default): each is trained alone.
     """
-    schedule = _Schedule(study, engine, retry_failed)
+    schedule = _Schedule(study, engine, retry_failed, grouping)
     with Interruption(), engine:
         while not schedule.is_over():
             schedule.start_runs()
@@ -100,8 +103,10 @@ def _describe_ending(status: int | None) -> str:
 
 
 class _Schedule:
-    def __init__(self, study: Study, engine: Engine, retry_failed: bool) -> None:
-        self._study, self._engine = study, engine
+    def __init__(
+        self, study: Study, engine: Engine, retry_failed: bool, grouping: Grouping | None
+    ) -> None:
+        self._study, self._engine, self._grouping = study, engine, grouping
         self._waiting: collections.deque[StudyRun] = collections.deque()
         self._elsewhere: list[StudyRun] = []
         self._done: set[StudyRun] = set()
@@ -122,12 +127,30 @@ class _Schedule:
     def start_runs(self) -> None:
         """Starts runs while the engine has room."""
         while self._waiting and self._engine.has_room():
-            run = self._waiting.popleft()
-            state = run.state()
-            if state in ("waiting", "interrupted"):
-                self._engine.start(run)
-            else:
+            runs = self._startable(self._next_runs())
+            if len(runs) == 1:
+                self._engine.start(runs[0])
+            elif runs:
+                self._engine.start_together(runs)
+
+    def _next_runs(self) -> list[StudyRun]:
+        """Removes the next run, and those that are trained together with it, from the waiting."""
+        run = self._waiting.popleft()
+        if self._grouping is None:
+            return [run]
+        runs = self._grouping.pick(run, self._waiting)
+        for other in runs[1:]:
+            self._waiting.remove(other)
+        return runs
+
+    def _startable(self, runs: list[StudyRun]) -> list[StudyRun]:
+        """Returns those that nobody has finished or begun meanwhile, and classifies the others."""
+        states = [(run, run.state()) for run in runs]
+        begun = [run for run, state in states if state in ("waiting", "interrupted")]
+        for run, state in states:
+            if run not in begun:
                 self._classify(run, state)
+        return begun
 
     def take_ended(self) -> bool:
         """Processes the runs that have ended, and returns whether there were any."""

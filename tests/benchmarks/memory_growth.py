@@ -15,6 +15,7 @@ import keras
 import numpy as np
 
 from keras_devae import DeVAE
+from keras_devae.models.fitting import carried_out
 from keras_devae.networks import mlp_decoder, mlp_encoder
 from keras_devae.runs import RunConfig, RunDirectory, training
 from keras_devae.runs.compute import completed_config
@@ -75,7 +76,7 @@ def main():
         dataset = load_dataset(config)
         config = completed_config(config.resolved(dataset), dataset)
         run = RunDirectory.create(f"{folder}/run")
-        training.train(small_model(), config, run, dataset, progress=False)
+        carried_out(training.train_in_parts(small_model(), config, run, dataset, progress=False))
     grown = max(measured.values()) - measured[given.every]
     print(f"{keras.backend.backend()}: grown by {grown:.1f} MB after step {given.every}")
 

@@ -17,6 +17,7 @@ from unittest import mock
 import keras
 import numpy as np
 
+from keras_devae.models.fitting import carried_out
 from keras_devae.runs import RunConfig, RunDirectory, training
 from keras_devae.runs.compute import completed_config
 from keras_devae.runs.config.run_config import load_dataset
@@ -75,7 +76,9 @@ def train(config, dataset):
             return progress
 
         with mock.patch.object(training, "ProgressReport", with_watch):
-            training.train(training.build_model(config, dataset), config, run, dataset)
+            carried_out(
+                training.train_in_parts(training.build_model(config, dataset), config, run, dataset)
+            )
     return watch.rate
 
 

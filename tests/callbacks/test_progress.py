@@ -47,6 +47,7 @@ def test_a_bar_in_a_terminal():
 
 def test_an_interrupted_bar_gives_the_cursor_back(tmp_path, monkeypatch):
     from keras_devae import data
+    from keras_devae.models.fitting import carried_out
     from keras_devae.runs import RunConfig, RunDirectory, training
     from keras_devae.runs.compute import completed_config
     from keras_devae.runs.recorder import RunRecorder
@@ -64,6 +65,8 @@ def test_an_interrupted_bar_gives_the_cursor_back(tmp_path, monkeypatch):
     config = completed_config(RunConfig(batch_size=4).resolved(dataset), dataset)
     model = training.build_model(config, dataset)
     with pytest.raises(KeyboardInterrupt):
-        training.train(model, config, RunDirectory.create(tmp_path / "run"), dataset)
+        carried_out(
+            training.train_in_parts(model, config, RunDirectory.create(tmp_path / "run"), dataset)
+        )
     hide, show = "\x1b[?25l", "\x1b[?25h"
     assert text.getvalue().rfind(show) > text.getvalue().rfind(hide) >= 0

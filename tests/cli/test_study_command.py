@@ -118,7 +118,7 @@ def test_wrong_use_is_refused_before_anything_is_made(study_file, capsys, words,
 def interrupted(monkeypatch):
     """Has every study be interrupted at once."""
 
-    def interrupt(study, engine, report, retry_failed):
+    def interrupt(study, engine, report, retry_failed, grouping):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(scheduler, "carry_out_study", interrupt)
@@ -179,3 +179,25 @@ def test_a_study_that_has_not_been_run_waits(study_file, capsys):
     printed = capsys.readouterr().out
     assert printed.count("waiting") == 5 and "0 done, 0 running" in printed
     assert run("study", "status", "runs/tiny") == 2 and "study file" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (("--together", "--engine", "ray"), "--together needs --engine local or inline"),
+        (("--group-size", "4"), "--group-size needs --together."),
+        (("--together", "--group-size", "1"), "--group-size must be a whole number of at least 2"),
+    ],
+)
+def test_training_together_is_refused_before_any_work(study_file, capsys, words, sentence):
+    assert run("study", "run", study_file, *words) == 2
+    assert sentence in capsys.readouterr().err and not Path("runs").exists()
+
+
+def test_only_one_backend_trains_together(study_file, capsys, monkeypatch):
+    monkeypatch.setattr("keras_devae.studies.grouping.chosen_backend", lambda: "torch")
+    assert run("study", "run", study_file, "--together") == 2
+    error = capsys.readouterr().err
+    assert "the backend torch trains one run at a time. Leave --together out, or give" in error
+    assert error.endswith("--backend jax before the command.\n")
+    assert not Path("runs").exists()

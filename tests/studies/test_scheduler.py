@@ -2,8 +2,10 @@
 
 import pytest
 
+from keras_devae.errors import UsageError
 from keras_devae.studies import scheduler
 from keras_devae.studies.engines.base import EndedRun, Engine
+from keras_devae.studies.grouping import Grouping
 from keras_devae.studies.scheduler import carry_out_study, estimate_seconds_left
 from keras_devae.studies.worker import BUSY
 
@@ -176,3 +178,28 @@ def test_steps_cost_what_they_did_and_are_shared_among_the_workers():
 def test_the_last_run_is_not_shared():
     assert estimate_seconds_left([(1, 1.0)], [30], 4) == pytest.approx(30)
     assert estimate_seconds_left([(1, 1.0)], [], 4) == 0
+
+
+class GroupEngine(ScriptedEngine):
+    """Notes which runs are started together."""
+
+    def start_together(self, runs):
+        self.started.append([self.seed(run) for run in runs])
+        self.begun += runs
+
+
+def test_runs_are_started_in_groups_and_what_was_killed_again(make_study, finish_run, monkeypatch):
+    monkeypatch.setattr("keras_devae.studies.grouping.chosen_backend", lambda: "jax")
+    study = make_study({"product": {"seed": list(range(5))}})
+    finish_run(study, study.runs[1])
+    engine = GroupEngine(study, finish_run, {0: [-9, 0], 2: [-9, 0], 3: [1]})
+    standing = carry_out_study(study, engine, lambda standing: None, grouping=Grouping(study, 3))
+    assert engine.started == [[0, 2, 3], [4, 0, 2]]
+    assert (standing.done, standing.failed) == (4, 1)
+
+
+def test_an_engine_that_trains_runs_one_by_one_says_so(make_study, finish_run):
+    study = make_study({"product": {"seed": [0, 1]}})
+    engine = ScriptedEngine(study, finish_run)
+    with pytest.raises(UsageError, match=r"ScriptedEngine trains no runs together. Received: 2"):
+        engine.start_together(study.runs)

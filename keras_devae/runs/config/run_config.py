@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import functools
 import math
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -293,7 +294,28 @@ def load_dataset(
     Arguments and errors are as for `keras_devae.data.load`.
     """
     loading = {**_loading(config), "fetch": fetch, "progress": progress}
-    return _part_of(data.load(config.data.dataset, **loading), config)
+    key = str(config.data)
+    if _loaded is None or key not in _loaded:
+        dataset = data.load(config.data.dataset, **loading)
+        if _loaded is None:
+            return _part_of(dataset, config)
+        _loaded[key] = dataset
+    return _part_of(_loaded[key], config)
+
+
+#: Settings -> the data set loaded with them; `None` outside of `loading_once`.
+_loaded: dict[str, Dataset] | None = None
+
+
+@contextlib.contextmanager
+def loading_once() -> Iterator[None]:
+    """Lets runs with the same data set share it, inside a `with` block."""
+    global _loaded
+    _loaded = {}
+    try:
+        yield
+    finally:
+        _loaded = None
 
 
 def _part_of(dataset, config):

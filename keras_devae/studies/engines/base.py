@@ -1,9 +1,12 @@
 """The base class of all engines."""
 
 import abc
+from collections.abc import Sequence
 from typing import NamedTuple, Self
 
+from keras_devae.errors import UsageError
 from keras_devae.studies.study_run import StudyRun
+from keras_devae.studies.worker import BUSY
 
 
 class EndedRun(NamedTuple):
@@ -16,6 +19,16 @@ class EndedRun(NamedTuple):
     run: StudyRun
     status: int | None
     seconds: float
+
+
+def status_of(run: StudyRun, status: int) -> int:
+    """Returns how one run ended of those that a process, with this exit status, trained."""
+    if run.is_done():
+        return 0
+    if run.failure() is not None:
+        return 1
+    # A process that ends by itself leaves only what another one works on.
+    return status or BUSY
 
 
 class Engine(abc.ABC):
@@ -44,6 +57,14 @@ class Engine(abc.ABC):
     @abc.abstractmethod
     def start(self, run: StudyRun) -> None:
         """Starts a run."""
+
+    def start_together(self, runs: Sequence[StudyRun]) -> None:
+        """Starts several runs that are trained together, in one process.
+
+        Raises:
+            UsageError: If this engine cannot do that.
+        """
+        raise UsageError(f"{type(self).__name__} trains no runs together. Received: {len(runs)}.")
 
     @abc.abstractmethod
     def take_ended(self) -> list[EndedRun]:
