@@ -1,7 +1,7 @@
 """Put the scores of finished runs side by side, layer by layer, as a Markdown table.
 
 Runs that differ only in their seeds share a row, with the mean and the standard deviation over
-seeds. `keras-devae compare` shows more of one layer.
+seeds. Scores that no run has are left out. `keras-devae compare` shows more of one layer.
 
 python examples/compare_runs.py runs table.md
 """
@@ -68,7 +68,9 @@ def cells(layers):
 def main(folder="runs", table="table.md"):
     """Writes the table and returns its number of rows."""
     body = sorted(rows(folder))
-    text = markdown(["model", "seeds", *COLUMNS], body)
+    columns = zip(["model", "seeds", *COLUMNS], *body, strict=True)
+    header, *body = zip(*(c for c in columns if set(c[1:]) != {"-"}), strict=True)
+    text = markdown(header, body)
     Path(table).write_text(text, encoding="utf-8")
     print(text, end="")
     return len(body)

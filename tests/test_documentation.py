@@ -127,6 +127,7 @@ NOT_RUN = {
     ("explore",): "serves until Ctrl-C",
     ("reproduce", "figure2"): "takes hours",
     ("reproduce", "table2"): "takes hours",
+    ("study", "run", "examples/every_model.toml"): "takes hours",
     ("train", "--dataset", "cars3d"): "downloads",
 }
 

@@ -14,7 +14,7 @@ from keras_devae.figures.arguments import Numbers, check_labels, check_text, rea
 from keras_devae.figures.canvas import FONT_SIZE, legend_beside
 from keras_devae.figures.panels import COLORS, empty_panels, finish_panel
 
-#: Shapes of points. Their number and that of colours have no common divisor: 56 groups differ.
+#: Shapes of points. Eight shapes and seven colours, each in turn, tell 56 groups apart.
 SHAPES = "osD^vP*X"
 # Parts of a continuous factor's range.
 _PARTS = 20

@@ -132,7 +132,7 @@ def front_outcome(results: Results) -> Outcome:
 
 
 def _by_method(results):
-    """Returns the groups, those of a method together, in the order of the strengths."""
+    """Returns the groups method by method, each from the weakest strength to the strongest."""
     split = {group: method_and_strength(group) for group in results.groups}
     names = list(dict.fromkeys(name for name, _ in split.values()))
     return sorted(split, key=lambda group: (names.index(split[group][0]), split[group][1]))
@@ -178,7 +178,7 @@ def _compared(fronts, dataset):
     named = max(means, key=means.__getitem__)
     strengths = by_gap.strengths(named, *siblings)
     rivals = [
-        Rival(dataset, f"hypervolume of {score_title(score)}", name, [*ours], [*theirs])
+        Rival(dataset, _volume_title(score), name, [*ours], [*theirs])
         for score in _SCORES
         for ours in [fronts[score].volumes(named, strengths).values()]
         for name in siblings
@@ -196,12 +196,11 @@ def _compared(fronts, dataset):
 
 def _judged(named, strengths, siblings, comparisons):
     """Says by the rule whether the named setting beats every sibling."""
-    mig = f"hypervolume of {score_title(MIG)}"
     beaten = {
         row["against"]
         for table in comparisons
         for row in table.tidy
-        if row["score"] == mig and row["result"] == "higher"
+        if row["score"] == _volume_title(MIG) and row["result"] == "higher"
     }
     left = [name for name in siblings if name not in beaten]
     at = f"at strengths {_listed(strengths)}"
@@ -211,6 +210,10 @@ def _judged(named, strengths, siblings, comparisons):
         f"By the rule, {named} does not beat the other methods {at}: its hypervolume of MIG is not "
         f"shown to be above that of {', '.join(left)}."
     )
+
+
+def _volume_title(score):
+    return f"hypervolume of {score_title(score)}"
 
 
 def _listed(strengths):
@@ -244,5 +247,5 @@ def _volume_table(fronts, shared):
         "to 1. Seeds without a run at each of the strengths are left out. "
         f"{INTERVALS}"
     ]
-    header = ["", "strengths", "seeds", *(f"hypervolume of {score_title(s)}" for s in _SCORES)]
+    header = ["", "strengths", "seeds", *map(_volume_title, _SCORES)]
     return Table("hypervolumes", "What lies below the fronts", header, rows, notes, tidy)

@@ -17,7 +17,7 @@ INTERVALS = "Numbers are means, with the 95 % interval of the mean by Student's 
 class Table:
     """A further table of an outcome.
 
-    `name` is that of its file, `title` and `notes` stand above and below it, and `tidy` has the
+    `name` ends the name of its file; `title` stands above it and `notes` below. `tidy` has the
     rows of the CSV file, every number by itself.
     """
 
