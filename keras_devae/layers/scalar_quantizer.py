@@ -49,7 +49,9 @@ class ScalarQuantizer(keras.layers.Layer):
 
     def call(self, codes: Tensor) -> Tensor:
         """Quantizes codes `(batch, latent_dim)`, with the straight-through gradient."""
-        return codes + ops.stop_gradient(self.nearest(codes) - codes)
+        values = ops.stop_gradient(self.nearest(codes))
+        # The difference is 0 to the bit, so that a code is its value, not its value rounded.
+        return values + (codes - ops.stop_gradient(codes))
 
     def get_config(self) -> dict[str, Any]:
         """Returns the constructor's arguments."""

@@ -23,6 +23,14 @@ def test_values_begin_evenly_spaced():
     )
 
 
+def test_codes_are_the_values_to_the_bit():
+    quantizer = ScalarQuantizer(7)
+    codes = np.random.default_rng(0).normal(size=(1000, 3)).astype("float32")
+    quantized = ops.convert_to_numpy(quantizer(codes))
+    values = ops.convert_to_numpy(quantizer.values)
+    assert all(np.isin(quantized[:, i], values[i]).all() for i in range(3))
+
+
 def test_each_code_becomes_the_nearest_value_of_its_dimension():
     quantizer = quantizer_with([[-1, 0, 2], [5, -3, 1]])
     codes = [[-0.6, 2.9], [0.9, -9], [1.1, 99], [-0.4, -0.9]]
