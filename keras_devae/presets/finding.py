@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from pathlib import Path
-from typing import TypeAlias
+from typing import TypeAlias, TypeGuard
 
 from keras_devae.checks import expanded_path, require_extra, shown
 from keras_devae.errors import FailureError, UsageError, unknown_name
@@ -49,7 +49,7 @@ def find_preset(source: _Source) -> PresetFolder:
     return preset
 
 
-def is_address(source: object) -> bool:
+def is_address(source: object) -> TypeGuard[str]:
     """Tells whether a text is meant as an address on the Hugging Face Hub."""
     return isinstance(source, str) and source.startswith(HUB)
 

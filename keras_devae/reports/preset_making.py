@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +34,7 @@ def make_preset(
     name: str | None = None,
     weights_dtype: str = "float16",
     licence: str | None = None,
-    **progress: Callable[..., Any],
+    **progress: Any,
 ) -> Path:
     """Makes a preset from a finished run: its model, settings, scores, a few codes, and a card.
 

@@ -45,10 +45,10 @@ def file_of(source: str) -> Path:
     """
     from keras_devae.runs.folder import RunDirectory
 
-    source = in_place_of_run(source)
-    if is_address(source) or is_builtin(source):
-        return find_preset(source).path / WEIGHTS
-    path = Path(source).expanduser()
+    found = in_place_of_run(source)
+    if is_address(found) or is_builtin(found):
+        return find_preset(found).path / WEIGHTS
+    path = Path(found).expanduser()
     if PresetFolder.is_at(path):
         return find_preset(path).path / WEIGHTS
     if path.is_dir():
