@@ -17,24 +17,33 @@ study_argument = click.argument("study", type=PATH, metavar="FILE|FOLDER")
 
 @click.group()
 def study() -> None:
-    """Carry out, watch and tabulate the runs that a file describes."""
+    """Train the many runs that a file describes, and collect their results."""
 
 
 @study.command("run")
 @click.argument("file", type=PATH, metavar="FILE")
-@click.option("--engine", default="local", show_default=True, help="local, inline or ray.")
+@click.option(
+    "--engine",
+    default="local",
+    show_default=True,
+    help="How to carry out the runs: local, each in a process of "
+    "its own; inline, in this process; or ray, on a Ray cluster.",
+)
 @click.option(
     "--workers",
     type=int,
-    help="Runs at a time, or groups with --together; on this machine all share its first GPU, "
-    "that is the first of CUDA_VISIBLE_DEVICES.  [default: 1; on Ray as many as the cluster has "
-    "room for]",
+    help="Number of runs at a time, or of groups with --together. On this machine they share the "
+    "first GPU of CUDA_VISIBLE_DEVICES.  [default: 1; on Ray, as many as the cluster has room for]",
 )
-@click.option("--ray-address", metavar="ADDRESS", help="Address of the Ray cluster; auto finds it.")
+@click.option(
+    "--ray-address",
+    metavar="ADDRESS",
+    help="Address of the Ray cluster; auto finds it.  [default: start one on this machine]",
+)
 @click.option(
     "--cpus-per-run",
     type=float,
-    help="On Ray: processors per run, or a fraction of one.  [default: 1]",
+    help="On Ray: CPU cores per run, or a fraction of one.  [default: 1]",
 )
 @click.option(
     "--gpus-per-run", type=float, help="On Ray: GPUs per run, or a fraction of one.  [default: 0]"
@@ -51,7 +60,7 @@ def study() -> None:
     type=int,
     help=f"With --together: most runs in one program.  [default: {GROUP_SIZE}]",
 )
-@click.option("--retry-failed", is_flag=True, help="Retry runs that failed before.")
+@click.option("--retry-failed", is_flag=True, help="Also retry runs that failed before.")
 @runs_folder_option
 @click.pass_context
 def run_study(

@@ -1,6 +1,6 @@
 """Tables on the terminal."""
 
-import os
+import shutil
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
@@ -13,23 +13,22 @@ def print_table(
     titles: Sequence[str],
     rows: Iterable[Sequence[str]],
     right: Collection[str] = (),
-    width: int = 160,
-    lines: bool = False,
+    width: int = 100,
 ) -> None:
     """Prints a table; the columns whose titles are in `right` are right-aligned.
 
-    `width` is in characters, where the output is not a terminal, which has its own width.
+    `width` is its most characters where neither a terminal nor `COLUMNS` has a width.
     """
     from rich import box
     from rich.table import Table
 
-    table = Table(box=box.SIMPLE_HEAD, show_lines=lines)
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for title in titles:
         justify = "right" if title in right else "left"
         table.add_column(title, justify=justify, overflow="fold")
     for row in rows:
         table.add_row(*row)
-    console(width=None if os.isatty(1) else width).print(table)
+    console(width=shutil.get_terminal_size((width, 24)).columns).print(table)
 
 
 def print_held_out(scores: Mapping[str, Any]) -> None:

@@ -1,6 +1,7 @@
 """`keras-devae train`."""
 
 import os
+import time
 from typing import Any
 
 import click
@@ -8,10 +9,12 @@ import click
 from keras_devae.cli.options import (
     PATH,
     RUN_NAME,
+    choose_backend,
     evaluation_progress,
     is_typed,
     json_option,
     option_name,
+    parse_names,
     print_json,
     print_layer_advice,
     progress_bars,
@@ -27,7 +30,7 @@ from keras_devae.cli.setting_options import (
     setting_options,
 )
 from keras_devae.cli.suggest import Proposing
-from keras_devae.cli.tables import print_held_out, print_scores
+from keras_devae.cli.train_summary import print_summary
 from keras_devae.data.image_sizes import height_and_width, pixels_text
 from keras_devae.errors import UsageError
 from keras_devae.models.catalogue import MODEL_CATALOGUE, default_options
@@ -35,21 +38,17 @@ from keras_devae.models.declarations import PUBLISHED_STEPS, scaling_factors
 from keras_devae.models.layer_advice import losses_of
 from keras_devae.runs.config.presets import PRESETS
 
-#: Figures that are listed at the end of training -> their titles there.
-_NAMED_FIGURES = {
-    "traversal": "Traversals",
-    "reconstructions": "Reconstructions",
-    "learning-curves": "Learning curves",
-    "tracked-scores": "Tracked scores",
-}
-_NOT_SETTINGS = ("run", "runs_dir", "resume_run", "overwrite", "no_suggest", "as_json")
+_NOT_SETTINGS = ("run", "runs_dir", "resume_run", "overwrite", "no_suggest", "show", "as_json")
 
 
 @click.command(cls=SectionedCommand)
 @click.option("--preset", metavar="NAME", help=f"Settings to start from: {', '.join(PRESETS)}.")
 @setting_options(ALL_SETTINGS)
 @click.option(
-    "--run", type=RUN_NAME, metavar="NAME", help="Name of the run.  [default: from the settings]"
+    "--run",
+    type=RUN_NAME,
+    metavar="NAME",
+    help="Name of the run.  [default: made from the settings]",
 )
 @runs_folder_option
 @model_options
@@ -58,18 +57,26 @@ _NOT_SETTINGS = ("run", "runs_dir", "resume_run", "overwrite", "no_suggest", "as
     "resume_run",
     type=PATH,
     metavar="RUN",
-    help="Resume an interrupted run; with --steps or --epochs, train any run for longer.",
+    help="Resume an interrupted run; with --steps or --epochs, train a finished run for longer.",
 )
 @click.option("--overwrite", is_flag=True, help="Replace a run of the same name.")
 @click.option(
-    "--no-suggest", is_flag=True, help="Keep the defaults for your own images, too; see `suggest`."
+    "--no-suggest",
+    is_flag=True,
+    help="Use the usual defaults for your own images instead of what `suggest` proposes.",
+)
+@click.option(
+    "--show",
+    callback=parse_names,
+    metavar="NAMES",
+    help="More values to show while training, as in history.csv, with commas; or all.",
 )
 @json_option
 @click.pass_context
 def train(context: click.Context, **given: Any) -> None:
-    """Train a model, measure it layer by layer and draw what it learned.
+    """Train a model, score it layer by layer, and write a report.
 
-    RUNS-DIR/NAME holds everything: config.json, history.csv, metrics.json, model.keras,
+    Everything is written to RUNS-DIR/NAME: config.json, history.csv, metrics.json, model.keras,
     checkpoints/, figures/ and report.html.
     """
     quiet = given["as_json"]
@@ -79,16 +86,13 @@ def train(context: click.Context, **given: Any) -> None:
             is_new = not given["resume_run"]
             note = _scaling_note(run.config) if is_new else ""
             _introduce(run, note, longer=not is_new and bool(given["steps"] or given["epochs"]))
-        scores, files = _carry_out(run, quiet or not run.is_chief)
+        scores, figures, took = _carry_out(run, quiet or not run.is_chief, given["show"])
     if not run.is_chief:
         return
     if quiet:
         print_json({"run": str(run.folder.path), **scores})
     else:
-        print_scores(scores)
-        print_held_out(scores)
-        for what, path in files.items():
-            click.echo(f"{what:<16} {path}")
+        print_summary(run, scores, figures, took)
     print_layer_advice(losses_of(scores["layers"]), run.folder.path)
 
 
@@ -98,6 +102,7 @@ def _new(context, given):
 
     named = {k: v for k, v in given.items() if v is not None and k not in _NOT_SETTINGS}
     config = config_from_settings(named)
+    _check_shown(context, config, given["show"])
     name = given["run"] or default_name(config, given["preset"])
     proposing = ":" in config.data.dataset and not given["no_suggest"]
     adapt = Proposing(named, context.obj["backend"], given["as_json"]) if proposing else None
@@ -117,7 +122,7 @@ def _new(context, given):
 
 
 def _resumed(context, given):
-    kept = ("resume_run", "as_json", "runs_dir", "steps", "epochs")
+    kept = ("resume_run", "as_json", "runs_dir", "show", "steps", "epochs")
     others = [name for name in given if is_typed(context, name) and name not in kept]
     if others:
         raise UsageError(
@@ -125,7 +130,25 @@ def _resumed(context, given):
             f"{', '.join(option_name(context, name, given[name]) for name in others)}."
         )
     length = {name: given[name] for name in ("steps", "epochs")}
-    return resumed(context, given["resume_run"], given["as_json"], **length)
+    run = resumed(context, given["resume_run"], given["as_json"], **length)
+    _check_shown(context, run.config, given["show"])
+    return run
+
+
+def _check_shown(context, config, show):
+    """Checks the names of `--show` before a run is created."""
+    if show is None:
+        return
+    if MODEL_CATALOGUE[config.model.name].fitted:
+        raise UsageError(
+            f"{config.model.name} is fitted in one go and shows no progress. Leave out --show."
+        )
+    choose_backend(context, config.compute.backend)
+
+    from keras_devae.callbacks.progress import shown_names
+    from keras_devae.models import MODELS
+
+    shown_names(MODELS[config.model.name], show)
 
 
 def _introduce(run, note, longer=False):
@@ -151,20 +174,28 @@ def _introduce(run, note, longer=False):
         click.echo("Training is done already; the evaluation follows.")
 
 
-def _carry_out(run, quiet):
-    """Trains, scores and reports; returns the scores, and the files to print by their titles."""
-    run.train(progress=not quiet)
+def _carry_out(run, quiet, show):
+    """Trains, scores and reports; returns scores, figures, and how long training took, in words."""
+    begun, done = time.monotonic(), max(run.folder.checkpoint_steps(), default=0)
+    run.train(progress=not quiet and (show or True))
+    took = _length(run, done, time.monotonic() - begun)
     if not quiet:
         _show_end(run)
     with status_line(quiet) as status:
         scores = run.evaluate(**evaluation_progress(status, passing=True))
         figures = run.report()
-    return scores, {
-        "Report": run.folder.report_file,
-        **{title: figures[name] for name, title in _NAMED_FIGURES.items() if name in figures},
-        "Scores": run.folder.metrics_file,
-        "Model": run.folder.model_file,
-    }
+    return scores, figures, took
+
+
+def _length(run, done, seconds):
+    """Says how many steps were taken since step `done`, and in what time."""
+    steps = max(run.folder.checkpoint_steps(), default=0) - done
+    if steps <= 0:
+        return ""
+    from keras_devae.callbacks.progress import time_text
+
+    further = f"further {steps:,} steps, to step {done + steps:,}," if done else f"{steps:,} steps"
+    return f" for {further} in {time_text(seconds)} ({steps / seconds:.1f} steps/s)"
 
 
 def _show_end(run):

@@ -77,7 +77,7 @@ def usable_path(what: str, path: object) -> Path:
     text = os.fspath(path)
     if not text.strip():
         raise UsageError(
-            f"{what} must not be empty. Received: {text!r}. Is a variable of the shell not set? "
+            f"{what} must not be empty. Received: {text!r}. Is a shell variable unset? "
             "The current folder is '.'."
         )
     reason = _unusable(text)
@@ -92,8 +92,7 @@ def expanded_path(what: str, path: object) -> Path:
         return usable_path(what, path).expanduser()
     except RuntimeError:
         raise UsageError(
-            f"{what} begins with the home folder of a user who does not exist here. Received: "
-            f"{shown(path)}."
+            f"{what} begins with the home folder of an unknown user. Received: {shown(path)}."
         ) from None
 
 

@@ -23,8 +23,11 @@ from keras_devae.runs.listing import find_runs
 from keras_devae.runs.preset import preset_at
 from keras_devae.runs.records import run_names
 
-#: Fewest runs for which rank correlations are computed.
-FEWEST_RUNS = 3
+#: Fewest runs for which rank correlations are computed: of fewer, even a perfect one is not
+#: significant at 5 %.
+FEWEST_RUNS = 5
+#: Fewest seeds of a group that go without a remark.
+FEWEST_SEEDS = 5
 
 
 class RankCorrelations(NamedTuple):
@@ -92,7 +95,7 @@ class Comparison:
     def _unrankable(self, name: str) -> str | None:
         values = [run.scores[name] for run in self.runs if name in run.scores]
         if len(self.runs) < FEWEST_RUNS:
-            return f"{len(self.runs)} of the {FEWEST_RUNS} runs that it takes"
+            return f"needs {FEWEST_RUNS} runs or more, here {len(self.runs)}"
         if len(values) < len(self.runs):
             return "not in every run"
         return "the same in all runs" if min(values) == max(values) else None
@@ -204,6 +207,12 @@ def _remarks(groups: Iterable[Group]) -> Iterator[str]:
     ):
         if len(found) > 1:
             yield f"These runs are of different {what}: {', '.join(sorted(found))}."
+    few = [f"{group.name} ({n})" for group in groups if (n := len(set(group.seeds))) < FEWEST_SEEDS]
+    if few:
+        yield (
+            f"Fewer than {FEWEST_SEEDS} seeds, too few to tell small differences from chance: "
+            f"{'; '.join(few)}. Train more seeds before you rely on a difference."
+        )
     repeated = [group.name for group in groups if len(set(group.seeds)) < len(group.seeds)]
     if repeated:
         yield (

@@ -82,7 +82,7 @@ class _Examination:
             self.config = self.run.read_config()
         except FailureError as error:
             yield _problem(
-                "config.json", f"{error} Without it the run cannot resume: begin it anew."
+                "config.json", f"{error} Without it the run cannot resume: start it again."
             )
             return
         yield Finding("config.json", "ok", "It is intact.")
@@ -148,8 +148,8 @@ class _Examination:
         for file in self.run.misnamed_checkpoints():
             yield _problem(
                 f"checkpoints/{file.name}",
-                "It is not a file with the name of a checkpoint, and is left alone. Remove it if "
-                "you do not need it.",
+                "It has the name of a checkpoint but is not a file, and is left alone. Remove it "
+                "if you do not need it.",
             )
         for step in self.run.checkpoint_steps():
             file = self.run.checkpoint_file(step)
@@ -209,7 +209,9 @@ class _Examination:
         whole = [step for step in good if not self._missing(step, steps)]
         ahead = [step for step in good if step > max(whole, default=math.inf)]
         if self.run.is_trained() or not ahead:
-            return _problem("history.csv", f"{found} They are lost; train anew to have them.")
+            return _problem(
+                "history.csv", f"{found} They are lost; train the run again to have them."
+            )
         files = [self.run.checkpoint_file(step) for step in ahead]
         return self._mended(
             "history.csv",

@@ -522,7 +522,7 @@ def test_a_run_that_goes_on_with_another_backend_says_so(trained, tmp_path, capl
         assert resumed.is_chief
     assert resumed.config.compute.backend == directory.read_config().compute.backend == active
     assert directory.read_record()["backends"] == [other, active]
-    assert f"begun on {other} and resumes with {active}" in caplog.text
+    assert f"started on {other} and resumes on {active}" in caplog.text
     assert f"--backend {other}" in caplog.text
 
 

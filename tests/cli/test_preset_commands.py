@@ -84,7 +84,7 @@ def test_scores_are_those_on_the_card(shipped, made, tmp_path, capsys):
 
 def test_figures_need_a_file(shipped, tmp_path, capsys):
     assert run("plot", "traversal", shipped) == 2
-    assert "stand_in is a preset, in whose folder nothing is written. Name the file to write " in (
+    assert "stand_in is a preset, whose folder stays as it is. Name the file to write " in (
         capsys.readouterr().err
     )
     for kind in ("traversal", "kl", "learning-curves"):

@@ -171,7 +171,7 @@ def test_what_went_wrong_first_is_what_is_said(words, tmp_path, monkeypatch, cap
 
 def test_before_there_is_a_configuration_the_same_command_goes_on(tmp_path):
     run = RunDirectory(tmp_path / "my run")
-    assert run.how_to_resume().endswith("Give the same command again.")
+    assert run.how_to_resume().endswith("Run the same command again.")
     run.path.mkdir()
     run.config_file.write_text("{}")
     assert run.how_to_resume().endswith(f"keras-devae train --resume '{run.path}'")
