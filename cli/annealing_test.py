@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from keras_devae.cli.formatting import print_fact, print_text
 from keras_devae.cli.options import (
     PATH,
     RUN_NAME,
@@ -131,9 +132,9 @@ def _carry_out(context, run, quiet):
     from keras_devae.reproduction.annealing_test import train_test, write_test
 
     if not quiet:
-        click.echo(f"Data     {run.dataset.description}")
+        print_fact("Data", run.dataset.description)
         where = f"{run.config.compute.backend}, seed {run.config.training.seed}"
-        click.echo(f"Run      {run.folder.path}  ({where})")
+        print_fact("Run", f"{run.folder.path}  ({where})")
     with resumable(context, run):
         test = train_test(run, progress=not quiet)
         files = write_test(test, run.folder)
@@ -163,6 +164,6 @@ def _show(test, config, files):
             "The latents captured some factors from the start: raise --beta-start to find their "
             "freezing points."
         )
-    click.echo(RULE)
+    print_text(RULE)
     for what, path in files.items():
         click.echo(f"{what:<8} {path}")

@@ -68,7 +68,7 @@ def compare(
 
     RUN is a run's folder, a folder from `evaluate --report-dir`, or a folder that holds several of
     these, such as a study. Runs that differ only in their seed form a group. Groups of fewer than
-    five seeds are marked, and rank correlations need at least five runs.
+    five seeds get a warning, and rank correlations need at least four runs.
 
     With --select udr, all models encode the same images, and the models that agree most with others
     trained in the same way come first (unsupervised disentanglement ranking; Duan et al. 2020).
@@ -93,6 +93,8 @@ def compare(
         rows, cells = result["selection"]["ranking"], tables.selection_cells(selection, found)
     if output:
         write_table_file(output, rows, cells)
+    if found.caution is not None:
+        click.echo(f"Warning: {found.caution}", err=True)
     if as_json:
         print_json(result)
         return
@@ -104,9 +106,7 @@ def compare(
             _print_cells(*tables.correlation_cells(found))
         _print_reasons("No rank correlation", found.not_ranked)
     _print_reasons("Left out", found.left_out)
-    for remark in found.remarks:
-        click.echo(f"Warning: {remark}")
-    for remark in selection.remarks if selection else ():
+    for remark in (*found.remarks, *(selection.remarks if selection else ())):
         click.echo(remark)
     if selection is not None:
         _print_best(selection)

@@ -47,7 +47,7 @@ def data() -> None:
     """List, describe, prepare, verify and remove data sets."""
 
 
-@data.command("list")
+@data.command("list", short_help="List the data sets.")
 @_data_dir
 @json_option
 def list_data(data_dir: str | None, as_json: bool) -> None:
@@ -89,7 +89,7 @@ def _source(facts: dict[str, Any]) -> str:
     return "drawn by this package" if facts["drawn"] else "not prepared yet"
 
 
-@data.command("info")
+@data.command("info", short_help="Describe a data set, or your own images.")
 @click.argument("name")
 @_data_dir
 @setting_options(dict.fromkeys(_OF_OWN))
@@ -187,7 +187,7 @@ def _lines(facts: dict[str, Any]) -> Iterator[tuple[str, str]]:
         yield "prepared at", f"not yet; it would be in {facts['path']}"
 
 
-@data.command("prepare")
+@data.command("prepare", short_help="Download, verify and convert official files.")
 @click.argument("name")
 @click.option(
     "--from",
@@ -225,7 +225,7 @@ def prepare_data(
         click.echo(f"Note: {made_from['file']}: {note}.", err=True)
 
 
-@data.command("verify")
+@data.command("verify", short_help="Check files against their recorded hashes.")
 @click.argument("name")
 @_data_dir
 @json_option
@@ -242,7 +242,7 @@ def verify_data(name: str, data_dir: str | None, as_json: bool) -> None:
         click.echo(f"{path}: {state}")
 
 
-@data.command("remove")
+@data.command("remove", short_help="Remove prepared data.")
 @click.argument("name")
 @click.option("--downloads", is_flag=True, help="Also remove the downloaded files.")
 @_data_dir

@@ -20,7 +20,7 @@ from keras_devae.files import check_writable
 )
 @click.pass_context
 def report(context: click.Context, runs: tuple[str, ...], output: str | None) -> None:
-    """Write the report on a run anew, or a page that compares several runs.
+    """Write the report on a run again, or a page that compares several runs.
 
     RUN is a run's folder, a folder from `evaluate --report-dir`, or a folder that holds several of
     these, such as a study. A report on one run needs its images; a comparison needs only the

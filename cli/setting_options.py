@@ -136,8 +136,11 @@ def _help_of_models(options):
     for model, option in options.items():
         default = "" if option.kind == "flag" else value_text(option.default)
         models.setdefault((option.help, default), []).append(model)
-    return " ".join(
-        f"{', '.join(names)}: {text}{f'  [default: {default}]' if default else ''}"
+    if len(models) == 1:
+        ((text, default),) = models
+        return f"{', '.join(options)}: {text}{f'  [default: {default}]' if default else ''}"
+    return "; ".join(
+        f"{', '.join(names)}: {text.rstrip('.')}{f' [{default}]' if default else ''}"
         for (text, default), names in models.items()
     )
 

@@ -58,7 +58,7 @@ def study() -> None:
 @click.option(
     "--group-size",
     type=int,
-    help=f"With --together: most runs in one program.  [default: {GROUP_SIZE}]",
+    help=f"With --together: largest number of runs in one program.  [default: {GROUP_SIZE}]",
 )
 @click.option("--retry-failed", is_flag=True, help="Also retry runs that failed before.")
 @runs_folder_option
@@ -127,7 +127,7 @@ def run_study(
     context.exit(1 if progress.failed else 0)
 
 
-@study.command()
+@study.command(short_help="Show which runs are done, and why some failed.")
 @study_argument
 @runs_folder_option
 @json_option
@@ -153,7 +153,7 @@ def status(study: Path, runs_dir: Path, as_json: bool) -> None:
         click.echo("Retry failed runs with: keras-devae study run FILE --retry-failed")
 
 
-@study.command()
+@study.command(short_help="Collect all results in a table.")
 @study_argument
 @runs_folder_option
 @click.option("--output", type=PATH, metavar="FILE", help="CSV file to write.  [default: print it]")

@@ -6,10 +6,10 @@ from typing import Any
 
 import click
 
+from keras_devae.cli.formatting import print_fact
 from keras_devae.cli.options import (
     PATH,
     RUN_NAME,
-    choose_backend,
     evaluation_progress,
     is_typed,
     json_option,
@@ -143,7 +143,10 @@ def _check_shown(context, config, show):
         raise UsageError(
             f"{config.model.name} is fitted in one go and shows no progress. Leave out --show."
         )
-    choose_backend(context, config.compute.backend)
+    from keras_devae.backend import start_backend
+
+    compute = config.compute
+    start_backend(context.obj["backend"], compute.backend, deterministic=compute.deterministic)
 
     from keras_devae.callbacks.progress import shown_names
     from keras_devae.models import MODELS
@@ -156,20 +159,22 @@ def _introduce(run, note, longer=False):
     from keras_devae.runs.stopping import watch_of
 
     config = run.config
-    click.echo(f"Data     {run.dataset.description}")
-    click.echo(f"Model    {_describe(config, len(run.dataset))}{note}")
+    print_fact("Data", run.dataset.description)
+    print_fact("Model", _describe(config, len(run.dataset)))
+    if note:
+        print_fact("Scaled", note)
     where = f"{config.compute.backend}, seed {config.training.seed}"
-    click.echo(f"Run      {run.folder.path}  ({where})")
+    print_fact("Run", f"{run.folder.path}  ({where})")
     if not MODEL_CATALOGUE[config.model.name].fitted:
-        click.echo(f"Compute  {describe_compute(config)}")
+        print_fact("Compute", describe_compute(config))
     if longer and not run.folder.is_trained():
         from keras_devae.runs.extension import describe_extension
 
-        click.echo(f"Longer   {describe_extension(config)}")
+        print_fact("Longer", describe_extension(config))
     if run.held_out is not None:
-        click.echo(f"Held out {run.held_out.description}")
+        print_fact("Held out", run.held_out.description)
     if (watch := watch_of(config)) is not None:
-        click.echo(f"Watching {watch.describe()}")
+        print_fact("Watching", watch.describe())
     if run.folder.is_trained():
         click.echo("Training is done already; the evaluation follows.")
 
@@ -204,9 +209,9 @@ def _show_end(run):
 
     ended = run.folder.read_record().get("ended")
     if ended is not None:
-        click.echo(f"Weights  {describe_end(ended)}")
+        print_fact("Weights", describe_end(ended))
         if (reductions := describe_reductions(run.folder, run.config)) is not None:
-            click.echo(f"Rate     {reductions}")
+            print_fact("Rate", reductions)
 
 
 def _scaling_note(config):
@@ -223,7 +228,7 @@ def _scaling_note(config):
                 scaled[reasons[scale]].append(name)
     notes = [f"{', '.join(names)} by {reason}" for reason, names in scaled.items() if names]
     published = f"published for 64x64 pixels and {PUBLISHED_STEPS:,} steps"
-    return f" (defaults {published} scaled: {'; '.join(notes)})" if notes else ""
+    return f"{'; '.join(notes)}, from the defaults {published}" if notes else ""
 
 
 def _describe(config, images):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import importlib.util
 import math
 import numbers
@@ -330,8 +331,17 @@ def require_extra(what: str, module: str, extra: str) -> None:
     if importlib.util.find_spec(module) is None:
         raise UsageError(
             f"{what} needs {module}, which is not installed here. Install it with `pip install "
-            f"'keras-devae[{extra}]'`."
+            f"'{distribution()}[{extra}]'`."
         )
+
+
+def distribution() -> str:
+    """Returns the name of the distribution that is installed; without TensorFlow, another one."""
+    try:
+        importlib.metadata.version("keras-devae-core")
+    except importlib.metadata.PackageNotFoundError:
+        return "keras-devae"
+    return "keras-devae-core"
 
 
 def _is_whole(value: object) -> bool:

@@ -7,6 +7,7 @@ Everything but the name and this one requirement is read from the project's `pyp
 
 import os
 import runpy
+import tempfile
 import tomllib
 from pathlib import Path
 
@@ -23,30 +24,33 @@ def in_root(folder):
     return os.path.relpath(ROOT / folder, HERE)
 
 
-setup(
-    name=f"{PROJECT['name']}-core",
-    version=runpy.run_path(str(ROOT / "keras_devae" / "version.py"))["__version__"],
-    description=f"{PROJECT['description']} Without TensorFlow.",
-    long_description=(ROOT / PROJECT["readme"]).read_text(encoding="utf-8"),
-    long_description_content_type="text/markdown",
-    author=", ".join(author["name"] for author in PROJECT["authors"]),
-    license_expression=PROJECT["license"],
-    keywords=PROJECT["keywords"],
-    classifiers=PROJECT["classifiers"],
-    python_requires=PROJECT["requires-python"],
-    install_requires=[
-        requirement
-        for requirement in PROJECT["dependencies"]
-        if not requirement.startswith("tensorflow")
-    ],
-    extras_require=PROJECT["optional-dependencies"],
-    entry_points={
-        "console_scripts": [f"{name} = {what}" for name, what in PROJECT["scripts"].items()]
-    },
-    packages=TOOL["packages"],
-    package_dir={
-        "keras_devae": in_root("keras_devae"),
-        **{package: in_root(folder) for package, folder in TOOL["package-dir"].items()},
-    },
-    package_data=TOOL["package-data"],
-)
+# What is built on the way is left nowhere: a later build would take removed modules from it.
+with tempfile.TemporaryDirectory() as scratch:
+    setup(
+        name=f"{PROJECT['name']}-core",
+        version=runpy.run_path(str(ROOT / "keras_devae" / "version.py"))["__version__"],
+        description=f"{PROJECT['description']} Without TensorFlow.",
+        long_description=(ROOT / PROJECT["readme"]).read_text(encoding="utf-8"),
+        long_description_content_type="text/markdown",
+        author=", ".join(author["name"] for author in PROJECT["authors"]),
+        license_expression=PROJECT["license"],
+        keywords=PROJECT["keywords"],
+        classifiers=PROJECT["classifiers"],
+        python_requires=PROJECT["requires-python"],
+        install_requires=[
+            requirement
+            for requirement in PROJECT["dependencies"]
+            if not requirement.startswith("tensorflow")
+        ],
+        extras_require=PROJECT["optional-dependencies"],
+        entry_points={
+            "console_scripts": [f"{name} = {what}" for name, what in PROJECT["scripts"].items()]
+        },
+        packages=TOOL["packages"],
+        package_dir={
+            "keras_devae": in_root("keras_devae"),
+            **{package: in_root(folder) for package, folder in TOOL["package-dir"].items()},
+        },
+        package_data=TOOL["package-data"],
+        options={"build": {"build_base": scratch}, "egg_info": {"egg_base": scratch}},
+    )

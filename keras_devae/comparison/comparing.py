@@ -23,10 +23,9 @@ from keras_devae.runs.listing import find_runs
 from keras_devae.runs.preset import preset_at
 from keras_devae.runs.records import run_names
 
-#: Fewest runs for which rank correlations are computed: of fewer, even a perfect one is not
-#: significant at 5 %.
-FEWEST_RUNS = 5
-#: Fewest seeds of a group that go without a remark.
+#: Fewest runs for which rank correlations are computed: three have few ranks to agree by.
+FEWEST_RUNS = 4
+#: Fewest seeds of a group by which small differences can be told from chance.
 FEWEST_SEEDS = 5
 
 
@@ -59,6 +58,18 @@ class Comparison:
     def runs(self) -> tuple[ComparedRun, ...]:
         """All runs compared, group by group."""
         return tuple(run for group in self.groups for run in group.runs)
+
+    @property
+    def caution(self) -> str | None:
+        """A sentence that names the groups of too few seeds; `None` if there is none."""
+        seeds = {group.name: len(set(group.seeds)) for group in self.groups}
+        few = [f"{name} ({count})" for name, count in seeds.items() if count < FEWEST_SEEDS]
+        if not few:
+            return None
+        return (
+            f"Fewer than {FEWEST_SEEDS} seeds, too few to tell small differences from chance: "
+            f"{'; '.join(few)}. Train more seeds before you rely on a difference."
+        )
 
     def restricted(self, names: Iterable[str]) -> Self:
         """Returns the comparison restricted to some metrics, in the order of `names`.
@@ -207,12 +218,6 @@ def _remarks(groups: Iterable[Group]) -> Iterator[str]:
     ):
         if len(found) > 1:
             yield f"These runs are of different {what}: {', '.join(sorted(found))}."
-    few = [f"{group.name} ({n})" for group in groups if (n := len(set(group.seeds))) < FEWEST_SEEDS]
-    if few:
-        yield (
-            f"Fewer than {FEWEST_SEEDS} seeds, too few to tell small differences from chance: "
-            f"{'; '.join(few)}. Train more seeds before you rely on a difference."
-        )
     repeated = [group.name for group in groups if len(set(group.seeds)) < len(group.seeds)]
     if repeated:
         yield (

@@ -198,8 +198,8 @@ def test_codes_with_log_variances_have_metrics_of_the_posterior(codes_file, tmp_
 @pytest.mark.parametrize(
     ("words", "code", "message"),
     [
-        ((), 2, "RUN, --codes FILE or --encoder"),
-        (("RUN", "--codes", "x.npz"), 2, "RUN, --codes FILE or --encoder"),
+        ((), 2, "--codes FILE; or an encoder, --encoder"),
+        (("RUN", "--codes", "x.npz"), 2, "--codes FILE; or an encoder, --encoder"),
         (("--codes", "missing.npz"), 2, "missing.npz cannot be opened: No such file"),
         (("--codes", "CODES", "--layer", "1"), 2, "--layer goes with a run"),
         (("--codes", "CODES", "--representation", "sample"), 2, "--representation goes with a run"),
@@ -207,7 +207,7 @@ def test_codes_with_log_variances_have_metrics_of_the_posterior(codes_file, tmp_
         (("--codes", "CODES", "--metrics", "kl"), 2, "no log-variances"),
         (("--codes", "CODES", "--metric-settings", "x"), 2, "Known: fast, paper"),
         (("--codes", "TEXT"), 2, "is not an .npz file"),
-        (("--codes", "CUT"), 1, "damaged or cut off"),
+        (("--codes", "CUT"), 1, "damaged or truncated"),
         (("--codes", "EMPTY"), 2, "must hold an array called 'codes'"),
         (("--codes", "PICKLED"), 2, "plain arrays"),
         (("--codes", "ODD"), 2, "`n_train` in"),
