@@ -31,5 +31,7 @@ def list_runs(runs_dir: str, condition: str | None, as_json: bool) -> None:
     if not rows:
         click.echo(f"There is no such run in {runs_dir}.")
         return
-    texts = [["" if value is None else str(value) for value in row.values()] for row in rows]
-    print_table(list(rows[0]), texts)
+    # Scores that no run has take no room.
+    known = [name for name in rows[0] if any(row[name] is not None for row in rows)]
+    texts = [["" if row[name] is None else str(row[name]) for name in known] for row in rows]
+    print_table(known, texts, right=known[3:])

@@ -139,10 +139,11 @@ def _help_of_models(options):
     if len(models) == 1:
         ((text, default),) = models
         return f"{', '.join(options)}: {text}{f'  [default: {default}]' if default else ''}"
-    return "; ".join(
+    parts = [
         f"{', '.join(names)}: {text.rstrip('.')}{f' [{default}]' if default else ''}"
         for (text, default), names in models.items()
-    )
+    ]
+    return f"{'; '.join(parts)}."
 
 
 def flag_of(name: str) -> str:

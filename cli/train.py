@@ -69,7 +69,7 @@ _NOT_SETTINGS = ("run", "runs_dir", "resume_run", "overwrite", "no_suggest", "sh
     "--show",
     callback=parse_names,
     metavar="NAMES",
-    help="More values to show while training, as in history.csv, with commas; or all.",
+    help="More values to show while training, comma-separated, named as in history.csv; or all.",
 )
 @json_option
 @click.pass_context
