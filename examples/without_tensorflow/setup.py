@@ -52,5 +52,6 @@ with tempfile.TemporaryDirectory() as scratch:
             **{package: in_root(folder) for package, folder in TOOL["package-dir"].items()},
         },
         package_data=TOOL["package-data"],
+        include_package_data=TOOL["include-package-data"],
         options={"build": {"build_base": scratch}, "egg_info": {"egg_base": scratch}},
     )
