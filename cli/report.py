@@ -34,7 +34,7 @@ def report(context: click.Context, runs: tuple[str, ...], output: str | None) ->
         directories[0].check_takes_files(
             "Its card describes it: keras-devae presets NAME."
             if is_one
-            else "Name a run first, in whose folder the page is written."
+            else "Name a run first: the page is written beside its folder."
         )
     default = directories[0].report_file
     if not is_one:

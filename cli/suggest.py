@@ -5,6 +5,7 @@ from typing import Any
 
 import click
 
+from keras_devae.cli.formatting import print_fact
 from keras_devae.cli.options import json_option, print_json, progress_bars, status_line
 from keras_devae.cli.setting_options import ALL_SETTINGS, flag_of, model_options, setting_options
 from keras_devae.runs.config.presets import PRESETS
@@ -63,7 +64,7 @@ def suggest(context: click.Context, as_json: bool, minutes: float, **given: Any)
     if as_json:
         print_json({**found.to_dict(), "command": command})
         return
-    click.echo(f"Data     {found.description}")
+    print_fact("Data", found.description)
     show(found)
     if found.seconds is not None:
         click.echo(
@@ -117,7 +118,7 @@ def show(found: Any) -> None:
     if not found.settings:
         click.echo("All settings are given: there is nothing to propose.")
     for name, value in found.settings.items():
-        click.echo(f"{flag_of(name)} {_typed(name, value)}  ({found.reasons[name]})")
+        print_fact(f"{flag_of(name)} {_typed(name, value)} ", f"({found.reasons[name]})", 4)
 
 
 def train_command(settings: dict[str, Any]) -> str:

@@ -176,7 +176,7 @@ def _introduce(run, note, longer=False):
     if (watch := watch_of(config)) is not None:
         print_fact("Watching", watch.describe())
     if run.folder.is_trained():
-        click.echo("Training is done already; the evaluation follows.")
+        click.echo("Training is already done; only the evaluation is left.")
 
 
 def _carry_out(run, quiet, show):

@@ -189,7 +189,7 @@ def test_an_interrupt_while_evaluating_leaves_only_that(words, tmp_path, monkeyp
     model = run.model_file.read_bytes()
     monkeypatch.setattr(RunRecorder, "on_train_begin", lambda self, logs=None: pytest.fail())
     assert call(["train", "--resume", run.path]) == 0
-    assert "Training is done already" in capsys.readouterr().out
+    assert "Training is already done" in capsys.readouterr().out
     assert run.model_file.read_bytes() == model and run.read_metrics()["layers"]
 
 
