@@ -79,7 +79,7 @@ def test_prepare_verify_and_remove(cars, tmp_path, capsys):
     assert run("data", "remove", "cars3d") == 0
     assert f"removed {store}" in capsys.readouterr().out and not store.exists()
     assert run("data", "remove", "cars3d") == 0
-    assert "nothing prepared" in capsys.readouterr().out
+    assert "Nothing is prepared" in capsys.readouterr().out
 
 
 def test_a_missing_or_damaged_file_is_one_sentence(tmp_path, capsys):

@@ -30,7 +30,7 @@ def test_the_list(shipped, capsys):
     assert run("presets") == 0
     printed = capsys.readouterr().out
     assert "stand_in" in printed and "dsprites, rendered" in printed and "32x32x1" in printed
-    assert "quick: a few minutes" in printed
+    assert "quick  a few minutes" in printed
     assert run("presets", "--json") == 0
     told = json.loads(capsys.readouterr().out)
     assert list(told) == ["stand_in", "quick", "small", "paper"]

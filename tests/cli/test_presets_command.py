@@ -43,7 +43,7 @@ def test_the_same_for_machines(capsys):
 
 def test_one_name_is_enough(capsys):
     assert run("presets", "--model", "dip_vae") == 0
-    assert "dip_vae on shapes3d, 32x32x3:\n    --kind i\n" in capsys.readouterr().out
+    assert "dip_vae on shapes3d, 32x32x3:\n    --kind i  --lambda-od" in capsys.readouterr().out
     assert run("presets", "--dataset", "cars3d") == 0
     assert "not with this preset's image size" in capsys.readouterr().out
     assert run("presets", "--model", "betavae") == 2
