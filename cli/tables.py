@@ -17,7 +17,7 @@ def print_table(
     titles: Sequence[str],
     rows: Iterable[Sequence[str]],
     right: Collection[str] = (),
-    width: int = 100,
+    width: int = 160,
 ) -> None:
     """Prints a table; the columns whose titles are in `right` are right-aligned, and not wrapped.
 
