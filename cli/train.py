@@ -197,10 +197,10 @@ def _length(run, done, seconds):
     steps = max(run.folder.checkpoint_steps(), default=0) - done
     if steps <= 0:
         return ""
-    from keras_devae.callbacks.progress import time_text
+    from keras_devae.reports.formatting import format_duration
 
     further = f"further {steps:,} steps, to step {done + steps:,}," if done else f"{steps:,} steps"
-    return f" for {further} in {time_text(seconds)} ({steps / seconds:.1f} steps/s)"
+    return f" for {further} in {format_duration(seconds)}"
 
 
 def _show_end(run):

@@ -90,7 +90,7 @@ def _factors(scores: Mapping[str, Any]) -> Iterator[str]:
         return
     best = sorted(found, key=found.__getitem__, reverse=True)
     text = "MIG by factor: " + ", ".join(f"{name} {found[name]:.2f}" for name in best)
-    yield from textwrap.wrap(text, 80, max_lines=2, placeholder=" ...", break_on_hyphens=False)
+    yield from textwrap.wrap(text, 79, max_lines=2, placeholder=" ...", break_on_hyphens=False)
 
 
 def _commands(run: Run) -> Iterator[tuple[str, str]]:

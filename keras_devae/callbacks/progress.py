@@ -20,6 +20,8 @@ from keras_devae.errors import UsageError, unknown_name
 _LABELS = {"reconstruction_loss": "recon", "kl_loss": "KL"}
 #: Columns of the bar: no more than these, and none where fewer fit.
 _LONGEST_BAR, _SHORTEST_BAR = 30, 8
+#: Columns of speed and time left.
+_PACE = 27
 #: A log gets a line when this many seconds, and this share of the time so far, have passed.
 _SECONDS, _SHARE = 10.0, 0.1
 
@@ -130,8 +132,10 @@ class _Line(ProgressColumn):
         while len("  ".join(parts)) > width and len(parts) > 2:
             parts.pop()
         line = Text("  ".join(parts))
-        length = min(_LONGEST_BAR, width - len(line) - 2)
-        return line if length < _SHORTEST_BAR else self._bar(task, length) + line
+        # The bar is there, or not, from the first values to the last.
+        others = sum(len(part) + 2 for part in (parts[0], step, *values)) + _PACE
+        length = min(_LONGEST_BAR, width - max(len(line) + 2, others))
+        return line if length < _SHORTEST_BAR or not values else self._bar(task, length) + line
 
     def _bar(self, task, length):
         mark = "-" if self._console.options.ascii_only else "━"
