@@ -19,7 +19,7 @@ PAGES = [
     ]
 ]
 #: Words that stand for what the user fills in.
-BLANKS = {"...", "$model"}
+BLANKS = {"...", "$model", "COMMAND"}
 
 
 def fenced(page):
