@@ -137,7 +137,7 @@ def quick_command(words):
     if words[:2] == ["study", "run"]:
         words = re.sub(r" --workers \d+", "", " ".join(words)).split()
         return [*words, *([] if "--engine" in words else ["--engine", "inline"])]
-    if words[0] == "evaluate":
+    if words[0] == "evaluate" and "--codes" not in words:
         return with_defaults(words, {"--images": "300", "--metric-settings": "fast"})
     if words[0] == "train" and "--resume" in words:
         return replaced(replaced(words, "--steps", "160"), "--epochs", "50")
