@@ -329,19 +329,12 @@ def require_extra(what: str, module: str, extra: str) -> None:
     It begins with `what`, the thing that needs the module.
     """
     if importlib.util.find_spec(module) is None:
+        # Without TensorFlow the package has another name.
+        core = "-core" * any(importlib.metadata.distributions(name="keras-devae-core"))
         raise UsageError(
             f"{what} needs {module}, which is not installed here. Install it with `pip install "
-            f"'{distribution()}[{extra}]'`."
+            f"'keras-devae{core}[{extra}]'`."
         )
-
-
-def distribution() -> str:
-    """Returns the name of the distribution that is installed; without TensorFlow, another one."""
-    try:
-        importlib.metadata.version("keras-devae-core")
-    except importlib.metadata.PackageNotFoundError:
-        return "keras-devae"
-    return "keras-devae-core"
 
 
 def _is_whole(value: object) -> bool:

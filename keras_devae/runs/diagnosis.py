@@ -81,9 +81,7 @@ class _Examination:
         try:
             self.config = self.run.read_config()
         except FailureError as error:
-            yield _problem(
-                "config.json", f"{error} Without it the run cannot resume: start it again."
-            )
+            yield _problem("config.json", f"{error} The run cannot resume: start it again.")
             return
         yield Finding("config.json", "ok", "It is intact.")
         for path in self.run.misplaced():
@@ -148,8 +146,7 @@ class _Examination:
         for file in self.run.misnamed_checkpoints():
             yield _problem(
                 f"checkpoints/{file.name}",
-                "It has the name of a checkpoint but is not a file, and is left alone. Remove it "
-                "if you do not need it.",
+                "It has the name of a checkpoint but is not a file. Remove it if you do not need it.",
             )
         for step in self.run.checkpoint_steps():
             file = self.run.checkpoint_file(step)
