@@ -146,7 +146,7 @@ class _Examination:
         for file in self.run.misnamed_checkpoints():
             yield _problem(
                 f"checkpoints/{file.name}",
-                "It has the name of a checkpoint but is not a file. Remove it if you do not need it.",
+                "It is named like a checkpoint but is not a file. Remove it if you can.",
             )
         for step in self.run.checkpoint_steps():
             file = self.run.checkpoint_file(step)
