@@ -12,7 +12,7 @@ from keras_devae.models.catalogue import MODEL_CATALOGUE
 @click.argument("names", metavar="[MODEL]...", nargs=-1)
 @json_option
 def models(names: tuple[str, ...], as_json: bool) -> None:
-    """List the models: what each minimises, its options with their defaults, and its paper.
+    """List the models: what each minimises, when to use it, its paper and its options.
 
     Defaults are those published for 64x64 images and 300,000 steps. `train` scales the ones marked
     with the number of pixels, the number of steps, or its inverse (rate). All models that train a
@@ -27,6 +27,7 @@ def models(names: tuple[str, ...], as_json: bool) -> None:
         return
     for name, entry in chosen.items():
         click.echo(click.style(name, bold=True) + f"  {entry.objective}")
+        click.echo(f"    {entry.use}")
         click.echo(f"    {entry.paper}")
         if lacking := _lacking(entry):
             click.echo(f"    {lacking}")
@@ -51,5 +52,7 @@ def _plain(entry):
         name: {"default": o.default, "help": o.help, "scales_with": list(o.scales)}
         for name, o in entry.options.items()
     }
-    what = {name: getattr(entry, name) for name in ("objective", "paper", "posterior", "decodes")}
+    what = {
+        name: getattr(entry, name) for name in ("objective", "use", "paper", "posterior", "decodes")
+    }
     return {**what, "options": options, "training": entry.training}

@@ -180,7 +180,10 @@ def outline(name: str, **options: Any) -> Dataset:
 def has_factors(
     name: str, factors_file: str | Path | None = None, sequence_column: str | None = None
 ) -> bool:
-    """Returns whether a data set, named as for `load`, has factors, without reading its images."""
+    """Returns whether a data set has factors, without reading its images.
+
+    Arguments and errors are as for `load`.
+    """
     if not isinstance(name, str):
         raise UsageError(f"The name of a data set must be a string. Received: {name!r}.")
     kind, colon, path = name.partition(":")

@@ -130,6 +130,12 @@ def decompose_kl(
         reference_compat: Whether `"stratified"` uses the weights of the authors' released code,
             see `stratified_log_weights`; only to reproduce its numbers. Default `False`; no effect
             on the other estimators.
+
+    Returns:
+        The `KLDecomposition`, float32 scalars in nats.
+
+    Raises:
+        UsageError: If there is no such estimator.
     """
     z = ops.cast(z, "float32")
     dimensions = z.shape[-1]
@@ -171,6 +177,9 @@ def decompose_kl_by_groups(
         estimator: `"bias_corrected"` (default), `"weighted"` or `"stratified"`. The offset of
             `"weighted"` is `(groups - 1) log N` between groups and `(latent_dim - groups) log N`
             within them.
+
+    Returns:
+        The `GroupedKLDecomposition`, float32 scalars in nats.
 
     Raises:
         UsageError: If there is no such estimator, or the sizes do not add up.

@@ -70,6 +70,9 @@ def dip_penalties(mean: Tensor, log_var: Tensor, kind: str) -> tuple[Tensor, Ten
     Returns:
         A pair of float32 scalars: `off_diagonal`, the sum of squared covariances, each counted
         twice, and `diagonal`, the sum of squared differences of the variances from 1.
+
+    Raises:
+        UsageError: If the kind is unknown.
     """
     if kind not in DIP_KINDS:
         raise unknown_name("kind", kind, DIP_KINDS)

@@ -23,7 +23,8 @@ OTHERS = {
     "byol": ModelDeclaration(
         "BYOL",
         "2 - 2 cos of predictions and a moving-average target, summed over two views",
-        "Grill et al. 2020, Bootstrap Your Own Latent; Cao et al. 2022, An Empirical Study on "
+        "Grill et al. 2020, Bootstrap Your Own Latent: A New Approach to Self-Supervised "
+        "Learning; Cao et al. 2022, An Empirical Study on "
         "Disentanglement of Negative-free Contrastive Learning",
         {
             "target_decay": number(0.996, "Share of the target that stays in a step.", share),
@@ -47,6 +48,8 @@ OTHERS = {
         },
         posterior="none",
         decodes=False,
+        use="You need codes but no images from them, and know which changes of an image the "
+        "codes should ignore.",
     ),
     "ica": ModelDeclaration(
         "ICA",
@@ -54,12 +57,14 @@ OTHERS = {
         "Hyvarinen and Oja 2000, Independent component analysis: algorithms and applications",
         _FIT_IMAGES,
         fitted=True,
+        use="A linear baseline: how far independent components get without a neural network.",
     ),
     "info_gan": ModelDeclaration(
         "InfoGAN",
         "adversarial loss - weight of the information of images on their codes",
         "Chen et al. 2016, InfoGAN: Interpretable Representation Learning by Information "
-        "Maximizing Generative Adversarial Nets; Lin et al. 2020, InfoGAN-CR and ModelCentrality",
+        "Maximizing Generative Adversarial Nets; Lin et al. 2020, InfoGAN-CR and ModelCentrality: "
+        "Self-supervised Model Training and Selection for Disentangling GANs",
         {
             "noise_dim": whole(5, "Dimensions of the noise beside the codes.", 0),
             "information_weight": optional_number(
@@ -74,6 +79,8 @@ OTHERS = {
         training={"batch_size": 128, "learning_rate": 1e-3, "beta_1": 0.5},
         check_together=check_contrast,
         check_latent_dim=check_contrasted_latents,
+        use="You want sharp generated images whose codes mean something, and no exact "
+        "reconstructions.",
     ),
     "pca": ModelDeclaration(
         "PCA",
@@ -81,6 +88,7 @@ OTHERS = {
         "Tipping and Bishop 1999, Probabilistic Principal Component Analysis",
         _FIT_IMAGES,
         fitted=True,
+        use="A linear baseline: what any other model should improve on.",
     ),
     "predictability_minimization": ModelDeclaration(
         "PredictabilityMinimization",
@@ -91,6 +99,8 @@ OTHERS = {
             "predictor_units": widths((32, 32), "Widths of the predictors' hidden layers."),
         },
         posterior="none",
+        use="You want codes between 0 and 1, at best independent and binary, and need no "
+        "posterior.",
     ),
     "qlae": ModelDeclaration(
         "QLAE",
@@ -107,5 +117,7 @@ OTHERS = {
         },
         posterior="none",
         training={"optimizer": "adamw", "weight_decay": 0.1, "learning_rate": 1e-3},
+        use="You want latents that each take one of a few values. Choose about twice as many "
+        "latents as the images have factors.",
     ),
 }

@@ -50,8 +50,13 @@ _RELEASE = {
     "beta_max": weight(10.0, "Pressure on the others."),
     "stage_steps": steps(20_000, "Steps per stage."),
 }
+_CASCADE_PAPER = (
+    "Jeong and Song 2019, Learning Discrete and Continuous Factors of Data via Alternating "
+    "Disentanglement"
+)
 _DEVAE_PAPER = (
-    "Variational Autoencoders with Decremental Information Bottleneck for Disentanglement"
+    "Wu et al. 2023, Variational Autoencoders with Decremental Information Bottleneck for "
+    "Disentanglement"
 )
 
 VARIATIONAL = {
@@ -70,6 +75,8 @@ VARIATIONAL = {
             ),
         },
         takes_pairs=True,
+        use="You have pairs of images that share most of their factors, such as neighbouring "
+        "frames of a video, or a data set with factors to draw pairs from.",
     ),
     "annealed_vae": ModelDeclaration(
         "AnnealedVAE",
@@ -81,6 +88,8 @@ VARIATIONAL = {
             "capacity_steps": steps(100_000, "Steps until the capacity at the end."),
             "capacity_start": number(0.0, "Capacity at the start, in nats."),
         },
+        use="You want to set how much information the code carries, in nats, and let it grow "
+        "during training.",
     ),
     "beta_tc_vae": ModelDeclaration(
         "BetaTCVAE",
@@ -96,35 +105,43 @@ VARIATIONAL = {
             ),
             "reference_compat": _COMPAT,
         },
+        use="You want independent latents from single images without a second network: only the "
+        "dependence between latents is penalised, not the information about the image.",
     ),
     "beta_vae": ModelDeclaration(
         "BetaVAE",
         "reconstruction + beta KL",
-        "Higgins et al. 2017, beta-VAE",
+        "Higgins et al. 2017, beta-VAE: Learning Basic Visual Concepts with a Constrained "
+        "Variational Framework",
         {"beta": Option("number", 6.0, "Weight of the KL.", weight_or_schedule, (PIXELS,))},
+        use="A baseline with one weight to tune: a higher beta gives more independent latents "
+        "and worse reconstructions.",
     ),
     "cascade_vae": ModelDeclaration(
         "CascadeVAE",
         "reconstruction + sum_d beta_d KL_d, and a categorical code assigned by matching",
-        "Jeong and Song 2019, Learning Discrete and Continuous Factors of Data via Alternating "
-        "Disentanglement",
+        _CASCADE_PAPER,
         {
             "num_categories": whole(3, "Number of categories.", 2),
             **_RELEASE,
             "matching_stage": whole(4, "Stage in which the matching begins, from 0.", 0),
             "pairwise_cost": weight(0.001, "Cost of sharing a category, in nats."),
         },
+        use="Your images also fall into a few classes, such as shapes: a categorical code finds "
+        "them, while the continuous latents take up factors one after another.",
     ),
     "cascade_vae_c": ModelDeclaration(
         "CascadeVAEC",
         "reconstruction + sum_d beta_d KL_d, one dimension released per stage",
-        "Jeong and Song 2019, the continuous part of CascadeVAE",
+        _CASCADE_PAPER,
         _RELEASE,
+        use="You want the latents to take up factors one after another, without a categorical "
+        "code.",
     ),
     "control_vae": ModelDeclaration(
         "ControlVAE",
         "reconstruction + beta(t) KL, beta set by a PI controller",
-        "Shao et al. 2020, ControlVAE",
+        "Shao et al. 2020, ControlVAE: Controllable Variational Autoencoder",
         {
             "kl_target": number(18.0, "Set point of the KL at the end, in nats."),
             "kl_target_start": number(0.5, "Set point of the KL at the start, in nats."),
@@ -134,6 +151,8 @@ VARIATIONAL = {
             "reference_compat": _COMPAT,
         },
         check_together=check_controller,
+        use="You want a certain KL divergence, in nats, without a search for the beta that "
+        "gives it.",
     ),
     "deft": ModelDeclaration(
         "DEFT",
@@ -144,30 +163,37 @@ VARIATIONAL = {
             "stage_steps": steps(50_000, "Steps per stage."),
             "gradient_scale": number(0.0, "Factor of the other groups' gradients."),
         },
+        use="Your factors differ in strength, and each group of latents should learn its own in "
+        "a stage of its own.",
     ),
     "devae": ModelDeclaration(
         "DeVAE",
         "reconstruction + beta_i KL_i of one of K layers, each a scaling of the one before",
         _DEVAE_PAPER,
         _DEVAE,
+        use="You want separated latents and good reconstructions from one model: strongly "
+        "regularised layers separate the latents, and layer 0 reconstructs.",
     ),
     "devae_linear": ModelDeclaration(
         "DeVAELinear",
         "as devae, with arbitrary linear maps instead of the diagonal scalings",
         f"{_DEVAE_PAPER}, table 2",
         _DEVAE,
+        use="An ablation of DeVAE: the layers may mix the latents of the layer before.",
     ),
     "devae_parallel": ModelDeclaration(
         "DeVAEParallel",
         "as devae, with independent latent spaces instead of the hierarchy",
         f"{_DEVAE_PAPER}, table 2",
         _DEVAE,
+        use="An ablation of DeVAE: every layer has a latent space of its own.",
     ),
     "devae_single": ModelDeclaration(
         "DeVAESingle",
         "reconstruction + beta_i KL of one latent space, one of K pressures drawn per step",
         f"{_DEVAE_PAPER}, table 2",
         _DEVAE,
+        use="An ablation of DeVAE: one latent space under changing pressures.",
     ),
     "dip_vae": ModelDeclaration(
         "DIPVAE",
@@ -181,6 +207,8 @@ VARIATIONAL = {
                 "Weight on the diagonal; 10 lambda_od (i) or lambda_od (ii) by default."
             ),
         },
+        use="You want uncorrelated codes and good reconstructions; uncorrelated codes may still "
+        "depend on each other.",
     ),
     "dynamic_vae": ModelDeclaration(
         "DynamicVAE",
@@ -196,6 +224,8 @@ VARIATIONAL = {
             "reference_compat": _COMPAT,
         },
         check_together=check_controller,
+        use="As ControlVAE, with a pressure that starts high and falls, so that latents "
+        "separate before details are learned.",
     ),
     "factor_vae": ModelDeclaration(
         "FactorVAE",
@@ -205,6 +235,8 @@ VARIATIONAL = {
             "gamma": weight(35.0, "Weight of the total correlation."),
             "discriminator_units": widths((1000,) * 6, "Widths of the discriminator's layers."),
         },
+        use="You want independent latents, and an estimate of their dependence that does not "
+        "depend on the batch size; a second network is trained for it.",
     ),
     "hf_vae": ModelDeclaration(
         "HFVAE",
@@ -224,6 +256,8 @@ VARIATIONAL = {
             ),
         },
         check_latent_dim=check_groups,
+        use="You expect groups of latents that belong together, such as coordinates: "
+        "independent between groups, free within them.",
     ),
     "flow_vae": ModelDeclaration(
         "FlowVAE",
@@ -238,6 +272,8 @@ VARIATIONAL = {
         },
         posterior="sampled",
         check_together=check_flow,
+        use="You want a more flexible posterior, and with it a tighter bound on the likelihood. "
+        "It has no term for disentanglement.",
     ),
     "joint_vae": ModelDeclaration(
         "JointVAE",
@@ -258,6 +294,7 @@ VARIATIONAL = {
                 0.0, "Capacity of the categorical code at the start, in nats."
             ),
         },
+        use="Your images have a categorical factor, such as a class, beside continuous ones.",
     ),
     "ladder_vae": ModelDeclaration(
         "LadderVAE",
@@ -273,8 +310,14 @@ VARIATIONAL = {
         posterior="sampled",
         check_latent_dim=layer_dims_of,
         parts_of_code=stochastic_layers,
+        use="You expect a hierarchy, with some factors that depend on others: latents lie on "
+        "several levels.",
     ),
     "vae": ModelDeclaration(
-        "VAE", "reconstruction + KL", "Kingma and Welling 2014, Auto-Encoding Variational Bayes"
+        "VAE",
+        "reconstruction + KL",
+        "Kingma and Welling 2014, Auto-Encoding Variational Bayes",
+        use="A baseline without any term for disentanglement, and the class to derive new "
+        "objectives from.",
     ),
 }
