@@ -139,6 +139,22 @@ def test_every_public_function_documents_the_errors_that_it_raises():
     assert lacking == {}
 
 
+def has_shapes(function):
+    """Tells whether the docstring of a function says what shape an array has."""
+    text = " ".join(" ".join(docstrings(function)).split())
+    return re.search(r"`\(([^`]*,[^`]*)?\)`|scalar|of any shape|same shape", text) is not None
+
+
+def test_every_public_function_of_arrays_says_their_shapes():
+    lacking = [
+        name
+        for name, function in FUNCTIONS.items()
+        if re.search(r"\b(Array|Tensor)\b", str(inspect.signature(function)))
+        and not has_shapes(function)
+    ]
+    assert lacking == []
+
+
 def test_what_lacks_is_seen():
     def lacking(given: int, other: int) -> int:
         """Adds a number to `other`."""
@@ -147,7 +163,7 @@ def test_what_lacks_is_seen():
 
     assert undocumented(lacking) == ["given"]
     assert errors_of(lacking) == {"UsageError"}
-    assert section(docstrings(lacking), "Returns") == ""
+    assert section(docstrings(lacking), "Returns") == "" and not has_shapes(lacking)
 
 
 @pytest.mark.parametrize("name", MODEL_CATALOGUE)

@@ -2,7 +2,7 @@
 
 import functools
 
-from names import ROOT, names_of, public_modules, short
+from names import ROOT, names_of, public_modules, purpose_of, short
 
 from keras_devae.models.catalogue import MODEL_CATALOGUE
 
@@ -37,7 +37,18 @@ def entry(path, heading, label, level=2, extra=""):
 
 def pages():
     """Returns the text of each page by its place in the site."""
-    return {_page_of(module): _page(module, names) for module, names in shown_names().items()}
+    shown = {_page_of(module): _page(module, names) for module, names in shown_names().items()}
+    return {f"{FOLDER}/index.md": _overview(), **shown}
+
+
+def _overview():
+    rows = [
+        f"| [{short(module)}]({_page_of(module).removeprefix(FOLDER + '/')}) "
+        f"| {purpose_of(module).replace('|', '&#124;')} |\n"
+        for module in shown_names()
+    ]
+    title = entry(ROOT, "Python", "Python", 1, "      members: false\n")
+    return f"{title}\n| module | what it holds |\n| --- | --- |\n{''.join(rows)}"
 
 
 def _page(module, names):
@@ -53,7 +64,8 @@ def _page(module, names):
 
 def navigation():
     """Returns the pages, titled as users type the modules."""
-    return [{short(module): _page_of(module)} for module in shown_names()]
+    modules = [{short(module): _page_of(module)} for module in shown_names()]
+    return [f"{FOLDER}/index.md", *modules]
 
 
 @functools.cache

@@ -46,32 +46,40 @@ def _listed(module):
     return None
 
 
+def _spelled_out(module):
+    """Returns the names that a module lists one by one, or `None` if it puts its list together."""
+    try:
+        return ast.literal_eval(_listed(module))
+    except ValueError:
+        return None
+
+
 def names_of(module):
     """Returns the public names of a module: those it lists, or those it defines."""
-    listed = _listed(module)
-    if listed is None:
-        definitions = (ast.ClassDef, ast.FunctionDef)
-        found = [n.name for n in _source(module).body if isinstance(n, definitions)]
+    if _listed(module) is None:
         # A package without a list has nothing but modules, which are its own affair.
-        return [] if _folder(module) else [name for name in found if not name.startswith("_")]
-    try:
-        names = ast.literal_eval(listed)
-    except ValueError:
-        # It is put together from names that are imported on first use.
-        names = importlib.import_module(module).__all__
+        nodes = [] if _folder(module) else _source(module).body
+        found = [node.name for node in nodes if isinstance(node, (ast.ClassDef, ast.FunctionDef))]
+        return [name for name in found if not name.startswith("_")]
+    # A list that is put together is of names that are imported on first use.
+    names = _spelled_out(module) or importlib.import_module(module).__all__
     modules = {inner.name for inner in pkgutil.iter_modules(_folder(module))}
     return sorted(set(names) - modules)
 
 
 def definition_of(module, name):
     """Returns the full name of what a package imports on first use; otherwise `None`."""
-    if not _folder(module) or isinstance(_listed(module), ast.List):
+    if _listed(module) is None or _spelled_out(module) is not None:
         return None
     package = importlib.import_module(module)
-    places = getattr(package, "_MODULES", {})
     scores = {each: f"scores.{each}" for each in getattr(package, "NAMES", ())}
-    place = {**scores, **places}.get(name)
+    place = {**scores, **package._MODULES}.get(name)
     return place and f"{module}.{place}.{name}"
+
+
+def purpose_of(module):
+    """Returns the first sentence of the docstring of a module."""
+    return ast.get_docstring(_source(module)).split("\n\n")[0].replace("\n", " ")
 
 
 def short(name):

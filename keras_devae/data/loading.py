@@ -30,6 +30,7 @@ from keras_devae.data.variants import check as check_variants
 from keras_devae.data.variants import select_factors
 from keras_devae.errors import UsageError, unknown_name
 
+#: Where the images of a built-in data set come from; `auto`: the published file if it is here.
 SOURCES = ("auto", "official", "rendered")
 
 

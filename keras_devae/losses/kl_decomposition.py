@@ -10,6 +10,7 @@ from keras import ops
 from keras_devae.checks import Tensor, partition
 from keras_devae.errors import unknown_name
 
+#: Estimators of the aggregate posterior, see `decompose_kl`.
 ESTIMATORS = ("weighted", "stratified", "bias_corrected")
 
 # Distance, in standard deviations, beyond which densities stay constant. Squares of numbers above

@@ -157,6 +157,7 @@ class GaussianLikelihood(_Configured):
 
 _MEMBERS = ("negative_log_likelihood", "mean", "get_config", "name", "bounded")
 
+#: Name -> class of the likelihood.
 LIKELIHOODS = {"bernoulli": BernoulliLikelihood, "gaussian": GaussianLikelihood}
 
 

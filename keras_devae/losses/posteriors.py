@@ -45,6 +45,7 @@ def gaussian_kl(
     return 0.5 * (ops.square(mean) + (ops.expm1(log_var) - log_var))
 
 
+#: Kinds of DIP-VAE: by the covariance of the means, or of the codes.
 DIP_KINDS = ("i", "ii")
 
 # exp(40) squared is 5.5e34; from exp(44.4) on, the square overflows float32.
