@@ -24,12 +24,12 @@ class FailureError(RuntimeError):
     Commands exit with 1.
 
     Example:
-        >>> with open("broken.npz", "wb") as file:
-        ...     count = file.write(b"nothing")
+        >>> with open("cut.npz", "wb") as file:
+        ...     count = file.write(b"PK, and nothing more")
         >>> try:
-        ...     kd.data.load("npz:broken.npz")
-        ... except (kd.errors.FailureError, kd.errors.UsageError) as error:
-        ...     "broken.npz" in str(error)
+        ...     kd.data.load("npz:cut.npz")
+        ... except kd.errors.FailureError as error:
+        ...     "cut.npz" in str(error)
         True
     """
 
