@@ -139,6 +139,12 @@ def test_every_public_function_documents_the_errors_that_it_raises():
     assert lacking == {}
 
 
+def test_sections_of_docstrings_begin_on_lines_of_their_own():
+    texts = {name: inspect.getdoc(each) or "" for name, each in PUBLIC.items() if callable(each)}
+    title = re.compile(r"\S +(Args|Attributes|Returns|Yields|Raises|Example):$", re.M)
+    assert [name for name, text in texts.items() if title.search(text)] == []
+
+
 def has_shapes(function):
     """Tells whether the docstring of a function says what shape an array has."""
     text = " ".join(" ".join(docstrings(function)).split())
@@ -149,7 +155,7 @@ def test_every_public_function_of_arrays_says_their_shapes():
     lacking = [
         name
         for name, function in FUNCTIONS.items()
-        if re.search(r"\b(Array|Tensor)\b", str(inspect.signature(function)))
+        if re.search(r"\b(Array|Tensor|ndarray)\b", str(inspect.signature(function)))
         and not has_shapes(function)
     ]
     assert lacking == []

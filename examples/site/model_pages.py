@@ -28,10 +28,13 @@ def pages():
 
 def _overview():
     rows = [
-        [f"[{entry.class_name}]({name}.md)", _text(entry.objective), _text(entry.use)]
+        [f"[{entry.class_name}]({name}.md)", f"{_text(entry.use)}<br>*{_text(entry.objective)}*"]
         for name, entry in MODEL_CATALOGUE.items()
     ]
-    return "# Models\n\n" + _table(["model", "minimises", "when to use it"], rows)
+    advice = "[Choosing a model](../examples/guides/choosing_a_model.md) compares them.\n\n"
+    return (
+        "# Models\n\n" + advice + _table(["model", "when to use it, and what it minimises"], rows)
+    )
 
 
 def _page(name, declared):
@@ -51,7 +54,11 @@ def _page(name, declared):
     sections = [f"## {heading}\n\n{text.strip()}\n\n" for heading, text in parts.items() if text]
     class_ = f"{ROOT}.models.{declared.class_name}"
     heading = f"kd.{declared.class_name}"
-    return title + calls + "".join(sections) + entry(class_, heading, heading)
+    shared = (
+        "\nWhat all models can do, such as `ImageModel.encode` and `ImageModel.for_images`, is "
+        "described with `kd.models.ImageModel`.\n"
+    )
+    return title + calls + "".join(sections) + entry(class_, heading, heading) + shared
 
 
 def _lacks(declared):
@@ -73,14 +80,15 @@ def _options(declared):
         is_flag = option.kind == "flag"
         default = ("off", "on")[option.default] if is_flag else value_text(option.default)
         scales = " and ".join(_SCALES.get(each, each) for each in option.scales)
+        text = _text(option.help) + (scales and f" Scales with {scales}.")
         switch = switch_of(name, option.default is True)
-        rows.append([f"`{name}`", f"`{switch}`", default, _text(option.help), scales])
+        rows.append([f"`{name}`<br>`{switch}`", default, text])
     parts = []
     if rows:
-        parts.append(_table(["in Python", "in a shell", "default", "", "scales with"], rows))
+        parts.append(_table(["option", "default", "what it does"], rows))
         parts.append(
             "The defaults are meant for 64x64 images and 300,000 steps; `train` scales those that "
-            "depend on pixels or steps."
+            "scale with something."
         )
     own = [f"`{flag_of(name)} {value_text(value)}`" for name, value in declared.training.items()]
     if own:

@@ -17,7 +17,9 @@ from repository import EXAMPLES, REPOSITORY, guides, published_files
 
 #: What stands between backquotes in text, and is not a link yet.
 _CODE = re.compile(
-    r"<a [^>]*>.*?</a>|<pre.*?</pre>|<code>(?P<name>[\w.\- ]+?)(?P<call>\(\))?</code>", re.S
+    r"<a [^>]*>.*?</a>|<pre.*?</pre>|<h\d.*?</h\d>"
+    r"|<code>(?P<name>[\w.\- ]+?)(?P<call>\(\))?</code>",
+    re.S,
 )
 
 
@@ -50,6 +52,9 @@ def on_files(files, config):
 
 def on_page_markdown(markdown, page, config, files):
     """Points links to scripts and folders to the pages that show them."""
+    if page.file.src_uri == "CHANGELOG.md":
+        # It names everything: whoever searches wants the thing itself.
+        page.meta["search"] = {"boost": 0.1}
     return source_pages.redirected(markdown, Path(page.file.src_uri).parent)
 
 

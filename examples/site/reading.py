@@ -7,6 +7,10 @@ from names import ROOT, definition_of, names_of, public_modules
 
 from keras_devae.models.catalogue import MODEL_CATALOGUE
 
+#: How a class names its declaration, and a parameter its default in it.
+_MODEL = re.compile(r"MODEL_CATALOGUE\[['\"](\w+)['\"]\]")
+_DEFAULT = re.compile(r"declaration\.defaults\[['\"](\w+)['\"]\]")
+
 
 class PublicNames(griffe.Extension):
     """Finds the names that packages import on first use, and shows defaults as values."""
@@ -26,16 +30,14 @@ class PublicNames(griffe.Extension):
             text = obj.docstring.value
             obj.docstring.value = re.sub(r"^( *)Example:$", r"\1Examples:", text, flags=re.M)
 
-    def on_class(self, *, cls, loader, **kwargs):
-        """Shows the declared defaults of a model's options instead of where they come from."""
-        declaration = cls.members.get("declaration")
-        model = re.search(r'MODEL_CATALOGUE\["(\w+)"\]', str(getattr(declaration, "value", "")))
+    def on_class_members(self, *, node, cls, agent, **kwargs):
+        """Leaves out private bases, and shows a model's declared defaults as values."""
+        cls.bases = [base for base in cls.bases if not str(base).startswith("_")]
+        declaration = str(getattr(cls.members.get("declaration"), "value", ""))
+        model = _MODEL.fullmatch(declaration)
         if model is None or "__init__" not in cls.members:
             return
         defaults = MODEL_CATALOGUE[model[1]].defaults
-        for parameter in cls["__init__"].parameters:
-            named = re.fullmatch(
-                r"declaration\.defaults\[['\"](\w+)['\"]\]", str(parameter.default)
-            )
-            if named:
+        for parameter in cls.members["__init__"].parameters:
+            if named := _DEFAULT.fullmatch(str(parameter.default)):
                 parameter.default = repr(defaults[named[1]])
