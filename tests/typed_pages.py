@@ -34,7 +34,7 @@ NOT_TYPED = {
     ("train", "--dataset", "shapes3d", "--preset", "quick"): "is typed with a name for the run",
 }
 #: Programs that are not typed: they set a machine up, or come from elsewhere.
-OTHER_PROGRAMS = ("python3", "pytest", "ruff", "mypy", "hf", "bash")
+OTHER_PROGRAMS = (".", "bash", "hf", "mkdocs", "mypy", "pytest", "python3", "ruff", "uv")
 #: Arguments of the functions `main` of scripts that a page starts, to make them quick.
 SCRIPTS = {
     "clocks.py": {"count": 150},
