@@ -35,7 +35,7 @@ class Scale:
         seeds: Number of seeds, unless the experiment has its own.
         image_size: Pixels per side.
         core_seconds: Seconds of one core per step, the evaluation included: measured on the 2-core
-            x86-64 machine of the README, for estimates before any run is done.
+            x86-64 machine of `examples/guides/results.md`, for estimates before any run is done.
         many_dimensions: Latent dimensions in place of the paper's 1024.
     """
 
