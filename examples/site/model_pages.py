@@ -6,12 +6,12 @@ from module_pages import entry
 from names import ROOT
 from repository import EXAMPLES
 
+from keras_devae.cli.models import SCALES
 from keras_devae.cli.setting_options import flag_of, switch_of, value_text
 from keras_devae.models.catalogue import MODEL_CATALOGUE
 
 FOLDER = "models"
 _RESULTS = "../examples/results"
-_SCALES = {"pixels": "pixels", "steps": "steps", "rate": "1 / steps"}
 
 
 def navigation():
@@ -79,16 +79,15 @@ def _options(declared):
     for name, option in declared.options.items():
         is_flag = option.kind == "flag"
         default = ("off", "on")[option.default] if is_flag else value_text(option.default)
-        scales = " and ".join(_SCALES.get(each, each) for each in option.scales)
-        text = _text(option.help) + (scales and f" Scales with {scales}.")
         switch = switch_of(name, option.default is True)
+        text = _text(option.help + SCALES[option.scales])
         rows.append([f"`{name}`<br>`{switch}`", default, text])
     parts = []
     if rows:
         parts.append(_table(["option", "default", "what it does"], rows))
         parts.append(
             "The defaults are meant for 64x64 images and 300,000 steps; `train` scales those that "
-            "scale with something."
+            "are marked."
         )
     own = [f"`{flag_of(name)} {value_text(value)}`" for name, value in declared.training.items()]
     if own:

@@ -31,6 +31,8 @@ class ModelDeclaration:
             divergence can only be estimated from samples; `"none"`, the codes themselves.
         decodes: Whether the model has a decoder.
         reconstructs: Whether the loss has a reconstruction term, if there is a decoder.
+        progress: Names in the history of the values, three at most, that progress shows; empty for
+            the losses that every model of its kind has.
         training: Settings of a run that belong to the method, such as its optimizer. They apply
             where the user names none, also under a preset.
         fitted: Whether scikit-learn fits it in one go, with linear networks and a Gaussian
@@ -51,6 +53,7 @@ class ModelDeclaration:
     posterior: Literal["gaussian", "sampled", "none"] = "gaussian"
     decodes: bool = True
     reconstructs: bool = True
+    progress: tuple[str, ...] = ()
     training: dict[str, Any] = dataclasses.field(default_factory=dict)
     fitted: bool = False
     takes_pairs: bool = False
@@ -100,6 +103,11 @@ class ModelDeclaration:
         """Names of the losses that fall as training succeeds, as in the history."""
         reconstruction = ("reconstruction_loss",) if self.decodes and self.reconstructs else ()
         return ("loss", *reconstruction, *(() if self.posterior == "none" else ("kl_loss",)))
+
+    @property
+    def shown_values(self) -> tuple[str, ...]:
+        """Names in the history of the values that progress shows, three at most."""
+        return self.progress or self.losses
 
 
 def check_penalised_decoder(declaration: ModelDeclaration, jacobian_penalty: float) -> None:

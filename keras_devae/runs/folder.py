@@ -333,7 +333,7 @@ class RunDirectory(RunLayout):
     def how_to_resume(self) -> str:
         """Describes in sentences what the run has saved and how to resume it."""
         if not self.config_file.is_file():
-            return "Nothing is saved yet. Give the same command again."
+            return "Nothing is saved yet. Run the same command again."
         steps = self.checkpoint_steps()
         if self.is_trained():
             saved = "Training is done and only the evaluation is left"
