@@ -35,6 +35,10 @@ _DEVAE = {
     ),
     "layer_weight_base": number(1.0, "s: layer i has the weight s^i."),
 }
+_LAYERS = {
+    **_DEVAE,
+    "layer_vectors": flag("Tell the decoder which layer a code comes from.", True),
+}
 _TARGET = {
     "kl_target_steps": steps(300_000, "Steps over which the set point moves."),
     "kl_target_stairs": optional_whole("Stairs on the way; a straight line by default.", 1),
@@ -149,19 +153,24 @@ VARIATIONAL = {
         "DeVAE",
         "reconstruction + beta_i KL_i of one of K layers, each a scaling of the one before",
         _DEVAE_PAPER,
-        _DEVAE,
+        {
+            **_LAYERS,
+            "scaling_learning_rate": number(
+                1.0, "Learning rate of the scalings, relative to the other weights'.", positive
+            ),
+        },
     ),
     "devae_linear": ModelDeclaration(
         "DeVAELinear",
         "as devae, with arbitrary linear maps instead of the diagonal scalings",
         f"{_DEVAE_PAPER}, table 2",
-        _DEVAE,
+        _LAYERS,
     ),
     "devae_parallel": ModelDeclaration(
         "DeVAEParallel",
         "as devae, with independent latent spaces instead of the hierarchy",
         f"{_DEVAE_PAPER}, table 2",
-        _DEVAE,
+        _LAYERS,
     ),
     "devae_single": ModelDeclaration(
         "DeVAESingle",
