@@ -31,7 +31,6 @@ from keras_devae.reproduction.discriminator_estimates import (
     environments_of,
     estimate_table,
 )
-from keras_devae.reproduction.earlier_runs import notices, with_earlier_runs
 from keras_devae.reproduction.results import INFOM, MIG, RECONSTRUCTION, Results, read_result
 from keras_devae.reproduction.scales import Scale
 from keras_devae.reproduction.tables import Outcome
@@ -185,9 +184,7 @@ class RunsReproduction(Reproduction):
         self, name: str, scale: Scale, runs_dir: AnyPath = "runs", seeds: int | None = None
     ) -> None:
         super().__init__(name, scale, runs_dir, scale.name)
-        planned = plans_of(name, scale, seeds)
-        self.plans = with_earlier_runs(planned, self.folder)
-        self._notices = notices(planned, self.plans)
+        self.plans = plans_of(name, scale, seeds)
         self.study = Study.from_settings(self.folder, [plan.settings for plan in self.plans])
 
     @property
@@ -204,7 +201,7 @@ class RunsReproduction(Reproduction):
         if not results:
             raise FailureError(f"No run of {self.name} is done in {self.folder}.")
         outcome = OUTCOMES[self.experiment.outcome](results)
-        remarks = [*results.mixtures(), *self._notices, *outcome.remarks]
+        remarks = [*results.mixtures(), *outcome.remarks]
         provenance = Provenance(
             carried_out=f"{len(results)} of {len(self.plans)} runs",
             seconds=sum(result.seconds for result in results),
