@@ -45,8 +45,8 @@ def _seconds_per_step(runs, scale):
 #: Outcome of an experiment that trains no image models -> how long it takes.
 _TAKES = {
     "estimates": "3 minutes on one core for each of the 90 trials at scale paper",
-    "settings": "2, 7 or 26 minutes on one core for each of the 81 trials at scale paper, with batches "
-    "of 64, 256 or 1,024",
+    "settings": "2, 7 or 26 minutes on one core, with batches of 64, 256 or 1,024, for each of the "
+    "81 trials at scale paper",
 }
 
 
