@@ -59,11 +59,11 @@ def on_page_markdown(markdown, page, config, files):
 
 
 def on_page_content(html, page, config, files):
-    """Links names of the package and commands that stand between backquotes."""
-    return _CODE.sub(lambda match: _linked(match, page), html)
+    """Links names of the package and commands between backquotes; keeps a spread on its line."""
+    return _CODE.sub(_linked, html).replace(" ± ", "\u00a0±\u00a0")
 
 
-def _linked(match, page):
+def _linked(match):
     name = match["name"]
     target = name and (command_pages.anchor_of(name) or module_pages.anchor_of(name))
     if not target:
