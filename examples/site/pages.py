@@ -11,6 +11,7 @@ from pathlib import Path
 import command_pages
 import model_pages
 import module_pages
+import notebook_pages
 import source_pages
 from mkdocs.structure.files import File
 from repository import EXAMPLES, REPOSITORY, guides, published_files
@@ -26,9 +27,11 @@ _CODE = re.compile(
 def on_config(config):
     """Sets the navigation."""
     results = sorted(path.name for path in (EXAMPLES / "results").glob("*.md"))
+    notebooks = notebook_pages.navigation()
     config.nav = [
         {"Start": "README.md"},
         {"Guides": [f"examples/guides/{name}" for name in guides()]},
+        *([{"Notebooks": notebooks}] if notebooks else []),
         {"Models": model_pages.navigation()},
         {"Command line": command_pages.navigation()},
         {"Python": module_pages.navigation()},
@@ -44,7 +47,7 @@ def on_files(files, config):
     for path in published_files():
         uri = path.relative_to(REPOSITORY).as_posix()
         files.append(File.generated(config, uri, abs_src_path=str(path)))
-    for maker in (model_pages, command_pages, module_pages, source_pages):
+    for maker in (model_pages, command_pages, module_pages, notebook_pages, source_pages):
         for uri, text in maker.pages().items():
             files.append(File.generated(config, uri, content=text))
     return files
