@@ -9,7 +9,7 @@ from keras_devae.cli.setting_options import flag_of, switch_of, value_text
 from keras_devae.models.catalogue import MODEL_CATALOGUE
 
 #: What a default is in proportion to -> how that is said.
-_SCALES = {
+SCALES = {
     (): "",
     ("pixels",): "  [scales with pixels]",
     ("steps",): "  [scales with steps]",
@@ -48,6 +48,7 @@ def models(names: tuple[str, ...], as_json: bool) -> None:
             (
                 ("minimises", entry.objective),
                 ("class", f"keras_devae.{entry.class_name}{_lacking(entry)}"),
+                ("use", entry.use),
                 ("paper", entry.paper),
             ),
             indent=2,
@@ -62,7 +63,7 @@ def _options(entry):
     for option, details in entry.options.items():
         default = "" if details.kind == "flag" else value_text(details.default)
         flag = f"{switch_of(option, details.default is True)} {default}".rstrip()
-        yield flag, details.help + _SCALES[details.scales]
+        yield flag, details.help + SCALES[details.scales]
     for setting, value in entry.training.items():
         yield f"{flag_of(setting)} {value_text(value)}", "Part of the method, unless you set it."
 
@@ -78,5 +79,7 @@ def _plain(entry):
         name: {"default": o.default, "help": o.help, "scales_with": list(o.scales)}
         for name, o in entry.options.items()
     }
-    what = {name: getattr(entry, name) for name in ("objective", "paper", "posterior", "decodes")}
+    what = {
+        name: getattr(entry, name) for name in ("objective", "use", "paper", "posterior", "decodes")
+    }
     return {**what, "options": options, "training": entry.training}

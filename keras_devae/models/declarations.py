@@ -23,8 +23,9 @@ class ModelDeclaration:
     Attributes:
         class_name: Name of the model's class.
         objective: What the model minimises, in one line.
-        paper: The paper that introduced it.
+        paper: The paper that introduced it, `Authors year, Title`; several with semicolons.
         options: Name -> `Option`.
+        use: When to use the model, in a sentence or two.
         posterior: What the encoder returns: `"gaussian"`, a diagonal Gaussian whose KL divergence
             from the standard normal prior has a closed form; `"sampled"`, a distribution whose KL
             divergence can only be estimated from samples; `"none"`, the codes themselves.
@@ -48,6 +49,7 @@ class ModelDeclaration:
     objective: str
     paper: str
     options: dict[str, Option] = dataclasses.field(default_factory=dict)
+    use: str = ""
     posterior: Literal["gaussian", "sampled", "none"] = "gaussian"
     decodes: bool = True
     reconstructs: bool = True

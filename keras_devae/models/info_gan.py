@@ -70,7 +70,7 @@ class InfoGAN(AdversarialModel):
             (default) for 2. Needs `contrastive`.
         contrastive_start: Step from which the regularizer counts, at least 0; default 268,000,
             as in the published code, where it is after 25 of 28 epochs.
-        likelihood, seed, **kwargs: See `VAE`; the likelihood says how the decoder's output becomes
+        **kwargs: Further arguments of `VAE`; the likelihood says how the decoder's output becomes
             pixels.
 
     Example:

@@ -39,6 +39,10 @@ class RunDirectory(RunLayout):
 
     Args:
         path: The folder.
+
+    Example:
+        >>> kd.runs.RunDirectory("runs/first").report_file.name
+        'report.html'
     """
 
     def __init__(self, path: str | os.PathLike[str]):

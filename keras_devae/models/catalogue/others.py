@@ -23,7 +23,8 @@ OTHERS = {
     "byol": ModelDeclaration(
         "BYOL",
         "2 - 2 cos of predictions and a moving-average target, summed over two views",
-        "Grill et al. 2020, Bootstrap Your Own Latent; Cao et al. 2022, An Empirical Study on "
+        "Grill et al. 2020, Bootstrap Your Own Latent: A New Approach to Self-Supervised "
+        "Learning; Cao et al. 2022, An Empirical Study on "
         "Disentanglement of Negative-free Contrastive Learning",
         {
             "target_decay": number(
@@ -54,6 +55,8 @@ OTHERS = {
         posterior="none",
         decodes=False,
         progress=("loss", "spread"),
+        use="You need codes but no images from them, and know which changes of an image the "
+        "codes should ignore.",
     ),
     "ica": ModelDeclaration(
         "ICA",
@@ -61,12 +64,14 @@ OTHERS = {
         "Hyvarinen and Oja 2000, Independent component analysis: algorithms and applications",
         _FIT_IMAGES,
         fitted=True,
+        use="A linear baseline: how far independent components get without a neural network.",
     ),
     "info_gan": ModelDeclaration(
         "InfoGAN",
         "adversarial loss - weight of the information of images on their codes",
         "Chen et al. 2016, InfoGAN: Interpretable Representation Learning by Information "
-        "Maximizing Generative Adversarial Nets; Lin et al. 2020, InfoGAN-CR and ModelCentrality",
+        "Maximizing Generative Adversarial Nets; Lin et al. 2020, InfoGAN-CR and ModelCentrality: "
+        "Self-supervised Model Training and Selection for Disentangling GANs",
         {
             "noise_dim": whole(
                 5, "Dimensions of noise that the decoder takes beside the codes.", 0
@@ -88,6 +93,8 @@ OTHERS = {
         training={"batch_size": 128, "learning_rate": 1e-3, "beta_1": 0.5},
         check_together=check_contrast,
         check_latent_dim=check_contrasted_latents,
+        use="You want sharp generated images whose codes mean something, and no exact "
+        "reconstructions.",
     ),
     "pca": ModelDeclaration(
         "PCA",
@@ -95,6 +102,7 @@ OTHERS = {
         "Tipping and Bishop 1999, Probabilistic Principal Component Analysis",
         _FIT_IMAGES,
         fitted=True,
+        use="A linear baseline: what any other model should improve on.",
     ),
     "predictability_minimization": ModelDeclaration(
         "PredictabilityMinimization",
@@ -108,6 +116,8 @@ OTHERS = {
         },
         posterior="none",
         progress=("loss", "reconstruction_loss", "unpredicted_variance_loss"),
+        use="You want codes between 0 and 1, at best independent and binary, and need no "
+        "posterior.",
     ),
     "qlae": ModelDeclaration(
         "QLAE",
@@ -127,5 +137,7 @@ OTHERS = {
         posterior="none",
         progress=("loss", "reconstruction_loss", "quantization_loss"),
         training={"optimizer": "adamw", "weight_decay": 0.1, "learning_rate": 1e-3},
+        use="You want latents that each take one of a few values. Choose about twice as many "
+        "latents as the images have factors.",
     ),
 }

@@ -1,4 +1,4 @@
-"""Declares the variational autoencoders and their options, without importing Keras."""
+"""Declares the other variational autoencoders and their options, without importing Keras."""
 
 from keras_devae.checks import positive
 from keras_devae.models.declarations import ModelDeclaration
@@ -28,17 +28,6 @@ from keras_devae.models.options import (
 )
 
 _COMPAT = flag("Reproduce a known error of the published code.")
-_DEVAE = {
-    "betas": pressures(
-        (1.0, 10.0, 40.0), "Weights of the KL divergence, one for each latent layer."
-    ),
-    "objective": choice(
-        "sampled draws one layer per step; summed adds up all layers.", "sampled", "summed"
-    ),
-    "layer_weight_base": number(
-        1.0, "s: layer i is drawn with a probability in proportion to s^i."
-    ),
-}
 _TARGET = {
     "kl_target_steps": steps(300_000, "Steps in which the KL target moves from start to end."),
     "kl_target_stairs": optional_whole("Number of stairs on the way; without, a straight line.", 1),
@@ -54,8 +43,9 @@ _RELEASE = {
     "beta_max": weight(10.0, "Weight of the KL divergence of the other dimensions."),
     "stage_steps": steps(20_000, "Training steps per stage."),
 }
-_DEVAE_PAPER = (
-    "Variational Autoencoders with Decremental Information Bottleneck for Disentanglement"
+_CASCADE_PAPER = (
+    "Jeong and Song 2019, Learning Discrete and Continuous Factors of Data via Alternating "
+    "Disentanglement"
 )
 
 VARIATIONAL = {
@@ -74,6 +64,8 @@ VARIATIONAL = {
             ),
         },
         takes_pairs=True,
+        use="You have pairs of images that share most of their factors, such as neighbouring "
+        "frames of a video, or a data set with factors to draw pairs from.",
     ),
     "annealed_vae": ModelDeclaration(
         "AnnealedVAE",
@@ -87,6 +79,8 @@ VARIATIONAL = {
             ),
             "capacity_start": number(0.0, "Initial capacity, in nats."),
         },
+        use="You want to set how much information the code carries, in nats, and let it grow "
+        "during training.",
     ),
     "beta_tc_vae": ModelDeclaration(
         "BetaTCVAE",
@@ -102,39 +96,47 @@ VARIATIONAL = {
             ),
             "reference_compat": _COMPAT,
         },
+        use="You want independent latents from single images without a second network: only the "
+        "dependence between latents is penalised, not the information about the image.",
     ),
     "beta_vae": ModelDeclaration(
         "BetaVAE",
         "reconstruction + beta KL",
-        "Higgins et al. 2017, beta-VAE",
+        "Higgins et al. 2017, beta-VAE: Learning Basic Visual Concepts with a Constrained "
+        "Variational Framework",
         {
             "beta": Option(
                 "number", 6.0, "Weight of the KL divergence.", weight_or_schedule, (PIXELS,)
             )
         },
+        use="A baseline with one weight to tune: a higher beta gives more independent latents "
+        "and worse reconstructions.",
     ),
     "cascade_vae": ModelDeclaration(
         "CascadeVAE",
         "reconstruction + sum_d beta_d KL_d, and a categorical code assigned by matching",
-        "Jeong and Song 2019, Learning Discrete and Continuous Factors of Data via Alternating "
-        "Disentanglement",
+        _CASCADE_PAPER,
         {
             "num_categories": whole(3, "Number of categories of the categorical code.", 2),
             **_RELEASE,
             "matching_stage": whole(4, "Stage, counted from 0, in which the matching begins.", 0),
             "pairwise_cost": weight(0.001, "Cost of two images sharing a category, in nats."),
         },
+        use="Your images also fall into a few classes, such as shapes: a categorical code finds "
+        "them, while the continuous latents take up factors one after another.",
     ),
     "cascade_vae_c": ModelDeclaration(
         "CascadeVAEC",
         "reconstruction + sum_d beta_d KL_d, one dimension released per stage",
-        "Jeong and Song 2019, the continuous part of CascadeVAE",
+        _CASCADE_PAPER,
         _RELEASE,
+        use="You want the latents to take up factors one after another, without a categorical "
+        "code.",
     ),
     "control_vae": ModelDeclaration(
         "ControlVAE",
         "reconstruction + beta(t) KL, beta set by a PI controller",
-        "Shao et al. 2020, ControlVAE",
+        "Shao et al. 2020, ControlVAE: Controllable Variational Autoencoder",
         {
             "kl_target": number(18.0, "Final target of the KL divergence, in nats."),
             "kl_target_start": number(0.5, "Initial target of the KL divergence, in nats."),
@@ -144,6 +146,8 @@ VARIATIONAL = {
             "reference_compat": _COMPAT,
         },
         check_together=check_controller,
+        use="You want a certain KL divergence, in nats, without a search for the beta that "
+        "gives it.",
     ),
     "deft": ModelDeclaration(
         "DEFT",
@@ -158,30 +162,8 @@ VARIATIONAL = {
                 0.0, "Factor on the gradients of the groups that are not learning."
             ),
         },
-    ),
-    "devae": ModelDeclaration(
-        "DeVAE",
-        "reconstruction + beta_i KL_i of one of K layers, each a scaling of the one before",
-        _DEVAE_PAPER,
-        _DEVAE,
-    ),
-    "devae_linear": ModelDeclaration(
-        "DeVAELinear",
-        "as devae, with arbitrary linear maps instead of the diagonal scalings",
-        f"{_DEVAE_PAPER}, table 2",
-        _DEVAE,
-    ),
-    "devae_parallel": ModelDeclaration(
-        "DeVAEParallel",
-        "as devae, with independent latent spaces instead of the hierarchy",
-        f"{_DEVAE_PAPER}, table 2",
-        _DEVAE,
-    ),
-    "devae_single": ModelDeclaration(
-        "DeVAESingle",
-        "reconstruction + beta_i KL of one latent space, one of K pressures drawn per step",
-        f"{_DEVAE_PAPER}, table 2",
-        _DEVAE,
+        use="Your factors differ in strength, and each group of latents should learn its own in "
+        "a stage of its own.",
     ),
     "dip_vae": ModelDeclaration(
         "DIPVAE",
@@ -197,6 +179,8 @@ VARIATIONAL = {
                 "Weight of the diagonal; without, 10 lambda_od (i) or lambda_od (ii)."
             ),
         },
+        use="You want uncorrelated codes and good reconstructions; uncorrelated codes may still "
+        "depend on each other.",
     ),
     "dynamic_vae": ModelDeclaration(
         "DynamicVAE",
@@ -212,6 +196,8 @@ VARIATIONAL = {
             "reference_compat": _COMPAT,
         },
         check_together=check_controller,
+        use="As ControlVAE, with a pressure that starts high and falls, so that latents "
+        "separate before details are learned.",
     ),
     "factor_vae": ModelDeclaration(
         "FactorVAE",
@@ -223,6 +209,8 @@ VARIATIONAL = {
                 (1000,) * 6, "Widths of the hidden layers of the discriminator."
             ),
         },
+        use="You want independent latents, and an estimate of their dependence that does not "
+        "depend on the batch size; a second network is trained for it.",
     ),
     "hf_vae": ModelDeclaration(
         "HFVAE",
@@ -244,6 +232,8 @@ VARIATIONAL = {
             ),
         },
         check_latent_dim=check_groups,
+        use="You expect groups of latents that belong together, such as coordinates: "
+        "independent between groups, free within them.",
     ),
     "flow_vae": ModelDeclaration(
         "FlowVAE",
@@ -260,6 +250,8 @@ VARIATIONAL = {
         },
         posterior="sampled",
         check_together=check_flow,
+        use="You want a more flexible posterior, and with it a tighter bound on the likelihood. "
+        "It has no term for disentanglement.",
     ),
     "joint_vae": ModelDeclaration(
         "JointVAE",
@@ -290,6 +282,7 @@ VARIATIONAL = {
                 0.0, "Initial capacity of the categorical code, in nats."
             ),
         },
+        use="Your images have a categorical factor, such as a class, beside continuous ones.",
     ),
     "ladder_vae": ModelDeclaration(
         "LadderVAE",
@@ -307,8 +300,14 @@ VARIATIONAL = {
         posterior="sampled",
         check_latent_dim=layer_dims_of,
         parts_of_code=stochastic_layers,
+        use="You expect a hierarchy, with some factors that depend on others: latents lie on "
+        "several levels.",
     ),
     "vae": ModelDeclaration(
-        "VAE", "reconstruction + KL", "Kingma and Welling 2014, Auto-Encoding Variational Bayes"
+        "VAE",
+        "reconstruction + KL",
+        "Kingma and Welling 2014, Auto-Encoding Variational Bayes",
+        use="A baseline without any term for disentanglement, and the class to derive new "
+        "objectives from.",
     ),
 }
