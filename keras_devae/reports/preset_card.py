@@ -116,7 +116,7 @@ def _scores(scores, facts):
     layers = [f"layer {layer['layer']}" for layer in scores["layers"]]
     rows = [
         (
-            row["key"] if row["factor"] is None else f"{row['key']}: {row['factor']}",
+            ", ".join(row["keys"]) + ("" if row["factor"] is None else f": {row['factor']}"),
             *map(format_number, row["cells"]),
             row["meaning"],
         )

@@ -1,5 +1,6 @@
 """What pages about runs and about other encoders show alike: summary, latents and scores."""
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -9,7 +10,8 @@ from keras_devae.evaluation.findings import Holder, verdict
 from keras_devae.evaluation.measured_latents import CATEGORY, HELD_SHARE, Latents
 from keras_devae.evaluation.wording import percent
 from keras_devae.metrics import METRICS, meaning_of
-from keras_devae.metrics.score_table import score_rows
+from keras_devae.metrics.score_table import ScoreRow, score_rows
+from keras_devae.reports.formatting import format_number
 from keras_devae.reports.summary import constant_factors, summarize
 
 _CATEGORY: dict[Holder, str] = {CATEGORY: CATEGORY}
@@ -147,17 +149,28 @@ def _latent_row(
 def table_rows(scores: Mapping[str, Any] | None) -> list[dict[str, Any]]:
     """Returns a row per score and factor for a table, from what `evaluate` returned.
 
-    A row has `key`, `factor` or `None`, `cells` (one per layer) and `meaning`.
+    A row has `keys`, `factor` or `None`, `cells` (one per layer) and `meaning`. Numbers of a metric
+    that look the same in all layers share a row, and the only factor has none of its own.
     """
     if not scores:
         return []
-    rows, seen = [], {}
-    for row in score_rows(scores["layers"], scores.get("details", ())):
-        if row.factor is None:
-            seen[row.key.split(".")[0]] = row.cells
-        elif seen.get(row.key.split(" ")[0]) == row.cells:
-            # The only factor has the score that stands above it.
-            continue
-        meaning = meaning_of(row.key) if row.factor is None else ""
-        rows.append({**row._asdict(), "meaning": meaning})
-    return rows
+    found = list(score_rows(scores["layers"], scores.get("details", ())))
+    is_only = len({row.factor for row in found} - {None}) == 1
+    rows: dict[tuple[Any, ...], dict[str, Any]] = {}
+    for row in found:
+        metric = re.split("[. ]", row.key)[0]
+        looks = metric, *map(format_number, row.cells)
+        if row.factor is not None:
+            if not (is_only and looks in rows):
+                rows[row.key, row.factor] = _table_row(row)
+        elif looks in rows:
+            rows[looks]["keys"].append(row.key)
+            rows[looks]["meaning"] += f" {meaning_of(row.key)}"
+        else:
+            rows[looks] = _table_row(row)
+    return list(rows.values())
+
+
+def _table_row(row: ScoreRow) -> dict[str, Any]:
+    meaning = meaning_of(row.key) if row.factor is None else ""
+    return {"keys": [row.key], "factor": row.factor, "cells": row.cells, "meaning": meaning}

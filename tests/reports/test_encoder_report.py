@@ -12,6 +12,7 @@ from keras_devae.metrics import METRICS
 from keras_devae.reports import write_encoder_report
 from keras_devae.reports.encoder_report import write_encoder_page
 from keras_devae.reports.formatting import format_number
+from keras_devae.reports.tables import table_rows
 from keras_devae.runs.evaluation_folder import EvaluationFolder
 
 pytestmark = pytest.mark.filterwarnings("default::keras_devae.metrics.MetricWarning")
@@ -116,13 +117,18 @@ def test_a_posterior_without_factors(blobs, tmp_path, read_page):
     assert "no known factors" in text and "KL divergence of the active ones" in text
 
 
-def test_the_score_of_the_only_factor_stands_once(tmp_path):
+def test_no_two_rows_have_the_same_number(tmp_path):
     values = np.repeat(np.arange(5), 24)
     images = (
         np.zeros((120, 8, 8, 1), np.uint8) + (values * 20).astype(np.uint8)[:, None, None, None]
     )
     grey = data.from_arrays(images, values[:, None], factor_names=("grey",))
     encoder = FunctionEncoder(lambda images: images.mean(axis=(1, 2)) * [1, 0.5], name="twice")
-    page = write_encoder_report(tmp_path, encoder, grey, evaluate(encoder, grey, ["mig"]))
-    text = page.read_text("utf-8")
+    scores = evaluate(encoder, grey, ["mig", "dci"])
+    text = write_encoder_report(tmp_path / "page", encoder, grey, scores).read_text("utf-8")
+    # The only factor has the score that stands above it.
     assert "mig.<wbr>score" in text and "mig: grey" not in text
+    rows = [(row["keys"][0].split(".")[0], row["cells"]) for row in table_rows(scores)]
+    assert len(rows) == len({str(row) for row in rows})
+    # Accuracies of 1 on the images that were fitted to, and on others.
+    assert "informativeness_<wbr>train,<br>dci.<wbr>informativeness_<wbr>test" in text
