@@ -109,7 +109,8 @@ def _panels(figure, box):
     Left, upper, right and lower end, in pixels, as JSON.
     """
     low, high = DPI * box.get_points()
-    ends = [axes.get_tightbbox().get_points() for axes in figure.axes]
+    found = (axes.get_tightbbox() for axes in figure.axes)
+    ends = (one.get_points() for one in found if one is not None)
     boxes = [
         (left - low[0], high[1] - top, right - low[0], high[1] - bottom)
         for (left, bottom), (right, top) in ends
