@@ -4,14 +4,13 @@ pip install 'keras-devae[explore,browser]' and Chromium, then:
 python examples/screenshots.py runs/mine pictures
 """
 
+import argparse
 import contextlib
 import re
 import shutil
 import subprocess
 import sys
 from pathlib import Path
-
-from playwright.sync_api import sync_playwright
 
 SIZES = {"telephone": (390, 844), "computer": (1280, 800)}
 SCHEMES = ("light", "dark")
@@ -43,6 +42,8 @@ def shoot(browser, address, ready, folder, name):
 
 def main(run, folder="pictures"):
     """Writes eight pictures into a folder."""
+    from playwright.sync_api import sync_playwright
+
     run, folder = Path(run), Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     with sync_playwright() as playwright:
@@ -56,4 +57,7 @@ def main(run, folder="pictures"):
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("run", help="folder of a run, with its report")
+    parser.add_argument("folder", nargs="?", default="pictures", help="[default: %(default)s]")
+    main(**vars(parser.parse_args()))
