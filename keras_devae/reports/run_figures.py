@@ -153,14 +153,23 @@ def _traversal(model: VAE, dataset: Dataset, latents: Latents, seed: int) -> _Dr
     rows = list(zip(found.names, found.remarks, strict=True))
     names = [" ".join(" ".join(row).split()) for row in rows]
     alt = f"A row of images for each {latents.noun}, from the top: {listed(names)}."
-    # Moving an inactive latent changes nothing; such rows come last, before the categories.
-    shown = [*range(len(latents.active)), *range(len(latents.kl), len(rows))] or range(len(rows))
-    inactive = min(len(latents.kl), len(rows)) - len(latents.active)
-    if inactive > 0 and len(shown) < len(rows):
-        caption += f" Rows of inactive {latents.noun}s, which change nothing, are left out."
+    shown = _worth_showing(latents, len(rows), bool(model.num_categories))
+    if len(shown) < len(rows):
+        idle = "inactive latents" if latents.has_posterior else "constant codes"
+        caption += f" Rows of {idle}, which change nothing, are left out."
+    images, texts = found.images[shown], [rows[place] for place in shown]
     title = f"What each {latents.noun} changes"
-    chosen = [rows[place] for place in shown], found.images[list(shown)]
-    return _Drawn("traversal", found.figure(), title, caption, alt, chosen[1], chosen[0])
+    return _Drawn("traversal", found.figure(), title, caption, alt, images, texts)
+
+
+def _worth_showing(latents: Latents, count: int, has_categories: bool) -> list[int]:
+    """Returns the places of the rows of active latents and of the categories, all if none is.
+
+    The active ones come first, and the categories have the last row.
+    """
+    ends = count - has_categories
+    active = min(len(latents.active), ends)
+    return [*range(active or ends), *range(ends, count)]
 
 
 def _reconstructions(model: VAE, dataset: Dataset, seed: int) -> _Drawn:
@@ -172,7 +181,7 @@ def _reconstructions(model: VAE, dataset: Dataset, seed: int) -> _Drawn:
     alt = f"A row of ten images, and below it {layers}, one for each latent layer."
     images = np.stack([to_rgb(found.originals), *map(to_rgb, found.by_layer)])
     names = [f"layer {i}" if model.num_layers > 1 else "reconstructed" for i in found.layers]
-    remarks = [f"squared error {error:.1f}" for error in found.errors]
+    remarks = [f"squared error {error:.1f} per image" for error in found.errors]
     rows = [("original", ""), *zip(names, remarks, strict=True)]
     title = "Reconstructions"
     return _Drawn("reconstructions", found.figure(), title, caption, alt, images, rows)
@@ -204,7 +213,7 @@ def _learning_curves(history: Sequence[Mapping[str, float]], in_nats: bool) -> _
 
 def _tracked_scores(run: RunDirectory) -> _Drawn:
     caption = (
-        "Scores over the training steps, computed with the metrics' fast settings. Dashed lines "
+        "Scores over the training steps, computed with the metrics' fast settings. Dashed lines, if any, "
         "are scores on held-out images."
     )
     alt = "A panel for each score, over the training steps."
