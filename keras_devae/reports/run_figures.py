@@ -213,8 +213,8 @@ def _learning_curves(history: Sequence[Mapping[str, float]], in_nats: bool) -> _
 
 def _tracked_scores(run: RunDirectory) -> _Drawn:
     caption = (
-        "Scores over the training steps, computed with the metrics' fast settings. Dashed lines, if any, "
-        "are scores on held-out images."
+        "Scores over the training steps, computed with the metrics' fast settings. Dashed lines, "
+        "if any, are scores on held-out images."
     )
     alt = "A panel for each score, over the training steps."
     figure = tracked_scores_figure(run)
