@@ -65,7 +65,7 @@ class DataSettings:
     )
     variants: Annotated[tuple[str, ...], Check("keras_devae.data.variants:check")] = setting(
         (),
-        "Variant of the data set, e.g. noise or subset:1000; repeatable. See the README.",
+        "Variant of the data set, e.g. noise or subset:1000; repeatable. See examples/datasets.md.",
         metavar="VARIANT",
         option="--variant",
         repeatable=True,
