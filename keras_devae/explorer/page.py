@@ -39,7 +39,9 @@ def make_page(session: Session, export: str = _EXPORT) -> Any:
     gradio = _gradio()
     title = f"{type(session.model).__name__} on {title_of(session.dataset.name)}"
     # Part of the page itself, so that the page looks the same wherever it is mounted.
-    style = importlib.resources.files(__package__).joinpath("page.css").read_text("utf-8")
+    style = (
+        importlib.resources.files("keras_devae.explorer").joinpath("page.css").read_text("utf-8")
+    )
     head = (
         f'<style>{style}</style><a class="explorer-skip" href="#sliders">Skip to the sliders</a>'
         f"<h1>{html.escape(title)}</h1><p><strong>{html.escape(session.verdict())}</strong></p>"

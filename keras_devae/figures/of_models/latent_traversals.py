@@ -103,8 +103,9 @@ def traversal_figure(
         UsageError: If an argument is out of range, the model has no decoder, or no dimension is
             active but must be.
     """
-    chosen = {"limit": limit, "span": span, "active_only": active_only}
-    return traverse(model, dataset, layer, steps, seed, index, latents, **chosen).figure()
+    return traverse(
+        model, dataset, layer, steps, limit, seed, index, span, active_only, latents
+    ).figure()
 
 
 def traverse(
@@ -112,12 +113,12 @@ def traverse(
     dataset: Any,
     layer: int = 0,
     steps: int = 9,
+    limit: float | None = None,
     seed: int = 0,
     index: int | None = None,
-    latents: Latents | None = None,
-    limit: float | None = None,
     span: str = SPANS[0],
     active_only: bool = False,
+    latents: Latents | None = None,
 ) -> Traversals:
     """Decodes what `traversal_figure` draws; the arguments are the same."""
     places = _places(steps, limit, span)
