@@ -1,7 +1,7 @@
 """Put the scores of finished runs side by side, layer by layer, as a Markdown table.
 
 Runs that differ only in their seeds share a row, with the mean and the standard deviation over
-seeds. Scores that no run has are left out. `keras-devae compare` shows more of one layer.
+seeds. Scores that no run has are left out. `keras-devae compare` shows more about one layer.
 
 python examples/compare_runs.py runs table.md
 """
@@ -48,7 +48,7 @@ def rows(folder):
 
 
 def what_differs(options, others):
-    """Names the options that tell these runs from others of the same model."""
+    """Names the options in which these runs differ from others of the same model."""
     options, others = json.loads(options), [json.loads(other) for other in others]
     parts = [f"{n} {v}" for n, v in options.items() if any(o[n] != v for o in others)]
     return f" ({', '.join(parts)})" if parts else ""

@@ -1,6 +1,6 @@
-"""Take the encoder away as a SavedModel and train a scikit-learn classifier on its codes.
+"""Export the encoder as a SavedModel and train a scikit-learn classifier on its codes.
 
-What follows the export needs TensorFlow, NumPy and scikit-learn, but neither Keras nor keras_devae.
+After the export, only TensorFlow, NumPy and scikit-learn are needed: no Keras, no keras_devae.
 """
 
 import keras_devae as kd  # before Keras: it sets TensorFlow up for this processor

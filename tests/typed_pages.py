@@ -34,7 +34,7 @@ NOT_TYPED = {
     ("train", "--dataset", "shapes3d", "--preset", "quick"): "is typed with a name for the run",
 }
 #: Programs that are not typed: they set a machine up, or come from elsewhere.
-OTHER_PROGRAMS = ("python3", "pytest", "ruff", "mypy", "hf", "bash")
+OTHER_PROGRAMS = (".", "bash", "hf", "mkdocs", "mypy", "pytest", "python3", "ruff", "uv")
 #: Arguments of the functions `main` of scripts that a page starts, to make them quick.
 SCRIPTS = {
     "clocks.py": {"count": 150},
@@ -138,7 +138,8 @@ def quick_command(words):
         words = re.sub(r" --workers \d+", "", " ".join(words)).split()
         return [*words, *([] if "--engine" in words else ["--engine", "inline"])]
     if words[0] == "evaluate" and "--codes" not in words:
-        return with_defaults(words, {"--images": "300", "--metric-settings": "fast"})
+        few = {"--images": "300", "--metric-settings": "fast", "--layer": "0"}
+        return with_defaults(words, few)
     if words[0] == "train" and "--resume" in words:
         return replaced(replaced(words, "--steps", "160"), "--epochs", "50")
     if words[0] in ("train", "suggest"):

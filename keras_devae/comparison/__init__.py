@@ -1,1 +1,1 @@
-"""Comparison of finished runs: groups, model selection without factors, and tables."""
+"""Comparison of finished runs, groups and selection without factors: `keras-devae compare`."""

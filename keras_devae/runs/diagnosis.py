@@ -81,9 +81,7 @@ class _Examination:
         try:
             self.config = self.run.read_config()
         except FailureError as error:
-            yield _problem(
-                "config.json", f"{error} Without it the run cannot resume: begin it anew."
-            )
+            yield _problem("config.json", f"{error} The run cannot resume: start it again.")
             return
         yield Finding("config.json", "ok", "It is intact.")
         for path in self.run.misplaced():
@@ -99,17 +97,17 @@ class _Examination:
         yield self._space(good)
         yield self._progress(good)
 
-    def _mended(self, what, found, done, mend):
-        """Repairs something with `mend` if asked to; otherwise says how to repair it."""
+    def _repaired(self, what, found, done, repair):
+        """Repairs something with `repair` if asked to; otherwise says how to repair it."""
         if not self.repair:
             return _problem(what, f"{found} Repair it with: {self.run.repair_command()}")
-        mend()
+        repair()
         return Finding(what, "repaired", f"{found} {done}")
 
     def _set_aside(self, file, found):
         what = str(file.relative_to(self.run.path))
         done = f"It is now called {file.name}.damaged."
-        return self._mended(what, found, done, lambda: self.run.set_aside(file))
+        return self._repaired(what, found, done, lambda: self.run.set_aside(file))
 
     def _rewrite(self, file, rows, keeps_the_old):
         if keeps_the_old:
@@ -136,7 +134,7 @@ class _Examination:
     def _leftovers(self):
         files = [] if self.in_use else self.run.leftovers()
         if files:
-            yield self._mended(
+            yield self._repaired(
                 "temporary files",
                 f"Killed processes left {', '.join(file.name for file in files)}.",
                 "They are removed.",
@@ -148,8 +146,7 @@ class _Examination:
         for file in self.run.misnamed_checkpoints():
             yield _problem(
                 f"checkpoints/{file.name}",
-                "It is not a file with the name of a checkpoint, and is left alone. Remove it if "
-                "you do not need it.",
+                "It is named like a checkpoint but is not a file. Remove it if you can.",
             )
         for step in self.run.checkpoint_steps():
             file = self.run.checkpoint_file(step)
@@ -182,7 +179,7 @@ class _Examination:
             yield _problem("history.csv", f"The loss is not finite at steps {_listed(bad)}.")
         if unreadable or beyond:
             keep = [row for step, row in rows if step <= newest]
-            yield self._mended(
+            yield self._repaired(
                 "history.csv",
                 f"{unreadable} lines cannot be read, and {len(beyond)} rows belong to steps after "
                 f"the newest checkpoint, {newest}.",
@@ -209,9 +206,11 @@ class _Examination:
         whole = [step for step in good if not self._missing(step, steps)]
         ahead = [step for step in good if step > max(whole, default=math.inf)]
         if self.run.is_trained() or not ahead:
-            return _problem("history.csv", f"{found} They are lost; train anew to have them.")
+            return _problem(
+                "history.csv", f"{found} They are lost; train the run again to have them."
+            )
         files = [self.run.checkpoint_file(step) for step in ahead]
-        return self._mended(
+        return self._repaired(
             "history.csv",
             found,
             f"Training resumes from step {whole[0]} and writes them again.",
@@ -226,7 +225,7 @@ class _Examination:
             rows, unreadable = _readable_rows(file)
             if unreadable:
                 keep = [row for step, row in rows if step <= newest]
-                yield self._mended(
+                yield self._repaired(
                     what,
                     f"{unreadable} lines cannot be read.",
                     f"{_KEPT} training measures them again.",

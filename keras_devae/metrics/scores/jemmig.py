@@ -18,12 +18,12 @@ from keras_devae.metrics.labelled import check_labelled, per_factor
 METRIC = Metric(
     "jemmig",
     takes="labelled_posterior",
-    description="joint entropy less the information gap; lower is better (Do and Tran 2020)",
+    description="joint entropy minus the information gap; lower is better (Do and Tran 2020)",
     numbers={
         "score": Number(
-            "What the best latent and a factor hold beyond what the latent alone tells of it, as a "
-            "share of the most they could. 0: one latent holds the factor and nothing else. Lower "
-            "is better.",
+            "Joint entropy of a factor and its best latent minus the mutual information gap, as a "
+            "share of the largest possible value. 0: one latent holds the factor and nothing else. "
+            "Lower is better.",
             title="JEMMIG",
             lower_is_better=True,
         ),
@@ -32,7 +32,7 @@ METRIC = Metric(
             title="1 - JEMMIG",
         ),
         "nats": Number(
-            "JEMMIG in nats, not divided by the most it could be. Lower is better.",
+            "JEMMIG in nats, not divided by its largest possible value. Lower is better.",
             unit="nats",
             lower_is_better=True,
         ),
@@ -57,10 +57,10 @@ def jemmig(
 
     For each factor y, `H(z_i, y) - I(z_i, y) + I(z_j, y)`, where z_i is the code most informative
     about y and z_j the next one, divided by its largest value `H(y) + log(bins)`; the score is the
-    mean over factors, in `[0, 1]`. Unlike MIG and RMIG it also counts what z_i tells of anything
-    but y, so that a code which holds several factors is bad even if it is the only one. It is 0 if
-    each factor is in one code that holds nothing else, without noise. `jemmig.one_minus_score`,
-    1 - JEMMIG, is better if higher.
+    mean over factors, in `[0, 1]`. Unlike MIG and RMIG it also counts the information of z_i about
+    anything but y, so that a code which holds several factors is bad even if it is the only one. It
+    is 0 if each factor is in one code that holds nothing else, without noise.
+    `jemmig.one_minus_score`, 1 - JEMMIG, is better if higher.
 
     Bins, their probabilities, constant factors and codes, and what it costs are as for `rmig`. The
     joint entropy depends on the number of bins: compare scores of equal bins only.
