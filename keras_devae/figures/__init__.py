@@ -26,12 +26,9 @@ _MODULES = {
     "learning_curves": "history_curves",
     "note_below": "canvas",
     "pixels_of": "saving",
-    "read_panels": "saving",
-    "read_rows": "saving",
     "reconstructions": "image_grids",
     "save": "saving",
     "save_animation": "saving",
-    "save_rows": "saving",
     "score_scatter": "scatter_plots",
     "traversal": "image_grids",
 }

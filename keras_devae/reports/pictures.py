@@ -6,9 +6,11 @@ import base64
 import dataclasses
 import io
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from keras_devae import figures
+from PIL import Image
+
+from keras_devae.figures.saving import read_panels, read_rows
 from keras_devae.files import is_there
 
 if TYPE_CHECKING:
@@ -31,8 +33,6 @@ class Picture:
 
 def picture(content: bytes | Path) -> Picture:
     """Returns the content of a PNG file, or a file, whole."""
-    from PIL import Image
-
     content = content.read_bytes() if isinstance(content, Path) else content
     with Image.open(io.BytesIO(content)) as image:
         width, height = (round(_SCALE * size) for size in image.size)
@@ -44,17 +44,17 @@ def rows_in(file: Path) -> list[tuple[str, str, Picture]]:
     """Returns name, remark and picture of each row of images in a file; none without it."""
     if not is_there(file):
         return []
-    return [(name, remark, _encoded(row)) for name, remark, row in figures.read_rows(file)]
+    return [(name, remark, _encoded(row)) for name, remark, row in read_rows(file)]
 
 
 def panels_of(figure: ReportFigure) -> list[Picture]:
     """Returns the panels of a figure, each a picture of its own; none if it is shown whole."""
     if figure.name not in _IN_PANELS:
         return []
-    return [_encoded(panel) for panel in figures.read_panels(figure.file)]
+    return [_encoded(panel) for panel in read_panels(figure.file)]
 
 
-def _encoded(image: Any) -> Picture:
+def _encoded(image: Image.Image) -> Picture:
     stream = io.BytesIO()
     image.save(stream, format="PNG")
     return picture(stream.getvalue())

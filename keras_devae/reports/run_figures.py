@@ -18,6 +18,7 @@ from keras_devae.figures.of_models import sample_figure
 from keras_devae.figures.of_models.decoded_images import reconstruct
 from keras_devae.figures.of_models.factor_information import against_factors, map_of, over_layers_of
 from keras_devae.figures.of_models.latent_traversals import traverse
+from keras_devae.figures.saving import save_rows
 from keras_devae.files import is_there
 from keras_devae.metrics.rows import draw_sample
 from keras_devae.models import VAE
@@ -135,7 +136,7 @@ def _save(drawn: _Drawn, file: Path) -> ReportFigure:
     figures.save(drawn.figure, file)
     saved = ReportFigure(drawn.name, file, drawn.title, drawn.caption, drawn.alt)
     if drawn.images is not None:
-        figures.save_rows(drawn.images, saved.rows_file, drawn.rows)
+        save_rows(drawn.images, saved.rows_file, drawn.rows)
     return saved
 
 
