@@ -75,7 +75,7 @@ def test_a_category_tells_no_more_than_the_logarithm_of_their_number():
     last = {"categorical_kl_loss": 0.69, "categorical_capacity": math.log(2)}
     assert problems("joint_vae", options, last) == []
     (sentence,) = problems("joint_vae", {**options, "num_categories": 3}, last)
-    assert sentence.startswith("The categorical capacity reached only 0.7 of 1.1 nats")
+    assert sentence.startswith("The categorical capacity reached only 0.7 of 1.1")
 
 
 def test_two_latents_of_one_factor_and_a_factor_of_none():
