@@ -103,8 +103,9 @@ def _missed_targets(config: RunConfig, last: Mapping[str, float]) -> Iterator[st
             end = min(end, math.log(config.model.options["num_categories"]))
         if end is not None and target < 0.95 * end:
             yield (
-                f"The {what} reached only {target:.1f} of {end:.3g} nats, because the run is shorter "
-                f"than {_option(steps_option)}. Train for longer, or lower {_option(steps_option)}."
+                f"The {what} reached only {target:.1f} of {end:.3g} nats, because the run is "
+                f"shorter than {_option(steps_option)}. Train for longer, or lower "
+                f"{_option(steps_option)}."
             )
         if abs(reached - target) <= max(_MISSED_SHARE * target, _MISSED_NATS):
             continue
