@@ -117,8 +117,8 @@ class DiTStack(LatentStack):
         if max(np.abs(ops.convert_to_numpy(s)).max() for s in log_scales) <= self.log_scale_limit:
             return []
         return [
-            f"A latent layer's scaling has run into its bound of e^{self.log_scale_limit:g}: its "
-            "betas lie too far apart, or there are too many layers."
+            f"The scaling of a latent layer has reached its limit of e^{self.log_scale_limit:g}. "
+            "Choose betas that are closer together, or fewer layers."
         ]
 
     def scales(self) -> tuple[Tensor, Tensor]:
