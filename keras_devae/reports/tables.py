@@ -14,7 +14,6 @@ from keras_devae.metrics.score_table import ScoreRow, score_rows
 from keras_devae.reports.formatting import format_number
 from keras_devae.reports.summary import constant_factors, summarize
 
-_CATEGORY: dict[Holder, str] = {CATEGORY: CATEGORY}
 #: Most latent dimensions in a table, and in the list at the top of a page.
 ROWS = 50
 _LISTED = 8
@@ -80,8 +79,9 @@ def _tiles(latents: Latents, layers: Sequence[Mapping[str, Any]]) -> list[tuple[
 
 def _holdings(latents: Latents) -> list[dict[str, Any]]:
     """Says in a few words what each active latent holds, `_LISTED` at most."""
-    names = {int(d): f"z{d}" for d in latents.active[:_LISTED]}
-    holders: dict[Holder, str] = {**names, **({} if latents.category_shares is None else _CATEGORY)}
+    holders: dict[Holder, str] = {int(d): f"z{d}" for d in latents.active[:_LISTED]}
+    if latents.category_shares is not None:
+        holders[CATEGORY] = CATEGORY
     return [_holding(latents, holder, name) for holder, name in holders.items()]
 
 
