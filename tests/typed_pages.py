@@ -102,7 +102,7 @@ class TypedPage:
         """Types a line of a shell."""
         for part in line.split("&&"):
             words = shlex.split(part, comments=True)
-            program = Path(words[0]).name if words else None
+            program = words[0].rpartition("/")[2] if words else None
             if program == "keras-devae":
                 self.command(words[1:])
             elif program == "python":
@@ -150,7 +150,7 @@ def quick_command(words):
 def quick_training(words):
     """Returns the words of `train` or `suggest` with few steps on small images."""
     options = dict(SMALL)
-    if {"--network", "--decoder"} & set(words):
+    if "--decoder" in words or ("--network" in words and "mlp" not in words):
         # The page is about these networks, which take longer.
         options |= {"--steps": "2", "--evaluation-images": "50"}
         del options["--network"], options["--network-units"]
