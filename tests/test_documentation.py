@@ -123,6 +123,7 @@ def test_the_readme_is_short_and_its_counts_hold():
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     assert len(text.splitlines()) <= 200
     assert f"all {len(MODEL_CATALOGUE)} models" in " ".join(text.split())
+    assert f"| latest version | {kd.__version__} " in text
     # `udr` compares models and is not in the list of those that score one.
     assert f"{len(METRICS) + 1} metrics" in text
 
