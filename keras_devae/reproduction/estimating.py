@@ -104,7 +104,7 @@ class SettingsReproduction(Reproduction):
         settings = [*itertools.product(self._batch_sizes, self._rates)]
         for position, (batch_size, rate) in enumerate(settings):
             folder = self.folder / f"batch{batch_size}-rate{rate:g}"
-            given = {"batch_size": batch_size, "learning_rate": rate}
+            given: dict[str, Any] = {"batch_size": batch_size, "learning_rate": rate}
             of_all = _progress_of_part(progress, position, len(settings))
             done = estimate_table(
                 folder, progress=of_all, only_done=only_done, **self._options, **given
