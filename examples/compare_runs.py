@@ -1,14 +1,14 @@
-"""Put the scores of finished runs side by side, layer by layer, as a Markdown table.
+"""Writes a Markdown table of the scores of finished runs, a row for each latent layer.
 
 Runs that differ only in their seeds share a row, with the mean and the standard deviation over
-seeds. Scores that no run has are left out. `keras-devae compare` shows more of one layer.
+seeds. Scores that no run has are left out. `keras-devae compare` shows more about one layer.
 
 python examples/compare_runs.py runs table.md
 """
 
+import argparse
 import json
 import statistics
-import sys
 from pathlib import Path
 
 from keras_devae.comparison.table_files import markdown
@@ -48,7 +48,7 @@ def rows(folder):
 
 
 def what_differs(options, others):
-    """Names the options that tell these runs from others of the same model."""
+    """Names the options in which these runs differ from others of the same model."""
     options, others = json.loads(options), [json.loads(other) for other in others]
     parts = [f"{n} {v}" for n, v in options.items() if any(o[n] != v for o in others)]
     return f" ({', '.join(parts)})" if parts else ""
@@ -77,4 +77,12 @@ def main(folder="runs", table="table.md"):
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    for name, default, what in (
+        ("folder", "runs", "folder of the runs"),
+        ("table", "table.md", "file to write"),
+    ):
+        parser.add_argument(
+            name, nargs="?", default=default, help=f"{what}  [default: %(default)s]"
+        )
+    main(**vars(parser.parse_args()))

@@ -1,1 +1,17 @@
-"""Comparison of finished runs: groups, model selection without factors, and tables."""
+"""Comparison of finished runs: groups, model selection without factors, and tables.
+
+Names are imported on first access, because they import NumPy.
+"""
+
+from keras_devae.process.imports import lazy_names
+
+#: Name -> the module that holds it.
+_MODULES = {
+    "Comparison": "comparing",
+    "compare_runs": "comparing",
+}
+
+__all__ = list(_MODULES)
+
+
+__getattr__, __dir__ = lazy_names(__name__, _MODULES)

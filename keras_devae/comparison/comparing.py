@@ -44,6 +44,9 @@ class Comparison:
         layer: Number of the latent layer.
         left_out: Name of each run that is left out, or its path where names repeat -> why.
         remarks: Caveats, as sentences.
+
+    A notebook shows it as a table: for several runs, mean ± standard deviation and the 95 %
+    interval of the mean.
     """
 
     groups: tuple[Group, ...]
@@ -70,6 +73,14 @@ class Comparison:
                 raise unknown_name("metric of these runs", name, {*self.metrics, *whole})
             chosen += found
         return dataclasses.replace(self, metrics=tuple(dict.fromkeys(chosen)))
+
+    def _repr_markdown_(self) -> str:
+        """Returns the table of all metrics, which notebooks show."""
+        # Imported late: `tables` imports this module.
+        from keras_devae.comparison.table_files import markdown
+        from keras_devae.comparison.tables import comparison_cells
+
+        return markdown(*comparison_cells(self))
 
     @functools.cached_property
     def not_ranked(self) -> dict[str, str]:
