@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import io
 import math
+import tempfile
 import textwrap
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
-import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.text import Text
-from matplotlib.transforms import Bbox
 
 from keras_devae.checks import Array
 from keras_devae.figures.arguments import check_figure, check_text
@@ -27,35 +25,17 @@ TITLE_SIZE = 9
 _SLACK = 1e-6
 #: Approximate width of a character of a note, in inches.
 _CHARACTER = 0.052
-#: White pixels around all that is drawn.
-MARGIN = 6
 
 
 class InlineFigure(Figure):
     """A figure that notebooks show as `save` writes it, whether or not pyplot is imported."""
 
     def _repr_png_(self) -> bytes:
-        file = io.BytesIO()
-        write_cropped(self, file, "png")
-        return file.getvalue()
+        # Imported late: `saving` imports this module.
+        from keras_devae.figures.saving import save
 
-
-def write_cropped(figure: Figure, file: Path | BinaryIO, kind: str, **options: Any) -> None:
-    """Writes a figure in a format, cropped to what is drawn, with every image's pixels exact."""
-    take_texts_literally(figure)
-    box = _tight_box(figure)
-    # Nothing moves any more, and solving the layout again takes as long as drawing.
-    figure.set_layout_engine("none")
-    figure.savefig(file, format=kind, dpi=DPI, bbox_inches=box, **options)
-
-
-def _tight_box(figure):
-    """Returns the box of all that is drawn, with a margin, in inches that are whole pixels."""
-    figure.draw_without_rendering()
-    box = figure.get_tightbbox()
-    low = np.floor(box.min * DPI) - MARGIN
-    high = np.ceil(box.max * DPI) + MARGIN
-    return Bbox([low / DPI, high / DPI])
+        with tempfile.TemporaryDirectory() as folder:
+            return save(self, Path(folder, "figure.png")).read_bytes()
 
 
 def panel_grid(

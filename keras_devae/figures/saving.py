@@ -9,15 +9,18 @@ import matplotlib
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.transforms import Bbox
 from PIL import Image
 
 from keras_devae.checks import AnyPath, Array, finite_at_least, shown, usable_path
 from keras_devae.errors import UsageError
 from keras_devae.figures.arguments import check_figure
-from keras_devae.figures.canvas import MARGIN, take_texts_literally, write_cropped
+from keras_devae.figures.canvas import DPI, take_texts_literally
 from keras_devae.files import replacing
 from keras_devae.metrics.arrays import numeric_array
 
+#: White pixels around all that is drawn.
+_MARGIN = 6
 #: Letters that can be searched and edited, in place of their outlines.
 _TEXT_AS_TEXT: dict[Any, Any] = {
     "svg.fonttype": "none",
@@ -52,7 +55,12 @@ def save(figure: Figure, path: AnyPath) -> Path:
     path = Path(path)
     # Only for the time of writing: this is a setting of the whole process.
     with replacing(path) as partial, matplotlib.rc_context(_TEXT_AS_TEXT):
-        write_cropped(figure, partial, kind, metadata=_TIMELESS.get(kind))
+        take_texts_literally(figure)
+        box = _tight_box(figure)
+        # Nothing moves any more, and solving the layout again takes as long as drawing.
+        figure.set_layout_engine("none")
+        options = {"bbox_inches": box, "metadata": _TIMELESS.get(kind)}
+        figure.savefig(partial, format=kind, dpi=DPI, **options)
     return path
 
 
@@ -78,6 +86,15 @@ def check_file(path: AnyPath) -> str:
     return kind
 
 
+def _tight_box(figure):
+    """Returns the box of all that is drawn, with a margin, in inches that are whole pixels."""
+    figure.draw_without_rendering()
+    box = figure.get_tightbbox()
+    low = np.floor(box.min * DPI) - _MARGIN
+    high = np.ceil(box.max * DPI) + _MARGIN
+    return Bbox([low / DPI, high / DPI])
+
+
 def pixels_of(figure: Figure) -> Array:
     """Draws a figure into memory.
 
@@ -94,7 +111,7 @@ def pixels_of(figure: Figure) -> Array:
     canvas: Any = figure.canvas
     canvas.draw()
     drawn = np.asarray(canvas.buffer_rgba())[..., :3]
-    border = (MARGIN, MARGIN)
+    border = (_MARGIN, _MARGIN)
     return np.pad(drawn, (border, border, (0, 0)), constant_values=255)
 
 
