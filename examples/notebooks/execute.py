@@ -8,6 +8,7 @@ or paths of this machine. It takes `pip install -e '.[notebooks]'`.
 """
 
 import argparse
+import re
 import tempfile
 from pathlib import Path
 
@@ -19,6 +20,8 @@ HERE = Path(__file__).parent
 PARAMETERS = "parameters"
 #: Seconds that a cell may take.
 _TIMEOUT = 1800
+#: What TensorFlow's libraries print when they are imported, which no setting turns off.
+_START_UP_NOTICE = re.compile(r"^(WARNING: All log messages|[IWE]\d{4} \d\d:).*\n?", re.M)
 _KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
 
 
@@ -46,7 +49,18 @@ def execute(file, parameters=None):
             resources={"metadata": {"path": folder}},
         ).execute()
     notebook.metadata = nbformat.from_dict({"kernelspec": _KERNEL})
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            cell.outputs = [output for output in cell.outputs if not _is_notice(output)]
     return notebook
+
+
+def _is_notice(output):
+    """Takes start-up notices out of an output, and returns whether nothing else was in it."""
+    if output.get("name") != "stderr":
+        return False
+    output.text = _START_UP_NOTICE.sub("", output.text)
+    return not output.text.strip()
 
 
 def main(names):
