@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from keras_devae.cli.formatting import print_fact, print_text
 from keras_devae.cli.options import (
     PATH,
     RUN_NAME,
@@ -42,11 +43,26 @@ _SETTINGS = (*_DEFAULTS, "readings")
 
 @click.command("annealing-test")
 @setting_options(_DEFAULTS)
-@click.option("--beta-start", type=float, help="[default: 200 for 64x64 pixels, in proportion]")
-@click.option("--beta-end", type=float, help="[default: 1 for 64x64 pixels, in proportion]")
-@click.option("--steps", type=int, help="Steps from the first beta to the last.  [default: 20000]")
-@click.option("--readings", type=int, help="Times the information is read.  [default: 50]")
-@click.option("--run", type=RUN_NAME, metavar="NAME", help="[default: annealing-DATASET-seedSEED]")
+@click.option(
+    "--beta-start",
+    type=float,
+    help="Beta at the first step.  [default: 200 for 64x64 pixels, in proportion to their number]",
+)
+@click.option(
+    "--beta-end",
+    type=float,
+    help="Beta at the last step.  [default: 1 for 64x64 pixels, in proportion to their number]",
+)
+@click.option("--steps", type=int, help="Number of training steps.  [default: 20000]")
+@click.option(
+    "--readings", type=int, help="How many times the information is measured.  [default: 50]"
+)
+@click.option(
+    "--run",
+    type=RUN_NAME,
+    metavar="NAME",
+    help="Name of the run.  [default: annealing-DATASET-seedSEED]",
+)
 @runs_folder_option
 @click.option(
     "--resume", "resume_run", type=PATH, metavar="RUN", help="Resume an interrupted test."
@@ -63,14 +79,16 @@ def annealing_test(
     as_json: bool,
     **given: Any,
 ) -> None:
-    """Find out which betas suit a data set.
+    """Find betas that suit a data set.
 
-    Trains a beta-VAE while beta falls from where everything is collapsed, and reads along the way
-    how informative the latents are about each factor. A factor's freezing point is the beta at
-    which that rises above 10 % of the factor's entropy. The points suggest betas for DeVAE. Betas
-    are proportional to the number of pixels: use them at the image size of the test, or scale them.
+    Trains a beta-VAE while beta falls, from a value at which all latents are collapsed, and
+    measures how much information they carry about each factor. A factor's freezing point is the
+    beta at which this exceeds 10 % of the factor's entropy. Betas for DeVAE are proposed from these
+    points. They are proportional to the number of pixels: use them at the image size of the test,
+    or scale them.
 
-    RUNS-DIR/NAME holds everything: the run, figures/freezing.png, freezing.csv, freezing.json.
+    Everything is written to RUNS-DIR/NAME: the run, figures/freezing.png, freezing.csv and
+    freezing.json.
     """
     named = {name: value for name, value in given.items() if value is not None}
     if resume_run is None:
@@ -114,9 +132,9 @@ def _carry_out(context, run, quiet):
     from keras_devae.reproduction.annealing_test import train_test, write_test
 
     if not quiet:
-        click.echo(f"Data     {run.dataset.description}")
+        print_fact("Data", run.dataset.description)
         where = f"{run.config.compute.backend}, seed {run.config.training.seed}"
-        click.echo(f"Run      {run.folder.path}  ({where})")
+        print_fact("Run", f"{run.folder.path}  ({where})")
     with resumable(context, run):
         test = train_test(run, progress=not quiet)
         files = write_test(test, run.folder)
@@ -126,7 +144,7 @@ def _carry_out(context, run, quiet):
 def _show(test, config, files):
     from keras_devae.reproduction.annealing_test import RULE
 
-    titles, rows = ("factor", "freezing point", "known at the end"), []
+    titles, rows = ("factor", "freezing point", "captured at the end"), []
     for row in test.rows():
         point = row["freezing_point"]
         shown = row["state"] if point is None else f"{point:.3g}"
@@ -138,13 +156,14 @@ def _show(test, config, files):
         click.echo(f"Suggested for DeVAE at {size} pixels: --betas {betas}")
     else:
         click.echo(
-            "No betas follow: no factor became known early enough to leave room below. Lower "
+            "No betas can be proposed: the latents captured no factor early enough. Lower "
             "--beta-end, or raise --steps."
         )
     if any(row["state"] == "above the start" for row in test.rows()):
         click.echo(
-            "Some factors are known from the start: raise --beta-start to find their points."
+            "The latents captured some factors from the start: raise --beta-start to find their "
+            "freezing points."
         )
-    click.echo(RULE)
+    print_text(RULE)
     for what, path in files.items():
         click.echo(f"{what:<8} {path}")

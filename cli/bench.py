@@ -10,8 +10,20 @@ from keras_devae.cli.setting_options import setting_options
 from keras_devae.cli.tables import print_table
 from keras_devae.errors import UsageError
 
+# The first character keeps click from wrapping the lines.
+_COLUMNS = """\b
+What is measured:
+  data              batches read while nothing else runs
+  waiting for data  time of a step saved when it uses the same batch again
+  memory            peak of the process during training, with at most
+                    16,384 images on the device
+  page faults       pages of memory that the kernel provides per step
+  of peak           speed of a step's matrix products and convolutions,
+                    relative to a product of large matrices
+"""
 
-@click.command()
+
+@click.command(epilog=_COLUMNS)
 @setting_options(
     {"model": None, "dataset": "dsprites", "source": None, "image_size": None, "network": None}
 )
@@ -19,35 +31,33 @@ from keras_devae.errors import UsageError
     "--batch-sizes",
     callback=list_of(int, "whole numbers"),
     metavar="NUMBERS",
-    help="Batch sizes, with commas.  [default: 64,256]",
+    help="Batch sizes, comma-separated.  [default: 64,256]",
 )
 @click.option(
     "--precisions",
     callback=parse_names,
     metavar="NAMES",
-    help="off (float32), float16, bfloat16 or mixed (float16 on a GPU, else bfloat16), with "
-    "commas.  [default: off,mixed]",
+    help="Precisions, comma-separated: off (float32), float16, bfloat16, or mixed (float16 on a "
+    "GPU, else bfloat16).  [default: off,mixed]",
 )
-@click.option("--seconds", type=float, help="Minimum length of each measurement.  [default: 1]")
-@click.option("--rounds", type=int, help="Repetitions of each measurement.  [default: 5]")
+@click.option(
+    "--seconds", type=float, help="Minimum length of each measurement, in seconds.  [default: 1]"
+)
+@click.option("--rounds", type=int, help="Number of repetitions of each measurement.  [default: 5]")
 @setting_options(
     {
         **dict.fromkeys(("resident", "steps_per_execution"), "as `train` chooses"),
         "jit_compile": None,
     }
 )
-@click.option("--output", type=PATH, metavar="FILE", help="Also write the figures to a JSON file.")
+@click.option("--output", type=PATH, metavar="FILE", help="Also write the results to a JSON file.")
 @json_option
 @click.pass_context
 def bench(context: click.Context, as_json: bool, output: Path | None, **given: Any) -> None:
-    """Measure how fast training, encoding and data are on this machine, backend by backend.
+    """Measure how fast this machine trains, encodes and reads data, backend by backend.
 
-    Takes some minutes per backend; all installed ones are measured unless --backend names one.
-    Medians and quartiles. Data: batches read while nothing else runs. Waiting for data: the part of
-    a step's time that is saved when one batch is used again and again. Memory: the peak of the
-    process in training, with at most 16,384 images on the device. Page faults: how often a step
-    makes the kernel provide a page of memory. Of peak: the speed of a step's matrix products and
-    convolutions, relative to a product of large matrices in the same precision.
+    Takes a few minutes per backend, and measures every backend that is installed unless --backend
+    names one. The table shows medians, with quartiles in brackets.
 
     The exit code is 1 if nothing could be measured.
     """

@@ -30,23 +30,27 @@ _TEXTS = ("group", "run", "rank correlation")
 
 @click.command()
 @click.argument("runs", type=PATH, metavar="RUN...", nargs=-1, required=True)
-@click.option("--layer", type=click.IntRange(0), default=0, show_default=True, help="Latent layer.")
+@click.option(
+    "--layer", type=click.IntRange(0), default=0, show_default=True, help="Latent layer to compare."
+)
 @click.option(
     "--metrics",
     callback=parse_names,
-    help="Names with commas, e.g. mig.score,dci; or all.  [default: a few]",
+    help="Metrics to show, comma-separated, e.g. mig.score,dci; or all.  [default: the main ones]",
 )
 @click.option(
     "--by",
     callback=parse_names,
-    metavar="NAME,...",
-    help="Settings to group runs by.  [default: all]",
+    metavar="NAMES",
+    help="Settings to group runs by, comma-separated.  [default: all but the seed]",
 )
-@click.option("--select", type=click.Choice(["udr"]), help="Rank the models, without factors.")
-@click.option("--images", type=click.IntRange(2), help="Images to encode for UDR.  [default: 2000]")
+@click.option("--select", type=click.Choice(["udr"]), help="Rank the models without using factors.")
+@click.option(
+    "--images", type=click.IntRange(2), help="Number of images to encode for UDR.  [default: 2000]"
+)
 @json_option
 @click.option(
-    "--output", type=PATH, metavar="FILE", help="Also write the table, to a .csv or .md file."
+    "--output", type=PATH, metavar="FILE", help="Also write the table to a .csv or .md file."
 )
 @click.pass_context
 def compare(
@@ -62,11 +66,12 @@ def compare(
 ) -> None:
     """Compare finished runs: mean and spread over seeds, and rank correlations between metrics.
 
-    RUN is the folder of a run or of `evaluate --report-dir`, or a study or another folder of these,
-    all of which are compared. Runs that differ only in the seed form a group.
+    RUN is a run's folder, a folder from `evaluate --report-dir`, or a folder that holds several of
+    these, such as a study. Runs that differ only in their seed form a group. Groups of fewer than
+    five seeds get a warning, and rank correlations need at least four runs.
 
-    With --select udr, every model encodes the same images, and models that agree most with those
-    trained alike come first (unsupervised disentanglement ranking; Duan et al. 2020).
+    With --select udr, all models encode the same images, and the models that agree most with others
+    trained in the same way come first (unsupervised disentanglement ranking; Duan et al. 2020).
     """
     from keras_devae.comparison.table_files import check_table_file, write_table_file
 
@@ -88,6 +93,8 @@ def compare(
         rows, cells = result["selection"]["ranking"], tables.selection_cells(selection, found)
     if output:
         write_table_file(output, rows, cells)
+    if found.caution is not None:
+        click.echo(f"Warning: {found.caution}", err=True)
     if as_json:
         print_json(result)
         return

@@ -6,15 +6,20 @@ from typing import Any
 import click
 
 from keras_devae.checks import counted
+from keras_devae.cli.formatting import print_fact
 from keras_devae.cli.options import IMAGE_SIZE, PATH, json_option, print_json, progress_bars
 from keras_devae.cli.setting_options import setting_options
 from keras_devae.cli.spelling import in_options
 from keras_devae.data.image_sizes import ImageSize
 
 _data_dir = click.option(
-    "--data-dir", type=PATH, metavar="FOLDER", help="Folder of the prepared data sets."
+    "--data-dir",
+    type=PATH,
+    metavar="FOLDER",
+    help="Folder that holds the prepared data sets.  [default: KERAS_DEVAE_DATA, else the user's "
+    "cache folder]",
 )
-_force = "Download it again, unless --from is given, and convert it again."
+_force = "Download (unless --from is given) and convert the files again."
 
 
 #: Settings of a user's own images that `info` takes.
@@ -42,11 +47,11 @@ def data() -> None:
     """List, describe, prepare, verify and remove data sets."""
 
 
-@data.command("list")
+@data.command("list", short_help="List the data sets.")
 @_data_dir
 @json_option
 def list_data(data_dir: str | None, as_json: bool) -> None:
-    """List the data sets and where their images come from on this machine."""
+    """List the data sets, and where their images come from on this machine."""
     from keras_devae.data import info, names
     from keras_devae.data.folders.pictures import stored_folders
     from keras_devae.data.store.preparing import data_directory
@@ -58,17 +63,20 @@ def list_data(data_dir: str | None, as_json: bool) -> None:
     for row in rows:
         shape = "x".join(map(str, row["image_shape"]))
         name, images = row["name"], row["images"]
-        click.echo(f"{name:<16} {images:>9,} images of {shape:<10} {_source(row)}")
-    click.echo("npz:PATH         images (and factors) of your own, as arrays")
-    click.echo("npy:PATH         a large array of images, read as needed")
-    click.echo("folder:PATH      pictures of your own; see keras-devae data info folder:PATH")
+        click.echo(f"{name:<16} {images:>9,} images of {shape:<9} {_source(row)}")
+    click.echo("folder:PATH      your own pictures; try: keras-devae data info folder:PATH")
+    click.echo("npz:PATH         your own images, and factors, as arrays in an .npz file")
+    click.echo("npy:PATH         your own images in a large .npy file, which is read as needed")
+    if any(not row["prepared"] and not row["drawn"] for row in rows):
+        click.echo("\nPrepare a data set with: keras-devae data prepare NAME")
     kept = stored_folders(data_directory(data_dir))
+    if kept:
+        total = _size(sum(each["bytes"] for each in kept))
+        click.echo(f"\nDecoded pictures of your folders take {total} of disk space:")
     for each in kept:
         where = each["folder"] or each["path"]
         shapes = ", ".join(each["entries"])
-        click.echo(f"  decoded        {_size(each['bytes']):>9} {shapes}  {where}")
-    if kept:
-        click.echo(f"Decoded pictures use {_size(sum(each['bytes'] for each in kept))} in all.")
+        click.echo(f"  {_size(each['bytes']):>9}  {shapes}  {where}")
 
 
 def _size(count: int) -> str:
@@ -77,13 +85,11 @@ def _size(count: int) -> str:
 
 def _source(facts: dict[str, Any]) -> str:
     if facts["prepared"]:
-        return f"official, {', '.join(facts['prepared'])}"
-    if facts["drawn"]:
-        return "built-in renderer"
-    return f"not here; keras-devae data prepare {facts['name']}"
+        return f"official, in {', '.join(facts['prepared'])}"
+    return "drawn by this package" if facts["drawn"] else "not prepared yet"
 
 
-@data.command("info")
+@data.command("info", short_help="Describe a data set, or your own images.")
 @click.argument("name")
 @_data_dir
 @setting_options(dict.fromkeys(_OF_OWN))
@@ -92,11 +98,11 @@ def _source(facts: dict[str, Any]) -> str:
 def show_info(
     context: click.Context, name: str, data_dir: str | None, as_json: bool, **given: Any
 ) -> None:
-    """Show what is known of the data set NAME, or of images of your own, e.g. folder:PATH.
+    """Describe the data set NAME, or your own images, e.g. folder:PATH.
 
-    Of a built-in set: factors, licence, citation, files and hashes. Of your own images: how many
-    there are, their sizes, channels and range, the factors and their kinds, what is wrong, and the
-    command to type next. Everything but NAME and --data-dir is for your own images.
+    Of a built-in data set, shows factors, licence, citation, files and hashes. Of your own images,
+    shows how many there are, their sizes, channels and range, their factors, any problems, and the
+    command to type next. All options but --data-dir are for your own images.
     """
     from keras_devae.data import info
 
@@ -109,7 +115,7 @@ def show_info(
         print_json(facts)
         return
     for key, value in _own_lines(facts) if ":" in name else _lines(facts):
-        click.echo(f"{key:<18} {value}")
+        print_fact(key, value, 19)
 
 
 def _own_lines(facts: dict[str, Any]) -> Iterator[tuple[str, str]]:
@@ -119,11 +125,11 @@ def _own_lines(facts: dict[str, Any]) -> Iterator[tuple[str, str]]:
     yield "sizes", _frequent(facts["sizes"])
     yield "pixels", _frequent({_MODES.get(m, m): n for m, n in facts["modes"].items()})
     if facts["transparent"]:
-        yield "transparent", f"{facts['transparent']:,}, put on white"
+        yield "transparent", f"{facts['transparent']:,}, shown on white"
     if facts["value_range"]:
         lowest, highest = facts["value_range"]
         examined = facts["examined"]
-        seen = "" if examined == facts["images"] else f", as far as {examined:,} images show"
+        seen = "" if examined == facts["images"] else f", in the {examined:,} images examined"
         yield "range", f"{lowest}..{highest} of 0..255{seen}"
     for name, factor in facts["factors"].items():
         yield "factor", f"{name}: {_factor_text(factor)}"
@@ -143,9 +149,7 @@ def _frequent(counts: dict[str, int], shown: int = 5) -> str:
 def _factor_text(factor: dict[str, Any]) -> str:
     lowest, highest = factor["range"]
     if factor["kind"] == "continuous":
-        return (
-            f"continuous, {lowest:g}..{highest:g}, in {counted(factor['bins'], 'bin')} where needed"
-        )
+        return f"continuous, {lowest:g}..{highest:g}, {counted(factor['bins'], 'bin')} where needed"
     if factor["kind"] == "classes":
         labels = factor["labels"]
         shown = f", {', '.join(labels[:8])}{' ...' * (len(labels) > 8)}" if labels else ""
@@ -168,31 +172,31 @@ def _lines(facts: dict[str, Any]) -> Iterator[tuple[str, str]]:
         yield "file", file["name"]
         yield "  published at", file["url"]
         for mirror in file["mirrors"]:
-            yield "  and at", mirror
+            yield "  or at", mirror
         if file["num_bytes"]:
             yield "  bytes", f"{file['num_bytes']:,}"
         for key, title in (("sha256", "SHA-256"), ("md5", "MD5")):
             if file[key]:
-                replaced = " (its authors have replaced it since; others are accepted)"
+                replaced = " (replaced by its authors since; other hashes are accepted)"
                 yield f"  {title}", file[key] + (replaced if file["was_replaced"] else "")
     for path, made_from in facts["prepared"].items():
-        matches = {True: "as published", False: "not the published one", None: "no hash to compare"}
+        matches = {True: "as published", False: "not as published", None: "no hash to compare with"}
         yield "prepared at", path
         yield "  from", f"{made_from['file']} ({matches[made_from['matches_published']]})"
     if facts["files"] and not facts["prepared"]:
-        yield "prepared at", f"not yet; would be {facts['path']}"
+        yield "prepared at", f"not yet; it would be in {facts['path']}"
 
 
-@data.command("prepare")
+@data.command("prepare", short_help="Download, verify and convert official files.")
 @click.argument("name")
 @click.option(
     "--from",
     "from_file",
     type=PATH,
     metavar="FILE",
-    help="Official file, or its folder, if already here.",
+    help="The official file, or its folder, if you already have it.  [default: download it]",
 )
-@click.option("--url", help="Address to download it from, instead of the published one.")
+@click.option("--url", help="Address to download from.  [default: the published one]")
 @click.option("--image-size", type=IMAGE_SIZE, help="Pixels per side.  [default: 64]")
 @click.option("--force-download", is_flag=True, help=_force)
 @_data_dir
@@ -204,9 +208,9 @@ def prepare_data(
     force_download: bool,
     data_dir: str | None,
 ) -> None:
-    """Download the official files of the data set NAME, verify and convert them for fast reading.
+    """Download the official files of NAME, verify them and convert them for fast reading.
 
-    An interrupted command resumes where it was when it is given again.
+    If it is interrupted, the same command resumes.
     """
     from keras_devae.data import info, prepare
 
@@ -217,16 +221,16 @@ def prepare_data(
     if made_from and made_from["matches_published"] is False:
         click.echo(f"Note: {made_from['file']} is not the published file.", err=True)
     if made_from and made_from["matches_published"] is None:
-        note = "no hash of the published file is known for certain; accepted by what it holds"
+        note = "there is no reliable hash of the published file; it was accepted for its contents"
         click.echo(f"Note: {made_from['file']}: {note}.", err=True)
 
 
-@data.command("verify")
+@data.command("verify", short_help="Check files against their recorded hashes.")
 @click.argument("name")
 @_data_dir
 @json_option
 def verify_data(name: str, data_dir: str | None, as_json: bool) -> None:
-    """Check all files of the data set NAME on this machine against the recorded hashes."""
+    """Check all files of NAME on this machine against their recorded hashes."""
     from keras_devae.data import verify
 
     with progress_bars(as_json) as progress:
@@ -238,14 +242,14 @@ def verify_data(name: str, data_dir: str | None, as_json: bool) -> None:
         click.echo(f"{path}: {state}")
 
 
-@data.command("remove")
+@data.command("remove", short_help="Remove prepared data.")
 @click.argument("name")
-@click.option("--downloads", is_flag=True, help="Also remove the downloaded official files.")
+@click.option("--downloads", is_flag=True, help="Also remove the downloaded files.")
 @_data_dir
 def remove_data(name: str, downloads: bool, data_dir: str | None) -> None:
-    """Remove the prepared data of the data set NAME, finished or not.
+    """Remove the prepared data of NAME, complete or not.
 
-    For folder:PATH, remove its decoded pictures; the folder itself is not touched.
+    For folder:PATH, removes its decoded pictures; the folder itself is not touched.
     """
     from keras_devae.data import remove
 
@@ -254,4 +258,4 @@ def remove_data(name: str, downloads: bool, data_dir: str | None) -> None:
     for path in removed:
         click.echo(f"removed {path}")
     if not removed:
-        click.echo(f"There is nothing prepared of {name}.")
+        click.echo(f"Nothing is prepared of {name}.")

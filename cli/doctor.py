@@ -7,6 +7,7 @@ import shutil
 
 import click
 
+from keras_devae.cli.formatting import print_fact
 from keras_devae.cli.options import PATH, choose_backend, json_option, print_json
 from keras_devae.errors import UsageError
 from keras_devae.version import __version__
@@ -14,26 +15,26 @@ from keras_devae.version import __version__
 
 @click.command()
 @click.argument("run", type=PATH, required=False)
-@click.option("--repair", is_flag=True, help="Mend what can be mended in RUN.")
+@click.option("--repair", is_flag=True, help="Fix what can be fixed in RUN.")
 @json_option
 @click.pass_context
 def doctor(context: click.Context, run: str | None, repair: bool, as_json: bool) -> None:
-    """Show what is installed on this machine and what is missing; with RUN, what is wrong with it.
+    """Show what is installed on this machine; with RUN, check the folder of a run.
 
-    With RUN the exit code is 0 if the run is intact, 1 if something is left to do.
+    With RUN, the exit code is 0 if the run is intact, and 1 if there is a problem left.
     """
     if run is not None:
         _report(context, run, repair, as_json)
         return
     if repair:
-        raise UsageError("--repair needs the run to mend: keras-devae doctor RUN --repair.")
+        raise UsageError("--repair needs the run to fix: keras-devae doctor RUN --repair.")
     choose_backend(context)
     facts = _facts()
     if as_json:
         print_json(facts)
         return
     for name, value in facts.items():
-        click.echo(f"{name:<22} {value}")
+        print_fact(name, value, 23)
 
 
 def _report(context, run, repair, as_json):
@@ -65,7 +66,7 @@ def _facts():
         "backends installed": ", ".join(versions),
         "device": environment["device"],
         "processor": environment["processor"],
-        "instruction sets": ", ".join(environment["instruction_sets"]) or "not known",
+        "instruction sets": ", ".join(environment["instruction_sets"]) or "unknown",
         "oneDNN": onednn_text(environment) or "not used",
         "cores": usable_cores(),
         "threads": environment["threads"],
@@ -80,8 +81,8 @@ def _facts():
 
 def _state(facts):
     if facts["prepared"]:
-        return "official file prepared"
-    return "built-in renderer" if facts["drawn"] else "not prepared"
+        return "official file, prepared"
+    return "drawn by this package" if facts["drawn"] else "not prepared"
 
 
 def _available(*packages):

@@ -65,7 +65,7 @@ def scores_of_codes(
     for name in ("images", "layer", "variants", "factors", "representation"):
         if given[name] not in (None, "all", "mean"):
             raise UsageError(
-                f"{option_name(context, name)} goes with a run or --dataset, not --codes alone."
+                f"{option_name(context, name)} needs a run or --dataset, not --codes alone."
             )
     arrays = read_codes_file(file)
     scores = score_codes(
@@ -87,7 +87,7 @@ def _scores_of_known_codes(context, file, given, status):
     arrays = read_codes_file(file)
     if stray := sorted(set(arrays) - {"codes", "z_log_var"}):
         raise UsageError(
-            f"{file} holds {', '.join(stray)}, which the data set has of its own. Leave "
+            f"{file} holds {', '.join(stray)}, which the data set already has. Leave "
             "--dataset out, or the arrays."
         )
     from keras_devae import data
@@ -105,7 +105,7 @@ def _scores_of_known_codes(context, file, given, status):
 
 def _check_layer(given, option):
     if given["layer"] not in ("all", "0"):
-        raise UsageError(f"--layer goes with a run, not with {option}. Received: {given['layer']}.")
+        raise UsageError(f"--layer needs a run, not {option}. Received: {given['layer']}.")
 
 
 def _scores(encoder, dataset, given, status, title, origin=None):

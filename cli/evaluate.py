@@ -44,26 +44,26 @@ _OF_ENCODERS = ("pixels", "layout", "encoder_output")
     "--codes",
     type=PATH,
     metavar="FILE",
-    help="Codes in an .npz file in place of a run: with their factors, or with --dataset.",
+    help="Score the codes in this .npz file instead of a run, with the factors in it or --dataset.",
 )
 @click.option(
     "--encoder",
     type=PATH,
     metavar="FILE",
-    help="Any encoder in place of a run: a .keras, .onnx, .pt2 or .pt file, the folder of a "
-    "SavedModel, or MODULE:FUNCTION; with --dataset.",
+    help="Score any encoder instead of a run: a .keras, .onnx, .pt2 or .pt file, the folder of a "
+    "SavedModel, or MODULE:FUNCTION. Needs --dataset.",
 )
 @click.option(
     "--pixels",
     type=click.Choice(list(PIXELS)),
-    help="Pixels as --encoder expects them.  [default: uint8 where it takes integers, else 0..1]",
+    help="Pixels that --encoder expects.  [default: uint8 if it takes integers, else 0..1]",
 )
 @click.option(
     "--layout",
     type=click.Choice(LAYOUTS),
     default="auto",
     show_default=True,
-    help="Place of the channels in the images that --encoder takes.",
+    help="Position of the channels in the images that --encoder expects.",
 )
 @click.option("--encoder-output", metavar="NAME", help="Output of --encoder that holds the codes.")
 @setting_options(OTHER_IMAGES)
@@ -71,41 +71,54 @@ _OF_ENCODERS = ("pixels", "layout", "encoder_output")
     "--factor-bins",
     callback=parse_counts,
     metavar="NAME=COUNT",
-    help="Bins for continuous factors of your own images, with commas.",
+    help="Number of bins for continuous factors of your own images, comma-separated.",
 )
-@click.option("--metrics", help="Names with commas, or all.  [default: the run's]")
-@click.option("--layer", default="all", show_default=True, help="Number of a latent layer, or all.")
+@click.option(
+    "--metrics", help="Metrics to compute, comma-separated, or all.  [default: the run's]"
+)
+@click.option(
+    "--layer",
+    default="all",
+    show_default=True,
+    help="Latent layer to score, a number from 0, or all.",
+)
 @setting_option("metric_settings", "the run's; paper without a run")
-@click.option("--images", type=click.IntRange(2), help="Images to encode.  [default: the run's]")
+@click.option(
+    "--images", type=click.IntRange(2), help="Number of images to encode.  [default: the run's]"
+)
 @setting_option("variants", "the run's")
 @setting_option("factors", "the run's")
 @click.option(
     "--repeats",
     type=click.IntRange(1, MOST_REPEATS),
     default=1,
-    help="Number of repeats, each on new samples.  [default: 1]",
+    help="Number of repetitions, each on new samples.  [default: 1]",
 )
 @click.option(
     "--seed",
     type=click.IntRange(0, MOST_SEED_OF_A_FIT),
-    help="Seed of the samples.  [default: the run's]",
+    help="Random seed of the samples.  [default: the run's]",
 )
-@click.option("--workers", type=click.IntRange(1), help="Number of threads for the trees of DCI.")
+@click.option(
+    "--workers",
+    type=click.IntRange(1),
+    help="Number of threads that fit the trees of DCI.  [default: one per core]",
+)
 @click.option(
     "--bins",
     type=click.IntRange(2, MOST_BINS),
-    help="Bins per code, for metrics that discretize codes.  [default: 20]",
+    help="Number of bins per code in metrics that discretize codes.  [default: 20]",
 )
 @click.option(
     "--discretizer",
     type=click.Choice(["histogram", "quantile", "identity"]),
-    help="Bins of equal widths, of equal counts (robust to outliers), or one per integer."
-    "  [default: histogram]",
+    help="How to bin codes: in equal widths, in equal counts (robust to outliers), or one bin per "
+    "integer.  [default: histogram]",
 )
 @click.option(
     "--estimator",
     type=click.Choice(["plug_in", "knn"]),
-    help="Information of continuous factors for MIG: counted in bins, or estimated from nearest"
+    help="How MIG estimates the information of continuous factors: in bins, or from nearest"
     " neighbours.  [default: plug_in]",
 )
 @click.option(
@@ -113,15 +126,15 @@ _OF_ENCODERS = ("pixels", "layout", "encoder_output")
     type=click.Choice(["mean", "sample"]),
     default="mean",
     show_default=True,
-    help="Code of an image: the mean of its posterior, or a sample from it.",
+    help="Code of an image: the mean of its posterior, or a sample of it.",
 )
 @json_option
-@click.option("--output", type=PATH, metavar="FILE", help="Also write the JSON to a file.")
+@click.option("--output", type=PATH, metavar="FILE", help="Also write the scores to a JSON file.")
 @click.option(
     "--report-dir",
     type=PATH,
     metavar="FOLDER",
-    help="Also write scores, figures and a page to a folder; with --dataset.",
+    help="Also write scores, figures and a report to this folder. Needs --dataset.",
 )
 @click.pass_context
 def evaluate(
@@ -133,27 +146,25 @@ def evaluate(
     output: str | None,
     **given: Any,
 ) -> None:
-    """Compute the scores of the run in folder RUN, layer by layer.
+    """Score the run in folder RUN, layer by layer; or, with --codes or --encoder, anything else.
 
-    With --codes, the codes in a file are scored in place of a run; with --encoder, any encoder.
+    With --dataset, scores the run on other images than its own. --report-dir then also writes a
+    report, and `compare` can read the scores.
 
-    With --dataset, the images of another data set are scored in place of the run's. --report-dir
-    then writes a page like a run's report, which `report` writes again; `compare` reads the scores.
+    With --variant, these variants replace those that the run was trained on, e.g. to measure
+    held-out combinations of factors; `--variant none` removes them all. With --factors, only these
+    factors vary in the images.
 
-    With --variant, the given variants replace those that the run was trained on, e.g. to measure
-    on held-out combinations of factors; `--variant none` removes all. With --factors, only the
-    given factors vary in the images.
-
-    FILE holds the arrays `codes` (n, d) and `factors` (n, f), and may hold `factor_names`,
-    `continuous` (the names of factors that are measured quantities, with any finite values),
-    `z_log_var` (n, d) and `n_train`, the number of rows that train predictors. With --dataset it
-    holds `codes` with a row for each of its images, and may hold `z_log_var`.
+    The FILE of --codes holds the arrays `codes` (n, d) and `factors` (n, f). It may also hold
+    `factor_names`, `continuous` (the names of factors that are measured quantities), `z_log_var`
+    (n, d) and `n_train`, the number of rows that predictors are trained on. With --dataset, it
+    holds `codes`, a row for each image, and may hold `z_log_var`.
     """
     if (count := 3 - [run, codes, encoder].count(None)) != 1:
         many = f"only one of them. Received: {count}" if count else "one of them"
         raise UsageError(
-            "What is scored is a run's folder, a file of codes or an encoder, RUN, --codes FILE or "
-            f"--encoder FILE: give {many}."
+            "Name what to score: the folder of a run, RUN; a file of codes, --codes FILE; or an "
+            f"encoder, --encoder FILE. Give {many}."
         )
     _check_belonging(context, given, encoder)
     if output:
@@ -240,7 +251,7 @@ def _check_belonging(context, given, encoder):
         stray = [name for name in _OF_ENCODERS if given[name] not in (None, "auto")]
         belongs = "--encoder"
     if stray:
-        raise UsageError(f"{option_name(context, stray[0])} goes with {belongs}.")
+        raise UsageError(f"{option_name(context, stray[0])} needs {belongs}.")
 
 
 def _other_images(config, image_shape, given):
@@ -273,5 +284,5 @@ def _layers(text):
     if text == "all":
         return None
     if not text.isdecimal():
-        raise UsageError(f"--layer takes the number of a latent layer, or all. Received: {text}.")
+        raise UsageError(f"--layer must be the number of a latent layer, or all. Received: {text}.")
     return [int(text)]

@@ -15,8 +15,8 @@ def _credentials(auth, no_password):
     if no_password:
         if auth is not None:
             raise UsageError(
-                "--auth (or KERAS_DEVAE_AUTH) and --no-password contradict each other. Leave one "
-                "out."
+                "--auth (or KERAS_DEVAE_AUTH) and --no-password contradict each other. Leave out "
+                "one of them."
             )
         return False
     if auth is None:
@@ -45,34 +45,42 @@ def _typed_password(user):
     "--host",
     default="127.0.0.1",
     show_default=True,
-    help="Address to listen on; 0.0.0.0 lets other machines in.",
+    help="Address to listen on; 0.0.0.0 lets other machines connect.",
 )
-@click.option("--port", type=click.IntRange(1, 65535), help="[default: first free from 7860]")
+@click.option(
+    "--port",
+    type=click.IntRange(1, 65535),
+    help="Port of the page.  [default: the first free one from 7860]",
+)
 @click.option(
     "--browser/--no-browser",
     default=True,
-    help="Open the page in the browser, or only print its address.",
+    help="Open the page in a browser, or only print its address.  [default: open it]",
 )
 @click.option(
     "--images",
     type=click.IntRange(2),
     default=5000,
     show_default=True,
-    help="Number of images that the latents are measured on.",
+    help="Number of images to measure the latents on.",
 )
 @click.option(
-    "--seed", type=click.IntRange(0), default=0, show_default=True, help="Seed of the images."
+    "--seed",
+    type=click.IntRange(0),
+    default=0,
+    show_default=True,
+    help="Random seed that chooses the images.",
 )
 @click.option(
     "--auth",
     metavar="USER[:PASSWORD]",
     envvar="KERAS_DEVAE_AUTH",
     show_envvar=True,
-    help="User and password that the page asks for. Without PASSWORD it is typed, or read from the "
-    "standard input; on the command line it can be seen in the list of processes.  [default with "
-    "another --host: explore and a random password, which is printed]",
+    help="User and password for the page. Leave out PASSWORD to type it, or to read it from the "
+    "standard input; other users can see what is on the command line.  [default: none on "
+    "127.0.0.1; else user explore and a random password, which is printed]",
 )
-@click.option("--no-password", is_flag=True, help="Ask for no password, even with another --host.")
+@click.option("--no-password", is_flag=True, help="Never ask for a password, whatever --host is.")
 @click.pass_context
 def explore(
     context: click.Context,
@@ -85,9 +93,9 @@ def explore(
     auth: str | None,
     no_password: bool,
 ) -> None:
-    """Move the latents of the run in folder RUN and watch the image change, on a local page.
+    """Move the latents of the run in folder RUN by hand, on a local web page.
 
-    Only this machine reaches the page; with --host 0.0.0.0 others do too, and need the password.
+    Only this machine can open the page. With --host 0.0.0.0 others can too, with the password.
     Ctrl-C stops it.
     """
     from keras_devae.explorer.serving import (

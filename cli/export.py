@@ -20,20 +20,20 @@ from keras_devae.cli.options import (
     "format_name",
     default="tf_saved_model",
     show_default=True,
-    help="tf_saved_model, onnx, openvino, litert or torch (PyTorch .pt2).",
+    help="Format: tf_saved_model, onnx, openvino, litert or torch (PyTorch .pt2).",
 )
 @click.option(
     "--layer",
     type=click.IntRange(0),
     default=0,
     show_default=True,
-    help="Latent layer of encode, decode and reconstruct.",
+    help="Latent layer that encode, decode and reconstruct use.",
 )
 @click.option(
     "--quantize",
     metavar="int8|float16",
-    help="Smaller litert files: int8 has a quarter of the size and codes within 1%, float16 half "
-    "the size and codes within 0.1%.  [default: float32]",
+    help="Smaller litert files: int8 has a quarter of the size and codes within 1 %, float16 half "
+    "the size and codes within 0.1 %.  [default: float32]",
 )
 @json_option
 @click.pass_context
@@ -46,11 +46,11 @@ def export(
     quantize: str | None,
     as_json: bool,
 ) -> None:
-    """Write encoder and decoder of the run in folder RUN to FOLDER.
+    """Export encoder and decoder of the run in folder RUN to FOLDER, for other programs.
 
-    The result needs neither this package nor Keras. Endpoints: encode, encode_all_layers, decode,
-    reconstruct; litert, onnx, openvino and torch have a file for each. Prints the lines of Python
-    that load the result, with the packages to install.
+    The result needs neither this package nor Keras. It has the endpoints encode, encode_all_layers,
+    decode and reconstruct; litert, onnx, openvino and torch write one file for each. Prints the
+    Python code that loads the result, and the packages to install for it.
     """
     from keras_devae.export.formats import check_arguments, exporting_backend, loading_code
     from keras_devae.runs import Run
@@ -70,8 +70,8 @@ def export(
     precision = opened.config.compute.mixed_precision
     if precision not in (None, "off") and not opened.folder.is_preset:
         click.echo(
-            f"The run itself computes in {precision}, the export in float32: codes differ by "
-            f"{precision}'s rounding errors.",
+            f"The run computes in {precision}, the export in float32: their codes differ by the "
+            f"rounding errors of {precision}.",
             err=True,
         )
     code = loading_code(path, format_name, model.image_shape)

@@ -19,24 +19,24 @@ from keras_devae.version import __version__
 #: Command -> one line of help. It is in the module of its name with underscores, which is imported
 #: on use.
 COMMANDS = {
-    "annealing-test": "Find out which betas suit a data set.",
-    "bench": "Measure how fast this machine trains, encodes and reads data.",
-    "compare": "Compare finished runs: spread over seeds, rank correlations, selection by UDR.",
+    "annealing-test": "Find betas that suit a data set.",
+    "bench": "Measure how fast this machine trains and encodes.",
+    "compare": "Compare finished runs: spread over seeds, correlations.",
     "data": "List, describe and prepare data sets.",
-    "doctor": "Show what is installed on this machine; examine a run and mend it.",
-    "evaluate": "Compute the scores of a run, layer by layer.",
-    "explore": "Move the latents of a run and watch the image change, on a local page.",
-    "export": "Write encoder and decoder for other programs: as a SavedModel, ONNX and others.",
-    "metrics": "List the metrics and what they are computed from.",
-    "models": "List the models with their options, defaults and papers.",
+    "doctor": "Show what is installed; check a run and repair it.",
+    "evaluate": "Score a run, an encoder or codes, layer by layer.",
+    "explore": "Move the latents of a run by hand, on a local page.",
+    "export": "Export a model as SavedModel, ONNX and other formats.",
+    "metrics": "List the metrics.",
+    "models": "List the models; show options, defaults and papers.",
     "plot": "Draw a figure of a run.",
-    "presets": "List trained models to start from, and the presets of `train`.",
-    "reproduce": "Make a table or figure of the DeVAE paper.",
-    "report": "Write the page about a run again, or one that compares several.",
+    "presets": "List pretrained models, and the presets of `train`.",
+    "reproduce": "Reproduce a table or figure of the DeVAE paper.",
+    "report": "Write the report on a run, or on several compared.",
     "runs": "List runs.",
-    "study": "Train the many runs that one file describes, and tabulate them.",
-    "suggest": "Propose settings for training from the images.",
-    "train": "Train a model and measure it.",
+    "study": "Train many runs that one file describes.",
+    "suggest": "Propose training settings for your images.",
+    "train": "Train a model, score it and write a report.",
 }
 
 
@@ -79,15 +79,21 @@ class LazyGroup(click.Group):
 
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
-@click.option("--backend", metavar="NAME", help="Keras backend: tensorflow, jax or torch.")
-@click.option("--debug", is_flag=True, help="Show the traceback of an error.")
+@click.option(
+    "--backend",
+    metavar="NAME",
+    help="Keras backend: tensorflow, jax or torch.  [default: see above]",
+)
+@click.option("--debug", is_flag=True, help="Show the full traceback of an error.")
 @click.version_option(__version__, prog_name="keras-devae")
 @click.pass_context
 def cli(context: click.Context, backend: str | None, debug: bool) -> None:
     """Disentangled representation learning on images.
 
-    The backend is --backend, else KERAS_BACKEND, else Keras's configuration file, else the first
-    one installed of tensorflow, jax and torch.
+    The backend is --backend, else KERAS_BACKEND, else the one in Keras's configuration file, else
+    the first of tensorflow, jax and torch that is installed.
+
+    Start with: keras-devae train --dataset shapes3d --preset quick
     """
     context.obj = {"backend": backend, "debug": debug}
 

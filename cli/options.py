@@ -81,7 +81,7 @@ def names_from(text: str | None) -> tuple[str, ...] | None:
     """Splits names at commas; `None` stays `None`."""
     names = None if text is None else tuple(part.strip() for part in text.split(","))
     if names is not None and not all(names):
-        raise click.BadParameter(f"Expected names with commas, none empty. Received: {text!r}.")
+        raise click.BadParameter(f"Expected comma-separated names, none empty. Received: {text!r}.")
     return names
 
 
@@ -104,7 +104,9 @@ def list_of(convert: Callable[[str], Any], what: str) -> Callable[..., Any]:
         try:
             return tuple(convert(part) for part in text.split(","))
         except ValueError:
-            raise click.BadParameter(f"Expected {what} with commas. Received: {text}.") from None
+            raise click.BadParameter(
+                f"Expected comma-separated {what}. Received: {text}."
+            ) from None
 
     return parse
 
@@ -233,7 +235,7 @@ runs_folder_option = click.option(
     default="runs",
     show_default=True,
     metavar="FOLDER",
-    help="Folder of the runs.",
+    help="Folder that holds the runs.",
 )
 run_argument = click.argument("run", metavar="RUN", type=PATH)
-json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")

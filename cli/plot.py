@@ -11,39 +11,49 @@ from keras_devae.errors import UsageError
 _KINDS = """\b
 KIND is one of
   traversal                what each latent does to an image; .gif: animated
-  reconstructions          images and what each layer makes of them
+  reconstructions          images, and their reconstruction by each layer
   samples                  images decoded from the prior
   kl                       KL divergence of each latent
-  information-map          which latent is informative about which factor, by layer
-  information-over-layers  information about each factor, by layer
+  information-map          information of each latent about each factor
+  information-over-layers  information about each factor, layer by layer
   factor-scatter           each factor against its most informative latent
   learning-curves          losses by step
-  information-diffusion    information of factors by step (--track information)
-  kl-diffusion             KL divergence by step (--track kl)
-  tracked-scores           scores by step (--track with names of metrics)
-  mig-reconstruction       scores of several runs against each other
+  information-diffusion    information by step (needs --track information)
+  kl-diffusion             KL divergence by step (needs --track kl)
+  tracked-scores           scores by step (needs --track with metrics)
+  mig-reconstruction       MIG against reconstruction, of several runs
 """
 
 
 @click.command(epilog=_KINDS)
 @click.argument("kind", metavar="KIND")
 @click.argument("runs", type=PATH, metavar="RUN...", nargs=-1, required=True)
-@click.option("--layer", type=int, help="Latent layer.  [default: 0, or all where several fit]")
-@click.option("--seed", type=click.IntRange(0), help="Seed of the images.  [default: 0]")
 @click.option(
-    "--steps", type=click.IntRange(2), help="Number of values of a latent.  [default: 9; GIF 16]"
+    "--layer", type=int, help="Latent layer to draw.  [default: 0, or all in figures of all layers]"
 )
-@click.option("--index", type=int, help="Index of the image that a traversal starts from.")
+@click.option(
+    "--seed", type=click.IntRange(0), help="Random seed that chooses the images.  [default: 0]"
+)
+@click.option(
+    "--steps",
+    type=click.IntRange(2),
+    help="Number of values that a latent takes.  [default: 9; 16 in a GIF]",
+)
+@click.option(
+    "--index",
+    type=int,
+    help="Index of the image that a traversal starts from.  [default: a random image]",
+)
 @click.option(
     "--span",
     type=click.Choice(["range", "quantiles"]),
-    help="From -2 to 2, or quantiles of the prior.  [default: range]",
+    help="Values of a latent: from -2 to 2, or quantiles of the prior.  [default: range]",
 )
 @click.option("--active-only", is_flag=True, help="Leave out latents that are not active.")
 @click.option(
     "--representation",
     type=click.Choice(["mean", "sample"]),
-    help="Codes that information is measured on: means of the posterior, or samples from it."
+    help="Codes to measure information on: means of the posterior, or samples of it."
     "  [default: mean]",
 )
 @click.option(
@@ -52,7 +62,7 @@ KIND is one of
     type=PATH,
     multiple=True,
     metavar="FILE",
-    help="File to write, in the format of its suffix; repeatable.  [default: "
+    help="File to write, in the format of its suffix; may be repeated.  [default: "
     "RUN/figures/KIND.png, with the options in its name]",
 )
 @click.pass_context
@@ -64,10 +74,10 @@ def plot(
     active_only: bool,
     **given: Any,
 ) -> None:
-    """Draw a figure of the run in folder RUN, or one that compares several runs or a study's.
+    """Draw a figure of the run in folder RUN, or one that compares several runs or a study.
 
-    --steps, --index, --span and --active-only apply to traversals, --representation to figures of
-    information.
+    --steps, --index, --span and --active-only apply to traversals; --representation applies to
+    figures of information.
     """
     from keras_devae.comparison.comparing import find_all_runs
     from keras_devae.reports.plots import COMPARISONS, MODEL_FIGURES, check_plot, draw_plot
@@ -81,7 +91,7 @@ def plot(
     found = find_all_runs(runs) if several else [open_directory(run) for run in runs]
     directories = [run for run in found if isinstance(run, RunDirectory)]
     if not directories:
-        raise UsageError(f"The figure is of runs. Received: {', '.join(runs)}, without any.")
+        raise UsageError(f"A figure needs a run. Received: {', '.join(runs)}, without any.")
     check_plot(kind, directories, options, files)
     if kind in MODEL_FIGURES:
         choose_backend(context, directories[0].read_config().compute.backend)

@@ -1,10 +1,12 @@
 """`keras-devae presets`."""
 
 import itertools
+import textwrap
 from typing import Any
 
 import click
 
+from keras_devae.cli.formatting import print_list, print_text
 from keras_devae.cli.options import (
     PATH,
     choose_backend,
@@ -19,6 +21,7 @@ from keras_devae.cli.tables import print_table
 from keras_devae.errors import UsageError
 from keras_devae.runs.config.presets import PRESETS, preset_for
 
+_INDENTED = {"initial_indent": "    ", "subsequent_indent": "    "}
 #: Scores of layer 0 in the list -> their titles.
 _LISTED_SCORES = {
     "mig.score": "MIG",
@@ -29,24 +32,27 @@ _LISTED_SCORES = {
 
 @click.command()
 @run_argument
-@click.option("--name", help="Name of the preset.  [default: the folder's]")
-@click.option("--output", type=PATH, metavar="FOLDER", required=True, help="Folder to write.")
+@click.option("--name", help="Name of the preset.  [default: the name of FOLDER]")
+@click.option("--output", type=PATH, metavar="FOLDER", required=True, help="Folder to write to.")
 @click.option(
     "--weights-dtype",
     type=click.Choice(["float16", "float32"]),
     default="float16",
     show_default=True,
-    help="Type of the numbers in the file of weights.",
+    help="Type of the numbers in the weights file.",
 )
 @click.option(
-    "--license", "licence", metavar="ID", help="Licence for the card, e.g. apache-2.0.  [none]"
+    "--license",
+    "licence",
+    metavar="ID",
+    help="Licence for the card, e.g. apache-2.0.  [default: none]",
 )
 @click.pass_context
 def create(context: click.Context, run: str, output: str, **options: Any) -> None:
     """Make a preset from the finished run in folder RUN.
 
-    FOLDER then holds the model without its optimizer, the settings and scores of the run, and a
-    card. Paths of this machine are left out. Publish it with `hf upload owner/name FOLDER`.
+    FOLDER then holds the model without its optimizer, the run's settings and scores, and a model
+    card, without any path on this machine. Publish it with `hf upload owner/name FOLDER`.
     """
     from keras_devae.runs import Run
     from keras_devae.runs.preset import check_making
@@ -77,20 +83,24 @@ class _Presets(click.Command):
 
 @click.command(cls=_Presets, options_metavar="[OPTIONS] [NAME | create RUN ...]")
 @click.argument("name", required=False, metavar="")
-@click.option("--model", help="Show its scaled options.  [default with --dataset: devae]")
-@click.option("--dataset", help="Scale for its images.  [default with --model: shapes3d]")
+@click.option(
+    "--model", help="Model whose scaled options to show.  [default with --dataset: devae]"
+)
+@click.option(
+    "--dataset", help="Data set to scale the options for.  [default with --model: shapes3d]"
+)
 @json_option
 def presets(name: str | None, model: str | None, dataset: str | None, as_json: bool) -> None:
-    """List trained models to start from, and the settings that `train --preset` starts from.
+    """List pretrained models, and the settings that `train --preset` starts from.
 
-    NAME, a folder or hf://owner/name shows one: the card of a trained model, with its images,
-    settings, scores and limits. `presets create RUN --output FOLDER` makes one from a finished run.
+    NAME, a folder or hf://owner/name shows the card of one pretrained model: images, settings,
+    scores and limits. `presets create RUN --output FOLDER` makes one from a finished run.
 
     With --model or --dataset, shows the options of the model as each preset of `train` scales them,
-    and the scores to expect: mean, standard deviation over seeds and 95 % interval of the mean.
+    and the scores to expect: mean ± standard deviation over seeds, [95 % interval of the mean].
     """
     if name is not None and (model or dataset):
-        raise UsageError("--model and --dataset go without the name of a preset.")
+        raise UsageError("--model and --dataset cannot be combined with the name of a preset.")
     if name is not None:
         _show(name, as_json)
     elif model or dataset:
@@ -108,13 +118,12 @@ def _list(as_json):
         print_json({**trained, **settings})
         return
     _list_trained(trained)
-    click.echo("Settings to start from, for `keras-devae train --preset NAME`:\n")
+    click.echo("\nSettings to start from, for `keras-devae train --preset NAME`:\n")
     for name, preset in settings.items():
         _print_settings(name, preset)
-    click.echo(
-        "Options of a model that are not given scale with the image size and the length of the "
-        "run; `keras-devae models` shows them, and `keras-devae presets --model NAME --dataset "
-        "NAME` scales them."
+    print_text(
+        "Model options that you leave out scale with the image size and the number of steps. "
+        "`keras-devae presets --model NAME --dataset NAME` shows the scaled values."
     )
 
 
@@ -134,9 +143,12 @@ def _show(name, as_json):
 
 def _list_trained(trained):
     if not trained:
-        click.echo("No trained models come with this version.\n")
+        click.echo("This version comes with no pretrained models.")
+
         return
-    click.echo("Trained models, for `from_preset`, `--init-from`, and in place of a run:")
+    print_text(
+        "Pretrained models, for `from_preset`, for `--init-from`, and wherever a RUN is taken:"
+    )
     titles = ["name", "model", "data set", "images", "steps", *_LISTED_SCORES.values(), "MB"]
     rows = [
         (
@@ -151,7 +163,7 @@ def _list_trained(trained):
         for name, each in trained.items()
     ]
     print_table(titles, rows, right=titles[4:])
-    click.echo("Scores of layer 0. `keras-devae presets NAME` shows all, and the limits.\n")
+    click.echo("Scores of layer 0. For all scores and the limits: keras-devae presets NAME")
 
 
 def _score(layers, key):
@@ -172,7 +184,7 @@ def _show_settings(name, as_json):
 
 
 def _print_settings(name, preset):
-    click.echo(f"{name}: {preset['purpose']}")
+    print_list([(name, preset["purpose"])])
     _print_options(preset["settings"])
 
 
@@ -184,16 +196,15 @@ def _show_scaled(model, dataset, as_json):
     for name, preset in found.items():
         _print_settings(name, preset)
         _print_scaled(model, dataset, preset)
-    click.echo(
-        "Weights are relative to a reconstruction term that is a sum over pixels. Scores vary "
-        "much with the seed: train several runs and compare them with `keras-devae compare`."
+    print_text(
+        "Weights are relative to a reconstruction term that is a sum over pixels. Scores vary a "
+        "lot from seed to seed: train several seeds, and compare them with `keras-devae compare`."
     )
 
 
 def _print_options(options):
-    for name, value in options.items():
-        if value is not None and value is not False:
-            click.echo(f"    {flag_of(name)} {value_text(value)}")
+    typed = [f"{flag_of(n)} {value_text(v)}" for n, v in options.items() if v not in (None, False)]
+    click.echo(textwrap.fill("  ".join(typed), 76, break_on_hyphens=False, **_INDENTED))
 
 
 def _print_scaled(model, dataset, preset):

@@ -15,14 +15,15 @@ from keras_devae.files import check_writable
     "--output",
     type=PATH,
     metavar="FILE",
-    help="[default: RUN/report.html; of several, comparison.html beside the first]",
+    help="HTML file to write.  [default: RUN/report.html; for several runs, comparison.html in the "
+    "folder of the first]",
 )
 @click.pass_context
 def report(context: click.Context, runs: tuple[str, ...], output: str | None) -> None:
-    """Write the page that reports on a run again, or a page that compares several runs.
+    """Write the report on a run again, or a page that compares several runs.
 
-    RUN is the folder of a run, of `evaluate --report-dir`, or a folder of these such as a study's,
-    which stands for all of them. The page about one run needs its images, the other pages only the
+    RUN is a run's folder, a folder from `evaluate --report-dir`, or a folder that holds several of
+    these, such as a study. A report on one run needs its images; a comparison needs only the
     folders. Each page is a single file that works offline.
     """
     from keras_devae.comparison.comparing import find_all_runs
@@ -33,7 +34,7 @@ def report(context: click.Context, runs: tuple[str, ...], output: str | None) ->
         directories[0].check_takes_files(
             "Its card describes it: keras-devae presets NAME."
             if is_one
-            else "Name a run first, in whose folder the page is written."
+            else "Name a run first: the page is written beside its folder."
         )
     default = directories[0].report_file
     if not is_one:

@@ -6,6 +6,8 @@ from typing import Any
 
 import click
 
+from keras_devae.checks import counted
+from keras_devae.cli.formatting import print_fact, print_list, print_text
 from keras_devae.cli.options import (
     PATH,
     json_option,
@@ -18,22 +20,34 @@ from keras_devae.cli.tables import print_table
 
 
 @click.command()
-@click.argument("name", metavar="NAME|list")
-@click.option("--scale", default="small", show_default=True, help="smoke, small or paper.")
+@click.argument("name", metavar="list|NAME")
+@click.argument("listed", metavar="[NAME]", required=False)
+@click.option("--scale", default="small", show_default=True, help="Size: smoke, small or paper.")
 @click.option(
-    "--seeds", type=click.IntRange(1, 1000), help="Seeds, or trials of table1.  [default: see list]"
+    "--seeds",
+    type=click.IntRange(1, 1000),
+    help="Number of seeds, or of trials for table1.  [default: see `reproduce list NAME`]",
 )
 @click.option(
-    "--engine", help="local, inline or ray, see `study run`.  [default: local; inline for smoke]"
+    "--engine",
+    help="How to carry out the runs: local, inline or ray; see `study run`.  [default: local; "
+    "inline for smoke]",
 )
-@click.option("--workers", type=int, help="Runs at a time.  [default: 1]")
-@click.option("--ray-address", metavar="ADDRESS", help="Address of the Ray cluster; auto finds it.")
-@click.option("--cpus-per-run", type=float, help="On Ray: processors per run.  [default: 1]")
+@click.option("--workers", type=int, help="Number of runs at a time.  [default: 1]")
+@click.option(
+    "--ray-address",
+    metavar="ADDRESS",
+    help="Address of the Ray cluster; auto finds it.  [default: start one on this machine]",
+)
+@click.option("--cpus-per-run", type=float, help="On Ray: CPU cores per run.  [default: 1]")
 @click.option("--gpus-per-run", type=float, help="On Ray: GPUs per run.  [default: 0]")
-@click.option("--retry-failed", is_flag=True, help="Retry runs that failed before.")
-@click.option("--no-train", is_flag=True, help="Use the runs that are done; train no others.")
+@click.option("--retry-failed", is_flag=True, help="Also retry runs that failed before.")
+@click.option("--no-train", is_flag=True, help="Use only the runs that are done; train none.")
 @click.option(
-    "--output", type=PATH, metavar="FOLDER", help="[default: RUNS-DIR/reproduce/results/SCALE]"
+    "--output",
+    type=PATH,
+    metavar="FOLDER",
+    help="Folder of the results.  [default: RUNS-DIR/reproduce/results/SCALE]",
 )
 @runs_folder_option
 @json_option
@@ -41,6 +55,7 @@ from keras_devae.cli.tables import print_table
 def reproduce(
     context: click.Context,
     name: str,
+    listed: str | None,
     scale: str,
     seeds: int | None,
     runs_dir: Path,
@@ -50,22 +65,26 @@ def reproduce(
 ) -> None:
     """Train the runs that a table or figure of the DeVAE paper needs, and make it.
 
-    Three more are benchmarks of other papers: correlated-factors, transfer and
-    compositional-generalisation. front asks whether DeVAE is worth using: disentanglement against
-    reconstruction of six methods, from weak to strong pressure.
+    `reproduce list` lists all tables and figures; `reproduce list NAME` shows what one trains, how
+    long this takes, and the paper's numbers. Three are benchmarks of other papers:
+    correlated-factors, transfer and compositional-generalisation. front compares disentanglement
+    and reconstruction of six methods, each with weak to strong regularisation.
 
-    `list` shows every NAME, with what it trains, how long that takes, and the paper's numbers. The
-    results are NAME.csv, NAME.md, NAME.png and NAME.svg, and NAME-comparisons.csv where DeVAE is
-    compared with others. The runs lie in RUNS-DIR/reproduce/SCALE, where experiments share them;
-    after Ctrl-C or kill -9 the same command resumes them. --scale paper is the paper's (300,000
-    steps of 256 images, 10 seeds), small is for two cores, smoke is a check.
+    The results are NAME.csv, NAME.md, NAME.png and NAME.svg, and NAME-comparisons.csv where DeVAE
+    is compared with others. The runs are in RUNS-DIR/reproduce/SCALE, and experiments share them.
+    After an interruption, the same command resumes.
+
+    --scale paper is the paper's setting (300,000 steps of 256 images, 10 seeds), small is for two
+    cores, and smoke only checks that everything works.
     """
     from keras_devae.reproduction.scales import scale_named
 
     chosen = scale_named(scale)
     if name == "list":
-        _list(chosen, runs_dir, seeds, as_json)
+        _list(chosen, runs_dir, seeds, listed, as_json)
         return
+    if listed is not None:
+        raise click.UsageError(f"Give one NAME at a time. Received: {name} {listed}.")
     _reproduce(context, name, chosen, seeds, runs_dir, output, as_json, options)
 
 
@@ -161,13 +180,45 @@ def _show_failures(study, command):
     click.echo(f"Retry what failed with: {command} --retry-failed", err=True)
 
 
-def _list(scale, runs_dir, seeds, as_json):
+def _list(scale, runs_dir, seeds, name, as_json):
+    from keras_devae.reproduction.catalogue import experiment_named
     from keras_devae.reproduction.listing import list_experiments
 
-    rows = list_experiments(scale, runs_dir, seeds)
+    if name is not None:
+        experiment_named(name)
+    rows = [row for row in list_experiments(scale, runs_dir, seeds) if name in (None, row["name"])]
     if as_json:
         print_json(rows)
-        return
-    shown = [[row[key] for key in ("name", "what", "trains", "takes", "known")] for row in rows]
-    print_table(("name", "what", "trains", "takes", "the paper"), shown, lines=True)
-    click.echo(scale.description)
+    elif name is not None:
+        _show_experiment(rows[0], scale)
+    else:
+        print_list(((row["name"], f"{row['what']} ({_amount(row)})") for row in rows), column=14)
+        print_text(
+            f"Hours are of one core, at scale {scale.name}. `keras-devae reproduce list NAME` "
+            f"shows more about one, and `keras-devae reproduce NAME --scale {scale.name}` makes it."
+        )
+
+
+def _amount(row):
+    """Says in a few words how much is left to train."""
+    if not row["runs"]:
+        return "trains no runs"
+    runs, hours = counted(row["runs"], "run"), row["process_hours"]
+    if row["done"] == row["runs"]:
+        return f"{runs}, all done"
+    return f"{runs}, {row['done']} done, {hours:.1f} h" if row["done"] else f"{runs}, {hours:.1f} h"
+
+
+def _show_experiment(row, scale):
+    for title, text in (
+        ("name", row["name"]),
+        ("shows", row["what"]),
+        ("scale", f"{scale.name}. {scale.description}"),
+        ("trains", row["trains"]),
+        ("done", f"{row['done']} of {row['runs']}" if row["runs"] else ""),
+        ("takes", row["takes"]),
+        ("paper", row["known"]),
+        ("make it", f"keras-devae reproduce {row['name']} --scale {scale.name}"),
+    ):
+        if text:
+            print_fact(title, text)

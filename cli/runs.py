@@ -13,7 +13,12 @@ def runs() -> None:
 
 @runs.command("list")
 @runs_folder_option
-@click.option("--filter", "condition", metavar="NAME=VALUE,...", help="E.g. model=devae,seed=1.")
+@click.option(
+    "--filter",
+    "condition",
+    metavar="NAME=VALUE,...",
+    help="List only runs with these settings, e.g. model=devae,seed=1.",
+)
 @json_option
 def list_runs(runs_dir: str, condition: str | None, as_json: bool) -> None:
     """List the runs in a folder: settings, progress and scores of layer 0."""
@@ -24,7 +29,9 @@ def list_runs(runs_dir: str, condition: str | None, as_json: bool) -> None:
         print_json(rows)
         return
     if not rows:
-        click.echo(f"No such run in {runs_dir}.")
+        click.echo(f"There is no such run in {runs_dir}.")
         return
-    texts = [["" if value is None else str(value) for value in row.values()] for row in rows]
-    print_table(list(rows[0]), texts)
+    # Scores that no run has take no room.
+    known = [name for name in rows[0] if any(row[name] is not None for row in rows)]
+    texts = [["" if row[name] is None else str(row[name]) for name in known] for row in rows]
+    print_table(known, texts, right=known[3:])

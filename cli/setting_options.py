@@ -11,7 +11,8 @@ from keras_devae.cli.options import IMAGE_SIZE, PATH, list_of, parse_names
 from keras_devae.data.image_sizes import ImageSize
 from keras_devae.models.catalogue import MODEL_CATALOGUE
 from keras_devae.runs.config.forms import declarations
-from keras_devae.runs.config.settings import GROUPS, PathText
+from keras_devae.runs.config.settings import GROUPS
+from keras_devae.runs.config.value_types import PathText
 
 
 def parse_counts(
@@ -23,7 +24,7 @@ def parse_counts(
     pairs = [part.partition("=") for part in parse_names(context, parameter, text)]
     if not all(name and count.isdecimal() and int(count) >= 2 for name, _, count in pairs):
         raise click.BadParameter(
-            f"Expected NAME=COUNT with commas, COUNT 2 or more. Received: {text}."
+            f"Expected comma-separated NAME=COUNT, COUNT 2 or more. Received: {text}."
         )
     return {name: int(count) for name, _, count in pairs}
 
@@ -33,7 +34,7 @@ def _parse_kinds(context, parameter, text):
         return None
     pairs = [part.partition("=") for part in parse_names(context, parameter, text)]
     if not all(name and kind for name, _, kind in pairs):
-        raise click.BadParameter(f"Expected NAME=KIND with commas. Received: {text}.")
+        raise click.BadParameter(f"Expected comma-separated NAME=KIND. Received: {text}.")
     return {name.strip(): kind.strip() for name, _, kind in pairs}
 
 
@@ -54,6 +55,8 @@ _ARGUMENTS: dict[Any, dict[str, Any]] = {
 _REPEATED = {"multiple": True, "callback": lambda context, parameter, values: values or None}
 #: What `train` has an option for, with the defaults that are declared.
 ALL_SETTINGS = {name: None for name, d in declarations().items() if d.option != ""}
+#: Title of the options of models in the help of `train`.
+OF_MODELS = "Options of models (defaults for 64x64 pixels and 300,000 steps)"
 #: Kind of an option of a model -> its type.
 _TYPES = {
     "number": float,
@@ -73,12 +76,12 @@ class SectionedCommand(click.Command):
         """Writes the sections: one for each group, one for options of models, and the rest."""
         of_models = {name for entry in MODEL_CATALOGUE.values() for name in entry.options}
         sections: dict[str, list[tuple[str, str]]] = {
-            title: [] for title in (*map(str.capitalize, GROUPS), "Options of models", "Run")
+            title: [] for title in (*map(str.capitalize, GROUPS), OF_MODELS, "Run")
         }
         for parameter in self.get_params(context):
             record, name = parameter.get_help_record(context), parameter.name or ""
             declared = declarations().get(name)
-            other = "Options of models" if name in of_models else "Run"
+            other = OF_MODELS if name in of_models else "Run"
             if record is not None:
                 sections[declared.group.capitalize() if declared else other].append(record)
         for title, records in sections.items():
@@ -120,13 +123,27 @@ def model_options(command: Any) -> Any:
             takers.setdefault(name, {})[model] = option
     for name, options in sorted(takers.items(), reverse=True):
         kind = next(iter(options.values())).kind
-        texts = {option.help for option in options.values()}
-        text = texts.pop() if len(texts) == 1 else "See `keras-devae models`."
         metavar = {"numbers": "NUMBERS", "wholes": "NUMBERS", "texts": "NAMES"}.get(kind)
         arguments = {**_ARGUMENTS[_TYPES[kind]], "metavar": metavar}
         switch = switch_of(name, any(option.default is True for option in options.values()))
-        click.option(switch, name, help=f"{', '.join(options)}: {text}", **arguments)(command)
+        click.option(switch, name, help=_help_of_models(options), **arguments)(command)
     return command
+
+
+def _help_of_models(options):
+    """Returns the help of an option of several models: what it is, and its default, in each."""
+    models: dict[tuple[str, str], list[str]] = {}
+    for model, option in options.items():
+        default = "" if option.kind == "flag" else value_text(option.default)
+        models.setdefault((option.help, default), []).append(model)
+    if len(models) == 1:
+        ((text, default),) = models
+        return f"{', '.join(options)}: {text}{f'  [default: {default}]' if default else ''}"
+    parts = [
+        f"{', '.join(names)}: {text.rstrip('.')}{f' [{default}]' if default else ''}"
+        for (text, default), names in models.items()
+    ]
+    return f"{'; '.join(parts)}."
 
 
 def flag_of(name: str) -> str:

@@ -17,24 +17,33 @@ study_argument = click.argument("study", type=PATH, metavar="FILE|FOLDER")
 
 @click.group()
 def study() -> None:
-    """Carry out, watch and tabulate the runs that a file describes."""
+    """Train the many runs that a file describes, and collect their results."""
 
 
 @study.command("run")
 @click.argument("file", type=PATH, metavar="FILE")
-@click.option("--engine", default="local", show_default=True, help="local, inline or ray.")
+@click.option(
+    "--engine",
+    default="local",
+    show_default=True,
+    help="How to carry out the runs: local, each in a process of "
+    "its own; inline, in this process; or ray, on a Ray cluster.",
+)
 @click.option(
     "--workers",
     type=int,
-    help="Runs at a time, or groups with --together; on this machine all share its first GPU, "
-    "that is the first of CUDA_VISIBLE_DEVICES.  [default: 1; on Ray as many as the cluster has "
-    "room for]",
+    help="Number of runs at a time, or of groups with --together. On this machine they share the "
+    "first GPU of CUDA_VISIBLE_DEVICES.  [default: 1; on Ray, as many as the cluster has room for]",
 )
-@click.option("--ray-address", metavar="ADDRESS", help="Address of the Ray cluster; auto finds it.")
+@click.option(
+    "--ray-address",
+    metavar="ADDRESS",
+    help="Address of the Ray cluster; auto finds it.  [default: start one on this machine]",
+)
 @click.option(
     "--cpus-per-run",
     type=float,
-    help="On Ray: processors per run, or a fraction of one.  [default: 1]",
+    help="On Ray: CPU cores per run, or a fraction of one.  [default: 1]",
 )
 @click.option(
     "--gpus-per-run", type=float, help="On Ray: GPUs per run, or a fraction of one.  [default: 0]"
@@ -49,9 +58,9 @@ def study() -> None:
 @click.option(
     "--group-size",
     type=int,
-    help=f"With --together: most runs in one program.  [default: {GROUP_SIZE}]",
+    help=f"With --together: largest number of runs in one program.  [default: {GROUP_SIZE}]",
 )
-@click.option("--retry-failed", is_flag=True, help="Retry runs that failed before.")
+@click.option("--retry-failed", is_flag=True, help="Also retry runs that failed before.")
 @runs_folder_option
 @click.pass_context
 def run_study(
@@ -118,7 +127,7 @@ def run_study(
     context.exit(1 if progress.failed else 0)
 
 
-@study.command()
+@study.command(short_help="Show which runs are done, and why some failed.")
 @study_argument
 @runs_folder_option
 @json_option
@@ -144,7 +153,7 @@ def status(study: Path, runs_dir: Path, as_json: bool) -> None:
         click.echo("Retry failed runs with: keras-devae study run FILE --retry-failed")
 
 
-@study.command()
+@study.command(short_help="Collect all results in a table.")
 @study_argument
 @runs_folder_option
 @click.option("--output", type=PATH, metavar="FILE", help="CSV file to write.  [default: print it]")

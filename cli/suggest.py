@@ -5,6 +5,7 @@ from typing import Any
 
 import click
 
+from keras_devae.cli.formatting import print_fact
 from keras_devae.cli.options import json_option, print_json, progress_bars, status_line
 from keras_devae.cli.setting_options import ALL_SETTINGS, flag_of, model_options, setting_options
 from keras_devae.runs.config.presets import PRESETS
@@ -21,15 +22,15 @@ from keras_devae.runs.config.presets import PRESETS
     default=20.0,
     show_default=True,
     metavar="MINUTES",
-    help="How long the training may take.",
+    help="How long the training may take, in minutes.",
 )
 @json_option
 @click.pass_context
 def suggest(context: click.Context, as_json: bool, minutes: float, **given: Any) -> None:
-    """Propose settings for training from the images.
+    """Propose training settings for your images.
 
-    Looks at the pixels, times a few steps, and trains for up to 1,500 steps while beta falls: a
-    minute or two on two cores. No labels are read. Settings that are given are kept.
+    Looks at the pixels, times a few steps, and trains for up to 1,500 steps while beta falls, which
+    takes a minute or two on two cores. Reads no labels. Settings that you give are kept.
     """
     from keras_devae.checks import positive
     from keras_devae.runs.config.flat_settings import config_from_settings
@@ -63,7 +64,7 @@ def suggest(context: click.Context, as_json: bool, minutes: float, **given: Any)
     if as_json:
         print_json({**found.to_dict(), "command": command})
         return
-    click.echo(f"Data     {found.description}")
+    print_fact("Data", found.description)
     show(found)
     if found.seconds is not None:
         click.echo(
@@ -88,14 +89,14 @@ class Proposing:
         if is_one_of_several(config):
             # Each would propose a length by its own speed, and wait for the others at the end.
             if is_chief(config) and not self._quiet:
-                click.echo("Several processes train together: nothing is proposed.")
+                click.echo("No settings are proposed where several processes train together.")
             return config
         with status_line(self._quiet) as status:
             given = given_names(self._named)
             found = propose(config, dataset, given, backend=self._backend, say=status)
         self._found = found
         if not self._quiet:
-            click.echo("Proposed for these images (--no-suggest keeps the plain defaults):")
+            click.echo("Proposed for these images (--no-suggest keeps the usual defaults):")
             show(found)
         return found.config
 
@@ -115,9 +116,9 @@ def given_names(named: dict[str, Any]) -> set[str]:
 def show(found: Any) -> None:
     """Prints a line for each proposal, with its reason."""
     if not found.settings:
-        click.echo("Nothing is left to propose.")
+        click.echo("All settings are given: there is nothing to propose.")
     for name, value in found.settings.items():
-        click.echo(f"{flag_of(name)} {_typed(name, value)}  ({found.reasons[name]})")
+        print_fact(f"{flag_of(name)} {_typed(name, value)} ", f"({found.reasons[name]})", 4)
 
 
 def train_command(settings: dict[str, Any]) -> str:

@@ -1,12 +1,16 @@
 """Tables on the terminal."""
 
-import os
+import shutil
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 import click
 
+from keras_devae.cli.formatting import print_list
 from keras_devae.cli.options import console
+
+#: Columns of a table beside its texts, and those that a wrapped text has at least.
+_BETWEEN, _LEAST_TEXT = 3, 14
 
 
 def print_table(
@@ -14,22 +18,47 @@ def print_table(
     rows: Iterable[Sequence[str]],
     right: Collection[str] = (),
     width: int = 160,
-    lines: bool = False,
 ) -> None:
-    """Prints a table; the columns whose titles are in `right` are right-aligned.
+    """Prints a table; the columns whose titles are in `right` are right-aligned, and not wrapped.
 
-    `width` is in characters, where the output is not a terminal, which has its own width.
+    A table that does not fit is printed as a list for each row. `width` is its most columns where
+    neither a terminal nor `COLUMNS` has a width.
     """
     from rich import box
     from rich.table import Table
 
-    table = Table(box=box.SIMPLE_HEAD, show_lines=lines)
+    rows, width = list(rows), shutil.get_terminal_size((width, 24)).columns
+    if _least_width(titles, rows, right) > width:
+        _print_rows(titles, rows)
+        return
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for title in titles:
-        justify = "right" if title in right else "left"
-        table.add_column(title, justify=justify, overflow="fold")
+        is_right = title in right
+        justify = "right" if is_right else "left"
+        table.add_column(title, justify=justify, overflow="fold", no_wrap=is_right)
     for row in rows:
         table.add_row(*row)
-    console(width=None if os.isatty(1) else width).print(table)
+    console(width=width).print(table)
+
+
+def _least_width(titles, rows, right):
+    """Returns the columns that a table needs: whole numbers, and some of each text."""
+    from rich.cells import cell_len
+
+    total = 0
+    for title, cells in zip(titles, zip(*rows, strict=True), strict=True) if rows else ():
+        lines = [line for text in (title, *cells) for line in text.splitlines()]
+        longest = max(map(cell_len, lines), default=0)
+        total += _BETWEEN + (longest if title in right else min(longest, _LEAST_TEXT))
+    return total
+
+
+def _print_rows(titles, rows):
+    names = [" ".join(title.split()) for title in titles]
+    for row in rows:
+        click.echo(f"\n{names[0]}: {row[0]}")
+        cells = [" ".join(text.split()) for text in row[1:]]
+        print_list(((n, c) for n, c in zip(names[1:], cells, strict=True) if c), indent=2)
 
 
 def print_held_out(scores: Mapping[str, Any]) -> None:

@@ -1,10 +1,12 @@
 """`keras-devae train`."""
 
 import os
+import time
 from typing import Any
 
 import click
 
+from keras_devae.cli.formatting import print_fact
 from keras_devae.cli.options import (
     PATH,
     RUN_NAME,
@@ -12,6 +14,7 @@ from keras_devae.cli.options import (
     is_typed,
     json_option,
     option_name,
+    parse_names,
     print_json,
     print_layer_advice,
     progress_bars,
@@ -27,7 +30,7 @@ from keras_devae.cli.setting_options import (
     setting_options,
 )
 from keras_devae.cli.suggest import Proposing
-from keras_devae.cli.tables import print_held_out, print_scores
+from keras_devae.cli.train_summary import print_summary
 from keras_devae.data.image_sizes import height_and_width, pixels_text
 from keras_devae.errors import UsageError
 from keras_devae.models.catalogue import MODEL_CATALOGUE, default_options
@@ -35,21 +38,17 @@ from keras_devae.models.declarations import PUBLISHED_STEPS, scaling_factors
 from keras_devae.models.layer_advice import losses_of
 from keras_devae.runs.config.presets import PRESETS
 
-#: Figures that are listed at the end of training -> their titles there.
-_NAMED_FIGURES = {
-    "traversal": "Traversals",
-    "reconstructions": "Reconstructions",
-    "learning-curves": "Learning curves",
-    "tracked-scores": "Tracked scores",
-}
-_NOT_SETTINGS = ("run", "runs_dir", "resume_run", "overwrite", "no_suggest", "as_json")
+_NOT_SETTINGS = ("run", "runs_dir", "resume_run", "overwrite", "no_suggest", "show", "as_json")
 
 
 @click.command(cls=SectionedCommand)
 @click.option("--preset", metavar="NAME", help=f"Settings to start from: {', '.join(PRESETS)}.")
 @setting_options(ALL_SETTINGS)
 @click.option(
-    "--run", type=RUN_NAME, metavar="NAME", help="Name of the run.  [default: from the settings]"
+    "--run",
+    type=RUN_NAME,
+    metavar="NAME",
+    help="Name of the run.  [default: made from the settings]",
 )
 @runs_folder_option
 @model_options
@@ -58,18 +57,26 @@ _NOT_SETTINGS = ("run", "runs_dir", "resume_run", "overwrite", "no_suggest", "as
     "resume_run",
     type=PATH,
     metavar="RUN",
-    help="Resume an interrupted run; with --steps or --epochs, train any run for longer.",
+    help="Resume an interrupted run; with --steps or --epochs, train a finished run for longer.",
 )
 @click.option("--overwrite", is_flag=True, help="Replace a run of the same name.")
 @click.option(
-    "--no-suggest", is_flag=True, help="Keep the defaults for your own images, too; see `suggest`."
+    "--no-suggest",
+    is_flag=True,
+    help="Use the usual defaults for your own images instead of what `suggest` proposes.",
+)
+@click.option(
+    "--show",
+    callback=parse_names,
+    metavar="NAMES",
+    help="More values to show while training, comma-separated, named as in history.csv; or all.",
 )
 @json_option
 @click.pass_context
 def train(context: click.Context, **given: Any) -> None:
-    """Train a model, measure it layer by layer and draw what it learned.
+    """Train a model, score it layer by layer, and write a report.
 
-    RUNS-DIR/NAME holds everything: config.json, history.csv, metrics.json, model.keras,
+    Everything is written to RUNS-DIR/NAME: config.json, history.csv, metrics.json, model.keras,
     checkpoints/, figures/ and report.html.
     """
     quiet = given["as_json"]
@@ -79,16 +86,13 @@ def train(context: click.Context, **given: Any) -> None:
             is_new = not given["resume_run"]
             note = _scaling_note(run.config) if is_new else ""
             _introduce(run, note, longer=not is_new and bool(given["steps"] or given["epochs"]))
-        scores, files = _carry_out(run, quiet or not run.is_chief)
+        scores, figures, took = _carry_out(run, quiet or not run.is_chief, given["show"])
     if not run.is_chief:
         return
     if quiet:
         print_json({"run": str(run.folder.path), **scores})
     else:
-        print_scores(scores)
-        print_held_out(scores)
-        for what, path in files.items():
-            click.echo(f"{what:<16} {path}")
+        print_summary(run, scores, figures, took)
     print_layer_advice(losses_of(scores["layers"]), run.folder.path)
 
 
@@ -98,6 +102,7 @@ def _new(context, given):
 
     named = {k: v for k, v in given.items() if v is not None and k not in _NOT_SETTINGS}
     config = config_from_settings(named)
+    _check_shown(context, config, given["show"])
     name = given["run"] or default_name(config, given["preset"])
     proposing = ":" in config.data.dataset and not given["no_suggest"]
     adapt = Proposing(named, context.obj["backend"], given["as_json"]) if proposing else None
@@ -117,7 +122,7 @@ def _new(context, given):
 
 
 def _resumed(context, given):
-    kept = ("resume_run", "as_json", "runs_dir", "steps", "epochs")
+    kept = ("resume_run", "as_json", "runs_dir", "show", "steps", "epochs")
     others = [name for name in given if is_typed(context, name) and name not in kept]
     if others:
         raise UsageError(
@@ -125,7 +130,28 @@ def _resumed(context, given):
             f"{', '.join(option_name(context, name, given[name]) for name in others)}."
         )
     length = {name: given[name] for name in ("steps", "epochs")}
-    return resumed(context, given["resume_run"], given["as_json"], **length)
+    run = resumed(context, given["resume_run"], given["as_json"], **length)
+    _check_shown(context, run.config, given["show"])
+    return run
+
+
+def _check_shown(context, config, show):
+    """Checks the names of `--show` before a run is created."""
+    if show is None:
+        return
+    if MODEL_CATALOGUE[config.model.name].fitted:
+        raise UsageError(
+            f"{config.model.name} is fitted in one go and shows no progress. Leave out --show."
+        )
+    from keras_devae.backend import start_backend
+
+    compute = config.compute
+    start_backend(context.obj["backend"], compute.backend, deterministic=compute.deterministic)
+
+    from keras_devae.callbacks.progress import shown_names
+    from keras_devae.models import MODELS
+
+    shown_names(MODELS[config.model.name], show)
 
 
 def _introduce(run, note, longer=False):
@@ -133,38 +159,48 @@ def _introduce(run, note, longer=False):
     from keras_devae.runs.stopping import watch_of
 
     config = run.config
-    click.echo(f"Data     {run.dataset.description}")
-    click.echo(f"Model    {_describe(config, len(run.dataset))}{note}")
+    print_fact("Data", run.dataset.description)
+    print_fact("Model", _describe(config, len(run.dataset)))
+    if note:
+        print_fact("Scaled", note)
     where = f"{config.compute.backend}, seed {config.training.seed}"
-    click.echo(f"Run      {run.folder.path}  ({where})")
+    print_fact("Run", f"{run.folder.path}  ({where})")
     if not MODEL_CATALOGUE[config.model.name].fitted:
-        click.echo(f"Compute  {describe_compute(config)}")
+        print_fact("Compute", describe_compute(config))
     if longer and not run.folder.is_trained():
         from keras_devae.runs.extension import describe_extension
 
-        click.echo(f"Longer   {describe_extension(config)}")
+        print_fact("Longer", describe_extension(config))
     if run.held_out is not None:
-        click.echo(f"Held out {run.held_out.description}")
+        print_fact("Held out", run.held_out.description)
     if (watch := watch_of(config)) is not None:
-        click.echo(f"Watching {watch.describe()}")
+        print_fact("Watching", watch.describe())
     if run.folder.is_trained():
-        click.echo("Training is done already; the evaluation follows.")
+        click.echo("Training is already done; only the evaluation is left.")
 
 
-def _carry_out(run, quiet):
-    """Trains, scores and reports; returns the scores, and the files to print by their titles."""
-    run.train(progress=not quiet)
+def _carry_out(run, quiet, show):
+    """Trains, scores and reports; returns scores, figures, and how long training took, in words."""
+    begun, done = time.monotonic(), max(run.folder.checkpoint_steps(), default=0)
+    run.train(progress=not quiet and (show or True))
+    took = _length(run, done, time.monotonic() - begun)
     if not quiet:
         _show_end(run)
     with status_line(quiet) as status:
         scores = run.evaluate(**evaluation_progress(status, passing=True))
         figures = run.report()
-    return scores, {
-        "Report": run.folder.report_file,
-        **{title: figures[name] for name, title in _NAMED_FIGURES.items() if name in figures},
-        "Scores": run.folder.metrics_file,
-        "Model": run.folder.model_file,
-    }
+    return scores, figures, took
+
+
+def _length(run, done, seconds):
+    """Says how many steps were taken since step `done`, and in what time."""
+    steps = max(run.folder.checkpoint_steps(), default=0) - done
+    if steps <= 0:
+        return ""
+    from keras_devae.reports.formatting import format_duration
+
+    further = f"further {steps:,} steps, to step {done + steps:,}," if done else f"{steps:,} steps"
+    return f" for {further} in {format_duration(seconds)}"
 
 
 def _show_end(run):
@@ -173,9 +209,9 @@ def _show_end(run):
 
     ended = run.folder.read_record().get("ended")
     if ended is not None:
-        click.echo(f"Weights  {describe_end(ended)}")
+        print_fact("Weights", describe_end(ended))
         if (reductions := describe_reductions(run.folder, run.config)) is not None:
-            click.echo(f"Rate     {reductions}")
+            print_fact("Rate", reductions)
 
 
 def _scaling_note(config):
@@ -192,7 +228,7 @@ def _scaling_note(config):
                 scaled[reasons[scale]].append(name)
     notes = [f"{', '.join(names)} by {reason}" for reason, names in scaled.items() if names]
     published = f"published for 64x64 pixels and {PUBLISHED_STEPS:,} steps"
-    return f" (defaults {published} scaled: {'; '.join(notes)})" if notes else ""
+    return f"{'; '.join(notes)}, from the defaults {published}" if notes else ""
 
 
 def _describe(config, images):

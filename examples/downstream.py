@@ -1,7 +1,7 @@
 """Exports an encoder as a SavedModel, and trains a scikit-learn classifier on its codes.
 
-The export goes to the folder `encoder`. What uses it needs TensorFlow, NumPy and scikit-learn, but
-neither Keras nor keras_devae.
+The export goes to the folder `encoder`. After it, only TensorFlow, NumPy and scikit-learn are
+needed: no Keras, no keras_devae.
 """
 
 import argparse

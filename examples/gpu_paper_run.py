@@ -1,7 +1,6 @@
 """Trains one run of the paper's size on a GPU with JAX: 300,000 steps of 256 images.
 
-    pip install keras "jax[cuda12]" numpy h5py scikit-learn click platformdirs pydantic
-    pip install --no-deps keras-devae
+    pip install "jax[cuda12]" './examples/without_tensorflow[jax]'
     python examples/gpu_paper_run.py runs/paper
 
 It needs neither TensorFlow nor matplotlib. The images stay on the device; the host sends row

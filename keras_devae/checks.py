@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import importlib.util
 import math
 import numbers
@@ -77,7 +78,7 @@ def usable_path(what: str, path: object) -> Path:
     text = os.fspath(path)
     if not text.strip():
         raise UsageError(
-            f"{what} must not be empty. Received: {text!r}. Is a variable of the shell not set? "
+            f"{what} must not be empty. Received: {text!r}. Is a shell variable unset? "
             "The current folder is '.'."
         )
     reason = _unusable(text)
@@ -92,8 +93,7 @@ def expanded_path(what: str, path: object) -> Path:
         return usable_path(what, path).expanduser()
     except RuntimeError:
         raise UsageError(
-            f"{what} begins with the home folder of a user who does not exist here. Received: "
-            f"{shown(path)}."
+            f"{what} begins with the home folder of an unknown user. Received: {shown(path)}."
         ) from None
 
 
@@ -329,9 +329,11 @@ def require_extra(what: str, module: str, extra: str) -> None:
     It begins with `what`, the thing that needs the module.
     """
     if importlib.util.find_spec(module) is None:
+        # Without TensorFlow the package has another name.
+        core = "-core" * any(importlib.metadata.distributions(name="keras-devae-core"))
         raise UsageError(
             f"{what} needs {module}, which is not installed here. Install it with `pip install "
-            f"'keras-devae[{extra}]'`."
+            f"'keras-devae{core}[{extra}]'`."
         )
 
 

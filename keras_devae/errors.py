@@ -8,6 +8,13 @@ class UsageError(ValueError):
     """The request itself is wrong: a name, a range, a shape or a path. Commands exit with 2.
 
     Everything in the package raises it for an argument outside the range that its docstring gives.
+
+    Example:
+        >>> try:
+        ...     kd.data.load("dsprite")
+        ... except kd.errors.UsageError as error:
+        ...     "Did you mean 'dsprites'?" in str(error)
+        True
     """
 
 
@@ -15,6 +22,15 @@ class FailureError(RuntimeError):
     """The request was right but could not be carried out: a damaged file, the network, a NaN.
 
     Commands exit with 1.
+
+    Example:
+        >>> with open("cut.npz", "wb") as file:
+        ...     count = file.write(b"PK, and nothing more")
+        >>> try:
+        ...     kd.data.load("npz:cut.npz")
+        ... except kd.errors.FailureError as error:
+        ...     "cut.npz" in str(error)
+        True
     """
 
 
@@ -35,7 +51,14 @@ _OUT_OF_MEMORY = (
 
 
 def ran_out_of_memory(error: BaseException) -> bool:
-    """Tells whether an error of any backend means that host or device ran out of memory."""
+    """Tells whether an error of any backend means that host or device ran out of memory.
+
+    Args:
+        error: The error.
+
+    Returns:
+        Whether it does.
+    """
     said = f"{type(error).__name__} {error}".lower()
     return isinstance(error, MemoryError) or any(words in said for words in _OUT_OF_MEMORY)
 
@@ -50,6 +73,9 @@ def unknown_name(
         name: The name that was received.
         known: The accepted names.
         likely: Further names to suggest, before close matches.
+
+    Returns:
+        The error, to be raised.
     """
     known, name = sorted(known), str(name)
     name = name if len(name) <= _LONGEST_NAME else f"{name[:_LONGEST_NAME]}..."

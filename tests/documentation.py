@@ -19,17 +19,41 @@ PAGES = [
     ]
 ]
 #: Words that stand for what the user fills in.
-BLANKS = {"...", "$model"}
+BLANKS = {"...", "$model", "COMMAND"}
+
+
+def fenced(page):
+    """Returns the code blocks of a page: triples of a language, a title or `None`, and the code.
+
+    A block with a title is a file, as in ```python title="my_networks.py".
+    """
+    text = (ROOT / page).read_text(encoding="utf-8")
+    pattern = r'^```(\w+)(?: title="([^"]+)")?\n(.*?)^```'
+    return [(match[1], match[2], match[3]) for match in re.finditer(pattern, text, re.M | re.S)]
 
 
 def blocks(page, language):
-    """Returns the code blocks of a page in one language, in order."""
+    """Returns the code blocks of a page in one language, in order, except for files."""
+    return [code for kind, title, code in fenced(page) if kind == language and title is None]
+
+
+def links(page):
+    """Returns the targets of a page's links and pictures that lie in this project."""
+    text = _prose(page)
+    found = re.findall(r"\]\(([^)\s]+)\)", text) + re.findall(r'(?:src|href)="([^"]+)"', text)
+    return [target for target in found if not re.match(r"[a-z]+:", target)]
+
+
+def headings(file):
+    """Returns the anchors of a page's headings, as GitHub makes them."""
+    lines = re.findall(r"^#+ (.*)$", _prose(file), re.M)
+    return [re.sub(r"[^\w\- ]", "", line.lower()).replace(" ", "-") for line in lines]
+
+
+def _prose(page):
+    """Returns the text of a page without its code blocks."""
     text = (ROOT / page).read_text(encoding="utf-8")
-    return [
-        match["code"]
-        for match in re.finditer(r"^```(?P<language>\w+)\n(?P<code>.*?)^```", text, re.M | re.S)
-        if match["language"] == language
-    ]
+    return re.sub(r"^```.*?^```", "", text, flags=re.M | re.S)
 
 
 def typed_commands(page):
@@ -40,9 +64,7 @@ def typed_commands(page):
 
 def quoted_commands(page):
     """Returns the `keras-devae` commands that stand between backquotes in the text of a page."""
-    text = (ROOT / page).read_text(encoding="utf-8")
-    prose = re.sub(r"^```.*?^```", "", text, flags=re.M | re.S)
-    quoted = [" ".join(code.split()) for code in re.findall(r"`([^`]+)`", prose)]
+    quoted = [" ".join(code.split()) for code in re.findall(r"`([^`]+)`", _prose(page))]
     # `keras-devae study run | status` lists subcommands.
     return _commands_in(code for code in quoted if " | " not in code)
 

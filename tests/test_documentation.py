@@ -3,21 +3,32 @@
 import doctest
 import importlib
 import importlib.util
-import os
 import runpy
-import subprocess
-import sys
 from pathlib import Path
 
 import click
 import numpy as np
 import pytest
-from documentation import PAGES, ROOT, blocks, parsed, quoted_commands, typed_commands
+from documentation import (
+    PAGES,
+    ROOT,
+    blocks,
+    headings,
+    links,
+    parsed,
+    quoted_commands,
+    typed_commands,
+)
+from typed_pages import TypedPage, prepare_to_type
 
 import keras_devae as kd
-from keras_devae.cli.main import main
+from keras_devae.metrics import METRICS
+from keras_devae.models.catalogue import MODEL_CATALOGUE
 
 EXAMPLES = ROOT / "examples"
+GUIDES = [page for page in PAGES if page.startswith("examples/guides/")]
+#: Guide -> modules that its commands need, which `.ci/run` installs.
+NEEDED = {"using_the_encoder": ("tf2onnx", "onnxruntime", "ai_edge_quantizer")}
 #: Modules of the package with examples in their docstrings.
 WITH_EXAMPLES = sorted(
     ".".join(path.relative_to(ROOT).with_suffix("").parts)
@@ -56,38 +67,84 @@ def stand_ins(monkeypatch, tmp_path):
     monkeypatch.setattr(kd.data, "load", loaded)
 
 
-def run_in_order(page, namespace, allowed=lambda code: True):
-    """Runs the Python blocks of a page as one session."""
-    for number, code in enumerate(blocks(page, "python"), start=1):
-        if allowed(code):
-            exec(compile(code, f"{page}, block {number}", "exec"), namespace)
+@pytest.fixture
+def typed(tmp_path, monkeypatch, short_training):
+    """A function that types a page into an empty folder and returns the `TypedPage`."""
+    prepare_to_type(monkeypatch, tmp_path)
+
+    def typing(page):
+        typed_page = TypedPage(page, tmp_path)
+        typed_page.type_all()
+        return typed_page
+
+    return typing
 
 
-@pytest.mark.skipif(importlib.util.find_spec("tensorflow") is None, reason="exports")
-# After two steps the posterior has collapsed.
-@pytest.mark.filterwarnings("ignore::keras_devae.metrics.MetricWarning")
-@pytest.mark.filterwarnings("ignore:.*the posterior has collapsed:UserWarning")
-def test_the_readme_runs_as_it_stands(tmp_path, monkeypatch, short_training):
-    monkeypatch.chdir(tmp_path)
-    namespace = {}
-    run_in_order("README.md", namespace, allowed=lambda code: "saved_model" not in code)
-    assert namespace["codes"].shape == (2000, 10)
-    np.save("images.npy", namespace["images"])
-    np.save("expected.npy", namespace["codes"])
-    (loading,) = [code for code in blocks("README.md", "python") if "saved_model" in code]
-    script = (
-        f"import numpy as np\nimages = np.load('images.npy')\n{loading}\n"
-        "np.testing.assert_allclose(codes, np.load('expected.npy'), atol=1e-4)\n"
-        "import sys; assert 'keras_devae' not in sys.modules\n"
+needs_tensorflow = pytest.mark.skipif(
+    importlib.util.find_spec("tensorflow") is None, reason="exports"
+)
+
+
+@needs_tensorflow
+@pytest.mark.filterwarnings("ignore")  # Few images, few steps; the command line prints warnings.
+def test_the_readme_works_as_typed(typed):
+    readme = typed("README.md")
+    images = readme.names["images"]
+    # What the exported encoder computes without this package is what the model computes.
+    np.testing.assert_allclose(
+        readme.names["codes"], readme.names["model"].encode(images), atol=1e-4
     )
-    subprocess.run([sys.executable, "-c", script], check=True, env=os.environ)
+    # What is served is what was exported, from a run on 32x32 pixels.
+    remote = runpy.run_path(str(EXAMPLES / "serve_encoder.py"))["RemoteEncoder"]
+    served = remote(f"http://127.0.0.1:{readme.port}").transform(images[:4, ::2, ::2])
+    assert served.shape == (4, 10) and np.isfinite(served).all()
+    assert Path("runs/first/report.html").is_file()
+
+
+@needs_tensorflow
+@pytest.mark.thorough
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("page", GUIDES)
+def test_guides_work_as_typed(page, typed):
+    for module in NEEDED.get(Path(page).stem, ()):
+        pytest.importorskip(module)
+    typed(page)
 
 
 @pytest.mark.thorough
-@pytest.mark.parametrize("page", [page for page in PAGES[1:] if blocks(page, "python")])
-def test_other_pages_run_as_they_stand(page, tmp_path, monkeypatch, short_training, stand_ins):
+def test_the_page_on_data_sets_works_as_typed(tmp_path, monkeypatch, short_training, stand_ins):
     monkeypatch.chdir(tmp_path)
-    run_in_order(page, {})
+    session = TypedPage("examples/datasets.md", tmp_path)
+    for number, code in enumerate(blocks("examples/datasets.md", "python"), start=1):
+        session.python(code, f"block {number}")
+
+
+def test_the_readme_is_short_and_its_counts_hold():
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert len(text.splitlines()) <= 200
+    assert f"all {len(MODEL_CATALOGUE)} models" in " ".join(text.split())
+    # `udr` compares models and is not in the list of those that score one.
+    assert f"{len(METRICS) + 1} metrics" in text
+
+
+def test_ci_runs_the_test_command_of_the_readme():
+    (line,) = [
+        line for code in blocks("README.md", "sh") for line in code.splitlines() if "pytest" in line
+    ]
+    options = line.partition("pytest ")[2]
+    ci = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
+    assert f"two=({options})" in ci and 'pytest" "${two[@]}"\n' in ci
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_links_lead_somewhere(page):
+    """To files, and to headings in them."""
+    for target in links(page):
+        path, _, heading = target.partition("#")
+        file = (ROOT / page).parent / path if path else ROOT / page
+        assert file.exists(), target
+        if heading:
+            assert heading in headings(file), target
 
 
 @pytest.mark.parametrize("module", WITH_EXAMPLES)
@@ -116,48 +173,6 @@ def test_commands_on_pages_can_be_read(page, tmp_path, monkeypatch):
             assert words in quoted_commands(page), words
         except click.UsageError as error:
             pytest.fail(f"keras-devae {' '.join(words)}: {error.format_message()}")
-
-
-#: Begin commands of the README that are read but not run here, with the reason.
-NOT_RUN = {
-    ("--backend",): "needs JAX and several devices",
-    ("annealing-test",): "takes hours",
-    ("bench",): "takes minutes",
-    ("data", "prepare"): "downloads",
-    ("explore",): "serves until Ctrl-C",
-    ("reproduce", "figure2"): "takes hours",
-    ("reproduce", "table2"): "takes hours",
-    ("study", "run", "examples/every_model.toml"): "takes hours",
-    ("train", "--dataset", "cars3d"): "downloads",
-}
-
-
-#: Behind every `train` of the README here; enough for latents that carry something.
-QUICK = (
-    "--betas 0.01,0.02,0.04 --steps 400 --image-size 32 --learning-rate 1e-3 "
-    "--evaluation-images 2000"
-)
-
-
-@pytest.mark.thorough
-@pytest.mark.filterwarnings("ignore")  # The command line prints them.
-def test_commands_of_the_readme_run(tmp_path, monkeypatch, capsys):
-    monkeypatch.chdir(tmp_path)
-    (study,) = blocks("README.md", "toml")
-    Path("betas.toml").write_text(
-        study.replace("[settings]", "[settings]\nsteps = 12\nimage_size = 32"), "utf-8"
-    )
-    random = np.random.default_rng(0)
-    codes, factors = random.normal(size=(2000, 4)), random.integers(3, size=(2000, 2))
-    np.savez("codes.npz", codes=codes, factors=factors)
-    for words in typed_commands("README.md"):
-        if any(tuple(words[: len(start)]) == start for start in NOT_RUN):
-            continue
-        if words[0] == "train" and "--resume" not in words:
-            words = [*words, *QUICK.split()]
-        with pytest.raises(SystemExit) as ending:
-            main(words)
-        assert ending.value.code == 0, (words, capsys.readouterr().err)
 
 
 def test_every_example_is_tried():

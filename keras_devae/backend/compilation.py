@@ -28,9 +28,15 @@ def compiles_several_steps() -> bool:
 def steps_in_one_call(model: Any, one_by_one: Callable) -> Callable:
     """Builds a train function that runs all steps of an execution in one compiled call.
 
-    Returns Keras's own, `one_by_one`, if there is nothing to gain. On a CPU, XLA computes
-    convolutions inside a loop with one thread, many times slower than outside. The compiled model
-    is trained on batches of row numbers.
+    On a CPU, XLA computes convolutions inside a loop with one thread, many times slower than
+    outside. The compiled model is trained on batches of row numbers.
+
+    Args:
+        model: A compiled model of this package.
+        one_by_one: Keras's own train function.
+
+    Returns:
+        The train function: `one_by_one` if there is nothing to gain.
     """
     if model.steps_per_execution == 1 or not has_accelerator():
         return one_by_one
@@ -58,8 +64,16 @@ def join_steps(
 def on_host(function: Callable, tensor: Tensor, shape: tuple, dtype: str) -> Tensor:
     """Calls a function of a NumPy array that returns another from inside a compiled step.
 
-    No gradient flows through the call. `shape` and `dtype` describe the result, as far as known
-    while the step is traced.
+    No gradient flows through the call.
+
+    Args:
+        function: The function.
+        tensor: Its argument.
+        shape: Shape of the result, `None` where it is unknown while the step is traced.
+        dtype: Dtype of the result.
+
+    Returns:
+        The result, as a tensor.
     """
     import numpy as np
 
@@ -70,20 +84,41 @@ def on_host(function: Callable, tensor: Tensor, shape: tuple, dtype: str) -> Ten
 
 
 def take_rows(variable: Any, rows: Tensor) -> Tensor:
-    """Looks up rows (integers `(batch,)`) of a `keras.Variable` without copying it."""
+    """Looks up rows of a `keras.Variable` without copying it.
+
+    Args:
+        variable: The variable, `(n, ...)`.
+        rows: Row numbers, integers `(batch,)`.
+
+    Returns:
+        The rows, `(batch, ...)`.
+    """
     return active().take_rows(variable, rows)
 
 
 def differentiated_as(function: Callable, equal_function: Callable) -> Callable:
     """Gives a function of tensors the gradient of an equal one that is faster to differentiate.
 
-    Backends that do not need it return the function itself.
+    Args:
+        function: The function that computes the values.
+        equal_function: A function of the same arguments with the same values.
+
+    Returns:
+        A function with the values of the first and the gradient of the second; on backends that do
+        not need it, `function` itself.
     """
     return active().differentiated_as(function, equal_function)
 
 
 def computed_first(tensor: Tensor) -> Tensor:
-    """Makes a step compute a tensor before its uses, in memory in the order of its axes."""
+    """Makes a step compute a tensor before its uses, in memory in the order of its axes.
+
+    Args:
+        tensor: The tensor, of any shape and dtype.
+
+    Returns:
+        The same values.
+    """
     return active().computed_first(tensor)
 
 

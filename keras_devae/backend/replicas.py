@@ -44,7 +44,9 @@ def data_parallel() -> contextlib.AbstractContextManager[int]:
     batch there, but all of it on JAX.
 
     Yields:
-        The number of devices. Raises:
+        The number of devices.
+
+    Raises:
         UsageError: On PyTorch, or if `TF_CONFIG` cannot be read.
 
     Example:

@@ -1,4 +1,4 @@
-"""Comparison of finished runs: groups, model selection without factors, and tables.
+"""Comparison of finished runs, groups and selection without factors: `keras-devae compare`.
 
 Names are imported on first access, because they import NumPy.
 """

@@ -23,8 +23,10 @@ from keras_devae.runs.listing import find_runs
 from keras_devae.runs.preset import preset_at
 from keras_devae.runs.records import run_names
 
-#: Fewest runs for which rank correlations are computed.
-FEWEST_RUNS = 3
+#: Fewest runs for which rank correlations are computed: three have few ranks to agree by.
+FEWEST_RUNS = 4
+#: Fewest seeds of a group by which small differences can be told from chance.
+FEWEST_SEEDS = 5
 
 
 class RankCorrelations(NamedTuple):
@@ -59,6 +61,18 @@ class Comparison:
     def runs(self) -> tuple[ComparedRun, ...]:
         """All runs compared, group by group."""
         return tuple(run for group in self.groups for run in group.runs)
+
+    @property
+    def caution(self) -> str | None:
+        """A sentence that names the groups of too few seeds; `None` if there is none."""
+        seeds = {group.name: len(set(group.seeds)) for group in self.groups}
+        few = [f"{name} ({count})" for name, count in seeds.items() if count < FEWEST_SEEDS]
+        if not few:
+            return None
+        return (
+            f"Fewer than {FEWEST_SEEDS} seeds, too few to tell small differences from chance: "
+            f"{'; '.join(few)}. Train more seeds before you rely on a difference."
+        )
 
     def restricted(self, names: Iterable[str]) -> Self:
         """Returns the comparison restricted to some metrics, in the order of `names`.
@@ -103,7 +117,7 @@ class Comparison:
     def _unrankable(self, name: str) -> str | None:
         values = [run.scores[name] for run in self.runs if name in run.scores]
         if len(self.runs) < FEWEST_RUNS:
-            return f"{len(self.runs)} of the {FEWEST_RUNS} runs that it takes"
+            return f"needs {FEWEST_RUNS} runs or more, here {len(self.runs)}"
         if len(values) < len(self.runs):
             return "not in every run"
         return "the same in all runs" if min(values) == max(values) else None

@@ -83,7 +83,7 @@ def select_by_udr(
         raise UsageError(
             "UDR compares models that were trained alike with different seeds, two or more of "
             f"each. Received: one run each of {'; '.join(g.name for g in comparison.groups)}. "
-            "Train them with other seeds, or name with `by` the settings that make a group."
+            "Train them with other seeds, or name the settings to group by with `by`."
         )
     data = [_data_of(group) for group in groups]
     scored: list[tuple[ComparedRun, str, float]] = []
@@ -162,6 +162,6 @@ def _remarks(comparison: Comparison, common: bool) -> Iterator[str]:
         yield f"Without a second seed there is no UDR: {'; '.join(single)}."
     pairs = [name for name, size in sizes.items() if size == 2]
     if pairs:
-        yield f"Two runs agree with each other alike and cannot be told apart: {'; '.join(pairs)}."
+        yield f"Two runs agree equally with each other and cannot be ranked: {'; '.join(pairs)}."
     if not common:
-        yield "The groups are of different images and are ranked one by one."
+        yield "The groups have different images and are ranked separately."

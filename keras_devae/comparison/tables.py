@@ -94,7 +94,7 @@ def correlation_cells(comparison: Comparison) -> Cells:
     matrix, names = comparison.rank_correlations
     titles = ["rank correlation", *(_title(name) for name in names)]
     return titles, [
-        [one_line(_title(name)), *(f"{value:.2f}" for value in row)]
+        [one_line_title(name), *(f"{value:.2f}" for value in row)]
         for name, row in zip(names, matrix, strict=True)
     ]
 
@@ -128,9 +128,14 @@ def selection_cells(selection: Selection, comparison: Comparison) -> Cells:
     """Returns a selection to read, with the columns of `selection_rows`."""
     rows = selection_rows(selection, comparison)
     return [_title(name) for name in rows[0]], [
-        [_number(v) if isinstance(v, float) or v is None else str(v) for v in row.values()]
+        [cell_text(v) if isinstance(v, float) or v is None else str(v) for v in row.values()]
         for row in rows
     ]
+
+
+def one_line_title(metric: str) -> str:
+    """Returns the title of a score, e.g. `"mig"` or `"reconstruction (nats)"`."""
+    return one_line(_title(metric))
 
 
 def _title(metric: str) -> str:
@@ -157,7 +162,7 @@ def _spread_text(spread: Spread | None) -> str:
     if spread is None:
         return ""
     if spread.count == 1:
-        return _number(spread.mean)
+        return cell_text(spread.mean)
     digits = _digits(spread.mean)
     mean, std, low, high = (
         f"{value:.{digits}f}" for value in (spread.mean, spread.std, spread.low, spread.high)
@@ -165,7 +170,8 @@ def _spread_text(spread: Spread | None) -> str:
     return f"{mean} ± {std}\n[{low}, {high}]"
 
 
-def _number(value: float | None) -> str:
+def cell_text(value: float | None) -> str:
+    """Returns a score with about four digits; empty for `None`."""
     return "" if value is None else f"{value:.{_digits(value)}f}"
 
 

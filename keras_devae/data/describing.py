@@ -317,8 +317,8 @@ def _problems(dataset: Dataset) -> Iterator[str]:
     if len(dataset) < FEW_IMAGES:
         yield (
             f"There {'is' if len(dataset) == 1 else 'are'} only "
-            f"{counted(len(dataset), 'image')}; with fewer than {FEW_IMAGES:,}, models learn "
-            "single images rather than factors, and scores are rough."
+            f"{counted(len(dataset), 'image')}; with fewer than {FEW_IMAGES:,}, models memorise "
+            "images instead of learning factors, and scores are rough."
         )
     facts = _factors(dataset)
     constant = [name for name, each in facts.items() if each["values"] == 1]

@@ -30,6 +30,7 @@ from keras_devae.data.variants import check as check_variants
 from keras_devae.data.variants import select_factors
 from keras_devae.errors import UsageError, unknown_name
 
+#: Where the images of a built-in data set come from; `auto`: the published file if it is here.
 SOURCES = ("auto", "official", "rendered")
 
 
@@ -180,7 +181,10 @@ def outline(name: str, **options: Any) -> Dataset:
 def has_factors(
     name: str, factors_file: str | Path | None = None, sequence_column: str | None = None
 ) -> bool:
-    """Returns whether a data set, named as for `load`, has factors, without reading its images."""
+    """Returns whether a data set has factors, without reading its images.
+
+    Arguments and errors are as for `load`.
+    """
     if not isinstance(name, str):
         raise UsageError(f"The name of a data set must be a string. Received: {name!r}.")
     kind, colon, path = name.partition(":")

@@ -90,7 +90,7 @@ def _misfit(stored: dict[str, Array]) -> str | None:
     if steps.shape != shape[:1] or entropies.shape != shape[2:] or names.shape != shape[2:]:
         return f"its arrays do not belong together ('information' has the shape {shape})"
     if steps.dtype.kind not in "iu" or names.dtype.kind != "U":
-        return "its steps are no whole numbers, or its names of factors no texts"
+        return "its steps are not whole numbers, or its factor names are not texts"
     numbers = (information, entropies)
     if any(array.dtype.kind != "f" or not np.isfinite(array).all() for array in numbers):
         return "its numbers are not finite"

@@ -180,7 +180,7 @@ class Encoding:
             part = read_arrays(file, ("categories", *sorted(self._names)))
             self._check(part)
         except (FailureError, ValueError) as error:
-            logger.warning("Passing over the damaged %s: %s", file, error)
+            logger.warning("Skipping the damaged %s: %s", file, error)
             return
         self._cache.add([part])
 
@@ -201,7 +201,7 @@ class Encoding:
         if "categories" in part and part["categories"].shape != (length,):
             raise ValueError("its categories have another shape than this model's")
         if not np.issubdtype(rows.dtype, np.integer) or rows.min(initial=0) < 0:
-            raise ValueError("its rows are no row numbers")
+            raise ValueError("its rows are not row numbers")
         if rows.max(initial=0) >= len(self.dataset):
             raise ValueError("its rows are beyond the data set")
 

@@ -48,9 +48,10 @@ def measure_latents(
             its samples.
 
     Returns:
-        A `Latents`, or for `layer=None` a list with one for each layer. Information is counted in
-        20 equal-width bins, as in the mutual information gap; continuous factors count by their
-        bins, as in `dataset.factors`. The information of the most probable category is
+        A `Latents`, or for `layer=None` a list with one for each layer, with arrays `(d,)` of
+        numbers of the dimensions and `(d, f)` of what each tells about each factor. Information is
+        counted in 20 equal-width bins, as in the mutual information gap; continuous factors count
+        by their bins, as in `dataset.factors`. The information of the most probable category is
         the same in all layers.
 
     Raises:

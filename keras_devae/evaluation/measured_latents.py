@@ -41,6 +41,13 @@ class Latents:
         estimated_kl: KL divergence of all dimensions together, in nats, where it was estimated
             from samples. `kl` then assumes a Gaussian with each dimension's mean and variance: a
             lower bound, which adds up to less. `None` where `kl` is exact and adds up to it.
+
+    Example:
+        >>> images = kd.data.load("dsprites", source="rendered", image_size=32)
+        >>> model = kd.VAE.for_images((32, 32, 1), latent_dim=3)
+        >>> latents = kd.evaluation.measure_latents(model, images, images=200)
+        >>> latents.kl.shape, latents.information.shape
+        ((3,), (3, 5))
     """
 
     layer: int

@@ -127,7 +127,13 @@ def export_file(
 ) -> None:
     """Exports a saved `.keras` file into an empty folder, see `export_model`.
 
-    `modules` are imported first, as they register layers and functions of the model.
+    Args:
+        model_file: The file.
+        path: The folder.
+        format: One of `FORMATS`.
+        layer: Number of the latent layer, as text: this function is called from a command line.
+        quantize: One of `QUANTIZATIONS`, or `None` (default) for float32.
+        *modules: Modules to import first, as they register layers and functions of the model.
     """
     for module in modules:
         importlib.import_module(module)

@@ -93,7 +93,10 @@ _BYTES_ENDPOINT = "encode_uint8"
 def check_export(
     path: str | os.PathLike[str], format: str = "tf_saved_model", quantize: str | None = None
 ) -> None:
-    """Runs the checks of `export_model` that do not need the model."""
+    """Runs the checks of `export_model` that do not need the model.
+
+    Arguments and errors are as for `export_model`.
+    """
     check_arguments(path, format, quantize)
     exporting_backend(format, quantize)
 

@@ -19,7 +19,19 @@ _Function = Callable[[Tensor], dict[str, Tensor]]
 
 
 class Endpoint(NamedTuple):
-    """An exported function of one tensor, with the shape, name and dtype of that tensor."""
+    """An exported function of one tensor, with the shape, name and dtype of that tensor.
+
+    Attributes:
+        function: The function, which returns a dictionary of tensors.
+        shape: Shape of its argument; `None` for the batch.
+        input_name: Name of its argument.
+        dtype: Dtype of its argument; default `"float32"`.
+
+    Example:
+        >>> model = kd.VAE.for_images((32, 32, 1), latent_dim=10)
+        >>> kd.export.endpoints(model)["decode"].shape
+        (None, 10)
+    """
 
     function: _Function
     shape: tuple[int | None, ...]
@@ -28,7 +40,15 @@ class Endpoint(NamedTuple):
 
 
 def endpoints(model: ImageModel, layer: int = 0) -> dict[str, Endpoint]:
-    """Returns the exported functions by name; all but `encode_all_layers` use one layer."""
+    """Returns the functions that an export holds.
+
+    Args:
+        model: A model of this package.
+        layer: Latent layer of all of them but `encode_all_layers`; default 0.
+
+    Returns:
+        Name -> `Endpoint`.
+    """
     bounded = model.likelihood.bounded
 
     @_nan_for_unfit_rows(bounded)

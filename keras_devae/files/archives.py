@@ -56,8 +56,7 @@ def read_arrays(path: AnyPath, names: Iterable[str]) -> dict[str, Array]:
         raise FailureError(f"{path} cannot be read: {reason_of(error)}.") from None
     except UNREADABLE as error:
         raise FailureError(
-            f"{path} is not an .npz file, or not a whole one: it is damaged or cut off "
-            f"({reason_of(error)})."
+            f"{path} is not a complete .npz file: it is damaged or truncated ({reason_of(error)})."
         ) from None
 
 

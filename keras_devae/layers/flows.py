@@ -12,6 +12,7 @@ from keras_devae.layers.masked_networks import MADE
 from keras_devae.layers.random_layers import derived_seeds
 from keras_devae.process.randomness import checked_seed
 
+#: Kinds of flows: planar, or inverse autoregressive.
 FLOWS = ("planar", "iaf")
 
 #: Vectors w no longer than this change nothing but by a shift, and have no direction.

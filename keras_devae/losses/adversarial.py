@@ -83,6 +83,14 @@ def contrastive_loss(shared: Tensor, logits: Tensor) -> Tensor:
 
 
 def scaled_gradient(tensor: Tensor, factor: Tensor) -> Tensor:
-    """Returns the tensor unchanged; its gradient is multiplied by the factor."""
+    """Returns a tensor unchanged, but scales its gradient.
+
+    Args:
+        tensor: The tensor, of any shape.
+        factor: What its gradient is multiplied by; a scalar, or of a shape that broadcasts.
+
+    Returns:
+        The tensor.
+    """
     fixed = ops.stop_gradient(tensor)
     return fixed + factor * (tensor - fixed)

@@ -10,6 +10,7 @@ from keras import ops
 from keras_devae.checks import Tensor, partition
 from keras_devae.errors import unknown_name
 
+#: Estimators of the aggregate posterior, see `decompose_kl`.
 ESTIMATORS = ("weighted", "stratified", "bias_corrected")
 
 # Distance, in standard deviations, beyond which densities stay constant. Squares of numbers above
@@ -130,6 +131,12 @@ def decompose_kl(
         reference_compat: Whether `"stratified"` uses the weights of the authors' released code,
             see `stratified_log_weights`; only to reproduce its numbers. Default `False`; no effect
             on the other estimators.
+
+    Returns:
+        The `KLDecomposition`, float32 scalars in nats.
+
+    Raises:
+        UsageError: If there is no such estimator.
     """
     z = ops.cast(z, "float32")
     dimensions = z.shape[-1]
@@ -171,6 +178,9 @@ def decompose_kl_by_groups(
         estimator: `"bias_corrected"` (default), `"weighted"` or `"stratified"`. The offset of
             `"weighted"` is `(groups - 1) log N` between groups and `(latent_dim - groups) log N`
             within them.
+
+    Returns:
+        The `GroupedKLDecomposition`, float32 scalars in nats.
 
     Raises:
         UsageError: If there is no such estimator, or the sizes do not add up.

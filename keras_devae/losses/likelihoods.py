@@ -157,6 +157,7 @@ class GaussianLikelihood(_Configured):
 
 _MEMBERS = ("negative_log_likelihood", "mean", "get_config", "name", "bounded")
 
+#: Name -> class of the likelihood.
 LIKELIHOODS = {"bernoulli": BernoulliLikelihood, "gaussian": GaussianLikelihood}
 
 
@@ -166,6 +167,9 @@ def get_likelihood(identifier: Any) -> Any:
     Args:
         identifier: `"bernoulli"`, `"gaussian"`, or an object with `negative_log_likelihood`,
             `mean`, `get_config`, `name` and `bounded` (whether pixels must lie in `[0, 1]`).
+
+    Returns:
+        The likelihood: a new object for a name, otherwise the one given.
 
     Raises:
         UsageError: If the name is unknown, or the object lacks one of these.

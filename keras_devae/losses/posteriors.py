@@ -45,6 +45,7 @@ def gaussian_kl(
     return 0.5 * (ops.square(mean) + (ops.expm1(log_var) - log_var))
 
 
+#: Kinds of DIP-VAE: by the covariance of the means, or of the codes.
 DIP_KINDS = ("i", "ii")
 
 # exp(40) squared is 5.5e34; from exp(44.4) on, the square overflows float32.
@@ -70,6 +71,9 @@ def dip_penalties(mean: Tensor, log_var: Tensor, kind: str) -> tuple[Tensor, Ten
     Returns:
         A pair of float32 scalars: `off_diagonal`, the sum of squared covariances, each counted
         twice, and `diagonal`, the sum of squared differences of the variances from 1.
+
+    Raises:
+        UsageError: If the kind is unknown.
     """
     if kind not in DIP_KINDS:
         raise unknown_name("kind", kind, DIP_KINDS)

@@ -20,15 +20,30 @@ def without_own_unit(codes: Tensor) -> Tensor:
 
 
 def prediction_errors(codes: Tensor, predictions: Tensor) -> Tensor:
-    """Returns the mean squared error `(d,)` of each unit's prediction; both are `(batch, d)`."""
+    """Computes the mean squared error of the prediction of each unit.
+
+    Args:
+        codes: Units, `(batch, d)`.
+        predictions: What is predicted of each from the others, `(batch, d)`.
+
+    Returns:
+        Errors `(d,)`.
+    """
     return ops.mean(ops.square(codes - predictions), axis=0)
 
 
 def unpredicted_variances(codes: Tensor, predictions: Tensor) -> Tensor:
-    """Returns the variance `(d,)` of each unit's prediction error; both are `(batch, d)`.
+    """Computes the variance of the prediction error of each unit.
 
-    For good predictors, whose errors average 0, it is the mean squared error. Unlike that one it
-    does not grow when a unit moves by as much for all images before its predictor follows.
+    For good predictors, whose errors average 0, it is the mean squared error. Unlike that, it does
+    not grow when a unit moves by as much for all images before its predictor follows.
+
+    Args:
+        codes: Units, `(batch, d)`.
+        predictions: What is predicted of each from the others, `(batch, d)`.
+
+    Returns:
+        Variances `(d,)`.
     """
     errors = codes - predictions
     squares = ops.mean(ops.square(errors), axis=0)

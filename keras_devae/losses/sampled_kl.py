@@ -51,6 +51,9 @@ def balanced_draws(latent_dim: int) -> Array:
 
     Returns:
         Float32 array `(s, latent_dim)` of `s = max(64, 4 d)` draws.
+
+    Raises:
+        UsageError: If `latent_dim` is not a whole number of at least 1.
     """
     latent_dim = at_least("latent_dim", latent_dim, 1)
     pairs = max(_PAIRS, _PAIRS_PER_DIMENSION * latent_dim)

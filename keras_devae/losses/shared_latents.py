@@ -63,6 +63,9 @@ def average_posteriors(first: Gaussian, second: Gaussian, averaging: str = "grou
 
     Returns:
         Mean and log-variance, float32 `(..., latent_dim)`.
+
+    Raises:
+        UsageError: If there is no such averaging.
     """
     if averaging not in AVERAGINGS:
         raise unknown_name("averaging", averaging, AVERAGINGS)
@@ -87,6 +90,9 @@ def share_posteriors(first: Gaussian, second: Gaussian, averaging: str = "group"
 
     Returns:
         Means and log-variances of the first images, and of the second ones, float32.
+
+    Raises:
+        UsageError: If there is no such averaging.
     """
     first, second = _in_float32(first), _in_float32(second)
     shared = shared_dimensions(kl_between_gaussians(first, second))

@@ -9,7 +9,14 @@ _SHORTEST = 1e-6
 
 
 def unit_vectors(vectors: Tensor) -> Tensor:
-    """Returns vectors `(batch, d)` divided by their Euclidean lengths; about 0 for 0."""
+    """Divides vectors by their Euclidean lengths.
+
+    Args:
+        vectors: Vectors `(batch, d)`.
+
+    Returns:
+        Vectors of length 1, `(batch, d)`; about 0 where a vector is 0.
+    """
     vectors = ops.convert_to_tensor(vectors)
     squares = ops.sum(ops.square(vectors), axis=-1, keepdims=True)
     return vectors * ops.rsqrt(ops.maximum(squares, _SHORTEST**2))

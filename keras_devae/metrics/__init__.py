@@ -22,10 +22,12 @@ from keras_devae.metrics.base import (
     Metric,
     Number,
     Score,
-    check_names,
-    check_settings,
     meaning_of,
     number_of,
+)
+from keras_devae.metrics.choosing import (
+    check_names,
+    check_settings,
     possible_metrics,
     resolved_names,
 )

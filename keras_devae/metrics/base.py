@@ -10,13 +10,12 @@ import functools
 import importlib
 import importlib.metadata
 import pkgutil
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from keras_devae.checks import flag, listed, one_of, shown
-from keras_devae.errors import UsageError, unknown_name
+from keras_devae.errors import unknown_name
 from keras_devae.version import __version__
 
 #: `"paper"`: the published study's settings, which are the functions' defaults; `"fast"`: seconds
@@ -53,6 +52,10 @@ class Number:
         title: Its name in tables and figures; `""` for its key.
         unit: Its unit, e.g. `"nats"`.
         lower_is_better: Whether lower values are better.
+
+    Example:
+        >>> kd.metrics.number_of("kl.total").label
+        'KL, nats'
     """
 
     meaning: str
@@ -145,6 +148,10 @@ class Metric:
             and log-variances of the samples; `"divergences"`, also the KL divergence of each image
             as `divergences`; `""` (default) for a metric that needs the posterior's density.
         place: Its position in lists; metrics with the same one are sorted by name.
+
+    Example:
+        >>> kd.metrics.METRICS["mig"].takes
+        'labels'
     """
 
     name: str
@@ -243,108 +250,26 @@ METRICS: Mapping[str, Metric] = _Metrics()
 
 
 def number_of(key: str) -> Number | None:
-    """Returns the `Number` of a flat key such as `"mig.score"`, or `None`."""
+    """Looks up what a number of a score is.
+
+    Args:
+        key: The flat key, such as `"mig.score"`.
+
+    Returns:
+        The `Number`, or `None` for an unknown key.
+    """
     name, _, number = key.partition(".")
     return METRICS[name].numbers.get(number) if name in METRICS else None
 
 
 def meaning_of(key: str) -> str:
-    """Explains the number of a flat key in a sentence; returns `""` for an unknown key."""
+    """Explains a number of a score.
+
+    Args:
+        key: The flat key, such as `"mig.score"`.
+
+    Returns:
+        A sentence; `""` for an unknown key.
+    """
     number = number_of(key)
     return "" if number is None else number.meaning
-
-
-def possible_metrics(
-    has_factors: bool,
-    has_posterior: bool = True,
-    has_images: bool = True,
-    samples_posterior: bool = False,
-) -> tuple[str, ...]:
-    """Returns the names of the metrics that can be computed from the available data.
-
-    `has_factors`, `has_posterior` and `has_images` say whether there are ground-truth factors,
-    log-variances of the codes, and images with their reconstructions; `samples_posterior` says
-    whether there are samples of the posterior in place of log-variances.
-    """
-    missing = _missing(has_factors, has_posterior, has_images)
-    return tuple(name for name in METRICS if not _lack(name, missing, samples_posterior))
-
-
-def resolved_names(names: Iterable[str] | None, **present: bool) -> tuple[str, ...]:
-    """Resolves names of metrics: `None` means the default ones, `("all",)` all possible ones.
-
-    `present` are the keywords of `check_names`, which raises a `UsageError` for other names.
-    """
-    possible = possible_metrics(**present)
-    if names is None:
-        return tuple(name for name in DEFAULT_METRICS if name in possible)
-    names = _as_names(names)
-    if names == ("all",):
-        return possible
-    check_names(names, **present)
-    return names
-
-
-def check_names(
-    names: Iterable[str],
-    has_factors: bool,
-    has_posterior: bool = True,
-    has_images: bool = True,
-    samples_posterior: bool = False,
-) -> None:
-    """Checks that metrics exist and that the data they need are available; see `possible_metrics`.
-
-    `names` are keys of `METRICS`, or `("all",)`.
-
-    Raises:
-        UsageError: If a name is unknown (suggests close matches), or a metric needs data that are
-            missing (lists the metrics that do not).
-    """
-    names = _as_names(names)
-    if names == ("all",):
-        return
-    for name in names:
-        if name not in METRICS:
-            one_of("metric", name, [*METRICS, "all"])
-            raise UsageError("'all' stands for all metrics; give it alone.")
-    flag("samples_posterior", samples_posterior)
-    missing = _missing(has_factors, has_posterior, has_images)
-    refused = [name for name in names if _lack(name, missing, samples_posterior)]
-    if refused:
-        reasons = sorted({missing[METRICS[name].takes] for name in refused})
-        others = ", ".join(name for name in METRICS if not _lack(name, missing, samples_posterior))
-        raise UsageError(
-            f"Cannot compute {', '.join(refused)}: there are no {' and no '.join(reasons)}. "
-            f"Metrics that can be computed: {others}."
-        )
-
-
-def check_settings(settings: str) -> None:
-    """Raises a `UsageError` unless the name is one of `SETTINGS`."""
-    one_of("settings", settings, SETTINGS)
-
-
-def _as_names(names: Iterable[str]) -> tuple[str, ...]:
-    names = (names,) if isinstance(names, str) else tuple(listed("metrics", names, "names"))
-    for name in names:
-        if not isinstance(name, str):
-            raise unknown_name("metric", shown(name), [*METRICS, "all"])
-    return names
-
-
-def _lack(name: str, missing: Mapping[str, str], samples_posterior: bool) -> bool:
-    """Tells whether a metric lacks data; `missing` is of `_missing`."""
-    metric = METRICS[name]
-    return metric.takes in missing and not (samples_posterior and metric.of_samples)
-
-
-def _missing(has_factors: bool, has_posterior: bool, has_images: bool) -> dict[str, str]:
-    """Returns the kinds of `Metric.takes` that are unavailable, and what each of them lacks."""
-    missing = {}
-    if not flag("has_posterior", has_posterior):
-        missing.update(dict.fromkeys(NEED_POSTERIOR, "log-variances of the posterior"))
-    if not flag("has_factors", has_factors):
-        missing.update(dict.fromkeys(NEED_FACTORS, "ground-truth factors"))
-    if not flag("has_images", has_images):
-        missing["images"] = "reconstructions"
-    return missing

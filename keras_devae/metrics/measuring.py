@@ -17,9 +17,8 @@ from keras_devae.metrics.base import (
     SPREAD,
     Metric,
     Score,
-    check_settings,
-    resolved_names,
 )
+from keras_devae.metrics.choosing import check_settings, resolved_names
 from keras_devae.metrics.continuous_factors import Continuous
 from keras_devae.metrics.estimators.discretization import DISCRETIZERS
 from keras_devae.metrics.metric_warnings import gathered

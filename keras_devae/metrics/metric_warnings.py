@@ -25,11 +25,27 @@ NAMED = 10
 
 
 class MetricWarning(UserWarning):
-    """A metric could be computed, but on less than it was given: a constant factor, a dead code."""
+    """A metric could be computed, but on less than it was given: a constant factor, a dead code.
+
+    Example:
+        >>> import warnings
+        >>> codes = np.random.default_rng(0).normal(size=(1000, 2))
+        >>> factors = np.stack([np.arange(1000) % 3, np.zeros(1000, int)], axis=1)
+        >>> with warnings.catch_warnings():
+        ...     warnings.simplefilter("ignore", kd.metrics.MetricWarning)
+        ...     score = kd.metrics.mig(codes, factors)
+        >>> score["settings"]["dropped_factors"]
+        ['factor_1']
+    """
 
 
 class FewSamplesWarning(MetricWarning):
-    """A score was computed from so few samples that it may be far off."""
+    """A score was computed from so few samples that it may be far off.
+
+    Example:
+        >>> issubclass(kd.metrics.FewSamplesWarning, kd.metrics.MetricWarning)
+        True
+    """
 
 
 @dataclass

@@ -38,6 +38,11 @@ class Sampler(abc.ABC):
         index: The `FactorIndex` of the factors that vary.
         names: Their names.
         settings: What every result records of its data.
+
+    Example:
+        >>> table = kd.metrics.CodeTable([[0.5], [1.5]], [[0], [1]], factor_names=["size"])
+        >>> isinstance(table, kd.metrics.Sampler), table.names
+        (True, ('size',))
     """
 
     def __init__(self, labelled: LabelledCodes, index: FactorIndex | None = None):
@@ -70,6 +75,13 @@ class CodeTable(Sampler):
     Raises:
         UsageError: If the arrays are malformed, not finite or of different lengths, or no factor
             varies.
+
+    Example:
+        >>> random = np.random.default_rng(0)
+        >>> factors = random.integers(0, 4, (2000, 2))
+        >>> table = kd.metrics.CodeTable(factors + random.normal(0, 0.1, (2000, 2)), factors)
+        >>> kd.metrics.factor_vae_score(table, n_train=200, n_test=100, seed=0).mean()
+        1.0
     """
 
     def __init__(self, codes: Array, factors: Array, factor_names: Iterable[str] | None = None):
@@ -133,6 +145,12 @@ class EncodedDataset(Sampler):
     Raises:
         UsageError: If the data set has no factors, or none that varies; if an argument is of
             another kind; or, when codes are asked for, if there is not one row of them per image.
+
+    Example:
+        >>> images = kd.data.load("dsprites", source="rendered", image_size=32)
+        >>> table = kd.metrics.EncodedDataset(images, lambda x: x.mean(axis=(2, 3)))
+        >>> table.codes_of(np.arange(4)).shape
+        (4, 32)
     """
 
     def __init__(

@@ -3,7 +3,7 @@
 Each class, and with it Keras, is imported on first access.
 """
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from keras_devae.models.catalogue import MODEL_CATALOGUE
 from keras_devae.process.imports import lazy_names
@@ -19,12 +19,17 @@ _MODULES = {
 __all__ = ["MODELS", *_MODULES]
 
 
+if TYPE_CHECKING:
+    from keras_devae.models.image_model import ImageModel
+
+    #: Name on the command line -> class.
+    MODELS: dict[str, type[ImageModel]]
+
 _get, __dir__ = lazy_names(__name__, {"MODELS": "", **_MODULES})
 
 
 def __getattr__(name: str) -> Any:
     if name == "MODELS":
-        # Name on the command line -> class.
         models = {key: _get(entry.class_name) for key, entry in MODEL_CATALOGUE.items()}
         globals()["MODELS"] = models
         return models

@@ -32,7 +32,9 @@ class AdaGVAE(VAE):
     included, and encodes each by itself.
 
     Args:
-        encoder, decoder, **kwargs: Arguments of `VAE`.
+        encoder: See `VAE`.
+        decoder: See `VAE`.
+        **kwargs: See `VAE`.
         beta: Weight of the KL term, at least 0; default 1. It is meant for sums over 64x64 pixels.
             The paper chose among 1, 2, 4, 6, 8 and 16.
         averaging: `"group"` (default) averages means and variances; `"multi_level"` weights the

@@ -23,7 +23,9 @@ class AnnealedVAE(VAE):
     slowly.
 
     Args:
-        encoder, decoder, **kwargs: Arguments of `VAE`.
+        encoder: See `VAE`.
+        decoder: See `VAE`.
+        **kwargs: See `VAE`.
         gamma: Weight of the distance, at least 0; default 1000. It is meant for sums over 64x64
             pixels.
         capacity_max: C at the end, in nats, at least 0; default 25.

@@ -25,7 +25,9 @@ class BetaTCVAE(DecomposedVAE):
     values are not an error, and the gradient is not affected.
 
     Args:
-        encoder, decoder, **kwargs: Arguments of `VAE`.
+        encoder: See `VAE`.
+        decoder: See `VAE`.
+        **kwargs: See `VAE`.
         beta: Weight of the total correlation, at least 0; default 12. Like alpha and gamma, it
             is meant for sums over 64x64 pixels.
         alpha: Weight of the mutual information between images and codes, at least 0; default 1.

@@ -16,7 +16,9 @@ class BetaVAE(VAE):
     """beta-VAE (Higgins et al. 2017): minimises `reconstruction + beta * KL`.
 
     Args:
-        encoder, decoder, **kwargs: Arguments of `VAE`.
+        encoder: See `VAE`.
+        decoder: See `VAE`.
+        **kwargs: See `VAE`.
         beta: Weight of the KL term, at least 0, or a `keras_devae.schedules.Schedule` for it;
             default 6. It is meant for sums over 64x64 pixels and the latent dimensions: for other
             image sizes, multiply it by the ratio of the pixel counts.

@@ -36,7 +36,8 @@ class CascadeVAE(CategoricalInference, VAE):
     each category, so they take a few times longer. On TensorFlow the model runs without XLA.
 
     Args:
-        encoder, **kwargs: See `VAE`.
+        encoder: See `VAE`.
+        **kwargs: See `VAE`.
         decoder: See `VAE`; its input is the code followed by the one-hot category.
         num_categories: Number of categories, at least 2; default 3.
         beta_min: Pressure on the released dimensions, at least 0; default 1 (the authors' code has

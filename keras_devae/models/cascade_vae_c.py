@@ -20,7 +20,9 @@ class CascadeVAEC(VAE):
     from 0.
 
     Args:
-        encoder, decoder, **kwargs: Arguments of `VAE`.
+        encoder: See `VAE`.
+        decoder: See `VAE`.
+        **kwargs: See `VAE`.
         beta_min: Pressure on the released dimensions, at least 0; default 1 (the authors' code has
             0.1).
         beta_max: Pressure on the others, at least 0; default 10. Both are meant for sums over

@@ -17,7 +17,9 @@ class ControlVAE(ControlledVAE):
     divergence follows a rising set point. `fit` shows `beta` and `kl_target`.
 
     Args:
-        encoder, decoder, **kwargs: Arguments of `VAE`.
+        encoder: See `VAE`.
+        decoder: See `VAE`.
+        **kwargs: See `VAE`.
         kl_target: Set point at the end, in nats, at least 0; default 18.
         kl_target_start: Set point at the start, at least 0; default 0.5.
         kl_target_steps: Training steps from start to end, at least 1; default 300,000.

@@ -18,7 +18,9 @@ class ControlledVAE(VAE):
         controller_class: A layer with the variable `beta` and the method `update(kl, target)`. It
             takes the options that do not concern the set point.
         options: The options declared for the class, by name.
-        encoder, decoder, **kwargs: Arguments of `VAE`.
+        encoder: See `VAE`.
+        decoder: See `VAE`.
+        **kwargs: See `VAE`.
     """
 
     state_names = ("beta", "kl_target")

@@ -23,13 +23,16 @@ class ModelDeclaration:
     Attributes:
         class_name: Name of the model's class.
         objective: What the model minimises, in one line.
-        paper: The paper that introduced it.
+        paper: The paper that introduced it, `Authors year, Title`; several with semicolons.
         options: Name -> `Option`.
+        use: When to use the model, in a sentence or two.
         posterior: What the encoder returns: `"gaussian"`, a diagonal Gaussian whose KL divergence
             from the standard normal prior has a closed form; `"sampled"`, a distribution whose KL
             divergence can only be estimated from samples; `"none"`, the codes themselves.
         decodes: Whether the model has a decoder.
         reconstructs: Whether the loss has a reconstruction term, if there is a decoder.
+        progress: Names in the history of the values, three at most, that progress shows; empty for
+            the losses that every model of its kind has.
         training: Settings of a run that belong to the method, such as its optimizer. They apply
             where the user names none, also under a preset.
         fitted: Whether scikit-learn fits it in one go, with linear networks and a Gaussian
@@ -46,9 +49,11 @@ class ModelDeclaration:
     objective: str
     paper: str
     options: dict[str, Option] = dataclasses.field(default_factory=dict)
+    use: str = ""
     posterior: Literal["gaussian", "sampled", "none"] = "gaussian"
     decodes: bool = True
     reconstructs: bool = True
+    progress: tuple[str, ...] = ()
     training: dict[str, Any] = dataclasses.field(default_factory=dict)
     fitted: bool = False
     takes_pairs: bool = False
@@ -98,6 +103,11 @@ class ModelDeclaration:
         """Names of the losses that fall as training succeeds, as in the history."""
         reconstruction = ("reconstruction_loss",) if self.decodes and self.reconstructs else ()
         return ("loss", *reconstruction, *(() if self.posterior == "none" else ("kl_loss",)))
+
+    @property
+    def shown_values(self) -> tuple[str, ...]:
+        """Names in the history of the values that progress shows, three at most."""
+        return self.progress or self.losses
 
 
 def check_penalised_decoder(declaration: ModelDeclaration, jacobian_penalty: float) -> None:

@@ -17,7 +17,9 @@ class DecomposedVAE(VAE):
     """Minimises the reconstruction and weighted parts of the KL divergence, sampled on the batch.
 
     Args:
-        encoder, decoder, **kwargs: Arguments of `VAE`.
+        encoder: See `VAE`.
+        decoder: See `VAE`.
+        **kwargs: See `VAE`.
         dataset_size: Number of training images, at least 1, or `None` (default) to count the
             images given to `fit`.
     """

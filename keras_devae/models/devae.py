@@ -25,9 +25,9 @@ class DeVAE(VAE):
 
         L_i = reconstruction(x, decoder([z_i, v_i])) + beta_i * KL_i
 
-    Layer 0, under the weakest pressure, is the representation and reconstructs well. The later
-    layers press the latents apart, and because the scalings neither mix nor reorder dimensions,
-    the disentanglement they find also holds in layer 0.
+    Layer 0, regularised least, is the representation and reconstructs well. The later layers,
+    regularised more strongly, separate the latents. Because the scalings neither mix nor reorder
+    dimensions, the disentanglement they find also holds in layer 0.
 
     `fit` shows the losses of each layer, averaged over the steps that drew it; 0 if none did.
     In validation the loss is the weighted sum over all layers (`sum_i p_i L_i`, or

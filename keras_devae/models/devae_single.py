@@ -30,7 +30,9 @@ class DeVAESingle(VAE):
     over the draw, or the summed objective, with posterior means instead of samples.
 
     Args:
-        encoder, decoder, **kwargs: Arguments of `VAE`.
+        encoder: See `VAE`.
+        decoder: See `VAE`.
+        **kwargs: See `VAE`.
         betas: The K pressures, each at least 0; default `(1, 10, 40)`. They are meant for sums
             over 64x64 pixels.
         objective: `"sampled"` (default), as above with `p_i = s^i / sum_j s^j`. `"summed"`: every

@@ -21,7 +21,9 @@ class DIPVAE(VAE):
     codes, which adds the mean of the posterior variances to the diagonal (kind II).
 
     Args:
-        encoder, decoder, **kwargs: Arguments of `VAE`.
+        encoder: See `VAE`.
+        decoder: See `VAE`.
+        **kwargs: See `VAE`.
         kind: `"i"` (default) or `"ii"`.
         lambda_od: Weight off the diagonal, at least 0; default 10. Like `lambda_d`, it is meant
             for sums over 64x64 pixels.

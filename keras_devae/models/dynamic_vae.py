@@ -18,7 +18,9 @@ class DynamicVAE(ControlledVAE):
     divergence follows a set point that climbs from 0. `fit` shows `beta` and `kl_target`.
 
     Args:
-        encoder, decoder, **kwargs: Arguments of `VAE`.
+        encoder: See `VAE`.
+        decoder: See `VAE`.
+        **kwargs: See `VAE`.
         kl_target: Set point at the end, in nats, at least 0; default 20.
         kl_target_start: Set point at the start, at least 0; default 0.
         kl_target_steps: Training steps from start to end, at least 1; default 300,000.

@@ -36,7 +36,9 @@ class FactorVAE(AdversarialModel, VAE):
     of `loss`.
 
     Args:
-        encoder, decoder, **kwargs: Arguments of `VAE`.
+        encoder: See `VAE`.
+        decoder: See `VAE`.
+        **kwargs: See `VAE`.
         gamma: Weight of the total correlation, at least 0; default 35. It is meant for sums over
             64x64 pixels.
         discriminator_units: Widths of the discriminator's hidden layers; default `(1000,) * 6`.

@@ -37,7 +37,9 @@ class HFVAE(DecomposedVAE):
     latent each, its beta is `between_group_weight`.
 
     Args:
-        encoder, decoder, **kwargs: Arguments of `VAE`.
+        encoder: See `VAE`.
+        decoder: See `VAE`.
+        **kwargs: See `VAE`.
         within_group_weight: Weight of the total correlation within groups, at least 0; default 1.
         dimension_wise_weight: Weight of the dimension-wise KL divergence, at least 0; default 1.
         mutual_information_weight: Weight of the mutual information between images and codes, at

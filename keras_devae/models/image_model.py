@@ -44,8 +44,7 @@ class ImageModel(Inference, Training, Presets, Saving, keras.Model):
     a distribution or the code itself, `decodes` whether there is a decoder. A subclass defines
     `call` and `loss_terms`.
 
-    Images may be uint8 in 0..255, which the model divides by 255, or floats, which it uses
-    unchanged.
+    Images of uint8 in 0..255 are divided by 255; floats are used unchanged.
 
     Args:
         encoder: A functional `keras.Model` from images `(batch, height, width, channels)` to a
@@ -65,6 +64,10 @@ class ImageModel(Inference, Training, Presets, Saving, keras.Model):
     Raises:
         UsageError: If the networks do not fit together, or end in an activation that cannot be
             right; in every model, also if an argument is outside its documented range.
+
+    Example:
+        >>> issubclass(kd.BYOL, kd.models.ImageModel)
+        True
     """
 
     #: The class's declaration: its options with their defaults and checks.
@@ -308,8 +311,6 @@ class ImageModel(Inference, Training, Presets, Saving, keras.Model):
         """
         errors = self.likelihood.negative_log_likelihood(pixels, outputs["decoded"])
         return LossTerms(reconstruction=ops.mean(errors, axis=0, keepdims=True))
-
-    # The configuration.
 
     def get_config(self) -> dict[str, Any]:
         """Returns the constructor's arguments, including the declared options."""

@@ -257,7 +257,7 @@ def _check_floats(rows, start, bounded):
         row = int(np.argmin(np.isfinite(rows).all(axis=tuple(range(1, rows.ndim)))))
         raise UsageError(
             f"The images hold a value that is not finite, first in row {start + row}. "
-            "Remove or mend that image."
+            "Remove or fix that image."
         )
     if bounded and (lowest < 0 or highest > 1):
         raise UsageError(

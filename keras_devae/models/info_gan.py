@@ -70,7 +70,7 @@ class InfoGAN(AdversarialModel):
             (default) for 2. Needs `contrastive`.
         contrastive_start: Step from which the regularizer counts, at least 0; default 268,000,
             as in the published code, where it is after 25 of 28 epochs.
-        likelihood, seed, **kwargs: See `VAE`; the likelihood says how the decoder's output becomes
+        **kwargs: Further arguments of `VAE`; the likelihood says how the decoder's output becomes
             pixels.
 
     Example:
@@ -85,7 +85,9 @@ class InfoGAN(AdversarialModel):
     """
 
     declaration = MODEL_CATALOGUE["info_gan"]
+    penalty_names = ("generator", "information", "contrastive")
     opponent_names = ("discriminator",)
+    state_names = ("contrastive_weight",)
     code_range = (-1.0, 1.0)
 
     def __init__(
@@ -103,8 +105,8 @@ class InfoGAN(AdversarialModel):
         # Needed before the networks are checked, and the names of the metrics before they are made.
         self.set_options(**options)
         self.declaration.check_together(options)
-        self.penalty_names = ("generator", "information", *["contrastive"] * self.contrastive)
-        self.state_names = ("contrastive_weight",) * self.contrastive
+        if not self.contrastive:
+            self.penalty_names, self.state_names = self.penalty_names[:2], ()
         super().__init__(encoder, decoder, **kwargs)
         self.declaration.check_latent_dim(options, self.latent_dim)
         seeds = derived_seeds(self.seed, 3, purpose=5)

@@ -19,7 +19,7 @@ POLICIES = ("float32", "mixed_bfloat16", "mixed_float16")
 _REASONS = {
     "y": "The model learns from images alone, which are its targets too: it takes no labels",
     "sample_weight": "Sample weights are not supported: repeat the images instead",
-    "class_weight": "The model knows no classes to weight",
+    "class_weight": "The model has no classes to weight",
     "loss": "The model minimises an objective of its own, which its class and options choose",
     "loss_weights": "The weights of the loss's terms are options of the model's class",
     "metrics": (

@@ -33,8 +33,8 @@ def layer_advice(
         return None
     numbers, values = zip(*sorted(known.items()), strict=True)
     return (
-        f"Layer {layer}, the one that is exported{'' if layer else ' unless another is named'}, is "
-        f"not the best: layers {' / '.join(map(str, numbers))} lose "
+        f"Layer {layer}, which is exported{'' if layer else ' by default'}, does not reconstruct "
+        f"best: layers {' / '.join(map(str, numbers))} lose "
         f"{' / '.join(f'{value:,.1f}' for value in values)} nats per image. Train for longer, or "
         f"export layer {best}: keras-devae export {shlex.quote(str(run))} FOLDER "
         f"--layer {best}, in Python "

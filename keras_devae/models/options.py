@@ -123,15 +123,17 @@ def _or_none(check: Check) -> Check:
 #: What all models with a decoder that is trained take besides their own options.
 JACOBIAN_OPTIONS = {
     "jacobian_penalty": number(
-        0.0, "Weight of the decoder's orthogonal Jacobian penalty (OroJaR); needs a decoder."
+        0.0, "Weight of the orthogonal Jacobian penalty (OroJaR) on the decoder."
     ),
     "jacobian_vectors": Option(
         "whole",
         2,
-        "Random vectors that estimate this penalty, 2 or more; or 0: exactly, along each latent.",
+        "Random vectors that estimate the Jacobian penalty, 2 or more; 0 computes it exactly.",
         lambda name, value: checks.at_least(name, value, 2, or_zero=True),
     ),
-    "jacobian_step": number(0.1, "Step of its finite differences.", checks.positive),
+    "jacobian_step": number(
+        0.1, "Step size of the finite differences in the Jacobian penalty.", checks.positive
+    ),
 }
 
 

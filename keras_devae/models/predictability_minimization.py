@@ -41,7 +41,8 @@ class PredictabilityMinimization(ImageModel):
 
     Args:
         encoder: See `VAE`; it returns `z_mean` alone.
-        decoder, likelihood, seed, **kwargs: See `VAE`.
+        decoder: See `VAE`.
+        **kwargs: Further arguments of `VAE`, such as the likelihood.
         predictability_weight: Weight of the variance, at least 0; default 200. It is meant
             for sums over 64x64 pixels.
         predictor_units: Widths of each predictor's hidden layers; default `(32, 32)`.

@@ -35,7 +35,8 @@ class QLAE(ImageModel):
 
     Args:
         encoder: See `VAE`; it returns `z_mean` alone.
-        decoder, likelihood, seed, **kwargs: See `VAE`.
+        decoder: See `VAE`.
+        **kwargs: Further arguments of `VAE`, such as the likelihood.
         num_values: Values of each latent dimension, at least 2; default 10.
         quantization_weight: Weight of the loss that moves the values, at least 0; default 0.01.
         commitment_weight: Weight of the loss that moves the codes, at least 0; default 0.01.

@@ -218,8 +218,8 @@ def _of_this_package(model, source):
 
     if not isinstance(model, ImageModel):
         raise UnreadableModelError(
-            f"{source} cannot be loaded: it holds a {type(model).__name__}, no model of this "
-            "package."
+            f"{source} cannot be loaded: it holds a {type(model).__name__}, not a model of "
+            "this package."
         )
     return model
 

@@ -83,9 +83,9 @@ class TrainingGuard(keras.callbacks.Callback):
             suspects = "values outside [0, 1]" if bounded else "extreme values"
             raise FailureError(
                 f"Training stopped {where}: {component} became {values[component]}. "
-                "Begin anew with a lower learning rate (--learning-rate), or check the images for "
+                "Start again with a lower learning rate (--learning-rate), or check the images for "
                 f"{suspects}. Resuming from a checkpoint would end in the same way, but those "
-                "written before this step are good to look at."
+                "written before this step can be inspected."
             )
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:

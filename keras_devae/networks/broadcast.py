@@ -31,6 +31,9 @@ def broadcast_decoder(
     Returns:
         A `keras.Model` from `(batch, input_dim)` to float32 logits
         `(batch, height, width, channels)`.
+
+    Raises:
+        UsageError: If an argument is out of range.
     """
     at_least("input_dim", input_dim, 1)
     *size, channels = image_shape_of(image_shape)

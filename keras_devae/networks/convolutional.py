@@ -59,6 +59,9 @@ def convolutional_encoder(
         of `z_mean` and `z_log_var`, float32 `(batch, latent_dim)`, and, where there are such,
         `category_logits`, `(batch, num_categories)`, and `flow_parameters`,
         `(batch, flow_parameters)`.
+
+    Raises:
+        UsageError: If an argument is out of range.
     """
     kernels = seeded_kernels(seed)
     image_shape = image_shape_of(image_shape)
@@ -115,6 +118,9 @@ def convolutional_decoder(
     Returns:
         A `keras.Model` from `(batch, input_dim)` to float32 logits
         `(batch, height, width, channels)`.
+
+    Raises:
+        UsageError: If an argument is out of range.
     """
     at_least("input_dim", input_dim, 1)
     image_shape = image_shape_of(image_shape)

@@ -25,8 +25,8 @@ def mlp_encoder(
 ) -> keras.Model:
     """Builds a fully connected encoder, by default as in Higgins et al. (2017).
 
-    Arguments and result are as for `convolutional_encoder`, but images may have any size. `units`
-    are the widths of the hidden ReLU layers, divided among the `groups`.
+    Arguments, result and errors are as for `convolutional_encoder`, but images may have any size.
+    `units` are the widths of the hidden ReLU layers, divided among the `groups`.
     """
     kernels = seeded_kernels(seed)
     units = widths("units", units)
@@ -58,8 +58,8 @@ def mlp_decoder(
 ) -> keras.Model:
     """Builds a fully connected decoder, the mirror image of the encoder, with linear output.
 
-    Arguments and result are as for `convolutional_decoder`, but images may have any size. `units`
-    are the widths of the hidden ReLU layers.
+    Arguments, result and errors are as for `convolutional_decoder`, but images may have any size.
+    `units` are the widths of the hidden ReLU layers.
     """
     at_least("input_dim", input_dim, 1)
     image_shape = image_shape_of(image_shape)
@@ -119,7 +119,10 @@ def projection_mlp(
 
 
 def linear_encoder(image_shape: Sequence[int], latent_dim: int) -> keras.Model:
-    """Builds a linear encoder with zero weights; arguments and result as for `mlp_encoder`."""
+    """Builds a linear encoder with zero weights.
+
+    Arguments, result and errors are as for `mlp_encoder`.
+    """
     at_least("latent_dim", latent_dim, 1)
     images = keras.Input(image_shape_of(image_shape), name="image")
     pixels = layers.Flatten()(images)
@@ -128,7 +131,10 @@ def linear_encoder(image_shape: Sequence[int], latent_dim: int) -> keras.Model:
 
 
 def linear_decoder(input_dim: int, image_shape: Sequence[int]) -> keras.Model:
-    """Builds a linear decoder with zero weights; arguments and result as for `mlp_decoder`."""
+    """Builds a linear decoder with zero weights.
+
+    Arguments, result and errors are as for `mlp_decoder`.
+    """
     at_least("input_dim", input_dim, 1)
     image_shape = image_shape_of(image_shape)
     z = keras.Input((input_dim,), name="z")
@@ -154,6 +160,9 @@ def unit_predictors(
     Returns:
         A `keras.Model` from what each predictor sees, `(batch, d, d)`, to float32 predictions
         `(batch, d)` between 0 and 1.
+
+    Raises:
+        UsageError: If an argument is out of range.
     """
     at_least("latent_dim", latent_dim, 1)
     seen = keras.Input((latent_dim, latent_dim), name="seen")
@@ -193,6 +202,9 @@ def discriminator(
 
     Returns:
         A `keras.Model` from codes `(batch, latent_dim)` to float32 logits `(batch, 2)`.
+
+    Raises:
+        UsageError: If an argument is out of range.
     """
     at_least("latent_dim", latent_dim, 1)
     units = widths("units", units)

@@ -42,6 +42,9 @@ def image_discriminator(
     Returns:
         A `keras.Model` from pixels `(batch, height, width, channels * num_images)` to float32
         logits `(batch, num_classes)`.
+
+    Raises:
+        UsageError: If an argument is out of range.
     """
     height, width, channels = image_shape_of(image_shape)
     at_least("num_classes", num_classes, 1)

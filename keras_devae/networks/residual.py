@@ -50,7 +50,7 @@ def residual_encoder(
     (Wu & He 2018) in up to 8 groups takes the place of batch normalisation, so that an image's code
     depends on that image alone. Strided convolutions have 4x4 kernels, where the paper has 3x3.
 
-    Arguments and result are as for `convolutional_encoder`.
+    Arguments, result and errors are as for `convolutional_encoder`.
     """
     kernels = seeded_kernels(seed)
     image_shape = image_shape_of(image_shape)
@@ -88,7 +88,7 @@ def residual_decoder(
     """Builds a residual decoder, the mirror image of the encoder, with linear output.
 
     Pixels are repeated between levels; the strided convolutions of images above 64 pixels become
-    transposed ones. Arguments and result are as for `convolutional_decoder`.
+    transposed ones. Arguments, result and errors are as for `convolutional_decoder`.
     """
     at_least("input_dim", input_dim, 1)
     image_shape = image_shape_of(image_shape)

@@ -33,6 +33,9 @@ def find_preset(source: _Source) -> PresetFolder:
             `"hf://owner/name"`, a repository of the Hugging Face Hub. A folder that exists wins
             over a name.
 
+    Returns:
+        The `PresetFolder`.
+
     Raises:
         UsageError: If there is no such preset, or `huggingface_hub` is not installed.
         FailureError: If a file is damaged, or the repository cannot be fetched.

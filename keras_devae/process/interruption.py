@@ -104,7 +104,7 @@ class Interruption:
         # Schedulers may send SIGTERM repeatedly; only a person is in a hurry.
         if self.postponed and (is_first or number == signal.SIGTERM):
             if number == signal.SIGINT:
-                _say("Ending with a checkpoint. Ctrl-C once more ends at once.")
+                _say("Stopping after a checkpoint. Press Ctrl-C again to stop at once.")
             return
         self.hurried = not is_first
         raise _ENDINGS[number]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from keras_devae.checks import AnyPath
+from keras_devae.checks import AnyPath, counted
 from keras_devae.reproduction.catalogue import EXPERIMENTS, plans_of
 from keras_devae.reproduction.earlier_runs import with_earlier_runs
 from keras_devae.reproduction.scales import Scale
@@ -20,7 +20,7 @@ def list_experiments(
     """Describes all experiments at a scale; runs done in `runs_dir` show how long a step takes.
 
     Each has `name`, `what` it shows, `trains`, `takes`, `known` (the paper's numbers), `runs`,
-    `done`, and `process_hours` left, or `None`.
+    `done`, and `process_hours`, the hours of one core that are left, or `None`.
     """
     folder = Path(runs_dir) / "reproduce" / scale.name
     planned = {name: _planned(name, scale, folder, seeds) for name in EXPERIMENTS}
@@ -50,7 +50,7 @@ def _described(name, runs, step_seconds, measured):
         return {
             **row,
             "trains": "discriminators, no images",
-            "takes": "at scale paper 3 minutes of one core for each of 90 trials",
+            "takes": "3 minutes on one core for each of the 90 trials at scale paper",
             "runs": 0,
             "done": 0,
             "process_hours": None,
@@ -61,7 +61,7 @@ def _described(name, runs, step_seconds, measured):
     return {
         **row,
         "trains": _models(runs.values()),
-        "takes": _duration(hours, measured) if hours else "no time: all are done",
+        "takes": _duration(hours, measured) if hours else "no time: all runs are done",
         "runs": len(runs),
         "done": done,
         "process_hours": round(hours, 2),
@@ -72,10 +72,11 @@ def _models(configs):
     configs = list(configs)
     models = ", ".join(dict.fromkeys(config.model.name for config in configs))
     sets = " and ".join(dict.fromkeys(config.data.dataset for config in configs))
-    return f"{len(configs)} runs of {configs[0].training.steps:,} steps: {models} on {sets}"
+    runs = counted(len(configs), "run")
+    return f"{runs} of {configs[0].training.steps:,} steps: {models} on {sets}"
 
 
 def _duration(hours, measured):
-    length = f"{hours:.1f} h" if hours >= 1 else f"{60 * hours:.0f} min"
-    where = "at the pace of those done" if measured else "with a core each, on the README's machine"
-    return f"{length} of processes {where}; fewer where runs are shared"
+    length = f"{hours:.1f} hours" if hours >= 1 else counted(round(60 * hours), "minute")
+    where = ", judging by the runs that are done" if measured else ""
+    return f"about {length} on one core{where}; less if other experiments share runs"

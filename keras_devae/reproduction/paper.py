@@ -28,4 +28,4 @@ ADVANTAGE = {
     "beta-VAE": {"disentanglement": 0.47, "reconstruction": -0.30},
 }
 
-UNKNOWN = "not in the copy of the paper at hand"
+UNKNOWN = "not available"

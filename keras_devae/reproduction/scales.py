@@ -34,9 +34,9 @@ class Scale:
         settings: Settings of every run, see `flat_settings.config_from_settings`.
         seeds: Number of seeds, unless the experiment has its own.
         image_size: Pixels per side.
-        core_seconds: Seconds of one core per step, the evaluation included: measured on the 2-core
-            x86-64 machine of the README, for estimates before any run is done.
-        many_dimensions: Latent dimensions in place of the paper's 1024.
+        core_seconds: Seconds of one core per step, with the evaluation, to estimate before any run
+            is done: measured on a 2-core x86-64 machine.
+        many_dimensions: Latent dimensions instead of the paper's 1024.
     """
 
     name: str
@@ -75,8 +75,8 @@ SCALES = {
         Scale(
             "small",
             "A small setting for two cores, not the paper's: 32x32 pixels drawn by the built-in "
-            "renderer, 20,000 steps of 64 images, Adam 5e-4; weights of the KL divergence scaled "
-            "by the number of pixels, a quarter of the published ones; fast settings of metrics.",
+            "renderer, 20,000 steps of 64 images, Adam 5e-4, a quarter of the published weights of "
+            "the KL divergence, in proportion to the number of pixels, and fast metric settings.",
             {"preset": "small", "source": "rendered", "metric_settings": "fast", **_TRACKED},
             seeds=3,
             image_size=32,
@@ -84,7 +84,7 @@ SCALES = {
         ),
         Scale(
             "smoke",
-            "A check that everything works, in which nothing is learned: 10 steps of 8 images.",
+            "A check that everything works; the models learn nothing: 10 steps of 8 images.",
             {
                 "source": "rendered",
                 "metric_settings": "fast",

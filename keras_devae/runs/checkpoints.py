@@ -49,7 +49,7 @@ def check_finite(names: Iterable[str], arrays: Iterable[Array], step: int) -> No
     for name, array in zip(names, arrays, strict=True):
         if not _is_finite(array):
             raise FailureError(
-                f"Training stopped at step {step}: {name} is not finite. Begin anew with a lower "
+                f"Training stopped at step {step}: {name} is not finite. Start again with a lower "
                 "learning rate (--learning-rate): resuming from the last checkpoint would end in "
                 "the same way, although the checkpoint itself can be inspected."
             )

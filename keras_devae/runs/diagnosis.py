@@ -81,9 +81,7 @@ class _Examination:
         try:
             self.config = self.run.read_config()
         except FailureError as error:
-            yield _problem(
-                "config.json", f"{error} Without it the run cannot resume: begin it anew."
-            )
+            yield _problem("config.json", f"{error} The run cannot resume: start it again.")
             return
         yield Finding("config.json", "ok", "It is intact.")
         for path in self.run.misplaced():
@@ -148,8 +146,7 @@ class _Examination:
         for file in self.run.misnamed_checkpoints():
             yield _problem(
                 f"checkpoints/{file.name}",
-                "It is not a file with the name of a checkpoint, and is left alone. Remove it if "
-                "you do not need it.",
+                "It is named like a checkpoint but is not a file. Remove it if you can.",
             )
         for step in self.run.checkpoint_steps():
             file = self.run.checkpoint_file(step)
@@ -209,7 +206,9 @@ class _Examination:
         whole = [step for step in good if not self._missing(step, steps)]
         ahead = [step for step in good if step > max(whole, default=math.inf)]
         if self.run.is_trained() or not ahead:
-            return _problem("history.csv", f"{found} They are lost; train anew to have them.")
+            return _problem(
+                "history.csv", f"{found} They are lost; train the run again to have them."
+            )
         files = [self.run.checkpoint_file(step) for step in ahead]
         return self._mended(
             "history.csv",

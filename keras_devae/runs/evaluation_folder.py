@@ -76,6 +76,9 @@ class EvaluationFolder:
         path: The folder.
     """
 
+    #: As of a run's folder: a page may be written into it.
+    is_preset = False
+
     def __init__(self, path: str | os.PathLike[str]):
         self.path: Path = usable_path("The folder of an evaluation", path)
         self.scores_file = self.path / "scores.json"

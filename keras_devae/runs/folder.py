@@ -39,6 +39,10 @@ class RunDirectory(RunLayout):
 
     Args:
         path: The folder.
+
+    Example:
+        >>> kd.runs.RunDirectory("runs/first").report_file.name
+        'report.html'
     """
 
     def __init__(self, path: str | os.PathLike[str]):
@@ -329,7 +333,7 @@ class RunDirectory(RunLayout):
     def how_to_resume(self) -> str:
         """Describes in sentences what the run has saved and how to resume it."""
         if not self.config_file.is_file():
-            return "Nothing is saved yet. Give the same command again."
+            return "Nothing is saved yet. Run the same command again."
         steps = self.checkpoint_steps()
         if self.is_trained():
             saved = "Training is done and only the evaluation is left"

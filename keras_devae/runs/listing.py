@@ -17,7 +17,13 @@ logger = logging.getLogger("keras_devae")
 
 
 def find_runs(folder: str | os.PathLike[str]) -> list[RunDirectory]:
-    """Returns the runs in a folder such as `runs`, sorted by name; an empty list if it is missing.
+    """Finds the runs in a folder.
+
+    Args:
+        folder: The folder, such as `runs`.
+
+    Returns:
+        The runs, sorted by name; an empty list if there is no such folder.
 
     Raises:
         UsageError: If it cannot be read.

@@ -46,7 +46,7 @@ class PresetDirectory(RunDirectory):
 
     def check_takes_files(self, remedy: str) -> NoReturn:
         """Raises a `UsageError`, because nothing is written into the folder of a preset."""
-        raise UsageError(f"{self.name} is a preset, in whose folder nothing is written. {remedy}")
+        raise UsageError(f"{self.name} is a preset, whose folder stays as it is. {remedy}")
 
     def claim(self) -> NoReturn:
         """Raises a `UsageError`: presets are not trained."""
@@ -102,8 +102,8 @@ def _preset_in(source):
     preset = find_preset(source)
     if not is_there(preset.path / RUN):
         raise UsageError(
-            f"The preset {os.fspath(source)} was not made from a run, and says nothing of images "
-            "and settings. Load its model with `from_preset`, or make a preset with `keras-devae "
+            f"The preset {os.fspath(source)} was not made from a run, and records neither images "
+            "nor settings. Load its model with `from_preset`, or make a preset with `keras-devae "
             "presets create`."
         )
     return PresetDirectory(preset.path, preset.name)
@@ -135,7 +135,7 @@ def check_making(run: RunDirectory, folder: str | os.PathLike[str], name: str | 
     """
     check_new(folder)
     if run.is_preset:
-        raise UsageError(f"{run.name} is a preset already. Copy its folder.")
+        raise UsageError(f"{run.name} is already a preset. Copy its folder.")
     if not run.is_trained():
         raise UsageError(f"The run {run.path} is not trained to its end. {run.how_to_resume()}")
     return run_name("The name of a preset", Path(folder).resolve().name if name is None else name)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -195,9 +195,8 @@ class Run(Scoring):
         active = chosen_backend()
         if recorded not in (None, active):
             logger.warning(
-                "The run was begun on %s and resumes with %s: it will not end with the same "
-                "numbers. To keep to %s, give --backend %s before the command, or unset "
-                "KERAS_BACKEND.",
+                "The run started on %s and resumes on %s: its numbers will differ slightly. To "
+                "stay on %s, put --backend %s before the command, or unset KERAS_BACKEND.",
                 *(recorded, active, recorded, recorded),
             )
             folder.record_backend(active)
@@ -255,11 +254,12 @@ class Run(Scoring):
         """Loads the model and the data set now instead of on first use."""
         _ = self.model, self.dataset
 
-    def train(self, progress: bool = True) -> VAE:
+    def train(self, progress: bool | Sequence[str] = True) -> VAE:
         """Trains the run to its end, from the newest checkpoint if any, and returns the model.
 
         Args:
-            progress: Whether to show progress; default true.
+            progress: Whether to show progress; default true. Names of values in the history, or
+                `["all"]`, are shown beside the usual three.
 
         Raises:
             UsageError: If the run comes from `Run.open`.
@@ -270,7 +270,7 @@ class Run(Scoring):
 
         return carried_out(self.train_in_parts(progress))
 
-    def train_in_parts(self, progress: bool = True) -> Parts[VAE]:
+    def train_in_parts(self, progress: bool | Sequence[str] = True) -> Parts[VAE]:
         """Trains like `train`, but yields each part, a `Fit`, to the caller, who carries it out.
 
         Arguments and errors are as for `train`; the generator returns the model.

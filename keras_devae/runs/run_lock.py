@@ -41,7 +41,7 @@ class RunLock:
             self._take(timeout)
         except TimeoutError:
             raise ClaimedError(
-                f"Another process is training the run {self._file.parent}. Wait until it has ended."
+                f"Another process is training the run {self._file.parent}. Wait for it to end."
             ) from None
         except ModuleNotFoundError:
             # filelock is not among the few packages that training requires.

@@ -197,7 +197,9 @@ def _load_newest_checkpoint(run, config):
             model = load_run_model(file, config)
         except UnreadableModelError as error:
             if archive_damage(file) is None:
-                raise FailureError(f"A checkpoint is whole, but unusable: {error}") from error
+                raise FailureError(
+                    f"A checkpoint is intact, but cannot be used: {error}"
+                ) from error
             logger.warning("Skipping the damaged checkpoint of step %d: %s", step, error)
             continue
         for damaged in steps[:number]:
@@ -233,7 +235,8 @@ def _fit(model, config, run, dataset, start_step, progress, held_out):
         rate=PlateauRate(training, watch, run) if plateau else None,
         loggers=loggers_of(config, run),
     )
-    report = ProgressReport(training.steps, start_step)
+    show = () if isinstance(progress, bool) else progress
+    report = ProgressReport(training.steps, start_step, show=show)
     callbacks = [*tracked, recorder, *([report] if progress else [])]
     stopped = failures_explained(run, lambda: f"Training stopped after step {recorder.step}")
     with stopped, interruption:
@@ -329,7 +332,7 @@ def _closing(recorder, report):
             if isinstance(reason, KeyboardInterrupt):
                 recorder.keep_last_step()
         except Exception as error:
-            logger.warning("The last checkpoint could not be written either. %s", error)
+            logger.warning("Nor could the last checkpoint be written. %s", error)
         raise
     report.progress.stop()
     recorder.close()

@@ -179,7 +179,10 @@ class IncrementalPIController(_PIController):
     The state is float32: at a beta of 150, increments below 7.6e-6 are lost.
 
     Args:
-        proportional_gain, integral_gain, beta_max, **kwargs: As in `PositionPIController`.
+        proportional_gain: As in `PositionPIController`.
+        integral_gain: As in `PositionPIController`.
+        beta_max: As in `PositionPIController`.
+        **kwargs: As in `PositionPIController`.
         beta_init: Beta before the first step, between the limits; default 150.
         beta_min: The smallest beta, at least 0; default 0.1.
         window: Number of steps over which the KL divergence is averaged, at least 1 (no

@@ -286,6 +286,9 @@ def get_schedule(value: Any, name: str = "schedule") -> Schedule:
             configuration of one, as `keras.saving.serialize_keras_object` returns it.
         name: The argument's name, for error messages; default `"schedule"`.
 
+    Returns:
+        The schedule.
+
     Raises:
         UsageError: If it is none of these, or the configuration is of an unknown schedule or has
             wrong arguments.

@@ -94,7 +94,7 @@ def _describe_ending(status: int | None) -> str:
     if status is None:
         return "its process or machine was lost"
     if status >= 0:
-        return "it was interrupted from outside"
+        return "another program interrupted it"
     with contextlib.suppress(ValueError):
         name = signal.Signals(-status).name
         hint = ", perhaps for lack of memory" if name == "SIGKILL" else ""

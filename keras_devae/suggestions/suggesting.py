@@ -313,7 +313,7 @@ class _Work:
         listed = isinstance(published, (tuple, list))
         betas = [float(f"{factor * b:.2g}") for b in (published if listed else [published])]
         if min(betas) > 0:
-            reason = f"the published ones would collapse everything: contrast is low ({first:.2g})"
+            reason = f"the published ones would collapse all latents: contrast is low ({first:.2g})"
             self._add(name, tuple(betas) if listed else betas[0], reason)
 
     def _propose_sigma(self, points: list[float]) -> None:
@@ -322,7 +322,9 @@ class _Work:
             return
         deviation = pixels.mean_deviation(self.pixels)
         if deviation > 0 and points[0] < COLLAPSING * BETA_END:
-            reason = "the pixels' own deviation: with the plain squared error all would collapse"
+            reason = (
+                "the pixels' own deviation: with the plain squared error all latents would collapse"
+            )
             self._add("likelihood_sigma", float(f"{deviation:.2g}"), reason)
 
 

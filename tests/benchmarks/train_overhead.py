@@ -64,8 +64,8 @@ def train(config, dataset):
         run = RunDirectory.create(f"{folder}/run")
         report = training.ProgressReport
 
-        def with_watch(*arguments):
-            progress = report(*arguments)
+        def with_watch(*arguments, **options):
+            progress = report(*arguments, **options)
             progress_end = progress.on_train_batch_end
 
             def both(batch, logs=None):

@@ -13,6 +13,11 @@ def run(*words):
     return ending.value.code
 
 
+def one_line(text):
+    """A text without the line ends and columns in which a terminal shows it."""
+    return " ".join(text.split())
+
+
 def have_equal_histories(one, other):
     """Tells whether two folders of runs have the same history, but for the order of sums.
 

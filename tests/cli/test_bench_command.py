@@ -60,7 +60,7 @@ def test_what_cannot_be_measured_has_a_row_with_the_reason(tmp_path, capsys):
     ("words", "message"),
     [
         (["--precisions", "half"], "Unknown precision 'half'"),
-        (["--batch-sizes", "4,x"], "whole numbers with commas"),
+        (["--batch-sizes", "4,x"], "comma-separated whole numbers"),
         (["--batch-sizes", "0"], "`batch_size`"),
         (["--rounds", "0"], "--rounds"),
         (["--model", "ica"], "no training steps"),

@@ -1,5 +1,7 @@
 """The command line as a user meets it: exit codes, sentences, files."""
 
+import contextlib
+import io
 import json
 import os
 import shlex
@@ -31,6 +33,8 @@ TINY = [
     *("--dataset", "dsprites", "--source", "rendered", "--image-size", "32"),
     *("--batch-size", "16", "--latent-dim", "3", "--evaluation-images", "200"),
 ]
+#: What the run of `trained` printed.
+PRINTED = []
 
 
 def picture_of(path):
@@ -43,8 +47,34 @@ def trained(tmp_path_factory):
     """The folder of runs with one finished run, `tiny`."""
     folder = tmp_path_factory.mktemp("runs")
     words = ["train", *TINY, "--steps", "12", "--checkpoint-every", "5", "--seed", "7"]
-    assert run(*words, "--run", "tiny", "--runs-dir", folder) == 0
+    with contextlib.redirect_stdout(io.StringIO()) as printed:
+        assert run(*words, "--run", "tiny", "--runs-dir", folder, "--show", "all") == 0
+    PRINTED.append(printed.getvalue().replace(f"{folder / 'tiny'}", "runs/tiny"))
     return folder
+
+
+def test_train_ends_with_a_summary_that_fits_a_screen(trained):
+    _, trained_for, summary = PRINTED[-1].partition("\nTrained devae for 12 steps in ")
+    lines = (trained_for + summary).splitlines()
+    assert len(lines) <= 24 and max(map(len, lines)) <= 80
+    assert lines[1].endswith(" s.")
+    assert ["score", "layer", "0", "layer", "1", "layer", "2"] in [line.split() for line in lines]
+    assert [line.split()[0] for line in lines[5:9]] == ["mig", "reconstruction", "kl", "active"]
+    assert "MIG by factor: " in summary and "Report   runs/tiny/report.html" in lines
+    assert "runs/tiny/figures/ (traversals, reconstructions, learning curves)" in summary
+    assert "  keras-devae explore runs/tiny " in summary
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--model", "factor_vae", "--show", "total_corelation"], "'total_correlation_loss'"),
+        (["--model", "pca", "--show", "all"], "Leave out --show"),
+    ],
+)
+def test_values_to_show_are_checked_before_a_run_is_made(words, said, workplace, capsys):
+    assert run("train", *TINY, *words, "--steps", "4", "--run", "shown") == 2
+    assert said in capsys.readouterr().err and not list(workplace.glob("runs/*"))
 
 
 def test_train_leaves_the_whole_run_directory(trained):
@@ -522,7 +552,7 @@ def test_a_run_that_goes_on_with_another_backend_says_so(trained, tmp_path, capl
         assert resumed.is_chief
     assert resumed.config.compute.backend == directory.read_config().compute.backend == active
     assert directory.read_record()["backends"] == [other, active]
-    assert f"begun on {other} and resumes with {active}" in caplog.text
+    assert f"started on {other} and resumes on {active}" in caplog.text
     assert f"--backend {other}" in caplog.text
 
 

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -33,7 +34,8 @@ def runs(tmp_path_factory, tiny, blobs):
 def test_mean_and_spread_over_seeds(runs, tmp_path, capsys):
     table = tmp_path / "table.md"
     assert run("compare", runs, "--metrics", "all", "--output", table) == 0
-    printed = capsys.readouterr().out
+    printed, warned = capsys.readouterr()
+    assert "Warning: Fewer than 5 seeds" in warned and "beta_vae beta=4 (2)" in warned
     assert "0.200 ± 0.141" in printed and "[-1.071, 1.471]" in printed
     assert printed.index("beta_vae beta=4") < printed.index("beta_vae beta=16")
     assert "No rank correlation (the same in all runs): sap.score" in printed
@@ -67,10 +69,27 @@ def test_selection_by_udr(runs, tmp_path, capsys):
     assert {row["mig.score"] for row in ranking if row["seed"] == "1"} == {str(0.1 + 0.2)}
 
 
+def test_five_seeds_go_without_a_warning(runs, tmp_path, capsys):
+    for seed in range(5):
+        shutil.copytree(runs / "beta4-0", tmp_path / str(seed))
+        (tmp_path / str(seed) / "config.json").write_text(
+            (runs / "beta4-0" / "config.json").read_text().replace('"seed": 0', f'"seed": {seed}')
+        )
+    assert run("compare", tmp_path) == 0
+    assert capsys.readouterr().err == ""
+    assert run("compare", *(tmp_path / str(seed) for seed in range(4))) == 0
+    assert "Fewer than 5 seeds" in capsys.readouterr().err
+
+
 def test_one_run_a_group_has_no_spread(runs, capsys):
     words = ["compare", runs / "beta4-0", runs / "beta16-0"]
     assert run(*words) == 0
     assert "±" not in capsys.readouterr().out
+    # Neither have three runs a rank correlation.
+    assert run(*words, runs / "beta4-1") == 0
+    printed = capsys.readouterr().out
+    assert "No rank correlation (needs 4 runs or more, here 3): mig.score, kl.total" in printed
+    assert "rank correlation  " not in printed
     assert run(*words, "--select", "udr") == 2
     assert "two or more of each" in capsys.readouterr().err
 

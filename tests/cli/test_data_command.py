@@ -33,10 +33,11 @@ def test_list_says_where_images_come_from(cars, tmp_path, capsys):
     capsys.readouterr()
     assert run("data", "list") == 0
     lines = capsys.readouterr().out.splitlines()
-    of = {line.split()[0]: line for line in lines}
-    assert "737,280 images of 64x64x1" in of["dsprites"] and "built-in" in of["dsprites"]
+    of = {line.split()[0]: line for line in lines if line}
+    assert "737,280 images of 64x64x1" in of["dsprites"] and "drawn by" in of["dsprites"]
     assert str(tmp_path / "data" / "cars3d") in of["cars3d"]
-    assert "keras-devae data prepare mpi3d_real" in of["mpi3d_real"]
+    assert "not prepared" in of["mpi3d_real"]
+    assert "Prepare a data set with: keras-devae data prepare NAME" in lines
     assert {"npz:PATH", "npy:PATH", "folder:PATH"} < set(of)
     assert run("data", "list", "--json") == 0
     assert [row["name"] for row in json.loads(capsys.readouterr().out)] == list(data.names())
@@ -78,7 +79,7 @@ def test_prepare_verify_and_remove(cars, tmp_path, capsys):
     assert run("data", "remove", "cars3d") == 0
     assert f"removed {store}" in capsys.readouterr().out and not store.exists()
     assert run("data", "remove", "cars3d") == 0
-    assert "nothing prepared" in capsys.readouterr().out
+    assert "Nothing is prepared" in capsys.readouterr().out
 
 
 def test_a_missing_or_damaged_file_is_one_sentence(tmp_path, capsys):

@@ -90,14 +90,14 @@ def test_pages_about_encoders_codes_and_runs_on_other_images(place, tmp_path, mo
 @pytest.mark.parametrize(
     "words, message",
     [
-        (["r", "--factors-file", "x.csv"], "--factors-file goes with --dataset"),
-        (["r", "--pixels", "uint8"], "--pixels goes with --encoder"),
+        (["r", "--factors-file", "x.csv"], "--factors-file needs --dataset"),
+        (["r", "--pixels", "uint8"], "--pixels needs --encoder"),
         (["--encoder", "halves.keras"], "--encoder needs the images to score: add --dataset"),
         (["r", "--encoder", "halves.keras"], "give only one of them. Received: 2"),
         ([], "RUN, --codes FILE or --encoder FILE: give one of them."),
         (["--codes", "first.npz", "--dataset", "npz:more.npz"], "an array called 'codes'"),
         (["--codes", "labelled.npz", "--dataset", "npz:more.npz"], "holds factors, which"),
-        (["--codes", "labelled.npz", "--report-dir", "page"], "--report-dir goes with --dataset"),
+        (["--codes", "labelled.npz", "--report-dir", "page"], "--report-dir needs --dataset"),
         (["r", "--dataset", "npz:more.npz", "--report-dir", "r"], "holds other files"),
         (["--encoder", "halves.keras", "--dataset", "npz:more.npz", "--layer", "1"], "--layer"),
         (["--encoder", "halves.keras", "--dataset", "npz:more.npz", "--metrics", "kl"], "kl"),

@@ -231,8 +231,8 @@ def test_suggestions_leave_out_what_does_not_apply(capsys):
 def test_the_list_of_models_says_what_is_lacking(capsys):
     assert run("models", "codes") == 0
     out = capsys.readouterr().out
-    assert "no posterior" in out and "no decoder" not in out
+    assert "without a posterior" in out and "without a decoder" not in out
     assert run("models", "spread") == 0
-    assert "no decoder" in capsys.readouterr().out
+    assert "without a decoder" in capsys.readouterr().out
     assert run("models", "spread", "--json") == 0
     assert json.loads(capsys.readouterr().out)["spread"]["decodes"] is False

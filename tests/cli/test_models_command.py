@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 import pytest
-from running import run
+from running import one_line, run
 from thoroughness import quick_first
 
 from keras_devae.models.catalogue import MODEL_CATALOGUE
@@ -17,14 +17,21 @@ TINY = [
 ]
 
 
-def test_models_lists_every_model_with_its_options(capsys):
+@pytest.mark.parametrize("width", [60, 80])
+def test_models_lists_every_model_and_all_of_them_with_options(width, monkeypatch, capsys):
+    monkeypatch.setenv("COLUMNS", str(width))
     assert run("models") == 0
+    listed = capsys.readouterr().out
+    assert max(map(len, listed.splitlines())) < width
+    assert run("models", "all") == 0
     text = capsys.readouterr().out
     for name, entry in MODEL_CATALOGUE.items():
-        assert name in text and entry.objective in text and entry.paper in text
+        assert f"{name} " in listed and entry.objective in one_line(listed)
+        assert f"{name}\n" in text and entry.paper in one_line(text)
         for option in entry.options:
             assert f"--{option.replace('_', '-')}" in text
     assert "--gamma 1000 " in text and "--discriminator-units 1000,1000," in text
+    assert "[scales with pixels / steps]" in one_line(text)
 
 
 def test_models_for_machines(capsys):
@@ -44,7 +51,7 @@ def test_unknown_models_and_options_name_the_close_matches(capsys):
     assert run("train", "--model", "vae", "--gamma", "3") == 2
     assert "Unknown option of vae 'gamma'" in capsys.readouterr().err
     assert run("train", "--model", "factor_vae", "--discriminator-units", "10,x") == 2
-    assert "whole numbers with commas" in capsys.readouterr().err
+    assert "comma-separated whole numbers" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

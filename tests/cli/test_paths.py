@@ -160,9 +160,7 @@ def test_a_path_that_is_not_there_is_still_a_path():
 
 def test_a_home_folder_that_is_not_known():
     assert expanded_path("It", "~") == expanded_path("It", os.path.expanduser("~"))
-    with pytest.raises(
-        UsageError, match=r"^--x begins with the home folder of a user who does not exist"
-    ):
+    with pytest.raises(UsageError, match=r"^--x begins with the home folder of an unknown user"):
         expanded_path("--x", "~nobody-of-this-name/data")
 
 

@@ -30,7 +30,7 @@ def test_the_list(shipped, capsys):
     assert run("presets") == 0
     printed = capsys.readouterr().out
     assert "stand_in" in printed and "dsprites, rendered" in printed and "32x32x1" in printed
-    assert "quick: a few minutes" in printed
+    assert "quick  a few minutes" in printed
     assert run("presets", "--json") == 0
     told = json.loads(capsys.readouterr().out)
     assert list(told) == ["stand_in", "quick", "small", "paper"]
@@ -84,7 +84,7 @@ def test_scores_are_those_on_the_card(shipped, made, tmp_path, capsys):
 
 def test_figures_need_a_file(shipped, tmp_path, capsys):
     assert run("plot", "traversal", shipped) == 2
-    assert "stand_in is a preset, in whose folder nothing is written. Name the file to write " in (
+    assert "stand_in is a preset, whose folder stays as it is. Name the file to write " in (
         capsys.readouterr().err
     )
     for kind in ("traversal", "kl", "learning-curves"):

@@ -29,7 +29,7 @@ def test_options_and_expected_scores_of_a_model(capsys):
     assert printed.count("expected (5 seeds, rendered images, on two cores):") == 1
     assert "\n      mig.score 0.200 ± 0.050 [0.138, 0.262]\n      sap.score 0.020 ±" in printed
     assert printed.count("expected mig.score: not measured") == 2
-    assert "sum over pixels" in printed and "vary much with the seed" in printed
+    assert "sum over pixels" in printed and "vary a lot from seed" in printed
 
 
 @pytest.mark.usefixtures("table")
@@ -43,7 +43,7 @@ def test_the_same_for_machines(capsys):
 
 def test_one_name_is_enough(capsys):
     assert run("presets", "--model", "dip_vae") == 0
-    assert "dip_vae on shapes3d, 32x32x3:\n    --kind i\n" in capsys.readouterr().out
+    assert "dip_vae on shapes3d, 32x32x3:\n    --kind i  --lambda-od" in capsys.readouterr().out
     assert run("presets", "--dataset", "cars3d") == 0
     assert "not with this preset's image size" in capsys.readouterr().out
     assert run("presets", "--model", "betavae") == 2

@@ -7,7 +7,7 @@ import json
 import keras
 import pytest
 from PIL import Image
-from running import run
+from running import one_line, run
 from thoroughness import quick_first
 
 from keras_devae import reports
@@ -127,7 +127,24 @@ def test_list_says_what_each_trains_and_the_papers_numbers(tmp_path, capsys):
     assert rows["figure2"]["runs"] == 80
     assert "300,000 steps" in rows["figure2"]["trains"]
     assert "22.47/415.18" in rows["table1"]["known"]
-    assert rows["table3"]["known"] == "not in the copy of the paper at hand"
+    assert rows["table3"]["known"] == "not available"
+
+
+def test_the_list_fits_a_terminal(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("COLUMNS", "80")
+    assert run("reproduce", "list", "--runs-dir", tmp_path) == 0
+    printed = capsys.readouterr().out
+    assert max(map(len, printed.splitlines())) < 80
+    entries = printed.partition("\n\n")[0].splitlines()
+    assert len(entries) <= 2.2 * len(EXPERIMENTS)
+    assert {line.split()[0] for line in entries if line[0] != " "} == set(EXPERIMENTS)
+    assert "figure2 MIG, InfoM, FactorVAE score" in one_line(printed) and "(80 runs, " in printed
+    assert run("reproduce", "list", "table2", "--runs-dir", tmp_path) == 0
+    printed = capsys.readouterr().out
+    assert max(map(len, printed.splitlines())) < 80
+    for text in ("32 runs of 20,000 steps", "on one core", "one latent space 0.19/47.49"):
+        assert text in one_line(printed)
+    assert "keras-devae reproduce table2 --scale small" in printed
 
 
 def test_list_knows_how_long_the_runs_took(runs_folder, capsys):
@@ -138,13 +155,15 @@ def test_list_knows_how_long_the_runs_took(runs_folder, capsys):
     rows = {row["name"]: row for row in json.loads(capsys.readouterr().out)}
     assert rows["figure6"]["done"] == 1 and rows["figure6"]["process_hours"] == 0
     assert run("reproduce", "list", *words) == 0
-    assert "all are done" in capsys.readouterr().out.replace("\n", " ")
+    assert "1 run, all done" in one_line(capsys.readouterr().out)
 
 
 @pytest.mark.parametrize(
     ("words", "told"),
     [
         (("figure22",), "figure2"),
+        (("list", "figure22"), "figure2"),
+        (("figure2", "table2"), "one NAME at a time"),
         (("figure2", "--scale", "tiny"), "scale"),
         (("figure2", "--engine", "loca"), "local"),
         (("figure2", "--engine", "inline", "--workers", 2), "one run at a time"),

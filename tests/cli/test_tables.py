@@ -23,6 +23,18 @@ def test_columns_stand_where_they_should(capsys, right, offset):
     assert row.index("seven") == heading.index("what")
 
 
+def test_numbers_that_do_not_fit_are_listed_row_by_row(monkeypatch, capsys):
+    monkeypatch.setenv("COLUMNS", "45")
+    titles, row = ["group", "mig", "kl\n(nats)"], ["beta_vae beta=4", "0.123 ± 0.456", "12.3"]
+    print_table(titles, [row], right=titles[1:])
+    assert "0.123 ± 0.456" in capsys.readouterr().out.splitlines()[4]
+    monkeypatch.setenv("COLUMNS", "30")
+    print_table(titles, [row], right=titles[1:])
+    assert capsys.readouterr().out.splitlines() == [
+        *("", "group: beta_vae beta=4", "  mig        0.123 ± 0.456", "  kl (nats)  12.3"),
+    ]
+
+
 def test_nothing_is_cut_off(capsys):
     print_table(["name", "what"], [["x" * 50, "word " * 20]], width=40)
     printed = capsys.readouterr().out

@@ -161,7 +161,7 @@ def test_two_runs_have_no_ranks(write_run):
     write_run("a", {"mig.score": 0.1})
     found = compare_runs([write_run("b", {"mig.score": 0.3}, seed=1).parent])
     assert found.rank_correlations.matrix.shape == (0, 0) and not found.rank_correlations.names
-    assert found.not_ranked == {"mig.score": "2 of the 3 runs that it takes"}
+    assert found.not_ranked == {"mig.score": "needs 4 runs or more, here 2"}
 
 
 def test_which_metrics_are_shown(write_run):

@@ -102,7 +102,7 @@ def test_contact_sheets_of_every_set_and_of_variants(tmp_path, monkeypatch):
 
 
 @pytest.mark.backends
-def test_compare_runs_has_a_row_for_every_layer(tmp_path):
+def test_finished_runs_are_compared_and_pictured(tmp_path):
     words = ["train", "--dataset", "dsprites", "--source", "rendered", "--image-size", "32"]
     words += ["--latent-dim", "2", "--evaluation-images", "100", "--network", "mlp"]
     words += ["--betas", "1,4", "--steps", "2", "--run", "r", "--runs-dir", str(tmp_path)]
@@ -113,6 +113,9 @@ def test_compare_runs_has_a_row_for_every_layer(tmp_path):
     table = (tmp_path / "table.md").read_text().splitlines()
     assert table[0].startswith("| model | seeds | MIG |")
     assert table[2].startswith("| devae, layer 0 | 1 | 0.")
+    (path,) = load("model_pictures.py")(tmp_path, tmp_path / "pictures")
+    with Image.open(path) as picture:
+        assert path.name == "devae.png" and picture.size[0] > 300
 
 
 @pytest.mark.parametrize("name", sorted(path.name for path in EXAMPLES.rglob("*.toml")))

@@ -21,7 +21,7 @@ from keras_devae.models.layer_advice import layer_advice, losses_of
 )
 def test_a_better_layer_is_named_with_what_to_do(losses, layer, best):
     advice = layer_advice(dict(enumerate(losses)), layer)
-    assert advice.startswith(f"Layer {layer}, the one that is exported")
+    assert advice.startswith(f"Layer {layer}, which is exported")
     assert f"export RUN FOLDER --layer {best}," in advice
     assert f"model.export_encoder(folder, layer={best})" in advice
 

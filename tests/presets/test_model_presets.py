@@ -180,7 +180,7 @@ def test_another_model_of_keras_is_refused(tmp_path):
     inputs = keras.Input((3,))
     model = keras.Model(inputs, keras.layers.Dense(2)(inputs))
     keras.saving.save_model(model, tmp_path / "other", zipped=False)
-    with pytest.raises(FailureError, match="it holds a Functional, no model of this package"):
+    with pytest.raises(FailureError, match="it holds a Functional, not a model of this package"):
         kd.VAE.from_preset(tmp_path / "other")
 
 

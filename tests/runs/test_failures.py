@@ -171,7 +171,7 @@ def test_what_went_wrong_first_is_what_is_said(words, tmp_path, monkeypatch, cap
 
 def test_before_there_is_a_configuration_the_same_command_goes_on(tmp_path):
     run = RunDirectory(tmp_path / "my run")
-    assert run.how_to_resume().endswith("Give the same command again.")
+    assert run.how_to_resume().endswith("Run the same command again.")
     run.path.mkdir()
     run.config_file.write_text("{}")
     assert run.how_to_resume().endswith(f"keras-devae train --resume '{run.path}'")
@@ -189,7 +189,7 @@ def test_an_interrupt_while_evaluating_leaves_only_that(words, tmp_path, monkeyp
     model = run.model_file.read_bytes()
     monkeypatch.setattr(RunRecorder, "on_train_begin", lambda self, logs=None: pytest.fail())
     assert call(["train", "--resume", run.path]) == 0
-    assert "Training is done already" in capsys.readouterr().out
+    assert "Training is already done" in capsys.readouterr().out
     assert run.model_file.read_bytes() == model and run.read_metrics()["layers"]
 
 

@@ -58,7 +58,7 @@ def mapped_array(file: Path) -> Array:
                 f"{file} holds Python objects, which are not read because unpickling runs code; "
                 "save it as an array of numbers."
             ) from None
-        raise FailureError(f"{file} is not a .npy file, or not a whole one: {error}.") from None
+        raise FailureError(f"{file} is not a complete .npy file: {error}.") from None
 
 
 class ArrayDataset(Dataset):

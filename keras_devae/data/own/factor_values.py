@@ -194,7 +194,7 @@ def numbered(
         raise UsageError(
             f"No factor is left, because each column names the images. Received: {list(read)}; "
             f"give factor_kinds={{{next(iter(read))!r}: 'classes'}} if they are classes, or leave "
-            "the factors away."
+            "out the factors."
         )
     return _joined(found, sequences)
 

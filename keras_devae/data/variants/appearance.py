@@ -113,6 +113,9 @@ def noise(dataset: Dataset, seed: int = 0) -> Dataset:
     Returns:
         A `Dataset` with images of shape `(height, width, 3)`, or with as many channels as before
         if there were several, and the same factors.
+
+    Raises:
+        UsageError: If `dataset` is no data set, or the seed is out of range.
     """
     check_dataset(dataset)
     channels = dataset.image_shape[-1]

@@ -223,6 +223,7 @@ def _values_of(text: str) -> list[str]:
 
 
 _held_out_only = functools.partial(held_out, complement=True)
+#: Name of a variant, as in `--variant` -> how it is made and read.
 VARIANTS = {
     "colour": _Kind(colour, _read_nothing, "colour:seed=3"),
     "noise": _Kind(noise, _read_nothing, "noise:seed=3"),

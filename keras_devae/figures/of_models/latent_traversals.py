@@ -183,7 +183,7 @@ def traversed(
 def _panel_label(latents, dimension):
     factor = latents.factor_of(dimension)
     label = f"z{dimension}  {latents.remark_of(dimension)}".rstrip()
-    return label if factor is None else f"{label}\n{factor}"
+    return label if factor is None else f"{factor}\n{label}"
 
 
 def _places(steps, limit, span):

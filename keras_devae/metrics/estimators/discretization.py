@@ -72,6 +72,7 @@ def equal_width_bins(column: Array, bins: int) -> Array:
     return _histogram_discretize_column(column, bins, np.empty((2, len(column))))
 
 
+#: Name -> function of codes that returns numbers of bins.
 DISCRETIZERS = {
     "histogram": histogram_discretize,
     "quantile": quantile_discretize,

@@ -68,7 +68,17 @@ def signal_per_dimension(z_mean: Array, z_log_var: Array) -> Array:
 
 
 def active_dimensions(signal: Array) -> Array:
-    """Returns which latent dimensions are active, boolean `(d,)`, by their signal `(d,)`."""
+    """Tells which latent dimensions are active.
+
+    Args:
+        signal: What each dimension passes on, `(d,)`, in nats, see `signal_per_dimension`.
+
+    Returns:
+        Boolean array `(d,)`: whether the signal is at least `ACTIVE_NATS`.
+
+    Raises:
+        UsageError: If the signal is not one number for each dimension.
+    """
     signal = numeric_array(signal, "signal", "numbers, one for each dimension", axes=1)
     if np.isnan(signal).any():
         raise UsageError("`signal` must have a value for each dimension. Received: NaN.")

@@ -56,7 +56,7 @@ def binned_information(
     discretizer: str,
     limits: tuple[float, float] | None,
 ) -> BinnedInformation:
-    """Computes what each code tells of each factor, `q(s, y)` being the mean over rows.
+    """Computes the information of each code about each factor; `q(s, y)` is the mean over rows.
 
     `q(s | x)` is the probability of bin s under the posterior of x. Means and log-variances are
     checked, `(n, d)`; factors are whole numbers `(n, f)` that vary.

@@ -20,14 +20,16 @@ CHUNK = 2_000_000
 METRIC = Metric(
     "beta_vae_score",
     takes="sampler",
-    description="accuracy of telling the shared factor from differences (Higgins et al. 2017)",
+    description="accuracy of finding the shared factor by code differences (Higgins et al. 2017)",
     numbers={
         "score": Number(
-            "How often a linear classifier tells which factor two groups of images share. Higher "
-            "is better; it is near 1 early, so differences there mean little."
+            "How often a linear classifier recognises which factor two groups of images share. "
+            "Higher is better; it is near 1 early, so differences there mean little."
         ),
-        "train_accuracy": Number("The same on the examples that the classifier was fitted to."),
-        "chance": Number("What guessing would reach in the BetaVAE score."),
+        "train_accuracy": Number(
+            "The same score on the examples that the classifier was fitted to."
+        ),
+        "chance": Number("The BetaVAE score of guessing."),
     },
     fast={"n_train": 1000, "n_test": 1000},
     place=30,

@@ -20,8 +20,9 @@ METRIC = Metric(
     description="DCIMIG or 3CharM, exclusive information of codes (Sepliarskaia et al. 2019)",
     numbers={
         "score": Number(
-            "Share of the factors' entropy that single latents hold, counting only what each tells "
-            "of its best factor beyond its next one. 1: each factor is in a latent of its own.",
+            "Share of the factors' entropy that single latents hold, counting only each latent's "
+            "information about its best factor minus that about the second best. 1: each factor "
+            "has its own latent.",
             title="DCIMIG",
         )
     },

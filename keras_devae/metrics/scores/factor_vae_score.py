@@ -22,7 +22,7 @@ METRIC = Metric(
     "factor_vae_score",
     takes="sampler",
     description=(
-        "accuracy of telling the held factor from the least varying code (Kim and Mnih 2018)"
+        "accuracy of recognising the fixed factor by the code that varies least (Kim and Mnih 2018)"
     ),
     numbers={
         "score": Number(

@@ -18,12 +18,12 @@ from keras_devae.metrics.labelled import check_labelled, per_factor
 METRIC = Metric(
     "jemmig",
     takes="labelled_posterior",
-    description="joint entropy less the information gap; lower is better (Do and Tran 2020)",
+    description="joint entropy minus the information gap; lower is better (Do and Tran 2020)",
     numbers={
         "score": Number(
-            "What the best latent and a factor hold beyond what the latent alone tells of it, as a "
-            "share of the most they could. 0: one latent holds the factor and nothing else. Lower "
-            "is better.",
+            "Joint entropy of a factor and its best latent minus the mutual information gap, as a "
+            "share of the largest possible value. 0: one latent holds the factor and nothing else. "
+            "Lower is better.",
             title="JEMMIG",
             lower_is_better=True,
         ),
@@ -32,7 +32,7 @@ METRIC = Metric(
             title="1 - JEMMIG",
         ),
         "nats": Number(
-            "JEMMIG in nats, not divided by the most it could be. Lower is better.",
+            "JEMMIG in nats, not divided by its largest possible value. Lower is better.",
             unit="nats",
             lower_is_better=True,
         ),

@@ -1,4 +1,4 @@
-"""What each latent tells of an image less what it shares with others, weighted."""
+"""Information of each latent about an image minus what it shares with others, weighted."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from keras_devae.metrics.estimators.separability import estimate_separability
 METRIC = Metric(
     "windin",
     takes="drawn_posterior",
-    description="information of each latent less what it shares, weighted (Do and Tran 2020)",
+    description="information of each latent minus what it shares, weighted (Do and Tran 2020)",
     numbers={
         "score": Number(
-            "Nats that a latent tells about an image less the nats that it shares with all others, "
-            "in the mean over latents weighted by their information. Higher: they are informative "
-            "and independent.",
+            "Information of a latent about an image, minus the information that it shares with all "
+            "other latents, in nats; a mean over latents, weighted by their information. Higher: "
+            "they are informative and independent.",
             title="WINDIN",
             unit="nats",
         ),
         "wsep": Number(
-            "Nats that a latent shares with all others, in the mean over latents weighted by their "
+            "Nats that a latent shares with all others; a mean over latents, weighted by their "
             "information. 0: each is independent of the others.",
             title="WSEP",
             unit="nats",

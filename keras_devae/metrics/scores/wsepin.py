@@ -1,4 +1,4 @@
-"""What each latent tells of an image beyond all others, weighted by informativeness."""
+"""Information of each latent about an image beyond all others, weighted."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ METRIC = Metric(
     description="information of each latent that no other has, weighted (Do and Tran 2020)",
     numbers={
         "score": Number(
-            "Nats that a latent tells about an image when all others are known, in the mean over "
-            "latents weighted by their information. Higher: more of it is separate.",
+            "Information that a latent adds about an image when all others are known, in nats; a "
+            "mean over latents, weighted by their information. Higher: more of it is separate.",
             title="WSEPIN",
             unit="nats",
         ),
         "information": Number(
-            "Nats that all latents together tell about an image, at most the logarithm of the "
-            "number of images.",
+            "Information of all latents together about an image, in nats; at most the logarithm of "
+            "the number of images.",
             unit="nats",
         ),
     },

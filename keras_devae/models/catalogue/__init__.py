@@ -7,12 +7,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from keras_devae.errors import unknown_name
+from keras_devae.models.catalogue.devaes import DEVAES
 from keras_devae.models.catalogue.others import OTHERS
 from keras_devae.models.catalogue.variational import VARIATIONAL
 from keras_devae.models.declarations import scaling_factors
 
 #: Name on the command line, which is also the name of the model's module -> `ModelDeclaration`.
-MODEL_CATALOGUE = dict(sorted({**VARIATIONAL, **OTHERS}.items()))
+MODEL_CATALOGUE = dict(sorted({**DEVAES, **VARIATIONAL, **OTHERS}.items()))
 
 
 def check_options(model: str, options: Mapping[str, Any]) -> dict[str, Any]:

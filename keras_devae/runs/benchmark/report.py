@@ -18,9 +18,13 @@ _COLUMNS: dict[str, Callable[[Mapping[str, Any]], str]] = {
 
 
 def table_rows(report: Mapping[str, Any]) -> tuple[list[str], list[list[str]]]:
-    """Returns headings and rows of the measurements, from the result of `run_benchmark`.
+    """Puts the measurements of a benchmark into a table.
 
-    The row of a configuration that could not be measured is shorter.
+    Args:
+        report: What `run_benchmark` returned.
+
+    Returns:
+        Headings and rows; the row of a configuration that could not be measured is shorter.
     """
     headings = ["backend", "batch", "precision", *_COLUMNS]
     rows = []
@@ -34,7 +38,14 @@ def table_rows(report: Mapping[str, Any]) -> tuple[list[str], list[list[str]]]:
 
 
 def report_text(report: Mapping[str, Any]) -> tuple[str, str]:
-    """Returns the texts above and below the table, from the result of `run_benchmark`."""
+    """Describes a benchmark in words.
+
+    Args:
+        report: What `run_benchmark` returned.
+
+    Returns:
+        The texts above and below the table.
+    """
     machine, settings = report["machine"], report["settings"]
     versions = ", ".join(f"{name} {version}" for name, version in machine["versions"].items())
     memory = machine["memory_megabytes"]

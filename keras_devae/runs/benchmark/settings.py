@@ -33,6 +33,11 @@ class BenchmarkSettings:
     Raises:
         UsageError: If a name is unknown, a number out of range, or the model is not trained by
             steps.
+
+    Example:
+        >>> from keras_devae.runs.benchmark import BenchmarkSettings
+        >>> BenchmarkSettings(("tensorflow",), batch_sizes=(64,)).precisions
+        ('off', 'mixed')
     """
 
     backends: tuple[str, ...]

@@ -1,7 +1,6 @@
 """The settings of a run, each declared once: options, checks and tables are derived from here."""
 
 import dataclasses
-import typing
 from typing import Annotated, Any
 
 from annotated_types import Ge, Gt, Le, Lt, MaxLen
@@ -10,6 +9,8 @@ from keras_devae.checks import MOST_PARTS, MOST_UNITS
 from keras_devae.data.image_sizes import ImageSize
 from keras_devae.models.options import JACOBIAN_OPTIONS
 from keras_devae.runs.config.declaring import Check, Convert, OneOf, setting
+from keras_devae.runs.config.evaluation_settings import EvaluationSettings, ValidationSettings
+from keras_devae.runs.config.value_types import Count, PathText, Positive, Width
 
 PRECISIONS = ("off", "float16", "bfloat16")
 #: Keras's names of the optimizers that need nothing but gradients.
@@ -20,15 +21,6 @@ OPTIMIZERS = (
 #: Those with a beta_1.
 AVERAGING_OPTIMIZERS = ("adam", "adamax", "adamw", "lion", "nadam")
 RATE_SCHEDULES = ("constant", "cosine", "plateau")
-
-#: A number of steps, images and the like, which 64 bits hold.
-Count = Annotated[int, Ge(1), Lt(2**63)]
-#: Units of a layer.
-Width = Annotated[int, Ge(1), Le(MOST_UNITS)]
-#: A number above 0; all numbers are finite.
-Positive = Annotated[float, Gt(0)]
-#: The path of a file or folder.
-PathText = typing.NewType("PathText", str)
 
 
 def _default_and_help(name):
@@ -42,56 +34,76 @@ class DataSettings:
     """The images and their factors."""
 
     dataset: str = setting(
-        "shapes3d", "See `keras-devae data list`; or npz:PATH, npy:PATH, folder:PATH."
+        "shapes3d",
+        "Data set: a name from `keras-devae data list`, or your own images as folder:PATH, "
+        "npz:PATH or npy:PATH.",
     )
     source: Annotated[str, OneOf("source", "keras_devae.data:SOURCES")] = setting(
-        "auto", "auto, official or rendered."
+        "auto",
+        "Images to use: official, the published file; rendered, drawn by this package; or auto, "
+        "official if it is prepared.",
     )
     data_dir: PathText | None = setting(
-        None, "Folder of the prepared data sets.", metavar="FOLDER", changes_result=False
+        None,
+        "Folder that holds the prepared data sets.",
+        "KERAS_DEVAE_DATA, else the user's cache folder",
+        "FOLDER",
+        changes_result=False,
     )
     image_size: (
         Annotated[ImageSize, Convert("keras_devae.data.image_sizes:checked_size")] | None
     ) = setting(
         None,
-        "Pixels per side, or HEIGHTxWIDTH: 32, 64 or 128 for rendered data sets.",
-        metavar="SIZE",
+        "Pixels per side, or HEIGHTxWIDTH; rendered data sets take 32, 64 or 128.",
+        "the data set's own",
+        "SIZE",
     )
     drop_duplicate_orientation: bool = setting(
-        False, "Leave out the 40th orientation of dSprites, which repeats the first."
+        False, "Leave out the 40th orientation of dSprites, which looks like the first."
     )
     factors: tuple[str, ...] | None = setting(
-        None, "Factors that vary, and NAME=VALUE to hold others, with commas.", "all vary", "NAMES"
+        None,
+        "Factors to vary, comma-separated; NAME=VALUE holds a factor fixed.",
+        "all vary",
+        "NAMES",
     )
     variants: Annotated[tuple[str, ...], Check("keras_devae.data.variants:check")] = setting(
         (),
-        "Variant of the data set, e.g. noise or subset:1000; repeatable. See the README.",
+        "Variant of the data set, e.g. noise or subset:1000; may be repeated. examples/datasets.md "
+        "lists them.",
         metavar="VARIANT",
         option="--variant",
         repeatable=True,
     )
     factors_file: PathText | None = setting(
-        None, "Factors of your own images: CSV or .npy.", metavar="FILE"
+        None, "Factors of your own images, a CSV or .npy file.", metavar="FILE"
     )
     bins: dict[str, int] | None = setting(
-        None, "Bins for continuous factors of your own images, with commas.", metavar="NAME=COUNT"
+        None,
+        "Number of bins for continuous factors of your own images, comma-separated.",
+        metavar="NAME=COUNT",
     )
-    skip_damaged: bool = setting(False, "Leave out damaged images of a folder.")
+    skip_damaged: bool = setting(False, "Skip damaged images in a folder instead of stopping.")
     factor_kinds: dict[str, str] | None = setting(
         None,
-        "What factors of your own images are: classes, numbers, continuous or ignore, with commas.",
-        "by their values",
+        "Kinds of the factors of your own images: classes, numbers, continuous or ignore, "
+        "comma-separated.",
+        "inferred from the values",
         "NAME=KIND",
     )
     sequence_column: str | None = setting(
-        None, "Column of the factors that says which images belong together.", metavar="NAME"
+        None,
+        "Column of the factors that says which images belong together, such as frames of a video.",
+        metavar="NAME",
     )
     channels: Annotated[int, Ge(1), Le(MOST_UNITS)] | None = setting(
-        None, "Channels of the pictures in a folder: 1 for grey, 3 for colour.", "the pictures' own"
+        None,
+        "Channels to read from a folder of pictures: 1 (grey) or 3 (colour).",
+        "as in the pictures",
     )
     cache: bool | None = setting(
         None,
-        "Keep the decoded pictures of a folder in the data folder.",
+        "Keep the decoded pictures of a folder on disk, in --data-dir.",
         "yes",
         changes_result=False,
     )
@@ -101,12 +113,13 @@ class DataSettings:
 class ModelSettings:
     """The model with its networks."""
 
-    name: str = setting("devae", "See `keras-devae models`.", name="model")
+    name: str = setting("devae", "Model: a name from `keras-devae models`.", name="model")
     options: dict[str, Any] = setting({}, "Options of the model.", name="model_options", option="")
     latent_dim: Width = setting(10, "Number of latent dimensions.")
     network: str | None = setting(
         None,
-        "convolutional, mlp or residual; or MODULE:FUNCTION, a function of your own.",
+        "Encoder and decoder: convolutional, mlp or residual, or your own function as "
+        "MODULE:FUNCTION.",
         "convolutional",
         needs_training=True,
     )
@@ -114,19 +127,26 @@ class ModelSettings:
         Annotated[str, OneOf("decoder", "keras_devae.models.declarations:DECODER_NAMES")] | None
     ) = setting(
         None,
-        "broadcast, the spatial broadcast decoder, with any network.",
+        "broadcast for the spatial broadcast decoder, which works with every network.",
         "the network's own",
         needs_training=True,
     )
     likelihood: (
         Annotated[str, OneOf("likelihood", "keras_devae.models.declarations:LIKELIHOOD_NAMES")]
         | None
-    ) = setting(None, "bernoulli or gaussian.", "by the number of channels", needs_training=True)
+    ) = setting(
+        None,
+        "Likelihood of the pixels: bernoulli or gaussian.",
+        "bernoulli for one channel, else gaussian",
+        needs_training=True,
+    )
     network_units: Annotated[tuple[Width, ...], MaxLen(MOST_PARTS)] | None = setting(
-        None, "Widths of the hidden layers of mlp, with commas.", "1200,1200", "NUMBERS"
+        None, "Widths of the hidden layers of mlp, comma-separated.", "1200,1200", "NUMBERS"
     )
     likelihood_sigma: Positive | None = setting(
-        None, "Standard deviation of gaussian pixels.", "the plain squared error"
+        None,
+        "Standard deviation of the gaussian likelihood, for pixels from 0 to 1.",
+        "none: the plain squared error",
     )
     jacobian_penalty: Annotated[float, Ge(0)] = setting(
         *_default_and_help("jacobian_penalty"), "off", needs_training=True
@@ -141,15 +161,15 @@ class ModelSettings:
 class TrainingSettings:
     """How the model is trained."""
 
-    batch_size: Count = setting(64, "Batch size.", needs_training=True)
-    steps: Count = setting(20_000, "Training steps in total.", needs_training=True)
+    batch_size: Count = setting(64, "Images per training step.", needs_training=True)
+    steps: Count = setting(20_000, "Total number of training steps.", needs_training=True)
     epochs: Count | None = setting(
         None,
-        "Passes through the data set, in place of the number of steps.",
+        "Length of the training in passes through the data set, instead of --steps.",
         needs_training=True,
     )
     optimizer: Annotated[str, OneOf("optimizer", "keras_devae.runs.config.settings:OPTIMIZERS")] = (
-        setting("adam", f"One of {', '.join(OPTIMIZERS)}.", needs_training=True)
+        setting("adam", f"Optimizer: {', '.join(OPTIMIZERS)}.", needs_training=True)
     )
     learning_rate: Positive = setting(1e-4, "Learning rate.", needs_training=True)
     learning_rate_schedule: Annotated[
@@ -157,69 +177,72 @@ class TrainingSettings:
         OneOf("learning-rate schedule", "keras_devae.runs.config.settings:RATE_SCHEDULES"),
     ] = setting(
         "constant",
-        "constant; cosine: falls to 0 at the last step; plateau: falls while the watched value "
-        "does not improve.",
+        "constant; cosine, falling to 0 at the last step; or plateau, falling when --monitor stops "
+        "improving.",
         needs_training=True,
     )
     plateau_factor: Annotated[float, Gt(0), Lt(1)] = setting(
-        0.1, "What plateau multiplies the learning rate by.", needs_training=True
+        0.1, "Factor by which plateau multiplies the learning rate.", needs_training=True
     )
     plateau_patience: Count = setting(
         10,
-        "Measurements without improvement after which plateau lowers the rate.",
+        "Measurements without improvement before plateau lowers the learning rate.",
         needs_training=True,
     )
     warmup_steps: Annotated[int, Ge(0), Lt(2**63)] = setting(
-        0, "Steps over which the learning rate rises linearly from 0.", needs_training=True
+        0, "Steps in which the learning rate rises linearly from 0.", needs_training=True
     )
     weight_decay: Positive | None = setting(
         None,
-        "Weight decay per step, times the learning rate.",
+        "Weight decay per step, multiplied by the learning rate.",
         "the optimizer's",
         needs_training=True,
     )
     beta_1: Annotated[float, Ge(0), Lt(1)] | None = setting(
         None,
-        *("Decay of the average of gradients in Adam and its kin.", "the optimizer's"),
+        *("Decay rate of the average gradient in Adam and its relatives.", "the optimizer's"),
         needs_training=True,
     )
     clipnorm: Positive | None = setting(
-        None, "Largest norm of each variable's gradient.", "no limit", needs_training=True
+        None, "Clip the gradient of each variable to this norm.", "no limit", needs_training=True
     )
     global_clipnorm: Positive | None = setting(
-        None, "Largest norm of all gradients together.", "no limit", needs_training=True
+        None, "Clip all gradients together to this norm.", "no limit", needs_training=True
     )
     clipvalue: Positive | None = setting(
-        None, "Largest size of each entry of a gradient.", "no limit", needs_training=True
+        None,
+        "Clip each entry of a gradient to this absolute value.",
+        "no limit",
+        needs_training=True,
     )
     ema_momentum: Annotated[float, Gt(0), Lt(1)] | None = setting(
         None,
         "Momentum, such as 0.999, of an exponential moving average of the weights, which is scored "
-        "and saved as the model.",
+        "and saved in their place.",
         "no average",
         needs_training=True,
     )
     ema_overwrite_frequency: Count | None = setting(
         None,
-        "Steps after which the weights themselves are set to their average.",
+        "Steps between setting the weights themselves to their averages.",
         "never",
         needs_training=True,
     )
     init_from: PathText | None = setting(
         None,
-        "Folder of a run, .keras file, or preset from which to take the initial weights that fit.",
-        "new weights",
+        "Run folder, .keras file or preset whose weights to start from, wherever they fit.",
+        "random weights",
         "PATH",
         needs_training=True,
     )
     seed: Annotated[int, Ge(0), Le(2**32 - 1)] = setting(
-        0, "Seed of weights, noise, layer draws, data order and evaluation."
+        0, "Random seed of weights, noise, layer draws, data order and evaluation."
     )
     checkpoint_every: Count = setting(
-        500, "Steps between checkpoints and rows of the history.", changes_result=False
+        500, "Steps between checkpoints, and between rows of history.csv.", changes_result=False
     )
     keep: Count = setting(
-        2, "Number of checkpoints to keep, the newest ones.", changes_result=False
+        2, "Number of checkpoints to keep; older ones are deleted.", changes_result=False
     )
 
 
@@ -229,113 +252,35 @@ class ComputeSettings:
 
     resident: bool | None = setting(
         None,
-        "Keep the whole data set on the device.",
+        "Keep the whole data set in the memory of the device.",
         "on an accelerator, if it fits",
         changes_result=False,
     )
     steps_per_execution: Count | None = setting(
         None,
-        "Steps per compiled call; must divide the other step counts.",
-        "by device",
+        "Training steps per compiled call; must divide --steps and --checkpoint-every.",
+        "1, or up to 100 on an accelerator",
         changes_result=False,
     )
-    jit_compile: bool | None = setting(None, "Compile with XLA.", "by device", changes_result=False)
+    jit_compile: bool | None = setting(
+        None, "Compile with XLA.", "depends on the device and the backend", changes_result=False
+    )
     mixed_precision: (
         Annotated[str, OneOf("mixed precision", "keras_devae.runs.config.settings:PRECISIONS")]
         | None
     ) = setting(
         None,
-        "off, float16 or bfloat16.",
-        "float16 on a GPU; on TensorFlow, bfloat16 on a CPU with instructions for it; else off",
+        "Mixed precision: off, float16 or bfloat16.",
+        "float16 on a GPU; bfloat16 with TensorFlow on a CPU with instructions for it; else off",
     )
     deterministic: bool = setting(
-        False, "Compute the same bits every time, if slower.", changes_result=False
+        False, "Make runs repeatable bit by bit; may be slower.", changes_result=False
     )
     distribute: (
         Annotated[str, OneOf("distribution", "keras_devae.backend.replicas:DISTRIBUTIONS")] | None
-    ) = setting(None, "data-parallel: train on all devices.", "on one", changes_result=False)
+    ) = setting(None, "data-parallel to train on all devices.", "one device", changes_result=False)
     backend: Annotated[str, OneOf("backend", "keras_devae.backend:BACKENDS")] | None = setting(
         None, "tensorflow, jax or torch.", "the active one", option="", changes_result=False
-    )
-
-
-@dataclasses.dataclass(frozen=True)
-class EvaluationSettings:
-    """What is measured while training and at the end."""
-
-    metrics: (
-        Annotated[tuple[str, ...], Check("keras_devae.metrics:check_names", has_factors=True)]
-        | None
-    ) = setting(
-        None,
-        "Names with commas, or all.",
-        "mig, active_variables, kl, reconstruction_error",
-        changes_result=False,
-    )
-    metric_preset: Annotated[str, Check("keras_devae.metrics:check_settings")] = setting(
-        "paper", "paper or fast.", metavar="NAME", name="metric_settings"
-    )
-    images: Annotated[int, Ge(2), Lt(2**63)] = setting(
-        10_000, "Number of images for the metrics.", name="evaluation_images"
-    )
-    track: Annotated[
-        tuple[str, ...], Check("keras_devae.runs.tracking:check_tracked", has_factors=True)
-    ] = setting(
-        (),
-        "Measure while training: names of metrics, information, sampled-information, kl, "
-        "traversal or speed, with commas.",
-        metavar="NAMES",
-        changes_result=False,
-    )
-    track_every: Count = setting(1000, "Steps between these measurements.", changes_result=False)
-    tensorboard: bool = setting(
-        False, "Also write losses and measurements for TensorBoard.", changes_result=False
-    )
-    mlflow: bool = setting(
-        False, "Also log losses and measurements to MLflow.", changes_result=False
-    )
-    wandb: bool = setting(
-        False, "Also log losses and measurements to Weights & Biases.", changes_result=False
-    )
-
-
-@dataclasses.dataclass(frozen=True)
-class ValidationSettings:
-    """Images held out, the best checkpoint and early stopping."""
-
-    split: Annotated[float, Gt(0), Lt(1)] | None = setting(
-        None, "Share of the images to hold out.", "none", "SHARE", name="validation_split"
-    )
-    dataset: str | None = setting(
-        None,
-        "Other images to validate on, named as in --dataset.",
-        name="validation_dataset",
-        metavar="NAME",
-    )
-    factors_file: PathText | None = setting(
-        None,
-        "Factors of the validation images: CSV or .npy.",
-        "",
-        "FILE",
-        name="validation_factors_file",
-    )
-    monitor: str | None = setting(
-        None,
-        "Loss or tracked score by which to choose the best checkpoint, to stop early, and to lower "
-        "the learning rate.",
-        "val_loss if images are held out, else loss",
-        "NAME",
-        needs_training=True,
-    )
-    save_best: bool = setting(
-        False, "End with the best checkpoint instead of the last.", needs_training=True
-    )
-    early_stopping: Count | None = setting(
-        None,
-        "Stop after so many measurements without improvement.",
-        "never",
-        "COUNT",
-        needs_training=True,
     )
 
 

@@ -330,7 +330,7 @@ def test_names_a_damaged_npy(tmp_path):
     np.savez(tmp_path / "x.npz", images=np.zeros((3, 8, 8), np.uint8))
     for damaged in (whole[:-1], whole[:60], b"", (tmp_path / "x.npz").read_bytes()):
         path.write_bytes(damaged)
-        with pytest.raises(FailureError, match=r"x\.npy is not a \.npy file, or not a whole one"):
+        with pytest.raises(FailureError, match=r"x\.npy is not a complete \.npy file"):
             from_npy(path)
 
 
