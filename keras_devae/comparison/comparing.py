@@ -49,6 +49,17 @@ class Comparison:
 
     A notebook shows it as a table: for several runs, mean ± standard deviation and the 95 %
     interval of the mean.
+
+    Example:
+        >>> settings = dict(model="pca", dataset="dsprites", source="rendered", image_size=32,
+        ...     variants=("subset:300",), metrics=("mig",), evaluation_images=200)
+        >>> for seed in (0, 1):
+        ...     config = kd.runs.RunConfig(**settings, seed=seed)
+        ...     with kd.runs.Run.new(config, f"compared/{seed}") as run:
+        ...         model, scores = run.train(progress=False), run.evaluate()
+        >>> comparison = kd.comparison.compare_runs(["compared"])
+        >>> [(group.name, group.seeds) for group in comparison.groups]
+        [('pca', (0, 1))]
     """
 
     groups: tuple[Group, ...]
