@@ -58,6 +58,9 @@ def _scores(scores: Mapping[str, Any]) -> tuple[list[str], list[list[str]]]:
     from keras_devae.comparison.tables import ACTIVE, SHOWN, cell_text, one_line_title
     from keras_devae.metrics import METRICS
 
+    def cell(key, value):
+        return f"{value:.0f}" if key == ACTIVE and value is not None else cell_text(value)
+
     layers = list(scores["layers"])
     if len(layers) > _COLUMNS:
         layers = [*layers[: _COLUMNS - 1], layers[-1]]
@@ -69,15 +72,7 @@ def _scores(scores: Mapping[str, Any]) -> tuple[list[str], list[list[str]]]:
     known = dict.fromkeys(key for column in columns.values() for key in column)
     keys = list(dict.fromkeys([*SHOWN, *(m.key() for m in METRICS.values())]))
     return list(columns), [
-        [
-            one_line_title(key),
-            *(
-                f"{column[key]:.0f}"
-                if key == ACTIVE and key in column
-                else cell_text(column.get(key))
-                for column in columns.values()
-            ),
-        ]
+        [one_line_title(key), *(cell(key, column.get(key)) for column in columns.values())]
         for key in [key for key in keys if key in known][:_ROWS]
     ]
 

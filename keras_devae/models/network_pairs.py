@@ -182,7 +182,7 @@ def _check_is_restored(what, network):
     """
     hint = (
         "Register each layer of your own with keras.saving.register_keras_serializable, give it a "
-        "`get_config` with all arguments of its constructor, and use layers in place of lambdas."
+        "`get_config` with all arguments of its constructor, and use layers instead of lambdas."
     )
     try:
         described = json.dumps(keras.saving.serialize_keras_object(network))

@@ -84,7 +84,7 @@ SCALES = {
         ),
         Scale(
             "smoke",
-            "A check that everything works; the models learn nothing: 10 steps of 8 images.",
+            "A check that everything works, in which nothing is learned: 10 steps of 8 images.",
             {
                 "source": "rendered",
                 "metric_settings": "fast",

@@ -97,17 +97,17 @@ class _Examination:
         yield self._space(good)
         yield self._progress(good)
 
-    def _mended(self, what, found, done, mend):
-        """Repairs something with `mend` if asked to; otherwise says how to repair it."""
+    def _repaired(self, what, found, done, repair):
+        """Repairs something with `repair` if asked to; otherwise says how to repair it."""
         if not self.repair:
             return _problem(what, f"{found} Repair it with: {self.run.repair_command()}")
-        mend()
+        repair()
         return Finding(what, "repaired", f"{found} {done}")
 
     def _set_aside(self, file, found):
         what = str(file.relative_to(self.run.path))
         done = f"It is now called {file.name}.damaged."
-        return self._mended(what, found, done, lambda: self.run.set_aside(file))
+        return self._repaired(what, found, done, lambda: self.run.set_aside(file))
 
     def _rewrite(self, file, rows, keeps_the_old):
         if keeps_the_old:
@@ -134,7 +134,7 @@ class _Examination:
     def _leftovers(self):
         files = [] if self.in_use else self.run.leftovers()
         if files:
-            yield self._mended(
+            yield self._repaired(
                 "temporary files",
                 f"Killed processes left {', '.join(file.name for file in files)}.",
                 "They are removed.",
@@ -179,7 +179,7 @@ class _Examination:
             yield _problem("history.csv", f"The loss is not finite at steps {_listed(bad)}.")
         if unreadable or beyond:
             keep = [row for step, row in rows if step <= newest]
-            yield self._mended(
+            yield self._repaired(
                 "history.csv",
                 f"{unreadable} lines cannot be read, and {len(beyond)} rows belong to steps after "
                 f"the newest checkpoint, {newest}.",
@@ -210,7 +210,7 @@ class _Examination:
                 "history.csv", f"{found} They are lost; train the run again to have them."
             )
         files = [self.run.checkpoint_file(step) for step in ahead]
-        return self._mended(
+        return self._repaired(
             "history.csv",
             found,
             f"Training resumes from step {whole[0]} and writes them again.",
@@ -225,7 +225,7 @@ class _Examination:
             rows, unreadable = _readable_rows(file)
             if unreadable:
                 keep = [row for step, row in rows if step <= newest]
-                yield self._mended(
+                yield self._repaired(
                     what,
                     f"{unreadable} lines cannot be read.",
                     f"{_KEPT} training measures them again.",

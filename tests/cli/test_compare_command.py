@@ -60,7 +60,7 @@ def test_selection_by_udr(runs, tmp_path, capsys):
     table = tmp_path / "ranking.csv"
     assert run("compare", runs, "--select", "udr", "--images", "50", "--output", table) == 0
     printed = capsys.readouterr()
-    assert f"Take {runs}/beta" in printed.out and "cannot be told apart" in printed.out
+    assert f"Take {runs}/beta" in printed.out and "cannot be ranked" in printed.out
     assert "beta4-0: encoding 50 of 50 images" in printed.err
     with table.open(newline="") as file:
         ranking = list(csv.DictReader(file))

@@ -28,7 +28,7 @@ def test_proposals_can_be_typed(workplace, capsys):
     assert words[:2] == ["keras-devae", "train"]
     more = ["--evaluation-images", "50", "--metrics", "kl", "--run", "typed"]
     assert run([*words[1:], *more]) == 0
-    assert "Nothing is left to propose" not in capsys.readouterr().err
+    assert "there is nothing to propose" not in capsys.readouterr().err
 
 
 def test_sizes_that_are_not_square_can_be_typed(workplace, capsys):

@@ -137,7 +137,7 @@ def test_groups_of_other_images_are_ranked_one_by_one(runs, tmp_path, tiny, blob
     pairs = [ranked for ranked in found.ranking if ranked.run.name.startswith("other")]
     assert [ranked.rank for ranked in pairs] == [1, 1]
     single, pair, apart = found.remarks
-    assert "latent_dim=5" in single and "cannot be told apart" in pair and "one by one" in apart
+    assert "latent_dim=5" in single and "cannot be ranked" in pair and "ranked separately" in apart
     with pytest.raises(UsageError, match="made with different images"):
         select_by_udr(compare_runs([runs, tmp_path], by=["model"]))
 

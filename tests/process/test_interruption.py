@@ -30,7 +30,7 @@ def test_a_postponed_interrupt_waits_for_the_check(number, ending, capfd):
         with pytest.raises(ending) as raised:
             interruption.check()
     assert raised.type is ending and not interruption.hurried
-    assert ("Ctrl-C once more" in capfd.readouterr().err) is (number == signal.SIGINT)
+    assert ("Press Ctrl-C again" in capfd.readouterr().err) is (number == signal.SIGINT)
 
 
 @pytest.mark.parametrize("first", [signal.SIGINT, signal.SIGTERM])

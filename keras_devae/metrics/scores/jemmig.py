@@ -57,10 +57,10 @@ def jemmig(
 
     For each factor y, `H(z_i, y) - I(z_i, y) + I(z_j, y)`, where z_i is the code most informative
     about y and z_j the next one, divided by its largest value `H(y) + log(bins)`; the score is the
-    mean over factors, in `[0, 1]`. Unlike MIG and RMIG it also counts what z_i tells of anything
-    but y, so that a code which holds several factors is bad even if it is the only one. It is 0 if
-    each factor is in one code that holds nothing else, without noise. `jemmig.one_minus_score`,
-    1 - JEMMIG, is better if higher.
+    mean over factors, in `[0, 1]`. Unlike MIG and RMIG it also counts the information of z_i about
+    anything but y, so that a code which holds several factors is bad even if it is the only one. It
+    is 0 if each factor is in one code that holds nothing else, without noise.
+    `jemmig.one_minus_score`, 1 - JEMMIG, is better if higher.
 
     Bins, their probabilities, constant factors and codes, and what it costs are as for `rmig`. The
     joint entropy depends on the number of bins: compare scores of equal bins only.

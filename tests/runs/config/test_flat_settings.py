@@ -16,7 +16,7 @@ from keras_devae.runs.config.flat_settings import (
 from keras_devae.studies.run_keys import run_name as name_in_study
 
 #: Parameters of `train` that say where a run lands, not what it is.
-NOT_SETTINGS = {"run", "runs_dir", "resume_run", "overwrite", "no_suggest", "as_json"}
+NOT_SETTINGS = {"run", "runs_dir", "resume_run", "overwrite", "no_suggest", "show", "as_json"}
 
 
 def test_settings_stand_side_by_side():
