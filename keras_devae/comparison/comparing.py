@@ -100,12 +100,12 @@ class Comparison:
         return dataclasses.replace(self, metrics=tuple(dict.fromkeys(chosen)))
 
     def _repr_markdown_(self) -> str:
-        """Returns the table of all metrics, which notebooks show."""
+        """Returns the table of all metrics and the caution, which notebooks show."""
         # Imported late: `tables` imports this module.
         from keras_devae.comparison.table_files import markdown
         from keras_devae.comparison.tables import comparison_cells
 
-        return markdown(*comparison_cells(self))
+        return "\n".join([markdown(*comparison_cells(self)), *filter(None, [self.caution])])
 
     @functools.cached_property
     def not_ranked(self) -> dict[str, str]:
