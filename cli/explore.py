@@ -1,5 +1,6 @@
 """`keras-devae explore`."""
 
+import shlex
 import sys
 from pathlib import Path
 
@@ -125,7 +126,8 @@ def explore(
             status("loading the model and its data set")
             trained.load()
             status("measuring the latents")
-            page = make_page(Session(trained.model, trained.dataset, images, seed))
+            session = Session(trained.model, trained.dataset, images, seed)
+            page = make_page(session, f"keras-devae export {shlex.quote(str(run))} encoder")
         for line in announcement(listener, credentials, chosen=wanted is not None):
             click.echo(line)
         serve(page, listener, browser, credentials)

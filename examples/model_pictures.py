@@ -15,8 +15,6 @@ import keras_devae as kd
 from keras_devae.models.catalogue import MODEL_CATALOGUE
 from keras_devae.runs import find_runs
 
-#: Images in a row: few, so that the text can be read where the picture is small.
-STEPS = 5
 #: Colours of a picture; images and text are grey, and the maps have few colours.
 COLOURS = 64
 
@@ -41,7 +39,7 @@ def figure_of(run):
         return figures.information_map_figure(*shown)
     latents = kd.evaluation.measure_latents(*shown, images=2000)
     some = len(latents.active) > 0
-    return figures.traversal_figure(*shown, steps=STEPS, active_only=some, latents=latents)
+    return figures.traversal_figure(*shown, active_only=some, latents=latents)
 
 
 def main(study="runs/every-model", folder="examples/results/models"):
@@ -51,6 +49,7 @@ def main(study="runs/every-model", folder="examples/results/models"):
     for model, path in typical_runs(study).items():
         with kd.runs.Run.open(path) as run:
             pixels = Image.fromarray(kd.figures.pixels_of(figure_of(run)))
+        pixels = pixels.resize((pixels.width // 2, pixels.height // 2), Image.Resampling.LANCZOS)
         written.append(Path(folder, f"{model}.png"))
         pixels.quantize(COLOURS).save(written[-1], optimize=True)
         print(written[-1], flush=True)

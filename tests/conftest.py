@@ -5,7 +5,6 @@ import importlib
 import importlib.util
 import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -13,6 +12,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from browsing import (  # noqa: F401
+    browser_page,
+    chromium,
+    find_barriers,
+    look,
+    walk_with_tab,
+    window,
+)
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 if "PYTEST_XDIST_WORKER" in os.environ:
@@ -254,32 +261,3 @@ def fresh_python(tmp_path):
         return result.stdout, result.stderr
 
     return run
-
-
-@pytest.fixture(scope="session")
-def chromium():
-    """The system's Chromium, without a window."""
-    from playwright.sync_api import sync_playwright
-
-    found = [path for name in ("chromium", "google-chrome") if (path := shutil.which(name))]
-    assert found, "These tests need Chromium: install the package chromium."
-    # The flags keep it from looking for hosts of its own.
-    quiet = ["--no-sandbox", "--disable-background-networking", "--disable-component-update"]
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=found[0], args=quiet)
-        yield browser
-        browser.close()
-
-
-@pytest.fixture
-def browser_page(chromium):
-    """A page of Chromium; what its console says of errors is in `console_errors`."""
-    page = chromium.new_page()
-    page.console_errors = []
-    page.on(
-        "console",
-        lambda message: message.type == "error" and page.console_errors.append(message.text),
-    )
-    page.on("pageerror", lambda error: page.console_errors.append(str(error)))
-    yield page
-    page.close()

@@ -16,6 +16,8 @@ _HEADING = """
       heading_level: {level}
       toc_label: "{label}"
 """
+#: Options for the docstring of a module without its members.
+_ALONE = "      members: false\n      show_symbol_type_heading: false\n"
 
 
 def _page_of(module):
@@ -47,13 +49,13 @@ def _overview():
         f"| {purpose_of(module).replace('|', '&#124;')} |\n"
         for module in shown_names()
     ]
-    title = entry(ROOT, "Python", "Python", 1, "      members: false\n")
+    title = entry(ROOT, "Python", "Python", 1, _ALONE)
     return f"{title}\n| module | what it holds |\n| --- | --- |\n{''.join(rows)}"
 
 
 def _page(module, names):
     title, label = short(module), module.removeprefix(f"{ROOT}.")
-    parts = [entry(module, title, label, 1, "      members: false\n")]
+    parts = [entry(module, title, label, 1, _ALONE)]
     if module == f"{ROOT}.models":
         parts.append("\nThe models themselves have [a page each](../models/index.md).\n")
     for name in names:

@@ -11,6 +11,7 @@ from pathlib import Path
 import command_pages
 import model_pages
 import module_pages
+import notebook_pages
 import source_pages
 from mkdocs.structure.files import File
 from repository import EXAMPLES, REPOSITORY, guides, published_files
@@ -26,9 +27,11 @@ _CODE = re.compile(
 def on_config(config):
     """Sets the navigation."""
     results = sorted(path.name for path in (EXAMPLES / "results").glob("*.md"))
+    notebooks = notebook_pages.navigation()
     config.nav = [
         {"Start": "README.md"},
         {"Guides": [f"examples/guides/{name}" for name in guides()]},
+        *([{"Notebooks": notebooks}] if notebooks else []),
         {"Models": model_pages.navigation()},
         {"Command line": command_pages.navigation()},
         {"Python": module_pages.navigation()},
@@ -44,7 +47,7 @@ def on_files(files, config):
     for path in published_files():
         uri = path.relative_to(REPOSITORY).as_posix()
         files.append(File.generated(config, uri, abs_src_path=str(path)))
-    for maker in (model_pages, command_pages, module_pages, source_pages):
+    for maker in (model_pages, command_pages, module_pages, notebook_pages, source_pages):
         for uri, text in maker.pages().items():
             files.append(File.generated(config, uri, content=text))
     return files
@@ -59,11 +62,11 @@ def on_page_markdown(markdown, page, config, files):
 
 
 def on_page_content(html, page, config, files):
-    """Links names of the package and commands that stand between backquotes."""
-    return _CODE.sub(lambda match: _linked(match, page), html)
+    """Links names of the package and commands between backquotes; keeps a spread on its line."""
+    return _CODE.sub(_linked, html).replace(" ± ", "\u00a0±\u00a0")
 
 
-def _linked(match, page):
+def _linked(match):
     name = match["name"]
     target = name and (command_pages.anchor_of(name) or module_pages.anchor_of(name))
     if not target:

@@ -6,10 +6,13 @@ import griffe
 from names import ROOT, definition_of, names_of, public_modules
 
 from keras_devae.models.catalogue import MODEL_CATALOGUE
+from keras_devae.models.options import JACOBIAN_OPTIONS
 
 #: How a class names its declaration, and a parameter its default in it.
 _MODEL = re.compile(r"MODEL_CATALOGUE\[['\"](\w+)['\"]\]")
-_DEFAULT = re.compile(r"declaration\.defaults\[['\"](\w+)['\"]\]")
+_DEFAULT = re.compile(
+    r"(?:declaration\.defaults|JACOBIAN_OPTIONS)\[['\"](\w+)['\"]\](?:\.default)?"
+)
 
 
 class PublicNames(griffe.Extension):
@@ -31,13 +34,13 @@ class PublicNames(griffe.Extension):
             obj.docstring.value = re.sub(r"^( *)Example:$", r"\1Examples:", text, flags=re.M)
 
     def on_class_members(self, *, node, cls, agent, **kwargs):
-        """Leaves out private bases, and shows a model's declared defaults as values."""
-        cls.bases = [base for base in cls.bases if not str(base).startswith("_")]
-        declaration = str(getattr(cls.members.get("declaration"), "value", ""))
-        model = _MODEL.fullmatch(declaration)
-        if model is None or "__init__" not in cls.members:
+        """Shows declared defaults of models as values."""
+        if "__init__" not in cls.members:
             return
-        defaults = MODEL_CATALOGUE[model[1]].defaults
+        declaration = str(getattr(cls.members.get("declaration"), "value", ""))
+        defaults = {name: option.default for name, option in JACOBIAN_OPTIONS.items()}
+        if model := _MODEL.fullmatch(declaration):
+            defaults |= MODEL_CATALOGUE[model[1]].defaults
         for parameter in cls.members["__init__"].parameters:
             if named := _DEFAULT.fullmatch(str(parameter.default)):
                 parameter.default = repr(defaults[named[1]])

@@ -26,5 +26,6 @@ def guides():
     readme = (REPOSITORY / "README.md").read_text(encoding="utf-8")
     linked = re.findall(r"examples/guides/(\w+\.md)", readme)
     present = sorted(path.name for path in (EXAMPLES / "guides").glob("*.md"))
-    order = {name: place for place, name in reversed(list(enumerate(linked)))}
+    # Its list of guides is at the end.
+    order = {name: place for place, name in enumerate(linked)}
     return sorted(present, key=lambda name: (order.get(name, len(linked)), name))

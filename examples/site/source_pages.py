@@ -2,12 +2,14 @@
 
 import ast
 import re
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 
 from repository import EXAMPLES, REPOSITORY
 
 #: Suffix of a source -> the language of its code.
 _LANGUAGES = {".py": "python", ".toml": "toml"}
+#: Suffixes of files that have a page of their own.
+_SHOWN = (*_LANGUAGES, ".ipynb")
 _LINK = re.compile(r"\]\((?P<path>[^)#:\s]+)(?P<anchor>#[^)\s]*)?\)")
 
 
@@ -55,7 +57,7 @@ def _list(folder):
         if path.is_dir() and path in _folders():
             lines.append(f"- [{path.name}/]({path.name}/index.md)")
         elif path.is_file():
-            shown = ".md" if path.suffix in _LANGUAGES else ""
+            shown = ".md" if path.suffix in _SHOWN else ""
             purpose = _purpose(path)
             lines.append(f"- [{path.name}]({path.name}{shown})" + (purpose and f": {purpose}"))
     return "\n".join(lines) + "\n"
@@ -83,7 +85,7 @@ def redirected(markdown, folder):
         if path.is_dir():
             name = "README.md" if (path / "README.md").exists() else "index.md"
             return f"]({link}/{name})" if path in _folders() else match[0]
-        if path.suffix in _LANGUAGES and Path(path).exists():
+        if path.suffix in _SHOWN and path.exists():
             return f"]({link}.md)"
         return match[0]
 

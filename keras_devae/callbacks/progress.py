@@ -72,7 +72,7 @@ class ProgressReport(keras.callbacks.Callback):
         self.total_steps = total_steps
         self.start_step = start_step
         self.console = console or Console(stderr=True)
-        self.show = tuple(show)
+        self.show = checks.texts("show", show)
         self.progress = Progress(
             _Line(self.console), console=self.console, disable=not self.console.is_terminal
         )
@@ -122,18 +122,17 @@ class _Line(ProgressColumn):
         self._console = console
 
     def render(self, task: Task) -> Text:
-        """Returns the line: first the bar goes, then the speed, then the last values."""
+        """Returns the line: first the bar goes, then speed and percentage, then the last values."""
         step = f"{int(task.completed)}/{int(task.total or 0)}"
         pace, values = _pace(task), list(task.fields["values"])
-        parts = [f"{task.percentage:3.0f}%", step, *pace, *values]
-        width = self._console.width - 1
-        if len("  ".join(parts)) > width and len(pace) > 1:
-            parts.remove(pace[0])
-        while len("  ".join(parts)) > width and len(parts) > 2:
-            parts.pop()
+        percentage, width = f"{task.percentage:3.0f}%", self._console.width - 1
+        parts = [percentage, step, *pace, *values]
+        for part in (*pace[:-1], percentage, *reversed(values)):
+            if len("  ".join(parts)) > width:
+                parts.remove(part)
         line = Text("  ".join(parts))
         # The bar is there, or not, from the first values to the last.
-        others = sum(len(part) + 2 for part in (parts[0], step, *values)) + _PACE
+        others = sum(len(part) + 2 for part in (percentage, step, *values)) + _PACE
         length = min(_LONGEST_BAR, width - max(len(line) + 2, others))
         return line if length < _SHORTEST_BAR or not values else self._bar(task, length) + line
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from keras_devae.data.image_sizes import size_text
+from keras_devae.data.titles import title_of
 from keras_devae.metrics.estimators.spread import Spread, spread_of
 from keras_devae.models.catalogue import MODEL_CATALOGUE
 from keras_devae.runs.config.forms import declarations
@@ -72,14 +73,27 @@ def group_runs(runs: Iterable[ComparedRun], by: Sequence[str] | None) -> tuple[G
         chosen = {name: settings[name] for name in names if name in settings}
         groups.setdefault(tuple(sorted(chosen.items())), (chosen, []))[1].append(run)
     shown = _differing([chosen for chosen, _ in groups.values()]) if by is None else by
-    return tuple(sorted((_group(*group, shown) for group in groups.values()), key=_natural_order))
+    titles = _titles_of_datasets(chosen.get("dataset") for chosen, _ in groups.values())
+    found = (_group(*group, shown, titles) for group in groups.values())
+    return tuple(sorted(found, key=_natural_order))
 
 
-def _group(settings: Mapping[str, Any], runs: list[ComparedRun], shown: Sequence[str]) -> Group:
+def _titles_of_datasets(names: Iterable[str | None]) -> dict[str, str]:
+    """Returns each data set's title, without the path of your own images unless titles repeat."""
+    found = {name: title_of(name) for name in names if name is not None}
+    return found if len(set(found.values())) == len(found) else {name: name for name in found}
+
+
+def _group(
+    settings: Mapping[str, Any],
+    runs: list[ComparedRun],
+    shown: Sequence[str],
+    titles: Mapping[str, str],
+) -> Group:
     shown_settings = {name: settings[name] for name in shown if name in settings}
     metrics = dict.fromkeys(name for run in runs for name in run.scores)
     return Group(
-        name=_name(shown_settings),
+        name=_name(shown_settings, titles),
         settings=shown_settings,
         runs=tuple(sorted(runs, key=lambda run: (run.seed, run.name))),
         scores={m: spread_of([r.scores[m] for r in runs if m in r.scores]) for m in metrics},
@@ -138,7 +152,9 @@ def _differing(settings_of_groups: list[dict[str, Any]]) -> tuple[str, ...]:
     return tuple(shown)
 
 
-def _name(settings: Mapping[str, Any]) -> str:
+def _name(settings: Mapping[str, Any], titles: Mapping[str, str]) -> str:
+    if "dataset" in settings:
+        settings = {**settings, "dataset": titles[settings["dataset"]]}
     parts = [_text(v) if n in _UNNAMED else f"{n}={_text(v)}" for n, v in settings.items()]
     return " ".join(parts) or "all runs"
 

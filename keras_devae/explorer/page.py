@@ -5,67 +5,74 @@ from __future__ import annotations
 import base64
 import functools
 import html
+import importlib.resources
 import io
 import os
 from typing import Any
 
 from PIL import Image
 
+from keras_devae.data.titles import title_of
 from keras_devae.errors import UsageError
 from keras_devae.explorer.session import Session
 
 _STEP = 0.05
 #: Fewest steps from one end of a slider to the other.
 _STEPS = 60
-# Part of the page itself, so that the page looks the same wherever it is mounted.
-_STYLE = """<style>
-@media (min-width: 820px) {
-  .explorer-pictures { position: sticky; top: 0.5rem; align-self: flex-start; }
-}
-.explorer-title .html-container, .explorer-picture .html-container { padding: 0; }
-.explorer-picture figure { margin: 0; }
-.explorer-picture img {
-  display: block; width: 100%; max-width: 28rem; margin: 0; image-rendering: pixelated;
-  border: 1px solid var(--border-color-primary);
-}
-.explorer-picture figcaption {
-  padding-top: 0.4rem; font-size: var(--text-sm); color: var(--body-text-color-subdued);
-  overflow-wrap: anywhere;
-}
-.explorer-slider { padding-top: 6px !important; padding-bottom: 6px !important; }
-.explorer-slider .head { margin-bottom: 2px; align-items: center; }
-.explorer-slider .info-text { margin: 0; }
-.explorer-title h1 { margin: 0; overflow-wrap: anywhere; }
-</style>"""
+#: What exports the encoder of a model that belongs to no run, in Python.
+_EXPORT = 'model.export_encoder("encoder")'
 
 
-def make_page(session: Session) -> Any:
+def make_page(session: Session, export: str = _EXPORT) -> Any:
     """Makes the page of a session.
 
     Nothing on it comes from other hosts, and Gradio's telemetry is switched off in this process.
 
     Args:
         session: The session.
+        export: The command that exports the encoder, which the page names; default: in Python.
 
     Returns:
         A `gradio.Blocks`, for `serve`, or to mount in an application with
         `gradio.mount_gradio_app`.
     """
     gradio = _gradio()
-    title = f"{type(session.model).__name__} on {session.dataset.name}"
+    title = f"{type(session.model).__name__} on {title_of(session.dataset.name)}"
+    # Part of the page itself, so that the page looks the same wherever it is mounted.
+    style = (
+        importlib.resources.files("keras_devae.explorer").joinpath("page.css").read_text("utf-8")
+    )
+    head = (
+        f'<style>{style}</style><a class="explorer-skip" href="#sliders">Skip to the sliders</a>'
+        f"<h1>{html.escape(title)}</h1><p><strong>{html.escape(session.verdict())}</strong></p>"
+        "<p>Move a slider and watch the decoded image. To use the encoder elsewhere: "
+        f"<code>{html.escape(export)}</code></p>"
+    )
     with gradio.Blocks(title=title, analytics_enabled=False, fill_width=True) as page:
-        gradio.HTML(f"{_STYLE}<h1>{html.escape(title)}</h1>", elem_classes="explorer-title")
+        gradio.HTML(head, elem_classes="explorer-title")
         _Explorer(gradio, session)
     return page
 
 
 def system_theme() -> Any:
     """Returns Gradio's default theme with the system's fonts."""
-    return _gradio().themes.Default(
-        primary_hue="blue",
-        neutral_hue="slate",
-        font=["system-ui", "sans-serif"],
-        font_mono=["ui-monospace", "monospace"],
+    return (
+        _gradio()
+        .themes.Default(
+            primary_hue="blue",
+            neutral_hue="slate",
+            font=["system-ui", "sans-serif"],
+            font_mono=["ui-monospace", "monospace"],
+        )
+        .set(
+            # The default ones are too pale to read on white.
+            body_text_color_subdued="*neutral_600",
+            block_info_text_color="*neutral_600",
+            block_label_text_color="*neutral_700",
+            block_title_text_color="*neutral_700",
+            button_primary_background_fill="*primary_600",
+            button_primary_background_fill_hover="*primary_700",
+        )
     )
 
 
@@ -89,31 +96,35 @@ class _Explorer:
         # The row that is shown; the field may be empty, or hold a row that does not exist.
         self.shown = gradio.State(row)
         with gradio.Row():
-            with gradio.Column(scale=3, min_width=420, elem_classes="explorer-pictures"):
+            with gradio.Column(scale=3, min_width=320, elem_classes="explorer-choices"):
                 self._add_pictures(row, layer)
-                self._add_choices(row, layer)
-            with gradio.Column(scale=2, min_width=320):
+                self._add_images(row)
+            with gradio.Column(scale=2, min_width=320, elem_id="sliders"):
+                self._add_layers(row, layer)
                 self._add_sliders(row, layer)
         self._connect()
 
     def _add_pictures(self, row, layer):
         gradio = self.gradio
-        options = {"elem_classes": "explorer-picture", "min_width": 160}
-        with gradio.Row():
+        options = {"elem_classes": "explorer-picture", "min_width": 120}
+        with gradio.Row(elem_classes="explorer-images"):
             self.original = gradio.HTML(self._original(row), elem_id="original", **options)
             self.decoded = gradio.HTML(self._decoded(row, layer), elem_id="decoded", **options)
 
-    def _add_choices(self, row, layer):
-        gradio, session = self.gradio, self.session
-        label = f"Row of the image, 0 to {len(session.dataset) - 1:,}"
-        self.row = gradio.Number(row, label=label, precision=0)
+    def _add_images(self, row):
+        gradio = self.gradio
         with gradio.Row():
-            reset = "Reset to posterior" if self._has_posterior() else "Reset to code"
-            self.random = gradio.Button("Random image", variant="primary", min_width=120)
-            self.reset = gradio.Button(reset, min_width=120)
-        layers = enumerate(session.latents)
+            options = {"size": "md", "min_width": 120}
+            self.random = gradio.Button("Random image", variant="primary", **options)
+            self.reset = gradio.Button("Reset sliders", **options)
+        label = f"Number of the image, 0 to {len(self.session.dataset) - 1:,}"
+        self.row = gradio.Number(row, label=label, precision=0)
+
+    def _add_layers(self, row, layer):
+        gradio, session = self.gradio, self.session
+        self.summary = gradio.Markdown(self._summary(layer), elem_classes="explorer-summary")
         self.layer = gradio.Radio(
-            [(f"{i}: KL {latents.total_kl:.1f} nats", i) for i, latents in layers],
+            list(range(session.num_layers)),
             value=layer,
             label="Latent layer",
             visible=session.num_layers > 1,
@@ -127,15 +138,17 @@ class _Explorer:
 
     def _add_sliders(self, row, layer):
         gradio, sliders = self.gradio, self.session.sliders(layer)
-        self.summary = gradio.Markdown(self.session.summary(layer))
         none_active = not any(slider.active for slider in sliders)
-        idle = "inactive latents" if self._has_posterior() else "constant codes"
-        label = f"Show {idle} too"
-        self.show_all = gradio.Checkbox(none_active, label=label)
         self.sliders = [
             gradio.Slider(interactive=True, buttons=[], elem_classes="explorer-slider", **options)
             for options in self._slider_options(row, layer, none_active)
         ]
+        idle = "inactive latents" if self.session.latents[0].has_posterior else "constant codes"
+        self.show_all = gradio.Checkbox(none_active, label=f"Also show {idle}")
+
+    def _summary(self, layer):
+        noun = self.session.latents[layer].noun
+        return f"## What each {noun} holds\n\n{self.session.summary(layer)}"
 
     def _connect(self):
         seen, everything = [self.shown, self.layer], self.show_all
@@ -199,7 +212,7 @@ class _Explorer:
             row,
             row,
             self._original(row),
-            self.session.summary(layer),
+            self._summary(layer),
             self._decoded(row, layer),
             self.session.code_of(row, layer).category,
             *(
@@ -228,13 +241,10 @@ class _Explorer:
                 "visible": show_all or slider.active,
             }
 
-    def _has_posterior(self):
-        return self.session.latents[0].has_posterior
-
     def _original(self, row):
         factors = self.session.factors_of(row)
         values = ", ".join(f"{name} {value}" for name, value in factors.items())
-        caption = f"Original, row {row:,}" + (f": {values}" if values else "")
+        caption = f"Image {row:,}" + (f": {values}" if values else "")
         return _figure(self.session.code_of(row).image, "original image", caption)
 
     def _decoded(self, row, layer, category=None, *values):

@@ -12,6 +12,7 @@ import numpy as np
 
 from keras_devae.checks import Array, at_least
 from keras_devae.errors import UsageError
+from keras_devae.evaluation.findings import verdict
 from keras_devae.evaluation.latents import measure_to_name
 from keras_devae.figures.mosaics import to_rgb
 
@@ -42,8 +43,8 @@ class Start:
 class Slider:
     """A latent dimension that a slider moves, named with its factor, e.g. `"z3 scale"`.
 
-    `remark` is its KL divergence in nats, if there is a posterior, and its share of the factor's
-    entropy.
+    `remark` is its KL divergence in nats, if there is a posterior, and the share of the factor's
+    entropy that it carries, e.g. `"KL 2.41 nats, 80% of scale"`.
     """
 
     dimension: int
@@ -187,12 +188,16 @@ class Session:
         sentence = f"{count} of {len(latents.kl)} codes {'varies' if count == 1 else 'vary'}."
         if latents.has_posterior:
             sentence = (
-                f"{count} of {len(latents.kl)} latents {verb} active. KL {latents.total_kl:.1f} "
-                "nats in all."
+                f"{count} of {len(latents.kl)} latents {verb} active, with a KL divergence of "
+                f"{latents.total_kl:.1f} nats in all."
             )
         if len(latents.kl) <= MOST_SLIDERS:
             return sentence
         return f"{sentence} {MOST_SLIDERS} of them have sliders, the active ones first."
+
+    def verdict(self) -> str:
+        """Returns a sentence about whether the model is disentangled, from layer 0."""
+        return verdict(self.latents[0])
 
     def ends_of(self, layer: int, dimension: int, value: float) -> tuple[float, float]:
         """Returns the ends of a slider, so that it includes a value and most of what codes are."""
@@ -224,5 +229,5 @@ def _remark(latents, dimension):
     parts = [f"KL {latents.kl[dimension]:.2f} nats"] if latents.has_posterior else []
     factor = latents.factor_of(dimension)
     if factor is not None:
-        parts.append(f"holds {latents.share_of(dimension, factor):.0%} of {factor}")
+        parts.append(f"{latents.share_of(dimension, factor):.0%} of {factor}")
     return ", ".join(parts)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +13,13 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.transforms import Bbox
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 from keras_devae.checks import AnyPath, Array, finite_at_least, shown, usable_path
 from keras_devae.errors import UsageError
 from keras_devae.figures.arguments import check_figure
 from keras_devae.figures.canvas import DPI, take_texts_literally
+from keras_devae.figures.mosaics import mosaic, to_rgb
 from keras_devae.files import replacing
 from keras_devae.metrics.arrays import numeric_array
 
@@ -28,7 +32,9 @@ _TEXT_AS_TEXT: dict[Any, Any] = {
     "svg.hashsalt": "keras_devae",
 }
 #: Without the time of writing, so that the same figure gives the same file.
-_TIMELESS = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}
+_TIMELESS: dict[str, dict[str, Any]] = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}
+#: Names of metadata of PNG files: where the panels lie, and the texts of rows of images.
+_PANELS, _ROWS = "panels", "rows"
 #: Seconds that a frame of an animation is shown: browsers slow down what is faster, and a GIF
 #: counts hundredths in 16 bits.
 _SHORTEST, _LONGEST = 0.02, 655.0
@@ -38,7 +44,8 @@ def save(figure: Figure, path: AnyPath) -> Path:
     """Writes a figure, cropped to what is drawn, with every image's pixels exact.
 
     The file is written under a temporary name and then moved: a concurrent reader finds either the
-    old file or the new one. Missing folders are created.
+    old file or the new one. Missing folders are created. A PNG file says in its metadata where the
+    panels lie.
 
     Args:
         figure: The figure.
@@ -59,7 +66,8 @@ def save(figure: Figure, path: AnyPath) -> Path:
         box = _tight_box(figure)
         # Nothing moves any more, and solving the layout again takes as long as drawing.
         figure.set_layout_engine("none")
-        options = {"bbox_inches": box, "metadata": _TIMELESS.get(kind)}
+        described = {_PANELS: _panels(figure, box)} if kind == "png" else _TIMELESS.get(kind)
+        options = {"bbox_inches": box, "metadata": described}
         figure.savefig(partial, format=kind, dpi=DPI, **options)
     return path
 
@@ -93,6 +101,60 @@ def _tight_box(figure):
     low = np.floor(box.min * DPI) - _MARGIN
     high = np.ceil(box.max * DPI) + _MARGIN
     return Bbox([low / DPI, high / DPI])
+
+
+def _panels(figure, box):
+    """Returns where each panel with its texts lies in a PNG file of that box of a figure.
+
+    Left, upper, right and lower end, in pixels, as JSON.
+    """
+    low, high = DPI * box.get_points()
+    found = (axes.get_tightbbox() for axes in figure.axes)
+    ends = (one.get_points() for one in found if one is not None)
+    boxes = [
+        (left - low[0], high[1] - top, right - low[0], high[1] - bottom)
+        for (left, bottom), (right, top) in ends
+    ]
+    return json.dumps([[round(max(end, 0)) for end in box] for box in boxes])
+
+
+def save_rows(rows: Any, path: AnyPath, texts: Iterable[tuple[str, str]]) -> Path:
+    """Writes rows of images as one picture, each row equally high, with its texts in metadata.
+
+    Args:
+        rows: `(rows, columns, height, width, channels)`, uint8 or float in `[0, 1]`.
+        path: The file, with the suffix `.png`. Missing folders are made.
+        texts: A name and a remark for each row, which `read_rows` returns with the pictures.
+
+    Returns:
+        The path.
+    """
+    path, described = Path(path), PngInfo()
+    described.add_itxt(_ROWS, json.dumps([*texts]))
+    picture = Image.fromarray(mosaic(to_rgb(rows), row_gap=0).pixels)
+    with replacing(path) as partial:
+        picture.save(partial, format="PNG", pnginfo=described)
+    return path
+
+
+def read_rows(path: AnyPath) -> list[tuple[str, str, Image.Image]]:
+    """Returns name, remark and picture of each row of a file that `save_rows` has written.
+
+    There are none in other PNG files.
+    """
+    with Image.open(path) as picture:
+        texts = json.loads(picture.info.get(_ROWS, "[]"))
+        height = picture.height // max(1, len(texts))
+        return [
+            (name, remark, picture.crop((0, i * height, picture.width, (i + 1) * height)))
+            for i, (name, remark) in enumerate(texts)
+        ]
+
+
+def read_panels(path: AnyPath) -> list[Image.Image]:
+    """Returns the panels of a PNG file that `save` has written; there are none in other files."""
+    with Image.open(path) as picture:
+        return [picture.crop(box) for box in json.loads(picture.info.get(_PANELS, "[]"))]
 
 
 def pixels_of(figure: Figure) -> Array:

@@ -57,6 +57,9 @@ class DiTStack(LatentStack):
     Args:
         num_layers: K, at least 1. With 1 the stack holds no weights.
         log_scale_limit: Bound of the cumulative log-scales; default 10, a factor of 22,026.
+        learning_rate_multiplier: Learning rate of the scalings relative to that of other weights,
+            above 0; default 1. Log-scales are the weights times this number, because an optimizer
+            such as Adam moves a weight as fast whatever the size of its gradient.
         **kwargs: Arguments of `keras.layers.Layer`.
 
     Example:
@@ -66,11 +69,20 @@ class DiTStack(LatentStack):
         (3, 8, 10)
     """
 
-    def __init__(self, num_layers: int, log_scale_limit: float = 10.0, **kwargs: Any):
+    def __init__(
+        self,
+        num_layers: int,
+        log_scale_limit: float = 10.0,
+        learning_rate_multiplier: float = 1.0,
+        **kwargs: Any,
+    ):
         super().__init__(num_layers, **kwargs)
         if positive("log_scale_limit", log_scale_limit) > 20:
             raise UsageError(f"`log_scale_limit` must lie in (0, 20]. Received: {log_scale_limit}.")
         self.log_scale_limit = log_scale_limit
+        self.learning_rate_multiplier = positive(
+            "learning_rate_multiplier", learning_rate_multiplier
+        )
 
     def build(self, mean_shape: tuple, log_var_shape: tuple | None = None) -> None:
         """Creates `mean_log_scale` and `std_log_scale`, both `(K - 1, latent_dim)`, at zero."""
@@ -89,10 +101,15 @@ class DiTStack(LatentStack):
             return first, first
         limit = self.log_scale_limit if clip else float("inf")
         mean_log_scale, std_log_scale = (
-            ops.concatenate([first, ops.clip(ops.cumsum(weight, axis=0), -limit, limit)], axis=0)
-            for weight in (self.mean_log_scale, self.std_log_scale)
+            ops.concatenate([first, ops.clip(ops.cumsum(step, axis=0), -limit, limit)], axis=0)
+            for step in map(self._scaled, (self.mean_log_scale, self.std_log_scale))
         )
         return mean_log_scale, std_log_scale
+
+    def _scaled(self, weight):
+        # Without the multiplication, results stay what they were before there was a multiplier.
+        multiplier = self.learning_rate_multiplier
+        return weight if multiplier == 1 else multiplier * ops.convert_to_tensor(weight)
 
     def warnings(self) -> list[str]:
         """Returns a sentence if a scaling has reached its bound."""
@@ -100,8 +117,8 @@ class DiTStack(LatentStack):
         if max(np.abs(ops.convert_to_numpy(s)).max() for s in log_scales) <= self.log_scale_limit:
             return []
         return [
-            f"A latent layer's scaling has run into its bound of e^{self.log_scale_limit:g}: its "
-            "betas lie too far apart, or there are too many layers."
+            f"The scaling of a latent layer has reached its limit of e^{self.log_scale_limit:g}. "
+            "Choose betas that are closer together, or fewer layers."
         ]
 
     def scales(self) -> tuple[Tensor, Tensor]:
@@ -127,7 +144,8 @@ class DiTStack(LatentStack):
 
     def get_config(self) -> dict[str, Any]:
         """Returns the constructor's arguments."""
-        return {**super().get_config(), "log_scale_limit": self.log_scale_limit}
+        names = ("log_scale_limit", "learning_rate_multiplier")
+        return {**super().get_config(), **{name: getattr(self, name) for name in names}}
 
 
 _LOG_VAR_LIMIT = 20.0

@@ -169,6 +169,7 @@ class BYOL(ImageModel):
             return []
         return [
             f"The codes have collapsed: their directions differ by {spread:.2g}, where 1 is an "
-            "even spread, so they carry almost nothing of the images. Raise `target_decay`, lower "
-            "the learning rate, or choose larger batches or other `augmentations`."
+            "even spread, so they carry almost no information about the images. Raise "
+            "`target_decay`, lower the learning rate, or choose larger batches or other "
+            "`augmentations`."
         ]

@@ -7,7 +7,8 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_devae.checks import Tensor
+from keras_devae.checks import Tensor, flag
+from keras_devae.errors import UsageError
 from keras_devae.layers import DiTStack, LayerDraw, LayerEmbedding, derived_seeds
 from keras_devae.losses import gaussian_kl
 from keras_devae.models.catalogue import MODEL_CATALOGUE
@@ -35,7 +36,8 @@ class DeVAE(VAE):
 
     Args:
         encoder: See `VAE`.
-        decoder: See `VAE`; its input is `2 * latent_dim` wide, a code and its layer's vector.
+        decoder: See `VAE`; its input is `2 * latent_dim` wide, a code and its layer's vector, or
+            without `layer_vectors` a code, `latent_dim` wide.
         betas: The K pressures, each at least 0; default `(1, 10, 40)`. They are meant for sums
             over 64x64 pixels: for other image sizes, scale them with the number of pixels.
         objective: `"sampled"` (default): every step draws one layer with `p_i = s^i / sum_j s^j`
@@ -43,6 +45,11 @@ class DeVAE(VAE):
             as in the authors' released code.
         layer_weight_base: The s of these formulas, at least 0; default 1, equal weights. 0 trains
             layer 0 only.
+        layer_vectors: Whether the decoder sees the learned vector v_i of the layer that a code
+            comes from; default true, as in the paper.
+        scaling_learning_rate: Learning rate of the scalings relative to that of the other weights,
+            above 0; default 1, the same. Only `DeVAE` itself has such scalings; its subclasses
+            refuse any other value.
         **kwargs: Further arguments of `VAE`.
 
     Example:
@@ -65,19 +72,23 @@ class DeVAE(VAE):
         betas: Sequence[float] = declaration.defaults["betas"],
         objective: str = declaration.defaults["objective"],
         layer_weight_base: float = declaration.defaults["layer_weight_base"],
+        layer_vectors: bool = declaration.defaults["layer_vectors"],
+        scaling_learning_rate: float = declaration.defaults["scaling_learning_rate"],
         **kwargs: Any,
     ) -> None:
-        # Needed before the networks are checked: their widths depend on the number of layers.
-        self.set_options(betas=betas)
+        # Needed before the networks are checked: their widths depend on them.
+        self.set_options(betas=betas, layer_vectors=layer_vectors)
         self.num_layers = len(self.betas)
         super().__init__(encoder, decoder, **kwargs)
         self.set_options(objective=objective, layer_weight_base=layer_weight_base)
         draw_seed, vector_seed = derived_seeds(self.seed, 2, purpose=1)
-        self.stack = self.stack_class(self.num_layers)
+        self.stack = self.stack_class(self.num_layers, **self._rate(scaling_learning_rate))
         if not self.stack.built:
             self.stack.build((None, self.latent_dim))
-        self.layer_embedding = LayerEmbedding(self.num_layers, seed=vector_seed)
-        self.layer_embedding.build((None, self.latent_dim))
+        self.layer_embedding = None
+        if self.layer_vectors:
+            self.layer_embedding = LayerEmbedding(self.num_layers, seed=vector_seed)
+            self.layer_embedding.build((None, self.latent_dim))
         self.layer_draw = LayerDraw(self.num_layers, self.layer_weight_base, seed=draw_seed)
         self.layer_trackers = [
             keras.metrics.Mean(f"{term}_loss_layer_{i}")
@@ -85,10 +96,31 @@ class DeVAE(VAE):
             for term in ("reconstruction", "kl")
         ]
 
+    def _rate(self, scaling_learning_rate):
+        """Returns the stack's argument for the learning rate of scalings, if it has scalings."""
+        if "scaling_learning_rate" in self.declaration.options:
+            self.set_options(scaling_learning_rate=scaling_learning_rate)
+            return {"learning_rate_multiplier": self.scaling_learning_rate}
+        if scaling_learning_rate != 1:
+            raise UsageError(
+                f"{type(self).__name__} has no scalings, so that `scaling_learning_rate` must be "
+                f"1. Received: {scaling_learning_rate}."
+            )
+        return {}
+
     @classmethod
-    def decoder_input_dim(cls, latent_dim: int, **options: Any) -> int:
-        """Returns twice the number of latent dimensions: a code and its layer's vector."""
-        return 2 * latent_dim
+    def decoder_input_dim(
+        cls,
+        latent_dim: int,
+        layer_vectors: bool = declaration.defaults["layer_vectors"],
+        **options: Any,
+    ) -> int:
+        """Returns the width of a code, and of its layer's vector if the decoder sees it."""
+        return 2 * latent_dim if flag("layer_vectors", layer_vectors) else latent_dim
+
+    def network_options(self) -> dict[str, Any]:
+        """Returns whether the decoder sees the layers' vectors."""
+        return {**super().network_options(), "layer_vectors": self.layer_vectors}
 
     def call(self, images: Any, training: bool = False) -> dict[str, Tensor]:
         """Encodes and decodes through layer 0, see `VAE.call`.
@@ -102,7 +134,7 @@ class DeVAE(VAE):
             return posterior
         posterior["z"] = posterior["z_mean"]
         return self.with_reconstruction(
-            posterior, self.layer_embedding(posterior["z"], index=0), training
+            posterior, self._with_vectors(posterior["z"], index=0), training
         )
 
     def posterior_outputs(self, mean: Tensor, log_var: Tensor) -> dict[str, Tensor]:
@@ -118,7 +150,7 @@ class DeVAE(VAE):
         layers, weights = self._layers_of_step(training)
         mean, log_var = self.stack(*self.encoded(outputs), index=layers)
         z = self.sampling(mean, log_var) if training else mean
-        inputs = self.layer_embedding(z, index=layers)
+        inputs = self._with_vectors(z, index=layers)
         decoded = self._decode_layers(inputs, training)
         reconstruction = ops.mean(self.likelihood.negative_log_likelihood(pixels, decoded), axis=1)
         kl = ops.mean(gaussian_kl(mean, log_var), axis=1)
@@ -141,7 +173,7 @@ class DeVAE(VAE):
         return ops.arange(self.num_layers), ops.convert_to_tensor(weights, "float32")
 
     def _decode_layers(self, inputs, training):
-        """Decodes inputs `(n, batch, 2 * latent_dim)` in one pass of the decoder."""
+        """Decodes inputs `(n, batch, decoder's width)` in one pass of the decoder."""
         n = inputs.shape[0]
         decoded = self.decoder(ops.reshape(inputs, (-1, inputs.shape[-1])), training=training)
         return ops.reshape(decoded, (n, -1, *self.image_shape))
@@ -177,8 +209,11 @@ class DeVAE(VAE):
         return super().training_warnings(logs) + self.stack.warnings()
 
     def decoder_inputs(self, z: Any, layer: int) -> Tensor:
-        """Returns codes with the layer's vector appended."""
-        return self.layer_embedding(ops.convert_to_tensor(z), index=layer)
+        """Returns codes with the layer's vector appended, if the decoder sees it."""
+        return self._with_vectors(ops.convert_to_tensor(z), index=layer)
+
+    def _with_vectors(self, codes, index):
+        return codes if self.layer_embedding is None else self.layer_embedding(codes, index=index)
 
     def posterior_of_layers(self, mean: Any, log_var: Any) -> tuple[Tensor, Tensor]:
         """Returns the posterior of all K layers, each `(K, batch, latent_dim)`, as tensors."""

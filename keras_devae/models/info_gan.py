@@ -85,9 +85,9 @@ class InfoGAN(AdversarialModel):
     """
 
     declaration = MODEL_CATALOGUE["info_gan"]
-    penalty_names = ("generator", "information", "contrastive")
+    penalty_names: tuple[str, ...] = ("generator", "information", "contrastive")
     opponent_names = ("discriminator",)
-    state_names = ("contrastive_weight",)
+    state_names: tuple[str, ...] = ("contrastive_weight",)
     code_range = (-1.0, 1.0)
 
     def __init__(

@@ -87,7 +87,7 @@ class TrainingStep(JacobianPenalty):
             advice = f"Lower `{pressure}`, or train for longer" if pressure else "Train for longer"
             return [
                 f"The posterior has collapsed: its KL divergence is {kl:.3f} nats in all, so the "
-                f"codes carry almost nothing of the images. {advice}."
+                f"codes carry almost no information about the images. {advice}."
             ]
         return []
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import math
 from collections.abc import Collection, Mapping, Sequence
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
@@ -14,11 +14,12 @@ from keras_devae.comparison.comparing import Comparison
 from keras_devae.comparison.groups import ComparedRun
 from keras_devae.comparison.tables import MIG, RECONSTRUCTION
 from keras_devae.errors import FailureError
+from keras_devae.evaluation.wording import listed
 from keras_devae.figures.canvas import take_texts_literally
 from keras_devae.figures.panels import draw_line, empty_panels, finish_panel, line_look
-from keras_devae.reports.formatting import listed
-from keras_devae.reports.page import image_data, image_file_data
+from keras_devae.reports.pictures import Picture, picture, rows_in
 from keras_devae.runs.folder import RunDirectory
+from keras_devae.runs.layout import ROWS
 
 if TYPE_CHECKING:
     from matplotlib.artist import Artist
@@ -34,29 +35,34 @@ _CURVES = {"reconstruction_loss": "reconstruction, nats", "kl_loss": "KL diverge
 _LOSS = {"loss": "loss"}
 
 
-def choose_traversals(comparison: Comparison) -> tuple[list[dict[str, str]], list[str]]:
-    """Returns a traversal per group as `name`, `source` and `alt`, and the groups without room."""
-    shown: list[dict[str, str]] = []
+def choose_traversals(comparison: Comparison) -> tuple[list[dict[str, Any]], list[str]]:
+    """Returns a traversal per group, and the names of the groups without one or without room.
+
+    It has a `name`, `alt`, and `rows` of images, or a `picture` where a run has no rows.
+    """
+    shown: list[dict[str, Any]] = []
     left_out: list[str] = []
     size = 0
     for group in comparison.groups:
-        drawn = [(run.name, run.directory.figures / "traversal.png") for run in group.runs]
+        names = (f"traversal{ROWS}.png", "traversal.png")
+        drawn = [(run.name, run.directory.figures / name) for run in group.runs for name in names]
         run, file = next((pair for pair in drawn if pair[1].is_file()), ("", None))
         if file is None or size + file.stat().st_size > _MOST_BYTES:
             left_out.append(group.name)
             continue
         size += file.stat().st_size
         alt = f"A row of images for each latent dimension of {run}."
-        shown.append({"name": f"{group.name}: {run}", "source": image_file_data(file), "alt": alt})
+        parts = {"picture": picture(file), "rows": rows_in(file), "alt": alt}
+        shown.append({"name": f"{group.name}: {run}", **parts})
     return shown, left_out
 
 
 def draw_comparison_figures(
     comparison: Comparison, titles: Mapping[str, str]
-) -> dict[str, dict[str, str]]:
+) -> dict[str, dict[str, str | Picture]]:
     """Draws the figures `boxes`, `scatter` and `curves`, as far as the runs have data for them.
 
-    Each is a dictionary of `source`, `caption` and `alt`; `titles` holds the titles of the metrics.
+    Each is a dictionary of `picture`, `caption` and `alt`; `titles` holds the metrics' titles.
     """
     drawn = {
         "boxes": _boxes(comparison, titles),
@@ -66,11 +72,11 @@ def draw_comparison_figures(
     return {name: _embedded(*parts) for name, parts in drawn.items() if parts is not None}
 
 
-def _embedded(figure: Figure, caption: str, alt: str) -> dict[str, str]:
+def _embedded(figure: Figure, caption: str, alt: str) -> dict[str, str | Picture]:
     stream = io.BytesIO()
     take_texts_literally(figure)
     figure.savefig(stream, format="png", bbox_inches="tight")
-    return {"source": image_data(stream.getvalue()), "caption": caption, "alt": alt}
+    return {"picture": picture(stream.getvalue()), "caption": caption, "alt": alt}
 
 
 def _boxes(comparison: Comparison, titles: Mapping[str, str]) -> _Drawn | None:
@@ -83,7 +89,7 @@ def _boxes(comparison: Comparison, titles: Mapping[str, str]) -> _Drawn | None:
         for metric in comparison.metrics
     }
     names = listed([group.name for group in comparison.groups])
-    caption = "Each point is a run. A box reaches from the lower to the upper quartile."
+    caption = "Each point is a run. A box spans the lower to the upper quartile."
     alt = f"A panel for each of {listed(list(values))}, with a box each for {names}."
     return _widened(figures.box_plots(values, horizontal=True), comparison), caption, alt
 
@@ -107,9 +113,9 @@ def _scatter(comparison: Comparison) -> _Drawn | None:
     x, y, groups = zip(*points, strict=True)
     figure = figures.score_scatter(x, y, groups, "reconstruction, nats", "MIG")
     figure = _widened(figure, comparison)
-    caption = "Each point is a run. Up and to the left is better: disentangled and faithful."
+    caption = "Each point is a run. Better runs are further up (more disentangled) and left."
     best = max(points, key=lambda point: point[1])
-    alt = f"Points of runs. The highest MIG, {best[1]:.2f}, is of {best[2]}."
+    alt = f"A point for each run. {best[2]} has the highest MIG, {best[1]:.2f}."
     return figure, caption, alt
 
 
@@ -148,10 +154,10 @@ def _curves(comparison: Comparison) -> _Drawn | None:
         handles, names_of_groups, loc="outside lower left", fontsize=8, frameon=False, ncols=2
     )
     caption = (
-        f"A line for each run, a colour or a line style for each group. Losses of layer "
-        f"{comparison.layer} where the run recorded every layer."
+        f"A line for each run, with a colour or line style for each group. Runs that recorded "
+        f"every layer show the losses of layer {comparison.layer}."
     )
-    return figure, caption, f"Curves by training step of {listed(list(names.values()))}."
+    return figure, caption, f"Curves over the training steps of {listed(list(names.values()))}."
 
 
 def _drawn_of(history: Sequence[Mapping[str, float]]) -> Collection[str]:

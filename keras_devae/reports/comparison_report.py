@@ -9,19 +9,21 @@ from keras_devae.checks import counted
 from keras_devae.comparison.comparing import Comparison, compare_runs, names_by_reason
 from keras_devae.comparison.groups import ComparedRun, Group
 from keras_devae.comparison.tables import comparison_cells, correlation_cells, shown_metrics
+from keras_devae.evaluation.wording import listed
 from keras_devae.files import write_text
 from keras_devae.metrics import METRICS, Number, meaning_of
 from keras_devae.reports.comparison_figures import choose_traversals, draw_comparison_figures
-from keras_devae.reports.formatting import format_number, format_setting, listed
+from keras_devae.reports.formatting import format_number, format_setting
+from keras_devae.reports.next_steps import next_steps_of_comparison
 from keras_devae.reports.page import render_page
 
+#: What follows the answers at the top of the page.
 _SECTIONS = (
-    ("summary", "In short"),
-    ("runs", "Runs"),
     ("scores", "Scores"),
+    ("runs", "Runs"),
     ("correlations", "Rank correlations"),
     ("training", "Training"),
-    ("traversals", "Traversals"),
+    ("traversals", "Latents"),
 )
 #: Metrics for which the summary names the best groups.
 _RANKED = ("mig", "dci", "reconstruction_error")
@@ -68,8 +70,10 @@ def comparison_page(comparison: Comparison, output: Path) -> str:
         "comparison.html",
         sections=_SECTIONS,
         title=f"{counted(len(comparison.runs), 'run')} compared",
+        lead=_lead(comparison),
         layer=comparison.layer,
         summary=_summary(comparison),
+        next_steps=next_steps_of_comparison(comparison),
         remarks=[
             *comparison.remarks,
             *(f"{name} is left out: {reason}." for name, reason in comparison.left_out.items()),
@@ -87,12 +91,14 @@ def comparison_page(comparison: Comparison, output: Path) -> str:
     )
 
 
+def _lead(comparison: Comparison) -> str:
+    runs, groups = len(comparison.runs), len(comparison.groups)
+    text = f"{counted(runs, 'run')} in {counted(groups, 'group')}."
+    return f"{text} Runs of a group differ only in the seed." if runs > groups else text
+
+
 def _summary(comparison: Comparison) -> Iterator[str]:
     groups = comparison.groups
-    yield (
-        f"{counted(len(comparison.runs), 'run')} in {counted(len(groups), 'group')}; the runs of a "
-        "group differ only in the seed."
-    )
     if not comparison.metrics:
         yield "There is no score to compare."
     for metric in _RANKED:
@@ -108,19 +114,19 @@ def _best(groups: Sequence[Group], key: str, number: Number) -> str:
     ranked = sorted(groups, key=lambda group: group.scores[key].mean, reverse=more_is_better)
     first, second = (group.scores[key] for group in ranked[:2])
     text = (
-        f"Best mean {title}: {ranked[0].name} ({format_number(first.mean)}), before "
+        f"Best mean {title}: {ranked[0].name} ({format_number(first.mean)}), ahead of "
         f"{ranked[1].name} ({format_number(second.mean)})."
     )
     if min(first.count, second.count) < 2:
-        return f"{text} A single run says nothing about the spread over seeds."
+        return f"{text} With a single run, the difference may be due to the seed."
     apart = first.low > second.high if more_is_better else first.high < second.low
-    return f"{text} Their 95 % intervals {'do not ' if apart else ''}overlap."
+    return f"{text} Their 95 % confidence intervals {'do not ' if apart else ''}overlap."
 
 
 def _not_ranked(comparison: Comparison, titles: Mapping[str, str]) -> list[str]:
     """Says why scores have no rank correlation: a sentence for each reason."""
     return [
-        f"None for {listed([titles[name] for name in names])}: {reason}."
+        f"No rank correlation for {listed([titles[name] for name in names])}: {reason}."
         for reason, names in names_by_reason(comparison.not_ranked).items()
     ]
 

@@ -17,7 +17,7 @@ _SHOWN = 12
 _LONGEST = 400
 _SOURCES = {
     "official": "The published file.",
-    "rendered": "Drawn by this package; the published file was not used.",
+    "rendered": "Drawn by this package, not read from the published file.",
 }
 
 
@@ -35,7 +35,7 @@ def run_details(
         ("Paper", entry.paper),
         ("Data", description),
         *factor_facts(record["data"]),
-        ("Origin of the data", describe_provenance(record["data"])),
+        ("Source of the images", describe_provenance(record["data"])),
         ("Training", _training(config, entry.fitted)),
         *_parts_of_code(entry.parts_of_code(config.model.options, config.model.latent_dim)),
         *_ended(record.get("ended")),
@@ -77,7 +77,8 @@ def describe_provenance(provenance: Mapping[str, Any]) -> str:
     text = _SOURCES.get(source, f"{source}.")
     matches = known.pop("matches_published", None)
     if matches is not None:
-        text += " Its hash is the published one." if matches else " Its hash is another one."
+        differs = "Its hash differs from the published one."
+        text += f" {'It has the published hash.' if matches else differs}"
     parts = [
         f"{k.replace('_', ' ')} {format_setting(v)}" for k, v in known.items() if v is not None
     ]
@@ -135,7 +136,7 @@ def _versions(environment: Mapping[str, Any]) -> str:
 def _times(times: Mapping[str, str]) -> Iterator[tuple[str, str]]:
     moments = {what: datetime.datetime.fromisoformat(time) for what, time in times.items()}
     if "begun" in moments:
-        yield "Begun", f"{moments['begun']:%Y-%m-%d %H:%M} UTC"
+        yield "Started", f"{moments['begun']:%Y-%m-%d %H:%M} UTC"
     if {"begun", "trained"} <= set(moments):
         seconds = (moments["trained"] - moments["begun"]).total_seconds()
-        yield "Trained in", f"{format_duration(seconds)}, interruptions included"
+        yield "Training time", f"{format_duration(seconds)}, including interruptions"

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from keras_devae import checks
+from keras_devae.data.titles import title_of
 from keras_devae.errors import UsageError
 from keras_devae.evaluation import measure_latents
 from keras_devae.evaluation.encoding import Encoding
@@ -19,6 +20,7 @@ from keras_devae.files import write_text
 from keras_devae.metrics import MetricWarning
 from keras_devae.reports.details import describe_provenance, factor_facts
 from keras_devae.reports.formatting import format_setting
+from keras_devae.reports.next_steps import next_steps_of_encoder
 from keras_devae.reports.page import render_page
 from keras_devae.reports.problems import find_problems_of_codes
 from keras_devae.reports.run_figures import ReportFigure, draw_encoder_figures
@@ -29,7 +31,7 @@ if TYPE_CHECKING:
     from keras_devae.data import Dataset
 
 _SECTIONS = (
-    ("summary", "In short"),
+    ("numbers", "Numbers"),
     ("latents", "Codes"),
     ("scores", "Scores"),
     ("encoder", "Encoder"),
@@ -122,7 +124,8 @@ def _page(place: EvaluationFolder) -> str:
         "encoder.html",
         sections=_SECTIONS,
         name=settings["encoder"]["name"],
-        dataset=facts["dataset"],
+        dataset=title_of(facts["dataset"]),
+        next_steps=next_steps_of_encoder(place.path),
         **common_values(latents, content, facts["image_shape"], settings.get("factor_names")),
         problems=find_problems_of_codes(latents[0], layers),
         figures=[figure for figure in figures if figure.file.is_file()],
@@ -146,7 +149,7 @@ def _facts(settings: Mapping[str, Any], description: str) -> Iterator[tuple[str,
             yield heading, format_setting(encoder[key])
     yield "Data", description
     yield from factor_facts(settings["data"])
-    yield "Origin of the data", describe_provenance(settings["data"])
+    yield "Source of the images", describe_provenance(settings["data"])
     yield "Images", f"{settings['images']:,}, drawn with seed {settings['seed']}"
     versions = {"keras_devae": settings["package_version"], **encoder.get("versions", {})}
     yield "Versions", ", ".join(f"{name} {version}" for name, version in versions.items())

@@ -1,19 +1,7 @@
-"""Formats numbers, lists and settings for people to read."""
+"""Formats numbers and settings for people to read."""
 
 import math
-from collections.abc import Sequence
 from typing import Any
-
-
-def listed(words: Sequence[str]) -> str:
-    """Joins words, at least one: `"a"`, `"a and b"`, `"a, b and c"`."""
-    *first, last = words
-    return f"{', '.join(first)} and {last}" if first else last
-
-
-def percent(share: float) -> str:
-    """Returns a share as a whole percentage, e.g. `"36 %"`."""
-    return f"{100 * share:.0f} %"
 
 
 def format_number(value: float | None) -> str:

@@ -8,12 +8,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from keras_devae.comparison.table_files import markdown
+from keras_devae.evaluation.findings import verdict
 from keras_devae.evaluation.measured_latents import Latents
+from keras_devae.evaluation.wording import listed
 from keras_devae.files import file_hash
 from keras_devae.presets.folder import RUN, SCORES, WEIGHTS
 from keras_devae.reports.details import run_details
-from keras_devae.reports.formatting import format_number, format_setting, listed
-from keras_devae.reports.summary import constant_factors, summarize, verdict
+from keras_devae.reports.formatting import format_number, format_setting
+from keras_devae.reports.summary import constant_factors, summarize
 from keras_devae.reports.tables import table_rows
 
 if TYPE_CHECKING:
@@ -114,7 +116,7 @@ def _scores(scores, facts):
     layers = [f"layer {layer['layer']}" for layer in scores["layers"]]
     rows = [
         (
-            row["key"] if row["factor"] is None else f"{row['key']}: {row['factor']}",
+            ", ".join(row["keys"]) + ("" if row["factor"] is None else f": {row['factor']}"),
             *map(format_number, row["cells"]),
             row["meaning"],
         )

@@ -6,11 +6,11 @@ from typing import Any
 
 from keras_devae.callbacks.kl import COLLAPSED_KL
 from keras_devae.checks import counted
+from keras_devae.evaluation.findings import Holder, carriers, holder_name, rivals
 from keras_devae.evaluation.measured_latents import CATEGORY, Latents
+from keras_devae.evaluation.wording import listed, percent
 from keras_devae.models.catalogue import MODEL_CATALOGUE
 from keras_devae.models.layer_advice import layer_advice, losses_of
-from keras_devae.reports.formatting import listed, percent
-from keras_devae.reports.summary import Holder, carriers, holder_name, rivals
 from keras_devae.runs.config.run_config import RunConfig
 from keras_devae.runs.folder import RunDirectory
 
@@ -69,10 +69,10 @@ def find_problems_of_codes(latents: Latents, scores: Sequence[Mapping[str, Any]]
 def _unfinished(config: RunConfig, last: Mapping[str, float], run: Any, in_progress: bool) -> str:
     place = f"at step {last.get('step', 0):,} of {config.training.steps:,}"
     if in_progress:
-        return f"Training is in progress, {place}: all that follows is of the newest checkpoint."
+        return f"Training is in progress, {place}. This page describes the newest checkpoint."
     return (
-        f"Training stopped early, {place}: all that follows is of the newest checkpoint. Resume "
-        f"with: {RunDirectory(run).resume_command()}"
+        f"Training stopped early, {place}. This page describes the newest checkpoint. Resume with: "
+        f"{RunDirectory(run).resume_command()}"
     )
 
 
@@ -83,12 +83,12 @@ def _not_finite(
     steps = [row["step"] for row in history if not math.isfinite(row.get("loss", 0.0))]
     if steps:
         yield (
-            f"The loss was not a finite number at step {steps[0]:,}. Start again with a lower "
+            f"The loss was not a finite number at step {steps[0]:,}. Train anew with a lower "
             "learning rate (--learning-rate)."
         )
     names = sorted({k for layer in scores for k, v in layer.items() if not math.isfinite(v)})
     if names:
-        yield f"Not a finite number: {listed(names)}. Nothing can be concluded from these."
+        yield f"Not a finite number: {listed(names)}. Ignore these scores."
 
 
 def _missed_targets(config: RunConfig, last: Mapping[str, float]) -> Iterator[str]:
@@ -103,8 +103,9 @@ def _missed_targets(config: RunConfig, last: Mapping[str, float]) -> Iterator[st
             end = min(end, math.log(config.model.options["num_categories"]))
         if end is not None and target < 0.95 * end:
             yield (
-                f"The {what} had reached {target:.1f} nats of {end:g} when training ended: the run "
-                f"is shorter than {_option(steps_option)}. Train for longer, or lower it."
+                f"The {what} reached only {target:.1f} of {end:.3g} nats, because the run is "
+                f"shorter than {_option(steps_option)}. Train for longer, or lower "
+                f"{_option(steps_option)}."
             )
         if abs(reached - target) <= max(_MISSED_SHARE * target, _MISSED_NATS):
             continue
@@ -117,8 +118,8 @@ def _missed_targets(config: RunConfig, last: Mapping[str, float]) -> Iterator[st
         elif not below:
             advice += ", or raise the controller's gains"
         yield (
-            f"The {what} was not reached: the KL divergence ended at {reached:.1f} nats, "
-            f"{'below' if below else 'above'} the {target:.1f} that were asked for. {advice}."
+            f"The {what} was missed: the KL divergence ended at {reached:.1f} nats, "
+            f"{'below' if below else 'above'} the target of {target:.1f}. {advice}."
         )
 
 
@@ -130,30 +131,31 @@ def _useless_codes(config: RunConfig, latents: Latents) -> Iterator[str]:
     if not latents.has_posterior:
         if not len(latents.active):
             yield (
-                "All codes are constant: the encoder does not tell the images apart. Lower the "
+                "All codes are constant: the encoder gives every image the same code. Lower the "
                 "learning rate (--learning-rate), or train for longer."
             )
         return
     # A code with a smaller KL divergence has collapsed, which the model itself reports.
     if not len(latents.active) and latents.total_kl >= COLLAPSED_KL:
         yield (
-            f"No latent dimension is active: the most that one passes on of the images is "
-            f"{latents.signal.max():.2f} nats. Lower the pressure on the KL divergence, or train "
-            "for longer."
+            "No latent dimension is active: the strongest carries "
+            f"{latents.signal.max():.2f} nats of information about the images. Lower the weight of "
+            "the KL divergence, or train for longer."
         )
     if len(latents.idle):
         yield (
             f"{_names(list(latents.idle))} differ{'s' if len(latents.idle) == 1 else ''} from the "
-            "prior, but in the same way for all images: such a code costs KL divergence and "
-            "carries nothing."
+            "prior in the same way for all images. That adds to the KL divergence and carries no "
+            "information."
         )
     exploded = [d for d in latents.order if not latents.kl[d] < EXPLODED_KL]
     if exploded and not MODEL_CATALOGUE[config.model.name].fitted:
         yield (
             f"The KL divergence has exploded: {_names(exploded)} "
             f"{'has' if len(exploded) == 1 else 'have'} {latents.kl[exploded].max():,.0f} nats, "
-            "where ten distinguish thousands of values. Samples of the prior will not look like "
-            "the images. Raise the pressure on the KL divergence, or lower the learning rate."
+            "while ten nats already distinguish thousands of values. Samples from the prior will "
+            "not look like the images. Raise the weight of the KL divergence, or lower the "
+            "learning rate."
         )
 
 
@@ -167,16 +169,19 @@ def _shared_factors(latents: Latents) -> Iterator[str]:
         if set(found) <= set(holders):
             shares = [percent(latents.share_of(h, factor)) for h in found[:_NAMED]]
             yield (
-                f"{counted(len(found), latents.noun)} hold {factor}: {_names(found)} "
-                f"({listed(shares)} of its entropy). It is not in one place."
+                f"{factor} is spread over {counted(len(found), latents.noun)}: {_names(found)} "
+                f"({listed(shares)} of its entropy)."
             )
         else:
             # The latent of another factor may carry as much, or more.
             parts = [
-                f"{_with_factor(latents, h)}, carries {percent(latents.share_of(h, factor))}"
+                f"{_with_factor(latents, h)} {percent(latents.share_of(h, factor))}"
                 for h in dict.fromkeys([*found, *holders[:1]])
             ]
-            yield f"{factor} is not in one place: of its entropy {listed(parts[:_NAMED])}."
+            yield (
+                f"{factor} is spread over several {latents.noun}s, which carry these shares of its "
+                f"entropy: {listed(parts[:_NAMED])}."
+            )
 
 
 def _lost_factors(latents: Latents) -> Iterator[str]:
@@ -186,15 +191,15 @@ def _lost_factors(latents: Latents) -> Iterator[str]:
         if not holders:
             share, best = carriers(latents, factor)[0]
             yield (
-                f"No {latents.noun} holds {factor}: the most that a {latents.noun} carries is "
-                f"{percent(share)} of its entropy ({_with_factor(latents, best)})."
+                f"No {latents.noun} holds {factor}. The best, {_with_factor(latents, best)}, "
+                f"carries {percent(share)} of its entropy."
             )
 
 
 def _with_factor(latents: Latents, holder: Holder) -> str:
     factor = None if holder == CATEGORY else latents.factor_of(int(holder))
     name = holder_name(holder)
-    return name if factor is None else f"{name}, which holds {factor}"
+    return name if factor is None else f"{name} (which holds {factor})"
 
 
 def _names(holders: Sequence[Holder]) -> str:

@@ -8,13 +8,16 @@ from pathlib import Path
 from typing import Any
 
 from keras_devae.data import Dataset
+from keras_devae.data.titles import title_of
 from keras_devae.evaluation.evaluating import RECONSTRUCTED_IMAGES
 from keras_devae.evaluation.latents import measure_latents
 from keras_devae.evaluation.measured_latents import Latents
 from keras_devae.files import write_text
 from keras_devae.metrics import MetricWarning
 from keras_devae.models import VAE
+from keras_devae.models.catalogue import MODEL_CATALOGUE
 from keras_devae.reports.details import run_details
+from keras_devae.reports.next_steps import evaluate_command, measuring_command, next_steps
 from keras_devae.reports.page import render_page
 from keras_devae.reports.problems import find_problems
 from keras_devae.reports.run_figures import ReportFigure, draw_run_figures
@@ -23,8 +26,9 @@ from keras_devae.runs.config.run_config import RunConfig
 from keras_devae.runs.folder import RunDirectory
 from keras_devae.runs.trained_model import model_hash, run_encoding
 
+#: What follows the answers at the top of the page.
 _SECTIONS = (
-    ("summary", "In short"),
+    ("numbers", "Numbers"),
     ("latents", "Latents"),
     ("images", "Images"),
     ("scores", "Scores"),
@@ -99,7 +103,9 @@ def report_page(
         "report.html",
         sections=_SECTIONS,
         name=run.name,
+        title=f"{MODEL_CATALOGUE[config.model.name].class_name} on {title_of(dataset.name)}",
         config=config,
+        next_steps=next_steps(run, config, latents[0], is_measured=bool(scores)),
         **common_values(latents, scores, dataset.image_shape, dataset.factor_names),
         problems=problems,
         decodes=model.declaration.decodes,
@@ -110,7 +116,7 @@ def report_page(
         images=scores and scores.get("settings", {}).get("images"),
         facts=run_details(config, run.read_record(), dataset.description),
         settings=_settings(config),
-        measure_with=_measuring_command(run, config),
+        measure_with=measuring_command(run, config),
         path_literal=repr(str(run.path)),
         path_word=shlex.quote(str(run.path)),
         image_count=min(100, len(dataset)),
@@ -125,21 +131,9 @@ def _scores_of_another_model(
     if not measured or measured == model_hash(model, run):
         return []
     return [
-        "The scores are of other weights than all else on this page: the model has changed since. "
-        f"Measure it again with: {_evaluate_command(run)}"
+        "The model has changed since it was scored: the scores on this page are those of earlier "
+        f"weights. Measure it again with: {evaluate_command(run)}"
     ]
-
-
-def _measuring_command(run: RunDirectory, config: RunConfig) -> str:
-    """Returns the command that measures a run without scores."""
-    if run.is_trained() and not config.evaluation.metrics:
-        return f"{_evaluate_command(run)} --metrics mig,kl,reconstruction_error"
-    return run.resume_command()
-
-
-def _evaluate_command(run: RunDirectory) -> str:
-    path, file = shlex.quote(str(run.path)), shlex.quote(str(run.metrics_file))
-    return f"keras-devae evaluate {path} --output {file}"
 
 
 def _settings(config: RunConfig) -> list[tuple[str, Any]]:

@@ -80,6 +80,17 @@ EXPERIMENTS = {
         None,
         "estimates",
     ),
+    "table1_settings": Experiment(
+        "Which batch size and learning rate of the discriminator come nearest to table 1",
+        "neither is known; estimates at rho=0.9: "
+        + "; ".join(
+            f"D={d} {estimate}"
+            for (d, rho), (estimate, _) in paper.TOTAL_CORRELATION.items()
+            if rho == 0.9
+        ),
+        None,
+        "settings",
+    ),
     "table2": Experiment(
         "Ablation on dSprites: MIG, InfoM and reconstruction of every layer",
         "MIG/reconstruction: "

@@ -29,7 +29,7 @@ from keras_devae.runs.records import Trial, read_record
 
 DIMENSIONS = (10, 100, 1000)
 CORRELATIONS = (0.3, 0.6, 0.9)
-STEPS, BATCH_SIZE, UNITS = 2000, 64, (1000,) * 6
+STEPS, BATCH_SIZE, UNITS, LEARNING_RATE = 2000, 64, (1000,) * 6, 1e-4
 #: Samples per batch of an estimate.
 _CHUNK = 1000
 
@@ -104,7 +104,7 @@ def estimate_total_correlation(
     samples: int = 10_000,
     seed: int = 0,
     units: Sequence[int] = UNITS,
-    learning_rate: float = 1e-4,
+    learning_rate: float = LEARNING_RATE,
 ) -> float:
     """Trains FactorVAE's discriminator on samples of known total correlation; estimates it in nats.
 

@@ -30,6 +30,9 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "summed": {"objective": "summed"},
     "s = 0.5": {"layer_weight_base": 0.5},
     "s = 2": {"layer_weight_base": 2.0},
+    "slow scalings": {"scaling_learning_rate": 0.1},
+    "fast scalings": {"scaling_learning_rate": 10.0},
+    "no layer vectors": {"layer_vectors": False},
 }
 #: The strengths at which options are trained.
 STRENGTHS_OF_OPTIONS: tuple[float, ...] = (0.25, 1, 4)

@@ -213,6 +213,55 @@ def estimate_outcome(rows: list[dict[str, Any]]) -> Outcome:
     return Outcome(header, cells, figure, remarks, rows)
 
 
+def setting_outcome(rows: list[dict[str, Any]]) -> Outcome:
+    """Compares estimates of `estimate_table` in several settings with the paper's.
+
+    The distance of a setting is the root mean square, over the cells that the paper has, of the
+    logarithm of the mean estimate relative to the paper's.
+    """
+    cells = list(dict.fromkeys((row["dimensions"], row["correlation"]) for row in rows))
+    known = {cell: paper.TOTAL_CORRELATION[cell][0] for cell in cells}
+    header = ["batch", "learning rate", "trials"]
+    header += [f"D = {d}, rho {rho} (paper {known[d, rho]})" for d, rho in cells] + ["distance"]
+    table: list[list[str]] = []
+    panels: dict[str, dict[str, list[float]]] = {}
+    distances: dict[str, float] = {}
+    for (batch_size, rate), group in itertools.groupby(
+        rows, lambda row: (row["batch_size"], row["learning_rate"])
+    ):
+        estimates: dict[tuple[int, float], list[float]] = {}
+        for row in group:
+            estimates.setdefault((row["dimensions"], row["correlation"]), []).append(
+                row["estimate"]
+            )
+        setting = f"{batch_size:,} at {rate:g}"
+        spreads = {cell: spread_of(values) for cell, values in estimates.items()}
+        distances[setting] = _distance(
+            [spread.mean / known[cell] for cell, spread in spreads.items()]
+        )
+        for cell, values in estimates.items():
+            title = f"D = {cell[0]}: estimate / paper's"
+            panels.setdefault(title, {})[setting] = [value / known[cell] for value in values]
+        done = [interval_text(spreads[cell]) if cell in spreads else "-" for cell in cells]
+        count = max(spread.count for spread in spreads.values())
+        first = [f"{batch_size:,}", f"{rate:g}", str(count)]
+        table.append([*first, *done, f"{distances[setting]:.2f}"])
+    nearest = min(distances, key=lambda setting: distances[setting])
+    remarks = [
+        f"Nearest to the paper: {nearest}. Distance: root mean square of the logarithm of the mean "
+        "estimate relative to the paper's; 0.1 is a tenth. A setting of which an estimate is not "
+        "above 0 is infinitely far.",
+        INTERVALS,
+    ]
+    return Outcome(header, table, figures.box_plots(panels), remarks, rows)
+
+
+def _distance(shares):
+    if min(shares) <= 0:
+        return math.inf
+    return math.sqrt(sum(math.log(share) ** 2 for share in shares) / len(shares))
+
+
 def _verdict(estimate, known):
     if known == "-":
         return "-"

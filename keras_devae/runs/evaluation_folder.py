@@ -16,7 +16,7 @@ from keras_devae.errors import FailureError, UsageError
 from keras_devae.evaluation.measured_latents import Latents
 from keras_devae.files import check_folder, is_there, leftovers, write_json
 from keras_devae.files.reading import reason_of
-from keras_devae.runs.layout import FIGURES
+from keras_devae.runs.layout import FIGURES, ROWS
 from keras_devae.runs.records import ScoreDetails, read_record
 
 #: Files that the folder may hold, all of which are written again.
@@ -101,7 +101,7 @@ class EvaluationFolder:
             return
         known = {file.name for file in leftovers(self.path)}
         others = [n for n in _names_in(self.path) if n not in known and not _OWN_FILES.fullmatch(n)]
-        figures = {f"{name}.png" for name in FIGURES}
+        figures = {f"{name}{rows}.png" for name in FIGURES for rows in ("", ROWS)}
         if self.figures.is_dir():
             others += [f"figures/{n}" for n in _names_in(self.figures) if n not in figures]
         if others or (_names_in(self.path) and not self.is_there()):

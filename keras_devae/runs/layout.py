@@ -18,6 +18,8 @@ FIGURES = (
     *("reconstructions", "kl", "learning-curves", "information-diffusion", "kl-diffusion"),
     *("mig-reconstruction", "freezing", "tracked-scores"),
 )
+#: Appended to a figure's name for its rows of pictures without texts, which the report shows.
+ROWS = "-rows"
 #: Pattern of what `plot` appends to a figure's name for its options.
 _OPTIONS = r"(-(layer|seed|steps|index)--?\d+|-span-(range|quantiles)|-active-only-True)*"
 #: Subfolder -> pattern of its file names.
@@ -28,7 +30,7 @@ _FILES = {
     ),
     "checkpoints": r"step-\d{8,}\.(keras|json)",
     "codes": r"codes-[0-9a-f]{12}-[0-9a-f]{16}\.npz",
-    "figures": rf"({'|'.join(FIGURES)}){_OPTIONS}\.png",
+    "figures": rf"({'|'.join(FIGURES)})({ROWS}|{_OPTIONS})\.png",
     "reproduction": r"(layers|top_k)\.json",
     "tracking": rf"({'|'.join(TRACKED)}|metrics)\.(csv|png|npz)|traversal-step-\d{{8,}}\.png",
     "tracking/tensorboard": r"events\.out\.tfevents\..+",

@@ -4,7 +4,7 @@ import contextlib
 import logging
 import math
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import keras
 
@@ -134,7 +134,7 @@ def train_in_parts(
     config: RunConfig,
     run: RunDirectory,
     dataset: Dataset,
-    progress: bool = True,
+    progress: bool | Sequence[str] = True,
     held_out: Dataset | None = None,
 ) -> Parts[VAE]:
     """Trains the model of a new run, and writes history, checkpoints and model to its folder.
@@ -159,7 +159,7 @@ def resume_in_parts(
     config: RunConfig,
     run: RunDirectory,
     dataset: Dataset,
-    progress: bool = True,
+    progress: bool | Sequence[str] = True,
     held_out: Dataset | None = None,
 ) -> Parts[VAE]:
     """Resumes a run from its newest good checkpoint, unless it is trained; returns the model.

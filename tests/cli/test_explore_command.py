@@ -160,7 +160,8 @@ def test_a_run_is_served_to_this_machine_only_until_it_is_ended(workplace, numbe
         address = re.search(r"http://127\.0\.0\.1:(\d+)", said)
         assert address, said + process.stderr.read()
         found, page = status_of(address.group())
-        assert found == 200 and "PCA on npz:" in page
+        assert found == 200 and "PCA on images.npz" in page
+        assert "keras-devae export runs/tiny encoder" in page
         assert listening_addresses(int(address.group(1))) == ["0100007F"]
     finally:
         process.send_signal(number)

@@ -217,3 +217,19 @@ def test_a_served_encoder_is_a_step_of_a_pipeline(format, tiny, tmp_path):
         finally:
             server.shutdown()
             thread.join()
+
+
+@pytest.mark.browser
+def test_screenshots_of_the_report_and_the_explorer(workplace):
+    words = "--dataset npz:images.npz --model pca --latent-dim 3 --metrics mig --run tiny"
+    with pytest.raises(SystemExit) as ending:
+        command_line(["train", *words.split()])
+    assert ending.value.code == 0
+    load("screenshots.py")("runs/tiny", "pictures")
+    files = list(Path("pictures").iterdir())
+    assert len(files) == 8
+    for file in files:
+        with Image.open(file) as picture:
+            assert picture.size == ((390, 844) if "telephone" in file.name else (1280, 800))
+            corner = picture.convert("L").getpixel((2, 2))
+        assert corner > 250 if "light" in file.name else corner < 40

@@ -86,11 +86,11 @@ def wait_for(page, name, measure, *expected):
 
 
 def choose(page, row):
-    page.get_by_label("Row of the image").fill(str(row))
+    page.get_by_label("Number of the image").fill(str(row))
 
 
 def row_in(page):
-    return int(page.get_by_label("Row of the image").input_value())
+    return int(page.get_by_label("Number of the image").input_value())
 
 
 def levels_of(row):
@@ -120,16 +120,16 @@ def test_a_slider_changes_the_picture_and_not_the_image(visit, address):
     page.get_by_label("number input for z0 right").fill("1")
     wait_for(page, "decoded", halves, 160, 200)
     assert halves(picture_in(page, "original")) == (150, 100)
-    page.get_by_role("button", name="Reset to posterior").click()
+    page.get_by_role("button", name="Reset sliders").click()
     wait_for(page, "decoded", halves, 150, 100)
     assert slider(page, "z2 left").input_value() == "1"
-    assert page.get_by_text("row 10: left 3, right 1").is_visible()
+    assert page.get_by_text("Image 10: left 3, right 1").is_visible()
 
 
 def test_a_layer_brings_its_own_latents(visit, address):
     page = visit(address)
     assert names_of_sliders(page) == ["z2 left", "z0 right"]
-    page.get_by_label("1: KL").check()
+    page.get_by_label("1", exact=True).check()
     slider(page, "z2 left").wait_for(state="hidden")
     assert names_of_sliders(page) == ["z0 right"]
     assert page.get_by_text("1 of 4 latents is active").is_visible()
@@ -140,12 +140,12 @@ def test_a_layer_brings_its_own_latents(visit, address):
 
 def test_latents_that_are_not_active_are_shown_on_demand(visit, address):
     page = visit(address)
-    page.get_by_label("Show inactive latents too").check()
+    page.get_by_label("Also show inactive latents").check()
     slider(page, "z1").wait_for()
     assert names_of_sliders(page) == ["z2 left", "z0 right", "z1", "z3"]
     page.get_by_label("number input for z1").fill("1")
     wait_for(page, "decoded", halves, 255, 255)
-    page.get_by_label("Show inactive latents too").uncheck()
+    page.get_by_label("Also show inactive latents").uncheck()
     slider(page, "z1").wait_for(state="hidden")
     choose(page, 0)
     wait_for(page, "decoded", halves, 0, 0)
@@ -167,7 +167,7 @@ def test_images_are_chosen_by_row_or_at_random(visit, address):
         rows.add(row_in(page))
     assert len(rows) > 2
     row = row_in(page)
-    page.get_by_text(f"row {row}: left {row // 3}, right {row % 3}").wait_for()
+    page.get_by_text(f"Image {row}: left {row // 3}, right {row % 3}").wait_for()
 
 
 def test_a_category_is_chosen(visit, address_with_categories):
@@ -180,7 +180,7 @@ def test_a_category_is_chosen(visit, address_with_categories):
     wait_for(page, "decoded", halves, 150, 100)
     page.get_by_label("number input for z0").fill("1")
     wait_for(page, "decoded", halves, 150, 200)
-    page.get_by_role("button", name="Reset to posterior").click()
+    page.get_by_role("button", name="Reset sliders").click()
     wait_for(page, "decoded", halves, 105, 155)
 
 
@@ -240,3 +240,62 @@ def test_the_page_works_behind_a_password(painter, chromium):
         finally:
             server.should_exit = True
             thread.join()
+
+
+def test_nothing_bars_anybody(address, window, find_barriers, look):
+    window.goto(address)
+    slider(window, "z2 left").wait_for()
+    # While Gradio starts, it shows a text of its own.
+    window.get_by_text("Loading...").wait_for(state="detached")
+    assert find_barriers(window) == []
+    assert window.evaluate("document.documentElement.scrollWidth") <= window.viewport_size["width"]
+    corner = look(window)[:4, :4].mean()
+    assert corner > 250 if window.scheme == "light" else corner < 40
+
+
+def test_the_first_screen_answers(address, window):
+    window.goto(address)
+    height = window.viewport_size["height"]
+    shown = [
+        window.get_by_text("Yes: each of the 2 factors has a latent of its own."),
+        window.get_by_text('model.export_encoder("encoder")'),
+        window.get_by_alt_text("decoded image"),
+        slider(window, "z2 left"),
+    ]
+    for part in shown:
+        part.wait_for()
+        box = part.bounding_box()
+        assert box["y"] + box["height"] < height
+
+
+def test_on_a_telephone_the_images_stay_in_sight(address, window):
+    window.goto(address)
+    slider(window, "z2 left").wait_for()
+    window.get_by_label("Also show inactive latents").check()
+    slider(window, "z3").scroll_into_view_if_needed()
+    window.evaluate("scrollTo(0, document.body.scrollHeight)")
+    box = window.get_by_alt_text("decoded image").bounding_box()
+    assert box["y"] >= 0 and box["y"] + box["height"] < window.viewport_size["height"]
+
+
+def test_the_keyboard_does_it_all(address, window, walk_with_tab):
+    window.goto(address)
+    slider(window, "z2 left").wait_for()
+    stops = walk_with_tab(window)
+    names = [stop["name"] for stop in stops]
+    assert names[0] == "Skip to the sliders" and stops[0]["left"] >= 0
+    assert "Random image" in names and "range slider for z0 right" in names
+    assert min(stop["outline"] for stop in stops) >= 2
+    window.keyboard.press("Tab")
+    window.keyboard.press("Enter")
+    while window.evaluate("document.activeElement.ariaLabel") != "range slider for z2 left":
+        window.keyboard.press("Tab")
+    before = halves(picture_in(window, "decoded"))
+    key = "ArrowLeft" if before[0] > 100 else "ArrowRight"
+    for _ in range(4):
+        window.keyboard.press(key)
+    for _ in range(100):
+        if halves(picture_in(window, "decoded")) != before:
+            return
+        window.wait_for_timeout(50)
+    raise AssertionError("The picture stays the same.")

@@ -17,7 +17,7 @@ def test_sliders_are_ordered_and_named(painter):
     assert [slider.active for slider in session.sliders(0)] == [True, True, False, False]
     # (mean square + variance - 1 - log variance) / 2, where the means are -2, -1, 0, 1, 2.
     expected = (2 + 0.01 - 1 - np.log(0.01)) / 2
-    assert session.sliders(0)[0].remark == f"KL {expected:.2f} nats, holds 100% of left"
+    assert session.sliders(0)[0].remark == f"KL {expected:.2f} nats, 100% of left"
     assert session.sliders(0)[3].remark == "KL 0.00 nats"
     assert session.summary(0).startswith("2 of 4 latents are active")
     assert "sliders" not in session.summary(0)

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from keras_devae import figures
+from keras_devae.figures.saving import read_panels, read_rows, save_rows
 
 SVG = "{http://www.w3.org/2000/svg}"
 RNG = np.random.default_rng(0)
@@ -74,3 +75,24 @@ def test_names_with_dollar_signs_are_names(tmp_path):
     history = {"step": [1, 2], "a_b $x_{$ c": [1.0, 2.0]}
     file = figures.save(figures.learning_curves(history), tmp_path / "curves.svg")
     assert "$x {$ c" in file.read_text()
+
+
+def test_the_panels_of_a_file_are_found_again(tmp_path):
+    history = {name: RNG.normal(size=9) for name in ("loss", "beta", "kl", "rest")}
+    file = figures.save(figures.learning_curves(history), tmp_path / "curves.png")
+    panels = read_panels(file)
+    assert len(panels) == 4
+    # Three inches wide each, and something drawn in all.
+    assert all(300 < panel.width < 400 and np.asarray(panel).std() > 10 for panel in panels)
+
+
+def test_rows_of_images_keep_their_texts(tmp_path):
+    rows = RNG.integers(0, 256, (3, 4, 16, 16, 1), dtype=np.uint8)
+    texts = [("z0 Größe", "KL 2.41"), ("z1", ""), ("category", "0 to 3")]
+    found = read_rows(save_rows(rows, tmp_path / "rows.png", texts))
+    assert [(name, remark) for name, remark, _ in found] == texts
+    for row, (_, _, picture) in zip(rows, found, strict=True):
+        # Enlarged seven times.
+        assert (np.asarray(picture)[::7, : 16 * 7 : 7, 0] == row[0, ..., 0]).all()
+    plain = figures.save(figures.contact_sheet(rows[0], 2), tmp_path / "plain.png")
+    assert read_rows(plain) == []

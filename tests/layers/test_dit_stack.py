@@ -120,6 +120,22 @@ def test_one_layer_has_no_weights():
     assert [tuple(scale.shape) for scale in stack.scales()] == [(1, 2), (1, 2)]
 
 
+@pytest.mark.parametrize("multiplier", [0.25, 4.0])
+def test_a_multiplier_acts_as_another_learning_rate(multiplier):
+    def log_scales_after_a_step(learning_rate, multiplier):
+        mean = keras.Input((2,))
+        log_var = keras.ops.zeros_like(mean)
+        stack = DiTStack(2, learning_rate_multiplier=multiplier)
+        model = keras.Model(mean, sum(stack(mean, log_var, index=1)))
+        model.compile(keras.optimizers.Adam(learning_rate, epsilon=1e-12), "mse")
+        model.fit(np.array([[1.0, -2.0]]), np.array([[3.0, -1.0]]), verbose=0)
+        return [ops.convert_to_numpy(scale) for scale in stack.cumulated_log_scales()]
+
+    expected = log_scales_after_a_step(0.1 * multiplier, 1.0)
+    assert np.abs(expected[0][1]).min() > 0.01
+    np.testing.assert_allclose(log_scales_after_a_step(0.1, multiplier), expected, rtol=1e-4)
+
+
 def test_symbolic_shapes():
     mean, log_var = keras.Input((4,)), keras.Input((4,))
     stack = DiTStack(3)

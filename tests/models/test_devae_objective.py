@@ -6,7 +6,7 @@ import pytest
 from keras import ops
 from thoroughness import quick_first
 
-from keras_devae import VAE, BetaVAE, DeVAE
+from keras_devae import VAE, BetaVAE, DeVAE, DeVAEParallel
 from keras_devae.errors import UsageError
 from keras_devae.models import MODELS
 from keras_devae.networks import mlp_decoder, mlp_encoder
@@ -215,6 +215,9 @@ def test_gaussian_likelihood_by_object(tiny, blobs):
         (DeVAE, {"betas": (1, -2)}, "`betas` must be a finite number of at least 0"),
         (DeVAE, {"betas": (1, float("inf"))}, "`betas` must be a finite number"),
         (DeVAE, {"layer_weight_base": -0.5}, "`layer_weight_base` must be a finite number"),
+        (DeVAE, {"layer_vectors": 2}, "`layer_vectors` must be"),
+        (DeVAE, {"scaling_learning_rate": 0}, "`scaling_learning_rate` must be"),
+        (DeVAEParallel, {"scaling_learning_rate": 2}, "DeVAEParallel has no scalings"),
         (DeVAE, {"objective": "sumed"}, "Unknown objective 'sumed'. Did you mean 'summed'"),
         (VAE, {"likelihood": "gausian"}, "Unknown likelihood 'gausian'. Did you mean 'gaussian'"),
         (VAE, {"network": "convolution"}, "Unknown network 'convolution'. Did you mean 'conv"),
@@ -224,6 +227,17 @@ def test_gaussian_likelihood_by_object(tiny, blobs):
 def test_options_out_of_range(model_class, options, sentence):
     with pytest.raises(UsageError, match=sentence):
         model_class.for_images((32, 32, 1), **{"latent_dim": 2, **options})
+
+
+@pytest.mark.parametrize("layer", [0, 1])
+def test_without_layer_vectors_the_decoder_sees_codes_alone(tiny, blobs, layer):
+    model = tiny(betas=(1, 2), layer_vectors=False)
+    codes = model.encode(blobs(4), layer=layer)
+    assert model.decoder.input_shape == (None, model.latent_dim)
+    logits = model.decoder.predict(codes, verbose=0)
+    expected = 1 / (1 + np.exp(-logits.astype("float64")))
+    np.testing.assert_allclose(model.decode(codes, layer=layer), expected, atol=1e-6)
+    assert not any("vectors" in weight.path for weight in model.weights)
 
 
 def test_image_shape_of_two_numbers():

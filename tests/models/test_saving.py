@@ -86,6 +86,7 @@ def test_archive_holds_no_lambda(tiny, tmp_path, method):
     assert "Lambda" not in json.dumps(config)
 
 
+LAYERED = {"betas": [0.5, 3], "objective": "summed", "layer_weight_base": 0.5}
 #: Every option of every model, at another value than its default; what moves with the steps does
 #: so within a dozen of them.
 OPTIONS = {
@@ -137,10 +138,10 @@ OPTIONS = {
         "reference_compat": True,
     },
     "deft": {"betas": [4, 2, 1], "stage_steps": 4, "gradient_scale": 0.25},
-    "devae": {"betas": [0.5, 3], "objective": "summed", "layer_weight_base": 0.5},
-    "devae_linear": {"betas": [0.5, 3], "objective": "summed", "layer_weight_base": 0.5},
-    "devae_parallel": {"betas": [0.5, 3], "objective": "summed", "layer_weight_base": 0.5},
-    "devae_single": {"betas": [0.5, 3], "objective": "summed", "layer_weight_base": 0.5},
+    "devae": {**LAYERED, "layer_vectors": False, "scaling_learning_rate": 0.25},
+    "devae_linear": {**LAYERED, "layer_vectors": False},
+    "devae_parallel": {**LAYERED, "layer_vectors": False},
+    "devae_single": LAYERED,
     "dip_vae": {"kind": "ii", "lambda_od": 2.0, "lambda_d": 3.0},
     "dynamic_vae": {
         "kl_target": 4.0,

@@ -153,4 +153,4 @@ def test_a_scaling_at_its_bound_is_reported(blobs, caplog, name):
     with caplog.at_level(logging.WARNING):
         model.fit(blobs(8), verbose=0)
     (sentence,) = complaints(caplog)
-    assert sentence.startswith("A latent layer's scaling has run into its bound of e^10")
+    assert sentence.startswith("The scaling of a latent layer has reached its limit of e^10")

@@ -50,8 +50,8 @@ def test_groups_are_compared(runs, tmp_path, read_page):
     text = file.read_text(encoding="utf-8")
     page = read_page(text)
     assert "4 runs in 2 groups" in text
-    assert "Best mean MIG: beta_vae beta=8 (0.505), before beta_vae beta=2 (0.105)." in text
-    assert text.count("Their 95 % intervals do not overlap.") == 2
+    assert "Best mean MIG: beta_vae beta=8 (0.505), ahead of beta_vae beta=2 (0.105)." in text
+    assert text.count("Their 95 % confidence intervals do not overlap.") == 2
     # Mean and half-width by hand: t of one degree of freedom is 12.706, the deviation 0.00707.
     assert "0.505 ± 0.007\n[0.441, 0.569]" in text
     # Boxes, scatter, curves, and a traversal of each group.
@@ -80,9 +80,9 @@ def test_single_runs_without_pictures(make_finished, tmp_path, read_page):
         make_finished(f"b{beta}", beta, 0, 0.1 * beta, picture=False)
     file = write_comparison([tmp_path / "runs"], tmp_path / "page.html")
     text = file.read_text(encoding="utf-8")
-    assert "A single run says nothing about the spread over seeds." in text
+    assert "With a single run, the difference may be due to the seed." in text
     assert "Not shown: beta_vae beta=2, beta_vae beta=4" in text
-    assert "None for mig and reconstruction (nats)" in text
+    assert "No rank correlation for mig and reconstruction (nats)" in text
     # The scatter and the curves.
     assert len(read_page(text).images) == 2
 

@@ -24,9 +24,11 @@ RECORD = {
 
 def test_an_official_file_is_named_with_its_hash():
     text = describe_provenance(OFFICIAL)
-    assert text.startswith("The published file. Its hash is the published one.")
+    assert text.startswith("The published file. It has the published hash.")
     assert "file dsprites.npz" in text and "sha256 ab12" in text
-    assert "another one" in describe_provenance({**OFFICIAL, "matches_published": False})
+    assert "differs from the published" in describe_provenance(
+        {**OFFICIAL, "matches_published": False}
+    )
     assert "published one" not in describe_provenance({**OFFICIAL, "matches_published": None})
 
 
@@ -55,14 +57,14 @@ def test_facts_of_a_run():
     times = {"begun": "2023-11-14T22:13:20+00:00", "trained": "2023-11-14T22:15:25+00:00"}
     config, record = RunConfig(model="beta_vae", seed=3), {**RECORD, "times": times}
     facts = dict(run_details(config, record, "dsprites: drawn"))
-    assert facts["Begun"] == "2023-11-14 22:13 UTC"
-    assert facts["Trained in"] == "2 min 5 s, interruptions included"
+    assert facts["Started"] == "2023-11-14 22:13 UTC"
+    assert facts["Training time"] == "2 min 5 s, including interruptions"
     assert "backend jax" in facts["Machine"] and "torch" not in facts["Versions"]
     assert "Higgins" in facts["Paper"] and "seed 3" in facts["Training"]
     # A run that is interrupted has no end, and the dates of files stand for nothing.
     begun = {**RECORD, "times": {"begun": times["begun"]}}
-    assert "Trained in" not in dict(run_details(config, begun, "x"))
-    assert "Begun" not in dict(run_details(config, RECORD, "x"))
+    assert "Training time" not in dict(run_details(config, begun, "x"))
+    assert "Started" not in dict(run_details(config, RECORD, "x"))
     assert "Backends" not in facts
     chosen = config.replace(ema_momentum=0.99, learning_rate_schedule="plateau")
     text = dict(run_details(chosen, record, "x"))["Training"]
@@ -97,5 +99,5 @@ def test_factors_of_own_images_are_described_by_their_values():
         "hue: blue, red; x: continuous, 0 to 2.5, 20 bins of equal width where classes are needed; "
         "scale: 0.5, 1; n: whole numbers"
     )
-    assert "blue" not in details["Origin of the data"]
+    assert "blue" not in details["Source of the images"]
     assert "Factors" not in dict(run_details(RunConfig(), RECORD, "pictures"))

@@ -12,6 +12,7 @@ from keras_devae.metrics import METRICS
 from keras_devae.reports import write_encoder_report
 from keras_devae.reports.encoder_report import write_encoder_page
 from keras_devae.reports.formatting import format_number
+from keras_devae.reports.tables import table_rows
 from keras_devae.runs.evaluation_folder import EvaluationFolder
 
 pytestmark = pytest.mark.filterwarnings("default::keras_devae.metrics.MetricWarning")
@@ -42,8 +43,11 @@ def test_the_page_says_what_the_codes_hold(written, read_page):
     page = read_page(text)
     assert (1, "two <means>") in page.headings
     for words in (
-        *("Of 3 codes, 2 vary", "z0 holds &lt;red&gt; (100 %)", "No code holds blue"),
-        *("&lt;red&gt; and green have a code of their own", "120, drawn with seed 3"),
+        *("2 of 3 codes vary", "z0 holds &lt;red&gt; (100 %)", "No code holds blue"),
+        *(
+            "have a code of their own: &lt;red&gt; and green.",
+            "120, drawn with seed 3",
+        ),
         f"{scores['layers'][0]['mig.score']:.3f}",
     ):
         assert words in text, words
@@ -52,7 +56,8 @@ def test_the_page_says_what_the_codes_hold(written, read_page):
         row = f'class="part">mig: {name}</th>\n<td class="number">{format_number(score)}</td>'
         assert row in text
     assert "layer 0" not in text and "layer by layer" not in text
-    assert len(page.images) == 2 and all(image["alt"] for image in page.images)
+    # The map, and two panels of codes against factors.
+    assert len(page.images) == 3 and all(image["alt"] for image in page.images)
     assert "KL, nats" not in text and "KL divergence" not in text
 
 
@@ -109,4 +114,21 @@ def test_a_posterior_without_factors(blobs, tmp_path, read_page):
     page = write_encoder_report(tmp_path / "page", posterior, unlabelled, scores)
     text = page.read_text("utf-8")
     assert read_page(text).images == []
-    assert "no known factors" in text and "nats of KL divergence" in text
+    assert "no known factors" in text and "KL divergence of the active ones" in text
+
+
+def test_no_two_rows_have_the_same_number(tmp_path):
+    values = np.repeat(np.arange(5), 24)
+    images = (
+        np.zeros((120, 8, 8, 1), np.uint8) + (values * 20).astype(np.uint8)[:, None, None, None]
+    )
+    grey = data.from_arrays(images, values[:, None], factor_names=("grey",))
+    encoder = FunctionEncoder(lambda images: images.mean(axis=(1, 2)) * [1, 0.5], name="twice")
+    scores = evaluate(encoder, grey, ["mig", "dci"])
+    text = write_encoder_report(tmp_path / "page", encoder, grey, scores).read_text("utf-8")
+    # The only factor has the score that stands above it.
+    assert "mig.<wbr>score" in text and "mig: grey" not in text
+    rows = [(row["keys"][0].split(".")[0], row["cells"]) for row in table_rows(scores)]
+    assert len(rows) == len({str(row) for row in rows})
+    # Accuracies of 1 on the images that were fitted to, and on others.
+    assert "informativeness_<wbr>train,<br>dci.<wbr>informativeness_<wbr>test" in text

@@ -5,11 +5,11 @@ import math
 import pytest
 
 from keras_devae.checks import counted
+from keras_devae.evaluation.wording import listed
 from keras_devae.reports.formatting import (
     format_duration,
     format_number,
     format_setting,
-    listed,
 )
 
 

@@ -6,9 +6,9 @@ import math
 import numpy as np
 import pytest
 
+from keras_devae.evaluation.findings import verdict
 from keras_devae.evaluation.measured_latents import Latents
 from keras_devae.reports.problems import find_problems
-from keras_devae.reports.summary import verdict
 from keras_devae.runs.config.run_config import RunConfig
 
 
@@ -35,25 +35,25 @@ def test_a_good_run_has_none():
             "annealed_vae",
             {"capacity_max": 25.0},
             {"kl_loss": 12.0, "capacity": 25.0},
-            "The capacity was not reached: the KL divergence ended at 12.0 nats, below the 25.0",
+            "The capacity was missed: the KL divergence ended at 12.0 nats, below the target",
         ),
         (
             "joint_vae",
             {"categorical_capacity_max": 1.0, "num_categories": 3},
             {"categorical_kl_loss": 0.1, "categorical_capacity": 1.0},
-            "The categorical capacity was not reached: the KL divergence ended at 0.1 nats, below",
+            "The categorical capacity was missed: the KL divergence ended at 0.1 nats, below",
         ),
         (
             "control_vae",
             {"kl_target": 18.0},
             {"kl_loss": 30.0, "kl_target": 18.0},
-            "The KL target was not reached: the KL divergence ended at 30.0 nats, above the 18.0",
+            "The KL target was missed: the KL divergence ended at 30.0 nats, above the target",
         ),
         (
             "dynamic_vae",
             {"kl_target": 20.0},
             {"kl_loss": 10.1, "kl_target": 10.0},
-            "The KL target had reached 10.0 nats of 20 when training ended",
+            "The KL target reached only 10.0 of 20 nats, because the run is shorter than",
         ),
     ],
 )
@@ -75,31 +75,28 @@ def test_a_category_tells_no_more_than_the_logarithm_of_their_number():
     last = {"categorical_kl_loss": 0.69, "categorical_capacity": math.log(2)}
     assert problems("joint_vae", options, last) == []
     (sentence,) = problems("joint_vae", {**options, "num_categories": 3}, last)
-    assert sentence.startswith("The categorical capacity had reached 0.7 nats")
+    assert sentence.startswith("The categorical capacity reached only 0.7 of 1.1")
 
 
 def test_two_latents_of_one_factor_and_a_factor_of_none():
     shared, lost = problems(latents=latents_of(shares=((0.7, 0.3), (0.5, 0.05))))
-    assert shared.startswith("2 latents hold x: z0 and z1 (70 % and 50 % of its entropy)")
-    assert lost == (
-        "No latent holds y: the most that a latent carries is 30 % of its entropy (z0, which holds "
-        "x)."
-    )
+    assert shared == "x is spread over 2 latents: z0 and z1 (70 % and 50 % of its entropy)."
+    assert lost == ("No latent holds y. The best, z0 (which holds x), carries 30 % of its entropy.")
 
 
 def test_a_factor_that_the_latent_of_another_tells_too():
     (sentence,) = problems(latents=latents_of(shares=((0.7, 0.0), (0.5, 0.6))))
     assert sentence == (
-        "x is not in one place: of its entropy z0, which holds x, carries 70 % and z1, which holds "
-        "y, carries 50 %."
+        "x is spread over several latents, which carry these shares of its entropy: z0 (which "
+        "holds x) 70 % and z1 (which holds y) 50 %."
     )
 
 
 def test_a_factor_that_the_latent_of_another_tells_best():
     (sentence,) = problems(latents=latents_of(shares=((0.2, 0.0), (0.5, 0.6))))
     assert sentence == (
-        "x is not in one place: of its entropy z1, which holds y, carries 50 % and z0, which holds "
-        "x, carries 20 %."
+        "x is spread over several latents, which carry these shares of its entropy: z1 (which "
+        "holds y) 50 % and z0 (which holds x) 20 %."
     )
 
 
@@ -107,8 +104,8 @@ def test_a_factor_that_the_latent_of_another_tells_best():
 def test_a_factor_with_a_latent_of_its_own_is_in_one_place(signal):
     """Whether the other one is too weak or dead: the verdict and the problems agree."""
     latents = latents_of(kl=(3.0, 3.4), shares=((1.0, 0.0), (0.26, 0.0)), signal=signal)
-    assert verdict(latents).startswith("Partly: of 2 factors, x has")
-    assert not any("not in one place" in sentence for sentence in problems(latents=latents))
+    assert verdict(latents).startswith("Partly: 1 of 2 factors has")
+    assert not any("is spread over" in sentence for sentence in problems(latents=latents))
 
 
 def test_a_factor_that_only_the_category_holds_is_not_lost():
@@ -118,8 +115,7 @@ def test_a_factor_that_only_the_category_holds_is_not_lost():
     assert problems(latents=dataclasses.replace(latents, category_shares=np.array([0, 0.8]))) == []
     both = dataclasses.replace(latents, category_shares=np.array([0.9, 0.8]))
     assert problems(latents=both) == [
-        "2 latents hold x: the category and z0 (90 % and 70 % of its entropy). It is not in one "
-        "place."
+        "x is spread over 2 latents: the category and z0 (90 % and 70 % of its entropy)."
     ]
 
 
@@ -132,8 +128,8 @@ def test_an_exploded_divergence():
 
 def test_codes_that_are_the_same_for_all_images():
     none, sentence = problems(latents=latents_of(signal=(0.02, 0.0)))
-    assert none.startswith("No latent dimension is active: the most that one passes on of the")
-    assert sentence.startswith("z0 and z1 differ from the prior, but in the same way for all")
+    assert none.startswith("No latent dimension is active: the strongest carries 0.02 nats")
+    assert sentence.startswith("z0 and z1 differ from the prior in the same way for all images")
     # Weak is not dead.
     weak = problems(latents=latents_of(kl=(3.0, 0.61), signal=(3.0, 0.36)))
     assert not any("differ" in sentence for sentence in weak)
@@ -142,7 +138,7 @@ def test_codes_that_are_the_same_for_all_images():
 def test_no_latent_is_active():
     (sentence,) = problems(latents=latents_of(kl=(0.3, 0.1)))
     assert sentence.startswith(
-        "No latent dimension is active: the most that one passes on of the images is 0.30 nats"
+        "No latent dimension is active: the strongest carries 0.30 nats of information"
     )
 
 

@@ -3,19 +3,14 @@
 import numpy as np
 import pytest
 
+from keras_devae.evaluation.findings import has_own, own_rule, verdict
 from keras_devae.evaluation.measured_latents import Latents
 from keras_devae.metrics import (
     kl_per_dimension,
     mutual_information_matrix,
     signal_per_dimension,
 )
-from keras_devae.reports.summary import (
-    constant_factors,
-    has_own,
-    own_rule,
-    summarize,
-    verdict,
-)
+from keras_devae.reports.summary import constant_factors, summarize
 
 SCORES = {
     "layer": 0,
@@ -47,12 +42,12 @@ def latents_of(kl, shares=None, names=("scale", "x", "y"), signal=None, category
 
 def test_each_factor_in_a_latent_of_its_own():
     latents = latents_of([3, 2, 1, 0], [[0.7, 0, 0], [0, 0.6, 0], [0, 0.1, 0.5], [0, 0, 0]])
-    assert verdict(latents) == "Yes: each of 3 factors has a latent dimension of its own."
+    assert verdict(latents) == "Yes: each of the 3 factors has a latent of its own."
     active, held, *_ = summarize([latents], [], (8, 8, 1))
     assert active == (
-        "Of 4 latent dimensions, 3 are active (the spread of their means over the images, "
-        "relative to the posterior's deviation, amounts to 0.5 nats or more), with 6.0 nats of KL "
-        "divergence together."
+        "3 of 4 latent dimensions are active. A latent is active if its posterior mean varies "
+        "enough between images, compared with the spread of the posterior itself, to carry 0.5 "
+        "nats or more. The KL divergence of the active ones adds up to 6.0 nats."
     )
     assert held.startswith("z0 holds scale (70 %), z1 holds x (60 %) and z2 holds y (50 %).")
     assert "share of the factor's entropy that the posterior means carry" in held
@@ -64,15 +59,21 @@ def test_each_factor_in_a_latent_of_its_own():
     ("shares", "expected"),
     [
         # z1 and z2 share x.
-        ([[0.7, 0, 0], [0, 0.6, 0], [0, 0.5, 0.1]], "Partly: of 3 factors, scale has a latent"),
+        (
+            [[0.7, 0, 0], [0, 0.6, 0], [0, 0.5, 0.1]],
+            "Partly: 1 of 3 factors has a latent of its own: scale.",
+        ),
         # y is in z2, but a quarter of it only.
         (
             [[0.7, 0, 0], [0, 0.6, 0], [0, 0, 0.25]],
-            "Partly: of 3 factors, scale and x have a latent",
+            "Partly: 2 of 3 factors have a latent of their own: scale and x.",
         ),
         ([[0.2, 0, 0], [0, 0.05, 0], [0, 0, 0.2]], "No: no factor has a latent"),
         # z1 holds x, and carries more than half as much of scale as z0.
-        ([[0.7, 0, 0], [0.5, 0.6, 0], [0, 0, 0.5]], "Partly: of 3 factors, x and y have"),
+        (
+            [[0.7, 0, 0], [0.5, 0.6, 0], [0, 0, 0.5]],
+            "Partly: 2 of 3 factors have a latent of their own: x and y.",
+        ),
     ],
 )
 def test_factors_that_are_shared_or_held_weakly_do_not_count(shares, expected):
@@ -82,11 +83,11 @@ def test_factors_that_are_shared_or_held_weakly_do_not_count(shares, expected):
 def test_a_code_that_carries_nothing():
     latents = latents_of([0.01, 0.2], [[0.9, 0, 0], [0, 0.9, 0]])
     assert verdict(latents) == (
-        "No: no latent dimension is active. The most that one passes on of the images is 0.20 "
-        "nats, and an active one 0.5 or more."
+        "No: no latent dimension is active. The strongest carries 0.20 nats of information about "
+        "the images; an active one carries 0.5 or more."
     )
     (sentence,) = summarize([latents], [], (8, 8, 1))
-    assert sentence.startswith("None of 2 latent dimensions is active (the spread of their means")
+    assert sentence.startswith("None of 2 latent dimensions is active. A latent is active if its")
 
 
 def test_means_that_are_the_same_for_all_images_hold_nothing():
@@ -122,8 +123,9 @@ NAMES = ("color", "shape")
 def test_the_rule_that_is_printed_is_the_rule_that_is_used(shares, signal, own):
     latents = latents_of([3, 3.4, 3], shares, NAMES, signal)
     assert [name for name in NAMES if has_own(latents, name)] == own
-    start = {0: "No: no factor has", 1: "Partly: of 2 factors, ", 2: "Yes: each of 2"}[len(own)]
-    assert verdict(latents).startswith(start + (own[0] if len(own) == 1 else ""))
+    start = {0: "No: no factor has", 1: "Partly: 1 of 2 factors", 2: "Yes: each of the 2"}
+    assert verdict(latents).startswith(start[len(own)])
+    assert len(own) != 1 or verdict(latents).endswith(f"of its own: {own[0]}.")
 
 
 def test_shifted_codes_take_no_factor_from_its_latent():
@@ -147,27 +149,27 @@ def test_shifted_codes_take_no_factor_from_its_latent():
     np.testing.assert_allclose(latents.shares[:3, 0], 1.0)
     assert (latents.kl[1:3] > 3).all() and latents.active.tolist() == [0, 3]
     assert latents.idle.tolist() == [1, 2]
-    assert verdict(latents) == "Yes: color, the only factor, has a latent dimension of its own."
+    assert verdict(latents) == "Yes: color, the only factor, has a latent of its own."
 
 
 def test_a_category_can_hold_a_factor():
     shares = [[0.7, 0, 0], [0, 0.6, 0], [0, 0, 0.02]]
     own = latents_of([3, 2, 1], shares, category=[0.01, 0.0, 0.9])
-    assert verdict(own) == "Yes: each of 3 factors has a latent dimension or category of its own."
+    assert verdict(own) == "Yes: each of the 3 factors has a latent or category of its own."
     _, held = summarize([own], [], (8, 8, 1))
     assert "z1 holds x (60 %) and the category holds y (90 %)." in held
     # A factor that is in a latent and in the category too is not in one place.
     both = latents_of([3, 2, 1], shares, category=[0.6, 0.0, 0.0])
-    assert verdict(both).startswith("Partly: of 3 factors, x has")
+    assert verdict(both).startswith("Partly: 1 of 3 factors") and verdict(both).endswith(" x.")
     # Nor does it matter whether a latent is active.
     alone = latents_of([0.1, 0.1, 0.1], shares, category=[0.0, 0.0, 0.9])
-    assert verdict(alone).startswith("Partly: of 3 factors, y has")
+    assert verdict(alone).startswith("Partly: 1 of 3 factors") and verdict(alone).endswith(" y.")
 
 
 def test_factors_that_do_not_vary_are_named():
     latents = latents_of([3, 2, 1], np.zeros((3, 3)))
     assert constant_factors(latents, ("color", "scale", "x", "y")) == [
-        "color does not vary in these images and is left out."
+        "color does not vary in these images and is not scored."
     ]
     assert (
         constant_factors(latents, ("scale", "x", "y"))
@@ -180,18 +182,18 @@ def test_without_factors_nothing_is_claimed():
     latents = latents_of([3, 0])
     assert verdict(latents).startswith("Unknown")
     (active,) = summarize([latents], [], (8, 8, 1))
-    assert active.startswith("Of 2 latent dimensions, 1 is active")
+    assert active.startswith("1 of 2 latent dimensions is active.")
 
 
 def test_scores_in_words():
     latents, second = latents_of([3]), {**SCORES, "layer": 1}
     second["reconstruction_error.negative_log_likelihood"] = 44.0
     *_, mig, reconstruction = summarize([latents] * 2, [SCORES, second], (8, 8, 2))
-    assert "is 0.36" in mig and "36 % of its entropy ahead" in mig
+    assert "is 0.36" in mig and "by 36 % of the factor's entropy" in mig
     # 12.8 over the 128 numbers of an image.
     assert reconstruction == (
-        "An image decoded from its own code loses 21.3 nats (squared error 0.1000 on average "
-        "over pixels and channels); through the last layer, 1, 44.0 nats."
+        "Reconstructing an image from its code loses 21.3 nats, a mean squared error of 0.1000 per "
+        "pixel and channel; from the last layer, 1, it loses 44.0 nats."
     )
 
 

@@ -210,6 +210,24 @@ def test_estimates_are_judged_by_the_papers():
         assert axes.collections[-1].get_offsets()[0, 1] == pytest.approx(expected, abs=1e-6)
 
 
+def test_the_setting_nearest_to_the_paper_is_named():
+    def trials(batch_size, rate, shares):
+        for (dimensions, known), share in zip(((10, 4.14), (100, 23.39)), shares, strict=True):
+            yield {
+                "batch_size": batch_size,
+                "learning_rate": rate,
+                "dimensions": dimensions,
+                "correlation": 0.9,
+                "trial": 0,
+                "estimate": share * known,
+            }
+
+    rows = [*trials(64, 1e-4, (math.e, 1)), *trials(256, 1e-3, (0.9, 0.9)), *trials(4, 1, (-1, 1))]
+    outcome = outcomes.setting_outcome(rows)
+    assert [row[-1] for row in outcome.rows] == ["0.71", "0.11", "inf"]
+    assert outcome.remarks[0].startswith("Nearest to the paper: 256 at 0.001.")
+
+
 def test_papers_truths_are_those_of_the_formula():
     for (dimensions, correlation), (_, truth) in paper.TOTAL_CORRELATION.items():
         assert -dimensions / 4 * math.log(1 - correlation**2) == pytest.approx(truth, abs=0.005)

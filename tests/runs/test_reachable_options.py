@@ -26,6 +26,7 @@ LADDER = {"layer_dims": "layer_dims", "batch_normalization": "batch_normalizatio
 #: Part -> argument -> where a model and the command line set it.
 REACHED = {
     "LayerDraw": {"weight_base": "layer_weight_base"},
+    "DiTStack": {"learning_rate_multiplier": "scaling_learning_rate"},
     "PositionPIController": {
         name: name
         for name in (
@@ -208,6 +209,7 @@ def parts_in(thing, seen=None):
 
 SET = {
     "layer_weight_base": ("devae", 0.5),
+    "scaling_learning_rate": ("devae", 0.5),
     "beta_init": ("dynamic_vae", 90.0),
     "beta_min": ("control_vae", 0.5),
     "beta_max": ("control_vae", 99.0),

@@ -59,7 +59,7 @@ class BuiltinSet:
         file_format: Class that reads the files.
         image_sizes: Heights and widths in which it can be prepared; the first is the default.
         renderer: Class that draws the same images.
-        factor_labels: By factor, the text of each of its values, as far as its authors say it.
+        factor_labels: By factor, the text of each of its values, where a number says too little.
         nominal_factors: Factors whose values have no order.
     """
 

@@ -225,6 +225,11 @@ class Shapes3DFile(FileFormat):
 
 
 _HOMEPAGE = "https://github.com/google-deepmind/3d-shapes"
+#: What people call the ten hues, tenths of the circle from red.
+_HUES = (
+    *("red", "orange", "lime", "green", "mint"),
+    *("cyan", "blue", "indigo", "purple", "pink"),
+)
 
 SHAPES3D = BuiltinSet(
     name=Shapes3DRenderer.name,
@@ -246,6 +251,7 @@ SHAPES3D = BuiltinSet(
     file_format=Shapes3DFile,
     renderer=Shapes3DRenderer,
     factor_labels={
+        **dict.fromkeys(("floor_hue", "wall_hue", "object_hue"), _HUES),
         "shape": ("cube", "cylinder", "sphere", "pill"),
         "orientation": tuple(f"{degrees:.3g}°" for degrees in np.linspace(-30, 30, 15)),
     },

@@ -3,17 +3,36 @@
 from __future__ import annotations
 
 import warnings
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from keras_devae import checks, figures, metrics
+from keras_devae.checks import Array
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 #: Images that are reconstructed, and samples drawn.
 _IMAGES, _SAMPLES = 10, 64
+
+
+class Reconstructions(NamedTuple):
+    """Images `(n, height, width, channels)`, and what each layer makes of them.
+
+    `errors` has the squared error an image for each of the layers.
+    """
+
+    originals: Array
+    by_layer: list[Array]
+    layers: list[int]
+    errors: list[float]
+
+    def figure(self) -> Figure:
+        """Draws the images above their reconstructions."""
+        pairs = zip(self.layers, self.errors, strict=True)
+        titles = [f"layer {i}\nsquared error {e:.1f}" for i, e in pairs]
+        return figures.reconstructions(self.originals, self.by_layer, titles)
 
 
 def reconstruction_figure(
@@ -34,16 +53,22 @@ def reconstruction_figure(
     Raises:
         UsageError: If there is no such layer.
     """
+    return reconstruct(model, dataset, layer, seed).figure()
+
+
+def reconstruct(
+    model: Any, dataset: Any, layer: int | None = None, seed: int = 0
+) -> Reconstructions:
+    """Decodes what `reconstruction_figure` draws; the arguments are the same."""
     checks.check_model(model)
     checks.check_dataset(dataset)
     checks.at_least("seed", seed, 0)
     rows = np.random.default_rng(seed).integers(len(dataset), size=_IMAGES)
     images = dataset.images(rows)
-    layers = range(model.num_layers) if layer is None else [layer]
+    layers = list(range(model.num_layers)) if layer is None else [layer]
     reconstructions = [model.reconstruct(images, i) for i in layers]
     errors = [_squared_error(images, each) for each in reconstructions]
-    titles = [f"layer {i}\nsquared error {e:.1f}" for i, e in zip(layers, errors, strict=True)]
-    return figures.reconstructions(images, reconstructions, titles)
+    return Reconstructions(images, reconstructions, layers, errors)
 
 
 def _squared_error(images, reconstructions):

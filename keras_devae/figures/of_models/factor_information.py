@@ -9,6 +9,7 @@ import numpy as np
 
 from keras_devae import checks, figures
 from keras_devae.checks import Array
+from keras_devae.data.titles import title_of
 from keras_devae.errors import UsageError
 from keras_devae.evaluation.encoding import Encoding
 from keras_devae.evaluation.latents import measure_latents, measure_to_name
@@ -59,7 +60,7 @@ def information_map_figure(
     dimensions, left_out = active_or_strongest(latents, _MOST_LATENTS)
     most = "" if len(layers) == 1 or not latents.has_posterior else "max "
     labels = [f"z{d}  {most}{latents.remark_of(d)}" for d in dimensions]
-    what = f"{name_of(model)} on {dataset.name}, information of {latents.measured}"
+    what = f"{name_of(model)} on {title_of(dataset.name)}, information of {latents.measured}"
     return map_of(layers, dimensions, labels, join_nonempty(what, left_out))
 
 
@@ -192,7 +193,7 @@ def kl_figure(model: Any, dataset: Any, layer: int | None = None, seed: int = 0)
     if not layers[0].has_posterior:
         raise UsageError(f"The codes of {name_of(model)} have no posterior, whose KL is drawn.")
     dimensions, left_out = strongest(strongest_of_layers(layers), _MOST_BARS)
-    title = f"{type(model).__name__} on {dataset.name}: KL divergence by latent dimension"
+    title = f"{type(model).__name__} on {title_of(dataset.name)}: KL divergence by latent dimension"
     return figures.kl_bars(
         np.stack([latents.kl[dimensions] for latents in layers]),
         latent_names=[common_name(layers, d) for d in dimensions],

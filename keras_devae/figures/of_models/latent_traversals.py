@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from scipy.special import ndtri
 
 from keras_devae import checks, figures
 from keras_devae.checks import Array
+from keras_devae.data.titles import title_of
 from keras_devae.errors import UsageError
 from keras_devae.evaluation.latents import measure_to_name
 from keras_devae.evaluation.measured_latents import Latents
@@ -36,6 +37,26 @@ _TAIL = 0.025
 #: Where a dimension runs to on either side, as in the DeVAE paper.
 _LIMIT = 2.0
 SPANS = ("range", "quantiles")
+
+
+class Traversals(NamedTuple):
+    """Decoded images `(rows, steps, height, width, channels)`, a row for each latent dimension.
+
+    `values` are those below the columns; `names` and `remarks` have one text for each row, e.g.
+    `"z3 scale"` and `"KL 2.41"`; `title` says what is shown and what is left out.
+    """
+
+    images: Array
+    values: Array
+    names: list[str]
+    remarks: list[str]
+    title: str
+
+    def figure(self) -> Figure:
+        """Draws the rows with their names and remarks."""
+        pairs = zip(self.names, self.remarks, strict=True)
+        labels = [f"{name}  {remark}".rstrip() for name, remark in pairs]
+        return figures.traversal(self.images, self.values, labels, self.title)
 
 
 def traversal_figure(
@@ -82,6 +103,24 @@ def traversal_figure(
         UsageError: If an argument is out of range, the model has no decoder, or no dimension is
             active but must be.
     """
+    return traverse(
+        model, dataset, layer, steps, limit, seed, index, span, active_only, latents
+    ).figure()
+
+
+def traverse(
+    model: Any,
+    dataset: Any,
+    layer: int = 0,
+    steps: int = 9,
+    limit: float | None = None,
+    seed: int = 0,
+    index: int | None = None,
+    span: str = SPANS[0],
+    active_only: bool = False,
+    latents: Latents | None = None,
+) -> Traversals:
+    """Decodes what `traversal_figure` draws; the arguments are the same."""
     places = _places(steps, limit, span)
     image, latents = _start(model, dataset, layer, seed, index, latents)
     if checks.flag("active_only", active_only):
@@ -90,13 +129,14 @@ def traversal_figure(
     dimensions, left_out = choose(latents, _MOST_ROWS)
     values = _values_of(model, latents, dimensions, places, limit, span)
     rows = traversed(model, image, layer, dimensions, values)
-    labels = [f"{latents.name_of(d)}  {latents.remark_of(d)}".rstrip() for d in dimensions]
+    names = [latents.name_of(d) for d in dimensions]
+    remarks = [latents.remark_of(d) for d in dimensions]
     if model.num_categories:
         row, label = _categories_row(model, image, layer, steps)
-        rows, labels = np.concatenate([rows, row]), [*labels, label]
-    title = f"{name_of(model)}, layer {layer}: latent traversals on {dataset.name}"
+        rows, names, remarks = np.concatenate([rows, row]), [*names, label], [*remarks, ""]
+    title = f"{name_of(model)}, layer {layer}: latent traversals on {title_of(dataset.name)}"
     shown = values[0] if model.has_prior else places
-    return figures.traversal(rows, shown, labels, join_nonempty(title, left_out))
+    return Traversals(rows, shown, names, remarks, join_nonempty(title, left_out))
 
 
 def traversal_animation(

@@ -1,7 +1,8 @@
 """Declares DeVAE and its ablations, without importing Keras."""
 
+from keras_devae.checks import positive
 from keras_devae.models.declarations import ModelDeclaration
-from keras_devae.models.options import choice, number, pressures
+from keras_devae.models.options import choice, flag, number, pressures
 
 _OPTIONS = {
     "betas": pressures(
@@ -14,6 +15,10 @@ _OPTIONS = {
         1.0, "s: layer i is drawn with a probability in proportion to s^i."
     ),
 }
+_OF_LAYERS = {
+    **_OPTIONS,
+    "layer_vectors": flag("Tell the decoder which layer a code comes from.", True),
+}
 _PAPER = (
     "Wu et al. 2023, Variational Autoencoders with Decremental Information Bottleneck for "
     "Disentanglement"
@@ -24,7 +29,12 @@ DEVAES = {
         "DeVAE",
         "reconstruction + beta_i KL_i of one of K layers, each a scaling of the one before",
         _PAPER,
-        _OPTIONS,
+        {
+            **_OF_LAYERS,
+            "scaling_learning_rate": number(
+                1.0, "Learning rate of the scalings, relative to that of other weights.", positive
+            ),
+        },
         use="You want separated latents and good reconstructions from one model: strongly "
         "regularised layers separate the latents, and layer 0 reconstructs.",
     ),
@@ -32,14 +42,14 @@ DEVAES = {
         "DeVAELinear",
         "as devae, with arbitrary linear maps instead of the diagonal scalings",
         f"{_PAPER}, table 2",
-        _OPTIONS,
+        _OF_LAYERS,
         use="An ablation of DeVAE: the layers may mix the latents of the layer before.",
     ),
     "devae_parallel": ModelDeclaration(
         "DeVAEParallel",
         "as devae, with independent latent spaces instead of the hierarchy",
         f"{_PAPER}, table 2",
-        _OPTIONS,
+        _OF_LAYERS,
         use="An ablation of DeVAE: every layer has a latent space of its own.",
     ),
     "devae_single": ModelDeclaration(

@@ -6,7 +6,7 @@ import pytest
 from image_speed import reaches
 
 from keras_devae.data import RenderedDataset
-from keras_devae.data.builtin.shapes3d import Shapes3DRenderer, saturated_colours
+from keras_devae.data.builtin.shapes3d import SHAPES3D, Shapes3DRenderer, saturated_colours
 from keras_devae.data.builtin.shapes3d_scene import lanczos_blocks, lanczos_matrix, shrink
 from keras_devae.errors import UsageError
 
@@ -72,6 +72,15 @@ def test_hues_of_the_authors():
         (0, 255, 255), (0, 102, 255), (51, 0, 255), (204, 0, 255), (255, 0, 153),
     ]  # fmt: skip
     np.testing.assert_allclose(255 * saturated_colours(np.arange(10) / 10), expected, atol=1e-9)
+
+
+def test_hues_have_the_names_of_their_colours():
+    names = SHAPES3D.factor_labels["wall_hue"]
+    found = dict(zip(names, saturated_colours(np.arange(10) / 10), strict=True))
+    assert tuple(found["red"]) == (1, 0, 0)
+    np.testing.assert_allclose(found["cyan"], (0, 1, 1), atol=1e-9)
+    for name, strongest in (("orange", 0), ("green", 1), ("blue", 2), ("purple", 2), ("pink", 0)):
+        assert found[name].argmax() == strongest
 
 
 def test_shrinking_keeps_flat_areas_flat():
