@@ -79,7 +79,7 @@ def main(folder="runs/paper", **settings):
 @click.option("--steps", default=PAPER["steps"], show_default=True)
 @click.option("--batch-size", default=PAPER["batch_size"], show_default=True)
 @click.option("--checkpoint-every", default=PAPER["checkpoint_every"], show_default=True)
-@click.option("--track-every", default=1000, show_default=True, help="Steps between two times.")
+@click.option("--track-every", default=1000, show_default=True, help="Steps of each timed part.")
 @click.option("--dataset", default="dsprites", show_default=True)
 @click.option("--image-size", type=int, help="Pixels a side.  [default: 64]")
 @click.option("--mixed-precision", help="off, float16 or bfloat16.  [default: by device]")
