@@ -20,7 +20,8 @@ SCHEMES = ("light", "dark")
 def explorer(run):
     """Serves the explorer of a run; gives its address."""
     command = [sys.executable, "-m", "keras_devae.cli", "explore", str(run), "--no-browser"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+    streams = {"stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
+    with subprocess.Popen(command, text=True, **streams) as process:
         try:
             yield re.search(r"http://\S+", process.stdout.readline()).group()
         finally:

@@ -71,13 +71,16 @@ def stand_ins(monkeypatch, tmp_path):
 def typed(tmp_path, monkeypatch, short_training):
     """A function that types a page into an empty folder and returns the `TypedPage`."""
     prepare_to_type(monkeypatch, tmp_path)
+    pages = []
 
     def typing(page):
-        typed_page = TypedPage(page, tmp_path)
-        typed_page.type_all()
-        return typed_page
+        pages.append(TypedPage(page, tmp_path))
+        pages[0].type_all()
+        return pages[0]
 
-    return typing
+    yield typing
+    for page in pages:
+        page.close()
 
 
 needs_tensorflow = pytest.mark.skipif(
@@ -96,7 +99,7 @@ def test_the_readme_works_as_typed(typed):
     )
     # What is served is what was exported, from a run on 32x32 pixels.
     remote = runpy.run_path(str(EXAMPLES / "serve_encoder.py"))["RemoteEncoder"]
-    served = remote(f"http://127.0.0.1:{readme.port}").transform(images[:4, ::2, ::2])
+    served = remote(readme.address).transform(images[:4, ::2, ::2])
     assert served.shape == (4, 10) and np.isfinite(served).all()
     assert Path("runs/first/report.html").is_file()
 
@@ -123,6 +126,7 @@ def test_the_readme_is_short_and_its_counts_hold():
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     assert len(text.splitlines()) <= 200
     assert f"all {len(MODEL_CATALOGUE)} models" in " ".join(text.split())
+    assert f"| latest version | {kd.__version__} " in text
     # `udr` compares models and is not in the list of those that score one.
     assert f"{len(METRICS) + 1} metrics" in text
 

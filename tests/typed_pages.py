@@ -70,7 +70,7 @@ class TypedPage:
     """One page, typed into a folder that is the working directory."""
 
     def __init__(self, page, folder):
-        self.page, self.names, self.port = page, {}, None
+        self.page, self.names, self.server = page, {}, None
         for script in (ROOT / "examples").glob("*.py"):
             (folder / "examples").mkdir(exist_ok=True)
             (folder / "examples" / script.name).symlink_to(script)
@@ -94,15 +94,15 @@ class TypedPage:
 
     def python(self, code, where):
         """Types Python into the session of the page."""
-        if self.port is not None:
-            code = code.replace("127.0.0.1:8000", f"127.0.0.1:{self.port}")
+        if self.server is not None:
+            code = code.replace("http://127.0.0.1:8000", self.address)
         exec(compile(code, where, "exec"), self.names)
 
     def line(self, line):
         """Types a line of a shell."""
         for part in line.split("&&"):
             words = shlex.split(part, comments=True)
-            program = Path(words[0]).name if words else None
+            program = words[0].rpartition("/")[2] if words else None
             if program == "keras-devae":
                 self.command(words[1:])
             elif program == "python":
@@ -121,15 +121,25 @@ class TypedPage:
         assert ending.value.code == 0, f"{self.page}: keras-devae {' '.join(words)}"
 
     def script(self, path, *arguments):
-        """Starts a script of the examples; a server runs on until the test ends."""
+        """Starts a script of the examples; a server runs until `close`."""
         script = runpy.run_path(path)
         name = Path(path).name
         if name == "serve_encoder.py":
-            server = script["make_server"](arguments[0])
-            self.port = server.server_port
-            threading.Thread(target=server.serve_forever, daemon=True).start()
+            self.server = script["make_server"](arguments[0])
+            threading.Thread(target=self.server.serve_forever, daemon=True).start()
         else:
             script["main"](*arguments, **SCRIPTS.get(name, {}))
+
+    @property
+    def address(self):
+        """The address of the server that the page has started, at a free port."""
+        return f"http://127.0.0.1:{self.server.server_port}"
+
+    def close(self):
+        """Ends the server that the page has started, if any."""
+        if self.server is not None:
+            self.server.shutdown()
+            self.server.server_close()
 
 
 def quick_command(words):
@@ -150,7 +160,7 @@ def quick_command(words):
 def quick_training(words):
     """Returns the words of `train` or `suggest` with few steps on small images."""
     options = dict(SMALL)
-    if {"--network", "--decoder"} & set(words):
+    if "--decoder" in words or ("--network" in words and "mlp" not in words):
         # The page is about these networks, which take longer.
         options |= {"--steps": "2", "--evaluation-images": "50"}
         del options["--network"], options["--network-units"]

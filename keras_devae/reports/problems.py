@@ -152,8 +152,8 @@ def _useless_codes(config: RunConfig, latents: Latents) -> Iterator[str]:
     if exploded and not MODEL_CATALOGUE[config.model.name].fitted:
         yield (
             f"The KL divergence has exploded: {_names(exploded)} "
-            f"{'has' if len(exploded) == 1 else 'have'} {latents.kl[exploded].max():,.0f} nats, "
-            "while ten nats already distinguish thousands of values. Samples from the prior will "
+            f"{'has' if len(exploded) == 1 else 'have up to'} {latents.kl[exploded].max():,.0f} "
+            "nats, while ten already distinguish thousands of values. Samples from the prior will "
             "not look like the images. Raise the weight of the KL divergence, or lower the "
             "learning rate."
         )

@@ -59,7 +59,7 @@ class _Drawn:
     caption: str
     alt: str
     images: Any = None
-    rows: Sequence[Sequence[str]] = ()
+    rows: Sequence[tuple[str, str]] = ()
 
 
 @dataclasses.dataclass(frozen=True)

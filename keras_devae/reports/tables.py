@@ -14,7 +14,6 @@ from keras_devae.metrics.score_table import ScoreRow, score_rows
 from keras_devae.reports.formatting import format_number
 from keras_devae.reports.summary import constant_factors, summarize
 
-_CATEGORY: dict[Holder, str] = {CATEGORY: CATEGORY}
 #: Most latent dimensions in a table, and in the list at the top of a page.
 ROWS = 50
 _LISTED = 8
@@ -38,7 +37,7 @@ def common_values(
     return {
         "verdict": verdict(first),
         "holdings": _holdings(first),
-        "not_listed": _not_listed(first),
+        "note": _note(first),
         "tiles": _tiles(first, headline),
         "summary": [
             *summarize(latents, headline, image_shape),
@@ -80,8 +79,9 @@ def _tiles(latents: Latents, layers: Sequence[Mapping[str, Any]]) -> list[tuple[
 
 def _holdings(latents: Latents) -> list[dict[str, Any]]:
     """Says in a few words what each active latent holds, `_LISTED` at most."""
-    names = {int(d): f"z{d}" for d in latents.active[:_LISTED]}
-    holders: dict[Holder, str] = {**names, **({} if latents.category_shares is None else _CATEGORY)}
+    holders: dict[Holder, str] = {int(d): f"z{d}" for d in latents.active[:_LISTED]}
+    if latents.category_shares is not None:
+        holders[CATEGORY] = CATEGORY
     return [_holding(latents, holder, name) for holder, name in holders.items()]
 
 
@@ -94,7 +94,7 @@ def _holding(latents: Latents, holder: Holder, name: str) -> dict[str, Any]:
         return {"name": name, "factor": None, "share": 0, "remark": remark}
     first, *others = sorted(shares, key=lambda f: -shares[f])
     if shares[first] < HELD_SHARE:
-        remark = f"no factor (at most {percent(shares[first])} of {first})"
+        remark = f"no factor (less than {percent(HELD_SHARE)} of each)"
         return {"name": name, "factor": None, "share": 0, "remark": remark}
     second = others[0] if others and shares[others[0]] >= HELD_SHARE else None
     remark = f"and {percent(shares[second])} of {second}" if second else ""
@@ -102,10 +102,12 @@ def _holding(latents: Latents, holder: Holder, name: str) -> dict[str, Any]:
     return {"name": name, "factor": first, "share": share, "remark": remark}
 
 
-def _not_listed(latents: Latents) -> str:
-    """Says how many latents the list of `_holdings` leaves out, and why; empty if none."""
+def _note(latents: Latents) -> str:
+    """Explains the list of `_holdings`, and says what it leaves out; empty if there is nothing."""
     count, active = len(latents.kl), len(latents.active)
     parts = []
+    if any(latents.holders(with_category=True).values()):
+        parts.append(f"A percentage is the share of the factor that the {latents.noun} carries.")
     if active > _LISTED:
         parts.append(f"{active - _LISTED:,} more {latents.noun}s are in the table below.")
     if active < count:

@@ -68,7 +68,7 @@ def copy_of(place, name, seed):
 def test_several_runs_are_compared(place, capsys, tmp_path, monkeypatch):
     copy_of(place, "two", 1)
     assert run("report", "runs/one", "runs/two", "--output", tmp_path / "page.html") == 0
-    assert "2 runs in 1 group;" in (tmp_path / "page.html").read_text()
+    assert "2 runs in 1 group." in (tmp_path / "page.html").read_text()
     # Without a file's name it is beside them.
     assert run("report", "runs") == 0
     assert capsys.readouterr().out.splitlines()[-1] == "runs/comparison.html"
@@ -88,7 +88,7 @@ def test_a_study_stands_for_its_runs(place, capsys):
         copy_of(place, f"both/{each.name}", study.plan[each.name][1].training.seed)
     assert run("report", "runs/both") == 0
     assert capsys.readouterr().out.strip() == "runs/both/comparison.html"
-    assert "2 runs in 1 group;" in (place / "runs/both/comparison.html").read_text()
+    assert "2 runs in 1 group." in (place / "runs/both/comparison.html").read_text()
 
 
 def test_wrong_use(place, capsys):

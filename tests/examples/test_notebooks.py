@@ -51,13 +51,8 @@ def test_every_notebook_is_tried():
     assert {file.stem for file in NOTEBOOKS.glob("*.ipynb")} == set(SMALL)
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        pytest.param(name, marks=() if name == "quickstart" else pytest.mark.thorough)
-        for name in SMALL
-    ],
-)
+@pytest.mark.thorough
+@pytest.mark.parametrize("name", SMALL)
 def test_a_notebook_runs_and_shows_what_is_stored(name):
     assert kinds_of_outputs(execute(NOTEBOOKS / f"{name}.ipynb", SMALL[name])) == kinds_of_outputs(
         stored(name)

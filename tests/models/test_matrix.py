@@ -375,6 +375,9 @@ def check(method, logs, kl, step, validation):
     assert got == pytest.approx(expected, rel=1e-4, abs=1e-5)
 
 
+#: Few steps need no compiled one, which but for JAX takes longer than it saves.
+EAGER = {"compile_options": {"run_eagerly": keras.backend.backend() != "jax"}}
+
 # Options: two values of each, and how the loss is made to depend on it.
 
 
@@ -573,7 +576,7 @@ def test_every_option_changes_the_loss(tiny, blobs, squares, method, option):
 
     def loss(value):
         nonlocal images
-        model = tiny(method, learning_rate=1e-2, **{**how.others, option: value})
+        model = tiny(method, learning_rate=1e-2, **EAGER, **{**how.others, option: value})
         if MODEL_CATALOGUE[method].takes_pairs:
             images = model.training_batches(squares, batch_size=32).images(0)
         if how.epochs:
@@ -590,9 +593,8 @@ def test_every_option_changes_the_loss(tiny, blobs, squares, method, option):
     assert other != pytest.approx(first, rel=1e-5)
 
 
-# Extremes. They need no compiled step, which but for JAX takes longer than it saves.
+# Extremes.
 
-EAGER = {"compile_options": {"run_eagerly": keras.backend.backend() != "jax"}}
 WEIGHTLESS = {
     "ada_gvae": {"beta": 0},
     "annealed_vae": {"gamma": 0},
