@@ -1,12 +1,12 @@
-"""Draws clock faces with their factors: a folder of your own pictures to try things on.
+"""Draws a folder of 3,000 clock faces with their factors, to try own images with.
 
 python examples/clocks.py clocks
 keras-devae suggest --dataset folder:clocks
 """
 
+import argparse
 import csv
 import math
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -52,4 +52,6 @@ def main(folder="clocks", count=3000, size=64, seed=0):
 
 
 if __name__ == "__main__":
-    print(main(*sys.argv[1:2]))
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("folder", nargs="?", default="clocks", help="[default: %(default)s]")
+    print(main(parser.parse_args().folder))

@@ -1,4 +1,4 @@
-"""Put the scores of finished runs side by side, layer by layer, as a Markdown table.
+"""Writes a Markdown table of the scores of finished runs, a row for each latent layer.
 
 Runs that differ only in their seeds share a row, with the mean and the standard deviation over
 seeds. Scores that no run has are left out. `keras-devae compare` shows more about one layer.
@@ -6,9 +6,9 @@ seeds. Scores that no run has are left out. `keras-devae compare` shows more abo
 python examples/compare_runs.py runs table.md
 """
 
+import argparse
 import json
 import statistics
-import sys
 from pathlib import Path
 
 from keras_devae.comparison.table_files import markdown
@@ -77,4 +77,12 @@ def main(folder="runs", table="table.md"):
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    for name, default, what in (
+        ("folder", "runs", "folder of the runs"),
+        ("table", "table.md", "file to write"),
+    ):
+        parser.add_argument(
+            name, nargs="?", default=default, help=f"{what}  [default: %(default)s]"
+        )
+    main(**vars(parser.parse_args()))

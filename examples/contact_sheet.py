@@ -1,15 +1,16 @@
-"""Draw a contact sheet of every data set, and of variants of one.
+"""Draws a contact sheet of every data set, and of variants of dSprites.
 
-Run from the repository: python examples/contact_sheet.py examples/results
+It needs a clone of the repository, whose tests hold the published frames:
+python examples/contact_sheet.py examples/results
 
 - dSprites and 3D Shapes: published frames above the same frames by the built-in renderers.
-- Cars3D, SmallNORB and MPI3D: stand-ins, written by the tests in the published format and
-  read back; a row for each factor. Of a set that is prepared here, the sheet shows the real images.
+- Cars3D, SmallNORB and MPI3D: a row for each factor; the real images of a data set that is
+  prepared on this machine, otherwise small stand-ins in the published format.
 - dSprites plain, coloured, with noise, and with a background of scikit-learn's sample pictures.
 """
 
+import argparse
 import runpy
-import sys
 import tempfile
 from pathlib import Path
 
@@ -37,13 +38,13 @@ def contact_sheet(name, file, columns=12):
 
 
 class SmallMPI3DFile(MPI3DFile):
-    """Reads the miniature of MPI3D, whose file does not tell its smaller grid."""
+    """Reads the miniature of MPI3D, whose file does not say that its grid is smaller."""
 
     grid = kd.data.FactorGrid(MPI3DFile.factor_names, (4, 6, 2, 3, 3, 4, 4))
 
 
 def stand_in(name, folder):
-    """Returns a miniature of a data set as it comes out of a file in the published format."""
+    """Returns a miniature of a data set, read from a file in the published format."""
     if name == "cars3d":
         MINIATURES["write_cars3d"](folder)
     elif name == "smallnorb":
@@ -57,7 +58,7 @@ def stand_in(name, folder):
 
 
 def factor_sheet(data, columns=8):
-    """Returns a figure with a row for each factor: it varies, and the others stay in the middle."""
+    """Returns a figure with a row for each factor, which varies while the others are held."""
     middle = np.array(data.grid.sizes) // 2
     rows = []
     for j, size in enumerate(data.grid.sizes):
@@ -103,4 +104,6 @@ def main(folder):
 
 
 if __name__ == "__main__":
-    main(sys.argv[1] if len(sys.argv) > 1 else ".")
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("folder", nargs="?", default=".", help="[default: the working directory]")
+    main(parser.parse_args().folder)

@@ -1,4 +1,9 @@
-"""Train on images of your own: any NumPy array, with or without factors."""
+"""Trains on images of your own: any NumPy array, with or without factors.
+
+It draws crosses, prints how well their row and column are told apart, and writes `crosses.npz`.
+"""
+
+import argparse
 
 import keras_devae as kd  # before Keras: it sets TensorFlow up for this processor
 
@@ -8,7 +13,7 @@ import numpy as np
 
 
 def crosses(count=4000, size=32, seed=0):
-    """Draws white crosses at 16 x 16 places, and returns them with their two factors."""
+    """Returns white crosses at 16 x 16 places, and their two factors."""
     factors = np.random.default_rng(seed).integers(0, 16, (count, 2))
     rows = np.arange(size)
     near_row = np.abs(rows - 8 - factors[:, :1]) < 2
@@ -26,15 +31,17 @@ def main(epochs=20):
     model.compile(optimizer=keras.optimizers.Adam(1e-3))
     model.fit(images, batch_size=64, epochs=epochs, validation_split=0.1)
 
-    # As a data set, they can be shuffled repeatably, measured and drawn like the built-in ones. On
-    # the command line: keras-devae train --dataset npz:crosses.npz
+    # As a data set, they can be used wherever the built-in ones can. On the command line:
+    # keras-devae train --dataset npz:crosses.npz
     data = kd.data.from_arrays(images, factors, factor_names=("row", "column"))
     np.savez("crosses.npz", images=images, factors=factors, factor_names=data.factor_names)
 
     scores = kd.metrics.mig(model.encode(images), factors, factor_names=data.factor_names)
-    print({name: round(gap, 3) for name, gap in scores["details"]["per_factor"].items()})
+    gaps = scores["details"]["per_factor"]
+    print("MIG:", ", ".join(f"{name} {gap:.3f}" for name, gap in gaps.items()))
     return scores["mig.score"]
 
 
 if __name__ == "__main__":
+    argparse.ArgumentParser(description=__doc__).parse_args()  # answers --help
     main()

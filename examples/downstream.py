@@ -1,7 +1,10 @@
-"""Export the encoder as a SavedModel and train a scikit-learn classifier on its codes.
+"""Exports an encoder as a SavedModel, and trains a scikit-learn classifier on its codes.
 
-After the export, only TensorFlow, NumPy and scikit-learn are needed: no Keras, no keras_devae.
+The export goes to the folder `encoder`. After it, only TensorFlow, NumPy and scikit-learn are
+needed: no Keras, no keras_devae.
 """
+
+import argparse
 
 import keras_devae as kd  # before Keras: it sets TensorFlow up for this processor
 
@@ -23,7 +26,7 @@ def train_and_export(folder, steps):
 
 
 def main(folder="encoder", steps=2000, samples=1000):
-    """Returns the accuracy of the shape's scale, predicted from the codes of unseen images."""
+    """Returns the accuracy with which the scale is predicted from the codes of other images."""
     data = train_and_export(folder, steps)
     rows = np.random.default_rng(1).choice(len(data), 2 * samples, replace=False)
     images = data.images(rows).astype("float32") / 255
@@ -39,4 +42,5 @@ def main(folder="encoder", steps=2000, samples=1000):
 
 
 if __name__ == "__main__":
+    argparse.ArgumentParser(description=__doc__).parse_args()  # answers --help
     main()

@@ -1,10 +1,10 @@
-"""Train one run of the paper's size on a GPU with JAX: 300,000 steps of 256 images.
+"""Trains one run of the paper's size on a GPU with JAX: 300,000 steps of 256 images.
 
     pip install "jax[cuda12]" './examples/without_tensorflow[jax]'
     python examples/gpu_paper_run.py runs/paper
 
-That is all it needs, no TensorFlow and no matplotlib. The images stay on the device; the host sends
-row numbers. The draw of the layer, the noise and the schedules are part of the compiled step. On a
+It needs neither TensorFlow nor matplotlib. The images stay on the device; the host sends row
+numbers. The choice of the layer, the noise and the schedules are part of the compiled step. On a
 GPU it computes in mixed precision, many steps per call. The same command resumes a run that was
 stopped. `keras-devae evaluate`, `plot` and `export` take the folder like any other run's.
 """
@@ -26,7 +26,7 @@ PAPER = PRESETS["paper"][1]
 def begin(folder, **settings):
     """Begins a run, or resumes the one that is there."""
     if RunDirectory(folder).config_file.is_file():
-        print(f"Resuming {folder}, whose settings stay; those given now do not count.")
+        print(f"Resuming {folder} with its own settings; options given now are ignored.")
         return Run.resume(folder)
     fixed = {"model": "devae", "dataset": "dsprites", "resident": True}
     measured = {"track": ("speed",), "metrics": ("mig",)}
@@ -34,7 +34,7 @@ def begin(folder, **settings):
 
 
 def speeds(run):
-    """Returns the steps per second of each stretch of a run, without the warm-up."""
+    """Returns the steps per second of each part of a run, without the warm-up."""
     table = run.folder.tracking / "speed.csv"
     if not table.is_file():
         return []
@@ -67,7 +67,7 @@ def main(folder="runs/paper", **settings):
         if rates:
             print(f"{middle:.1f} steps/s, {middle * training.batch_size:,.0f} images/s (median)")
         else:
-            print("The run was too short to time: give it more --steps than one call compiles.")
+            print("The run was too short to time. Give it more --steps.")
         scores = run.evaluate()
     for layer in scores["layers"]:
         print(f"layer {layer['layer']}: MIG {layer['mig.score']:.3f}")
@@ -79,7 +79,7 @@ def main(folder="runs/paper", **settings):
 @click.option("--steps", default=PAPER["steps"], show_default=True)
 @click.option("--batch-size", default=PAPER["batch_size"], show_default=True)
 @click.option("--checkpoint-every", default=PAPER["checkpoint_every"], show_default=True)
-@click.option("--track-every", default=1000, show_default=True, help="Steps of a stretch timed.")
+@click.option("--track-every", default=1000, show_default=True, help="Steps of each timed part.")
 @click.option("--dataset", default="dsprites", show_default=True)
 @click.option("--image-size", type=int, help="Pixels a side.  [default: 64]")
 @click.option("--mixed-precision", help="off, float16 or bfloat16.  [default: by device]")

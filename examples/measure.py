@@ -1,4 +1,9 @@
-"""Watch what the latent dimensions learn, then score every layer with its uncertainty."""
+"""Watches what the latent dimensions learn, then scores every layer with a 95 % interval.
+
+Curves and codes go to the folder `watched`.
+"""
+
+import argparse
 
 import keras_devae as kd  # before Keras: it sets TensorFlow up for this processor
 
@@ -10,7 +15,7 @@ import numpy as np
 def main(folder="watched", steps=2000, epochs=3, image_size=32, every_steps=500, images=5000):
     """Trains for `steps * epochs` steps and returns the mean MIG of layer 0 over three repeats."""
     data = kd.data.load("dsprites", image_size=image_size)
-    # At 32x32 a quarter of the pressures of 64x64: they balance a sum over pixels.
+    # A quarter of the betas for 64x64: they weigh against a sum over pixels.
     model = kd.DeVAE.for_images(data.image_shape, latent_dim=10, betas=(0.25, 2.5, 10), seed=0)
     model.compile(optimizer=keras.optimizers.Adam(5e-4))
     watching = [
@@ -19,7 +24,7 @@ def main(folder="watched", steps=2000, epochs=3, image_size=32, every_steps=500,
     ]
     model.fit(data.batches(64, steps=steps), epochs=epochs, callbacks=watching, verbose=2)
 
-    # Each layer is scored from the same encoding of the same images.
+    # All layers are scored on the same images, each of which is encoded once.
     names = ["mig", "sap", "factor_vae_score"]
     scores = kd.evaluation.evaluate(
         model, data, names, images=images, settings="fast", repeats=3, seed=0
@@ -28,7 +33,7 @@ def main(folder="watched", steps=2000, epochs=3, image_size=32, every_steps=500,
         interval = f"[{layer['mig.score.low']:.3f}, {layer['mig.score.high']:.3f}]"
         print(f"layer {layer['layer']}: MIG {layer['mig.score']:.3f} {interval}")
 
-    # As a file, codes can be scored anywhere: keras-devae evaluate --codes watched/codes.npz
+    # Codes in a file can be scored later: keras-devae evaluate --codes watched/codes.npz
     rows = np.random.default_rng(0).choice(len(data), images, replace=False)
     np.savez(
         f"{folder}/codes.npz",
@@ -40,4 +45,5 @@ def main(folder="watched", steps=2000, epochs=3, image_size=32, every_steps=500,
 
 
 if __name__ == "__main__":
+    argparse.ArgumentParser(description=__doc__).parse_args()  # answers --help
     main()

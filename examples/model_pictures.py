@@ -1,4 +1,4 @@
-"""Draw what the latents of every model do, one small picture a model, from the runs of a study.
+"""Draws what the latents of every model do, one small picture a model, from the runs of a study.
 
 Shown is the run with seed 0 and the model's default options: each active latent of layer 0 moves
 from end to end. A model without a decoder gets the map of what its latents say about the factors.
@@ -6,7 +6,7 @@ from end to end. A model without a decoder gets the map of what its latents say 
 python examples/model_pictures.py runs/every-model examples/results/models
 """
 
-import sys
+import argparse
 from pathlib import Path
 
 from PIL import Image
@@ -57,4 +57,7 @@ def main(study="runs/every-model", folder="examples/results/models"):
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    for name, default in (("study", "runs/every-model"), ("folder", "examples/results/models")):
+        parser.add_argument(name, nargs="?", default=default, help="[default: %(default)s]")
+    main(**vars(parser.parse_args()))

@@ -1,4 +1,6 @@
-"""Train DeVAE on dSprites, score the codes and look at what each latent does."""
+"""Trains DeVAE on dSprites, scores its codes, and draws what each latent does."""
+
+import argparse
 
 import keras_devae as kd  # before Keras: it sets TensorFlow up for this processor
 
@@ -20,9 +22,10 @@ def main(steps=1000, epochs=3, image_size=64, picture="traversal.png"):
     scores = kd.metrics.mig(codes, factors, factor_names=data.factor_names)
     print(f"MIG {scores['mig.score']:.3f}")
 
-    kd.figures.save(kd.figures.of_models.traversal_figure(model, data), picture)
+    print(kd.figures.save(kd.figures.of_models.traversal_figure(model, data), picture))
     return scores["mig.score"]
 
 
 if __name__ == "__main__":
+    argparse.ArgumentParser(description=__doc__).parse_args()  # answers --help
     main()

@@ -88,7 +88,7 @@ def make_server(folder, port=0, largest=1 << 28):
 
 
 class RemoteEncoder(TransformerMixin, BaseEstimator):
-    """Transformer that has a server encode images; it has nothing to fit."""
+    """Transformer that sends images to a server and returns their codes; there is no fitting."""
 
     def __init__(self, address, batch_size=256):
         self.address = address
@@ -126,8 +126,8 @@ def main(folder, port=8000):
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("folder")
-    parser.add_argument("--port", type=int, default=8000)
+    parser.add_argument("folder", help="folder that `keras-devae export` wrote")
+    parser.add_argument("--port", type=int, default=8000, help="[default: %(default)s]")
     options = parser.parse_args()
     with contextlib.suppress(KeyboardInterrupt):
         main(options.folder, options.port)

@@ -31,6 +31,7 @@ _MODULES = {
     "start_backend": "starting",
     "steps_in_one_call": "compilation",
     "take_rows": "compilation",
+    "without_file_notices": "compilation",
     "without_tracing_advice": "compilation",
     "xla_calls_host": "compilation",
 }

@@ -129,9 +129,25 @@ def without_tracing_advice() -> Iterator[None]:
     Yields:
         Nothing; the warning is hidden within the `with` statement.
     """
+    with _without("triggered tf.function retracing"):
+        yield
 
+
+@contextlib.contextmanager
+def without_file_notices() -> Iterator[None]:
+    """Hides TensorFlow's notices about files of an export, which name a temporary folder.
+
+    Yields:
+        Nothing; the notices are hidden within the `with` statement.
+    """
+    with _without("Assets written to"):
+        yield
+
+
+@contextlib.contextmanager
+def _without(text: str) -> Iterator[None]:
     def is_shown(record: logging.LogRecord) -> bool:
-        return "triggered tf.function retracing" not in record.getMessage()
+        return text not in record.getMessage()
 
     logger = logging.getLogger("tensorflow")
     logger.addFilter(is_shown)

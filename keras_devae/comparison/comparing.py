@@ -46,6 +46,20 @@ class Comparison:
         layer: Number of the latent layer.
         left_out: Name of each run that is left out, or its path where names repeat -> why.
         remarks: Caveats, as sentences.
+
+    A notebook shows it as a table: for several runs, mean ± standard deviation and the 95 %
+    interval of the mean.
+
+    Example:
+        >>> settings = dict(model="pca", dataset="dsprites", source="rendered", image_size=32,
+        ...     variants=("subset:300",), metrics=("mig",), evaluation_images=200)
+        >>> for seed in (0, 1):
+        ...     config = kd.runs.RunConfig(**settings, seed=seed)
+        ...     with kd.runs.Run.new(config, f"compared/{seed}") as run:
+        ...         model, scores = run.train(progress=False), run.evaluate()
+        >>> comparison = kd.comparison.compare_runs(["compared"])
+        >>> [(group.name, group.seeds) for group in comparison.groups]
+        [('pca', (0, 1))]
     """
 
     groups: tuple[Group, ...]
@@ -84,6 +98,14 @@ class Comparison:
                 raise unknown_name("metric of these runs", name, {*self.metrics, *whole})
             chosen += found
         return dataclasses.replace(self, metrics=tuple(dict.fromkeys(chosen)))
+
+    def _repr_markdown_(self) -> str:
+        """Returns the table of all metrics and the caution, which notebooks show."""
+        # Imported late: `tables` imports this module.
+        from keras_devae.comparison.table_files import markdown
+        from keras_devae.comparison.tables import comparison_cells
+
+        return "\n".join([markdown(*comparison_cells(self)), *filter(None, [self.caution])])
 
     @functools.cached_property
     def not_ranked(self) -> dict[str, str]:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import keras
 
-from keras_devae.backend import reserve_accelerators
+from keras_devae.backend import reserve_accelerators, without_file_notices
 from keras_devae.backend.interface import active
 from keras_devae.backend.tensorflow import write_saved_model
 from keras_devae.checks import check_model
@@ -142,11 +142,12 @@ def export_file(
 
 def _write(model: VAE, folder: Path, format: str, layer: int, quantize: str | None) -> None:
     functions = endpoints(model, layer)
-    if format == "tf_saved_model":
-        _write_saved_model(model, functions, folder)
-        return
-    functions["encode_uint8"] = functions["encode"]._replace(dtype="uint8")
-    write_endpoint_files(model, functions, folder, format, quantize)
+    with without_file_notices():
+        if format == "tf_saved_model":
+            _write_saved_model(model, functions, folder)
+            return
+        functions["encode_uint8"] = functions["encode"]._replace(dtype="uint8")
+        write_endpoint_files(model, functions, folder, format, quantize)
 
 
 def _write_saved_model(model: VAE, functions: dict[str, Endpoint], folder: Path) -> None:

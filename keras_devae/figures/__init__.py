@@ -1,8 +1,8 @@
 """Figures: functions that take arrays and return a `matplotlib.figure.Figure`.
 
-None of them uses pyplot: they need no display and change no global state. matplotlib is imported
-only when the first of them is used, so training does not need it. Figures of a model and a data set
-are in `keras_devae.figures.of_models`.
+None of them uses pyplot: they need no display and change no global state. A notebook shows the
+figure that a cell ends with. matplotlib is imported only when the first of them is used, so
+training does not need it. Figures of a model and a data set are in `keras_devae.figures.of_models`.
 """
 
 from __future__ import annotations

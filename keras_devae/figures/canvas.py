@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+import tempfile
 import textwrap
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from matplotlib.axes import Axes
@@ -25,11 +27,22 @@ _SLACK = 1e-6
 _CHARACTER = 0.052
 
 
+class InlineFigure(Figure):
+    """A figure that notebooks show as `save` writes it, whether or not pyplot is imported."""
+
+    def _repr_png_(self) -> bytes:
+        # Imported late: `saving` imports this module.
+        from keras_devae.figures.saving import save
+
+        with tempfile.TemporaryDirectory() as folder:
+            return save(self, Path(folder, "figure.png")).read_bytes()
+
+
 def panel_grid(
     count: int, columns: int, inches: tuple[float, float], **options: Any
 ) -> tuple[Figure, list[Axes]]:
     """Makes a figure of panels, `inches` wide and high, that leaves room for all texts."""
-    figure = Figure(figsize=inches, dpi=DPI, layout="constrained")
+    figure = InlineFigure(figsize=inches, dpi=DPI, layout="constrained")
     FigureCanvasAgg(figure)
     rows = -(-count // columns)
     panels = figure.subplots(rows, columns, squeeze=False, **options).ravel().tolist()
@@ -52,7 +65,7 @@ def legend_beside(axes: Axes, gap: float = 0.0) -> None:
 
 def draw_image(pixels: Array, title: str | None = None) -> tuple[Figure, Axes]:
     """Makes a figure of an image alone, uint8 `(height, width, 3)`, in units of its pixels."""
-    figure = Figure(dpi=DPI)
+    figure = InlineFigure(dpi=DPI)
     FigureCanvasAgg(figure)
     axes = figure.add_axes((0, 0, 1, 1))
     axes.imshow(pixels, interpolation="nearest", aspect="auto")

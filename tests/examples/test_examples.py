@@ -22,6 +22,19 @@ def load(name):
     return runpy.run_path(str(EXAMPLES / name))["main"]
 
 
+@pytest.mark.parametrize("name", sorted(path.name for path in EXAMPLES.glob("*.py")))
+def test_help_is_answered_and_nothing_done(name, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("sys.argv", [name, "--help"])
+    # One of them chooses JAX where nothing else is chosen.
+    monkeypatch.setenv("KERAS_BACKEND", keras.backend.backend())
+    with pytest.raises(SystemExit) as ending:
+        runpy.run_path(str(EXAMPLES / name), run_name="__main__")
+    assert ending.value.code == 0 and not list(tmp_path.iterdir())
+    described = (EXAMPLES / name).read_text(encoding="utf-8").removeprefix('"""').split(maxsplit=2)
+    assert " ".join(described[:2]) in capsys.readouterr().out
+
+
 @pytest.mark.backends
 def test_quickstart(tmp_path, capsys):
     score = load("quickstart.py")(
@@ -163,7 +176,7 @@ def test_gpu_paper_run_is_interrupted_in_a_line(monkeypatch, capsys):
 @pytest.mark.backends
 @pytest.mark.skipif(keras.backend.backend() != "jax", reason="other backends bring more along")
 def test_gpu_paper_run_does_with_few_distributions(tmp_path, fresh_python):
-    others = "matplotlib PIL requests filelock lightgbm jinja2 tensorboardX tensorflow"
+    others = "matplotlib PIL requests filelock lightgbm jinja2 ruamel tensorboardX tensorflow"
     code = f"""
 import runpy, sys
 sys.modules.update(dict.fromkeys({others.split()!r}))

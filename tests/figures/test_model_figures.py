@@ -423,6 +423,7 @@ def test_bars_are_ordered_and_named():
     assert axes.get_xlabel() == "pale: not active"
 
 
+@pytest.mark.filterwarnings("error::keras_devae.metrics.FewSamplesWarning")
 def test_reconstructions_and_samples_come_from_the_layer():
     model, dataset = KnownModel(), grid_dataset()
     figure = reconstruction_figure(model, dataset, layer=1, seed=4)

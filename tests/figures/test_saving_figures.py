@@ -52,6 +52,14 @@ def test_a_figure_gives_the_same_file_every_time(suffix, tmp_path):
     assert figures.save(figure, tmp_path / f"second.{suffix}").read_bytes() == first
 
 
+def test_a_notebook_shows_the_file_that_save_writes(tmp_path):
+    for figure in (
+        figures.kl_bars([1.0, 2.0]),
+        figures.contact_sheet(np.zeros((2, 16, 16, 1), np.uint8), 2, title="$"),
+    ):
+        assert figure._repr_png_() == figures.save(figure, tmp_path / "figure.png").read_bytes()
+
+
 def test_labels_of_two_lines_have_room_between_the_rows():
     images = np.zeros((4, 16, 16, 1), np.uint8)
     figure = figures.contact_sheet(images, 2, labels=["z1  KL 2.00\nposition_x", "b", "c", "d"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -66,13 +67,16 @@ def reconstruct(
     images = dataset.images(rows)
     layers = list(range(model.num_layers)) if layer is None else [layer]
     reconstructions = [model.reconstruct(images, i) for i in layers]
-    errors = [
-        metrics.reconstruction_error(images, reconstruction, likelihood="gaussian")[
-            metrics.METRICS["reconstruction_error"].key("squared_error")
-        ]
-        for reconstruction in reconstructions
-    ]
+    errors = [_squared_error(images, each) for each in reconstructions]
     return Reconstructions(images, reconstructions, layers, errors)
+
+
+def _squared_error(images, reconstructions):
+    with warnings.catch_warnings():
+        # The images are few because they are drawn.
+        warnings.simplefilter("ignore", metrics.FewSamplesWarning)
+        error = metrics.reconstruction_error(images, reconstructions, likelihood="gaussian")
+    return error[metrics.METRICS["reconstruction_error"].key("squared_error")]
 
 
 def sample_figure(model: Any, dataset: Any, layer: int = 0, seed: int = 0) -> Figure:
