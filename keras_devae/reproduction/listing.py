@@ -7,6 +7,7 @@ from typing import Any
 
 from keras_devae.checks import AnyPath, counted
 from keras_devae.reproduction.catalogue import EXPERIMENTS, plans_of
+from keras_devae.reproduction.earlier_runs import with_earlier_runs
 from keras_devae.reproduction.scales import Scale
 from keras_devae.runs.config.flat_settings import config_from_settings
 from keras_devae.studies.run_keys import run_key, run_name
@@ -29,7 +30,7 @@ def list_experiments(
 
 
 def _planned(name, scale, folder, seeds):
-    plans = plans_of(name, scale, seeds)
+    plans = with_earlier_runs(plans_of(name, scale, seeds), folder)
     configs = [config_from_settings(plan.settings) for plan in plans]
     names = [run_name(config, run_key(config)) for config in configs]
     return {StudyRun(folder, name): c for name, c in zip(names, configs, strict=True)}

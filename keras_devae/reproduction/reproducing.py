@@ -17,6 +17,7 @@ from keras_devae.reproduction import (
 )
 from keras_devae.reproduction.base import Progress, Provenance, Reproduction
 from keras_devae.reproduction.catalogue import experiment_named, plans_of
+from keras_devae.reproduction.earlier_runs import notices, with_earlier_runs
 from keras_devae.reproduction.estimating import EstimatesReproduction, SettingsReproduction
 from keras_devae.reproduction.results import INFOM, MIG, RECONSTRUCTION, Results, read_result
 from keras_devae.reproduction.scales import Scale
@@ -82,7 +83,9 @@ class RunsReproduction(Reproduction):
         self, name: str, scale: Scale, runs_dir: AnyPath = "runs", seeds: int | None = None
     ) -> None:
         super().__init__(name, scale, runs_dir, scale.name)
-        self.plans = plans_of(name, scale, seeds)
+        planned = plans_of(name, scale, seeds)
+        self.plans = with_earlier_runs(planned, self.folder)
+        self._notices = notices(planned, self.plans)
         self.study = Study.from_settings(self.folder, [plan.settings for plan in self.plans])
 
     @property
@@ -99,7 +102,7 @@ class RunsReproduction(Reproduction):
         if not results:
             raise FailureError(f"No run of {self.name} is done in {self.folder}.")
         outcome = OUTCOMES[self.experiment.outcome](results)
-        remarks = [*results.mixtures(), *outcome.remarks]
+        remarks = [*results.mixtures(), *self._notices, *outcome.remarks]
         provenance = Provenance(
             carried_out=f"{len(results)} of {len(self.plans)} runs",
             seconds=sum(result.seconds for result in results),
