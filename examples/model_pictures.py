@@ -1,4 +1,4 @@
-"""Draws what the latents of every model do, one small picture a model, from the runs of a study.
+"""Draw what the latents of every model do, one small picture a model, from the runs of a study.
 
 Shown is the run with seed 0 and the model's default options: each active latent of layer 0 moves
 from end to end. A model without a decoder gets the map of what its latents say about the factors.
@@ -6,7 +6,7 @@ from end to end. A model without a decoder gets the map of what its latents say 
 python examples/model_pictures.py runs/every-model examples/results/models
 """
 
-import argparse
+import sys
 from pathlib import Path
 
 from PIL import Image
@@ -15,6 +15,8 @@ import keras_devae as kd
 from keras_devae.models.catalogue import MODEL_CATALOGUE
 from keras_devae.runs import find_runs
 
+#: Images in a row: few, so that the text can be read where the picture is small.
+STEPS = 5
 #: Colours of a picture; images and text are grey, and the maps have few colours.
 COLOURS = 64
 
@@ -39,7 +41,7 @@ def figure_of(run):
         return figures.information_map_figure(*shown)
     latents = kd.evaluation.measure_latents(*shown, images=2000)
     some = len(latents.active) > 0
-    return figures.traversal_figure(*shown, active_only=some, latents=latents)
+    return figures.traversal_figure(*shown, steps=STEPS, active_only=some, latents=latents)
 
 
 def main(study="runs/every-model", folder="examples/results/models"):
@@ -49,7 +51,6 @@ def main(study="runs/every-model", folder="examples/results/models"):
     for model, path in typical_runs(study).items():
         with kd.runs.Run.open(path) as run:
             pixels = Image.fromarray(kd.figures.pixels_of(figure_of(run)))
-        pixels = pixels.resize((pixels.width // 2, pixels.height // 2), Image.Resampling.LANCZOS)
         written.append(Path(folder, f"{model}.png"))
         pixels.quantize(COLOURS).save(written[-1], optimize=True)
         print(written[-1], flush=True)
@@ -57,7 +58,4 @@ def main(study="runs/every-model", folder="examples/results/models"):
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    for name, default in (("study", "runs/every-model"), ("folder", "examples/results/models")):
-        parser.add_argument(name, nargs="?", default=default, help="[default: %(default)s]")
-    main(**vars(parser.parse_args()))
+    main(*sys.argv[1:])
