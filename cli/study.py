@@ -147,7 +147,7 @@ def status(study: Path, runs_dir: Path, as_json: bool) -> None:
         for row in rows
     ]
     titles = ("run", "state", "step", "seconds", "reason")
-    print_table(titles, [[row[title] for title in titles] for row in texts], width=200)
+    print_table(titles, [[row[title] or "" for title in titles] for row in texts], width=200)
     click.echo(", ".join(f"{number} {state}" for state, number in counts.items()))
     if counts["failed"]:
         click.echo("Retry failed runs with: keras-devae study run FILE --retry-failed")

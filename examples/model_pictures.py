@@ -6,7 +6,7 @@ from end to end. A model without a decoder gets the map of what its latents say 
 python examples/model_pictures.py runs/every-model examples/results/models
 """
 
-import sys
+import argparse
 from pathlib import Path
 
 from PIL import Image
@@ -58,4 +58,8 @@ def main(study="runs/every-model", folder="examples/results/models"):
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("study", nargs="?", default="runs/every-model", help="folder of the study")
+    parser.add_argument("folder", nargs="?", default="examples/results/models", help="for pictures")
+    arguments = parser.parse_args()
+    main(arguments.study, arguments.folder)

@@ -68,7 +68,7 @@ def test_every_extra_that_a_page_names_exists():
         for part in page.read_text(encoding="utf-8").split("pip install")[1:]
         for extra in _extras(part.splitlines()[0])
     }
-    assert {"jax", "torch", "onnx"} <= named <= set(PROJECT["optional-dependencies"])
+    assert {"jax", "onnx"} <= named <= set(PROJECT["optional-dependencies"])
 
 
 def _extras(command):

@@ -90,7 +90,8 @@ def test_train_leaves_the_whole_run_directory(trained):
         assert picture_of(path / "figures" / f"{figure}.png").shape[1] > 100
     page = (path / "report.html").read_text()
     figures = list((path / "figures").glob("*.png"))
-    assert page.count("data:image/png;base64,") == len(figures) >= 4
+    # Charts are drawn for the page; the images are those of the folder.
+    assert page.count("data:image/png;base64,") >= len(figures) >= 4
     assert "mig.<wbr>score" in page and "http" not in page
 
 

@@ -166,7 +166,7 @@ def test_in_python(shipped):
     assert opened.folder.name == shipped and opened.scores["layers"]
     assert Session(opened.model, opened.dataset, 20).decode(0, 0, [1.0]).shape == (32, 32, 3)
     for use in (opened.evaluate, opened.report):
-        with pytest.raises(ValueError, match="nothing is written"):
+        with pytest.raises(ValueError, match="stays as it is"):
             use()
 
 

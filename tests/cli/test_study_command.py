@@ -161,7 +161,7 @@ def test_brackets_in_a_reason_are_printed_as_they_are(study_file, capsys, interr
     study = Study.open("runs/tiny")
     study.runs[0].fail("CUDA error on [/a], of shape [batch, 64] :cat:", 1)
     assert run("study", "status", study_file) == 0
-    assert "[/a], of shape [batch, 64] :cat:" in capsys.readouterr().out
+    assert "[/a], of shape [batch, 64] :cat:" in " ".join(capsys.readouterr().out.split())
     with show_progress() as report:
         report(StudyProgress(0, 0, 1, 4, None, ("x: failed: [/a] [batch, 64]",)))
     assert "x: failed: [/a] [batch, 64]  (0/5 done" in capsys.readouterr().err

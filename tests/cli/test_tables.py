@@ -35,8 +35,9 @@ def test_numbers_that_do_not_fit_are_listed_row_by_row(monkeypatch, capsys):
     ]
 
 
-def test_nothing_is_cut_off(capsys):
-    print_table(["name", "what"], [["x" * 50, "word " * 20]], width=40)
+def test_nothing_is_cut_off(capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "40")
+    print_table(["name", "what"], [["x" * 50, "word " * 20]])
     printed = capsys.readouterr().out
     assert printed.count("x") == 50 and printed.count("word") == 20
     assert max(map(len, printed.splitlines())) <= 40

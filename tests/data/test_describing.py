@@ -103,7 +103,7 @@ def test_refuses_what_it_cannot_describe(tmp_path):
     with pytest.raises(UsageError, match="belong to images of your own"):
         info("dsprites", image_size=32)
     (tmp_path / "x.npy").write_text("no array")
-    with pytest.raises(FailureError, match=r"not a \.npy file"):
+    with pytest.raises(FailureError, match=r"not a complete \.npy file"):
         info(f"npy:{tmp_path / 'x.npy'}")
 
 
@@ -119,7 +119,7 @@ def test_commands_describe_list_and_remove(folder, capsys):
     name = f"folder:{folder}"
     assert run("data", "info", name, "--bins", "angle=3", "--image-size", "16x24") == 0
     text = capsys.readouterr().out
-    assert "angle: continuous, 0..1, in 3 bins" in text and "2 classes, blue, red" in text
+    assert "angle: continuous, 0..1, 3 bins where needed" in text and "2 classes, blue, red" in text
     assert f"keras-devae train --dataset '{name}' --bins angle=3 --image-size 16x24" in text
     assert run("data", "info", name, "--json") == 0
     assert json.loads(capsys.readouterr().out)["images"] == 8

@@ -196,5 +196,5 @@ def test_names_a_damaged_npy(folder):
     whole = (folder / "factors.npy").read_bytes()
     for damaged in (whole[:1000], whole[:50], b"", b"no array" * 9):
         (folder / "factors.npy").write_bytes(damaged)
-        with pytest.raises(FailureError, match=r"factors\.npy is not a \.npy file"):
+        with pytest.raises(FailureError, match=r"factors\.npy is not a complete \.npy file"):
             from_folder(folder, 4)

@@ -423,7 +423,7 @@ def test_damaged_headers_are_one_sentence(tmp_path, damage):
     np.save(tmp_path / "x.npy", np.zeros((2, 8, 8), np.uint8))
     content = (tmp_path / "x.npy").read_bytes()
     (tmp_path / "x.npy").write_bytes(content[:10] + damage.encode() + content[10 + len(damage) :])
-    with pytest.raises(FailureError, match=r"x\.npy is not a \.npy file"):
+    with pytest.raises(FailureError, match=r"x\.npy is not a complete \.npy file"):
         from_npy(tmp_path / "x.npy")
     with zipfile.ZipFile(tmp_path / "x.npz", "w") as archive:
         archive.write(tmp_path / "x.npy", "images.npy")
