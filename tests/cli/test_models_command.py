@@ -119,7 +119,7 @@ def test_lists_of_names_are_options_of_models(capsys):
 def test_runs_from_training_to_the_report(tmp_path, capsys, model, options):
     words = ["train", *TINY, "--model", model, *options, "--run", "r", "--runs-dir", tmp_path]
     assert run(*words) == 0
-    assert "scaled" in capsys.readouterr().out
+    assert "Scaled" in capsys.readouterr().out
     directory = RunDirectory(tmp_path / "r")
     assert [row["step"] for row in directory.read_history()] == [3, 6]
     scores = json.loads((directory.path / "metrics.json").read_text())["layers"][0]
