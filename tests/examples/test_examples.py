@@ -18,6 +18,9 @@ from keras_devae.runs import RunDirectory
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
 
+STUDIES = sorted({path.name for path in EXAMPLES.rglob("*.toml")} - {"pyproject.toml"})
+
+
 def load(name):
     return runpy.run_path(str(EXAMPLES / name))["main"]
 
@@ -119,7 +122,7 @@ def test_finished_runs_are_compared_and_pictured(tmp_path):
         assert path.name == "devae.png" and picture.size[0] > 300
 
 
-@pytest.mark.parametrize("name", sorted(path.name for path in EXAMPLES.rglob("*.toml") if path.stem != "pyproject"))
+@pytest.mark.parametrize("name", STUDIES)
 def test_every_run_of_a_study_is_a_valid_one(name, tmp_path, capsys):
     (path,) = EXAMPLES.rglob(name)
     with pytest.raises(SystemExit) as ending:
