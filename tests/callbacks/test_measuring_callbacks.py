@@ -271,7 +271,7 @@ def test_tensorboard_gets_scalars_and_pictures(tiny, squares, tmp_path):
 
 def test_tensorboard_that_is_not_installed_is_said(squares, monkeypatch, tmp_path):
     monkeypatch.setitem(sys.modules, "tensorboardX", None)
-    with pytest.raises(UsageError, match=r"pip install 'keras-devae\[tensorboard\]'"):
+    with pytest.raises(UsageError, match=r"pip install 'keras-devae(-core)?\[tensorboard\]'"):
         KLCallback(squares, tensorboard=tmp_path)
 
 
