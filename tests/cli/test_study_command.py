@@ -156,12 +156,13 @@ def test_runs_that_the_file_does_not_name_are_counted(study_file, capsys, interr
     assert "Others   1 runs in runs/tiny that study.toml does not name" in capsys.readouterr().out
 
 
-def test_brackets_in_a_reason_are_printed_as_they_are(study_file, capsys, interrupted):
+def test_brackets_in_a_reason_are_printed_as_they_are(study_file, capsys, interrupted, monkeypatch):
     assert run("study", "run", study_file) == 130
     study = Study.open("runs/tiny")
     study.runs[0].fail("CUDA error on [/a], of shape [batch, 64] :cat:", 1)
+    monkeypatch.setenv("COLUMNS", "160")
     assert run("study", "status", study_file) == 0
-    assert "[/a], of shape [batch, 64] :cat:" in " ".join(capsys.readouterr().out.split())
+    assert "[/a], of shape [batch, 64] :cat:" in capsys.readouterr().out
     with show_progress() as report:
         report(StudyProgress(0, 0, 1, 4, None, ("x: failed: [/a] [batch, 64]",)))
     assert "x: failed: [/a] [batch, 64]  (0/5 done" in capsys.readouterr().err
