@@ -9,7 +9,7 @@ from keras_devae.data.titles import title_of
     ("name", "title"),
     [
         ("dsprites", "dsprites"),
-        ("folder:/home/ann/my clocks", "my clocks"),
+        ("folder:/data/my clocks", "my clocks"),
         ("folder:clocks/", "clocks"),
         ("npz:a/b.npz", "b.npz"),
         ("folder:.", "folder:."),

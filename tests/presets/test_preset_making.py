@@ -61,10 +61,10 @@ def squares_run(tmp_path_factory, blobs):
 
 def test_records_without_folders():
     record = {
-        "settings": {"data": {"dataset": "npz:/home/me/a.npz", "data_dir": "/data"}},
-        "data": {"source": "npz", "file": "/home/me/a.npz"},
-        "validation": {"dataset": None, "factors_file": "/home/me/f.csv"},
-        "variants": ["subset:0.1", "background:/home/me/trees"],
+        "settings": {"data": {"dataset": "npz:/elsewhere/a.npz", "data_dir": "/data"}},
+        "data": {"source": "npz", "file": "/elsewhere/a.npz"},
+        "validation": {"dataset": None, "factors_file": "/elsewhere/f.csv"},
+        "variants": ["subset:0.1", "background:/elsewhere/trees"],
     }
     assert portable(record) == {
         "settings": {"data": {"dataset": "npz:a.npz"}},
