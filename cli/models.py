@@ -38,8 +38,8 @@ def models(names: tuple[str, ...], as_json: bool) -> None:
     if not names:
         print_list((name, entry.objective) for name, entry in chosen.items())
         print_text(
-            "`keras-devae models MODEL` shows the options, defaults and paper of a model; "
-            "`keras-devae models all` shows those of all models."
+            "`keras-devae models MODEL` shows the options, defaults and paper of a model, and "
+            "`keras-devae models all` does so for every model."
         )
         return
     for number, (name, entry) in enumerate(chosen.items()):

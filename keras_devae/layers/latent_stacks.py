@@ -57,9 +57,9 @@ class DiTStack(LatentStack):
     Args:
         num_layers: K, at least 1. With 1 the stack holds no weights.
         log_scale_limit: Bound of the cumulative log-scales; default 10, a factor of 22,026.
-        learning_rate_multiplier: Learning rate of the scalings relative to that of other weights,
-            above 0; default 1. Log-scales are the weights times this number, because an optimizer
-            such as Adam moves a weight as fast whatever the size of its gradient.
+        learning_rate_multiplier: How much faster the scalings learn than other weights, above 0;
+            default 1. Log-scales are the weights times this number, because an optimizer such as
+            Adam moves a weight at the same speed whatever the size of its gradient.
         **kwargs: Arguments of `keras.layers.Layer`.
 
     Example:

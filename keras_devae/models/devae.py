@@ -47,8 +47,8 @@ class DeVAE(VAE):
             layer 0 only.
         layer_vectors: Whether the decoder sees the learned vector v_i of the layer that a code
             comes from; default true, as in the paper.
-        scaling_learning_rate: Learning rate of the scalings relative to that of the other weights,
-            above 0; default 1, the same. Only `DeVAE` itself has such scalings; its subclasses
+        scaling_learning_rate: How much faster the scalings learn than other weights, above 0;
+            default 1, equally fast. Only `DeVAE` itself has such scalings; its subclasses
             refuse any other value.
         **kwargs: Further arguments of `VAE`.
 

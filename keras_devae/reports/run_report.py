@@ -131,8 +131,8 @@ def _scores_of_another_model(
     if not measured or measured == model_hash(model, run):
         return []
     return [
-        "The model has changed since it was scored: the scores on this page are those of earlier "
-        f"weights. Measure it again with: {evaluate_command(run)}"
+        "The model has changed since it was scored: the scores on this page were computed with "
+        f"earlier weights. Measure it again with: {evaluate_command(run)}"
     ]
 
 

@@ -32,7 +32,7 @@ DEVAES = {
         {
             **_OF_LAYERS,
             "scaling_learning_rate": number(
-                1.0, "Learning rate of the scalings, relative to that of other weights.", positive
+                1.0, "How much faster the scalings learn than other weights.", positive
             ),
         },
         use="You want separated latents and good reconstructions from one model: strongly "
