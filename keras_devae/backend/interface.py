@@ -137,6 +137,10 @@ class Backend(abc.ABC):
             return 1, None
         return len(devices), keras.distribution.DataParallel(devices=devices)
 
+    def training_strategy(self, strategy: Any) -> Any:
+        """Returns the strategy with which Keras trains in place of its own; TensorFlow only."""
+        return strategy
+
     def shares_of_batch(self, model: Any) -> int:
         """Returns the number of devices that share each batch of a model's training."""
         return 1

@@ -283,6 +283,11 @@ def averageable_logs(logs: dict[str, Tensor]) -> dict[str, Tensor]:
     return {name: ops.expand_dims(value, 0) for name, value in logs.items()}
 
 
+def training_strategy(strategy: Any) -> Any:
+    """Returns the strategy with which Keras trains in place of its own; TensorFlow only."""
+    return active().training_strategy(strategy)
+
+
 def own_parts_of(model: Any, batches: Batches) -> tuple[Any, dict[str, Any]]:
     """Returns input for `fit` and `evaluate` that gives each process its part of each batch.
 

@@ -15,6 +15,31 @@ from keras_devae.errors import UsageError
 from keras_devae.process.machine import usable_cores
 
 
+class PromptStrategy:
+    """The strategy of one device, for Keras, with input pipelines that end when they are done.
+
+    The thread with which tf.data tunes a pipeline sleeps 10 ms, then twice as long, up to a minute,
+    and a pipeline that is deleted waits for it: `fit` would return up to a minute late. Pipelines
+    that already say whether to be tuned stay as they are.
+    """
+
+    def __init__(self, strategy: Any) -> None:
+        self._strategy = strategy
+
+    def experimental_distribute_dataset(self, dataset: Any) -> Any:
+        """Returns the data set without tuning."""
+        import tensorflow
+
+        if dataset.options().autotune.enabled is None:
+            options = tensorflow.data.Options()
+            options.autotune.enabled = False
+            dataset = dataset.with_options(options)
+        return self._strategy.experimental_distribute_dataset(dataset)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._strategy, name)
+
+
 class TensorFlow(Backend):
     """Computes with TensorFlow: on a CPU without XLA, on several devices with `tf.distribute`."""
 
@@ -174,6 +199,11 @@ class TensorFlow(Backend):
         if len(devices) == 1:
             return 1, None
         return len(devices), tensorflow.distribute.MirroredStrategy(devices)
+
+    def training_strategy(self, strategy: Any) -> Any:
+        """Returns the strategy with which Keras trains, on one device a `PromptStrategy`."""
+        several = strategy.num_replicas_in_sync > 1 or self.has_workers(strategy)
+        return strategy if several else PromptStrategy(strategy)
 
     def shares_of_batch(self, model: Any) -> int:
         """Returns the number of replicas of the model's strategy."""

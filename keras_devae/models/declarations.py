@@ -9,6 +9,8 @@ from keras_devae.errors import UsageError
 from keras_devae.models.options import PIXELS, RATE, STEPS, Option
 
 NETWORK_NAMES = ("convolutional", "mlp", "residual")
+#: Those whose layers can be given other widths.
+RESIZABLE_NETWORKS = ("convolutional", "mlp")
 #: Decoders that go with the encoder of any network.
 DECODER_NAMES = ("broadcast",)
 LIKELIHOOD_NAMES = ("bernoulli", "gaussian")

@@ -166,8 +166,10 @@ class ImageModel(Inference, Training, Presets, Saving, keras.Model):
                 `flow_parameters` (of `FlowVAE`, else `None`) and `seed` that it names, by keyword.
             likelihood: See the class.
             seed: Integer seed of initial weights and noise, or `None` (default).
-            network_units: Widths of the hidden layers of encoder and decoder for `"mlp"`, or
-                `None` (default) for 1200 and 1200.
+            network_units: Widths of the hidden layers of encoder and decoder: for `"mlp"` as many
+                as you like, 1200 and 1200 by default; for `"convolutional"` the channels of its
+                convolutions, see `networks.convolutional_encoder`. `None` (default) for the
+                network's own.
             decoder: `"broadcast"` for the spatial broadcast decoder, or `None` (default) for the
                 network's own; with `"broadcast"`, a function may return the encoder alone.
             **options: Further arguments of the class.

@@ -12,7 +12,7 @@ from keras import ops
 from keras_devae.checks import one_of, shown, widths
 from keras_devae.errors import FailureError, UsageError, ran_out_of_memory
 from keras_devae.layers import derived_seeds
-from keras_devae.models.declarations import DECODER_NAMES
+from keras_devae.models.declarations import DECODER_NAMES, RESIZABLE_NETWORKS
 from keras_devae.models.network_checks import check_decoder, check_encoder
 from keras_devae.models.network_names import check_network_name, function_of, is_function_name
 from keras_devae.networks import DECODERS, NETWORKS
@@ -94,14 +94,15 @@ def build_networks(
 def _sizes_of_network(network, units):
     """Returns the size arguments for a pair of networks.
 
-    Raises a `UsageError` if `units` are given without `"mlp"`, or are not widths.
+    Raises a `UsageError` if `units` are given with a network of fixed widths, or are not widths.
     """
     if units is None:
         return {}
-    if network != "mlp" or not widths("network_units", units):
+    if network not in RESIZABLE_NETWORKS or not widths("network_units", units):
         raise UsageError(
-            "`network_units` are at least one width of the network 'mlp'. Received: "
-            f"{units!r}, network={network!r}."
+            "`network_units` are at least one width of the network "
+            f"{' or '.join(map(repr, RESIZABLE_NETWORKS))}. Received: {units!r}, "
+            f"network={network!r}."
         )
     return {"units": widths("network_units", units)}
 

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 import keras
 from keras import layers
 
-from keras_devae.checks import at_least, image_shape_of
+from keras_devae.checks import at_least, image_shape_of, widths
+from keras_devae.errors import UsageError
 from keras_devae.layers import Convolution, TransposedConvolution
 from keras_devae.networks.building_blocks import (
     cropped,
@@ -16,9 +17,18 @@ from keras_devae.networks.building_blocks import (
 )
 
 
-def _channels(count):
-    """Returns the channels of the strided convolutions, the last two 64 and others 32."""
-    return [64 if count - i <= 2 else 32 for i in range(count)]
+def _widths(units, strided):
+    """Returns the channels of the strided convolutions, and the width of the layer after them."""
+    if units is None:
+        return [64 if strided - i <= 2 else 32 for i in range(strided)], 256
+    units = widths("units", units)
+    if len(units) != strided + 1:
+        raise UsageError(
+            f"The network 'convolutional' of these images has {strided} strided convolutions and "
+            f"one layer after them, so `network_units` are {strided + 1} numbers. Received: "
+            f"{list(units)}."
+        )
+    return list(units[:-1]), units[-1]
 
 
 def convolutional_encoder(
@@ -30,6 +40,7 @@ def convolutional_encoder(
     layer_dims: Sequence[int] | None = None,
     batch_normalization: bool = True,
     flow_parameters: int | None = None,
+    units: Sequence[int] | None = None,
 ) -> keras.Model:
     """Builds the convolutional encoder.
 
@@ -53,6 +64,8 @@ def convolutional_encoder(
             units lead from one to the next.
         batch_normalization: Whether to normalise these dense layers over the batch; default true.
         flow_parameters: Number of parameters of an image's flows, or `None` (default) for none.
+        units: Channels of the strided convolutions and then of the valid one, divided among the
+            `groups`, or `None` (default) for the published numbers.
 
     Returns:
         A `keras.Model` from images in `[0, 1]`, `(batch, height, width, channels)`, to a dictionary
@@ -66,14 +79,15 @@ def convolutional_encoder(
     kernels = seeded_kernels(seed)
     image_shape = image_shape_of(image_shape)
     sizes = halved_sizes(image_shape)
+    strided, last = _widths(units, len(sizes) - 1)
     images = keras.Input(image_shape, name="image")
 
     def trunk(divisor):
         x = images
-        for size, channels in zip(sizes[:-1], _channels(len(sizes) - 1), strict=True):
+        for size, channels in zip(sizes[:-1], strided, strict=True):
             form = kernel_and_strides(size)
             x = _convolution(channels // divisor, kernels, *form, padding="same")(x)
-        return layers.Flatten()(_convolution(256 // divisor, kernels, sizes[-1])(x))
+        return layers.Flatten()(_convolution(last // divisor, kernels, sizes[-1])(x))
 
     outputs = encoder_outputs(
         trunk,
@@ -100,7 +114,10 @@ def _convolution(channels, kernels, kernel, strides=1, **options):
 
 
 def convolutional_decoder(
-    input_dim: int, image_shape: Sequence[int], seed: int | None = None
+    input_dim: int,
+    image_shape: Sequence[int],
+    seed: int | None = None,
+    units: Sequence[int] | None = None,
 ) -> keras.Model:
     """Builds the convolutional decoder, the mirror image of the encoder.
 
@@ -114,6 +131,7 @@ def convolutional_decoder(
             twice the number of latent dimensions.
         image_shape: `(height, width, channels)`, 16 to 512 pixels high and wide.
         seed: Integer seed of the initial weights, or `None` (default).
+        units: As for the encoder, in the same order.
 
     Returns:
         A `keras.Model` from `(batch, input_dim)` to float32 logits
@@ -126,14 +144,17 @@ def convolutional_decoder(
     image_shape = image_shape_of(image_shape)
     kernels = seeded_kernels(seed)
     sizes = halved_sizes(image_shape)
-    widths = [image_shape[-1], *_channels(len(sizes) - 1)[:-1]]
+    strided, first = _widths(units, len(sizes) - 1)
+    channels = [image_shape[-1], *strided]
     z = keras.Input((input_dim,), name="z")
-    x = layers.Dense(256, activation="relu", kernel_initializer=next(kernels))(z)
-    x = layers.Reshape((1, 1, 256))(x)
-    x = TransposedConvolution(64, sizes[-1], activation="relu", kernel_initializer=next(kernels))(x)
-    for i in reversed(range(len(widths))):
+    x = layers.Dense(first, activation="relu", kernel_initializer=next(kernels))(z)
+    x = layers.Reshape((1, 1, first))(x)
+    x = TransposedConvolution(
+        channels[-1], sizes[-1], activation="relu", kernel_initializer=next(kernels)
+    )(x)
+    for i in reversed(range(len(strided))):
         x = TransposedConvolution(
-            widths[i],
+            channels[i],
             *kernel_and_strides(sizes[i]),
             "same",
             activation="relu" if i else None,

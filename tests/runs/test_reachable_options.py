@@ -58,8 +58,10 @@ REACHED = {
         **LADDER,
     },
     "mlp_decoder": {"units": "network_units"},
+    "convolutional_decoder": {"units": "network_units"},
     "convolutional_encoder": {
         "latent_dim": "latent_dim",
+        "units": "network_units",
         "num_categories": "num_categories",
         **LADDER,
     },

@@ -3,7 +3,11 @@
 from keras_devae import checks
 from keras_devae.errors import UsageError
 from keras_devae.models.catalogue import MODEL_CATALOGUE
-from keras_devae.models.declarations import NETWORK_NAMES, check_penalised_decoder
+from keras_devae.models.declarations import (
+    NETWORK_NAMES,
+    RESIZABLE_NETWORKS,
+    check_penalised_decoder,
+)
 from keras_devae.models.network_names import check_network_name
 from keras_devae.runs.config.settings import ModelSettings
 
@@ -34,10 +38,14 @@ def check_networks(model: ModelSettings) -> None:
             f"{model.name} is linear and has a decoder of its own. Leave `decoder` out. "
             f"Received: {model.decoder}."
         )
-    if model.network_units is not None and not (model.network_units and model.network == "mlp"):
+    network = model.network or _default_network(model)
+    if model.network_units is not None and not (
+        model.network_units and network in RESIZABLE_NETWORKS
+    ):
         raise UsageError(
-            "`network_units` needs at least one width, and `network` set to mlp. "
-            f"Received: {list(model.network_units)}, network {model.network}."
+            "`network_units` needs at least one width, and `network` set to "
+            f"{' or '.join(RESIZABLE_NETWORKS)}. "
+            f"Received: {list(model.network_units)}, network {network}."
         )
     if model.likelihood_sigma is not None and (fitted or model.likelihood != "gaussian"):
         raise UsageError(
@@ -57,8 +65,11 @@ def chosen_likelihood(model: ModelSettings, image_shape: tuple[int, int, int]) -
 
 def chosen_network(model: ModelSettings, image_shape: tuple[int, int, int]) -> str:
     """Returns the name of the network, after a check that it takes images of a shape."""
-    default = "linear" if MODEL_CATALOGUE[model.name].fitted else NETWORK_NAMES[0]
-    network = model.network or default
+    network = model.network or _default_network(model)
     if network in _CONVOLUTIONAL:
         checks.check_convolutional_size(image_shape)
     return network
+
+
+def _default_network(model):
+    return "linear" if MODEL_CATALOGUE[model.name].fitted else NETWORK_NAMES[0]

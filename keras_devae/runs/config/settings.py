@@ -141,7 +141,11 @@ class ModelSettings:
         needs_training=True,
     )
     network_units: Annotated[tuple[Width, ...], MaxLen(MOST_PARTS)] | None = setting(
-        None, "Widths of the hidden layers of mlp, comma-separated.", "1200,1200", "NUMBERS"
+        None,
+        "Widths of the hidden layers of mlp, or channels of the convolutions of convolutional, "
+        "comma-separated.",
+        "1200,1200; 32,32,64,64,256 for 64x64 pixels",
+        "NUMBERS",
     )
     likelihood_sigma: Positive | None = setting(
         None,
