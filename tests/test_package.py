@@ -4,6 +4,7 @@ import ast
 import graphlib
 import pkgutil
 import shutil
+import subprocess
 import sys
 import tomllib
 from pathlib import Path
@@ -345,3 +346,14 @@ def test_help_imports_no_backend(command, fresh_python):
     modules = {line.split("|")[-1].strip() for line in errors.splitlines()}
     assert "keras_devae.cli.main" in modules
     assert not {module.split(".")[0] for module in modules} & (BACKENDS | {"keras", "sklearn"})
+
+
+@pytest.mark.skipif(not (ROOT / ".git").exists(), reason="not a checkout")
+def test_nothing_else_lies_at_the_top():
+    listed = subprocess.run(
+        ["git", "ls-tree", "--name-only", "HEAD"], cwd=ROOT, check=True, capture_output=True
+    )
+    assert {name for name in listed.stdout.decode().split() if name[0] != "."} == {
+        *("CHANGELOG.md", "CITATION.cff", "CONTRIBUTING.md", "LICENSE", "README.md"),
+        *("cli", "examples", "keras_devae", "pyproject.toml", "tests"),
+    }

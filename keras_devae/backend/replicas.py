@@ -283,9 +283,16 @@ def averageable_logs(logs: dict[str, Tensor]) -> dict[str, Tensor]:
     return {name: ops.expand_dims(value, 0) for name, value in logs.items()}
 
 
-def training_strategy(strategy: Any) -> Any:
-    """Returns the strategy with which Keras trains in place of its own; TensorFlow only."""
-    return active().training_strategy(strategy)
+class PromptTraining:
+    """Part of a `keras.Model`, named before it, whose `fit` returns as soon as it is done.
+
+    It matters on TensorFlow, see `PromptStrategy`.
+    """
+
+    @property
+    def distribute_strategy(self) -> Any:
+        """The strategy with which Keras trains on TensorFlow; other backends have none."""
+        return active().training_strategy(super().distribute_strategy)  # type: ignore[misc]
 
 
 def own_parts_of(model: Any, batches: Batches) -> tuple[Any, dict[str, Any]]:

@@ -10,34 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from keras_devae.backend.interface import Backend
+from keras_devae.backend.prompt_strategy import PromptStrategy
 from keras_devae.checks import Tensor
 from keras_devae.errors import UsageError
 from keras_devae.process.machine import usable_cores
-
-
-class PromptStrategy:
-    """The strategy of one device, for Keras, with input pipelines that end when they are done.
-
-    The thread with which tf.data tunes a pipeline sleeps 10 ms, then twice as long, up to a minute,
-    and a pipeline that is deleted waits for it: `fit` would return up to a minute late. Pipelines
-    that already say whether to be tuned stay as they are.
-    """
-
-    def __init__(self, strategy: Any) -> None:
-        self._strategy = strategy
-
-    def experimental_distribute_dataset(self, dataset: Any) -> Any:
-        """Returns the data set without tuning."""
-        import tensorflow
-
-        if dataset.options().autotune.enabled is None:
-            options = tensorflow.data.Options()
-            options.autotune.enabled = False
-            dataset = dataset.with_options(options)
-        return self._strategy.experimental_distribute_dataset(dataset)
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._strategy, name)
 
 
 class TensorFlow(Backend):
@@ -202,8 +178,10 @@ class TensorFlow(Backend):
 
     def training_strategy(self, strategy: Any) -> Any:
         """Returns the strategy with which Keras trains, on one device a `PromptStrategy`."""
+        import tensorflow
+
         several = strategy.num_replicas_in_sync > 1 or self.has_workers(strategy)
-        return strategy if several else PromptStrategy(strategy)
+        return strategy if several else PromptStrategy(strategy, tensorflow.data.Options)
 
     def shares_of_batch(self, model: Any) -> int:
         """Returns the number of replicas of the model's strategy."""

@@ -166,10 +166,9 @@ class ImageModel(Inference, Training, Presets, Saving, keras.Model):
                 `flow_parameters` (of `FlowVAE`, else `None`) and `seed` that it names, by keyword.
             likelihood: See the class.
             seed: Integer seed of initial weights and noise, or `None` (default).
-            network_units: Widths of the hidden layers of encoder and decoder: for `"mlp"` as many
-                as you like, 1200 and 1200 by default; for `"convolutional"` the channels of its
-                convolutions, see `networks.convolutional_encoder`. `None` (default) for the
-                network's own.
+            network_units: Widths of the hidden layers of `"mlp"`, or the channels of
+                `"convolutional"`, see `networks.convolutional_encoder`; `None` (default) for their
+                own: 1200 and 1200, and for 64x64 pixels 32, 32, 64, 64, 256.
             decoder: `"broadcast"` for the spatial broadcast decoder, or `None` (default) for the
                 network's own; with `"broadcast"`, a function may return the encoder alone.
             **options: Further arguments of the class.

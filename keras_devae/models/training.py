@@ -6,7 +6,7 @@ from typing import Any
 import keras
 
 from keras_devae.backend import compiles_with_xla, steps_in_one_call, xla_calls_host
-from keras_devae.backend.replicas import check_parts, own_parts_of, training_strategy
+from keras_devae.backend.replicas import PromptTraining, check_parts, own_parts_of
 from keras_devae.checks import at_least, flag
 from keras_devae.errors import UsageError
 from keras_devae.input.batches import Batches
@@ -28,7 +28,7 @@ from keras_devae.models.training_callbacks import StepSynchronization, TrainingG
 from keras_devae.models.training_step import TrainingStep
 
 
-class Training(TrainingStep):
+class Training(PromptTraining, TrainingStep):
     """The part of `keras_devae.VAE` for training and evaluation: Keras's methods, with checks."""
 
     #: Whether training calls functions on the host, which XLA on TensorFlow does not support.
@@ -80,11 +80,6 @@ class Training(TrainingStep):
             self.jit_compile = compiles_with_xla() and can_use_xla
         # Keras would build it in the first step, and a model saved before then could not resume.
         self.optimizer.build(self.trainable_variables)
-
-    @property
-    def distribute_strategy(self) -> Any:
-        """The strategy with which Keras trains on TensorFlow; other backends have none."""
-        return training_strategy(super().distribute_strategy)
 
     def get_compile_config(self) -> dict[str, Any] | None:
         """Returns the arguments of `compile`, with `jit_compile` as it was given.

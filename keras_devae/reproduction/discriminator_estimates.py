@@ -14,6 +14,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from keras_devae.backend.replicas import PromptTraining
 from keras_devae.checks import AnyPath, Tensor, at_least, positive, widths
 from keras_devae.errors import UsageError
 from keras_devae.files import write_json, write_table
@@ -42,7 +43,7 @@ def true_total_correlation(dimensions: int, correlation: float) -> float:
     return -dimensions / 4 * math.log1p(-(correlation**2))
 
 
-class DiscriminatorGame(keras.Model):
+class DiscriminatorGame(PromptTraining, keras.Model):
     """FactorVAE's discriminator, trained on samples of a known distribution.
 
     Every call draws new samples, and permutes the dimensions of the same samples, as the published

@@ -65,7 +65,7 @@ def test_unknown_models_and_options_name_the_close_matches(capsys):
         ("--model dynamic_vae --kl-target-stairs 5 --kl-target-rest 1.5", "kl_target_rest"),
         ("--model control_vae --kl-target-stairs 5 --kl-target-steps 4", "kl_target_stairs"),
         ("--model annealed_vae --capacity-start -1", "capacity_start"),
-        ("--network-units 8", "network_units"),
+        ("--network residual --network-units 8", "network_units"),
         ("--network mlp --network-units 8,0", "network_units"),
         ("--likelihood-sigma 0.1", "likelihood_sigma"),
         ("--likelihood bernoulli --likelihood-sigma 0.1", "likelihood_sigma"),

@@ -204,3 +204,17 @@ def test_networks_of_the_user_are_told_when_they_train(method):
     np.testing.assert_allclose(keras.ops.convert_to_numpy(model(images)["z_mean"]), 16)
     outputs = model(images, training=True)
     np.testing.assert_allclose(keras.ops.convert_to_numpy(outputs["z_mean"]), 0)
+
+
+@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="tf.data is TensorFlow's")
+def test_input_pipelines_do_not_tune_themselves_unless_told_to(tiny, blobs):
+    import tensorflow
+
+    # The tuning thread sleeps for up to a minute, and the end of `fit` would wait for it.
+    distributed = tiny("vae").distribute_strategy.experimental_distribute_dataset
+    images = tensorflow.data.Dataset.from_tensors(blobs(8))
+    assert images.options().autotune.enabled is None  # TensorFlow takes it as true.
+    assert distributed(images).options().autotune.enabled is False
+    options = tensorflow.data.Options()
+    options.autotune.enabled = True
+    assert distributed(images.with_options(options)).options().autotune.enabled is True

@@ -74,6 +74,23 @@ def test_convolutional_shapes(size, channels):
     assert decoder.input_shape == (None, 8)
 
 
+def test_convolutional_widths():
+    shape, units = (64, 64, 3), (6, 8, 10, 12, 14)
+    encoder = convolutional_encoder(shape, 4, units=units)
+    found = [x.filters for x in encoder.layers if isinstance(x, layers.Conv2D)]
+    assert found == [6, 8, 10, 12, 14]
+    decoder = convolutional_decoder(8, shape, units=units)
+    assert [x.units for x in decoder.layers if isinstance(x, layers.Dense)] == [14]
+    found = [x.filters for x in decoder.layers if isinstance(x, layers.Conv2DTranspose)]
+    assert found == [12, 10, 8, 6, 3]
+    published = (32, 32, 64, 64, 256)
+    for build, first in ((convolutional_encoder, (shape, 4)), (convolutional_decoder, (8, shape))):
+        shapes = [[w.shape for w in build(*first, units=u).weights] for u in (None, published)]
+        assert shapes[0] == shapes[1]
+    with pytest.raises(UsageError, match=r"`network_units` are 5 numbers.*Received: \[8, 8\]"):
+        convolutional_encoder(shape, 4, units=(8, 8))
+
+
 FEW = ((17, 23, 16), (100, 60, 2))
 
 
