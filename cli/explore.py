@@ -61,16 +61,12 @@ def _typed_password(user):
 @click.option(
     "--images",
     type=click.IntRange(2),
-    default=5000,
-    show_default=True,
-    help="Number of images to measure the latents on.",
+    help="Number of images to measure the latents on.  [default: as in the run's evaluation]",
 )
 @click.option(
     "--seed",
     type=click.IntRange(0),
-    default=0,
-    show_default=True,
-    help="Random seed that chooses the images.",
+    help="Random seed that chooses the images.  [default: the run's]",
 )
 @click.option(
     "--auth",
@@ -89,8 +85,8 @@ def explore(
     host: str,
     port: int | None,
     browser: bool,
-    images: int,
-    seed: int,
+    images: int | None,
+    seed: int | None,
     auth: str | None,
     no_password: bool,
 ) -> None:
@@ -112,6 +108,9 @@ def explore(
 
     check_gradio()
     trained = Run.open(run)
+    # The defaults are what the report is made with, so that both show the same numbers.
+    images = trained.config.evaluation.images if images is None else images
+    seed = trained.config.training.seed if seed is None else seed
     MODEL_CATALOGUE[trained.config.model.name].check_decodes()
     trained.folder.trained_model_file()
     wanted = _credentials(auth, no_password)

@@ -185,3 +185,26 @@ def test_others_need_the_password_that_is_printed(workplace):
     finally:
         process.send_signal(signal.SIGINT)
         process.communicate(timeout=600)
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"), [([], (60, 3)), (["--images", "50", "--seed", "1"], (50, 1))]
+)
+def test_latents_are_measured_as_for_the_report(
+    workplace, with_gradio, monkeypatch, words, expected
+):
+    small = "--network mlp --network-units 8 --steps 2 --batch-size 8 --latent-dim 2".split()
+    evaluated = ("--metrics", "kl", "--evaluation-images", "60", "--seed", "3", "--run", "tiny")
+    assert run("train", "--dataset", "npz:images.npz", *small, *evaluated) == 0
+    measured = []
+
+    def session(model, dataset, images, seed):
+        measured.append((images, seed))
+        raise UsageError("This is enough.")
+
+    monkeypatch.setitem(
+        sys.modules, "keras_devae.explorer.page", types.SimpleNamespace(make_page=None)
+    )
+    monkeypatch.setattr("keras_devae.explorer.session.Session", session)
+    assert run("explore", "runs/tiny", *words) == 2
+    assert measured == [expected]

@@ -85,7 +85,8 @@ def test_runs_are_described_in_their_own_terms(folder, capsys):
     assert not (folder / "spread" / "figures" / "traversal.png").exists()
     report = page(folder / "codes")
     assert "quantile of its values" in report and "model.reconstruct" in report
-    assert "nats of KL" not in report and "KL divergence has exploded" not in report
+    assert "nats</th>" not in report and "nats</th>" in page(folder / "vae")
+    assert "KL divergence has exploded" not in report
     config = RunDirectory.open(folder / "spread").read_config()
     assert config.model.likelihood is None
     assert config.evaluation.metrics == ("mig",)
